@@ -1,0 +1,1 @@
+//! Room `archive`: one pass over an archive: decrypt, digest, scan, check, extract.

@@ -1,0 +1,1 @@
+//! Room `catalog`: what is known of each book, in SQLite, with one writer.

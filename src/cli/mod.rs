@@ -1,0 +1,1 @@
+//! Room `cli`: one file a command.

@@ -1,0 +1,1 @@
+//! Room `daemon`: the whole wiring, signals, systemd, reload, shutdown.

@@ -1,0 +1,1 @@
+//! Room `mailbox`: envelopes, the one ask helper, counters, pools, restarts.

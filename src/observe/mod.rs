@@ -1,0 +1,1 @@
+//! Room `observe`: metrics, HTTP, status.

@@ -1,0 +1,1 @@
+//! Room `session`: the one awc client and everything round it.

@@ -1,0 +1,1 @@
+//! Room `settings`: the config file, from text to checked values.

@@ -1,0 +1,1 @@
+//! Room `simulator`: what we cannot have: a GRIN look-alike.

@@ -1,0 +1,1 @@
+//! Room `state_store`: the Dapr state client on the same session.

@@ -1,0 +1,1 @@
+//! Room `supervisor`: a book's plan, fan-out, failure policy, drain.

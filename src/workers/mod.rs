@@ -1,0 +1,1 @@
+//! Room `workers`: collect, enrich, convert, check, download: one actor a file.
