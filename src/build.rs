@@ -1,0 +1,35 @@
+//! Build script: tells the program which commit it was built from.
+
+use std::env;
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-changed=src/build.rs");
+    println!("cargo:rerun-if-env-changed=GRIND_COMMIT");
+    println!("cargo:rustc-env=GRIND_COMMIT={}", commit());
+}
+
+/// `GRIND_COMMIT` if a packager sets it, else what git says. Development builds do not ask, so that a commit alone does
+/// not compile everything anew.
+fn commit() -> String {
+    if let Ok(commit) = env::var("GRIND_COMMIT") {
+        return commit;
+    }
+    if env::var("PROFILE").as_deref() != Ok("release") {
+        return "development build".to_owned();
+    }
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+        println!("cargo:rerun-if-changed={log}");
+    }
+    git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let answer = Command::new("git")
+        .args(arguments)
+        .output()
+        .ok()
+        .filter(|answer| answer.status.success())?;
+    let text = String::from_utf8(answer.stdout).ok()?.trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
