@@ -1,0 +1,2 @@
+//! Measures the mailbox.
+fn main() {}
