@@ -1,0 +1,204 @@
+//! Room `grin`: what `_barcode_search` says about one volume.
+
+use super::columns::{self, Kind};
+use super::{GrinDate, GrinState, ListDates};
+
+/// The columns that GRIN filled for one volume, by their names in the catalog; empty ones are absent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Enrichment {
+    /// At most one value a column, in the order of GRIN's answer.
+    values: Vec<(&'static str, Value)>,
+}
+
+/// One value: the text as GRIN gave it, dates also read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Anything but a date.
+    Text(Box<str>),
+    /// A date.
+    Date(GrinDate),
+}
+
+/// A value as a type, for sums and comparisons; where the text does not fit its column's type there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Typed {
+    /// `true` or `false`.
+    Flag(bool),
+    /// A percentage, `2.5%` as 2.5.
+    Percent(f64),
+    /// A whole number.
+    Number(i64),
+    /// Whole numbers that stood with commas between.
+    Codes(Vec<u32>),
+    /// A date that could be read.
+    Date(jiff::civil::DateTime),
+}
+
+impl Value {
+    /// Reads one cell of a column; `None` if it is blank.
+    pub fn read(kind: Kind, text: &str) -> Option<Self> {
+        let text = text.trim();
+        match kind {
+            Kind::Date => GrinDate::read(text).map(Self::Date),
+            _ => (!text.is_empty()).then(|| Self::Text(text.into())),
+        }
+    }
+
+    /// What the catalog and the export hold.
+    pub fn stored(&self) -> String {
+        match self {
+            Self::Text(text) => text.to_string(),
+            Self::Date(date) => date.stored(),
+        }
+    }
+
+    /// The text as GRIN gave it.
+    pub fn raw(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Date(date) => date.raw(),
+        }
+    }
+
+    /// The value as the type of its column.
+    pub fn typed(&self, kind: Kind) -> Option<Typed> {
+        let text = self.raw();
+        match kind {
+            Kind::Flag => flag(text).map(Typed::Flag),
+            Kind::Percent => percent(text).map(Typed::Percent),
+            Kind::Number => text.parse().ok().map(Typed::Number),
+            Kind::Codes => text
+                .split(',')
+                .map(|code| code.trim().parse().ok())
+                .collect::<Option<_>>()
+                .map(Typed::Codes),
+            Kind::Date => match self {
+                Self::Date(date) => date.when().map(Typed::Date),
+                Self::Text(_) => None,
+            },
+            Kind::Text | Kind::Timestamp => None,
+        }
+    }
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        _ if text.eq_ignore_ascii_case("true") => Some(true),
+        _ if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+fn percent(text: &str) -> Option<f64> {
+    let number: f64 = text.strip_suffix('%').unwrap_or(text).trim().parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+impl Enrichment {
+    /// Sets a column, unless it is set already.
+    pub(super) fn set(&mut self, sql: &'static str, value: Value) {
+        if self.get(sql).is_none() {
+            self.values.push((sql, value));
+        }
+    }
+
+    /// The value of a column by its name in the catalog, such as `grin_viewability`.
+    pub fn get(&self, sql: &str) -> Option<&Value> {
+        self.values
+            .iter()
+            .find(|(name, _)| *name == sql)
+            .map(|(_, value)| value)
+    }
+
+    /// The value of a column as its type.
+    pub fn typed(&self, sql: &str) -> Option<Typed> {
+        self.get(sql)?.typed(columns::by_sql(sql)?.kind)
+    }
+
+    /// All that GRIN filled: column's name in the catalog, value.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.values.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// Whether GRIN filled nothing.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// GRIN's state.
+    pub fn grin_state(&self) -> Option<GrinState> {
+        GrinState::read(self.get("grin_state")?.raw())
+    }
+
+    /// Whether another library's scan stands for this volume.
+    pub fn is_surrogate(&self) -> bool {
+        self.get("grin_source_library_bibkey").is_some()
+    }
+
+    /// The dates that lists have too.
+    pub fn dates(&self) -> ListDates {
+        let date = |sql| match self.get(sql) {
+            Some(Value::Date(date)) => Some(date.clone()),
+            _ => None,
+        };
+        ListDates {
+            scanned: date("scanned_date"),
+            analyzed: date("analyzed_date"),
+            converted: date("converted_date"),
+            downloaded: date("downloaded_date"),
+            processed: date("processed_date"),
+            ocr: date("ocr_date"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(sql: &'static str, text: &str) -> Enrichment {
+        let mut enrichment = Enrichment::default();
+        if let Some(value) = Value::read(columns::by_sql(sql).unwrap().kind, text) {
+            enrichment.set(sql, value);
+        }
+        enrichment
+    }
+
+    #[test]
+    fn typed_values_stand_beside_the_text() {
+        let cases = [
+            ("grin_scannable", "true", Some(Typed::Flag(true))),
+            ("grin_claimed", "FALSE", Some(Typed::Flag(false))),
+            ("grin_rubbish", "maybe", None),
+            ("grin_audit", "2.5%", Some(Typed::Percent(2.5))),
+            ("grin_material_error_percent", "0%", Some(Typed::Percent(0.0))),
+            ("grin_overall_error_percent", "nan", None),
+            ("grin_ocr_gtd_score", "97", Some(Typed::Number(97))),
+            ("grin_conditions", "31, 7", Some(Typed::Codes(vec![31, 7]))),
+            ("grin_conditions", "31,x", None),
+            ("grin_state", "NEW", None),
+        ];
+        for (sql, text, typed) in cases {
+            let enrichment = one(sql, text);
+            assert_eq!(enrichment.typed(sql), typed, "{sql} {text}");
+            assert_eq!(enrichment.get(sql).unwrap().stored(), text);
+        }
+    }
+
+    #[test]
+    fn blank_cells_are_absent() {
+        assert!(one("grin_state", "  ").is_empty());
+        assert!(one("scanned_date", "").is_empty());
+    }
+
+    #[test]
+    fn dates_are_stored_as_iso_and_kept_as_they_came() {
+        let enrichment = one("scanned_date", "2011/02/03 04:05");
+        let value = enrichment.get("scanned_date").unwrap();
+        assert_eq!(
+            (value.stored().as_str(), value.raw()),
+            ("2011-02-03T04:05:00", "2011/02/03 04:05")
+        );
+        assert_eq!(enrichment.dates().scanned.unwrap().raw(), "2011/02/03 04:05");
+    }
+}

@@ -1,0 +1,134 @@
+//! Room `grin`: the name of an archive's file.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Barcode, Library};
+
+/// What an archive's name ends with.
+pub const ARCHIVE_SUFFIX: &str = ".tar.gz.gpg";
+
+/// The name under which GRIN lists an archive: `<BARCODE>.tar.gz.gpg` or `<LIB>_<BARCODE>.tar.gz.gpg`
+/// (`grin-interface`, section 1). It is asked for exactly as listed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FileName(Arc<str>);
+
+/// Why a text is no archive's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadFileName {
+    /// Another ending.
+    #[error("an archive's name ends with {ARCHIVE_SUFFIX}")]
+    Suffix,
+    /// Before the ending stands what could not be part of a barcode, or too little or too much of it.
+    #[error("before {ARCHIVE_SUFFIX} an archive's name has 3 to 120 letters, digits, hyphens and underscores")]
+    Stem,
+}
+
+impl FileName {
+    /// Checks a listed name; nothing is trimmed or changed.
+    pub fn parse(text: &str) -> Result<Self, BadFileName> {
+        let stem = text.strip_suffix(ARCHIVE_SUFFIX).ok_or(BadFileName::Suffix)?;
+        let plain = stem
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !plain || !(3..=120).contains(&stem.len()) {
+            return Err(BadFileName::Stem);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The usual name of a volume's archive, for when no list has named it.
+    pub fn of(barcode: &Barcode) -> Self {
+        Self(format!("{barcode}{ARCHIVE_SUFFIX}").into())
+    }
+
+    /// The volume's barcode: without the ending, and without the library's prefix if there is one.
+    pub fn barcode(&self, library: &Library) -> Result<Barcode, super::BadBarcode> {
+        let stem = self.0.strip_suffix(ARCHIVE_SUFFIX).unwrap_or(&self.0);
+        without_prefix(stem, library)
+            .and_then(|rest| Barcode::parse(rest).ok())
+            .map_or_else(|| Barcode::parse(stem), Ok)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn without_prefix<'a>(stem: &'a str, library: &Library) -> Option<&'a str> {
+    let (prefix, rest) = stem.split_at_checked(library.as_str().len())?;
+    prefix
+        .eq_ignore_ascii_case(library.as_str())
+        .then(|| rest.strip_prefix('_'))?
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for FileName {
+    type Error = BadFileName;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<FileName> for String {
+    fn from(name: FileName) -> Self {
+        name.0.as_ref().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn barcode_of_a_listed_name() {
+        let library = Library::parse("TESTLIB").unwrap();
+        let cases = [
+            ("TL0000000001.tar.gz.gpg", "TL0000000001"),
+            ("TESTLIB_TL0000000001.tar.gz.gpg", "TL0000000001"),
+            ("testlib_TL0000000001.tar.gz.gpg", "TL0000000001"),
+            ("OTHER_TL0000000001.tar.gz.gpg", "OTHER_TL0000000001"),
+            ("TESTLIB_ab.tar.gz.gpg", "TESTLIB_ab"),
+            ("TESTLIB1.tar.gz.gpg", "TESTLIB1"),
+        ];
+        for (name, barcode) in cases {
+            let name = FileName::parse(name).unwrap();
+            assert_eq!(name.barcode(&library).unwrap().as_str(), barcode);
+        }
+    }
+
+    #[test]
+    fn names_that_could_leave_the_library_are_refused() {
+        for bad in [
+            "../x.tar.gz.gpg",
+            "a/b.tar.gz.gpg",
+            "a..tar.gz.gpg",
+            "a b.tar.gz.gpg",
+            ".tar.gz.gpg",
+        ] {
+            assert_eq!(FileName::parse(bad), Err(BadFileName::Stem), "{bad}");
+        }
+        assert_eq!(FileName::parse("abc.tar.gz"), Err(BadFileName::Suffix));
+        assert_eq!(FileName::parse("abc.tar.gz.gpg?x"), Err(BadFileName::Suffix));
+    }
+
+    #[test]
+    fn a_built_name_has_no_prefix() {
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        assert_eq!(FileName::of(&barcode).as_str(), "TL0000000001.tar.gz.gpg");
+    }
+}

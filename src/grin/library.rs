@@ -1,0 +1,83 @@
+//! Room `grin`: the name of a library's directory at GRIN.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A library's directory: letters, digits, hyphens, underscores, case-sensitive (`grin-interface`, section 1).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Library(Arc<str>);
+
+/// Why a text is no library directory.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadLibrary {
+    /// Nothing, or more than 64 characters.
+    #[error("a library directory has 1 to 64 characters, this has {0}")]
+    Length(usize),
+    /// Something else than an ASCII letter, digit, hyphen or underscore.
+    #[error("a library directory has only letters, digits, hyphens and underscores, this has {0:?}")]
+    Character(char),
+}
+
+impl Library {
+    /// Checks a text and takes it as a library directory; nothing is trimmed or changed.
+    pub fn parse(text: &str) -> Result<Self, BadLibrary> {
+        if let Some(bad) = text
+            .chars()
+            .find(|c| !(c.is_ascii_alphanumeric() || *c == '-' || *c == '_'))
+        {
+            return Err(BadLibrary::Character(bad));
+        }
+        if !(1..=64).contains(&text.len()) {
+            return Err(BadLibrary::Length(text.len()));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The directory's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Library {
+    type Error = BadLibrary;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Library> for String {
+    fn from(library: Library) -> Self {
+        library.0.as_ref().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seen_directories_are_taken_and_paths_are_not() {
+        for good in ["Harvard", "UOM", "PRNC", "a-b_c"] {
+            assert_eq!(Library::parse(good).unwrap().as_str(), good);
+        }
+        assert_eq!(Library::parse(""), Err(BadLibrary::Length(0)));
+        assert_eq!(Library::parse("a/../b"), Err(BadLibrary::Character('/')));
+        assert_eq!(Library::parse("a b"), Err(BadLibrary::Character(' ')));
+        assert_eq!(Library::parse(&"a".repeat(65)), Err(BadLibrary::Length(65)));
+    }
+}

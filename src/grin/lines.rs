@@ -1,0 +1,151 @@
+//! Room `grin`: bytes of a text answer as lines.
+
+use std::borrow::Cow;
+
+use super::{Refusal, refusal};
+
+/// Cuts bytes that come in pieces into lines of UTF-8 text; CRLF, a byte order mark and bytes that are no text are
+/// taken care of.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// The beginning of a line whose end has not come yet.
+    open: Vec<u8>,
+    /// The line's end is still awaited, but it is longer than allowed: it will be passed over.
+    skipping: bool,
+    limit: usize,
+    started: bool,
+    bad: u64,
+    too_long: u64,
+}
+
+impl Lines {
+    /// `limit` is the longest line taken, in bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            open: Vec::new(),
+            skipping: false,
+            limit,
+            started: false,
+            bad: 0,
+            too_long: 0,
+        }
+    }
+
+    /// Takes the next bytes and hands out the lines that they end.
+    pub(super) fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(&str)) {
+        while let Some(at) = bytes.iter().position(|b| *b == b'\n') {
+            let (line, rest) = (&bytes[..at], &bytes[at + 1..]);
+            if self.skipping || self.open.len() + line.len() > self.limit {
+                self.too_long += 1;
+            } else if self.open.is_empty() {
+                self.give(line, &mut each);
+            } else {
+                let mut whole = std::mem::take(&mut self.open);
+                whole.extend_from_slice(line);
+                self.give(&whole, &mut each);
+            }
+            self.open.clear();
+            self.skipping = false;
+            bytes = rest;
+        }
+        if self.open.len() + bytes.len() > self.limit {
+            self.skipping = true;
+            self.open.clear();
+        } else if !self.skipping {
+            self.open.extend_from_slice(bytes);
+        }
+    }
+
+    /// The bytes are over; a last line without line feed is a line.
+    pub(super) fn finish(mut self, mut each: impl FnMut(&str)) -> Vec<String> {
+        let open = std::mem::take(&mut self.open);
+        if self.skipping {
+            self.too_long += 1;
+        } else if !open.is_empty() {
+            self.give(&open, &mut each);
+        }
+        let notes = [
+            (self.bad, "lines had bytes that are not UTF-8, which were replaced"),
+            (self.too_long, "lines were longer than allowed and passed over"),
+        ];
+        notes
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{n} {what}"))
+            .collect()
+    }
+
+    fn give(&mut self, line: &[u8], each: &mut impl FnMut(&str)) {
+        let mut line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !self.started {
+            line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+            self.started = true;
+        }
+        let text = String::from_utf8_lossy(line);
+        self.bad += u64::from(matches!(text, Cow::Owned(_)));
+        each(&text);
+    }
+}
+
+/// Tells from the beginning of an answer whether it is a page or a refusal in place of text.
+pub(super) fn refused(beginning: &[u8]) -> Option<Refusal> {
+    let first = beginning
+        .split(|b| *b == b'\n')
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
+    if refusal::looks_like_html(beginning) {
+        Some(refusal::refusal_of_html(beginning))
+    } else if refusal::says_unavailable(&String::from_utf8_lossy(&first[..first.len().min(512)])) {
+        Some(Refusal::Unavailable)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: &[u8], size: usize, limit: usize) -> (Vec<String>, Vec<String>) {
+        let mut lines = Lines::new(limit);
+        let mut out = Vec::new();
+        bytes
+            .chunks(size)
+            .for_each(|piece| lines.push(piece, |line| out.push(line.to_owned())));
+        let warnings = lines.finish(|line| out.push(line.to_owned()));
+        (out, warnings)
+    }
+
+    #[test]
+    fn line_ends_marks_and_bad_bytes() {
+        let bytes = "\u{feff}a\r\n\nbé\tc\r\n海".as_bytes();
+        for size in 1..=bytes.len() {
+            let (out, warnings) = lines(bytes, size, 100);
+            assert_eq!(out, ["a", "", "bé\tc", "海"], "{size}");
+            assert!(warnings.is_empty());
+        }
+        let (out, warnings) = lines(b"a\xff\nb\n", 3, 100);
+        assert_eq!((out, warnings.len()), (vec!["a\u{fffd}".to_owned(), "b".to_owned()], 1));
+    }
+
+    #[test]
+    fn an_endless_line_takes_no_memory_and_hides_no_other() {
+        let bytes = format!("a\n{}\nb\n{}", "x".repeat(1_000), "y".repeat(1_000));
+        for size in [1, 7, 64, 4_096] {
+            let (out, warnings) = lines(bytes.as_bytes(), size, 10);
+            assert_eq!(out, ["a", "b"], "{size}");
+            assert_eq!(warnings, ["2 lines were longer than allowed and passed over"]);
+        }
+    }
+
+    #[test]
+    fn pages_in_place_of_text() {
+        assert_eq!(refused(b" <html><p>hello"), Some(Refusal::Html));
+        assert_eq!(
+            refused(b"\n\nYour request is unavailable.\n"),
+            Some(Refusal::Unavailable)
+        );
+        assert_eq!(refused(b"TL0001\n"), None);
+        assert_eq!(refused(b""), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! Room `grin`: one row of a list page while it is being read, and what it says once it is whole.
+
+use std::borrow::Cow;
+
+use super::heading::{Field, Heading};
+use crate::grin::{
+    ARCHIVE_SUFFIX, BadBarcode, Barcode, Because, FileName, GrinDate, GrinState, Library, ListFailure, ListRow,
+    Rejected, text,
+};
+
+/// Cells of a row, their raw text one after the other; emptied and filled again for each row.
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    text: String,
+    columns: Vec<Cell>,
+    /// The cell that text goes to.
+    current: usize,
+    /// Cells in the page's source; one that is several columns wide counts once.
+    begun: usize,
+    /// Value of the box to tick.
+    tick: Option<String>,
+    /// A cell was longer than allowed; its text was not kept.
+    too_long: bool,
+}
+
+#[derive(Debug)]
+struct Cell {
+    /// Where its text begins and ends.
+    start: usize,
+    end: usize,
+    /// Address of the first link in it.
+    href: Option<String>,
+}
+
+/// More cells than this are not kept; lists have about ten.
+const MOST_CELLS: usize = 256;
+
+/// What became of a row.
+pub(super) enum Read {
+    /// It names a volume.
+    Row(Box<ListRow>),
+    /// It names none, or not surely.
+    Rejected(Rejected),
+    /// A single wide cell with something to say, such as that there is nothing.
+    Message(String),
+    /// Nothing stands in it.
+    Blank,
+}
+
+impl Cells {
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.columns.clear();
+        self.begun = 0;
+        self.tick = None;
+        self.too_long = false;
+    }
+
+    /// A cell begins that is `span` columns wide; what it holds belongs to the first of them.
+    pub(super) fn begin(&mut self, span: usize) {
+        self.begun += 1;
+        self.current = self.columns.len();
+        let room = MOST_CELLS - self.columns.len();
+        let at = self.text.len();
+        let columns = std::iter::repeat_with(|| Cell {
+            start: at,
+            end: at,
+            href: None,
+        });
+        self.columns.extend(columns.take(span.clamp(1, MOST_CELLS).min(room)));
+    }
+
+    /// Text of the cell.
+    pub(super) fn text(&mut self, text: &str, limit: usize) {
+        let Some(cell) = self.columns.get_mut(self.current) else {
+            return;
+        };
+        if cell.end - cell.start + text.len() > limit {
+            self.too_long = true;
+        } else {
+            self.text.push_str(text);
+            cell.end = self.text.len();
+        }
+    }
+
+    /// Forgets the cell's text.
+    pub(super) fn restart(&mut self) {
+        if let Some(cell) = self.columns.get_mut(self.current) {
+            self.text.truncate(cell.start);
+            cell.end = cell.start;
+        }
+    }
+
+    /// `<a href>` in a cell.
+    pub(super) fn link(&mut self, href: String) {
+        if let Some(cell) = self.columns.get_mut(self.current) {
+            cell.href.get_or_insert(href);
+        }
+    }
+
+    /// `<input name="barcodes" value>` in a cell.
+    pub(super) fn tick(&mut self, value: String) {
+        self.tick.get_or_insert(value);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    fn raw(&self, index: usize) -> &str {
+        self.columns
+            .get(index)
+            .map_or("", |cell| &self.text[cell.start..cell.end])
+    }
+
+    fn shown(&self, index: usize) -> Cow<'_, str> {
+        text::from_html(self.raw(index))
+    }
+
+    /// The texts of all cells, as names of columns.
+    pub(super) fn names(&self) -> Vec<Cow<'_, str>> {
+        (0..self.columns.len()).map(|index| self.shown(index)).collect()
+    }
+
+    /// What the row says under this heading.
+    pub(super) fn read(&self, heading: &Heading, library: &Library, limit: usize) -> Read {
+        if self.too_long {
+            let named = self.tick.as_deref().unwrap_or_else(|| self.raw(0));
+            return Read::Rejected(Rejected::new(&text::from_html(named), Because::TooLongCell(limit)));
+        }
+        if self.tick.is_none() && text::from_html(&self.text).is_empty() {
+            return Read::Blank;
+        }
+        if self.is_message() {
+            return Read::Message(self.shown(0).into_owned());
+        }
+        let shift = self.shift(heading);
+        match self.volume(heading, library, shift) {
+            Ok((barcode, file_name)) => Read::Row(Box::new(self.fill(heading, shift, barcode, file_name))),
+            Err(rejected) => Read::Rejected(rejected),
+        }
+    }
+
+    /// Rows without a box to tick may lack its cell; then all cells stand one column further left.
+    fn shift(&self, heading: &Heading) -> usize {
+        let lacks_box = heading.box_column
+            && self.tick.is_none()
+            && self.columns.len() < heading.fields.len()
+            && !self.shown(0).is_empty();
+        usize::from(lacks_box)
+    }
+
+    /// A single cell over several columns.
+    fn is_message(&self) -> bool {
+        self.tick.is_none() && self.begun == 1 && self.columns.len() > 1
+    }
+
+    fn volume(
+        &self,
+        heading: &Heading,
+        library: &Library,
+        shift: usize,
+    ) -> Result<(Barcode, Option<FileName>), Rejected> {
+        let mut named: Option<(Barcode, Option<FileName>)> = None;
+        let mut refused = None;
+        let ticked = self.tick.as_deref().map(text::from_html);
+        let columns = heading.fields.iter().enumerate().filter_map(|(column, field)| {
+            matches!(field, Field::Barcode | Field::FileName)
+                .then(|| self.name_in(column.checked_sub(shift)?, *field))?
+        });
+        for text in columns.chain(ticked) {
+            match (name_of(&text, library), &mut named) {
+                (Err(because), _) => refused = refused.or(Some(Rejected::new(&text, because))),
+                (Ok((barcode, file_name)), Some((known, known_file))) if barcode == *known => {
+                    *known_file = known_file.take().or(file_name);
+                }
+                (Ok((barcode, _)), Some((known, _))) => {
+                    let both = Because::Disagree(known.to_string(), barcode.to_string());
+                    return Err(Rejected::new(known.as_str(), both));
+                }
+                (Ok(found), None) => named = Some(found),
+            }
+        }
+        match (refused, named) {
+            (Some(rejected), _) => Err(rejected),
+            (None, Some(named)) => Ok(named),
+            (None, None) => Err(self.nameless(heading, shift)),
+        }
+    }
+
+    /// What stands in a column that names the volume; an archive's name may stand in the link's address alone.
+    fn name_in(&self, index: usize, field: Field) -> Option<Cow<'_, str>> {
+        let text = self.shown(index);
+        if !text.is_empty() {
+            return Some(text);
+        }
+        let href = self.columns.get(index)?.href.as_deref()?;
+        let name = href.split(['?', '#']).next()?.rsplit('/').next()?;
+        (field == Field::FileName && !name.is_empty()).then(|| text::from_html(name))
+    }
+
+    fn nameless(&self, heading: &Heading, shift: usize) -> Rejected {
+        let column = heading
+            .fields
+            .iter()
+            .position(|field| matches!(field, Field::Barcode | Field::FileName));
+        let reached = column.is_some_and(|column| column < self.columns.len() + shift);
+        let because = if reached {
+            BadBarcode::Length(0).into()
+        } else {
+            Because::TooFewCells(self.columns.len())
+        };
+        Rejected::new(&self.shown(0), because)
+    }
+
+    fn fill(&self, heading: &Heading, shift: usize, barcode: Barcode, file_name: Option<FileName>) -> ListRow {
+        let mut row = ListRow {
+            file_name,
+            can_be_requested: self.tick.is_some(),
+            ..ListRow::bare(barcode)
+        };
+        for (column, field) in heading.fields.iter().enumerate().skip(shift) {
+            if *field != Field::Ignored && column - shift < self.columns.len() {
+                let index = column - shift;
+                set(
+                    &mut row,
+                    *field,
+                    &self.shown(index),
+                    self.columns[index].href.as_deref(),
+                );
+            }
+        }
+        row
+    }
+}
+
+/// Puts one cell's text into its place; nothing, if it is blank.
+pub(in crate::grin) fn set(row: &mut ListRow, field: Field, shown: &str, href: Option<&str>) {
+    let text = || (!shown.is_empty()).then(|| shown.to_owned());
+    let failure = |row: &mut ListRow, put: &dyn Fn(&mut ListFailure)| {
+        if !shown.is_empty() {
+            put(row.failure.get_or_insert_default());
+        }
+    };
+    match field {
+        Field::Barcode | Field::FileName | Field::Ignored => {}
+        Field::Title => row.title = text(),
+        Field::State => row.grin_state = GrinState::read(shown),
+        Field::Scanned => row.dates.scanned = GrinDate::read(shown),
+        Field::Analyzed => row.dates.analyzed = GrinDate::read(shown),
+        Field::Converted => row.dates.converted = GrinDate::read(shown),
+        Field::Downloaded => row.dates.downloaded = GrinDate::read(shown),
+        Field::Processed => row.dates.processed = GrinDate::read(shown),
+        Field::Ocr => row.dates.ocr = GrinDate::read(shown),
+        Field::Link => row.google_books_link = href.map(|h| text::from_html(h).into_owned()).or_else(text),
+        Field::FailedDate => failure(row, &|failure| failure.date = GrinDate::read(shown)),
+        Field::FailedInfo => failure(row, &|failure| failure.info = text()),
+        Field::FailedDetail => failure(row, &|failure| failure.detail = text()),
+    }
+}
+
+/// The volume that a text names: an archive's name or a barcode.
+pub(in crate::grin) fn name_of(text: &str, library: &Library) -> Result<(Barcode, Option<FileName>), Because> {
+    if text.ends_with(ARCHIVE_SUFFIX) {
+        let file_name = FileName::parse(text)?;
+        let barcode = file_name.barcode(library)?;
+        return Ok((barcode, Some(file_name)));
+    }
+    Ok((Barcode::parse(text)?, None))
+}

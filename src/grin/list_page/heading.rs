@@ -1,0 +1,138 @@
+//! Room `grin`: the heading row of a list page, which says what its columns are.
+
+use crate::grin::columns::folded;
+
+/// What a column of a list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::grin) enum Field {
+    Barcode,
+    FileName,
+    Title,
+    State,
+    Scanned,
+    Analyzed,
+    Converted,
+    Downloaded,
+    Processed,
+    Ocr,
+    Link,
+    FailedDate,
+    FailedInfo,
+    FailedDetail,
+    /// No name, a name that is not known, or one that an earlier column has.
+    Ignored,
+}
+
+/// Names of columns in lists, folded (`grin-interface`, sections 4 and 5), with the spellings that may be met.
+const NAMES: &[(&str, Field)] = &[
+    ("barcode", Field::Barcode),
+    ("filename", Field::FileName),
+    ("file_name", Field::FileName),
+    ("title", Field::Title),
+    ("state", Field::State),
+    ("status", Field::State),
+    ("grin_state", Field::State),
+    ("scanned_date", Field::Scanned),
+    ("analyzed_date", Field::Analyzed),
+    ("analysed_date", Field::Analyzed),
+    ("converted_date", Field::Converted),
+    ("downloaded_date", Field::Downloaded),
+    ("processed_date", Field::Processed),
+    ("ocrd_date", Field::Ocr),
+    ("ocr_date", Field::Ocr),
+    ("google_books", Field::Link),
+    ("google_books_link", Field::Link),
+    ("convert_failed_date", Field::FailedDate),
+    ("convert_failed_info", Field::FailedInfo),
+    ("detailed_convert_failed_info", Field::FailedDetail),
+    ("detailed_conversion_info", Field::FailedDetail),
+];
+
+/// The field of a column with this name; `None` if the name is not known.
+pub(in crate::grin) fn field_of(name: &str) -> Option<Field> {
+    let name = folded(name);
+    NAMES.iter().find(|(known, _)| *known == name).map(|(_, field)| *field)
+}
+
+/// The columns of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::grin) struct Heading {
+    /// One a column, in their order.
+    pub(in crate::grin) fields: Vec<Field>,
+    /// Whether the first column has no name, so that it holds the boxes to tick.
+    pub(in crate::grin) box_column: bool,
+    /// Names that are not known.
+    pub(in crate::grin) unknown: Vec<String>,
+    /// Names that came twice.
+    pub(in crate::grin) twice: Vec<String>,
+}
+
+impl Heading {
+    /// Reads the names of the columns.
+    pub(in crate::grin) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut heading = Self::default();
+        for name in names {
+            let field = heading.place(name.trim());
+            heading.fields.push(field);
+        }
+        heading
+    }
+
+    fn place(&mut self, name: &str) -> Field {
+        if name.is_empty() {
+            self.box_column |= self.fields.is_empty();
+            return Field::Ignored;
+        }
+        let Some(field) = field_of(name) else {
+            self.unknown.push(name.to_owned());
+            return Field::Ignored;
+        };
+        if self.fields.contains(&field) {
+            self.twice.push(name.to_owned());
+            return Field::Ignored;
+        }
+        field
+    }
+
+    /// Whether there is a column that names the volume; without one a table is no list.
+    pub(in crate::grin) fn names_volumes(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|field| matches!(field, Field::Barcode | Field::FileName))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_by_name_wherever_they_stand() {
+        let heading = Heading::of(["", "OCR'd Date", "Barcode", "New Thing", "barcode", " Title "]);
+        let none = Field::Ignored;
+        assert_eq!(
+            heading.fields,
+            [none, Field::Ocr, Field::Barcode, none, none, Field::Title]
+        );
+        assert_eq!(
+            (heading.unknown, heading.twice),
+            (vec!["New Thing".to_owned()], vec!["barcode".to_owned()])
+        );
+        assert!(heading.box_column);
+    }
+
+    #[test]
+    fn no_part_of_a_name_is_taken_for_the_name() {
+        for name in [
+            "OCR Analysis Score",
+            "Title Remainder",
+            "Barcodes",
+            "Date",
+            "Viewability Updated Date",
+        ] {
+            assert_eq!(field_of(name), None, "{name}");
+        }
+        assert!(!Heading::of(["Menu", "Title"]).names_volumes());
+        assert!(Heading::of(["Filename"]).names_volumes());
+    }
+}

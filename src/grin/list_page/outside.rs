@@ -1,0 +1,113 @@
+//! Room `grin`: what a page says outside of the list's table, where refusals stand.
+
+use crate::grin::Refusal;
+use crate::grin::refusal::{contains_ignoring_case, says_unavailable};
+
+/// Text that is kept before it is searched.
+const WINDOW: usize = 4_096;
+/// Kept of it when room is made, so that words across the border are found: more than any words searched for.
+const OVERLAP: usize = 64;
+
+/// Searches a page's text and addresses as they go by.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four findings that do not exclude each other"
+)]
+pub(super) struct Outside {
+    text: String,
+    title: String,
+    after_blank: bool,
+    anything: bool,
+    unavailable: bool,
+    /// A field for a password, or an address of Google's sign-in.
+    signs_in: bool,
+}
+
+impl Outside {
+    /// Text outside of the list, in pieces.
+    pub(super) fn text(&mut self, text: &str) {
+        for c in text.chars() {
+            let blank = c.is_whitespace();
+            if !(blank && self.after_blank) {
+                self.text.push(if blank { ' ' } else { c });
+            }
+            self.after_blank = blank;
+            self.anything |= !blank;
+            if self.text.len() >= WINDOW {
+                self.search();
+            }
+        }
+    }
+
+    fn search(&mut self) {
+        self.unavailable |= says_unavailable(&self.text);
+        let keep = self.text.floor_char_boundary(self.text.len().saturating_sub(OVERLAP));
+        self.text.drain(..keep);
+    }
+
+    /// Text of `<title>`.
+    pub(super) fn title(&mut self, text: &str) {
+        if self.title.len() + text.len() <= WINDOW {
+            self.title.push_str(text);
+        }
+    }
+
+    /// A field for a password.
+    pub(super) fn password(&mut self) {
+        self.signs_in = true;
+    }
+
+    /// An address that the page leads to.
+    pub(super) fn address(&mut self, address: &str) {
+        let signs = [
+            "accounts.google.com/servicelogin",
+            "accounts.google.com/v3/signin",
+            "accounts.google.com/signin",
+        ];
+        self.signs_in |= signs.iter().any(|sign| contains_ignoring_case(address, sign));
+    }
+
+    /// What follows from all that. A page with a list may well have a link for signing in.
+    pub(super) fn refusal(&mut self, listed: bool) -> Option<Refusal> {
+        self.search();
+        let sign_in = self.signs_in || contains_ignoring_case(&self.title, "sign in");
+        match (self.unavailable, listed) {
+            (true, _) => Some(Refusal::Unavailable),
+            (false, true) => None,
+            (false, false) if sign_in => Some(Refusal::SignIn),
+            (false, false) if !self.anything => Some(Refusal::Empty),
+            (false, false) => Some(Refusal::NotAList),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_wherever_the_pieces_break() {
+        let page = format!(
+            "{} Your  request\n is unavailable. {}",
+            "ab ".repeat(3_000),
+            "cd ".repeat(9_000)
+        );
+        for size in [1, 7, 4_096, page.len()] {
+            let mut outside = Outside::default();
+            page.as_bytes()
+                .chunks(size)
+                .for_each(|piece| outside.text(&String::from_utf8_lossy(piece)));
+            assert_eq!(outside.refusal(true), Some(Refusal::Unavailable), "{size}");
+            assert!(outside.text.len() <= WINDOW + 4);
+        }
+    }
+
+    #[test]
+    fn a_sign_in_link_beside_a_list_refuses_nothing() {
+        let mut outside = Outside::default();
+        outside.address("https://accounts.google.com/ServiceLogin?continue=x");
+        assert_eq!(outside.refusal(true), None);
+        assert_eq!(outside.refusal(false), Some(Refusal::SignIn));
+    }
+}

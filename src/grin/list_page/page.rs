@@ -1,0 +1,437 @@
+//! Room `grin`: what is known of a list page while its tags and text go by.
+
+use super::ListPage;
+use super::cells::{Cells, Read};
+use super::heading::Heading;
+use super::outside::Outside;
+use super::pager::Pager;
+use crate::grin::{Because, Library, ListRow, Refusal, Rejected};
+
+/// Tables nested deeper than this are layout of no interest.
+const MOST_TABLES: usize = 64;
+/// Rejected rows and warnings kept a page; beyond, they are only counted.
+const MOST_NOTES: usize = 1_000;
+
+/// The page so far. Its methods are the events of the page, in their order.
+#[derive(Debug)]
+pub(super) struct Page {
+    library: Library,
+    cell_limit: usize,
+    /// Serial numbers of the open tables, innermost last.
+    tables: Vec<u64>,
+    /// Tables open beyond [`MOST_TABLES`].
+    buried: u64,
+    serial: u64,
+    /// Heading and place in `tables` of the list's table while it is open.
+    list: Option<(Heading, usize)>,
+    /// The list's table was there, to its end.
+    list_closed: bool,
+    /// That end is not sure.
+    torn: bool,
+    row: Option<OpenRow>,
+    cells: Cells,
+    /// The page has rows without `</tr>`.
+    leaves_rows_open: bool,
+    /// `<html>` or `<body>` begun, ended.
+    root: (bool, bool),
+    outside: Outside,
+    pager: Pager,
+    rows: Vec<ListRow>,
+    out: ListPage,
+    rows_seen: u64,
+    unnoted: u64,
+}
+
+/// The row whose cells are being read.
+#[derive(Debug)]
+struct OpenRow {
+    serial: u64,
+    /// Place of its table in `tables`.
+    level: usize,
+    kind: RowKind,
+    /// It has a `<tr>`, which cells may lack.
+    tagged: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowKind {
+    /// Names columns; `true` once a `span.hd3` was met, from where on only such spans count in that cell.
+    Heading { named: bool, in_name: bool },
+    /// One volume.
+    Data,
+}
+
+impl Page {
+    pub(super) fn new(library: &Library, pager: Pager, cell_limit: usize) -> Self {
+        Self {
+            library: library.clone(),
+            cell_limit,
+            tables: Vec::new(),
+            buried: 0,
+            serial: 0,
+            list: None,
+            list_closed: false,
+            torn: false,
+            row: None,
+            cells: Cells::default(),
+            leaves_rows_open: false,
+            root: (false, false),
+            outside: Outside::default(),
+            pager,
+            rows: Vec::new(),
+            out: ListPage::default(),
+            rows_seen: 0,
+            unnoted: 0,
+        }
+    }
+
+    /// A number for the next table or row, by which its end is known.
+    fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    fn level(&self) -> usize {
+        self.tables.len().saturating_sub(1)
+    }
+
+    fn in_list(&self) -> bool {
+        self.list.is_some()
+    }
+
+    /// Whether the innermost table is the list's.
+    fn at_list(&self) -> bool {
+        self.buried == 0 && matches!(&self.list, Some((_, level)) if *level == self.level())
+    }
+
+    /// `<table>`; returns the number for [`Page::table_end`].
+    pub(super) fn table_begin(&mut self) -> u64 {
+        let serial = self.next_serial();
+        if self.tables.len() < MOST_TABLES {
+            self.tables.push(serial);
+        } else {
+            self.buried += 1;
+        }
+        serial
+    }
+
+    /// `</table>`, and with it the end of everything that it left open. Or else, if not `surely`, the end of something
+    /// round the table, by a tag that may have been meant for something within it: rows may follow that are not seen.
+    pub(super) fn table_end(&mut self, serial: u64, surely: bool) {
+        let Some(level) = self.tables.iter().position(|open| *open == serial) else {
+            self.buried = self.buried.saturating_sub(1);
+            return;
+        };
+        self.close_row_of(level);
+        self.tables.truncate(level);
+        self.buried = 0;
+        if matches!(&self.list, Some((_, list)) if *list >= level) {
+            self.list = None;
+            self.list_closed = true;
+            self.torn |= !surely;
+        }
+        self.separator();
+    }
+
+    /// `<tr>`; returns the number for [`Page::row_end`].
+    pub(super) fn row_begin(&mut self, heading: bool) -> u64 {
+        let serial = self.next_serial();
+        if self.tables.is_empty() || self.buried > 0 {
+            return serial;
+        }
+        let level = self.level();
+        self.leaves_rows_open |= self.row_is_open();
+        self.close_row_of(level);
+        if heading && !self.list_closed {
+            self.open_row(
+                serial,
+                RowKind::Heading {
+                    named: false,
+                    in_name: false,
+                },
+            );
+        } else if self.at_list() {
+            self.open_row(serial, RowKind::Data);
+        } else {
+            self.separator();
+        }
+        serial
+    }
+
+    fn open_row(&mut self, serial: u64, kind: RowKind) {
+        // A heading in a table within a row of the list: that row was layout.
+        self.cells.clear();
+        self.row = Some(OpenRow {
+            serial,
+            level: self.level(),
+            kind,
+            tagged: true,
+        });
+    }
+
+    /// Whether the page has rows without `</tr>`.
+    pub(super) fn leaves_rows_open(&self) -> bool {
+        self.leaves_rows_open
+    }
+
+    /// Whether a `<tr>` that came now would end a row of the list.
+    pub(super) fn row_is_open(&self) -> bool {
+        self.at_list() && matches!(&self.row, Some(row) if row.kind == RowKind::Data && row.tagged)
+    }
+
+    /// `</tr>`.
+    pub(super) fn row_end(&mut self, serial: u64) {
+        if self.row.as_ref().is_some_and(|row| row.serial == serial) {
+            self.close_row();
+        }
+    }
+
+    /// `<thead>`, `<tbody>`, `<tfoot>`: a row left open ends.
+    pub(super) fn section(&mut self) {
+        if self.buried == 0 && !self.tables.is_empty() {
+            self.close_row_of(self.level());
+        }
+    }
+
+    fn close_row_of(&mut self, level: usize) {
+        if self.row.as_ref().is_some_and(|row| row.level >= level) {
+            self.close_row();
+        }
+    }
+
+    fn close_row(&mut self) {
+        let Some(row) = self.row.take() else { return };
+        match row.kind {
+            RowKind::Heading { .. } => self.take_heading(row.level),
+            RowKind::Data => self.take_row(),
+        }
+    }
+
+    fn take_heading(&mut self, level: usize) {
+        if matches!(&self.list, Some((_, list)) if *list == level) {
+            return; // repeated within the list
+        }
+        let names = self.cells.names();
+        let heading = Heading::of(names.iter().map(AsRef::as_ref));
+        if !heading.names_volumes() {
+            return; // a menu, dressed like a list
+        }
+        for name in &heading.unknown {
+            self.out.unknown_columns.push(name.clone());
+        }
+        for name in &heading.twice {
+            self.out
+                .warnings
+                .push(format!("column {name:?} comes twice; the first counts"));
+        }
+        self.list = Some((heading, level));
+    }
+
+    fn take_row(&mut self) {
+        let Some((heading, _)) = &self.list else { return };
+        match self.cells.read(heading, &self.library, self.cell_limit) {
+            Read::Row(row) => {
+                self.rows_seen += 1;
+                self.rows.push(*row);
+            }
+            Read::Rejected(rejected) => self.reject(rejected),
+            Read::Message(text) => {
+                self.outside.text(&text);
+                self.warn(format!(
+                    "a row of the list says: {}",
+                    text.chars().take(200).collect::<String>()
+                ));
+            }
+            Read::Blank => {}
+        }
+    }
+
+    fn reject(&mut self, rejected: Rejected) {
+        if self.out.rejected.len() < MOST_NOTES {
+            self.out.rejected.push(rejected);
+        } else {
+            self.unnoted += 1;
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        if self.out.warnings.len() < MOST_NOTES {
+            self.out.warnings.push(warning);
+        } else {
+            self.unnoted += 1;
+        }
+    }
+
+    /// `<td>` or `<th>`, `span` columns wide.
+    pub(super) fn cell(&mut self, span: usize) {
+        if self.row.is_none() && self.at_list() {
+            // A row whose `<tr>` was left out.
+            let serial = self.next_serial();
+            self.open_row(serial, RowKind::Data);
+            self.row.iter_mut().for_each(|row| row.tagged = false);
+        }
+        let level = self.level();
+        match &mut self.row {
+            Some(row) if row.level == level && self.buried == 0 => {
+                if let RowKind::Heading { named, in_name } = &mut row.kind {
+                    (*named, *in_name) = (false, false);
+                }
+                self.cells.begin(span);
+            }
+            _ => self.separator(),
+        }
+    }
+
+    /// `<span class="hd3">`, the name of a column.
+    pub(super) fn name_begin(&mut self) {
+        if let Some(OpenRow {
+            kind: RowKind::Heading { named, in_name },
+            ..
+        }) = &mut self.row
+        {
+            if !*named {
+                self.cells.restart();
+            }
+            (*named, *in_name) = (true, true);
+        }
+    }
+
+    /// The end of a column's name.
+    pub(super) fn name_end(&mut self) {
+        if let Some(OpenRow {
+            kind: RowKind::Heading { in_name, .. },
+            ..
+        }) = &mut self.row
+        {
+            *in_name = false;
+        }
+    }
+
+    /// `<br>`, `<p>` and the like: words before and after are not one.
+    pub(super) fn separator(&mut self) {
+        self.text(" ");
+    }
+
+    /// Text, character references still in it.
+    pub(super) fn text(&mut self, text: &str) {
+        match &self.row {
+            Some(OpenRow {
+                kind:
+                    RowKind::Heading {
+                        named: true,
+                        in_name: false,
+                    },
+                ..
+            }) => {}
+            Some(_) => self.cells.text(text, self.cell_limit),
+            None if self.in_list() => {}
+            None => {
+                self.pager.text(text);
+                self.outside.text(text);
+            }
+        }
+    }
+
+    /// `<a href rel>`.
+    pub(super) fn link(&mut self, href: impl FnOnce() -> String, rel: impl FnOnce() -> Option<String>) {
+        match &self.row {
+            Some(OpenRow {
+                kind: RowKind::Data, ..
+            }) => self.cells.link(href()),
+            Some(_) => {}
+            None if self.in_list() => {}
+            None => {
+                let href = href();
+                self.outside.address(&href);
+                self.pager.begin(&href, rel().as_deref());
+            }
+        }
+    }
+
+    /// `</a>`.
+    pub(super) fn link_end(&mut self) {
+        if !self.in_list() {
+            self.pager.end();
+        }
+    }
+
+    /// `<input type name value>`.
+    pub(super) fn input(&mut self, kind: Option<&str>, name: Option<&str>, value: Option<String>) {
+        if kind.is_some_and(|kind| kind.eq_ignore_ascii_case("password")) {
+            self.outside.password();
+        }
+        let data = matches!(&self.row, Some(row) if row.kind == RowKind::Data);
+        if let (true, Some(value)) = (
+            data && name.is_some_and(|name| name.eq_ignore_ascii_case("barcodes")),
+            value,
+        ) {
+            self.cells.tick(value);
+        }
+    }
+
+    /// `<form action>`, `<meta content>`: an address that the page leads to.
+    pub(super) fn address(&mut self, address: &str) {
+        self.outside.address(address);
+    }
+
+    /// `<base href>`.
+    pub(super) fn base(&mut self, href: &str) {
+        self.pager.base(href);
+    }
+
+    /// Text of `<title>`.
+    pub(super) fn title(&mut self, text: &str) {
+        self.outside.title(text);
+    }
+
+    /// `<html>` or `<body>`.
+    pub(super) fn root_begin(&mut self) {
+        self.root.0 = true;
+    }
+
+    /// `</html>` or `</body>`.
+    pub(super) fn root_end(&mut self) {
+        self.root.1 = true;
+    }
+
+    /// The rows that have become whole since the last call.
+    pub(super) fn take_rows(&mut self) -> Vec<ListRow> {
+        std::mem::take(&mut self.rows)
+    }
+
+    /// The page is over; `stopped` says why it was not read to its end.
+    pub(super) fn finish(&mut self, stopped: Option<Refusal>) -> ListPage {
+        let cut = self.in_list() || self.row.is_some() || self.torn;
+        if self.row.take().is_some_and(|row| row.kind == RowKind::Data) && !self.cells.is_empty() {
+            let shown = self
+                .cells
+                .names()
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .unwrap_or_default()
+                .into_owned();
+            self.reject(Rejected::new(&shown, Because::CutOff));
+        }
+        if self.unnoted > 0 {
+            self.out
+                .warnings
+                .push(format!("{} more rejected rows and warnings", self.unnoted));
+        }
+        let found = self.pager.finish();
+        let open_end = cut || (self.root == (true, false) && found.next.is_none());
+        let listed = self.list_closed || cut;
+        let refusal = stopped
+            .or_else(|| self.outside.refusal(listed))
+            .or((!listed).then_some(Refusal::NotAList))
+            .or(found.refusal)
+            .or(open_end.then_some(Refusal::Truncated));
+        self.out.warnings.extend(found.warnings);
+        ListPage {
+            next: if refusal.is_none() { found.next } else { None },
+            complete: refusal.is_none(),
+            refusal,
+            rows: self.rows_seen,
+            ..std::mem::take(&mut self.out)
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Room `grin`: turns the bytes of a list page into the events of [`Page`], by `lol_html`, which keeps no document.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lol_html::errors::RewritingError;
+use lol_html::html_content::TextType;
+use lol_html::send::{Element, HtmlRewriter, SendHandlerTypes, Settings};
+use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, MemorySettings, Selector};
+use url::Url;
+
+use super::ListPage;
+use super::page::Page;
+use super::pager::Pager;
+use crate::grin::text::Utf8Check;
+use crate::grin::{Library, ListKind, ListRow, Refusal};
+
+/// How much of a page is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageLimits {
+    /// Bytes of the page.
+    pub page: usize,
+    /// Bytes of a cell's text; a row with a longer one is rejected.
+    pub cell: usize,
+    /// Bytes that the tokenizer may hold: a tag or attribute in one piece, and about 150 a tag left open.
+    pub memory: usize,
+}
+
+impl Default for PageLimits {
+    fn default() -> Self {
+        Self {
+            page: 256 << 20,
+            cell: 64 << 10,
+            memory: 128 << 20,
+        }
+    }
+}
+
+/// Why reading of a page was given up in its middle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListRefusal {
+    /// More bytes than [`PageLimits::page`].
+    #[error("the page is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// More than [`PageLimits::memory`] for tags left open, or for one tag.
+    #[error("the page's tags need more than {limit} bytes of memory")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
+    /// The tokenizer gave up for another reason.
+    #[error("the page cannot be read: {0}")]
+    Markup(String),
+}
+
+impl ListRefusal {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::TooLarge { .. } => Refusal::TooLarge,
+            Self::TooDeep { .. } => Refusal::TooDeep,
+            Self::Markup(_) => Refusal::NotAList,
+        }
+    }
+}
+
+/// The rewriter, whose output goes nowhere.
+type Tokenizer = HtmlRewriter<'static, fn(&[u8])>;
+
+/// Reads one list page as its bytes arrive.
+pub struct ListPageParser {
+    page: Shared,
+    rewriter: Option<Tokenizer>,
+    limits: PageLimits,
+    taken: usize,
+    utf8: Utf8Check,
+    refused: Option<ListRefusal>,
+}
+
+/// The page, shared by the tokenizer's handlers; only ever locked for one event, by one thread at a time.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Page>>);
+
+impl Shared {
+    fn get(&self) -> MutexGuard<'_, Page> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes given to the tokenizer at once.
+const PIECE: usize = 64 << 10;
+
+impl ListPageParser {
+    /// `page_url` is the address that the page came from: next links are judged by it. `kind` is what was asked for;
+    /// columns are found by name in any list.
+    pub fn new(kind: ListKind, library: &Library, page_url: &Url) -> Self {
+        Self::with_limits(kind, library, page_url, PageLimits::default())
+    }
+
+    /// As [`ListPageParser::new`], with other limits.
+    pub fn with_limits(_kind: ListKind, library: &Library, page_url: &Url, limits: PageLimits) -> Self {
+        let page = Shared(Arc::new(Mutex::new(Page::new(
+            library,
+            Pager::new(page_url),
+            limits.cell,
+        ))));
+        let discard: fn(&[u8]) = |_| {};
+        let rewriter = HtmlRewriter::new(settings(&page, limits.memory), discard);
+        Self {
+            page,
+            rewriter: Some(rewriter),
+            limits,
+            taken: 0,
+            utf8: Utf8Check::default(),
+            refused: None,
+        }
+    }
+
+    /// Takes the next bytes; returns the rows that have become whole, so never more than the bytes hold.
+    ///
+    /// # Errors
+    /// Once refused, always refused; [`ListPageParser::finish`] tells the same.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<ListRow>, ListRefusal> {
+        if let Some(refused) = &self.refused {
+            return Err(refused.clone());
+        }
+        self.taken = self.taken.saturating_add(bytes.len());
+        if self.taken > self.limits.page {
+            return Err(self.refuse(ListRefusal::TooLarge {
+                limit: self.limits.page,
+            }));
+        }
+        self.utf8.push(bytes);
+        for piece in bytes.chunks(PIECE) {
+            if let Err(error) = self.write(piece) {
+                let refused = self.explain(&error);
+                return Err(self.refuse(refused));
+            }
+        }
+        Ok(self.page.get().take_rows())
+    }
+
+    fn write(&mut self, piece: &[u8]) -> Result<(), RewritingError> {
+        let Some(rewriter) = &mut self.rewriter else {
+            return Ok(());
+        };
+        let mut rest = piece;
+        while self.page.get().leaves_rows_open()
+            && let Some(at) = next_row(rest)
+        {
+            rewriter.write(&rest[..at])?;
+            if self.page.get().row_is_open() {
+                // The tokenizer keeps every tag that is left open. Said now, this frees a row's worth of them.
+                rewriter.write(b"</tr>")?;
+            }
+            rest = &rest[at..];
+        }
+        rewriter.write(rest)
+    }
+
+    fn refuse(&mut self, refused: ListRefusal) -> ListRefusal {
+        self.rewriter = None;
+        self.refused.insert(refused).clone()
+    }
+
+    fn explain(&self, error: &RewritingError) -> ListRefusal {
+        match error {
+            RewritingError::MemoryLimitExceeded(_) => ListRefusal::TooDeep {
+                limit: self.limits.memory,
+            },
+            other => ListRefusal::Markup(other.to_string()),
+        }
+    }
+
+    /// The page is over.
+    pub fn finish(mut self) -> ListPage {
+        if let Some(Err(error)) = self.rewriter.take().map(HtmlRewriter::end) {
+            self.refused = Some(self.explain(&error));
+        }
+        let mut page = self.page.get().finish(self.refused.as_ref().map(ListRefusal::refusal));
+        page.warnings.extend(self.refused.map(|refused| refused.to_string()));
+        match self.utf8.finish() {
+            0 => {}
+            bad => page
+                .warnings
+                .push(format!("{bad} places that are not UTF-8 were replaced")),
+        }
+        page
+    }
+}
+
+/// Where the next `<tr` stands, the first byte aside.
+fn next_row(bytes: &[u8]) -> Option<usize> {
+    let found = bytes
+        .get(1..)?
+        .windows(3)
+        .position(|window| window.eq_ignore_ascii_case(b"<tr"))?;
+    Some(found + 1)
+}
+
+/// Reads a list page that is there as a whole.
+pub fn parse_list_page(bytes: &[u8], kind: ListKind, library: &Library, page_url: &Url) -> (Vec<ListRow>, ListPage) {
+    let mut parser = ListPageParser::new(kind, library, page_url);
+    // A refusal is told by the page, too.
+    let rows = parser.push(bytes).unwrap_or_default();
+    (rows, parser.finish())
+}
+
+impl std::fmt::Debug for ListPageParser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ListPageParser")
+            .field("taken", &self.taken)
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}
+
+fn settings(page: &Shared, memory: usize) -> Settings<'static, 'static> {
+    Settings::new_send()
+        .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(memory))
+        .with_strict(false)
+        .append_document_content_handler(texts(page.clone()))
+        .append_element_content_handler(tags(page.clone()))
+}
+
+type Tag<'r, 't> = Element<'r, 't>;
+
+/// All tags, told apart by name here: twenty selectors would each be tried on every tag, which takes longer.
+fn tags(
+    page: Shared,
+) -> (
+    Cow<'static, Selector>,
+    ElementContentHandlers<'static, SendHandlerTypes>,
+) {
+    let every = "*"
+        .parse()
+        .expect("a selector that every page of this program's tests uses");
+    let handler = move |element: &mut Tag<'_, '_>| -> HandlerResult {
+        begin(&page, element);
+        Ok(())
+    };
+    (Cow::Owned(every), ElementContentHandlers::default().element(handler))
+}
+
+fn begin(page: &Shared, element: &mut Tag<'_, '_>) {
+    match element.tag_name().as_str() {
+        "td" | "th" => cell(page, element),
+        "tr" => row(page, element),
+        "a" => link(page, element),
+        "input" => input(page, element),
+        "span" => name(page, element),
+        "table" => table(page, element),
+        "thead" | "tbody" | "tfoot" => page.get().section(),
+        // Tags at which words end.
+        "br" | "hr" => page.get().separator(),
+        "p" | "div" | "li" | "ul" | "ol" | "dl" | "dt" | "dd" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre"
+        | "blockquote" | "option" => block(page, element),
+        "html" | "body" => root(page, element),
+        "base" => page.get().base(&attribute(element, "href")),
+        "form" => page.get().address(&attribute(element, "action")),
+        "meta" => page.get().address(&attribute(element, "content")),
+        _ => {}
+    }
+}
+
+fn texts(page: Shared) -> DocumentContentHandlers<'static, SendHandlerTypes> {
+    DocumentContentHandlers::default().text(
+        move |chunk: &mut lol_html::html_content::TextChunk<'_>| -> HandlerResult {
+            match chunk.text_type() {
+                TextType::Data | TextType::PlainText => page.get().text(chunk.as_str()),
+                TextType::RCData => page.get().title(chunk.as_str()),
+                TextType::RawText | TextType::ScriptData | TextType::CDataSection => {}
+            }
+            Ok(())
+        },
+    )
+}
+
+/// At the element's end tag, or at the end tag of one around it if its own was left out.
+fn at_end(element: &mut Tag<'_, '_>, page: &Shared, event: impl FnOnce(&Shared) + Send + 'static) {
+    if let Some(handlers) = element.end_tag_handlers() {
+        let page = page.clone();
+        handlers.push(Box::new(move |_| {
+            event(&page);
+            Ok(())
+        }));
+    }
+}
+
+fn attribute(element: &Tag<'_, '_>, name: &str) -> String {
+    element.get_attribute(name).unwrap_or_default()
+}
+
+fn table(page: &Shared, element: &mut Tag<'_, '_>) {
+    let serial = page.get().table_begin();
+    let page = page.clone();
+    if let Some(handlers) = element.end_tag_handlers() {
+        handlers.push(Box::new(move |tag| {
+            let surely = matches!(tag.name().as_str(), "table" | "body" | "html");
+            page.get().table_end(serial, surely);
+            Ok(())
+        }));
+    }
+}
+
+fn row(page: &Shared, element: &mut Tag<'_, '_>) {
+    let class = attribute(element, "class");
+    let heading = class
+        .split_ascii_whitespace()
+        .any(|class| class.eq_ignore_ascii_case("heading"));
+    let serial = page.get().row_begin(heading);
+    at_end(element, page, move |page| page.get().row_end(serial));
+}
+
+fn block(page: &Shared, element: &mut Tag<'_, '_>) {
+    page.get().separator();
+    at_end(element, page, |page| page.get().separator());
+}
+
+fn cell(page: &Shared, element: &mut Tag<'_, '_>) {
+    let span = element
+        .get_attribute("colspan")
+        .and_then(|span| span.trim().parse().ok());
+    page.get().cell(span.unwrap_or(1));
+}
+
+fn link(page: &Shared, element: &mut Tag<'_, '_>) {
+    if !element.has_attribute("href") {
+        return;
+    }
+    page.get()
+        .link(|| attribute(element, "href"), || element.get_attribute("rel"));
+    at_end(element, page, |page| page.get().link_end());
+}
+
+fn input(page: &Shared, element: &mut Tag<'_, '_>) {
+    let [kind, name, value] = ["type", "name", "value"].map(|name| element.get_attribute(name));
+    page.get().input(kind.as_deref(), name.as_deref(), value);
+}
+
+fn name(page: &Shared, element: &mut Tag<'_, '_>) {
+    if !attribute(element, "class")
+        .split_ascii_whitespace()
+        .any(|class| class.eq_ignore_ascii_case("hd3"))
+    {
+        return;
+    }
+    page.get().name_begin();
+    at_end(element, page, |page| page.get().name_end());
+}
+
+fn root(page: &Shared, element: &mut Tag<'_, '_>) {
+    page.get().root_begin();
+    at_end(element, page, |page| page.get().root_end());
+}

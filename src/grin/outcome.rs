@@ -1,0 +1,130 @@
+//! Room `grin`: what came of asking for a conversion.
+
+use std::fmt;
+
+/// What `_process` answered for one volume; each variant says what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProcessOutcome {
+    /// Asked for: wait for `_converted`.
+    Requested,
+    /// Was asked for before: wait.
+    InProcess,
+    /// In the converted pool: fetch it.
+    AlreadyAvailable,
+    /// Refused: not to be asked for again soon.
+    NotAllowed,
+    /// GRIN does not know the barcode.
+    NotFound,
+    /// No reason given: ask again later.
+    RetryLater,
+    /// Words that are not known here: keep them, ask again later.
+    Unknown,
+    /// The answer does not name this volume: ask again later.
+    NoAnswer,
+    /// 429, the queue is full: pause all asking.
+    QueueFull,
+    /// 403: signed in, but without the right.
+    Forbidden,
+    /// 5xx, or GRIN's page of refusal.
+    UnavailableService,
+}
+
+impl ProcessOutcome {
+    /// The word for it in catalog, metrics and `grind parse`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::InProcess => "in_process",
+            Self::AlreadyAvailable => "already_available",
+            Self::NotAllowed => "not_allowed",
+            Self::NotFound => "not_found",
+            Self::RetryLater => "retry_later",
+            Self::Unknown => "unknown",
+            Self::NoAnswer => "no_answer",
+            Self::QueueFull => "queue_full",
+            Self::Forbidden => "forbidden",
+            Self::UnavailableService => "unavailable_service",
+        }
+    }
+
+    /// What GRIN's status words mean (`grin-interface`, section 7). Words are compared whole: "Already being
+    /// converted" and "Not already converted" have much in common.
+    pub fn of_words(words: &str) -> Self {
+        const KNOWN: &[(&str, ProcessOutcome)] = &[
+            ("success", ProcessOutcome::Requested),
+            ("already being converted", ProcessOutcome::InProcess),
+            ("already being processed", ProcessOutcome::InProcess),
+            ("already in process", ProcessOutcome::InProcess),
+            ("already available for download", ProcessOutcome::AlreadyAvailable),
+            ("not allowed to be downloaded", ProcessOutcome::NotAllowed),
+            ("not found", ProcessOutcome::NotFound),
+            ("barcode not found", ProcessOutcome::NotFound),
+            ("other error", ProcessOutcome::RetryLater),
+        ];
+        let words = words.trim().trim_end_matches(['.', '!']).trim_end();
+        let known = KNOWN.iter().find(|(text, _)| text.eq_ignore_ascii_case(words));
+        known.map_or(Self::Unknown, |(_, outcome)| *outcome)
+    }
+
+    /// What a status other than success says about every volume asked for; `None` for 200.
+    pub fn of_status(status: u16) -> Option<Self> {
+        match status {
+            200 => None,
+            429 => Some(Self::QueueFull),
+            401 | 403 => Some(Self::Forbidden),
+            500..=599 => Some(Self::UnavailableService),
+            _ => Some(Self::NoAnswer),
+        }
+    }
+}
+
+impl fmt::Display for ProcessOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for ProcessOutcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ProcessOutcome as O;
+
+    #[test]
+    fn words_are_compared_whole() {
+        let cases = [
+            ("Success", O::Requested),
+            (" success. ", O::Requested),
+            ("Already being converted", O::InProcess),
+            ("Already available for download", O::AlreadyAvailable),
+            ("Not allowed to be downloaded", O::NotAllowed),
+            ("Other error", O::RetryLater),
+            ("Not a success", O::Unknown),
+            ("Already done with", O::Unknown),
+            ("Unsuccessful", O::Unknown),
+            ("", O::Unknown),
+        ];
+        for (words, outcome) in cases {
+            assert_eq!(O::of_words(words), outcome, "{words}");
+        }
+    }
+
+    #[test]
+    fn statuses() {
+        let cases = [
+            (200, None),
+            (429, Some(O::QueueFull)),
+            (403, Some(O::Forbidden)),
+            (503, Some(O::UnavailableService)),
+        ];
+        for (status, outcome) in cases {
+            assert_eq!(O::of_status(status), outcome);
+        }
+        assert_eq!(O::of_status(302), Some(O::NoAnswer));
+    }
+}

@@ -1,0 +1,348 @@
+//! Room `grin`: what `_process` answers.
+
+use std::collections::HashMap;
+
+use super::lines::{self, Lines};
+use super::{Barcode, ProcessOutcome, Refusal, refusal, text};
+
+/// Longest line taken.
+const LONGEST_LINE: usize = 64 << 10;
+/// Longest status words kept.
+const LONGEST_WORDS: usize = 500;
+/// Warnings kept.
+const MOST_NOTES: usize = 1_000;
+
+/// What became of each volume that was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProcessReply {
+    /// One for each volume asked for, in that order; if none was named, one for each that the answer names.
+    pub outcomes: Vec<Processed>,
+    /// Why the answer is not the expected table.
+    pub refusal: Option<Refusal>,
+    /// Whatever else is worth a line in the log.
+    pub warnings: Vec<String>,
+}
+
+/// What became of one volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Processed {
+    /// The volume.
+    pub barcode: Barcode,
+    /// What it means.
+    pub outcome: ProcessOutcome,
+    /// GRIN's words; empty if there are none.
+    pub words: String,
+}
+
+/// Reads an answer to a request for conversion of `asked`: text with a header and a row for each volume in any order, or
+/// a page with that text in `pre` (`grin-interface`, section 7). A status other than 200 speaks for all of them.
+pub fn parse_process_reply(status: u16, bytes: &[u8], asked: &[Barcode]) -> ProcessReply {
+    let mut reply = ProcessReply::default();
+    let mut for_all = ProcessOutcome::of_status(status);
+    let mut answers = Answers::default();
+    if for_all.is_none() {
+        let inner = inner_text(bytes, &mut reply);
+        if reply.refusal == Some(Refusal::Unavailable) {
+            for_all = Some(ProcessOutcome::UnavailableService);
+        }
+        answers = Answers::read(&inner, asked, &mut reply);
+    }
+    reply.outcomes = match asked {
+        [] => answers.all(),
+        asked => asked
+            .iter()
+            .map(|barcode| answers.of(barcode, for_all.unwrap_or(ProcessOutcome::NoAnswer)))
+            .collect(),
+    };
+    reply
+}
+
+/// The text of the answer, out of its page if it is one; nothing, with the reason noted, if it is another page.
+fn inner_text(bytes: &[u8], reply: &mut ProcessReply) -> Vec<u8> {
+    if !refusal::looks_like_html(bytes) {
+        reply.refusal = lines::refused(bytes);
+        return if reply.refusal.is_none() {
+            bytes.to_vec()
+        } else {
+            Vec::new()
+        };
+    }
+    let page = String::from_utf8_lossy(bytes);
+    if let Some(inner) = preformatted(&page) {
+        return text_of(inner).into_bytes();
+    }
+    reply.refusal = Some(refusal::refusal_of_html(bytes));
+    Vec::new()
+}
+
+/// What stands between the first `<pre …>` and `</pre>`.
+fn preformatted(page: &str) -> Option<&str> {
+    let find = |from: usize, tag: &str| {
+        let bytes = page.as_bytes().get(from..)?;
+        bytes
+            .windows(tag.len())
+            .position(|w| w.eq_ignore_ascii_case(tag.as_bytes()))
+            .map(|at| from + at)
+    };
+    let open = find(0, "<pre")?;
+    let start = open + page[open..].find('>')? + 1;
+    let end = find(start, "</pre").unwrap_or(page.len());
+    page.get(start..end)
+}
+
+/// Text without tags and character references, its lines kept; `<br>` ends a line too.
+fn text_of(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        out.push_str(&rest[..at]);
+        let tag = &rest[at + 1..];
+        if tag.get(..2).is_some_and(|name| name.eq_ignore_ascii_case("br")) {
+            out.push('\n');
+        }
+        rest = tag.find('>').map_or("", |end| &tag[end + 1..]);
+    }
+    out.push_str(rest);
+    html_escape::decode_html_entities(&out).into_owned()
+}
+
+/// The rows of an answer, by barcode.
+#[derive(Default)]
+struct Answers {
+    order: Vec<Barcode>,
+    words: HashMap<Barcode, String>,
+}
+
+impl Answers {
+    fn read(inner: &[u8], asked: &[Barcode], reply: &mut ProcessReply) -> Self {
+        let mut rows: Vec<String> = Vec::new();
+        let mut lines = Lines::new(LONGEST_LINE);
+        let mut keep = |line: &str| {
+            if !line.trim().is_empty() {
+                rows.push(line.to_owned());
+            }
+        };
+        lines.push(inner, &mut keep);
+        reply.warnings.extend(lines.finish(&mut keep));
+        let headed = rows.first().is_some_and(|line| is_header(line));
+        let mut answers = Self::default();
+        match (&rows[..], asked) {
+            ([only], [barcode]) if !headed && is_words(only) => {
+                reply
+                    .warnings
+                    .push("the answer is one line without a barcode".to_owned());
+                answers.add(barcode, only, reply);
+            }
+            _ => rows
+                .iter()
+                .skip(usize::from(headed))
+                .for_each(|line| answers.row(line, asked, reply)),
+        }
+        if !headed && !rows.is_empty() {
+            note(reply, "the answer has no header".to_owned());
+        }
+        if answers.order.is_empty() && reply.refusal.is_none() {
+            reply.refusal = match (rows.len(), headed) {
+                (0, _) => Some(Refusal::Empty),
+                (_, true) => None,
+                (_, false) => Some(Refusal::NotAList),
+            };
+        }
+        answers
+    }
+
+    fn row(&mut self, line: &str, asked: &[Barcode], reply: &mut ProcessReply) {
+        let (name, words) = line.split_once('\t').unwrap_or((line, ""));
+        let Ok(barcode) = Barcode::parse(name.trim()) else {
+            return note(
+                reply,
+                format!("not a row of an answer: {}", shortened(&text::one_line(line))),
+            );
+        };
+        match asked {
+            [] => self.add(&barcode, words, reply),
+            asked => match matching(&barcode, asked) {
+                Some(asked) => self.add(asked, words, reply),
+                None => note(reply, format!("{barcode} is answered but was not asked for")),
+            },
+        }
+    }
+
+    fn add(&mut self, barcode: &Barcode, words: &str, reply: &mut ProcessReply) {
+        let words = shortened(&text::one_line(words));
+        match self.words.get(barcode) {
+            Some(known) if *known != words => note(reply, format!("{barcode} is answered twice; the first counts")),
+            Some(_) => {}
+            None => {
+                self.order.push(barcode.clone());
+                self.words.insert(barcode.clone(), words);
+            }
+        }
+    }
+
+    fn of(&self, barcode: &Barcode, otherwise: ProcessOutcome) -> Processed {
+        let words = self.words.get(barcode);
+        Processed {
+            barcode: barcode.clone(),
+            outcome: words.map_or(otherwise, |words| ProcessOutcome::of_words(words)),
+            words: words.cloned().unwrap_or_default(),
+        }
+    }
+
+    fn all(&self) -> Vec<Processed> {
+        self.order
+            .iter()
+            .map(|barcode| self.of(barcode, ProcessOutcome::NoAnswer))
+            .collect()
+    }
+}
+
+/// The volume asked for that an answer means: the same name, or the same but for the case of letters.
+fn matching<'a>(barcode: &Barcode, asked: &'a [Barcode]) -> Option<&'a Barcode> {
+    let same_but_case = |other: &&Barcode| other.as_str().eq_ignore_ascii_case(barcode.as_str());
+    asked
+        .iter()
+        .find(|other| *other == barcode)
+        .or_else(|| asked.iter().find(same_but_case))
+}
+
+fn is_header(line: &str) -> bool {
+    let mut cells = line.split('\t').map(str::trim);
+    let is = |name: Option<&str>, expected: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(expected));
+    is(cells.next(), "Barcode") && cells.next().is_none_or(|name| is(Some(name), "Status"))
+}
+
+/// A line that is a status and no row.
+fn is_words(line: &str) -> bool {
+    let known = ProcessOutcome::of_words(line) != ProcessOutcome::Unknown;
+    !line.contains('\t') && (known || Barcode::parse(line.trim()).is_err())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST_WORDS).collect()
+}
+
+fn note(reply: &mut ProcessReply, warning: String) {
+    if reply.warnings.len() < MOST_NOTES {
+        reply.warnings.push(warning);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ProcessOutcome as O;
+
+    fn asked(names: &[&str]) -> Vec<Barcode> {
+        names.iter().map(|name| Barcode::parse(name).unwrap()).collect()
+    }
+
+    fn outcomes(reply: &ProcessReply) -> Vec<(&str, O, &str)> {
+        reply
+            .outcomes
+            .iter()
+            .map(|p| (p.barcode.as_str(), p.outcome, p.words.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn rows_in_any_order_with_known_and_unknown_words() {
+        let body = b"Barcode\tStatus\r\nTL0003\tBusy with other things\r\nTL0001\tSuccess\r\nTL0002\tAlready being converted\r\n";
+        let reply = parse_process_reply(200, body, &asked(&["TL0001", "TL0002", "TL0003", "TL0004"]));
+        let expected = [
+            ("TL0001", O::Requested, "Success"),
+            ("TL0002", O::InProcess, "Already being converted"),
+            ("TL0003", O::Unknown, "Busy with other things"),
+            ("TL0004", O::NoAnswer, ""),
+        ];
+        assert_eq!(outcomes(&reply), expected);
+        assert_eq!((reply.refusal, reply.warnings.len()), (None, 0));
+    }
+
+    #[test]
+    fn an_answer_for_another_volume_is_not_ours() {
+        let reply = parse_process_reply(200, b"Barcode\tStatus\nTL0009\tSuccess\n", &asked(&["TL0001"]));
+        assert_eq!(outcomes(&reply), [("TL0001", O::NoAnswer, "")]);
+        assert_eq!(reply.warnings, ["TL0009 is answered but was not asked for"]);
+    }
+
+    #[test]
+    fn case_of_letters_may_differ() {
+        let reply = parse_process_reply(200, b"Barcode\tStatus\nTL00A1\tSuccess\n", &asked(&["tl00a1"]));
+        assert_eq!(outcomes(&reply), [("tl00a1", O::Requested, "Success")]);
+    }
+
+    #[test]
+    fn statuses_speak_for_all() {
+        for (status, outcome) in [(429, O::QueueFull), (403, O::Forbidden), (503, O::UnavailableService)] {
+            let reply = parse_process_reply(
+                status,
+                b"Barcode\tStatus\nTL0001\tSuccess\n",
+                &asked(&["TL0001", "TL0002"]),
+            );
+            assert_eq!(outcomes(&reply), [("TL0001", outcome, ""), ("TL0002", outcome, "")]);
+        }
+    }
+
+    #[test]
+    fn the_page_form() {
+        let page = "<html><body><div id=\"Main\"><table><tr><td>menu</td><td><div><PRE class=x>Barcode\tStatus\n\
+            TL0001\t<b>Already available</b> for download\nTL0002\tA &amp; B</PRE></div></td></tr></table></div></body></html>";
+        let reply = parse_process_reply(200, page.as_bytes(), &asked(&["TL0001", "TL0002"]));
+        let expected = [
+            ("TL0001", O::AlreadyAvailable, "Already available for download"),
+            ("TL0002", O::Unknown, "A & B"),
+        ];
+        assert_eq!(outcomes(&reply), expected);
+        let reply = parse_process_reply(200, b"<div id=Main><pre>Success", &asked(&["TL0001"]));
+        assert_eq!(outcomes(&reply), [("TL0001", O::Requested, "Success")]);
+    }
+
+    #[test]
+    fn no_answer_is_no_refusal_of_the_volume() {
+        let cases: [(&[u8], Option<Refusal>, O); 6] = [
+            (b"", Some(Refusal::Empty), O::NoAnswer),
+            (b"Barcode\tStatus\n", None, O::NoAnswer),
+            (b"<html>hello</html>", Some(Refusal::Html), O::NoAnswer),
+            (
+                b"<html>Your request is unavailable</html>",
+                Some(Refusal::Unavailable),
+                O::UnavailableService,
+            ),
+            (
+                b"<form action='https://accounts.google.com/ServiceLogin'>",
+                Some(Refusal::SignIn),
+                O::NoAnswer,
+            ),
+            (b"{\"a\":\n1}", Some(Refusal::NotAList), O::NoAnswer),
+        ];
+        for (body, refusal, outcome) in cases {
+            let reply = parse_process_reply(200, body, &asked(&["TL0001"]));
+            assert_eq!(
+                (reply.refusal, reply.outcomes[0].outcome),
+                (refusal, outcome),
+                "{}",
+                String::from_utf8_lossy(body)
+            );
+        }
+    }
+
+    #[test]
+    fn odd_answers() {
+        let reply = parse_process_reply(200, b"TL0001\tSuccess\n", &asked(&["TL0001"]));
+        assert_eq!((reply.outcomes[0].outcome, reply.warnings.len()), (O::Requested, 1));
+        let reply = parse_process_reply(200, b"Barcode\tStatus\nTL0001\tSuccess\nTL0001\tOther error\n", &[]);
+        assert_eq!(
+            (outcomes(&reply), reply.warnings.len()),
+            (vec![("TL0001", O::Requested, "Success")], 1)
+        );
+        let reply = parse_process_reply(
+            200,
+            b"Barcode\tStatus\n../x\tSuccess\nTL0001\n\xff\t\x00\n",
+            &asked(&["TL0001"]),
+        );
+        assert_eq!(outcomes(&reply), [("TL0001", O::Unknown, "")]);
+        let reply = parse_process_reply(200, b"<pre", &asked(&["TL0001"]));
+        assert_eq!(reply.outcomes[0].outcome, O::NoAnswer);
+    }
+}

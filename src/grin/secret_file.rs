@@ -1,0 +1,148 @@
+//! Room `grin`: files that hold secrets: read only when nobody else can read them, written whole with mode 0600.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// No secret file in use is near this; the bound keeps a wrong path from filling memory.
+const LARGEST: u64 = 256 * 1024;
+
+/// Why a file with a secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    /// Cannot be opened, read or written.
+    #[error("cannot {what} {path}: {cause}", path = path.display())]
+    Io {
+        /// "read", "write" …
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Everybody on the machine can read it.
+    #[error("{path} holds a secret and can be read by everybody (mode {mode:04o}): chmod 600 {path}", path = path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Not what such a file holds.
+    #[error("{path} cannot be understood: {because}", path = path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is missing or wrong; never a value out of the file.
+        because: String,
+    },
+}
+
+/// Reads a small file, refusing one that the whole machine can read or write.
+pub fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
+    let failed = |cause| SecretFileError::Io {
+        what: "read",
+        path: path.to_owned(),
+        cause,
+    };
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
+    if mode & 0o006 != 0 {
+        return Err(SecretFileError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let mut text = String::new();
+    file.take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LARGEST {
+        return Err(malformed(path, "it is larger than 256 KiB"));
+    }
+    Ok(text)
+}
+
+/// Writes a file whole or not at all: a new file beside it with mode 0600, synced, renamed over it, the folder synced.
+pub fn write_secret_file(path: &Path, text: &str) -> Result<(), SecretFileError> {
+    replace(path, text).map_err(|cause| SecretFileError::Io {
+        what: "write",
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".grind-")
+        .permissions(fs::Permissions::from_mode(0o600))
+        .tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|refused| refused.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// A file that was read but does not hold what it should.
+pub(super) fn malformed(path: &Path, because: impl Into<String>) -> SecretFileError {
+    SecretFileError::Malformed {
+        path: path.to_owned(),
+        because: because.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_world_readable_secret_is_refused_with_the_fix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.json");
+        for (mode, allowed) in [
+            (0o600, true),
+            (0o400, true),
+            (0o640, true),
+            (0o644, false),
+            (0o602, false),
+        ] {
+            fs::write(&path, "x").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let read = read_secret_file(&path);
+            assert_eq!(read.is_ok(), allowed, "{mode:o}");
+            if let Err(error) = read {
+                assert!(
+                    error.to_string().contains(&format!("chmod 600 {}", path.display())),
+                    "{error}"
+                );
+            }
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn written_files_are_private_and_leave_nothing_beside_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.json");
+        fs::write(&path, "old and much longer").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        write_secret_file(&path, "new").unwrap();
+        assert_eq!(read_secret_file(&path).unwrap(), "new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_huge_file_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.json");
+        write_secret_file(&path, &"x".repeat(300_000)).unwrap();
+        assert!(matches!(
+            read_secret_file(&path),
+            Err(SecretFileError::Malformed { .. })
+        ));
+    }
+}

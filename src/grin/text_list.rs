@@ -1,0 +1,334 @@
+//! Room `grin`: lists as text, plain or with columns.
+
+use super::list_page::{Field, Heading, field_of, name_of, set};
+use super::{Because, Library, ListKind, ListRow, Refusal, Rejected, lines, lines::Lines, text};
+
+/// Longest line taken.
+const LONGEST_LINE: usize = 64 << 10;
+/// Rejected rows kept; beyond, they are only counted.
+const MOST_NOTES: usize = 1_000;
+/// Bytes looked at to tell a page from a text.
+const BEGINNING: usize = 4_096;
+
+/// What a text list was, besides its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextList {
+    /// Its rows, if it was read by [`parse_text_list`]; [`TextListParser::push`] hands them out itself.
+    pub rows: Vec<ListRow>,
+    /// Rows that were not taken; at most a thousand are kept.
+    pub rejected: Vec<Rejected>,
+    /// Why the text is not what was asked for; then it must not be taken for the whole list.
+    pub refusal: Option<Refusal>,
+    /// Whatever else is worth a line in the log.
+    pub warnings: Vec<String>,
+    /// Names of columns that are not known, if the text has a header.
+    pub unknown_columns: Vec<String>,
+}
+
+/// Reads a text list as it arrives: one volume a line, barcode or archive's name first, and with `mode=all` the columns
+/// of section 5 of `grin-interface` after it. A header, as `_monthly_report` has one, is read if there is one.
+#[derive(Debug)]
+pub struct TextListParser {
+    kind: ListKind,
+    library: Library,
+    lines: Lines,
+    beginning: Vec<u8>,
+    begun: bool,
+    heading: Option<Heading>,
+    rows: Vec<ListRow>,
+    out: TextList,
+    taken: u64,
+    unnoted: u64,
+}
+
+impl TextListParser {
+    /// For one list of one library.
+    pub fn new(kind: ListKind, library: &Library) -> Self {
+        Self {
+            kind,
+            library: library.clone(),
+            lines: Lines::new(LONGEST_LINE),
+            beginning: Vec::new(),
+            begun: false,
+            heading: None,
+            rows: Vec::new(),
+            out: TextList::default(),
+            taken: 0,
+            unnoted: 0,
+        }
+    }
+
+    /// Takes the next bytes; returns the rows whose lines have ended.
+    ///
+    /// # Errors
+    /// A page in place of text is refused, at its beginning and ever after.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<ListRow>, Refusal> {
+        if self.begun {
+            return self.read(bytes);
+        }
+        self.beginning.extend_from_slice(bytes);
+        if self.beginning.len() < BEGINNING {
+            Ok(Vec::new())
+        } else {
+            self.begin()
+        }
+    }
+
+    fn begin(&mut self) -> Result<Vec<ListRow>, Refusal> {
+        self.begun = true;
+        let beginning = std::mem::take(&mut self.beginning);
+        self.out.refusal = lines::refused(&beginning);
+        self.read(&beginning)
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<Vec<ListRow>, Refusal> {
+        if let Some(refusal) = self.out.refusal {
+            return Err(refusal);
+        }
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        lines.push(bytes, |line| self.line(line));
+        self.lines = lines;
+        Ok(std::mem::take(&mut self.rows))
+    }
+
+    fn line(&mut self, line: &str) {
+        if line.trim().is_empty() {
+            return;
+        }
+        let first = self.taken == 0 && self.heading.is_none() && self.out.rejected.is_empty();
+        if first && let Some(heading) = header(line) {
+            self.out.unknown_columns.clone_from(&heading.unknown);
+            self.heading = Some(heading);
+            return;
+        }
+        match self.row(line) {
+            Ok(row) => {
+                self.taken += 1;
+                self.rows.push(row);
+            }
+            Err(rejected) if self.out.rejected.len() < MOST_NOTES => self.out.rejected.push(rejected),
+            Err(_) => self.unnoted += 1,
+        }
+    }
+
+    fn row(&self, line: &str) -> Result<ListRow, Rejected> {
+        let count = line.split('\t').count();
+        let known = self.heading.as_ref().map(|heading| heading.fields.as_slice());
+        let fields = known.unwrap_or_else(|| columns(self.kind, count, line));
+        let cells = || line.split('\t').map(text::one_line).zip(fields);
+        let names = |field: &Field| matches!(field, Field::Barcode | Field::FileName);
+        let (name, _) = cells()
+            .find(|(_, field)| names(field))
+            .ok_or_else(|| Rejected::new(line, Because::TooFewCells(count)))?;
+        let (barcode, file_name) = name_of(&name, &self.library).map_err(|because| Rejected::new(&name, because))?;
+        let mut row = ListRow {
+            file_name,
+            ..ListRow::bare(barcode)
+        };
+        for (cell, field) in cells() {
+            set(&mut row, *field, &cell, None);
+        }
+        Ok(row)
+    }
+
+    /// The text is over. Rows that were still held back are in [`TextList::rows`].
+    pub fn finish(mut self) -> TextList {
+        if !self.begun {
+            // A refusal is in `out` too.
+            let held = self.begin().unwrap_or_default();
+            self.rows = held;
+        }
+        let lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        if self.out.refusal.is_none() {
+            let warnings = lines.finish(|line| self.line(line));
+            self.out.warnings.extend(warnings);
+            let nothing_fits = self.taken == 0 && !self.out.rejected.is_empty();
+            self.out.refusal = nothing_fits.then_some(Refusal::NotAList);
+        }
+        if self.unnoted > 0 {
+            self.out.warnings.push(format!("{} more rejected rows", self.unnoted));
+        }
+        TextList {
+            rows: self.rows,
+            ..self.out
+        }
+    }
+}
+
+/// Reads a text list that is there as a whole.
+pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &Library) -> TextList {
+    let mut parser = TextListParser::new(kind, library);
+    let mut rows = parser.push(bytes).unwrap_or_default();
+    let mut list = parser.finish();
+    rows.append(&mut list.rows);
+    TextList { rows, ..list }
+}
+
+/// A first line that names columns instead of a volume.
+fn header(line: &str) -> Option<Heading> {
+    let first = line.split('\t').next()?;
+    matches!(field_of(first)?, Field::Barcode | Field::FileName).then(|| Heading::of(line.split('\t')))
+}
+
+/// The columns of a line without header (`grin-interface`, section 5).
+fn columns(kind: ListKind, count: usize, line: &str) -> &'static [Field] {
+    use Field::{
+        Analyzed, Barcode, Converted, Downloaded, FailedDate, FailedDetail, FailedInfo, FileName, Link, Ocr, Processed,
+        Scanned,
+    };
+    const PLAIN: &[Field] = &[Barcode];
+    const ALL: &[Field] = &[Barcode, Scanned, Processed, Analyzed, Converted, Ocr, Link];
+    const ALL_WITHOUT_LINK: &[Field] = &[Barcode, Scanned, Processed, Analyzed, Converted, Downloaded];
+    const WAITING: &[Field] = &[Barcode, Scanned, Processed, Analyzed, Ocr, Link];
+    const CONVERTED: &[Field] = &[FileName, Scanned, Converted, Downloaded, Link];
+    const FAILED: &[Field] = &[
+        Barcode,
+        Scanned,
+        Processed,
+        Analyzed,
+        FailedDate,
+        FailedInfo,
+        Ocr,
+        FailedDetail,
+        Link,
+    ];
+    match kind {
+        _ if count == 1 => PLAIN,
+        // Two forms have been seen; only one has a link, and only the other ends with the sixth column.
+        ListKind::AllBooks if count <= 6 && !line.contains("http") => ALL_WITHOUT_LINK,
+        ListKind::AllBooks => ALL,
+        ListKind::Available | ListKind::InProcess => WAITING,
+        ListKind::Converted => CONVERTED,
+        ListKind::Failed => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(kind: ListKind, text: impl AsRef<[u8]>) -> TextList {
+        parse_text_list(text.as_ref(), kind, &Library::parse("TESTLIB").unwrap())
+    }
+
+    fn barcodes(list: &TextList) -> Vec<&str> {
+        list.rows.iter().map(|row| row.barcode.as_str()).collect()
+    }
+
+    #[test]
+    fn plain_lists() {
+        let list = parse(ListKind::AllBooks, "\u{feff}TL0001\r\n\r\nTL0002");
+        assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001", "TL0002"], None));
+        let list = parse(ListKind::Converted, "TESTLIB_TL0001.tar.gz.gpg\nTL0002.tar.gz.gpg\n");
+        assert_eq!(barcodes(&list), ["TL0001", "TL0002"]);
+        assert_eq!(
+            list.rows[0].file_name.as_ref().unwrap().as_str(),
+            "TESTLIB_TL0001.tar.gz.gpg"
+        );
+        let empty = parse(ListKind::Converted, "");
+        assert_eq!((empty.rows.len(), empty.refusal), (0, None), "an empty list is a list");
+    }
+
+    #[test]
+    fn columns_by_list() {
+        let link = "https://books.google.com/books?id=x";
+        let converted = format!("TL0001.tar.gz.gpg\t2009/03/12 10:30\t2025/06/01 00:00\t\t{link}\n");
+        let row = parse(ListKind::Converted, converted).rows.remove(0);
+        assert_eq!(row.dates.converted.unwrap().raw(), "2025/06/01 00:00");
+        assert_eq!(
+            (row.dates.downloaded, row.google_books_link.as_deref()),
+            (None, Some(link))
+        );
+
+        let all = format!("TL0001\t2001/01/01\t2002/01/01\t2003/01/01\t2004/01/01\t2005/01/01\t{link}\n");
+        let row = parse(ListKind::AllBooks, all).rows.remove(0);
+        assert_eq!(
+            (row.dates.ocr.unwrap().raw(), row.dates.downloaded),
+            ("2005/01/01", None)
+        );
+
+        let all = "TL0001\t2001-01-01\t2002-01-01\t2003-01-01\t2004-01-01\t2005-01-01\n";
+        let row = parse(ListKind::AllBooks, all).rows.remove(0);
+        assert_eq!(
+            (row.dates.downloaded.unwrap().raw(), row.dates.ocr),
+            ("2005-01-01", None)
+        );
+
+        let waiting = format!("TL0001\t2001/01/01\t2002/01/01\t2003/01/01\t2004/01/01\t{link}\n");
+        let row = parse(ListKind::InProcess, waiting).rows.remove(0);
+        assert_eq!(
+            (row.dates.ocr.unwrap().raw(), row.dates.converted),
+            ("2004/01/01", None)
+        );
+
+        let failed = format!("TL0001\t\t\t\t2020/01/02 03:04\tE12\t\tpage 7 missing\t{link}\n");
+        let failure = parse(ListKind::Failed, failed).rows.remove(0).failure.unwrap();
+        assert_eq!(
+            (failure.info.as_deref(), failure.detail.as_deref()),
+            (Some("E12"), Some("page 7 missing"))
+        );
+    }
+
+    #[test]
+    fn a_header_is_read_by_its_names() {
+        let list = parse(
+            ListKind::AllBooks,
+            "Barcode\tMood\tState\tScanned Date\nTL0001\tsad\tNEW\t2001/01/01\n",
+        );
+        assert_eq!(
+            (barcodes(&list), list.unknown_columns.clone()),
+            (vec!["TL0001"], vec!["Mood".to_owned()])
+        );
+        assert_eq!(list.rows[0].grin_state, Some(crate::grin::GrinState::New));
+    }
+
+    #[test]
+    fn lines_that_name_no_volume() {
+        let text = format!("../../etc\nTL0001\na/b/c\nx\u{1}y\n{}\nTL\u{0}0002\n", "9".repeat(300));
+        let list = parse(ListKind::AllBooks, text);
+        assert_eq!(
+            (barcodes(&list), list.rejected.len(), list.refusal),
+            (vec!["TL0001"], 5, None)
+        );
+        assert_eq!(
+            parse(ListKind::AllBooks, "an error occurred\n").refusal,
+            Some(Refusal::NotAList)
+        );
+        assert_eq!(
+            parse(ListKind::AllBooks, [0xff; 9_000]).refusal,
+            Some(Refusal::NotAList)
+        );
+    }
+
+    #[test]
+    fn pages_are_no_lists() {
+        for (page, refusal) in [
+            ("<html><body>TL0001</body></html>".to_owned(), Refusal::Html),
+            (format!("\n<!doctype html>{}", "x".repeat(9_000)), Refusal::Html),
+            ("Your request is unavailable.".to_owned(), Refusal::Unavailable),
+        ] {
+            let list = parse(ListKind::AllBooks, page);
+            assert_eq!((list.rows.len(), list.refusal), (0, Some(refusal)));
+        }
+    }
+
+    #[test]
+    fn pieces_of_any_size_give_the_same() {
+        let text = (0..2_000)
+            .map(|i| format!("TL{i:08}\t2001/01/01\té\n"))
+            .collect::<Vec<_>>()
+            .concat();
+        let whole = parse(ListKind::AllBooks, &text);
+        for size in [1, 13, 5_000] {
+            let mut parser = TextListParser::new(ListKind::AllBooks, &Library::parse("TESTLIB").unwrap());
+            let mut rows: Vec<_> = text
+                .as_bytes()
+                .chunks(size)
+                .flat_map(|piece| parser.push(piece).unwrap())
+                .collect();
+            rows.extend(parser.finish().rows);
+            assert_eq!(rows, whole.rows, "{size}");
+        }
+        assert_eq!(whole.rows.len(), 2_000);
+    }
+}
