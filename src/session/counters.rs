@@ -1,0 +1,313 @@
+//! Room `session`: what the session counts, written on its own thread and read from any.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::permits::PermitView;
+use super::{Class, Kind};
+use crate::mailbox::{Histogram, HistogramSnapshot};
+
+const CLASSES: usize = Class::ALL.len();
+const KINDS: usize = Kind::ALL.len();
+
+/// Labels of `status_class`; the first is a request that got no answer.
+const STATUS_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Counters of one session owner over all its sessions.
+#[derive(Debug, Default)]
+pub struct SessionCounters {
+    pub(super) sessions_created: AtomicU64,
+    pub(super) opened: AtomicU64,
+    pub(super) closed: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) received: AtomicU64,
+    pub(super) sent: AtomicU64,
+    pub(super) in_flight: AtomicUsize,
+    pub(super) permits: Mutex<PermitView>,
+    pub(super) held: [AtomicUsize; CLASSES],
+    pub(super) waiting: [AtomicUsize; CLASSES],
+    pub(super) permit_wait: [Histogram; CLASSES],
+    requests: [[AtomicU64; STATUS_CLASSES.len()]; KINDS],
+    pub(super) head: [Histogram; KINDS],
+    pub(super) pace_wait: Histogram,
+    retries: Mutex<BTreeMap<(Kind, &'static str), u64>>,
+    refreshes: [AtomicU64; Refresh::ALL.len()],
+    gate_closed_until: AtomicI64,
+    resumes: [AtomicU64; Resume::ALL.len()],
+    pub(super) downloaded: AtomicU64,
+    pub(super) discarded: AtomicU64,
+    pub(super) stalls: AtomicU64,
+    signed_out: Mutex<Option<String>>,
+}
+
+/// How a token refresh ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refresh {
+    Ok,
+    Failed,
+    Denied,
+}
+
+impl Refresh {
+    const ALL: [(Self, &'static str); 3] = [(Self::Ok, "ok"), (Self::Failed, "failed"), (Self::Denied, "denied")];
+}
+
+/// How an attempt to continue a cut body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resume {
+    Appended,
+    Restarted,
+    Mismatch,
+}
+
+impl Resume {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Appended, "appended"),
+        (Self::Restarted, "restarted"),
+        (Self::Mismatch, "mismatch"),
+    ];
+}
+
+impl SessionCounters {
+    /// Counts a request again, for the layer above that decided to repeat it.
+    pub fn note_retry(&self, kind: Kind, reason: &'static str) {
+        *locked(&self.retries).entry((kind, reason)).or_default() += 1;
+    }
+
+    pub(super) fn note_answer(&self, kind: Kind, status: u16, head: Duration) {
+        self.requests[kind.index()][usize::from(status / 100).min(5)].fetch_add(1, Relaxed);
+        self.head[kind.index()].observe(head);
+    }
+
+    pub(super) fn note_no_answer(&self, kind: Kind) {
+        self.requests[kind.index()][0].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn note_refresh(&self, outcome: Refresh) {
+        self.refreshes[outcome as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn note_resume(&self, outcome: Resume) {
+        self.resumes[outcome as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn set_gate(&self, closed_for: Duration) {
+        let millis = i64::try_from(closed_for.as_millis()).unwrap_or(i64::MAX);
+        let until = Timestamp::now().as_millisecond().saturating_add(millis);
+        self.gate_closed_until.fetch_max(until, Relaxed);
+    }
+
+    pub(super) fn set_signed_out(&self, why: Option<&str>) {
+        *locked(&self.signed_out) = why.map(str::to_owned);
+    }
+
+    /// Everything counted so far.
+    pub fn snapshot(&self) -> SessionSnapshot {
+        let opened = self.opened.load(Relaxed);
+        let closed = self.closed.load(Relaxed);
+        SessionSnapshot {
+            sessions_created: self.sessions_created.load(Relaxed),
+            connections_opened: opened,
+            connections_closed: closed,
+            connections_open: opened.saturating_sub(closed),
+            connections_failed: self.failed.load(Relaxed),
+            wire_bytes_received: self.received.load(Relaxed),
+            wire_bytes_sent: self.sent.load(Relaxed),
+            requests_in_flight: self.in_flight.load(Relaxed),
+            permits: self.permits(),
+            requests: self.requests(),
+            head_seconds: Kind::ALL
+                .iter()
+                .map(|kind| (kind.as_str(), self.head[kind.index()].snapshot()))
+                .collect(),
+            pace_wait_seconds: self.pace_wait.snapshot(),
+            retries: self.retries(),
+            auth_refreshes: by_label(&Refresh::ALL.map(|(_, label)| label), &self.refreshes),
+            gate_closed_until: self.gate_closed_until(),
+            download_resumes: by_label(&Resume::ALL.map(|(_, label)| label), &self.resumes),
+            download_bytes: self.downloaded.load(Relaxed),
+            discarded_bytes: self.discarded.load(Relaxed),
+            stalls: self.stalls.load(Relaxed),
+            signed_out: locked(&self.signed_out).clone(),
+        }
+    }
+
+    fn permits(&self) -> BTreeMap<&'static str, PermitSnapshot> {
+        let held: [usize; CLASSES] = std::array::from_fn(|class| self.held[class].load(Relaxed));
+        let free = locked(&self.permits).free(&held);
+        Class::ALL
+            .iter()
+            .map(|class| {
+                let index = class.index();
+                let snapshot = PermitSnapshot {
+                    held: held[index],
+                    free: free[index],
+                    waiting: self.waiting[index].load(Relaxed),
+                    wait_seconds: self.permit_wait[index].snapshot(),
+                };
+                (class.as_str(), snapshot)
+            })
+            .collect()
+    }
+
+    fn requests(&self) -> Vec<RequestCount> {
+        let mut counts = Vec::new();
+        for kind in Kind::ALL {
+            for (place, status_class) in STATUS_CLASSES.iter().enumerate() {
+                let count = self.requests[kind.index()][place].load(Relaxed);
+                if count > 0 {
+                    counts.push(RequestCount {
+                        kind: kind.as_str(),
+                        status_class,
+                        count,
+                    });
+                }
+            }
+        }
+        counts
+    }
+
+    fn retries(&self) -> Vec<RetryCount> {
+        locked(&self.retries)
+            .iter()
+            .map(|((kind, reason), count)| RetryCount {
+                kind: kind.as_str(),
+                reason,
+                count: *count,
+            })
+            .collect()
+    }
+
+    fn gate_closed_until(&self) -> Option<Timestamp> {
+        let until = Timestamp::from_millisecond(self.gate_closed_until.load(Relaxed)).ok()?;
+        (until > Timestamp::now()).then_some(until)
+    }
+}
+
+fn by_label<const N: usize>(labels: &[&'static str; N], counts: &[AtomicU64; N]) -> BTreeMap<&'static str, u64> {
+    labels
+        .iter()
+        .zip(counts)
+        .map(|(label, count)| (*label, count.load(Relaxed)))
+        .collect()
+}
+
+/// A poisoned lock only means that a panic happened while counting: the numbers are still good.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The counters at one moment; the fields' names are those of the metrics without their prefix.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionSnapshot {
+    /// awc clients made: at first use, after a close, after a run of connection errors.
+    pub sessions_created: u64,
+    /// TCP connections opened.
+    pub connections_opened: u64,
+    /// TCP connections closed.
+    pub connections_closed: u64,
+    /// TCP connections open now, idle ones included.
+    pub connections_open: u64,
+    /// TCP connections that could not be opened.
+    pub connections_failed: u64,
+    /// Bytes read from sockets, TLS and headers included.
+    pub wire_bytes_received: u64,
+    /// Bytes written to sockets.
+    pub wire_bytes_sent: u64,
+    /// Requests and bodies going on.
+    pub requests_in_flight: usize,
+    /// By class.
+    pub permits: BTreeMap<&'static str, PermitSnapshot>,
+    /// Requests by kind and class of status; `none`: no answer.
+    pub requests: Vec<RequestCount>,
+    /// From sending to the answer's head, by kind.
+    pub head_seconds: BTreeMap<&'static str, HistogramSnapshot>,
+    /// Waits for the pace and the gate.
+    pub pace_wait_seconds: HistogramSnapshot,
+    /// Repeated requests by kind and reason.
+    pub retries: Vec<RetryCount>,
+    /// Token refreshes by outcome.
+    pub auth_refreshes: BTreeMap<&'static str, u64>,
+    /// The end of the wait that GRIN asked for, while it lasts.
+    pub gate_closed_until: Option<Timestamp>,
+    /// Attempts to continue cut bodies by outcome.
+    pub download_resumes: BTreeMap<&'static str, u64>,
+    /// Bytes of archives handed out.
+    pub download_bytes: u64,
+    /// Of these, bytes of bodies that had to begin anew.
+    pub discarded_bytes: u64,
+    /// Bodies that fell silent or too slow.
+    pub stalls: u64,
+    /// Why a person has to sign in, while that is so.
+    pub signed_out: Option<String>,
+}
+
+/// Permits of one class.
+#[derive(Debug, Clone, Serialize)]
+pub struct PermitSnapshot {
+    /// In use.
+    pub held: usize,
+    /// That the class could take now.
+    pub free: usize,
+    /// Requests that wait for one.
+    pub waiting: usize,
+    /// How long they waited.
+    pub wait_seconds: HistogramSnapshot,
+}
+
+/// Requests of one kind and class of status.
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestCount {
+    /// See [`Kind::as_str`].
+    pub kind: &'static str,
+    /// `2xx` …
+    pub status_class: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// Repeats of one kind for one reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct RetryCount {
+    /// See [`Kind::as_str`].
+    pub kind: &'static str,
+    /// Why.
+    pub reason: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_json_with_closed_labels() {
+        let counters = SessionCounters::default();
+        counters.note_answer(Kind::ArchiveHead, 200, Duration::from_millis(1));
+        counters.note_answer(Kind::ArchiveHead, 999, Duration::from_millis(1));
+        counters.note_no_answer(Kind::Search);
+        counters.note_retry(Kind::ArchiveBody, "stale");
+        counters.note_refresh(Refresh::Denied);
+        counters.note_resume(Resume::Appended);
+        counters.set_gate(Duration::from_secs(60));
+        let json = serde_json::to_value(counters.snapshot()).unwrap();
+        assert_eq!(json["requests"][0]["status_class"], "2xx");
+        assert_eq!(json["requests"][2]["kind"], "search");
+        assert_eq!(json["retries"][0]["reason"], "stale");
+        assert_eq!(json["auth_refreshes"]["denied"], 1);
+        assert_eq!(json["download_resumes"]["appended"], 1);
+        assert!(json["gate_closed_until"].is_string());
+        assert_eq!(json["permits"]["check"]["held"], 0);
+    }
+
+    #[test]
+    fn an_open_gate_has_no_end() {
+        assert_eq!(SessionCounters::default().snapshot().gate_closed_until, None);
+    }
+}

@@ -1,0 +1,361 @@
+//! Room `session`: how a request goes its way: token, permit, pace, exchange, and what its status asks for.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use awc::http::Method;
+use awc::http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::exchange::{Incoming, Outgoing, Patience, exchange};
+use super::flight::{Flight, InFlight};
+use super::gate::retry_after;
+use super::net::Net;
+use super::pacer::Pacer;
+use super::permits::{Permit, Permits};
+use super::rules::{Verdict, closes_gate, error, verdict};
+use super::token::{Bearer, Keeper, PostForm};
+use super::way::Way;
+use super::{Answer, Auth, Class, Kind, MinimumSpeed, Phase, SessionConfig, SessionCounters, SessionError};
+use crate::grin::RedirectRefused;
+use crate::mailbox::tasks::Task;
+use crate::mailbox::{Cx, Hub};
+
+/// Largest answer of a token address.
+const TOKEN_ANSWER: usize = 64 * 1024;
+
+/// One request as it is asked for, before token, permit and redirects.
+#[derive(Clone)]
+pub(super) struct Ask {
+    pub(super) url: Url,
+    pub(super) outgoing: Outgoing,
+    pub(super) class: Class,
+    pub(super) auth: Auth,
+}
+
+/// A request whose answer has begun. The permit goes back when this is dropped.
+pub(super) struct Opened {
+    pub(super) incoming: Incoming,
+    pub(super) url: Url,
+    pub(super) patience: Patience,
+    _permit: Permit,
+}
+
+/// Everything one session owner works with; lives on its thread.
+pub(super) struct Engine {
+    config: SessionConfig,
+    minimum_speed: Cell<MinimumSpeed>,
+    pub(super) net: Net,
+    pub(super) permits: Permits,
+    pub(super) pacer: Pacer,
+    keeper: Keeper,
+    pub(super) counters: Arc<SessionCounters>,
+    hub: Hub,
+    pumps: RefCell<HashMap<u64, Task<()>>>,
+    next_pump: Cell<u64>,
+    housekeeping: RefCell<Option<Task<()>>>,
+    in_flight: Rc<Flight>,
+    /// Closes going on.
+    closing: Cell<usize>,
+    cut: RefCell<CancellationToken>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        config: SessionConfig,
+        hub: &Hub,
+        counters: &Arc<SessionCounters>,
+    ) -> Result<Rc<Self>, SessionError> {
+        Ok(Rc::new(Self {
+            minimum_speed: Cell::new(config.minimum_speed),
+            net: Net::new(&config, counters)?,
+            permits: Permits::new(&config.limits, &config.state_limits, counters),
+            pacer: Pacer::new(config.requests_per_second, counters),
+            keeper: Keeper::new(config.tokens.clone(), counters),
+            counters: Arc::clone(counters),
+            hub: hub.clone(),
+            pumps: RefCell::default(),
+            next_pump: Cell::new(0),
+            housekeeping: RefCell::default(),
+            in_flight: Rc::default(),
+            closing: Cell::new(0),
+            cut: RefCell::default(),
+            config,
+        }))
+    }
+
+    pub(super) fn minimum_speed(&self) -> MinimumSpeed {
+        self.minimum_speed.get()
+    }
+
+    pub(super) fn set_minimum_speed(&self, speed: MinimumSpeed) {
+        self.minimum_speed.set(speed);
+    }
+
+    pub(super) fn resume_attempts(&self) -> u32 {
+        self.config.resume_attempts
+    }
+
+    pub(super) fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
+    pub(super) fn flight(&self) -> &Rc<Flight> {
+        &self.in_flight
+    }
+
+    /// Cancelled when a close has run out of patience.
+    pub(super) fn cut_token(&self) -> CancellationToken {
+        self.cut.borrow().clone()
+    }
+
+    /// Cuts what goes on now; what begins later is not concerned.
+    pub(super) fn cut_all(&self) {
+        self.cut.take().cancel();
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.get() > 0
+    }
+
+    /// Lets nothing new in from here on, until the last close has ended.
+    pub(super) fn begin_closing(&self) {
+        self.closing.set(self.closing.get() + 1);
+    }
+
+    pub(super) fn end_closing(&self) {
+        self.closing.set(self.closing.get() - 1);
+    }
+
+    /// Takes part in what goes on, unless the session is closing.
+    pub(super) fn take_off(&self) -> Result<InFlight, SessionError> {
+        if self.is_closing() {
+            return Err(SessionError::Closed);
+        }
+        Ok(InFlight::begin(&self.in_flight, &self.counters))
+    }
+
+    /// Runs a body's pump until it has ended.
+    pub(super) fn run_pump(self: &Rc<Self>, pump: super::stream::Pump) {
+        let number = self.next_pump.get();
+        self.next_pump.set(number + 1);
+        let engine = Rc::clone(self);
+        let task = crate::mailbox::tasks::spawn(&self.hub, "body_pump", async move {
+            pump.run().await;
+            engine.pumps.borrow_mut().remove(&number);
+        });
+        self.pumps.borrow_mut().insert(number, task);
+    }
+
+    /// Runs what goes on as long as the engine does.
+    pub(super) fn run_in_background(&self, work: impl Future<Output = ()> + 'static) {
+        self.housekeeping
+            .borrow_mut()
+            .replace(crate::mailbox::tasks::spawn(&self.hub, "session_housekeeping", work));
+    }
+
+    /// Sends a request and waits for the head of the answer that counts.
+    ///
+    /// `end`: when a body has to be complete; `None`: a small answer, with the class's total timeout.
+    pub(super) async fn open(&self, ask: &Ask, end: Option<Instant>, cx: Option<&Cx>) -> Result<Opened, SessionError> {
+        match ask.auth {
+            Auth::None => self
+                .attempt(&ask.url, ask, &ask.outgoing, (end, cx))
+                .await
+                .map(|(opened, _)| opened),
+            Auth::Grin => self.open_grin(ask, end, cx).await,
+        }
+    }
+
+    /// As GRIN wants it: at most one new token, redirects by the policy, and nobody asks while it says "later".
+    async fn open_grin(&self, ask: &Ask, end: Option<Instant>, cx: Option<&Cx>) -> Result<Opened, SessionError> {
+        let mut way = Way::new(ask);
+        loop {
+            let (bearer, outgoing) = self.signed(&way).await?;
+            let (opened, sent) = self
+                .attempt(&way.url, ask, outgoing.as_ref().unwrap_or(&way.outgoing), (end, cx))
+                .await?;
+            let status = opened.incoming.status();
+            match verdict(status) {
+                Verdict::Answer => {
+                    self.pacer.accepted(sent);
+                    return Ok(opened);
+                }
+                Verdict::Redirect => {
+                    self.pacer.accepted(sent);
+                    let location = opened.incoming.header(LOCATION).unwrap_or_default().to_owned();
+                    opened.drain().await;
+                    match self.config.redirect.judge(&way.url, &location, way.hops) {
+                        Ok(hop) => way.follow(hop.url, status),
+                        Err(RedirectRefused::SignIn) => self.token_refused(&mut way, ask, bearer).await?,
+                        Err(refused) => return Err(refused.into()),
+                    }
+                }
+                Verdict::TokenRefused => {
+                    opened.drain().await;
+                    self.token_refused(&mut way, ask, bearer).await?;
+                }
+                Verdict::Throttled => return Err(self.throttled(opened, ask.outgoing.kind, sent).await),
+                Verdict::Error => {
+                    let snippet = opened.drain().await;
+                    return Err(error(status, snippet));
+                }
+            }
+        }
+    }
+
+    /// The request with the token, if its address may see it.
+    async fn signed(&self, way: &Way) -> Result<(Option<Bearer>, Option<Outgoing>), SessionError> {
+        if !self.config.redirect.may_carry_token(&way.url) {
+            if self.config.redirect.may_ask(&way.url) {
+                return Ok((None, None));
+            }
+            let host = way.url.host_str().unwrap_or_default().to_owned();
+            return Err(RedirectRefused::ForeignHost(host).into());
+        }
+        let Some(bearer) = self.keeper.bearer(self).await? else {
+            return Ok((None, None));
+        };
+        let mut outgoing = way.outgoing.clone();
+        outgoing.headers.push((AUTHORIZATION, bearer.value.clone()));
+        Ok((Some(bearer), Some(outgoing)))
+    }
+
+    /// One more token, once for a request; then it begins again where it was asked for.
+    async fn token_refused(&self, way: &mut Way, ask: &Ask, bearer: Option<Bearer>) -> Result<(), SessionError> {
+        let Some(bearer) = bearer else {
+            return Err(SessionError::SignedOut {
+                why: "GRIN asks for a token and there is none to send".to_owned(),
+            });
+        };
+        if way.token_refused {
+            let why = "GRIN refuses the access token, also a new one: is the account on the library's list?";
+            return Err(SessionError::SignedOut { why: why.to_owned() });
+        }
+        self.keeper.refused(&bearer, self).await?;
+        self.counters.note_retry(ask.outgoing.kind, "auth");
+        *way = Way {
+            token_refused: true,
+            ..Way::new(ask)
+        };
+        Ok(())
+    }
+
+    async fn throttled(&self, opened: Opened, kind: Kind, sent: Instant) -> SessionError {
+        let status = opened.incoming.status();
+        let asked = opened
+            .incoming
+            .header(RETRY_AFTER)
+            .and_then(|text| retry_after(text, Timestamp::now()));
+        opened.drain().await;
+        if !closes_gate(status, kind, asked) {
+            return SessionError::Throttled {
+                status,
+                retry_after: None,
+            };
+        }
+        let wait = self.pacer.refused(sent, asked);
+        tracing::warn!(status, seconds = wait.as_secs(), "GRIN asks for a pause");
+        SessionError::Throttled {
+            status,
+            retry_after: Some(wait),
+        }
+    }
+
+    /// One request over the network, when it may have a connection and it is its turn.
+    async fn attempt(
+        &self,
+        url: &Url,
+        ask: &Ask,
+        outgoing: &Outgoing,
+        (end, cx): (Option<Instant>, Option<&Cx>),
+    ) -> Result<(Opened, Instant), SessionError> {
+        let timeouts = self.config.timeouts_of(ask.class);
+        let asked = Instant::now();
+        let permit = self.permit(url, ask.class, cx).await?;
+        if ask.auth == Auth::Grin && self.config.redirect.may_carry_token(url) {
+            declared(cx, "pace", self.pacer.pass()).await;
+        }
+        let sent = Instant::now();
+        let mut patience = match end {
+            Some(end) => Patience::until(timeouts, end, Phase::Download),
+            None => Patience::small(timeouts),
+        };
+        if let Some(wait) = timeouts.wait {
+            patience.connect = patience.connect.min(wait.saturating_sub(asked.elapsed()));
+        }
+        let incoming = exchange(&self.net, &self.counters, url, outgoing, &patience).await?;
+        Ok((
+            Opened {
+                incoming,
+                url: url.clone(),
+                patience,
+                _permit: permit,
+            },
+            sent,
+        ))
+    }
+
+    async fn permit(&self, url: &Url, class: Class, cx: Option<&Cx>) -> Result<Permit, SessionError> {
+        let permit = declared(cx, "permit", self.permits.acquire(class, url));
+        match self.config.timeouts_of(class).wait {
+            None => permit.await,
+            Some(wait) => timeout(wait, permit)
+                .await
+                .map_err(|_| SessionError::Timeout { phase: Phase::Wait })?,
+        }
+    }
+}
+
+/// Waits as a declared wait of the message being served.
+async fn declared<F: Future>(cx: Option<&Cx>, what: &'static str, future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    // Most requests need not wait: what is ready at once is not worth declaring.
+    if let std::task::Poll::Ready(output) = futures::poll!(future.as_mut()) {
+        return output;
+    }
+    match cx {
+        Some(cx) => cx.waiting_for(what, future).await,
+        None => future.await,
+    }
+}
+
+impl Opened {
+    /// Reads the whole answer; the permit is held to its end.
+    pub(super) async fn whole(self, limit: usize) -> Result<Answer, SessionError> {
+        let Self {
+            incoming,
+            url,
+            patience,
+            _permit,
+        } = self;
+        incoming.whole(limit, &patience, url).await
+    }
+
+    /// Reads what is left of an error's answer; its first words.
+    async fn drain(self) -> String {
+        self.incoming.drain().await
+    }
+}
+
+impl PostForm for Engine {
+    async fn post_form(&self, url: &Url, form: String) -> Result<(u16, Vec<u8>), SessionError> {
+        let mut outgoing = Outgoing::new(Method::POST, Kind::Token);
+        outgoing.content_type("application/x-www-form-urlencoded");
+        outgoing.body = Some(form.into());
+        let ask = Ask {
+            url: url.clone(),
+            outgoing,
+            class: Class::Auth,
+            auth: Auth::None,
+        };
+        let (opened, _) = self.attempt(url, &ask, &ask.outgoing, (None, None)).await?;
+        let answer = opened.whole(TOKEN_ANSWER).await?;
+        Ok((answer.status, answer.body.to_vec()))
+    }
+}

@@ -1,0 +1,296 @@
+//! Room `session`: how a request can end other than with an answer, and what follows from it.
+
+use std::time::Duration;
+
+use crate::grin::RedirectRefused;
+use crate::mailbox::AskError;
+
+/// Which part of a request took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for a permit.
+    Wait,
+    /// Name and TCP connection.
+    Connect,
+    /// TLS handshake.
+    Handshake,
+    /// From the request to the answer's head.
+    Head,
+    /// A silence in the body.
+    Read,
+    /// The whole small answer.
+    Total,
+    /// The whole archive or list.
+    Download,
+}
+
+impl Phase {
+    /// For messages and labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Connect => "connect",
+            Self::Handshake => "handshake",
+            Self::Head => "head",
+            Self::Read => "read",
+            Self::Total => "total",
+            Self::Download => "download",
+        }
+    }
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// Try again later; not before `wait`, if the server said how long.
+    Transient {
+        /// What the server asked for.
+        wait: Option<Duration>,
+    },
+    /// The same request will end the same way.
+    Permanent,
+    /// Nothing helps until a person has acted.
+    NeedsPerson,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SessionError {
+    /// No connection: name not found, refused, unreachable.
+    #[error("cannot connect to {host}: {cause}")]
+    Connect {
+        /// Host and port.
+        host: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// No TLS: unknown certificate authority, wrong name, expired.
+    #[error("no secure connection to {host}: {cause}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// What the TLS library said.
+        cause: String,
+    },
+    /// A part of the request took too long.
+    #[error("timeout ({})", phase.as_str())]
+    Timeout {
+        /// Which part.
+        phase: Phase,
+    },
+    /// The server closed the connection before the answer's head, or broke it off in the body.
+    #[error("connection lost")]
+    Reset,
+    /// The answer ended early.
+    #[error("answer cut after {got} bytes{}", of(*.expected))]
+    Short {
+        /// Bytes received.
+        got: u64,
+        /// `Content-Length`, if there was one.
+        expected: Option<u64>,
+    },
+    /// The answer has neither a length nor chunks, so its end cannot be told from a cut.
+    #[error("answer {status} without a length: its end cannot be told from a cut")]
+    NoLength {
+        /// Its status.
+        status: u16,
+    },
+    /// What came is no HTTP.
+    #[error("answer cannot be understood: {0}")]
+    Protocol(String),
+    /// Signing in failed in a way that only a person can mend.
+    #[error("not signed in: {why}")]
+    SignedOut {
+        /// What happened and what to do.
+        why: String,
+    },
+    /// No token could be got just now.
+    #[error("no access token: {why}")]
+    TokenUnavailable {
+        /// What happened.
+        why: String,
+    },
+    /// 403: signed in, but without the right to this directory, or not yet (12 hours).
+    #[error("forbidden: {snippet}")]
+    Forbidden {
+        /// The answer's first words.
+        snippet: String,
+    },
+    /// 429, or 503 with `Retry-After`.
+    #[error("throttled ({status})")]
+    Throttled {
+        /// The status.
+        status: u16,
+        /// What the server asked for.
+        retry_after: Option<Duration>,
+    },
+    /// Any other 5xx.
+    #[error("server error {status}")]
+    Server {
+        /// The status.
+        status: u16,
+    },
+    /// Any other status that is no answer.
+    #[error("unexpected status {status}: {snippet}")]
+    Unexpected {
+        /// The status.
+        status: u16,
+        /// The answer's first words.
+        snippet: String,
+    },
+    /// 404 where a body was asked for: no such archive is ready.
+    #[error("not found")]
+    NotFound,
+    /// A redirect that must not be followed.
+    #[error(transparent)]
+    Redirect(#[from] RedirectRefused),
+    /// The answer is larger than the asker allows.
+    #[error("answer larger than {limit} bytes")]
+    TooLarge {
+        /// What the asker allows.
+        limit: usize,
+    },
+    /// A body came slower than the least speed.
+    #[error("slower than {bytes_per_second} bytes a second")]
+    TooSlow {
+        /// The least speed.
+        bytes_per_second: u64,
+    },
+    /// Too many requests wait for a permit already.
+    #[error("too many requests wait for a connection")]
+    Busy,
+    /// An address or header that cannot be sent.
+    #[error("request cannot be sent: {0}")]
+    BadRequest(String),
+    /// The session is closing.
+    #[error("the session is closed")]
+    Closed,
+    /// The asker went away or the request was cut at shutdown.
+    #[error("cancelled")]
+    Cancelled,
+    /// The session cannot be started or set up: CA file, TLS, thread.
+    #[error("cannot set up the session: {0}")]
+    Setup(String),
+    /// The owner could not be asked.
+    #[error("session owner: {0}")]
+    Mailbox(AskError),
+}
+
+fn of(expected: Option<u64>) -> String {
+    expected.map(|expected| format!(" of {expected}")).unwrap_or_default()
+}
+
+impl From<AskError> for SessionError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Cancelled => Self::Cancelled,
+            AskError::Closed | AskError::Draining => Self::Closed,
+            other => Self::Mailbox(other),
+        }
+    }
+}
+
+impl SessionError {
+    /// What to do about it.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Throttled { retry_after, .. } => ErrorClass::Transient { wait: *retry_after },
+            Self::SignedOut { .. }
+            | Self::Forbidden { .. }
+            | Self::Tls { .. }
+            | Self::Setup(_)
+            | Self::Redirect(RedirectRefused::SignIn) => ErrorClass::NeedsPerson,
+            Self::Unexpected { .. }
+            | Self::NotFound
+            | Self::Redirect(_)
+            | Self::TooLarge { .. }
+            | Self::BadRequest(_) => ErrorClass::Permanent,
+            _ => ErrorClass::Transient { wait: None },
+        }
+    }
+
+    /// One word for metrics and the catalog.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Connect { .. } => "connect",
+            Self::Tls { .. } => "tls",
+            Self::Timeout { .. } => "timeout",
+            Self::Reset => "reset",
+            Self::Short { .. } => "short",
+            Self::NoLength { .. } => "no_length",
+            Self::Protocol(_) => "protocol",
+            Self::SignedOut { .. } => "signed_out",
+            Self::TokenUnavailable { .. } => "no_token",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Throttled { .. } => "throttled",
+            Self::Server { .. } => "server",
+            Self::Unexpected { .. } => "status",
+            Self::NotFound => "not_found",
+            Self::Redirect(_) => "redirect",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooSlow { .. } => "too_slow",
+            Self::Busy => "busy",
+            Self::BadRequest(_) => "bad_request",
+            Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
+            Self::Setup(_) => "setup",
+            Self::Mailbox(_) => "mailbox",
+        }
+    }
+
+    /// Whether the connection, not the answer, failed: what a run of makes the pool be made anew.
+    pub(super) fn is_connection_error(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. }
+                | Self::Tls { .. }
+                | Self::Reset
+                | Self::Timeout {
+                    phase: Phase::Connect | Phase::Handshake | Phase::Head
+                }
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_says_what_follows() {
+        let wait = Some(Duration::from_secs(7));
+        for (error, class) in [
+            (
+                SessionError::Throttled {
+                    status: 429,
+                    retry_after: wait,
+                },
+                ErrorClass::Transient { wait },
+            ),
+            (
+                SessionError::Server { status: 500 },
+                ErrorClass::Transient { wait: None },
+            ),
+            (
+                SessionError::Short { got: 1, expected: None },
+                ErrorClass::Transient { wait: None },
+            ),
+            (SessionError::SignedOut { why: String::new() }, ErrorClass::NeedsPerson),
+            (SessionError::Redirect(RedirectRefused::SignIn), ErrorClass::NeedsPerson),
+            (
+                SessionError::Redirect(RedirectRefused::TooManyHops(5)),
+                ErrorClass::Permanent,
+            ),
+            (SessionError::TooLarge { limit: 1 }, ErrorClass::Permanent),
+        ] {
+            assert_eq!(error.class(), class, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_cut_answer_says_how_much_came() {
+        let cut = |expected| SessionError::Short { got: 10, expected }.to_string();
+        assert_eq!(cut(Some(1000)), "answer cut after 10 bytes of 1000");
+        assert_eq!(cut(None), "answer cut after 10 bytes");
+    }
+}

@@ -1,0 +1,342 @@
+//! Room `session`: one request and its answer over the network, with what awc gets wrong put right (feasibility, section 1).
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use awc::error::{PayloadError, SendRequestError};
+use awc::http::{Method, StatusCode, Version, header};
+use awc::{ClientRequest, ClientResponse};
+use bytes::Bytes;
+use futures::StreamExt;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::net::{Net, Slot, classify};
+use super::{Kind, Phase, SessionCounters, SessionError, Timeouts};
+
+/// Header values of a request, in the form awc takes.
+pub(super) type HeaderPairs = Vec<(header::HeaderName, header::HeaderValue)>;
+
+/// What is sent.
+#[derive(Clone)]
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) headers: HeaderPairs,
+    pub(super) body: Option<Bytes>,
+    pub(super) kind: Kind,
+}
+
+impl Outgoing {
+    pub(super) fn new(method: Method, kind: Kind) -> Self {
+        Self {
+            method,
+            headers: HeaderPairs::new(),
+            body: None,
+            kind,
+        }
+    }
+
+    pub(super) fn content_type(&mut self, content_type: &'static str) {
+        self.headers
+            .push((header::CONTENT_TYPE, header::HeaderValue::from_static(content_type)));
+    }
+
+    /// Asks for the same without sending anything.
+    pub(super) fn become_get(&mut self) {
+        self.method = Method::GET;
+        self.body = None;
+        self.headers.retain(|(name, _)| name != header::CONTENT_TYPE);
+    }
+
+    /// Sent twice, it does the same as once.
+    fn may_be_repeated(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
+    }
+}
+
+/// Until when a request may go on, and how long each silence in it may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    pub(super) connect: Duration,
+    pub(super) silence: Duration,
+    pub(super) end: Instant,
+    /// What is over at `end`.
+    pub(super) whole: Phase,
+}
+
+impl Patience {
+    /// For a small answer that begins now.
+    pub(super) fn small(timeouts: &Timeouts) -> Self {
+        Self::until(timeouts, Instant::now() + timeouts.total, Phase::Total)
+    }
+
+    /// For an archive or list that has to be complete at `end`.
+    pub(super) fn until(timeouts: &Timeouts, end: Instant, whole: Phase) -> Self {
+        Self {
+            connect: timeouts.connect,
+            silence: timeouts.read,
+            end,
+            whole,
+        }
+    }
+
+    fn limit(&self, silence_ends: Instant, silence: Phase) -> (Instant, SessionError) {
+        let (at, phase) = if silence_ends < self.end {
+            (silence_ends, silence)
+        } else {
+            (self.end, self.whole)
+        };
+        (at, SessionError::Timeout { phase })
+    }
+}
+
+/// How the end of a body is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// There is no body.
+    Empty,
+    /// `Content-Length`.
+    Length(u64),
+    /// Chunks, with a last one.
+    Chunked,
+    /// HTTP/2 says it by itself.
+    Stream,
+    /// Only by the connection's end, so not at all.
+    Unknown,
+}
+
+/// An answer whose head has come. Dropped before its end, its connection is closed.
+pub(super) struct Incoming {
+    response: ClientResponse,
+    slot: Rc<Slot>,
+    framing: Framing,
+    got: u64,
+    ended: bool,
+}
+
+/// Sends a request and waits for the answer's head. A kept connection that the server closed meanwhile is not a failure:
+/// what may be repeated is sent once more over a new one.
+pub(super) async fn exchange(
+    net: &Net,
+    counters: &Arc<SessionCounters>,
+    url: &Url,
+    outgoing: &Outgoing,
+    patience: &Patience,
+) -> Result<Incoming, SessionError> {
+    let mut again = outgoing.may_be_repeated();
+    loop {
+        let began = Instant::now();
+        let slot = Slot::new(patience.connect);
+        let request = prepare(net, url, outgoing)?;
+        let error = match send(request, outgoing.body.clone(), &slot, patience).await {
+            Ok(response) => {
+                counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
+                net.note(None);
+                return Ok(Incoming::new(response, slot, &outgoing.method));
+            }
+            Err(Unsent::Late(error)) => error,
+            Err(Unsent::Failed(cause)) => {
+                let stale = slot.is_stale();
+                let error = classify(cause, &slot, url);
+                if again && stale && error == SessionError::Reset {
+                    again = false;
+                    net.close_idle_to(url);
+                    counters.note_retry(outgoing.kind, "stale");
+                    continue;
+                }
+                error
+            }
+        };
+        counters.note_no_answer(outgoing.kind);
+        net.note(Some(&error));
+        return Err(error);
+    }
+}
+
+fn prepare(net: &Net, url: &Url, outgoing: &Outgoing) -> Result<ClientRequest, SessionError> {
+    let uri = awc::http::Uri::try_from(url.as_str()).map_err(|error| SessionError::BadRequest(error.to_string()))?;
+    let mut request = net.client().request(outgoing.method.clone(), uri);
+    for (name, value) in &outgoing.headers {
+        request.headers_mut().insert(name.clone(), value.clone());
+    }
+    Ok(request)
+}
+
+enum Unsent {
+    Failed(SendRequestError),
+    Late(SessionError),
+}
+
+/// Waits for the head. Its time runs from the moment when the connection is there, so that connecting does not eat it up.
+async fn send(
+    request: ClientRequest,
+    body: Option<Bytes>,
+    slot: &Rc<Slot>,
+    patience: &Patience,
+) -> Result<ClientResponse, Unsent> {
+    let began = Instant::now();
+    let sending = match body {
+        Some(body) => request.send_body(body),
+        None => request.send(),
+    };
+    let mut sending = std::pin::pin!(slot.within(sending));
+    let mut silence_ends = began + patience.silence;
+    loop {
+        let (at, late) = patience.limit(silence_ends, Phase::Head);
+        match timeout_at(at, sending.as_mut()).await {
+            Ok(answer) => return answer.map_err(Unsent::Failed),
+            Err(_) if at == patience.end => return Err(Unsent::Late(late)),
+            Err(_) => match later_end(slot, silence_ends, patience) {
+                Some(end) => silence_ends = end,
+                None => return Err(Unsent::Late(late)),
+            },
+        }
+    }
+}
+
+/// The end of the wait for the head, if connecting pushed it out beyond `now_at`.
+fn later_end(slot: &Slot, now_at: Instant, patience: &Patience) -> Option<Instant> {
+    let end = match (slot.phase(), slot.opened()) {
+        (Phase::Connect, _) => now_at + patience.connect,
+        (Phase::Handshake, Some(opened)) => opened + patience.connect + patience.silence,
+        (_, Some(opened)) => opened + patience.silence,
+        (_, None) => return None,
+    };
+    (end > now_at).then_some(end)
+}
+
+impl Incoming {
+    fn new(response: ClientResponse, slot: Rc<Slot>, method: &Method) -> Self {
+        let framing = framing(&response, method);
+        if framing == Framing::Unknown {
+            // awc takes such a body for empty and keeps the connection, on which the body is still to come.
+            slot.close();
+        }
+        Self {
+            response,
+            slot,
+            framing,
+            got: 0,
+            ended: framing == Framing::Empty,
+        }
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    pub(super) fn headers(&self) -> &header::HeaderMap {
+        self.response.headers()
+    }
+
+    pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers().get(name)?.to_str().ok()
+    }
+
+    /// `Content-Length` of the body that follows.
+    pub(super) fn length(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Length(length) => Some(length),
+            Framing::Empty => Some(0),
+            _ => None,
+        }
+    }
+
+    /// Refuses a body whose end cannot be told.
+    pub(super) fn require_framing(&self) -> Result<(), SessionError> {
+        match self.framing {
+            Framing::Unknown => Err(SessionError::NoLength { status: self.status() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next bytes of the body if they are there, without waiting.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<Option<Bytes>, SessionError>> {
+        use std::task::Poll;
+        if self.ended {
+            return Poll::Ready(Ok(None));
+        }
+        let slot = Rc::clone(&self.slot);
+        match slot.enter(|| self.response.poll_next_unpin(cx)) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.got += bytes.len() as u64;
+                Poll::Ready(Ok(Some(bytes)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.ended = true;
+                Poll::Ready(Err(self.broken(&error)))
+            }
+            Poll::Ready(None) => {
+                self.ended = true;
+                Poll::Ready(self.check_end().map(|()| None))
+            }
+        }
+    }
+
+    /// The next bytes of the body; `None` at its true end.
+    pub(super) async fn next(&mut self, patience: &Patience) -> Result<Option<Bytes>, SessionError> {
+        let (at, late) = patience.limit(Instant::now() + patience.silence, Phase::Read);
+        match timeout_at(at, std::future::poll_fn(|cx| self.poll_next(cx))).await {
+            Ok(next) => next,
+            Err(_) => Err(late),
+        }
+    }
+
+    /// awc ends a cut body as if it were whole. A length tells; of chunks only the connection's end before the last of them.
+    fn check_end(&self) -> Result<(), SessionError> {
+        let short = |expected| {
+            Err(SessionError::Short {
+                got: self.got,
+                expected,
+            })
+        };
+        match self.framing {
+            Framing::Length(expected) if self.got != expected => short(Some(expected)),
+            Framing::Chunked if self.slot.saw_end() => short(None),
+            _ => Ok(()),
+        }
+    }
+
+    fn broken(&self, error: &PayloadError) -> SessionError {
+        match error {
+            PayloadError::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidInput => {
+                SessionError::Protocol(cause.to_string())
+            }
+            _ => SessionError::Short {
+                got: self.got,
+                expected: self.length(),
+            },
+        }
+    }
+}
+
+fn framing(response: &ClientResponse, method: &Method) -> Framing {
+    let status = response.status();
+    // The body of a 304 never comes, whatever its length says: reading it would wait for ever.
+    let empty = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    if empty || *method == Method::HEAD {
+        return Framing::Empty;
+    }
+    let chunked = response
+        .headers()
+        .get(header::TRANSFER_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.to_ascii_lowercase().contains("chunked"));
+    if chunked {
+        return Framing::Chunked;
+    }
+    let length = response
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    match length {
+        Some(length) => Framing::Length(length),
+        None if response.version() == Version::HTTP_2 => Framing::Stream,
+        None => Framing::Unknown,
+    }
+}

@@ -1,0 +1,57 @@
+//! Room `session`: what goes on, counted, so that a close can wait for it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::Notify;
+
+use super::SessionCounters;
+
+/// Requests and bodies going on.
+#[derive(Default)]
+pub(super) struct Flight {
+    count: Cell<usize>,
+    landed: Notify,
+}
+
+/// Counts one request or body as going on until dropped.
+pub(super) struct InFlight {
+    flight: Rc<Flight>,
+    counters: Arc<SessionCounters>,
+}
+
+impl InFlight {
+    pub(super) fn begin(flight: &Rc<Flight>, counters: &Arc<SessionCounters>) -> Self {
+        flight.count.set(flight.count.get() + 1);
+        counters.in_flight.fetch_add(1, Relaxed);
+        Self {
+            flight: Rc::clone(flight),
+            counters: Arc::clone(counters),
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.flight.count.set(self.flight.count.get() - 1);
+        self.counters.in_flight.fetch_sub(1, Relaxed);
+        if self.flight.count.get() == 0 {
+            self.flight.landed.notify_waiters();
+        }
+    }
+}
+
+impl Flight {
+    pub(super) fn count(&self) -> usize {
+        self.count.get()
+    }
+
+    /// Completes when nothing goes on.
+    pub(super) async fn all_landed(&self) {
+        while self.count.get() > 0 {
+            self.landed.notified().await;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Room `session`: the front door: starts the owner on its thread, and asks it.
+
+use std::sync::Arc;
+
+use actix_rt::Arbiter;
+
+use super::messages::SessionMessage;
+use super::owner::SessionOwner;
+use super::{SessionConfig, SessionCounters, SessionError};
+use crate::mailbox::{Concurrent, Cx, Hub, LedgerEntry, Mailbox, Serve, Spawn, spawn};
+
+/// Threads for names and token files beside the owner's own.
+const HELPERS: usize = 4;
+
+/// Asks the session owner; clones ask the same one.
+#[derive(Clone, Debug)]
+pub struct Session {
+    mailbox: Mailbox<Concurrent<SessionOwner>>,
+    counters: Arc<SessionCounters>,
+}
+
+/// The owner's thread.
+#[derive(Debug)]
+pub struct SessionThread(Arbiter);
+
+impl Session {
+    /// Starts the owner on a thread of its own. No connection is made before the first request.
+    ///
+    /// # Errors
+    /// [`SessionError::Setup`]: the CA file cannot be used, or no thread can be started.
+    ///
+    /// # Panics
+    /// Outside of an actix `System`.
+    pub fn start(hub: &Hub, config: SessionConfig) -> Result<(Self, SessionThread), SessionError> {
+        super::net::check(&config)?;
+        let arbiter = Arbiter::try_with_tokio_rt(|| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(HELPERS)
+                .build()
+        })
+        .map_err(|error| SessionError::Setup(error.to_string()))?;
+        let counters = Arc::new(SessionCounters::default());
+        let capacity = Spawn::with_capacity(config.mailbox_capacity);
+        let factory = {
+            let (hub, counters) = (hub.clone(), Arc::clone(&counters));
+            move || SessionOwner::new(config.clone(), &hub, &counters)
+        };
+        let mailbox = spawn::concurrent(hub, &arbiter.handle(), capacity, factory);
+        Ok((Self { mailbox, counters }, SessionThread(arbiter)))
+    }
+
+    /// Asks, and waits for the reply. A body in the reply stays tied to `cx`: cancelled, it ends.
+    pub async fn ask<M>(&self, mut message: M, cx: &Cx) -> Result<M::Ok, SessionError>
+    where
+        M: SessionMessage,
+        SessionOwner: Serve<M>,
+    {
+        message.tie(cx);
+        self.mailbox.ask(message, cx).await?
+    }
+
+    /// What the session has counted.
+    pub fn counters(&self) -> Arc<SessionCounters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Takes nothing new from now on; what is under way is finished, then the owner ends.
+    pub fn shut(&self) {
+        self.mailbox.close();
+    }
+
+    /// Completes when the owner has ended after [`Session::shut`]; says how.
+    pub async fn drained(&self) -> LedgerEntry {
+        self.mailbox.drained().await
+    }
+}
+
+impl SessionThread {
+    /// Ends the owner's thread and waits for it. Blocks; what is under way is dropped.
+    pub fn join(self) -> Result<(), SessionError> {
+        self.0.stop();
+        self.0
+            .join()
+            .map_err(|_| SessionError::Setup("the session's thread panicked".to_owned()))
+    }
+}

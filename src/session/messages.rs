@@ -1,0 +1,206 @@
+//! Room `session`: what the session owner can be asked.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{Answer, Auth, Body, BodyStream, Class, Kind, Limits, MinimumSpeed, SessionError};
+use crate::grin::Validator;
+use crate::mailbox::{Cx, Message};
+
+/// A message to the session owner; `Ok` is what comes back when all goes well.
+pub trait SessionMessage: Message<Reply = Result<Self::Ok, SessionError>> {
+    /// The good reply.
+    type Ok: Send + 'static;
+
+    /// Ties what outlives the reply (a body) to the asker's work.
+    fn tie(&mut self, cx: &Cx) {
+        let _ = cx;
+    }
+}
+
+/// What a request asks the server to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// Give.
+    Get,
+    /// Take this.
+    Post {
+        /// `Content-Type`.
+        content_type: &'static str,
+        /// The body.
+        body: Bytes,
+    },
+    /// Take away (the state store).
+    Delete,
+}
+
+/// Asks for headers only.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Of what.
+    pub url: Url,
+    /// Whose permits.
+    pub class: Class,
+    /// For the counters.
+    pub kind: Kind,
+    /// Whose rules.
+    pub auth: Auth,
+}
+
+/// Asks for a small answer, read whole.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// From where.
+    pub url: Url,
+    /// What to do there.
+    pub method: Method,
+    /// Headers besides the session's own; `Authorization` is the session's.
+    pub headers: Vec<(String, String)>,
+    /// Whose permits.
+    pub class: Class,
+    /// For the counters.
+    pub kind: Kind,
+    /// Whose rules.
+    pub auth: Auth,
+    /// A larger answer is an error.
+    pub limit: usize,
+}
+
+impl Fetch {
+    /// A GET under GRIN's rules, of class `lists`.
+    pub fn get(url: Url, kind: Kind, limit: usize) -> Self {
+        Self {
+            url,
+            method: Method::Get,
+            headers: Vec::new(),
+            class: Class::Lists,
+            kind,
+            auth: Auth::Grin,
+            limit,
+        }
+    }
+}
+
+/// Asks for an archive as a stream for a blocking reader. Cut, it is continued where it was, if the server can.
+#[derive(Debug, Clone)]
+pub struct OpenBody {
+    /// Of the archive.
+    pub url: Url,
+    /// What CHECK saw; [`BodyHead::changed`](super::BodyHead::changed) says whether it is another one by now.
+    pub validator: Option<Validator>,
+    work: Option<CancellationToken>,
+}
+
+impl OpenBody {
+    /// Of the archive at `url`, of which CHECK saw `validator`.
+    pub fn new(url: Url, validator: Option<Validator>) -> Self {
+        Self {
+            url,
+            validator,
+            work: None,
+        }
+    }
+
+    pub(super) fn take_work(&mut self) -> CancellationToken {
+        self.work.take().unwrap_or_default()
+    }
+}
+
+/// Asks for a long list as a stream for an async reader, under GRIN's rules. Cut, it is an error.
+#[derive(Debug, Clone)]
+pub struct OpenStream {
+    /// Of the list.
+    pub url: Url,
+    /// Whose permits.
+    pub class: Class,
+    /// For the counters.
+    pub kind: Kind,
+    work: Option<CancellationToken>,
+}
+
+impl OpenStream {
+    /// Of the list at `url`.
+    pub fn new(url: Url, class: Class, kind: Kind) -> Self {
+        Self {
+            url,
+            class,
+            kind,
+            work: None,
+        }
+    }
+
+    pub(super) fn take_work(&mut self) -> CancellationToken {
+        self.work.take().unwrap_or_default()
+    }
+}
+
+/// Changes what can be changed while running; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct Reconfigure {
+    /// GRIN requests a second.
+    pub requests_per_second: Option<f64>,
+    /// Permits of all classes but `state`.
+    pub limits: Option<Limits>,
+    /// For bodies opened from now on.
+    pub minimum_speed: Option<MinimumSpeed>,
+}
+
+/// Ends the session: no new requests, those in flight may finish within `grace`, then they are cut. The next request begins another.
+#[derive(Debug, Clone, Copy)]
+pub struct Close {
+    /// How long to wait.
+    pub grace: Duration,
+}
+
+/// What a close found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct CloseReport {
+    /// Whether there was a session to close.
+    pub was_open: bool,
+    /// Requests and bodies that finished within the grace.
+    pub finished: usize,
+    /// Requests and bodies that were cut.
+    pub cut: usize,
+}
+
+macro_rules! message {
+    ($name:ident, $kind:literal, $ok:ty $(, $tie:item)?) => {
+        impl Message for $name {
+            type Reply = Result<$ok, SessionError>;
+            const KIND: &'static str = $kind;
+
+            fn failed(reply: &Self::Reply) -> bool {
+                reply.is_err()
+            }
+        }
+
+        impl SessionMessage for $name {
+            type Ok = $ok;
+            $($tie)?
+        }
+    };
+}
+
+message!(Head, "head", Answer);
+message!(Fetch, "fetch", Answer);
+message!(Reconfigure, "reconfigure", ());
+message!(Close, "close", CloseReport);
+message!(
+    OpenBody,
+    "open_body",
+    Body,
+    fn tie(&mut self, cx: &Cx) {
+        self.work = Some(cx.token().clone());
+    }
+);
+message!(
+    OpenStream,
+    "open_stream",
+    BodyStream,
+    fn tie(&mut self, cx: &Cx) {
+        self.work = Some(cx.token().clone());
+    }
+);

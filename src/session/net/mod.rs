@@ -1,0 +1,11 @@
+//! Room `session`: the network under awc: sockets that are counted and can be closed, names that are remembered, TLS.
+
+mod client;
+mod connector;
+mod resolver;
+mod slot;
+mod socket;
+mod tls;
+
+pub(super) use client::{Net, check, classify};
+pub(super) use slot::Slot;

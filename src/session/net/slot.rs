@@ -1,0 +1,114 @@
+//! Room `session`: which socket serves which request, which awc does not tell.
+//!
+//! The owner's thread polls one request at a time, so a thread-local says for whom a socket is read or written.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::socket::Socket;
+use crate::session::Phase;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Slot>>> = const { RefCell::new(None) };
+}
+
+/// One request's place on the network.
+pub(in crate::session) struct Slot {
+    pub(super) connect_timeout: Duration,
+    phase: Cell<Phase>,
+    /// When a connection was opened for this request; `None`: it goes over one that was open.
+    opened: Cell<Option<Instant>>,
+    received: Cell<u64>,
+    socket: RefCell<Option<Rc<Socket>>>,
+}
+
+impl Slot {
+    pub(in crate::session) fn new(connect_timeout: Duration) -> Rc<Self> {
+        Rc::new(Self {
+            connect_timeout,
+            phase: Cell::new(Phase::Head),
+            opened: Cell::new(None),
+            received: Cell::new(0),
+            socket: RefCell::new(None),
+        })
+    }
+
+    /// Runs `future` so that every socket it touches knows for whom.
+    pub(in crate::session) async fn within<F: Future>(self: &Rc<Self>, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| self.enter(|| future.as_mut().poll(cx))).await
+    }
+
+    /// Runs `work`, in which sockets belong to this request.
+    pub(in crate::session) fn enter<T>(self: &Rc<Self>, work: impl FnOnce() -> T) -> T {
+        let _inside = Inside(CURRENT.replace(Some(Rc::clone(self))));
+        work()
+    }
+
+    /// The request being polled on this thread.
+    pub(super) fn current() -> Option<Rc<Self>> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    pub(super) fn connecting(&self) {
+        self.phase.set(Phase::Connect);
+    }
+
+    pub(super) fn connected(&self, secure: bool) {
+        self.phase.set(if secure { Phase::Handshake } else { Phase::Head });
+        self.opened.set(Some(Instant::now()));
+    }
+
+    /// The socket takes bytes of this request.
+    pub(super) fn writes_to(&self, socket: &Rc<Socket>) {
+        let mut own = self.socket.borrow_mut();
+        if !own.as_ref().is_some_and(|own| Rc::ptr_eq(own, socket)) {
+            *own = Some(Rc::clone(socket));
+        }
+    }
+
+    pub(super) fn reads(&self, bytes: u64) {
+        self.received.set(self.received.get() + bytes);
+    }
+
+    /// The part of the request going on before its answer's head.
+    pub(in crate::session) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// When a connection was opened for this request, if one was.
+    pub(in crate::session) fn opened(&self) -> Option<Instant> {
+        self.opened.get()
+    }
+
+    /// Whether the server closed a kept connection before it saw this request: it may be sent once more.
+    pub(in crate::session) fn is_stale(&self) -> bool {
+        self.opened.get().is_none() && self.received.get() == 0
+    }
+
+    /// Whether the server has closed its side of the connection.
+    pub(in crate::session) fn saw_end(&self) -> bool {
+        self.socket.borrow().as_ref().is_some_and(|socket| socket.saw_end())
+    }
+
+    /// Closes the connection, wherever awc keeps it.
+    pub(in crate::session) fn close(&self) {
+        if let Some(socket) = self.socket.borrow().as_ref() {
+            socket.close();
+        }
+    }
+}
+
+/// Puts back, on leaving, what was current before.
+struct Inside(Option<Rc<Slot>>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}

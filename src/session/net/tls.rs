@@ -1,0 +1,90 @@
+//! Room `session`: the one TLS configuration: the system's certificates and one file of our own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::session::SessionError;
+
+/// Trusts the system's store and `ca_file`; offers HTTP/2 only if asked to.
+pub(super) fn client_config(ca_file: Option<&Path>, http2: bool) -> Result<Arc<ClientConfig>, SessionError> {
+    let mut roots = system_roots();
+    if let Some(path) = ca_file {
+        add_file(&mut roots, path)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SessionError::Setup(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = if http2 {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    } else {
+        vec![b"http/1.1".to_vec()]
+    };
+    Ok(Arc::new(config))
+}
+
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (added, ignored) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        let errors = found.errors.len();
+        tracing::warn!(
+            ignored,
+            errors,
+            "no certificate authorities found on this system; only session.ca_file is trusted"
+        );
+    }
+    roots
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), SessionError> {
+    let refused = |cause: String| SessionError::Setup(format!("session.ca_file {}: {cause}", path.display()));
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| refused(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(refused("no certificate in it".to_owned()));
+    }
+    for certificate in certificates {
+        roots.add(certificate).map_err(|error| refused(error.to_string()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http2_is_offered_only_when_asked_for() {
+        assert_eq!(
+            client_config(None, false).unwrap().alpn_protocols,
+            [b"http/1.1".to_vec()]
+        );
+        assert_eq!(client_config(None, true).unwrap().alpn_protocols[0], b"h2");
+    }
+
+    #[test]
+    fn a_ca_file_that_holds_none_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        for content in [
+            None,
+            Some("no certificate"),
+            Some("-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----\n"),
+        ] {
+            if let Some(content) = content {
+                std::fs::write(&path, content).unwrap();
+            }
+            let error = client_config(Some(&path), false).unwrap_err().to_string();
+            assert!(error.contains("session.ca_file") && error.contains("ca.pem"), "{error}");
+        }
+    }
+}

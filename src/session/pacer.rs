@@ -1,0 +1,161 @@
+//! Room `session`: so many requests a second to GRIN and no more, one after another through one gate.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify};
+use tokio::time::{Instant, sleep_until};
+
+use super::SessionCounters;
+use super::gate::Gate;
+
+/// Spaces requests evenly (burst 1) and keeps the gate. Who is cancelled while waiting uses up nothing.
+pub(super) struct Pacer {
+    /// Held by the one whose turn is next; fair, so turns are taken in order.
+    turn: Mutex<Option<Instant>>,
+    interval: Cell<Duration>,
+    changed: Notify,
+    gate: Gate,
+    counters: Arc<SessionCounters>,
+}
+
+impl Pacer {
+    pub(super) fn new(requests_per_second: f64, counters: &Arc<SessionCounters>) -> Self {
+        Self {
+            turn: Mutex::new(None),
+            interval: Cell::new(interval(requests_per_second)),
+            changed: Notify::new(),
+            gate: Gate::default(),
+            counters: Arc::clone(counters),
+        }
+    }
+
+    /// Waits for the gate and for the pace.
+    pub(super) async fn pass(&self) {
+        if self.interval.get().is_zero() && self.gate.closed_until().is_none() {
+            return;
+        }
+        let began = Instant::now();
+        let mut last = self.turn.lock().await;
+        while let Some(due) = self.due(*last) {
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+        *last = Some(Instant::now());
+        self.counters.pace_wait.observe(began.elapsed());
+    }
+
+    /// Another pace from now on, also for those who wait already.
+    pub(super) fn set_rate(&self, requests_per_second: f64) {
+        self.interval.set(interval(requests_per_second));
+        self.changed.notify_waiters();
+    }
+
+    /// Closes the gate after a 429 or 503.
+    pub(super) fn refused(&self, sent: Instant, retry_after: Option<Duration>) -> Duration {
+        let wait = self.gate.refused(sent, retry_after);
+        self.counters.set_gate(wait);
+        self.changed.notify_waiters();
+        wait
+    }
+
+    /// Notes that GRIN answers again.
+    pub(super) fn accepted(&self, sent: Instant) {
+        self.gate.accepted(sent);
+    }
+
+    /// When the next turn is due, if it is not now.
+    fn due(&self, last: Option<Instant>) -> Option<Instant> {
+        let paced = last
+            .map(|last| last + self.interval.get())
+            .filter(|due| *due > Instant::now());
+        paced.max(self.gate.closed_until())
+    }
+}
+
+/// Time between two requests; zero when they are not paced.
+fn interval(requests_per_second: f64) -> Duration {
+    if requests_per_second > 0.0 && requests_per_second.is_finite() {
+        Duration::try_from_secs_f64(requests_per_second.recip()).unwrap_or(Duration::from_hours(1))
+    } else {
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    fn pacer(rate: f64) -> Pacer {
+        Pacer::new(rate, &Arc::default())
+    }
+
+    async fn millis_of(passes: usize, pacer: &Pacer) -> u128 {
+        let began = Instant::now();
+        futures::future::join_all((0..passes).map(|_| pacer.pass())).await;
+        began.elapsed().as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_are_spaced_evenly_with_no_burst_after_a_pause() {
+        let pacer = pacer(5.0);
+        assert_eq!(millis_of(6, &pacer).await, 1_000);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(millis_of(6, &pacer).await, 1_000);
+        assert_eq!(pacer.counters.snapshot().pace_wait_seconds.count, 12);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_rate_means_no_wait() {
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(millis_of(1_000, &pacer(rate)).await, 0, "{rate}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_waiting_uses_up_no_turn() {
+        let pacer = pacer(1.0);
+        pacer.pass().await;
+        for _ in 0..10 {
+            assert!(pacer.pass().now_or_never().is_none());
+        }
+        assert_eq!(millis_of(1, &pacer).await, 1_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_rate_counts_at_once_for_who_waits() {
+        let pacer = pacer(0.001);
+        pacer.pass().await;
+        let began = Instant::now();
+        let change = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            pacer.set_rate(0.5);
+        };
+        tokio::join!(pacer.pass(), change);
+        assert_eq!(began.elapsed().as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_gate_holds_everyone_back_even_without_a_pace() {
+        for rate in [0.0, 100.0] {
+            let pacer = pacer(rate);
+            pacer.refused(Instant::now(), Some(Duration::from_secs(7)));
+            assert!(pacer.counters.snapshot().gate_closed_until.is_some());
+            assert!(millis_of(2, &pacer).await >= 7_000, "{rate}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gate_that_closes_meanwhile_holds_back_who_waits_for_the_pace() {
+        let pacer = pacer(1.0);
+        pacer.pass().await;
+        let began = Instant::now();
+        let refuse = async { pacer.refused(Instant::now(), Some(Duration::from_secs(9))) };
+        tokio::join!(pacer.pass(), refuse);
+        assert_eq!(began.elapsed().as_secs(), 9);
+    }
+}

@@ -1,0 +1,384 @@
+//! Room `session`: who may have a connection: a limit in all, one by host, and a reserved share by class.
+//!
+//! awc's own limit counts waiting as request time, is not by host, and under HTTP/2 ends at the answer's head
+//! (feasibility, section 1); so awc has none, and a permit of ours is held from before the request to the end of its body.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, Waker};
+
+use tokio::time::Instant;
+use url::Url;
+
+use super::counters::locked;
+use super::{Class, Limits, SessionCounters, SessionError};
+
+const CLASSES: usize = Class::ALL.len();
+
+/// Hosts whose accounts are kept though nobody uses them.
+const IDLE_HOSTS: usize = 64;
+
+/// The permits of all classes but `state` and, apart from them, those of `state`.
+#[derive(Clone)]
+pub(super) struct Permits {
+    common: Rc<Pool>,
+    state: Rc<Pool>,
+    counters: Arc<SessionCounters>,
+}
+
+/// The right to use one connection; given back when dropped.
+pub(super) struct Permit {
+    pool: Rc<Pool>,
+    counters: Arc<SessionCounters>,
+    class: Class,
+    host: usize,
+}
+
+struct Pool {
+    state: RefCell<Books>,
+}
+
+struct Books {
+    limits: Limits,
+    shares: [usize; CLASSES],
+    host_shares: [usize; CLASSES],
+    held: [usize; CLASSES],
+    hosts: Vec<Host>,
+    waiting: usize,
+    next_number: u64,
+}
+
+/// One host's account. Its place in the list is its name while it is used.
+#[derive(Default)]
+struct Host {
+    name: String,
+    port: u16,
+    held: [usize; CLASSES],
+    queues: [VecDeque<Rc<Ticket>>; CLASSES],
+}
+
+/// A place in a queue.
+struct Ticket {
+    number: u64,
+    granted: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// Waits for a [`Permit`]; dropped, it leaves the queue.
+struct Waiting<'a> {
+    permits: &'a Permits,
+    class: Class,
+    host: usize,
+    ticket: Rc<Ticket>,
+    taken: bool,
+}
+
+impl Permits {
+    pub(super) fn new(common: &Limits, state: &Limits, counters: &Arc<SessionCounters>) -> Self {
+        let permits = Self {
+            common: Pool::new(common),
+            state: Pool::new(state),
+            counters: Arc::clone(counters),
+        };
+        permits.publish();
+        permits
+    }
+
+    /// Takes a permit, waiting in line behind earlier requests of the class to that host.
+    pub(super) async fn acquire(&self, class: Class, url: &Url) -> Result<Permit, SessionError> {
+        let pool = self.pool(class);
+        let (host, ticket) = {
+            let mut books = pool.state.borrow_mut();
+            let host = books.host(url);
+            if books.hosts[host].queues[class.index()].is_empty() && books.may_take(class, host) {
+                books.take(class, host);
+                drop(books);
+                return Ok(self.permit(class, host));
+            }
+            (host, books.queue(class, host)?)
+        };
+        let began = Instant::now();
+        self.counters.waiting[class.index()].fetch_add(1, Relaxed);
+        let permit = Waiting {
+            permits: self,
+            class,
+            host,
+            ticket,
+            taken: false,
+        }
+        .await;
+        self.counters.permit_wait[class.index()].observe(began.elapsed());
+        Ok(permit)
+    }
+
+    /// Other limits from now on; what is held beyond them is not taken away.
+    pub(super) fn set_limits(&self, limits: &Limits) {
+        self.common.state.borrow_mut().set_limits(limits);
+        self.publish();
+        self.common.grant();
+    }
+
+    fn pool(&self, class: Class) -> &Rc<Pool> {
+        if class == Class::State {
+            &self.state
+        } else {
+            &self.common
+        }
+    }
+
+    fn permit(&self, class: Class, host: usize) -> Permit {
+        self.counters.held[class.index()].fetch_add(1, Relaxed);
+        Permit {
+            pool: Rc::clone(self.pool(class)),
+            counters: Arc::clone(&self.counters),
+            class,
+            host,
+        }
+    }
+
+    fn publish(&self) {
+        let common = self.common.state.borrow();
+        *locked(&self.counters.permits) = PermitView {
+            limit: common.limits.limit,
+            shares: common.shares,
+            state_limit: self.state_limit(),
+        };
+    }
+
+    fn state_limit(&self) -> usize {
+        self.state.state.borrow().limits.limit
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.counters.held[self.class.index()].fetch_sub(1, Relaxed);
+        self.pool.release(self.class, self.host);
+    }
+}
+
+impl Future for Waiting<'_> {
+    type Output = Permit;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit> {
+        if self.ticket.granted.get() {
+            self.taken = true;
+            return Poll::Ready(self.permits.permit(self.class, self.host));
+        }
+        self.ticket.waker.replace(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.permits.counters.waiting[self.class.index()].fetch_sub(1, Relaxed);
+        if self.taken {
+            return;
+        }
+        let pool = self.permits.pool(self.class);
+        if self.ticket.granted.get() {
+            pool.release(self.class, self.host);
+        } else {
+            pool.state.borrow_mut().leave(self.class, self.host, &self.ticket);
+        }
+    }
+}
+
+impl Pool {
+    fn new(limits: &Limits) -> Rc<Self> {
+        let mut books = Books {
+            limits: limits.clone(),
+            shares: [0; CLASSES],
+            host_shares: [0; CLASSES],
+            held: [0; CLASSES],
+            hosts: Vec::new(),
+            waiting: 0,
+            next_number: 0,
+        };
+        books.set_limits(limits);
+        Rc::new(Self {
+            state: RefCell::new(books),
+        })
+    }
+
+    fn release(&self, class: Class, host: usize) {
+        let mut books = self.state.borrow_mut();
+        books.held[class.index()] -= 1;
+        books.hosts[host].held[class.index()] -= 1;
+        drop(books);
+        self.grant();
+    }
+
+    /// Gives free permits to those who wait, the longest waiting first among those who may have one.
+    fn grant(&self) {
+        let mut books = self.state.borrow_mut();
+        while books.waiting > 0 {
+            let Some((class, host)) = books.next_in_line() else {
+                return;
+            };
+            let Some(ticket) = books.hosts[host].queues[class.index()].pop_front() else {
+                return;
+            };
+            books.waiting -= 1;
+            books.take(class, host);
+            ticket.granted.set(true);
+            if let Some(waker) = ticket.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Books {
+    fn set_limits(&mut self, limits: &Limits) {
+        self.limits = Limits {
+            limit: limits.limit.max(1),
+            limit_per_host: limits.limit_per_host.max(1),
+            ..limits.clone()
+        };
+        self.shares = shares(&self.limits.reserved, self.limits.limit);
+        self.host_shares = shares(&self.limits.reserved, self.limits.limit_per_host);
+    }
+
+    fn host(&mut self, url: &Url) -> usize {
+        let name = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        if let Some(place) = self
+            .hosts
+            .iter()
+            .position(|host| host.port == port && host.name == name)
+        {
+            return place;
+        }
+        let host = Host {
+            name: name.to_owned(),
+            port,
+            ..Host::default()
+        };
+        let unused = if self.hosts.len() < IDLE_HOSTS {
+            None
+        } else {
+            self.hosts.iter().position(Host::is_unused)
+        };
+        if let Some(place) = unused {
+            self.hosts[place] = host;
+            return place;
+        }
+        self.hosts.push(host);
+        self.hosts.len() - 1
+    }
+
+    fn queue(&mut self, class: Class, host: usize) -> Result<Rc<Ticket>, SessionError> {
+        if self.waiting >= self.limits.waiting {
+            return Err(SessionError::Busy);
+        }
+        let ticket = Rc::new(Ticket {
+            number: self.next_number,
+            granted: Cell::new(false),
+            waker: RefCell::new(None),
+        });
+        self.next_number += 1;
+        self.waiting += 1;
+        self.hosts[host].queues[class.index()].push_back(Rc::clone(&ticket));
+        Ok(ticket)
+    }
+
+    fn leave(&mut self, class: Class, host: usize, ticket: &Rc<Ticket>) {
+        self.waiting -= 1;
+        self.hosts[host].queues[class.index()].retain(|other| !Rc::ptr_eq(other, ticket));
+    }
+
+    fn may_take(&self, class: Class, host: usize) -> bool {
+        free(self.limits.limit, &self.shares, &self.held, class) > 0
+            && free(
+                self.limits.limit_per_host,
+                &self.host_shares,
+                &self.hosts[host].held,
+                class,
+            ) > 0
+    }
+
+    fn take(&mut self, class: Class, host: usize) {
+        self.held[class.index()] += 1;
+        self.hosts[host].held[class.index()] += 1;
+    }
+
+    fn next_in_line(&self) -> Option<(Class, usize)> {
+        let mut first: Option<(u64, Class, usize)> = None;
+        for (place, host) in self.hosts.iter().enumerate() {
+            for class in Class::ALL {
+                let Some(ticket) = host.queues[class.index()].front() else {
+                    continue;
+                };
+                let earlier = first.is_none_or(|(number, ..)| ticket.number < number);
+                if earlier && self.may_take(class, place) {
+                    first = Some((ticket.number, class, place));
+                }
+            }
+        }
+        first.map(|(_, class, host)| (class, host))
+    }
+}
+
+impl Host {
+    fn is_unused(&self) -> bool {
+        self.held.iter().all(|held| *held == 0) && self.queues.iter().all(VecDeque::is_empty)
+    }
+}
+
+/// What a class could take of `limit` now, leaving the others what is left of their shares.
+fn free(limit: usize, shares: &[usize; CLASSES], held: &[usize; CLASSES], class: Class) -> usize {
+    let all: usize = held.iter().sum();
+    let kept: usize = (0..CLASSES)
+        .filter(|other| *other != class.index())
+        .map(|other| shares[other].saturating_sub(held[other]))
+        .sum();
+    let open = limit.saturating_sub(all).saturating_sub(kept);
+    let own = shares[class.index()].saturating_sub(held[class.index()]);
+    open.max(own.min(limit.saturating_sub(all)))
+}
+
+/// The reserved shares, dealt out one by one until all but one of `limit` are reserved.
+fn shares(reserved: &[usize; CLASSES], limit: usize) -> [usize; CLASSES] {
+    let mut dealt = [0; CLASSES];
+    let mut left = limit.saturating_sub(1);
+    loop {
+        let before = left;
+        for class in [Class::Auth, Class::Check, Class::Lists, Class::Bulk, Class::State].map(Class::index) {
+            if left > 0 && dealt[class] < reserved[class] {
+                dealt[class] += 1;
+                left -= 1;
+            }
+        }
+        if left == before {
+            return dealt;
+        }
+    }
+}
+
+/// The limits in force, for those who read the counters.
+#[derive(Debug, Default)]
+pub(super) struct PermitView {
+    limit: usize,
+    shares: [usize; CLASSES],
+    state_limit: usize,
+}
+
+impl PermitView {
+    /// What each class could take now, hosts apart.
+    pub(super) fn free(&self, held: &[usize; CLASSES]) -> [usize; CLASSES] {
+        let mut common = *held;
+        common[Class::State.index()] = 0;
+        let mut result = Class::ALL.map(|class| free(self.limit, &self.shares, &common, class));
+        result[Class::State.index()] = self.state_limit.saturating_sub(held[Class::State.index()]);
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

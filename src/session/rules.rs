@@ -1,0 +1,84 @@
+//! Room `session`: what a status of GRIN's means (`grin-interface`, section 2, "What GRIN answers").
+
+use std::time::Duration;
+
+use super::{Kind, SessionError};
+
+/// One way on for each kind of answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// 2xx, 304, 404: the asker's business.
+    Answer,
+    /// 3xx with a `Location`.
+    Redirect,
+    /// 401: another token, once.
+    TokenRefused,
+    /// 429, 503: nobody asks for a while.
+    Throttled,
+    /// The rest.
+    Error,
+}
+
+pub(super) fn verdict(status: u16) -> Verdict {
+    match status {
+        200..=299 | 304 | 404 => Verdict::Answer,
+        301 | 302 | 303 | 307 | 308 => Verdict::Redirect,
+        401 => Verdict::TokenRefused,
+        429 | 503 => Verdict::Throttled,
+        _ => Verdict::Error,
+    }
+}
+
+/// Whether a refusal closes the gate for everyone. 429 to `_process` without `Retry-After` says that the conversion queue is
+/// full (`grin-interface`, section 2): that is the converter's business and no reason to stop downloads.
+pub(super) fn closes_gate(status: u16, kind: Kind, retry_after: Option<Duration>) -> bool {
+    !(status == 429 && kind == Kind::Process && retry_after.is_none())
+}
+
+/// The error of a status that is neither answer, redirect, refused token nor throttling.
+pub(super) fn error(status: u16, snippet: String) -> SessionError {
+    match status {
+        403 => SessionError::Forbidden { snippet },
+        500..=599 => SessionError::Server { status },
+        _ => SessionError::Unexpected { status, snippet },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_one_way_on() {
+        for (status, expected) in [
+            (200, Verdict::Answer),
+            (206, Verdict::Answer),
+            (304, Verdict::Answer),
+            (404, Verdict::Answer),
+            (302, Verdict::Redirect),
+            (308, Verdict::Redirect),
+            (300, Verdict::Error),
+            (401, Verdict::TokenRefused),
+            (403, Verdict::Error),
+            (429, Verdict::Throttled),
+            (503, Verdict::Throttled),
+            (500, Verdict::Error),
+            (999, Verdict::Error),
+        ] {
+            assert_eq!(verdict(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_full_conversion_queue_stops_nobody_else() {
+        let wait = Some(Duration::from_secs(1));
+        for (status, kind, retry_after, closes) in [
+            (429, Kind::Process, None, false),
+            (429, Kind::Process, wait, true),
+            (503, Kind::Process, None, true),
+            (429, Kind::ArchiveHead, None, true),
+        ] {
+            assert_eq!(closes_gate(status, kind, retry_after), closes, "{status} {kind:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Room `session`: the bounded way of a body between two threads, with a last word that says how it ended.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::session::BodyError;
+
+/// Bytes gathered before they are handed over.
+pub(super) const BATCH: usize = 256 * 1024;
+
+/// Batches on their way.
+const SLOTS: usize = 3;
+
+/// Chunks as they came, handed over together: nothing is copied.
+pub(super) type Batch = Vec<Bytes>;
+
+/// The pump's end.
+pub(super) struct Sender {
+    batches: mpsc::Sender<Batch>,
+    shared: Arc<Shared>,
+}
+
+/// The reader's end.
+pub(super) struct Receiver {
+    pub(super) batches: mpsc::Receiver<Batch>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What both ends see.
+pub(super) struct Shared {
+    last_word: OnceLock<Result<(), BodyError>>,
+    pub(super) received: Arc<AtomicU64>,
+}
+
+/// The reader is gone: there is nobody to read for.
+pub(super) struct Unwanted;
+
+pub(super) fn channel() -> (Sender, Receiver) {
+    let (sender, batches) = mpsc::channel(SLOTS);
+    let shared = Arc::new(Shared {
+        last_word: OnceLock::new(),
+        received: Arc::default(),
+    });
+    (
+        Sender {
+            batches: sender,
+            shared: Arc::clone(&shared),
+        },
+        Receiver { batches, shared },
+    )
+}
+
+impl Sender {
+    /// Hands a batch over, waiting for room.
+    pub(super) async fn send(&self, batch: Batch) -> Result<(), Unwanted> {
+        self.batches.send(batch).await.map_err(|_| Unwanted)
+    }
+
+    /// Whether the reader has nothing to read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.capacity() == SLOTS
+    }
+
+    /// Completes when the reader is gone.
+    pub(super) async fn unwanted(&self) {
+        self.batches.closed().await;
+    }
+
+    /// Counts bytes that came.
+    pub(super) fn note(&self, bytes: usize) {
+        self.shared.received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Says how the body ended; the reader hears it after the last batch.
+    pub(super) fn end(self, how: Result<(), BodyError>) {
+        let _ = self.shared.last_word.set(how);
+    }
+}
+
+impl Shared {
+    /// How the body ended. Without a last word the session ended under it.
+    pub(super) fn ending(&self) -> Result<(), BodyError> {
+        self.last_word.get().cloned().unwrap_or(Err(BodyError::Cancelled))
+    }
+
+    /// Whether what is still on its way is not wanted any more.
+    pub(super) fn is_cancelled(&self) -> bool {
+        matches!(self.last_word.get(), Some(Err(BodyError::Cancelled)))
+    }
+}

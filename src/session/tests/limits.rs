@@ -1,0 +1,222 @@
+//! Room `session`: connections in use are bounded, shared fairly, and used again.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use futures::StreamExt;
+
+use super::support::*;
+use crate::session::{Auth, Class, Fetch, Kind, Limits, Phase, Reconfigure, SessionError};
+
+fn slow(_: &Seen, wire: &mut dyn Wire) -> bool {
+    std::thread::sleep(Duration::from_millis(20));
+    answer(wire, "200 OK", "", "x")
+}
+
+#[actix_rt::test]
+async fn a_hundred_requests_at_once_never_exceed_the_limit() {
+    let server = Server::start(slow);
+    let mut config = config(&server);
+    config.limits = Limits::new(10, 10);
+    let fixture = Fixture::new(config);
+    let all = futures::future::join_all((0..100).map(|_| fixture.get(server.url("/")))).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert!(server.most_busy() <= 10, "{}", server.most_busy());
+    let counted = fixture.counted();
+    assert!(
+        counted.connections_opened <= 10 && server.connections() <= 10,
+        "{counted:?}"
+    );
+    assert_eq!((counted.sessions_created, counted.permits["lists"].held), (1, 0));
+    assert!(counted.permits["lists"].wait_seconds.count >= 80);
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn each_host_has_its_own_limit() {
+    let (one, two) = (Server::start(slow), Server::start(slow));
+    let mut config = config(&one);
+    config.limits = Limits::new(10, 3);
+    let fixture = Fixture::new(config);
+    let urls = (0..40).map(|number| if number % 2 == 0 { one.url("/") } else { two.url("/") });
+    let all = futures::future::join_all(urls.map(|url| fixture.raw(url))).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert!(
+        one.most_busy() <= 3 && two.most_busy() <= 3,
+        "{} {}",
+        one.most_busy(),
+        two.most_busy()
+    );
+    fixture.end();
+}
+
+/// Archives that never end; everything else at once.
+fn endless(seen: &Seen, wire: &mut dyn Wire) -> bool {
+    if seen.path != "/archive" {
+        return answer(wire, "200 OK", "", "");
+    }
+    say(
+        wire,
+        "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\netag: \"a\"\r\n\r\nx",
+    );
+    silence();
+    false
+}
+
+#[actix_rt::test]
+async fn downloads_never_starve_the_rest_and_give_their_permits_back_half_read() {
+    let server = Server::start(endless);
+    let mut config = config(&server);
+    config.limits = Limits::new(5, 5);
+    let fixture = Fixture::new(config);
+    let bodies = [
+        fixture.open(server.url("/archive")).await.unwrap(),
+        fixture.open(server.url("/archive")).await.unwrap(),
+    ];
+    let third = tokio::time::timeout(Duration::from_millis(200), fixture.open(server.url("/archive"))).await;
+    assert!(third.is_err(), "two of five permits are for downloads");
+    assert_eq!(fixture.counted().permits["bulk"].held, 2);
+    for _ in 0..3 {
+        assert!(fixture.head(server.url("/x")).await.is_ok());
+        assert!(fixture.get(server.url("/x")).await.is_ok());
+    }
+    drop(bodies);
+    fixture
+        .until("permits come back", |counted| {
+            counted.permits["bulk"].held == 0 && counted.permits["bulk"].waiting == 0
+        })
+        .await;
+    fixture
+        .until("half-read bodies close their connections", |counted| {
+            counted.connections_open <= 3
+        })
+        .await;
+    assert!(fixture.open(server.url("/archive")).await.is_ok());
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn who_goes_away_while_waiting_leaves_the_line() {
+    let server = Server::start(endless);
+    let mut config = config(&server);
+    config.limits = Limits::new(1, 1);
+    let fixture = Fixture::new(config);
+    let body = fixture.open(server.url("/archive")).await.unwrap();
+    let waiting = tokio::time::timeout(Duration::from_millis(100), fixture.head(server.url("/x"))).await;
+    assert!(waiting.is_err());
+    fixture
+        .until("nobody waits", |counted| {
+            counted.permits["check"].waiting == 0 && counted.requests_in_flight == 1
+        })
+        .await;
+    let cx = fixture.cx.child();
+    let (asked, ()) = tokio::join!(
+        fixture.session.ask(Fetch::get(server.url("/x"), Kind::Other, 1), &cx),
+        async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            cx.cancel();
+        }
+    );
+    assert_eq!(asked.unwrap_err(), SessionError::Cancelled);
+    drop(body);
+    assert!(fixture.head(server.url("/x")).await.is_ok());
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn the_state_store_waits_for_a_place_only_so_long() {
+    let server = Server::start(|_, wire| {
+        std::thread::sleep(Duration::from_millis(1_500));
+        answer(wire, "200 OK", "", "")
+    });
+    let mut config = config(&server);
+    config.state_limits = Limits::new(1, 1);
+    config.state_timeouts.wait = Some(Duration::from_millis(300));
+    let fixture = Fixture::new(config);
+    let ask = || {
+        let fetch = Fetch {
+            class: Class::State,
+            auth: Auth::None,
+            ..Fetch::get(server.url("/"), Kind::State, 100)
+        };
+        fixture.session.ask(fetch, &fixture.cx)
+    };
+    let (first, second) = tokio::join!(ask(), ask());
+    assert!(first.is_ok());
+    assert_eq!(second.unwrap_err(), SessionError::Timeout { phase: Phase::Wait });
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn limits_can_be_raised_while_requests_wait() {
+    let server = Server::start(endless);
+    let mut config = config(&server);
+    config.limits = Limits::new(1, 1);
+    let fixture = Fixture::new(config);
+    let _body = fixture.open(server.url("/archive")).await.unwrap();
+    let raise = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let limits = Some(Limits::new(4, 4));
+        fixture
+            .session
+            .ask(
+                Reconfigure {
+                    limits,
+                    ..Reconfigure::default()
+                },
+                &fixture.cx,
+            )
+            .await
+            .unwrap();
+    };
+    let (answer, ()) = tokio::join!(fixture.head(server.url("/x")), raise);
+    assert!(answer.is_ok());
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn thousands_of_requests_go_over_one_session_and_few_connections() {
+    let archive = pattern(100_000);
+    let server = Server::start(move |seen, wire| match seen.method.as_str() {
+        "HEAD" => say(wire, "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\netag: \"a\"\r\n\r\n"),
+        _ => answer(wire, "200 OK", "etag: \"a\"\r\n", &archive),
+    });
+    let mut config = config(&server);
+    config.limits = Limits::new(12, 12);
+    let fixture = Fixture::new(config);
+    let heads = futures::stream::iter(0..2_000)
+        .map(|_| fixture.head(server.url("/a")))
+        .buffer_unordered(50);
+    let downloads = futures::stream::iter(0..100)
+        .map(|_| fixture.download(server.url("/a")))
+        .buffer_unordered(20);
+    let (heads, downloads): (Vec<_>, Vec<_>) = tokio::join!(heads.collect(), downloads.collect());
+    assert!(heads.iter().all(Result::is_ok));
+    assert!(
+        downloads
+            .iter()
+            .all(|(bytes, ended)| bytes == &pattern(100_000) && ended.is_ok())
+    );
+    let counted = fixture.counted();
+    assert_eq!((counted.sessions_created, counted.download_bytes), (1, 10_000_000));
+    assert!(server.connections() <= 12, "{}", server.connections());
+    assert_eq!(counted.head_seconds["archive_head"].count, 2_000);
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn received_bytes_are_told_while_they_come() {
+    let server = Server::start(|_, wire| {
+        say(wire, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01234");
+        std::thread::sleep(Duration::from_millis(300));
+        say(wire, "56789")
+    });
+    let fixture = Fixture::of(&server);
+    let body = fixture.open(server.url("/")).await.unwrap();
+    let received = body.reader.received();
+    let reading = read(body.reader);
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(received.load(SeqCst), 5);
+    assert_eq!(reading.await.0, b"0123456789");
+    fixture.end();
+}

@@ -1,0 +1,10 @@
+//! Room `session`: the session owner against servers that say exactly what a test wants, byte by byte.
+
+mod bodies;
+mod grin;
+mod lifecycle;
+mod limits;
+mod pins;
+mod resume;
+mod support;
+mod tls;

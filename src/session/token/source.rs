@@ -1,0 +1,122 @@
+//! Room `session`: the files behind a token, read and written off the owner's thread.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use url::Url;
+
+use super::exchange::{Denied, Granted, assertion_form, refresh_form};
+use crate::grin::{ClientSecretFile, CredentialsFile, Secret, SecretFileError, ServiceAccountKey, TokenUriPolicy};
+use crate::session::TokenSource;
+
+/// What a token can be got with.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) url: Url,
+    pub(super) form: String,
+    /// Credentials as they were read; `None` for a service account.
+    pub(super) credentials: Option<CredentialsFile>,
+}
+
+/// How a file looked: a change, also of its permissions, means that a person has acted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Look(Option<(i64, i64, u64, u64)>);
+
+impl Look {
+    pub(super) fn of(path: &Path) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let look = std::fs::metadata(path).map(|file| (file.ctime(), file.ctime_nsec(), file.len(), file.ino()));
+        Self(look.ok())
+    }
+}
+
+/// The file whose change may end a signed-out state.
+pub(super) fn watched(source: &TokenSource) -> Option<&Path> {
+    match source {
+        TokenSource::None | TokenSource::Fixed(_) => None,
+        TokenSource::Installed { credentials_file, .. } => Some(credentials_file),
+        TokenSource::ServiceAccount { key_file, .. } => Some(key_file),
+    }
+}
+
+/// Reads the files and makes the request for a new token. Blocking; signs, which takes a millisecond.
+pub(super) fn request(source: &TokenSource) -> Result<Request, Denied> {
+    match source {
+        TokenSource::None | TokenSource::Fixed(_) => Err(Denied::ForGood("there is no source of tokens".to_owned())),
+        TokenSource::Installed {
+            client_secret_file,
+            credentials_file,
+            policy,
+        } => installed(client_secret_file.as_deref(), credentials_file, policy),
+        TokenSource::ServiceAccount { key_file, policy } => {
+            let key = ServiceAccountKey::read(key_file).map_err(|error| unusable(&error))?;
+            let url = allowed(policy, &key.token_uri)?;
+            let form = assertion_form(&key, Timestamp::now().as_second())?;
+            Ok(Request {
+                url,
+                form,
+                credentials: None,
+            })
+        }
+    }
+}
+
+fn installed(client_file: Option<&Path>, credentials_file: &Path, policy: &TokenUriPolicy) -> Result<Request, Denied> {
+    let credentials = CredentialsFile::read(credentials_file).map_err(|error| unusable(&error))?;
+    let url = allowed(policy, &credentials.token_uri)?;
+    let form = refresh_form(&credentials, &client_secret(client_file, &credentials));
+    Ok(Request {
+        url,
+        form,
+        credentials: Some(credentials),
+    })
+}
+
+/// The secret of the client that the credentials were given to; the client's own file has the newer one.
+fn client_secret(client_file: Option<&Path>, credentials: &CredentialsFile) -> Secret {
+    client_file
+        .and_then(|path| ClientSecretFile::read(path).ok())
+        .filter(|client| client.client_id == credentials.client_id)
+        .map_or_else(|| credentials.client_secret.clone(), |client| client.client_secret)
+}
+
+/// Writes a new token into the credentials, unless a person has signed in anew meanwhile. Blocking.
+pub(super) fn keep(path: &Path, used: &CredentialsFile, granted: &Granted) -> Result<(), SecretFileError> {
+    let mut credentials = CredentialsFile::read(path)?;
+    if credentials.refresh_token != used.refresh_token {
+        return Ok(());
+    }
+    credentials.token = granted.token.clone();
+    credentials.expiry = i64::try_from(granted.life.as_secs())
+        .ok()
+        .and_then(|life| Timestamp::from_second(Timestamp::now().as_second().saturating_add(life)).ok());
+    if let Some(refresh_token) = &granted.refresh_token {
+        credentials.refresh_token = refresh_token.clone();
+    }
+    credentials.write(path)
+}
+
+/// The path to write to, if the source is written to at all.
+pub(super) fn kept_in(source: &TokenSource) -> Option<PathBuf> {
+    match source {
+        TokenSource::Installed { credentials_file, .. } => Some(credentials_file.clone()),
+        _ => None,
+    }
+}
+
+/// How much longer the token in the credentials is good: `None` when they do not say, as those of today's tool.
+pub(super) fn life_left(credentials: &CredentialsFile) -> Option<Duration> {
+    let expiry = credentials.expiry?;
+    Some(Duration::try_from(expiry.duration_since(Timestamp::now())).unwrap_or_default())
+}
+
+fn allowed(policy: &TokenUriPolicy, token_uri: &str) -> Result<Url, Denied> {
+    policy
+        .check(token_uri)
+        .map_err(|refused| Denied::ForGood(refused.to_string()))
+}
+
+fn unusable(error: &SecretFileError) -> Denied {
+    Denied::ForGood(format!("{error}; sign in with: grind auth login"))
+}
