@@ -1,0 +1,250 @@
+//! Room `archive`: what can be wrong with an archive, told apart.
+
+use std::io;
+
+use super::findings::Finding;
+
+/// Why a pass over an archive ended without a volume. Nothing may be published after any of them.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The two repeated octets at the head do not agree: another passphrase, or (rarely) damage in the first bytes.
+    #[error("the passphrase does not open this archive, or its first bytes are damaged")]
+    WrongPassphrase,
+    /// The archive is encrypted, and there is neither a passphrase nor a secret key.
+    #[error("the archive is encrypted and no passphrase was given")]
+    NoPassphrase,
+    /// The bytes are not what was written: the message's integrity check, the gzip check or the tar structure failed.
+    #[error("the archive is damaged: {what}")]
+    Damaged {
+        /// Which check failed.
+        what: Damage,
+        /// What was seen of the bytes.
+        seen: Box<Seen>,
+    },
+    /// The bytes end before the message does.
+    #[error("the archive is cut short after {} bytes", .seen.encrypted_bytes)]
+    Truncated {
+        /// What was seen of the bytes.
+        seen: Box<Seen>,
+    },
+    /// Something else than an archive, such as an HTML page sent with status 200.
+    #[error("this is no archive; it looks like {looks_like}")]
+    NotAnArchive {
+        /// `html`, `json`, `xml`, `text`, `gzip`, `tar`, `zip`, `empty` or `unknown`.
+        looks_like: &'static str,
+    },
+    /// Members whose MD5 differs from the one listed for them, or that are listed and absent.
+    #[error("{} of the archive's files fail their checksum, first {}", .failed.len(), .failed.first().map_or("", String::as_str))]
+    Checksum {
+        /// Names of the failed members, at most as many as findings are kept.
+        failed: Vec<String>,
+        /// What was seen of the bytes.
+        seen: Box<Seen>,
+    },
+    /// Beyond what an honest archive holds; refused without unpacking anything.
+    #[error("the archive is refused: {detail} ({limit})")]
+    Hostile {
+        /// Which limit.
+        limit: Limit,
+        /// What was met.
+        detail: String,
+        /// What was seen of the bytes.
+        seen: Box<Seen>,
+    },
+    /// An OpenPGP message of a kind that cannot be read here.
+    #[error("this kind of encrypted archive is not supported: {what}")]
+    Unsupported {
+        /// What it would need.
+        what: String,
+    },
+    /// The reader that was given failed; the very error is inside, so that its owner can look into it.
+    #[error("the archive could not be read: {0}")]
+    Input(#[source] io::Error),
+    /// The writer for the decrypted archive failed.
+    #[error("the decrypted archive could not be written: {0}")]
+    Sink(#[source] io::Error),
+    /// The writer for the page texts, or the temporary file they wait in, failed.
+    #[error("the page texts could not be written: {0}")]
+    Text(#[source] io::Error),
+}
+
+/// Which check found damage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// The message's integrity check (MDC or AEAD tag) failed.
+    #[error("its OpenPGP integrity check failed")]
+    Integrity,
+    /// The packets do not follow each other as they must.
+    #[error("its OpenPGP structure is broken: {0}")]
+    Packets(String),
+    /// Integrity was good, so it was encrypted in this state: gzip cannot be inflated.
+    #[error("its gzip stream is broken: {0}")]
+    Gzip(String),
+    /// Integrity was good, so it was encrypted in this state: the tar inside is broken.
+    #[error("its tar is broken: {0}")]
+    Tar(String),
+}
+
+/// Which limit an archive went beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Number of tar entries.
+    Entries,
+    /// Length of a member's name.
+    NameLength,
+    /// Size of one member.
+    MemberSize,
+    /// Sum of the sizes of all members.
+    TotalSize,
+    /// Unpacked bytes for each packed byte.
+    ExpansionRatio,
+    /// Number of gzip members behind each other.
+    GzipMembers,
+    /// A name that is absolute or climbs with `..`.
+    UnsafeName,
+    /// A symbolic or hard link.
+    Link,
+    /// A device, a pipe or another special file.
+    SpecialFile,
+    /// A sparse file.
+    Sparse,
+    /// Extended header blocks (GNU long names, pax) beyond their size.
+    HeaderSize,
+    /// Length of a checksum list.
+    ChecksumList,
+    /// Length of one page's text.
+    PageText,
+}
+
+impl Limit {
+    /// The limit's name in logs and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Entries => "entries",
+            Self::NameLength => "name_length",
+            Self::MemberSize => "member_size",
+            Self::TotalSize => "total_size",
+            Self::ExpansionRatio => "expansion_ratio",
+            Self::GzipMembers => "gzip_members",
+            Self::UnsafeName => "unsafe_name",
+            Self::Link => "link",
+            Self::SpecialFile => "special_file",
+            Self::Sparse => "sparse",
+            Self::HeaderSize => "header_size",
+            Self::ChecksumList => "checksum_list",
+            Self::PageText => "page_text",
+        }
+    }
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What was seen of an archive by the time it failed: enough to tell whether a second fetch gave the same bytes, and to
+/// keep the decrypted bytes (which the sink already has) in quarantine under their digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Bytes read from the input.
+    pub encrypted_bytes: u64,
+    /// XXH3-128 over all bytes read from the input: equal for two fetches of the same bytes.
+    pub fingerprint: [u8; 16],
+    /// SHA-256 of the decrypted archive, if all of it was there and its integrity check was good.
+    pub sha256: Option<[u8; 32]>,
+    /// Size of the decrypted archive as far as it came.
+    pub bytes: u64,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+}
+
+impl ArchiveError {
+    /// The reason as catalog, logs and metrics name it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::WrongPassphrase => "wrong_passphrase",
+            Self::NoPassphrase => "no_passphrase",
+            Self::Damaged { .. } => "damaged",
+            Self::Truncated { .. } => "truncated",
+            Self::NotAnArchive { .. } => "not_an_archive",
+            Self::Checksum { .. } => "checksum_mismatch",
+            Self::Hostile { .. } => "hostile",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Input(_) => "input",
+            Self::Sink(_) => "sink",
+            Self::Text(_) => "text",
+        }
+    }
+
+    /// What was seen of the bytes; `None` where the pass stopped at the head or outside the archive.
+    pub fn seen(&self) -> Option<&Seen> {
+        match self {
+            Self::Damaged { seen, .. }
+            | Self::Truncated { seen }
+            | Self::Checksum { seen, .. }
+            | Self::Hostile { seen, .. } => Some(seen),
+            _ => None,
+        }
+    }
+
+    /// What was noticed before the pass failed.
+    pub fn findings(&self) -> &[Finding] {
+        self.seen().map_or(&[], |seen| &seen.findings)
+    }
+
+    /// True if the bytes themselves are to blame, so that a second fetch with the same [`Seen::fingerprint`] means that
+    /// they are damaged at the source. False for a failing reader, writer or passphrase.
+    pub fn blames_bytes(&self) -> bool {
+        self.seen().is_some()
+    }
+}
+
+/// A fault on its way through the layers, inside an [`io::Error`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("cut short")]
+    Truncated,
+    #[error("{0}")]
+    Damaged(#[from] Damage),
+    #[error("{1} ({0})")]
+    Hostile(Limit, String),
+    #[error("wrong passphrase")]
+    WrongPassphrase,
+    #[error("no passphrase")]
+    NoPassphrase,
+    #[error("not an archive: {0}")]
+    NotAnArchive(&'static str),
+    #[error("not supported: {0}")]
+    Unsupported(String),
+    /// The input failed; the error itself stays with the source.
+    #[error("input failed")]
+    Input,
+    /// The sink failed; the error itself stays with the tee.
+    #[error("sink failed")]
+    Sink,
+    /// The spool of the page texts failed; the error itself stays with the scan.
+    #[error("text spool failed")]
+    Text,
+}
+
+impl Fault {
+    /// The fault inside an error; an error from elsewhere is `otherwise`.
+    pub(super) fn of(error: &io::Error, otherwise: fn(String) -> Damage) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            Some(fault) => fault.clone(),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Truncated,
+            None => Self::Damaged(otherwise(error.to_string())),
+        }
+    }
+
+    pub(super) fn packets(what: impl Into<String>) -> Self {
+        Self::Damaged(Damage::Packets(what.into()))
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        Self::other(fault)
+    }
+}

@@ -1,0 +1,214 @@
+//! Room `archive`: what was noticed about a volume, each finding with a code of a closed set.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is.
+    pub code: Code,
+    /// How bad it is.
+    pub level: Level,
+    /// The member it is about; `None` for the archive as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// One sentence for a person.
+    pub text: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// Something a library will want to look at; the volume is stored.
+    Warning,
+    /// The volume is not what it should be.
+    Error,
+}
+
+/// Everything that can be noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// Neither a checksum list nor METS digests: nothing could be compared.
+    PagesUnverified,
+    /// A member's MD5 is not the one listed.
+    ChecksumMismatch,
+    /// A listed member is not in the archive.
+    ChecksumMissingMember,
+    /// A page file has no listed digest.
+    MemberNotListed,
+    /// A line of the checksum list could not be read.
+    ChecksumListMalformed,
+    /// The checksum list and the METS name different digests for a member.
+    MetsDigestDiffers,
+    /// A page number is missing in between.
+    PageGap,
+    /// A second file for the same page, in another folder or spelling; the first one counts.
+    DuplicatePage,
+    /// A page without a text file.
+    ImageWithoutText,
+    /// A text file without a page image; beyond the last image its text is left out.
+    TextWithoutImage,
+    /// A page number far beyond the number of pages; the file is left out of the page count.
+    PageNumberImplausible,
+    /// Bytes that are not UTF-8, each run replaced by U+FFFD.
+    BadUtf8,
+    /// Control characters other than tab, line feed and carriage return.
+    ControlChars,
+    /// No page text at all.
+    NoText,
+    /// No page at all.
+    NoPages,
+    /// No METS.
+    NoMets,
+    /// A METS without a MARC record.
+    NoMarc,
+    /// The METS is not well-formed.
+    MetsMalformed,
+    /// The METS holds what is never read: a DTD, or more than the limits allow.
+    MetsRefused,
+    /// The METS is found by its root element; its name is another one.
+    MetsMisnamed,
+    /// More than one METS; the first counts.
+    MetsRepeated,
+    /// More than one MARC record; the first counts.
+    MarcRepeated,
+    /// Members lie in a folder; at GRIN they lie at the top.
+    FolderInArchive,
+    /// A name that is not UTF-8, or a kind of entry that is passed over.
+    OddEntry,
+    /// The tar ends without its end mark.
+    TarUnterminated,
+    /// Bytes after the end of the tar, of the gzip stream or of the OpenPGP message.
+    TrailingData,
+    /// More findings were made than are kept.
+    MoreFindings,
+}
+
+impl Code {
+    /// The code as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PagesUnverified => "pages_unverified",
+            Self::ChecksumMismatch => "checksum_mismatch",
+            Self::ChecksumMissingMember => "checksum_missing_member",
+            Self::MemberNotListed => "member_not_listed",
+            Self::ChecksumListMalformed => "checksum_list_malformed",
+            Self::MetsDigestDiffers => "mets_digest_differs",
+            Self::PageGap => "page_gap",
+            Self::DuplicatePage => "duplicate_page",
+            Self::ImageWithoutText => "image_without_text",
+            Self::TextWithoutImage => "text_without_image",
+            Self::PageNumberImplausible => "page_number_implausible",
+            Self::BadUtf8 => "bad_utf8",
+            Self::ControlChars => "control_chars",
+            Self::NoText => "no_text",
+            Self::NoPages => "no_pages",
+            Self::NoMets => "no_mets",
+            Self::NoMarc => "no_marc",
+            Self::MetsMalformed => "mets_malformed",
+            Self::MetsRefused => "mets_refused",
+            Self::MetsMisnamed => "mets_misnamed",
+            Self::MetsRepeated => "mets_repeated",
+            Self::MarcRepeated => "marc_repeated",
+            Self::FolderInArchive => "folder_in_archive",
+            Self::OddEntry => "odd_entry",
+            Self::TarUnterminated => "tar_unterminated",
+            Self::TrailingData => "trailing_data",
+            Self::MoreFindings => "more_findings",
+        }
+    }
+
+    /// How bad it is.
+    pub fn level(self) -> Level {
+        match self {
+            Self::ChecksumMismatch | Self::ChecksumMissingMember => Level::Error,
+            Self::NoText
+            | Self::NoMarc
+            | Self::MetsMisnamed
+            | Self::MarcRepeated
+            | Self::FolderInArchive
+            | Self::ImageWithoutText
+            | Self::TarUnterminated => Level::Info,
+            _ => Level::Warning,
+        }
+    }
+}
+
+/// Collects findings; of each code at most [`Findings::PER_CODE`] are kept, the rest is counted.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    kept: Vec<Finding>,
+    count: BTreeMap<Code, u64>,
+}
+
+impl Findings {
+    /// How many of one code are kept.
+    pub(super) const PER_CODE: u64 = 20;
+
+    pub(super) fn note(&mut self, code: Code, member: Option<&str>, text: impl Into<String>) {
+        let count = self.count.entry(code).or_default();
+        *count += 1;
+        if *count <= Self::PER_CODE {
+            let finding = Finding {
+                code,
+                level: code.level(),
+                member: member.map(str::to_owned),
+                text: text.into(),
+            };
+            self.kept.push(finding);
+        }
+    }
+
+    /// All kept findings, and one more for each code of which some were left out.
+    pub(super) fn finish(self) -> Vec<Finding> {
+        let mut kept = self.kept;
+        for (code, count) in self.count.into_iter().filter(|(_, count)| *count > Self::PER_CODE) {
+            kept.push(Finding {
+                code: Code::MoreFindings,
+                level: code.level(),
+                member: None,
+                text: format!(
+                    "{count} findings of {}, the first {} are listed",
+                    code.as_str(),
+                    Self::PER_CODE
+                ),
+            });
+        }
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_one_code_is_counted_not_kept() {
+        let mut findings = Findings::default();
+        for page in 0..1_000 {
+            findings.note(Code::PageGap, None, format!("page {page}"));
+        }
+        findings.note(Code::NoMets, None, "no METS");
+        let list = findings.finish();
+        assert_eq!(list.len(), 22);
+        assert!(list.last().unwrap().text.starts_with("1000 findings of page_gap"));
+    }
+
+    #[test]
+    fn json_and_display_name_the_same_code() {
+        for code in [
+            Code::PagesUnverified,
+            Code::BadUtf8,
+            Code::MetsDigestDiffers,
+            Code::OddEntry,
+        ] {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Room `archive`: inflating as a stream, with its own bounds: gzip (several members), zlib and raw deflate.
+
+use std::io::{self, BufRead, Read};
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::error::{Damage, Fault, Limit};
+use super::limits::Limits;
+
+/// Bytes inflated at a time.
+const CHUNK: usize = 64 << 10;
+
+/// How the compressed bytes are wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrap {
+    Gzip,
+    Zlib,
+    Raw,
+}
+
+/// The inflated bytes of `input`.
+pub(super) struct Inflate<B> {
+    input: B,
+    wrap: Wrap,
+    state: Decompress,
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    /// Packed bytes used and unpacked bytes made, over all gzip members.
+    used: u64,
+    made: u64,
+    members: u32,
+    ended: bool,
+    trailing: bool,
+    bounds: Bounds,
+}
+
+/// The limits that concern inflating.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    ratio: u64,
+    floor: u64,
+    members: u32,
+    total: u64,
+}
+
+impl<B: BufRead> Inflate<B> {
+    pub(super) fn new(input: B, wrap: Wrap, limits: &Limits) -> Self {
+        let bounds = Bounds {
+            ratio: limits.expansion_ratio,
+            floor: limits.ratio_floor,
+            members: limits.gzip_members,
+            total: limits.total_bytes,
+        };
+        Self {
+            input,
+            wrap,
+            state: fresh(wrap),
+            buffer: vec![0; CHUNK].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            used: 0,
+            made: 0,
+            members: 1,
+            ended: false,
+            trailing: false,
+            bounds,
+        }
+    }
+
+    /// True once something else than a further gzip member or zeros came after the last member.
+    pub(super) fn has_trailing_data(&self) -> bool {
+        self.trailing
+    }
+
+    pub(super) fn inner_mut(&mut self) -> &mut B {
+        &mut self.input
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        while self.start == self.end && !self.ended {
+            let packed = self.input.fill_buf()?;
+            let at_end = packed.is_empty();
+            let (used, made) = (self.state.total_in(), self.state.total_out());
+            let status = self
+                .state
+                .decompress(packed, &mut self.buffer, FlushDecompress::None)
+                .map_err(|error| broken(error.message().unwrap_or("not a deflate stream")))?;
+            let used = self.state.total_in() - used;
+            let made = self.state.total_out() - made;
+            self.input.consume(usize::try_from(used).unwrap_or(usize::MAX));
+            (self.start, self.end) = (0, usize::try_from(made).unwrap_or(0));
+            self.count(used, made)?;
+            match status {
+                Status::StreamEnd => self.next_member()?,
+                _ if at_end && made == 0 => return Err(broken("it ends too soon")),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, used: u64, made: u64) -> io::Result<()> {
+        self.used += used;
+        self.made += made;
+        if self.made > self.bounds.floor && self.made / self.bounds.ratio.max(1) > self.used {
+            let detail = format!("{} packed bytes unpack to more than {}", self.used, self.made);
+            return Err(Fault::Hostile(Limit::ExpansionRatio, detail).into());
+        }
+        if self.made > self.bounds.total {
+            let detail = format!("it unpacks to more than {} bytes", self.bounds.total);
+            return Err(Fault::Hostile(Limit::TotalSize, detail).into());
+        }
+        Ok(())
+    }
+
+    /// What follows the end of a member: another one, zeros, nothing, or something foreign.
+    fn next_member(&mut self) -> io::Result<()> {
+        if self.wrap != Wrap::Gzip {
+            self.ended = true;
+            return Ok(());
+        }
+        loop {
+            let next = self.input.fill_buf()?;
+            let zeros = next.iter().take_while(|byte| **byte == 0).count();
+            match next {
+                [] => break self.ended = true,
+                [0x1f, ..] => break self.begin_member()?,
+                _ if zeros > 0 => self.input.consume(zeros),
+                _ => break (self.ended, self.trailing) = (true, true),
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_member(&mut self) -> io::Result<()> {
+        self.members += 1;
+        if self.members > self.bounds.members {
+            let detail = format!("more than {} gzip members", self.bounds.members);
+            return Err(Fault::Hostile(Limit::GzipMembers, detail).into());
+        }
+        self.state = fresh(self.wrap);
+        Ok(())
+    }
+}
+
+fn fresh(wrap: Wrap) -> Decompress {
+    match wrap {
+        Wrap::Gzip => Decompress::new_gzip(15),
+        Wrap::Zlib => Decompress::new(true),
+        Wrap::Raw => Decompress::new(false),
+    }
+}
+
+fn broken(what: &str) -> io::Error {
+    Fault::Damaged(Damage::Gzip(what.to_owned())).into()
+}
+
+impl<B: BufRead> BufRead for Inflate<B> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.refill()?;
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.start += amount;
+    }
+}
+
+impl<B: BufRead> Read for Inflate<B> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let got = self.fill_buf()?.read(buf)?;
+        self.consume(got);
+        Ok(got)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    fn gz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn inflate(bytes: &[u8], limits: &Limits) -> (io::Result<Vec<u8>>, bool) {
+        let mut inflate = Inflate::new(bytes, Wrap::Gzip, limits);
+        let mut out = Vec::new();
+        let result = inflate.read_to_end(&mut out).map(|_| out);
+        (result, inflate.has_trailing_data())
+    }
+
+    #[test]
+    fn members_and_padding_and_foreign_bytes() {
+        let limits = Limits::default();
+        let two = [gz(b"one "), gz(b"two"), vec![0; 300]].concat();
+        let (out, trailing) = inflate(&two, &limits);
+        assert_eq!((out.unwrap(), trailing), (b"one two".to_vec(), false));
+        let foreign = [gz(b"one"), b"garbage".to_vec()].concat();
+        let (out, trailing) = inflate(&foreign, &limits);
+        assert_eq!((out.unwrap(), trailing), (b"one".to_vec(), true));
+    }
+
+    #[test]
+    fn damage_and_truncation_are_errors() {
+        let bytes = gz(&(0..20_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
+        for end in [0, 1, 9, 10, bytes.len() / 2, bytes.len() - 1] {
+            assert!(inflate(&bytes[..end], &Limits::default()).0.is_err(), "{end}");
+        }
+        for at in [0, bytes.len() / 2, bytes.len() - 6, bytes.len() - 1] {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 4;
+            assert!(inflate(&flipped, &Limits::default()).0.is_err(), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_has_unpacked() {
+        let limits = Limits {
+            ratio_floor: 1 << 20,
+            ..Limits::default()
+        };
+        let (out, _) = inflate(&gz(&vec![0; 64 << 20]), &limits);
+        let fault = Fault::of(&out.unwrap_err(), Damage::Gzip);
+        assert!(matches!(fault, Fault::Hostile(Limit::ExpansionRatio, _)), "{fault:?}");
+    }
+
+    #[test]
+    fn endless_empty_members_are_refused() {
+        let many = gz(b"").repeat(1_001);
+        let fault = Fault::of(&inflate(&many, &Limits::default()).0.unwrap_err(), Damage::Gzip);
+        assert!(matches!(fault, Fault::Hostile(Limit::GzipMembers, _)), "{fault:?}");
+    }
+}

@@ -1,0 +1,237 @@
+//! Room `archive`: looking into a METS, a folder or an archive by itself, for `grind parse` and for people's questions.
+//!
+//! The same walk as the pass, so that support sees what the daemon sees.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::error::{ArchiveError, Fault};
+use super::findings::Finding;
+use super::limits::Limits;
+use super::members::{Kind, Member};
+use super::mets::{Marc, Mets, RecordKind};
+use super::pass::process_plain;
+use super::scan::Scan;
+use super::volume::{Options, Volume};
+use crate::grin::Barcode;
+
+/// Folders in folders that are looked into.
+const DEPTH: usize = 8;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// MARC fields, if there is a record.
+    pub marc: Option<Marc>,
+    /// The record as a MARCXML document.
+    #[serde(skip)]
+    pub marc_xml: Option<String>,
+    /// What came of the search for the record.
+    pub record: RecordKind,
+    /// Pages, as many as the text has lines.
+    pub pages: u64,
+    /// Pages that have a text.
+    pub text_pages: u64,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads one METS document.
+pub fn parse_mets(document: impl Read, limits: &Limits) -> io::Result<Inspection> {
+    let mets = Mets::read(BufReader::new(document), limits)?;
+    let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
+    let (marc, marc_xml) = mets.map(|mets| (mets.marc, mets.marc_xml)).unwrap_or_default();
+    Ok(Inspection {
+        marc,
+        marc_xml,
+        record,
+        pages: 0,
+        text_pages: 0,
+        findings: Vec::new(),
+    })
+}
+
+/// Looks into a folder, a `.tar.gz` or an XML file; page texts go to `text` as JSON lines if `options` ask for them.
+/// Digests are not compared: that is the pass's business.
+pub fn inspect(
+    path: &Path,
+    text: impl Write,
+    barcode: Option<&Barcode>,
+    options: &Options,
+) -> Result<Inspection, ArchiveError> {
+    let options = Options {
+        verify_checksums: false,
+        ..options.clone()
+    };
+    if path.is_dir() {
+        return inspect_folder(path, text, barcode, &options);
+    }
+    let mut file = File::open(path).map_err(ArchiveError::Input)?;
+    let mut magic = [0; 2];
+    let got = file.read(&mut magic).map_err(ArchiveError::Input)?;
+    file.rewind().map_err(ArchiveError::Input)?;
+    if got == 2 && magic == [0x1f, 0x8b] {
+        return process_plain(file, io::sink(), text, barcode, &options).map(Inspection::of);
+    }
+    parse_mets(file, &options.limits).map_err(ArchiveError::Input)
+}
+
+/// The page texts of a folder or a `.tar.gz`, one string a page.
+pub fn ocr_lines(path: &Path, options: &Options) -> Result<Vec<String>, ArchiveError> {
+    let options = Options {
+        extract_text: true,
+        extract_marc: false,
+        compress_text: false,
+        ..options.clone()
+    };
+    let mut lines = Vec::new();
+    inspect(path, &mut lines, None, &options)?;
+    let strings = serde_json::Deserializer::from_slice(&lines).into_iter::<String>();
+    strings
+        .collect::<Result<_, _>>()
+        .map_err(|error| ArchiveError::Text(error.into()))
+}
+
+impl Inspection {
+    fn of(volume: Volume) -> Self {
+        let Volume {
+            marc,
+            marc_xml,
+            record,
+            pages,
+            text_pages,
+            findings,
+            ..
+        } = volume;
+        Self {
+            marc,
+            marc_xml,
+            record,
+            pages,
+            text_pages,
+            findings,
+        }
+    }
+}
+
+fn inspect_folder(
+    folder: &Path,
+    text: impl Write,
+    barcode: Option<&Barcode>,
+    options: &Options,
+) -> Result<Inspection, ArchiveError> {
+    let mut scan = Scan::new(options, barcode);
+    for (name, path) in files_below(folder, &options.limits).map_err(ArchiveError::Input)? {
+        let file = File::open(&path).map_err(ArchiveError::Input)?;
+        let size = file.metadata().map_err(ArchiveError::Input)?.len();
+        let member = Member {
+            name,
+            size,
+            kind: Kind::File,
+        };
+        if let Err(error) = scan.file(&member, &mut BufReader::new(file)) {
+            return Err(as_error(error, &mut scan));
+        }
+    }
+    let mut contents = scan.judge();
+    let count = contents.pages.judge(&mut contents.findings);
+    if options.extract_text {
+        contents
+            .pages
+            .write_lines(count.pages, text, options.compress_text)
+            .map_err(ArchiveError::Text)?;
+    }
+    let mets = contents.mets;
+    let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
+    let (marc, marc_xml) = mets.map(|mets| (mets.marc, mets.marc_xml)).unwrap_or_default();
+    let findings = contents.findings.finish();
+    Ok(Inspection {
+        marc,
+        marc_xml,
+        record,
+        pages: count.pages,
+        text_pages: count.text_pages,
+        findings,
+    })
+}
+
+fn as_error(error: io::Error, scan: &mut Scan<'_>) -> ArchiveError {
+    if let Some(failure) = scan.text_failure.take() {
+        return ArchiveError::Text(failure);
+    }
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+        Some(Fault::Hostile(limit, detail)) => ArchiveError::Hostile {
+            limit: *limit,
+            detail: detail.clone(),
+            seen: Box::default(),
+        },
+        _ => ArchiveError::Input(error),
+    }
+}
+
+/// All files below a folder in the order of their names, links not followed.
+fn files_below(folder: &Path, limits: &Limits) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    let mut folders = vec![(String::new(), folder.to_owned(), 0)];
+    while let Some((prefix, folder, depth)) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let kind = entry.file_type()?;
+            if kind.is_dir() && depth < DEPTH {
+                folders.push((format!("{name}/"), entry.path(), depth + 1));
+            } else if kind.is_file() {
+                files.push((name, entry.path()));
+            }
+            if (files.len() + folders.len()) as u64 > limits.entries {
+                return Err(io::Error::other("there are too many files in the folder"));
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_in_page_order_with_its_gaps() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [
+            ("00000003.txt", "c"),
+            ("00000001.txt", "a"),
+            ("00000003.jp2", ""),
+            ("notes.txt", "x"),
+        ] {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        assert_eq!(ocr_lines(folder.path(), &Options::default()).unwrap(), ["a", "", "c"]);
+    }
+
+    #[test]
+    fn a_link_in_a_folder_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", folder.path().join("00000001.txt")).unwrap();
+        assert_eq!(ocr_lines(folder.path(), &Options::default()).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_page_of_text_that_is_too_long_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("00000001.txt"), "too long").unwrap();
+        let options = Options {
+            limits: Limits {
+                page_text_bytes: 4,
+                ..Limits::default()
+            },
+            ..Options::default()
+        };
+        let error = ocr_lines(folder.path(), &options).unwrap_err();
+        assert_eq!(error.reason(), "hostile");
+    }
+}

@@ -1,0 +1,126 @@
+//! Room `archive`: the manifest that lies beside a stored volume, `meta/<BARCODE>.json` (`contract`, "What is stored").
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::findings::Finding;
+use super::mets::{Marc, RecordKind};
+use super::volume::Volume;
+use crate::grin::Barcode;
+
+/// What is known of a stored volume, enough to adopt it again without the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Form of this document; 1 so far.
+    pub manifest: u32,
+    /// The volume.
+    pub barcode: Barcode,
+    /// Name of the archive as GRIN listed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// GRIN's validator of the encrypted archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted_etag: Option<String>,
+    /// Size of the encrypted archive.
+    pub encrypted_bytes: u64,
+    /// SHA-256 of the stored archive, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Size of the stored archive.
+    pub archive_bytes: u64,
+    /// Pages of the volume.
+    pub pages: u64,
+    /// Pages that have a text.
+    pub text_pages: u64,
+    /// True if every page file agreed with its listed digest.
+    pub verified: bool,
+    /// What came of the search for a MARC record.
+    pub record: RecordKind,
+    /// MARC fields by catalog column names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marc: Option<Marc>,
+    /// What was noticed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// When the archive was fetched.
+    pub acquired_at: Timestamp,
+    /// Program and version that stored it.
+    pub stored_by: String,
+}
+
+/// What the manifest needs besides the volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The volume.
+    pub barcode: Barcode,
+    /// Name of the archive as GRIN listed it.
+    pub file_name: Option<String>,
+    /// GRIN's validator of the encrypted archive.
+    pub encrypted_etag: Option<String>,
+    /// When the archive was fetched.
+    pub acquired_at: Timestamp,
+}
+
+impl Manifest {
+    /// The manifest of a volume that was just proven.
+    pub fn of(volume: &Volume, from: Provenance) -> Self {
+        Self {
+            manifest: 1,
+            barcode: from.barcode,
+            file_name: from.file_name,
+            encrypted_etag: from.encrypted_etag,
+            encrypted_bytes: volume.encrypted_bytes,
+            sha256: volume.sha256_hex(),
+            archive_bytes: volume.bytes,
+            pages: volume.pages,
+            text_pages: volume.text_pages,
+            verified: volume.verified,
+            record: volume.record,
+            marc: volume.marc.clone(),
+            findings: volume.findings.clone(),
+            acquired_at: from.acquired_at,
+            stored_by: concat!("grind ", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// The document as it is stored.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_reads_back_as_it_was_written() {
+        let volume = Volume {
+            sha256: [7; 32],
+            bytes: 10,
+            encrypted_bytes: 20,
+            fingerprint: [1; 16],
+            pages: 3,
+            text_pages: 2,
+            marc: Some(Marc {
+                marc_isbn: vec!["1".to_owned(), "2, 3".to_owned()],
+                ..Marc::default()
+            }),
+            marc_xml: None,
+            record: RecordKind::Found,
+            verified: true,
+            findings: Vec::new(),
+        };
+        let from = Provenance {
+            barcode: Barcode::parse("TL0000000001").unwrap(),
+            file_name: None,
+            encrypted_etag: Some("\"abc\"".to_owned()),
+            acquired_at: "2026-11-21T10:00:00Z".parse().unwrap(),
+        };
+        let manifest = Manifest::of(&volume, from);
+        let read: Manifest = serde_json::from_slice(&manifest.to_json()).unwrap();
+        assert_eq!(read, manifest);
+        assert_eq!(read.sha256, "07".repeat(32));
+    }
+}

@@ -1,0 +1,351 @@
+//! Room `archive`: the members of a tar as a stream, nothing unpacked, everything bounded.
+//!
+//! Header fields are read with the `tar` crate; the walk is our own, because the crate reads extended headers of any
+//! length into memory and has no limits.
+
+use std::io::{self, BufRead, Read};
+
+use tar::{EntryType, Header};
+
+use super::error::{Damage, Fault, Limit};
+use super::limits::Limits;
+
+/// Bytes of a tar block.
+const BLOCK: usize = 512;
+
+/// A member of the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    /// The name with folders, without a leading `./`; bytes that are not UTF-8 replaced.
+    pub(super) name: String,
+    /// Bytes of its data.
+    pub(super) size: u64,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Folder,
+    /// A kind that is passed over, such as a volume label.
+    Odd,
+}
+
+impl Member {
+    /// The name without folders.
+    pub(super) fn base_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
+}
+
+/// Walks through a tar. Reading it gives the data of the member that [`Members::next`] named last.
+pub(super) struct Members<'l, B> {
+    input: B,
+    limits: &'l Limits,
+    left: u64,
+    padding: u64,
+    entries: u64,
+    total: u64,
+    ended: Option<End>,
+}
+
+/// How a tar ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With a block of zeros.
+    Marked,
+    /// At the end of the bytes.
+    Unmarked,
+}
+
+/// What extended headers say about the next member.
+#[derive(Debug, Default)]
+struct Extended {
+    name: Option<Vec<u8>>,
+    size: Option<u64>,
+}
+
+impl<'l, B: BufRead> Members<'l, B> {
+    pub(super) fn new(input: B, limits: &'l Limits) -> Self {
+        Self {
+            input,
+            limits,
+            left: 0,
+            padding: 0,
+            entries: 0,
+            total: 0,
+            ended: None,
+        }
+    }
+
+    /// Passes over what is left of the current member and gives the next one; `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<Member>> {
+        let mut extended = Extended::default();
+        loop {
+            self.pass_over_rest()?;
+            let Some(header) = self.header()? else { return Ok(None) };
+            let kind = header.entry_type();
+            match kind {
+                EntryType::GNULongName => extended.name = Some(until_nul(self.extended_header(&header)?)),
+                EntryType::GNULongLink => drop(self.extended_header(&header)?),
+                EntryType::XHeader => extended.read_pax(&self.extended_header(&header)?)?,
+                EntryType::XGlobalHeader => drop(self.extended_header(&header)?),
+                _ => return self.member(&header, extended).map(Some),
+            }
+        }
+    }
+
+    /// How the tar ended, once [`Members::next`] gave `None`.
+    pub(super) fn end(&self) -> Option<End> {
+        self.ended
+    }
+
+    /// Reads to the end of the bytes behind the tar; true if there is anything but zeros.
+    pub(super) fn has_foreign_tail(&mut self) -> io::Result<bool> {
+        let mut foreign = false;
+        loop {
+            let buffer = self.input.fill_buf()?;
+            let have = buffer.len();
+            if have == 0 {
+                return Ok(foreign);
+            }
+            foreign |= buffer.iter().any(|byte| *byte != 0);
+            self.input.consume(have);
+        }
+    }
+
+    pub(super) fn input_mut(&mut self) -> &mut B {
+        &mut self.input
+    }
+
+    fn pass_over_rest(&mut self) -> io::Result<()> {
+        let mut rest = self.left + self.padding;
+        (self.left, self.padding) = (0, 0);
+        while rest > 0 {
+            let have = self.input.fill_buf()?.len();
+            if have == 0 {
+                return Err(broken("it is cut short"));
+            }
+            let step = at_most(rest, have);
+            self.input.consume(step);
+            rest -= step as u64;
+        }
+        Ok(())
+    }
+
+    fn header(&mut self) -> io::Result<Option<Header>> {
+        let mut block = [0; BLOCK];
+        let got = self.read_block(&mut block)?;
+        if got == 0 {
+            self.ended = Some(End::Unmarked);
+            return Ok(None);
+        }
+        if got < BLOCK {
+            return Err(broken("it is cut short"));
+        }
+        if block.iter().all(|byte| *byte == 0) {
+            self.ended = Some(End::Marked);
+            return Ok(None);
+        }
+        self.entries += 1;
+        if self.entries > self.limits.entries {
+            return Err(hostile(
+                Limit::Entries,
+                format!("more than {} entries", self.limits.entries),
+            ));
+        }
+        let header = Header::from_byte_slice(&block).clone();
+        let sum = block[..148]
+            .iter()
+            .chain(&block[156..])
+            .map(|byte| u32::from(*byte))
+            .sum::<u32>()
+            + 8 * 32;
+        match header.cksum() {
+            Ok(written) if written == sum => Ok(Some(header)),
+            _ => Err(broken("a header block has a wrong checksum")),
+        }
+    }
+
+    fn read_block(&mut self, block: &mut [u8; BLOCK]) -> io::Result<usize> {
+        let mut got = 0;
+        while got < BLOCK {
+            match self.input.read(&mut block[got..])? {
+                0 => break,
+                more => got += more,
+            }
+        }
+        Ok(got)
+    }
+
+    fn begin_data(&mut self, size: u64) {
+        self.left = size;
+        self.padding = size.next_multiple_of(BLOCK as u64) - size;
+    }
+
+    fn extended_header(&mut self, header: &Header) -> io::Result<Vec<u8>> {
+        let size = header.entry_size().map_err(|_| broken("a size is no number"))?;
+        if size > self.limits.header_bytes {
+            return Err(hostile(
+                Limit::HeaderSize,
+                format!("an extended header of {size} bytes"),
+            ));
+        }
+        self.begin_data(size);
+        let mut data = Vec::new();
+        Read::read_to_end(self, &mut data)?;
+        Ok(data)
+    }
+
+    fn member(&mut self, header: &Header, extended: Extended) -> io::Result<Member> {
+        let raw = extended.name.unwrap_or_else(|| header.path_bytes().into_owned());
+        let name = self.safe_name(&raw)?;
+        let kind = kind_of(header, &name)?;
+        let size = match (kind, extended.size) {
+            (Kind::Folder, _) => 0,
+            (_, Some(size)) => size,
+            _ => header.entry_size().map_err(|_| broken("a size is no number"))?,
+        };
+        self.total = self.total.saturating_add(size);
+        if size > self.limits.member_bytes {
+            return Err(hostile(Limit::MemberSize, format!("{name} claims {size} bytes")));
+        }
+        if self.total > self.limits.total_bytes {
+            return Err(hostile(
+                Limit::TotalSize,
+                format!("its members claim {} bytes", self.total),
+            ));
+        }
+        self.begin_data(size);
+        Ok(Member { name, size, kind })
+    }
+
+    /// A name that stays below the folder it would be unpacked to.
+    fn safe_name(&self, raw: &[u8]) -> io::Result<String> {
+        if raw.len() > self.limits.name_bytes {
+            return Err(hostile(Limit::NameLength, format!("a name of {} bytes", raw.len())));
+        }
+        let name = String::from_utf8_lossy(raw);
+        let unsafe_name = name.starts_with('/')
+            || name.split(['/', '\\']).any(|part| part == "..")
+            || name.contains('\0')
+            || name.as_bytes().get(1) == Some(&b':');
+        if unsafe_name {
+            return Err(hostile(Limit::UnsafeName, format!("a member is named {name:?}")));
+        }
+        let parts: Vec<&str> = name
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != ".")
+            .collect();
+        Ok(parts.join("/"))
+    }
+}
+
+fn kind_of(header: &Header, name: &str) -> io::Result<Kind> {
+    Ok(match header.entry_type() {
+        EntryType::Regular | EntryType::Continuous if header.path_bytes().ends_with(b"/") => Kind::Folder,
+        EntryType::Regular | EntryType::Continuous => Kind::File,
+        EntryType::Directory => Kind::Folder,
+        EntryType::Symlink | EntryType::Link => return Err(hostile(Limit::Link, format!("{name} is a link"))),
+        EntryType::Char | EntryType::Block | EntryType::Fifo => {
+            return Err(hostile(Limit::SpecialFile, format!("{name} is a device or a pipe")));
+        }
+        EntryType::GNUSparse => return Err(hostile(Limit::Sparse, format!("{name} is sparse"))),
+        other if other.as_byte() == b'M' => {
+            return Err(hostile(Limit::SpecialFile, format!("{name} begins in another archive")));
+        }
+        _ => Kind::Odd,
+    })
+}
+
+impl Extended {
+    /// Reads pax records (`length key=value\n`); only name and size matter here.
+    fn read_pax(&mut self, data: &[u8]) -> io::Result<()> {
+        let mut rest = data;
+        while !rest.is_empty() {
+            let record = pax_record(rest).ok_or_else(|| broken("a pax header is malformed"))?;
+            rest = &rest[record.length..];
+            match record.key {
+                b"path" => self.name = Some(record.value.to_vec()),
+                b"size" => {
+                    let size = std::str::from_utf8(record.value)
+                        .ok()
+                        .and_then(|text| text.parse().ok());
+                    self.size = Some(size.ok_or_else(|| broken("a pax size is no number"))?);
+                }
+                key if key.starts_with(b"GNU.sparse") => {
+                    return Err(hostile(Limit::Sparse, "a sparse file in pax form".to_owned()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+struct PaxRecord<'a> {
+    length: usize,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+fn pax_record(data: &[u8]) -> Option<PaxRecord<'_>> {
+    let blank = data.iter().position(|byte| *byte == b' ')?;
+    let digits = std::str::from_utf8(&data[..blank]).ok()?;
+    let length: usize = digits
+        .bytes()
+        .all(|digit| digit.is_ascii_digit())
+        .then(|| digits.parse().ok())??;
+    let body = data.get(blank + 1..length)?.strip_suffix(b"\n")?;
+    let equals = body.iter().position(|byte| *byte == b'=')?;
+    Some(PaxRecord {
+        length,
+        key: &body[..equals],
+        value: &body[equals + 1..],
+    })
+}
+
+fn until_nul(mut name: Vec<u8>) -> Vec<u8> {
+    if let Some(nul) = name.iter().position(|byte| *byte == 0) {
+        name.truncate(nul);
+    }
+    name
+}
+
+fn at_most(left: u64, have: usize) -> usize {
+    usize::try_from(left).unwrap_or(usize::MAX).min(have)
+}
+
+fn broken(what: &str) -> io::Error {
+    Fault::Damaged(Damage::Tar(what.to_owned())).into()
+}
+
+fn hostile(limit: Limit, detail: String) -> io::Error {
+    Fault::Hostile(limit, detail).into()
+}
+
+impl<B: BufRead> BufRead for Members<'_, B> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left == 0 {
+            return Ok(&[]);
+        }
+        let buffer = self.input.fill_buf()?;
+        if buffer.is_empty() {
+            return Err(broken("it is cut short"));
+        }
+        Ok(&buffer[..at_most(self.left, buffer.len())])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left -= amount as u64;
+        self.input.consume(amount);
+    }
+}
+
+impl<B: BufRead> Read for Members<'_, B> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let got = self.fill_buf()?.read(buf)?;
+        self.consume(got);
+        Ok(got)
+    }
+}

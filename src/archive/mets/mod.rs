@@ -1,0 +1,93 @@
+//! Room `archive`: METS read as a stream: its MARC record, and the digests of the files it lists.
+
+mod bounded;
+mod encoding;
+mod fields;
+mod record;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::io::{self, BufRead};
+
+use serde::{Deserialize, Serialize};
+
+pub use fields::Marc;
+
+use self::bounded::Bounded;
+use self::encoding::AsUtf8;
+use self::walk::{Stop, Walk};
+use super::digest::ChecksumList;
+use super::limits::Limits;
+
+/// What came of the search for a MARC record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKind {
+    /// There is a record.
+    Found,
+    /// There is no METS.
+    NoMets,
+    /// There is a METS without a MARC record.
+    NoMarc,
+    /// The METS is not well-formed XML, or in no known encoding.
+    Malformed,
+    /// The METS holds a DTD, or more than the limits allow.
+    Refused,
+}
+
+/// What a METS says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mets {
+    pub(super) record: RecordKind,
+    pub(super) marc: Option<Marc>,
+    pub(super) marc_xml: Option<String>,
+    /// MD5 digests of the files listed.
+    pub(super) digests: ChecksumList,
+    /// MARC records beyond the first.
+    pub(super) more_records: bool,
+    /// Something was not valid UTF-8 and was replaced.
+    pub(super) replaced: bool,
+    /// Why it is malformed or refused.
+    pub(super) because: Option<String>,
+}
+
+impl Mets {
+    /// Reads a document. `None`: it is well-formed as far as its root element, and that is not METS's.
+    ///
+    /// An error is the input's own; what is wrong with the document stands in the answer.
+    pub(super) fn read(input: impl BufRead, limits: &Limits) -> io::Result<Option<Self>> {
+        let mut walk = Walk::default();
+        let stop = match AsUtf8::of(input)? {
+            Err(unknown) => Stop::Malformed(format!("its encoding {:?} is not known", unknown.0)),
+            Ok(text) => walk.run(
+                Bounded::new(text, limits.mets_event_bytes, limits.mets_bytes),
+                limits.mets_depth,
+            )?,
+        };
+        if matches!(stop, Stop::OtherRoot) {
+            return Ok(None);
+        }
+        Ok(Some(Self::of(walk, stop)))
+    }
+
+    fn of(walk: Walk, stop: Stop) -> Self {
+        let found = walk.first_record;
+        let (kind, because) = match stop {
+            Stop::Malformed(because) => (RecordKind::Malformed, Some(because)),
+            Stop::Refused(because) => (RecordKind::Refused, Some(because)),
+            _ if found.is_some() => (RecordKind::Found, None),
+            _ => (RecordKind::NoMarc, None),
+        };
+        let record = found.filter(|_| kind == RecordKind::Found);
+        Self {
+            record: kind,
+            marc: record.as_ref().map(Marc::of),
+            marc_xml: record.as_ref().map(record::Record::to_xml),
+            digests: walk.digests,
+            more_records: walk.more_records,
+            replaced: walk.replaced,
+            because,
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Room `archive`: METS in the forms that occur, and in those that must be refused.
+
+use super::*;
+
+const NAMESPACES: &str = r#"xmlns:mets="http://www.loc.gov/METS/" xmlns:slim="http://www.loc.gov/MARC21/slim" xmlns:xlink="http://www.w3.org/1999/xlink""#;
+
+fn read(document: impl AsRef<[u8]>) -> Option<Mets> {
+    Mets::read(document.as_ref(), &Limits::default()).unwrap()
+}
+
+fn record(document: impl AsRef<[u8]>) -> RecordKind {
+    read(document).map_or(RecordKind::NoMets, |mets| mets.record)
+}
+
+fn marc(document: impl AsRef<[u8]>) -> Marc {
+    read(document).unwrap().marc.unwrap()
+}
+
+fn mets(inside: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<mets:mets {NAMESPACES}><mets:dmdSec ID=\"D\"><mets:mdWrap \
+         MDTYPE=\"MARC\"><mets:xmlData>{inside}</mets:xmlData></mets:mdWrap></mets:dmdSec></mets:mets>"
+    )
+}
+
+fn field(tag: &str, code: &str, value: &str) -> String {
+    format!(
+        r#"<slim:datafield tag="{tag}" ind1=" " ind2="0"><slim:subfield code="{code}">{value}</slim:subfield></slim:datafield>"#
+    )
+}
+
+#[test]
+fn all_seventeen_fields_come_out_repeating_ones_as_lists() {
+    let fields = [
+        ("010", "a", "   87012345 "),
+        ("020", "a", "0123456789 (v. 1, cloth)"),
+        ("020", "a", "9780123456786"),
+        ("035", "a", "(OCoLC)12345, again"),
+        ("035", "a", "(MH)990000000001"),
+        ("035", "a", "(OCoLC)ocm00067890"),
+        ("050", "a", "QC301"),
+        ("050", "a", "QC302"),
+        ("100", "a", "Darwin, George,"),
+        ("110", "a", "Royal Society"),
+        ("111", "a", "Congress"),
+        ("245", "a", "On tides &amp; moons :"),
+        ("245", "b", "&#x61; study &lt;of&gt; sorts /"),
+        ("500", "a", "First note."),
+        ("500", "a", "Second, with a comma."),
+        ("650", "a", "Tides."),
+        ("650", "a", "Moon, The"),
+        ("655", "a", "Treatises."),
+    ];
+    let data: String = fields
+        .iter()
+        .map(|(tag, code, value)| field(tag, code, value))
+        .collect();
+    let record = format!(
+        "<slim:record><slim:leader>01234cam a2200301 a 4500</slim:leader><slim:controlfield tag=\"001\"> 99 \
+         </slim:controlfield><slim:controlfield tag=\"008\">870101m18991999enk                 eng \
+         d</slim:controlfield>{data}</slim:record>"
+    );
+    let some = |text: &str| Some(text.to_owned());
+    let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let expected = Marc {
+        marc_control_number: some("99"),
+        marc_date_type: some("m"),
+        marc_date_1: some("1899"),
+        marc_date_2: some("1999"),
+        marc_language: some("eng"),
+        marc_lccn: some("87012345"),
+        marc_lc_call_number: list(&["QC301", "QC302"]),
+        marc_isbn: list(&["0123456789 (v. 1, cloth)", "9780123456786"]),
+        marc_oclc_numbers: list(&["(OCoLC)12345, again", "(OCoLC)ocm00067890"]),
+        marc_title: some("On tides & moons :"),
+        marc_title_remainder: some("a study <of> sorts /"),
+        marc_author_personal: some("Darwin, George,"),
+        marc_author_corporate: some("Royal Society"),
+        marc_author_meeting: some("Congress"),
+        marc_subjects: list(&["Tides", "Moon, The"]),
+        marc_genres: list(&["Treatises"]),
+        marc_general_note: list(&["First note.", "Second, with a comma."]),
+    };
+    assert_eq!(marc(mets(&record)), expected);
+    // The record kept reads back as the same record.
+    let xml = read(mets(&record)).unwrap().marc_xml.unwrap();
+    let inside = xml.split_once("?>\n").unwrap().1.to_owned();
+    assert_eq!(marc(mets(&inside)), expected);
+}
+
+#[test]
+fn prefixes_default_namespaces_and_wrappers_make_no_difference() {
+    let title = r#"<subfield code="a">T</subfield>"#;
+    let marc_ns = "http://www.loc.gov/MARC21/slim";
+    let documents = [
+        mets(
+            &field("245", "a", "T")
+                .replace("<slim:datafield", "<slim:record><slim:datafield")
+                .replace("</slim:datafield>", "</slim:datafield></slim:record>"),
+        ),
+        mets(&format!(
+            r#"<record xmlns="{marc_ns}"><datafield tag="245">{title}</datafield></record>"#
+        )),
+        mets(&format!(
+            r#"<collection xmlns="{marc_ns}"><record><datafield tag="245">{title}</datafield></record></collection>"#
+        )),
+        mets(&format!(
+            r#"<marc:collection xmlns:marc="{marc_ns}"><marc:record><marc:datafield tag="245">{}</marc:datafield></marc:record></marc:collection>"#,
+            title.replace("subfield", "marc:subfield")
+        )),
+        format!(
+            r#"<mets xmlns="http://www.loc.gov/METS/"><dmdSec><mdWrap MDTYPE="marc"><xmlData><record xmlns="{marc_ns}"><datafield tag="245">{title}</datafield></record></xmlData></mdWrap></dmdSec></mets>"#
+        ),
+        format!(
+            r#"<METS:mets xmlns:METS="http://www.loc.gov/METS/"><METS:dmdSec><METS:mdWrap MDTYPE='MARC'><METS:xmlData><record xmlns='{marc_ns}'><datafield tag='245'><subfield code='a'><![CDATA[T]]></subfield></datafield></record></METS:xmlData></METS:mdWrap></METS:dmdSec></METS:mets>"#
+        ),
+    ];
+    for document in documents {
+        assert_eq!(marc(&document).marc_title.as_deref(), Some("T"), "{document}");
+    }
+}
+
+#[test]
+fn encodings_are_read_as_declared() {
+    let plain = mets(&format!(
+        "<slim:record>{}</slim:record>",
+        field("245", "a", "Caf\u{e9}")
+    ));
+    let latin: Vec<u8> = plain
+        .replace("UTF-8", "ISO-8859-1")
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect();
+    let utf16: Vec<u8> = format!("\u{feff}{}", plain.replace("UTF-8", "UTF-16"))
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for document in [
+        plain.clone().into_bytes(),
+        format!("\u{feff}{plain}").into_bytes(),
+        latin,
+        utf16,
+    ] {
+        assert_eq!(marc(&document).marc_title.as_deref(), Some("Caf\u{e9}"));
+    }
+    assert_eq!(record(plain.replace("UTF-8", "x-klingon")), RecordKind::Malformed);
+}
+
+#[test]
+fn bad_utf_8_is_replaced_and_said() {
+    let mut document = mets(&format!("<slim:record>{}</slim:record>", field("245", "a", "Caf?"))).into_bytes();
+    let at = document.iter().position(|byte| *byte == b'?').unwrap();
+    assert_eq!(at, 1, "the declaration's own question mark comes first");
+    let at = document.windows(4).position(|word| word == b"Caf?").unwrap() + 3;
+    document[at] = 0xe9;
+    let mets = read(&document).unwrap();
+    assert!(mets.replaced);
+    assert_eq!(mets.marc.unwrap().marc_title.as_deref(), Some("Caf\u{fffd}"));
+}
+
+#[test]
+fn what_is_missing_broken_or_refused_is_told_apart() {
+    let good = mets("<slim:record><slim:leader>x</slim:leader></slim:record>");
+    let deep = format!("<mets>{}{}</mets>", "<a>".repeat(100), "</a>".repeat(100));
+    let entity = r#"<!DOCTYPE mets [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><mets>&b;</mets>"#;
+    let cases = [
+        (good.as_str(), RecordKind::Found),
+        ("<html><body>not here</body></html>", RecordKind::NoMets),
+        ("<record/>", RecordKind::NoMets),
+        (&mets(""), RecordKind::NoMarc),
+        (&good.replace("MDTYPE=\"MARC\"", "MDTYPE=\"DC\""), RecordKind::NoMarc),
+        ("<mets/>", RecordKind::NoMarc),
+        ("", RecordKind::Malformed),
+        ("just words", RecordKind::Malformed),
+        (&good[..good.len() - 4], RecordKind::Malformed),
+        (&good[..good.len() / 2], RecordKind::Malformed),
+        (&good.replace("</mets:dmdSec>", "</mets:dmd>"), RecordKind::Malformed),
+        (
+            &good.replace("<slim:leader>x", "<slim:leader>&unknown;"),
+            RecordKind::Malformed,
+        ),
+        (
+            &good.replace("<slim:leader>x", "<slim:leader>&#xFFFFFFFF;"),
+            RecordKind::Malformed,
+        ),
+        (&format!("{good}<mets/>"), RecordKind::Malformed),
+        (entity, RecordKind::Refused),
+        (
+            "<!DOCTYPE mets SYSTEM \"file:///etc/passwd\"><mets/>",
+            RecordKind::Refused,
+        ),
+        (&deep, RecordKind::Refused),
+        (&good.replace('x', &"x".repeat(300 << 10)), RecordKind::Refused),
+    ];
+    for (document, expected) in cases {
+        assert_eq!(record(document), expected, "{:.200}", document);
+    }
+}
+
+#[test]
+fn a_record_of_a_thousand_small_pieces_is_refused_too() {
+    let pieces = "<slim:datafield tag=\"500\"/>".repeat(200_000);
+    assert_eq!(
+        record(mets(&format!("<slim:record>{pieces}</slim:record>"))),
+        RecordKind::Refused
+    );
+}
+
+#[test]
+fn the_first_of_several_records_counts() {
+    let two = ["One", "Two"]
+        .map(|title| format!("<slim:record>{}</slim:record>", field("245", "a", title)))
+        .concat();
+    let mets = read(mets(&two)).unwrap();
+    assert!(mets.more_records);
+    assert_eq!(mets.marc.unwrap().marc_title.as_deref(), Some("One"));
+}
+
+#[test]
+fn digests_of_files_are_read_md5_only() {
+    let md5 = "0123456789abcdef0123456789abcdef";
+    let file = |name: &str, attributes: &str| {
+        format!(r#"<mets:file {attributes}><mets:FLocat LOCTYPE="OTHER" xlink:href="{name}"/></mets:file>"#)
+    };
+    let files = [
+        file("00000001.jp2", &format!(r#"CHECKSUM="{md5}" CHECKSUMTYPE="MD5""#)),
+        file(
+            "file://./00000002.jp2",
+            &format!(r#"CHECKSUM="{}""#, md5.to_uppercase()),
+        ),
+        file(
+            "00000003.jp2",
+            &format!(r#"CHECKSUM="{md5}00000000" CHECKSUMTYPE="SHA-1""#),
+        ),
+        file("00000004.jp2", ""),
+    ];
+    let document = format!(
+        "<mets:mets {NAMESPACES}><mets:fileSec><mets:fileGrp>{}</mets:fileGrp></mets:fileSec></mets:mets>",
+        files.concat()
+    );
+    let digests = read(document).unwrap().digests.to_hex();
+    assert_eq!(digests.keys().collect::<Vec<_>>(), ["00000001.jp2", "00000002.jp2"]);
+    assert!(digests.values().all(|digest| digest == md5));
+}

@@ -1,0 +1,290 @@
+//! Room `archive`: the walk through a METS document, element by element.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead};
+
+use quick_xml::Reader;
+use quick_xml::escape::{resolve_predefined_entity, unescape};
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+use super::bounded::Bounded;
+use super::record::{DataField, Record};
+use crate::archive::digest::{ChecksumList, Md5Digest, md5_of_hex};
+use crate::archive::error::{Damage, Fault};
+
+/// Why the walk ended.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// At the end of a well-formed document.
+    End,
+    /// The root element is not METS's.
+    OtherRoot,
+    Malformed(String),
+    Refused(String),
+}
+
+/// Elements that matter, by their local names: prefixes and default namespaces vary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Element {
+    MarcWrap,
+    Record,
+    Leader,
+    ControlField,
+    DataField,
+    Subfield,
+    File,
+    FileLocation,
+    Other,
+}
+
+/// What was gathered so far.
+#[derive(Default)]
+pub(super) struct Walk {
+    pub(super) first_record: Option<Record>,
+    pub(super) more_records: bool,
+    pub(super) digests: ChecksumList,
+    pub(super) replaced: bool,
+    open: Vec<Element>,
+    rooted: bool,
+    record: Option<Record>,
+    text: Option<String>,
+    file: Option<Md5Digest>,
+}
+
+impl Walk {
+    /// Walks to the end of the document or to what stops it. An error is the input's own.
+    pub(super) fn run<B: BufRead>(&mut self, input: Bounded<B>, depth: usize) -> io::Result<Stop> {
+        let mut reader = Reader::from_reader(input);
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            reader.get_mut().next_event();
+            let event = match reader.read_event_into(&mut buffer) {
+                Ok(Event::Eof) => return Ok(self.at_end()),
+                Ok(event) => event,
+                Err(_) if reader.get_ref().exceeded() => {
+                    return Ok(Stop::Refused("it is too long, or one of its tags is".to_owned()));
+                }
+                Err(quick_xml::Error::Io(error)) => return Err(Fault::of(&error, Damage::Tar).into()),
+                Err(error) => return Ok(Stop::Malformed(error.to_string())),
+            };
+            if let Err(stop) = self.event(&event, depth) {
+                return Ok(stop);
+            }
+        }
+    }
+
+    fn at_end(&self) -> Stop {
+        match (self.rooted, self.open.is_empty()) {
+            (true, true) => Stop::End,
+            (false, _) => Stop::Malformed("it has no root element".to_owned()),
+            _ => Stop::Malformed("it ends too soon".to_owned()),
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>, depth: usize) -> Result<(), Stop> {
+        match event {
+            Event::Start(tag) => self.start(tag, depth),
+            Event::Empty(tag) => self.start(tag, depth).map(|()| self.end()),
+            Event::End(_) => Ok(self.end()),
+            Event::Text(text) => self.text(text),
+            Event::CData(text) => self.text(text),
+            Event::GeneralRef(reference) => self.reference(reference),
+            Event::DocType(_) => Err(Stop::Refused("it has a DTD".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    fn start(&mut self, tag: &BytesStart<'_>, depth: usize) -> Result<(), Stop> {
+        let name = tag.local_name();
+        if self.open.is_empty() {
+            if std::mem::replace(&mut self.rooted, true) {
+                return Err(Stop::Malformed("it has two root elements".to_owned()));
+            }
+            if name.as_ref() != b"mets" {
+                return Err(Stop::OtherRoot);
+            }
+        }
+        if self.open.len() >= depth {
+            return Err(Stop::Refused("its elements are nested too deep".to_owned()));
+        }
+        let element = self.element(name.as_ref(), tag)?;
+        self.open.push(element);
+        self.enter(element, tag)
+    }
+
+    fn element(&self, name: &[u8], tag: &BytesStart<'_>) -> Result<Element, Stop> {
+        let in_record = self.record.is_some();
+        Ok(match name {
+            b"mdWrap" if attribute(tag, b"MDTYPE")?.is_some_and(|kind| kind.eq_ignore_ascii_case("MARC")) => {
+                Element::MarcWrap
+            }
+            b"record" if !in_record && self.open.contains(&Element::MarcWrap) => Element::Record,
+            b"leader" if in_record => Element::Leader,
+            b"controlfield" if in_record => Element::ControlField,
+            b"datafield" if in_record => Element::DataField,
+            b"subfield" if self.open.last() == Some(&Element::DataField) => Element::Subfield,
+            b"file" => Element::File,
+            b"FLocat" if self.open.last() == Some(&Element::File) => Element::FileLocation,
+            _ => Element::Other,
+        })
+    }
+
+    fn enter(&mut self, element: Element, tag: &BytesStart<'_>) -> Result<(), Stop> {
+        match element {
+            Element::Record => self.record = Some(Record::default()),
+            Element::Leader => self.text = Some(String::new()),
+            Element::ControlField => {
+                let tag = attribute(tag, b"tag")?.unwrap_or_default();
+                self.keep(tag.len())?;
+                self.text = Some(String::new());
+                self.in_record(|record| record.control.push((tag, String::new())));
+            }
+            Element::DataField => {
+                let [tag, ind1, ind2] = [&b"tag"[..], b"ind1", b"ind2"].map(|name| attribute(tag, name));
+                let [tag, ind1, ind2] = [tag?, ind1?, ind2?].map(Option::unwrap_or_default);
+                self.keep(tag.len() + ind1.len() + ind2.len())?;
+                self.in_record(|record| {
+                    record.data.push(DataField {
+                        tag,
+                        ind1,
+                        ind2,
+                        subfields: Vec::new(),
+                    })
+                });
+            }
+            Element::Subfield => {
+                let code = attribute(tag, b"code")?.unwrap_or_default();
+                self.keep(code.len())?;
+                self.text = Some(String::new());
+                self.in_field(|field| field.subfields.push((code, String::new())));
+            }
+            Element::File => self.file = md5_attribute(tag)?,
+            Element::FileLocation => self.locate(tag)?,
+            Element::MarcWrap | Element::Other => {}
+        }
+        Ok(())
+    }
+
+    /// A file's location gives the name to the digest that stands with the file.
+    fn locate(&mut self, tag: &BytesStart<'_>) -> Result<(), Stop> {
+        if let (Some(digest), Some(href)) = (self.file, attribute(tag, b"href")?) {
+            self.digests
+                .insert(href.strip_prefix("file://").unwrap_or(&href), digest);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let Some(element) = self.open.pop() else { return };
+        match element {
+            Element::Leader => {
+                let text = self.text.take().unwrap_or_default();
+                self.in_record(|record| record.leader = text);
+            }
+            Element::ControlField => {
+                let text = self.text.take().unwrap_or_default();
+                self.in_record(|record| {
+                    record
+                        .control
+                        .last_mut()
+                        .into_iter()
+                        .for_each(|last| last.1.clone_from(&text))
+                });
+            }
+            Element::Subfield => {
+                let text = self.text.take().unwrap_or_default();
+                self.in_field(|field| {
+                    field
+                        .subfields
+                        .last_mut()
+                        .into_iter()
+                        .for_each(|last| last.1.clone_from(&text))
+                });
+            }
+            Element::Record => match (self.record.take(), &self.first_record) {
+                (record @ Some(_), None) => self.first_record = record,
+                _ => self.more_records = true,
+            },
+            Element::File => self.file = None,
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        if self.open.is_empty() && !bytes.trim_ascii().is_empty() {
+            return Err(Stop::Malformed("there is text outside its root element".to_owned()));
+        }
+        if self.text.is_none() {
+            return Ok(());
+        }
+        self.keep(bytes.len())?;
+        let text = String::from_utf8_lossy(bytes);
+        self.replaced |= matches!(text, Cow::Owned(_));
+        self.append(&text);
+        Ok(())
+    }
+
+    /// `&amp;` and its like, and characters by number; there are no other entities without a DTD.
+    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), Stop> {
+        let malformed = |what: String| Stop::Malformed(what);
+        if let Some(character) = reference
+            .resolve_char_ref()
+            .map_err(|error| malformed(error.to_string()))?
+        {
+            self.append(character.encode_utf8(&mut [0; 4]));
+            return Ok(());
+        }
+        let name = String::from_utf8_lossy(reference);
+        let text = resolve_predefined_entity(&name).ok_or_else(|| malformed(format!("unknown entity {name:?}")))?;
+        self.append(text);
+        Ok(())
+    }
+
+    fn append(&mut self, more: &str) {
+        if let Some(text) = &mut self.text {
+            text.push_str(more);
+        }
+    }
+
+    fn keep(&mut self, bytes: usize) -> Result<(), Stop> {
+        match self.record.as_mut().is_none_or(|record| record.has_room(bytes)) {
+            true => Ok(()),
+            false => Err(Stop::Refused("its MARC record is too long".to_owned())),
+        }
+    }
+
+    fn in_record(&mut self, change: impl FnOnce(&mut Record)) {
+        if let Some(record) = &mut self.record {
+            change(record);
+        }
+    }
+
+    fn in_field(&mut self, change: impl FnOnce(&mut DataField)) {
+        if let Some(field) = self.record.as_mut().and_then(|record| record.data.last_mut()) {
+            change(field);
+        }
+    }
+}
+
+/// An attribute by its local name.
+fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, Stop> {
+    for attribute in tag.attributes() {
+        let attribute = attribute.map_err(|error| Stop::Malformed(error.to_string()))?;
+        if attribute.key.local_name().as_ref() == name && !attribute.key.as_ref().starts_with(b"xmlns") {
+            let raw = String::from_utf8_lossy(&attribute.value);
+            let value = unescape(&raw).map_err(|error| Stop::Malformed(error.to_string()))?;
+            return Ok(Some(value.into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The file's CHECKSUM, if it is an MD5.
+fn md5_attribute(tag: &BytesStart<'_>) -> Result<Option<Md5Digest>, Stop> {
+    let is_md5 = attribute(tag, b"CHECKSUMTYPE")?.is_none_or(|kind| kind.eq_ignore_ascii_case("MD5"));
+    let digest = attribute(tag, b"CHECKSUM")?;
+    Ok(digest
+        .filter(|_| is_md5)
+        .and_then(|digest| md5_of_hex(digest.trim().as_bytes())))
+}

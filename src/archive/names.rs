@@ -1,0 +1,93 @@
+//! Room `archive`: what a member is, by its name (`grin-interface`, section 9).
+
+use crate::grin::Barcode;
+
+/// What a file of the archive is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A page image, with the page's number.
+    Image(u32),
+    /// A page's plain text.
+    Text(u32),
+    /// A page's hOCR.
+    Coordinates(u32),
+    /// The list of MD5 digests.
+    ChecksumList,
+    /// An XML file, by its name the METS or not.
+    Xml { named_as_mets: bool },
+    /// Anything else.
+    Other,
+}
+
+/// Says what a file is; `barcode` tells how the METS is named.
+pub(super) fn role(base_name: &str, barcode: Option<&Barcode>) -> Role {
+    if base_name.eq_ignore_ascii_case("checksum.md5") {
+        return Role::ChecksumList;
+    }
+    let Some((stem, extension)) = base_name.rsplit_once('.') else {
+        return Role::Other;
+    };
+    let page = page_number(stem);
+    match (extension.to_ascii_lowercase().as_str(), page) {
+        ("jp2" | "tif" | "tiff" | "jpg" | "jpeg" | "png", Some(page)) => Role::Image(page),
+        ("txt", Some(page)) => Role::Text(page),
+        ("html" | "htm", Some(page)) => Role::Coordinates(page),
+        ("xml", None) => Role::Xml {
+            named_as_mets: barcode.is_some_and(|barcode| names_mets(stem, barcode)),
+        },
+        _ => Role::Other,
+    }
+}
+
+/// A page number: 1 to 8 ASCII digits, not zero.
+fn page_number(stem: &str) -> Option<u32> {
+    if stem.is_empty() || stem.len() > 8 || !stem.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    stem.parse().ok().filter(|page| *page > 0)
+}
+
+/// `<BARCODE>` or `<LIB>_<BARCODE>`, case aside.
+fn names_mets(stem: &str, barcode: &Barcode) -> bool {
+    let barcode = barcode.as_str();
+    let Some(cut) = stem
+        .len()
+        .checked_sub(barcode.len())
+        .filter(|cut| stem.is_char_boundary(*cut))
+    else {
+        return false;
+    };
+    let (library, name) = stem.split_at(cut);
+    name.eq_ignore_ascii_case(barcode) && (library.is_empty() || library.len() > 1 && library.ends_with('_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_roles() {
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        let cases = [
+            ("00000001.jp2", Role::Image(1)),
+            ("00000012.TIF", Role::Image(12)),
+            ("00000001.txt", Role::Text(1)),
+            ("00000001.html", Role::Coordinates(1)),
+            ("checksum.md5", Role::ChecksumList),
+            ("TESTLIB_TL0000000001.xml", Role::Xml { named_as_mets: true }),
+            ("tl0000000001.xml", Role::Xml { named_as_mets: true }),
+            ("_TL0000000001.xml", Role::Xml { named_as_mets: false }),
+            ("notes.xml", Role::Xml { named_as_mets: false }),
+            ("00000001.xml", Role::Other),
+            ("00000000.txt", Role::Other),
+            ("000000001.txt", Role::Other),
+            ("٠٠٠٠٠٠٠١.txt", Role::Other),
+            ("+0000001.txt", Role::Other),
+            ("readme.txt", Role::Other),
+            ("noextension", Role::Other),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(role(name, Some(&barcode)), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Room `archive`: from the decrypted packets to the file inside, and the proof that nothing else follows.
+
+use std::io::{self, BufRead, Read};
+
+use super::packet::{Body, Header, tag};
+use super::seipd::Decrypting;
+use crate::archive::error::Fault;
+use crate::archive::inflate::{Inflate, Wrap};
+use crate::archive::limits::Limits;
+
+/// How deep compressed packets may lie in each other; gpg makes one.
+const DEPTH: usize = 3;
+/// Bytes of a packet that is passed over (signature, marker, padding).
+const PASSED_OVER: u64 = 64 << 10;
+
+/// Bytes that hold packets and know how to prove their own end.
+pub(super) trait Layer: BufRead {
+    /// Called at the last packet's end: reads to the layer's end and checks it.
+    /// Gives how many bytes followed the whole message.
+    fn finish(&mut self) -> io::Result<u64>;
+}
+
+impl<B: BufRead> Layer for Decrypting<B> {
+    fn finish(&mut self) -> io::Result<u64> {
+        pass_over_packets(self)?;
+        io::copy(self.beneath(), &mut io::sink())
+    }
+}
+
+impl Layer for Inflate<Body<Box<dyn Layer + '_>>> {
+    fn finish(&mut self) -> io::Result<u64> {
+        pass_over_packets(self)?;
+        let body = self.inner_mut();
+        if io::copy(body, &mut io::sink())? > 0 {
+            return Err(Fault::packets("bytes follow the compressed data").into());
+        }
+        body.inner_mut().finish()
+    }
+}
+
+/// Passes over what may stand after a literal: a signature (integrity is proven by other means), padding, markers.
+fn pass_over_packets(mut layer: &mut impl BufRead) -> io::Result<()> {
+    while let Some(header) = Header::read(&mut layer)? {
+        match header.tag {
+            tag::SIGNATURE | tag::MARKER | tag::PADDING => pass_over(&mut layer, header)?,
+            other => return Err(Fault::packets(format!("packet {other} follows the file")).into()),
+        }
+    }
+    Ok(())
+}
+
+fn pass_over(layer: &mut impl BufRead, header: Header) -> io::Result<()> {
+    let passed = io::copy(
+        &mut Body::new(layer, header.length).take(PASSED_OVER + 1),
+        &mut io::sink(),
+    )?;
+    if passed > PASSED_OVER {
+        return Err(Fault::packets(format!("packet {} is too long", header.tag)).into());
+    }
+    Ok(())
+}
+
+/// The file inside a message. Its end is reached without an error only if the whole message was proven.
+pub(in crate::archive) struct Literal<'a> {
+    body: Body<Box<dyn Layer + 'a>>,
+    trailing: Option<u64>,
+}
+
+impl<'a> Literal<'a> {
+    /// Looks for the literal packet, through compressed packets if need be.
+    pub(super) fn find(mut layer: Box<dyn Layer + 'a>, limits: &Limits) -> io::Result<Self> {
+        let mut depth = 0;
+        loop {
+            let header = Header::read(&mut layer)?.ok_or_else(|| Fault::packets("there is no file inside"))?;
+            match header.tag {
+                tag::ONE_PASS_SIGNATURE | tag::SIGNATURE | tag::MARKER | tag::PADDING => {
+                    pass_over(&mut layer, header)?;
+                }
+                tag::LITERAL => return Self::open(Body::new(layer, header.length)),
+                tag::COMPRESSED if depth < DEPTH => {
+                    depth += 1;
+                    layer = uncompress(Body::new(layer, header.length), limits)?;
+                }
+                other => return Err(Fault::packets(format!("packet {other} where a file was expected")).into()),
+            }
+        }
+    }
+
+    /// Passes over the literal's own head: format, name, date (RFC 9580, section 5.9).
+    fn open(mut body: Body<Box<dyn Layer + 'a>>) -> io::Result<Self> {
+        let mut start = [0; 2];
+        body.read_exact(&mut start)?;
+        if !b"btul1m".contains(&start[0]) {
+            return Err(Fault::packets("unknown format of the file inside").into());
+        }
+        let mut name_and_date = [0; 255 + 4];
+        body.read_exact(&mut name_and_date[..usize::from(start[1]) + 4])?;
+        Ok(Self { body, trailing: None })
+    }
+
+    /// Bytes after the message, known once the end was reached.
+    pub(super) fn trailing(&self) -> u64 {
+        self.trailing.unwrap_or(0)
+    }
+}
+
+fn uncompress<'a>(mut body: Body<Box<dyn Layer + 'a>>, limits: &Limits) -> io::Result<Box<dyn Layer + 'a>> {
+    let mut algorithm = [0];
+    body.read_exact(&mut algorithm)?;
+    let wrap = match algorithm[0] {
+        1 => Wrap::Raw,
+        2 => Wrap::Zlib,
+        3 => return Err(Fault::Unsupported("bzip2 compression".to_owned()).into()),
+        other => return Err(Fault::packets(format!("unknown compression {other}")).into()),
+    };
+    Ok(Box::new(Inflate::new(body, wrap, limits)))
+}
+
+impl BufRead for Literal<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.trailing.is_none() && self.body.fill_buf()?.is_empty() {
+            self.trailing = Some(self.body.inner_mut().finish()?);
+        }
+        if self.trailing.is_some() {
+            Ok(&[])
+        } else {
+            self.body.fill_buf()
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.body.consume(amount);
+    }
+}
+
+impl Read for Literal<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let got = self.fill_buf()?.read(buf)?;
+        self.consume(got);
+        Ok(got)
+    }
+}

@@ -1,0 +1,279 @@
+//! Room `archive`: the one pass: decrypt, digest, write on, gunzip, walk the tar, compare, extract.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use super::error::{ArchiveError, Damage, Fault, Seen};
+use super::findings::{Code, Findings};
+use super::inflate::{Inflate, Wrap};
+use super::members::Members;
+use super::mets::RecordKind;
+use super::openpgp::{self, Keys, Plain};
+use super::scan::{Contents, Scan};
+use super::source::{Source, looks_like};
+use super::tee::Tee;
+use super::volume::{Options, Volume};
+use crate::grin::Barcode;
+
+/// Reads an encrypted archive once and gives the volume in it.
+///
+/// The decrypted `.tar.gz` goes to `archive` as it comes, the page texts go to `text` at the end. What was written may be
+/// published only after `Ok`: the proof stands at the end of the archive. After [`ArchiveError::Checksum`] and damage that
+/// was encrypted with the archive, `archive` has received all of it, so that it can be kept in quarantine.
+pub fn process<R, W, T>(
+    input: R,
+    archive: W,
+    text: T,
+    barcode: &Barcode,
+    options: &Options,
+) -> Result<Volume, ArchiveError>
+where
+    R: Read + Send,
+    W: Write,
+    T: Write,
+{
+    let mut source = Source::new(input);
+    let keys = Keys {
+        passphrase: options.passphrase.clone(),
+        secret_key: options.secret_key.clone(),
+    };
+    let passed = match openpgp::open(&mut source, &keys, &options.limits) {
+        Ok(plain) => through(plain, archive, Some(barcode), options),
+        Err(fault) => Passed::at_head(fault),
+    };
+    conclude(source, passed, text, options)
+}
+
+/// The same for an archive that is not encrypted (any more): verification, import, `grind parse`. Without a barcode the
+/// METS is found by its root element.
+pub fn process_plain<R, W, T>(
+    input: R,
+    archive: W,
+    text: T,
+    barcode: Option<&Barcode>,
+    options: &Options,
+) -> Result<Volume, ArchiveError>
+where
+    R: Read,
+    W: Write,
+    T: Write,
+{
+    let mut source = Source::new(input);
+    let plain = BufReader::with_capacity(64 << 10, &mut source);
+    let passed = through(Unsealed(plain), archive, barcode, options);
+    conclude(source, passed, text, options)
+}
+
+/// A stream of archive bytes that may know of bytes after its end.
+trait Archive: BufRead {
+    fn trailing(&self) -> u64;
+}
+
+impl Archive for Plain<'_> {
+    fn trailing(&self) -> u64 {
+        Plain::trailing(self)
+    }
+}
+
+/// Archive bytes that were not encrypted.
+struct Unsealed<B>(B);
+
+impl<B: BufRead> BufRead for Unsealed<B> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.0.consume(amount);
+    }
+}
+
+impl<B: BufRead> Read for Unsealed<B> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl<B: BufRead> Archive for Unsealed<B> {
+    fn trailing(&self) -> u64 {
+        0
+    }
+}
+
+/// How far the bytes came, and what was in them.
+struct Passed {
+    /// The archive was read to its end, and the end was good.
+    proven: Result<(), Fault>,
+    /// What the walk over the tar gave.
+    scanned: Result<Contents, Fault>,
+    /// Findings of a walk that failed.
+    findings: Findings,
+    sha256: Option<[u8; 32]>,
+    bytes: u64,
+    sink_failure: Option<io::Error>,
+    text_failure: Option<io::Error>,
+}
+
+impl Passed {
+    fn at_head(fault: Fault) -> Self {
+        Self {
+            proven: Err(fault.clone()),
+            scanned: Err(fault),
+            findings: Findings::default(),
+            sha256: None,
+            bytes: 0,
+            sink_failure: None,
+            text_failure: None,
+        }
+    }
+}
+
+fn through(plain: impl Archive, sink: impl Write, barcode: Option<&Barcode>, options: &Options) -> Passed {
+    let mut tee = Tee::new(plain, sink);
+    let mut scan = Scan::new(options, barcode);
+    let walked = walk(&mut tee, &mut scan, options);
+    // Whatever the walk met: only the end of the message says whether its bytes are what was encrypted.
+    let proven = tee.drain().map_err(|error| Fault::of(&error, Damage::Packets));
+    if tee.input().trailing() > 0 {
+        let text = format!("{} bytes follow the encrypted message", tee.input().trailing());
+        scan.findings.note(Code::TrailingData, None, text);
+    }
+    let sha256 = proven.is_ok().then(|| tee.sha256());
+    let (bytes, sink_failure) = (tee.count(), tee.take_failure());
+    let text_failure = scan.text_failure.take();
+    let (scanned, findings) = match walked {
+        Ok(()) => (Ok(scan.judge()), Findings::default()),
+        Err(error) => (Err(Fault::of(&error, Damage::Tar)), scan.findings),
+    };
+    Passed {
+        proven,
+        scanned,
+        findings,
+        sha256,
+        bytes,
+        sink_failure,
+        text_failure,
+    }
+}
+
+fn walk<B: BufRead>(tee: &mut B, scan: &mut Scan<'_>, options: &Options) -> io::Result<()> {
+    let first = tee.fill_buf()?;
+    if !(first.starts_with(&[0x1f, 0x8b]) || first == [0x1f]) {
+        return Err(Fault::NotAnArchive(looks_like(first)).into());
+    }
+    let mut members = Members::new(Inflate::new(tee, Wrap::Gzip, &options.limits), &options.limits);
+    scan.walk(&mut members)?;
+    if members.input_mut().has_trailing_data() {
+        scan.findings
+            .note(Code::TrailingData, None, "there are bytes behind the gzip stream");
+    }
+    Ok(())
+}
+
+fn conclude<R: Read>(
+    mut source: Source<R>,
+    mut passed: Passed,
+    text: impl Write,
+    options: &Options,
+) -> Result<Volume, ArchiveError> {
+    if let Some(error) = passed.sink_failure.take() {
+        return Err(ArchiveError::Sink(error));
+    }
+    if let Some(error) = passed.text_failure.take() {
+        return Err(ArchiveError::Text(error));
+    }
+    let outcome = match (passed.proven, passed.scanned) {
+        (Ok(()), Ok(contents)) => Ok(contents),
+        (Ok(()), Err(fault)) | (Err(fault), _) => Err(fault),
+    };
+    read_on(&mut source, outcome.as_ref().err());
+    if let Some(error) = source.take_failure() {
+        return Err(ArchiveError::Input(error));
+    }
+    let seen = Seen {
+        encrypted_bytes: source.count(),
+        fingerprint: source.fingerprint(),
+        sha256: passed.sha256,
+        bytes: passed.bytes,
+        findings: Vec::new(),
+    };
+    match outcome {
+        Ok(contents) => finish(contents, seen, text, options),
+        Err(fault) => Err(as_error(
+            fault,
+            Box::new(Seen {
+                findings: passed.findings.finish(),
+                ..seen
+            }),
+            source.head(),
+        )),
+    }
+}
+
+/// Reads as much more as the error needs: all for the fingerprint of damaged bytes, a little for the look of a page.
+fn read_on<R: Read>(source: &mut Source<R>, fault: Option<&Fault>) {
+    let _kept_in_the_source = match fault {
+        Some(Fault::WrongPassphrase | Fault::NoPassphrase | Fault::Unsupported(_)) => Ok(()),
+        Some(Fault::NotAnArchive(_)) => io::copy(&mut source.take(512), &mut io::sink()).map(drop),
+        _ => source.drain(),
+    };
+}
+
+fn as_error(fault: Fault, seen: Box<Seen>, head: &[u8]) -> ArchiveError {
+    match fault {
+        Fault::Truncated => ArchiveError::Truncated { seen },
+        Fault::Damaged(what) => ArchiveError::Damaged { what, seen },
+        Fault::Hostile(limit, detail) => ArchiveError::Hostile { limit, detail, seen },
+        Fault::WrongPassphrase => ArchiveError::WrongPassphrase,
+        Fault::NoPassphrase => ArchiveError::NoPassphrase,
+        // Decrypted bytes were looked at where they are; encrypted ones are looked at again with more of them there.
+        Fault::NotAnArchive(looks_like) if seen.sha256.is_some() => ArchiveError::NotAnArchive { looks_like },
+        Fault::NotAnArchive(_) => ArchiveError::NotAnArchive {
+            looks_like: looks_like(head),
+        },
+        Fault::Unsupported(what) => ArchiveError::Unsupported { what },
+        Fault::Input => ArchiveError::Input(io::ErrorKind::Other.into()),
+        Fault::Sink => ArchiveError::Sink(io::ErrorKind::Other.into()),
+        Fault::Text => ArchiveError::Text(io::ErrorKind::Other.into()),
+    }
+}
+
+fn finish(contents: Contents, seen: Seen, text: impl Write, options: &Options) -> Result<Volume, ArchiveError> {
+    let Contents {
+        compared,
+        mets,
+        mut pages,
+        mut findings,
+    } = contents;
+    let count = pages.judge(&mut findings);
+    let findings = findings.finish();
+    if !compared.failed.is_empty() {
+        let seen = Box::new(Seen { findings, ..seen });
+        return Err(ArchiveError::Checksum {
+            failed: compared.failed,
+            seen,
+        });
+    }
+    if options.extract_text {
+        pages
+            .write_lines(count.pages, text, options.compress_text)
+            .map_err(ArchiveError::Text)?;
+    }
+    let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
+    let (marc, marc_xml) = mets
+        .filter(|_| options.extract_marc)
+        .map(|mets| (mets.marc, mets.marc_xml))
+        .unwrap_or_default();
+    Ok(Volume {
+        sha256: seen.sha256.unwrap_or_default(),
+        bytes: seen.bytes,
+        encrypted_bytes: seen.encrypted_bytes,
+        fingerprint: seen.fingerprint,
+        pages: count.pages,
+        text_pages: count.text_pages,
+        marc,
+        marc_xml,
+        record,
+        verified: compared.verified,
+        findings,
+    })
+}

@@ -1,0 +1,168 @@
+//! Room `archive`: the input with a count, a fingerprint, and its error kept for the caller.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::error::Fault;
+
+/// The bytes as they come in.
+pub(super) struct Source<R> {
+    inner: R,
+    bytes: u64,
+    print: Xxh3Default,
+    failed: Option<io::Error>,
+    head: Vec<u8>,
+}
+
+/// How many of the first bytes are kept, to say what they look like if they are no archive.
+const HEAD: usize = 512;
+
+impl<R: Read> Source<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self {
+            inner,
+            bytes: 0,
+            print: Xxh3Default::new(),
+            failed: None,
+            head: Vec::new(),
+        }
+    }
+
+    /// Bytes read so far.
+    pub(super) fn count(&self) -> u64 {
+        self.bytes
+    }
+
+    /// XXH3-128 over the bytes read so far.
+    pub(super) fn fingerprint(&self) -> [u8; 16] {
+        self.print.digest128().to_be_bytes()
+    }
+
+    /// The error that the reader gave, if it gave one.
+    pub(super) fn take_failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
+    }
+
+    /// The first bytes.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Reads on to the end, so that the fingerprint covers everything.
+    pub(super) fn drain(&mut self) -> io::Result<()> {
+        io::copy(self, &mut io::sink()).map(drop)
+    }
+
+    fn take_note(&mut self, got: &[u8]) {
+        self.bytes += got.len() as u64;
+        self.print.update(got);
+        let room = HEAD - self.head.len();
+        self.head.extend_from_slice(&got[..got.len().min(room)]);
+    }
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.failed.is_some() {
+            return Err(Fault::Input.into());
+        }
+        loop {
+            match self.inner.read(buf) {
+                Ok(got) => {
+                    self.take_note(&buf[..got]);
+                    return Ok(got);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.failed = Some(error);
+                    return Err(Fault::Input.into());
+                }
+            }
+        }
+    }
+}
+
+impl<R> fmt::Debug for Source<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the first bytes of something that is no archive look like.
+pub(super) fn looks_like(head: &[u8]) -> &'static str {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let starts = |word: &[u8]| text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word);
+    match head {
+        [] => "empty",
+        [0x1f, 0x8b, ..] => "gzip",
+        [b'P', b'K', 3, 4, ..] => "zip",
+        _ if head.get(257..262) == Some(b"ustar") => "tar",
+        _ if starts(b"<?xml") && !has_word(head, b"<html") => "xml",
+        _ if starts(b"<") => "html",
+        _ if starts(b"{") || starts(b"[") => "json",
+        _ if !text.is_empty()
+            && head
+                .iter()
+                .all(|byte| (32..127).contains(byte) || byte.is_ascii_whitespace()) =>
+        {
+            "text"
+        }
+        _ => "unknown",
+    }
+}
+
+fn has_word(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_tell_what_it_is() {
+        let cases: [(&[u8], &str); 9] = [
+            (b"", "empty"),
+            (b"\x1f\x8b\x08", "gzip"),
+            (b"\xef\xbb\xbf \r\n<!DOCTYPE html><p>", "html"),
+            (b"<?xml version='1.0'?><html>", "html"),
+            (b"<?xml version='1.0'?><Error>", "xml"),
+            (b"{\"error\": 1}", "json"),
+            (b"Your request is unavailable", "text"),
+            (b"PK\x03\x04....", "zip"),
+            (b"\x8c\x0d\x04\x09", "unknown"),
+        ];
+        for (head, expected) in cases {
+            assert_eq!(looks_like(head), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn the_reader_s_own_error_is_kept_for_the_caller() {
+        struct Cut;
+        impl Read for Cut {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("cut after 5 bytes"))
+            }
+        }
+        let mut source = Source::new(Cut);
+        assert!(source.read(&mut [0; 8]).is_err());
+        assert_eq!(source.take_failure().unwrap().to_string(), "cut after 5 bytes");
+    }
+
+    #[test]
+    fn the_fingerprint_does_not_depend_on_how_the_bytes_came() {
+        let bytes: Vec<u8> = (0..5_000u32).map(|n| (n * 7) as u8).collect();
+        let mut whole = Source::new(&bytes[..]);
+        whole.drain().unwrap();
+        let (front, back) = bytes.split_at(1_234);
+        let mut parts = Source::new(front.chain(back));
+        parts.drain().unwrap();
+        assert_eq!(whole.fingerprint(), parts.fingerprint());
+        assert_eq!(whole.count(), 5_000);
+    }
+}

@@ -1,0 +1,94 @@
+//! Room `archive`: what a pass is asked to do, and the volume that comes out.
+
+use serde::Serialize;
+
+use super::digest::hex;
+use super::findings::Finding;
+use super::limits::Limits;
+use super::mets::{Marc, RecordKind};
+use super::openpgp::SecretKey;
+use crate::grin::Secret;
+
+/// What a pass does.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Opens the archive; or unlocks the secret key.
+    pub passphrase: Option<Secret>,
+    /// For archives encrypted to a public key.
+    pub secret_key: Option<SecretKey>,
+    /// Compare the MD5 of each file with the checksum list or the METS.
+    pub verify_checksums: bool,
+    /// Write the page texts.
+    pub extract_text: bool,
+    /// Read the MARC record.
+    pub extract_marc: bool,
+    /// Write the page texts as gzip.
+    pub compress_text: bool,
+    /// Bounds against hostile input.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            passphrase: None,
+            secret_key: None,
+            verify_checksums: true,
+            extract_text: true,
+            extract_marc: true,
+            compress_text: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Everything switched on, opened with `passphrase`.
+    pub fn with_passphrase(passphrase: Secret) -> Self {
+        Self {
+            passphrase: Some(passphrase),
+            ..Self::default()
+        }
+    }
+}
+
+/// A volume whose archive was proven to its last byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// SHA-256 of the decrypted archive.
+    #[serde(serialize_with = "as_hex")]
+    pub sha256: [u8; 32],
+    /// Bytes of the decrypted archive.
+    pub bytes: u64,
+    /// Bytes as they came in.
+    pub encrypted_bytes: u64,
+    /// XXH3-128 of the bytes as they came in.
+    #[serde(serialize_with = "as_hex")]
+    pub fingerprint: [u8; 16],
+    /// Pages: the highest number of a page image, or of a page text if there are no images. The text has as many lines.
+    pub pages: u64,
+    /// Pages that have a text file.
+    pub text_pages: u64,
+    /// MARC fields, if there is a record.
+    pub marc: Option<Marc>,
+    /// The record as a MARCXML document.
+    #[serde(skip)]
+    pub marc_xml: Option<String>,
+    /// What came of the search for the record.
+    pub record: RecordKind,
+    /// True if every page file was compared with a digest and agreed.
+    pub verified: bool,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+}
+
+impl Volume {
+    /// SHA-256 of the decrypted archive as 64 hexadecimal digits.
+    pub fn sha256_hex(&self) -> String {
+        hex(&self.sha256)
+    }
+}
+
+fn as_hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex(bytes))
+}
