@@ -1,1 +1,30 @@
 //! Room `settings`: the config file, from text to checked values.
+//!
+//! Layers are merged with the `config` crate, read into typed sections, and then checked for their meaning. Every finding is
+//! reported, not only the first; each is one sentence that names its key and where it stands.
+
+mod change;
+mod check;
+mod choices;
+mod effective;
+mod finding;
+mod kinds;
+mod layer;
+mod load;
+mod reader;
+mod section;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, Effect, diff};
+pub use choices::{DiskReserve, Every, LogFormat, QueueName};
+pub use finding::{Finding, Level, SettingsError};
+pub use load::{Loaded, Sources};
+pub use sections::{
+    Archive, Auth, Catalog, Grin, Library, Log, Observe, Retry, Schedule, Session, Settings, Shutdown, StateStore,
+    Storage, Work, Workers,
+};
+
+/// The built-in defaults: every key with its comment.
+pub const DEFAULT_TOML: &str = include_str!("../../settings/default.toml");

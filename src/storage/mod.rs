@@ -1,1 +1,162 @@
 //! Room `storage`: publish whole or not at all, on disk and in object stores.
+//!
+//! A blocking door for a book's own blocking thread. An [`Upload`] is written like a file; only [`Upload::publish`] makes the object
+//! visible under its name, whole, in one step. Aborted, dropped or killed uploads never show; what they leave behind is removed by
+//! [`Storage::sweep`] at the next start.
+//!
+//! On disk there are no metadata beside an object: there the manifest (`meta/<BARCODE>.json`) serves. Object stores keep
+//! [`ObjectMeta`] as user metadata.
+
+mod error;
+mod key;
+mod local;
+mod meta;
+mod object;
+mod open;
+mod upload;
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+pub use error::{Class, StorageError};
+pub use key::{BadKey, Key, Layout};
+pub use meta::ObjectMeta;
+pub use open::{Reserve, StorageConfig};
+pub use upload::{Published, Upload};
+
+/// The configured storage; clones share it.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    backend: Backend,
+}
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Local(Arc<local::Local>),
+    Object(Arc<object::Objects>),
+}
+
+/// What is known of a stored object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// Its size.
+    pub bytes: u64,
+    /// Its metadata; empty on disk.
+    pub meta: ObjectMeta,
+}
+
+/// One object in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its name.
+    pub key: Key,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What a sweep of leftovers did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Temporary files or objects removed.
+    pub removed: u64,
+    /// Multipart uploads aborted.
+    pub aborted: u64,
+    /// What could not be removed, one sentence each; tried again by the next sweep.
+    pub failures: Vec<String>,
+}
+
+/// A listing; ends after the first error.
+pub type Listing = Box<dyn Iterator<Item = Result<Entry, StorageError>> + Send>;
+
+impl Storage {
+    /// Opens what `config.url` names. On disk the folder is made and tried; an object store is not asked yet (see [`Storage::check`]).
+    pub fn open(config: &StorageConfig) -> Result<Self, StorageError> {
+        Ok(Self {
+            backend: open::backend(config)?,
+        })
+    }
+
+    /// Can the storage be reached and read? One small request to an object store.
+    pub fn check(&self) -> Result<(), StorageError> {
+        match &self.backend {
+            Backend::Local(local) => local.check(),
+            Backend::Object(objects) => objects.check(),
+        }
+    }
+
+    /// Begins an object. Nothing is visible under `key` until [`Upload::publish`], and an object already there stays until then.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`] when less room is free than the reserve.
+    pub fn begin(&self, key: &Key, meta: &ObjectMeta) -> Result<Upload, StorageError> {
+        meta.check()?;
+        match &self.backend {
+            Backend::Local(local) => Ok(Upload::local(local::LocalUpload::begin(local, key)?)),
+            Backend::Object(objects) => Ok(Upload::object(object::ObjectUpload::begin(objects, key, meta))),
+        }
+    }
+
+    /// Stores a small object whole.
+    pub fn put(&self, key: &Key, bytes: &[u8], meta: &ObjectMeta) -> Result<Published, StorageError> {
+        let mut upload = self.begin(key, meta)?;
+        upload.write_all(bytes).map_err(StorageError::from_write)?;
+        upload.publish()
+    }
+
+    /// Reads an object from its beginning, in bounded memory; [`StorageError::NotFound`] if there is none.
+    pub fn open_read(&self, key: &Key) -> Result<Box<dyn Read + Send>, StorageError> {
+        match &self.backend {
+            Backend::Local(local) => Ok(Box::new(local.open_read(key)?)),
+            Backend::Object(objects) => Ok(Box::new(object::ObjectReader::open(objects, key)?)),
+        }
+    }
+
+    /// Size and metadata of an object; `None` if there is none.
+    pub fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+        match &self.backend {
+            Backend::Local(local) => local.stat(key),
+            Backend::Object(objects) => objects.stat(key),
+        }
+    }
+
+    /// Removes one object; `false` if there was none.
+    pub fn remove(&self, key: &Key) -> Result<bool, StorageError> {
+        match &self.backend {
+            Backend::Local(local) => local.remove(key),
+            Backend::Object(objects) => objects.remove(key),
+        }
+    }
+
+    /// Removes every object under a folder and says how many. A [`Key`] is never empty, so this can never mean the whole storage.
+    pub fn remove_under(&self, folder: &Key) -> Result<u64, StorageError> {
+        let mut removed = 0;
+        for entry in self.list(Some(folder))? {
+            removed += u64::from(self.remove(&entry?.key)?);
+        }
+        Ok(removed)
+    }
+
+    /// Every object, or those under a folder, in no particular order and in bounded memory; uploads under way are not among them.
+    pub fn list(&self, folder: Option<&Key>) -> Result<Listing, StorageError> {
+        match &self.backend {
+            Backend::Local(local) => Ok(Box::new(local::list(local, folder))),
+            Backend::Object(objects) => Ok(Box::new(object::list(objects, folder))),
+        }
+    }
+
+    /// Removes what killed uploads left behind; those of running processes are spared.
+    pub fn sweep(&self) -> Swept {
+        match &self.backend {
+            Backend::Local(local) => local.sweep(),
+            Backend::Object(objects) => objects.sweep(),
+        }
+    }
+
+    /// Room on the disk; `None` where there is no such bound.
+    pub fn free_bytes(&self) -> Option<u64> {
+        match &self.backend {
+            Backend::Local(local) => local.free_bytes().ok(),
+            Backend::Object(_) => None,
+        }
+    }
+}

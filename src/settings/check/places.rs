@@ -1,0 +1,178 @@
+//! Room `settings`: can books, catalog and socket be where the config says?
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+
+use super::{check_address, error, warning};
+use crate::settings::choices::DiskReserve;
+use crate::settings::effective::masked;
+use crate::settings::finding::Finding;
+use crate::settings::sections::{Observe, Settings, Storage};
+
+/// Longest path of a Unix socket, without the closing NUL (unix(7)).
+const LONGEST_SOCKET: usize = 107;
+
+pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
+    storage(&settings.storage, findings);
+    prefixes(&settings.storage, findings);
+    catalog(&settings.catalog.url, findings);
+    observe(&settings.observe, findings);
+}
+
+fn storage(storage: &Storage, findings: &mut Vec<Finding>) {
+    const KEY: &str = "storage.url";
+    let url = storage.url.as_str();
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    match scheme {
+        "file" => match absolute("file://", url) {
+            Some(folder) => writable(KEY, &folder, findings),
+            None => error(
+                findings,
+                KEY,
+                format!("is {url:?}, but should be file:// and an absolute path, as in file:///srv/library"),
+            ),
+        },
+        "s3" => s3(storage, findings),
+        "memory" => warning(findings, KEY, "is memory:, so every book is gone when the program ends"),
+        "gs" | "az" => error(
+            findings,
+            KEY,
+            format!("is {scheme}://, which is not built in yet; file:// and s3:// are"),
+        ),
+        _ => error(
+            findings,
+            KEY,
+            format!("is {:?}, but should begin with file:// or s3://", masked(url)),
+        ),
+    }
+    if scheme != "s3" && (storage.endpoint.is_some() || storage.region.is_some()) {
+        warning(
+            findings,
+            "storage.endpoint",
+            format!("and storage.region mean nothing for {scheme}: storage"),
+        );
+    }
+    if matches!(storage.disk_reserve, DiskReserve::Percent(share) if share >= 100.0) {
+        error(
+            findings,
+            "storage.disk_reserve",
+            "is the whole disk, so nothing could be stored",
+        );
+    }
+}
+
+fn s3(storage: &Storage, findings: &mut Vec<Finding>) {
+    let rest = storage.url.strip_prefix("s3://").unwrap_or_default();
+    let bucket = rest.split('/').next().unwrap_or_default();
+    if bucket.contains(['@', ':']) {
+        error(
+            findings,
+            "storage.url",
+            "has a user name or password in it; S3 keys come from the environment (AWS_*)",
+        );
+    } else if bucket.is_empty() {
+        error(findings, "storage.url", "has no bucket; write s3://bucket/prefix");
+    }
+    if let Some(endpoint) = &storage.endpoint {
+        check_address("storage.endpoint", endpoint, findings);
+    }
+}
+
+/// The path of a `scheme:///path` address.
+fn absolute(scheme: &str, url: &str) -> Option<PathBuf> {
+    let path = Path::new(url.strip_prefix(scheme)?);
+    let plain = path
+        .components()
+        .all(|part| !matches!(part, std::path::Component::ParentDir));
+    (path.is_absolute() && plain).then(|| path.to_owned())
+}
+
+/// Looks only; the folder itself is made when the program starts.
+fn writable(key: &str, folder: &Path, findings: &mut Vec<Finding>) {
+    let Some(there) = folder.ancestors().find(|ancestor| ancestor.symlink_metadata().is_ok()) else {
+        return;
+    };
+    if !there.is_dir() {
+        error(
+            findings,
+            key,
+            format!("needs the folder {}, but that is not a folder", there.display()),
+        );
+    } else if rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        warning(
+            findings,
+            key,
+            format!(
+                "needs {}, which the user running this check cannot write to",
+                there.display()
+            ),
+        );
+    }
+}
+
+fn prefixes(storage: &Storage, findings: &mut Vec<Finding>) {
+    let all = [
+        ("storage.raw_prefix", &storage.raw_prefix),
+        ("storage.full_prefix", &storage.full_prefix),
+        ("storage.meta_prefix", &storage.meta_prefix),
+    ];
+    for (index, (key, prefix)) in all.iter().enumerate() {
+        if let Some(bad) = prefix.split('/').find(|part| !plain_name(part)) {
+            let text = format!(
+                "is {prefix:?}, but {bad:?} is no folder's name; letters, digits, -, _ and . may be in it, no . in front"
+            );
+            error(findings, key, text);
+        }
+        if prefix.as_str() == "quarantine" {
+            error(findings, key, "is \"quarantine\", where damaged archives are kept");
+        }
+        if let Some((other, _)) = all[..index].iter().find(|(_, other)| other == prefix) {
+            error(
+                findings,
+                key,
+                format!("is the same as {other}, so objects would be mixed up"),
+            );
+        }
+    }
+}
+
+fn plain_name(part: &str) -> bool {
+    !part.is_empty()
+        && !part.starts_with('.')
+        && part
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+fn catalog(url: &str, findings: &mut Vec<Finding>) {
+    const KEY: &str = "catalog.url";
+    match absolute("sqlite://", url) {
+        Some(file) if file.is_dir() => error(findings, KEY, format!("names {}, which is a folder", file.display())),
+        Some(file) => writable(KEY, file.parent().unwrap_or(&file), findings),
+        None => {
+            let text = format!(
+                "is {:?}, but should be sqlite:// and an absolute path, as in sqlite:///var/lib/grind/catalog.db",
+                masked(url)
+            );
+            error(findings, KEY, text);
+        }
+    }
+}
+
+fn observe(observe: &Observe, findings: &mut Vec<Finding>) {
+    if !observe.listen.ip().is_loopback() {
+        let text = format!(
+            "is {}, so every machine that reaches this one can see page and metrics",
+            observe.listen
+        );
+        warning(findings, "observe.listen", text);
+    }
+    if observe.socket.as_os_str().len() > LONGEST_SOCKET {
+        error(
+            findings,
+            "observe.socket",
+            format!("is longer than {LONGEST_SOCKET} bytes, the most a socket's path can have"),
+        );
+    }
+}

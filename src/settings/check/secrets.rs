@@ -1,0 +1,107 @@
+//! Room `settings`: are the files with secrets there, and closed to others?
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use url::Url;
+
+use super::{error, is_loopback, warning};
+use crate::settings::finding::Finding;
+use crate::settings::sections::Settings;
+
+/// Must the file be there already?
+#[derive(Clone, Copy, PartialEq)]
+enum Needed {
+    Now,
+    /// `grind auth login` makes it.
+    Later,
+}
+
+pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
+    let auth = &settings.auth;
+    for (key, file, needed) in [
+        ("auth.client_secret_file", &auth.client_secret_file, Needed::Now),
+        ("auth.credentials_file", &auth.credentials_file, Needed::Later),
+        ("auth.service_account_file", &auth.service_account_file, Needed::Now),
+        (
+            "archive.passphrase_file",
+            &settings.archive.passphrase_file,
+            Needed::Now,
+        ),
+    ] {
+        let Some(file) = file else { continue };
+        there(key, file, needed, findings);
+        // The look-alike on this machine has no secrets.
+        if !is_loopback(&settings.grin.base_url) {
+            closed(key, file, findings);
+        }
+    }
+    token_uris(&auth.token_uri_allowed, findings);
+
+    let installed = auth.client_secret_file.is_some() || auth.credentials_file.is_some();
+    if auth.service_account_file.is_some() && installed {
+        let text =
+            "is set beside client_secret_file or credentials_file; the service account is used, the others are not";
+        warning(findings, "auth.service_account_file", text);
+    }
+    if auth.service_account_file.is_none() && !installed && !is_loopback(&settings.grin.base_url) {
+        let text = "and auth.service_account_file are both not set, so GRIN will refuse; see grind auth login";
+        warning(findings, "auth.credentials_file", text);
+    }
+    if settings.archive.passphrase_file.is_none() && !is_loopback(&settings.grin.base_url) {
+        warning(
+            findings,
+            "archive.passphrase_file",
+            "is not set, so GRIN's archives cannot be decrypted",
+        );
+    }
+}
+
+fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<Finding>) {
+    let name = file.display();
+    match std::fs::metadata(file) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => error(findings, key, format!("names {name}, which is not a file")),
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
+            error(findings, key, format!("names {name}, which cannot be looked at: {why}"));
+        }
+        Err(_) if needed == Needed::Later => {
+            warning(
+                findings,
+                key,
+                format!("names {name}, which is not there yet; grind auth login makes it"),
+            );
+        }
+        Err(_) => error(findings, key, format!("names {name}, which is not there")),
+    }
+}
+
+fn closed(key: &str, file: &Path, findings: &mut Vec<Finding>) {
+    let name = file.display();
+    if std::fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
+        let text = format!("names {name}, which every user of this machine can read or change; chmod 600 {name}");
+        error(findings, key, text);
+    }
+}
+
+fn token_uris(uris: &[String], findings: &mut Vec<Finding>) {
+    const KEY: &str = "auth.token_uri_allowed";
+    if uris.is_empty() {
+        error(
+            findings,
+            KEY,
+            "is empty, so no token could ever be fetched; leave it out for Google's addresses",
+        );
+    }
+    for uri in uris {
+        let safe =
+            Url::parse(uri).is_ok_and(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)));
+        if !safe {
+            error(
+                findings,
+                KEY,
+                format!("has {uri:?}, but secrets are only sent to https:// addresses"),
+            );
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Room `settings`: what is wrong or doubtful in a config, one sentence each.
+
+use std::fmt;
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The program does not start with it.
+    Error,
+    /// It starts, but a person should look.
+    Warning,
+}
+
+/// One finding: a sentence that names its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it stops the program.
+    pub level: Level,
+    /// The key it is about, as `section.key`; a file's name when it is about a whole file.
+    pub key: String,
+    /// The sentence, with the key in it.
+    pub text: String,
+}
+
+impl Finding {
+    /// A finding that stops the program.
+    pub fn error(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            level: Level::Error,
+            key: key.into(),
+            text: text.into(),
+        }
+    }
+
+    /// A finding that does not stop the program.
+    pub fn warning(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            level: Level::Warning,
+            key: key.into(),
+            text: text.into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+        };
+        write!(f, "{level}: {}", self.text)
+    }
+}
+
+/// A config that cannot be used: all that was found, errors and warnings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is wrong\n{}", lines(.findings))]
+pub struct SettingsError {
+    /// Every finding; at least one is an error.
+    pub findings: Vec<Finding>,
+}
+
+fn lines(findings: &[Finding]) -> String {
+    findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
+}

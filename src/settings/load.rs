@@ -1,0 +1,189 @@
+//! Room `settings`: gathers the layers, merges them, and hands out checked settings or everything that is wrong.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use config::{Config, Value};
+
+use super::check;
+use super::finding::{Finding, Level, SettingsError};
+use super::layer::Layer;
+use super::reader::Reader;
+use super::sections::Settings;
+
+const DEFAULT_FILE: &str = "/etc/grind/grind.toml";
+const DEFAULTS: &str = "the built-in defaults";
+/// No config of ours is a hundredth of this.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// Where settings come from; all of it can be set by a test.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The config file; must be there if given.
+    pub file: Option<PathBuf>,
+    /// Folder of drop-ins (`*.toml`, in name order); need not be there.
+    pub dropins: Option<PathBuf>,
+    /// The environment: `GRIND__SECTION__KEY` and `CREDENTIALS_DIRECTORY` are looked at.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Sources {
+    /// The real ones: `--config FILE`, else `/etc/grind/grind.toml` if there is one; drop-ins beside it; the environment.
+    pub fn of_process(config: Option<&Path>) -> Self {
+        let usual = Path::new(DEFAULT_FILE);
+        let file = config
+            .map(Path::to_owned)
+            .or_else(|| usual.is_file().then(|| usual.to_owned()));
+        let env = std::env::vars_os()
+            .map(|(name, value)| {
+                (
+                    name.to_string_lossy().into_owned(),
+                    value.to_string_lossy().into_owned(),
+                )
+            })
+            .collect();
+        Self {
+            dropins: Some(dropins_of(config.unwrap_or(usual))),
+            file,
+            env,
+        }
+    }
+
+    /// One file and its drop-ins, without the environment.
+    pub fn of_file(file: &Path) -> Self {
+        Self {
+            dropins: Some(dropins_of(file)),
+            file: Some(file.to_owned()),
+            env: BTreeMap::new(),
+        }
+    }
+}
+
+fn dropins_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".d");
+    name.into()
+}
+
+/// Settings that can be used.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// Warnings; never errors.
+    pub findings: Vec<Finding>,
+    /// The files that were read, in order.
+    pub files: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Reads all layers, checks them, and gives the settings in force.
+    ///
+    /// # Errors
+    /// Everything that is wrong at once, and the warnings with it.
+    pub fn load(sources: &Sources) -> Result<Loaded, SettingsError> {
+        let mut findings = Vec::new();
+        let files = config_files(sources, &mut findings);
+        let defaults = Layer::of_text(DEFAULTS, super::DEFAULT_TOML, &mut findings);
+        let mut layers = vec![defaults.clone()];
+        layers.extend(files.iter().filter_map(|file| file_layer(file, &mut findings)));
+        layers.push(Layer::of_environment(&sources.env, &mut findings));
+        let settings = read(layers, defaults, sources, &mut findings);
+        match settings {
+            Some(settings) if findings.iter().all(|finding| finding.level == Level::Warning) => Ok(Loaded {
+                settings,
+                findings,
+                files,
+            }),
+            _ => Err(SettingsError { findings }),
+        }
+    }
+}
+
+fn read(layers: Vec<Layer>, defaults: Layer, sources: &Sources, findings: &mut Vec<Finding>) -> Option<Settings> {
+    let (merged, defaults) = match (merge(layers), merge(vec![defaults])) {
+        (Ok(merged), Ok(defaults)) => (merged, defaults),
+        (Err(why), _) | (_, Err(why)) => {
+            findings.push(Finding::error(DEFAULTS, format!("the layers cannot be merged: {why}")));
+            return None;
+        }
+    };
+    let credentials = sources.env.get("CREDENTIALS_DIRECTORY").map(Path::new);
+    let mut reader = Reader {
+        merged: &merged,
+        defaults: &defaults,
+        credentials,
+        findings: Vec::new(),
+    };
+    let settings = Settings::read(&mut reader).map(check::completed);
+    findings.append(&mut reader.findings);
+    if let Some(settings) = &settings {
+        // A key that is wrong already stands for its default here, so nothing is said of it twice.
+        let meaning = check::meaning(settings);
+        let said: Vec<String> = findings.iter().map(|finding| finding.key.clone()).collect();
+        findings.extend(meaning.into_iter().filter(|finding| !said.contains(&finding.key)));
+    }
+    settings
+}
+
+fn merge(layers: Vec<Layer>) -> Result<Value, config::ConfigError> {
+    let builder = layers.into_iter().fold(
+        Config::builder(),
+        config::ConfigBuilder::<config::builder::DefaultState>::add_source,
+    );
+    Ok(builder.build()?.cache)
+}
+
+/// The files to read, lowest layer first.
+fn config_files(sources: &Sources, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = sources.file.iter().cloned().collect();
+    let Some(folder) = &sources.dropins else { return files };
+    match fs::read_dir(folder) {
+        Ok(entries) => {
+            let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+            let mut dropins: Vec<PathBuf> = paths
+                .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+                .collect();
+            dropins.sort();
+            files.extend(dropins);
+        }
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {}
+        Err(why) => {
+            let name = folder.display().to_string();
+            findings.push(Finding::error(
+                &name,
+                format!("the drop-ins in {name} cannot be listed: {why}"),
+            ));
+        }
+    }
+    files
+}
+
+fn file_layer(file: &Path, findings: &mut Vec<Finding>) -> Option<Layer> {
+    let name = file.display().to_string();
+    let text = match read_file(file) {
+        Ok((text, mode)) => {
+            if mode & 0o002 != 0 {
+                let text = format!("{name} can be changed by every user of this machine; chmod o-w {name}");
+                findings.push(Finding::warning(&name, text));
+            }
+            text
+        }
+        Err(why) => {
+            findings.push(Finding::error(&name, format!("{name} cannot be read: {why}")));
+            return None;
+        }
+    };
+    Some(Layer::of_text(&name, &text, findings))
+}
+
+/// A file's text and mode.
+fn read_file(file: &Path) -> std::io::Result<(String, u32)> {
+    let metadata = fs::metadata(file)?;
+    if metadata.len() > LARGEST_FILE {
+        return Err(std::io::Error::other("it is larger than 1 MiB, which no config is"));
+    }
+    Ok((fs::read_to_string(file)?, metadata.mode()))
+}

@@ -1,0 +1,58 @@
+//! Room `settings`: one macro that makes a section's struct, its list of keys, its reader and its printer from one list of fields.
+
+use super::change::Effect;
+
+/// A key of the config file as the program knows it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    /// The table it stands in.
+    pub section: &'static str,
+    /// Its name there.
+    pub name: &'static str,
+    /// What a reload does with a new value.
+    pub effect: Effect,
+}
+
+impl Key {
+    /// `section.name`, as people write it.
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+}
+
+/// Makes `pub struct $name` for the table `[$section]`; `=> Applied` or `=> NeedsRestart` says what a reload does with each field.
+macro_rules! section {
+    (
+        $(#[$meta:meta])*
+        $name:ident = $section:literal {
+            $( $(#[$field_meta:meta])* $field:ident: $kind:ty => $effect:ident, )+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            $( $(#[$field_meta])* pub $field: $kind, )+
+        }
+
+        impl $name {
+            pub(super) const KEYS: &'static [$crate::settings::section::Key] = &[
+                $( $crate::settings::section::Key {
+                    section: $section,
+                    name: stringify!($field),
+                    effect: $crate::settings::change::Effect::$effect,
+                }, )+
+            ];
+
+            pub(super) fn read(reader: &mut $crate::settings::reader::Reader<'_>) -> Option<Self> {
+                // Every field is read before the first missing one ends it, so that all findings are reported.
+                $( let $field = reader.read::<$kind>($section, stringify!($field)); )+
+                Some(Self { $( $field: $field?, )+ })
+            }
+
+            pub(super) fn show(&self) -> Vec<Option<toml::Value>> {
+                vec![ $( $crate::settings::kinds::Kind::show(&self.$field), )+ ]
+            }
+        }
+    };
+}
+pub(super) use section;

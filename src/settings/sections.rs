@@ -1,0 +1,305 @@
+//! Room `settings`: the sections of the config file, typed. `settings/default.toml` says in words what each key does.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use url::Url;
+
+use super::choices::{DiskReserve, Every, LogFormat, QueueName};
+use super::reader::Reader;
+use super::section::{Key, section};
+
+section! {
+    /// `[library]`: whose books.
+    Library = "library" {
+        /// GRIN's library directory, case-sensitive; never empty once loaded.
+        directory: String => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[grin]`: where GRIN is and how fast it may be asked.
+    Grin = "grin" {
+        /// Address above the library directories; ends in `/` once loaded.
+        base_url: Url => NeedsRestart,
+        /// Hosts that may be sent the bearer token, exactly; once loaded never empty (the host of `base_url`).
+        token_hosts: Vec<String> => NeedsRestart,
+        /// Hosts, and hosts under them, that a redirect may lead to, without the token.
+        redirect_hosts: Vec<String> => NeedsRestart,
+        /// Requests a second, above 0.
+        requests_per_second: f64 => Applied,
+        /// How many books GRIN lets wait for conversion.
+        conversion_queue_limit: u64 => NeedsRestart,
+        /// Rows asked for in one list page.
+        page_size: u32 => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[auth]`: the files that sign us in.
+    Auth = "auth" {
+        /// OAuth client of type "desktop", as Google hands it out.
+        client_secret_file: Option<PathBuf> => NeedsRestart,
+        /// Tokens, as `grind auth login` writes them.
+        credentials_file: Option<PathBuf> => NeedsRestart,
+        /// Key of a service account; replaces the two above.
+        service_account_file: Option<PathBuf> => NeedsRestart,
+        /// The only addresses that client secrets and refresh tokens are sent to.
+        token_uri_allowed: Vec<String> => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[work]`: which books.
+    Work = "work" {
+        /// Queues to serve, in this order.
+        queues: Vec<QueueName> => Applied,
+        /// Only these barcodes, one a line.
+        barcodes_file: Option<PathBuf> => NeedsRestart,
+        /// Stop after so many books.
+        limit: Option<u64> => Applied,
+        /// Download also what is stored and unchanged.
+        force: bool => NeedsRestart,
+        /// Begin nothing new.
+        paused: bool => Applied,
+    }
+}
+
+section! {
+    /// `[session]`: the one HTTP session.
+    Session = "session" {
+        /// Connections in use at once.
+        limit: u32 => NeedsRestart,
+        /// Of these to one host.
+        limit_per_host: u32 => NeedsRestart,
+        /// Name lookup, TCP and TLS.
+        connect_timeout: Duration => NeedsRestart,
+        /// Longest silence.
+        read_timeout: Duration => NeedsRestart,
+        /// A small request from sending to the end of its answer.
+        total_timeout: Duration => NeedsRestart,
+        /// Far backstop for one archive.
+        download_timeout: Duration => NeedsRestart,
+        /// Bytes a second, averaged over a minute, below which a download is cut and resumed; 0 = no floor.
+        minimum_speed: ByteSize => NeedsRestart,
+        /// How long an idle connection is kept.
+        keep_alive: Duration => NeedsRestart,
+        /// A connection older than this is not used again.
+        max_connection_age: Duration => NeedsRestart,
+        /// How long a looked-up name is believed.
+        dns_ttl: Duration => NeedsRestart,
+        /// CA certificates (PEM) instead of the system's.
+        ca_file: Option<PathBuf> => NeedsRestart,
+        /// Offer HTTP/2.
+        http2: bool => NeedsRestart,
+        /// Idle connections are dropped after so many errors in a row.
+        reset_after_errors: u32 => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[workers]`: how many of each kind work at once.
+    Workers = "workers" {
+        /// Ask GRIN whether an archive changed.
+        check: u32 => Applied,
+        /// Download, decrypt, verify, store.
+        download: u32 => Applied,
+        /// Ask GRIN for books' facts.
+        enrich: u32 => Applied,
+        /// Read GRIN's lists.
+        collect: u32 => Applied,
+        /// Ask GRIN to convert.
+        convert: u32 => Applied,
+    }
+}
+
+section! {
+    /// `[retry]`: what happens after a failure.
+    Retry = "retry" {
+        /// Attempts for one book before it is `failed`.
+        attempts: u32 => Applied,
+        /// First wait; each further one may be twice as long.
+        base: Duration => Applied,
+        /// Longest wait.
+        cap: Duration => Applied,
+        /// So many failures in a row, over all books, pause the work.
+        max_sequential_failures: u32 => Applied,
+    }
+}
+
+section! {
+    /// `[archive]`: what is done with an archive.
+    Archive = "archive" {
+        /// File with the passphrase of GRIN's archives.
+        passphrase_file: Option<PathBuf> => NeedsRestart,
+        /// Check the archive's own list of digests.
+        verify_checksums: bool => NeedsRestart,
+        /// Write the pages' text.
+        extract_text: bool => NeedsRestart,
+        /// Read the MARC record out of the METS.
+        extract_marc: bool => NeedsRestart,
+        /// Gzip the pages' text.
+        compress_text: bool => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[storage]`: where the books go.
+    Storage = "storage" {
+        /// `file:///path`, `s3://bucket/prefix` or `memory:`.
+        url: String => NeedsRestart,
+        /// Prefix of archives.
+        raw_prefix: String => NeedsRestart,
+        /// Prefix of pages' text.
+        full_prefix: String => NeedsRestart,
+        /// Prefix of manifests, exports and backups.
+        meta_prefix: String => NeedsRestart,
+        /// S3 endpoint other than AWS's.
+        endpoint: Option<Url> => NeedsRestart,
+        /// S3 region.
+        region: Option<String> => NeedsRestart,
+        /// Room on the disk that is left free.
+        disk_reserve: DiskReserve => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[catalog]`: what is known of each book.
+    Catalog = "catalog" {
+        /// `sqlite:///path`.
+        url: String => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[state_store]`: a Dapr state store, for several machines on one library.
+    StateStore = "state_store" {
+        /// Use it.
+        enabled: bool => NeedsRestart,
+        /// Address of the sidecar.
+        url: Url => NeedsRestart,
+        /// Name of the state store component.
+        store: String => NeedsRestart,
+        /// Connections in use at once.
+        limit: u32 => NeedsRestart,
+        /// Of these to one host.
+        limit_per_host: u32 => NeedsRestart,
+        /// One request from beginning to end.
+        total_timeout: Duration => NeedsRestart,
+        /// Waiting for a permit and connecting.
+        connect_timeout: Duration => NeedsRestart,
+        /// Longest silence.
+        read_timeout: Duration => NeedsRestart,
+        /// How long a looked-up name is believed.
+        dns_ttl: Duration => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[schedule]`: what is done again, and how often.
+    Schedule = "schedule" {
+        /// The whole list of books.
+        collect_every: Every => Applied,
+        /// Facts of books that have none yet.
+        enrich_every: Every => Applied,
+        /// GRIN's short lists: converted, in process, failed.
+        refresh_every: Every => Applied,
+        /// Asking for conversions.
+        convert_every: Every => Applied,
+        /// The CSV into storage.
+        export_every: Every => Applied,
+        /// A copy of the catalog into storage.
+        backup_every: Every => Applied,
+    }
+}
+
+section! {
+    /// `[observe]`: where the daemon can be watched.
+    Observe = "observe" {
+        /// Page, metrics and probes.
+        listen: SocketAddr => NeedsRestart,
+        /// For `grind status` and `grind top`.
+        socket: PathBuf => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[log]`: what is written to the log.
+    Log = "log" {
+        /// `error`, `warn`, `info`, `debug`, `trace`, or a comma-separated list with `target=level`.
+        level: String => Applied,
+        /// Form of a line.
+        format: LogFormat => NeedsRestart,
+    }
+}
+
+section! {
+    /// `[shutdown]`: how the daemon ends.
+    Shutdown = "shutdown" {
+        /// How long running books may finish.
+        grace: Duration => NeedsRestart,
+    }
+}
+
+macro_rules! settings {
+    ( $( $(#[$meta:meta])* $field:ident: $section:ident, )+ ) => {
+        /// The whole configuration, checked: every key of every section has a value.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Settings {
+            $( $(#[$meta])* pub $field: $section, )+
+        }
+
+        impl Settings {
+            /// Every key, section by section.
+            pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+                [ $( $section::KEYS, )+ ].into_iter().flatten()
+            }
+
+            pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+                $( let $field = $section::read(reader); )+
+                Some(Self { $( $field: $field?, )+ })
+            }
+
+            /// Every key with its value, in the order of [`Settings::keys`]; `None` = not set.
+            pub(super) fn show(&self) -> Vec<(&'static Key, Option<toml::Value>)> {
+                let values = [ $( self.$field.show(), )+ ].into_iter().flatten();
+                Self::keys().zip(values).collect()
+            }
+        }
+    };
+}
+
+settings! {
+    /// Whose books.
+    library: Library,
+    /// Where GRIN is.
+    grin: Grin,
+    /// Signing in.
+    auth: Auth,
+    /// Which books.
+    work: Work,
+    /// The HTTP session.
+    session: Session,
+    /// Workers of each kind.
+    workers: Workers,
+    /// After a failure.
+    retry: Retry,
+    /// What is done with an archive.
+    archive: Archive,
+    /// Where the books go.
+    storage: Storage,
+    /// What is known of each book.
+    catalog: Catalog,
+    /// A Dapr state store.
+    state_store: StateStore,
+    /// What is done again.
+    schedule: Schedule,
+    /// Where the daemon can be watched.
+    observe: Observe,
+    /// The log.
+    log: Log,
+    /// How the daemon ends.
+    shutdown: Shutdown,
+}

@@ -1,0 +1,225 @@
+//! Room `storage`: what can go wrong, and what follows from it.
+
+use std::io;
+
+use rustix::io::Errno;
+
+use super::key::{BadKey, Key};
+
+/// What the caller can do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Trying again later may help.
+    Transient,
+    /// Trying again never helps.
+    Permanent,
+    /// Helps only after a person did something; work pauses.
+    NeedsPerson,
+}
+
+/// Why something could not be stored, read or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// Less room than the reserve, no room at all, or a quota used up.
+    #[error("no room in {place}: {detail}")]
+    Full {
+        /// The folder or bucket.
+        place: String,
+        /// What was found.
+        detail: String,
+    },
+    /// The user of this process has no right to it.
+    #[error("not permitted: {place}")]
+    Denied {
+        /// The file, folder or object.
+        place: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file system is mounted read-only.
+    #[error("{place} is on a read-only file system")]
+    ReadOnly {
+        /// The file or folder.
+        place: String,
+    },
+    /// A symbolic link, or something that is no folder, stands where a folder of ours should be.
+    #[error("{place} is a symbolic link or not of the right kind; storage does not follow it")]
+    Unsafe {
+        /// The file or folder.
+        place: String,
+    },
+    /// There is no such object.
+    #[error("{0} is not in storage")]
+    NotFound(Key),
+    /// The bucket does not exist.
+    #[error("there is no bucket {0}")]
+    NoBucket(String),
+    /// `storage.url` cannot be used.
+    #[error("storage.url {url}: {why}")]
+    Url {
+        /// The address, without secrets.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Metadata that object stores cannot keep.
+    #[error("metadata {name} cannot be stored: it must be visible ASCII and at most 1024 bytes")]
+    Meta {
+        /// Which one.
+        name: &'static str,
+    },
+    /// Not a name for an object.
+    #[error(transparent)]
+    Key(#[from] BadKey),
+    /// The object store did not answer, or answered with a fault of its own.
+    #[error("{what}: the object store failed")]
+    Store {
+        /// What was being done.
+        what: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What arrived is not what was sent.
+    #[error("{place} has {got} bytes after {sent} were sent")]
+    Mismatch {
+        /// The object.
+        place: String,
+        /// What the store has.
+        got: u64,
+        /// What we sent.
+        sent: u64,
+    },
+    /// Another failure of the operating system.
+    #[error("{what}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The upload failed before and cannot go on.
+    #[error("the upload failed before")]
+    Broken,
+    /// The storage's own thread has ended.
+    #[error("storage is closed")]
+    Closed,
+}
+
+impl StorageError {
+    /// What the caller can do about it.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Full { .. }
+            | Self::Denied { .. }
+            | Self::ReadOnly { .. }
+            | Self::Unsafe { .. }
+            | Self::NoBucket(_)
+            | Self::Url { .. } => Class::NeedsPerson,
+            Self::NotFound(_) | Self::Meta { .. } | Self::Key(_) => Class::Permanent,
+            Self::Store { .. } | Self::Mismatch { .. } | Self::Io { .. } | Self::Broken | Self::Closed => {
+                Class::Transient
+            }
+        }
+    }
+
+    /// A short name for metrics and the catalog.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Full { .. } => "storage_full",
+            Self::Denied { .. } => "storage_denied",
+            Self::ReadOnly { .. } => "storage_read_only",
+            Self::Unsafe { .. } => "storage_unsafe",
+            Self::NotFound(_) => "storage_not_found",
+            Self::NoBucket(_) => "storage_no_bucket",
+            Self::Url { .. } => "storage_url",
+            Self::Meta { .. } => "storage_meta",
+            Self::Key(_) => "storage_key",
+            Self::Store { .. } => "storage_unreachable",
+            Self::Mismatch { .. } => "storage_mismatch",
+            Self::Io { .. } => "storage_io",
+            Self::Broken => "storage_broken",
+            Self::Closed => "storage_closed",
+        }
+    }
+
+    /// The storage error inside an `io::Error` that [`super::Upload`] or a reader of ours gave.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// Sorts a failure of the operating system.
+    pub(super) fn from_io(what: impl FnOnce() -> String, place: &str, source: io::Error) -> Self {
+        let place = place.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full {
+                place,
+                detail: source.to_string(),
+            },
+            io::ErrorKind::PermissionDenied => Self::Denied {
+                place,
+                source: source.into(),
+            },
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { place },
+            io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Self::Unsafe { place },
+            _ if Errno::from_io_error(&source) == Some(Errno::LOOP) => Self::Unsafe { place },
+            _ => Self::Io {
+                what: format!("{} {place}", what()),
+                source,
+            },
+        }
+    }
+
+    /// Takes back the error that writing to an upload gave.
+    pub(super) fn from_write(error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(source) => Self::Io {
+                what: "writing".to_owned(),
+                source,
+            },
+        }
+    }
+}
+
+impl From<StorageError> for io::Error {
+    fn from(error: StorageError) -> Self {
+        let kind = match &error {
+            StorageError::Full { .. } => io::ErrorKind::StorageFull,
+            StorageError::Denied { .. } => io::ErrorKind::PermissionDenied,
+            StorageError::ReadOnly { .. } => io::ErrorKind::ReadOnlyFilesystem,
+            StorageError::NotFound(_) => io::ErrorKind::NotFound,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_the_system_are_sorted() {
+        let cases = [
+            (Errno::NOSPC, Class::NeedsPerson, "storage_full"),
+            (Errno::DQUOT, Class::NeedsPerson, "storage_full"),
+            (Errno::ACCESS, Class::NeedsPerson, "storage_denied"),
+            (Errno::PERM, Class::NeedsPerson, "storage_denied"),
+            (Errno::ROFS, Class::NeedsPerson, "storage_read_only"),
+            (Errno::LOOP, Class::NeedsPerson, "storage_unsafe"),
+            (Errno::NOTDIR, Class::NeedsPerson, "storage_unsafe"),
+            (Errno::IO, Class::Transient, "storage_io"),
+            (Errno::MFILE, Class::Transient, "storage_io"),
+        ];
+        for (errno, class, reason) in cases {
+            let error = StorageError::from_io(|| "writing".into(), "/x", errno.into());
+            assert_eq!((error.class(), error.reason()), (class, reason), "{errno}");
+            let through = io::Error::from(error);
+            assert_eq!(StorageError::of(&through).map(StorageError::reason), Some(reason));
+            assert_eq!(StorageError::from_write(through).reason(), reason);
+        }
+    }
+}

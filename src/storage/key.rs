@@ -1,0 +1,204 @@
+//! Room `storage`: names of objects. The only way to make one is checked, so none can leave the storage.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::grin::Barcode;
+
+/// Longest whole name and longest part of one; every file system and object store takes these.
+const LONGEST: usize = 900;
+const LONGEST_PART: usize = 200;
+
+/// The name of an object, or of a folder of objects: one or more parts joined by `/`.
+///
+/// Parts have ASCII letters, digits, `.`, `-` and `_`, and no dot in front; a key is never empty and never absolute.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+/// Why a text is no name of an object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key:?} is no name for an object: {why}")]
+pub struct BadKey {
+    /// The text, shortened.
+    pub key: String,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+impl Key {
+    /// Checks a text and takes it as a key.
+    pub fn parse(text: &str) -> Result<Self, BadKey> {
+        let why = if text.is_empty() {
+            Some("it is empty")
+        } else if text.len() > LONGEST {
+            Some("it is too long")
+        } else {
+            text.split('/').find_map(wrong_part)
+        };
+        match why {
+            Some(why) => Err(BadKey {
+                key: text.chars().take(80).collect(),
+                why,
+            }),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its parts, outermost first.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// Folder (empty at the top) and last part.
+    pub(super) fn split(&self) -> (&str, &str) {
+        self.0.rsplit_once('/').unwrap_or(("", &self.0))
+    }
+}
+
+fn wrong_part(part: &str) -> Option<&'static str> {
+    if part.is_empty() {
+        Some("it has an empty part")
+    } else if part.starts_with('.') {
+        Some("a part begins with a dot")
+    } else if part.len() > LONGEST_PART {
+        Some("a part is too long")
+    } else if !part
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    {
+        Some("it has a character that is not a letter, digit, dot, hyphen or underscore")
+    } else {
+        None
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where each kind of object lies (`contract`, "What is stored").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    raw: Key,
+    full: Key,
+    meta: Key,
+}
+
+impl Layout {
+    /// Takes the three prefixes of the config.
+    pub fn new(raw_prefix: &str, full_prefix: &str, meta_prefix: &str) -> Result<Self, BadKey> {
+        let prefix = |text: &str| match Key::parse(text) {
+            Ok(key) if key.as_str().len() > LONGEST / 3 => Err(BadKey {
+                key: text.into(),
+                why: "it is too long",
+            }),
+            other => other,
+        };
+        Ok(Self {
+            raw: prefix(raw_prefix)?,
+            full: prefix(full_prefix)?,
+            meta: prefix(meta_prefix)?,
+        })
+    }
+
+    /// `raw/<BARCODE>/<BARCODE>.tar.gz`
+    pub fn raw(&self, barcode: &Barcode) -> Key {
+        Key(format!("{}/{barcode}/{barcode}.tar.gz", self.raw).into())
+    }
+
+    /// `full/<BARCODE>_ocr.jsonl.gz`, or `.jsonl` when not compressed.
+    pub fn text(&self, barcode: &Barcode, compressed: bool) -> Key {
+        let end = if compressed { ".gz" } else { "" };
+        Key(format!("{}/{barcode}_ocr.jsonl{end}", self.full).into())
+    }
+
+    /// `meta/<BARCODE>.json`
+    pub fn manifest(&self, barcode: &Barcode) -> Key {
+        Key(format!("{}/{barcode}.json", self.meta).into())
+    }
+
+    /// `quarantine/<BARCODE>/<name>`
+    pub fn quarantine(&self, barcode: &Barcode, name: &str) -> Result<Key, BadKey> {
+        Key::parse(&format!("quarantine/{barcode}/{name}"))
+    }
+
+    /// `meta/<name>`
+    pub fn meta(&self, name: &str) -> Result<Key, BadKey> {
+        Key::parse(&format!("{}/{name}", self.meta))
+    }
+
+    /// The folder of archives.
+    pub fn raw_folder(&self) -> &Key {
+        &self.raw
+    }
+
+    /// The folder of pages' text.
+    pub fn text_folder(&self) -> &Key {
+        &self.full
+    }
+
+    /// The folder of manifests, exports and backups.
+    pub fn meta_folder(&self) -> &Key {
+        &self.meta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_leave_the_storage_are_refused() {
+        let long = "a".repeat(201);
+        for bad in [
+            "",
+            "/etc/passwd",
+            "a//b",
+            "a/",
+            "..",
+            "a/../b",
+            ".grind-tmp/x",
+            "a/.b",
+            "a b",
+            "a\0b",
+            "ä",
+            "a\\b",
+            "%2e%2e",
+            &long,
+        ] {
+            assert!(Key::parse(bad).is_err(), "{bad:?} was taken");
+        }
+        for good in ["a", "raw/X1/X1.tar.gz", "meta/catalog-2026-01-31.db.gz"] {
+            assert_eq!(Key::parse(good).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn the_layout_is_the_contracts() {
+        let layout = Layout::new("raw", "full", "meta").unwrap();
+        let barcode = Barcode::parse("TL-0001_a").unwrap();
+        assert_eq!(layout.raw(&barcode).as_str(), "raw/TL-0001_a/TL-0001_a.tar.gz");
+        assert_eq!(layout.text(&barcode, true).as_str(), "full/TL-0001_a_ocr.jsonl.gz");
+        assert_eq!(layout.text(&barcode, false).as_str(), "full/TL-0001_a_ocr.jsonl");
+        assert_eq!(layout.manifest(&barcode).as_str(), "meta/TL-0001_a.json");
+        assert_eq!(
+            layout.quarantine(&barcode, "findings.json").unwrap().as_str(),
+            "quarantine/TL-0001_a/findings.json"
+        );
+        assert!(layout.quarantine(&barcode, "../x").is_err());
+        assert!(Layout::new("raw", "", "meta").is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! Room `storage`: books on the local disk.
+
+mod folder;
+mod list;
+mod space;
+mod steps;
+mod temporary;
+#[cfg(test)]
+mod tests;
+mod upload;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+
+pub(super) use list::list;
+pub(super) use upload::LocalUpload;
+
+use super::error::StorageError;
+use super::key::Key;
+use super::meta::ObjectMeta;
+use super::open::Reserve;
+use super::{Stat, Swept};
+
+/// Folder of uploads under way, on the same file system as the objects. No key can begin with a dot.
+const TEMPORARY: &str = ".grind-tmp";
+
+/// A folder of the local disk. All work below it goes by open folders, never through symbolic links.
+#[derive(Debug)]
+pub(super) struct Local {
+    root: PathBuf,
+    top: OwnedFd,
+    reserve: Reserve,
+}
+
+impl Local {
+    /// Makes the folder if need be, and tries whether it can be written to.
+    pub fn open(path: &Path, reserve: Reserve) -> Result<Self, StorageError> {
+        let failed = |what: &'static str| {
+            move |source: io::Error| StorageError::from_io(|| what.to_owned(), &path.display().to_string(), source)
+        };
+        folder::make_root(path).map_err(failed("making the folder"))?;
+        let root = path.canonicalize().map_err(failed("finding the folder"))?;
+        let top = folder::open_root(&root).map_err(failed("opening the folder"))?;
+        let local = Self { root, top, reserve };
+        temporary::Temporary::create(&local)?;
+        Ok(local)
+    }
+
+    pub fn check(&self) -> Result<(), StorageError> {
+        temporary::Temporary::create(self).map(drop)
+    }
+
+    pub fn free_bytes(&self) -> Result<u64, StorageError> {
+        Ok(space::of(self.top.as_fd())
+            .map_err(|why| self.failed("measuring", "", why))?
+            .free)
+    }
+
+    /// Refuses when less is free than the reserve.
+    pub fn check_room(&self) -> Result<(), StorageError> {
+        let space = space::of(self.top.as_fd()).map_err(|why| self.failed("measuring", "", why))?;
+        match space.lacks(self.reserve) {
+            Some(detail) => Err(StorageError::Full {
+                place: self.root.display().to_string(),
+                detail,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    pub fn open_read(&self, key: &Key) -> Result<File, StorageError> {
+        let (folder, name) = key.split();
+        let found = folder::open(self.top.as_fd(), folder).and_then(|folder| {
+            // Not to wait for a writer, should a pipe stand there.
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            rustix::fs::openat(&folder, name, flags, Mode::empty())
+        });
+        match found {
+            Ok(file) => self.plain_file(key, file.into()),
+            Err(rustix::io::Errno::NOENT) => Err(StorageError::NotFound(key.clone())),
+            Err(why) => Err(self.failed("opening", key.as_str(), why)),
+        }
+    }
+
+    fn plain_file(&self, key: &Key, file: File) -> Result<File, StorageError> {
+        let metadata = file
+            .metadata()
+            .map_err(|why| self.failed("looking at", key.as_str(), why))?;
+        if metadata.is_file() {
+            Ok(file)
+        } else {
+            Err(StorageError::Unsafe {
+                place: self.place(key.as_str()),
+            })
+        }
+    }
+
+    pub fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+        let (folder, name) = key.split();
+        let found = folder::open(self.top.as_fd(), folder)
+            .and_then(|folder| rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW));
+        match found {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+                let bytes = u64::try_from(stat.st_size).unwrap_or_default();
+                Ok(Some(Stat {
+                    bytes,
+                    meta: ObjectMeta::default(),
+                }))
+            }
+            Ok(_) => Err(StorageError::Unsafe {
+                place: self.place(key.as_str()),
+            }),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(why) => Err(self.failed("looking at", key.as_str(), why)),
+        }
+    }
+
+    pub fn remove(&self, key: &Key) -> Result<bool, StorageError> {
+        if self.stat(key)?.is_none() {
+            return Ok(false);
+        }
+        let (folder, name) = key.split();
+        let removed = folder::open(self.top.as_fd(), folder).and_then(|opened| {
+            rustix::fs::unlinkat(&opened, name, AtFlags::empty())?;
+            folder::sync(opened.as_fd())
+        });
+        match removed {
+            Ok(()) => {
+                folder::prune(self.top.as_fd(), folder);
+                Ok(true)
+            }
+            Err(rustix::io::Errno::NOENT) => Ok(false),
+            Err(why) => Err(self.failed("removing", key.as_str(), why)),
+        }
+    }
+
+    pub fn sweep(&self) -> Swept {
+        temporary::sweep(self)
+    }
+
+    /// Where something lies, for messages.
+    fn place(&self, path: &str) -> String {
+        self.root.join(path).display().to_string()
+    }
+
+    fn failed(&self, what: &str, path: &str, source: impl Into<io::Error>) -> StorageError {
+        StorageError::from_io(|| what.to_owned(), &self.place(path), source.into())
+    }
+}

@@ -1,0 +1,102 @@
+//! Room `storage`: walks the folders, one open at each depth, so that a million books need no memory.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::io::Errno;
+
+use super::{Local, folder};
+use crate::storage::Entry;
+use crate::storage::error::StorageError;
+use crate::storage::key::Key;
+
+/// Deeper than any layout of ours; bounds the open folders.
+const DEEPEST: usize = 16;
+
+/// Every object below a folder. What cannot be an object of ours (dots in front, links, odd names) is passed over.
+pub(in crate::storage) fn list(local: &Arc<Local>, under: Option<&Key>) -> Walk {
+    let mut walk = Walk {
+        local: Arc::clone(local),
+        open: Vec::new(),
+        failed: None,
+    };
+    walk.enter(under.map_or("", Key::as_str));
+    walk
+}
+
+/// A walk under way.
+pub(in crate::storage) struct Walk {
+    local: Arc<Local>,
+    /// Folders entered and not yet done, with their path.
+    open: Vec<(String, Dir)>,
+    failed: Option<StorageError>,
+}
+
+impl Walk {
+    fn enter(&mut self, path: &str) {
+        if self.open.len() >= DEEPEST {
+            return;
+        }
+        match folder::open(self.local.top.as_fd(), path).and_then(Dir::new) {
+            Ok(dir) => self.open.push((path.to_owned(), dir)),
+            // Never made, or removed since its parent was read.
+            Err(Errno::NOENT) => {}
+            Err(why) => self.failed = Some(self.local.failed("listing", path, why)),
+        }
+    }
+
+    /// The next entry of the innermost folder: an object, or a folder to enter.
+    fn step(&mut self) -> Option<Entry> {
+        let (path, dir) = self.open.last_mut()?;
+        let entry = match dir.next() {
+            None => {
+                self.open.pop();
+                return None;
+            }
+            Some(Ok(entry)) => entry,
+            Some(Err(why)) => {
+                self.failed = Some(self.local.failed("listing", path, why));
+                return None;
+            }
+        };
+        let name = entry.file_name().to_str().ok()?;
+        let full = if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}/{name}")
+        };
+        let key = Key::parse(&full).ok()?;
+        let stat = rustix::fs::statat(dir.fd().ok()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Some(Entry {
+                key,
+                bytes: u64::try_from(stat.st_size).unwrap_or_default(),
+            }),
+            FileType::Directory => {
+                self.enter(&full);
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Result<Entry, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(failed) = self.failed.take() {
+                self.open.clear();
+                return Some(Err(failed));
+            }
+            if self.open.is_empty() {
+                return None;
+            }
+            if let Some(entry) = self.step() {
+                return Some(Ok(entry));
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Room `storage`: a file written under a temporary name and published by renaming it.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use super::temporary::Temporary;
+use super::{Local, folder, steps};
+use crate::storage::error::StorageError;
+use crate::storage::key::Key;
+
+/// An object on disk that is being written.
+#[derive(Debug)]
+pub(in crate::storage) struct LocalUpload {
+    local: Arc<Local>,
+    key: Key,
+    temporary: Temporary,
+    written: u64,
+    failed: bool,
+}
+
+impl LocalUpload {
+    pub fn begin(local: &Arc<Local>, key: &Key) -> Result<Self, StorageError> {
+        local.check_room()?;
+        let temporary = Temporary::create(local)?;
+        Ok(Self {
+            local: Arc::clone(local),
+            key: key.clone(),
+            temporary,
+            written: 0,
+            failed: false,
+        })
+    }
+
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// File, then name, then folder: each durable before the next, so that no crash can show a name without its bytes.
+    pub fn publish(mut self) -> Result<u64, StorageError> {
+        if self.failed {
+            return Err(StorageError::Broken);
+        }
+        steps::note("file synced");
+        self.temporary
+            .file
+            .sync_all()
+            .map_err(|why| self.local.failed("writing", self.key.as_str(), why))?;
+        self.name()
+            .map_err(|why| self.local.failed("publishing", self.key.as_str(), why))?;
+        Ok(self.written)
+    }
+
+    fn name(&mut self) -> rustix::io::Result<()> {
+        let (folder_path, name) = self.key.split();
+        let Some(temporary) = self.temporary.name.clone() else {
+            return Err(Errno::NOENT);
+        };
+        let enter = || folder::open_or_make(self.local.top.as_fd(), folder_path);
+        let rename = |target: &_| {
+            steps::note("renamed");
+            rustix::fs::renameat(&self.temporary.folder, temporary.as_str(), target, name)
+        };
+        let mut target = enter()?;
+        match rename(&target) {
+            // Another book's removal may have pruned the folder a moment ago.
+            Err(Errno::NOENT) => {
+                target = enter()?;
+                rename(&target)?;
+            }
+            other => other?,
+        }
+        self.temporary.name = None;
+        folder::sync(target.as_fd())
+    }
+}
+
+impl Write for LocalUpload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed {
+            return Err(StorageError::Broken.into());
+        }
+        match self.temporary.file.write(bytes) {
+            Ok(count) => {
+                self.written += count as u64;
+                Ok(count)
+            }
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => Err(why),
+            Err(why) => {
+                self.failed = true;
+                Err(self.local.failed("writing", self.key.as_str(), why).into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! Room `storage`: books in an object store.
+
+mod connect;
+mod copy;
+mod error;
+mod journal;
+mod list;
+mod multipart;
+mod read;
+mod runtime;
+mod sweep;
+mod upload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::AmazonS3;
+use object_store::client::HttpClient;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt};
+
+pub(super) use list::list;
+pub(super) use read::ObjectReader;
+pub(super) use upload::ObjectUpload;
+
+use self::error::sorted;
+use self::journal::Journal;
+use self::runtime::Runtime;
+use super::error::StorageError;
+use super::key::Key;
+use super::meta::ObjectMeta;
+use super::open::StorageConfig;
+use super::{Stat, Swept};
+
+/// Prefix of uploads under way. No key can begin with a dot.
+const TEMPORARY: &str = ".grind-tmp";
+/// Longest wait for tidying up; what is left is found by the next sweep.
+const TIDYING: Duration = Duration::from_secs(30);
+
+/// An object store with a small thread of its own.
+#[derive(Debug)]
+pub(super) struct Objects {
+    runtime: Runtime,
+    store: Arc<dyn ObjectStore>,
+    /// What S3 can do beyond other stores.
+    s3: Option<Arc<S3>>,
+    /// Folder inside the bucket.
+    prefix: Option<Key>,
+    /// The whole address, for messages and the journal.
+    place: String,
+    journal: Option<Journal>,
+}
+
+/// Multipart uploads and signed requests.
+#[derive(Debug)]
+struct S3 {
+    store: AmazonS3,
+    http: HttpClient,
+    bucket: String,
+}
+
+impl Objects {
+    /// A store that is gone with the process.
+    pub fn in_memory() -> Result<Self, StorageError> {
+        Ok(Self {
+            runtime: Runtime::start()?,
+            store: Arc::new(InMemory::new()),
+            s3: None,
+            prefix: None,
+            place: "memory:".to_owned(),
+            journal: None,
+        })
+    }
+
+    /// The bucket that `config.url` names; it is not asked yet.
+    pub fn s3(config: &StorageConfig) -> Result<Self, StorageError> {
+        let connected = connect::s3(config)?;
+        Ok(Self {
+            runtime: Runtime::start()?,
+            store: Arc::new(connected.s3.store.clone()),
+            s3: Some(Arc::new(connected.s3)),
+            prefix: connected.prefix,
+            place: config.url.clone(),
+            journal: config
+                .journal
+                .as_deref()
+                .map(|folder| Journal::open(folder, &config.url))
+                .transpose()?,
+        })
+    }
+
+    /// Lists one page, which needs no more than reading rights.
+    pub fn check(self: &Arc<Self>) -> Result<(), StorageError> {
+        list(self, None).next().transpose().map(drop)
+    }
+
+    pub fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+        match self.head(key) {
+            Ok((bytes, meta, _)) => Ok(Some(Stat { bytes, meta })),
+            Err(StorageError::NotFound(_)) => Ok(None),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Size, metadata and `ETag`.
+    fn head(&self, key: &Key) -> Result<(u64, ObjectMeta, Option<String>), StorageError> {
+        let (store, path) = (Arc::clone(&self.store), self.path(key));
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        let got = self.runtime.wait(async move { store.get_opts(&path, options).await })?;
+        let got = got.map_err(|why| sorted("asking for", &self.place, Some(key), why))?;
+        let mut meta = ObjectMeta::default();
+        for (name, value) in &got.attributes {
+            if let Attribute::Metadata(name) = name {
+                meta.set(name, value);
+            }
+        }
+        Ok((got.meta.size, meta, got.meta.e_tag))
+    }
+
+    pub fn remove(&self, key: &Key) -> Result<bool, StorageError> {
+        // S3 does not say whether there was anything to delete.
+        if self.stat(key)?.is_none() {
+            return Ok(false);
+        }
+        let (store, path) = (Arc::clone(&self.store), self.path(key));
+        match self.runtime.wait(async move { store.delete(&path).await })? {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(why) => Err(sorted("removing", &self.place, Some(key), why)),
+        }
+    }
+
+    pub fn sweep(&self) -> Swept {
+        sweep::sweep(self)
+    }
+
+    /// Where a key lies in the bucket.
+    fn path(&self, key: &Key) -> Path {
+        self.inside(key.as_str())
+    }
+
+    fn inside(&self, name: &str) -> Path {
+        match &self.prefix {
+            Some(prefix) => Path::from(format!("{prefix}/{name}")),
+            None => Path::from(name),
+        }
+    }
+
+    /// The key of a place in the bucket, unless it is none of ours.
+    fn key(&self, path: &Path) -> Option<Key> {
+        let name = match &self.prefix {
+            Some(prefix) => path.as_ref().strip_prefix(prefix.as_str())?.strip_prefix('/')?,
+            None => path.as_ref(),
+        };
+        Key::parse(name).ok()
+    }
+}
+
+fn attributes(meta: &ObjectMeta) -> Attributes {
+    meta.pairs()
+        .map(|(name, value)| (Attribute::Metadata(name.into()), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,258 @@
+//! Room `storage`: copies an object inside S3 and gives it metadata.
+//!
+//! An object's digest is known only at its end, but S3 fixes metadata when an upload begins, and a plain copy keeps the old ones. So a
+//! second upload is begun under the final name, with all metadata, and its parts are copied by the server itself
+//! (`UploadPartCopy`), whatever the object's size. `object_store` has no such request; it signs it for us.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use http::{HeaderName, HeaderValue, Method};
+use object_store::client::{HttpRequest, HttpRequestBody};
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
+use object_store::{MultipartId, ObjectStoreExt, PutMultipartOptions};
+use quick_xml::events::Event;
+
+use super::{S3, attributes};
+use crate::storage::error::StorageError;
+use crate::storage::key::Key;
+use crate::storage::meta::ObjectMeta;
+
+/// Copied in one request; S3 takes up to 5 GiB.
+const PIECE: u64 = 1 << 30;
+const AT_ONCE: usize = 3;
+const SIGNED_FOR: Duration = Duration::from_mins(15);
+const ATTEMPTS: u32 = 5;
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// An answer has a few hundred bytes.
+const LONGEST_ANSWER: usize = 64 << 10;
+
+/// What is copied where.
+#[derive(Debug, Clone)]
+pub(super) struct Copy {
+    pub s3: Arc<S3>,
+    pub from: Path,
+    pub to: Path,
+    pub bytes: u64,
+    pub meta: ObjectMeta,
+}
+
+/// Why copying failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CopyError {
+    #[error(transparent)]
+    Store(#[from] object_store::Error),
+    /// The address of such a request carries a signature, so no error of the client is passed on.
+    #[error("copying inside the store was answered with {0}")]
+    Answer(String),
+    #[error("{got} bytes arrived of {sent}")]
+    Mismatch { got: u64, sent: u64 },
+}
+
+/// Sorts the error for the caller.
+pub(super) fn failed(error: CopyError, place: &str, key: &Key) -> StorageError {
+    match error {
+        CopyError::Store(why) => super::sorted("publishing", &format!("{key} in {place}"), None, why),
+        CopyError::Mismatch { got, sent } => StorageError::Mismatch {
+            place: format!("{key} in {place}"),
+            got,
+            sent,
+        },
+        CopyError::Answer(_) => StorageError::Store {
+            what: format!("publishing {key} in {place}"),
+            source: error.into(),
+        },
+    }
+}
+
+impl Copy {
+    /// Begins the upload under the final name.
+    pub async fn begin(&self) -> Result<MultipartId, CopyError> {
+        let options = PutMultipartOptions {
+            attributes: attributes(&self.meta),
+            ..PutMultipartOptions::default()
+        };
+        Ok(self.s3.store.create_multipart_opts(&self.to, options).await?)
+    }
+
+    /// Copies, completes and compares the size; aborts the upload if anything fails.
+    pub async fn finish(&self, id: &MultipartId) -> Result<(), CopyError> {
+        match self.complete(id).await {
+            Ok(()) => self.compare().await,
+            Err(why) => {
+                self.abort(id).await;
+                Err(why)
+            }
+        }
+    }
+
+    pub async fn abort(&self, id: &MultipartId) {
+        if let Err(why) = super::multipart::absent(self.s3.store.abort_multipart(&self.to, id).await) {
+            tracing::warn!(to = %self.to, error = %why, "upload left behind until the next sweep");
+        }
+    }
+
+    async fn complete(&self, id: &MultipartId) -> Result<(), CopyError> {
+        let copied = pieces(self.bytes)
+            .enumerate()
+            .map(|(index, piece)| self.piece(id, index, piece));
+        let parts: Vec<PartId> = futures::stream::iter(copied).buffered(AT_ONCE).try_collect().await?;
+        self.s3.store.complete_multipart(&self.to, id, parts).await?;
+        Ok(())
+    }
+
+    async fn compare(&self) -> Result<(), CopyError> {
+        let got = self.s3.store.head(&self.to).await?.size;
+        if got == self.bytes {
+            return Ok(());
+        }
+        super::multipart::absent(self.s3.store.delete(&self.to).await)?;
+        Err(CopyError::Mismatch { got, sent: self.bytes })
+    }
+
+    /// One piece, tried again after faults of the way or of the server.
+    async fn piece(&self, id: &MultipartId, index: usize, piece: Range<u64>) -> Result<PartId, CopyError> {
+        let mut wait = FIRST_WAIT;
+        for _ in 1..ATTEMPTS {
+            match self.try_piece(id, index, &piece).await {
+                Err(Tried::Again(_)) => tokio::time::sleep(wait).await,
+                Err(Tried::Refused(why)) => return Err(why),
+                Ok(part) => return Ok(part),
+            }
+            wait *= 2;
+        }
+        self.try_piece(id, index, &piece).await.map_err(|tried| match tried {
+            Tried::Again(why) | Tried::Refused(why) => why,
+        })
+    }
+
+    async fn try_piece(&self, id: &MultipartId, index: usize, piece: &Range<u64>) -> Result<PartId, Tried> {
+        let request = self.request(id, index, piece).await.map_err(Tried::Refused)?;
+        let again = |why: String| Tried::Again(CopyError::Answer(why));
+        let answer = self
+            .s3
+            .http
+            .execute(request)
+            .await
+            .map_err(|why| again(format!("{:?}", why.kind())))?;
+        let status = answer.status();
+        let mut body = Vec::new();
+        let mut stream = answer.into_body().bytes_stream();
+        while let Some(chunk) = stream.next().await {
+            body.extend_from_slice(&chunk.map_err(|why| again(format!("{:?}", why.kind())))?);
+            if body.len() > LONGEST_ANSWER {
+                return Err(Tried::Refused(CopyError::Answer("a body without end".to_owned())));
+            }
+        }
+        match (etag(&body), status.is_success()) {
+            (Some(content_id), true) => Ok(PartId { content_id }),
+            // S3 answers 200 before it copies, and may put an error into the body.
+            (None, true) => Err(again("an error after 200".to_owned())),
+            _ if status.is_server_error() || status.as_u16() == 429 => Err(again(status.to_string())),
+            _ => Err(Tried::Refused(CopyError::Answer(status.to_string()))),
+        }
+    }
+
+    async fn request(&self, id: &MultipartId, index: usize, piece: &Range<u64>) -> Result<HttpRequest, CopyError> {
+        // Bucket and path have nothing that would need encoding: both are checked by `Key` and at connecting.
+        let mut headers = vec![("x-amz-copy-source", format!("{}/{}", self.s3.bucket, self.from))];
+        if *piece != (0..self.bytes) {
+            headers.push((
+                "x-amz-copy-source-range",
+                format!("bytes={}-{}", piece.start, piece.end - 1),
+            ));
+        }
+        let mut options =
+            SignedUrlOptions::new().with_query([("partNumber", (index + 1).to_string()), ("uploadId", id.clone())]);
+        let odd = || CopyError::Answer("no request: a name with odd characters".to_owned());
+        for (name, value) in &headers {
+            let value = HeaderValue::try_from(value).map_err(|_| odd())?;
+            options = options.with_signed_header(HeaderName::from_static(name), value);
+        }
+        let url = self
+            .s3
+            .store
+            .signed_url_opts(Method::PUT, &self.to, SIGNED_FOR, &options)
+            .await?;
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.method_mut() = Method::PUT;
+        *request.uri_mut() = url.as_str().parse().map_err(|_| odd())?;
+        *request.headers_mut() = options.signed_headers;
+        Ok(request)
+    }
+}
+
+enum Tried {
+    Again(CopyError),
+    Refused(CopyError),
+}
+
+/// Ranges of equal size, the last one smaller.
+fn pieces(bytes: u64) -> impl Iterator<Item = Range<u64>> {
+    (0..bytes.div_ceil(PIECE)).map(move |index| index * PIECE..((index + 1) * PIECE).min(bytes))
+}
+
+/// The `ETag` in a `CopyPartResult`; `None` in anything else.
+fn etag(body: &[u8]) -> Option<String> {
+    let mut reader = quick_xml::Reader::from_reader(body);
+    let (mut inside, mut in_result, mut text) = (false, false, String::new());
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) => match start.local_name().as_ref() {
+                b"CopyPartResult" => in_result = true,
+                b"ETag" => inside = in_result,
+                _ => {}
+            },
+            Event::Text(piece) if inside => text.push_str(&piece.decode().ok()?),
+            Event::GeneralRef(entity) if inside && matches!(&*entity, b"quot" | b"#34") => text.push('"'),
+            Event::End(_) if inside => return (!text.is_empty()).then_some(text),
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_every_byte_once() {
+        for bytes in [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 5] {
+            let ends: Vec<_> = pieces(bytes).collect();
+            assert_eq!(ends[0].start, 0);
+            assert_eq!(ends.last().unwrap().end, bytes);
+            assert!(
+                ends.windows(2)
+                    .all(|pair| pair[0].end == pair[1].start && pair[0].end % PIECE == 0)
+            );
+        }
+    }
+
+    #[test]
+    fn answers_are_understood() {
+        let cases = [
+            (
+                "<?xml version=\"1.0\"?><CopyPartResult xmlns=\"x\"><LastModified>t</LastModified><ETag>&quot;ab&quot;</ETag></CopyPartResult>",
+                Some("\"ab\""),
+            ),
+            ("<CopyPartResult><ETag>\"ab\"</ETag></CopyPartResult>", Some("\"ab\"")),
+            (
+                "<CopyPartResult><ETag>&#34;ab&#34;</ETag></CopyPartResult>",
+                Some("\"ab\""),
+            ),
+            ("<Error><Code>InternalError</Code></Error>", None),
+            ("<Error><ETag>x</ETag></Error>", None),
+            ("<CopyPartResult><ETag></ETag></CopyPartResult>", None),
+            ("<CopyPart", None),
+            ("", None),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(etag(body.as_bytes()).as_deref(), expected, "{body}");
+        }
+    }
+}

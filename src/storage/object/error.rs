@@ -1,0 +1,79 @@
+//! Room `storage`: what an object store's error means.
+
+use object_store::Error;
+
+use crate::storage::error::StorageError;
+use crate::storage::key::Key;
+
+/// Sorts an error; `key` only where "not found" can mean the object.
+pub(super) fn sorted(what: &str, place: &str, key: Option<&Key>, error: Error) -> StorageError {
+    let text = error.to_string();
+    let place = match key {
+        Some(key) => format!("{key} in {place}"),
+        None => place.to_owned(),
+    };
+    // The kinds of error do not tell these apart, the server's own words do.
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["NoSuchBucket"]) {
+        return StorageError::NoBucket(place);
+    }
+    if says(&["507 Insufficient Storage", "StorageFull", "QuotaExceeded"]) {
+        return StorageError::Full {
+            place,
+            detail: "the object store has no room".to_owned(),
+        };
+    }
+    match (error, key) {
+        (Error::NotFound { .. }, Some(key)) => StorageError::NotFound(key.clone()),
+        (error @ (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }), _) => StorageError::Denied {
+            place,
+            source: error.into(),
+        },
+        (error, _) => StorageError::Store {
+            what: format!("{what} {place}"),
+            source: error.into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Class;
+
+    #[test]
+    fn errors_are_sorted_by_kind_and_words() {
+        let key = Key::parse("raw/X1").unwrap();
+        let generic = |text: &str| Error::Generic {
+            store: "S3",
+            source: text.into(),
+        };
+        let not_found = |text: &str| Error::NotFound {
+            path: "raw/X1".into(),
+            source: text.into(),
+        };
+        let denied = Error::PermissionDenied {
+            path: "raw/X1".into(),
+            source: "403".into(),
+        };
+        let cases = [
+            (not_found("NoSuchKey"), "storage_not_found", Class::Permanent),
+            (
+                not_found("<Code>NoSuchBucket</Code>"),
+                "storage_no_bucket",
+                Class::NeedsPerson,
+            ),
+            (denied, "storage_denied", Class::NeedsPerson),
+            (
+                generic("<Code>XMinioStorageFull</Code>"),
+                "storage_full",
+                Class::NeedsPerson,
+            ),
+            (generic("connection refused"), "storage_unreachable", Class::Transient),
+        ];
+        for (error, reason, class) in cases {
+            let sorted = sorted("reading", "s3://b", Some(&key), error);
+            assert_eq!((sorted.reason(), sorted.class()), (reason, class));
+        }
+    }
+}

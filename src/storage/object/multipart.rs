@@ -1,0 +1,207 @@
+//! Room `storage`: parts sent to a temporary place in the bucket, a few at a time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use object_store::{MultipartId, ObjectStoreExt, PutPayload};
+
+use super::error::sorted;
+use super::journal::Note;
+use super::runtime::Pending;
+use super::{Objects, S3, TEMPORARY, TIDYING, copy};
+use crate::storage::error::StorageError;
+use crate::storage::key::Key;
+use crate::storage::meta::ObjectMeta;
+
+/// Size of a part; every part but the last has it.
+pub(super) const PART: usize = 8 << 20;
+/// Parts on their way beside the one that is being filled.
+const IN_FLIGHT: usize = 2;
+
+/// A multipart upload under way; dropped before it is finished, it is aborted.
+#[derive(Debug)]
+pub(super) struct Multipart {
+    objects: Arc<Objects>,
+    s3: Arc<S3>,
+    /// Where it goes, until all of it is there.
+    place: Path,
+    id: MultipartId,
+    note: Option<Note>,
+    pending: VecDeque<Pending<object_store::Result<PartId>>>,
+    parts: Vec<PartId>,
+    begun: usize,
+    state: State,
+}
+
+#[derive(Debug, PartialEq)]
+enum State {
+    /// The upload is open at the store.
+    Open,
+    /// It has become an object in the temporary place.
+    Whole,
+    /// Nothing of it is left.
+    Gone,
+}
+
+impl Multipart {
+    pub fn begin(objects: &Arc<Objects>, s3: &Arc<S3>) -> Result<Self, StorageError> {
+        let place = objects.inside(&format!("{TEMPORARY}/{:032x}", rand::random::<u128>()));
+        let note = objects
+            .journal
+            .as_ref()
+            .map(super::journal::Journal::note)
+            .transpose()?;
+        let (store, path) = (s3.store.clone(), place.clone());
+        let begun = objects
+            .runtime
+            .wait(async move { store.create_multipart(&path).await })?;
+        let id = match begun {
+            Ok(id) => id,
+            Err(why) => {
+                if let Some(note) = note {
+                    note.done();
+                }
+                return Err(sorted("beginning an upload to", &objects.place, None, why));
+            }
+        };
+        let mut multipart = Self {
+            objects: Arc::clone(objects),
+            s3: Arc::clone(s3),
+            place,
+            id,
+            note,
+            pending: VecDeque::new(),
+            parts: Vec::new(),
+            begun: 0,
+            state: State::Open,
+        };
+        if let Some(note) = &mut multipart.note {
+            note.add(multipart.place.as_ref(), &multipart.id)?;
+        }
+        Ok(multipart)
+    }
+
+    /// Sends one part; waits while too many are on their way.
+    pub fn send(&mut self, part: Vec<u8>) -> Result<(), StorageError> {
+        while self.pending.len() >= IN_FLIGHT {
+            self.receive()?;
+        }
+        let (store, path, id, index) = (self.s3.store.clone(), self.place.clone(), self.id.clone(), self.begun);
+        self.begun += 1;
+        let sent = async move { store.put_part(&path, &id, index, PutPayload::from(part)).await };
+        self.pending.push_back(self.objects.runtime.begin(sent));
+        Ok(())
+    }
+
+    /// Takes the answer to the oldest part on its way.
+    fn receive(&mut self) -> Result<(), StorageError> {
+        if let Some(oldest) = self.pending.pop_front() {
+            let part = oldest
+                .wait()?
+                .map_err(|why| sorted("sending a part to", &self.objects.place, None, why))?;
+            self.parts.push(part);
+        }
+        Ok(())
+    }
+
+    /// Completes the object in its temporary place, copies it to `key` with its metadata, and removes the temporary one.
+    pub fn publish(mut self, key: &Key, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
+        while !self.pending.is_empty() {
+            self.receive()?;
+        }
+        let (store, path, id, parts) = (
+            self.s3.store.clone(),
+            self.place.clone(),
+            self.id.clone(),
+            self.parts.clone(),
+        );
+        let completed = self
+            .objects
+            .runtime
+            .wait(async move { store.complete_multipart(&path, &id, parts).await })?;
+        // Even a failed answer may have made the object, so that both ways of tidying are tried from here on.
+        self.state = State::Whole;
+        completed.map_err(|why| sorted("completing an upload to", &self.objects.place, None, why))?;
+        self.copy(key, bytes, meta)?;
+        self.tidy();
+        Ok(())
+    }
+
+    fn copy(&mut self, key: &Key, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
+        let job = copy::Copy {
+            s3: Arc::clone(&self.s3),
+            from: self.place.clone(),
+            to: self.objects.path(key),
+            bytes,
+            meta: meta.clone(),
+        };
+        let failed = |why| copy::failed(why, &self.objects.place, key);
+        let begun = job.clone();
+        let id = self
+            .objects
+            .runtime
+            .wait(async move { begun.begin().await })?
+            .map_err(failed)?;
+        if let Some(note) = &mut self.note
+            && let Err(why) = note.add(job.to.as_ref(), &id)
+        {
+            let _ = self
+                .objects
+                .runtime
+                .begin(async move { job.abort(&id).await })
+                .wait_for(TIDYING);
+            return Err(why);
+        }
+        self.objects
+            .runtime
+            .wait(async move { job.finish(&id).await })?
+            .map_err(failed)
+    }
+
+    /// Removes everything temporary; what cannot be removed now is left to the sweep, with its note.
+    fn tidy(&mut self) {
+        // Answers to parts still on their way, or an abort would be overtaken by them.
+        for pending in self.pending.drain(..) {
+            let _ = pending.wait_for(TIDYING);
+        }
+        let (s3, place, id) = (Arc::clone(&self.s3), self.place.clone(), self.id.clone());
+        let whole = self.state == State::Whole;
+        let tidied = self.objects.runtime.begin(async move {
+            let aborted = s3.store.abort_multipart(&place, &id).await;
+            match (whole, aborted) {
+                (true, _) => absent(s3.store.delete(&place).await),
+                (false, aborted) => absent(aborted),
+            }
+        });
+        self.state = State::Gone;
+        match tidied.wait_for(TIDYING) {
+            Some(Ok(())) => {
+                if let Some(note) = self.note.take() {
+                    note.done();
+                }
+            }
+            Some(Err(why)) => {
+                tracing::warn!(place = %self.place, error = %why, "upload left behind until the next sweep");
+            }
+            None => tracing::warn!(place = %self.place, "upload left behind until the next sweep: no answer"),
+        }
+    }
+}
+
+/// What is not there need not be removed.
+pub(super) fn absent(result: object_store::Result<()>) -> object_store::Result<()> {
+    match result {
+        Err(object_store::Error::NotFound { .. }) => Ok(()),
+        other => other,
+    }
+}
+
+impl Drop for Multipart {
+    fn drop(&mut self) {
+        if self.state != State::Gone {
+            self.tidy();
+        }
+    }
+}

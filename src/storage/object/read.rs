@@ -1,0 +1,100 @@
+//! Room `storage`: reads an object in ranges, each retried on its own, one ahead of the reader.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore};
+
+use super::Objects;
+use super::error::sorted;
+use super::runtime::Pending;
+use crate::storage::error::StorageError;
+use crate::storage::key::Key;
+
+/// Asked for at once; at most two are held.
+const RANGE: u64 = 4 << 20;
+
+/// An object being read; if it is replaced meanwhile, reading fails rather than mixing the two.
+pub(in crate::storage) struct ObjectReader {
+    objects: Arc<Objects>,
+    key: Key,
+    etag: Option<String>,
+    size: u64,
+    /// First byte not yet asked for.
+    next: u64,
+    ahead: Option<Pending<object_store::Result<Bytes>>>,
+    current: Bytes,
+}
+
+impl ObjectReader {
+    pub fn open(objects: &Arc<Objects>, key: &Key) -> Result<Self, StorageError> {
+        let (size, _, etag) = objects.head(key)?;
+        let mut reader = Self {
+            objects: Arc::clone(objects),
+            key: key.clone(),
+            // A weak one cannot be a condition.
+            etag: etag.filter(|etag| !etag.starts_with("W/")),
+            size,
+            next: 0,
+            ahead: None,
+            current: Bytes::new(),
+        };
+        reader.ask();
+        Ok(reader)
+    }
+
+    fn ask(&mut self) {
+        let range = self.next..(self.next + RANGE).min(self.size);
+        if range.is_empty() {
+            return;
+        }
+        self.next = range.end;
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range)),
+            if_match: self.etag.clone(),
+            ..GetOptions::default()
+        };
+        let (store, path) = (Arc::clone(&self.objects.store), self.objects.path(&self.key));
+        self.ahead = Some(self.objects.runtime.begin(get(store, path, options)));
+    }
+
+    /// The next range; `false` at the end.
+    fn advance(&mut self) -> Result<bool, StorageError> {
+        let Some(ahead) = self.ahead.take() else {
+            return Ok(false);
+        };
+        let got = ahead.wait()?;
+        self.current = got.map_err(|why| sorted("reading", &self.objects.place, Some(&self.key), why))?;
+        self.ask();
+        Ok(true)
+    }
+}
+
+/// Some stores pass over the condition, so the answer's own `ETag` is compared too.
+async fn get(store: Arc<dyn ObjectStore>, path: Path, options: GetOptions) -> object_store::Result<Bytes> {
+    let expected = options.if_match.clone();
+    let got = store.get_opts(&path, options).await?;
+    if expected.is_some() && got.meta.e_tag != expected {
+        let source = "the object was replaced while it was read".into();
+        return Err(object_store::Error::Precondition {
+            path: path.to_string(),
+            source,
+        });
+    }
+    got.bytes().await
+}
+
+impl Read for ObjectReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !buffer.is_empty() {
+            if !self.advance()? {
+                return Ok(0);
+            }
+        }
+        let count = self.current.len().min(buffer.len());
+        self.current.split_to(count).copy_to_slice(&mut buffer[..count]);
+        Ok(count)
+    }
+}

@@ -1,0 +1,98 @@
+//! Room `storage`: removes from a bucket what killed uploads left behind.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures::StreamExt;
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use super::multipart::absent;
+use super::{Objects, S3, TEMPORARY};
+use crate::storage::Swept;
+
+/// A temporary object without a note may be another machine's; after so long nobody works on it any more.
+const ABANDONED: Duration = Duration::from_hours(48);
+/// Removed in one sweep.
+const MOST: usize = 10_000;
+
+pub(super) fn sweep(objects: &Objects) -> Swept {
+    let mut swept = Swept::default();
+    let Some(s3) = &objects.s3 else { return swept };
+    noted(objects, s3, &mut swept);
+    let (s3, folder) = (Arc::clone(s3), objects.inside(TEMPORARY));
+    match objects.runtime.wait(async move { old(&s3, &folder).await }) {
+        Ok((removed, failures)) => {
+            swept.removed += removed;
+            swept.failures.extend(failures);
+        }
+        Err(why) => swept.failures.push(why.to_string()),
+    }
+    swept
+}
+
+/// Uploads with a note whose process is gone.
+fn noted(objects: &Objects, s3: &Arc<S3>, swept: &mut Swept) {
+    let Some(journal) = &objects.journal else { return };
+    let (notes, failures) = journal.abandoned();
+    swept.failures.extend(failures);
+    let temporary = objects.inside(TEMPORARY);
+    for (note, open) in notes {
+        let mut all = true;
+        for upload in open {
+            let (s3, path) = (Arc::clone(s3), Path::from(upload.path.as_str()));
+            let is_temporary = path.prefix_matches(&temporary);
+            let outcome = objects.runtime.wait(async move {
+                absent(s3.store.abort_multipart(&path, &upload.id).await)?;
+                // Under its final name there may be an older, good object.
+                if is_temporary {
+                    absent(s3.store.delete(&path).await)
+                } else {
+                    Ok(())
+                }
+            });
+            match outcome {
+                Ok(Ok(())) => swept.aborted += 1,
+                Ok(Err(why)) => {
+                    all = false;
+                    swept.failures.push(why.to_string());
+                }
+                Err(why) => {
+                    all = false;
+                    swept.failures.push(why.to_string());
+                }
+            }
+        }
+        if all {
+            note.done();
+        }
+    }
+}
+
+/// Temporary objects, of this machine or another, that nobody can be working on any more.
+async fn old(s3: &S3, folder: &Path) -> (u64, Vec<String>) {
+    let (mut removed, mut failures) = (0, Vec::new());
+    let mut listed = s3.store.list(Some(folder)).take(MOST);
+    while let Some(found) = listed.next().await {
+        let outcome = match found {
+            Ok(found) if !is_old(found.last_modified.into()) => continue,
+            Ok(found) => absent(s3.store.delete(&found.location).await),
+            Err(why) => {
+                failures.push(why.to_string());
+                break;
+            }
+        };
+        match outcome {
+            Ok(()) => removed += 1,
+            Err(why) => failures.push(why.to_string()),
+        }
+    }
+    (removed, failures)
+}
+
+fn is_old(modified: SystemTime) -> bool {
+    SystemTime::now()
+        .duration_since(modified)
+        .is_ok_and(|age| age > ABANDONED)
+}

@@ -1,0 +1,119 @@
+//! Room `storage`: an object written to a store: at once if it is small, else in parts.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use object_store::{PutOptions, PutPayload};
+
+use super::error::sorted;
+use super::multipart::{Multipart, PART};
+use super::{Objects, attributes};
+use crate::storage::error::StorageError;
+use crate::storage::key::Key;
+use crate::storage::meta::ObjectMeta;
+
+/// An object in a store that is being written. Holds at most three parts of 8 MiB: one being filled and two on their way.
+#[derive(Debug)]
+pub(in crate::storage) struct ObjectUpload {
+    objects: Arc<Objects>,
+    key: Key,
+    meta: ObjectMeta,
+    part: Vec<u8>,
+    written: u64,
+    multipart: Option<Multipart>,
+    failed: bool,
+}
+
+impl ObjectUpload {
+    /// Nothing is sent before the first part is full.
+    pub fn begin(objects: &Arc<Objects>, key: &Key, meta: &ObjectMeta) -> Self {
+        Self {
+            objects: Arc::clone(objects),
+            key: key.clone(),
+            meta: meta.clone(),
+            part: Vec::new(),
+            written: 0,
+            multipart: None,
+            failed: false,
+        }
+    }
+
+    pub fn set_meta(&mut self, meta: &ObjectMeta) {
+        self.meta = meta.clone();
+    }
+
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub fn publish(mut self) -> Result<u64, StorageError> {
+        if self.failed {
+            return Err(StorageError::Broken);
+        }
+        match self.multipart.take() {
+            None => self.put_whole()?,
+            Some(mut multipart) => {
+                multipart.send(std::mem::take(&mut self.part))?;
+                multipart.publish(&self.key, self.written, &self.meta)?;
+            }
+        }
+        Ok(self.written)
+    }
+
+    /// One request, also for an empty object; S3 compares the digest in its signature with what arrives.
+    fn put_whole(&mut self) -> Result<(), StorageError> {
+        let payload = PutPayload::from(std::mem::take(&mut self.part));
+        let options = PutOptions {
+            attributes: attributes(&self.meta),
+            ..PutOptions::default()
+        };
+        let (store, path) = (Arc::clone(&self.objects.store), self.objects.path(&self.key));
+        let put = self
+            .objects
+            .runtime
+            .wait(async move { store.put_opts(&path, payload, options).await })?;
+        put.map(drop).map_err(|why| {
+            let place = format!("{} in {}", self.key, self.objects.place);
+            sorted("publishing", &place, None, why)
+        })
+    }
+
+    /// Sends the part that is full. Only S3 has parts; elsewhere the whole object is kept until it is published.
+    fn send_part(&mut self) -> Result<(), StorageError> {
+        let Some(s3) = &self.objects.s3 else { return Ok(()) };
+        let multipart = match &mut self.multipart {
+            Some(multipart) => multipart,
+            None => self.multipart.insert(Multipart::begin(&self.objects, s3)?),
+        };
+        multipart.send(std::mem::take(&mut self.part))
+    }
+
+    fn is_full(&self) -> bool {
+        self.objects.s3.is_some() && self.part.len() >= PART
+    }
+}
+
+impl Write for ObjectUpload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed {
+            return Err(StorageError::Broken.into());
+        }
+        // A full part is sent only when more comes: the last one is never empty, and what fits in one needs no parts.
+        if self.is_full() && !bytes.is_empty() {
+            self.send_part().inspect_err(|_| self.failed = true)?;
+        }
+        let room = if self.objects.s3.is_some() {
+            PART - self.part.len()
+        } else {
+            bytes.len()
+        };
+        let taken = &bytes[..room.min(bytes.len())];
+        self.part.extend_from_slice(taken);
+        self.written += taken.len() as u64;
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! Room `storage`: from `storage.url` to a backend.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Backend;
+use super::error::StorageError;
+use super::local::Local;
+use super::object::Objects;
+
+/// What storage needs to know of the settings.
+#[derive(Clone)]
+pub struct StorageConfig {
+    /// `file:///path`, `s3://bucket/prefix` or `memory:`.
+    pub url: String,
+    /// S3 other than AWS's; `http://` only on this machine.
+    pub endpoint: Option<Url>,
+    /// S3 region.
+    pub region: Option<String>,
+    /// Room on the disk that is left free.
+    pub reserve: Reserve,
+    /// Folder for notes on open multipart uploads, so that a sweep can abort them after a kill; none = no notes.
+    pub journal: Option<PathBuf>,
+    /// Where S3 finds its keys (`AWS_*`); `None` = the environment of this process.
+    pub environment: Option<BTreeMap<String, String>>,
+}
+
+impl fmt::Debug for StorageConfig {
+    /// Without the environment, which has secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StorageConfig")
+            .field("url", &without_user(&self.url))
+            .field(
+                "endpoint",
+                &self.endpoint.as_ref().map(|endpoint| without_user(endpoint.as_str())),
+            )
+            .field("region", &self.region)
+            .field("reserve", &self.reserve)
+            .field("journal", &self.journal)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StorageConfig {
+    /// Only an address, everything else as it is by default.
+    pub fn of_url(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            endpoint: None,
+            region: None,
+            reserve: Reserve::Bytes(0),
+            journal: None,
+            environment: None,
+        }
+    }
+}
+
+/// Room that is left free.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reserve {
+    /// Of the file system's size, 0 to 100.
+    Percent(f64),
+    /// So many bytes.
+    Bytes(u64),
+}
+
+pub(super) fn backend(config: &StorageConfig) -> Result<Backend, StorageError> {
+    let refused = |why: &str| StorageError::Url {
+        url: without_user(&config.url),
+        why: why.to_owned(),
+    };
+    let scheme = config.url.split_once(':').map_or("", |(scheme, _)| scheme);
+    match scheme {
+        "file" => {
+            let url = Url::parse(&config.url).map_err(|why| refused(&why.to_string()))?;
+            let absolute = config.url.starts_with("file:///");
+            let path = url.to_file_path().ok().filter(|_| absolute);
+            let path = path.ok_or_else(|| refused("write file:// and an absolute path, as in file:///srv/library"))?;
+            Ok(Backend::Local(Arc::new(Local::open(&path, config.reserve)?)))
+        }
+        "memory" => Ok(Backend::Object(Arc::new(Objects::in_memory()?))),
+        "s3" => Ok(Backend::Object(Arc::new(Objects::s3(config)?))),
+        "gs" | "az" => Err(refused("this kind of store is not built in yet; file:// and s3:// are")),
+        _ => Err(refused("it should begin with file:// or s3://")),
+    }
+}
+
+/// The address without what may be a password.
+fn without_user(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, place)) => format!("{scheme}://***@{place}"),
+            None => url.to_owned(),
+        },
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Listing, Storage, Upload};
+    use super::*;
+
+    #[test]
+    fn the_door_can_be_used_from_any_thread() {
+        fn shared<T: Send + Sync + Clone>() {}
+        fn sent<T: Send>() {}
+        shared::<Storage>();
+        sent::<Upload>();
+        sent::<Listing>();
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", "open"),
+            ("AWS_SECRET_ACCESS_KEY", "sesame1"),
+            ("AWS_SESSION_TOKEN", "sesame2"),
+        ];
+        let config = StorageConfig {
+            environment: Some(keys.map(|(name, value)| (name.into(), value.into())).into()),
+            ..StorageConfig::of_url("s3://bucket/x")
+        };
+        let storage = Storage::open(&config).unwrap();
+        let shown = format!("{config:?} {storage:?}");
+        assert!(!shown.contains("sesame"), "{shown}");
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_used_say_why() {
+        let cases = [
+            ("gs://bucket/x", "not built in yet"),
+            ("az://bucket/x", "not built in yet"),
+            ("ftp://key:secret@host/x", "***@host"),
+            ("file:relative", "absolute path"),
+            ("file://host/path", "absolute path"),
+            ("s3:///prefix", "no bucket"),
+            ("s3://key:secret@bucket/x", "AWS_"),
+            ("s3://bucket/../x", "no name for"),
+            ("", "should begin"),
+        ];
+        for (url, words) in cases {
+            let error = backend(&StorageConfig::of_url(url)).unwrap_err().to_string();
+            assert!(error.contains(words) && !error.contains("secret"), "{url}: {error}");
+        }
+    }
+}

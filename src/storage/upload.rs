@@ -1,0 +1,87 @@
+//! Room `storage`: an object being written.
+
+use std::io::{self, Write};
+
+use super::error::StorageError;
+use super::local::LocalUpload;
+use super::meta::ObjectMeta;
+use super::object::ObjectUpload;
+
+/// An object that is not there yet: write it, then [`Upload::publish`]. Dropped, it leaves nothing under its name.
+///
+/// Writing blocks while the store is slow. Errors of writing carry a [`StorageError`] ([`StorageError::of`]); after one the upload
+/// can only be aborted.
+#[derive(Debug)]
+pub struct Upload(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Local(LocalUpload),
+    Object(Box<ObjectUpload>),
+}
+
+/// An object that is now visible, whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl Upload {
+    pub(super) fn local(upload: LocalUpload) -> Self {
+        Self(Kind::Local(upload))
+    }
+
+    pub(super) fn object(upload: ObjectUpload) -> Self {
+        Self(Kind::Object(Box::new(upload)))
+    }
+
+    /// Replaces the metadata given at the beginning, up to the moment of publishing; kept by object stores only.
+    pub fn set_meta(&mut self, meta: &ObjectMeta) -> Result<(), StorageError> {
+        meta.check()?;
+        if let Kind::Object(upload) = &mut self.0 {
+            upload.set_meta(meta);
+        }
+        Ok(())
+    }
+
+    /// Bytes written so far.
+    pub fn written(&self) -> u64 {
+        match &self.0 {
+            Kind::Local(upload) => upload.written(),
+            Kind::Object(upload) => upload.written(),
+        }
+    }
+
+    /// Makes the object visible, whole and durable, in one step; replaces an older one of that name.
+    ///
+    /// # Errors
+    /// On any error nothing of this upload is visible, except after [`StorageError::Store`] in the very last request, of
+    /// which the answer was lost: then the whole object may be there.
+    pub fn publish(self) -> Result<Published, StorageError> {
+        let bytes = match self.0 {
+            Kind::Local(upload) => upload.publish()?,
+            Kind::Object(upload) => upload.publish()?,
+        };
+        Ok(Published { bytes })
+    }
+
+    /// Gives the upload up; the same as dropping it.
+    pub fn abort(self) {
+        drop(self);
+    }
+}
+
+impl Write for Upload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Kind::Local(upload) => upload.write(bytes),
+            Kind::Object(upload) => upload.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Durable is what is published; nothing in between needs to be.
+        Ok(())
+    }
+}
