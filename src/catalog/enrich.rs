@@ -1,0 +1,130 @@
+//! Room `catalog`: which books to search for at GRIN, and what it answered.
+
+use jiff::Timestamp;
+
+use super::CatalogError;
+use super::clock::stamp;
+use super::facts::{self, Facts};
+use super::follow::word_of_state;
+use super::ledger::{Operation, Tx};
+use super::record::{Recorder, Said, Source};
+use crate::grin::{Barcode, Enrichment};
+
+/// Asks for books to search for: never answered, or changed since in the lists, first; then those longest ago.
+#[derive(Debug, Clone, Default)]
+pub struct ToEnrich {
+    /// How many at most.
+    pub limit: usize,
+    /// Books last asked for before this moment count as well; `None`: only new and changed ones.
+    pub older_than: Option<Timestamp>,
+    /// Where the last batch ended, so that a pass sees each book once although answers are still out.
+    pub after: Option<EnrichCursor>,
+}
+
+/// A place in the order of books to be searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EnrichCursor {
+    key: i64,
+    id: i64,
+}
+
+/// Books to search for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnrichBatch {
+    /// In this order.
+    pub barcodes: Vec<Barcode>,
+    /// For the next batch; `None`: there are no more.
+    pub next: Option<EnrichCursor>,
+}
+
+impl Operation for ToEnrich {
+    type Output = EnrichBatch;
+    const KIND: &'static str = "to_enrich";
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<EnrichBatch, CatalogError> {
+        let newest = self
+            .older_than
+            .map_or(0, |before| before.as_millisecond().saturating_sub(1));
+        let after = self.after.unwrap_or(EnrichCursor { key: -1, id: 0 });
+        let mut select = tx.conn.prepare_cached(
+            "SELECT enrich_key, id, barcode FROM books WHERE (enrich_key, id) > (?1, ?2) AND enrich_key <= ?3 \
+             AND vanished_at IS NULL ORDER BY enrich_key, id LIMIT ?4",
+        )?;
+        let mut rows = select.query((after.key, after.id, newest, self.limit))?;
+        let mut batch = EnrichBatch::default();
+        let mut found = 0;
+        while let Some(row) = rows.next()? {
+            found += 1;
+            batch.next = Some(EnrichCursor {
+                key: row.get(0)?,
+                id: row.get(1)?,
+            });
+            batch
+                .barcodes
+                .extend(Barcode::parse(row.get_ref(2)?.as_str().unwrap_or_default()));
+        }
+        if found < self.limit {
+            batch.next = None;
+        }
+        Ok(batch)
+    }
+}
+
+/// Records the answer to a search. Only books that it names count as enriched.
+#[derive(Debug, Clone)]
+pub struct RecordEnrichment {
+    /// All that were searched for; those without an answer are noted as asked, no more.
+    pub asked: Vec<Barcode>,
+    /// What came.
+    pub answered: Vec<(Barcode, Enrichment)>,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// What recording did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Enriched {
+    /// Books that GRIN told about.
+    pub answered: u64,
+    /// Books that it did not name.
+    pub unanswered: u64,
+    /// Books that it named, and that are not in the catalog.
+    pub unknown: u64,
+}
+
+impl Operation for RecordEnrichment {
+    type Output = Enriched;
+    const KIND: &'static str = "record_enrichment";
+
+    fn rows(&self) -> usize {
+        self.asked.len()
+    }
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<Enriched, CatalogError> {
+        let (at, millis) = (stamp(self.at), self.at.as_millisecond());
+        let mut done = Enriched::default();
+        let mut recorder = Recorder::new(tx.conn, Source::Search)?;
+        for (barcode, found) in &self.answered {
+            let facts = Facts::of_search(found);
+            let said = |_| Said {
+                word: word_of_state(facts.get(facts::GRIN_STATE)),
+                list: None,
+                can_be_requested: false,
+                enriched: Some((&at, millis)),
+            };
+            match recorder.record(tx, barcode.as_str(), &facts, said)? {
+                Some(_) => done.answered += 1,
+                None => done.unknown += 1,
+            }
+        }
+        let answered: std::collections::HashSet<_> = self.answered.iter().map(|(barcode, _)| barcode).collect();
+        let mut unanswered = tx
+            .conn
+            .prepare_cached("UPDATE books SET enrich_asked_at = ?2, enrich_key = ?3 WHERE barcode = ?1")?;
+        for barcode in self.asked.iter().filter(|barcode| !answered.contains(barcode)) {
+            unanswered.execute((barcode.as_str(), &at, millis))?;
+            done.unanswered += 1;
+        }
+        Ok(done)
+    }
+}

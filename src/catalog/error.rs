@@ -1,0 +1,139 @@
+//! Room `catalog`: what can go wrong with the catalog, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::mailbox::AskError;
+
+/// Why the catalog could not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CatalogError {
+    /// The address of the catalog is no `sqlite:` address of a file.
+    #[error("catalog.url {url:?} is no catalog address: write sqlite:///absolute/path/catalog.db")]
+    Address {
+        /// What was configured.
+        url: String,
+    },
+    /// The file or its folder cannot be opened or created.
+    #[error("cannot open the catalog {}: {cause}; check that the folder exists and that this user may write to it", path.display())]
+    Open {
+        /// The catalog's file.
+        path: PathBuf,
+        /// SQLite's or the system's words.
+        cause: String,
+    },
+    /// The file is no SQLite database, or one that is damaged.
+    #[error(
+        "the catalog {} is damaged: {cause}; move it away with its -wal and -shm files, and put back the last backup (meta/catalog-<date>.db.gz) or collect anew: stored books are found again in the storage",
+        path.display()
+    )]
+    Damaged {
+        /// The catalog's file.
+        path: PathBuf,
+        /// SQLite's words.
+        cause: String,
+    },
+    /// The file is a SQLite database, but not a catalog of ours.
+    #[error("{} is a database of another program; for a grin-transfer database use `grind import --from`", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Written by a later version of the program.
+    #[error(
+        "the catalog {} has schema version {found}, this program knows up to {known}; use the newer program that wrote it, or a backup made before",
+        path.display()
+    )]
+    Newer {
+        /// The catalog's file.
+        path: PathBuf,
+        /// Version in the file.
+        found: i64,
+        /// Highest version this program knows.
+        known: i64,
+    },
+    /// Another program held the catalog's lock for longer than the busy time-out.
+    #[error("the catalog is locked by another program; nothing was written, it can be asked again")]
+    Busy,
+    /// No room on the catalog's file system.
+    #[error("no room left for the catalog: {0}; free space on its disk, nothing recorded before is lost")]
+    DiskFull(String),
+    /// The disk under the catalog refused to read or write.
+    #[error("the disk under the catalog failed: {0}")]
+    Disk(String),
+    /// The claim is no longer held: its lease ran out and another took it, or it was settled before.
+    #[error("the claim on {barcode} is no longer held by {owner}")]
+    Stale {
+        /// The book.
+        barcode: String,
+        /// Who thought to hold it.
+        owner: String,
+    },
+    /// The catalog has no such book.
+    #[error("the catalog has no book {0}")]
+    Unknown(String),
+    /// A pass over a list was named that is not running.
+    #[error("there is no running pass {0}")]
+    NoPass(i64),
+    /// A fault of this program: SQLite refused a statement, or an operation panicked. Nothing of it was written.
+    #[error("fault in the catalog: {0}")]
+    Fault(String),
+    /// The writer could not be asked: it is closing, or the asker went away.
+    #[error("the catalog was not asked: {0}")]
+    Asked(AskError),
+}
+
+impl CatalogError {
+    /// Short, code-defined word for a metric label.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Address { .. } => "address",
+            Self::Open { .. } => "open",
+            Self::Damaged { .. } => "damaged",
+            Self::Foreign { .. } => "foreign",
+            Self::Newer { .. } => "newer",
+            Self::Busy => "busy",
+            Self::DiskFull(_) => "disk_full",
+            Self::Disk(_) => "disk",
+            Self::Stale { .. } => "stale",
+            Self::Unknown(_) => "unknown_book",
+            Self::NoPass(_) => "no_pass",
+            Self::Fault(_) => "fault",
+            Self::Asked(_) => "not_asked",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody's doing.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Busy | Self::DiskFull(_) | Self::Asked(_))
+    }
+}
+
+impl From<rusqlite::Error> for CatalogError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let words = error.to_string();
+        match error.sqlite_error_code() {
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
+            Some(Code::DiskFull) => Self::DiskFull(words),
+            Some(Code::SystemIoFailure | Code::ReadOnly | Code::CannotOpen) => Self::Disk(words),
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged {
+                path: PathBuf::new(),
+                cause: words,
+            },
+            _ => Self::Fault(words),
+        }
+    }
+}
+
+impl CatalogError {
+    /// Names the file in errors that were raised where it was not known.
+    pub(crate) fn at(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Damaged { cause, .. } => Self::Damaged {
+                path: path.into(),
+                cause,
+            },
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Room `catalog`: taking over a `grin-transfer` run: what its database knows, and what its storage really holds.
+
+mod adopt;
+mod files;
+mod report;
+mod source;
+
+use std::path::Path;
+
+pub use files::{AdoptedArchive, Depth, LocalFiles, StoredFiles, Unfit};
+pub use report::{ImportReport, Misfit};
+pub use source::ImportError;
+
+use adopt::Adopt;
+use source::{Source, Taken};
+
+use super::{CatalogError, Ledger};
+use crate::grin::Barcode;
+
+/// Books taken over in one transaction.
+const BATCH: usize = 500;
+
+/// How an import is done.
+pub struct Import<'a> {
+    /// The other program's database.
+    pub from: &'a Path,
+    /// Its storage; `None`: only the database is taken over, and no book counts as stored.
+    pub files: Option<&'a mut dyn StoredFiles>,
+    /// Look at everything, write nothing.
+    pub dry_run: bool,
+    /// Called now and then with the number of books looked at.
+    pub progress: &'a mut dyn FnMut(u64),
+}
+
+impl Import<'_> {
+    /// Takes everything over into `ledger` (`None` only for a dry run without a catalog yet). May be done again: what is
+    /// there already is kept.
+    pub fn run(mut self, mut ledger: Option<&mut Ledger>) -> Result<ImportReport, ImportError> {
+        let source = Source::open(self.from)?;
+        let mut report = ImportReport::new(self.dry_run, self.files.is_some());
+        let mut last = None;
+        loop {
+            let batch = source.batch(last, BATCH, &mut report)?;
+            let Some(end) = batch.last_rowid else { break };
+            last = Some(end);
+            let mut books = batch.books;
+            for book in &mut books {
+                self.look_for_archive(book, &mut report);
+            }
+            self.write(ledger.as_deref_mut(), books, &mut report)?;
+            (self.progress)(report.books);
+        }
+        self.adopt_strays(&source, ledger.as_deref_mut(), &mut report)?;
+        Ok(report)
+    }
+
+    /// What the storage holds of the book decides, whatever the database says.
+    fn look_for_archive(&mut self, book: &mut Taken, report: &mut ImportReport) {
+        let Some(files) = self.files.as_deref_mut() else {
+            return;
+        };
+        match files.adopt(&book.barcode) {
+            Ok(found) => book.archive = found,
+            Err(unfit) => report.misfit(book.barcode.as_str(), &unfit),
+        }
+        report.note_archive(book);
+    }
+
+    fn write(
+        &mut self,
+        ledger: Option<&mut Ledger>,
+        books: Vec<Taken>,
+        report: &mut ImportReport,
+    ) -> Result<(), CatalogError> {
+        match ledger {
+            Some(ledger) if !self.dry_run => report.add(ledger.execute(Adopt(books))?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Archives of books that the database does not know are taken over too.
+    fn adopt_strays(
+        &mut self,
+        source: &Source,
+        mut ledger: Option<&mut Ledger>,
+        report: &mut ImportReport,
+    ) -> Result<(), ImportError> {
+        let Some(files) = self.files.as_deref_mut() else {
+            return Ok(());
+        };
+        let mut strays = Vec::new();
+        for name in files.names().map_err(ImportError::Files)? {
+            let name = name.map_err(ImportError::Files)?;
+            match Barcode::parse(&name) {
+                Err(bad) => report.misfit(&name, &bad),
+                Ok(barcode) if source.knows(&barcode)? => {}
+                Ok(barcode) => strays.push(barcode),
+            }
+        }
+        for chunk in strays.chunks(BATCH) {
+            let mut books: Vec<Taken> = chunk.iter().cloned().map(Taken::bare).collect();
+            books.iter_mut().for_each(|book| self.look_for_archive(book, report));
+            books.retain(|book| book.archive.is_some());
+            report.strays += books.len() as u64;
+            self.write(ledger.as_deref_mut(), books, report)?;
+        }
+        Ok(())
+    }
+}

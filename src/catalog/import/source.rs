@@ -1,0 +1,270 @@
+//! Room `catalog`: reading the database of a `grin-transfer` run, whichever of its versions wrote it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+
+use super::files::AdoptedArchive;
+use super::report::ImportReport;
+use crate::catalog::CatalogError;
+use crate::grin::columns::{CSV_COLUMNS, Kind};
+use crate::grin::{Barcode, GrinDate};
+
+/// Why nothing, or nothing more, could be taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The other database cannot be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Source {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        cause: rusqlite::Error,
+    },
+    /// It is no database of `grin-transfer`.
+    #[error("{} is no database of grin-transfer: it has no table `books` with a column `barcode`", path.display())]
+    Foreign {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// Our own catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The stored files cannot be listed.
+    #[error("cannot list the stored files: {0}")]
+    Files(io::Error),
+}
+
+/// One book of the other database, and its archive.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub barcode: Barcode,
+    /// Values by our column's name; never empty.
+    pub values: Vec<(&'static str, String)>,
+    /// What the other program thinks of it: its last word in `sync`.
+    pub called_done: bool,
+    /// Its ETag belongs to what was decrypted, as far as its history tells.
+    pub etag_fits: bool,
+    pub history: Vec<OldEvent>,
+    pub archive: Option<AdoptedArchive>,
+}
+
+/// A line of the other program's history.
+#[derive(Debug)]
+pub(super) struct OldEvent {
+    pub status_type: String,
+    pub status_value: String,
+    pub timestamp: String,
+    pub metadata: Option<String>,
+}
+
+impl Taken {
+    pub(super) fn bare(barcode: Barcode) -> Self {
+        Self {
+            barcode,
+            values: Vec::new(),
+            called_done: false,
+            etag_fits: false,
+            history: Vec::new(),
+            archive: None,
+        }
+    }
+
+    pub(super) fn value(&self, column: &str) -> Option<&str> {
+        let found = self.values.iter().find(|(name, _)| *name == column);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Some books, and where the next ones begin.
+pub(super) struct Batch {
+    pub books: Vec<Taken>,
+    pub last_rowid: Option<i64>,
+}
+
+/// The other database, opened for reading only.
+pub(super) struct Source {
+    conn: Connection,
+    path: PathBuf,
+    /// Our column, its place in `select`.
+    columns: Vec<(&'static str, Kind, usize)>,
+    select: String,
+    has_history: bool,
+}
+
+/// Our names of columns that are not simply taken over: they are derived from what is stored.
+const DERIVED: [&str; 6] = [
+    "barcode",
+    "storage_path",
+    "is_decrypted",
+    "sync_timestamp",
+    "encrypted_etag",
+    "last_etag_check",
+];
+
+impl Source {
+    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
+        let failed = |cause| ImportError::Source {
+            path: path.into(),
+            cause,
+        };
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        let theirs = columns_of(&conn, "books").map_err(failed)?;
+        if !theirs.iter().any(|name| name == "barcode") {
+            return Err(ImportError::Foreign { path: path.into() });
+        }
+        let wanted: Vec<_> = CSV_COLUMNS
+            .iter()
+            .filter(|column| !DERIVED.contains(&column.sql) || column.sql == "encrypted_etag")
+            .filter_map(|column| Some((column, their_name(column.sql, &theirs)?)))
+            .collect();
+        let names: Vec<_> = wanted.iter().map(|(_, name)| format!("\"{name}\"")).collect();
+        let more = if names.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", names.join(", "))
+        };
+        let columns = wanted
+            .iter()
+            .enumerate()
+            .map(|(at, (column, _))| (column.sql, column.kind, at + 2));
+        Ok(Self {
+            columns: columns.collect(),
+            select: format!("SELECT rowid, barcode{more} FROM books WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
+            has_history: !columns_of(&conn, "book_status_history").map_err(failed)?.is_empty(),
+            path: path.into(),
+            conn,
+        })
+    }
+
+    fn failed(&self, cause: rusqlite::Error) -> ImportError {
+        ImportError::Source {
+            path: self.path.clone(),
+            cause,
+        }
+    }
+
+    /// The next books; rows without a usable barcode are noted and passed over.
+    pub(super) fn batch(
+        &self,
+        after: Option<i64>,
+        limit: usize,
+        report: &mut ImportReport,
+    ) -> Result<Batch, ImportError> {
+        self.read_batch(after, limit, report)
+            .map_err(|cause| self.failed(cause))
+    }
+
+    fn read_batch(
+        &self,
+        after: Option<i64>,
+        limit: usize,
+        report: &mut ImportReport,
+    ) -> Result<Batch, rusqlite::Error> {
+        let mut select = self.conn.prepare_cached(&self.select)?;
+        let mut rows = select.query((after.unwrap_or(i64::MIN), limit))?;
+        let mut batch = Batch {
+            books: Vec::new(),
+            last_rowid: None,
+        };
+        while let Some(row) = rows.next()? {
+            batch.last_rowid = Some(row.get(0)?);
+            report.books += 1;
+            let name = text_of(row.get_ref(1)?).unwrap_or_default();
+            match Barcode::parse(&name) {
+                Ok(barcode) => batch.books.push(self.read_book(barcode, row)?),
+                Err(bad) => report.misfit(&name, &bad),
+            }
+        }
+        Ok(batch)
+    }
+
+    fn read_book(&self, barcode: Barcode, row: &Row<'_>) -> Result<Taken, rusqlite::Error> {
+        let mut book = Taken::bare(barcode);
+        for (column, kind, at) in &self.columns {
+            if let Some(text) = text_of(row.get_ref(*at)?) {
+                let value = match kind {
+                    Kind::Date => GrinDate::read(&text).map_or(text, |date| date.stored()),
+                    _ => text,
+                };
+                book.values.push((*column, value));
+            }
+        }
+        if self.has_history {
+            book.history = self.read_history(&book.barcode)?;
+            judge_history(&mut book);
+        }
+        Ok(book)
+    }
+
+    fn read_history(&self, barcode: &Barcode) -> Result<Vec<OldEvent>, rusqlite::Error> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT status_type, status_value, timestamp, metadata FROM book_status_history WHERE barcode = ?1 ORDER BY id",
+        )?;
+        let rows = select.query_map([barcode.as_str()], |row| {
+            Ok(OldEvent {
+                status_type: text_of(row.get_ref(0)?).unwrap_or_default(),
+                status_value: text_of(row.get_ref(1)?).unwrap_or_default(),
+                timestamp: text_of(row.get_ref(2)?).unwrap_or_default(),
+                metadata: text_of(row.get_ref(3)?),
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// Whether the database has this book.
+    pub(super) fn knows(&self, barcode: &Barcode) -> Result<bool, ImportError> {
+        let ask = || {
+            self.conn
+                .prepare_cached("SELECT 1 FROM books WHERE barcode = ?1")?
+                .query_row([barcode.as_str()], |_| Ok(()))
+                .optional()
+        };
+        ask().map(|found| found.is_some()).map_err(|cause| self.failed(cause))
+    }
+}
+
+/// The ETag in the database is the one of the last download, also if that was never decrypted; it belongs to the stored
+/// archive only if the history shows decryption, and no failure, after it.
+fn judge_history(book: &mut Taken) {
+    let etag = book.value("encrypted_etag").map(str::to_owned);
+    for event in book.history.iter().filter(|event| event.status_type == "sync") {
+        book.called_done = event.status_value == "completed" || (book.called_done && event.status_value == "skipped");
+        match event.status_value.as_str() {
+            "decrypted" | "uploaded" => book.etag_fits = etag.is_some(),
+            "downloaded" | "decrypt_failed" | "unpack_failed" | "upload_failed" => book.etag_fits = false,
+            _ => {}
+        }
+    }
+}
+
+fn columns_of(conn: &Connection, table: &str) -> Result<Vec<String>, rusqlite::Error> {
+    let mut select = conn.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let names = select.query_map([table], |row| row.get(0))?;
+    names.collect()
+}
+
+/// Their name of our column: the same; or, in older versions, without `grin_`, and `google_etag`.
+fn their_name(ours: &str, theirs: &[String]) -> Option<String> {
+    let older = match ours {
+        "encrypted_etag" => "google_etag",
+        other => other.strip_prefix("grin_").unwrap_or(other),
+    };
+    [ours, older]
+        .into_iter()
+        .find(|name| theirs.iter().any(|their| their == name))
+        .map(Into::into)
+}
+
+/// A value as text; nothing for an empty one.
+fn text_of(value: ValueRef<'_>) -> Option<String> {
+    let text = match value {
+        ValueRef::Null => return None,
+        ValueRef::Integer(n) => n.to_string(),
+        ValueRef::Real(n) => n.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).trim().to_owned(),
+    };
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,111 @@
+//! Room `catalog`: recording a page of one of GRIN's lists.
+
+use jiff::Timestamp;
+use rusqlite::{CachedStatement, Connection};
+
+use super::CatalogError;
+use super::facts::{self, Facts};
+use super::follow::word_of_list;
+use super::ledger::{Operation, Tx};
+use super::lists;
+use super::passes::PassId;
+use super::record::{Recorded, Recorder, Said, Source};
+use crate::grin::{ListKind, ListRow};
+
+/// A page of a list, or any part of one; it is recorded whole or not at all.
+#[derive(Debug, Clone)]
+pub struct ListPart {
+    /// Which list.
+    pub list: ListKind,
+    /// The pass it belongs to; `None` for rows from elsewhere, from which nothing about absence follows.
+    pub pass: Option<PassId>,
+    /// Its rows.
+    pub rows: Vec<ListRow>,
+    /// When GRIN gave it.
+    pub observed: Timestamp,
+    /// Where the list goes on, for resuming an interrupted pass.
+    pub next: Option<String>,
+}
+
+/// What recording did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Upserted {
+    /// Books not known before.
+    pub new: u64,
+    /// Books of which something changed.
+    pub changed: u64,
+    /// Books of which nothing changed.
+    pub same: u64,
+}
+
+impl Operation for ListPart {
+    type Output = Upserted;
+    const KIND: &'static str = "record_list";
+
+    fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<Upserted, CatalogError> {
+        let mut done = Upserted::default();
+        let mut recorder = Recorder::new(tx.conn, Source::List)?;
+        let mut sightings = Sightings::new(tx.conn, &self)?;
+        for row in &self.rows {
+            let recorded = record_row(&mut recorder, tx, self.list, row)?;
+            sightings.note(recorded.id())?;
+            match recorded {
+                Recorded::New(_) => done.new += 1,
+                Recorded::Changed(_) => done.changed += 1,
+                Recorded::Same(_) => done.same += 1,
+            }
+        }
+        if let Some(pass) = self.pass {
+            pass.note_page(tx, self.next.as_deref(), done)?;
+        }
+        Ok(done)
+    }
+}
+
+fn record_row(
+    recorder: &mut Recorder<'_>,
+    tx: &mut Tx<'_>,
+    list: ListKind,
+    row: &ListRow,
+) -> Result<Recorded, CatalogError> {
+    let facts = Facts::of_row(row);
+    let said = |failure_is_news| Said {
+        word: word_of_list(list, facts.get(facts::GRIN_STATE), failure_is_news),
+        list: Some(lists::name(list)),
+        can_be_requested: facts.can_be_requested || list == ListKind::Available,
+        enriched: None,
+    };
+    let recorded = recorder.record(tx, row.barcode.as_str(), &facts, said)?;
+    recorded.ok_or_else(|| CatalogError::Fault("a listed book was not recorded".into()))
+}
+
+/// Notes when a book was last seen in the list.
+struct Sightings<'c> {
+    upsert: CachedStatement<'c>,
+    list: i64,
+    pass: i64,
+    observed: i64,
+}
+
+impl<'c> Sightings<'c> {
+    fn new(conn: &'c Connection, part: &ListPart) -> Result<Self, CatalogError> {
+        Ok(Self {
+            upsert: conn.prepare_cached(
+                "INSERT INTO sightings (list, book, pass, observed) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT DO UPDATE SET pass = excluded.pass, observed = excluded.observed",
+            )?,
+            list: lists::number(part.list),
+            pass: part.pass.map_or(0, |pass| pass.0),
+            observed: part.observed.as_millisecond(),
+        })
+    }
+
+    fn note(&mut self, book: i64) -> Result<(), CatalogError> {
+        self.upsert.execute((self.list, book, self.pass, self.observed))?;
+        Ok(())
+    }
+}

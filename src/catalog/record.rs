@@ -1,0 +1,445 @@
+//! Room `catalog`: writing down what GRIN said about a book, so that silence never takes the place of knowledge.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{CachedStatement, Connection, Row, ToSql};
+
+use super::clock::{earlier, read_stamp, stamp};
+use super::facts::{self, Facts, LIST_COLUMNS, SEARCH_COLUMNS};
+use super::follow::{Word, follow};
+use super::history::{Cause, Note, Topic};
+use super::ledger::Tx;
+use super::tallies::Tally;
+use super::{BookState, CatalogError};
+
+/// Where the facts come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    List,
+    Search,
+}
+
+/// The statements of one source, for its columns.
+struct Statements {
+    find: String,
+    insert: String,
+    update: String,
+}
+
+static LIST: LazyLock<Statements> = LazyLock::new(|| Statements::new(LIST_COLUMNS));
+static SEARCH: LazyLock<Statements> = LazyLock::new(|| Statements::new(&SEARCH_COLUMNS));
+
+/// Columns of our own that stand before the source's in `find`.
+const OWN: usize = 9;
+/// Parameters of our own that stand before the source's values in `update`.
+const OWN_SET: usize = 11;
+/// The same in `insert`.
+const OWN_NEW: usize = 5;
+
+impl Statements {
+    fn new(columns: &[&str]) -> Self {
+        let names = columns.join(", ");
+        let marks = |from: usize| {
+            (0..columns.len()).fold(String::new(), |mut out, at| {
+                let _ = write!(out, ", ?{}", from + at);
+                out
+            })
+        };
+        let sets = columns.iter().enumerate().fold(String::new(), |mut out, (at, column)| {
+            let _ = write!(out, ", {column} = ifnull(?{}, {column})", OWN_SET + 1 + at);
+            out
+        });
+        Self {
+            find: format!(
+                "SELECT id, state, listed_converted, can_be_requested, vanished_at, next_attempt_at, \
+                 conversion_failures, judged_converted_date, processing_request_timestamp, {names} \
+                 FROM books WHERE barcode = ?1"
+            ),
+            insert: format!(
+                "INSERT INTO books (barcode, state, state_at, created_at, updated_at, listed_converted, \
+                 can_be_requested, {names}) VALUES (?1, ?2, ?3, ?3, ?3, ?4, ?5{})",
+                marks(OWN_NEW + 1)
+            ),
+            update: format!(
+                "UPDATE books SET state_at = CASE WHEN state = ?2 THEN state_at ELSE ?3 END, state = ?2, \
+                 updated_at = ?3, listed_converted = ?4, can_be_requested = ?5, vanished_at = NULL, \
+                 next_attempt_at = ?6, conversion_failures = ?7, \
+                 conversion_asks = CASE WHEN ?8 THEN 0 ELSE conversion_asks END, \
+                 absent_at = CASE WHEN ?8 THEN NULL ELSE absent_at END, \
+                 left_process_at = CASE WHEN ?8 THEN NULL ELSE left_process_at END, \
+                 attempts = CASE WHEN ?9 THEN 0 ELSE attempts END, \
+                 failure_reason = CASE WHEN ?9 THEN NULL ELSE failure_reason END, \
+                 failure_detail = CASE WHEN ?9 THEN NULL ELSE failure_detail END, \
+                 enrich_key = ifnull(?10, enrich_key), enrich_asked_at = ifnull(?11, enrich_asked_at), \
+                 enrichment_timestamp = ifnull(?11, enrichment_timestamp){sets} WHERE id = ?1"
+            ),
+        }
+    }
+}
+
+/// What a row was to the catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    New(i64),
+    Changed(i64),
+    Same(i64),
+}
+
+impl Recorded {
+    pub(crate) fn id(self) -> i64 {
+        let (Self::New(id) | Self::Changed(id) | Self::Same(id)) = self;
+        id
+    }
+}
+
+/// What is said beside the facts.
+pub(crate) struct Said<'a> {
+    pub word: Word,
+    /// `None` for a barcode search.
+    pub list: Option<&'static str>,
+    pub can_be_requested: bool,
+    /// For a barcode search: when it was answered, as text and in Unix milliseconds.
+    pub enriched: Option<(&'a str, i64)>,
+}
+
+/// A book as it stood before.
+struct Before {
+    id: i64,
+    state: BookState,
+    listed_converted: bool,
+    can_be_requested: bool,
+    vanished: bool,
+    next_attempt_at: Option<String>,
+    conversion_failures: u32,
+    judged: Option<String>,
+    requested_at: Option<String>,
+    /// Places of facts that differ from what was known.
+    differing: Vec<usize>,
+    grin_state: Option<String>,
+    converted_date: Option<String>,
+}
+
+impl Before {
+    fn read(row: &Row<'_>, facts: &Facts<'_>) -> Result<Self, CatalogError> {
+        let differs = |place: &usize| match facts.get(*place) {
+            None => Ok(false),
+            Some(new) => row.get_ref(OWN + place).map(|old| old.as_str().ok() != Some(new)),
+        };
+        let mut differing = Vec::new();
+        for place in 0..facts.values.len() {
+            if differs(&place)? {
+                differing.push(place);
+            }
+        }
+        Ok(Self {
+            id: row.get(0)?,
+            state: row.get(1)?,
+            listed_converted: row.get(2)?,
+            can_be_requested: row.get::<_, Option<bool>>(3)?.unwrap_or(false),
+            vanished: row.get_ref(4)? != rusqlite::types::ValueRef::Null,
+            next_attempt_at: row.get(5)?,
+            conversion_failures: row.get(6)?,
+            judged: row.get(7)?,
+            requested_at: row.get(8)?,
+            differing,
+            grin_state: row.get(OWN + facts::GRIN_STATE)?,
+            converted_date: row.get(OWN + facts::CONVERTED_DATE)?,
+        })
+    }
+
+    fn differs(&self, place: usize) -> bool {
+        self.differing.contains(&place)
+    }
+
+    /// A failure of conversion that we had not heard of, and that does not date from before our last request. GRIN's
+    /// dates have no zone, so a day's difference is needed to call it older.
+    fn failure_is_news(&self, facts: &Facts<'_>) -> bool {
+        let told = facts
+            .get(facts::FAILED_DATE)
+            .or(facts.get(facts::FAILED_INFO))
+            .is_some();
+        if !told {
+            return self.state == BookState::Known;
+        }
+        let differs = self.differs(facts::FAILED_DATE) || self.differs(facts::FAILED_INFO);
+        differs && !self.failed_before_request(facts.get(facts::FAILED_DATE))
+    }
+
+    fn failed_before_request(&self, failed: Option<&str>) -> bool {
+        let Some(requested) = self.requested_at.as_deref().and_then(read_stamp) else {
+            return false;
+        };
+        let day_before = stamp(earlier(requested, std::time::Duration::from_secs(24 * 3_600)));
+        failed.is_some_and(|failed| failed < day_before.as_str())
+    }
+
+    /// A given-up book of which GRIN has a newer archive than the one that was given up.
+    fn has_newer_archive(&self, facts: &Facts<'_>) -> bool {
+        match (facts.get(facts::CONVERTED_DATE), &self.judged) {
+            (Some(listed), Some(judged)) => listed > judged.as_str(),
+            _ => false,
+        }
+    }
+}
+
+/// What is written over a book.
+struct After<'a> {
+    state: BookState,
+    next_attempt_at: Option<String>,
+    conversion_failures: u32,
+    listed_converted: bool,
+    can_be_requested: bool,
+    /// GRIN has the archive ready: earlier troubles with the conversion count no more.
+    ready: bool,
+    /// Given up before, and worth another try.
+    revived: bool,
+    /// New value of `enrich_key`: 0 to have it searched for anew.
+    enrich_key: Option<i64>,
+    enriched_at: Option<&'a str>,
+}
+
+/// Writes facts of one source into the running transaction; its statements are prepared once.
+pub(crate) struct Recorder<'c> {
+    conn: &'c Connection,
+    source: Source,
+    find: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    update: CachedStatement<'c>,
+}
+
+impl<'c> Recorder<'c> {
+    pub(crate) fn new(conn: &'c Connection, source: Source) -> Result<Self, CatalogError> {
+        let statements: &Statements = match source {
+            Source::List => &LIST,
+            Source::Search => &SEARCH,
+        };
+        Ok(Self {
+            conn,
+            source,
+            find: conn.prepare_cached(&statements.find)?,
+            insert: conn.prepare_cached(&statements.insert)?,
+            update: conn.prepare_cached(&statements.update)?,
+        })
+    }
+
+    /// Records what was said about one book; makes it known if it was not (lists only).
+    pub(crate) fn record<'s>(
+        &mut self,
+        tx: &mut Tx<'_>,
+        barcode: &str,
+        facts: &Facts<'_>,
+        said: impl FnOnce(bool) -> Said<'s>,
+    ) -> Result<Option<Recorded>, CatalogError> {
+        let before = {
+            let mut rows = self.find.query([barcode])?;
+            rows.next()?.map(|row| Before::read(row, facts)).transpose()?
+        };
+        let recorded = match before {
+            None if self.source == Source::Search => return Ok(None),
+            None => self.add(tx, barcode, facts, &said(true))?,
+            Some(before) => {
+                let said = said(self.source == Source::List && before.failure_is_news(facts));
+                self.merge(tx, barcode, facts, (&before, &said))?
+            }
+        };
+        if !facts.raw.is_empty() {
+            self.keep_raw(recorded.id(), facts)?;
+        }
+        Ok(Some(recorded))
+    }
+
+    fn add(
+        &mut self,
+        tx: &mut Tx<'_>,
+        barcode: &str,
+        facts: &Facts<'_>,
+        said: &Said<'_>,
+    ) -> Result<Recorded, CatalogError> {
+        let state = follow(BookState::Known, said.word);
+        let own: [&dyn ToSql; OWN_NEW] = [
+            &barcode,
+            &state,
+            &tx.stamp,
+            &(said.word == Word::Ready),
+            &said.can_be_requested.then_some(true),
+        ];
+        bind(&mut self.insert, &own, facts)?;
+        self.insert.raw_execute()?;
+        let id = self.conn.last_insert_rowid();
+        tx.totals
+            .add(Tally::GrinState, facts.get(facts::GRIN_STATE).unwrap_or(""), 1);
+        let note = Note {
+            list: said.list,
+            ..Note::of(Cause::Listed)
+        };
+        tx.moved(barcode, None, state, &note.text())?;
+        if state == BookState::ConversionFailed {
+            self.set_first_retry(tx, id)?;
+        }
+        Ok(Recorded::New(id))
+    }
+
+    fn set_first_retry(&self, tx: &Tx<'_>, id: i64) -> Result<(), CatalogError> {
+        let at = tx.policy.after_conversion_failure(1, tx.now).map(stamp);
+        self.conn
+            .prepare_cached("UPDATE books SET conversion_failures = 1, next_attempt_at = ?2 WHERE id = ?1")?
+            .execute((id, at))?;
+        Ok(())
+    }
+
+    fn merge(
+        &mut self,
+        tx: &mut Tx<'_>,
+        barcode: &str,
+        facts: &Facts<'_>,
+        (before, said): (&Before, &Said<'_>),
+    ) -> Result<Recorded, CatalogError> {
+        let after = decide(tx, facts, before, said);
+        let same = before.differing.is_empty()
+            && after.state == before.state
+            && after.listed_converted == before.listed_converted
+            && after.can_be_requested == before.can_be_requested
+            && !before.vanished
+            && after.enriched_at.is_none();
+        if same {
+            return Ok(Recorded::Same(before.id));
+        }
+        if after.revived {
+            tx.failure_forgotten(before.id)?;
+        }
+        let own: [&dyn ToSql; OWN_SET] = [
+            &before.id,
+            &after.state,
+            &tx.stamp,
+            &after.listed_converted,
+            &after.can_be_requested.then_some(true),
+            &after.next_attempt_at,
+            &after.conversion_failures,
+            &after.ready,
+            &after.revived,
+            &after.enrich_key,
+            &after.enriched_at,
+        ];
+        bind(&mut self.update, &own, facts)?;
+        self.update.raw_execute()?;
+        self.note_changes(tx, barcode, facts, (before, &after, said))?;
+        Ok(Recorded::Changed(before.id))
+    }
+
+    fn note_changes(
+        &self,
+        tx: &mut Tx<'_>,
+        barcode: &str,
+        facts: &Facts<'_>,
+        (before, after, said): (&Before, &After<'_>, &Said<'_>),
+    ) -> Result<(), CatalogError> {
+        let cause = match said.list {
+            Some(_) => Cause::Listed,
+            None => Cause::Enriched,
+        };
+        let note = |from| Note {
+            from,
+            list: said.list,
+            ..Note::of(cause)
+        };
+        if let (true, Some(new)) = (before.differs(facts::GRIN_STATE), facts.get(facts::GRIN_STATE)) {
+            let old = before.grin_state.as_deref();
+            tx.totals.shift(Tally::GrinState, old.unwrap_or(""), new);
+            tx.noted(barcode, (Topic::GrinState, new), &note(old).text())?;
+        }
+        if before.vanished {
+            tx.noted(barcode, (Topic::Listing, "listed_again"), &note(None).text())?;
+        }
+        if after.state != before.state {
+            let words = facts.get(facts::FAILED_INFO);
+            let note = Note {
+                words: words.filter(|_| after.state == BookState::ConversionFailed),
+                next: after.next_attempt_at.as_deref(),
+                ..note(None)
+            };
+            tx.moved_with(barcode, (before.state, after.state), note)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the text of dates in a form from which it could not be made again.
+    fn keep_raw(&self, id: i64, facts: &Facts<'_>) -> Result<(), CatalogError> {
+        let raw: serde_json::Map<String, serde_json::Value> = facts
+            .raw
+            .iter()
+            .map(|(column, text)| ((*column).into(), (*text).into()))
+            .collect();
+        let raw = serde_json::Value::Object(raw).to_string();
+        self.conn
+            .prepare_cached(
+                "UPDATE books SET raw_values = json_patch(ifnull(raw_values, '{}'), ?2) \
+                 WHERE id = ?1 AND ifnull(raw_values, '') <> json_patch(ifnull(raw_values, '{}'), ?2)",
+            )?
+            .execute((id, raw))?;
+        Ok(())
+    }
+}
+
+/// What follows for the book from what was said.
+fn decide<'a>(tx: &Tx<'_>, facts: &Facts<'_>, before: &Before, said: &Said<'a>) -> After<'a> {
+    let ready = said.word == Word::Ready;
+    let revived = before.state == BookState::Failed && ready && before.has_newer_archive(facts);
+    let state = if revived {
+        BookState::Available
+    } else {
+        follow(before.state, said.word)
+    };
+    let failed_now = state == BookState::ConversionFailed && before.state != state;
+    let failures = match (failed_now, ready) {
+        (true, _) => before.conversion_failures.saturating_add(1),
+        (false, true) => 0,
+        (false, false) => before.conversion_failures,
+    };
+    let next_attempt_at = if failed_now {
+        tx.policy.after_conversion_failure(failures, tx.now).map(stamp)
+    } else if state != before.state || (before.state == BookState::Stored && newly_converted(facts, before)) {
+        None
+    } else {
+        before.next_attempt_at.clone()
+    };
+    After {
+        state,
+        next_attempt_at,
+        conversion_failures: failures,
+        listed_converted: before.listed_converted || ready,
+        can_be_requested: before.can_be_requested || said.can_be_requested,
+        ready,
+        revived,
+        enrich_key: match said.enriched {
+            Some((_, millis)) => Some(millis),
+            None => before
+                .differing
+                .iter()
+                .any(|place| *place <= facts::LAST_DATE)
+                .then_some(0),
+        },
+        enriched_at: said.enriched.map(|(stamp, _)| stamp),
+    }
+}
+
+fn newly_converted(facts: &Facts<'_>, before: &Before) -> bool {
+    match (facts.get(facts::CONVERTED_DATE), before.converted_date.as_deref()) {
+        (Some(new), old) => Some(new) > old,
+        (None, _) => false,
+    }
+}
+
+fn bind(statement: &mut CachedStatement<'_>, own: &[&dyn ToSql], facts: &Facts<'_>) -> Result<(), CatalogError> {
+    for (at, value) in own.iter().enumerate() {
+        statement.raw_bind_parameter(at + 1, value)?;
+    }
+    for (at, value) in facts.values.iter().enumerate() {
+        let value = value
+            .as_deref()
+            .map_or(ToSqlOutput::from(rusqlite::types::Null), ToSqlOutput::from);
+        statement.raw_bind_parameter(own.len() + at + 1, value)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,366 @@
+//! Room `catalog`: claims, leases and queues.
+
+use super::shelf::{HOUR, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored};
+use crate::catalog::*;
+use crate::grin::{GrinDate, ListKind};
+
+use BookState as S;
+
+fn three(shelf: &mut Shelf) {
+    let rows = [
+        ("TL0003", "2025/06/03"),
+        ("TL0001", "2025/06/02"),
+        ("TL0002", "2025/06/01"),
+    ];
+    shelf.list(
+        ListKind::Converted,
+        rows.map(|(code, date)| converted(code, date)).to_vec(),
+    );
+}
+
+#[test]
+fn the_oldest_conversion_goes_first_unknown_dates_last() {
+    let mut shelf = Shelf::new();
+    shelf.list(ListKind::Converted, vec![converted("TL0009", "")]);
+    three(&mut shelf);
+    let claimed = shelf.claim(&[Queue::Converted]);
+    assert_eq!(codes(&claimed), ["TL0002", "TL0001", "TL0003", "TL0009"]);
+    assert!(
+        claimed
+            .iter()
+            .all(|claimed| claimed.state == S::Available && claimed.listed_converted)
+    );
+    assert!(
+        shelf.claim(&[Queue::Converted]).is_empty(),
+        "nothing is handed out twice"
+    );
+    assert_eq!(shelf.causes("TL0001"), ["available:listed", "checking:claimed"]);
+}
+
+#[test]
+fn priority_goes_before_age() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let first = SetPriority {
+        barcodes: vec![barcode("TL0003")],
+        priority: 5,
+    };
+    assert_eq!(shelf.ledger.execute(first).unwrap(), 1);
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0003", "TL0002", "TL0001"]);
+}
+
+#[test]
+fn the_limit_counts_only_what_remains_to_be_done() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    for expected in ["TL0002", "TL0001", "TL0003"] {
+        let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+        assert_eq!(codes(&claimed), [expected], "stored books take no place");
+        shelf.settle(&claimed[0], stored(expected, "\"a\"")).unwrap();
+    }
+    assert!(shelf.claim(&[Queue::Converted]).is_empty());
+    assert!(
+        shelf.claim_of("one", only(&["TL0001"]), 1).is_empty(),
+        "stored and unchanged"
+    );
+}
+
+#[test]
+fn a_lease_runs_out_and_the_late_holder_is_told_so() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let first = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+    shelf.clock.advance(LEASE);
+    let second = shelf.claim_of("two", queue(&[Queue::Converted]), 1);
+    assert_eq!(codes(&second), codes(&first));
+    let late = shelf.settle(&first[0], stored("TL0002", "\"old\"")).unwrap_err();
+    assert!(matches!(late, CatalogError::Stale { .. }), "{late}");
+    assert_eq!(shelf.state("TL0002"), S::Checking);
+    shelf.settle(&second[0], stored("TL0002", "\"new\"")).unwrap();
+    assert_eq!(shelf.text("TL0002", "encrypted_etag").as_deref(), Some("\"new\""));
+}
+
+#[test]
+fn the_same_owner_with_an_older_claim_is_stale_too() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let first = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+    shelf.clock.advance(LEASE);
+    let again = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+    assert_ne!(first[0].held.fence, again[0].held.fence);
+    assert!(matches!(
+        shelf.settle(&first[0], Settlement::HandedBack),
+        Err(CatalogError::Stale { .. })
+    ));
+    shelf.settle(&again[0], Settlement::HandedBack).unwrap();
+    assert!(
+        matches!(
+            shelf.settle(&again[0], Settlement::HandedBack),
+            Err(CatalogError::Stale { .. })
+        ),
+        "settled once"
+    );
+}
+
+#[test]
+fn a_late_holder_whose_book_nobody_took_may_still_settle() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+    shelf.clock.advance(LEASE * 2);
+    assert_eq!(shelf.settle(&held[0], stored("TL0002", "\"a\"")).unwrap(), S::Stored);
+}
+
+#[test]
+fn renewing_keeps_a_claim_and_names_the_lost_ones() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", queue(&[Queue::Converted]), 2);
+    shelf.settle(&held[1], Settlement::HandedBack).unwrap();
+    shelf.clock.advance(LEASE / 2);
+    let both = held.iter().map(|claimed| claimed.held.clone()).collect();
+    let lost = shelf
+        .ledger
+        .execute(Renew {
+            held: both,
+            lease: LEASE,
+        })
+        .unwrap();
+    assert_eq!(lost, [held[1].held.clone()]);
+    shelf.clock.advance(LEASE - LEASE / 4);
+    assert!(!codes(&shelf.claim_of("two", queue(&[Queue::Converted]), 9)).contains(&"TL0002"));
+}
+
+#[test]
+fn a_restarted_owner_gets_its_books_back_at_once() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    shelf.claim_of("one", queue(&[Queue::Converted]), 2);
+    shelf.claim_of("two", queue(&[Queue::Converted]), 1);
+    shelf.reopen();
+    assert_eq!(shelf.ledger.execute(Holders).unwrap(), ["one", "two"]);
+    assert_eq!(shelf.ledger.execute(Recover { owner: "one".into() }).unwrap(), 2);
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0002", "TL0001"]);
+    assert_eq!(shelf.state("TL0003"), S::Checking, "another's claim is left alone");
+}
+
+#[test]
+fn a_book_that_waits_for_its_time_is_not_handed_out_before() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+    let at = shelf.now_plus(HOUR);
+    assert_eq!(shelf.settle(&held[0], retry(at)).unwrap(), S::Available);
+    assert_eq!(shelf.ledger.execute(NextDue).unwrap(), Some(at));
+    for (selection, due) in [
+        (queue(&[Queue::Converted]), Some(at)),
+        (only(&["TL0002"]), Some(at)),
+        (only(&["TL0001"]), None),
+    ] {
+        assert_eq!(shelf.ledger.execute(NextBookDue(selection)).unwrap(), due);
+    }
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001", "TL0003"]);
+    shelf.clock.advance(HOUR);
+    let again = shelf.claim(&[Queue::Converted]);
+    assert_eq!(codes(&again), ["TL0002"]);
+    assert_eq!(again[0].attempts, 1);
+    assert_eq!(shelf.ledger.execute(NextDue).unwrap(), None);
+}
+
+#[test]
+fn a_stored_book_counts_as_changed_when_grin_converted_it_anew() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    shelf.store("TL0001", "\"a\"");
+    three(&mut shelf);
+    assert!(
+        shelf.claim(&[Queue::Changed]).is_empty(),
+        "the same dates mean the same archive"
+    );
+    shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/09/01")]);
+    let claimed = shelf.claim(&[Queue::Changed]);
+    assert_eq!(codes(&claimed), ["TL0001"]);
+    let archive = claimed[0].stored.as_ref().unwrap();
+    assert_eq!(archive.etag.as_deref(), Some("\"a\""), "compared with what is stored");
+    assert!(!claimed[0].dates_say_unchanged);
+    assert_eq!(shelf.settle(&claimed[0], Settlement::UpToDate).unwrap(), S::Stored);
+    assert!(
+        shelf.claim(&[Queue::Changed]).is_empty(),
+        "looked at once for these dates"
+    );
+}
+
+#[test]
+fn force_and_recheck_take_stored_books_once_in_each_run() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    shelf.store("TL0001", "\"a\"");
+    shelf.reopen();
+    let forced = Selection {
+        force: true,
+        ..only(&["TL0001"])
+    };
+    let claimed = shelf.claim_of("one", forced.clone(), 9);
+    assert!(claimed[0].dates_say_unchanged);
+    shelf.settle(&claimed[0], Settlement::UpToDate).unwrap();
+    assert!(shelf.claim_of("one", forced, 9).is_empty(), "not in a circle");
+
+    shelf.clock.advance(std::time::Duration::from_secs(1));
+    let recheck = Selection {
+        recheck_before: Some(shelf.clock.now()),
+        ..queue(&[Queue::Changed])
+    };
+    assert!(!shelf.claim_of("one", recheck.clone(), 9).is_empty());
+    let forced = Selection {
+        force: true,
+        ..queue(&[Queue::Converted])
+    };
+    shelf.reopen();
+    shelf.ledger.execute(Recover { owner: "one".into() }).unwrap();
+    let all = shelf.claim_of("one", forced, 9);
+    assert_eq!(codes(&all), ["TL0002", "TL0001", "TL0003"], "in turn");
+}
+
+#[test]
+fn failed_books_are_tried_once_more_in_each_run() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&held[0], given_up("checksum")).unwrap();
+    assert!(shelf.claim(&[Queue::Failed]).is_empty(), "it failed in this run");
+    assert_eq!(shelf.reader().report().unwrap().failures, [("checksum".to_owned(), 1)]);
+    shelf.reopen();
+    let again = shelf.claim(&[Queue::Failed]);
+    assert_eq!(codes(&again), ["TL0001"]);
+    assert!(shelf.reader().report().unwrap().failures.is_empty());
+    shelf.settle(&again[0], given_up("checksum")).unwrap();
+    assert!(shelf.claim(&[Queue::Failed]).is_empty());
+    assert_eq!(shelf.reader().report().unwrap().failures, [("checksum".to_owned(), 1)]);
+}
+
+#[test]
+fn a_failed_book_that_is_handed_back_is_failed_again() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&held[0], given_up("checksum")).unwrap();
+    shelf.reopen();
+    let again = shelf.claim(&[Queue::Failed]);
+    assert_eq!(shelf.settle(&again[0], Settlement::HandedBack).unwrap(), S::Failed);
+    assert_eq!(shelf.reader().report().unwrap().failures, [("checksum".to_owned(), 1)]);
+}
+
+#[test]
+fn resetting_makes_given_up_books_as_new() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    for (code, reason) in [("TL0001", "checksum"), ("TL0002", "timeout")] {
+        let held = shelf.claim_of("one", only(&[code]), 1);
+        shelf.settle(&held[0], given_up(reason)).unwrap();
+    }
+    let reset = ResetFailed {
+        only: None,
+        reason: Some("timeout".into()),
+    };
+    assert_eq!(shelf.ledger.execute(reset).unwrap(), 1);
+    assert_eq!(
+        (shelf.state("TL0001"), shelf.state("TL0002")),
+        (S::Failed, S::Available)
+    );
+    assert_eq!(shelf.ledger.execute(ResetFailed::default()).unwrap(), 1);
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0002", "TL0001", "TL0003"]);
+}
+
+#[test]
+fn named_books_are_looked_for_whatever_their_queue() {
+    let mut shelf = Shelf::new();
+    shelf.list(
+        ListKind::AllBooks,
+        vec![row("TL0001", "PREVIOUSLY_DOWNLOADED"), row("TL0002", "NEW")],
+    );
+    let new = shelf
+        .ledger
+        .execute(EnsureKnown(vec![barcode("TL0001"), barcode("TL0007")]))
+        .unwrap();
+    assert_eq!(new, 1);
+    let named = only(&["TL0007", "TL0001", "TL0002", "TL0001", "TL0404"]);
+    let claimed = shelf.claim_of("one", named.clone(), 9);
+    assert_eq!(
+        codes(&claimed),
+        ["TL0007", "TL0001"],
+        "what was never converted need not be looked for"
+    );
+    for claimed in &claimed {
+        assert_eq!(shelf.settle(claimed, Settlement::NotConverted).unwrap(), S::Known);
+    }
+    assert!(shelf.claim_of("one", named.clone(), 9).is_empty(), "a 404 settles it");
+    let plan = PlanConversions {
+        selection: named,
+        limit: 9,
+        queue_limit: 9,
+    };
+    let plan = shelf.ledger.execute(plan).unwrap();
+    assert_eq!(plan.barcodes, ["TL0007", "TL0001", "TL0002"].map(barcode));
+}
+
+#[test]
+fn queues_share_fairly_and_repeat_their_order() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    shelf.list(
+        ListKind::Converted,
+        vec![converted("TL0011", "2025/01/01"), converted("TL0012", "2025/01/02")],
+    );
+    shelf.store("TL0011", "\"a\"");
+    shelf.store("TL0012", "\"a\"");
+    shelf.list(
+        ListKind::Converted,
+        vec![converted("TL0011", "2025/09/02"), converted("TL0012", "2025/09/01")],
+    );
+    let both = [Queue::Changed, Queue::Converted];
+    let expected = ["TL0012", "TL0002", "TL0011", "TL0001", "TL0003"];
+    assert_eq!(codes(&shelf.claim(&both)), expected);
+    shelf.ledger.execute(Recover { owner: "one".into() }).unwrap();
+    assert_eq!(codes(&shelf.claim_of("one", queue(&both), 3)), expected[..3]);
+}
+
+#[test]
+fn the_remainder_tells_a_run_when_to_end() {
+    let mut shelf = Shelf::new();
+    let selection = queue(&[Queue::Converted]);
+    let ask = |shelf: &mut Shelf| shelf.ledger.execute(AskRemaining(queue(&[Queue::Converted]))).unwrap();
+    assert!(ask(&mut shelf).is_idle());
+    shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
+    assert!(ask(&mut shelf).ready);
+    let held = shelf.claim_of("one", selection, 9);
+    let left = ask(&mut shelf);
+    assert_eq!((left.ready, left.claimed, left.is_idle()), (false, 1, false));
+    shelf.settle(&held[0], Settlement::NotConverted).unwrap();
+    assert!(
+        ask(&mut shelf).to_convert,
+        "pushed out: its conversion can be asked for"
+    );
+    let answer = (
+        barcode("TL0001"),
+        crate::grin::ProcessOutcome::Requested,
+        "Success".into(),
+    );
+    shelf.ledger.execute(RecordConversions(vec![answer])).unwrap();
+    let left = ask(&mut shelf);
+    assert!(left.is_idle(), "it waits for GRIN: {left:?}");
+    assert_eq!(left.waiting_for_grin, 1);
+}
+
+#[test]
+fn a_claim_carries_what_the_worker_needs() {
+    let mut shelf = Shelf::new();
+    let mut listed = converted("TL0001", "2025/06/01");
+    listed.file_name = crate::grin::FileName::parse("TESTLIB_TL0001.tar.gz.gpg").ok();
+    listed.title = Some("On Tides".into());
+    listed.dates.scanned = GrinDate::read("2011/02/03");
+    shelf.list(ListKind::Converted, vec![listed]);
+    let claimed = shelf.claim(&[Queue::All]).remove(0);
+    assert_eq!(claimed.file_name.unwrap().as_str(), "TESTLIB_TL0001.tar.gz.gpg");
+    assert_eq!(claimed.title.as_deref(), Some("On Tides"));
+    assert_eq!((claimed.stored, claimed.attempts), (None, 0));
+}

@@ -1,0 +1,127 @@
+//! Room `catalog`: many operations in one transaction, through the actor.
+
+use super::shelf::{LEASE, barcode, converted, queue, stored};
+use crate::catalog::*;
+use crate::grin::ListKind;
+use crate::mailbox::{Cx, Hub};
+
+struct Panics;
+
+impl Operation for Panics {
+    type Output = ();
+    const KIND: &'static str = "panics";
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<(), CatalogError> {
+        EnsureKnown(vec![barcode("TL9999")]).run(tx)?;
+        panic!("on purpose");
+    }
+}
+
+fn url(folder: &tempfile::TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("catalog.db").display())
+}
+
+#[actix_rt::test]
+async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (catalog, thread) = Catalog::open(&Hub::new(), &url(&folder), Clock::system(), Policy::default()).unwrap();
+    let cx = Cx::root("test");
+    let rows = (0..40)
+        .map(|at| converted(&format!("TL00{at:02}"), "2025/06/01"))
+        .collect();
+    let part = ListPart {
+        list: ListKind::Converted,
+        pass: None,
+        rows,
+        observed: Clock::system().now(),
+        next: None,
+    };
+    assert_eq!(catalog.ask(part, &cx).await.unwrap().new, 40);
+    let claim = Claim {
+        selection: queue(&[Queue::Converted]),
+        limit: 40,
+        owner: "one".into(),
+        lease: LEASE,
+    };
+    let claimed = catalog.ask(claim, &cx).await.unwrap();
+    let before = catalog.snapshot();
+
+    let settle = |claimed: &Claimed| {
+        let held = claimed.held.clone();
+        catalog.ask(
+            Settle {
+                held,
+                settlement: stored("x", "\"a\""),
+            },
+            &cx,
+        )
+    };
+    let mut stale = claimed[7].clone();
+    stale.held.fence += 1;
+    let all = futures::future::join_all(claimed.iter().map(settle));
+    let (all, bad, panicked) = futures::join!(all, settle(&stale), catalog.ask(Panics, &cx));
+    assert!(
+        all.iter().all(|state| matches!(state, Ok(BookState::Stored))),
+        "{all:?}"
+    );
+    assert!(matches!(bad, Err(CatalogError::Stale { .. })), "{bad:?}");
+    assert!(matches!(panicked, Err(CatalogError::Fault(_))), "{panicked:?}");
+
+    let after = catalog.snapshot();
+    assert_eq!(after.operations - before.operations, 42);
+    assert!(after.transactions - before.transactions < 21, "{after:?}");
+    assert_eq!(catalog.ask(CountBooks, &cx).await.unwrap().of(BookState::Stored), 40);
+    let reader = Reader::open(&url(&folder)).unwrap();
+    assert_eq!(
+        reader.explain(&barcode("TL9999")).unwrap(),
+        None,
+        "what a failed operation wrote is undone"
+    );
+    catalog.close().await;
+    assert!(thread.join());
+}
+
+#[actix_rt::test]
+async fn closing_answers_everything_and_leaves_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (catalog, thread) = Catalog::open(&Hub::new(), &url(&folder), Clock::system(), Policy::default()).unwrap();
+    let cx = Cx::root("test");
+    let (known, _) = futures::join!(catalog.ask(EnsureKnown(vec![barcode("TL0001")]), &cx), catalog.close());
+    assert!(thread.join());
+    assert_eq!(known.unwrap(), 1);
+    assert!(matches!(
+        catalog.ask(CountBooks, &cx).await,
+        Err(CatalogError::Asked(_))
+    ));
+    let log = folder.path().join("catalog.db-wal");
+    assert_eq!(std::fs::metadata(log).map_or(0, |meta| meta.len()), 0);
+    assert_eq!(Reader::open(&url(&folder)).unwrap().counts().unwrap().total, 1);
+}
+
+#[actix_rt::test]
+async fn an_asker_that_went_away_before_its_turn_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (catalog, thread) = Catalog::open(&Hub::new(), &url(&folder), Clock::system(), Policy::default()).unwrap();
+    let cx = Cx::root("test");
+    let gone = cx.child();
+    gone.cancel();
+    assert!(catalog.ask(EnsureKnown(vec![barcode("TL0001")]), &gone).await.is_err());
+    assert_eq!(catalog.ask(CountBooks, &cx).await.unwrap().total, 0);
+    catalog.close().await;
+    assert!(thread.join());
+}
+
+#[actix_rt::test]
+async fn a_bad_address_or_file_is_told_at_once() {
+    let hub = Hub::new();
+    assert!(matches!(
+        Catalog::open(&hub, "postgres://x", Clock::system(), Policy::default()),
+        Err(CatalogError::Address { .. })
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("catalog.db"), [7; 5_000]).unwrap();
+    assert!(matches!(
+        Catalog::open(&hub, &url(&folder), Clock::system(), Policy::default()),
+        Err(CatalogError::Damaged { .. })
+    ));
+}

@@ -1,0 +1,12 @@
+//! Room `catalog`: what the catalog does as a whole, through its ledger.
+
+mod claims;
+mod conversions;
+mod enriching;
+mod groups;
+mod lists;
+mod passes;
+mod settlements;
+mod shelf;
+mod totals;
+mod troubles;

@@ -1,0 +1,152 @@
+//! Room `catalog`: passes over lists, and what their silence means.
+
+use std::time::Duration;
+
+use super::shelf::{DAY, Shelf, barcode, converted, row};
+use crate::catalog::*;
+use crate::grin::{ListKind, ProcessOutcome};
+
+use BookState as S;
+
+fn all(codes: &[&str]) -> Vec<crate::grin::ListRow> {
+    codes.iter().map(|code| row(code, "NEW")).collect()
+}
+
+#[test]
+fn only_a_complete_pass_marks_what_vanished() {
+    let mut shelf = Shelf::new();
+    shelf.complete_pass(ListKind::AllBooks, all(&["TL0001", "TL0002", "TL0003"]));
+    let pass = shelf.pass(ListKind::AllBooks);
+    shelf.clock.advance(Duration::from_secs(1));
+    shelf.rows(ListKind::AllBooks, Some(pass), all(&["TL0001", "TL0002"]));
+    assert_eq!(shelf.finish(pass, false).vanished, 0);
+    assert_eq!(
+        shelf.text("TL0003", "vanished_at"),
+        None,
+        "nothing is concluded from an incomplete pass"
+    );
+
+    let end = shelf.complete_pass(ListKind::AllBooks, all(&["TL0001", "TL0002"]));
+    assert_eq!((end.rows, end.vanished, end.doubtful), (2, 1, false));
+    assert!(shelf.text("TL0003", "vanished_at").is_some());
+    assert_eq!(
+        shelf
+            .complete_pass(ListKind::AllBooks, all(&["TL0001", "TL0002"]))
+            .vanished,
+        0,
+        "once is enough"
+    );
+
+    shelf.complete_pass(ListKind::AllBooks, all(&["TL0001", "TL0002", "TL0003"]));
+    assert_eq!(shelf.text("TL0003", "vanished_at"), None);
+    let story = shelf.reader().explain(&barcode("TL0003")).unwrap().unwrap();
+    let told: Vec<_> = story.history.iter().map(|event| event.status_value.as_str()).collect();
+    assert_eq!(told, ["known", "vanished", "listed_again"]);
+}
+
+#[test]
+fn a_pass_that_misses_most_books_is_not_believed() {
+    let mut shelf = Shelf::new();
+    shelf.complete_pass(ListKind::AllBooks, all(&["TL0001", "TL0002", "TL0003", "TL0004"]));
+    let end = shelf.complete_pass(ListKind::AllBooks, all(&["TL0001"]));
+    assert_eq!((end.vanished, end.doubtful), (0, true));
+    assert_eq!(shelf.text("TL0002", "vanished_at"), None);
+    let lists = shelf.reader().report().unwrap().lists;
+    assert!(lists[0].note.as_deref().unwrap().contains("too few rows"));
+}
+
+#[test]
+fn an_archive_that_left_the_pool_is_asked_for_again() {
+    let mut shelf = Shelf::new();
+    shelf.complete_pass(
+        ListKind::Converted,
+        vec![converted("TL0001", "2025/06/01"), converted("TL0002", "2025/06/02")],
+    );
+    let end = shelf.complete_pass(ListKind::Converted, vec![converted("TL0002", "2025/06/02")]);
+    assert_eq!(end.vanished, 1);
+    assert_eq!(shelf.state("TL0001"), S::Known);
+    assert_eq!(shelf.causes("TL0001"), ["available:listed", "known:not_listed"]);
+    assert_eq!(shelf.value::<i64>("TL0001", "attempts"), 0);
+    for queue in [Queue::Converted, Queue::Previous, Queue::Unconverted] {
+        let plan = PlanConversions {
+            selection: super::shelf::queue(&[queue]),
+            limit: 9,
+            queue_limit: 9,
+        };
+        assert_eq!(
+            shelf.ledger.execute(plan).unwrap().barcodes,
+            [barcode("TL0001")],
+            "{queue}: never orphaned"
+        );
+    }
+}
+
+#[test]
+fn what_became_ready_during_the_pass_is_not_taken_for_gone() {
+    let mut shelf = Shelf::new();
+    let pass = shelf.pass(ListKind::Converted);
+    shelf.clock.advance(Duration::from_secs(1));
+    shelf.list(ListKind::AllBooks, vec![row("TL0001", "CONVERTED")]);
+    assert_eq!(shelf.finish(pass, true).vanished, 0);
+    assert_eq!(shelf.state("TL0001"), S::Available);
+}
+
+#[test]
+fn a_lost_request_is_found_by_the_two_lists_together() {
+    let mut shelf = Shelf::new();
+    shelf.list(ListKind::AllBooks, all(&["TL0001", "TL0002"]));
+    let asked = |code| (barcode(code), ProcessOutcome::Requested, "Success".to_owned());
+    shelf
+        .ledger
+        .execute(RecordConversions(vec![asked("TL0001"), asked("TL0002")]))
+        .unwrap();
+    shelf.clock.advance(DAY);
+    shelf.complete_pass(ListKind::InProcess, vec![row("TL0002", "")]);
+    assert_eq!(shelf.state("TL0001"), S::Requested, "it may be converted by now");
+    shelf.complete_pass(ListKind::Converted, vec![]);
+    assert_eq!(shelf.state("TL0001"), S::Known);
+    assert_eq!(shelf.state("TL0002"), S::InProcess);
+}
+
+#[test]
+fn an_interrupted_pass_goes_on_where_it_was() {
+    let mut shelf = Shelf::new();
+    let pass = shelf.pass(ListKind::AllBooks);
+    let part = ListPart {
+        list: ListKind::AllBooks,
+        pass: Some(pass),
+        rows: all(&["TL0001"]),
+        observed: shelf.clock.now(),
+        next: Some("https://x/_all_books?first=2".into()),
+    };
+    shelf.ledger.execute(part).unwrap();
+    shelf.reopen();
+    let again = shelf
+        .ledger
+        .execute(BeginPass {
+            list: ListKind::AllBooks,
+            resume: true,
+        })
+        .unwrap();
+    assert_eq!((again.id, again.rows), (pass, 1));
+    assert_eq!(again.next.as_deref(), Some("https://x/_all_books?first=2"));
+    shelf.rows(ListKind::AllBooks, Some(pass), all(&["TL0002"]));
+    assert_eq!(shelf.finish(pass, true).rows, 2);
+    let error = shelf
+        .ledger
+        .execute(FinishPass {
+            pass,
+            complete: true,
+            note: None,
+        })
+        .unwrap_err();
+    assert!(matches!(error, CatalogError::NoPass(_)), "{error}");
+    let fresh = shelf
+        .ledger
+        .execute(BeginPass {
+            list: ListKind::AllBooks,
+            resume: true,
+        })
+        .unwrap();
+    assert_eq!((fresh.next, fresh.rows), (None, 0));
+}

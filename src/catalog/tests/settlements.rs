@@ -1,0 +1,169 @@
+//! Room `catalog`: what comes of claimed books.
+
+use super::shelf::{HOUR, Shelf, barcode, converted, given_up, queue, retry, stored};
+use crate::catalog::*;
+use crate::grin::ListKind;
+
+use BookState as S;
+
+fn held(shelf: &mut Shelf) -> Claimed {
+    shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
+    shelf.claim(&[Queue::Converted]).remove(0)
+}
+
+#[test]
+fn stored_writes_everything_at_once() {
+    let mut shelf = Shelf::new();
+    let claimed = held(&mut shelf);
+    shelf.ledger.execute(Downloading(claimed.held.clone())).unwrap();
+    assert_eq!(shelf.state("TL0001"), S::Downloading);
+    let marc = MarcColumns {
+        marc_title: Some("On tides".into()),
+        marc_isbn: vec!["a, b".into(), "c".into()],
+        ..MarcColumns::default()
+    };
+    let Settlement::Stored(mut book) = stored("TL0001", "\"a\"") else {
+        unreachable!()
+    };
+    book.marc = Some(marc);
+    assert_eq!(shelf.settle(&claimed, Settlement::Stored(book)).unwrap(), S::Stored);
+    assert_eq!(
+        shelf.causes("TL0001"),
+        [
+            "available:listed",
+            "checking:claimed",
+            "downloading:downloading",
+            "stored:stored"
+        ]
+    );
+    let expected = [
+        ("encrypted_etag", "\"a\""),
+        ("storage_path", "raw/TL0001/TL0001.tar.gz"),
+        ("sync_timestamp", "2026-01-10T12:00:01.000Z"),
+        ("last_etag_check", "2026-01-10T12:00:01.000Z"),
+        ("judged_converted_date", "2025-06-01T00:00:00"),
+        ("marc_title", "On tides"),
+        ("marc_isbn", r#"["a, b","c"]"#),
+        ("marc_extraction_timestamp", "2026-01-10T12:00:01.000Z"),
+    ];
+    for (column, value) in expected {
+        assert_eq!(shelf.text("TL0001", column).as_deref(), Some(value), "{column}");
+    }
+    assert_eq!(shelf.value::<i64>("TL0001", "archive_bytes"), 1_000);
+    assert_eq!(shelf.value::<i64>("TL0001", "page_count"), 3);
+    for column in [
+        "claimed_by",
+        "lease_until",
+        "resume_state",
+        "next_attempt_at",
+        "failure_reason",
+    ] {
+        assert_eq!(shelf.text("TL0001", column), None, "{column}");
+    }
+    let day = &shelf.reader().report().unwrap().days[0];
+    assert_eq!((day.stored, day.bytes), (1, 1_000));
+}
+
+#[test]
+fn an_etag_that_was_only_seen_is_never_stored() {
+    let mut shelf = Shelf::new();
+    let claimed = held(&mut shelf);
+    shelf.settle(&claimed, given_up("wrong_passphrase")).unwrap();
+    assert_eq!(shelf.text("TL0001", "encrypted_etag"), None);
+    assert_eq!(shelf.text("TL0001", "sync_timestamp"), None);
+}
+
+#[test]
+fn not_converted_counts_no_failure_and_sends_the_book_to_conversion() {
+    let mut shelf = Shelf::new();
+    let claimed = held(&mut shelf);
+    assert_eq!(shelf.settle(&claimed, Settlement::NotConverted).unwrap(), S::Known);
+    assert_eq!(shelf.value::<i64>("TL0001", "attempts"), 0);
+    assert_eq!(shelf.value::<i64>("TL0001", "listed_converted"), 0);
+    assert!(shelf.claim(&[Queue::Converted]).is_empty());
+    let plan = PlanConversions {
+        selection: queue(&[Queue::Converted]),
+        limit: 5,
+        queue_limit: 5,
+    };
+    assert_eq!(shelf.ledger.execute(plan).unwrap().barcodes, [barcode("TL0001")]);
+}
+
+#[test]
+fn a_stored_book_stays_stored_whatever_comes_of_its_newer_archive() {
+    let cases: [(Settlement, &str); 4] = [
+        (Settlement::NotConverted, "not_converted"),
+        (given_up("damaged_at_source"), "failed"),
+        (Settlement::HandedBack, "handed_back"),
+        (Settlement::UpToDate, "up_to_date"),
+    ];
+    for (settlement, cause) in cases {
+        let mut shelf = Shelf::new();
+        shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
+        shelf.store("TL0001", "\"a\"");
+        shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/09/01")]);
+        let claimed = shelf.claim(&[Queue::Changed]).remove(0);
+        assert_eq!(shelf.settle(&claimed, settlement).unwrap(), S::Stored);
+        assert_eq!(shelf.causes("TL0001").last().unwrap(), &format!("stored:{cause}"));
+        assert_eq!(shelf.text("TL0001", "encrypted_etag").as_deref(), Some("\"a\""));
+        let again = shelf.claim(&[Queue::Changed]).len();
+        assert_eq!(again, usize::from(cause == "handed_back"), "{cause}: not in a circle");
+        assert_eq!(shelf.reader().counts().unwrap().of(S::Failed), 0);
+    }
+}
+
+#[test]
+fn a_failure_keeps_its_reason_and_words_of_bounded_length() {
+    let mut shelf = Shelf::new();
+    let claimed = held(&mut shelf);
+    let settlement = Settlement::Failed {
+        reason: "damaged_at_source".into(),
+        detail: "ä".repeat(5_000),
+    };
+    assert_eq!(shelf.settle(&claimed, settlement).unwrap(), S::Failed);
+    assert_eq!(
+        shelf.text("TL0001", "failure_reason").as_deref(),
+        Some("damaged_at_source")
+    );
+    assert_eq!(shelf.text("TL0001", "failure_detail").unwrap().len(), 2_000);
+    let story = shelf.reader().explain(&barcode("TL0001")).unwrap().unwrap();
+    assert!(story.meaning.contains("damaged_at_source"), "{}", story.meaning);
+}
+
+#[test]
+fn only_retries_that_count_count() {
+    let mut shelf = Shelf::new();
+    let mut claimed = held(&mut shelf);
+    for counts in [true, false, true] {
+        let at = shelf.now_plus(HOUR);
+        let Settlement::Retry { reason, detail, .. } = retry(at) else {
+            unreachable!()
+        };
+        shelf
+            .settle(
+                &claimed,
+                Settlement::Retry {
+                    reason,
+                    detail,
+                    at,
+                    counts,
+                },
+            )
+            .unwrap();
+        shelf.clock.advance(HOUR);
+        claimed = shelf.claim(&[Queue::Converted]).remove(0);
+    }
+    assert_eq!(claimed.attempts, 2);
+    shelf.settle(&claimed, stored("TL0001", "\"a\"")).unwrap();
+    assert_eq!(shelf.value::<i64>("TL0001", "attempts"), 0);
+    assert_eq!(shelf.text("TL0001", "failure_reason"), None);
+}
+
+#[test]
+fn a_settlement_for_a_book_that_is_not_there_says_so() {
+    let mut shelf = Shelf::new();
+    let mut claimed = held(&mut shelf);
+    claimed.held.barcode = barcode("TL0404");
+    let error = shelf.settle(&claimed, Settlement::UpToDate).unwrap_err();
+    assert!(matches!(error, CatalogError::Unknown(_)), "{error}");
+}

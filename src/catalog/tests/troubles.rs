@@ -1,0 +1,66 @@
+//! Room `catalog`: when the disk is full or another program is in the way.
+
+use super::shelf::{Shelf, codes, converted, row};
+use crate::catalog::*;
+use crate::grin::ListKind;
+
+#[test]
+fn a_full_disk_is_told_and_loses_nothing() {
+    let mut shelf = Shelf::new();
+    shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
+    let limit = |shelf: &Shelf, pages: i64| {
+        let most: i64 = shelf
+            .ledger
+            .conn()
+            .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get(0))
+            .unwrap();
+        assert!(most > 0);
+    };
+    limit(&shelf, 1);
+    let rows = (2..9_000).map(|at| row(&format!("TL{at:04}"), "NEW")).collect();
+    let observed = shelf.clock.now();
+    let list = ListKind::AllBooks;
+    let error = shelf
+        .ledger
+        .execute(ListPart {
+            list,
+            pass: None,
+            rows,
+            observed,
+            next: None,
+        })
+        .unwrap_err();
+    assert!(matches!(error, CatalogError::DiskFull(_)), "{error}");
+    assert!(error.may_pass());
+    assert_eq!(
+        shelf.ledger.execute(CountBooks).unwrap().total,
+        1,
+        "nothing of it was written"
+    );
+    limit(&shelf, 1_000_000);
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001"], "and it goes on");
+}
+
+#[test]
+fn an_error_in_a_group_undoes_its_own_operation_only() {
+    use crate::catalog::ledger::{Job, Queued};
+    let mut shelf = Shelf::new();
+    let new = |code| Job::new(EnsureKnown(vec![super::shelf::barcode(code)]));
+    let finish = || {
+        Job::new(FinishPass {
+            pass: PassId(404),
+            complete: true,
+            note: None,
+        })
+    };
+    for bad_first in [true, false] {
+        let (mut bad, mut one, mut two) = (finish(), new("TL0001"), new("TL0002"));
+        let mut group: Vec<&mut dyn Queued> = vec![&mut one, &mut two];
+        group.insert(usize::from(!bad_first), &mut bad);
+        shelf.ledger.transact(&mut group);
+        assert!(matches!(bad.outcome(), Err(CatalogError::NoPass(404))));
+        assert_eq!(one.outcome().unwrap(), u64::from(bad_first));
+        assert_eq!(two.outcome().unwrap(), u64::from(bad_first));
+    }
+    assert_eq!(shelf.ledger.execute(CountBooks).unwrap().total, 2);
+}

@@ -1,0 +1,199 @@
+//! Measures the catalog: rows recorded, searched, claimed and settled each second, its size and the memory it takes.
+//!
+//! `cargo bench --bench catalog -- [BOOKS] [shuffled]`; the folder is `$GRIND_BENCH_DIR`, else the system's temporary one.
+
+use std::time::{Duration, Instant};
+
+use grind::catalog::{
+    BeginPass, Claim, Clock, CountBooks, FinishPass, Ledger, ListPart, Policy, Queue, Selection, Settle, Settlement,
+    StoredBook,
+};
+use grind::grin::{Barcode, GrinDate, GrinState, ListDates, ListKind, ListRow};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+
+const PAGE: usize = 10_000;
+
+fn main() {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    let books: usize = words.iter().find_map(|word| word.parse().ok()).unwrap_or(100_000);
+    let shuffled = words.iter().any(|word| word == "shuffled");
+    let folder = std::env::var_os("GRIND_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
+    let folder = tempfile::tempdir_in(folder).expect("a folder to work in");
+    let path = folder.path().join("catalog.db");
+    let mut ledger = Ledger::open(&path, Clock::system(), Policy::default()).expect("a new catalog");
+
+    let mut order: Vec<usize> = (0..books).collect();
+    if shuffled {
+        order.shuffle(&mut rand::rngs::StdRng::seed_from_u64(7));
+    }
+    println!(
+        "{books} books, {}",
+        if shuffled { "in scattered order" } else { "in order" }
+    );
+    collect(&mut ledger, &order, "collect, new books");
+    collect(&mut ledger, &order, "collect, nothing changed");
+    settle(&mut ledger, books.min(20_000));
+    println!(
+        "file {:.1} MB",
+        std::fs::metadata(&path).map_or(0.0, |meta| meta.len() as f64 / 1e6)
+    );
+    println!("peak memory {}", peak_memory());
+    println!("{:?}", ledger.execute(CountBooks).expect("counts").total);
+}
+
+/// Wall and processor time of what was measured.
+#[derive(Default, Clone, Copy)]
+struct Took {
+    wall: Duration,
+    processor: Duration,
+}
+
+struct Watch(Instant, Duration);
+
+impl Watch {
+    fn start() -> Self {
+        Self(Instant::now(), processor_time())
+    }
+
+    fn add_to(self, took: &mut Took) {
+        took.wall += self.0.elapsed();
+        took.processor += processor_time().saturating_sub(self.1);
+    }
+
+    fn stop(self) -> Took {
+        let mut took = Took::default();
+        self.add_to(&mut took);
+        took
+    }
+}
+
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+fn rate(what: &str, n: usize, took: Took) {
+    let (wall, processor) = (took.wall.as_secs_f64(), took.processor.as_secs_f64());
+    let n = n as f64;
+    println!(
+        "{what}: {n} in {wall:.2} s = {:.0} /s; processor {processor:.2} s = {:.0} /s",
+        n / wall,
+        n / processor
+    );
+}
+
+fn collect(ledger: &mut Ledger, order: &[usize], what: &str) {
+    let list = ListKind::AllBooks;
+    let mut took = Took::default();
+    let pass = ledger.execute(BeginPass { list, resume: false }).expect("a pass").id;
+    for page in order.chunks(PAGE) {
+        let rows: Vec<_> = page.iter().map(|at| row(*at)).collect();
+        let part = ListPart {
+            list,
+            pass: Some(pass),
+            rows,
+            observed: Clock::system().now(),
+            next: None,
+        };
+        let watch = Watch::start();
+        ledger.execute(part).expect("a page recorded");
+        watch.add_to(&mut took);
+    }
+    rate(what, order.len(), took);
+    let begun = Instant::now();
+    let end = FinishPass {
+        pass,
+        complete: true,
+        note: None,
+    };
+    ledger.execute(end).expect("the pass ended");
+    println!("  ending the pass: {:.3} s", begun.elapsed().as_secs_f64());
+}
+
+fn settle(ledger: &mut Ledger, books: usize) {
+    let list = ListKind::Converted;
+    for page in (0..books).collect::<Vec<_>>().chunks(PAGE) {
+        let rows: Vec<_> = page.iter().map(|at| row(*at)).collect();
+        let part = ListPart {
+            list,
+            pass: None,
+            rows,
+            observed: Clock::system().now(),
+            next: None,
+        };
+        ledger.execute(part).expect("a page recorded");
+    }
+    let watch = Watch::start();
+    let mut done = 0;
+    while done < books {
+        let claim = Claim {
+            selection: Selection {
+                queues: vec![Queue::Converted],
+                ..Selection::default()
+            },
+            limit: 16,
+            owner: "bench".into(),
+            lease: Duration::from_secs(600),
+        };
+        let claimed = ledger.execute(claim).expect("a claim");
+        if claimed.is_empty() {
+            break;
+        }
+        for claimed in claimed {
+            let stored = StoredBook {
+                encrypted_etag: Some("\"0123456789abcdef\"".into()),
+                sha256: "0".repeat(64),
+                archive_bytes: 50_000_000,
+                storage_path: format!("raw/{0}/{0}.tar.gz", claimed.held.barcode),
+                ..StoredBook::default()
+            };
+            let settlement = Settlement::Stored(Box::new(stored));
+            ledger
+                .execute(Settle {
+                    held: claimed.held,
+                    settlement,
+                })
+                .expect("settled");
+            done += 1;
+        }
+    }
+    rate("claim 16 and settle each in its own transaction", done, watch.stop());
+}
+
+fn row(at: usize) -> ListRow {
+    let barcode = Barcode::parse(&format!("3901500{at:07}")).expect("a barcode");
+    let date = |text: &str| GrinDate::read(text);
+    ListRow {
+        title: Some(format!(
+            "On the tides of the northern seas, with tables and charts, volume {at}"
+        )),
+        grin_state: Some(if at % 10 == 0 {
+            GrinState::New
+        } else {
+            GrinState::PreviouslyDownloaded
+        }),
+        dates: ListDates {
+            scanned: date("2009/03/12 10:30"),
+            analyzed: date("2010/04/01 08:00"),
+            converted: date("2014/06/01 00:00"),
+            downloaded: date("2014/06/02 00:00"),
+            processed: date("2010/03/30 09:00"),
+            ocr: date("2010/04/02 08:00"),
+        },
+        google_books_link: Some(format!("https://books.google.com/books?id=qQaAAAA{at:05}")),
+        can_be_requested: true,
+        ..ListRow::bare(barcode)
+    }
+}
+
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .map_or_else(|| "unknown".into(), |words| words.trim().into())
+}
