@@ -1,0 +1,267 @@
+//! Room `supervisor`: the actor: takes an errand, walks it to its end, drains when asked.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::board::{Board, Waiting};
+use super::{duties, fanout};
+use crate::catalog::{Catalog, Queue};
+use crate::grin::{Addresses, Barcode};
+use crate::mailbox::{ActorName, Cx, Message, Pool, Serve, Worker};
+use crate::session::Backoff;
+use crate::storage::{Layout, Storage};
+use crate::workers::{Checker, Collector, Converter, Downloader, Enricher};
+
+/// Everybody the supervisor asks.
+#[derive(Clone)]
+pub struct Crew {
+    /// Reads lists.
+    pub collectors: Pool<Collector>,
+    /// Asks for facts.
+    pub enrichers: Pool<Enricher>,
+    /// Asks for archives.
+    pub converters: Pool<Converter>,
+    /// Compares validators.
+    pub checkers: Pool<Checker>,
+    /// Brings volumes home.
+    pub downloaders: Pool<Downloader>,
+    /// Remembers.
+    pub catalog: Catalog,
+    /// Keeps.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: Layout,
+    /// Where GRIN's resources lie; batches are cut to its address length.
+    pub addresses: Addresses,
+}
+
+/// A context for what must be said even while a drain cuts everything else: settlements.
+pub(super) fn unhurried() -> Cx {
+    Cx::root("supervisor").child_of(ActorName::Supervisor)
+}
+
+/// What may change while running.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Who holds the leases: this process.
+    pub owner: String,
+    /// How long a claim lives without renewal.
+    pub lease: Duration,
+    /// Attempts before a book fails for good.
+    pub attempts: u32,
+    /// Waits between attempts.
+    pub backoff: Backoff,
+    /// Failures in a row that make the intake pause.
+    pub max_sequential_failures: u32,
+    /// Books in GRIN's conversion queue at most.
+    pub conversion_queue_limit: u64,
+    /// No new books are taken in hand.
+    pub paused: bool,
+    /// Download whatever CHECK would say.
+    pub force: bool,
+    /// How often each duty comes round.
+    pub every: Rounds,
+}
+
+/// How often each duty comes round; `None`: only at the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rounds {
+    /// The whole list of books.
+    pub collect: Option<Duration>,
+    /// The lists of converted, in-process and failed books.
+    pub refresh: Option<Duration>,
+    /// Facts of books.
+    pub enrich: Option<Duration>,
+    /// Requests for conversion.
+    pub convert: Option<Duration>,
+}
+
+/// What to do: all of it (the daemon) or one step by hand.
+#[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a step the user may choose by itself"
+)]
+pub struct Errand {
+    /// Read GRIN's lists.
+    pub collect: bool,
+    /// Ask for facts.
+    pub enrich: bool,
+    /// Ask for archives.
+    pub convert: bool,
+    /// Check and download.
+    pub sync: bool,
+    /// Stop by itself when nothing more can be done now.
+    pub once: bool,
+    /// Download whatever CHECK would say; enrich again.
+    pub force: bool,
+    /// At most so many books in each step.
+    pub limit: Option<u64>,
+    /// Only these.
+    pub only: Option<Arc<[Barcode]>>,
+    /// Which books.
+    pub queues: Vec<Queue>,
+}
+
+/// Do this errand; the answer comes when it is done or drained.
+#[derive(Debug)]
+pub struct Begin(pub Errand);
+
+impl Message for Begin {
+    type Reply = RunReport;
+    const KIND: &'static str = "begin";
+}
+
+/// Take nothing more in hand; after the grace, cut what still runs and hand it back.
+#[derive(Debug)]
+pub struct Drain {
+    /// How long books in hand may still take.
+    pub grace: Duration,
+}
+
+impl Message for Drain {
+    type Reply = ();
+    const KIND: &'static str = "drain";
+}
+
+/// New terms after a reload.
+#[derive(Debug)]
+pub struct Change(pub Terms);
+
+impl Message for Change {
+    type Reply = ();
+    const KIND: &'static str = "change";
+}
+
+/// How an errand ended.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RunReport {
+    /// Books that failed for good in this run.
+    pub failed: u64,
+    /// Lists not read to their end, with the reason.
+    pub incomplete: Vec<String>,
+    /// What stopped it before its end, if anything did.
+    pub stopped_by: Option<Waiting>,
+}
+
+/// The supervisor: fans out barcodes, owns each book's plan.
+pub struct Supervisor {
+    office: Rc<Office>,
+}
+
+/// The supervisor's state, shared by its errand and its messages.
+pub(super) struct Office {
+    pub crew: Rc<Crew>,
+    pub board: Arc<Board>,
+    pub terms: RefCell<Terms>,
+    /// Something changed: look again whether there is work.
+    pub wake: watch::Sender<()>,
+    /// Cancelled: take nothing more in hand.
+    pub intake: CancellationToken,
+    /// Cancelled: cut what runs.
+    pub cut: CancellationToken,
+    /// Duties that may still bring new books.
+    pub sources: Cell<usize>,
+    /// The first round over GRIN's lists is not over yet.
+    pub collecting: Cell<bool>,
+    pub report: RefCell<RunReport>,
+    done: CancellationToken,
+}
+
+impl Supervisor {
+    /// A supervisor over its crew; nothing runs before [`Begin`].
+    pub fn new(crew: Crew, board: Arc<Board>, terms: Terms) -> Self {
+        board.pause(terms.paused);
+        let office = Office {
+            crew: Rc::new(crew),
+            board,
+            terms: RefCell::new(terms),
+            wake: watch::Sender::new(()),
+            intake: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            sources: Cell::new(0),
+            collecting: Cell::new(false),
+            report: RefCell::default(),
+            done: CancellationToken::new(),
+        };
+        Self {
+            office: Rc::new(office),
+        }
+    }
+}
+
+impl Worker for Supervisor {
+    const NAME: ActorName = ActorName::Supervisor;
+}
+
+impl Serve<Begin> for Supervisor {
+    fn serve(&mut self, Begin(errand): Begin, _cx: Cx) -> impl Future<Output = RunReport> + 'static {
+        let office = Rc::clone(&self.office);
+        async move {
+            let sources = [errand.collect, errand.enrich, errand.convert];
+            office.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
+            office.collecting.set(errand.collect);
+            futures::join!(
+                duties::collect(&office, &errand),
+                duties::enrich(&office, &errand),
+                duties::convert(&office, &errand),
+                fanout::sync(&office, &errand),
+            );
+            office.done.cancel();
+            let mut report = office.report.borrow().clone();
+            report.failed = office.board.failed();
+            report
+        }
+    }
+}
+
+impl Serve<Drain> for Supervisor {
+    fn serve(&mut self, drain: Drain, _cx: Cx) -> impl Future<Output = ()> + 'static {
+        let office = Rc::clone(&self.office);
+        async move {
+            office.intake.cancel();
+            if office.terms.borrow().paused || office.board.snapshot().in_hand == 0 {
+                office.cut.cancel();
+            }
+            if tokio::time::timeout(drain.grace, office.done.cancelled())
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    in_hand = office.board.snapshot().in_hand,
+                    "grace is over: cutting what still runs and handing it back"
+                );
+                office.cut.cancel();
+                office.done.cancelled().await;
+            }
+        }
+    }
+}
+
+impl Serve<Change> for Supervisor {
+    fn serve(&mut self, Change(terms): Change, _cx: Cx) -> impl Future<Output = ()> + 'static {
+        self.office.board.pause(terms.paused);
+        *self.office.terms.borrow_mut() = terms;
+        self.office.wake.send_replace(());
+        std::future::ready(())
+    }
+}
+
+impl Office {
+    /// Asks made for this errand end when the drain cuts them.
+    pub fn cx(&self) -> Cx {
+        Cx::of(ActorName::Supervisor, self.cut.child_token())
+    }
+
+    /// One duty will bring nothing more.
+    pub fn source_dry(&self) {
+        self.sources.set(self.sources.get().saturating_sub(1));
+        self.wake.send_replace(());
+    }
+}

@@ -1,0 +1,335 @@
+//! Room `supervisor`: fans claimed books out to the workers, as many as they can hold, until there is nothing left or the drain.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::LocalBoxFuture;
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info, warn};
+
+use super::actor::{Errand, Office, Terms};
+use super::board::Waiting;
+use super::plan::Verdict;
+use super::policy::{self, Outage};
+use super::pursue::{Ended, pursue};
+use crate::catalog::{CatalogError, Claim, Claimed, Held, NextBookDue, Renew, Selection, Settle, Settlement};
+use crate::grin::Barcode;
+
+/// Claimed ahead of the workers, so that none waits for the catalog.
+const AHEAD: usize = 32;
+/// Longest sleep without looking again, for changes nobody tells of (another process's books, a refilled disk).
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Downloads until nothing is left (`once`) or the drain.
+pub(super) async fn sync(office: &Rc<Office>, errand: &Errand) {
+    if !errand.sync {
+        return;
+    }
+    let mut fanout = Fanout::new(office, errand);
+    if let Err(error) = fanout.run().await {
+        error!(%error, "the catalog does not answer; no book is taken in hand any more");
+        office.report.borrow_mut().stopped_by = Some(Waiting {
+            reason: format!("catalog: {error}"),
+            until: None,
+            needs_person: true,
+        });
+    }
+    fanout.put_everything_back().await;
+    office.board.wait_for(None);
+}
+
+struct Fanout<'a> {
+    office: &'a Rc<Office>,
+    errand: &'a Errand,
+    in_hand: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
+    /// What is in hand, to renew its leases.
+    held: HashMap<Barcode, Held>,
+    ahead: VecDeque<Claimed>,
+    taken: u64,
+    outage: Outage,
+    /// No new book before this moment: an outage, a full store, a person who must act.
+    blocked: Option<(Instant, Waiting)>,
+    /// Troubles in a row, for the length of the next block.
+    troubles: u32,
+    renew_at: Instant,
+}
+
+/// What the loop does after a look at the catalog.
+enum Look {
+    /// Books may be there at once.
+    Again,
+    /// Nothing to take in hand before this moment.
+    Wait(Instant),
+    /// Nothing left.
+    Done,
+}
+
+impl<'a> Fanout<'a> {
+    fn new(office: &'a Rc<Office>, errand: &'a Errand) -> Self {
+        let renew_at = Instant::now() + office.terms.borrow().lease / 3;
+        Self {
+            office,
+            errand,
+            in_hand: FuturesUnordered::new(),
+            held: HashMap::new(),
+            ahead: VecDeque::new(),
+            taken: 0,
+            outage: Outage::default(),
+            blocked: None,
+            troubles: 0,
+            renew_at,
+        }
+    }
+
+    fn selection(&self) -> Selection {
+        Selection {
+            queues: self.errand.queues.clone(),
+            only: self.errand.only.as_ref().map(|only| only.to_vec()),
+            force: self.errand.force,
+            recheck_before: None,
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        self.office.terms.borrow().clone()
+    }
+
+    async fn run(&mut self) -> Result<(), CatalogError> {
+        let mut changes = self.office.wake.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let until = match self.fill().await? {
+                Look::Again => Instant::now(),
+                Look::Wait(until) => until,
+                Look::Done => return Ok(()),
+            };
+            let until = until.min(self.renew_at);
+            tokio::select! {
+                biased;
+                () = self.office.intake.cancelled() => return Ok(()),
+                Some(ended) = self.in_hand.next(), if !self.in_hand.is_empty() => self.note(ended),
+                _ = changes.changed() => {}
+                () = sleep_until(until) => {}
+            }
+            self.renew().await?;
+        }
+    }
+
+    /// Takes in hand what the workers can hold.
+    async fn fill(&mut self) -> Result<Look, CatalogError> {
+        if let Some(until) = self.held_back() {
+            return Ok(Look::Wait(until));
+        }
+        let places = self.places();
+        if self.in_hand.len() < places && self.ahead.is_empty() {
+            self.claim().await?;
+        }
+        while self.in_hand.len() < places {
+            let Some(book) = self.ahead.pop_front() else {
+                return self.nothing_to_claim().await;
+            };
+            self.take(book);
+        }
+        Ok(Look::Wait(Instant::now() + LOOK_AGAIN))
+    }
+
+    /// Twice what DOWNLOAD and CHECK can do at once: the next book stands ready when one is done.
+    fn places(&self) -> usize {
+        if self.blocked.is_some() {
+            return 1; // one book to try whether the trouble is over
+        }
+        (self.office.crew.downloaders.size() + self.office.crew.checkers.size()) * 2
+    }
+
+    /// Paused, or in trouble that has not had its time yet.
+    fn held_back(&mut self) -> Option<Instant> {
+        if self.terms().paused {
+            return Some(Instant::now() + LOOK_AGAIN);
+        }
+        match &self.blocked {
+            Some((until, _)) if *until > Instant::now() => Some(*until),
+            _ => None,
+        }
+    }
+
+    async fn claim(&mut self) -> Result<(), CatalogError> {
+        let left = self
+            .errand
+            .limit
+            .map_or(u64::MAX, |limit| limit.saturating_sub(self.taken));
+        let limit = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(if self.blocked.is_some() { 1 } else { AHEAD });
+        if limit == 0 {
+            return Ok(());
+        }
+        let terms = self.terms();
+        let claim = Claim {
+            selection: self.selection(),
+            limit,
+            owner: terms.owner,
+            lease: terms.lease,
+        };
+        self.ahead = self.office.crew.catalog.ask(claim, &self.office.cx()).await?.into();
+        self.taken += self.ahead.len() as u64;
+        Ok(())
+    }
+
+    fn take(&mut self, book: Claimed) {
+        self.office.board.taken();
+        let board = std::sync::Arc::clone(&self.office.board);
+        let (crew, terms, cx) = (Rc::clone(&self.office.crew), self.terms(), self.office.cx());
+        let terms = Terms {
+            force: self.errand.force,
+            ..terms
+        };
+        self.held.insert(book.held.barcode.clone(), book.held.clone());
+        self.in_hand
+            .push(Box::pin(async move { pursue(crew, terms, &board, book, cx).await }));
+    }
+
+    /// Nothing can be claimed now: done, or when to look again.
+    async fn nothing_to_claim(&mut self) -> Result<Look, CatalogError> {
+        let look_again = Instant::now() + LOOK_AGAIN;
+        if !self.in_hand.is_empty() || !self.errand.once || self.office.sources.get() > 0 {
+            return Ok(Look::Wait(self.next_due().await?.unwrap_or(look_again).min(look_again)));
+        }
+        if self.errand.limit.is_some_and(|limit| self.taken >= limit) {
+            return Ok(Look::Done);
+        }
+        match self.next_due().await? {
+            Some(due) => Ok(Look::Wait(due.min(look_again))),
+            None => Ok(Look::Done),
+        }
+    }
+
+    async fn next_due(&self) -> Result<Option<Instant>, CatalogError> {
+        let due = self
+            .office
+            .crew
+            .catalog
+            .ask(NextBookDue(self.selection()), &self.office.cx())
+            .await?;
+        Ok(due.map(|due| {
+            Instant::now()
+                + due
+                    .duration_since(Timestamp::now())
+                    .try_into()
+                    .unwrap_or(Duration::ZERO)
+        }))
+    }
+
+    /// The failure policy: what an ended book says about the way home.
+    fn note(&mut self, ended: Ended) {
+        let terms = self.terms();
+        self.held.remove(&ended.held.barcode);
+        match ended {
+            Ended {
+                trouble: Some(trouble), ..
+            } => self.block(trouble, None),
+            Ended {
+                verdict: Verdict::Home | Verdict::UpToDate,
+                ..
+            } => self.way_is_open(),
+            Ended {
+                verdict: Verdict::Retry,
+                ..
+            } => {
+                let pause = self
+                    .outage
+                    .failure(terms.max_sequential_failures, &terms.backoff, &mut rand::rng());
+                if let Some(pause) = pause {
+                    let reason = format!("{} downloads failed in a row", terms.max_sequential_failures);
+                    self.block(
+                        Waiting {
+                            reason,
+                            until: None,
+                            needs_person: false,
+                        },
+                        Some(pause),
+                    );
+                }
+            }
+            Ended { .. } => {}
+        }
+    }
+
+    fn way_is_open(&mut self) {
+        self.outage.over();
+        self.troubles = 0;
+        if let Some((_, was)) = self.blocked.take() {
+            info!(was.reason, "it goes on");
+            self.office.board.wait_for(None);
+        }
+    }
+
+    fn block(&mut self, mut waiting: Waiting, pause: Option<Duration>) {
+        self.troubles += 1;
+        let backoff = self.terms().backoff;
+        let pause = pause.unwrap_or_else(|| policy::wait(&backoff, self.troubles, &mut rand::rng()));
+        waiting.until = Timestamp::now().checked_add(pause).ok();
+        let known = self
+            .blocked
+            .as_ref()
+            .is_some_and(|(_, was)| was.reason == waiting.reason);
+        if !known {
+            warn!(reason = waiting.reason, ?pause, "no new book is taken in hand for now");
+        }
+        if self.errand.once && waiting.needs_person && self.troubles > 2 {
+            self.office.report.borrow_mut().stopped_by = Some(waiting.clone());
+            self.office.intake.cancel();
+        }
+        self.office.board.wait_for(Some(waiting.clone()));
+        self.blocked = Some((Instant::now() + pause, waiting));
+    }
+
+    async fn renew(&mut self) -> Result<(), CatalogError> {
+        if Instant::now() < self.renew_at {
+            return Ok(());
+        }
+        let terms = self.terms();
+        self.renew_at = Instant::now() + terms.lease / 3;
+        let held = self
+            .held
+            .values()
+            .cloned()
+            .chain(self.ahead.iter().map(|book| book.held.clone()))
+            .collect();
+        let lost = self
+            .office
+            .crew
+            .catalog
+            .ask(
+                Renew {
+                    held,
+                    lease: terms.lease,
+                },
+                &self.office.cx(),
+            )
+            .await?;
+        for held in lost {
+            warn!(barcode = %held.barcode, "its lease was lost; whatever comes of it will not be recorded");
+        }
+        Ok(())
+    }
+
+    /// Books in hand go to their end (the drain's grace cuts them); books only claimed go back at once.
+    async fn put_everything_back(&mut self) {
+        for book in self.ahead.drain(..) {
+            let settle = Settle {
+                held: book.held.clone(),
+                settlement: Settlement::HandedBack,
+            };
+            if let Err(error) = self.office.crew.catalog.ask(settle, &super::actor::unhurried()).await {
+                warn!(barcode = %book.held.barcode, %error, "could not be handed back; its lease will run out");
+            }
+        }
+        while let Some(ended) = self.in_hand.next().await {
+            tracing::debug!(?ended.verdict, "settled while draining");
+        }
+    }
+}

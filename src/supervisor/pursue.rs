@@ -1,0 +1,360 @@
+//! Room `supervisor`: walks one claimed book along its plan and settles it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::actor::{Crew, Terms};
+use super::board::{Board, Waiting};
+use super::plan::{self, Claim, ErrorKind, Outcome, Step, Verdict};
+use super::policy;
+use crate::archive::ArchiveError;
+use crate::catalog::{CatalogError, Claimed, Held, Settle, Settlement, StoredBook};
+use crate::grin::{FileName, Validator};
+use crate::mailbox::{AskError, Cx};
+use crate::session::{BodyError, ErrorClass, SessionError};
+use crate::storage::{Class as StorageClass, StorageError};
+use crate::workers::{Check, CheckError, Checked, Download, DownloadError, Downloaded, HomeError, Kept, kept};
+
+/// How a pursuit ended, for the supervisor's failure policy.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub verdict: Verdict,
+    pub held: Held,
+    /// Why the intake should wait before it goes on; books are not to blame.
+    pub trouble: Option<Waiting>,
+}
+
+/// One worker's answer, reduced to what the plan and the catalog need.
+struct Said {
+    outcome: Outcome,
+    home: Option<Box<StoredBook>>,
+    fault: Option<Fault>,
+}
+
+/// An error in the forms that the plan, the catalog and the user need.
+struct Fault {
+    reason: String,
+    detail: String,
+    wait: Option<Duration>,
+    needs_person: bool,
+}
+
+/// Walks `book` to its settlement. Whatever happens, the book is settled: nothing is left in the supervisor's hands.
+pub(super) async fn pursue(crew: Rc<Crew>, terms: Terms, board: &Board, book: Claimed, cx: Cx) -> Ended {
+    let mut walk = Walk {
+        crew,
+        terms,
+        book,
+        cx,
+        home: None,
+        fault: None,
+        kept: None,
+    };
+    let verdict = walk.to_the_end().await;
+    let bytes = walk.home.as_ref().map_or(0, |home| home.archive_bytes);
+    let verdict = walk.settle(verdict).await;
+    if let (Some(fault), Verdict::Failed) = (&walk.fault, &verdict) {
+        board.failure(&fault.reason);
+    }
+    board.settled(&verdict, bytes);
+    let trouble = walk
+        .fault
+        .take()
+        .filter(|_| verdict == Verdict::HandBack)
+        .map(|fault| Waiting {
+            reason: format!("{}: {}", fault.reason, fault.detail),
+            until: None,
+            needs_person: fault.needs_person,
+        });
+    Ended {
+        verdict,
+        held: walk.book.held,
+        trouble,
+    }
+}
+
+struct Walk {
+    crew: Rc<Crew>,
+    terms: Terms,
+    book: Claimed,
+    cx: Cx,
+    home: Option<Box<StoredBook>>,
+    fault: Option<Fault>,
+    kept: Option<Kept>,
+}
+
+impl Walk {
+    async fn to_the_end(&mut self) -> Verdict {
+        self.kept = self.look_for_what_is_kept().await;
+        let claim = Claim {
+            stored: self.book.stored.is_some(),
+            listed: self.book.listed_converted,
+            interrupted: self.kept.is_some(),
+            force: self.terms.force,
+            attempts: self.book.attempts,
+        };
+        let mut step = plan::first(&claim);
+        loop {
+            let said = match step {
+                Step::Check => self.check().await,
+                Step::Download => self.download().await,
+                Step::Settle(verdict) => return verdict,
+            };
+            let outcome = self.take(said);
+            step = plan::next(&claim, outcome, self.terms.attempts);
+        }
+    }
+
+    /// A run that was killed after publishing and before recording left a whole volume in the store: look before fetching.
+    async fn look_for_what_is_kept(&self) -> Option<Kept> {
+        if self.book.stored.is_some() || self.terms.force {
+            return None;
+        }
+        kept(&self.crew.storage, &self.crew.layout, &self.book.held.barcode).await
+    }
+
+    fn take(&mut self, said: Said) -> Outcome {
+        self.home = said.home.or(self.home.take());
+        self.fault = said.fault;
+        said.outcome
+    }
+
+    fn file_name(&self) -> FileName {
+        self.book
+            .file_name
+            .clone()
+            .unwrap_or_else(|| FileName::of(&self.book.held.barcode))
+    }
+
+    async fn check(&mut self) -> Said {
+        let stored = match (&self.book.stored, &self.kept) {
+            (Some(stored), _) => stored.etag.as_deref().and_then(|etag| Validator::parse(etag).ok()),
+            (None, Some(kept)) => kept.validator(),
+            (None, None) => None,
+        };
+        let ask = Check {
+            file_name: self.file_name(),
+            stored,
+        };
+        match self.crew.checkers.ask(ask, &self.cx).await {
+            Ok(Ok(Checked::Download)) => Said::plain(Outcome::Wanted),
+            Ok(Ok(Checked::UpToDate)) => self.same(),
+            Ok(Ok(Checked::NotConverted)) => Said::plain(Outcome::NotThere),
+            Ok(Err(error)) => Said::error(check_fault(&error)),
+            Err(error) => Said::error(ask_fault(&error)),
+        }
+    }
+
+    /// CHECK says that GRIN has what the store has; a volume of an interrupted run is recorded as home now.
+    fn same(&mut self) -> Said {
+        match self.kept.take() {
+            Some(kept) => Said {
+                outcome: Outcome::Published,
+                home: Some(Box::new(kept.into_book())),
+                fault: None,
+            },
+            None => Said::plain(Outcome::Same),
+        }
+    }
+
+    async fn download(&mut self) -> Said {
+        let ask = Download {
+            barcode: self.book.held.barcode.clone(),
+            file_name: self.file_name(),
+        };
+        match self.crew.downloaders.ask(ask, &self.cx).await {
+            Ok(Ok(Downloaded::Home(home))) => Said {
+                outcome: Outcome::Published,
+                home: Some(home),
+                fault: None,
+            },
+            Ok(Ok(Downloaded::NotConverted)) => Said::plain(Outcome::NotThere),
+            Ok(Ok(Downloaded::DamagedAtSource { reason, detail })) => Said {
+                outcome: Outcome::DamagedAtSource,
+                home: None,
+                fault: Some(Fault::new("damaged_at_source", format!("{reason}: {detail}"))),
+            },
+            Ok(Err(error)) => Said::error(download_fault(&error)),
+            Err(error) => Said::error(ask_fault(&error)),
+        }
+    }
+
+    /// Tells the catalog; answers with what the book really became (a lost lease makes nothing of it).
+    async fn settle(&mut self, verdict: Verdict) -> Verdict {
+        let settlement = self.settlement(&verdict);
+        self.log(&verdict);
+        // Settling is not cancelled by a drain: what was published must be recorded.
+        let settle = Settle {
+            held: self.book.held.clone(),
+            settlement,
+        };
+        match self.crew.catalog.ask(settle, &super::actor::unhurried()).await {
+            Ok(_state) => verdict,
+            Err(error) => {
+                warn!(barcode = %self.book.held.barcode, %error, "a book could not be settled; its lease will run out and it is claimed again");
+                self.fault = Some(catalog_fault(&error));
+                Verdict::HandBack
+            }
+        }
+    }
+
+    fn settlement(&mut self, verdict: &Verdict) -> Settlement {
+        let (reason, detail, wait) = match &self.fault {
+            Some(fault) => (fault.reason.clone(), fault.detail.clone(), fault.wait),
+            None => Default::default(),
+        };
+        match verdict {
+            Verdict::Home => match &self.home {
+                Some(home) => Settlement::Stored(home.clone()),
+                None => Settlement::HandedBack,
+            },
+            Verdict::UpToDate => Settlement::UpToDate,
+            Verdict::NotConverted => Settlement::NotConverted,
+            Verdict::Retry => {
+                let delay = policy::retry_delay(&self.terms.backoff, self.book.attempts + 1, wait, &mut rand::rng());
+                Settlement::Retry {
+                    reason,
+                    detail,
+                    at: jiff::Timestamp::now() + delay,
+                    counts: true,
+                }
+            }
+            Verdict::HandBack => Settlement::HandedBack,
+            Verdict::Failed => Settlement::Failed { reason, detail },
+        }
+    }
+
+    fn log(&self, verdict: &Verdict) {
+        let barcode = &self.book.held.barcode;
+        match (&self.fault, verdict) {
+            (Some(fault), Verdict::Failed) => {
+                warn!(%barcode, reason = fault.reason, detail = fault.detail, "book failed");
+            }
+            (Some(fault), _) => {
+                info!(%barcode, reason = fault.reason, detail = fault.detail, ?verdict, "book put back")
+            }
+            (None, _) => tracing::debug!(%barcode, ?verdict, "book settled"),
+        }
+    }
+}
+
+impl Said {
+    fn plain(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            home: None,
+            fault: None,
+        }
+    }
+
+    fn error((kind, fault): (ErrorKind, Fault)) -> Self {
+        Self {
+            outcome: Outcome::Error(kind),
+            home: None,
+            fault: Some(fault),
+        }
+    }
+}
+
+impl Fault {
+    fn new(reason: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            detail: detail.into(),
+            wait: None,
+            needs_person: false,
+        }
+    }
+}
+
+fn check_fault(error: &CheckError) -> (ErrorKind, Fault) {
+    match error {
+        CheckError::Session(error) => session_fault(error),
+        CheckError::NoValidator(_) => (ErrorKind::Passing, Fault::new("no_validator", error.to_string())),
+    }
+}
+
+fn download_fault(error: &DownloadError) -> (ErrorKind, Fault) {
+    match error {
+        DownloadError::Session(error) => session_fault(error),
+        DownloadError::Panicked(_) => (ErrorKind::Passing, Fault::new("panicked", error.to_string())),
+        DownloadError::Home(HomeError::Body(BodyError::Cancelled)) => {
+            (ErrorKind::Elsewhere, Fault::new("cancelled", error.to_string()))
+        }
+        DownloadError::Home(HomeError::Archive(error)) => {
+            (archive_kind(error), Fault::new(error.reason(), error.to_string()))
+        }
+        DownloadError::Home(HomeError::Body(BodyError::Session(error))) => session_fault(error),
+        DownloadError::Home(HomeError::Body(body)) => {
+            (ErrorKind::Passing, Fault::new(body.reason(), error.to_string()))
+        }
+        DownloadError::Home(HomeError::Storage(error)) => storage_fault(error),
+        DownloadError::Home(HomeError::Sink(error)) => match StorageError::of(error) {
+            Some(error) => storage_fault(error),
+            None => (ErrorKind::Elsewhere, Fault::new("storage_io", error.to_string())),
+        },
+    }
+}
+
+/// A wrong passphrase or hostile content will be the same next time; anything else may have been the way here.
+fn archive_kind(error: &ArchiveError) -> ErrorKind {
+    match error {
+        ArchiveError::WrongPassphrase | ArchiveError::Hostile { .. } | ArchiveError::Unsupported { .. } => {
+            ErrorKind::Lasting
+        }
+        // Without a passphrase no book can be opened: a person's business.
+        ArchiveError::NoPassphrase => ErrorKind::Elsewhere,
+        _ => ErrorKind::Passing,
+    }
+}
+
+/// A store that is full or will not take anything is no fault of the book.
+fn storage_fault(error: &StorageError) -> (ErrorKind, Fault) {
+    let fault = Fault {
+        needs_person: error.class() != StorageClass::Transient,
+        ..Fault::new(error.reason(), error.to_string())
+    };
+    (ErrorKind::Elsewhere, fault)
+}
+
+fn session_fault(error: &SessionError) -> (ErrorKind, Fault) {
+    let mut fault = Fault::new(error.reason(), error.to_string());
+    let class = error.class();
+    match &class {
+        ErrorClass::Transient { wait } => fault.wait = *wait,
+        ErrorClass::NeedsPerson => fault.needs_person = true,
+        ErrorClass::Permanent => {}
+    }
+    let shutdown = matches!(
+        error,
+        SessionError::Closed | SessionError::Cancelled | SessionError::Mailbox(_)
+    );
+    // A redirect to where nobody should go is a server's slip as a rule: worth another try, within the book's attempts.
+    let slip = matches!(error, SessionError::Redirect(_)) && class == ErrorClass::Permanent;
+    let kind = if slip {
+        ErrorKind::Passing
+    } else if shutdown {
+        ErrorKind::Elsewhere
+    } else {
+        ErrorKind::from(&class)
+    };
+    (kind, fault)
+}
+
+/// A lost lease is somebody else's book by now; anything else is the catalog's trouble, not the book's.
+fn catalog_fault(error: &CatalogError) -> Fault {
+    Fault {
+        needs_person: !error.may_pass() && !matches!(error, CatalogError::Stale { .. }),
+        ..Fault::new(error.reason(), error.to_string())
+    }
+}
+
+fn ask_fault(error: &AskError) -> (ErrorKind, Fault) {
+    let kind = match error {
+        AskError::Panicked | AskError::TimedOut => ErrorKind::Passing,
+        _ => ErrorKind::Elsewhere,
+    };
+    (kind, Fault::new("worker", error.to_string()))
+}

@@ -1,0 +1,112 @@
+//! Room `workers`: CHECK asks GRIN for an archive's headers and decides whether there is anything to download.
+
+use crate::grin::{Addresses, FileName, Validator};
+use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
+use crate::session::{Auth, Class, Head, Kind, Session, SessionError};
+
+/// One CHECK worker: one barcode at a time, one HEAD each.
+pub struct Checker {
+    /// The one session, shared.
+    pub session: Session,
+    /// Where the library's archives lie.
+    pub addresses: Addresses,
+}
+
+/// Is GRIN's archive of this volume another one than ours?
+#[derive(Debug)]
+pub struct Check {
+    /// The archive's name as GRIN lists it.
+    pub file_name: FileName,
+    /// Validator kept with the stored archive; `None` while nothing is stored.
+    pub stored: Option<Validator>,
+}
+
+impl Message for Check {
+    type Reply = Result<Checked, CheckError>;
+    const KIND: &'static str = "check";
+}
+
+/// What CHECK found; each variant is one way on for the supervisor.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Checked {
+    /// Nothing is stored, or GRIN has another archive: download it.
+    Download,
+    /// What is stored is what GRIN has.
+    UpToDate,
+    /// 404: never converted, or pushed out of the pool since. Ask for conversion.
+    NotConverted,
+}
+
+/// Why CHECK has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The session could not get an answer, or a person must act.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// GRIN sent no validator, so nothing can be concluded (`grin-interface`, section 3).
+    #[error("GRIN named no ETag for {0}, so it cannot be told whether the stored archive is still the same")]
+    NoValidator(FileName),
+}
+
+impl Checker {
+    /// A worker over shared parts.
+    pub fn new(session: Session, addresses: Addresses) -> Self {
+        Self { session, addresses }
+    }
+}
+
+impl Worker for Checker {
+    const NAME: ActorName = ActorName::Checker;
+}
+
+impl Handle<Check> for Checker {
+    async fn handle(&mut self, check: Check, cx: &Cx) -> Result<Checked, CheckError> {
+        let head = Head {
+            url: self.addresses.archive(&check.file_name),
+            class: Class::Check,
+            kind: Kind::ArchiveHead,
+            auth: Auth::Grin,
+        };
+        let answer = self.session.ask(head, cx).await?;
+        if answer.status == 404 {
+            return Ok(Checked::NotConverted);
+        }
+        let offered = answer.headers.get("etag").and_then(|etag| Validator::parse(etag).ok());
+        decide(offered.as_ref(), check.stored.as_ref()).ok_or(CheckError::NoValidator(check.file_name))
+    }
+}
+
+/// The rule, apart from the asking. A missing validator never means "equal"; `None` says that nothing can be concluded.
+fn decide(offered: Option<&Validator>, stored: Option<&Validator>) -> Option<Checked> {
+    match (offered, stored) {
+        (_, None) => Some(Checked::Download),
+        (None, Some(_)) => None,
+        (Some(offered), Some(stored)) if offered.same_archive(stored) => Some(Checked::UpToDate),
+        (Some(_), Some(_)) => Some(Checked::Download),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_validator_decides() {
+        let a = Validator::parse("\"a\"").ok();
+        let b = Validator::parse("\"b\"").ok();
+        let cases = [
+            (None, None, Some(Checked::Download)),
+            (a.clone(), None, Some(Checked::Download)),
+            (a.clone(), a.clone(), Some(Checked::UpToDate)),
+            (a.clone(), b, Some(Checked::Download)),
+            (None, a, None),
+        ];
+        for (offered, stored, expected) in cases {
+            assert_eq!(
+                decide(offered.as_ref(), stored.as_ref()),
+                expected,
+                "{offered:?} against {stored:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Room `workers`: COLLECT reads one of GRIN's lists, page by page, into the catalog.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use tracing::{info, warn};
+use url::Url;
+
+use crate::catalog::{BeginPass, Catalog, CatalogError, FinishPass, ListPart, Pass, PassId};
+use crate::grin::{
+    Addresses, Library, ListForm, ListKind, ListPage, ListPageParser, ListQuery, ListRefusal, ListRow, LoopGuard,
+    PageMark, Refusal,
+};
+use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
+use crate::session::{Backoff, BodyError, Class, ErrorClass, Kind, OpenStream, Session, SessionError};
+
+/// Rows that go to the catalog in one message: few enough to stay small in memory, enough to share one commit.
+const ROWS_A_BATCH: usize = 2_000;
+
+/// One collector: one list at a time.
+pub struct Collector {
+    parts: CollectorParts,
+}
+
+/// What a collector works with.
+#[derive(Clone)]
+pub struct CollectorParts {
+    /// The one session.
+    pub session: Session,
+    /// Where the lists lie.
+    pub addresses: Addresses,
+    /// Whose lists they are; its name is stripped from listed files.
+    pub library: Library,
+    /// Where rows go.
+    pub catalog: Catalog,
+    /// Rows asked for on one page.
+    pub page_size: u32,
+    /// How often and how long after a page is asked for again.
+    pub backoff: Backoff,
+    /// Rows recorded so far, for progress.
+    pub rows: Arc<AtomicU64>,
+}
+
+/// Read this list to its end.
+#[derive(Debug)]
+pub struct Collect {
+    /// Which list.
+    pub list: ListKind,
+    /// Stop after about so many rows; the pass is then incomplete by wish.
+    pub limit: Option<u64>,
+}
+
+impl Message for Collect {
+    type Reply = Result<Collected, CollectError>;
+    const KIND: &'static str = "collect";
+}
+
+/// A pass over a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Rows read.
+    pub rows: u64,
+    /// Books not known before.
+    pub new: u64,
+    /// Pages read.
+    pub pages: u64,
+    /// Rows that were no books, with the reason in the log.
+    pub rejected: u64,
+    /// Why the end of the list was not reached; `None` when it was. Nothing is concluded from absence then.
+    pub incomplete: Option<String>,
+}
+
+/// Why a pass could not even be kept as incomplete.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The session could not get a page, or a person must act.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// Rows could not be recorded.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// Why one page was not read to its end.
+#[derive(Debug, thiserror::Error)]
+enum PageFault {
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error("GRIN's answer is no list page: {0}")]
+    Refused(Refusal),
+    #[error(transparent)]
+    Unreadable(#[from] ListRefusal),
+    #[error("the page breaks off before its end")]
+    Torn,
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl Collector {
+    /// A collector over shared parts.
+    pub fn new(parts: CollectorParts) -> Self {
+        Self { parts }
+    }
+}
+
+impl Worker for Collector {
+    const NAME: ActorName = ActorName::Collector;
+}
+
+impl Handle<Collect> for Collector {
+    async fn handle(&mut self, collect: Collect, cx: &Cx) -> Result<Collected, CollectError> {
+        let begin = BeginPass {
+            list: collect.list,
+            resume: collect.limit.is_none(),
+        };
+        let pass = self.parts.catalog.ask(begin, cx).await?;
+        let mut reading = Reading {
+            parts: &self.parts,
+            list: collect.list,
+            pass: pass.id,
+            seen: Collected::default(),
+        };
+        let incomplete = match reading.to_the_end(&pass, collect.limit, cx).await {
+            Ok(incomplete) => incomplete,
+            Err(PageFault::Catalog(error)) => return Err(error.into()),
+            Err(PageFault::Session(error)) if !matches!(error.class(), ErrorClass::Transient { .. }) => {
+                return Err(error.into());
+            }
+            Err(fault) => Some(fault.to_string()),
+        };
+        let collected = Collected {
+            incomplete,
+            ..reading.seen
+        };
+        let finish = FinishPass {
+            pass: pass.id,
+            complete: collected.incomplete.is_none(),
+            note: collected.incomplete.clone(),
+        };
+        let end = self.parts.catalog.ask(finish, cx).await?;
+        if end.vanished > 0 || end.doubtful {
+            info!(list = %collect.list, end.vanished, end.doubtful, "books that the list no longer names");
+        }
+        report(collect.list, &collected);
+        Ok(collected)
+    }
+}
+
+fn report(list: ListKind, seen: &Collected) {
+    let Collected {
+        rows,
+        new,
+        pages,
+        rejected,
+        incomplete,
+    } = seen;
+    match incomplete {
+        None => info!(%list, rows, new, pages, rejected, "list read to its end"),
+        Some(why) => {
+            warn!(%list, rows, new, pages, why, "list not read to its end; nothing is concluded from what is missing")
+        }
+    }
+}
+
+struct Reading<'a> {
+    parts: &'a CollectorParts,
+    list: ListKind,
+    pass: PassId,
+    seen: Collected,
+}
+
+impl Reading<'_> {
+    /// Follows `Next` from the first page; answers with why it stopped early, if it did.
+    async fn to_the_end(&mut self, pass: &Pass, limit: Option<u64>, cx: &Cx) -> Result<Option<String>, PageFault> {
+        let first = self.first_page();
+        let (mut url, mut resumed) = match self.resume_at(pass) {
+            Some(next) => (next, true),
+            None => (first.clone(), false),
+        };
+        let mut visited = LoopGuard::default();
+        loop {
+            visited.enter(&url).map_err(PageFault::Refused)?;
+            let (page, mark) = match self.page_with_patience(&url, cx).await {
+                Ok(read) => read,
+                // The link of an interrupted pass may have run out (`ctoken`): from the first page then.
+                Err(fault) if resumed && fault.is_grins() => {
+                    warn!(list = %self.list, %fault, "the interrupted pass cannot be gone on with; reading from the first page");
+                    (url, resumed) = (first.clone(), false);
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
+            resumed = false;
+            visited.leave(&mark).map_err(PageFault::Refused)?;
+            self.seen.pages += 1;
+            self.note(&page);
+            match page.next {
+                None => return Ok(None),
+                Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => {
+                    return Ok(Some("stopped at the limit asked for".into()));
+                }
+                Some(next) => url = next,
+            }
+        }
+    }
+
+    fn first_page(&self) -> Url {
+        // The failed books are few and come on one page (`grin-interface`, section 1).
+        let page_size = if self.list == ListKind::Failed {
+            -1
+        } else {
+            i64::from(self.parts.page_size)
+        };
+        self.parts.addresses.list(
+            self.list,
+            &ListQuery {
+                form: ListForm::Html,
+                page_size: Some(page_size),
+            },
+        )
+    }
+
+    /// Where an interrupted pass goes on, if that is still this library's list.
+    fn resume_at(&self, pass: &Pass) -> Option<Url> {
+        let next = Url::parse(pass.next.as_deref()?).ok()?;
+        let same = ListKind::of_address(&next) == Some((self.list, self.parts.library.clone()));
+        same.then(|| {
+            info!(list = %self.list, rows = pass.rows, began = pass.started_at, "going on with an interrupted pass");
+            next
+        })
+    }
+
+    fn note(&mut self, page: &ListPage) {
+        self.seen.rejected += page.rejected.len() as u64;
+        for rejected in page.rejected.iter().take(10) {
+            warn!(list = %self.list, barcode = rejected.barcode, because = %rejected.because, "row is no book");
+        }
+        if self.seen.pages == 1 && !page.unknown_columns.is_empty() {
+            info!(list = %self.list, columns = ?page.unknown_columns, "GRIN has columns that are not known here; they are passed over");
+        }
+    }
+
+    /// Asks for a page again while the fault may pass.
+    async fn page_with_patience(&mut self, url: &Url, cx: &Cx) -> Result<(ListPage, PageMark), PageFault> {
+        let mut attempt = 0;
+        loop {
+            let fault = match self.page(url, cx).await {
+                Ok(read) => return Ok(read),
+                Err(fault) => fault,
+            };
+            attempt += 1;
+            let Some(delay) = self
+                .parts
+                .backoff
+                .delay(attempt, &mut rand::rng())
+                .filter(|_| fault.may_pass())
+            else {
+                return Err(fault);
+            };
+            let delay = delay.max(fault.wait());
+            warn!(list = %self.list, %fault, attempt, ?delay, "list page failed; asking again");
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = cx.cancelled() => return Err(fault),
+            }
+        }
+    }
+
+    /// One page: parsed while it arrives, rows recorded while the rest is on its way.
+    async fn page(&mut self, url: &Url, cx: &Cx) -> Result<(ListPage, PageMark), PageFault> {
+        let ask = OpenStream::new(url.clone(), Class::Lists, Kind::ListPage);
+        let body = self.parts.session.ask(ask, cx).await?;
+        let mut parser = ListPageParser::new(self.list, &self.parts.library, &body.url);
+        let mut chunks = body;
+        let (mut batch, mut mark) = (Vec::new(), PageMark::default());
+        while let Some(chunk) = chunks.next().await {
+            let rows = parser.push(&chunk?)?;
+            mark.add(&rows);
+            batch.extend(rows);
+            if batch.len() >= ROWS_A_BATCH {
+                self.record(std::mem::take(&mut batch), None, cx).await?;
+            }
+        }
+        let page = parser.finish();
+        if let Some(refusal) = page.refusal {
+            return Err(PageFault::Refused(refusal));
+        }
+        if !page.complete {
+            return Err(PageFault::Torn);
+        }
+        self.record(batch, page.next.as_ref(), cx).await?;
+        Ok((page, mark))
+    }
+
+    async fn record(&mut self, rows: Vec<ListRow>, next: Option<&Url>, cx: &Cx) -> Result<(), CatalogError> {
+        if rows.is_empty() && next.is_none() {
+            return Ok(());
+        }
+        let count = rows.len() as u64;
+        let part = ListPart {
+            list: self.list,
+            pass: Some(self.pass),
+            rows,
+            observed: Timestamp::now(),
+            next: next.map(ToString::to_string),
+        };
+        let upserted = self.parts.catalog.ask(part, cx).await?;
+        self.seen.rows += count;
+        self.seen.new += upserted.new;
+        self.parts.rows.fetch_add(count, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl PageFault {
+    /// It is the answer that is not right, not the way to it.
+    fn is_grins(&self) -> bool {
+        match self {
+            Self::Session(error) => matches!(error.class(), ErrorClass::Permanent),
+            Self::Refused(_) | Self::Unreadable(_) | Self::Torn => true,
+            Self::Body(_) | Self::Catalog(_) => false,
+        }
+    }
+
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Session(error) => matches!(error.class(), ErrorClass::Transient { .. }),
+            Self::Body(_) | Self::Refused(_) | Self::Torn => true,
+            Self::Unreadable(_) | Self::Catalog(_) => false,
+        }
+    }
+
+    fn wait(&self) -> std::time::Duration {
+        match self {
+            Self::Session(error) => match error.class() {
+                ErrorClass::Transient { wait } => wait.unwrap_or_default(),
+                _ => std::time::Duration::ZERO,
+            },
+            _ => std::time::Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Room `workers`: CONVERT asks GRIN to make archives of a batch of barcodes and records what it said to each.
+
+use bytes::Bytes;
+use tracing::warn;
+
+use crate::catalog::{Catalog, CatalogError, RecordConversions};
+use crate::grin::{Addresses, Barcode, ProcessForm, ProcessOutcome, parse_process_reply};
+use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
+use crate::session::{Answer, Auth, Class, Fetch, Kind, Method, Session, SessionError};
+
+/// Longest answer taken: a row is a barcode and a few words.
+const ANSWER_LIMIT: usize = 1 << 20;
+
+/// One conversion worker: one batch at a time.
+pub struct Converter {
+    /// The one session.
+    pub session: Session,
+    /// Where to ask.
+    pub addresses: Addresses,
+    /// Where the answers go.
+    pub catalog: Catalog,
+}
+
+/// Ask for the conversion of these barcodes.
+#[derive(Debug)]
+pub struct Convert {
+    /// The batch: 200 worked for others (`grin-interface`, section 3).
+    pub barcodes: Vec<Barcode>,
+}
+
+impl Message for Convert {
+    type Reply = Result<Converted, ConvertError>;
+    const KIND: &'static str = "convert";
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Converted {
+    /// Newly asked for.
+    pub requested: usize,
+    /// Already in process or ready.
+    pub already: usize,
+    /// Refused for good.
+    pub refused: usize,
+    /// Anything else: asked again later.
+    pub later: usize,
+    /// GRIN's queue is full: stop asking for now.
+    pub queue_full: bool,
+}
+
+/// Why a batch has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The session could not get an answer, or a person must act.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The answer could not be recorded.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl Converter {
+    /// A worker over shared parts.
+    pub fn new((session, addresses, catalog): (Session, Addresses, Catalog)) -> Self {
+        Self {
+            session,
+            addresses,
+            catalog,
+        }
+    }
+}
+
+impl Worker for Converter {
+    const NAME: ActorName = ActorName::Converter;
+}
+
+impl Handle<Convert> for Converter {
+    async fn handle(&mut self, batch: Convert, cx: &Cx) -> Result<Converted, ConvertError> {
+        let answer = match self.ask(&batch.barcodes, cx).await {
+            // 429 is how GRIN says that its conversion queue is full (`grin-interface`, section 7).
+            Err(SessionError::Throttled { status: 429, .. }) => {
+                return Ok(Converted {
+                    queue_full: true,
+                    ..Converted::default()
+                });
+            }
+            other => other?,
+        };
+        let reply = parse_process_reply(answer.status, &answer.body, &batch.barcodes);
+        for warning in &reply.warnings {
+            warn!(%warning, "answer to a request for conversion");
+        }
+        let summary = summarise(reply.outcomes.iter().map(|processed| processed.outcome));
+        let rows = reply
+            .outcomes
+            .into_iter()
+            .map(|processed| (processed.barcode, processed.outcome, processed.words))
+            .collect();
+        self.catalog.ask(RecordConversions(rows), cx).await?;
+        Ok(summary)
+    }
+}
+
+impl Converter {
+    async fn ask(&self, barcodes: &[Barcode], cx: &Cx) -> Result<Answer, SessionError> {
+        let request = self.addresses.process_request(ProcessForm::PostLines, barcodes);
+        let method = match request.post {
+            Some((content_type, body)) => Method::Post {
+                content_type,
+                body: Bytes::from(body),
+            },
+            None => Method::Get,
+        };
+        let ask = Fetch {
+            url: request.url,
+            method,
+            headers: Vec::new(),
+            class: Class::Lists,
+            kind: Kind::Process,
+            auth: Auth::Grin,
+            limit: ANSWER_LIMIT,
+        };
+        self.session.ask(ask, cx).await
+    }
+}
+
+fn summarise(outcomes: impl Iterator<Item = ProcessOutcome>) -> Converted {
+    let mut summary = Converted::default();
+    for outcome in outcomes {
+        match outcome {
+            ProcessOutcome::Requested => summary.requested += 1,
+            ProcessOutcome::InProcess | ProcessOutcome::AlreadyAvailable => summary.already += 1,
+            ProcessOutcome::NotAllowed => summary.refused += 1,
+            ProcessOutcome::QueueFull => summary.queue_full = true,
+            _ => summary.later += 1,
+        }
+    }
+    summary
+}

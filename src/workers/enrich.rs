@@ -1,0 +1,89 @@
+//! Room `workers`: ENRICH asks GRIN for the facts of a batch of barcodes and records those that were answered.
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use crate::catalog::{Catalog, CatalogError, Enriched, RecordEnrichment};
+use crate::grin::{Addresses, Barcode, Refusal, parse_tsv};
+use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
+use crate::session::{Fetch, Kind, Session, SessionError};
+
+/// Longest answer taken; a row is about 300 bytes and a batch some hundreds of barcodes.
+const ANSWER_LIMIT: usize = 8 << 20;
+
+/// One enrichment worker: one batch at a time.
+pub struct Enricher {
+    /// The one session.
+    pub session: Session,
+    /// Where to ask.
+    pub addresses: Addresses,
+    /// Where the answers go.
+    pub catalog: Catalog,
+}
+
+/// Ask for these barcodes; they fit one address (`grin-interface`, section 3).
+#[derive(Debug)]
+pub struct Enrich {
+    /// The batch.
+    pub barcodes: Vec<Barcode>,
+}
+
+impl Message for Enrich {
+    type Reply = Result<Enriched, EnrichError>;
+    const KIND: &'static str = "enrich";
+}
+
+/// Why a batch has no answer; none of its books counts as enriched.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrichError {
+    /// The session could not get an answer, or a person must act.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// GRIN answered with something that is no table of books.
+    #[error("GRIN's answer to _barcode_search is not a table of books: {0}")]
+    Refused(Refusal),
+    /// The answer could not be recorded.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl Enricher {
+    /// A worker over shared parts.
+    pub fn new((session, addresses, catalog): (Session, Addresses, Catalog)) -> Self {
+        Self {
+            session,
+            addresses,
+            catalog,
+        }
+    }
+}
+
+impl Worker for Enricher {
+    const NAME: ActorName = ActorName::Enricher;
+}
+
+impl Handle<Enrich> for Enricher {
+    async fn handle(&mut self, batch: Enrich, cx: &Cx) -> Result<Enriched, EnrichError> {
+        let url = self.addresses.barcode_search(&batch.barcodes);
+        let ask = Fetch::get(url, Kind::Search, ANSWER_LIMIT);
+        let answer = self.session.ask(ask, cx).await?;
+        let table = parse_tsv(&answer.body);
+        if let Some(refusal) = table.refusal {
+            return Err(EnrichError::Refused(refusal));
+        }
+        for warning in &table.warnings {
+            warn!(%warning, "enrichment answer");
+        }
+        let answered = batch
+            .barcodes
+            .iter()
+            .filter_map(|asked| Some((asked.clone(), table.of(asked)?.clone())))
+            .collect();
+        let record = RecordEnrichment {
+            asked: batch.barcodes,
+            answered,
+            at: Timestamp::now(),
+        };
+        Ok(self.catalog.ask(record, cx).await?)
+    }
+}

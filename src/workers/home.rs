@@ -1,0 +1,195 @@
+//! Room `workers`: the blocking half of DOWNLOAD: one body streamed through the archive pass into storage.
+
+use std::io::{self, Read, Write};
+
+use jiff::Timestamp;
+
+use crate::archive::{self, ArchiveError, Manifest, Options, Provenance, Seen, Volume};
+use crate::catalog::StoredBook;
+use crate::grin::{Barcode, FileName, Validator};
+use crate::session::BodyError;
+use crate::storage::{Key, Layout, ObjectMeta, Storage, StorageError, Upload};
+
+/// What is needed to bring one volume home, apart from its bytes.
+#[derive(Clone)]
+pub struct Recipe {
+    /// The volume.
+    pub barcode: Barcode,
+    /// Its archive's name at GRIN.
+    pub file_name: FileName,
+    /// GRIN's validator of the encrypted archive, kept with what is stored.
+    pub validator: Option<Validator>,
+    /// Where to put it.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: Layout,
+    /// How to check and extract.
+    pub options: Options,
+}
+
+/// Why a volume is not home; nothing was published.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The body broke off and could not be resumed.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The archive is not what it should be.
+    #[error(transparent)]
+    Archive(Box<ArchiveError>),
+    /// The store did not take it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The store broke off in the middle; a [`StorageError`] is inside where it named its reason.
+    #[error("the store did not take it: {0}")]
+    Sink(#[source] io::Error),
+}
+
+/// Streams `body` through the pass into storage; returns when the archive, its text and its manifest are published.
+///
+/// With `evidence`, the encrypted bytes are kept there as well; they are published only by [`keep_evidence`].
+pub fn bring_home<R: Read + Send>(
+    body: R,
+    recipe: &Recipe,
+    evidence: Option<&mut Upload>,
+) -> Result<StoredBook, HomeError> {
+    let body = Copied {
+        inner: body,
+        copy: evidence,
+    };
+    let mut raw = recipe
+        .storage
+        .begin(&recipe.layout.raw(&recipe.barcode), &meta_of(recipe))?;
+    let text_key = recipe.layout.text(&recipe.barcode, recipe.options.compress_text);
+    let mut text = recipe.storage.begin(&text_key, &ObjectMeta::default())?;
+    match archive::process(body, &mut raw, &mut text, &recipe.barcode, &recipe.options) {
+        Ok(volume) => publish(recipe, volume, Uploads { raw, text }),
+        Err(error) => {
+            raw.abort();
+            text.abort();
+            Err(explain(error))
+        }
+    }
+}
+
+struct Uploads {
+    raw: Upload,
+    text: Upload,
+}
+
+/// The archive first, the manifest last: where a manifest lies, everything it names is there.
+fn publish(recipe: &Recipe, mut volume: Volume, mut uploads: Uploads) -> Result<StoredBook, HomeError> {
+    uploads.raw.set_meta(&ObjectMeta {
+        sha256: Some(volume.sha256_hex()),
+        ..meta_of(recipe)
+    })?;
+    uploads.raw.publish()?;
+    if recipe.options.extract_text {
+        uploads.text.publish()?;
+    } else {
+        uploads.text.abort();
+    }
+    if let Some(record) = volume.marc_xml.take() {
+        let key = recipe
+            .layout
+            .meta(&format!("{}.marc.xml", recipe.barcode))
+            .map_err(StorageError::from)?;
+        recipe.storage.put(&key, record.as_bytes(), &ObjectMeta::default())?;
+    }
+    let from = Provenance {
+        barcode: recipe.barcode.clone(),
+        file_name: Some(recipe.file_name.to_string()),
+        encrypted_etag: recipe.validator.as_ref().map(ToString::to_string),
+        acquired_at: Timestamp::now(),
+    };
+    let manifest = Manifest::of(&volume, from);
+    recipe.storage.put(
+        &recipe.layout.manifest(&recipe.barcode),
+        &manifest.to_json(),
+        &ObjectMeta::default(),
+    )?;
+    Ok(record_of(manifest, &recipe.layout.raw(&recipe.barcode)))
+}
+
+/// What the catalog is to know of a volume whose manifest is published.
+pub(super) fn record_of(manifest: Manifest, archive: &Key) -> StoredBook {
+    StoredBook {
+        encrypted_etag: manifest.encrypted_etag,
+        encrypted_bytes: Some(manifest.encrypted_bytes),
+        sha256: manifest.sha256,
+        archive_bytes: manifest.archive_bytes,
+        page_count: Some(manifest.pages),
+        text_pages: Some(manifest.text_pages),
+        storage_path: archive.to_string(),
+        marc: manifest.marc.map(super::record::columns),
+    }
+}
+
+fn meta_of(recipe: &Recipe) -> ObjectMeta {
+    ObjectMeta {
+        barcode: Some(recipe.barcode.to_string()),
+        encrypted_etag: recipe.validator.as_ref().map(ToString::to_string),
+        sha256: None,
+        acquisition_date: Some(Timestamp::now().to_string()),
+    }
+}
+
+/// Tells a broken body and a full store from a bad archive.
+fn explain(error: ArchiveError) -> HomeError {
+    match error {
+        ArchiveError::Input(error) => match BodyError::of(&error) {
+            Some(body_error) => HomeError::Body(body_error.clone()),
+            // The copy kept as evidence goes through the same reader: its store broke off.
+            None => HomeError::Sink(error),
+        },
+        ArchiveError::Sink(error) | ArchiveError::Text(error) => HomeError::Sink(error),
+        error => HomeError::Archive(Box::new(error)),
+    }
+}
+
+/// Were these the same bytes? Compared by length and fingerprint of the encrypted archive.
+pub(super) fn same_bytes(first: &Seen, second: &ArchiveError) -> bool {
+    second.seen().is_some_and(|second| {
+        (second.encrypted_bytes, second.fingerprint) == (first.encrypted_bytes, first.fingerprint)
+    })
+}
+
+/// Publishes what GRIN hands out damaged, with the findings beside it, never under `raw/`.
+pub(super) fn keep_evidence(recipe: &Recipe, evidence: Upload, error: &ArchiveError) -> Result<(), StorageError> {
+    evidence.publish()?;
+    let findings = serde_json::json!({
+        "barcode": recipe.barcode,
+        "reason": error.reason(),
+        "error": error.to_string(),
+        "encrypted_etag": recipe.validator.as_ref().map(ToString::to_string),
+        "findings": error.findings(),
+        "at": Timestamp::now().to_string(),
+    });
+    let key = recipe.layout.quarantine(&recipe.barcode, "findings.json")?;
+    recipe
+        .storage
+        .put(&key, format!("{findings:#}\n").as_bytes(), &ObjectMeta::default())?;
+    Ok(())
+}
+
+/// Key of the encrypted archive in quarantine.
+pub(super) fn evidence_key(recipe: &Recipe) -> Result<Key, StorageError> {
+    Ok(recipe
+        .layout
+        .quarantine(&recipe.barcode, &format!("{}.tar.gz.gpg", recipe.barcode))?)
+}
+
+/// A reader that can keep a copy of what passes.
+struct Copied<'a, R> {
+    inner: R,
+    copy: Option<&'a mut Upload>,
+}
+
+impl<R: Read> Read for Copied<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if let Some(copy) = &mut self.copy {
+            copy.write_all(&buffer[..count])?;
+        }
+        Ok(count)
+    }
+}
