@@ -1,3 +1,13 @@
-//! The `grind` program: parses the command line and hands over to `cli`.
+//! The `grind` program: reads the command line, does what it says, and tells the shell how it ended.
 
-fn main() {}
+use std::process::ExitCode;
+
+use grind::cli;
+
+fn main() -> ExitCode {
+    let exit = match cli::parse() {
+        Ok(command_line) => cli::conclude(cli::run(&command_line)),
+        Err(answered) => answered,
+    };
+    exit.into()
+}

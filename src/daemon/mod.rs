@@ -1,1 +1,16 @@
 //! Room `daemon`: the whole wiring, signals, systemd, reload, shutdown.
+
+mod house;
+mod ledger;
+mod notify;
+mod reload;
+mod run;
+mod signals;
+mod translate;
+mod view;
+
+pub use house::{BuildError, House};
+pub use ledger::Ledger;
+pub use run::{Ended, Mission, StartError, run};
+pub use translate::{errand_of, storage_config};
+pub use view::HouseView;

@@ -1,0 +1,115 @@
+//! Room `cli`: options that several commands share.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::barcodes::BarcodeArgs;
+use crate::observe::Endpoint;
+
+/// Where the config is.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// The config file; drop-ins beside it in FILE.d/*.toml are read after it [default: /etc/grind/grind.toml]
+    #[arg(short, long, value_name = "FILE", env = "GRIND_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Which of the books in the catalog are meant.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SelectionArgs {
+    /// At most so many books
+    #[arg(long, value_name = "N", help_heading = "Which books", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Barcodes named one by one.
+    #[command(flatten)]
+    pub barcodes: BarcodeArgs,
+    /// Books of this queue; may be given several times [default: work.queues of the config]
+    #[arg(long = "queue", value_name = "NAME", help_heading = "Which books")]
+    pub queues: Vec<QueueName>,
+    /// Also books that are done already
+    #[arg(long, help_heading = "Which books")]
+    pub force: bool,
+}
+
+/// A queue of books, as the config and `--queue` name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueueName {
+    /// GRIN has the archive ready, and it is not home
+    Converted,
+    /// Asked for in an earlier run, and not home
+    Previous,
+    /// GRIN has never been asked to convert it
+    Unconverted,
+    /// At home, but GRIN has worked on it since
+    Changed,
+    /// Failed before
+    Failed,
+    /// Every book in the catalog
+    All,
+}
+
+impl QueueName {
+    /// The name as typed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Converted => "converted",
+            Self::Previous => "previous",
+            Self::Unconverted => "unconverted",
+            Self::Changed => "changed",
+            Self::Failed => "failed",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Where the running daemon is asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ReachArgs {
+    /// The daemon's Unix socket (observe.socket)
+    #[arg(long, value_name = "FILE", help_heading = "Where the daemon is")]
+    pub socket: Option<PathBuf>,
+    /// The daemon's address (observe.listen)
+    #[arg(long, value_name = "ADDR:PORT", help_heading = "Where the daemon is")]
+    pub address: Option<SocketAddr>,
+}
+
+/// Contract, section "Configuration".
+const SOCKET: &str = "/run/grind/grind.sock";
+/// Contract, section "Configuration".
+const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9618);
+
+impl ReachArgs {
+    /// What was named, else what the default config says; tried in this order.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        if self.socket.is_none() && self.address.is_none() {
+            return vec![Endpoint::Socket(SOCKET.into()), Endpoint::Address(ADDRESS)];
+        }
+        let socket = self.socket.clone().map(Endpoint::Socket);
+        socket.into_iter().chain(self.address.map(Endpoint::Address)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_named_is_asked() {
+        let address = "127.0.0.1:1".parse().unwrap();
+        let named = ReachArgs {
+            socket: None,
+            address: Some(address),
+        };
+        assert_eq!(named.endpoints(), [Endpoint::Address(address)]);
+        assert_eq!(ReachArgs::default().endpoints().len(), 2);
+    }
+
+    #[test]
+    fn queue_names_are_typed_as_they_are_written() {
+        for queue in QueueName::value_variants() {
+            assert_eq!(queue.to_possible_value().unwrap().get_name(), queue.as_str());
+        }
+    }
+}

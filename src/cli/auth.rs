@@ -1,0 +1,36 @@
+//! Room `cli`: `grind auth`: its options.
+
+use clap::{Args, Subcommand};
+
+use super::args::ConfigArgs;
+
+/// `grind auth …`.
+#[derive(Debug, Clone, Args)]
+pub struct AuthArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuthCommand,
+}
+
+/// What can be done about signing in.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuthCommand {
+    /// Sign in with the library's Google account; the daemon goes on by itself afterwards
+    Login {
+        /// Where the config is.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Print the address to open elsewhere, and take the address it led to
+        #[arg(long)]
+        no_browser: bool,
+    },
+    /// Tell whether GRIN knows us, and until when
+    Status {
+        /// Where the config is.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// As JSON on standard output
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,85 @@
+//! Room `cli`: `grind check-config` reads the configuration and says all that is wrong or doubtful in it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::settings::{Finding, Level, Loaded, Settings, SettingsError, Sources};
+
+/// Exit code of a sound configuration.
+pub const SOUND: u8 = 0;
+/// Exit code of a wrong configuration (`EX_CONFIG` of sysexits).
+pub const WRONG: u8 = 78;
+
+/// Read and validate the configuration without starting anything.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct CheckConfig {
+    /// Configuration file [default: /etc/grind/grind.toml, if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Show the configuration in force, all layers merged; secrets as ***.
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// What the command has to say.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// [`SOUND`] or [`WRONG`].
+    pub code: u8,
+    /// For standard output: the effective configuration with `--print`, else a line that says it is sound.
+    pub output: String,
+    /// For standard error: one line a finding.
+    pub findings: String,
+}
+
+impl CheckConfig {
+    /// Checks the files and environment of this process.
+    pub fn run(&self) -> Outcome {
+        outcome(Settings::load(&Sources::of_process(self.config.as_deref())), self.print)
+    }
+}
+
+/// The command on any result of loading.
+pub fn outcome(loaded: Result<Loaded, SettingsError>, print: bool) -> Outcome {
+    match loaded {
+        Ok(loaded) => Outcome {
+            code: SOUND,
+            output: sound(&loaded, print),
+            findings: lines(&loaded.findings),
+        },
+        Err(error) => Outcome {
+            code: WRONG,
+            output: String::new(),
+            findings: refused(&error.findings),
+        },
+    }
+}
+
+fn sound(loaded: &Loaded, print: bool) -> String {
+    if print {
+        return loaded.settings.effective();
+    }
+    let files: Vec<String> = loaded.files.iter().map(|file| file.display().to_string()).collect();
+    match files.as_slice() {
+        [] => "the built-in defaults and the environment are sound; no config file was read\n".to_owned(),
+        files => format!("the configuration is sound: {}\n", files.join(", ")),
+    }
+}
+
+fn refused(findings: &[Finding]) -> String {
+    let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
+    let warnings = findings.len() - errors;
+    let mut text = lines(findings);
+    let _ = writeln!(
+        text,
+        "the configuration is wrong: {errors} to mend, {warnings} to look at"
+    );
+    text
+}
+
+fn lines(findings: &[Finding]) -> String {
+    findings.iter().fold(String::new(), |mut text, finding| {
+        let _ = writeln!(text, "{finding}");
+        text
+    })
+}

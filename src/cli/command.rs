@@ -1,0 +1,160 @@
+//! Room `cli`: the command line as a whole.
+
+use clap::{Parser, Subcommand};
+
+use super::auth::AuthArgs;
+use super::check_config::CheckConfig;
+use super::demo::DemoArgs;
+use super::docs::{CompletionsArgs, ManArgs};
+use super::explain::ExplainArgs;
+use super::export::ExportArgs;
+use super::import::ImportArgs;
+use super::log::LogArgs;
+use super::parse::ParseArgs;
+use super::report::ReportArgs;
+use super::run::RunArgs;
+use super::simulate::SimulateArgs;
+use super::status::StatusArgs;
+use super::step::StepArgs;
+use super::top::TopArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  grind demo                              see it work, on this machine alone
+  grind run --config /etc/grind/grind.toml  bring the library home, and keep it up to date
+  grind status                            ask the running daemon how far it is
+
+Exit codes:
+   0  done
+   1  it ran, and a book failed or is unknown, or a stored archive is damaged
+   2  wrong usage of the command line
+  69  the daemon or a server cannot be reached
+  70  a fault of this program
+  73  a file cannot be created
+  77  not permitted or not signed in
+  78  wrong configuration";
+
+/// Brings a library's Google Books scans home from GRIN: every volume, verified
+///
+/// grind keeps one HTTP session to GRIN and takes each volume through it once: checked, downloaded, decrypted, verified
+/// page by page, its text and catalog data extracted, and stored, without an intermediate copy.
+#[derive(Debug, Parser)]
+#[command(name = "grind", version = super::VERSION, after_long_help = EXAMPLES, max_term_width = 100)]
+#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// How much is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon in the foreground
+    Run(RunArgs),
+    /// See it work: the whole pipeline against a simulated GRIN
+    Demo(DemoArgs),
+    /// Sign in to GRIN, or see whether we are
+    Auth(AuthArgs),
+    /// Read and validate the configuration
+    CheckConfig(CheckConfig),
+    /// Serve a GRIN look-alike, to try things out
+    Simulate(Box<SimulateArgs>),
+    /// Read GRIN's lists into the catalog
+    Collect(StepArgs),
+    /// Ask GRIN for the data of books
+    Enrich(StepArgs),
+    /// Ask GRIN to convert books, so that they can be downloaded
+    Convert(StepArgs),
+    /// Check, download, verify and store books
+    Sync(StepArgs),
+    /// One volume's whole story out of the catalog
+    Explain(ExplainArgs),
+    /// Counts, failures by reason, throughput by day, forecast
+    Report(ReportArgs),
+    /// The catalog as CSV or JSON lines
+    Export(ExportArgs),
+    /// Adopt a grin-transfer run without downloading again
+    Import(ImportArgs),
+    /// Show as JSON how a saved answer or file of GRIN is understood
+    Parse(ParseArgs),
+    /// Ask the running daemon how far it is and what it waits for
+    Status(StatusArgs),
+    /// Watch actors, permits and transfers of the running daemon
+    Top(TopArgs),
+    /// Print the manual page
+    Man(ManArgs),
+    /// Print the completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_lines_of_the_contract_are_understood() {
+        for line in [
+            "grind run --config f --once",
+            "grind demo --books 5 --pages 3 --image-bytes 100 --faults --dir d --serve",
+            "grind auth login --no-browser",
+            "grind auth status",
+            "grind collect --config f --limit 5 --barcodes AAA1,BBB2 --queue converted --queue failed --force --dry-run",
+            "grind enrich --barcodes-file -",
+            "grind sync",
+            "grind convert -v",
+            "grind status --json",
+            "grind top",
+            "grind man",
+            "grind completions zsh",
+        ] {
+            assert!(parsed(line).is_ok(), "{line}: {}", parsed(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn nonsense_is_wrong_usage() {
+        for line in [
+            "grind",
+            "grind fly",
+            "grind sync --limit 0",
+            "grind sync --queue nice",
+            "grind demo --books 0",
+            "grind -v -q sync",
+        ] {
+            assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_and_option_says_what_it_does() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for option in command.get_arguments() {
+                assert!(
+                    option.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    option.get_id()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let mut command = Cli::command();
+        command.build();
+        check(&command);
+    }
+}

@@ -1,0 +1,156 @@
+//! Room `cli`: an error as a person meets it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use super::exit::Exit;
+
+/// What every command returns: how it ended, or what went wrong.
+pub type Outcome = Result<Exit, CliError>;
+
+/// First line what happened, then the causes, last what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CliError {
+    message: String,
+    causes: Vec<String>,
+    advice: Option<String>,
+    exit: Exit,
+    /// The reader of our output went away (`grind export csv | head`): nobody is left to be told.
+    silent: bool,
+}
+
+impl CliError {
+    /// An error with the code the shell shall see. The message is lower-case and without a full stop.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            causes: Vec::new(),
+            advice: None,
+            exit,
+            silent: false,
+        }
+    }
+
+    /// Adds an error and all that lies behind it.
+    #[must_use]
+    pub fn because(mut self, cause: &dyn Error) -> Self {
+        let mut next = Some(cause);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Errors that quote their source would say everything twice.
+            if !self.causes.last().is_some_and(|last| last.contains(&text)) {
+                self.causes.push(text);
+            }
+            next = cause.source();
+        }
+        self
+    }
+
+    /// Adds a cause in words.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Says what a person can do about it.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// Turns a failure to write our own output into an error; a reader that went away is none.
+    pub fn output(error: &io::Error) -> Self {
+        let silent = error.kind() == io::ErrorKind::BrokenPipe;
+        let exit = if silent { Exit::Done } else { Exit::CannotCreate };
+        Self {
+            silent,
+            ..Self::new(exit, "cannot write the output").because(error)
+        }
+    }
+
+    /// What the shell shall see.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Whether nothing is to be printed.
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "grind: {}", Plain(&self.message))?;
+        for cause in &self.causes {
+            writeln!(f, " -> {}", Plain(cause))?;
+        }
+        self.advice.iter().try_for_each(|advice| writeln!(f, "{advice}"))
+    }
+}
+
+/// A text from outside on a terminal: control characters are shown, not sent.
+pub struct Plain<'a>(pub &'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '\n' => f.write_str("\n    ")?,
+                '\t' => f.write_str("    ")?,
+                control if control.is_control() => write!(f, "{}", control.escape_default())?,
+                other => write!(f, "{other}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the catalog")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn what_happened_then_why_then_what_to_do() {
+        let cause = Outer(io::Error::other("disk on fire"));
+        let error = CliError::new(Exit::Internal, "cannot export")
+            .because(&cause)
+            .advise("Fetch water.");
+        assert_eq!(
+            error.to_string(),
+            "grind: cannot export\n -> cannot read the catalog\n -> disk on fire\nFetch water.\n"
+        );
+        assert_eq!(error.exit(), Exit::Internal);
+    }
+
+    #[test]
+    fn a_cause_that_was_quoted_already_is_not_repeated() {
+        let error = CliError::new(Exit::Internal, "no")
+            .cause("open x: denied")
+            .because(&io::Error::other("denied"));
+        assert_eq!(error.to_string(), "grind: no\n -> open x: denied\n");
+    }
+
+    #[test]
+    fn an_answer_from_outside_cannot_steer_the_terminal() {
+        let error = CliError::new(Exit::Failed, "GRIN said \u{1b}[2J\r\nbye");
+        assert_eq!(error.to_string(), "grind: GRIN said \\u{1b}[2J\\r\n    bye\n");
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        let left = CliError::output(&io::Error::from(io::ErrorKind::BrokenPipe));
+        assert!(left.is_silent());
+        assert_eq!(left.exit(), Exit::Done);
+        let full = CliError::output(&io::Error::from(io::ErrorKind::StorageFull));
+        assert!(!full.is_silent());
+        assert_eq!(full.exit(), Exit::CannotCreate);
+    }
+}

@@ -1,0 +1,46 @@
+//! Room `cli`: what the program tells the shell at its end.
+
+use std::process::ExitCode;
+
+/// Exit codes (contract, section "Commands"); those above 63 are the ones of `sysexits.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: what was asked for is done.
+    Done,
+    /// 1: it ran, and the answer is no: a barcode failed, is unknown, or a stored archive is damaged.
+    Failed,
+    /// 2: wrong usage of the command line; for `verify`: could not check.
+    Usage,
+    /// 69: the daemon or a server cannot be reached.
+    Unavailable,
+    /// 70: a fault of this program.
+    Internal,
+    /// 73: a file cannot be created.
+    CannotCreate,
+    /// 77: not permitted or not signed in.
+    NotPermitted,
+    /// 78: wrong configuration.
+    Config,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Unavailable => 69,
+            Self::Internal => 70,
+            Self::CannotCreate => 73,
+            Self::NotPermitted => 77,
+            Self::Config => 78,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

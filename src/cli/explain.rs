@@ -1,0 +1,46 @@
+//! Room `cli`: `grind explain BARCODE`: one volume's whole story out of the catalog.
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::args::ConfigArgs;
+use super::error::{CliError, Outcome};
+use super::exit::Exit;
+use super::output::write_to;
+use super::reading;
+use crate::grin::Barcode;
+
+/// `grind explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Where the config is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The volume
+    #[arg(value_name = "BARCODE", value_parser = Barcode::parse)]
+    pub barcode: Barcode,
+    /// As JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Writes the story that the catalog at `url` tells; an unknown barcode is answered with code 1.
+pub fn run<W: Write>(args: &ExplainArgs, url: &str, out: &mut W) -> Outcome {
+    let reader = reading::open(url)?;
+    let story = reader
+        .explain(&args.barcode)
+        .map_err(|error| reading::refused(&error))?;
+    let Some(story) = story else {
+        let error = CliError::new(Exit::Failed, format!("the catalog does not know {}", args.barcode));
+        return Err(error.advise("Barcodes are case-sensitive here. `grind collect` reads GRIN's lists anew."));
+    };
+    write_to(out, |out| {
+        if args.json {
+            serde_json::to_writer_pretty(&mut *out, &story)?;
+            return writeln!(out);
+        }
+        write!(out, "{story}")
+    })?;
+    Ok(Exit::Done)
+}

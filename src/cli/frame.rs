@@ -1,0 +1,283 @@
+//! Room `cli`: one frame of `grind top` as text.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::error::Plain;
+use crate::observe::{Count, DaemonSnapshot, Lasting, ProcessFigures, Size, Speed, facts};
+
+/// The parts of `/api/status` that are drawn.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Seen {
+    /// The daemon as a whole.
+    pub daemon: DaemonSnapshot,
+    /// Its actors.
+    pub hub: SeenHub,
+    /// Its connections.
+    pub session: SeenSession,
+    /// Its memory.
+    pub process: ProcessFigures,
+}
+
+/// Mailboxes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SeenHub {
+    /// One a name.
+    pub actors: Vec<SeenActor>,
+}
+
+/// One actor and its mailbox.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SeenActor {
+    /// Its name.
+    pub name: String,
+    /// Instances by state.
+    pub states: BTreeMap<String, u32>,
+    /// Messages not yet begun.
+    pub depth: u64,
+    /// Its bound.
+    pub capacity: u64,
+    /// Most so far.
+    pub peak: u64,
+    /// Age of the oldest not yet begun.
+    pub oldest_age_seconds: f64,
+    /// Time inside handlers.
+    pub busy_seconds: f64,
+    /// What it has declared to wait for.
+    pub protected: Option<SeenWait>,
+    /// Messages by kind.
+    pub messages: Vec<SeenMessages>,
+}
+
+/// A declared wait.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SeenWait {
+    /// What for.
+    pub what: String,
+    /// Since when.
+    pub seconds: f64,
+}
+
+/// One kind of message.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SeenMessages {
+    /// Begun and not done.
+    pub in_flight: u64,
+    /// Done, by outcome.
+    pub handled: BTreeMap<String, u64>,
+}
+
+/// Connections and permits.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SeenSession {
+    /// Sessions made.
+    pub sessions_created: u64,
+    /// Connections opened.
+    pub connections_opened: u64,
+    /// Open now.
+    pub connections_open: u64,
+    /// Requests and bodies going on.
+    pub requests_in_flight: u64,
+    /// By class.
+    pub permits: BTreeMap<String, SeenPermits>,
+}
+
+/// Permits of one class.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SeenPermits {
+    /// In use.
+    pub held: u64,
+    /// To be had.
+    pub free: u64,
+    /// Requests that wait for one.
+    pub waiting: u64,
+}
+
+/// What was seen, and how busy each actor was since the frame before.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// What was seen.
+    pub seen: Seen,
+    /// Seconds inside handlers a second, all instances together.
+    pub busy: BTreeMap<String, f64>,
+}
+
+impl Frame {
+    /// The lines, none longer than `columns` and no more than `rows` of them.
+    pub fn text(&self, columns: usize, rows: usize) -> String {
+        let mut lines = self.head();
+        lines.push(String::new());
+        lines.extend(self.actors());
+        lines.push(String::new());
+        lines.extend(self.session());
+        if !self.seen.daemon.transfers.is_empty() {
+            lines.push(String::new());
+            lines.extend(self.transfers());
+        }
+        lines
+            .iter()
+            .take(rows)
+            .map(|line| clipped(line, columns) + "\n")
+            .collect()
+    }
+
+    fn head(&self) -> Vec<String> {
+        let shown = [
+            "state",
+            "signed out",
+            "to do",
+            "stopping",
+            "GRIN says wait",
+            "intake paused",
+            "waiting for",
+        ];
+        let shown_too = ["barcodes", "this run", "last minute", "to go"];
+        let memory = self
+            .seen
+            .process
+            .resident_bytes
+            .map(|bytes| ("memory", Size(bytes).to_string()));
+        let facts = facts(&self.seen.daemon).into_iter();
+        let wanted = facts.filter(|(heading, _)| shown.contains(heading) || shown_too.contains(heading));
+        wanted
+            .chain(memory)
+            .map(|(heading, text)| format!("{heading:<15}{}", Plain(&text)))
+            .collect()
+    }
+
+    fn actors(&self) -> Vec<String> {
+        let heading = format!(
+            "{:<14}{:<14}{:>11}{:>6}{:>9}{:>8}{:>12}{:>7}  {}",
+            "ACTOR", "INSTANCES", "MAILBOX", "PEAK", "OLDEST", "RUNNING", "HANDLED", "BUSY", "WAITS FOR"
+        );
+        std::iter::once(heading)
+            .chain(self.seen.hub.actors.iter().map(|actor| self.actor(actor)))
+            .collect()
+    }
+
+    fn actor(&self, actor: &SeenActor) -> String {
+        let states: Vec<_> = actor
+            .states
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        let running: u64 = actor.messages.iter().map(|message| message.in_flight).sum();
+        let handled: u64 = actor.messages.iter().flat_map(|message| message.handled.values()).sum();
+        let busy = self
+            .busy
+            .get(&actor.name)
+            .map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", share * 100.0));
+        let waits = actor
+            .protected
+            .as_ref()
+            .map(|wait| format!("{} {}", wait.what, Lasting(wait.seconds)));
+        format!(
+            "{:<14}{:<14}{:>11}{:>6}{:>9}{running:>8}{:>12}{busy:>7}  {}",
+            actor.name,
+            states.join(" "),
+            format!("{} / {}", actor.depth, actor.capacity),
+            actor.peak,
+            Lasting(actor.oldest_age_seconds),
+            Count(handled),
+            Plain(&waits.unwrap_or_default()),
+        )
+    }
+
+    fn session(&self) -> Vec<String> {
+        let session = &self.seen.session;
+        let head = format!(
+            "{} session, {} connections open of {} opened, {} requests in flight",
+            session.sessions_created, session.connections_open, session.connections_opened, session.requests_in_flight
+        );
+        let permits = session.permits.iter().map(|(class, permits)| {
+            format!(
+                "  {class:<10}{} held, {} free, {} waiting",
+                permits.held, permits.free, permits.waiting
+            )
+        });
+        std::iter::once(head).chain(permits).collect()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
+    fn transfers(&self) -> Vec<String> {
+        let line = |transfer: &crate::observe::Transfer| {
+            let of = transfer
+                .length
+                .map(|length| format!(" of {}", Size(length)))
+                .unwrap_or_default();
+            let speed = Speed(transfer.received as f64 / transfer.seconds.max(0.001));
+            let barcode = Plain(&transfer.barcode).to_string();
+            format!(
+                "{barcode:<24}{:>10}{of} · {speed} · {}",
+                Size(transfer.received),
+                Lasting(transfer.seconds)
+            )
+        };
+        self.seen.daemon.transfers.iter().map(line).collect()
+    }
+}
+
+/// The line up to so many characters. Wide scripts do not occur in what we draw.
+fn clipped(line: &str, columns: usize) -> String {
+    line.chars().take(columns).collect()
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::observe::Transfer;
+
+    pub fn seen() -> Seen {
+        let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", jiff::Timestamp::UNIX_EPOCH);
+        daemon.transfers.push(Transfer {
+            barcode: "ABC1".into(),
+            received: 1_048_576,
+            length: Some(2_097_152),
+            seconds: 2.0,
+        });
+        let json = serde_json::json!({
+            "daemon": daemon,
+            "hub": {"actors": [{
+                "name": "downloader", "states": {"running": 4}, "depth": 3, "capacity": 8, "peak": 8,
+                "oldest_age_seconds": 0.25, "busy_seconds": 1.5, "protected": {"what": "body", "seconds": 2.0},
+                "messages": [{"kind": "download", "in_flight": 4, "handled": {"ok": 1_200, "error": 3}}],
+            }]},
+            "session": {
+                "sessions_created": 1, "connections_opened": 5, "connections_open": 4, "requests_in_flight": 4,
+                "permits": {"bulk": {"held": 4, "free": 40, "waiting": 2}},
+            },
+            "process": ProcessFigures { resident_bytes: Some(45_000_000), ..Default::default() },
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_frame_shows_mailboxes_permits_and_transfers() {
+        let frame = Frame {
+            seen: seen(),
+            busy: [("downloader".to_owned(), 0.5)].into(),
+        };
+        let text = frame.text(usize::MAX, usize::MAX);
+        for part in [
+            "downloader    4 running           3 / 8     8     0.2s       4       1 203    50%  body 2.0s\n",
+            "1 session, 4 connections open of 5 opened, 4 requests in flight\n",
+            "  bulk      4 held, 40 free, 2 waiting\n",
+            "ABC1                       1.0 MiB of 2.0 MiB · 524.3 kB/s · 2.0s\n",
+            "memory         42.9 MiB\n",
+        ] {
+            assert!(text.contains(part), "{part:?} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_small_terminal_is_not_overrun() {
+        let frame = Frame {
+            seen: seen(),
+            busy: BTreeMap::new(),
+        };
+        let text = frame.text(20, 5);
+        assert_eq!(text.lines().count(), 5);
+        assert!(text.lines().all(|line| line.chars().count() <= 20));
+    }
+}

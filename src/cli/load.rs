@@ -1,0 +1,38 @@
+//! Room `cli`: the configuration of a command: read, its findings shown, the log told.
+
+use super::args::ConfigArgs;
+use super::error::CliError;
+use super::exit::Exit;
+use super::log;
+use crate::settings::{LogFormat as Configured, Settings, Sources};
+
+/// Reads the configuration; warnings go to the log, errors end the command with every finding as a cause.
+pub fn settings(args: &ConfigArgs) -> Result<(Settings, Sources), CliError> {
+    let sources = Sources::of_process(args.config.as_deref());
+    let loaded = Settings::load(&sources).map_err(|error| {
+        let refused = CliError::new(Exit::Config, "the configuration is wrong");
+        let refused = error
+            .findings
+            .iter()
+            .fold(refused, |refused, finding| refused.cause(finding.to_string()));
+        refused.advise("Mend what is named and try again; `grind check-config` checks without starting anything.")
+    })?;
+    configure_log(&loaded.settings)?;
+    for finding in &loaded.findings {
+        tracing::warn!("{finding}");
+    }
+    Ok((loaded.settings, sources))
+}
+
+fn configure_log(settings: &Settings) -> Result<(), CliError> {
+    let format = match settings.log.format {
+        Configured::Auto => log::LogFormat::Auto,
+        Configured::Json => log::LogFormat::Json,
+        Configured::Journald => log::LogFormat::Journald,
+        Configured::Text => log::LogFormat::Text,
+    };
+    let Some(handle) = log::running() else { return Ok(()) };
+    handle
+        .configure(&settings.log.level, format)
+        .map_err(|error| CliError::new(Exit::Config, "log.level cannot be used").because(&error))
+}

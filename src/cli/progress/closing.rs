@@ -1,0 +1,147 @@
+//! Room `cli`: the table at the end of a run.
+
+use std::fmt;
+
+use crate::observe::{Count, DaemonSnapshot, Lasting, Outcome, ProcessFigures, Size, Speed};
+
+/// What came home, how fast, and what it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closing<'a> {
+    /// The daemon's last snapshot.
+    pub daemon: &'a DaemonSnapshot,
+    /// HTTP sessions made.
+    pub sessions_created: u64,
+    /// Connections opened.
+    pub connections_opened: u64,
+    /// Memory and CPU time.
+    pub process: ProcessFigures,
+}
+
+impl Closing<'_> {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let count = |outcome| Count(self.daemon.finished(outcome)).to_string();
+        let mut rows = vec![("books home", count(Outcome::Stored))];
+        let seldom = [
+            ("up to date", Outcome::UpToDate),
+            ("waiting for GRIN", Outcome::NotConverted),
+            ("not given out", Outcome::Unavailable),
+            ("handed back", Outcome::HandedBack),
+        ];
+        let happened = seldom
+            .into_iter()
+            .filter(|(_, outcome)| self.daemon.finished(*outcome) > 0);
+        rows.extend(happened.map(|(words, outcome)| (words, count(outcome))));
+        rows.push(("failed", self.failed()));
+        rows.push(("bytes", Size(self.daemon.stored_bytes).to_string()));
+        rows.push(("time", Lasting(self.daemon.running_seconds()).to_string()));
+        rows.push(("speed", self.speed()));
+        rows.push(("sessions created", Count(self.sessions_created).to_string()));
+        rows.push(("connections opened", Count(self.connections_opened).to_string()));
+        rows.extend(
+            self.process
+                .peak_resident_bytes
+                .map(|bytes| ("peak memory", Size(bytes).to_string())),
+        );
+        rows.extend(
+            self.process
+                .cpu_seconds
+                .map(|seconds| ("CPU time", Lasting(seconds).to_string())),
+        );
+        rows.push(("library", self.daemon.library.clone()));
+        rows
+    }
+
+    /// `2 (wrong_passphrase 1, damaged_at_source 1)`, the most frequent first.
+    fn failed(&self) -> String {
+        let total = Count(self.daemon.finished(Outcome::Failed)).to_string();
+        let mut reasons: Vec<_> = self.daemon.failures.iter().filter(|(_, count)| **count > 0).collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let reasons: Vec<_> = reasons
+            .iter()
+            .map(|(reason, count)| format!("{reason} {}", Count(**count)))
+            .collect();
+        if reasons.is_empty() {
+            total
+        } else {
+            format!("{total} ({})", reasons.join(", "))
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
+    fn speed(&self) -> String {
+        let seconds = self.daemon.running_seconds();
+        if seconds <= 0.0 {
+            return "-".into();
+        }
+        let books = self.daemon.finished(Outcome::Stored) as f64 / seconds;
+        let bytes = Speed(self.daemon.stored_bytes as f64 / seconds);
+        format!("{books:.1} books/s, {bytes}")
+    }
+}
+
+impl fmt::Display for Closing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rows()
+            .iter()
+            .try_for_each(|(words, value)| writeln!(f, "  {words:<20}{value}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn the_table_tells_all_of_it() {
+        let mut daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
+        daemon.taken_at = Timestamp::from_second(10).unwrap();
+        daemon.finished = [(Outcome::Stored, 298), (Outcome::Failed, 3)].into();
+        daemon.failures = [
+            ("damaged_at_source".into(), 1),
+            ("wrong_passphrase".into(), 2),
+            ("x".into(), 0),
+        ]
+        .into();
+        daemon.stored_bytes = 1_200_000_000;
+        daemon.library = "file:///srv/library".into();
+        let process = ProcessFigures {
+            peak_resident_bytes: Some(45_000_000),
+            cpu_seconds: Some(7.25),
+            ..Default::default()
+        };
+        let table = Closing {
+            daemon: &daemon,
+            sessions_created: 1,
+            connections_opened: 4,
+            process,
+        }
+        .to_string();
+        let expected = "\u{20} books home          298
+  failed              3 (wrong_passphrase 2, damaged_at_source 1)
+  bytes               1.1 GiB
+  time                10.0s
+  speed               29.8 books/s, 120.0 MB/s
+  sessions created    1
+  connections opened  4
+  peak memory         42.9 MiB
+  CPU time            7.2s
+  library             file:///srv/library
+";
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn a_run_of_no_time_has_no_speed() {
+        let daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
+        let process = ProcessFigures::default();
+        let table = Closing {
+            daemon: &daemon,
+            sessions_created: 0,
+            connections_opened: 0,
+            process,
+        }
+        .to_string();
+        assert!(table.contains("speed               -\n"), "{table}");
+    }
+}

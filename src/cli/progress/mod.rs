@@ -1,0 +1,153 @@
+//! Room `cli`: progress on the terminal, drawn from snapshots by a thread of its own, so that no worker ever waits for it.
+
+mod bars;
+mod closing;
+mod plain;
+
+use std::io::{IsTerminal, Write, stderr};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bars::Bars;
+pub use closing::Closing;
+use plain::PlainLines;
+
+use crate::observe::DaemonSnapshot;
+
+/// How often a snapshot is looked at.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Where snapshots come from: `view.daemon()` of the running daemon.
+pub type Source = Arc<dyn Fn() -> DaemonSnapshot + Send + Sync>;
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// Bars that are drawn again and again.
+    Bars,
+    /// A line now and then.
+    Lines,
+    /// Not at all.
+    Nothing,
+}
+
+impl Show {
+    /// Bars on a terminal, lines elsewhere.
+    pub fn fitting() -> Self {
+        if stderr().is_terminal() {
+            Self::Bars
+        } else {
+            Self::Lines
+        }
+    }
+}
+
+/// Progress that is being shown; ends with [`Progress::finish`] or when dropped.
+pub struct Progress {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    above: Option<indicatif::MultiProgress>,
+}
+
+impl Progress {
+    /// Begins to show what the source says. If no thread can be had, the work goes on unseen.
+    pub fn start(source: Source, show: Show) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let bars = (show == Show::Bars).then(Bars::new);
+        let above = bars.as_ref().map(Bars::handle);
+        if show == Show::Nothing {
+            return Self {
+                stop: None,
+                thread: None,
+                above,
+            };
+        }
+        let mut screen = bars.map_or_else(|| Screen::Lines(PlainLines::new(Instant::now())), Screen::Bars);
+        let poll = move || {
+            while stopped.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
+                screen.show(&source());
+            }
+            screen.clear();
+        };
+        let thread = std::thread::Builder::new().name("progress".into()).spawn(poll).ok();
+        Self {
+            stop: Some(stop),
+            thread,
+            above,
+        }
+    }
+
+    /// The bars, for the log to write above them.
+    pub fn bars(&self) -> Option<indicatif::MultiProgress> {
+        self.above.clone()
+    }
+
+    /// Takes the bars away and ends.
+    pub fn finish(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread was printed by it; it must not take the work down.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+enum Screen {
+    Bars(Bars),
+    Lines(PlainLines),
+}
+
+impl Screen {
+    fn show(&mut self, snapshot: &DaemonSnapshot) {
+        match self {
+            Self::Bars(bars) => bars.show(snapshot),
+            Self::Lines(lines) => {
+                if let Some(line) = lines.next(snapshot, Instant::now()) {
+                    drop(writeln!(stderr(), "{line}"));
+                }
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Self::Bars(bars) = self {
+            bars.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    #[test]
+    fn the_thread_looks_until_it_is_told_to_stop() {
+        let (told, hear) = mpsc::sync_channel(1);
+        let looks = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&looks);
+        let source: Source = Arc::new(move || {
+            counted.fetch_add(1, SeqCst);
+            let _full = told.try_send(());
+            DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH)
+        });
+        let progress = Progress::start(source, Show::Lines);
+        hear.recv_timeout(Duration::from_secs(10)).unwrap();
+        progress.finish();
+        let after = looks.load(SeqCst);
+        assert!(hear.try_recv().is_ok() || after >= 1);
+        assert_eq!(looks.load(SeqCst), after);
+    }
+}

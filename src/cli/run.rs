@@ -1,0 +1,46 @@
+//! Room `cli`: `grind run`: the daemon in the foreground.
+
+use clap::Args;
+
+use super::args::ConfigArgs;
+use super::error::{CliError, Outcome};
+use super::exit::Exit;
+use super::progress::Show;
+use super::{load, mission};
+use crate::daemon::{Mission, errand_of};
+
+/// The daemon, in the foreground.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Signals:
+  SIGTERM, SIGINT  finish what was begun and stop; a second one stops at once
+  SIGHUP           read the config again, all or nothing
+
+Examples:
+  grind run
+  grind run --config settings/demo.toml --once")]
+pub struct RunArgs {
+    /// Where the config is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Stop when nothing more can be done now: every selected book is home, waits for GRIN, or has failed for good
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Runs until a signal, or with `--once` until nothing more can be done now.
+pub fn run(args: &RunArgs) -> Outcome {
+    let (settings, sources) = load::settings(&args.config)?;
+    let errand = errand_of(&settings, args.once)
+        .map_err(|error| CliError::new(Exit::Config, "the work cannot be begun").because(&error))?;
+    let mission = Mission {
+        settings,
+        sources: Some(sources),
+        errand,
+        observed: true,
+        on_ready: Box::new(|_| {}),
+    };
+    let show = if args.once { Show::fitting() } else { Show::Nothing };
+    let (ended, _view) = mission::execute(mission, show)?;
+    mission::verdict(&ended, args.once)
+}

@@ -1,0 +1,378 @@
+//! Room `cli`: `grind simulate`: the GRIN look-alike on its own.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::grin::Secret;
+use crate::simulator::{
+    AfterDownload, AuthConfig, ConversionConfig, Fault, Faults, ListConfig, Mix, Paging, Refusal, Running, Simulator,
+    SimulatorConfig, SimulatorError, Stats,
+};
+
+/// Serves a simulated GRIN until Ctrl-C: lists, searches, conversion, archives and, where asked for, sign-in and faults
+///
+/// Prints its base address on start, as one line. At the end it says on standard error, as JSON, what it was asked.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  grind simulate                                    what settings/demo.toml expects
+  grind simulate --books 1000000 --mix harvard      a library of the usual size
+  grind simulate --faults --write-config /tmp/try   sign-in, faults, and a config that points here")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct SimulateArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8642")]
+    pub listen: SocketAddr,
+    /// Threads that serve
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Same seed, same library
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The library directory
+    #[arg(long, value_name = "NAME", default_value = "TESTLIB")]
+    pub library: String,
+    /// Books in the library
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub books: u32,
+    /// Pages of a book
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub pages: u32,
+    /// Bytes of a page's image
+    #[arg(long, value_name = "B", default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
+    pub image_bytes: u32,
+    /// Octets hashed by the key derivation; gpg's own count is 65011712
+    #[arg(long, value_name = "N", default_value_t = 65_536)]
+    pub s2k_count: u32,
+    /// File whose first line opens the archives [default: a passphrase known to settings/demo.toml]
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// In which states the books begin
+    #[arg(long, value_name = "MIX", default_value = "converted")]
+    pub mix: MixName,
+    /// Keep made archives here and find them again
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Make all archives before serving
+    #[arg(long)]
+    pub prepare: bool,
+    /// Ask for an access token; implied by --write-config
+    #[arg(long)]
+    pub require_token: bool,
+    /// Ask for no token, also with --write-config
+    #[arg(long, conflicts_with = "require_token")]
+    pub no_auth: bool,
+    /// Seconds an access token lives
+    #[arg(long, value_name = "S", default_value_t = 3_599)]
+    pub token_seconds: u64,
+    /// What a request without a good token gets
+    #[arg(long, value_name = "HOW", default_value = "401")]
+    pub refusal: RefusalName,
+    /// Serve TLS; the certificate authority to trust is written to DIR/ca.pem
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<PathBuf>,
+    /// Write a config, credentials and passphrase that point here
+    #[arg(long, value_name = "DIR")]
+    pub write_config: Option<PathBuf>,
+    /// Every fault at a rate a good client copes with
+    #[arg(long)]
+    pub faults: bool,
+    /// One fault at this rate, e.g. cut=0.1 (repeatable; 0 switches one off)
+    #[arg(long, value_name = "NAME=RATE", value_parser = parse_fault)]
+    pub fault: Vec<(Fault, f64)>,
+    /// Faulty answers for one request at most
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub faults_per_request: u32,
+    /// Seconds a stalled body stays silent
+    #[arg(long, value_name = "S", default_value_t = 40)]
+    pub stall_seconds: u64,
+    /// Milliseconds before every answer
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub delay_ms: u64,
+    /// More requests in a second than this are answered 429
+    #[arg(long, value_name = "R")]
+    pub requests_per_second: Option<f64>,
+    /// Send whole archives only
+    #[arg(long)]
+    pub no_ranges: bool,
+    /// List archives under names that begin with the library's
+    #[arg(long)]
+    pub prefixed_names: bool,
+    /// What a download does to a book
+    #[arg(long, value_name = "WHAT", default_value = "keeps")]
+    pub after_download: AfterDownloadName,
+    /// Name the next page by an opaque mark
+    #[arg(long)]
+    pub ctoken: bool,
+    /// Put lists inside a layout table, with a busy pager and markup in titles
+    #[arg(long)]
+    pub layout_table: bool,
+    /// Leave cells and rows of lists unclosed
+    #[arg(long)]
+    pub unclosed_cells: bool,
+    /// Conversions in a simulated day
+    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    pub conversions_per_day: u32,
+    /// Seconds in a simulated day
+    #[arg(long, value_name = "S", default_value_t = 86_400.0)]
+    pub day_seconds: f64,
+    /// Books in process at most
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    pub queue_limit: u32,
+    /// Archives in the pool at most; the oldest is dropped [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub pool_limit: Option<u32>,
+    /// Share of conversions that fail
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub conversion_failures: f64,
+}
+
+/// In which states the books begin.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum MixName {
+    /// Every book can be downloaded at once.
+    Converted,
+    /// Every book has to be converted first.
+    New,
+    /// As in Harvard's sample run.
+    Harvard,
+}
+
+/// What a request without a good token gets.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RefusalName {
+    /// Status 401.
+    #[value(name = "401")]
+    Unauthorized,
+    /// A redirect to the sign-in address.
+    Redirect,
+    /// A sign-in page with status 200.
+    Page,
+}
+
+/// What a download does to a book.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum AfterDownloadName {
+    /// Sets the date of the download.
+    Keeps,
+    /// Makes it `PREVIOUSLY_DOWNLOADED`; the archive stays.
+    Marks,
+    /// Makes it `PREVIOUSLY_DOWNLOADED`; the archive is gone.
+    Drops,
+}
+
+/// Why `grind simulate` could not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// The simulator did not start.
+    #[error(transparent)]
+    Start(#[from] SimulatorError),
+    /// The passphrase could not be read.
+    #[error("cannot read the passphrase from {0}")]
+    Passphrase(PathBuf, #[source] std::io::Error),
+    /// Output or signals failed.
+    #[error("cannot speak to the terminal")]
+    Terminal(#[from] std::io::Error),
+}
+
+impl SimulateArgs {
+    /// The simulator these options describe.
+    pub fn config(&self) -> Result<SimulatorConfig, SimulateError> {
+        let defaults = SimulatorConfig::default();
+        let signs_in = (self.require_token || self.write_config.is_some()) && !self.no_auth;
+        Ok(SimulatorConfig {
+            listen: self.listen,
+            workers: self.workers.into(),
+            seed: self.seed,
+            library: self.library.clone(),
+            books: self.books,
+            pages: self.pages,
+            image_bytes: self.image_bytes.into(),
+            s2k_count: self.s2k_count,
+            passphrase: self.passphrase()?.unwrap_or(defaults.passphrase),
+            mix: self.mix(),
+            prefixed_names: self.prefixed_names,
+            tls: self.tls.clone(),
+            auth: signs_in.then(|| self.auth()),
+            cache_dir: self.cache_dir.clone(),
+            ranges: !self.no_ranges,
+            after_download: self.after_download(),
+            delay: Duration::from_millis(self.delay_ms),
+            requests_per_second: self.requests_per_second,
+            lists: self.lists(),
+            conversion: self.conversion(),
+            faults: self.faults(),
+            etags: true,
+            form: None,
+            cache_bytes: defaults.cache_bytes,
+        })
+    }
+
+    fn passphrase(&self) -> Result<Option<Secret>, SimulateError> {
+        let Some(path) = &self.passphrase_file else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| SimulateError::Passphrase(path.clone(), error))?;
+        Ok(Some(Secret::new(text.lines().next().unwrap_or_default())))
+    }
+
+    fn mix(&self) -> Mix {
+        match self.mix {
+            MixName::Converted => Mix::CONVERTED,
+            MixName::New => Mix::NEW,
+            MixName::Harvard => Mix::HARVARD,
+        }
+    }
+
+    fn auth(&self) -> AuthConfig {
+        AuthConfig {
+            token_lifetime: Duration::from_secs(self.token_seconds),
+            refusal: match self.refusal {
+                RefusalName::Unauthorized => Refusal::Unauthorized,
+                RefusalName::Redirect => Refusal::Redirect,
+                RefusalName::Page => Refusal::Page,
+            },
+            ..AuthConfig::default()
+        }
+    }
+
+    fn after_download(&self) -> AfterDownload {
+        match self.after_download {
+            AfterDownloadName::Keeps => AfterDownload::Keeps,
+            AfterDownloadName::Marks => AfterDownload::Marks,
+            AfterDownloadName::Drops => AfterDownload::Drops,
+        }
+    }
+
+    fn lists(&self) -> ListConfig {
+        ListConfig {
+            paging: if self.ctoken { Paging::Ctoken } else { Paging::First },
+            layout_table: self.layout_table,
+            busy_pager: self.layout_table,
+            title_markup: self.layout_table,
+            unclosed_cells: self.unclosed_cells,
+            ..ListConfig::default()
+        }
+    }
+
+    fn conversion(&self) -> ConversionConfig {
+        ConversionConfig {
+            queue_limit: self.queue_limit,
+            per_day: self.conversions_per_day,
+            pool_limit: self.pool_limit,
+            failure_rate: self.conversion_failures,
+            day: Duration::try_from_secs_f64(self.day_seconds).ok(),
+            ..ConversionConfig::default()
+        }
+    }
+
+    fn faults(&self) -> Faults {
+        let mut faults = if self.faults { Faults::all() } else { Faults::default() };
+        faults.per_request = self.faults_per_request;
+        faults.stall = Duration::from_secs(self.stall_seconds);
+        let given = self.fault.iter().copied();
+        given.fold(faults, |faults, (fault, rate)| faults.with(fault, rate))
+    }
+}
+
+/// Serves until SIGTERM or Ctrl-C.
+pub fn simulate(args: &SimulateArgs) -> Result<(), SimulateError> {
+    let running = Simulator::start(args.config()?)?;
+    if args.prepare {
+        running.prepare(args.books)?;
+    }
+    if let Some(folder) = &args.write_config {
+        running.write_config(folder)?;
+    }
+    announce(&running)?;
+    actix_rt::System::new().block_on(asked_to_stop())?;
+    let stats = running.stop();
+    report(&stats)
+}
+
+/// One line, for people and scripts alike.
+fn announce(running: &Running) -> Result<(), SimulateError> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", running.base_url())?;
+    out.flush()?;
+    Ok(())
+}
+
+fn report(stats: &Stats) -> Result<(), SimulateError> {
+    let text = serde_json::to_string(stats).map_err(std::io::Error::from)?;
+    writeln!(std::io::stderr().lock(), "{text}")?;
+    Ok(())
+}
+
+async fn asked_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}
+
+fn parse_fault(text: &str) -> Result<(Fault, f64), String> {
+    let (name, rate) = text.split_once('=').ok_or("write NAME=RATE")?;
+    let fault = Fault::parse(name).ok_or_else(|| {
+        let names: Vec<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        format!("no fault is called {name:?}; there are {}", names.join(", "))
+    })?;
+    let rate = rate.parse::<f64>().map_err(|_| format!("{rate:?} is no number"))?;
+    let fits = (0.0..=1.0).contains(&rate);
+    fits.then_some((fault, rate))
+        .ok_or_else(|| format!("a rate lies between 0 and 1, this is {rate}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+
+    fn config(line: &str) -> Result<SimulatorConfig, clap::Error> {
+        let words = std::iter::once("simulate").chain(line.split_whitespace());
+        Ok(Line::try_parse_from(words)?.args.config().unwrap())
+    }
+
+    #[test]
+    fn the_defaults_serve_without_sign_in_and_without_faults() {
+        let config = config("").unwrap();
+        assert!(config.auth.is_none());
+        assert_eq!(config.listen.port(), 8642);
+        assert!(Fault::ALL.iter().all(|&fault| config.faults.rate(fault) <= 0.0));
+    }
+
+    #[test]
+    fn a_written_config_brings_sign_in_unless_refused() {
+        assert!(config("--write-config d").unwrap().auth.is_some());
+        assert!(config("--write-config d --no-auth").unwrap().auth.is_none());
+        assert!(config("--require-token --no-auth").is_err());
+    }
+
+    #[test]
+    fn single_faults_override_all_faults() {
+        let faults = config("--faults --fault cut=0.5 --fault html=0").unwrap().faults;
+        assert!((faults.rate(Fault::Cut) - 0.5).abs() < 1e-9 && faults.rate(Fault::Html) <= 0.0);
+        assert!(faults.rate(Fault::Stall) > 0.0);
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_would_be_right() {
+        let error = config("--fault cat=0.5").unwrap_err().to_string();
+        assert!(error.contains("there are status-500"), "{error}");
+        for line in ["--fault cut=2", "--fault cut", "--books 0", "--mix none"] {
+            assert!(config(line).is_err(), "{line}");
+        }
+    }
+}

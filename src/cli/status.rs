@@ -1,0 +1,125 @@
+//! Room `cli`: `grind status`: asks the running daemon.
+
+use clap::Args;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::args::ReachArgs;
+use super::error::{CliError, Outcome, Plain};
+use super::exit::Exit;
+use super::output;
+use crate::observe::{AskError, DaemonSnapshot, Endpoint, ProcessFigures, Readiness, Size, client, facts};
+
+/// `grind status`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  grind status
+  grind status --json | jq .daemon.barcodes")]
+pub struct StatusArgs {
+    /// Where the daemon is.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+    /// Everything there is to know, as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The parts of `/api/status` that are put into words.
+#[derive(Debug, Deserialize)]
+struct Told {
+    daemon: DaemonSnapshot,
+    readiness: Readiness,
+    process: ProcessFigures,
+}
+
+/// Prints what the daemon says of itself.
+pub fn run(args: &StatusArgs) -> Outcome {
+    let endpoints = args.reach.endpoints();
+    if args.json {
+        output::print_json(&ask::<serde_json::Value>(&endpoints)?)?;
+    } else {
+        output::print(&in_words(&ask(&endpoints)?))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks each endpoint in turn for its status; the first answer counts.
+pub fn ask<T: DeserializeOwned>(endpoints: &[Endpoint]) -> Result<T, CliError> {
+    let mut errors = Vec::new();
+    for endpoint in endpoints {
+        match client::get(endpoint, "/api/status") {
+            Ok(body) => return serde_json::from_slice(&body).map_err(|error| other_version(endpoint, &error)),
+            Err(error) => errors.push(error),
+        }
+    }
+    Err(not_running(&errors))
+}
+
+fn other_version(endpoint: &Endpoint, error: &serde_json::Error) -> CliError {
+    CliError::new(
+        Exit::Internal,
+        format!("cannot read what the daemon at {endpoint} says"),
+    )
+    .because(error)
+    .advise("Are this program and the daemon of the same version?")
+}
+
+fn not_running(errors: &[AskError]) -> CliError {
+    let error = CliError::new(Exit::Unavailable, "no running daemon was found");
+    let error = errors.iter().fold(error, |error, cause| error.because(cause));
+    error.advise("Start it with `systemctl start grind` or `grind run`, or say where it is with --socket or --address.")
+}
+
+fn in_words(told: &Told) -> String {
+    let mut lines: Vec<_> = facts(&told.daemon);
+    if let Readiness::No { why } = &told.readiness {
+        lines.insert(1, ("not ready", why.clone()));
+    }
+    lines.extend(
+        told.process
+            .resident_bytes
+            .map(|bytes| ("memory", Size(bytes).to_string())),
+    );
+    lines
+        .iter()
+        .map(|(heading, text)| [&format!("{heading:<17}{}", Plain(text)), "\n"].concat())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_daemon_the_code_is_69_and_every_place_tried_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let reach = ReachArgs {
+            socket: Some(folder.path().join("s")),
+            address: Some("127.0.0.1:1".parse().unwrap()),
+        };
+        let error = run(&StatusArgs { reach, json: false }).unwrap_err();
+        assert_eq!(error.exit(), Exit::Unavailable);
+        let text = error.to_string();
+        assert!(
+            text.starts_with("grind: no running daemon was found\n -> no daemon answers at /"),
+            "{text}"
+        );
+        assert!(text.contains(" -> no daemon answers at 127.0.0.1:1\n"), "{text}");
+    }
+
+    #[test]
+    fn words_cannot_steer_the_terminal() {
+        let mut daemon = DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH);
+        daemon.library = "file:///\u{1b}[2J".into();
+        let why = "opening the catalog".into();
+        let told = Told {
+            daemon,
+            readiness: Readiness::No { why },
+            process: ProcessFigures::default(),
+        };
+        let text = in_words(&told);
+        assert!(!text.contains('\u{1b}'), "{text}");
+        assert!(text.contains("not ready        opening the catalog\n"), "{text}");
+    }
+}

@@ -1,0 +1,53 @@
+//! Room `daemon`: the ledger at exit: for each actor what it handled, what it handed back, and why it ended.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::mailbox::{ActorName, LedgerEntry};
+use crate::session::{CloseReport, SessionSnapshot};
+
+/// The books are closed: nothing runs any more.
+#[derive(Debug, Serialize)]
+pub struct Ledger {
+    /// How each actor ended, in the order of ending.
+    pub entries: Vec<LedgerEntry>,
+    /// The session's figures over its whole life.
+    pub session: SessionSnapshot,
+    /// What closing the session found, if it answered.
+    pub closed: Option<CloseReport>,
+}
+
+impl Ledger {
+    /// The session owner ended after everybody else.
+    pub fn session_owner_was_last(&self) -> bool {
+        self.entries
+            .last()
+            .is_some_and(|entry| entry.actor == ActorName::SessionOwner)
+    }
+
+    /// Nobody ended by a fault and nothing was left unanswered.
+    pub fn is_clean(&self) -> bool {
+        self.entries.iter().all(|entry| !entry.reason.is_fault())
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for entry in &self.entries {
+            let LedgerEntry {
+                actor,
+                handled,
+                handed_back,
+                reason,
+                ..
+            } = entry;
+            writeln!(
+                f,
+                "{actor}: handled {handled}, handed back {handed_back}, {}",
+                reason.as_str()
+            )?;
+        }
+        Ok(())
+    }
+}

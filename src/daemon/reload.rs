@@ -1,0 +1,51 @@
+//! Room `daemon`: SIGHUP: reads the config again, all or nothing, and says of each changed key what became of it.
+
+use tracing::{error, info, warn};
+
+use super::house::House;
+use super::notify;
+use super::view::HouseView;
+use crate::settings::{Effect, Settings, Sources, diff};
+
+/// Answers with the settings in force afterwards: the new ones, or the old ones where the new ones are refused.
+pub async fn reload(house: &House, view: &HouseView, old: Settings, sources: Option<&Sources>) -> Settings {
+    let Some(sources) = sources else {
+        warn!("this run has no config file to read again");
+        return old;
+    };
+    notify::reloading();
+    let outcome = apply(house, &old, sources).await;
+    let summary = if outcome.is_some() {
+        "applied"
+    } else {
+        "refused; the old config stays in force"
+    };
+    view.reloaded(outcome.is_some(), summary.to_owned());
+    notify::ready();
+    outcome.unwrap_or(old)
+}
+
+async fn apply(house: &House, old: &Settings, sources: &Sources) -> Option<Settings> {
+    let loaded = match Settings::load(sources) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            error!(%error, "the new config is refused as a whole; the old one stays in force");
+            return None;
+        }
+    };
+    for change in diff(old, &loaded.settings) {
+        match change.effect {
+            Effect::Applied => info!(key = %change.key, "applied"),
+            Effect::NeedsRestart => warn!(key = %change.key, "changed; needs a restart to come into force"),
+        }
+    }
+    if let Err(error) = crate::cli::log::set_level(&loaded.settings.log.level) {
+        warn!(%error, "the log level stays as it is");
+    }
+    if let Err(error) = house.change(&loaded.settings).await {
+        error!(%error, "the supervisor did not take the new terms");
+        return None;
+    }
+    info!("reloaded");
+    Some(loaded.settings)
+}

@@ -1,0 +1,160 @@
+//! Room `daemon`: the daemon's life: build, ready, work until done or told to stop, drain, close.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::house::{BuildError, House};
+use super::signals::{Signals, Wish};
+use super::view::HouseView;
+use super::{Ledger, notify, reload};
+use crate::catalog::CountBooks;
+use crate::mailbox::Cx;
+use crate::observe::{Observer, ObserverError, ShutdownPhase};
+use crate::settings::{Settings, Sources};
+use crate::supervisor::{Errand, RunReport};
+
+/// How often the catalog is counted and `STATUS=` renewed.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// What a daemon is started with.
+pub struct Mission {
+    /// The checked configuration.
+    pub settings: Settings,
+    /// Where it was read from, to read it again on `SIGHUP`; `None`: no reload.
+    pub sources: Option<Sources>,
+    /// What to do.
+    pub errand: Errand,
+    /// Page, metrics and socket are served.
+    pub observed: bool,
+    /// Called once everything is up, for progress bars and tests.
+    pub on_ready: Box<dyn FnOnce(Arc<HouseView>)>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was done.
+    pub report: RunReport,
+    /// How each actor ended.
+    pub ledger: Ledger,
+    /// An actor that could not be kept alive, if there was one.
+    pub gave_up: Option<String>,
+}
+
+/// Why a run did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The house.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The observer's address or socket.
+    #[error("cannot be observed")]
+    Observer(#[from] ObserverError),
+    /// Signals.
+    #[error("signals cannot be listened to")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Runs a mission to its end on the current actix system. A second stop signal ends the process at once with status 130.
+pub async fn run(mission: Mission) -> Result<Ended, StartError> {
+    let Mission {
+        mut settings,
+        sources,
+        errand,
+        observed,
+        on_ready,
+    } = mission;
+    let mut signals = Signals::listen().map_err(StartError::Signals)?;
+    let house = House::build(&settings).await?;
+    let view = Arc::new(HouseView::of(&house, &settings));
+    let observer = observed.then(|| observe(&settings, &view)).transpose()?;
+    view.ready();
+    notify::ready();
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        library = settings.library.directory,
+        storage = settings.storage.url,
+        "ready"
+    );
+    on_ready(Arc::clone(&view));
+
+    let mut begun = pin!(house.begin(errand));
+    let mut drain = None;
+    let mut status = tokio::time::interval(STATUS_EVERY);
+    let report = loop {
+        tokio::select! {
+            report = &mut begun => break report,
+            wish = signals.next() => match wish {
+                Wish::Reload => settings = reload::reload(&house, &view, settings, sources.as_ref()).await,
+                Wish::Stop(signal) if drain.is_none() => {
+                    info!(signal, grace = ?settings.shutdown.grace, "draining; a second signal stops at once");
+                    notify::stopping("draining");
+                    view.phase(ShutdownPhase::IntakeClosed);
+                    drain = Some(begin_drain(&house, settings.shutdown.grace));
+                }
+                Wish::Stop(signal) => {
+                    warn!(signal, "second signal: stopping at once; books in hand are claimed again at the next start");
+                    std::process::exit(130);
+                }
+            },
+            gave_up = house.hub.gave_up(), if drain.is_none() => {
+                error!(actor = %gave_up.actor, fault = gave_up.fault, "an actor could not be kept alive; stopping");
+                drain = Some(begin_drain(&house, settings.shutdown.grace));
+            }
+            _ = status.tick() => count(&house, &view).await,
+        }
+    };
+    drop(drain);
+    count(&house, &view).await;
+    let gave_up = house
+        .hub
+        .has_given_up()
+        .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
+    let ledger = house.close(|phase| view.phase(phase)).await;
+    if let Some(observer) = observer {
+        observer.stop();
+    }
+    info!(
+        clean = ledger.is_clean(),
+        session_owner_last = ledger.session_owner_was_last(),
+        "stopped"
+    );
+    let report = report.unwrap_or_else(|error| RunReport {
+        incomplete: vec![format!("supervisor: {error}")],
+        ..RunReport::default()
+    });
+    Ok(Ended {
+        report,
+        ledger,
+        gave_up,
+    })
+}
+
+/// The counts come out of running totals, so this is cheap whatever the size of the catalog.
+async fn count(house: &House, view: &HouseView) {
+    match house.catalog.ask(CountBooks, &Cx::root("daemon")).await {
+        Ok(counts) => view.counted(counts),
+        Err(error) => warn!(%error, "the catalog could not be counted"),
+    }
+    notify::status(&view.line());
+}
+
+/// The drain runs beside the errand: its end is the errand's end.
+fn begin_drain(house: &House, grace: Duration) -> crate::mailbox::tasks::Task<()> {
+    let drain = house.drain(grace);
+    crate::mailbox::tasks::spawn(&house.hub, "drain", async move {
+        if let Err(error) = drain.await {
+            warn!(%error, "the supervisor did not answer the drain");
+        }
+    })
+}
+
+fn observe(settings: &Settings, view: &Arc<HouseView>) -> Result<Observer, ObserverError> {
+    let socket: PathBuf = settings.observe.socket.clone();
+    let view: Arc<dyn crate::observe::View> = Arc::<HouseView>::clone(view);
+    Observer::start(Some(settings.observe.listen), Some(socket), view)
+}

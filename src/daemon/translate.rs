@@ -1,0 +1,239 @@
+//! Room `daemon`: from checked settings to what each room is started with. One function a room, no decisions.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use url::Url;
+
+use super::house::BuildError;
+use crate::archive::{Limits as ArchiveLimits, Options};
+use crate::catalog::{Queue, path_of};
+use crate::cli::barcodes;
+use crate::grin::{RedirectPolicy, Secret, TokenUriPolicy, read_secret_file};
+use crate::session::{Backoff, Limits, MinimumSpeed, Reconfigure, SessionConfig, Timeouts, TokenSource};
+use crate::settings::{DiskReserve, QueueName, Settings};
+use crate::storage::{Layout, Reserve, StorageConfig};
+use crate::supervisor::{Errand, Rounds, Terms};
+
+/// How long a claim lives without renewal; it is renewed every third of it.
+const LEASE: Duration = Duration::from_secs(600);
+/// Over which the minimum speed of a download is taken.
+const SPEED_WINDOW: Duration = Duration::from_secs(60);
+
+/// Who holds leases: machine, process and when it began, so that two daemons on one catalog tell each other apart, and one
+/// that was killed is known to be dead even if its number is given out again.
+pub fn owner() -> String {
+    static OWNER: OnceLock<String> = OnceLock::new();
+    OWNER
+        .get_or_init(|| owner_of(std::process::id()).unwrap_or_else(|| format!("{}:{}:0", host(), std::process::id())))
+        .clone()
+}
+
+/// The owner was a process of this machine, and lives no more.
+pub fn is_dead(owner: &str) -> bool {
+    let Some(rest) = owner.strip_prefix(&format!("{}:", host())) else {
+        return false;
+    };
+    let Some(process) = rest.split(':').next().and_then(|number| number.parse().ok()) else {
+        return false;
+    };
+    owner_of(process).as_deref() != Some(owner)
+}
+
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+/// `host:pid:start`; the start is field 22 of `/proc/PID/stat`, in clock ticks since boot.
+fn owner_of(process: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let start = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?;
+    Some(format!("{}:{process}:{start}", host()))
+}
+
+/// The session's limits, times and credentials.
+pub fn session_config(settings: &Settings) -> Result<SessionConfig, BuildError> {
+    let session = &settings.session;
+    let redirect = RedirectPolicy::new(
+        &settings.grin.base_url,
+        &settings.grin.token_hosts,
+        &settings.grin.redirect_hosts,
+    );
+    let mut config = SessionConfig::new(redirect);
+    config.limits = Limits::new(session.limit as usize, session.limit_per_host as usize);
+    config.timeouts = Timeouts {
+        wait: None,
+        connect: session.connect_timeout,
+        read: session.read_timeout,
+        total: session.total_timeout,
+        download: session.download_timeout,
+    };
+    config.minimum_speed = MinimumSpeed {
+        bytes_per_second: session.minimum_speed.as_u64(),
+        window: SPEED_WINDOW,
+    };
+    config.keep_alive = session.keep_alive;
+    config.max_connection_age = session.max_connection_age;
+    config.dns_ttl = session.dns_ttl;
+    config.ca_file.clone_from(&session.ca_file);
+    config.http2 = session.http2;
+    config.reset_after_errors = session.reset_after_errors;
+    config.requests_per_second = settings.grin.requests_per_second;
+    config.tokens = tokens(settings)?;
+    let state = &settings.state_store;
+    config.state_limits = Limits::new(state.limit as usize, state.limit_per_host as usize);
+    config.state_timeouts = Timeouts {
+        wait: Some(state.connect_timeout),
+        connect: state.connect_timeout,
+        read: state.read_timeout,
+        total: state.total_timeout,
+        download: state.total_timeout,
+    };
+    Ok(config)
+}
+
+/// A service account is the daemon's own; without one it acts for the person who signed in.
+fn tokens(settings: &Settings) -> Result<TokenSource, BuildError> {
+    let auth = &settings.auth;
+    let policy =
+        TokenUriPolicy::new(&auth.token_uri_allowed).map_err(|error| BuildError::Settings(error.to_string()))?;
+    Ok(match (&auth.service_account_file, &auth.credentials_file) {
+        (Some(key_file), _) => TokenSource::ServiceAccount {
+            key_file: key_file.clone(),
+            policy,
+        },
+        (None, Some(credentials_file)) => TokenSource::Installed {
+            client_secret_file: auth.client_secret_file.clone(),
+            credentials_file: credentials_file.clone(),
+            policy,
+        },
+        (None, None) => TokenSource::None,
+    })
+}
+
+/// What of the session can change while running.
+pub fn reconfigure(settings: &Settings) -> Reconfigure {
+    Reconfigure {
+        requests_per_second: Some(settings.grin.requests_per_second),
+        ..Reconfigure::default()
+    }
+}
+
+/// Where books are kept; the journal of open uploads lies beside the catalog.
+pub fn storage_config(settings: &Settings) -> Result<StorageConfig, BuildError> {
+    let storage = &settings.storage;
+    let catalog = path_of(&settings.catalog.url)?;
+    Ok(StorageConfig {
+        endpoint: storage.endpoint.clone(),
+        region: storage.region.clone(),
+        reserve: match storage.disk_reserve {
+            DiskReserve::Percent(percent) => Reserve::Percent(percent),
+            DiskReserve::Size(size) => Reserve::Bytes(size.as_u64()),
+        },
+        journal: catalog.parent().map(PathBuf::from),
+        ..StorageConfig::of_url(storage.url.clone())
+    })
+}
+
+/// Under which names.
+pub fn layout(settings: &Settings) -> Result<Layout, BuildError> {
+    let storage = &settings.storage;
+    Layout::new(&storage.raw_prefix, &storage.full_prefix, &storage.meta_prefix)
+        .map_err(|error| BuildError::Settings(error.to_string()))
+}
+
+/// How archives are checked and what is taken out of them.
+pub fn archive_options(settings: &Settings) -> Result<Options, BuildError> {
+    let archive = &settings.archive;
+    let passphrase = archive.passphrase_file.as_deref().map(passphrase).transpose()?;
+    Ok(Options {
+        passphrase,
+        secret_key: None,
+        verify_checksums: archive.verify_checksums,
+        extract_text: archive.extract_text,
+        extract_marc: archive.extract_marc,
+        compress_text: archive.compress_text,
+        limits: ArchiveLimits::default(),
+    })
+}
+
+/// The first line without its line end, as gpg's `--passphrase-file` reads it.
+fn passphrase(path: &std::path::Path) -> Result<Secret, BuildError> {
+    let text = read_secret_file(path).map_err(|error| BuildError::Settings(error.to_string()))?;
+    Ok(Secret::new(text.lines().next().unwrap_or_default()))
+}
+
+/// Waits between attempts.
+pub fn backoff(settings: &Settings) -> Backoff {
+    Backoff {
+        base: settings.retry.base,
+        cap: settings.retry.cap,
+        attempts: settings.retry.attempts,
+    }
+}
+
+/// What the supervisor goes by.
+pub fn terms(settings: &Settings) -> Terms {
+    let schedule = &settings.schedule;
+    Terms {
+        owner: owner(),
+        lease: LEASE,
+        attempts: settings.retry.attempts,
+        backoff: backoff(settings),
+        max_sequential_failures: settings.retry.max_sequential_failures,
+        conversion_queue_limit: settings.grin.conversion_queue_limit,
+        paused: settings.work.paused,
+        force: settings.work.force,
+        every: Rounds {
+            collect: schedule.collect_every.0,
+            refresh: schedule.refresh_every.0,
+            enrich: schedule.enrich_every.0,
+            convert: schedule.convert_every.0,
+        },
+    }
+}
+
+/// The daemon's errand: everything, for the books that the settings choose.
+pub fn errand_of(settings: &Settings, once: bool) -> Result<Errand, BuildError> {
+    let work = &settings.work;
+    let only = match &work.barcodes_file {
+        None => None,
+        Some(path) => Some(
+            barcodes::from_file(path)
+                .map_err(|error| BuildError::Settings(error.to_string()))?
+                .into(),
+        ),
+    };
+    Ok(Errand {
+        collect: true,
+        enrich: true,
+        convert: work.queues.iter().any(|queue| !matches!(queue, QueueName::Converted)),
+        sync: true,
+        once,
+        force: work.force,
+        limit: work.limit,
+        only,
+        queues: work.queues.iter().map(queue).collect(),
+    })
+}
+
+/// A queue by its name in the settings.
+pub fn queue(name: &QueueName) -> Queue {
+    match name {
+        QueueName::Converted => Queue::Converted,
+        QueueName::Previous => Queue::Previous,
+        QueueName::Unconverted => Queue::Unconverted,
+        QueueName::Changed => Queue::Changed,
+        QueueName::Failed => Queue::Failed,
+        QueueName::All => Queue::All,
+    }
+}
+
+/// GRIN's address above the library, for messages to a person.
+pub fn grin(settings: &Settings) -> &Url {
+    &settings.grin.base_url
+}

@@ -1,0 +1,283 @@
+//! Room `daemon`: what the house shows of itself: snapshots put together without asking any actor.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::house::House;
+use crate::catalog::Counts;
+use crate::cli::{self, log};
+use crate::mailbox::{Hub, HubSnapshot};
+use crate::observe::{
+    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, RateMeter, Readiness, Reload, ShutdownPhase,
+    SignedOut, Transfer, View, Waiting,
+};
+use crate::session::{SessionCounters, SessionSnapshot};
+use crate::settings::Settings;
+use crate::supervisor::{Board, BoardSnapshot};
+use crate::workers::Transfers;
+
+/// The house as others see it.
+pub struct HouseView {
+    hub: Hub,
+    session: Arc<SessionCounters>,
+    board: Arc<Board>,
+    transfers: Transfers,
+    storage: String,
+    since: Timestamp,
+    changing: Mutex<Changing>,
+}
+
+struct Changing {
+    ready: bool,
+    counts: Counts,
+    phase: Option<ShutdownPhase>,
+    reload: Option<Reload>,
+    meter: RateMeter,
+    signed_out_since: Option<Timestamp>,
+}
+
+impl HouseView {
+    /// A view of `house`.
+    pub fn of(house: &House, settings: &Settings) -> Self {
+        let changing = Changing {
+            ready: false,
+            counts: Counts::default(),
+            phase: None,
+            reload: None,
+            meter: RateMeter::new(Instant::now()),
+            signed_out_since: None,
+        };
+        Self {
+            hub: house.hub.clone(),
+            session: house.session.counters(),
+            board: Arc::clone(&house.board),
+            transfers: house.transfers.clone(),
+            storage: settings.storage.url.clone(),
+            since: Timestamp::now(),
+            changing: Mutex::new(changing),
+        }
+    }
+
+    /// Everything is up.
+    pub fn ready(&self) {
+        self.changing().ready = true;
+    }
+
+    /// The shutdown has come this far.
+    pub fn phase(&self, phase: ShutdownPhase) {
+        self.changing().phase = Some(phase);
+    }
+
+    /// The config was read again.
+    pub fn reloaded(&self, successful: bool, summary: String) {
+        self.changing().reload = Some(Reload {
+            at: Timestamp::now(),
+            successful,
+            summary,
+        });
+    }
+
+    /// What the catalog counted last; also a tick for the rates.
+    pub fn counted(&self, counts: Counts) {
+        let board = self.board.snapshot();
+        let mut changing = self.changing();
+        changing.counts = counts;
+        changing
+            .meter
+            .note(Instant::now(), of(&board, "home"), board.bytes_home);
+    }
+
+    /// One line for `systemctl status`.
+    pub fn line(&self) -> String {
+        let now = self.daemon();
+        let stored = now.barcodes.get("stored").copied().unwrap_or_default();
+        let known: u64 = now.barcodes.values().sum();
+        let doing = now
+            .waiting
+            .first()
+            .map_or_else(|| now.state.to_string(), |wait| format!("waiting for {}", wait.what));
+        format!("{stored} of {known} books home, {} in hand, {doing}", now.books_in_hand)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, Changing> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of(board: &BoardSnapshot, outcome: &str) -> u64 {
+    board.finished.get(outcome).copied().unwrap_or_default()
+}
+
+impl View for HouseView {
+    fn daemon(&self) -> DaemonSnapshot {
+        let (board, session) = (self.board.snapshot(), self.session.snapshot());
+        let mut changing = self.changing();
+        let mut shown = DaemonSnapshot::starting(env!("CARGO_PKG_VERSION"), cli::COMMIT, self.since);
+        shown.taken_at = Timestamp::now();
+        shown.library.clone_from(&self.storage);
+        shown.finished = finished(&board);
+        shown.failures.clone_from(&board.failures);
+        shown.barcodes = changing
+            .counts
+            .by_state
+            .iter()
+            .map(|(state, n)| (state.as_str().to_owned(), *n))
+            .collect();
+        shown.phases = phases(&board, &changing.counts);
+        shown.stored_bytes = board.bytes_home;
+        shown.books_in_hand = board.in_hand;
+        shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
+        shown.rates = changing.meter.rates();
+        shown.eta_seconds = changing.meter.eta_seconds(left(&changing.counts));
+        shown.last_success = board.last_home;
+        shown.shutdown = changing.phase;
+        shown.reload.clone_from(&changing.reload);
+        shown.gate_closed_until = session.gate_closed_until;
+        shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
+        shown.paused = pauses(&board, &shown);
+        shown.waiting = waits(&board);
+        shown.state = state(&changing, &board, &shown);
+        shown
+    }
+
+    fn hub(&self) -> HubSnapshot {
+        self.hub.snapshot()
+    }
+
+    fn session(&self) -> SessionSnapshot {
+        self.session.snapshot()
+    }
+
+    fn ready(&self) -> Readiness {
+        let changing = self.changing();
+        match (changing.ready, changing.phase) {
+            (true, None) => Readiness::Yes,
+            (_, Some(phase)) => Readiness::No {
+                why: format!("shutting down: {phase}"),
+            },
+            (false, None) => Readiness::No { why: "starting".into() },
+        }
+    }
+
+    fn set_log_level(&self, level: &str) -> Result<(), String> {
+        log::set_level(level).map_err(|error| error.to_string())
+    }
+}
+
+fn transfer(under_way: crate::workers::UnderWay) -> Transfer {
+    Transfer {
+        barcode: under_way.barcode.to_string(),
+        received: under_way.received,
+        length: under_way.length,
+        seconds: under_way.seconds,
+    }
+}
+
+fn finished(board: &BoardSnapshot) -> BTreeMap<Outcome, u64> {
+    let outcomes = [
+        (Outcome::Stored, "home"),
+        (Outcome::UpToDate, "up_to_date"),
+        (Outcome::NotConverted, "not_converted"),
+        (Outcome::Failed, "failed"),
+        (Outcome::HandedBack, "handed_back"),
+    ];
+    outcomes
+        .into_iter()
+        .map(|(outcome, name)| (outcome, of(board, name)))
+        .collect()
+}
+
+/// Books that are ready at GRIN and not home yet.
+fn left(counts: &Counts) -> u64 {
+    use crate::catalog::BookState::{Available, Checking, Downloading};
+    [Available, Checking, Downloading]
+        .into_iter()
+        .map(|state| counts.of(state))
+        .sum()
+}
+
+fn phases(board: &BoardSnapshot, counts: &Counts) -> BTreeMap<Phase, Progressed> {
+    let done: u64 = ["home", "up_to_date", "not_converted", "failed"]
+        .into_iter()
+        .map(|name| of(board, name))
+        .sum();
+    let download = Progressed {
+        done,
+        total: Some(done + left(counts)),
+        active: board.in_hand > 0,
+    };
+    let open = |done, total, active| Progressed { done, total, active };
+    let active = |duty: &str| board.active.contains(duty);
+    BTreeMap::from([
+        (Phase::Collect, open(board.rows, None, active("collect"))),
+        (
+            Phase::Enrich,
+            open(board.enriched, Some(counts.total.max(board.enriched)), active("enrich")),
+        ),
+        (Phase::Convert, open(board.requested, None, active("convert"))),
+        (Phase::Download, download),
+    ])
+}
+
+fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Option<SignedOut> {
+    let Some(why) = why else {
+        *since = None;
+        return None;
+    };
+    let since = *since.get_or_insert_with(Timestamp::now);
+    let advice =
+        "run `grind auth login` on this machine, or put a working service account key in place; work goes on by itself";
+    Some(SignedOut {
+        since,
+        why: why.to_owned(),
+        advice: advice.to_owned(),
+    })
+}
+
+fn pauses(board: &BoardSnapshot, shown: &DaemonSnapshot) -> Vec<PauseReason> {
+    let reason = board
+        .waiting
+        .as_ref()
+        .map(|waiting| waiting.reason.as_str())
+        .unwrap_or_default();
+    let all = [
+        (board.paused, PauseReason::Operator),
+        (reason.starts_with("storage_full"), PauseReason::DiskFull),
+        (shown.signed_out.is_some(), PauseReason::SignedOut),
+        (
+            shown.gate_closed_until.is_some_and(|until| until > shown.taken_at),
+            PauseReason::GateClosed,
+        ),
+        (reason.contains("failed in a row"), PauseReason::TooManyFailures),
+    ];
+    all.into_iter()
+        .filter_map(|(holds, pause)| holds.then_some(pause))
+        .collect()
+}
+
+fn waits(board: &BoardSnapshot) -> Vec<Waiting> {
+    let wait = board.waiting.iter().map(|waiting| Waiting {
+        what: if waiting.needs_person {
+            "a person".into()
+        } else {
+            "better times".into()
+        },
+        why: waiting.reason.clone(),
+        until: waiting.until,
+    });
+    wait.collect()
+}
+
+fn state(changing: &Changing, board: &BoardSnapshot, shown: &DaemonSnapshot) -> DaemonState {
+    match changing.phase {
+        Some(ShutdownPhase::Done) => DaemonState::Stopped,
+        Some(_) => DaemonState::Draining,
+        None if !changing.ready => DaemonState::Starting,
+        None if board.paused => DaemonState::Paused,
+        None if board.in_hand > 0 || shown.phases.values().any(|phase| phase.active) => DaemonState::Working,
+        None => DaemonState::Waiting,
+    }
+}

@@ -1,0 +1,306 @@
+//! Room `observe`: what the daemon says of itself, the same for page, JSON, terminal and metrics.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::rates::Rates;
+
+/// The daemon at one moment. All counts are of this run unless a field says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DaemonSnapshot {
+    /// What the daemon is doing on the whole.
+    pub state: DaemonState,
+    /// When the process began.
+    pub since: Timestamp,
+    /// When this snapshot was taken.
+    pub taken_at: Timestamp,
+    /// Version of the program.
+    pub version: String,
+    /// Commit it was built from.
+    pub commit: String,
+    /// Where the books go, as the configured address (never with a key in it).
+    pub library: String,
+    /// What is being waited for, most important first; empty while work goes on.
+    pub waiting: Vec<Waiting>,
+    /// Barcodes by state as the catalog has them, of all runs.
+    pub barcodes: BTreeMap<String, u64>,
+    /// Barcodes finished, by outcome.
+    pub finished: BTreeMap<Outcome, u64>,
+    /// Barcodes failed for good, by reason.
+    pub failures: BTreeMap<String, u64>,
+    /// How far each phase of the work is.
+    pub phases: BTreeMap<Phase, Progressed>,
+    /// Bytes of decrypted archives published.
+    pub stored_bytes: u64,
+    /// Books being checked or downloaded.
+    pub books_in_hand: u64,
+    /// Bodies on their way, at most as many as there are download workers.
+    pub transfers: Vec<Transfer>,
+    /// Speed over the last minute, quarter of an hour and hour.
+    pub rates: Rates,
+    /// Seconds until everything known now is home; `None` while nobody can tell.
+    pub eta_seconds: Option<f64>,
+    /// How long the oldest barcode that could be downloaded has waited, in seconds.
+    pub oldest_pending_seconds: Option<f64>,
+    /// When a book last came home.
+    pub last_success: Option<Timestamp>,
+    /// How far the shutdown has come; `None` while running.
+    pub shutdown: Option<ShutdownPhase>,
+    /// The last reading of the config after the start.
+    pub reload: Option<Reload>,
+    /// Why no new books are taken up; empty while they are.
+    pub paused: Vec<PauseReason>,
+    /// Set while GRIN does not know us.
+    pub signed_out: Option<SignedOut>,
+    /// GRIN told us to stay away until then.
+    pub gate_closed_until: Option<Timestamp>,
+}
+
+impl DaemonSnapshot {
+    /// A daemon that has just begun: nothing counted, nothing waited for.
+    pub fn starting(version: &str, commit: &str, now: Timestamp) -> Self {
+        Self {
+            state: DaemonState::Starting,
+            since: now,
+            taken_at: now,
+            version: version.to_owned(),
+            commit: commit.to_owned(),
+            library: String::new(),
+            waiting: Vec::new(),
+            barcodes: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            phases: BTreeMap::new(),
+            stored_bytes: 0,
+            books_in_hand: 0,
+            transfers: Vec::new(),
+            rates: Rates::default(),
+            eta_seconds: None,
+            oldest_pending_seconds: None,
+            last_success: None,
+            shutdown: None,
+            reload: None,
+            paused: Vec::new(),
+            signed_out: None,
+            gate_closed_until: None,
+        }
+    }
+
+    /// Barcodes finished with this outcome.
+    pub fn finished(&self, outcome: Outcome) -> u64 {
+        self.finished.get(&outcome).copied().unwrap_or(0)
+    }
+
+    /// Seconds from the start to this snapshot; 0 if the clock was set back.
+    pub fn running_seconds(&self) -> f64 {
+        self.taken_at.duration_since(self.since).as_secs_f64().max(0.0)
+    }
+}
+
+/// Writes an enum of words for JSON and labels: unit variants, `ALL`, `as_str` and `Display`.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in JSON, metrics and on the terminal.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// What the daemon is doing on the whole.
+    DaemonState {
+        /// Opening catalog, storage and session.
+        Starting = "starting",
+        /// There is work, and it is being done.
+        Working = "working",
+        /// Nothing can be done now: see [`DaemonSnapshot::waiting`].
+        Waiting = "waiting",
+        /// No new books are taken up: see [`DaemonSnapshot::paused`].
+        Paused = "paused",
+        /// Stopping: what was begun is finished or handed back.
+        Draining = "draining",
+        /// All is closed.
+        Stopped = "stopped",
+    }
+}
+
+words! {
+    /// How a barcode ended.
+    Outcome {
+        /// Downloaded, verified and published.
+        Stored = "stored",
+        /// Nothing to do: what is stored is what GRIN has.
+        UpToDate = "up_to_date",
+        /// GRIN has to convert it first.
+        NotConverted = "not_converted",
+        /// GRIN will not give it.
+        Unavailable = "unavailable",
+        /// Failed for good.
+        Failed = "failed",
+        /// Given back unfinished, to be taken up again.
+        HandedBack = "handed_back",
+    }
+}
+
+words! {
+    /// A stretch of the work with a count of its own.
+    Phase {
+        /// Rows read from GRIN's lists.
+        Collect = "collect",
+        /// Books whose data was asked for.
+        Enrich = "enrich",
+        /// Books whose conversion was asked for.
+        Convert = "convert",
+        /// Books compared with GRIN's archive.
+        Check = "check",
+        /// Books brought home.
+        Download = "download",
+    }
+}
+
+words! {
+    /// The steps of stopping, in order; the session is closed last.
+    ShutdownPhase {
+        /// No new books are taken up.
+        IntakeClosed = "intake_closed",
+        /// Workers finish, or hand back, what they have in hand.
+        WorkersDraining = "workers_draining",
+        /// The catalog writes what it holds.
+        Flushing = "flushing",
+        /// The session closes its connections.
+        SessionClosing = "session_closing",
+        /// Everything is closed.
+        Done = "done",
+    }
+}
+
+words! {
+    /// Why no new books are taken up.
+    PauseReason {
+        /// `work.paused` is set.
+        Operator = "operator",
+        /// The storage is short of space.
+        DiskFull = "disk_full",
+        /// GRIN does not know us.
+        SignedOut = "signed_out",
+        /// GRIN asked us to stay away for a while.
+        GateClosed = "gate_closed",
+        /// Too many books in a row failed.
+        TooManyFailures = "too_many_failures",
+    }
+}
+
+/// Something that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// For what, in a few words: "the conversion of 12 books".
+    pub what: String,
+    /// Why it takes a wait: "GRIN converts in its own time".
+    pub why: String,
+    /// Until when at the latest, if that is known.
+    pub until: Option<Timestamp>,
+}
+
+/// How far a phase is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progressed {
+    /// Done in this run.
+    pub done: u64,
+    /// How many there are to do, as far as known.
+    pub total: Option<u64>,
+    /// Whether the phase is going on now.
+    pub active: bool,
+}
+
+/// One body on its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Whose archive it is. Never a label of a metric.
+    pub barcode: String,
+    /// Bytes received so far.
+    pub received: u64,
+    /// Bytes announced.
+    pub length: Option<u64>,
+    /// Seconds since the request.
+    pub seconds: f64,
+}
+
+/// What came of reading the config again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// When.
+    pub at: Timestamp,
+    /// Whether the files on disk are now in force.
+    pub successful: bool,
+    /// One line: what was applied, or why nothing was.
+    pub summary: String,
+}
+
+/// GRIN does not know us, and no retry will help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedOut {
+    /// Since when.
+    pub since: Timestamp,
+    /// What happened.
+    pub why: String,
+    /// What a person must do.
+    pub advice: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_survives_json() {
+        let mut snapshot = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
+        snapshot.finished.insert(Outcome::UpToDate, 3);
+        snapshot.phases.insert(
+            Phase::Collect,
+            Progressed {
+                done: 5,
+                total: Some(9),
+                active: true,
+            },
+        );
+        snapshot.shutdown = Some(ShutdownPhase::WorkersDraining);
+        let json = serde_json::to_string(&snapshot).unwrap();
+        assert!(json.contains("\"finished\":{\"up_to_date\":3}"), "{json}");
+        assert_eq!(serde_json::from_str::<DaemonSnapshot>(&json).unwrap(), snapshot);
+    }
+
+    #[test]
+    fn words_in_json_are_the_words_of_the_metrics() {
+        for phase in ShutdownPhase::ALL {
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.as_str());
+        }
+    }
+
+    #[test]
+    fn a_clock_set_back_gives_no_negative_running_time() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let mut snapshot = DaemonSnapshot::starting("0", "0", now);
+        snapshot.taken_at = Timestamp::from_second(900).unwrap();
+        assert!(snapshot.running_seconds().abs() < f64::EPSILON);
+    }
+}

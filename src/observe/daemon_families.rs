@@ -1,0 +1,130 @@
+//! Room `observe`: what the daemon tells, as metrics.
+
+use jiff::Timestamp;
+
+use super::daemon::{DaemonSnapshot, Outcome, PauseReason, ShutdownPhase};
+use super::family::Families;
+use super::names::MetricName as Metric;
+
+/// The catalog's states (contract, section "Catalog"); what is none of them is counted as `other`, so that no text out of
+/// a database can become a label.
+const BOOK_STATES: [&str; 10] = [
+    "known",
+    "requested",
+    "in_process",
+    "available",
+    "checking",
+    "downloading",
+    "stored",
+    "unavailable",
+    "conversion_failed",
+    "failed",
+];
+
+impl Families {
+    /// Barcodes, shutdown, config and build.
+    pub fn from_daemon(daemon: &DaemonSnapshot) -> Self {
+        let mut families = Self::new();
+        barcodes(&mut families, daemon);
+        condition(&mut families, daemon);
+        families.flag(Metric::BuildInfo, &[&daemon.version, &daemon.commit], true);
+        families
+    }
+}
+
+fn barcodes(families: &mut Families, daemon: &DaemonSnapshot) {
+    for state in BOOK_STATES {
+        families.count(
+            Metric::Barcodes,
+            &[state],
+            daemon.barcodes.get(state).copied().unwrap_or(0),
+        );
+    }
+    let known = |state: &str| BOOK_STATES.contains(&state);
+    let other: u64 = daemon
+        .barcodes
+        .iter()
+        .filter(|(state, _)| !known(state))
+        .map(|(_, count)| count)
+        .sum();
+    if other > 0 {
+        families.count(Metric::Barcodes, &["other"], other);
+    }
+    for outcome in Outcome::ALL {
+        families.count(Metric::BarcodesFinished, &[outcome.as_str()], daemon.finished(*outcome));
+    }
+    families.count(Metric::BooksInHand, &[], daemon.books_in_hand);
+    families.count(Metric::StoredBytes, &[], daemon.stored_bytes);
+    families.number(Metric::OldestPending, &[], daemon.oldest_pending_seconds.unwrap_or(0.0));
+    families.number(Metric::LastDownload, &[], seconds(daemon.last_success));
+}
+
+fn condition(families: &mut Families, daemon: &DaemonSnapshot) {
+    for reason in PauseReason::ALL {
+        families.flag(Metric::IntakePaused, &[reason.as_str()], daemon.paused.contains(reason));
+    }
+    for phase in ShutdownPhase::ALL {
+        families.flag(
+            Metric::ShutdownPhase,
+            &[phase.as_str()],
+            daemon.shutdown == Some(*phase),
+        );
+    }
+    // The config read at the start is in force, or there would be no daemon.
+    let reloaded = daemon.reload.as_ref();
+    families.flag(
+        Metric::ConfigReloadSuccessful,
+        &[],
+        reloaded.is_none_or(|reload| reload.successful),
+    );
+    let at = reloaded.map_or(daemon.since, |reload| reload.at);
+    families.number(Metric::ConfigReloadTime, &[], seconds(Some(at)));
+}
+
+fn seconds(at: Option<Timestamp>) -> f64 {
+    at.map_or(0.0, |at| at.as_duration().as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::render;
+
+    #[test]
+    fn a_state_that_is_none_does_not_become_a_label() {
+        let mut daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
+        daemon.barcodes = [
+            ("stored".to_owned(), 3),
+            ("HVD123".to_owned(), 1),
+            ("x\"y".to_owned(), 1),
+        ]
+        .into();
+        let page = render(&Families::from_daemon(&daemon));
+        assert!(page.contains("grind_barcodes{state=\"stored\"} 3\n"), "{page}");
+        assert!(page.contains("grind_barcodes{state=\"other\"} 2\n"), "{page}");
+        assert!(!page.contains("HVD123"), "{page}");
+    }
+
+    #[test]
+    fn the_phase_of_the_shutdown_is_the_one_that_is_1() {
+        let mut daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
+        assert!(!render(&Families::from_daemon(&daemon)).contains("grind_shutdown_phase{phase=\"done\"} 1"));
+        daemon.shutdown = Some(ShutdownPhase::Done);
+        let page = render(&Families::from_daemon(&daemon));
+        assert!(page.contains("grind_shutdown_phase{phase=\"done\"} 1\n"), "{page}");
+        assert!(page.contains("grind_shutdown_phase{phase=\"flushing\"} 0\n"), "{page}");
+    }
+
+    #[test]
+    fn a_refused_reload_shows_until_the_next() {
+        use crate::observe::Reload;
+        let mut daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
+        assert!(render(&Families::from_daemon(&daemon)).contains("_last_reload_successful 1\n"));
+        daemon.reload = Some(Reload {
+            at: Timestamp::UNIX_EPOCH,
+            successful: false,
+            summary: "typo".into(),
+        });
+        assert!(render(&Families::from_daemon(&daemon)).contains("_last_reload_successful 0\n"));
+    }
+}

@@ -1,0 +1,158 @@
+//! Room `observe`: a snapshot as short lines for people: the page and `grind status` show the same.
+
+use jiff::Timestamp;
+
+use super::daemon::{DaemonSnapshot, Outcome};
+use super::figures::{Count, Lasting, Size, Speed};
+use super::rates::Rate;
+
+/// A heading and what there is to say under it.
+pub type Fact = (&'static str, String);
+
+/// What a person wants to know, most urgent first; what is not so is not mentioned.
+pub fn facts(daemon: &DaemonSnapshot) -> Vec<Fact> {
+    let mut facts = vec![(
+        "state",
+        format!("{} for {}", daemon.state, Lasting(daemon.running_seconds())),
+    )];
+    facts.extend(urgent(daemon));
+    facts.extend(work(daemon));
+    facts.extend(speeds(daemon));
+    facts.push(("library", daemon.library.clone()));
+    facts.push(("version", format!("{} ({})", daemon.version, daemon.commit)));
+    facts
+}
+
+fn urgent(daemon: &DaemonSnapshot) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Some(signed_out) = &daemon.signed_out {
+        facts.push((
+            "signed out",
+            format!("since {}: {}", second(signed_out.since), signed_out.why),
+        ));
+        facts.push(("to do", signed_out.advice.clone()));
+    }
+    facts.extend(daemon.shutdown.map(|phase| ("stopping", phase.to_string())));
+    facts.extend(
+        daemon
+            .gate_closed_until
+            .map(|until| ("GRIN says wait", format!("until {}", second(until)))),
+    );
+    facts.extend(daemon.paused.iter().map(|reason| ("intake paused", reason.to_string())));
+    for waiting in &daemon.waiting {
+        let until = waiting
+            .until
+            .map(|until| format!(" (until {})", second(until)))
+            .unwrap_or_default();
+        facts.push(("waiting for", format!("{}: {}{until}", waiting.what, waiting.why)));
+    }
+    facts.extend(daemon.reload.as_ref().map(|reload| {
+        let outcome = if reload.successful { "in force" } else { "refused" };
+        (
+            "config",
+            format!("read at {}, {outcome}: {}", second(reload.at), reload.summary),
+        )
+    }));
+    facts
+}
+
+fn work(daemon: &DaemonSnapshot) -> Vec<Fact> {
+    let states: Vec<_> = daemon.barcodes.iter().filter(|(_, count)| **count > 0).collect();
+    let states = states
+        .iter()
+        .map(|(state, count)| format!("{state} {}", Count(**count)));
+    let finished = Outcome::ALL.iter().filter(|outcome| daemon.finished(**outcome) > 0);
+    let finished = finished.map(|outcome| format!("{outcome} {}", Count(daemon.finished(*outcome))));
+    let failures = daemon
+        .failures
+        .iter()
+        .map(|(reason, count)| format!("{reason} {}", Count(*count)));
+    let mut facts = vec![
+        ("barcodes", listed(states)),
+        (
+            "this run",
+            format!("{}; {}", listed(finished), Size(daemon.stored_bytes)),
+        ),
+        ("in hand", Count(daemon.books_in_hand).to_string()),
+    ];
+    if !daemon.failures.is_empty() {
+        facts.push(("failed because", listed(failures)));
+    }
+    facts.extend(
+        daemon
+            .oldest_pending_seconds
+            .map(|age| ("oldest pending", Lasting(age).to_string())),
+    );
+    facts.extend(daemon.last_success.map(|at| ("last book home", second(at))));
+    facts
+}
+
+fn speeds(daemon: &DaemonSnapshot) -> Vec<Fact> {
+    let rates = &daemon.rates;
+    let mut facts = vec![
+        ("last minute", speed(rates.minute)),
+        ("last 15 minutes", speed(rates.quarter_hour)),
+        ("last hour", speed(rates.hour)),
+    ];
+    facts.extend(daemon.eta_seconds.map(|eta| ("to go", Lasting(eta).to_string())));
+    facts
+}
+
+fn speed(rate: Rate) -> String {
+    format!("{:.2} books/s, {}", rate.books_per_second, Speed(rate.bytes_per_second))
+}
+
+fn listed(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<_> = words.collect();
+    if words.is_empty() {
+        "none".into()
+    } else {
+        words.join(", ")
+    }
+}
+
+fn second(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{PauseReason, SignedOut, Waiting};
+
+    #[test]
+    fn what_a_person_must_do_comes_before_the_numbers() {
+        let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
+        daemon.signed_out = Some(SignedOut {
+            since: Timestamp::UNIX_EPOCH,
+            why: "the refresh token is dead".into(),
+            advice: "Run `grind auth login`.".into(),
+        });
+        daemon.paused.push(PauseReason::SignedOut);
+        let facts = facts(&daemon);
+        assert_eq!(facts[1].1, "since 1970-01-01T00:00:00Z: the refresh token is dead");
+        assert_eq!(facts[2], ("to do", "Run `grind auth login`.".into()));
+        assert_eq!(facts[3], ("intake paused", "signed_out".into()));
+    }
+
+    #[test]
+    fn a_daemon_at_rest_says_what_it_waits_for_and_no_more_than_it_knows() {
+        let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
+        daemon.waiting.push(Waiting {
+            what: "the next look at GRIN's lists".into(),
+            why: "collect_every is 6h".into(),
+            until: Some(Timestamp::from_second(60).unwrap()),
+        });
+        daemon.barcodes.insert("stored".into(), 1_234);
+        daemon.barcodes.insert("failed".into(), 0);
+        let facts = facts(&daemon);
+        let text = |heading| facts.iter().find(|fact| fact.0 == heading).map(|fact| fact.1.as_str());
+        assert_eq!(
+            text("waiting for"),
+            Some("the next look at GRIN's lists: collect_every is 6h (until 1970-01-01T00:01:00Z)")
+        );
+        assert_eq!(text("barcodes"), Some("stored 1 234"));
+        assert_eq!(text("to go"), None);
+        assert_eq!(text("last book home"), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! Room `observe`: numbers as people read them, on the page and on the terminal.
+
+use std::fmt;
+
+/// A size in the units of the config file: `12.3 MiB`.
+pub struct Size(pub u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&bytesize::ByteSize::b(self.0).display().iec().to_string())
+    }
+}
+
+/// A speed in bytes a second, decimal as network speeds are: `12.3 MB/s`.
+pub struct Speed(pub f64);
+
+impl fmt::Display for Speed {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rounded and never negative"
+    )]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.max(0.0).round() as u64;
+        f.pad(&format!("{}/s", bytesize::ByteSize::b(bytes).display().si()))
+    }
+}
+
+/// A stretch of time in its two largest units: `2h 5m`, `12m 3s`, `4.2s`.
+pub struct Lasting(pub f64);
+
+impl fmt::Display for Lasting {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rounded and never negative"
+    )]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.max(0.0);
+        if seconds < 60.0 {
+            return f.pad(&format!("{seconds:.1}s"));
+        }
+        let whole = seconds.round() as u64;
+        let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
+        let text = match (days, hours) {
+            (0, 0) => format!("{minutes}m {}s", whole % 60),
+            (0, _) => format!("{hours}h {minutes}m"),
+            (_, _) => format!("{days}d {hours}h"),
+        };
+        f.pad(&text)
+    }
+}
+
+/// A count with thin groups: `1 234 567`.
+pub struct Count(pub u64);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                grouped.push(' ');
+            }
+            grouped.push(digit);
+        }
+        f.pad_integral(true, "", &grouped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_read_them() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1 000"), (1_234_567, "1 234 567")];
+        for (number, text) in cases {
+            assert_eq!(Count(number).to_string(), text);
+        }
+        assert_eq!(format!("{:>8}", Count(1_000)), "   1 000");
+        assert_eq!(Size(64 * 1024 * 1024).to_string(), "64.0 MiB");
+        assert_eq!(Speed(12_300_000.4).to_string(), "12.3 MB/s");
+    }
+
+    #[test]
+    fn times_in_their_two_largest_units() {
+        let cases = [
+            (4.24, "4.2s"),
+            (723.0, "12m 3s"),
+            (7_500.0, "2h 5m"),
+            (180_000.0, "2d 2h"),
+            (-3.0, "0.0s"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(Lasting(seconds).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Room `observe`: what the mailboxes tell, as metrics.
+
+use super::family::{Buckets, Families};
+use super::names::MetricName as Metric;
+use crate::mailbox::{ActorSnapshot, HistogramSnapshot, HubSnapshot, MessageSnapshot};
+
+impl Families {
+    /// Actors, their mailboxes and messages, and the tasks that are no actors.
+    pub fn from_hub(hub: &HubSnapshot) -> Self {
+        let mut families = Self::new();
+        for actor in &hub.actors {
+            mailbox(&mut families, actor);
+            life(&mut families, actor);
+            for message in &actor.messages {
+                messages(&mut families, actor.name.as_str(), message);
+            }
+        }
+        for task in &hub.tasks {
+            families.count(Metric::Tasks, &[task.name], task.running);
+            families.count(Metric::TaskPanics, &[task.name], task.panicked);
+        }
+        families
+    }
+}
+
+impl From<&HistogramSnapshot> for Buckets {
+    fn from(snapshot: &HistogramSnapshot) -> Self {
+        let cumulative = snapshot
+            .bounds_seconds
+            .iter()
+            .copied()
+            .zip(snapshot.counts.iter().copied());
+        Self::thinned(cumulative, snapshot.sum_seconds, snapshot.count)
+    }
+}
+
+fn mailbox(families: &mut Families, actor: &ActorSnapshot) {
+    let name = actor.name.as_str();
+    families.count(Metric::MailboxMessages, &[name], actor.depth);
+    families.count(Metric::MailboxCapacity, &[name], actor.capacity);
+    families.count(Metric::MailboxPeak, &[name], actor.peak);
+    families.number(Metric::MailboxOldestAge, &[name], actor.oldest_age_seconds);
+    families.histogram(Metric::MailboxWait, &[name], (&actor.wait).into());
+    for (from, seconds) in &actor.send_blocked_seconds {
+        families.number(Metric::SendBlocked, &[from, name], *seconds);
+    }
+}
+
+fn life(families: &mut Families, actor: &ActorSnapshot) {
+    let name = actor.name.as_str();
+    for (state, instances) in &actor.states {
+        families.count(Metric::Actors, &[name, state.as_str()], u64::from(*instances));
+    }
+    for (reason, count) in &actor.restarts {
+        families.count(Metric::ActorRestarts, &[name, reason], *count);
+    }
+    for (reason, count) in &actor.exits {
+        families.count(Metric::ActorExits, &[name, reason], *count);
+    }
+    families.number(Metric::ActorRestartBackoff, &[name], actor.restart_backoff_seconds);
+    families.number(Metric::ActorBusy, &[name], actor.busy_seconds);
+    families.number(
+        Metric::ActorLastProgress,
+        &[name],
+        actor.last_progress_timestamp_seconds.unwrap_or(0.0),
+    );
+    families.number(
+        Metric::ActorProtected,
+        &[name],
+        actor.protected.map_or(0.0, |wait| wait.seconds),
+    );
+    families.flag(Metric::SupervisorGaveUp, &[name], actor.gave_up);
+}
+
+fn messages(families: &mut Families, actor: &str, message: &MessageSnapshot) {
+    let kind = message.kind;
+    families.count(Metric::MessagesSent, &[actor, kind], message.sent);
+    families.count(Metric::MessagesInFlight, &[actor, kind], message.in_flight);
+    families.histogram(Metric::MessageHandle, &[actor, kind], (&message.handle).into());
+    let by_word = [
+        (Metric::MessagesHandled, &message.handled),
+        (Metric::MessagesRejected, &message.rejected),
+        (Metric::MessagesAbandoned, &message.abandoned),
+    ];
+    for (metric, counts) in by_word {
+        for (word, count) in counts {
+            families.count(metric, &[actor, kind, word], *count);
+        }
+    }
+    for edge in &message.timeouts {
+        families.count(Metric::AskTimeouts, &[edge.from, actor, kind], edge.count);
+    }
+}

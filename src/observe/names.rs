@@ -1,0 +1,181 @@
+//! Room `observe`: every metric's name, type, labels and help text, in one list.
+
+/// What Prometheus calls the type of a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricType {
+    /// Only rises; its name ends in `_total`.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Cumulative buckets, sum and count.
+    Histogram,
+}
+
+impl MetricType {
+    /// The word of a `# TYPE` line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Writes the enum and its three tables from one list, so that a metric cannot have a name without a help text.
+macro_rules! metrics {
+    ($($variant:ident, $kind:ident, $name:literal, [$($label:literal),*], $help:literal;)+) => {
+        /// The name of every metric there is (contract, section "Metrics", and `operations`, section D).
+        ///
+        /// Units are base units, and labels are words out of our own code: never a barcode, an address or an error's text.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum MetricName {
+            $(#[doc = $help] $variant,)+
+        }
+
+        impl MetricName {
+            /// All of them, in the order in which they are shown.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name as Prometheus sees it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// Counter, gauge or histogram.
+            pub const fn kind(self) -> MetricType {
+                match self { $(Self::$variant => MetricType::$kind),+ }
+            }
+
+            /// The label names, in the order in which label values are given.
+            pub const fn labels(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($label),*]),+ }
+            }
+
+            /// One sentence for the `# HELP` line.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$variant => $help),+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    MailboxMessages, Gauge, "grind_mailbox_messages", ["actor"], "Messages sent and not yet begun.";
+    MailboxCapacity, Gauge, "grind_mailbox_capacity_messages", ["actor"], "Messages the mailbox takes before askers wait.";
+    MailboxPeak, Gauge, "grind_mailbox_peak_messages", ["actor"], "Most messages at once in the mailbox since the start.";
+    MailboxOldestAge, Gauge, "grind_mailbox_oldest_message_age_seconds", ["actor"], "How long the oldest message not yet begun has waited.";
+    MailboxWait, Histogram, "grind_mailbox_wait_seconds", ["actor"], "Time from sending a message to its beginning.";
+    MessagesSent, Counter, "grind_messages_sent_total", ["actor", "message"], "Messages accepted into the mailbox.";
+    MessagesHandled, Counter, "grind_messages_handled_total", ["actor", "message", "outcome"], "Messages answered, by how it ended.";
+    MessagesRejected, Counter, "grind_messages_rejected_total", ["actor", "message", "reason"], "Messages refused; outside shutdown this stays 0.";
+    MessagesAbandoned, Counter, "grind_messages_abandoned_total", ["actor", "message", "when"], "Messages whose asker went away.";
+    MessagesInFlight, Gauge, "grind_messages_in_flight", ["actor", "message"], "Messages begun and not yet answered.";
+    MessageHandle, Histogram, "grind_message_handle_seconds", ["actor", "message"], "Time from beginning a message to its reply.";
+    SendBlocked, Counter, "grind_send_blocked_seconds_total", ["from", "to"], "Time askers spent waiting for room in a mailbox.";
+    AskTimeouts, Counter, "grind_ask_timeouts_total", ["from", "to", "message"], "Asks that ran into their deadline.";
+    Actors, Gauge, "grind_actors", ["actor", "state"], "Instances of the actor by state.";
+    ActorRestarts, Counter, "grind_actor_restarts_total", ["actor", "reason"], "Workers rebuilt by their factory.";
+    ActorRestartBackoff, Gauge, "grind_actor_restart_backoff_seconds", ["actor"], "The pause before the next restart; 0 while there is none.";
+    ActorExits, Counter, "grind_actor_exits_total", ["actor", "reason"], "Actors that ended, by reason.";
+    ActorBusy, Counter, "grind_actor_busy_seconds_total", ["actor"], "Time inside handlers; its rate is the busy share.";
+    ActorLastProgress, Gauge, "grind_actor_last_progress_timestamp_seconds", ["actor"], "When the actor last got on with its work.";
+    ActorProtected, Gauge, "grind_actor_protected_seconds", ["actor"], "How long the present declared wait has lasted; 0 while there is none.";
+    SupervisorGaveUp, Gauge, "grind_supervisor_gave_up", ["actor"], "1 once an actor's restart budget is spent.";
+    Tasks, Gauge, "grind_tasks", ["task"], "Running tasks that are no actors.";
+    TaskPanics, Counter, "grind_task_panics_total", ["task"], "Tasks that ended by a panic.";
+    SessionsCreated, Counter, "grind_sessions_created_total", [], "HTTP sessions made; one for the whole life of the daemon.";
+    ConnectionsOpened, Counter, "grind_connections_opened_total", [], "Connections opened by the session.";
+    ConnectionsClosed, Counter, "grind_connections_closed_total", [], "Connections closed by either side.";
+    ConnectionsFailed, Counter, "grind_connections_failed_total", [], "Connections that could not be opened.";
+    ConnectionsOpen, Gauge, "grind_connections_open", [], "Connections open now.";
+    ConnectionReceived, Counter, "grind_connection_received_bytes_total", [], "Bytes read from sockets, TLS and headers included.";
+    ConnectionSent, Counter, "grind_connection_sent_bytes_total", [], "Bytes written to sockets, TLS and headers included.";
+    SessionPermits, Gauge, "grind_session_permits", ["class", "state"], "Permits of the session, held to the end of a body.";
+    SessionPermitWait, Histogram, "grind_session_permit_wait_seconds", ["class"], "Time spent waiting for a permit.";
+    SessionPermitWaiters, Gauge, "grind_session_permit_waiters", ["class"], "Requests that wait for a permit.";
+    UpstreamInFlight, Gauge, "grind_upstream_requests_in_flight", [], "Requests and bodies going on.";
+    UpstreamRequests, Counter, "grind_upstream_requests_total", ["kind", "status_class"], "Requests answered, by class of status.";
+    UpstreamHead, Histogram, "grind_upstream_head_seconds", ["kind"], "Time from sending a request to the head of its answer.";
+    UpstreamRetries, Counter, "grind_upstream_retries_total", ["kind", "reason"], "Requests sent again.";
+    UpstreamPaceWait, Histogram, "grind_upstream_pace_wait_seconds", [], "Time requests waited for the pace and the gate.";
+    UpstreamGate, Gauge, "grind_upstream_gate_closed_until_timestamp_seconds", [], "Until when nothing is asked of GRIN, as it told us with Retry-After; 0 while open.";
+    AuthRefresh, Counter, "grind_auth_refresh_total", ["outcome"], "Access tokens fetched.";
+    AuthSignedOut, Gauge, "grind_auth_signed_out", [], "1 while GRIN does not know us and a person must sign in.";
+    Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state.";
+    BarcodesFinished, Counter, "grind_barcodes_finished_total", ["outcome"], "Barcodes finished since the start, by outcome.";
+    BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";
+    OldestPending, Gauge, "grind_oldest_pending_barcode_age_seconds", [], "How long the oldest barcode that could be downloaded has waited.";
+    LastDownload, Gauge, "grind_last_download_success_timestamp_seconds", [], "When a book last came home; 0 before the first.";
+    DownloadBytes, Counter, "grind_download_bytes_total", [], "Bytes of archives received and used.";
+    DownloadDiscarded, Counter, "grind_download_discarded_bytes_total", [], "Bytes of archives thrown away because the book began anew.";
+    DownloadStalls, Counter, "grind_download_stalls_total", [], "Bodies that went silent or slower than the minimum speed.";
+    DownloadResumes, Counter, "grind_download_resumes_total", ["outcome"], "Cut bodies asked for again, by what came of it.";
+    StoredBytes, Counter, "grind_stored_bytes_total", [], "Bytes of decrypted archives published in the library.";
+    IntakePaused, Gauge, "grind_intake_paused", ["reason"], "1 while no new books are taken up for this reason.";
+    ShutdownPhase, Gauge, "grind_shutdown_phase", ["phase"], "1 for the phase of the shutdown that is reached; all 0 while running.";
+    ConfigReloadSuccessful, Gauge, "grind_config_last_reload_successful", [], "1 while the files on disk are the config in force.";
+    ConfigReloadTime, Gauge, "grind_config_last_reload_timestamp_seconds", [], "When the config was last read, well or not.";
+    BuildInfo, Gauge, "grind_build_info", ["version", "commit"], "Always 1; the labels tell what runs.";
+    ProcessCpu, Counter, "process_cpu_seconds_total", [], "CPU time of the process, user and system.";
+    ProcessResident, Gauge, "process_resident_memory_bytes", [], "Memory of the process in RAM.";
+    ProcessPeak, Gauge, "process_peak_resident_memory_bytes", [], "Most memory of the process in RAM so far.";
+    ProcessOpenFds, Gauge, "process_open_fds", [], "Open file descriptors.";
+    ProcessMaxFds, Gauge, "process_max_fds", [], "How many file descriptors the process may open.";
+    ProcessStart, Gauge, "process_start_time_seconds", [], "When the process began.";
+}
+
+/// A Markdown table of all metrics, for the papers.
+pub fn docs_table() -> String {
+    let mut table = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    for metric in MetricName::ALL {
+        let row = format!(
+            "| `{}` | {} | {} | {} |\n",
+            metric.as_str(),
+            metric.kind().as_str(),
+            metric.labels().join(", "),
+            metric.help()
+        );
+        table.push_str(&row);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules_of_prometheus() {
+        for metric in MetricName::ALL {
+            let name = metric.as_str();
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert!(name.starts_with("grind_") || name.starts_with("process_"), "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind() == MetricType::Counter, "{name}");
+            if metric.kind() == MetricType::Histogram {
+                assert!(name.ends_with("_seconds"), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_is_there_twice_and_no_label_could_hold_a_barcode() {
+        let mut names: Vec<_> = MetricName::ALL.iter().map(|metric| metric.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), MetricName::ALL.len());
+        let labels = MetricName::ALL.iter().flat_map(|metric| metric.labels());
+        assert!(
+            labels
+                .clone()
+                .all(|label| !["barcode", "url", "error", "le"].contains(label))
+        );
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each() {
+        let table = docs_table();
+        assert_eq!(table.lines().count(), MetricName::ALL.len() + 2);
+        assert!(table.contains("| `grind_barcodes` | gauge | state | Barcodes in the catalog by state. |"));
+    }
+}

@@ -1,0 +1,172 @@
+//! Room `observe`: books and bytes a second over the last minute, quarter of an hour and hour.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// Speed over a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Rate {
+    /// Books finished a second.
+    pub books_per_second: f64,
+    /// Bytes of archives a second.
+    pub bytes_per_second: f64,
+}
+
+/// Speed over three stretches; shorter ones while the daemon is younger than that.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Rates {
+    /// The last minute.
+    pub minute: Rate,
+    /// The last quarter of an hour.
+    pub quarter_hour: Rate,
+    /// The last hour.
+    pub hour: Rate,
+}
+
+/// Totals since the start, as they stood at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    at: Instant,
+    books: u64,
+    bytes: u64,
+}
+
+/// Marks are kept this far apart, so that an hour is [`MOST_MARKS`] of them.
+const STEP: Duration = Duration::from_secs(5);
+const MOST_MARKS: usize = 722;
+const MINUTE: Duration = Duration::from_mins(1);
+const QUARTER_HOUR: Duration = Duration::from_mins(15);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Makes rates of totals: is told the totals now and then, remembers an hour, needs some 20 KiB.
+#[derive(Debug)]
+pub struct RateMeter {
+    marks: VecDeque<Mark>,
+    latest: Mark,
+}
+
+impl RateMeter {
+    /// Begins at zero books and bytes.
+    pub fn new(now: Instant) -> Self {
+        let latest = Mark {
+            at: now,
+            books: 0,
+            bytes: 0,
+        };
+        Self {
+            marks: VecDeque::from([latest]),
+            latest,
+        }
+    }
+
+    /// Tells the totals as they stand now.
+    pub fn note(&mut self, now: Instant, books: u64, bytes: u64) {
+        self.latest = Mark { at: now, books, bytes };
+        let due = self.marks.back().is_none_or(|last| now.duration_since(last.at) >= STEP);
+        if due {
+            self.marks.push_back(self.latest);
+        }
+        // One mark older than an hour stays, to measure the whole hour against.
+        while self.marks.len() > MOST_MARKS
+            || self
+                .marks
+                .get(1)
+                .is_some_and(|mark| now.duration_since(mark.at) >= HOUR)
+        {
+            self.marks.pop_front();
+        }
+    }
+
+    /// The speed up to the last totals told.
+    pub fn rates(&self) -> Rates {
+        Rates {
+            minute: self.over(MINUTE),
+            quarter_hour: self.over(QUARTER_HOUR),
+            hour: self.over(HOUR),
+        }
+    }
+
+    /// Seconds until so many books are done at the speed of the last quarter of an hour; `None` while nothing moves.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn eta_seconds(&self, books_left: u64) -> Option<f64> {
+        let speed = self.over(QUARTER_HOUR).books_per_second;
+        (speed > 0.0).then(|| books_left as f64 / speed)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "speeds need no 53 bits")]
+    fn over(&self, stretch: Duration) -> Rate {
+        let far_enough = |mark: &&Mark| self.latest.at.duration_since(mark.at) >= stretch;
+        let from = self.marks.iter().rev().find(far_enough).or(self.marks.front());
+        let Some(from) = from else { return Rate::default() };
+        let seconds = self.latest.at.duration_since(from.at).as_secs_f64();
+        if seconds <= 0.0 {
+            return Rate::default();
+        }
+        Rate {
+            books_per_second: self.latest.books.saturating_sub(from.books) as f64 / seconds,
+            bytes_per_second: self.latest.bytes.saturating_sub(from.bytes) as f64 / seconds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(left: f64, right: f64) -> bool {
+        (left - right).abs() < 1e-9
+    }
+
+    #[test]
+    fn each_stretch_sees_its_own_speed() {
+        let start = Instant::now();
+        let mut meter = RateMeter::new(start);
+        // One book a second for an hour, then two a second for a minute.
+        for second in 1..=3_600u64 {
+            meter.note(start + Duration::from_secs(second), second, second * 100);
+        }
+        for second in 1..=60u64 {
+            meter.note(
+                start + Duration::from_secs(3_600 + second),
+                3_600 + 2 * second,
+                360_000 + 200 * second,
+            );
+        }
+        let rates = meter.rates();
+        assert!(close(rates.minute.books_per_second, 2.0), "{rates:?}");
+        assert!(close(rates.minute.bytes_per_second, 200.0), "{rates:?}");
+        assert!(close(rates.quarter_hour.books_per_second, 960.0 / 900.0), "{rates:?}");
+        assert!(close(rates.hour.books_per_second, 3_660.0 / 3_600.0), "{rates:?}");
+    }
+
+    #[test]
+    fn a_young_daemon_is_measured_over_its_life() {
+        let start = Instant::now();
+        let mut meter = RateMeter::new(start);
+        meter.note(start + Duration::from_secs(10), 5, 50);
+        assert!(close(meter.rates().hour.books_per_second, 0.5));
+        assert_eq!(meter.eta_seconds(10), Some(20.0));
+    }
+
+    #[test]
+    fn without_movement_there_is_no_forecast() {
+        let start = Instant::now();
+        let mut meter = RateMeter::new(start);
+        assert_eq!(meter.rates(), Rates::default());
+        meter.note(start + Duration::from_secs(10), 0, 0);
+        assert_eq!(meter.eta_seconds(10), None);
+    }
+
+    #[test]
+    fn memory_is_bounded_however_often_it_is_told() {
+        let start = Instant::now();
+        let mut meter = RateMeter::new(start);
+        for tick in 0..100_000u64 {
+            meter.note(start + Duration::from_millis(tick * 250), tick, tick);
+        }
+        assert!(meter.marks.len() <= MOST_MARKS, "{}", meter.marks.len());
+    }
+}

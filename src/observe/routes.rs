@@ -1,0 +1,90 @@
+//! Room `observe`: what is answered at which address.
+//!
+//! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /live` 200 while the process
+//! answers · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live.
+
+use actix_web::http::header;
+use actix_web::web::{Data, PayloadConfig, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, get, put, web};
+
+use super::page::Page;
+use super::readiness::Readiness;
+use super::status::Status;
+use super::text;
+use super::view::View;
+
+/// A log level has a few words.
+const LONGEST_BODY: usize = 1024;
+
+/// All addresses.
+pub fn all(config: &mut ServiceConfig) {
+    config
+        .app_data(PayloadConfig::new(LONGEST_BODY))
+        .service(page)
+        .service(metrics)
+        .service(api_status)
+        .service(live)
+        .service(ready)
+        .service(log_level);
+}
+
+#[get("/")]
+async fn page(view: Data<dyn View>) -> HttpResponse {
+    let status = Status::of(view.get_ref());
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(Page(&status).to_string())
+}
+
+#[get("/metrics")]
+async fn metrics(view: Data<dyn View>) -> HttpResponse {
+    let families = Status::of(view.get_ref()).families();
+    HttpResponse::Ok()
+        .content_type(text::CONTENT_TYPE)
+        .body(text::render(&families))
+}
+
+#[get("/api/status")]
+async fn api_status(view: Data<dyn View>) -> HttpResponse {
+    HttpResponse::Ok().json(Status::of(view.get_ref()))
+}
+
+#[get("/live")]
+async fn live() -> HttpResponse {
+    plain(&mut HttpResponse::Ok(), "live")
+}
+
+#[get("/ready")]
+async fn ready(view: Data<dyn View>) -> HttpResponse {
+    match view.ready() {
+        Readiness::Yes => plain(&mut HttpResponse::Ok(), "ready"),
+        Readiness::No { why } => plain(&mut HttpResponse::ServiceUnavailable(), &format!("not ready: {why}")),
+    }
+}
+
+#[put("/api/log-level")]
+async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn View>) -> HttpResponse {
+    if !is_from_here(&request) {
+        return plain(
+            &mut HttpResponse::Forbidden(),
+            "the log level can only be changed on the daemon's own machine",
+        );
+    }
+    let level = String::from_utf8_lossy(&body);
+    match view.set_log_level(level.trim()) {
+        Ok(()) => plain(&mut HttpResponse::Ok(), &format!("log level: {}", level.trim())),
+        Err(why) => plain(&mut HttpResponse::BadRequest(), &why),
+    }
+}
+
+/// The Unix socket or the loopback interface, and no page in a browser (those send an `Origin` with every `PUT`).
+fn is_from_here(request: &HttpRequest) -> bool {
+    let near = request.peer_addr().is_none_or(|peer| peer.ip().is_loopback());
+    near && !request.headers().contains_key(header::ORIGIN)
+}
+
+fn plain(response: &mut actix_web::HttpResponseBuilder, text: &str) -> HttpResponse {
+    response
+        .content_type("text/plain; charset=utf-8")
+        .body(format!("{text}\n"))
+}

@@ -1,0 +1,177 @@
+//! Room `observe`: the HTTP server, on a thread and runtime of its own, so that it answers while the daemon is stuck.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{App, HttpServer, web};
+
+use super::routes;
+use super::socket::{self, SocketFile};
+use super::view::View;
+
+/// Connections at once; more wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 16;
+/// The kernel's queue.
+const BACKLOG: u32 = 64;
+/// How long a connection may take to ask, or be idle between two questions.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Why nobody can look at the daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserverError {
+    /// The address cannot be had.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// `observe.listen`.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The socket file cannot be had.
+    #[error("cannot make the socket {}", path.display())]
+    Socket {
+        /// `observe.socket`.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another daemon answers at this socket.
+    #[error("a daemon is already running at {}", path.display())]
+    Running {
+        /// `observe.socket`.
+        path: PathBuf,
+    },
+    /// The server could not be set up.
+    #[error("cannot start the server for page and metrics")]
+    Server(#[source] io::Error),
+}
+
+/// The running server; ends with [`Observer::stop`] or when dropped.
+#[derive(Debug)]
+pub struct Observer {
+    address: Option<SocketAddr>,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+    _socket: Option<SocketFile>,
+}
+
+/// What the server listens on; everything is bound before the thread starts, so that errors reach the caller.
+struct Doors {
+    tcp: Option<TcpListener>,
+    unix: Option<UnixListener>,
+}
+
+impl Observer {
+    /// Listens on an address, a Unix socket, or both.
+    pub fn start(
+        listen: Option<SocketAddr>,
+        socket: Option<PathBuf>,
+        view: Arc<dyn View>,
+    ) -> Result<Self, ObserverError> {
+        let (unix, file) = socket.map(socket::listen).transpose()?.unzip();
+        let tcp = listen.map(bind).transpose()?;
+        let address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
+        let (thread, handle) = spawn(Doors { tcp, unix }, view)?;
+        Ok(Self {
+            address,
+            handle,
+            thread: Some(thread),
+            _socket: file,
+        })
+    }
+
+    /// The address listened on, with the port the system chose if 0 was asked for.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Stops listening, cuts open connections, and waits for the thread.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // The command is sent by the call itself; joining the thread is the waiting.
+            drop(self.handle.stop(false));
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, ObserverError> {
+    TcpListener::bind(address).map_err(|source| ObserverError::Listen { address, source })
+}
+
+fn spawn(doors: Doors, view: Arc<dyn View>) -> Result<(JoinHandle<()>, ServerHandle), ObserverError> {
+    let (started, starting) = mpsc::sync_channel(1);
+    let serve = move || {
+        actix_rt::System::new().block_on(async move {
+            let server = match server(doors, view) {
+                Ok(server) => server,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            drop(started.send(Ok(server.handle())));
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the server for page and metrics has ended");
+            }
+        });
+    };
+    let thread = std::thread::Builder::new()
+        .name("observe".into())
+        .spawn(serve)
+        .map_err(ObserverError::Server)?;
+    let gone = || Err(io::Error::other("its thread ended"));
+    let handle = starting
+        .recv()
+        .unwrap_or_else(|_| gone())
+        .map_err(ObserverError::Server)?;
+    Ok((thread, handle))
+}
+
+fn server(doors: Doors, view: Arc<dyn View>) -> io::Result<Server> {
+    let view = web::Data::from(view);
+    let app = move || {
+        let headers = DefaultHeaders::new()
+            .add(("Cache-Control", "no-store"))
+            .add((
+                "Content-Security-Policy",
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+            ))
+            .add(("X-Content-Type-Options", "nosniff"));
+        App::new()
+            .wrap(headers)
+            .app_data(web::Data::clone(&view))
+            .configure(routes::all)
+    };
+    let mut server = HttpServer::new(app)
+        .workers(1)
+        .max_connections(MOST_CONNECTIONS)
+        .backlog(BACKLOG)
+        .keep_alive(IDLE)
+        .client_request_timeout(IDLE)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .shutdown_timeout(1)
+        .disable_signals();
+    if let Some(tcp) = doors.tcp {
+        server = server.listen(tcp)?;
+    }
+    if let Some(unix) = doors.unix {
+        server = server.listen_uds(unix)?;
+    }
+    Ok(server.run())
+}

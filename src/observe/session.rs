@@ -1,0 +1,76 @@
+//! Room `observe`: what the session tells, as metrics.
+
+use super::family::Families;
+use super::names::MetricName as Metric;
+use crate::session::SessionSnapshot;
+
+impl Families {
+    /// Connections, permits, requests and bodies.
+    pub fn from_session(session: &SessionSnapshot) -> Self {
+        let mut families = Self::new();
+        connections(&mut families, session);
+        permits(&mut families, session);
+        requests(&mut families, session);
+        downloads(&mut families, session);
+        families
+    }
+}
+
+fn connections(families: &mut Families, session: &SessionSnapshot) {
+    let counts = [
+        (Metric::SessionsCreated, session.sessions_created),
+        (Metric::ConnectionsOpened, session.connections_opened),
+        (Metric::ConnectionsClosed, session.connections_closed),
+        (Metric::ConnectionsFailed, session.connections_failed),
+        (Metric::ConnectionsOpen, session.connections_open),
+        (Metric::ConnectionReceived, session.wire_bytes_received),
+        (Metric::ConnectionSent, session.wire_bytes_sent),
+    ];
+    for (metric, count) in counts {
+        families.count(metric, &[], count);
+    }
+}
+
+fn permits(families: &mut Families, session: &SessionSnapshot) {
+    for (class, permits) in &session.permits {
+        families.count(Metric::SessionPermits, &[class, "held"], permits.held as u64);
+        families.count(Metric::SessionPermits, &[class, "free"], permits.free as u64);
+        families.count(Metric::SessionPermitWaiters, &[class], permits.waiting as u64);
+        families.histogram(Metric::SessionPermitWait, &[class], (&permits.wait_seconds).into());
+    }
+}
+
+fn requests(families: &mut Families, session: &SessionSnapshot) {
+    families.count(Metric::UpstreamInFlight, &[], session.requests_in_flight as u64);
+    for counted in &session.requests {
+        families.count(
+            Metric::UpstreamRequests,
+            &[counted.kind, counted.status_class],
+            counted.count,
+        );
+    }
+    for (kind, head) in &session.head_seconds {
+        families.histogram(Metric::UpstreamHead, &[kind], head.into());
+    }
+    for retry in &session.retries {
+        families.count(Metric::UpstreamRetries, &[retry.kind, retry.reason], retry.count);
+    }
+    for (outcome, count) in &session.auth_refreshes {
+        families.count(Metric::AuthRefresh, &[outcome], *count);
+    }
+    families.histogram(Metric::UpstreamPaceWait, &[], (&session.pace_wait_seconds).into());
+    let gate = session
+        .gate_closed_until
+        .map_or(0.0, |until| until.as_duration().as_secs_f64());
+    families.number(Metric::UpstreamGate, &[], gate);
+    families.flag(Metric::AuthSignedOut, &[], session.signed_out.is_some());
+}
+
+fn downloads(families: &mut Families, session: &SessionSnapshot) {
+    families.count(Metric::DownloadBytes, &[], session.download_bytes);
+    families.count(Metric::DownloadDiscarded, &[], session.discarded_bytes);
+    families.count(Metric::DownloadStalls, &[], session.stalls);
+    for (outcome, count) in &session.download_resumes {
+        families.count(Metric::DownloadResumes, &[outcome], *count);
+    }
+}

@@ -1,0 +1,48 @@
+//! Room `observe`: all snapshots in one document, as served at `/api/status`.
+
+use serde::Serialize;
+
+use super::daemon::DaemonSnapshot;
+use super::family::Families;
+use super::process::ProcessFigures;
+use super::readiness::Readiness;
+use super::view::View;
+use crate::mailbox::HubSnapshot;
+use crate::session::SessionSnapshot;
+
+/// Everything that can be seen of the daemon at one moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The daemon as a whole.
+    pub daemon: DaemonSnapshot,
+    /// Whether it can do its job.
+    pub readiness: Readiness,
+    /// Actors and their mailboxes.
+    pub hub: HubSnapshot,
+    /// Connections, permits and requests.
+    pub session: SessionSnapshot,
+    /// Memory, CPU time and files.
+    pub process: ProcessFigures,
+}
+
+impl Status {
+    /// Takes all snapshots.
+    pub fn of(view: &dyn View) -> Self {
+        Self {
+            daemon: view.daemon(),
+            readiness: view.ready(),
+            hub: view.hub(),
+            session: view.session(),
+            process: ProcessFigures::read(),
+        }
+    }
+
+    /// The same as metrics.
+    pub fn families(&self) -> Families {
+        let mut families = Families::from_daemon(&self.daemon);
+        families.extend(Families::from_hub(&self.hub));
+        families.extend(Families::from_session(&self.session));
+        families.extend(self.process.families());
+        families
+    }
+}

@@ -1,0 +1,245 @@
+//! Room `observe`: a daemon in which everything has happened, for tests.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::mailbox::{
+    ActorName, ActorSnapshot, ActorState, EdgeCount, ExitReason, Histogram, HistogramSnapshot, HubSnapshot,
+    MessageSnapshot, Outcome as Handled, ProtectedWait, TaskSnapshot,
+};
+use crate::observe::{
+    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, Readiness, Reload, ShutdownPhase, SignedOut,
+    Transfer, View, Waiting,
+};
+use crate::session::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
+
+/// The barcode that must not appear in any metric.
+pub const BARCODE: &str = "HVD0000000001";
+
+/// A daemon that has seen everything; readiness and log level can be set.
+pub struct Seen {
+    pub readiness: Mutex<Readiness>,
+    pub level: Mutex<String>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            readiness: Mutex::new(Readiness::Yes),
+            level: Mutex::default(),
+        }
+    }
+}
+
+impl View for Seen {
+    fn daemon(&self) -> DaemonSnapshot {
+        daemon()
+    }
+
+    fn hub(&self) -> HubSnapshot {
+        hub()
+    }
+
+    fn session(&self) -> SessionSnapshot {
+        session()
+    }
+
+    fn ready(&self) -> Readiness {
+        self.readiness.lock().unwrap().clone()
+    }
+
+    fn set_log_level(&self, level: &str) -> Result<(), String> {
+        if level == "loud" {
+            return Err("\"loud\" is no log level".into());
+        }
+        level.clone_into(&mut self.level.lock().unwrap());
+        Ok(())
+    }
+}
+
+fn daemon() -> DaemonSnapshot {
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    DaemonSnapshot {
+        state: DaemonState::Draining,
+        library: "file:///srv/<library>".into(),
+        waiting: vec![Waiting {
+            what: format!("<{BARCODE}>"),
+            why: "it is slow".into(),
+            until: Some(now),
+        }],
+        barcodes: [("stored".to_owned(), 7), (BARCODE.to_owned(), 1)].into(),
+        finished: Outcome::ALL.iter().map(|outcome| (*outcome, 3)).collect(),
+        failures: [("damaged_at_source".to_owned(), 3)].into(),
+        phases: Phase::ALL
+            .iter()
+            .map(|phase| {
+                (
+                    *phase,
+                    Progressed {
+                        done: 1,
+                        total: Some(2),
+                        active: true,
+                    },
+                )
+            })
+            .collect(),
+        stored_bytes: 1_000_000,
+        books_in_hand: 4,
+        transfers: vec![Transfer {
+            barcode: BARCODE.into(),
+            received: 1,
+            length: Some(2),
+            seconds: 0.5,
+        }],
+        eta_seconds: Some(12.0),
+        oldest_pending_seconds: Some(60.0),
+        last_success: Some(now),
+        shutdown: Some(ShutdownPhase::WorkersDraining),
+        reload: Some(Reload {
+            at: now,
+            successful: false,
+            summary: "unknown key".into(),
+        }),
+        paused: PauseReason::ALL.to_vec(),
+        signed_out: Some(SignedOut {
+            since: now,
+            why: "token dead".into(),
+            advice: "sign in".into(),
+        }),
+        gate_closed_until: Some(now),
+        ..DaemonSnapshot::starting("0.1.0", "abcdef", now)
+    }
+}
+
+fn histogram() -> HistogramSnapshot {
+    let histogram = Histogram::new();
+    for millis in [0, 1, 20, 3_000, 100_000_000] {
+        histogram.observe(Duration::from_millis(millis));
+    }
+    histogram.snapshot()
+}
+
+fn each<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, u64> {
+    words.into_iter().map(|word| (word, 2)).collect()
+}
+
+fn hub() -> HubSnapshot {
+    let tasks = vec![TaskSnapshot {
+        name: "drain",
+        started: 2,
+        running: 1,
+        panicked: 1,
+    }];
+    let actors = ActorName::ALL.map(actor).to_vec();
+    HubSnapshot {
+        uptime_seconds: 5.0,
+        actors,
+        waits: Vec::new(),
+        tasks,
+        ledger: Vec::new(),
+        gave_up: None,
+    }
+}
+
+fn actor(name: ActorName) -> ActorSnapshot {
+    ActorSnapshot {
+        name,
+        states: ActorState::ALL.into_iter().map(|state| (state, 1)).collect(),
+        depth: 3,
+        capacity: 8,
+        peak: 8,
+        waiting_for_room: 1,
+        oldest_age_seconds: 0.5,
+        wait: histogram(),
+        busy_seconds: 1.25,
+        restarts: each(["panic", "build"]),
+        restart_backoff_seconds: 0.5,
+        exits: each(ExitReason::ALL.map(ExitReason::as_str)),
+        last_progress_timestamp_seconds: Some(1.8e9),
+        protected: Some(ProtectedWait {
+            what: "a <body>",
+            seconds: 2.0,
+        }),
+        send_blocked_seconds: ActorName::ALL.map(|from| (from.as_str(), 0.5)).into(),
+        gave_up: true,
+        messages: ["one", "two", "three", "four", "five", "six"].map(message).to_vec(),
+        instances: Vec::new(),
+    }
+}
+
+fn message(kind: &'static str) -> MessageSnapshot {
+    MessageSnapshot {
+        kind,
+        sent: 9,
+        handled: each(Handled::ALL.map(Handled::as_str)),
+        rejected: each(["full", "closed", "draining", "upwards"]),
+        abandoned: each(["queued", "running"]),
+        timeouts: ["supervisor", "outside"]
+            .map(|from| EdgeCount { from, count: 1 })
+            .to_vec(),
+        in_flight: 2,
+        handle: histogram(),
+    }
+}
+
+const KINDS: [&str; 9] = [
+    "archive_head",
+    "archive_body",
+    "list_page",
+    "text_list",
+    "search",
+    "process",
+    "token",
+    "state",
+    "other",
+];
+
+fn session() -> SessionSnapshot {
+    let requests = KINDS.into_iter().flat_map(|kind| {
+        ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].map(|status_class| RequestCount {
+            kind,
+            status_class,
+            count: 1,
+        })
+    });
+    let retries = KINDS.into_iter().flat_map(|kind| {
+        ["status", "timeout", "stall", "reset", "throttled", "stale"].map(|reason| RetryCount {
+            kind,
+            reason,
+            count: 1,
+        })
+    });
+    let permits = PermitSnapshot {
+        held: 1,
+        free: 2,
+        waiting: 3,
+        wait_seconds: histogram(),
+    };
+    SessionSnapshot {
+        sessions_created: 1,
+        connections_opened: 5,
+        connections_closed: 1,
+        connections_open: 4,
+        connections_failed: 1,
+        wire_bytes_received: 1_000,
+        wire_bytes_sent: 100,
+        requests_in_flight: 4,
+        permits: ["check", "bulk", "lists", "auth", "state"]
+            .map(|class| (class, permits.clone()))
+            .into(),
+        requests: requests.collect(),
+        head_seconds: KINDS.map(|kind| (kind, histogram())).into(),
+        pace_wait_seconds: histogram(),
+        retries: retries.collect(),
+        auth_refreshes: each(["ok", "failed", "denied"]),
+        gate_closed_until: Some(Timestamp::from_second(1_800_000_000).unwrap()),
+        download_resumes: each(["appended", "restarted", "mismatch"]),
+        download_bytes: 1_000,
+        discarded_bytes: 10,
+        stalls: 1,
+        signed_out: Some("token dead".into()),
+    }
+}

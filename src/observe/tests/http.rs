@@ -1,0 +1,168 @@
+//! Room `observe`: the server over real sockets.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fixture::{BARCODE, Seen};
+use super::prometheus;
+use crate::observe::{AskError, Endpoint, Observer, ObserverError, Readiness, View, client};
+
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+fn observed() -> (Arc<Seen>, Observer, Endpoint) {
+    let seen = Arc::new(Seen::default());
+    let view: Arc<dyn View> = Arc::<Seen>::clone(&seen);
+    let observer = Observer::start(Some(ANY), None, view).unwrap();
+    let endpoint = Endpoint::Address(observer.local_addr().unwrap());
+    (seen, observer, endpoint)
+}
+
+fn text(endpoint: &Endpoint, path: &str) -> String {
+    String::from_utf8(client::get(endpoint, path).unwrap()).unwrap()
+}
+
+#[test]
+fn metrics_page_and_json_are_served() {
+    let (_, observer, endpoint) = observed();
+    assert!(
+        prometheus::read(&text(&endpoint, "/metrics"))
+            .unwrap()
+            .contains_key("grind_actors")
+    );
+    let json: serde_json::Value = serde_json::from_str(&text(&endpoint, "/api/status")).unwrap();
+    assert_eq!(json["daemon"]["transfers"][0]["barcode"], BARCODE);
+    assert_eq!(json["session"]["sessions_created"], 1);
+    let page = text(&endpoint, "/");
+    assert!(
+        page.contains("&lt;HVD0000000001&gt;: it is slow"),
+        "texts are escaped: {page}"
+    );
+    assert!(
+        !page.contains("http://") && !page.contains("<script"),
+        "nothing from elsewhere: {page}"
+    );
+    assert_eq!(text(&endpoint, "/live"), "live\n");
+    observer.stop();
+}
+
+#[test]
+fn json_is_what_status_and_top_read() {
+    let (_, observer, endpoint) = observed();
+    let seen: crate::cli::frame::Seen =
+        serde_json::from_slice(&client::get(&endpoint, "/api/status").unwrap()).unwrap();
+    assert_eq!(seen.hub.actors.len(), crate::mailbox::ActorName::ALL.len());
+    assert_eq!(seen.session.permits["bulk"].waiting, 3);
+    observer.stop();
+}
+
+#[test]
+fn ready_is_503_with_the_reason_until_it_is_so() {
+    let (seen, observer, endpoint) = observed();
+    assert_eq!(text(&endpoint, "/ready"), "ready\n");
+    *seen.readiness.lock().unwrap() = Readiness::No { why: "draining".into() };
+    let refused = client::get(&endpoint, "/ready").unwrap_err();
+    assert!(
+        matches!(&refused, AskError::Refused { status: 503, text, .. } if text == "not ready: draining"),
+        "{refused}"
+    );
+    assert_eq!(text(&endpoint, "/live"), "live\n", "alive all the same");
+    observer.stop();
+}
+
+#[test]
+fn the_log_level_is_changed_from_here_but_not_by_a_page_in_a_browser() {
+    let (seen, observer, endpoint) = observed();
+    client::put(&endpoint, "/api/log-level", "debug\n").unwrap();
+    assert_eq!(*seen.level.lock().unwrap(), "debug");
+    let refused = client::put(&endpoint, "/api/log-level", "loud").unwrap_err();
+    assert!(matches!(refused, AskError::Refused { status: 400, .. }), "{refused}");
+    let long = client::put(&endpoint, "/api/log-level", &"x".repeat(2_000)).unwrap_err();
+    assert!(matches!(long, AskError::Refused { status: 413, .. }), "{long}");
+    let request = "PUT /api/log-level HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\nConnection: close\r\nContent-Length: 5\r\n\r\ntrace";
+    assert!(raw(observer.local_addr().unwrap(), request).starts_with("HTTP/1.1 403 "));
+    assert_eq!(*seen.level.lock().unwrap(), "debug");
+    observer.stop();
+}
+
+fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_same_is_served_on_a_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("grind.sock");
+    let seen = Arc::new(Seen::default());
+    let view: Arc<dyn View> = Arc::<Seen>::clone(&seen);
+    let observer = Observer::start(None, Some(path.clone()), view).unwrap();
+    assert_eq!(observer.local_addr(), None);
+    let endpoint = Endpoint::Socket(path.clone());
+    assert!(text(&endpoint, "/metrics").contains("grind_actors"));
+    client::put(&endpoint, "/api/log-level", "warn").unwrap();
+    assert_eq!(*seen.level.lock().unwrap(), "warn");
+    observer.stop();
+    assert!(!path.exists(), "removed at the end");
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let (seen, observer, _) = observed();
+    let taken = observer.local_addr().unwrap();
+    let error = Observer::start(Some(taken), None, seen).unwrap_err();
+    assert!(
+        matches!(&error, ObserverError::Listen { address, .. } if *address == taken),
+        "{error}"
+    );
+    observer.stop();
+}
+
+#[test]
+fn after_stop_nobody_answers_and_the_port_is_free() {
+    let (seen, observer, endpoint) = observed();
+    let address = observer.local_addr().unwrap();
+    let _idle = TcpStream::connect(address).unwrap();
+    observer.stop();
+    assert!(matches!(
+        client::get(&endpoint, "/live"),
+        Err(AskError::Unreachable { .. })
+    ));
+    Observer::start(Some(address), None, seen).unwrap().stop();
+}
+
+#[test]
+fn those_who_ask_and_never_read_do_not_keep_others_out() {
+    let (_, observer, endpoint) = observed();
+    let address = observer.local_addr().unwrap();
+    // More of them than the server has places, each with a question and no eyes for the answer.
+    let deaf: Vec<_> = (0..40)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    let answered = (0..12).any(|_| client::get(&endpoint, "/live").is_ok());
+    assert!(answered);
+    drop(deaf);
+    observer.stop();
+}
+
+#[test]
+fn those_who_never_finish_their_question_are_shown_out() {
+    let (_, observer, _) = observed();
+    let mut stream = TcpStream::connect(observer.local_addr().unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(b"GET /metr").unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    let cut = matches!(&read, Err(error) if error.kind() == ErrorKind::ConnectionReset);
+    assert!(read.is_ok() || cut, "{read:?}");
+    observer.stop();
+}

@@ -1,0 +1,83 @@
+//! Room `observe`: what a scraper sees of a daemon in which everything has happened.
+
+use super::fixture::{BARCODE, Seen};
+use super::prometheus;
+use crate::observe::{MetricName, Status, render};
+
+/// A few more than the full snapshot has: a metric with too many labels shows here before it shows in a bill.
+const MOST_SERIES: usize = 3_000;
+
+/// Contract, section "Metrics", with the labels named there.
+const CONTRACT: &[(&str, &[&str])] = &[
+    ("grind_mailbox_messages", &["actor"]),
+    ("grind_mailbox_capacity_messages", &["actor"]),
+    ("grind_mailbox_peak_messages", &["actor"]),
+    ("grind_mailbox_oldest_message_age_seconds", &["actor"]),
+    ("grind_mailbox_wait_seconds", &["actor"]),
+    ("grind_messages_sent_total", &["actor", "message"]),
+    ("grind_messages_handled_total", &["actor", "message", "outcome"]),
+    ("grind_messages_rejected_total", &["actor", "message", "reason"]),
+    ("grind_messages_in_flight", &["actor", "message"]),
+    ("grind_message_handle_seconds", &["actor", "message"]),
+    ("grind_actors", &["actor", "state"]),
+    ("grind_actor_restarts_total", &["actor", "reason"]),
+    ("grind_actor_busy_seconds_total", &["actor"]),
+    ("grind_sessions_created_total", &[]),
+    ("grind_connections_opened_total", &[]),
+    ("grind_connections_open", &[]),
+    ("grind_session_permits", &["class", "state"]),
+    ("grind_session_permit_wait_seconds", &["class"]),
+    ("grind_upstream_requests_total", &["kind", "status_class"]),
+    ("grind_upstream_head_seconds", &["kind"]),
+    ("grind_upstream_retries_total", &["kind", "reason"]),
+    ("grind_auth_refresh_total", &["outcome"]),
+    ("grind_barcodes", &["state"]),
+    ("grind_barcodes_finished_total", &["outcome"]),
+    ("grind_download_bytes_total", &[]),
+    ("grind_download_resumes_total", &["outcome"]),
+    ("grind_shutdown_phase", &["phase"]),
+    ("grind_config_last_reload_successful", &[]),
+    ("grind_build_info", &["version", "commit"]),
+];
+
+#[test]
+fn every_name_of_the_contract_is_there_with_its_labels() {
+    let page = render(&Status::of(&Seen::default()).families());
+    let families = prometheus::read(&page).unwrap();
+    for (name, labels) in CONTRACT {
+        let family = families.get(*name).unwrap_or_else(|| panic!("{name} is missing"));
+        let mut wanted: Vec<_> = labels.iter().map(|label| (*label).to_owned()).collect();
+        wanted.sort();
+        for (series, found, _) in &family.samples {
+            let found: Vec<_> = found.keys().filter(|label| *label != "le").cloned().collect();
+            assert_eq!(found, wanted, "{series}");
+        }
+    }
+}
+
+#[test]
+fn every_metric_of_the_list_is_fed_by_something() {
+    let families = Status::of(&Seen::default()).families();
+    let fed: Vec<_> = families.iter().map(|(metric, _)| metric).collect();
+    assert_eq!(fed, MetricName::ALL);
+}
+
+#[test]
+fn types_and_help_are_those_of_the_list() {
+    let page = render(&Status::of(&Seen::default()).families());
+    let families = prometheus::read(&page).unwrap();
+    for metric in MetricName::ALL {
+        assert_eq!(families[metric.as_str()].kind, metric.kind().as_str());
+        assert!(page.contains(&format!("# HELP {} {}\n", metric.as_str(), metric.help())));
+    }
+}
+
+#[test]
+fn the_number_of_series_is_bounded_and_no_label_is_a_barcode() {
+    let families = Status::of(&Seen::default()).families();
+    let page = render(&families);
+    let series = page.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(series, families.series());
+    assert!((1_000..=MOST_SERIES).contains(&series), "{series}");
+    assert!(!page.contains(BARCODE));
+}

@@ -1,0 +1,6 @@
+//! Room `observe`: tests on a full snapshot, and over real sockets.
+
+mod fixture;
+mod http;
+mod metrics;
+mod prometheus;

@@ -1,0 +1,22 @@
+//! Room `observe`: what the daemon lets be seen.
+
+use super::daemon::DaemonSnapshot;
+use super::readiness::Readiness;
+use crate::mailbox::HubSnapshot;
+use crate::session::SessionSnapshot;
+
+/// Snapshots of the running daemon. Each is a copy taken in microseconds, from counters and never by asking an actor, so
+/// that whoever looks can neither slow the daemon nor be blocked by it.
+pub trait View: Send + Sync + 'static {
+    /// The daemon as a whole.
+    fn daemon(&self) -> DaemonSnapshot;
+    /// Actors and their mailboxes.
+    fn hub(&self) -> HubSnapshot;
+    /// Connections, permits and requests.
+    fn session(&self) -> SessionSnapshot;
+    /// Whether the daemon can do its job.
+    fn ready(&self) -> Readiness;
+    /// Changes the log level of the running daemon: `debug`, or `info,grind::session=trace`. `Err` says in one sentence what
+    /// is wrong with it.
+    fn set_log_level(&self, level: &str) -> Result<(), String>;
+}
