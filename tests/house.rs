@@ -1,0 +1,159 @@
+//! The wired actors in this process: one session, the order of stopping, and the truth of `actors.md`.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::Home;
+use futures::StreamExt;
+use grind::daemon::{Ended, House, Mission, errand_of, run};
+use grind::grin::{Addresses, FileName, Library};
+use grind::mailbox::{ActorName, Cx};
+use grind::observe::View;
+use grind::session::{Auth, Class, Head, Kind};
+use grind::settings::{Settings, Sources};
+use grind::simulator::SimulatorConfig;
+
+fn settings(home: &Home) -> Settings {
+    Settings::load(&Sources::of_file(&home.config))
+        .expect("a sound config")
+        .settings
+}
+
+/// A run in this process, with what its actors showed at its end.
+fn whole_run(home: &Home) -> (Ended, grind::mailbox::HubSnapshot) {
+    let settings = settings(home);
+    let errand = errand_of(&settings, true).unwrap();
+    let seen = Arc::new(Mutex::new(None));
+    let keep = Arc::clone(&seen);
+    let on_ready = Box::new(move |view: Arc<grind::daemon::HouseView>| *keep.lock().unwrap() = Some(view));
+    let mission = Mission {
+        settings,
+        sources: None,
+        errand,
+        observed: false,
+        on_ready,
+    };
+    let ended = actix_rt::System::new().block_on(run(mission)).unwrap();
+    let view = seen.lock().unwrap().take().unwrap();
+    (ended, view.hub())
+}
+
+#[test]
+fn the_session_owner_ends_last_and_nobody_is_cut() {
+    let home = Home::new(
+        SimulatorConfig {
+            books: 10,
+            pages: 2,
+            image_bytes: 500,
+            ..SimulatorConfig::default()
+        },
+        "",
+    );
+    let (ended, _) = whole_run(&home);
+    assert!(ended.ledger.session_owner_was_last(), "{}", ended.ledger);
+    assert!(ended.ledger.is_clean(), "{}", ended.ledger);
+    let order: Vec<ActorName> = ended.ledger.entries.iter().map(|entry| entry.actor).collect();
+    let place = |actor| order.iter().rposition(|&other| other == actor).unwrap();
+    assert!(place(ActorName::Supervisor) < place(ActorName::Downloader), "{order:?}");
+    assert!(place(ActorName::Downloader) < place(ActorName::Catalog), "{order:?}");
+    assert!(place(ActorName::Catalog) < place(ActorName::SessionOwner), "{order:?}");
+    assert_eq!(ended.ledger.session.sessions_created, 1);
+    assert_eq!(ended.ledger.session.connections_open, 0, "the session is closed");
+}
+
+#[test]
+fn the_map_of_actors_names_every_actor_and_every_message() {
+    let map = include_str!("../actors.md");
+    let home = Home::new(
+        SimulatorConfig {
+            books: 10,
+            pages: 2,
+            image_bytes: 500,
+            ..SimulatorConfig::default()
+        },
+        "[work]\nqueues = [\"all\"]\n",
+    );
+    let (_, hub) = whole_run(&home);
+    let mut messages = 0;
+    for actor in &hub.actors {
+        let name = actor.name.as_str();
+        let row = map.lines().find(|line| line.starts_with(&format!("| `{name}`")));
+        let row = row.unwrap_or_else(|| panic!("actors.md has no row for {name}"));
+        for message in &actor.messages {
+            messages += 1;
+            assert!(
+                row.contains(&format!("`{}`", message.kind)),
+                "the row of {name} lacks `{}`",
+                message.kind
+            );
+        }
+    }
+    assert!(messages > 15, "the run used {messages} kinds of message");
+}
+
+/// Ten thousand HEADs and five hundred downloads: one session, and never more connections than the limit.
+#[test]
+fn one_session_and_at_most_the_limit_of_connections_for_ten_thousand_heads_and_five_hundred_downloads() {
+    const LIMIT: u64 = 12;
+    let home = Home::new(
+        SimulatorConfig {
+            books: 500,
+            pages: 1,
+            image_bytes: 200,
+            s2k_count: 1_024,
+            ..SimulatorConfig::default()
+        },
+        &format!("[session]\nlimit = {LIMIT}\nlimit_per_host = {LIMIT}\n[grin]\nrequests_per_second = 1000000.0\n"),
+    );
+    let settings = settings(&home);
+    let addresses = Addresses::new(&settings.grin.base_url, &Library::parse("TESTLIB").unwrap()).unwrap();
+    let names: Vec<FileName> = home
+        .simulator
+        .barcodes()
+        .map(|barcode| FileName::of(&barcode))
+        .collect();
+    let ledger = actix_rt::System::new().block_on(async move {
+        let house = House::build(&settings).await.unwrap();
+        let cx = Cx::root("test");
+        let heads = futures::stream::iter((0..10_000).map(|number| {
+            let url = addresses.archive(&names[number % names.len()]);
+            house.session.ask(
+                Head {
+                    url,
+                    class: Class::Check,
+                    kind: Kind::ArchiveHead,
+                    auth: Auth::Grin,
+                },
+                &cx,
+            )
+        }));
+        let statuses: Vec<u16> = heads
+            .buffer_unordered(50)
+            .map(|answer| answer.unwrap().status)
+            .collect()
+            .await;
+        assert_eq!(
+            (statuses.len(), statuses.iter().filter(|status| **status == 200).count()),
+            (10_000, 10_000)
+        );
+        let report = house.begin(errand_of(&settings, true).unwrap()).await.unwrap();
+        assert_eq!(report.failed, 0);
+        house.close(|_| {}).await
+    });
+    assert_eq!(home.whole_books().len(), 500);
+    assert_eq!(ledger.session.sessions_created, 1);
+    let stats = home.simulator.stats();
+    assert!(
+        ledger.session.connections_opened <= LIMIT,
+        "{} connections opened",
+        ledger.session.connections_opened
+    );
+    assert!(
+        stats.connections_peak <= LIMIT,
+        "{} connections at once at the server",
+        stats.connections_peak
+    );
+    assert_eq!(stats.count(grind::simulator::Op::Head), 10_000);
+    assert_eq!(stats.count(grind::simulator::Op::Get), 500);
+}
