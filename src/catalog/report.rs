@@ -344,6 +344,9 @@ mod tests {
     #[test]
     fn without_a_busy_day_there_is_no_forecast() {
         let states = counts(&[(BookState::Known, 50)]);
-        assert_eq!(forecast(&states, &[Day::default(), Day::default(), Day::default()]).days_left, None);
+        assert_eq!(
+            forecast(&states, &[Day::default(), Day::default(), Day::default()]).days_left,
+            None
+        );
     }
 }

@@ -91,6 +91,7 @@ fn errand(step: Step, args: &StepArgs, settings: &Settings) -> Result<Errand, Cl
         convert: step == Step::Convert,
         sync: step == Step::Sync,
         force: args.selection.force || configured.force,
+        recheck: named.is_some(),
         limit: args.selection.limit.or(configured.limit),
         only: named.map(Into::into).or(configured.only),
         queues: if queues.is_empty() { configured.queues } else { queues },

@@ -215,6 +215,7 @@ pub fn errand_of(settings: &Settings, once: bool) -> Result<Errand, BuildError> 
         sync: true,
         once,
         force: work.force,
+        recheck: false,
         limit: work.limit,
         only,
         queues: work.queues.iter().map(queue).collect(),

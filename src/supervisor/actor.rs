@@ -101,6 +101,8 @@ pub struct Errand {
     pub once: bool,
     /// Download whatever CHECK would say; enrich again.
     pub force: bool,
+    /// Look again at what is stored, also where no list says that it changed: books that a person named.
+    pub recheck: bool,
     /// At most so many books in each step.
     pub limit: Option<u64>,
     /// Only these.

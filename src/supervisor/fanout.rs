@@ -56,6 +56,7 @@ struct Fanout<'a> {
     /// Troubles in a row, for the length of the next block.
     troubles: u32,
     renew_at: Instant,
+    began: Timestamp,
 }
 
 /// What the loop does after a look at the catalog.
@@ -82,6 +83,7 @@ impl<'a> Fanout<'a> {
             blocked: None,
             troubles: 0,
             renew_at,
+            began: Timestamp::now(),
         }
     }
 
@@ -90,7 +92,7 @@ impl<'a> Fanout<'a> {
             queues: self.errand.queues.clone(),
             only: self.errand.only.as_ref().map(|only| only.to_vec()),
             force: self.errand.force,
-            recheck_before: None,
+            recheck_before: self.errand.recheck.then_some(self.began),
         }
     }
 

@@ -10,7 +10,7 @@ use super::board::{Board, Waiting};
 use super::plan::{self, Claim, ErrorKind, Outcome, Step, Verdict};
 use super::policy;
 use crate::archive::ArchiveError;
-use crate::catalog::{CatalogError, Claimed, Held, Settle, Settlement, StoredBook};
+use crate::catalog::{CatalogError, Claimed, Downloading, Held, Settle, Settlement, StoredBook};
 use crate::grin::{FileName, Validator};
 use crate::mailbox::{AskError, Cx};
 use crate::session::{BodyError, ErrorClass, SessionError};
@@ -160,6 +160,15 @@ impl Walk {
     }
 
     async fn download(&mut self) -> Said {
+        let noted = self
+            .crew
+            .catalog
+            .ask(Downloading(self.book.held.clone()), &self.cx)
+            .await;
+        if let Err(error) = noted {
+            let fault = catalog_fault(&error);
+            return Said::error((ErrorKind::Elsewhere, fault));
+        }
         let ask = Download {
             barcode: self.book.held.barcode.clone(),
             file_name: self.file_name(),

@@ -276,6 +276,12 @@ impl Pump {
             sleep(bound.mul_f64(rand::random::<f64>())).await;
             match self.engine.open(&ask, Some(self.end), None).await {
                 Ok(opened) => return self.take(opened, &whole),
+                // The archive ends before the rest begins, or is no longer the one the validator names.
+                Err(SessionError::Unexpected { status: 412 | 416, .. }) => {
+                    self.engine.counters.note_resume(Resume::Mismatch);
+                    let why = crate::session::RestartWhy::Changed;
+                    return Err(BodyError::Restart { why });
+                }
                 Err(again) => fault = again,
             }
         }
