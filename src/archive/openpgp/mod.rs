@@ -6,8 +6,6 @@ mod literal;
 mod packet;
 mod s2k;
 mod seipd;
-#[cfg(test)]
-mod tests;
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 

@@ -1,0 +1,132 @@
+//! The daemon as systemd and operators meet it: readiness, status, reload all or nothing, draining, the second signal.
+
+mod common;
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::process::Child;
+use std::time::Duration;
+
+use common::{Home, finish};
+use grind::simulator::SimulatorConfig;
+use rustix::process::{Pid, Signal, kill_process};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A daemon that is told a notify socket, as systemd does.
+struct Service {
+    home: Home,
+    child: Child,
+    notify: UnixDatagram,
+}
+
+impl Service {
+    fn start(simulator: SimulatorConfig, extra: &str) -> Self {
+        let home = Home::new(simulator, extra);
+        let path = home.folder.path().join("notify.sock");
+        let notify = UnixDatagram::bind(&path).unwrap();
+        notify.set_read_timeout(Some(PATIENCE)).unwrap();
+        let child = home.command(&["run"]).env("NOTIFY_SOCKET", &path).spawn().unwrap();
+        Self { home, child, notify }
+    }
+
+    /// Waits for a message with this in it; messages before it are passed over.
+    fn told(&self, what: &str) -> String {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = self
+                .notify
+                .recv(&mut buffer)
+                .unwrap_or_else(|error| panic!("never told {what}: {error}"));
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.contains(what) {
+                return text;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn ask(&self, path: &str) -> String {
+        let socket = self.home.folder.path().join("grind.sock");
+        let endpoint = grind::observe::Endpoint::Socket(socket);
+        String::from_utf8(grind::observe::client::get(&endpoint, path).unwrap()).unwrap()
+    }
+}
+
+fn small() -> SimulatorConfig {
+    SimulatorConfig {
+        books: 5,
+        pages: 2,
+        image_bytes: 500,
+        ..SimulatorConfig::default()
+    }
+}
+
+#[test]
+fn systemd_hears_ready_status_and_stopping_and_the_drain_ends_well() {
+    let service = Service::start(small(), "");
+    service.told("READY=1");
+    service.told("5 of 5 books home");
+    let metrics = service.ask("/metrics");
+    assert!(metrics.contains("grind_sessions_created_total 1"), "{metrics}");
+    assert!(metrics.contains("grind_barcodes{state=\"stored\"} 5"), "{metrics}");
+    service.signal(Signal::TERM);
+    service.told("STOPPING=1");
+    let ended = finish(service.child);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert!(ended.err.contains("session_owner_last=true"), "{}", ended.err);
+}
+
+#[test]
+fn a_reload_is_taken_whole_or_refused_whole() {
+    let service = Service::start(small(), "");
+    service.told("READY=1");
+    let dropin = service.home.folder.path().join("grind.toml.d/30-reload.toml");
+    fs::write(&dropin, "[workers]\ndownload = 7\n[work]\npaused = true\n").unwrap();
+    service.signal(Signal::HUP);
+    service.told("RELOADING=1");
+    service.told("READY=1");
+    let metrics = service.ask("/metrics");
+    assert!(metrics.contains("grind_config_last_reload_successful 1"), "{metrics}");
+    assert!(
+        metrics.contains("grind_actors{actor=\"downloader\",state=\"running\"} 7"),
+        "{metrics}"
+    );
+
+    fs::write(&dropin, "[workers]\ndownload = 3\ndownloads = 9\n").unwrap();
+    service.signal(Signal::HUP);
+    service.told("RELOADING=1");
+    service.told("READY=1");
+    let metrics = service.ask("/metrics");
+    assert!(metrics.contains("grind_config_last_reload_successful 0"), "{metrics}");
+    assert!(
+        metrics.contains("grind_actors{actor=\"downloader\",state=\"running\"} 7"),
+        "the old ones stay: {metrics}"
+    );
+    service.signal(Signal::TERM);
+    let ended = finish(service.child);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert!(
+        ended.err.contains("workers.downloads"),
+        "the refusal names the key: {}",
+        ended.err
+    );
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let slow = SimulatorConfig {
+        delay: Duration::from_secs(20),
+        ..small()
+    };
+    let service = Service::start(slow, "[session]\nread_timeout = \"60s\"\ntotal_timeout = \"90s\"\n");
+    service.told("READY=1");
+    service.signal(Signal::TERM);
+    service.told("STOPPING=1");
+    service.signal(Signal::TERM);
+    let ended = finish(service.child);
+    assert_eq!(ended.status.code(), Some(130), "{}", ended.err);
+}
