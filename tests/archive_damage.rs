@@ -1,5 +1,7 @@
 //! Damaged, cut and foreign bytes: each ends in its own typed error, and never in a volume.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod archive_support;
 
 use std::io::{self, Read};

@@ -1,5 +1,7 @@
 //! Archives made by the real gpg go through room `archive`; bytes, digests and texts are those that went in.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod archive_support;
 
 use std::io::Cursor;

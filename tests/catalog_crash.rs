@@ -1,5 +1,7 @@
 //! Room `catalog`: killed in the middle of its work, and two programs on one file.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -39,7 +41,7 @@ fn claim(ledger: &mut Ledger, owner: &str, limit: usize) -> Vec<grind::catalog::
         selection,
         limit,
         owner: owner.into(),
-        lease: Duration::from_secs(3_600),
+        lease: Duration::from_hours(1),
     };
     ledger.execute(claim).unwrap()
 }

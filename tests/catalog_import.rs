@@ -1,5 +1,7 @@
 //! Room `catalog`: taking over a grin-transfer run, and handing the catalog on.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::io::Write as _;
 use std::path::Path;
 

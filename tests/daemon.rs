@@ -1,5 +1,7 @@
 //! The daemon as systemd and operators meet it: readiness, status, reload all or nothing, draining, the second signal.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The whole program against the simulator: what came home is what GRIN holds, whatever happens on the way.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod common;
 
 use std::collections::BTreeSet;

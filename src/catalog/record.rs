@@ -324,12 +324,11 @@ impl<'c> Recorder<'c> {
         ];
         bind(&mut self.update, &own, facts)?;
         self.update.raw_execute()?;
-        self.note_changes(tx, barcode, facts, (before, &after, said))?;
+        Self::note_changes(tx, barcode, facts, (before, &after, said))?;
         Ok(Recorded::Changed(before.id))
     }
 
     fn note_changes(
-        &self,
         tx: &mut Tx<'_>,
         barcode: &str,
         facts: &Facts<'_>,

@@ -54,10 +54,7 @@ pub fn run_with<W: Write>(
     out: &mut W,
 ) -> Outcome {
     let mut progress = |books| tracing::info!(books, "imported so far");
-    let files: Option<&mut dyn StoredFiles> = match files {
-        Some(files) => Some(files),
-        None => None,
-    };
+    let files = files.map(|files| files as &mut dyn StoredFiles);
     let mut ledger = if args.dry_run { None } else { Some(open(url)?) };
     let import = Import {
         from: &args.from,

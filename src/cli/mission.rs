@@ -6,7 +6,7 @@ use super::error::{CliError, Outcome};
 use super::exit::Exit;
 use super::log;
 use super::progress::{Progress, Show};
-use crate::daemon::{self, Ended, HouseView, Mission, StartError};
+use crate::daemon::{self, BuildError, Ended, HouseView, Mission, StartError};
 use crate::observe::View;
 
 /// Runs a mission on an actix system of its own, with progress shown if wanted, and says how it ended.
@@ -72,7 +72,8 @@ pub fn verdict(ended: &Ended, once: bool) -> Outcome {
 
 fn explain(error: &StartError) -> CliError {
     let exit = match error {
-        StartError::Build(_) => Exit::Config,
+        StartError::Build(BuildError::Settings(_)) => Exit::Config,
+        StartError::Build(_) => Exit::Unavailable,
         StartError::Observer(_) => Exit::CannotCreate,
         StartError::Signals(_) => Exit::Internal,
     };

@@ -214,15 +214,17 @@ impl Parts<'_> {
     fn crew(&self, settings: &Settings, lists: &ArbiterHandle) -> Result<Crew, BuildError> {
         let (_, session, catalog, storage) = self.shared;
         let (here, workers) = (Arbiter::current(), &settings.workers);
-        let layout = translate::layout(settings)?;
+        let (layout, backoff) = (translate::layout(settings)?, translate::backoff(settings));
         let collector = self.collector(settings);
         let downloader = self.downloader(settings, &layout)?;
         let asks = (session.clone(), self.addresses.clone(), catalog.clone());
         let (enricher, converter, checker) = (asks.clone(), asks.clone(), asks);
         Ok(Crew {
             collectors: self.pool(lists, workers.collect, move || Collector::new(collector.clone())),
-            enrichers: self.pool(lists, workers.enrich, move || Enricher::new(enricher.clone())),
-            converters: self.pool(lists, workers.convert, move || Converter::new(converter.clone())),
+            enrichers: self.pool(lists, workers.enrich, move || Enricher::new(enricher.clone(), backoff)),
+            converters: self.pool(lists, workers.convert, move || {
+                Converter::new(converter.clone(), backoff)
+            }),
             checkers: self.pool(&here, workers.check, move || {
                 Checker::new(checker.0.clone(), checker.1.clone())
             }),

@@ -15,7 +15,7 @@ use crate::catalog::CountBooks;
 use crate::mailbox::Cx;
 use crate::observe::{Observer, ObserverError, ShutdownPhase};
 use crate::settings::{Settings, Sources};
-use crate::supervisor::{Errand, RunReport};
+use crate::supervisor::{Errand, RunReport, Waiting};
 
 /// How often the catalog is counted and `STATUS=` renewed.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
@@ -62,7 +62,7 @@ pub enum StartError {
 /// Runs a mission to its end on the current actix system. A second stop signal ends the process at once with status 130.
 pub async fn run(mission: Mission) -> Result<Ended, StartError> {
     let Mission {
-        mut settings,
+        settings,
         sources,
         errand,
         observed,
@@ -82,39 +82,23 @@ pub async fn run(mission: Mission) -> Result<Ended, StartError> {
     );
     on_ready(Arc::clone(&view));
 
-    let mut begun = pin!(house.begin(errand));
-    let mut drain = None;
-    let mut status = tokio::time::interval(STATUS_EVERY);
-    let report = loop {
-        tokio::select! {
-            report = &mut begun => break report,
-            wish = signals.next() => match wish {
-                Wish::Reload => settings = reload::reload(&house, &view, settings, sources.as_ref()).await,
-                Wish::Stop(signal) if drain.is_none() => {
-                    info!(signal, grace = ?settings.shutdown.grace, "draining; a second signal stops at once");
-                    notify::stopping("draining");
-                    view.phase(ShutdownPhase::IntakeClosed);
-                    drain = Some(begin_drain(&house, settings.shutdown.grace));
-                }
-                Wish::Stop(signal) => {
-                    warn!(signal, "second signal: stopping at once; books in hand are claimed again at the next start");
-                    std::process::exit(130);
-                }
-            },
-            gave_up = house.hub.gave_up(), if drain.is_none() => {
-                error!(actor = %gave_up.actor, fault = gave_up.fault, "an actor could not be kept alive; stopping");
-                drain = Some(begin_drain(&house, settings.shutdown.grace));
-            }
-            _ = status.tick() => count(&house, &view).await,
-        }
-    };
-    drop(drain);
+    let report = work(
+        &house,
+        &view,
+        &mut signals,
+        Orders {
+            settings,
+            sources,
+            errand,
+        },
+    )
+    .await;
     count(&house, &view).await;
     let gave_up = house
         .hub
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
-    let ledger = house.close(|phase| view.phase(phase)).await;
+    let ledger = close(house, &view, &mut signals).await;
     if let Some(observer) = observer {
         observer.stop();
     }
@@ -123,15 +107,91 @@ pub async fn run(mission: Mission) -> Result<Ended, StartError> {
         session_owner_last = ledger.session_owner_was_last(),
         "stopped"
     );
-    let report = report.unwrap_or_else(|error| RunReport {
-        incomplete: vec![format!("supervisor: {error}")],
-        ..RunReport::default()
-    });
+    let report = report.unwrap_or_else(|error| broken(&error));
     Ok(Ended {
         report,
         ledger,
         gave_up,
     })
+}
+
+/// The report of an errand that ended by a fault of the supervisor.
+fn broken(error: &crate::mailbox::AskError) -> RunReport {
+    let reason = format!("supervisor: {error}");
+    RunReport {
+        stopped_by: Some(Waiting {
+            reason,
+            until: None,
+            needs_person: false,
+        }),
+        ..RunReport::default()
+    }
+}
+
+/// What the work goes by; the settings change with each reload.
+struct Orders {
+    settings: Settings,
+    sources: Option<Sources>,
+    errand: Errand,
+}
+
+/// Works until the errand is done, hearing signals meanwhile.
+async fn work(
+    house: &House,
+    view: &HouseView,
+    signals: &mut Signals,
+    orders: Orders,
+) -> Result<RunReport, crate::mailbox::AskError> {
+    let Orders {
+        mut settings,
+        sources,
+        errand,
+    } = orders;
+    let mut begun = pin!(house.begin(errand));
+    let mut drain = None;
+    let mut status = tokio::time::interval(STATUS_EVERY);
+    loop {
+        tokio::select! {
+            report = &mut begun => return report,
+            wish = signals.next() => match wish {
+                Wish::Reload => settings = reload::reload(house, view, settings, sources.as_ref()).await,
+                Wish::Stop(signal) if drain.is_none() => {
+                    info!(signal, grace = ?settings.shutdown.grace, "draining; a second signal stops at once");
+                    drain = Some(begin_drain(house, view, settings.shutdown.grace));
+                }
+                Wish::Stop(signal) => stop_at_once(signal),
+            },
+            gave_up = house.hub.gave_up(), if drain.is_none() => {
+                error!(actor = %gave_up.actor, fault = gave_up.fault, "an actor could not be kept alive; stopping");
+                drain = Some(begin_drain(house, view, settings.shutdown.grace));
+            }
+            _ = status.tick() => count(house, view).await,
+        }
+    }
+}
+
+/// Closes the house; a stop signal meanwhile ends the process at once.
+async fn close(house: House, view: &HouseView, signals: &mut Signals) -> Ledger {
+    let mut close = pin!(house.close(|phase| view.phase(phase)));
+    let mut asked = view.is_stopping();
+    loop {
+        tokio::select! {
+            ledger = &mut close => return ledger,
+            wish = signals.next() => match wish {
+                Wish::Stop(signal) if asked => stop_at_once(signal),
+                Wish::Stop(_) => asked = true,
+                Wish::Reload => {}
+            },
+        }
+    }
+}
+
+fn stop_at_once(signal: &str) -> ! {
+    warn!(
+        signal,
+        "second signal: stopping at once; books in hand are claimed again at the next start"
+    );
+    std::process::exit(130);
 }
 
 /// The counts come out of running totals, so this is cheap whatever the size of the catalog.
@@ -144,7 +204,9 @@ async fn count(house: &House, view: &HouseView) {
 }
 
 /// The drain runs beside the errand: its end is the errand's end.
-fn begin_drain(house: &House, grace: Duration) -> crate::mailbox::tasks::Task<()> {
+fn begin_drain(house: &House, view: &HouseView, grace: Duration) -> crate::mailbox::tasks::Task<()> {
+    notify::stopping("draining");
+    view.phase(ShutdownPhase::IntakeClosed);
     let drain = house.drain(grace);
     crate::mailbox::tasks::spawn(&house.hub, "drain", async move {
         if let Err(error) = drain.await {

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use url::Url;
-
 use super::house::BuildError;
 use crate::archive::{Limits as ArchiveLimits, Options};
 use crate::catalog::{Queue, path_of};
@@ -42,10 +40,7 @@ pub fn is_dead(owner: &str) -> bool {
 }
 
 fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// `host:pid:start`; the start is field 22 of `/proc/PID/stat`, in clock ticks since boot.
@@ -218,12 +213,12 @@ pub fn errand_of(settings: &Settings, once: bool) -> Result<Errand, BuildError> 
         recheck: false,
         limit: work.limit,
         only,
-        queues: work.queues.iter().map(queue).collect(),
+        queues: work.queues.iter().copied().map(queue).collect(),
     })
 }
 
 /// A queue by its name in the settings.
-pub fn queue(name: &QueueName) -> Queue {
+pub fn queue(name: QueueName) -> Queue {
     match name {
         QueueName::Converted => Queue::Converted,
         QueueName::Previous => Queue::Previous,
@@ -232,9 +227,4 @@ pub fn queue(name: &QueueName) -> Queue {
         QueueName::Failed => Queue::Failed,
         QueueName::All => Queue::All,
     }
-}
-
-/// GRIN's address above the library, for messages to a person.
-pub fn grin(settings: &Settings) -> &Url {
-    &settings.grin.base_url
 }

@@ -55,11 +55,11 @@ section! {
     /// `[work]`: which books.
     Work = "work" {
         /// Queues to serve, in this order.
-        queues: Vec<QueueName> => Applied,
+        queues: Vec<QueueName> => NeedsRestart,
         /// Only these barcodes, one a line.
         barcodes_file: Option<PathBuf> => NeedsRestart,
         /// Stop after so many books.
-        limit: Option<u64> => Applied,
+        limit: Option<u64> => NeedsRestart,
         /// Download also what is stored and unchanged.
         force: bool => NeedsRestart,
         /// Begin nothing new.
@@ -201,17 +201,17 @@ section! {
     /// `[schedule]`: what is done again, and how often.
     Schedule = "schedule" {
         /// The whole list of books.
-        collect_every: Every => Applied,
+        collect_every: Every => NeedsRestart,
         /// Facts of books that have none yet.
-        enrich_every: Every => Applied,
+        enrich_every: Every => NeedsRestart,
         /// GRIN's short lists: converted, in process, failed.
-        refresh_every: Every => Applied,
+        refresh_every: Every => NeedsRestart,
         /// Asking for conversions.
-        convert_every: Every => Applied,
+        convert_every: Every => NeedsRestart,
         /// The CSV into storage.
-        export_every: Every => Applied,
+        export_every: Every => NeedsRestart,
         /// A copy of the catalog into storage.
-        backup_every: Every => Applied,
+        backup_every: Every => NeedsRestart,
     }
 }
 

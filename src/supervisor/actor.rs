@@ -228,7 +228,8 @@ impl Serve<Drain> for Supervisor {
         let office = Rc::clone(&self.office);
         async move {
             office.intake.cancel();
-            if office.terms.borrow().paused || office.board.snapshot().in_hand == 0 {
+            if office.board.snapshot().in_hand == 0 {
+                // Lists and batches may be cut at any moment: what they recorded stays.
                 office.cut.cancel();
             }
             if tokio::time::timeout(drain.grace, office.done.cancelled())
@@ -259,6 +260,29 @@ impl Office {
     /// Asks made for this errand end when the drain cuts them.
     pub fn cx(&self) -> Cx {
         Cx::of(ActorName::Supervisor, self.cut.child_token())
+    }
+
+    /// Waits while the intake is paused by configuration; `false` when nothing shall be begun any more.
+    pub async fn may_begin(&self, once: bool) -> bool {
+        let mut changes = self.wake.subscribe();
+        while self.terms.borrow().paused {
+            if once {
+                return false;
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = self.intake.cancelled() => return false,
+            }
+        }
+        !self.intake.is_cancelled()
+    }
+
+    /// Notes for the report what was not done; the first hundred are enough for a person.
+    pub fn incomplete(&self, what: String) {
+        let mut report = self.report.borrow_mut();
+        if report.incomplete.len() < 100 {
+            report.incomplete.push(what);
+        }
     }
 
     /// One duty will bring nothing more.

@@ -40,7 +40,7 @@ pub(super) async fn collect(office: &Rc<Office>, errand: &Errand) {
         let full = full_at.is_some_and(|at| at <= Instant::now());
         office.board.active("collect", true);
         for list in if full { &ALL_LISTS[..] } else { &ALL_LISTS[1..] } {
-            if office.intake.is_cancelled() {
+            if !office.may_begin(errand.once).await {
                 break;
             }
             collect_list(office, errand, *list).await;
@@ -78,7 +78,7 @@ async fn collect_list(office: &Rc<Office>, errand: &Errand, list: ListKind) {
         Some(why) => {
             warn!(%list, why, "list is incomplete");
             office.board.duty("collect", format!("{list} incomplete: {why}"));
-            office.report.borrow_mut().incomplete.push(format!("{list}: {why}"));
+            office.incomplete(format!("{list}: {why}"));
         }
     }
 }
@@ -92,14 +92,14 @@ pub(super) async fn enrich(office: &Rc<Office>, errand: &Errand) {
         let mut left = errand.limit.unwrap_or(u64::MAX);
         let mut place = Place::begin(errand);
         office.board.active("enrich", true);
-        while left > 0 && !office.intake.is_cancelled() {
+        while left > 0 && office.may_begin(errand.once).await {
             let mut changes = office.wake.subscribe();
             // With COLLECT in the same errand: go on until the lists bring nothing new.
-            let more_may_come = errand.once && office.collecting.get();
+            let more_may_come = office.collecting.get();
             match enrich_some(office, left, &mut place).await {
                 Some(0) if more_may_come => {
                     change(office, &mut changes).await;
-                    place = Place::begin(errand);
+                    place.look_again();
                 }
                 Some(0) | None => break,
                 Some(count) => left = left.saturating_sub(count),
@@ -175,6 +175,13 @@ impl Place {
         }
     }
 
+    /// The lists may have brought more; books that were named, and books asked for since, are not asked for again.
+    fn look_again(&mut self) {
+        if let Self::Catalog { after, over, .. } = self {
+            (*after, *over) = (None, false);
+        }
+    }
+
     async fn next(&mut self, office: &Rc<Office>, limit: usize) -> Result<Vec<Barcode>, CatalogError> {
         match self {
             Self::Named(only, at) => {
@@ -205,7 +212,7 @@ impl Place {
 fn trouble(office: &Rc<Office>, duty: &'static str, why: &str) -> Option<u64> {
     warn!(duty, why, "not finished; asked again in the next round");
     office.board.duty(duty, format!("not finished: {why}"));
-    office.report.borrow_mut().incomplete.push(format!("{duty}: {why}"));
+    office.incomplete(format!("{duty}: {why}"));
     None
 }
 
@@ -219,6 +226,9 @@ pub(super) async fn convert(office: &Rc<Office>, errand: &Errand) {
         while office.collecting.get() && !office.intake.is_cancelled() {
             let mut changes = office.wake.subscribe();
             change(office, &mut changes).await;
+        }
+        if !office.may_begin(errand.once).await {
+            break;
         }
         office.board.active("convert", true);
         convert_round(office, errand).await;

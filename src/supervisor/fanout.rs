@@ -30,15 +30,23 @@ pub(super) async fn sync(office: &Rc<Office>, errand: &Errand) {
         return;
     }
     let mut fanout = Fanout::new(office, errand);
-    if let Err(error) = fanout.run().await {
-        error!(%error, "the catalog does not answer; no book is taken in hand any more");
-        office.report.borrow_mut().stopped_by = Some(Waiting {
-            reason: format!("catalog: {error}"),
-            until: None,
-            needs_person: true,
-        });
-    }
+    let outcome = fanout.run().await;
     fanout.put_everything_back().await;
+    match outcome {
+        Err(error) if !office.intake.is_cancelled() => {
+            error!(%error, "the catalog does not answer; the run ends, and is started again by systemd");
+            let needs_person = !error.may_pass();
+            let waiting = Waiting {
+                reason: format!("catalog: {error}"),
+                until: None,
+                needs_person,
+            };
+            office.report.borrow_mut().stopped_by = Some(waiting);
+            // The other duties end with it.
+            office.intake.cancel();
+        }
+        _ => {}
+    }
     office.board.wait_for(None);
 }
 
@@ -61,8 +69,6 @@ struct Fanout<'a> {
 
 /// What the loop does after a look at the catalog.
 enum Look {
-    /// Books may be there at once.
-    Again,
     /// Nothing to take in hand before this moment.
     Wait(Instant),
     /// Nothing left.
@@ -105,7 +111,6 @@ impl<'a> Fanout<'a> {
         loop {
             changes.mark_unchanged();
             let until = match self.fill().await? {
-                Look::Again => Instant::now(),
                 Look::Wait(until) => until,
                 Look::Done => return Ok(()),
             };
@@ -123,6 +128,10 @@ impl<'a> Fanout<'a> {
 
     /// Takes in hand what the workers can hold.
     async fn fill(&mut self) -> Result<Look, CatalogError> {
+        if self.errand.once && self.terms().paused && self.in_hand.is_empty() {
+            info!("work.paused is set: nothing is begun");
+            return Ok(Look::Done);
+        }
         if let Some(until) = self.held_back() {
             return Ok(Look::Wait(until));
         }
@@ -176,7 +185,13 @@ impl<'a> Fanout<'a> {
             owner: terms.owner,
             lease: terms.lease,
         };
-        self.ahead = self.office.crew.catalog.ask(claim, &self.office.cx()).await?.into();
+        self.ahead = self
+            .office
+            .crew
+            .catalog
+            .ask(claim, &super::actor::unhurried())
+            .await?
+            .into();
         self.taken += self.ahead.len() as u64;
         Ok(())
     }
@@ -214,7 +229,7 @@ impl<'a> Fanout<'a> {
             .office
             .crew
             .catalog
-            .ask(NextBookDue(self.selection()), &self.office.cx())
+            .ask(NextBookDue(self.selection()), &super::actor::unhurried())
             .await?;
         Ok(due.map(|due| {
             Instant::now()
@@ -229,6 +244,10 @@ impl<'a> Fanout<'a> {
     fn note(&mut self, ended: Ended) {
         let terms = self.terms();
         self.held.remove(&ended.held.barcode);
+        if matches!(ended.verdict, Verdict::Retry | Verdict::HandBack) {
+            // It is still to be done: it does not count towards the limit.
+            self.taken = self.taken.saturating_sub(1);
+        }
         match ended {
             Ended {
                 trouble: Some(trouble), ..
@@ -238,7 +257,8 @@ impl<'a> Fanout<'a> {
                 ..
             } => self.way_is_open(),
             Ended {
-                verdict: Verdict::Retry,
+                verdict: Verdict::Retry | Verdict::Failed,
+                passing: true,
                 ..
             } => {
                 let pause = self
@@ -310,7 +330,7 @@ impl<'a> Fanout<'a> {
                     held,
                     lease: terms.lease,
                 },
-                &self.office.cx(),
+                &super::actor::unhurried(),
             )
             .await?;
         for held in lost {
@@ -330,8 +350,19 @@ impl<'a> Fanout<'a> {
                 warn!(barcode = %book.held.barcode, %error, "could not be handed back; its lease will run out");
             }
         }
-        while let Some(ended) = self.in_hand.next().await {
-            tracing::debug!(?ended.verdict, "settled while draining");
+        while !self.in_hand.is_empty() {
+            let renew_at = self.renew_at;
+            tokio::select! {
+                Some(ended) = self.in_hand.next() => {
+                    self.held.remove(&ended.held.barcode);
+                    tracing::debug!(?ended.verdict, "settled while draining");
+                }
+                () = sleep_until(renew_at) => {
+                    if let Err(error) = self.renew().await {
+                        warn!(%error, "leases could not be renewed while draining");
+                    }
+                }
+            }
         }
     }
 }

@@ -34,7 +34,8 @@ impl Outage {
     /// A passing failure; answers with the pause to make once `limit` of them came in a row.
     pub fn failure(&mut self, limit: u32, backoff: &Backoff, rng: &mut impl Rng) -> Option<Duration> {
         self.in_a_row += 1;
-        if self.in_a_row < limit.max(1) {
+        // Once there was a pause, each failure of the book that is tried after it makes the next, longer one.
+        if self.pauses == 0 && self.in_a_row < limit.max(1) {
             return None;
         }
         self.in_a_row = 0;

@@ -17,11 +17,16 @@ use crate::session::{BodyError, ErrorClass, SessionError};
 use crate::storage::{Class as StorageClass, StorageError};
 use crate::workers::{Check, CheckError, Checked, Download, DownloadError, Downloaded, HomeError, Kept, kept};
 
+/// How often a settlement is tried while the catalog is busy or its disk full.
+const SETTLE_ATTEMPTS: u32 = 5;
+
 /// How a pursuit ended, for the supervisor's failure policy.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub verdict: Verdict,
     pub held: Held,
+    /// The failure, if it was one, may have been the way here and not the book.
+    pub passing: bool,
     /// Why the intake should wait before it goes on; books are not to blame.
     pub trouble: Option<Waiting>,
 }
@@ -39,6 +44,10 @@ struct Fault {
     detail: String,
     wait: Option<Duration>,
     needs_person: bool,
+    /// May have been the way here: counts towards an outage.
+    passing: bool,
+    /// Would meet any book: the intake waits.
+    troubles_all: bool,
 }
 
 /// Walks `book` to its settlement. Whatever happens, the book is settled: nothing is left in the supervisor's hands.
@@ -59,10 +68,11 @@ pub(super) async fn pursue(crew: Rc<Crew>, terms: Terms, board: &Board, book: Cl
         board.failure(&fault.reason);
     }
     board.settled(&verdict, bytes);
+    let passing = walk.fault.as_ref().is_some_and(|fault| fault.passing);
     let trouble = walk
         .fault
         .take()
-        .filter(|_| verdict == Verdict::HandBack)
+        .filter(|fault| verdict == Verdict::HandBack && fault.troubles_all)
         .map(|fault| Waiting {
             reason: format!("{}: {}", fault.reason, fault.detail),
             until: None,
@@ -71,6 +81,7 @@ pub(super) async fn pursue(crew: Rc<Crew>, terms: Terms, board: &Board, book: Cl
     Ended {
         verdict,
         held: walk.book.held,
+        passing,
         trouble,
     }
 }
@@ -141,6 +152,8 @@ impl Walk {
         match self.crew.checkers.ask(ask, &self.cx).await {
             Ok(Ok(Checked::Download)) => Said::plain(Outcome::Wanted),
             Ok(Ok(Checked::UpToDate)) => self.same(),
+            // GRIN has dropped it since, and it lies whole in the store: it is home.
+            Ok(Ok(Checked::NotConverted)) if self.kept.is_some() => self.same(),
             Ok(Ok(Checked::NotConverted)) => Said::plain(Outcome::NotThere),
             Ok(Err(error)) => Said::error(check_fault(&error)),
             Err(error) => Said::error(ask_fault(&error)),
@@ -194,19 +207,26 @@ impl Walk {
     async fn settle(&mut self, verdict: Verdict) -> Verdict {
         let settlement = self.settlement(&verdict);
         self.log(&verdict);
-        // Settling is not cancelled by a drain: what was published must be recorded.
-        let settle = Settle {
-            held: self.book.held.clone(),
-            settlement,
-        };
-        match self.crew.catalog.ask(settle, &super::actor::unhurried()).await {
-            Ok(_state) => verdict,
-            Err(error) => {
-                warn!(barcode = %self.book.held.barcode, %error, "a book could not be settled; its lease will run out and it is claimed again");
-                self.fault = Some(catalog_fault(&error));
-                Verdict::HandBack
+        for attempt in 1.. {
+            let settle = Settle {
+                held: self.book.held.clone(),
+                settlement: settlement.clone(),
+            };
+            // Settling is not cancelled by a drain: what was published must be recorded.
+            match self.crew.catalog.ask(settle, &super::actor::unhurried()).await {
+                Ok(_state) => break,
+                Err(error) if error.may_pass() && attempt < SETTLE_ATTEMPTS => {
+                    warn!(barcode = %self.book.held.barcode, %error, attempt, "not recorded yet; trying again");
+                    tokio::time::sleep(policy::wait(&self.terms.backoff, attempt, &mut rand::rng())).await;
+                }
+                Err(error) => {
+                    warn!(barcode = %self.book.held.barcode, %error, "a book could not be settled; its lease runs out and it is claimed again");
+                    self.fault = Some(catalog_fault(&error));
+                    return Verdict::HandBack;
+                }
             }
         }
+        verdict
     }
 
     fn settlement(&mut self, verdict: &Verdict) -> Settlement {
@@ -228,6 +248,16 @@ impl Walk {
                     detail,
                     at: jiff::Timestamp::now() + delay,
                     counts: true,
+                }
+            }
+            // Others first: a book that a person must see to does not stand in the way of the rest.
+            Verdict::HandBack if self.fault.is_some() && !self.cx.is_cancelled() => {
+                let delay = policy::retry_delay(&self.terms.backoff, 1, wait, &mut rand::rng());
+                Settlement::Retry {
+                    reason,
+                    detail,
+                    at: jiff::Timestamp::now() + delay,
+                    counts: false,
                 }
             }
             Verdict::HandBack => Settlement::HandedBack,
@@ -274,6 +304,8 @@ impl Fault {
             detail: detail.into(),
             wait: None,
             needs_person: false,
+            passing: true,
+            troubles_all: true,
         }
     }
 }
@@ -292,30 +324,47 @@ fn download_fault(error: &DownloadError) -> (ErrorKind, Fault) {
         DownloadError::Home(HomeError::Body(BodyError::Cancelled)) => {
             (ErrorKind::Elsewhere, Fault::new("cancelled", error.to_string()))
         }
-        DownloadError::Home(HomeError::Archive(error)) => {
-            (archive_kind(error), Fault::new(error.reason(), error.to_string()))
-        }
         DownloadError::Home(HomeError::Body(BodyError::Session(error))) => session_fault(error),
         DownloadError::Home(HomeError::Body(body)) => {
             (ErrorKind::Passing, Fault::new(body.reason(), error.to_string()))
         }
+        DownloadError::Home(HomeError::Archive(error)) => archive_fault(error),
         DownloadError::Home(HomeError::Storage(error)) => storage_fault(error),
         DownloadError::Home(HomeError::Sink(error)) => match StorageError::of(error) {
             Some(error) => storage_fault(error),
-            None => (ErrorKind::Elsewhere, Fault::new("storage_io", error.to_string())),
+            None => (
+                ErrorKind::Elsewhere,
+                Fault {
+                    needs_person: true,
+                    ..Fault::new("storage_io", error.to_string())
+                },
+            ),
         },
     }
 }
 
 /// A wrong passphrase or hostile content will be the same next time; anything else may have been the way here.
-fn archive_kind(error: &ArchiveError) -> ErrorKind {
+fn archive_fault(error: &ArchiveError) -> (ErrorKind, Fault) {
+    let fault = Fault::new(error.reason(), error.to_string());
     match error {
-        ArchiveError::WrongPassphrase | ArchiveError::Hostile { .. } | ArchiveError::Unsupported { .. } => {
-            ErrorKind::Lasting
-        }
+        // One book may have another passphrase; a series of them means that ours is wrong, so it counts towards an outage.
+        ArchiveError::WrongPassphrase => (ErrorKind::Lasting, fault),
+        ArchiveError::Hostile { .. } | ArchiveError::Unsupported { .. } => (
+            ErrorKind::Lasting,
+            Fault {
+                passing: false,
+                ..fault
+            },
+        ),
         // Without a passphrase no book can be opened: a person's business.
-        ArchiveError::NoPassphrase => ErrorKind::Elsewhere,
-        _ => ErrorKind::Passing,
+        ArchiveError::NoPassphrase => (
+            ErrorKind::Elsewhere,
+            Fault {
+                needs_person: true,
+                ..fault
+            },
+        ),
+        _ => (ErrorKind::Passing, fault),
     }
 }
 
@@ -330,6 +379,8 @@ fn storage_fault(error: &StorageError) -> (ErrorKind, Fault) {
 
 fn session_fault(error: &SessionError) -> (ErrorKind, Fault) {
     let mut fault = Fault::new(error.reason(), error.to_string());
+    // 403 may be about one book, or about all: the book goes to the back, and only a sign-in that is gone stops the intake.
+    fault.troubles_all = !matches!(error, SessionError::Closed | SessionError::Cancelled);
     let class = error.class();
     match &class {
         ErrorClass::Transient { wait } => fault.wait = *wait,
@@ -354,8 +405,10 @@ fn session_fault(error: &SessionError) -> (ErrorKind, Fault) {
 
 /// A lost lease is somebody else's book by now; anything else is the catalog's trouble, not the book's.
 fn catalog_fault(error: &CatalogError) -> Fault {
+    let lost = matches!(error, CatalogError::Stale { .. });
     Fault {
-        needs_person: !error.may_pass() && !matches!(error, CatalogError::Stale { .. }),
+        needs_person: !error.may_pass() && !lost,
+        troubles_all: !lost,
         ..Fault::new(error.reason(), error.to_string())
     }
 }

@@ -68,6 +68,8 @@ pub struct Collected {
     pub pages: u64,
     /// Rows that were no books, with the reason in the log.
     pub rejected: u64,
+    /// Stopped at the limit that was asked for.
+    pub limited: bool,
     /// Why the end of the list was not reached; `None` when it was. Nothing is concluded from absence then.
     pub incomplete: Option<String>,
 }
@@ -138,7 +140,7 @@ impl Handle<Collect> for Collector {
         };
         let finish = FinishPass {
             pass: pass.id,
-            complete: collected.incomplete.is_none(),
+            complete: collected.incomplete.is_none() && !collected.limited,
             note: collected.incomplete.clone(),
         };
         let end = self.parts.catalog.ask(finish, cx).await?;
@@ -157,6 +159,7 @@ fn report(list: ListKind, seen: &Collected) {
         pages,
         rejected,
         incomplete,
+        limited: _,
     } = seen;
     match incomplete {
         None => info!(%list, rows, new, pages, rejected, "list read to its end"),
@@ -201,7 +204,8 @@ impl Reading<'_> {
             match page.next {
                 None => return Ok(None),
                 Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => {
-                    return Ok(Some("stopped at the limit asked for".into()));
+                    self.seen.limited = true;
+                    return Ok(None);
                 }
                 Some(next) => url = next,
             }

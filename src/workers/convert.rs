@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use tracing::warn;
 
+use super::patience;
 use crate::catalog::{Catalog, CatalogError, RecordConversions};
 use crate::grin::{Addresses, Barcode, ProcessForm, ProcessOutcome, parse_process_reply};
 use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
-use crate::session::{Answer, Auth, Class, Fetch, Kind, Method, Session, SessionError};
+use crate::session::{Answer, Auth, Backoff, Class, Fetch, Kind, Method, Session, SessionError};
 
 /// Longest answer taken: a row is a barcode and a few words.
 const ANSWER_LIMIT: usize = 1 << 20;
@@ -19,6 +20,8 @@ pub struct Converter {
     pub addresses: Addresses,
     /// Where the answers go.
     pub catalog: Catalog,
+    /// How often and how long after a batch is asked for again.
+    pub backoff: Backoff,
 }
 
 /// Ask for the conversion of these barcodes.
@@ -61,11 +64,12 @@ pub enum ConvertError {
 
 impl Converter {
     /// A worker over shared parts.
-    pub fn new((session, addresses, catalog): (Session, Addresses, Catalog)) -> Self {
+    pub fn new((session, addresses, catalog): (Session, Addresses, Catalog), backoff: Backoff) -> Self {
         Self {
             session,
             addresses,
             catalog,
+            backoff,
         }
     }
 }
@@ -120,7 +124,7 @@ impl Converter {
             auth: Auth::Grin,
             limit: ANSWER_LIMIT,
         };
-        self.session.ask(ask, cx).await
+        patience::fetch(&self.session, ask, &self.backoff, cx).await
     }
 }
 

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use tracing::warn;
 
+use super::patience;
 use crate::catalog::{Catalog, CatalogError, Enriched, RecordEnrichment};
 use crate::grin::{Addresses, Barcode, Refusal, parse_tsv};
 use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
-use crate::session::{Fetch, Kind, Session, SessionError};
+use crate::session::{Backoff, Fetch, Kind, Session, SessionError};
 
 /// Longest answer taken; a row is about 300 bytes and a batch some hundreds of barcodes.
 const ANSWER_LIMIT: usize = 8 << 20;
@@ -19,6 +20,8 @@ pub struct Enricher {
     pub addresses: Addresses,
     /// Where the answers go.
     pub catalog: Catalog,
+    /// How often and how long after a batch is asked for again.
+    pub backoff: Backoff,
 }
 
 /// Ask for these barcodes; they fit one address (`grin-interface`, section 3).
@@ -49,11 +52,12 @@ pub enum EnrichError {
 
 impl Enricher {
     /// A worker over shared parts.
-    pub fn new((session, addresses, catalog): (Session, Addresses, Catalog)) -> Self {
+    pub fn new((session, addresses, catalog): (Session, Addresses, Catalog), backoff: Backoff) -> Self {
         Self {
             session,
             addresses,
             catalog,
+            backoff,
         }
     }
 }
@@ -66,7 +70,7 @@ impl Handle<Enrich> for Enricher {
     async fn handle(&mut self, batch: Enrich, cx: &Cx) -> Result<Enriched, EnrichError> {
         let url = self.addresses.barcode_search(&batch.barcodes);
         let ask = Fetch::get(url, Kind::Search, ANSWER_LIMIT);
-        let answer = self.session.ask(ask, cx).await?;
+        let answer = patience::fetch(&self.session, ask, &self.backoff, cx).await?;
         let table = parse_tsv(&answer.body);
         if let Some(refusal) = table.refusal {
             return Err(EnrichError::Refused(refusal));

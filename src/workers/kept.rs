@@ -54,9 +54,10 @@ fn look(storage: &Storage, layout: &Layout, barcode: &Barcode) -> Option<Kept> {
     let mut digest = Sha256::new();
     io::copy(&mut storage.open_read(&raw).ok()?, &mut digest).ok()?;
     let same = hex(&digest.finalize()) == manifest.sha256;
-    match same {
-        true => info!(%barcode, "found in the store, whole: an earlier run published it"),
-        false => warn!(%barcode, "what lies in the store is not what its manifest names; it will be fetched again"),
+    if same {
+        info!(%barcode, "found in the store, whole: an earlier run published it");
+    } else {
+        warn!(%barcode, "what lies in the store is not what its manifest names; it will be fetched again");
     }
     same.then_some(Kept { manifest, archive: raw })
 }

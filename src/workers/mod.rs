@@ -10,6 +10,7 @@ mod download;
 mod enrich;
 mod home;
 mod kept;
+mod patience;
 mod record;
 mod transfers;
 

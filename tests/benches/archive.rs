@@ -3,6 +3,8 @@
 //! Measured is CPU time of this process and of the programs it waited for, so that other work on the machine disturbs
 //! little: criterion's "thrpt" is bytes of the encrypted archive for each CPU-second.
 
+#![allow(clippy::unwrap_used, reason = "a measurement may fail where it stands")]
+
 #[path = "../archive_support/mod.rs"]
 mod archive_support;
 
@@ -140,7 +142,7 @@ fn passes(criterion: &mut Criterion<CpuTime>) {
     group.bench_function("everything", |b| b.iter(|| own(&stored, &out, &everything)));
     group.bench_function("everything, cheap key", |b| b.iter(|| own(&cheap, &out, &everything)));
     group.bench_function("everything, from a pipe and compressed by gpg", |b| {
-        b.iter(|| own(&piped, &out, &everything))
+        b.iter(|| own(&piped, &out, &everything));
     });
     group.bench_function("without MD5", |b| b.iter(|| own(&cheap, &out, &no_md5)));
     group.bench_function("decrypted archive", |b| {
@@ -155,7 +157,7 @@ fn passes(criterion: &mut Criterion<CpuTime>) {
         });
     });
     group.bench_function("shell: gpg, tee, sha256sum, tar, md5sum", |b| {
-        b.iter(|| shell(&gpg, folder.path()))
+        b.iter(|| shell(&gpg, folder.path()));
     });
     group.finish();
 }

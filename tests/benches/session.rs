@@ -3,6 +3,8 @@
 //! `cargo bench --bench session -- [REQUESTS] [ROUNDS]`; prints a line a round and mode: requests a second, and microseconds of CPU
 //! (whole process: client, server and askers) for each.
 
+#![allow(clippy::unwrap_used, reason = "a measurement may fail where it stands")]
+
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;

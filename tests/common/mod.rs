@@ -15,7 +15,7 @@ use grind::simulator::{Fate, Running, Simulator, SimulatorConfig};
 use sha2::{Digest, Sha256};
 
 /// Longest that any run of the program may take here.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// A simulator, a folder, and a config in it that points from one to the other.
 pub struct Home {

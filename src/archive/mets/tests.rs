@@ -193,7 +193,7 @@ fn what_is_missing_broken_or_refused_is_told_apart() {
         (&good.replace('x', &"x".repeat(300 << 10)), RecordKind::Refused),
     ];
     for (document, expected) in cases {
-        assert_eq!(record(document), expected, "{:.200}", document);
+        assert_eq!(record(document), expected, "{document:.200}");
     }
 }
 

@@ -86,7 +86,10 @@ impl Walk {
         match event {
             Event::Start(tag) => self.start(tag, depth),
             Event::Empty(tag) => self.start(tag, depth).map(|()| self.end()),
-            Event::End(_) => Ok(self.end()),
+            Event::End(_) => {
+                self.end();
+                Ok(())
+            }
             Event::Text(text) => self.text(text),
             Event::CData(text) => self.text(text),
             Event::GeneralRef(reference) => self.reference(reference),

@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_whole_archive_is_taken_with_its_digest() {
-        let whole = gzip(&[7; 100_000]);
+        let whole = gzip(&vec![7; 100_000]);
         let found = look(&whole, Depth::Full).unwrap().unwrap();
         assert_eq!(found.bytes, whole.len() as u64);
         let expected = Sha256::digest(&whole);

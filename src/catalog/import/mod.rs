@@ -50,7 +50,7 @@ impl Import<'_> {
             self.write(ledger.as_deref_mut(), books, &mut report)?;
             (self.progress)(report.books);
         }
-        self.adopt_strays(&source, ledger.as_deref_mut(), &mut report)?;
+        self.adopt_strays(&source, ledger, &mut report)?;
         Ok(report)
     }
 
@@ -100,7 +100,9 @@ impl Import<'_> {
         }
         for chunk in strays.chunks(BATCH) {
             let mut books: Vec<Taken> = chunk.iter().cloned().map(Taken::bare).collect();
-            books.iter_mut().for_each(|book| self.look_for_archive(book, report));
+            for book in &mut books {
+                self.look_for_archive(book, report);
+            }
             books.retain(|book| book.archive.is_some());
             report.strays += books.len() as u64;
             self.write(ledger.as_deref_mut(), books, report)?;
