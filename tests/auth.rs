@@ -1,5 +1,6 @@
 //! `grind auth` against the simulator's sign-in, the browser being played by the test.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod common;
 
 use std::fs;
@@ -124,6 +125,7 @@ fn an_address_pasted_from_elsewhere_signs_in() {
     let before = home.grind(&["auth", "status"]);
     assert_eq!(before.status.code(), Some(77), "{}", before.err);
     assert!(before.err.contains("grind auth login"), "{}", before.err);
+    assert!(before.out.contains("has not said"), "nothing was asked: {}", before.out);
 
     let login = Login::start(&home, &["--no-browser"]);
     assert_eq!(login.parameter("code_challenge_method"), "S256");

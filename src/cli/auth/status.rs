@@ -52,15 +52,13 @@ struct FileStatus {
 /// Looks at the files, asks GRIN, tells.
 pub(super) fn run(settings: &Settings, json: bool) -> Outcome {
     let (mut status, unfit) = files(settings);
-    let checked = match unfit {
-        Some(error) => Err(error),
-        None => ask(settings),
-    };
+    let asked = unfit.is_none();
+    let checked = unfit.map_or_else(|| ask(settings), Err);
     // The session may have renewed the token, and keeps the new one in the file.
     status.expiry = expiry(settings);
     status.accepted = match &checked {
         Ok(()) => Some(true),
-        Err(error) => (error.exit() == Exit::NotPermitted).then_some(false),
+        Err(error) => (asked && error.exit() == Exit::NotPermitted).then_some(false),
     };
     status.reason = checked.as_ref().err().map(ToString::to_string);
     if json {
@@ -79,16 +77,16 @@ fn files(settings: &Settings) -> (Status, Option<CliError>) {
     let kind = match (&auth.service_account_file, &auth.credentials_file) {
         (Some(key), _) => {
             let token_uri = ServiceAccountKey::read(key).map(|key| key.token_uri);
-            files.look("auth.service_account_file", key, &policy, token_uri);
+            files.look("auth.service_account_file", key, &policy, &token_uri);
             SignIn::ServiceAccount
         }
         (None, Some(credentials)) => {
             if let Some(client) = &auth.client_secret_file {
                 let token_uri = ClientSecretFile::read(client).map(|client| client.token_uri);
-                files.look("auth.client_secret_file", client, &policy, token_uri);
+                files.look("auth.client_secret_file", client, &policy, &token_uri);
             }
             let token_uri = CredentialsFile::read(credentials).map(|credentials| credentials.token_uri);
-            files.look("auth.credentials_file", credentials, &policy, token_uri);
+            files.look("auth.credentials_file", credentials, &policy, &token_uri);
             SignIn::Installed
         }
         (None, None) => SignIn::None,
@@ -115,9 +113,9 @@ impl Files {
         key: &'static str,
         path: &Path,
         policy: &TokenUriPolicy,
-        token_uri: Result<String, SecretFileError>,
+        token_uri: &Result<String, SecretFileError>,
     ) {
-        let unfit = match &token_uri {
+        let unfit = match token_uri {
             Err(error) => Some((error.to_string(), unfit(key, error))),
             Ok(uri) => policy.check(uri).err().map(|refused| {
                 let error = CliError::new(Exit::NotPermitted, "a file with a secret cannot be used")
@@ -212,7 +210,7 @@ impl Display for Status {
         let accepted = match self.accepted {
             Some(true) => "accepts it",
             Some(false) => "does not accept it",
-            None => "could not be asked",
+            None => "has not said",
         };
         writeln!(f, "GRIN:         {accepted}")
     }
