@@ -1,6 +1,6 @@
 //! `grind auth` against the simulator's sign-in, the browser being played by the test.
-
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod common;
 
 use std::fs;
@@ -281,4 +281,32 @@ fn a_grin_that_is_away_is_not_taken_for_a_lost_sign_in() {
         (&Value::Null, &Value::from("installed"))
     );
     drop(folder);
+}
+
+#[test]
+fn a_service_account_needs_no_login() {
+    use rsa::pkcs8::EncodePrivateKey;
+    let home = home(AuthConfig::default());
+    let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap();
+    let pem = key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).unwrap();
+    let file = home.folder.path().join("service.json");
+    let text = serde_json::json!({
+        "type": "service_account", "client_email": "grind@example.org", "private_key": pem.as_str(),
+        "token_uri": format!("{}/token", home.simulator.origin()),
+    });
+    fs::write(&file, text.to_string()).unwrap();
+    permit(&home, "service.json", 0o600);
+    let dropin = format!("[auth]\nservice_account_file = \"{}\"\n", file.display());
+    fs::write(home.folder.path().join("grind.toml.d/30-service.toml"), dropin).unwrap();
+    let status = home.grind(&["auth", "status", "--json"]);
+    let json: Value = serde_json::from_str(&status.out).unwrap();
+    assert_eq!(
+        (status.status.code(), &json["kind"]),
+        (Some(0), &Value::from("service_account")),
+        "{}",
+        status.err
+    );
+    let login = home.grind(&["auth", "login", "--no-browser"]);
+    assert_eq!(login.status.code(), Some(78));
+    assert!(login.err.contains("service account needs no login"), "{}", login.err);
 }
