@@ -18,12 +18,13 @@ use crate::grin::Barcode;
 ///
 /// The decrypted `.tar.gz` goes to `archive` as it comes, the page texts go to `text` at the end. What was written may be
 /// published only after `Ok`: the proof stands at the end of the archive. After [`ArchiveError::Checksum`] and damage that
-/// was encrypted with the archive, `archive` has received all of it, so that it can be kept in quarantine.
-pub fn process<R, W, T>(
+/// was encrypted with the archive, `archive` has received all of it, so that it can be kept in quarantine. Without a
+/// barcode the METS is found by its root element.
+pub fn process<'b, R, W, T>(
     input: R,
     archive: W,
     text: T,
-    barcode: &Barcode,
+    barcode: impl Into<Option<&'b Barcode>>,
     options: &Options,
 ) -> Result<Volume, ArchiveError>
 where
@@ -37,7 +38,7 @@ where
         secret_key: options.secret_key.clone(),
     };
     let passed = match openpgp::open(&mut source, &keys, &options.limits) {
-        Ok(plain) => through(plain, archive, Some(barcode), options),
+        Ok(plain) => through(plain, archive, barcode.into(), options),
         Err(fault) => Passed::at_head(fault),
     };
     conclude(source, passed, text, options)

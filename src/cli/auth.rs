@@ -1,8 +1,16 @@
-//! Room `cli`: `grind auth`: its options.
+//! Room `cli`: `grind auth`: signing in, and whether GRIN knows us.
+
+mod answer;
+mod listener;
+mod login;
+mod session;
+mod status;
 
 use clap::{Args, Subcommand};
 
 use super::args::ConfigArgs;
+use super::error::Outcome;
+use super::load;
 
 /// `grind auth …`.
 #[derive(Debug, Clone, Args)]
@@ -33,4 +41,12 @@ pub enum AuthCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Does it.
+pub fn run(args: &AuthArgs) -> Outcome {
+    match &args.command {
+        AuthCommand::Login { config, no_browser } => login::run(&load::settings(config)?.0, *no_browser),
+        AuthCommand::Status { config, json } => status::run(&load::settings(config)?.0, *json),
+    }
 }

@@ -67,7 +67,7 @@ pub fn run(cli: &Cli) -> Outcome {
     match &cli.command {
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args),
-        Command::Auth(_) => not_wired("auth"),
+        Command::Auth(args) => auth::run(args),
         Command::CheckConfig(args) => check_config(args),
         Command::Simulate(args) => simulate(args),
         Command::Collect(args) => step::run(Step::Collect, args),
@@ -132,12 +132,4 @@ fn simulate(args: &SimulateArgs) -> Outcome {
             .because(&error)
             .advise("Choose another address with --listen; port 0 takes any free one.")
     })
-}
-
-/// This branch holds the command line; the daemon behind these commands joins it when the branches come together.
-fn not_wired(command: &str) -> Outcome {
-    Err(CliError::new(
-        Exit::Internal,
-        format!("this build has no daemon behind `grind {command}`"),
-    ))
 }

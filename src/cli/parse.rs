@@ -1,11 +1,13 @@
 //! Room `cli`: `grind parse`, how a saved answer of GRIN's is understood, by the very code that the daemon uses.
 
+mod contents;
 mod row;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -14,8 +16,8 @@ use url::Url;
 use row::{rejections, row};
 
 use crate::grin::{
-    Barcode, GrinDate, Library, ListKind, ListPageParser, Refusal, decide_etag, parse_process_reply, parse_text_list,
-    parse_tsv,
+    Barcode, GrinDate, Library, ListKind, ListPageParser, Refusal, SecretFileError, decide_etag, parse_process_reply,
+    parse_text_list, parse_tsv,
 };
 
 /// Options of `grind parse`.
@@ -37,6 +39,9 @@ pub struct ParseArgs {
     /// The address that the answer came from
     #[arg(long, value_name = "U")]
     pub url: Option<Url>,
+    /// What opens an encrypted archive, on the first line of this file
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
     /// The HTTP status that it came with
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub status: u16,
@@ -55,6 +60,14 @@ pub enum Kind {
     Process,
     /// The list `_failed`
     Failed,
+    /// A METS: the XML itself, or a folder or .tar.gz with it
+    Mets,
+    /// The page texts of a folder or an archive
+    Ocr,
+    /// A list of checksums, `checksum.md5`
+    Checksums,
+    /// An archive, .tar.gz or .tar.gz.gpg, read as the daemon reads it
+    Archive,
     /// A barcode
     Barcode,
     /// A library directory
@@ -85,6 +98,9 @@ pub enum ParseError {
         /// Why.
         source: io::Error,
     },
+    /// The file with the passphrase cannot be used.
+    #[error(transparent)]
+    Passphrase(#[from] SecretFileError),
     /// Standard output is gone.
     #[error("cannot write the result")]
     Write(#[from] io::Error),
@@ -118,6 +134,10 @@ pub fn run(args: &ParseArgs, out: &mut impl Write) -> Result<ParseOutcome, Parse
         Kind::Tsv => tsv(&read(&args.input[0])?),
         Kind::Process => process(args)?,
         Kind::Failed => failed(args)?,
+        Kind::Mets => contents::mets(args)?,
+        Kind::Ocr => contents::ocr(args)?,
+        Kind::Checksums => contents::checksums(&read(&args.input[0])?),
+        Kind::Archive => contents::archive(args)?,
         Kind::Barcode => word(
             &args.input[0],
             Barcode::parse(&args.input[0]).err().map(|bad| bad.to_string()),
@@ -198,6 +218,11 @@ fn option(option: &'static str, value: &str, why: String) -> ParseError {
         value: value.to_owned(),
         why,
     }
+}
+
+fn barcode(args: &ParseArgs) -> Result<Option<Barcode>, ParseError> {
+    let parse = |text: &String| Barcode::parse(text).map_err(|bad| option("--barcode", text, bad.to_string()));
+    args.barcode.as_ref().map(parse).transpose()
 }
 
 fn list_page(args: &ParseArgs, kind: ListKind) -> Result<Document, ParseError> {
@@ -307,10 +332,7 @@ fn tsv(bytes: &[u8]) -> Document {
 }
 
 fn process(args: &ParseArgs) -> Result<Document, ParseError> {
-    let asked = match &args.barcode {
-        Some(text) => vec![Barcode::parse(text).map_err(|bad| option("--barcode", text, bad.to_string()))?],
-        None => Vec::new(),
-    };
+    let asked: Vec<_> = barcode(args)?.into_iter().collect();
     let reply = parse_process_reply(args.status, &read(&args.input[0])?, &asked);
     let mut document = document(reply.refusal, &reply.warnings);
     let all = reply

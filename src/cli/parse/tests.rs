@@ -11,7 +11,7 @@ struct Line {
 }
 
 /// Runs `grind parse` with these words, `FILE` being a file with this content.
-fn parse(words: &[&str], content: &[u8]) -> (Value, u8) {
+pub(super) fn parse(words: &[&str], content: &[u8]) -> (Value, u8) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("input");
     std::fs::write(&file, content).unwrap();

@@ -1,0 +1,217 @@
+//! Room `cli`: `grind auth status`: how we sign in, whether the files are fit for it, and whether GRIN accepts it.
+
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::login::unusable;
+use super::session::{self, Line};
+use crate::cli::error::{CliError, Outcome, Plain};
+use crate::cli::exit::Exit;
+use crate::cli::output;
+use crate::grin::{
+    Addresses, ClientSecretFile, CredentialsFile, Library, SecretFileError, ServiceAccountKey, TokenUriPolicy,
+};
+use crate::session::{Fetch, Kind};
+use crate::settings::Settings;
+
+/// Bytes of the summary of the directory.
+const SUMMARY: usize = 256 * 1024;
+
+/// Everything that is told.
+#[derive(Debug, Serialize)]
+struct Status {
+    kind: SignIn,
+    files: Vec<FileStatus>,
+    /// When the access token ends; it is renewed by itself.
+    expiry: Option<Timestamp>,
+    /// `None`: GRIN was not asked, or did not answer.
+    accepted: Option<bool>,
+    /// Why not.
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum SignIn {
+    ServiceAccount,
+    Installed,
+    None,
+}
+
+#[derive(Debug, Serialize)]
+struct FileStatus {
+    key: &'static str,
+    path: PathBuf,
+    usable: bool,
+    because: Option<String>,
+}
+
+/// Looks at the files, asks GRIN, tells.
+pub(super) fn run(settings: &Settings, json: bool) -> Outcome {
+    let (mut status, unfit) = files(settings);
+    let asked = unfit.is_none();
+    let checked = unfit.map_or_else(|| ask(settings), Err);
+    // The session may have renewed the token, and keeps the new one in the file.
+    status.expiry = expiry(settings);
+    status.accepted = match &checked {
+        Ok(()) => Some(true),
+        Err(error) => (asked && error.exit() == Exit::NotPermitted).then_some(false),
+    };
+    status.reason = checked.as_ref().err().map(ToString::to_string);
+    if json {
+        output::print_json(&status)?;
+    } else {
+        output::print(&status.to_string())?;
+    }
+    checked.map(|()| Exit::Done)
+}
+
+/// Which files there must be, and the first that is unfit.
+fn files(settings: &Settings) -> (Status, Option<CliError>) {
+    let auth = &settings.auth;
+    let policy = TokenUriPolicy::new(&auth.token_uri_allowed).unwrap_or_default();
+    let mut files = Files::default();
+    let kind = match (&auth.service_account_file, &auth.credentials_file) {
+        (Some(key), _) => {
+            let token_uri = ServiceAccountKey::read(key).map(|key| key.token_uri);
+            files.look("auth.service_account_file", key, &policy, &token_uri);
+            SignIn::ServiceAccount
+        }
+        (None, Some(credentials)) => {
+            if let Some(client) = &auth.client_secret_file {
+                let token_uri = ClientSecretFile::read(client).map(|client| client.token_uri);
+                files.look("auth.client_secret_file", client, &policy, &token_uri);
+            }
+            let token_uri = CredentialsFile::read(credentials).map(|credentials| credentials.token_uri);
+            files.look("auth.credentials_file", credentials, &policy, &token_uri);
+            SignIn::Installed
+        }
+        (None, None) => SignIn::None,
+    };
+    let status = Status {
+        kind,
+        files: files.seen,
+        expiry: None,
+        accepted: None,
+        reason: None,
+    };
+    (status, files.unfit)
+}
+
+#[derive(Default)]
+struct Files {
+    seen: Vec<FileStatus>,
+    unfit: Option<CliError>,
+}
+
+impl Files {
+    fn look(
+        &mut self,
+        key: &'static str,
+        path: &Path,
+        policy: &TokenUriPolicy,
+        token_uri: &Result<String, SecretFileError>,
+    ) {
+        let unfit = match token_uri {
+            Err(error) => Some((error.to_string(), unfit(key, error))),
+            Ok(uri) => policy.check(uri).err().map(|refused| {
+                let error = CliError::new(Exit::NotPermitted, "a file with a secret cannot be used")
+                    .cause(path.display().to_string())
+                    .because(&refused)
+                    .advise("Get the file from Google again, or sign in again with `grind auth login`.");
+                (refused.to_string(), error)
+            }),
+        };
+        let (because, error) = unfit.unzip();
+        self.seen.push(FileStatus {
+            key,
+            path: path.to_owned(),
+            usable: because.is_none(),
+            because,
+        });
+        self.unfit = self.unfit.take().or(error);
+    }
+}
+
+fn unfit(key: &str, error: &SecretFileError) -> CliError {
+    match error {
+        SecretFileError::Io { cause, .. }
+            if key == "auth.credentials_file" && cause.kind() == std::io::ErrorKind::NotFound =>
+        {
+            CliError::new(Exit::NotPermitted, "not signed in")
+                .because(error)
+                .advise("Sign in with `grind auth login`.")
+        }
+        _ => unusable(error),
+    }
+}
+
+fn expiry(settings: &Settings) -> Option<Timestamp> {
+    let auth = &settings.auth;
+    let file = auth.credentials_file.as_deref();
+    let file = file.filter(|_| auth.service_account_file.is_none())?;
+    CredentialsFile::read(file).ok()?.expiry
+}
+
+/// Asks GRIN for the summary of the directory, the cheapest thing that needs a sign-in.
+fn ask(settings: &Settings) -> Result<(), CliError> {
+    let wrong = |error: &dyn std::error::Error| CliError::new(Exit::Config, "cannot ask GRIN").because(error);
+    let library = Library::parse(&settings.library.directory).map_err(|error| wrong(&error))?;
+    let addresses = Addresses::new(&settings.grin.base_url, &library).map_err(|error| wrong(&error))?;
+    session::with(session::config(settings)?, async |line: &Line| {
+        let fetch = Fetch::get(addresses.summary(), Kind::Other, SUMMARY);
+        let cx = line.cx.with_timeout(settings.session.total_timeout);
+        let answer = line
+            .session
+            .ask(fetch, &cx)
+            .await
+            .map_err(|error| session::failed(&error))?;
+        match answer.status {
+            200 if !is_page(&answer.body) => Ok(()),
+            200 => Err(
+                CliError::new(Exit::NotPermitted, "GRIN answers with a page instead of the summary")
+                    .cause("it looks like a sign-in page or a refusal")
+                    .advise("Sign in with `grind auth login`; check grin.base_url and library.directory."),
+            ),
+            status => Err(
+                CliError::new(Exit::NotPermitted, "GRIN has no such directory for this account")
+                    .cause(format!("status {status} for {}", answer.url))
+                    .advise("Check library.directory; upper and lower case count."),
+            ),
+        }
+    })
+}
+
+/// The summary is text; a page in its place is a sign-in page or a refusal, whatever its status.
+fn is_page(body: &[u8]) -> bool {
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    text.trim_ascii_start().starts_with(b"<")
+}
+
+impl Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            SignIn::ServiceAccount => "service account",
+            SignIn::Installed => "a person's account (grind auth login)",
+            SignIn::None => "none configured",
+        };
+        writeln!(f, "sign-in:      {kind}")?;
+        for file in &self.files {
+            let state = file.because.as_deref().unwrap_or("can be used");
+            writeln!(f, "{}: {}: {}", file.key, file.path.display(), Plain(state))?;
+        }
+        if let Some(expiry) = self.expiry {
+            let ended = if expiry < Timestamp::now() { " (ended)" } else { "" };
+            writeln!(f, "access token: until {expiry}{ended}, renewed by itself")?;
+        }
+        let accepted = match self.accepted {
+            Some(true) => "accepts it",
+            Some(false) => "does not accept it",
+            None => "has not said",
+        };
+        writeln!(f, "GRIN:         {accepted}")
+    }
+}

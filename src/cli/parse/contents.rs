@@ -1,0 +1,193 @@
+//! Room `cli`: `grind parse` for what is in an archive: METS, page texts, checksums, and the archive as a whole.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Document, ParseArgs, ParseError, barcode, document, put, read, unreadable};
+use crate::archive::{
+    ArchiveError, ChecksumList, Code, Finding, Inspection, Marc, Options, RecordKind, Volume, hex, inspect, parse_mets,
+    process, process_plain,
+};
+use crate::grin::{Barcode, Library, Refusal, Secret, read_secret_file};
+
+/// How a gzip stream begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The MARC record of a METS; of a folder or archive the METS in it.
+pub(super) fn mets(args: &ParseArgs) -> Result<Document, ParseError> {
+    let options = Options {
+        extract_text: false,
+        ..Options::default()
+    };
+    let input = &args.input[0];
+    let seen = if input == "-" {
+        parse_mets(&read(input)?[..], &options.limits).map_err(ArchiveError::Input)
+    } else {
+        inspect(Path::new(input), io::sink(), barcode(args)?.as_ref(), &options)
+    };
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(error) => return failed(input, error),
+    };
+    let mut document = document(None, &warnings(&seen.findings, is_of_mets));
+    if let RecordKind::Malformed | RecordKind::Refused = seen.record {
+        put(&mut document, "refusal", json!(seen.record));
+    }
+    put_record(&mut document, seen.marc.as_ref(), seen.record);
+    Ok(document)
+}
+
+/// The page texts, one string a page.
+pub(super) fn ocr(args: &ParseArgs) -> Result<Document, ParseError> {
+    let options = Options {
+        passphrase: passphrase(args)?,
+        verify_checksums: false,
+        extract_marc: false,
+        compress_text: false,
+        ..Options::default()
+    };
+    let input = &args.input[0];
+    let mut lines = Vec::new();
+    let seen = if Path::new(input).is_dir() {
+        inspect(Path::new(input), &mut lines, None, &options).map(|Inspection { findings, .. }| findings)
+    } else {
+        pass(args, &mut lines, &options)?.map(|Volume { findings, .. }| findings)
+    };
+    let findings = match seen {
+        Ok(findings) => findings,
+        Err(error) => return failed(input, error),
+    };
+    let pages = serde_json::Deserializer::from_slice(&lines).into_iter::<Value>();
+    let pages: Vec<Value> = pages.collect::<Result<_, _>>().map_err(io::Error::from)?;
+    let mut document = document(None, &warnings(&findings, |code| !is_of_mets(code)));
+    put(&mut document, "pages", pages.len());
+    put(&mut document, "text", pages);
+    Ok(document)
+}
+
+/// A list of digests by file name.
+pub(super) fn checksums(bytes: &[u8]) -> Document {
+    let list = ChecksumList::parse(bytes);
+    let refusal = match (bytes, list.is_empty()) {
+        ([], _) => Some(Refusal::Empty),
+        (_, true) => Some(Refusal::NotAList),
+        (_, false) => None,
+    };
+    let mut document = document(refusal, &list.warnings);
+    put(&mut document, "digests", json!(list.to_hex()));
+    document
+}
+
+/// The archive, decrypted and compared as the daemon does it; nothing is written anywhere.
+pub(super) fn archive(args: &ParseArgs) -> Result<Document, ParseError> {
+    let options = Options {
+        passphrase: passphrase(args)?,
+        ..Options::default()
+    };
+    let volume = match pass(args, io::sink(), &options)? {
+        Ok(volume) => volume,
+        Err(error) => return failed_archive(&args.input[0], error),
+    };
+    let mut document = document(None, &[]);
+    put(&mut document, "verified", volume.verified);
+    put(&mut document, "sha256", volume.sha256_hex());
+    put(&mut document, "bytes", volume.bytes);
+    put(&mut document, "encrypted_bytes", volume.encrypted_bytes);
+    put(&mut document, "pages", volume.pages);
+    put(&mut document, "text_pages", volume.text_pages);
+    put_record(&mut document, volume.marc.as_ref(), volume.record);
+    put(&mut document, "findings", json!(volume.findings));
+    Ok(document)
+}
+
+/// One pass over an archive, encrypted or not. The outer error: it cannot even be begun.
+fn pass(args: &ParseArgs, text: impl io::Write, options: &Options) -> Result<Result<Volume, ArchiveError>, ParseError> {
+    let input = &args.input[0];
+    let barcode = barcode(args)?.or_else(|| named(input, args.library.as_deref()));
+    let mut file = File::open(input).map_err(|source| unreadable(input, source))?;
+    let mut magic = Vec::new();
+    (&mut file)
+        .take(GZIP.len() as u64)
+        .read_to_end(&mut magic)
+        .and_then(|_| file.rewind())
+        .map_err(|source| unreadable(input, source))?;
+    Ok(if magic == GZIP {
+        process_plain(file, io::sink(), text, barcode.as_ref(), options)
+    } else {
+        process(file, io::sink(), text, barcode.as_ref(), options)
+    })
+}
+
+/// The barcode that a file's name holds.
+fn named(path: &str, library: Option<&str>) -> Option<Barcode> {
+    let name = Path::new(path).file_name()?.to_str()?;
+    let stem = name.strip_suffix(".gpg").unwrap_or(name).strip_suffix(".tar.gz")?;
+    let library = library.and_then(|library| Library::parse(library).ok());
+    let prefix = library.map(|library| format!("{library}_")).unwrap_or_default();
+    Barcode::parse(stem.strip_prefix(&prefix).unwrap_or(stem)).ok()
+}
+
+/// The first line without its line end, as gpg's `--passphrase-file` reads it.
+fn passphrase(args: &ParseArgs) -> Result<Option<Secret>, ParseError> {
+    let Some(path) = &args.passphrase_file else {
+        return Ok(None);
+    };
+    let text = read_secret_file(path)?;
+    Ok(Some(Secret::new(text.lines().next().unwrap_or_default())))
+}
+
+fn put_record(document: &mut Document, marc: Option<&Marc>, record: RecordKind) {
+    put(document, "marc", marc.map_or_else(|| json!({}), |marc| json!(marc)));
+    put(document, "record", json!(record));
+}
+
+fn warnings(findings: &[Finding], wanted: impl Fn(Code) -> bool) -> Vec<String> {
+    let said = findings.iter().filter(|finding| wanted(finding.code));
+    said.map(|finding| finding.text.clone()).collect()
+}
+
+fn is_of_mets(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NoMets
+            | Code::NoMarc
+            | Code::MetsMalformed
+            | Code::MetsRefused
+            | Code::MetsMisnamed
+            | Code::MetsRepeated
+            | Code::MarcRepeated
+    )
+}
+
+/// A refusal with its reason; input that cannot be read at all is none.
+fn failed(input: &str, error: ArchiveError) -> Result<Document, ParseError> {
+    if let ArchiveError::Input(source) = error {
+        return Err(unreadable(input, source));
+    }
+    let mut document = document(None, &[error.to_string()]);
+    put(&mut document, "refusal", error.reason());
+    Ok(document)
+}
+
+/// The same with what was seen of an archive before it failed.
+fn failed_archive(input: &str, error: ArchiveError) -> Result<Document, ParseError> {
+    let findings = json!(error.findings());
+    let seen = error.seen().map(|seen| (seen.sha256, seen.bytes, seen.encrypted_bytes));
+    let mut document = failed(input, error)?;
+    put(&mut document, "verified", false);
+    put(&mut document, "findings", findings);
+    if let Some((sha256, bytes, encrypted_bytes)) = seen {
+        put(&mut document, "bytes", bytes);
+        put(&mut document, "encrypted_bytes", encrypted_bytes);
+        if let Some(sha256) = sha256 {
+            put(&mut document, "sha256", hex(&sha256));
+        }
+    }
+    Ok(document)
+}
+
+#[cfg(test)]
+mod tests;
