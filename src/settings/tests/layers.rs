@@ -303,14 +303,14 @@ fn a_reload_tells_live_keys_from_the_others() {
         ("WORK__PAUSED", "true"),
         ("LOG__LEVEL", "debug"),
         ("RETRY__CAP", "1h"),
-        ("WORK__LIMIT", "3"),
-        ("WORK__QUEUES", "all"),
-        ("SCHEDULE__CONVERT_EVERY", "2h"),
     ];
     let fixed = [
         ("SESSION__LIMIT", "60"),
         ("STORAGE__RAW_PREFIX", "archives"),
         ("GRIN__PAGE_SIZE", "5"),
+        ("WORK__LIMIT", "3"),
+        ("WORK__QUEUES", "all"),
+        ("SCHEDULE__CONVERT_EVERY", "2h"),
     ];
     let with_effect = |(name, value): (&str, &str), effect: Effect| {
         let changed = House::new().toml("").env(&format!("GRIND__{name}"), value);
