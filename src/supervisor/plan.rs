@@ -1,6 +1,6 @@
 //! Room `supervisor`: a book's plan as a pure state machine.
 //!
-//! Forwards only: claimed → CHECK (only when dates do not decide) → DOWNLOAD → settled. Every outcome of a worker leads to
+//! Forwards only: claimed → CHECK (only where a list does not decide) → DOWNLOAD → settled. Every outcome of a worker leads to
 //! exactly one next step; nothing here waits, asks or looks at a clock.
 
 use crate::session::ErrorClass;
