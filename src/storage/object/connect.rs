@@ -37,6 +37,7 @@ pub(super) fn s3(config: &StorageConfig) -> Result<Connected, StorageError> {
     let in_clear = builder
         .get_config_value(&AmazonS3ConfigKey::Endpoint)
         .is_some_and(|endpoint| is_loopback(&endpoint));
+    one_tls_stack();
     let options = client_options(in_clear);
     let http = ReqwestConnector::default()
         .connect(&options)
@@ -53,6 +54,11 @@ pub(super) fn s3(config: &StorageConfig) -> Result<Connected, StorageError> {
         s3: S3 { store, http, bucket },
         prefix,
     })
+}
+
+/// The bucket's client takes the TLS provider of the process; a second call changes nothing.
+fn one_tls_stack() {
+    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 fn refused(config: &StorageConfig, why: String) -> StorageError {
