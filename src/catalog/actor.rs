@@ -44,8 +44,9 @@ impl<O: Operation> Serve<Do<O>> for Writer {
         let group = Rc::clone(&self.group);
         let answer = group.join(message.0);
         async move {
-            // Polled only after the mailbox was emptied (a fact of actix, pinned by a test of `mailbox`), so whoever comes
+            // The mailbox is emptied before this goes on (a fact of actix, pinned by a test of `mailbox`), so whoever comes
             // first finds all that was queued, and does it for all.
+            tokio::task::yield_now().await;
             group.flush();
             answer
                 .await

@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{self, Waker};
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use tokio::task::AbortHandle;
@@ -135,11 +136,26 @@ impl<W: Serve<M>, M: Message> Handler<Envelope<M>> for Concurrent<W> {
 impl<W: Worker> Concurrent<W> {
     /// Runs a served future as a task of its own, so that a wake-up costs one poll and not one for each in flight.
     #[expect(clippy::disallowed_methods, reason = "counted by the call, aborted with the actor")]
-    fn run<M: Message>(&self, future: impl Future<Output = M::Reply> + 'static, call: Call<M>, ctx: &Context<Self>) {
+    fn run<M: Message>(
+        &mut self,
+        future: impl Future<Output = M::Reply> + 'static,
+        call: Call<M>,
+        ctx: &mut Context<Self>,
+    ) {
+        let own = Arc::clone(&self.frame.desk);
+        let mut turn = Box::pin(async move { serve(&own, future, call).await });
+        // Many answers stand ready; a task for each would cost more than the answer.
+        if turn
+            .as_mut()
+            .poll(&mut task::Context::from_waker(Waker::noop()))
+            .is_ready()
+        {
+            return self.settle(ctx);
+        }
         let key = self.running.borrow_mut().insert(None);
         let (running, desk, addr) = (Rc::clone(&self.running), Arc::clone(&self.frame.desk), ctx.address());
         let task = actix_rt::spawn(async move {
-            serve(&desk, future, call).await;
+            turn.await;
             running.borrow_mut().remove(key);
             wake_when_due(&desk, &addr);
         });

@@ -76,7 +76,8 @@ fn start<A: Shell>(
     shell: impl FnOnce(Arc<Desk>) -> A + Send + 'static,
 ) -> Mailbox<A> {
     let launch = Launch {
-        desk: Some(Arc::clone(&desk)),
+        desk: Arc::clone(&desk),
+        landed: false,
     };
     let addr = A::start_in_arbiter(arbiter, move |ctx| {
         // 0 is unlimited: the bound is ours.
@@ -88,19 +89,21 @@ fn start<A: Shell>(
 
 /// On its way to the arbiter. Dropped there (the arbiter has ended), the actor counts as killed.
 struct Launch {
-    desk: Option<Arc<Desk>>,
+    desk: Arc<Desk>,
+    landed: bool,
 }
 
 impl Launch {
     fn landed(mut self) -> Arc<Desk> {
-        self.desk.take().expect("taken only here, by value")
+        self.landed = true;
+        Arc::clone(&self.desk)
     }
 }
 
 impl Drop for Launch {
     fn drop(&mut self) {
-        if let Some(desk) = self.desk.take() {
-            desk.ended(ExitReason::Killed);
+        if !self.landed {
+            self.desk.ended(ExitReason::Killed);
         }
     }
 }
