@@ -7,7 +7,8 @@ use super::notify;
 use super::view::HouseView;
 use crate::settings::{Effect, Settings, Sources, diff};
 
-/// Answers with the settings in force afterwards: the new ones, or the old ones where the new ones are refused.
+/// Answers with the settings in force afterwards: the old ones with what could be applied, or untouched where the new ones
+/// are refused.
 pub async fn reload(house: &House, view: &HouseView, old: Settings, sources: Option<&Sources>) -> Settings {
     let Some(sources) = sources else {
         warn!("this run has no config file to read again");
@@ -39,13 +40,14 @@ async fn apply(house: &House, old: &Settings, sources: &Sources) -> Option<Setti
             Effect::NeedsRestart => warn!(key = %change.key, "changed; needs a restart to come into force"),
         }
     }
-    if let Err(error) = crate::cli::log::set_level(&loaded.settings.log.level) {
+    let in_force = old.with_live_of(&loaded.settings);
+    if let Err(error) = crate::cli::log::set_level(&in_force.log.level) {
         warn!(%error, "the log level stays as it is");
     }
-    if let Err(error) = house.change(&loaded.settings).await {
+    if let Err(error) = house.change(&in_force).await {
         error!(%error, "the supervisor did not take the new terms");
         return None;
     }
     info!("reloaded");
-    Some(loaded.settings)
+    Some(in_force)
 }

@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tracing::{error, info, warn};
 
 use super::house::{BuildError, House};
@@ -150,11 +152,19 @@ async fn work(
     let mut begun = pin!(house.begin(errand));
     let mut drain = None;
     let mut status = tokio::time::interval(STATUS_EVERY);
+    let mut reload_wanted = false;
+    let mut reloading = FuturesUnordered::new();
     loop {
+        // Beside the signals, so that a stop is heard while a reload waits; one at a time, since each begins with the last one's end.
+        if reload_wanted && reloading.is_empty() {
+            reload_wanted = false;
+            reloading.push(reload::reload(house, view, settings.clone(), sources.as_ref()));
+        }
         tokio::select! {
             report = &mut begun => return report,
+            Some(in_force) = reloading.next(), if !reloading.is_empty() => settings = in_force,
             wish = signals.next() => match wish {
-                Wish::Reload => settings = reload::reload(house, view, settings, sources.as_ref()).await,
+                Wish::Reload => reload_wanted = true,
                 Wish::Stop(signal) if drain.is_none() => {
                     info!(signal, grace = ?settings.shutdown.grace, "draining; a second signal stops at once");
                     drain = Some(begin_drain(house, view, settings.shutdown.grace));

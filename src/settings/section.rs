@@ -49,6 +49,13 @@ macro_rules! section {
                 Some(Self { $( $field: $field?, )+ })
             }
 
+            /// Takes over what a reload can apply.
+            pub(super) fn take_live(&mut self, new: &Self) {
+                $( if $crate::settings::change::Effect::$effect == $crate::settings::change::Effect::Applied {
+                    self.$field.clone_from(&new.$field);
+                } )+
+            }
+
             pub(super) fn show(&self) -> Vec<Option<toml::Value>> {
                 vec![ $( $crate::settings::kinds::Kind::show(&self.$field), )+ ]
             }

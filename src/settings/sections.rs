@@ -262,6 +262,15 @@ macro_rules! settings {
                 Some(Self { $( $field: $field?, )+ })
             }
 
+            /// These settings with what a reload applies of `new`: what is in force after it. A key that needs a restart
+            /// keeps its value, so that each later reload goes on saying that it waits.
+            #[must_use]
+            pub fn with_live_of(&self, new: &Self) -> Self {
+                let mut in_force = self.clone();
+                $( in_force.$field.take_live(&new.$field); )+
+                in_force
+            }
+
             /// Every key with its value, in the order of [`Settings::keys`]; `None` = not set.
             pub(super) fn show(&self) -> Vec<(&'static Key, Option<toml::Value>)> {
                 let values = [ $( self.$field.show(), )+ ].into_iter().flatten();

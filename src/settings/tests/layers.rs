@@ -331,3 +331,21 @@ fn a_reload_tells_live_keys_from_the_others() {
         with_effect(change, Effect::NeedsRestart);
     }
 }
+
+#[test]
+fn what_waits_for_a_restart_is_said_at_each_reload() {
+    let began = House::new().toml("").settings();
+    let changed = House::new()
+        .toml("")
+        .env("GRIND__SESSION__LIMIT", "60")
+        .env("GRIND__WORKERS__DOWNLOAD", "9");
+    let mut file = changed.settings();
+    (file.storage.url, file.catalog.url) = (began.storage.url.clone(), began.catalog.url.clone());
+    let in_force = began.with_live_of(&file);
+    assert_eq!(
+        (in_force.workers.download, in_force.session.limit),
+        (9, began.session.limit)
+    );
+    let still: Vec<_> = diff(&in_force, &file).into_iter().map(|change| change.key).collect();
+    assert_eq!(still, ["session.limit"]);
+}
