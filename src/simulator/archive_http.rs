@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::body::{Script, Transfer};
 use super::cache::Source;
-use super::faults::Fault;
+use super::faults::{Fault, Faults};
 use super::lists_html;
 use super::seed::Purpose;
 use super::shared::Shared;
@@ -82,13 +82,35 @@ fn send(
                 .finish();
         }
     };
-    let mut sent_to = end;
-    let mut said = end - start;
     // Somewhere in the middle third of what is asked for.
     let mut draw = shared.catalogue.draw(Purpose::Place, u64::from(index) ^ start << 20);
     let middle = start + (end - start) / 3 + draw.below((end - start) / 3 + 1);
-    let measures = shared.dice.faults();
+    let Marred { sent_to, said, script } = marred(fault, (start, middle, end), &shared.dice.faults());
+    let downloaded = Arc::clone(shared);
+    let transfer = Transfer {
+        source,
+        position: start,
+        end: sent_to,
+        script,
+        counters: Arc::clone(&shared.counters),
+        done: (sent_to == total).then(|| Box::new(move || downloaded.shelf.downloaded(index)) as Box<dyn FnOnce()>),
+    };
+    match fault {
+        Some(Fault::Chunked) => answer.streaming(transfer.stream()),
+        _ => answer.body(SizedStream::new(said, Box::pin(transfer.stream()))),
+    }
+}
+
+/// What a fault makes of an answer: where it really ends, the length that it tells, and what befalls it on the way.
+struct Marred {
+    sent_to: u64,
+    said: u64,
+    script: Script,
+}
+
+fn marred(fault: Option<Fault>, (start, middle, end): (u64, u64, u64), measures: &Faults) -> Marred {
     let mut script = Script::default();
+    let (mut sent_to, mut said) = (end, end - start);
     match fault {
         Some(Fault::Cut) => script.cut_at = Some(middle),
         Some(Fault::Stall) => script.stall_at = Some((middle, measures.stall)),
@@ -108,19 +130,7 @@ fn send(
         }
         _ => {}
     }
-    let downloaded = Arc::clone(shared);
-    let transfer = Transfer {
-        source,
-        position: start,
-        end: sent_to,
-        script,
-        counters: Arc::clone(&shared.counters),
-        done: (sent_to == total).then(|| Box::new(move || downloaded.shelf.downloaded(index)) as Box<dyn FnOnce()>),
-    };
-    match fault {
-        Some(Fault::Chunked) => answer.streaming(transfer.stream()),
-        _ => answer.body(SizedStream::new(said, Box::pin(transfer.stream()))),
-    }
+    Marred { sent_to, said, script }
 }
 
 /// What part of an archive is asked for; ends are exclusive.
