@@ -7,11 +7,13 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use grind::grin::Barcode;
 use grind::simulator::{Fate, Running, Simulator, SimulatorConfig};
+use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest, Sha256};
 
 /// Longest that any run of the program may take here.
@@ -149,17 +151,17 @@ pub fn finish(mut child: Child) -> Finished {
     };
     let out = read(out.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
     let err = read(err.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
-    let began = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("the program can be waited for") {
-            break status;
-        }
-        if began.elapsed() > PATIENCE {
-            child.kill().expect("the program can be ended");
+    let process = Pid::from_child(&child);
+    let (ended, status) = mpsc::channel();
+    let waiter = std::thread::spawn(move || ended.send(child.wait()));
+    let status = match status.recv_timeout(PATIENCE) {
+        Ok(status) => status.expect("the program can be waited for"),
+        Err(_) => {
+            kill_process(process, Signal::KILL).expect("the program can be ended");
             panic!("the program hangs; it said: {}", err.join().expect("a reader"));
         }
-        std::thread::sleep(Duration::from_millis(20));
     };
+    drop(waiter.join());
     Finished {
         status,
         out: out.join().expect("a reader"),
