@@ -12,6 +12,7 @@ use super::ledger::{Operation, Tx};
 use super::select::{Selection, Times, next_due};
 use super::tallies::{self, Tally};
 use super::{BookState, CatalogError};
+use crate::grin::Barcode;
 
 /// How many books there are in each state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -67,6 +68,15 @@ impl Operation for NextBookDue {
 #[derive(Debug, Clone, Default)]
 pub struct AskRemaining(pub Selection);
 
+/// Asks which books of a selection may be taken now, in the order in which they would be taken; nothing is taken.
+#[derive(Debug, Clone, Default)]
+pub struct ListReady {
+    /// Which books.
+    pub selection: Selection,
+    /// How many at most.
+    pub limit: usize,
+}
+
 /// What is left to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Remaining {
@@ -105,6 +115,27 @@ impl Operation for NextDue {
 
     fn run(self, tx: &mut Tx<'_>) -> Result<Self::Output, CatalogError> {
         next_due(tx.conn, &tx.stamp)
+    }
+}
+
+impl Operation for ListReady {
+    type Output = Vec<Barcode>;
+    const KIND: &'static str = "list_ready";
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<Vec<Barcode>, CatalogError> {
+        release_expired(tx)?;
+        let times = Times {
+            now: &tx.stamp,
+            opened_at: tx.opened_at,
+        };
+        let ids = self.selection.ready(tx.conn, times, self.limit)?;
+        let mut find = tx.conn.prepare_cached("SELECT barcode FROM books WHERE id = ?1")?;
+        let mut barcodes = Vec::with_capacity(ids.len());
+        for id in ids {
+            let text: String = find.query_row([id], |row| row.get(0))?;
+            barcodes.extend(Barcode::parse(&text));
+        }
+        Ok(barcodes)
     }
 }
 

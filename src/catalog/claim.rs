@@ -50,8 +50,6 @@ pub struct Claimed {
     pub attempts: u32,
     /// A list says that the archive is ready: with nothing stored, CHECK has nothing to find out.
     pub listed_converted: bool,
-    /// Stored, and GRIN's dates are those that it had then: the archive can only be the same.
-    pub dates_say_unchanged: bool,
     /// Title, for people.
     pub title: Option<String>,
 }
@@ -110,7 +108,7 @@ fn next_fence(conn: &Connection) -> Result<i64, CatalogError> {
 fn read(conn: &Connection, id: i64, (owner, fence): (&str, i64)) -> Result<Option<Claimed>, CatalogError> {
     let mut select = conn.prepare_cached(
         "SELECT barcode, file_name, state, sync_timestamp IS NOT NULL, encrypted_etag, sha256, archive_bytes, attempts, \
-         listed_converted, ifnull(converted_date = judged_converted_date, 0), title FROM books WHERE id = ?1",
+         listed_converted, title FROM books WHERE id = ?1",
     )?;
     let claimed = select.query_row([id], |row| {
         let Ok(barcode) = Barcode::parse(&row.get::<_, String>(0)?) else {
@@ -121,7 +119,6 @@ fn read(conn: &Connection, id: i64, (owner, fence): (&str, i64)) -> Result<Optio
             sha256: row.get(5)?,
             bytes: row.get(6)?,
         });
-        let unchanged = stored.is_some() && row.get(9)?;
         Ok(Some(Claimed {
             held: Held {
                 barcode,
@@ -135,8 +132,7 @@ fn read(conn: &Connection, id: i64, (owner, fence): (&str, i64)) -> Result<Optio
             stored,
             attempts: row.get(7)?,
             listed_converted: row.get(8)?,
-            dates_say_unchanged: unchanged,
-            title: row.get(10)?,
+            title: row.get(9)?,
         }))
     });
     Ok(claimed.optional()?.flatten())

@@ -7,6 +7,7 @@ use super::clock::stamp;
 use super::facts::{self, Facts};
 use super::follow::word_of_state;
 use super::ledger::{Operation, Tx};
+use super::queue::Queue;
 use super::record::{Recorder, Said, Source};
 use crate::grin::{Barcode, Enrichment};
 
@@ -17,6 +18,8 @@ pub struct ToEnrich {
     pub limit: usize,
     /// Books last asked for before this moment count as well; `None`: only new and changed ones.
     pub older_than: Option<Timestamp>,
+    /// Only books of these queues; empty: all.
+    pub queues: Vec<Queue>,
     /// Where the last batch ended, so that a pass sees each book once although answers are still out.
     pub after: Option<EnrichCursor>,
 }
@@ -46,10 +49,11 @@ impl Operation for ToEnrich {
             .older_than
             .map_or(0, |before| before.as_millisecond().saturating_sub(1));
         let after = self.after.unwrap_or(EnrichCursor { key: -1, id: 0 });
-        let mut select = tx.conn.prepare_cached(
+        let mut select = tx.conn.prepare_cached(&format!(
             "SELECT enrich_key, id, barcode FROM books WHERE (enrich_key, id) > (?1, ?2) AND enrich_key <= ?3 \
-             AND vanished_at IS NULL ORDER BY enrich_key, id LIMIT ?4",
-        )?;
+             AND vanished_at IS NULL AND ({}) ORDER BY enrich_key, id LIMIT ?4",
+            Queue::any_of(&self.queues)
+        ))?;
         let mut rows = select.query((after.key, after.id, newest, self.limit))?;
         let mut batch = EnrichBatch::default();
         let mut found = 0;

@@ -36,7 +36,7 @@ mod state;
 mod tallies;
 mod wish;
 
-pub use ask::{AskRemaining, CountBooks, Counts, NextBookDue, NextDue, Remaining};
+pub use ask::{AskRemaining, CountBooks, Counts, ListReady, NextBookDue, NextDue, Remaining};
 pub use claim::{Claim, Claimed, Held, StoredArchive};
 pub use clock::Clock;
 pub use connection::{BUSY_TIMEOUT, path_of};

@@ -44,6 +44,34 @@ impl Queue {
         }
     }
 
+    /// SQL that is true of a book of any of these queues, whether or not it may be taken now; of each book if there are none.
+    pub(crate) fn any_of(queues: &[Self]) -> String {
+        if queues.is_empty() {
+            return "1".into();
+        }
+        let filters: Vec<_> = queues.iter().map(|queue| format!("({})", queue.members())).collect();
+        filters.join(" OR ")
+    }
+
+    const fn members(self) -> &'static str {
+        match self {
+            Self::All => "1",
+            Self::Converted => "listed_converted = 1 AND sync_timestamp IS NULL",
+            Self::Previous => {
+                "sync_timestamp IS NULL AND (requested_for = 'previous' OR grin_state = 'PREVIOUSLY_DOWNLOADED')"
+            }
+            Self::Unconverted => {
+                "sync_timestamp IS NULL AND (requested_for = 'unconverted' OR grin_state IN ('NEW', 'AVAILABLE') \
+                 OR can_be_requested = 1)"
+            }
+            Self::Changed => {
+                "sync_timestamp IS NOT NULL AND max(ifnull(converted_date, ''), ifnull(processed_date, ''), \
+                 ifnull(analyzed_date, ''), ifnull(ocr_date, '')) > ifnull(judged_converted_date, '')"
+            }
+            Self::Failed => "state IN ('failed', 'conversion_failed')",
+        }
+    }
+
     /// The queues that these stand for: each once, in the order given, `All` resolved.
     pub(crate) fn resolve(queues: &[Self]) -> Vec<Self> {
         let mut out = Vec::new();

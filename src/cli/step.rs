@@ -1,16 +1,19 @@
 //! Room `cli`: `grind collect`, `enrich`, `sync` and `convert`: one step by hand, by the daemon's own actors.
 
-use clap::Args;
-
+use std::fmt::Write as _;
 use std::path::Path;
+
+use clap::Args;
+use jiff::Timestamp;
 
 use super::args::{ConfigArgs, QueueName, SelectionArgs};
 use super::error::{CliError, Outcome};
 use super::exit::Exit;
 use super::progress::Show;
 use super::{load, mission, output};
-use crate::catalog::{AskRemaining, Clock, Ledger, PlanConversions, Policy, Queue, Selection, ToEnrich, path_of};
+use crate::catalog::{AskRemaining, CatalogError, Clock, Ledger, ListReady, PlanConversions, Policy, Queue, path_of};
 use crate::daemon::{Mission, errand_of};
+use crate::grin::ListKind;
 use crate::settings::Settings;
 use crate::supervisor::Errand;
 
@@ -79,21 +82,22 @@ fn errand(step: Step, args: &StepArgs, settings: &Settings) -> Result<Errand, Cl
     let configured = errand_of(settings, true)
         .map_err(|error| CliError::new(Exit::Config, "the work cannot be begun").because(&error))?;
     let named = args.selection.barcodes.load().map_err(CliError::from)?;
-    let queues = args
-        .selection
-        .queues
-        .iter()
-        .map(|name| queue(*name))
-        .collect::<Vec<_>>();
+    let queues: Vec<_> = args.selection.queues.iter().map(|name| queue(*name)).collect();
+    // Lists cannot be asked for single books; the search can.
+    let searched = step == Step::Collect && named.is_some();
     Ok(Errand {
-        collect: step == Step::Collect,
-        enrich: step == Step::Enrich,
+        collect: step == Step::Collect && !searched,
+        enrich: step == Step::Enrich || searched,
         convert: step == Step::Convert,
         sync: step == Step::Sync,
         force: args.selection.force || configured.force,
         recheck: named.is_some(),
         limit: args.selection.limit.or(configured.limit),
-        only: named.map(Into::into).or(configured.only),
+        only: named
+            .map(Into::into)
+            .or(configured.only.filter(|_| step != Step::Collect)),
+        lists: lists_of(&queues),
+        enrich_queues: queues.clone(),
         queues: if queues.is_empty() { configured.queues } else { queues },
         once: true,
     })
@@ -110,8 +114,44 @@ fn queue(name: QueueName) -> Queue {
     }
 }
 
+/// The lists that tell of the books of these queues, each once; none for no queues, which stands for every list.
+fn lists_of(queues: &[Queue]) -> Vec<ListKind> {
+    let mut lists = Vec::new();
+    for queue in queues {
+        let told_by: &[ListKind] = match queue {
+            Queue::Converted | Queue::Changed => &[ListKind::Converted],
+            Queue::Previous | Queue::Unconverted => &[ListKind::AllBooks, ListKind::InProcess],
+            Queue::Failed => &[ListKind::Failed],
+            Queue::All => &[
+                ListKind::AllBooks,
+                ListKind::Converted,
+                ListKind::InProcess,
+                ListKind::Failed,
+            ],
+        };
+        lists.extend(
+            told_by
+                .iter()
+                .filter(|list| !lists.contains(*list))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+    }
+    lists
+}
+
 /// Asks the catalog what the step would do; nothing is asked of GRIN and nothing is changed.
 fn dry_run(step: Step, errand: &Errand, settings: &Settings) -> Outcome {
+    if errand.collect {
+        let lists: Vec<_> = errand.lists.iter().map(ToString::to_string).collect();
+        let which = if lists.is_empty() {
+            "all".to_owned()
+        } else {
+            lists.join(", ")
+        };
+        output::print(&format!("GRIN's lists would be read: {which}\n"))?;
+        return Ok(Exit::Done);
+    }
     let unreadable =
         |error: &dyn std::error::Error| CliError::new(Exit::Failed, "the catalog cannot be read").because(error);
     let path = path_of(&settings.catalog.url).map_err(|error| unreadable(&error))?;
@@ -120,54 +160,40 @@ fn dry_run(step: Step, errand: &Errand, settings: &Settings) -> Outcome {
         return Ok(Exit::Done);
     }
     let mut ledger = Ledger::open(&path, Clock::system(), Policy::default()).map_err(|error| unreadable(&error))?;
-    let selection = Selection {
-        queues: errand.queues.clone(),
-        only: errand.only.as_ref().map(|only| only.to_vec()),
-        force: errand.force,
-        recheck_before: None,
-    };
-    let limit = errand
-        .limit
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(NAMED)
-        .min(NAMED);
-    let text = match step {
-        Step::Collect => "GRIN's lists would be read: all books, converted, in process, failed\n".to_owned(),
-        Step::Enrich => {
-            let ask = ToEnrich {
-                limit,
-                older_than: None,
-                after: None,
-            };
-            let batch = ledger.execute(ask).map_err(|error| unreadable(&error))?;
-            listing("GRIN would be asked for the facts of", &batch.barcodes)
-        }
-        Step::Convert => {
-            let ask = PlanConversions {
-                selection,
-                limit,
-                queue_limit: settings.grin.conversion_queue_limit,
-            };
-            let plan = ledger.execute(ask).map_err(|error| unreadable(&error))?;
-            listing("GRIN would be asked to convert", &plan.barcodes)
-        }
-        Step::Sync => {
-            let remaining = ledger
-                .execute(AskRemaining(selection))
-                .map_err(|error| unreadable(&error))?;
-            let ready = if remaining.ready {
-                "there are books to download now"
-            } else {
-                "no book is to be downloaded now"
-            };
-            format!(
-                "{ready}; {} wait for GRIN to convert them\n",
-                remaining.waiting_for_grin
-            )
-        }
-    };
+    let text = would_do(step, errand, settings, &mut ledger).map_err(|error| unreadable(&error))?;
     output::print(&text)?;
     Ok(Exit::Done)
+}
+
+fn would_do(step: Step, errand: &Errand, settings: &Settings, ledger: &mut Ledger) -> Result<String, CatalogError> {
+    let now = Timestamp::now();
+    let limit = errand.limit.and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.unwrap_or(NAMED).min(NAMED);
+    Ok(match (step, &errand.only) {
+        (Step::Collect | Step::Enrich, Some(only)) => {
+            listing("GRIN would be asked for the facts of", &only[..only.len().min(limit)])
+        }
+        (Step::Collect | Step::Enrich, None) => {
+            let batch = ledger.execute(errand.to_enrich(limit, now))?;
+            listing("GRIN would be asked for the facts of", &batch.barcodes)
+        }
+        (Step::Convert, _) => {
+            let plan = ledger.execute(PlanConversions {
+                selection: errand.selection(now),
+                limit,
+                queue_limit: settings.grin.conversion_queue_limit,
+            })?;
+            listing("GRIN would be asked to convert", &plan.barcodes)
+        }
+        (Step::Sync, _) => {
+            let selection = errand.selection(now);
+            let remaining = ledger.execute(AskRemaining(selection.clone()))?;
+            let ready = ledger.execute(ListReady { selection, limit })?;
+            let mut text = listing("To check, and to download unless they are home unchanged:", &ready);
+            let _ = writeln!(text, "{} wait for GRIN to convert them", remaining.waiting_for_grin);
+            text
+        }
+    })
 }
 
 fn listing(what: &str, barcodes: &[crate::grin::Barcode]) -> String {
@@ -178,4 +204,24 @@ fn listing(what: &str, barcodes: &[crate::grin::Barcode]) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_name_the_lists_that_tell_of_their_books() {
+        assert!(lists_of(&[]).is_empty(), "no queue: every list");
+        assert_eq!(lists_of(&[Queue::Converted, Queue::Changed]), [ListKind::Converted]);
+        assert_eq!(
+            lists_of(&[Queue::Failed, Queue::Previous, Queue::All]),
+            [
+                ListKind::Failed,
+                ListKind::AllBooks,
+                ListKind::InProcess,
+                ListKind::Converted
+            ]
+        );
+    }
 }

@@ -5,14 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Waiting};
 use super::{duties, fanout};
-use crate::catalog::{Catalog, Queue};
-use crate::grin::{Addresses, Barcode};
+use crate::catalog::{Catalog, EnsureKnown, Queue, Selection, ToEnrich};
+use crate::grin::{Addresses, Barcode, ListKind};
 use crate::mailbox::{ActorName, Cx, Message, Pool, Serve, Worker};
 use crate::session::Backoff;
 use crate::storage::{Layout, Storage};
@@ -99,7 +100,7 @@ pub struct Errand {
     pub sync: bool,
     /// Stop by itself when nothing more can be done now.
     pub once: bool,
-    /// Download whatever CHECK would say; enrich again.
+    /// Download whatever CHECK would say; enrich again; read lists from their first page.
     pub force: bool,
     /// Look again at what is stored, also where no list says that it changed: books that a person named.
     pub recheck: bool,
@@ -107,8 +108,34 @@ pub struct Errand {
     pub limit: Option<u64>,
     /// Only these.
     pub only: Option<Arc<[Barcode]>>,
-    /// Which books.
+    /// Which books are served.
     pub queues: Vec<Queue>,
+    /// Books of which queues are asked for facts; empty: all.
+    pub enrich_queues: Vec<Queue>,
+    /// Which lists are read; empty: all of them.
+    pub lists: Vec<ListKind>,
+}
+
+impl Errand {
+    /// The books meant, as the catalog is asked for them; `now` is when the errand began.
+    pub fn selection(&self, now: Timestamp) -> Selection {
+        Selection {
+            queues: self.queues.clone(),
+            only: self.only.as_ref().map(|only| only.to_vec()),
+            force: self.force,
+            recheck_before: self.recheck.then_some(now),
+        }
+    }
+
+    /// What enrichment takes from the catalog, `limit` books at most; `now` is when the errand began.
+    pub fn to_enrich(&self, limit: usize, now: Timestamp) -> ToEnrich {
+        ToEnrich {
+            limit,
+            older_than: self.force.then_some(now),
+            queues: self.enrich_queues.clone(),
+            after: None,
+        }
+    }
 }
 
 /// Do this errand; the answer comes when it is done or drained.
@@ -209,6 +236,7 @@ impl Serve<Begin> for Supervisor {
             let sources = [errand.collect, errand.enrich, errand.convert];
             office.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
             office.collecting.set(errand.collect);
+            office.know(&errand).await;
             futures::join!(
                 duties::collect(&office, &errand),
                 duties::enrich(&office, &errand),
@@ -257,6 +285,21 @@ impl Serve<Change> for Supervisor {
 }
 
 impl Office {
+    /// Books that a person named are looked for at GRIN although no list brought them.
+    async fn know(&self, errand: &Errand) {
+        let Some(only) = &errand.only else { return };
+        match self.crew.catalog.ask(EnsureKnown(only.to_vec()), &self.cx()).await {
+            Ok(0) => {}
+            Ok(new) => tracing::info!(new, "named books that no list has brought; GRIN is asked for them"),
+            Err(error) => self.incomplete(format!("named books could not be noted: {error}")),
+        }
+    }
+
+    /// Reading a list ends with the intake: what it recorded stays, and the next pass goes on from there.
+    pub fn reading_cx(&self) -> Cx {
+        Cx::of(ActorName::Supervisor, self.intake.child_token())
+    }
+
     /// Asks made for this errand end when the drain cuts them.
     pub fn cx(&self) -> Cx {
         Cx::of(ActorName::Supervisor, self.cut.child_token())

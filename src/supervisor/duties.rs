@@ -1,5 +1,6 @@
 //! Room `supervisor`: the duties beside downloading: read GRIN's lists, ask for facts, ask for archives; once or round after round.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::actor::{Errand, Office, Rounds};
-use crate::catalog::{CatalogError, EnrichCursor, PlanConversions, Selection, ToEnrich};
+use crate::catalog::{CatalogError, PlanConversions, ToEnrich};
 use crate::grin::{Barcode, ListKind, SEARCH_ADDRESS_LIMIT, batches};
 use crate::workers::{Collect, Convert, Enrich};
 use jiff::Timestamp;
@@ -39,7 +40,7 @@ pub(super) async fn collect(office: &Rc<Office>, errand: &Errand) {
     loop {
         let full = full_at.is_some_and(|at| at <= Instant::now());
         office.board.active("collect", true);
-        for list in if full { &ALL_LISTS[..] } else { &ALL_LISTS[1..] } {
+        for list in lists(errand, full) {
             if !office.may_begin(errand.once).await {
                 break;
             }
@@ -62,19 +63,34 @@ pub(super) async fn collect(office: &Rc<Office>, errand: &Errand) {
     office.source_dry();
 }
 
+/// The lists of a round.
+fn lists(errand: &Errand, full: bool) -> &[ListKind] {
+    match (&errand.lists[..], full) {
+        ([], true) => &ALL_LISTS,
+        ([], false) => &ALL_LISTS[1..],
+        (wished, _) => wished,
+    }
+}
+
 async fn collect_list(office: &Rc<Office>, errand: &Errand, list: ListKind) {
     office.board.duty("collect", format!("reading {list}"));
     let ask = Collect {
         list,
         limit: errand.limit.filter(|_| list == ListKind::AllBooks),
+        afresh: errand.force,
     };
-    let problem = match office.crew.collectors.ask(ask, &office.cx()).await {
+    let problem = match office.crew.collectors.ask(ask, &office.reading_cx()).await {
         Ok(Ok(collected)) => collected.incomplete,
         Ok(Err(error)) => Some(error.to_string()),
         Err(error) => Some(error.to_string()),
     };
     match problem {
         None => office.board.duty("collect", format!("{list} read to its end")),
+        Some(_) if office.intake.is_cancelled() => {
+            office
+                .board
+                .duty("collect", format!("{list}: stopped; the next pass goes on from there"));
+        }
         Some(why) => {
             warn!(%list, why, "list is incomplete");
             office.board.duty("collect", format!("{list} incomplete: {why}"));
@@ -154,11 +170,7 @@ async fn enrich_some(office: &Rc<Office>, left: u64, place: &mut Place) -> Optio
 /// Where a pass of enrichment stands, so that it sees each book once although answers are still out.
 enum Place {
     /// Through the catalog: those never answered, then those last asked for before a moment.
-    Catalog {
-        older_than: Option<Timestamp>,
-        after: Option<EnrichCursor>,
-        over: bool,
-    },
+    Catalog { wanted: ToEnrich, over: bool },
     /// Through the books named.
     Named(Arc<[Barcode]>, usize),
 }
@@ -168,8 +180,7 @@ impl Place {
         match &errand.only {
             Some(only) => Self::Named(Arc::clone(only), 0),
             None => Self::Catalog {
-                older_than: errand.force.then(Timestamp::now),
-                after: None,
+                wanted: errand.to_enrich(0, Timestamp::now()),
                 over: false,
             },
         }
@@ -177,8 +188,8 @@ impl Place {
 
     /// The lists may have brought more; books that were named, and books asked for since, are not asked for again.
     fn look_again(&mut self) {
-        if let Self::Catalog { after, over, .. } = self {
-            (*after, *over) = (None, false);
+        if let Self::Catalog { wanted, over } = self {
+            (wanted.after, *over) = (None, false);
         }
     }
 
@@ -190,19 +201,11 @@ impl Place {
                 Ok(part)
             }
             Self::Catalog { over: true, .. } => Ok(Vec::new()),
-            Self::Catalog {
-                older_than,
-                after,
-                over,
-            } => {
-                let ask = ToEnrich {
-                    limit,
-                    older_than: *older_than,
-                    after: *after,
-                };
-                let batch = office.crew.catalog.ask(ask, &office.cx()).await?;
+            Self::Catalog { wanted, over } => {
+                wanted.limit = limit;
+                let batch = office.crew.catalog.ask(wanted.clone(), &office.cx()).await?;
                 *over = batch.next.is_none();
-                *after = batch.next;
+                wanted.after = batch.next;
                 Ok(batch.barcodes)
             }
         }
@@ -242,19 +245,13 @@ pub(super) async fn convert(office: &Rc<Office>, errand: &Errand) {
 
 async fn convert_round(office: &Rc<Office>, errand: &Errand) {
     let queue_limit = office.terms.borrow().conversion_queue_limit;
-    let selection = Selection {
-        queues: errand.queues.clone(),
-        only: errand.only.as_ref().map(|only| only.to_vec()),
-        force: errand.force,
-        recheck_before: None,
-    };
     let limit = errand
         .limit
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(usize::MAX)
         .min(CONVERT_AHEAD);
     let plan = PlanConversions {
-        selection,
+        selection: errand.selection(Timestamp::now()),
         limit,
         queue_limit,
     };
@@ -265,35 +262,45 @@ async fn convert_round(office: &Rc<Office>, errand: &Errand) {
             return;
         }
     };
-    for batch in barcodes.chunks(CONVERT_BATCH) {
-        if office.intake.is_cancelled() {
-            return;
-        }
-        match office
-            .crew
-            .converters
-            .ask(
-                Convert {
-                    barcodes: batch.to_vec(),
-                },
-                &office.cx(),
-            )
-            .await
-        {
-            Ok(Ok(answer)) if answer.queue_full => {
-                info!("GRIN's conversion queue is full; the rest is asked for in a later round");
-                office.board.duty("convert", "GRIN's queue is full");
-                return;
-            }
-            Ok(Ok(answer)) => office.board.requested(answer.requested as u64),
-            Ok(Err(error)) => drop(trouble(office, "convert", &error.to_string())),
-            Err(error) => drop(trouble(office, "convert", &error.to_string())),
-        }
-        office.wake.send_replace(());
+    if !ask_for(office, &barcodes).await {
+        return;
     }
     office
         .board
         .duty("convert", format!("{} books asked for", barcodes.len()));
+}
+
+/// Asks batch by batch, as many at a time as there are converters; `false` when it ended early, which the board tells.
+async fn ask_for(office: &Rc<Office>, barcodes: &[Barcode]) -> bool {
+    let (cx, enough) = (office.cx(), office.intake.child_token());
+    let answers = futures::stream::iter(barcodes.chunks(CONVERT_BATCH))
+        .take_until(enough.cancelled())
+        .map(|batch| {
+            let barcodes = batch.to_vec();
+            office.crew.converters.ask(Convert { barcodes }, &cx)
+        })
+        .buffer_unordered(office.crew.converters.size().max(1));
+    let mut answers = pin!(answers);
+    while let Some(answer) = answers.next().await {
+        office.wake.send_replace(());
+        match answer {
+            Ok(Ok(answer)) if answer.queue_full => {
+                info!("GRIN's conversion queue is full; the rest is asked for in a later round");
+                office.board.duty("convert", "GRIN's queue is full");
+                enough.cancel();
+            }
+            Ok(Ok(answer)) => office.board.requested(answer.requested as u64),
+            Ok(Err(error)) => {
+                trouble(office, "convert", &error.to_string());
+                // What a person must see to would meet each further batch.
+                if error.needs_person() {
+                    enough.cancel();
+                }
+            }
+            Err(error) => drop(trouble(office, "convert", &error.to_string())),
+        }
+    }
+    !enough.is_cancelled()
 }
 
 async fn change(office: &Rc<Office>, changes: &mut watch::Receiver<()>) {

@@ -94,12 +94,7 @@ impl<'a> Fanout<'a> {
     }
 
     fn selection(&self) -> Selection {
-        Selection {
-            queues: self.errand.queues.clone(),
-            only: self.errand.only.as_ref().map(|only| only.to_vec()),
-            force: self.errand.force,
-            recheck_before: self.errand.recheck.then_some(self.began),
-        }
+        self.errand.selection(self.began)
     }
 
     fn terms(&self) -> Terms {
@@ -258,22 +253,15 @@ impl<'a> Fanout<'a> {
             } => self.way_is_open(),
             Ended {
                 verdict: Verdict::Retry | Verdict::Failed,
-                passing: true,
+                passing: Some(last),
                 ..
             } => {
                 let pause = self
                     .outage
                     .failure(terms.max_sequential_failures, &terms.backoff, &mut rand::rng());
                 if let Some(pause) = pause {
-                    let reason = format!("{} downloads failed in a row", terms.max_sequential_failures);
-                    self.block(
-                        Waiting {
-                            reason,
-                            until: None,
-                            needs_person: false,
-                        },
-                        Some(pause),
-                    );
+                    let waiting = policy::waiting(terms.max_sequential_failures, last);
+                    self.block(waiting, Some(pause));
                 }
             }
             Ended { .. } => {}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
+use super::board::Waiting;
 use crate::session::Backoff;
 
 /// The wait before a book's next attempt: what the error asked for or the back-off, whichever is longer.
@@ -44,6 +45,24 @@ impl Outage {
     }
 }
 
+/// What the intake waits for after a series of failures of which the last had this reason.
+pub fn waiting(in_a_row: u32, last: &str) -> Waiting {
+    let needs_person = last == WRONG_PASSPHRASE;
+    let advice = if needs_person {
+        "; see that archive.passphrase_file holds the library's passphrase, then `grind sync --queue failed`"
+    } else {
+        ""
+    };
+    Waiting {
+        reason: format!("{in_a_row} downloads failed in a row, the last one with {last}{advice}"),
+        until: None,
+        needs_person,
+    }
+}
+
+/// The one reason that a series of means something is wrong here and not at GRIN.
+const WRONG_PASSPHRASE: &str = "wrong_passphrase";
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
@@ -65,6 +84,18 @@ mod tests {
         let asked = Some(Duration::from_secs(3_000));
         assert_eq!(retry_delay(&backoff(), 1, asked, &mut rng), Duration::from_secs(3_000));
         assert!(retry_delay(&backoff(), 1, None, &mut rng) <= Duration::from_secs(600));
+    }
+
+    #[test]
+    fn a_series_of_wrong_passphrases_is_a_persons_business_and_says_what_to_do() {
+        let error = crate::archive::ArchiveError::WrongPassphrase;
+        let waits = waiting(10, error.reason());
+        assert!(
+            waits.needs_person && waits.reason.contains("passphrase_file"),
+            "{waits:?}"
+        );
+        let waits = waiting(10, "timeout");
+        assert!(!waits.needs_person && waits.reason.contains("timeout"), "{waits:?}");
     }
 
     #[test]

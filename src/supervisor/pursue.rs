@@ -25,8 +25,8 @@ const SETTLE_ATTEMPTS: u32 = 5;
 pub(super) struct Ended {
     pub verdict: Verdict,
     pub held: Held,
-    /// The failure, if it was one, may have been the way here and not the book.
-    pub passing: bool,
+    /// The reason of a failure that may have been the way here and not the book.
+    pub passing: Option<&'static str>,
     /// Why the intake should wait before it goes on; books are not to blame.
     pub trouble: Option<Waiting>,
 }
@@ -40,7 +40,7 @@ struct Said {
 
 /// An error in the forms that the plan, the catalog and the user need.
 struct Fault {
-    reason: String,
+    reason: &'static str,
     detail: String,
     wait: Option<Duration>,
     needs_person: bool,
@@ -65,10 +65,14 @@ pub(super) async fn pursue(crew: Rc<Crew>, terms: Terms, board: &Board, book: Cl
     let bytes = walk.home.as_ref().map_or(0, |home| home.archive_bytes);
     let verdict = walk.settle(verdict).await;
     if let (Some(fault), Verdict::Failed) = (&walk.fault, &verdict) {
-        board.failure(&fault.reason);
+        board.failure(fault.reason);
     }
     board.settled(&verdict, bytes);
-    let passing = walk.fault.as_ref().is_some_and(|fault| fault.passing);
+    let passing = walk
+        .fault
+        .as_ref()
+        .filter(|fault| fault.passing)
+        .map(|fault| fault.reason);
     let trouble = walk
         .fault
         .take()
@@ -231,7 +235,7 @@ impl Walk {
 
     fn settlement(&mut self, verdict: &Verdict) -> Settlement {
         let (reason, detail, wait) = match &self.fault {
-            Some(fault) => (fault.reason.clone(), fault.detail.clone(), fault.wait),
+            Some(fault) => (fault.reason.to_owned(), fault.detail.clone(), fault.wait),
             None => Default::default(),
         };
         match verdict {
@@ -298,9 +302,9 @@ impl Said {
 }
 
 impl Fault {
-    fn new(reason: impl Into<String>, detail: impl Into<String>) -> Self {
+    fn new(reason: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            reason: reason.into(),
+            reason,
             detail: detail.into(),
             wait: None,
             needs_person: false,

@@ -50,6 +50,8 @@ pub struct Collect {
     pub list: ListKind,
     /// Stop after about so many rows; the pass is then incomplete by wish.
     pub limit: Option<u64>,
+    /// From the first page, also where an earlier pass could be gone on with.
+    pub afresh: bool,
 }
 
 impl Message for Collect {
@@ -117,7 +119,7 @@ impl Handle<Collect> for Collector {
     async fn handle(&mut self, collect: Collect, cx: &Cx) -> Result<Collected, CollectError> {
         let begin = BeginPass {
             list: collect.list,
-            resume: collect.limit.is_none(),
+            resume: collect.limit.is_none() && !collect.afresh,
         };
         let pass = self.parts.catalog.ask(begin, cx).await?;
         let mut reading = Reading {
@@ -261,7 +263,7 @@ impl Reading<'_> {
                 .parts
                 .backoff
                 .delay(attempt, &mut rand::rng())
-                .filter(|_| fault.may_pass())
+                .filter(|_| fault.may_pass() && !cx.is_cancelled())
             else {
                 return Err(fault);
             };

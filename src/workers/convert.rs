@@ -7,7 +7,7 @@ use super::patience;
 use crate::catalog::{Catalog, CatalogError, RecordConversions};
 use crate::grin::{Addresses, Barcode, ProcessForm, ProcessOutcome, parse_process_reply};
 use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
-use crate::session::{Answer, Auth, Backoff, Class, Fetch, Kind, Method, Session, SessionError};
+use crate::session::{Answer, Auth, Backoff, Class, ErrorClass, Fetch, Kind, Method, Session, SessionError};
 
 /// Longest answer taken: a row is a barcode and a few words.
 const ANSWER_LIMIT: usize = 1 << 20;
@@ -60,6 +60,16 @@ pub enum ConvertError {
     /// The answer could not be recorded.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+}
+
+impl ConvertError {
+    /// The next batch would meet it too.
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Self::Session(error) => error.class() == ErrorClass::NeedsPerson,
+            Self::Catalog(error) => !error.may_pass(),
+        }
+    }
 }
 
 impl Converter {

@@ -21,7 +21,7 @@ fn due(shelf: &mut Shelf, older_than: Option<jiff::Timestamp>) -> Vec<Barcode> {
         .execute(ToEnrich {
             limit: 100,
             older_than,
-            after: None,
+            ..ToEnrich::default()
         })
         .unwrap()
         .barcodes
@@ -114,8 +114,8 @@ fn a_pass_with_answers_still_out_sees_each_book_once() {
             .ledger
             .execute(ToEnrich {
                 limit: 2,
-                older_than: None,
                 after,
+                ..ToEnrich::default()
             })
             .unwrap();
         if let Some(first) = batch.barcodes.first() {
@@ -157,4 +157,31 @@ fn the_order_comes_from_an_index() {
                AND enrich_key <= 9 AND vanished_at IS NULL ORDER BY enrich_key, id LIMIT 4";
     let plan: String = shelf.ledger.conn().query_row(sql, [], |row| row.get(3)).unwrap();
     assert!(plan.contains("books_enrich"), "{plan}");
+}
+
+#[test]
+fn only_books_of_the_queues_named_are_searched_for() {
+    let mut shelf = Shelf::new();
+    shelf.list(
+        ListKind::AllBooks,
+        vec![
+            row("TL0001", "NEW"),
+            row("TL0002", "PREVIOUSLY_DOWNLOADED"),
+            row("TL0003", "CHECKED_IN"),
+        ],
+    );
+    let mut of = |queues: &[Queue]| {
+        let queues = queues.to_vec();
+        let ask = ToEnrich {
+            limit: 9,
+            queues,
+            ..ToEnrich::default()
+        };
+        shelf.ledger.execute(ask).unwrap().barcodes
+    };
+    assert_eq!(of(&[Queue::Unconverted]), [barcode("TL0001")]);
+    assert_eq!(of(&[Queue::Previous]), [barcode("TL0002")]);
+    assert_eq!(of(&[Queue::Failed, Queue::Changed, Queue::Converted]), []);
+    assert_eq!(of(&[Queue::All]).len(), 3);
+    assert_eq!(of(&[]).len(), 3);
 }

@@ -1,0 +1,114 @@
+//! The single steps by hand: what each option of `collect`, `enrich`, `convert` and `sync` does, and that a dry run does nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{Home, finish, states};
+use grind::simulator::{Op, SimulatorConfig};
+
+fn small() -> SimulatorConfig {
+    SimulatorConfig {
+        books: 6,
+        pages: 1,
+        image_bytes: 200,
+        ..SimulatorConfig::default()
+    }
+}
+
+fn done(home: &Home, arguments: &[&str]) -> String {
+    let ended = home.grind(arguments);
+    assert!(ended.status.success(), "{arguments:?}: {} {}", ended.out, ended.err);
+    ended.out
+}
+
+#[test]
+fn collect_reads_the_lists_of_the_queues_named_and_no_other() {
+    let home = Home::new(small(), "");
+    done(&home, &["collect", "--queue", "failed", "--queue", "converted"]);
+    let stats = home.simulator.stats();
+    assert_eq!((stats.count(Op::ListPage), stats.count(Op::Search)), (2, 0));
+    assert_eq!(states(&home).len(), 6, "the list of converted books names them all");
+}
+
+#[test]
+fn collect_of_named_books_asks_the_search_and_reads_no_list() {
+    let home = Home::new(small(), "");
+    let (one, two) = (home.simulator.barcode(1).unwrap(), home.simulator.barcode(4).unwrap());
+    done(&home, &["collect", "--barcodes", &format!("{one},{two}")]);
+    let stats = home.simulator.stats();
+    assert_eq!((stats.count(Op::ListPage), stats.count(Op::Search)), (0, 1));
+    let known: Vec<_> = states(&home).into_keys().collect();
+    assert_eq!(known.len(), 2);
+    assert!(
+        known.contains(&one.to_string()) && known.contains(&two.to_string()),
+        "{known:?}"
+    );
+}
+
+#[test]
+fn a_named_book_that_no_list_has_brought_is_fetched() {
+    let home = Home::new(small(), "");
+    let one = home.simulator.barcode(3).unwrap();
+    done(&home, &["sync", "--barcodes", one.as_str()]);
+    assert_eq!(home.whole_books().into_iter().collect::<Vec<_>>(), [one]);
+}
+
+#[test]
+fn enrich_asks_for_the_books_of_the_queues_named_and_again_only_by_force() {
+    let home = Home::new(small(), "");
+    done(&home, &["collect"]);
+    let searches = |arguments: &[&str]| {
+        let before = home.simulator.stats().count(Op::Search);
+        done(&home, arguments);
+        home.simulator.stats().count(Op::Search) - before
+    };
+    assert_eq!(searches(&["enrich", "--queue", "failed"]), 0, "no book has failed");
+    assert_eq!(searches(&["enrich", "--queue", "converted"]), 1);
+    assert_eq!(searches(&["enrich", "--queue", "converted"]), 0, "all have answered");
+    assert_eq!(searches(&["enrich", "--queue", "converted", "--force"]), 1);
+}
+
+#[test]
+fn a_dry_run_names_the_books_and_asks_grin_nothing() {
+    let home = Home::new(small(), "");
+    done(&home, &["collect"]);
+    let before = home.simulator.stats();
+    let one = home.simulator.barcode(2).unwrap();
+    let said = done(&home, &["sync", "--dry-run"]);
+    for barcode in home.simulator.barcodes() {
+        assert!(said.contains(barcode.as_str()), "{said}");
+    }
+    assert!(done(&home, &["sync", "--dry-run", "--limit", "2"]).contains(" 2 books"));
+    assert!(done(&home, &["enrich", "--dry-run", "--queue", "failed"]).contains(" 0 books"));
+    let named = done(&home, &["enrich", "--dry-run", "--barcodes", one.as_str()]);
+    assert!(named.contains(" 1 books") && named.contains(one.as_str()), "{named}");
+    let lists = done(&home, &["collect", "--dry-run", "--queue", "failed"]);
+    assert!(lists.contains("_failed") && !lists.contains("_converted"), "{lists}");
+    let after = home.simulator.stats();
+    for op in [Op::ListPage, Op::Search, Op::Process, Op::Head, Op::Get] {
+        assert_eq!(before.count(op), after.count(op), "{op:?}");
+    }
+    assert!(home.whole_books().is_empty());
+}
+
+#[test]
+fn the_demo_config_brings_the_look_alikes_books_home() {
+    let home = Home::new(small(), "");
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("settings/demo.toml");
+    let place = |name: &str| home.folder.path().join(name).display().to_string();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_grind"));
+    command.args(["run", "--once", "--config"]).arg(config);
+    // Only what would meet other tests on this machine is placed elsewhere.
+    command
+        .env("GRIND__GRIN__BASE_URL", home.simulator.base_url())
+        .env("GRIND__STORAGE__URL", format!("file://{}", place("library")))
+        .env("GRIND__CATALOG__URL", format!("sqlite://{}", place("catalog.db")))
+        .env("GRIND__OBSERVE__SOCKET", place("demo.sock"))
+        .env("GRIND__OBSERVE__LISTEN", "127.0.0.1:0");
+    let ended = finish(command.spawn().unwrap());
+    assert!(ended.status.success(), "{}", ended.err);
+    assert_eq!(home.whole_books().len(), 6);
+}
