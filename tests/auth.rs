@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use common::service::Service;
 use common::{Finished, Home, finish};
 use grind::simulator::{AuthConfig, Consent, Refusal, SimulatorConfig};
 use serde_json::Value;
@@ -226,6 +227,28 @@ fn a_dead_refresh_token_is_told_and_a_new_login_helps() {
         let alive = home.grind(&["auth", "status"]);
         assert_eq!(alive.status.code(), Some(0), "{refusal:?}: {}", alive.err);
     }
+}
+
+#[test]
+fn a_running_daemon_says_what_a_person_must_do_and_goes_on_after_a_new_login() {
+    let home = home(AuthConfig::default());
+    home.simulator.set_refresh_alive(false);
+    home.simulator.expire_tokens();
+    let service = Service::of(home);
+    service.told("READY=1");
+    let status = service.told("auth login");
+    assert!(status.contains("STATUS="), "{status}");
+    let metrics = service.ask("/metrics");
+    assert!(metrics.contains("grind_auth_refresh_total{outcome="), "{metrics}");
+    assert_eq!(service.home.simulator.stats().count(grind::simulator::Op::Get), 0);
+
+    let login = Login::start(&service.home, &["--no-browser"]);
+    let redirected = allowed(&login);
+    assert_eq!(login.paste(&[redirected.as_str()]).status.code(), Some(0));
+    service.told("2 of 2 books home");
+    service.signal(rustix::process::Signal::TERM);
+    let ended = finish(service.child);
+    assert!(ended.status.success(), "{}", ended.err);
 }
 
 #[test]

@@ -5,58 +5,12 @@
 mod common;
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
-use std::process::Child;
 use std::time::Duration;
 
-use common::{Home, finish};
+use common::finish;
+use common::service::Service;
 use grind::simulator::SimulatorConfig;
-use rustix::process::{Pid, Signal, kill_process};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A daemon that is told a notify socket, as systemd does.
-struct Service {
-    home: Home,
-    child: Child,
-    notify: UnixDatagram,
-}
-
-impl Service {
-    fn start(simulator: SimulatorConfig, extra: &str) -> Self {
-        let home = Home::new(simulator, extra);
-        let path = home.folder.path().join("notify.sock");
-        let notify = UnixDatagram::bind(&path).unwrap();
-        notify.set_read_timeout(Some(PATIENCE)).unwrap();
-        let child = home.command(&["run"]).env("NOTIFY_SOCKET", &path).spawn().unwrap();
-        Self { home, child, notify }
-    }
-
-    /// Waits for a message with this in it; messages before it are passed over.
-    fn told(&self, what: &str) -> String {
-        let mut buffer = [0; 4096];
-        loop {
-            let length = self
-                .notify
-                .recv(&mut buffer)
-                .unwrap_or_else(|error| panic!("never told {what}: {error}"));
-            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-            if text.contains(what) {
-                return text;
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn ask(&self, path: &str) -> String {
-        let socket = self.home.folder.path().join("grind.sock");
-        let endpoint = grind::observe::Endpoint::Socket(socket);
-        String::from_utf8(grind::observe::client::get(&endpoint, path).unwrap()).unwrap()
-    }
-}
+use rustix::process::Signal;
 
 fn small() -> SimulatorConfig {
     SimulatorConfig {

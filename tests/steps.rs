@@ -6,8 +6,9 @@ mod common;
 
 use std::path::Path;
 
+use common::service::Service;
 use common::{Home, finish, states};
-use grind::simulator::{Op, SimulatorConfig};
+use grind::simulator::{Mix, Op, SimulatorConfig};
 
 fn small() -> SimulatorConfig {
     SimulatorConfig {
@@ -111,4 +112,47 @@ fn the_demo_config_brings_the_look_alikes_books_home() {
     let ended = finish(command.spawn().unwrap());
     assert!(ended.status.success(), "{}", ended.err);
     assert_eq!(home.whole_books().len(), 6);
+}
+
+#[test]
+fn conversions_are_asked_for_in_every_form() {
+    for form in ["lines", "fields", "query", "get", "commas"] {
+        let config = SimulatorConfig {
+            mix: Mix::NEW,
+            ..small()
+        };
+        let extra = format!("[grin]\nconversion_form = \"{form}\"\nconversion_batch = 4\n");
+        let home = Home::new(config, &extra);
+        done(&home, &["collect"]);
+        done(&home, &["convert", "--queue", "unconverted"]);
+        assert_eq!(
+            home.simulator.stats().count(Op::Process),
+            2,
+            "{form}: six books, four at a time"
+        );
+        assert_eq!(home.simulator.in_process(), 6, "{form}");
+        assert!(states(&home).values().all(|(state, _)| state == "requested"), "{form}");
+    }
+}
+
+#[test]
+fn pages_are_held_against_the_text_form_of_their_list() {
+    let home = Home::new(small(), "[grin]\ncount_check = true\n");
+    let said = home.grind(&["collect"]);
+    assert!(said.status.success(), "{}", said.err);
+    assert_eq!(home.simulator.stats().count(Op::TextList), 4, "one for each list");
+}
+
+#[test]
+fn volumes_checked_in_between_full_passes_come_with_the_monthly_report() {
+    let service = Service::start(
+        small(),
+        "[grin]\nmonthly_report = true\n[schedule]\nrefresh_every = \"1s\"\ncollect_every = \"24h\"\n",
+    );
+    service.told("6 of 6 books home");
+    service.told_when(|service| service.home.simulator.stats().count(Op::Report) > 0);
+    service.signal(rustix::process::Signal::TERM);
+    let ended = finish(service.child);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert!(ended.err.contains("volumes checked in since then"), "{}", ended.err);
 }

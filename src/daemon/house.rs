@@ -215,6 +215,7 @@ impl Parts<'_> {
         let (_, session, catalog, storage) = self.shared;
         let (here, workers) = (Arbiter::current(), &settings.workers);
         let (layout, backoff) = (translate::layout(settings)?, translate::backoff(settings));
+        let form = translate::process_form(settings);
         let collector = self.collector(settings);
         let downloader = self.downloader(settings, &layout)?;
         let asks = (session.clone(), self.addresses.clone(), catalog.clone());
@@ -223,7 +224,7 @@ impl Parts<'_> {
             collectors: self.pool(lists, workers.collect, move || Collector::new(collector.clone())),
             enrichers: self.pool(lists, workers.enrich, move || Enricher::new(enricher.clone(), backoff)),
             converters: self.pool(lists, workers.convert, move || {
-                Converter::new(converter.clone(), backoff)
+                Converter::new(converter.clone(), form, backoff)
             }),
             checkers: self.pool(&here, workers.check, move || {
                 Checker::new(checker.0.clone(), checker.1.clone())
@@ -244,6 +245,7 @@ impl Parts<'_> {
             library: self.library.clone(),
             catalog: catalog.clone(),
             page_size: settings.grin.page_size,
+            count_check: settings.grin.count_check,
             backoff: translate::backoff(settings),
             rows: self.board.rows_counter(),
         }

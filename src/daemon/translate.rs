@@ -8,9 +8,9 @@ use super::house::BuildError;
 use crate::archive::{Limits as ArchiveLimits, Options};
 use crate::catalog::{Queue, path_of};
 use crate::cli::barcodes;
-use crate::grin::{RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_file};
+use crate::grin::{ProcessForm, RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_file};
 use crate::session::{Backoff, Limits, MinimumSpeed, Reconfigure, SessionConfig, Timeouts, TokenSource};
-use crate::settings::{DiskReserve, QueueName, Settings};
+use crate::settings::{ConversionForm, DiskReserve, QueueName, Settings};
 use crate::simulator::DEFAULT_PASSPHRASE;
 use crate::storage::{Layout, Reserve, StorageConfig};
 use crate::supervisor::{Errand, Rounds, Terms};
@@ -171,6 +171,17 @@ fn is_published(path: &std::path::Path) -> bool {
     std::fs::read_to_string(path).is_ok_and(|text| text.trim_end() == DEFAULT_PASSPHRASE)
 }
 
+/// How GRIN is asked for conversions.
+pub fn process_form(settings: &Settings) -> ProcessForm {
+    match settings.grin.conversion_form {
+        ConversionForm::Lines => ProcessForm::PostLines,
+        ConversionForm::Fields => ProcessForm::PostFields,
+        ConversionForm::Query => ProcessForm::PostQuery,
+        ConversionForm::Get => ProcessForm::GetRepeated,
+        ConversionForm::Commas => ProcessForm::GetCommas,
+    }
+}
+
 /// Waits between attempts.
 pub fn backoff(settings: &Settings) -> Backoff {
     Backoff {
@@ -190,6 +201,8 @@ pub fn terms(settings: &Settings) -> Terms {
         backoff: backoff(settings),
         max_sequential_failures: settings.retry.max_sequential_failures,
         conversion_queue_limit: settings.grin.conversion_queue_limit,
+        conversion_batch: settings.grin.conversion_batch as usize,
+        monthly_report: settings.grin.monthly_report,
         paused: settings.work.paused,
         force: settings.work.force,
         every: Rounds {

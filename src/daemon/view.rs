@@ -100,10 +100,12 @@ impl HouseView {
         let now = self.daemon();
         let stored = now.barcodes.get("stored").copied().unwrap_or_default();
         let known: u64 = now.barcodes.values().sum();
-        let doing = now
-            .waiting
-            .first()
-            .map_or_else(|| now.state.to_string(), |wait| format!("waiting for {}", wait.what));
+        let doing = match (&now.signed_out, now.waiting.first()) {
+            // What only a person can mend stands where systemd shows it.
+            (Some(signed_out), _) => format!("signed out: {}", signed_out.advice),
+            (None, Some(wait)) => format!("waiting for {}: {}", wait.what, wait.why),
+            (None, None) => now.state.to_string(),
+        };
         format!("{stored} of {known} books home, {} in hand, {doing}", now.books_in_hand)
     }
 

@@ -110,6 +110,22 @@ words! {
 }
 
 words! {
+    /// How a request for conversion is written (`grin-interface`, section 3).
+    ConversionForm: "lines, fields, query, get, commas" {
+        /// POST, one barcode a line in the body.
+        Lines = "lines",
+        /// POST of form fields.
+        Fields = "fields",
+        /// POST with the barcodes in the address.
+        Query = "query",
+        /// GET, the parameter repeated.
+        Get = "get",
+        /// GET, one parameter with commas between.
+        Commas = "commas",
+    }
+}
+
+words! {
     /// The form of a log line.
     LogFormat: "auto, journald, text, json" {
         /// `journald` under systemd, else `text`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use url::Url;
 
-use super::choices::{DiskReserve, Every, LogFormat, QueueName};
+use super::choices::{ConversionForm, DiskReserve, Every, LogFormat, QueueName};
 use super::reader::Reader;
 use super::section::{Key, section};
 
@@ -34,6 +34,14 @@ section! {
         conversion_queue_limit: u64 => NeedsRestart,
         /// Rows asked for in one list page.
         page_size: u32 => NeedsRestart,
+        /// Whether each pass over a list is held against its text form.
+        count_check: bool => NeedsRestart,
+        /// Whether volumes checked in between full passes are asked for by `_monthly_report`.
+        monthly_report: bool => Applied,
+        /// Barcodes in one request for conversion.
+        conversion_batch: u32 => NeedsRestart,
+        /// How a request for conversion is written.
+        conversion_form: ConversionForm => NeedsRestart,
     }
 }
 

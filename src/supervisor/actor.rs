@@ -62,6 +62,10 @@ pub struct Terms {
     pub max_sequential_failures: u32,
     /// Books in GRIN's conversion queue at most.
     pub conversion_queue_limit: u64,
+    /// Barcodes in one request for conversion.
+    pub conversion_batch: usize,
+    /// Ask for volumes checked in between full passes.
+    pub monthly_report: bool,
     /// No new books are taken in hand.
     pub paused: bool,
     /// Download whatever CHECK would say.

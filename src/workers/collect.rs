@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 use url::Url;
 
+use super::arrivals;
 use crate::catalog::{BeginPass, Catalog, CatalogError, FinishPass, ListPart, Pass, PassId};
 use crate::grin::{
     Addresses, Library, ListForm, ListKind, ListPage, ListPageParser, ListQuery, ListRefusal, ListRow, LoopGuard,
@@ -17,11 +18,11 @@ use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
 use crate::session::{Backoff, BodyError, Class, ErrorClass, Kind, OpenStream, Session, SessionError};
 
 /// Rows that go to the catalog in one message: few enough to stay small in memory, enough to share one commit.
-const ROWS_A_BATCH: usize = 2_000;
+pub(super) const ROWS_A_BATCH: usize = 2_000;
 
 /// One collector: one list at a time.
 pub struct Collector {
-    parts: CollectorParts,
+    pub(super) parts: CollectorParts,
 }
 
 /// What a collector works with.
@@ -37,6 +38,8 @@ pub struct CollectorParts {
     pub catalog: Catalog,
     /// Rows asked for on one page.
     pub page_size: u32,
+    /// A pass that read all pages is held against the list's text form; see [`super::arrivals`].
+    pub count_check: bool,
     /// How often and how long after a page is asked for again.
     pub backoff: Backoff,
     /// Rows recorded so far, for progress.
@@ -85,6 +88,23 @@ pub enum CollectError {
     /// Rows could not be recorded.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The body of a text form broke off.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// What came is no list.
+    #[error("GRIN's answer is no list: {0}")]
+    Refused(Refusal),
+}
+
+impl CollectError {
+    /// Asking again may help.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Session(error) => matches!(error.class(), ErrorClass::Transient { .. }),
+            Self::Body(_) | Self::Refused(_) => true,
+            Self::Catalog(_) => false,
+        }
+    }
 }
 
 /// Why one page was not read to its end.
@@ -122,6 +142,7 @@ impl Handle<Collect> for Collector {
             resume: collect.limit.is_none() && !collect.afresh,
         };
         let pass = self.parts.catalog.ask(begin, cx).await?;
+        let resumed = pass.next.is_some();
         let mut reading = Reading {
             parts: &self.parts,
             list: collect.list,
@@ -136,10 +157,13 @@ impl Handle<Collect> for Collector {
             }
             Err(fault) => Some(fault.to_string()),
         };
-        let collected = Collected {
+        let mut collected = Collected {
             incomplete,
             ..reading.seen
         };
+        if self.parts.count_check && !resumed && collected.incomplete.is_none() && !collected.limited {
+            collected.incomplete = self.count(collect.list, &collected, cx).await;
+        }
         let finish = FinishPass {
             pass: pass.id,
             complete: collected.incomplete.is_none() && !collected.limited,
@@ -151,6 +175,21 @@ impl Handle<Collect> for Collector {
         }
         report(collect.list, &collected);
         Ok(collected)
+    }
+}
+
+impl Collector {
+    /// Why the pages are not the whole list, if its text form says so. A check that cannot be made says nothing.
+    async fn count(&self, list: ListKind, seen: &Collected, cx: &Cx) -> Option<String> {
+        let read = seen.rows + seen.rejected;
+        match arrivals::missed(&self.parts, list, read, cx).await {
+            Ok(None) => None,
+            Ok(Some(rows)) => Some(format!("its pages had {read} rows, its text form has {rows}")),
+            Err(error) => {
+                warn!(%list, %error, "the rows could not be held against the list's text form");
+                None
+            }
+        }
     }
 }
 

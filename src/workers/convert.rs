@@ -20,6 +20,8 @@ pub struct Converter {
     pub addresses: Addresses,
     /// Where the answers go.
     pub catalog: Catalog,
+    /// How the request is written.
+    pub form: ProcessForm,
     /// How often and how long after a batch is asked for again.
     pub backoff: Backoff,
 }
@@ -74,11 +76,16 @@ impl ConvertError {
 
 impl Converter {
     /// A worker over shared parts.
-    pub fn new((session, addresses, catalog): (Session, Addresses, Catalog), backoff: Backoff) -> Self {
+    pub fn new(
+        (session, addresses, catalog): (Session, Addresses, Catalog),
+        form: ProcessForm,
+        backoff: Backoff,
+    ) -> Self {
         Self {
             session,
             addresses,
             catalog,
+            form,
             backoff,
         }
     }
@@ -117,7 +124,7 @@ impl Handle<Convert> for Converter {
 
 impl Converter {
     async fn ask(&self, barcodes: &[Barcode], cx: &Cx) -> Result<Answer, SessionError> {
-        let request = self.addresses.process_request(ProcessForm::PostLines, barcodes);
+        let request = self.addresses.process_request(self.form, barcodes);
         let method = match request.post {
             Some((content_type, body)) => Method::Post {
                 content_type,

@@ -3,6 +3,7 @@
 //! Each worker does one thing at a time, so its mailbox is a true queue. Workers ask downwards only: the session owner, the
 //! catalog and the storage; the supervisor asks them.
 
+mod arrivals;
 mod check;
 mod collect;
 mod convert;
@@ -14,6 +15,7 @@ mod patience;
 mod record;
 mod transfers;
 
+pub use arrivals::Arrivals;
 pub use check::{Check, CheckError, Checked, Checker};
 pub use collect::{Collect, CollectError, Collected, Collector, CollectorParts};
 pub use convert::{Convert, ConvertError, Converted, Converter};

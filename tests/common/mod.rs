@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod service;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;

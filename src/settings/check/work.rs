@@ -80,6 +80,13 @@ fn grin(grin: &Grin, findings: &mut Vec<Finding>) {
             format!("is above {LARGEST_PAGE}, the largest that GRIN is known to serve"),
         );
     }
+    if grin.conversion_batch == 0 {
+        error(
+            findings,
+            "grin.conversion_batch",
+            "is 0, but a request needs barcodes; 200 is known to work",
+        );
+    }
     if grin.conversion_queue_limit == 0 {
         error(
             findings,

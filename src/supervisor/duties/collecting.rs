@@ -1,0 +1,134 @@
+//! Room `supervisor`: reads GRIN's lists, all of them or the short ones, once or round after round.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Patience, sleep_till, trouble};
+use crate::grin::ListKind;
+use crate::supervisor::actor::{Errand, Office};
+use crate::workers::{Arrivals, Collect};
+
+/// Lists read in a full round; the smaller ones alone make a refresh.
+const ALL_LISTS: [ListKind; 4] = [
+    ListKind::AllBooks,
+    ListKind::Converted,
+    ListKind::InProcess,
+    ListKind::Failed,
+];
+
+/// Reads GRIN's lists: all of them at the start and every `collect` round, the short ones every `refresh` round.
+pub(in crate::supervisor) async fn collect(office: &Rc<Office>, errand: &Errand) {
+    if !errand.collect {
+        return;
+    }
+    let mut full_at = Some(Instant::now());
+    let mut patience = Patience::default();
+    let mut known_to = Timestamp::now();
+    loop {
+        let full = full_at.is_some_and(|at| at <= Instant::now());
+        office.board.active("collect", true);
+        if full {
+            known_to = Timestamp::now();
+        } else {
+            arrivals(office, known_to).await;
+        }
+        let whole = round(office, errand, full).await;
+        office.board.active("collect", false);
+        // The first round is over: the others need not wait for a second.
+        office.collecting.set(false);
+        office.wake.send_replace(());
+        let every = office.terms.borrow().every;
+        if full {
+            full_at = patience.next(office, whole, every.collect);
+        }
+        // A full round that broke off is gone on with; a short one in between would only ask for the same lists.
+        let refresh_at = if full && !whole {
+            None
+        } else {
+            patience.next(office, whole, every.refresh)
+        };
+        if errand.once || !sleep_till(office, full_at.into_iter().chain(refresh_at).min()).await {
+            break;
+        }
+    }
+    office.source_dry();
+}
+
+/// Reads the lists of one round; `false` when one of them was not read to its end.
+async fn round(office: &Rc<Office>, errand: &Errand, full: bool) -> bool {
+    let mut whole = true;
+    for list in lists(errand, full) {
+        if !office.may_begin(errand.once).await {
+            break;
+        }
+        whole &= collect_list(office, errand, *list).await;
+        office.wake.send_replace(());
+    }
+    whole
+}
+
+/// Between full passes: what was checked in since the last one began. The days overlap, which costs nothing.
+async fn arrivals(office: &Rc<Office>, known_to: Timestamp) {
+    if !office.terms.borrow().monthly_report || !office.may_begin(false).await {
+        return;
+    }
+    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+    let since = day(known_to).yesterday();
+    let until = day(Timestamp::now()).tomorrow().and_then(|day| day.tomorrow());
+    let (Ok(since), Ok(until)) = (since, until) else { return };
+    match office
+        .crew
+        .collectors
+        .ask(Arrivals { since, until }, &office.reading_cx())
+        .await
+    {
+        Ok(Ok(new)) => office
+            .board
+            .duty("collect", format!("{new} volumes checked in since {since}")),
+        Ok(Err(error)) => drop(trouble(office, "collect", &error.to_string())),
+        Err(error) => drop(trouble(office, "collect", &error.to_string())),
+    }
+    office.wake.send_replace(());
+}
+
+/// The lists of a round.
+fn lists(errand: &Errand, full: bool) -> &[ListKind] {
+    match (&errand.lists[..], full) {
+        ([], true) => &ALL_LISTS,
+        ([], false) => &ALL_LISTS[1..],
+        (wished, _) => wished,
+    }
+}
+
+async fn collect_list(office: &Rc<Office>, errand: &Errand, list: ListKind) -> bool {
+    office.board.duty("collect", format!("reading {list}"));
+    let ask = Collect {
+        list,
+        limit: errand.limit.filter(|_| list == ListKind::AllBooks),
+        afresh: errand.force,
+    };
+    let problem = match office.crew.collectors.ask(ask, &office.reading_cx()).await {
+        Ok(Ok(collected)) => collected.incomplete,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    let whole = problem.is_none();
+    match problem {
+        None => office.board.duty("collect", format!("{list} read to its end")),
+        Some(_) if office.intake.is_cancelled() => {
+            office
+                .board
+                .duty("collect", format!("{list}: stopped; the next pass goes on from there"));
+        }
+        Some(why) => {
+            warn!(%list, why, "list is incomplete");
+            office.board.duty("collect", format!("{list} incomplete: {why}"));
+            office.incomplete(format!("{list}: {why}"));
+        }
+    }
+    whole
+}

@@ -1,0 +1,136 @@
+//! Room `supervisor`: asks for the facts of books, in helpings out of the catalog.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+
+use super::{Patience, change, trouble};
+use crate::catalog::{CatalogError, ToEnrich};
+use crate::grin::{Barcode, SEARCH_ADDRESS_LIMIT, batches};
+use crate::supervisor::actor::{Errand, Office};
+use crate::workers::Enrich;
+
+/// Barcodes taken from the catalog at a time for enrichment.
+const ENRICH_AHEAD: usize = 5_000;
+
+/// Asks for the facts of books that have none, or old ones.
+pub(in crate::supervisor) async fn enrich(office: &Rc<Office>, errand: &Errand) {
+    if !errand.enrich {
+        return;
+    }
+    let mut patience = Patience::default();
+    loop {
+        let mut whole = true;
+        let mut left = errand.limit.unwrap_or(u64::MAX);
+        let mut place = Place::begin(errand);
+        office.board.active("enrich", true);
+        while left > 0 && office.may_begin(errand.once).await {
+            let mut changes = office.wake.subscribe();
+            // With COLLECT in the same errand: go on until the lists bring nothing new.
+            let more_may_come = office.collecting.get();
+            match enrich_some(office, left, &mut place).await {
+                Some(0) if more_may_come => {
+                    change(office, &mut changes).await;
+                    place.look_again();
+                }
+                Some(0) => break,
+                None => {
+                    whole = false;
+                    break;
+                }
+                Some(count) => left = left.saturating_sub(count),
+            }
+        }
+        office.board.active("enrich", false);
+        if !patience.again(office, errand, (whole, |every| every.enrich)).await {
+            break;
+        }
+    }
+    office.source_dry();
+}
+
+/// One helping; `None` when it failed as a whole (the reason is on the board and in the log).
+async fn enrich_some(office: &Rc<Office>, left: u64, place: &mut Place) -> Option<u64> {
+    let limit = usize::try_from(left).unwrap_or(usize::MAX).min(ENRICH_AHEAD);
+    let barcodes = match place.next(office, limit).await {
+        Ok(barcodes) => barcodes,
+        Err(error) => return trouble(office, "enrich", &error.to_string()),
+    };
+    if barcodes.is_empty() {
+        return Some(0);
+    }
+    let cx = office.cx();
+    let mut asks: FuturesUnordered<_> = batches(&barcodes, &office.crew.addresses, SEARCH_ADDRESS_LIMIT)
+        .map(|batch| {
+            office.crew.enrichers.ask(
+                Enrich {
+                    barcodes: batch.to_vec(),
+                },
+                &cx,
+            )
+        })
+        .collect();
+    let mut failed = None;
+    while let Some(answer) = asks.next().await {
+        match answer {
+            Ok(Ok(enriched)) => office.board.enriched(enriched.answered),
+            Ok(Err(error)) => failed = Some(error.to_string()),
+            Err(error) => failed = Some(error.to_string()),
+        }
+    }
+    office
+        .board
+        .duty("enrich", format!("{} books asked for", barcodes.len()));
+    match failed {
+        Some(why) => trouble(office, "enrich", &why),
+        None => Some(barcodes.len() as u64),
+    }
+}
+
+/// Where a pass of enrichment stands, so that it sees each book once although answers are still out.
+enum Place {
+    /// Through the catalog: those never answered, then those last asked for before a moment.
+    Catalog { wanted: ToEnrich, over: bool },
+    /// Through the books named.
+    Named(Arc<[Barcode]>, usize),
+}
+
+impl Place {
+    fn begin(errand: &Errand) -> Self {
+        match &errand.only {
+            Some(only) => Self::Named(Arc::clone(only), 0),
+            None => Self::Catalog {
+                wanted: errand.to_enrich(0, Timestamp::now()),
+                over: false,
+            },
+        }
+    }
+
+    /// The lists may have brought more; books that were named, and books asked for since, are not asked for again.
+    fn look_again(&mut self) {
+        if let Self::Catalog { wanted, over } = self {
+            (wanted.after, *over) = (None, false);
+        }
+    }
+
+    async fn next(&mut self, office: &Rc<Office>, limit: usize) -> Result<Vec<Barcode>, CatalogError> {
+        match self {
+            Self::Named(only, at) => {
+                let part: Vec<_> = only[*at..].iter().take(limit).cloned().collect();
+                *at += part.len();
+                Ok(part)
+            }
+            Self::Catalog { over: true, .. } => Ok(Vec::new()),
+            Self::Catalog { wanted, over } => {
+                wanted.limit = limit;
+                let batch = office.crew.catalog.ask(wanted.clone(), &office.cx()).await?;
+                *over = batch.next.is_none();
+                wanted.after = batch.next;
+                Ok(batch.barcodes)
+            }
+        }
+    }
+}
