@@ -81,7 +81,7 @@ pub fn session_config(settings: &Settings) -> Result<SessionConfig, BuildError> 
     config.requests_per_second = settings.grin.requests_per_second;
     config.tokens = tokens(settings)?;
     let state = &settings.state_store;
-    config.state_limits = Limits::new(state.limit as usize, state.limit_per_host as usize);
+    config.state_limits = Limits::unshared(state.limit as usize, state.limit_per_host as usize);
     config.state_timeouts = Timeouts {
         wait: Some(state.connect_timeout),
         connect: state.connect_timeout,

@@ -136,6 +136,14 @@ impl Limits {
             waiting: 4_096,
         }
     }
+
+    /// `limit` in all and `limit_per_host`, all of them for whoever comes: for a class that has its permits to itself.
+    pub fn unshared(limit: usize, limit_per_host: usize) -> Self {
+        Self {
+            reserved: [0; Class::ALL.len()],
+            ..Self::new(limit, limit_per_host)
+        }
+    }
 }
 
 /// How long each part of a request may take. Waiting for a permit, for the pace or at the gate counts only for `wait`.
@@ -256,10 +264,7 @@ impl SessionConfig {
         Self {
             limits: Limits::new(50, 50),
             timeouts: Timeouts::default(),
-            state_limits: Limits {
-                limit: 100,
-                ..Limits::new(100, 50)
-            },
+            state_limits: Limits::unshared(100, 50),
             state_timeouts: Timeouts {
                 wait: Some(Duration::from_secs(3)),
                 connect: Duration::from_secs(3),

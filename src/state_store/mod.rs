@@ -1,1 +1,28 @@
-//! Room `state_store`: the Dapr state client on the same session.
+//! Room `state_store`: a Dapr state store, asked over the one session; leases between daemons.
+//!
+//! [`StateStore::start`] begins the actor; everything else is asked of it by a message: [`Get`], [`BulkGet`], [`Save`],
+//! [`Delete`], [`Close`]. Source: `state-store`, sections "Dapr's state API" and "A faithful counterpart as an actor".
+
+mod actor;
+mod breaker;
+mod config;
+mod counters;
+mod error;
+mod handle;
+mod messages;
+mod requests;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use actor::StateActor;
+pub use breaker::{BreakerConfig, BreakerState};
+pub use config::StateStoreConfig;
+pub use counters::{StateCounters, StateSnapshot};
+pub use error::{Doing, StateError};
+pub use handle::StateStore;
+pub use messages::{
+    BulkGet, BulkItem, Close, CloseReport, Concurrency, Consistency, Delete, Found, Get, Item, Save, StateMessage,
+    Stored, Ttl,
+};

@@ -148,6 +148,26 @@ async fn the_state_store_waits_for_a_place_only_so_long() {
 }
 
 #[actix_rt::test]
+async fn the_state_store_may_use_every_one_of_its_places() {
+    let server = Server::start(slow);
+    let mut config = config(&server);
+    config.state_limits = Limits::unshared(8, 5);
+    let fixture = Fixture::new(config);
+    let ask = |_| {
+        let fetch = Fetch {
+            class: Class::State,
+            auth: Auth::None,
+            ..Fetch::get(server.url("/"), Kind::State, 100)
+        };
+        fixture.session.ask(fetch, &fixture.cx)
+    };
+    let all = futures::future::join_all((0..20).map(ask)).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert_eq!(server.most_busy(), 5, "none of the places is kept for classes that never come");
+    fixture.end();
+}
+
+#[actix_rt::test]
 async fn limits_can_be_raised_while_requests_wait() {
     let server = Server::start(endless);
     let mut config = config(&server);

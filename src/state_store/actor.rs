@@ -1,0 +1,236 @@
+//! Room `state_store`: the actor that keeps the breaker, the count of what is under way, and lets go when told to.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::breaker::{Breaker, Sign};
+use super::requests::Requests;
+use super::{
+    BulkGet, BulkItem, Close, CloseReport, Concurrency, Delete, Found, Get, Save, StateCounters, StateError,
+    StateStoreConfig,
+};
+use crate::mailbox::{ActorName, Cx, Serve, Worker};
+use crate::session::Session;
+
+/// The state store's client. Many messages at a time; connections are the session's, of its class `state`.
+pub struct StateActor {
+    office: Rc<Office>,
+}
+
+/// What the messages share; lives as long as the actor.
+struct Office {
+    requests: Requests,
+    config: StateStoreConfig,
+    breaker: Rc<Breaker>,
+    counters: Arc<StateCounters>,
+    /// Asked at least once since the start or the last close.
+    open: Cell<bool>,
+    closing: Cell<usize>,
+    under_way: Cell<usize>,
+    landed: Notify,
+    /// Cancelled when a close has run out of patience.
+    cut: RefCell<CancellationToken>,
+}
+
+impl Worker for StateActor {
+    const NAME: ActorName = ActorName::StateStore;
+}
+
+impl StateActor {
+    pub(super) fn new(session: Session, config: StateStoreConfig, counters: Arc<StateCounters>) -> Self {
+        let office = Office {
+            requests: Requests::new(session, config.clone(), Arc::clone(&counters)),
+            breaker: Breaker::new(config.breaker),
+            config,
+            counters,
+            open: Cell::new(false),
+            closing: Cell::new(0),
+            under_way: Cell::new(0),
+            landed: Notify::new(),
+            cut: RefCell::default(),
+        };
+        Self {
+            office: Rc::new(office),
+        }
+    }
+
+    /// Serves one message within the total time, unless there is too much to do or the breaker says no.
+    fn serve_one<T, F, S>(&self, cx: Cx, ask: S, refused: fn(&StateError) -> bool) -> impl Future<Output = Result<T, StateError>> + use<T, F, S>
+    where
+        F: Future<Output = Result<T, StateError>>,
+        S: FnOnce(Rc<Office>, Cx) -> F,
+    {
+        let office = Rc::clone(&self.office);
+        let begun = UnderWay::begin(&office);
+        async move {
+            let result = match begun {
+                Ok(_under_way) => office.ask(cx, ask, refused).await,
+                Err(error) => Err(error),
+            };
+            office.counters.note(&result, office.breaker.state());
+            result
+        }
+    }
+}
+
+impl Office {
+    async fn ask<T, F, S>(self: &Rc<Self>, cx: Cx, ask: S, refused: fn(&StateError) -> bool) -> Result<T, StateError>
+    where
+        F: Future<Output = Result<T, StateError>>,
+        S: FnOnce(Rc<Self>, Cx) -> F,
+    {
+        let pass = self
+            .breaker
+            .enter()
+            .map_err(|retry_in| StateError::BreakerOpen { retry_in })?;
+        let cut = self.cut.borrow().clone();
+        let limited = cx.with_timeout(self.config.total);
+        let asked = ask(Rc::clone(self), limited);
+        let result = tokio::select! {
+            biased;
+            result = asked => result,
+            // Only the asker itself: the end of our own time is told by the request.
+            () = cx.cancelled() => Err(StateError::Cancelled),
+            () = cut.cancelled() => Err(StateError::Closed),
+        };
+        pass.end(sign(&result, refused));
+        result
+    }
+}
+
+/// What a result says about the store; `refused` knows the failures that may be refusals.
+fn sign<T>(result: &Result<T, StateError>, refused: fn(&StateError) -> bool) -> Sign {
+    match result {
+        Err(StateError::Busy | StateError::Closed | StateError::Cancelled | StateError::Mailbox(_)) => Sign::None,
+        Err(error) if refused(error) => Sign::None,
+        Err(error) if error.is_the_stores() => Sign::Bad,
+        // Waited for a place in vain: nothing was heard of the store.
+        Err(StateError::Unavailable { .. }) => Sign::None,
+        _ => Sign::Good,
+    }
+}
+
+/// Nothing is ever refused in the form of a failure.
+fn never(_: &StateError) -> bool {
+    false
+}
+
+/// On Redis the refusal of a first-write without ETag looks like a broken store (`state-store`, "Redis").
+fn first_write(error: &StateError) -> bool {
+    matches!(error, StateError::Failed { .. })
+}
+
+/// Counts one message as under way until dropped.
+struct UnderWay(Rc<Office>);
+
+impl UnderWay {
+    fn begin(office: &Rc<Office>) -> Result<Self, StateError> {
+        if office.closing.get() > 0 {
+            return Err(StateError::Closed);
+        }
+        if office.under_way.get() >= office.config.most_in_flight {
+            return Err(StateError::Busy);
+        }
+        if !office.open.replace(true) {
+            office.counters.openings.fetch_add(1, Relaxed);
+        }
+        office.under_way.set(office.under_way.get() + 1);
+        office.counters.begun();
+        Ok(Self(Rc::clone(office)))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.set(self.0.under_way.get() - 1);
+        self.0.counters.ended();
+        if self.0.under_way.get() == 0 {
+            self.0.landed.notify_waiters();
+        }
+    }
+}
+
+impl Serve<Get> for StateActor {
+    fn serve(&mut self, get: Get, cx: Cx) -> impl Future<Output = Result<Found, StateError>> + 'static {
+        let ask = move |office: Rc<Office>, cx: Cx| async move { office.requests.get(&get, &cx).await };
+        self.serve_one(cx, ask, never)
+    }
+}
+
+impl Serve<BulkGet> for StateActor {
+    fn serve(&mut self, bulk: BulkGet, cx: Cx) -> impl Future<Output = Result<Vec<BulkItem>, StateError>> + 'static {
+        let ask = move |office: Rc<Office>, cx: Cx| async move { office.requests.bulk_get(&bulk, &cx).await };
+        self.serve_one(cx, ask, never)
+    }
+}
+
+impl Serve<Save> for StateActor {
+    fn serve(&mut self, save: Save, cx: Cx) -> impl Future<Output = Result<(), StateError>> + 'static {
+        let bare = |item: &super::Item| item.etag.is_none() && item.concurrency == Some(Concurrency::FirstWrite);
+        let refused = if save.items.iter().any(bare) { first_write } else { never };
+        let ask = move |office: Rc<Office>, cx: Cx| async move { office.requests.save(&save, &cx).await };
+        self.serve_one(cx, ask, refused)
+    }
+}
+
+impl Serve<Delete> for StateActor {
+    fn serve(&mut self, delete: Delete, cx: Cx) -> impl Future<Output = Result<(), StateError>> + 'static {
+        let ask = move |office: Rc<Office>, cx: Cx| async move { office.requests.delete(&delete, &cx).await };
+        self.serve_one(cx, ask, never)
+    }
+}
+
+impl Serve<Close> for StateActor {
+    fn serve(&mut self, close: Close, _: Cx) -> impl Future<Output = Result<CloseReport, StateError>> + 'static {
+        let office = Rc::clone(&self.office);
+        async move { Ok(office.close(close).await) }
+    }
+}
+
+impl Office {
+    /// Waits for what is under way and cuts what does not end in time. A close during a close joins it.
+    async fn close(self: Rc<Self>, close: Close) -> CloseReport {
+        let was_open = self.open.replace(false);
+        let before = self.under_way.get();
+        let _closing = Closing::begin(&self);
+        let in_time = timeout(close.grace, self.all_landed()).await.is_ok();
+        let cut = if in_time { 0 } else { self.under_way.get() };
+        if !in_time {
+            self.cut.take().cancel();
+            self.all_landed().await;
+        }
+        CloseReport {
+            was_open,
+            finished: before.saturating_sub(cut),
+            cut,
+        }
+    }
+
+    async fn all_landed(&self) {
+        while self.under_way.get() > 0 {
+            self.landed.notified().await;
+        }
+    }
+}
+
+/// Lets messages in again, also when the close was dropped half-way.
+struct Closing(Rc<Office>);
+
+impl Closing {
+    fn begin(office: &Rc<Office>) -> Self {
+        office.closing.set(office.closing.get() + 1);
+        Self(Rc::clone(office))
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.closing.set(self.0.closing.get() - 1);
+    }
+}
