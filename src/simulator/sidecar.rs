@@ -1,0 +1,334 @@
+//! Room `simulator`: a Dapr sidecar look-alike with one state store: starting, steering and stopping it.
+
+use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use serde::Serialize;
+
+use super::SimulatorError;
+use super::sidecar_keys::Keys;
+use super::sidecar_routes;
+
+/// Longer than any client keeps an idle connection, so that clients decide.
+const KEEP_ALIVE: Duration = Duration::from_mins(2);
+
+/// What a sidecar look-alike is started with.
+#[derive(Debug, Clone)]
+pub struct SidecarConfig {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Names of its state stores; none: not configured at all.
+    pub stores: Vec<String>,
+    /// Keys are kept as `<app id>||<key>`.
+    pub app_id: String,
+    /// Before every answer.
+    pub delay: Duration,
+    /// Threads that serve.
+    pub workers: usize,
+    /// The store never forgets by itself: the crash between a write and its EXPIRE.
+    pub forget_ttl: bool,
+}
+
+impl Default for SidecarConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            stores: vec!["statestore".to_owned()],
+            app_id: "grind".to_owned(),
+            delay: Duration::ZERO,
+            workers: 1,
+            forget_ttl: false,
+        }
+    }
+}
+
+/// What befalls a request of the state API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SidecarFault {
+    /// 500 with the code of the operation; nothing is done.
+    Fail,
+    /// No answer for this long, then 500.
+    Stall(Duration),
+    /// The operation is done, but its answer never comes: the connection is closed.
+    LoseAnswer,
+    /// The answer comes in so many pieces with a pause before each.
+    Drip {
+        /// Pieces of the body.
+        pieces: u32,
+        /// Before each.
+        pause: Duration,
+    },
+    /// 500 with a body of so many bytes.
+    LongError(usize),
+}
+
+/// What a sidecar was asked so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SidecarStats {
+    /// Connections accepted.
+    pub connections_accepted: u64,
+    /// Connections open now.
+    pub connections_open: u64,
+    /// Most connections open at once.
+    pub connections_peak: u64,
+    /// Requests of the state API, whatever their answer.
+    pub requests: u64,
+    /// Gets of one key.
+    pub gets: u64,
+    /// Saves.
+    pub saves: u64,
+    /// Deletes.
+    pub deletes: u64,
+    /// Bulk gets.
+    pub bulk_gets: u64,
+    /// Transactions.
+    pub transactions: u64,
+    /// Most requests being answered at once.
+    pub busy_peak: u64,
+    /// Requests whose client went away before the answer.
+    pub abandoned: u64,
+}
+
+/// The sidecar look-alike.
+#[derive(Debug)]
+pub struct Sidecar;
+
+/// A sidecar that is serving; dropped, it stops.
+pub struct RunningSidecar {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the serving threads share.
+pub(super) struct Shared {
+    pub config: SidecarConfig,
+    pub keys: Mutex<Keys>,
+    pub counters: Arc<Counters>,
+    steering: Mutex<Steering>,
+    began: Instant,
+}
+
+#[derive(Default)]
+struct Steering {
+    delay: Duration,
+    ahead: Duration,
+    faults: VecDeque<SidecarFault>,
+    down: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    accepted: AtomicU64,
+    open: AtomicU64,
+    peak: AtomicU64,
+    pub requests: AtomicU64,
+    pub gets: AtomicU64,
+    pub saves: AtomicU64,
+    pub deletes: AtomicU64,
+    pub bulk_gets: AtomicU64,
+    pub transactions: AtomicU64,
+    pub busy: AtomicU64,
+    pub busy_peak: AtomicU64,
+    pub abandoned: AtomicU64,
+}
+
+/// An open connection; counts down when dropped.
+struct Open(Arc<Counters>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Counters {
+    fn connection(self: &Arc<Self>) -> Open {
+        self.accepted.fetch_add(1, Relaxed);
+        let open = self.open.fetch_add(1, Relaxed) + 1;
+        self.peak.fetch_max(open, Relaxed);
+        Open(Arc::clone(self))
+    }
+}
+
+impl Shared {
+    fn steering(&self) -> MutexGuard<'_, Steering> {
+        self.steering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds on the store's clock.
+    pub fn now(&self) -> u64 {
+        let elapsed = self.began.elapsed() + self.steering().ahead;
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub fn delay(&self) -> Duration {
+        self.steering().delay
+    }
+
+    /// What befalls the next request.
+    pub fn fault(&self) -> Option<SidecarFault> {
+        let mut steering = self.steering();
+        let ordered = steering.faults.pop_front();
+        ordered.or_else(|| steering.down.then_some(SidecarFault::Fail))
+    }
+}
+
+impl Sidecar {
+    /// Serves on threads of its own until the handle is stopped or dropped.
+    pub fn start(config: SidecarConfig) -> Result<RunningSidecar, SimulatorError> {
+        let listener = TcpListener::bind(config.listen)?;
+        let address = listener.local_addr()?;
+        let steering = Steering {
+            delay: config.delay,
+            ..Steering::default()
+        };
+        let shared = Arc::new(Shared {
+            config,
+            keys: Mutex::default(),
+            counters: Arc::default(),
+            steering: Mutex::new(steering),
+            began: Instant::now(),
+        });
+        let (handle, thread) = serve(&shared, listener)?;
+        Ok(RunningSidecar {
+            shared,
+            address,
+            handle,
+            thread: Some(thread),
+        })
+    }
+}
+
+/// Starts the serving thread and waits until it has its handle.
+fn serve(shared: &Arc<Shared>, listener: TcpListener) -> Result<(ServerHandle, JoinHandle<()>), SimulatorError> {
+    let shared = Arc::clone(shared);
+    let (ready, started) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("sidecar".into()).spawn(move || {
+        actix_rt::System::new().block_on(async move {
+            match build(&shared, listener) {
+                Err(error) => drop(ready.send(Err(error))),
+                Ok(server) => {
+                    drop(ready.send(Ok(server.handle())));
+                    if let Err(error) = server.await {
+                        tracing::error!(%error, "the sidecar look-alike ended");
+                    }
+                }
+            }
+        });
+    })?;
+    match started.recv() {
+        Ok(handle) => Ok((handle?, thread)),
+        Err(_) => Err(SimulatorError::Ended),
+    }
+}
+
+fn build(shared: &Arc<Shared>, listener: TcpListener) -> std::io::Result<Server> {
+    let data = Data::new(Arc::clone(shared));
+    let counters = Arc::clone(&shared.counters);
+    let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(sidecar_routes::configure))
+        .workers(shared.config.workers)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(KEEP_ALIVE)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .tcp_nodelay(true)
+        .on_connect(move |_, extensions| {
+            extensions.insert(counters.connection());
+        })
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+impl RunningSidecar {
+    /// Scheme, host and port, as `state_store.url` wants it.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The port it listens on: `DAPR_HTTP_PORT`.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What was asked so far.
+    pub fn stats(&self) -> SidecarStats {
+        let counters = &self.shared.counters;
+        let read = |counter: &AtomicU64| counter.load(Relaxed);
+        SidecarStats {
+            connections_accepted: read(&counters.accepted),
+            connections_open: read(&counters.open),
+            connections_peak: read(&counters.peak),
+            requests: read(&counters.requests),
+            gets: read(&counters.gets),
+            saves: read(&counters.saves),
+            deletes: read(&counters.deletes),
+            bulk_gets: read(&counters.bulk_gets),
+            transactions: read(&counters.transactions),
+            busy_peak: read(&counters.busy_peak),
+            abandoned: read(&counters.abandoned),
+        }
+    }
+
+    /// Before every answer from now on.
+    pub fn set_delay(&self, delay: Duration) {
+        self.shared.steering().delay = delay;
+    }
+
+    /// Orders a fault for the next request; several come one after the other.
+    pub fn inject(&self, fault: SidecarFault) {
+        self.shared.steering().faults.push_back(fault);
+    }
+
+    /// Every request fails (500) until the store is up again.
+    pub fn set_down(&self, down: bool) {
+        self.shared.steering().down = down;
+    }
+
+    /// Moves the store's clock forwards: values run out.
+    pub fn pass(&self, time: Duration) {
+        self.shared.steering().ahead += time;
+    }
+
+    /// Keys that hold something.
+    pub fn keys(&self) -> usize {
+        let now = self.shared.now();
+        self.shared.keys.lock().unwrap_or_else(PoisonError::into_inner).len(now)
+    }
+
+    /// Stops serving: sockets are closed, running answers cut.
+    pub fn stop(mut self) -> SidecarStats {
+        self.end();
+        self.stats()
+    }
+
+    fn end(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        drop(self.handle.stop(false));
+        if thread.join().is_err() {
+            tracing::error!("the sidecar look-alike's thread panicked");
+        }
+    }
+}
+
+impl Drop for RunningSidecar {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl std::fmt::Debug for RunningSidecar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunningSidecar")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
