@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 
 use crate::grin::Secret;
 use crate::simulator::{
-    AfterDownload, AuthConfig, ConversionConfig, Fault, Faults, ListConfig, Mix, Paging, Refusal, Running, Simulator,
-    SimulatorConfig, SimulatorError, Stats,
+    AfterDownload, AuthConfig, ConversionConfig, Fault, Faults, ListConfig, Mix, Paging, Refusal, Running,
+    RunningSidecar, Sidecar, SidecarConfig, Simulator, SimulatorConfig, SimulatorError, Stats,
 };
 
 /// Serves a simulated GRIN until Ctrl-C: lists, searches, conversion, archives and, where asked for, sign-in and faults
@@ -21,7 +21,8 @@ use crate::simulator::{
 Examples:
   grind simulate                                    what settings/demo.toml expects
   grind simulate --books 1000000 --mix harvard      a library of the usual size
-  grind simulate --faults --write-config /tmp/try   sign-in, faults, and a config that points here")]
+  grind simulate --faults --write-config /tmp/try   sign-in, faults, and a config that points here
+  grind simulate --state-store                      a Dapr sidecar beside it, for [state_store]")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct SimulateArgs {
     /// Address to listen on; port 0 takes a free one
@@ -126,6 +127,9 @@ pub struct SimulateArgs {
     /// Archives in the pool at most; the oldest is dropped [default: no limit]
     #[arg(long, value_name = "N")]
     pub pool_limit: Option<u32>,
+    /// Serve a Dapr sidecar with the state store `statestore` too; its address is printed as a second line
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:3500")]
+    pub state_store: Option<SocketAddr>,
     /// Share of conversions that fail
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub conversion_failures: f64,
@@ -212,6 +216,15 @@ impl SimulateArgs {
         })
     }
 
+    fn sidecar(&self, listen: SocketAddr) -> Result<RunningSidecar, SimulatorError> {
+        Sidecar::start(SidecarConfig {
+            listen,
+            delay: Duration::from_millis(self.delay_ms),
+            workers: self.workers.into(),
+            ..SidecarConfig::default()
+        })
+    }
+
     fn passphrase(&self) -> Result<Option<Secret>, SimulateError> {
         let Some(path) = &self.passphrase_file else {
             return Ok(None);
@@ -288,16 +301,20 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), SimulateError> {
     if let Some(folder) = &args.write_config {
         running.write_config(folder)?;
     }
-    announce(&running)?;
+    let sidecar = args.state_store.map(|listen| args.sidecar(listen)).transpose()?;
+    announce(&running, sidecar.as_ref())?;
     actix_rt::System::new().block_on(asked_to_stop())?;
     let stats = running.stop();
     report(&stats)
 }
 
-/// One line, for people and scripts alike.
-fn announce(running: &Running) -> Result<(), SimulateError> {
+/// One line for each that serves, for people and scripts alike.
+fn announce(running: &Running, sidecar: Option<&RunningSidecar>) -> Result<(), SimulateError> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", running.base_url())?;
+    if let Some(sidecar) = sidecar {
+        writeln!(out, "{}", sidecar.base_url())?;
+    }
     out.flush()?;
     Ok(())
 }
@@ -358,6 +375,23 @@ mod tests {
         assert!(config("--write-config d").unwrap().auth.is_some());
         assert!(config("--write-config d --no-auth").unwrap().auth.is_none());
         assert!(config("--require-token --no-auth").is_err());
+    }
+
+    #[test]
+    fn the_sidecar_is_served_only_when_asked_for() {
+        let address = |line: &str| {
+            let words = std::iter::once("simulate").chain(line.split_whitespace());
+            Line::try_parse_from(words).unwrap().args.state_store
+        };
+        assert_eq!(address(""), None);
+        assert_eq!(
+            address("--state-store --books 3"),
+            Some("127.0.0.1:3500".parse().unwrap())
+        );
+        assert_eq!(
+            address("--state-store 127.0.0.1:0"),
+            Some("127.0.0.1:0".parse().unwrap())
+        );
     }
 
     #[test]

@@ -105,7 +105,9 @@ impl Keys {
         hash.version += 1;
         hash.first_write |= write.first_write;
         match write.ttl {
-            Some(seconds @ 1..) => hash.expires = Some(now.saturating_add(seconds.unsigned_abs().saturating_mul(1_000))),
+            Some(seconds @ 1..) => {
+                hash.expires = Some(now.saturating_add(seconds.unsigned_abs().saturating_mul(1_000)))
+            }
             Some(_) => hash.expires = None,
             // EXPIRE is a command of its own: without it, what was set before stays.
             None => {}
@@ -163,7 +165,11 @@ mod tests {
     fn a_first_write_is_refused_only_over_a_key_that_was_first_written() {
         let mut keys = Keys::default();
         assert_eq!(keys.write("plain", &plain(1), 0), Ok(()));
-        assert_eq!(keys.write("plain", &first(2), 0), Ok(()), "over a plain key it succeeds");
+        assert_eq!(
+            keys.write("plain", &first(2), 0),
+            Ok(()),
+            "over a plain key it succeeds"
+        );
         assert_eq!(keys.write("plain", &first(3), 0), Err(Refused::Failed));
         assert_eq!(
             keys.write("plain", &plain(4), 0),

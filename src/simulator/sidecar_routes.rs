@@ -299,7 +299,10 @@ impl Item {
         }
         let ttl = match self.metadata.get("ttlInSeconds").filter(|_| !shared.config.forget_ttl) {
             None => None,
-            Some(text) => Some(text.parse().map_err(|_| format!("failed to parse ttl from metadata: {text:?}"))?),
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_| format!("failed to parse ttl from metadata: {text:?}"))?,
+            ),
         };
         Ok(Write {
             value: self.value.clone(),
@@ -443,9 +446,12 @@ fn transaction(shared: &Shared, asked: &Asked, body: &[u8]) -> HttpResponse {
             other => return malformed(format!("operation type {other} not supported")),
         };
         if done.is_err() {
-            return error(500, Op::Transaction.code(), format!("error while executing state transaction on {key}"));
+            return error(
+                500,
+                Op::Transaction.code(),
+                format!("error while executing state transaction on {key}"),
+            );
         }
     }
     HttpResponse::NoContent().finish()
 }
-

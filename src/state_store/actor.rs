@@ -61,7 +61,12 @@ impl StateActor {
     }
 
     /// Serves one message within the total time, unless there is too much to do or the breaker says no.
-    fn serve_one<T, F, S>(&self, cx: Cx, ask: S, refused: fn(&StateError) -> bool) -> impl Future<Output = Result<T, StateError>> + use<T, F, S>
+    fn serve_one<T, F, S>(
+        &self,
+        cx: Cx,
+        ask: S,
+        refused: fn(&StateError) -> bool,
+    ) -> impl Future<Output = Result<T, StateError>> + use<T, F, S>
     where
         F: Future<Output = Result<T, StateError>>,
         S: FnOnce(Rc<Office>, Cx) -> F,
@@ -173,7 +178,11 @@ impl Serve<BulkGet> for StateActor {
 impl Serve<Save> for StateActor {
     fn serve(&mut self, save: Save, cx: Cx) -> impl Future<Output = Result<(), StateError>> + 'static {
         let bare = |item: &super::Item| item.etag.is_none() && item.concurrency == Some(Concurrency::FirstWrite);
-        let refused = if save.items.iter().any(bare) { first_write } else { never };
+        let refused = if save.items.iter().any(bare) {
+            first_write
+        } else {
+            never
+        };
         let ask = move |office: Rc<Office>, cx: Cx| async move { office.requests.save(&save, &cx).await };
         self.serve_one(cx, ask, refused)
     }

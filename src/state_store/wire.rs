@@ -123,7 +123,10 @@ fn about(item: &Item) -> String {
             Ttl::Seconds(seconds) => i64::from(seconds),
             Ttl::Never => -1,
         };
-        fields.push(format!("\"metadata\":{}", json!({ "ttlInSeconds": seconds.to_string() })));
+        fields.push(format!(
+            "\"metadata\":{}",
+            json!({ "ttlInSeconds": seconds.to_string() })
+        ));
     }
     let options: serde_json::Map<String, Value> = [
         ("concurrency", item.concurrency.map(super::Concurrency::as_str)),
@@ -140,7 +143,9 @@ fn about(item: &Item) -> String {
 
 /// The body of a bulk get.
 pub(super) fn bulk_body(bulk: &BulkGet) -> Bytes {
-    json!({ "keys": bulk.keys, "parallelism": bulk.parallelism }).to_string().into()
+    json!({ "keys": bulk.keys, "parallelism": bulk.parallelism })
+        .to_string()
+        .into()
 }
 
 /// What a get found.

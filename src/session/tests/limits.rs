@@ -163,7 +163,11 @@ async fn the_state_store_may_use_every_one_of_its_places() {
     };
     let all = futures::future::join_all((0..20).map(ask)).await;
     assert!(all.iter().all(Result::is_ok));
-    assert_eq!(server.most_busy(), 5, "none of the places is kept for classes that never come");
+    assert_eq!(
+        server.most_busy(),
+        5,
+        "none of the places is kept for classes that never come"
+    );
     fixture.end();
 }
 

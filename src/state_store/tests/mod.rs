@@ -1,1 +1,7 @@
+//! Room `state_store`: tests of the client against the sidecar look-alike.
 
+mod limits;
+mod plan;
+mod repeating;
+mod support;
+mod table;
