@@ -62,17 +62,22 @@ pub(crate) fn candidates(tx: &Tx<'_>, selection: &Selection, limit: usize) -> Re
         return Ok(Vec::new());
     }
     if let Some(only) = &selection.only {
-        return named_candidates(tx, only, selection.force, limit);
+        return named_candidates(tx, only, selection, limit);
     }
     let queues = Queue::resolve(&selection.queues);
     let mut lists = Vec::new();
     if !queues.is_empty() {
         // Once wanted and lost on the way: whatever queue is served, they are asked for again.
-        lists.push(ids(tx, "state = 'known' AND pushed_out > 0 AND {due}", limit)?);
+        lists.push(ids(
+            tx,
+            selection,
+            "state = 'known' AND pushed_out > 0 AND {due}",
+            limit,
+        )?);
     }
     for queue in queues {
         for filter in filters(queue) {
-            lists.push(ids(tx, filter, limit)?);
+            lists.push(ids(tx, selection, filter, limit)?);
         }
     }
     Ok(queue::in_turn(lists, limit))
@@ -100,26 +105,21 @@ fn filters(queue: Queue) -> &'static [&'static str] {
     }
 }
 
-fn ids(tx: &Tx<'_>, filter: &str, limit: usize) -> Result<Vec<i64>, CatalogError> {
+fn ids(tx: &Tx<'_>, selection: &Selection, filter: &str, limit: usize) -> Result<Vec<i64>, CatalogError> {
     let filter = filter.replace("{due}", "(next_attempt_at IS NULL OR next_attempt_at <= :now)");
     let sql = format!("SELECT id FROM books WHERE {filter} ORDER BY priority DESC, id LIMIT :limit");
-    let mut select = tx.conn.prepare_cached(&sql)?;
-    let given: [(&str, &dyn ToSql); 3] = [(":now", &tx.stamp), (":opened", &tx.opened_at), (":limit", &limit)];
-    for (name, value) in given {
-        if let Some(at) = select.parameter_index(name)? {
-            select.raw_bind_parameter(at, value)?;
-        }
-    }
-    let mut rows = select.raw_query();
-    let mut out = Vec::new();
-    while let Some(row) = rows.next()? {
-        out.push(row.get(0)?);
-    }
-    Ok(out)
+    let given: [(&str, &dyn ToSql); 2] = [(":now", &tx.stamp), (":opened", &tx.opened_at)];
+    selection.pick(tx.conn, &sql, &given, limit)
 }
 
 /// Of the books named: those that GRIN is known not to have ready. Others are looked for first (CHECK).
-fn named_candidates(tx: &Tx<'_>, only: &[Barcode], force: bool, limit: usize) -> Result<Vec<i64>, CatalogError> {
+fn named_candidates(
+    tx: &Tx<'_>,
+    only: &[Barcode],
+    selection: &Selection,
+    limit: usize,
+) -> Result<Vec<i64>, CatalogError> {
+    let force = selection.force;
     let mut find = tx.conn.prepare_cached(
         "SELECT id FROM books WHERE barcode = ?1 AND (next_attempt_at IS NULL OR next_attempt_at <= ?2 OR ?3) AND ( \
            (state = 'known' AND (?3 OR ifnull(grin_state, '') = 'NEW' OR pushed_out > 0 \
@@ -129,7 +129,7 @@ fn named_candidates(tx: &Tx<'_>, only: &[Barcode], force: bool, limit: usize) ->
                > converted_date))",
     )?;
     let mut out = Vec::new();
-    for barcode in only {
+    for barcode in only.iter().filter(|barcode| selection.may_be(barcode.as_str())) {
         if out.len() == limit {
             break;
         }

@@ -3,6 +3,7 @@
 mod actor;
 mod ask;
 mod backup;
+mod blocks;
 mod claim;
 mod clock;
 mod connection;
@@ -37,6 +38,7 @@ mod tallies;
 mod wish;
 
 pub use ask::{AskRemaining, CountBooks, Counts, ListReady, NextBookDue, NextDue, Remaining};
+pub use blocks::{BLOCKS, Blocks, block_of};
 pub use claim::{Claim, Claimed, Held, StoredArchive};
 pub use clock::Clock;
 pub use connection::{BUSY_TIMEOUT, path_of};

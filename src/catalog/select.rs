@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, ToSql};
 
 use super::clock::{read_stamp, stamp};
 use super::queue::{self, Queue};
-use super::{BookState, CatalogError};
+use super::{Blocks, BookState, CatalogError};
 use crate::grin::Barcode;
 
 /// Which books are meant.
@@ -21,6 +21,9 @@ pub struct Selection {
     pub force: bool,
     /// Also what is stored and was last compared with GRIN before this moment (queues `changed` and `all`).
     pub recheck_before: Option<Timestamp>,
+    /// Only books of these blocks; `None`: of all. Books of other blocks that could be taken are looked through each time
+    /// (about a microsecond each).
+    pub blocks: Option<Blocks>,
 }
 
 /// The moments that decide: now; and when this program opened the catalog, for what is tried once in each run.
@@ -43,10 +46,10 @@ impl Selection {
         }
         let mut lists = Vec::new();
         for queue in Queue::resolve(&self.queues) {
-            lists.push(ids(conn, &sql_of(queue), times, times.opened_at, limit)?);
+            lists.push(self.ids(conn, &sql_of(queue), (times, times.opened_at), limit)?);
         }
         for (sql, before) in self.stored_again(times) {
-            lists.push(ids(conn, &sql, times, &before, limit)?);
+            lists.push(self.ids(conn, &sql, (times, &before), limit)?);
         }
         Ok(queue::in_turn(lists, limit))
     }
@@ -108,7 +111,7 @@ impl Selection {
         )?;
         let mut out = Vec::new();
         let mut taken = HashSet::new();
-        for barcode in only {
+        for barcode in only.iter().filter(|barcode| self.may_be(barcode.as_str())) {
             if out.len() == limit {
                 break;
             }
@@ -190,20 +193,54 @@ fn sql_of(queue: Queue) -> String {
     }
 }
 
-fn ids(conn: &Connection, sql: &str, times: Times<'_>, before: &str, limit: usize) -> Result<Vec<i64>, CatalogError> {
-    let mut select = conn.prepare_cached(sql)?;
-    let given: [(&str, &dyn ToSql); 3] = [(":now", &times.now), (":before", &before), (":limit", &limit)];
-    for (name, value) in given {
-        if let Some(at) = select.parameter_index(name)? {
-            select.raw_bind_parameter(at, value)?;
+impl Selection {
+    /// Is a book with this barcode meant, as far as blocks go?
+    pub(crate) fn may_be(&self, barcode: &str) -> bool {
+        self.blocks.is_none_or(|blocks| blocks.has(barcode))
+    }
+
+    fn ids(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        (times, before): (Times<'_>, &str),
+        limit: usize,
+    ) -> Result<Vec<i64>, CatalogError> {
+        let given: [(&str, &dyn ToSql); 2] = [(":now", &times.now), (":before", &before)];
+        self.pick(conn, sql, &given, limit)
+    }
+
+    /// The ids that `SELECT id … LIMIT :limit` gives, of the blocks that are meant. Only where blocks are left out, barcodes
+    /// are read too, and rows until there are enough.
+    pub(crate) fn pick(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        given: &[(&str, &dyn ToSql)],
+        limit: usize,
+    ) -> Result<Vec<i64>, CatalogError> {
+        let all = self.blocks.is_none_or(|blocks| blocks == Blocks::ALL);
+        let filtered = sql.replacen("SELECT id ", "SELECT id, barcode ", 1);
+        let mut select = conn.prepare_cached(if all { sql } else { &filtered })?;
+        let rows_limit = if all {
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        } else {
+            -1
+        };
+        for (name, value) in given.iter().copied().chain([(":limit", &rows_limit as &dyn ToSql)]) {
+            if let Some(at) = select.parameter_index(name)? {
+                select.raw_bind_parameter(at, value)?;
+            }
         }
+        let mut rows = select.raw_query();
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()?.filter(|_| out.len() < limit) {
+            if all || self.may_be(row.get_ref(1)?.as_str().unwrap_or_default()) {
+                out.push(row.get(0)?);
+            }
+        }
+        Ok(out)
     }
-    let mut rows = select.raw_query();
-    let mut out = Vec::new();
-    while let Some(row) = rows.next()? {
-        out.push(row.get(0)?);
-    }
-    Ok(out)
 }
 
 /// The earliest moment at which a book that waits for its time comes due; `None` if none waits.

@@ -14,7 +14,7 @@ use super::{load, mission, output};
 use crate::catalog::{AskRemaining, CatalogError, Clock, Ledger, ListReady, PlanConversions, Policy, Queue, path_of};
 use crate::daemon::{Mission, errand_of};
 use crate::grin::ListKind;
-use crate::settings::Settings;
+use crate::settings::{LeasesName, Settings};
 use crate::supervisor::Errand;
 
 /// Which step.
@@ -61,7 +61,9 @@ const NAMED: usize = 1_000;
 
 /// Does one step to its end.
 pub fn run(step: Step, args: &StepArgs) -> Outcome {
-    let (settings, _) = load::settings(&args.config)?;
+    let (mut settings, _) = load::settings(&args.config)?;
+    // By hand means now: it does not wait until a daemon gives something up. The catalog's claims keep the two apart.
+    settings.work.leases = LeasesName::Process;
     let errand = errand(step, args, &settings)?;
     if args.dry_run {
         return dry_run(step, &errand, &settings);

@@ -1,5 +1,6 @@
 //! Room `catalog`: what the catalog does as a whole, through its ledger.
 
+mod blocks;
 mod claims;
 mod conversions;
 mod enriching;
