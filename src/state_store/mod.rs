@@ -6,9 +6,11 @@
 mod actor;
 mod breaker;
 mod config;
+mod cooperation;
 mod counters;
 mod error;
 mod handle;
+mod leases;
 mod messages;
 mod requests;
 mod wire;
@@ -19,9 +21,11 @@ mod tests;
 pub use actor::StateActor;
 pub use breaker::{BreakerConfig, BreakerState};
 pub use config::StateStoreConfig;
+pub use cooperation::{Cooperation, CooperationConfig, CooperationSnapshot, InHand, Rounds, SEATS, SHARES};
 pub use counters::{StateCounters, StateSnapshot};
 pub use error::{Doing, StateError};
 pub use handle::StateStore;
+pub use leases::{Acquired, DaprLeases, Holding, Lease, LeaseError, Leases, ProcessLeases, SqliteLeases, Terms};
 pub use messages::{
     BulkGet, BulkItem, Close, CloseReport, Concurrency, Consistency, Delete, Found, Get, Item, Save, StateMessage,
     Stored, Ttl,

@@ -185,7 +185,7 @@ async fn a_caller_that_goes_away_cancels_its_request_and_frees_its_place() {
         .until("the place is free", || fixture.counted().permits["state"].held == 0)
         .await;
     fixture
-        .until("the server notices", || fixture.sidecar.stats().abandoned == 1)
+        .until("its connection is closed", || fixture.counted().connections_open == 0)
         .await;
     let began = Instant::now();
     assert_eq!(fixture.get("k").await, Ok(Found::NotFound));

@@ -1,0 +1,162 @@
+//! Room `state_store`: a keeper of leases with members that have clocks of their own, for tests.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_rt::Arbiter;
+use jiff::Timestamp;
+use url::Url;
+
+use crate::catalog::Clock;
+use crate::grin::RedirectPolicy;
+use crate::mailbox::Hub;
+use crate::session::{Session, SessionConfig, SessionThread};
+use crate::simulator::{RunningSidecar, Sidecar, SidecarConfig};
+use crate::state_store::leases::{DaprLeases, Lease, LeaseError, Leases, ProcessLeases, SqliteLeases, Terms};
+use crate::state_store::{Acquired, StateStore, StateStoreConfig};
+
+pub const START: Timestamp = Timestamp::UNIX_EPOCH;
+pub const TTL: Duration = Duration::from_secs(60);
+pub const MARGIN: Duration = Duration::from_secs(5);
+
+enum Keeper {
+    Process(ProcessLeases),
+    Sqlite(tempfile::TempDir),
+    Dapr(Box<Dapr>),
+}
+
+struct Dapr {
+    sidecar: RunningSidecar,
+    store: StateStore,
+    thread: Option<SessionThread>,
+}
+
+pub struct World {
+    keeper: Keeper,
+    clocks: std::cell::RefCell<Vec<Clock>>,
+}
+
+/// One daemon, as far as leases are concerned.
+pub struct Member {
+    pub leases: Rc<dyn Leases>,
+}
+
+pub fn terms(owner: &str, clock: &Clock) -> Terms {
+    Terms {
+        owner: owner.to_owned(),
+        clock: clock.clone(),
+        margin: MARGIN,
+    }
+}
+
+impl World {
+    pub fn process() -> Self {
+        let terms = terms("nobody", &Clock::manual(START));
+        Self::of(Keeper::Process(ProcessLeases::new(terms)))
+    }
+
+    pub fn sqlite() -> Self {
+        Self::of(Keeper::Sqlite(tempfile::tempdir().unwrap()))
+    }
+
+    /// `forgets`: the store never lets a value run out, as after a crash between a write and its EXPIRE.
+    pub fn dapr(forgets: bool) -> Self {
+        let sidecar = Sidecar::start(SidecarConfig {
+            forget_ttl: forgets,
+            ..SidecarConfig::default()
+        })
+        .unwrap();
+        let url = Url::parse(&sidecar.base_url()).unwrap();
+        let hub = Hub::new();
+        let (session, thread) = Session::start(&hub, SessionConfig::new(RedirectPolicy::new(&url, &[], &[]))).unwrap();
+        let config = StateStoreConfig::new(&url, "statestore").unwrap();
+        let store = StateStore::start(&hub, &Arbiter::current(), &session, config);
+        Self::of(Keeper::Dapr(Box::new(Dapr {
+            sidecar,
+            store,
+            thread: Some(thread),
+        })))
+    }
+
+    fn of(keeper: Keeper) -> Self {
+        Self {
+            keeper,
+            clocks: std::cell::RefCell::default(),
+        }
+    }
+
+    /// A member whose clock is ahead of the others' by so much.
+    pub fn member_ahead(&self, owner: &str, ahead: Duration) -> Member {
+        let clock = Clock::manual(START);
+        clock.advance(ahead);
+        self.clocks.borrow_mut().push(clock.clone());
+        let terms = terms(owner, &clock);
+        let leases: Rc<dyn Leases> = match &self.keeper {
+            Keeper::Process(first) => Rc::new(first.member(terms)),
+            Keeper::Sqlite(folder) => Rc::new(SqliteLeases::open(&folder.path().join("leases.db"), terms).unwrap()),
+            Keeper::Dapr(dapr) => Rc::new(DaprLeases::new(dapr.store.clone(), terms, "TESTLIB")),
+        };
+        Member { leases }
+    }
+
+    pub fn member(&self, owner: &str) -> Member {
+        self.member_ahead(owner, Duration::ZERO)
+    }
+
+    /// Time passes for everybody.
+    pub fn pass(&self, time: Duration) {
+        for clock in self.clocks.borrow().iter() {
+            clock.advance(time);
+        }
+        if let Keeper::Dapr(dapr) = &self.keeper {
+            dapr.sidecar.pass(time);
+        }
+    }
+
+    /// The keeper stops working; `false`: this one cannot.
+    pub fn break_down(&self) -> bool {
+        match &self.keeper {
+            Keeper::Process(_) => return false,
+            Keeper::Sqlite(folder) => {
+                let conn = rusqlite::Connection::open(folder.path().join("leases.db")).unwrap();
+                conn.execute_batch("DROP TABLE leases").unwrap();
+            }
+            Keeper::Dapr(dapr) => dapr.sidecar.set_down(true),
+        }
+        true
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Keeper::Dapr(dapr) = &mut self.keeper {
+            if let Some(thread) = dapr.thread.take() {
+                thread.join().unwrap();
+            }
+        }
+    }
+}
+
+impl Member {
+    pub async fn try_acquire(&self, name: &str) -> Result<Acquired, LeaseError> {
+        let names = [name.to_owned()];
+        self.leases.acquire(&names, TTL).await.remove(0)
+    }
+
+    /// The lease, or `None` when somebody else has it.
+    pub async fn acquire(&self, name: &str) -> Option<Lease> {
+        self.try_acquire(name).await.unwrap().mine()
+    }
+
+    pub async fn renew(&self, lease: &Lease) -> Result<Lease, LeaseError> {
+        self.leases.renew(std::slice::from_ref(lease), TTL).await.remove(0)
+    }
+
+    pub async fn release(&self, lease: &Lease) {
+        self.leases.release(std::slice::from_ref(lease)).await.unwrap();
+    }
+
+    pub fn counts_on(&self, lease: &Lease) -> bool {
+        self.leases.terms().is_good(lease)
+    }
+}
