@@ -126,6 +126,18 @@ words! {
 }
 
 words! {
+    /// Where leases between daemons are kept.
+    LeasesName: "process, sqlite, dapr" {
+        /// In this process: it shares with nobody.
+        Process = "process",
+        /// In a file beside the catalog, for processes of one machine that share it.
+        Sqlite = "sqlite",
+        /// In the state store, for machines that each have a catalog.
+        Dapr = "dapr",
+    }
+}
+
+words! {
     /// The form of a log line.
     LogFormat: "auto, journald, text, json" {
         /// `journald` under systemd, else `text`.

@@ -18,7 +18,7 @@ mod sections;
 mod tests;
 
 pub use change::{Change, Effect, diff};
-pub use choices::{ConversionForm, DiskReserve, Every, LogFormat, QueueName};
+pub use choices::{ConversionForm, DiskReserve, Every, LeasesName, LogFormat, QueueName};
 pub use finding::{Finding, Level, SettingsError};
 pub use load::{Loaded, Sources};
 pub use sections::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use url::Url;
 
-use super::choices::{ConversionForm, DiskReserve, Every, LogFormat, QueueName};
+use super::choices::{ConversionForm, DiskReserve, Every, LeasesName, LogFormat, QueueName};
 use super::reader::Reader;
 use super::section::{Key, section};
 
@@ -72,6 +72,10 @@ section! {
         force: bool => NeedsRestart,
         /// Begin nothing new.
         paused: bool => Applied,
+        /// Where leases between daemons are kept.
+        leases: LeasesName => NeedsRestart,
+        /// How long a lease lives without renewal.
+        lease_time: Duration => NeedsRestart,
     }
 }
 

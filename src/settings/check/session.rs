@@ -24,6 +24,10 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
     }
     if settings.state_store.enabled {
         state_store(&settings.state_store, findings);
+        if settings.state_store.dns_ttl != session.dns_ttl {
+            let text = "differs from session.dns_ttl; there is one resolver, and that is what counts";
+            warning(findings, "state_store.dns_ttl", text);
+        }
     }
     if settings.shutdown.grace > LONGEST_GRACE {
         let text =

@@ -1,6 +1,7 @@
 //! Room `settings`: do library, GRIN, work, workers, retry and schedule make sense?
 
 use super::{check_address, error, warning};
+use crate::settings::choices::LeasesName;
 use crate::settings::finding::Finding;
 use crate::settings::sections::{Grin, Retry, Settings, Work};
 
@@ -9,6 +10,8 @@ const GRIN_RATE: f64 = 5.0;
 const GRIN_HOST: &str = "books.google.com";
 /// More than this of one kind is a slip of the pen.
 const MOST_WORKERS: u32 = 256;
+/// A lease is renewed four times in its life, and each renewal needs its time.
+const SHORTEST_LEASE: std::time::Duration = std::time::Duration::from_secs(2);
 /// The largest page that GRIN is known to give (`grin-interface`, "Pages of a list").
 const LARGEST_PAGE: u32 = 50_000;
 
@@ -16,6 +19,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
     library(&settings.library.directory, findings);
     grin(&settings.grin, findings);
     work(&settings.work, findings);
+    leases(settings, findings);
     workers(settings, findings);
     retry(&settings.retry, findings);
     schedule(settings, findings);
@@ -137,6 +141,32 @@ fn work(work: &Work, findings: &mut Vec<Finding>) {
             findings,
             "work.barcodes_file",
             format!("names {}, which is not there", file.display()),
+        );
+    }
+}
+
+fn leases(settings: &Settings, findings: &mut Vec<Finding>) {
+    let (work, enabled) = (&settings.work, settings.state_store.enabled);
+    match work.leases {
+        LeasesName::Dapr if !enabled => error(
+            findings,
+            "work.leases",
+            "is \"dapr\", but state_store.enabled is false; leases would have nowhere to be",
+        ),
+        LeasesName::Process | LeasesName::Sqlite if enabled => {
+            let text = format!(
+                "is \"{}\", so the state store is not used; \"dapr\" would use it",
+                work.leases.as_str()
+            );
+            warning(findings, "work.leases", text);
+        }
+        _ => {}
+    }
+    if work.lease_time < SHORTEST_LEASE {
+        error(
+            findings,
+            "work.lease_time",
+            "is less than 2s, so a moment's pause would lose everything; 60s is a good time",
         );
     }
 }

@@ -22,6 +22,12 @@ fn the_shipped_defaults_are_sound_once_the_library_is_named() {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn contradictions_are_refused() {
     let cases: &[(&str, &[&str])] = &[
+        (
+            "[work]\nleases = \"dapr\"",
+            &["work.leases", "state_store.enabled is false"],
+        ),
+        ("[work]\nlease_time = \"1s\"", &["work.lease_time", "less than 2s"]),
+        ("[work]\nleases = \"etcd\"", &["work.leases", "process, sqlite, dapr"]),
         ("[library]\ndirectory = \"../x\"", &["library.directory", "'.'"]),
         (
             "[grin]\nbase_url = \"http://books.google.com/libraries/\"",
