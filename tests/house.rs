@@ -14,7 +14,7 @@ use grind::mailbox::{ActorName, Cx};
 use grind::observe::View;
 use grind::session::{Auth, Class, Head, Kind};
 use grind::settings::{Settings, Sources};
-use grind::simulator::{Op, SimulatorConfig};
+use grind::simulator::{Op, Sidecar, SidecarConfig, SimulatorConfig};
 
 fn settings(home: &Home) -> Settings {
     Settings::load(&Sources::of_file(&home.config))
@@ -77,6 +77,44 @@ fn the_map_of_actors_names_every_actor_and_every_message() {
         "[work]\nqueues = [\"all\"]\n",
     );
     let (_, hub) = whole_run(&home);
+    assert!(is_on_the_map(&hub, map) > 15, "the run used many kinds of message");
+}
+
+#[test]
+fn the_map_of_actors_names_the_state_store_which_ends_before_the_session() {
+    let sidecar = Sidecar::start(SidecarConfig::default()).unwrap();
+    let extra = format!(
+        "[work]\nleases = \"dapr\"\n[state_store]\nenabled = true\nurl = \"{}\"\n",
+        sidecar.base_url()
+    );
+    let home = Home::new(
+        SimulatorConfig {
+            books: 10,
+            pages: 2,
+            image_bytes: 500,
+            ..SimulatorConfig::default()
+        },
+        &extra,
+    );
+    let (ended, hub) = whole_run(&home);
+    assert_eq!(home.whole_books().len(), 10);
+    assert!(hub.actors.iter().any(|actor| actor.name == ActorName::StateStore));
+    is_on_the_map(&hub, include_str!("../actors.md"));
+    assert!(
+        ended.ledger.is_clean() && ended.ledger.session_owner_was_last(),
+        "{}",
+        ended.ledger
+    );
+    assert_eq!(
+        ended.ledger.session.sessions_created, 1,
+        "GRIN and the store over one session"
+    );
+    // A fence for each of 256 blocks, 24 shares, the lists and a seat stays; every lease was given back.
+    assert_eq!(sidecar.keys(), 256 + 24 + 1 + 1);
+}
+
+/// Fails when an actor or message that was used is not in the map; how many kinds of message there were.
+fn is_on_the_map(hub: &grind::mailbox::HubSnapshot, map: &str) -> usize {
     let mut messages = 0;
     for actor in &hub.actors {
         let name = actor.name.as_str();
@@ -91,7 +129,7 @@ fn the_map_of_actors_names_every_actor_and_every_message() {
             );
         }
     }
-    assert!(messages > 15, "the run used {messages} kinds of message");
+    messages
 }
 
 /// Ten thousand HEADs and five hundred downloads: one session, and never more connections than the limit.

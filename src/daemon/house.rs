@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_rt::{Arbiter, ArbiterHandle};
 use tracing::info;
 
+use super::cooperate::Cooperating;
 use super::ledger::Ledger;
 use super::translate;
 use crate::catalog::{Catalog, CatalogError, CatalogThread, Clock, Holders, Policy, Recover};
@@ -14,6 +15,7 @@ use crate::mailbox::{AskError, Concurrent, Cx, Hub, Mailbox, Pool, Spawn, spawn}
 use crate::observe::ShutdownPhase;
 use crate::session::{Close, Session, SessionError, SessionThread};
 use crate::settings::Settings;
+use crate::state_store::Cooperation;
 use crate::storage::{Layout, Storage, StorageError};
 use crate::supervisor::{Begin, Board, Change, Crew, Drain, Errand, RunReport, Supervisor};
 use crate::workers::{Checker, Collector, CollectorParts, Converter, Downloader, DownloaderParts, Enricher, Transfers};
@@ -60,6 +62,7 @@ pub struct House {
     crew: Crew,
     session_thread: SessionThread,
     catalog_thread: CatalogThread,
+    cooperating: Cooperating,
     lists: Arbiter,
 }
 
@@ -83,6 +86,7 @@ impl House {
         }
         let (session, session_thread) = Session::start(&hub, translate::session_config(settings)?)?;
         let board = Arc::new(Board::default());
+        let cooperating = Cooperating::begin(settings, &hub, &session, &board).await?;
         let lists = Arbiter::new();
         let transfers = Transfers::default();
         let shared = (&hub, &session, &catalog, &storage);
@@ -92,6 +96,7 @@ impl House {
             library,
             board: &board,
             transfers: &transfers,
+            cooperation: &cooperating.cooperation,
         };
         let crew = parts.crew(settings, &lists.handle())?;
         let supervisor = parts.supervisor(settings, &crew);
@@ -106,6 +111,7 @@ impl House {
             crew,
             session_thread,
             catalog_thread,
+            cooperating,
             lists,
         })
     }
@@ -130,10 +136,8 @@ impl House {
         self.crew.converters.resize(workers.convert as usize);
         self.crew.checkers.resize(workers.check as usize);
         self.crew.downloaders.resize(workers.download as usize);
+        self.cooperating.set_rate(settings.grin.requests_per_second).await;
         let cx = Cx::root("daemon");
-        if let Err(error) = self.session.ask(translate::reconfigure(settings), &cx).await {
-            tracing::warn!(%error, "the session did not take the new rate");
-        }
         self.supervisor.ask(Change(translate::terms(settings)), &cx).await
     }
 
@@ -161,6 +165,7 @@ impl House {
             crew.downloaders.drained(),
         );
         phase(ShutdownPhase::Flushing);
+        self.cooperating.end().await;
         self.catalog.close().await;
         if !self.catalog_thread.join() {
             tracing::error!("the catalog's thread ended by a panic");
@@ -207,6 +212,7 @@ struct Parts<'a> {
     library: Library,
     board: &'a Arc<Board>,
     transfers: &'a Transfers,
+    cooperation: &'a Cooperation,
 }
 
 impl Parts<'_> {
@@ -234,6 +240,7 @@ impl Parts<'_> {
             storage: storage.clone(),
             layout,
             addresses: self.addresses.clone(),
+            cooperation: self.cooperation.clone(),
         })
     }
 

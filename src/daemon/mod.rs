@@ -1,5 +1,6 @@
 //! Room `daemon`: the whole wiring, signals, systemd, reload, shutdown.
 
+mod cooperate;
 mod house;
 mod ledger;
 mod notify;

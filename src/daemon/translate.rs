@@ -9,7 +9,7 @@ use crate::archive::{Limits as ArchiveLimits, Options};
 use crate::catalog::{Queue, path_of};
 use crate::cli::barcodes;
 use crate::grin::{ProcessForm, RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_file};
-use crate::session::{Backoff, Limits, MinimumSpeed, Reconfigure, SessionConfig, Timeouts, TokenSource};
+use crate::session::{Backoff, Limits, MinimumSpeed, SessionConfig, Timeouts, TokenSource};
 use crate::settings::{ConversionForm, DiskReserve, QueueName, Settings};
 use crate::simulator::DEFAULT_PASSPHRASE;
 use crate::storage::{Layout, Reserve, StorageConfig};
@@ -109,14 +109,6 @@ fn tokens(settings: &Settings) -> Result<TokenSource, BuildError> {
         },
         (None, None) => TokenSource::None,
     })
-}
-
-/// What of the session can change while running.
-pub fn reconfigure(settings: &Settings) -> Reconfigure {
-    Reconfigure {
-        requests_per_second: Some(settings.grin.requests_per_second),
-        ..Reconfigure::default()
-    }
 }
 
 /// Where books are kept; the journal of open uploads lies beside the catalog.

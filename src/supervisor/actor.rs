@@ -16,6 +16,7 @@ use crate::catalog::{Catalog, EnsureKnown, Queue, Selection, ToEnrich};
 use crate::grin::{Addresses, Barcode, ListKind};
 use crate::mailbox::{ActorName, Cx, Message, Pool, Serve, Worker};
 use crate::session::Backoff;
+use crate::state_store::Cooperation;
 use crate::storage::{Layout, Storage};
 use crate::workers::{Checker, Collector, Converter, Downloader, Enricher};
 
@@ -40,6 +41,8 @@ pub struct Crew {
     pub layout: Layout,
     /// Where GRIN's resources lie; batches are cut to its address length.
     pub addresses: Addresses,
+    /// What of the library is this daemon's to do.
+    pub cooperation: Cooperation,
 }
 
 /// A context for what must be said even while a drain cuts everything else: settlements.
@@ -128,6 +131,7 @@ impl Errand {
             only: self.only.as_ref().map(|only| only.to_vec()),
             force: self.force,
             recheck_before: self.recheck.then_some(now),
+            blocks: None,
         }
     }
 
@@ -309,15 +313,35 @@ impl Office {
         Cx::of(ActorName::Supervisor, self.cut.child_token())
     }
 
-    /// Waits while the intake is paused by configuration; `false` when nothing shall be begun any more.
+    /// Waits while the intake is paused by configuration, or other daemons have all of the rate; `false` when nothing shall
+    /// be begun any more.
     pub async fn may_begin(&self, once: bool) -> bool {
         let mut changes = self.wake.subscribe();
-        while self.terms.borrow().paused {
-            if once {
+        let mut shares = self.crew.cooperation.changes();
+        while self.terms.borrow().paused || !self.crew.cooperation.may_work() {
+            if once && self.terms.borrow().paused {
                 return false;
             }
             tokio::select! {
                 _ = changes.changed() => {}
+                Ok(()) = shares.changed() => {}
+                () = self.intake.cancelled() => return false,
+            }
+        }
+        !self.intake.is_cancelled()
+    }
+
+    /// Waits until lists, facts and conversions are this daemon's to ask for; `false` when they are another's (`once`), or
+    /// nothing shall be begun any more.
+    pub async fn leads(&self, duty: &'static str, once: bool) -> bool {
+        let mut changes = self.crew.cooperation.changes();
+        while !self.crew.cooperation.may_collect() {
+            self.board.duty(duty, "left to the daemon that reads the lists");
+            if once {
+                return false;
+            }
+            tokio::select! {
+                Ok(()) = changes.changed() => {}
                 () = self.intake.cancelled() => return false,
             }
         }

@@ -129,7 +129,8 @@ impl Board {
         }
     }
 
-    pub(super) fn duty(&self, name: &'static str, words: impl Into<String>) {
+    /// Says what a duty does just now or did last.
+    pub fn duty(&self, name: &'static str, words: impl Into<String>) {
         self.duties
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

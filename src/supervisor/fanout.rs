@@ -16,8 +16,9 @@ use super::board::Waiting;
 use super::plan::Verdict;
 use super::policy::{self, Outage};
 use super::pursue::{Ended, pursue};
-use crate::catalog::{CatalogError, Claim, Claimed, Held, NextBookDue, Renew, Selection, Settle, Settlement};
+use crate::catalog::{Blocks, CatalogError, Claim, Claimed, Held, NextBookDue, Renew, Selection, Settle, Settlement};
 use crate::grin::Barcode;
+use crate::state_store::InHand;
 
 /// Claimed ahead of the workers, so that none waits for the catalog.
 const AHEAD: usize = 32;
@@ -56,6 +57,8 @@ struct Fanout<'a> {
     in_hand: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
     /// What is in hand, to renew its leases.
     held: HashMap<Barcode, Held>,
+    /// Keeps the blocks of what is in hand or claimed ahead from being given back.
+    uses: HashMap<Barcode, InHand>,
     ahead: VecDeque<Claimed>,
     taken: u64,
     outage: Outage,
@@ -83,6 +86,7 @@ impl<'a> Fanout<'a> {
             errand,
             in_hand: FuturesUnordered::new(),
             held: HashMap::new(),
+            uses: HashMap::new(),
             ahead: VecDeque::new(),
             taken: 0,
             outage: Outage::default(),
@@ -103,8 +107,10 @@ impl<'a> Fanout<'a> {
 
     async fn run(&mut self) -> Result<(), CatalogError> {
         let mut changes = self.office.wake.subscribe();
+        let mut shares = self.office.crew.cooperation.changes();
         loop {
             changes.mark_unchanged();
+            shares.mark_unchanged();
             let until = match self.fill().await? {
                 Look::Wait(until) => until,
                 Look::Done => return Ok(()),
@@ -115,6 +121,7 @@ impl<'a> Fanout<'a> {
                 () = self.office.intake.cancelled() => return Ok(()),
                 Some(ended) = self.in_hand.next(), if !self.in_hand.is_empty() => self.note(ended),
                 _ = changes.changed() => {}
+                Ok(()) = shares.changed() => {}
                 () = sleep_until(until) => {}
             }
             self.renew().await?;
@@ -153,7 +160,7 @@ impl<'a> Fanout<'a> {
 
     /// Paused, or in trouble that has not had its time yet.
     fn held_back(&mut self) -> Option<Instant> {
-        if self.terms().paused {
+        if self.terms().paused || !self.office.crew.cooperation.may_work() {
             return Some(Instant::now() + LOOK_AGAIN);
         }
         match &self.blocked {
@@ -173,22 +180,33 @@ impl<'a> Fanout<'a> {
         if limit == 0 {
             return Ok(());
         }
+        let cooperation = self.office.crew.cooperation.clone();
+        let mut books = self.claim_of(limit, Some(cooperation.blocks())).await?;
+        if books.is_empty() && !cooperation.is_strict() && !cooperation.is_alone() {
+            // The catalog is shared: its claims keep members apart, so nobody need stand idle.
+            books = self.claim_of(limit, None).await?;
+        }
+        for book in &books {
+            let barcode = &book.held.barcode;
+            self.uses.insert(barcode.clone(), cooperation.begin(barcode.as_str()));
+        }
+        self.taken += books.len() as u64;
+        self.ahead = books.into();
+        Ok(())
+    }
+
+    async fn claim_of(&self, limit: usize, blocks: Option<Blocks>) -> Result<Vec<Claimed>, CatalogError> {
         let terms = self.terms();
         let claim = Claim {
-            selection: self.selection(),
+            selection: Selection {
+                blocks,
+                ..self.selection()
+            },
             limit,
             owner: terms.owner,
             lease: terms.lease,
         };
-        self.ahead = self
-            .office
-            .crew
-            .catalog
-            .ask(claim, &super::actor::unhurried())
-            .await?
-            .into();
-        self.taken += self.ahead.len() as u64;
-        Ok(())
+        self.office.crew.catalog.ask(claim, &super::actor::unhurried()).await
     }
 
     fn take(&mut self, book: Claimed) {
@@ -207,6 +225,11 @@ impl<'a> Fanout<'a> {
     /// Nothing can be claimed now: done, or when to look again.
     async fn nothing_to_claim(&mut self) -> Result<Look, CatalogError> {
         let look_again = Instant::now() + LOOK_AGAIN;
+        let cooperation = &self.office.crew.cooperation;
+        if cooperation.is_strict() && !cooperation.is_settled() {
+            // Some of what is this daemon's to do is still another's: told when that changes.
+            return Ok(Look::Wait(look_again));
+        }
         if !self.in_hand.is_empty() || !self.errand.once || self.office.sources.get() > 0 {
             return Ok(Look::Wait(self.next_due().await?.unwrap_or(look_again).min(look_again)));
         }
@@ -239,6 +262,7 @@ impl<'a> Fanout<'a> {
     fn note(&mut self, ended: Ended) {
         let terms = self.terms();
         self.held.remove(&ended.held.barcode);
+        self.uses.remove(&ended.held.barcode);
         if matches!(ended.verdict, Verdict::Retry | Verdict::HandBack) {
             // It is still to be done: it does not count towards the limit.
             self.taken = self.taken.saturating_sub(1);

@@ -28,7 +28,7 @@ pub(in crate::supervisor) async fn collect(office: &Rc<Office>, errand: &Errand)
     let mut full_at = Some(Instant::now());
     let mut patience = Patience::default();
     let mut known_to = Timestamp::now();
-    loop {
+    while office.leads("collect", errand.once).await {
         let full = full_at.is_some_and(|at| at <= Instant::now());
         office.board.active("collect", true);
         if full {
@@ -55,6 +55,8 @@ pub(in crate::supervisor) async fn collect(office: &Rc<Office>, errand: &Errand)
             break;
         }
     }
+    // Also when it was another's to do.
+    office.collecting.set(false);
     office.source_dry();
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::{Patience, change, trouble};
-use crate::catalog::PlanConversions;
+use crate::catalog::{Blocks, PlanConversions, Selection};
 use crate::grin::Barcode;
 use crate::supervisor::actor::{Errand, Office};
 use crate::workers::Convert;
@@ -22,7 +22,7 @@ pub(in crate::supervisor) async fn convert(office: &Rc<Office>, errand: &Errand)
         return;
     }
     let mut patience = Patience::default();
-    loop {
+    while office.leads("convert", errand.once).await {
         // The lists say what is in process already: let them come first.
         while office.collecting.get() && !office.intake.is_cancelled() {
             let mut changes = office.wake.subscribe();
@@ -41,6 +41,12 @@ pub(in crate::supervisor) async fn convert(office: &Rc<Office>, errand: &Errand)
     office.source_dry();
 }
 
+/// The blocks to keep to; `None` where the catalog is shared, so that books cannot be asked for twice.
+fn blocks_of(office: &Rc<Office>) -> Option<Blocks> {
+    let cooperation = &office.crew.cooperation;
+    cooperation.is_strict().then(|| cooperation.blocks())
+}
+
 /// One round; `false` when something went wrong that may pass.
 async fn convert_round(office: &Rc<Office>, errand: &Errand) -> bool {
     let queue_limit = office.terms.borrow().conversion_queue_limit;
@@ -50,7 +56,10 @@ async fn convert_round(office: &Rc<Office>, errand: &Errand) -> bool {
         .unwrap_or(usize::MAX)
         .min(CONVERT_AHEAD);
     let plan = PlanConversions {
-        selection: errand.selection(Timestamp::now()),
+        selection: Selection {
+            blocks: blocks_of(office),
+            ..errand.selection(Timestamp::now())
+        },
         limit,
         queue_limit,
     };

@@ -22,7 +22,7 @@ pub(in crate::supervisor) async fn enrich(office: &Rc<Office>, errand: &Errand) 
         return;
     }
     let mut patience = Patience::default();
-    loop {
+    while office.leads("enrich", errand.once).await {
         let mut whole = true;
         let mut left = errand.limit.unwrap_or(u64::MAX);
         let mut place = Place::begin(errand);
