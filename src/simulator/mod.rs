@@ -32,6 +32,7 @@ mod server;
 mod shared;
 mod shelf;
 mod sidecar;
+mod sidecar_answers;
 mod sidecar_keys;
 mod sidecar_routes;
 mod stats;

@@ -92,8 +92,6 @@ pub struct SidecarStats {
     pub transactions: u64,
     /// Most requests being answered at once.
     pub busy_peak: u64,
-    /// Requests whose client went away before the answer.
-    pub abandoned: u64,
 }
 
 /// The sidecar look-alike.
@@ -138,7 +136,6 @@ pub(super) struct Counters {
     pub transactions: AtomicU64,
     pub busy: AtomicU64,
     pub busy_peak: AtomicU64,
-    pub abandoned: AtomicU64,
 }
 
 /// An open connection; counts down when dropped.
@@ -274,7 +271,6 @@ impl RunningSidecar {
             bulk_gets: read(&counters.bulk_gets),
             transactions: read(&counters.transactions),
             busy_peak: read(&counters.busy_peak),
-            abandoned: read(&counters.abandoned),
         }
     }
 

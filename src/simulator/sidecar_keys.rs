@@ -11,9 +11,10 @@ use serde_json::Value;
 pub(super) struct Write {
     pub value: Value,
     pub etag: Option<String>,
-    pub first_write: bool,
+    /// `concurrency=first-write`.
+    pub first: bool,
     /// `concurrency=last-write` makes the ETag ignored.
-    pub last_write: bool,
+    pub last: bool,
     /// Seconds; 0 and less: for ever.
     pub ttl: Option<i64>,
 }
@@ -70,7 +71,7 @@ impl Keys {
     /// Within a transaction: an ETag counts, the first-write mark is not set.
     pub fn write_in_transaction(&mut self, key: &str, write: &Write, now: u64) -> Result<(), Refused> {
         let write = Write {
-            first_write: false,
+            first: false,
             ..write.clone()
         };
         self.write(key, &write, now)
@@ -103,7 +104,7 @@ impl Keys {
         });
         hash.data = write.value.clone();
         hash.version += 1;
-        hash.first_write |= write.first_write;
+        hash.first_write |= write.first;
         match write.ttl {
             Some(seconds @ 1..) => {
                 hash.expires = Some(now.saturating_add(seconds.unsigned_abs().saturating_mul(1_000)))
@@ -123,7 +124,7 @@ impl Keys {
 }
 
 fn asked_version(write: &Write) -> Result<u64, Refused> {
-    if write.last_write {
+    if write.last {
         return Ok(0);
     }
     number(write.etag.as_deref())
@@ -149,7 +150,7 @@ mod tests {
 
     fn first(value: i32) -> Write {
         Write {
-            first_write: true,
+            first: true,
             ..plain(value)
         }
     }
@@ -197,8 +198,8 @@ mod tests {
         let mut keys = Keys::default();
         keys.write("k", &plain(1), 0).unwrap();
         let last = Write {
-            last_write: true,
-            first_write: false,
+            last: true,
+            first: false,
             ..tagged(2, "77")
         };
         assert_eq!(keys.write("k", &last, 0), Ok(()));

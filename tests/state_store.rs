@@ -1,0 +1,262 @@
+//! Several daemons on one simulated library: none of its books is lost or doubled, also when one of them is killed; and the
+//! client against a real sidecar, where there is one.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Finished, Home, finish};
+use grind::grin::RedirectPolicy;
+use grind::mailbox::{Cx, Hub};
+use grind::session::{Session, SessionConfig};
+use grind::simulator::{Op, Sidecar, SidecarConfig, SimulatorConfig};
+use grind::state_store::{Delete, Found, Get, Item, Save, StateError, StateStore, StateStoreConfig};
+use rustix::process::{Pid, Signal, kill_process};
+
+const BOOKS: u32 = 150;
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A daemon with a config of its own, beside the one of the home it shares.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start(config: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_grind"));
+        command.args(["run", "--config"]).arg(config);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self(command.spawn().unwrap())
+    }
+
+    fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    fn stop(self) -> Finished {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+        finish(self.0)
+    }
+}
+
+fn library() -> SimulatorConfig {
+    SimulatorConfig {
+        books: BOOKS,
+        pages: 2,
+        image_bytes: 2_000,
+        s2k_count: 1_024,
+        // Slow enough for both to have their part of it.
+        delay: Duration::from_millis(60),
+        ..SimulatorConfig::default()
+    }
+}
+
+/// The second daemon's config: the first one's library, and what `extra` says.
+fn second(home: &Home, folder: &Path, extra: &str) -> PathBuf {
+    let config = home.simulator.write_config(folder).unwrap();
+    let dropins = folder.join("grind.toml.d");
+    std::fs::create_dir_all(&dropins).unwrap();
+    let shared = format!(
+        "[storage]\nurl = \"file://{}\"\ndisk_reserve = \"0%\"\n",
+        home.root().display()
+    );
+    std::fs::write(dropins.join("10-shared.toml"), shared).unwrap();
+    std::fs::write(dropins.join("20-test.toml"), extra).unwrap();
+    config
+}
+
+fn books_at_home(home: &Home) -> usize {
+    std::fs::read_dir(home.root().join("raw")).map_or(0, |folders| {
+        folders
+            .flatten()
+            .filter(|folder| folder.path().read_dir().is_ok_and(|mut files| files.next().is_some()))
+            .count()
+    })
+}
+
+/// Books that a catalog says are stored by a daemon whose process number this is.
+fn stored_in(catalog: &Path) -> u32 {
+    let Ok(conn) = rusqlite::Connection::open_with_flags(catalog, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else {
+        return 0;
+    };
+    conn.query_row("SELECT count(*) FROM books WHERE state = 'stored'", [], |row| {
+        row.get(0)
+    })
+    .unwrap_or(0)
+}
+
+/// Books claimed at present by the process.
+fn claimed_by(catalog: &Path, process: u32) -> u32 {
+    let Ok(conn) = rusqlite::Connection::open_with_flags(catalog, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else {
+        return 0;
+    };
+    let like = format!("%:{process}:%");
+    conn.query_row("SELECT count(*) FROM books WHERE claimed_by LIKE ?1", [like], |row| {
+        row.get(0)
+    })
+    .unwrap_or(0)
+}
+
+fn until(what: &str, good: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !good() {
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Every book is there once and whole, and hardly any was fetched twice.
+fn nothing_lost_nothing_doubled(home: &Home) {
+    assert_eq!(home.whole_books(), home.sound_books());
+    assert_eq!(books_at_home(home), BOOKS as usize);
+    let gets = home.simulator.stats().count(Op::Get);
+    // What the killed one had in hand (four downloads) is fetched anew; a book that meets its new owner on the way, too.
+    assert!(gets <= u64::from(BOOKS) + 12, "{gets} GETs of {BOOKS} archives");
+}
+
+#[test]
+fn two_machines_share_a_library_through_dapr_and_one_is_killed() {
+    let sidecar = Sidecar::start(SidecarConfig::default()).unwrap();
+    let extra = format!(
+        "[work]\nleases = \"dapr\"\nlease_time = \"2s\"\n[state_store]\nenabled = true\nurl = \"{}\"\n",
+        sidecar.base_url()
+    );
+    let home = Home::new(library(), &extra);
+    let folder = tempfile::tempdir().unwrap();
+    let config = second(&home, folder.path(), &extra);
+    let survivor = Daemon::start(&home.config);
+    until("the first one works", || books_at_home(&home) >= 3);
+    let killed = Daemon::start(&config);
+    until("the second one has its part", || {
+        stored_in(&folder.path().join("catalog.db")) >= 5
+    });
+    assert!(books_at_home(&home) < BOOKS as usize, "there is work left to lose");
+    killed.kill();
+    let catalog = home.folder.path().join("catalog.db");
+    until("all is home, and known to the survivor", || {
+        stored_in(&catalog) == BOOKS
+    });
+    let ended = survivor.stop();
+    assert!(ended.status.success(), "{}", ended.err);
+    assert!(ended.err.contains("the work is divided anew"), "{}", ended.err);
+    assert!(ended.err.contains("session_owner_last=true"), "{}", ended.err);
+    nothing_lost_nothing_doubled(&home);
+    assert!(sidecar.stats().connections_peak <= 100);
+}
+
+#[test]
+fn two_processes_share_a_catalog_through_sqlite_and_one_is_killed() {
+    let extra = "[work]\nleases = \"sqlite\"\nlease_time = \"2s\"\n";
+    let home = Home::new(library(), extra);
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = home.folder.path().join("catalog.db");
+    let shared = format!("{extra}[catalog]\nurl = \"sqlite://{}\"\n", catalog.display());
+    let config = second(&home, folder.path(), &shared);
+    let killed = Daemon::start(&home.config);
+    until("the first one works", || books_at_home(&home) >= 3);
+    let survivor = Daemon::start(&config);
+    until("the second one has its part", || {
+        claimed_by(&catalog, survivor.0.id()) >= 1
+    });
+    killed.kill();
+    // The dead one's claims on the catalog last ten minutes; a start on this machine takes them back at once.
+    let ended = survivor.stop();
+    assert!(ended.status.success(), "{}", ended.err);
+    let ended = home.grind(&["run", "--once"]);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert_eq!(stored_in(&catalog), BOOKS);
+    nothing_lost_nothing_doubled(&home);
+    home.nothing_is_left_over();
+}
+
+#[test]
+fn a_state_store_that_is_away_stops_the_intake_and_loses_nothing() {
+    let sidecar = Sidecar::start(SidecarConfig::default()).unwrap();
+    let extra = format!(
+        "[work]\nleases = \"dapr\"\nlease_time = \"2s\"\n[state_store]\nenabled = true\nurl = \"{}\"\n",
+        sidecar.base_url()
+    );
+    let home = Home::new(library(), &extra);
+    let daemon = Daemon::start(&home.config);
+    until("it works", || books_at_home(&home) >= 3);
+    sidecar.set_down(true);
+    std::thread::sleep(Duration::from_secs(3));
+    let then = books_at_home(&home);
+    assert!(then < BOOKS as usize, "there is work left");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(
+        books_at_home(&home),
+        then,
+        "its leases have run out, so it does nothing"
+    );
+    let ended = daemon.stop();
+    assert!(ended.status.success(), "{}", ended.err);
+    sidecar.set_down(false);
+    let ended = home.grind(&["run", "--once"]);
+    assert!(ended.status.success(), "{}", ended.err);
+    nothing_lost_nothing_doubled(&home);
+}
+
+/// Against a real sidecar: `DAPR_HTTP_PORT` says where, `GRIND_TEST_STATE_STORE` which store (`statestore`).
+#[test]
+fn a_real_sidecar_answers_as_the_look_alike_does() {
+    let Some(port) = std::env::var("DAPR_HTTP_PORT")
+        .ok()
+        .and_then(|port| port.parse::<u16>().ok())
+    else {
+        println!("skipped: DAPR_HTTP_PORT is not set, so there is no Dapr sidecar to ask");
+        return;
+    };
+    let name = std::env::var("GRIND_TEST_STATE_STORE").unwrap_or_else(|_| "statestore".to_owned());
+    actix_rt::System::new().block_on(against(&format!("http://127.0.0.1:{port}"), &name));
+}
+
+/// The same against the look-alike, so that the test itself is tested.
+#[test]
+fn the_look_alike_answers_as_a_real_sidecar_should() {
+    let sidecar = Sidecar::start(SidecarConfig::default()).unwrap();
+    actix_rt::System::new().block_on(against(&sidecar.base_url(), "statestore"));
+}
+
+async fn against(base: &str, name: &str) {
+    let url = url::Url::parse(base).unwrap();
+    let hub = Hub::new();
+    let (session, thread) = Session::start(&hub, SessionConfig::new(RedirectPolicy::new(&url, &[], &[]))).unwrap();
+    let config = StateStoreConfig::new(&url, name).unwrap();
+    let store = StateStore::start(&hub, &actix_rt::Arbiter::current(), &session, config);
+    let cx = Cx::root("test");
+    let key = format!("grind-test/{}-{}", std::process::id(), rand::random::<u64>());
+    let item = |n: i32| Item::json(&key, &serde_json::json!({ "n": n })).unwrap().first_write();
+
+    assert_eq!(store.ask(Get::of(&key), &cx).await, Ok(Found::NotFound));
+    store.ask(Save::one(item(1).for_seconds(300)), &cx).await.unwrap();
+    let refused = store.ask(Save::one(item(2)), &cx).await;
+    assert!(
+        matches!(refused, Err(StateError::Failed { .. } | StateError::Conflict)),
+        "a first-write over a first-written key: {refused:?}"
+    );
+    let stored = store.ask(Get::strong(&key), &cx).await.unwrap().value().unwrap();
+    assert_eq!(stored.json::<serde_json::Value>().unwrap()["n"], 1);
+    let etag = stored.etag.unwrap();
+    store.ask(Save::one(item(3).if_match(&etag)), &cx).await.unwrap();
+    assert_eq!(
+        store.ask(Save::one(item(4).if_match(&etag)), &cx).await,
+        Err(StateError::Conflict)
+    );
+    assert_eq!(
+        store.ask(Delete::if_match(&key, &etag), &cx).await,
+        Err(StateError::Conflict)
+    );
+    store.ask(Delete::of(&key), &cx).await.unwrap();
+    assert_eq!(store.ask(Get::of(&key), &cx).await, Ok(Found::NotFound));
+    let bad = store.ask(Get::of("a||b"), &cx).await;
+    assert!(matches!(bad, Err(StateError::Malformed { .. })), "{bad:?}");
+    drop(store);
+    thread.join().unwrap();
+}
