@@ -67,6 +67,8 @@ struct Fanout<'a> {
     /// Troubles in a row, for the length of the next block.
     troubles: u32,
     renew_at: Instant,
+    /// Since when there was nothing left to claim.
+    idle_since: Option<Instant>,
     began: Timestamp,
 }
 
@@ -93,6 +95,7 @@ impl<'a> Fanout<'a> {
             blocked: None,
             troubles: 0,
             renew_at,
+            idle_since: None,
             began: Timestamp::now(),
         }
     }
@@ -190,6 +193,9 @@ impl<'a> Fanout<'a> {
             let barcode = &book.held.barcode;
             self.uses.insert(barcode.clone(), cooperation.begin(barcode.as_str()));
         }
+        if !books.is_empty() {
+            self.idle_since = None;
+        }
         self.taken += books.len() as u64;
         self.ahead = books.into();
         Ok(())
@@ -228,8 +234,10 @@ impl<'a> Fanout<'a> {
         let cooperation = &self.office.crew.cooperation;
         if cooperation.is_strict() && !cooperation.is_settled() {
             // Some of what is this daemon's to do is still another's: told when that changes.
+            self.idle_since = None;
             return Ok(Look::Wait(look_again));
         }
+        let idle_since = *self.idle_since.get_or_insert_with(Instant::now);
         if !self.in_hand.is_empty() || !self.errand.once || self.office.sources.get() > 0 {
             return Ok(Look::Wait(self.next_due().await?.unwrap_or(look_again).min(look_again)));
         }
@@ -238,6 +246,9 @@ impl<'a> Fanout<'a> {
         }
         match self.next_due().await? {
             Some(due) => Ok(Look::Wait(due.min(look_again))),
+            None if cooperation.is_strict() && idle_since.elapsed() < cooperation.patience() => {
+                Ok(Look::Wait(idle_since + cooperation.patience()))
+            }
             None => Ok(Look::Done),
         }
     }

@@ -181,6 +181,15 @@ impl Cooperation {
         self.shared.config.is_none() || self.held().settled
     }
 
+    /// How long a member that has nothing left to do should wait before it takes the work for done: one that died may hold
+    /// its part for so long. Nothing when there is no other.
+    pub fn patience(&self) -> Duration {
+        match &self.shared.config {
+            Some((config, _)) if self.held().members > 1 => config.lease + config.margin() * 2,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Told after every round.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.shared.changed.subscribe()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Cooperation, CooperationConfig, Rounds};
+use super::{Cooperation, CooperationConfig, Rounds, SEATS};
 use crate::catalog::{Blocks, Clock, block_of};
 use crate::state_store::leases::{ProcessLeases, Terms};
 
@@ -86,6 +86,7 @@ async fn one_alone_has_everything_after_its_first_round() {
     one.rounds.round().await;
     divided(&[&one]);
     assert!(one.sees.is_settled() && one.sees.may_work());
+    assert_eq!(one.sees.patience(), Duration::ZERO);
     let nobody = Cooperation::alone();
     assert!(nobody.blocks() == Blocks::ALL && nobody.may_collect() && nobody.may_work() && nobody.snapshot().is_none());
 }
@@ -98,6 +99,7 @@ async fn members_that_come_get_their_part_and_those_that_leave_give_it_back() {
     settle(&mut [&mut one, &mut two]).await;
     divided(&[&one, &two]);
     assert_eq!((one.sees.blocks().count(), two.sees.blocks().count()), (128, 128));
+    assert!(one.sees.patience() > LEASE, "the other might have died a moment ago");
     settle(&mut [&mut one, &mut two, &mut three]).await;
     divided(&[&one, &two, &three]);
     assert!((three.sees.rate(6.0) - 2.0).abs() < 1e-9);
@@ -185,6 +187,25 @@ async fn a_block_with_a_book_in_hand_is_given_back_only_when_the_book_is_done() 
     drop(in_hand);
     settle(&mut [&mut one, &mut two]).await;
     assert_eq!((one.sees.blocks().count(), two.sees.blocks().count()), (128, 128));
+}
+
+#[actix_rt::test]
+async fn a_member_too_many_says_so_and_does_nothing() {
+    let town = Town::new();
+    let mut members: Vec<_> = (0..=SEATS)
+        .map(|number| town.member(&format!("m{number}"), false))
+        .collect();
+    for member in &mut members {
+        member.rounds.round().await;
+    }
+    let last = &members[SEATS].sees;
+    assert!(!last.may_work() && !last.is_settled());
+    let trouble = last.snapshot().unwrap().trouble.unwrap();
+    assert!(trouble.contains("24 seats are taken"), "{trouble}");
+    members.swap_remove(0).rounds.leave().await;
+    let mut rest: Vec<_> = members.iter_mut().collect();
+    settle(&mut rest).await;
+    divided(&members.iter().collect::<Vec<_>>());
 }
 
 #[actix_rt::test]
