@@ -18,7 +18,8 @@ use crate::mailbox::{Cx, Hub};
 use crate::session::{Reconfigure, Session};
 use crate::settings::{LeasesName, Settings};
 use crate::state_store::{
-    Cooperation, CooperationConfig, DaprLeases, Leases, Rounds, SqliteLeases, StateStore, StateStoreConfig,
+    BreakerConfig, Cooperation, CooperationConfig, DaprLeases, Leases, Rounds, SqliteLeases, StateStore,
+    StateStoreConfig,
 };
 use crate::supervisor::Board;
 
@@ -195,8 +196,14 @@ fn state_config(settings: &Settings) -> Result<StateStoreConfig, BuildError> {
     let state = &settings.state_store;
     let config = StateStoreConfig::new(&state.url, &state.store)
         .map_err(|error| BuildError::Settings(format!("state_store: {error}")))?;
+    let breaker = BreakerConfig {
+        // Well within a lease: a store that was away for a moment must not cost everything that is held.
+        pause: config.breaker.pause.min(settings.work.lease_time / 6),
+        ..config.breaker
+    };
     Ok(StateStoreConfig {
         total: state.total_timeout,
+        breaker,
         ..config
     })
 }
