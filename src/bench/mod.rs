@@ -1,1 +1,29 @@
 //! Room `bench`: the measurements behind `grind bench`.
+//!
+//! Each bench runs its modes in alternating order inside one run, several rounds, and gives a [`Report`]; its check compares
+//! ratios with the bounds kept in the repository.
+
+mod answerer;
+mod check;
+mod cpu;
+mod effort;
+mod error;
+mod figures;
+mod helper;
+mod latency;
+mod load;
+mod machine;
+mod progress;
+mod relay;
+mod report;
+pub mod serve;
+pub mod sessions;
+mod stats;
+
+pub use check::Checked;
+pub use effort::Effort;
+pub use error::BenchError;
+pub use figures::{Figure, Figures};
+pub use machine::Machine;
+pub use report::{Line, Plot, Report, Section, Table};
+pub use stats::{Ratio, Spread};

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::auth::AuthArgs;
+use super::bench::BenchArgs;
 use super::check_config::CheckConfig;
 use super::demo::DemoArgs;
 use super::docs::{CompletionsArgs, ManArgs};
@@ -85,6 +86,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Watch actors, permits and transfers of the running daemon
     Top(TopArgs),
+    /// Measure what the project claims, and write a report
+    Bench(BenchArgs),
     /// Print the manual page
     Man(ManArgs),
     /// Print the completion script for a shell
@@ -118,6 +121,7 @@ mod tests {
             "grind convert -v",
             "grind status --json",
             "grind top",
+            "grind bench sessions --report d",
             "grind man",
             "grind completions zsh",
         ] {

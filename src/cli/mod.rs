@@ -3,6 +3,7 @@
 pub mod args;
 pub mod auth;
 pub mod barcodes;
+pub mod bench;
 pub mod check_config;
 mod command;
 pub mod demo;
@@ -81,6 +82,7 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Parse(args) => parse_input(args),
         Command::Status(args) => status::run(args),
         Command::Top(args) => top::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Man(args) => docs::man(args),
         Command::Completions(args) => docs::completions(args),
     }

@@ -37,7 +37,7 @@ mod sidecar_keys;
 mod sidecar_routes;
 mod stats;
 mod titles;
-mod tls;
+pub(crate) mod tls;
 mod truth;
 mod volume;
 

@@ -10,7 +10,7 @@ use rustls::pki_types::PrivateKeyDer;
 use super::server::SimulatorError;
 
 /// Makes the certificates; the authority's is written into `folder` for clients to trust.
-pub(super) fn server_config(folder: &Path, host: &str) -> Result<(ServerConfig, PathBuf), SimulatorError> {
+pub(crate) fn server_config(folder: &Path, host: &str) -> Result<(ServerConfig, PathBuf), SimulatorError> {
     let mut authority = CertificateParams::new(Vec::new()).map_err(tls)?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority

@@ -1,0 +1,100 @@
+//! Room `bench`: what was measured: one figure a round, by cell, mode and name.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::stats::{Ratio, Spread};
+
+/// One quantity of one mode under one set of circumstances, a value a round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// The circumstances, for example `plain, 0 ms, 10 workers, closed loop`.
+    pub cell: String,
+    /// Which way of doing it.
+    pub mode: String,
+    /// The quantity, with its unit: `books/s`, `p99 ms`.
+    pub what: String,
+    /// One value a round, in order.
+    pub rounds: Vec<f64>,
+}
+
+/// All figures of a run, in the order in which they came.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Figures(Vec<Figure>);
+
+impl Figures {
+    /// Adds the next round's value.
+    pub fn note(&mut self, cell: &str, mode: &str, what: &str, value: f64) {
+        if let Some(figure) = self.0.iter_mut().find(|figure| figure.is(cell, mode, what)) {
+            figure.rounds.push(value);
+            return;
+        }
+        self.0.push(Figure {
+            cell: cell.to_owned(),
+            mode: mode.to_owned(),
+            what: what.to_owned(),
+            rounds: vec![value],
+        });
+    }
+
+    /// Every figure.
+    pub fn iter(&self) -> impl Iterator<Item = &Figure> {
+        self.0.iter()
+    }
+
+    /// The values of one figure, empty when it was not measured.
+    pub fn rounds(&self, cell: &str, mode: &str, what: &str) -> &[f64] {
+        self.0
+            .iter()
+            .find(|figure| figure.is(cell, mode, what))
+            .map_or(&[], |figure| &figure.rounds)
+    }
+
+    /// Median and spread of one figure.
+    pub fn spread(&self, cell: &str, mode: &str, what: &str) -> Option<Spread> {
+        Spread::of(self.rounds(cell, mode, what))
+    }
+
+    /// One mode over another, round by round.
+    pub fn ratio(&self, cell: &str, what: &str, over: &str, under: &str) -> Option<Ratio> {
+        Ratio::of(self.rounds(cell, over, what), self.rounds(cell, under, what))
+    }
+
+    /// The cells in the order in which they were measured.
+    pub fn cells(&self) -> Vec<&str> {
+        let mut seen = BTreeMap::new();
+        for (place, figure) in self.0.iter().enumerate() {
+            seen.entry(figure.cell.as_str()).or_insert(place);
+        }
+        let mut cells: Vec<_> = seen.into_iter().collect();
+        cells.sort_by_key(|(_, place)| *place);
+        cells.into_iter().map(|(cell, _)| cell).collect()
+    }
+}
+
+impl Figure {
+    fn is(&self, cell: &str, mode: &str, what: &str) -> bool {
+        self.cell == cell && self.mode == mode && self.what == what
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_of_one_figure_gather_and_cells_keep_their_order() {
+        let mut figures = Figures::default();
+        for round in 0..3 {
+            figures.note("z", "new", "n", 10.0 + f64::from(round));
+            figures.note("z", "kept", "n", 1.0);
+            figures.note("a", "new", "n", 1.0);
+        }
+        assert_eq!(figures.rounds("z", "new", "n"), [10.0, 11.0, 12.0]);
+        assert_eq!(figures.cells(), ["z", "a"]);
+        assert!((figures.ratio("z", "n", "new", "kept").unwrap().spread.median - 11.0).abs() < 1e-12);
+        assert_eq!(figures.ratio("z", "n", "new", "gone"), None);
+    }
+}

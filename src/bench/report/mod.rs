@@ -1,0 +1,291 @@
+//! Room `bench`: a report: what was measured on what, in tables and plots; as JSON, Markdown and one HTML page.
+
+mod html;
+mod markdown;
+mod numbers;
+mod plot;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use numbers::{change, factor, number, spread};
+pub use plot::{Line, Plot};
+
+use super::error::BenchError;
+use super::figures::Figures;
+use super::machine::Machine;
+
+/// Raised when a field of the JSON changes its meaning.
+const SCHEMA: u32 = 1;
+
+/// One run of one bench.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this document's form.
+    pub schema: u32,
+    /// `sessions`, `pipeline` or `state`.
+    pub bench: String,
+    /// One line.
+    pub title: String,
+    /// How it was called.
+    pub command_line: String,
+    /// When it began, in UTC.
+    pub began: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// On what.
+    pub machine: Machine,
+    /// With what.
+    pub versions: BTreeMap<String, String>,
+    /// How it was measured and what to keep in mind, one sentence or two each.
+    pub notes: Vec<String>,
+    /// What came out, for people.
+    pub sections: Vec<Section>,
+    /// What came out, round by round.
+    pub figures: Figures,
+}
+
+/// A part of a report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Section {
+    /// Its heading.
+    pub title: String,
+    /// Paragraphs.
+    pub text: Vec<String>,
+    /// Tables; they hold everything that the plots show.
+    pub tables: Vec<Table>,
+    /// Plots.
+    pub plots: Vec<Plot>,
+}
+
+/// A table of texts; the first column names the row.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// What it shows.
+    pub caption: String,
+    /// Headings.
+    pub head: Vec<String>,
+    /// Rows, each as long as `head`.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(caption: impl Into<String>, head: &[&str]) -> Self {
+        Self {
+            caption: caption.into(),
+            head: head.iter().map(|&text| text.to_owned()).collect(),
+            rows: Vec::new(),
+        }
+    }
+}
+
+impl Section {
+    /// A part without content.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a paragraph.
+    #[must_use]
+    pub fn say(mut self, text: impl Into<String>) -> Self {
+        self.text.push(text.into());
+        self
+    }
+
+    /// Adds a table, unless it is empty.
+    #[must_use]
+    pub fn table(mut self, table: Table) -> Self {
+        if !table.rows.is_empty() {
+            self.tables.push(table);
+        }
+        self
+    }
+
+    /// Adds a plot, unless it would show nothing.
+    #[must_use]
+    pub fn plot(mut self, plot: Plot) -> Self {
+        if plot.shows_something() {
+            self.plots.push(plot);
+        }
+        self
+    }
+}
+
+/// What a run is called before anything is known of its outcome.
+#[derive(Debug, Clone)]
+pub struct Heading {
+    /// See [`Report::bench`].
+    pub bench: &'static str,
+    /// See [`Report::title`].
+    pub title: String,
+    /// Programs whose versions belong into the report.
+    pub programs: &'static [&'static str],
+}
+
+/// A run that goes on: machine and time are taken when it begins.
+#[derive(Debug)]
+pub struct Begun {
+    heading: Heading,
+    at: jiff::Timestamp,
+    since: std::time::Instant,
+    machine: Machine,
+}
+
+impl Heading {
+    /// Begins a run.
+    pub fn begin(self) -> Begun {
+        Begun {
+            heading: self,
+            at: jiff::Timestamp::now(),
+            since: std::time::Instant::now(),
+            machine: Machine::read(),
+        }
+    }
+}
+
+impl Begun {
+    /// Ends the run.
+    pub fn end(self, notes: Vec<String>, sections: Vec<Section>, figures: Figures) -> Report {
+        Report {
+            schema: SCHEMA,
+            bench: self.heading.bench.to_owned(),
+            title: self.heading.title,
+            command_line: std::env::args().collect::<Vec<_>>().join(" "),
+            began: self.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            seconds: self.since.elapsed().as_secs_f64(),
+            machine: self.machine,
+            versions: super::machine::versions(self.heading.programs),
+            notes,
+            sections,
+            figures,
+        }
+    }
+}
+
+impl Report {
+    /// Writes `report.json`, `report.md`, `report.html` and one SVG for each plot into `folder`, which is made.
+    pub fn write(&self, folder: &Path) -> Result<(), BenchError> {
+        fs::create_dir_all(folder).map_err(BenchError::file(folder))?;
+        let put = |name: &str, text: String| {
+            let path = folder.join(name);
+            fs::write(&path, text).map_err(BenchError::file(path))
+        };
+        let json = serde_json::to_string_pretty(self).map_err(|error| BenchError::Report(error.to_string()))?;
+        put("report.json", json + "\n")?;
+        put("report.md", self.markdown())?;
+        put("report.html", self.html()?)?;
+        for plot in self.sections.iter().flat_map(|section| &section.plots) {
+            put(&format!("{}.svg", plot.name), plot.standalone()?)?;
+        }
+        Ok(())
+    }
+
+    /// The facts about the run, as names and values.
+    fn facts(&self) -> Vec<(String, String)> {
+        let machine = &self.machine;
+        let mut facts = vec![
+            (
+                "measured".to_owned(),
+                format!("{}, in {:.0} s", self.began, self.seconds),
+            ),
+            ("command".to_owned(), self.command_line.clone()),
+            (
+                "machine".to_owned(),
+                format!(
+                    "{}, {} cores ({}), {:.1} GiB, load at the start {}",
+                    machine.cpu,
+                    machine.cores,
+                    machine.instructions.join(" "),
+                    machine.memory_bytes as f64 / f64::from(1 << 30),
+                    machine.load
+                ),
+            ),
+            ("kernel".to_owned(), machine.kernel.clone()),
+        ];
+        let versions = self.versions.iter();
+        facts.extend(versions.map(|(program, version)| (program.clone(), version.clone())));
+        facts
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::bench::stats::Spread;
+
+    pub(in crate::bench) fn sample() -> Report {
+        let mut figures = Figures::default();
+        figures.note("a <cell>", "new & old", "books/s", 12.5);
+        let mut table = Table::new("books & more", &["cell", "books/s"]);
+        table.rows.push(vec!["a <cell> | b".into(), "12.5".into()]);
+        let spread = |median: f64| Spread {
+            median,
+            min: median * 0.9,
+            max: median * 1.1,
+            rounds: 3,
+        };
+        let plot = Plot {
+            name: "books".into(),
+            title: "books <per> second".into(),
+            x_label: "workers".into(),
+            y_label: "books/s".into(),
+            x: vec!["1".into(), "50".into()],
+            lines: vec![
+                Line {
+                    name: "new & old".into(),
+                    points: vec![Some(spread(10.0)), Some(spread(2_000.0))],
+                },
+                Line {
+                    name: "kept".into(),
+                    points: vec![None, Some(spread(30.0))],
+                },
+            ],
+        };
+        let heading = Heading {
+            bench: "sessions",
+            title: "Sessions <script>".into(),
+            programs: &[],
+        };
+        let section = Section::new("First").say("Text & more.").table(table).plot(plot);
+        heading.begin().end(vec!["A note.".into()], vec![section], figures)
+    }
+
+    #[test]
+    fn the_json_comes_back_as_it_was() {
+        let report = sample();
+        let text = serde_json::to_string(&report).unwrap();
+        let back: Report = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, report);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["schema"], 1);
+        assert_eq!(json["figures"][0]["rounds"][0], 12.5);
+        assert!(json["machine"]["cores"].as_u64().unwrap() > 0);
+    }
+
+    #[test]
+    fn all_files_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("made");
+        sample().write(&inner).unwrap();
+        for name in ["report.json", "report.md", "report.html", "books.svg"] {
+            assert!(inner.join(name).metadata().unwrap().len() > 100, "{name}");
+        }
+    }
+
+    #[test]
+    fn empty_tables_and_plots_are_left_out() {
+        let plot = Plot {
+            lines: Vec::new(),
+            ..sample().sections[0].plots[0].clone()
+        };
+        let section = Section::new("x").table(Table::new("y", &["z"])).plot(plot);
+        assert!(section.tables.is_empty() && section.plots.is_empty());
+    }
+}

@@ -1,0 +1,193 @@
+//! Room `bench`: one measurement of one way of asking under one set of circumstances.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::callers::{Caller, Made, Mode, Request, Target};
+use crate::bench::answerer::Served;
+use crate::bench::cpu;
+use crate::bench::error::BenchError;
+use crate::bench::figures::Figures;
+use crate::bench::load::{Arrivals, Done, run};
+use crate::bench::serve::Server;
+
+/// What a worker does for one book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// A HEAD, then a small GET.
+    Book,
+    /// A HEAD alone.
+    Head,
+}
+
+impl Work {
+    const fn requests(self) -> &'static [Request] {
+        match self {
+            Self::Book => &[Request::Head, Request::Get],
+            Self::Head => &[Request::Head],
+        }
+    }
+}
+
+/// The circumstances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circumstances {
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Milliseconds there and back.
+    pub round_trip: u64,
+    /// How many ask at once.
+    pub workers: usize,
+    /// What each does.
+    pub work: Work,
+}
+
+impl Circumstances {
+    /// `plain, 20 ms`.
+    pub fn way(self) -> String {
+        let transport = if self.tls { "TLS" } else { "plain" };
+        format!("{transport}, {} ms", self.round_trip)
+    }
+
+    /// The name of the cell.
+    pub fn cell(self, arrivals: Arrivals) -> String {
+        let work = match self.work {
+            Work::Book => "",
+            Work::Head => "HEADs only, ",
+        };
+        let arrivals = match arrivals {
+            Arrivals::Closed => "closed loop",
+            Arrivals::Open { .. } => "open loop",
+        };
+        let many = if self.workers == 1 { "worker" } else { "workers" };
+        format!("{work}{}, {} {many}, {arrivals}", self.way(), self.workers)
+    }
+
+    fn target(self, server: &Server) -> Result<Target, BenchError> {
+        let places = if self.tls {
+            &server.places.tls
+        } else {
+            &server.places.plain
+        };
+        let address = places
+            .get(&self.round_trip)
+            .ok_or_else(|| BenchError::Helper(format!("nobody listens {} ms away", self.round_trip)))?;
+        let scheme = if self.tls { "https" } else { "http" };
+        let url = |path: &str| {
+            Url::parse(&format!("{scheme}://{address}/libraries/TEST/{path}"))
+                .map_err(|error| BenchError::Helper(error.to_string()))
+        };
+        Ok(Target {
+            head: url("TL0000000001.tar.gz.gpg")?,
+            get: url("_barcode_search?barcodes=TL0000000001")?,
+            ca_file: server.places.ca_file.clone(),
+        })
+    }
+}
+
+/// What one measurement gave.
+#[derive(Debug)]
+pub struct Taken {
+    done: Done,
+    made: Made,
+    served: Served,
+    cpu_seconds: f64,
+    requests: f64,
+}
+
+impl Taken {
+    /// Books a second.
+    pub fn rate(&self) -> f64 {
+        self.done.good as f64 / self.done.seconds
+    }
+
+    /// Adds everything to the figures.
+    pub fn note(&self, figures: &mut Figures, cell: &str, mode: Mode) {
+        let books = self.done.good as f64;
+        let thousand = |count: u64| count as f64 * 1_000.0 / books;
+        let values = [
+            ("books/s", self.rate()),
+            ("p50 ms", self.done.latencies.percentile(50.0)),
+            ("p95 ms", self.done.latencies.percentile(95.0)),
+            ("p99 ms", self.done.latencies.percentile(99.0)),
+            ("p99.9 ms", self.done.latencies.percentile(99.9)),
+            ("CPU µs/request", self.cpu_seconds * 1e6 / self.requests),
+            ("books", books),
+            ("sessions", self.made.sessions as f64),
+            ("connections", self.made.connections as f64),
+            ("handshakes", self.served.handshakes as f64),
+            ("sessions/1000 books", thousand(self.made.sessions)),
+            ("connections/1000 books", thousand(self.made.connections)),
+            ("connections seen by the server", self.served.connections as f64),
+            ("errors", self.done.failed as f64),
+        ];
+        for (what, value) in values {
+            figures.note(cell, mode.as_str(), what, value);
+        }
+    }
+}
+
+/// Measures for about `lasting`.
+pub async fn measure(
+    server: &mut Server,
+    mode: Mode,
+    at: Circumstances,
+    arrivals: Arrivals,
+    lasting: Duration,
+) -> Result<Taken, BenchError> {
+    let before = server.served()?;
+    let caller = Caller::start(mode, &at.target(server)?)?;
+    // Certificates are read and threads are there before the clock runs.
+    if !caller.call(Request::Head).await {
+        return Err(BenchError::Helper(format!(
+            "{}: the server does not answer",
+            at.cell(arrivals)
+        )));
+    }
+    let cpu_before = cpu::own();
+    let done = run(at.workers, arrivals, lasting, || book(&caller, at.work)).await?;
+    let cpu_seconds = cpu::own() - cpu_before;
+    let made = caller.made();
+    caller.end().await?;
+    let requests = (done.good + done.failed) as f64 * at.work.requests().len() as f64;
+    Ok(Taken {
+        done,
+        made,
+        served: server.served()?.since(before),
+        cpu_seconds,
+        requests,
+    })
+}
+
+async fn book(caller: &Caller, work: Work) -> bool {
+    for request in work.requests() {
+        if !caller.call(*request).await {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_named_by_what_differs() {
+        let at = Circumstances {
+            tls: true,
+            round_trip: 20,
+            workers: 1,
+            work: Work::Book,
+        };
+        assert_eq!(at.cell(Arrivals::Closed), "TLS, 20 ms, 1 worker, closed loop");
+        let heads = Circumstances {
+            work: Work::Head,
+            workers: 50,
+            ..at
+        };
+        let open = Arrivals::Open { rate: 1.0 };
+        assert_eq!(heads.cell(open), "HEADs only, TLS, 20 ms, 50 workers, open loop");
+    }
+}

@@ -1,0 +1,164 @@
+//! Room `bench`: `grind bench sessions`: a new session for every request against the session owner.
+
+mod callers;
+mod measure;
+mod sections;
+mod verdicts;
+
+use std::time::Duration;
+
+use callers::Mode;
+use measure::{Circumstances, Taken, Work, measure};
+
+use super::effort::Effort;
+use super::error::BenchError;
+use super::figures::Figures;
+use super::load::Arrivals;
+use super::progress::{self, Progress};
+use super::report::{Heading, Report, number};
+use super::serve::Server;
+use super::stats::order;
+
+/// How many ask at once.
+const WORKERS: [usize; 6] = [1, 3, 5, 10, 15, 50];
+
+/// Of what the slower way managed in the closed loop, this share arrives in the open one: both can cope, and waiting shows.
+const SHARE: f64 = 0.7;
+
+/// The two ways that are compared.
+const MODES: [Mode; 2] = [Mode::NewEach, Mode::Owner];
+
+/// Rounds and length of a measurement.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    rounds: usize,
+    lasting: Duration,
+}
+
+/// Measures, and says what came out.
+pub fn run(effort: &Effort) -> Result<Report, BenchError> {
+    let begun = Heading {
+        bench: "sessions",
+        title: "A new session for every request, or one session owner".to_owned(),
+        programs: &[],
+    }
+    .begin();
+    let plan = Plan {
+        rounds: effort.rounds(3, 5),
+        lasting: effort.lasting(0.4, 1.0),
+    };
+    let (cells, heads) = matrix(effort.quick);
+    let folder = tempfile::tempdir().map_err(BenchError::system("no temporary folder"))?;
+    let mut server = Server::start(folder.path(), &[20])?;
+    let figures = actix_rt::System::new().block_on(all(&mut server, &cells, heads, plan))?;
+    let sections = sections::of(&figures, &cells, heads);
+    Ok(begun.end(notes(plan), sections, figures))
+}
+
+/// Which circumstances are measured, with the open loop or without; and the last table's.
+fn matrix(quick: bool) -> (Vec<(Circumstances, bool)>, Circumstances) {
+    let at = |tls, round_trip, workers| Circumstances {
+        tls,
+        round_trip,
+        workers,
+        work: Work::Book,
+    };
+    let heads = Circumstances {
+        work: Work::Head,
+        ..at(false, 0, 50)
+    };
+    if quick {
+        let few = [
+            (at(false, 0, 1), false),
+            (at(false, 0, 10), true),
+            (at(false, 0, 50), false),
+            (at(true, 0, 10), false),
+            (at(false, 20, 10), true),
+            (at(true, 20, 10), false),
+        ];
+        return (few.to_vec(), heads);
+    }
+    let all = [0, 20].into_iter().flat_map(|round_trip| {
+        [false, true]
+            .into_iter()
+            .flat_map(move |tls| WORKERS.map(|workers| (at(tls, round_trip, workers), true)))
+    });
+    (all.collect(), heads)
+}
+
+async fn all(
+    server: &mut Server,
+    cells: &[(Circumstances, bool)],
+    heads: Circumstances,
+    plan: Plan,
+) -> Result<Figures, BenchError> {
+    let mut figures = Figures::default();
+    let open = cells.iter().filter(|(_, open)| *open).count();
+    let mut progress = Progress::new(cells.len() + open + 1);
+    progress::say(&format!(
+        "sessions: {} rounds of {:.1} s for each way of asking",
+        plan.rounds,
+        plan.lasting.as_secs_f64()
+    ));
+    for &(at, open) in cells {
+        rounds(server, (at, Arrivals::Closed), &MODES, plan, &mut figures).await?;
+        progress.step(&told(&figures, at, Arrivals::Closed, &MODES));
+        if open {
+            let slower = figures.spread(&at.cell(Arrivals::Closed), Mode::NewEach.as_str(), "books/s");
+            let rate = slower.map_or(1.0, |spread| spread.median * SHARE).max(1.0);
+            let arrivals = Arrivals::Open { rate };
+            rounds(server, (at, arrivals), &MODES, plan, &mut figures).await?;
+            progress.step(&told(&figures, at, arrivals, &MODES));
+        }
+    }
+    let ways = [Mode::OneClient, Mode::Owner];
+    rounds(server, (heads, Arrivals::Closed), &ways, plan, &mut figures).await?;
+    progress.step(&told(&figures, heads, Arrivals::Closed, &ways));
+    Ok(figures)
+}
+
+async fn rounds(
+    server: &mut Server,
+    (at, arrivals): (Circumstances, Arrivals),
+    modes: &[Mode],
+    plan: Plan,
+    figures: &mut Figures,
+) -> Result<(), BenchError> {
+    let cell = at.cell(arrivals);
+    for round in 0..plan.rounds {
+        for mode in order(modes, round) {
+            let taken: Taken = measure(server, mode, at, arrivals, plan.lasting).await?;
+            taken.note(figures, &cell, mode);
+        }
+    }
+    Ok(())
+}
+
+fn told(figures: &Figures, at: Circumstances, arrivals: Arrivals, modes: &[Mode]) -> String {
+    let cell = at.cell(arrivals);
+    let ways: Vec<String> = modes
+        .iter()
+        .map(|mode| {
+            let rate = figures.spread(&cell, mode.as_str(), "books/s");
+            format!(
+                "{} {}/s",
+                mode.as_str(),
+                number(rate.map_or(f64::NAN, |rate| rate.median))
+            )
+        })
+        .collect();
+    format!("{cell}: {}", ways.join(", "))
+}
+
+fn notes(plan: Plan) -> Vec<String> {
+    let seconds = plan.lasting.as_secs_f64();
+    [
+        format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds is not called a difference.", plan.rounds),
+        "A book is one HEAD and one GET of 1 KiB, one after the other; times (p50 …) are of a book. “New session each” makes a client with a pool and a connector of its own for each of the two requests and drops it after; the trusted authorities are read once, TLS tickets are not shared. “Session owner” is the product's own session, asked by messages.".to_owned(),
+        format!("Closed loop: each worker begins the next book when it has ended one. Open loop: books arrive at fixed times, {:.0} % as many a second as “new session each” managed in the closed loop; the clock of a book runs from its arrival, so waiting for a free worker counts. The timer's grain of about 1 ms is in these times, for both ways alike.", SHARE * 100.0),
+        "Server and relay run in a process of their own on the same machine, so CPU is the client's alone (load generator, all its threads).".to_owned(),
+        "The round trip is made by a relay of our own, since kernels without netem cannot: it holds each direction back by half the round trip, and what a client sends on a new connection by one round trip more, as SYN and SYN-ACK would; the round trips of TLS arise by themselves. It does not model loss, bandwidth or slow start.".to_owned(),
+        "The session's pacing is off and its limit of connections is above the number of workers.".to_owned(),
+    ]
+    .into()
+}

@@ -1,0 +1,140 @@
+//! Room `bench`: medians with their spread, ratios round by round, and when a difference may be claimed.
+
+use serde::{Deserialize, Serialize};
+
+/// Fewer rounds than this show nothing.
+const ENOUGH_ROUNDS: usize = 3;
+
+/// The middle of several rounds and how far they lie apart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The middle value; between two middle ones their mean.
+    pub median: f64,
+    /// The least.
+    pub min: f64,
+    /// The most.
+    pub max: f64,
+    /// How many rounds.
+    pub rounds: usize,
+}
+
+impl Spread {
+    /// Of all finite values; `None` when there is none.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
+        let middle = sorted.len() / 2;
+        let median = if sorted.len().is_multiple_of(2) {
+            f64::midpoint(sorted[middle - 1], sorted[middle])
+        } else {
+            sorted[middle]
+        };
+        Some(Self {
+            median,
+            min,
+            max,
+            rounds: sorted.len(),
+        })
+    }
+}
+
+/// One mode over another, round by round: both were measured in the same minute, so what disturbs both falls out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ratio {
+    /// One ratio a round.
+    pub each: Vec<f64>,
+    /// Their middle and spread.
+    pub spread: Spread,
+}
+
+impl Ratio {
+    /// `over` by `under`; rounds in which either is missing, or `under` is not positive, are left out.
+    pub fn of(over: &[f64], under: &[f64]) -> Option<Self> {
+        let each: Vec<f64> = over
+            .iter()
+            .zip(under)
+            .filter(|(over, under)| over.is_finite() && under.is_finite() && **under > 0.0)
+            .map(|(over, under)| over / under)
+            .collect();
+        let spread = Spread::of(&each)?;
+        Some(Self { each, spread })
+    }
+
+    /// Whether there is a difference larger than the spread of the rounds. Compared as factors, so that half and double
+    /// weigh the same.
+    pub fn shows_a_difference(&self) -> bool {
+        let Spread {
+            median,
+            min,
+            max,
+            rounds,
+        } = self.spread;
+        if rounds < ENOUGH_ROUNDS {
+            return false;
+        }
+        if min <= 0.0 {
+            // Something became nothing (connections, errors) in some round: only if so in every round.
+            return max < 1.0;
+        }
+        median.ln().abs() > max.ln() - min.ln()
+    }
+
+    /// The change in percent, of the median.
+    pub fn percent(&self) -> f64 {
+        (self.spread.median - 1.0) * 100.0
+    }
+}
+
+/// Modes in alternating order: forwards in even rounds, backwards in odd ones (ABBA…), so that neither always comes first.
+pub fn order<M: Clone>(modes: &[M], round: usize) -> Vec<M> {
+    let mut modes = modes.to_vec();
+    if !round.is_multiple_of(2) {
+        modes.reverse();
+    }
+    modes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_odd_and_even_numbers_of_rounds() {
+        let odd = Spread::of(&[3.0, 1.0, 2.0]).unwrap();
+        assert_eq!((odd.median, odd.min, odd.max, odd.rounds), (2.0, 1.0, 3.0, 3));
+        assert!((Spread::of(&[4.0, 1.0, 2.0, 3.0]).unwrap().median - 2.5).abs() < 1e-12);
+        assert_eq!(Spread::of(&[]), None);
+        assert_eq!(Spread::of(&[f64::NAN, 5.0]).unwrap().rounds, 1);
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        // The machine was twice as slow in the second round: both suffered, the ratio did not.
+        let ratio = Ratio::of(&[100.0, 50.0, 100.0], &[10.0, 5.0, 10.0]).unwrap();
+        assert_eq!(ratio.each, [10.0, 10.0, 10.0]);
+        assert!((ratio.percent() - 900.0).abs() < 1e-9);
+        assert_eq!(Ratio::of(&[1.0], &[0.0]), None);
+    }
+
+    #[test]
+    fn a_difference_smaller_than_the_spread_is_not_claimed() {
+        let shown = |each: &[f64]| {
+            let ones = vec![1.0; each.len()];
+            Ratio::of(each, &ones).unwrap().shows_a_difference()
+        };
+        assert!(shown(&[1.30, 1.32, 1.28]));
+        assert!(shown(&[0.01, 0.011, 0.012]));
+        assert!(!shown(&[1.05, 0.95, 1.10]));
+        assert!(!shown(&[1.3, 1.0, 1.6]), "spread 1.6, difference 1.3");
+        assert!(!shown(&[5.0, 5.0]), "two rounds show nothing");
+        assert!(shown(&[0.0, 0.0, 0.0]));
+        assert!(!shown(&[0.0, 0.0, 2.0]));
+    }
+
+    #[test]
+    fn the_order_turns_with_every_round() {
+        let rounds: String = (0..4).flat_map(|round| order(&['A', 'B'], round)).collect();
+        assert_eq!(rounds, "ABBAABBA");
+    }
+}

@@ -1,0 +1,158 @@
+//! Room `cli`: `grind bench`: measures, and writes a report.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::error::{CliError, Outcome};
+use super::exit::Exit;
+use super::output;
+use crate::bench::{BenchError, Effort, Report, serve, sessions};
+
+/// Measures what the project claims, each way beside its rival in one run, and writes a report with tables and plots
+///
+/// Nothing leaves the machine: servers, distance and libraries are simulated. Every run goes several rounds in alternating
+/// order, gives medians with their spread, and calls nothing a difference that is smaller than the spread.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  grind bench sessions                    the whole matrix, about ten minutes
+  grind bench sessions --quick --check    a minute; exit code 1 when a ratio is out of bounds
+  grind bench pipeline --report /tmp/p    the main job beside curl, gpg, tar and md5sum")]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Bench {
+    /// A new HTTP session for every request against the session owner
+    ///
+    /// HEAD and small GET per book, plain and TLS, 1 to 50 workers, closed and open loop, without and with distance; the
+    /// plan's numbers beside the measured ones.
+    Sessions(SessionsArgs),
+    /// The server and relays that `bench sessions` measures against
+    #[command(hide = true)]
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+struct SessionsArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Seconds of one measurement [default: 1, with --quick 0.4]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    seconds: Option<f64>,
+}
+
+/// What all benches take.
+#[derive(Debug, Clone, Args)]
+struct CommonArgs {
+    /// Where report.html, report.json, report.md and the plots go [default: bench-NAME in this folder]
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// A small part of everything
+    #[arg(long)]
+    quick: bool,
+    /// Compare ratios with the bounds kept with the program; exit code 1 when one is missed
+    #[arg(long)]
+    check: bool,
+    /// Rounds, in alternating order; fewer than three show nothing
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    rounds: Option<u16>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct ServeArgs {
+    /// Where the certificate authority is written
+    #[arg(long, value_name = "DIR")]
+    certificates: PathBuf,
+    /// Serve so far away as well (repeatable)
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    round_trip_ms: Vec<u64>,
+}
+
+/// Measures what was asked for.
+pub fn run(args: &BenchArgs) -> Outcome {
+    let begun = match &args.bench {
+        Bench::Sessions(args) => sessions::run(&args.common.effort(args.seconds)).map(|report| (report, &args.common)),
+        Bench::Serve(args) => {
+            return serve::run(&args.certificates, &args.round_trip_ms)
+                .map(|()| Exit::Done)
+                .map_err(failed);
+        }
+    };
+    let (report, common) = begun.map_err(failed)?;
+    conclude(&report, common)
+}
+
+/// Writes the report, shows it, and holds it against the bounds if asked to.
+fn conclude(report: &Report, common: &CommonArgs) -> Outcome {
+    let folder = common
+        .report
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("bench-{}", report.bench)));
+    report.write(&folder).map_err(|error| {
+        CliError::new(Exit::CannotCreate, "the report cannot be written")
+            .because(&error)
+            .advise("Name another folder with --report.")
+    })?;
+    output::print(&format!("{}\nwritten to {}\n", report.markdown(), folder.display()))?;
+    if !common.check {
+        return Ok(Exit::Done);
+    }
+    let checked = report.check().map_err(failed)?;
+    output::print(&format!(
+        "{} ratios compared with their bounds, {} missed\n",
+        checked.compared,
+        checked.missed.len()
+    ))?;
+    if checked.missed.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let error = CliError::new(Exit::Failed, "ratios are out of bounds");
+    let error = checked.missed.into_iter().fold(error, CliError::cause);
+    Err(error.advise("If that is meant to be so, change tests/bench_bounds.toml and say why."))
+}
+
+fn failed(error: BenchError) -> CliError {
+    CliError::new(Exit::Internal, "the measurement was broken off").because(&error)
+}
+
+impl CommonArgs {
+    fn effort(&self, seconds: Option<f64>) -> Effort {
+        Effort {
+            quick: self.quick,
+            rounds: self.rounds.map(usize::from),
+            seconds,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().map_err(|_| format!("{text:?} is no number"))?;
+    let fits = (0.01..=3_600.0).contains(&seconds);
+    fits.then_some(seconds)
+        .ok_or_else(|| "between 0.01 and 3600 seconds".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: BenchArgs,
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_wrong_usage() {
+        let parsed = |line: &str| Line::try_parse_from(std::iter::once("bench").chain(line.split(' ')));
+        assert!(parsed("sessions --quick --check --rounds 3 --seconds 0.2 --report d").is_ok());
+        for line in ["", "sessions --seconds 0", "sessions --rounds 0", "weather"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}
