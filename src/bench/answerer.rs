@@ -57,31 +57,40 @@ impl Served {
     }
 }
 
+/// What it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Every archive and page is there.
+    All,
+    /// Nothing is: 404.
+    Nothing,
+}
+
 /// Answers until it is dropped. Runs inside a tokio runtime.
-pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, counts: Arc<Counts>) {
+pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, manner: Manner, counts: Arc<Counts>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(greet(stream, tls.clone(), Arc::clone(&counts)))),
+            Ok((stream, _)) => drop(tokio::spawn(greet(stream, tls.clone(), manner, Arc::clone(&counts)))),
             // Out of file descriptors: some will come back.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, counts: Arc<Counts>) {
+async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, manner: Manner, counts: Arc<Counts>) {
     counts.connections.fetch_add(1, Relaxed);
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return converse(stream, &counts).await;
+        return converse(stream, manner, &counts).await;
     };
     if let Ok(stream) = tls.accept(stream).await {
         counts.handshakes.fetch_add(1, Relaxed);
-        converse(stream, &counts).await;
+        converse(stream, manner, &counts).await;
     }
 }
 
 /// Requests without bodies, one after the other.
-async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, counts: &Counts) {
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, manner: Manner, counts: &Counts) {
     let mut heard = Vec::with_capacity(1_024);
     let get = get_answer();
     while let Ok(1..) = stream.read_buf(&mut heard).await {
@@ -91,7 +100,11 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, counts: &Coun
             }
             continue;
         }
-        let answer = if heard.starts_with(b"HEAD ") { HEAD_ANSWER } else { &get };
+        let answer = match manner {
+            Manner::Nothing => NOTHING,
+            Manner::All if heard.starts_with(b"HEAD ") => HEAD_ANSWER,
+            Manner::All => &get,
+        };
         counts.requests.fetch_add(1, Relaxed);
         if stream.write_all(answer).await.is_err() || stream.flush().await.is_err() {
             return;
@@ -101,6 +114,8 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, counts: &Coun
 }
 
 const HEAD_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\netag: \"5f1e\"\r\ncontent-length: 50000000\r\n\r\n";
+
+const NOTHING: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 
 fn get_answer() -> Vec<u8> {
     let mut answer =
@@ -118,7 +133,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let counts = Arc::new(Counts::default());
-        tokio::spawn(serve(listener, None, Arc::clone(&counts)));
+        tokio::spawn(serve(listener, None, Manner::All, Arc::clone(&counts)));
         let mut stream = TcpStream::connect(address).await.unwrap();
         let mut answer = vec![0; 4_096];
         for (asked, ends) in [("HEAD", "50000000\r\n\r\n"), ("GET", "....")] {

@@ -1,4 +1,4 @@
-//! Room `bench`: CPU time of this process, of its threads and of its children, and the peak memory of a child.
+//! Room `bench`: CPU time of this process and of its children, and the peak memory of a child.
 
 use std::fs;
 use std::time::Duration;
@@ -11,11 +11,6 @@ const TICK: Duration = Duration::from_millis(10);
 /// CPU seconds of this process so far, children apart.
 pub fn own() -> f64 {
     seconds(clock_gettime(ClockId::ProcessCPUTime))
-}
-
-/// CPU seconds of the calling thread so far.
-pub fn thread() -> f64 {
-    seconds(clock_gettime(ClockId::ThreadCPUTime))
 }
 
 /// CPU seconds of children that have ended and were waited for, and of theirs. In steps of 10 ms.
@@ -63,12 +58,12 @@ mod tests {
 
     #[test]
     fn time_spent_is_counted() {
-        let (own_before, thread_before) = (own(), thread());
+        let before = own();
         let mut sum = 0_u64;
-        while thread() - thread_before < 0.01 {
+        while own() - before < 0.01 {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
-        assert!(own() - own_before >= 0.01);
+        assert!(own() - before >= 0.01);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What the command line says about all benches alike.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Effort {
     /// A small part of everything.
     pub quick: bool,
@@ -11,12 +11,19 @@ pub struct Effort {
     pub rounds: Option<usize>,
     /// Seconds of each measurement; `None`: as long as fits the bench.
     pub seconds: Option<f64>,
+    /// Only cells whose name contains this.
+    pub only: Option<String>,
 }
 
 impl Effort {
     /// Rounds, unless chosen.
     pub fn rounds(&self, quick: usize, full: usize) -> usize {
         self.rounds.unwrap_or(if self.quick { quick } else { full }).max(1)
+    }
+
+    /// Whether a cell is to be measured.
+    pub fn wants(&self, cell: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| cell.contains(only))
     }
 
     /// Length of one measurement, unless chosen.

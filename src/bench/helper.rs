@@ -71,11 +71,6 @@ impl Helper {
             .map_err(BenchError::system("a helper process cannot be asked"))?;
         self.json()
     }
-
-    /// Its process number.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Helper {

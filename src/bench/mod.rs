@@ -13,6 +13,7 @@ mod helper;
 mod latency;
 mod load;
 mod machine;
+pub mod pipeline;
 mod progress;
 mod relay;
 mod report;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::answerer::{Counts, Served, serve};
+use super::answerer::{Counts, Manner, Served, serve};
 use super::error::BenchError;
 use super::helper::{Helper, ourselves};
 use super::relay::relay;
@@ -23,6 +23,8 @@ pub struct Places {
     pub plain: BTreeMap<u64, SocketAddr>,
     /// The same with TLS.
     pub tls: BTreeMap<u64, SocketAddr>,
+    /// Where nothing is to be had: every answer is 404.
+    pub nothing: SocketAddr,
     /// The authority that signed the server's certificate.
     pub ca_file: PathBuf,
 }
@@ -98,7 +100,7 @@ async fn begin(certificates: &Path, round_trips: &[u64], counts: &Arc<Counts>) -
     let (mut plain, mut tls) = (BTreeMap::new(), BTreeMap::new());
     for (addresses, acceptor) in [(&mut plain, None), (&mut tls, Some(acceptor))] {
         let (listener, near) = listen().await?;
-        tokio::spawn(serve(listener, acceptor, Arc::clone(counts)));
+        tokio::spawn(serve(listener, acceptor, Manner::All, Arc::clone(counts)));
         addresses.insert(0, near);
         for &millis in round_trips.iter().filter(|&&millis| millis > 0) {
             let (listener, far) = listen().await?;
@@ -106,7 +108,14 @@ async fn begin(certificates: &Path, round_trips: &[u64], counts: &Arc<Counts>) -
             addresses.insert(millis, far);
         }
     }
-    Ok(Places { plain, tls, ca_file })
+    let (listener, nothing) = listen().await?;
+    tokio::spawn(serve(listener, None, Manner::Nothing, Arc::clone(counts)));
+    Ok(Places {
+        plain,
+        tls,
+        nothing,
+        ca_file,
+    })
 }
 
 async fn listen() -> Result<(TcpListener, SocketAddr), BenchError> {

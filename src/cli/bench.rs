@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::error::{CliError, Outcome};
 use super::exit::Exit;
 use super::output;
-use crate::bench::{BenchError, Effort, Report, serve, sessions};
+use crate::bench::{BenchError, Effort, Report, pipeline, serve, sessions};
 
 /// Measures what the project claims, each way beside its rival in one run, and writes a report with tables and plots
 ///
@@ -31,6 +31,11 @@ enum Bench {
     /// HEAD and small GET per book, plain and TLS, 1 to 50 workers, closed and open loop, without and with distance; the
     /// plan's numbers beside the measured ones.
     Sessions(SessionsArgs),
+    /// The whole main job, at several sizes and with several workers, beside the shell's way
+    ///
+    /// Books and megabytes a second, CPU, peak memory, the share of each stage; the same books in the same run by curl, gpg,
+    /// tee, tar, sha256sum and md5sum; and the job without bodies for large libraries.
+    Pipeline(PipelineArgs),
     /// The server and relays that `bench sessions` measures against
     #[command(hide = true)]
     Serve(ServeArgs),
@@ -43,6 +48,27 @@ struct SessionsArgs {
     /// Seconds of one measurement [default: 1, with --quick 0.4]
     #[arg(long, value_name = "S", value_parser = seconds)]
     seconds: Option<f64>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct PipelineArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Measure one library of so many books instead of the usual ones
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    books: Option<u32>,
+    /// Bytes of an archive of that library, about
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u64).range(1..=10_000_000_000))]
+    book_bytes: Option<u64>,
+    /// Octets hashed by the key derivation of that library; gpg's own count is 65011712
+    #[arg(long, value_name = "N")]
+    s2k_count: Option<u32>,
+    /// Books of a run without bodies instead of the usual numbers (repeatable)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    scaling: Vec<u32>,
+    /// Where libraries and stores are made [default: a fresh folder in /dev/shm]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
 }
 
 /// What all benches take.
@@ -60,6 +86,9 @@ struct CommonArgs {
     /// Rounds, in alternating order; fewer than three show nothing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     rounds: Option<u16>,
+    /// Measure only what is named like this, as in the report: "TLS, 20 ms", "HEADs only", "S2K 65536"
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -76,6 +105,9 @@ struct ServeArgs {
 pub fn run(args: &BenchArgs) -> Outcome {
     let begun = match &args.bench {
         Bench::Sessions(args) => sessions::run(&args.common.effort(args.seconds)).map(|report| (report, &args.common)),
+        Bench::Pipeline(args) => {
+            pipeline::run(&args.common.effort(None), &args.options()).map(|report| (report, &args.common))
+        }
         Bench::Serve(args) => {
             return serve::run(&args.certificates, &args.round_trip_ms)
                 .map(|()| Exit::Done)
@@ -119,12 +151,25 @@ fn failed(error: BenchError) -> CliError {
     CliError::new(Exit::Internal, "the measurement was broken off").because(&error)
 }
 
+impl PipelineArgs {
+    fn options(&self) -> pipeline::Options {
+        pipeline::Options {
+            books: self.books,
+            book_bytes: self.book_bytes,
+            s2k_count: self.s2k_count,
+            dir: self.dir.clone(),
+            scaling: self.scaling.clone(),
+        }
+    }
+}
+
 impl CommonArgs {
     fn effort(&self, seconds: Option<f64>) -> Effort {
         Effort {
             quick: self.quick,
             rounds: self.rounds.map(usize::from),
             seconds,
+            only: self.only.clone(),
         }
     }
 }

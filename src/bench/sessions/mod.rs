@@ -47,7 +47,7 @@ pub fn run(effort: &Effort) -> Result<Report, BenchError> {
         rounds: effort.rounds(3, 5),
         lasting: effort.lasting(0.4, 1.0),
     };
-    let (cells, heads) = matrix(effort.quick);
+    let (cells, heads) = matrix(effort);
     let folder = tempfile::tempdir().map_err(BenchError::system("no temporary folder"))?;
     let mut server = Server::start(folder.path(), &[20])?;
     let figures = actix_rt::System::new().block_on(all(&mut server, &cells, heads, plan))?;
@@ -56,16 +56,24 @@ pub fn run(effort: &Effort) -> Result<Report, BenchError> {
 }
 
 /// Which circumstances are measured, with the open loop or without; and the last table's.
-fn matrix(quick: bool) -> (Vec<(Circumstances, bool)>, Circumstances) {
+fn matrix(effort: &Effort) -> (Vec<(Circumstances, bool)>, Option<Circumstances>) {
+    let heads = Circumstances {
+        tls: false,
+        round_trip: 0,
+        workers: 50,
+        work: Work::Head,
+    };
+    let wants = |at: &Circumstances| effort.wants(&at.cell(Arrivals::Closed));
+    let books = books(effort.quick).into_iter().filter(|(at, _)| wants(at));
+    (books.collect(), Some(heads).filter(wants))
+}
+
+fn books(quick: bool) -> Vec<(Circumstances, bool)> {
     let at = |tls, round_trip, workers| Circumstances {
         tls,
         round_trip,
         workers,
         work: Work::Book,
-    };
-    let heads = Circumstances {
-        work: Work::Head,
-        ..at(false, 0, 50)
     };
     if quick {
         let few = [
@@ -76,25 +84,25 @@ fn matrix(quick: bool) -> (Vec<(Circumstances, bool)>, Circumstances) {
             (at(false, 20, 10), true),
             (at(true, 20, 10), false),
         ];
-        return (few.to_vec(), heads);
+        return few.to_vec();
     }
     let all = [0, 20].into_iter().flat_map(|round_trip| {
         [false, true]
             .into_iter()
             .flat_map(move |tls| WORKERS.map(|workers| (at(tls, round_trip, workers), true)))
     });
-    (all.collect(), heads)
+    all.collect()
 }
 
 async fn all(
     server: &mut Server,
     cells: &[(Circumstances, bool)],
-    heads: Circumstances,
+    heads: Option<Circumstances>,
     plan: Plan,
 ) -> Result<Figures, BenchError> {
     let mut figures = Figures::default();
     let open = cells.iter().filter(|(_, open)| *open).count();
-    let mut progress = Progress::new(cells.len() + open + 1);
+    let mut progress = Progress::new(cells.len() + open + usize::from(heads.is_some()));
     progress::say(&format!(
         "sessions: {} rounds of {:.1} s for each way of asking",
         plan.rounds,
@@ -111,9 +119,11 @@ async fn all(
             progress.step(&told(&figures, at, arrivals, &MODES));
         }
     }
-    let ways = [Mode::OneClient, Mode::Owner];
-    rounds(server, (heads, Arrivals::Closed), &ways, plan, &mut figures).await?;
-    progress.step(&told(&figures, heads, Arrivals::Closed, &ways));
+    if let Some(heads) = heads {
+        let ways = [Mode::OneClient, Mode::Owner];
+        rounds(server, (heads, Arrivals::Closed), &ways, plan, &mut figures).await?;
+        progress.step(&told(&figures, heads, Arrivals::Closed, &ways));
+    }
     Ok(figures)
 }
 

@@ -24,12 +24,15 @@ const COLUMNS: [&str; 9] = [
 const HEADS_TO_REACH: f64 = 20_000.0;
 
 /// All sections of the report.
-pub fn of(figures: &Figures, cells: &[(Circumstances, bool)], heads: Circumstances) -> Vec<Section> {
-    let mut sections = vec![verdicts::section(figures, cells)];
+pub fn of(figures: &Figures, cells: &[(Circumstances, bool)], heads: Option<Circumstances>) -> Vec<Section> {
+    let mut sections = Vec::new();
+    if !cells.is_empty() {
+        sections.push(verdicts::section(figures, cells));
+    }
     for group in ways(cells) {
         sections.push(way(figures, &group));
     }
-    sections.push(owner(figures, heads));
+    sections.extend(heads.map(|heads| owner(figures, heads)));
     sections
 }
 

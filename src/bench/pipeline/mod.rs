@@ -1,0 +1,264 @@
+//! Room `bench`: `grind bench pipeline`: the whole main job, beside the shell's way with the same books.
+
+mod child;
+mod library;
+mod scaling;
+mod sections;
+mod shell;
+mod stages;
+
+use std::path::{Path, PathBuf};
+
+use library::{Library, Size};
+use shell::Shell;
+use stages::Sample;
+
+use super::effort::Effort;
+use super::error::BenchError;
+use super::figures::Figures;
+use super::helper::ourselves;
+use super::progress::{self, Progress};
+use super::report::{Heading, Report, number};
+use super::stats::order;
+
+/// gpg's own count for a passphrase, and one that costs next to nothing.
+const S2K: [u32; 2] = [65_011_712, 65_536];
+
+/// What is measured.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Books of one library instead of the usual ones.
+    pub books: Option<u32>,
+    /// Bytes of a book of that library.
+    pub book_bytes: Option<u64>,
+    /// Octets that the key derivation of that library hashes.
+    pub s2k_count: Option<u32>,
+    /// Where libraries and stores are; [default: in memory].
+    pub dir: Option<PathBuf>,
+    /// Sizes of the runs without bodies, instead of the usual ones.
+    pub scaling: Vec<u32>,
+}
+
+/// One way of doing the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// `grind run --once` with so many downloads at a time.
+    Grind(usize),
+    /// The shell.
+    Shell,
+}
+
+impl Way {
+    fn name(self) -> String {
+        match self {
+            Self::Grind(1) => "grind, 1 download".to_owned(),
+            Self::Grind(downloads) => format!("grind, {downloads} downloads"),
+            Self::Shell => "shell, 4 at once".to_owned(),
+        }
+    }
+}
+
+/// A library and the ways in which it is taken home.
+#[derive(Debug, Clone)]
+struct Case {
+    size: Size,
+    ways: Vec<Way>,
+}
+
+/// Measures, and says what came out.
+pub fn run(effort: &Effort, options: &Options) -> Result<Report, BenchError> {
+    let begun = Heading {
+        bench: "pipeline",
+        title: "The whole job: download, decrypt, verify, unpack, store".to_owned(),
+        programs: &shell::PROGRAMS,
+    }
+    .begin();
+    let folder = folder(options.dir.as_deref())?;
+    let missing = shell::missing();
+    let mut cases = cases(effort.quick, options, missing.is_none());
+    cases.retain(|case| effort.wants(&case.size.cell()));
+    let mut scaling = match &options.scaling[..] {
+        [] if effort.quick => vec![2_000],
+        [] => vec![1_000, 10_000, 100_000],
+        chosen => chosen.to_vec(),
+    };
+    scaling.retain(|&books| effort.wants(&scaling::cell(books)));
+    let rounds = effort.rounds(3, 3);
+    let mut progress = Progress::new(cases.len() * rounds + scaling.len());
+    let mut figures = Figures::default();
+    progress::say(&format!("pipeline: {rounds} rounds in {}", folder.path().display()));
+    for case in &cases {
+        one_case(case, folder.path(), rounds, &mut figures, &mut progress)?;
+    }
+    for &books in &scaling {
+        scaling::measure(books, folder.path(), &mut figures)?;
+        progress.step(&format!("{books} books without bodies"));
+    }
+    let sections = sections::of(&figures, &cases, &scaling, missing);
+    Ok(begun.end(notes(rounds), sections, figures))
+}
+
+/// A fresh folder, in memory if there is such a place.
+fn folder(wanted: Option<&Path>) -> Result<tempfile::TempDir, BenchError> {
+    let memory = Path::new("/dev/shm");
+    let base = match wanted {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(BenchError::file(folder))?;
+            folder.to_owned()
+        }
+        None if memory.is_dir() => memory.to_owned(),
+        None => std::env::temp_dir(),
+    };
+    tempfile::Builder::new()
+        .prefix("grind-bench-")
+        .tempdir_in(&base)
+        .map_err(BenchError::file(base))
+}
+
+fn cases(quick: bool, options: &Options, shell: bool) -> Vec<Case> {
+    let case = |books, bytes, s2k, downloads: &[usize]| Case {
+        size: Size { books, bytes, s2k },
+        ways: downloads
+            .iter()
+            .map(|&downloads| Way::Grind(downloads))
+            .chain(shell.then_some(Way::Shell))
+            .collect(),
+    };
+    if options.books.is_some() || options.book_bytes.is_some() || options.s2k_count.is_some() {
+        let (books, bytes) = (options.books.unwrap_or(30), options.book_bytes.unwrap_or(5_000_000));
+        return vec![case(books, bytes, options.s2k_count.unwrap_or(S2K[0]), &[1, 2, 4, 8])];
+    }
+    if quick {
+        return vec![case(60, 245_000, S2K[1], &[4]), case(4, 20_000_000, S2K[0], &[4])];
+    }
+    vec![
+        case(300, 245_000, S2K[1], &[1, 2, 4, 8]),
+        case(60, 245_000, S2K[0], &[4]),
+        case(30, 51_000_000, S2K[1], &[1, 2, 4, 8]),
+        case(30, 51_000_000, S2K[0], &[4]),
+    ]
+}
+
+fn one_case(
+    case: &Case,
+    folder: &Path,
+    rounds: usize,
+    figures: &mut Figures,
+    progress: &mut Progress,
+) -> Result<(), BenchError> {
+    let cell = case.size.cell();
+    let inner = folder.join("case");
+    std::fs::create_dir_all(&inner).map_err(BenchError::file(&inner))?;
+    progress::say(&format!("making {cell}"));
+    let library = Library::start(&case.size, &inner, true)?;
+    // The first run tells the barcodes and warms the caches of both ways.
+    grind(&library, 4, &inner)?;
+    let barcodes = library.stored()?;
+    if barcodes.len() != case.size.books as usize {
+        return Err(BenchError::Helper(format!(
+            "{} of {} books came home",
+            barcodes.len(),
+            case.size.books
+        )));
+    }
+    let first = barcodes.first().map(String::as_str).unwrap_or_default();
+    let sample = Sample::of(&library, first, &inner)?;
+    let shell = Shell::new(&inner)?;
+    for round in 0..rounds {
+        for way in order(&case.ways, round) {
+            let used = match way {
+                Way::Grind(downloads) => grind(&library, downloads, &inner)?,
+                Way::Shell => shell.take_home(&library, &barcodes)?,
+            };
+            note(figures, case, way, &library, used)?;
+        }
+        sample.round(figures, &cell, round)?;
+        progress.step(&told(figures, case));
+    }
+    figures.note(&cell, stages::WHOLE, "archive bytes", sample.bytes());
+    drop((shell, library));
+    library::remove(&inner)
+}
+
+fn grind(library: &Library, downloads: usize, folder: &Path) -> Result<child::Used, BenchError> {
+    let home = library.fresh_home(downloads)?;
+    let mut command = ourselves()?;
+    command
+        .args(["-q", "run", "--once", "--config"])
+        .arg(home.join("grind.toml"));
+    child::run(command, &folder.join("grind.errors"))
+}
+
+fn note(figures: &mut Figures, case: &Case, way: Way, library: &Library, used: child::Used) -> Result<(), BenchError> {
+    let books = f64::from(case.size.books);
+    if let Way::Grind(_) = way {
+        let stored = library.stored()?.len();
+        if stored != case.size.books as usize {
+            return Err(BenchError::Helper(format!("grind brought {stored} of {books} books")));
+        }
+    }
+    // The store is the last run's of grind; the shell leaves it alone.
+    let gigabytes = library.stored_bytes()? as f64 / 1e9;
+    let (cell, mode) = (case.size.cell(), way.name());
+    let mut values = vec![
+        ("books/s", books / used.seconds),
+        ("MB/s", gigabytes * 1_000.0 / used.seconds),
+        ("CPU s", used.cpu_seconds),
+        ("CPU s/GB", used.cpu_seconds / gigabytes),
+        ("seconds", used.seconds),
+    ];
+    if let Way::Grind(_) = way {
+        values.push(("peak MiB", used.peak_bytes as f64 / f64::from(1 << 20)));
+    }
+    for (what, value) in values {
+        figures.note(&cell, &mode, what, value);
+    }
+    Ok(())
+}
+
+fn told(figures: &Figures, case: &Case) -> String {
+    let cell = case.size.cell();
+    let ways: Vec<String> = case
+        .ways
+        .iter()
+        .map(|way| {
+            let rates = figures.rounds(&cell, &way.name(), "books/s");
+            format!("{} {}/s", way.name(), number(rates.last().copied().unwrap_or(f64::NAN)))
+        })
+        .collect();
+    format!("{cell}: {}", ways.join(", "))
+}
+
+fn notes(rounds: usize) -> Vec<String> {
+    [
+        format!("{rounds} rounds, the ways in alternating order (ABBA), after one run of grind that is not counted. Figures are medians of the rounds, least and most in brackets; ratios are taken within each round."),
+        "grind: `grind run --once` in a process of its own, from an empty catalog and store: lists, download, OpenPGP, SHA-256 of the archive, gunzip, MD5 of every page, text, MARC record, manifest, store, catalog; pacing off. MB are of decrypted archives.".to_owned(),
+        "Shell: the same books by `curl | gpg -d | tee | tar -xz`, `sha256sum` of the archive through a named pipe, then `md5sum -c` of the unpacked pages, 4 books at once by `xargs -P 4`. It unpacks every page into a file, which it needs for `md5sum -c`; it keeps no catalog and extracts neither text nor MARC.".to_owned(),
+        "The look-alike of GRIN serves archives made beforehand, in a process of its own on the same cores. CPU is that of the measured process and all that it waited for, in steps of 10 ms; peak memory is of grind's process (VmHWM).".to_owned(),
+        "Stages: one archive, each kernel alone in this process, CPU time. MD5 is the pass with it less the pass without it. The whole pass is decryption to text extraction in one go, written to a file.".to_owned(),
+        "Without bodies: `grind collect` against a library whose archives are never made, then `grind sync` with the address of a server that says 404 to every GET: each book is claimed, asked for over the session, and settled in the catalog, and nothing is downloaded. One run each.".to_owned(),
+    ]
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_shells_programs_only_grind_is_measured() {
+        let ways = |shell| cases(true, &Options::default(), shell)[0].ways.clone();
+        assert_eq!(ways(false), [Way::Grind(4)]);
+        assert_eq!(ways(true), [Way::Grind(4), Way::Shell]);
+    }
+
+    #[test]
+    fn one_library_of_the_users_choice_takes_the_place_of_the_usual_ones() {
+        let options = Options {
+            books: Some(7),
+            ..Options::default()
+        };
+        let cases = cases(false, &options, true);
+        assert_eq!((cases.len(), cases[0].size.books, cases[0].ways.len()), (1, 7, 5));
+    }
+}

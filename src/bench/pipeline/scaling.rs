@@ -1,0 +1,67 @@
+//! Room `bench`: how the catalog and the supervisor bear many books: the main job without bodies.
+//!
+//! First the lists are collected into an empty catalog. Then every book is claimed, asked for with one GET over the session,
+//! and settled; the server says 404 to each, so no body moves and what is left is catalog, supervisor, workers and session.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::child::run;
+use super::library::{Library, Size};
+use crate::bench::error::BenchError;
+use crate::bench::figures::Figures;
+use crate::bench::helper::ourselves;
+use crate::bench::serve::Server;
+
+/// The two steps.
+pub const STEPS: [&str; 2] = ["collect", "claim, GET (404), settle"];
+
+/// The quantities.
+pub const WHATS: [&str; 4] = ["books/s", "CPU µs/book", "peak MiB", "seconds"];
+
+/// The name of a cell.
+pub fn cell(books: u32) -> String {
+    format!("{books} books without bodies")
+}
+
+/// One library of so many books through both steps.
+pub fn measure(books: u32, folder: &Path, figures: &mut Figures) -> Result<(), BenchError> {
+    let size = Size {
+        books,
+        bytes: 4_000,
+        s2k: 65_536,
+    };
+    let folder = folder.join(format!("scaling-{books}"));
+    fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
+    let library = Library::start(&size, &folder, false)?;
+    let home = library.fresh_home(8)?;
+    step(figures, STEPS[0], "collect", books, &home)?;
+    let server = Server::start(&folder, &[])?;
+    let empty = format!(
+        "[grin]\nbase_url = \"http://{0}/libraries/\"\ntoken_hosts = [\"127.0.0.1\"]\n",
+        server.places.nothing
+    );
+    let path = home.join("grind.toml.d").join("nothing.toml");
+    fs::write(&path, empty).map_err(BenchError::file(&path))?;
+    step(figures, STEPS[1], "sync", books, &home)?;
+    drop(library);
+    super::library::remove(&folder)
+}
+
+fn step(figures: &mut Figures, name: &str, command: &str, books: u32, home: &Path) -> Result<(), BenchError> {
+    let mut program: Command = ourselves()?;
+    program.args(["-q", command, "--config"]).arg(home.join("grind.toml"));
+    let used = run(program, &home.join(format!("{command}.errors")))?;
+    let count = f64::from(books);
+    let values = [
+        count / used.seconds,
+        used.cpu_seconds * 1e6 / count,
+        used.peak_bytes as f64 / f64::from(1 << 20),
+        used.seconds,
+    ];
+    for (what, value) in WHATS.into_iter().zip(values) {
+        figures.note(&cell(books), name, what, value);
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Room `bench`: the tables and plots of `grind bench pipeline`.
+
+use super::{Case, Way, scaling, stages};
+use crate::bench::figures::Figures;
+use crate::bench::report::{Line, Plot, Section, Table, factor, number, spread};
+
+/// What is shown of each way.
+const COLUMNS: [&str; 5] = ["books/s", "MB/s", "CPU s", "CPU s/GB", "peak MiB"];
+
+/// All sections of the report.
+pub fn of(figures: &Figures, cases: &[Case], scaling: &[u32], missing: Option<&str>) -> Vec<Section> {
+    let mut sections: Vec<Section> = cases
+        .iter()
+        .enumerate()
+        .map(|(number, case)| one(figures, case, number))
+        .collect();
+    if let (Some(program), Some(first)) = (missing, sections.first_mut()) {
+        let text = format!("The shell's way was not measured: `{program}` is not on this machine.");
+        first.text.insert(0, text);
+    }
+    sections.extend(cases.iter().map(|case| shares(figures, case)));
+    sections.push(without_bodies(figures, scaling));
+    sections
+}
+
+fn one(figures: &Figures, case: &Case, number: usize) -> Section {
+    let cell = case.size.cell();
+    let head: Vec<&str> = std::iter::once("way")
+        .chain(COLUMNS)
+        .chain(["books/s ÷ shell", "CPU ÷ shell"])
+        .collect();
+    let mut table = Table::new("Each way with the same books", &head);
+    for way in &case.ways {
+        let mode = way.name();
+        let over_shell = |what: &str| match way {
+            Way::Shell => "1×".to_owned(),
+            Way::Grind(_) => factor(figures.ratio(&cell, what, &mode, &Way::Shell.name()).as_ref()),
+        };
+        let mut row = vec![mode.clone()];
+        row.extend(COLUMNS.map(|what| spread(figures.spread(&cell, &mode, what))));
+        row.extend(["books/s", "CPU s"].map(over_shell));
+        table.rows.push(row);
+    }
+    Section::new(cell.clone())
+        .table(table)
+        .plot(plot(figures, case, number))
+}
+
+/// Books a second over the number of downloads, if there are several.
+fn plot(figures: &Figures, case: &Case, number: usize) -> Plot {
+    let cell = case.size.cell();
+    let counts: Vec<usize> = case
+        .ways
+        .iter()
+        .filter_map(|way| match way {
+            Way::Grind(downloads) => Some(*downloads),
+            Way::Shell => None,
+        })
+        .collect();
+    let several = counts.len() > 1;
+    let line = |name: &str, mode: &dyn Fn(usize) -> String| Line {
+        name: name.to_owned(),
+        points: counts
+            .iter()
+            .map(|&count| figures.spread(&cell, &mode(count), "books/s"))
+            .collect(),
+    };
+    Plot {
+        name: format!("pipeline-{number}"),
+        title: format!("{cell}: books a second"),
+        x_label: "downloads at a time".to_owned(),
+        y_label: "books/s".to_owned(),
+        x: counts.iter().map(ToString::to_string).collect(),
+        lines: if several {
+            vec![
+                line("grind", &|count| Way::Grind(count).name()),
+                line("shell, 4 at once", &|_| Way::Shell.name()),
+            ]
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+/// What each stage takes of a book.
+fn shares(figures: &Figures, case: &Case) -> Section {
+    let cell = case.size.cell();
+    let median = |mode: &str, what: &str| figures.spread(&cell, mode, what).map(|spread| spread.median);
+    let sum: f64 = stages::STAGES
+        .iter()
+        .filter_map(|stage| median(stage, stages::WHAT))
+        .sum();
+    let bytes = median(stages::WHOLE, "archive bytes").unwrap_or(f64::NAN);
+    let mut table = Table::new(
+        "One book, stage by stage",
+        &["stage", "CPU ms", "MB of archive a CPU-second", "share"],
+    );
+    for stage in stages::STAGES {
+        let taken = figures.spread(&cell, stage, stages::WHAT);
+        let millis = taken.map_or(f64::NAN, |taken| taken.median);
+        table.rows.push(vec![
+            stage.to_owned(),
+            spread(taken),
+            number(bytes / 1e3 / millis),
+            format!("{} %", number(millis / sum * 100.0)),
+        ]);
+    }
+    let whole = median(stages::WHOLE, stages::WHAT).unwrap_or(f64::NAN);
+    let text = format!(
+        "The stages add up to {} ms of CPU a book; the pass as a whole takes {} ms without download. {}",
+        number(sum),
+        number(whole),
+        rest(figures, case, sum)
+    );
+    Section::new(format!("Stages: {cell}")).say(text).table(table)
+}
+
+/// What a run takes besides the stages.
+fn rest(figures: &Figures, case: &Case, sum: f64) -> String {
+    let cell = case.size.cell();
+    let Some(run) = figures.spread(&cell, &Way::Grind(4).name(), "CPU s") else {
+        return String::new();
+    };
+    let book = run.median * 1_000.0 / f64::from(case.size.books);
+    format!(
+        "A whole run takes {} ms a book: {} ms for lists, actors, catalog, texts and start.",
+        number(book),
+        number((book - sum).max(0.0))
+    )
+}
+
+fn without_bodies(figures: &Figures, scaling: &[u32]) -> Section {
+    let head: Vec<&str> = ["books", "step"].into_iter().chain(scaling::WHATS).collect();
+    let mut table = Table::new("Without bodies: lists, catalog, supervisor, workers, session", &head);
+    for &books in scaling {
+        for step in scaling::STEPS {
+            let figure = |what: &str| spread(figures.spread(&scaling::cell(books), step, what));
+            let mut row = vec![number(f64::from(books)), step.to_owned()];
+            row.extend(scaling::WHATS.map(figure));
+            table.rows.push(row);
+        }
+    }
+    let line = |step: &str| Line {
+        name: step.to_owned(),
+        points: scaling
+            .iter()
+            .map(|&books| figures.spread(&scaling::cell(books), step, "CPU µs/book"))
+            .collect(),
+    };
+    let plot = Plot {
+        name: "pipeline-scaling".to_owned(),
+        title: "CPU of a book without its body".to_owned(),
+        x_label: "books in the library".to_owned(),
+        y_label: "CPU µs/book".to_owned(),
+        x: scaling.iter().map(|&books| number(f64::from(books))).collect(),
+        lines: scaling::STEPS.iter().map(|step| line(step)).collect(),
+    };
+    Section::new("Many books, without bodies")
+        .say("What a book costs besides its bytes, and whether that and the peak stay the same as the library grows. The step after `collect` is the main job with every GET answered by 404.")
+        .table(table)
+        .plot(plot)
+}
