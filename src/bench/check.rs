@@ -29,6 +29,9 @@ struct Bound {
     at_least: Option<f64>,
     /// The median may not be more.
     at_most: Option<f64>,
+    /// Not measuring it is no miss: its programs may not be on the machine.
+    #[serde(default)]
+    optional: bool,
     /// What it means when it is missed.
     why: String,
 }
@@ -70,7 +73,7 @@ fn check(report: &Report, bounds: &str) -> Result<Checked, BenchError> {
                 checked.missed.extend(bound.miss(cell, spread));
             }
         }
-        if !found {
+        if !found && !bound.optional {
             checked.missed.push(format!(
                 "{} was not measured in any cell named “{}”",
                 bound.name(),
@@ -147,6 +150,8 @@ mod tests {
         let mut other = report(10.0);
         other.figures = Figures::default();
         assert!(check(&other, ONE).unwrap().missed[0].contains("was not measured"));
+        let optional = format!("{ONE}optional = true\n");
+        assert_eq!(check(&other, &optional).unwrap().missed.len(), 0);
         other.bench = "state".into();
         assert_eq!(check(&other, ONE).unwrap().missed.len(), 0);
     }

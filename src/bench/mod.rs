@@ -9,6 +9,7 @@ mod cpu;
 mod effort;
 mod error;
 mod figures;
+mod fresh;
 mod helper;
 mod latency;
 mod load;
@@ -19,6 +20,7 @@ mod relay;
 mod report;
 pub mod serve;
 pub mod sessions;
+pub mod state;
 mod stats;
 
 pub use check::Checked;

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::error::{CliError, Outcome};
 use super::exit::Exit;
 use super::output;
-use crate::bench::{BenchError, Effort, Report, pipeline, serve, sessions};
+use crate::bench::{BenchError, Effort, Report, pipeline, serve, sessions, state};
 
 /// Measures what the project claims, each way beside its rival in one run, and writes a report with tables and plots
 ///
@@ -36,6 +36,11 @@ enum Bench {
     /// Books and megabytes a second, CPU, peak memory, the share of each stage; the same books in the same run by curl, gpg,
     /// tee, tar, sha256sum and md5sum; and the job without bodies for large libraries.
     Pipeline(PipelineArgs),
+    /// A state store: a new client for every request against the session owner
+    ///
+    /// Each user makes a cart, reads and changes it 20 times and takes it away; 1 to 15 users, against a look-alike of a Dapr
+    /// sidecar.
+    State(StateArgs),
     /// The server and relays that `bench sessions` measures against
     #[command(hide = true)]
     Serve(ServeArgs),
@@ -69,6 +74,18 @@ struct PipelineArgs {
     /// Where libraries and stores are made [default: a fresh folder in /dev/shm]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct StateArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Seconds of one measurement [default: 1, with --quick 0.4]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Milliseconds that the store takes for an answer (repeatable) [default: 0 and 5]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    delay_ms: Vec<u64>,
 }
 
 /// What all benches take.
@@ -107,6 +124,12 @@ pub fn run(args: &BenchArgs) -> Outcome {
         Bench::Sessions(args) => sessions::run(&args.common.effort(args.seconds)).map(|report| (report, &args.common)),
         Bench::Pipeline(args) => {
             pipeline::run(&args.common.effort(None), &args.options()).map(|report| (report, &args.common))
+        }
+        Bench::State(args) => {
+            let options = state::Options {
+                delays: args.delay_ms.clone(),
+            };
+            state::run(&args.common.effort(args.seconds), &options).map(|report| (report, &args.common))
         }
         Bench::Serve(args) => {
             return serve::run(&args.certificates, &args.round_trip_ms)

@@ -8,8 +8,8 @@ use crate::bench::error::BenchError;
 use crate::bench::helper::{Helper, ourselves};
 use crate::bench::report::number;
 
-/// A page's share of an archive besides its image, about: text, hOCR, headers, compressed.
-const PAGE_EXTRA: u64 = 1_500;
+/// A page's share of an archive besides its image, about: text and hOCR, compressed (measured with images of one byte).
+const PAGE_EXTRA: u64 = 10_000;
 
 /// How large a library is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Size {
 
     /// Pages and bytes of an image that make about so large an archive.
     fn pages(&self) -> (u64, u64) {
-        let pages = (self.bytes / 170_000).clamp(20, 600);
+        let pages = (self.bytes / 170_000).clamp(8, 600);
         (pages, (self.bytes / pages).saturating_sub(PAGE_EXTRA).max(1))
     }
 }
@@ -180,6 +180,6 @@ mod tests {
             bytes: 10,
             s2k: 1_024,
         };
-        assert_eq!(tiny.pages(), (20, 1));
+        assert_eq!(tiny.pages(), (8, 1));
     }
 }

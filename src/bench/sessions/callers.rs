@@ -1,34 +1,20 @@
 //! Room `bench`: the ways of asking: a new client for each request, the session owner, and one bare client kept.
 
-use std::cell::Cell;
 use std::path::PathBuf;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_rt::net::TcpStream;
-use actix_service::Service;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Connector, ConnectorService};
 use awc::Client;
-use awc::http::{StatusCode, Uri, header};
-use futures::future::LocalBoxFuture;
-use rustls::client::Resumption;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use awc::http::StatusCode;
 use url::Url;
 
 use crate::bench::answerer::BODY;
 use crate::bench::error::BenchError;
+use crate::bench::fresh::{Fresh, Made};
 use crate::grin::{RedirectPolicy, Secret};
 use crate::mailbox::{Cx, Hub};
 use crate::session::{
     Auth, Class, Close, Fetch, Head, Kind, Session, SessionConfig, SessionError, SessionThread, TokenSource,
 };
-
-/// No request may take longer; one that does is an error.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// As many connections as the largest number of workers needs; the session keeps a few for each class besides.
 const LIMIT: usize = 128;
@@ -75,15 +61,6 @@ pub struct Target {
     pub ca_file: PathBuf,
 }
 
-/// What a way of asking has used up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Made {
-    /// HTTP sessions (clients with a pool of their own).
-    pub sessions: u64,
-    /// TCP connections.
-    pub connections: u64,
-}
-
 /// A way of asking, ready.
 pub enum Caller {
     /// See [`Mode::NewEach`] and [`Mode::OneClient`].
@@ -96,11 +73,11 @@ impl Caller {
     /// Makes it ready; nothing is connected yet.
     pub fn start(mode: Mode, target: &Target) -> Result<Self, BenchError> {
         Ok(match mode {
-            Mode::NewEach => Self::Bare(Bare::new(target, None)?),
+            Mode::NewEach => Self::Bare(Bare::new(target)?),
             Mode::OneClient => {
-                let bare = Bare::new(target, None)?;
+                let bare = Bare::new(target)?;
                 Self::Bare(Bare {
-                    kept: Some(bare.client()),
+                    kept: Some(bare.fresh.client()),
                     ..bare
                 })
             }
@@ -119,10 +96,7 @@ impl Caller {
     /// What was used up so far.
     pub fn made(&self) -> Made {
         match self {
-            Self::Bare(bare) => Made {
-                sessions: bare.sessions.get(),
-                connections: bare.opened.get(),
-            },
+            Self::Bare(bare) => bare.fresh.made(),
             Self::Owner(owner) => {
                 let counted = owner.session.counters().snapshot();
                 Made {
@@ -145,53 +119,21 @@ impl Caller {
 /// awc as it comes.
 pub struct Bare {
     target: Target,
-    tls: ClientConfig,
-    tcp: ConnectorService,
+    fresh: Fresh,
     kept: Option<Client>,
-    sessions: Cell<u64>,
-    opened: Rc<Cell<u64>>,
 }
 
 impl Bare {
-    fn new(target: &Target, kept: Option<Client>) -> Result<Self, BenchError> {
+    fn new(target: &Target) -> Result<Self, BenchError> {
         Ok(Self {
             target: target.clone(),
-            tls: client_config(target)?,
-            tcp: Connector::default().service(),
-            kept,
-            sessions: Cell::new(0),
-            opened: Rc::default(),
+            fresh: Fresh::new(Some(&target.ca_file))?,
+            kept: None,
         })
     }
 
-    /// A new session. The trusted authorities are read once for all of them; tickets for resuming TLS are each one's own.
-    fn client(&self) -> Client {
-        self.sessions.set(self.sessions.get() + 1);
-        let mut tls = self.tls.clone();
-        tls.resumption = Resumption::in_memory_sessions(8);
-        let tcp = Counted {
-            tcp: self.tcp.clone(),
-            opened: Rc::clone(&self.opened),
-        };
-        let connector = awc::Connector::new()
-            .connector(tcp)
-            .rustls_0_23(Arc::new(tls))
-            .limit(LIMIT)
-            .timeout(PATIENCE)
-            .handshake_timeout(PATIENCE);
-        Client::builder()
-            .connector(connector)
-            .timeout(PATIENCE)
-            .disable_redirects()
-            .no_default_headers()
-            .add_default_header((header::USER_AGENT, "grind-bench"))
-            .add_default_header((header::ACCEPT_ENCODING, "identity"))
-            .add_default_header((header::AUTHORIZATION, "Bearer t"))
-            .finish()
-    }
-
     async fn call(&self, request: Request) -> bool {
-        let client = self.kept.clone().unwrap_or_else(|| self.client());
+        let client = self.kept.clone().unwrap_or_else(|| self.fresh.client());
         match request {
             Request::Head => {
                 let answer = client.head(self.target.head.as_str()).send().await;
@@ -202,51 +144,6 @@ impl Bare {
                 Err(_) => false,
             },
         }
-    }
-}
-
-fn client_config(target: &Target) -> Result<ClientConfig, BenchError> {
-    let told = |error: &dyn std::fmt::Display| BenchError::Tls(error.to_string());
-    let mut roots = RootCertStore::empty();
-    let authorities = CertificateDer::pem_file_iter(&target.ca_file).map_err(|error| told(&error))?;
-    for authority in authorities {
-        let authority = authority.map_err(|error| told(&error))?;
-        roots.add(authority).map_err(|error| told(&error))?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| told(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-/// Counts connections.
-#[derive(Clone)]
-struct Counted {
-    tcp: ConnectorService,
-    opened: Rc<Cell<u64>>,
-}
-
-impl Service<ConnectInfo<Uri>> for Counted {
-    type Response = Connection<Uri, TcpStream>;
-    type Error = ConnectError;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
-        let (opening, opened) = (self.tcp.call(info), Rc::clone(&self.opened));
-        Box::pin(async move {
-            let connection = opening.await?;
-            opened.set(opened.get() + 1);
-            let _ = connection.io_ref().set_nodelay(true);
-            Ok(connection)
-        })
     }
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::callers::{Caller, Made, Mode, Request, Target};
+use super::callers::{Caller, Mode, Request, Target};
 use crate::bench::answerer::Served;
 use crate::bench::cpu;
 use crate::bench::error::BenchError;
 use crate::bench::figures::Figures;
+use crate::bench::fresh::Made;
 use crate::bench::load::{Arrivals, Done, run};
 use crate::bench::serve::Server;
 
