@@ -1,4 +1,4 @@
-//! Build script: tells the program which commit it was built from.
+//! Build script: tells the program which commit it was built from, and by which compiler.
 
 use std::env;
 use std::process::Command;
@@ -7,6 +7,7 @@ fn main() {
     println!("cargo:rerun-if-changed=src/build.rs");
     println!("cargo:rerun-if-env-changed=GRIND_COMMIT");
     println!("cargo:rustc-env=GRIND_COMMIT={}", commit());
+    println!("cargo:rustc-env=GRIND_RUSTC={}", compiler());
 }
 
 /// `GRIND_COMMIT` if a packager sets it, else what git says. Development builds do not ask, so that a commit alone does
@@ -22,6 +23,16 @@ fn commit() -> String {
         println!("cargo:rerun-if-changed={log}");
     }
     git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// The compiler's name and version, for reports of measurements.
+fn compiler() -> String {
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let told = Command::new(rustc).arg("--version").output();
+    let text = told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned());
+    text.ok()
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

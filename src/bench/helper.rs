@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde::de::DeserializeOwned;
 
 use super::error::BenchError;
+use super::interrupt::Noted;
 
 /// A process of ours that answers lines with lines. It ends when its standard input does, so also when we are killed.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub struct Helper {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
+    _noted: Noted,
 }
 
 /// This program once more.
@@ -34,6 +36,7 @@ impl Helper {
             return Err(BenchError::Helper("a helper process has no output".to_owned()));
         };
         Ok(Self {
+            _noted: Noted::process(child.id()),
             child,
             input,
             output: BufReader::new(output),

@@ -62,7 +62,9 @@ pub fn versions(programs: &[&str]) -> BTreeMap<String, String> {
     let others = programs
         .iter()
         .filter_map(|program| Some(((*program).to_owned(), version(program)?)));
-    std::iter::once(("grind".to_owned(), own)).chain(others).collect()
+    let ours = [("grind", own), ("rustc", env!("GRIND_RUSTC").to_owned())];
+    let ours = ours.map(|(program, version)| (program.to_owned(), version));
+    ours.into_iter().chain(others).collect()
 }
 
 /// Whether a program can be started.
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_left_out() {
         let versions = versions(&["no-such-program-anywhere"]);
-        assert_eq!(versions.keys().collect::<Vec<_>>(), ["grind"]);
+        assert_eq!(versions.keys().collect::<Vec<_>>(), ["grind", "rustc"]);
         assert!(!is_there("no-such-program-anywhere"));
     }
 }

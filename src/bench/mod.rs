@@ -11,6 +11,7 @@ mod error;
 mod figures;
 mod fresh;
 mod helper;
+mod interrupt;
 mod latency;
 mod load;
 mod machine;

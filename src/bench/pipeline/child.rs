@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::library::quiet;
 use crate::bench::cpu;
 use crate::bench::error::BenchError;
+use crate::bench::interrupt::Noted;
 
 /// How often a child's peak is looked at; it never falls, so only the last moment can be missed.
 const LOOK: Duration = Duration::from_millis(5);
@@ -33,6 +34,7 @@ pub fn run(command: Command, errors: &Path) -> Result<Used, BenchError> {
         .spawn()
         .map_err(BenchError::system(format!("{program} cannot be started")))?;
     let (pid, peak) = (child.id(), AtomicU64::new(0));
+    let noted = Noted::process(pid);
     let status = std::thread::scope(|threads| {
         let watcher = threads.spawn(|| {
             while let Some(now) = cpu::peak_of(pid) {
@@ -44,6 +46,7 @@ pub fn run(command: Command, errors: &Path) -> Result<Used, BenchError> {
         watcher.thread().unpark();
         status
     });
+    drop(noted);
     let status = status.map_err(BenchError::system(format!("{program} cannot be waited for")))?;
     let used = Used {
         seconds: began.elapsed().as_secs_f64(),

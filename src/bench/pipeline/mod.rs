@@ -6,6 +6,7 @@ mod scaling;
 mod sections;
 mod shell;
 mod stages;
+mod targets;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,7 @@ use super::effort::Effort;
 use super::error::BenchError;
 use super::figures::Figures;
 use super::helper::ourselves;
+use super::interrupt;
 use super::progress::{self, Progress};
 use super::report::{Heading, Report, number};
 use super::stats::order;
@@ -74,6 +76,7 @@ pub fn run(effort: &Effort, options: &Options) -> Result<Report, BenchError> {
     }
     .begin();
     let folder = folder(options.dir.as_deref())?;
+    interrupt::note_folder(folder.path());
     let missing = shell::missing();
     let mut cases = cases(effort.quick, options, missing.is_none());
     cases.retain(|case| effort.wants(&case.size.cell()));

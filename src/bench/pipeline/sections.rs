@@ -1,6 +1,6 @@
 //! Room `bench`: the tables and plots of `grind bench pipeline`.
 
-use super::{Case, Way, scaling, stages};
+use super::{Case, Way, scaling, stages, targets};
 use crate::bench::figures::Figures;
 use crate::bench::report::{Line, Plot, Section, Table, factor, number, spread};
 
@@ -9,6 +9,7 @@ const COLUMNS: [&str; 5] = ["books/s", "MB/s", "CPU s", "CPU s/GB", "peak MiB"];
 
 /// All sections of the report.
 pub fn of(figures: &Figures, cases: &[Case], scaling: &[u32], missing: Option<&str>) -> Vec<Section> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut sections: Vec<Section> = cases
         .iter()
         .enumerate()
@@ -18,8 +19,13 @@ pub fn of(figures: &Figures, cases: &[Case], scaling: &[u32], missing: Option<&s
         let text = format!("The shell's way was not measured: `{program}` is not on this machine.");
         first.text.insert(0, text);
     }
+    if !cases.is_empty() {
+        sections.push(targets::section(figures, cases, cores));
+    }
     sections.extend(cases.iter().map(|case| shares(figures, case)));
-    sections.push(without_bodies(figures, scaling));
+    if !scaling.is_empty() {
+        sections.push(without_bodies(figures, scaling));
+    }
     sections
 }
 

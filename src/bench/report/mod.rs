@@ -1,5 +1,6 @@
 //! Room `bench`: a report: what was measured on what, in tables and plots; as JSON, Markdown and one HTML page.
 
+mod axes;
 mod html;
 mod markdown;
 mod numbers;

@@ -1,13 +1,12 @@
 //! Room `bench`: a plot as SVG: one line a mode, on a logarithmic scale, with the spread of each point.
 
 use std::fmt::Write;
-use std::ops::Range;
 
 use html_escape::encode_text;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::axes::{Decades, Places};
 use super::numbers::number;
 use crate::bench::error::BenchError;
 use crate::bench::stats::Spread;
@@ -54,7 +53,7 @@ pub struct Line {
     pub points: Vec<Option<Spread>>,
 }
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Places, Decades>>;
 
 impl Plot {
     /// Whether any point can be drawn.
@@ -112,7 +111,7 @@ impl Plot {
                 .caption(&self.title, ("sans-serif", 17).into_font().color(&INK))
                 .x_label_area_size(42)
                 .y_label_area_size(78)
-                .build_cartesian_2d(-0.3..self.x.len() as f64 - 0.7, heights)
+                .build_cartesian_2d(Places(self.x.clone()), heights)
                 .map_err(told)?;
             chart
                 .configure_mesh()
@@ -124,10 +123,7 @@ impl Plot {
                 .axis_desc_style(text.clone())
                 .x_desc(&self.x_label)
                 .y_desc(&self.y_label)
-                .x_labels(self.x.len() * 2 + 1)
-                .y_labels(6)
-                .x_label_formatter(&|x| self.place(*x))
-                .y_label_formatter(&|y| number(10_f64.powf(*y)))
+                .y_labels(9)
                 .draw()
                 .map_err(told)?;
             for (index, line) in self.lines.iter().enumerate() {
@@ -147,25 +143,18 @@ impl Plot {
     }
 
     /// From below the least to above the most, as powers of ten.
-    fn heights(&self) -> Range<f64> {
+    fn heights(&self) -> Decades {
         let points = || self.lines.iter().flat_map(Line::drawn).map(|(_, point)| point);
         let low = points().map(|point| point.min.log10()).fold(f64::INFINITY, f64::min);
         let high = points()
             .map(|point| point.max.log10())
             .fold(f64::NEG_INFINITY, f64::max);
         if low > high {
-            return 0.0..1.0;
+            return Decades(0.0..1.0);
         }
         let room = ((high - low) * 0.08).max(0.1);
         // Above is the legend's place.
-        low - room..high + room * 3.5
-    }
-
-    fn place(&self, x: f64) -> String {
-        let near = (x - x.round()).abs() < 0.01 && x.round() >= 0.0;
-        #[expect(clippy::cast_sign_loss, reason = "looked at one line above")]
-        let index = x.round() as usize;
-        self.x.get(index).filter(|_| near).cloned().unwrap_or_default()
+        Decades(low - room..high + room * 3.5)
     }
 }
 

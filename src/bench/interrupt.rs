@@ -1,0 +1,98 @@
+//! Room `bench`: Ctrl-C in the middle of a run: helper processes are ended and large folders removed before we go.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What the shell sees of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+static LEFT: Mutex<Left> = Mutex::new(Left {
+    processes: Vec::new(),
+    folders: Vec::new(),
+});
+
+/// What would be left behind.
+struct Left {
+    processes: Vec<u32>,
+    folders: Vec<PathBuf>,
+}
+
+/// Takes note of a helper process; it is forgotten when this is dropped.
+#[derive(Debug)]
+pub struct Noted(u32);
+
+impl Noted {
+    /// Of the process `id`, a child of ours that has not been waited for.
+    pub fn process(id: u32) -> Self {
+        watch();
+        left().processes.push(id);
+        Self(id)
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        left().processes.retain(|id| *id != self.0);
+    }
+}
+
+/// Removes `folder` when the run is interrupted.
+pub fn note_folder(folder: &Path) {
+    watch();
+    left().folders.push(folder.to_owned());
+}
+
+fn left() -> MutexGuard<'static, Left> {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for the signals on a thread of its own. Without one, an interrupted run leaves its folders behind, no more.
+fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        if let Ok(runtime) = runtime {
+            let watch = move || runtime.block_on(wait_and_leave());
+            drop(std::thread::Builder::new().name("interrupt".to_owned()).spawn(watch));
+        }
+    });
+}
+
+async fn wait_and_leave() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    let left = left();
+    let ids = left
+        .processes
+        .iter()
+        .filter_map(|id| Pid::from_raw(i32::try_from(*id).ok()?));
+    for id in ids {
+        let _ = kill_process(id, Signal::KILL);
+    }
+    for folder in &left.folders {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    std::process::exit(INTERRUPTED);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_forgotten_when_it_has_ended() {
+        let noted = Noted::process(u32::MAX);
+        assert!(left().processes.contains(&u32::MAX));
+        drop(noted);
+        assert!(!left().processes.contains(&u32::MAX));
+    }
+}
