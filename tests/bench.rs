@@ -1,8 +1,9 @@
 //! `grind bench` from the command line to the files it writes, with measurements far too short for figures.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -112,4 +113,48 @@ fn the_whole_job_is_measured_beside_the_shells() {
         .filter(|entry| entry.path().is_dir())
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_interrupted_run_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = "bench pipeline --rounds 100 --books 2 --book-bytes 90000 --s2k-count 65536 --dir .";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_grind"))
+        .args(arguments.split(' '))
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let said = BufReader::new(child.stderr.take().expect("its errors"));
+    // The first round is done: a library is served and a store is filled.
+    let mut lines = said.lines();
+    let first = lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("[1/")));
+    assert!(first.is_some(), "a round is done");
+    let pid = rustix::process::Pid::from_child(&child);
+    let helpers = children_of(child.id());
+    assert!(!helpers.is_empty());
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it can be interrupted");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0);
+    // What was killed is gone, or waits for whoever inherited it to collect it.
+    for helper in helpers {
+        let state = fs::read_to_string(format!("/proc/{helper}/stat")).unwrap_or_default();
+        assert!(
+            state.is_empty() || state.contains(") Z ") || state.contains(") X "),
+            "{state}"
+        );
+    }
+}
+
+/// The processes that `parent` started and that live.
+fn children_of(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("processes").flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit(") ").next().unwrap_or_default().to_owned();
+        after_name.split(' ').nth(1) == Some(&parent.to_string())
+    };
+    numbers.filter(is_child).collect()
 }

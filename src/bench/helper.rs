@@ -1,6 +1,7 @@
 //! Room `bench`: helper processes: started, asked over their standard input, ended with this one.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::de::DeserializeOwned;
@@ -27,6 +28,7 @@ impl Helper {
     /// Starts `command` with its standard streams tied to us.
     pub fn start(mut command: Command) -> Result<Self, BenchError> {
         let mut child = command
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What the shell sees of a program that was interrupted.
@@ -25,7 +26,7 @@ struct Left {
 pub struct Noted(u32);
 
 impl Noted {
-    /// Of the process `id`, a child of ours that has not been waited for.
+    /// Of the process `id`, a child of ours that leads a process group of its own and has not been waited for.
     pub fn process(id: u32) -> Self {
         watch();
         left().processes.push(id);
@@ -62,26 +63,38 @@ fn watch() {
 }
 
 async fn wait_and_leave() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
         return;
     };
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
+    // Held to the end: whoever measures waits here, and starts nothing new.
     let left = left();
     let ids = left
         .processes
         .iter()
         .filter_map(|id| Pid::from_raw(i32::try_from(*id).ok()?));
     for id in ids {
-        let _ = kill_process(id, Signal::KILL);
+        let _ = kill_process_group(id, Signal::KILL);
     }
     for folder in &left.folders {
-        let _ = std::fs::remove_dir_all(folder);
+        remove(folder);
     }
     std::process::exit(INTERRUPTED);
+}
+
+/// What was killed may still be about to write a file.
+fn remove(folder: &Path) {
+    for _ in 0..100 {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => std::thread::sleep(Duration::from_millis(20)),
+            _ => return,
+        }
+    }
 }
 
 #[cfg(test)]

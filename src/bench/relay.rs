@@ -125,7 +125,7 @@ mod tests {
             to.shutdown().await.unwrap();
         };
         let mut back = Vec::new();
-        let (_, read) = tokio::join!(send, from.read_to_end(&mut back));
+        let ((), read) = tokio::join!(send, from.read_to_end(&mut back));
         assert_eq!(read.unwrap(), body.len());
         assert!(back == body);
     }

@@ -81,7 +81,7 @@ fn in_background(certificates: PathBuf, round_trips: Vec<u64>, counts: Arc<Count
         .name("answerer".to_owned())
         .spawn(move || {
             runtime.block_on(async {
-                let begun = begin(&certificates, &round_trips, &counts).await;
+                let begun = begin(&certificates, &round_trips, &counts);
                 let serves = begun.is_ok();
                 if tell.send(begun).is_ok() && serves {
                     std::future::pending::<()>().await;
@@ -93,22 +93,22 @@ fn in_background(certificates: PathBuf, round_trips: Vec<u64>, counts: Arc<Count
         .unwrap_or_else(|_| Err(BenchError::Helper("the server's thread ended".to_owned())))
 }
 
-async fn begin(certificates: &Path, round_trips: &[u64], counts: &Arc<Counts>) -> Result<Places, BenchError> {
+fn begin(certificates: &Path, round_trips: &[u64], counts: &Arc<Counts>) -> Result<Places, BenchError> {
     let (config, ca_file) = crate::simulator::tls::server_config(certificates, "127.0.0.1")
         .map_err(|error| BenchError::Tls(error.to_string()))?;
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let (mut plain, mut tls) = (BTreeMap::new(), BTreeMap::new());
     for (addresses, acceptor) in [(&mut plain, None), (&mut tls, Some(acceptor))] {
-        let (listener, near) = listen().await?;
+        let (listener, near) = listen()?;
         tokio::spawn(serve(listener, acceptor, Manner::All, Arc::clone(counts)));
         addresses.insert(0, near);
         for &millis in round_trips.iter().filter(|&&millis| millis > 0) {
-            let (listener, far) = listen().await?;
+            let (listener, far) = listen()?;
             tokio::spawn(relay(listener, near, Duration::from_millis(millis)));
             addresses.insert(millis, far);
         }
     }
-    let (listener, nothing) = listen().await?;
+    let (listener, nothing) = listen()?;
     tokio::spawn(serve(listener, None, Manner::Nothing, Arc::clone(counts)));
     Ok(Places {
         plain,
@@ -118,7 +118,7 @@ async fn begin(certificates: &Path, round_trips: &[u64], counts: &Arc<Counts>) -
     })
 }
 
-async fn listen() -> Result<(TcpListener, SocketAddr), BenchError> {
+fn listen() -> Result<(TcpListener, SocketAddr), BenchError> {
     let no_port = || BenchError::system("no port to listen on");
     // Sessions made for one request each come in bursts: they shall not be refused for want of room.
     let socket = tokio::net::TcpSocket::new_v4().map_err(no_port())?;

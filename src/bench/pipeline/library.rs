@@ -1,6 +1,7 @@
 //! Room `bench`: a simulated library of a given size, served by a process of its own.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -131,10 +132,14 @@ impl Library {
     }
 }
 
-/// A program of ours or another's, quiet, with its errors in a file.
+/// A program of ours or another's, quiet, with its errors in a file, leading a process group of its own.
 pub fn quiet(mut command: Command, errors: &Path) -> Result<Command, BenchError> {
     let file = fs::File::create(errors).map_err(BenchError::file(errors))?;
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+    command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(file);
     Ok(command)
 }
 

@@ -64,24 +64,24 @@ pub struct Target {
 /// A way of asking, ready.
 pub enum Caller {
     /// See [`Mode::NewEach`] and [`Mode::OneClient`].
-    Bare(Bare),
+    Bare(Box<Bare>),
     /// See [`Mode::Owner`].
-    Owner(Owner),
+    Owner(Box<Owner>),
 }
 
 impl Caller {
     /// Makes it ready; nothing is connected yet.
     pub fn start(mode: Mode, target: &Target) -> Result<Self, BenchError> {
         Ok(match mode {
-            Mode::NewEach => Self::Bare(Bare::new(target)?),
+            Mode::NewEach => Self::Bare(Box::new(Bare::new(target)?)),
             Mode::OneClient => {
                 let bare = Bare::new(target)?;
-                Self::Bare(Bare {
+                Self::Bare(Box::new(Bare {
                     kept: Some(bare.fresh.client()),
                     ..bare
-                })
+                }))
             }
-            Mode::Owner => Self::Owner(Owner::start(target)?),
+            Mode::Owner => Self::Owner(Box::new(Owner::start(target)?)),
         })
     }
 

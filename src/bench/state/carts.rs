@@ -42,7 +42,7 @@ impl Mode {
 /// A way of asking, ready.
 pub enum Carts {
     /// See [`Mode::NewEach`].
-    NewEach(Fresh, Url),
+    NewEach(Box<Fresh>, Url),
     /// See [`Mode::Owner`].
     Owner(Owner),
 }
@@ -63,7 +63,7 @@ impl Carts {
                 let base = url
                     .join(&format!("/v1.0/state/{STORE}"))
                     .map_err(|error| BenchError::Helper(error.to_string()))?;
-                Ok(Self::NewEach(Fresh::new(None)?, base))
+                Ok(Self::NewEach(Box::new(Fresh::new(None)?), base))
             }
             Mode::Owner => {
                 let hub = Hub::new();
