@@ -210,7 +210,7 @@ fn from(seen: &Seen) -> String {
         (Held::Everywhere, _) | (_, None) => String::new(),
         (_, Some(books)) => format!(
             ": it holds from {} books on with every number of workers; a round here had at most {}",
-            number(books),
+            number(books.ceil()),
             number(seen.books)
         ),
     }
@@ -223,10 +223,7 @@ fn speed(seen: &Seen) -> String {
     }
     if seen.round_trip == 0 {
         let cpu = seen.cpu.map_or(String::new(), |cpu| {
-            format!(
-                "; the owner still uses {} of the other's CPU for each request",
-                percent(cpu)
-            )
+            format!("; the owner uses {} of the other's CPU for each request", percent(cpu))
         });
         let handshake = if seen.tls { " and a TLS handshake" } else { "" };
         return format!(
@@ -259,15 +256,16 @@ fn tail(seen: &Seen) -> String {
 }
 
 fn throughput(seen: &Seen) -> String {
-    let least = seen.medians.iter().copied().fold(f64::INFINITY, f64::min);
+    let least = number(seen.medians.iter().copied().fold(f64::INFINITY, f64::min));
     match seen.holds {
-        Held::Everywhere => format!(
-            "{}× at least; that is more than the plan's own +25–35 %, which its 50–100× contradicts",
-            number(least)
+        Held::Everywhere => {
+            format!("{least}× at least; that is more than the plan's own +25–35 %, which its 50–100× contradicts")
+        }
+        Held::InPart => format!(
+            "{least}× at least; with some numbers of workers too little, or the rounds scatter too much to show it"
         ),
-        _ => format!(
-            "{}× at least: with few workers the waiting for answers outweighs what is saved",
-            number(least)
+        Held::Nowhere => format!(
+            "{least}× at least: what is saved is little beside the rest, or the rounds scatter too much to show it"
         ),
     }
 }
