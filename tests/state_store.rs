@@ -21,7 +21,7 @@ const BOOKS: u32 = 150;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A daemon with a config of its own, beside the one of the home it shares.
-struct Daemon(Child);
+struct Daemon(Option<Child>);
 
 impl Daemon {
     fn start(config: &Path) -> Self {
@@ -31,17 +31,27 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Self(command.spawn().unwrap())
+        Self(Some(command.spawn().unwrap()))
     }
 
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+    fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
     }
 
-    fn stop(self) -> Finished {
-        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
-        finish(self.0)
+    fn stop(mut self) -> Finished {
+        let child = self.0.take().unwrap();
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        finish(child)
+    }
+}
+
+/// Killed without warning; also when a test fails, so that no process is left.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }
 
@@ -137,7 +147,7 @@ fn two_machines_share_a_library_through_dapr_and_one_is_killed() {
         stored_in(&folder.path().join("catalog.db")) >= 5
     });
     assert!(books_at_home(&home) < BOOKS as usize, "there is work left to lose");
-    killed.kill();
+    drop(killed);
     let catalog = home.folder.path().join("catalog.db");
     until("all is home, and known to the survivor", || {
         stored_in(&catalog) == BOOKS
@@ -162,9 +172,9 @@ fn two_processes_share_a_catalog_through_sqlite_and_one_is_killed() {
     until("the first one works", || books_at_home(&home) >= 3);
     let survivor = Daemon::start(&config);
     until("the second one has its part", || {
-        claimed_by(&catalog, survivor.0.id()) >= 1
+        claimed_by(&catalog, survivor.id()) >= 1
     });
-    killed.kill();
+    drop(killed);
     // The dead one's claims on the catalog last ten minutes; a start on this machine takes them back at once.
     let ended = survivor.stop();
     assert!(ended.status.success(), "{}", ended.err);
