@@ -234,7 +234,7 @@ fn a_running_daemon_says_what_a_person_must_do_and_goes_on_after_a_new_login() {
     let home = home(AuthConfig::default());
     home.simulator.set_refresh_alive(false);
     home.simulator.expire_tokens();
-    let service = Service::of(home);
+    let mut service = Service::of(home);
     service.told("READY=1");
     let status = service.told("auth login");
     assert!(status.contains("STATUS="), "{status}");
@@ -247,7 +247,7 @@ fn a_running_daemon_says_what_a_person_must_do_and_goes_on_after_a_new_login() {
     assert_eq!(login.paste(&[redirected.as_str()]).status.code(), Some(0));
     service.told("2 of 2 books home");
     service.signal(rustix::process::Signal::TERM);
-    let ended = finish(service.child);
+    let ended = service.finish();
     assert!(ended.status.success(), "{}", ended.err);
 }
 

@@ -7,7 +7,6 @@ mod common;
 use std::fs;
 use std::time::Duration;
 
-use common::finish;
 use common::service::Service;
 use grind::simulator::SimulatorConfig;
 use rustix::process::Signal;
@@ -23,7 +22,7 @@ fn small() -> SimulatorConfig {
 
 #[test]
 fn systemd_hears_ready_status_and_stopping_and_the_drain_ends_well() {
-    let service = Service::start(small(), "");
+    let mut service = Service::start(small(), "");
     service.told("READY=1");
     service.told("5 of 5 books home");
     let metrics = service.ask("/metrics");
@@ -31,14 +30,14 @@ fn systemd_hears_ready_status_and_stopping_and_the_drain_ends_well() {
     assert!(metrics.contains("grind_barcodes{state=\"stored\"} 5"), "{metrics}");
     service.signal(Signal::TERM);
     service.told("STOPPING=1");
-    let ended = finish(service.child);
+    let ended = service.finish();
     assert!(ended.status.success(), "{}", ended.err);
     assert!(ended.err.contains("session_owner_last=true"), "{}", ended.err);
 }
 
 #[test]
 fn a_reload_is_taken_whole_or_refused_whole() {
-    let service = Service::start(small(), "");
+    let mut service = Service::start(small(), "");
     service.told("READY=1");
     let dropin = service.home.folder.path().join("grind.toml.d/30-reload.toml");
     fs::write(&dropin, "[workers]\ndownload = 7\n[work]\npaused = true\n").unwrap();
@@ -63,7 +62,7 @@ fn a_reload_is_taken_whole_or_refused_whole() {
         "the old ones stay: {metrics}"
     );
     service.signal(Signal::TERM);
-    let ended = finish(service.child);
+    let ended = service.finish();
     assert!(ended.status.success(), "{}", ended.err);
     assert!(
         ended.err.contains("workers.downloads"),
@@ -78,11 +77,11 @@ fn a_second_signal_stops_at_once() {
         delay: Duration::from_secs(20),
         ..small()
     };
-    let service = Service::start(slow, "[session]\nread_timeout = \"60s\"\ntotal_timeout = \"90s\"\n");
+    let mut service = Service::start(slow, "[session]\nread_timeout = \"60s\"\ntotal_timeout = \"90s\"\n");
     service.told("READY=1");
     service.signal(Signal::TERM);
     service.told("STOPPING=1");
     service.signal(Signal::TERM);
-    let ended = finish(service.child);
+    let ended = service.finish();
     assert_eq!(ended.status.code(), Some(130), "{}", ended.err);
 }

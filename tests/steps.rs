@@ -145,14 +145,14 @@ fn pages_are_held_against_the_text_form_of_their_list() {
 
 #[test]
 fn volumes_checked_in_between_full_passes_come_with_the_monthly_report() {
-    let service = Service::start(
+    let mut service = Service::start(
         small(),
         "[grin]\nmonthly_report = true\n[schedule]\nrefresh_every = \"1s\"\ncollect_every = \"24h\"\n",
     );
     service.told("6 of 6 books home");
     service.told_when(|service| service.home.simulator.stats().count(Op::Report) > 0);
     service.signal(rustix::process::Signal::TERM);
-    let ended = finish(service.child);
+    let ended = service.finish();
     assert!(ended.status.success(), "{}", ended.err);
     assert!(ended.err.contains("volumes checked in since then"), "{}", ended.err);
 }

@@ -81,9 +81,12 @@ fn change(bytes: &mut Vec<u8>, rng: &mut StdRng) {
     }
 }
 
-/// `<i<tr class=heading>`: where such a tag is cut, lol_html 3 begins a new one at the inner `<`, so what it sees depends on
-/// the pieces (found here after 30 seconds). Pages of GRIN have no such tags.
-fn has_tag_in_tag(bytes: &[u8]) -> bool {
+/// What lol_html 3 sees depends on the pieces in two cases that no page of GRIN has, both found here: where a tag with a `<` in
+/// it is cut (`<i<tr>`) it begins a new one there, and after `<plaintext>` it gives the bytes round a cut twice.
+fn hangs_on_pieces(bytes: &[u8]) -> bool {
+    if bytes.to_ascii_lowercase().windows(10).any(|tag| tag == b"<plaintext") {
+        return true;
+    }
     let mut tags = bytes.split(|byte| *byte == b'<').skip(1);
     let last = tags.clone().count().saturating_sub(1);
     tags.by_ref().take(last).any(|tag| !tag.contains(&b'>'))
@@ -104,7 +107,7 @@ fn list_pages() {
         let whole = parse_list_page(bytes, ListKind::AllBooks, &library, &url);
         let size = rng.random_range(1..90);
         let pieces = read(&mut bytes.chunks(size));
-        if !has_tag_in_tag(bytes) {
+        if !hangs_on_pieces(bytes) {
             assert_eq!(whole, pieces, "in pieces of {size}: {}", bytes.escape_ascii());
         }
         let (rows, page) = whole;

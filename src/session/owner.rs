@@ -41,7 +41,8 @@ impl SessionOwner {
     {
         let begun = self.engine.clone().and_then(|engine| {
             let flight = engine.take_off()?;
-            Ok((engine.cut_token(), serve(engine, flight, cx.clone())))
+            // The future of a request has kilobytes: it is made once, and its address handed on.
+            Ok((engine.cut_token(), Box::pin(serve(engine, flight, cx.clone()))))
         });
         async move {
             let (cut, serving) = begun?;

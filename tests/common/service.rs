@@ -2,19 +2,21 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grind::simulator::SimulatorConfig;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Home;
+use super::{Finished, Home, finish};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A daemon that is told a notify socket, as systemd does.
 pub struct Service {
     pub home: Home,
-    pub child: Child,
+    /// Taken when its end is waited for.
+    child: Option<Child>,
+    process: Pid,
     notify: UnixDatagram,
 }
 
@@ -34,13 +36,20 @@ impl Service {
             .env("NOTIFY_SOCKET", &path)
             .spawn()
             .expect("a daemon that can be spoken with");
-        Self { home, child, notify }
+        let process = Pid::from_child(&child);
+        Self {
+            home,
+            child: Some(child),
+            process,
+            notify,
+        }
     }
 
     /// Waits for a message with this in it; messages before it are passed over.
     pub fn told(&self, what: &str) -> String {
         let mut buffer = [0; 4096];
-        loop {
+        let end = Instant::now() + 2 * PATIENCE;
+        while Instant::now() < end {
             let length = self
                 .notify
                 .recv(&mut buffer)
@@ -50,6 +59,12 @@ impl Service {
                 return text;
             }
         }
+        panic!("never told {what}");
+    }
+
+    /// Waits for its end.
+    pub fn finish(&mut self) -> Finished {
+        finish(self.child.take().expect("it has not ended yet"))
     }
 
     /// Waits until this holds, looked at with each message (the status comes every second).
@@ -60,7 +75,7 @@ impl Service {
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("a daemon that can be spoken with");
+        kill_process(self.process, signal).expect("a daemon that can be spoken with");
     }
 
     pub fn ask(&self, path: &str) -> String {
@@ -68,5 +83,15 @@ impl Service {
         let endpoint = grind::observe::Endpoint::Socket(socket);
         String::from_utf8(grind::observe::client::get(&endpoint, path).expect("a daemon that can be spoken with"))
             .expect("a daemon that can be spoken with")
+    }
+}
+
+/// A test that fails leaves no daemon behind.
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
