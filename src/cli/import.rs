@@ -1,5 +1,7 @@
 //! Room `cli`: `grind import`: takes over a `grin-transfer` run without fetching a book again.
 
+mod stored;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -9,14 +11,18 @@ use super::args::ConfigArgs;
 use super::error::{CliError, Outcome};
 use super::exit::Exit;
 use super::output::write_to;
-use super::reading;
+use super::{load, reading};
 use crate::catalog::{Clock, Depth, Import, ImportError, Ledger, LocalFiles, Policy, StoredFiles, path_of};
+use crate::daemon::{layout, storage_config};
+use crate::settings::Settings;
+use crate::storage::{Storage, StorageConfig};
+use stored::StorageFiles;
 
 /// `grind import`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
-A book counts as stored if its archive is really there and whole, whatever the other database says of it. With --storage
-naming the folder that storage.url names too, nothing is moved or copied.")]
+A book counts as stored if its archive is really there and whole, whatever the other database says of it. Nothing is moved or
+copied: let storage.url name the place where the other program kept its files.")]
 pub struct ImportArgs {
     /// Where the config is.
     #[command(flatten)]
@@ -24,9 +30,9 @@ pub struct ImportArgs {
     /// The other program's database, its books.db
     #[arg(long, value_name = "FILE")]
     pub from: PathBuf,
-    /// The folder with its `raw/<barcode>/<barcode>.tar.gz`; without it no book counts as stored
-    #[arg(long, value_name = "DIR")]
-    pub storage: Option<PathBuf>,
+    /// The folder or the storage (s3://bucket/prefix) with its `raw/<barcode>/<barcode>.tar.gz` [default: storage.url of the config]
+    #[arg(long, value_name = "DIR or URL")]
+    pub storage: Option<String>,
     /// Look only at size and beginning of each archive; its digest is left to `grind verify`
     #[arg(long)]
     pub quick: bool,
@@ -38,27 +44,43 @@ pub struct ImportArgs {
     pub json: bool,
 }
 
-/// Imports into the catalog at `url`, the archives being where `--storage` says.
-pub fn run<W: Write>(args: &ImportArgs, url: &str, out: &mut W) -> Outcome {
-    let depth = if args.quick { Depth::Quick } else { Depth::Full };
-    let mut local = args.storage.as_ref().map(|base| LocalFiles::new(base, depth));
-    let files = local.as_mut().map(|files| files as &mut (dyn StoredFiles + 'static));
-    run_with(args, url, files, out)
+/// Imports into the configured catalog; the archives are looked for where `--storage` says, else in the configured storage.
+pub fn run(args: &ImportArgs) -> Outcome {
+    let (settings, _) = load::settings(&args.config)?;
+    let mut files = files(args, &settings)?;
+    run_with(args, &settings.catalog.url, &mut *files, &mut std::io::stdout().lock())
 }
 
-/// As [`run`], with files of any storage.
-pub fn run_with<W: Write>(
-    args: &ImportArgs,
-    url: &str,
-    files: Option<&mut (dyn StoredFiles + 'static)>,
-    out: &mut W,
-) -> Outcome {
+fn files(args: &ImportArgs, settings: &Settings) -> Result<Box<dyn StoredFiles>, CliError> {
+    let depth = if args.quick { Depth::Quick } else { Depth::Full };
+    let place = args.storage.as_deref().unwrap_or(&settings.storage.url);
+    let folder = place
+        .strip_prefix("file://")
+        .or((!place.contains(':')).then_some(place));
+    if let Some(folder) = folder {
+        return Ok(Box::new(LocalFiles::new(folder, depth)));
+    }
+    let unusable = |error: &dyn std::error::Error| {
+        CliError::new(Exit::Config, format!("the stored files at {place} cannot be looked at"))
+            .because(error)
+            .advise("--storage takes a folder or the address of a storage, such as s3://bucket/prefix.")
+    };
+    let config = storage_config(settings).map_err(|error| unusable(&error))?;
+    let config = StorageConfig {
+        url: place.to_owned(),
+        ..config
+    };
+    let storage = Storage::open(&config).map_err(|error| unusable(&error))?;
+    let layout = layout(settings).map_err(|error| unusable(&error))?;
+    Ok(Box::new(StorageFiles::new(storage, layout, depth)))
+}
+
+fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles, out: &mut W) -> Outcome {
     let mut progress = |books| tracing::info!(books, "imported so far");
-    let files = files.map(|files| files as &mut dyn StoredFiles);
     let mut ledger = if args.dry_run { None } else { Some(open(url)?) };
     let import = Import {
         from: &args.from,
-        files,
+        files: Some(files),
         dry_run: args.dry_run,
         progress: &mut progress,
     };

@@ -78,7 +78,7 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Explain(args) => with_catalog(&args.config, |url, out| explain::run(args, url, out)),
         Command::Report(args) => with_catalog(&args.config, |url, out| report::run(args, url, out)),
         Command::Export(args) => with_catalog(&args.config, |url, out| export::run(args, url, out)),
-        Command::Import(args) => with_catalog(&args.config, |url, out| import::run(args, url, out)),
+        Command::Import(args) => import::run(args),
         Command::Parse(args) => parse_input(args),
         Command::Status(args) => status::run(args),
         Command::Top(args) => top::run(args),

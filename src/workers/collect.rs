@@ -15,7 +15,7 @@ use crate::grin::{
     PageMark, Refusal,
 };
 use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
-use crate::session::{Backoff, BodyError, Class, ErrorClass, Kind, OpenStream, Session, SessionError};
+use crate::session::{Backoff, BodyError, BodyStream, Class, ErrorClass, Kind, OpenStream, Session, SessionError};
 
 /// Rows that go to the catalog in one message: few enough to stay small in memory, enough to share one commit.
 pub(super) const ROWS_A_BATCH: usize = 2_000;
@@ -315,21 +315,23 @@ impl Reading<'_> {
         }
     }
 
-    /// One page: parsed while it arrives, rows recorded while the rest is on its way.
+    /// One page: while one batch of its rows is recorded, the next arrives and is parsed.
     async fn page(&mut self, url: &Url, cx: &Cx) -> Result<(ListPage, PageMark), PageFault> {
         let ask = OpenStream::new(url.clone(), Class::Lists, Kind::ListPage);
         let body = self.parts.session.ask(ask, cx).await?;
-        let mut parser = ListPageParser::new(self.list, &self.parts.library, &body.url);
-        let mut chunks = body;
-        let (mut batch, mut mark) = (Vec::new(), PageMark::default());
-        while let Some(chunk) = chunks.next().await {
-            let rows = parser.push(&chunk?)?;
-            mark.add(&rows);
-            batch.extend(rows);
-            if batch.len() >= ROWS_A_BATCH {
-                self.record(std::mem::take(&mut batch), None, cx).await?;
-            }
+        let mut arriving = Arriving {
+            parser: ListPageParser::new(self.list, &self.parts.library, &body.url),
+            body,
+            mark: PageMark::default(),
+            over: false,
+        };
+        let mut batch = arriving.batch().await?;
+        while !arriving.over {
+            let (recorded, next) = futures::join!(self.record(batch, None, cx), arriving.batch());
+            recorded?;
+            batch = next?;
         }
+        let Arriving { parser, mark, .. } = arriving;
         let page = parser.finish();
         if let Some(refusal) = page.refusal {
             return Err(PageFault::Refused(refusal));
@@ -358,6 +360,32 @@ impl Reading<'_> {
         self.seen.new += upserted.new;
         self.parts.rows.fetch_add(count, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// A page on its way.
+struct Arriving {
+    body: BodyStream,
+    parser: ListPageParser,
+    mark: PageMark,
+    /// Its last byte was read.
+    over: bool,
+}
+
+impl Arriving {
+    /// The next rows, many at a time; fewer at the page's end.
+    async fn batch(&mut self) -> Result<Vec<ListRow>, PageFault> {
+        let mut batch = Vec::new();
+        while batch.len() < ROWS_A_BATCH {
+            let Some(chunk) = self.body.next().await else {
+                self.over = true;
+                break;
+            };
+            let rows = self.parser.push(&chunk?)?;
+            self.mark.add(&rows);
+            batch.extend(rows);
+        }
+        Ok(batch)
     }
 }
 

@@ -101,10 +101,7 @@ impl StoredFiles for LocalFiles {
             other => other.map_err(Unfit::Unreadable)?,
         };
         let bytes = file.metadata().map_err(Unfit::Unreadable)?.len();
-        let sha256 = match self.depth {
-            Depth::Quick => check_beginning(&path).map(|()| None)?,
-            Depth::Full => check_beginning(&path).and_then(|()| check_whole(file)).map(Some)?,
-        };
+        let sha256 = look_at(|| File::open(&path), self.depth)?;
         Ok(Some(AdoptedArchive {
             storage_path,
             bytes,
@@ -117,11 +114,18 @@ impl StoredFiles for LocalFiles {
 /// First bytes of a gzip file that holds a deflate stream (RFC 1952, section 2.3.1).
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 
-fn check_beginning(path: &Path) -> Result<(), Unfit> {
+/// Looks at a stored file, opened anew for each look; comes back with its digest in hexadecimal digits if it was read whole.
+pub fn look_at<R: Read>(open: impl Fn() -> io::Result<R>, depth: Depth) -> Result<Option<String>, Unfit> {
+    check_beginning(open().map_err(Unfit::Unreadable)?)?;
+    match depth {
+        Depth::Quick => Ok(None),
+        Depth::Full => open().map_err(Unfit::Unreadable).and_then(check_whole).map(Some),
+    }
+}
+
+fn check_beginning(file: impl Read) -> Result<(), Unfit> {
     let mut beginning = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(3).read_to_end(&mut beginning))
-        .map_err(Unfit::Unreadable)?;
+    file.take(3).read_to_end(&mut beginning).map_err(Unfit::Unreadable)?;
     match beginning.as_slice() {
         [] => Err(Unfit::Empty),
         start if start == GZIP => Ok(()),

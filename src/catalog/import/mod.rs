@@ -7,7 +7,7 @@ mod source;
 
 use std::path::Path;
 
-pub use files::{AdoptedArchive, Depth, LocalFiles, StoredFiles, Unfit};
+pub use files::{AdoptedArchive, Depth, LocalFiles, StoredFiles, Unfit, look_at};
 pub use report::{ImportReport, Misfit};
 pub use source::ImportError;
 
