@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use jiff::Timestamp;
+use tracing::warn;
 
 use super::args::{ConfigArgs, QueueName, SelectionArgs};
 use super::error::{CliError, Outcome};
@@ -59,11 +60,21 @@ pub struct StepArgs {
 /// Most books named by a dry run.
 const NAMED: usize = 1_000;
 
+const MORE_REQUESTS: &str =
+    "other daemons may share this library: a step by hand asks GRIN at grin.requests_per_second beside them";
+
 /// Does one step to its end.
 pub fn run(step: Step, args: &StepArgs) -> Outcome {
     let (mut settings, _) = load::settings(&args.config)?;
-    // By hand means now: it does not wait until a daemon gives something up. The catalog's claims keep the two apart.
-    settings.work.leases = LeasesName::Process;
+    // By hand means now: it does not wait until a daemon gives something up.
+    match std::mem::replace(&mut settings.work.leases, LeasesName::Process) {
+        LeasesName::Process => {}
+        LeasesName::Sqlite => warn!("{}", MORE_REQUESTS),
+        LeasesName::Dapr => warn!(
+            "{}, and books that another machine has in hand are not left out",
+            MORE_REQUESTS
+        ),
+    }
     let errand = errand(step, args, &settings)?;
     if args.dry_run {
         return dry_run(step, &errand, &settings);

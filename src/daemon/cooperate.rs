@@ -1,5 +1,6 @@
 //! Room `daemon`: this daemon as one of several: where its leases are kept, its rounds, and the rate that follows from them.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use actix_rt::Arbiter;
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -157,7 +159,14 @@ async fn keep(
             () = tokio::time::sleep(rounds.wait()) => {}
         }
         let before = cooperation.snapshot();
-        rounds.round().await;
+        let round = AssertUnwindSafe(rounds.round()).catch_unwind();
+        tokio::select! {
+            // What was being asked for meanwhile runs out.
+            () = stop.cancelled() => break,
+            ended = round => if ended.is_err() {
+                tracing::error!("leases: a round panicked; the next one begins afresh from what is held");
+            },
+        }
         rate.apply(&cooperation).await;
         if before != cooperation.snapshot() {
             tell(&board, &cooperation);

@@ -113,6 +113,8 @@ impl Office {
 fn sign<T>(result: &Result<T, StateError>, refused: fn(&StateError) -> bool) -> Sign {
     match result {
         Err(StateError::Busy | StateError::Closed | StateError::Cancelled | StateError::Mailbox(_)) => Sign::None,
+        // Refused here, before anything was sent.
+        Err(StateError::Malformed { .. }) => Sign::None,
         Err(error) if refused(error) => Sign::None,
         Err(error) if error.is_the_stores() => Sign::Bad,
         // Waited for a place in vain: nothing was heard of the store.

@@ -69,7 +69,9 @@ impl Service {
 
     /// Waits until this holds, looked at with each message (the status comes every second).
     pub fn told_when(&self, holds: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + 2 * PATIENCE;
         while !holds(self) {
+            assert!(Instant::now() < end, "it never came to hold");
             self.told("STATUS=");
         }
     }

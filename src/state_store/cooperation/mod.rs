@@ -136,6 +136,12 @@ impl Cooperation {
         held.blocks.iter().filter(good).map(|(block, _)| *block).collect()
     }
 
+    /// May this book be worked on: is its block held still, if only to be given back when its last book is done? Always
+    /// where the catalog's claims keep members apart.
+    pub fn holds(&self, barcode: &str) -> bool {
+        !self.is_strict() || self.blocks().has(barcode) || self.held().leaving.contains(&block_of(barcode))
+    }
+
     /// Is there nobody to share with?
     pub fn is_alone(&self) -> bool {
         self.shared.config.is_none()

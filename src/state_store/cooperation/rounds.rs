@@ -78,7 +78,8 @@ impl Rounds {
     pub fn wait(&self) -> Duration {
         let held = self.cooperation.held();
         let every = match (self.parting.is_empty(), held.settled) {
-            (false, _) => SOON,
+            (false, _) if held.trouble.is_none() => SOON,
+            (false, _) => self.config.every() / 5,
             (true, true) => self.config.every(),
             (true, false) => self.config.every() / 5,
         };
@@ -134,7 +135,18 @@ impl Rounds {
             return;
         }
         let answers = self.leases.renew(&self.leaving, self.config.lease).await;
-        self.leaving = answers.into_iter().filter_map(Result::ok).collect();
+        let terms = self.leases.terms();
+        let kept = |(old, answer): (Lease, Result<Lease, LeaseError>)| match answer {
+            Ok(renewed) => Some(renewed),
+            Err(LeaseError::Lost { .. }) => None,
+            // The store may be back before it ends.
+            Err(_) => terms.is_good(&old).then_some(old),
+        };
+        self.leaving = std::mem::take(&mut self.leaving)
+            .into_iter()
+            .zip(answers)
+            .filter_map(kept)
+            .collect();
     }
 
     /// Takes a seat and counts the others.
@@ -180,7 +192,12 @@ impl Rounds {
         if free.is_empty() {
             return Ok(());
         }
-        self.leases.release(&free).await
+        let released = self.leases.release(&free).await;
+        if released.is_err() {
+            // Asked again in the next round; shown as held it is not any more.
+            self.parting.append(&mut free);
+        }
+        released
     }
 
     /// Shows what is held; with a place also how many share the work and whether all that is due is held.
