@@ -205,3 +205,31 @@ fn a_wrong_passphrase_is_told_apart_and_nothing_is_published() {
     assert!(home.whole_books().is_empty());
     home.nothing_is_left_over();
 }
+
+#[test]
+fn being_asked_to_wait_costs_a_book_no_attempt() {
+    let home = Home::new(small(1), "[retry]\nattempts = 2\n");
+    let book = home.simulator.barcodes().next().unwrap();
+    for _ in 0..3 {
+        home.simulator.inject(Op::Get, Some(&book), Fault::Status429Wait);
+    }
+    let run = home.grind(&["run", "--once"]);
+    assert!(run.status.success(), "{}", run.err);
+    assert_eq!(home.whole_books().len(), 1);
+}
+
+#[test]
+fn a_book_that_the_store_does_not_take_is_never_called_done() {
+    let home = Home::new(small(3), "");
+    let barred = home.simulator.barcodes().next().unwrap();
+    let in_the_way = home.root().join("raw").join(barred.as_str());
+    std::fs::create_dir_all(home.root().join("raw")).unwrap();
+    std::fs::write(&in_the_way, "a file where a folder belongs").unwrap();
+    assert!(!home.grind(&["run", "--once"]).status.success());
+    assert_ne!(states(&home)[barred.as_str()].0, "stored");
+    std::fs::remove_file(&in_the_way).unwrap();
+    let run = home.grind(&["run", "--once"]);
+    assert!(run.status.success(), "{}", run.err);
+    assert_eq!(home.whole_books().len(), 3);
+    home.nothing_is_left_over();
+}

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::service::Service;
 use common::{Home, finish, states};
-use grind::simulator::{Mix, Op, SimulatorConfig};
+use grind::simulator::{ConversionConfig, Fault, Faults, Mix, Op, SimulatorConfig};
 
 fn small() -> SimulatorConfig {
     SimulatorConfig {
@@ -155,4 +155,91 @@ fn volumes_checked_in_between_full_passes_come_with_the_monthly_report() {
     let ended = service.finish();
     assert!(ended.status.success(), "{}", ended.err);
     assert!(ended.err.contains("volumes checked in since then"), "{}", ended.err);
+}
+
+#[test]
+fn a_refusal_is_no_answer_about_any_book() {
+    for fault in [Fault::Unavailable, Fault::SignInPage] {
+        let config = SimulatorConfig {
+            mix: Mix::NEW,
+            ..small()
+        };
+        let home = Home::new(config, "");
+        done(&home, &["collect"]);
+        home.simulator.inject(Op::Process, None, fault);
+        let said = home.grind(&["convert", "--queue", "unconverted"]);
+        assert_eq!(said.status.code(), Some(1), "{fault:?}: {}", said.err);
+        done(&home, &["convert", "--queue", "unconverted"]);
+        assert_eq!(home.simulator.in_process(), 6, "{fault:?}: nobody was put off");
+    }
+}
+
+#[test]
+fn a_page_that_is_read_twice_counts_once() {
+    let config = SimulatorConfig {
+        books: 5_000,
+        ..small()
+    };
+    let home = Home::new(config, "");
+    home.simulator.inject(Op::ListPage, None, Fault::CutList);
+    let said = home.grind(&["collect"]);
+    assert!(said.status.success(), "{}", said.err);
+    let mut lines = said.err.lines();
+    let line = lines.find(|line| line.contains("list read to its end") && line.contains("_all_books"));
+    assert!(line.is_some_and(|line| line.contains("rows=5000")), "{}", said.err);
+}
+
+fn always(fault: Fault) -> Faults {
+    let faults = Faults {
+        per_request: u32::MAX,
+        ..Faults::default()
+    };
+    faults.with(fault, 1.0)
+}
+
+#[test]
+fn a_list_refused_to_the_end_is_told_and_takes_nothing_away() {
+    let home = Home::new(small(), "[retry]\nattempts = 2\n");
+    done(&home, &["collect"]);
+    for fault in [Fault::Unavailable, Fault::SignInPage, Fault::NoHeading, Fault::CutList] {
+        home.simulator.set_faults(always(fault));
+        let said = home.grind(&["collect", "--queue", "converted"]);
+        assert_eq!(said.status.code(), Some(1), "{fault:?}: {}", said.err);
+        assert!(
+            states(&home).values().all(|(state, _)| state == "available"),
+            "{fault:?}"
+        );
+    }
+}
+
+#[test]
+fn facts_that_did_not_come_are_asked_for_again() {
+    let home = Home::new(small(), "[retry]\nattempts = 2\n");
+    done(&home, &["collect"]);
+    for fault in [Fault::Unavailable, Fault::SignInPage, Fault::Status500] {
+        home.simulator.set_faults(always(fault));
+        assert_eq!(home.grind(&["enrich"]).status.code(), Some(1), "{fault:?}");
+    }
+    home.simulator.set_faults(Faults::default());
+    let before = home.simulator.stats().count(Op::Search);
+    done(&home, &["enrich"]);
+    assert_eq!(home.simulator.stats().count(Op::Search) - before, 1);
+}
+
+#[test]
+fn a_full_conversion_queue_ends_the_asking_and_is_no_failure() {
+    let conversion = ConversionConfig {
+        queue_limit: 4,
+        ..ConversionConfig::default()
+    };
+    let config = SimulatorConfig {
+        mix: Mix::NEW,
+        conversion,
+        ..small()
+    };
+    let home = Home::new(config, "[grin]\nconversion_batch = 2\n[workers]\nconvert = 1\n");
+    done(&home, &["collect"]);
+    done(&home, &["convert", "--queue", "unconverted"]);
+    let waiting = states(&home).values().filter(|(state, _)| state == "known").count();
+    assert_eq!((home.simulator.in_process(), waiting), (4, 2));
 }

@@ -115,7 +115,7 @@ impl PassId {
             .conn
             .prepare_cached(
                 "UPDATE list_passes SET pages = pages + 1, rows = rows + ?2, new_books = new_books + ?3, \
-                 changed = changed + ?4, next_url = ?5 WHERE id = ?1 AND ended_at IS NULL",
+                 changed = changed + ?4, next_url = ifnull(?5, next_url) WHERE id = ?1 AND ended_at IS NULL",
             )?
             .execute((self.0, rows, done.new, done.changed, next))?;
         if noted == 1 {

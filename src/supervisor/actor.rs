@@ -20,6 +20,9 @@ use crate::state_store::Cooperation;
 use crate::storage::{Layout, Storage};
 use crate::workers::{Checker, Collector, Converter, Downloader, Enricher};
 
+/// Facts that are older are asked for again, after those that are missing or changed.
+const RENEW_FACTS_AFTER: Duration = Duration::from_hours(30 * 24);
+
 /// Everybody the supervisor asks.
 #[derive(Clone)]
 pub struct Crew {
@@ -139,7 +142,11 @@ impl Errand {
     pub fn to_enrich(&self, limit: usize, now: Timestamp) -> ToEnrich {
         ToEnrich {
             limit,
-            older_than: self.force.then_some(now),
+            older_than: if self.force {
+                Some(now)
+            } else {
+                now.checked_sub(RENEW_FACTS_AFTER).ok()
+            },
             queues: self.enrich_queues.clone(),
             after: None,
         }
@@ -360,5 +367,24 @@ impl Office {
     pub fn source_dry(&self) {
         self.sources.set(self.sources.get().saturating_sub(1));
         self.wake.send_replace(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_renewed_by_age_and_at_once_by_force() {
+        let now: Timestamp = "2026-03-31T00:00:00Z".parse().unwrap();
+        let forced = Errand {
+            force: true,
+            ..Errand::default()
+        };
+        assert_eq!(forced.to_enrich(5, now).older_than, Some(now));
+        assert_eq!(
+            Errand::default().to_enrich(5, now).older_than,
+            Some("2026-03-01T00:00:00Z".parse().unwrap())
+        );
     }
 }

@@ -148,7 +148,12 @@ impl<'a> Fanout<'a> {
             let Some(book) = self.ahead.pop_front() else {
                 return self.nothing_to_claim().await;
             };
-            self.take(book);
+            if self.office.crew.cooperation.holds(book.held.barcode.as_str()) {
+                self.take(book);
+            } else {
+                // Its block went to another daemon meanwhile (this one was paused past its lease).
+                self.hand_back(&book).await;
+            }
         }
         Ok(Look::Wait(Instant::now() + LOOK_AGAIN))
     }
@@ -219,8 +224,11 @@ impl<'a> Fanout<'a> {
         self.office.board.taken();
         let board = std::sync::Arc::clone(&self.office.board);
         let (crew, terms, cx) = (Rc::clone(&self.office.crew), self.terms(), self.office.cx());
+        // The one book that tries whether an outage is over shall not fail for it, however long it lasts.
+        let probing = self.blocked.is_some() && !self.errand.once;
         let terms = Terms {
             force: self.errand.force,
+            attempts: if probing { u32::MAX } else { terms.attempts },
             ..terms
         };
         self.held.insert(book.held.barcode.clone(), book.held.clone());
@@ -362,16 +370,22 @@ impl<'a> Fanout<'a> {
         Ok(())
     }
 
+    async fn hand_back(&mut self, book: &Claimed) {
+        self.uses.remove(&book.held.barcode);
+        self.taken = self.taken.saturating_sub(1);
+        let settle = Settle {
+            held: book.held.clone(),
+            settlement: Settlement::HandedBack,
+        };
+        if let Err(error) = self.office.crew.catalog.ask(settle, &super::actor::unhurried()).await {
+            warn!(barcode = %book.held.barcode, %error, "could not be handed back; its lease will run out");
+        }
+    }
+
     /// Books in hand go to their end (the drain's grace cuts them); books only claimed go back at once.
     async fn put_everything_back(&mut self) {
-        for book in self.ahead.drain(..) {
-            let settle = Settle {
-                held: book.held.clone(),
-                settlement: Settlement::HandedBack,
-            };
-            if let Err(error) = self.office.crew.catalog.ask(settle, &super::actor::unhurried()).await {
-                warn!(barcode = %book.held.barcode, %error, "could not be handed back; its lease will run out");
-            }
+        while let Some(book) = self.ahead.pop_front() {
+            self.hand_back(&book).await;
         }
         while !self.in_hand.is_empty() {
             let renew_at = self.renew_at;

@@ -391,6 +391,9 @@ fn session_fault(error: &SessionError) -> (ErrorKind, Fault) {
         ErrorClass::NeedsPerson => fault.needs_person = true,
         ErrorClass::Permanent => {}
     }
+    // Nobody is asked while the gate is shut, and no book is to blame for it.
+    let throttled = matches!(error, SessionError::Throttled { .. });
+    fault.troubles_all &= !throttled;
     let shutdown = matches!(
         error,
         SessionError::Closed | SessionError::Cancelled | SessionError::Mailbox(_)
@@ -399,7 +402,7 @@ fn session_fault(error: &SessionError) -> (ErrorKind, Fault) {
     let slip = matches!(error, SessionError::Redirect(_)) && class == ErrorClass::Permanent;
     let kind = if slip {
         ErrorKind::Passing
-    } else if shutdown {
+    } else if shutdown || throttled {
         ErrorKind::Elsewhere
     } else {
         ErrorKind::from(&class)
@@ -424,3 +427,6 @@ fn ask_fault(error: &AskError) -> (ErrorKind, Fault) {
     };
     (kind, Fault::new("worker", error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,6 +141,9 @@ impl<'a> Reading<'a> {
         if let Some(refusal) = end.refusal {
             return Err(CollectError::Refused(refusal));
         }
+        for warning in end.warnings.iter().take(10) {
+            warn!(list = %self.list, warning, "text list");
+        }
         batch.extend(end.rows);
         self.rows += end.rejected.len() as u64;
         for rejected in &end.rejected {

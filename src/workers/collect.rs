@@ -284,6 +284,9 @@ impl Reading<'_> {
         for rejected in page.rejected.iter().take(10) {
             warn!(list = %self.list, barcode = rejected.barcode, because = %rejected.because, "row is no book");
         }
+        for warning in page.warnings.iter().take(10) {
+            warn!(list = %self.list, warning, "list page");
+        }
         if self.seen.pages == 1 && !page.unknown_columns.is_empty() {
             info!(list = %self.list, columns = ?page.unknown_columns, "GRIN has columns that are not known here; they are passed over");
         }
@@ -292,11 +295,14 @@ impl Reading<'_> {
     /// Asks for a page again while the fault may pass.
     async fn page_with_patience(&mut self, url: &Url, cx: &Cx) -> Result<(ListPage, PageMark), PageFault> {
         let mut attempt = 0;
+        let before = self.seen.rows;
         loop {
             let fault = match self.page(url, cx).await {
                 Ok(read) => return Ok(read),
                 Err(fault) => fault,
             };
+            // They come again.
+            self.seen.rows = before;
             attempt += 1;
             let Some(delay) = self
                 .parts

@@ -5,7 +5,7 @@ use tracing::warn;
 
 use super::patience;
 use crate::catalog::{Catalog, CatalogError, RecordConversions};
-use crate::grin::{Addresses, Barcode, ProcessForm, ProcessOutcome, parse_process_reply};
+use crate::grin::{Addresses, Barcode, ProcessForm, ProcessOutcome, Refusal, parse_process_reply};
 use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
 use crate::session::{Answer, Auth, Backoff, Class, ErrorClass, Fetch, Kind, Method, Session, SessionError};
 
@@ -62,6 +62,12 @@ pub enum ConvertError {
     /// The answer could not be recorded.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// GRIN answered with something that says nothing about any book.
+    #[error("GRIN's answer to _process is no table of books: {0}")]
+    Refused(Refusal),
+    /// GRIN has no such page.
+    #[error("GRIN answered _process with status {0}")]
+    Status(u16),
 }
 
 impl ConvertError {
@@ -70,6 +76,7 @@ impl ConvertError {
         match self {
             Self::Session(error) => error.class() == ErrorClass::NeedsPerson,
             Self::Catalog(error) => !error.may_pass(),
+            Self::Refused(_) | Self::Status(_) => false,
         }
     }
 }
@@ -107,7 +114,13 @@ impl Handle<Convert> for Converter {
             }
             other => other?,
         };
+        if answer.status != 200 {
+            return Err(ConvertError::Status(answer.status));
+        }
         let reply = parse_process_reply(answer.status, &answer.body, &batch.barcodes);
+        if let Some(refusal) = reply.refusal {
+            return Err(ConvertError::Refused(refusal));
+        }
         for warning in &reply.warnings {
             warn!(%warning, "answer to a request for conversion");
         }

@@ -1,7 +1,7 @@
 //! Room `workers`: ENRICH asks GRIN for the facts of a batch of barcodes and records those that were answered.
 
 use jiff::Timestamp;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::patience;
 use crate::catalog::{Catalog, CatalogError, Enriched, RecordEnrichment};
@@ -22,6 +22,8 @@ pub struct Enricher {
     pub catalog: Catalog,
     /// How often and how long after a batch is asked for again.
     pub backoff: Backoff,
+    /// Unknown columns were told of.
+    told: bool,
 }
 
 /// Ask for these barcodes; they fit one address (`grin-interface`, section 3).
@@ -58,6 +60,7 @@ impl Enricher {
             addresses,
             catalog,
             backoff,
+            told: false,
         }
     }
 }
@@ -77,6 +80,12 @@ impl Handle<Enrich> for Enricher {
         }
         for warning in &table.warnings {
             warn!(%warning, "enrichment answer");
+        }
+        for rejected in table.rejected.iter().take(10) {
+            warn!(barcode = rejected.barcode, because = %rejected.because, "row is no book");
+        }
+        if !table.columns_unknown.is_empty() && !std::mem::replace(&mut self.told, true) {
+            info!(columns = ?table.columns_unknown, "GRIN has columns that are not known here; they are passed over");
         }
         let answered = batch
             .barcodes

@@ -150,3 +150,26 @@ fn an_interrupted_pass_goes_on_where_it_was() {
         .unwrap();
     assert_eq!((fresh.next, fresh.rows), (None, 0));
 }
+
+#[test]
+fn a_part_of_a_page_does_not_take_away_where_to_go_on() {
+    let mut shelf = Shelf::new();
+    let pass = shelf.pass(ListKind::AllBooks);
+    let next = Some("https://x/_all_books?first=2".to_owned());
+    let part = ListPart {
+        list: ListKind::AllBooks,
+        pass: Some(pass),
+        rows: all(&["TL0001"]),
+        observed: shelf.clock.now(),
+        next: next.clone(),
+    };
+    shelf.ledger.execute(part).unwrap();
+    shelf.rows(ListKind::AllBooks, Some(pass), all(&["TL0002"]));
+    shelf.reopen();
+    let begin = BeginPass {
+        list: ListKind::AllBooks,
+        resume: true,
+    };
+    let again = shelf.ledger.execute(begin).unwrap();
+    assert_eq!((again.id, again.next, again.rows), (pass, next, 2));
+}

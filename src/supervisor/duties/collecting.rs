@@ -27,16 +27,22 @@ pub(in crate::supervisor) async fn collect(office: &Rc<Office>, errand: &Errand)
     }
     let mut full_at = Some(Instant::now());
     let mut patience = Patience::default();
-    let mut known_to = Timestamp::now();
+    let (mut known_to, mut after_whole) = (Timestamp::now(), true);
     while office.leads("collect", errand.once).await {
         let full = full_at.is_some_and(|at| at <= Instant::now());
         office.board.active("collect", true);
         if full {
-            known_to = Timestamp::now();
+            // A pass that is gone on with began when its first part did.
+            if after_whole {
+                known_to = Timestamp::now();
+            }
         } else {
             arrivals(office, known_to).await;
         }
         let whole = round(office, errand, full).await;
+        if full {
+            after_whole = whole;
+        }
         office.board.active("collect", false);
         // The first round is over: the others need not wait for a second.
         office.collecting.set(false);
