@@ -25,9 +25,9 @@ struct Bound {
     over: String,
     /// … divided by this mode's; without it the value itself, for counts and shares that no machine changes.
     under: Option<String>,
-    /// The median may not be less.
+    /// The median of the ratios may not be less; without `under` no round may be.
     at_least: Option<f64>,
-    /// The median may not be more.
+    /// The median of the ratios may not be more; without `under` no round may be.
     at_most: Option<f64>,
     /// Not measuring it is no miss: its programs may not be on the machine.
     #[serde(default)]
@@ -94,12 +94,17 @@ impl Bound {
 
     fn miss(&self, cell: &str, spread: Spread) -> Option<String> {
         let name = self.name();
-        let got = number(spread.median);
-        let beyond = match (self.at_least, self.at_most) {
-            (Some(least), _) if spread.median < least => format!("at least {}", number(least)),
-            (_, Some(most)) if spread.median > most => format!("at most {}", number(most)),
+        // A ratio scatters with the machine; a count does not, and one round with an error is one too many.
+        let (low, high) = match self.under {
+            Some(_) => (spread.median, spread.median),
+            None => (spread.min, spread.max),
+        };
+        let (got, beyond) = match (self.at_least, self.at_most) {
+            (Some(least), _) if low < least => (low, format!("at least {}", number(least))),
+            (_, Some(most)) if high > most => (high, format!("at most {}", number(most))),
             _ => return None,
         };
+        let got = number(got);
         Some(format!("{cell}: {name} is {got}, it should be {beyond}: {}", self.why))
     }
 
@@ -142,6 +147,21 @@ mod tests {
         assert_eq!(
             checked.missed,
             ["plain, closed: connections (owner ÷ new) is 1, it should be at most 0.1: connections are not kept"]
+        );
+    }
+
+    #[test]
+    fn one_bad_round_of_a_count_is_caught() {
+        let bound = "[[bound]]\nbench = \"sessions\"\ncells = \"closed\"\nwhat = \"errors\"\nover = \"owner\"\n\
+                     at_most = 0.0\nwhy = \"requests fail\"\n";
+        let mut report = report(10.0);
+        for errors in [0.0, 7.0, 0.0] {
+            report.figures.note("plain, closed", "owner", "errors", errors);
+        }
+        let missed = check(&report, bound).unwrap().missed;
+        assert_eq!(
+            missed,
+            ["plain, closed: errors (owner) is 7, it should be at most 0: requests fail"]
         );
     }
 
