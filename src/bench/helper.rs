@@ -1,15 +1,15 @@
 //! Room `bench`: helper processes: started, asked over their standard input, ended with this one.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::de::DeserializeOwned;
 
 use super::error::BenchError;
-use super::interrupt::Noted;
+use super::interrupt::{self, Noted};
 
-/// A process of ours that answers lines with lines. It ends when its standard input does, so also when we are killed.
+/// A process of ours that answers lines with lines. It is to end when its standard input does, so also when we are killed:
+/// `bench serve` always does, `simulate` when called with `--until-input-ends`.
 #[derive(Debug)]
 pub struct Helper {
     child: Child,
@@ -27,18 +27,15 @@ pub fn ourselves() -> Result<Command, BenchError> {
 impl Helper {
     /// Starts `command` with its standard streams tied to us.
     pub fn start(mut command: Command) -> Result<Self, BenchError> {
-        let mut child = command
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(BenchError::system("a helper process cannot be started"))?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let (mut child, noted) =
+            interrupt::spawn(&mut command).map_err(BenchError::system("a helper process cannot be started"))?;
         let input = child.stdin.take();
         let Some(output) = child.stdout.take() else {
             return Err(BenchError::Helper("a helper process has no output".to_owned()));
         };
         Ok(Self {
-            _noted: Noted::process(child.id()),
+            _noted: noted,
             child,
             input,
             output: BufReader::new(output),

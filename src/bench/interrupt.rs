@@ -1,6 +1,9 @@
 //! Room `bench`: Ctrl-C in the middle of a run: helper processes are ended and large folders removed before we go.
 
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
@@ -25,13 +28,15 @@ struct Left {
 #[derive(Debug)]
 pub struct Noted(u32);
 
-impl Noted {
-    /// Of the process `id`, a child of ours that leads a process group of its own and has not been waited for.
-    pub fn process(id: u32) -> Self {
-        watch();
-        left().processes.push(id);
-        Self(id)
-    }
+/// Starts `command` as the leader of a process group of its own, and takes note of it; keep the note until it was waited for.
+/// An interrupt waits until both are done: no process is started that it would not end.
+pub fn spawn(command: &mut Command) -> io::Result<(Child, Noted)> {
+    watch();
+    let mut left = left();
+    let child = command.process_group(0).spawn()?;
+    left.processes.push(child.id());
+    let noted = Noted(child.id());
+    Ok((child, noted))
 }
 
 impl Drop for Noted {
@@ -103,9 +108,17 @@ mod tests {
 
     #[test]
     fn a_process_is_forgotten_when_it_has_ended() {
-        let noted = Noted::process(u32::MAX);
-        assert!(left().processes.contains(&u32::MAX));
+        let (mut child, noted) = spawn(&mut Command::new("true")).unwrap();
+        assert!(left().processes.contains(&child.id()));
+        child.wait().unwrap();
         drop(noted);
-        assert!(!left().processes.contains(&u32::MAX));
+        assert!(!left().processes.contains(&child.id()));
+    }
+
+    #[test]
+    fn what_does_not_start_is_not_noted() {
+        let before = left().processes.len();
+        assert!(spawn(&mut Command::new("/no such program")).is_err());
+        assert!(left().processes.len() <= before);
     }
 }

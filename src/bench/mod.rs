@@ -29,5 +29,5 @@ pub use effort::Effort;
 pub use error::BenchError;
 pub use figures::{Figure, Figures};
 pub use machine::Machine;
-pub use report::{Line, Plot, Report, Section, Table};
+pub use report::{Line, Plot, Report, Section, Table, can_be_written};
 pub use stats::{Ratio, Spread};

@@ -1,13 +1,13 @@
 //! Room `cli`: `grind bench`: measures, and writes a report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::error::{CliError, Outcome};
 use super::exit::Exit;
 use super::output;
-use crate::bench::{BenchError, Effort, Report, pipeline, serve, sessions, state};
+use crate::bench::{BenchError, Effort, Report, can_be_written, pipeline, serve, sessions, state};
 
 /// Measures what the project claims, each way beside its rival in one run, and writes a report with tables and plots
 ///
@@ -120,39 +120,43 @@ struct ServeArgs {
 
 /// Measures what was asked for.
 pub fn run(args: &BenchArgs) -> Outcome {
-    let begun = match &args.bench {
-        Bench::Sessions(args) => sessions::run(&args.common.effort(args.seconds)).map(|report| (report, &args.common)),
-        Bench::Pipeline(args) => {
-            pipeline::run(&args.common.effort(None), &args.options()).map(|report| (report, &args.common))
-        }
-        Bench::State(args) => {
+    match &args.bench {
+        Bench::Sessions(args) => measured("sessions", &args.common, || {
+            sessions::run(&args.common.effort(args.seconds))
+        }),
+        Bench::Pipeline(args) => measured("pipeline", &args.common, || {
+            pipeline::run(&args.common.effort(None), &args.options())
+        }),
+        Bench::State(args) => measured("state", &args.common, || {
             let options = state::Options {
                 delays: args.delay_ms.clone(),
             };
-            state::run(&args.common.effort(args.seconds), &options).map(|report| (report, &args.common))
-        }
-        Bench::Serve(args) => {
-            return serve::run(&args.certificates, &args.round_trip_ms)
-                .map(|()| Exit::Done)
-                .map_err(failed);
-        }
-    };
-    let (report, common) = begun.map_err(failed)?;
-    conclude(&report, common)
+            state::run(&args.common.effort(args.seconds), &options)
+        }),
+        Bench::Serve(args) => serve::run(&args.certificates, &args.round_trip_ms)
+            .map(|()| Exit::Done)
+            .map_err(failed),
+    }
 }
 
-/// Writes the report, shows it, and holds it against the bounds if asked to.
-fn conclude(report: &Report, common: &CommonArgs) -> Outcome {
+/// Looks for a place for the report, measures, and concludes.
+fn measured(bench: &str, common: &CommonArgs, measure: impl FnOnce() -> Result<Report, BenchError>) -> Outcome {
     let folder = common
         .report
         .clone()
-        .unwrap_or_else(|| PathBuf::from(format!("bench-{}", report.bench)));
-    report.write(&folder).map_err(|error| {
-        CliError::new(Exit::CannotCreate, "the report cannot be written")
-            .because(&error)
-            .advise("Name another folder with --report.")
-    })?;
-    output::print(&format!("{}\nwritten to {}\n", report.markdown(), folder.display()))?;
+        .unwrap_or_else(|| PathBuf::from(format!("bench-{bench}")));
+    can_be_written(&folder).map_err(|error| unwritten(&error))?;
+    let report = measure().map_err(failed)?;
+    conclude(&report, &folder, common)
+}
+
+/// Shows the report, writes it, and holds it against the bounds if asked to.
+fn conclude(report: &Report, folder: &Path, common: &CommonArgs) -> Outcome {
+    // Whatever becomes of one of the two, the other is there.
+    let shown = output::print(&format!("{}\n", report.markdown()));
+    report.write(folder).map_err(|error| unwritten(&error))?;
+    shown?;
+    output::print(&format!("written to {}\n", folder.display()))?;
     if !common.check {
         return Ok(Exit::Done);
     }
@@ -168,6 +172,12 @@ fn conclude(report: &Report, common: &CommonArgs) -> Outcome {
     let error = CliError::new(Exit::Failed, "ratios are out of bounds");
     let error = checked.missed.into_iter().fold(error, CliError::cause);
     Err(error.advise("If that is meant to be so, change tests/bench_bounds.toml and say why."))
+}
+
+fn unwritten(error: &BenchError) -> CliError {
+    CliError::new(Exit::CannotCreate, "the report cannot be written")
+        .because(error)
+        .advise("Name another folder with --report.")
 }
 
 fn failed(error: BenchError) -> CliError {

@@ -133,6 +133,9 @@ pub struct SimulateArgs {
     /// Share of conversions that fail
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub conversion_failures: f64,
+    /// End when standard input does, so with whoever holds its other end
+    #[arg(long, hide = true)]
+    pub until_input_ends: bool,
 }
 
 /// In which states the books begin.
@@ -292,7 +295,7 @@ impl SimulateArgs {
     }
 }
 
-/// Serves until SIGTERM or Ctrl-C.
+/// Serves until SIGTERM or Ctrl-C, or until standard input ends where that was asked for.
 pub fn simulate(args: &SimulateArgs) -> Result<(), SimulateError> {
     let running = Simulator::start(args.config()?)?;
     if args.prepare {
@@ -303,7 +306,7 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), SimulateError> {
     }
     let sidecar = args.state_store.map(|listen| args.sidecar(listen)).transpose()?;
     announce(&running, sidecar.as_ref())?;
-    actix_rt::System::new().block_on(asked_to_stop())?;
+    actix_rt::System::new().block_on(asked_to_stop(args.until_input_ends))?;
     let stats = running.stop();
     report(&stats)
 }
@@ -325,13 +328,26 @@ fn report(stats: &Stats) -> Result<(), SimulateError> {
     Ok(())
 }
 
-async fn asked_to_stop() -> std::io::Result<()> {
+async fn asked_to_stop(until_input_ends: bool) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),
         interrupted = tokio::signal::ctrl_c() => interrupted,
+        ended = input_ended(), if until_input_ends => ended,
     }
+}
+
+/// A thread of its own reads: a read of standard input cannot be given up, and would hold up the end of a runtime's thread.
+async fn input_ended() -> std::io::Result<()> {
+    let (told, ended) = tokio::sync::oneshot::channel::<()>();
+    std::thread::Builder::new().name("input".to_owned()).spawn(move || {
+        // An input that cannot be read has ended, too.
+        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+        drop(told);
+    })?;
+    drop(ended.await);
+    Ok(())
 }
 
 fn parse_fault(text: &str) -> Result<(Fault, f64), String> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::library::quiet;
 use crate::bench::cpu;
 use crate::bench::error::BenchError;
-use crate::bench::interrupt::Noted;
+use crate::bench::interrupt;
 
 /// How often a child's peak is looked at; it never falls, so only the last moment can be missed.
 const LOOK: Duration = Duration::from_millis(5);
@@ -30,11 +30,9 @@ pub fn run(command: Command, errors: &Path) -> Result<Used, BenchError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut command = quiet(command, errors)?;
     let (began, cpu_before) = (Instant::now(), cpu::children());
-    let mut child = command
-        .spawn()
-        .map_err(BenchError::system(format!("{program} cannot be started")))?;
+    let (mut child, noted) =
+        interrupt::spawn(&mut command).map_err(BenchError::system(format!("{program} cannot be started")))?;
     let (pid, peak) = (child.id(), AtomicU64::new(0));
-    let noted = Noted::process(pid);
     let status = std::thread::scope(|threads| {
         let watcher = threads.spawn(|| {
             while let Some(now) = cpu::peak_of(pid) {

@@ -1,7 +1,6 @@
 //! Room `bench`: a simulated library of a given size, served by a process of its own.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -57,7 +56,14 @@ impl Library {
         let (pages, image) = size.pages();
         let mut command = ourselves()?;
         command
-            .args(["-q", "simulate", "--listen", "127.0.0.1:0", "--no-auth"])
+            .args([
+                "-q",
+                "simulate",
+                "--listen",
+                "127.0.0.1:0",
+                "--no-auth",
+                "--until-input-ends",
+            ])
             .args(["--books", &size.books.to_string(), "--s2k-count", &size.s2k.to_string()])
             .args(["--pages", &pages.to_string(), "--image-bytes", &image.to_string()])
             .arg("--cache-dir")
@@ -132,14 +138,10 @@ impl Library {
     }
 }
 
-/// A program of ours or another's, quiet, with its errors in a file, leading a process group of its own.
+/// A program of ours or another's, quiet, with its errors in a file.
 pub fn quiet(mut command: Command, errors: &Path) -> Result<Command, BenchError> {
     let file = fs::File::create(errors).map_err(BenchError::file(errors))?;
-    command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(file);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
     Ok(command)
 }
 

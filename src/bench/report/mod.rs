@@ -7,6 +7,7 @@ mod numbers;
 mod plot;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -158,7 +159,7 @@ impl Begun {
             schema: SCHEMA,
             bench: self.heading.bench.to_owned(),
             title: self.heading.title,
-            command_line: std::env::args().collect::<Vec<_>>().join(" "),
+            command_line: command_line(std::env::args_os()),
             began: self.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
             seconds: self.since.elapsed().as_secs_f64(),
             machine: self.machine,
@@ -168,6 +169,26 @@ impl Begun {
             figures,
         }
     }
+}
+
+/// What was asked for. The program's path belongs to the machine and is left out.
+fn command_line(words: impl Iterator<Item = OsString>) -> String {
+    let arguments = words.skip(1).map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("grind".to_owned())
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Finds out whether a report can be written into `folder`, before hours are spent on it. Leaves nothing there.
+pub fn can_be_written(folder: &Path) -> Result<(), BenchError> {
+    let was_there = folder.is_dir();
+    fs::create_dir_all(folder).map_err(BenchError::file(folder))?;
+    tempfile::tempfile_in(folder).map_err(BenchError::file(folder))?;
+    if was_there {
+        return Ok(());
+    }
+    fs::remove_dir(folder).map_err(BenchError::file(folder))
 }
 
 impl Report {
@@ -278,6 +299,26 @@ pub(super) mod tests {
         for name in ["report.json", "report.md", "report.html", "books.svg"] {
             assert!(inner.join(name).metadata().unwrap().len() > 100, "{name}");
         }
+    }
+
+    #[test]
+    fn the_command_line_holds_no_path_of_the_program_and_any_bytes() {
+        use std::os::unix::ffi::OsStringExt;
+        let words = ["/home/me/bin/grind", "bench"].map(OsString::from);
+        let words = words.into_iter().chain([OsString::from_vec(vec![b'a', 0xff])]);
+        assert_eq!(command_line(words), "grind bench a\u{fffd}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_told_and_one_that_can_is_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("new");
+        can_be_written(&new).unwrap();
+        assert!(!new.exists());
+        can_be_written(folder.path()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        fs::write(&new, "a file").unwrap();
+        assert!(can_be_written(&new).is_err());
     }
 
     #[test]

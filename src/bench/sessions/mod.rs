@@ -13,6 +13,7 @@ use measure::{Circumstances, Taken, Work, measure};
 use super::effort::Effort;
 use super::error::BenchError;
 use super::figures::Figures;
+use super::interrupt;
 use super::load::Arrivals;
 use super::progress::{self, Progress};
 use super::report::{Heading, Report, number};
@@ -49,6 +50,7 @@ pub fn run(effort: &Effort) -> Result<Report, BenchError> {
     };
     let (cells, heads) = matrix(effort);
     let folder = tempfile::tempdir().map_err(BenchError::system("no temporary folder"))?;
+    interrupt::note_folder(folder.path());
     let mut server = Server::start(folder.path(), &[20])?;
     let figures = actix_rt::System::new().block_on(all(&mut server, &cells, heads, plan))?;
     let sections = sections::of(&figures, &cells, heads);

@@ -94,6 +94,7 @@ fn sidecar(delay: u64) -> Result<(Helper, Url), BenchError> {
     command
         .args(["-q", "simulate", "--books", "1", "--no-auth", "--listen", "127.0.0.1:0"])
         .args(["--state-store", "127.0.0.1:0", "--delay-ms", &delay.to_string()])
+        .arg("--until-input-ends")
         .stderr(std::process::Stdio::null());
     let mut helper = Helper::start(command)?;
     helper.line()?;
