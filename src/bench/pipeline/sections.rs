@@ -94,7 +94,7 @@ fn shares(figures: &Figures, case: &Case) -> Section {
     let median = |mode: &str, what: &str| figures.spread(&cell, mode, what).map(|spread| spread.median);
     let sum: f64 = stages::STAGES
         .iter()
-        .filter_map(|stage| median(stage, stages::WHAT))
+        .filter_map(|stage| median(stage, stages::WHAT).filter(|&millis| millis > 0.0))
         .sum();
     let bytes = median(stages::WHOLE, "archive bytes").unwrap_or(f64::NAN);
     let mut table = Table::new(
@@ -102,13 +102,15 @@ fn shares(figures: &Figures, case: &Case) -> Section {
         &["stage", "CPU ms", "MB of archive a CPU-second", "share"],
     );
     for stage in stages::STAGES {
-        let taken = figures.spread(&cell, stage, stages::WHAT);
+        let taken = figures
+            .spread(&cell, stage, stages::WHAT)
+            .filter(|taken| taken.median > 0.0);
         let millis = taken.map_or(f64::NAN, |taken| taken.median);
         table.rows.push(vec![
             stage.to_owned(),
             spread(taken),
             number(bytes / 1e3 / millis),
-            format!("{} %", number(millis / sum * 100.0)),
+            taken.map_or_else(|| number(f64::NAN), |_| format!("{} %", number(millis / sum * 100.0))),
         ]);
     }
     let whole = median(stages::WHOLE, stages::WHAT).unwrap_or(f64::NAN);
@@ -128,10 +130,11 @@ fn rest(figures: &Figures, case: &Case, sum: f64) -> String {
         return String::new();
     };
     let book = run.median * 1_000.0 / f64::from(case.size.books);
+    let left = if book > sum { book - sum } else { f64::NAN };
     format!(
-        "A whole run takes {} ms a book: {} ms for lists, actors, catalog, texts and start.",
+        "A whole run takes {} ms a book: {} ms for what has no stage of its own, which is extraction of texts, structure and MARC record, lists, actors, catalog and start.",
         number(book),
-        number((book - sum).max(0.0))
+        number(left)
     )
 }
 
