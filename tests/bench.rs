@@ -99,9 +99,11 @@ fn carts_are_measured_at_one_users_pace() {
     let output = bench(&arguments.split(' ').collect::<Vec<_>>(), folder.path());
     assert!(output.status.success(), "{}", told(&output));
     let report = json(folder.path());
-    assert_eq!(rounds(&report, "session owner", "errors"), [0.0; 2]);
-    assert_eq!(rounds(&report, "new session each", "errors"), [0.0; 2]);
-    assert_eq!(rounds(&report, "session owner", "sessions"), [1.0; 2]);
+    // One user and ten, in the closed loop and in the open one.
+    assert_eq!(rounds(&report, "session owner", "errors"), [0.0; 4]);
+    assert_eq!(rounds(&report, "new session each", "errors"), [0.0; 4]);
+    assert_eq!(rounds(&report, "session owner", "sessions"), [1.0; 4]);
+    assert!(told(&output).contains("Open loop"), "{}", told(&output));
 }
 
 #[test]
@@ -114,7 +116,9 @@ fn the_whole_job_is_measured_beside_the_shells() {
     let report = json(folder.path());
     assert!(rounds(&report, "grind, 8 downloads", "MB/s")[0] > 0.0);
     assert!(rounds(&report, "key derivation", "CPU ms/book")[0] >= 0.0);
-    assert!(rounds(&report, "claim, GET (404), settle", "books/s")[0] > 0.0);
+    for step in ["collect", "enrich", "claim, GET (404), settle"] {
+        assert!(rounds(&report, step, "books/s")[0] > 0.0, "{step}");
+    }
     let shell = rounds(&report, "shell, 4 at once", "books/s");
     if shell.is_empty() {
         println!("skipped: a program of the shell's way is missing");

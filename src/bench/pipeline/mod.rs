@@ -240,7 +240,7 @@ fn notes(rounds: usize) -> Vec<String> {
         "The look-alike of GRIN serves archives made beforehand, in a process of its own on the same cores. CPU is that of the measured process and all that it waited for, in steps of 10 ms; peak memory is of grind's process (VmHWM).".to_owned(),
         "Stages: one archive, each kernel alone in this process, CPU time. MD5 is the pass with it less the pass without it; “–” where the noise of the two is larger than what lies between them. SHA-256 has the XXH3 fingerprint of the encrypted archive with it. Extraction of texts, structure and MARC record has no stage of its own. The whole pass is decryption to text extraction in one go, written to a file.".to_owned(),
         format!("S2K {} is gpg's own count. With it a small book costs about one key derivation and nothing else that shows, so the time of a run is the number of books times that: 60 small books are measured with it, not 300 as with the cheap count; `--books 300 --book-bytes 245000` measures 300.", S2K[0]),
-        "Without bodies: `grind collect` against a library whose archives are never made, then `grind sync` with the address of a server that says 404 to every GET: each book is claimed, asked for over the session, and settled in the catalog, and nothing is downloaded. One run each.".to_owned(),
+        "Without bodies: `grind collect` against a library whose archives are never made, `grind enrich` for the facts of every book, then `grind sync` with the address of a server that says 404 to every GET: each book is claimed, asked for over the session, and settled in the catalog, and nothing is downloaded. One run each.".to_owned(),
     ]
     .into()
 }

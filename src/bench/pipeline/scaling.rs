@@ -1,6 +1,6 @@
 //! Room `bench`: how the catalog and the supervisor bear many books: the main job without bodies.
 //!
-//! First the lists are collected into an empty catalog. Then every book is claimed, asked for with one GET over the session,
+//! First the lists are collected into an empty catalog, then GRIN is asked for the facts of every book. Then every book is claimed, asked for with one GET over the session,
 //! and settled; the server says 404 to each, so no body moves and what is left is catalog, supervisor, workers and session.
 
 use std::fs;
@@ -14,8 +14,8 @@ use crate::bench::figures::Figures;
 use crate::bench::helper::ourselves;
 use crate::bench::serve::Server;
 
-/// The two steps.
-pub const STEPS: [&str; 2] = ["collect", "claim, GET (404), settle"];
+/// The steps.
+pub const STEPS: [&str; 3] = ["collect", "enrich", "claim, GET (404), settle"];
 
 /// The quantities.
 pub const WHATS: [&str; 4] = ["books/s", "CPU µs/book", "peak MiB", "seconds"];
@@ -25,7 +25,7 @@ pub fn cell(books: u32) -> String {
     format!("{books} books without bodies")
 }
 
-/// One library of so many books through both steps.
+/// One library of so many books through all steps.
 pub fn measure(books: u32, folder: &Path, figures: &mut Figures) -> Result<(), BenchError> {
     let size = Size {
         books,
@@ -37,6 +37,7 @@ pub fn measure(books: u32, folder: &Path, figures: &mut Figures) -> Result<(), B
     let library = Library::start(&size, &folder, false)?;
     let home = library.fresh_home(8)?;
     step(figures, STEPS[0], "collect", books, &home)?;
+    step(figures, STEPS[1], "enrich", books, &home)?;
     let server = Server::start(&folder, &[])?;
     let empty = format!(
         "[grin]\nbase_url = \"http://{0}/libraries/\"\ntoken_hosts = [\"127.0.0.1\"]\n",
@@ -44,7 +45,7 @@ pub fn measure(books: u32, folder: &Path, figures: &mut Figures) -> Result<(), B
     );
     let path = home.join("grind.toml.d").join("nothing.toml");
     fs::write(&path, empty).map_err(BenchError::file(&path))?;
-    step(figures, STEPS[1], "sync", books, &home)?;
+    step(figures, STEPS[2], "sync", books, &home)?;
     drop(library);
     super::library::remove(&folder)
 }

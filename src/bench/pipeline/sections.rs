@@ -19,9 +19,7 @@ pub fn of(figures: &Figures, cases: &[Case], scaling: &[u32], missing: Option<&s
         let text = format!("The shell's way was not measured: `{program}` is not on this machine.");
         first.text.insert(0, text);
     }
-    if !cases.is_empty() {
-        sections.push(targets::section(figures, cases, cores));
-    }
+    sections.push(targets::section(figures, cases, scaling, cores));
     sections.extend(cases.iter().map(|case| shares(figures, case)));
     if !scaling.is_empty() {
         sections.push(without_bodies(figures, scaling));
@@ -140,7 +138,10 @@ fn rest(figures: &Figures, case: &Case, sum: f64) -> String {
 
 fn without_bodies(figures: &Figures, scaling: &[u32]) -> Section {
     let head: Vec<&str> = ["books", "step"].into_iter().chain(scaling::WHATS).collect();
-    let mut table = Table::new("Without bodies: lists, catalog, supervisor, workers, session", &head);
+    let mut table = Table::new(
+        "Without bodies: lists, searches, catalog, supervisor, workers, session",
+        &head,
+    );
     for &books in scaling {
         for step in scaling::STEPS {
             let figure = |what: &str| spread(figures.spread(&scaling::cell(books), step, what));
@@ -165,7 +166,7 @@ fn without_bodies(figures: &Figures, scaling: &[u32]) -> Section {
         lines: scaling::STEPS.iter().map(|step| line(step)).collect(),
     };
     Section::new("Many books, without bodies")
-        .say("What a book costs besides its bytes, and whether that and the peak stay the same as the library grows. The step after `collect` is the main job with every GET answered by 404.")
+        .say("What a book costs besides its bytes, and whether that and the peak stay the same as the library grows. The last step is the main job with every GET answered by 404.")
         .table(table)
         .plot(plot)
 }

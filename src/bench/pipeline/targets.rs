@@ -1,6 +1,6 @@
 //! Room `bench`: the speeds that the job is to reach, and whether it does.
 
-use super::{Case, Way, stages};
+use super::{Case, Way, scaling, stages};
 use crate::bench::figures::Figures;
 use crate::bench::report::{Section, Table, number};
 use crate::bench::stats::Ratio;
@@ -14,23 +14,45 @@ const DEAR: u32 = 1_000_000;
 /// Most memory, whatever the number and size of books.
 const PEAK_MIB: f64 = 64.0;
 
-/// Each target of each case measured.
-pub fn section(figures: &Figures, cases: &[Case], cores: usize) -> Section {
+/// A library from this size on shows the speed of a step; below it the start of the program is most of the time.
+const MANY: u32 = 10_000;
+
+/// The steps that have a target: which, what is counted, how many of it a book makes, and how many a second are wanted. Each
+/// book is in two lists, that of all and that of the converted ones.
+const STEPS: [(usize, &str, f64, f64); 2] = [(0, "rows/s", 2.0, 35_000.0), (1, "books/s", 1.0, 20_000.0)];
+
+/// Each target of each case and each library without bodies measured.
+pub fn section(figures: &Figures, cases: &[Case], books: &[u32], cores: usize) -> Section {
     let mut table = Table::new(
-        "Medians with four downloads at a time",
+        "Medians; books that are downloaded, four at a time",
         &["library", "what", "to reach", "measured", "reached?"],
     );
-    for case in cases {
-        for (what, wanted, measured, reached) in targets(figures, case, cores) {
+    let with_bodies = cases
+        .iter()
+        .map(|case| (case.size.cell(), targets(figures, case, cores)));
+    let without = books
+        .iter()
+        .map(|&books| (scaling::cell(books), of_steps(figures, books)));
+    for (cell, targets) in with_bodies.chain(without) {
+        for (what, wanted, measured, reached) in targets {
             let verdict = if reached { "yes" } else { "no" };
-            table.rows.push(
-                [case.size.cell().as_str(), what, &wanted, &measured, verdict]
-                    .map(str::to_owned)
-                    .into(),
-            );
+            let row = [cell.as_str(), what, &wanted, &measured, verdict];
+            table.rows.push(row.map(str::to_owned).into());
         }
     }
     Section::new("Speed to reach").table(table)
+}
+
+/// Of a library without bodies.
+fn of_steps(figures: &Figures, books: u32) -> Vec<Target> {
+    let target = |(step, unit, each, wanted): (usize, &str, f64, f64)| {
+        let step = *scaling::STEPS.get(step)?;
+        let rate = figures.spread(&scaling::cell(books), step, "books/s")?.median * each;
+        let (wanted_text, reached) = (format!("≥ {} {unit}", number(wanted)), rate >= wanted);
+        Some((step, wanted_text, number(rate), reached))
+    };
+    let steps = STEPS.into_iter().filter(|_| books >= MANY);
+    steps.filter_map(target).collect()
 }
 
 type Target = (&'static str, String, String, bool);
@@ -102,6 +124,24 @@ mod tests {
 
     fn reached(figures: &Figures, case: &Case) -> Vec<bool> {
         targets(figures, case, 2).into_iter().map(|target| target.3).collect()
+    }
+
+    #[test]
+    fn steps_are_judged_where_the_start_is_a_small_part_of_them() {
+        let mut figures = Figures::default();
+        for (books, rate) in [(1_000, 9_000.0), (100_000, 20_000.0)] {
+            for step in scaling::STEPS {
+                figures.note(&scaling::cell(books), step, "books/s", rate);
+            }
+        }
+        figures.note(&scaling::cell(10_000), "enrich", "books/s", 19_000.0);
+        assert_eq!(of_steps(&figures, 1_000), []);
+        let told = |books| -> Vec<_> {
+            let targets = of_steps(&figures, books).into_iter();
+            targets.map(|(step, .., reached)| (step, reached)).collect()
+        };
+        assert_eq!(told(100_000), [("collect", true), ("enrich", true)]);
+        assert_eq!(told(10_000), [("enrich", false)]);
     }
 
     #[test]

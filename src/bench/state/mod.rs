@@ -23,6 +23,9 @@ use super::stats::order;
 /// Users at once.
 const USERS: [usize; 5] = [1, 3, 5, 10, 15];
 
+/// Of what the slower way managed in the closed loop, this share arrives in the open one: both can cope, and waiting shows.
+const SHARE: f64 = 0.7;
+
 /// Gets and saves of one cart.
 const CHANGES: usize = 20;
 
@@ -47,9 +50,13 @@ struct Circumstances {
 }
 
 impl Circumstances {
-    fn cell(self) -> String {
+    fn cell(self, arrivals: Arrivals) -> String {
         let many = if self.users == 1 { "user" } else { "users" };
-        format!("store answers in {} ms, {} {many}", self.delay, self.users)
+        let open = match arrivals {
+            Arrivals::Closed => "",
+            Arrivals::Open { .. } => ", open loop",
+        };
+        format!("store answers in {} ms, {} {many}{open}", self.delay, self.users)
     }
 }
 
@@ -69,7 +76,7 @@ pub fn run(effort: &Effort, options: &Options) -> Result<Report, BenchError> {
         chosen => chosen.to_vec(),
     };
     let mut figures = Figures::default();
-    let mut progress = Progress::new(users.len() * delays.len());
+    let mut progress = Progress::new(2 * users.len() * delays.len());
     progress::say(&format!(
         "state: {rounds} rounds of {:.1} s for each way",
         lasting.as_secs_f64()
@@ -78,14 +85,25 @@ pub fn run(effort: &Effort, options: &Options) -> Result<Report, BenchError> {
         let (_sidecar, url) = sidecar(delay)?;
         for &users in users {
             let at = Circumstances { delay, users };
-            if effort.wants(&at.cell()) {
-                one_cell(at, &url, (rounds, lasting), &mut figures)?;
+            let mut arrivals = Arrivals::Closed;
+            for _ in 0..2 {
+                if effort.wants(&at.cell(Arrivals::Closed)) {
+                    one_cell((at, arrivals), &url, (rounds, lasting), &mut figures)?;
+                }
+                progress.step(&told(&figures, at, arrivals));
+                arrivals = open_loop(&figures, at);
             }
-            progress.step(&told(&figures, at));
         }
     }
     let sections = sections::of(&figures, &delays, users);
     Ok(begun.end(notes(rounds, lasting), sections, figures))
+}
+
+/// Carts arrive as fast as both ways can cope with.
+fn open_loop(figures: &Figures, at: Circumstances) -> Arrivals {
+    let slower = figures.spread(&at.cell(Arrivals::Closed), Mode::NewEach.as_str(), "carts/s");
+    let rate = slower.map_or(1.0, |spread| spread.median * SHARE).max(1.0);
+    Arrivals::Open { rate }
 }
 
 /// The look-alike of a sidecar, in a process of its own.
@@ -104,7 +122,7 @@ fn sidecar(delay: u64) -> Result<(Helper, Url), BenchError> {
 }
 
 fn one_cell(
-    at: Circumstances,
+    at: (Circumstances, Arrivals),
     url: &Url,
     (rounds, lasting): (usize, Duration),
     figures: &mut Figures,
@@ -120,7 +138,7 @@ fn one_cell(
 }
 
 async fn measure(
-    at: Circumstances,
+    (at, arrivals): (Circumstances, Arrivals),
     url: &Url,
     mode: Mode,
     lasting: Duration,
@@ -131,12 +149,15 @@ async fn measure(
         RefCell::new(Latencies::new().ok_or_else(|| BenchError::Helper("no room for latencies".to_owned()))?);
     // Threads and certificates are there before the clock runs.
     if !(Cart::new(&carts, "warm", &requests).shop(1).await) {
-        return Err(BenchError::Helper(format!("{}: the store does not answer", at.cell())));
+        return Err(BenchError::Helper(format!(
+            "{}: the store does not answer",
+            at.cell(arrivals)
+        )));
     }
     requests.replace(Latencies::new().ok_or_else(|| BenchError::Helper("no room for latencies".to_owned()))?);
     let next = std::cell::Cell::new(0_u64);
     let before = cpu::own();
-    let done = load(at.users, Arrivals::Closed, lasting, || {
+    let done = load(at.users, arrivals, lasting, || {
         next.set(next.get() + 1);
         let cart = Cart::new(&carts, &format!("cart-{}", next.get()), &requests);
         async move { cart.shop(CHANGES).await }
@@ -154,6 +175,9 @@ async fn measure(
         ("p95 ms", requests.percentile(95.0)),
         ("p99 ms", requests.percentile(99.0)),
         ("p99.9 ms", requests.percentile(99.9)),
+        ("cart p50 ms", done.latencies.percentile(50.0)),
+        ("cart p95 ms", done.latencies.percentile(95.0)),
+        ("cart p99 ms", done.latencies.percentile(99.0)),
         ("CPU µs/request", cpu_seconds * 1e6 / count),
         ("sessions", made.sessions as f64),
         ("connections", made.connections as f64),
@@ -161,16 +185,17 @@ async fn measure(
         ("errors", done.failed as f64),
     ];
     for (what, value) in values {
-        figures.note(&at.cell(), mode.as_str(), what, value);
+        figures.note(&at.cell(arrivals), mode.as_str(), what, value);
     }
     Ok(())
 }
 
-fn told(figures: &Figures, at: Circumstances) -> String {
+fn told(figures: &Figures, at: Circumstances, arrivals: Arrivals) -> String {
+    let cell = at.cell(arrivals);
     let ways: Vec<String> = MODES
         .iter()
         .map(|mode| {
-            let rate = figures.spread(&at.cell(), mode.as_str(), "requests/s");
+            let rate = figures.spread(&cell, mode.as_str(), "requests/s");
             format!(
                 "{} {}/s",
                 mode.as_str(),
@@ -178,14 +203,15 @@ fn told(figures: &Figures, at: Circumstances) -> String {
             )
         })
         .collect();
-    format!("{}: {}", at.cell(), ways.join(", "))
+    format!("{cell}: {}", ways.join(", "))
 }
 
 fn notes(rounds: usize, lasting: Duration) -> Vec<String> {
     [
         format!("{rounds} rounds of {:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds is not called a difference.", lasting.as_secs_f64()),
-        format!("Each user makes a cart, reads and changes it {CHANGES} times, and takes it away: {REQUESTS} requests, one after the other, then the next cart. Times are of single requests. What is read is compared with what was saved."),
-        "The store is a look-alike of a Dapr sidecar with Redis behind it, in a process of its own on the same machine; it waits as long as the cell says before each answer. CPU is the client's alone (all its threads).".to_owned(),
+        format!("Each user makes a cart, reads and changes it {CHANGES} times, and takes it away: {REQUESTS} requests, one after the other, then the next cart. Times are of single requests, those of carts of all {REQUESTS}. What is read is compared with what was saved."),
+        format!("Closed loop: each user begins the next cart when the last is done. Open loop: carts arrive at fixed times, {:.0} % as many a second as “new session each” managed in the closed loop; the clock of a cart runs from its arrival, so waiting for a free user counts.", SHARE * 100.0),
+        "The store is a look-alike of a Dapr sidecar with Redis behind it, in a process of its own on the same machine; it waits as long as the cell says before each answer. It speaks plain HTTP, as a sidecar on one's own machine does: there are no TLS handshakes to count. CPU is the client's alone (all its threads).".to_owned(),
         "“New session each” makes an HTTP client with a pool and a connector of its own for each request. “Session owner” asks the state store's client, which asks the session owner: two messages and their replies for each request.".to_owned(),
     ]
     .into()

@@ -2,6 +2,7 @@
 
 use super::{Circumstances, MODES, Mode};
 use crate::bench::figures::Figures;
+use crate::bench::load::Arrivals;
 use crate::bench::report::{Line, Plot, Section, Table, factor, spread};
 
 const COLUMNS: [&str; 9] = [
@@ -16,6 +17,16 @@ const COLUMNS: [&str; 9] = [
     "errors",
 ];
 
+/// What is shown of the open loop: the same carts for both ways, so only their times differ.
+const OPEN: [&str; 6] = [
+    "carts/s",
+    "cart p50 ms",
+    "cart p95 ms",
+    "cart p99 ms",
+    "connections",
+    "errors",
+];
+
 /// One section for each time that the store takes.
 pub fn of(figures: &Figures, delays: &[u64], users: &[usize]) -> Vec<Section> {
     delays.iter().map(|&delay| one(figures, delay, users)).collect()
@@ -24,7 +35,7 @@ pub fn of(figures: &Figures, delays: &[u64], users: &[usize]) -> Vec<Section> {
 fn one(figures: &Figures, delay: u64, users: &[usize]) -> Section {
     let cells: Vec<(usize, String)> = users
         .iter()
-        .map(|&users| (users, Circumstances { delay, users }.cell()))
+        .map(|&users| (users, Circumstances { delay, users }.cell(Arrivals::Closed)))
         .filter(|(_, cell)| figures.cells().contains(&cell.as_str()))
         .collect();
     let head: Vec<&str> = ["users", "way"].into_iter().chain(COLUMNS).collect();
@@ -55,6 +66,7 @@ fn one(figures: &Figures, delay: u64, users: &[usize]) -> Section {
             .rows
             .push(std::iter::once(users.to_string()).chain(compared.map(ratio)).collect());
     }
+    let open = open_loop(figures, delay, users);
     let plot = |what: &str, slug: &str, title: &str| Plot {
         name: format!("state-{delay}ms-{slug}"),
         title: format!("Store answers in {delay} ms: {title}"),
@@ -75,6 +87,44 @@ fn one(figures: &Figures, delay: u64, users: &[usize]) -> Section {
     Section::new(format!("The store answers in {delay} ms"))
         .table(table)
         .table(ratios)
+        .table(open)
         .plot(plot("requests/s", "requests", "requests a second"))
         .plot(plot("p99 ms", "p99", "99 % of requests took no longer"))
+}
+
+fn open_loop(figures: &Figures, delay: u64, users: &[usize]) -> Table {
+    let compared = ["cart p50 ms", "cart p99 ms"].map(|what| format!("{what}, owner ÷ new"));
+    let head: Vec<&str> = ["users", "way"]
+        .into_iter()
+        .chain(OPEN)
+        .chain(compared.iter().map(String::as_str))
+        .collect();
+    let mut table = Table::new(
+        "Open loop: carts that arrive at fixed times, from arrival to the end",
+        &head,
+    );
+    let measured = figures.cells();
+    for &users in users {
+        let cell = Circumstances { delay, users }.cell(Arrivals::Open { rate: 1.0 });
+        if !measured.contains(&cell.as_str()) {
+            continue;
+        }
+        for mode in MODES {
+            let figure = |what| spread(figures.spread(&cell, mode.as_str(), what));
+            let mut row = vec![users.to_string(), mode.as_str().to_owned()];
+            row.extend(OPEN.map(figure));
+            row.extend(["cart p50 ms", "cart p99 ms"].map(|what| {
+                match mode {
+                    Mode::NewEach => "1×".to_owned(),
+                    Mode::Owner => factor(
+                        figures
+                            .ratio(&cell, what, Mode::Owner.as_str(), Mode::NewEach.as_str())
+                            .as_ref(),
+                    ),
+                }
+            }));
+            table.rows.push(row);
+        }
+    }
+    table
 }
