@@ -20,7 +20,7 @@ use crate::mailbox::{Cx, Hub};
 use crate::session::{Reconfigure, Session};
 use crate::settings::{LeasesName, Settings};
 use crate::state_store::{
-    BreakerConfig, Cooperation, CooperationConfig, DaprLeases, Leases, Rounds, SqliteLeases, StateStore,
+    BreakerConfig, Cooperation, CooperationConfig, DaprLeases, Leases, Rounds, SqliteLeases, StateCounters, StateStore,
     StateStoreConfig,
 };
 use crate::supervisor::Board;
@@ -123,6 +123,11 @@ impl Cooperating {
             task: None,
             store: None,
         }
+    }
+
+    /// What others may see of it.
+    pub fn watched(&self) -> (Cooperation, Option<Arc<StateCounters>>) {
+        (self.cooperation.clone(), self.store.as_ref().map(StateStore::counters))
     }
 
     /// Another rate for all members together.

@@ -62,7 +62,7 @@ pub struct House {
     crew: Crew,
     session_thread: SessionThread,
     catalog_thread: CatalogThread,
-    cooperating: Cooperating,
+    pub(super) cooperating: Cooperating,
     lists: Arbiter,
 }
 

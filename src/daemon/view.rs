@@ -11,11 +11,12 @@ use crate::catalog::Counts;
 use crate::cli::{self, log};
 use crate::mailbox::{Hub, HubSnapshot};
 use crate::observe::{
-    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, RateMeter, Readiness, Reload, ShutdownPhase,
-    SignedOut, Transfer, View, Waiting,
+    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, RateMeter, Readiness, Reload, Sharing,
+    ShutdownPhase, SignedOut, Transfer, View, Waiting,
 };
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
+use crate::state_store::{Cooperation, StateCounters};
 use crate::supervisor::{Board, BoardSnapshot};
 use crate::workers::Transfers;
 
@@ -25,6 +26,7 @@ pub struct HouseView {
     session: Arc<SessionCounters>,
     board: Arc<Board>,
     transfers: Transfers,
+    sharing: (Cooperation, Option<Arc<StateCounters>>),
     storage: String,
     since: Timestamp,
     changing: Mutex<Changing>,
@@ -55,6 +57,7 @@ impl HouseView {
             session: house.session.counters(),
             board: Arc::clone(&house.board),
             transfers: house.transfers.clone(),
+            sharing: house.cooperating.watched(),
             storage: settings.storage.url.clone(),
             since: Timestamp::now(),
             changing: Mutex::new(changing),
@@ -156,6 +159,12 @@ impl View for HouseView {
 
     fn session(&self) -> SessionSnapshot {
         self.session.snapshot()
+    }
+
+    fn sharing(&self) -> Option<Sharing> {
+        let (cooperation, store) = &self.sharing;
+        let store = store.as_ref().map(|store| store.snapshot());
+        cooperation.snapshot().map(|part| Sharing { part, store })
     }
 
     fn ready(&self) -> Readiness {

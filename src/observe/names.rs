@@ -102,6 +102,14 @@ metrics! {
     UpstreamGate, Gauge, "grind_upstream_gate_closed_until_timestamp_seconds", [], "Until when nothing is asked of GRIN, as it told us with Retry-After; 0 while open.";
     AuthRefresh, Counter, "grind_auth_refresh_total", ["outcome"], "Access tokens fetched.";
     AuthSignedOut, Gauge, "grind_auth_signed_out", [], "1 while GRIN does not know us and a person must sign in.";
+    SharingDaemons, Gauge, "grind_sharing_daemons", [], "Daemons that share the library, this one among them.";
+    LeasedBlocks, Gauge, "grind_leased_blocks", [], "Blocks of barcodes, of 256, whose books this daemon may take.";
+    RateShare, Gauge, "grind_rate_share_ratio", [], "This daemon's share of GRIN's rate, 0 to 1.";
+    LeaseTrouble, Gauge, "grind_lease_trouble", [], "1 while leases cannot be renewed or asked for.";
+    StateMessages, Counter, "grind_state_store_messages_total", ["outcome"], "Messages to the state store, by how they ended.";
+    StateInFlight, Gauge, "grind_state_store_messages_in_flight", [], "Messages to the state store under way.";
+    StateRetries, Counter, "grind_state_store_retries_total", [], "Requests to the state store sent again.";
+    StateBreakerOpen, Gauge, "grind_state_store_breaker_open", [], "1 while the circuit breaker lets nothing or one trial pass.";
     Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state.";
     BarcodesFinished, Counter, "grind_barcodes_finished_total", ["outcome"], "Barcodes finished since the start, by outcome.";
     BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";

@@ -6,6 +6,7 @@ use super::daemon::DaemonSnapshot;
 use super::family::Families;
 use super::process::ProcessFigures;
 use super::readiness::Readiness;
+use super::sharing::Sharing;
 use super::view::View;
 use crate::mailbox::HubSnapshot;
 use crate::session::SessionSnapshot;
@@ -21,6 +22,9 @@ pub struct Status {
     pub hub: HubSnapshot,
     /// Connections, permits and requests.
     pub session: SessionSnapshot,
+    /// How the library is shared with other daemons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<Sharing>,
     /// Memory, CPU time and files.
     pub process: ProcessFigures,
 }
@@ -33,6 +37,7 @@ impl Status {
             readiness: view.ready(),
             hub: view.hub(),
             session: view.session(),
+            sharing: view.sharing(),
             process: ProcessFigures::read(),
         }
     }
@@ -42,6 +47,9 @@ impl Status {
         let mut families = Families::from_daemon(&self.daemon);
         families.extend(Families::from_hub(&self.hub));
         families.extend(Families::from_session(&self.session));
+        if let Some(sharing) = &self.sharing {
+            families.extend(Families::from_sharing(sharing));
+        }
         families.extend(self.process.families());
         families
     }

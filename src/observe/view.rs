@@ -2,6 +2,7 @@
 
 use super::daemon::DaemonSnapshot;
 use super::readiness::Readiness;
+use super::sharing::Sharing;
 use crate::mailbox::HubSnapshot;
 use crate::session::SessionSnapshot;
 
@@ -14,6 +15,10 @@ pub trait View: Send + Sync + 'static {
     fn hub(&self) -> HubSnapshot;
     /// Connections, permits and requests.
     fn session(&self) -> SessionSnapshot;
+    /// How the library is shared; `None` where it is not.
+    fn sharing(&self) -> Option<Sharing> {
+        None
+    }
     /// Whether the daemon can do its job.
     fn ready(&self) -> Readiness;
     /// Changes the log level of the running daemon: `debug`, or `info,grind::session=trace`. `Err` says in one sentence what

@@ -257,7 +257,15 @@ impl<'a> Fanout<'a> {
             None if cooperation.is_strict() && idle_since.elapsed() < cooperation.patience() => {
                 Ok(Look::Wait(idle_since + cooperation.patience()))
             }
-            None => Ok(Look::Done),
+            None => {
+                // What came due between the last claim and the question for the next moment is neither: look once more.
+                self.claim().await?;
+                Ok(if self.ahead.is_empty() {
+                    Look::Done
+                } else {
+                    Look::Wait(Instant::now())
+                })
+            }
         }
     }
 

@@ -11,10 +11,11 @@ use crate::mailbox::{
     MessageSnapshot, Outcome as Handled, ProtectedWait, TaskSnapshot,
 };
 use crate::observe::{
-    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, Readiness, Reload, ShutdownPhase, SignedOut,
-    Transfer, View, Waiting,
+    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, Readiness, Reload, Sharing, ShutdownPhase,
+    SignedOut, Transfer, View, Waiting,
 };
 use crate::session::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
+use crate::state_store::{CooperationSnapshot, StateSnapshot};
 
 /// The barcode that must not appear in any metric.
 pub const BARCODE: &str = "HVD0000000001";
@@ -45,6 +46,24 @@ impl View for Seen {
 
     fn session(&self) -> SessionSnapshot {
         session()
+    }
+
+    fn sharing(&self) -> Option<Sharing> {
+        let part = CooperationSnapshot {
+            members: 2,
+            blocks: 128,
+            rate_share: 0.5,
+            collects: true,
+            trouble: None,
+        };
+        let store = StateSnapshot {
+            results: [("ok", 7)].into(),
+            ..StateSnapshot::default()
+        };
+        Some(Sharing {
+            part,
+            store: Some(store),
+        })
     }
 
     fn ready(&self) -> Readiness {
