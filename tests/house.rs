@@ -5,16 +5,21 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use actix_rt::Arbiter;
 use common::Home;
 use futures::StreamExt;
+use grind::catalog::CountBooks;
 use grind::daemon::{Ended, House, Mission, errand_of, run};
 use grind::grin::{Addresses, FileName, Library};
-use grind::mailbox::{ActorName, Cx};
+use grind::mailbox::{ActorName, Cx, Spawn, spawn};
 use grind::observe::View;
-use grind::session::{Auth, Class, Head, Kind};
+use grind::session::{Auth, Backoff, Class, Head, Kind};
 use grind::settings::{Settings, Sources};
 use grind::simulator::{Op, Sidecar, SidecarConfig, SimulatorConfig};
+use grind::workers::{Arrivals, Collector, CollectorParts};
+use jiff::civil::date;
 
 fn settings(home: &Home) -> Settings {
     Settings::load(&Sources::of_file(&home.config))
@@ -195,4 +200,53 @@ fn one_session_and_at_most_the_limit_of_connections_for_ten_thousand_heads_and_f
         stats.connections_peak
     );
     assert_eq!((stats.count(Op::Head), stats.count(Op::Get)), (10_000, 500));
+}
+
+#[test]
+fn the_monthly_report_brings_volumes_by_the_day_of_their_check_in() {
+    let config = SimulatorConfig {
+        books: 12,
+        pages: 1,
+        image_bytes: 200,
+        ..SimulatorConfig::default()
+    };
+    let home = Home::new(config, "");
+    let settings = settings(&home);
+    actix_rt::System::new().block_on(async {
+        let house = House::build(&settings).await.unwrap();
+        let library = Library::parse(&settings.library.directory).unwrap();
+        let parts = CollectorParts {
+            session: house.session.clone(),
+            addresses: Addresses::new(&settings.grin.base_url, &library).unwrap(),
+            library,
+            catalog: house.catalog.clone(),
+            page_size: 100,
+            count_check: false,
+            backoff: Backoff {
+                base: Duration::from_millis(1),
+                cap: Duration::from_millis(10),
+                attempts: 3,
+            },
+            rows: Arc::default(),
+        };
+        let room = Spawn::with_capacity(1);
+        let collector = spawn::serial(&house.hub, &Arbiter::current(), room, move || {
+            Collector::new(parts.clone())
+        });
+        // The look-alike's volumes were checked in from 2005 to 2018.
+        let mut brought = Vec::new();
+        for (since, until) in [(2004, 2012), (2012, 2020), (2004, 2020)] {
+            let days = Arrivals {
+                since: date(since, 1, 1),
+                until: date(until, 1, 1),
+            };
+            brought.push(collector.ask(days, &Cx::root("test")).await.unwrap().unwrap());
+        }
+        let known = house.catalog.ask(CountBooks, &Cx::root("test")).await.unwrap().total;
+        assert!(brought[0] > 0 && brought[1] > 0, "{brought:?}");
+        assert_eq!((brought[0] + brought[1], brought[2], known), (12, 0, 12));
+        collector.close();
+        collector.drained().await;
+        house.close(|_| {}).await;
+    });
 }

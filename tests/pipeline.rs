@@ -151,9 +151,8 @@ fn a_stop_signal_drains_and_the_next_run_goes_on() {
     );
     let child = home.command(&["run", "--once"]).spawn().unwrap();
     let process = rustix::process::Pid::from_child(&child);
-    while home.whole_books().is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    // Of twelve that were begun by four downloads, eight are home.
+    assert!(home.simulator.wait_for(Op::Get, 12, Duration::from_mins(1)));
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
     let drained = finish(child);
     assert!(drained.status.success(), "{}", drained.err);

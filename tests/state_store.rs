@@ -113,6 +113,28 @@ fn claimed_by(catalog: &Path, process: u32) -> u32 {
     .unwrap_or(0)
 }
 
+fn metrics(home: &Home) -> String {
+    let endpoint = grind::observe::Endpoint::Socket(home.folder.path().join("grind.sock"));
+    String::from_utf8(grind::observe::client::get(&endpoint, "/metrics").unwrap()).unwrap()
+}
+
+/// Messages to the state store that did not end well.
+fn failed_messages(home: &Home) -> u64 {
+    let page = metrics(home);
+    let counts = page
+        .lines()
+        .filter(|line| line.starts_with("grind_state_store_messages_total{") && !line.contains("\"ok\""));
+    counts
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
+/// Waits until a daemon with four downloads has brought a few books home.
+fn under_way(home: &Home) {
+    assert!(home.simulator.wait_for(Op::Get, 8, PATIENCE), "nobody fetches");
+}
+
+/// For what another process has in its files and metrics, which tell nobody when they change.
 fn until(what: &str, good: impl Fn() -> bool) {
     let began = Instant::now();
     while !good() {
@@ -141,7 +163,7 @@ fn two_machines_share_a_library_through_dapr_and_one_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let config = second(&home, folder.path(), &extra);
     let survivor = Daemon::start(&home.config);
-    until("the first one works", || books_at_home(&home) >= 3);
+    under_way(&home);
     let killed = Daemon::start(&config);
     until("the second one has its part", || {
         stored_in(&folder.path().join("catalog.db")) >= 5
@@ -169,7 +191,7 @@ fn two_processes_share_a_catalog_through_sqlite_and_one_is_killed() {
     let shared = format!("{extra}[catalog]\nurl = \"sqlite://{}\"\n", catalog.display());
     let config = second(&home, folder.path(), &shared);
     let killed = Daemon::start(&home.config);
-    until("the first one works", || books_at_home(&home) >= 3);
+    under_way(&home);
     let survivor = Daemon::start(&config);
     until("the second one has its part", || {
         claimed_by(&catalog, survivor.id()) >= 1
@@ -194,17 +216,18 @@ fn a_state_store_that_is_away_stops_the_intake_until_it_is_back_and_loses_nothin
     );
     let home = Home::new(library(), &extra);
     let daemon = Daemon::start(&home.config);
-    until("it works", || books_at_home(&home) >= 3);
+    under_way(&home);
     sidecar.set_down(true);
-    std::thread::sleep(Duration::from_secs(3));
-    let then = books_at_home(&home);
+    let shows = |line: &str| metrics(&home).lines().any(|shown| shown == line);
+    until("its leases have run out", || {
+        shows("grind_leased_blocks 0") && shows("grind_books_in_hand 0")
+    });
+    let (then, failed) = (books_at_home(&home), failed_messages(&home));
     assert!(then < BOOKS as usize, "there is work left");
-    std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(
-        books_at_home(&home),
-        then,
-        "its leases have run out, so it does nothing"
-    );
+    until("it has asked for leases again, in vain", || {
+        failed_messages(&home) >= failed + 3
+    });
+    assert_eq!(books_at_home(&home), then, "without leases it does nothing");
     sidecar.set_down(false);
     let catalog = home.folder.path().join("catalog.db");
     until("it goes on by itself", || stored_in(&catalog) > BOOKS * 3 / 4);

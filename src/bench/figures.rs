@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::report::number;
 use super::stats::{Ratio, Spread};
 
 /// One quantity of one mode under one set of circumstances, a value a round.
@@ -60,6 +61,17 @@ impl Figures {
     /// One mode over another, round by round.
     pub fn ratio(&self, cell: &str, what: &str, over: &str, under: &str) -> Option<Ratio> {
         Ratio::of(self.rounds(cell, over, what), self.rounds(cell, under, what))
+    }
+
+    /// One line of progress: what each mode gave of a rate, by its median.
+    pub fn told<'a>(&self, cell: &str, modes: impl Iterator<Item = &'a str>, what: &str) -> String {
+        let ways: Vec<String> = modes
+            .map(|mode| {
+                let rate = self.spread(cell, mode, what).map_or(f64::NAN, |rate| rate.median);
+                format!("{mode} {}/s", number(rate))
+            })
+            .collect();
+        format!("{cell}: {}", ways.join(", "))
     }
 
     /// The cells in the order in which they were measured.

@@ -21,8 +21,7 @@ pub struct Selection {
     pub force: bool,
     /// Also what is stored and was last compared with GRIN before this moment (queues `changed` and `all`).
     pub recheck_before: Option<Timestamp>,
-    /// Only books of these blocks; `None`: of all. Books of other blocks that could be taken are looked through each time
-    /// (about a microsecond each).
+    /// Only books of these blocks; `None`: of all. Books of other blocks that could be taken are looked through each time.
     pub blocks: Option<Blocks>,
 }
 

@@ -17,7 +17,7 @@ use crate::bench::{BenchError, Effort, Report, can_be_written, pipeline, serve, 
 #[command(after_long_help = "\
 Examples:
   grind bench sessions                    the whole matrix, about ten minutes
-  grind bench sessions --quick --check    a minute; exit code 1 when a ratio is out of bounds
+  grind bench sessions --quick --check    half a minute; exit code 1 when a ratio is out of bounds
   grind bench pipeline --report /tmp/p    the main job beside curl, gpg, tar and md5sum")]
 pub struct BenchArgs {
     #[command(subcommand)]

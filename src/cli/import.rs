@@ -58,7 +58,13 @@ fn files(args: &ImportArgs, settings: &Settings) -> Result<Box<dyn StoredFiles>,
         .strip_prefix("file://")
         .or((!place.contains(':')).then_some(place));
     if let Some(folder) = folder {
-        return Ok(Box::new(LocalFiles::new(folder, depth)));
+        // The other program's own folder is `raw`; the configured storage has what the config says.
+        let raw = if args.storage.is_some() {
+            "raw"
+        } else {
+            settings.storage.raw_prefix.as_str()
+        };
+        return Ok(Box::new(LocalFiles::new(folder, depth).under(raw)));
     }
     let unusable = |error: &dyn std::error::Error| {
         CliError::new(Exit::Config, format!("the stored files at {place} cannot be looked at"))

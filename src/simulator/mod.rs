@@ -36,6 +36,7 @@ mod sidecar_answers;
 mod sidecar_keys;
 mod sidecar_routes;
 mod stats;
+mod thread;
 mod titles;
 pub(crate) mod tls;
 mod truth;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -80,15 +80,16 @@ impl Simulator {
         };
         shared.bound.get_or_init(|| bound);
         let (tls_config, ca_file) = secured.unzip();
-        let (handle, thread) = serve(
-            &shared,
-            Sockets {
-                listener,
-                other,
-                foreign,
-                tls_config,
-            },
-        )?;
+        let sockets = Sockets {
+            listener,
+            other,
+            foreign,
+            tls_config,
+        };
+        let (handle, thread) = super::thread::serve("simulator", {
+            let shared = Arc::clone(&shared);
+            move || build(&shared, sockets)
+        })?;
         Ok(Running {
             shared,
             address,
@@ -121,29 +122,6 @@ struct Sockets {
     other: Option<TcpListener>,
     foreign: Option<TcpListener>,
     tls_config: Option<rustls::ServerConfig>,
-}
-
-/// Starts the serving thread and waits until it has its handle.
-fn serve(shared: &Arc<Shared>, sockets: Sockets) -> Result<(ServerHandle, JoinHandle<()>), SimulatorError> {
-    let shared = Arc::clone(shared);
-    let (ready, started) = mpsc::channel();
-    let thread = std::thread::Builder::new().name("simulator".into()).spawn(move || {
-        actix_rt::System::new().block_on(async move {
-            match build(&shared, sockets) {
-                Err(error) => drop(ready.send(Err(error))),
-                Ok(server) => {
-                    drop(ready.send(Ok(server.handle())));
-                    if let Err(error) = server.await {
-                        tracing::error!(%error, "the simulator ended");
-                    }
-                }
-            }
-        });
-    })?;
-    match started.recv() {
-        Ok(handle) => Ok((handle?, thread)),
-        Err(_) => Err(SimulatorError::Ended),
-    }
 }
 
 fn build(shared: &Arc<Shared>, sockets: Sockets) -> std::io::Result<Server> {
@@ -230,6 +208,11 @@ impl Running {
     /// A book's state at this moment.
     pub fn state(&self, barcode: &Barcode) -> Option<State> {
         Some(self.shared.shelf.life(self.index_of(barcode)?).state)
+    }
+
+    /// Waits until so many requests of this kind have come; `false` when the time is over first.
+    pub fn wait_for(&self, op: Op, count: u64, patience: Duration) -> bool {
+        self.shared.counters.wait_for(op, count, patience)
     }
 
     /// The name under which a book's archive is listed.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -195,36 +195,16 @@ impl Sidecar {
             steering: Mutex::new(steering),
             began: Instant::now(),
         });
-        let (handle, thread) = serve(&shared, listener)?;
+        let (handle, thread) = super::thread::serve("sidecar", {
+            let shared = Arc::clone(&shared);
+            move || build(&shared, listener)
+        })?;
         Ok(RunningSidecar {
             shared,
             address,
             handle,
             thread: Some(thread),
         })
-    }
-}
-
-/// Starts the serving thread and waits until it has its handle.
-fn serve(shared: &Arc<Shared>, listener: TcpListener) -> Result<(ServerHandle, JoinHandle<()>), SimulatorError> {
-    let shared = Arc::clone(shared);
-    let (ready, started) = mpsc::channel();
-    let thread = std::thread::Builder::new().name("sidecar".into()).spawn(move || {
-        actix_rt::System::new().block_on(async move {
-            match build(&shared, listener) {
-                Err(error) => drop(ready.send(Err(error))),
-                Ok(server) => {
-                    drop(ready.send(Ok(server.handle())));
-                    if let Err(error) = server.await {
-                        tracing::error!(%error, "the sidecar look-alike ended");
-                    }
-                }
-            }
-        });
-    })?;
-    match started.recv() {
-        Ok(handle) => Ok((handle?, thread)),
-        Err(_) => Err(SimulatorError::Ended),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Room `simulator`: what was asked and answered, for tests and measurements.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::faults::Fault;
 
@@ -72,6 +73,8 @@ impl Default for PerFault {
 #[derive(Default)]
 pub(super) struct Counters {
     requests: [AtomicU64; Op::ALL.len()],
+    /// Told of each request, for those who wait for some.
+    asked: (Mutex<()>, Condvar),
     faults: PerFault,
     pub connections: AtomicU64,
     pub open: AtomicU64,
@@ -88,7 +91,19 @@ pub(super) struct Counters {
 
 impl Counters {
     pub fn request(&self, op: Op) {
+        let guard = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner);
         self.requests[op as usize].fetch_add(1, Relaxed);
+        drop(guard);
+        self.asked.1.notify_all();
+    }
+
+    /// Waits until so many were asked for; `false` when the time is over first.
+    pub fn wait_for(&self, op: Op, count: u64, patience: Duration) -> bool {
+        let (lock, asked) = &self.asked;
+        let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = |(): &mut ()| self.requests[op as usize].load(Relaxed) < count;
+        let waited = asked.wait_timeout_while(guard, patience, missing);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     pub fn fault(&self, fault: Fault) {

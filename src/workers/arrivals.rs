@@ -75,9 +75,12 @@ pub(super) async fn missed(
     let url = parts.addresses.list(list, &query);
     let mut reading = Reading::of(parts, list);
     reading.with_patience(&url, Rows::Counted, cx).await?;
-    let slack = MOVED.max(reading.rows / MOVED_PART);
     info!(%list, pages = read, text = reading.rows, "rows in the pages and in the text form");
-    Ok((reading.rows > read + slack).then_some(reading.rows))
+    Ok(clearly_more(reading.rows, read).then_some(reading.rows))
+}
+
+fn clearly_more(text: u64, pages: u64) -> bool {
+    text > pages + MOVED.max(text / MOVED_PART)
 }
 
 /// What becomes of the rows.
@@ -176,6 +179,20 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+
+    #[test]
+    fn a_list_that_moved_a_little_while_it_was_read_is_whole() {
+        for (text, pages, more) in [
+            (100, 100, false),
+            (90, 100, false),
+            (110, 100, false),
+            (111, 100, true),
+            (1_000_000, 999_000, false),
+            (1_000_000, 998_999, true),
+        ] {
+            assert_eq!(clearly_more(text, pages), more, "{text} against {pages}");
+        }
+    }
 
     #[test]
     fn a_span_is_asked_for_month_by_month() {

@@ -16,7 +16,7 @@ use super::figures::Figures;
 use super::interrupt;
 use super::load::Arrivals;
 use super::progress::{self, Progress};
-use super::report::{Heading, Report, number};
+use super::report::{Heading, Report};
 use super::serve::Server;
 use super::stats::order;
 
@@ -147,19 +147,7 @@ async fn rounds(
 }
 
 fn told(figures: &Figures, at: Circumstances, arrivals: Arrivals, modes: &[Mode]) -> String {
-    let cell = at.cell(arrivals);
-    let ways: Vec<String> = modes
-        .iter()
-        .map(|mode| {
-            let rate = figures.spread(&cell, mode.as_str(), "books/s");
-            format!(
-                "{} {}/s",
-                mode.as_str(),
-                number(rate.map_or(f64::NAN, |rate| rate.median))
-            )
-        })
-        .collect();
-    format!("{cell}: {}", ways.join(", "))
+    figures.told(&at.cell(arrivals), modes.iter().map(|mode| mode.as_str()), "books/s")
 }
 
 fn notes(plan: Plan) -> Vec<String> {

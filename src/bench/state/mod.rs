@@ -17,7 +17,7 @@ use super::helper::{Helper, ourselves};
 use super::latency::Latencies;
 use super::load::{Arrivals, run as load};
 use super::progress::{self, Progress};
-use super::report::{Heading, Report, number};
+use super::report::{Heading, Report};
 use super::stats::order;
 
 /// Users at once.
@@ -191,19 +191,7 @@ async fn measure(
 }
 
 fn told(figures: &Figures, at: Circumstances, arrivals: Arrivals) -> String {
-    let cell = at.cell(arrivals);
-    let ways: Vec<String> = MODES
-        .iter()
-        .map(|mode| {
-            let rate = figures.spread(&cell, mode.as_str(), "requests/s");
-            format!(
-                "{} {}/s",
-                mode.as_str(),
-                number(rate.map_or(f64::NAN, |rate| rate.median))
-            )
-        })
-        .collect();
-    format!("{cell}: {}", ways.join(", "))
+    figures.told(&at.cell(arrivals), MODES.iter().map(|mode| mode.as_str()), "requests/s")
 }
 
 fn notes(rounds: usize, lasting: Duration) -> Vec<String> {

@@ -69,6 +69,7 @@ pub enum Depth {
 #[derive(Debug)]
 pub struct LocalFiles {
     base: PathBuf,
+    raw: String,
     depth: Depth,
 }
 
@@ -77,14 +78,24 @@ impl LocalFiles {
     pub fn new(base: impl Into<PathBuf>, depth: Depth) -> Self {
         Self {
             base: base.into(),
+            raw: "raw".into(),
             depth,
+        }
+    }
+
+    /// With the archives in another folder than `raw` (`storage.raw_prefix`).
+    #[must_use]
+    pub fn under(self, raw: &str) -> Self {
+        Self {
+            raw: raw.into(),
+            ..self
         }
     }
 }
 
 impl StoredFiles for LocalFiles {
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>> {
-        let folder = self.base.join("raw");
+        let folder = self.base.join(&self.raw);
         if !folder.is_dir() {
             return Ok(Box::new(std::iter::empty()));
         }
@@ -94,7 +105,7 @@ impl StoredFiles for LocalFiles {
     }
 
     fn adopt(&mut self, barcode: &Barcode) -> Result<Option<AdoptedArchive>, Unfit> {
-        let storage_path = format!("raw/{barcode}/{barcode}.tar.gz");
+        let storage_path = format!("{}/{barcode}/{barcode}.tar.gz", self.raw);
         let path = self.base.join(&storage_path);
         let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -216,6 +227,17 @@ mod tests {
         assert!(matches!(look(&flipped, Depth::Full), Err(Unfit::Damaged(_))));
         assert!(matches!(look(b"", Depth::Quick), Err(Unfit::Empty)));
         assert!(matches!(look(b"<html>", Depth::Quick), Err(Unfit::NotGzip(_))));
+    }
+
+    #[test]
+    fn archives_may_lie_in_another_folder_than_raw() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("archives/TL0001")).unwrap();
+        fs::write(folder.path().join("archives/TL0001/TL0001.tar.gz"), gzip(b"x")).unwrap();
+        let mut files = LocalFiles::new(folder.path(), Depth::Quick).under("archives");
+        let found = files.adopt(&Barcode::parse("TL0001").unwrap()).unwrap().unwrap();
+        assert_eq!(found.storage_path, "archives/TL0001/TL0001.tar.gz");
+        assert_eq!(files.names().unwrap().count(), 1);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::record::Record;
-use super::{Acquired, Holding, Lease, LeaseError, Leases, Terms};
+use super::{Acquired, Answers, Holding, Lease, LeaseError, Leases, Terms};
 use crate::mailbox::Cx;
 use crate::session::Backoff;
 use crate::state_store::{
@@ -271,16 +271,12 @@ impl Leases for DaprLeases {
         &self.terms
     }
 
-    fn acquire<'a>(
-        &'a self,
-        names: &'a [String],
-        ttl: Duration,
-    ) -> LocalBoxFuture<'a, Vec<Result<Acquired, LeaseError>>> {
+    fn acquire<'a>(&'a self, names: &'a [String], ttl: Duration) -> Answers<'a, Acquired> {
         let all = futures::stream::iter(names).map(move |name| self.take(name, ttl));
         Box::pin(all.buffered(AT_ONCE).collect())
     }
 
-    fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> LocalBoxFuture<'a, Vec<Result<Lease, LeaseError>>> {
+    fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> Answers<'a, Lease> {
         let all = futures::stream::iter(leases).map(move |lease| self.prolong(lease, ttl));
         Box::pin(all.buffered(AT_ONCE).collect())
     }

@@ -100,23 +100,22 @@ impl From<StateError> for LeaseError {
     }
 }
 
+/// What becomes of several leases, each by itself, in the order in which they were asked for.
+pub type Answers<'a, T> = LocalBoxFuture<'a, Vec<Result<T, LeaseError>>>;
+
 /// Keeps leases. Names given together are worked on together, as cheaply as the keeper can.
 pub trait Leases {
     /// How far clocks may be apart, and when is now.
     fn terms(&self) -> &Terms;
 
     /// Asks for leases of `names`, each for `ttl` from now; one answer a name, in their order.
-    fn acquire<'a>(
-        &'a self,
-        names: &'a [String],
-        ttl: Duration,
-    ) -> LocalBoxFuture<'a, Vec<Result<Acquired, LeaseError>>>;
+    fn acquire<'a>(&'a self, names: &'a [String], ttl: Duration) -> Answers<'a, Acquired>;
 
     /// Keeps leases for `ttl` from now; one answer a lease, in their order.
     ///
     /// # Errors
     /// [`LeaseError::Lost`]: it ran out or was taken over.
-    fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> LocalBoxFuture<'a, Vec<Result<Lease, LeaseError>>>;
+    fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> Answers<'a, Lease>;
 
     /// Gives leases back; those that are lost already are passed over.
     fn release<'a>(&'a self, leases: &'a [Lease]) -> LocalBoxFuture<'a, Result<(), LeaseError>>;

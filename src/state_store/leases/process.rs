@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::record::Record;
-use super::{Acquired, Holding, Lease, LeaseError, Leases, Terms};
+use super::{Acquired, Answers, Holding, Lease, LeaseError, Leases, Terms};
 
 /// Leases kept in memory; members that share them are made by [`ProcessLeases::member`].
 #[derive(Debug, Clone)]
@@ -77,16 +77,12 @@ impl Leases for ProcessLeases {
         &self.terms
     }
 
-    fn acquire<'a>(
-        &'a self,
-        names: &'a [String],
-        ttl: Duration,
-    ) -> LocalBoxFuture<'a, Vec<Result<Acquired, LeaseError>>> {
+    fn acquire<'a>(&'a self, names: &'a [String], ttl: Duration) -> Answers<'a, Acquired> {
         let all = self.with(|records| names.iter().map(|name| Ok(self.take(records, name, ttl))).collect());
         Box::pin(std::future::ready(all))
     }
 
-    fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> LocalBoxFuture<'a, Vec<Result<Lease, LeaseError>>> {
+    fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> Answers<'a, Lease> {
         let all = self.with(|records| leases.iter().map(|lease| self.prolong(records, lease, ttl)).collect());
         Box::pin(std::future::ready(all))
     }

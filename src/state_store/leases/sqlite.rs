@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use tokio::time::Instant;
 
 use super::record::Record;
-use super::{Acquired, Holding, Lease, LeaseError, Leases, Terms};
+use super::{Acquired, Answers, Holding, Lease, LeaseError, Leases, Terms};
 
 /// How long a transaction of another process is waited for.
 const BUSY: Duration = Duration::from_secs(5);
@@ -118,11 +118,7 @@ impl Leases for SqliteLeases {
         &self.terms
     }
 
-    fn acquire<'a>(
-        &'a self,
-        names: &'a [String],
-        ttl: Duration,
-    ) -> LocalBoxFuture<'a, Vec<Result<Acquired, LeaseError>>> {
+    fn acquire<'a>(&'a self, names: &'a [String], ttl: Duration) -> Answers<'a, Acquired> {
         let asked = names.to_vec();
         Box::pin(async move {
             let done = self.transact(move |tx, terms| {
@@ -136,7 +132,7 @@ impl Leases for SqliteLeases {
         })
     }
 
-    fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> LocalBoxFuture<'a, Vec<Result<Lease, LeaseError>>> {
+    fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> Answers<'a, Lease> {
         let asked = leases.to_vec();
         Box::pin(async move {
             let done = self.transact(move |tx, terms| {
