@@ -246,7 +246,8 @@ fn list_page(args: &ParseArgs, kind: ListKind) -> Result<Document, ParseError> {
             Ok(_) | Err(_) => break,
         }
     }
-    let page = parser.finish();
+    let (rest, page) = parser.finish();
+    rows.extend(rest.iter().map(row));
     let mut document = document(page.refusal, &page.warnings);
     put(&mut document, "rows", rows);
     put(&mut document, "rejected", rejections(&page.rejected));

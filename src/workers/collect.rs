@@ -337,8 +337,10 @@ impl Reading<'_> {
             recorded?;
             batch = next?;
         }
-        let Arriving { parser, mark, .. } = arriving;
-        let page = parser.finish();
+        let Arriving { parser, mut mark, .. } = arriving;
+        let (rest, page) = parser.finish();
+        mark.add(&rest);
+        batch.extend(rest);
         if let Some(refusal) = page.refusal {
             return Err(PageFault::Refused(refusal));
         }

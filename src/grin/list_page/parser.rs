@@ -75,6 +75,8 @@ pub struct ListPageParser {
     rewriter: Option<Tokenizer>,
     limits: PageLimits,
     taken: usize,
+    /// Bytes that the tokenizer has not had yet; fewer than [`PIECE`].
+    held: Vec<u8>,
     utf8: Utf8Check,
     refused: Option<ListRefusal>,
 }
@@ -89,8 +91,10 @@ impl Shared {
     }
 }
 
-/// Bytes given to the tokenizer at once.
-const PIECE: usize = 64 << 10;
+/// Bytes given to the tokenizer at once, at most. What lol_html 3 makes of broken markup (a tag within a tag, `<plaintext>`, a
+/// torn end) depends on where the bytes are cut. So they are cut where the page says, never where the network did: a
+/// page reads the same however it arrives.
+const PIECE: usize = 16 << 10;
 
 impl ListPageParser {
     /// `page_url` is the address that the page came from: next links are judged by it. `kind` is what was asked for;
@@ -113,12 +117,14 @@ impl ListPageParser {
             rewriter: Some(rewriter),
             limits,
             taken: 0,
+            held: Vec::with_capacity(PIECE),
             utf8: Utf8Check::default(),
             refused: None,
         }
     }
 
-    /// Takes the next bytes; returns the rows that have become whole, so never more than the bytes hold.
+    /// Takes the next bytes; returns the rows that have become whole, so never more than the bytes hold. Up to 16 KiB wait for
+    /// more, or for [`ListPageParser::finish`].
     ///
     /// # Errors
     /// Once refused, always refused; [`ListPageParser::finish`] tells the same.
@@ -133,13 +139,29 @@ impl ListPageParser {
             }));
         }
         self.utf8.push(bytes);
-        for piece in bytes.chunks(PIECE) {
-            if let Err(error) = self.write(piece) {
+        match self.feed(bytes) {
+            Ok(()) => Ok(self.page.get().take_rows()),
+            Err(error) => {
                 let refused = self.explain(&error);
-                return Err(self.refuse(refused));
+                Err(self.refuse(refused))
             }
         }
-        Ok(self.page.get().take_rows())
+    }
+
+    /// Cuts the page into pieces, each ending after its last `>` where it has one.
+    fn feed(&mut self, mut bytes: &[u8]) -> Result<(), RewritingError> {
+        let mut held = std::mem::take(&mut self.held);
+        while held.len() + bytes.len() >= PIECE {
+            let (now, later) = bytes.split_at(PIECE - held.len());
+            held.extend_from_slice(now);
+            let cut = held.iter().rposition(|byte| *byte == b'>').map_or(PIECE, |at| at + 1);
+            self.write(&held[..cut])?;
+            held.drain(..cut);
+            bytes = later;
+        }
+        held.extend_from_slice(bytes);
+        self.held = held;
+        Ok(())
     }
 
     fn write(&mut self, piece: &[u8]) -> Result<(), RewritingError> {
@@ -174,11 +196,12 @@ impl ListPageParser {
         }
     }
 
-    /// The page is over.
-    pub fn finish(mut self) -> ListPage {
-        if let Some(Err(error)) = self.rewriter.take().map(HtmlRewriter::end) {
+    /// The page is over: the rows that were not handed out yet, and what the page was.
+    pub fn finish(mut self) -> (Vec<ListRow>, ListPage) {
+        if let Err(error) = self.end() {
             self.refused = Some(self.explain(&error));
         }
+        let rows = self.page.get().take_rows();
         let mut page = self.page.get().finish(self.refused.as_ref().map(ListRefusal::refusal));
         page.warnings.extend(self.refused.map(|refused| refused.to_string()));
         match self.utf8.finish() {
@@ -187,7 +210,13 @@ impl ListPageParser {
                 .warnings
                 .push(format!("{bad} places that are not UTF-8 were replaced")),
         }
-        page
+        (rows, page)
+    }
+
+    fn end(&mut self) -> Result<(), RewritingError> {
+        let rest = std::mem::take(&mut self.held);
+        self.write(&rest)?;
+        self.rewriter.take().map_or(Ok(()), HtmlRewriter::end)
     }
 }
 
@@ -204,8 +233,10 @@ fn next_row(bytes: &[u8]) -> Option<usize> {
 pub fn parse_list_page(bytes: &[u8], kind: ListKind, library: &Library, page_url: &Url) -> (Vec<ListRow>, ListPage) {
     let mut parser = ListPageParser::new(kind, library, page_url);
     // A refusal is told by the page, too.
-    let rows = parser.push(bytes).unwrap_or_default();
-    (rows, parser.finish())
+    let mut rows = parser.push(bytes).unwrap_or_default();
+    let (rest, page) = parser.finish();
+    rows.extend(rest);
+    (rows, page)
 }
 
 impl std::fmt::Debug for ListPageParser {
