@@ -13,7 +13,7 @@ use common::{Finished, Home, finish};
 use grind::grin::RedirectPolicy;
 use grind::mailbox::{Cx, Hub};
 use grind::session::{Session, SessionConfig};
-use grind::simulator::{Op, Sidecar, SidecarConfig, SimulatorConfig};
+use grind::simulator::{Op, RunningSidecar, Sidecar, SidecarConfig, SimulatorConfig};
 use grind::state_store::{Delete, Found, Get, Item, Save, StateError, StateStore, StateStoreConfig};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -36,6 +36,10 @@ impl Daemon {
 
     fn id(&self) -> u32 {
         self.0.as_ref().unwrap().id()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.0.as_ref().unwrap()), signal).unwrap();
     }
 
     fn stop(mut self) -> Finished {
@@ -79,6 +83,45 @@ fn second(home: &Home, folder: &Path, extra: &str) -> PathBuf {
     std::fs::write(dropins.join("10-shared.toml"), shared).unwrap();
     std::fs::write(dropins.join("20-test.toml"), extra).unwrap();
     config
+}
+
+/// A state store, and the settings of a daemon that keeps its leases in it.
+fn through_dapr() -> (RunningSidecar, String) {
+    let sidecar = Sidecar::start(SidecarConfig::default()).unwrap();
+    let extra = format!(
+        "[work]\nleases = \"dapr\"\nlease_time = \"2s\"\n[state_store]\nenabled = true\nurl = \"{}\"\n",
+        sidecar.base_url()
+    );
+    (sidecar, extra)
+}
+
+/// Two machines with a library between them: the first one's config is the home's.
+struct Machines {
+    sidecar: RunningSidecar,
+    home: Home,
+    /// Of the second.
+    folder: tempfile::TempDir,
+    config: PathBuf,
+}
+
+impl Machines {
+    fn new() -> Self {
+        let (sidecar, extra) = through_dapr();
+        let home = Home::new(library(), &extra);
+        let folder = tempfile::tempdir().unwrap();
+        let config = second(&home, folder.path(), &extra);
+        Self {
+            sidecar,
+            home,
+            folder,
+            config,
+        }
+    }
+
+    /// The catalogs of the first and of the second.
+    fn catalogs(&self) -> [PathBuf; 2] {
+        [self.home.folder.path(), self.folder.path()].map(|folder| folder.join("catalog.db"))
+    }
 }
 
 fn books_at_home(home: &Home) -> usize {
@@ -154,23 +197,17 @@ fn nothing_lost_nothing_doubled(home: &Home) {
 
 #[test]
 fn two_machines_share_a_library_through_dapr_and_one_is_killed() {
-    let sidecar = Sidecar::start(SidecarConfig::default()).unwrap();
-    let extra = format!(
-        "[work]\nleases = \"dapr\"\nlease_time = \"2s\"\n[state_store]\nenabled = true\nurl = \"{}\"\n",
-        sidecar.base_url()
-    );
-    let home = Home::new(library(), &extra);
-    let folder = tempfile::tempdir().unwrap();
-    let config = second(&home, folder.path(), &extra);
+    let machines = Machines::new();
+    let [catalog, others] = machines.catalogs();
+    let Machines {
+        home, sidecar, config, ..
+    } = &machines;
     let survivor = Daemon::start(&home.config);
-    under_way(&home);
-    let killed = Daemon::start(&config);
-    until("the second one has its part", || {
-        stored_in(&folder.path().join("catalog.db")) >= 5
-    });
-    assert!(books_at_home(&home) < BOOKS as usize, "there is work left to lose");
+    under_way(home);
+    let killed = Daemon::start(config);
+    until("the second one has its part", || stored_in(&others) >= 5);
+    assert!(books_at_home(home) < BOOKS as usize, "there is work left to lose");
     drop(killed);
-    let catalog = home.folder.path().join("catalog.db");
     until("all is home, and known to the survivor", || {
         stored_in(&catalog) == BOOKS
     });
@@ -178,8 +215,40 @@ fn two_machines_share_a_library_through_dapr_and_one_is_killed() {
     assert!(ended.status.success(), "{}", ended.err);
     assert!(ended.err.contains("the work is divided anew"), "{}", ended.err);
     assert!(ended.err.contains("session_owner_last=true"), "{}", ended.err);
-    nothing_lost_nothing_doubled(&home);
+    nothing_lost_nothing_doubled(home);
     assert!(sidecar.stats().connections_peak <= 100);
+}
+
+/// A process that stands still for longer than its leases last, and then goes on as if nothing had been (a machine suspended, a
+/// virtual machine moved): what it believes to hold is another's by then.
+#[test]
+fn a_daemon_that_stood_still_past_its_leases_does_no_harm_when_it_wakes() {
+    let machines = Machines::new();
+    let [catalog, others] = machines.catalogs();
+    let home = &machines.home;
+    let sleeper = Daemon::start(&home.config);
+    under_way(home);
+    let other = Daemon::start(&machines.config);
+    until("the second one has its part", || stored_in(&others) >= 5);
+    sleeper.signal(Signal::STOP);
+    assert!(stored_in(&catalog) < BOOKS, "it sleeps in the middle of its work");
+    until("the other has taken over and brought all home", || {
+        stored_in(&others) == BOOKS
+    });
+    sleeper.signal(Signal::CONT);
+    until("the sleeper has its fair part again, and nothing in hand", || {
+        let page = metrics(home);
+        ["grind_leased_blocks 128", "grind_books_in_hand 0"].map(|line| page.lines().any(|shown| shown == line))
+            == [true; 2]
+    });
+    let stayed = other.stop();
+    assert!(stayed.status.success(), "{}", stayed.err);
+    until("all is home, and known to the sleeper", || stored_in(&catalog) == BOOKS);
+    let slept = sleeper.stop();
+    assert!(slept.status.success(), "{}", slept.err);
+    assert!(slept.err.contains("the work is divided anew"), "{}", slept.err);
+    nothing_lost_nothing_doubled(home);
+    home.nothing_is_left_over();
 }
 
 #[test]
@@ -209,11 +278,7 @@ fn two_processes_share_a_catalog_through_sqlite_and_one_is_killed() {
 
 #[test]
 fn a_state_store_that_is_away_stops_the_intake_until_it_is_back_and_loses_nothing() {
-    let sidecar = Sidecar::start(SidecarConfig::default()).unwrap();
-    let extra = format!(
-        "[work]\nleases = \"dapr\"\nlease_time = \"2s\"\n[state_store]\nenabled = true\nurl = \"{}\"\n",
-        sidecar.base_url()
-    );
+    let (sidecar, extra) = through_dapr();
     let home = Home::new(library(), &extra);
     let daemon = Daemon::start(&home.config);
     under_way(&home);
