@@ -19,6 +19,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::BenchError;
+use crate::session::Session;
 
 /// No request may take longer; one that does is an error.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,6 +34,17 @@ pub struct Made {
     pub sessions: u64,
     /// TCP connections.
     pub connections: u64,
+}
+
+impl Made {
+    /// By a session owner.
+    pub fn by(session: &Session) -> Self {
+        let counted = session.counters().snapshot();
+        Self {
+            sessions: counted.sessions_created,
+            connections: counted.connections_opened,
+        }
+    }
 }
 
 /// Makes clients and counts them and their connections.

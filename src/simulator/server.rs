@@ -3,10 +3,9 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
@@ -19,6 +18,7 @@ use super::life::State;
 use super::shared::{Bound, Shared, Throttle};
 use super::shelf::Shelf;
 use super::stats::{Counters, Op, Stats};
+use super::thread::Serving;
 use super::truth::Truth;
 use super::{files, routes, tls, truth};
 use crate::grin::Barcode;
@@ -49,8 +49,7 @@ pub struct Running {
     shared: Arc<Shared>,
     address: SocketAddr,
     ca_file: Option<PathBuf>,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
+    serving: Serving,
 }
 
 impl Simulator {
@@ -86,7 +85,7 @@ impl Simulator {
             foreign,
             tls_config,
         };
-        let (handle, thread) = super::thread::serve("simulator", {
+        let serving = Serving::start("simulator", {
             let shared = Arc::clone(&shared);
             move || build(&shared, sockets)
         })?;
@@ -94,8 +93,7 @@ impl Simulator {
             shared,
             address,
             ca_file,
-            handle,
-            thread: Some(thread),
+            serving,
         })
     }
 }
@@ -306,26 +304,12 @@ impl Running {
 
     /// Stops serving: sockets are closed, running answers cut.
     pub fn stop(mut self) -> Stats {
-        self.end();
+        self.serving.end();
         self.stats()
     }
 
     fn index_of(&self, barcode: &Barcode) -> Option<u32> {
         self.shared.catalogue.index_of(barcode.as_str())
-    }
-
-    fn end(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
-        drop(self.handle.stop(false));
-        if thread.join().is_err() {
-            tracing::error!("the simulator's thread panicked");
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 

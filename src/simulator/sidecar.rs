@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use serde::Serialize;
@@ -15,6 +14,7 @@ use serde::Serialize;
 use super::SimulatorError;
 use super::sidecar_keys::Keys;
 use super::sidecar_routes;
+use super::thread::Serving;
 
 /// Longer than any client keeps an idle connection, so that clients decide.
 const KEEP_ALIVE: Duration = Duration::from_mins(2);
@@ -102,8 +102,7 @@ pub struct Sidecar;
 pub struct RunningSidecar {
     shared: Arc<Shared>,
     address: SocketAddr,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
+    serving: Serving,
 }
 
 /// What the serving threads share.
@@ -195,15 +194,14 @@ impl Sidecar {
             steering: Mutex::new(steering),
             began: Instant::now(),
         });
-        let (handle, thread) = super::thread::serve("sidecar", {
+        let serving = Serving::start("sidecar", {
             let shared = Arc::clone(&shared);
             move || build(&shared, listener)
         })?;
         Ok(RunningSidecar {
             shared,
             address,
-            handle,
-            thread: Some(thread),
+            serving,
         })
     }
 }
@@ -282,22 +280,8 @@ impl RunningSidecar {
 
     /// Stops serving: sockets are closed, running answers cut.
     pub fn stop(mut self) -> SidecarStats {
-        self.end();
+        self.serving.end();
         self.stats()
-    }
-
-    fn end(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
-        drop(self.handle.stop(false));
-        if thread.join().is_err() {
-            tracing::error!("the sidecar look-alike's thread panicked");
-        }
-    }
-}
-
-impl Drop for RunningSidecar {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 

@@ -97,13 +97,7 @@ impl Caller {
     pub fn made(&self) -> Made {
         match self {
             Self::Bare(bare) => bare.fresh.made(),
-            Self::Owner(owner) => {
-                let counted = owner.session.counters().snapshot();
-                Made {
-                    sessions: counted.sessions_created,
-                    connections: counted.connections_opened,
-                }
-            }
+            Self::Owner(owner) => Made::by(&owner.session),
         }
     }
 

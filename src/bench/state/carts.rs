@@ -86,13 +86,7 @@ impl Carts {
     pub fn made(&self) -> Made {
         match self {
             Self::NewEach(fresh, _) => fresh.made(),
-            Self::Owner(owner) => {
-                let counted = owner.session.counters().snapshot();
-                Made {
-                    sessions: counted.sessions_created,
-                    connections: counted.connections_opened,
-                }
-            }
+            Self::Owner(owner) => Made::by(&owner.session),
         }
     }
 
