@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::export::{book_json, sightings};
+use super::export::{Names, book_json, sightings};
 use super::reader::Reader;
 use super::{BookState, CatalogError};
 use crate::grin::Barcode;
@@ -55,7 +55,7 @@ impl Reader {
 
     fn tell(&self, barcode: &Barcode) -> Result<Option<Story>, CatalogError> {
         let mut select = self.conn().prepare_cached("SELECT * FROM books WHERE barcode = ?1")?;
-        let names: Vec<String> = select.column_names().into_iter().map(Into::into).collect();
+        let names = Names::of(&select);
         let found = select.query_row([barcode.as_str()], |row| {
             let state: BookState = row.get("state")?;
             Ok((row.get::<_, i64>("id")?, state, book_json(&names, row)?))

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use rusqlite::Row;
 use rusqlite::types::ValueRef;
+use rusqlite::{Row, Statement};
 use serde_json::{Map, Value, json};
 
 use super::marc::{REPEATING, read_list};
 use super::reader::Reader;
 use super::{CatalogError, lists};
-use crate::grin::ListKind;
-use crate::grin::columns::{CSV_COLUMNS, Column};
+use crate::grin::columns::{CSV_COLUMNS, Column, Kind, by_sql};
+use crate::grin::{ListKind, Typed};
 
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ impl Reader {
     pub fn export_jsonl(&self, out: impl Write) -> Result<u64, ExportError> {
         let mut out = io::BufWriter::new(out);
         let mut select = self.conn().prepare("SELECT * FROM books ORDER BY id")?;
-        let names: Vec<String> = select.column_names().into_iter().map(Into::into).collect();
+        let names = Names::of(&select);
         let mut rows = select.query([])?;
         let mut done = 0;
         while let Some(row) = rows.next()? {
@@ -100,12 +100,28 @@ fn write_cell<W: Write>(out: &mut csv::Writer<W>, column: &Column, value: ValueR
     Ok(())
 }
 
-/// Everything in a row of `books`, by column name; what is absent or only of use to the catalog itself is left out.
-pub(crate) fn book_json(names: &[String], row: &Row<'_>) -> Result<Map<String, Value>, rusqlite::Error> {
+/// The columns of a row of `books`: their names, and what the values of GRIN's are.
+pub(crate) struct Names(Vec<(String, Option<Kind>)>);
+
+impl Names {
+    pub(crate) fn of(select: &Statement<'_>) -> Self {
+        let of_grin = |name: &str| {
+            by_sql(name)
+                .filter(|column| column.tsv.is_some())
+                .map(|column| column.kind)
+        };
+        let names = select.column_names().into_iter();
+        Self(names.map(|name| (name.to_owned(), of_grin(name))).collect())
+    }
+}
+
+/// Everything in a row of `books`, by column name; what is absent or only of use to the catalog itself is left out. GRIN's words stand
+/// as they came; flags, numbers and codes among them stand under `typed` once more, as such.
+pub(crate) fn book_json(names: &Names, row: &Row<'_>) -> Result<Map<String, Value>, rusqlite::Error> {
     const OURS_ALONE: [&str; 3] = ["id", "claim_fence", "enrich_key"];
     const FLAGS: [&str; 3] = ["is_decrypted", "listed_converted", "can_be_requested"];
-    let mut book = Map::new();
-    for (at, name) in names.iter().enumerate() {
+    let (mut book, mut typed) = (Map::new(), Map::new());
+    for (at, (name, kind)) in names.0.iter().enumerate() {
         if OURS_ALONE.contains(&name.as_str()) {
             continue;
         }
@@ -114,10 +130,19 @@ pub(crate) fn book_json(names: &[String], row: &Row<'_>) -> Result<Map<String, V
             ValueRef::Integer(n) if FLAGS.contains(&name.as_str()) => json!(n != 0),
             ValueRef::Integer(n) => json!(n),
             ValueRef::Real(n) => json!(n),
-            ValueRef::Text(text) => text_json(name, &String::from_utf8_lossy(text)),
+            ValueRef::Text(text) => {
+                let text = String::from_utf8_lossy(text);
+                if let Some(value) = kind.and_then(|kind| Typed::read(kind, &text)) {
+                    typed.insert(name.clone(), json!(value));
+                }
+                text_json(name, &text)
+            }
             ValueRef::Blob(bytes) => json!(String::from_utf8_lossy(bytes)),
         };
         book.insert(name.clone(), value);
+    }
+    if !typed.is_empty() {
+        book.insert("typed".into(), typed.into());
     }
     Ok(book)
 }

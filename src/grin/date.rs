@@ -43,11 +43,6 @@ impl GrinDate {
     pub fn stored(&self) -> String {
         self.iso().unwrap_or_else(|| self.raw.to_string())
     }
-
-    /// Whether both can be read and this is the later one.
-    pub fn later_than(&self, other: &Self) -> bool {
-        matches!((self.when, other.when), (Some(a), Some(b)) if a > b)
-    }
 }
 
 impl fmt::Debug for GrinDate {
@@ -152,13 +147,5 @@ mod tests {
             assert_eq!(date.stored(), iso.unwrap_or(text.trim()));
         }
         assert_eq!(GrinDate::read("  "), None);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_never_later() {
-        let date = |text| GrinDate::read(text).unwrap();
-        assert!(date("2011/02/03").later_than(&date("2011/02/02 23:59")));
-        assert!(!date("2011/02/03").later_than(&date("2011/02/03 00:00")));
-        assert!(!date("zzzz").later_than(&date("2011/02/03")));
     }
 }

@@ -1,6 +1,6 @@
 //! Room `grin`: what `_barcode_search` says about one volume.
 
-use super::columns::{self, Kind};
+use super::columns::Kind;
 use super::{GrinDate, GrinState, ListDates};
 
 /// The columns that GRIN filled for one volume, by their names in the catalog; empty ones are absent.
@@ -19,8 +19,10 @@ pub enum Value {
     Date(GrinDate),
 }
 
-/// A value as a type, for sums and comparisons; where the text does not fit its column's type there is none.
-#[derive(Debug, Clone, PartialEq)]
+/// A value as a type, for sums and comparisons; where the text does not fit its column's type there is none. (Dates are stored in
+/// a form that compares as it is.)
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
 pub enum Typed {
     /// `true` or `false`.
     Flag(bool),
@@ -30,8 +32,23 @@ pub enum Typed {
     Number(i64),
     /// Whole numbers that stood with commas between.
     Codes(Vec<u32>),
-    /// A date that could be read.
-    Date(jiff::civil::DateTime),
+}
+
+impl Typed {
+    /// The text as the type of its column.
+    pub fn read(kind: Kind, text: &str) -> Option<Self> {
+        match kind {
+            Kind::Flag => flag(text).map(Self::Flag),
+            Kind::Percent => percent(text).map(Self::Percent),
+            Kind::Number => text.parse().ok().map(Self::Number),
+            Kind::Codes => text
+                .split(',')
+                .map(|code| code.trim().parse().ok())
+                .collect::<Option<_>>()
+                .map(Self::Codes),
+            Kind::Date | Kind::Text | Kind::Timestamp => None,
+        }
+    }
 }
 
 impl Value {
@@ -57,26 +74,6 @@ impl Value {
         match self {
             Self::Text(text) => text,
             Self::Date(date) => date.raw(),
-        }
-    }
-
-    /// The value as the type of its column.
-    pub fn typed(&self, kind: Kind) -> Option<Typed> {
-        let text = self.raw();
-        match kind {
-            Kind::Flag => flag(text).map(Typed::Flag),
-            Kind::Percent => percent(text).map(Typed::Percent),
-            Kind::Number => text.parse().ok().map(Typed::Number),
-            Kind::Codes => text
-                .split(',')
-                .map(|code| code.trim().parse().ok())
-                .collect::<Option<_>>()
-                .map(Typed::Codes),
-            Kind::Date => match self {
-                Self::Date(date) => date.when().map(Typed::Date),
-                Self::Text(_) => None,
-            },
-            Kind::Text | Kind::Timestamp => None,
         }
     }
 }
@@ -108,11 +105,6 @@ impl Enrichment {
             .iter()
             .find(|(name, _)| *name == sql)
             .map(|(_, value)| value)
-    }
-
-    /// The value of a column as its type.
-    pub fn typed(&self, sql: &str) -> Option<Typed> {
-        self.get(sql)?.typed(columns::by_sql(sql)?.kind)
     }
 
     /// All that GRIN filled: column's name in the catalog, value.
@@ -155,6 +147,7 @@ impl Enrichment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grin::columns;
 
     fn one(sql: &'static str, text: &str) -> Enrichment {
         let mut enrichment = Enrichment::default();
@@ -180,8 +173,12 @@ mod tests {
         ];
         for (sql, text, typed) in cases {
             let enrichment = one(sql, text);
-            assert_eq!(enrichment.typed(sql), typed, "{sql} {text}");
             assert_eq!(enrichment.get(sql).unwrap().stored(), text);
+            assert_eq!(
+                Typed::read(columns::by_sql(sql).unwrap().kind, text),
+                typed,
+                "{sql} {text}"
+            );
         }
     }
 
