@@ -1,5 +1,7 @@
 //! Room `grin`: what follows from an archive's `ETag`.
 
+use super::Validator;
+
 /// Whether there is anything to download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EtagDecision {
@@ -22,22 +24,20 @@ impl EtagDecision {
     }
 }
 
-/// Compares GRIN's `ETag` with the one kept with the archive that is *stored*. Quotes and the mark of a weak tag do not
-/// count, since today's tool keeps tags without them; a tag without content is none.
-pub fn decide_etag(grin: &str, stored: Option<&str>) -> EtagDecision {
-    match (opaque(grin), stored.map(opaque)) {
-        ("", _) => EtagDecision::Error,
-        (grin, Some(stored)) if grin == stored => EtagDecision::Skip,
-        _ => EtagDecision::Download,
+/// Compares GRIN's validator with the one kept with the archive that is *stored*. Quotes and the mark of a weak tag do not
+/// count, since today's tool keeps tags without them; what is no tag, or one without content, is none.
+pub fn compare_validators(grin: Option<&Validator>, stored: Option<&Validator>) -> EtagDecision {
+    match (grin, stored) {
+        (None, _) => EtagDecision::Error,
+        (Some(grin), Some(stored)) if grin.same_archive(stored) => EtagDecision::Skip,
+        (Some(_), _) => EtagDecision::Download,
     }
 }
 
-fn opaque(tag: &str) -> &str {
-    let tag = tag.trim();
-    let tag = tag.strip_prefix("W/").unwrap_or(tag);
-    tag.strip_prefix('"')
-        .and_then(|tag| tag.strip_suffix('"'))
-        .unwrap_or(tag)
+/// The same for tags as they stand in a header and in a catalog.
+pub fn decide_etag(grin: &str, stored: Option<&str>) -> EtagDecision {
+    let read = |tag: &str| Validator::parse(tag).ok();
+    compare_validators(read(grin).as_ref(), stored.and_then(read).as_ref())
 }
 
 #[cfg(test)]
@@ -58,6 +58,8 @@ mod tests {
             ("", Some(""), Error),
             ("\"\"", Some("\"\""), Error),
             (" ", None, Error),
+            ("\"a", Some("\"a\""), Error),
+            ("\"a\"", Some("\"a"), Download),
         ] {
             assert_eq!(decide_etag(grin, stored), decision, "{grin} {stored:?}");
         }

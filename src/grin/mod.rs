@@ -33,7 +33,7 @@ pub use addresses::{
 pub use barcode::{BadBarcode, Barcode};
 pub use date::GrinDate;
 pub use enrichment::{Enrichment, Typed, Value};
-pub use etag::{EtagDecision, decide_etag};
+pub use etag::{EtagDecision, compare_validators, decide_etag};
 pub use file_name::{ARCHIVE_SUFFIX, BadFileName, FileName};
 pub use library::{BadLibrary, Library};
 pub use list_kind::ListKind;
@@ -45,7 +45,7 @@ pub use outcome::ProcessOutcome;
 pub use process_reply::{ProcessReply, Processed, parse_process_reply};
 pub use redirect::{DEFAULT_REDIRECT_HOSTS, Hop, RedirectPolicy, RedirectRefused};
 pub use refusal::Refusal;
-pub use row::{Because, ListDates, ListFailure, ListRow, Rejected, newer_version_available};
+pub use row::{Because, ListDates, ListFailure, ListRow, Rejected};
 pub use secret::Secret;
 pub use secret_file::{SecretFileError, read_secret_file, write_secret_file};
 pub use state::GrinState;

@@ -1,6 +1,6 @@
 //! Room `workers`: CHECK asks GRIN for an archive's headers and decides whether there is anything to download.
 
-use crate::grin::{Addresses, FileName, Validator};
+use crate::grin::{Addresses, EtagDecision, FileName, Validator, compare_validators};
 use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
 use crate::session::{Auth, Class, Head, Kind, Session, SessionError};
 
@@ -72,17 +72,19 @@ impl Handle<Check> for Checker {
             return Ok(Checked::NotConverted);
         }
         let offered = answer.headers.get("etag").and_then(|etag| Validator::parse(etag).ok());
-        decide(offered.as_ref(), check.stored.as_ref()).ok_or(CheckError::NoValidator(check.file_name))
+        conclude(offered.as_ref(), check.stored.as_ref()).ok_or(CheckError::NoValidator(check.file_name))
     }
 }
 
-/// The rule, apart from the asking. A missing validator never means "equal"; `None` says that nothing can be concluded.
-fn decide(offered: Option<&Validator>, stored: Option<&Validator>) -> Option<Checked> {
-    match (offered, stored) {
-        (_, None) => Some(Checked::Download),
-        (None, Some(_)) => None,
-        (Some(offered), Some(stored)) if offered.same_archive(stored) => Some(Checked::UpToDate),
-        (Some(_), Some(_)) => Some(Checked::Download),
+/// Where nothing is stored there is nothing to compare; else `None` says that nothing can be concluded.
+fn conclude(offered: Option<&Validator>, stored: Option<&Validator>) -> Option<Checked> {
+    if stored.is_none() {
+        return Some(Checked::Download);
+    }
+    match compare_validators(offered, stored) {
+        EtagDecision::Skip => Some(Checked::UpToDate),
+        EtagDecision::Download => Some(Checked::Download),
+        EtagDecision::Error => None,
     }
 }
 
@@ -103,7 +105,7 @@ mod tests {
         ];
         for (offered, stored, expected) in cases {
             assert_eq!(
-                decide(offered.as_ref(), stored.as_ref()),
+                conclude(offered.as_ref(), stored.as_ref()),
                 expected,
                 "{offered:?} against {stored:?}"
             );
