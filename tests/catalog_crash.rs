@@ -27,6 +27,7 @@ fn fill(path: &Path, books: usize) {
         pass: None,
         rows: rows.collect(),
         observed: Clock::system().now(),
+        sighted: Vec::new(),
         next: None,
     };
     open(path).execute(part).unwrap();

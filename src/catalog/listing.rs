@@ -1,7 +1,7 @@
 //! Room `catalog`: recording a page of one of GRIN's lists.
 
 use jiff::Timestamp;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
 use super::CatalogError;
 use super::facts::{self, Facts};
@@ -10,7 +10,7 @@ use super::ledger::{Operation, Tx};
 use super::lists;
 use super::passes::PassId;
 use super::record::{Recorded, Recorder, Said, Source};
-use crate::grin::{ListKind, ListRow};
+use crate::grin::{Barcode, ListKind, ListRow};
 
 /// A page of a list, or any part of one; it is recorded whole or not at all.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct ListPart {
     pub pass: Option<PassId>,
     /// Its rows.
     pub rows: Vec<ListRow>,
+    /// Books that it names in rows which could not be taken. All that is recorded of them is that they are listed still.
+    pub sighted: Vec<Barcode>,
     /// When GRIN gave it.
     pub observed: Timestamp,
     /// Where the list goes on, for resuming an interrupted pass.
@@ -58,6 +60,11 @@ impl Operation for ListPart {
                 Recorded::Changed(_) => done.changed += 1,
                 Recorded::Same(_) => done.same += 1,
             }
+        }
+        let mut find = tx.conn.prepare_cached("SELECT id FROM books WHERE barcode = ?1")?;
+        for barcode in &self.sighted {
+            let book = find.query_row([barcode.as_str()], |row| row.get(0)).optional()?;
+            book.map_or(Ok(()), |id| sightings.note(id))?;
         }
         if let Some(pass) = self.pass {
             pass.note_page(tx, self.next.as_deref(), done)?;

@@ -1,6 +1,6 @@
 //! Room `grin`: what a list says about one volume.
 
-use super::{Barcode, FileName, GrinDate, GrinState};
+use super::{BadBarcode, Barcode, FileName, GrinDate, GrinState};
 
 /// One volume in a list. Whatever GRIN left empty, or does not say in this list and form, is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,16 @@ pub enum Because {
 }
 
 impl Rejected {
+    /// The volumes that the row may have been about. None: whichever it was is not known.
+    pub fn about(&self) -> Option<Vec<Barcode>> {
+        match &self.because {
+            // No volume is called so.
+            Because::BadBarcode(bad) if *bad != BadBarcode::Length(0) => Some(Vec::new()),
+            Because::Disagree(one, other) => [one, other].map(|name| Barcode::parse(name).ok()).into_iter().collect(),
+            _ => Barcode::parse(&self.barcode).ok().map(|barcode| vec![barcode]),
+        }
+    }
+
     /// Notes a row that was not taken; of `text` only the beginning is kept.
     pub(super) fn new(text: &str, because: impl Into<Because>) -> Self {
         Self {
@@ -118,43 +128,27 @@ impl ListDates {
     }
 }
 
-/// Whether GRIN has worked on the volume after it was last converted, so that a newer archive can be had: processed,
-/// analysed or read by OCR later than converted (`grin-interface`, section 4).
-pub fn newer_version_available(dates: &ListDates) -> bool {
-    let Some(converted) = &dates.converted else {
-        return false;
-    };
-    [&dates.processed, &dates.analyzed, &dates.ocr]
-        .into_iter()
-        .flatten()
-        .any(|date| date.later_than(converted))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn newer_version_by_dates() {
-        let date = GrinDate::read;
-        let with = |converted, processed, analyzed, ocr| ListDates {
-            converted: date(converted),
-            processed: date(processed),
-            analyzed: date(analyzed),
-            ocr: date(ocr),
-            ..ListDates::default()
+    fn a_rejected_row_may_still_tell_its_volume() {
+        let about = |text: &str, because: Because| {
+            let volumes = Rejected::new(text, because).about()?;
+            Some(volumes.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
-        let old = "2011/02/03 04:05";
-        let new = "2020-02-03";
-        assert!(newer_version_available(&with(old, new, "", "")));
-        assert!(newer_version_available(&with(old, old, new, "")));
-        assert!(newer_version_available(&with(old, "", "", new)));
-        assert!(!newer_version_available(&with(old, old, old, old)));
-        assert!(!newer_version_available(&with(new, old, old, old)));
-        assert!(
-            !newer_version_available(&with("", new, new, new)),
-            "never converted: nothing is newer than it"
+        let one = Some(vec!["TL0001".to_owned()]);
+        assert_eq!(about("TL0001", Because::TooLongCell(9)), one);
+        assert_eq!(about("", Because::TooLongCell(9)), None);
+        assert_eq!(about("", BadBarcode::Length(0).into()), None);
+        let bad = Barcode::parse("../evil").unwrap_err();
+        assert_eq!(about("../evil", bad.into()), Some(Vec::new()), "no volume is called so");
+        let both = Because::Disagree("TL0001".into(), "TL0002".into());
+        assert_eq!(
+            about("TL0001", both),
+            Some(vec!["TL0001".to_owned(), "TL0002".to_owned()])
         );
-        assert!(!newer_version_available(&with(old, "tomorrow", "", "")));
+        assert_eq!(about("a cell", Because::TooFewCells(1)), None);
     }
 }

@@ -35,6 +35,7 @@ pub struct TextListParser {
     beginning: Vec<u8>,
     begun: bool,
     heading: Option<Heading>,
+    must_have_heading: bool,
     rows: Vec<ListRow>,
     out: TextList,
     taken: u64,
@@ -51,10 +52,20 @@ impl TextListParser {
             beginning: Vec::new(),
             begun: false,
             heading: None,
+            must_have_heading: false,
             rows: Vec::new(),
             out: TextList::default(),
             taken: 0,
             unnoted: 0,
+        }
+    }
+
+    /// A text without a line of columns' names is refused (`_monthly_report` has one, `grin-interface`, section 1).
+    #[must_use]
+    pub fn headed(self) -> Self {
+        Self {
+            must_have_heading: true,
+            ..self
         }
     }
 
@@ -92,13 +103,17 @@ impl TextListParser {
     }
 
     fn line(&mut self, line: &str) {
-        if line.trim().is_empty() {
+        if line.trim().is_empty() || self.out.refusal.is_some() {
             return;
         }
         let first = self.taken == 0 && self.heading.is_none() && self.out.rejected.is_empty();
         if first && let Some(heading) = header(line) {
             self.out.unknown_columns.clone_from(&heading.unknown);
             self.heading = Some(heading);
+            return;
+        }
+        if self.must_have_heading && self.heading.is_none() {
+            self.out.refusal = Some(Refusal::NotAList);
             return;
         }
         match self.row(line) {
@@ -164,10 +179,10 @@ pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &Library) -> TextL
     TextList { rows, ..list }
 }
 
-/// A first line that names columns instead of a volume.
+/// A first line that names columns instead of a volume, in whatever order.
 fn header(line: &str) -> Option<Heading> {
-    let first = line.split('\t').next()?;
-    matches!(field_of(first)?, Field::Barcode | Field::FileName).then(|| Heading::of(line.split('\t')))
+    let names = |cell: &str| matches!(field_of(cell), Some(Field::Barcode | Field::FileName));
+    line.split('\t').any(names).then(|| Heading::of(line.split('\t')))
 }
 
 /// The columns of a line without header (`grin-interface`, section 5).
@@ -227,6 +242,33 @@ mod tests {
         );
         let empty = parse(ListKind::Converted, "");
         assert_eq!((empty.rows.len(), empty.refusal), (0, None), "an empty list is a list");
+    }
+
+    #[test]
+    fn a_heading_names_its_columns_in_any_order() {
+        let list = parse(ListKind::AllBooks, "State\tBarcode\nNEW\tTL0001\nCONVERTED\tTL0002\n");
+        assert_eq!(barcodes(&list), ["TL0001", "TL0002"]);
+        assert_eq!(list.rows[0].grin_state.as_ref().unwrap().as_str(), "NEW");
+    }
+
+    #[test]
+    fn a_text_that_must_have_a_heading_is_refused_without_one() {
+        let library = Library::parse("TESTLIB").unwrap();
+        for (text, rows, refusal) in [
+            ("Error\n", 0, Some(Refusal::NotAList)),
+            ("TL0001\nTL0002\n", 0, Some(Refusal::NotAList)),
+            ("Barcode\tState\nTL0001\tNEW\n", 1, None),
+            ("", 0, None),
+        ] {
+            let mut parser = TextListParser::new(ListKind::AllBooks, &library).headed();
+            let pushed = parser.push(text.as_bytes()).unwrap_or_default();
+            let list = parser.finish();
+            assert_eq!(
+                (pushed.len() + list.rows.len(), list.refusal),
+                (rows, refusal),
+                "{text}"
+            );
+        }
     }
 
     #[test]

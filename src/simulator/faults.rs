@@ -46,6 +46,8 @@ faults! {
     Unavailable "unavailable" Page 0.01 "`Your request is unavailable` with status 200.";
     NoHeading "no-heading" List 0.01 "A list page without its heading row.";
     CutList "cut-list" List 0.01 "A list page that ends in the middle, the connection closed.";
+    LongCell "long-cell" List 0.0 "The title of a list page's first row has 70,000 bytes.";
+    NoBarcode "no-barcode" List 0.0 "A list page's first row does not say which volume it is.";
     UnknownWords "unknown-words" Process 0.01 "A status word of `_process` that nobody knows.";
     NoAnswer "no-answer" Process 0.01 "A row of `_process` left out.";
     Cut "cut" Body 0.03 "The connection is closed in the middle of the body.";
@@ -211,6 +213,11 @@ impl Dice {
     /// Orders a fault for the next request of this kind, for one book or page, or for whichever comes.
     pub fn order(&self, op: Op, key: Option<u64>, fault: Fault) {
         lock(&self.ordered).entry((op, key)).or_default().push_back(fault);
+    }
+
+    /// Forgets what was ordered and did not come yet.
+    pub fn forget(&self) {
+        lock(&self.ordered).clear();
     }
 
     /// The fault of this answer, if it has one.

@@ -243,6 +243,12 @@ pub(super) fn next_parameter(catalogue: &Catalogue, start: u32, first: u64) -> S
     }
 }
 
+/// Where the page begins that a mark leads to, whether or not the mark still holds.
+pub(super) fn place_of_mark(mark: &str) -> Option<String> {
+    let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(mark).ok()?).ok()?;
+    plain.split('.').nth(1).map(str::to_owned)
+}
+
 fn write_mark(catalogue: &Catalogue, start: u32, first: u64) -> String {
     let plain = format!("{start}.{first}.{}", milliseconds());
     let seal = catalogue.draw(Purpose::Token, seal_key(&plain)).next();

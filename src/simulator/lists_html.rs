@@ -11,6 +11,7 @@ use futures::stream::unfold;
 use super::catalogue::Catalogue;
 use super::config::Links;
 use super::dates::push_date;
+use super::faults::Fault;
 use super::life::Life;
 use super::lists::{self, Column, List, PageAsked};
 use super::shared::Shared;
@@ -31,6 +32,8 @@ pub(super) struct HtmlPage {
     /// The page breaks off with a closed connection once this many rows are left.
     cut_at: Option<u32>,
     heading: bool,
+    /// What is wrong with the first row.
+    odd: Option<Fault>,
     step: Step,
 }
 
@@ -53,6 +56,7 @@ impl HtmlPage {
             rows_left: asked.rows,
             cut_at: None,
             heading: true,
+            odd: None,
             step: Step::Head,
         }
     }
@@ -69,6 +73,11 @@ impl HtmlPage {
     pub fn without_heading(mut self) -> Self {
         self.heading = false;
         self
+    }
+
+    /// The first row has a cell that no client should take, or lacks the one that matters.
+    pub fn with_odd_row(self, odd: Fault) -> Self {
+        Self { odd: Some(odd), ..self }
     }
 
     /// The page, piece by piece.
@@ -146,10 +155,15 @@ impl HtmlPage {
         self.rows_left = left;
         shared.counters.list_rows.fetch_add(books.len() as u64, Relaxed);
         for (index, life) in books {
+            let odd = self.odd.take();
             out.extend_from_slice(b"<tr>");
             for column in &self.columns {
                 out.extend_from_slice(b"<td>");
-                self.push_cell(*column, index, &life, out);
+                match (odd, *column) {
+                    (Some(Fault::LongCell), Column::Title) => out.resize(out.len() + 70_000, b'x'),
+                    (Some(Fault::NoBarcode), Column::Check | Column::Barcode | Column::FileName) => {}
+                    (_, column) => self.push_cell(column, index, &life, out),
+                }
                 if closed {
                     out.extend_from_slice(b"</td>");
                 }

@@ -121,8 +121,14 @@ impl Asked {
 /// Pages are told apart by where they begin; searches and requests by what they ask for.
 fn page_key(request: &HttpRequest) -> u64 {
     let query = Query::parse(request.query_string());
-    let place = query.get("first").or(query.get("barcodes")).unwrap_or("1");
-    let text = format!("{} {place}", request.path());
+    let marked = query.get("ctoken").and_then(lists::place_of_mark);
+    let place = query.get("first").or(query.get("barcodes")).or(marked.as_deref());
+    key_of_page(request.path(), place.unwrap_or("1"))
+}
+
+/// The number by which faults know a page: its path, and the 1-based place of its first row.
+pub(super) fn key_of_page(path: &str, place: &str) -> u64 {
+    let text = format!("{path} {place}");
     text.bytes()
         .fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }
@@ -253,6 +259,7 @@ fn list(shared: &Arc<Shared>, name: &str, query: &Query, fault: Option<Fault>) -
     let page = match fault {
         Some(Fault::CutList) => page.cut(),
         Some(Fault::NoHeading) => page.without_heading(),
+        Some(odd @ (Fault::LongCell | Fault::NoBarcode)) => page.with_odd_row(odd),
         _ => page,
     };
     HttpResponse::Ok().content_type(HTML).streaming(page.stream())

@@ -21,7 +21,7 @@ use super::stats::{Counters, Op, Stats};
 use super::thread::Serving;
 use super::truth::Truth;
 use super::{files, routes, tls, truth};
-use crate::grin::Barcode;
+use crate::grin::{Barcode, ListKind};
 
 /// Longer than any client keeps an idle connection, so that clients decide.
 const KEEP_ALIVE: Duration = Duration::from_mins(2);
@@ -248,6 +248,18 @@ impl Running {
     pub fn inject(&self, op: Op, barcode: Option<&Barcode>, fault: Fault) {
         let key = barcode.and_then(|barcode| self.index_of(barcode)).map(u64::from);
         self.shared.dice.order(op, key, fault);
+    }
+
+    /// Orders one fault for the next request of a list's page that begins with this row, counted from 1.
+    pub fn inject_page(&self, list: ListKind, first: u64, fault: Fault) {
+        let path = format!("/libraries/{}/{}", self.config().library, list.path());
+        let key = super::routes::key_of_page(&path, &first.to_string());
+        self.shared.dice.order(Op::ListPage, Some(key), fault);
+    }
+
+    /// Forgets all faults that were ordered and did not come yet.
+    pub fn forget_injected(&self) {
+        self.shared.dice.forget();
     }
 
     /// Ends every access token.

@@ -133,6 +133,10 @@ impl<'a> Reading<'a> {
         let ask = OpenStream::new(url.clone(), Class::Lists, Kind::TextList);
         let mut body = self.parts.session.ask(ask, cx).await?;
         let mut parser = TextListParser::new(self.list, &self.parts.library);
+        if what == Rows::Recorded {
+            // The report's heading is known to be there; a word without one would become a book.
+            parser = parser.headed();
+        }
         let mut batch = Vec::new();
         while let Some(chunk) = body.next().await {
             batch.extend(parser.push(&chunk?).map_err(CollectError::Refused)?);
@@ -165,6 +169,7 @@ impl<'a> Reading<'a> {
             list: self.list,
             pass: None,
             rows,
+            sighted: Vec::new(),
             observed: Timestamp::now(),
             next: None,
         };

@@ -9,10 +9,11 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::arrivals;
+use super::page_fault::PageFault;
 use crate::catalog::{BeginPass, Catalog, CatalogError, FinishPass, ListPart, Pass, PassId};
 use crate::grin::{
-    Addresses, Library, ListForm, ListKind, ListPage, ListPageParser, ListQuery, ListRefusal, ListRow, LoopGuard,
-    PageMark, Refusal,
+    Addresses, Barcode, Library, ListForm, ListKind, ListPage, ListPageParser, ListQuery, ListRow, LoopGuard, PageMark,
+    Refusal,
 };
 use crate::mailbox::{ActorName, Cx, Handle, Message, Worker};
 use crate::session::{Backoff, BodyError, BodyStream, Class, ErrorClass, Kind, OpenStream, Session, SessionError};
@@ -107,23 +108,6 @@ impl CollectError {
     }
 }
 
-/// Why one page was not read to its end.
-#[derive(Debug, thiserror::Error)]
-enum PageFault {
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    #[error(transparent)]
-    Body(#[from] BodyError),
-    #[error("GRIN's answer is no list page: {0}")]
-    Refused(Refusal),
-    #[error(transparent)]
-    Unreadable(#[from] ListRefusal),
-    #[error("the page breaks off before its end")]
-    Torn,
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-}
-
 impl Collector {
     /// A collector over shared parts.
     pub fn new(parts: CollectorParts) -> Self {
@@ -148,6 +132,8 @@ impl Handle<Collect> for Collector {
             list: collect.list,
             pass: pass.id,
             seen: Collected::default(),
+            sighted: Vec::new(),
+            unsure: 0,
         };
         let incomplete = match reading.to_the_end(&pass, collect.limit, cx).await {
             Ok(incomplete) => incomplete,
@@ -155,8 +141,15 @@ impl Handle<Collect> for Collector {
             Err(PageFault::Session(error)) if !matches!(error.class(), ErrorClass::Transient { .. }) => {
                 return Err(error.into());
             }
+            // It is gone on with from the page that failed. If that led nowhere once, the next pass begins anew.
+            Err(fault) if fault.may_be_gone_on_with() && reading.seen.pages > 0 => {
+                reading.seen.incomplete = Some(fault.to_string());
+                report(collect.list, &reading.seen);
+                return Ok(reading.seen);
+            }
             Err(fault) => Some(fault.to_string()),
         };
+        let incomplete = incomplete.or_else(|| reading.doubt());
         let mut collected = Collected {
             incomplete,
             ..reading.seen
@@ -215,9 +208,19 @@ struct Reading<'a> {
     list: ListKind,
     pass: PassId,
     seen: Collected,
+    /// Volumes of rejected rows, still to be recorded as listed.
+    sighted: Vec<Barcode>,
+    /// Rejected rows of which it is not known which volume they are about.
+    unsure: u64,
 }
 
 impl Reading<'_> {
+    /// Why nothing can be concluded from what a list that was read to its end did not name.
+    fn doubt(&self) -> Option<String> {
+        let unsure = self.unsure;
+        (unsure > 0).then(|| format!("{unsure} rows could not be read, and of which volumes they are is not known"))
+    }
+
     /// Follows `Next` from the first page; answers with why it stopped early, if it did.
     async fn to_the_end(&mut self, pass: &Pass, limit: Option<u64>, cx: &Cx) -> Result<Option<String>, PageFault> {
         let first = self.first_page();
@@ -241,7 +244,6 @@ impl Reading<'_> {
             resumed = false;
             visited.leave(&mark).map_err(PageFault::Refused)?;
             self.seen.pages += 1;
-            self.note(&page);
             match page.next {
                 None => return Ok(None),
                 Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => {
@@ -280,14 +282,21 @@ impl Reading<'_> {
     }
 
     fn note(&mut self, page: &ListPage) {
-        self.seen.rejected += page.rejected.len() as u64;
+        self.seen.rejected += page.rejected.len() as u64 + page.rejected_more;
+        self.unsure += page.rejected_more;
+        for rejected in &page.rejected {
+            match rejected.about() {
+                Some(volumes) => self.sighted.extend(volumes),
+                None => self.unsure += 1,
+            }
+        }
         for rejected in page.rejected.iter().take(10) {
             warn!(list = %self.list, barcode = rejected.barcode, because = %rejected.because, "row is no book");
         }
         for warning in page.warnings.iter().take(10) {
             warn!(list = %self.list, warning, "list page");
         }
-        if self.seen.pages == 1 && !page.unknown_columns.is_empty() {
+        if self.seen.pages == 0 && !page.unknown_columns.is_empty() {
             info!(list = %self.list, columns = ?page.unknown_columns, "GRIN has columns that are not known here; they are passed over");
         }
     }
@@ -347,12 +356,13 @@ impl Reading<'_> {
         if !page.complete {
             return Err(PageFault::Torn);
         }
+        self.note(&page);
         self.record(batch, page.next.as_ref(), cx).await?;
         Ok((page, mark))
     }
 
     async fn record(&mut self, rows: Vec<ListRow>, next: Option<&Url>, cx: &Cx) -> Result<(), CatalogError> {
-        if rows.is_empty() && next.is_none() {
+        if rows.is_empty() && next.is_none() && self.sighted.is_empty() {
             return Ok(());
         }
         let count = rows.len() as u64;
@@ -360,6 +370,7 @@ impl Reading<'_> {
             list: self.list,
             pass: Some(self.pass),
             rows,
+            sighted: std::mem::take(&mut self.sighted),
             observed: Timestamp::now(),
             next: next.map(ToString::to_string),
         };
@@ -394,34 +405,5 @@ impl Arriving {
             batch.extend(rows);
         }
         Ok(batch)
-    }
-}
-
-impl PageFault {
-    /// It is the answer that is not right, not the way to it.
-    fn is_grins(&self) -> bool {
-        match self {
-            Self::Session(error) => matches!(error.class(), ErrorClass::Permanent),
-            Self::Refused(_) | Self::Unreadable(_) | Self::Torn => true,
-            Self::Body(_) | Self::Catalog(_) => false,
-        }
-    }
-
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Session(error) => matches!(error.class(), ErrorClass::Transient { .. }),
-            Self::Body(_) | Self::Refused(_) | Self::Torn => true,
-            Self::Unreadable(_) | Self::Catalog(_) => false,
-        }
-    }
-
-    fn wait(&self) -> std::time::Duration {
-        match self {
-            Self::Session(error) => match error.class() {
-                ErrorClass::Transient { wait } => wait.unwrap_or_default(),
-                _ => std::time::Duration::ZERO,
-            },
-            _ => std::time::Duration::ZERO,
-        }
     }
 }

@@ -11,6 +11,7 @@ mod download;
 mod enrich;
 mod home;
 mod kept;
+mod page_fault;
 mod patience;
 mod record;
 mod transfers;

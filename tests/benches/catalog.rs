@@ -99,6 +99,7 @@ fn collect(ledger: &mut Ledger, order: &[usize], what: &str) {
             pass: Some(pass),
             rows,
             observed: Clock::system().now(),
+            sighted: Vec::new(),
             next: None,
         };
         let watch = Watch::start();
@@ -125,6 +126,7 @@ fn settle(ledger: &mut Ledger, books: usize) {
             pass: None,
             rows,
             observed: Clock::system().now(),
+            sighted: Vec::new(),
             next: None,
         };
         ledger.execute(part).expect("a page recorded");

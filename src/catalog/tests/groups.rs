@@ -34,6 +34,7 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
         pass: None,
         rows,
         observed: Clock::system().now(),
+        sighted: Vec::new(),
         next: None,
     };
     assert_eq!(catalog.ask(part, &cx).await.unwrap().new, 40);

@@ -116,6 +116,7 @@ fn an_interrupted_pass_goes_on_where_it_was() {
         list: ListKind::AllBooks,
         pass: Some(pass),
         rows: all(&["TL0001"]),
+        sighted: Vec::new(),
         observed: shelf.clock.now(),
         next: Some("https://x/_all_books?first=2".into()),
     };
@@ -160,6 +161,7 @@ fn a_part_of_a_page_does_not_take_away_where_to_go_on() {
         list: ListKind::AllBooks,
         pass: Some(pass),
         rows: all(&["TL0001"]),
+        sighted: Vec::new(),
         observed: shelf.clock.now(),
         next: next.clone(),
     };

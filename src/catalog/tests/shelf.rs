@@ -96,6 +96,7 @@ impl Shelf {
                 pass,
                 rows,
                 observed,
+                sighted: Vec::new(),
                 next: None,
             })
             .unwrap()

@@ -27,6 +27,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
             pass: None,
             rows,
             observed,
+            sighted: Vec::new(),
             next: None,
         })
         .unwrap_err();

@@ -125,8 +125,12 @@ impl Cells {
     /// What the row says under this heading.
     pub(super) fn read(&self, heading: &Heading, library: &Library, limit: usize) -> Read {
         if self.too_long {
-            let named = self.tick.as_deref().unwrap_or_else(|| self.raw(0));
-            return Read::Rejected(Rejected::new(&text::from_html(named), Because::TooLongCell(limit)));
+            // Which volume it is may well be known.
+            let named = match self.volume(heading, library, self.shift(heading)) {
+                Ok((barcode, _)) => barcode.to_string(),
+                Err(rejected) => rejected.barcode,
+            };
+            return Read::Rejected(Rejected::new(&named, Because::TooLongCell(limit)));
         }
         if self.tick.is_none() && text::from_html(&self.text).is_empty() {
             return Read::Blank;

@@ -12,7 +12,12 @@ use crate::grin::{ListRow, Refusal};
 pub struct LoopGuard {
     addresses: HashSet<u64>,
     contents: HashSet<u64>,
+    /// Pages without rows since the last one that had some.
+    empty: u32,
 }
+
+/// A list that goes on after so many pages without rows leads nowhere.
+const MOST_EMPTY: u32 = 3;
 
 impl LoopGuard {
     /// Notes that a page is about to be read; refuses one that was read before.
@@ -23,12 +28,17 @@ impl LoopGuard {
     }
 
     /// Notes what stood on a page: a server that makes new addresses for the same page again and again is found out by
-    /// the same volumes in the same order. A page without rows counts as nothing.
+    /// the same volumes in the same order, or by having none page after page.
     pub fn leave(&mut self, mark: &PageMark) -> Result<(), Refusal> {
-        if mark.rows == 0 {
+        if mark.rows > 0 {
+            self.empty = 0;
+            return note(&mut self.contents, &mark.hash);
+        }
+        self.empty += 1;
+        if self.empty <= MOST_EMPTY {
             Ok(())
         } else {
-            note(&mut self.contents, &mark.hash)
+            Err(Refusal::Loop)
         }
     }
 }
@@ -91,7 +101,20 @@ mod tests {
         assert_eq!(guard.leave(&mark(&[&rows])), Ok(()));
         assert_eq!(guard.leave(&mark(&[&rows[..1]])), Ok(()));
         assert_eq!(guard.leave(&mark(&[&rows[..1], &rows[1..]])), Err(Refusal::Loop));
-        assert_eq!(guard.leave(&mark(&[])), Ok(()));
-        assert_eq!(guard.leave(&mark(&[])), Ok(()), "empty pages are all alike");
+    }
+
+    #[test]
+    fn page_after_page_without_rows_is_a_loop() {
+        let mut some = PageMark::default();
+        some.add(&[ListRow::bare(Barcode::parse("TL1").unwrap())]);
+        let (mut guard, none) = (LoopGuard::default(), PageMark::default());
+        for _ in 0..MOST_EMPTY {
+            assert_eq!(guard.leave(&none), Ok(()));
+        }
+        assert_eq!(guard.leave(&some), Ok(()), "one with rows between");
+        for _ in 0..MOST_EMPTY {
+            assert_eq!(guard.leave(&none), Ok(()));
+        }
+        assert_eq!(guard.leave(&none), Err(Refusal::Loop));
     }
 }

@@ -26,6 +26,8 @@ pub struct ListPage {
     pub rows: u64,
     /// Rows that were not taken; at most a thousand are kept.
     pub rejected: Vec<Rejected>,
+    /// Rows that were not taken beyond those.
+    pub rejected_more: u64,
     /// Address of the next page: the same list on the same server.
     pub next: Option<Url>,
     /// The page was understood to its end. Only then may a missing `next` be taken for the end of the list.

@@ -9,7 +9,7 @@ use crate::grin::{Because, Library, ListRow, Refusal, Rejected};
 
 /// Tables nested deeper than this are layout of no interest.
 const MOST_TABLES: usize = 64;
-/// Rejected rows and warnings kept a page; beyond, they are only counted.
+/// Rejected rows, and warnings, kept a page; beyond, they are only counted.
 const MOST_NOTES: usize = 1_000;
 
 /// The page so far. Its methods are the events of the page, in their order.
@@ -39,6 +39,7 @@ pub(super) struct Page {
     rows: Vec<ListRow>,
     out: ListPage,
     rows_seen: u64,
+    /// Warnings beyond [`MOST_NOTES`].
     unnoted: u64,
 }
 
@@ -250,7 +251,7 @@ impl Page {
         if self.out.rejected.len() < MOST_NOTES {
             self.out.rejected.push(rejected);
         } else {
-            self.unnoted += 1;
+            self.out.rejected_more += 1;
         }
     }
 
@@ -413,9 +414,11 @@ impl Page {
             self.reject(Rejected::new(&shown, Because::CutOff));
         }
         if self.unnoted > 0 {
-            self.out
-                .warnings
-                .push(format!("{} more rejected rows and warnings", self.unnoted));
+            self.out.warnings.push(format!("{} more warnings", self.unnoted));
+        }
+        if self.out.rejected_more > 0 {
+            let more = self.out.rejected_more;
+            self.out.warnings.push(format!("{more} more rejected rows"));
         }
         let found = self.pager.finish();
         let open_end = cut || (self.root == (true, false) && found.next.is_none());

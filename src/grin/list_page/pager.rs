@@ -16,6 +16,8 @@ pub(super) struct Pager {
     best: Option<(u8, Url)>,
     foreign: Option<(u8, String)>,
     several: bool,
+    /// A link that says "next" in words and leads to the same list, by parameters that are not known.
+    unmarked: Option<String>,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,7 @@ impl Pager {
             best: None,
             foreign: None,
             several: false,
+            unmarked: None,
         }
     }
 
@@ -84,12 +87,22 @@ impl Pager {
         } else {
             rank(&text::from_html(&link.text))
         };
-        if rank == 0 || !has_page_mark(&link.href) {
+        let marked = has_page_mark(&link.href);
+        let rank = match (marked, rank) {
+            (false, NEXT_IN_WORDS) => NEXT_UNMARKED,
+            (false, _) => 0,
+            (true, rank) => rank,
+        };
+        if rank == 0 {
             return;
         }
         match self.judge(&link.href) {
+            Some(url) if !marked => {
+                self.unmarked = Some(short(&link.href));
+                self.take(rank, url);
+            }
             Some(url) => self.take(rank, url),
-            None if self.foreign.as_ref().is_none_or(|(best, _)| rank > *best) => {
+            None if marked && self.foreign.as_ref().is_none_or(|(best, _)| rank > *best) => {
                 self.foreign = Some((rank, link.href));
             }
             None => {}
@@ -110,8 +123,8 @@ impl Pager {
         url.set_fragment(None);
         let plain = url.username().is_empty() && url.password().is_none();
         let same = url.origin() == self.page.origin() && url.path() == self.page.path();
-        let pairs = url.query_pairs().any(|(name, _)| name == "first" || name == "ctoken");
-        (plain && same && pairs).then_some(url)
+        let other = url.query_pairs().next().is_some();
+        (plain && same && other).then_some(url)
     }
 
     /// All links were seen. One that is still open was cut off, and its text may be half of something else.
@@ -137,6 +150,11 @@ impl Pager {
             }
             (Some((_, url)), _) => found.next = Some(url),
             (None, _) => {}
+        }
+        if let (Some(href), true, Some(_)) = (&self.unmarked, best == NEXT_UNMARKED, &found.next) {
+            found.warnings.push(format!(
+                "a link that says \"next\" has neither first= nor ctoken=; it was followed: {href}"
+            ));
         }
         if self.several {
             found
@@ -165,9 +183,11 @@ fn short(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
-const NEXT_IN_WORDS: u8 = 3;
-const NEXT_BY_ARROW: u8 = 2;
-const NEXT_BY_DOUBLE_ARROW: u8 = 1;
+const NEXT_IN_WORDS: u8 = 4;
+const NEXT_BY_ARROW: u8 = 3;
+const NEXT_BY_DOUBLE_ARROW: u8 = 2;
+/// In words, with parameters other than those that have been seen.
+const NEXT_UNMARKED: u8 = 1;
 
 /// How surely a link's text means "next": 0 is not at all. "Last", with or without arrows, and `>>` never do.
 fn rank(text: &str) -> u8 {
@@ -213,14 +233,14 @@ mod tests {
     #[test]
     fn meaning_of_a_links_text() {
         for (text, expected) in [
-            ("Next", 3),
-            ("next page »", 3),
-            ("Next >", 3),
-            ("NEXT >>", 3),
-            ("Next 10,000", 3),
-            (">", 2),
-            ("›", 2),
-            ("»", 1),
+            ("Next", NEXT_IN_WORDS),
+            ("next page »", NEXT_IN_WORDS),
+            ("Next >", NEXT_IN_WORDS),
+            ("NEXT >>", NEXT_IN_WORDS),
+            ("Next 10,000", NEXT_IN_WORDS),
+            (">", NEXT_BY_ARROW),
+            ("›", NEXT_BY_ARROW),
+            ("»", NEXT_BY_DOUBLE_ARROW),
             (">>", 0),
             ("Last >>", 0),
             ("Last", 0),
@@ -268,6 +288,19 @@ mod tests {
             let next = found(&[(href, "Next")]).next.unwrap();
             assert_eq!(next.as_str(), format!("{list}?{query}"), "{href}");
         }
+    }
+
+    #[test]
+    fn a_link_that_says_next_is_followed_by_whatever_parameters_and_said() {
+        let unknown = ("_all_books?result_count=4&start=5", "Next &gt;");
+        let page = found(&[unknown]);
+        assert_eq!(page.next.unwrap().query(), Some("result_count=4&start=5"));
+        assert!(page.warnings[0].contains("start=5"), "{:?}", page.warnings);
+        let known = found(&[unknown, ("?first=3", ">")]);
+        assert_eq!(known.next.unwrap().query(), Some("first=3"));
+        assert!(known.warnings.is_empty());
+        let arrow = found(&[("_all_books?mode=all", ">"), ("_all_books", "Next")]);
+        assert_eq!((arrow.next, arrow.refusal), (None, None), "an arrow may be anything");
     }
 
     #[test]
