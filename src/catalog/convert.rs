@@ -3,13 +3,15 @@
 use rusqlite::{Connection, OptionalExtension as _, ToSql};
 
 use super::ask::Counts;
+use super::dates::OUTDATED;
 use super::history::{Cause, Note, Topic};
 use super::ledger::{Operation, Tx};
+use super::lists;
 use super::queue::{self, Queue};
 use super::select::Selection;
 use super::tallies::Tally;
 use super::{BookState, CatalogError, clock};
-use crate::grin::{Barcode, ProcessOutcome};
+use crate::grin::{Barcode, ListKind, ProcessOutcome};
 
 /// Asks for the next conversions to ask for, oldest first by priority, as many as GRIN's queue has room for.
 #[derive(Debug, Clone)]
@@ -39,7 +41,7 @@ impl Operation for PlanConversions {
 
     fn run(self, tx: &mut Tx<'_>) -> Result<ConversionPlan, CatalogError> {
         let counts = Counts::read(tx.conn)?;
-        let in_queue = counts.of(BookState::Requested) + counts.of(BookState::InProcess);
+        let in_queue = counts.of(BookState::Requested) + counts.of(BookState::InProcess) + stored_in_queue(tx)?;
         let room = self.queue_limit.saturating_sub(in_queue);
         let limit = self.limit.min(usize::try_from(room).unwrap_or(usize::MAX));
         let mut barcodes = Vec::new();
@@ -54,6 +56,18 @@ impl Operation for PlanConversions {
             room,
         })
     }
+}
+
+/// Stored books of which a newer archive was asked for, and those that GRIN lists as in process: they stay `stored` meanwhile.
+fn stored_in_queue(tx: &Tx<'_>) -> Result<u64, CatalogError> {
+    let asked = "SELECT id FROM books WHERE state = 'stored' AND requested_for IS NOT NULL AND listed_converted = 0 \
+                 AND next_attempt_at > ?1";
+    let listed = "SELECT b.id FROM sightings s JOIN books b ON b.id = s.book WHERE s.list = ?2 AND b.state = 'stored'";
+    let count = tx
+        .conn
+        .prepare_cached(&format!("SELECT count(*) FROM ({asked} UNION {listed})"))?
+        .query_row((&tx.stamp, lists::number(ListKind::InProcess)), |row| row.get(0))?;
+    Ok(count)
 }
 
 /// Ids of books whose conversion may be asked for now, in order.
@@ -77,16 +91,19 @@ pub(crate) fn candidates(tx: &Tx<'_>, selection: &Selection, limit: usize) -> Re
     }
     for queue in queues {
         for filter in filters(queue) {
-            lists.push(ids(tx, selection, filter, limit)?);
+            lists.push(ids(tx, selection, &filter, limit)?);
         }
     }
     Ok(queue::in_turn(lists, limit))
 }
 
 /// What to look for in each queue; each has an index of its own.
-fn filters(queue: Queue) -> &'static [&'static str] {
-    match queue {
-        Queue::Converted | Queue::All => &[],
+fn filters(queue: Queue) -> Vec<String> {
+    if queue == Queue::Changed {
+        return vec![format!("state = 'stored' AND {OUTDATED} AND {{due}}")];
+    }
+    let filters: &[&str] = match queue {
+        Queue::Converted | Queue::Changed | Queue::All => &[],
         Queue::Previous => &[
             "state = 'known' AND grin_state = 'PREVIOUSLY_DOWNLOADED' AND {due}",
             "state = 'conversion_failed' AND next_attempt_at <= :now AND requested_for = 'previous'",
@@ -97,12 +114,9 @@ fn filters(queue: Queue) -> &'static [&'static str] {
              AND ifnull(grin_state, '') NOT IN ('NEW', 'AVAILABLE', 'PREVIOUSLY_DOWNLOADED') AND {due}",
             "state = 'conversion_failed' AND next_attempt_at <= :now AND ifnull(requested_for, '') <> 'previous'",
         ],
-        Queue::Changed => &[
-            "state = 'stored' AND max(ifnull(processed_date, ''), ifnull(analyzed_date, ''), \
-             ifnull(ocr_date, '')) > converted_date AND {due}",
-        ],
         Queue::Failed => &["state = 'conversion_failed' AND state_at < :opened"],
-    }
+    };
+    filters.iter().copied().map(str::to_owned).collect()
 }
 
 fn ids(tx: &Tx<'_>, selection: &Selection, filter: &str, limit: usize) -> Result<Vec<i64>, CatalogError> {
@@ -120,21 +134,24 @@ fn named_candidates(
     limit: usize,
 ) -> Result<Vec<i64>, CatalogError> {
     let force = selection.force;
-    let mut find = tx.conn.prepare_cached(
+    let mut find = tx.conn.prepare_cached(&format!(
         "SELECT id FROM books WHERE barcode = ?1 AND (next_attempt_at IS NULL OR next_attempt_at <= ?2 OR ?3) AND ( \
-           (state = 'known' AND (?3 OR ifnull(grin_state, '') = 'NEW' OR pushed_out > 0 \
+           (state = 'known' AND pushed_out > 0) \
+           OR (NOT ?4 AND state = 'known' AND (?3 OR ifnull(grin_state, '') = 'NEW' \
              OR (absent_at IS NOT NULL AND ifnull(grin_state, '') <> 'CHECKED_IN'))) \
-           OR (state = 'conversion_failed' AND (?3 OR next_attempt_at IS NOT NULL)) \
-           OR (state = 'stored' AND max(ifnull(processed_date, ''), ifnull(analyzed_date, ''), ifnull(ocr_date, '')) \
-               > converted_date))",
-    )?;
+           OR (NOT ?4 AND state = 'conversion_failed' AND (?3 OR next_attempt_at IS NOT NULL)) \
+           OR (NOT ?4 AND state = 'unavailable' AND ?3) \
+           OR (NOT ?4 AND state = 'stored' AND {OUTDATED}))"
+    ))?;
     let mut out = Vec::new();
     for barcode in only.iter().filter(|barcode| selection.may_be(barcode.as_str())) {
         if out.len() == limit {
             break;
         }
         let id = find
-            .query_row((barcode.as_str(), &tx.stamp, force), |row| row.get(0))
+            .query_row((barcode.as_str(), &tx.stamp, force, selection.lost_only), |row| {
+                row.get(0)
+            })
             .optional()?;
         out.extend(id.filter(|id| !out.contains(id)));
     }

@@ -47,42 +47,46 @@ pub(crate) struct Facts<'a> {
     pub values: Vec<Option<Cow<'a, str>>>,
     /// Dates whose text cannot be got back from what is stored: column, text.
     pub raw: Vec<(&'static str, &'a str)>,
+    /// Dates of which nothing more than the value needs to be kept.
+    pub plain: Vec<&'static str>,
     /// The row had the box to tick for conversion.
     pub can_be_requested: bool,
 }
 
 impl<'a> Facts<'a> {
     pub(crate) fn of_row(row: &'a ListRow) -> Self {
-        let mut raw = Vec::new();
+        let mut kept = Kept::default();
         let mut values = Vec::with_capacity(LIST_COLUMNS.len());
         values.push(row.grin_state.as_ref().map(|state| Cow::Borrowed(state.as_str())));
         for (column, date) in row.dates.by_sql() {
-            values.push(date.map(|date| dated(column, date, &mut raw)));
+            values.push(date.map(|date| kept.dated(column, date)));
         }
         let failure = row.failure.as_ref();
         values.push(text(row.title.as_deref()));
         values.push(text(row.google_books_link.as_deref()));
         values.push(row.file_name.as_ref().map(|name| Cow::Borrowed(name.as_str())));
         let date = failure.and_then(|failure| failure.date.as_ref());
-        values.push(date.map(|date| dated("convert_failed_date", date, &mut raw)));
+        values.push(date.map(|date| kept.dated("convert_failed_date", date)));
         values.push(text(failure.and_then(|failure| failure.info.as_deref())));
         values.push(text(failure.and_then(|failure| failure.detail.as_deref())));
         Self {
             values,
-            raw,
+            raw: kept.raw,
+            plain: kept.plain,
             can_be_requested: row.can_be_requested,
         }
     }
 
     pub(crate) fn of_search(found: &'a Enrichment) -> Self {
-        let mut raw = Vec::new();
+        let mut kept = Kept::default();
         let value = |column: &&'static str| match found.get(column)? {
             Value::Text(words) => text(Some(words)),
-            Value::Date(date) => Some(dated(column, date, &mut raw)),
+            Value::Date(date) => Some(kept.dated(column, date)),
         };
         Self {
             values: SEARCH_COLUMNS.iter().map(value).collect(),
-            raw,
+            raw: kept.raw,
+            plain: kept.plain,
             can_be_requested: false,
         }
     }
@@ -98,15 +102,22 @@ fn text(words: Option<&str>) -> Option<Cow<'_, str>> {
     words.filter(|words| !words.trim().is_empty()).map(Cow::Borrowed)
 }
 
-fn dated<'a>(column: &'static str, date: &'a GrinDate, raw: &mut Vec<(&'static str, &'a str)>) -> Cow<'a, str> {
-    match date.iso() {
-        Some(iso) => {
-            if !is_grins_form(date.raw()) {
-                raw.push((column, date.raw()));
-            }
-            Cow::Owned(iso)
+/// What is to be kept of the texts of dates, beside their values.
+#[derive(Default)]
+struct Kept<'a> {
+    raw: Vec<(&'static str, &'a str)>,
+    plain: Vec<&'static str>,
+}
+
+impl<'a> Kept<'a> {
+    fn dated(&mut self, column: &'static str, date: &'a GrinDate) -> Cow<'a, str> {
+        let iso = date.iso();
+        if iso.is_some() && !is_grins_form(date.raw()) {
+            self.raw.push((column, date.raw()));
+        } else {
+            self.plain.push(column);
         }
-        None => Cow::Borrowed(date.raw()),
+        iso.map_or(Cow::Borrowed(date.raw()), Cow::Owned)
     }
 }
 
@@ -156,5 +167,6 @@ mod tests {
         assert_eq!(facts.get(LAST_DATE), Some("soon"));
         assert_eq!(facts.get(FAILED_INFO), Some("Bad page"));
         assert_eq!(facts.raw, [("analyzed_date", "2011-02-03")]);
+        assert_eq!(facts.plain, ["scanned_date", "ocr_date"]);
     }
 }

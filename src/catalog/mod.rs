@@ -9,6 +9,8 @@ mod clock;
 mod connection;
 mod convert;
 mod counters;
+mod dates;
+mod decide;
 mod enrich;
 mod error;
 mod explain;
@@ -49,9 +51,7 @@ pub use error::CatalogError;
 pub use explain::{Event, Story};
 pub use export::ExportError;
 pub use handle::{Catalog, CatalogThread};
-pub use import::{
     AdoptedArchive, Depth, Import, ImportError, ImportReport, LocalFiles, Misfit, StoredFiles, Unfit, look_at,
-};
 pub use leases::{Expire, Holders, Recover, Renew};
 pub use ledger::{Ledger, Operation, Tx};
 pub use listing::{ListPart, Upserted};

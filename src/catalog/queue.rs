@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::dates::{NEWER, OUTDATED};
+
 /// Which books are worked on (`work.queues`, `--queue`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Queue {
@@ -53,8 +55,9 @@ impl Queue {
         filters.join(" OR ")
     }
 
-    const fn members(self) -> &'static str {
-        match self {
+    fn members(self) -> String {
+        let members = match self {
+            Self::Changed => return format!("sync_timestamp IS NOT NULL AND (({NEWER}) OR ({OUTDATED}))"),
             Self::All => "1",
             Self::Converted => "listed_converted = 1 AND sync_timestamp IS NULL",
             Self::Previous => {
@@ -64,12 +67,9 @@ impl Queue {
                 "sync_timestamp IS NULL AND (requested_for = 'unconverted' OR grin_state IN ('NEW', 'AVAILABLE') \
                  OR can_be_requested = 1)"
             }
-            Self::Changed => {
-                "sync_timestamp IS NOT NULL AND max(ifnull(converted_date, ''), ifnull(processed_date, ''), \
-                 ifnull(analyzed_date, ''), ifnull(ocr_date, '')) > ifnull(judged_converted_date, '')"
-            }
             Self::Failed => "state IN ('failed', 'conversion_failed')",
-        }
+        };
+        members.into()
     }
 
     /// The queues that these stand for: each once, in the order given, `All` resolved.

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{CachedStatement, Connection, Row, ToSql};
+use rusqlite::{CachedStatement, Connection, ToSql};
 
-use super::clock::{earlier, read_stamp, stamp};
+use super::clock::stamp;
+use super::decide::{After, Before, decide};
 use super::facts::{self, Facts, LIST_COLUMNS, SEARCH_COLUMNS};
 use super::follow::{Word, follow};
 use super::history::{Cause, Note, Topic};
@@ -104,102 +105,6 @@ pub(crate) struct Said<'a> {
     pub enriched: Option<(&'a str, i64)>,
 }
 
-/// A book as it stood before.
-struct Before {
-    id: i64,
-    state: BookState,
-    listed_converted: bool,
-    can_be_requested: bool,
-    vanished: bool,
-    next_attempt_at: Option<String>,
-    conversion_failures: u32,
-    judged: Option<String>,
-    requested_at: Option<String>,
-    /// Places of facts that differ from what was known.
-    differing: Vec<usize>,
-    grin_state: Option<String>,
-    converted_date: Option<String>,
-}
-
-impl Before {
-    fn read(row: &Row<'_>, facts: &Facts<'_>) -> Result<Self, CatalogError> {
-        let differs = |place: &usize| match facts.get(*place) {
-            None => Ok(false),
-            Some(new) => row.get_ref(OWN + place).map(|old| old.as_str().ok() != Some(new)),
-        };
-        let mut differing = Vec::new();
-        for place in 0..facts.values.len() {
-            if differs(&place)? {
-                differing.push(place);
-            }
-        }
-        Ok(Self {
-            id: row.get(0)?,
-            state: row.get(1)?,
-            listed_converted: row.get(2)?,
-            can_be_requested: row.get::<_, Option<bool>>(3)?.unwrap_or(false),
-            vanished: row.get_ref(4)? != rusqlite::types::ValueRef::Null,
-            next_attempt_at: row.get(5)?,
-            conversion_failures: row.get(6)?,
-            judged: row.get(7)?,
-            requested_at: row.get(8)?,
-            differing,
-            grin_state: row.get(OWN + facts::GRIN_STATE)?,
-            converted_date: row.get(OWN + facts::CONVERTED_DATE)?,
-        })
-    }
-
-    fn differs(&self, place: usize) -> bool {
-        self.differing.contains(&place)
-    }
-
-    /// A failure of conversion that we had not heard of, and that does not date from before our last request. GRIN's
-    /// dates have no zone, so a day's difference is needed to call it older.
-    fn failure_is_news(&self, facts: &Facts<'_>) -> bool {
-        let told = facts
-            .get(facts::FAILED_DATE)
-            .or(facts.get(facts::FAILED_INFO))
-            .is_some();
-        if !told {
-            return self.state == BookState::Known;
-        }
-        let differs = self.differs(facts::FAILED_DATE) || self.differs(facts::FAILED_INFO);
-        differs && !self.failed_before_request(facts.get(facts::FAILED_DATE))
-    }
-
-    fn failed_before_request(&self, failed: Option<&str>) -> bool {
-        let Some(requested) = self.requested_at.as_deref().and_then(read_stamp) else {
-            return false;
-        };
-        let day_before = stamp(earlier(requested, std::time::Duration::from_secs(24 * 3_600)));
-        failed.is_some_and(|failed| failed < day_before.as_str())
-    }
-
-    /// A given-up book of which GRIN has a newer archive than the one that was given up.
-    fn has_newer_archive(&self, facts: &Facts<'_>) -> bool {
-        match (facts.get(facts::CONVERTED_DATE), &self.judged) {
-            (Some(listed), Some(judged)) => listed > judged.as_str(),
-            _ => false,
-        }
-    }
-}
-
-/// What is written over a book.
-struct After<'a> {
-    state: BookState,
-    next_attempt_at: Option<String>,
-    conversion_failures: u32,
-    listed_converted: bool,
-    can_be_requested: bool,
-    /// GRIN has the archive ready: earlier troubles with the conversion count no more.
-    ready: bool,
-    /// Given up before, and worth another try.
-    revived: bool,
-    /// New value of `enrich_key`: 0 to have it searched for anew.
-    enrich_key: Option<i64>,
-    enriched_at: Option<&'a str>,
-}
-
 /// Writes facts of one source into the running transaction; its statements are prepared once.
 pub(crate) struct Recorder<'c> {
     conn: &'c Connection,
@@ -234,7 +139,7 @@ impl<'c> Recorder<'c> {
     ) -> Result<Option<Recorded>, CatalogError> {
         let before = {
             let mut rows = self.find.query([barcode])?;
-            rows.next()?.map(|row| Before::read(row, facts)).transpose()?
+            rows.next()?.map(|row| Before::read(row, OWN, facts)).transpose()?
         };
         let recorded = match before {
             None if self.source == Source::Search => return Ok(None),
@@ -244,7 +149,8 @@ impl<'c> Recorder<'c> {
                 self.merge(tx, barcode, facts, (&before, &said))?
             }
         };
-        if !facts.raw.is_empty() {
+        let stale = matches!(recorded, Recorded::Changed(_)) && !facts.plain.is_empty();
+        if stale || !facts.raw.is_empty() {
             self.keep_raw(recorded.id(), facts)?;
         }
         Ok(Some(recorded))
@@ -363,70 +269,26 @@ impl<'c> Recorder<'c> {
         Ok(())
     }
 
-    /// Keeps the text of dates in a form from which it could not be made again.
+    /// Keeps the text of dates in a form from which it could not be made again, and forgets texts of dates that were replaced.
     fn keep_raw(&self, id: i64, facts: &Facts<'_>) -> Result<(), CatalogError> {
-        let raw: serde_json::Map<String, serde_json::Value> = facts
+        let kept = facts
             .raw
             .iter()
-            .map(|(column, text)| ((*column).into(), (*text).into()))
-            .collect();
+            .map(|(column, text)| ((*column).into(), (*text).into()));
+        let gone = facts
+            .plain
+            .iter()
+            .map(|column| ((*column).into(), serde_json::Value::Null));
+        let raw: serde_json::Map<String, serde_json::Value> = kept.chain(gone).collect();
         let raw = serde_json::Value::Object(raw).to_string();
         self.conn
             .prepare_cached(
                 "UPDATE books SET raw_values = json_patch(ifnull(raw_values, '{}'), ?2) \
-                 WHERE id = ?1 AND ifnull(raw_values, '') <> json_patch(ifnull(raw_values, '{}'), ?2)",
+                 WHERE id = ?1 AND (?3 OR raw_values IS NOT NULL) \
+                   AND ifnull(raw_values, '') <> json_patch(ifnull(raw_values, '{}'), ?2)",
             )?
-            .execute((id, raw))?;
+            .execute((id, raw, !facts.raw.is_empty()))?;
         Ok(())
-    }
-}
-
-/// What follows for the book from what was said.
-fn decide<'a>(tx: &Tx<'_>, facts: &Facts<'_>, before: &Before, said: &Said<'a>) -> After<'a> {
-    let ready = said.word == Word::Ready;
-    let revived = before.state == BookState::Failed && ready && before.has_newer_archive(facts);
-    let state = if revived {
-        BookState::Available
-    } else {
-        follow(before.state, said.word)
-    };
-    let failed_now = state == BookState::ConversionFailed && before.state != state;
-    let failures = match (failed_now, ready) {
-        (true, _) => before.conversion_failures.saturating_add(1),
-        (false, true) => 0,
-        (false, false) => before.conversion_failures,
-    };
-    let next_attempt_at = if failed_now {
-        tx.policy.after_conversion_failure(failures, tx.now).map(stamp)
-    } else if state != before.state || (before.state == BookState::Stored && newly_converted(facts, before)) {
-        None
-    } else {
-        before.next_attempt_at.clone()
-    };
-    After {
-        state,
-        next_attempt_at,
-        conversion_failures: failures,
-        listed_converted: before.listed_converted || ready,
-        can_be_requested: before.can_be_requested || said.can_be_requested,
-        ready,
-        revived,
-        enrich_key: match said.enriched {
-            Some((_, millis)) => Some(millis),
-            None => before
-                .differing
-                .iter()
-                .any(|place| *place <= facts::LAST_DATE)
-                .then_some(0),
-        },
-        enriched_at: said.enriched.map(|(stamp, _)| stamp),
-    }
-}
-
-fn newly_converted(facts: &Facts<'_>, before: &Before) -> bool {
-    match (facts.get(facts::CONVERTED_DATE), before.converted_date.as_deref()) {
-        (Some(new), old) => Some(new) > old,
-        (None, _) => false,
     }
 }
 

@@ -10,7 +10,7 @@ use super::CatalogError;
 const APPLICATION_ID: i64 = 0x4752_494e;
 
 /// The step to each version, in order; a step that was released is never changed again.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
 /// The schema version that this program writes.
 pub const VERSION: i64 = STEPS.len() as i64;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ToSql};
 
 use super::clock::{read_stamp, stamp};
+use super::dates::NEWER;
 use super::queue::{self, Queue};
 use super::{Blocks, BookState, CatalogError};
 use crate::grin::Barcode;
@@ -19,8 +20,11 @@ pub struct Selection {
     pub only: Option<Vec<Barcode>>,
     /// Also what is stored and unchanged, once in each run.
     pub force: bool,
-    /// Also what is stored and was last compared with GRIN before this moment (queues `changed` and `all`).
+    /// Also what is stored and was last compared with GRIN before this moment (queues `changed` and `all`), as long as GRIN has
+    /// an archive ready.
     pub recheck_before: Option<Timestamp>,
+    /// Of conversions, only those of archives that were ready once and left the pool before they were fetched.
+    pub lost_only: bool,
     /// Only books of these blocks; `None`: of all. Books of other blocks that could be taken are looked through each time.
     pub blocks: Option<Blocks>,
 }
@@ -91,7 +95,7 @@ impl Selection {
         }
         if let Some(before) = self.recheck_before {
             if queues.contains(&Queue::Changed) {
-                out.push((sql(""), stamp(before)));
+                out.push((sql(" AND listed_converted = 1"), stamp(before)));
             }
         }
         out
@@ -104,10 +108,10 @@ impl Selection {
         times: Times<'_>,
         limit: usize,
     ) -> Result<Vec<i64>, CatalogError> {
-        let mut find = conn.prepare_cached(
-            "SELECT id, state, next_attempt_at, absent_at, state_at, last_etag_check, \
-             listed_converted = 1 AND converted_date > judged_converted_date, grin_state FROM books WHERE barcode = ?1",
-        )?;
+        let mut find = conn.prepare_cached(&format!(
+            "SELECT id, state, next_attempt_at, absent_at, state_at, last_etag_check, {NEWER}, grin_state \
+             FROM books WHERE barcode = ?1"
+        ))?;
         let mut out = Vec::new();
         let mut taken = HashSet::new();
         for barcode in only.iter().filter(|barcode| self.may_be(barcode.as_str())) {
@@ -181,10 +185,9 @@ fn sql_of(queue: Queue) -> String {
         Queue::Converted | Queue::All => available(""),
         Queue::Previous => available(" AND (requested_for = 'previous' OR grin_state = 'PREVIOUSLY_DOWNLOADED')"),
         Queue::Unconverted => available(" AND requested_for = 'unconverted'"),
-        Queue::Changed => format!(
-            "SELECT id FROM books WHERE state = 'stored' AND listed_converted = 1 \
-             AND converted_date > judged_converted_date AND {DUE} {OLDEST_FIRST} LIMIT :limit"
-        ),
+        Queue::Changed => {
+            format!("SELECT id FROM books WHERE state = 'stored' AND {NEWER} AND {DUE} {OLDEST_FIRST} LIMIT :limit")
+        }
         Queue::Failed => format!(
             "SELECT id FROM books WHERE state = 'failed' AND state_at < :before AND {DUE} \
              ORDER BY priority DESC, id LIMIT :limit"

@@ -5,6 +5,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::claim::{Held, release};
 use super::clock::stamp;
+use super::dates::READABLE;
 use super::history::{Cause, Note};
 use super::ledger::{Operation, Tx};
 use super::marc::{self, MarcColumns};
@@ -176,7 +177,7 @@ fn store(tx: &mut Tx<'_>, book: &Book, barcode: &str, stored: &StoredBook) -> Re
     tx.conn
         .prepare_cached(&format!(
             "{OVER} next_attempt_at = NULL, attempts = 0, failure_reason = NULL, failure_detail = NULL, absent_at = NULL, \
-             requested_for = NULL, conversion_asks = 0, conversion_failures = 0, judged_converted_date = converted_date, \
+             requested_for = NULL, conversion_asks = 0, conversion_failures = 0, judged_converted_date = {READABLE}, \
              encrypted_etag = ?4, encrypted_bytes = ?5, sha256 = ?6, archive_bytes = ?7, page_count = ?8, text_pages = ?9, \
              storage_path = ?10, is_decrypted = 1, sync_timestamp = ?2, last_etag_check = ?2 WHERE id = ?1"
         ))?
@@ -216,7 +217,7 @@ fn up_to_date(tx: &mut Tx<'_>, book: &Book, barcode: &str) -> Result<BookState, 
     tx.conn
         .prepare_cached(&format!(
             "{OVER} next_attempt_at = NULL, attempts = 0, failure_reason = NULL, failure_detail = NULL, \
-             requested_for = NULL, judged_converted_date = converted_date, last_etag_check = ?2 WHERE id = ?1"
+             requested_for = NULL, judged_converted_date = {READABLE}, last_etag_check = ?2 WHERE id = ?1"
         ))?
         .execute((book.id, &tx.stamp, state))?;
     let day = tx.day().to_owned();
@@ -280,7 +281,7 @@ fn fail(
     tx.conn
         .prepare_cached(&format!(
             "{OVER} next_attempt_at = NULL, attempts = attempts + 1, failure_reason = ?4, failure_detail = ?5, \
-             judged_converted_date = converted_date, \
+             judged_converted_date = {READABLE}, \
              last_etag_check = CASE WHEN sync_timestamp IS NULL THEN last_etag_check ELSE ?2 END WHERE id = ?1"
         ))?
         .execute((book.id, &tx.stamp, state, reason, cut(detail)))?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use crate::catalog::{AskRemaining, CatalogError, Clock, Ledger, ListReady, PlanC
 use crate::daemon::{Mission, errand_of};
 use crate::grin::ListKind;
 use crate::settings::{LeasesName, Settings};
-use crate::supervisor::Errand;
+use crate::supervisor::{COMPARE_AFTER, Errand};
 
 /// Which step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +105,15 @@ fn errand(step: Step, args: &StepArgs, settings: &Settings) -> Result<Errand, Cl
         convert: step == Step::Convert,
         sync: step == Step::Sync,
         force: args.selection.force || configured.force,
-        recheck: named.is_some(),
+        recheck: match &named {
+            Some(_) => Some(Duration::ZERO),
+            None => queues
+                .iter()
+                .any(|queue| matches!(queue, Queue::Changed | Queue::All))
+                .then_some(COMPARE_AFTER)
+                .or(configured.recheck),
+        },
+        lost_only: false,
         limit: args.selection.limit.or(configured.limit),
         only: named
             .map(Into::into)
@@ -133,14 +142,10 @@ fn lists_of(queues: &[Queue]) -> Vec<ListKind> {
     for queue in queues {
         let told_by: &[ListKind] = match queue {
             Queue::Converted | Queue::Changed => &[ListKind::Converted],
-            Queue::Previous | Queue::Unconverted => &[ListKind::AllBooks, ListKind::InProcess],
+            Queue::Previous => &[ListKind::AllBooks, ListKind::InProcess],
+            Queue::Unconverted => &[ListKind::AllBooks, ListKind::InProcess, ListKind::Available],
             Queue::Failed => &[ListKind::Failed],
-            Queue::All => &[
-                ListKind::AllBooks,
-                ListKind::Converted,
-                ListKind::InProcess,
-                ListKind::Failed,
-            ],
+            Queue::All => &ListKind::ALL,
         };
         lists.extend(
             told_by
@@ -192,14 +197,14 @@ fn would_do(step: Step, errand: &Errand, settings: &Settings, ledger: &mut Ledge
         }
         (Step::Convert, _) => {
             let plan = ledger.execute(PlanConversions {
-                selection: errand.selection(now),
+                selection: errand.selection(now, now),
                 limit,
                 queue_limit: settings.grin.conversion_queue_limit,
             })?;
             listing("GRIN would be asked to convert", &plan.barcodes)
         }
         (Step::Sync, _) => {
-            let selection = errand.selection(now);
+            let selection = errand.selection(now, now);
             let remaining = ledger.execute(AskRemaining(selection.clone()))?;
             let ready = ledger.execute(ListReady { selection, limit })?;
             let mut text = listing("To check, and to download unless they are home unchanged:", &ready);
@@ -233,6 +238,7 @@ mod tests {
                 ListKind::Failed,
                 ListKind::AllBooks,
                 ListKind::InProcess,
+                ListKind::Available,
                 ListKind::Converted
             ]
         );

@@ -13,5 +13,5 @@ mod view;
 pub use house::{BuildError, House};
 pub use ledger::Ledger;
 pub use run::{Ended, Mission, StartError, run};
-pub use translate::{errand_of, layout, session_config, storage_config};
+pub use translate::{decrypted_options, errand_of, layout, session_config, storage_config};
 pub use view::HouseView;

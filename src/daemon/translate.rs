@@ -13,7 +13,7 @@ use crate::session::{Backoff, Limits, MinimumSpeed, SessionConfig, Timeouts, Tok
 use crate::settings::{ConversionForm, DiskReserve, QueueName, Settings};
 use crate::simulator::DEFAULT_PASSPHRASE;
 use crate::storage::{Layout, Reserve, StorageConfig};
-use crate::supervisor::{Errand, Rounds, Terms};
+use crate::supervisor::{COMPARE_AFTER, Errand, Rounds, Terms};
 
 /// How long a claim lives without renewal; it is renewed every third of it.
 const LEASE: Duration = Duration::from_secs(600);
@@ -136,17 +136,30 @@ pub fn layout(settings: &Settings) -> Result<Layout, BuildError> {
 
 /// How archives are checked and what is taken out of them.
 pub fn archive_options(settings: &Settings) -> Result<Options, BuildError> {
-    let archive = &settings.archive;
-    let passphrase = archive.passphrase_file.as_deref().map(passphrase).transpose()?;
+    let passphrase = settings
+        .archive
+        .passphrase_file
+        .as_deref()
+        .map(passphrase)
+        .transpose()?;
     Ok(Options {
         passphrase,
+        ..decrypted_options(settings)
+    })
+}
+
+/// The same for archives that are decrypted already.
+pub fn decrypted_options(settings: &Settings) -> Options {
+    let archive = &settings.archive;
+    Options {
+        passphrase: None,
         secret_key: None,
         verify_checksums: archive.verify_checksums,
         extract_text: archive.extract_text,
         extract_marc: archive.extract_marc,
         compress_text: archive.compress_text,
         limits: ArchiveLimits::default(),
-    })
+    }
 }
 
 /// The first line without its line end, as gpg's `--passphrase-file` reads it.
@@ -220,11 +233,17 @@ pub fn errand_of(settings: &Settings, once: bool) -> Result<Errand, BuildError> 
     Ok(Errand {
         collect: true,
         enrich: true,
-        convert: work.queues.iter().any(|queue| !matches!(queue, QueueName::Converted)),
+        // Also where only `converted` is served: what leaves the pool before it is fetched is asked for again.
+        convert: !work.queues.is_empty(),
+        lost_only: work.queues.iter().all(|queue| *queue == QueueName::Converted),
         sync: true,
         once,
         force: work.force,
-        recheck: false,
+        recheck: work
+            .queues
+            .iter()
+            .any(|queue| matches!(queue, QueueName::Changed | QueueName::All))
+            .then_some(COMPARE_AFTER),
         limit: work.limit,
         only,
         queues: work.queues.iter().copied().map(queue).collect(),

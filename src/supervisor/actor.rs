@@ -23,6 +23,10 @@ use crate::workers::{Checker, Collector, Converter, Downloader, Enricher};
 /// Facts that are older are asked for again, after those that are missing or changed.
 const RENEW_FACTS_AFTER: Duration = Duration::from_hours(30 * 24);
 
+/// What is stored is held against GRIN's archive this often, where the queue `changed` is served: an archive may be another
+/// although no date says so.
+pub const COMPARE_AFTER: Duration = Duration::from_hours(30 * 24);
+
 /// Everybody the supervisor asks.
 #[derive(Clone)]
 pub struct Crew {
@@ -112,8 +116,11 @@ pub struct Errand {
     pub once: bool,
     /// Download whatever CHECK would say; enrich again; read lists from their first page.
     pub force: bool,
-    /// Look again at what is stored, also where no list says that it changed: books that a person named.
-    pub recheck: bool,
+    /// Look again at what is stored and was last compared longer ago than this, also where no list says that it changed:
+    /// books that a person named (at once), and those of the queue `changed`.
+    pub recheck: Option<Duration>,
+    /// Of conversions, ask only for those that were ready once and left GRIN's pool before they were fetched.
+    pub lost_only: bool,
     /// At most so many books in each step.
     pub limit: Option<u64>,
     /// Only these.
@@ -127,13 +134,18 @@ pub struct Errand {
 }
 
 impl Errand {
-    /// The books meant, as the catalog is asked for them; `now` is when the errand began.
-    pub fn selection(&self, now: Timestamp) -> Selection {
+    /// The books meant, as the catalog is asked for them. What is looked at again at once is so once in each errand.
+    pub fn selection(&self, began: Timestamp, now: Timestamp) -> Selection {
+        let before = |age: Duration| {
+            let from = if age.is_zero() { began } else { now };
+            from.checked_sub(age).ok()
+        };
         Selection {
             queues: self.queues.clone(),
             only: self.only.as_ref().map(|only| only.to_vec()),
             force: self.force,
-            recheck_before: self.recheck.then_some(now),
+            recheck_before: self.recheck.and_then(before),
+            lost_only: self.lost_only,
             blocks: None,
         }
     }

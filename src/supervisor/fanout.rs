@@ -101,7 +101,7 @@ impl<'a> Fanout<'a> {
     }
 
     fn selection(&self) -> Selection {
-        self.errand.selection(self.began)
+        self.errand.selection(self.began, Timestamp::now())
     }
 
     fn terms(&self) -> Terms {
@@ -299,9 +299,13 @@ impl<'a> Fanout<'a> {
                 trouble: Some(trouble), ..
             } => self.block(trouble, None),
             Ended {
-                verdict: Verdict::Home | Verdict::UpToDate,
-                ..
+                verdict: Verdict::Home, ..
             } => self.way_is_open(),
+            // GRIN answers, so others may be tried; of the way home it says nothing, and the series of failures stands.
+            Ended {
+                verdict: Verdict::UpToDate,
+                ..
+            } => self.go_on(),
             Ended {
                 verdict: Verdict::Retry | Verdict::Failed,
                 passing: Some(last),
@@ -322,6 +326,10 @@ impl<'a> Fanout<'a> {
     fn way_is_open(&mut self) {
         self.outage.over();
         self.troubles = 0;
+        self.go_on();
+    }
+
+    fn go_on(&mut self) {
         if let Some((_, was)) = self.blocked.take() {
             info!(was.reason, "it goes on");
             self.office.board.wait_for(None);

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, ToSql};
 use super::files::AdoptedArchive;
 use super::report::Written;
 use super::source::Taken;
+use crate::catalog::dates::READABLE;
 use crate::catalog::follow::{follow, word_of_state};
 use crate::catalog::history::{Cause, Moment, Note, Topic};
 use crate::catalog::ledger::{Operation, Tx};
@@ -175,13 +176,15 @@ fn store(tx: &mut Tx<'_>, ours: &Ours, book: &Taken, archive: &AdoptedArchive) -
     }
     let theirs = book.value("encrypted_etag").filter(|_| book.etag_fits);
     let etag = archive.encrypted_etag.as_deref().or(theirs);
+    // Otherwise it is compared with GRIN's when a list names it as converted.
+    let judged = etag.is_some() || book.is_newest_by_dates();
     tx.conn
-        .prepare_cached(
+        .prepare_cached(&format!(
             "UPDATE books SET state = 'stored', state_at = ?2, next_attempt_at = NULL, attempts = 0, failure_reason = NULL, \
              failure_detail = NULL, storage_path = ?3, archive_bytes = ?4, sha256 = ?5, encrypted_etag = ?6, is_decrypted = 1, \
              page_count = ?7, text_pages = ?8, sync_timestamp = ?2, \
-             judged_converted_date = CASE WHEN ?6 IS NULL THEN NULL ELSE converted_date END WHERE id = ?1",
-        )?
+             judged_converted_date = CASE WHEN ?9 THEN {READABLE} END, last_etag_check = NULL WHERE id = ?1"
+        ))?
         .execute((
             ours.id,
             &tx.stamp,
@@ -191,6 +194,7 @@ fn store(tx: &mut Tx<'_>, ours: &Ours, book: &Taken, archive: &AdoptedArchive) -
             etag,
             archive.page_count,
             archive.text_pages,
+            judged,
         ))?;
     if let Some(record) = &archive.marc {
         marc::write(tx.conn, ours.id, record, &tx.stamp)?;

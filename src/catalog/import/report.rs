@@ -32,7 +32,7 @@ pub struct ImportReport {
     pub strays: u64,
     /// Books that the other program calls completed, and of which no whole archive is there: they will be fetched.
     pub only_called_done: u64,
-    /// Archives whose ETag is not certain: they are compared with GRIN's once more.
+    /// Archives whose ETag is not certain: fetched again where GRIN lists a conversion that is not older than they are.
     pub without_etag: u64,
     /// Rows and files that did not fit.
     pub misfits: u64,
@@ -120,7 +120,7 @@ impl fmt::Display for ImportReport {
             )?;
             writeln!(
                 f,
-                "{:>10} archives without a certain ETag, to be compared with GRIN's",
+                "{:>10} archives without a certain ETag: looked at again if GRIN converted them later",
                 self.without_etag
             )?;
         } else {

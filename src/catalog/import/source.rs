@@ -47,6 +47,8 @@ pub(super) struct Taken {
     pub called_done: bool,
     /// Its ETag belongs to what was decrypted, as far as its history tells.
     pub etag_fits: bool,
+    /// When what is stored was decrypted, as its history tells; `None` if a later archive was fetched and never decrypted.
+    pub decrypted_at: Option<String>,
     pub history: Vec<OldEvent>,
     pub archive: Option<AdoptedArchive>,
 }
@@ -67,6 +69,7 @@ impl Taken {
             values: Vec::new(),
             called_done: false,
             etag_fits: false,
+            decrypted_at: None,
             history: Vec::new(),
             archive: None,
         }
@@ -75,6 +78,15 @@ impl Taken {
     pub(super) fn value(&self, column: &str) -> Option<&str> {
         let found = self.values.iter().find(|(name, _)| *name == column);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// It was decrypted on a later day than GRIN converted it: no newer archive was there then. (GRIN's dates have no zone, so
+    /// the same day says nothing.)
+    pub(super) fn is_newest_by_dates(&self) -> bool {
+        match (self.decrypted_at.as_deref(), self.value("converted_date")) {
+            (Some(decrypted), Some(converted)) => decrypted.get(..10) > converted.get(..10),
+            _ => false,
+        }
     }
 }
 
@@ -233,8 +245,14 @@ fn judge_history(book: &mut Taken) {
     for event in book.history.iter().filter(|event| event.status_type == "sync") {
         book.called_done = event.status_value == "completed" || (book.called_done && event.status_value == "skipped");
         match event.status_value.as_str() {
-            "decrypted" | "uploaded" => book.etag_fits = etag.is_some(),
-            "downloaded" | "decrypt_failed" | "unpack_failed" | "upload_failed" => book.etag_fits = false,
+            "decrypted" | "uploaded" => {
+                book.etag_fits = etag.is_some();
+                book.decrypted_at = Some(event.timestamp.clone());
+            }
+            "downloaded" | "decrypt_failed" | "unpack_failed" | "upload_failed" => {
+                book.etag_fits = false;
+                book.decrypted_at = None;
+            }
             _ => {}
         }
     }

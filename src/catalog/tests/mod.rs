@@ -1,5 +1,6 @@
 //! Room `catalog`: what the catalog does as a whole, through its ledger.
 
+mod again;
 mod blocks;
 mod claims;
 mod conversions;

@@ -8,17 +8,13 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{Patience, sleep_till, trouble};
+use crate::catalog::Queue;
 use crate::grin::ListKind;
 use crate::supervisor::actor::{Errand, Office};
 use crate::workers::{Arrivals, Collect};
 
-/// Lists read in a full round; the smaller ones alone make a refresh.
-const ALL_LISTS: [ListKind; 4] = [
-    ListKind::AllBooks,
-    ListKind::Converted,
-    ListKind::InProcess,
-    ListKind::Failed,
-];
+/// Lists read in each round, after the list of all books in a full one.
+const SHORT_LISTS: [ListKind; 3] = [ListKind::Converted, ListKind::InProcess, ListKind::Failed];
 
 /// Reads GRIN's lists: all of them at the start and every `collect` round, the short ones every `refresh` round.
 pub(in crate::supervisor) async fn collect(office: &Rc<Office>, errand: &Errand) {
@@ -73,7 +69,7 @@ async fn round(office: &Rc<Office>, errand: &Errand, full: bool) -> bool {
         if !office.may_begin(errand.once).await {
             break;
         }
-        whole &= collect_list(office, errand, *list).await;
+        whole &= collect_list(office, errand, list).await;
         office.wake.send_replace(());
     }
     whole
@@ -104,12 +100,19 @@ async fn arrivals(office: &Rc<Office>, known_to: Timestamp) {
 }
 
 /// The lists of a round.
-fn lists(errand: &Errand, full: bool) -> &[ListKind] {
-    match (&errand.lists[..], full) {
-        ([], true) => &ALL_LISTS,
-        ([], false) => &ALL_LISTS[1..],
-        (wished, _) => wished,
+fn lists(errand: &Errand, full: bool) -> Vec<ListKind> {
+    if !errand.lists.is_empty() {
+        return errand.lists.clone();
     }
+    let mut lists = Vec::new();
+    if full {
+        lists.push(ListKind::AllBooks);
+        // Long, and of use only to who asks for first conversions.
+        let first = |queue: &Queue| matches!(queue, Queue::Unconverted | Queue::All);
+        lists.extend(errand.queues.iter().any(first).then_some(ListKind::Available));
+    }
+    lists.extend(SHORT_LISTS);
+    lists
 }
 
 async fn collect_list(office: &Rc<Office>, errand: &Errand, list: ListKind) -> bool {

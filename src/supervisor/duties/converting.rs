@@ -58,7 +58,7 @@ async fn convert_round(office: &Rc<Office>, errand: &Errand) -> bool {
     let plan = PlanConversions {
         selection: Selection {
             blocks: blocks_of(office),
-            ..errand.selection(Timestamp::now())
+            ..errand.selection(Timestamp::now(), Timestamp::now())
         },
         limit,
         queue_limit,
