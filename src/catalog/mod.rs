@@ -51,7 +51,7 @@ pub use error::CatalogError;
 pub use explain::{Event, Story};
 pub use export::ExportError;
 pub use handle::{Catalog, CatalogThread};
-    AdoptedArchive, Depth, Import, ImportError, ImportReport, LocalFiles, Misfit, StoredFiles, Unfit, look_at,
+pub use import::{AdoptedArchive, Import, ImportError, ImportReport, Misfit, StoredFiles, Unfit, check_beginning};
 pub use leases::{Expire, Holders, Recover, Renew};
 pub use ledger::{Ledger, Operation, Tx};
 pub use listing::{ListPart, Upserted};

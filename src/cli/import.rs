@@ -1,5 +1,6 @@
 //! Room `cli`: `grind import`: takes over a `grin-transfer` run without fetching a book again.
 
+mod source;
 mod stored;
 
 use std::io::Write;
@@ -12,17 +13,20 @@ use super::error::{CliError, Outcome};
 use super::exit::Exit;
 use super::output::write_to;
 use super::{load, reading};
-use crate::catalog::{Clock, Depth, Import, ImportError, Ledger, LocalFiles, Policy, StoredFiles, path_of};
-use crate::daemon::{layout, storage_config};
+use crate::catalog::{Clock, Import, ImportError, Ledger, Policy, StoredFiles, path_of};
+use crate::daemon::{decrypted_options, layout, storage_config};
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageConfig};
-use stored::StorageFiles;
+use crate::workers::Taken;
+use source::Source;
+use stored::{Look, Pass, RunFiles};
 
 /// `grind import`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
-A book counts as stored if its archive is really there and whole, whatever the other database says of it. Nothing is moved or
-copied: let storage.url name the place where the other program kept its files.")]
+A book counts as stored if its archive is really there and whole, whatever the other database says of it. Each archive goes through
+the pass of a download: every page is checked, and text, MARC record and manifest are made anew beside it. Archives stay where they are:
+let storage.url name the place where the other program kept them. With --copy they are copied into storage.url.")]
 pub struct ImportArgs {
     /// Where the config is.
     #[command(flatten)]
@@ -30,11 +34,15 @@ pub struct ImportArgs {
     /// The other program's database, its books.db
     #[arg(long, value_name = "FILE")]
     pub from: PathBuf,
-    /// The folder or the storage (s3://bucket/prefix) with its `raw/<barcode>/<barcode>.tar.gz` [default: storage.url of the config]
+    /// The folder or the storage (s3://bucket/prefix) with its `raw/<barcode>/<barcode>.tar.gz` or `<run>/<barcode>.tar.gz` [default:
+    /// storage.url of the config]
     #[arg(long, value_name = "DIR or URL")]
     pub storage: Option<String>,
-    /// Look only at size and beginning of each archive; its digest is left to `grind verify`
-    #[arg(long)]
+    /// Copy the archives from there into storage.url
+    #[arg(long, requires = "storage")]
+    pub copy: bool,
+    /// Look only at size and beginning of each archive: no digest, no text, and a cut-off file is not noticed
+    #[arg(long, conflicts_with = "copy")]
     pub quick: bool,
     /// Look at everything, write nothing
     #[arg(long)]
@@ -48,37 +56,82 @@ pub struct ImportArgs {
 pub fn run(args: &ImportArgs) -> Outcome {
     let (settings, _) = load::settings(&args.config)?;
     let mut files = files(args, &settings)?;
-    run_with(args, &settings.catalog.url, &mut *files, &mut std::io::stdout().lock())
+    run_with(args, &settings.catalog.url, &mut files, &mut std::io::stdout().lock())
 }
 
-fn files(args: &ImportArgs, settings: &Settings) -> Result<Box<dyn StoredFiles>, CliError> {
-    let depth = if args.quick { Depth::Quick } else { Depth::Full };
-    let place = args.storage.as_deref().unwrap_or(&settings.storage.url);
-    let folder = place
-        .strip_prefix("file://")
-        .or((!place.contains(':')).then_some(place));
-    if let Some(folder) = folder {
-        // The other program's own folder is `raw`; the configured storage has what the config says.
-        let raw = if args.storage.is_some() {
-            "raw"
-        } else {
-            settings.storage.raw_prefix.as_str()
-        };
-        return Ok(Box::new(LocalFiles::new(folder, depth).under(raw)));
+fn files(args: &ImportArgs, settings: &Settings) -> Result<RunFiles, CliError> {
+    let ours = &settings.storage.url;
+    let place = args.storage.as_deref().unwrap_or(ours);
+    let elsewhere = !same_place(place, ours);
+    if elsewhere && !args.copy && !args.dry_run {
+        return Err(CliError::new(
+            Exit::Config,
+            format!("the stored files at {place} are not where storage.url ({ours}) says: books would count as stored where they are not"),
+        )
+        .advise("Let storage.url name that place, or copy the archives with --copy."));
     }
     let unusable = |error: &dyn std::error::Error| {
         CliError::new(Exit::Config, format!("the stored files at {place} cannot be looked at"))
             .because(error)
             .advise("--storage takes a folder or the address of a storage, such as s3://bucket/prefix.")
     };
-    let config = storage_config(settings).map_err(|error| unusable(&error))?;
+    let source = source(place, settings).map_err(|error| unusable(&*error))?;
+    let look = look(args, settings, elsewhere).map_err(|error| unusable(&*error))?;
+    RunFiles::open(source, look).map_err(|error| unusable(&error))
+}
+
+type Fault = Box<dyn std::error::Error>;
+
+fn source(place: &str, settings: &Settings) -> Result<Source, Fault> {
+    if let Some(folder) = folder_of(place) {
+        return Ok(Source::Folder(folder));
+    }
     let config = StorageConfig {
         url: place.to_owned(),
-        ..config
+        ..storage_config(settings)?
     };
-    let storage = Storage::open(&config).map_err(|error| unusable(&error))?;
-    let layout = layout(settings).map_err(|error| unusable(&error))?;
-    Ok(Box::new(StorageFiles::new(storage, layout, depth)))
+    Ok(Source::Store(Storage::open(&config)?))
+}
+
+fn look(args: &ImportArgs, settings: &Settings, elsewhere: bool) -> Result<Look, Fault> {
+    if args.quick {
+        return Ok(Look::Quick);
+    }
+    let taken = match (args.dry_run, elsewhere) {
+        (true, _) => Taken::Nothing,
+        (false, true) => Taken::Copied,
+        (false, false) => Taken::InPlace,
+    };
+    // A dry run writes nothing, so it needs no storage of ours either.
+    let config = match taken {
+        Taken::Nothing => StorageConfig::of_url("memory:"),
+        _ => storage_config(settings)?,
+    };
+    Ok(Look::Whole(Box::new(Pass {
+        storage: Storage::open(&config)?,
+        layout: layout(settings)?,
+        options: decrypted_options(settings),
+        taken,
+    })))
+}
+
+/// The folder, if it is one of this machine.
+fn folder_of(place: &str) -> Option<PathBuf> {
+    let folder = place
+        .strip_prefix("file://")
+        .or((!place.contains(':')).then_some(place))?;
+    Some(PathBuf::from(folder))
+}
+
+fn same_place(one: &str, other: &str) -> bool {
+    match (folder_of(one), folder_of(other)) {
+        (Some(one), Some(other)) => {
+            let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
+            real(one) == real(other)
+        }
+        (None, None) => one.trim_end_matches('/') == other.trim_end_matches('/'),
+        _ => false,
+    }
 }
 
 fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles, out: &mut W) -> Outcome {

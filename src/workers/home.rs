@@ -62,7 +62,7 @@ pub fn bring_home<R: Read + Send>(
     let text_key = recipe.layout.text(&recipe.barcode, recipe.options.compress_text);
     let mut text = recipe.storage.begin(&text_key, &ObjectMeta::default())?;
     match archive::process(body, &mut raw, &mut text, &recipe.barcode, &recipe.options) {
-        Ok(volume) => publish(recipe, volume, Uploads { raw, text }),
+        Ok(volume) => publish(recipe, volume, Uploads { raw: Some(raw), text }),
         Err(error) => {
             raw.abort();
             text.abort();
@@ -71,18 +71,76 @@ pub fn bring_home<R: Read + Send>(
     }
 }
 
+/// What an archive that is decrypted already leaves in the storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Nothing: it is only looked at.
+    Nothing,
+    /// Text, catalogue record and manifest; the archive lies in the storage already.
+    InPlace,
+    /// Everything.
+    Copied,
+}
+
+/// Takes an archive over that another program decrypted: the same pass as after a download, but for the decryption. What is
+/// returned names the archive where a download would have put it.
+pub fn take_over<R: Read>(archive: R, recipe: &Recipe, taken: Taken) -> Result<StoredBook, HomeError> {
+    let barcode = Some(&recipe.barcode);
+    if taken == Taken::Nothing {
+        let looked = archive::process_plain(archive, io::sink(), io::sink(), barcode, &recipe.options);
+        let volume = looked.map_err(explain)?;
+        let manifest = Manifest::of(&decrypted_elsewhere(volume), provenance(recipe));
+        return Ok(record_of(manifest, &recipe.layout.raw(&recipe.barcode)));
+    }
+    let mut raw = match taken {
+        Taken::Copied => Some(
+            recipe
+                .storage
+                .begin(&recipe.layout.raw(&recipe.barcode), &meta_of(recipe))?,
+        ),
+        _ => None,
+    };
+    let text_key = recipe.layout.text(&recipe.barcode, recipe.options.compress_text);
+    let mut text = recipe.storage.begin(&text_key, &ObjectMeta::default())?;
+    let passed = match &mut raw {
+        Some(raw) => archive::process_plain(archive, raw, &mut text, barcode, &recipe.options),
+        None => archive::process_plain(archive, io::sink(), &mut text, barcode, &recipe.options),
+    };
+    match passed {
+        Ok(volume) => publish(recipe, decrypted_elsewhere(volume), Uploads { raw, text }),
+        Err(error) => {
+            if let Some(raw) = raw {
+                raw.abort();
+            }
+            text.abort();
+            Err(explain(error))
+        }
+    }
+}
+
+/// Nothing is known of its encrypted form.
+fn decrypted_elsewhere(volume: Volume) -> Volume {
+    Volume {
+        encrypted_bytes: 0,
+        ..volume
+    }
+}
+
 struct Uploads {
-    raw: Upload,
+    /// `None`: it lies there already.
+    raw: Option<Upload>,
     text: Upload,
 }
 
 /// The archive first, the manifest last: where a manifest lies, everything it names is there.
-fn publish(recipe: &Recipe, mut volume: Volume, mut uploads: Uploads) -> Result<StoredBook, HomeError> {
-    uploads.raw.set_meta(&ObjectMeta {
-        sha256: Some(volume.sha256_hex()),
-        ..meta_of(recipe)
-    })?;
-    uploads.raw.publish()?;
+fn publish(recipe: &Recipe, mut volume: Volume, uploads: Uploads) -> Result<StoredBook, HomeError> {
+    if let Some(mut raw) = uploads.raw {
+        raw.set_meta(&ObjectMeta {
+            sha256: Some(volume.sha256_hex()),
+            ..meta_of(recipe)
+        })?;
+        raw.publish()?;
+    }
     if recipe.options.extract_text {
         uploads.text.publish()?;
     } else {
@@ -95,13 +153,7 @@ fn publish(recipe: &Recipe, mut volume: Volume, mut uploads: Uploads) -> Result<
             .map_err(StorageError::from)?;
         recipe.storage.put(&key, record.as_bytes(), &ObjectMeta::default())?;
     }
-    let from = Provenance {
-        barcode: recipe.barcode.clone(),
-        file_name: Some(recipe.file_name.to_string()),
-        encrypted_etag: recipe.validator.as_ref().map(ToString::to_string),
-        acquired_at: Timestamp::now(),
-    };
-    let manifest = Manifest::of(&volume, from);
+    let manifest = Manifest::of(&volume, provenance(recipe));
     recipe.storage.put(
         &recipe.layout.manifest(&recipe.barcode),
         &manifest.to_json(),
@@ -110,11 +162,20 @@ fn publish(recipe: &Recipe, mut volume: Volume, mut uploads: Uploads) -> Result<
     Ok(record_of(manifest, &recipe.layout.raw(&recipe.barcode)))
 }
 
+fn provenance(recipe: &Recipe) -> Provenance {
+    Provenance {
+        barcode: recipe.barcode.clone(),
+        file_name: Some(recipe.file_name.to_string()),
+        encrypted_etag: recipe.validator.as_ref().map(ToString::to_string),
+        acquired_at: Timestamp::now(),
+    }
+}
+
 /// What the catalog is to know of a volume whose manifest is published.
 pub(super) fn record_of(manifest: Manifest, archive: &Key) -> StoredBook {
     StoredBook {
         encrypted_etag: manifest.encrypted_etag,
-        encrypted_bytes: Some(manifest.encrypted_bytes),
+        encrypted_bytes: Some(manifest.encrypted_bytes).filter(|bytes| *bytes > 0),
         sha256: manifest.sha256,
         archive_bytes: manifest.archive_bytes,
         page_count: Some(manifest.pages),

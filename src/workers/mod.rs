@@ -22,6 +22,6 @@ pub use collect::{Collect, CollectError, Collected, Collector, CollectorParts};
 pub use convert::{Convert, ConvertError, Converted, Converter};
 pub use download::{Download, DownloadError, Downloaded, Downloader, DownloaderParts};
 pub use enrich::{Enrich, EnrichError, Enricher};
-pub use home::{HomeError, Recipe, bring_home};
+pub use home::{HomeError, Recipe, Taken, bring_home, take_over};
 pub use kept::{Kept, kept};
 pub use transfers::{Transfers, UnderWay};

@@ -7,7 +7,7 @@ mod source;
 
 use std::path::Path;
 
-pub use files::{AdoptedArchive, Depth, LocalFiles, StoredFiles, Unfit, look_at};
+pub use files::{AdoptedArchive, StoredFiles, Unfit, check_beginning};
 pub use report::{ImportReport, Misfit};
 pub use source::ImportError;
 
@@ -59,7 +59,8 @@ impl Import<'_> {
         let Some(files) = self.files.as_deref_mut() else {
             return;
         };
-        match files.adopt(&book.barcode) {
+        let etag = book.value("encrypted_etag").filter(|_| book.etag_fits);
+        match files.adopt(&book.barcode, etag) {
             Ok(found) => book.archive = found,
             Err(unfit) => report.misfit(book.barcode.as_str(), &unfit),
         }

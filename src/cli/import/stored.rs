@@ -1,93 +1,190 @@
-//! Room `cli`: the stored files of a run that is taken over, in whatever storage grind can open.
+//! Room `cli`: the stored files of a run that is taken over: found, put through the pass of a download, and copied if wished.
 
 use std::io;
 
-use crate::catalog::{AdoptedArchive, Depth, StoredFiles, Unfit, look_at};
-use crate::grin::Barcode;
-use crate::storage::{Layout, Storage, StorageError};
+use super::source::Source;
+use crate::archive::Options;
+use crate::catalog::{AdoptedArchive, MarcColumns, StoredBook, StoredFiles, Unfit, check_beginning};
+use crate::grin::{Barcode, FileName, Validator};
+use crate::storage::{Layout, Storage};
+use crate::workers::{HomeError, Recipe, Taken, take_over};
 
-/// Archives under `raw/<barcode>/` of a storage.
-pub struct StorageFiles {
-    storage: Storage,
-    layout: Layout,
-    depth: Depth,
+/// The archives of a run.
+pub struct RunFiles {
+    source: Source,
+    /// Where in it archives lie.
+    places: Vec<Place>,
+    look: Look,
 }
 
-impl StorageFiles {
-    /// Files of a storage that is open already.
-    pub fn new(storage: Storage, layout: Layout, depth: Depth) -> Self {
-        Self { storage, layout, depth }
+/// How closely archives are looked at.
+pub enum Look {
+    /// Size and first bytes. A cut-off file is not noticed.
+    Quick,
+    /// As a download is.
+    Whole(Box<Pass>),
+}
+
+/// The pass, and where what comes of it goes.
+pub struct Pass {
+    /// Our storage.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: Layout,
+    /// What is checked and extracted.
+    pub options: Options,
+    /// What is kept.
+    pub taken: Taken,
+}
+
+/// The part of an archive's key before its barcode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// `<folder><BARCODE>/<BARCODE>.tar.gz`, as on that program's disks.
+    Own(String),
+    /// `<folder><BARCODE>.tar.gz`, as in its buckets, a folder a run.
+    Shared(String),
+}
+
+/// More folders with archives than this are no storage of that program.
+const MOST_PLACES: usize = 256;
+
+const END: &str = ".tar.gz";
+
+impl Place {
+    fn key(&self, barcode: &Barcode) -> String {
+        match self {
+            Self::Own(folder) => format!("{folder}{barcode}/{barcode}{END}"),
+            Self::Shared(folder) => format!("{folder}{barcode}{END}"),
+        }
+    }
+
+    /// The place of an archive with this key, and what the archive is called.
+    fn of(key: &str) -> Option<(Self, &str)> {
+        let whole = key.strip_suffix(END)?;
+        let (folder, name) = whole.rsplit_once('/').unwrap_or(("", whole));
+        if folder == name || folder.ends_with(&format!("/{name}")) {
+            return Some((Self::Own(folder[..folder.len() - name.len()].to_owned()), name));
+        }
+        let folder = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        Some((Self::Shared(folder), name))
     }
 }
 
-impl StoredFiles for StorageFiles {
+impl RunFiles {
+    /// Looks through the source for places with archives.
+    ///
+    /// # Errors
+    /// The source cannot be listed, or archives lie in too many folders.
+    pub fn open(source: Source, look: Look) -> io::Result<Self> {
+        let mut places = Vec::new();
+        for key in source.keys()? {
+            let Some((place, _)) = Place::of(&key?).map(|(place, name)| (place, name.len())) else {
+                continue;
+            };
+            if !places.contains(&place) {
+                places.push(place);
+            }
+            if places.len() > MOST_PLACES {
+                return Err(io::Error::other("archives lie in more folders than a run makes"));
+            }
+        }
+        Ok(Self { source, places, look })
+    }
+
+    fn look_at(&self, key: &str, barcode: &Barcode, etag: Option<&str>) -> Result<AdoptedArchive, Unfit> {
+        check_beginning(self.source.open(key).map_err(Unfit::Unreadable)?)?;
+        let Look::Whole(pass) = &self.look else {
+            return Ok(AdoptedArchive {
+                storage_path: key.to_owned(),
+                ..AdoptedArchive::default()
+            });
+        };
+        let recipe = Recipe {
+            barcode: barcode.clone(),
+            file_name: FileName::of(barcode),
+            validator: etag.and_then(|etag| Validator::parse(etag).ok()),
+            storage: pass.storage.clone(),
+            layout: pass.layout.clone(),
+            options: pass.options.clone(),
+        };
+        let archive = self.source.open(key).map_err(Unfit::Unreadable)?;
+        let book = take_over(archive, &recipe, pass.taken).map_err(unfit)?;
+        Ok(adopted(book, (pass.taken != Taken::Copied).then_some(key)))
+    }
+}
+
+/// The record; at `key` if the archive stays where it is.
+fn adopted(book: StoredBook, key: Option<&str>) -> AdoptedArchive {
+    AdoptedArchive {
+        storage_path: key.map_or(book.storage_path, str::to_owned),
+        sha256: Some(book.sha256),
+        page_count: book.page_count,
+        text_pages: book.text_pages,
+        marc: book.marc.filter(|marc| *marc != MarcColumns::default()),
+        ..AdoptedArchive::default()
+    }
+}
+
+fn unfit(error: HomeError) -> Unfit {
+    match error {
+        HomeError::Archive(error) => Unfit::Damaged(error.to_string()),
+        HomeError::Sink(error) => Unfit::Unreadable(error),
+        other => Unfit::Unreadable(io::Error::other(other)),
+    }
+}
+
+impl StoredFiles for RunFiles {
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>> {
-        let folder = self.layout.raw_folder();
-        let under = folder.parts().count();
-        let listing = self.storage.list(Some(folder)).map_err(io::Error::other)?;
-        let names = listing.map(move |entry| {
-            let entry = entry.map_err(io::Error::other)?;
-            // The folder below `raw` has the volume's name.
-            Ok(entry.key.parts().nth(under).unwrap_or_default().to_owned())
+        let names = self.source.keys()?.filter_map(|key| match key {
+            Ok(key) => Place::of(&key).map(|(_, name)| Ok(name.to_owned())),
+            Err(error) => Some(Err(error)),
         });
         Ok(Box::new(names))
     }
 
-    fn adopt(&mut self, barcode: &Barcode) -> Result<Option<AdoptedArchive>, Unfit> {
-        let unreadable = |error: StorageError| Unfit::Unreadable(io::Error::other(error));
-        let key = self.layout.raw(barcode);
-        let Some(stat) = self.storage.stat(&key).map_err(unreadable)? else {
-            return Ok(None);
-        };
-        let sha256 = look_at(|| self.storage.open_read(&key).map_err(io::Error::other), self.depth)?;
-        Ok(Some(AdoptedArchive {
-            storage_path: key.as_str().to_owned(),
-            bytes: stat.bytes,
-            sha256,
-            encrypted_etag: stat.meta.encrypted_etag,
-            ..AdoptedArchive::default()
-        }))
+    fn adopt(&mut self, barcode: &Barcode, etag: Option<&str>) -> Result<Option<AdoptedArchive>, Unfit> {
+        for place in &self.places {
+            let key = place.key(barcode);
+            let Some(stat) = self.source.stat(&key).map_err(Unfit::Unreadable)? else {
+                continue;
+            };
+            let etag = stat.encrypted_etag.as_deref().or(etag);
+            let archive = self.look_at(&key, barcode, etag)?;
+            return Ok(Some(AdoptedArchive {
+                bytes: stat.bytes,
+                encrypted_etag: stat.encrypted_etag,
+                ..archive
+            }));
+        }
+        Ok(None)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-
     use super::*;
-    use crate::storage::{ObjectMeta, StorageConfig};
 
     #[test]
-    fn what_an_object_store_holds_is_adopted_by_what_it_is() {
-        let storage = Storage::open(&StorageConfig::of_url("memory:")).unwrap();
-        let layout = Layout::new("raw", "full", "meta").unwrap();
-        let whole = {
-            let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-            out.write_all(&[7; 10_000]).unwrap();
-            out.finish().unwrap()
-        };
-        let (one, two) = (Barcode::parse("TL0001").unwrap(), Barcode::parse("TL0002").unwrap());
-        let meta = ObjectMeta {
-            encrypted_etag: Some("\"a\"".into()),
-            ..ObjectMeta::default()
-        };
-        storage.put(&layout.raw(&one), &whole, &meta).unwrap();
-        storage
-            .put(&layout.raw(&two), b"<html>", &ObjectMeta::default())
-            .unwrap();
-
-        let mut files = StorageFiles::new(storage, layout, Depth::Full);
-        let mut names: Vec<_> = files.names().unwrap().collect::<Result<_, _>>().unwrap();
-        names.sort();
-        assert_eq!(names, ["TL0001", "TL0002"]);
-        let adopted = files.adopt(&one).unwrap().unwrap();
-        assert_eq!(adopted.bytes, whole.len() as u64);
-        assert_eq!(adopted.encrypted_etag.as_deref(), Some("\"a\""));
-        assert!(adopted.sha256.is_some());
-        assert!(matches!(files.adopt(&two), Err(Unfit::NotGzip(_))));
-        assert!(files.adopt(&Barcode::parse("TL0003").unwrap()).unwrap().is_none());
+    fn archives_are_found_where_either_layout_puts_them() {
+        let own = |folder: &str| Place::Own(folder.into());
+        let shared = |folder: &str| Place::Shared(folder.into());
+        for (key, place) in [
+            ("raw/TL0001/TL0001.tar.gz", own("raw/")),
+            ("TL0001/TL0001.tar.gz", own("")),
+            ("a/b/TL0001/TL0001.tar.gz", own("a/b/")),
+            ("harvard_2024/TL0001.tar.gz", shared("harvard_2024/")),
+            ("TL0001.tar.gz", shared("")),
+            ("TL00011/TL0001.tar.gz", shared("TL00011/")),
+        ] {
+            let barcode = Barcode::parse("TL0001").unwrap();
+            assert_eq!(Place::of(key), Some((place.clone(), "TL0001")), "{key}");
+            assert_eq!(place.key(&barcode), key);
+        }
+        assert_eq!(Place::of("full/run/TL0001_ocr.jsonl.gz"), None);
     }
 }
