@@ -3,6 +3,9 @@
 use std::env;
 use std::process::Command;
 
+/// What the program is built from.
+const BUILT_FROM: [&str; 5] = ["src", "settings", "Cargo.toml", "Cargo.lock", "tests/bench_bounds.toml"];
+
 fn main() {
     println!("cargo:rerun-if-changed=src/build.rs");
     println!("cargo:rerun-if-env-changed=GRIND_COMMIT");
@@ -22,7 +25,17 @@ fn commit() -> String {
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo:rerun-if-changed={log}");
     }
-    git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
+    for path in BUILT_FROM {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
+    format!("{commit}{}", if is_changed() { "-dirty" } else { "" })
+}
+
+/// Whether what the program is built from differs from the commit. Where git does not say, it is taken for unchanged.
+fn is_changed() -> bool {
+    let arguments = ["--no-optional-locks", "status", "--porcelain", "--"];
+    git(&[&arguments[..], &BUILT_FROM[..]].concat()).is_some()
 }
 
 /// The compiler's name and version, for reports of measurements.
