@@ -12,14 +12,14 @@ const CHUNK: usize = 64 << 10;
 
 /// How the compressed bytes are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wrap {
+pub(crate) enum Wrap {
     Gzip,
     Zlib,
     Raw,
 }
 
 /// The inflated bytes of `input`.
-pub(super) struct Inflate<B> {
+pub(crate) struct Inflate<B> {
     input: B,
     wrap: Wrap,
     state: Decompress,
@@ -45,7 +45,7 @@ struct Bounds {
 }
 
 impl<B: BufRead> Inflate<B> {
-    pub(super) fn new(input: B, wrap: Wrap, limits: &Limits) -> Self {
+    pub(crate) fn new(input: B, wrap: Wrap, limits: &Limits) -> Self {
         let bounds = Bounds {
             ratio: limits.expansion_ratio,
             floor: limits.ratio_floor,

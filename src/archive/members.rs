@@ -15,7 +15,7 @@ const BLOCK: usize = 512;
 
 /// A member of the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
+pub(crate) struct Member {
     /// The name with folders, without a leading `./`; bytes that are not UTF-8 replaced.
     pub(super) name: String,
     /// Bytes of its data.
@@ -39,7 +39,7 @@ impl Member {
 }
 
 /// Walks through a tar. Reading it gives the data of the member that [`Members::next`] named last.
-pub(super) struct Members<'l, B> {
+pub(crate) struct Members<'l, B> {
     input: B,
     limits: &'l Limits,
     left: u64,
@@ -66,7 +66,7 @@ struct Extended {
 }
 
 impl<'l, B: BufRead> Members<'l, B> {
-    pub(super) fn new(input: B, limits: &'l Limits) -> Self {
+    pub(crate) fn new(input: B, limits: &'l Limits) -> Self {
         Self {
             input,
             limits,
@@ -79,7 +79,7 @@ impl<'l, B: BufRead> Members<'l, B> {
     }
 
     /// Passes over what is left of the current member and gives the next one; `None` at the end.
-    pub(super) fn next(&mut self) -> io::Result<Option<Member>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Member>> {
         let mut extended = Extended::default();
         loop {
             self.pass_over_rest()?;

@@ -2,18 +2,17 @@
 
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 use aes::Aes256;
 use cfb_mode::cipher::{AsyncStreamCipher, KeyIvInit};
-use flate2::bufread::GzDecoder;
 use sha1::{Digest, Sha1};
 use url::Url;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::library::Library;
-use crate::archive::{Options, process, process_plain};
+use crate::archive::{Inflate, Limits, Members, Options, Wrap, process, process_plain};
 use crate::bench::cpu;
 use crate::bench::error::BenchError;
 use crate::bench::figures::Figures;
@@ -66,7 +65,7 @@ impl Sample {
         let raw = library.home().join("library").join("raw");
         let archive = read(&raw.join(barcode).join(format!("{barcode}.tar.gz")))?;
         let mut tar = Vec::new();
-        GzDecoder::new(&archive[..])
+        Inflate::new(&archive[..], Wrap::Gzip, &Limits::default())
             .read_to_end(&mut tar)
             .map_err(BenchError::system("the archive cannot be inflated"))?;
         let passphrase = read(&library.passphrase_file())?;
@@ -111,7 +110,7 @@ impl Sample {
                 // What came over the network has a fingerprint of its own.
                 pieces(&self.encrypted, Xxh3Default::new(), |hash, piece| hash.update(piece));
             }),
-            "gunzip" => tried(|| io::copy(&mut GzDecoder::new(&self.archive[..]), &mut io::sink()).map(drop))?,
+            "gunzip" => tried(|| pass_over(&mut Inflate::new(&self.archive[..], Wrap::Gzip, &Limits::default())))?,
             "tar walk" => tried(|| walk(&self.tar))?,
             // Below nothing where the noise of two passes is larger than the difference; no time is made of that.
             "MD5 of the pages" => self.pass(true)? - self.pass(false)?,
@@ -165,12 +164,10 @@ fn download(url: &Url) -> Result<(Vec<u8>, f64), BenchError> {
             .and_then(|length| usize::try_from(length).ok())
             .unwrap_or(0);
         let mut bytes = Vec::with_capacity(room);
-        let reading = std::thread::spawn(move || body.reader.read_to_end(&mut bytes).map(|_| bytes));
-        while !reading.is_finished() {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
-        let bytes = reading
-            .join()
+        let (tell, told) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || drop(tell.send(body.reader.read_to_end(&mut bytes).map(|_| bytes))));
+        let bytes = told
+            .await
             .map_err(|_| BenchError::Helper("the reader panicked".to_owned()))?;
         let taken = cpu::own() - before;
         let bytes = bytes.map_err(BenchError::system("the archive cannot be downloaded"))?;
@@ -186,14 +183,25 @@ fn decrypt(bytes: &mut [u8]) {
     black_box(bytes);
 }
 
+/// The pass's own walk; what is in the members is passed over, as it lies in memory already.
 fn walk(tar: &[u8]) -> io::Result<()> {
-    let mut archive = tar::Archive::new(tar);
-    let mut piece = vec![0; PIECE];
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        while entry.read(&mut piece)? > 0 {}
+    let limits = Limits::default();
+    let mut members = Members::new(tar, &limits);
+    while let Some(member) = members.next()? {
+        black_box(member);
+        pass_over(&mut members)?;
     }
     Ok(())
+}
+
+fn pass_over(bytes: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let have = black_box(bytes.fill_buf()?).len();
+        if have == 0 {
+            return Ok(());
+        }
+        bytes.consume(have);
+    }
 }
 
 fn pieces<H>(bytes: &[u8], mut hash: H, update: impl Fn(&mut H, &[u8])) {
