@@ -15,6 +15,7 @@ mod interrupt;
 mod latency;
 mod load;
 mod machine;
+mod netem;
 pub mod pipeline;
 mod progress;
 mod relay;

@@ -15,6 +15,7 @@ use super::error::BenchError;
 use super::figures::Figures;
 use super::interrupt;
 use super::load::Arrivals;
+use super::netem::Netem;
 use super::progress::{self, Progress};
 use super::report::{Heading, Report};
 use super::serve::Server;
@@ -54,7 +55,7 @@ pub fn run(effort: &Effort) -> Result<Report, BenchError> {
     let mut server = Server::start(folder.path(), &[20])?;
     let figures = actix_rt::System::new().block_on(all(&mut server, &cells, heads, plan))?;
     let sections = sections::of(&figures, &cells, heads);
-    Ok(begun.end(notes(plan), sections, figures))
+    Ok(begun.end(notes(plan, Netem::probe()), sections, figures))
 }
 
 /// Which circumstances are measured, with the open loop or without; and the last table's.
@@ -150,14 +151,14 @@ fn told(figures: &Figures, at: Circumstances, arrivals: Arrivals, modes: &[Mode]
     figures.told(&at.cell(arrivals), modes.iter().map(|mode| mode.as_str()), "books/s")
 }
 
-fn notes(plan: Plan) -> Vec<String> {
+fn notes(plan: Plan, netem: Netem) -> Vec<String> {
     let seconds = plan.lasting.as_secs_f64();
     [
         format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds is not called a difference.", plan.rounds),
         "A book is one HEAD and one GET of 1 KiB, one after the other; times (p50 …) are of a book. “New session each” makes a client with a pool and a connector of its own for each of the two requests and drops it after; the trusted authorities are read once, TLS tickets are not shared. “Session owner” is the product's own session, asked by messages.".to_owned(),
         format!("Closed loop: each worker begins the next book when it has ended one. Open loop: books arrive at fixed times, {:.0} % as many a second as “new session each” managed in the closed loop; the clock of a book runs from its arrival, so waiting for a free worker counts. The timer's grain of about 1 ms is in these times, for both ways alike.", SHARE * 100.0),
         "Server and relay run in a process of their own on the same machine, so CPU is the client's alone (load generator, all its threads).".to_owned(),
-        "The round trip is made by a relay of our own, since kernels without netem cannot: it holds each direction back by half the round trip, and what a client sends on a new connection by one round trip more, as SYN and SYN-ACK would; the round trips of TLS arise by themselves. It does not model loss, bandwidth or slow start.".to_owned(),
+        format!("The round trip is made by a relay of our own; {}. The relay holds each direction back by half the round trip, and what a client sends on a new connection by one round trip more, as SYN and SYN-ACK would; the round trips of TLS arise by themselves. It does not model loss, bandwidth or slow start.", netem.note()),
         "The session's pacing is off and its limit of connections is above the number of workers.".to_owned(),
     ]
     .into()
