@@ -76,11 +76,16 @@ fn sessions_are_measured_and_the_owner_makes_one() {
         let seen = rounds(&report, mode, "connections seen by the server");
         assert_eq!(seen, rounds(&report, mode, "connections"), "{mode}");
     }
+    // What is kept is there before the clock runs, and no more than that is made.
+    let kept = rounds(&report, "session owner", "connections");
+    assert!(kept.iter().all(|count| (1.0..=11.0).contains(count)), "{kept:?}");
     let page = fs::read_to_string(folder.path().join("report.html")).expect("a page");
     assert!(page.contains("<svg"));
     assert!(page.contains("The plan's table") || page.contains("The plan&#x27;s table"));
     assert!(folder.path().join("plain-0ms-books.svg").is_file());
     assert!(told(&output).contains("| claim"));
+    assert!(told(&output).contains("too few books for a p99"));
+    assert!(told(&output).contains("netem"));
 }
 
 #[test]
@@ -99,6 +104,11 @@ fn carts_are_measured_at_one_users_pace() {
     let output = bench(&arguments.split(' ').collect::<Vec<_>>(), folder.path());
     assert!(output.status.success(), "{}", told(&output));
     let report = json(folder.path());
+    let timed = rounds(&report, "session owner", "n, all rounds");
+    assert!(
+        timed.len() == 4 && timed.iter().all(|count| *count >= 42.0),
+        "{timed:?}"
+    );
     // One user and ten, in the closed loop and in the open one.
     assert_eq!(rounds(&report, "session owner", "errors"), [0.0; 4]);
     assert_eq!(rounds(&report, "new session each", "errors"), [0.0; 4]);

@@ -16,7 +16,8 @@ pub struct Figure {
     pub mode: String,
     /// The quantity, with its unit: `books/s`, `p99 ms`.
     pub what: String,
-    /// One value a round, in order.
+    /// One value a round, in order; what there was too little of for a value is not a number here, and `null` as JSON.
+    #[serde(with = "gaps")]
     pub rounds: Vec<f64>,
 }
 
@@ -63,6 +64,15 @@ impl Figures {
         Ratio::of(self.rounds(cell, over, what), self.rounds(cell, under, what))
     }
 
+    /// How many pieces of work failed in a cell, whatever the way.
+    pub fn errors(&self, cell: &str) -> f64 {
+        let of_cell = self.0.iter().filter(|figure| figure.cell == cell);
+        of_cell
+            .filter(|figure| figure.what == "errors")
+            .flat_map(|figure| &figure.rounds)
+            .sum()
+    }
+
     /// One line of progress: what each mode gave of a rate, by its median.
     pub fn told<'a>(&self, cell: &str, modes: impl Iterator<Item = &'a str>, what: &str) -> String {
         let ways: Vec<String> = modes
@@ -92,6 +102,20 @@ impl Figure {
     }
 }
 
+/// JSON has no word for “not a number” but `null`, and serde reads that as nothing but an `Option`.
+mod gaps {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(rounds: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        rounds.serialize(to)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<f64>, D::Error> {
+        let rounds = Vec::<Option<f64>>::deserialize(from)?;
+        Ok(rounds.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +132,18 @@ mod tests {
         assert_eq!(figures.cells(), ["z", "a"]);
         assert!((figures.ratio("z", "n", "new", "kept").unwrap().spread.median - 11.0).abs() < 1e-12);
         assert_eq!(figures.ratio("z", "n", "new", "gone"), None);
+    }
+
+    #[test]
+    fn a_round_without_a_value_keeps_its_place_in_the_json() {
+        let mut figures = Figures::default();
+        for value in [1.0, f64::NAN, 3.0] {
+            figures.note("a", "new", "p99 ms", value);
+            figures.note("a", "new", "errors", 1.0);
+        }
+        let back: Figures = serde_json::from_str(&serde_json::to_string(&figures).unwrap()).unwrap();
+        let rounds = back.rounds("a", "new", "p99 ms");
+        assert!(rounds.len() == 3 && rounds[1].is_nan() && rounds[2] > 2.9);
+        assert!((back.errors("a") - 3.0).abs() < 1e-12 && back.errors("b").abs() < 1e-12);
     }
 }

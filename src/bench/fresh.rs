@@ -1,6 +1,6 @@
 //! Room `bench`: sessions made anew: awc clients with a pool and a connector of their own, counted.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -53,17 +53,24 @@ pub struct Fresh {
     tcp: ConnectorService,
     sessions: Cell<u64>,
     opened: Rc<Cell<u64>>,
+    kept: OnceCell<Client>,
 }
 
 impl Fresh {
-    /// `ca_file`: who signed the server's certificate, for TLS.
-    pub fn new(ca_file: Option<&Path>) -> Result<Self, BenchError> {
-        Ok(Self {
-            tls: client_config(ca_file)?,
+    /// With what [`client_config`] read.
+    pub fn new(tls: ClientConfig) -> Self {
+        Self {
+            tls,
             tcp: Connector::default().service(),
             sessions: Cell::new(0),
             opened: Rc::default(),
-        })
+            kept: OnceCell::new(),
+        }
+    }
+
+    /// One session for all who ask for it.
+    pub fn kept(&self) -> Client {
+        self.kept.get_or_init(|| self.client()).clone()
     }
 
     /// A new session. The trusted authorities are read once for all of them; tickets for resuming TLS are each one's own.
@@ -101,7 +108,8 @@ impl Fresh {
     }
 }
 
-fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, BenchError> {
+/// Trusts who signed the server's certificate.
+pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, BenchError> {
     let told = |error: &dyn std::fmt::Display| BenchError::Tls(error.to_string());
     let mut roots = RootCertStore::empty();
     if let Some(path) = ca_file {

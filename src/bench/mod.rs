@@ -4,7 +4,9 @@
 //! ratios with the bounds kept in the repository.
 
 mod answerer;
+mod apart;
 mod check;
+mod compare;
 mod cpu;
 mod effort;
 mod error;
@@ -16,6 +18,7 @@ mod latency;
 mod load;
 mod machine;
 mod netem;
+mod percentiles;
 pub mod pipeline;
 mod progress;
 mod relay;
@@ -24,6 +27,7 @@ pub mod serve;
 pub mod sessions;
 pub mod state;
 mod stats;
+mod target;
 
 pub use check::Checked;
 pub use effort::Effort;

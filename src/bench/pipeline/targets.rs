@@ -113,7 +113,7 @@ mod tests {
         };
         let mut figures = Figures::default();
         for (mode, what, value) in values {
-            (0..3).for_each(|_| figures.note(&case.size.cell(), mode, what, *value));
+            (0..5).for_each(|_| figures.note(&case.size.cell(), mode, what, *value));
         }
         let targets = targets(&figures, &case, 2).into_iter();
         targets

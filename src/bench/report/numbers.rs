@@ -43,16 +43,20 @@ pub fn spread(spread: Option<Spread>) -> String {
 /// A ratio as a factor: `12.3× (11–14)`, with a word when it shows nothing.
 pub fn factor(ratio: Option<&Ratio>) -> String {
     let Some(ratio) = ratio else { return "–".to_owned() };
-    let Spread { median, min, max, .. } = ratio.spread;
-    let text = if number(min) == number(max) {
-        format!("{}×", number(median))
-    } else {
-        format!("{}× ({}–{})", number(median), number(min), number(max))
-    };
+    let text = times(ratio.spread);
     if ratio.shows_a_difference() {
         text
     } else {
         format!("{text}, no difference shown")
+    }
+}
+
+/// The spread of a ratio: `12.3× (11–14)`.
+fn times(Spread { median, min, max, .. }: Spread) -> String {
+    if number(min) == number(max) {
+        format!("{}×", number(median))
+    } else {
+        format!("{}× ({}–{})", number(median), number(min), number(max))
     }
 }
 
@@ -62,6 +66,11 @@ pub fn change(ratio: Option<&Ratio>) -> String {
     if !ratio.shows_a_difference() {
         return "no difference shown".to_owned();
     }
+    percent(ratio)
+}
+
+/// The same of what is counted and not timed, where a difference needs no rounds to be seen.
+pub fn percent(ratio: &Ratio) -> String {
     let percent = ratio.percent();
     let digits = if percent < -99.0 && percent > -100.0 { 3 } else { 1 };
     let sign = if percent < 0.0 { "−" } else { "+" };
@@ -93,12 +102,12 @@ mod tests {
 
     #[test]
     fn what_is_not_shown_is_not_claimed() {
-        let unsure = Ratio::of(&[1.1, 0.9, 1.0], &[1.0; 3]).unwrap();
+        let unsure = Ratio::of(&[1.1, 0.9, 1.0, 1.0, 1.0], &[1.0; 5]).unwrap();
         assert!(factor(Some(&unsure)).ends_with("no difference shown"));
         assert_eq!(change(Some(&unsure)), "no difference shown");
-        let sure = Ratio::of(&[1.0; 3], &[8_000.0; 3]).unwrap();
+        let sure = Ratio::of(&[1.0; 5], &[8_000.0; 5]).unwrap();
         assert_eq!(change(Some(&sure)), "−99.987 %");
-        let faster = Ratio::of(&[3.0; 3], &[2.0; 3]).unwrap();
+        let faster = Ratio::of(&[3.0; 5], &[2.0; 5]).unwrap();
         assert_eq!(
             (change(Some(&faster)).as_str(), factor(Some(&faster)).as_str()),
             ("+50.0 %", "1.5×")

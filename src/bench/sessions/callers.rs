@@ -1,6 +1,7 @@
 //! Room `bench`: the ways of asking: a new client for each request, the session owner, and one bare client kept.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use awc::Client;
@@ -8,8 +9,9 @@ use awc::http::StatusCode;
 use url::Url;
 
 use crate::bench::answerer::BODY;
+use crate::bench::apart::Apart;
 use crate::bench::error::BenchError;
-use crate::bench::fresh::{Fresh, Made};
+use crate::bench::fresh::Made;
 use crate::grin::{RedirectPolicy, Secret};
 use crate::mailbox::{Cx, Hub};
 use crate::session::{
@@ -64,7 +66,7 @@ pub struct Target {
 /// A way of asking, ready.
 pub enum Caller {
     /// See [`Mode::NewEach`] and [`Mode::OneClient`].
-    Bare(Box<Bare>),
+    Bare(Bare),
     /// See [`Mode::Owner`].
     Owner(Box<Owner>),
 }
@@ -73,14 +75,11 @@ impl Caller {
     /// Makes it ready; nothing is connected yet.
     pub fn start(mode: Mode, target: &Target) -> Result<Self, BenchError> {
         Ok(match mode {
-            Mode::NewEach => Self::Bare(Box::new(Bare::new(target)?)),
-            Mode::OneClient => {
-                let bare = Bare::new(target)?;
-                Self::Bare(Box::new(Bare {
-                    kept: Some(bare.fresh.client()),
-                    ..bare
-                }))
-            }
+            Mode::NewEach | Mode::OneClient => Self::Bare(Bare {
+                apart: Apart::start(Some(&target.ca_file))?,
+                target: Arc::new(target.clone()),
+                kept: mode == Mode::OneClient,
+            }),
             Mode::Owner => Self::Owner(Box::new(Owner::start(target)?)),
         })
     }
@@ -93,10 +92,18 @@ impl Caller {
         }
     }
 
-    /// What was used up so far.
-    pub fn made(&self) -> Made {
+    /// Whether connections are kept from one request to the next.
+    pub fn keeps(&self) -> bool {
         match self {
-            Self::Bare(bare) => bare.fresh.made(),
+            Self::Bare(bare) => bare.kept,
+            Self::Owner(_) => true,
+        }
+    }
+
+    /// What was used up so far.
+    pub async fn made(&self) -> Made {
+        match self {
+            Self::Bare(bare) => bare.apart.made().await,
             Self::Owner(owner) => Made::by(&owner.session),
         }
     }
@@ -104,40 +111,40 @@ impl Caller {
     /// Lets go of everything.
     pub async fn end(self) -> Result<(), BenchError> {
         match self {
-            Self::Bare(_) => Ok(()),
+            Self::Bare(bare) => bare.apart.end(),
             Self::Owner(owner) => owner.end().await,
         }
     }
 }
 
-/// awc as it comes.
+/// awc as it comes, on a thread of its own.
 pub struct Bare {
-    target: Target,
-    fresh: Fresh,
-    kept: Option<Client>,
+    target: Arc<Target>,
+    apart: Apart,
+    kept: bool,
 }
 
 impl Bare {
-    fn new(target: &Target) -> Result<Self, BenchError> {
-        Ok(Self {
-            target: target.clone(),
-            fresh: Fresh::new(Some(&target.ca_file))?,
-            kept: None,
-        })
-    }
-
     async fn call(&self, request: Request) -> bool {
-        let client = self.kept.clone().unwrap_or_else(|| self.fresh.client());
-        match request {
-            Request::Head => {
-                let answer = client.head(self.target.head.as_str()).send().await;
-                answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
-            }
-            Request::Get => match client.get(self.target.get.as_str()).send().await {
-                Ok(mut answer) => answer.body().await.is_ok_and(|body| body.len() == BODY),
-                Err(_) => false,
-            },
+        let (target, kept) = (Arc::clone(&self.target), self.kept);
+        let asked = self.apart.ask(move |fresh| async move {
+            let client = if kept { fresh.kept() } else { fresh.client() };
+            ask(&client, &target, request).await
+        });
+        asked.await.unwrap_or(false)
+    }
+}
+
+async fn ask(client: &Client, target: &Target, request: Request) -> bool {
+    match request {
+        Request::Head => {
+            let answer = client.head(target.head.as_str()).send().await;
+            answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
         }
+        Request::Get => match client.get(target.get.as_str()).send().await {
+            Ok(mut answer) => answer.body().await.is_ok_and(|body| body.len() == BODY),
+            Err(_) => false,
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use url::Url;
 
 use super::callers::{Caller, Mode, Request, Target};
@@ -11,7 +12,12 @@ use crate::bench::error::BenchError;
 use crate::bench::figures::Figures;
 use crate::bench::fresh::Made;
 use crate::bench::load::{Arrivals, Done, run};
+use crate::bench::percentiles::Pools;
 use crate::bench::serve::Server;
+
+/// So often all workers ask at once before a round; an answer that is quick leaves its connection to the next who asks, so that
+/// once may not open all of them.
+const WARMINGS: usize = 5;
 
 /// What a worker does for one book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,16 +109,13 @@ impl Taken {
         self.done.good as f64 / self.done.seconds
     }
 
-    /// Adds everything to the figures.
-    pub fn note(&self, figures: &mut Figures, cell: &str, mode: Mode) {
+    /// Adds everything to the figures, and the times to those of the other rounds.
+    pub fn note(&self, figures: &mut Figures, pools: &mut Pools, cell: &str, mode: Mode) {
         let books = self.done.good as f64;
         let thousand = |count: u64| count as f64 * 1_000.0 / books;
+        pools.round(figures, cell, mode.as_str(), &self.done.latencies);
         let values = [
             ("books/s", self.rate()),
-            ("p50 ms", self.done.latencies.percentile(50.0)),
-            ("p95 ms", self.done.latencies.percentile(95.0)),
-            ("p99 ms", self.done.latencies.percentile(99.0)),
-            ("p99.9 ms", self.done.latencies.percentile(99.9)),
             ("CPU µs/request", self.cpu_seconds * 1e6 / self.requests),
             ("books", books),
             ("sessions", self.made.sessions as f64),
@@ -120,6 +123,7 @@ impl Taken {
             ("handshakes", self.served.handshakes as f64),
             ("sessions/1000 books", thousand(self.made.sessions)),
             ("connections/1000 books", thousand(self.made.connections)),
+            ("handshakes/1000 books", thousand(self.served.handshakes)),
             ("connections seen by the server", self.served.connections as f64),
             ("errors", self.done.failed as f64),
         ];
@@ -139,8 +143,7 @@ pub async fn measure(
 ) -> Result<Taken, BenchError> {
     let before = server.served()?;
     let caller = Caller::start(mode, &at.target(server)?)?;
-    // Certificates are read and threads are there before the clock runs.
-    if !caller.call(Request::Head).await {
+    if !warm(&caller, at.workers).await {
         return Err(BenchError::Helper(format!(
             "{}: the server does not answer",
             at.cell(arrivals)
@@ -149,7 +152,7 @@ pub async fn measure(
     let cpu_before = cpu::own();
     let done = run(at.workers, arrivals, lasting, || book(&caller, at.work)).await?;
     let cpu_seconds = cpu::own() - cpu_before;
-    let made = caller.made();
+    let made = caller.made().await;
     caller.end().await?;
     let requests = (done.good + done.failed) as f64 * at.work.requests().len() as f64;
     Ok(Taken {
@@ -159,6 +162,24 @@ pub async fn measure(
         cpu_seconds,
         requests,
     })
+}
+
+/// Before the clock runs, certificates are read and threads are there; where connections are kept, so are they, one a worker:
+/// a session is measured that has been there for a while. Whether the server answered.
+async fn warm(caller: &Caller, workers: usize) -> bool {
+    if !caller.keeps() {
+        return caller.call(Request::Head).await;
+    }
+    for _ in 0..WARMINGS {
+        let all = join_all((0..workers).map(|_| caller.call(Request::Head))).await;
+        if !all.into_iter().all(|good| good) {
+            return false;
+        }
+        if caller.made().await.connections >= workers as u64 {
+            break;
+        }
+    }
+    true
 }
 
 async fn book(caller: &Caller, work: Work) -> bool {

@@ -4,22 +4,25 @@ mod callers;
 mod measure;
 mod sections;
 mod verdicts;
+mod whys;
 
 use std::time::Duration;
 
 use callers::Mode;
 use measure::{Circumstances, Taken, Work, measure};
 
-use super::effort::Effort;
+use super::compare::slower;
+use super::effort::{Effort, Wanted, open_round};
 use super::error::BenchError;
 use super::figures::Figures;
 use super::interrupt;
 use super::load::Arrivals;
 use super::netem::Netem;
+use super::percentiles::Pools;
 use super::progress::{self, Progress};
 use super::report::{Heading, Report};
 use super::serve::Server;
-use super::stats::order;
+use super::stats::{ENOUGH_ROUNDS, order};
 
 /// How many ask at once.
 const WORKERS: [usize; 6] = [1, 3, 5, 10, 15, 50];
@@ -30,11 +33,12 @@ const SHARE: f64 = 0.7;
 /// The two ways that are compared.
 const MODES: [Mode; 2] = [Mode::NewEach, Mode::Owner];
 
-/// Rounds and length of a measurement.
+/// Rounds and length of a measurement, and what those of the open loop are to have.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     rounds: usize,
     lasting: Duration,
+    wanted: Wanted,
 }
 
 /// Measures, and says what came out.
@@ -48,6 +52,7 @@ pub fn run(effort: &Effort) -> Result<Report, BenchError> {
     let plan = Plan {
         rounds: effort.rounds(3, 5),
         lasting: effort.lasting(0.4, 1.0),
+        wanted: effort.wanted(),
     };
     let (cells, heads) = matrix(effort);
     let folder = tempfile::tempdir().map_err(BenchError::system("no temporary folder"))?;
@@ -115,11 +120,16 @@ async fn all(
         rounds(server, (at, Arrivals::Closed), &MODES, plan, &mut figures).await?;
         progress.step(&told(&figures, at, Arrivals::Closed, &MODES));
         if open {
-            let slower = figures.spread(&at.cell(Arrivals::Closed), Mode::NewEach.as_str(), "books/s");
-            let rate = slower.map_or(1.0, |spread| spread.median * SHARE).max(1.0);
-            let arrivals = Arrivals::Open { rate };
-            rounds(server, (at, arrivals), &MODES, plan, &mut figures).await?;
-            progress.step(&told(&figures, at, arrivals, &MODES));
+            let (arrivals, lasting) = open_loop(&figures, at, plan);
+            let told = match lasting {
+                Some(lasting) => {
+                    let plan = Plan { lasting, ..plan };
+                    rounds(server, (at, arrivals), &MODES, plan, &mut figures).await?;
+                    told(&figures, at, arrivals, &MODES)
+                }
+                None => format!("{}: left out, too few would arrive", at.cell(arrivals)),
+            };
+            progress.step(&told);
         }
     }
     if let Some(heads) = heads {
@@ -130,6 +140,12 @@ async fn all(
     Ok(figures)
 }
 
+/// Books arrive as fast as both ways can cope with; and for how long, if enough come in a time that can be borne.
+fn open_loop(figures: &Figures, at: Circumstances, plan: Plan) -> (Arrivals, Option<Duration>) {
+    let rate = slower(figures, &at.cell(Arrivals::Closed), &MODES.map(Mode::as_str), "books/s") * SHARE;
+    (Arrivals::Open { rate }, open_round(rate, plan.lasting, plan.wanted))
+}
+
 async fn rounds(
     server: &mut Server,
     (at, arrivals): (Circumstances, Arrivals),
@@ -137,13 +153,14 @@ async fn rounds(
     plan: Plan,
     figures: &mut Figures,
 ) -> Result<(), BenchError> {
-    let cell = at.cell(arrivals);
+    let (cell, mut pools) = (at.cell(arrivals), Pools::of(""));
     for round in 0..plan.rounds {
         for mode in order(modes, round) {
             let taken: Taken = measure(server, mode, at, arrivals, plan.lasting).await?;
-            taken.note(figures, &cell, mode);
+            taken.note(figures, &mut pools, &cell, mode);
         }
     }
+    pools.end(figures, &cell);
     Ok(())
 }
 
@@ -152,11 +169,13 @@ fn told(figures: &Figures, at: Circumstances, arrivals: Arrivals, modes: &[Mode]
 }
 
 fn notes(plan: Plan, netem: Netem) -> Vec<String> {
-    let seconds = plan.lasting.as_secs_f64();
+    let (seconds, share) = (plan.lasting.as_secs_f64(), SHARE * 100.0);
     [
-        format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds is not called a difference.", plan.rounds),
-        "A book is one HEAD and one GET of 1 KiB, one after the other; times (p50 …) are of a book. “New session each” makes a client with a pool and a connector of its own for each of the two requests and drops it after; the trusted authorities are read once, TLS tickets are not shared. “Session owner” is the product's own session, asked by messages.".to_owned(),
-        format!("Closed loop: each worker begins the next book when it has ended one. Open loop: books arrive at fixed times, {:.0} % as many a second as “new session each” managed in the closed loop; the clock of a book runs from its arrival, so waiting for a free worker counts. The timer's grain of about 1 ms is in these times, for both ways alike.", SHARE * 100.0),
+        format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds, or of fewer than {ENOUGH_ROUNDS} rounds, is not called a difference. A claim of the plan holds where it holds in every round, and does not where it holds in none; else nothing is shown.", plan.rounds),
+        "A book is one HEAD and one GET of 1 KiB, one after the other; times (p50 …) are of a book that went well. A percentile is of all rounds together, n times of them, with the least and most of the rounds in brackets; it is given where n is enough for one time to lie beyond it (p99: 100, p99.9: 1 000), and compared where n is ten times that, by rounds that have enough each.".to_owned(),
+        format!("Closed loop: each worker begins the next book when it has ended one. Open loop: books arrive at fixed times, {share:.0} % as many a second as the slower way managed in the closed loop; the clock of a book runs from its arrival, so waiting for a free worker counts. Its rounds are longer where fewer than {:.0} books would arrive, up to {:.0} s; where even 10 would take longer than that, it is left out. The timer's grain of about 1 ms is in these times, for both ways alike.", plan.wanted.arrivals, plan.wanted.longest.as_secs_f64()),
+        "“New session each” makes a client with a pool and a connector of its own for each of the two requests and drops it after; the trusted authorities are read once, TLS tickets are not shared. “Session owner” is the product's own session, asked by messages. Every way has one thread for its clients, the bare ones too, which are asked over a channel: so a second core helps all alike, and what remains between them is sessions and connections.".to_owned(),
+        "Before a round, each way has answered: “new session each” once; a way that keeps connections has as many open as there are workers, since one session kept for long is what is measured. These connections and handshakes are counted.".to_owned(),
         "Server and relay run in a process of their own on the same machine, so CPU is the client's alone (load generator, all its threads).".to_owned(),
         format!("The round trip is made by a relay of our own; {}. The relay holds each direction back by half the round trip, and what a client sends on a new connection by one round trip more, as SYN and SYN-ACK would; the round trips of TLS arise by themselves. It does not model loss, bandwidth or slow start.", netem.note()),
         "The session's pacing is off and its limit of connections is above the number of workers.".to_owned(),

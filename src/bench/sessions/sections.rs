@@ -3,13 +3,17 @@
 use super::callers::Mode;
 use super::measure::Circumstances;
 use super::{MODES, verdicts};
+use crate::bench::compare::compared;
 use crate::bench::figures::Figures;
 use crate::bench::load::Arrivals;
-use crate::bench::report::{Line, Plot, Section, Table, factor, spread};
+use crate::bench::percentiles::{TIMES, pooled};
+use crate::bench::report::{Line, Plot, Section, Table, spread};
+use crate::bench::target::{Reached, Target};
 
 /// What each table shows of each way.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "books/s",
+    TIMES,
     "p50 ms",
     "p95 ms",
     "p99 ms",
@@ -68,7 +72,7 @@ fn way(figures: &Figures, group: &[Circumstances]) -> Section {
             Arrivals::Open { .. } => "Open loop",
         };
         section = section
-            .table(compared(figures, &cells, &MODES, name))
+            .table(gave(figures, &cells, &MODES, name))
             .table(ratios(figures, &cells, name));
     }
     let slug = way.replace(", ", "-").replace(' ', "").to_lowercase();
@@ -78,7 +82,7 @@ fn way(figures: &Figures, group: &[Circumstances]) -> Section {
 }
 
 /// One row a mode and number of workers.
-fn compared(figures: &Figures, cells: &[(String, String)], modes: &[Mode], name: &str) -> Table {
+fn gave(figures: &Figures, cells: &[(String, String)], modes: &[Mode], name: &str) -> Table {
     let head: Vec<&str> = ["workers", "way"]
         .into_iter()
         .chain(COLUMNS)
@@ -87,7 +91,7 @@ fn compared(figures: &Figures, cells: &[(String, String)], modes: &[Mode], name:
     let mut table = Table::new(format!("{name}: what each way gave"), &head);
     for (workers, cell) in cells {
         for mode in modes {
-            let figure = |what: &&str| spread(figures.spread(cell, mode.as_str(), what));
+            let figure = |what: &&str| spread(pooled(figures, cell, mode.as_str(), what));
             let row = [workers.clone(), mode.as_str().to_owned()].into_iter();
             table
                 .rows
@@ -108,9 +112,9 @@ fn ratios(figures: &Figures, cells: &[(String, String)], name: &str) -> Table {
     ];
     let head: Vec<&str> = ["workers"].into_iter().chain(columns).collect();
     let mut table = Table::new(format!("{name}: session owner ÷ new session each, by round"), &head);
-    let (owner, other) = (Mode::Owner.as_str(), Mode::NewEach.as_str());
+    let modes = [Mode::Owner, Mode::NewEach].map(Mode::as_str);
     for (workers, cell) in cells {
-        let ratio = |what: &str| factor(figures.ratio(cell, what, owner, other).as_ref());
+        let ratio = |what: &str| compared(figures, cell, what, modes);
         table
             .rows
             .push(std::iter::once(workers.clone()).chain(columns.map(ratio)).collect());
@@ -125,7 +129,7 @@ fn plot(figures: &Figures, group: &[Circumstances], (what, arrivals): (&str, Arr
         name: mode.as_str().to_owned(),
         points: group
             .iter()
-            .map(|at| figures.spread(&at.cell(arrivals), mode.as_str(), what))
+            .map(|at| pooled(figures, &at.cell(arrivals), mode.as_str(), what))
             .collect(),
     };
     Plot {
@@ -148,15 +152,19 @@ fn owner(figures: &Figures, heads: Circumstances) -> Section {
     let ways = [Mode::OneClient, Mode::Owner];
     let named = [(heads.workers.to_string(), cell.clone())];
     let rate = figures.spread(&cell, Mode::Owner.as_str(), "books/s");
-    let ratio = figures.ratio(&cell, "CPU µs/request", Mode::Owner.as_str(), Mode::OneClient.as_str());
-    let reached = rate.is_some_and(|rate| rate.median >= HEADS_TO_REACH);
+    let cpu = compared(
+        figures,
+        &cell,
+        "CPU µs/request",
+        [Mode::Owner, Mode::OneClient].map(Mode::as_str),
+    );
+    let reached = rate.map_or(Reached::NotShown, |rate| Target::AtLeast(HEADS_TO_REACH).reached(rate));
     Section::new("What the owner costs")
         .say(format!(
-            "HEADs only (here a book is one HEAD), {}: {} a second through the session owner; {HEADS_TO_REACH:.0} are to be reached: {}. CPU of a request against one bare client kept: {}.",
+            "HEADs only (here a book is one HEAD), {}: {} a second through the session owner; {HEADS_TO_REACH:.0} are to be reached: {}. CPU of a request against one bare client kept, which is asked over a channel: {cpu}.",
             cell.trim_start_matches("HEADs only, "),
             spread(rate),
-            if reached { "reached" } else { "not reached" },
-            factor(ratio.as_ref()),
+            reached.as_str(),
         ))
-        .table(compared(figures, &named, &ways, "One client, with and without the owner"))
+        .table(gave(figures, &named, &ways, "One client, with and without the owner"))
 }

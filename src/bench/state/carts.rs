@@ -1,6 +1,8 @@
 //! Room `bench`: shopping carts in a state store, over a new client for each request or over the session owner.
 
 use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_rt::Arbiter;
@@ -9,6 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::bench::apart::Apart;
 use crate::bench::error::BenchError;
 use crate::bench::fresh::{Fresh, Made};
 use crate::bench::latency::Latencies;
@@ -42,9 +45,15 @@ impl Mode {
 /// A way of asking, ready.
 pub enum Carts {
     /// See [`Mode::NewEach`].
-    NewEach(Box<Fresh>, Url),
+    NewEach(Bare),
     /// See [`Mode::Owner`].
     Owner(Owner),
+}
+
+/// New clients on a thread of their own, and the address of the store.
+pub struct Bare {
+    apart: Apart,
+    base: Arc<Url>,
 }
 
 /// The product's own way.
@@ -63,7 +72,10 @@ impl Carts {
                 let base = url
                     .join(&format!("/v1.0/state/{STORE}"))
                     .map_err(|error| BenchError::Helper(error.to_string()))?;
-                Ok(Self::NewEach(Box::new(Fresh::new(None)?), base))
+                Ok(Self::NewEach(Bare {
+                    apart: Apart::start(None)?,
+                    base: Arc::new(base),
+                }))
             }
             Mode::Owner => {
                 let hub = Hub::new();
@@ -83,16 +95,19 @@ impl Carts {
     }
 
     /// What was used up so far.
-    pub fn made(&self) -> Made {
+    pub async fn made(&self) -> Made {
         match self {
-            Self::NewEach(fresh, _) => fresh.made(),
+            Self::NewEach(bare) => bare.apart.made().await,
             Self::Owner(owner) => Made::by(&owner.session),
         }
     }
 
     /// Lets go of everything; the session last.
     pub async fn end(self) -> Result<(), BenchError> {
-        let Self::Owner(owner) = self else { return Ok(()) };
+        let owner = match self {
+            Self::NewEach(bare) => return bare.apart.end(),
+            Self::Owner(owner) => owner,
+        };
         owner.store.shut();
         owner.store.drained().await;
         let grace = Duration::from_secs(1);
@@ -102,36 +117,58 @@ impl Carts {
         Ok(owner.thread.join()?)
     }
 
-    async fn save(&self, key: &str, value: &Value) -> bool {
+    /// `None` where it failed, here and below.
+    async fn save(&self, key: &str, value: &Value) -> Option<()> {
         match self {
-            Self::NewEach(fresh, base) => {
+            Self::NewEach(bare) => {
                 let body = json!([{"key": key, "value": value}]);
-                let sent = fresh.client().post(base.as_str()).send_json(&body).await;
-                sent.is_ok_and(|answer| answer.status().is_success())
+                bare.ask(|fresh, base| async move {
+                    let sent = fresh.client().post(base.as_str()).send_json(&body).await;
+                    sent.ok().filter(|answer| answer.status().is_success()).map(drop)
+                })
+                .await
             }
-            Self::Owner(owner) => match Item::json(key, value) {
-                Ok(item) => owner.store.ask(Save::one(item), &owner.cx).await.is_ok(),
-                Err(_) => false,
-            },
+            Self::Owner(owner) => {
+                let item = Item::json(key, value).ok()?;
+                owner.store.ask(Save::one(item), &owner.cx).await.ok().map(drop)
+            }
         }
     }
 
     async fn get(&self, key: &str) -> Option<Value> {
         let bytes = match self {
-            Self::NewEach(fresh, base) => get(fresh, &format!("{base}/{key}")).await.ok()?,
+            Self::NewEach(bare) => {
+                let key = key.to_owned();
+                bare.ask(|fresh, base| async move { get(&fresh, &format!("{base}/{key}")).await.ok() })
+                    .await?
+            }
             Self::Owner(owner) => owner.store.ask(Get::of(key), &owner.cx).await.ok()?.value()?.value,
         };
         serde_json::from_slice(&bytes).ok()
     }
 
-    async fn delete(&self, key: &str) -> bool {
+    async fn delete(&self, key: &str) -> Option<()> {
         match self {
-            Self::NewEach(fresh, base) => {
-                let sent = fresh.client().delete(format!("{base}/{key}")).send().await;
-                sent.is_ok_and(|answer| answer.status().is_success())
+            Self::NewEach(bare) => {
+                let key = key.to_owned();
+                bare.ask(|fresh, base| async move {
+                    let sent = fresh.client().delete(format!("{base}/{key}")).send().await;
+                    sent.ok().filter(|answer| answer.status().is_success()).map(drop)
+                })
+                .await
             }
-            Self::Owner(owner) => owner.store.ask(Delete::of(key), &owner.cx).await.is_ok(),
+            Self::Owner(owner) => owner.store.ask(Delete::of(key), &owner.cx).await.ok().map(drop),
         }
+    }
+}
+
+impl Bare {
+    async fn ask<T: Send + 'static, F: Future<Output = Option<T>>>(
+        &self,
+        work: impl FnOnce(Rc<Fresh>, Arc<Url>) -> F + Send + 'static,
+    ) -> Option<T> {
+        let base = Arc::clone(&self.base);
+        self.apart.ask(move |fresh| work(fresh, base)).await?
     }
 }
 
@@ -142,45 +179,66 @@ async fn get(fresh: &Fresh, url: &str) -> Result<Bytes, SendRequestError> {
     Ok(answer.body().await.unwrap_or_default())
 }
 
+/// What came of the requests of all carts.
+#[derive(Debug)]
+pub struct Tally {
+    /// Times of those that went well.
+    pub good: Latencies,
+    /// The others.
+    pub failed: u64,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub fn new() -> Result<Self, BenchError> {
+        let good = Latencies::new().ok_or_else(|| BenchError::Helper("no room for latencies".to_owned()))?;
+        Ok(Self { good, failed: 0 })
+    }
+}
+
 /// One user's cart.
 pub struct Cart<'a> {
     carts: &'a Carts,
     key: String,
-    latencies: &'a RefCell<Latencies>,
+    tally: &'a RefCell<Tally>,
 }
 
 impl<'a> Cart<'a> {
-    /// Under `key`; the time of every request is noted.
-    pub fn new(carts: &'a Carts, key: &str, latencies: &'a RefCell<Latencies>) -> Self {
+    /// Under `key`; every request is noted.
+    pub fn new(carts: &'a Carts, key: &str, tally: &'a RefCell<Tally>) -> Self {
         Self {
             carts,
             key: key.to_owned(),
-            latencies,
+            tally,
         }
     }
 
     /// Makes it, reads and changes it so often, takes it away; whether all went well and was read as it was saved.
     pub async fn shop(&self, changes: usize) -> bool {
+        self.try_to_shop(changes).await.is_some()
+    }
+
+    async fn try_to_shop(&self, changes: usize) -> Option<()> {
         let mut value = contents(0);
-        if !self.timed(self.carts.save(&self.key, &value)).await {
-            return false;
-        }
+        self.timed(self.carts.save(&self.key, &value)).await?;
         for change in 1..=changes {
-            if self.timed(self.carts.get(&self.key)).await.as_ref() != Some(&value) {
-                return false;
-            }
+            let as_saved = async { self.carts.get(&self.key).await.filter(|read| *read == value) };
+            self.timed(as_saved).await?;
             value = contents(change);
-            if !self.timed(self.carts.save(&self.key, &value)).await {
-                return false;
-            }
+            self.timed(self.carts.save(&self.key, &value)).await?;
         }
         self.timed(self.carts.delete(&self.key)).await
     }
 
-    async fn timed<T>(&self, request: impl Future<Output = T>) -> T {
+    /// A request that failed took no time: it is no work done.
+    async fn timed<T>(&self, request: impl Future<Output = Option<T>>) -> Option<T> {
         let asked = Instant::now();
         let answer = request.await;
-        self.latencies.borrow_mut().note(asked.elapsed());
+        let mut tally = self.tally.borrow_mut();
+        match answer {
+            Some(_) => tally.good.note(asked.elapsed()),
+            None => tally.failed += 1,
+        }
         answer
     }
 }
@@ -191,4 +249,24 @@ fn contents(changes: usize) -> Value {
         .map(|item| json!({"sku": format!("SKU-{item:06}"), "quantity": changes, "price": "12.50"}))
         .collect();
     json!({"user": "someone", "currency": "EUR", "items": items})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_fail_are_counted_and_not_timed() {
+        let nobody = Url::parse("http://127.0.0.1:1/").unwrap();
+        actix_rt::System::new().block_on(async {
+            for mode in [Mode::NewEach, Mode::Owner] {
+                let carts = Carts::start(mode, &nobody).unwrap();
+                let tally = RefCell::new(Tally::new().unwrap());
+                assert!(!Cart::new(&carts, "a", &tally).shop(3).await);
+                carts.end().await.unwrap();
+                let tally = tally.into_inner();
+                assert_eq!((tally.good.count(), tally.failed), (0, 1), "{mode:?}");
+            }
+        });
+    }
 }

@@ -3,22 +3,25 @@
 mod carts;
 mod sections;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use carts::{Cart, Mode};
+use carts::{Cart, Carts, Mode, Tally};
+use futures::future::join_all;
 use url::Url;
 
+use super::compare::slower;
 use super::cpu;
-use super::effort::Effort;
+use super::effort::{Effort, Wanted, open_round};
 use super::error::BenchError;
 use super::figures::Figures;
+use super::fresh::Made;
 use super::helper::{Helper, ourselves};
-use super::latency::Latencies;
-use super::load::{Arrivals, run as load};
+use super::load::{Arrivals, Done, run as load};
+use super::percentiles::Pools;
 use super::progress::{self, Progress};
 use super::report::{Heading, Report};
-use super::stats::order;
+use super::stats::{ENOUGH_ROUNDS, order};
 
 /// Users at once.
 const USERS: [usize; 5] = [1, 3, 5, 10, 15];
@@ -40,6 +43,14 @@ const MODES: [Mode; 2] = [Mode::NewEach, Mode::Owner];
 pub struct Options {
     /// How long the sidecar takes for an answer, in milliseconds; none: the usual ones.
     pub delays: Vec<u64>,
+}
+
+/// Rounds and length of a measurement, and what those of the open loop are to have.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    rounds: usize,
+    lasting: Duration,
+    wanted: Wanted,
 }
 
 /// The circumstances.
@@ -68,8 +79,11 @@ pub fn run(effort: &Effort, options: &Options) -> Result<Report, BenchError> {
         programs: &[],
     }
     .begin();
-    let rounds = effort.rounds(3, 5);
-    let lasting = effort.lasting(0.4, 1.0);
+    let plan = Plan {
+        rounds: effort.rounds(3, 5),
+        lasting: effort.lasting(0.4, 1.0),
+        wanted: effort.wanted(),
+    };
     let users: &[usize] = if effort.quick { &[1, 10] } else { &USERS };
     let delays = match &options.delays[..] {
         [] => vec![0, 5],
@@ -78,32 +92,40 @@ pub fn run(effort: &Effort, options: &Options) -> Result<Report, BenchError> {
     let mut figures = Figures::default();
     let mut progress = Progress::new(2 * users.len() * delays.len());
     progress::say(&format!(
-        "state: {rounds} rounds of {:.1} s for each way",
-        lasting.as_secs_f64()
+        "state: {} rounds of {:.1} s for each way",
+        plan.rounds,
+        plan.lasting.as_secs_f64()
     ));
     for &delay in &delays {
         let (_sidecar, url) = sidecar(delay)?;
         for &users in users {
             let at = Circumstances { delay, users };
-            let mut arrivals = Arrivals::Closed;
-            for _ in 0..2 {
-                if effort.wants(&at.cell(Arrivals::Closed)) {
-                    one_cell((at, arrivals), &url, (rounds, lasting), &mut figures)?;
-                }
-                progress.step(&told(&figures, at, arrivals));
-                arrivals = open_loop(&figures, at);
+            let wanted = effort.wants(&at.cell(Arrivals::Closed));
+            for open in [false, true] {
+                let told = match loop_of(&figures, at, open, plan).filter(|_| wanted) {
+                    Some((arrivals, plan)) => {
+                        one_cell((at, arrivals), &url, plan, &mut figures)?;
+                        told(&figures, at, arrivals)
+                    }
+                    None if open => format!("{}: open loop left out", at.cell(Arrivals::Closed)),
+                    None => format!("{}: left out", at.cell(Arrivals::Closed)),
+                };
+                progress.step(&told);
             }
         }
     }
     let sections = sections::of(&figures, &delays, users);
-    Ok(begun.end(notes(rounds, lasting), sections, figures))
+    Ok(begun.end(notes(plan), sections, figures))
 }
 
-/// Carts arrive as fast as both ways can cope with.
-fn open_loop(figures: &Figures, at: Circumstances) -> Arrivals {
-    let slower = figures.spread(&at.cell(Arrivals::Closed), Mode::NewEach.as_str(), "carts/s");
-    let rate = slower.map_or(1.0, |spread| spread.median * SHARE).max(1.0);
-    Arrivals::Open { rate }
+/// How carts arrive and for how long; in the open loop as fast as both ways can cope with, and `None` where too few would.
+fn loop_of(figures: &Figures, at: Circumstances, open: bool, plan: Plan) -> Option<(Arrivals, Plan)> {
+    if !open {
+        return Some((Arrivals::Closed, plan));
+    }
+    let rate = slower(figures, &at.cell(Arrivals::Closed), &MODES.map(Mode::as_str), "carts/s") * SHARE;
+    let lasting = open_round(rate, plan.lasting, plan.wanted)?;
+    Some((Arrivals::Open { rate }, Plan { lasting, ..plan }))
 }
 
 /// The look-alike of a sidecar, in a process of its own.
@@ -121,20 +143,51 @@ fn sidecar(delay: u64) -> Result<(Helper, Url), BenchError> {
     Ok((helper, url))
 }
 
-fn one_cell(
-    at: (Circumstances, Arrivals),
-    url: &Url,
-    (rounds, lasting): (usize, Duration),
-    figures: &mut Figures,
-) -> Result<(), BenchError> {
+fn one_cell(at: (Circumstances, Arrivals), url: &Url, plan: Plan, figures: &mut Figures) -> Result<(), BenchError> {
+    let cell = at.0.cell(at.1);
+    let (mut requests, mut carts) = (Pools::of(""), Pools::of("cart "));
     actix_rt::System::new().block_on(async {
-        for round in 0..rounds {
+        for round in 0..plan.rounds {
             for mode in order(&MODES, round) {
-                measure(at, url, mode, lasting, figures).await?;
+                let taken = measure(at, url, mode, plan.lasting).await?;
+                requests.round(figures, &cell, mode.as_str(), &taken.requests.good);
+                carts.round(figures, &cell, mode.as_str(), &taken.done.latencies);
+                taken.note(figures, &cell, mode);
             }
         }
+        requests.end(figures, &cell);
+        carts.end(figures, &cell);
         Ok(())
     })
+}
+
+/// What one measurement gave.
+struct Taken {
+    done: Done,
+    requests: Tally,
+    made: Made,
+    cpu_seconds: f64,
+}
+
+impl Taken {
+    fn note(&self, figures: &mut Figures, cell: &str, mode: Mode) {
+        let count = self.requests.good.count() as f64;
+        let values = [
+            ("requests/s", count / self.done.seconds),
+            ("carts/s", self.done.good as f64 / self.done.seconds),
+            ("CPU µs/request", self.cpu_seconds * 1e6 / count),
+            ("sessions", self.made.sessions as f64),
+            ("connections", self.made.connections as f64),
+            (
+                "connections/1000 requests",
+                self.made.connections as f64 * 1_000.0 / count,
+            ),
+            ("errors", self.requests.failed as f64),
+        ];
+        for (what, value) in values {
+            figures.note(cell, mode.as_str(), what, value);
+        }
+    }
 }
 
 async fn measure(
@@ -142,20 +195,15 @@ async fn measure(
     url: &Url,
     mode: Mode,
     lasting: Duration,
-    figures: &mut Figures,
-) -> Result<(), BenchError> {
-    let carts = carts::Carts::start(mode, url)?;
-    let requests =
-        RefCell::new(Latencies::new().ok_or_else(|| BenchError::Helper("no room for latencies".to_owned()))?);
-    // Threads and certificates are there before the clock runs.
-    if !(Cart::new(&carts, "warm", &requests).shop(1).await) {
+) -> Result<Taken, BenchError> {
+    let carts = Carts::start(mode, url)?;
+    if !warm(&carts, at.users).await? {
         return Err(BenchError::Helper(format!(
             "{}: the store does not answer",
             at.cell(arrivals)
         )));
     }
-    requests.replace(Latencies::new().ok_or_else(|| BenchError::Helper("no room for latencies".to_owned()))?);
-    let next = std::cell::Cell::new(0_u64);
+    let (requests, next) = (RefCell::new(Tally::new()?), Cell::new(0_u64));
     let before = cpu::own();
     let done = load(at.users, arrivals, lasting, || {
         next.set(next.get() + 1);
@@ -164,43 +212,63 @@ async fn measure(
     })
     .await?;
     let cpu_seconds = cpu::own() - before;
-    let made = carts.made();
+    let made = carts.made().await;
     carts.end().await?;
-    let requests = requests.into_inner();
-    let count = requests.count() as f64;
-    let values = [
-        ("requests/s", count / done.seconds),
-        ("carts/s", done.good as f64 / done.seconds),
-        ("p50 ms", requests.percentile(50.0)),
-        ("p95 ms", requests.percentile(95.0)),
-        ("p99 ms", requests.percentile(99.0)),
-        ("p99.9 ms", requests.percentile(99.9)),
-        ("cart p50 ms", done.latencies.percentile(50.0)),
-        ("cart p95 ms", done.latencies.percentile(95.0)),
-        ("cart p99 ms", done.latencies.percentile(99.0)),
-        ("CPU µs/request", cpu_seconds * 1e6 / count),
-        ("sessions", made.sessions as f64),
-        ("connections", made.connections as f64),
-        ("connections/1000 requests", made.connections as f64 * 1_000.0 / count),
-        ("errors", done.failed as f64),
-    ];
-    for (what, value) in values {
-        figures.note(&at.cell(arrivals), mode.as_str(), what, value);
-    }
-    Ok(())
+    Ok(Taken {
+        done,
+        requests: requests.into_inner(),
+        made,
+        cpu_seconds,
+    })
+}
+
+/// Threads and, where they are kept, the connections of all users are there before the clock runs. Whether the store answered.
+async fn warm(carts: &Carts, users: usize) -> Result<bool, BenchError> {
+    let tally = RefCell::new(Tally::new()?);
+    let cart = |user: usize| Cart::new(carts, &format!("warm-{user}"), &tally);
+    let carts: Vec<Cart<'_>> = (0..users).map(cart).collect();
+    let all = join_all(carts.iter().map(|cart| cart.shop(1))).await;
+    Ok(all.into_iter().all(|good| good))
 }
 
 fn told(figures: &Figures, at: Circumstances, arrivals: Arrivals) -> String {
     figures.told(&at.cell(arrivals), MODES.iter().map(|mode| mode.as_str()), "requests/s")
 }
 
-fn notes(rounds: usize, lasting: Duration) -> Vec<String> {
+fn notes(plan: Plan) -> Vec<String> {
+    let (seconds, share) = (plan.lasting.as_secs_f64(), SHARE * 100.0);
     [
-        format!("{rounds} rounds of {:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds is not called a difference.", lasting.as_secs_f64()),
-        format!("Each user makes a cart, reads and changes it {CHANGES} times, and takes it away: {REQUESTS} requests, one after the other, then the next cart. Times are of single requests, those of carts of all {REQUESTS}. What is read is compared with what was saved."),
-        format!("Closed loop: each user begins the next cart when the last is done. Open loop: carts arrive at fixed times, {:.0} % as many a second as “new session each” managed in the closed loop; the clock of a cart runs from its arrival, so waiting for a free user counts.", SHARE * 100.0),
+        format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds, or of fewer than {ENOUGH_ROUNDS} rounds, is not called a difference.", plan.rounds),
+        format!("Each user makes a cart, reads and changes it {CHANGES} times, and takes it away: {REQUESTS} requests, one after the other, then the next cart. Times are of single requests, those of carts of all {REQUESTS}. What is read is compared with what was saved. A request that fails ends its cart and counts as an error, not as work: it is in no rate and no percentile."),
+        "A percentile is of all rounds together, n times of them, with the least and most of the rounds in brackets; it is given where n is enough for one time to lie beyond it (p99: 100, p99.9: 1 000), and compared where n is ten times that, by rounds that have enough each.".to_owned(),
+        format!("Closed loop: each user begins the next cart when the last is done. Open loop: carts arrive at fixed times, {share:.0} % as many a second as the slower way managed in the closed loop; the clock of a cart runs from its arrival, so waiting for a free user counts. Its rounds are longer where fewer than {:.0} carts would arrive, up to {:.0} s, and at least so long that 10 do; where that would take longer, it is left out.", plan.wanted.arrivals, plan.wanted.longest.as_secs_f64()),
         "The store is a look-alike of a Dapr sidecar with Redis behind it, in a process of its own on the same machine; it waits as long as the cell says before each answer. It speaks plain HTTP, as a sidecar on one's own machine does: there are no TLS handshakes to count. CPU is the client's alone (all its threads).".to_owned(),
-        "“New session each” makes an HTTP client with a pool and a connector of its own for each request. “Session owner” asks the state store's client, which asks the session owner: two messages and their replies for each request.".to_owned(),
+        "“New session each” makes an HTTP client with a pool and a connector of its own for each request, on a thread that is asked over a channel. “Session owner” asks the state store's client, which asks the session owner on a thread of its own: two messages and their replies for each request. Before a round each user has taken one small cart home, so that what is kept is there; it is counted among sessions and connections only.".to_owned(),
     ]
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carts_arrive_as_the_slower_way_can_cope_with_however_slow_that_is() {
+        let (mut figures, at) = (Figures::default(), Circumstances { delay: 5, users: 1 });
+        for (mode, rate) in [(Mode::NewEach, 2.0), (Mode::Owner, 1.0)] {
+            figures.note(&at.cell(Arrivals::Closed), mode.as_str(), "carts/s", rate);
+        }
+        let plan = Plan {
+            rounds: 5,
+            lasting: Duration::from_secs(1),
+            wanted: Wanted {
+                arrivals: 200.0,
+                longest: Duration::from_secs(15),
+            },
+        };
+        let (arrivals, longer) = loop_of(&figures, at, true, plan).unwrap();
+        assert_eq!(arrivals, Arrivals::Open { rate: 0.7 });
+        assert!(longer.lasting > Duration::from_secs(13), "ten arrive");
+        assert!(loop_of(&Figures::default(), at, true, plan).is_none());
+    }
 }

@@ -1,12 +1,15 @@
 //! Room `bench`: the tables and plots of `grind bench state`.
 
 use super::{Circumstances, MODES, Mode};
+use crate::bench::compare::compared;
 use crate::bench::figures::Figures;
 use crate::bench::load::Arrivals;
-use crate::bench::report::{Line, Plot, Section, Table, factor, spread};
+use crate::bench::percentiles::{TIMES, pooled};
+use crate::bench::report::{Line, Plot, Section, Table, spread};
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "requests/s",
+    TIMES,
     "p50 ms",
     "p95 ms",
     "p99 ms",
@@ -18,13 +21,26 @@ const COLUMNS: [&str; 9] = [
 ];
 
 /// What is shown of the open loop: the same carts for both ways, so only their times differ.
-const OPEN: [&str; 6] = [
+const OPEN: [&str; 7] = [
     "carts/s",
+    "cart n",
     "cart p50 ms",
     "cart p95 ms",
     "cart p99 ms",
     "connections",
     "errors",
+];
+
+/// Which way is divided by which.
+const COMPARED: [&str; 2] = [Mode::Owner.as_str(), Mode::NewEach.as_str()];
+
+/// By what.
+const RATIOS: [&str; 5] = [
+    "requests/s",
+    "p50 ms",
+    "p99 ms",
+    "CPU µs/request",
+    "connections/1000 requests",
 ];
 
 /// One section for each time that the store takes.
@@ -40,31 +56,18 @@ fn one(figures: &Figures, delay: u64, users: &[usize]) -> Section {
         .collect();
     let head: Vec<&str> = ["users", "way"].into_iter().chain(COLUMNS).collect();
     let mut table = Table::new("What each way gave", &head);
-    let compared = [
-        "requests/s",
-        "p50 ms",
-        "p99 ms",
-        "CPU µs/request",
-        "connections/1000 requests",
-    ];
-    let head: Vec<&str> = ["users"].into_iter().chain(compared).collect();
+    let head: Vec<&str> = ["users"].into_iter().chain(RATIOS).collect();
     let mut ratios = Table::new("Session owner ÷ new session each, by round", &head);
     for (users, cell) in &cells {
         for mode in MODES {
             let row = [users.to_string(), mode.as_str().to_owned()].into_iter();
-            let figure = |what| spread(figures.spread(cell, mode.as_str(), what));
+            let figure = |what| spread(pooled(figures, cell, mode.as_str(), what));
             table.rows.push(row.chain(COLUMNS.map(figure)).collect());
         }
-        let ratio = |what| {
-            factor(
-                figures
-                    .ratio(cell, what, Mode::Owner.as_str(), Mode::NewEach.as_str())
-                    .as_ref(),
-            )
-        };
+        let ratio = |what| compared(figures, cell, what, COMPARED);
         ratios
             .rows
-            .push(std::iter::once(users.to_string()).chain(compared.map(ratio)).collect());
+            .push(std::iter::once(users.to_string()).chain(RATIOS.map(ratio)).collect());
     }
     let open = open_loop(figures, delay, users);
     let plot = |what: &str, slug: &str, title: &str| Plot {
@@ -79,7 +82,7 @@ fn one(figures: &Figures, delay: u64, users: &[usize]) -> Section {
                 name: mode.as_str().to_owned(),
                 points: cells
                     .iter()
-                    .map(|(_, cell)| figures.spread(cell, mode.as_str(), what))
+                    .map(|(_, cell)| pooled(figures, cell, mode.as_str(), what))
                     .collect(),
             })
             .collect(),
@@ -93,11 +96,11 @@ fn one(figures: &Figures, delay: u64, users: &[usize]) -> Section {
 }
 
 fn open_loop(figures: &Figures, delay: u64, users: &[usize]) -> Table {
-    let compared = ["cart p50 ms", "cart p99 ms"].map(|what| format!("{what}, owner ÷ new"));
+    let ratios = ["cart p50 ms", "cart p99 ms"].map(|what| format!("{what}, owner ÷ new"));
     let head: Vec<&str> = ["users", "way"]
         .into_iter()
         .chain(OPEN)
-        .chain(compared.iter().map(String::as_str))
+        .chain(ratios.iter().map(String::as_str))
         .collect();
     let mut table = Table::new(
         "Open loop: carts that arrive at fixed times, from arrival to the end",
@@ -110,18 +113,12 @@ fn open_loop(figures: &Figures, delay: u64, users: &[usize]) -> Table {
             continue;
         }
         for mode in MODES {
-            let figure = |what| spread(figures.spread(&cell, mode.as_str(), what));
+            let figure = |what| spread(pooled(figures, &cell, mode.as_str(), what));
             let mut row = vec![users.to_string(), mode.as_str().to_owned()];
             row.extend(OPEN.map(figure));
-            row.extend(["cart p50 ms", "cart p99 ms"].map(|what| {
-                match mode {
-                    Mode::NewEach => "1×".to_owned(),
-                    Mode::Owner => factor(
-                        figures
-                            .ratio(&cell, what, Mode::Owner.as_str(), Mode::NewEach.as_str())
-                            .as_ref(),
-                    ),
-                }
+            row.extend(["cart p50 ms", "cart p99 ms"].map(|what| match mode {
+                Mode::NewEach => "1×".to_owned(),
+                Mode::Owner => compared(figures, &cell, what, COMPARED),
             }));
             table.rows.push(row);
         }

@@ -1,0 +1,91 @@
+//! Room `bench`: a target, and whether the rounds show that it is reached.
+
+use super::stats::{ENOUGH_ROUNDS, Spread};
+
+/// What a quantity is to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+/// Whether it is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// In every round.
+    Yes,
+    /// In no round.
+    No,
+    /// The rounds disagree or are too few.
+    NotShown,
+}
+
+impl Reached {
+    /// As reports say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::NotShown => "not shown",
+        }
+    }
+}
+
+impl Target {
+    /// Of something that differs from round to round: nothing is shown by a few of them. Of a thing that is exactly as its
+    /// target, five rounds all say yes once in 32 times.
+    pub fn reached(self, spread: Spread) -> Reached {
+        if spread.rounds < ENOUGH_ROUNDS {
+            return Reached::NotShown;
+        }
+        self.counted(spread)
+    }
+
+    /// Of something that is counted and not timed: one round is as good as ten.
+    pub fn counted(self, Spread { min, max, .. }: Spread) -> Reached {
+        let (all, none) = match self {
+            Self::AtLeast(least) => (min >= least, max < least),
+            Self::AtMost(most) => (max <= most, min > most),
+        };
+        match (all, none) {
+            (true, _) => Reached::Yes,
+            (_, true) => Reached::No,
+            _ => Reached::NotShown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spread(values: &[f64]) -> Spread {
+        Spread::of(values).unwrap()
+    }
+
+    #[test]
+    fn all_rounds_have_to_agree() {
+        let five = spread(&[9.0, 10.0, 10.0, 11.0, 12.0]);
+        let cases = [
+            (Target::AtLeast(9.0), Reached::Yes),
+            (Target::AtLeast(10.0), Reached::NotShown),
+            (Target::AtLeast(12.5), Reached::No),
+            (Target::AtMost(12.0), Reached::Yes),
+            (Target::AtMost(10.0), Reached::NotShown),
+            (Target::AtMost(8.0), Reached::No),
+        ];
+        for (target, reached) in cases {
+            assert_eq!(target.reached(five), reached, "{target:?}");
+        }
+    }
+
+    #[test]
+    fn a_few_rounds_show_nothing_but_a_count() {
+        let few = spread(&[10.0; 4]);
+        assert_eq!(Target::AtLeast(1.0).reached(few), Reached::NotShown);
+        assert_eq!(Target::AtLeast(11.0).reached(few), Reached::NotShown);
+        assert_eq!(Target::AtLeast(1.0).counted(few), Reached::Yes);
+    }
+}
