@@ -126,6 +126,8 @@ fn the_whole_job_is_measured_beside_the_shells() {
     let report = json(folder.path());
     assert!(rounds(&report, "grind, 8 downloads", "MB/s")[0] > 0.0);
     assert!(rounds(&report, "key derivation", "CPU ms/book")[0] >= 0.0);
+    // One round says nothing about a target.
+    assert!(told(&output).contains("not shown"), "{}", told(&output));
     for step in ["collect", "enrich", "claim, GET (404), settle"] {
         assert!(rounds(&report, step, "books/s")[0] > 0.0, "{step}");
     }

@@ -38,6 +38,17 @@ impl Spread {
             rounds: sorted.len(),
         })
     }
+
+    /// The same in another unit.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            median: self.median * factor,
+            min: self.min * factor,
+            max: self.max * factor,
+            ..self
+        }
+    }
 }
 
 /// One mode over another, round by round: both were measured in the same minute, so what disturbs both falls out.

@@ -9,6 +9,8 @@ pub enum Target {
     AtLeast(f64),
     /// This or less.
     AtMost(f64),
+    /// From the one to the other.
+    Between(f64, f64),
 }
 
 /// Whether it is so.
@@ -48,6 +50,8 @@ impl Target {
         let (all, none) = match self {
             Self::AtLeast(least) => (min >= least, max < least),
             Self::AtMost(most) => (max <= most, min > most),
+            // Above is no failure of what is measured but of what its target was made from.
+            Self::Between(least, most) => (min >= least && max <= most, max < least),
         };
         match (all, none) {
             (true, _) => Reached::Yes,
@@ -75,6 +79,9 @@ mod tests {
             (Target::AtMost(12.0), Reached::Yes),
             (Target::AtMost(10.0), Reached::NotShown),
             (Target::AtMost(8.0), Reached::No),
+            (Target::Between(8.0, 12.0), Reached::Yes),
+            (Target::Between(13.0, 14.0), Reached::No),
+            (Target::Between(1.0, 2.0), Reached::NotShown),
         ];
         for (target, reached) in cases {
             assert_eq!(target.reached(five), reached, "{target:?}");

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::child::run;
-use super::library::{Library, Size};
+use super::library::{Library, Size, remove};
 use crate::bench::error::BenchError;
 use crate::bench::figures::Figures;
 use crate::bench::helper::ourselves;
+use crate::bench::progress::Progress;
 use crate::bench::serve::Server;
 
 /// The steps.
@@ -25,8 +26,14 @@ pub fn cell(books: u32) -> String {
     format!("{books} books without bodies")
 }
 
-/// One library of so many books through all steps.
-pub fn measure(books: u32, folder: &Path, figures: &mut Figures) -> Result<(), BenchError> {
+/// One library of so many books through all steps, from an empty catalog in every round.
+pub fn measure(
+    books: u32,
+    folder: &Path,
+    rounds: usize,
+    figures: &mut Figures,
+    progress: &mut Progress,
+) -> Result<(), BenchError> {
     let size = Size {
         books,
         bytes: 4_000,
@@ -35,19 +42,27 @@ pub fn measure(books: u32, folder: &Path, figures: &mut Figures) -> Result<(), B
     let folder = folder.join(format!("scaling-{books}"));
     fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
     let library = Library::start(&size, &folder, false)?;
+    let server = Server::start(&folder, &[])?;
+    for _ in 0..rounds {
+        round(figures, &library, &server, books)?;
+        progress.step(&cell(books));
+    }
+    drop((server, library));
+    remove(&folder)
+}
+
+fn round(figures: &mut Figures, library: &Library, server: &Server, books: u32) -> Result<(), BenchError> {
     let home = library.fresh_home(8)?;
+    let path = home.join("grind.toml.d").join("nothing.toml");
+    remove(&path)?;
     step(figures, STEPS[0], "collect", books, &home)?;
     step(figures, STEPS[1], "enrich", books, &home)?;
-    let server = Server::start(&folder, &[])?;
     let empty = format!(
         "[grin]\nbase_url = \"http://{0}/libraries/\"\ntoken_hosts = [\"127.0.0.1\"]\n",
         server.places.nothing
     );
-    let path = home.join("grind.toml.d").join("nothing.toml");
     fs::write(&path, empty).map_err(BenchError::file(&path))?;
-    step(figures, STEPS[2], "sync", books, &home)?;
-    drop(library);
-    super::library::remove(&folder)
+    step(figures, STEPS[2], "sync", books, &home)
 }
 
 fn step(figures: &mut Figures, name: &str, command: &str, books: u32, home: &Path) -> Result<(), BenchError> {

@@ -9,7 +9,6 @@ const COLUMNS: [&str; 5] = ["books/s", "MB/s", "CPU s", "CPU s/GB", "peak MiB"];
 
 /// All sections of the report.
 pub fn of(figures: &Figures, cases: &[Case], scaling: &[u32], missing: Option<&str>) -> Vec<Section> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut sections: Vec<Section> = cases
         .iter()
         .enumerate()
@@ -19,7 +18,7 @@ pub fn of(figures: &Figures, cases: &[Case], scaling: &[u32], missing: Option<&s
         let text = format!("The shell's way was not measured: `{program}` is not on this machine.");
         first.text.insert(0, text);
     }
-    sections.push(targets::section(figures, cases, scaling, cores));
+    sections.push(targets::section(figures, cases, scaling));
     sections.extend(cases.iter().map(|case| shares(figures, case)));
     if !scaling.is_empty() {
         sections.push(without_bodies(figures, scaling));

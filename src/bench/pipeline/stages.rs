@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
+use std::time::Instant;
 
 use aes::Aes256;
 use cfb_mode::cipher::{AsyncStreamCipher, KeyIvInit};
@@ -52,6 +53,12 @@ const DIGESTS: &str = "SHA-256 and XXH3";
 
 /// The mode under which the whole pass stands beside its stages.
 pub const WHOLE: &str = "whole pass";
+
+/// The mode under which key derivations stand that were timed beside the runs, so many books a second as they would allow.
+pub const BOUND: &str = "key derivations on all cores";
+
+/// Derivations of each core each time.
+pub const EACH: usize = 2;
 
 /// The quantity.
 pub const WHAT: &str = "CPU ms/book";
@@ -133,6 +140,19 @@ impl Sample {
     fn wrong_passphrase(&self) {
         let wrong = Options::with_passphrase(Secret::new("not this one"));
         black_box(process(&self.encrypted[..], io::sink(), io::sink(), None, &wrong).is_err());
+    }
+
+    /// Key derivations a second, all cores at it at once: what bounds a library of small books at this moment, whoever else
+    /// uses the machine.
+    pub fn derivations_a_second(&self) -> f64 {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let began = Instant::now();
+        std::thread::scope(|threads| {
+            for _ in 0..cores {
+                threads.spawn(|| (0..EACH).for_each(|_| self.wrong_passphrase()));
+            }
+        });
+        (cores * EACH) as f64 / began.elapsed().as_secs_f64()
     }
 
     fn pass(&self, md5: bool) -> Result<f64, BenchError> {

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use numbers::{change, factor, number, percent, spread};
+pub use numbers::{change, factor, number, percent, spread, times};
 pub use plot::{Line, Plot};
 
 use super::error::BenchError;

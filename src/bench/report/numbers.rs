@@ -52,7 +52,7 @@ pub fn factor(ratio: Option<&Ratio>) -> String {
 }
 
 /// The spread of a ratio: `12.3× (11–14)`.
-fn times(Spread { median, min, max, .. }: Spread) -> String {
+pub fn times(Spread { median, min, max, .. }: Spread) -> String {
     if number(min) == number(max) {
         format!("{}×", number(median))
     } else {
