@@ -43,12 +43,18 @@ fn json(report: &Path) -> Value {
     serde_json::from_slice(&fs::read(report.join("report.json")).expect("a report")).expect("JSON")
 }
 
-/// The rounds of one figure.
+/// The rounds of one figure in all cells.
 fn rounds(report: &Value, mode: &str, what: &str) -> Vec<f64> {
+    rounds_of(report, "", mode, what)
+}
+
+/// The rounds of one figure in all cells that are named like this.
+fn rounds_of(report: &Value, cell: &str, mode: &str, what: &str) -> Vec<f64> {
+    let named = |figure: &Value| figure["cell"].as_str().expect("a name").contains(cell);
     let figures = report["figures"].as_array().expect("figures");
     figures
         .iter()
-        .filter(|figure| figure["mode"] == mode && figure["what"] == what)
+        .filter(|figure| figure["mode"] == mode && figure["what"] == what && named(figure))
         .flat_map(|figure| figure["rounds"].as_array().expect("rounds"))
         .map(|value| value.as_f64().expect("a number"))
         .collect()
@@ -75,6 +81,11 @@ fn sessions_are_measured_and_the_owner_makes_one() {
     for mode in ["new session each", "session owner"] {
         let seen = rounds(&report, mode, "connections seen by the server");
         assert_eq!(seen, rounds(&report, mode, "connections"), "{mode}");
+        // Each connection of TLS takes one handshake, and no other does.
+        let shaken = rounds_of(&report, "TLS", mode, "handshakes");
+        assert_eq!(shaken, rounds_of(&report, "TLS", mode, "connections"), "{mode}");
+        assert!(shaken.len() == 4 && shaken.iter().all(|count| *count > 0.0));
+        assert_eq!(rounds_of(&report, "plain", mode, "handshakes"), [0.0; 8]);
     }
     // What is kept is there before the clock runs, and no more than that is made.
     let kept = rounds(&report, "session owner", "connections");
