@@ -16,7 +16,7 @@ use crate::bench::{BenchError, Effort, Report, can_be_written, pipeline, serve, 
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Examples:
-  grind bench sessions                    the whole matrix, about ten minutes
+  grind bench sessions                    the whole matrix, about a quarter of an hour
   grind bench sessions --quick --check    half a minute; exit code 1 when a ratio is out of bounds
   grind bench pipeline --report /tmp/p    the main job beside curl, gpg, tar and md5sum")]
 pub struct BenchArgs {
@@ -100,7 +100,7 @@ struct CommonArgs {
     /// Compare ratios with the bounds kept with the program; exit code 1 when one is missed
     #[arg(long)]
     check: bool,
-    /// Rounds, in alternating order; fewer than three show nothing
+    /// Rounds, in alternating order; fewer than five show nothing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     rounds: Option<u16>,
     /// Measure only what is named like this, as in the report: "TLS, 20 ms", "HEADs only", "S2K 65536"
