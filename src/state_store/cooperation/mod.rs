@@ -11,7 +11,6 @@ mod rounds;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -83,7 +82,7 @@ struct Shared {
 struct Held {
     blocks: Vec<(u8, Lease)>,
     /// Blocks that are given back when their last book is done.
-    leaving: HashSet<u8>,
+    leaving: Vec<(u8, Lease)>,
     lists: Option<Lease>,
     shares: Vec<Lease>,
     members: usize,
@@ -132,14 +131,20 @@ impl Cooperation {
             return Blocks::ALL;
         };
         let held = self.held();
-        let good = |(block, lease): &&(u8, Lease)| terms.is_good(lease) && !held.leaving.contains(block);
+        let leaves = |block: u8| held.leaving.iter().any(|(leaving, _)| *leaving == block);
+        let good = |(block, lease): &&(u8, Lease)| terms.is_good(lease) && !leaves(*block);
         held.blocks.iter().filter(good).map(|(block, _)| *block).collect()
     }
 
     /// May this book be worked on: is its block held still, if only to be given back when its last book is done? Always
     /// where the catalog's claims keep members apart.
     pub fn holds(&self, barcode: &str) -> bool {
-        !self.is_strict() || self.blocks().has(barcode) || self.held().leaving.contains(&block_of(barcode))
+        let Some((CooperationConfig { apart: true, .. }, terms)) = &self.shared.config else {
+            return true;
+        };
+        let (held, own) = (self.held(), block_of(barcode));
+        let mut leases = held.blocks.iter().chain(&held.leaving);
+        leases.any(|(block, lease)| *block == own && terms.is_good(lease))
     }
 
     /// Is there nobody to share with?

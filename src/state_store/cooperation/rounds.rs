@@ -205,7 +205,7 @@ impl Rounds {
         let numbered = |lease: &Lease| Some((number_of(lease)?, lease.clone()));
         let mut held = self.cooperation.held();
         held.blocks = self.blocks.held.iter().filter_map(numbered).collect();
-        held.leaving = self.leaving.iter().filter_map(number_of).collect();
+        held.leaving = self.leaving.iter().filter_map(numbered).collect();
         held.lists = self.lists.held.first().cloned();
         held.shares.clone_from(&self.shares.held);
         if let Some(place) = place {

@@ -190,6 +190,27 @@ async fn a_block_with_a_book_in_hand_is_given_back_only_when_the_book_is_done() 
 }
 
 #[actix_rt::test]
+async fn a_block_that_is_leaving_is_held_no_longer_than_its_lease() {
+    let town = Town::new();
+    let (mut one, mut two) = (town.member("one", true), town.member("two", true));
+    one.rounds.round().await;
+    let books: Vec<_> = (0..4_000).map(|number| format!("TL{number:05}")).collect();
+    let in_hand: Vec<_> = books.iter().map(|book| one.sees.begin(book)).collect();
+    two.rounds.round().await;
+    one.rounds.round().await;
+    let book = books.iter().find(|book| !one.sees.blocks().has(book)).unwrap();
+    assert!(one.sees.holds(book), "its block is leaving, and not gone");
+    // Asleep past all its leases; the other one takes what has run out.
+    for _ in 0..6 {
+        town.pass();
+        two.rounds.round().await;
+    }
+    assert!(two.sees.blocks().has(book));
+    assert!(!one.sees.holds(book), "it woke: the book is the other one's by now");
+    drop(in_hand);
+}
+
+#[actix_rt::test]
 async fn a_member_too_many_says_so_and_does_nothing() {
     let town = Town::new();
     let mut members: Vec<_> = (0..=SEATS)
