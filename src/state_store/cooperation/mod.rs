@@ -187,9 +187,14 @@ impl Cooperation {
         self.rate_share() > 0.0
     }
 
-    /// Everything that is this member's due is held: what is free now will not become its own by waiting.
+    /// Everything that is this member's due is held, and still good: what is free now will not become its own by waiting.
     pub fn is_settled(&self) -> bool {
-        self.shared.config.is_none() || self.held().settled
+        let Some((_, terms)) = &self.shared.config else {
+            return true;
+        };
+        let held = self.held();
+        let blocks = held.blocks.iter().map(|(_, lease)| lease);
+        held.settled && blocks.chain(&held.shares).all(|lease| terms.is_good(lease))
     }
 
     /// How long a member that has nothing left to do should wait before it takes the work for done: one that died may hold

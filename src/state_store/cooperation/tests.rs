@@ -162,6 +162,7 @@ async fn a_paused_member_may_do_nothing_when_it_wakes() {
         (sees.blocks().count(), sees.may_work(), sees.may_collect()),
         (0, false, false)
     );
+    assert!(!sees.is_settled(), "what it had may become its own again by waiting");
     divided(&[&one]);
     settle(&mut [&mut paused, &mut one]).await;
     divided(&[&one, &paused]);
