@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -27,6 +28,8 @@ use crate::supervisor::Board;
 
 /// How long giving leases back may hold up the end.
 const LEAVE: Duration = Duration::from_secs(5);
+/// The clock's finest tick: nothing ends sooner.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What of the library is this daemon's, and the task that keeps it so.
 pub(super) struct Cooperating {
@@ -165,6 +168,7 @@ async fn keep(
         }
         let before = cooperation.snapshot();
         let round = AssertUnwindSafe(rounds.round()).catch_unwind();
+        let round = beside(round, &cooperation, || rate.apply(&cooperation));
         tokio::select! {
             // What was being asked for meanwhile runs out.
             () = stop.cancelled() => break,
@@ -179,6 +183,30 @@ async fn keep(
     }
     if tokio::time::timeout(LEAVE, rounds.leave()).await.is_err() {
         tracing::warn!("not all leases could be given back in time; they run out");
+    }
+}
+
+/// Waits for a round, which a keeper of leases that falls silent draws out; calls `lower` whenever shares of the rate run out
+/// meanwhile: they are others' from then on.
+async fn beside<T, L: Future<Output = ()>>(
+    round: impl Future<Output = T>,
+    cooperation: &Cooperation,
+    lower: impl Fn() -> L,
+) -> T {
+    let mut round = pin!(round);
+    loop {
+        let left = cooperation.shares_last();
+        let over = async {
+            match left {
+                Some(left) => tokio::time::sleep(left.max(SHORTEST)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = &mut round => return ended,
+            () = over => lower().await,
+        }
     }
 }
 
@@ -220,4 +248,85 @@ fn state_config(settings: &Settings) -> Result<StateStoreConfig, BuildError> {
         breaker,
         ..config
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use futures::future::LocalBoxFuture;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::state_store::{Acquired, Answers, Holding, Lease, LeaseError, ProcessLeases, Terms};
+
+    const LEASE: Duration = Duration::from_secs(60);
+
+    /// Answers until it falls silent.
+    struct Silent {
+        inner: ProcessLeases,
+        silent: Rc<Cell<bool>>,
+    }
+
+    impl Silent {
+        async fn answer<T>(&self, answer: impl Future<Output = T>) -> T {
+            match self.silent.get() {
+                true => std::future::pending().await,
+                false => answer.await,
+            }
+        }
+    }
+
+    impl Leases for Silent {
+        fn terms(&self) -> &Terms {
+            self.inner.terms()
+        }
+
+        fn acquire<'a>(&'a self, names: &'a [String], ttl: Duration) -> Answers<'a, Acquired> {
+            Box::pin(self.answer(self.inner.acquire(names, ttl)))
+        }
+
+        fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> Answers<'a, Lease> {
+            Box::pin(self.answer(self.inner.renew(leases, ttl)))
+        }
+
+        fn release<'a>(&'a self, leases: &'a [Lease]) -> LocalBoxFuture<'a, Result<(), LeaseError>> {
+            Box::pin(self.answer(self.inner.release(leases)))
+        }
+
+        fn look<'a>(&'a self, names: &'a [String]) -> LocalBoxFuture<'a, Result<Vec<Option<Holding>>, LeaseError>> {
+            Box::pin(self.answer(self.inner.look(names)))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_falls_when_the_shares_are_over_and_not_when_the_round_is() {
+        let config = CooperationConfig {
+            owner: "one".to_owned(),
+            clock: Clock::manual(Timestamp::UNIX_EPOCH),
+            lease: LEASE,
+            apart: true,
+        };
+        let silent = Rc::new(Cell::new(false));
+        let leases = Silent {
+            inner: ProcessLeases::new(config.terms()),
+            silent: Rc::clone(&silent),
+        };
+        let margin = config.margin();
+        let (mut rounds, cooperation) = Rounds::new(Rc::new(leases), config);
+        let began = tokio::time::Instant::now();
+        rounds.round().await;
+        silent.set(true);
+        let told = RefCell::new(Vec::new());
+        let lower = || {
+            told.borrow_mut().push((began.elapsed(), cooperation.rate(24.0)));
+            std::future::ready(())
+        };
+        let round = beside(rounds.round(), &cooperation, lower);
+        assert!(tokio::time::timeout(LEASE * 2, round).await.is_err(), "nobody answers");
+        let told = told.into_inner();
+        assert_eq!(told.len(), 1, "once for all that ended together: {told:?}");
+        assert!(told[0].0 <= LEASE - margin + SHORTEST * 2, "{told:?}");
+        assert!((told[0].1 - 1.0).abs() < 1e-9, "no more than a single share: {told:?}");
+    }
 }

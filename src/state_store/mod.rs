@@ -25,7 +25,9 @@ pub use cooperation::{Cooperation, CooperationConfig, CooperationSnapshot, InHan
 pub use counters::{StateCounters, StateSnapshot};
 pub use error::{Doing, StateError};
 pub use handle::StateStore;
-pub use leases::{Acquired, DaprLeases, Holding, Lease, LeaseError, Leases, ProcessLeases, SqliteLeases, Terms};
+pub use leases::{
+    Acquired, Answers, DaprLeases, Holding, Lease, LeaseError, Leases, ProcessLeases, SqliteLeases, Terms,
+};
 pub use messages::{
     BulkGet, BulkItem, Close, CloseReport, Concurrency, Consistency, Delete, Found, Get, Item, Save, StateMessage,
     Stored, Ttl,

@@ -182,6 +182,14 @@ impl Cooperation {
         rate * self.rate_share().max(1.0 / SHARES as f64)
     }
 
+    /// How long until the first of the shares held is over, unless renewed; `None`: none is held.
+    pub fn shares_last(&self) -> Option<Duration> {
+        let (_, terms) = self.shared.config.as_ref()?;
+        let held = self.held();
+        let good = held.shares.iter().filter(|lease| terms.is_good(lease));
+        good.map(|lease| terms.good_for(lease)).min()
+    }
+
     /// May anything be begun? Not without a share of the rate.
     pub fn may_work(&self) -> bool {
         self.rate_share() > 0.0
