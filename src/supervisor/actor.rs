@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Waiting};
@@ -350,17 +351,26 @@ impl Office {
         !self.intake.is_cancelled()
     }
 
-    /// Waits until lists, facts and conversions are this daemon's to ask for; `false` when they are another's (`once`), or
-    /// nothing shall be begun any more.
+    /// Waits until lists, facts and conversions are this daemon's to ask for; `false` when they are those of another one that
+    /// lives (`once`), or nothing shall be begun any more. A lease of one that died is waited for: its work is to be done.
     pub async fn leads(&self, duty: &'static str, once: bool) -> bool {
-        let mut changes = self.crew.cooperation.changes();
-        while !self.crew.cooperation.may_collect() {
+        let cooperation = &self.crew.cooperation;
+        let mut changes = cooperation.changes();
+        let known_by = Instant::now() + cooperation.election();
+        while !cooperation.may_collect() {
             self.board.duty(duty, "left to the daemon that reads the lists");
-            if once {
+            if once && cooperation.another_leads() {
+                return false;
+            }
+            if once && Instant::now() >= known_by {
+                let trouble = cooperation.snapshot().and_then(|now| now.trouble);
+                let why = trouble.unwrap_or_else(|| "the daemon that reads the lists is not heard of".to_owned());
+                self.incomplete(format!("{duty}: not begun: {why}"));
                 return false;
             }
             tokio::select! {
                 Ok(()) = changes.changed() => {}
+                () = sleep_until(known_by), if once => {}
                 () = self.intake.cancelled() => return false,
             }
         }

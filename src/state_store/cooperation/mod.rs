@@ -84,6 +84,8 @@ struct Held {
     /// Blocks that are given back when their last book is done.
     leaving: Vec<(u8, Lease)>,
     lists: Option<Lease>,
+    /// Another member has the lists, and renewed its lease since this one first saw it.
+    another_leads: bool,
     shares: Vec<Lease>,
     members: usize,
     settled: bool,
@@ -99,7 +101,7 @@ pub struct CooperationSnapshot {
     pub blocks: usize,
     /// Its share of GRIN's rate, 0 to 1.
     pub rate_share: f64,
-    /// It reads the lists.
+    /// It reads the lists: alone of all where the catalog is shared, like all others where each has a catalog of its own.
     pub collects: bool,
     /// Why the last round was not complete.
     pub trouble: Option<String>,
@@ -166,6 +168,28 @@ impl Cooperation {
                 config.apart || self.held().lists.as_ref().is_some_and(|lease| terms.is_good(lease))
             }
         }
+    }
+
+    /// Does another member that is known to live read the lists? A lease alone says little: its holder may be dead.
+    pub fn another_leads(&self) -> bool {
+        !self.may_collect() && self.held().another_leads
+    }
+
+    /// How long it may take until it is known who reads the lists, if the leases can be asked for: whoever has them renews
+    /// its lease within that time, or loses it.
+    pub fn election(&self) -> Duration {
+        let of = |config: &CooperationConfig| config.lease + config.margin() * 2 + config.every() * 2;
+        self.shared
+            .config
+            .as_ref()
+            .map_or(Duration::ZERO, |(config, _)| of(config))
+    }
+
+    /// The part of all blocks that may be taken in hand now, applied to `whole`: what of a limit that all members share is
+    /// this one's.
+    pub fn part_of(&self, whole: u64) -> u64 {
+        let (blocks, all) = (self.blocks().count() as u128, BLOCKS as u128);
+        u64::try_from(u128::from(whole) * blocks / all).unwrap_or(whole)
     }
 
     /// The part of GRIN's rate that may be used now, 0 to 1.

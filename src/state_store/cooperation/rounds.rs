@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::portion::{Portion, fair};
 use super::{BLOCKS, Cooperation, CooperationConfig, Held, SEATS, SHARES};
-use crate::state_store::leases::{Lease, LeaseError, Leases};
+use crate::state_store::leases::{Holding, Lease, LeaseError, Leases};
 
 /// Between withdrawing a share of the rate and giving it back: time for the session to hear of the lower rate.
 const SOON: Duration = Duration::from_millis(200);
@@ -18,6 +18,8 @@ pub struct Rounds {
     cooperation: Cooperation,
     seat: Portion,
     lists: Portion,
+    /// Who else has the lists, and whether it is known to live.
+    leader: Option<(Holding, bool)>,
     shares: Portion,
     blocks: Portion,
     /// Blocks withdrawn from work already, not given back yet.
@@ -52,6 +54,7 @@ impl Rounds {
             cooperation: cooperation.clone(),
             seat: Portion::new("member", SEATS),
             lists: Portion::new("lists", 1),
+            leader: None,
             shares: Portion::new("rate", SHARES),
             blocks: Portion::new("block", BLOCKS),
             leaving: Vec::new(),
@@ -122,11 +125,32 @@ impl Rounds {
         self.show(None);
         first?;
         let place = self.sit_down().await?;
-        self.lists.fill(&*leases, (1, 0), ttl).await?;
+        self.lead().await?;
         self.give_back(place).await?;
         self.shares.fill(&*leases, place.of(SHARES), ttl).await?;
         self.blocks.fill(&*leases, place.of(BLOCKS), ttl).await?;
         self.show(Some(place));
+        Ok(())
+    }
+
+    /// Takes the lists when they are free, or watches whoever has them. With a catalog of its own each member reads them
+    /// for itself, and nobody needs a lease for that.
+    async fn lead(&mut self) -> Result<(), LeaseError> {
+        if self.config.apart {
+            return Ok(());
+        }
+        let leases = Rc::clone(&self.leases);
+        self.lists.fill(&*leases, (1, 0), self.config.lease).await?;
+        let seen = match self.lists.held.is_empty() {
+            true => leases.look(self.lists.names()).await?.pop().flatten(),
+            false => None,
+        };
+        let before = self.leader.take();
+        self.leader = seen.map(|now| {
+            // Renewed, or taken over by a third one: either way somebody did it a moment ago.
+            let lives = before.is_some_and(|(before, lived)| lived || before != now);
+            (now, lives)
+        });
         Ok(())
     }
 
@@ -207,6 +231,7 @@ impl Rounds {
         held.blocks = self.blocks.held.iter().filter_map(numbered).collect();
         held.leaving = self.leaving.iter().filter_map(numbered).collect();
         held.lists = self.lists.held.first().cloned();
+        held.another_leads = self.leader.as_ref().is_some_and(|(_, lives)| *lives);
         held.shares.clone_from(&self.shares.held);
         if let Some(place) = place {
             held.members = place.members;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Cooperation, CooperationConfig, Rounds, SEATS};
 use crate::catalog::{Blocks, Clock, block_of};
-use crate::state_store::leases::{ProcessLeases, Terms};
+use crate::state_store::leases::{Leases as _, ProcessLeases, Terms};
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -237,4 +237,40 @@ async fn with_catalogs_of_their_own_everybody_reads_the_lists() {
     settle(&mut [&mut one, &mut two]).await;
     assert!(one.sees.may_collect() && two.sees.may_collect());
     assert!(one.sees.is_strict());
+    let lists = ["lists/0".to_owned()];
+    let seen = town.leases.look(&lists).await.unwrap();
+    assert_eq!(seen, [None], "nobody has what all may do");
+    // Half the blocks, half of what is asked of GRIN's queue by all.
+    assert_eq!((one.sees.part_of(50_000), two.sees.part_of(50_001)), (25_000, 25_000));
+    assert_eq!(Cooperation::alone().part_of(u64::MAX), u64::MAX);
+}
+
+#[actix_rt::test]
+async fn a_leader_is_believed_to_live_only_when_it_renews_its_lease() {
+    let town = Town::new();
+    let (mut dead, mut one) = (town.member("dead", false), town.member("one", false));
+    dead.rounds.round().await;
+    drop(dead.rounds);
+    for _ in 0..4 {
+        one.rounds.round().await;
+        assert!(
+            !one.sees.may_collect() && !one.sees.another_leads(),
+            "nothing was heard of it"
+        );
+        town.pass();
+    }
+    town.pass();
+    one.rounds.round().await;
+    assert!(one.sees.may_collect() && !one.sees.another_leads());
+
+    let mut two = town.member("two", false);
+    two.rounds.round().await;
+    assert!(!two.sees.another_leads());
+    town.pass();
+    one.rounds.round().await;
+    two.rounds.round().await;
+    assert!(two.sees.another_leads() && !two.sees.may_collect());
+    one.rounds.leave().await;
+    two.rounds.round().await;
+    assert!(two.sees.may_collect() && !two.sees.another_leads());
 }
