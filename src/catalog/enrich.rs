@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::CatalogError;
 use super::clock::stamp;
 use super::facts::{self, Facts};
 use super::follow::word_of_state;
 use super::ledger::{Operation, Tx};
 use super::queue::Queue;
 use super::record::{Recorder, Said, Source};
+use super::{Blocks, CatalogError};
 use crate::grin::{Barcode, Enrichment};
 
 /// Asks for books to search for: never answered, or changed since in the lists, first; then those longest ago.
@@ -22,6 +22,8 @@ pub struct ToEnrich {
     pub queues: Vec<Queue>,
     /// Where the last batch ended, so that a pass sees each book once although answers are still out.
     pub after: Option<EnrichCursor>,
+    /// Only books of these blocks; `None`: of all. Books of other blocks are read and passed over.
+    pub blocks: Option<Blocks>,
 }
 
 /// A place in the order of books to be searched for.
@@ -51,24 +53,27 @@ impl Operation for ToEnrich {
         let after = self.after.unwrap_or(EnrichCursor { key: -1, id: 0 });
         let mut select = tx.conn.prepare_cached(&format!(
             "SELECT enrich_key, id, barcode FROM books WHERE (enrich_key, id) > (?1, ?2) AND enrich_key <= ?3 \
-             AND vanished_at IS NULL AND ({}) ORDER BY enrich_key, id LIMIT ?4",
+             AND vanished_at IS NULL AND ({}) ORDER BY enrich_key, id",
             Queue::any_of(&self.queues)
         ))?;
-        let mut rows = select.query((after.key, after.id, newest, self.limit))?;
+        let mut rows = select.query((after.key, after.id, newest))?;
         let mut batch = EnrichBatch::default();
         let mut found = 0;
-        while let Some(row) = rows.next()? {
-            found += 1;
+        // Rows are read until there are enough of the blocks that are meant.
+        while found < self.limit {
+            let Some(row) = rows.next()? else {
+                batch.next = None;
+                break;
+            };
             batch.next = Some(EnrichCursor {
                 key: row.get(0)?,
                 id: row.get(1)?,
             });
-            batch
-                .barcodes
-                .extend(Barcode::parse(row.get_ref(2)?.as_str().unwrap_or_default()));
-        }
-        if found < self.limit {
-            batch.next = None;
+            let barcode = row.get_ref(2)?.as_str().unwrap_or_default();
+            if self.blocks.is_none_or(|blocks| blocks.has(barcode)) {
+                found += 1;
+                batch.barcodes.extend(Barcode::parse(barcode));
+            }
         }
         Ok(batch)
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Waiting};
 use super::{duties, fanout};
-use crate::catalog::{Catalog, EnsureKnown, Queue, Selection, ToEnrich};
+use crate::catalog::{Blocks, Catalog, EnsureKnown, Queue, Selection, ToEnrich};
 use crate::grin::{Addresses, Barcode, ListKind};
 use crate::mailbox::{ActorName, Cx, Message, Pool, Serve, Worker};
 use crate::session::Backoff;
@@ -162,6 +162,7 @@ impl Errand {
             },
             queues: self.enrich_queues.clone(),
             after: None,
+            blocks: None,
         }
     }
 }
@@ -375,6 +376,17 @@ impl Office {
             }
         }
         !self.intake.is_cancelled()
+    }
+
+    /// The blocks to keep to; `None` where the catalog is shared, so that books cannot be asked for twice.
+    pub fn blocks(&self) -> Option<Blocks> {
+        let cooperation = &self.crew.cooperation;
+        cooperation.is_strict().then(|| cooperation.blocks())
+    }
+
+    /// Blocks that are this daemon's due may still be another's: what is to be asked for is not all known yet.
+    pub fn expects_blocks(&self) -> bool {
+        self.crew.cooperation.is_strict() && !self.crew.cooperation.is_settled()
     }
 
     /// Notes for the report what was not done; the first hundred are enough for a person.

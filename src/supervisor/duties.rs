@@ -61,9 +61,11 @@ fn trouble(office: &Rc<Office>, duty: &'static str, why: &str) -> Option<u64> {
     None
 }
 
-async fn change(office: &Rc<Office>, changes: &mut watch::Receiver<()>) {
+/// Waits for news of the work or of the leases.
+async fn change(office: &Rc<Office>, (news, leases): (&mut watch::Receiver<()>, &mut watch::Receiver<()>)) {
     tokio::select! {
-        _ = changes.changed() => {}
+        _ = news.changed() => {}
+        Ok(()) = leases.changed() => {}
         () = office.intake.cancelled() => {}
     }
 }

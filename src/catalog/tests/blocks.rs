@@ -60,6 +60,31 @@ fn codes_of(claimed: &[Claimed]) -> BTreeSet<&str> {
 }
 
 #[test]
+fn searches_keep_to_the_blocks_and_find_all_of_them() {
+    let mut shelf = Shelf::new();
+    let codes: Vec<String> = (0..100).map(|number| format!("TL{number:04}")).collect();
+    shelf.list(ListKind::AllBooks, codes.iter().map(|code| row(code, "NEW")).collect());
+    let (even, mine) = halves(&codes);
+    let mut ask = ToEnrich {
+        limit: 7,
+        blocks: Some(even),
+        ..ToEnrich::default()
+    };
+    let mut seen = Vec::new();
+    loop {
+        let batch = shelf.ledger.execute(ask.clone()).unwrap();
+        assert!(batch.barcodes.len() <= 7);
+        seen.extend(batch.barcodes.iter().map(|barcode| barcode.as_str().to_owned()));
+        ask.after = batch.next;
+        if ask.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), mine.len(), "each once");
+    assert_eq!(seen.iter().map(String::as_str).collect::<BTreeSet<_>>(), mine);
+}
+
+#[test]
 fn conversions_keep_to_the_blocks() {
     let mut shelf = Shelf::new();
     let codes: Vec<String> = (0..40).map(|number| format!("TL{number:04}")).collect();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::{Patience, change, trouble};
-use crate::catalog::{Blocks, PlanConversions, Selection};
+use crate::catalog::{PlanConversions, Selection};
 use crate::grin::Barcode;
 use crate::supervisor::actor::{Errand, Office};
 use crate::workers::Convert;
@@ -23,10 +23,11 @@ pub(in crate::supervisor) async fn convert(office: &Rc<Office>, errand: &Errand)
     }
     let mut patience = Patience::default();
     while office.leads("convert", errand.once).await {
-        // The lists say what is in process already: let them come first.
-        while office.collecting.get() && !office.intake.is_cancelled() {
-            let mut changes = office.wake.subscribe();
-            change(office, &mut changes).await;
+        // The lists say what is in process already: let them come first. Who asks once waits for all of its blocks.
+        let wait = || office.collecting.get() || (errand.once && office.expects_blocks());
+        let (mut news, mut leases) = (office.wake.subscribe(), office.crew.cooperation.changes());
+        while wait() && !office.intake.is_cancelled() {
+            change(office, (&mut news, &mut leases)).await;
         }
         if !office.may_begin(errand.once).await {
             break;
@@ -41,15 +42,18 @@ pub(in crate::supervisor) async fn convert(office: &Rc<Office>, errand: &Errand)
     office.source_dry();
 }
 
-/// The blocks to keep to; `None` where the catalog is shared, so that books cannot be asked for twice.
-fn blocks_of(office: &Rc<Office>) -> Option<Blocks> {
-    let cooperation = &office.crew.cooperation;
-    cooperation.is_strict().then(|| cooperation.blocks())
+/// What this daemon may have in GRIN's queue: all that is allowed where the catalog is shared, since that counts for all;
+/// else its part, since what others asked for stands in their catalogs until the lists tell of it.
+fn queue_limit(office: &Rc<Office>) -> u64 {
+    let (whole, cooperation) = (office.terms.borrow().conversion_queue_limit, &office.crew.cooperation);
+    match cooperation.is_strict() {
+        true => cooperation.part_of(whole),
+        false => whole,
+    }
 }
 
 /// One round; `false` when something went wrong that may pass.
 async fn convert_round(office: &Rc<Office>, errand: &Errand) -> bool {
-    let queue_limit = office.terms.borrow().conversion_queue_limit;
     let limit = errand
         .limit
         .and_then(|limit| usize::try_from(limit).ok())
@@ -57,11 +61,11 @@ async fn convert_round(office: &Rc<Office>, errand: &Errand) -> bool {
         .min(CONVERT_AHEAD);
     let plan = PlanConversions {
         selection: Selection {
-            blocks: blocks_of(office),
+            blocks: office.blocks(),
             ..errand.selection(Timestamp::now(), Timestamp::now())
         },
         limit,
-        queue_limit,
+        queue_limit: queue_limit(office),
     };
     let barcodes = match office.crew.catalog.ask(plan, &office.cx()).await {
         Ok(plan) => plan.barcodes,

@@ -1,7 +1,6 @@
 //! Room `supervisor`: asks for the facts of books, in helpings out of the catalog.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -28,12 +27,12 @@ pub(in crate::supervisor) async fn enrich(office: &Rc<Office>, errand: &Errand) 
         let mut place = Place::begin(errand);
         office.board.active("enrich", true);
         while left > 0 && office.may_begin(errand.once).await {
-            let mut changes = office.wake.subscribe();
-            // With COLLECT in the same errand: go on until the lists bring nothing new.
-            let more_may_come = office.collecting.get();
+            let (mut news, mut leases) = (office.wake.subscribe(), office.crew.cooperation.changes());
+            // With COLLECT in the same errand: go on until the lists bring nothing new. Who asks once waits for its blocks.
+            let more_may_come = office.collecting.get() || (errand.once && office.expects_blocks());
             match enrich_some(office, left, &mut place).await {
                 Some(0) if more_may_come => {
-                    change(office, &mut changes).await;
+                    change(office, (&mut news, &mut leases)).await;
                     place.look_again();
                 }
                 Some(0) => break,
@@ -94,14 +93,14 @@ async fn enrich_some(office: &Rc<Office>, left: u64, place: &mut Place) -> Optio
 enum Place {
     /// Through the catalog: those never answered, then those last asked for before a moment.
     Catalog { wanted: ToEnrich, over: bool },
-    /// Through the books named.
-    Named(Arc<[Barcode]>, usize),
+    /// Through the books named, of which these are left.
+    Named(Vec<Barcode>),
 }
 
 impl Place {
     fn begin(errand: &Errand) -> Self {
         match &errand.only {
-            Some(only) => Self::Named(Arc::clone(only), 0),
+            Some(only) => Self::Named(only.to_vec()),
             None => Self::Catalog {
                 wanted: errand.to_enrich(0, Timestamp::now()),
                 over: false,
@@ -117,15 +116,20 @@ impl Place {
     }
 
     async fn next(&mut self, office: &Rc<Office>, limit: usize) -> Result<Vec<Barcode>, CatalogError> {
+        let blocks = office.blocks();
         match self {
-            Self::Named(only, at) => {
-                let part: Vec<_> = only[*at..].iter().take(limit).cloned().collect();
-                *at += part.len();
-                Ok(part)
+            Self::Named(left) => {
+                let mut room = limit;
+                let taken = left.extract_if(.., |barcode| {
+                    let takes = room > 0 && blocks.is_none_or(|blocks| blocks.has(barcode.as_str()));
+                    room -= usize::from(takes);
+                    takes
+                });
+                Ok(taken.collect())
             }
             Self::Catalog { over: true, .. } => Ok(Vec::new()),
             Self::Catalog { wanted, over } => {
-                wanted.limit = limit;
+                (wanted.limit, wanted.blocks) = (limit, blocks);
                 let batch = office.crew.catalog.ask(wanted.clone(), &office.cx()).await?;
                 *over = batch.next.is_none();
                 wanted.after = batch.next;
