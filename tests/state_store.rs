@@ -95,6 +95,34 @@ fn through_dapr() -> (RunningSidecar, String) {
     (sidecar, extra)
 }
 
+const THROUGH_SQLITE: &str = "[work]\nleases = \"sqlite\"\nlease_time = \"2s\"\n";
+
+/// Two processes of one machine with one catalog: the first one's config is the home's.
+struct Neighbours {
+    home: Home,
+    catalog: PathBuf,
+    /// Of the second.
+    _folder: tempfile::TempDir,
+    config: PathBuf,
+}
+
+impl Neighbours {
+    fn new(library: SimulatorConfig, extra: &str) -> Self {
+        let extra = format!("{THROUGH_SQLITE}{extra}");
+        let home = Home::new(library, &extra);
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = home.folder.path().join("catalog.db");
+        let shared = format!("{extra}[catalog]\nurl = \"sqlite://{}\"\n", catalog.display());
+        let config = second(&home, folder.path(), &shared);
+        Self {
+            home,
+            catalog,
+            _folder: folder,
+            config,
+        }
+    }
+}
+
 /// Two machines with a library between them: the first one's config is the home's.
 struct Machines {
     sidecar: RunningSidecar,
@@ -253,27 +281,107 @@ fn a_daemon_that_stood_still_past_its_leases_does_no_harm_when_it_wakes() {
 
 #[test]
 fn two_processes_share_a_catalog_through_sqlite_and_one_is_killed() {
-    let extra = "[work]\nleases = \"sqlite\"\nlease_time = \"2s\"\n";
-    let home = Home::new(library(), extra);
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = home.folder.path().join("catalog.db");
-    let shared = format!("{extra}[catalog]\nurl = \"sqlite://{}\"\n", catalog.display());
-    let config = second(&home, folder.path(), &shared);
+    let Neighbours {
+        home, catalog, config, ..
+    } = &Neighbours::new(library(), "");
     let killed = Daemon::start(&home.config);
-    under_way(&home);
-    let survivor = Daemon::start(&config);
+    under_way(home);
+    let survivor = Daemon::start(config);
     until("the second one has its part", || {
-        claimed_by(&catalog, survivor.id()) >= 1
+        claimed_by(catalog, survivor.id()) >= 1
     });
+    assert!(claimed_by(catalog, killed.id()) >= 1, "it dies with books in its hands");
     drop(killed);
-    // The dead one's claims on the catalog last ten minutes; a start on this machine takes them back at once.
+    until("the survivor has brought all home", || stored_in(catalog) == BOOKS);
     let ended = survivor.stop();
     assert!(ended.status.success(), "{}", ended.err);
+    nothing_lost_nothing_doubled(home);
+    // What the dead one had half written goes at the next start.
     let ended = home.grind(&["run", "--once"]);
     assert!(ended.status.success(), "{}", ended.err);
-    assert_eq!(stored_in(&catalog), BOOKS);
-    nothing_lost_nothing_doubled(&home);
     home.nothing_is_left_over();
+}
+
+#[test]
+fn a_process_that_stood_still_past_its_claims_does_no_harm_when_it_wakes() {
+    let Neighbours {
+        home, catalog, config, ..
+    } = &Neighbours::new(library(), "");
+    let sleeper = Daemon::start(&home.config);
+    under_way(home);
+    let other = Daemon::start(config);
+    until("the second one has its part", || claimed_by(catalog, other.id()) >= 1);
+    sleeper.signal(Signal::STOP);
+    assert!(
+        claimed_by(catalog, sleeper.id()) >= 1,
+        "it sleeps with books in its hands"
+    );
+    until("the other has brought all home", || stored_in(catalog) == BOOKS);
+    sleeper.signal(Signal::CONT);
+    until("the sleeper has its fair part again, and nothing in hand", || {
+        let page = metrics(home);
+        ["grind_leased_blocks 128", "grind_books_in_hand 0"].map(|line| page.lines().any(|shown| shown == line))
+            == [true; 2]
+    });
+    for daemon in [other, sleeper] {
+        let ended = daemon.stop();
+        assert!(ended.status.success(), "{}", ended.err);
+    }
+    assert_eq!(stored_in(catalog), BOOKS);
+    nothing_lost_nothing_doubled(home);
+    home.nothing_is_left_over();
+}
+
+#[test]
+fn a_run_that_ends_by_itself_waits_for_the_lists_that_a_killed_daemon_still_holds() {
+    let home = Home::new(library(), THROUGH_SQLITE);
+    let killed = Daemon::start(&home.config);
+    assert!(home.simulator.wait_for(Op::ListPage, 1, PATIENCE), "nobody reads lists");
+    drop(killed);
+    let catalog = home.folder.path().join("catalog.db");
+    assert_eq!(stored_in(&catalog), 0, "all is still to be done");
+    let ended = home.grind(&["run", "--once"]);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert_eq!(stored_in(&catalog), BOOKS, "{}", ended.err);
+    nothing_lost_nothing_doubled(&home);
+}
+
+#[test]
+fn two_processes_keep_to_one_rate_and_one_of_them_reads_the_lists() {
+    let alone = Home::new(library(), "");
+    assert!(alone.grind(&["run", "--once"]).status.success());
+    // A little above what both may ask for together, with one second's worth in stock; two whole rates would be throttled.
+    let slow = SimulatorConfig {
+        requests_per_second: Some(22.0),
+        delay: Duration::ZERO,
+        ..library()
+    };
+    let Neighbours {
+        home, catalog, config, ..
+    } = &Neighbours::new(slow, "[grin]\nrequests_per_second = 20\n");
+    let first = Daemon::start(&home.config);
+    under_way(home);
+    let second = Daemon::start(config);
+    until("the second one has its part", || claimed_by(catalog, second.id()) >= 1);
+    assert!(stored_in(catalog) < BOOKS / 2, "most is done by both");
+    until("all is home", || stored_in(catalog) == BOOKS);
+    for daemon in [first, second] {
+        let ended = daemon.stop();
+        assert!(ended.status.success(), "{}", ended.err);
+    }
+    let asked = home.simulator.stats();
+    assert_eq!(asked.throttled, 0, "together they asked for more than the rate");
+    assert_eq!(
+        list_requests(home),
+        list_requests(&alone),
+        "the lists, and searches for facts, are one daemon's"
+    );
+}
+
+/// Requests that only the daemon with the lists may make.
+fn list_requests(home: &Home) -> [u64; 4] {
+    let stats = home.simulator.stats();
+    [Op::ListPage, Op::TextList, Op::Summary, Op::Search].map(|op| stats.count(op))
 }
 
 #[test]

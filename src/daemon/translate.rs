@@ -10,12 +10,12 @@ use crate::catalog::{Queue, path_of};
 use crate::cli::barcodes;
 use crate::grin::{ProcessForm, RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_file};
 use crate::session::{Backoff, Limits, MinimumSpeed, SessionConfig, Timeouts, TokenSource};
-use crate::settings::{ConversionForm, DiskReserve, QueueName, Settings};
+use crate::settings::{ConversionForm, DiskReserve, LeasesName, QueueName, Settings};
 use crate::simulator::DEFAULT_PASSPHRASE;
 use crate::storage::{Layout, Reserve, StorageConfig};
 use crate::supervisor::{COMPARE_AFTER, Errand, Rounds, Terms};
 
-/// How long a claim lives without renewal; it is renewed every third of it.
+/// How long a claim lives without renewal where nobody else waits for it; it is renewed every third of it.
 const LEASE: Duration = Duration::from_secs(600);
 /// Over which the minimum speed of a download is taken.
 const SPEED_WINDOW: Duration = Duration::from_secs(60);
@@ -201,7 +201,7 @@ pub fn terms(settings: &Settings) -> Terms {
     let schedule = &settings.schedule;
     Terms {
         owner: owner(),
-        lease: LEASE,
+        lease: claim_lease(settings),
         attempts: settings.retry.attempts,
         backoff: backoff(settings),
         max_sequential_failures: settings.retry.max_sequential_failures,
@@ -216,6 +216,14 @@ pub fn terms(settings: &Settings) -> Terms {
             enrich: schedule.enrich_every.0,
             convert: schedule.convert_every.0,
         },
+    }
+}
+
+/// Who shares the catalog with others holds a book no longer than its other leases: if it dies, all is free at once.
+fn claim_lease(settings: &Settings) -> Duration {
+    match settings.work.leases {
+        LeasesName::Sqlite => settings.work.lease_time.min(LEASE),
+        LeasesName::Process | LeasesName::Dapr => LEASE,
     }
 }
 

@@ -18,6 +18,7 @@ use super::policy::{self, Outage};
 use super::pursue::{Ended, pursue};
 use crate::catalog::{Blocks, CatalogError, Claim, Claimed, Held, NextBookDue, Renew, Selection, Settle, Settlement};
 use crate::grin::Barcode;
+use crate::mailbox::Cx;
 use crate::state_store::InHand;
 
 /// Claimed ahead of the workers, so that none waits for the catalog.
@@ -55,8 +56,8 @@ struct Fanout<'a> {
     office: &'a Rc<Office>,
     errand: &'a Errand,
     in_hand: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
-    /// What is in hand, to renew its leases.
-    held: HashMap<Barcode, Held>,
+    /// What is in hand, to renew its leases, and to cut what was lost.
+    held: HashMap<Barcode, (Held, Cx)>,
     /// Keeps the blocks of what is in hand or claimed ahead from being given back.
     uses: HashMap<Barcode, InHand>,
     ahead: VecDeque<Claimed>,
@@ -231,7 +232,8 @@ impl<'a> Fanout<'a> {
             attempts: if probing { u32::MAX } else { terms.attempts },
             ..terms
         };
-        self.held.insert(book.held.barcode.clone(), book.held.clone());
+        self.held
+            .insert(book.held.barcode.clone(), (book.held.clone(), cx.clone()));
         self.in_hand
             .push(Box::pin(async move { pursue(crew, terms, &board, book, cx).await }));
     }
@@ -254,7 +256,8 @@ impl<'a> Fanout<'a> {
         }
         match self.next_due().await? {
             Some(due) => Ok(Look::Wait(due.min(look_again))),
-            None if cooperation.is_strict() && idle_since.elapsed() < cooperation.patience() => {
+            // Another one may have died with books in its hands.
+            None if idle_since.elapsed() < cooperation.patience() => {
                 Ok(Look::Wait(idle_since + cooperation.patience()))
             }
             None => {
@@ -365,7 +368,7 @@ impl<'a> Fanout<'a> {
         let held = self
             .held
             .values()
-            .cloned()
+            .map(|(held, _)| held.clone())
             .chain(self.ahead.iter().map(|book| book.held.clone()))
             .collect();
         let lost = self
@@ -381,9 +384,23 @@ impl<'a> Fanout<'a> {
             )
             .await?;
         for held in lost {
-            warn!(barcode = %held.barcode, "its lease was lost; whatever comes of it will not be recorded");
+            self.let_go(&held);
         }
         Ok(())
+    }
+
+    /// Somebody else may have the book by now: nothing that came of it would be recorded, so nothing more is done for it.
+    fn let_go(&mut self, lost: &Held) {
+        warn!(barcode = %lost.barcode, "its lease was lost: it is let go");
+        if let Some((_, cx)) = self.held.get(&lost.barcode) {
+            cx.cancel();
+        }
+        let before = self.ahead.len();
+        self.ahead.retain(|book| book.held != *lost);
+        if self.ahead.len() < before {
+            self.uses.remove(&lost.barcode);
+            self.taken = self.taken.saturating_sub(1);
+        }
     }
 
     async fn hand_back(&mut self, book: &Claimed) {
