@@ -62,7 +62,8 @@ impl Incoming {
     /// Reads the whole body, refusing one larger than `limit`.
     pub(super) async fn whole(mut self, limit: usize, patience: &Patience, url: Url) -> Result<Answer, SessionError> {
         self.require_framing()?;
-        let too_large = SessionError::TooLarge { limit };
+        let status = self.status();
+        let too_large = SessionError::TooLarge { status, limit };
         if self.length().is_some_and(|length| length > limit as u64) {
             return Err(too_large);
         }
@@ -82,7 +83,7 @@ impl Incoming {
         }
         let body = if joined.is_empty() { body } else { joined.freeze() };
         Ok(Answer {
-            status: self.status(),
+            status,
             headers,
             body,
             url,

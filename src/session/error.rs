@@ -147,6 +147,8 @@ pub enum SessionError {
     /// The answer is larger than the asker allows.
     #[error("answer larger than {limit} bytes")]
     TooLarge {
+        /// The answer's status.
+        status: u16,
         /// What the asker allows.
         limit: usize,
     },
@@ -281,7 +283,7 @@ mod tests {
                 SessionError::Redirect(RedirectRefused::TooManyHops(5)),
                 ErrorClass::Permanent,
             ),
-            (SessionError::TooLarge { limit: 1 }, ErrorClass::Permanent),
+            (SessionError::TooLarge { status: 200, limit: 1 }, ErrorClass::Permanent),
         ] {
             assert_eq!(error.class(), class, "{error}");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::{Breaker, Sign};
@@ -16,7 +16,7 @@ use super::{
     StateStoreConfig,
 };
 use crate::mailbox::{ActorName, Cx, Serve, Worker};
-use crate::session::Session;
+use crate::session::{Phase, Session};
 
 /// The state store's client. Many messages at a time; connections are the session's, of its class `state`.
 pub struct StateActor {
@@ -104,7 +104,14 @@ impl Office {
             () = cx.cancelled() => Err(StateError::Cancelled),
             () = cut.cancelled() => Err(StateError::Closed),
         };
-        pass.end(sign(&result, refused));
+        // An asker with less time than a message may take has heard nothing of the store, good or bad.
+        let hurried = cx.deadline().is_some_and(|end| Instant::now() >= end);
+        pass.end(match &result {
+            Err(StateError::Unavailable {
+                phase: Phase::Total, ..
+            }) if hurried => Sign::None,
+            result => sign(result, refused),
+        });
         result
     }
 }

@@ -125,6 +125,13 @@ impl From<SessionError> for StateError {
                     message: message.clone(),
                 };
             }
+            // The status tells whether the store is well: a good answer that is too large says nothing against it.
+            SessionError::TooLarge { status, .. } | SessionError::NoLength { status } => {
+                return Self::Protocol {
+                    status: Some(*status),
+                    what: error.to_string(),
+                };
+            }
             other => {
                 return Self::Protocol {
                     status: None,

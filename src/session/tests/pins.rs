@@ -319,7 +319,10 @@ async fn answers_larger_than_allowed_are_refused_however_they_come() {
         let fetch = Fetch::get(server.url(path), Kind::Other, 100);
         assert_eq!(
             fixture.session.ask(fetch, &fixture.cx).await.unwrap_err(),
-            SessionError::TooLarge { limit: 100 }
+            SessionError::TooLarge {
+                status: 200,
+                limit: 100
+            }
         );
     }
     fixture.end();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::support::{Fixture, item, parts, quick};
 use crate::simulator::SidecarFault;
-use crate::state_store::{BreakerState, Delete, Found, StateError};
+use crate::state_store::{BreakerState, Delete, Found, Get, Item, StateError};
 
 fn lose(fixture: &Fixture, times: usize) {
     for _ in 0..times {
@@ -113,6 +113,51 @@ async fn failures_of_the_store_open_the_breaker_and_a_probe_closes_it() {
     assert_eq!(fixture.get("k").await, Ok(Found::NotFound));
     assert_eq!(fixture.get("k").await, Ok(Found::NotFound));
     assert_eq!(fixture.store.counters().snapshot().breaker, BreakerState::Closed);
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn answers_that_are_too_large_and_askers_in_a_hurry_say_nothing_against_the_store() {
+    let mut parts = quick();
+    parts.store.largest_value = 100;
+    let fixture = parts.start();
+    fixture
+        .save(Item::json("large", &"x".repeat(200)).unwrap())
+        .await
+        .unwrap();
+    for _ in 0..4 {
+        let large = fixture.get("large").await;
+        assert!(
+            matches!(large, Err(StateError::Protocol { status: Some(200), .. })),
+            "{large:?}"
+        );
+    }
+    fixture.sidecar.set_delay(Duration::from_millis(200));
+    for _ in 0..4 {
+        let hurried = fixture.cx.with_timeout(Duration::from_millis(30));
+        let late = fixture.store.ask(Get::of("k"), &hurried).await;
+        assert!(matches!(late, Err(StateError::Unavailable { .. })), "{late:?}");
+    }
+    fixture.sidecar.set_delay(Duration::ZERO);
+    assert_eq!(fixture.get("k").await, Ok(Found::NotFound), "the breaker is closed");
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn a_failure_is_one_however_much_is_said_about_it() {
+    let mut parts = quick();
+    parts.store.largest_value = 100;
+    let fixture = parts.start();
+    for _ in 0..3 {
+        fixture.sidecar.inject(SidecarFault::LongError(1_000_000));
+        let failed = fixture.get("k").await;
+        assert!(
+            matches!(failed, Err(StateError::Protocol { status: Some(500), .. })),
+            "{failed:?}"
+        );
+    }
+    let refused = fixture.get("k").await;
+    assert!(matches!(refused, Err(StateError::BreakerOpen { .. })), "{refused:?}");
     fixture.end();
 }
 
