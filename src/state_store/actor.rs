@@ -252,3 +252,54 @@ impl Drop for Closing {
         self.0.closing.set(self.0.closing.get() - 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::{AskError, Message};
+    use crate::state_store::StateMessage;
+    use crate::state_store::tests::support::parts;
+
+    /// Panics while it is being served, with the breaker's pass in its hands.
+    #[derive(Debug)]
+    struct Trip;
+
+    impl Message for Trip {
+        type Reply = Result<(), StateError>;
+        const KIND: &'static str = "trip";
+    }
+
+    impl StateMessage for Trip {
+        type Ok = ();
+    }
+
+    impl Serve<Trip> for StateActor {
+        fn serve(&mut self, _: Trip, cx: Cx) -> impl Future<Output = Result<(), StateError>> + 'static {
+            let trip = |_: Rc<Office>, _: Cx| async {
+                tokio::task::yield_now().await;
+                panic!("tripped")
+            };
+            self.serve_one(cx, trip, never)
+        }
+    }
+
+    #[actix_rt::test]
+    async fn a_panic_in_one_request_is_one_askers_error() {
+        let fixture = parts().start();
+        fixture.put("k", 1).await.unwrap();
+        for _ in 0..4 {
+            let (tripped, other) = futures::join!(fixture.store.ask(Trip, &fixture.cx), fixture.get("k"));
+            assert_eq!(tripped, Err(StateError::Mailbox(AskError::Panicked)));
+            assert!(other.is_ok(), "{other:?}");
+        }
+        let counted = fixture.store.counters().snapshot();
+        assert_eq!((counted.in_flight, counted.openings), (0, 1));
+        assert_eq!(
+            fixture.counted().sessions_created,
+            1,
+            "the session is not the actor's to lose"
+        );
+        assert_eq!(fixture.value("k").await.0["n"], 1);
+        fixture.end();
+    }
+}

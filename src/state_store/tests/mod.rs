@@ -3,5 +3,5 @@
 mod limits;
 mod plan;
 mod repeating;
-mod support;
+pub(super) mod support;
 mod table;
