@@ -1,7 +1,8 @@
 //! Room `state_store`: leases in a Dapr state store, for several machines (`state-store`, last section).
 //!
-//! Two keys a name: one holds the claim, the other the highest fence ever given; the latter never runs out.
-//! Every write of either is a first-write: on Redis one plain write would let every later one pass.
+//! Two keys a name: one holds the claim, the other the highest fence ever given. Neither ever runs out or is deleted: the
+//! versions of a key made anew begin at 1 again, so an ETag of the old one could pass for one of the new one, and whoever
+//! read the claim before would overwrite its follower's. A claim ends by the time in it, or by having no owner. Every write of either is a first-write: on Redis one plain write would let every later one pass.
 
 use std::time::Duration;
 
@@ -14,9 +15,7 @@ use super::record::Record;
 use super::{Acquired, Answers, Holding, Lease, LeaseError, Leases, Terms};
 use crate::mailbox::Cx;
 use crate::session::Backoff;
-use crate::state_store::{
-    BulkGet, Concurrency, Consistency, Delete, Get, Item, Save, StateError, StateStore, Stored, Ttl,
-};
+use crate::state_store::{BulkGet, Concurrency, Consistency, Get, Item, Save, StateError, StateStore, Stored, Ttl};
 
 /// Names worked on at a time.
 const AT_ONCE: usize = 16;
@@ -88,15 +87,10 @@ impl DaprLeases {
     }
 
     /// One first-write, with the ETag of what was read, or without one where nothing was.
-    async fn write(
-        &self,
-        key: String,
-        value: &impl Serialize,
-        (etag, ttl): (Option<&str>, Ttl),
-    ) -> Result<(), StateError> {
+    async fn write(&self, key: String, value: &impl Serialize, etag: Option<&str>) -> Result<(), StateError> {
         let item = Item {
             etag: etag.map(str::to_owned),
-            ttl: Some(ttl),
+            ttl: Some(Ttl::Never),
             concurrency: Some(Concurrency::FirstWrite),
             consistency: Some(Consistency::Strong),
             ..Item::json(key, value)?
@@ -113,10 +107,7 @@ impl DaprLeases {
         };
         let by = format!("{} {:016x}", self.terms.owner, rand::random::<u64>());
         let raised = Fence { fence, by };
-        match self
-            .write(self.fence_key(name), &raised, (tag.as_deref(), Ttl::Never))
-            .await
-        {
+        match self.write(self.fence_key(name), &raised, tag.as_deref()).await {
             Ok(()) => Ok(Some(fence)),
             Err(StateError::Conflict) => Ok(None),
             // On Redis the second of two first writes hears of a failure.
@@ -139,7 +130,7 @@ impl DaprLeases {
             let placed = match self.next_lease(name, ttl).await? {
                 Some(lease) => {
                     let etag = before.as_ref().map(|(_, etag)| etag.as_str());
-                    self.place(&lease, etag, ttl).await?.then_some(lease)
+                    self.place(&lease, etag).await?.then_some(lease)
                 }
                 None => None,
             };
@@ -164,15 +155,9 @@ impl DaprLeases {
 
     /// Writes the claim; `false`: somebody else was faster. A refusal and a broken store look alike on Redis, and an
     /// answer may be lost, so after either the key is read: it says whose claim it is.
-    async fn place(&self, lease: &Lease, etag: Option<&str>, ttl: Duration) -> Result<bool, LeaseError> {
+    async fn place(&self, lease: &Lease, etag: Option<&str>) -> Result<bool, LeaseError> {
         let record = Record::of(lease);
-        let kept = Ttl::Seconds(
-            u32::try_from((ttl + self.terms.margin * 2).as_secs())
-                .unwrap_or(u32::MAX)
-                .max(1),
-        );
-        let written = self.write(self.claim_key(&lease.name), &record, (etag, kept)).await;
-        match written {
+        match self.write(self.claim_key(&lease.name), &record, etag).await {
             Ok(()) => Ok(true),
             Err(error @ (StateError::Conflict | StateError::Failed { .. } | StateError::Unavailable { .. })) => {
                 match self.claim(&lease.name).await? {
@@ -202,7 +187,7 @@ impl DaprLeases {
                 return Ok(None);
             }
             if let Some(next) = self.next_lease(&lease.name, ttl).await? {
-                if !self.place(&next, Some(&etag), ttl).await? {
+                if !self.place(&next, Some(&etag)).await? {
                     return Ok(None);
                 }
                 lease = next;
@@ -224,7 +209,7 @@ impl DaprLeases {
             return Err(lost());
         }
         let longer = self.terms.lease(&lease.name, lease.fence, (until, asked, ttl));
-        match self.place(&longer, Some(&etag), ttl).await? {
+        match self.place(&longer, Some(&etag)).await? {
             true => Ok(longer),
             false => Err(lost()),
         }
@@ -237,8 +222,11 @@ impl DaprLeases {
         if record.owner != lease.owner || record.fence != lease.fence {
             return Ok(());
         }
-        let delete = Delete::if_match(self.claim_key(&lease.name), etag);
-        match self.store.ask(delete, &self.cx).await {
+        let free = Record {
+            owner: String::new(),
+            ..record
+        };
+        match self.write(self.claim_key(&lease.name), &free, Some(&etag)).await {
             // Run out and taken over in this very moment: not ours to give back any more.
             Ok(()) | Err(StateError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
@@ -305,5 +293,36 @@ impl Leases for DaprLeases {
             }
             Ok(seen)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::state_store::leases::tests::world::{MARGIN, TTL, World};
+
+    /// Somebody was slow between reading a claim and writing its own.
+    #[actix_rt::test]
+    async fn a_claim_made_anew_is_not_taken_for_the_one_that_was_read_before() {
+        let world = World::dapr();
+        let (slow, gone, quick) = (world.dapr_leases("slow"), world.member("gone"), world.member("quick"));
+        gone.acquire("n").await.unwrap();
+        world.pass(TTL + MARGIN);
+        let seen = slow.claim("n").await.unwrap().unwrap().1;
+        // By then everything is gone that has a time of its own.
+        world.pass(TTL * 10);
+        let second = quick.acquire("n").await.unwrap();
+        let late = slow.next_lease("n", TTL).await.unwrap().unwrap();
+        assert!(!slow.place(&late, Some(&seen)).await.unwrap(), "it ran out in between");
+        assert!(quick.leases.still_mine(&second).await.unwrap());
+
+        let seen = slow.claim("n").await.unwrap().unwrap().1;
+        quick.release(&second).await;
+        let third = quick.acquire("n").await.unwrap();
+        let late = slow.next_lease("n", TTL).await.unwrap().unwrap();
+        assert!(
+            !slow.place(&late, Some(&seen)).await.unwrap(),
+            "it was given back in between"
+        );
+        assert!(quick.leases.still_mine(&third).await.unwrap());
     }
 }

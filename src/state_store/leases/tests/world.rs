@@ -59,13 +59,8 @@ impl World {
         Self::of(Keeper::Sqlite(tempfile::tempdir().unwrap()))
     }
 
-    /// `forgets`: the store never lets a value run out, as after a crash between a write and its EXPIRE.
-    pub fn dapr(forgets: bool) -> Self {
-        let sidecar = Sidecar::start(SidecarConfig {
-            forget_ttl: forgets,
-            ..SidecarConfig::default()
-        })
-        .unwrap();
+    pub fn dapr() -> Self {
+        let sidecar = Sidecar::start(SidecarConfig::default()).unwrap();
         let url = Url::parse(&sidecar.base_url()).unwrap();
         let hub = Hub::new();
         let (session, thread) = Session::start(&hub, SessionConfig::new(RedirectPolicy::new(&url, &[], &[]))).unwrap();
@@ -94,9 +89,19 @@ impl World {
         let leases: Rc<dyn Leases> = match &self.keeper {
             Keeper::Process(first) => Rc::new(first.member(terms)),
             Keeper::Sqlite(folder) => Rc::new(SqliteLeases::open(&folder.path().join("leases.db"), terms).unwrap()),
-            Keeper::Dapr(dapr) => Rc::new(DaprLeases::new(dapr.store.clone(), terms, "TESTLIB")),
+            Keeper::Dapr(dapr) => Rc::new(dapr.leases(terms)),
         };
         Member { leases }
+    }
+
+    /// A member's own leases, to take its steps one by one.
+    pub fn dapr_leases(&self, owner: &str) -> DaprLeases {
+        let clock = Clock::manual(START);
+        self.clocks.borrow_mut().push(clock.clone());
+        match &self.keeper {
+            Keeper::Dapr(dapr) => dapr.leases(terms(owner, &clock)),
+            _ => panic!("these leases are not in a state store"),
+        }
     }
 
     pub fn member(&self, owner: &str) -> Member {
@@ -113,17 +118,22 @@ impl World {
         }
     }
 
-    /// The keeper stops working; `false`: this one cannot.
-    pub fn break_down(&self) -> bool {
+    /// The keeper stops working.
+    pub fn break_down(&self) {
         match &self.keeper {
-            Keeper::Process(_) => return false,
+            Keeper::Process(_) => panic!("a process cannot lose its own memory"),
             Keeper::Sqlite(folder) => {
                 let conn = rusqlite::Connection::open(folder.path().join("leases.db")).unwrap();
                 conn.execute_batch("DROP TABLE leases").unwrap();
             }
             Keeper::Dapr(dapr) => dapr.sidecar.set_down(true),
         }
-        true
+    }
+}
+
+impl Dapr {
+    fn leases(&self, terms: Terms) -> DaprLeases {
+        DaprLeases::new(self.store.clone(), terms, "TESTLIB")
     }
 }
 
