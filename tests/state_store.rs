@@ -172,6 +172,15 @@ fn stored_in(catalog: &Path) -> u32 {
     .unwrap_or(0)
 }
 
+/// Books of which GRIN told the facts.
+fn enriched_in(catalog: &Path) -> u32 {
+    let Ok(conn) = rusqlite::Connection::open_with_flags(catalog, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else {
+        return 0;
+    };
+    let enriched = "SELECT count(*) FROM books WHERE enrichment_timestamp IS NOT NULL";
+    conn.query_row(enriched, [], |row| row.get(0)).unwrap_or(0)
+}
+
 /// Books claimed at present by the process.
 fn claimed_by(catalog: &Path, process: u32) -> u32 {
     let Ok(conn) = rusqlite::Connection::open_with_flags(catalog, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else {
@@ -235,7 +244,13 @@ fn two_machines_share_a_library_through_dapr_and_one_is_killed() {
     let killed = Daemon::start(config);
     until("the second one has its part", || stored_in(&others) >= 5);
     assert!(books_at_home(home) < BOOKS as usize, "there is work left to lose");
+    until("the second one knows about its books", || enriched_in(&others) >= 5);
     drop(killed);
+    let known = enriched_in(&others);
+    assert!(
+        known < BOOKS * 3 / 4,
+        "it asked about {known} books, not only of its blocks"
+    );
     until("all is home, and known to the survivor", || {
         stored_in(&catalog) == BOOKS
     });

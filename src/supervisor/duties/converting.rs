@@ -23,8 +23,8 @@ pub(in crate::supervisor) async fn convert(office: &Rc<Office>, errand: &Errand)
     }
     let mut patience = Patience::default();
     while office.leads("convert", errand.once).await {
-        // The lists say what is in process already: let them come first. Who asks once waits for all of its blocks.
-        let wait = || office.collecting.get() || (errand.once && office.expects_blocks());
+        // The lists say what is in process already: let them come first, and the blocks that are this daemon's.
+        let wait = || office.collecting.get() || office.expects_blocks();
         let (mut news, mut leases) = (office.wake.subscribe(), office.crew.cooperation.changes());
         while wait() && !office.intake.is_cancelled() {
             change(office, (&mut news, &mut leases)).await;

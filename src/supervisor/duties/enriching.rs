@@ -28,8 +28,8 @@ pub(in crate::supervisor) async fn enrich(office: &Rc<Office>, errand: &Errand) 
         office.board.active("enrich", true);
         while left > 0 && office.may_begin(errand.once).await {
             let (mut news, mut leases) = (office.wake.subscribe(), office.crew.cooperation.changes());
-            // With COLLECT in the same errand: go on until the lists bring nothing new. Who asks once waits for its blocks.
-            let more_may_come = office.collecting.get() || (errand.once && office.expects_blocks());
+            // With COLLECT in the same errand: go on until the lists bring nothing new; and until all blocks are here.
+            let more_may_come = office.collecting.get() || office.expects_blocks();
             match enrich_some(office, left, &mut place).await {
                 Some(0) if more_may_come => {
                     change(office, (&mut news, &mut leases)).await;
