@@ -106,6 +106,7 @@ metrics! {
     LeasedBlocks, Gauge, "grind_leased_blocks", [], "Blocks of barcodes, of 256, whose books this daemon may take.";
     RateShare, Gauge, "grind_rate_share_ratio", [], "This daemon's share of GRIN's rate, 0 to 1.";
     LeaseTrouble, Gauge, "grind_lease_trouble", [], "1 while leases cannot be renewed or asked for.";
+    StateOpenings, Counter, "grind_state_store_openings_total", [], "How often the state store's client began to be used: at its first message, and at the first after a close.";
     StateMessages, Counter, "grind_state_store_messages_total", ["outcome"], "Messages to the state store, by how they ended.";
     StateInFlight, Gauge, "grind_state_store_messages_in_flight", [], "Messages to the state store under way.";
     StateRetries, Counter, "grind_state_store_retries_total", [], "Requests to the state store sent again.";

@@ -25,6 +25,7 @@ impl Families {
         families.number(Metric::RateShare, &[], part.rate_share);
         families.flag(Metric::LeaseTrouble, &[], part.trouble.is_some());
         if let Some(store) = &sharing.store {
+            families.count(Metric::StateOpenings, &[], store.openings);
             for (outcome, count) in &store.results {
                 families.count(Metric::StateMessages, &[outcome], *count);
             }
@@ -51,6 +52,7 @@ mod tests {
                 trouble: None,
             },
             store: Some(StateSnapshot {
+                openings: 1,
                 results: [("ok", 7), ("conflict", 1)].into(),
                 breaker: BreakerState::Open,
                 ..StateSnapshot::default()
@@ -62,6 +64,7 @@ mod tests {
             "grind_leased_blocks 128",
             "grind_rate_share_ratio 0.5",
             "grind_lease_trouble 0",
+            "grind_state_store_openings_total 1",
             "grind_state_store_messages_total{outcome=\"conflict\"} 1",
             "grind_state_store_breaker_open 1",
         ] {
