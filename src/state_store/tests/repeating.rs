@@ -145,7 +145,7 @@ async fn answers_that_are_too_large_and_askers_in_a_hurry_say_nothing_against_th
 
 #[actix_rt::test]
 async fn a_failure_is_one_however_much_is_said_about_it() {
-    let mut parts = quick();
+    let mut parts = parts();
     parts.store.largest_value = 100;
     let fixture = parts.start();
     for _ in 0..3 {
