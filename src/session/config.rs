@@ -151,7 +151,7 @@ impl Limits {
 pub struct Timeouts {
     /// Waiting for a permit; `None`: as long as the asker waits.
     pub wait: Option<Duration>,
-    /// Name and TCP connection; the TLS handshake may take as long again.
+    /// Name, TCP connection and TLS handshake together.
     pub connect: Duration,
     /// The answer's head after the request, and each silence in its body.
     pub read: Duration,
@@ -232,6 +232,8 @@ pub struct SessionConfig {
     pub minimum_speed: MinimumSpeed,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
+    /// How long an idle connection of `state` is kept.
+    pub state_keep_alive: Duration,
     /// How old a connection may get; older ones are closed when idle.
     pub max_connection_age: Duration,
     /// How long a name's addresses are kept.
@@ -274,6 +276,7 @@ impl SessionConfig {
             },
             minimum_speed: MinimumSpeed::default(),
             keep_alive: Duration::from_secs(30),
+            state_keep_alive: Duration::from_secs(15),
             max_connection_age: Duration::from_mins(30),
             dns_ttl: Duration::from_mins(5),
             ca_file: None,

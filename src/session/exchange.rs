@@ -55,6 +55,9 @@ impl Outgoing {
     }
 }
 
+/// Between the end of a connection attempt and the look at what became of it.
+const SOON: Duration = Duration::from_millis(5);
+
 /// Until when a request may go on, and how long each silence in it may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
@@ -127,7 +130,7 @@ pub(super) async fn exchange(
     let mut again = outgoing.may_be_repeated();
     loop {
         let began = Instant::now();
-        let slot = Slot::new(patience.connect);
+        let slot = Slot::new(patience.connect, net.keep_alive(outgoing.kind));
         let request = prepare(net, url, outgoing)?;
         let error = match send(request, outgoing.body.clone(), &slot, patience).await {
             Ok(response) => {
@@ -181,29 +184,28 @@ async fn send(
         None => request.send(),
     };
     let mut sending = std::pin::pin!(slot.within(sending));
-    let mut silence_ends = began + patience.silence;
+    // No part ends sooner, whatever of them there will be.
+    let mut at = patience.end.min(began + patience.silence.min(patience.connect));
     loop {
-        let (at, late) = patience.limit(silence_ends, Phase::Head);
-        match timeout_at(at, sending.as_mut()).await {
-            Ok(answer) => return answer.map_err(Unsent::Failed),
-            Err(_) if at == patience.end => return Err(Unsent::Late(late)),
-            Err(_) => match later_end(slot, silence_ends, patience) {
-                Some(end) => silence_ends = end,
-                None => return Err(Unsent::Late(late)),
-            },
+        if let Ok(answer) = timeout_at(at, sending.as_mut()).await {
+            return answer.map_err(Unsent::Failed);
         }
+        let (ends, late) = part_ends(slot, began, patience);
+        if ends <= Instant::now() {
+            return Err(Unsent::Late(late));
+        }
+        at = ends;
     }
 }
 
-/// The end of the wait for the head, if connecting pushed it out beyond `now_at`.
-fn later_end(slot: &Slot, now_at: Instant, patience: &Patience) -> Option<Instant> {
-    let end = match (slot.phase(), slot.opened()) {
-        (Phase::Connect, _) => now_at + patience.connect,
-        (Phase::Handshake, Some(opened)) => opened + patience.connect + patience.silence,
-        (_, Some(opened)) => opened + patience.silence,
-        (_, None) => return None,
-    };
-    (end > now_at).then_some(end)
+/// When the part of the request that is going on has to be over, and what it means if it is not.
+fn part_ends(slot: &Slot, began: Instant, patience: &Patience) -> (Instant, SessionError) {
+    match (slot.phase(), slot.connects_until()) {
+        // The connector ends this by itself, and counts it; what follows is looked at soon after.
+        (Phase::Connect, Some(ends)) => patience.limit(ends.max(Instant::now() + SOON), Phase::Connect),
+        (phase, Some(ends)) => patience.limit(ends, phase),
+        (_, None) => patience.limit(slot.opened().unwrap_or(began) + patience.silence, Phase::Head),
+    }
 }
 
 impl Incoming {

@@ -18,12 +18,12 @@ use super::connector::{ConnectTimeout, CountingConnector, host_of};
 use super::resolver::CachingResolver;
 use super::socket::Sockets;
 use super::tls::client_config;
-use crate::session::{Phase, SessionConfig, SessionCounters, SessionError};
+use crate::session::{Kind, Phase, SessionConfig, SessionCounters, SessionError};
 
 /// Windows of HTTP/2, over which all its bodies go: awc's own bound a transfer to 2 MiB a round trip (operations, C0).
 const H2_WINDOW: u32 = 16 * 1024 * 1024;
 
-/// awc's own timeouts are switched off by a bound that nothing reaches; the connector has its own.
+/// awc's own timeouts are switched off by a bound that nothing reaches: connector and exchange have limits by class.
 const NEVER: Duration = Duration::from_hours(24);
 
 /// The client and everything that outlives it.
@@ -32,8 +32,8 @@ pub(in crate::session) struct Net {
     sockets: Sockets,
     resolver: CachingResolver,
     tls: Arc<ClientConfig>,
-    handshake_timeout: Duration,
     keep_alive: Duration,
+    state_keep_alive: Duration,
     max_connection_age: Duration,
     reset_after_errors: u32,
     errors_in_a_row: Cell<u32>,
@@ -51,8 +51,8 @@ impl Net {
             sockets: Sockets::new(counters),
             resolver: CachingResolver::new(config.dns_ttl),
             tls: client_config(config.ca_file.as_deref(), config.http2)?,
-            handshake_timeout: config.timeouts.connect,
             keep_alive: config.keep_alive,
+            state_keep_alive: config.state_keep_alive,
             max_connection_age: config.max_connection_age,
             reset_after_errors: config.reset_after_errors,
             errors_in_a_row: Cell::new(0),
@@ -79,8 +79,9 @@ impl Net {
             .rustls_0_23(Arc::clone(&self.tls))
             .limit(0)
             .timeout(NEVER)
-            .handshake_timeout(self.handshake_timeout)
-            .conn_keep_alive(self.keep_alive)
+            .handshake_timeout(NEVER)
+            // The longest of all; what is to be kept for less is closed by the reaper.
+            .conn_keep_alive(self.keep_alive.max(self.state_keep_alive))
             .conn_lifetime(self.max_connection_age)
             .initial_window_size(H2_WINDOW)
             .initial_connection_window_size(H2_WINDOW);
@@ -108,12 +109,21 @@ impl Net {
 
     /// Closes connections that were idle for too long or are too old.
     pub(in crate::session) fn reap(&self) {
-        self.sockets.reap(self.keep_alive, self.max_connection_age);
+        self.sockets.reap(self.max_connection_age);
+    }
+
+    /// How long a connection is kept after a request of this kind.
+    pub(in crate::session) fn keep_alive(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::State => self.state_keep_alive,
+            _ => self.keep_alive,
+        }
     }
 
     /// How often [`Net::reap`] should be called.
     pub(in crate::session) fn reap_interval(&self) -> Duration {
-        (self.keep_alive.min(self.max_connection_age) / 2).clamp(Duration::from_millis(100), Duration::from_secs(5))
+        let shortest = self.keep_alive.min(self.state_keep_alive).min(self.max_connection_age);
+        (shortest / 2).clamp(Duration::from_millis(100), Duration::from_secs(5))
     }
 
     /// Closes the idle connections to a host whose server has just closed one of them.

@@ -20,7 +20,11 @@ thread_local! {
 /// One request's place on the network.
 pub(in crate::session) struct Slot {
     pub(super) connect_timeout: Duration,
+    /// How long the connection is kept when nothing goes over it.
+    pub(super) keep_alive: Duration,
     phase: Cell<Phase>,
+    /// When connecting began, if it did.
+    connecting: Cell<Option<Instant>>,
     /// When a connection was opened for this request; `None`: it goes over one that was open.
     opened: Cell<Option<Instant>>,
     received: Cell<u64>,
@@ -28,9 +32,11 @@ pub(in crate::session) struct Slot {
 }
 
 impl Slot {
-    pub(in crate::session) fn new(connect_timeout: Duration) -> Rc<Self> {
+    pub(in crate::session) fn new(connect_timeout: Duration, keep_alive: Duration) -> Rc<Self> {
         Rc::new(Self {
             connect_timeout,
+            keep_alive,
+            connecting: Cell::new(None),
             phase: Cell::new(Phase::Head),
             opened: Cell::new(None),
             received: Cell::new(0),
@@ -57,11 +63,27 @@ impl Slot {
 
     pub(super) fn connecting(&self) {
         self.phase.set(Phase::Connect);
+        self.connecting.set(Some(Instant::now()));
     }
 
     pub(super) fn connected(&self, secure: bool) {
         self.phase.set(if secure { Phase::Handshake } else { Phase::Head });
         self.opened.set(Some(Instant::now()));
+    }
+
+    /// The TLS handshake is through.
+    pub(super) fn secured(&self) {
+        if self.phase.get() == Phase::Handshake {
+            self.phase.set(Phase::Head);
+            self.opened.set(Some(Instant::now()));
+        }
+    }
+
+    /// Until when name, TCP connection and TLS handshake may take together; `None`: nothing is being connected.
+    pub(in crate::session) fn connects_until(&self) -> Option<Instant> {
+        let connecting = matches!(self.phase.get(), Phase::Connect | Phase::Handshake);
+        let began = self.connecting.get().filter(|_| connecting)?;
+        Some(began + self.connect_timeout)
     }
 
     /// The socket takes bytes of this request.

@@ -36,6 +36,8 @@ pub(in crate::session) struct Socket {
     ended: Cell<bool>,
     opened: Instant,
     used: Cell<Instant>,
+    /// How long it is kept when nothing goes over it, as its last request wished.
+    keep_alive: Cell<Duration>,
     counters: Arc<SessionCounters>,
 }
 
@@ -57,10 +59,12 @@ impl Sockets {
 
     pub(super) fn admit(&self, stream: TcpStream, host: String) -> CountedIo {
         let now = Instant::now();
+        let slot = Slot::current();
         let socket = Rc::new(Socket {
             host,
             stream: RefCell::new(Some(stream)),
-            owner: RefCell::new(Slot::current().map_or_else(Weak::new, |slot| Rc::downgrade(&slot))),
+            owner: RefCell::new(slot.as_ref().map_or_else(Weak::new, Rc::downgrade)),
+            keep_alive: Cell::new(slot.map_or(Duration::MAX, |slot| slot.keep_alive)),
             driven: Cell::new(false),
             ended: Cell::new(false),
             opened: now,
@@ -78,9 +82,10 @@ impl Sockets {
         }
     }
 
-    /// Closes connections that no request uses: those idle for longer than `keep_alive` or older than `oldest`.
-    pub(super) fn reap(&self, keep_alive: Duration, oldest: Duration) {
-        self.close_idle(|socket| socket.used.get().elapsed() >= keep_alive || socket.opened.elapsed() >= oldest);
+    /// Closes connections that no request uses: those idle for longer than they are to be kept, or older than `oldest`.
+    pub(super) fn reap(&self, oldest: Duration) {
+        let idle_too_long = |socket: &Socket| socket.used.get().elapsed() >= socket.keep_alive.get();
+        self.close_idle(|socket| idle_too_long(socket) || socket.opened.elapsed() >= oldest);
     }
 
     /// Closes the connections to one host that no request uses.
@@ -142,6 +147,7 @@ impl CountedIo {
         match Slot::current() {
             Some(slot) => {
                 slot.writes_to(&self.socket);
+                self.socket.keep_alive.set(slot.keep_alive);
                 *self.socket.owner.borrow_mut() = Rc::downgrade(&slot);
             }
             None => self.socket.driven.set(true),

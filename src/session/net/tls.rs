@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, KeyLog, RootCertStore};
 
+use super::Slot;
 use crate::session::SessionError;
 
 /// Trusts the system's store and `ca_file`; offers HTTP/2 only if asked to.
@@ -26,7 +27,24 @@ pub(super) fn client_config(ca_file: Option<&Path>, http2: bool) -> Result<Arc<C
     } else {
         vec![b"http/1.1".to_vec()]
     };
+    config.key_log = Arc::new(HandshakeEnds);
     Ok(Arc::new(config))
+}
+
+/// Tells the request being polled that its handshake is through, which awc does not: that is when the keys for its bytes are
+/// there. The keys themselves are not looked at.
+#[derive(Debug)]
+struct HandshakeEnds;
+
+impl KeyLog for HandshakeEnds {
+    fn log(&self, label: &str, _client_random: &[u8], _secret: &[u8]) {
+        // TLS 1.3 and 1.2.
+        if matches!(label, "CLIENT_TRAFFIC_SECRET_0" | "CLIENT_RANDOM")
+            && let Some(slot) = Slot::current()
+        {
+            slot.secured();
+        }
+    }
 }
 
 fn system_roots() -> RootCertStore {

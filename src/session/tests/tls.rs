@@ -137,6 +137,25 @@ async fn the_handshake_has_its_own_limit() {
     fixture.end();
 }
 
+/// The silence after a handshake is the answer's, and its time begins there.
+#[actix_rt::test]
+async fn a_server_that_is_silent_after_the_handshake_is_late_with_its_answer() {
+    let authority = authority();
+    let server = Server::start_tls(Arc::clone(&authority.server), |_, _| {
+        silence();
+        false
+    });
+    let mut config = trusting(&server, &authority);
+    config.timeouts.connect = Duration::from_millis(2_000);
+    config.timeouts.read = Duration::from_millis(300);
+    let fixture = Fixture::new(config);
+    let began = tokio::time::Instant::now();
+    let late = fixture.raw(server.url("/")).await.unwrap_err();
+    assert_eq!(late, SessionError::Timeout { phase: Phase::Head });
+    assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
+    fixture.end();
+}
+
 #[actix_rt::test]
 async fn a_session_with_an_unusable_ca_file_does_not_start() {
     let server = Server::start(|_, _| false);

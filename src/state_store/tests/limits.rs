@@ -234,6 +234,79 @@ async fn a_full_mailbox_refuses_at_once() {
     fixture.end();
 }
 
+/// Accepts connections and never says a word; an address by TLS, so that connecting does not end.
+fn mute() -> (std::net::TcpListener, StateStoreConfig) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let config = StateStoreConfig {
+        url: url::Url::parse(&url).unwrap(),
+        ..quick().store
+    };
+    (listener, config)
+}
+
+#[actix_rt::test]
+async fn a_handshake_that_does_not_end_is_part_of_connecting() {
+    let mut parts = quick();
+    // GRIN's own limit is another.
+    parts.session.timeouts.connect = Duration::from_secs(30);
+    let fixture = parts.start();
+    let (_listener, config) = mute();
+    let store = StateStore::start(&Hub::new(), &actix_rt::Arbiter::current(), &fixture.session, config);
+    let began = Instant::now();
+    assert_eq!(phase(store.ask(Get::of("k"), &fixture.cx).await), Phase::Handshake);
+    let took = began.elapsed();
+    assert!(
+        took >= Duration::from_millis(295) && took < Duration::from_millis(500),
+        "{took:?}"
+    );
+    fixture
+        .until("the connection is closed", || fixture.counted().connections_open == 0)
+        .await;
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn waiting_and_connecting_have_one_time_between_them() {
+    let fixture = quick().places(1, 1).start();
+    let (_listener, config) = mute();
+    let store = StateStore::start(&Hub::new(), &actix_rt::Arbiter::current(), &fixture.session, config);
+    let first = async {
+        let gone = tokio::time::timeout(Duration::from_millis(200), store.ask(Get::of("k"), &fixture.cx)).await;
+        assert!(gone.is_err(), "it holds the only place until it goes away");
+    };
+    let second = async {
+        fixture
+            .until("the place is taken", || fixture.counted().permits["state"].held == 1)
+            .await;
+        let began = Instant::now();
+        (store.ask(Get::of("k"), &fixture.cx).await, began.elapsed())
+    };
+    let ((), (late, took)) = futures::join!(first, second);
+    assert_eq!(phase(late), Phase::Handshake, "it waited, and got the place");
+    assert!(
+        took >= Duration::from_millis(295) && took < Duration::from_millis(450),
+        "{took:?}: 300 in all, and not again after the wait"
+    );
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn idle_connections_are_kept_for_a_time_of_their_own() {
+    let mut parts = quick();
+    parts.session.state_keep_alive = Duration::from_millis(200);
+    parts.session.keep_alive = Duration::from_secs(60);
+    let fixture = parts.start();
+    fixture.put("k", 1).await.unwrap();
+    assert_eq!(fixture.counted().connections_open, 1);
+    fixture
+        .until("it is closed", || fixture.counted().connections_open == 0)
+        .await;
+    fixture.put("k", 2).await.unwrap();
+    assert_eq!(fixture.counted().connections_opened, 2);
+    fixture.end();
+}
+
 #[actix_rt::test]
 async fn a_refused_connection_is_unavailable_at_connecting() {
     let fixture = quick().start();

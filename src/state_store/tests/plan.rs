@@ -77,6 +77,7 @@ async fn the_timeouts_are_the_plans() {
     assert_eq!((timeouts.wait.map(seconds), seconds(timeouts.connect)), (Some(3), 3));
     assert_eq!(seconds(timeouts.read), 5);
     assert_eq!(seconds(parts.session.dns_ttl), 300);
+    assert_eq!(seconds(parts.session.state_keep_alive), 15);
 }
 
 #[actix_rt::test]
