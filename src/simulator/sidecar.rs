@@ -32,8 +32,6 @@ pub struct SidecarConfig {
     pub delay: Duration,
     /// Threads that serve.
     pub workers: usize,
-    /// The store never forgets by itself: the crash between a write and its EXPIRE.
-    pub forget_ttl: bool,
 }
 
 impl Default for SidecarConfig {
@@ -44,7 +42,6 @@ impl Default for SidecarConfig {
             app_id: "grind".to_owned(),
             delay: Duration::ZERO,
             workers: 1,
-            forget_ttl: false,
         }
     }
 }

@@ -100,14 +100,14 @@ struct Options {
 }
 
 impl Item {
-    fn write(&self, shared: &Shared) -> Result<Write, String> {
+    fn write(&self) -> Result<Write, String> {
         if !is_concurrency(&self.options.concurrency) || !is_consistency(&self.options.consistency) {
             return Err(format!(
                 "unrecognized options {:?}, {:?}",
                 self.options.concurrency, self.options.consistency
             ));
         }
-        let ttl = match self.metadata.get("ttlInSeconds").filter(|_| !shared.config.forget_ttl) {
+        let ttl = match self.metadata.get("ttlInSeconds") {
             None => None,
             Some(text) => Some(
                 text.parse()
@@ -139,7 +139,7 @@ fn save(shared: &Shared, asked: &Asked, body: &[u8]) -> HttpResponse {
     }
     let now = shared.now();
     for (item, key) in items.iter().zip(&keys) {
-        let written = match item.write(shared) {
+        let written = match item.write() {
             Ok(write) => lock(shared).write(key, &write, now),
             Err(cause) => return failed(Op::Save, &asked.store, &cause),
         };
@@ -248,7 +248,7 @@ fn transaction(shared: &Shared, asked: &Asked, body: &[u8]) -> HttpResponse {
             Err(refused) => return malformed(refused),
         };
         let done = match operation.as_str() {
-            "upsert" => match request.write(shared) {
+            "upsert" => match request.write() {
                 Ok(write) => lock(shared).write_in_transaction(&key, &write, now),
                 Err(cause) => return error(500, Op::Transaction.code(), cause),
             },
