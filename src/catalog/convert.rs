@@ -10,7 +10,7 @@ use super::lists;
 use super::queue::{self, Queue};
 use super::select::Selection;
 use super::tallies::Tally;
-use super::{BookState, CatalogError, clock};
+use super::{Blocks, BookState, CatalogError, clock};
 use crate::grin::{Barcode, ListKind, ProcessOutcome};
 
 /// Asks for the next conversions to ask for, oldest first by priority, as many as GRIN's queue has room for.
@@ -40,8 +40,7 @@ impl Operation for PlanConversions {
     const KIND: &'static str = "plan_conversions";
 
     fn run(self, tx: &mut Tx<'_>) -> Result<ConversionPlan, CatalogError> {
-        let counts = Counts::read(tx.conn)?;
-        let in_queue = counts.of(BookState::Requested) + counts.of(BookState::InProcess) + stored_in_queue(tx)?;
+        let in_queue = in_queue(tx, &self.selection)?;
         let room = self.queue_limit.saturating_sub(in_queue);
         let limit = self.limit.min(usize::try_from(room).unwrap_or(usize::MAX));
         let mut barcodes = Vec::new();
@@ -58,15 +57,26 @@ impl Operation for PlanConversions {
     }
 }
 
-/// Stored books of which a newer archive was asked for, and those that GRIN lists as in process: they stay `stored` meanwhile.
-fn stored_in_queue(tx: &Tx<'_>) -> Result<u64, CatalogError> {
-    let asked = "SELECT id FROM books WHERE state = 'stored' AND requested_for IS NOT NULL AND listed_converted = 0 \
-                 AND next_attempt_at > ?1";
-    let listed = "SELECT b.id FROM sightings s JOIN books b ON b.id = s.book WHERE s.list = ?2 AND b.state = 'stored'";
-    let count = tx
-        .conn
-        .prepare_cached(&format!("SELECT count(*) FROM ({asked} UNION {listed})"))?
-        .query_row((&tx.stamp, lists::number(ListKind::InProcess)), |row| row.get(0))?;
+/// Books in GRIN's queue as far as we know, of the blocks that are meant: each daemon has its part of the queue for these.
+fn in_queue(tx: &Tx<'_>, selection: &Selection) -> Result<u64, CatalogError> {
+    // Stored books stay so while a newer archive is on its way: asked for, or listed as in process.
+    const STORED: &str = "SELECT barcode FROM books WHERE state = 'stored' AND requested_for IS NOT NULL \
+        AND listed_converted = 0 AND next_attempt_at > ?1 \
+        UNION SELECT b.barcode FROM sightings s JOIN books b ON b.id = s.book WHERE s.list = ?2 AND b.state = 'stored'";
+    let list = lists::number(ListKind::InProcess);
+    if selection.blocks.is_none_or(|blocks| blocks == Blocks::ALL) {
+        let counts = Counts::read(tx.conn)?;
+        let mut count = tx.conn.prepare_cached(&format!("SELECT count(*) FROM ({STORED})"))?;
+        let stored: u64 = count.query_row((&tx.stamp, list), |row| row.get(0))?;
+        return Ok(counts.of(BookState::Requested) + counts.of(BookState::InProcess) + stored);
+    }
+    let sql = format!("SELECT barcode FROM books WHERE state IN ('requested', 'in_process') UNION ALL {STORED}");
+    let mut select = tx.conn.prepare_cached(&sql)?;
+    let mut rows = select.query((&tx.stamp, list))?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        count += u64::from(selection.may_be(row.get_ref(0)?.as_str().unwrap_or_default()));
+    }
     Ok(count)
 }
 
@@ -330,9 +340,9 @@ impl Asked {
         match then {
             Then::Later => Some(again()),
             // Said to be ready, and yet it was not there when we looked: not in a circle without pause.
-            Then::Available if self.absent => Some(again()),
+            Then::Available if self.absent || state == BookState::Stored => Some(again()),
             // Stored books keep their state, so time must tell that they have been asked for.
-            Then::Requested | Then::InProcess if state == BookState::Stored => {
+            Then::Requested | Then::InProcess | Then::Unavailable if state == BookState::Stored => {
                 Some(clock::stamp(clock::later(tx.now, tx.policy.ask_again_cap)))
             }
             _ if state == self.state => self.next_attempt_at.clone(),

@@ -23,6 +23,8 @@ pub struct ListPart {
     pub rows: Vec<ListRow>,
     /// Books that it names in rows which could not be taken. All that is recorded of them is that they are listed still.
     pub sighted: Vec<Barcode>,
+    /// Rows that could not be taken and do not tell which book they are about.
+    pub unsure: u64,
     /// When GRIN gave it.
     pub observed: Timestamp,
     /// Where the list goes on, for resuming an interrupted pass.
@@ -67,7 +69,7 @@ impl Operation for ListPart {
             book.map_or(Ok(()), |id| sightings.note(id))?;
         }
         if let Some(pass) = self.pass {
-            pass.note_page(tx, self.next.as_deref(), done)?;
+            pass.note_page(tx, self.next.as_deref(), (done, self.unsure))?;
         }
         Ok(done)
     }

@@ -60,6 +60,8 @@ pub struct PassEnd {
     pub vanished: u64,
     /// The pass called itself complete, but misses so many books that nothing was concluded from it.
     pub doubtful: bool,
+    /// Rows of which it is not known which books they are about: nothing was concluded from what the list did not name.
+    pub unsure: u64,
 }
 
 impl Operation for BeginPass {
@@ -109,15 +111,21 @@ fn interrupted(tx: &Tx<'_>, list: &str) -> Result<Option<Pass>, CatalogError> {
 }
 
 impl PassId {
-    pub(crate) fn note_page(self, tx: &Tx<'_>, next: Option<&str>, done: Upserted) -> Result<(), CatalogError> {
+    pub(crate) fn note_page(
+        self,
+        tx: &Tx<'_>,
+        next: Option<&str>,
+        (done, unsure): (Upserted, u64),
+    ) -> Result<(), CatalogError> {
         let rows = done.new + done.changed + done.same;
         let noted = tx
             .conn
             .prepare_cached(
                 "UPDATE list_passes SET pages = pages + 1, rows = rows + ?2, new_books = new_books + ?3, \
-                 changed = changed + ?4, next_url = ifnull(?5, next_url) WHERE id = ?1 AND ended_at IS NULL",
+                 changed = changed + ?4, next_url = ifnull(?5, next_url), unsure = unsure + ?6 \
+                 WHERE id = ?1 AND ended_at IS NULL",
             )?
-            .execute((self.0, rows, done.new, done.changed, next))?;
+            .execute((self.0, rows, done.new, done.changed, next, unsure))?;
         if noted == 1 {
             Ok(())
         } else {
@@ -133,7 +141,11 @@ impl Operation for FinishPass {
     fn run(self, tx: &mut Tx<'_>) -> Result<PassEnd, CatalogError> {
         let (ending, mut end) = Ending::read(tx, self.pass)?;
         let mut note = self.note;
-        if self.complete {
+        let complete = self.complete && end.unsure == 0;
+        if self.complete && end.unsure > 0 {
+            note = Some(format!("{} rows do not tell which books they are about", end.unsure));
+        }
+        if complete {
             end.doubtful = !ending.is_believable(tx)?;
             if end.doubtful {
                 note = Some("too few rows to be believed: nothing was marked as vanished".into());
@@ -143,7 +155,7 @@ impl Operation for FinishPass {
         }
         tx.conn.execute(
             "UPDATE list_passes SET ended_at = ?2, complete = ?3, vanished = ?4, next_url = NULL, note = ?5 WHERE id = ?1",
-            (self.pass.0, &tx.stamp, self.complete && !end.doubtful, end.vanished, note),
+            (self.pass.0, &tx.stamp, complete && !end.doubtful, end.vanished, note),
         )?;
         Ok(end)
     }
@@ -166,13 +178,15 @@ type Marked = (i64, String, BookState);
 impl Ending {
     fn read(tx: &Tx<'_>, pass: PassId) -> Result<(Self, PassEnd), CatalogError> {
         let found = tx.conn.query_row(
-            "SELECT list, started_at, rows, new_books, changed FROM list_passes WHERE id = ?1 AND ended_at IS NULL",
+            "SELECT list, started_at, rows, new_books, changed, unsure FROM list_passes \
+             WHERE id = ?1 AND ended_at IS NULL",
             [pass.0],
             |row| {
                 let end = PassEnd {
                     rows: row.get(2)?,
                     new_books: row.get(3)?,
                     changed: row.get(4)?,
+                    unsure: row.get(5)?,
                     ..PassEnd::default()
                 };
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, end))

@@ -61,7 +61,7 @@ impl Selection {
     pub(crate) fn next_due(&self, conn: &Connection, now: &str) -> Result<Option<Timestamp>, CatalogError> {
         // What was asked of GRIN without a certain answer waits for GRIN.
         const PUT_OFF: &str = "next_attempt_at > ?1 AND ((state IN ('available', 'known') AND conversion_asks = 0) \
-             OR (state = 'stored' AND requested_for IS NULL))";
+             OR (state = 'stored' AND (requested_for IS NULL OR listed_converted = 1)))";
         let Some(only) = &self.only else {
             let sql = format!("SELECT min(next_attempt_at) FROM books WHERE {PUT_OFF}");
             let at: Option<String> = conn.prepare_cached(&sql)?.query_row([now], |row| row.get(0))?;
@@ -80,22 +80,26 @@ impl Selection {
 
     /// What is stored and to be looked at again all the same.
     fn stored_again(&self, times: Times<'_>) -> Vec<(String, String)> {
-        let sql = |more: &str| {
-            format!(
-                "SELECT id FROM books WHERE state = 'stored' AND (last_etag_check IS NULL OR last_etag_check < :before) \
-                 AND {DUE}{more} ORDER BY last_etag_check, id LIMIT :limit"
-            )
+        // Two statements, so that each ends where its part of the index does.
+        let each = |more: &str, before: &str| {
+            ["last_etag_check IS NULL", "last_etag_check < :before"].map(|checked| {
+                let sql = format!(
+                    "SELECT id FROM books WHERE state = 'stored'{more} AND {checked} AND {DUE} \
+                     ORDER BY last_etag_check, id LIMIT :limit"
+                );
+                (sql, before.to_owned())
+            })
         };
         let queues = Queue::resolve(&self.queues);
         let mut out = Vec::new();
         if self.force && !queues.is_empty() {
             let all = queues.contains(&Queue::Changed);
             let more = if all { "" } else { " AND listed_converted = 1" };
-            out.push((sql(more), times.opened_at.to_owned()));
+            out.extend(each(more, times.opened_at));
         }
         if let Some(before) = self.recheck_before {
             if queues.contains(&Queue::Changed) {
-                out.push((sql(" AND listed_converted = 1"), stamp(before)));
+                out.extend(each(" AND listed_converted = 1", &stamp(before)));
             }
         }
         out

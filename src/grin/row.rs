@@ -84,9 +84,16 @@ impl Rejected {
         match &self.because {
             // No volume is called so.
             Because::BadBarcode(bad) if *bad != BadBarcode::Length(0) => Some(Vec::new()),
+            Because::BadFileName(_) => Some(Self::in_file_name(&self.barcode).into_iter().collect()),
             Because::Disagree(one, other) => [one, other].map(|name| Barcode::parse(name).ok()).into_iter().collect(),
             _ => Barcode::parse(&self.barcode).ok().map(|barcode| vec![barcode]),
         }
+    }
+
+    /// The volume that an archive's odd name may still mean: `TL0001.tar.gz.gpg.old`.
+    fn in_file_name(name: &str) -> Option<Barcode> {
+        let (name, _) = name.split_once('.')?;
+        Barcode::parse(name).ok()
     }
 
     /// Notes a row that was not taken; of `text` only the beginning is kept.
@@ -150,5 +157,9 @@ mod tests {
             Some(vec!["TL0001".to_owned(), "TL0002".to_owned()])
         );
         assert_eq!(about("a cell", Because::TooFewCells(1)), None);
+        let odd = |name: &str| Because::from(FileName::parse(name).unwrap_err());
+        let name = "TL0001.tar.gz.gpg.old";
+        assert_eq!(about(name, odd(name)), one);
+        assert_eq!(about("!.tar.gz", odd("!.tar.gz")), Some(Vec::new()));
     }
 }

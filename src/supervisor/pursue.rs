@@ -334,7 +334,7 @@ fn download_fault(error: &DownloadError) -> (ErrorKind, Fault) {
         }
         DownloadError::Home(HomeError::Archive(error)) => archive_fault(error),
         DownloadError::Home(HomeError::Storage(error)) => storage_fault(error),
-        DownloadError::Home(HomeError::Sink(error)) => match StorageError::of(error) {
+        DownloadError::Home(HomeError::Sink(error) | HomeError::Source(error)) => match StorageError::of(error) {
             Some(error) => storage_fault(error),
             None => (
                 ErrorKind::Elsewhere,

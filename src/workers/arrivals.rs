@@ -170,6 +170,7 @@ impl<'a> Reading<'a> {
             pass: None,
             rows,
             sighted: Vec::new(),
+            unsure: 0,
             observed: Timestamp::now(),
             next: None,
         };

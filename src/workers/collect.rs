@@ -149,7 +149,6 @@ impl Handle<Collect> for Collector {
             }
             Err(fault) => Some(fault.to_string()),
         };
-        let incomplete = incomplete.or_else(|| reading.doubt());
         let mut collected = Collected {
             incomplete,
             ..reading.seen
@@ -163,6 +162,10 @@ impl Handle<Collect> for Collector {
             note: collected.incomplete.clone(),
         };
         let end = self.parts.catalog.ask(finish, cx).await?;
+        if end.unsure > 0 {
+            let rows = end.unsure;
+            warn!(list = %collect.list, rows, "rows do not tell which books they are about; nothing is concluded from what is missing");
+        }
         if end.vanished > 0 || end.doubtful {
             info!(list = %collect.list, end.vanished, end.doubtful, "books that the list no longer names");
         }
@@ -210,17 +213,11 @@ struct Reading<'a> {
     seen: Collected,
     /// Volumes of rejected rows, still to be recorded as listed.
     sighted: Vec<Barcode>,
-    /// Rejected rows of which it is not known which volume they are about.
+    /// Rejected rows of which it is not known which volume they are about, still to be recorded.
     unsure: u64,
 }
 
 impl Reading<'_> {
-    /// Why nothing can be concluded from what a list that was read to its end did not name.
-    fn doubt(&self) -> Option<String> {
-        let unsure = self.unsure;
-        (unsure > 0).then(|| format!("{unsure} rows could not be read, and of which volumes they are is not known"))
-    }
-
     /// Follows `Next` from the first page; answers with why it stopped early, if it did.
     async fn to_the_end(&mut self, pass: &Pass, limit: Option<u64>, cx: &Cx) -> Result<Option<String>, PageFault> {
         let first = self.first_page();
@@ -362,7 +359,7 @@ impl Reading<'_> {
     }
 
     async fn record(&mut self, rows: Vec<ListRow>, next: Option<&Url>, cx: &Cx) -> Result<(), CatalogError> {
-        if rows.is_empty() && next.is_none() && self.sighted.is_empty() {
+        if rows.is_empty() && next.is_none() && self.sighted.is_empty() && self.unsure == 0 {
             return Ok(());
         }
         let count = rows.len() as u64;
@@ -371,6 +368,7 @@ impl Reading<'_> {
             pass: Some(self.pass),
             rows,
             sighted: std::mem::take(&mut self.sighted),
+            unsure: std::mem::take(&mut self.unsure),
             observed: Timestamp::now(),
             next: next.map(ToString::to_string),
         };

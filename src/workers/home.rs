@@ -42,6 +42,9 @@ pub enum HomeError {
     /// The store broke off in the middle; a [`StorageError`] is inside where it named its reason.
     #[error("the store did not take it: {0}")]
     Sink(#[source] io::Error),
+    /// An archive that is taken over cannot be read.
+    #[error("the stored archive cannot be read: {0}")]
+    Source(#[source] io::Error),
 }
 
 /// Streams `body` through the pass into storage; returns when the archive, its text and its manifest are published.
@@ -88,7 +91,7 @@ pub fn take_over<R: Read>(archive: R, recipe: &Recipe, taken: Taken) -> Result<S
     let barcode = Some(&recipe.barcode);
     if taken == Taken::Nothing {
         let looked = archive::process_plain(archive, io::sink(), io::sink(), barcode, &recipe.options);
-        let volume = looked.map_err(explain)?;
+        let volume = looked.map_err(explain_taken)?;
         let manifest = Manifest::of(&decrypted_elsewhere(volume), provenance(recipe));
         return Ok(record_of(manifest, &recipe.layout.raw(&recipe.barcode)));
     }
@@ -113,8 +116,16 @@ pub fn take_over<R: Read>(archive: R, recipe: &Recipe, taken: Taken) -> Result<S
                 raw.abort();
             }
             text.abort();
-            Err(explain(error))
+            Err(explain_taken(error))
         }
+    }
+}
+
+/// As [`explain`], where what is read is a store's.
+fn explain_taken(error: ArchiveError) -> HomeError {
+    match error {
+        ArchiveError::Input(error) => HomeError::Source(error),
+        error => explain(error),
     }
 }
 

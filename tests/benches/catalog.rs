@@ -100,6 +100,7 @@ fn collect(ledger: &mut Ledger, order: &[usize], what: &str) {
             rows,
             observed: Clock::system().now(),
             sighted: Vec::new(),
+            unsure: 0,
             next: None,
         };
         let watch = Watch::start();
@@ -127,6 +128,7 @@ fn settle(ledger: &mut Ledger, books: usize) {
             rows,
             observed: Clock::system().now(),
             sighted: Vec::new(),
+            unsure: 0,
             next: None,
         };
         ledger.execute(part).expect("a page recorded");

@@ -14,6 +14,7 @@ use crate::catalog::ledger::{Operation, Tx};
 use crate::catalog::marc::{self, REPEATING};
 use crate::catalog::tallies::Tally;
 use crate::catalog::{BookState, CatalogError, history};
+use crate::grin::Barcode;
 use crate::grin::columns::CSV_COLUMNS;
 
 /// Takes books over.
@@ -88,9 +89,8 @@ fn adopt(tx: &mut Tx<'_>, book: &Taken, written: &mut Written) -> Result<(), Cat
         state = follow(state, word_of_state(book.value("grin_state")));
         copy_history(tx, book)?;
     }
-    let free = state.follows_grin() || state == BookState::Failed;
     match &book.archive {
-        Some(archive) if free => {
+        Some(archive) if is_free(state) => {
             store(tx, &ours, book, archive)?;
             state = BookState::Stored;
             written.stored += 1;
@@ -104,6 +104,24 @@ fn adopt(tx: &mut Tx<'_>, book: &Taken, written: &mut Written) -> Result<(), Cat
         Ok(())
     } else {
         tx.moved_with(book.barcode.as_str(), (ours.state, state), note)
+    }
+}
+
+/// May an archive from elsewhere become this book's?
+pub(super) fn is_free(state: BookState) -> bool {
+    state.follows_grin() || state == BookState::Failed
+}
+
+/// Asks where a book stands in our catalog; `None` if it is not known.
+pub(super) struct StateOf(pub Barcode);
+
+impl Operation for StateOf {
+    type Output = Option<BookState>;
+    const KIND: &'static str = "state_of";
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<Self::Output, CatalogError> {
+        let mut select = tx.conn.prepare_cached("SELECT state FROM books WHERE barcode = ?1")?;
+        Ok(select.query_row([self.0.as_str()], |row| row.get(0)).optional()?)
     }
 }
 

@@ -49,6 +49,9 @@ pub enum Unfit {
     /// It cannot be read.
     #[error("the stored file cannot be read: {0}")]
     Unreadable(io::Error),
+    /// Our own storage did not take what came of it: nothing more can be taken over.
+    #[error("our own storage did not take it: {0}")]
+    Ours(io::Error),
 }
 
 /// First bytes of a gzip file that holds a deflate stream (RFC 1952, section 2.3.1).

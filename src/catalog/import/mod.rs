@@ -11,7 +11,7 @@ pub use files::{AdoptedArchive, StoredFiles, Unfit, check_beginning};
 pub use report::{ImportReport, Misfit};
 pub use source::ImportError;
 
-use adopt::Adopt;
+use adopt::{Adopt, StateOf};
 use source::{Source, Taken};
 
 use super::{CatalogError, Ledger};
@@ -45,7 +45,7 @@ impl Import<'_> {
             last = Some(end);
             let mut books = batch.books;
             for book in &mut books {
-                self.look_for_archive(book, &mut report);
+                self.look_for_archive(book, ledger.as_deref_mut(), &mut report)?;
             }
             self.write(ledger.as_deref_mut(), books, &mut report)?;
             (self.progress)(report.books);
@@ -54,17 +54,33 @@ impl Import<'_> {
         Ok(report)
     }
 
-    /// What the storage holds of the book decides, whatever the database says.
-    fn look_for_archive(&mut self, book: &mut Taken, report: &mut ImportReport) {
+    /// What the storage holds of the book decides, whatever the database says. What is home already, or in hand, stays as it is:
+    /// it may be newer than what the other program had.
+    fn look_for_archive(
+        &mut self,
+        book: &mut Taken,
+        ledger: Option<&mut Ledger>,
+        report: &mut ImportReport,
+    ) -> Result<(), ImportError> {
         let Some(files) = self.files.as_deref_mut() else {
-            return;
+            return Ok(());
         };
+        let state = match ledger {
+            Some(ledger) => ledger.execute(StateOf(book.barcode.clone()))?,
+            None => None,
+        };
+        if state.is_some_and(|state| !adopt::is_free(state)) {
+            report.home_already += 1;
+            return Ok(());
+        }
         let etag = book.value("encrypted_etag").filter(|_| book.etag_fits);
         match files.adopt(&book.barcode, etag) {
             Ok(found) => book.archive = found,
+            Err(Unfit::Ours(error)) => return Err(ImportError::Files(error)),
             Err(unfit) => report.misfit(book.barcode.as_str(), &unfit),
         }
         report.note_archive(book);
+        Ok(())
     }
 
     fn write(
@@ -102,7 +118,7 @@ impl Import<'_> {
         for chunk in strays.chunks(BATCH) {
             let mut books: Vec<Taken> = chunk.iter().cloned().map(Taken::bare).collect();
             for book in &mut books {
-                self.look_for_archive(book, report);
+                self.look_for_archive(book, ledger.as_deref_mut(), report)?;
             }
             books.retain(|book| book.archive.is_some());
             report.strays += books.len() as u64;

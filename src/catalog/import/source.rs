@@ -32,8 +32,8 @@ pub enum ImportError {
     /// Our own catalog failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The stored files cannot be listed.
-    #[error("cannot list the stored files: {0}")]
+    /// The stored files cannot be listed, or our own storage does not take them.
+    #[error("cannot go on with the stored files: {0}")]
     Files(io::Error),
 }
 

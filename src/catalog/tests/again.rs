@@ -128,6 +128,41 @@ fn what_was_asked_for_stored_books_fills_grins_queue_too() {
 }
 
 #[test]
+fn a_newer_archive_that_grin_refuses_or_has_ready_already_is_not_asked_for_without_pause() {
+    for outcome in [O::NotAllowed, O::AlreadyAvailable] {
+        let mut shelf = home();
+        shelf.list(ListKind::AllBooks, vec![worked_on("CONVERTED", "2025/12/01 00:00")]);
+        assert_eq!(asked(&mut shelf, queue(&[Queue::Changed])), ["TL0001"]);
+        answer(&mut shelf, "TL0001", outcome);
+        assert_eq!(shelf.state("TL0001"), S::Stored);
+        assert!(asked(&mut shelf, queue(&[Queue::Changed])).is_empty(), "{outcome}");
+        shelf.list(ListKind::Converted, vec![converted("TL0001", "2026/01/01 00:00")]);
+        assert_eq!(
+            codes(&shelf.claim(&[Queue::Changed])),
+            ["TL0001"],
+            "{outcome}: there it is"
+        );
+    }
+}
+
+#[test]
+fn a_part_of_grins_queue_is_held_against_the_books_of_the_same_blocks() {
+    let mut shelf = Shelf::new();
+    let all: Vec<String> = (0..40).map(|n| format!("TL{n:04}")).collect();
+    let rows = all.iter().map(|code| row(code, "IN_PROCESS")).collect();
+    shelf.list(ListKind::InProcess, rows);
+    let half: Blocks = (0..128).collect();
+    let mine = all.iter().filter(|code| half.has(code)).count() as u64;
+    assert!(mine > 0 && mine < 40);
+    let selection = Selection {
+        blocks: Some(half),
+        ..queue(&[Queue::Unconverted])
+    };
+    assert_eq!(plan(&mut shelf, selection).in_queue, mine);
+    assert_eq!(plan(&mut shelf, queue(&[Queue::Unconverted])).in_queue, 40);
+}
+
+#[test]
 fn what_grin_refused_is_not_asked_for_again_until_it_says_something_else() {
     let mut shelf = Shelf::new();
     shelf.list(ListKind::AllBooks, vec![row("TL0001", "NEW")]);
@@ -201,6 +236,7 @@ fn books_in_rows_that_could_not_be_taken_are_listed_all_the_same() {
         pass: Some(pass),
         rows: rows()[..2].to_vec(),
         sighted: vec![barcode("TL0003"), barcode("TL0404")],
+        unsure: 0,
         observed: shelf.now_plus(DAY),
         next: None,
     };
@@ -242,6 +278,16 @@ fn the_indexes_answer_for_the_rules() {
     assert!(newer.contains("books_newer"), "{newer}");
     let outdated = plan(dates::OUTDATED, "priority DESC, id");
     assert!(outdated.contains("books_outdated"), "{outdated}");
+    for checked in ["IS NULL", "< '2026'"] {
+        let compared = plan(
+            &format!("listed_converted = 1 AND last_etag_check {checked}"),
+            "last_etag_check, id",
+        );
+        assert!(
+            compared.starts_with("SEARCH") && compared.contains("books_compare"),
+            "{compared}"
+        );
+    }
 }
 
 #[test]
@@ -250,14 +296,23 @@ fn a_catalog_of_version_one_is_brought_up_to_date() {
     let path = folder.path().join("catalog.db");
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(include_str!("../schema/0001.sql")).unwrap();
-    old.execute_batch("PRAGMA application_id = 0x4752494e; PRAGMA user_version = 1")
-        .unwrap();
+    old.execute_batch(
+        "INSERT INTO books (barcode, state, state_at, created_at, updated_at, judged_converted_date)
+         VALUES ('TL0001', 'stored', '', '', '', 'pending'), ('TL0002', 'stored', '', '', '', '2025-06-01T00:00:00');
+         PRAGMA application_id = 0x4752494e; PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(old);
-    let mut ledger = Ledger::open(&path, Clock::system(), Policy::default()).unwrap();
+    let ledger = Ledger::open(&path, Clock::system(), Policy::default()).unwrap();
     let version: i64 = ledger
         .conn()
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
     assert_eq!(version, 2);
-    assert_eq!(ledger.execute(CountBooks).unwrap().total, 0);
+    let judged = |code: &str| -> Option<String> {
+        let sql = "SELECT judged_converted_date FROM books WHERE barcode = ?1";
+        ledger.conn().query_row(sql, [code], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(judged("TL0001"), None);
+    assert_eq!(judged("TL0002").as_deref(), Some("2025-06-01T00:00:00"));
 }

@@ -35,6 +35,7 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
         rows,
         observed: Clock::system().now(),
         sighted: Vec::new(),
+        unsure: 0,
         next: None,
     };
     assert_eq!(catalog.ask(part, &cx).await.unwrap().new, 40);

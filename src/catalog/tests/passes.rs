@@ -117,6 +117,7 @@ fn an_interrupted_pass_goes_on_where_it_was() {
         pass: Some(pass),
         rows: all(&["TL0001"]),
         sighted: Vec::new(),
+        unsure: 0,
         observed: shelf.clock.now(),
         next: Some("https://x/_all_books?first=2".into()),
     };
@@ -162,6 +163,7 @@ fn a_part_of_a_page_does_not_take_away_where_to_go_on() {
         pass: Some(pass),
         rows: all(&["TL0001"]),
         sighted: Vec::new(),
+        unsure: 0,
         observed: shelf.clock.now(),
         next: next.clone(),
     };

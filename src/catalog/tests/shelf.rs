@@ -97,6 +97,7 @@ impl Shelf {
                 rows,
                 observed,
                 sighted: Vec::new(),
+                unsure: 0,
                 next: None,
             })
             .unwrap()

@@ -28,6 +28,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
             rows,
             observed,
             sighted: Vec::new(),
+            unsure: 0,
             next: None,
         })
         .unwrap_err();

@@ -117,6 +117,9 @@ impl Iterator for Walk {
                 Ok(None) => {}
                 // A link to nothing is no file.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    tracing::warn!(%error, below = %self.root.display(), "a folder that may not be read is passed over");
+                }
                 Err(error) => return Some(Err(error)),
             }
         }

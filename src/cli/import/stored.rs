@@ -66,6 +66,11 @@ impl Place {
         if folder == name || folder.ends_with(&format!("/{name}")) {
             return Some((Self::Own(folder[..folder.len() - name.len()].to_owned()), name));
         }
+        let of_book = folder.rsplit('/').next().unwrap_or_default();
+        if !of_book.is_empty() && name.starts_with(of_book) {
+            // Something beside a book's archive: `TL0001/TL0001_old.tar.gz`.
+            return None;
+        }
         let folder = if folder.is_empty() {
             String::new()
         } else {
@@ -133,8 +138,8 @@ fn adopted(book: StoredBook, key: Option<&str>) -> AdoptedArchive {
 fn unfit(error: HomeError) -> Unfit {
     match error {
         HomeError::Archive(error) => Unfit::Damaged(error.to_string()),
-        HomeError::Sink(error) => Unfit::Unreadable(error),
-        other => Unfit::Unreadable(io::Error::other(other)),
+        HomeError::Source(error) => Unfit::Unreadable(error),
+        ours => Unfit::Ours(io::Error::other(ours)),
     }
 }
 
@@ -148,20 +153,29 @@ impl StoredFiles for RunFiles {
     }
 
     fn adopt(&mut self, barcode: &Barcode, etag: Option<&str>) -> Result<Option<AdoptedArchive>, Unfit> {
+        let mut copies = Vec::new();
         for place in &self.places {
             let key = place.key(barcode);
-            let Some(stat) = self.source.stat(&key).map_err(Unfit::Unreadable)? else {
-                continue;
-            };
-            let etag = stat.encrypted_etag.as_deref().or(etag);
-            let archive = self.look_at(&key, barcode, etag)?;
-            return Ok(Some(AdoptedArchive {
-                bytes: stat.bytes,
-                encrypted_etag: stat.encrypted_etag,
-                ..archive
-            }));
+            let there = self.source.stat(&key).map_err(Unfit::Unreadable)?;
+            copies.extend(there.map(|stat| (key, stat)));
         }
-        Ok(None)
+        // Of several copies the database's validator belongs to one, and which is not known.
+        let etag = etag.filter(|_| copies.len() == 1);
+        let mut unfit = None;
+        for (key, stat) in copies {
+            match self.look_at(&key, barcode, stat.encrypted_etag.as_deref().or(etag)) {
+                Ok(archive) => {
+                    return Ok(Some(AdoptedArchive {
+                        bytes: stat.bytes,
+                        encrypted_etag: stat.encrypted_etag,
+                        ..archive
+                    }));
+                }
+                Err(ours @ Unfit::Ours(_)) => return Err(ours),
+                Err(why) => unfit = Some(why),
+            }
+        }
+        unfit.map_or(Ok(None), Err)
     }
 }
 
@@ -185,6 +199,8 @@ mod tests {
             assert_eq!(Place::of(key), Some((place.clone(), "TL0001")), "{key}");
             assert_eq!(place.key(&barcode), key);
         }
-        assert_eq!(Place::of("full/run/TL0001_ocr.jsonl.gz"), None);
+        for none in ["full/run/TL0001_ocr.jsonl.gz", "raw/TL0001/TL0001_old.tar.gz"] {
+            assert_eq!(Place::of(none), None, "{none}");
+        }
     }
 }
