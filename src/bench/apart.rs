@@ -15,10 +15,13 @@ use super::fresh::{Fresh, Made, client_config};
 /// Work for the thread.
 type Job = Box<dyn FnOnce(Rc<Fresh>) -> LocalBoxFuture<'static, ()> + Send>;
 
+/// Jobs that wait to be taken up; each worker of a load has one at a time.
+const WAITING: usize = 64;
+
 /// Clients of awc on a thread of their own. The session owner has one; without one for them, too, a second core would count as
 /// something that a kept session gives.
 pub struct Apart {
-    jobs: mpsc::UnboundedSender<Job>,
+    jobs: mpsc::Sender<Job>,
     thread: JoinHandle<()>,
 }
 
@@ -26,7 +29,7 @@ impl Apart {
     /// `ca_file`: who signed the server's certificate, for TLS.
     pub fn start(ca_file: Option<&Path>) -> Result<Self, BenchError> {
         let tls = client_config(ca_file)?;
-        let (jobs, queue) = mpsc::unbounded_channel();
+        let (jobs, queue) = mpsc::channel(WAITING);
         let thread = Builder::new()
             .name("bare clients".to_owned())
             .spawn(move || System::new().block_on(serve(Rc::new(Fresh::new(tls)), queue)))
@@ -47,7 +50,7 @@ impl Apart {
             }
             .boxed_local()
         });
-        self.jobs.send(job).ok()?;
+        self.jobs.send(job).await.ok()?;
         told.await.ok()
     }
 
@@ -65,7 +68,7 @@ impl Apart {
     }
 }
 
-async fn serve(fresh: Rc<Fresh>, mut queue: mpsc::UnboundedReceiver<Job>) {
+async fn serve(fresh: Rc<Fresh>, mut queue: mpsc::Receiver<Job>) {
     let mut running = FuturesUnordered::new();
     loop {
         tokio::select! {

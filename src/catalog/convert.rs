@@ -101,19 +101,16 @@ pub(crate) fn candidates(tx: &Tx<'_>, selection: &Selection, limit: usize) -> Re
     }
     for queue in queues {
         for filter in filters(queue) {
-            lists.push(ids(tx, selection, &filter, limit)?);
+            lists.push(ids(tx, selection, filter, limit)?);
         }
     }
     Ok(queue::in_turn(lists, limit))
 }
 
 /// What to look for in each queue; each has an index of its own.
-fn filters(queue: Queue) -> Vec<String> {
-    if queue == Queue::Changed {
-        return vec![format!("state = 'stored' AND {OUTDATED} AND {{due}}")];
-    }
-    let filters: &[&str] = match queue {
-        Queue::Converted | Queue::Changed | Queue::All => &[],
+fn filters(queue: Queue) -> &'static [&'static str] {
+    match queue {
+        Queue::Converted | Queue::All => &[],
         Queue::Previous => &[
             "state = 'known' AND grin_state = 'PREVIOUSLY_DOWNLOADED' AND {due}",
             "state = 'conversion_failed' AND next_attempt_at <= :now AND requested_for = 'previous'",
@@ -124,13 +121,15 @@ fn filters(queue: Queue) -> Vec<String> {
              AND ifnull(grin_state, '') NOT IN ('NEW', 'AVAILABLE', 'PREVIOUSLY_DOWNLOADED') AND {due}",
             "state = 'conversion_failed' AND next_attempt_at <= :now AND ifnull(requested_for, '') <> 'previous'",
         ],
+        Queue::Changed => &["state = 'stored' AND {outdated} AND {due}"],
         Queue::Failed => &["state = 'conversion_failed' AND state_at < :opened"],
-    };
-    filters.iter().copied().map(str::to_owned).collect()
+    }
 }
 
 fn ids(tx: &Tx<'_>, selection: &Selection, filter: &str, limit: usize) -> Result<Vec<i64>, CatalogError> {
-    let filter = filter.replace("{due}", "(next_attempt_at IS NULL OR next_attempt_at <= :now)");
+    let filter = filter
+        .replace("{due}", "(next_attempt_at IS NULL OR next_attempt_at <= :now)")
+        .replace("{outdated}", OUTDATED);
     let sql = format!("SELECT id FROM books WHERE {filter} ORDER BY priority DESC, id LIMIT :limit");
     let given: [(&str, &dyn ToSql); 2] = [(":now", &tx.stamp), (":opened", &tx.opened_at)];
     selection.pick(tx.conn, &sql, &given, limit)

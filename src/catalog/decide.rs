@@ -21,6 +21,8 @@ pub(super) struct Before {
     pub conversion_failures: u32,
     pub judged: Option<String>,
     pub requested_at: Option<String>,
+    /// The text of some date is kept.
+    pub has_raw: bool,
     /// Places of facts that differ from what was known.
     pub differing: Vec<usize>,
     pub grin_state: Option<String>,
@@ -49,6 +51,7 @@ impl Before {
             conversion_failures: row.get(6)?,
             judged: row.get(7)?,
             requested_at: row.get(8)?,
+            has_raw: row.get(9)?,
             differing,
             grin_state: row.get(own + facts::GRIN_STATE)?,
             converted_date: row.get(own + facts::CONVERTED_DATE)?,

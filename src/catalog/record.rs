@@ -33,7 +33,7 @@ static LIST: LazyLock<Statements> = LazyLock::new(|| Statements::new(LIST_COLUMN
 static SEARCH: LazyLock<Statements> = LazyLock::new(|| Statements::new(&SEARCH_COLUMNS));
 
 /// Columns of our own that stand before the source's in `find`.
-const OWN: usize = 9;
+const OWN: usize = 10;
 /// Parameters of our own that stand before the source's values in `update`.
 const OWN_SET: usize = 11;
 /// The same in `insert`.
@@ -55,7 +55,7 @@ impl Statements {
         Self {
             find: format!(
                 "SELECT id, state, listed_converted, can_be_requested, vanished_at, next_attempt_at, \
-                 conversion_failures, judged_converted_date, processing_request_timestamp, {names} \
+                 conversion_failures, judged_converted_date, processing_request_timestamp, raw_values IS NOT NULL, {names} \
                  FROM books WHERE barcode = ?1"
             ),
             insert: format!(
@@ -141,6 +141,7 @@ impl<'c> Recorder<'c> {
             let mut rows = self.find.query([barcode])?;
             rows.next()?.map(|row| Before::read(row, OWN, facts)).transpose()?
         };
+        let has_raw = before.as_ref().is_some_and(|before| before.has_raw);
         let recorded = match before {
             None if self.source == Source::Search => return Ok(None),
             None => self.add(tx, barcode, facts, &said(true))?,
@@ -149,7 +150,8 @@ impl<'c> Recorder<'c> {
                 self.merge(tx, barcode, facts, (&before, &said))?
             }
         };
-        let stale = matches!(recorded, Recorded::Changed(_)) && !facts.plain.is_empty();
+        // Most rows have none and bring none.
+        let stale = has_raw && matches!(recorded, Recorded::Changed(_));
         if stale || !facts.raw.is_empty() {
             self.keep_raw(recorded.id(), facts)?;
         }
@@ -284,10 +286,9 @@ impl<'c> Recorder<'c> {
         self.conn
             .prepare_cached(
                 "UPDATE books SET raw_values = json_patch(ifnull(raw_values, '{}'), ?2) \
-                 WHERE id = ?1 AND (?3 OR raw_values IS NOT NULL) \
-                   AND ifnull(raw_values, '') <> json_patch(ifnull(raw_values, '{}'), ?2)",
+                 WHERE id = ?1 AND ifnull(raw_values, '') <> json_patch(ifnull(raw_values, '{}'), ?2)",
             )?
-            .execute((id, raw, !facts.raw.is_empty()))?;
+            .execute((id, raw))?;
         Ok(())
     }
 }

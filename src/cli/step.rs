@@ -17,7 +17,7 @@ use crate::catalog::{AskRemaining, CatalogError, Clock, Ledger, ListReady, PlanC
 use crate::daemon::{Mission, errand_of};
 use crate::grin::ListKind;
 use crate::settings::{LeasesName, Settings};
-use crate::supervisor::{COMPARE_AFTER, Errand};
+use crate::supervisor::{Errand, compare_after};
 
 /// Which step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,11 +107,7 @@ fn errand(step: Step, args: &StepArgs, settings: &Settings) -> Result<Errand, Cl
         force: args.selection.force || configured.force,
         recheck: match &named {
             Some(_) => Some(Duration::ZERO),
-            None => queues
-                .iter()
-                .any(|queue| matches!(queue, Queue::Changed | Queue::All))
-                .then_some(COMPARE_AFTER)
-                .or(configured.recheck),
+            None => compare_after(if queues.is_empty() { &configured.queues } else { &queues }),
         },
         lost_only: false,
         limit: args.selection.limit.or(configured.limit),

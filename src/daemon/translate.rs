@@ -13,7 +13,7 @@ use crate::session::{Backoff, Limits, MinimumSpeed, SessionConfig, Timeouts, Tok
 use crate::settings::{ConversionForm, DiskReserve, LeasesName, QueueName, Settings};
 use crate::simulator::DEFAULT_PASSPHRASE;
 use crate::storage::{Layout, Reserve, StorageConfig};
-use crate::supervisor::{COMPARE_AFTER, Errand, Rounds, Terms};
+use crate::supervisor::{Errand, Rounds, Terms, compare_after};
 
 /// How long a claim lives without renewal where nobody else waits for it; it is renewed every third of it.
 const LEASE: Duration = Duration::from_secs(600);
@@ -238,6 +238,7 @@ pub fn errand_of(settings: &Settings, once: bool) -> Result<Errand, BuildError> 
                 .into(),
         ),
     };
+    let queues: Vec<_> = work.queues.iter().copied().map(queue).collect();
     Ok(Errand {
         collect: true,
         enrich: true,
@@ -247,14 +248,10 @@ pub fn errand_of(settings: &Settings, once: bool) -> Result<Errand, BuildError> 
         sync: true,
         once,
         force: work.force,
-        recheck: work
-            .queues
-            .iter()
-            .any(|queue| matches!(queue, QueueName::Changed | QueueName::All))
-            .then_some(COMPARE_AFTER),
+        recheck: compare_after(&queues),
         limit: work.limit,
         only,
-        queues: work.queues.iter().copied().map(queue).collect(),
+        queues,
         enrich_queues: Vec::new(),
         lists: Vec::new(),
     })

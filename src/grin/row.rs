@@ -84,16 +84,21 @@ impl Rejected {
         match &self.because {
             // No volume is called so.
             Because::BadBarcode(bad) if *bad != BadBarcode::Length(0) => Some(Vec::new()),
-            Because::BadFileName(_) => Some(Self::in_file_name(&self.barcode).into_iter().collect()),
+            Because::BadFileName(_) => Some(Self::in_file_name(&self.barcode)),
             Because::Disagree(one, other) => [one, other].map(|name| Barcode::parse(name).ok()).into_iter().collect(),
             _ => Barcode::parse(&self.barcode).ok().map(|barcode| vec![barcode]),
         }
     }
 
-    /// The volume that an archive's odd name may still mean: `TL0001.tar.gz.gpg.old`.
-    fn in_file_name(name: &str) -> Option<Barcode> {
-        let (name, _) = name.split_once('.')?;
-        Barcode::parse(name).ok()
+    /// The volumes that an archive's odd name may still mean, with or without a library's prefix: `LIB_TL0001.tar.gz.gpg.old`.
+    fn in_file_name(name: &str) -> Vec<Barcode> {
+        let (name, _) = name.split_once('.').unwrap_or((name, ""));
+        let bare = name.split_once('_').map(|(_, bare)| bare);
+        [Some(name), bare]
+            .into_iter()
+            .flatten()
+            .filter_map(|name| Barcode::parse(name).ok())
+            .collect()
     }
 
     /// Notes a row that was not taken; of `text` only the beginning is kept.
@@ -160,6 +165,8 @@ mod tests {
         let odd = |name: &str| Because::from(FileName::parse(name).unwrap_err());
         let name = "TL0001.tar.gz.gpg.old";
         assert_eq!(about(name, odd(name)), one);
+        let name = "LIB_TL0001.tar.gz.gpg.old";
+        assert!(about(name, odd(name)).unwrap().contains(&"TL0001".to_owned()));
         assert_eq!(about("!.tar.gz", odd("!.tar.gz")), Some(Vec::new()));
     }
 }

@@ -26,7 +26,13 @@ const RENEW_FACTS_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// What is stored is held against GRIN's archive this often, where the queue `changed` is served: an archive may be another
 /// although no date says so.
-pub const COMPARE_AFTER: Duration = Duration::from_hours(30 * 24);
+const COMPARE_AFTER: Duration = Duration::from_hours(30 * 24);
+
+/// How long after it was compared last a stored book is looked at again, where these queues are served.
+pub fn compare_after(queues: &[Queue]) -> Option<Duration> {
+    let changed = |queue: &Queue| matches!(queue, Queue::Changed | Queue::All);
+    queues.iter().any(changed).then_some(COMPARE_AFTER)
+}
 
 /// Everybody the supervisor asks.
 #[derive(Clone)]

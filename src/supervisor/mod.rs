@@ -11,5 +11,5 @@ pub mod plan;
 pub mod policy;
 mod pursue;
 
-pub use actor::{Begin, COMPARE_AFTER, Change, Crew, Drain, Errand, Rounds, RunReport, Supervisor, Terms};
+pub use actor::{Begin, Change, Crew, Drain, Errand, Rounds, RunReport, Supervisor, Terms, compare_after};
 pub use board::{Board, BoardSnapshot, Waiting};

@@ -65,7 +65,14 @@ pub fn bring_home<R: Read + Send>(
     let text_key = recipe.layout.text(&recipe.barcode, recipe.options.compress_text);
     let mut text = recipe.storage.begin(&text_key, &ObjectMeta::default())?;
     match archive::process(body, &mut raw, &mut text, &recipe.barcode, &recipe.options) {
-        Ok(volume) => publish(recipe, volume, Uploads { raw: Some(raw), text }),
+        Ok(volume) => publish(
+            recipe,
+            volume,
+            Uploads {
+                raw: Some(raw),
+                text: Some(text),
+            },
+        ),
         Err(error) => {
             raw.abort();
             text.abort();
@@ -88,36 +95,36 @@ pub enum Taken {
 /// Takes an archive over that another program decrypted: the same pass as after a download, but for the decryption. What is
 /// returned names the archive where a download would have put it.
 pub fn take_over<R: Read>(archive: R, recipe: &Recipe, taken: Taken) -> Result<StoredBook, HomeError> {
-    let barcode = Some(&recipe.barcode);
-    if taken == Taken::Nothing {
-        let looked = archive::process_plain(archive, io::sink(), io::sink(), barcode, &recipe.options);
-        let volume = looked.map_err(explain_taken)?;
-        let manifest = Manifest::of(&decrypted_elsewhere(volume), provenance(recipe));
-        return Ok(record_of(manifest, &recipe.layout.raw(&recipe.barcode)));
-    }
-    let mut raw = match taken {
-        Taken::Copied => Some(
-            recipe
-                .storage
-                .begin(&recipe.layout.raw(&recipe.barcode), &meta_of(recipe))?,
-        ),
-        _ => None,
-    };
-    let text_key = recipe.layout.text(&recipe.barcode, recipe.options.compress_text);
-    let mut text = recipe.storage.begin(&text_key, &ObjectMeta::default())?;
-    let passed = match &mut raw {
-        Some(raw) => archive::process_plain(archive, raw, &mut text, barcode, &recipe.options),
-        None => archive::process_plain(archive, io::sink(), &mut text, barcode, &recipe.options),
-    };
+    let begin = |key: &Key, meta: &ObjectMeta| recipe.storage.begin(key, meta);
+    let (raw_key, text_key) = (
+        recipe.layout.raw(&recipe.barcode),
+        recipe.layout.text(&recipe.barcode, recipe.options.compress_text),
+    );
+    let copied = (taken == Taken::Copied).then(|| begin(&raw_key, &meta_of(recipe)));
+    let mut raw = copied.transpose()?;
+    let kept = (taken != Taken::Nothing).then(|| begin(&text_key, &ObjectMeta::default()));
+    let mut text = kept.transpose()?;
+    let (archive_sink, text_sink) = (sink(raw.as_mut()), sink(text.as_mut()));
+    let passed = archive::process_plain(archive, archive_sink, text_sink, Some(&recipe.barcode), &recipe.options);
+    let uploads = Uploads { raw, text };
     match passed {
-        Ok(volume) => publish(recipe, decrypted_elsewhere(volume), Uploads { raw, text }),
+        Ok(volume) if taken == Taken::Nothing => {
+            let manifest = Manifest::of(&decrypted_elsewhere(volume), provenance(recipe));
+            Ok(record_of(manifest, &raw_key))
+        }
+        Ok(volume) => publish(recipe, decrypted_elsewhere(volume), uploads),
         Err(error) => {
-            if let Some(raw) = raw {
-                raw.abort();
-            }
-            text.abort();
+            uploads.abort();
             Err(explain_taken(error))
         }
+    }
+}
+
+/// What is written there is kept by the upload, if there is one.
+fn sink<'a>(upload: Option<&'a mut Upload>) -> Box<dyn Write + 'a> {
+    match upload {
+        Some(upload) => Box::new(upload),
+        None => Box::new(io::sink()),
     }
 }
 
@@ -140,7 +147,13 @@ fn decrypted_elsewhere(volume: Volume) -> Volume {
 struct Uploads {
     /// `None`: it lies there already.
     raw: Option<Upload>,
-    text: Upload,
+    text: Option<Upload>,
+}
+
+impl Uploads {
+    fn abort(self) {
+        self.raw.into_iter().chain(self.text).for_each(Upload::abort);
+    }
 }
 
 /// The archive first, the manifest last: where a manifest lies, everything it names is there.
@@ -152,10 +165,10 @@ fn publish(recipe: &Recipe, mut volume: Volume, uploads: Uploads) -> Result<Stor
         })?;
         raw.publish()?;
     }
-    if recipe.options.extract_text {
-        uploads.text.publish()?;
-    } else {
-        uploads.text.abort();
+    match uploads.text {
+        Some(text) if recipe.options.extract_text => drop(text.publish()?),
+        Some(text) => text.abort(),
+        None => {}
     }
     if let Some(record) = volume.marc_xml.take() {
         let key = recipe

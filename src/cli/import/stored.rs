@@ -4,7 +4,7 @@ use std::io;
 
 use super::source::Source;
 use crate::archive::Options;
-use crate::catalog::{AdoptedArchive, MarcColumns, StoredBook, StoredFiles, Unfit, check_beginning};
+use crate::catalog::{AdoptedArchive, StoredBook, StoredFiles, Unfit, check_beginning};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::storage::{Layout, Storage};
 use crate::workers::{HomeError, Recipe, Taken, take_over};
@@ -88,7 +88,8 @@ impl RunFiles {
     pub fn open(source: Source, look: Look) -> io::Result<Self> {
         let mut places = Vec::new();
         for key in source.keys()? {
-            let Some((place, _)) = Place::of(&key?).map(|(place, name)| (place, name.len())) else {
+            let key = key?;
+            let Some((place, _)) = Place::of(&key) else {
                 continue;
             };
             if !places.contains(&place) {
@@ -102,8 +103,9 @@ impl RunFiles {
     }
 
     fn look_at(&self, key: &str, barcode: &Barcode, etag: Option<&str>) -> Result<AdoptedArchive, Unfit> {
-        check_beginning(self.source.open(key).map_err(Unfit::Unreadable)?)?;
+        let archive = self.source.open(key).map_err(Unfit::Unreadable)?;
         let Look::Whole(pass) = &self.look else {
+            check_beginning(archive)?;
             return Ok(AdoptedArchive {
                 storage_path: key.to_owned(),
                 ..AdoptedArchive::default()
@@ -117,7 +119,6 @@ impl RunFiles {
             layout: pass.layout.clone(),
             options: pass.options.clone(),
         };
-        let archive = self.source.open(key).map_err(Unfit::Unreadable)?;
         let book = take_over(archive, &recipe, pass.taken).map_err(unfit)?;
         Ok(adopted(book, (pass.taken != Taken::Copied).then_some(key)))
     }
@@ -130,7 +131,7 @@ fn adopted(book: StoredBook, key: Option<&str>) -> AdoptedArchive {
         sha256: Some(book.sha256),
         page_count: book.page_count,
         text_pages: book.text_pages,
-        marc: book.marc.filter(|marc| *marc != MarcColumns::default()),
+        marc: book.marc,
         ..AdoptedArchive::default()
     }
 }

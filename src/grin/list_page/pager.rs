@@ -16,8 +16,6 @@ pub(super) struct Pager {
     best: Option<(u8, Url)>,
     foreign: Option<(u8, String)>,
     several: bool,
-    /// A link that says "next" in words and leads to the same list, by parameters that are not known.
-    unmarked: Option<String>,
 }
 
 #[derive(Debug)]
@@ -44,7 +42,6 @@ impl Pager {
             best: None,
             foreign: None,
             several: false,
-            unmarked: None,
         }
     }
 
@@ -97,10 +94,6 @@ impl Pager {
             return;
         }
         match self.judge(&link.href) {
-            Some(url) if !marked => {
-                self.unmarked = Some(short(&link.href));
-                self.take(rank, url);
-            }
             Some(url) => self.take(rank, url),
             None if marked && self.foreign.as_ref().is_none_or(|(best, _)| rank > *best) => {
                 self.foreign = Some((rank, link.href));
@@ -151,9 +144,10 @@ impl Pager {
             (Some((_, url)), _) => found.next = Some(url),
             (None, _) => {}
         }
-        if let (Some(href), true, Some(_)) = (&self.unmarked, best == NEXT_UNMARKED, &found.next) {
+        if let (NEXT_UNMARKED, Some(next)) = (best, &found.next) {
             found.warnings.push(format!(
-                "a link that says \"next\" has neither first= nor ctoken=; it was followed: {href}"
+                "a link that says \"next\" has neither first= nor ctoken=; it was followed: {}",
+                short(next.as_str())
             ));
         }
         if self.several {

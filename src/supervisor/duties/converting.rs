@@ -59,10 +59,11 @@ async fn convert_round(office: &Rc<Office>, errand: &Errand) -> bool {
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(usize::MAX)
         .min(CONVERT_AHEAD);
+    let now = Timestamp::now();
     let plan = PlanConversions {
         selection: Selection {
             blocks: office.blocks(),
-            ..errand.selection(Timestamp::now(), Timestamp::now())
+            ..errand.selection(now, now)
         },
         limit,
         queue_limit: queue_limit(office),
