@@ -166,6 +166,37 @@ fn an_etag_is_taken_over_only_if_it_belongs_to_what_is_stored() {
     assert!(book("TL0002").get("encrypted_etag").is_none());
 }
 
+/// Finds archives everywhere, and no room for what comes of them.
+struct Full;
+
+impl StoredFiles for Full {
+    fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>> {
+        Ok(Box::new(std::iter::empty()))
+    }
+
+    fn adopt(&mut self, _: &Barcode, _: Option<&str>) -> Result<Option<AdoptedArchive>, Unfit> {
+        Err(Unfit::Ours(io::ErrorKind::StorageFull.into()))
+    }
+}
+
+#[test]
+fn a_full_storage_ends_the_import_instead_of_calling_archives_bad() {
+    let run = Run::new();
+    let import = Import {
+        from: &run.folder.path().join("books.db"),
+        files: Some(&mut Full),
+        dry_run: false,
+        progress: &mut |_| {},
+    };
+    let error = import.run(Some(&mut run.ledger())).unwrap_err();
+    assert!(matches!(error, ImportError::Files(_)), "{error}");
+    assert_eq!(
+        run.reader().counts().unwrap().total,
+        0,
+        "nothing of the batch is recorded"
+    );
+}
+
 #[test]
 fn a_dry_run_writes_nothing_and_says_the_same() {
     let run = Run::new();

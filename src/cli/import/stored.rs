@@ -183,6 +183,60 @@ impl StoredFiles for RunFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::{ObjectMeta, StorageConfig};
+
+    /// A bucket as that program fills it: one thing that begins as an archive does, and one that does not.
+    fn bucket() -> Storage {
+        let storage = Storage::open(&StorageConfig::of_url("memory:")).unwrap();
+        let meta = ObjectMeta {
+            encrypted_etag: Some("\"a\"".into()),
+            ..ObjectMeta::default()
+        };
+        for (key, bytes) in [
+            ("first_run/TL0001.tar.gz", &[0x1f, 0x8b, 0x08, 0][..]),
+            ("second_run/TL0002.tar.gz", b"<html>"),
+            ("first_run/TL0003_ocr.jsonl", b"\"\""),
+        ] {
+            storage
+                .put(&crate::storage::Key::parse(key).unwrap(), bytes, &meta)
+                .unwrap();
+        }
+        storage
+    }
+
+    #[test]
+    fn a_bucket_is_looked_into_with_what_stands_beside_its_objects() {
+        let mut files = RunFiles::open(Source::Store(bucket()), Look::Quick).unwrap();
+        let mut names: Vec<_> = files.names().unwrap().map(Result::unwrap).collect();
+        names.sort();
+        assert_eq!(names, ["TL0001", "TL0002"]);
+        let [one, two, three] = ["TL0001", "TL0002", "TL0003"].map(|name| Barcode::parse(name).unwrap());
+        let adopted = files.adopt(&one, Some("\"b\"")).unwrap().unwrap();
+        assert_eq!(
+            (adopted.storage_path.as_str(), adopted.bytes),
+            ("first_run/TL0001.tar.gz", 4)
+        );
+        assert_eq!(adopted.encrypted_etag.as_deref(), Some("\"a\""));
+        assert!(matches!(files.adopt(&two, None), Err(Unfit::NotGzip(_))));
+        assert_eq!(files.adopt(&three, None).unwrap(), None);
+    }
+
+    #[test]
+    fn what_only_begins_as_an_archive_is_not_taken_and_leaves_nothing() {
+        let ours = Storage::open(&StorageConfig::of_url("memory:")).unwrap();
+        let pass = Pass {
+            storage: ours.clone(),
+            layout: Layout::new("raw", "full", "meta").unwrap(),
+            options: Options::default(),
+            taken: Taken::Copied,
+        };
+        let mut files = RunFiles::open(Source::Store(bucket()), Look::Whole(Box::new(pass))).unwrap();
+        for name in ["TL0001", "TL0002"] {
+            let adopted = files.adopt(&Barcode::parse(name).unwrap(), None);
+            assert!(matches!(adopted, Err(Unfit::Damaged(_))), "{adopted:?}");
+        }
+        assert_eq!(ours.list(None).unwrap().count(), 0);
+    }
 
     #[test]
     fn archives_are_found_where_either_layout_puts_them() {
