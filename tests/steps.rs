@@ -243,3 +243,25 @@ fn a_full_conversion_queue_ends_the_asking_and_is_no_failure() {
     let waiting = states(&home).values().filter(|(state, _)| state == "known").count();
     assert_eq!((home.simulator.in_process(), waiting), (4, 2));
 }
+
+/// Weakness 43 of today's tool: what is skipped says nothing about the way home.
+#[test]
+fn books_that_are_home_already_do_not_end_a_series_of_failures() {
+    let config = SimulatorConfig { books: 40, ..small() };
+    let one_at_a_time =
+        "[workers]\ncheck = 1\ndownload = 1\n[retry]\nattempts = 1\nbase = \"1ms\"\nmax_sequential_failures = 8\n";
+    let home = Home::new(config, one_at_a_time);
+    let barcodes: Vec<_> = home.simulator.barcodes().collect();
+    let named = |step: usize| {
+        let names = barcodes.iter().step_by(step).map(|barcode| barcode.as_str());
+        names.collect::<Vec<_>>().join(",")
+    };
+    done(&home, &["sync", "--barcodes", &named(2)]);
+    for barcode in barcodes.iter().skip(1).step_by(2) {
+        for _ in 0..100 {
+            home.simulator.inject(Op::Get, Some(barcode), Fault::Status500);
+        }
+    }
+    let ended = home.grind(&["sync", "--barcodes", &named(1)]);
+    assert!(ended.err.contains("8 downloads failed in a row"), "{}", ended.err);
+}
