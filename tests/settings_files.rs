@@ -1,4 +1,4 @@
-//! The files that are shipped in `settings/` are sound, and `check-config` says what the contract promises.
+//! The files shipped in `settings/` are valid, and `check-config` answers with its documented exit code and text.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 

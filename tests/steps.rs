@@ -244,7 +244,7 @@ fn a_full_conversion_queue_ends_the_asking_and_is_no_failure() {
     assert_eq!((home.simulator.in_process(), waiting), (4, 2));
 }
 
-/// Weakness 43 of today's tool: what is skipped says nothing about the way home.
+/// Books that are skipped say nothing about the network, so they do not reset the count of failures in a row.
 #[test]
 fn books_that_are_home_already_do_not_end_a_series_of_failures() {
     let config = SimulatorConfig { books: 40, ..small() };

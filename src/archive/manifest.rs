@@ -1,4 +1,4 @@
-//! Room `archive`: the manifest that lies beside a stored volume, `meta/<BARCODE>.json` (`contract`, "What is stored").
+//! The manifest of a stored volume, `meta/<BARCODE>.json`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Room `archive`: what a member is, by its name (`grin-interface`, section 9).
+//! What a member is, by its name (src/grin/PROTOCOL.md, section 9).
 
 use crate::grin::Barcode;
 

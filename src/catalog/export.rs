@@ -40,7 +40,7 @@ impl From<csv::Error> for ExportError {
 }
 
 impl Reader {
-    /// Writes all books as CSV with exactly the columns of section 13 of `grin-interface`, in the order in which they
+    /// Writes all books as CSV with exactly the columns of src/grin/PROTOCOL.md, section 13, in the order in which they
     /// became known; comes back with their number.
     pub fn export_csv(&self, out: impl Write) -> Result<u64, ExportError> {
         let mut out = csv::Writer::from_writer(out);

@@ -32,7 +32,7 @@ pub(crate) fn word_of_list(list: ListKind, grin_state: Option<&str>, new_failure
     }
 }
 
-/// What GRIN's state means (`grin-interface`, section 6).
+/// What GRIN's state means (src/grin/PROTOCOL.md, section 6).
 pub(crate) fn word_of_state(grin_state: Option<&str>) -> Word {
     match grin_state.and_then(GrinState::read) {
         None => Word::Silent,

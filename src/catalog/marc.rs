@@ -3,7 +3,7 @@
 use rusqlite::ToSql;
 use serde::{Deserialize, Serialize};
 
-/// The seventeen MARC columns of the catalog (`grin-interface`, section 13), by their names there. Repeating fields are
+/// The seventeen MARC columns of the catalog (src/grin/PROTOCOL.md, section 13) by name. Repeating fields are
 /// lists; the catalog keeps them as JSON, the CSV export joins them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a book stands on its way home (`contract`, "Catalog").
+/// The state of a book in the catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BookState {
     /// Listed by GRIN; nothing asked for yet, or to be asked for again.

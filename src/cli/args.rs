@@ -75,9 +75,9 @@ pub struct ReachArgs {
     pub address: Option<SocketAddr>,
 }
 
-/// Contract, section "Configuration".
+/// The default in `settings/default.toml`.
 const SOCKET: &str = "/run/grind/grind.sock";
-/// Contract, section "Configuration".
+/// The default in `settings/default.toml`.
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9618);
 
 impl ReachArgs {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Exit codes (contract, section "Commands"); those above 63 are the ones of `sysexits.h`.
+/// Exit codes; those above 63 are the ones of `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: what was asked for is done.

@@ -4,10 +4,10 @@ use url::Url;
 
 use super::{Barcode, FileName, Library, ListKind};
 
-/// Longest address of a `_barcode_search` that is known to work (`grin-interface`, section 3).
+/// Longest address of a `_barcode_search` that is known to work (PROTOCOL.md, section 3).
 pub const SEARCH_ADDRESS_LIMIT: usize = 7_500;
 
-/// Builds the addresses of section 1 of `grin-interface`.
+/// Builds the addresses of PROTOCOL.md, section 1.
 #[derive(Debug, Clone)]
 pub struct Addresses {
     /// `https://books.google.com/libraries/<LIB>/`, with the blank path part that makes joining safe.
@@ -35,7 +35,7 @@ pub enum ListForm {
     TextAll,
 }
 
-/// How conversions are asked for (`grin-interface`, section 7: all forms have been seen to work).
+/// The form of a request for conversions (PROTOCOL.md, section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessForm {

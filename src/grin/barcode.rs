@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A volume's barcode: 3 to 50 ASCII letters, digits, hyphens or underscores (`grin-interface`, section 1).
+/// A volume's barcode: 3 to 50 ASCII letters, digits, hyphens or underscores (PROTOCOL.md, section 1).
 ///
 /// The only way to make one is [`Barcode::parse`], so a `Barcode` can be put into file names and addresses as it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

@@ -1,13 +1,13 @@
-//! Room `grin`: the columns of the catalog, as the CSV export, GT's `SQLite` and the TSV of `_barcode_search` name them.
+//! The columns of the catalog, as the CSV export, grin-transfer's SQLite and the TSV of `_barcode_search` name them.
 
-/// One column of the export (`grin-interface`, section 13).
+/// One column of the export (PROTOCOL.md, section 13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
     /// Name in the header of the CSV export.
     pub csv: &'static str,
     /// Name in `SQLite` and in JSON.
     pub sql: &'static str,
-    /// Name in the TSV of `_barcode_search` (section 6), where it comes from there.
+    /// Name in the TSV of `_barcode_search` (PROTOCOL.md, section 6), where it comes from there.
     pub tsv: Option<&'static str>,
     /// What its values are.
     pub kind: Kind,

@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 
 /// A date of GRIN's: the text as it came, and what it says if it can be read.
 ///
-/// GRIN writes `YYYY/MM/DD HH:MM` without zone (`grin-interface`, section 4); hyphens, seconds, a date alone and ISO
+/// GRIN writes `YYYY/MM/DD HH:MM` without zone (PROTOCOL.md, section 4); hyphens, seconds, a date alone and ISO
 /// 8601 are read too. A text that is none of these is kept as it is.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct GrinDate {

@@ -9,7 +9,7 @@ use super::{Barcode, Library};
 pub const ARCHIVE_SUFFIX: &str = ".tar.gz.gpg";
 
 /// The name under which GRIN lists an archive: `<BARCODE>.tar.gz.gpg` or `<LIB>_<BARCODE>.tar.gz.gpg`
-/// (`grin-interface`, section 1). It is asked for exactly as listed.
+/// (PROTOCOL.md, section 1). It is requested exactly as listed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileName(Arc<str>);

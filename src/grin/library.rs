@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A library's directory: letters, digits, hyphens, underscores, case-sensitive (`grin-interface`, section 1).
+/// A library's directory: letters, digits, hyphens, underscores, case-sensitive (PROTOCOL.md, section 1).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Library(Arc<str>);

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::Library;
 
-/// One of GRIN's lists (`grin-interface`, section 1).
+/// One of GRIN's lists (PROTOCOL.md, section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListKind {

@@ -9,7 +9,7 @@ use url::Url;
 use super::Secret;
 use super::secret_file::{SecretFileError, malformed, read_secret_file, write_secret_file};
 
-/// The two addresses of Google that may see a client secret or a refresh token (`grin-interface`, section 2).
+/// The two addresses of Google that may see a client secret or a refresh token (PROTOCOL.md, section 2).
 pub const GOOGLE_TOKEN_URIS: [&str; 2] = [
     "https://oauth2.googleapis.com/token",
     "https://accounts.google.com/o/oauth2/token",
@@ -186,7 +186,7 @@ fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Er
 mod tests {
     use super::*;
 
-    /// The form of `grin-interface` section 2, with a field that we do not know.
+    /// The form of PROTOCOL.md, section 2, with a field that we do not know.
     const CREDENTIALS: &str = r#"{"token": "ya29.x", "refresh_token": "1//x", "token_uri": "https://oauth2.googleapis.com/token",
         "client_id": "1234-abc.apps.googleusercontent.com", "client_secret": "s3", "scopes": ["openid"], "account": "a@b"}"#;
 

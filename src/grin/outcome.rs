@@ -47,7 +47,7 @@ impl ProcessOutcome {
         }
     }
 
-    /// What GRIN's status words mean (`grin-interface`, section 7). Words are compared whole: "Already being
+    /// What GRIN's status words mean (PROTOCOL.md, section 7). Words are compared whole: "Already being
     /// converted" and "Not already converted" have much in common.
     pub fn of_words(words: &str) -> Self {
         const KNOWN: &[(&str, ProcessOutcome)] = &[

@@ -35,7 +35,7 @@ pub struct Processed {
 }
 
 /// Reads an answer to a request for conversion of `asked`: text with a header and a row for each volume in any order, or
-/// a page with that text in `pre` (`grin-interface`, section 7). A status other than 200 speaks for all of them.
+/// a page with that text in `pre` (PROTOCOL.md, section 7). A status other than 200 speaks for all of them.
 pub fn parse_process_reply(status: u16, bytes: &[u8], asked: &[Barcode]) -> ProcessReply {
     let mut reply = ProcessReply::default();
     let mut for_all = ProcessOutcome::of_status(status);

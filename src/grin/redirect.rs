@@ -2,13 +2,13 @@
 
 use url::{Host, Url};
 
-/// Hosts to which a redirect may lead, by default, without the token (`grin-interface`, section 2).
+/// Hosts to which a redirect may lead, by default, without the token (PROTOCOL.md, section 2).
 pub const DEFAULT_REDIRECT_HOSTS: [&str; 3] = ["google.com", "googleusercontent.com", "googleapis.com"];
 
 /// A `Location` longer than this is not GRIN's.
 const LONGEST_LOCATION: usize = 8 * 1024;
 
-/// The rules of `grin-interface` section 2 ("Redirects and the token") as values.
+/// The rules of PROTOCOL.md, section 2 ("Redirects and the token") as values.
 #[derive(Debug, Clone)]
 pub struct RedirectPolicy {
     token_hosts: Vec<TokenHost>,
@@ -164,7 +164,7 @@ fn resolve(from: &Url, location: &str) -> Result<Url, RedirectRefused> {
     Ok(url)
 }
 
-/// Google's sign-in pages all live on one host (`grin-interface`, section 2: `accounts.google.com/ServiceLogin…`).
+/// Google's sign-in pages all live on one host (PROTOCOL.md, section 2: `accounts.google.com/ServiceLogin…`).
 fn is_sign_in(url: &Url) -> bool {
     url.host_str() == Some("accounts.google.com")
 }

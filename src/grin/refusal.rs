@@ -5,7 +5,7 @@ use std::fmt;
 /// Why an answer is not what was asked for. The word is the one of `grind parse` and of logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// "Your request is unavailable": GRIN says no with status 200 (`grin-interface`, section 8).
+    /// "Your request is unavailable": GRIN refuses with status 200 (PROTOCOL.md, section 8).
     Unavailable,
     /// A sign-in page with status 200.
     SignIn,

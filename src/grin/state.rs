@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// GRIN's state of a volume (`grin-interface`, section 6).
+/// GRIN's state of a volume (PROTOCOL.md, section 6).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum GrinState {
     /// Scanned, never converted for this library; conversion can be asked for.

@@ -26,7 +26,7 @@ pub struct TextList {
 }
 
 /// Reads a text list as it arrives: one volume a line, barcode or archive's name first, and with `mode=all` the columns
-/// of section 5 of `grin-interface` after it. A header, as `_monthly_report` has one, is read if there is one.
+/// of PROTOCOL.md, section 5, after it. A header, as `_monthly_report` has one, is read if there is one.
 #[derive(Debug)]
 pub struct TextListParser {
     kind: ListKind,
@@ -60,7 +60,7 @@ impl TextListParser {
         }
     }
 
-    /// A text without a line of columns' names is refused (`_monthly_report` has one, `grin-interface`, section 1).
+    /// A text without a header is refused (`_monthly_report` has one, PROTOCOL.md, section 1).
     #[must_use]
     pub fn headed(self) -> Self {
         Self {
@@ -185,7 +185,7 @@ fn header(line: &str) -> Option<Heading> {
     line.split('\t').any(names).then(|| Heading::of(line.split('\t')))
 }
 
-/// The columns of a line without header (`grin-interface`, section 5).
+/// The columns of a line without header (PROTOCOL.md, section 5).
 fn columns(kind: ListKind, count: usize, line: &str) -> &'static [Field] {
     use Field::{
         Analyzed, Barcode, Converted, Downloaded, FailedDate, FailedDetail, FailedInfo, FileName, Link, Ocr, Processed,

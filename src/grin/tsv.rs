@@ -11,7 +11,7 @@ const LONGEST_LINE: usize = 256 << 10;
 /// Rejected rows and warnings kept.
 const MOST_NOTES: usize = 1_000;
 
-/// GRIN's facts about the volumes that it knows; the others are missing, which is no fault (`grin-interface`, section 6).
+/// GRIN's facts about the volumes that it knows. Those that it does not know have no row (PROTOCOL.md, section 6).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tsv {
     /// What GRIN says, by barcode as GRIN writes it.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An `ETag`, opaque as GRIN gives it (`grin-interface`, section 3).
+/// An `ETag`, opaque as GRIN gives it (PROTOCOL.md, section 3).
 ///
 /// Read from the header (`"abc"`, `W/"abc"`) or from a catalog of today's tool, which keeps the tag without its quotes (`abc`).
 #[derive(Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -6,7 +6,7 @@ use super::daemon::{DaemonSnapshot, Outcome, PauseReason, ShutdownPhase};
 use super::family::Families;
 use super::names::MetricName as Metric;
 
-/// The catalog's states (contract, section "Catalog"); what is none of them is counted as `other`, so that no text out of
+/// The catalog's states (`catalog::BookState`); any other is counted as `other`, so that no text out of
 /// a database can become a label.
 const BOOK_STATES: [&str; 10] = [
     "known",

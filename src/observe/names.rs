@@ -25,7 +25,7 @@ impl MetricType {
 /// Writes the enum and its three tables from one list, so that a metric cannot have a name without a help text.
 macro_rules! metrics {
     ($($variant:ident, $kind:ident, $name:literal, [$($label:literal),*], $help:literal;)+) => {
-        /// The name of every metric there is (contract, section "Metrics", and `operations`, section D).
+        /// The name of every metric there is.
         ///
         /// Units are base units, and labels are words out of our own code: never a barcode, an address or an error's text.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,7 +134,7 @@ metrics! {
     ProcessStart, Gauge, "process_start_time_seconds", [], "When the process began.";
 }
 
-/// A Markdown table of all metrics, for the papers.
+/// A Markdown table of all metrics, for the documentation.
 pub fn docs_table() -> String {
     let mut table = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
     for metric in MetricName::ALL {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
-/// Exponential back-off with full jitter, so that many workers do not come back in step (operations, lesson 4).
+/// Exponential back-off with full jitter, so that many workers do not retry at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     /// Bound of the first wait.

@@ -261,7 +261,7 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    /// The contract's defaults for one GRIN.
+    /// Default limits and timeouts for one GRIN.
     pub fn new(redirect: RedirectPolicy) -> Self {
         Self {
             limits: Limits::new(50, 50),

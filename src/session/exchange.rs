@@ -1,4 +1,4 @@
-//! Room `session`: one request and its answer over the network, with what awc gets wrong put right (feasibility, section 1).
+//! One request and its answer over the network; corrects what awc gets wrong (each case is in `tests/pins.rs`).
 
 use std::rc::Rc;
 use std::sync::Arc;

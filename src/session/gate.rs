@@ -19,7 +19,7 @@ const GROWTH: Backoff = Backoff {
     attempts: u32::MAX,
 };
 
-/// Closed until some moment for every request to GRIN, whatever its class (operations, lesson 4).
+/// Closed until some moment for every request to GRIN, whatever its class: one `Retry-After` holds for all workers.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     until: Cell<Option<Instant>>,

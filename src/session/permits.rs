@@ -1,7 +1,7 @@
 //! Room `session`: who may have a connection: a limit in all, one by host, and a reserved share by class.
 //!
 //! awc's own limit counts waiting as request time, is not by host, and under HTTP/2 ends at the answer's head
-//! (feasibility, section 1); so awc has none, and a permit of ours is held from before the request to the end of its body.
+//! (awc 3.11); so awc has none, and a permit of ours is held from before the request to the end of its body.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Room `session`: what a status of GRIN's means (`grin-interface`, section 2, "What GRIN answers").
+//! What a status of GRIN's means (src/grin/PROTOCOL.md, section 2, "What GRIN answers").
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) fn verdict(status: u16) -> Verdict {
 }
 
 /// Whether a refusal closes the gate for everyone. 429 to `_process` without `Retry-After` says that the conversion queue is
-/// full (`grin-interface`, section 2): that is the converter's business and no reason to stop downloads.
+/// full (src/grin/PROTOCOL.md, section 2): that concerns the converter and is no reason to stop downloads.
 pub(super) fn closes_gate(status: u16, kind: Kind, retry_after: Option<Duration>) -> bool {
     !(status == 429 && kind == Kind::Process && retry_after.is_none())
 }

@@ -110,7 +110,7 @@ words! {
 }
 
 words! {
-    /// How a request for conversion is written (`grin-interface`, section 3).
+    /// How a request for conversion is written (src/grin/PROTOCOL.md, section 7).
     ConversionForm: "lines, fields, query, get, commas" {
         /// POST, one barcode a line in the body.
         Lines = "lines",

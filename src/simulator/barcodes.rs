@@ -1,6 +1,6 @@
 //! Room `simulator`: barcodes as a function of a book's number, and back again, with nothing kept.
 //!
-//! The forms are those of `grin-interface`, section 1: fourteen digits with a library's prefix, six letters and
+//! The forms are those of src/grin/PROTOCOL.md, section 1: fourteen digits with a library's prefix, six letters and
 //! digits as on old Harvard volumes, and work and volume joined by a hyphen. A modular bijection scatters the numbers,
 //! so that neighbours in a list do not look like a count.
 

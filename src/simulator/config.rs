@@ -103,7 +103,7 @@ impl Default for AuthConfig {
     }
 }
 
-/// What a request without a good token gets (`grin-interface`, section 2).
+/// What a request without a valid token gets (src/grin/PROTOCOL.md, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// 401.
@@ -194,7 +194,7 @@ pub enum Paging {
     Ctoken,
 }
 
-/// How the address of the next page is written; GT handles all three (`grin-interface`, section 1).
+/// The form of the next page's address. GRIN's own form is not known (src/grin/PROTOCOL.md, section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
     /// `/libraries/LIB/_all_books?…`

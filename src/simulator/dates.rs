@@ -1,4 +1,4 @@
-//! Room `simulator`: GRIN's dates: minutes since 1970, written `YYYY/MM/DD HH:MM` (`grin-interface`, section 4).
+//! GRIN's dates: minutes since 1970, written `YYYY/MM/DD HH:MM` (src/grin/PROTOCOL.md, section 4).
 
 use jiff::civil::Date;
 

@@ -49,7 +49,7 @@ fn write_credentials(auth: &Auth, origin: &str, folder: &Path) -> io::Result<()>
     write_secret(&folder.join("credentials.json"), &format!("{credentials:#}\n"))
 }
 
-/// The config as a table, names as in `contract`.
+/// The config as a table, with the names of `settings/default.toml`.
 fn settings(shared: &Shared, ca_file: Option<&Path>, folder: &Path) -> toml::Table {
     let bound = shared.bound.get();
     let path = |name: &str| folder.join(name).display().to_string();

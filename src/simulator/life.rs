@@ -1,9 +1,9 @@
-//! Room `simulator`: where a book stands in its life (`grin-interface`, section 10) and where each one begins.
+//! The state of a book over time (src/grin/PROTOCOL.md, section 10), and the state in which each book starts.
 
 use super::dates::{DAY, Minutes, START};
 use super::seed::{Draw, Purpose};
 
-/// GRIN's state words (`grin-interface`, section 6).
+/// GRIN's words for states (src/grin/PROTOCOL.md, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Scanned, never converted for this library.
@@ -72,7 +72,7 @@ impl Mix {
         converted: 0,
         ..Self::CONVERTED
     };
-    /// The counts of Harvard's sample run (`grin-interface`, section 6).
+    /// The counts of Harvard's sample run (src/grin/PROTOCOL.md, section 6).
     pub const HARVARD: Self = Self {
         new: 120,
         in_process: 2_019,

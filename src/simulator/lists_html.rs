@@ -1,4 +1,4 @@
-//! Room `simulator`: HTML lists, written as a stream of rows (`grin-interface`, section 4).
+//! HTML lists, written as a stream of rows (src/grin/PROTOCOL.md, section 4).
 
 use std::io;
 use std::sync::Arc;
@@ -276,7 +276,7 @@ impl HtmlPage {
     }
 }
 
-/// The page with which GRIN refuses (`grin-interface`, section 8).
+/// The page with which GRIN refuses (src/grin/PROTOCOL.md, section 8).
 pub(super) fn unavailable() -> String {
     "<html><head><title>Google Books</title></head><body><h1>Your request is unavailable</h1>\
      <p>We're sorry, but we cannot process your request at this time.</p></body></html>"

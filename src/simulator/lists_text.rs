@@ -1,4 +1,4 @@
-//! Room `simulator`: text lists, `_barcode_search` and `_monthly_report` (`grin-interface`, sections 1, 5 and 6).
+//! Text lists, `_barcode_search` and `_monthly_report` (src/grin/PROTOCOL.md, sections 1, 5 and 6).
 
 use std::io;
 use std::sync::Arc;

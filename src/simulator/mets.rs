@@ -1,4 +1,4 @@
-//! Room `simulator`: the METS file of a volume, in the variants met in the field (`grin-interface`, section 9).
+//! The METS file of a volume, in the variants that occur (src/grin/PROTOCOL.md, section 9).
 
 use std::fmt::{self, Write};
 

@@ -1,6 +1,6 @@
 //! Room `simulator`: what we cannot have: a GRIN look-alike, to build, test and measure against.
 //!
-//! An independent reading of `grin-interface`: it shares only the names of things with `grin`, none of its parsers, and
+//! Written from src/grin/PROTOCOL.md alone: it shares only the names of things with `grin`, none of its parsers, and
 //! none of `archive`'s readers, so that one misunderstanding cannot hide in two places.
 
 mod archive_http;

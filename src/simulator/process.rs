@@ -1,4 +1,4 @@
-//! Room `simulator`: `_process` in all its request forms (`grin-interface`, section 7).
+//! `_process` in all forms of its request (src/grin/PROTOCOL.md, section 7).
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};

@@ -19,7 +19,7 @@ use super::{archive_http, oauth, process};
 
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
-/// Where GRIN sends those it does not know (`grin-interface`, section 2).
+/// Where GRIN redirects requests whose token it does not accept (src/grin/PROTOCOL.md, section 2).
 const SIGN_IN: &str = "https://accounts.google.com/ServiceLogin?service=print&passive=1209600";
 /// Addresses longer than this are refused, as Google's front ends do.
 const LONGEST_ADDRESS: usize = 8_192;

@@ -19,7 +19,7 @@ pub(super) const FAILURES: [(&str, &str); 4] = [
     ("Internal error", "Try again later"),
 ];
 
-/// The words of `_process` (`grin-interface`, section 7).
+/// The status texts of `_process` (src/grin/PROTOCOL.md, section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     Success,

@@ -1,4 +1,4 @@
-//! Room `simulator`: what the sidecar does and answers, with the documented codes (`state-store`, both tables).
+//! What the sidecar does and answers, with the documented codes (src/dapr/PROTOCOL.md, sections 3 and 4).
 
 use std::collections::HashMap;
 use std::sync::PoisonError;

@@ -1,6 +1,6 @@
 //! Room `simulator`: the keys of a state store as Dapr's Redis component keeps them. Pure; time is given.
 //!
-//! Source: `state-store`, "Redis (components-contrib, state/redis, read)". Shares nothing with `state_store`.
+//! Source: src/dapr/PROTOCOL.md, section 8. Shares no code with the client.
 
 use std::collections::HashMap;
 

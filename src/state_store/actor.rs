@@ -135,7 +135,7 @@ fn never(_: &StateError) -> bool {
     false
 }
 
-/// On Redis the refusal of a first-write without ETag looks like a broken store (`state-store`, "Redis").
+/// On Redis a refused first-write without an ETag looks like a failed store (PROTOCOL.md, section 8).
 fn first_write(error: &StateError) -> bool {
     matches!(error, StateError::Failed { .. })
 }

@@ -17,7 +17,7 @@ pub struct BreakerConfig {
 }
 
 impl Default for BreakerConfig {
-    /// The plan's numbers (`state-store`, "How the real code ended up").
+    /// Three failures, one minute (PROTOCOL.md, section 9).
     fn default() -> Self {
         Self {
             failures: 3,

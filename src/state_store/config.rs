@@ -29,7 +29,7 @@ pub struct StateStoreConfig {
 }
 
 impl StateStoreConfig {
-    /// The contract's defaults for a store of the sidecar at `url`.
+    /// The default limits (PROTOCOL.md, section 9) for a store of the sidecar at `url`.
     ///
     /// # Errors
     /// [`StateError::Malformed`]: a name or an address of which no request can be made.

@@ -1,7 +1,7 @@
 //! Room `state_store`: a Dapr state store, asked over the one session; leases between daemons.
 //!
 //! [`StateStore::start`] begins the actor; everything else is asked of it by a message: [`Get`], [`BulkGet`], [`Save`],
-//! [`Delete`], [`Close`]. Source: `state-store`, sections "Dapr's state API" and "A faithful counterpart as an actor".
+//! [`Delete`], [`Close`]. The protocol and the client's rules are in PROTOCOL.md, sections 1 to 9.
 
 mod actor;
 mod breaker;

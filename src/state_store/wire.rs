@@ -1,6 +1,6 @@
 //! Room `state_store`: Dapr's state API on the wire: addresses, bodies, and what each answer means. Pure.
 //!
-//! Source: `state-store`, section "Dapr's state API" (state_api.md and the runtime's code).
+//! Source: PROTOCOL.md, sections 1 to 7.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -217,7 +217,7 @@ struct ErrorBody {
     message: String,
 }
 
-/// What an answer that is not good means: its status and its code, by the page's two tables.
+/// What an answer other than success means, by its status and its code (PROTOCOL.md, section 4).
 fn refusal(doing: Doing, answer: &Answer) -> StateError {
     let body = &answer.body[..answer.body.len().min(ERROR_BODY)];
     let ErrorBody { code, message } = serde_json::from_slice(body).unwrap_or_default();

@@ -89,7 +89,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Where each kind of object lies (`contract`, "What is stored").
+/// The key of each kind of object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     raw: Key,

@@ -1,4 +1,4 @@
-//! Room `storage`: user metadata of an object (`contract`, "What is stored").
+//! User metadata of an object: `barcode`, `encrypted_etag`, `sha256`, `acquisition_date`.
 
 use super::error::StorageError;
 

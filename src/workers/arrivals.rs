@@ -19,7 +19,7 @@ const MOVED: u64 = 10;
 /// The same as a part of the whole.
 const MOVED_PART: u64 = 1_000;
 
-/// Record the volumes checked in between two days (`_monthly_report`, `grin-interface` section 1).
+/// Record the volumes checked in between two days (`_monthly_report`, src/grin/PROTOCOL.md, section 1).
 #[derive(Debug)]
 pub struct Arrivals {
     /// The first day, included.

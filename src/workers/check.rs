@@ -43,7 +43,7 @@ pub enum CheckError {
     /// The session could not get an answer, or a person must act.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// GRIN sent no validator, so nothing can be concluded (`grin-interface`, section 3).
+    /// GRIN sent no validator, so nothing can be concluded (src/grin/PROTOCOL.md, section 3).
     #[error("GRIN named no ETag for {0}, so it cannot be told whether the stored archive is still the same")]
     NoValidator(FileName),
 }

@@ -253,7 +253,7 @@ impl Reading<'_> {
     }
 
     fn first_page(&self) -> Url {
-        // The failed books are few and come on one page (`grin-interface`, section 1).
+        // The failed books are few and come on one page (src/grin/PROTOCOL.md, section 1).
         let page_size = if self.list == ListKind::Failed {
             -1
         } else {

@@ -29,7 +29,7 @@ pub struct Converter {
 /// Ask for the conversion of these barcodes.
 #[derive(Debug)]
 pub struct Convert {
-    /// The batch: 200 worked for others (`grin-interface`, section 3).
+    /// The batch; other clients have sent 200 and more (src/grin/PROTOCOL.md, section 3).
     pub barcodes: Vec<Barcode>,
 }
 
@@ -105,7 +105,7 @@ impl Worker for Converter {
 impl Handle<Convert> for Converter {
     async fn handle(&mut self, batch: Convert, cx: &Cx) -> Result<Converted, ConvertError> {
         let answer = match self.ask(&batch.barcodes, cx).await {
-            // 429 is how GRIN says that its conversion queue is full (`grin-interface`, section 7).
+            // 429 is how GRIN says that its conversion queue is full (src/grin/PROTOCOL.md, section 7).
             Err(SessionError::Throttled { status: 429, .. }) => {
                 return Ok(Converted {
                     queue_full: true,

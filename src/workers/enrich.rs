@@ -26,7 +26,7 @@ pub struct Enricher {
     told: bool,
 }
 
-/// Ask for these barcodes; they fit one address (`grin-interface`, section 3).
+/// Ask for these barcodes; they fit one address (src/grin/PROTOCOL.md, section 3).
 #[derive(Debug)]
 pub struct Enrich {
     /// The batch.

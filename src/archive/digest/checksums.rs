@@ -1,4 +1,4 @@
-//! Room `archive`: `checksum.md5`, read as forgivingly as HathiTrust reads it (`grin-interface`, section 9).
+//! `checksum.md5`, read as tolerantly as HathiTrust reads it (src/grin/PROTOCOL.md, section 9).
 
 use std::collections::BTreeMap;
 

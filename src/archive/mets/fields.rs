@@ -1,4 +1,4 @@
-//! Room `archive`: the fields of a MARC record that go to the catalog (`grin-interface`, sections 9 and 13).
+//! The fields of a MARC record that go to the catalog (src/grin/PROTOCOL.md, sections 9 and 13).
 
 use serde::{Deserialize, Serialize};
 

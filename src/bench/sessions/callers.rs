@@ -24,7 +24,7 @@ const LIMIT: usize = 128;
 /// A way of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// A new client with a new connector for each request, as the plan's program did.
+    /// A new client with a new connector for each request.
     NewEach,
     /// Messages to the session owner.
     Owner,

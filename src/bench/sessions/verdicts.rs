@@ -1,4 +1,4 @@
-//! Room `bench`: the plan's table beside the measured one, and where its numbers hold.
+//! The figures once estimated for one kept session beside the measured ones, and where they hold.
 
 use super::callers::Mode;
 use super::measure::Circumstances;
@@ -12,15 +12,15 @@ use crate::bench::report::{Section, Table, change, number, percent};
 use crate::bench::stats::Ratio;
 use crate::bench::target::{Reached, Target};
 
-/// What the plan said one kept session would do.
+/// A figure estimated for one kept session before anything was measured.
 struct Claim {
     what: &'static str,
     said: &'static str,
     figure: &'static str,
     arrivals: Arrivals,
-    /// Owner ÷ new session each, as the plan has it.
+    /// Owner ÷ new session each, as estimated.
     holds: Target,
-    /// For what is opened once and then kept: its count, and the share of the other's that the plan allows.
+    /// For what is opened once and then kept: its count, and the estimated share of the other's.
     kept: Option<(&'static str, f64)>,
     why: fn(&Seen) -> String,
 }

@@ -1,4 +1,4 @@
-//! Room `bench`: the sentences that say why a claim of the plan holds or does not.
+//! The sentences that say why a claim about one kept session holds or does not.
 
 use crate::bench::report::number;
 

@@ -24,7 +24,7 @@ use crate::grin::{ClientSecretFile, CredentialsFile, Secret, SecretFileError, To
 use crate::session::{Auth, Class, Fetch, Kind, Method, SessionError, TokenSource};
 use crate::settings::Settings;
 
-/// What is asked for; it only tells GRIN who we are (`grin-interface`, section 2).
+/// The scopes requested; they only identify the account to GRIN (src/grin/PROTOCOL.md, section 2).
 const SCOPES: [&str; 3] = [
     "openid",
     "https://www.googleapis.com/auth/userinfo.email",

@@ -23,7 +23,7 @@ pub(in crate::grin) enum Field {
     Ignored,
 }
 
-/// Names of columns in lists, folded (`grin-interface`, sections 4 and 5), with the spellings that may be met.
+/// Names of columns in lists, folded (PROTOCOL.md, sections 4 and 5), with variant spellings.
 const NAMES: &[(&str, Field)] = &[
     ("barcode", Field::Barcode),
     ("filename", Field::FileName),

@@ -7,7 +7,7 @@ use crate::observe::{MetricName, Status, render};
 /// A few more than the full snapshot has: a metric with too many labels shows here before it shows in a bill.
 const MOST_SERIES: usize = 3_000;
 
-/// Contract, section "Metrics", with the labels named there.
+/// Names and labels that dashboards and alerts rely on; they must not change.
 const CONTRACT: &[(&str, &[&str])] = &[
     ("grind_mailbox_messages", &["actor"]),
     ("grind_mailbox_capacity_messages", &["actor"]),

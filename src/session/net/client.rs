@@ -20,7 +20,7 @@ use super::socket::Sockets;
 use super::tls::client_config;
 use crate::session::{Kind, Phase, SessionConfig, SessionCounters, SessionError};
 
-/// Windows of HTTP/2, over which all its bodies go: awc's own bound a transfer to 2 MiB a round trip (operations, C0).
+/// Window of HTTP/2, shared by all bodies of a connection: awc's default gives them 2 MiB a round trip together.
 const H2_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// awc's own timeouts are switched off by a bound that nothing reaches: connector and exchange have limits by class.

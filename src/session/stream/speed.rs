@@ -1,4 +1,4 @@
-//! Room `session`: whether a body comes fast enough (operations, lesson 1: silence alone does not tell a stall).
+//! Whether a body comes fast enough: a body that trickles never falls silent, so a read timeout does not end it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Room `session`: what awc gets wrong by itself (feasibility, section 1), pinned.
+//! What awc 3.11 gets wrong by itself, pinned: a test for each case that `exchange.rs` corrects.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Room `session`: what is sent to a token address and what comes back (`grin-interface`, section 2; RFC 6749 and 7523).
+//! Requests to a token address and their answers (src/grin/PROTOCOL.md, section 2; RFC 6749 and 7523).
 
 use std::time::Duration;
 

@@ -5,14 +5,14 @@ use crate::settings::choices::LeasesName;
 use crate::settings::finding::Finding;
 use crate::settings::sections::{Grin, Retry, Settings, Work};
 
-/// GRIN's documented rate (`grin-interface`, section 3).
+/// The rate that GRIN permits (src/grin/PROTOCOL.md, section 3).
 const GRIN_RATE: f64 = 5.0;
 const GRIN_HOST: &str = "books.google.com";
 /// More than this of one kind is a slip of the pen.
 const MOST_WORKERS: u32 = 256;
 /// A lease is renewed four times in its life, and each renewal needs its time.
 const SHORTEST_LEASE: std::time::Duration = std::time::Duration::from_secs(2);
-/// The largest page that GRIN is known to give (`grin-interface`, "Pages of a list").
+/// The largest page that GRIN is known to give (src/grin/PROTOCOL.md, section 1).
 const LARGEST_PAGE: u32 = 50_000;
 
 pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {

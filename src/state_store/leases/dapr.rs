@@ -1,4 +1,4 @@
-//! Room `state_store`: leases in a Dapr state store, for several machines (`state-store`, last section).
+//! Leases in a Dapr state store, for several machines (PROTOCOL.md, section 10).
 //!
 //! Two keys a name: one holds the claim, the other the highest fence ever given. Neither ever runs out or is deleted: the
 //! versions of a key made anew begin at 1 again, so an ETag of the old one could pass for one of the new one, and whoever

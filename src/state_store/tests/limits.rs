@@ -1,4 +1,4 @@
-//! Room `state_store`: places, times, and what happens to those who go away or come too late (`state-store`, item 8).
+//! Limits and timeouts, callers that go away, and messages that come too late (PROTOCOL.md, section 9).
 
 use std::time::Duration;
 

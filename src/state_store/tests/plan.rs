@@ -1,4 +1,4 @@
-//! Room `state_store`: the plan's six tests and the two that the real code added (`state-store`, item 8).
+//! One session: opened at first use, reused, closed, opened anew; limits and timeouts as set (PROTOCOL.md, section 9).
 
 use std::time::Duration;
 

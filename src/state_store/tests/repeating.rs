@@ -1,4 +1,4 @@
-//! Room `state_store`: what is repeated and what is not, and the breaker (`state-store`, item 5).
+//! What is retried and what is not, and the circuit breaker (PROTOCOL.md, section 9).
 
 use std::time::Duration;
 

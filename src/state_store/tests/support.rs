@@ -27,7 +27,7 @@ pub struct Parts {
     pub store: StateStoreConfig,
 }
 
-/// The plan's numbers; the sidecar's address is filled in later.
+/// The default limits (PROTOCOL.md, section 9); the sidecar's address is filled in later.
 pub fn parts() -> Parts {
     let nowhere = Url::parse("http://127.0.0.1:1/").unwrap();
     Parts {
@@ -37,7 +37,7 @@ pub fn parts() -> Parts {
     }
 }
 
-/// A tenth of the plan's times, and no retries: 300 ms waiting and connecting, 500 ms silence, 1 s in all.
+/// A tenth of the default times, and no retries: 300 ms waiting and connecting, 500 ms silence, 1 s in all.
 pub fn quick() -> Parts {
     let mut parts = parts();
     parts.session.state_timeouts = Timeouts {

@@ -1,4 +1,4 @@
-//! Room `state_store`: one suite of tests for every keeper of leases (`state-store`, last section).
+//! One suite of tests for every implementation of leases (PROTOCOL.md, section 10).
 
 mod suite;
 pub(super) mod world;
