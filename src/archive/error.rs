@@ -1,8 +1,8 @@
-//! Room `archive`: what can be wrong with an archive, told apart.
+//! What can be wrong with an archive, told apart.
 
 use std::io;
 
-use super::findings::Finding;
+use crate::archive::findings::ArchiveFinding;
 
 /// Why a pass over an archive ended without a volume. Nothing may be published after any of them.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +17,15 @@ pub enum ArchiveError {
     #[error("the archive is damaged: {what}")]
     Damaged {
         /// Which check failed.
-        what: Damage,
+        what: DamageKind,
         /// What was seen of the bytes.
-        seen: Box<Seen>,
+        seen: Box<SeenArchive>,
     },
     /// The bytes end before the message does.
     #[error("the archive is cut short after {} bytes", .seen.encrypted_bytes)]
     Truncated {
         /// What was seen of the bytes.
-        seen: Box<Seen>,
+        seen: Box<SeenArchive>,
     },
     /// Something else than an archive, such as an HTML page sent with status 200.
     #[error("this is no archive; it looks like {looks_like}")]
@@ -39,17 +39,17 @@ pub enum ArchiveError {
         /// Names of the failed members, at most as many as findings are kept.
         failed: Vec<String>,
         /// What was seen of the bytes.
-        seen: Box<Seen>,
+        seen: Box<SeenArchive>,
     },
     /// Beyond what an honest archive holds; refused without unpacking anything.
     #[error("the archive is refused: {detail} ({limit})")]
     Hostile {
         /// Which limit.
-        limit: Limit,
+        limit: ArchiveLimit,
         /// What was met.
         detail: String,
         /// What was seen of the bytes.
-        seen: Box<Seen>,
+        seen: Box<SeenArchive>,
     },
     /// An OpenPGP message of a kind that cannot be read here.
     #[error("this kind of encrypted archive is not supported: {what}")]
@@ -70,7 +70,7 @@ pub enum ArchiveError {
 
 /// Which check found damage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Damage {
+pub enum DamageKind {
     /// The message's integrity check (MDC or AEAD tag) failed.
     #[error("its OpenPGP integrity check failed")]
     Integrity,
@@ -87,7 +87,7 @@ pub enum Damage {
 
 /// Which limit an archive went beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Limit {
+pub enum ArchiveLimit {
     /// Number of tar entries.
     Entries,
     /// Length of a member's name.
@@ -116,7 +116,7 @@ pub enum Limit {
     PageText,
 }
 
-impl Limit {
+impl ArchiveLimit {
     /// The limit's name in logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -137,7 +137,7 @@ impl Limit {
     }
 }
 
-impl std::fmt::Display for Limit {
+impl std::fmt::Display for ArchiveLimit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
@@ -146,7 +146,7 @@ impl std::fmt::Display for Limit {
 /// What was seen of an archive by the time it failed: enough to tell whether a second fetch gave the same bytes, and to
 /// keep the decrypted bytes (which the sink already has) in quarantine under their digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenArchive {
     /// Bytes read from the input.
     pub encrypted_bytes: u64,
     /// XXH3-128 over all bytes read from the input: equal for two fetches of the same bytes.
@@ -156,7 +156,7 @@ pub struct Seen {
     /// Size of the decrypted archive as far as it came.
     pub bytes: u64,
     /// What was noticed.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ArchiveFinding>,
 }
 
 impl ArchiveError {
@@ -178,7 +178,7 @@ impl ArchiveError {
     }
 
     /// What was seen of the bytes; `None` where the pass stopped at the head or outside the archive.
-    pub fn seen(&self) -> Option<&Seen> {
+    pub fn seen(&self) -> Option<&SeenArchive> {
         match self {
             Self::Damaged { seen, .. }
             | Self::Truncated { seen }
@@ -189,11 +189,11 @@ impl ArchiveError {
     }
 
     /// What was noticed before the pass failed.
-    pub fn findings(&self) -> &[Finding] {
+    pub fn findings(&self) -> &[ArchiveFinding] {
         self.seen().map_or(&[], |seen| &seen.findings)
     }
 
-    /// True if the bytes themselves are to blame, so that a second fetch with the same [`Seen::fingerprint`] means that
+    /// True if the bytes themselves are to blame, so that a second fetch with the same [`SeenArchive::fingerprint`] means that
     /// they are damaged at the source. False for a failing reader, writer or passphrase.
     pub fn blames_bytes(&self) -> bool {
         self.seen().is_some()
@@ -202,13 +202,13 @@ impl ArchiveError {
 
 /// A fault on its way through the layers, inside an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum LayerFault {
     #[error("cut short")]
     Truncated,
     #[error("{0}")]
-    Damaged(#[from] Damage),
+    Damaged(#[from] DamageKind),
     #[error("{1} ({0})")]
-    Hostile(Limit, String),
+    Hostile(ArchiveLimit, String),
     #[error("wrong passphrase")]
     WrongPassphrase,
     #[error("no passphrase")]
@@ -228,9 +228,9 @@ pub(super) enum Fault {
     Text,
 }
 
-impl Fault {
+impl LayerFault {
     /// The fault inside an error; an error from elsewhere is `otherwise`.
-    pub(super) fn of(error: &io::Error, otherwise: fn(String) -> Damage) -> Self {
+    pub(super) fn of(error: &io::Error, otherwise: fn(String) -> DamageKind) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
             Some(fault) => fault.clone(),
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Truncated,
@@ -239,12 +239,12 @@ impl Fault {
     }
 
     pub(super) fn packets(what: impl Into<String>) -> Self {
-        Self::Damaged(Damage::Packets(what.into()))
+        Self::Damaged(DamageKind::Packets(what.into()))
     }
 }
 
-impl From<Fault> for io::Error {
-    fn from(fault: Fault) -> Self {
+impl From<LayerFault> for io::Error {
+    fn from(fault: LayerFault) -> Self {
         Self::other(fault)
     }
 }

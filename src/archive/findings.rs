@@ -1,4 +1,4 @@
-//! Room `archive`: what was noticed about a volume, each finding with a code of a closed set.
+//! What was noticed about a volume, each finding with a code of a closed set.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 /// One thing noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct ArchiveFinding {
     /// What it is.
-    pub code: Code,
+    pub code: FindingCode,
     /// How bad it is.
-    pub level: Level,
+    pub level: FindingLevel,
     /// The member it is about; `None` for the archive as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
@@ -21,7 +21,7 @@ pub struct Finding {
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum FindingLevel {
     /// Worth knowing.
     Info,
     /// Something a library will want to look at; the volume is stored.
@@ -33,7 +33,7 @@ pub enum Level {
 /// Everything that can be noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub enum FindingCode {
     /// Neither a checksum list nor METS digests: nothing could be compared.
     PagesUnverified,
     /// A member's MD5 is not the one listed.
@@ -90,7 +90,7 @@ pub enum Code {
     MoreFindings,
 }
 
-impl Code {
+impl FindingCode {
     /// The code as it stands in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -125,37 +125,37 @@ impl Code {
     }
 
     /// How bad it is.
-    pub fn level(self) -> Level {
+    pub fn level(self) -> FindingLevel {
         match self {
-            Self::ChecksumMismatch | Self::ChecksumMissingMember => Level::Error,
+            Self::ChecksumMismatch | Self::ChecksumMissingMember => FindingLevel::Error,
             Self::NoText
             | Self::NoMarc
             | Self::MetsMisnamed
             | Self::MarcRepeated
             | Self::FolderInArchive
             | Self::ImageWithoutText
-            | Self::TarUnterminated => Level::Info,
-            _ => Level::Warning,
+            | Self::TarUnterminated => FindingLevel::Info,
+            _ => FindingLevel::Warning,
         }
     }
 }
 
-/// Collects findings; of each code at most [`Findings::PER_CODE`] are kept, the rest is counted.
+/// Collects findings; of each code at most [`FindingList::PER_CODE`] are kept, the rest is counted.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
-    kept: Vec<Finding>,
-    count: BTreeMap<Code, u64>,
+pub(super) struct FindingList {
+    kept: Vec<ArchiveFinding>,
+    count: BTreeMap<FindingCode, u64>,
 }
 
-impl Findings {
+impl FindingList {
     /// How many of one code are kept.
     pub(super) const PER_CODE: u64 = 20;
 
-    pub(super) fn note(&mut self, code: Code, member: Option<&str>, text: impl Into<String>) {
+    pub(super) fn note(&mut self, code: FindingCode, member: Option<&str>, text: impl Into<String>) {
         let count = self.count.entry(code).or_default();
         *count += 1;
         if *count <= Self::PER_CODE {
-            let finding = Finding {
+            let finding = ArchiveFinding {
                 code,
                 level: code.level(),
                 member: member.map(str::to_owned),
@@ -166,11 +166,11 @@ impl Findings {
     }
 
     /// All kept findings, and one more for each code of which some were left out.
-    pub(super) fn finish(self) -> Vec<Finding> {
+    pub(super) fn finish(self) -> Vec<ArchiveFinding> {
         let mut kept = self.kept;
         for (code, count) in self.count.into_iter().filter(|(_, count)| *count > Self::PER_CODE) {
-            kept.push(Finding {
-                code: Code::MoreFindings,
+            kept.push(ArchiveFinding {
+                code: FindingCode::MoreFindings,
                 level: code.level(),
                 member: None,
                 text: format!(
@@ -190,11 +190,11 @@ mod tests {
 
     #[test]
     fn a_flood_of_one_code_is_counted_not_kept() {
-        let mut findings = Findings::default();
+        let mut findings = FindingList::default();
         for page in 0..1_000 {
-            findings.note(Code::PageGap, None, format!("page {page}"));
+            findings.note(FindingCode::PageGap, None, format!("page {page}"));
         }
-        findings.note(Code::NoMets, None, "no METS");
+        findings.note(FindingCode::NoMets, None, "no METS");
         let list = findings.finish();
         assert_eq!(list.len(), 22);
         assert!(list.last().unwrap().text.starts_with("1000 findings of page_gap"));
@@ -203,10 +203,10 @@ mod tests {
     #[test]
     fn json_and_display_name_the_same_code() {
         for code in [
-            Code::PagesUnverified,
-            Code::BadUtf8,
-            Code::MetsDigestDiffers,
-            Code::OddEntry,
+            FindingCode::PagesUnverified,
+            FindingCode::BadUtf8,
+            FindingCode::MetsDigestDiffers,
+            FindingCode::OddEntry,
         ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }

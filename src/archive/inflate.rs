@@ -1,27 +1,27 @@
-//! Room `archive`: inflating as a stream, with its own bounds: gzip (several members), zlib and raw deflate.
+//! Inflating as a stream, with its own bounds: gzip (several members), zlib and raw deflate.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::error::{Damage, Fault, Limit};
-use super::limits::Limits;
+use crate::archive::error::{ArchiveLimit, DamageKind, LayerFault};
+use crate::archive::limits::ArchiveLimits;
 
 /// Bytes inflated at a time.
 const CHUNK: usize = 64 << 10;
 
 /// How the compressed bytes are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrap {
+pub(crate) enum CompressionWrap {
     Gzip,
     Zlib,
     Raw,
 }
 
 /// The inflated bytes of `input`.
-pub(crate) struct Inflate<B> {
+pub(crate) struct InflateReader<B> {
     input: B,
-    wrap: Wrap,
+    wrap: CompressionWrap,
     state: Decompress,
     buffer: Box<[u8]>,
     start: usize,
@@ -44,8 +44,8 @@ struct Bounds {
     total: u64,
 }
 
-impl<B: BufRead> Inflate<B> {
-    pub(crate) fn new(input: B, wrap: Wrap, limits: &Limits) -> Self {
+impl<B: BufRead> InflateReader<B> {
+    pub(crate) fn new(input: B, wrap: CompressionWrap, limits: &ArchiveLimits) -> Self {
         let bounds = Bounds {
             ratio: limits.expansion_ratio,
             floor: limits.ratio_floor,
@@ -105,18 +105,18 @@ impl<B: BufRead> Inflate<B> {
         self.made += made;
         if self.made > self.bounds.floor && self.made / self.bounds.ratio.max(1) > self.used {
             let detail = format!("{} packed bytes unpack to more than {}", self.used, self.made);
-            return Err(Fault::Hostile(Limit::ExpansionRatio, detail).into());
+            return Err(LayerFault::Hostile(ArchiveLimit::ExpansionRatio, detail).into());
         }
         if self.made > self.bounds.total {
             let detail = format!("it unpacks to more than {} bytes", self.bounds.total);
-            return Err(Fault::Hostile(Limit::TotalSize, detail).into());
+            return Err(LayerFault::Hostile(ArchiveLimit::TotalSize, detail).into());
         }
         Ok(())
     }
 
     /// What follows the end of a member: another one, zeros, nothing, or something foreign.
     fn next_member(&mut self) -> io::Result<()> {
-        if self.wrap != Wrap::Gzip {
+        if self.wrap != CompressionWrap::Gzip {
             self.ended = true;
             return Ok(());
         }
@@ -137,26 +137,26 @@ impl<B: BufRead> Inflate<B> {
         self.members += 1;
         if self.members > self.bounds.members {
             let detail = format!("more than {} gzip members", self.bounds.members);
-            return Err(Fault::Hostile(Limit::GzipMembers, detail).into());
+            return Err(LayerFault::Hostile(ArchiveLimit::GzipMembers, detail).into());
         }
         self.state = fresh(self.wrap);
         Ok(())
     }
 }
 
-fn fresh(wrap: Wrap) -> Decompress {
+fn fresh(wrap: CompressionWrap) -> Decompress {
     match wrap {
-        Wrap::Gzip => Decompress::new_gzip(15),
-        Wrap::Zlib => Decompress::new(true),
-        Wrap::Raw => Decompress::new(false),
+        CompressionWrap::Gzip => Decompress::new_gzip(15),
+        CompressionWrap::Zlib => Decompress::new(true),
+        CompressionWrap::Raw => Decompress::new(false),
     }
 }
 
 fn broken(what: &str) -> io::Error {
-    Fault::Damaged(Damage::Gzip(what.to_owned())).into()
+    LayerFault::Damaged(DamageKind::Gzip(what.to_owned())).into()
 }
 
-impl<B: BufRead> BufRead for Inflate<B> {
+impl<B: BufRead> BufRead for InflateReader<B> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.refill()?;
         Ok(&self.buffer[self.start..self.end])
@@ -167,7 +167,7 @@ impl<B: BufRead> BufRead for Inflate<B> {
     }
 }
 
-impl<B: BufRead> Read for Inflate<B> {
+impl<B: BufRead> Read for InflateReader<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);
@@ -188,8 +188,8 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn inflate(bytes: &[u8], limits: &Limits) -> (io::Result<Vec<u8>>, bool) {
-        let mut inflate = Inflate::new(bytes, Wrap::Gzip, limits);
+    fn inflate(bytes: &[u8], limits: &ArchiveLimits) -> (io::Result<Vec<u8>>, bool) {
+        let mut inflate = InflateReader::new(bytes, CompressionWrap::Gzip, limits);
         let mut out = Vec::new();
         let result = inflate.read_to_end(&mut out).map(|_| out);
         (result, inflate.has_trailing_data())
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn members_and_padding_and_foreign_bytes() {
-        let limits = Limits::default();
+        let limits = ArchiveLimits::default();
         let two = [gz(b"one "), gz(b"two"), vec![0; 300]].concat();
         let (out, trailing) = inflate(&two, &limits);
         assert_eq!((out.unwrap(), trailing), (b"one two".to_vec(), false));
@@ -210,30 +210,39 @@ mod tests {
     fn damage_and_truncation_are_errors() {
         let bytes = gz(&(0..20_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
         for end in [0, 1, 9, 10, bytes.len() / 2, bytes.len() - 1] {
-            assert!(inflate(&bytes[..end], &Limits::default()).0.is_err(), "{end}");
+            assert!(inflate(&bytes[..end], &ArchiveLimits::default()).0.is_err(), "{end}");
         }
         for at in [0, bytes.len() / 2, bytes.len() - 6, bytes.len() - 1] {
             let mut flipped = bytes.clone();
             flipped[at] ^= 4;
-            assert!(inflate(&flipped, &Limits::default()).0.is_err(), "{at}");
+            assert!(inflate(&flipped, &ArchiveLimits::default()).0.is_err(), "{at}");
         }
     }
 
     #[test]
     fn a_bomb_is_refused_before_it_has_unpacked() {
-        let limits = Limits {
+        let limits = ArchiveLimits {
             ratio_floor: 1 << 20,
-            ..Limits::default()
+            ..ArchiveLimits::default()
         };
         let (out, _) = inflate(&gz(&vec![0; 64 << 20]), &limits);
-        let fault = Fault::of(&out.unwrap_err(), Damage::Gzip);
-        assert!(matches!(fault, Fault::Hostile(Limit::ExpansionRatio, _)), "{fault:?}");
+        let fault = LayerFault::of(&out.unwrap_err(), DamageKind::Gzip);
+        assert!(
+            matches!(fault, LayerFault::Hostile(ArchiveLimit::ExpansionRatio, _)),
+            "{fault:?}"
+        );
     }
 
     #[test]
     fn endless_empty_members_are_refused() {
         let many = gz(b"").repeat(1_001);
-        let fault = Fault::of(&inflate(&many, &Limits::default()).0.unwrap_err(), Damage::Gzip);
-        assert!(matches!(fault, Fault::Hostile(Limit::GzipMembers, _)), "{fault:?}");
+        let fault = LayerFault::of(
+            &inflate(&many, &ArchiveLimits::default()).0.unwrap_err(),
+            DamageKind::Gzip,
+        );
+        assert!(
+            matches!(fault, LayerFault::Hostile(ArchiveLimit::GzipMembers, _)),
+            "{fault:?}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Room `archive`: looking into a METS, a folder or an archive by itself, for `grind parse` and for people's questions.
+//! Looking into a METS, a folder or an archive by itself, for `grind parse` and for people's questions.
 //!
 //! The same walk as the pass, so that support sees what the daemon sees.
 
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::error::{ArchiveError, Fault};
-use super::findings::Finding;
-use super::limits::Limits;
-use super::members::{Kind, Member};
-use super::mets::{Marc, Mets, RecordKind};
-use super::pass::process_plain;
-use super::scan::Scan;
-use super::volume::{Options, Volume};
+use crate::archive::error::{ArchiveError, LayerFault};
+use crate::archive::findings::ArchiveFinding;
+use crate::archive::limits::ArchiveLimits;
+use crate::archive::members::{MemberKind, TarMember};
+use crate::archive::mets::{MarcFields, MetsSummary, RecordKind};
+use crate::archive::pass::process_plain;
+use crate::archive::scan::TarScan;
+use crate::archive::volume::{PassOptions, ProvenVolume};
 use crate::grin::Barcode;
 
 /// Folders in folders that are looked into.
@@ -23,9 +23,9 @@ const DEPTH: usize = 8;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Inspection {
+pub struct ArchiveInspection {
     /// MARC fields, if there is a record.
-    pub marc: Option<Marc>,
+    pub marc: Option<MarcFields>,
     /// The record as a MARCXML document.
     #[serde(skip)]
     pub marc_xml: Option<String>,
@@ -36,15 +36,15 @@ pub struct Inspection {
     /// Pages that have a text.
     pub text_pages: u64,
     /// What was noticed.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ArchiveFinding>,
 }
 
 /// Reads one METS document.
-pub fn parse_mets(document: impl Read, limits: &Limits) -> io::Result<Inspection> {
-    let mets = Mets::read(BufReader::new(document), limits)?;
+pub fn parse_mets(document: impl Read, limits: &ArchiveLimits) -> io::Result<ArchiveInspection> {
+    let mets = MetsSummary::read(BufReader::new(document), limits)?;
     let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
     let (marc, marc_xml) = mets.map(|mets| (mets.marc, mets.marc_xml)).unwrap_or_default();
-    Ok(Inspection {
+    Ok(ArchiveInspection {
         marc,
         marc_xml,
         record,
@@ -60,9 +60,9 @@ pub fn inspect(
     path: &Path,
     text: impl Write,
     barcode: Option<&Barcode>,
-    options: &Options,
-) -> Result<Inspection, ArchiveError> {
-    let options = Options {
+    options: &PassOptions,
+) -> Result<ArchiveInspection, ArchiveError> {
+    let options = PassOptions {
         verify_checksums: false,
         ..options.clone()
     };
@@ -74,14 +74,14 @@ pub fn inspect(
     let got = file.read(&mut magic).map_err(ArchiveError::Input)?;
     file.rewind().map_err(ArchiveError::Input)?;
     if got == 2 && magic == [0x1f, 0x8b] {
-        return process_plain(file, io::sink(), text, barcode, &options).map(Inspection::of);
+        return process_plain(file, io::sink(), text, barcode, &options).map(ArchiveInspection::of);
     }
     parse_mets(file, &options.limits).map_err(ArchiveError::Input)
 }
 
 /// The page texts of a folder or a `.tar.gz`, one string a page.
-pub fn ocr_lines(path: &Path, options: &Options) -> Result<Vec<String>, ArchiveError> {
-    let options = Options {
+pub fn ocr_lines(path: &Path, options: &PassOptions) -> Result<Vec<String>, ArchiveError> {
+    let options = PassOptions {
         extract_text: true,
         extract_marc: false,
         compress_text: false,
@@ -95,9 +95,9 @@ pub fn ocr_lines(path: &Path, options: &Options) -> Result<Vec<String>, ArchiveE
         .map_err(|error| ArchiveError::Text(error.into()))
 }
 
-impl Inspection {
-    fn of(volume: Volume) -> Self {
-        let Volume {
+impl ArchiveInspection {
+    fn of(volume: ProvenVolume) -> Self {
+        let ProvenVolume {
             marc,
             marc_xml,
             record,
@@ -121,16 +121,16 @@ fn inspect_folder(
     folder: &Path,
     text: impl Write,
     barcode: Option<&Barcode>,
-    options: &Options,
-) -> Result<Inspection, ArchiveError> {
-    let mut scan = Scan::new(options, barcode);
+    options: &PassOptions,
+) -> Result<ArchiveInspection, ArchiveError> {
+    let mut scan = TarScan::new(options, barcode);
     for (name, path) in files_below(folder, &options.limits).map_err(ArchiveError::Input)? {
         let file = File::open(&path).map_err(ArchiveError::Input)?;
         let size = file.metadata().map_err(ArchiveError::Input)?.len();
-        let member = Member {
+        let member = TarMember {
             name,
             size,
-            kind: Kind::File,
+            kind: MemberKind::File,
         };
         if let Err(error) = scan.file(&member, &mut BufReader::new(file)) {
             return Err(as_error(error, &mut scan));
@@ -148,7 +148,7 @@ fn inspect_folder(
     let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
     let (marc, marc_xml) = mets.map(|mets| (mets.marc, mets.marc_xml)).unwrap_or_default();
     let findings = contents.findings.finish();
-    Ok(Inspection {
+    Ok(ArchiveInspection {
         marc,
         marc_xml,
         record,
@@ -158,12 +158,12 @@ fn inspect_folder(
     })
 }
 
-fn as_error(error: io::Error, scan: &mut Scan<'_>) -> ArchiveError {
+fn as_error(error: io::Error, scan: &mut TarScan<'_>) -> ArchiveError {
     if let Some(failure) = scan.text_failure.take() {
         return ArchiveError::Text(failure);
     }
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
-        Some(Fault::Hostile(limit, detail)) => ArchiveError::Hostile {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<LayerFault>()) {
+        Some(LayerFault::Hostile(limit, detail)) => ArchiveError::Hostile {
             limit: *limit,
             detail: detail.clone(),
             seen: Box::default(),
@@ -173,7 +173,7 @@ fn as_error(error: io::Error, scan: &mut Scan<'_>) -> ArchiveError {
 }
 
 /// All files below a folder in the order of their names, links not followed.
-fn files_below(folder: &Path, limits: &Limits) -> io::Result<Vec<(String, PathBuf)>> {
+fn files_below(folder: &Path, limits: &ArchiveLimits) -> io::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), folder.to_owned(), 0)];
     while let Some((prefix, folder, depth)) = folders.pop() {
@@ -210,26 +210,29 @@ mod tests {
         ] {
             fs::write(folder.path().join(name), content).unwrap();
         }
-        assert_eq!(ocr_lines(folder.path(), &Options::default()).unwrap(), ["a", "", "c"]);
+        assert_eq!(
+            ocr_lines(folder.path(), &PassOptions::default()).unwrap(),
+            ["a", "", "c"]
+        );
     }
 
     #[test]
     fn a_link_in_a_folder_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc/hostname", folder.path().join("00000001.txt")).unwrap();
-        assert_eq!(ocr_lines(folder.path(), &Options::default()).unwrap(), [""; 0]);
+        assert_eq!(ocr_lines(folder.path(), &PassOptions::default()).unwrap(), [""; 0]);
     }
 
     #[test]
     fn a_page_of_text_that_is_too_long_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("00000001.txt"), "too long").unwrap();
-        let options = Options {
-            limits: Limits {
+        let options = PassOptions {
+            limits: ArchiveLimits {
                 page_text_bytes: 4,
-                ..Limits::default()
+                ..ArchiveLimits::default()
             },
-            ..Options::default()
+            ..PassOptions::default()
         };
         let error = ocr_lines(folder.path(), &options).unwrap_err();
         assert_eq!(error.reason(), "hostile");

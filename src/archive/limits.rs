@@ -1,8 +1,8 @@
-//! Room `archive`: how much an archive may hold before it is taken for hostile.
+//! How much an archive may hold before it is taken for hostile.
 
 /// Bounds of one pass. The defaults leave an honest volume (a few thousand pages, a few GB) far inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct ArchiveLimits {
     /// Entries of the tar, folders included.
     pub entries: u64,
     /// Bytes of a member's name.
@@ -11,7 +11,7 @@ pub struct Limits {
     pub member_bytes: u64,
     /// Bytes of all members together.
     pub total_bytes: u64,
-    /// Unpacked bytes for each packed byte, once more than [`Limits::ratio_floor`] bytes were unpacked.
+    /// Unpacked bytes for each packed byte, once more than [`ArchiveLimits::ratio_floor`] bytes were unpacked.
     pub expansion_ratio: u64,
     /// Up to here the ratio is not looked at.
     pub ratio_floor: u64,
@@ -31,7 +31,7 @@ pub struct Limits {
     pub mets_depth: usize,
 }
 
-impl Default for Limits {
+impl Default for ArchiveLimits {
     fn default() -> Self {
         Self {
             entries: 65_536,

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::findings::Finding;
-use super::mets::{Marc, RecordKind};
-use super::volume::Volume;
+use crate::archive::findings::ArchiveFinding;
+use crate::archive::mets::{MarcFields, RecordKind};
+use crate::archive::volume::ProvenVolume;
 use crate::grin::Barcode;
 
 /// What is known of a stored volume, enough to adopt it again without the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct BookManifest {
     /// Form of this document; 1 so far.
     pub manifest: u32,
     /// The volume.
@@ -37,10 +37,10 @@ pub struct Manifest {
     pub record: RecordKind,
     /// MARC fields by catalog column names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub marc: Option<Marc>,
+    pub marc: Option<MarcFields>,
     /// What was noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ArchiveFinding>,
     /// When the archive was fetched.
     pub acquired_at: Timestamp,
     /// Program and version that stored it.
@@ -49,7 +49,7 @@ pub struct Manifest {
 
 /// What the manifest needs besides the volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provenance {
+pub struct ManifestProvenance {
     /// The volume.
     pub barcode: Barcode,
     /// Name of the archive as GRIN listed it.
@@ -60,9 +60,9 @@ pub struct Provenance {
     pub acquired_at: Timestamp,
 }
 
-impl Manifest {
+impl BookManifest {
     /// The manifest of a volume that was just proven.
-    pub fn of(volume: &Volume, from: Provenance) -> Self {
+    pub fn of(volume: &ProvenVolume, from: ManifestProvenance) -> Self {
         Self {
             manifest: 1,
             barcode: from.barcode,
@@ -96,30 +96,30 @@ mod tests {
 
     #[test]
     fn a_manifest_reads_back_as_it_was_written() {
-        let volume = Volume {
+        let volume = ProvenVolume {
             sha256: [7; 32],
             bytes: 10,
             encrypted_bytes: 20,
             fingerprint: [1; 16],
             pages: 3,
             text_pages: 2,
-            marc: Some(Marc {
+            marc: Some(MarcFields {
                 marc_isbn: vec!["1".to_owned(), "2, 3".to_owned()],
-                ..Marc::default()
+                ..MarcFields::default()
             }),
             marc_xml: None,
             record: RecordKind::Found,
             verified: true,
             findings: Vec::new(),
         };
-        let from = Provenance {
+        let from = ManifestProvenance {
             barcode: Barcode::parse("TL0000000001").unwrap(),
             file_name: None,
             encrypted_etag: Some("\"abc\"".to_owned()),
             acquired_at: "2026-11-21T10:00:00Z".parse().unwrap(),
         };
-        let manifest = Manifest::of(&volume, from);
-        let read: Manifest = serde_json::from_slice(&manifest.to_json()).unwrap();
+        let manifest = BookManifest::of(&volume, from);
+        let read: BookManifest = serde_json::from_slice(&manifest.to_json()).unwrap();
         assert_eq!(read, manifest);
         assert_eq!(read.sha256, "07".repeat(32));
     }

@@ -1,4 +1,4 @@
-//! Room `archive`: the members of a tar as a stream, nothing unpacked, everything bounded.
+//! The members of a tar as a stream, nothing unpacked, everything bounded.
 //!
 //! Header fields are read with the `tar` crate; the walk is our own, because the crate reads extended headers of any
 //! length into memory and has no limits.
@@ -7,51 +7,51 @@ use std::io::{self, BufRead, Read};
 
 use tar::{EntryType, Header};
 
-use super::error::{Damage, Fault, Limit};
-use super::limits::Limits;
+use crate::archive::error::{ArchiveLimit, DamageKind, LayerFault};
+use crate::archive::limits::ArchiveLimits;
 
 /// Bytes of a tar block.
 const BLOCK: usize = 512;
 
 /// A member of the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Member {
+pub(crate) struct TarMember {
     /// The name with folders, without a leading `./`; bytes that are not UTF-8 replaced.
     pub(super) name: String,
     /// Bytes of its data.
     pub(super) size: u64,
-    pub(super) kind: Kind,
+    pub(super) kind: MemberKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MemberKind {
     File,
     Folder,
     /// A kind that is passed over, such as a volume label.
     Odd,
 }
 
-impl Member {
+impl TarMember {
     /// The name without folders.
     pub(super) fn base_name(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or(&self.name)
     }
 }
 
-/// Walks through a tar. Reading it gives the data of the member that [`Members::next`] named last.
-pub(crate) struct Members<'l, B> {
+/// Walks through a tar. Reading it gives the data of the member that [`TarMembers::next`] named last.
+pub(crate) struct TarMembers<'l, B> {
     input: B,
-    limits: &'l Limits,
+    limits: &'l ArchiveLimits,
     left: u64,
     padding: u64,
     entries: u64,
     total: u64,
-    ended: Option<End>,
+    ended: Option<TarEnd>,
 }
 
 /// How a tar ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum TarEnd {
     /// With a block of zeros.
     Marked,
     /// At the end of the bytes.
@@ -65,8 +65,8 @@ struct Extended {
     size: Option<u64>,
 }
 
-impl<'l, B: BufRead> Members<'l, B> {
-    pub(crate) fn new(input: B, limits: &'l Limits) -> Self {
+impl<'l, B: BufRead> TarMembers<'l, B> {
+    pub(crate) fn new(input: B, limits: &'l ArchiveLimits) -> Self {
         Self {
             input,
             limits,
@@ -79,7 +79,7 @@ impl<'l, B: BufRead> Members<'l, B> {
     }
 
     /// Passes over what is left of the current member and gives the next one; `None` at the end.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Member>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<TarMember>> {
         let mut extended = Extended::default();
         loop {
             self.pass_over_rest()?;
@@ -95,8 +95,8 @@ impl<'l, B: BufRead> Members<'l, B> {
         }
     }
 
-    /// How the tar ended, once [`Members::next`] gave `None`.
-    pub(super) fn end(&self) -> Option<End> {
+    /// How the tar ended, once [`TarMembers::next`] gave `None`.
+    pub(super) fn end(&self) -> Option<TarEnd> {
         self.ended
     }
 
@@ -137,20 +137,20 @@ impl<'l, B: BufRead> Members<'l, B> {
         let mut block = [0; BLOCK];
         let got = self.read_block(&mut block)?;
         if got == 0 {
-            self.ended = Some(End::Unmarked);
+            self.ended = Some(TarEnd::Unmarked);
             return Ok(None);
         }
         if got < BLOCK {
             return Err(broken("it is cut short"));
         }
         if block.iter().all(|byte| *byte == 0) {
-            self.ended = Some(End::Marked);
+            self.ended = Some(TarEnd::Marked);
             return Ok(None);
         }
         self.entries += 1;
         if self.entries > self.limits.entries {
             return Err(hostile(
-                Limit::Entries,
+                ArchiveLimit::Entries,
                 format!("more than {} entries", self.limits.entries),
             ));
         }
@@ -187,7 +187,7 @@ impl<'l, B: BufRead> Members<'l, B> {
         let size = header.entry_size().map_err(|_| broken("a size is no number"))?;
         if size > self.limits.header_bytes {
             return Err(hostile(
-                Limit::HeaderSize,
+                ArchiveLimit::HeaderSize,
                 format!("an extended header of {size} bytes"),
             ));
         }
@@ -197,33 +197,36 @@ impl<'l, B: BufRead> Members<'l, B> {
         Ok(data)
     }
 
-    fn member(&mut self, header: &Header, extended: Extended) -> io::Result<Member> {
+    fn member(&mut self, header: &Header, extended: Extended) -> io::Result<TarMember> {
         let raw = extended.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let name = self.safe_name(&raw)?;
         let kind = kind_of(header, &name)?;
         let size = match (kind, extended.size) {
-            (Kind::Folder, _) => 0,
+            (MemberKind::Folder, _) => 0,
             (_, Some(size)) => size,
             _ => header.entry_size().map_err(|_| broken("a size is no number"))?,
         };
         self.total = self.total.saturating_add(size);
         if size > self.limits.member_bytes {
-            return Err(hostile(Limit::MemberSize, format!("{name} claims {size} bytes")));
+            return Err(hostile(ArchiveLimit::MemberSize, format!("{name} claims {size} bytes")));
         }
         if self.total > self.limits.total_bytes {
             return Err(hostile(
-                Limit::TotalSize,
+                ArchiveLimit::TotalSize,
                 format!("its members claim {} bytes", self.total),
             ));
         }
         self.begin_data(size);
-        Ok(Member { name, size, kind })
+        Ok(TarMember { name, size, kind })
     }
 
     /// A name that stays below the folder it would be unpacked to.
     fn safe_name(&self, raw: &[u8]) -> io::Result<String> {
         if raw.len() > self.limits.name_bytes {
-            return Err(hostile(Limit::NameLength, format!("a name of {} bytes", raw.len())));
+            return Err(hostile(
+                ArchiveLimit::NameLength,
+                format!("a name of {} bytes", raw.len()),
+            ));
         }
         let name = String::from_utf8_lossy(raw);
         let unsafe_name = name.starts_with('/')
@@ -231,7 +234,7 @@ impl<'l, B: BufRead> Members<'l, B> {
             || name.contains('\0')
             || name.as_bytes().get(1) == Some(&b':');
         if unsafe_name {
-            return Err(hostile(Limit::UnsafeName, format!("a member is named {name:?}")));
+            return Err(hostile(ArchiveLimit::UnsafeName, format!("a member is named {name:?}")));
         }
         let parts: Vec<&str> = name
             .split('/')
@@ -241,20 +244,26 @@ impl<'l, B: BufRead> Members<'l, B> {
     }
 }
 
-fn kind_of(header: &Header, name: &str) -> io::Result<Kind> {
+fn kind_of(header: &Header, name: &str) -> io::Result<MemberKind> {
     Ok(match header.entry_type() {
-        EntryType::Regular | EntryType::Continuous if header.path_bytes().ends_with(b"/") => Kind::Folder,
-        EntryType::Regular | EntryType::Continuous => Kind::File,
-        EntryType::Directory => Kind::Folder,
-        EntryType::Symlink | EntryType::Link => return Err(hostile(Limit::Link, format!("{name} is a link"))),
+        EntryType::Regular | EntryType::Continuous if header.path_bytes().ends_with(b"/") => MemberKind::Folder,
+        EntryType::Regular | EntryType::Continuous => MemberKind::File,
+        EntryType::Directory => MemberKind::Folder,
+        EntryType::Symlink | EntryType::Link => return Err(hostile(ArchiveLimit::Link, format!("{name} is a link"))),
         EntryType::Char | EntryType::Block | EntryType::Fifo => {
-            return Err(hostile(Limit::SpecialFile, format!("{name} is a device or a pipe")));
+            return Err(hostile(
+                ArchiveLimit::SpecialFile,
+                format!("{name} is a device or a pipe"),
+            ));
         }
-        EntryType::GNUSparse => return Err(hostile(Limit::Sparse, format!("{name} is sparse"))),
+        EntryType::GNUSparse => return Err(hostile(ArchiveLimit::Sparse, format!("{name} is sparse"))),
         other if other.as_byte() == b'M' => {
-            return Err(hostile(Limit::SpecialFile, format!("{name} begins in another archive")));
+            return Err(hostile(
+                ArchiveLimit::SpecialFile,
+                format!("{name} begins in another archive"),
+            ));
         }
-        _ => Kind::Odd,
+        _ => MemberKind::Odd,
     })
 }
 
@@ -274,7 +283,7 @@ impl Extended {
                     self.size = Some(size.ok_or_else(|| broken("a pax size is no number"))?);
                 }
                 key if key.starts_with(b"GNU.sparse") => {
-                    return Err(hostile(Limit::Sparse, "a sparse file in pax form".to_owned()));
+                    return Err(hostile(ArchiveLimit::Sparse, "a sparse file in pax form".to_owned()));
                 }
                 _ => {}
             }
@@ -317,14 +326,14 @@ fn at_most(left: u64, have: usize) -> usize {
 }
 
 fn broken(what: &str) -> io::Error {
-    Fault::Damaged(Damage::Tar(what.to_owned())).into()
+    LayerFault::Damaged(DamageKind::Tar(what.to_owned())).into()
 }
 
-fn hostile(limit: Limit, detail: String) -> io::Error {
-    Fault::Hostile(limit, detail).into()
+fn hostile(limit: ArchiveLimit, detail: String) -> io::Error {
+    LayerFault::Hostile(limit, detail).into()
 }
 
-impl<B: BufRead> BufRead for Members<'_, B> {
+impl<B: BufRead> BufRead for TarMembers<'_, B> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.left == 0 {
             return Ok(&[]);
@@ -342,7 +351,7 @@ impl<B: BufRead> BufRead for Members<'_, B> {
     }
 }
 
-impl<B: BufRead> Read for Members<'_, B> {
+impl<B: BufRead> Read for TarMembers<'_, B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);

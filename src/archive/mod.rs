@@ -1,4 +1,4 @@
-//! Room `archive`: one pass over an archive: decrypt, digest, scan, check, extract.
+//! One pass over an archive: decrypt, digest, scan, check, extract.
 
 mod digest;
 mod error;
@@ -19,15 +19,15 @@ mod tee;
 mod verify;
 mod volume;
 
-pub use digest::{ChecksumList, hex};
-pub use error::{ArchiveError, Damage, Limit, Seen};
-pub use findings::{Code, Finding, Level};
-pub(crate) use inflate::{Inflate, Wrap};
-pub use inspect::{Inspection, inspect, ocr_lines, parse_mets};
-pub use limits::Limits;
-pub use manifest::{Manifest, Provenance};
-pub(crate) use members::Members;
-pub use mets::{Marc, RecordKind};
-pub use openpgp::{BadSecretKey, SecretKey};
-pub use pass::{process, process_plain};
-pub use volume::{Options, Volume};
+pub use crate::archive::digest::{ChecksumList, hex};
+pub use crate::archive::error::{ArchiveError, ArchiveLimit, DamageKind, SeenArchive};
+pub use crate::archive::findings::{ArchiveFinding, FindingCode, FindingLevel};
+pub(crate) use crate::archive::inflate::{CompressionWrap, InflateReader};
+pub use crate::archive::inspect::{ArchiveInspection, inspect, ocr_lines, parse_mets};
+pub use crate::archive::limits::ArchiveLimits;
+pub use crate::archive::manifest::{BookManifest, ManifestProvenance};
+pub(crate) use crate::archive::members::TarMembers;
+pub use crate::archive::mets::{MarcFields, RecordKind};
+pub use crate::archive::openpgp::{BadSecretKey, SecretKey};
+pub use crate::archive::pass::{process, process_plain};
+pub use crate::archive::volume::{PassOptions, ProvenVolume};

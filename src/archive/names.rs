@@ -4,7 +4,7 @@ use crate::grin::Barcode;
 
 /// What a file of the archive is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum MemberRole {
     /// A page image, with the page's number.
     Image(u32),
     /// A page's plain text.
@@ -20,22 +20,22 @@ pub(super) enum Role {
 }
 
 /// Says what a file is; `barcode` tells how the METS is named.
-pub(super) fn role(base_name: &str, barcode: Option<&Barcode>) -> Role {
+pub(super) fn role(base_name: &str, barcode: Option<&Barcode>) -> MemberRole {
     if base_name.eq_ignore_ascii_case("checksum.md5") {
-        return Role::ChecksumList;
+        return MemberRole::ChecksumList;
     }
     let Some((stem, extension)) = base_name.rsplit_once('.') else {
-        return Role::Other;
+        return MemberRole::Other;
     };
     let page = page_number(stem);
     match (extension.to_ascii_lowercase().as_str(), page) {
-        ("jp2" | "tif" | "tiff" | "jpg" | "jpeg" | "png", Some(page)) => Role::Image(page),
-        ("txt", Some(page)) => Role::Text(page),
-        ("html" | "htm", Some(page)) => Role::Coordinates(page),
-        ("xml", None) => Role::Xml {
+        ("jp2" | "tif" | "tiff" | "jpg" | "jpeg" | "png", Some(page)) => MemberRole::Image(page),
+        ("txt", Some(page)) => MemberRole::Text(page),
+        ("html" | "htm", Some(page)) => MemberRole::Coordinates(page),
+        ("xml", None) => MemberRole::Xml {
             named_as_mets: barcode.is_some_and(|barcode| names_mets(stem, barcode)),
         },
-        _ => Role::Other,
+        _ => MemberRole::Other,
     }
 }
 
@@ -69,22 +69,22 @@ mod tests {
     fn names_tell_roles() {
         let barcode = Barcode::parse("TL0000000001").unwrap();
         let cases = [
-            ("00000001.jp2", Role::Image(1)),
-            ("00000012.TIF", Role::Image(12)),
-            ("00000001.txt", Role::Text(1)),
-            ("00000001.html", Role::Coordinates(1)),
-            ("checksum.md5", Role::ChecksumList),
-            ("TESTLIB_TL0000000001.xml", Role::Xml { named_as_mets: true }),
-            ("tl0000000001.xml", Role::Xml { named_as_mets: true }),
-            ("_TL0000000001.xml", Role::Xml { named_as_mets: false }),
-            ("notes.xml", Role::Xml { named_as_mets: false }),
-            ("00000001.xml", Role::Other),
-            ("00000000.txt", Role::Other),
-            ("000000001.txt", Role::Other),
-            ("٠٠٠٠٠٠٠١.txt", Role::Other),
-            ("+0000001.txt", Role::Other),
-            ("readme.txt", Role::Other),
-            ("noextension", Role::Other),
+            ("00000001.jp2", MemberRole::Image(1)),
+            ("00000012.TIF", MemberRole::Image(12)),
+            ("00000001.txt", MemberRole::Text(1)),
+            ("00000001.html", MemberRole::Coordinates(1)),
+            ("checksum.md5", MemberRole::ChecksumList),
+            ("TESTLIB_TL0000000001.xml", MemberRole::Xml { named_as_mets: true }),
+            ("tl0000000001.xml", MemberRole::Xml { named_as_mets: true }),
+            ("_TL0000000001.xml", MemberRole::Xml { named_as_mets: false }),
+            ("notes.xml", MemberRole::Xml { named_as_mets: false }),
+            ("00000001.xml", MemberRole::Other),
+            ("00000000.txt", MemberRole::Other),
+            ("000000001.txt", MemberRole::Other),
+            ("٠٠٠٠٠٠٠١.txt", MemberRole::Other),
+            ("+0000001.txt", MemberRole::Other),
+            ("readme.txt", MemberRole::Other),
+            ("noextension", MemberRole::Other),
         ];
         for (name, expected) in cases {
             assert_eq!(role(name, Some(&barcode)), expected, "{name}");

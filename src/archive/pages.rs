@@ -1,4 +1,4 @@
-//! Room `archive`: the pages' texts, kept until the number of pages is known, then written as JSON lines in page order.
+//! The pages' texts, kept until the number of pages is known, then written as JSON lines in page order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use flate2::{Compression, GzBuilder};
 use tempfile::SpooledTempFile;
 
-use super::findings::{Code, Findings};
+use crate::archive::findings::{FindingCode, FindingList};
 
 /// Bytes of text that stay in memory; more go to a temporary file.
 const IN_MEMORY: usize = 2 << 20;
@@ -17,7 +17,7 @@ const SLACK: u64 = 1_000;
 const NAMED: usize = 5;
 
 /// All that is known of a volume's pages.
-pub(super) struct Pages {
+pub(super) struct VolumePages {
     images: BTreeSet<u32>,
     texts: BTreeMap<u32, Line>,
     spool: SpooledTempFile,
@@ -60,7 +60,7 @@ pub(super) struct PageCount {
     pub(super) text_pages: u64,
 }
 
-impl Pages {
+impl VolumePages {
     pub(super) fn new() -> Self {
         Self {
             images: BTreeSet::new(),
@@ -112,7 +112,7 @@ impl Pages {
     }
 
     /// Counts the pages, looks for gaps, and says what does not fit.
-    pub(super) fn judge(&mut self, findings: &mut Findings) -> PageCount {
+    pub(super) fn judge(&mut self, findings: &mut FindingList) -> PageCount {
         self.drop_implausible(findings);
         let by_image = !self.images.is_empty();
         let last = if by_image {
@@ -133,17 +133,21 @@ impl Pages {
     }
 
     /// A number far beyond the number of pages is a misnamed file, not a page.
-    fn drop_implausible(&mut self, findings: &mut Findings) {
+    fn drop_implausible(&mut self, findings: &mut FindingList) {
         let all: BTreeSet<u32> = self.images.iter().chain(self.texts.keys()).copied().collect();
         let most = FACTOR * all.len() as u64 + SLACK;
         for page in all.into_iter().filter(|page| u64::from(*page) > most) {
-            findings.note(Code::PageNumberImplausible, None, format!("page {page} is not counted"));
+            findings.note(
+                FindingCode::PageNumberImplausible,
+                None,
+                format!("page {page} is not counted"),
+            );
             self.images.remove(&page);
             self.texts.remove(&page);
         }
     }
 
-    fn compare(&mut self, findings: &mut Findings) {
+    fn compare(&mut self, findings: &mut FindingList) {
         let without_image: Vec<u32> = self
             .texts
             .keys()
@@ -158,21 +162,21 @@ impl Pages {
             .collect();
         if !without_image.is_empty() {
             findings.note(
-                Code::TextWithoutImage,
+                FindingCode::TextWithoutImage,
                 None,
                 listed("pages with text and without an image", &without_image),
             );
         }
         if !without_text.is_empty() && !self.texts.is_empty() {
             findings.note(
-                Code::ImageWithoutText,
+                FindingCode::ImageWithoutText,
                 None,
                 listed("pages without text", &without_text),
             );
         }
     }
 
-    fn note_gaps(&self, pages: u32, by_image: bool, findings: &mut Findings) {
+    fn note_gaps(&self, pages: u32, by_image: bool, findings: &mut FindingList) {
         let present = |page: &u32| {
             if by_image {
                 self.images.contains(page)
@@ -182,23 +186,27 @@ impl Pages {
         };
         let missing: Vec<u32> = (1..=pages).filter(|page| !present(page)).collect();
         if !missing.is_empty() {
-            findings.note(Code::PageGap, None, listed("page numbers missing in between", &missing));
+            findings.note(
+                FindingCode::PageGap,
+                None,
+                listed("page numbers missing in between", &missing),
+            );
         }
     }
 
-    fn note_texts(&self, findings: &mut Findings) {
+    fn note_texts(&self, findings: &mut FindingList) {
         if self.images.is_empty() && self.texts.is_empty() {
-            findings.note(Code::NoPages, None, "there is no page in it");
+            findings.note(FindingCode::NoPages, None, "there is no page in it");
         } else if self.texts.is_empty() {
-            findings.note(Code::NoText, None, "there is no page text in it");
+            findings.note(FindingCode::NoText, None, "there is no page text in it");
         }
         if self.bad_utf8.count > 0 {
             let what = format!("{} runs of bytes that are not UTF-8, on pages", self.bad_utf8.count);
-            findings.note(Code::BadUtf8, None, listed(&what, &self.bad_utf8.pages));
+            findings.note(FindingCode::BadUtf8, None, listed(&what, &self.bad_utf8.pages));
         }
         if self.control.count > 0 {
             let what = format!("{} control characters, on pages", self.control.count);
-            findings.note(Code::ControlChars, None, listed(&what, &self.control.pages));
+            findings.note(FindingCode::ControlChars, None, listed(&what, &self.control.pages));
         }
     }
 

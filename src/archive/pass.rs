@@ -1,17 +1,18 @@
-//! Room `archive`: the one pass: decrypt, digest, write on, gunzip, walk the tar, compare, extract.
+//! The one pass: decrypt, digest, write on, gunzip, walk the tar, compare, extract.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use super::error::{ArchiveError, Damage, Fault, Seen};
-use super::findings::{Code, Findings};
-use super::inflate::{Inflate, Wrap};
-use super::members::Members;
-use super::mets::RecordKind;
-use super::openpgp::{self, Keys, Plain};
-use super::scan::{Contents, Scan};
-use super::source::{Source, looks_like};
-use super::tee::Tee;
-use super::volume::{Options, Volume};
+use crate::archive::error::{ArchiveError, DamageKind, LayerFault, SeenArchive};
+use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::inflate::{CompressionWrap, InflateReader};
+use crate::archive::members::TarMembers;
+use crate::archive::mets::RecordKind;
+use crate::archive::openpgp;
+use crate::archive::openpgp::{ArchiveKeys, PlainReader};
+use crate::archive::scan::{ScanResult, TarScan};
+use crate::archive::source::{ArchiveSource, looks_like};
+use crate::archive::tee::TeeReader;
+use crate::archive::volume::{PassOptions, ProvenVolume};
 use crate::grin::Barcode;
 
 /// Reads an encrypted archive once and gives the volume in it.
@@ -25,15 +26,15 @@ pub fn process<'b, R, W, T>(
     archive: W,
     text: T,
     barcode: impl Into<Option<&'b Barcode>>,
-    options: &Options,
-) -> Result<Volume, ArchiveError>
+    options: &PassOptions,
+) -> Result<ProvenVolume, ArchiveError>
 where
     R: Read + Send,
     W: Write,
     T: Write,
 {
-    let mut source = Source::new(input);
-    let keys = Keys {
+    let mut source = ArchiveSource::new(input);
+    let keys = ArchiveKeys {
         passphrase: options.passphrase.clone(),
         secret_key: options.secret_key.clone(),
     };
@@ -51,14 +52,14 @@ pub fn process_plain<R, W, T>(
     archive: W,
     text: T,
     barcode: Option<&Barcode>,
-    options: &Options,
-) -> Result<Volume, ArchiveError>
+    options: &PassOptions,
+) -> Result<ProvenVolume, ArchiveError>
 where
     R: Read,
     W: Write,
     T: Write,
 {
-    let mut source = Source::new(input);
+    let mut source = ArchiveSource::new(input);
     let plain = BufReader::with_capacity(64 << 10, &mut source);
     let passed = through(Unsealed(plain), archive, barcode, options);
     conclude(source, passed, text, options)
@@ -69,9 +70,9 @@ trait Archive: BufRead {
     fn trailing(&self) -> u64;
 }
 
-impl Archive for Plain<'_> {
+impl Archive for PlainReader<'_> {
     fn trailing(&self) -> u64 {
-        Plain::trailing(self)
+        PlainReader::trailing(self)
     }
 }
 
@@ -103,11 +104,11 @@ impl<B: BufRead> Archive for Unsealed<B> {
 /// How far the bytes came, and what was in them.
 struct Passed {
     /// The archive was read to its end, and the end was good.
-    proven: Result<(), Fault>,
+    proven: Result<(), LayerFault>,
     /// What the walk over the tar gave.
-    scanned: Result<Contents, Fault>,
+    scanned: Result<ScanResult, LayerFault>,
     /// Findings of a walk that failed.
-    findings: Findings,
+    findings: FindingList,
     sha256: Option<[u8; 32]>,
     bytes: u64,
     sink_failure: Option<io::Error>,
@@ -115,11 +116,11 @@ struct Passed {
 }
 
 impl Passed {
-    fn at_head(fault: Fault) -> Self {
+    fn at_head(fault: LayerFault) -> Self {
         Self {
             proven: Err(fault.clone()),
             scanned: Err(fault),
-            findings: Findings::default(),
+            findings: FindingList::default(),
             sha256: None,
             bytes: 0,
             sink_failure: None,
@@ -128,22 +129,22 @@ impl Passed {
     }
 }
 
-fn through(plain: impl Archive, sink: impl Write, barcode: Option<&Barcode>, options: &Options) -> Passed {
-    let mut tee = Tee::new(plain, sink);
-    let mut scan = Scan::new(options, barcode);
+fn through(plain: impl Archive, sink: impl Write, barcode: Option<&Barcode>, options: &PassOptions) -> Passed {
+    let mut tee = TeeReader::new(plain, sink);
+    let mut scan = TarScan::new(options, barcode);
     let walked = walk(&mut tee, &mut scan, options);
     // Whatever the walk met: only the end of the message says whether its bytes are what was encrypted.
-    let proven = tee.drain().map_err(|error| Fault::of(&error, Damage::Packets));
+    let proven = tee.drain().map_err(|error| LayerFault::of(&error, DamageKind::Packets));
     if tee.input().trailing() > 0 {
         let text = format!("{} bytes follow the encrypted message", tee.input().trailing());
-        scan.findings.note(Code::TrailingData, None, text);
+        scan.findings.note(FindingCode::TrailingData, None, text);
     }
     let sha256 = proven.is_ok().then(|| tee.sha256());
     let (bytes, sink_failure) = (tee.count(), tee.take_failure());
     let text_failure = scan.text_failure.take();
     let (scanned, findings) = match walked {
-        Ok(()) => (Ok(scan.judge()), Findings::default()),
-        Err(error) => (Err(Fault::of(&error, Damage::Tar)), scan.findings),
+        Ok(()) => (Ok(scan.judge()), FindingList::default()),
+        Err(error) => (Err(LayerFault::of(&error, DamageKind::Tar)), scan.findings),
     };
     Passed {
         proven,
@@ -156,26 +157,32 @@ fn through(plain: impl Archive, sink: impl Write, barcode: Option<&Barcode>, opt
     }
 }
 
-fn walk<B: BufRead>(tee: &mut B, scan: &mut Scan<'_>, options: &Options) -> io::Result<()> {
+fn walk<B: BufRead>(tee: &mut B, scan: &mut TarScan<'_>, options: &PassOptions) -> io::Result<()> {
     let first = tee.fill_buf()?;
     if !(first.starts_with(&[0x1f, 0x8b]) || first == [0x1f]) {
-        return Err(Fault::NotAnArchive(looks_like(first)).into());
+        return Err(LayerFault::NotAnArchive(looks_like(first)).into());
     }
-    let mut members = Members::new(Inflate::new(tee, Wrap::Gzip, &options.limits), &options.limits);
+    let mut members = TarMembers::new(
+        InflateReader::new(tee, CompressionWrap::Gzip, &options.limits),
+        &options.limits,
+    );
     scan.walk(&mut members)?;
     if members.input_mut().has_trailing_data() {
-        scan.findings
-            .note(Code::TrailingData, None, "there are bytes behind the gzip stream");
+        scan.findings.note(
+            FindingCode::TrailingData,
+            None,
+            "there are bytes behind the gzip stream",
+        );
     }
     Ok(())
 }
 
 fn conclude<R: Read>(
-    mut source: Source<R>,
+    mut source: ArchiveSource<R>,
     mut passed: Passed,
     text: impl Write,
-    options: &Options,
-) -> Result<Volume, ArchiveError> {
+    options: &PassOptions,
+) -> Result<ProvenVolume, ArchiveError> {
     if let Some(error) = passed.sink_failure.take() {
         return Err(ArchiveError::Sink(error));
     }
@@ -190,7 +197,7 @@ fn conclude<R: Read>(
     if let Some(error) = source.take_failure() {
         return Err(ArchiveError::Input(error));
     }
-    let seen = Seen {
+    let seen = SeenArchive {
         encrypted_bytes: source.count(),
         fingerprint: source.fingerprint(),
         sha256: passed.sha256,
@@ -201,7 +208,7 @@ fn conclude<R: Read>(
         Ok(contents) => finish(contents, seen, text, options),
         Err(fault) => Err(as_error(
             fault,
-            Box::new(Seen {
+            Box::new(SeenArchive {
                 findings: passed.findings.finish(),
                 ..seen
             }),
@@ -211,35 +218,40 @@ fn conclude<R: Read>(
 }
 
 /// Reads as much more as the error needs: all for the fingerprint of damaged bytes, a little for the look of a page.
-fn read_on<R: Read>(source: &mut Source<R>, fault: Option<&Fault>) {
+fn read_on<R: Read>(source: &mut ArchiveSource<R>, fault: Option<&LayerFault>) {
     let _kept_in_the_source = match fault {
-        Some(Fault::WrongPassphrase | Fault::NoPassphrase | Fault::Unsupported(_)) => Ok(()),
-        Some(Fault::NotAnArchive(_)) => io::copy(&mut source.take(512), &mut io::sink()).map(drop),
+        Some(LayerFault::WrongPassphrase | LayerFault::NoPassphrase | LayerFault::Unsupported(_)) => Ok(()),
+        Some(LayerFault::NotAnArchive(_)) => io::copy(&mut source.take(512), &mut io::sink()).map(drop),
         _ => source.drain(),
     };
 }
 
-fn as_error(fault: Fault, seen: Box<Seen>, head: &[u8]) -> ArchiveError {
+fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -> ArchiveError {
     match fault {
-        Fault::Truncated => ArchiveError::Truncated { seen },
-        Fault::Damaged(what) => ArchiveError::Damaged { what, seen },
-        Fault::Hostile(limit, detail) => ArchiveError::Hostile { limit, detail, seen },
-        Fault::WrongPassphrase => ArchiveError::WrongPassphrase,
-        Fault::NoPassphrase => ArchiveError::NoPassphrase,
+        LayerFault::Truncated => ArchiveError::Truncated { seen },
+        LayerFault::Damaged(what) => ArchiveError::Damaged { what, seen },
+        LayerFault::Hostile(limit, detail) => ArchiveError::Hostile { limit, detail, seen },
+        LayerFault::WrongPassphrase => ArchiveError::WrongPassphrase,
+        LayerFault::NoPassphrase => ArchiveError::NoPassphrase,
         // Decrypted bytes were looked at where they are; encrypted ones are looked at again with more of them there.
-        Fault::NotAnArchive(looks_like) if seen.sha256.is_some() => ArchiveError::NotAnArchive { looks_like },
-        Fault::NotAnArchive(_) => ArchiveError::NotAnArchive {
+        LayerFault::NotAnArchive(looks_like) if seen.sha256.is_some() => ArchiveError::NotAnArchive { looks_like },
+        LayerFault::NotAnArchive(_) => ArchiveError::NotAnArchive {
             looks_like: looks_like(head),
         },
-        Fault::Unsupported(what) => ArchiveError::Unsupported { what },
-        Fault::Input => ArchiveError::Input(io::ErrorKind::Other.into()),
-        Fault::Sink => ArchiveError::Sink(io::ErrorKind::Other.into()),
-        Fault::Text => ArchiveError::Text(io::ErrorKind::Other.into()),
+        LayerFault::Unsupported(what) => ArchiveError::Unsupported { what },
+        LayerFault::Input => ArchiveError::Input(io::ErrorKind::Other.into()),
+        LayerFault::Sink => ArchiveError::Sink(io::ErrorKind::Other.into()),
+        LayerFault::Text => ArchiveError::Text(io::ErrorKind::Other.into()),
     }
 }
 
-fn finish(contents: Contents, seen: Seen, text: impl Write, options: &Options) -> Result<Volume, ArchiveError> {
-    let Contents {
+fn finish(
+    contents: ScanResult,
+    seen: SeenArchive,
+    text: impl Write,
+    options: &PassOptions,
+) -> Result<ProvenVolume, ArchiveError> {
+    let ScanResult {
         compared,
         mets,
         mut pages,
@@ -248,7 +260,7 @@ fn finish(contents: Contents, seen: Seen, text: impl Write, options: &Options) -
     let count = pages.judge(&mut findings);
     let findings = findings.finish();
     if !compared.failed.is_empty() {
-        let seen = Box::new(Seen { findings, ..seen });
+        let seen = Box::new(SeenArchive { findings, ..seen });
         return Err(ArchiveError::Checksum {
             failed: compared.failed,
             seen,
@@ -264,7 +276,7 @@ fn finish(contents: Contents, seen: Seen, text: impl Write, options: &Options) -
         .filter(|_| options.extract_marc)
         .map(|mets| (mets.marc, mets.marc_xml))
         .unwrap_or_default();
-    Ok(Volume {
+    Ok(ProvenVolume {
         sha256: seen.sha256.unwrap_or_default(),
         bytes: seen.bytes,
         encrypted_bytes: seen.encrypted_bytes,

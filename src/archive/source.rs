@@ -1,14 +1,14 @@
-//! Room `archive`: the input with a count, a fingerprint, and its error kept for the caller.
+//! The input with a count, a fingerprint, and its error kept for the caller.
 
 use std::fmt;
 use std::io::{self, Read};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::error::Fault;
+use crate::archive::error::LayerFault;
 
 /// The bytes as they come in.
-pub(super) struct Source<R> {
+pub(super) struct ArchiveSource<R> {
     inner: R,
     bytes: u64,
     print: Xxh3Default,
@@ -19,7 +19,7 @@ pub(super) struct Source<R> {
 /// How many of the first bytes are kept, to say what they look like if they are no archive.
 const HEAD: usize = 512;
 
-impl<R: Read> Source<R> {
+impl<R: Read> ArchiveSource<R> {
     pub(super) fn new(inner: R) -> Self {
         Self {
             inner,
@@ -63,10 +63,10 @@ impl<R: Read> Source<R> {
     }
 }
 
-impl<R: Read> Read for Source<R> {
+impl<R: Read> Read for ArchiveSource<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.failed.is_some() {
-            return Err(Fault::Input.into());
+            return Err(LayerFault::Input.into());
         }
         loop {
             match self.inner.read(buf) {
@@ -77,14 +77,14 @@ impl<R: Read> Read for Source<R> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.failed = Some(error);
-                    return Err(Fault::Input.into());
+                    return Err(LayerFault::Input.into());
                 }
             }
         }
     }
 }
 
-impl<R> fmt::Debug for Source<R> {
+impl<R> fmt::Debug for ArchiveSource<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source")
             .field("bytes", &self.bytes)
@@ -149,7 +149,7 @@ mod tests {
                 Err(io::Error::other("cut after 5 bytes"))
             }
         }
-        let mut source = Source::new(Cut);
+        let mut source = ArchiveSource::new(Cut);
         assert!(source.read(&mut [0; 8]).is_err());
         assert_eq!(source.take_failure().unwrap().to_string(), "cut after 5 bytes");
     }
@@ -157,10 +157,10 @@ mod tests {
     #[test]
     fn the_fingerprint_does_not_depend_on_how_the_bytes_came() {
         let bytes: Vec<u8> = (0..5_000u32).map(|n| (n * 7) as u8).collect();
-        let mut whole = Source::new(&bytes[..]);
+        let mut whole = ArchiveSource::new(&bytes[..]);
         whole.drain().unwrap();
         let (front, back) = bytes.split_at(1_234);
-        let mut parts = Source::new(front.chain(back));
+        let mut parts = ArchiveSource::new(front.chain(back));
         parts.drain().unwrap();
         assert_eq!(whole.fingerprint(), parts.fingerprint());
         assert_eq!(whole.count(), 5_000);

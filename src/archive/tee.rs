@@ -1,13 +1,13 @@
-//! Room `archive`: the decrypted bytes on their way through: digested, counted, handed to the sink, passed on.
+//! The decrypted bytes on their way through: digested, counted, handed to the sink, passed on.
 
 use std::io::{self, BufRead, Read, Write};
 
 use ring::digest::{Context, SHA256};
 
-use super::error::Fault;
+use crate::archive::error::LayerFault;
 
 /// Passes `input` on; each byte goes to the digest and the sink exactly once.
-pub(super) struct Tee<B, W> {
+pub(super) struct TeeReader<B, W> {
     input: B,
     sink: W,
     digest: Context,
@@ -17,7 +17,7 @@ pub(super) struct Tee<B, W> {
     failed: Option<io::Error>,
 }
 
-impl<B: BufRead, W: Write> Tee<B, W> {
+impl<B: BufRead, W: Write> TeeReader<B, W> {
     pub(super) fn new(input: B, sink: W) -> Self {
         Self {
             input,
@@ -61,17 +61,17 @@ impl<B: BufRead, W: Write> Tee<B, W> {
     }
 }
 
-impl<B: BufRead, W: Write> BufRead for Tee<B, W> {
+impl<B: BufRead, W: Write> BufRead for TeeReader<B, W> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.failed.is_some() {
-            return Err(Fault::Sink.into());
+            return Err(LayerFault::Sink.into());
         }
         let buffer = self.input.fill_buf()?;
         if self.taken < buffer.len() {
             let fresh = &buffer[self.taken..];
             if let Err(error) = self.sink.write_all(fresh) {
                 self.failed = Some(error);
-                return Err(Fault::Sink.into());
+                return Err(LayerFault::Sink.into());
             }
             self.digest.update(fresh);
             self.bytes += fresh.len() as u64;
@@ -86,7 +86,7 @@ impl<B: BufRead, W: Write> BufRead for Tee<B, W> {
     }
 }
 
-impl<B: BufRead, W: Write> Read for Tee<B, W> {
+impl<B: BufRead, W: Write> Read for TeeReader<B, W> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);
@@ -103,7 +103,7 @@ mod tests {
     fn each_byte_is_digested_and_written_once_however_it_is_read() {
         let bytes: Vec<u8> = (0..100_000u32).map(|n| (n * 13) as u8).collect();
         let mut copy = Vec::new();
-        let mut tee = Tee::new(io::BufReader::with_capacity(977, &bytes[..]), &mut copy);
+        let mut tee = TeeReader::new(io::BufReader::with_capacity(977, &bytes[..]), &mut copy);
         let mut out = Vec::new();
         (&mut tee).take(40_001).read_to_end(&mut out).unwrap();
         tee.fill_buf().unwrap();
@@ -126,7 +126,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut tee = Tee::new(&b"bytes"[..], Full);
+        let mut tee = TeeReader::new(&b"bytes"[..], Full);
         assert!(tee.drain().is_err());
         assert_eq!(tee.take_failure().unwrap().kind(), io::ErrorKind::StorageFull);
     }

@@ -1,18 +1,18 @@
-//! Room `archive`: the files' digests against those listed, wherever the list stood.
+//! The files' digests against those listed, wherever the list stood.
 
 use std::collections::BTreeSet;
 
-use super::digest::{ChecksumList, LaneDigests, base_name};
-use super::findings::{Code, Findings};
-use super::names::Role;
-use super::scan::FileSeen;
+use crate::archive::digest::{ChecksumList, LaneDigests, base_name};
+use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::names::MemberRole;
+use crate::archive::scan::FileSeen;
 
 /// Names of failed members that are kept.
 const FAILED: usize = 100;
 
 /// What the comparison came to.
 #[derive(Debug, Default)]
-pub(super) struct Compared {
+pub(super) struct DigestComparison {
     /// Every page file has a listed digest and agrees with it.
     pub(super) verified: bool,
     /// Members that do not agree, or are listed and absent.
@@ -25,16 +25,16 @@ pub(super) fn compare(
     digests: LaneDigests,
     list: Option<&ChecksumList>,
     mets: Option<&ChecksumList>,
-    findings: &mut Findings,
-) -> Compared {
+    findings: &mut FindingList,
+) -> DigestComparison {
     let list = list.filter(|list| !list.is_empty());
     let mets = mets.filter(|mets| !mets.is_empty());
     let Some(leading) = list.or(mets) else {
         let text = "neither a checksum list nor digests in the METS: the files could not be compared";
-        findings.note(Code::PagesUnverified, None, text);
-        return Compared::default();
+        findings.note(FindingCode::PagesUnverified, None, text);
+        return DigestComparison::default();
     };
-    let mut compared = Compared {
+    let mut compared = DigestComparison {
         verified: true,
         failed: Vec::new(),
     };
@@ -46,7 +46,7 @@ pub(super) fn compare(
             && one != other
         {
             findings.note(
-                Code::MetsDigestDiffers,
+                FindingCode::MetsDigestDiffers,
                 Some(&file.name),
                 "the METS lists another digest than the checksum list",
             );
@@ -55,14 +55,18 @@ pub(super) fn compare(
             Some(expected) if *expected == digest => {}
             Some(_) => {
                 findings.note(
-                    Code::ChecksumMismatch,
+                    FindingCode::ChecksumMismatch,
                     Some(&file.name),
                     "its MD5 is not the one listed",
                 );
                 compared.fail(&file.name);
             }
             None if is_page(file.role) => {
-                findings.note(Code::MemberNotListed, Some(&file.name), "no digest is listed for it");
+                findings.note(
+                    FindingCode::MemberNotListed,
+                    Some(&file.name),
+                    "no digest is listed for it",
+                );
                 compared.verified = false;
             }
             None => {}
@@ -72,11 +76,14 @@ pub(super) fn compare(
     compared
 }
 
-fn is_page(role: Role) -> bool {
-    matches!(role, Role::Image(_) | Role::Text(_) | Role::Coordinates(_))
+fn is_page(role: MemberRole) -> bool {
+    matches!(
+        role,
+        MemberRole::Image(_) | MemberRole::Text(_) | MemberRole::Coordinates(_)
+    )
 }
 
-impl Compared {
+impl DigestComparison {
     fn fail(&mut self, name: &str) {
         self.verified = false;
         if self.failed.len() < FAILED {
@@ -84,7 +91,7 @@ impl Compared {
         }
     }
 
-    fn look_for_missing(&mut self, files: &[FileSeen], list: &ChecksumList, findings: &mut Findings) {
+    fn look_for_missing(&mut self, files: &[FileSeen], list: &ChecksumList, findings: &mut FindingList) {
         let present: BTreeSet<&str> = files
             .iter()
             .flat_map(|file| [file.name.as_str(), base_name(&file.name)])
@@ -92,7 +99,7 @@ impl Compared {
         for name in list.names() {
             if !present.contains(name) && !present.contains(base_name(name)) {
                 findings.note(
-                    Code::ChecksumMissingMember,
+                    FindingCode::ChecksumMissingMember,
                     Some(name),
                     "it is listed and not in the archive",
                 );

@@ -1,17 +1,17 @@
-//! Room `archive`: what a pass is asked to do, and the volume that comes out.
+//! What a pass is asked to do, and the volume that comes out.
 
 use serde::Serialize;
 
-use super::digest::hex;
-use super::findings::Finding;
-use super::limits::Limits;
-use super::mets::{Marc, RecordKind};
-use super::openpgp::SecretKey;
+use crate::archive::digest::hex;
+use crate::archive::findings::ArchiveFinding;
+use crate::archive::limits::ArchiveLimits;
+use crate::archive::mets::{MarcFields, RecordKind};
+use crate::archive::openpgp::SecretKey;
 use crate::grin::Secret;
 
 /// What a pass does.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct PassOptions {
     /// Opens the archive; or unlocks the secret key.
     pub passphrase: Option<Secret>,
     /// For archives encrypted to a public key.
@@ -25,10 +25,10 @@ pub struct Options {
     /// Write the page texts as gzip.
     pub compress_text: bool,
     /// Bounds against hostile input.
-    pub limits: Limits,
+    pub limits: ArchiveLimits,
 }
 
-impl Default for Options {
+impl Default for PassOptions {
     fn default() -> Self {
         Self {
             passphrase: None,
@@ -37,12 +37,12 @@ impl Default for Options {
             extract_text: true,
             extract_marc: true,
             compress_text: true,
-            limits: Limits::default(),
+            limits: ArchiveLimits::default(),
         }
     }
 }
 
-impl Options {
+impl PassOptions {
     /// Everything switched on, opened with `passphrase`.
     pub fn with_passphrase(passphrase: Secret) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Options {
 
 /// A volume whose archive was proven to its last byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Volume {
+pub struct ProvenVolume {
     /// SHA-256 of the decrypted archive.
     #[serde(serialize_with = "as_hex")]
     pub sha256: [u8; 32],
@@ -70,7 +70,7 @@ pub struct Volume {
     /// Pages that have a text file.
     pub text_pages: u64,
     /// MARC fields, if there is a record.
-    pub marc: Option<Marc>,
+    pub marc: Option<MarcFields>,
     /// The record as a MARCXML document.
     #[serde(skip)]
     pub marc_xml: Option<String>,
@@ -79,10 +79,10 @@ pub struct Volume {
     /// True if every page file was compared with a digest and agreed.
     pub verified: bool,
     /// What was noticed.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ArchiveFinding>,
 }
 
-impl Volume {
+impl ProvenVolume {
     /// SHA-256 of the decrypted archive as 64 hexadecimal digits.
     pub fn sha256_hex(&self) -> String {
         hex(&self.sha256)

@@ -1,8 +1,8 @@
-//! Room `catalog`: what can go wrong with the catalog, and what to do about it.
+//! What can go wrong with the catalog, and what to do about it.
 
 use std::path::PathBuf;
 
-use crate::mailbox::AskError;
+use crate::actor::AskError;
 
 /// Why the catalog could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]

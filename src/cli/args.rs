@@ -1,12 +1,12 @@
-//! Room `cli`: options that several commands share.
+//! Options that several commands share.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::barcodes::BarcodeArgs;
-use crate::observe::Endpoint;
+use crate::cli::barcode_args::BarcodeArgs;
+use crate::observe::DaemonEndpoint;
 
 /// Where the config is.
 #[derive(Debug, Clone, Default, Args)]
@@ -82,12 +82,15 @@ const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4A
 
 impl ReachArgs {
     /// What was named, else what the default config says; tried in this order.
-    pub fn endpoints(&self) -> Vec<Endpoint> {
+    pub fn endpoints(&self) -> Vec<DaemonEndpoint> {
         if self.socket.is_none() && self.address.is_none() {
-            return vec![Endpoint::Socket(SOCKET.into()), Endpoint::Address(ADDRESS)];
+            return vec![DaemonEndpoint::Socket(SOCKET.into()), DaemonEndpoint::Address(ADDRESS)];
         }
-        let socket = self.socket.clone().map(Endpoint::Socket);
-        socket.into_iter().chain(self.address.map(Endpoint::Address)).collect()
+        let socket = self.socket.clone().map(DaemonEndpoint::Socket);
+        socket
+            .into_iter()
+            .chain(self.address.map(DaemonEndpoint::Address))
+            .collect()
     }
 }
 
@@ -102,7 +105,7 @@ mod tests {
             socket: None,
             address: Some(address),
         };
-        assert_eq!(named.endpoints(), [Endpoint::Address(address)]);
+        assert_eq!(named.endpoints(), [DaemonEndpoint::Address(address)]);
         assert_eq!(ReachArgs::default().endpoints().len(), 2);
     }
 

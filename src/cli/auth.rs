@@ -1,4 +1,4 @@
-//! Room `cli`: `grind auth`: signing in, and whether GRIN knows us.
+//! `grind auth`: signing in, and whether GRIN knows us.
 
 mod answer;
 mod listener;
@@ -8,9 +8,9 @@ mod status;
 
 use clap::{Args, Subcommand};
 
-use super::args::ConfigArgs;
-use super::error::Outcome;
-use super::load;
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::CommandResult;
+use crate::cli::load;
 
 /// `grind auth …`.
 #[derive(Debug, Clone, Args)]
@@ -44,7 +44,7 @@ pub enum AuthCommand {
 }
 
 /// Does it.
-pub fn run(args: &AuthArgs) -> Outcome {
+pub fn run(args: &AuthArgs) -> CommandResult {
     match &args.command {
         AuthCommand::Login { config, no_browser } => login::run(&load::settings(config)?.0, *no_browser),
         AuthCommand::Status { config, json } => status::run(&load::settings(config)?.0, *json),

@@ -1,13 +1,14 @@
-//! Room `cli`: `grind bench`: measures, and writes a report.
+//! `grind bench`: measures, and writes a report.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::output;
-use crate::bench::{BenchError, Effort, Report, can_be_written, pipeline, serve, sessions, state};
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::output;
+use crate::lab::bench::rig::serve;
+use crate::lab::bench::{BenchEffort, BenchError, BenchReport, can_be_written, pipeline, sessions, state};
 
 /// Measures what the project claims, each way beside its rival in one run, and writes a report with tables and plots
 ///
@@ -119,7 +120,7 @@ struct ServeArgs {
 }
 
 /// Measures what was asked for.
-pub fn run(args: &BenchArgs) -> Outcome {
+pub fn run(args: &BenchArgs) -> CommandResult {
     match &args.bench {
         Bench::Sessions(args) => measured("sessions", &args.common, || {
             sessions::run(&args.common.effort(args.seconds))
@@ -128,19 +129,23 @@ pub fn run(args: &BenchArgs) -> Outcome {
             pipeline::run(&args.common.effort(None), &args.options())
         }),
         Bench::State(args) => measured("state", &args.common, || {
-            let options = state::Options {
+            let options = state::StateBenchOptions {
                 delays: args.delay_ms.clone(),
             };
             state::run(&args.common.effort(args.seconds), &options)
         }),
         Bench::Serve(args) => serve::run(&args.certificates, &args.round_trip_ms)
-            .map(|()| Exit::Done)
+            .map(|()| ExitStatus::Done)
             .map_err(failed),
     }
 }
 
 /// Looks for a place for the report, measures, and concludes.
-fn measured(bench: &str, common: &CommonArgs, measure: impl FnOnce() -> Result<Report, BenchError>) -> Outcome {
+fn measured(
+    bench: &str,
+    common: &CommonArgs,
+    measure: impl FnOnce() -> Result<BenchReport, BenchError>,
+) -> CommandResult {
     let folder = common
         .report
         .clone()
@@ -151,14 +156,14 @@ fn measured(bench: &str, common: &CommonArgs, measure: impl FnOnce() -> Result<R
 }
 
 /// Shows the report, writes it, and holds it against the bounds if asked to.
-fn conclude(report: &Report, folder: &Path, common: &CommonArgs) -> Outcome {
+fn conclude(report: &BenchReport, folder: &Path, common: &CommonArgs) -> CommandResult {
     // Whatever becomes of one of the two, the other is there.
     let shown = output::print(&format!("{}\n", report.markdown()));
     report.write(folder).map_err(|error| unwritten(&error))?;
     shown?;
     output::print(&format!("written to {}\n", folder.display()))?;
     if !common.check {
-        return Ok(Exit::Done);
+        return Ok(ExitStatus::Done);
     }
     let checked = report.check().map_err(failed)?;
     output::print(&format!(
@@ -167,26 +172,26 @@ fn conclude(report: &Report, folder: &Path, common: &CommonArgs) -> Outcome {
         checked.missed.len()
     ))?;
     if checked.missed.is_empty() {
-        return Ok(Exit::Done);
+        return Ok(ExitStatus::Done);
     }
-    let error = CliError::new(Exit::Failed, "ratios are out of bounds");
+    let error = CliError::new(ExitStatus::Failed, "ratios are out of bounds");
     let error = checked.missed.into_iter().fold(error, CliError::cause);
     Err(error.advise("If that is meant to be so, change tests/bench_bounds.toml and say why."))
 }
 
 fn unwritten(error: &BenchError) -> CliError {
-    CliError::new(Exit::CannotCreate, "the report cannot be written")
+    CliError::new(ExitStatus::CannotCreate, "the report cannot be written")
         .because(error)
         .advise("Name another folder with --report.")
 }
 
 fn failed(error: BenchError) -> CliError {
-    CliError::new(Exit::Internal, "the measurement was broken off").because(&error)
+    CliError::new(ExitStatus::Internal, "the measurement was broken off").because(&error)
 }
 
 impl PipelineArgs {
-    fn options(&self) -> pipeline::Options {
-        pipeline::Options {
+    fn options(&self) -> pipeline::PipelineBenchOptions {
+        pipeline::PipelineBenchOptions {
             books: self.books,
             book_bytes: self.book_bytes,
             s2k_count: self.s2k_count,
@@ -197,8 +202,8 @@ impl PipelineArgs {
 }
 
 impl CommonArgs {
-    fn effort(&self, seconds: Option<f64>) -> Effort {
-        Effort {
+    fn effort(&self, seconds: Option<f64>) -> BenchEffort {
+        BenchEffort {
             quick: self.quick,
             rounds: self.rounds.map(usize::from),
             seconds,

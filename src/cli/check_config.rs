@@ -1,9 +1,11 @@
-//! Room `cli`: `grind check-config` reads the configuration and says all that is wrong or doubtful in it.
+//! `grind check-config` reads the configuration and says all that is wrong or doubtful in it.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::settings::{Finding, Level, Loaded, Settings, SettingsError, Sources};
+use crate::settings::{
+    LoadedSettings, Settings, SettingsError, SettingsFinding, SettingsFindingLevel, SettingsSources,
+};
 
 /// Exit code of a sound configuration.
 pub const SOUND: u8 = 0;
@@ -23,7 +25,7 @@ pub struct CheckConfig {
 
 /// What the command has to say.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CheckConfigOutcome {
     /// [`SOUND`] or [`WRONG`].
     pub code: u8,
     /// For standard output: the effective configuration with `--print`, else a line that says it is sound.
@@ -34,20 +36,23 @@ pub struct Outcome {
 
 impl CheckConfig {
     /// Checks the files and environment of this process.
-    pub fn run(&self) -> Outcome {
-        outcome(Settings::load(&Sources::of_process(self.config.as_deref())), self.print)
+    pub fn run(&self) -> CheckConfigOutcome {
+        outcome(
+            Settings::load(&SettingsSources::of_process(self.config.as_deref())),
+            self.print,
+        )
     }
 }
 
 /// The command on any result of loading.
-pub fn outcome(loaded: Result<Loaded, SettingsError>, print: bool) -> Outcome {
+pub fn outcome(loaded: Result<LoadedSettings, SettingsError>, print: bool) -> CheckConfigOutcome {
     match loaded {
-        Ok(loaded) => Outcome {
+        Ok(loaded) => CheckConfigOutcome {
             code: SOUND,
             output: sound(&loaded, print),
             findings: lines(&loaded.findings),
         },
-        Err(error) => Outcome {
+        Err(error) => CheckConfigOutcome {
             code: WRONG,
             output: String::new(),
             findings: refused(&error.findings),
@@ -55,7 +60,7 @@ pub fn outcome(loaded: Result<Loaded, SettingsError>, print: bool) -> Outcome {
     }
 }
 
-fn sound(loaded: &Loaded, print: bool) -> String {
+fn sound(loaded: &LoadedSettings, print: bool) -> String {
     if print {
         return loaded.settings.effective();
     }
@@ -66,8 +71,11 @@ fn sound(loaded: &Loaded, print: bool) -> String {
     }
 }
 
-fn refused(findings: &[Finding]) -> String {
-    let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
+fn refused(findings: &[SettingsFinding]) -> String {
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.level == SettingsFindingLevel::Error)
+        .count();
     let warnings = findings.len() - errors;
     let mut text = lines(findings);
     let _ = writeln!(
@@ -77,7 +85,7 @@ fn refused(findings: &[Finding]) -> String {
     text
 }
 
-fn lines(findings: &[Finding]) -> String {
+fn lines(findings: &[SettingsFinding]) -> String {
     findings.iter().fold(String::new(), |mut text, finding| {
         let _ = writeln!(text, "{finding}");
         text

@@ -1,23 +1,23 @@
-//! Room `cli`: the command line as a whole.
+//! The command line as a whole.
 
 use clap::{Parser, Subcommand};
 
-use super::auth::AuthArgs;
-use super::bench::BenchArgs;
-use super::check_config::CheckConfig;
-use super::demo::DemoArgs;
-use super::docs::{CompletionsArgs, ManArgs};
-use super::explain::ExplainArgs;
-use super::export::ExportArgs;
-use super::import::ImportArgs;
-use super::log::LogArgs;
-use super::parse::ParseArgs;
-use super::report::ReportArgs;
-use super::run::RunArgs;
-use super::simulate::SimulateArgs;
-use super::status::StatusArgs;
-use super::step::StepArgs;
-use super::top::TopArgs;
+use crate::cli::auth::AuthArgs;
+use crate::cli::bench::BenchArgs;
+use crate::cli::check_config::CheckConfig;
+use crate::cli::demo::DemoArgs;
+use crate::cli::docs::{CompletionsArgs, ManArgs};
+use crate::cli::explain::ExplainArgs;
+use crate::cli::export::ExportArgs;
+use crate::cli::import::ImportArgs;
+use crate::cli::parse::ParseArgs;
+use crate::cli::report::ReportArgs;
+use crate::cli::run::RunArgs;
+use crate::cli::simulate::SimulateArgs;
+use crate::cli::status::StatusArgs;
+use crate::cli::step::StepArgs;
+use crate::cli::top::TopArgs;
+use crate::log::LogArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,20 +40,20 @@ Exit codes:
 /// grind keeps one HTTP session to GRIN and takes each volume through it once: checked, downloaded, decrypted, verified
 /// page by page, its text and catalog data extracted, and stored, without an intermediate copy.
 #[derive(Debug, Parser)]
-#[command(name = "grind", version = super::VERSION, after_long_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "grind", version = crate::cli::VERSION, after_long_help = EXAMPLES, max_term_width = 100)]
 #[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
-pub struct Cli {
+pub struct CommandLine {
     /// How much is logged.
     #[command(flatten)]
     pub log: LogArgs,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 /// What the program can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Run the daemon in the foreground
     Run(RunArgs),
     /// See it work: the whole pipeline against a simulated GRIN
@@ -101,11 +101,11 @@ mod tests {
 
     #[test]
     fn the_definition_holds_together() {
-        Cli::command().debug_assert();
+        CommandLine::command().debug_assert();
     }
 
-    fn parsed(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split(' '))
+    fn parsed(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from(line.split(' '))
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        let mut command = Cli::command();
+        let mut command = CommandLine::command();
         command.build();
         check(&command);
     }

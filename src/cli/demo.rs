@@ -1,4 +1,4 @@
-//! Room `cli`: `grind demo`: the whole pipeline against the simulator, and a look whether it is true.
+//! `grind demo`: the whole pipeline against the simulator, and a look whether it is true.
 
 use std::fs;
 use std::io;
@@ -8,16 +8,16 @@ use sha2::{Digest, Sha256};
 
 use clap::Args;
 
-use super::args::ConfigArgs;
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::progress::{Closing, Show};
-use super::{load, mission, output};
-use crate::daemon::{Mission, errand_of};
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::progress::{ClosingTable, ProgressStyle};
+use crate::cli::{load, mission, output};
+use crate::daemon::{RunOptions, errand_of};
 use crate::grin::Barcode;
-use crate::observe::{ProcessFigures, View};
+use crate::lab::simulator::{AuthConfig, FaultPlan, RunningSimulator, Simulator, SimulatorConfig};
+use crate::observe::{DaemonView, ProcessFigures};
 use crate::settings::Settings;
-use crate::simulator::{AuthConfig, Faults, Running, Simulator, SimulatorConfig};
 
 /// The whole pipeline against a simulated GRIN on this machine: nothing is needed, nothing leaves it.
 #[derive(Debug, Clone, Args)]
@@ -60,17 +60,21 @@ disk_reserve = \"0%\"
 ";
 
 /// Starts the simulator, brings its library home, and compares what came with what the simulator holds.
-pub fn run(args: &DemoArgs) -> Outcome {
+pub fn run(args: &DemoArgs) -> CommandResult {
     let folder = folder(args.dir.as_deref())?;
     let simulator = simulate(args)?;
-    let config = simulator
-        .write_config(&folder)
-        .map_err(|error| CliError::new(Exit::CannotCreate, "the demo's config cannot be written").because(&error))?;
+    let config = simulator.write_config(&folder).map_err(|error| {
+        CliError::new(ExitStatus::CannotCreate, "the demo's config cannot be written").because(&error)
+    })?;
     let dropins = folder.join("grind.toml.d");
     fs::create_dir_all(&dropins)
         .and_then(|()| fs::write(dropins.join("demo.toml"), QUICK))
         .map_err(|error| {
-            CliError::new(Exit::CannotCreate, format!("cannot write into {}", dropins.display())).because(&error)
+            CliError::new(
+                ExitStatus::CannotCreate,
+                format!("cannot write into {}", dropins.display()),
+            )
+            .because(&error)
         })?;
     output::print(&format!(
         "a GRIN look-alike with {} books serves at {}\n",
@@ -79,18 +83,18 @@ pub fn run(args: &DemoArgs) -> Outcome {
     ))?;
     let (settings, sources) = load::settings(&ConfigArgs { config: Some(config) })?;
     let errand = errand_of(&settings, !args.serve)
-        .map_err(|error| CliError::new(Exit::Config, "the work cannot be begun").because(&error))?;
-    let mission = Mission {
+        .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
+    let mission = RunOptions {
         settings: settings.clone(),
         sources: Some(sources),
         errand,
         observed: args.serve,
         on_ready: Box::new(|_| {}),
     };
-    let (ended, view) = mission::execute(mission, Show::fitting())?;
+    let (ended, view) = mission::execute(mission, ProgressStyle::fitting())?;
     let daemon = view.daemon();
     let session = &ended.ledger.session;
-    let closing = Closing {
+    let closing = ClosingTable {
         daemon: &daemon,
         sessions_created: session.sessions_created,
         connections_opened: session.connections_opened,
@@ -110,11 +114,15 @@ fn folder(wanted: Option<&Path>) -> Result<PathBuf, CliError> {
             .tempdir()
             .map(tempfile::TempDir::keep),
     };
-    made.map_err(|error| CliError::new(Exit::CannotCreate, "the demo's folder cannot be made").because(&error))
+    made.map_err(|error| CliError::new(ExitStatus::CannotCreate, "the demo's folder cannot be made").because(&error))
 }
 
-fn simulate(args: &DemoArgs) -> Result<Running, CliError> {
-    let faults = if args.faults { Faults::all() } else { Faults::default() };
+fn simulate(args: &DemoArgs) -> Result<RunningSimulator, CliError> {
+    let faults = if args.faults {
+        FaultPlan::all()
+    } else {
+        FaultPlan::default()
+    };
     let config = SimulatorConfig {
         books: u32::try_from(args.books).unwrap_or(u32::MAX),
         pages: args.pages,
@@ -124,11 +132,11 @@ fn simulate(args: &DemoArgs) -> Result<Running, CliError> {
         ..SimulatorConfig::default()
     };
     Simulator::start(config)
-        .map_err(|error| CliError::new(Exit::Unavailable, "the simulator cannot start").because(&error))
+        .map_err(|error| CliError::new(ExitStatus::Unavailable, "the simulator cannot start").because(&error))
 }
 
 /// Reads every stored archive again and compares it with what the simulator made.
-fn verify(simulator: &Running, settings: &Settings) -> Result<(), CliError> {
+fn verify(simulator: &RunningSimulator, settings: &Settings) -> Result<(), CliError> {
     let root = PathBuf::from(settings.storage.url.trim_start_matches("file://"));
     let raw = root.join(&settings.storage.raw_prefix);
     let (mut same, mut wrong) = (0_u64, Vec::new());
@@ -146,7 +154,7 @@ fn verify(simulator: &Running, settings: &Settings) -> Result<(), CliError> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let error = CliError::new(Exit::Failed, format!("{} books are not home", wrong.len()));
+    let error = CliError::new(ExitStatus::Failed, format!("{} books are not home", wrong.len()));
     let error = wrong.iter().take(10).fold(error, |error, why| error.cause(why.clone()));
     Err(error.advise(format!(
         "Each book's story: grind explain BARCODE --config {}",
@@ -154,7 +162,7 @@ fn verify(simulator: &Running, settings: &Settings) -> Result<(), CliError> {
     )))
 }
 
-fn compare(simulator: &Running, raw: &Path, barcode: &Barcode) -> Result<(), String> {
+fn compare(simulator: &RunningSimulator, raw: &Path, barcode: &Barcode) -> Result<(), String> {
     let truth = simulator.truth(barcode).ok_or("the simulator does not know it")?;
     let path = raw.join(barcode.as_str()).join(format!("{barcode}.tar.gz"));
     let mut file = fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;

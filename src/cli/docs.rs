@@ -1,4 +1,4 @@
-//! Room `cli`: `grind man` and `grind completions`: written from the same definition as `--help`.
+//! `grind man` and `grind completions`: written from the same definition as `--help`.
 
 use std::fs;
 use std::io;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 
-use super::command::Cli;
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::output;
+use crate::cli::command::CommandLine;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::output;
 
 /// `grind man`.
 #[derive(Debug, Clone, Args)]
@@ -36,23 +36,23 @@ pub struct CompletionsArgs {
 }
 
 /// Prints the main page, or writes all pages into a folder.
-pub fn man(args: &ManArgs) -> Outcome {
-    let mut program = Cli::command();
+pub fn man(args: &ManArgs) -> CommandResult {
+    let mut program = CommandLine::command();
     program.build();
     match &args.dir {
         None => output::print(&page(&program)?)?,
         Some(folder) => write_pages(&program, "", folder)?,
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// Prints the script for a shell.
-pub fn completions(args: &CompletionsArgs) -> Outcome {
+pub fn completions(args: &CompletionsArgs) -> CommandResult {
     let mut script = Vec::new();
     // Into memory first: the generator panics where it cannot write.
-    clap_complete::generate(args.shell, &mut Cli::command(), "grind", &mut script);
+    clap_complete::generate(args.shell, &mut CommandLine::command(), "grind", &mut script);
     output::print(&String::from_utf8_lossy(&script))?;
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 fn page(command: &Command) -> Result<String, CliError> {
@@ -77,7 +77,7 @@ fn write_pages(command: &Command, prefix: &str, folder: &Path) -> Result<(), Cli
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let refused = |error: io::Error| {
-        CliError::new(Exit::CannotCreate, format!("cannot write {}", path.display()))
+        CliError::new(ExitStatus::CannotCreate, format!("cannot write {}", path.display()))
             .because(&error)
             .advise("Give --dir a folder that exists and that you may write to.")
     };
@@ -108,7 +108,7 @@ mod tests {
             dir: Some("/nowhere/man1".into()),
         })
         .unwrap_err();
-        assert_eq!(error.exit(), Exit::CannotCreate);
+        assert_eq!(error.exit(), ExitStatus::CannotCreate);
         assert!(error.to_string().contains("/nowhere/man1/grind.1"), "{error}");
     }
 
@@ -116,7 +116,7 @@ mod tests {
     fn every_shell_gets_a_script() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "grind", &mut script);
+            clap_complete::generate(shell, &mut CommandLine::command(), "grind", &mut script);
             assert!(String::from_utf8(script).unwrap().contains("completions"), "{shell}");
         }
     }

@@ -1,13 +1,14 @@
-//! Room `cli`: an error as a person meets it.
+//! An error as a person meets it.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-use super::exit::Exit;
+use crate::cli::exit::ExitStatus;
+use crate::log::PlainText;
 
 /// What every command returns: how it ended, or what went wrong.
-pub type Outcome = Result<Exit, CliError>;
+pub type CommandResult = Result<ExitStatus, CliError>;
 
 /// First line what happened, then the causes, last what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +16,14 @@ pub struct CliError {
     message: String,
     causes: Vec<String>,
     advice: Option<String>,
-    exit: Exit,
+    exit: ExitStatus,
     /// The reader of our output went away (`grind export csv | head`): nobody is left to be told.
     silent: bool,
 }
 
 impl CliError {
     /// An error with the code the shell shall see. The message is lower-case and without a full stop.
-    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+    pub fn new(exit: ExitStatus, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             causes: Vec::new(),
@@ -64,7 +65,11 @@ impl CliError {
     /// Turns a failure to write our own output into an error; a reader that went away is none.
     pub fn output(error: &io::Error) -> Self {
         let silent = error.kind() == io::ErrorKind::BrokenPipe;
-        let exit = if silent { Exit::Done } else { Exit::CannotCreate };
+        let exit = if silent {
+            ExitStatus::Done
+        } else {
+            ExitStatus::CannotCreate
+        };
         Self {
             silent,
             ..Self::new(exit, "cannot write the output").because(error)
@@ -72,7 +77,7 @@ impl CliError {
     }
 
     /// What the shell shall see.
-    pub fn exit(&self) -> Exit {
+    pub fn exit(&self) -> ExitStatus {
         self.exit
     }
 
@@ -84,28 +89,11 @@ impl CliError {
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "grind: {}", Plain(&self.message))?;
+        writeln!(f, "grind: {}", PlainText(&self.message))?;
         for cause in &self.causes {
-            writeln!(f, " -> {}", Plain(cause))?;
+            writeln!(f, " -> {}", PlainText(cause))?;
         }
         self.advice.iter().try_for_each(|advice| writeln!(f, "{advice}"))
-    }
-}
-
-/// A text from outside on a terminal: control characters are shown, not sent.
-pub struct Plain<'a>(pub &'a str);
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '\n' => f.write_str("\n    ")?,
-                '\t' => f.write_str("    ")?,
-                control if control.is_control() => write!(f, "{}", control.escape_default())?,
-                other => write!(f, "{other}")?,
-            }
-        }
-        Ok(())
     }
 }
 
@@ -120,19 +108,19 @@ mod tests {
     #[test]
     fn what_happened_then_why_then_what_to_do() {
         let cause = Outer(io::Error::other("disk on fire"));
-        let error = CliError::new(Exit::Internal, "cannot export")
+        let error = CliError::new(ExitStatus::Internal, "cannot export")
             .because(&cause)
             .advise("Fetch water.");
         assert_eq!(
             error.to_string(),
             "grind: cannot export\n -> cannot read the catalog\n -> disk on fire\nFetch water.\n"
         );
-        assert_eq!(error.exit(), Exit::Internal);
+        assert_eq!(error.exit(), ExitStatus::Internal);
     }
 
     #[test]
     fn a_cause_that_was_quoted_already_is_not_repeated() {
-        let error = CliError::new(Exit::Internal, "no")
+        let error = CliError::new(ExitStatus::Internal, "no")
             .cause("open x: denied")
             .because(&io::Error::other("denied"));
         assert_eq!(error.to_string(), "grind: no\n -> open x: denied\n");
@@ -140,7 +128,7 @@ mod tests {
 
     #[test]
     fn an_answer_from_outside_cannot_steer_the_terminal() {
-        let error = CliError::new(Exit::Failed, "GRIN said \u{1b}[2J\r\nbye");
+        let error = CliError::new(ExitStatus::Failed, "GRIN said \u{1b}[2J\r\nbye");
         assert_eq!(error.to_string(), "grind: GRIN said \\u{1b}[2J\\r\n    bye\n");
     }
 
@@ -148,9 +136,9 @@ mod tests {
     fn a_reader_that_left_is_no_failure() {
         let left = CliError::output(&io::Error::from(io::ErrorKind::BrokenPipe));
         assert!(left.is_silent());
-        assert_eq!(left.exit(), Exit::Done);
+        assert_eq!(left.exit(), ExitStatus::Done);
         let full = CliError::output(&io::Error::from(io::ErrorKind::StorageFull));
         assert!(!full.is_silent());
-        assert_eq!(full.exit(), Exit::CannotCreate);
+        assert_eq!(full.exit(), ExitStatus::CannotCreate);
     }
 }

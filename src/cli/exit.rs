@@ -1,10 +1,10 @@
-//! Room `cli`: what the program tells the shell at its end.
+//! What the program tells the shell at its end.
 
 use std::process::ExitCode;
 
 /// Exit codes; those above 63 are the ones of `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub enum ExitStatus {
     /// 0: what was asked for is done.
     Done,
     /// 1: it ran, and the answer is no: a barcode failed, is unknown, or a stored archive is damaged.
@@ -23,7 +23,7 @@ pub enum Exit {
     Config,
 }
 
-impl Exit {
+impl ExitStatus {
     /// The number.
     pub const fn code(self) -> u8 {
         match self {
@@ -39,8 +39,8 @@ impl Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> Self {
         Self::from(exit.code())
     }
 }

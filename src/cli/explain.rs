@@ -1,14 +1,14 @@
-//! Room `cli`: `grind explain BARCODE`: one volume's whole story out of the catalog.
+//! `grind explain BARCODE`: one volume's whole story out of the catalog.
 
 use std::io::Write;
 
 use clap::Args;
 
-use super::args::ConfigArgs;
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::output::write_to;
-use super::reading;
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::output::write_to;
+use crate::cli::reading;
 use crate::grin::Barcode;
 
 /// `grind explain`.
@@ -26,13 +26,16 @@ pub struct ExplainArgs {
 }
 
 /// Writes the story that the catalog at `url` tells; an unknown barcode is answered with code 1.
-pub fn run<W: Write>(args: &ExplainArgs, url: &str, out: &mut W) -> Outcome {
+pub fn run<W: Write>(args: &ExplainArgs, url: &str, out: &mut W) -> CommandResult {
     let reader = reading::open(url)?;
     let story = reader
         .explain(&args.barcode)
         .map_err(|error| reading::refused(&error))?;
     let Some(story) = story else {
-        let error = CliError::new(Exit::Failed, format!("the catalog does not know {}", args.barcode));
+        let error = CliError::new(
+            ExitStatus::Failed,
+            format!("the catalog does not know {}", args.barcode),
+        );
         return Err(error.advise("Barcodes are case-sensitive here. `grind collect` reads GRIN's lists anew."));
     };
     write_to(out, |out| {
@@ -42,5 +45,5 @@ pub fn run<W: Write>(args: &ExplainArgs, url: &str, out: &mut W) -> Outcome {
         }
         write!(out, "{story}")
     })?;
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }

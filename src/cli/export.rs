@@ -1,15 +1,15 @@
-//! Room `cli`: `grind export`: the catalog as a file for other programs.
+//! `grind export`: the catalog as a file for other programs.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::args::ConfigArgs;
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::reading;
-use crate::catalog::{ExportError, Reader};
+use crate::catalog::{CatalogReader, ExportError};
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::reading;
 
 /// `grind export`.
 #[derive(Debug, Clone, Args)]
@@ -35,7 +35,7 @@ pub enum ExportForm {
 }
 
 /// Writes the catalog at `url` into the file named, else to `out`.
-pub fn run<W: Write>(args: &ExportArgs, url: &str, out: &mut W) -> Outcome {
+pub fn run<W: Write>(args: &ExportArgs, url: &str, out: &mut W) -> CommandResult {
     let reader = reading::open(url)?;
     match &args.output {
         Some(path) => to_file(&reader, args.form, path)?,
@@ -43,10 +43,10 @@ pub fn run<W: Write>(args: &ExportArgs, url: &str, out: &mut W) -> Outcome {
             export(&reader, args.form, BufWriter::new(out)).map_err(|error| refused(&error, None))?;
         }
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
-fn export(reader: &Reader, form: ExportForm, out: impl Write) -> Result<u64, ExportError> {
+fn export(reader: &CatalogReader, form: ExportForm, out: impl Write) -> Result<u64, ExportError> {
     match form {
         ExportForm::Csv => reader.export_csv(out),
         ExportForm::Jsonl => reader.export_jsonl(out),
@@ -54,7 +54,7 @@ fn export(reader: &Reader, form: ExportForm, out: impl Write) -> Result<u64, Exp
 }
 
 /// Beside the file first, then under its name.
-fn to_file(reader: &Reader, form: ExportForm, path: &Path) -> Result<(), CliError> {
+fn to_file(reader: &CatalogReader, form: ExportForm, path: &Path) -> Result<(), CliError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let write = || -> Result<(), ExportError> {
         let mut file = tempfile::Builder::new()
@@ -86,7 +86,7 @@ fn refused(error: &ExportError, path: Option<&Path>) -> CliError {
         (ExportError::Catalog(error), _) => reading::refused(error),
         (ExportError::Write(error), None) => CliError::output(error),
         (ExportError::Write(error), Some(path)) => {
-            CliError::new(Exit::CannotCreate, format!("cannot write {}", path.display())).because(error)
+            CliError::new(ExitStatus::CannotCreate, format!("cannot write {}", path.display())).because(error)
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Room `cli`: one frame of `grind top` as text.
+//! One frame of `grind top` as text.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::error::Plain;
-use crate::observe::{Count, DaemonSnapshot, Lasting, ProcessFigures, Size, Speed, facts};
+use crate::log::PlainText;
+use crate::observe::{DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ProcessFigures, facts};
 
 /// The parts of `/api/status` that are drawn.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Seen {
+pub struct SeenStatus {
     /// The daemon as a whole.
     pub daemon: DaemonSnapshot,
     /// Its actors.
@@ -96,14 +96,14 @@ pub struct SeenPermits {
 
 /// What was seen, and how busy each actor was since the frame before.
 #[derive(Debug, Clone)]
-pub struct Frame {
+pub struct TopFrame {
     /// What was seen.
-    pub seen: Seen,
+    pub seen: SeenStatus,
     /// Seconds inside handlers a second, all instances together.
     pub busy: BTreeMap<String, f64>,
 }
 
-impl Frame {
+impl TopFrame {
     /// The lines, none longer than `columns` and no more than `rows` of them.
     pub fn text(&self, columns: usize, rows: usize) -> String {
         let mut lines = self.head();
@@ -137,12 +137,12 @@ impl Frame {
             .seen
             .process
             .resident_bytes
-            .map(|bytes| ("memory", Size(bytes).to_string()));
+            .map(|bytes| ("memory", DisplaySize(bytes).to_string()));
         let facts = facts(&self.seen.daemon).into_iter();
         let wanted = facts.filter(|(heading, _)| shown.contains(heading) || shown_too.contains(heading));
         wanted
             .chain(memory)
-            .map(|(heading, text)| format!("{heading:<15}{}", Plain(&text)))
+            .map(|(heading, text)| format!("{heading:<15}{}", PlainText(&text)))
             .collect()
     }
 
@@ -171,16 +171,16 @@ impl Frame {
         let waits = actor
             .protected
             .as_ref()
-            .map(|wait| format!("{} {}", wait.what, Lasting(wait.seconds)));
+            .map(|wait| format!("{} {}", wait.what, DisplayDuration(wait.seconds)));
         format!(
             "{:<14}{:<14}{:>11}{:>6}{:>9}{running:>8}{:>12}{busy:>7}  {}",
             actor.name,
             states.join(" "),
             format!("{} / {}", actor.depth, actor.capacity),
             actor.peak,
-            Lasting(actor.oldest_age_seconds),
-            Count(handled),
-            Plain(&waits.unwrap_or_default()),
+            DisplayDuration(actor.oldest_age_seconds),
+            DisplayCount(handled),
+            PlainText(&waits.unwrap_or_default()),
         )
     }
 
@@ -201,17 +201,17 @@ impl Frame {
 
     #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
     fn transfers(&self) -> Vec<String> {
-        let line = |transfer: &crate::observe::Transfer| {
+        let line = |transfer: &crate::observe::TransferView| {
             let of = transfer
                 .length
-                .map(|length| format!(" of {}", Size(length)))
+                .map(|length| format!(" of {}", DisplaySize(length)))
                 .unwrap_or_default();
-            let speed = Speed(transfer.received as f64 / transfer.seconds.max(0.001));
-            let barcode = Plain(&transfer.barcode).to_string();
+            let speed = DisplaySpeed(transfer.received as f64 / transfer.seconds.max(0.001));
+            let barcode = PlainText(&transfer.barcode).to_string();
             format!(
                 "{barcode:<24}{:>10}{of} · {speed} · {}",
-                Size(transfer.received),
-                Lasting(transfer.seconds)
+                DisplaySize(transfer.received),
+                DisplayDuration(transfer.seconds)
             )
         };
         self.seen.daemon.transfers.iter().map(line).collect()
@@ -226,11 +226,11 @@ fn clipped(line: &str, columns: usize) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::observe::Transfer;
+    use crate::observe::TransferView;
 
-    pub fn seen() -> Seen {
+    pub fn seen() -> SeenStatus {
         let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", jiff::Timestamp::UNIX_EPOCH);
-        daemon.transfers.push(Transfer {
+        daemon.transfers.push(TransferView {
             barcode: "ABC1".into(),
             received: 1_048_576,
             length: Some(2_097_152),
@@ -254,7 +254,7 @@ pub mod tests {
 
     #[test]
     fn a_frame_shows_mailboxes_permits_and_transfers() {
-        let frame = Frame {
+        let frame = TopFrame {
             seen: seen(),
             busy: [("downloader".to_owned(), 0.5)].into(),
         };
@@ -272,7 +272,7 @@ pub mod tests {
 
     #[test]
     fn a_small_terminal_is_not_overrun() {
-        let frame = Frame {
+        let frame = TopFrame {
             seen: seen(),
             busy: BTreeMap::new(),
         };

@@ -1,4 +1,4 @@
-//! Room `cli`: `grind import`: takes over a `grin-transfer` run without fetching a book again.
+//! `grind import`: takes over a `grin-transfer` run without fetching a book again.
 
 mod source;
 mod stored;
@@ -8,18 +8,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::ConfigArgs;
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::output::write_to;
-use super::{load, reading};
-use crate::catalog::{Clock, Import, ImportError, Ledger, Policy, StoredFiles, path_of};
+use crate::catalog::{CatalogLedger, CatalogPolicy, ImportError, ImportPlan, StoredFiles, path_of};
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::import::source::FileSource;
+use crate::cli::import::stored::{RunFiles, StoredCheck, StoredPass};
+use crate::cli::output::write_to;
+use crate::cli::{load, reading};
+use crate::clock::SystemClock;
 use crate::daemon::{decrypted_options, layout, storage_config};
+use crate::pipeline::ArchiveTaken;
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageConfig};
-use crate::workers::Taken;
-use source::Source;
-use stored::{Look, Pass, RunFiles};
 
 /// `grind import`.
 #[derive(Debug, Clone, Args)]
@@ -53,7 +54,7 @@ pub struct ImportArgs {
 }
 
 /// Imports into the configured catalog; the archives are looked for where `--storage` says, else in the configured storage.
-pub fn run(args: &ImportArgs) -> Outcome {
+pub fn run(args: &ImportArgs) -> CommandResult {
     let (settings, _) = load::settings(&args.config)?;
     let mut files = files(args, &settings)?;
     run_with(args, &settings.catalog.url, &mut files, &mut std::io::stdout().lock())
@@ -65,15 +66,18 @@ fn files(args: &ImportArgs, settings: &Settings) -> Result<RunFiles, CliError> {
     let elsewhere = !same_place(place, ours);
     if elsewhere && !args.copy && !args.dry_run {
         return Err(CliError::new(
-            Exit::Config,
+            ExitStatus::Config,
             format!("the stored files at {place} are not where storage.url ({ours}) says: books would count as stored where they are not"),
         )
         .advise("Let storage.url name that place, or copy the archives with --copy."));
     }
     let unusable = |error: &dyn std::error::Error| {
-        CliError::new(Exit::Config, format!("the stored files at {place} cannot be looked at"))
-            .because(error)
-            .advise("--storage takes a folder or the address of a storage, such as s3://bucket/prefix.")
+        CliError::new(
+            ExitStatus::Config,
+            format!("the stored files at {place} cannot be looked at"),
+        )
+        .because(error)
+        .advise("--storage takes a folder or the address of a storage, such as s3://bucket/prefix.")
     };
     let source = source(place, settings).map_err(|error| unusable(&*error))?;
     let look = look(args, settings, elsewhere).map_err(|error| unusable(&*error))?;
@@ -82,32 +86,32 @@ fn files(args: &ImportArgs, settings: &Settings) -> Result<RunFiles, CliError> {
 
 type Fault = Box<dyn std::error::Error>;
 
-fn source(place: &str, settings: &Settings) -> Result<Source, Fault> {
+fn source(place: &str, settings: &Settings) -> Result<FileSource, Fault> {
     if let Some(folder) = folder_of(place) {
-        return Ok(Source::Folder(folder));
+        return Ok(FileSource::Folder(folder));
     }
     let config = StorageConfig {
         url: place.to_owned(),
         ..storage_config(settings)?
     };
-    Ok(Source::Store(Storage::open(&config)?))
+    Ok(FileSource::Store(Storage::open(&config)?))
 }
 
-fn look(args: &ImportArgs, settings: &Settings, elsewhere: bool) -> Result<Look, Fault> {
+fn look(args: &ImportArgs, settings: &Settings, elsewhere: bool) -> Result<StoredCheck, Fault> {
     if args.quick {
-        return Ok(Look::Quick);
+        return Ok(StoredCheck::Quick);
     }
     let taken = match (args.dry_run, elsewhere) {
-        (true, _) => Taken::Nothing,
-        (false, true) => Taken::Copied,
-        (false, false) => Taken::InPlace,
+        (true, _) => ArchiveTaken::Nothing,
+        (false, true) => ArchiveTaken::Copied,
+        (false, false) => ArchiveTaken::InPlace,
     };
     // A dry run writes nothing, so it needs no storage of ours either.
     let config = match taken {
-        Taken::Nothing => StorageConfig::of_url("memory:"),
+        ArchiveTaken::Nothing => StorageConfig::of_url("memory:"),
         _ => storage_config(settings)?,
     };
-    Ok(Look::Whole(Box::new(Pass {
+    Ok(StoredCheck::Whole(Box::new(StoredPass {
         storage: Storage::open(&config)?,
         layout: layout(settings)?,
         options: decrypted_options(settings),
@@ -134,10 +138,10 @@ fn same_place(one: &str, other: &str) -> bool {
     }
 }
 
-fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles, out: &mut W) -> Outcome {
+fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles, out: &mut W) -> CommandResult {
     let mut progress = |books| tracing::info!(books, "imported so far");
     let mut ledger = if args.dry_run { None } else { Some(open(url)?) };
-    let import = Import {
+    let import = ImportPlan {
         from: &args.from,
         files: Some(files),
         dry_run: args.dry_run,
@@ -154,12 +158,12 @@ fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles,
         }
         write!(out, "{report}")
     })?;
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
-fn open(url: &str) -> Result<Ledger, CliError> {
+fn open(url: &str) -> Result<CatalogLedger, CliError> {
     path_of(url)
-        .and_then(|path| Ledger::open(&path, Clock::system(), Policy::default()))
+        .and_then(|path| CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()))
         .map_err(|error| reading::refused(&error))
 }
 
@@ -167,10 +171,12 @@ fn refused(error: &ImportError) -> CliError {
     match error {
         ImportError::Catalog(error) => reading::refused(error),
         ImportError::Source { .. } | ImportError::Foreign { .. } => {
-            CliError::new(Exit::Usage, "the other database cannot be taken over")
+            CliError::new(ExitStatus::Usage, "the other database cannot be taken over")
                 .because(error)
                 .advise("--from wants the books.db of a grin-transfer run.")
         }
-        ImportError::Files(_) => CliError::new(Exit::Internal, "the stored files cannot be looked at").because(error),
+        ImportError::Files(_) => {
+            CliError::new(ExitStatus::Internal, "the stored files cannot be looked at").because(error)
+        }
     }
 }

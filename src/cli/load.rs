@@ -1,16 +1,16 @@
-//! Room `cli`: the configuration of a command: read, its findings shown, the log told.
+//! The configuration of a command: read, its findings shown, the log told.
 
-use super::args::ConfigArgs;
-use super::error::CliError;
-use super::exit::Exit;
-use super::log;
-use crate::settings::{LogFormat as Configured, Settings, Sources};
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::log;
+use crate::settings::{LogFormat as Configured, Settings, SettingsSources};
 
 /// Reads the configuration; warnings go to the log, errors end the command with every finding as a cause.
-pub fn settings(args: &ConfigArgs) -> Result<(Settings, Sources), CliError> {
-    let sources = Sources::of_process(args.config.as_deref());
+pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {
+    let sources = SettingsSources::of_process(args.config.as_deref());
     let loaded = Settings::load(&sources).map_err(|error| {
-        let refused = CliError::new(Exit::Config, "the configuration is wrong");
+        let refused = CliError::new(ExitStatus::Config, "the configuration is wrong");
         let refused = error
             .findings
             .iter()
@@ -34,5 +34,5 @@ fn configure_log(settings: &Settings) -> Result<(), CliError> {
     let Some(handle) = log::running() else { return Ok(()) };
     handle
         .configure(&settings.log.level, format)
-        .map_err(|error| CliError::new(Exit::Config, "log.level cannot be used").because(&error))
+        .map_err(|error| CliError::new(ExitStatus::Config, "log.level cannot be used").because(&error))
 }

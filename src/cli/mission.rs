@@ -1,22 +1,23 @@
-//! Room `cli`: what `run`, `demo` and the single steps share: a system, a mission, an exit code.
+//! What `run`, `demo` and the single steps share: a system, a mission, an exit code.
 
 use std::sync::Arc;
 
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::log;
-use super::progress::{Progress, Show};
-use crate::daemon::{self, BuildError, Ended, HouseView, Mission, StartError};
-use crate::observe::View;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::progress::{ProgressDisplay, ProgressStyle};
+use crate::daemon;
+use crate::daemon::{BuildError, DaemonEnd, HouseView, RunOptions, StartError};
+use crate::log;
+use crate::observe::DaemonView;
 
 /// Runs a mission on an actix system of its own, with progress shown if wanted, and says how it ended.
-pub fn execute(mut mission: Mission, show: Show) -> Result<(Ended, Arc<HouseView>), CliError> {
+pub fn execute(mut mission: RunOptions, show: ProgressStyle) -> Result<(DaemonEnd, Arc<HouseView>), CliError> {
     let (seen, shown) = std::sync::mpsc::channel();
     let before = std::mem::replace(&mut mission.on_ready, Box::new(|_| {}));
     mission.on_ready = Box::new(move |view: Arc<HouseView>| {
         before(Arc::clone(&view));
         let source = Arc::clone(&view);
-        let progress = Progress::start(Arc::new(move || source.daemon()), show);
+        let progress = ProgressDisplay::start(Arc::new(move || source.daemon()), show);
         if let (Some(log), Some(bars)) = (log::running(), progress.bars()) {
             log.draw_above(Some(bars));
         }
@@ -30,32 +31,33 @@ pub fn execute(mut mission: Mission, show: Show) -> Result<(Ended, Arc<HouseView
         log.draw_above(None);
     }
     let ended = ended.map_err(|error| explain(&error))?;
-    let (progress, view) = shown.map_err(|_| CliError::new(Exit::Internal, "the run ended before it was ready"))?;
+    let (progress, view) =
+        shown.map_err(|_| CliError::new(ExitStatus::Internal, "the run ended before it was ready"))?;
     progress.finish();
     Ok((ended, view))
 }
 
 /// The exit code of a run that came to its end. With `--once` a failed book or an unread list is a failure.
-pub fn verdict(ended: &Ended, once: bool) -> Outcome {
+pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
     if let Some(actor) = &ended.gave_up {
         return Err(
-            CliError::new(Exit::Internal, "stopped: an actor could not be kept alive")
+            CliError::new(ExitStatus::Internal, "stopped: an actor could not be kept alive")
                 .cause(actor.clone())
                 .advise("This is a fault of grind; the log says where. systemd starts it again."),
         );
     }
     if let Some(waiting) = &ended.report.stopped_by {
         let exit = if waiting.needs_person {
-            Exit::NotPermitted
+            ExitStatus::NotPermitted
         } else {
-            Exit::Failed
+            ExitStatus::Failed
         };
         return Err(CliError::new(exit, "stopped before the end")
             .cause(waiting.reason.clone())
             .advise("Nothing is lost: mend this and start again; finished books are not fetched twice."));
     }
     if once && !ended.report.incomplete.is_empty() {
-        let error = CliError::new(Exit::Failed, "not everything could be asked of GRIN");
+        let error = CliError::new(ExitStatus::Failed, "not everything could be asked of GRIN");
         let error = ended
             .report
             .incomplete
@@ -64,18 +66,18 @@ pub fn verdict(ended: &Ended, once: bool) -> Outcome {
         return Err(error.advise("Start it again; it goes on where it was."));
     }
     Ok(if once && ended.report.failed > 0 {
-        Exit::Failed
+        ExitStatus::Failed
     } else {
-        Exit::Done
+        ExitStatus::Done
     })
 }
 
 fn explain(error: &StartError) -> CliError {
     let exit = match error {
-        StartError::Build(BuildError::Settings(_)) => Exit::Config,
-        StartError::Build(_) => Exit::Unavailable,
-        StartError::Observer(_) => Exit::CannotCreate,
-        StartError::Signals(_) => Exit::Internal,
+        StartError::Build(BuildError::Settings(_)) => ExitStatus::Config,
+        StartError::Build(_) => ExitStatus::Unavailable,
+        StartError::Observer(_) => ExitStatus::CannotCreate,
+        StartError::Signals(_) => ExitStatus::Internal,
     };
     CliError::new(exit, "grind cannot start")
         .because(error)

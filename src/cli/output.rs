@@ -1,10 +1,10 @@
-//! Room `cli`: writing to standard output.
+//! Writing to standard output.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::error::CliError;
+use crate::cli::error::CliError;
 
 /// Writes a text to standard output as it is.
 pub fn print(text: &str) -> Result<(), CliError> {

@@ -1,4 +1,4 @@
-//! Room `cli`: `grind parse`, how a saved answer of GRIN's is understood, by the very code that the daemon uses.
+//! `grind parse`, how a saved answer of GRIN's is understood, by the very code that the daemon uses.
 
 mod contents;
 mod row;
@@ -13,11 +13,11 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use row::{rejections, row};
+use crate::cli::parse::row::{rejections, row};
 
 use crate::grin::{
-    Barcode, GrinDate, Library, ListKind, ListPageParser, Refusal, SecretFileError, decide_etag, parse_process_reply,
-    parse_text_list, parse_tsv,
+    AnswerRefusal, Barcode, GrinDate, LibraryDirectory, ListKind, ListPageParser, SecretFileError, decide_etag,
+    parse_process_reply, parse_text_list, parse_tsv,
 };
 
 /// Options of `grind parse`.
@@ -25,7 +25,7 @@ use crate::grin::{
 pub struct ParseArgs {
     /// What the input is
     #[arg(value_enum)]
-    pub kind: Kind,
+    pub kind: ParseKind,
     /// File, or `-` for standard input; for barcode, library, date and etag the word itself (etag: GRIN's, then the
     /// stored one or `null`)
     #[arg(required = true, num_args = 1..=2)]
@@ -49,7 +49,7 @@ pub struct ParseArgs {
 
 /// What can be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+pub enum ParseKind {
     /// A page of a list
     ListPage,
     /// A list as text, plain or with columns
@@ -129,25 +129,25 @@ impl ParseOutcome {
 /// Parses and writes one JSON document.
 pub fn run(args: &ParseArgs, out: &mut impl Write) -> Result<ParseOutcome, ParseError> {
     let document = match args.kind {
-        Kind::ListPage => list_page(args, ListKind::AllBooks)?,
-        Kind::TextList => text_list(args)?,
-        Kind::Tsv => tsv(&read(&args.input[0])?),
-        Kind::Process => process(args)?,
-        Kind::Failed => failed(args)?,
-        Kind::Mets => contents::mets(args)?,
-        Kind::Ocr => contents::ocr(args)?,
-        Kind::Checksums => contents::checksums(&read(&args.input[0])?),
-        Kind::Archive => contents::archive(args)?,
-        Kind::Barcode => word(
+        ParseKind::ListPage => list_page(args, ListKind::AllBooks)?,
+        ParseKind::TextList => text_list(args)?,
+        ParseKind::Tsv => tsv(&read(&args.input[0])?),
+        ParseKind::Process => process(args)?,
+        ParseKind::Failed => failed(args)?,
+        ParseKind::Mets => contents::mets(args)?,
+        ParseKind::Ocr => contents::ocr(args)?,
+        ParseKind::Checksums => contents::checksums(&read(&args.input[0])?),
+        ParseKind::Archive => contents::archive(args)?,
+        ParseKind::Barcode => word(
             &args.input[0],
             Barcode::parse(&args.input[0]).err().map(|bad| bad.to_string()),
         ),
-        Kind::Library => word(
+        ParseKind::Library => word(
             &args.input[0],
-            Library::parse(&args.input[0]).err().map(|bad| bad.to_string()),
+            LibraryDirectory::parse(&args.input[0]).err().map(|bad| bad.to_string()),
         ),
-        Kind::Date => date(&args.input[0]),
-        Kind::Etag => etag(&args.input),
+        ParseKind::Date => date(&args.input[0]),
+        ParseKind::Etag => etag(&args.input),
     };
     let refused = document.get("refusal").is_some_and(|refusal| !refusal.is_null());
     serde_json::to_writer_pretty(&mut *out, &Value::Object(document)).map_err(io::Error::from)?;
@@ -161,7 +161,7 @@ pub fn run(args: &ParseArgs, out: &mut impl Write) -> Result<ParseOutcome, Parse
 
 type Document = Map<String, Value>;
 
-fn document(refusal: Option<Refusal>, warnings: &[String]) -> Document {
+fn document(refusal: Option<AnswerRefusal>, warnings: &[String]) -> Document {
     let mut document = Document::new();
     document.insert("refusal".to_owned(), json!(refusal));
     document.insert("warnings".to_owned(), json!(warnings));
@@ -202,14 +202,14 @@ fn read(path: &str) -> Result<Vec<u8>, ParseError> {
 }
 
 /// The library: as said, else as the address says, else one whose name no file has for a prefix.
-fn library(args: &ParseArgs) -> Result<Library, ParseError> {
+fn library(args: &ParseArgs) -> Result<LibraryDirectory, ParseError> {
     let named = match (&args.library, args.url.as_ref().and_then(ListKind::of_address)) {
         (Some(name), _) => name.as_str(),
         (None, Some((_, library))) => return Ok(library),
         (None, None) => "_",
     };
     let bad = |bad: crate::grin::BadLibrary| option("--library", named, bad.to_string());
-    Library::parse(named).map_err(bad)
+    LibraryDirectory::parse(named).map_err(bad)
 }
 
 fn option(option: &'static str, value: &str, why: String) -> ParseError {
@@ -279,7 +279,7 @@ fn guessed_kind(bytes: &[u8]) -> ListKind {
     }
 }
 
-fn text_document(bytes: &[u8], kind: ListKind, library: &Library) -> Document {
+fn text_document(bytes: &[u8], kind: ListKind, library: &LibraryDirectory) -> Document {
     let list = parse_text_list(bytes, kind, library);
     let mut document = document(list.refusal, &list.warnings);
     put(
@@ -314,7 +314,7 @@ fn failed(args: &ParseArgs) -> Result<Document, ParseError> {
 
 fn tsv(bytes: &[u8]) -> Document {
     let tsv = parse_tsv(bytes);
-    let book = |book: &crate::grin::Enrichment| -> Value {
+    let book = |book: &crate::grin::BookEnrichment| -> Value {
         book.iter()
             .map(|(sql, value)| (sql.to_owned(), json!(value.stored())))
             .collect::<Map<_, _>>()

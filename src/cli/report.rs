@@ -1,14 +1,14 @@
-//! Room `cli`: `grind report`: how far the library is on its way home.
+//! `grind report`: how far the library is on its way home.
 
 use std::io::Write;
 
 use clap::Args;
 
-use super::args::ConfigArgs;
-use super::error::Outcome;
-use super::exit::Exit;
-use super::output::write_to;
-use super::reading;
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::CommandResult;
+use crate::cli::exit::ExitStatus;
+use crate::cli::output::write_to;
+use crate::cli::reading;
 
 /// `grind report`.
 #[derive(Debug, Clone, Args)]
@@ -22,7 +22,7 @@ pub struct ReportArgs {
 }
 
 /// Writes the report on the catalog at `url`.
-pub fn run<W: Write>(args: &ReportArgs, url: &str, out: &mut W) -> Outcome {
+pub fn run<W: Write>(args: &ReportArgs, url: &str, out: &mut W) -> CommandResult {
     let report = reading::open(url)?.report().map_err(|error| reading::refused(&error))?;
     write_to(out, |out| {
         if args.json {
@@ -31,5 +31,5 @@ pub fn run<W: Write>(args: &ReportArgs, url: &str, out: &mut W) -> Outcome {
         }
         write!(out, "{report}")
     })?;
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }

@@ -1,13 +1,13 @@
-//! Room `cli`: `grind run`: the daemon in the foreground.
+//! `grind run`: the daemon in the foreground.
 
 use clap::Args;
 
-use super::args::ConfigArgs;
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::progress::Show;
-use super::{load, mission};
-use crate::daemon::{Mission, errand_of};
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::progress::ProgressStyle;
+use crate::cli::{load, mission};
+use crate::daemon::{RunOptions, errand_of};
 
 /// The daemon, in the foreground.
 #[derive(Debug, Clone, Args)]
@@ -29,18 +29,22 @@ pub struct RunArgs {
 }
 
 /// Runs until a signal, or with `--once` until nothing more can be done now.
-pub fn run(args: &RunArgs) -> Outcome {
+pub fn run(args: &RunArgs) -> CommandResult {
     let (settings, sources) = load::settings(&args.config)?;
     let errand = errand_of(&settings, args.once)
-        .map_err(|error| CliError::new(Exit::Config, "the work cannot be begun").because(&error))?;
-    let mission = Mission {
+        .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
+    let mission = RunOptions {
         settings,
         sources: Some(sources),
         errand,
         observed: true,
         on_ready: Box::new(|_| {}),
     };
-    let show = if args.once { Show::fitting() } else { Show::Nothing };
+    let show = if args.once {
+        ProgressStyle::fitting()
+    } else {
+        ProgressStyle::Nothing
+    };
     let (ended, _view) = mission::execute(mission, show)?;
     mission::verdict(&ended, args.once)
 }

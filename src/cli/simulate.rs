@@ -1,4 +1,4 @@
-//! Room `cli`: `grind simulate`: the GRIN look-alike on its own.
+//! `grind simulate`: the GRIN look-alike on its own.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -8,9 +8,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::grin::Secret;
-use crate::simulator::{
-    AfterDownload, AuthConfig, ConversionConfig, Fault, Faults, ListConfig, Mix, Paging, Refusal, Running,
-    RunningSidecar, Sidecar, SidecarConfig, Simulator, SimulatorConfig, SimulatorError, Stats,
+use crate::lab::simulator::{
+    AfterDownload, AuthConfig, ConversionConfig, FaultKind, FaultPlan, ListConfig, PagingForm, RunningSidecar,
+    RunningSimulator, SidecarConfig, SidecarSimulator, Simulator, SimulatorConfig, SimulatorError, SimulatorStats,
+    StateMix, TokenRefusal,
 };
 
 /// Serves a simulated GRIN until Ctrl-C: lists, searches, conversion, archives and, where asked for, sign-in and faults
@@ -84,7 +85,7 @@ pub struct SimulateArgs {
     pub faults: bool,
     /// One fault at this rate, e.g. cut=0.1 (repeatable; 0 switches one off)
     #[arg(long, value_name = "NAME=RATE", value_parser = parse_fault)]
-    pub fault: Vec<(Fault, f64)>,
+    pub fault: Vec<(FaultKind, f64)>,
     /// Faulty answers for one request at most
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub faults_per_request: u32,
@@ -220,7 +221,7 @@ impl SimulateArgs {
     }
 
     fn sidecar(&self, listen: SocketAddr) -> Result<RunningSidecar, SimulatorError> {
-        Sidecar::start(SidecarConfig {
+        SidecarSimulator::start(SidecarConfig {
             listen,
             delay: Duration::from_millis(self.delay_ms),
             workers: self.workers.into(),
@@ -236,11 +237,11 @@ impl SimulateArgs {
         Ok(Some(Secret::new(text.lines().next().unwrap_or_default())))
     }
 
-    fn mix(&self) -> Mix {
+    fn mix(&self) -> StateMix {
         match self.mix {
-            MixName::Converted => Mix::CONVERTED,
-            MixName::New => Mix::NEW,
-            MixName::Harvard => Mix::HARVARD,
+            MixName::Converted => StateMix::CONVERTED,
+            MixName::New => StateMix::NEW,
+            MixName::Harvard => StateMix::HARVARD,
         }
     }
 
@@ -248,9 +249,9 @@ impl SimulateArgs {
         AuthConfig {
             token_lifetime: Duration::from_secs(self.token_seconds),
             refusal: match self.refusal {
-                RefusalName::Unauthorized => Refusal::Unauthorized,
-                RefusalName::Redirect => Refusal::Redirect,
-                RefusalName::Page => Refusal::Page,
+                RefusalName::Unauthorized => TokenRefusal::Unauthorized,
+                RefusalName::Redirect => TokenRefusal::Redirect,
+                RefusalName::Page => TokenRefusal::Page,
             },
             ..AuthConfig::default()
         }
@@ -266,7 +267,11 @@ impl SimulateArgs {
 
     fn lists(&self) -> ListConfig {
         ListConfig {
-            paging: if self.ctoken { Paging::Ctoken } else { Paging::First },
+            paging: if self.ctoken {
+                PagingForm::Ctoken
+            } else {
+                PagingForm::First
+            },
             layout_table: self.layout_table,
             busy_pager: self.layout_table,
             title_markup: self.layout_table,
@@ -286,8 +291,12 @@ impl SimulateArgs {
         }
     }
 
-    fn faults(&self) -> Faults {
-        let mut faults = if self.faults { Faults::all() } else { Faults::default() };
+    fn faults(&self) -> FaultPlan {
+        let mut faults = if self.faults {
+            FaultPlan::all()
+        } else {
+            FaultPlan::default()
+        };
         faults.per_request = self.faults_per_request;
         faults.stall = Duration::from_secs(self.stall_seconds);
         let given = self.fault.iter().copied();
@@ -312,7 +321,7 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), SimulateError> {
 }
 
 /// One line for each that serves, for people and scripts alike.
-fn announce(running: &Running, sidecar: Option<&RunningSidecar>) -> Result<(), SimulateError> {
+fn announce(running: &RunningSimulator, sidecar: Option<&RunningSidecar>) -> Result<(), SimulateError> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", running.base_url())?;
     if let Some(sidecar) = sidecar {
@@ -322,7 +331,7 @@ fn announce(running: &Running, sidecar: Option<&RunningSidecar>) -> Result<(), S
     Ok(())
 }
 
-fn report(stats: &Stats) -> Result<(), SimulateError> {
+fn report(stats: &SimulatorStats) -> Result<(), SimulateError> {
     let text = serde_json::to_string(stats).map_err(std::io::Error::from)?;
     writeln!(std::io::stderr().lock(), "{text}")?;
     Ok(())
@@ -350,10 +359,10 @@ async fn input_ended() -> std::io::Result<()> {
     Ok(())
 }
 
-fn parse_fault(text: &str) -> Result<(Fault, f64), String> {
+fn parse_fault(text: &str) -> Result<(FaultKind, f64), String> {
     let (name, rate) = text.split_once('=').ok_or("write NAME=RATE")?;
-    let fault = Fault::parse(name).ok_or_else(|| {
-        let names: Vec<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+    let fault = FaultKind::parse(name).ok_or_else(|| {
+        let names: Vec<_> = FaultKind::ALL.iter().map(|fault| fault.name()).collect();
         format!("no fault is called {name:?}; there are {}", names.join(", "))
     })?;
     let rate = rate.parse::<f64>().map_err(|_| format!("{rate:?} is no number"))?;
@@ -383,7 +392,7 @@ mod tests {
         let config = config("").unwrap();
         assert!(config.auth.is_none());
         assert_eq!(config.listen.port(), 8642);
-        assert!(Fault::ALL.iter().all(|&fault| config.faults.rate(fault) <= 0.0));
+        assert!(FaultKind::ALL.iter().all(|&fault| config.faults.rate(fault) <= 0.0));
     }
 
     #[test]
@@ -413,8 +422,8 @@ mod tests {
     #[test]
     fn single_faults_override_all_faults() {
         let faults = config("--faults --fault cut=0.5 --fault html=0").unwrap().faults;
-        assert!((faults.rate(Fault::Cut) - 0.5).abs() < 1e-9 && faults.rate(Fault::Html) <= 0.0);
-        assert!(faults.rate(Fault::Stall) > 0.0);
+        assert!((faults.rate(FaultKind::Cut) - 0.5).abs() < 1e-9 && faults.rate(FaultKind::Html) <= 0.0);
+        assert!(faults.rate(FaultKind::Stall) > 0.0);
     }
 
     #[test]

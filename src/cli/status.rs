@@ -1,14 +1,17 @@
-//! Room `cli`: `grind status`: asks the running daemon.
+//! `grind status`: asks the running daemon.
 
 use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::args::ReachArgs;
-use super::error::{CliError, Outcome, Plain};
-use super::exit::Exit;
-use super::output;
-use crate::observe::{AskError, DaemonSnapshot, Endpoint, ProcessFigures, Readiness, Size, client, facts};
+use crate::cli::args::ReachArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::output;
+use crate::log::PlainText;
+use crate::observe::{
+    ClientError, DaemonEndpoint, DaemonReadiness, DaemonSnapshot, DisplaySize, ProcessFigures, client, facts,
+};
 
 /// `grind status`.
 #[derive(Debug, Clone, Args)]
@@ -29,23 +32,23 @@ pub struct StatusArgs {
 #[derive(Debug, Deserialize)]
 struct Told {
     daemon: DaemonSnapshot,
-    readiness: Readiness,
+    readiness: DaemonReadiness,
     process: ProcessFigures,
 }
 
 /// Prints what the daemon says of itself.
-pub fn run(args: &StatusArgs) -> Outcome {
+pub fn run(args: &StatusArgs) -> CommandResult {
     let endpoints = args.reach.endpoints();
     if args.json {
         output::print_json(&ask::<serde_json::Value>(&endpoints)?)?;
     } else {
         output::print(&in_words(&ask(&endpoints)?))?;
     }
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// Asks each endpoint in turn for its status; the first answer counts.
-pub fn ask<T: DeserializeOwned>(endpoints: &[Endpoint]) -> Result<T, CliError> {
+pub fn ask<T: DeserializeOwned>(endpoints: &[DaemonEndpoint]) -> Result<T, CliError> {
     let mut errors = Vec::new();
     for endpoint in endpoints {
         match client::get(endpoint, "/api/status") {
@@ -56,34 +59,34 @@ pub fn ask<T: DeserializeOwned>(endpoints: &[Endpoint]) -> Result<T, CliError> {
     Err(not_running(&errors))
 }
 
-fn other_version(endpoint: &Endpoint, error: &serde_json::Error) -> CliError {
+fn other_version(endpoint: &DaemonEndpoint, error: &serde_json::Error) -> CliError {
     CliError::new(
-        Exit::Internal,
+        ExitStatus::Internal,
         format!("cannot read what the daemon at {endpoint} says"),
     )
     .because(error)
     .advise("Are this program and the daemon of the same version?")
 }
 
-fn not_running(errors: &[AskError]) -> CliError {
-    let error = CliError::new(Exit::Unavailable, "no running daemon was found");
+fn not_running(errors: &[ClientError]) -> CliError {
+    let error = CliError::new(ExitStatus::Unavailable, "no running daemon was found");
     let error = errors.iter().fold(error, |error, cause| error.because(cause));
     error.advise("Start it with `systemctl start grind` or `grind run`, or say where it is with --socket or --address.")
 }
 
 fn in_words(told: &Told) -> String {
     let mut lines: Vec<_> = facts(&told.daemon);
-    if let Readiness::No { why } = &told.readiness {
+    if let DaemonReadiness::No { why } = &told.readiness {
         lines.insert(1, ("not ready", why.clone()));
     }
     lines.extend(
         told.process
             .resident_bytes
-            .map(|bytes| ("memory", Size(bytes).to_string())),
+            .map(|bytes| ("memory", DisplaySize(bytes).to_string())),
     );
     lines
         .iter()
-        .map(|(heading, text)| [&format!("{heading:<17}{}", Plain(text)), "\n"].concat())
+        .map(|(heading, text)| [&format!("{heading:<17}{}", PlainText(text)), "\n"].concat())
         .collect()
 }
 
@@ -99,7 +102,7 @@ mod tests {
             address: Some("127.0.0.1:1".parse().unwrap()),
         };
         let error = run(&StatusArgs { reach, json: false }).unwrap_err();
-        assert_eq!(error.exit(), Exit::Unavailable);
+        assert_eq!(error.exit(), ExitStatus::Unavailable);
         let text = error.to_string();
         assert!(
             text.starts_with("grind: no running daemon was found\n -> no daemon answers at /"),
@@ -115,7 +118,7 @@ mod tests {
         let why = "opening the catalog".into();
         let told = Told {
             daemon,
-            readiness: Readiness::No { why },
+            readiness: DaemonReadiness::No { why },
             process: ProcessFigures::default(),
         };
         let text = in_words(&told);

@@ -1,4 +1,4 @@
-//! Room `cli`: `grind collect`, `enrich`, `sync` and `convert`: one step by hand, by the daemon's own actors.
+//! `grind collect`, `enrich`, `sync` and `convert`: one step by hand, by the daemon's own actors.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,20 +8,22 @@ use clap::Args;
 use jiff::Timestamp;
 use tracing::warn;
 
-use super::args::{ConfigArgs, QueueName, SelectionArgs};
-use super::error::{CliError, Outcome};
-use super::exit::Exit;
-use super::progress::Show;
-use super::{load, mission, output};
-use crate::catalog::{AskRemaining, CatalogError, Clock, Ledger, ListReady, PlanConversions, Policy, Queue, path_of};
-use crate::daemon::{Mission, errand_of};
+use crate::catalog::{AskRemaining, CatalogError, CatalogLedger, CatalogPolicy, ListReady, PlanConversions, path_of};
+use crate::cli::args::{ConfigArgs, QueueName, SelectionArgs};
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::progress::ProgressStyle;
+use crate::cli::{load, mission, output};
+use crate::clock::SystemClock;
+use crate::daemon::{RunOptions, errand_of};
 use crate::grin::ListKind;
+use crate::pipeline::{RunScope, compare_after};
 use crate::settings::{LeasesName, Settings};
-use crate::supervisor::{Errand, compare_after};
+use crate::vocabulary::Queue;
 
 /// Which step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum ManualStep {
     /// Reads GRIN's lists into the catalog.
     Collect,
     /// Asks GRIN for the data of books.
@@ -32,7 +34,7 @@ pub enum Step {
     Convert,
 }
 
-impl Step {
+impl ManualStep {
     /// The command's name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,7 +67,7 @@ const MORE_REQUESTS: &str =
     "other daemons may share this library: a step by hand asks GRIN at grin.requests_per_second beside them";
 
 /// Does one step to its end.
-pub fn run(step: Step, args: &StepArgs) -> Outcome {
+pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
     let (mut settings, _) = load::settings(&args.config)?;
     // By hand means now: it does not wait until a daemon gives something up.
     match std::mem::replace(&mut settings.work.leases, LeasesName::Process) {
@@ -80,30 +82,30 @@ pub fn run(step: Step, args: &StepArgs) -> Outcome {
     if args.dry_run {
         return dry_run(step, &errand, &settings);
     }
-    let mission = Mission {
+    let mission = RunOptions {
         settings,
         sources: None,
         errand,
         observed: false,
         on_ready: Box::new(|_| {}),
     };
-    let (ended, view) = mission::execute(mission, Show::fitting())?;
+    let (ended, view) = mission::execute(mission, ProgressStyle::fitting())?;
     output::print(&format!("{}: {}\n", step.as_str(), view.line()))?;
     mission::verdict(&ended, true)
 }
 
-fn errand(step: Step, args: &StepArgs, settings: &Settings) -> Result<Errand, CliError> {
+fn errand(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunScope, CliError> {
     let configured = errand_of(settings, true)
-        .map_err(|error| CliError::new(Exit::Config, "the work cannot be begun").because(&error))?;
+        .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
     let named = args.selection.barcodes.load().map_err(CliError::from)?;
     let queues: Vec<_> = args.selection.queues.iter().map(|name| queue(*name)).collect();
     // Lists cannot be asked for single books; the search can.
-    let searched = step == Step::Collect && named.is_some();
-    Ok(Errand {
-        collect: step == Step::Collect && !searched,
-        enrich: step == Step::Enrich || searched,
-        convert: step == Step::Convert,
-        sync: step == Step::Sync,
+    let searched = step == ManualStep::Collect && named.is_some();
+    Ok(RunScope {
+        collect: step == ManualStep::Collect && !searched,
+        enrich: step == ManualStep::Enrich || searched,
+        convert: step == ManualStep::Convert,
+        sync: step == ManualStep::Sync,
         force: args.selection.force || configured.force,
         recheck: match &named {
             Some(_) => Some(Duration::ZERO),
@@ -113,7 +115,7 @@ fn errand(step: Step, args: &StepArgs, settings: &Settings) -> Result<Errand, Cl
         limit: args.selection.limit.or(configured.limit),
         only: named
             .map(Into::into)
-            .or(configured.only.filter(|_| step != Step::Collect)),
+            .or(configured.only.filter(|_| step != ManualStep::Collect)),
         lists: lists_of(&queues),
         enrich_queues: queues.clone(),
         queues: if queues.is_empty() { configured.queues } else { queues },
@@ -155,7 +157,7 @@ fn lists_of(queues: &[Queue]) -> Vec<ListKind> {
 }
 
 /// Asks the catalog what the step would do; nothing is asked of GRIN and nothing is changed.
-fn dry_run(step: Step, errand: &Errand, settings: &Settings) -> Outcome {
+fn dry_run(step: ManualStep, errand: &RunScope, settings: &Settings) -> CommandResult {
     if errand.collect {
         let lists: Vec<_> = errand.lists.iter().map(ToString::to_string).collect();
         let which = if lists.is_empty() {
@@ -164,34 +166,40 @@ fn dry_run(step: Step, errand: &Errand, settings: &Settings) -> Outcome {
             lists.join(", ")
         };
         output::print(&format!("GRIN's lists would be read: {which}\n"))?;
-        return Ok(Exit::Done);
+        return Ok(ExitStatus::Done);
     }
     let unreadable =
-        |error: &dyn std::error::Error| CliError::new(Exit::Failed, "the catalog cannot be read").because(error);
+        |error: &dyn std::error::Error| CliError::new(ExitStatus::Failed, "the catalog cannot be read").because(error);
     let path = path_of(&settings.catalog.url).map_err(|error| unreadable(&error))?;
     if !Path::new(&path).is_file() {
         output::print("there is no catalog yet: `grind collect` makes it\n")?;
-        return Ok(Exit::Done);
+        return Ok(ExitStatus::Done);
     }
-    let mut ledger = Ledger::open(&path, Clock::system(), Policy::default()).map_err(|error| unreadable(&error))?;
+    let mut ledger = CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default())
+        .map_err(|error| unreadable(&error))?;
     let text = would_do(step, errand, settings, &mut ledger).map_err(|error| unreadable(&error))?;
     output::print(&text)?;
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
-fn would_do(step: Step, errand: &Errand, settings: &Settings, ledger: &mut Ledger) -> Result<String, CatalogError> {
+fn would_do(
+    step: ManualStep,
+    errand: &RunScope,
+    settings: &Settings,
+    ledger: &mut CatalogLedger,
+) -> Result<String, CatalogError> {
     let now = Timestamp::now();
     let limit = errand.limit.and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(NAMED).min(NAMED);
     Ok(match (step, &errand.only) {
-        (Step::Collect | Step::Enrich, Some(only)) => {
+        (ManualStep::Collect | ManualStep::Enrich, Some(only)) => {
             listing("GRIN would be asked for the facts of", &only[..only.len().min(limit)])
         }
-        (Step::Collect | Step::Enrich, None) => {
+        (ManualStep::Collect | ManualStep::Enrich, None) => {
             let batch = ledger.execute(errand.to_enrich(limit, now))?;
             listing("GRIN would be asked for the facts of", &batch.barcodes)
         }
-        (Step::Convert, _) => {
+        (ManualStep::Convert, _) => {
             let plan = ledger.execute(PlanConversions {
                 selection: errand.selection(now, now),
                 limit,
@@ -199,7 +207,7 @@ fn would_do(step: Step, errand: &Errand, settings: &Settings, ledger: &mut Ledge
             })?;
             listing("GRIN would be asked to convert", &plan.barcodes)
         }
-        (Step::Sync, _) => {
+        (ManualStep::Sync, _) => {
             let selection = errand.selection(now, now);
             let remaining = ledger.execute(AskRemaining(selection.clone()))?;
             let ready = ledger.execute(ListReady { selection, limit })?;

@@ -1,4 +1,4 @@
-//! Room `cli`: `grind top`: the running daemon, drawn again each second.
+//! `grind top`: the running daemon, drawn again each second.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stdout};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::args::ReachArgs;
-use super::error::Outcome;
-use super::exit::Exit;
-use super::frame::{Frame, Seen};
-use super::output;
-use super::status;
+use crate::cli::args::ReachArgs;
+use crate::cli::error::CommandResult;
+use crate::cli::exit::ExitStatus;
+use crate::cli::frame::{SeenStatus, TopFrame};
+use crate::cli::output;
+use crate::cli::status;
 
 /// `grind top`.
 #[derive(Debug, Clone, Args)]
@@ -41,13 +41,13 @@ const CLEAR_BELOW: &str = "\u{1b}[J";
 const LINE_END: &str = "\u{1b}[K\n";
 
 /// Draws frames until the daemon or the terminal is gone.
-pub fn run(args: &TopArgs) -> Outcome {
+pub fn run(args: &TopArgs) -> CommandResult {
     let endpoints = args.reach.endpoints();
     let mut memory = Memory::default();
     let first = memory.frame(status::ask(&endpoints)?);
     if !stdout().is_terminal() {
         output::print(&first.text(usize::MAX, usize::MAX))?;
-        return Ok(Exit::Done);
+        return Ok(ExitStatus::Done);
     }
     output::print(CLEAR)?;
     draw(&first)?;
@@ -57,7 +57,7 @@ pub fn run(args: &TopArgs) -> Outcome {
     }
 }
 
-fn draw(frame: &Frame) -> Result<(), super::error::CliError> {
+fn draw(frame: &TopFrame) -> Result<(), crate::cli::error::CliError> {
     let (columns, rows) = terminal_size();
     let text = frame.text(columns, rows.saturating_sub(1)).replace('\n', LINE_END);
     output::write_to(&mut stdout().lock(), |out| write!(out, "{HOME}{text}{CLEAR_BELOW}"))
@@ -79,7 +79,7 @@ struct Memory {
 }
 
 impl Memory {
-    fn frame(&mut self, seen: Seen) -> Frame {
+    fn frame(&mut self, seen: SeenStatus) -> TopFrame {
         let now = Instant::now();
         let elapsed = self.at.map(|at| now.duration_since(at).as_secs_f64());
         let busy: BTreeMap<_, _> = seen
@@ -99,7 +99,7 @@ impl Memory {
             .filter_map(|name| share(name).map(|share| (name.clone(), share)))
             .collect();
         *self = Self { at: Some(now), busy };
-        Frame { seen, busy: shares }
+        TopFrame { seen, busy: shares }
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn busy_is_told_from_the_second_frame_on() {
-        let seen = |busy: f64| -> Seen {
+        let seen = |busy: f64| -> SeenStatus {
             let mut seen = crate::cli::frame::tests::seen();
             seen.hub.actors[0].busy_seconds = busy;
             seen

@@ -1,4 +1,4 @@
-//! Room `daemon`: this daemon as one of several: where its leases are kept, its rounds, and the rate that follows from them.
+//! This daemon as one of several: where its leases are kept, its rounds, and the rate that follows from them.
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -13,18 +13,21 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::house::BuildError;
-use super::translate;
-use crate::catalog::{BLOCKS, Clock, path_of};
-use crate::mailbox::tasks::{self, Task};
-use crate::mailbox::{Cx, Hub};
-use crate::session::{Reconfigure, Session};
-use crate::settings::{LeasesName, Settings};
-use crate::state_store::{
-    BreakerConfig, Cooperation, CooperationConfig, DaprLeases, Leases, Rounds, SqliteLeases, StateCounters, StateStore,
-    StateStoreConfig,
+use crate::actor::tasks;
+use crate::actor::tasks::TaskHandle;
+use crate::actor::{ActorRegistry, AskContext};
+use crate::catalog::path_of;
+use crate::clock::SystemClock;
+use crate::daemon::translate;
+use crate::daemon::wiring::BuildError;
+use crate::dapr::{
+    BreakerConfig, CooperationConfig, DaprLeases, LeaseKeeper, LeaseRounds, SqliteLeases, StateCounters, StateStore,
+    StateStoreConfig, WorkShare,
 };
-use crate::supervisor::Board;
+use crate::grin::BLOCKS;
+use crate::pipeline::RunProgress;
+use crate::session::{ReconfigureSession, Session};
+use crate::settings::{LeasesName, Settings};
 
 /// How long giving leases back may hold up the end.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -32,11 +35,11 @@ const LEAVE: Duration = Duration::from_secs(5);
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What of the library is this daemon's, and the task that keeps it so.
-pub(super) struct Cooperating {
-    pub cooperation: Cooperation,
+pub(super) struct LeaseTask {
+    pub cooperation: WorkShare,
     rate: Rate,
     stop: CancellationToken,
-    task: Option<Task<()>>,
+    task: Option<TaskHandle<()>>,
     store: Option<StateStore>,
 }
 
@@ -56,35 +59,35 @@ impl Rate {
         }
     }
 
-    async fn apply(&self, cooperation: &Cooperation) {
+    async fn apply(&self, cooperation: &WorkShare) {
         let rate = cooperation.rate(f64::from_bits(self.whole.load(Relaxed)));
-        let changed = Reconfigure {
+        let changed = ReconfigureSession {
             requests_per_second: Some(rate),
-            ..Reconfigure::default()
+            ..ReconfigureSession::default()
         };
-        if let Err(error) = self.session.ask(changed, &Cx::root("daemon")).await {
+        if let Err(error) = self.session.ask(changed, &AskContext::root("daemon")).await {
             tracing::warn!(%error, "the session did not take the new rate");
         }
     }
 }
 
-impl Cooperating {
+impl LeaseTask {
     /// Begins, with the first round done: a daemon that is alone so far holds everything then.
     pub async fn begin(
         settings: &Settings,
-        hub: &Hub,
+        hub: &ActorRegistry,
         session: &Session,
-        board: &Arc<Board>,
+        board: &Arc<RunProgress>,
     ) -> Result<Self, BuildError> {
         let config = CooperationConfig {
             owner: format!("{}:{:08x}", translate::owner(), rand::random::<u32>()),
-            clock: Clock::system(),
+            clock: SystemClock::system(),
             lease: settings.work.lease_time,
             apart: settings.work.leases == LeasesName::Dapr,
         };
         let rate = Rate::of(settings, session);
         let mut store = None;
-        let leases: Rc<dyn Leases> = match settings.work.leases {
+        let leases: Rc<dyn LeaseKeeper> = match settings.work.leases {
             LeasesName::Process => return Ok(Self::alone(rate)),
             LeasesName::Sqlite => {
                 let leases = SqliteLeases::open(&leases_file(settings)?, config.terms());
@@ -97,7 +100,7 @@ impl Cooperating {
                 Rc::new(leases)
             }
         };
-        let (mut rounds, cooperation) = Rounds::new(leases, config);
+        let (mut rounds, cooperation) = LeaseRounds::new(leases, config);
         rounds.round().await;
         rate.apply(&cooperation).await;
         info!("the library is shared with other daemons");
@@ -120,7 +123,7 @@ impl Cooperating {
 
     fn alone(rate: Rate) -> Self {
         Self {
-            cooperation: Cooperation::alone(),
+            cooperation: WorkShare::alone(),
             rate,
             stop: CancellationToken::new(),
             task: None,
@@ -129,7 +132,7 @@ impl Cooperating {
     }
 
     /// What others may see of it.
-    pub fn watched(&self) -> (Cooperation, Option<Arc<StateCounters>>) {
+    pub fn watched(&self) -> (WorkShare, Option<Arc<StateCounters>>) {
         (self.cooperation.clone(), self.store.as_ref().map(StateStore::counters))
     }
 
@@ -156,8 +159,8 @@ impl Cooperating {
 
 /// Rounds until told to stop; then everything goes back.
 async fn keep(
-    mut rounds: Rounds,
-    (cooperation, board): (Cooperation, Arc<Board>),
+    mut rounds: LeaseRounds,
+    (cooperation, board): (WorkShare, Arc<RunProgress>),
     rate: Rate,
     stop: CancellationToken,
 ) {
@@ -190,7 +193,7 @@ async fn keep(
 /// meanwhile: they are others' from then on.
 async fn beside<T, L: Future<Output = ()>>(
     round: impl Future<Output = T>,
-    cooperation: &Cooperation,
+    cooperation: &WorkShare,
     lower: impl Fn() -> L,
 ) -> T {
     let mut round = pin!(round);
@@ -211,7 +214,7 @@ async fn beside<T, L: Future<Output = ()>>(
 }
 
 /// For the status and the log: what of the library is this daemon's.
-fn tell(board: &Board, cooperation: &Cooperation) {
+fn tell(board: &RunProgress, cooperation: &WorkShare) {
     let Some(now) = cooperation.snapshot() else { return };
     let words = format!(
         "{} of {BLOCKS} blocks, {:.0} % of the rate, {} daemons",
@@ -258,7 +261,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::state_store::{Acquired, Answers, Holding, Lease, LeaseError, ProcessLeases, Terms};
+    use crate::dapr::{GrantedLease, LeaseAnswers, LeaseError, LeaseGrant, LeaseHolder, LeaseTerms, ProcessLeases};
 
     const LEASE: Duration = Duration::from_secs(60);
 
@@ -277,24 +280,24 @@ mod tests {
         }
     }
 
-    impl Leases for Silent {
-        fn terms(&self) -> &Terms {
+    impl LeaseKeeper for Silent {
+        fn terms(&self) -> &LeaseTerms {
             self.inner.terms()
         }
 
-        fn acquire<'a>(&'a self, names: &'a [String], ttl: Duration) -> Answers<'a, Acquired> {
+        fn acquire<'a>(&'a self, names: &'a [String], ttl: Duration) -> LeaseAnswers<'a, LeaseGrant> {
             Box::pin(self.answer(self.inner.acquire(names, ttl)))
         }
 
-        fn renew<'a>(&'a self, leases: &'a [Lease], ttl: Duration) -> Answers<'a, Lease> {
+        fn renew<'a>(&'a self, leases: &'a [GrantedLease], ttl: Duration) -> LeaseAnswers<'a, GrantedLease> {
             Box::pin(self.answer(self.inner.renew(leases, ttl)))
         }
 
-        fn release<'a>(&'a self, leases: &'a [Lease]) -> LocalBoxFuture<'a, Result<(), LeaseError>> {
+        fn release<'a>(&'a self, leases: &'a [GrantedLease]) -> LocalBoxFuture<'a, Result<(), LeaseError>> {
             Box::pin(self.answer(self.inner.release(leases)))
         }
 
-        fn look<'a>(&'a self, names: &'a [String]) -> LocalBoxFuture<'a, Result<Vec<Option<Holding>>, LeaseError>> {
+        fn look<'a>(&'a self, names: &'a [String]) -> LocalBoxFuture<'a, Result<Vec<Option<LeaseHolder>>, LeaseError>> {
             Box::pin(self.answer(self.inner.look(names)))
         }
     }
@@ -303,7 +306,7 @@ mod tests {
     async fn the_rate_falls_when_the_shares_are_over_and_not_when_the_round_is() {
         let config = CooperationConfig {
             owner: "one".to_owned(),
-            clock: Clock::manual(Timestamp::UNIX_EPOCH),
+            clock: SystemClock::manual(Timestamp::UNIX_EPOCH),
             lease: LEASE,
             apart: true,
         };
@@ -313,7 +316,7 @@ mod tests {
             silent: Rc::clone(&silent),
         };
         let margin = config.margin();
-        let (mut rounds, cooperation) = Rounds::new(Rc::new(leases), config);
+        let (mut rounds, cooperation) = LeaseRounds::new(Rc::new(leases), config);
         let began = tokio::time::Instant::now();
         rounds.round().await;
         silent.set(true);

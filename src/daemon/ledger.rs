@@ -1,24 +1,24 @@
-//! Room `daemon`: the ledger at exit: for each actor what it handled, what it handed back, and why it ended.
+//! The ledger at exit: for each actor what it handled, what it handed back, and why it ended.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::mailbox::{ActorName, LedgerEntry};
-use crate::session::{CloseReport, SessionSnapshot};
+use crate::actor::{ActorName, LedgerEntry};
+use crate::session::{SessionCloseReport, SessionSnapshot};
 
 /// The books are closed: nothing runs any more.
 #[derive(Debug, Serialize)]
-pub struct Ledger {
+pub struct ShutdownLedger {
     /// How each actor ended, in the order of ending.
     pub entries: Vec<LedgerEntry>,
     /// The session's figures over its whole life.
     pub session: SessionSnapshot,
     /// What closing the session found, if it answered.
-    pub closed: Option<CloseReport>,
+    pub closed: Option<SessionCloseReport>,
 }
 
-impl Ledger {
+impl ShutdownLedger {
     /// The session owner ended after everybody else.
     pub fn session_owner_was_last(&self) -> bool {
         self.entries
@@ -32,7 +32,7 @@ impl Ledger {
     }
 }
 
-impl fmt::Display for Ledger {
+impl fmt::Display for ShutdownLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for entry in &self.entries {
             let LedgerEntry {

@@ -1,7 +1,6 @@
-//! Room `daemon`: the whole wiring, signals, systemd, reload, shutdown.
+//! The whole wiring, signals, systemd, reload, shutdown.
 
 mod cooperate;
-mod house;
 mod ledger;
 mod notify;
 mod reload;
@@ -9,9 +8,10 @@ mod run;
 mod signals;
 mod translate;
 mod view;
+mod wiring;
 
-pub use house::{BuildError, House};
-pub use ledger::Ledger;
-pub use run::{Ended, Mission, StartError, run};
+pub use ledger::ShutdownLedger;
+pub use run::{DaemonEnd, RunOptions, StartError, run};
 pub use translate::{decrypted_options, errand_of, layout, session_config, storage_config};
 pub use view::HouseView;
+pub use wiring::{BuildError, Daemon};

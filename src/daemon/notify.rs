@@ -1,4 +1,4 @@
-//! Room `daemon`: what systemd is told. Outside systemd (`NOTIFY_SOCKET` not set) nothing happens.
+//! What systemd is told. Outside systemd (`NOTIFY_SOCKET` not set) nothing happens.
 
 use sd_notify::NotifyState;
 use tracing::debug;

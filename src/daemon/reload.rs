@@ -1,15 +1,15 @@
-//! Room `daemon`: SIGHUP: reads the config again, all or nothing, and says of each changed key what became of it.
+//! SIGHUP: reads the config again, all or nothing, and says of each changed key what became of it.
 
 use tracing::{error, info, warn};
 
-use super::house::House;
-use super::notify;
-use super::view::HouseView;
-use crate::settings::{Effect, Settings, Sources, diff};
+use crate::daemon::notify;
+use crate::daemon::view::HouseView;
+use crate::daemon::wiring::Daemon;
+use crate::settings::{ChangeEffect, Settings, SettingsSources, diff};
 
 /// Answers with the settings in force afterwards: the old ones with what could be applied, or untouched where the new ones
 /// are refused.
-pub async fn reload(house: &House, view: &HouseView, old: Settings, sources: Option<&Sources>) -> Settings {
+pub async fn reload(house: &Daemon, view: &HouseView, old: Settings, sources: Option<&SettingsSources>) -> Settings {
     let Some(sources) = sources else {
         warn!("this run has no config file to read again");
         return old;
@@ -26,7 +26,7 @@ pub async fn reload(house: &House, view: &HouseView, old: Settings, sources: Opt
     outcome.unwrap_or(old)
 }
 
-async fn apply(house: &House, old: &Settings, sources: &Sources) -> Option<Settings> {
+async fn apply(house: &Daemon, old: &Settings, sources: &SettingsSources) -> Option<Settings> {
     let loaded = match Settings::load(sources) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -36,12 +36,12 @@ async fn apply(house: &House, old: &Settings, sources: &Sources) -> Option<Setti
     };
     for change in diff(old, &loaded.settings) {
         match change.effect {
-            Effect::Applied => info!(key = %change.key, "applied"),
-            Effect::NeedsRestart => warn!(key = %change.key, "changed; needs a restart to come into force"),
+            ChangeEffect::Applied => info!(key = %change.key, "applied"),
+            ChangeEffect::NeedsRestart => warn!(key = %change.key, "changed; needs a restart to come into force"),
         }
     }
     let in_force = old.with_live_of(&loaded.settings);
-    if let Err(error) = crate::cli::log::set_level(&in_force.log.level) {
+    if let Err(error) = crate::log::set_level(&in_force.log.level) {
         warn!(%error, "the log level stays as it is");
     }
     if let Err(error) = house.change(&in_force).await {

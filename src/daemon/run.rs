@@ -1,4 +1,4 @@
-//! Room `daemon`: the daemon's life: build, ready, work until done or told to stop, drain, close.
+//! The daemon's life: build, ready, work until done or told to stop, drain, close.
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -9,27 +9,27 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tracing::{error, info, warn};
 
-use super::house::{BuildError, House};
-use super::signals::{Signals, Wish};
-use super::view::HouseView;
-use super::{Ledger, notify, reload};
+use crate::actor::AskContext;
 use crate::catalog::CountBooks;
-use crate::mailbox::Cx;
-use crate::observe::{Observer, ObserverError, ShutdownPhase};
-use crate::settings::{Settings, Sources};
-use crate::supervisor::{Errand, RunReport, Waiting};
+use crate::daemon::signals::{DaemonSignals, SignalRequest};
+use crate::daemon::view::HouseView;
+use crate::daemon::wiring::{BuildError, Daemon};
+use crate::daemon::{ShutdownLedger, notify, reload};
+use crate::observe::{ObserverError, ObserverServer, ShutdownPhase};
+use crate::pipeline::{IntakeWait, RunReport, RunScope};
+use crate::settings::{Settings, SettingsSources};
 
 /// How often the catalog is counted and `STATUS=` renewed.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
 /// What a daemon is started with.
-pub struct Mission {
+pub struct RunOptions {
     /// The checked configuration.
     pub settings: Settings,
     /// Where it was read from, to read it again on `SIGHUP`; `None`: no reload.
-    pub sources: Option<Sources>,
+    pub sources: Option<SettingsSources>,
     /// What to do.
-    pub errand: Errand,
+    pub errand: RunScope,
     /// Page, metrics and socket are served.
     pub observed: bool,
     /// Called once everything is up, for progress bars and tests.
@@ -38,11 +38,11 @@ pub struct Mission {
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct DaemonEnd {
     /// What was done.
     pub report: RunReport,
     /// How each actor ended.
-    pub ledger: Ledger,
+    pub ledger: ShutdownLedger,
     /// An actor that could not be kept alive, if there was one.
     pub gave_up: Option<String>,
 }
@@ -62,16 +62,16 @@ pub enum StartError {
 }
 
 /// Runs a mission to its end on the current actix system. A second stop signal ends the process at once with status 130.
-pub async fn run(mission: Mission) -> Result<Ended, StartError> {
-    let Mission {
+pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
+    let RunOptions {
         settings,
         sources,
         errand,
         observed,
         on_ready,
     } = mission;
-    let mut signals = Signals::listen().map_err(StartError::Signals)?;
-    let house = House::build(&settings).await?;
+    let mut signals = DaemonSignals::listen().map_err(StartError::Signals)?;
+    let house = Daemon::build(&settings).await?;
     let view = Arc::new(HouseView::of(&house, &settings));
     let observer = observed.then(|| observe(&settings, &view)).transpose()?;
     view.ready();
@@ -110,7 +110,7 @@ pub async fn run(mission: Mission) -> Result<Ended, StartError> {
         "stopped"
     );
     let report = report.unwrap_or_else(|error| broken(&error));
-    Ok(Ended {
+    Ok(DaemonEnd {
         report,
         ledger,
         gave_up,
@@ -118,10 +118,10 @@ pub async fn run(mission: Mission) -> Result<Ended, StartError> {
 }
 
 /// The report of an errand that ended by a fault of the supervisor.
-fn broken(error: &crate::mailbox::AskError) -> RunReport {
+fn broken(error: &crate::actor::AskError) -> RunReport {
     let reason = format!("supervisor: {error}");
     RunReport {
-        stopped_by: Some(Waiting {
+        stopped_by: Some(IntakeWait {
             reason,
             until: None,
             needs_person: false,
@@ -133,17 +133,17 @@ fn broken(error: &crate::mailbox::AskError) -> RunReport {
 /// What the work goes by; the settings change with each reload.
 struct Orders {
     settings: Settings,
-    sources: Option<Sources>,
-    errand: Errand,
+    sources: Option<SettingsSources>,
+    errand: RunScope,
 }
 
 /// Works until the errand is done, hearing signals meanwhile.
 async fn work(
-    house: &House,
+    house: &Daemon,
     view: &HouseView,
-    signals: &mut Signals,
+    signals: &mut DaemonSignals,
     orders: Orders,
-) -> Result<RunReport, crate::mailbox::AskError> {
+) -> Result<RunReport, crate::actor::AskError> {
     let Orders {
         mut settings,
         sources,
@@ -164,12 +164,12 @@ async fn work(
             report = &mut begun => return report,
             Some(in_force) = reloading.next(), if !reloading.is_empty() => settings = in_force,
             wish = signals.next() => match wish {
-                Wish::Reload => reload_wanted = true,
-                Wish::Stop(signal) if drain.is_none() => {
+                SignalRequest::Reload => reload_wanted = true,
+                SignalRequest::Stop(signal) if drain.is_none() => {
                     info!(signal, grace = ?settings.shutdown.grace, "draining; a second signal stops at once");
                     drain = Some(begin_drain(house, view, settings.shutdown.grace));
                 }
-                Wish::Stop(signal) => stop_at_once(signal),
+                SignalRequest::Stop(signal) => stop_at_once(signal),
             },
             gave_up = house.hub.gave_up(), if drain.is_none() => {
                 error!(actor = %gave_up.actor, fault = gave_up.fault, "an actor could not be kept alive; stopping");
@@ -181,16 +181,16 @@ async fn work(
 }
 
 /// Closes the house; a stop signal meanwhile ends the process at once.
-async fn close(house: House, view: &HouseView, signals: &mut Signals) -> Ledger {
+async fn close(house: Daemon, view: &HouseView, signals: &mut DaemonSignals) -> ShutdownLedger {
     let mut close = pin!(house.close(|phase| view.phase(phase)));
     let mut asked = view.is_stopping();
     loop {
         tokio::select! {
             ledger = &mut close => return ledger,
             wish = signals.next() => match wish {
-                Wish::Stop(signal) if asked => stop_at_once(signal),
-                Wish::Stop(_) => asked = true,
-                Wish::Reload => {}
+                SignalRequest::Stop(signal) if asked => stop_at_once(signal),
+                SignalRequest::Stop(_) => asked = true,
+                SignalRequest::Reload => {}
             },
         }
     }
@@ -205,8 +205,8 @@ fn stop_at_once(signal: &str) -> ! {
 }
 
 /// The counts come out of running totals, so this is cheap whatever the size of the catalog.
-async fn count(house: &House, view: &HouseView) {
-    match house.catalog.ask(CountBooks, &Cx::root("daemon")).await {
+async fn count(house: &Daemon, view: &HouseView) {
+    match house.catalog.ask(CountBooks, &AskContext::root("daemon")).await {
         Ok(counts) => view.counted(counts),
         Err(error) => warn!(%error, "the catalog could not be counted"),
     }
@@ -214,19 +214,19 @@ async fn count(house: &House, view: &HouseView) {
 }
 
 /// The drain runs beside the errand: its end is the errand's end.
-fn begin_drain(house: &House, view: &HouseView, grace: Duration) -> crate::mailbox::tasks::Task<()> {
+fn begin_drain(house: &Daemon, view: &HouseView, grace: Duration) -> crate::actor::tasks::TaskHandle<()> {
     notify::stopping("draining");
     view.phase(ShutdownPhase::IntakeClosed);
     let drain = house.drain(grace);
-    crate::mailbox::tasks::spawn(&house.hub, "drain", async move {
+    crate::actor::tasks::spawn(&house.hub, "drain", async move {
         if let Err(error) = drain.await {
             warn!(%error, "the supervisor did not answer the drain");
         }
     })
 }
 
-fn observe(settings: &Settings, view: &Arc<HouseView>) -> Result<Observer, ObserverError> {
+fn observe(settings: &Settings, view: &Arc<HouseView>) -> Result<ObserverServer, ObserverError> {
     let socket: PathBuf = settings.observe.socket.clone();
-    let view: Arc<dyn crate::observe::View> = Arc::<HouseView>::clone(view);
-    Observer::start(Some(settings.observe.listen), Some(socket), view)
+    let view: Arc<dyn crate::observe::DaemonView> = Arc::<HouseView>::clone(view);
+    ObserverServer::start(Some(settings.observe.listen), Some(socket), view)
 }

@@ -1,10 +1,10 @@
-//! Room `daemon`: signals as a stream: drain, stop at once, reload.
+//! Signals as a stream: drain, stop at once, reload.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What the outside asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum SignalRequest {
     /// SIGTERM or SIGINT: finish what is in hand, then stop. A second one means at once.
     Stop(&'static str),
     /// SIGHUP: read the config again.
@@ -12,13 +12,13 @@ pub enum Wish {
 }
 
 /// The daemon's signals.
-pub struct Signals {
+pub struct DaemonSignals {
     term: Signal,
     int: Signal,
     hup: Signal,
 }
 
-impl Signals {
+impl DaemonSignals {
     /// Listens from now on; the default actions no longer happen.
     pub fn listen() -> std::io::Result<Self> {
         Ok(Self {
@@ -29,11 +29,11 @@ impl Signals {
     }
 
     /// The next wish.
-    pub async fn next(&mut self) -> Wish {
+    pub async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.term.recv() => Wish::Stop("SIGTERM"),
-            _ = self.int.recv() => Wish::Stop("SIGINT"),
-            _ = self.hup.recv() => Wish::Reload,
+            _ = self.term.recv() => SignalRequest::Stop("SIGTERM"),
+            _ = self.int.recv() => SignalRequest::Stop("SIGINT"),
+            _ = self.hup.recv() => SignalRequest::Reload,
         }
     }
 }

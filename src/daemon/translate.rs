@@ -1,19 +1,20 @@
-//! Room `daemon`: from checked settings to what each room is started with. One function a room, no decisions.
+//! From checked settings to what each room is started with. One function a room, no decisions.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::house::BuildError;
-use crate::archive::{Limits as ArchiveLimits, Options};
-use crate::catalog::{Queue, path_of};
-use crate::cli::barcodes;
+use crate::archive::{ArchiveLimits, PassOptions};
+use crate::catalog::path_of;
+use crate::daemon::wiring::BuildError;
+use crate::grin::barcode_file;
 use crate::grin::{ProcessForm, RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_file};
-use crate::session::{Backoff, Limits, MinimumSpeed, SessionConfig, Timeouts, TokenSource};
+use crate::lab::simulator::DEFAULT_PASSPHRASE;
+use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, compare_after};
+use crate::session::{ConnectionLimits, MinimumSpeed, RequestTimeouts, RetryBackoff, SessionConfig, TokenSource};
 use crate::settings::{ConversionForm, DiskReserve, LeasesName, QueueName, Settings};
-use crate::simulator::DEFAULT_PASSPHRASE;
-use crate::storage::{Layout, Reserve, StorageConfig};
-use crate::supervisor::{Errand, Rounds, Terms, compare_after};
+use crate::storage::{SpaceReserve, StorageConfig, StorageLayout};
+use crate::vocabulary::Queue;
 
 /// How long a claim lives without renewal where nobody else waits for it; it is renewed every third of it.
 const LEASE: Duration = Duration::from_secs(600);
@@ -60,8 +61,8 @@ pub fn session_config(settings: &Settings) -> Result<SessionConfig, BuildError> 
         &settings.grin.redirect_hosts,
     );
     let mut config = SessionConfig::new(redirect);
-    config.limits = Limits::new(session.limit as usize, session.limit_per_host as usize);
-    config.timeouts = Timeouts {
+    config.limits = ConnectionLimits::new(session.limit as usize, session.limit_per_host as usize);
+    config.timeouts = RequestTimeouts {
         wait: None,
         connect: session.connect_timeout,
         read: session.read_timeout,
@@ -81,8 +82,8 @@ pub fn session_config(settings: &Settings) -> Result<SessionConfig, BuildError> 
     config.requests_per_second = settings.grin.requests_per_second;
     config.tokens = tokens(settings)?;
     let state = &settings.state_store;
-    config.state_limits = Limits::unshared(state.limit as usize, state.limit_per_host as usize);
-    config.state_timeouts = Timeouts {
+    config.state_limits = ConnectionLimits::unshared(state.limit as usize, state.limit_per_host as usize);
+    config.state_timeouts = RequestTimeouts {
         wait: Some(state.connect_timeout),
         connect: state.connect_timeout,
         read: state.read_timeout,
@@ -119,8 +120,8 @@ pub fn storage_config(settings: &Settings) -> Result<StorageConfig, BuildError> 
         endpoint: storage.endpoint.clone(),
         region: storage.region.clone(),
         reserve: match storage.disk_reserve {
-            DiskReserve::Percent(percent) => Reserve::Percent(percent),
-            DiskReserve::Size(size) => Reserve::Bytes(size.as_u64()),
+            DiskReserve::Percent(percent) => SpaceReserve::Percent(percent),
+            DiskReserve::Size(size) => SpaceReserve::Bytes(size.as_u64()),
         },
         journal: catalog.parent().map(PathBuf::from),
         ..StorageConfig::of_url(storage.url.clone())
@@ -128,30 +129,30 @@ pub fn storage_config(settings: &Settings) -> Result<StorageConfig, BuildError> 
 }
 
 /// Under which names.
-pub fn layout(settings: &Settings) -> Result<Layout, BuildError> {
+pub fn layout(settings: &Settings) -> Result<StorageLayout, BuildError> {
     let storage = &settings.storage;
-    Layout::new(&storage.raw_prefix, &storage.full_prefix, &storage.meta_prefix)
+    StorageLayout::new(&storage.raw_prefix, &storage.full_prefix, &storage.meta_prefix)
         .map_err(|error| BuildError::Settings(error.to_string()))
 }
 
 /// How archives are checked and what is taken out of them.
-pub fn archive_options(settings: &Settings) -> Result<Options, BuildError> {
+pub fn archive_options(settings: &Settings) -> Result<PassOptions, BuildError> {
     let passphrase = settings
         .archive
         .passphrase_file
         .as_deref()
         .map(passphrase)
         .transpose()?;
-    Ok(Options {
+    Ok(PassOptions {
         passphrase,
         ..decrypted_options(settings)
     })
 }
 
 /// The same for archives that are decrypted already.
-pub fn decrypted_options(settings: &Settings) -> Options {
+pub fn decrypted_options(settings: &Settings) -> PassOptions {
     let archive = &settings.archive;
-    Options {
+    PassOptions {
         passphrase: None,
         secret_key: None,
         verify_checksums: archive.verify_checksums,
@@ -188,8 +189,8 @@ pub fn process_form(settings: &Settings) -> ProcessForm {
 }
 
 /// Waits between attempts.
-pub fn backoff(settings: &Settings) -> Backoff {
-    Backoff {
+pub fn backoff(settings: &Settings) -> RetryBackoff {
+    RetryBackoff {
         base: settings.retry.base,
         cap: settings.retry.cap,
         attempts: settings.retry.attempts,
@@ -197,9 +198,9 @@ pub fn backoff(settings: &Settings) -> Backoff {
 }
 
 /// What the supervisor goes by.
-pub fn terms(settings: &Settings) -> Terms {
+pub fn terms(settings: &Settings) -> RetryPolicy {
     let schedule = &settings.schedule;
-    Terms {
+    RetryPolicy {
         owner: owner(),
         lease: claim_lease(settings),
         attempts: settings.retry.attempts,
@@ -210,7 +211,7 @@ pub fn terms(settings: &Settings) -> Terms {
         monthly_report: settings.grin.monthly_report,
         paused: settings.work.paused,
         force: settings.work.force,
-        every: Rounds {
+        every: TaskIntervals {
             collect: schedule.collect_every.0,
             refresh: schedule.refresh_every.0,
             enrich: schedule.enrich_every.0,
@@ -228,18 +229,18 @@ fn claim_lease(settings: &Settings) -> Duration {
 }
 
 /// The daemon's errand: everything, for the books that the settings choose.
-pub fn errand_of(settings: &Settings, once: bool) -> Result<Errand, BuildError> {
+pub fn errand_of(settings: &Settings, once: bool) -> Result<RunScope, BuildError> {
     let work = &settings.work;
     let only = match &work.barcodes_file {
         None => None,
         Some(path) => Some(
-            barcodes::from_file(path)
+            barcode_file::from_file(path)
                 .map_err(|error| BuildError::Settings(error.to_string()))?
                 .into(),
         ),
     };
     let queues: Vec<_> = work.queues.iter().copied().map(queue).collect();
-    Ok(Errand {
+    Ok(RunScope {
         collect: true,
         enrich: true,
         // Also where only `converted` is served: what leaves the pool before it is fetched is asked for again.

@@ -1,4 +1,4 @@
-//! Room `daemon`: what the house shows of itself: snapshots put together without asking any actor.
+//! What the house shows of itself: snapshots put together without asking any actor.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,27 +6,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::house::House;
-use crate::catalog::Counts;
-use crate::cli::{self, log};
-use crate::mailbox::{Hub, HubSnapshot};
+use crate::actor::{ActorRegistry, HubSnapshot};
+use crate::catalog::StateCounts;
+use crate::daemon::wiring::Daemon;
+use crate::dapr::{StateCounters, WorkShare};
 use crate::observe::{
-    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, RateMeter, Readiness, Reload, Sharing,
-    ShutdownPhase, SignedOut, Transfer, View, Waiting,
+    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, Outcome, PauseReason, Phase, PhaseProgress, RateMeter,
+    ReloadState, SharingView, ShutdownPhase, SignedOut, TransferView, WaitingView,
 };
+use crate::pipeline::workers::TransferTable;
+use crate::pipeline::{BoardSnapshot, RunProgress};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
-use crate::state_store::{Cooperation, StateCounters};
-use crate::supervisor::{Board, BoardSnapshot};
-use crate::workers::Transfers;
+use crate::{cli, log};
 
 /// The house as others see it.
 pub struct HouseView {
-    hub: Hub,
+    hub: ActorRegistry,
     session: Arc<SessionCounters>,
-    board: Arc<Board>,
-    transfers: Transfers,
-    sharing: (Cooperation, Option<Arc<StateCounters>>),
+    board: Arc<RunProgress>,
+    transfers: TransferTable,
+    sharing: (WorkShare, Option<Arc<StateCounters>>),
     storage: String,
     since: Timestamp,
     changing: Mutex<Changing>,
@@ -34,19 +34,19 @@ pub struct HouseView {
 
 struct Changing {
     ready: bool,
-    counts: Counts,
+    counts: StateCounts,
     phase: Option<ShutdownPhase>,
-    reload: Option<Reload>,
+    reload: Option<ReloadState>,
     meter: RateMeter,
     signed_out_since: Option<Timestamp>,
 }
 
 impl HouseView {
     /// A view of `house`.
-    pub fn of(house: &House, settings: &Settings) -> Self {
+    pub fn of(house: &Daemon, settings: &Settings) -> Self {
         let changing = Changing {
             ready: false,
-            counts: Counts::default(),
+            counts: StateCounts::default(),
             phase: None,
             reload: None,
             meter: RateMeter::new(Instant::now()),
@@ -81,7 +81,7 @@ impl HouseView {
 
     /// The config was read again.
     pub fn reloaded(&self, successful: bool, summary: String) {
-        self.changing().reload = Some(Reload {
+        self.changing().reload = Some(ReloadState {
             at: Timestamp::now(),
             successful,
             summary,
@@ -89,7 +89,7 @@ impl HouseView {
     }
 
     /// What the catalog counted last; also a tick for the rates.
-    pub fn counted(&self, counts: Counts) {
+    pub fn counted(&self, counts: StateCounts) {
         let board = self.board.snapshot();
         let mut changing = self.changing();
         changing.counts = counts;
@@ -121,7 +121,7 @@ fn of(board: &BoardSnapshot, outcome: &str) -> u64 {
     board.finished.get(outcome).copied().unwrap_or_default()
 }
 
-impl View for HouseView {
+impl DaemonView for HouseView {
     fn daemon(&self) -> DaemonSnapshot {
         let (board, session) = (self.board.snapshot(), self.session.snapshot());
         let mut changing = self.changing();
@@ -161,20 +161,20 @@ impl View for HouseView {
         self.session.snapshot()
     }
 
-    fn sharing(&self) -> Option<Sharing> {
+    fn sharing(&self) -> Option<SharingView> {
         let (cooperation, store) = &self.sharing;
         let store = store.as_ref().map(|store| store.snapshot());
-        cooperation.snapshot().map(|part| Sharing { part, store })
+        cooperation.snapshot().map(|part| SharingView { part, store })
     }
 
-    fn ready(&self) -> Readiness {
+    fn ready(&self) -> DaemonReadiness {
         let changing = self.changing();
         match (changing.ready, changing.phase) {
-            (true, None) => Readiness::Yes,
-            (_, Some(phase)) => Readiness::No {
+            (true, None) => DaemonReadiness::Yes,
+            (_, Some(phase)) => DaemonReadiness::No {
                 why: format!("shutting down: {phase}"),
             },
-            (false, None) => Readiness::No { why: "starting".into() },
+            (false, None) => DaemonReadiness::No { why: "starting".into() },
         }
     }
 
@@ -183,8 +183,8 @@ impl View for HouseView {
     }
 }
 
-fn transfer(under_way: crate::workers::UnderWay) -> Transfer {
-    Transfer {
+fn transfer(under_way: crate::pipeline::workers::UnderWay) -> TransferView {
+    TransferView {
         barcode: under_way.barcode.to_string(),
         received: under_way.received,
         length: under_way.length,
@@ -207,25 +207,25 @@ fn finished(board: &BoardSnapshot) -> BTreeMap<Outcome, u64> {
 }
 
 /// Books that are ready at GRIN and not home yet.
-fn left(counts: &Counts) -> u64 {
-    use crate::catalog::BookState::{Available, Checking, Downloading};
+fn left(counts: &StateCounts) -> u64 {
+    use crate::vocabulary::BookState::{Available, Checking, Downloading};
     [Available, Checking, Downloading]
         .into_iter()
         .map(|state| counts.of(state))
         .sum()
 }
 
-fn phases(board: &BoardSnapshot, counts: &Counts) -> BTreeMap<Phase, Progressed> {
+fn phases(board: &BoardSnapshot, counts: &StateCounts) -> BTreeMap<Phase, PhaseProgress> {
     let done: u64 = ["home", "up_to_date", "not_converted", "failed"]
         .into_iter()
         .map(|name| of(board, name))
         .sum();
-    let download = Progressed {
+    let download = PhaseProgress {
         done,
         total: Some(done + left(counts)),
         active: board.in_hand > 0,
     };
-    let open = |done, total, active| Progressed { done, total, active };
+    let open = |done, total, active| PhaseProgress { done, total, active };
     let active = |duty: &str| board.active.contains(duty);
     BTreeMap::from([
         (Phase::Collect, open(board.rows, None, active("collect"))),
@@ -274,8 +274,8 @@ fn pauses(board: &BoardSnapshot, shown: &DaemonSnapshot) -> Vec<PauseReason> {
         .collect()
 }
 
-fn waits(board: &BoardSnapshot) -> Vec<Waiting> {
-    let wait = board.waiting.iter().map(|waiting| Waiting {
+fn waits(board: &BoardSnapshot) -> Vec<WaitingView> {
+    let wait = board.waiting.iter().map(|waiting| WaitingView {
         what: if waiting.needs_person {
             "a person".into()
         } else {

@@ -1,15 +1,15 @@
-//! Room `grin`: GRIN's addresses for one library.
+//! GRIN's addresses for one library.
 
 use url::Url;
 
-use super::{Barcode, FileName, Library, ListKind};
+use crate::grin::{Barcode, FileName, LibraryDirectory, ListKind};
 
 /// Longest address of a `_barcode_search` that is known to work (PROTOCOL.md, section 3).
 pub const SEARCH_ADDRESS_LIMIT: usize = 7_500;
 
 /// Builds the addresses of PROTOCOL.md, section 1.
 #[derive(Debug, Clone)]
-pub struct Addresses {
+pub struct GrinAddresses {
     /// `https://books.google.com/libraries/<LIB>/`, with the blank path part that makes joining safe.
     base: Url,
 }
@@ -69,10 +69,10 @@ pub enum BadBase {
     NoHost(Url),
 }
 
-impl Addresses {
+impl GrinAddresses {
     /// `base_url` is what comes before the library's directory, usually `https://books.google.com/libraries/`. A query
     /// or fragment in it is dropped.
-    pub fn new(base_url: &Url, library: &Library) -> Result<Self, BadBase> {
+    pub fn new(base_url: &Url, library: &LibraryDirectory) -> Result<Self, BadBase> {
         let mut base = base_url.clone();
         if !base.has_host() {
             return Err(BadBase::NoHost(base));
@@ -169,7 +169,7 @@ const SEARCH_QUERY: &str = "execute_query=true&format=text&mode=full&barcodes=";
 /// has at least one barcode. See [`SEARCH_ADDRESS_LIMIT`].
 pub fn batches<'a>(
     barcodes: &'a [Barcode],
-    addresses: &Addresses,
+    addresses: &GrinAddresses,
     limit: usize,
 ) -> impl Iterator<Item = &'a [Barcode]> + use<'a> {
     let fixed = addresses.barcode_search(&[]).as_str().len();
@@ -195,9 +195,9 @@ fn run_length(barcodes: &[Barcode], room: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn addresses() -> Addresses {
+    fn addresses() -> GrinAddresses {
         let base = Url::parse("https://books.google.com/libraries/").unwrap();
-        Addresses::new(&base, &Library::parse("TESTLIB").unwrap()).unwrap()
+        GrinAddresses::new(&base, &LibraryDirectory::parse("TESTLIB").unwrap()).unwrap()
     }
 
     fn barcodes(n: usize) -> Vec<Barcode> {
@@ -238,8 +238,8 @@ mod tests {
 
     #[test]
     fn a_base_without_slash_serves_too() {
-        let library = Library::parse("X").unwrap();
-        let at = |text: &str| Addresses::new(&Url::parse(text).unwrap(), &library).map(|a| a.summary().to_string());
+        let library = LibraryDirectory::parse("X").unwrap();
+        let at = |text: &str| GrinAddresses::new(&Url::parse(text).unwrap(), &library).map(|a| a.summary().to_string());
         let summary = "http://127.0.0.1:9/libraries/X/?format=text&result_count=1";
         assert_eq!(at("http://127.0.0.1:9/libraries").unwrap(), summary);
         assert_eq!(at("http://127.0.0.1:9/libraries/?a#b").unwrap(), summary);

@@ -1,4 +1,4 @@
-//! Room `grin`: the name of a volume.
+//! The name of a volume.
 
 use std::fmt;
 use std::sync::Arc;

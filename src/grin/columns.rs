@@ -2,7 +2,7 @@
 
 /// One column of the export (PROTOCOL.md, section 13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
+pub struct ExportColumn {
     /// Name in the header of the CSV export.
     pub csv: &'static str,
     /// Name in `SQLite` and in JSON.
@@ -10,12 +10,12 @@ pub struct Column {
     /// Name in the TSV of `_barcode_search` (PROTOCOL.md, section 6), where it comes from there.
     pub tsv: Option<&'static str>,
     /// What its values are.
-    pub kind: Kind,
+    pub kind: ColumnKind,
 }
 
 /// What the values of a column are; the text is kept in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// Words, codes, identifiers.
     Text,
     /// A date of GRIN's, stored as ISO 8601 without zone.
@@ -32,8 +32,8 @@ pub enum Kind {
     Timestamp,
 }
 
-const fn own(csv: &'static str, sql: &'static str, kind: Kind) -> Column {
-    Column {
+const fn own(csv: &'static str, sql: &'static str, kind: ColumnKind) -> ExportColumn {
+    ExportColumn {
         csv,
         sql,
         tsv: None,
@@ -41,8 +41,8 @@ const fn own(csv: &'static str, sql: &'static str, kind: Kind) -> Column {
     }
 }
 
-const fn grin(csv: &'static str, sql: &'static str, tsv: &'static str, kind: Kind) -> Column {
-    Column {
+const fn grin(csv: &'static str, sql: &'static str, tsv: &'static str, kind: ColumnKind) -> ExportColumn {
+    ExportColumn {
         csv,
         sql,
         tsv: Some(tsv),
@@ -51,112 +51,127 @@ const fn grin(csv: &'static str, sql: &'static str, tsv: &'static str, kind: Kin
 }
 
 /// All columns of the CSV export, in its order, which users' programs rely on.
-pub const CSV_COLUMNS: &[Column] = &[
-    grin("Barcode", "barcode", "Barcode", Kind::Text),
-    own("Title", "title", Kind::Text),
-    grin("Scanned Date", "scanned_date", "Scanned Date", Kind::Date),
-    grin("Converted Date", "converted_date", "Converted Date", Kind::Date),
-    grin("Downloaded Date", "downloaded_date", "Downloaded Date", Kind::Date),
-    grin("Processed Date", "processed_date", "Processed Date", Kind::Date),
-    grin("Analyzed Date", "analyzed_date", "Analyzed Date", Kind::Date),
-    grin("OCR Date", "ocr_date", "OCR'd Date", Kind::Date),
-    own("Google Books Link", "google_books_link", Kind::Text),
+pub const CSV_COLUMNS: &[ExportColumn] = &[
+    grin("Barcode", "barcode", "Barcode", ColumnKind::Text),
+    own("Title", "title", ColumnKind::Text),
+    grin("Scanned Date", "scanned_date", "Scanned Date", ColumnKind::Date),
+    grin("Converted Date", "converted_date", "Converted Date", ColumnKind::Date),
+    grin(
+        "Downloaded Date",
+        "downloaded_date",
+        "Downloaded Date",
+        ColumnKind::Date,
+    ),
+    grin("Processed Date", "processed_date", "Processed Date", ColumnKind::Date),
+    grin("Analyzed Date", "analyzed_date", "Analyzed Date", ColumnKind::Date),
+    grin("OCR Date", "ocr_date", "OCR'd Date", ColumnKind::Date),
+    own("Google Books Link", "google_books_link", ColumnKind::Text),
     own(
         "Processing Request Timestamp",
         "processing_request_timestamp",
-        Kind::Timestamp,
+        ColumnKind::Timestamp,
     ),
-    grin("GRIN State", "grin_state", "State", Kind::Text),
-    grin("GRIN Viewability", "grin_viewability", "Viewability", Kind::Text),
-    grin("GRIN Opted Out", "grin_opted_out", "Opted-Out (post-scan)", Kind::Flag),
-    grin("GRIN Conditions", "grin_conditions", "Conditions", Kind::Codes),
-    grin("GRIN Scannable", "grin_scannable", "Scannable", Kind::Flag),
-    grin("GRIN Tagging", "grin_tagging", "Tagging", Kind::Flag),
-    grin("GRIN Audit", "grin_audit", "Audit", Kind::Percent),
+    grin("GRIN State", "grin_state", "State", ColumnKind::Text),
+    grin("GRIN Viewability", "grin_viewability", "Viewability", ColumnKind::Text),
+    grin(
+        "GRIN Opted Out",
+        "grin_opted_out",
+        "Opted-Out (post-scan)",
+        ColumnKind::Flag,
+    ),
+    grin("GRIN Conditions", "grin_conditions", "Conditions", ColumnKind::Codes),
+    grin("GRIN Scannable", "grin_scannable", "Scannable", ColumnKind::Flag),
+    grin("GRIN Tagging", "grin_tagging", "Tagging", ColumnKind::Flag),
+    grin("GRIN Audit", "grin_audit", "Audit", ColumnKind::Percent),
     grin(
         "GRIN Material Error %",
         "grin_material_error_percent",
         "Material Error%",
-        Kind::Percent,
+        ColumnKind::Percent,
     ),
     grin(
         "GRIN Overall Error %",
         "grin_overall_error_percent",
         "Overall Error%",
-        Kind::Percent,
+        ColumnKind::Percent,
     ),
-    grin("GRIN Claimed", "grin_claimed", "Claimed", Kind::Flag),
+    grin("GRIN Claimed", "grin_claimed", "Claimed", ColumnKind::Flag),
     grin(
         "GRIN OCR Analysis Score",
         "grin_ocr_analysis_score",
         "OCR Analysis Score",
-        Kind::Number,
+        ColumnKind::Number,
     ),
     grin(
         "GRIN OCR GTD Score",
         "grin_ocr_gtd_score",
         "OCR GTD Score",
-        Kind::Number,
+        ColumnKind::Number,
     ),
     grin(
         "GRIN Digitization Method",
         "grin_digitization_method",
         "Digitization Method",
-        Kind::Text,
+        ColumnKind::Text,
     ),
-    grin("GRIN Check-In Date", "grin_check_in_date", "Check-In Date", Kind::Date),
+    grin(
+        "GRIN Check-In Date",
+        "grin_check_in_date",
+        "Check-In Date",
+        ColumnKind::Date,
+    ),
     grin(
         "GRIN Source Library Bibkey",
         "grin_source_library_bibkey",
         "Source Library Bibkey",
-        Kind::Text,
+        ColumnKind::Text,
     ),
-    grin("GRIN Rubbish", "grin_rubbish", "Rubbish", Kind::Flag),
+    grin("GRIN Rubbish", "grin_rubbish", "Rubbish", ColumnKind::Flag),
     grin(
         "GRIN Allow Download Updated Date",
         "grin_allow_download_updated_date",
         "Allow Download Updated Date",
-        Kind::Date,
+        ColumnKind::Date,
     ),
     grin(
         "GRIN Viewability Updated Date",
         "grin_viewability_updated_date",
         "Viewability Updated Date",
-        Kind::Date,
+        ColumnKind::Date,
     ),
-    own("Enrichment Timestamp", "enrichment_timestamp", Kind::Timestamp),
-    own("MARC Control Number", "marc_control_number", Kind::Text),
-    own("MARC Date Type", "marc_date_type", Kind::Text),
-    own("MARC Date 1", "marc_date_1", Kind::Text),
-    own("MARC Date 2", "marc_date_2", Kind::Text),
-    own("MARC Language", "marc_language", Kind::Text),
-    own("MARC LCCN", "marc_lccn", Kind::Text),
-    own("MARC LC Call Number", "marc_lc_call_number", Kind::Text),
-    own("MARC ISBN", "marc_isbn", Kind::Text),
-    own("MARC OCLC Numbers", "marc_oclc_numbers", Kind::Text),
-    own("MARC Title", "marc_title", Kind::Text),
-    own("MARC Title Remainder", "marc_title_remainder", Kind::Text),
-    own("MARC Author Personal", "marc_author_personal", Kind::Text),
-    own("MARC Author Corporate", "marc_author_corporate", Kind::Text),
-    own("MARC Author Meeting", "marc_author_meeting", Kind::Text),
-    own("MARC Subjects", "marc_subjects", Kind::Text),
-    own("MARC Genres", "marc_genres", Kind::Text),
-    own("MARC General Note", "marc_general_note", Kind::Text),
+    own("Enrichment Timestamp", "enrichment_timestamp", ColumnKind::Timestamp),
+    own("MARC Control Number", "marc_control_number", ColumnKind::Text),
+    own("MARC Date Type", "marc_date_type", ColumnKind::Text),
+    own("MARC Date 1", "marc_date_1", ColumnKind::Text),
+    own("MARC Date 2", "marc_date_2", ColumnKind::Text),
+    own("MARC Language", "marc_language", ColumnKind::Text),
+    own("MARC LCCN", "marc_lccn", ColumnKind::Text),
+    own("MARC LC Call Number", "marc_lc_call_number", ColumnKind::Text),
+    own("MARC ISBN", "marc_isbn", ColumnKind::Text),
+    own("MARC OCLC Numbers", "marc_oclc_numbers", ColumnKind::Text),
+    own("MARC Title", "marc_title", ColumnKind::Text),
+    own("MARC Title Remainder", "marc_title_remainder", ColumnKind::Text),
+    own("MARC Author Personal", "marc_author_personal", ColumnKind::Text),
+    own("MARC Author Corporate", "marc_author_corporate", ColumnKind::Text),
+    own("MARC Author Meeting", "marc_author_meeting", ColumnKind::Text),
+    own("MARC Subjects", "marc_subjects", ColumnKind::Text),
+    own("MARC Genres", "marc_genres", ColumnKind::Text),
+    own("MARC General Note", "marc_general_note", ColumnKind::Text),
     own(
         "MARC Extraction Timestamp",
         "marc_extraction_timestamp",
-        Kind::Timestamp,
+        ColumnKind::Timestamp,
     ),
-    own("Storage Path", "storage_path", Kind::Text),
-    own("Last ETag Check", "last_etag_check", Kind::Timestamp),
-    own("Encrypted ETag", "encrypted_etag", Kind::Text),
-    own("Is Decrypted", "is_decrypted", Kind::Flag),
-    own("Sync Timestamp", "sync_timestamp", Kind::Timestamp),
-    own("Created At", "created_at", Kind::Timestamp),
-    own("Updated At", "updated_at", Kind::Timestamp),
+    own("Storage Path", "storage_path", ColumnKind::Text),
+    own("Last ETag Check", "last_etag_check", ColumnKind::Timestamp),
+    own("Encrypted ETag", "encrypted_etag", ColumnKind::Text),
+    own("Is Decrypted", "is_decrypted", ColumnKind::Flag),
+    own("Sync Timestamp", "sync_timestamp", ColumnKind::Timestamp),
+    own("Created At", "created_at", ColumnKind::Timestamp),
+    own("Updated At", "updated_at", ColumnKind::Timestamp),
 ];
 
-/// Other spellings of TSV columns that may be met; left the spelling, right the name in [`Column::tsv`].
+/// Other spellings of TSV columns that may be met; left the spelling, right the name in [`ExportColumn::tsv`].
 const TSV_VARIANTS: &[(&str, &str)] = &[
     ("OCR Date", "OCR'd Date"),
     ("OCRed Date", "OCR'd Date"),
@@ -169,13 +184,13 @@ const TSV_VARIANTS: &[(&str, &str)] = &[
 ];
 
 /// The column with this name in `SQLite`.
-pub fn by_sql(name: &str) -> Option<&'static Column> {
+pub fn by_sql(name: &str) -> Option<&'static ExportColumn> {
     CSV_COLUMNS.iter().find(|column| column.sql == name)
 }
 
 /// The column that a TSV calls by this name. The whole name counts, never a part of it: `OCR Analysis Score` is no
 /// OCR date. Case, blanks and kinds of apostrophe do not count.
-pub fn by_tsv(name: &str) -> Option<&'static Column> {
+pub fn by_tsv(name: &str) -> Option<&'static ExportColumn> {
     let wanted = folded(name);
     let standard = TSV_VARIANTS
         .iter()

@@ -1,4 +1,4 @@
-//! Room `grin`: a date as GRIN writes it.
+//! A date as GRIN writes it.
 
 use std::fmt;
 

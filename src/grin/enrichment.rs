@@ -1,18 +1,18 @@
-//! Room `grin`: what `_barcode_search` says about one volume.
+//! What `_barcode_search` says about one volume.
 
-use super::columns::Kind;
-use super::{GrinDate, GrinState, ListDates};
+use crate::grin::columns::ColumnKind;
+use crate::grin::{GrinDate, GrinState, ListDates};
 
 /// The columns that GRIN filled for one volume, by their names in the catalog; empty ones are absent.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Enrichment {
+pub struct BookEnrichment {
     /// At most one value a column, in the order of GRIN's answer.
-    values: Vec<(&'static str, Value)>,
+    values: Vec<(&'static str, FieldValue)>,
 }
 
 /// One value: the text as GRIN gave it, dates also read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum FieldValue {
     /// Anything but a date.
     Text(Box<str>),
     /// A date.
@@ -23,7 +23,7 @@ pub enum Value {
 /// a form that compares as it is.)
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(untagged)]
-pub enum Typed {
+pub enum TypedValue {
     /// `true` or `false`.
     Flag(bool),
     /// A percentage, `2.5%` as 2.5.
@@ -34,29 +34,29 @@ pub enum Typed {
     Codes(Vec<u32>),
 }
 
-impl Typed {
+impl TypedValue {
     /// The text as the type of its column.
-    pub fn read(kind: Kind, text: &str) -> Option<Self> {
+    pub fn read(kind: ColumnKind, text: &str) -> Option<Self> {
         match kind {
-            Kind::Flag => flag(text).map(Self::Flag),
-            Kind::Percent => percent(text).map(Self::Percent),
-            Kind::Number => text.parse().ok().map(Self::Number),
-            Kind::Codes => text
+            ColumnKind::Flag => flag(text).map(Self::Flag),
+            ColumnKind::Percent => percent(text).map(Self::Percent),
+            ColumnKind::Number => text.parse().ok().map(Self::Number),
+            ColumnKind::Codes => text
                 .split(',')
                 .map(|code| code.trim().parse().ok())
                 .collect::<Option<_>>()
                 .map(Self::Codes),
-            Kind::Date | Kind::Text | Kind::Timestamp => None,
+            ColumnKind::Date | ColumnKind::Text | ColumnKind::Timestamp => None,
         }
     }
 }
 
-impl Value {
+impl FieldValue {
     /// Reads one cell of a column; `None` if it is blank.
-    pub fn read(kind: Kind, text: &str) -> Option<Self> {
+    pub fn read(kind: ColumnKind, text: &str) -> Option<Self> {
         let text = text.trim();
         match kind {
-            Kind::Date => GrinDate::read(text).map(Self::Date),
+            ColumnKind::Date => GrinDate::read(text).map(Self::Date),
             _ => (!text.is_empty()).then(|| Self::Text(text.into())),
         }
     }
@@ -91,16 +91,16 @@ fn percent(text: &str) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-impl Enrichment {
+impl BookEnrichment {
     /// Sets a column, unless it is set already.
-    pub(super) fn set(&mut self, sql: &'static str, value: Value) {
+    pub(super) fn set(&mut self, sql: &'static str, value: FieldValue) {
         if self.get(sql).is_none() {
             self.values.push((sql, value));
         }
     }
 
     /// The value of a column by its name in the catalog, such as `grin_viewability`.
-    pub fn get(&self, sql: &str) -> Option<&Value> {
+    pub fn get(&self, sql: &str) -> Option<&FieldValue> {
         self.values
             .iter()
             .find(|(name, _)| *name == sql)
@@ -108,7 +108,7 @@ impl Enrichment {
     }
 
     /// All that GRIN filled: column's name in the catalog, value.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &FieldValue)> {
         self.values.iter().map(|(name, value)| (*name, value))
     }
 
@@ -130,7 +130,7 @@ impl Enrichment {
     /// The dates that lists have too.
     pub fn dates(&self) -> ListDates {
         let date = |sql| match self.get(sql) {
-            Some(Value::Date(date)) => Some(date.clone()),
+            Some(FieldValue::Date(date)) => Some(date.clone()),
             _ => None,
         };
         ListDates {
@@ -149,9 +149,9 @@ mod tests {
     use super::*;
     use crate::grin::columns;
 
-    fn one(sql: &'static str, text: &str) -> Enrichment {
-        let mut enrichment = Enrichment::default();
-        if let Some(value) = Value::read(columns::by_sql(sql).unwrap().kind, text) {
+    fn one(sql: &'static str, text: &str) -> BookEnrichment {
+        let mut enrichment = BookEnrichment::default();
+        if let Some(value) = FieldValue::read(columns::by_sql(sql).unwrap().kind, text) {
             enrichment.set(sql, value);
         }
         enrichment
@@ -160,14 +160,14 @@ mod tests {
     #[test]
     fn typed_values_stand_beside_the_text() {
         let cases = [
-            ("grin_scannable", "true", Some(Typed::Flag(true))),
-            ("grin_claimed", "FALSE", Some(Typed::Flag(false))),
+            ("grin_scannable", "true", Some(TypedValue::Flag(true))),
+            ("grin_claimed", "FALSE", Some(TypedValue::Flag(false))),
             ("grin_rubbish", "maybe", None),
-            ("grin_audit", "2.5%", Some(Typed::Percent(2.5))),
-            ("grin_material_error_percent", "0%", Some(Typed::Percent(0.0))),
+            ("grin_audit", "2.5%", Some(TypedValue::Percent(2.5))),
+            ("grin_material_error_percent", "0%", Some(TypedValue::Percent(0.0))),
             ("grin_overall_error_percent", "nan", None),
-            ("grin_ocr_gtd_score", "97", Some(Typed::Number(97))),
-            ("grin_conditions", "31, 7", Some(Typed::Codes(vec![31, 7]))),
+            ("grin_ocr_gtd_score", "97", Some(TypedValue::Number(97))),
+            ("grin_conditions", "31, 7", Some(TypedValue::Codes(vec![31, 7]))),
             ("grin_conditions", "31,x", None),
             ("grin_state", "NEW", None),
         ];
@@ -175,7 +175,7 @@ mod tests {
             let enrichment = one(sql, text);
             assert_eq!(enrichment.get(sql).unwrap().stored(), text);
             assert_eq!(
-                Typed::read(columns::by_sql(sql).unwrap().kind, text),
+                TypedValue::read(columns::by_sql(sql).unwrap().kind, text),
                 typed,
                 "{sql} {text}"
             );

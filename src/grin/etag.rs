@@ -1,6 +1,6 @@
-//! Room `grin`: what follows from an archive's `ETag`.
+//! What follows from an archive's `ETag`.
 
-use super::Validator;
+use crate::grin::Validator;
 
 /// Whether there is anything to download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

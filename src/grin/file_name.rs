@@ -1,9 +1,9 @@
-//! Room `grin`: the name of an archive's file.
+//! The name of an archive's file.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Barcode, Library};
+use crate::grin::{Barcode, LibraryDirectory};
 
 /// What an archive's name ends with.
 pub const ARCHIVE_SUFFIX: &str = ".tar.gz.gpg";
@@ -44,7 +44,7 @@ impl FileName {
     }
 
     /// The volume's barcode: without the ending, and without the library's prefix if there is one.
-    pub fn barcode(&self, library: &Library) -> Result<Barcode, super::BadBarcode> {
+    pub fn barcode(&self, library: &LibraryDirectory) -> Result<Barcode, crate::grin::BadBarcode> {
         let stem = self.0.strip_suffix(ARCHIVE_SUFFIX).unwrap_or(&self.0);
         without_prefix(stem, library)
             .and_then(|rest| Barcode::parse(rest).ok())
@@ -57,7 +57,7 @@ impl FileName {
     }
 }
 
-fn without_prefix<'a>(stem: &'a str, library: &Library) -> Option<&'a str> {
+fn without_prefix<'a>(stem: &'a str, library: &LibraryDirectory) -> Option<&'a str> {
     let (prefix, rest) = stem.split_at_checked(library.as_str().len())?;
     prefix
         .eq_ignore_ascii_case(library.as_str())
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn barcode_of_a_listed_name() {
-        let library = Library::parse("TESTLIB").unwrap();
+        let library = LibraryDirectory::parse("TESTLIB").unwrap();
         let cases = [
             ("TL0000000001.tar.gz.gpg", "TL0000000001"),
             ("TESTLIB_TL0000000001.tar.gz.gpg", "TL0000000001"),

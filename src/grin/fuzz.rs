@@ -1,4 +1,4 @@
-//! Room `grin`: mutated answers, for as long as `GRIND_FUZZ_SECONDS` says (2 by default): no panic, no invented volume.
+//! Mutated answers, for as long as `GRIND_FUZZ_SECONDS` says (2 by default): no panic, no invented volume.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use url::Url;
 
-use super::*;
+use crate::grin::*;
 
 const PAGE: &[u8] = b"<html><body><table><tr><td>menu<td><table><thead><tr class=\"heading\"><td></td><td><span class=\"hd3\">\
     Barcode</span></td><td><span class=hd3>Title</span><td>Filename</tr></thead><tbody><tr><td><input type=checkbox \
@@ -95,7 +95,7 @@ fn lengthened(bytes: &[u8], rng: &mut StdRng) -> Vec<u8> {
 
 #[test]
 fn list_pages() {
-    let library = Library::parse("TESTLIB").unwrap();
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
     let url = Url::parse("https://books.google.com/libraries/TESTLIB/_all_books").unwrap();
     let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
         let mut parser = ListPageParser::new(ListKind::AllBooks, &library, &url);
@@ -124,7 +124,7 @@ fn list_pages() {
 
 #[test]
 fn search_tables_and_text_lists() {
-    let library = Library::parse("TESTLIB").unwrap();
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
     mutate(TSV, |bytes, _| {
         let tsv = parse_tsv(bytes);
         assert!(tsv.refusal.is_none() || tsv.books.is_empty());

@@ -1,4 +1,4 @@
-//! Room `grin`: the name of a library's directory at GRIN.
+//! The name of a library's directory at GRIN.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// A library's directory: letters, digits, hyphens, underscores, case-sensitive (PROTOCOL.md, section 1).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Library(Arc<str>);
+pub struct LibraryDirectory(Arc<str>);
 
 /// Why a text is no library directory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum BadLibrary {
     Character(char),
 }
 
-impl Library {
+impl LibraryDirectory {
     /// Checks a text and takes it as a library directory; nothing is trimmed or changed.
     pub fn parse(text: &str) -> Result<Self, BadLibrary> {
         if let Some(bad) = text
@@ -40,19 +40,19 @@ impl Library {
     }
 }
 
-impl fmt::Display for Library {
+impl fmt::Display for LibraryDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl fmt::Debug for Library {
+impl fmt::Debug for LibraryDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl TryFrom<String> for Library {
+impl TryFrom<String> for LibraryDirectory {
     type Error = BadLibrary;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -60,8 +60,8 @@ impl TryFrom<String> for Library {
     }
 }
 
-impl From<Library> for String {
-    fn from(library: Library) -> Self {
+impl From<LibraryDirectory> for String {
+    fn from(library: LibraryDirectory) -> Self {
         library.0.as_ref().into()
     }
 }
@@ -73,11 +73,11 @@ mod tests {
     #[test]
     fn seen_directories_are_taken_and_paths_are_not() {
         for good in ["Harvard", "UOM", "PRNC", "a-b_c"] {
-            assert_eq!(Library::parse(good).unwrap().as_str(), good);
+            assert_eq!(LibraryDirectory::parse(good).unwrap().as_str(), good);
         }
-        assert_eq!(Library::parse(""), Err(BadLibrary::Length(0)));
-        assert_eq!(Library::parse("a/../b"), Err(BadLibrary::Character('/')));
-        assert_eq!(Library::parse("a b"), Err(BadLibrary::Character(' ')));
-        assert_eq!(Library::parse(&"a".repeat(65)), Err(BadLibrary::Length(65)));
+        assert_eq!(LibraryDirectory::parse(""), Err(BadLibrary::Length(0)));
+        assert_eq!(LibraryDirectory::parse("a/../b"), Err(BadLibrary::Character('/')));
+        assert_eq!(LibraryDirectory::parse("a b"), Err(BadLibrary::Character(' ')));
+        assert_eq!(LibraryDirectory::parse(&"a".repeat(65)), Err(BadLibrary::Length(65)));
     }
 }

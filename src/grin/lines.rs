@@ -1,13 +1,13 @@
-//! Room `grin`: bytes of a text answer as lines.
+//! Bytes of a text answer as lines.
 
 use std::borrow::Cow;
 
-use super::{Refusal, refusal};
+use crate::grin::{AnswerRefusal, refusal};
 
 /// Cuts bytes that come in pieces into lines of UTF-8 text; CRLF, a byte order mark and bytes that are no text are
 /// taken care of.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct LineCutter {
     /// The beginning of a line whose end has not come yet.
     open: Vec<u8>,
     /// The line's end is still awaited, but it is longer than allowed: it will be passed over.
@@ -18,7 +18,7 @@ pub(super) struct Lines {
     too_long: u64,
 }
 
-impl Lines {
+impl LineCutter {
     /// `limit` is the longest line taken, in bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl Lines {
 }
 
 /// Tells from the beginning of an answer whether it is a page or a refusal in place of text.
-pub(super) fn refused(beginning: &[u8]) -> Option<Refusal> {
+pub(super) fn refused(beginning: &[u8]) -> Option<AnswerRefusal> {
     let first = beginning
         .split(|b| *b == b'\n')
         .find(|line| !line.trim_ascii().is_empty())
@@ -96,7 +96,7 @@ pub(super) fn refused(beginning: &[u8]) -> Option<Refusal> {
     if refusal::looks_like_html(beginning) {
         Some(refusal::refusal_of_html(beginning))
     } else if refusal::says_unavailable(&String::from_utf8_lossy(&first[..first.len().min(512)])) {
-        Some(Refusal::Unavailable)
+        Some(AnswerRefusal::Unavailable)
     } else {
         None
     }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8], size: usize, limit: usize) -> (Vec<String>, Vec<String>) {
-        let mut lines = Lines::new(limit);
+        let mut lines = LineCutter::new(limit);
         let mut out = Vec::new();
         bytes
             .chunks(size)
@@ -140,10 +140,10 @@ mod tests {
 
     #[test]
     fn pages_in_place_of_text() {
-        assert_eq!(refused(b" <html><p>hello"), Some(Refusal::Html));
+        assert_eq!(refused(b" <html><p>hello"), Some(AnswerRefusal::Html));
         assert_eq!(
             refused(b"\n\nYour request is unavailable.\n"),
-            Some(Refusal::Unavailable)
+            Some(AnswerRefusal::Unavailable)
         );
         assert_eq!(refused(b"TL0001\n"), None);
         assert_eq!(refused(b""), None);

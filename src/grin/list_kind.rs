@@ -1,8 +1,8 @@
-//! Room `grin`: the lists that GRIN keeps of a library's volumes.
+//! The lists that GRIN keeps of a library's volumes.
 
 use url::Url;
 
-use super::Library;
+use crate::grin::LibraryDirectory;
 
 /// One of GRIN's lists (PROTOCOL.md, section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -42,11 +42,11 @@ impl ListKind {
     }
 
     /// The list and the library that an address `…/<LIB>/<LIST>` names.
-    pub fn of_address(url: &Url) -> Option<(Self, Library)> {
+    pub fn of_address(url: &Url) -> Option<(Self, LibraryDirectory)> {
         let mut parts = url.path_segments()?.rev();
         let last = parts.next()?;
         let kind = Self::ALL.into_iter().find(|kind| kind.path() == last)?;
-        Some((kind, Library::parse(parts.next()?).ok()?))
+        Some((kind, LibraryDirectory::parse(parts.next()?).ok()?))
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn an_address_names_its_list() {
         let of = |text: &str| ListKind::of_address(&Url::parse(text).unwrap());
-        let library = Library::parse("TESTLIB").unwrap();
+        let library = LibraryDirectory::parse("TESTLIB").unwrap();
         for kind in ListKind::ALL {
             let url = format!("https://books.google.com/libraries/TESTLIB/{}?first=3", kind.path());
             assert_eq!(of(&url), Some((kind, library.clone())));

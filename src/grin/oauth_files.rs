@@ -1,4 +1,4 @@
-//! Room `grin`: the files that sign us in: client secret, credentials, service account key; and where their secrets may go.
+//! The files that sign us in: client secret, credentials, service account key; and where their secrets may go.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
 
-use super::Secret;
-use super::secret_file::{SecretFileError, malformed, read_secret_file, write_secret_file};
+use crate::grin::Secret;
+use crate::grin::secret_file::{SecretFileError, malformed, read_secret_file, write_secret_file};
 
 /// The two addresses of Google that may see a client secret or a refresh token (PROTOCOL.md, section 2).
 pub const GOOGLE_TOKEN_URIS: [&str; 2] = [

@@ -1,4 +1,4 @@
-//! Room `grin`: what came of asking for a conversion.
+//! What came of asking for a conversion.
 
 use std::fmt;
 

@@ -1,9 +1,10 @@
-//! Room `grin`: what `_process` answers.
+//! What `_process` answers.
 
 use std::collections::HashMap;
 
-use super::lines::{self, Lines};
-use super::{Barcode, ProcessOutcome, Refusal, refusal, text};
+use crate::grin::lines;
+use crate::grin::lines::LineCutter;
+use crate::grin::{AnswerRefusal, Barcode, ProcessOutcome, refusal, text};
 
 /// Longest line taken.
 const LONGEST_LINE: usize = 64 << 10;
@@ -16,16 +17,16 @@ const MOST_NOTES: usize = 1_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessReply {
     /// One for each volume asked for, in that order; if none was named, one for each that the answer names.
-    pub outcomes: Vec<Processed>,
+    pub outcomes: Vec<ProcessResult>,
     /// Why the answer is not the expected table.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
 }
 
 /// What became of one volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Processed {
+pub struct ProcessResult {
     /// The volume.
     pub barcode: Barcode,
     /// What it means.
@@ -42,7 +43,7 @@ pub fn parse_process_reply(status: u16, bytes: &[u8], asked: &[Barcode]) -> Proc
     let mut answers = Answers::default();
     if for_all.is_none() {
         let inner = inner_text(bytes, &mut reply);
-        if reply.refusal == Some(Refusal::Unavailable) {
+        if reply.refusal == Some(AnswerRefusal::Unavailable) {
             for_all = Some(ProcessOutcome::UnavailableService);
         }
         answers = Answers::read(&inner, asked, &mut reply);
@@ -116,7 +117,7 @@ struct Answers {
 impl Answers {
     fn read(inner: &[u8], asked: &[Barcode], reply: &mut ProcessReply) -> Self {
         let mut rows: Vec<String> = Vec::new();
-        let mut lines = Lines::new(LONGEST_LINE);
+        let mut lines = LineCutter::new(LONGEST_LINE);
         let mut keep = |line: &str| {
             if !line.trim().is_empty() {
                 rows.push(line.to_owned());
@@ -143,9 +144,9 @@ impl Answers {
         }
         if answers.order.is_empty() && reply.refusal.is_none() {
             reply.refusal = match (rows.len(), headed) {
-                (0, _) => Some(Refusal::Empty),
+                (0, _) => Some(AnswerRefusal::Empty),
                 (_, true) => None,
-                (_, false) => Some(Refusal::NotAList),
+                (_, false) => Some(AnswerRefusal::NotAList),
             };
         }
         answers
@@ -180,16 +181,16 @@ impl Answers {
         }
     }
 
-    fn of(&self, barcode: &Barcode, otherwise: ProcessOutcome) -> Processed {
+    fn of(&self, barcode: &Barcode, otherwise: ProcessOutcome) -> ProcessResult {
         let words = self.words.get(barcode);
-        Processed {
+        ProcessResult {
             barcode: barcode.clone(),
             outcome: words.map_or(otherwise, |words| ProcessOutcome::of_words(words)),
             words: words.cloned().unwrap_or_default(),
         }
     }
 
-    fn all(&self) -> Vec<Processed> {
+    fn all(&self) -> Vec<ProcessResult> {
         self.order
             .iter()
             .map(|barcode| self.of(barcode, ProcessOutcome::NoAnswer))
@@ -300,21 +301,21 @@ mod tests {
 
     #[test]
     fn no_answer_is_no_refusal_of_the_volume() {
-        let cases: [(&[u8], Option<Refusal>, O); 6] = [
-            (b"", Some(Refusal::Empty), O::NoAnswer),
+        let cases: [(&[u8], Option<AnswerRefusal>, O); 6] = [
+            (b"", Some(AnswerRefusal::Empty), O::NoAnswer),
             (b"Barcode\tStatus\n", None, O::NoAnswer),
-            (b"<html>hello</html>", Some(Refusal::Html), O::NoAnswer),
+            (b"<html>hello</html>", Some(AnswerRefusal::Html), O::NoAnswer),
             (
                 b"<html>Your request is unavailable</html>",
-                Some(Refusal::Unavailable),
+                Some(AnswerRefusal::Unavailable),
                 O::UnavailableService,
             ),
             (
                 b"<form action='https://accounts.google.com/ServiceLogin'>",
-                Some(Refusal::SignIn),
+                Some(AnswerRefusal::SignIn),
                 O::NoAnswer,
             ),
-            (b"{\"a\":\n1}", Some(Refusal::NotAList), O::NoAnswer),
+            (b"{\"a\":\n1}", Some(AnswerRefusal::NotAList), O::NoAnswer),
         ];
         for (body, refusal, outcome) in cases {
             let reply = parse_process_reply(200, body, &asked(&["TL0001"]));

@@ -1,4 +1,4 @@
-//! Room `grin`: where a redirect may lead, and where the token may go.
+//! Where a redirect may lead, and where the token may go.
 
 use url::{Host, Url};
 
@@ -29,7 +29,7 @@ struct TokenHost {
 
 /// A redirect that may be followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hop {
+pub struct RedirectHop {
     /// The absolute address to ask next.
     pub url: Url,
     /// Whether the bearer token may be sent there.
@@ -80,7 +80,7 @@ impl RedirectPolicy {
     }
 
     /// Judges one redirect; `hops` is how many were followed before it.
-    pub fn judge(&self, from: &Url, location: &str, hops: usize) -> Result<Hop, RedirectRefused> {
+    pub fn judge(&self, from: &Url, location: &str, hops: usize) -> Result<RedirectHop, RedirectRefused> {
         if hops >= self.max_hops {
             return Err(RedirectRefused::TooManyHops(self.max_hops));
         }
@@ -94,7 +94,7 @@ impl RedirectPolicy {
         url.set_fragment(None);
         let with_token = self.may_carry_token(&url);
         if self.may_ask(&url) {
-            return Ok(Hop { url, with_token });
+            return Ok(RedirectHop { url, with_token });
         }
         Err(RedirectRefused::ForeignHost(
             url.host_str().unwrap_or_default().to_owned(),
@@ -204,7 +204,7 @@ mod tests {
             let hop = grin().judge(&from, location, 0).unwrap();
             assert_eq!(
                 hop,
-                Hop {
+                RedirectHop {
                     url: url(to),
                     with_token
                 },

@@ -1,10 +1,10 @@
-//! Room `grin`: answers that must not be taken for what was asked.
+//! Answers that must not be taken for what was asked.
 
 use std::fmt;
 
 /// Why an answer is not what was asked for. The word is the one of `grind parse` and of logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub enum AnswerRefusal {
     /// "Your request is unavailable": GRIN refuses with status 200 (PROTOCOL.md, section 8).
     Unavailable,
     /// A sign-in page with status 200.
@@ -29,7 +29,7 @@ pub enum Refusal {
     Loop,
 }
 
-impl Refusal {
+impl AnswerRefusal {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,13 +48,13 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AnswerRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl serde::Serialize for Refusal {
+impl serde::Serialize for AnswerRefusal {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -82,7 +82,7 @@ pub(super) fn looks_like_html(bytes: &[u8]) -> bool {
 }
 
 /// What a page in place of a text means.
-pub(super) fn refusal_of_html(bytes: &[u8]) -> Refusal {
+pub(super) fn refusal_of_html(bytes: &[u8]) -> AnswerRefusal {
     let start = String::from_utf8_lossy(&bytes[..bytes.len().min(64 * 1024)]);
     let signs = [
         "accounts.google.com/servicelogin",
@@ -90,11 +90,11 @@ pub(super) fn refusal_of_html(bytes: &[u8]) -> Refusal {
         "type=\"password\"",
     ];
     if says_unavailable(&start) {
-        Refusal::Unavailable
+        AnswerRefusal::Unavailable
     } else if signs.iter().any(|sign| contains_ignoring_case(&start, sign)) {
-        Refusal::SignIn
+        AnswerRefusal::SignIn
     } else {
-        Refusal::Html
+        AnswerRefusal::Html
     }
 }
 
@@ -116,12 +116,12 @@ mod tests {
     fn pages_are_told_apart() {
         assert_eq!(
             refusal_of_html(b"<p>YOUR REQUEST is unavailable."),
-            Refusal::Unavailable
+            AnswerRefusal::Unavailable
         );
         assert_eq!(
             refusal_of_html(b"<a href=https://accounts.google.com/ServiceLogin?x>"),
-            Refusal::SignIn
+            AnswerRefusal::SignIn
         );
-        assert_eq!(refusal_of_html(b"<p>Hello"), Refusal::Html);
+        assert_eq!(refusal_of_html(b"<p>Hello"), AnswerRefusal::Html);
     }
 }

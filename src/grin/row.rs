@@ -1,6 +1,6 @@
-//! Room `grin`: what a list says about one volume.
+//! What a list says about one volume.
 
-use super::{BadBarcode, Barcode, FileName, GrinDate, GrinState};
+use crate::grin::{BadBarcode, Barcode, FileName, GrinDate, GrinState};
 
 /// One volume in a list. Whatever GRIN left empty, or does not say in this list and form, is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,22 +48,22 @@ pub struct ListFailure {
 
 /// A row that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
+pub struct RejectedRow {
     /// What stood where the barcode should be, cut to 80 characters.
     pub barcode: String,
     /// Why.
-    pub because: Because,
+    pub because: RejectionReason,
 }
 
 /// Why a row was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Because {
+pub enum RejectionReason {
     /// The cell's text is no barcode.
     #[error(transparent)]
-    BadBarcode(#[from] super::BadBarcode),
+    BadBarcode(#[from] crate::grin::BadBarcode),
     /// The cell's text is no archive's name.
     #[error(transparent)]
-    BadFileName(#[from] super::BadFileName),
+    BadFileName(#[from] crate::grin::BadFileName),
     /// The box to tick and the columns name different volumes.
     #[error("the row names two volumes, {0:?} and {1:?}")]
     Disagree(String, String),
@@ -78,14 +78,16 @@ pub enum Because {
     CutOff,
 }
 
-impl Rejected {
+impl RejectedRow {
     /// The volumes that the row may have been about. None: whichever it was is not known.
     pub fn about(&self) -> Option<Vec<Barcode>> {
         match &self.because {
             // No volume is called so.
-            Because::BadBarcode(bad) if *bad != BadBarcode::Length(0) => Some(Vec::new()),
-            Because::BadFileName(_) => Some(Self::in_file_name(&self.barcode)),
-            Because::Disagree(one, other) => [one, other].map(|name| Barcode::parse(name).ok()).into_iter().collect(),
+            RejectionReason::BadBarcode(bad) if *bad != BadBarcode::Length(0) => Some(Vec::new()),
+            RejectionReason::BadFileName(_) => Some(Self::in_file_name(&self.barcode)),
+            RejectionReason::Disagree(one, other) => {
+                [one, other].map(|name| Barcode::parse(name).ok()).into_iter().collect()
+            }
             _ => Barcode::parse(&self.barcode).ok().map(|barcode| vec![barcode]),
         }
     }
@@ -102,7 +104,7 @@ impl Rejected {
     }
 
     /// Notes a row that was not taken; of `text` only the beginning is kept.
-    pub(super) fn new(text: &str, because: impl Into<Because>) -> Self {
+    pub(super) fn new(text: &str, because: impl Into<RejectionReason>) -> Self {
         Self {
             barcode: text.chars().take(80).collect(),
             because: because.into(),
@@ -146,23 +148,23 @@ mod tests {
 
     #[test]
     fn a_rejected_row_may_still_tell_its_volume() {
-        let about = |text: &str, because: Because| {
-            let volumes = Rejected::new(text, because).about()?;
+        let about = |text: &str, because: RejectionReason| {
+            let volumes = RejectedRow::new(text, because).about()?;
             Some(volumes.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         let one = Some(vec!["TL0001".to_owned()]);
-        assert_eq!(about("TL0001", Because::TooLongCell(9)), one);
-        assert_eq!(about("", Because::TooLongCell(9)), None);
+        assert_eq!(about("TL0001", RejectionReason::TooLongCell(9)), one);
+        assert_eq!(about("", RejectionReason::TooLongCell(9)), None);
         assert_eq!(about("", BadBarcode::Length(0).into()), None);
         let bad = Barcode::parse("../evil").unwrap_err();
         assert_eq!(about("../evil", bad.into()), Some(Vec::new()), "no volume is called so");
-        let both = Because::Disagree("TL0001".into(), "TL0002".into());
+        let both = RejectionReason::Disagree("TL0001".into(), "TL0002".into());
         assert_eq!(
             about("TL0001", both),
             Some(vec!["TL0001".to_owned(), "TL0002".to_owned()])
         );
-        assert_eq!(about("a cell", Because::TooFewCells(1)), None);
-        let odd = |name: &str| Because::from(FileName::parse(name).unwrap_err());
+        assert_eq!(about("a cell", RejectionReason::TooFewCells(1)), None);
+        let odd = |name: &str| RejectionReason::from(FileName::parse(name).unwrap_err());
         let name = "TL0001.tar.gz.gpg.old";
         assert_eq!(about(name, odd(name)), one);
         let name = "LIB_TL0001.tar.gz.gpg.old";

@@ -1,4 +1,4 @@
-//! Room `grin`: a text that must not be shown.
+//! A text that must not be shown.
 
 use std::fmt;
 

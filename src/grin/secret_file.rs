@@ -1,4 +1,4 @@
-//! Room `grin`: files that hold secrets: read only when nobody else can read them, written whole with mode 0600.
+//! Files that hold secrets: read only when nobody else can read them, written whole with mode 0600.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

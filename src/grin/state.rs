@@ -1,4 +1,4 @@
-//! Room `grin`: the state in which GRIN has a volume.
+//! The state in which GRIN has a volume.
 
 use std::fmt;
 

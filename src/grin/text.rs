@@ -1,4 +1,4 @@
-//! Room `grin`: text of pages and lists, made fit for one line of a catalog.
+//! Text of pages and lists, made fit for one line of a catalog.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,8 @@
-//! Room `grin`: lists as text, plain or with columns.
+//! Lists as text, plain or with columns.
 
-use super::list_page::{Field, Heading, field_of, name_of, set};
-use super::{Because, Library, ListKind, ListRow, Refusal, Rejected, lines, lines::Lines, text};
+use crate::grin::lines::LineCutter;
+use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set};
+use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, text};
 
 /// Longest line taken.
 const LONGEST_LINE: usize = 64 << 10;
@@ -16,9 +17,9 @@ pub struct TextList {
     /// Its rows, if it was read by [`parse_text_list`]; [`TextListParser::push`] hands them out itself.
     pub rows: Vec<ListRow>,
     /// Rows that were not taken; at most a thousand are kept.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<RejectedRow>,
     /// Why the text is not what was asked for; then it must not be taken for the whole list.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
     /// Names of columns that are not known, if the text has a header.
@@ -30,11 +31,11 @@ pub struct TextList {
 #[derive(Debug)]
 pub struct TextListParser {
     kind: ListKind,
-    library: Library,
-    lines: Lines,
+    library: LibraryDirectory,
+    lines: LineCutter,
     beginning: Vec<u8>,
     begun: bool,
-    heading: Option<Heading>,
+    heading: Option<ListHeading>,
     must_have_heading: bool,
     rows: Vec<ListRow>,
     out: TextList,
@@ -44,11 +45,11 @@ pub struct TextListParser {
 
 impl TextListParser {
     /// For one list of one library.
-    pub fn new(kind: ListKind, library: &Library) -> Self {
+    pub fn new(kind: ListKind, library: &LibraryDirectory) -> Self {
         Self {
             kind,
             library: library.clone(),
-            lines: Lines::new(LONGEST_LINE),
+            lines: LineCutter::new(LONGEST_LINE),
             beginning: Vec::new(),
             begun: false,
             heading: None,
@@ -73,7 +74,7 @@ impl TextListParser {
     ///
     /// # Errors
     /// A page in place of text is refused, at its beginning and ever after.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<ListRow>, Refusal> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<ListRow>, AnswerRefusal> {
         if self.begun {
             return self.read(bytes);
         }
@@ -85,18 +86,18 @@ impl TextListParser {
         }
     }
 
-    fn begin(&mut self) -> Result<Vec<ListRow>, Refusal> {
+    fn begin(&mut self) -> Result<Vec<ListRow>, AnswerRefusal> {
         self.begun = true;
         let beginning = std::mem::take(&mut self.beginning);
         self.out.refusal = lines::refused(&beginning);
         self.read(&beginning)
     }
 
-    fn read(&mut self, bytes: &[u8]) -> Result<Vec<ListRow>, Refusal> {
+    fn read(&mut self, bytes: &[u8]) -> Result<Vec<ListRow>, AnswerRefusal> {
         if let Some(refusal) = self.out.refusal {
             return Err(refusal);
         }
-        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        let mut lines = std::mem::replace(&mut self.lines, LineCutter::new(0));
         lines.push(bytes, |line| self.line(line));
         self.lines = lines;
         Ok(std::mem::take(&mut self.rows))
@@ -113,7 +114,7 @@ impl TextListParser {
             return;
         }
         if self.must_have_heading && self.heading.is_none() {
-            self.out.refusal = Some(Refusal::NotAList);
+            self.out.refusal = Some(AnswerRefusal::NotAList);
             return;
         }
         match self.row(line) {
@@ -126,16 +127,16 @@ impl TextListParser {
         }
     }
 
-    fn row(&self, line: &str) -> Result<ListRow, Rejected> {
+    fn row(&self, line: &str) -> Result<ListRow, RejectedRow> {
         let count = line.split('\t').count();
         let known = self.heading.as_ref().map(|heading| heading.fields.as_slice());
         let fields = known.unwrap_or_else(|| columns(self.kind, count, line));
         let cells = || line.split('\t').map(text::one_line).zip(fields);
-        let names = |field: &Field| matches!(field, Field::Barcode | Field::FileName);
+        let names = |field: &ListField| matches!(field, ListField::Barcode | ListField::FileName);
         let (name, _) = cells()
             .find(|(_, field)| names(field))
-            .ok_or_else(|| Rejected::new(line, Because::TooFewCells(count)))?;
-        let (barcode, file_name) = name_of(&name, &self.library).map_err(|because| Rejected::new(&name, because))?;
+            .ok_or_else(|| RejectedRow::new(line, RejectionReason::TooFewCells(count)))?;
+        let (barcode, file_name) = name_of(&name, &self.library).map_err(|because| RejectedRow::new(&name, because))?;
         let mut row = ListRow {
             file_name,
             ..ListRow::bare(barcode)
@@ -153,12 +154,12 @@ impl TextListParser {
             let held = self.begin().unwrap_or_default();
             self.rows = held;
         }
-        let lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        let lines = std::mem::replace(&mut self.lines, LineCutter::new(0));
         if self.out.refusal.is_none() {
             let warnings = lines.finish(|line| self.line(line));
             self.out.warnings.extend(warnings);
             let nothing_fits = self.taken == 0 && !self.out.rejected.is_empty();
-            self.out.refusal = nothing_fits.then_some(Refusal::NotAList);
+            self.out.refusal = nothing_fits.then_some(AnswerRefusal::NotAList);
         }
         if self.unnoted > 0 {
             self.out.warnings.push(format!("{} more rejected rows", self.unnoted));
@@ -171,7 +172,7 @@ impl TextListParser {
 }
 
 /// Reads a text list that is there as a whole.
-pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &Library) -> TextList {
+pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &LibraryDirectory) -> TextList {
     let mut parser = TextListParser::new(kind, library);
     let mut rows = parser.push(bytes).unwrap_or_default();
     let mut list = parser.finish();
@@ -180,23 +181,23 @@ pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &Library) -> TextL
 }
 
 /// A first line that names columns instead of a volume, in whatever order.
-fn header(line: &str) -> Option<Heading> {
-    let names = |cell: &str| matches!(field_of(cell), Some(Field::Barcode | Field::FileName));
-    line.split('\t').any(names).then(|| Heading::of(line.split('\t')))
+fn header(line: &str) -> Option<ListHeading> {
+    let names = |cell: &str| matches!(field_of(cell), Some(ListField::Barcode | ListField::FileName));
+    line.split('\t').any(names).then(|| ListHeading::of(line.split('\t')))
 }
 
 /// The columns of a line without header (PROTOCOL.md, section 5).
-fn columns(kind: ListKind, count: usize, line: &str) -> &'static [Field] {
-    use Field::{
+fn columns(kind: ListKind, count: usize, line: &str) -> &'static [ListField] {
+    use ListField::{
         Analyzed, Barcode, Converted, Downloaded, FailedDate, FailedDetail, FailedInfo, FileName, Link, Ocr, Processed,
         Scanned,
     };
-    const PLAIN: &[Field] = &[Barcode];
-    const ALL: &[Field] = &[Barcode, Scanned, Processed, Analyzed, Converted, Ocr, Link];
-    const ALL_WITHOUT_LINK: &[Field] = &[Barcode, Scanned, Processed, Analyzed, Converted, Downloaded];
-    const WAITING: &[Field] = &[Barcode, Scanned, Processed, Analyzed, Ocr, Link];
-    const CONVERTED: &[Field] = &[FileName, Scanned, Converted, Downloaded, Link];
-    const FAILED: &[Field] = &[
+    const PLAIN: &[ListField] = &[Barcode];
+    const ALL: &[ListField] = &[Barcode, Scanned, Processed, Analyzed, Converted, Ocr, Link];
+    const ALL_WITHOUT_LINK: &[ListField] = &[Barcode, Scanned, Processed, Analyzed, Converted, Downloaded];
+    const WAITING: &[ListField] = &[Barcode, Scanned, Processed, Analyzed, Ocr, Link];
+    const CONVERTED: &[ListField] = &[FileName, Scanned, Converted, Downloaded, Link];
+    const FAILED: &[ListField] = &[
         Barcode,
         Scanned,
         Processed,
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
 
     fn parse(kind: ListKind, text: impl AsRef<[u8]>) -> TextList {
-        parse_text_list(text.as_ref(), kind, &Library::parse("TESTLIB").unwrap())
+        parse_text_list(text.as_ref(), kind, &LibraryDirectory::parse("TESTLIB").unwrap())
     }
 
     fn barcodes(list: &TextList) -> Vec<&str> {
@@ -253,10 +254,10 @@ mod tests {
 
     #[test]
     fn a_text_that_must_have_a_heading_is_refused_without_one() {
-        let library = Library::parse("TESTLIB").unwrap();
+        let library = LibraryDirectory::parse("TESTLIB").unwrap();
         for (text, rows, refusal) in [
-            ("Error\n", 0, Some(Refusal::NotAList)),
-            ("TL0001\nTL0002\n", 0, Some(Refusal::NotAList)),
+            ("Error\n", 0, Some(AnswerRefusal::NotAList)),
+            ("TL0001\nTL0002\n", 0, Some(AnswerRefusal::NotAList)),
             ("Barcode\tState\nTL0001\tNEW\n", 1, None),
             ("", 0, None),
         ] {
@@ -334,20 +335,20 @@ mod tests {
         );
         assert_eq!(
             parse(ListKind::AllBooks, "an error occurred\n").refusal,
-            Some(Refusal::NotAList)
+            Some(AnswerRefusal::NotAList)
         );
         assert_eq!(
             parse(ListKind::AllBooks, [0xff; 9_000]).refusal,
-            Some(Refusal::NotAList)
+            Some(AnswerRefusal::NotAList)
         );
     }
 
     #[test]
     fn pages_are_no_lists() {
         for (page, refusal) in [
-            ("<html><body>TL0001</body></html>".to_owned(), Refusal::Html),
-            (format!("\n<!doctype html>{}", "x".repeat(9_000)), Refusal::Html),
-            ("Your request is unavailable.".to_owned(), Refusal::Unavailable),
+            ("<html><body>TL0001</body></html>".to_owned(), AnswerRefusal::Html),
+            (format!("\n<!doctype html>{}", "x".repeat(9_000)), AnswerRefusal::Html),
+            ("Your request is unavailable.".to_owned(), AnswerRefusal::Unavailable),
         ] {
             let list = parse(ListKind::AllBooks, page);
             assert_eq!((list.rows.len(), list.refusal), (0, Some(refusal)));
@@ -362,7 +363,7 @@ mod tests {
             .concat();
         let whole = parse(ListKind::AllBooks, &text);
         for size in [1, 13, 5_000] {
-            let mut parser = TextListParser::new(ListKind::AllBooks, &Library::parse("TESTLIB").unwrap());
+            let mut parser = TextListParser::new(ListKind::AllBooks, &LibraryDirectory::parse("TESTLIB").unwrap());
             let mut rows: Vec<_> = text
                 .as_bytes()
                 .chunks(size)

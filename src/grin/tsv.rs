@@ -1,10 +1,12 @@
-//! Room `grin`: the table that `_barcode_search` answers.
+//! The table that `_barcode_search` answers.
 
 use std::collections::BTreeMap;
 
-use super::columns::{self, Column};
-use super::lines::{self, Lines};
-use super::{Barcode, Enrichment, Refusal, Rejected, Value, text};
+use crate::grin::columns;
+use crate::grin::columns::ExportColumn;
+use crate::grin::lines;
+use crate::grin::lines::LineCutter;
+use crate::grin::{AnswerRefusal, Barcode, BookEnrichment, FieldValue, RejectedRow, text};
 
 /// Longest line taken; 25 columns of words and dates have a few hundred bytes.
 const LONGEST_LINE: usize = 256 << 10;
@@ -13,22 +15,22 @@ const MOST_NOTES: usize = 1_000;
 
 /// GRIN's facts about the volumes that it knows. Those that it does not know have no row (PROTOCOL.md, section 6).
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tsv {
+pub struct TsvReader {
     /// What GRIN says, by barcode as GRIN writes it.
-    pub books: BTreeMap<Barcode, Enrichment>,
+    pub books: BTreeMap<Barcode, BookEnrichment>,
     /// Names of columns that are not known; their cells were passed over.
     pub columns_unknown: Vec<String>,
     /// Rows that were not taken.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<RejectedRow>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
     /// Why the answer is no such table; then nothing can be concluded about any volume.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<AnswerRefusal>,
 }
 
-impl Tsv {
+impl TsvReader {
     /// What GRIN says about a volume that was asked for; case of letters aside if there is nothing under that very name.
-    pub fn of(&self, barcode: &Barcode) -> Option<&Enrichment> {
+    pub fn of(&self, barcode: &Barcode) -> Option<&BookEnrichment> {
         let same = |other: &&Barcode| other.as_str().eq_ignore_ascii_case(barcode.as_str());
         self.books
             .get(barcode)
@@ -37,10 +39,10 @@ impl Tsv {
 }
 
 /// Reads an answer of `_barcode_search`. Columns are known by their whole names, wherever they stand; there is no quoting.
-pub fn parse_tsv(bytes: &[u8]) -> Tsv {
-    let tsv = Tsv {
+pub fn parse_tsv(bytes: &[u8]) -> TsvReader {
+    let tsv = TsvReader {
         refusal: lines::refused(bytes),
-        ..Tsv::default()
+        ..TsvReader::default()
     };
     if tsv.refusal.is_some() {
         return tsv;
@@ -51,7 +53,7 @@ pub fn parse_tsv(bytes: &[u8]) -> Tsv {
         unnoted: 0,
         tsv,
     };
-    let mut lines = Lines::new(LONGEST_LINE);
+    let mut lines = LineCutter::new(LONGEST_LINE);
     lines.push(bytes, |line| table.line(line));
     let warnings = lines.finish(|line| table.line(line));
     table.finish(warnings)
@@ -61,11 +63,11 @@ struct Table {
     header: Option<Header>,
     long_rows: u64,
     unnoted: u64,
-    tsv: Tsv,
+    tsv: TsvReader,
 }
 
 struct Header {
-    columns: Vec<Option<&'static Column>>,
+    columns: Vec<Option<&'static ExportColumn>>,
     /// Where the barcode stands; without it no row can be used.
     barcode: Option<usize>,
 }
@@ -85,7 +87,7 @@ impl Table {
     }
 
     fn read_header(&mut self, line: &str) -> Header {
-        let mut columns: Vec<Option<&'static Column>> = Vec::new();
+        let mut columns: Vec<Option<&'static ExportColumn>> = Vec::new();
         for name in line.split('\t').map(str::trim) {
             let column = columns::by_tsv(name);
             let twice = column.is_some() && columns.contains(&column);
@@ -107,14 +109,14 @@ impl Table {
         let name = text::one_line(line.split('\t').nth(at).unwrap_or_default());
         let barcode = match Barcode::parse(&name) {
             Ok(barcode) => barcode,
-            Err(bad) => return self.reject(Rejected::new(&name, bad)),
+            Err(bad) => return self.reject(RejectedRow::new(&name, bad)),
         };
-        let mut book = Enrichment::default();
+        let mut book = BookEnrichment::default();
         let mut cells = line.split('\t');
         // In this order, so that the last step takes no cell away.
         for (column, cell) in header.columns.iter().zip(cells.by_ref()) {
             if let Some(column) = column.filter(|column| column.sql != "barcode")
-                && let Some(value) = Value::read(column.kind, &text::one_line(cell))
+                && let Some(value) = FieldValue::read(column.kind, &text::one_line(cell))
             {
                 book.set(column.sql, value);
             }
@@ -129,7 +131,7 @@ impl Table {
         }
     }
 
-    fn reject(&mut self, rejected: Rejected) {
+    fn reject(&mut self, rejected: RejectedRow) {
         if self.tsv.rejected.len() < MOST_NOTES {
             self.tsv.rejected.push(rejected);
         } else {
@@ -145,13 +147,13 @@ impl Table {
         }
     }
 
-    fn finish(mut self, warnings: Vec<String>) -> Tsv {
+    fn finish(mut self, warnings: Vec<String>) -> TsvReader {
         self.tsv.refusal = match &self.header {
-            None => Some(Refusal::Empty),
-            Some(Header { barcode: None, .. }) => Some(Refusal::BadHeader),
+            None => Some(AnswerRefusal::Empty),
+            Some(Header { barcode: None, .. }) => Some(AnswerRefusal::BadHeader),
             Some(_) => None,
         };
-        if self.tsv.refusal == Some(Refusal::BadHeader) {
+        if self.tsv.refusal == Some(AnswerRefusal::BadHeader) {
             self.warn("no column is named Barcode".to_owned());
         }
         if self.long_rows > 0 {
@@ -177,11 +179,11 @@ mod tests {
 
     const HEADER: &str = "Barcode\tCheck-In Date\tState\tOCR Analysis Score\tOCR'd Date";
 
-    fn book<'a>(tsv: &'a Tsv, barcode: &str) -> &'a Enrichment {
+    fn book<'a>(tsv: &'a TsvReader, barcode: &str) -> &'a BookEnrichment {
         tsv.of(&Barcode::parse(barcode).unwrap()).unwrap()
     }
 
-    fn stored(tsv: &Tsv, barcode: &str) -> Vec<(&'static str, String)> {
+    fn stored(tsv: &TsvReader, barcode: &str) -> Vec<(&'static str, String)> {
         book(tsv, barcode)
             .iter()
             .map(|(sql, value)| (sql, value.stored()))
@@ -242,20 +244,20 @@ mod tests {
         let tsv = parse_tsv(b"State\tBarcode\nNEW\tTL0001\n");
         assert_eq!(stored(&tsv, "TL0001"), [("grin_state", "NEW".to_owned())]);
         let tsv = parse_tsv(b"Name\tState\nTL0001\tNEW\n");
-        assert_eq!((tsv.books.len(), tsv.refusal), (0, Some(Refusal::BadHeader)));
+        assert_eq!((tsv.books.len(), tsv.refusal), (0, Some(AnswerRefusal::BadHeader)));
     }
 
     #[test]
     fn answers_that_are_no_table() {
-        let cases: [(&[u8], Option<Refusal>); 6] = [
-            (b"<html><body>Barcode</body></html>", Some(Refusal::Html)),
+        let cases: [(&[u8], Option<AnswerRefusal>); 6] = [
+            (b"<html><body>Barcode</body></html>", Some(AnswerRefusal::Html)),
             (
                 b"<!doctype html><p>Your request is unavailable",
-                Some(Refusal::Unavailable),
+                Some(AnswerRefusal::Unavailable),
             ),
-            (b"", Some(Refusal::Empty)),
-            (b"\n\r\n", Some(Refusal::Empty)),
-            (b"TL0001\tNEW\n", Some(Refusal::BadHeader)),
+            (b"", Some(AnswerRefusal::Empty)),
+            (b"\n\r\n", Some(AnswerRefusal::Empty)),
+            (b"TL0001\tNEW\n", Some(AnswerRefusal::BadHeader)),
             (b"Barcode\tState\n", None),
         ];
         for (bytes, refusal) in cases {

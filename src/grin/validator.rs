@@ -1,4 +1,4 @@
-//! Room `grin`: the entity tag by which two archives are told apart.
+//! The entity tag by which two archives are told apart.
 
 use std::fmt;
 

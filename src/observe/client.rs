@@ -1,4 +1,4 @@
-//! Room `observe`: asks a running daemon, over its Unix socket or its address.
+//! Asks a running daemon, over its Unix socket or its address.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -14,14 +14,14 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Where a daemon may be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum DaemonEndpoint {
     /// `observe.socket`.
     Socket(PathBuf),
     /// `observe.listen`.
     Address(SocketAddr),
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for DaemonEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(path) => write!(f, "{}", path.display()),
@@ -32,12 +32,12 @@ impl fmt::Display for Endpoint {
 
 /// Why a daemon gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum ClientError {
     /// Nobody listens, or not in time.
     #[error("no daemon answers at {endpoint}")]
     Unreachable {
         /// Where it was tried.
-        endpoint: Endpoint,
+        endpoint: DaemonEndpoint,
         /// Why.
         source: io::Error,
     },
@@ -45,7 +45,7 @@ pub enum AskError {
     #[error("what answers at {endpoint} is no grind daemon: {why}")]
     NotOurs {
         /// Where it was tried.
-        endpoint: Endpoint,
+        endpoint: DaemonEndpoint,
         /// What is wrong with the answer.
         why: &'static str,
     },
@@ -53,7 +53,7 @@ pub enum AskError {
     #[error("the daemon at {endpoint} answered {status}: {text}")]
     Refused {
         /// Where it was tried.
-        endpoint: Endpoint,
+        endpoint: DaemonEndpoint,
         /// The status.
         status: u16,
         /// The first line of its words.
@@ -62,7 +62,7 @@ pub enum AskError {
 }
 
 /// Asks with `GET` and gives the body of a 200.
-pub fn get(endpoint: &Endpoint, path: &str) -> Result<Vec<u8>, AskError> {
+pub fn get(endpoint: &DaemonEndpoint, path: &str) -> Result<Vec<u8>, ClientError> {
     request(
         endpoint,
         &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
@@ -70,25 +70,25 @@ pub fn get(endpoint: &Endpoint, path: &str) -> Result<Vec<u8>, AskError> {
 }
 
 /// Sends a text with `PUT`.
-pub fn put(endpoint: &Endpoint, path: &str, text: &str) -> Result<Vec<u8>, AskError> {
+pub fn put(endpoint: &DaemonEndpoint, path: &str, text: &str) -> Result<Vec<u8>, ClientError> {
     let length = text.len();
     let head =
         format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
     request(endpoint, &(head + text))
 }
 
-fn request(endpoint: &Endpoint, text: &str) -> Result<Vec<u8>, AskError> {
-    let unreachable = |source| AskError::Unreachable {
+fn request(endpoint: &DaemonEndpoint, text: &str) -> Result<Vec<u8>, ClientError> {
+    let unreachable = |source| ClientError::Unreachable {
         endpoint: endpoint.clone(),
         source,
     };
     let answer = match endpoint {
-        Endpoint::Socket(path) => UnixStream::connect(path).and_then(|stream| {
+        DaemonEndpoint::Socket(path) => UnixStream::connect(path).and_then(|stream| {
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             talk(stream, text)
         }),
-        Endpoint::Address(address) => TcpStream::connect_timeout(address, PATIENCE).and_then(|stream| {
+        DaemonEndpoint::Address(address) => TcpStream::connect_timeout(address, PATIENCE).and_then(|stream| {
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             talk(stream, text)
@@ -108,8 +108,8 @@ fn talk(mut stream: impl Read + Write, text: &str) -> io::Result<Vec<u8>> {
 }
 
 /// A whole answer of HTTP/1.1 with a Content-Length, as our own server gives it: nothing else is taken for one.
-fn read_answer(endpoint: &Endpoint, answer: &[u8]) -> Result<Vec<u8>, AskError> {
-    let not_ours = |why| AskError::NotOurs {
+fn read_answer(endpoint: &DaemonEndpoint, answer: &[u8]) -> Result<Vec<u8>, ClientError> {
+    let not_ours = |why| ClientError::NotOurs {
         endpoint: endpoint.clone(),
         why,
     };
@@ -138,7 +138,7 @@ fn read_answer(endpoint: &Endpoint, answer: &[u8]) -> Result<Vec<u8>, AskError> 
             .chars()
             .take(300)
             .collect();
-        return Err(AskError::Refused {
+        return Err(ClientError::Refused {
             endpoint: endpoint.clone(),
             status,
             text,
@@ -155,8 +155,8 @@ fn status_of(line: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn read(answer: &str) -> Result<Vec<u8>, AskError> {
-        read_answer(&Endpoint::Socket("s".into()), answer.as_bytes())
+    fn read(answer: &str) -> Result<Vec<u8>, ClientError> {
+        read_answer(&DaemonEndpoint::Socket("s".into()), answer.as_bytes())
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         ];
         for (answer, expected) in cases {
             assert!(
-                matches!(read(answer), Err(AskError::NotOurs { why, .. }) if why == expected),
+                matches!(read(answer), Err(ClientError::NotOurs { why, .. }) if why == expected),
                 "{answer:?}"
             );
         }

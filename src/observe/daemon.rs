@@ -1,11 +1,11 @@
-//! Room `observe`: what the daemon says of itself, the same for page, JSON, terminal and metrics.
+//! What the daemon says of itself, the same for page, JSON, terminal and metrics.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::rates::Rates;
+use crate::observe::rates::MeasuredRates;
 
 /// The daemon at one moment. All counts are of this run unless a field says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct DaemonSnapshot {
     /// Where the books go, as the configured address (never with a key in it).
     pub library: String,
     /// What is being waited for, most important first; empty while work goes on.
-    pub waiting: Vec<Waiting>,
+    pub waiting: Vec<WaitingView>,
     /// Barcodes by state as the catalog has them, of all runs.
     pub barcodes: BTreeMap<String, u64>,
     /// Barcodes finished, by outcome.
@@ -31,15 +31,15 @@ pub struct DaemonSnapshot {
     /// Barcodes failed for good, by reason.
     pub failures: BTreeMap<String, u64>,
     /// How far each phase of the work is.
-    pub phases: BTreeMap<Phase, Progressed>,
+    pub phases: BTreeMap<Phase, PhaseProgress>,
     /// Bytes of decrypted archives published.
     pub stored_bytes: u64,
     /// Books being checked or downloaded.
     pub books_in_hand: u64,
     /// Bodies on their way, at most as many as there are download workers.
-    pub transfers: Vec<Transfer>,
+    pub transfers: Vec<TransferView>,
     /// Speed over the last minute, quarter of an hour and hour.
-    pub rates: Rates,
+    pub rates: MeasuredRates,
     /// Seconds until everything known now is home; `None` while nobody can tell.
     pub eta_seconds: Option<f64>,
     /// How long the oldest barcode that could be downloaded has waited, in seconds.
@@ -49,7 +49,7 @@ pub struct DaemonSnapshot {
     /// How far the shutdown has come; `None` while running.
     pub shutdown: Option<ShutdownPhase>,
     /// The last reading of the config after the start.
-    pub reload: Option<Reload>,
+    pub reload: Option<ReloadState>,
     /// Why no new books are taken up; empty while they are.
     pub paused: Vec<PauseReason>,
     /// Set while GRIN does not know us.
@@ -76,7 +76,7 @@ impl DaemonSnapshot {
             stored_bytes: 0,
             books_in_hand: 0,
             transfers: Vec::new(),
-            rates: Rates::default(),
+            rates: MeasuredRates::default(),
             eta_seconds: None,
             oldest_pending_seconds: None,
             last_success: None,
@@ -212,7 +212,7 @@ words! {
 
 /// Something that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct WaitingView {
     /// For what, in a few words: "the conversion of 12 books".
     pub what: String,
     /// Why it takes a wait: "GRIN converts in its own time".
@@ -223,7 +223,7 @@ pub struct Waiting {
 
 /// How far a phase is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Progressed {
+pub struct PhaseProgress {
     /// Done in this run.
     pub done: u64,
     /// How many there are to do, as far as known.
@@ -234,7 +234,7 @@ pub struct Progressed {
 
 /// One body on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Transfer {
+pub struct TransferView {
     /// Whose archive it is. Never a label of a metric.
     pub barcode: String,
     /// Bytes received so far.
@@ -247,7 +247,7 @@ pub struct Transfer {
 
 /// What came of reading the config again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reload {
+pub struct ReloadState {
     /// When.
     pub at: Timestamp,
     /// Whether the files on disk are now in force.
@@ -277,7 +277,7 @@ mod tests {
         snapshot.finished.insert(Outcome::UpToDate, 3);
         snapshot.phases.insert(
             Phase::Collect,
-            Progressed {
+            PhaseProgress {
                 done: 5,
                 total: Some(9),
                 active: true,

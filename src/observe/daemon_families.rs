@@ -1,10 +1,10 @@
-//! Room `observe`: what the daemon tells, as metrics.
+//! What the daemon tells, as metrics.
 
 use jiff::Timestamp;
 
-use super::daemon::{DaemonSnapshot, Outcome, PauseReason, ShutdownPhase};
-use super::family::Families;
-use super::names::MetricName as Metric;
+use crate::observe::daemon::{DaemonSnapshot, Outcome, PauseReason, ShutdownPhase};
+use crate::observe::family::MetricFamilies;
+use crate::observe::names::MetricName as Metric;
 
 /// The catalog's states (`catalog::BookState`); any other is counted as `other`, so that no text out of
 /// a database can become a label.
@@ -21,7 +21,7 @@ const BOOK_STATES: [&str; 10] = [
     "failed",
 ];
 
-impl Families {
+impl MetricFamilies {
     /// Barcodes, shutdown, config and build.
     pub fn from_daemon(daemon: &DaemonSnapshot) -> Self {
         let mut families = Self::new();
@@ -32,7 +32,7 @@ impl Families {
     }
 }
 
-fn barcodes(families: &mut Families, daemon: &DaemonSnapshot) {
+fn barcodes(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     for state in BOOK_STATES {
         families.count(
             Metric::Barcodes,
@@ -59,7 +59,7 @@ fn barcodes(families: &mut Families, daemon: &DaemonSnapshot) {
     families.number(Metric::LastDownload, &[], seconds(daemon.last_success));
 }
 
-fn condition(families: &mut Families, daemon: &DaemonSnapshot) {
+fn condition(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     for reason in PauseReason::ALL {
         families.flag(Metric::IntakePaused, &[reason.as_str()], daemon.paused.contains(reason));
     }
@@ -99,7 +99,7 @@ mod tests {
             ("x\"y".to_owned(), 1),
         ]
         .into();
-        let page = render(&Families::from_daemon(&daemon));
+        let page = render(&MetricFamilies::from_daemon(&daemon));
         assert!(page.contains("grind_barcodes{state=\"stored\"} 3\n"), "{page}");
         assert!(page.contains("grind_barcodes{state=\"other\"} 2\n"), "{page}");
         assert!(!page.contains("HVD123"), "{page}");
@@ -108,23 +108,23 @@ mod tests {
     #[test]
     fn the_phase_of_the_shutdown_is_the_one_that_is_1() {
         let mut daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
-        assert!(!render(&Families::from_daemon(&daemon)).contains("grind_shutdown_phase{phase=\"done\"} 1"));
+        assert!(!render(&MetricFamilies::from_daemon(&daemon)).contains("grind_shutdown_phase{phase=\"done\"} 1"));
         daemon.shutdown = Some(ShutdownPhase::Done);
-        let page = render(&Families::from_daemon(&daemon));
+        let page = render(&MetricFamilies::from_daemon(&daemon));
         assert!(page.contains("grind_shutdown_phase{phase=\"done\"} 1\n"), "{page}");
         assert!(page.contains("grind_shutdown_phase{phase=\"flushing\"} 0\n"), "{page}");
     }
 
     #[test]
     fn a_refused_reload_shows_until_the_next() {
-        use crate::observe::Reload;
+        use crate::observe::ReloadState;
         let mut daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
-        assert!(render(&Families::from_daemon(&daemon)).contains("_last_reload_successful 1\n"));
-        daemon.reload = Some(Reload {
+        assert!(render(&MetricFamilies::from_daemon(&daemon)).contains("_last_reload_successful 1\n"));
+        daemon.reload = Some(ReloadState {
             at: Timestamp::UNIX_EPOCH,
             successful: false,
             summary: "typo".into(),
         });
-        assert!(render(&Families::from_daemon(&daemon)).contains("_last_reload_successful 0\n"));
+        assert!(render(&MetricFamilies::from_daemon(&daemon)).contains("_last_reload_successful 0\n"));
     }
 }

@@ -1,19 +1,19 @@
-//! Room `observe`: a snapshot as short lines for people: the page and `grind status` show the same.
+//! A snapshot as short lines for people: the page and `grind status` show the same.
 
 use jiff::Timestamp;
 
-use super::daemon::{DaemonSnapshot, Outcome};
-use super::figures::{Count, Lasting, Size, Speed};
-use super::rates::Rate;
+use crate::observe::daemon::{DaemonSnapshot, Outcome};
+use crate::observe::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
+use crate::observe::rates::MeasuredRate;
 
 /// A heading and what there is to say under it.
-pub type Fact = (&'static str, String);
+pub type PageFact = (&'static str, String);
 
 /// What a person wants to know, most urgent first; what is not so is not mentioned.
-pub fn facts(daemon: &DaemonSnapshot) -> Vec<Fact> {
+pub fn facts(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     let mut facts = vec![(
         "state",
-        format!("{} for {}", daemon.state, Lasting(daemon.running_seconds())),
+        format!("{} for {}", daemon.state, DisplayDuration(daemon.running_seconds())),
     )];
     facts.extend(urgent(daemon));
     facts.extend(work(daemon));
@@ -23,7 +23,7 @@ pub fn facts(daemon: &DaemonSnapshot) -> Vec<Fact> {
     facts
 }
 
-fn urgent(daemon: &DaemonSnapshot) -> Vec<Fact> {
+fn urgent(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     let mut facts = Vec::new();
     if let Some(signed_out) = &daemon.signed_out {
         facts.push((
@@ -56,24 +56,24 @@ fn urgent(daemon: &DaemonSnapshot) -> Vec<Fact> {
     facts
 }
 
-fn work(daemon: &DaemonSnapshot) -> Vec<Fact> {
+fn work(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     let states: Vec<_> = daemon.barcodes.iter().filter(|(_, count)| **count > 0).collect();
     let states = states
         .iter()
-        .map(|(state, count)| format!("{state} {}", Count(**count)));
+        .map(|(state, count)| format!("{state} {}", DisplayCount(**count)));
     let finished = Outcome::ALL.iter().filter(|outcome| daemon.finished(**outcome) > 0);
-    let finished = finished.map(|outcome| format!("{outcome} {}", Count(daemon.finished(*outcome))));
+    let finished = finished.map(|outcome| format!("{outcome} {}", DisplayCount(daemon.finished(*outcome))));
     let failures = daemon
         .failures
         .iter()
-        .map(|(reason, count)| format!("{reason} {}", Count(*count)));
+        .map(|(reason, count)| format!("{reason} {}", DisplayCount(*count)));
     let mut facts = vec![
         ("barcodes", listed(states)),
         (
             "this run",
-            format!("{}; {}", listed(finished), Size(daemon.stored_bytes)),
+            format!("{}; {}", listed(finished), DisplaySize(daemon.stored_bytes)),
         ),
-        ("in hand", Count(daemon.books_in_hand).to_string()),
+        ("in hand", DisplayCount(daemon.books_in_hand).to_string()),
     ];
     if !daemon.failures.is_empty() {
         facts.push(("failed because", listed(failures)));
@@ -81,25 +81,33 @@ fn work(daemon: &DaemonSnapshot) -> Vec<Fact> {
     facts.extend(
         daemon
             .oldest_pending_seconds
-            .map(|age| ("oldest pending", Lasting(age).to_string())),
+            .map(|age| ("oldest pending", DisplayDuration(age).to_string())),
     );
     facts.extend(daemon.last_success.map(|at| ("last book home", second(at))));
     facts
 }
 
-fn speeds(daemon: &DaemonSnapshot) -> Vec<Fact> {
+fn speeds(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     let rates = &daemon.rates;
     let mut facts = vec![
         ("last minute", speed(rates.minute)),
         ("last 15 minutes", speed(rates.quarter_hour)),
         ("last hour", speed(rates.hour)),
     ];
-    facts.extend(daemon.eta_seconds.map(|eta| ("to go", Lasting(eta).to_string())));
+    facts.extend(
+        daemon
+            .eta_seconds
+            .map(|eta| ("to go", DisplayDuration(eta).to_string())),
+    );
     facts
 }
 
-fn speed(rate: Rate) -> String {
-    format!("{:.2} books/s, {}", rate.books_per_second, Speed(rate.bytes_per_second))
+fn speed(rate: MeasuredRate) -> String {
+    format!(
+        "{:.2} books/s, {}",
+        rate.books_per_second,
+        DisplaySpeed(rate.bytes_per_second)
+    )
 }
 
 fn listed(words: impl Iterator<Item = String>) -> String {
@@ -118,7 +126,7 @@ fn second(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{PauseReason, SignedOut, Waiting};
+    use crate::observe::{PauseReason, SignedOut, WaitingView};
 
     #[test]
     fn what_a_person_must_do_comes_before_the_numbers() {
@@ -138,7 +146,7 @@ mod tests {
     #[test]
     fn a_daemon_at_rest_says_what_it_waits_for_and_no_more_than_it_knows() {
         let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
-        daemon.waiting.push(Waiting {
+        daemon.waiting.push(WaitingView {
             what: "the next look at GRIN's lists".into(),
             why: "collect_every is 6h".into(),
             until: Some(Timestamp::from_second(60).unwrap()),

@@ -1,12 +1,12 @@
-//! Room `observe`: samples grouped by metric, before they become text.
+//! Samples grouped by metric, before they become text.
 
 use std::collections::BTreeMap;
 
-use super::names::{MetricName, MetricType};
+use crate::observe::names::{MetricName, MetricType};
 
 /// Cumulative buckets as Prometheus wants them, without the last one (`+Inf`), which is `count`.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Buckets {
+pub struct HistogramBuckets {
     /// Upper bounds in seconds, rising, each with the number of observations up to it.
     pub up_to: Vec<(f64, u64)>,
     /// Sum of all observations in seconds.
@@ -22,7 +22,7 @@ const SHORTEST_BOUND: f64 = 16e-6;
 /// Longer than this falls into `+Inf`: some 72 minutes.
 const LONGEST_BOUND: f64 = 4_300.0;
 
-impl Buckets {
+impl HistogramBuckets {
     /// Takes bounds with their cumulative counts and keeps about every second power of two between 16 µs and 72 min.
     pub fn thinned(cumulative: impl IntoIterator<Item = (f64, u64)>, sum_seconds: f64, count: u64) -> Self {
         let mut up_to: Vec<(f64, u64)> = Vec::new();
@@ -42,20 +42,20 @@ impl Buckets {
 
 /// The value of one series.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum SeriesValue {
     /// Of a counter or a gauge.
     Number(f64),
     /// Of a histogram.
-    Histogram(Buckets),
+    Histogram(HistogramBuckets),
 }
 
 /// Every family of a snapshot with its samples; the same labels never stand twice in one family.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Families {
-    families: BTreeMap<MetricName, BTreeMap<Vec<String>, Value>>,
+pub struct MetricFamilies {
+    families: BTreeMap<MetricName, BTreeMap<Vec<String>, SeriesValue>>,
 }
 
-impl Families {
+impl MetricFamilies {
     /// Nothing yet.
     pub fn new() -> Self {
         Self::default()
@@ -71,8 +71,8 @@ impl Families {
             .entry(metric)
             .or_default()
             .entry(labels)
-            .or_insert(Value::Number(0.0));
-        if let Value::Number(sum) = slot {
+            .or_insert(SeriesValue::Number(0.0));
+        if let SeriesValue::Number(sum) = slot {
             *sum += value;
         }
     }
@@ -92,13 +92,13 @@ impl Families {
     }
 
     /// Sets a histogram; the last one given for the same labels counts.
-    pub fn histogram(&mut self, metric: MetricName, labels: &[&str], buckets: Buckets) {
+    pub fn histogram(&mut self, metric: MetricName, labels: &[&str], buckets: HistogramBuckets) {
         debug_assert_eq!(metric.kind(), MetricType::Histogram, "{metric:?}");
         let labels = label_values(metric, labels);
         self.families
             .entry(metric)
             .or_default()
-            .insert(labels, Value::Histogram(buckets));
+            .insert(labels, SeriesValue::Histogram(buckets));
     }
 
     /// Takes over all families of another snapshot.
@@ -109,15 +109,15 @@ impl Families {
     }
 
     /// Families in the order of [`MetricName::ALL`], each with its label values and values.
-    pub fn iter(&self) -> impl Iterator<Item = (MetricName, &BTreeMap<Vec<String>, Value>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (MetricName, &BTreeMap<Vec<String>, SeriesValue>)> {
         self.families.iter().map(|(metric, samples)| (*metric, samples))
     }
 
     /// How many series a scrape will see, buckets counted singly.
     pub fn series(&self) -> usize {
-        let size = |value: &Value| match value {
-            Value::Number(_) => 1,
-            Value::Histogram(buckets) => buckets.up_to.len() + 3,
+        let size = |value: &SeriesValue| match value {
+            SeriesValue::Number(_) => 1,
+            SeriesValue::Histogram(buckets) => buckets.up_to.len() + 3,
         };
         self.families.values().flat_map(BTreeMap::values).map(size).sum()
     }
@@ -134,18 +134,18 @@ mod tests {
 
     #[test]
     fn two_instances_of_one_actor_add_up_to_one_series() {
-        let mut families = Families::new();
+        let mut families = MetricFamilies::new();
         families.count(MetricName::MailboxMessages, &["downloader"], 2);
         families.count(MetricName::MailboxMessages, &["downloader"], 3);
         assert_eq!(families.series(), 1);
         let (_, samples) = families.iter().next().unwrap();
-        assert_eq!(samples[&vec!["downloader".to_owned()]], Value::Number(5.0));
+        assert_eq!(samples[&vec!["downloader".to_owned()]], SeriesValue::Number(5.0));
     }
 
     #[test]
     fn thinning_keeps_the_counts_of_the_bounds_that_stay() {
         let powers = (0..40).map(|power| (2f64.powi(power) * 1e-6, u64::try_from(power).unwrap()));
-        let buckets = Buckets::thinned(powers, 1.5, 39);
+        let buckets = HistogramBuckets::thinned(powers, 1.5, 39);
         assert!(buckets.up_to.len() <= 15, "{}", buckets.up_to.len());
         assert_eq!(buckets.up_to[0], (16e-6, 4));
         assert_eq!(buckets.up_to.last().unwrap().1, 32);
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_bucket_never_says_more_than_the_count() {
         // Snapshots are read while workers count on: a bucket may be a little ahead of the total.
-        let buckets = Buckets::thinned([(0.001, 5), (0.004, 9)], 0.1, 8);
+        let buckets = HistogramBuckets::thinned([(0.001, 5), (0.004, 9)], 0.1, 8);
         assert_eq!(buckets.up_to, [(0.001, 5), (0.004, 8)]);
     }
 }

@@ -1,20 +1,20 @@
-//! Room `observe`: numbers as people read them, on the page and on the terminal.
+//! Numbers as people read them, on the page and on the terminal.
 
 use std::fmt;
 
 /// A size in the units of the config file: `12.3 MiB`.
-pub struct Size(pub u64);
+pub struct DisplaySize(pub u64);
 
-impl fmt::Display for Size {
+impl fmt::Display for DisplaySize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&bytesize::ByteSize::b(self.0).display().iec().to_string())
     }
 }
 
 /// A speed in bytes a second, decimal as network speeds are: `12.3 MB/s`.
-pub struct Speed(pub f64);
+pub struct DisplaySpeed(pub f64);
 
-impl fmt::Display for Speed {
+impl fmt::Display for DisplaySpeed {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -27,9 +27,9 @@ impl fmt::Display for Speed {
 }
 
 /// A stretch of time in its two largest units: `2h 5m`, `12m 3s`, `4.2s`.
-pub struct Lasting(pub f64);
+pub struct DisplayDuration(pub f64);
 
-impl fmt::Display for Lasting {
+impl fmt::Display for DisplayDuration {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -52,9 +52,9 @@ impl fmt::Display for Lasting {
 }
 
 /// A count with thin groups: `1 234 567`.
-pub struct Count(pub u64);
+pub struct DisplayCount(pub u64);
 
-impl fmt::Display for Count {
+impl fmt::Display for DisplayCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.to_string();
         let mut grouped = String::with_capacity(digits.len() * 4 / 3);
@@ -76,11 +76,11 @@ mod tests {
     fn numbers_as_people_read_them() {
         let cases = [(0, "0"), (999, "999"), (1_000, "1 000"), (1_234_567, "1 234 567")];
         for (number, text) in cases {
-            assert_eq!(Count(number).to_string(), text);
+            assert_eq!(DisplayCount(number).to_string(), text);
         }
-        assert_eq!(format!("{:>8}", Count(1_000)), "   1 000");
-        assert_eq!(Size(64 * 1024 * 1024).to_string(), "64.0 MiB");
-        assert_eq!(Speed(12_300_000.4).to_string(), "12.3 MB/s");
+        assert_eq!(format!("{:>8}", DisplayCount(1_000)), "   1 000");
+        assert_eq!(DisplaySize(64 * 1024 * 1024).to_string(), "64.0 MiB");
+        assert_eq!(DisplaySpeed(12_300_000.4).to_string(), "12.3 MB/s");
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
             (-3.0, "0.0s"),
         ];
         for (seconds, text) in cases {
-            assert_eq!(Lasting(seconds).to_string(), text);
+            assert_eq!(DisplayDuration(seconds).to_string(), text);
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Room `observe`: what the mailboxes tell, as metrics.
+//! What the mailboxes tell, as metrics.
 
-use super::family::{Buckets, Families};
-use super::names::MetricName as Metric;
-use crate::mailbox::{ActorSnapshot, HistogramSnapshot, HubSnapshot, MessageSnapshot};
+use crate::actor::{ActorSnapshot, HistogramSnapshot, HubSnapshot, MessageSnapshot};
+use crate::observe::family::{HistogramBuckets, MetricFamilies};
+use crate::observe::names::MetricName as Metric;
 
-impl Families {
+impl MetricFamilies {
     /// Actors, their mailboxes and messages, and the tasks that are no actors.
     pub fn from_hub(hub: &HubSnapshot) -> Self {
         let mut families = Self::new();
@@ -23,7 +23,7 @@ impl Families {
     }
 }
 
-impl From<&HistogramSnapshot> for Buckets {
+impl From<&HistogramSnapshot> for HistogramBuckets {
     fn from(snapshot: &HistogramSnapshot) -> Self {
         let cumulative = snapshot
             .bounds_seconds
@@ -34,7 +34,7 @@ impl From<&HistogramSnapshot> for Buckets {
     }
 }
 
-fn mailbox(families: &mut Families, actor: &ActorSnapshot) {
+fn mailbox(families: &mut MetricFamilies, actor: &ActorSnapshot) {
     let name = actor.name.as_str();
     families.count(Metric::MailboxMessages, &[name], actor.depth);
     families.count(Metric::MailboxCapacity, &[name], actor.capacity);
@@ -46,7 +46,7 @@ fn mailbox(families: &mut Families, actor: &ActorSnapshot) {
     }
 }
 
-fn life(families: &mut Families, actor: &ActorSnapshot) {
+fn life(families: &mut MetricFamilies, actor: &ActorSnapshot) {
     let name = actor.name.as_str();
     for (state, instances) in &actor.states {
         families.count(Metric::Actors, &[name, state.as_str()], u64::from(*instances));
@@ -72,7 +72,7 @@ fn life(families: &mut Families, actor: &ActorSnapshot) {
     families.flag(Metric::SupervisorGaveUp, &[name], actor.gave_up);
 }
 
-fn messages(families: &mut Families, actor: &str, message: &MessageSnapshot) {
+fn messages(families: &mut MetricFamilies, actor: &str, message: &MessageSnapshot) {
     let kind = message.kind;
     families.count(Metric::MessagesSent, &[actor, kind], message.sent);
     families.count(Metric::MessagesInFlight, &[actor, kind], message.in_flight);

@@ -1,4 +1,4 @@
-//! Room `observe`: metrics, HTTP, status.
+//! Metrics, HTTP, status.
 
 pub mod client;
 mod daemon;
@@ -24,20 +24,20 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use client::{AskError, Endpoint};
-pub use daemon::{
-    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, Reload, ShutdownPhase, SignedOut, Transfer,
-    Waiting,
+pub use crate::observe::client::{ClientError, DaemonEndpoint};
+pub use crate::observe::daemon::{
+    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, PhaseProgress, ReloadState, ShutdownPhase, SignedOut,
+    TransferView, WaitingView,
 };
-pub use facts::{Fact, facts};
-pub use family::{Buckets, Families, Value};
-pub use figures::{Count, Lasting, Size, Speed};
-pub use names::{MetricName, MetricType, docs_table};
-pub use process::ProcessFigures;
-pub use rates::{Rate, RateMeter, Rates};
-pub use readiness::Readiness;
-pub use server::{Observer, ObserverError};
-pub use sharing::Sharing;
-pub use status::Status;
-pub use text::{CONTENT_TYPE, render};
-pub use view::View;
+pub use crate::observe::facts::{PageFact, facts};
+pub use crate::observe::family::{HistogramBuckets, MetricFamilies, SeriesValue};
+pub use crate::observe::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
+pub use crate::observe::names::{MetricName, MetricType, docs_table};
+pub use crate::observe::process::ProcessFigures;
+pub use crate::observe::rates::{MeasuredRate, MeasuredRates, RateMeter};
+pub use crate::observe::readiness::DaemonReadiness;
+pub use crate::observe::server::{ObserverError, ObserverServer};
+pub use crate::observe::sharing::SharingView;
+pub use crate::observe::status::DaemonStatus;
+pub use crate::observe::text::{CONTENT_TYPE, render};
+pub use crate::observe::view::DaemonView;

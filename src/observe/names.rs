@@ -1,4 +1,4 @@
-//! Room `observe`: every metric's name, type, labels and help text, in one list.
+//! Every metric's name, type, labels and help text, in one list.
 
 /// What Prometheus calls the type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,13 @@
-//! Room `observe`: the status page: one plain document, nothing loaded from elsewhere, no script.
+//! The status page: one plain document, nothing loaded from elsewhere, no script.
 
 use std::fmt;
 
 use html_escape::encode_text;
 
-use super::facts::facts;
-use super::figures::{Count, Lasting};
-use super::status::Status;
-use crate::mailbox::ActorSnapshot;
+use crate::actor::ActorSnapshot;
+use crate::observe::facts::facts;
+use crate::observe::figures::{DisplayCount, DisplayDuration};
+use crate::observe::status::DaemonStatus;
 
 const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
 <meta http-equiv=\"refresh\" content=\"5\"><meta name=\"viewport\" content=\"width=device-width\">\
@@ -21,9 +21,9 @@ const ACTORS: &str = "<h2>Actors</h2>\n<table>\n<tr><th>actor</th><th>state</th>
 const TAIL: &str = "<p><a href=\"/metrics\">metrics</a> · <a href=\"/api/status\">status as JSON</a></p></body></html>";
 
 /// The page for a status; every text in it is escaped.
-pub struct Page<'a>(pub &'a Status);
+pub struct StatusPage<'a>(pub &'a DaemonStatus);
 
-impl fmt::Display for Page<'_> {
+impl fmt::Display for StatusPage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEAD}\n<table>")?;
         for (heading, text) in facts(&self.0.daemon) {
@@ -49,20 +49,20 @@ fn row(f: &mut fmt::Formatter<'_>, actor: &ActorSnapshot) -> fmt::Result {
     let in_flight: u64 = actor.messages.iter().map(|message| message.in_flight).sum();
     let waits = actor
         .protected
-        .map(|wait| format!("{} ({})", wait.what, Lasting(wait.seconds)))
+        .map(|wait| format!("{} ({})", wait.what, DisplayDuration(wait.seconds)))
         .unwrap_or_default();
     write!(f, "<tr><td>{}</td><td>{}</td>", actor.name.as_str(), states.join(", "))?;
     write!(
         f,
         "<td class=\"n\">{} / {}</td>",
-        Count(actor.depth),
-        Count(actor.capacity)
+        DisplayCount(actor.depth),
+        DisplayCount(actor.capacity)
     )?;
     write!(
         f,
         "<td class=\"n\">{}</td><td class=\"n\">{}</td>",
-        Lasting(actor.oldest_age_seconds),
-        Count(in_flight)
+        DisplayDuration(actor.oldest_age_seconds),
+        DisplayCount(in_flight)
     )?;
     writeln!(f, "<td>{}</td></tr>", encode_text(&waits))
 }

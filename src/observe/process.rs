@@ -1,12 +1,12 @@
-//! Room `observe`: what the kernel says of this process.
+//! What the kernel says of this process.
 
 use std::fs;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::family::Families;
-use super::names::MetricName;
+use crate::observe::family::MetricFamilies;
+use crate::observe::names::MetricName;
 
 /// Memory, CPU time and file descriptors of this process; what the system does not tell stays `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -40,8 +40,8 @@ impl ProcessFigures {
     }
 
     /// The same as metrics of the names every process has.
-    pub fn families(&self) -> Families {
-        let mut families = Families::new();
+    pub fn families(&self) -> MetricFamilies {
+        let mut families = MetricFamilies::new();
         let whole = [
             (MetricName::ProcessResident, self.resident_bytes),
             (MetricName::ProcessPeak, self.peak_resident_bytes),

@@ -1,4 +1,4 @@
-//! Room `observe`: books and bytes a second over the last minute, quarter of an hour and hour.
+//! Books and bytes a second over the last minute, quarter of an hour and hour.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// Speed over a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Rate {
+pub struct MeasuredRate {
     /// Books finished a second.
     pub books_per_second: f64,
     /// Bytes of archives a second.
@@ -17,13 +17,13 @@ pub struct Rate {
 
 /// Speed over three stretches; shorter ones while the daemon is younger than that.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Rates {
+pub struct MeasuredRates {
     /// The last minute.
-    pub minute: Rate,
+    pub minute: MeasuredRate,
     /// The last quarter of an hour.
-    pub quarter_hour: Rate,
+    pub quarter_hour: MeasuredRate,
     /// The last hour.
-    pub hour: Rate,
+    pub hour: MeasuredRate,
 }
 
 /// Totals since the start, as they stood at one moment.
@@ -81,8 +81,8 @@ impl RateMeter {
     }
 
     /// The speed up to the last totals told.
-    pub fn rates(&self) -> Rates {
-        Rates {
+    pub fn rates(&self) -> MeasuredRates {
+        MeasuredRates {
             minute: self.over(MINUTE),
             quarter_hour: self.over(QUARTER_HOUR),
             hour: self.over(HOUR),
@@ -97,15 +97,17 @@ impl RateMeter {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "speeds need no 53 bits")]
-    fn over(&self, stretch: Duration) -> Rate {
+    fn over(&self, stretch: Duration) -> MeasuredRate {
         let far_enough = |mark: &&Mark| self.latest.at.duration_since(mark.at) >= stretch;
         let from = self.marks.iter().rev().find(far_enough).or(self.marks.front());
-        let Some(from) = from else { return Rate::default() };
+        let Some(from) = from else {
+            return MeasuredRate::default();
+        };
         let seconds = self.latest.at.duration_since(from.at).as_secs_f64();
         if seconds <= 0.0 {
-            return Rate::default();
+            return MeasuredRate::default();
         }
-        Rate {
+        MeasuredRate {
             books_per_second: self.latest.books.saturating_sub(from.books) as f64 / seconds,
             bytes_per_second: self.latest.bytes.saturating_sub(from.bytes) as f64 / seconds,
         }
@@ -155,7 +157,7 @@ mod tests {
     fn without_movement_there_is_no_forecast() {
         let start = Instant::now();
         let mut meter = RateMeter::new(start);
-        assert_eq!(meter.rates(), Rates::default());
+        assert_eq!(meter.rates(), MeasuredRates::default());
         meter.note(start + Duration::from_secs(10), 0, 0);
         assert_eq!(meter.eta_seconds(10), None);
     }

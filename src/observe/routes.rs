@@ -1,4 +1,4 @@
-//! Room `observe`: what is answered at which address.
+//! What is answered at which address.
 //!
 //! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /live` 200 while the process
 //! answers · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live.
@@ -7,11 +7,11 @@ use actix_web::http::header;
 use actix_web::web::{Data, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get, put, web};
 
-use super::page::Page;
-use super::readiness::Readiness;
-use super::status::Status;
-use super::text;
-use super::view::View;
+use crate::observe::page::StatusPage;
+use crate::observe::readiness::DaemonReadiness;
+use crate::observe::status::DaemonStatus;
+use crate::observe::text;
+use crate::observe::view::DaemonView;
 
 /// A log level has a few words.
 const LONGEST_BODY: usize = 1024;
@@ -29,24 +29,24 @@ pub fn all(config: &mut ServiceConfig) {
 }
 
 #[get("/")]
-async fn page(view: Data<dyn View>) -> HttpResponse {
-    let status = Status::of(view.get_ref());
+async fn page(view: Data<dyn DaemonView>) -> HttpResponse {
+    let status = DaemonStatus::of(view.get_ref());
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
-        .body(Page(&status).to_string())
+        .body(StatusPage(&status).to_string())
 }
 
 #[get("/metrics")]
-async fn metrics(view: Data<dyn View>) -> HttpResponse {
-    let families = Status::of(view.get_ref()).families();
+async fn metrics(view: Data<dyn DaemonView>) -> HttpResponse {
+    let families = DaemonStatus::of(view.get_ref()).families();
     HttpResponse::Ok()
         .content_type(text::CONTENT_TYPE)
         .body(text::render(&families))
 }
 
 #[get("/api/status")]
-async fn api_status(view: Data<dyn View>) -> HttpResponse {
-    HttpResponse::Ok().json(Status::of(view.get_ref()))
+async fn api_status(view: Data<dyn DaemonView>) -> HttpResponse {
+    HttpResponse::Ok().json(DaemonStatus::of(view.get_ref()))
 }
 
 #[get("/live")]
@@ -55,15 +55,15 @@ async fn live() -> HttpResponse {
 }
 
 #[get("/ready")]
-async fn ready(view: Data<dyn View>) -> HttpResponse {
+async fn ready(view: Data<dyn DaemonView>) -> HttpResponse {
     match view.ready() {
-        Readiness::Yes => plain(&mut HttpResponse::Ok(), "ready"),
-        Readiness::No { why } => plain(&mut HttpResponse::ServiceUnavailable(), &format!("not ready: {why}")),
+        DaemonReadiness::Yes => plain(&mut HttpResponse::Ok(), "ready"),
+        DaemonReadiness::No { why } => plain(&mut HttpResponse::ServiceUnavailable(), &format!("not ready: {why}")),
     }
 }
 
 #[put("/api/log-level")]
-async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn View>) -> HttpResponse {
+async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn DaemonView>) -> HttpResponse {
     if !is_from_here(&request) {
         return plain(
             &mut HttpResponse::Forbidden(),

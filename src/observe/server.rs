@@ -1,4 +1,4 @@
-//! Room `observe`: the HTTP server, on a thread and runtime of its own, so that it answers while the daemon is stuck.
+//! The HTTP server, on a thread and runtime of its own, so that it answers while the daemon is stuck.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -13,9 +13,10 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpServer, web};
 
-use super::routes;
-use super::socket::{self, SocketFile};
-use super::view::View;
+use crate::observe::routes;
+use crate::observe::socket;
+use crate::observe::socket::SocketFile;
+use crate::observe::view::DaemonView;
 
 /// Connections at once; more wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 16;
@@ -54,9 +55,9 @@ pub enum ObserverError {
     Server(#[source] io::Error),
 }
 
-/// The running server; ends with [`Observer::stop`] or when dropped.
+/// The running server; ends with [`ObserverServer::stop`] or when dropped.
 #[derive(Debug)]
-pub struct Observer {
+pub struct ObserverServer {
     address: Option<SocketAddr>,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -69,12 +70,12 @@ struct Doors {
     unix: Option<UnixListener>,
 }
 
-impl Observer {
+impl ObserverServer {
     /// Listens on an address, a Unix socket, or both.
     pub fn start(
         listen: Option<SocketAddr>,
         socket: Option<PathBuf>,
-        view: Arc<dyn View>,
+        view: Arc<dyn DaemonView>,
     ) -> Result<Self, ObserverError> {
         let (unix, file) = socket.map(socket::listen).transpose()?.unzip();
         let tcp = listen.map(bind).transpose()?;
@@ -107,7 +108,7 @@ impl Observer {
     }
 }
 
-impl Drop for Observer {
+impl Drop for ObserverServer {
     fn drop(&mut self) {
         self.end();
     }
@@ -117,7 +118,7 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ObserverError> {
     TcpListener::bind(address).map_err(|source| ObserverError::Listen { address, source })
 }
 
-fn spawn(doors: Doors, view: Arc<dyn View>) -> Result<(JoinHandle<()>, ServerHandle), ObserverError> {
+fn spawn(doors: Doors, view: Arc<dyn DaemonView>) -> Result<(JoinHandle<()>, ServerHandle), ObserverError> {
     let (started, starting) = mpsc::sync_channel(1);
     let serve = move || {
         actix_rt::System::new().block_on(async move {
@@ -143,7 +144,7 @@ fn spawn(doors: Doors, view: Arc<dyn View>) -> Result<(JoinHandle<()>, ServerHan
     Ok((thread, handle))
 }
 
-fn server(doors: Doors, view: Arc<dyn View>) -> io::Result<Server> {
+fn server(doors: Doors, view: Arc<dyn DaemonView>) -> io::Result<Server> {
     let view = web::Data::from(view);
     let app = move || {
         let headers = DefaultHeaders::new()

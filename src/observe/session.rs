@@ -1,10 +1,10 @@
-//! Room `observe`: what the session tells, as metrics.
+//! What the session tells, as metrics.
 
-use super::family::Families;
-use super::names::MetricName as Metric;
+use crate::observe::family::MetricFamilies;
+use crate::observe::names::MetricName as Metric;
 use crate::session::SessionSnapshot;
 
-impl Families {
+impl MetricFamilies {
     /// Connections, permits, requests and bodies.
     pub fn from_session(session: &SessionSnapshot) -> Self {
         let mut families = Self::new();
@@ -16,7 +16,7 @@ impl Families {
     }
 }
 
-fn connections(families: &mut Families, session: &SessionSnapshot) {
+fn connections(families: &mut MetricFamilies, session: &SessionSnapshot) {
     let counts = [
         (Metric::SessionsCreated, session.sessions_created),
         (Metric::ConnectionsOpened, session.connections_opened),
@@ -31,7 +31,7 @@ fn connections(families: &mut Families, session: &SessionSnapshot) {
     }
 }
 
-fn permits(families: &mut Families, session: &SessionSnapshot) {
+fn permits(families: &mut MetricFamilies, session: &SessionSnapshot) {
     for (class, permits) in &session.permits {
         families.count(Metric::SessionPermits, &[class, "held"], permits.held as u64);
         families.count(Metric::SessionPermits, &[class, "free"], permits.free as u64);
@@ -40,7 +40,7 @@ fn permits(families: &mut Families, session: &SessionSnapshot) {
     }
 }
 
-fn requests(families: &mut Families, session: &SessionSnapshot) {
+fn requests(families: &mut MetricFamilies, session: &SessionSnapshot) {
     families.count(Metric::UpstreamInFlight, &[], session.requests_in_flight as u64);
     for counted in &session.requests {
         families.count(
@@ -66,7 +66,7 @@ fn requests(families: &mut Families, session: &SessionSnapshot) {
     families.flag(Metric::AuthSignedOut, &[], session.signed_out.is_some());
 }
 
-fn downloads(families: &mut Families, session: &SessionSnapshot) {
+fn downloads(families: &mut MetricFamilies, session: &SessionSnapshot) {
     families.count(Metric::DownloadBytes, &[], session.download_bytes);
     families.count(Metric::DownloadDiscarded, &[], session.discarded_bytes);
     families.count(Metric::DownloadStalls, &[], session.stalls);

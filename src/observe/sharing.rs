@@ -1,23 +1,23 @@
-//! Room `observe`: what of the library is this daemon's, and how the state store fares, as metrics.
+//! What of the library is this daemon's, and how the state store fares, as metrics.
 
 use serde::Serialize;
 
-use super::family::Families;
-use super::names::MetricName as Metric;
-use crate::state_store::{BreakerState, CooperationSnapshot, StateSnapshot};
+use crate::dapr::{BreakerState, CooperationSnapshot, StateSnapshot};
+use crate::observe::family::MetricFamilies;
+use crate::observe::names::MetricName as Metric;
 
 /// How the library is shared with other daemons (`work.leases`).
 #[derive(Debug, Clone, Serialize)]
-pub struct Sharing {
+pub struct SharingView {
     /// This daemon's part.
     pub part: CooperationSnapshot,
     /// The state store, where the leases are kept in one.
     pub store: Option<StateSnapshot>,
 }
 
-impl Families {
+impl MetricFamilies {
     /// Leases, and the messages to the state store.
-    pub fn from_sharing(sharing: &Sharing) -> Self {
+    pub fn from_sharing(sharing: &SharingView) -> Self {
         let mut families = Self::new();
         let part = &sharing.part;
         families.count(Metric::SharingDaemons, &[], part.members as u64);
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn leases_and_the_store_are_told() {
-        let sharing = Sharing {
+        let sharing = SharingView {
             part: CooperationSnapshot {
                 members: 2,
                 blocks: 128,
@@ -58,7 +58,7 @@ mod tests {
                 ..StateSnapshot::default()
             }),
         };
-        let text = super::super::text::render(&Families::from_sharing(&sharing));
+        let text = crate::observe::text::render(&MetricFamilies::from_sharing(&sharing));
         for line in [
             "grind_sharing_daemons 2",
             "grind_leased_blocks 128",

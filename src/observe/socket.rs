@@ -1,4 +1,4 @@
-//! Room `observe`: the Unix socket's file: taken over when stale, refused when in use, removed at the end.
+//! The Unix socket's file: taken over when stale, refused when in use, removed at the end.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use super::server::ObserverError;
+use crate::observe::server::ObserverError;
 
 /// Owner and group may ask; others may not.
 const MODE: u32 = 0o660;

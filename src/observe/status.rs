@@ -1,37 +1,37 @@
-//! Room `observe`: all snapshots in one document, as served at `/api/status`.
+//! All snapshots in one document, as served at `/api/status`.
 
 use serde::Serialize;
 
-use super::daemon::DaemonSnapshot;
-use super::family::Families;
-use super::process::ProcessFigures;
-use super::readiness::Readiness;
-use super::sharing::Sharing;
-use super::view::View;
-use crate::mailbox::HubSnapshot;
+use crate::actor::HubSnapshot;
+use crate::observe::daemon::DaemonSnapshot;
+use crate::observe::family::MetricFamilies;
+use crate::observe::process::ProcessFigures;
+use crate::observe::readiness::DaemonReadiness;
+use crate::observe::sharing::SharingView;
+use crate::observe::view::DaemonView;
 use crate::session::SessionSnapshot;
 
 /// Everything that can be seen of the daemon at one moment.
 #[derive(Debug, Clone, Serialize)]
-pub struct Status {
+pub struct DaemonStatus {
     /// The daemon as a whole.
     pub daemon: DaemonSnapshot,
     /// Whether it can do its job.
-    pub readiness: Readiness,
+    pub readiness: DaemonReadiness,
     /// Actors and their mailboxes.
     pub hub: HubSnapshot,
     /// Connections, permits and requests.
     pub session: SessionSnapshot,
     /// How the library is shared with other daemons.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sharing: Option<Sharing>,
+    pub sharing: Option<SharingView>,
     /// Memory, CPU time and files.
     pub process: ProcessFigures,
 }
 
-impl Status {
+impl DaemonStatus {
     /// Takes all snapshots.
-    pub fn of(view: &dyn View) -> Self {
+    pub fn of(view: &dyn DaemonView) -> Self {
         Self {
             daemon: view.daemon(),
             readiness: view.ready(),
@@ -43,12 +43,12 @@ impl Status {
     }
 
     /// The same as metrics.
-    pub fn families(&self) -> Families {
-        let mut families = Families::from_daemon(&self.daemon);
-        families.extend(Families::from_hub(&self.hub));
-        families.extend(Families::from_session(&self.session));
+    pub fn families(&self) -> MetricFamilies {
+        let mut families = MetricFamilies::from_daemon(&self.daemon);
+        families.extend(MetricFamilies::from_hub(&self.hub));
+        families.extend(MetricFamilies::from_session(&self.session));
         if let Some(sharing) = &self.sharing {
-            families.extend(Families::from_sharing(sharing));
+            families.extend(MetricFamilies::from_sharing(sharing));
         }
         families.extend(self.process.families());
         families

@@ -1,15 +1,15 @@
-//! Room `observe`: families as Prometheus text (exposition format 0.0.4).
+//! Families as Prometheus text (exposition format 0.0.4).
 
 use std::fmt::{self, Write};
 
-use super::family::{Buckets, Families, Value};
-use super::names::MetricName;
+use crate::observe::family::{HistogramBuckets, MetricFamilies, SeriesValue};
+use crate::observe::names::MetricName;
 
 /// The content type of [`render`]'s answer.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The whole page of `GET /metrics`.
-pub fn render(families: &Families) -> String {
+pub fn render(families: &MetricFamilies) -> String {
     let mut page = String::with_capacity(families.series() * 80);
     for (metric, samples) in families.iter() {
         let name = metric.as_str();
@@ -25,10 +25,10 @@ pub fn render(families: &Families) -> String {
     page
 }
 
-fn sample(page: &mut String, metric: MetricName, labels: &[String], value: &Value) -> fmt::Result {
+fn sample(page: &mut String, metric: MetricName, labels: &[String], value: &SeriesValue) -> fmt::Result {
     match value {
-        Value::Number(number) => series(page, metric.as_str(), &Labels::of(metric, labels), *number),
-        Value::Histogram(buckets) => histogram(page, metric, labels, buckets),
+        SeriesValue::Number(number) => series(page, metric.as_str(), &Labels::of(metric, labels), *number),
+        SeriesValue::Histogram(buckets) => histogram(page, metric, labels, buckets),
     }
 }
 
@@ -36,7 +36,7 @@ fn sample(page: &mut String, metric: MetricName, labels: &[String], value: &Valu
     clippy::cast_precision_loss,
     reason = "Prometheus knows only floats; exact up to 2^53"
 )]
-fn histogram(page: &mut String, metric: MetricName, labels: &[String], buckets: &Buckets) -> fmt::Result {
+fn histogram(page: &mut String, metric: MetricName, labels: &[String], buckets: &HistogramBuckets) -> fmt::Result {
     let name = metric.as_str();
     let bucket = format!("{name}_bucket");
     let infinity = (f64::INFINITY, buckets.count);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_gauge_without_labels_is_one_line() {
-        let mut families = Families::new();
+        let mut families = MetricFamilies::new();
         families.count(MetricName::ConnectionsOpen, &[], 7);
         let expected = "# HELP grind_connections_open Connections open now.\n\
                         # TYPE grind_connections_open gauge\n\
@@ -148,15 +148,15 @@ mod tests {
 
     #[test]
     fn label_values_are_escaped() {
-        let mut families = Families::new();
+        let mut families = MetricFamilies::new();
         families.count(MetricName::BuildInfo, &["a\"b\\c\nd", "1"], 1);
         assert!(render(&families).ends_with("grind_build_info{version=\"a\\\"b\\\\c\\nd\",commit=\"1\"} 1\n"));
     }
 
     #[test]
     fn a_histogram_ends_with_infinity_sum_and_count() {
-        let mut families = Families::new();
-        let buckets = Buckets {
+        let mut families = MetricFamilies::new();
+        let buckets = HistogramBuckets {
             up_to: vec![(0.001_024, 1), (1.048_576, 3)],
             sum_seconds: 2.25,
             count: 4,

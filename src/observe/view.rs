@@ -1,14 +1,14 @@
-//! Room `observe`: what the daemon lets be seen.
+//! What the daemon lets be seen.
 
-use super::daemon::DaemonSnapshot;
-use super::readiness::Readiness;
-use super::sharing::Sharing;
-use crate::mailbox::HubSnapshot;
+use crate::actor::HubSnapshot;
+use crate::observe::daemon::DaemonSnapshot;
+use crate::observe::readiness::DaemonReadiness;
+use crate::observe::sharing::SharingView;
 use crate::session::SessionSnapshot;
 
 /// Snapshots of the running daemon. Each is a copy taken in microseconds, from counters and never by asking an actor, so
 /// that whoever looks can neither slow the daemon nor be blocked by it.
-pub trait View: Send + Sync + 'static {
+pub trait DaemonView: Send + Sync + 'static {
     /// The daemon as a whole.
     fn daemon(&self) -> DaemonSnapshot;
     /// Actors and their mailboxes.
@@ -16,11 +16,11 @@ pub trait View: Send + Sync + 'static {
     /// Connections, permits and requests.
     fn session(&self) -> SessionSnapshot;
     /// How the library is shared; `None` where it is not.
-    fn sharing(&self) -> Option<Sharing> {
+    fn sharing(&self) -> Option<SharingView> {
         None
     }
     /// Whether the daemon can do its job.
-    fn ready(&self) -> Readiness;
+    fn ready(&self) -> DaemonReadiness;
     /// Changes the log level of the running daemon: `debug`, or `info,grind::session=trace`. `Err` says in one sentence what
     /// is wrong with it.
     fn set_log_level(&self, level: &str) -> Result<(), String>;

@@ -1,4 +1,4 @@
-//! Room `session`: a small answer, read whole.
+//! A small answer, read whole.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 use url::Url;
 
-use super::SessionError;
-use super::exchange::{Incoming, Patience};
+use crate::session::SessionError;
+use crate::session::exchange::{IncomingAnswer, RequestDeadlines};
 
 /// Of an answer that is an error, this much is read so that its connection can be used again.
 const DRAINED: usize = 64 * 1024;
@@ -21,11 +21,11 @@ const SNIPPET: usize = 200;
 
 /// Status, headers and body of a small answer.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct SmallAnswer {
     /// The status.
     pub status: u16,
     /// The headers.
-    pub headers: Headers,
+    pub headers: AnswerHeaders,
     /// The whole body.
     pub body: Bytes,
     /// Where it came from, redirects followed.
@@ -34,9 +34,9 @@ pub struct Answer {
 
 /// Headers of an answer.
 #[derive(Debug, Clone, Default)]
-pub struct Headers(Vec<(header::HeaderName, header::HeaderValue)>);
+pub struct AnswerHeaders(Vec<(header::HeaderName, header::HeaderValue)>);
 
-impl Headers {
+impl AnswerHeaders {
     pub(super) fn of(map: &header::HeaderMap) -> Self {
         Self(map.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
     }
@@ -58,16 +58,21 @@ impl Headers {
     }
 }
 
-impl Incoming {
+impl IncomingAnswer {
     /// Reads the whole body, refusing one larger than `limit`.
-    pub(super) async fn whole(mut self, limit: usize, patience: &Patience, url: Url) -> Result<Answer, SessionError> {
+    pub(super) async fn whole(
+        mut self,
+        limit: usize,
+        patience: &RequestDeadlines,
+        url: Url,
+    ) -> Result<SmallAnswer, SessionError> {
         self.require_framing()?;
         let status = self.status();
         let too_large = SessionError::TooLarge { status, limit };
         if self.length().is_some_and(|length| length > limit as u64) {
             return Err(too_large);
         }
-        let headers = Headers::of(self.headers());
+        let headers = AnswerHeaders::of(self.headers());
         let mut body = Bytes::new();
         let mut joined = BytesMut::new();
         while let Some(bytes) = self.next(patience).await? {
@@ -82,7 +87,7 @@ impl Incoming {
             }
         }
         let body = if joined.is_empty() { body } else { joined.freeze() };
-        Ok(Answer {
+        Ok(SmallAnswer {
             status,
             headers,
             body,
@@ -96,11 +101,11 @@ impl Incoming {
             return String::new();
         }
         let end = Instant::now() + DRAIN_TIME;
-        let patience = Patience {
+        let patience = RequestDeadlines {
             connect: DRAIN_TIME,
             silence: DRAIN_TIME,
             end,
-            whole: super::Phase::Total,
+            whole: crate::session::TimeoutPhase::Total,
         };
         let mut kept = Vec::new();
         let mut drained = 0;
@@ -141,7 +146,7 @@ mod tests {
     fn headers_are_found_whatever_their_case() {
         let mut map = header::HeaderMap::new();
         map.insert(header::ETAG, header::HeaderValue::from_static("\"a\""));
-        let headers = Headers::of(&map);
+        let headers = AnswerHeaders::of(&map);
         assert_eq!(headers.get("ETag"), Some("\"a\""));
         assert_eq!(headers.get("x"), None);
         assert_eq!(headers.iter().count(), 1);

@@ -1,4 +1,4 @@
-//! Room `session`: how long to wait before the next try.
+//! How long to wait before the next try.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use rand::Rng;
 
 /// Exponential back-off with full jitter, so that many workers do not retry at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
+pub struct RetryBackoff {
     /// Bound of the first wait.
     pub base: Duration,
     /// Bound of every wait.
@@ -15,7 +15,7 @@ pub struct Backoff {
     pub attempts: u32,
 }
 
-impl Backoff {
+impl RetryBackoff {
     /// The wait after `attempt` failed tries (1 after the first): even between zero and `base · 2^(attempt-1)`, at most `cap`.
     ///
     /// `None` when no try is left.
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap() {
-        let backoff = Backoff {
+        let backoff = RetryBackoff {
             base: Duration::from_secs(1),
             cap: Duration::from_secs(10),
             attempts: 9,
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn tries_are_counted() {
         let mut rng = rand::rngs::StdRng::seed_from_u64(1);
-        let backoff = Backoff {
+        let backoff = RetryBackoff {
             base: Duration::from_secs(1),
             cap: Duration::from_secs(10),
             attempts: 3,
@@ -63,7 +63,7 @@ mod tests {
         #[test]
         fn no_wait_leaves_its_bounds(attempt in 0_u32..u32::MAX, base in 0_u64..100_000, cap in 0_u64..100_000, seed: u64) {
             let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
-            let backoff = Backoff { base: Duration::from_millis(base), cap: Duration::from_millis(cap), attempts: u32::MAX };
+            let backoff = RetryBackoff { base: Duration::from_millis(base), cap: Duration::from_millis(cap), attempts: u32::MAX };
             let wait = backoff.delay(attempt, &mut rng).unwrap();
             prop_assert!(wait <= backoff.bound(attempt) && wait <= backoff.cap);
         }

@@ -1,8 +1,8 @@
-//! Room `session`: how a body can end other than at its end.
+//! How a body can end other than at its end.
 
 use std::io;
 
-use super::{ErrorClass, SessionError};
+use crate::session::{ErrorClass, SessionError};
 
 /// Why a cut body cannot be continued where it was; the book has to begin anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

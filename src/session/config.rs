@@ -1,4 +1,4 @@
-//! Room `session`: what a session is started with, and the closed sets its numbers are kept by.
+//! What a session is started with, and the closed sets its numbers are kept by.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::grin::{RedirectPolicy, Secret, TokenUriPolicy};
 
 /// Who a permit is for. Each class but the largest keeps a reserved share, so that downloads can never starve the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
+pub enum PermitClass {
     /// HEADs of archives.
     Check,
     /// Bodies of archives.
@@ -20,8 +20,8 @@ pub enum Class {
     State,
 }
 
-impl Class {
-    /// Every class, in the order of [`Class::index`].
+impl PermitClass {
+    /// Every class, in the order of [`PermitClass::index`].
     pub const ALL: [Self; 5] = [Self::Check, Self::Bulk, Self::Lists, Self::Auth, Self::State];
 
     /// Place in tables by class.
@@ -43,7 +43,7 @@ impl Class {
 
 /// What is asked for; the metric label `kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RequestKind {
     /// HEAD of an archive.
     ArchiveHead,
     /// GET of an archive.
@@ -64,8 +64,8 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
-    /// Every kind, in the order of [`Kind::index`].
+impl RequestKind {
+    /// Every kind, in the order of [`RequestKind::index`].
     pub const ALL: [Self; 9] = [
         Self::ArchiveHead,
         Self::ArchiveBody,
@@ -101,7 +101,7 @@ impl Kind {
 
 /// Whose rules a request follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
+pub enum AuthMode {
     /// GRIN's: bearer token, redirects and sign-in by its policy, throttling, pacing and the gate; only 2xx, 304 and 404 are answers.
     Grin,
     /// None: the raw answer, whatever its status; redirects are not followed; no pacing, no gate.
@@ -110,23 +110,23 @@ pub enum Auth {
 
 /// Connections in use at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// In all.
     pub limit: usize,
     /// To one host and port.
     pub limit_per_host: usize,
-    /// Of `limit`, kept free for each class; the indexes are those of [`Class::index`]. Their sum is cut down to `limit - 1`.
-    pub reserved: [usize; Class::ALL.len()],
+    /// Of `limit`, kept free for each class; the indexes are those of [`PermitClass::index`]. Their sum is cut down to `limit - 1`.
+    pub reserved: [usize; PermitClass::ALL.len()],
     /// Requests that may wait for a permit at once; one more is refused.
     pub waiting: usize,
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// `limit` in all and `limit_per_host`, with one permit each kept for `check`, `lists` and `auth` when there are enough.
     pub fn new(limit: usize, limit_per_host: usize) -> Self {
         let share = usize::from(limit > 3);
-        let mut reserved = [0; Class::ALL.len()];
-        for class in [Class::Check, Class::Lists, Class::Auth] {
+        let mut reserved = [0; PermitClass::ALL.len()];
+        for class in [PermitClass::Check, PermitClass::Lists, PermitClass::Auth] {
             reserved[class.index()] = share;
         }
         Self {
@@ -140,7 +140,7 @@ impl Limits {
     /// `limit` in all and `limit_per_host`, all of them for whoever comes: for a class that has its permits to itself.
     pub fn unshared(limit: usize, limit_per_host: usize) -> Self {
         Self {
-            reserved: [0; Class::ALL.len()],
+            reserved: [0; PermitClass::ALL.len()],
             ..Self::new(limit, limit_per_host)
         }
     }
@@ -148,7 +148,7 @@ impl Limits {
 
 /// How long each part of a request may take. Waiting for a permit, for the pace or at the gate counts only for `wait`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timeouts {
+pub struct RequestTimeouts {
     /// Waiting for a permit; `None`: as long as the asker waits.
     pub wait: Option<Duration>,
     /// Name, TCP connection and TLS handshake together.
@@ -161,7 +161,7 @@ pub struct Timeouts {
     pub download: Duration,
 }
 
-impl Default for Timeouts {
+impl Default for RequestTimeouts {
     fn default() -> Self {
         Self {
             wait: None,
@@ -221,13 +221,13 @@ pub enum TokenSource {
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
     /// Permits for all classes but `state`.
-    pub limits: Limits,
+    pub limits: ConnectionLimits,
     /// Timeouts for all classes but `state`.
-    pub timeouts: Timeouts,
+    pub timeouts: RequestTimeouts,
     /// Permits for `state`, apart from the others'.
-    pub state_limits: Limits,
+    pub state_limits: ConnectionLimits,
     /// Timeouts for `state`.
-    pub state_timeouts: Timeouts,
+    pub state_timeouts: RequestTimeouts,
     /// The least speed of bodies.
     pub minimum_speed: MinimumSpeed,
     /// How long an idle connection is kept.
@@ -264,10 +264,10 @@ impl SessionConfig {
     /// Default limits and timeouts for one GRIN.
     pub fn new(redirect: RedirectPolicy) -> Self {
         Self {
-            limits: Limits::new(50, 50),
-            timeouts: Timeouts::default(),
-            state_limits: Limits::unshared(100, 50),
-            state_timeouts: Timeouts {
+            limits: ConnectionLimits::new(50, 50),
+            timeouts: RequestTimeouts::default(),
+            state_limits: ConnectionLimits::unshared(100, 50),
+            state_timeouts: RequestTimeouts {
                 wait: Some(Duration::from_secs(3)),
                 connect: Duration::from_secs(3),
                 read: Duration::from_secs(5),
@@ -293,8 +293,8 @@ impl SessionConfig {
     }
 
     /// The timeouts of a class.
-    pub fn timeouts_of(&self, class: Class) -> &Timeouts {
-        if class == Class::State {
+    pub fn timeouts_of(&self, class: PermitClass) -> &RequestTimeouts {
+        if class == PermitClass::State {
             &self.state_timeouts
         } else {
             &self.timeouts
@@ -308,10 +308,10 @@ mod tests {
 
     #[test]
     fn tables_by_class_and_kind_are_in_order() {
-        for (place, class) in Class::ALL.iter().enumerate() {
+        for (place, class) in PermitClass::ALL.iter().enumerate() {
             assert_eq!(class.index(), place);
         }
-        for (place, kind) in Kind::ALL.iter().enumerate() {
+        for (place, kind) in RequestKind::ALL.iter().enumerate() {
             assert_eq!(kind.index(), place);
         }
     }
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn reserved_shares_never_take_all_permits() {
         for limit in 1..20 {
-            let reserved: usize = Limits::new(limit, limit).reserved.iter().sum();
+            let reserved: usize = ConnectionLimits::new(limit, limit).reserved.iter().sum();
             assert!(reserved < limit, "{limit}");
         }
     }

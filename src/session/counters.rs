@@ -1,4 +1,4 @@
-//! Room `session`: what the session counts, written on its own thread and read from any.
+//! What the session counts, written on its own thread and read from any.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::permits::PermitView;
-use super::{Class, Kind};
-use crate::mailbox::{Histogram, HistogramSnapshot};
+use crate::actor::{DurationHistogram, HistogramSnapshot};
+use crate::session::permits::PermitView;
+use crate::session::{PermitClass, RequestKind};
 
-const CLASSES: usize = Class::ALL.len();
-const KINDS: usize = Kind::ALL.len();
+const CLASSES: usize = PermitClass::ALL.len();
+const KINDS: usize = RequestKind::ALL.len();
 
 /// Labels of `status_class`; the first is a request that got no answer.
 const STATUS_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -31,14 +31,14 @@ pub struct SessionCounters {
     pub(super) permits: Mutex<PermitView>,
     pub(super) held: [AtomicUsize; CLASSES],
     pub(super) waiting: [AtomicUsize; CLASSES],
-    pub(super) permit_wait: [Histogram; CLASSES],
+    pub(super) permit_wait: [DurationHistogram; CLASSES],
     requests: [[AtomicU64; STATUS_CLASSES.len()]; KINDS],
-    pub(super) head: [Histogram; KINDS],
-    pub(super) pace_wait: Histogram,
-    retries: Mutex<BTreeMap<(Kind, &'static str), u64>>,
-    refreshes: [AtomicU64; Refresh::ALL.len()],
+    pub(super) head: [DurationHistogram; KINDS],
+    pub(super) pace_wait: DurationHistogram,
+    retries: Mutex<BTreeMap<(RequestKind, &'static str), u64>>,
+    refreshes: [AtomicU64; RefreshOutcome::ALL.len()],
     gate_closed_until: AtomicI64,
-    resumes: [AtomicU64; Resume::ALL.len()],
+    resumes: [AtomicU64; ResumeOutcome::ALL.len()],
     pub(super) downloaded: AtomicU64,
     pub(super) discarded: AtomicU64,
     pub(super) stalls: AtomicU64,
@@ -47,25 +47,25 @@ pub struct SessionCounters {
 
 /// How a token refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refresh {
+pub(super) enum RefreshOutcome {
     Ok,
     Failed,
     Denied,
 }
 
-impl Refresh {
+impl RefreshOutcome {
     const ALL: [(Self, &'static str); 3] = [(Self::Ok, "ok"), (Self::Failed, "failed"), (Self::Denied, "denied")];
 }
 
 /// How an attempt to continue a cut body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Resume {
+pub(super) enum ResumeOutcome {
     Appended,
     Restarted,
     Mismatch,
 }
 
-impl Resume {
+impl ResumeOutcome {
     const ALL: [(Self, &'static str); 3] = [
         (Self::Appended, "appended"),
         (Self::Restarted, "restarted"),
@@ -75,24 +75,24 @@ impl Resume {
 
 impl SessionCounters {
     /// Counts a request again, for the layer above that decided to repeat it.
-    pub fn note_retry(&self, kind: Kind, reason: &'static str) {
+    pub fn note_retry(&self, kind: RequestKind, reason: &'static str) {
         *locked(&self.retries).entry((kind, reason)).or_default() += 1;
     }
 
-    pub(super) fn note_answer(&self, kind: Kind, status: u16, head: Duration) {
+    pub(super) fn note_answer(&self, kind: RequestKind, status: u16, head: Duration) {
         self.requests[kind.index()][usize::from(status / 100).min(5)].fetch_add(1, Relaxed);
         self.head[kind.index()].observe(head);
     }
 
-    pub(super) fn note_no_answer(&self, kind: Kind) {
+    pub(super) fn note_no_answer(&self, kind: RequestKind) {
         self.requests[kind.index()][0].fetch_add(1, Relaxed);
     }
 
-    pub(super) fn note_refresh(&self, outcome: Refresh) {
+    pub(super) fn note_refresh(&self, outcome: RefreshOutcome) {
         self.refreshes[outcome as usize].fetch_add(1, Relaxed);
     }
 
-    pub(super) fn note_resume(&self, outcome: Resume) {
+    pub(super) fn note_resume(&self, outcome: ResumeOutcome) {
         self.resumes[outcome as usize].fetch_add(1, Relaxed);
     }
 
@@ -121,15 +121,15 @@ impl SessionCounters {
             requests_in_flight: self.in_flight.load(Relaxed),
             permits: self.permits(),
             requests: self.requests(),
-            head_seconds: Kind::ALL
+            head_seconds: RequestKind::ALL
                 .iter()
                 .map(|kind| (kind.as_str(), self.head[kind.index()].snapshot()))
                 .collect(),
             pace_wait_seconds: self.pace_wait.snapshot(),
             retries: self.retries(),
-            auth_refreshes: by_label(&Refresh::ALL.map(|(_, label)| label), &self.refreshes),
+            auth_refreshes: by_label(&RefreshOutcome::ALL.map(|(_, label)| label), &self.refreshes),
             gate_closed_until: self.gate_closed_until(),
-            download_resumes: by_label(&Resume::ALL.map(|(_, label)| label), &self.resumes),
+            download_resumes: by_label(&ResumeOutcome::ALL.map(|(_, label)| label), &self.resumes),
             download_bytes: self.downloaded.load(Relaxed),
             discarded_bytes: self.discarded.load(Relaxed),
             stalls: self.stalls.load(Relaxed),
@@ -140,7 +140,7 @@ impl SessionCounters {
     fn permits(&self) -> BTreeMap<&'static str, PermitSnapshot> {
         let held: [usize; CLASSES] = std::array::from_fn(|class| self.held[class].load(Relaxed));
         let free = locked(&self.permits).free(&held);
-        Class::ALL
+        PermitClass::ALL
             .iter()
             .map(|class| {
                 let index = class.index();
@@ -157,7 +157,7 @@ impl SessionCounters {
 
     fn requests(&self) -> Vec<RequestCount> {
         let mut counts = Vec::new();
-        for kind in Kind::ALL {
+        for kind in RequestKind::ALL {
             for (place, status_class) in STATUS_CLASSES.iter().enumerate() {
                 let count = self.requests[kind.index()][place].load(Relaxed);
                 if count > 0 {
@@ -263,7 +263,7 @@ pub struct PermitSnapshot {
 /// Requests of one kind and class of status.
 #[derive(Debug, Clone, Serialize)]
 pub struct RequestCount {
-    /// See [`Kind::as_str`].
+    /// See [`RequestKind::as_str`].
     pub kind: &'static str,
     /// `2xx` …
     pub status_class: &'static str,
@@ -274,7 +274,7 @@ pub struct RequestCount {
 /// Repeats of one kind for one reason.
 #[derive(Debug, Clone, Serialize)]
 pub struct RetryCount {
-    /// See [`Kind::as_str`].
+    /// See [`RequestKind::as_str`].
     pub kind: &'static str,
     /// Why.
     pub reason: &'static str,
@@ -289,12 +289,12 @@ mod tests {
     #[test]
     fn a_snapshot_is_json_with_closed_labels() {
         let counters = SessionCounters::default();
-        counters.note_answer(Kind::ArchiveHead, 200, Duration::from_millis(1));
-        counters.note_answer(Kind::ArchiveHead, 999, Duration::from_millis(1));
-        counters.note_no_answer(Kind::Search);
-        counters.note_retry(Kind::ArchiveBody, "stale");
-        counters.note_refresh(Refresh::Denied);
-        counters.note_resume(Resume::Appended);
+        counters.note_answer(RequestKind::ArchiveHead, 200, Duration::from_millis(1));
+        counters.note_answer(RequestKind::ArchiveHead, 999, Duration::from_millis(1));
+        counters.note_no_answer(RequestKind::Search);
+        counters.note_retry(RequestKind::ArchiveBody, "stale");
+        counters.note_refresh(RefreshOutcome::Denied);
+        counters.note_resume(ResumeOutcome::Appended);
         counters.set_gate(Duration::from_secs(60));
         let json = serde_json::to_value(counters.snapshot()).unwrap();
         assert_eq!(json["requests"][0]["status_class"], "2xx");

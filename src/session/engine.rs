@@ -1,4 +1,4 @@
-//! Room `session`: how a request goes its way: token, permit, pace, exchange, and what its status asks for.
+//! How a request goes its way: token, permit, pace, exchange, and what its status asks for.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,71 +12,74 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::exchange::{Incoming, Outgoing, Patience, exchange};
-use super::flight::{Flight, InFlight};
-use super::gate::retry_after;
-use super::net::Net;
-use super::pacer::Pacer;
-use super::permits::{Permit, Permits};
-use super::rules::{Verdict, closes_gate, error, verdict};
-use super::token::{Bearer, Keeper, PostForm};
-use super::way::Way;
-use super::{Answer, Auth, Class, Kind, MinimumSpeed, Phase, SessionConfig, SessionCounters, SessionError};
+use crate::actor::tasks::TaskHandle;
+use crate::actor::{ActorRegistry, AskContext};
 use crate::grin::RedirectRefused;
-use crate::mailbox::tasks::Task;
-use crate::mailbox::{Cx, Hub};
+use crate::session::exchange::{IncomingAnswer, OutgoingRequest, RequestDeadlines, exchange};
+use crate::session::gate::retry_after;
+use crate::session::in_flight::{InFlight, InFlightGuard};
+use crate::session::net::SessionNet;
+use crate::session::pacer::RequestPacer;
+use crate::session::permits::{RequestPermit, RequestPermits};
+use crate::session::redirect_state::RedirectState;
+use crate::session::status_policy::{StatusVerdict, closes_gate, error, verdict};
+use crate::session::token::{BearerToken, PostForm, TokenKeeper};
+use crate::session::{
+    AuthMode, MinimumSpeed, PermitClass, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer,
+    TimeoutPhase,
+};
 
 /// Largest answer of a token address.
 const TOKEN_ANSWER: usize = 64 * 1024;
 
 /// One request as it is asked for, before token, permit and redirects.
 #[derive(Clone)]
-pub(super) struct Ask {
+pub(super) struct RequestSpec {
     pub(super) url: Url,
-    pub(super) outgoing: Outgoing,
-    pub(super) class: Class,
-    pub(super) auth: Auth,
+    pub(super) outgoing: OutgoingRequest,
+    pub(super) class: PermitClass,
+    pub(super) auth: AuthMode,
 }
 
 /// A request whose answer has begun. The permit goes back when this is dropped.
-pub(super) struct Opened {
-    pub(super) incoming: Incoming,
+pub(super) struct OpenedRequest {
+    pub(super) incoming: IncomingAnswer,
     pub(super) url: Url,
-    pub(super) patience: Patience,
-    _permit: Permit,
+    pub(super) patience: RequestDeadlines,
+    _permit: RequestPermit,
 }
 
 /// Everything one session owner works with; lives on its thread.
-pub(super) struct Engine {
+pub(super) struct SessionEngine {
     config: SessionConfig,
     minimum_speed: Cell<MinimumSpeed>,
-    pub(super) net: Net,
-    pub(super) permits: Permits,
-    pub(super) pacer: Pacer,
-    keeper: Keeper,
+    pub(super) net: SessionNet,
+    pub(super) permits: RequestPermits,
+    pub(super) pacer: RequestPacer,
+    keeper: TokenKeeper,
     pub(super) counters: Arc<SessionCounters>,
-    hub: Hub,
-    pumps: RefCell<HashMap<u64, Task<()>>>,
+    hub: ActorRegistry,
+    pumps: RefCell<HashMap<u64, TaskHandle<()>>>,
     next_pump: Cell<u64>,
-    housekeeping: RefCell<Option<Task<()>>>,
-    in_flight: Rc<Flight>,
+    housekeeping: RefCell<Option<TaskHandle<()>>>,
+    in_flight: Rc<InFlight>,
     /// Closes going on.
     closing: Cell<usize>,
     cut: RefCell<CancellationToken>,
 }
 
-impl Engine {
+impl SessionEngine {
     pub(super) fn new(
         config: SessionConfig,
-        hub: &Hub,
+        hub: &ActorRegistry,
         counters: &Arc<SessionCounters>,
     ) -> Result<Rc<Self>, SessionError> {
         Ok(Rc::new(Self {
             minimum_speed: Cell::new(config.minimum_speed),
-            net: Net::new(&config, counters)?,
-            permits: Permits::new(&config.limits, &config.state_limits, counters),
-            pacer: Pacer::new(config.requests_per_second, counters),
-            keeper: Keeper::new(config.tokens.clone(), counters),
+            net: SessionNet::new(&config, counters)?,
+            permits: RequestPermits::new(&config.limits, &config.state_limits, counters),
+            pacer: RequestPacer::new(config.requests_per_second, counters),
+            keeper: TokenKeeper::new(config.tokens.clone(), counters),
             counters: Arc::clone(counters),
             hub: hub.clone(),
             pumps: RefCell::default(),
@@ -105,7 +108,7 @@ impl Engine {
         &self.config
     }
 
-    pub(super) fn flight(&self) -> &Rc<Flight> {
+    pub(super) fn flight(&self) -> &Rc<InFlight> {
         &self.in_flight
     }
 
@@ -133,19 +136,19 @@ impl Engine {
     }
 
     /// Takes part in what goes on, unless the session is closing.
-    pub(super) fn take_off(&self) -> Result<InFlight, SessionError> {
+    pub(super) fn take_off(&self) -> Result<InFlightGuard, SessionError> {
         if self.is_closing() {
             return Err(SessionError::Closed);
         }
-        Ok(InFlight::begin(&self.in_flight, &self.counters))
+        Ok(InFlightGuard::begin(&self.in_flight, &self.counters))
     }
 
     /// Runs a body's pump until it has ended.
-    pub(super) fn run_pump(self: &Rc<Self>, pump: super::stream::Pump) {
+    pub(super) fn run_pump(self: &Rc<Self>, pump: crate::session::stream::BodyPump) {
         let number = self.next_pump.get();
         self.next_pump.set(number + 1);
         let engine = Rc::clone(self);
-        let task = crate::mailbox::tasks::spawn(&self.hub, "body_pump", async move {
+        let task = crate::actor::tasks::spawn(&self.hub, "body_pump", async move {
             pump.run().await;
             engine.pumps.borrow_mut().remove(&number);
         });
@@ -156,25 +159,35 @@ impl Engine {
     pub(super) fn run_in_background(&self, work: impl Future<Output = ()> + 'static) {
         self.housekeeping
             .borrow_mut()
-            .replace(crate::mailbox::tasks::spawn(&self.hub, "session_housekeeping", work));
+            .replace(crate::actor::tasks::spawn(&self.hub, "session_housekeeping", work));
     }
 
     /// Sends a request and waits for the head of the answer that counts.
     ///
     /// `end`: when a body has to be complete; `None`: a small answer, with the class's total timeout.
-    pub(super) async fn open(&self, ask: &Ask, end: Option<Instant>, cx: Option<&Cx>) -> Result<Opened, SessionError> {
+    pub(super) async fn open(
+        &self,
+        ask: &RequestSpec,
+        end: Option<Instant>,
+        cx: Option<&AskContext>,
+    ) -> Result<OpenedRequest, SessionError> {
         match ask.auth {
-            Auth::None => self
+            AuthMode::None => self
                 .attempt(&ask.url, ask, &ask.outgoing, (end, cx))
                 .await
                 .map(|(opened, _)| opened),
-            Auth::Grin => self.open_grin(ask, end, cx).await,
+            AuthMode::Grin => self.open_grin(ask, end, cx).await,
         }
     }
 
     /// As GRIN wants it: at most one new token, redirects by the policy, and nobody asks while it says "later".
-    async fn open_grin(&self, ask: &Ask, end: Option<Instant>, cx: Option<&Cx>) -> Result<Opened, SessionError> {
-        let mut way = Way::new(ask);
+    async fn open_grin(
+        &self,
+        ask: &RequestSpec,
+        end: Option<Instant>,
+        cx: Option<&AskContext>,
+    ) -> Result<OpenedRequest, SessionError> {
+        let mut way = RedirectState::new(ask);
         loop {
             let (bearer, outgoing) = self.signed(&way).await?;
             let (opened, sent) = self
@@ -182,11 +195,11 @@ impl Engine {
                 .await?;
             let status = opened.incoming.status();
             match verdict(status) {
-                Verdict::Answer => {
+                StatusVerdict::Answer => {
                     self.pacer.accepted(sent);
                     return Ok(opened);
                 }
-                Verdict::Redirect => {
+                StatusVerdict::Redirect => {
                     self.pacer.accepted(sent);
                     let location = opened.incoming.header(LOCATION).unwrap_or_default().to_owned();
                     opened.drain().await;
@@ -196,12 +209,12 @@ impl Engine {
                         Err(refused) => return Err(refused.into()),
                     }
                 }
-                Verdict::TokenRefused => {
+                StatusVerdict::TokenRefused => {
                     opened.drain().await;
                     self.token_refused(&mut way, ask, bearer).await?;
                 }
-                Verdict::Throttled => return Err(self.throttled(opened, ask.outgoing.kind, sent).await),
-                Verdict::Error => {
+                StatusVerdict::Throttled => return Err(self.throttled(opened, ask.outgoing.kind, sent).await),
+                StatusVerdict::Error => {
                     let snippet = opened.drain().await;
                     return Err(error(status, snippet));
                 }
@@ -210,7 +223,10 @@ impl Engine {
     }
 
     /// The request with the token, if its address may see it.
-    async fn signed(&self, way: &Way) -> Result<(Option<Bearer>, Option<Outgoing>), SessionError> {
+    async fn signed(
+        &self,
+        way: &RedirectState,
+    ) -> Result<(Option<BearerToken>, Option<OutgoingRequest>), SessionError> {
         if !self.config.redirect.may_carry_token(&way.url) {
             if self.config.redirect.may_ask(&way.url) {
                 return Ok((None, None));
@@ -227,7 +243,12 @@ impl Engine {
     }
 
     /// One more token, once for a request; then it begins again where it was asked for.
-    async fn token_refused(&self, way: &mut Way, ask: &Ask, bearer: Option<Bearer>) -> Result<(), SessionError> {
+    async fn token_refused(
+        &self,
+        way: &mut RedirectState,
+        ask: &RequestSpec,
+        bearer: Option<BearerToken>,
+    ) -> Result<(), SessionError> {
         let Some(bearer) = bearer else {
             return Err(SessionError::SignedOut {
                 why: "GRIN asks for a token and there is none to send".to_owned(),
@@ -239,14 +260,14 @@ impl Engine {
         }
         self.keeper.refused(&bearer, self).await?;
         self.counters.note_retry(ask.outgoing.kind, "auth");
-        *way = Way {
+        *way = RedirectState {
             token_refused: true,
-            ..Way::new(ask)
+            ..RedirectState::new(ask)
         };
         Ok(())
     }
 
-    async fn throttled(&self, opened: Opened, kind: Kind, sent: Instant) -> SessionError {
+    async fn throttled(&self, opened: OpenedRequest, kind: RequestKind, sent: Instant) -> SessionError {
         let status = opened.incoming.status();
         let asked = opened
             .incoming
@@ -271,27 +292,27 @@ impl Engine {
     async fn attempt(
         &self,
         url: &Url,
-        ask: &Ask,
-        outgoing: &Outgoing,
-        (end, cx): (Option<Instant>, Option<&Cx>),
-    ) -> Result<(Opened, Instant), SessionError> {
+        ask: &RequestSpec,
+        outgoing: &OutgoingRequest,
+        (end, cx): (Option<Instant>, Option<&AskContext>),
+    ) -> Result<(OpenedRequest, Instant), SessionError> {
         let timeouts = self.config.timeouts_of(ask.class);
         let asked = Instant::now();
         let permit = self.permit(url, ask.class, cx).await?;
-        if ask.auth == Auth::Grin && self.config.redirect.may_carry_token(url) {
+        if ask.auth == AuthMode::Grin && self.config.redirect.may_carry_token(url) {
             declared(cx, "pace", self.pacer.pass()).await;
         }
         let sent = Instant::now();
         let mut patience = match end {
-            Some(end) => Patience::until(timeouts, end, Phase::Download),
-            None => Patience::small(timeouts),
+            Some(end) => RequestDeadlines::until(timeouts, end, TimeoutPhase::Download),
+            None => RequestDeadlines::small(timeouts),
         };
         if let Some(wait) = timeouts.wait {
             patience.connect = patience.connect.min(wait.saturating_sub(asked.elapsed()));
         }
         let incoming = exchange(&self.net, &self.counters, url, outgoing, &patience).await?;
         Ok((
-            Opened {
+            OpenedRequest {
                 incoming,
                 url: url.clone(),
                 patience,
@@ -301,19 +322,24 @@ impl Engine {
         ))
     }
 
-    async fn permit(&self, url: &Url, class: Class, cx: Option<&Cx>) -> Result<Permit, SessionError> {
+    async fn permit(
+        &self,
+        url: &Url,
+        class: PermitClass,
+        cx: Option<&AskContext>,
+    ) -> Result<RequestPermit, SessionError> {
         let permit = declared(cx, "permit", self.permits.acquire(class, url));
         match self.config.timeouts_of(class).wait {
             None => permit.await,
-            Some(wait) => timeout(wait, permit)
-                .await
-                .map_err(|_| SessionError::Timeout { phase: Phase::Wait })?,
+            Some(wait) => timeout(wait, permit).await.map_err(|_| SessionError::Timeout {
+                phase: TimeoutPhase::Wait,
+            })?,
         }
     }
 }
 
 /// Waits as a declared wait of the message being served.
-async fn declared<F: Future>(cx: Option<&Cx>, what: &'static str, future: F) -> F::Output {
+async fn declared<F: Future>(cx: Option<&AskContext>, what: &'static str, future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     // Most requests need not wait: what is ready at once is not worth declaring.
     if let std::task::Poll::Ready(output) = futures::poll!(future.as_mut()) {
@@ -325,9 +351,9 @@ async fn declared<F: Future>(cx: Option<&Cx>, what: &'static str, future: F) -> 
     }
 }
 
-impl Opened {
+impl OpenedRequest {
     /// Reads the whole answer; the permit is held to its end.
-    pub(super) async fn whole(self, limit: usize) -> Result<Answer, SessionError> {
+    pub(super) async fn whole(self, limit: usize) -> Result<SmallAnswer, SessionError> {
         let Self {
             incoming,
             url,
@@ -343,16 +369,16 @@ impl Opened {
     }
 }
 
-impl PostForm for Engine {
+impl PostForm for SessionEngine {
     async fn post_form(&self, url: &Url, form: String) -> Result<(u16, Vec<u8>), SessionError> {
-        let mut outgoing = Outgoing::new(Method::POST, Kind::Token);
+        let mut outgoing = OutgoingRequest::new(Method::POST, RequestKind::Token);
         outgoing.content_type("application/x-www-form-urlencoded");
         outgoing.body = Some(form.into());
-        let ask = Ask {
+        let ask = RequestSpec {
             url: url.clone(),
             outgoing,
-            class: Class::Auth,
-            auth: Auth::None,
+            class: PermitClass::Auth,
+            auth: AuthMode::None,
         };
         let (opened, _) = self.attempt(url, &ask, &ask.outgoing, (None, None)).await?;
         let answer = opened.whole(TOKEN_ANSWER).await?;

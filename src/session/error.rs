@@ -1,13 +1,13 @@
-//! Room `session`: how a request can end other than with an answer, and what follows from it.
+//! How a request can end other than with an answer, and what follows from it.
 
 use std::time::Duration;
 
+use crate::actor::AskError;
 use crate::grin::RedirectRefused;
-use crate::mailbox::AskError;
 
 /// Which part of a request took too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum TimeoutPhase {
     /// Waiting for a permit.
     Wait,
     /// Name and TCP connection.
@@ -24,7 +24,7 @@ pub enum Phase {
     Download,
 }
 
-impl Phase {
+impl TimeoutPhase {
     /// For messages and labels.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ pub enum SessionError {
     #[error("timeout ({})", phase.as_str())]
     Timeout {
         /// Which part.
-        phase: Phase,
+        phase: TimeoutPhase,
     },
     /// The server closed the connection before the answer's head, or broke it off in the body.
     #[error("connection lost")]
@@ -248,7 +248,7 @@ impl SessionError {
                 | Self::Tls { .. }
                 | Self::Reset
                 | Self::Timeout {
-                    phase: Phase::Connect | Phase::Handshake | Phase::Head
+                    phase: TimeoutPhase::Connect | TimeoutPhase::Handshake | TimeoutPhase::Head
                 }
         )
     }

@@ -12,23 +12,23 @@ use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::net::{Net, Slot, classify};
-use super::{Kind, Phase, SessionCounters, SessionError, Timeouts};
+use crate::session::net::{NetSlot, SessionNet, classify};
+use crate::session::{RequestKind, RequestTimeouts, SessionCounters, SessionError, TimeoutPhase};
 
 /// Header values of a request, in the form awc takes.
 pub(super) type HeaderPairs = Vec<(header::HeaderName, header::HeaderValue)>;
 
 /// What is sent.
 #[derive(Clone)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingRequest {
     pub(super) method: Method,
     pub(super) headers: HeaderPairs,
     pub(super) body: Option<Bytes>,
-    pub(super) kind: Kind,
+    pub(super) kind: RequestKind,
 }
 
-impl Outgoing {
-    pub(super) fn new(method: Method, kind: Kind) -> Self {
+impl OutgoingRequest {
+    pub(super) fn new(method: Method, kind: RequestKind) -> Self {
         Self {
             method,
             headers: HeaderPairs::new(),
@@ -60,22 +60,22 @@ const SOON: Duration = Duration::from_millis(5);
 
 /// Until when a request may go on, and how long each silence in it may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct RequestDeadlines {
     pub(super) connect: Duration,
     pub(super) silence: Duration,
     pub(super) end: Instant,
     /// What is over at `end`.
-    pub(super) whole: Phase,
+    pub(super) whole: TimeoutPhase,
 }
 
-impl Patience {
+impl RequestDeadlines {
     /// For a small answer that begins now.
-    pub(super) fn small(timeouts: &Timeouts) -> Self {
-        Self::until(timeouts, Instant::now() + timeouts.total, Phase::Total)
+    pub(super) fn small(timeouts: &RequestTimeouts) -> Self {
+        Self::until(timeouts, Instant::now() + timeouts.total, TimeoutPhase::Total)
     }
 
     /// For an archive or list that has to be complete at `end`.
-    pub(super) fn until(timeouts: &Timeouts, end: Instant, whole: Phase) -> Self {
+    pub(super) fn until(timeouts: &RequestTimeouts, end: Instant, whole: TimeoutPhase) -> Self {
         Self {
             connect: timeouts.connect,
             silence: timeouts.read,
@@ -84,7 +84,7 @@ impl Patience {
         }
     }
 
-    fn limit(&self, silence_ends: Instant, silence: Phase) -> (Instant, SessionError) {
+    fn limit(&self, silence_ends: Instant, silence: TimeoutPhase) -> (Instant, SessionError) {
         let (at, phase) = if silence_ends < self.end {
             (silence_ends, silence)
         } else {
@@ -110,9 +110,9 @@ enum Framing {
 }
 
 /// An answer whose head has come. Dropped before its end, its connection is closed.
-pub(super) struct Incoming {
+pub(super) struct IncomingAnswer {
     response: ClientResponse,
-    slot: Rc<Slot>,
+    slot: Rc<NetSlot>,
     framing: Framing,
     got: u64,
     ended: bool,
@@ -121,22 +121,22 @@ pub(super) struct Incoming {
 /// Sends a request and waits for the answer's head. A kept connection that the server closed meanwhile is not a failure:
 /// what may be repeated is sent once more over a new one.
 pub(super) async fn exchange(
-    net: &Net,
+    net: &SessionNet,
     counters: &Arc<SessionCounters>,
     url: &Url,
-    outgoing: &Outgoing,
-    patience: &Patience,
-) -> Result<Incoming, SessionError> {
+    outgoing: &OutgoingRequest,
+    patience: &RequestDeadlines,
+) -> Result<IncomingAnswer, SessionError> {
     let mut again = outgoing.may_be_repeated();
     loop {
         let began = Instant::now();
-        let slot = Slot::new(patience.connect, net.keep_alive(outgoing.kind));
+        let slot = NetSlot::new(patience.connect, net.keep_alive(outgoing.kind));
         let request = prepare(net, url, outgoing)?;
         let error = match send(request, outgoing.body.clone(), &slot, patience).await {
             Ok(response) => {
                 counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
                 net.note(None);
-                return Ok(Incoming::new(response, slot, &outgoing.method));
+                return Ok(IncomingAnswer::new(response, slot, &outgoing.method));
             }
             Err(Unsent::Late(error)) => error,
             Err(Unsent::Failed(cause)) => {
@@ -157,7 +157,7 @@ pub(super) async fn exchange(
     }
 }
 
-fn prepare(net: &Net, url: &Url, outgoing: &Outgoing) -> Result<ClientRequest, SessionError> {
+fn prepare(net: &SessionNet, url: &Url, outgoing: &OutgoingRequest) -> Result<ClientRequest, SessionError> {
     let uri = awc::http::Uri::try_from(url.as_str()).map_err(|error| SessionError::BadRequest(error.to_string()))?;
     let mut request = net.client().request(outgoing.method.clone(), uri);
     for (name, value) in &outgoing.headers {
@@ -175,8 +175,8 @@ enum Unsent {
 async fn send(
     request: ClientRequest,
     body: Option<Bytes>,
-    slot: &Rc<Slot>,
-    patience: &Patience,
+    slot: &Rc<NetSlot>,
+    patience: &RequestDeadlines,
 ) -> Result<ClientResponse, Unsent> {
     let began = Instant::now();
     let sending = match body {
@@ -199,17 +199,17 @@ async fn send(
 }
 
 /// When the part of the request that is going on has to be over, and what it means if it is not.
-fn part_ends(slot: &Slot, began: Instant, patience: &Patience) -> (Instant, SessionError) {
+fn part_ends(slot: &NetSlot, began: Instant, patience: &RequestDeadlines) -> (Instant, SessionError) {
     match (slot.phase(), slot.connects_until()) {
         // The connector ends this by itself, and counts it; what follows is looked at soon after.
-        (Phase::Connect, Some(ends)) => patience.limit(ends.max(Instant::now() + SOON), Phase::Connect),
+        (TimeoutPhase::Connect, Some(ends)) => patience.limit(ends.max(Instant::now() + SOON), TimeoutPhase::Connect),
         (phase, Some(ends)) => patience.limit(ends, phase),
-        (_, None) => patience.limit(slot.opened().unwrap_or(began) + patience.silence, Phase::Head),
+        (_, None) => patience.limit(slot.opened().unwrap_or(began) + patience.silence, TimeoutPhase::Head),
     }
 }
 
-impl Incoming {
-    fn new(response: ClientResponse, slot: Rc<Slot>, method: &Method) -> Self {
+impl IncomingAnswer {
+    fn new(response: ClientResponse, slot: Rc<NetSlot>, method: &Method) -> Self {
         let framing = framing(&response, method);
         if framing == Framing::Unknown {
             // awc takes such a body for empty and keeps the connection, on which the body is still to come.
@@ -281,8 +281,8 @@ impl Incoming {
     }
 
     /// The next bytes of the body; `None` at its true end.
-    pub(super) async fn next(&mut self, patience: &Patience) -> Result<Option<Bytes>, SessionError> {
-        let (at, late) = patience.limit(Instant::now() + patience.silence, Phase::Read);
+    pub(super) async fn next(&mut self, patience: &RequestDeadlines) -> Result<Option<Bytes>, SessionError> {
+        let (at, late) = patience.limit(Instant::now() + patience.silence, TimeoutPhase::Read);
         match timeout_at(at, std::future::poll_fn(|cx| self.poll_next(cx))).await {
             Ok(next) => next,
             Err(_) => Err(late),

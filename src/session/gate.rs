@@ -1,4 +1,4 @@
-//! Room `session`: the wait GRIN asked for, kept by all together.
+//! The wait GRIN asked for, kept by all together.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use tokio::time::Instant;
 
-use super::Backoff;
+use crate::session::RetryBackoff;
 
 /// No server is obeyed for longer than this; the next answer may say so again.
 const LONGEST: Duration = Duration::from_hours(24);
 
 /// Growth of the wait when the server says 429 or 503 but not for how long.
-const GROWTH: Backoff = Backoff {
+const GROWTH: RetryBackoff = RetryBackoff {
     base: Duration::from_secs(2),
     cap: Duration::from_mins(10),
     attempts: u32::MAX,
@@ -21,13 +21,13 @@ const GROWTH: Backoff = Backoff {
 
 /// Closed until some moment for every request to GRIN, whatever its class: one `Retry-After` holds for all workers.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct RequestGate {
     until: Cell<Option<Instant>>,
     closed_at: Cell<Option<Instant>>,
     refusals: Cell<u32>,
 }
 
-impl Gate {
+impl RequestGate {
     /// When the gate opens, if it is closed.
     pub(super) fn closed_until(&self) -> Option<Instant> {
         let until = self.until.get()?;
@@ -98,7 +98,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_a_wait_from_the_server_ours_grows_until_an_answer_comes() {
-        let gate = Gate::default();
+        let gate = RequestGate::default();
         let mut waits = Vec::new();
         for _ in 0..3 {
             waits.push(gate.refused(Instant::now(), None).as_secs());
@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn many_refusals_at_once_are_one() {
-        let gate = Gate::default();
+        let gate = RequestGate::default();
         let sent = Instant::now();
         tokio::time::sleep(Duration::from_millis(10)).await;
         for _ in 0..20 {
@@ -123,7 +123,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_shorter_wait_does_not_open_the_gate_and_a_long_one_is_bounded() {
-        let gate = Gate::default();
+        let gate = RequestGate::default();
         gate.refused(Instant::now(), Some(Duration::from_secs(60)));
         assert_eq!(gate.refused(Instant::now(), Some(Duration::from_secs(1))).as_secs(), 60);
         assert_eq!(

@@ -1,13 +1,15 @@
-//! Room `session`: the front door: starts the owner on its thread, and asks it.
+//! The front door: starts the owner on its thread, and asks it.
 
 use std::sync::Arc;
 
 use actix_rt::Arbiter;
 
-use super::messages::SessionMessage;
-use super::owner::SessionOwner;
-use super::{SessionConfig, SessionCounters, SessionError};
-use crate::mailbox::{Concurrent, Cx, Hub, LedgerEntry, Mailbox, Serve, Spawn, spawn};
+use crate::actor::{
+    ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, ServeMessages, SpawnOptions, spawn,
+};
+use crate::session::messages::SessionMessage;
+use crate::session::owner::SessionOwner;
+use crate::session::{SessionConfig, SessionCounters, SessionError};
 
 /// Threads for names and token files beside the owner's own.
 const HELPERS: usize = 4;
@@ -15,7 +17,7 @@ const HELPERS: usize = 4;
 /// Asks the session owner; clones ask the same one.
 #[derive(Clone, Debug)]
 pub struct Session {
-    mailbox: Mailbox<Concurrent<SessionOwner>>,
+    mailbox: Mailbox<ConcurrentRunner<SessionOwner>>,
     counters: Arc<SessionCounters>,
 }
 
@@ -31,8 +33,8 @@ impl Session {
     ///
     /// # Panics
     /// Outside of an actix `System`.
-    pub fn start(hub: &Hub, config: SessionConfig) -> Result<(Self, SessionThread), SessionError> {
-        super::net::check(&config)?;
+    pub fn start(hub: &ActorRegistry, config: SessionConfig) -> Result<(Self, SessionThread), SessionError> {
+        crate::session::net::check(&config)?;
         let arbiter = Arbiter::try_with_tokio_rt(|| {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -41,7 +43,7 @@ impl Session {
         })
         .map_err(|error| SessionError::Setup(error.to_string()))?;
         let counters = Arc::new(SessionCounters::default());
-        let capacity = Spawn::with_capacity(config.mailbox_capacity);
+        let capacity = SpawnOptions::with_capacity(config.mailbox_capacity);
         let factory = {
             let (hub, counters) = (hub.clone(), Arc::clone(&counters));
             move || SessionOwner::new(config.clone(), &hub, &counters)
@@ -51,10 +53,10 @@ impl Session {
     }
 
     /// Asks, and waits for the reply. A body in the reply stays tied to `cx`: cancelled, it ends.
-    pub async fn ask<M>(&self, mut message: M, cx: &Cx) -> Result<M::Ok, SessionError>
+    pub async fn ask<M>(&self, mut message: M, cx: &AskContext) -> Result<M::Ok, SessionError>
     where
         M: SessionMessage,
-        SessionOwner: Serve<M>,
+        SessionOwner: ServeMessages<M>,
     {
         message.tie(cx);
         self.mailbox.ask(message, cx).await?

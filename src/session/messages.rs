@@ -1,4 +1,4 @@
-//! Room `session`: what the session owner can be asked.
+//! What the session owner can be asked.
 
 use std::time::Duration;
 
@@ -6,9 +6,12 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{Answer, Auth, Body, BodyStream, Class, Kind, Limits, MinimumSpeed, SessionError};
+use crate::actor::{AskContext, Message};
 use crate::grin::Validator;
-use crate::mailbox::{Cx, Message};
+use crate::session::{
+    ArchiveBody, AuthMode, BodyStream, ConnectionLimits, MinimumSpeed, PermitClass, RequestKind, SessionError,
+    SmallAnswer,
+};
 
 /// A message to the session owner; `Ok` is what comes back when all goes well.
 pub trait SessionMessage: Message<Reply = Result<Self::Ok, SessionError>> {
@@ -16,14 +19,14 @@ pub trait SessionMessage: Message<Reply = Result<Self::Ok, SessionError>> {
     type Ok: Send + 'static;
 
     /// Ties what outlives the reply (a body) to the asker's work.
-    fn tie(&mut self, cx: &Cx) {
+    fn tie(&mut self, cx: &AskContext) {
         let _ = cx;
     }
 }
 
 /// What a request asks the server to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Method {
+pub enum RequestMethod {
     /// Give.
     Get,
     /// Take this.
@@ -39,46 +42,46 @@ pub enum Method {
 
 /// Asks for headers only.
 #[derive(Debug, Clone)]
-pub struct Head {
+pub struct HeadRequest {
     /// Of what.
     pub url: Url,
     /// Whose permits.
-    pub class: Class,
+    pub class: PermitClass,
     /// For the counters.
-    pub kind: Kind,
+    pub kind: RequestKind,
     /// Whose rules.
-    pub auth: Auth,
+    pub auth: AuthMode,
 }
 
 /// Asks for a small answer, read whole.
 #[derive(Debug, Clone)]
-pub struct Fetch {
+pub struct FetchAnswer {
     /// From where.
     pub url: Url,
     /// What to do there.
-    pub method: Method,
+    pub method: RequestMethod,
     /// Headers besides the session's own; `Authorization` is the session's.
     pub headers: Vec<(String, String)>,
     /// Whose permits.
-    pub class: Class,
+    pub class: PermitClass,
     /// For the counters.
-    pub kind: Kind,
+    pub kind: RequestKind,
     /// Whose rules.
-    pub auth: Auth,
+    pub auth: AuthMode,
     /// A larger answer is an error.
     pub limit: usize,
 }
 
-impl Fetch {
+impl FetchAnswer {
     /// A GET under GRIN's rules, of class `lists`.
-    pub fn get(url: Url, kind: Kind, limit: usize) -> Self {
+    pub fn get(url: Url, kind: RequestKind, limit: usize) -> Self {
         Self {
             url,
-            method: Method::Get,
+            method: RequestMethod::Get,
             headers: Vec::new(),
-            class: Class::Lists,
+            class: PermitClass::Lists,
             kind,
-            auth: Auth::Grin,
+            auth: AuthMode::Grin,
             limit,
         }
     }
@@ -89,7 +92,7 @@ impl Fetch {
 pub struct OpenBody {
     /// Of the archive.
     pub url: Url,
-    /// What CHECK saw; [`BodyHead::changed`](super::BodyHead::changed) says whether it is another one by now.
+    /// What CHECK saw; [`BodyHead::changed`](crate::session::BodyHead::changed) says whether it is another one by now.
     pub validator: Option<Validator>,
     work: Option<CancellationToken>,
 }
@@ -115,15 +118,15 @@ pub struct OpenStream {
     /// Of the list.
     pub url: Url,
     /// Whose permits.
-    pub class: Class,
+    pub class: PermitClass,
     /// For the counters.
-    pub kind: Kind,
+    pub kind: RequestKind,
     work: Option<CancellationToken>,
 }
 
 impl OpenStream {
     /// Of the list at `url`.
-    pub fn new(url: Url, class: Class, kind: Kind) -> Self {
+    pub fn new(url: Url, class: PermitClass, kind: RequestKind) -> Self {
         Self {
             url,
             class,
@@ -139,25 +142,25 @@ impl OpenStream {
 
 /// Changes what can be changed while running; `None` leaves it.
 #[derive(Debug, Clone, Default)]
-pub struct Reconfigure {
+pub struct ReconfigureSession {
     /// GRIN requests a second.
     pub requests_per_second: Option<f64>,
     /// Permits of all classes but `state`.
-    pub limits: Option<Limits>,
+    pub limits: Option<ConnectionLimits>,
     /// For bodies opened from now on.
     pub minimum_speed: Option<MinimumSpeed>,
 }
 
 /// Ends the session: no new requests, those in flight may finish within `grace`, then they are cut. The next request begins another.
 #[derive(Debug, Clone, Copy)]
-pub struct Close {
+pub struct CloseSession {
     /// How long to wait.
     pub grace: Duration,
 }
 
 /// What a close found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct CloseReport {
+pub struct SessionCloseReport {
     /// Whether there was a session to close.
     pub was_open: bool,
     /// Requests and bodies that finished within the grace.
@@ -184,15 +187,15 @@ macro_rules! message {
     };
 }
 
-message!(Head, "head", Answer);
-message!(Fetch, "fetch", Answer);
-message!(Reconfigure, "reconfigure", ());
-message!(Close, "close", CloseReport);
+message!(HeadRequest, "head", SmallAnswer);
+message!(FetchAnswer, "fetch", SmallAnswer);
+message!(ReconfigureSession, "reconfigure", ());
+message!(CloseSession, "close", SessionCloseReport);
 message!(
     OpenBody,
     "open_body",
-    Body,
-    fn tie(&mut self, cx: &Cx) {
+    ArchiveBody,
+    fn tie(&mut self, cx: &AskContext) {
         self.work = Some(cx.token().clone());
     }
 );
@@ -200,7 +203,7 @@ message!(
     OpenStream,
     "open_stream",
     BodyStream,
-    fn tie(&mut self, cx: &Cx) {
+    fn tie(&mut self, cx: &AskContext) {
         self.work = Some(cx.token().clone());
     }
 );

@@ -1,7 +1,7 @@
-//! Room `session`: the one awc client and everything round it.
+//! The one awc client and everything round it.
 //!
-//! [`Session::start`] begins the owner; everything else is asked of it by a message: [`Head`], [`Fetch`], [`OpenBody`],
-//! [`OpenStream`], [`Reconfigure`], [`Close`].
+//! [`Session::start`] begins the owner; everything else is asked of it by a message: [`HeadRequest`], [`FetchAnswer`], [`OpenBody`],
+//! [`OpenStream`], [`ReconfigureSession`], [`CloseSession`].
 
 mod answer;
 mod backoff;
@@ -11,29 +11,34 @@ mod counters;
 mod engine;
 mod error;
 mod exchange;
-mod flight;
 mod gate;
 mod handle;
+mod in_flight;
 mod messages;
 mod net;
 mod owner;
 mod pacer;
 mod permits;
-mod rules;
+mod redirect_state;
+mod status_policy;
 mod stream;
 mod token;
-mod way;
 
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Headers};
-pub use backoff::Backoff;
+pub use answer::{AnswerHeaders, SmallAnswer};
+pub use backoff::RetryBackoff;
 pub use body_error::{BodyError, RestartWhy};
-pub use config::{Auth, Class, Kind, Limits, MinimumSpeed, SessionConfig, Timeouts, TokenSource};
+pub use config::{
+    AuthMode, ConnectionLimits, MinimumSpeed, PermitClass, RequestKind, RequestTimeouts, SessionConfig, TokenSource,
+};
 pub use counters::{PermitSnapshot, RequestCount, RetryCount, SessionCounters, SessionSnapshot};
-pub use error::{ErrorClass, Phase, SessionError};
+pub use error::{ErrorClass, SessionError, TimeoutPhase};
 pub use handle::{Session, SessionThread};
-pub use messages::{Close, CloseReport, Fetch, Head, Method, OpenBody, OpenStream, Reconfigure, SessionMessage};
+pub use messages::{
+    CloseSession, FetchAnswer, HeadRequest, OpenBody, OpenStream, ReconfigureSession, RequestMethod,
+    SessionCloseReport, SessionMessage,
+};
 pub use owner::SessionOwner;
-pub use stream::{Body, BodyHead, BodyReader, BodyStream};
+pub use stream::{ArchiveBody, BodyHead, BodyReader, BodyStream};

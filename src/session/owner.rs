@@ -1,4 +1,4 @@
-//! Room `session`: the actor that owns the one awc client, and answers what it is asked.
+//! The actor that owns the one awc client, and answers what it is asked.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,18 +6,20 @@ use std::sync::Arc;
 use awc::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout};
 
-use super::engine::{Ask, Engine, Opened};
-use super::exchange::Outgoing;
-use super::flight::InFlight;
-use super::messages::{Close, CloseReport, Fetch, Head, Method, OpenBody, OpenStream, Reconfigure};
-use super::stream::{Body, BodyHead, BodyStream, Pump, Resumable, Whole};
-use super::{Answer, Auth, Class, Kind, SessionConfig, SessionCounters, SessionError};
+use crate::actor::{ActorName, ActorRegistry, AskContext, ServeMessages, Worker};
 use crate::grin::Validator;
-use crate::mailbox::{ActorName, Cx, Hub, Serve, Worker};
+use crate::session::engine::{OpenedRequest, RequestSpec, SessionEngine};
+use crate::session::exchange::OutgoingRequest;
+use crate::session::in_flight::InFlightGuard;
+use crate::session::messages::{
+    CloseSession, FetchAnswer, HeadRequest, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
+};
+use crate::session::stream::{ArchiveBody, BodyHead, BodyPump, BodyStream, ResumePoint, WholeBody};
+use crate::session::{AuthMode, PermitClass, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer};
 
 /// The session owner. Many requests at a time; each holds a permit of its own.
 pub struct SessionOwner {
-    engine: Result<Rc<Engine>, SessionError>,
+    engine: Result<Rc<SessionEngine>, SessionError>,
 }
 
 impl Worker for SessionOwner {
@@ -25,8 +27,8 @@ impl Worker for SessionOwner {
 }
 
 impl SessionOwner {
-    pub(super) fn new(config: SessionConfig, hub: &Hub, counters: &Arc<SessionCounters>) -> Self {
-        let engine = Engine::new(config, hub, counters);
+    pub(super) fn new(config: SessionConfig, hub: &ActorRegistry, counters: &Arc<SessionCounters>) -> Self {
+        let engine = SessionEngine::new(config, hub, counters);
         if let Ok(engine) = &engine {
             engine.keep_house();
         }
@@ -34,10 +36,10 @@ impl SessionOwner {
     }
 
     /// Serves a request: counted as in flight, ended when nobody wants it or the session is cut.
-    fn request<T, F, S>(&self, cx: Cx, serve: S) -> impl Future<Output = Result<T, SessionError>> + use<T, F, S>
+    fn request<T, F, S>(&self, cx: AskContext, serve: S) -> impl Future<Output = Result<T, SessionError>> + use<T, F, S>
     where
         F: Future<Output = Result<T, SessionError>>,
-        S: FnOnce(Rc<Engine>, InFlight, Cx) -> F,
+        S: FnOnce(Rc<SessionEngine>, InFlightGuard, AskContext) -> F,
     {
         let begun = self.engine.clone().and_then(|engine| {
             let flight = engine.take_off()?;
@@ -56,12 +58,16 @@ impl SessionOwner {
     }
 }
 
-impl Serve<Head> for SessionOwner {
-    fn serve(&mut self, head: Head, cx: Cx) -> impl Future<Output = Result<Answer, SessionError>> + 'static {
+impl ServeMessages<HeadRequest> for SessionOwner {
+    fn serve(
+        &mut self,
+        head: HeadRequest,
+        cx: AskContext,
+    ) -> impl Future<Output = Result<SmallAnswer, SessionError>> + 'static {
         self.request(cx, move |engine, flight, cx| async move {
             let _flight = flight;
-            let outgoing = Outgoing::new(awc::http::Method::HEAD, head.kind);
-            let ask = Ask {
+            let outgoing = OutgoingRequest::new(awc::http::Method::HEAD, head.kind);
+            let ask = RequestSpec {
                 url: head.url,
                 outgoing,
                 class: head.class,
@@ -72,8 +78,12 @@ impl Serve<Head> for SessionOwner {
     }
 }
 
-impl Serve<Fetch> for SessionOwner {
-    fn serve(&mut self, fetch: Fetch, cx: Cx) -> impl Future<Output = Result<Answer, SessionError>> + 'static {
+impl ServeMessages<FetchAnswer> for SessionOwner {
+    fn serve(
+        &mut self,
+        fetch: FetchAnswer,
+        cx: AskContext,
+    ) -> impl Future<Output = Result<SmallAnswer, SessionError>> + 'static {
         self.request(cx, move |engine, flight, cx| async move {
             let _flight = flight;
             let limit = fetch.limit;
@@ -83,56 +93,64 @@ impl Serve<Fetch> for SessionOwner {
     }
 }
 
-impl Serve<OpenBody> for SessionOwner {
-    fn serve(&mut self, mut open: OpenBody, cx: Cx) -> impl Future<Output = Result<Body, SessionError>> + 'static {
+impl ServeMessages<OpenBody> for SessionOwner {
+    fn serve(
+        &mut self,
+        mut open: OpenBody,
+        cx: AskContext,
+    ) -> impl Future<Output = Result<ArchiveBody, SessionError>> + 'static {
         self.request(cx, move |engine, flight, cx| async move {
             let work = open.take_work();
-            let outgoing = Outgoing::new(awc::http::Method::GET, Kind::ArchiveBody);
-            let ask = Ask {
+            let outgoing = OutgoingRequest::new(awc::http::Method::GET, RequestKind::ArchiveBody);
+            let ask = RequestSpec {
                 url: open.url,
                 outgoing,
-                class: Class::Bulk,
-                auth: Auth::Grin,
+                class: PermitClass::Bulk,
+                auth: AuthMode::Grin,
             };
             let end = Instant::now() + engine.config().timeouts.download;
             let opened = engine.open(&ask, Some(end), Some(&cx)).await?;
             let head = body_head(&opened, open.validator.as_ref())?;
             let whole = head.validator.clone().filter(Validator::is_strong).zip(head.length);
-            let whole = whole.map(|(validator, length)| Whole { validator, length });
-            let (pump, reader) = Pump::for_reader(&engine, flight, opened, Resumable { ask, whole }, work);
+            let whole = whole.map(|(validator, length)| WholeBody { validator, length });
+            let (pump, reader) = BodyPump::for_reader(&engine, flight, opened, ResumePoint { ask, whole }, work);
             engine.run_pump(pump);
-            Ok(Body { head, reader })
+            Ok(ArchiveBody { head, reader })
         })
     }
 }
 
-impl Serve<OpenStream> for SessionOwner {
+impl ServeMessages<OpenStream> for SessionOwner {
     fn serve(
         &mut self,
         mut open: OpenStream,
-        cx: Cx,
+        cx: AskContext,
     ) -> impl Future<Output = Result<BodyStream, SessionError>> + 'static {
         self.request(cx, move |engine, flight, cx| async move {
             let work = open.take_work();
-            let outgoing = Outgoing::new(awc::http::Method::GET, open.kind);
-            let ask = Ask {
+            let outgoing = OutgoingRequest::new(awc::http::Method::GET, open.kind);
+            let ask = RequestSpec {
                 url: open.url,
                 outgoing,
                 class: open.class,
-                auth: Auth::Grin,
+                auth: AuthMode::Grin,
             };
             let end = Instant::now() + engine.config().timeouts_of(open.class).download;
             let opened = engine.open(&ask, Some(end), Some(&cx)).await?;
             require_body(&opened)?;
-            let (pump, stream) = Pump::for_stream(&engine, flight, opened, work);
+            let (pump, stream) = BodyPump::for_stream(&engine, flight, opened, work);
             engine.run_pump(pump);
             Ok(stream)
         })
     }
 }
 
-impl Serve<Reconfigure> for SessionOwner {
-    fn serve(&mut self, changed: Reconfigure, _: Cx) -> impl Future<Output = Result<(), SessionError>> + 'static {
+impl ServeMessages<ReconfigureSession> for SessionOwner {
+    fn serve(
+        &mut self,
+        changed: ReconfigureSession,
+        _: AskContext,
+    ) -> impl Future<Output = Result<(), SessionError>> + 'static {
         let done = self
             .engine
             .as_ref()
@@ -142,13 +160,17 @@ impl Serve<Reconfigure> for SessionOwner {
     }
 }
 
-impl Serve<Close> for SessionOwner {
-    fn serve(&mut self, close: Close, _: Cx) -> impl Future<Output = Result<CloseReport, SessionError>> + 'static {
+impl ServeMessages<CloseSession> for SessionOwner {
+    fn serve(
+        &mut self,
+        close: CloseSession,
+        _: AskContext,
+    ) -> impl Future<Output = Result<SessionCloseReport, SessionError>> + 'static {
         let engine = self.engine.clone();
         async move {
             match engine {
                 Ok(engine) => Ok(engine.close(close).await),
-                Err(_) => Ok(CloseReport {
+                Err(_) => Ok(SessionCloseReport {
                     was_open: false,
                     finished: 0,
                     cut: 0,
@@ -158,8 +180,8 @@ impl Serve<Close> for SessionOwner {
     }
 }
 
-impl Engine {
-    fn reconfigure(&self, changed: &Reconfigure) {
+impl SessionEngine {
+    fn reconfigure(&self, changed: &ReconfigureSession) {
         if let Some(rate) = changed.requests_per_second {
             self.pacer.set_rate(rate);
         }
@@ -172,7 +194,7 @@ impl Engine {
     }
 
     /// Waits for what goes on, cuts what does not end in time, and lets go of the client. A close during a close joins it.
-    async fn close(self: Rc<Self>, close: Close) -> CloseReport {
+    async fn close(self: Rc<Self>, close: CloseSession) -> SessionCloseReport {
         let was_open = self.net.is_open() && !self.is_closing();
         let before = self.flight().count();
         self.begin_closing();
@@ -185,7 +207,7 @@ impl Engine {
         }
         self.net.let_go();
         drop(reopen);
-        CloseReport {
+        SessionCloseReport {
             was_open,
             finished: before - cut.min(before),
             cut,
@@ -207,7 +229,7 @@ impl Engine {
 }
 
 /// Lets requests in again, also when the close was dropped half-way.
-struct Reopen(Rc<Engine>);
+struct Reopen(Rc<SessionEngine>);
 
 impl Drop for Reopen {
     fn drop(&mut self) {
@@ -215,16 +237,16 @@ impl Drop for Reopen {
     }
 }
 
-impl Fetch {
-    fn ask(self) -> Result<Ask, SessionError> {
+impl FetchAnswer {
+    fn ask(self) -> Result<RequestSpec, SessionError> {
         let unsendable = |name: &str| SessionError::BadRequest(format!("header {name:?} cannot be sent"));
         let method = match &self.method {
-            Method::Get => awc::http::Method::GET,
-            Method::Post { .. } => awc::http::Method::POST,
-            Method::Delete => awc::http::Method::DELETE,
+            RequestMethod::Get => awc::http::Method::GET,
+            RequestMethod::Post { .. } => awc::http::Method::POST,
+            RequestMethod::Delete => awc::http::Method::DELETE,
         };
-        let mut outgoing = Outgoing::new(method, self.kind);
-        if let Method::Post { content_type, body } = self.method {
+        let mut outgoing = OutgoingRequest::new(method, self.kind);
+        if let RequestMethod::Post { content_type, body } = self.method {
             outgoing.content_type(content_type);
             outgoing.body = Some(body);
         }
@@ -234,7 +256,7 @@ impl Fetch {
                 .zip(HeaderValue::try_from(value.as_str()).ok());
             outgoing.headers.push(pair.ok_or_else(|| unsendable(name))?);
         }
-        Ok(Ask {
+        Ok(RequestSpec {
             url: self.url,
             outgoing,
             class: self.class,
@@ -244,7 +266,7 @@ impl Fetch {
 }
 
 /// Refuses every answer that has no whole body.
-fn require_body(opened: &Opened) -> Result<(), SessionError> {
+fn require_body(opened: &OpenedRequest) -> Result<(), SessionError> {
     match opened.incoming.status() {
         200 => opened.incoming.require_framing(),
         404 => Err(SessionError::NotFound),
@@ -255,7 +277,7 @@ fn require_body(opened: &Opened) -> Result<(), SessionError> {
     }
 }
 
-fn body_head(opened: &Opened, seen: Option<&Validator>) -> Result<BodyHead, SessionError> {
+fn body_head(opened: &OpenedRequest, seen: Option<&Validator>) -> Result<BodyHead, SessionError> {
     require_body(opened)?;
     let incoming = &opened.incoming;
     let validator = incoming.header(ETAG).and_then(|text| Validator::parse(text).ok());

@@ -1,4 +1,4 @@
-//! Room `session`: so many requests a second to GRIN and no more, one after another through one gate.
+//! So many requests a second to GRIN and no more, one after another through one gate.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -7,26 +7,26 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
 
-use super::SessionCounters;
-use super::gate::Gate;
+use crate::session::SessionCounters;
+use crate::session::gate::RequestGate;
 
 /// Spaces requests evenly (burst 1) and keeps the gate. Who is cancelled while waiting uses up nothing.
-pub(super) struct Pacer {
+pub(super) struct RequestPacer {
     /// Held by the one whose turn is next; fair, so turns are taken in order.
     turn: Mutex<Option<Instant>>,
     interval: Cell<Duration>,
     changed: Notify,
-    gate: Gate,
+    gate: RequestGate,
     counters: Arc<SessionCounters>,
 }
 
-impl Pacer {
+impl RequestPacer {
     pub(super) fn new(requests_per_second: f64, counters: &Arc<SessionCounters>) -> Self {
         Self {
             turn: Mutex::new(None),
             interval: Cell::new(interval(requests_per_second)),
             changed: Notify::new(),
-            gate: Gate::default(),
+            gate: RequestGate::default(),
             counters: Arc::clone(counters),
         }
     }
@@ -90,11 +90,11 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
-    fn pacer(rate: f64) -> Pacer {
-        Pacer::new(rate, &Arc::default())
+    fn pacer(rate: f64) -> RequestPacer {
+        RequestPacer::new(rate, &Arc::default())
     }
 
-    async fn millis_of(passes: usize, pacer: &Pacer) -> u128 {
+    async fn millis_of(passes: usize, pacer: &RequestPacer) -> u128 {
         let began = Instant::now();
         futures::future::join_all((0..passes).map(|_| pacer.pass())).await;
         began.elapsed().as_millis()

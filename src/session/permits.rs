@@ -1,4 +1,4 @@
-//! Room `session`: who may have a connection: a limit in all, one by host, and a reserved share by class.
+//! Who may have a connection: a limit in all, one by host, and a reserved share by class.
 //!
 //! awc's own limit counts waiting as request time, is not by host, and under HTTP/2 ends at the answer's head
 //! (awc 3.11); so awc has none, and a permit of ours is held from before the request to the end of its body.
@@ -14,27 +14,27 @@ use std::task::{Context, Poll, Waker};
 use tokio::time::Instant;
 use url::Url;
 
-use super::counters::locked;
-use super::{Class, Limits, SessionCounters, SessionError};
+use crate::session::counters::locked;
+use crate::session::{ConnectionLimits, PermitClass, SessionCounters, SessionError};
 
-const CLASSES: usize = Class::ALL.len();
+const CLASSES: usize = PermitClass::ALL.len();
 
 /// Hosts whose accounts are kept though nobody uses them.
 const IDLE_HOSTS: usize = 64;
 
 /// The permits of all classes but `state` and, apart from them, those of `state`.
 #[derive(Clone)]
-pub(super) struct Permits {
+pub(super) struct RequestPermits {
     common: Rc<Pool>,
     state: Rc<Pool>,
     counters: Arc<SessionCounters>,
 }
 
 /// The right to use one connection; given back when dropped.
-pub(super) struct Permit {
+pub(super) struct RequestPermit {
     pool: Rc<Pool>,
     counters: Arc<SessionCounters>,
-    class: Class,
+    class: PermitClass,
     host: usize,
 }
 
@@ -43,7 +43,7 @@ struct Pool {
 }
 
 struct Books {
-    limits: Limits,
+    limits: ConnectionLimits,
     shares: [usize; CLASSES],
     host_shares: [usize; CLASSES],
     held: [usize; CLASSES],
@@ -68,17 +68,17 @@ struct Ticket {
     waker: RefCell<Option<Waker>>,
 }
 
-/// Waits for a [`Permit`]; dropped, it leaves the queue.
+/// Waits for a [`RequestPermit`]; dropped, it leaves the queue.
 struct Waiting<'a> {
-    permits: &'a Permits,
-    class: Class,
+    permits: &'a RequestPermits,
+    class: PermitClass,
     host: usize,
     ticket: Rc<Ticket>,
     taken: bool,
 }
 
-impl Permits {
-    pub(super) fn new(common: &Limits, state: &Limits, counters: &Arc<SessionCounters>) -> Self {
+impl RequestPermits {
+    pub(super) fn new(common: &ConnectionLimits, state: &ConnectionLimits, counters: &Arc<SessionCounters>) -> Self {
         let permits = Self {
             common: Pool::new(common),
             state: Pool::new(state),
@@ -89,7 +89,7 @@ impl Permits {
     }
 
     /// Takes a permit, waiting in line behind earlier requests of the class to that host.
-    pub(super) async fn acquire(&self, class: Class, url: &Url) -> Result<Permit, SessionError> {
+    pub(super) async fn acquire(&self, class: PermitClass, url: &Url) -> Result<RequestPermit, SessionError> {
         let pool = self.pool(class);
         let (host, ticket) = {
             let mut books = pool.state.borrow_mut();
@@ -116,23 +116,23 @@ impl Permits {
     }
 
     /// Other limits from now on; what is held beyond them is not taken away.
-    pub(super) fn set_limits(&self, limits: &Limits) {
+    pub(super) fn set_limits(&self, limits: &ConnectionLimits) {
         self.common.state.borrow_mut().set_limits(limits);
         self.publish();
         self.common.grant();
     }
 
-    fn pool(&self, class: Class) -> &Rc<Pool> {
-        if class == Class::State {
+    fn pool(&self, class: PermitClass) -> &Rc<Pool> {
+        if class == PermitClass::State {
             &self.state
         } else {
             &self.common
         }
     }
 
-    fn permit(&self, class: Class, host: usize) -> Permit {
+    fn permit(&self, class: PermitClass, host: usize) -> RequestPermit {
         self.counters.held[class.index()].fetch_add(1, Relaxed);
-        Permit {
+        RequestPermit {
             pool: Rc::clone(self.pool(class)),
             counters: Arc::clone(&self.counters),
             class,
@@ -154,7 +154,7 @@ impl Permits {
     }
 }
 
-impl Drop for Permit {
+impl Drop for RequestPermit {
     fn drop(&mut self) {
         self.counters.held[self.class.index()].fetch_sub(1, Relaxed);
         self.pool.release(self.class, self.host);
@@ -162,9 +162,9 @@ impl Drop for Permit {
 }
 
 impl Future for Waiting<'_> {
-    type Output = Permit;
+    type Output = RequestPermit;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<RequestPermit> {
         if self.ticket.granted.get() {
             self.taken = true;
             return Poll::Ready(self.permits.permit(self.class, self.host));
@@ -190,7 +190,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl Pool {
-    fn new(limits: &Limits) -> Rc<Self> {
+    fn new(limits: &ConnectionLimits) -> Rc<Self> {
         let mut books = Books {
             limits: limits.clone(),
             shares: [0; CLASSES],
@@ -206,7 +206,7 @@ impl Pool {
         })
     }
 
-    fn release(&self, class: Class, host: usize) {
+    fn release(&self, class: PermitClass, host: usize) {
         let mut books = self.state.borrow_mut();
         books.held[class.index()] -= 1;
         books.hosts[host].held[class.index()] -= 1;
@@ -235,8 +235,8 @@ impl Pool {
 }
 
 impl Books {
-    fn set_limits(&mut self, limits: &Limits) {
-        self.limits = Limits {
+    fn set_limits(&mut self, limits: &ConnectionLimits) {
+        self.limits = ConnectionLimits {
             limit: limits.limit.max(1),
             limit_per_host: limits.limit_per_host.max(1),
             ..limits.clone()
@@ -273,7 +273,7 @@ impl Books {
         self.hosts.len() - 1
     }
 
-    fn queue(&mut self, class: Class, host: usize) -> Result<Rc<Ticket>, SessionError> {
+    fn queue(&mut self, class: PermitClass, host: usize) -> Result<Rc<Ticket>, SessionError> {
         if self.waiting >= self.limits.waiting {
             return Err(SessionError::Busy);
         }
@@ -288,12 +288,12 @@ impl Books {
         Ok(ticket)
     }
 
-    fn leave(&mut self, class: Class, host: usize, ticket: &Rc<Ticket>) {
+    fn leave(&mut self, class: PermitClass, host: usize, ticket: &Rc<Ticket>) {
         self.waiting -= 1;
         self.hosts[host].queues[class.index()].retain(|other| !Rc::ptr_eq(other, ticket));
     }
 
-    fn may_take(&self, class: Class, host: usize) -> bool {
+    fn may_take(&self, class: PermitClass, host: usize) -> bool {
         free(self.limits.limit, &self.shares, &self.held, class) > 0
             && free(
                 self.limits.limit_per_host,
@@ -303,15 +303,15 @@ impl Books {
             ) > 0
     }
 
-    fn take(&mut self, class: Class, host: usize) {
+    fn take(&mut self, class: PermitClass, host: usize) {
         self.held[class.index()] += 1;
         self.hosts[host].held[class.index()] += 1;
     }
 
-    fn next_in_line(&self) -> Option<(Class, usize)> {
-        let mut first: Option<(u64, Class, usize)> = None;
+    fn next_in_line(&self) -> Option<(PermitClass, usize)> {
+        let mut first: Option<(u64, PermitClass, usize)> = None;
         for (place, host) in self.hosts.iter().enumerate() {
-            for class in Class::ALL {
+            for class in PermitClass::ALL {
                 let Some(ticket) = host.queues[class.index()].front() else {
                     continue;
                 };
@@ -332,7 +332,7 @@ impl Host {
 }
 
 /// What a class could take of `limit` now, leaving the others what is left of their shares.
-fn free(limit: usize, shares: &[usize; CLASSES], held: &[usize; CLASSES], class: Class) -> usize {
+fn free(limit: usize, shares: &[usize; CLASSES], held: &[usize; CLASSES], class: PermitClass) -> usize {
     let all: usize = held.iter().sum();
     let kept: usize = (0..CLASSES)
         .filter(|other| *other != class.index())
@@ -349,7 +349,15 @@ fn shares(reserved: &[usize; CLASSES], limit: usize) -> [usize; CLASSES] {
     let mut left = limit.saturating_sub(1);
     loop {
         let before = left;
-        for class in [Class::Auth, Class::Check, Class::Lists, Class::Bulk, Class::State].map(Class::index) {
+        for class in [
+            PermitClass::Auth,
+            PermitClass::Check,
+            PermitClass::Lists,
+            PermitClass::Bulk,
+            PermitClass::State,
+        ]
+        .map(PermitClass::index)
+        {
             if left > 0 && dealt[class] < reserved[class] {
                 dealt[class] += 1;
                 left -= 1;
@@ -373,9 +381,9 @@ impl PermitView {
     /// What each class could take now, hosts apart.
     pub(super) fn free(&self, held: &[usize; CLASSES]) -> [usize; CLASSES] {
         let mut common = *held;
-        common[Class::State.index()] = 0;
-        let mut result = Class::ALL.map(|class| free(self.limit, &self.shares, &common, class));
-        result[Class::State.index()] = self.state_limit.saturating_sub(held[Class::State.index()]);
+        common[PermitClass::State.index()] = 0;
+        let mut result = PermitClass::ALL.map(|class| free(self.limit, &self.shares, &common, class));
+        result[PermitClass::State.index()] = self.state_limit.saturating_sub(held[PermitClass::State.index()]);
         result
     }
 }

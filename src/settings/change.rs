@@ -1,10 +1,10 @@
-//! Room `settings`: what differs between two configurations, and what a reload can do about it.
+//! What differs between two configurations, and what a reload can do about it.
 
-use super::sections::Settings;
+use crate::settings::sections::Settings;
 
 /// What a reload does with a changed key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub enum ChangeEffect {
     /// In force at once.
     Applied,
     /// In force after the next start.
@@ -13,11 +13,11 @@ pub enum Effect {
 
 /// One key whose value changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct KeyChange {
     /// The key as `section.key`.
     pub key: String,
     /// What a reload does with it.
-    pub effect: Effect,
+    pub effect: ChangeEffect,
     /// The value before, as TOML; `None` = not set.
     pub from: Option<String>,
     /// The value now, as TOML; `None` = not set.
@@ -25,16 +25,16 @@ pub struct Change {
 }
 
 /// Every key that differs, in the order of the file.
-pub fn diff(old: &Settings, new: &Settings) -> Vec<Change> {
+pub fn diff(old: &Settings, new: &Settings) -> Vec<KeyChange> {
     old.show()
         .into_iter()
         .zip(new.show())
         .filter(|((_, before), (_, after))| before != after)
-        .map(|((key, before), (_, after))| Change {
+        .map(|((key, before), (_, after))| KeyChange {
             key: key.path(),
             effect: key.effect,
-            from: before.as_ref().map(super::effective::shown),
-            to: after.as_ref().map(super::effective::shown),
+            from: before.as_ref().map(crate::settings::effective::shown),
+            to: after.as_ref().map(crate::settings::effective::shown),
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! Room `settings`: the second pass, over what the values mean together.
+//! The second pass, over what the values mean together.
 
 mod places;
 mod secrets;
@@ -9,11 +9,11 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::finding::Finding;
-use super::sections::Settings;
+use crate::settings::finding::SettingsFinding;
+use crate::settings::sections::Settings;
 
 /// Every finding about the meaning of the settings; nothing is changed.
-pub(super) fn meaning(settings: &Settings) -> Vec<Finding> {
+pub(super) fn meaning(settings: &Settings) -> Vec<SettingsFinding> {
     let mut findings = Vec::new();
     work::check(settings, &mut findings);
     session::check(settings, &mut findings);
@@ -35,13 +35,13 @@ pub(super) fn completed(mut settings: Settings) -> Settings {
 }
 
 /// An error about one key.
-fn error(findings: &mut Vec<Finding>, key: &str, text: impl AsRef<str>) {
-    findings.push(Finding::error(key, format!("{key} {}", text.as_ref())));
+fn error(findings: &mut Vec<SettingsFinding>, key: &str, text: impl AsRef<str>) {
+    findings.push(SettingsFinding::error(key, format!("{key} {}", text.as_ref())));
 }
 
 /// A warning about one key.
-fn warning(findings: &mut Vec<Finding>, key: &str, text: impl AsRef<str>) {
-    findings.push(Finding::warning(key, format!("{key} {}", text.as_ref())));
+fn warning(findings: &mut Vec<SettingsFinding>, key: &str, text: impl AsRef<str>) {
+    findings.push(SettingsFinding::warning(key, format!("{key} {}", text.as_ref())));
 }
 
 /// Does this address stay on this machine?
@@ -55,7 +55,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// Nothing secret travels in clear, and no address carries a password.
-fn check_address(key: &str, url: &Url, findings: &mut Vec<Finding>) {
+fn check_address(key: &str, url: &Url, findings: &mut Vec<SettingsFinding>) {
     if !url.username().is_empty() || url.password().is_some() {
         error(
             findings,

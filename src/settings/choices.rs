@@ -1,19 +1,19 @@
-//! Room `settings`: kinds of value with meanings of their own: periods, the disk's reserve, and words out of a list.
+//! Kinds of value with meanings of their own: periods, the disk's reserve, and words out of a list.
 
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::kinds::{Given, Kind};
+use crate::settings::kinds::{GivenValue, SettingKind};
 
 /// How often something is done; `None` (written `"off"`) = never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Every(pub Option<Duration>);
+pub struct ScheduleInterval(pub Option<Duration>);
 
-impl Kind for Every {
+impl SettingKind for ScheduleInterval {
     const RIGHT: &'static str = "a duration such as \"24h\", or \"off\"";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         match given.text()? {
             "off" => Some(Self(None)),
             _ => Duration::read(given).map(|period| Self(Some(period))),
@@ -34,10 +34,10 @@ pub enum DiskReserve {
     Size(ByteSize),
 }
 
-impl Kind for DiskReserve {
+impl SettingKind for DiskReserve {
     const RIGHT: &'static str = "a share such as \"10%\" or a size such as \"50GiB\"";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         let text = given.text()?.trim();
         match text.strip_suffix('%') {
             Some(share) => share
@@ -77,10 +77,10 @@ macro_rules! words {
             }
         }
 
-        impl Kind for $name {
+        impl SettingKind for $name {
             const RIGHT: &'static str = concat!("one of ", $right);
 
-            fn read(given: &Given<'_>) -> Option<Self> {
+            fn read(given: &GivenValue<'_>) -> Option<Self> {
                 Self::parse(given.text()?)
             }
 
@@ -151,11 +151,11 @@ words! {
     }
 }
 
-impl Kind for Vec<QueueName> {
+impl SettingKind for Vec<QueueName> {
     const RIGHT: &'static str =
         "a list of queues out of \"converted\", \"previous\", \"unconverted\", \"changed\", \"failed\", \"all\"";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         given.list()?.iter().map(|word| QueueName::parse(word)).collect()
     }
 

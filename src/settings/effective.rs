@@ -1,8 +1,8 @@
-//! Room `settings`: the configuration in force, printed as TOML that could be read again.
+//! The configuration in force, printed as TOML that could be read again.
 
 use std::fmt::Write as _;
 
-use super::sections::Settings;
+use crate::settings::sections::Settings;
 
 impl Settings {
     /// Every key with its value as TOML; unset ones as comments, passwords inside addresses as `***`.

@@ -1,10 +1,10 @@
-//! Room `settings`: what is wrong or doubtful in a config, one sentence each.
+//! What is wrong or doubtful in a config, one sentence each.
 
 use std::fmt;
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum SettingsFindingLevel {
     /// The program does not start with it.
     Error,
     /// It starts, but a person should look.
@@ -13,20 +13,20 @@ pub enum Level {
 
 /// One finding: a sentence that names its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct SettingsFinding {
     /// Whether it stops the program.
-    pub level: Level,
+    pub level: SettingsFindingLevel,
     /// The key it is about, as `section.key`; a file's name when it is about a whole file.
     pub key: String,
     /// The sentence, with the key in it.
     pub text: String,
 }
 
-impl Finding {
+impl SettingsFinding {
     /// A finding that stops the program.
     pub fn error(key: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
-            level: Level::Error,
+            level: SettingsFindingLevel::Error,
             key: key.into(),
             text: text.into(),
         }
@@ -35,18 +35,18 @@ impl Finding {
     /// A finding that does not stop the program.
     pub fn warning(key: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
-            level: Level::Warning,
+            level: SettingsFindingLevel::Warning,
             key: key.into(),
             text: text.into(),
         }
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for SettingsFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let level = match self.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
+            SettingsFindingLevel::Error => "error",
+            SettingsFindingLevel::Warning => "warning",
         };
         write!(f, "{level}: {}", self.text)
     }
@@ -57,9 +57,13 @@ impl fmt::Display for Finding {
 #[error("the configuration is wrong\n{}", lines(.findings))]
 pub struct SettingsError {
     /// Every finding; at least one is an error.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<SettingsFinding>,
 }
 
-fn lines(findings: &[Finding]) -> String {
-    findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
+fn lines(findings: &[SettingsFinding]) -> String {
+    findings
+        .iter()
+        .map(SettingsFinding::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -1,4 +1,4 @@
-//! Room `settings`: the kinds of value a key can have: read from TOML or the environment, and shown again.
+//! The kinds of value a key can have: read from TOML or the environment, and shown again.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use config::{Value, ValueKind};
 use url::Url;
 
 /// A value as it stands in a layer.
-pub(super) struct Given<'a> {
+pub(super) struct GivenValue<'a> {
     pub value: &'a Value,
     /// From the environment everything is text, so numbers, booleans and lists are read out of text.
     pub from_environment: bool,
@@ -20,12 +20,12 @@ pub(super) struct Given<'a> {
 }
 
 /// Something a key can hold.
-pub(super) trait Kind: Sized {
+pub(super) trait SettingKind: Sized {
     /// What would be right, to complete "should be …".
     const RIGHT: &'static str;
 
     /// The value, or `None` when it is not of this kind.
-    fn read(given: &Given<'_>) -> Option<Self>;
+    fn read(given: &GivenValue<'_>) -> Option<Self>;
 
     /// The value of a key that no layer sets, where there can be one.
     fn absent() -> Option<Self> {
@@ -36,7 +36,7 @@ pub(super) trait Kind: Sized {
     fn show(&self) -> Option<toml::Value>;
 }
 
-impl Given<'_> {
+impl GivenValue<'_> {
     pub fn text(&self) -> Option<&str> {
         match &self.value.kind {
             ValueKind::String(text) => Some(text),
@@ -91,10 +91,10 @@ impl Given<'_> {
     }
 }
 
-impl Kind for String {
+impl SettingKind for String {
     const RIGHT: &'static str = "a text";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         given.text().map(Into::into)
     }
 
@@ -108,10 +108,10 @@ impl Kind for String {
     }
 }
 
-impl Kind for bool {
+impl SettingKind for bool {
     const RIGHT: &'static str = "true or false";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         match &given.value.kind {
             ValueKind::Boolean(truth) => Some(*truth),
             _ => given.environment_text()?.trim().to_ascii_lowercase().parse().ok(),
@@ -123,10 +123,10 @@ impl Kind for bool {
     }
 }
 
-impl Kind for u32 {
+impl SettingKind for u32 {
     const RIGHT: &'static str = "a whole number from 0 to 4294967295";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         given.whole()?.try_into().ok()
     }
 
@@ -135,10 +135,10 @@ impl Kind for u32 {
     }
 }
 
-impl Kind for u64 {
+impl SettingKind for u64 {
     const RIGHT: &'static str = "a whole number from 0 up";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         // TOML's whole numbers have 63 bits.
         given.whole().filter(|number| i64::try_from(*number).is_ok())
     }
@@ -148,10 +148,10 @@ impl Kind for u64 {
     }
 }
 
-impl Kind for f64 {
+impl SettingKind for f64 {
     const RIGHT: &'static str = "a plain number such as 5 or 0.5";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         let number = match &given.value.kind {
             ValueKind::Float(number) => *number,
             #[expect(clippy::cast_precision_loss, reason = "a rate with more than 52 bits means nothing")]
@@ -166,10 +166,10 @@ impl Kind for f64 {
     }
 }
 
-impl Kind for Duration {
+impl SettingKind for Duration {
     const RIGHT: &'static str = "a duration such as \"90s\", \"10m\" or \"24h\"";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         humantime::parse_duration(given.text()?).ok()
     }
 
@@ -178,10 +178,10 @@ impl Kind for Duration {
     }
 }
 
-impl Kind for ByteSize {
+impl SettingKind for ByteSize {
     const RIGHT: &'static str = "a size such as \"64MiB\"";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         given.text()?.parse().ok()
     }
 
@@ -204,10 +204,10 @@ fn exact_size(size: ByteSize) -> String {
     .map_or_else(|| format!("{bytes}B"), |(name, unit)| format!("{}{name}", bytes / unit))
 }
 
-impl Kind for PathBuf {
+impl SettingKind for PathBuf {
     const RIGHT: &'static str = "the path of a file";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         given.path()
     }
 
@@ -216,10 +216,10 @@ impl Kind for PathBuf {
     }
 }
 
-impl Kind for Url {
+impl SettingKind for Url {
     const RIGHT: &'static str = "an address such as \"https://host/path\"";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         let url = Self::parse(given.text()?).ok()?;
         (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
     }
@@ -229,10 +229,10 @@ impl Kind for Url {
     }
 }
 
-impl Kind for SocketAddr {
+impl SettingKind for SocketAddr {
     const RIGHT: &'static str = "an address and port such as \"127.0.0.1:9618\"";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         given.text()?.parse().ok()
     }
 
@@ -241,10 +241,10 @@ impl Kind for SocketAddr {
     }
 }
 
-impl Kind for Vec<String> {
+impl SettingKind for Vec<String> {
     const RIGHT: &'static str = "a list of texts such as [\"a\", \"b\"]";
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         given.list()
     }
 
@@ -253,10 +253,10 @@ impl Kind for Vec<String> {
     }
 }
 
-impl<T: Kind> Kind for Option<T> {
+impl<T: SettingKind> SettingKind for Option<T> {
     const RIGHT: &'static str = T::RIGHT;
 
-    fn read(given: &Given<'_>) -> Option<Self> {
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
         T::read(given).map(Some)
     }
 
@@ -265,6 +265,6 @@ impl<T: Kind> Kind for Option<T> {
     }
 
     fn show(&self) -> Option<toml::Value> {
-        self.as_ref().and_then(Kind::show)
+        self.as_ref().and_then(SettingKind::show)
     }
 }

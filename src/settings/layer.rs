@@ -1,12 +1,12 @@
-//! Room `settings`: one layer of the config: a file's text or the environment, freed of what the program does not know.
+//! One layer of the config: a file's text or the environment, freed of what the program does not know.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use config::{ConfigError, Environment, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::finding::Finding;
-use super::sections::Settings;
+use crate::settings::finding::SettingsFinding;
+use crate::settings::sections::Settings;
 
 /// Mark of values that come from the environment, in front of the variable's name.
 const ENVIRONMENT: &str = "the environment variable ";
@@ -15,11 +15,11 @@ const SEPARATOR: &str = "__";
 
 /// The known keys of one layer; each value's origin says where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Layer {
+pub(super) struct ConfigLayer {
     sections: Map<String, Value>,
 }
 
-impl Source for Layer {
+impl Source for ConfigLayer {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
         Box::new(self.clone())
     }
@@ -29,20 +29,20 @@ impl Source for Layer {
     }
 }
 
-impl Layer {
+impl ConfigLayer {
     /// Reads the text of a TOML file called `name`; unknown keys are left out and reported.
-    pub fn of_text(name: &str, text: &str, findings: &mut Vec<Finding>) -> Self {
+    pub fn of_text(name: &str, text: &str, findings: &mut Vec<SettingsFinding>) -> Self {
         let lines = match key_lines(text) {
             Ok(lines) => lines,
             Err(why) => {
-                findings.push(Finding::error(name, format!("{name} is not TOML: {why}")));
+                findings.push(SettingsFinding::error(name, format!("{name} is not TOML: {why}")));
                 return Self { sections: Map::new() };
             }
         };
         let tables = match File::from_str(text, FileFormat::Toml).collect() {
             Ok(tables) => tables,
             Err(why) => {
-                findings.push(Finding::error(name, format!("{name} cannot be read: {why}")));
+                findings.push(SettingsFinding::error(name, format!("{name} cannot be read: {why}")));
                 Map::new()
             }
         };
@@ -56,7 +56,7 @@ impl Layer {
     }
 
     /// Takes `GRIND__SECTION__KEY` variables; anything else in the environment is none of ours.
-    pub fn of_environment(variables: &BTreeMap<String, String>, findings: &mut Vec<Finding>) -> Self {
+    pub fn of_environment(variables: &BTreeMap<String, String>, findings: &mut Vec<SettingsFinding>) -> Self {
         let given: HashMap<String, String> = variables.clone().into_iter().collect();
         let flat = Environment::with_prefix(PREFIX)
             .prefix_separator(SEPARATOR)
@@ -110,7 +110,7 @@ fn insert(tables: &mut Map<String, Value>, section: &str, name: &str, value: Val
 fn known(
     tables: Map<String, Value>,
     place: &dyn Fn(&str) -> String,
-    findings: &mut Vec<Finding>,
+    findings: &mut Vec<SettingsFinding>,
 ) -> Map<String, Value> {
     let mut kept = Map::new();
     for (section, table) in tables {
@@ -136,20 +136,20 @@ fn known(
     kept
 }
 
-fn no_table(section: &str, place: &str) -> Finding {
-    Finding::error(
+fn no_table(section: &str, place: &str) -> SettingsFinding {
+    SettingsFinding::error(
         section,
         format!("{section} in {place} is one value, but should be a table [{section}] with keys in it"),
     )
 }
 
-fn no_value(path: &str, place: &str) -> Finding {
-    Finding::error(path, format!("{path} in {place} is a table, but should be one value"))
+fn no_value(path: &str, place: &str) -> SettingsFinding {
+    SettingsFinding::error(path, format!("{path} in {place} is a table, but should be one value"))
 }
 
-fn unknown_section(section: &str, place: &str) -> Finding {
+fn unknown_section(section: &str, place: &str) -> SettingsFinding {
     let nearest = nearest(section, Settings::keys().map(|key| key.section.to_owned()));
-    Finding::error(
+    SettingsFinding::error(
         section,
         format!(
             "[{section}] in {place} is not a known section{}",
@@ -158,13 +158,13 @@ fn unknown_section(section: &str, place: &str) -> Finding {
     )
 }
 
-fn unknown_key(path: &str, place: &str) -> Finding {
+fn unknown_key(path: &str, place: &str) -> SettingsFinding {
     let name = path.split_once('.').map_or(path, |(_, name)| name);
     let elsewhere = Settings::keys()
         .find(|key| key.name == name)
-        .map(super::section::Key::path);
-    let nearest = nearest(path, Settings::keys().map(super::section::Key::path)).or(elsewhere);
-    Finding::error(
+        .map(crate::settings::section::ConfigKey::path);
+    let nearest = nearest(path, Settings::keys().map(crate::settings::section::ConfigKey::path)).or(elsewhere);
+    SettingsFinding::error(
         path,
         format!("{path} in {place} is not a known key{}", hint(nearest.as_deref())),
     )

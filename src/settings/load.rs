@@ -1,4 +1,4 @@
-//! Room `settings`: gathers the layers, merges them, and hands out checked settings or everything that is wrong.
+//! Gathers the layers, merges them, and hands out checked settings or everything that is wrong.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, Value};
 
-use super::check;
-use super::finding::{Finding, Level, SettingsError};
-use super::layer::Layer;
-use super::reader::Reader;
-use super::sections::Settings;
+use crate::settings::check;
+use crate::settings::finding::{SettingsError, SettingsFinding, SettingsFindingLevel};
+use crate::settings::layer::ConfigLayer;
+use crate::settings::reader::KeyReader;
+use crate::settings::sections::Settings;
 
 const DEFAULT_FILE: &str = "/etc/grind/grind.toml";
 const DEFAULTS: &str = "the built-in defaults";
@@ -20,7 +20,7 @@ const LARGEST_FILE: u64 = 1 << 20;
 
 /// Where settings come from; all of it can be set by a test.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct SettingsSources {
     /// The config file; must be there if given.
     pub file: Option<PathBuf>,
     /// Folder of drop-ins (`*.toml`, in name order); need not be there.
@@ -29,7 +29,7 @@ pub struct Sources {
     pub env: BTreeMap<String, String>,
 }
 
-impl Sources {
+impl SettingsSources {
     /// The real ones: `--config FILE`, else `/etc/grind/grind.toml` if there is one; drop-ins beside it; the environment.
     pub fn of_process(config: Option<&Path>) -> Self {
         let usual = Path::new(DEFAULT_FILE);
@@ -69,11 +69,11 @@ fn dropins_of(file: &Path) -> PathBuf {
 
 /// Settings that can be used.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadedSettings {
     /// The settings.
     pub settings: Settings,
     /// Warnings; never errors.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<SettingsFinding>,
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
 }
@@ -83,35 +83,49 @@ impl Settings {
     ///
     /// # Errors
     /// Everything that is wrong at once, and the warnings with it.
-    pub fn load(sources: &Sources) -> Result<Loaded, SettingsError> {
+    pub fn load(sources: &SettingsSources) -> Result<LoadedSettings, SettingsError> {
         let mut findings = Vec::new();
         let files = config_files(sources, &mut findings);
-        let defaults = Layer::of_text(DEFAULTS, super::DEFAULT_TOML, &mut findings);
+        let defaults = ConfigLayer::of_text(DEFAULTS, crate::settings::DEFAULT_TOML, &mut findings);
         let mut layers = vec![defaults.clone()];
         layers.extend(files.iter().filter_map(|file| file_layer(file, &mut findings)));
-        layers.push(Layer::of_environment(&sources.env, &mut findings));
+        layers.push(ConfigLayer::of_environment(&sources.env, &mut findings));
         let settings = read(layers, defaults, sources, &mut findings);
         match settings {
-            Some(settings) if findings.iter().all(|finding| finding.level == Level::Warning) => Ok(Loaded {
-                settings,
-                findings,
-                files,
-            }),
+            Some(settings)
+                if findings
+                    .iter()
+                    .all(|finding| finding.level == SettingsFindingLevel::Warning) =>
+            {
+                Ok(LoadedSettings {
+                    settings,
+                    findings,
+                    files,
+                })
+            }
             _ => Err(SettingsError { findings }),
         }
     }
 }
 
-fn read(layers: Vec<Layer>, defaults: Layer, sources: &Sources, findings: &mut Vec<Finding>) -> Option<Settings> {
+fn read(
+    layers: Vec<ConfigLayer>,
+    defaults: ConfigLayer,
+    sources: &SettingsSources,
+    findings: &mut Vec<SettingsFinding>,
+) -> Option<Settings> {
     let (merged, defaults) = match (merge(layers), merge(vec![defaults])) {
         (Ok(merged), Ok(defaults)) => (merged, defaults),
         (Err(why), _) | (_, Err(why)) => {
-            findings.push(Finding::error(DEFAULTS, format!("the layers cannot be merged: {why}")));
+            findings.push(SettingsFinding::error(
+                DEFAULTS,
+                format!("the layers cannot be merged: {why}"),
+            ));
             return None;
         }
     };
     let credentials = sources.env.get("CREDENTIALS_DIRECTORY").map(Path::new);
-    let mut reader = Reader {
+    let mut reader = KeyReader {
         merged: &merged,
         defaults: &defaults,
         credentials,
@@ -128,7 +142,7 @@ fn read(layers: Vec<Layer>, defaults: Layer, sources: &Sources, findings: &mut V
     settings
 }
 
-fn merge(layers: Vec<Layer>) -> Result<Value, config::ConfigError> {
+fn merge(layers: Vec<ConfigLayer>) -> Result<Value, config::ConfigError> {
     let builder = layers.into_iter().fold(
         Config::builder(),
         config::ConfigBuilder::<config::builder::DefaultState>::add_source,
@@ -137,7 +151,7 @@ fn merge(layers: Vec<Layer>) -> Result<Value, config::ConfigError> {
 }
 
 /// The files to read, lowest layer first.
-fn config_files(sources: &Sources, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+fn config_files(sources: &SettingsSources, findings: &mut Vec<SettingsFinding>) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = sources.file.iter().cloned().collect();
     let Some(folder) = &sources.dropins else { return files };
     match fs::read_dir(folder) {
@@ -152,7 +166,7 @@ fn config_files(sources: &Sources, findings: &mut Vec<Finding>) -> Vec<PathBuf> 
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => {}
         Err(why) => {
             let name = folder.display().to_string();
-            findings.push(Finding::error(
+            findings.push(SettingsFinding::error(
                 &name,
                 format!("the drop-ins in {name} cannot be listed: {why}"),
             ));
@@ -161,22 +175,22 @@ fn config_files(sources: &Sources, findings: &mut Vec<Finding>) -> Vec<PathBuf> 
     files
 }
 
-fn file_layer(file: &Path, findings: &mut Vec<Finding>) -> Option<Layer> {
+fn file_layer(file: &Path, findings: &mut Vec<SettingsFinding>) -> Option<ConfigLayer> {
     let name = file.display().to_string();
     let text = match read_file(file) {
         Ok((text, mode)) => {
             if mode & 0o002 != 0 {
                 let text = format!("{name} can be changed by every user of this machine; chmod o-w {name}");
-                findings.push(Finding::warning(&name, text));
+                findings.push(SettingsFinding::warning(&name, text));
             }
             text
         }
         Err(why) => {
-            findings.push(Finding::error(&name, format!("{name} cannot be read: {why}")));
+            findings.push(SettingsFinding::error(&name, format!("{name} cannot be read: {why}")));
             return None;
         }
     };
-    Some(Layer::of_text(&name, &text, findings))
+    Some(ConfigLayer::of_text(&name, &text, findings))
 }
 
 /// A file's text and mode.

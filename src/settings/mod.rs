@@ -1,4 +1,4 @@
-//! Room `settings`: the config file, from text to checked values.
+//! The config file, from text to checked values.
 //!
 //! Layers are merged with the `config` crate, read into typed sections, and then checked for their meaning. Every finding is
 //! reported, not only the first; each is one sentence that names its key and where it stands.
@@ -17,11 +17,11 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-pub use change::{Change, Effect, diff};
-pub use choices::{ConversionForm, DiskReserve, Every, LeasesName, LogFormat, QueueName};
-pub use finding::{Finding, Level, SettingsError};
-pub use load::{Loaded, Sources};
-pub use sections::{
+pub use crate::settings::change::{ChangeEffect, KeyChange, diff};
+pub use crate::settings::choices::{ConversionForm, DiskReserve, LeasesName, LogFormat, QueueName, ScheduleInterval};
+pub use crate::settings::finding::{SettingsError, SettingsFinding, SettingsFindingLevel};
+pub use crate::settings::load::{LoadedSettings, SettingsSources};
+pub use crate::settings::sections::{
     Archive, Auth, Catalog, Grin, Library, Log, Observe, Retry, Schedule, Session, Settings, Shutdown, StateStore,
     Storage, Work, Workers,
 };

@@ -1,25 +1,25 @@
-//! Room `settings`: takes typed values out of the merged layers and notes each one that is not of its kind.
+//! Takes typed values out of the merged layers and notes each one that is not of its kind.
 
 use std::path::Path;
 
 use config::{Value, ValueKind};
 
-use super::finding::Finding;
-use super::kinds::{Given, Kind};
-use super::layer;
+use crate::settings::finding::SettingsFinding;
+use crate::settings::kinds::{GivenValue, SettingKind};
+use crate::settings::layer;
 
 /// Reads keys; a wrong one is noted and stands for its default, so that the rest can still be checked.
-pub(super) struct Reader<'a> {
+pub(super) struct KeyReader<'a> {
     pub merged: &'a Value,
     pub defaults: &'a Value,
     /// Where systemd puts credentials.
     pub credentials: Option<&'a Path>,
-    pub findings: Vec<Finding>,
+    pub findings: Vec<SettingsFinding>,
 }
 
-impl Reader<'_> {
+impl KeyReader<'_> {
     /// The value of a key; `None` only when it is wrong and has no default either.
-    pub fn read<T: Kind>(&mut self, section: &str, name: &str) -> Option<T> {
+    pub fn read<T: SettingKind>(&mut self, section: &str, name: &str) -> Option<T> {
         if let Some(value) = lookup(self.merged, section, name) {
             match T::read(&self.given(value)) {
                 Some(right) => return Some(right),
@@ -31,9 +31,9 @@ impl Reader<'_> {
             .or_else(T::absent)
     }
 
-    fn given<'v>(&'v self, value: &'v Value) -> Given<'v> {
+    fn given<'v>(&'v self, value: &'v Value) -> GivenValue<'v> {
         let origin = value.origin().unwrap_or_default();
-        Given {
+        GivenValue {
             value,
             from_environment: layer::from_environment(origin),
             folder: layer::folder(origin),
@@ -52,11 +52,11 @@ fn lookup<'v>(root: &'v Value, section: &str, name: &str) -> Option<&'v Value> {
     keys.get(name)
 }
 
-fn wrong<T: Kind>(section: &str, name: &str, value: &Value) -> Finding {
+fn wrong<T: SettingKind>(section: &str, name: &str, value: &Value) -> SettingsFinding {
     let key = format!("{section}.{name}");
     let place = value.origin().unwrap_or("an unknown place");
     let text = format!("{key} in {place} is {}, but should be {}", found(&value.kind), T::RIGHT);
-    Finding::error(key, text)
+    SettingsFinding::error(key, text)
 }
 
 /// What a value is, in words, shortened.

@@ -1,19 +1,19 @@
-//! Room `settings`: one macro that makes a section's struct, its list of keys, its reader and its printer from one list of fields.
+//! One macro that makes a section's struct, its list of keys, its reader and its printer from one list of fields.
 
-use super::change::Effect;
+use crate::settings::change::ChangeEffect;
 
 /// A key of the config file as the program knows it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
+pub(super) struct ConfigKey {
     /// The table it stands in.
     pub section: &'static str,
     /// Its name there.
     pub name: &'static str,
     /// What a reload does with a new value.
-    pub effect: Effect,
+    pub effect: ChangeEffect,
 }
 
-impl Key {
+impl ConfigKey {
     /// `section.name`, as people write it.
     pub fn path(&self) -> String {
         format!("{}.{}", self.section, self.name)
@@ -35,15 +35,15 @@ macro_rules! section {
         }
 
         impl $name {
-            pub(super) const KEYS: &'static [$crate::settings::section::Key] = &[
-                $( $crate::settings::section::Key {
+            pub(super) const KEYS: &'static [$crate::settings::section::ConfigKey] = &[
+                $( $crate::settings::section::ConfigKey {
                     section: $section,
                     name: stringify!($field),
-                    effect: $crate::settings::change::Effect::$effect,
+                    effect: $crate::settings::change::ChangeEffect::$effect,
                 }, )+
             ];
 
-            pub(super) fn read(reader: &mut $crate::settings::reader::Reader<'_>) -> Option<Self> {
+            pub(super) fn read(reader: &mut $crate::settings::reader::KeyReader<'_>) -> Option<Self> {
                 // Every field is read before the first missing one ends it, so that all findings are reported.
                 $( let $field = reader.read::<$kind>($section, stringify!($field)); )+
                 Some(Self { $( $field: $field?, )+ })
@@ -51,13 +51,13 @@ macro_rules! section {
 
             /// Takes over what a reload can apply.
             pub(super) fn take_live(&mut self, new: &Self) {
-                $( if $crate::settings::change::Effect::$effect == $crate::settings::change::Effect::Applied {
+                $( if $crate::settings::change::ChangeEffect::$effect == $crate::settings::change::ChangeEffect::Applied {
                     self.$field.clone_from(&new.$field);
                 } )+
             }
 
             pub(super) fn show(&self) -> Vec<Option<toml::Value>> {
-                vec![ $( $crate::settings::kinds::Kind::show(&self.$field), )+ ]
+                vec![ $( $crate::settings::kinds::SettingKind::show(&self.$field), )+ ]
             }
         }
     };

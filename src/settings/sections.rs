@@ -1,4 +1,4 @@
-//! Room `settings`: the sections of the config file, typed. `settings/default.toml` says in words what each key does.
+//! The sections of the config file, typed. `settings/default.toml` says in words what each key does.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use url::Url;
 
-use super::choices::{ConversionForm, DiskReserve, Every, LeasesName, LogFormat, QueueName};
-use super::reader::Reader;
-use super::section::{Key, section};
+use crate::settings::choices::{ConversionForm, DiskReserve, LeasesName, LogFormat, QueueName, ScheduleInterval};
+use crate::settings::reader::KeyReader;
+use crate::settings::section::{ConfigKey, section};
 
 section! {
     /// `[library]`: whose books.
@@ -213,17 +213,17 @@ section! {
     /// `[schedule]`: what is done again, and how often.
     Schedule = "schedule" {
         /// The whole list of books.
-        collect_every: Every => NeedsRestart,
+        collect_every: ScheduleInterval => NeedsRestart,
         /// Facts of books that have none yet.
-        enrich_every: Every => NeedsRestart,
+        enrich_every: ScheduleInterval => NeedsRestart,
         /// GRIN's short lists: converted, in process, failed.
-        refresh_every: Every => NeedsRestart,
+        refresh_every: ScheduleInterval => NeedsRestart,
         /// Asking for conversions.
-        convert_every: Every => NeedsRestart,
+        convert_every: ScheduleInterval => NeedsRestart,
         /// The CSV into storage.
-        export_every: Every => NeedsRestart,
+        export_every: ScheduleInterval => NeedsRestart,
         /// A copy of the catalog into storage.
-        backup_every: Every => NeedsRestart,
+        backup_every: ScheduleInterval => NeedsRestart,
     }
 }
 
@@ -265,11 +265,11 @@ macro_rules! settings {
 
         impl Settings {
             /// Every key, section by section.
-            pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+            pub(super) fn keys() -> impl Iterator<Item = &'static ConfigKey> {
                 [ $( $section::KEYS, )+ ].into_iter().flatten()
             }
 
-            pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+            pub(super) fn read(reader: &mut KeyReader<'_>) -> Option<Self> {
                 $( let $field = $section::read(reader); )+
                 Some(Self { $( $field: $field?, )+ })
             }
@@ -284,7 +284,7 @@ macro_rules! settings {
             }
 
             /// Every key with its value, in the order of [`Settings::keys`]; `None` = not set.
-            pub(super) fn show(&self) -> Vec<(&'static Key, Option<toml::Value>)> {
+            pub(super) fn show(&self) -> Vec<(&'static ConfigKey, Option<toml::Value>)> {
                 let values = [ $( self.$field.show(), )+ ].into_iter().flatten();
                 Self::keys().zip(values).collect()
             }

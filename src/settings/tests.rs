@@ -1,4 +1,4 @@
-//! Room `settings`: tests of the door; the tables stand beside.
+//! Tests of the door; the tables stand beside.
 
 mod layers;
 mod meaning;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{Finding, Loaded, Settings, SettingsError, Sources};
+use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsFinding, SettingsSources};
 
 /// A config file in a folder of its own, with an environment of its own.
 struct House {
@@ -55,10 +55,10 @@ impl House {
         self.file("grind.toml", text)
     }
 
-    fn load(&self) -> Result<Loaded, SettingsError> {
-        let sources = Sources::of_file(&self.path("grind.toml"));
+    fn load(&self) -> Result<LoadedSettings, SettingsError> {
+        let sources = SettingsSources::of_file(&self.path("grind.toml"));
         let file = sources.file.filter(|file| file.exists());
-        Settings::load(&Sources {
+        Settings::load(&SettingsSources {
             file,
             env: self.env.clone(),
             ..sources
@@ -75,7 +75,7 @@ impl House {
             Ok(loaded) => loaded.findings,
             Err(error) => error.findings,
         };
-        findings.iter().map(Finding::to_string).collect()
+        findings.iter().map(SettingsFinding::to_string).collect()
     }
 }
 

@@ -1,14 +1,14 @@
-//! Room `storage`: what can go wrong, and what follows from it.
+//! What can go wrong, and what follows from it.
 
 use std::io;
 
 use rustix::io::Errno;
 
-use super::key::{BadKey, Key};
+use crate::storage::key::{BadKey, ObjectKey};
 
 /// What the caller can do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub enum StorageErrorClass {
     /// Trying again later may help.
     Transient,
     /// Trying again never helps.
@@ -51,7 +51,7 @@ pub enum StorageError {
     },
     /// There is no such object.
     #[error("{0} is not in storage")]
-    NotFound(Key),
+    NotFound(ObjectKey),
     /// The bucket does not exist.
     #[error("there is no bucket {0}")]
     NoBucket(String),
@@ -110,17 +110,17 @@ pub enum StorageError {
 
 impl StorageError {
     /// What the caller can do about it.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> StorageErrorClass {
         match self {
             Self::Full { .. }
             | Self::Denied { .. }
             | Self::ReadOnly { .. }
             | Self::Unsafe { .. }
             | Self::NoBucket(_)
-            | Self::Url { .. } => Class::NeedsPerson,
-            Self::NotFound(_) | Self::Meta { .. } | Self::Key(_) => Class::Permanent,
+            | Self::Url { .. } => StorageErrorClass::NeedsPerson,
+            Self::NotFound(_) | Self::Meta { .. } | Self::Key(_) => StorageErrorClass::Permanent,
             Self::Store { .. } | Self::Mismatch { .. } | Self::Io { .. } | Self::Broken | Self::Closed => {
-                Class::Transient
+                StorageErrorClass::Transient
             }
         }
     }
@@ -145,7 +145,7 @@ impl StorageError {
         }
     }
 
-    /// The storage error inside an `io::Error` that [`super::Upload`] or a reader of ours gave.
+    /// The storage error inside an `io::Error` that [`crate::storage::ObjectUpload`] or a reader of ours gave.
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -204,15 +204,15 @@ mod tests {
     #[test]
     fn failures_of_the_system_are_sorted() {
         let cases = [
-            (Errno::NOSPC, Class::NeedsPerson, "storage_full"),
-            (Errno::DQUOT, Class::NeedsPerson, "storage_full"),
-            (Errno::ACCESS, Class::NeedsPerson, "storage_denied"),
-            (Errno::PERM, Class::NeedsPerson, "storage_denied"),
-            (Errno::ROFS, Class::NeedsPerson, "storage_read_only"),
-            (Errno::LOOP, Class::NeedsPerson, "storage_unsafe"),
-            (Errno::NOTDIR, Class::NeedsPerson, "storage_unsafe"),
-            (Errno::IO, Class::Transient, "storage_io"),
-            (Errno::MFILE, Class::Transient, "storage_io"),
+            (Errno::NOSPC, StorageErrorClass::NeedsPerson, "storage_full"),
+            (Errno::DQUOT, StorageErrorClass::NeedsPerson, "storage_full"),
+            (Errno::ACCESS, StorageErrorClass::NeedsPerson, "storage_denied"),
+            (Errno::PERM, StorageErrorClass::NeedsPerson, "storage_denied"),
+            (Errno::ROFS, StorageErrorClass::NeedsPerson, "storage_read_only"),
+            (Errno::LOOP, StorageErrorClass::NeedsPerson, "storage_unsafe"),
+            (Errno::NOTDIR, StorageErrorClass::NeedsPerson, "storage_unsafe"),
+            (Errno::IO, StorageErrorClass::Transient, "storage_io"),
+            (Errno::MFILE, StorageErrorClass::Transient, "storage_io"),
         ];
         for (errno, class, reason) in cases {
             let error = StorageError::from_io(|| "writing".into(), "/x", errno.into());

@@ -1,4 +1,4 @@
-//! Room `storage`: names of objects. The only way to make one is checked, so none can leave the storage.
+//! Names of objects. The only way to make one is checked, so none can leave the storage.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ const LONGEST_PART: usize = 200;
 ///
 /// Parts have ASCII letters, digits, `.`, `-` and `_`, and no dot in front; a key is never empty and never absolute.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Arc<str>);
+pub struct ObjectKey(Arc<str>);
 
 /// Why a text is no name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,7 @@ pub struct BadKey {
     pub why: &'static str,
 }
 
-impl Key {
+impl ObjectKey {
     /// Checks a text and takes it as a key.
     pub fn parse(text: &str) -> Result<Self, BadKey> {
         let why = if text.is_empty() {
@@ -77,13 +77,13 @@ fn wrong_part(part: &str) -> Option<&'static str> {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -91,16 +91,16 @@ impl fmt::Debug for Key {
 
 /// The key of each kind of object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    raw: Key,
-    full: Key,
-    meta: Key,
+pub struct StorageLayout {
+    raw: ObjectKey,
+    full: ObjectKey,
+    meta: ObjectKey,
 }
 
-impl Layout {
+impl StorageLayout {
     /// Takes the three prefixes of the config.
     pub fn new(raw_prefix: &str, full_prefix: &str, meta_prefix: &str) -> Result<Self, BadKey> {
-        let prefix = |text: &str| match Key::parse(text) {
+        let prefix = |text: &str| match ObjectKey::parse(text) {
             Ok(key) if key.as_str().len() > LONGEST / 3 => Err(BadKey {
                 key: text.into(),
                 why: "it is too long",
@@ -115,43 +115,43 @@ impl Layout {
     }
 
     /// `raw/<BARCODE>/<BARCODE>.tar.gz`
-    pub fn raw(&self, barcode: &Barcode) -> Key {
-        Key(format!("{}/{barcode}/{barcode}.tar.gz", self.raw).into())
+    pub fn raw(&self, barcode: &Barcode) -> ObjectKey {
+        ObjectKey(format!("{}/{barcode}/{barcode}.tar.gz", self.raw).into())
     }
 
     /// `full/<BARCODE>_ocr.jsonl.gz`, or `.jsonl` when not compressed.
-    pub fn text(&self, barcode: &Barcode, compressed: bool) -> Key {
+    pub fn text(&self, barcode: &Barcode, compressed: bool) -> ObjectKey {
         let end = if compressed { ".gz" } else { "" };
-        Key(format!("{}/{barcode}_ocr.jsonl{end}", self.full).into())
+        ObjectKey(format!("{}/{barcode}_ocr.jsonl{end}", self.full).into())
     }
 
     /// `meta/<BARCODE>.json`
-    pub fn manifest(&self, barcode: &Barcode) -> Key {
-        Key(format!("{}/{barcode}.json", self.meta).into())
+    pub fn manifest(&self, barcode: &Barcode) -> ObjectKey {
+        ObjectKey(format!("{}/{barcode}.json", self.meta).into())
     }
 
     /// `quarantine/<BARCODE>/<name>`
-    pub fn quarantine(&self, barcode: &Barcode, name: &str) -> Result<Key, BadKey> {
-        Key::parse(&format!("quarantine/{barcode}/{name}"))
+    pub fn quarantine(&self, barcode: &Barcode, name: &str) -> Result<ObjectKey, BadKey> {
+        ObjectKey::parse(&format!("quarantine/{barcode}/{name}"))
     }
 
     /// `meta/<name>`
-    pub fn meta(&self, name: &str) -> Result<Key, BadKey> {
-        Key::parse(&format!("{}/{name}", self.meta))
+    pub fn meta(&self, name: &str) -> Result<ObjectKey, BadKey> {
+        ObjectKey::parse(&format!("{}/{name}", self.meta))
     }
 
     /// The folder of archives.
-    pub fn raw_folder(&self) -> &Key {
+    pub fn raw_folder(&self) -> &ObjectKey {
         &self.raw
     }
 
     /// The folder of pages' text.
-    pub fn text_folder(&self) -> &Key {
+    pub fn text_folder(&self) -> &ObjectKey {
         &self.full
     }
 
     /// The folder of manifests, exports and backups.
-    pub fn meta_folder(&self) -> &Key {
+    pub fn meta_folder(&self) -> &ObjectKey {
         &self.meta
     }
 }
@@ -179,16 +179,16 @@ mod tests {
             "%2e%2e",
             &long,
         ] {
-            assert!(Key::parse(bad).is_err(), "{bad:?} was taken");
+            assert!(ObjectKey::parse(bad).is_err(), "{bad:?} was taken");
         }
         for good in ["a", "raw/X1/X1.tar.gz", "meta/catalog-2026-01-31.db.gz"] {
-            assert_eq!(Key::parse(good).unwrap().as_str(), good);
+            assert_eq!(ObjectKey::parse(good).unwrap().as_str(), good);
         }
     }
 
     #[test]
     fn the_layout_is_the_contracts() {
-        let layout = Layout::new("raw", "full", "meta").unwrap();
+        let layout = StorageLayout::new("raw", "full", "meta").unwrap();
         let barcode = Barcode::parse("TL-0001_a").unwrap();
         assert_eq!(layout.raw(&barcode).as_str(), "raw/TL-0001_a/TL-0001_a.tar.gz");
         assert_eq!(layout.text(&barcode, true).as_str(), "full/TL-0001_a_ocr.jsonl.gz");
@@ -199,6 +199,6 @@ mod tests {
             "quarantine/TL-0001_a/findings.json"
         );
         assert!(layout.quarantine(&barcode, "../x").is_err());
-        assert!(Layout::new("raw", "", "meta").is_err());
+        assert!(StorageLayout::new("raw", "", "meta").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Room `storage`: books on the local disk.
+//! Books on the local disk.
 
 mod folder;
 mod list;
@@ -16,29 +16,29 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-pub(super) use list::list;
-pub(super) use upload::LocalUpload;
+pub(super) use crate::storage::local::list::list;
+pub(super) use crate::storage::local::upload::LocalUpload;
 
-use super::error::StorageError;
-use super::key::Key;
-use super::meta::ObjectMeta;
-use super::open::Reserve;
-use super::{Stat, Swept};
+use crate::storage::error::StorageError;
+use crate::storage::key::ObjectKey;
+use crate::storage::meta::ObjectMeta;
+use crate::storage::open::SpaceReserve;
+use crate::storage::{ObjectStat, SweepResult};
 
 /// Folder of uploads under way, on the same file system as the objects. No key can begin with a dot.
 const TEMPORARY: &str = ".grind-tmp";
 
 /// A folder of the local disk. All work below it goes by open folders, never through symbolic links.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(super) struct LocalStorage {
     root: PathBuf,
     top: OwnedFd,
-    reserve: Reserve,
+    reserve: SpaceReserve,
 }
 
-impl Local {
+impl LocalStorage {
     /// Makes the folder if need be, and tries whether it can be written to.
-    pub fn open(path: &Path, reserve: Reserve) -> Result<Self, StorageError> {
+    pub fn open(path: &Path, reserve: SpaceReserve) -> Result<Self, StorageError> {
         let failed = |what: &'static str| {
             move |source: io::Error| StorageError::from_io(|| what.to_owned(), &path.display().to_string(), source)
         };
@@ -46,12 +46,12 @@ impl Local {
         let root = path.canonicalize().map_err(failed("finding the folder"))?;
         let top = folder::open_root(&root).map_err(failed("opening the folder"))?;
         let local = Self { root, top, reserve };
-        temporary::Temporary::create(&local)?;
+        temporary::TemporaryFile::create(&local)?;
         Ok(local)
     }
 
     pub fn check(&self) -> Result<(), StorageError> {
-        temporary::Temporary::create(self).map(drop)
+        temporary::TemporaryFile::create(self).map(drop)
     }
 
     pub fn free_bytes(&self) -> Result<u64, StorageError> {
@@ -72,7 +72,7 @@ impl Local {
         }
     }
 
-    pub fn open_read(&self, key: &Key) -> Result<File, StorageError> {
+    pub fn open_read(&self, key: &ObjectKey) -> Result<File, StorageError> {
         let (folder, name) = key.split();
         let found = folder::open(self.top.as_fd(), folder).and_then(|folder| {
             // Not to wait for a writer, should a pipe stand there.
@@ -86,7 +86,7 @@ impl Local {
         }
     }
 
-    fn plain_file(&self, key: &Key, file: File) -> Result<File, StorageError> {
+    fn plain_file(&self, key: &ObjectKey, file: File) -> Result<File, StorageError> {
         let metadata = file
             .metadata()
             .map_err(|why| self.failed("looking at", key.as_str(), why))?;
@@ -99,14 +99,14 @@ impl Local {
         }
     }
 
-    pub fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+    pub fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectStat>, StorageError> {
         let (folder, name) = key.split();
         let found = folder::open(self.top.as_fd(), folder)
             .and_then(|folder| rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW));
         match found {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
                 let bytes = u64::try_from(stat.st_size).unwrap_or_default();
-                Ok(Some(Stat {
+                Ok(Some(ObjectStat {
                     bytes,
                     meta: ObjectMeta::default(),
                 }))
@@ -119,7 +119,7 @@ impl Local {
         }
     }
 
-    pub fn remove(&self, key: &Key) -> Result<bool, StorageError> {
+    pub fn remove(&self, key: &ObjectKey) -> Result<bool, StorageError> {
         if self.stat(key)?.is_none() {
             return Ok(false);
         }
@@ -138,7 +138,7 @@ impl Local {
         }
     }
 
-    pub fn sweep(&self) -> Swept {
+    pub fn sweep(&self) -> SweepResult {
         temporary::sweep(self)
     }
 

@@ -1,6 +1,6 @@
 //! User metadata of an object: `barcode`, `encrypted_etag`, `sha256`, `acquisition_date`.
 
-use super::error::StorageError;
+use crate::storage::error::StorageError;
 
 /// S3 bounds all user metadata of an object to 2 KiB.
 const LONGEST: usize = 1024;

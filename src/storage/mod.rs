@@ -1,6 +1,6 @@
-//! Room `storage`: publish whole or not at all, on disk and in object stores.
+//! Publish whole or not at all, on disk and in object stores.
 //!
-//! A blocking door for a book's own blocking thread. An [`Upload`] is written like a file; only [`Upload::publish`] makes the object
+//! A blocking door for a book's own blocking thread. An [`ObjectUpload`] is written like a file; only [`ObjectUpload::publish`] makes the object
 //! visible under its name, whole, in one step. Aborted, dropped or killed uploads never show; what they leave behind is removed by
 //! [`Storage::sweep`] at the next start.
 //!
@@ -18,11 +18,11 @@ mod upload;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-pub use error::{Class, StorageError};
-pub use key::{BadKey, Key, Layout};
-pub use meta::ObjectMeta;
-pub use open::{Reserve, StorageConfig};
-pub use upload::{Published, Upload};
+pub use crate::storage::error::{StorageError, StorageErrorClass};
+pub use crate::storage::key::{BadKey, ObjectKey, StorageLayout};
+pub use crate::storage::meta::ObjectMeta;
+pub use crate::storage::open::{SpaceReserve, StorageConfig};
+pub use crate::storage::upload::{ObjectUpload, PublishedObject};
 
 /// The configured storage; clones share it.
 #[derive(Clone, Debug)]
@@ -32,13 +32,13 @@ pub struct Storage {
 
 #[derive(Clone, Debug)]
 enum Backend {
-    Local(Arc<local::Local>),
-    Object(Arc<object::Objects>),
+    Local(Arc<local::LocalStorage>),
+    Object(Arc<object::ObjectStorage>),
 }
 
 /// What is known of a stored object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stat {
+pub struct ObjectStat {
     /// Its size.
     pub bytes: u64,
     /// Its metadata; empty on disk.
@@ -47,16 +47,16 @@ pub struct Stat {
 
 /// One object in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub struct ListedObject {
     /// Its name.
-    pub key: Key,
+    pub key: ObjectKey,
     /// Its size.
     pub bytes: u64,
 }
 
 /// What a sweep of leftovers did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepResult {
     /// Temporary files or objects removed.
     pub removed: u64,
     /// Multipart uploads aborted.
@@ -66,7 +66,7 @@ pub struct Swept {
 }
 
 /// A listing; ends after the first error.
-pub type Listing = Box<dyn Iterator<Item = Result<Entry, StorageError>> + Send>;
+pub type ObjectListing = Box<dyn Iterator<Item = Result<ListedObject, StorageError>> + Send>;
 
 impl Storage {
     /// Opens what `config.url` names. On disk the folder is made and tried; an object store is not asked yet (see [`Storage::check`]).
@@ -84,27 +84,27 @@ impl Storage {
         }
     }
 
-    /// Begins an object. Nothing is visible under `key` until [`Upload::publish`], and an object already there stays until then.
+    /// Begins an object. Nothing is visible under `key` until [`ObjectUpload::publish`], and an object already there stays until then.
     ///
     /// # Errors
     /// [`StorageError::Full`] when less room is free than the reserve.
-    pub fn begin(&self, key: &Key, meta: &ObjectMeta) -> Result<Upload, StorageError> {
+    pub fn begin(&self, key: &ObjectKey, meta: &ObjectMeta) -> Result<ObjectUpload, StorageError> {
         meta.check()?;
         match &self.backend {
-            Backend::Local(local) => Ok(Upload::local(local::LocalUpload::begin(local, key)?)),
-            Backend::Object(objects) => Ok(Upload::object(object::ObjectUpload::begin(objects, key, meta))),
+            Backend::Local(local) => Ok(ObjectUpload::local(local::LocalUpload::begin(local, key)?)),
+            Backend::Object(objects) => Ok(ObjectUpload::object(object::StreamedUpload::begin(objects, key, meta))),
         }
     }
 
     /// Stores a small object whole.
-    pub fn put(&self, key: &Key, bytes: &[u8], meta: &ObjectMeta) -> Result<Published, StorageError> {
+    pub fn put(&self, key: &ObjectKey, bytes: &[u8], meta: &ObjectMeta) -> Result<PublishedObject, StorageError> {
         let mut upload = self.begin(key, meta)?;
         upload.write_all(bytes).map_err(StorageError::from_write)?;
         upload.publish()
     }
 
     /// Reads an object from its beginning, in bounded memory; [`StorageError::NotFound`] if there is none.
-    pub fn open_read(&self, key: &Key) -> Result<Box<dyn Read + Send>, StorageError> {
+    pub fn open_read(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send>, StorageError> {
         match &self.backend {
             Backend::Local(local) => Ok(Box::new(local.open_read(key)?)),
             Backend::Object(objects) => Ok(Box::new(object::ObjectReader::open(objects, key)?)),
@@ -112,7 +112,7 @@ impl Storage {
     }
 
     /// Size and metadata of an object; `None` if there is none.
-    pub fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+    pub fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectStat>, StorageError> {
         match &self.backend {
             Backend::Local(local) => local.stat(key),
             Backend::Object(objects) => objects.stat(key),
@@ -120,15 +120,15 @@ impl Storage {
     }
 
     /// Removes one object; `false` if there was none.
-    pub fn remove(&self, key: &Key) -> Result<bool, StorageError> {
+    pub fn remove(&self, key: &ObjectKey) -> Result<bool, StorageError> {
         match &self.backend {
             Backend::Local(local) => local.remove(key),
             Backend::Object(objects) => objects.remove(key),
         }
     }
 
-    /// Removes every object under a folder and says how many. A [`Key`] is never empty, so this can never mean the whole storage.
-    pub fn remove_under(&self, folder: &Key) -> Result<u64, StorageError> {
+    /// Removes every object under a folder and says how many. A [`ObjectKey`] is never empty, so this can never mean the whole storage.
+    pub fn remove_under(&self, folder: &ObjectKey) -> Result<u64, StorageError> {
         let mut removed = 0;
         for entry in self.list(Some(folder))? {
             removed += u64::from(self.remove(&entry?.key)?);
@@ -137,7 +137,7 @@ impl Storage {
     }
 
     /// Every object, or those under a folder, in no particular order and in bounded memory; uploads under way are not among them.
-    pub fn list(&self, folder: Option<&Key>) -> Result<Listing, StorageError> {
+    pub fn list(&self, folder: Option<&ObjectKey>) -> Result<ObjectListing, StorageError> {
         match &self.backend {
             Backend::Local(local) => Ok(Box::new(local::list(local, folder))),
             Backend::Object(objects) => Ok(Box::new(object::list(objects, folder))),
@@ -145,7 +145,7 @@ impl Storage {
     }
 
     /// Removes what killed uploads left behind; those of running processes are spared.
-    pub fn sweep(&self) -> Swept {
+    pub fn sweep(&self) -> SweepResult {
         match &self.backend {
             Backend::Local(local) => local.sweep(),
             Backend::Object(objects) => objects.sweep(),

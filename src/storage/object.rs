@@ -1,4 +1,4 @@
-//! Room `storage`: books in an object store.
+//! Books in an object store.
 
 mod connect;
 mod copy;
@@ -20,18 +20,18 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt};
 
-pub(super) use list::list;
-pub(super) use read::ObjectReader;
-pub(super) use upload::ObjectUpload;
+pub(super) use crate::storage::object::list::list;
+pub(super) use crate::storage::object::read::ObjectReader;
+pub(super) use crate::storage::object::upload::StreamedUpload;
 
-use self::error::sorted;
-use self::journal::Journal;
-use self::runtime::Runtime;
-use super::error::StorageError;
-use super::key::Key;
-use super::meta::ObjectMeta;
-use super::open::StorageConfig;
-use super::{Stat, Swept};
+use crate::storage::error::StorageError;
+use crate::storage::key::ObjectKey;
+use crate::storage::meta::ObjectMeta;
+use crate::storage::object::error::sorted;
+use crate::storage::object::journal::UploadJournal;
+use crate::storage::object::runtime::ObjectRuntime;
+use crate::storage::open::StorageConfig;
+use crate::storage::{ObjectStat, SweepResult};
 
 /// Prefix of uploads under way. No key can begin with a dot.
 const TEMPORARY: &str = ".grind-tmp";
@@ -40,16 +40,16 @@ const TIDYING: Duration = Duration::from_secs(30);
 
 /// An object store with a small thread of its own.
 #[derive(Debug)]
-pub(super) struct Objects {
-    runtime: Runtime,
+pub(super) struct ObjectStorage {
+    runtime: ObjectRuntime,
     store: Arc<dyn ObjectStore>,
     /// What S3 can do beyond other stores.
     s3: Option<Arc<S3>>,
     /// Folder inside the bucket.
-    prefix: Option<Key>,
+    prefix: Option<ObjectKey>,
     /// The whole address, for messages and the journal.
     place: String,
-    journal: Option<Journal>,
+    journal: Option<UploadJournal>,
 }
 
 /// Multipart uploads and signed requests.
@@ -60,11 +60,11 @@ struct S3 {
     bucket: String,
 }
 
-impl Objects {
+impl ObjectStorage {
     /// A store that is gone with the process.
     pub fn in_memory() -> Result<Self, StorageError> {
         Ok(Self {
-            runtime: Runtime::start()?,
+            runtime: ObjectRuntime::start()?,
             store: Arc::new(InMemory::new()),
             s3: None,
             prefix: None,
@@ -77,7 +77,7 @@ impl Objects {
     pub fn s3(config: &StorageConfig) -> Result<Self, StorageError> {
         let connected = connect::s3(config)?;
         Ok(Self {
-            runtime: Runtime::start()?,
+            runtime: ObjectRuntime::start()?,
             store: Arc::new(connected.s3.store.clone()),
             s3: Some(Arc::new(connected.s3)),
             prefix: connected.prefix,
@@ -85,7 +85,7 @@ impl Objects {
             journal: config
                 .journal
                 .as_deref()
-                .map(|folder| Journal::open(folder, &config.url))
+                .map(|folder| UploadJournal::open(folder, &config.url))
                 .transpose()?,
         })
     }
@@ -95,16 +95,16 @@ impl Objects {
         list(self, None).next().transpose().map(drop)
     }
 
-    pub fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+    pub fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectStat>, StorageError> {
         match self.head(key) {
-            Ok((bytes, meta, _)) => Ok(Some(Stat { bytes, meta })),
+            Ok((bytes, meta, _)) => Ok(Some(ObjectStat { bytes, meta })),
             Err(StorageError::NotFound(_)) => Ok(None),
             Err(why) => Err(why),
         }
     }
 
     /// Size, metadata and `ETag`.
-    fn head(&self, key: &Key) -> Result<(u64, ObjectMeta, Option<String>), StorageError> {
+    fn head(&self, key: &ObjectKey) -> Result<(u64, ObjectMeta, Option<String>), StorageError> {
         let (store, path) = (Arc::clone(&self.store), self.path(key));
         let options = GetOptions {
             head: true,
@@ -121,7 +121,7 @@ impl Objects {
         Ok((got.meta.size, meta, got.meta.e_tag))
     }
 
-    pub fn remove(&self, key: &Key) -> Result<bool, StorageError> {
+    pub fn remove(&self, key: &ObjectKey) -> Result<bool, StorageError> {
         // S3 does not say whether there was anything to delete.
         if self.stat(key)?.is_none() {
             return Ok(false);
@@ -134,12 +134,12 @@ impl Objects {
         }
     }
 
-    pub fn sweep(&self) -> Swept {
+    pub fn sweep(&self) -> SweepResult {
         sweep::sweep(self)
     }
 
     /// Where a key lies in the bucket.
-    fn path(&self, key: &Key) -> Path {
+    fn path(&self, key: &ObjectKey) -> Path {
         self.inside(key.as_str())
     }
 
@@ -151,12 +151,12 @@ impl Objects {
     }
 
     /// The key of a place in the bucket, unless it is none of ours.
-    fn key(&self, path: &Path) -> Option<Key> {
+    fn key(&self, path: &Path) -> Option<ObjectKey> {
         let name = match &self.prefix {
             Some(prefix) => path.as_ref().strip_prefix(prefix.as_str())?.strip_prefix('/')?,
             None => path.as_ref(),
         };
-        Key::parse(name).ok()
+        ObjectKey::parse(name).ok()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Room `storage`: from `storage.url` to a backend.
+//! From `storage.url` to a backend.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::Backend;
-use super::error::StorageError;
-use super::local::Local;
-use super::object::Objects;
+use crate::storage::Backend;
+use crate::storage::error::StorageError;
+use crate::storage::local::LocalStorage;
+use crate::storage::object::ObjectStorage;
 
 /// What storage needs to know of the settings.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct StorageConfig {
     /// S3 region.
     pub region: Option<String>,
     /// Room on the disk that is left free.
-    pub reserve: Reserve,
+    pub reserve: SpaceReserve,
     /// Folder for notes on open multipart uploads, so that a sweep can abort them after a kill; none = no notes.
     pub journal: Option<PathBuf>,
     /// Where S3 finds its keys (`AWS_*`); `None` = the environment of this process.
@@ -52,7 +52,7 @@ impl StorageConfig {
             url: url.into(),
             endpoint: None,
             region: None,
-            reserve: Reserve::Bytes(0),
+            reserve: SpaceReserve::Bytes(0),
             journal: None,
             environment: None,
         }
@@ -61,7 +61,7 @@ impl StorageConfig {
 
 /// Room that is left free.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Reserve {
+pub enum SpaceReserve {
     /// Of the file system's size, 0 to 100.
     Percent(f64),
     /// So many bytes.
@@ -80,10 +80,10 @@ pub(super) fn backend(config: &StorageConfig) -> Result<Backend, StorageError> {
             let absolute = config.url.starts_with("file:///");
             let path = url.to_file_path().ok().filter(|_| absolute);
             let path = path.ok_or_else(|| refused("write file:// and an absolute path, as in file:///srv/library"))?;
-            Ok(Backend::Local(Arc::new(Local::open(&path, config.reserve)?)))
+            Ok(Backend::Local(Arc::new(LocalStorage::open(&path, config.reserve)?)))
         }
-        "memory" => Ok(Backend::Object(Arc::new(Objects::in_memory()?))),
-        "s3" => Ok(Backend::Object(Arc::new(Objects::s3(config)?))),
+        "memory" => Ok(Backend::Object(Arc::new(ObjectStorage::in_memory()?))),
+        "s3" => Ok(Backend::Object(Arc::new(ObjectStorage::s3(config)?))),
         "gs" | "az" => Err(refused("this kind of store is not built in yet; file:// and s3:// are")),
         _ => Err(refused("it should begin with file:// or s3://")),
     }
@@ -102,16 +102,16 @@ fn without_user(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Listing, Storage, Upload};
     use super::*;
+    use crate::storage::{ObjectListing, ObjectUpload, Storage};
 
     #[test]
     fn the_door_can_be_used_from_any_thread() {
         fn shared<T: Send + Sync + Clone>() {}
         fn sent<T: Send>() {}
         shared::<Storage>();
-        sent::<Upload>();
-        sent::<Listing>();
+        sent::<ObjectUpload>();
+        sent::<ObjectListing>();
     }
 
     #[test]

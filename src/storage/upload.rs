@@ -1,38 +1,38 @@
-//! Room `storage`: an object being written.
+//! An object being written.
 
 use std::io::{self, Write};
 
-use super::error::StorageError;
-use super::local::LocalUpload;
-use super::meta::ObjectMeta;
-use super::object::ObjectUpload;
+use crate::storage::error::StorageError;
+use crate::storage::local::LocalUpload;
+use crate::storage::meta::ObjectMeta;
+use crate::storage::object::StreamedUpload;
 
-/// An object that is not there yet: write it, then [`Upload::publish`]. Dropped, it leaves nothing under its name.
+/// An object that is not there yet: write it, then [`ObjectUpload::publish`]. Dropped, it leaves nothing under its name.
 ///
 /// Writing blocks while the store is slow. Errors of writing carry a [`StorageError`] ([`StorageError::of`]); after one the upload
 /// can only be aborted.
 #[derive(Debug)]
-pub struct Upload(Kind);
+pub struct ObjectUpload(Kind);
 
 #[derive(Debug)]
 enum Kind {
     Local(LocalUpload),
-    Object(Box<ObjectUpload>),
+    Object(Box<StreamedUpload>),
 }
 
 /// An object that is now visible, whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedObject {
     /// Its size.
     pub bytes: u64,
 }
 
-impl Upload {
+impl ObjectUpload {
     pub(super) fn local(upload: LocalUpload) -> Self {
         Self(Kind::Local(upload))
     }
 
-    pub(super) fn object(upload: ObjectUpload) -> Self {
+    pub(super) fn object(upload: StreamedUpload) -> Self {
         Self(Kind::Object(Box::new(upload)))
     }
 
@@ -58,12 +58,12 @@ impl Upload {
     /// # Errors
     /// On any error nothing of this upload is visible, except after [`StorageError::Store`] in the very last request, of
     /// which the answer was lost: then the whole object may be there.
-    pub fn publish(self) -> Result<Published, StorageError> {
+    pub fn publish(self) -> Result<PublishedObject, StorageError> {
         let bytes = match self.0 {
             Kind::Local(upload) => upload.publish()?,
             Kind::Object(upload) => upload.publish()?,
         };
-        Ok(Published { bytes })
+        Ok(PublishedObject { bytes })
     }
 
     /// Gives the upload up; the same as dropping it.
@@ -72,7 +72,7 @@ impl Upload {
     }
 }
 
-impl Write for Upload {
+impl Write for ObjectUpload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Kind::Local(upload) => upload.write(bytes),

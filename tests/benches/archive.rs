@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement may fail where it stands")]
 
-#[path = "../archive_support/mod.rs"]
+#[path = "../it/support/archives.rs"]
 mod archive_support;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use archive_support::{Files, Gpg, PASSPHRASE, barcode, noise, text};
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use grind::archive::{Options, process, process_plain};
+use grind::archive::{PassOptions, process, process_plain};
 use grind::grin::Secret;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -116,7 +116,7 @@ fn shell(gpg: &Gpg, folder: &Path) {
     assert!(status.expect("bash runs").success());
 }
 
-fn own(message: &[u8], out: &PathBuf, options: &Options) {
+fn own(message: &[u8], out: &PathBuf, options: &PassOptions) {
     let sink = std::fs::File::create(out).expect("the file can be made");
     process(message, sink, std::io::sink(), &barcode(), options).expect("the volume is good");
 }
@@ -129,8 +129,8 @@ fn passes(criterion: &mut Criterion<CpuTime>) {
     let cheap = gpg.from_file(&archive, &["-z", "0", "--s2k-count", "65536"]);
     std::fs::write(folder.path().join("a.gpg"), &stored).expect("the archive can be written");
     let out = folder.path().join("own.tar.gz");
-    let everything = Options::with_passphrase(Secret::new(PASSPHRASE));
-    let no_md5 = Options {
+    let everything = PassOptions::with_passphrase(Secret::new(PASSPHRASE));
+    let no_md5 = PassOptions {
         verify_checksums: false,
         ..everything.clone()
     };

@@ -7,10 +7,12 @@
 use std::time::{Duration, Instant};
 
 use grind::catalog::{
-    BeginPass, Claim, Clock, CountBooks, FinishPass, Ledger, ListPart, Policy, Queue, Selection, Settle, Settlement,
-    StoredBook,
+    BeginPass, BookSelection, CatalogLedger, CatalogPolicy, ClaimBooks, ClaimSettlement, CountBooks, FinishPass,
+    ListPart, SettleClaim, StoredBook,
 };
+use grind::clock::SystemClock;
 use grind::grin::{Barcode, GrinDate, GrinState, ListDates, ListKind, ListRow};
+use grind::vocabulary::Queue;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 
@@ -26,7 +28,8 @@ fn main() {
     let folder = std::env::var_os("GRIND_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
     let folder = tempfile::tempdir_in(folder).expect("a folder to work in");
     let path = folder.path().join("catalog.db");
-    let mut ledger = Ledger::open(&path, Clock::system(), Policy::default()).expect("a new catalog");
+    let mut ledger =
+        CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()).expect("a new catalog");
 
     let mut order: Vec<usize> = (0..books).collect();
     if shuffled {
@@ -88,7 +91,7 @@ fn rate(what: &str, n: usize, took: Took) {
     );
 }
 
-fn collect(ledger: &mut Ledger, order: &[usize], what: &str) {
+fn collect(ledger: &mut CatalogLedger, order: &[usize], what: &str) {
     let list = ListKind::AllBooks;
     let mut took = Took::default();
     let pass = ledger.execute(BeginPass { list, resume: false }).expect("a pass").id;
@@ -98,7 +101,7 @@ fn collect(ledger: &mut Ledger, order: &[usize], what: &str) {
             list,
             pass: Some(pass),
             rows,
-            observed: Clock::system().now(),
+            observed: SystemClock::system().now(),
             sighted: Vec::new(),
             unsure: 0,
             next: None,
@@ -118,7 +121,7 @@ fn collect(ledger: &mut Ledger, order: &[usize], what: &str) {
     println!("  ending the pass: {:.3} s", begun.elapsed().as_secs_f64());
 }
 
-fn settle(ledger: &mut Ledger, books: usize) {
+fn settle(ledger: &mut CatalogLedger, books: usize) {
     let list = ListKind::Converted;
     for page in (0..books).collect::<Vec<_>>().chunks(PAGE) {
         let rows: Vec<_> = page.iter().map(|at| row(*at)).collect();
@@ -126,7 +129,7 @@ fn settle(ledger: &mut Ledger, books: usize) {
             list,
             pass: None,
             rows,
-            observed: Clock::system().now(),
+            observed: SystemClock::system().now(),
             sighted: Vec::new(),
             unsure: 0,
             next: None,
@@ -136,10 +139,10 @@ fn settle(ledger: &mut Ledger, books: usize) {
     let watch = Watch::start();
     let mut done = 0;
     while done < books {
-        let claim = Claim {
-            selection: Selection {
+        let claim = ClaimBooks {
+            selection: BookSelection {
                 queues: vec![Queue::Converted],
-                ..Selection::default()
+                ..BookSelection::default()
             },
             limit: 16,
             owner: "bench".into(),
@@ -157,9 +160,9 @@ fn settle(ledger: &mut Ledger, books: usize) {
                 storage_path: format!("raw/{0}/{0}.tar.gz", claimed.held.barcode),
                 ..StoredBook::default()
             };
-            let settlement = Settlement::Stored(Box::new(stored));
+            let settlement = ClaimSettlement::Stored(Box::new(stored));
             ledger
-                .execute(Settle {
+                .execute(SettleClaim {
                     held: claimed.held,
                     settlement,
                 })

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Addr, AtomicResponse, Context, Handler, MessageResult, WrapFuture};
 use actix_rt::{Arbiter, ArbiterHandle, System, SystemRunner};
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
-use grind::mailbox::{ActorName, Concurrent, Cx, Handle, Hub, Mailbox, Message, Serial, Serve, Spawn, Worker, spawn};
+use grind::actor::{
+    ActorName, ActorRegistry, AskContext, ConcurrentRunner, HandleMessage, Mailbox, Message, SerialRunner,
+    ServeMessages, SpawnOptions, Worker, spawn,
+};
 
 struct Plain;
 
@@ -62,14 +65,14 @@ impl Worker for Tracked {
     const NAME: ActorName = ActorName::SessionOwner;
 }
 
-impl Handle<Ping> for Tracked {
-    async fn handle(&mut self, Ping(number): Ping, _: &Cx) -> u64 {
+impl HandleMessage<Ping> for Tracked {
+    async fn handle(&mut self, Ping(number): Ping, _: &AskContext) -> u64 {
         number
     }
 }
 
-impl Serve<Ping> for Tracked {
-    fn serve(&mut self, Ping(number): Ping, _: Cx) -> impl Future<Output = u64> + 'static {
+impl ServeMessages<Ping> for Tracked {
+    fn serve(&mut self, Ping(number): Ping, _: AskContext) -> impl Future<Output = u64> + 'static {
         std::future::ready(number)
     }
 }
@@ -78,20 +81,20 @@ impl Serve<Ping> for Tracked {
 #[derive(Clone)]
 struct Actors {
     plain: Addr<Plain>,
-    serial: Mailbox<Serial<Tracked>>,
-    concurrent: Mailbox<Concurrent<Tracked>>,
-    cx: Cx,
+    serial: Mailbox<SerialRunner<Tracked>>,
+    concurrent: Mailbox<ConcurrentRunner<Tracked>>,
+    cx: AskContext,
 }
 
 impl Actors {
     fn start(arbiter: &ArbiterHandle) -> Self {
-        let hub = Hub::new();
-        let room = Spawn::with_capacity(128);
+        let hub = ActorRegistry::new();
+        let room = SpawnOptions::with_capacity(128);
         Self {
             plain: Plain::start_in_arbiter(arbiter, |_| Plain),
             serial: spawn::serial(&hub, arbiter, room, || Tracked),
             concurrent: spawn::concurrent(&hub, arbiter, room, || Tracked),
-            cx: Cx::root("bench"),
+            cx: AskContext::root("bench"),
         }
     }
 

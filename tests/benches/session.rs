@@ -8,9 +8,9 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use grind::actor::{ActorRegistry, AskContext};
 use grind::grin::RedirectPolicy;
-use grind::mailbox::{Cx, Hub};
-use grind::session::{Auth, Class, Head, Kind, MinimumSpeed, Session, SessionConfig};
+use grind::session::{AuthMode, HeadRequest, MinimumSpeed, PermitClass, RequestKind, Session, SessionConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 
@@ -26,13 +26,13 @@ fn main() {
             .connector(awc::Connector::new().limit(WORKERS))
             .disable_redirects()
             .finish();
-        let (session, thread) = Session::start(&Hub::new(), config(&url)).expect("a session starts");
-        let cx = Cx::root("bench");
+        let (session, thread) = Session::start(&ActorRegistry::new(), config(&url)).expect("a session starts");
+        let cx = AskContext::root("bench");
         for round in 0..=rounds {
             // The first round only warms up.
             let owner = measure(requests, || async {
-                let (class, kind, auth) = (Class::Check, Kind::ArchiveHead, Auth::Grin);
-                let head = Head {
+                let (class, kind, auth) = (PermitClass::Check, RequestKind::ArchiveHead, AuthMode::Grin);
+                let head = HeadRequest {
                     url: url.clone(),
                     class,
                     kind,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Md5Digest, hex, md5_of_hex};
+use crate::archive::digest::{Md5Digest, hex, md5_of_hex};
 
 /// Digests by file name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Room `archive`: MD5 of eight messages at once, one in each 32-bit lane, in safe Rust (RFC 1321).
+//! MD5 of eight messages at once, one in each 32-bit lane, in safe Rust (RFC 1321).
 //!
 //! One MD5 alone is a chain of dependent steps and leaves most of the CPU idle; eight side by side fill it.
 
@@ -11,7 +11,7 @@ pub(super) const BLOCK: usize = 64;
 
 /// The states of all lanes: four words of each.
 #[derive(Clone, Copy)]
-pub(super) struct States([u32x8; 4]);
+pub(super) struct LaneStates([u32x8; 4]);
 
 const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
@@ -28,7 +28,7 @@ const SINES: [u32; 64] = [
     0x6fa8_7e4f, 0xfe2c_e6e0, 0xa301_4314, 0x4e08_11a1, 0xf753_7e82, 0xbd3a_f235, 0x2ad7_d2bb, 0xeb86_d391,
 ];
 
-impl States {
+impl LaneStates {
     /// All lanes at the beginning of a message.
     pub(super) fn new() -> Self {
         Self(INITIAL.map(u32x8::splat))

@@ -1,10 +1,10 @@
-//! Room `archive`: MD5 of many files that come one after the other, several of them digested at once.
+//! MD5 of many files that come one after the other, several of them digested at once.
 //!
 //! Small files wait in memory until there are enough to fill the lanes; large ones are digested as they come.
 
 use md5::{Digest, Md5};
 
-use super::kernel::{BLOCK, LANES, States};
+use crate::archive::digest::kernel::{BLOCK, LANES, LaneStates};
 
 /// An MD5 digest.
 pub(crate) type Md5Digest = [u8; 16];
@@ -127,7 +127,7 @@ fn pad(data: &mut Vec<u8>) {
 /// Runs padded files through the lanes, taking the last file first; a lane that is done takes the next file.
 fn run_lanes(files: &[Waiting], done: &mut Vec<(usize, Md5Digest)>) {
     let mut next = files.iter().rev();
-    let mut states = States::new();
+    let mut states = LaneStates::new();
     let mut lanes: [Option<(usize, &[u8])>; LANES] = [None; LANES];
     loop {
         for (lane, slot) in lanes.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {

@@ -1,12 +1,12 @@
-//! Room `archive`: digests of the files inside, and the lists they are compared with.
+//! Digests of the files inside, and the lists they are compared with.
 
 mod checksums;
 mod kernel;
 mod lanes;
 
-pub use checksums::ChecksumList;
-pub(crate) use checksums::base_name;
-pub(crate) use lanes::{LaneDigests, Md5Digest};
+pub use crate::archive::digest::checksums::ChecksumList;
+pub(crate) use crate::archive::digest::checksums::base_name;
+pub(crate) use crate::archive::digest::lanes::{LaneDigests, Md5Digest};
 
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {

@@ -1,9 +1,9 @@
-//! Room `archive`: a reader that ends a document with an error before one tag, or all of it, grows too large.
+//! A reader that ends a document with an error before one tag, or all of it, grows too large.
 
 use std::io::{self, BufRead, Read};
 
 /// Lets through so many bytes for each event, and so many in all.
-pub(super) struct Bounded<B> {
+pub(super) struct BoundedReader<B> {
     input: B,
     event: usize,
     event_left: usize,
@@ -11,7 +11,7 @@ pub(super) struct Bounded<B> {
     exceeded: bool,
 }
 
-impl<B: BufRead> Bounded<B> {
+impl<B: BufRead> BoundedReader<B> {
     pub(super) fn new(input: B, event: usize, total: u64) -> Self {
         Self {
             input,
@@ -33,7 +33,7 @@ impl<B: BufRead> Bounded<B> {
     }
 }
 
-impl<B: BufRead> BufRead for Bounded<B> {
+impl<B: BufRead> BufRead for BoundedReader<B> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let most = self
             .event_left
@@ -53,7 +53,7 @@ impl<B: BufRead> BufRead for Bounded<B> {
     }
 }
 
-impl<B: BufRead> Read for Bounded<B> {
+impl<B: BufRead> Read for BoundedReader<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);

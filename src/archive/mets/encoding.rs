@@ -1,4 +1,4 @@
-//! Room `archive`: METS in whatever encoding it declares, as UTF-8.
+//! METS in whatever encoding it declares, as UTF-8.
 
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
@@ -15,10 +15,10 @@ type Input<B> = Chain<Cursor<Vec<u8>>, B>;
 /// goes through as it is.
 pub(super) enum AsUtf8<B> {
     Through(Input<B>),
-    Decoded(Box<Decoded<B>>),
+    Decoded(Box<DecodedReader<B>>),
 }
 
-pub(super) struct Decoded<B> {
+pub(super) struct DecodedReader<B> {
     input: Input<B>,
     decoder: Decoder,
     buffer: Vec<u8>,
@@ -48,7 +48,7 @@ impl<B: BufRead> AsUtf8<B> {
         }
         let decoder = encoding.new_decoder_without_bom_handling();
         let buffer = vec![0; CHUNK];
-        Ok(Ok(Self::Decoded(Box::new(Decoded {
+        Ok(Ok(Self::Decoded(Box::new(DecodedReader {
             input,
             decoder,
             buffer,
@@ -94,7 +94,7 @@ fn declared(head: &[u8]) -> Option<&[u8]> {
     Some(&value[..end])
 }
 
-impl<B: BufRead> Decoded<B> {
+impl<B: BufRead> DecodedReader<B> {
     fn refill(&mut self) -> io::Result<()> {
         while self.start == self.end && !self.ended {
             let raw = self.input.fill_buf()?;

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Record;
+use crate::archive::mets::record::MarcRecord;
 
 /// MARC fields by their catalog column names; repeating ones are lists, what is not known is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Marc {
+pub struct MarcFields {
     /// 001.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub marc_control_number: Option<String>,
@@ -61,9 +61,9 @@ pub struct Marc {
     pub marc_general_note: Vec<String>,
 }
 
-impl Marc {
+impl MarcFields {
     /// Takes the fields out of a record.
-    pub(super) fn of(record: &Record) -> Self {
+    pub(super) fn of(record: &MarcRecord) -> Self {
         let fixed = record.control("008").map(fixed_field).unwrap_or_default();
         Self {
             marc_control_number: record.control("001").and_then(filled),
@@ -91,7 +91,7 @@ impl Marc {
     }
 }
 
-impl Record {
+impl MarcRecord {
     fn control(&self, tag: &str) -> Option<&str> {
         self.control
             .iter()
@@ -149,15 +149,15 @@ fn without_full_stops(values: Vec<String>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn with_008(value: &str) -> Marc {
-        Marc::of(&Record {
+    fn with_008(value: &str) -> MarcFields {
+        MarcFields::of(&MarcRecord {
             control: vec![("008".to_owned(), value.to_owned())],
-            ..Record::default()
+            ..MarcRecord::default()
         })
     }
 
-    fn dates(marc: &Marc) -> (Option<&str>, Option<&str>, Option<&str>, Option<&str>) {
-        let Marc {
+    fn dates(marc: &MarcFields) -> (Option<&str>, Option<&str>, Option<&str>, Option<&str>) {
+        let MarcFields {
             marc_date_type,
             marc_date_1,
             marc_date_2,

@@ -1,4 +1,4 @@
-//! Room `archive`: METS read as a stream: its MARC record, and the digests of the files it lists.
+//! METS read as a stream: its MARC record, and the digests of the files it lists.
 
 mod bounded;
 mod encoding;
@@ -12,13 +12,13 @@ use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
 
-pub use fields::Marc;
+pub use crate::archive::mets::fields::MarcFields;
 
-use self::bounded::Bounded;
-use self::encoding::AsUtf8;
-use self::walk::{Stop, Walk};
-use super::digest::ChecksumList;
-use super::limits::Limits;
+use crate::archive::digest::ChecksumList;
+use crate::archive::limits::ArchiveLimits;
+use crate::archive::mets::bounded::BoundedReader;
+use crate::archive::mets::encoding::AsUtf8;
+use crate::archive::mets::walk::{MetsWalk, WalkEnd};
 
 /// What came of the search for a MARC record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +38,9 @@ pub enum RecordKind {
 
 /// What a METS says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mets {
+pub(super) struct MetsSummary {
     pub(super) record: RecordKind,
-    pub(super) marc: Option<Marc>,
+    pub(super) marc: Option<MarcFields>,
     pub(super) marc_xml: Option<String>,
     /// MD5 digests of the files listed.
     pub(super) digests: ChecksumList,
@@ -52,38 +52,38 @@ pub(super) struct Mets {
     pub(super) because: Option<String>,
 }
 
-impl Mets {
+impl MetsSummary {
     /// Reads a document. `None`: it is well-formed as far as its root element, and that is not METS's.
     ///
     /// An error is the input's own; what is wrong with the document stands in the answer.
-    pub(super) fn read(input: impl BufRead, limits: &Limits) -> io::Result<Option<Self>> {
-        let mut walk = Walk::default();
+    pub(super) fn read(input: impl BufRead, limits: &ArchiveLimits) -> io::Result<Option<Self>> {
+        let mut walk = MetsWalk::default();
         let stop = match AsUtf8::of(input)? {
-            Err(unknown) => Stop::Malformed(format!("its encoding {:?} is not known", unknown.0)),
+            Err(unknown) => WalkEnd::Malformed(format!("its encoding {:?} is not known", unknown.0)),
             Ok(text) => walk.run(
-                Bounded::new(text, limits.mets_event_bytes, limits.mets_bytes),
+                BoundedReader::new(text, limits.mets_event_bytes, limits.mets_bytes),
                 limits.mets_depth,
             )?,
         };
-        if matches!(stop, Stop::OtherRoot) {
+        if matches!(stop, WalkEnd::OtherRoot) {
             return Ok(None);
         }
         Ok(Some(Self::of(walk, stop)))
     }
 
-    fn of(walk: Walk, stop: Stop) -> Self {
+    fn of(walk: MetsWalk, stop: WalkEnd) -> Self {
         let found = walk.first_record;
         let (kind, because) = match stop {
-            Stop::Malformed(because) => (RecordKind::Malformed, Some(because)),
-            Stop::Refused(because) => (RecordKind::Refused, Some(because)),
+            WalkEnd::Malformed(because) => (RecordKind::Malformed, Some(because)),
+            WalkEnd::Refused(because) => (RecordKind::Refused, Some(because)),
             _ if found.is_some() => (RecordKind::Found, None),
             _ => (RecordKind::NoMarc, None),
         };
         let record = found.filter(|_| kind == RecordKind::Found);
         Self {
             record: kind,
-            marc: record.as_ref().map(Marc::of),
-            marc_xml: record.as_ref().map(record::Record::to_xml),
+            marc: record.as_ref().map(MarcFields::of),
+            marc_xml: record.as_ref().map(record::MarcRecord::to_xml),
             digests: walk.digests,
             more_records: walk.more_records,
             replaced: walk.replaced,

@@ -1,4 +1,4 @@
-//! Room `archive`: a MARC record as it stands in MARCXML.
+//! A MARC record as it stands in MARCXML.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ const RECORD_BYTES: usize = 1 << 20;
 
 /// A bibliographic record, fields in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct MarcRecord {
     pub(super) leader: String,
     /// Tag and value of the fields 001 to 009, not trimmed: positions count.
     pub(super) control: Vec<(String, String)>,
@@ -27,7 +27,7 @@ pub(super) struct DataField {
     pub(super) subfields: Vec<(String, String)>,
 }
 
-impl Record {
+impl MarcRecord {
     /// Counts bytes that are about to be kept; false if they are too many for a record.
     pub(super) fn has_room(&mut self, bytes: usize) -> bool {
         self.bytes += bytes + 16;

@@ -1,18 +1,18 @@
-//! Room `archive`: METS in the forms that occur, and in those that must be refused.
+//! METS in the forms that occur, and in those that must be refused.
 
-use super::*;
+use crate::archive::mets::*;
 
 const NAMESPACES: &str = r#"xmlns:mets="http://www.loc.gov/METS/" xmlns:slim="http://www.loc.gov/MARC21/slim" xmlns:xlink="http://www.w3.org/1999/xlink""#;
 
-fn read(document: impl AsRef<[u8]>) -> Option<Mets> {
-    Mets::read(document.as_ref(), &Limits::default()).unwrap()
+fn read(document: impl AsRef<[u8]>) -> Option<MetsSummary> {
+    MetsSummary::read(document.as_ref(), &ArchiveLimits::default()).unwrap()
 }
 
 fn record(document: impl AsRef<[u8]>) -> RecordKind {
     read(document).map_or(RecordKind::NoMets, |mets| mets.record)
 }
 
-fn marc(document: impl AsRef<[u8]>) -> Marc {
+fn marc(document: impl AsRef<[u8]>) -> MarcFields {
     read(document).unwrap().marc.unwrap()
 }
 
@@ -62,7 +62,7 @@ fn all_seventeen_fields_come_out_repeating_ones_as_lists() {
     );
     let some = |text: &str| Some(text.to_owned());
     let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    let expected = Marc {
+    let expected = MarcFields {
         marc_control_number: some("99"),
         marc_date_type: some("m"),
         marc_date_1: some("1899"),

@@ -1,4 +1,4 @@
-//! Room `archive`: the walk through a METS document, element by element.
+//! The walk through a METS document, element by element.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead};
@@ -7,14 +7,14 @@ use quick_xml::Reader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::bounded::Bounded;
-use super::record::{DataField, Record};
 use crate::archive::digest::{ChecksumList, Md5Digest, md5_of_hex};
-use crate::archive::error::{Damage, Fault};
+use crate::archive::error::{DamageKind, LayerFault};
+use crate::archive::mets::bounded::BoundedReader;
+use crate::archive::mets::record::{DataField, MarcRecord};
 
 /// Why the walk ended.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum WalkEnd {
     /// At the end of a well-formed document.
     End,
     /// The root element is not METS's.
@@ -39,21 +39,21 @@ enum Element {
 
 /// What was gathered so far.
 #[derive(Default)]
-pub(super) struct Walk {
-    pub(super) first_record: Option<Record>,
+pub(super) struct MetsWalk {
+    pub(super) first_record: Option<MarcRecord>,
     pub(super) more_records: bool,
     pub(super) digests: ChecksumList,
     pub(super) replaced: bool,
     open: Vec<Element>,
     rooted: bool,
-    record: Option<Record>,
+    record: Option<MarcRecord>,
     text: Option<String>,
     file: Option<Md5Digest>,
 }
 
-impl Walk {
+impl MetsWalk {
     /// Walks to the end of the document or to what stops it. An error is the input's own.
-    pub(super) fn run<B: BufRead>(&mut self, input: Bounded<B>, depth: usize) -> io::Result<Stop> {
+    pub(super) fn run<B: BufRead>(&mut self, input: BoundedReader<B>, depth: usize) -> io::Result<WalkEnd> {
         let mut reader = Reader::from_reader(input);
         let mut buffer = Vec::new();
         loop {
@@ -63,10 +63,10 @@ impl Walk {
                 Ok(Event::Eof) => return Ok(self.at_end()),
                 Ok(event) => event,
                 Err(_) if reader.get_ref().exceeded() => {
-                    return Ok(Stop::Refused("it is too long, or one of its tags is".to_owned()));
+                    return Ok(WalkEnd::Refused("it is too long, or one of its tags is".to_owned()));
                 }
-                Err(quick_xml::Error::Io(error)) => return Err(Fault::of(&error, Damage::Tar).into()),
-                Err(error) => return Ok(Stop::Malformed(error.to_string())),
+                Err(quick_xml::Error::Io(error)) => return Err(LayerFault::of(&error, DamageKind::Tar).into()),
+                Err(error) => return Ok(WalkEnd::Malformed(error.to_string())),
             };
             if let Err(stop) = self.event(&event, depth) {
                 return Ok(stop);
@@ -74,15 +74,15 @@ impl Walk {
         }
     }
 
-    fn at_end(&self) -> Stop {
+    fn at_end(&self) -> WalkEnd {
         match (self.rooted, self.open.is_empty()) {
-            (true, true) => Stop::End,
-            (false, _) => Stop::Malformed("it has no root element".to_owned()),
-            _ => Stop::Malformed("it ends too soon".to_owned()),
+            (true, true) => WalkEnd::End,
+            (false, _) => WalkEnd::Malformed("it has no root element".to_owned()),
+            _ => WalkEnd::Malformed("it ends too soon".to_owned()),
         }
     }
 
-    fn event(&mut self, event: &Event<'_>, depth: usize) -> Result<(), Stop> {
+    fn event(&mut self, event: &Event<'_>, depth: usize) -> Result<(), WalkEnd> {
         match event {
             Event::Start(tag) => self.start(tag, depth),
             Event::Empty(tag) => self.start(tag, depth).map(|()| self.end()),
@@ -93,30 +93,30 @@ impl Walk {
             Event::Text(text) => self.text(text),
             Event::CData(text) => self.text(text),
             Event::GeneralRef(reference) => self.reference(reference),
-            Event::DocType(_) => Err(Stop::Refused("it has a DTD".to_owned())),
+            Event::DocType(_) => Err(WalkEnd::Refused("it has a DTD".to_owned())),
             _ => Ok(()),
         }
     }
 
-    fn start(&mut self, tag: &BytesStart<'_>, depth: usize) -> Result<(), Stop> {
+    fn start(&mut self, tag: &BytesStart<'_>, depth: usize) -> Result<(), WalkEnd> {
         let name = tag.local_name();
         if self.open.is_empty() {
             if std::mem::replace(&mut self.rooted, true) {
-                return Err(Stop::Malformed("it has two root elements".to_owned()));
+                return Err(WalkEnd::Malformed("it has two root elements".to_owned()));
             }
             if name.as_ref() != b"mets" {
-                return Err(Stop::OtherRoot);
+                return Err(WalkEnd::OtherRoot);
             }
         }
         if self.open.len() >= depth {
-            return Err(Stop::Refused("its elements are nested too deep".to_owned()));
+            return Err(WalkEnd::Refused("its elements are nested too deep".to_owned()));
         }
         let element = self.element(name.as_ref(), tag)?;
         self.open.push(element);
         self.enter(element, tag)
     }
 
-    fn element(&self, name: &[u8], tag: &BytesStart<'_>) -> Result<Element, Stop> {
+    fn element(&self, name: &[u8], tag: &BytesStart<'_>) -> Result<Element, WalkEnd> {
         let in_record = self.record.is_some();
         Ok(match name {
             b"mdWrap" if attribute(tag, b"MDTYPE")?.is_some_and(|kind| kind.eq_ignore_ascii_case("MARC")) => {
@@ -133,9 +133,9 @@ impl Walk {
         })
     }
 
-    fn enter(&mut self, element: Element, tag: &BytesStart<'_>) -> Result<(), Stop> {
+    fn enter(&mut self, element: Element, tag: &BytesStart<'_>) -> Result<(), WalkEnd> {
         match element {
-            Element::Record => self.record = Some(Record::default()),
+            Element::Record => self.record = Some(MarcRecord::default()),
             Element::Leader => self.text = Some(String::new()),
             Element::ControlField => {
                 let tag = attribute(tag, b"tag")?.unwrap_or_default();
@@ -170,7 +170,7 @@ impl Walk {
     }
 
     /// A file's location gives the name to the digest that stands with the file.
-    fn locate(&mut self, tag: &BytesStart<'_>) -> Result<(), Stop> {
+    fn locate(&mut self, tag: &BytesStart<'_>) -> Result<(), WalkEnd> {
         if let (Some(digest), Some(href)) = (self.file, attribute(tag, b"href")?) {
             self.digests
                 .insert(href.strip_prefix("file://").unwrap_or(&href), digest);
@@ -214,9 +214,9 @@ impl Walk {
         }
     }
 
-    fn text(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+    fn text(&mut self, bytes: &[u8]) -> Result<(), WalkEnd> {
         if self.open.is_empty() && !bytes.trim_ascii().is_empty() {
-            return Err(Stop::Malformed("there is text outside its root element".to_owned()));
+            return Err(WalkEnd::Malformed("there is text outside its root element".to_owned()));
         }
         if self.text.is_none() {
             return Ok(());
@@ -229,8 +229,8 @@ impl Walk {
     }
 
     /// `&amp;` and its like, and characters by number; there are no other entities without a DTD.
-    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), Stop> {
-        let malformed = |what: String| Stop::Malformed(what);
+    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), WalkEnd> {
+        let malformed = |what: String| WalkEnd::Malformed(what);
         if let Some(character) = reference
             .resolve_char_ref()
             .map_err(|error| malformed(error.to_string()))?
@@ -250,14 +250,14 @@ impl Walk {
         }
     }
 
-    fn keep(&mut self, bytes: usize) -> Result<(), Stop> {
+    fn keep(&mut self, bytes: usize) -> Result<(), WalkEnd> {
         match self.record.as_mut().is_none_or(|record| record.has_room(bytes)) {
             true => Ok(()),
-            false => Err(Stop::Refused("its MARC record is too long".to_owned())),
+            false => Err(WalkEnd::Refused("its MARC record is too long".to_owned())),
         }
     }
 
-    fn in_record(&mut self, change: impl FnOnce(&mut Record)) {
+    fn in_record(&mut self, change: impl FnOnce(&mut MarcRecord)) {
         if let Some(record) = &mut self.record {
             change(record);
         }
@@ -271,12 +271,12 @@ impl Walk {
 }
 
 /// An attribute by its local name.
-fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, Stop> {
+fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEnd> {
     for attribute in tag.attributes() {
-        let attribute = attribute.map_err(|error| Stop::Malformed(error.to_string()))?;
+        let attribute = attribute.map_err(|error| WalkEnd::Malformed(error.to_string()))?;
         if attribute.key.local_name().as_ref() == name && !attribute.key.as_ref().starts_with(b"xmlns") {
             let raw = String::from_utf8_lossy(&attribute.value);
-            let value = unescape(&raw).map_err(|error| Stop::Malformed(error.to_string()))?;
+            let value = unescape(&raw).map_err(|error| WalkEnd::Malformed(error.to_string()))?;
             return Ok(Some(value.into_owned()));
         }
     }
@@ -284,7 +284,7 @@ fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, Stop> 
 }
 
 /// The file's CHECKSUM, if it is an MD5.
-fn md5_attribute(tag: &BytesStart<'_>) -> Result<Option<Md5Digest>, Stop> {
+fn md5_attribute(tag: &BytesStart<'_>) -> Result<Option<Md5Digest>, WalkEnd> {
     let is_md5 = attribute(tag, b"CHECKSUMTYPE")?.is_none_or(|kind| kind.eq_ignore_ascii_case("MD5"));
     let digest = attribute(tag, b"CHECKSUM")?;
     Ok(digest

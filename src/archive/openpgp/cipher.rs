@@ -1,4 +1,4 @@
-//! Room `archive`: AES in OpenPGP's CFB mode, whole blocks at a time.
+//! AES in OpenPGP's CFB mode, whole blocks at a time.
 
 use aes::{Aes128, Aes192, Aes256};
 use cfb_mode::Decryptor;
@@ -12,7 +12,7 @@ pub(super) const BLOCK: usize = 16;
 ///
 /// `cfb_mode::Decryptor` on blocks is half again as fast as its buffered sister (measured).
 #[derive(Clone)]
-pub(super) enum Cipher {
+pub(super) enum CfbCipher {
     Aes128(Decryptor<Aes128>),
     Aes192(Decryptor<Aes192>),
     Aes256(Decryptor<Aes256>),
@@ -28,7 +28,7 @@ pub(super) fn key_size(algorithm: u8) -> Option<usize> {
     })
 }
 
-impl Cipher {
+impl CfbCipher {
     /// `None` for an algorithm that is not AES or a key of the wrong size.
     pub(super) fn new(algorithm: u8, key: &[u8]) -> Option<Self> {
         let iv = [0; BLOCK];
@@ -71,7 +71,7 @@ mod tests {
         cfb_mode::Encryptor::<Aes256>::new_from_slices(&[7; 32], &[0; 16])
             .unwrap()
             .encrypt(&mut data);
-        let mut cipher = Cipher::new(9, &[7; 32]).unwrap();
+        let mut cipher = CfbCipher::new(9, &[7; 32]).unwrap();
         let (front, back) = data.split_at_mut(160);
         cipher.decrypt_blocks(front);
         let (blocks, rest) = back.split_at_mut(832);
@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn a_wrong_key_size_is_no_cipher() {
-        assert!(Cipher::new(9, &[0; 16]).is_none());
-        assert!(Cipher::new(2, &[0; 24]).is_none());
-        assert!(Cipher::new(7, &[0; 16]).is_some() && Cipher::new(8, &[0; 24]).is_some());
+        assert!(CfbCipher::new(9, &[0; 16]).is_none());
+        assert!(CfbCipher::new(2, &[0; 24]).is_none());
+        assert!(CfbCipher::new(7, &[0; 16]).is_some() && CfbCipher::new(8, &[0; 24]).is_some());
     }
 }

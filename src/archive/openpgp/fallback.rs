@@ -1,4 +1,4 @@
-//! Room `archive`: messages that gpg's symmetric mode does not write (public keys, AEAD, other ciphers), read by rpgp.
+//! Messages that gpg's symmetric mode does not write (public keys, AEAD, other ciphers), read by rpgp.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use pgp::composed::{
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::types::{Password, Seipdv1ReadMode};
 
-use super::Keys;
-use crate::archive::error::{Damage, Fault};
+use crate::archive::error::{DamageKind, LayerFault};
+use crate::archive::openpgp::ArchiveKeys;
 
 /// A secret key for archives that are encrypted to a public key; the passphrase unlocks it.
 #[derive(Clone)]
@@ -36,26 +36,26 @@ impl std::fmt::Debug for SecretKey {
 }
 
 /// A session key derived beforehand, which is faster than rpgp's own derivation.
-pub(super) struct Derived {
+pub(super) struct DerivedKey {
     pub(super) algorithm: u8,
     pub(super) key: Vec<u8>,
 }
 
 /// The file inside a message that rpgp reads.
-pub(in crate::archive) struct Fallback<'a> {
+pub(in crate::archive) struct FallbackReader<'a> {
     message: Message<'a>,
-    failed: Option<Fault>,
+    failed: Option<LayerFault>,
 }
 
-impl<'a> Fallback<'a> {
+impl<'a> FallbackReader<'a> {
     /// Opens a message with whatever keys there are.
-    pub(super) fn open<B>(input: B, keys: &Keys, derived: Option<Derived>) -> Result<Self, Fault>
+    pub(super) fn open<B>(input: B, keys: &ArchiveKeys, derived: Option<DerivedKey>) -> Result<Self, LayerFault>
     where
         B: BufRead + std::fmt::Debug + Send + 'a,
     {
         let (message, _) = Message::from_reader(input).map_err(|error| structure(&error))?;
         if !message.is_encrypted() {
-            return Err(Fault::Unsupported("a message that is not encrypted".to_owned()));
+            return Err(LayerFault::Unsupported("a message that is not encrypted".to_owned()));
         }
         let mut message = decrypt(message, keys, derived)?;
         while message.is_compressed() {
@@ -65,7 +65,11 @@ impl<'a> Fallback<'a> {
     }
 }
 
-fn decrypt<'a>(message: Message<'a>, keys: &Keys, derived: Option<Derived>) -> Result<Message<'a>, Fault> {
+fn decrypt<'a>(
+    message: Message<'a>,
+    keys: &ArchiveKeys,
+    derived: Option<DerivedKey>,
+) -> Result<Message<'a>, LayerFault> {
     let password = keys.passphrase.as_ref().map(|secret| Password::from(secret.expose()));
     let passwords: Vec<&Password> = password.iter().collect();
     let session_key = derived.map(|derived| PlainSessionKey::V3_4 {
@@ -84,22 +88,22 @@ fn decrypt<'a>(message: Message<'a>, keys: &Keys, derived: Option<Derived>) -> R
     // What follows a wrong key is noise, which rpgp meets as a broken packet.
     let (message, _) = message
         .decrypt_the_ring(ring, true)
-        .map_err(|_| Fault::WrongPassphrase)?;
+        .map_err(|_| LayerFault::WrongPassphrase)?;
     Ok(message)
 }
 
-fn structure(error: &pgp::errors::Error) -> Fault {
-    Fault::packets(error.to_string())
+fn structure(error: &pgp::errors::Error) -> LayerFault {
+    LayerFault::packets(error.to_string())
 }
 
-impl BufRead for Fallback<'_> {
+impl BufRead for FallbackReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         // rpgp's readers must not be asked again after an error.
         if let Some(fault) = &self.failed {
             return Err(fault.clone().into());
         }
         if let Err(error) = self.message.fill_buf() {
-            let fault = Fault::of(&error, |_| Damage::Integrity);
+            let fault = LayerFault::of(&error, |_| DamageKind::Integrity);
             self.failed = Some(fault.clone());
             return Err(fault.into());
         }
@@ -111,7 +115,7 @@ impl BufRead for Fallback<'_> {
     }
 }
 
-impl Read for Fallback<'_> {
+impl Read for FallbackReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);

@@ -1,12 +1,12 @@
-//! Room `archive`: from the decrypted packets to the file inside, and the proof that nothing else follows.
+//! From the decrypted packets to the file inside, and the proof that nothing else follows.
 
 use std::io::{self, BufRead, Read};
 
-use super::packet::{Body, Header, tag};
-use super::seipd::Decrypting;
-use crate::archive::error::Fault;
-use crate::archive::inflate::{Inflate, Wrap};
-use crate::archive::limits::Limits;
+use crate::archive::error::LayerFault;
+use crate::archive::inflate::{CompressionWrap, InflateReader};
+use crate::archive::limits::ArchiveLimits;
+use crate::archive::openpgp::packet::{PacketBody, PacketHeader, tag};
+use crate::archive::openpgp::seipd::DecryptingReader;
 
 /// How deep compressed packets may lie in each other; gpg makes one.
 const DEPTH: usize = 3;
@@ -14,25 +14,25 @@ const DEPTH: usize = 3;
 const PASSED_OVER: u64 = 64 << 10;
 
 /// Bytes that hold packets and know how to prove their own end.
-pub(super) trait Layer: BufRead {
+pub(super) trait PacketLayer: BufRead {
     /// Called at the last packet's end: reads to the layer's end and checks it.
     /// Gives how many bytes followed the whole message.
     fn finish(&mut self) -> io::Result<u64>;
 }
 
-impl<B: BufRead> Layer for Decrypting<B> {
+impl<B: BufRead> PacketLayer for DecryptingReader<B> {
     fn finish(&mut self) -> io::Result<u64> {
         pass_over_packets(self)?;
         io::copy(self.beneath(), &mut io::sink())
     }
 }
 
-impl Layer for Inflate<Body<Box<dyn Layer + '_>>> {
+impl PacketLayer for InflateReader<PacketBody<Box<dyn PacketLayer + '_>>> {
     fn finish(&mut self) -> io::Result<u64> {
         pass_over_packets(self)?;
         let body = self.inner_mut();
         if io::copy(body, &mut io::sink())? > 0 {
-            return Err(Fault::packets("bytes follow the compressed data").into());
+            return Err(LayerFault::packets("bytes follow the compressed data").into());
         }
         body.inner_mut().finish()
     }
@@ -40,58 +40,59 @@ impl Layer for Inflate<Body<Box<dyn Layer + '_>>> {
 
 /// Passes over what may stand after a literal: a signature (integrity is proven by other means), padding, markers.
 fn pass_over_packets(mut layer: &mut impl BufRead) -> io::Result<()> {
-    while let Some(header) = Header::read(&mut layer)? {
+    while let Some(header) = PacketHeader::read(&mut layer)? {
         match header.tag {
             tag::SIGNATURE | tag::MARKER | tag::PADDING => pass_over(&mut layer, header)?,
-            other => return Err(Fault::packets(format!("packet {other} follows the file")).into()),
+            other => return Err(LayerFault::packets(format!("packet {other} follows the file")).into()),
         }
     }
     Ok(())
 }
 
-fn pass_over(layer: &mut impl BufRead, header: Header) -> io::Result<()> {
+fn pass_over(layer: &mut impl BufRead, header: PacketHeader) -> io::Result<()> {
     let passed = io::copy(
-        &mut Body::new(layer, header.length).take(PASSED_OVER + 1),
+        &mut PacketBody::new(layer, header.length).take(PASSED_OVER + 1),
         &mut io::sink(),
     )?;
     if passed > PASSED_OVER {
-        return Err(Fault::packets(format!("packet {} is too long", header.tag)).into());
+        return Err(LayerFault::packets(format!("packet {} is too long", header.tag)).into());
     }
     Ok(())
 }
 
 /// The file inside a message. Its end is reached without an error only if the whole message was proven.
-pub(in crate::archive) struct Literal<'a> {
-    body: Body<Box<dyn Layer + 'a>>,
+pub(in crate::archive) struct LiteralReader<'a> {
+    body: PacketBody<Box<dyn PacketLayer + 'a>>,
     trailing: Option<u64>,
 }
 
-impl<'a> Literal<'a> {
+impl<'a> LiteralReader<'a> {
     /// Looks for the literal packet, through compressed packets if need be.
-    pub(super) fn find(mut layer: Box<dyn Layer + 'a>, limits: &Limits) -> io::Result<Self> {
+    pub(super) fn find(mut layer: Box<dyn PacketLayer + 'a>, limits: &ArchiveLimits) -> io::Result<Self> {
         let mut depth = 0;
         loop {
-            let header = Header::read(&mut layer)?.ok_or_else(|| Fault::packets("there is no file inside"))?;
+            let header =
+                PacketHeader::read(&mut layer)?.ok_or_else(|| LayerFault::packets("there is no file inside"))?;
             match header.tag {
                 tag::ONE_PASS_SIGNATURE | tag::SIGNATURE | tag::MARKER | tag::PADDING => {
                     pass_over(&mut layer, header)?;
                 }
-                tag::LITERAL => return Self::open(Body::new(layer, header.length)),
+                tag::LITERAL => return Self::open(PacketBody::new(layer, header.length)),
                 tag::COMPRESSED if depth < DEPTH => {
                     depth += 1;
-                    layer = uncompress(Body::new(layer, header.length), limits)?;
+                    layer = uncompress(PacketBody::new(layer, header.length), limits)?;
                 }
-                other => return Err(Fault::packets(format!("packet {other} where a file was expected")).into()),
+                other => return Err(LayerFault::packets(format!("packet {other} where a file was expected")).into()),
             }
         }
     }
 
     /// Passes over the literal's own head: format, name, date (RFC 9580, section 5.9).
-    fn open(mut body: Body<Box<dyn Layer + 'a>>) -> io::Result<Self> {
+    fn open(mut body: PacketBody<Box<dyn PacketLayer + 'a>>) -> io::Result<Self> {
         let mut start = [0; 2];
         body.read_exact(&mut start)?;
         if !b"btul1m".contains(&start[0]) {
-            return Err(Fault::packets("unknown format of the file inside").into());
+            return Err(LayerFault::packets("unknown format of the file inside").into());
         }
         let mut name_and_date = [0; 255 + 4];
         body.read_exact(&mut name_and_date[..usize::from(start[1]) + 4])?;
@@ -104,19 +105,22 @@ impl<'a> Literal<'a> {
     }
 }
 
-fn uncompress<'a>(mut body: Body<Box<dyn Layer + 'a>>, limits: &Limits) -> io::Result<Box<dyn Layer + 'a>> {
+fn uncompress<'a>(
+    mut body: PacketBody<Box<dyn PacketLayer + 'a>>,
+    limits: &ArchiveLimits,
+) -> io::Result<Box<dyn PacketLayer + 'a>> {
     let mut algorithm = [0];
     body.read_exact(&mut algorithm)?;
     let wrap = match algorithm[0] {
-        1 => Wrap::Raw,
-        2 => Wrap::Zlib,
-        3 => return Err(Fault::Unsupported("bzip2 compression".to_owned()).into()),
-        other => return Err(Fault::packets(format!("unknown compression {other}")).into()),
+        1 => CompressionWrap::Raw,
+        2 => CompressionWrap::Zlib,
+        3 => return Err(LayerFault::Unsupported("bzip2 compression".to_owned()).into()),
+        other => return Err(LayerFault::packets(format!("unknown compression {other}")).into()),
     };
-    Ok(Box::new(Inflate::new(body, wrap, limits)))
+    Ok(Box::new(InflateReader::new(body, wrap, limits)))
 }
 
-impl BufRead for Literal<'_> {
+impl BufRead for LiteralReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.trailing.is_none() && self.body.fill_buf()?.is_empty() {
             self.trailing = Some(self.body.inner_mut().finish()?);
@@ -133,7 +137,7 @@ impl BufRead for Literal<'_> {
     }
 }
 
-impl Read for Literal<'_> {
+impl Read for LiteralReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);

@@ -1,4 +1,4 @@
-//! Room `archive`: OpenPGP messages as streams. The own fast path reads what gpg's symmetric mode writes; the rest goes to rpgp.
+//! OpenPGP messages as streams. The own fast path reads what gpg's symmetric mode writes; the rest goes to rpgp.
 
 mod cipher;
 mod fallback;
@@ -9,17 +9,17 @@ mod seipd;
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-pub use fallback::{BadSecretKey, SecretKey};
+pub use crate::archive::openpgp::fallback::{BadSecretKey, SecretKey};
 
-use self::cipher::Cipher;
-use self::fallback::{Derived, Fallback};
-use self::literal::Literal;
-use self::packet::{Body, Header, tag};
-use self::s2k::S2k;
-use self::seipd::Decrypting;
-use super::error::{Damage, Fault};
-use super::limits::Limits;
-use super::source::{Source, looks_like};
+use crate::archive::error::{DamageKind, LayerFault};
+use crate::archive::limits::ArchiveLimits;
+use crate::archive::openpgp::cipher::CfbCipher;
+use crate::archive::openpgp::fallback::{DerivedKey, FallbackReader};
+use crate::archive::openpgp::literal::LiteralReader;
+use crate::archive::openpgp::packet::{PacketBody, PacketHeader, tag};
+use crate::archive::openpgp::s2k::S2kSpecifier;
+use crate::archive::openpgp::seipd::DecryptingReader;
+use crate::archive::source::{ArchiveSource, looks_like};
 use crate::grin::Secret;
 
 /// Bytes read from the input at a time.
@@ -29,18 +29,18 @@ const HEAD: usize = 64 << 10;
 
 /// What may open an archive.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Keys {
+pub(super) struct ArchiveKeys {
     pub(super) passphrase: Option<Secret>,
     pub(super) secret_key: Option<SecretKey>,
 }
 
 /// The decrypted file as a stream. Its end without an error is the proof of the whole message; nothing before it is.
-pub(super) enum Plain<'a> {
-    Own(Box<Literal<'a>>),
-    Rpgp(Box<Fallback<'a>>),
+pub(super) enum PlainReader<'a> {
+    Own(Box<LiteralReader<'a>>),
+    Rpgp(Box<FallbackReader<'a>>),
 }
 
-impl Plain<'_> {
+impl PlainReader<'_> {
     /// Bytes that followed the message, known at its end.
     pub(super) fn trailing(&self) -> u64 {
         match self {
@@ -50,7 +50,7 @@ impl Plain<'_> {
     }
 }
 
-impl BufRead for Plain<'_> {
+impl BufRead for PlainReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         match self {
             Self::Own(literal) => literal.fill_buf(),
@@ -66,7 +66,7 @@ impl BufRead for Plain<'_> {
     }
 }
 
-impl Read for Plain<'_> {
+impl Read for PlainReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);
@@ -75,17 +75,21 @@ impl Read for Plain<'_> {
 }
 
 /// Reads the head of a message and gives the file inside as a stream.
-pub(super) fn open<'a, R>(source: &'a mut Source<R>, keys: &Keys, limits: &Limits) -> Result<Plain<'a>, Fault>
+pub(super) fn open<'a, R>(
+    source: &'a mut ArchiveSource<R>,
+    keys: &ArchiveKeys,
+    limits: &ArchiveLimits,
+) -> Result<PlainReader<'a>, LayerFault>
 where
     R: Read + Send,
 {
     let mut reader = BufReader::with_capacity(READ, source);
     let first = reader.fill_buf().map_err(|error| fault(&error))?;
     if first.starts_with(b"-----BEGIN PGP MESSAGE") {
-        return Fallback::open(reader, keys, None).map(|message| Plain::Rpgp(Box::new(message)));
+        return FallbackReader::open(reader, keys, None).map(|message| PlainReader::Rpgp(Box::new(message)));
     }
     if first.first().is_none_or(|byte| !begins_message(*byte)) {
-        return Err(Fault::NotAnArchive(looks_like(first)));
+        return Err(LayerFault::NotAnArchive(looks_like(first)));
     }
     let mut head = Head {
         reader,
@@ -93,20 +97,20 @@ where
     };
     let message = MessageHead::read(&mut head)?;
     if keys.passphrase.is_none() && keys.secret_key.is_none() {
-        return Err(Fault::NoPassphrase);
+        return Err(LayerFault::NoPassphrase);
     }
     let (ciphers, derived) = message.keys(keys.passphrase.as_ref());
     match message.data {
         Data::SeipdV1(length) if !ciphers.is_empty() => {
-            let decrypting = Decrypting::new(Body::after_version(head.reader, length), ciphers);
+            let decrypting = DecryptingReader::new(PacketBody::after_version(head.reader, length), ciphers);
             let layer = Box::new(decrypting.map_err(|error| fault(&error))?);
-            let literal = Literal::find(layer, limits).map_err(|error| fault(&error))?;
-            Ok(Plain::Own(Box::new(literal)))
+            let literal = LiteralReader::find(layer, limits).map_err(|error| fault(&error))?;
+            Ok(PlainReader::Own(Box::new(literal)))
         }
         _ => {
             message.must_have_a_key_for(keys)?;
             let input = Cursor::new(head.taken).chain(head.reader);
-            Fallback::open(input, keys, derived).map(|message| Plain::Rpgp(Box::new(message)))
+            FallbackReader::open(input, keys, derived).map(|message| PlainReader::Rpgp(Box::new(message)))
         }
     }
 }
@@ -124,8 +128,8 @@ fn begins_message(octet: u8) -> bool {
     )
 }
 
-fn fault(error: &io::Error) -> Fault {
-    Fault::of(error, Damage::Packets)
+fn fault(error: &io::Error) -> LayerFault {
+    LayerFault::of(error, DamageKind::Packets)
 }
 
 /// The head of a message is read through this, so that rpgp can be given it again.
@@ -138,7 +142,7 @@ impl<B: Read> Read for Head<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.reader.read(buf)?;
         if self.taken.len() + got > HEAD {
-            return Err(Fault::packets("its head is too long").into());
+            return Err(LayerFault::packets("its head is too long").into());
         }
         self.taken.extend_from_slice(&buf[..got]);
         Ok(got)
@@ -157,17 +161,17 @@ struct MessageHead {
 /// The kind of encrypted data.
 enum Data {
     /// With its length including the version octet, which was read already.
-    SeipdV1(packet::Length),
+    SeipdV1(packet::PacketLength),
     Other,
 }
 
 impl MessageHead {
-    fn read(head: &mut Head<impl BufRead>) -> Result<Self, Fault> {
+    fn read(head: &mut Head<impl BufRead>) -> Result<Self, LayerFault> {
         let (mut by_passphrase, mut other_passphrase, mut by_public_key) = (Vec::new(), false, false);
         loop {
-            let header = Header::read(head)
+            let header = PacketHeader::read(head)
                 .map_err(|error| fault(&error))?
-                .ok_or(Fault::Truncated)?;
+                .ok_or(LayerFault::Truncated)?;
             let data = match header.tag {
                 tag::SKESK => {
                     let body = packet_body(head, header)?;
@@ -191,8 +195,12 @@ impl MessageHead {
                     _ => Data::Other,
                 },
                 tag::GNUPG_AEAD => Data::Other,
-                tag::UNPROTECTED => return Err(Fault::Unsupported("encryption without an integrity check".to_owned())),
-                other => return Err(Fault::packets(format!("packet {other} in its head"))),
+                tag::UNPROTECTED => {
+                    return Err(LayerFault::Unsupported(
+                        "encryption without an integrity check".to_owned(),
+                    ));
+                }
+                other => return Err(LayerFault::packets(format!("packet {other} in its head"))),
             };
             return Ok(Self {
                 by_passphrase,
@@ -204,7 +212,7 @@ impl MessageHead {
     }
 
     /// AES ciphers for the own path, and the session key of another cipher for rpgp.
-    fn keys(&self, passphrase: Option<&Secret>) -> (Vec<Cipher>, Option<Derived>) {
+    fn keys(&self, passphrase: Option<&Secret>) -> (Vec<CfbCipher>, Option<DerivedKey>) {
         let Some(passphrase) = passphrase else {
             return (Vec::new(), None);
         };
@@ -214,27 +222,27 @@ impl MessageHead {
             let Some((algorithm, key)) = skesk.session_key(passphrase.expose().as_bytes()) else {
                 continue;
             };
-            match Cipher::new(algorithm, &key) {
+            match CfbCipher::new(algorithm, &key) {
                 Some(cipher) => ciphers.push(cipher),
-                None => derived = Some(Derived { algorithm, key }),
+                None => derived = Some(DerivedKey { algorithm, key }),
             }
         }
         (ciphers, derived)
     }
 
-    fn must_have_a_key_for(&self, keys: &Keys) -> Result<(), Fault> {
+    fn must_have_a_key_for(&self, keys: &ArchiveKeys) -> Result<(), LayerFault> {
         let by_passphrase = self.other_passphrase || !self.by_passphrase.is_empty();
         match keys {
-            Keys {
+            ArchiveKeys {
                 secret_key: Some(_), ..
             } if self.by_public_key => Ok(()),
-            Keys {
+            ArchiveKeys {
                 passphrase: Some(_), ..
             } if by_passphrase => Ok(()),
-            _ if self.by_public_key => Err(Fault::Unsupported(
+            _ if self.by_public_key => Err(LayerFault::Unsupported(
                 "encrypted to a public key, and no secret key is given".to_owned(),
             )),
-            _ => Err(Fault::packets("it names no key")),
+            _ => Err(LayerFault::packets("it names no key")),
         }
     }
 }
@@ -242,17 +250,17 @@ impl MessageHead {
 /// A message may be encrypted to several passphrases; each one tried costs a derivation.
 const MOST_PASSPHRASES: usize = 4;
 
-fn packet_body(head: &mut Head<impl BufRead>, header: Header) -> Result<Vec<u8>, Fault> {
-    let packet::Length::Whole(length) = header.length else {
-        return Err(Fault::packets("a key packet without a length"));
+fn packet_body(head: &mut Head<impl BufRead>, header: PacketHeader) -> Result<Vec<u8>, LayerFault> {
+    let packet::PacketLength::Whole(length) = header.length else {
+        return Err(LayerFault::packets("a key packet without a length"));
     };
     let length = usize::try_from(length).ok().filter(|length| *length <= HEAD);
-    let mut body = vec![0; length.ok_or_else(|| Fault::packets("its head is too long"))?];
+    let mut body = vec![0; length.ok_or_else(|| LayerFault::packets("its head is too long"))?];
     head.read_exact(&mut body).map_err(|error| fault(&error))?;
     Ok(body)
 }
 
-fn version(head: &mut Head<impl BufRead>) -> Result<u8, Fault> {
+fn version(head: &mut Head<impl BufRead>) -> Result<u8, LayerFault> {
     let mut version = [0];
     head.read_exact(&mut version).map_err(|error| fault(&error))?;
     Ok(version[0])
@@ -261,14 +269,14 @@ fn version(head: &mut Head<impl BufRead>) -> Result<u8, Fault> {
 /// A session key encrypted with, or simply derived from, a passphrase (SKESK version 4, RFC 9580, section 5.3.1).
 struct Skesk {
     algorithm: u8,
-    s2k: S2k,
+    s2k: S2kSpecifier,
     encrypted: Vec<u8>,
 }
 
 impl Skesk {
     fn parse(body: &[u8]) -> Option<Self> {
         let [4, algorithm, rest @ ..] = body else { return None };
-        let (s2k, used) = S2k::parse(rest)?;
+        let (s2k, used) = S2kSpecifier::parse(rest)?;
         Some(Self {
             algorithm: *algorithm,
             s2k,
@@ -282,7 +290,7 @@ impl Skesk {
         if self.encrypted.is_empty() {
             return Some((self.algorithm, key));
         }
-        let mut cfb = Cipher::new(self.algorithm, &key)?;
+        let mut cfb = CfbCipher::new(self.algorithm, &key)?;
         let mut clear = self.encrypted.clone();
         let whole = clear.len() / cipher::BLOCK * cipher::BLOCK;
         cfb.decrypt_blocks(&mut clear);

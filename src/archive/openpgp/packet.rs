@@ -1,27 +1,27 @@
-//! Room `archive`: OpenPGP packet headers and bodies, old and new format, partial lengths (RFC 9580, section 4.2).
+//! OpenPGP packet headers and bodies, old and new format, partial lengths (RFC 9580, section 4.2).
 
 use std::io::{self, BufRead, Read};
 
-use crate::archive::error::Fault;
+use crate::archive::error::LayerFault;
 
 /// Packet types that are looked at here.
 pub(super) mod tag {
-    pub(in super::super) const PKESK: u8 = 1;
-    pub(in super::super) const SIGNATURE: u8 = 2;
-    pub(in super::super) const SKESK: u8 = 3;
-    pub(in super::super) const ONE_PASS_SIGNATURE: u8 = 4;
-    pub(in super::super) const COMPRESSED: u8 = 8;
-    pub(in super::super) const UNPROTECTED: u8 = 9;
-    pub(in super::super) const MARKER: u8 = 10;
-    pub(in super::super) const LITERAL: u8 = 11;
-    pub(in super::super) const SEIPD: u8 = 18;
-    pub(in super::super) const GNUPG_AEAD: u8 = 20;
-    pub(in super::super) const PADDING: u8 = 21;
+    pub(in crate::archive) const PKESK: u8 = 1;
+    pub(in crate::archive) const SIGNATURE: u8 = 2;
+    pub(in crate::archive) const SKESK: u8 = 3;
+    pub(in crate::archive) const ONE_PASS_SIGNATURE: u8 = 4;
+    pub(in crate::archive) const COMPRESSED: u8 = 8;
+    pub(in crate::archive) const UNPROTECTED: u8 = 9;
+    pub(in crate::archive) const MARKER: u8 = 10;
+    pub(in crate::archive) const LITERAL: u8 = 11;
+    pub(in crate::archive) const SEIPD: u8 = 18;
+    pub(in crate::archive) const GNUPG_AEAD: u8 = 20;
+    pub(in crate::archive) const PADDING: u8 = 21;
 }
 
 /// How long a packet, or its next part, is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Length {
+pub(super) enum PacketLength {
     /// So many bytes, then it ends.
     Whole(u64),
     /// So many bytes, then another length.
@@ -32,12 +32,12 @@ pub(super) enum Length {
 
 /// Type and length of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct PacketHeader {
     pub(super) tag: u8,
-    pub(super) length: Length,
+    pub(super) length: PacketLength,
 }
 
-impl Header {
+impl PacketHeader {
     /// Reads a header; `None` at the end of the bytes.
     pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Self>> {
         let mut first = [0];
@@ -53,7 +53,7 @@ impl Header {
                 tag: (byte >> 2) & 0x0f,
                 length: old_length(byte & 3, input)?,
             })),
-            _ => Err(Fault::packets("a packet header has its first bit clear").into()),
+            _ => Err(LayerFault::packets("a packet header has its first bit clear").into()),
         }
     }
 }
@@ -70,27 +70,27 @@ fn four_bytes(input: &mut impl Read) -> io::Result<u64> {
     Ok(u64::from(u32::from_be_bytes(four)))
 }
 
-fn new_length(input: &mut impl Read) -> io::Result<Length> {
+fn new_length(input: &mut impl Read) -> io::Result<PacketLength> {
     Ok(match byte(input)? {
-        short @ 0..192 => Length::Whole(short),
-        high @ 192..224 => Length::Whole(((high - 192) << 8) + byte(input)? + 192),
-        power @ 224..255 => Length::Part(1 << (power & 0x1f)),
-        _ => Length::Whole(four_bytes(input)?),
+        short @ 0..192 => PacketLength::Whole(short),
+        high @ 192..224 => PacketLength::Whole(((high - 192) << 8) + byte(input)? + 192),
+        power @ 224..255 => PacketLength::Part(1 << (power & 0x1f)),
+        _ => PacketLength::Whole(four_bytes(input)?),
     })
 }
 
-fn old_length(kind: u8, input: &mut impl Read) -> io::Result<Length> {
+fn old_length(kind: u8, input: &mut impl Read) -> io::Result<PacketLength> {
     Ok(match kind {
-        0 => Length::Whole(byte(input)?),
-        1 => Length::Whole((byte(input)? << 8) + byte(input)?),
-        2 => Length::Whole(four_bytes(input)?),
-        _ => Length::ToEnd,
+        0 => PacketLength::Whole(byte(input)?),
+        1 => PacketLength::Whole((byte(input)? << 8) + byte(input)?),
+        2 => PacketLength::Whole(four_bytes(input)?),
+        _ => PacketLength::ToEnd,
     })
 }
 
 /// The body of one packet, its parts joined. Its end is an error if the enclosing bytes end first.
 #[derive(Debug)]
-pub(super) struct Body<B> {
+pub(super) struct PacketBody<B> {
     inner: B,
     left: u64,
     then: Then,
@@ -104,8 +104,8 @@ enum Then {
     Inner,
 }
 
-impl<B: BufRead> Body<B> {
-    pub(super) fn new(inner: B, length: Length) -> Self {
+impl<B: BufRead> PacketBody<B> {
+    pub(super) fn new(inner: B, length: PacketLength) -> Self {
         let mut body = Self {
             inner,
             left: 0,
@@ -116,7 +116,7 @@ impl<B: BufRead> Body<B> {
     }
 
     /// The body of a packet whose first octet, its version, was read already.
-    pub(super) fn after_version(inner: B, length: Length) -> Self {
+    pub(super) fn after_version(inner: B, length: PacketLength) -> Self {
         let mut body = Self::new(inner, length);
         if body.then != Then::Inner {
             body.left = body.left.saturating_sub(1);
@@ -124,11 +124,11 @@ impl<B: BufRead> Body<B> {
         body
     }
 
-    fn begin(&mut self, length: Length) {
+    fn begin(&mut self, length: PacketLength) {
         (self.left, self.then) = match length {
-            Length::Whole(bytes) => (bytes, Then::End),
-            Length::Part(bytes) => (bytes, Then::NextPart),
-            Length::ToEnd => (u64::MAX, Then::Inner),
+            PacketLength::Whole(bytes) => (bytes, Then::End),
+            PacketLength::Part(bytes) => (bytes, Then::NextPart),
+            PacketLength::ToEnd => (u64::MAX, Then::Inner),
         };
     }
 
@@ -150,7 +150,7 @@ fn at_most(left: u64, have: usize) -> usize {
     usize::try_from(left).unwrap_or(usize::MAX).min(have)
 }
 
-impl<B: BufRead> BufRead for Body<B> {
+impl<B: BufRead> BufRead for PacketBody<B> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.advance()?;
         if self.left == 0 {
@@ -158,7 +158,7 @@ impl<B: BufRead> BufRead for Body<B> {
         }
         let buffer = self.inner.fill_buf()?;
         if buffer.is_empty() && self.then != Then::Inner {
-            return Err(Fault::Truncated.into());
+            return Err(LayerFault::Truncated.into());
         }
         Ok(&buffer[..at_most(self.left, buffer.len())])
     }
@@ -169,7 +169,7 @@ impl<B: BufRead> BufRead for Body<B> {
     }
 }
 
-impl<B: BufRead> Read for Body<B> {
+impl<B: BufRead> Read for PacketBody<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.advance()?;
         let room = at_most(self.left, buf.len());
@@ -178,7 +178,7 @@ impl<B: BufRead> Read for Body<B> {
         }
         let got = self.inner.read(&mut buf[..room])?;
         if got == 0 && self.then != Then::Inner {
-            return Err(Fault::Truncated.into());
+            return Err(LayerFault::Truncated.into());
         }
         self.left -= got as u64;
         Ok(got)
@@ -188,34 +188,34 @@ impl<B: BufRead> Read for Body<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::error::Damage;
+    use crate::archive::error::DamageKind;
 
     #[test]
     fn every_form_of_header_is_read() {
-        let cases: [(&[u8], u8, Length); 8] = [
-            (&[0xcb, 5], 11, Length::Whole(5)),
-            (&[0xcb, 192, 0], 11, Length::Whole(192)),
-            (&[0xcb, 223, 255], 11, Length::Whole(8_383)),
-            (&[0xd2, 255, 0, 1, 0, 0], 18, Length::Whole(65_536)),
-            (&[0xd2, 0xed], 18, Length::Part(8_192)),
-            (&[0x8c, 13], 3, Length::Whole(13)),
-            (&[0x85, 1, 0], 1, Length::Whole(256)),
-            (&[0xa3], 8, Length::ToEnd),
+        let cases: [(&[u8], u8, PacketLength); 8] = [
+            (&[0xcb, 5], 11, PacketLength::Whole(5)),
+            (&[0xcb, 192, 0], 11, PacketLength::Whole(192)),
+            (&[0xcb, 223, 255], 11, PacketLength::Whole(8_383)),
+            (&[0xd2, 255, 0, 1, 0, 0], 18, PacketLength::Whole(65_536)),
+            (&[0xd2, 0xed], 18, PacketLength::Part(8_192)),
+            (&[0x8c, 13], 3, PacketLength::Whole(13)),
+            (&[0x85, 1, 0], 1, PacketLength::Whole(256)),
+            (&[0xa3], 8, PacketLength::ToEnd),
         ];
         for (bytes, tag, length) in cases {
-            let header = Header::read(&mut &bytes[..]).unwrap().unwrap();
-            assert_eq!(header, Header { tag, length }, "{bytes:x?}");
+            let header = PacketHeader::read(&mut &bytes[..]).unwrap().unwrap();
+            assert_eq!(header, PacketHeader { tag, length }, "{bytes:x?}");
         }
-        assert!(Header::read(&mut io::empty()).unwrap().is_none());
-        assert!(Header::read(&mut &[0x1f, 0x8b][..]).is_err());
-        assert!(Header::read(&mut &[0xcb, 255, 0][..]).is_err());
+        assert!(PacketHeader::read(&mut io::empty()).unwrap().is_none());
+        assert!(PacketHeader::read(&mut &[0x1f, 0x8b][..]).is_err());
+        assert!(PacketHeader::read(&mut &[0xcb, 255, 0][..]).is_err());
     }
 
     #[test]
     fn parts_are_joined_and_the_rest_is_left() {
         let bytes = [1, 2, 0xe0, 3, 1, 4, 99];
         let mut rest = &bytes[..];
-        let mut body = Body::new(&mut rest, Length::Part(2));
+        let mut body = PacketBody::new(&mut rest, PacketLength::Part(2));
         let mut all = Vec::new();
         body.read_to_end(&mut all).unwrap();
         assert_eq!(all, [1, 2, 3, 4]);
@@ -224,13 +224,17 @@ mod tests {
 
     #[test]
     fn a_body_that_ends_too_soon_is_truncated() {
-        for length in [Length::Whole(4), Length::Part(3), Length::Part(4)] {
-            let mut body = Body::new(&[1u8, 2, 3][..], length);
+        for length in [PacketLength::Whole(4), PacketLength::Part(3), PacketLength::Part(4)] {
+            let mut body = PacketBody::new(&[1u8, 2, 3][..], length);
             let error = body.read_to_end(&mut Vec::new()).unwrap_err();
-            assert_eq!(Fault::of(&error, Damage::Packets), Fault::Truncated, "{length:?}");
+            assert_eq!(
+                LayerFault::of(&error, DamageKind::Packets),
+                LayerFault::Truncated,
+                "{length:?}"
+            );
         }
         let mut all = Vec::new();
-        Body::new(&[1u8, 2, 3][..], Length::ToEnd)
+        PacketBody::new(&[1u8, 2, 3][..], PacketLength::ToEnd)
             .read_to_end(&mut all)
             .unwrap();
         assert_eq!(all, [1, 2, 3]);

@@ -1,4 +1,4 @@
-//! Room `archive`: a passphrase made into a key (RFC 9580, section 3.7), as fast as the hash goes.
+//! A passphrase made into a key (RFC 9580, section 3.7), as fast as the hash goes.
 //!
 //! gpg hashes about 65 MB for each 20 bytes of key; this is where a small archive spends most of its time.
 
@@ -8,7 +8,7 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 /// String-to-key specifier of a kind that can be derived here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct S2k {
+pub(super) struct S2kSpecifier {
     hash: Hash,
     /// Empty for the simple kind.
     salt: Vec<u8>,
@@ -38,7 +38,7 @@ impl Hash {
     }
 }
 
-impl S2k {
+impl S2kSpecifier {
     /// Reads a specifier; gives it and how many bytes it took. `None`: unknown kind or hash, or too short.
     pub(super) fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
         let hash = Hash::of(*bytes.get(1)?)?;
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn the_fast_way_gives_the_key_of_the_definition() {
         let spec = [3, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0x60];
-        let (s2k, used) = S2k::parse(&spec).unwrap();
+        let (s2k, used) = S2kSpecifier::parse(&spec).unwrap();
         assert_eq!((used, s2k.count), (11, 65_536));
         for passphrase in ["x", "correct horse battery staple", &"long ".repeat(9_000)] {
             for length in [16, 24, 32] {
@@ -143,9 +143,9 @@ mod tests {
 
     #[test]
     fn salted_and_simple_kinds_hash_once() {
-        let (salted, _) = S2k::parse(&[1, 2, 9, 9, 9, 9, 9, 9, 9, 9]).unwrap();
+        let (salted, _) = S2kSpecifier::parse(&[1, 2, 9, 9, 9, 9, 9, 9, 9, 9]).unwrap();
         assert_eq!(salted.derive(b"pass", 16), by_the_book(&[9; 8], b"pass", 0, 16));
-        let (simple, _) = S2k::parse(&[0, 2]).unwrap();
+        let (simple, _) = S2kSpecifier::parse(&[0, 2]).unwrap();
         assert_eq!(simple.derive(b"pass", 32), by_the_book(&[], b"pass", 0, 32));
         assert_eq!(simple.derive(b"", 20), by_the_book(&[], b"", 0, 20));
     }
@@ -160,7 +160,7 @@ mod tests {
             &[3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
             &[1, 2, 0],
         ] {
-            assert!(S2k::parse(bytes).is_none(), "{bytes:?}");
+            assert!(S2kSpecifier::parse(bytes).is_none(), "{bytes:?}");
         }
     }
 }

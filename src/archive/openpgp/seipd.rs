@@ -1,4 +1,4 @@
-//! Room `archive`: a symmetrically encrypted, integrity-protected packet (SEIPD v1, RFC 9580, section 5.13.1) as a stream.
+//! A symmetrically encrypted, integrity-protected packet (SEIPD v1, RFC 9580, section 5.13.1) as a stream.
 //!
 //! What it hands out is not proven until its end was reached without an error: the SHA-1 over everything stands last.
 
@@ -6,9 +6,9 @@ use std::io::{self, BufRead, Read};
 
 use sha1::{Digest, Sha1};
 
-use super::cipher::{BLOCK, Cipher};
-use super::packet::Body;
-use crate::archive::error::{Damage, Fault};
+use crate::archive::error::{DamageKind, LayerFault};
+use crate::archive::openpgp::cipher::{BLOCK, CfbCipher};
+use crate::archive::openpgp::packet::PacketBody;
 
 /// Bytes decrypted at a time: large enough for long runs, small enough for the second-level cache.
 const CHUNK: usize = 64 << 10;
@@ -20,9 +20,9 @@ const TRAILER: usize = 22;
 const GLANCE: usize = 512;
 
 /// The plaintext of a SEIPD v1 packet.
-pub(super) struct Decrypting<B> {
-    body: Body<B>,
-    cipher: Cipher,
+pub(super) struct DecryptingReader<B> {
+    body: PacketBody<B>,
+    cipher: CfbCipher,
     hash: Sha1,
     /// `[start..ready)` may be handed out, `[ready..clear)` is decrypted and held back, `[clear..filled)` is not yet decrypted.
     buffer: Box<[u8]>,
@@ -39,17 +39,17 @@ pub(super) struct Decrypting<B> {
 enum State {
     Running,
     Proven,
-    Failed(Fault),
+    Failed(LayerFault),
 }
 
-impl<B: BufRead> Decrypting<B> {
+impl<B: BufRead> DecryptingReader<B> {
     /// Reads the first bytes and takes the first cipher under which the two repeated octets agree.
-    pub(super) fn new(body: Body<B>, ciphers: Vec<Cipher>) -> io::Result<Self> {
+    pub(super) fn new(body: PacketBody<B>, ciphers: Vec<CfbCipher>) -> io::Result<Self> {
         let mut body = body;
         let mut buffer = vec![0; CHUNK + 4 * BLOCK].into_boxed_slice();
         let filled = read_full(&mut body, &mut buffer[..GLANCE])?;
         if filled < PREFIX + TRAILER {
-            return Err(Fault::Truncated.into());
+            return Err(LayerFault::Truncated.into());
         }
         let cipher = choose(ciphers, &buffer[..filled])?;
         let mut new = Self {
@@ -100,7 +100,7 @@ impl<B: BufRead> Decrypting<B> {
             let end = self.filled + CHUNK;
             match read_full(&mut self.body, &mut self.buffer[self.filled..end]) {
                 Ok(got) => self.take(got),
-                Err(error) => self.state = State::Failed(Fault::of(&error, Damage::Packets)),
+                Err(error) => self.state = State::Failed(LayerFault::of(&error, DamageKind::Packets)),
             }
         }
         match &self.state {
@@ -124,21 +124,21 @@ impl<B: BufRead> Decrypting<B> {
     fn prove(&mut self) -> State {
         let trailer = &self.buffer[self.ready..self.clear];
         if trailer.len() != TRAILER {
-            return State::Failed(Fault::Truncated);
+            return State::Failed(LayerFault::Truncated);
         }
         self.hash.update(&trailer[..2]);
         let computed = self.hash.finalize_reset();
         if trailer[..2] == [0xd3, 20] && trailer[2..] == computed[..] {
             State::Proven
         } else {
-            State::Failed(Damage::Integrity.into())
+            State::Failed(DamageKind::Integrity.into())
         }
     }
 }
 
 /// The cipher that opens the packet. If none does, a gzip head in the first bytes still tells damage from a wrong key.
-fn choose(ciphers: Vec<Cipher>, head: &[u8]) -> Result<Cipher, Fault> {
-    let mut fault = Fault::WrongPassphrase;
+fn choose(ciphers: Vec<CfbCipher>, head: &[u8]) -> Result<CfbCipher, LayerFault> {
+    let mut fault = LayerFault::WrongPassphrase;
     for mut cipher in ciphers {
         let mut glance = head.to_vec();
         let fresh = cipher.clone();
@@ -148,7 +148,7 @@ fn choose(ciphers: Vec<Cipher>, head: &[u8]) -> Result<Cipher, Fault> {
         }
         let whole = glance.len() / BLOCK * BLOCK;
         if glance[..whole].windows(3).any(|three| three == [0x1f, 0x8b, 8]) {
-            fault = Damage::Integrity.into();
+            fault = DamageKind::Integrity.into();
         }
     }
     Err(fault)
@@ -166,7 +166,7 @@ fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-impl<B: BufRead> BufRead for Decrypting<B> {
+impl<B: BufRead> BufRead for DecryptingReader<B> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.refill()?;
         Ok(&self.buffer[self.start..self.ready])
@@ -177,7 +177,7 @@ impl<B: BufRead> BufRead for Decrypting<B> {
     }
 }
 
-impl<B: BufRead> Read for Decrypting<B> {
+impl<B: BufRead> Read for DecryptingReader<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);

@@ -1,24 +1,27 @@
-//! Room `catalog`: writing books of another program into the catalog; what we know already stays.
+//! Writing books of another program into the catalog; what we know already stays.
 
 use std::sync::LazyLock;
 
 use rusqlite::{OptionalExtension as _, ToSql};
 
-use super::files::AdoptedArchive;
-use super::report::Written;
-use super::source::Taken;
-use crate::catalog::dates::READABLE;
-use crate::catalog::follow::{follow, word_of_state};
-use crate::catalog::history::{Cause, Moment, Note, Topic};
-use crate::catalog::ledger::{Operation, Tx};
-use crate::catalog::marc::{self, REPEATING};
-use crate::catalog::tallies::Tally;
-use crate::catalog::{BookState, CatalogError, history};
+use crate::catalog::CatalogError;
+use crate::catalog::import::files::AdoptedArchive;
+use crate::catalog::import::report::BatchCounts;
+use crate::catalog::import::source::ImportedBook;
+use crate::catalog::lifecycle::history;
+use crate::catalog::lifecycle::history::{ChangeCause, ChangeMoment, ChangeNote, ChangeTopic};
+use crate::catalog::lifecycle::next_state::{follow, word_of_state};
+use crate::catalog::lifecycle::tallies::TallyKind;
+use crate::catalog::observations::dates::READABLE;
+use crate::catalog::observations::marc;
+use crate::catalog::observations::marc::REPEATING;
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::grin::Barcode;
 use crate::grin::columns::CSV_COLUMNS;
+use crate::vocabulary::BookState;
 
 /// Takes books over.
-pub(super) struct Adopt(pub Vec<Taken>);
+pub(super) struct BookAdoption(pub Vec<ImportedBook>);
 
 /// The columns that are simply filled where we have nothing.
 static FILLED: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -53,16 +56,16 @@ static FILL: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-impl Operation for Adopt {
-    type Output = Written;
+impl CatalogOperation for BookAdoption {
+    type Output = BatchCounts;
     const KIND: &'static str = "adopt";
 
     fn rows(&self) -> usize {
         self.0.len()
     }
 
-    fn run(self, tx: &mut Tx<'_>) -> Result<Written, CatalogError> {
-        let mut written = Written::default();
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<BatchCounts, CatalogError> {
+        let mut written = BatchCounts::default();
         for book in &self.0 {
             adopt(tx, book, &mut written)?;
         }
@@ -77,7 +80,7 @@ struct Ours {
     grin_state: Option<String>,
 }
 
-fn adopt(tx: &mut Tx<'_>, book: &Taken, written: &mut Written) -> Result<(), CatalogError> {
+fn adopt(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, written: &mut BatchCounts) -> Result<(), CatalogError> {
     let (ours, new) = match find(tx, book)? {
         Some(ours) => (ours, false),
         None => (insert(tx, book)?, true),
@@ -97,7 +100,7 @@ fn adopt(tx: &mut Tx<'_>, book: &Taken, written: &mut Written) -> Result<(), Cat
         }
         _ => set_state(tx, ours.id, state)?,
     }
-    let note = Note::of(Cause::Imported);
+    let note = ChangeNote::of(ChangeCause::Imported);
     if new {
         tx.moved(book.barcode.as_str(), None, state, &note.text())
     } else if state == ours.state {
@@ -115,17 +118,17 @@ pub(super) fn is_free(state: BookState) -> bool {
 /// Asks where a book stands in our catalog; `None` if it is not known.
 pub(super) struct StateOf(pub Barcode);
 
-impl Operation for StateOf {
+impl CatalogOperation for StateOf {
     type Output = Option<BookState>;
     const KIND: &'static str = "state_of";
 
-    fn run(self, tx: &mut Tx<'_>) -> Result<Self::Output, CatalogError> {
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
         let mut select = tx.conn.prepare_cached("SELECT state FROM books WHERE barcode = ?1")?;
         Ok(select.query_row([self.0.as_str()], |row| row.get(0)).optional()?)
     }
 }
 
-fn find(tx: &Tx<'_>, book: &Taken) -> Result<Option<Ours>, CatalogError> {
+fn find(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<Option<Ours>, CatalogError> {
     let mut select = tx
         .conn
         .prepare_cached("SELECT id, state, grin_state FROM books WHERE barcode = ?1")?;
@@ -139,14 +142,14 @@ fn find(tx: &Tx<'_>, book: &Taken) -> Result<Option<Ours>, CatalogError> {
     Ok(found.optional()?)
 }
 
-fn insert(tx: &mut Tx<'_>, book: &Taken) -> Result<Ours, CatalogError> {
+fn insert(tx: &mut CatalogTransaction<'_>, book: &ImportedBook) -> Result<Ours, CatalogError> {
     let created = book.value("created_at").map_or_else(|| tx.stamp.clone(), Into::into);
     tx.conn
         .prepare_cached(
             "INSERT INTO books (barcode, state, state_at, created_at, updated_at) VALUES (?1, 'known', ?2, ?3, ?2)",
         )?
         .execute((book.barcode.as_str(), &tx.stamp, created))?;
-    tx.totals.add(Tally::GrinState, "", 1);
+    tx.totals.add(TallyKind::GrinState, "", 1);
     Ok(Ours {
         id: tx.conn.last_insert_rowid(),
         state: BookState::Known,
@@ -154,7 +157,7 @@ fn insert(tx: &mut Tx<'_>, book: &Taken) -> Result<Ours, CatalogError> {
     })
 }
 
-fn fill(tx: &mut Tx<'_>, book: &Taken, ours: &Ours) -> Result<(), CatalogError> {
+fn fill(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, ours: &Ours) -> Result<(), CatalogError> {
     let grin_state = book.value("grin_state");
     let mut update = tx.conn.prepare_cached(&FILL)?;
     update.raw_bind_parameter(1, ours.id)?;
@@ -167,7 +170,7 @@ fn fill(tx: &mut Tx<'_>, book: &Taken, ours: &Ours) -> Result<(), CatalogError> 
     }
     update.raw_execute()?;
     if let (None, Some(new)) = (&ours.grin_state, grin_state) {
-        tx.totals.shift(Tally::GrinState, "", new);
+        tx.totals.shift(TallyKind::GrinState, "", new);
     }
     Ok(())
 }
@@ -181,14 +184,19 @@ fn filled(column: &str, value: &str) -> String {
     value.into()
 }
 
-fn set_state(tx: &Tx<'_>, id: i64, state: BookState) -> Result<(), CatalogError> {
+fn set_state(tx: &CatalogTransaction<'_>, id: i64, state: BookState) -> Result<(), CatalogError> {
     tx.conn
         .prepare_cached("UPDATE books SET state = ?2, state_at = ?3 WHERE id = ?1 AND state <> ?2")?
         .execute((id, state, &tx.stamp))?;
     Ok(())
 }
 
-fn store(tx: &mut Tx<'_>, ours: &Ours, book: &Taken, archive: &AdoptedArchive) -> Result<(), CatalogError> {
+fn store(
+    tx: &mut CatalogTransaction<'_>,
+    ours: &Ours,
+    book: &ImportedBook,
+    archive: &AdoptedArchive,
+) -> Result<(), CatalogError> {
     if ours.state == BookState::Failed {
         tx.failure_forgotten(ours.id)?;
     }
@@ -221,9 +229,9 @@ fn store(tx: &mut Tx<'_>, ours: &Ours, book: &Taken, archive: &AdoptedArchive) -
 }
 
 /// The other program's history, its times and words as they are, under a name that tells where it is from.
-fn copy_history(tx: &Tx<'_>, book: &Taken) -> Result<(), CatalogError> {
+fn copy_history(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<(), CatalogError> {
     for event in &book.history {
-        let moment = Moment {
+        let moment = ChangeMoment {
             stamp: &event.timestamp,
             session: tx.session,
         };
@@ -232,7 +240,7 @@ fn copy_history(tx: &Tx<'_>, book: &Taken) -> Result<(), CatalogError> {
         history::append(
             tx.conn,
             book.barcode.as_str(),
-            (Topic::Import, &value),
+            (ChangeTopic::Import, &value),
             moment,
             metadata,
         )?;

@@ -1,4 +1,4 @@
-//! Room `catalog`: the stored files of a `grin-transfer` run, and whether they are what they are called.
+//! The stored files of a `grin-transfer` run, and whether they are what they are called.
 
 use std::io::{self, Read};
 
@@ -12,7 +12,7 @@ pub trait StoredFiles {
 
     /// Looks at the stored archive of a book; `None` if there is none. `etag` is GRIN's validator of what was decrypted, where
     /// the database knows it.
-    fn adopt(&mut self, barcode: &Barcode, etag: Option<&str>) -> Result<Option<AdoptedArchive>, Unfit>;
+    fn adopt(&mut self, barcode: &Barcode, etag: Option<&str>) -> Result<Option<AdoptedArchive>, ArchiveUnfit>;
 }
 
 /// An archive that is really there.
@@ -36,7 +36,7 @@ pub struct AdoptedArchive {
 
 /// Why a stored file is no archive that could be taken over.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum ArchiveUnfit {
     /// It has no bytes.
     #[error("the stored file is empty")]
     Empty,
@@ -58,13 +58,15 @@ pub enum Unfit {
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 
 /// Whether a stored file begins as an archive does; of the rest it says nothing.
-pub fn check_beginning(file: impl Read) -> Result<(), Unfit> {
+pub fn check_beginning(file: impl Read) -> Result<(), ArchiveUnfit> {
     let mut beginning = Vec::new();
-    file.take(3).read_to_end(&mut beginning).map_err(Unfit::Unreadable)?;
+    file.take(3)
+        .read_to_end(&mut beginning)
+        .map_err(ArchiveUnfit::Unreadable)?;
     match beginning.as_slice() {
-        [] => Err(Unfit::Empty),
+        [] => Err(ArchiveUnfit::Empty),
         start if start == GZIP => Ok(()),
-        _ => Err(Unfit::NotGzip(beginning)),
+        _ => Err(ArchiveUnfit::NotGzip(beginning)),
     }
 }
 
@@ -75,7 +77,7 @@ mod tests {
     #[test]
     fn the_beginning_of_a_file_tells_what_is_no_archive() {
         assert!(check_beginning(&[0x1f, 0x8b, 0x08, 0][..]).is_ok());
-        assert!(matches!(check_beginning(&b""[..]), Err(Unfit::Empty)));
-        assert!(matches!(check_beginning(&b"<html>"[..]), Err(Unfit::NotGzip(start)) if start == b"<ht"));
+        assert!(matches!(check_beginning(&b""[..]), Err(ArchiveUnfit::Empty)));
+        assert!(matches!(check_beginning(&b"<html>"[..]), Err(ArchiveUnfit::NotGzip(start)) if start == b"<ht"));
     }
 }

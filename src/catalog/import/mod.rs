@@ -1,4 +1,4 @@
-//! Room `catalog`: taking over a `grin-transfer` run: what its database knows, and what its storage really holds.
+//! Taking over a `grin-transfer` run: what its database knows, and what its storage really holds.
 
 mod adopt;
 mod files;
@@ -7,21 +7,21 @@ mod source;
 
 use std::path::Path;
 
-pub use files::{AdoptedArchive, StoredFiles, Unfit, check_beginning};
-pub use report::{ImportReport, Misfit};
-pub use source::ImportError;
+pub use crate::catalog::import::files::{AdoptedArchive, ArchiveUnfit, StoredFiles, check_beginning};
+pub use crate::catalog::import::report::{ImportMisfit, ImportReport};
+pub use crate::catalog::import::source::ImportError;
 
-use adopt::{Adopt, StateOf};
-use source::{Source, Taken};
+use crate::catalog::import::adopt::{BookAdoption, StateOf};
+use crate::catalog::import::source::{ImportSource, ImportedBook};
 
-use super::{CatalogError, Ledger};
+use crate::catalog::{CatalogError, CatalogLedger};
 use crate::grin::Barcode;
 
 /// Books taken over in one transaction.
 const BATCH: usize = 500;
 
 /// How an import is done.
-pub struct Import<'a> {
+pub struct ImportPlan<'a> {
     /// The other program's database.
     pub from: &'a Path,
     /// Its storage; `None`: only the database is taken over, and no book counts as stored.
@@ -32,11 +32,11 @@ pub struct Import<'a> {
     pub progress: &'a mut dyn FnMut(u64),
 }
 
-impl Import<'_> {
+impl ImportPlan<'_> {
     /// Takes everything over into `ledger` (`None` only for a dry run without a catalog yet). May be done again: what is
     /// there already is kept.
-    pub fn run(mut self, mut ledger: Option<&mut Ledger>) -> Result<ImportReport, ImportError> {
-        let source = Source::open(self.from)?;
+    pub fn run(mut self, mut ledger: Option<&mut CatalogLedger>) -> Result<ImportReport, ImportError> {
+        let source = ImportSource::open(self.from)?;
         let mut report = ImportReport::new(self.dry_run, self.files.is_some());
         let mut last = None;
         loop {
@@ -58,8 +58,8 @@ impl Import<'_> {
     /// it may be newer than what the other program had.
     fn look_for_archive(
         &mut self,
-        book: &mut Taken,
-        ledger: Option<&mut Ledger>,
+        book: &mut ImportedBook,
+        ledger: Option<&mut CatalogLedger>,
         report: &mut ImportReport,
     ) -> Result<(), ImportError> {
         let Some(files) = self.files.as_deref_mut() else {
@@ -76,7 +76,7 @@ impl Import<'_> {
         let etag = book.value("encrypted_etag").filter(|_| book.etag_fits);
         match files.adopt(&book.barcode, etag) {
             Ok(found) => book.archive = found,
-            Err(Unfit::Ours(error)) => return Err(ImportError::Files(error)),
+            Err(ArchiveUnfit::Ours(error)) => return Err(ImportError::Files(error)),
             Err(unfit) => report.misfit(book.barcode.as_str(), &unfit),
         }
         report.note_archive(book);
@@ -85,12 +85,12 @@ impl Import<'_> {
 
     fn write(
         &mut self,
-        ledger: Option<&mut Ledger>,
-        books: Vec<Taken>,
+        ledger: Option<&mut CatalogLedger>,
+        books: Vec<ImportedBook>,
         report: &mut ImportReport,
     ) -> Result<(), CatalogError> {
         match ledger {
-            Some(ledger) if !self.dry_run => report.add(ledger.execute(Adopt(books))?),
+            Some(ledger) if !self.dry_run => report.add(ledger.execute(BookAdoption(books))?),
             _ => {}
         }
         Ok(())
@@ -99,8 +99,8 @@ impl Import<'_> {
     /// Archives of books that the database does not know are taken over too.
     fn adopt_strays(
         &mut self,
-        source: &Source,
-        mut ledger: Option<&mut Ledger>,
+        source: &ImportSource,
+        mut ledger: Option<&mut CatalogLedger>,
         report: &mut ImportReport,
     ) -> Result<(), ImportError> {
         let Some(files) = self.files.as_deref_mut() else {
@@ -116,7 +116,7 @@ impl Import<'_> {
             }
         }
         for chunk in strays.chunks(BATCH) {
-            let mut books: Vec<Taken> = chunk.iter().cloned().map(Taken::bare).collect();
+            let mut books: Vec<ImportedBook> = chunk.iter().cloned().map(ImportedBook::bare).collect();
             for book in &mut books {
                 self.look_for_archive(book, ledger.as_deref_mut(), report)?;
             }

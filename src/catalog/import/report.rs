@@ -1,10 +1,10 @@
-//! Room `catalog`: what an import came to, and what did not fit.
+//! What an import came to, and what did not fit.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::source::Taken;
+use crate::catalog::import::source::ImportedBook;
 
 /// Most misfits that are named one by one.
 const NAMED: usize = 100;
@@ -39,12 +39,12 @@ pub struct ImportReport {
     /// Rows and files that did not fit.
     pub misfits: u64,
     /// The first of these.
-    pub named: Vec<Misfit>,
+    pub named: Vec<ImportMisfit>,
 }
 
 /// Something that did not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Misfit {
+pub struct ImportMisfit {
     /// What stood where the barcode should be.
     pub barcode: String,
     /// Why it did not fit.
@@ -53,7 +53,7 @@ pub struct Misfit {
 
 /// What one batch wrote.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct BatchCounts {
     pub new: u64,
     pub merged: u64,
     pub stored: u64,
@@ -71,14 +71,14 @@ impl ImportReport {
     pub(super) fn misfit(&mut self, barcode: &str, because: &dyn fmt::Display) {
         self.misfits += 1;
         if self.named.len() < NAMED {
-            self.named.push(Misfit {
+            self.named.push(ImportMisfit {
                 barcode: barcode.chars().take(80).collect(),
                 because: because.to_string(),
             });
         }
     }
 
-    pub(super) fn note_archive(&mut self, book: &Taken) {
+    pub(super) fn note_archive(&mut self, book: &ImportedBook) {
         match &book.archive {
             Some(archive) => {
                 self.archives += 1;
@@ -89,7 +89,7 @@ impl ImportReport {
         }
     }
 
-    pub(super) fn add(&mut self, written: Written) {
+    pub(super) fn add(&mut self, written: BatchCounts) {
         self.new += written.new;
         self.merged += written.merged;
         self.stored += written.stored;

@@ -1,4 +1,4 @@
-//! Room `catalog`: reading the database of a `grin-transfer` run, whichever of its versions wrote it.
+//! Reading the database of a `grin-transfer` run, whichever of its versions wrote it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
-use super::files::AdoptedArchive;
-use super::report::ImportReport;
 use crate::catalog::CatalogError;
-use crate::grin::columns::{CSV_COLUMNS, Kind};
+use crate::catalog::import::files::AdoptedArchive;
+use crate::catalog::import::report::ImportReport;
+use crate::grin::columns::{CSV_COLUMNS, ColumnKind};
 use crate::grin::{Barcode, GrinDate};
 
 /// Why nothing, or nothing more, could be taken over.
@@ -39,7 +39,7 @@ pub enum ImportError {
 
 /// One book of the other database, and its archive.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct ImportedBook {
     pub barcode: Barcode,
     /// Values by our column's name; never empty.
     pub values: Vec<(&'static str, String)>,
@@ -62,7 +62,7 @@ pub(super) struct OldEvent {
     pub metadata: Option<String>,
 }
 
-impl Taken {
+impl ImportedBook {
     pub(super) fn bare(barcode: Barcode) -> Self {
         Self {
             barcode,
@@ -91,17 +91,17 @@ impl Taken {
 }
 
 /// Some books, and where the next ones begin.
-pub(super) struct Batch {
-    pub books: Vec<Taken>,
+pub(super) struct ImportBatch {
+    pub books: Vec<ImportedBook>,
     pub last_rowid: Option<i64>,
 }
 
 /// The other database, opened for reading only.
-pub(super) struct Source {
+pub(super) struct ImportSource {
     conn: Connection,
     path: PathBuf,
     /// Our column, its place in `select`.
-    columns: Vec<(&'static str, Kind, usize)>,
+    columns: Vec<(&'static str, ColumnKind, usize)>,
     select: String,
     has_history: bool,
 }
@@ -116,7 +116,7 @@ const DERIVED: [&str; 6] = [
     "last_etag_check",
 ];
 
-impl Source {
+impl ImportSource {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         let failed = |cause| ImportError::Source {
             path: path.into(),
@@ -164,7 +164,7 @@ impl Source {
         after: Option<i64>,
         limit: usize,
         report: &mut ImportReport,
-    ) -> Result<Batch, ImportError> {
+    ) -> Result<ImportBatch, ImportError> {
         self.read_batch(after, limit, report)
             .map_err(|cause| self.failed(cause))
     }
@@ -174,10 +174,10 @@ impl Source {
         after: Option<i64>,
         limit: usize,
         report: &mut ImportReport,
-    ) -> Result<Batch, rusqlite::Error> {
+    ) -> Result<ImportBatch, rusqlite::Error> {
         let mut select = self.conn.prepare_cached(&self.select)?;
         let mut rows = select.query((after.unwrap_or(i64::MIN), limit))?;
-        let mut batch = Batch {
+        let mut batch = ImportBatch {
             books: Vec::new(),
             last_rowid: None,
         };
@@ -193,12 +193,12 @@ impl Source {
         Ok(batch)
     }
 
-    fn read_book(&self, barcode: Barcode, row: &Row<'_>) -> Result<Taken, rusqlite::Error> {
-        let mut book = Taken::bare(barcode);
+    fn read_book(&self, barcode: Barcode, row: &Row<'_>) -> Result<ImportedBook, rusqlite::Error> {
+        let mut book = ImportedBook::bare(barcode);
         for (column, kind, at) in &self.columns {
             if let Some(text) = text_of(row.get_ref(*at)?) {
                 let value = match kind {
-                    Kind::Date => GrinDate::read(&text).map_or(text, |date| date.stored()),
+                    ColumnKind::Date => GrinDate::read(&text).map_or(text, |date| date.stored()),
                     _ => text,
                 };
                 book.values.push((*column, value));
@@ -240,7 +240,7 @@ impl Source {
 
 /// The ETag in the database is the one of the last download, also if that was never decrypted; it belongs to the stored
 /// archive only if the history shows decryption, and no failure, after it.
-fn judge_history(book: &mut Taken) {
+fn judge_history(book: &mut ImportedBook) {
     let etag = book.value("encrypted_etag").map(str::to_owned);
     for event in book.history.iter().filter(|event| event.status_type == "sync") {
         book.called_done = event.status_value == "completed" || (book.called_done && event.status_value == "skipped");

@@ -1,12 +1,12 @@
-//! Room `catalog`: when a book that is home, given up or refused is looked at again, and when not.
+//! When a book that is home, given up or refused is looked at again, and when not.
 
-use super::shelf::{DAY, Shelf, barcode, codes, converted, given_up, only, queue, row};
+use crate::catalog::tests::shelf::{DAY, Shelf, barcode, codes, converted, given_up, only, queue, row};
 use crate::catalog::*;
 use crate::grin::{GrinDate, ListKind, ListRow, ProcessOutcome as O};
 
 use BookState as S;
 
-fn plan(shelf: &mut Shelf, selection: Selection) -> ConversionPlan {
+fn plan(shelf: &mut Shelf, selection: BookSelection) -> ConversionPlan {
     let ask = PlanConversions {
         selection,
         limit: 9,
@@ -15,7 +15,7 @@ fn plan(shelf: &mut Shelf, selection: Selection) -> ConversionPlan {
     shelf.ledger.execute(ask).unwrap()
 }
 
-fn asked(shelf: &mut Shelf, selection: Selection) -> Vec<String> {
+fn asked(shelf: &mut Shelf, selection: BookSelection) -> Vec<String> {
     let plan = plan(shelf, selection);
     plan.barcodes.iter().map(ToString::to_string).collect()
 }
@@ -72,7 +72,7 @@ fn a_book_fetched_before_a_list_gave_its_date_is_compared_once_when_one_does() {
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
     let claimed = shelf.claim(&[Queue::Changed]);
     assert_eq!(codes(&claimed), ["TL0001"]);
-    shelf.settle(&claimed[0], Settlement::UpToDate).unwrap();
+    shelf.settle(&claimed[0], ClaimSettlement::UpToDate).unwrap();
     assert!(shelf.claim(&[Queue::Changed]).is_empty(), "once");
 }
 
@@ -151,10 +151,10 @@ fn a_part_of_grins_queue_is_held_against_the_books_of_the_same_blocks() {
     let all: Vec<String> = (0..40).map(|n| format!("TL{n:04}")).collect();
     let rows = all.iter().map(|code| row(code, "IN_PROCESS")).collect();
     shelf.list(ListKind::InProcess, rows);
-    let half: Blocks = (0..128).collect();
+    let half: BlockSet = (0..128).collect();
     let mine = all.iter().filter(|code| half.has(code)).count() as u64;
     assert!(mine > 0 && mine < 40);
-    let selection = Selection {
+    let selection = BookSelection {
         blocks: Some(half),
         ..queue(&[Queue::Unconverted])
     };
@@ -170,7 +170,7 @@ fn what_grin_refused_is_not_asked_for_again_until_it_says_something_else() {
     shelf.complete_pass(ListKind::AllBooks, vec![row("TL0001", "NEW")]);
     assert_eq!(shelf.state("TL0001"), S::Unavailable, "it said NEW before");
     assert!(asked(&mut shelf, queue(&[Queue::Unconverted])).is_empty());
-    let forced = Selection {
+    let forced = BookSelection {
         force: true,
         ..only(&["TL0001"])
     };
@@ -188,7 +188,7 @@ fn of_named_books_those_that_were_lost_can_be_asked_for_alone() {
     );
     shelf.clock.advance(DAY);
     shelf.complete_pass(ListKind::Converted, Vec::new());
-    let named = |lost_only| Selection {
+    let named = |lost_only| BookSelection {
         lost_only,
         ..only(&["TL0001", "TL0002"])
     };
@@ -199,7 +199,7 @@ fn of_named_books_those_that_were_lost_can_be_asked_for_alone() {
 #[test]
 fn the_queue_of_changed_books_compares_what_is_ready_from_time_to_time() {
     let mut shelf = home();
-    let recheck = |shelf: &Shelf| Selection {
+    let recheck = |shelf: &Shelf| BookSelection {
         recheck_before: shelf.clock.now().checked_sub(DAY * 30).ok(),
         ..queue(&[Queue::Changed])
     };
@@ -209,7 +209,7 @@ fn the_queue_of_changed_books_compares_what_is_ready_from_time_to_time() {
     let selection = recheck(&shelf);
     let claimed = shelf.claim_of("one", selection.clone(), 9);
     assert_eq!(codes(&claimed), ["TL0001"]);
-    shelf.settle(&claimed[0], Settlement::UpToDate).unwrap();
+    shelf.settle(&claimed[0], ClaimSettlement::UpToDate).unwrap();
     assert!(shelf.claim_of("one", selection, 9).is_empty());
     shelf.complete_pass(ListKind::Converted, Vec::new());
     shelf.clock.advance(DAY * 31);
@@ -274,9 +274,12 @@ fn the_indexes_answer_for_the_rules() {
             .query_row(&sql, [], |row| row.get::<_, String>(3))
             .unwrap()
     };
-    let newer = plan(dates::NEWER, "priority DESC, ifnull(converted_date, '9'), barcode");
+    let newer = plan(
+        crate::catalog::observations::dates::NEWER,
+        "priority DESC, ifnull(converted_date, '9'), barcode",
+    );
     assert!(newer.contains("books_newer"), "{newer}");
-    let outdated = plan(dates::OUTDATED, "priority DESC, id");
+    let outdated = plan(crate::catalog::observations::dates::OUTDATED, "priority DESC, id");
     assert!(outdated.contains("books_outdated"), "{outdated}");
     for checked in ["IS NULL", "< '2026'"] {
         let compared = plan(
@@ -295,7 +298,7 @@ fn a_catalog_of_version_one_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.db");
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch(include_str!("../schema/0001.sql")).unwrap();
+    old.execute_batch(include_str!("../writer/schema/0001.sql")).unwrap();
     old.execute_batch(
         "INSERT INTO books (barcode, state, state_at, created_at, updated_at, judged_converted_date)
          VALUES ('TL0001', 'stored', '', '', '', 'pending'), ('TL0002', 'stored', '', '', '', '2025-06-01T00:00:00');
@@ -303,7 +306,7 @@ fn a_catalog_of_version_one_is_brought_up_to_date() {
     )
     .unwrap();
     drop(old);
-    let ledger = Ledger::open(&path, Clock::system(), Policy::default()).unwrap();
+    let ledger = CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()).unwrap();
     let version: i64 = ledger
         .conn()
         .query_row("PRAGMA user_version", [], |row| row.get(0))

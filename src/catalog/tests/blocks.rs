@@ -1,14 +1,14 @@
-//! Room `catalog`: selections that are limited to blocks of barcodes.
+//! Selections that are limited to blocks of barcodes.
 
 use std::collections::BTreeSet;
 
-use super::shelf::*;
+use crate::catalog::tests::shelf::*;
 use crate::catalog::*;
 use crate::grin::ListKind;
 
 /// Of so many books, those in the even blocks and the others.
-fn halves(codes: &[String]) -> (Blocks, BTreeSet<&str>) {
-    let even: Blocks = (0..=255).filter(|block| block % 2 == 0).collect();
+fn halves(codes: &[String]) -> (BlockSet, BTreeSet<&str>) {
+    let even: BlockSet = (0..=255).filter(|block| block % 2 == 0).collect();
     let mine = codes.iter().map(String::as_str).filter(|code| even.has(code)).collect();
     (even, mine)
 }
@@ -21,7 +21,7 @@ fn claims_keep_to_the_blocks_and_find_all_of_them() {
     shelf.list(ListKind::Converted, rows);
     let (even, mine) = halves(&codes);
     assert!(mine.len() > 20 && mine.len() < 80);
-    let limited = Selection {
+    let limited = BookSelection {
         blocks: Some(even),
         ..queue(&[Queue::Converted])
     };
@@ -47,7 +47,7 @@ fn books_that_were_named_are_kept_to_the_blocks_too() {
     shelf.list(ListKind::Converted, rows);
     let (even, mine) = halves(&codes);
     let named: Vec<&str> = codes.iter().map(String::as_str).collect();
-    let limited = Selection {
+    let limited = BookSelection {
         blocks: Some(even),
         ..only(&named)
     };
@@ -55,7 +55,7 @@ fn books_that_were_named_are_kept_to_the_blocks_too() {
     assert_eq!(codes_of(&claimed), mine);
 }
 
-fn codes_of(claimed: &[Claimed]) -> BTreeSet<&str> {
+fn codes_of(claimed: &[ClaimedBook]) -> BTreeSet<&str> {
     claimed.iter().map(|book| book.held.barcode.as_str()).collect()
 }
 
@@ -93,7 +93,7 @@ fn conversions_keep_to_the_blocks() {
     let plan = shelf
         .ledger
         .execute(PlanConversions {
-            selection: Selection {
+            selection: BookSelection {
                 blocks: Some(even),
                 ..queue(&[Queue::Unconverted])
             },

@@ -1,6 +1,8 @@
-//! Room `catalog`: claims, leases and queues.
+//! Claims, leases and queues.
 
-use super::shelf::{HOUR, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored};
+use crate::catalog::tests::shelf::{
+    HOUR, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored,
+};
 use crate::catalog::*;
 use crate::grin::{GrinDate, ListKind};
 
@@ -89,13 +91,13 @@ fn the_same_owner_with_an_older_claim_is_stale_too() {
     let again = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
     assert_ne!(first[0].held.fence, again[0].held.fence);
     assert!(matches!(
-        shelf.settle(&first[0], Settlement::HandedBack),
+        shelf.settle(&first[0], ClaimSettlement::HandedBack),
         Err(CatalogError::Stale { .. })
     ));
-    shelf.settle(&again[0], Settlement::HandedBack).unwrap();
+    shelf.settle(&again[0], ClaimSettlement::HandedBack).unwrap();
     assert!(
         matches!(
-            shelf.settle(&again[0], Settlement::HandedBack),
+            shelf.settle(&again[0], ClaimSettlement::HandedBack),
             Err(CatalogError::Stale { .. })
         ),
         "settled once"
@@ -116,12 +118,12 @@ fn renewing_keeps_a_claim_and_names_the_lost_ones() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     let held = shelf.claim_of("one", queue(&[Queue::Converted]), 2);
-    shelf.settle(&held[1], Settlement::HandedBack).unwrap();
+    shelf.settle(&held[1], ClaimSettlement::HandedBack).unwrap();
     shelf.clock.advance(LEASE / 2);
     let both = held.iter().map(|claimed| claimed.held.clone()).collect();
     let lost = shelf
         .ledger
-        .execute(Renew {
+        .execute(RenewClaims {
             held: both,
             lease: LEASE,
         })
@@ -138,8 +140,8 @@ fn a_restarted_owner_gets_its_books_back_at_once() {
     shelf.claim_of("one", queue(&[Queue::Converted]), 2);
     shelf.claim_of("two", queue(&[Queue::Converted]), 1);
     shelf.reopen();
-    assert_eq!(shelf.ledger.execute(Holders).unwrap(), ["one", "two"]);
-    assert_eq!(shelf.ledger.execute(Recover { owner: "one".into() }).unwrap(), 2);
+    assert_eq!(shelf.ledger.execute(ClaimHolders).unwrap(), ["one", "two"]);
+    assert_eq!(shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap(), 2);
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0002", "TL0001"]);
     assert_eq!(shelf.state("TL0003"), S::Checking, "another's claim is left alone");
 }
@@ -186,7 +188,7 @@ fn a_stored_book_counts_as_changed_when_grin_converted_it_anew() {
     assert_eq!(codes(&claimed), ["TL0001"]);
     let archive = claimed[0].stored.as_ref().unwrap();
     assert_eq!(archive.etag.as_deref(), Some("\"a\""), "compared with what is stored");
-    assert_eq!(shelf.settle(&claimed[0], Settlement::UpToDate).unwrap(), S::Stored);
+    assert_eq!(shelf.settle(&claimed[0], ClaimSettlement::UpToDate).unwrap(), S::Stored);
     assert!(
         shelf.claim(&[Queue::Changed]).is_empty(),
         "looked at once for these dates"
@@ -199,27 +201,27 @@ fn force_and_recheck_take_stored_books_once_in_each_run() {
     three(&mut shelf);
     shelf.store("TL0001", "\"a\"");
     shelf.reopen();
-    let forced = Selection {
+    let forced = BookSelection {
         force: true,
         ..only(&["TL0001"])
     };
     let claimed = shelf.claim_of("one", forced.clone(), 9);
     assert_eq!(codes(&claimed), ["TL0001"]);
-    shelf.settle(&claimed[0], Settlement::UpToDate).unwrap();
+    shelf.settle(&claimed[0], ClaimSettlement::UpToDate).unwrap();
     assert!(shelf.claim_of("one", forced, 9).is_empty(), "not in a circle");
 
     shelf.clock.advance(std::time::Duration::from_secs(1));
-    let recheck = Selection {
+    let recheck = BookSelection {
         recheck_before: Some(shelf.clock.now()),
         ..queue(&[Queue::Changed])
     };
     assert!(!shelf.claim_of("one", recheck.clone(), 9).is_empty());
-    let forced = Selection {
+    let forced = BookSelection {
         force: true,
         ..queue(&[Queue::Converted])
     };
     shelf.reopen();
-    shelf.ledger.execute(Recover { owner: "one".into() }).unwrap();
+    shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
     let all = shelf.claim_of("one", forced, 9);
     assert_eq!(codes(&all), ["TL0002", "TL0001", "TL0003"], "in turn");
 }
@@ -249,7 +251,7 @@ fn a_failed_book_that_is_handed_back_is_failed_again() {
     shelf.settle(&held[0], given_up("checksum")).unwrap();
     shelf.reopen();
     let again = shelf.claim(&[Queue::Failed]);
-    assert_eq!(shelf.settle(&again[0], Settlement::HandedBack).unwrap(), S::Failed);
+    assert_eq!(shelf.settle(&again[0], ClaimSettlement::HandedBack).unwrap(), S::Failed);
     assert_eq!(shelf.reader().report().unwrap().failures, [("checksum".to_owned(), 1)]);
 }
 
@@ -294,7 +296,7 @@ fn named_books_are_looked_for_whatever_their_queue() {
         "what was never converted need not be looked for"
     );
     for claimed in &claimed {
-        assert_eq!(shelf.settle(claimed, Settlement::NotConverted).unwrap(), S::Known);
+        assert_eq!(shelf.settle(claimed, ClaimSettlement::NotConverted).unwrap(), S::Known);
     }
     assert!(shelf.claim_of("one", named.clone(), 9).is_empty(), "a 404 settles it");
     let plan = PlanConversions {
@@ -323,7 +325,7 @@ fn queues_share_fairly_and_repeat_their_order() {
     let both = [Queue::Changed, Queue::Converted];
     let expected = ["TL0012", "TL0002", "TL0011", "TL0001", "TL0003"];
     assert_eq!(codes(&shelf.claim(&both)), expected);
-    shelf.ledger.execute(Recover { owner: "one".into() }).unwrap();
+    shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
     assert_eq!(codes(&shelf.claim_of("one", queue(&both), 3)), expected[..3]);
 }
 
@@ -338,7 +340,7 @@ fn the_remainder_tells_a_run_when_to_end() {
     let held = shelf.claim_of("one", selection, 9);
     let left = ask(&mut shelf);
     assert_eq!((left.ready, left.claimed, left.is_idle()), (false, 1, false));
-    shelf.settle(&held[0], Settlement::NotConverted).unwrap();
+    shelf.settle(&held[0], ClaimSettlement::NotConverted).unwrap();
     assert!(
         ask(&mut shelf).to_convert,
         "pushed out: its conversion can be asked for"

@@ -1,6 +1,6 @@
-//! Room `catalog`: planning conversions and recording what GRIN answers.
+//! Planning conversions and recording what GRIN answers.
 
-use super::shelf::{DAY, HOUR, Shelf, barcode, codes, converted, failed, only, queue, row};
+use crate::catalog::tests::shelf::{DAY, HOUR, Shelf, barcode, codes, converted, failed, only, queue, row};
 use crate::catalog::*;
 use crate::grin::{Barcode, GrinDate, ListKind, ProcessOutcome as O};
 
@@ -174,7 +174,7 @@ fn an_archive_that_is_said_to_be_there_and_is_not_does_not_turn_in_a_circle() {
     for _ in 0..20 {
         for claimed in shelf.claim(&[Queue::Converted]) {
             circles += 1;
-            shelf.settle(&claimed, Settlement::NotConverted).unwrap();
+            shelf.settle(&claimed, ClaimSettlement::NotConverted).unwrap();
         }
         if !plan(&mut shelf, &[Queue::Converted], 9).is_empty() {
             answer(
@@ -238,7 +238,7 @@ fn named_books_are_asked_for_when_grin_is_known_not_to_have_them_ready() {
             row("TL0003", "CHECKED_IN"),
         ],
     );
-    let named = |force| Selection {
+    let named = |force| BookSelection {
         force,
         ..only(&["TL0003", "TL0002", "TL0001"])
     };

@@ -1,6 +1,6 @@
-//! Room `catalog`: which books are searched for, and what is recorded of the answers.
+//! Which books are searched for, and what is recorded of the answers.
 
-use super::shelf::{DAY, Shelf, barcode, found, row};
+use crate::catalog::tests::shelf::{DAY, Shelf, barcode, found, row};
 use crate::catalog::*;
 use crate::grin::{Barcode, ListKind};
 
@@ -27,7 +27,11 @@ fn due(shelf: &mut Shelf, older_than: Option<jiff::Timestamp>) -> Vec<Barcode> {
         .barcodes
 }
 
-fn record(shelf: &mut Shelf, asked: &[&str], answered: Vec<(Barcode, crate::grin::Enrichment)>) -> Enriched {
+fn record(
+    shelf: &mut Shelf,
+    asked: &[&str],
+    answered: Vec<(Barcode, crate::grin::BookEnrichment)>,
+) -> EnrichmentCounts {
     let at = shelf.clock.now();
     let asked = asked.iter().map(|code| barcode(code)).collect();
     shelf.ledger.execute(RecordEnrichment { asked, answered, at }).unwrap()

@@ -1,17 +1,17 @@
-//! Room `catalog`: many operations in one transaction, through the actor.
+//! Many operations in one transaction, through the actor.
 
-use super::shelf::{LEASE, barcode, converted, queue, stored};
+use crate::actor::{ActorRegistry, AskContext};
+use crate::catalog::tests::shelf::{LEASE, barcode, converted, queue, stored};
 use crate::catalog::*;
 use crate::grin::ListKind;
-use crate::mailbox::{Cx, Hub};
 
 struct Panics;
 
-impl Operation for Panics {
+impl CatalogOperation for Panics {
     type Output = ();
     const KIND: &'static str = "panics";
 
-    fn run(self, tx: &mut Tx<'_>) -> Result<(), CatalogError> {
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
         EnsureKnown(vec![barcode("TL9999")]).run(tx)?;
         panic!("on purpose");
     }
@@ -24,8 +24,14 @@ fn url(folder: &tempfile::TempDir) -> String {
 #[actix_rt::test]
 async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let (catalog, thread) = Catalog::open(&Hub::new(), &url(&folder), Clock::system(), Policy::default()).unwrap();
-    let cx = Cx::root("test");
+    let (catalog, thread) = Catalog::open(
+        &ActorRegistry::new(),
+        &url(&folder),
+        SystemClock::system(),
+        CatalogPolicy::default(),
+    )
+    .unwrap();
+    let cx = AskContext::root("test");
     let rows = (0..40)
         .map(|at| converted(&format!("TL00{at:02}"), "2025/06/01"))
         .collect();
@@ -33,13 +39,13 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
         list: ListKind::Converted,
         pass: None,
         rows,
-        observed: Clock::system().now(),
+        observed: SystemClock::system().now(),
         sighted: Vec::new(),
         unsure: 0,
         next: None,
     };
     assert_eq!(catalog.ask(part, &cx).await.unwrap().new, 40);
-    let claim = Claim {
+    let claim = ClaimBooks {
         selection: queue(&[Queue::Converted]),
         limit: 40,
         owner: "one".into(),
@@ -48,10 +54,10 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
     let claimed = catalog.ask(claim, &cx).await.unwrap();
     let before = catalog.snapshot();
 
-    let settle = |claimed: &Claimed| {
+    let settle = |claimed: &ClaimedBook| {
         let held = claimed.held.clone();
         catalog.ask(
-            Settle {
+            SettleClaim {
                 held,
                 settlement: stored("x", "\"a\""),
             },
@@ -73,7 +79,7 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
     assert_eq!(after.operations - before.operations, 42);
     assert!(after.transactions - before.transactions < 21, "{after:?}");
     assert_eq!(catalog.ask(CountBooks, &cx).await.unwrap().of(BookState::Stored), 40);
-    let reader = Reader::open(&url(&folder)).unwrap();
+    let reader = CatalogReader::open(&url(&folder)).unwrap();
     assert_eq!(
         reader.explain(&barcode("TL9999")).unwrap(),
         None,
@@ -86,8 +92,14 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
 #[actix_rt::test]
 async fn closing_answers_everything_and_leaves_one_file() {
     let folder = tempfile::tempdir().unwrap();
-    let (catalog, thread) = Catalog::open(&Hub::new(), &url(&folder), Clock::system(), Policy::default()).unwrap();
-    let cx = Cx::root("test");
+    let (catalog, thread) = Catalog::open(
+        &ActorRegistry::new(),
+        &url(&folder),
+        SystemClock::system(),
+        CatalogPolicy::default(),
+    )
+    .unwrap();
+    let cx = AskContext::root("test");
     let (known, _) = futures::join!(catalog.ask(EnsureKnown(vec![barcode("TL0001")]), &cx), catalog.close());
     assert!(thread.join());
     assert_eq!(known.unwrap(), 1);
@@ -97,14 +109,20 @@ async fn closing_answers_everything_and_leaves_one_file() {
     ));
     let log = folder.path().join("catalog.db-wal");
     assert_eq!(std::fs::metadata(log).map_or(0, |meta| meta.len()), 0);
-    assert_eq!(Reader::open(&url(&folder)).unwrap().counts().unwrap().total, 1);
+    assert_eq!(CatalogReader::open(&url(&folder)).unwrap().counts().unwrap().total, 1);
 }
 
 #[actix_rt::test]
 async fn an_asker_that_went_away_before_its_turn_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (catalog, thread) = Catalog::open(&Hub::new(), &url(&folder), Clock::system(), Policy::default()).unwrap();
-    let cx = Cx::root("test");
+    let (catalog, thread) = Catalog::open(
+        &ActorRegistry::new(),
+        &url(&folder),
+        SystemClock::system(),
+        CatalogPolicy::default(),
+    )
+    .unwrap();
+    let cx = AskContext::root("test");
     let gone = cx.child();
     gone.cancel();
     assert!(catalog.ask(EnsureKnown(vec![barcode("TL0001")]), &gone).await.is_err());
@@ -115,15 +133,15 @@ async fn an_asker_that_went_away_before_its_turn_changes_nothing() {
 
 #[actix_rt::test]
 async fn a_bad_address_or_file_is_told_at_once() {
-    let hub = Hub::new();
+    let hub = ActorRegistry::new();
     assert!(matches!(
-        Catalog::open(&hub, "postgres://x", Clock::system(), Policy::default()),
+        Catalog::open(&hub, "postgres://x", SystemClock::system(), CatalogPolicy::default()),
         Err(CatalogError::Address { .. })
     ));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("catalog.db"), [7; 5_000]).unwrap();
     assert!(matches!(
-        Catalog::open(&hub, &url(&folder), Clock::system(), Policy::default()),
+        Catalog::open(&hub, &url(&folder), SystemClock::system(), CatalogPolicy::default()),
         Err(CatalogError::Damaged { .. })
     ));
 }

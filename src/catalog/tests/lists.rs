@@ -1,6 +1,6 @@
-//! Room `catalog`: recording lists.
+//! Recording lists.
 
-use super::shelf::{DAY, Shelf, converted, failed, row};
+use crate::catalog::tests::shelf::{DAY, Shelf, converted, failed, row};
 use crate::catalog::*;
 use crate::grin::{GrinDate, ListKind};
 
@@ -89,7 +89,7 @@ fn a_change_of_grins_state_goes_to_the_history() {
     shelf.list(ListKind::AllBooks, vec![row("TL0001", "CONVERTED")]);
     let story = shelf
         .reader()
-        .explain(&super::shelf::barcode("TL0001"))
+        .explain(&crate::catalog::tests::shelf::barcode("TL0001"))
         .unwrap()
         .unwrap();
     let told: Vec<_> = story
@@ -121,7 +121,7 @@ fn each_list_is_recorded_with_the_time_of_observation() {
     shelf.list(ListKind::Converted, vec![converted("TL0001", "")]);
     let story = shelf
         .reader()
-        .explain(&super::shelf::barcode("TL0001"))
+        .explain(&crate::catalog::tests::shelf::barcode("TL0001"))
         .unwrap()
         .unwrap();
     assert_eq!(story.lists["all_books"], "2026-01-10T12:00:01.000Z");
@@ -182,7 +182,7 @@ fn a_failure_from_before_our_request_does_not_end_the_request() {
     let mut shelf = Shelf::new();
     shelf.list(ListKind::AllBooks, vec![row("TL0001", "NEW")]);
     let answer = (
-        super::shelf::barcode("TL0001"),
+        crate::catalog::tests::shelf::barcode("TL0001"),
         ProcessOutcome::Requested,
         "Success".into(),
     );
@@ -228,8 +228,8 @@ fn what_is_ours_is_not_moved_by_lists() {
     assert!(shelf.settle(&held[0], stored_here()).is_ok());
 }
 
-fn stored_here() -> Settlement {
-    super::shelf::stored("TL0002", "\"b\"")
+fn stored_here() -> ClaimSettlement {
+    crate::catalog::tests::shelf::stored("TL0002", "\"b\"")
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_given_up_book_comes_back_when_grin_has_a_newer_archive() {
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
     let held = shelf.claim(&[Queue::Converted]);
     shelf
-        .settle(&held[0], super::shelf::given_up("damaged_at_source"))
+        .settle(&held[0], crate::catalog::tests::shelf::given_up("damaged_at_source"))
         .unwrap();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
     assert_eq!(shelf.state("TL0001"), S::Failed, "the same archive is no news");

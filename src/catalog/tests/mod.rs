@@ -1,4 +1,4 @@
-//! Room `catalog`: what the catalog does as a whole, through its ledger.
+//! What the catalog does as a whole, through its ledger.
 
 mod again;
 mod blocks;

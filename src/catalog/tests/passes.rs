@@ -1,8 +1,8 @@
-//! Room `catalog`: passes over lists, and what their silence means.
+//! Passes over lists, and what their silence means.
 
 use std::time::Duration;
 
-use super::shelf::{DAY, Shelf, barcode, converted, row};
+use crate::catalog::tests::shelf::{DAY, Shelf, barcode, converted, row};
 use crate::catalog::*;
 use crate::grin::{ListKind, ProcessOutcome};
 
@@ -69,7 +69,7 @@ fn an_archive_that_left_the_pool_is_asked_for_again() {
     assert_eq!(shelf.value::<i64>("TL0001", "attempts"), 0);
     for queue in [Queue::Converted, Queue::Previous, Queue::Unconverted] {
         let plan = PlanConversions {
-            selection: super::shelf::queue(&[queue]),
+            selection: crate::catalog::tests::shelf::queue(&[queue]),
             limit: 9,
             queue_limit: 9,
         };

@@ -1,12 +1,12 @@
-//! Room `catalog`: what comes of claimed books.
+//! What comes of claimed books.
 
-use super::shelf::{HOUR, Shelf, barcode, converted, given_up, queue, retry, stored};
+use crate::catalog::tests::shelf::{HOUR, Shelf, barcode, converted, given_up, queue, retry, stored};
 use crate::catalog::*;
 use crate::grin::ListKind;
 
 use BookState as S;
 
-fn held(shelf: &mut Shelf) -> Claimed {
+fn held(shelf: &mut Shelf) -> ClaimedBook {
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
     shelf.claim(&[Queue::Converted]).remove(0)
 }
@@ -15,18 +15,21 @@ fn held(shelf: &mut Shelf) -> Claimed {
 fn stored_writes_everything_at_once() {
     let mut shelf = Shelf::new();
     let claimed = held(&mut shelf);
-    shelf.ledger.execute(Downloading(claimed.held.clone())).unwrap();
+    shelf.ledger.execute(RecordDownloading(claimed.held.clone())).unwrap();
     assert_eq!(shelf.state("TL0001"), S::Downloading);
     let marc = MarcColumns {
         marc_title: Some("On tides".into()),
         marc_isbn: vec!["a, b".into(), "c".into()],
         ..MarcColumns::default()
     };
-    let Settlement::Stored(mut book) = stored("TL0001", "\"a\"") else {
+    let ClaimSettlement::Stored(mut book) = stored("TL0001", "\"a\"") else {
         unreachable!()
     };
     book.marc = Some(marc);
-    assert_eq!(shelf.settle(&claimed, Settlement::Stored(book)).unwrap(), S::Stored);
+    assert_eq!(
+        shelf.settle(&claimed, ClaimSettlement::Stored(book)).unwrap(),
+        S::Stored
+    );
     assert_eq!(
         shelf.causes("TL0001"),
         [
@@ -77,7 +80,7 @@ fn an_etag_that_was_only_seen_is_never_stored() {
 fn not_converted_counts_no_failure_and_sends_the_book_to_conversion() {
     let mut shelf = Shelf::new();
     let claimed = held(&mut shelf);
-    assert_eq!(shelf.settle(&claimed, Settlement::NotConverted).unwrap(), S::Known);
+    assert_eq!(shelf.settle(&claimed, ClaimSettlement::NotConverted).unwrap(), S::Known);
     assert_eq!(shelf.value::<i64>("TL0001", "attempts"), 0);
     assert_eq!(shelf.value::<i64>("TL0001", "listed_converted"), 0);
     assert!(shelf.claim(&[Queue::Converted]).is_empty());
@@ -91,11 +94,11 @@ fn not_converted_counts_no_failure_and_sends_the_book_to_conversion() {
 
 #[test]
 fn a_stored_book_stays_stored_whatever_comes_of_its_newer_archive() {
-    let cases: [(Settlement, &str); 4] = [
-        (Settlement::NotConverted, "not_converted"),
+    let cases: [(ClaimSettlement, &str); 4] = [
+        (ClaimSettlement::NotConverted, "not_converted"),
         (given_up("damaged_at_source"), "failed"),
-        (Settlement::HandedBack, "handed_back"),
-        (Settlement::UpToDate, "up_to_date"),
+        (ClaimSettlement::HandedBack, "handed_back"),
+        (ClaimSettlement::UpToDate, "up_to_date"),
     ];
     for (settlement, cause) in cases {
         let mut shelf = Shelf::new();
@@ -116,7 +119,7 @@ fn a_stored_book_stays_stored_whatever_comes_of_its_newer_archive() {
 fn a_failure_keeps_its_reason_and_words_of_bounded_length() {
     let mut shelf = Shelf::new();
     let claimed = held(&mut shelf);
-    let settlement = Settlement::Failed {
+    let settlement = ClaimSettlement::Failed {
         reason: "damaged_at_source".into(),
         detail: "ä".repeat(5_000),
     };
@@ -136,13 +139,13 @@ fn only_retries_that_count_count() {
     let mut claimed = held(&mut shelf);
     for counts in [true, false, true] {
         let at = shelf.now_plus(HOUR);
-        let Settlement::Retry { reason, detail, .. } = retry(at) else {
+        let ClaimSettlement::Retry { reason, detail, .. } = retry(at) else {
             unreachable!()
         };
         shelf
             .settle(
                 &claimed,
-                Settlement::Retry {
+                ClaimSettlement::Retry {
                     reason,
                     detail,
                     at,
@@ -164,6 +167,6 @@ fn a_settlement_for_a_book_that_is_not_there_says_so() {
     let mut shelf = Shelf::new();
     let mut claimed = held(&mut shelf);
     claimed.held.barcode = barcode("TL0404");
-    let error = shelf.settle(&claimed, Settlement::UpToDate).unwrap_err();
+    let error = shelf.settle(&claimed, ClaimSettlement::UpToDate).unwrap_err();
     assert!(matches!(error, CatalogError::Unknown(_)), "{error}");
 }

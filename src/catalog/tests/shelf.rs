@@ -1,11 +1,11 @@
-//! Room `catalog`: a catalog in a temporary folder with a clock that is turned by hand, for the tests.
+//! A catalog in a temporary folder with a clock that is turned by hand, for the tests.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::catalog::*;
-use crate::grin::{Barcode, Enrichment, GrinDate, GrinState, ListFailure, ListKind, ListRow, parse_tsv};
+use crate::grin::{Barcode, BookEnrichment, GrinDate, GrinState, ListFailure, ListKind, ListRow, parse_tsv};
 
 pub const HOUR: Duration = Duration::from_secs(3_600);
 pub const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -13,8 +13,8 @@ pub const LEASE: Duration = Duration::from_secs(600);
 
 /// A catalog to test with.
 pub struct Shelf {
-    pub ledger: Ledger,
-    pub clock: Clock,
+    pub ledger: CatalogLedger,
+    pub clock: SystemClock,
     pub folder: tempfile::TempDir,
 }
 
@@ -49,7 +49,7 @@ pub fn failed(code: &str, date: &str, info: &str) -> ListRow {
 }
 
 /// An answer of a barcode search: pairs of TSV column and value.
-pub fn found(code: &str, columns: &[(&str, &str)]) -> (Barcode, Enrichment) {
+pub fn found(code: &str, columns: &[(&str, &str)]) -> (Barcode, BookEnrichment) {
     let names: Vec<_> = std::iter::once("Barcode").chain(columns.iter().map(|c| c.0)).collect();
     let values: Vec<_> = std::iter::once(code).chain(columns.iter().map(|c| c.1)).collect();
     let text = format!("{}\n{}\n", names.join("\t"), values.join("\t"));
@@ -60,8 +60,13 @@ pub fn found(code: &str, columns: &[(&str, &str)]) -> (Barcode, Enrichment) {
 impl Shelf {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual("2026-01-10T12:00:00Z".parse::<Timestamp>().unwrap());
-        let ledger = Ledger::open(&folder.path().join("catalog.db"), clock.clone(), Policy::default()).unwrap();
+        let clock = SystemClock::manual("2026-01-10T12:00:00Z".parse::<Timestamp>().unwrap());
+        let ledger = CatalogLedger::open(
+            &folder.path().join("catalog.db"),
+            clock.clone(),
+            CatalogPolicy::default(),
+        )
+        .unwrap();
         let shelf = Self { ledger, clock, folder };
         shelf.clock.advance(Duration::from_secs(1));
         shelf
@@ -70,17 +75,17 @@ impl Shelf {
     /// The program starts anew.
     pub fn reopen(&mut self) {
         self.clock.advance(Duration::from_secs(1));
-        self.ledger = Ledger::open(
+        self.ledger = CatalogLedger::open(
             &self.folder.path().join("catalog.db"),
             self.clock.clone(),
-            Policy::default(),
+            CatalogPolicy::default(),
         )
         .unwrap();
         self.clock.advance(Duration::from_secs(1));
     }
 
-    pub fn reader(&self) -> Reader {
-        Reader::open_path(self.ledger.path(), self.clock.clone()).unwrap()
+    pub fn reader(&self) -> CatalogReader {
+        CatalogReader::open_path(self.ledger.path(), self.clock.clone()).unwrap()
     }
 
     pub fn pass(&mut self, list: ListKind) -> PassId {
@@ -88,7 +93,7 @@ impl Shelf {
     }
 
     /// Records rows, in a pass or without.
-    pub fn rows(&mut self, list: ListKind, pass: Option<PassId>, rows: Vec<ListRow>) -> Upserted {
+    pub fn rows(&mut self, list: ListKind, pass: Option<PassId>, rows: Vec<ListRow>) -> ListPartCounts {
         let observed = self.clock.now();
         self.ledger
             .execute(ListPart {
@@ -103,7 +108,7 @@ impl Shelf {
             .unwrap()
     }
 
-    pub fn list(&mut self, list: ListKind, rows: Vec<ListRow>) -> Upserted {
+    pub fn list(&mut self, list: ListKind, rows: Vec<ListRow>) -> ListPartCounts {
         self.rows(list, None, rows)
     }
 
@@ -126,9 +131,9 @@ impl Shelf {
             .unwrap()
     }
 
-    pub fn claim_of(&mut self, owner: &str, selection: Selection, limit: usize) -> Vec<Claimed> {
+    pub fn claim_of(&mut self, owner: &str, selection: BookSelection, limit: usize) -> Vec<ClaimedBook> {
         self.ledger
-            .execute(Claim {
+            .execute(ClaimBooks {
                 selection,
                 limit,
                 owner: owner.into(),
@@ -137,12 +142,12 @@ impl Shelf {
             .unwrap()
     }
 
-    pub fn claim(&mut self, queues: &[Queue]) -> Vec<Claimed> {
+    pub fn claim(&mut self, queues: &[Queue]) -> Vec<ClaimedBook> {
         self.claim_of("one", queue(queues), 100)
     }
 
-    pub fn settle(&mut self, claimed: &Claimed, settlement: Settlement) -> Result<BookState, CatalogError> {
-        self.ledger.execute(Settle {
+    pub fn settle(&mut self, claimed: &ClaimedBook, settlement: ClaimSettlement) -> Result<BookState, CatalogError> {
+        self.ledger.execute(SettleClaim {
             held: claimed.held.clone(),
             settlement,
         })
@@ -182,22 +187,22 @@ impl Shelf {
     }
 }
 
-pub fn queue(queues: &[Queue]) -> Selection {
-    Selection {
+pub fn queue(queues: &[Queue]) -> BookSelection {
+    BookSelection {
         queues: queues.to_vec(),
-        ..Selection::default()
+        ..BookSelection::default()
     }
 }
 
-pub fn only(codes: &[&str]) -> Selection {
-    Selection {
+pub fn only(codes: &[&str]) -> BookSelection {
+    BookSelection {
         only: Some(codes.iter().map(|code| barcode(code)).collect()),
-        ..Selection::default()
+        ..BookSelection::default()
     }
 }
 
-pub fn stored(code: &str, etag: &str) -> Settlement {
-    Settlement::Stored(Box::new(StoredBook {
+pub fn stored(code: &str, etag: &str) -> ClaimSettlement {
+    ClaimSettlement::Stored(Box::new(StoredBook {
         encrypted_etag: Some(etag.into()),
         encrypted_bytes: Some(1_100),
         sha256: "ab".repeat(32),
@@ -209,8 +214,8 @@ pub fn stored(code: &str, etag: &str) -> Settlement {
     }))
 }
 
-pub fn retry(at: Timestamp) -> Settlement {
-    Settlement::Retry {
+pub fn retry(at: Timestamp) -> ClaimSettlement {
+    ClaimSettlement::Retry {
         reason: "timeout".into(),
         detail: "no byte for 30 s".into(),
         at,
@@ -218,13 +223,13 @@ pub fn retry(at: Timestamp) -> Settlement {
     }
 }
 
-pub fn given_up(reason: &str) -> Settlement {
-    Settlement::Failed {
+pub fn given_up(reason: &str) -> ClaimSettlement {
+    ClaimSettlement::Failed {
         reason: reason.into(),
         detail: "in words".into(),
     }
 }
 
-pub fn codes(claimed: &[Claimed]) -> Vec<&str> {
+pub fn codes(claimed: &[ClaimedBook]) -> Vec<&str> {
     claimed.iter().map(|claimed| claimed.held.barcode.as_str()).collect()
 }

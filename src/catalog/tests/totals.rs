@@ -1,16 +1,18 @@
-//! Room `catalog`: whatever happens, the totals are those that counting would give, and the history ends in the state.
+//! Whatever happens, the totals are those that counting would give, and the history ends in the state.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::shelf::{HOUR, LEASE, Shelf, barcode, converted, failed, found, given_up, queue, retry, row, stored};
+use crate::catalog::tests::shelf::{
+    HOUR, LEASE, Shelf, barcode, converted, failed, found, given_up, queue, retry, row, stored,
+};
 use crate::catalog::*;
 use crate::grin::{ListKind, ProcessOutcome};
 
 /// One thing that happens; the numbers choose books and variants.
 #[derive(Debug, Clone)]
-enum Event {
+enum BookEvent {
     AllBooks(Vec<(u8, u8)>, bool),
     Converted(Vec<(u8, u8)>, bool),
     InProcess(Vec<u8>, bool),
@@ -46,47 +48,47 @@ fn code(n: u8) -> String {
     format!("TL{:03}", n % 12)
 }
 
-fn happens() -> impl Strategy<Value = Event> {
+fn happens() -> impl Strategy<Value = BookEvent> {
     let pairs = || prop::collection::vec((any::<u8>(), any::<u8>()), 0..8);
     prop_oneof![
-        (pairs(), any::<bool>()).prop_map(|(rows, complete)| Event::AllBooks(rows, complete)),
-        (pairs(), any::<bool>()).prop_map(|(rows, complete)| Event::Converted(rows, complete)),
+        (pairs(), any::<bool>()).prop_map(|(rows, complete)| BookEvent::AllBooks(rows, complete)),
+        (pairs(), any::<bool>()).prop_map(|(rows, complete)| BookEvent::Converted(rows, complete)),
         (prop::collection::vec(any::<u8>(), 0..6), any::<bool>())
-            .prop_map(|(rows, complete)| Event::InProcess(rows, complete)),
-        (any::<u8>(), any::<u8>()).prop_map(|(book, day)| Event::FailedList(book, day)),
-        (any::<u8>(), any::<u8>()).prop_map(|(book, word)| Event::Enriched(book, word)),
-        (any::<u8>(), any::<u8>()).prop_map(|(book, outcome)| Event::Answered(book, outcome)),
-        (any::<u8>(), prop::collection::vec(any::<u8>(), 1..5)).prop_map(|(queue, ends)| Event::Work(queue, ends)),
-        Just(Event::Wait),
-        Just(Event::Reset),
-        Just(Event::Recover),
-        Just(Event::Reopen),
+            .prop_map(|(rows, complete)| BookEvent::InProcess(rows, complete)),
+        (any::<u8>(), any::<u8>()).prop_map(|(book, day)| BookEvent::FailedList(book, day)),
+        (any::<u8>(), any::<u8>()).prop_map(|(book, word)| BookEvent::Enriched(book, word)),
+        (any::<u8>(), any::<u8>()).prop_map(|(book, outcome)| BookEvent::Answered(book, outcome)),
+        (any::<u8>(), prop::collection::vec(any::<u8>(), 1..5)).prop_map(|(queue, ends)| BookEvent::Work(queue, ends)),
+        Just(BookEvent::Wait),
+        Just(BookEvent::Reset),
+        Just(BookEvent::Recover),
+        Just(BookEvent::Reopen),
     ]
 }
 
-fn apply(shelf: &mut Shelf, event: Event) {
+fn apply(shelf: &mut Shelf, event: BookEvent) {
     match event {
-        Event::AllBooks(rows, complete) => {
+        BookEvent::AllBooks(rows, complete) => {
             let rows = rows
                 .iter()
                 .map(|(book, word)| row(&code(*book), WORDS[usize::from(*word) % WORDS.len()]));
             pass(shelf, ListKind::AllBooks, rows.collect(), complete);
         }
-        Event::Converted(rows, complete) => {
+        BookEvent::Converted(rows, complete) => {
             let rows = rows
                 .iter()
                 .map(|(book, day)| converted(&code(*book), &format!("2025/06/{:02}", day % 28 + 1)));
             pass(shelf, ListKind::Converted, rows.collect(), complete);
         }
-        Event::InProcess(rows, complete) => {
+        BookEvent::InProcess(rows, complete) => {
             let rows = rows.iter().map(|book| row(&code(*book), "")).collect();
             pass(shelf, ListKind::InProcess, rows, complete);
         }
-        Event::FailedList(book, day) => {
+        BookEvent::FailedList(book, day) => {
             let listed = failed(&code(book), &format!("2026/01/{:02}", day % 28 + 1), "Bad pages");
             shelf.list(ListKind::Failed, vec![listed]);
         }
-        Event::Enriched(book, word) => {
+        BookEvent::Enriched(book, word) => {
             let answered = vec![found(&code(book), &[("State", WORDS[usize::from(word) % WORDS.len()])])];
             let at = shelf.clock.now();
             shelf
@@ -98,20 +100,20 @@ fn apply(shelf: &mut Shelf, event: Event) {
                 })
                 .unwrap();
         }
-        Event::Answered(book, outcome) => {
+        BookEvent::Answered(book, outcome) => {
             let outcome = OUTCOMES[usize::from(outcome) % OUTCOMES.len()];
             let answers = vec![(barcode(&code(book)), outcome, "words".into())];
             shelf.ledger.execute(RecordConversions(answers)).unwrap();
         }
-        Event::Work(queue, ends) => work(shelf, queue, &ends),
-        Event::Wait => shelf.clock.advance(LEASE),
-        Event::Reset => {
+        BookEvent::Work(queue, ends) => work(shelf, queue, &ends),
+        BookEvent::Wait => shelf.clock.advance(LEASE),
+        BookEvent::Reset => {
             shelf.ledger.execute(ResetFailed::default()).unwrap();
         }
-        Event::Recover => {
-            shelf.ledger.execute(Recover { owner: "one".into() }).unwrap();
+        BookEvent::Recover => {
+            shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
         }
-        Event::Reopen => shelf.reopen(),
+        BookEvent::Reopen => shelf.reopen(),
     }
 }
 
@@ -129,11 +131,11 @@ fn work(shelf: &mut Shelf, which: u8, ends: &[u8]) {
         let at = shelf.now_plus(HOUR);
         let settlement = match end % 7 {
             0 => stored(claimed.held.barcode.as_str(), "\"a\""),
-            1 => Settlement::UpToDate,
-            2 => Settlement::NotConverted,
+            1 => ClaimSettlement::UpToDate,
+            2 => ClaimSettlement::NotConverted,
             3 => retry(at),
             4 => given_up(["checksum", "timeout"][usize::from(*end) % 2]),
-            5 => Settlement::HandedBack,
+            5 => ClaimSettlement::HandedBack,
             _ => continue,
         };
         shelf.settle(claimed, settlement).unwrap();

@@ -1,6 +1,6 @@
-//! Room `catalog`: when the disk is full or another program is in the way.
+//! When the disk is full or another program is in the way.
 
-use super::shelf::{Shelf, codes, converted, row};
+use crate::catalog::tests::shelf::{Shelf, codes, converted, row};
 use crate::catalog::*;
 use crate::grin::ListKind;
 
@@ -45,11 +45,11 @@ fn a_full_disk_is_told_and_loses_nothing() {
 
 #[test]
 fn an_error_in_a_group_undoes_its_own_operation_only() {
-    use crate::catalog::ledger::{Job, Queued};
+    use crate::catalog::writer::ledger::{LedgerJob, QueuedJob};
     let mut shelf = Shelf::new();
-    let new = |code| Job::new(EnsureKnown(vec![super::shelf::barcode(code)]));
+    let new = |code| LedgerJob::new(EnsureKnown(vec![crate::catalog::tests::shelf::barcode(code)]));
     let finish = || {
-        Job::new(FinishPass {
+        LedgerJob::new(FinishPass {
             pass: PassId(404),
             complete: true,
             note: None,
@@ -57,7 +57,7 @@ fn an_error_in_a_group_undoes_its_own_operation_only() {
     };
     for bad_first in [true, false] {
         let (mut bad, mut one, mut two) = (finish(), new("TL0001"), new("TL0002"));
-        let mut group: Vec<&mut dyn Queued> = vec![&mut one, &mut two];
+        let mut group: Vec<&mut dyn QueuedJob> = vec![&mut one, &mut two];
         group.insert(usize::from(!bad_first), &mut bad);
         shelf.ledger.transact(&mut group);
         assert!(matches!(bad.outcome(), Err(CatalogError::NoPass(404))));

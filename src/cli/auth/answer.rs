@@ -1,11 +1,11 @@
-//! Room `cli`: what came back from Google's sign-in page, in the address that it sent the browser to.
+//! What came back from Google's sign-in page, in the address that it sent the browser to.
 
 use oauth2::AuthorizationCode;
 use url::form_urlencoded;
 
 /// What an address says.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum RedirectAnswer {
     /// The person allowed it.
     Code(AuthorizationCode),
     /// The person or Google refused; the word for why.
@@ -19,7 +19,7 @@ pub(super) enum Answer {
 /// Longest code or word of refusal that is taken.
 const LONGEST: usize = 4096;
 
-impl Answer {
+impl RedirectAnswer {
     /// Reads the query of the address; `state` is what we sent along.
     pub(super) fn of(query: &str, state: &str) -> Self {
         let value = |name: &str| {
@@ -60,11 +60,11 @@ mod tests {
             ("code=&state=s", "none"),
             ("", "none"),
         ] {
-            let said = match Answer::of(query, "s") {
-                Answer::Code(code) => format!("code {}", code.secret()),
-                Answer::Denied(why) => format!("denied {why}"),
-                Answer::Foreign => "foreign".to_owned(),
-                Answer::None => "none".to_owned(),
+            let said = match RedirectAnswer::of(query, "s") {
+                RedirectAnswer::Code(code) => format!("code {}", code.secret()),
+                RedirectAnswer::Denied(why) => format!("denied {why}"),
+                RedirectAnswer::Foreign => "foreign".to_owned(),
+                RedirectAnswer::None => "none".to_owned(),
             };
             assert_eq!(said, expected, "{query}");
         }

@@ -1,4 +1,4 @@
-//! Room `cli`: the loopback listener to which Google's sign-in page sends the browser (RFC 8252, section 7.3).
+//! The loopback listener to which Google's sign-in page sends the browser (RFC 8252, section 7.3).
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use super::answer::Answer;
+use crate::cli::auth::answer::RedirectAnswer;
 
 /// Browsers open connections ahead of need; more than these at once are not a browser's.
 const CONNECTIONS: usize = 32;
@@ -44,7 +44,7 @@ const NOT_FOUND: Reply = Reply {
 };
 
 /// Waits for the one good answer; everything else is answered, and waited on.
-pub(super) async fn wait(listener: &TcpListener, state: &str) -> Answer {
+pub(super) async fn wait(listener: &TcpListener, state: &str) -> RedirectAnswer {
     let mut open = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -65,20 +65,20 @@ pub(super) async fn wait(listener: &TcpListener, state: &str) -> Answer {
 }
 
 /// Answers one request. `Some`: what was waited for.
-async fn serve(mut stream: TcpStream, state: &str) -> io::Result<Option<Answer>> {
+async fn serve(mut stream: TcpStream, state: &str) -> io::Result<Option<RedirectAnswer>> {
     let head = head(&mut stream).await?;
-    let answer = query(&head).map_or(Answer::None, |query| Answer::of(query, state));
+    let answer = query(&head).map_or(RedirectAnswer::None, |query| RedirectAnswer::of(query, state));
     let reply = match &answer {
-        Answer::Code(_) => TAKEN,
-        Answer::Denied(_) => DENIED,
-        Answer::Foreign => FOREIGN,
-        Answer::None => NOT_FOUND,
+        RedirectAnswer::Code(_) => TAKEN,
+        RedirectAnswer::Denied(_) => DENIED,
+        RedirectAnswer::Foreign => FOREIGN,
+        RedirectAnswer::None => NOT_FOUND,
     };
     // The answer counts even if the browser does not wait for the page.
     let sent = send(&mut stream, &reply).await;
     match answer {
-        Answer::Code(_) | Answer::Denied(_) => Ok(Some(answer)),
-        Answer::Foreign | Answer::None => sent.map(|()| None),
+        RedirectAnswer::Code(_) | RedirectAnswer::Denied(_) => Ok(Some(answer)),
+        RedirectAnswer::Foreign | RedirectAnswer::None => sent.map(|()| None),
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
             page
         };
         let (answer, page) = futures::join!(wait(&listener, "s"), browser);
-        assert!(matches!(answer, Answer::Code(code) if code.secret() == "c"));
+        assert!(matches!(answer, RedirectAnswer::Code(code) if code.secret() == "c"));
         assert!(
             page.starts_with("HTTP/1.1 200") && page.contains("close this tab"),
             "{page}"

@@ -1,4 +1,4 @@
-//! Room `cli`: `grind auth login`: OAuth 2.0 for installed applications, with PKCE and `state` (RFC 8252).
+//! `grind auth login`: OAuth 2.0 for installed applications, with PKCE and `state` (RFC 8252).
 
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
@@ -14,14 +14,15 @@ use oauth2::{
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::answer::Answer;
-use super::listener;
-use super::session::{self, Line};
-use crate::cli::error::{CliError, Outcome};
-use crate::cli::exit::Exit;
+use crate::cli::auth::answer::RedirectAnswer;
+use crate::cli::auth::listener;
+use crate::cli::auth::session;
+use crate::cli::auth::session::AuthSession;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
 use crate::cli::output;
 use crate::grin::{ClientSecretFile, CredentialsFile, Secret, SecretFileError, TokenUriPolicy};
-use crate::session::{Auth, Class, Fetch, Kind, Method, SessionError, TokenSource};
+use crate::session::{AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, SessionError, TokenSource};
 use crate::settings::Settings;
 
 /// The scopes requested; they only identify the account to GRIN (src/grin/PROTOCOL.md, section 2).
@@ -59,18 +60,18 @@ struct Question {
 }
 
 /// Signs in and writes the credentials.
-pub(super) fn run(settings: &Settings, no_browser: bool) -> Outcome {
+pub(super) fn run(settings: &Settings, no_browser: bool) -> CommandResult {
     let application = Application::of(settings)?;
     let mut config = session::config(settings)?;
     // The token address is asked without a token, and what the old files hold does not matter.
     config.tokens = TokenSource::None;
-    session::with(config, async |line: &Line| {
+    session::with(config, async |line: &AuthSession| {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.and_then(|listener| {
             let port = listener.local_addr()?.port();
             Ok((listener, port))
         });
         let (listener, port) = listener.map_err(|error| {
-            CliError::new(Exit::Unavailable, "cannot listen for the browser on 127.0.0.1")
+            CliError::new(ExitStatus::Unavailable, "cannot listen for the browser on 127.0.0.1")
                 .because(&error)
                 .advise("Try `grind auth login --no-browser`.")
         })?;
@@ -94,19 +95,19 @@ pub(super) fn run(settings: &Settings, no_browser: bool) -> Outcome {
             .unwrap_or(Path::new(""))
             .display()
     ))?;
-    Ok(Exit::Done)
+    Ok(ExitStatus::Done)
 }
 
 impl Application {
     fn of(settings: &Settings) -> Result<Self, CliError> {
         let auth = &settings.auth;
         let missing = |key: &str, advice: &str| {
-            CliError::new(Exit::Config, "cannot sign in")
+            CliError::new(ExitStatus::Config, "cannot sign in")
                 .cause(format!("{key} is not set"))
                 .advise(advice)
         };
         if auth.service_account_file.is_some() {
-            return Err(CliError::new(Exit::Config, "a login would not be used")
+            return Err(CliError::new(ExitStatus::Config, "a login would not be used")
                 .cause("auth.service_account_file is set, and a service account needs no login")
                 .advise(
                     "`grind auth status` tells whether GRIN accepts it; to sign in as a person, take that key out.",
@@ -126,7 +127,7 @@ impl Application {
         let token_uri = TokenUriPolicy::new(&auth.token_uri_allowed)
             .and_then(|policy| policy.check(&file.token_uri))
             .map_err(|error| {
-                CliError::new(Exit::NotPermitted, "cannot sign in")
+                CliError::new(ExitStatus::NotPermitted, "cannot sign in")
                     .because(&error)
                     .advise(
                         "Get client_secret.json from Google again; only if that address is truly yours, add it to \
@@ -144,9 +145,9 @@ impl Application {
     fn question(&self, port: u16) -> Result<Question, CliError> {
         let redirect = format!("http://127.0.0.1:{port}/");
         let redirect =
-            Url::parse(&redirect).map_err(|error| CliError::new(Exit::Internal, "no address").because(&error))?;
+            Url::parse(&redirect).map_err(|error| CliError::new(ExitStatus::Internal, "no address").because(&error))?;
         if !matches!(self.file.auth_uri.scheme(), "https" | "http") {
-            return Err(CliError::new(Exit::NotPermitted, "cannot sign in")
+            return Err(CliError::new(ExitStatus::NotPermitted, "cannot sign in")
                 .cause("auth_uri of the client secret is no web address")
                 .advise("Get client_secret.json from Google again."));
         }
@@ -177,7 +178,7 @@ impl Application {
     fn keep(&self, tokens: &BasicTokenResponse) -> Result<(), CliError> {
         let Some(refresh_token) = tokens.refresh_token() else {
             return Err(CliError::new(
-                Exit::NotPermitted,
+                ExitStatus::NotPermitted,
                 "Google gave no refresh token, so nothing was written",
             )
             .advise("Take grind's access away at https://myaccount.google.com/permissions and sign in again."));
@@ -196,16 +197,19 @@ impl Application {
             other: serde_json::Map::new(),
         };
         credentials.write(&self.credentials).map_err(|error| {
-            CliError::new(Exit::CannotCreate, "signed in, but the credentials cannot be kept")
-                .because(&error)
-                .advise("Mend this and sign in again.")
+            CliError::new(
+                ExitStatus::CannotCreate,
+                "signed in, but the credentials cannot be kept",
+            )
+            .because(&error)
+            .advise("Mend this and sign in again.")
         })
     }
 }
 
 impl Question {
     /// Waits for the browser at our own address.
-    async fn heard(&self, listener: &TcpListener) -> Result<Answer, CliError> {
+    async fn heard(&self, listener: &TcpListener) -> Result<RedirectAnswer, CliError> {
         output::print(&format!(
             "Open this address in a browser on this machine and allow the access:\n\n{}\n\nWaiting for the answer …\n",
             self.address
@@ -218,7 +222,7 @@ impl Question {
     }
 
     /// Takes the address that a browser elsewhere was sent to.
-    fn pasted(&self) -> Result<Answer, CliError> {
+    fn pasted(&self) -> Result<RedirectAnswer, CliError> {
         output::print(&format!(
             "Open this address in any browser and allow the access:\n\n{}\n\nThe browser then fails to open a page at {}; \
              that is expected.\nCopy the whole address of that page out of its address bar and paste it here:\n",
@@ -241,20 +245,20 @@ impl Question {
             .advise("Start it again, and paste the whole address, beginning with http://127.0.0.1."))
     }
 
-    fn judge(&self, pasted: &str) -> Result<Answer, String> {
+    fn judge(&self, pasted: &str) -> Result<RedirectAnswer, String> {
         let whole = format!("the whole address is needed, beginning with {}?", self.redirect);
         let address = Url::parse(pasted.trim()).map_err(|_| format!("That is no address; {whole}"))?;
-        match Answer::of(address.query().unwrap_or_default(), self.state.secret()) {
-            Answer::Foreign => {
+        match RedirectAnswer::of(address.query().unwrap_or_default(), self.state.secret()) {
+            RedirectAnswer::Foreign => {
                 Err("That address answers another sign-in; paste the one that this one led to.".to_owned())
             }
-            Answer::None => Err(format!("There is no answer in that address; {whole}")),
+            RedirectAnswer::None => Err(format!("There is no answer in that address; {whole}")),
             answer => Ok(answer),
         }
     }
 
     /// The tokens for a code.
-    async fn exchange(self, code: AuthorizationCode, line: &Line) -> Result<BasicTokenResponse, CliError> {
+    async fn exchange(self, code: AuthorizationCode, line: &AuthSession) -> Result<BasicTokenResponse, CliError> {
         let post = |request: HttpRequest| post(line, request);
         self.client
             .exchange_code(code)
@@ -265,28 +269,28 @@ impl Question {
     }
 }
 
-fn code(answer: Answer) -> Result<AuthorizationCode, CliError> {
+fn code(answer: RedirectAnswer) -> Result<AuthorizationCode, CliError> {
     match answer {
-        Answer::Code(code) => Ok(code),
-        Answer::Denied(why) => Err(not_signed_in(&format!("the access was not allowed: {why}"))
+        RedirectAnswer::Code(code) => Ok(code),
+        RedirectAnswer::Denied(why) => Err(not_signed_in(&format!("the access was not allowed: {why}"))
             .advise("Start it again and allow the access with the account that is on the library's list.")),
-        Answer::Foreign | Answer::None => Err(not_signed_in("no answer came")),
+        RedirectAnswer::Foreign | RedirectAnswer::None => Err(not_signed_in("no answer came")),
     }
 }
 
 /// A request of the oauth2 crate, sent by our session.
-async fn post(line: &Line, request: HttpRequest) -> Result<HttpResponse, SessionError> {
+async fn post(line: &AuthSession, request: HttpRequest) -> Result<HttpResponse, SessionError> {
     let url = Url::parse(&request.uri().to_string()).map_err(|error| SessionError::BadRequest(error.to_string()))?;
-    let fetch = Fetch {
+    let fetch = FetchAnswer {
         url,
-        method: Method::Post {
+        method: RequestMethod::Post {
             content_type: "application/x-www-form-urlencoded",
             body: request.into_body().into(),
         },
         headers: vec![("accept".to_owned(), "application/json".to_owned())],
-        class: Class::Auth,
-        kind: Kind::Token,
-        auth: Auth::None,
+        class: PermitClass::Auth,
+        kind: RequestKind::Token,
+        auth: AuthMode::None,
         limit: ANSWER,
     };
     let answer = line.session.ask(fetch, &line.cx).await?;
@@ -307,7 +311,7 @@ fn no_tokens(error: &RequestTokenError<SessionError, BasicErrorResponse>) -> Cli
             .advise("Start `grind auth login` again; a code is good once and for a few minutes."),
         RequestTokenError::Request(error) => session::failed(error),
         _ => CliError::new(
-            Exit::Unavailable,
+            ExitStatus::Unavailable,
             "the token address gave an answer that cannot be understood",
         )
         .advise("Nothing was changed. Is there a proxy in between? Try again."),
@@ -315,7 +319,7 @@ fn no_tokens(error: &RequestTokenError<SessionError, BasicErrorResponse>) -> Cli
 }
 
 fn not_signed_in(why: &str) -> CliError {
-    CliError::new(Exit::NotPermitted, "not signed in").cause(why)
+    CliError::new(ExitStatus::NotPermitted, "not signed in").cause(why)
 }
 
 /// A file with a secret that cannot be used; its own text says how to mend it.
@@ -327,7 +331,7 @@ pub(super) fn unusable(error: &SecretFileError) -> CliError {
             "Put the right file in place; `grind auth login` makes credentials.".to_owned()
         }
     };
-    CliError::new(Exit::NotPermitted, "a file with a secret cannot be used")
+    CliError::new(ExitStatus::NotPermitted, "a file with a secret cannot be used")
         .because(error)
         .advise(advice)
 }
@@ -337,7 +341,7 @@ fn writable(credentials: &Path) -> Result<(), CliError> {
     let folder = credentials.parent().filter(|folder| !folder.as_os_str().is_empty());
     let probe = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")));
     probe.map(drop).map_err(|error| {
-        CliError::new(Exit::CannotCreate, "the credentials could not be written")
+        CliError::new(ExitStatus::CannotCreate, "the credentials could not be written")
             .cause(credentials.display().to_string())
             .because(&error)
             .advise("Run it as the user that owns this folder, or name another file in auth.credentials_file.")

@@ -1,42 +1,43 @@
-//! Room `cli`: our own session for the few requests of `grind auth`.
+//! Our own session for the few requests of `grind auth`.
 
 use std::time::Duration;
 
+use crate::actor::{ActorRegistry, AskContext};
 use crate::cli::error::CliError;
-use crate::cli::exit::Exit;
+use crate::cli::exit::ExitStatus;
 use crate::daemon;
-use crate::mailbox::{Cx, Hub};
-use crate::session::{Close, Session, SessionConfig, SessionError};
+use crate::session::{CloseSession, Session, SessionConfig, SessionError};
 use crate::settings::Settings;
 
 /// How long the last connections have for their farewell.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What the session is asked with.
-pub(super) struct Line {
+pub(super) struct AuthSession {
     pub(super) session: Session,
-    pub(super) cx: Cx,
+    pub(super) cx: AskContext,
 }
 
 /// The session's config as the daemon would have it.
 pub(super) fn config(settings: &Settings) -> Result<SessionConfig, CliError> {
-    daemon::session_config(settings).map_err(|error| CliError::new(Exit::Config, "cannot sign in").because(&error))
+    daemon::session_config(settings)
+        .map_err(|error| CliError::new(ExitStatus::Config, "cannot sign in").because(&error))
 }
 
 /// Runs `work` on a system of its own, with a session that is closed afterwards.
 pub(super) fn with<T>(
     config: SessionConfig,
-    work: impl AsyncFnOnce(&Line) -> Result<T, CliError>,
+    work: impl AsyncFnOnce(&AuthSession) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     actix_rt::System::new().block_on(async {
-        let (session, thread) = Session::start(&Hub::new(), config).map_err(|error| failed(&error))?;
-        let line = Line {
+        let (session, thread) = Session::start(&ActorRegistry::new(), config).map_err(|error| failed(&error))?;
+        let line = AuthSession {
             session,
-            cx: Cx::root("auth"),
+            cx: AskContext::root("auth"),
         };
         let done = work(&line).await;
         // What is asked for is done or not by now; the farewell changes nothing about it.
-        drop(line.session.ask(Close { grace: GRACE }, &line.cx).await);
+        drop(line.session.ask(CloseSession { grace: GRACE }, &line.cx).await);
         line.session.shut();
         line.session.drained().await;
         drop(thread.join());
@@ -47,22 +48,25 @@ pub(super) fn with<T>(
 /// A request that has no answer.
 pub(super) fn failed(error: &SessionError) -> CliError {
     match error {
-        SessionError::SignedOut { .. } => CliError::new(Exit::NotPermitted, "GRIN does not know us")
+        SessionError::SignedOut { .. } => CliError::new(ExitStatus::NotPermitted, "GRIN does not know us")
             .because(error)
             .advise("Sign in with `grind auth login`, or put a working service account key in place."),
-        SessionError::Redirect(_) => CliError::new(Exit::NotPermitted, "GRIN sends us elsewhere")
+        SessionError::Redirect(_) => CliError::new(ExitStatus::NotPermitted, "GRIN sends us elsewhere")
             .because(error)
             .advise("Sign in with `grind auth login`; if that is done, look at grin.base_url and grin.redirect_hosts."),
-        SessionError::Forbidden { .. } => CliError::new(Exit::NotPermitted, "GRIN knows us and does not let us in")
-            .because(error)
-            .advise(
-                "Ask Google's partner manager whether this account is on the library's list (a new permission takes up \
+        SessionError::Forbidden { .. } => CliError::new(
+            ExitStatus::NotPermitted,
+            "GRIN knows us and does not let us in",
+        )
+        .because(error)
+        .advise(
+            "Ask Google's partner manager whether this account is on the library's list (a new permission takes up \
                  to 12 hours), and check library.directory.",
-            ),
-        SessionError::Setup(_) => CliError::new(Exit::Config, "no session can be set up")
+        ),
+        SessionError::Setup(_) => CliError::new(ExitStatus::Config, "no session can be set up")
             .because(error)
             .advise("Look at session.ca_file; `grind check-config` checks it."),
-        _ => CliError::new(Exit::Unavailable, "a server could not be asked")
+        _ => CliError::new(ExitStatus::Unavailable, "a server could not be asked")
             .because(error)
             .advise("Nothing was changed. Look at the network and try again."),
     }

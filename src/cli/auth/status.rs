@@ -1,4 +1,4 @@
-//! Room `cli`: `grind auth status`: how we sign in, whether the files are fit for it, and whether GRIN accepts it.
+//! `grind auth status`: how we sign in, whether the files are fit for it, and whether GRIN accepts it.
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::login::unusable;
-use super::session::{self, Line};
-use crate::cli::error::{CliError, Outcome, Plain};
-use crate::cli::exit::Exit;
+use crate::cli::auth::login::unusable;
+use crate::cli::auth::session;
+use crate::cli::auth::session::AuthSession;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
 use crate::cli::output;
 use crate::grin::{
-    Addresses, ClientSecretFile, CredentialsFile, Library, SecretFileError, ServiceAccountKey, TokenUriPolicy,
+    ClientSecretFile, CredentialsFile, GrinAddresses, LibraryDirectory, SecretFileError, ServiceAccountKey,
+    TokenUriPolicy,
 };
-use crate::session::{Fetch, Kind};
+use crate::log::PlainText;
+use crate::session::{FetchAnswer, RequestKind};
 use crate::settings::Settings;
 
 /// Bytes of the summary of the directory.
@@ -50,7 +53,7 @@ struct FileStatus {
 }
 
 /// Looks at the files, asks GRIN, tells.
-pub(super) fn run(settings: &Settings, json: bool) -> Outcome {
+pub(super) fn run(settings: &Settings, json: bool) -> CommandResult {
     let (mut status, unfit) = files(settings);
     let asked = unfit.is_none();
     let checked = unfit.map_or_else(|| ask(settings), Err);
@@ -58,7 +61,7 @@ pub(super) fn run(settings: &Settings, json: bool) -> Outcome {
     status.expiry = expiry(settings);
     status.accepted = match &checked {
         Ok(()) => Some(true),
-        Err(error) => (asked && error.exit() == Exit::NotPermitted).then_some(false),
+        Err(error) => (asked && error.exit() == ExitStatus::NotPermitted).then_some(false),
     };
     status.reason = checked.as_ref().err().map(ToString::to_string);
     if json {
@@ -66,7 +69,7 @@ pub(super) fn run(settings: &Settings, json: bool) -> Outcome {
     } else {
         output::print(&status.to_string())?;
     }
-    checked.map(|()| Exit::Done)
+    checked.map(|()| ExitStatus::Done)
 }
 
 /// Which files there must be, and the first that is unfit.
@@ -118,7 +121,7 @@ impl Files {
         let unfit = match token_uri {
             Err(error) => Some((error.to_string(), unfit(key, error))),
             Ok(uri) => policy.check(uri).err().map(|refused| {
-                let error = CliError::new(Exit::NotPermitted, "a file with a secret cannot be used")
+                let error = CliError::new(ExitStatus::NotPermitted, "a file with a secret cannot be used")
                     .cause(path.display().to_string())
                     .because(&refused)
                     .advise("Get the file from Google again, or sign in again with `grind auth login`.");
@@ -141,7 +144,7 @@ fn unfit(key: &str, error: &SecretFileError) -> CliError {
         SecretFileError::Io { cause, .. }
             if key == "auth.credentials_file" && cause.kind() == std::io::ErrorKind::NotFound =>
         {
-            CliError::new(Exit::NotPermitted, "not signed in")
+            CliError::new(ExitStatus::NotPermitted, "not signed in")
                 .because(error)
                 .advise("Sign in with `grind auth login`.")
         }
@@ -158,11 +161,11 @@ fn expiry(settings: &Settings) -> Option<Timestamp> {
 
 /// Asks GRIN for the summary of the directory, the cheapest thing that needs a sign-in.
 fn ask(settings: &Settings) -> Result<(), CliError> {
-    let wrong = |error: &dyn std::error::Error| CliError::new(Exit::Config, "cannot ask GRIN").because(error);
-    let library = Library::parse(&settings.library.directory).map_err(|error| wrong(&error))?;
-    let addresses = Addresses::new(&settings.grin.base_url, &library).map_err(|error| wrong(&error))?;
-    session::with(session::config(settings)?, async |line: &Line| {
-        let fetch = Fetch::get(addresses.summary(), Kind::Other, SUMMARY);
+    let wrong = |error: &dyn std::error::Error| CliError::new(ExitStatus::Config, "cannot ask GRIN").because(error);
+    let library = LibraryDirectory::parse(&settings.library.directory).map_err(|error| wrong(&error))?;
+    let addresses = GrinAddresses::new(&settings.grin.base_url, &library).map_err(|error| wrong(&error))?;
+    session::with(session::config(settings)?, async |line: &AuthSession| {
+        let fetch = FetchAnswer::get(addresses.summary(), RequestKind::Other, SUMMARY);
         let cx = line.cx.with_timeout(settings.session.total_timeout);
         let answer = line
             .session
@@ -171,13 +174,14 @@ fn ask(settings: &Settings) -> Result<(), CliError> {
             .map_err(|error| session::failed(&error))?;
         match answer.status {
             200 if !is_page(&answer.body) => Ok(()),
-            200 => Err(
-                CliError::new(Exit::NotPermitted, "GRIN answers with a page instead of the summary")
-                    .cause("it looks like a sign-in page or a refusal")
-                    .advise("Sign in with `grind auth login`; check grin.base_url and library.directory."),
-            ),
+            200 => Err(CliError::new(
+                ExitStatus::NotPermitted,
+                "GRIN answers with a page instead of the summary",
+            )
+            .cause("it looks like a sign-in page or a refusal")
+            .advise("Sign in with `grind auth login`; check grin.base_url and library.directory.")),
             status => Err(
-                CliError::new(Exit::NotPermitted, "GRIN has no such directory for this account")
+                CliError::new(ExitStatus::NotPermitted, "GRIN has no such directory for this account")
                     .cause(format!("status {status} for {}", answer.url))
                     .advise("Check library.directory; upper and lower case count."),
             ),
@@ -201,7 +205,7 @@ impl Display for Status {
         writeln!(f, "sign-in:      {kind}")?;
         for file in &self.files {
             let state = file.because.as_deref().unwrap_or("can be used");
-            writeln!(f, "{}: {}: {}", file.key, file.path.display(), Plain(state))?;
+            writeln!(f, "{}: {}: {}", file.key, file.path.display(), PlainText(state))?;
         }
         if let Some(expiry) = self.expiry {
             let ended = if expiry < Timestamp::now() { " (ended)" } else { "" };

@@ -1,13 +1,13 @@
-//! Room `cli`: where the files of a run that is taken over lie: a folder, which is only read, or an object store.
+//! Where the files of a run that is taken over lie: a folder, which is only read, or an object store.
 
 use std::fs::{self, File, ReadDir};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::storage::{Key, Storage, StorageError};
+use crate::storage::{ObjectKey, Storage, StorageError};
 
 /// Files by their keys.
-pub enum Source {
+pub enum FileSource {
     /// Below a folder.
     Folder(PathBuf),
     /// In a store.
@@ -15,7 +15,7 @@ pub enum Source {
 }
 
 /// A file that is there.
-pub struct Stat {
+pub struct FileStat {
     pub bytes: u64,
     /// Kept beside the object, where the store can.
     pub encrypted_etag: Option<String>,
@@ -25,11 +25,11 @@ pub struct Stat {
 const DEEPEST: usize = 4;
 
 /// The keys of a source, in no particular order and in bounded memory.
-pub type Keys<'a> = Box<dyn Iterator<Item = io::Result<String>> + 'a>;
+pub type SourceKeys<'a> = Box<dyn Iterator<Item = io::Result<String>> + 'a>;
 
-impl Source {
+impl FileSource {
     /// All of them.
-    pub fn keys(&self) -> io::Result<Keys<'_>> {
+    pub fn keys(&self) -> io::Result<SourceKeys<'_>> {
         match self {
             Self::Folder(root) => Ok(Box::new(Walk::below(root)?)),
             Self::Store(storage) => {
@@ -51,10 +51,10 @@ impl Source {
     }
 
     /// Size of the file; `None` if there is none.
-    pub fn stat(&self, key: &str) -> io::Result<Option<Stat>> {
+    pub fn stat(&self, key: &str) -> io::Result<Option<FileStat>> {
         match self {
             Self::Folder(root) => match fs::metadata(root.join(key)) {
-                Ok(there) => Ok(there.is_file().then_some(Stat {
+                Ok(there) => Ok(there.is_file().then_some(FileStat {
                     bytes: there.len(),
                     encrypted_etag: None,
                 })),
@@ -63,7 +63,7 @@ impl Source {
             },
             Self::Store(storage) => {
                 let there = storage.stat(&parsed(key)?).map_err(io::Error::other)?;
-                Ok(there.map(|there| Stat {
+                Ok(there.map(|there| FileStat {
                     bytes: there.bytes,
                     encrypted_etag: there.meta.encrypted_etag,
                 }))
@@ -72,8 +72,8 @@ impl Source {
     }
 }
 
-fn parsed(key: &str) -> io::Result<Key> {
-    Key::parse(key).map_err(|error| io::Error::other(StorageError::from(error)))
+fn parsed(key: &str) -> io::Result<ObjectKey> {
+    ObjectKey::parse(key).map_err(|error| io::Error::other(StorageError::from(error)))
 }
 
 /// All files below a folder.

@@ -1,40 +1,40 @@
-//! Room `cli`: the stored files of a run that is taken over: found, put through the pass of a download, and copied if wished.
+//! The stored files of a run that is taken over: found, put through the pass of a download, and copied if wished.
 
 use std::io;
 
-use super::source::Source;
-use crate::archive::Options;
-use crate::catalog::{AdoptedArchive, StoredBook, StoredFiles, Unfit, check_beginning};
+use crate::archive::PassOptions;
+use crate::catalog::{AdoptedArchive, ArchiveUnfit, StoredBook, StoredFiles, check_beginning};
+use crate::cli::import::source::FileSource;
 use crate::grin::{Barcode, FileName, Validator};
-use crate::storage::{Layout, Storage};
-use crate::workers::{HomeError, Recipe, Taken, take_over};
+use crate::pipeline::{ArchiveTaken, HomeError, PublishRecipe, take_over};
+use crate::storage::{Storage, StorageLayout};
 
 /// The archives of a run.
 pub struct RunFiles {
-    source: Source,
+    source: FileSource,
     /// Where in it archives lie.
     places: Vec<Place>,
-    look: Look,
+    look: StoredCheck,
 }
 
 /// How closely archives are looked at.
-pub enum Look {
+pub enum StoredCheck {
     /// Size and first bytes. A cut-off file is not noticed.
     Quick,
     /// As a download is.
-    Whole(Box<Pass>),
+    Whole(Box<StoredPass>),
 }
 
 /// The pass, and where what comes of it goes.
-pub struct Pass {
+pub struct StoredPass {
     /// Our storage.
     pub storage: Storage,
     /// Under which names.
-    pub layout: Layout,
+    pub layout: StorageLayout,
     /// What is checked and extracted.
-    pub options: Options,
+    pub options: PassOptions,
     /// What is kept.
-    pub taken: Taken,
+    pub taken: ArchiveTaken,
 }
 
 /// The part of an archive's key before its barcode.
@@ -85,7 +85,7 @@ impl RunFiles {
     ///
     /// # Errors
     /// The source cannot be listed, or archives lie in too many folders.
-    pub fn open(source: Source, look: Look) -> io::Result<Self> {
+    pub fn open(source: FileSource, look: StoredCheck) -> io::Result<Self> {
         let mut places = Vec::new();
         for key in source.keys()? {
             let key = key?;
@@ -102,16 +102,16 @@ impl RunFiles {
         Ok(Self { source, places, look })
     }
 
-    fn look_at(&self, key: &str, barcode: &Barcode, etag: Option<&str>) -> Result<AdoptedArchive, Unfit> {
-        let archive = self.source.open(key).map_err(Unfit::Unreadable)?;
-        let Look::Whole(pass) = &self.look else {
+    fn look_at(&self, key: &str, barcode: &Barcode, etag: Option<&str>) -> Result<AdoptedArchive, ArchiveUnfit> {
+        let archive = self.source.open(key).map_err(ArchiveUnfit::Unreadable)?;
+        let StoredCheck::Whole(pass) = &self.look else {
             check_beginning(archive)?;
             return Ok(AdoptedArchive {
                 storage_path: key.to_owned(),
                 ..AdoptedArchive::default()
             });
         };
-        let recipe = Recipe {
+        let recipe = PublishRecipe {
             barcode: barcode.clone(),
             file_name: FileName::of(barcode),
             validator: etag.and_then(|etag| Validator::parse(etag).ok()),
@@ -120,7 +120,7 @@ impl RunFiles {
             options: pass.options.clone(),
         };
         let book = take_over(archive, &recipe, pass.taken).map_err(unfit)?;
-        Ok(adopted(book, (pass.taken != Taken::Copied).then_some(key)))
+        Ok(adopted(book, (pass.taken != ArchiveTaken::Copied).then_some(key)))
     }
 }
 
@@ -136,11 +136,11 @@ fn adopted(book: StoredBook, key: Option<&str>) -> AdoptedArchive {
     }
 }
 
-fn unfit(error: HomeError) -> Unfit {
+fn unfit(error: HomeError) -> ArchiveUnfit {
     match error {
-        HomeError::Archive(error) => Unfit::Damaged(error.to_string()),
-        HomeError::Source(error) => Unfit::Unreadable(error),
-        ours => Unfit::Ours(io::Error::other(ours)),
+        HomeError::Archive(error) => ArchiveUnfit::Damaged(error.to_string()),
+        HomeError::Source(error) => ArchiveUnfit::Unreadable(error),
+        ours => ArchiveUnfit::Ours(io::Error::other(ours)),
     }
 }
 
@@ -153,11 +153,11 @@ impl StoredFiles for RunFiles {
         Ok(Box::new(names))
     }
 
-    fn adopt(&mut self, barcode: &Barcode, etag: Option<&str>) -> Result<Option<AdoptedArchive>, Unfit> {
+    fn adopt(&mut self, barcode: &Barcode, etag: Option<&str>) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
         let mut copies = Vec::new();
         for place in &self.places {
             let key = place.key(barcode);
-            let there = self.source.stat(&key).map_err(Unfit::Unreadable)?;
+            let there = self.source.stat(&key).map_err(ArchiveUnfit::Unreadable)?;
             copies.extend(there.map(|stat| (key, stat)));
         }
         // Of several copies the database's validator belongs to one, and which is not known.
@@ -172,7 +172,7 @@ impl StoredFiles for RunFiles {
                         ..archive
                     }));
                 }
-                Err(ours @ Unfit::Ours(_)) => return Err(ours),
+                Err(ours @ ArchiveUnfit::Ours(_)) => return Err(ours),
                 Err(why) => unfit = Some(why),
             }
         }
@@ -198,7 +198,7 @@ mod tests {
             ("first_run/TL0003_ocr.jsonl", b"\"\""),
         ] {
             storage
-                .put(&crate::storage::Key::parse(key).unwrap(), bytes, &meta)
+                .put(&crate::storage::ObjectKey::parse(key).unwrap(), bytes, &meta)
                 .unwrap();
         }
         storage
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_bucket_is_looked_into_with_what_stands_beside_its_objects() {
-        let mut files = RunFiles::open(Source::Store(bucket()), Look::Quick).unwrap();
+        let mut files = RunFiles::open(FileSource::Store(bucket()), StoredCheck::Quick).unwrap();
         let mut names: Vec<_> = files.names().unwrap().map(Result::unwrap).collect();
         names.sort();
         assert_eq!(names, ["TL0001", "TL0002"]);
@@ -217,23 +217,23 @@ mod tests {
             ("first_run/TL0001.tar.gz", 4)
         );
         assert_eq!(adopted.encrypted_etag.as_deref(), Some("\"a\""));
-        assert!(matches!(files.adopt(&two, None), Err(Unfit::NotGzip(_))));
+        assert!(matches!(files.adopt(&two, None), Err(ArchiveUnfit::NotGzip(_))));
         assert_eq!(files.adopt(&three, None).unwrap(), None);
     }
 
     #[test]
     fn what_only_begins_as_an_archive_is_not_taken_and_leaves_nothing() {
         let ours = Storage::open(&StorageConfig::of_url("memory:")).unwrap();
-        let pass = Pass {
+        let pass = StoredPass {
             storage: ours.clone(),
-            layout: Layout::new("raw", "full", "meta").unwrap(),
-            options: Options::default(),
-            taken: Taken::Copied,
+            layout: StorageLayout::new("raw", "full", "meta").unwrap(),
+            options: PassOptions::default(),
+            taken: ArchiveTaken::Copied,
         };
-        let mut files = RunFiles::open(Source::Store(bucket()), Look::Whole(Box::new(pass))).unwrap();
+        let mut files = RunFiles::open(FileSource::Store(bucket()), StoredCheck::Whole(Box::new(pass))).unwrap();
         for name in ["TL0001", "TL0002"] {
             let adopted = files.adopt(&Barcode::parse(name).unwrap(), None);
-            assert!(matches!(adopted, Err(Unfit::Damaged(_))), "{adopted:?}");
+            assert!(matches!(adopted, Err(ArchiveUnfit::Damaged(_))), "{adopted:?}");
         }
         assert_eq!(ours.list(None).unwrap().count(), 0);
     }

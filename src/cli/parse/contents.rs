@@ -1,4 +1,4 @@
-//! Room `cli`: `grind parse` for what is in an archive: METS, page texts, checksums, and the archive as a whole.
+//! `grind parse` for what is in an archive: METS, page texts, checksums, and the archive as a whole.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -6,21 +6,21 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Document, ParseArgs, ParseError, barcode, document, put, read, unreadable};
 use crate::archive::{
-    ArchiveError, ChecksumList, Code, Finding, Inspection, Marc, Options, RecordKind, Volume, hex, inspect, parse_mets,
-    process, process_plain,
+    ArchiveError, ArchiveFinding, ArchiveInspection, ChecksumList, FindingCode, MarcFields, PassOptions, ProvenVolume,
+    RecordKind, hex, inspect, parse_mets, process, process_plain,
 };
-use crate::grin::{Barcode, Library, Refusal, Secret, read_secret_file};
+use crate::cli::parse::{Document, ParseArgs, ParseError, barcode, document, put, read, unreadable};
+use crate::grin::{AnswerRefusal, Barcode, LibraryDirectory, Secret, read_secret_file};
 
 /// How a gzip stream begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The MARC record of a METS; of a folder or archive the METS in it.
 pub(super) fn mets(args: &ParseArgs) -> Result<Document, ParseError> {
-    let options = Options {
+    let options = PassOptions {
         extract_text: false,
-        ..Options::default()
+        ..PassOptions::default()
     };
     let input = &args.input[0];
     let seen = if input == "-" {
@@ -42,19 +42,19 @@ pub(super) fn mets(args: &ParseArgs) -> Result<Document, ParseError> {
 
 /// The page texts, one string a page.
 pub(super) fn ocr(args: &ParseArgs) -> Result<Document, ParseError> {
-    let options = Options {
+    let options = PassOptions {
         passphrase: passphrase(args)?,
         verify_checksums: false,
         extract_marc: false,
         compress_text: false,
-        ..Options::default()
+        ..PassOptions::default()
     };
     let input = &args.input[0];
     let mut lines = Vec::new();
     let seen = if Path::new(input).is_dir() {
-        inspect(Path::new(input), &mut lines, None, &options).map(|Inspection { findings, .. }| findings)
+        inspect(Path::new(input), &mut lines, None, &options).map(|ArchiveInspection { findings, .. }| findings)
     } else {
-        pass(args, &mut lines, &options)?.map(|Volume { findings, .. }| findings)
+        pass(args, &mut lines, &options)?.map(|ProvenVolume { findings, .. }| findings)
     };
     let findings = match seen {
         Ok(findings) => findings,
@@ -72,8 +72,8 @@ pub(super) fn ocr(args: &ParseArgs) -> Result<Document, ParseError> {
 pub(super) fn checksums(bytes: &[u8]) -> Document {
     let list = ChecksumList::parse(bytes);
     let refusal = match (bytes, list.is_empty()) {
-        ([], _) => Some(Refusal::Empty),
-        (_, true) => Some(Refusal::NotAList),
+        ([], _) => Some(AnswerRefusal::Empty),
+        (_, true) => Some(AnswerRefusal::NotAList),
         (_, false) => None,
     };
     let mut document = document(refusal, &list.warnings);
@@ -83,9 +83,9 @@ pub(super) fn checksums(bytes: &[u8]) -> Document {
 
 /// The archive, decrypted and compared as the daemon does it; nothing is written anywhere.
 pub(super) fn archive(args: &ParseArgs) -> Result<Document, ParseError> {
-    let options = Options {
+    let options = PassOptions {
         passphrase: passphrase(args)?,
-        ..Options::default()
+        ..PassOptions::default()
     };
     let volume = match pass(args, io::sink(), &options)? {
         Ok(volume) => volume,
@@ -104,7 +104,11 @@ pub(super) fn archive(args: &ParseArgs) -> Result<Document, ParseError> {
 }
 
 /// One pass over an archive, encrypted or not. The outer error: it cannot even be begun.
-fn pass(args: &ParseArgs, text: impl io::Write, options: &Options) -> Result<Result<Volume, ArchiveError>, ParseError> {
+fn pass(
+    args: &ParseArgs,
+    text: impl io::Write,
+    options: &PassOptions,
+) -> Result<Result<ProvenVolume, ArchiveError>, ParseError> {
     let input = &args.input[0];
     let barcode = barcode(args)?.or_else(|| named(input, args.library.as_deref()));
     let mut file = File::open(input).map_err(|source| unreadable(input, source))?;
@@ -125,7 +129,7 @@ fn pass(args: &ParseArgs, text: impl io::Write, options: &Options) -> Result<Res
 fn named(path: &str, library: Option<&str>) -> Option<Barcode> {
     let name = Path::new(path).file_name()?.to_str()?;
     let stem = name.strip_suffix(".gpg").unwrap_or(name).strip_suffix(".tar.gz")?;
-    let library = library.and_then(|library| Library::parse(library).ok());
+    let library = library.and_then(|library| LibraryDirectory::parse(library).ok());
     let prefix = library.map(|library| format!("{library}_")).unwrap_or_default();
     Barcode::parse(stem.strip_prefix(&prefix).unwrap_or(stem)).ok()
 }
@@ -139,26 +143,26 @@ fn passphrase(args: &ParseArgs) -> Result<Option<Secret>, ParseError> {
     Ok(Some(Secret::new(text.lines().next().unwrap_or_default())))
 }
 
-fn put_record(document: &mut Document, marc: Option<&Marc>, record: RecordKind) {
+fn put_record(document: &mut Document, marc: Option<&MarcFields>, record: RecordKind) {
     put(document, "marc", marc.map_or_else(|| json!({}), |marc| json!(marc)));
     put(document, "record", json!(record));
 }
 
-fn warnings(findings: &[Finding], wanted: impl Fn(Code) -> bool) -> Vec<String> {
+fn warnings(findings: &[ArchiveFinding], wanted: impl Fn(FindingCode) -> bool) -> Vec<String> {
     let said = findings.iter().filter(|finding| wanted(finding.code));
     said.map(|finding| finding.text.clone()).collect()
 }
 
-fn is_of_mets(code: Code) -> bool {
+fn is_of_mets(code: FindingCode) -> bool {
     matches!(
         code,
-        Code::NoMets
-            | Code::NoMarc
-            | Code::MetsMalformed
-            | Code::MetsRefused
-            | Code::MetsMisnamed
-            | Code::MetsRepeated
-            | Code::MarcRepeated
+        FindingCode::NoMets
+            | FindingCode::NoMarc
+            | FindingCode::MetsMalformed
+            | FindingCode::MetsRefused
+            | FindingCode::MetsMisnamed
+            | FindingCode::MetsRepeated
+            | FindingCode::MarcRepeated
     )
 }
 

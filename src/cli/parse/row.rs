@@ -1,11 +1,11 @@
-//! Room `cli`: rows of lists as `grind parse` shows them.
+//! Rows of lists as `grind parse` shows them.
 
 use serde_json::{Map, Value, json};
 
-use crate::grin::{FileName, GrinDate, GrinState, ListRow, Rejected, columns};
+use crate::grin::{FileName, GrinDate, GrinState, ListRow, RejectedRow, columns};
 
 /// Rows that were not taken.
-pub(super) fn rejections(rejected: &[Rejected]) -> Vec<Value> {
+pub(super) fn rejections(rejected: &[RejectedRow]) -> Vec<Value> {
     rejected
         .iter()
         .map(|row| json!({"barcode": row.barcode, "because": row.because.to_string()}))

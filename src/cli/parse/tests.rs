@@ -1,8 +1,8 @@
-//! Room `cli`: `grind parse` on one input of each kind.
+//! `grind parse` on one input of each kind.
 
 use clap::Parser;
 
-use super::*;
+use crate::cli::parse::*;
 
 #[derive(Parser)]
 struct Line {

@@ -1,24 +1,24 @@
-//! Room `cli`: progress as bars on a terminal.
+//! Progress as bars on a terminal.
 
 use std::collections::BTreeMap;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::plain::{done_of, phase_words, tempo};
-use crate::observe::{DaemonSnapshot, Lasting, Phase, Progressed, Size, Speed, Transfer};
+use crate::cli::progress::plain::{done_of, phase_words, tempo};
+use crate::observe::{DaemonSnapshot, DisplayDuration, DisplaySize, DisplaySpeed, Phase, PhaseProgress, TransferView};
 
 /// More transfers than this are not shown singly.
 const MOST_TRANSFERS: usize = 16;
 
 /// A line a phase, a bar a transfer, and the sum below.
-pub struct Bars {
+pub struct ProgressBars {
     all: MultiProgress,
     phases: BTreeMap<Phase, ProgressBar>,
     transfers: Vec<ProgressBar>,
     books: ProgressBar,
 }
 
-impl Bars {
+impl ProgressBars {
     /// On standard error, empty until the first snapshot.
     pub fn new() -> Self {
         Self::on(ProgressDrawTarget::stderr())
@@ -57,7 +57,7 @@ impl Bars {
         drop(self.all.clear());
     }
 
-    fn phase(&mut self, phase: Phase, progressed: Progressed) {
+    fn phase(&mut self, phase: Phase, progressed: PhaseProgress) {
         let bar = self.phases.entry(phase).or_insert_with(|| {
             let bar = ProgressBar::no_length().with_style(style("  {msg}"));
             self.all.insert(phase as usize, bar)
@@ -66,7 +66,7 @@ impl Bars {
         bar.set_message(format!("{mark} {} {}", phase_words(phase), done_of(progressed)));
     }
 
-    fn show_transfers(&mut self, transfers: &[Transfer]) {
+    fn show_transfers(&mut self, transfers: &[TransferView]) {
         let shown = &transfers[..transfers.len().min(MOST_TRANSFERS)];
         while self.transfers.len() > shown.len() {
             self.transfers.pop().inspect(|bar| self.all.remove(bar));
@@ -95,7 +95,7 @@ impl Bars {
             .first()
             .map(|waiting| format!(" · waiting for {}", waiting.what));
         let waiting = waiting.unwrap_or_default();
-        let ran = Lasting(snapshot.running_seconds());
+        let ran = DisplayDuration(snapshot.running_seconds());
         if let Some(total) = home.total {
             self.books.set_style(style("  [{bar:30}] {msg}"));
             self.books.set_length(total);
@@ -111,15 +111,20 @@ impl Bars {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
-fn transfer_words(transfer: &Transfer) -> String {
+fn transfer_words(transfer: &TransferView) -> String {
     let speed = if transfer.seconds > 0.0 {
         transfer.received as f64 / transfer.seconds
     } else {
         0.0
     };
     match transfer.length {
-        Some(length) => format!("{} of {} · {}", Size(transfer.received), Size(length), Speed(speed)),
-        None => format!("{} · {}", Size(transfer.received), Speed(speed)),
+        Some(length) => format!(
+            "{} of {} · {}",
+            DisplaySize(transfer.received),
+            DisplaySize(length),
+            DisplaySpeed(speed)
+        ),
+        None => format!("{} · {}", DisplaySize(transfer.received), DisplaySpeed(speed)),
     }
 }
 
@@ -133,8 +138,8 @@ fn style(template: &str) -> ProgressStyle {
 mod tests {
     use super::*;
 
-    fn transfer(barcode: &str, length: Option<u64>) -> Transfer {
-        Transfer {
+    fn transfer(barcode: &str, length: Option<u64>) -> TransferView {
+        TransferView {
             barcode: barcode.into(),
             received: 1024 * 1024,
             length,
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     fn bars_come_and_go_with_the_transfers() {
-        let mut bars = Bars::on(ProgressDrawTarget::hidden());
+        let mut bars = ProgressBars::on(ProgressDrawTarget::hidden());
         let mut snapshot = DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH);
         snapshot.transfers = (0..40)
             .map(|number| transfer(&format!("B{number}"), Some(number)))
@@ -154,7 +159,7 @@ mod tests {
         snapshot.transfers = vec![transfer("ABC1", None)];
         snapshot.phases.insert(
             Phase::Check,
-            Progressed {
+            PhaseProgress {
                 done: 3,
                 total: None,
                 active: true,
@@ -162,7 +167,7 @@ mod tests {
         );
         snapshot.phases.insert(
             Phase::Collect,
-            Progressed {
+            PhaseProgress {
                 done: 3,
                 total: Some(3),
                 active: false,

@@ -1,12 +1,14 @@
-//! Room `cli`: the table at the end of a run.
+//! The table at the end of a run.
 
 use std::fmt;
 
-use crate::observe::{Count, DaemonSnapshot, Lasting, Outcome, ProcessFigures, Size, Speed};
+use crate::observe::{
+    DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, Outcome, ProcessFigures,
+};
 
 /// What came home, how fast, and what it took.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Closing<'a> {
+pub struct ClosingTable<'a> {
     /// The daemon's last snapshot.
     pub daemon: &'a DaemonSnapshot,
     /// HTTP sessions made.
@@ -17,9 +19,9 @@ pub struct Closing<'a> {
     pub process: ProcessFigures,
 }
 
-impl Closing<'_> {
+impl ClosingTable<'_> {
     fn rows(&self) -> Vec<(&'static str, String)> {
-        let count = |outcome| Count(self.daemon.finished(outcome)).to_string();
+        let count = |outcome| DisplayCount(self.daemon.finished(outcome)).to_string();
         let mut rows = vec![("books home", count(Outcome::Stored))];
         let seldom = [
             ("up to date", Outcome::UpToDate),
@@ -32,20 +34,20 @@ impl Closing<'_> {
             .filter(|(_, outcome)| self.daemon.finished(*outcome) > 0);
         rows.extend(happened.map(|(words, outcome)| (words, count(outcome))));
         rows.push(("failed", self.failed()));
-        rows.push(("bytes", Size(self.daemon.stored_bytes).to_string()));
-        rows.push(("time", Lasting(self.daemon.running_seconds()).to_string()));
+        rows.push(("bytes", DisplaySize(self.daemon.stored_bytes).to_string()));
+        rows.push(("time", DisplayDuration(self.daemon.running_seconds()).to_string()));
         rows.push(("speed", self.speed()));
-        rows.push(("sessions created", Count(self.sessions_created).to_string()));
-        rows.push(("connections opened", Count(self.connections_opened).to_string()));
+        rows.push(("sessions created", DisplayCount(self.sessions_created).to_string()));
+        rows.push(("connections opened", DisplayCount(self.connections_opened).to_string()));
         rows.extend(
             self.process
                 .peak_resident_bytes
-                .map(|bytes| ("peak memory", Size(bytes).to_string())),
+                .map(|bytes| ("peak memory", DisplaySize(bytes).to_string())),
         );
         rows.extend(
             self.process
                 .cpu_seconds
-                .map(|seconds| ("CPU time", Lasting(seconds).to_string())),
+                .map(|seconds| ("CPU time", DisplayDuration(seconds).to_string())),
         );
         rows.push(("library", self.daemon.library.clone()));
         rows
@@ -53,12 +55,12 @@ impl Closing<'_> {
 
     /// `2 (wrong_passphrase 1, damaged_at_source 1)`, the most frequent first.
     fn failed(&self) -> String {
-        let total = Count(self.daemon.finished(Outcome::Failed)).to_string();
+        let total = DisplayCount(self.daemon.finished(Outcome::Failed)).to_string();
         let mut reasons: Vec<_> = self.daemon.failures.iter().filter(|(_, count)| **count > 0).collect();
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let reasons: Vec<_> = reasons
             .iter()
-            .map(|(reason, count)| format!("{reason} {}", Count(**count)))
+            .map(|(reason, count)| format!("{reason} {}", DisplayCount(**count)))
             .collect();
         if reasons.is_empty() {
             total
@@ -74,12 +76,12 @@ impl Closing<'_> {
             return "-".into();
         }
         let books = self.daemon.finished(Outcome::Stored) as f64 / seconds;
-        let bytes = Speed(self.daemon.stored_bytes as f64 / seconds);
+        let bytes = DisplaySpeed(self.daemon.stored_bytes as f64 / seconds);
         format!("{books:.1} books/s, {bytes}")
     }
 }
 
-impl fmt::Display for Closing<'_> {
+impl fmt::Display for ClosingTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rows()
             .iter()
@@ -110,7 +112,7 @@ mod tests {
             cpu_seconds: Some(7.25),
             ..Default::default()
         };
-        let table = Closing {
+        let table = ClosingTable {
             daemon: &daemon,
             sessions_created: 1,
             connections_opened: 4,
@@ -135,7 +137,7 @@ mod tests {
     fn a_run_of_no_time_has_no_speed() {
         let daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
         let process = ProcessFigures::default();
-        let table = Closing {
+        let table = ClosingTable {
             daemon: &daemon,
             sessions_created: 0,
             connections_opened: 0,

@@ -1,4 +1,4 @@
-//! Room `cli`: progress on the terminal, drawn from snapshots by a thread of its own, so that no worker ever waits for it.
+//! Progress on the terminal, drawn from snapshots by a thread of its own, so that no worker ever waits for it.
 
 mod bars;
 mod closing;
@@ -10,9 +10,9 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bars::Bars;
-pub use closing::Closing;
-use plain::PlainLines;
+use crate::cli::progress::bars::ProgressBars;
+pub use crate::cli::progress::closing::ClosingTable;
+use crate::cli::progress::plain::PlainLines;
 
 use crate::observe::DaemonSnapshot;
 
@@ -20,11 +20,11 @@ use crate::observe::DaemonSnapshot;
 const POLL: Duration = Duration::from_millis(200);
 
 /// Where snapshots come from: `view.daemon()` of the running daemon.
-pub type Source = Arc<dyn Fn() -> DaemonSnapshot + Send + Sync>;
+pub type SnapshotSource = Arc<dyn Fn() -> DaemonSnapshot + Send + Sync>;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Show {
+pub enum ProgressStyle {
     /// Bars that are drawn again and again.
     Bars,
     /// A line now and then.
@@ -33,7 +33,7 @@ pub enum Show {
     Nothing,
 }
 
-impl Show {
+impl ProgressStyle {
     /// Bars on a terminal, lines elsewhere.
     pub fn fitting() -> Self {
         if stderr().is_terminal() {
@@ -44,20 +44,20 @@ impl Show {
     }
 }
 
-/// Progress that is being shown; ends with [`Progress::finish`] or when dropped.
-pub struct Progress {
+/// Progress that is being shown; ends with [`ProgressDisplay::finish`] or when dropped.
+pub struct ProgressDisplay {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
     above: Option<indicatif::MultiProgress>,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Begins to show what the source says. If no thread can be had, the work goes on unseen.
-    pub fn start(source: Source, show: Show) -> Self {
+    pub fn start(source: SnapshotSource, show: ProgressStyle) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let bars = (show == Show::Bars).then(Bars::new);
-        let above = bars.as_ref().map(Bars::handle);
-        if show == Show::Nothing {
+        let bars = (show == ProgressStyle::Bars).then(ProgressBars::new);
+        let above = bars.as_ref().map(ProgressBars::handle);
+        if show == ProgressStyle::Nothing {
             return Self {
                 stop: None,
                 thread: None,
@@ -98,14 +98,14 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressDisplay {
     fn drop(&mut self) {
         self.end();
     }
 }
 
 enum Screen {
-    Bars(Bars),
+    Bars(ProgressBars),
     Lines(PlainLines),
 }
 
@@ -138,12 +138,12 @@ mod tests {
         let (told, hear) = mpsc::sync_channel(1);
         let looks = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&looks);
-        let source: Source = Arc::new(move || {
+        let source: SnapshotSource = Arc::new(move || {
             counted.fetch_add(1, SeqCst);
             let _full = told.try_send(());
             DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH)
         });
-        let progress = Progress::start(source, Show::Lines);
+        let progress = ProgressDisplay::start(source, ProgressStyle::Lines);
         hear.recv_timeout(Duration::from_secs(10)).unwrap();
         progress.finish();
         let after = looks.load(SeqCst);

@@ -1,8 +1,8 @@
-//! Room `cli`: progress as plain lines, for logs and pipes.
+//! Progress as plain lines, for logs and pipes.
 
 use std::time::{Duration, Instant};
 
-use crate::observe::{Count, DaemonSnapshot, Lasting, Phase, Progressed, Size, Speed};
+use crate::observe::{DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, Phase, PhaseProgress};
 
 /// A line at least this often.
 const QUIET: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ fn percent(snapshot: &DaemonSnapshot) -> u64 {
         .unwrap_or(0)
 }
 
-fn phase(snapshot: &DaemonSnapshot, phase: Phase) -> Progressed {
+fn phase(snapshot: &DaemonSnapshot, phase: Phase) -> PhaseProgress {
     snapshot.phases.get(&phase).copied().unwrap_or_default()
 }
 
@@ -87,10 +87,10 @@ pub fn phase_words(phase: Phase) -> &'static str {
 }
 
 /// `12 of 300`, or `12` while nobody knows of how many.
-pub fn done_of(progressed: Progressed) -> String {
+pub fn done_of(progressed: PhaseProgress) -> String {
     match progressed.total {
-        Some(total) => format!("{} of {}", Count(progressed.done), Count(total)),
-        None => Count(progressed.done).to_string(),
+        Some(total) => format!("{} of {}", DisplayCount(progressed.done), DisplayCount(total)),
+        None => DisplayCount(progressed.done).to_string(),
     }
 }
 
@@ -99,12 +99,12 @@ pub fn tempo(snapshot: &DaemonSnapshot) -> String {
     let rate = snapshot.rates.minute;
     let mut text = format!(
         "{} · {:.1} books/s · {}",
-        Size(snapshot.stored_bytes),
+        DisplaySize(snapshot.stored_bytes),
         rate.books_per_second,
-        Speed(rate.bytes_per_second)
+        DisplaySpeed(rate.bytes_per_second)
     );
     if let Some(eta) = snapshot.eta_seconds {
-        text += &[" · ", &Lasting(eta).to_string(), " to go"].concat();
+        text += &[" · ", &DisplayDuration(eta).to_string(), " to go"].concat();
     }
     text
 }
@@ -112,20 +112,20 @@ pub fn tempo(snapshot: &DaemonSnapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{Rate, Waiting};
+    use crate::observe::{MeasuredRate, WaitingView};
 
     fn snapshot(done: u64) -> DaemonSnapshot {
         let mut snapshot = DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH);
         snapshot.phases.insert(
             Phase::Download,
-            Progressed {
+            PhaseProgress {
                 done,
                 total: Some(300),
                 active: true,
             },
         );
         snapshot.stored_bytes = 1024 * 1024;
-        snapshot.rates.minute = Rate {
+        snapshot.rates.minute = MeasuredRate {
             books_per_second: 24.25,
             bytes_per_second: 120_100_000.0,
         };
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(line(&snapshot), "");
         snapshot.phases.insert(
             Phase::Collect,
-            Progressed {
+            PhaseProgress {
                 done: 1_200,
                 total: None,
                 active: true,
@@ -156,14 +156,14 @@ mod tests {
         );
         snapshot.phases.insert(
             Phase::Enrich,
-            Progressed {
+            PhaseProgress {
                 done: 5,
                 total: Some(5),
                 active: false,
             },
         );
         let (what, why) = ("12 conversions".into(), "GRIN takes its time".into());
-        snapshot.waiting.push(Waiting { what, why, until: None });
+        snapshot.waiting.push(WaitingView { what, why, until: None });
         assert_eq!(
             line(&snapshot),
             "rows collected 1 200 · waiting for 12 conversions: GRIN takes its time"
@@ -200,7 +200,7 @@ mod tests {
         let mut empty = snapshot(0);
         empty.phases.insert(
             Phase::Download,
-            Progressed {
+            PhaseProgress {
                 done: 0,
                 total: Some(0),
                 active: true,

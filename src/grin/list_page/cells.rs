@@ -1,16 +1,16 @@
-//! Room `grin`: one row of a list page while it is being read, and what it says once it is whole.
+//! One row of a list page while it is being read, and what it says once it is whole.
 
 use std::borrow::Cow;
 
-use super::heading::{Field, Heading};
+use crate::grin::list_page::heading::{ListField, ListHeading};
 use crate::grin::{
-    ARCHIVE_SUFFIX, BadBarcode, Barcode, Because, FileName, GrinDate, GrinState, Library, ListFailure, ListRow,
-    Rejected, text,
+    ARCHIVE_SUFFIX, BadBarcode, Barcode, FileName, GrinDate, GrinState, LibraryDirectory, ListFailure, ListRow,
+    RejectedRow, RejectionReason, text,
 };
 
 /// Cells of a row, their raw text one after the other; emptied and filled again for each row.
 #[derive(Debug, Default)]
-pub(super) struct Cells {
+pub(super) struct RowCells {
     text: String,
     columns: Vec<Cell>,
     /// The cell that text goes to.
@@ -36,18 +36,18 @@ struct Cell {
 const MOST_CELLS: usize = 256;
 
 /// What became of a row.
-pub(super) enum Read {
+pub(super) enum RowRead {
     /// It names a volume.
     Row(Box<ListRow>),
     /// It names none, or not surely.
-    Rejected(Rejected),
+    Rejected(RejectedRow),
     /// A single wide cell with something to say, such as that there is nothing.
     Message(String),
     /// Nothing stands in it.
     Blank,
 }
 
-impl Cells {
+impl RowCells {
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.columns.clear();
@@ -123,30 +123,30 @@ impl Cells {
     }
 
     /// What the row says under this heading.
-    pub(super) fn read(&self, heading: &Heading, library: &Library, limit: usize) -> Read {
+    pub(super) fn read(&self, heading: &ListHeading, library: &LibraryDirectory, limit: usize) -> RowRead {
         if self.too_long {
             // Which volume it is may well be known.
             let named = match self.volume(heading, library, self.shift(heading)) {
                 Ok((barcode, _)) => barcode.to_string(),
                 Err(rejected) => rejected.barcode,
             };
-            return Read::Rejected(Rejected::new(&named, Because::TooLongCell(limit)));
+            return RowRead::Rejected(RejectedRow::new(&named, RejectionReason::TooLongCell(limit)));
         }
         if self.tick.is_none() && text::from_html(&self.text).is_empty() {
-            return Read::Blank;
+            return RowRead::Blank;
         }
         if self.is_message() {
-            return Read::Message(self.shown(0).into_owned());
+            return RowRead::Message(self.shown(0).into_owned());
         }
         let shift = self.shift(heading);
         match self.volume(heading, library, shift) {
-            Ok((barcode, file_name)) => Read::Row(Box::new(self.fill(heading, shift, barcode, file_name))),
-            Err(rejected) => Read::Rejected(rejected),
+            Ok((barcode, file_name)) => RowRead::Row(Box::new(self.fill(heading, shift, barcode, file_name))),
+            Err(rejected) => RowRead::Rejected(rejected),
         }
     }
 
     /// Rows without a box to tick may lack its cell; then all cells stand one column further left.
-    fn shift(&self, heading: &Heading) -> usize {
+    fn shift(&self, heading: &ListHeading) -> usize {
         let lacks_box = heading.box_column
             && self.tick.is_none()
             && self.columns.len() < heading.fields.len()
@@ -161,26 +161,26 @@ impl Cells {
 
     fn volume(
         &self,
-        heading: &Heading,
-        library: &Library,
+        heading: &ListHeading,
+        library: &LibraryDirectory,
         shift: usize,
-    ) -> Result<(Barcode, Option<FileName>), Rejected> {
+    ) -> Result<(Barcode, Option<FileName>), RejectedRow> {
         let mut named: Option<(Barcode, Option<FileName>)> = None;
         let mut refused = None;
         let ticked = self.tick.as_deref().map(text::from_html);
         let columns = heading.fields.iter().enumerate().filter_map(|(column, field)| {
-            matches!(field, Field::Barcode | Field::FileName)
+            matches!(field, ListField::Barcode | ListField::FileName)
                 .then(|| self.name_in(column.checked_sub(shift)?, *field))?
         });
         for text in columns.chain(ticked) {
             match (name_of(&text, library), &mut named) {
-                (Err(because), _) => refused = refused.or(Some(Rejected::new(&text, because))),
+                (Err(because), _) => refused = refused.or(Some(RejectedRow::new(&text, because))),
                 (Ok((barcode, file_name)), Some((known, known_file))) if barcode == *known => {
                     *known_file = known_file.take().or(file_name);
                 }
                 (Ok((barcode, _)), Some((known, _))) => {
-                    let both = Because::Disagree(known.to_string(), barcode.to_string());
-                    return Err(Rejected::new(known.as_str(), both));
+                    let both = RejectionReason::Disagree(known.to_string(), barcode.to_string());
+                    return Err(RejectedRow::new(known.as_str(), both));
                 }
                 (Ok(found), None) => named = Some(found),
             }
@@ -193,38 +193,38 @@ impl Cells {
     }
 
     /// What stands in a column that names the volume; an archive's name may stand in the link's address alone.
-    fn name_in(&self, index: usize, field: Field) -> Option<Cow<'_, str>> {
+    fn name_in(&self, index: usize, field: ListField) -> Option<Cow<'_, str>> {
         let text = self.shown(index);
         if !text.is_empty() {
             return Some(text);
         }
         let href = self.columns.get(index)?.href.as_deref()?;
         let name = href.split(['?', '#']).next()?.rsplit('/').next()?;
-        (field == Field::FileName && !name.is_empty()).then(|| text::from_html(name))
+        (field == ListField::FileName && !name.is_empty()).then(|| text::from_html(name))
     }
 
-    fn nameless(&self, heading: &Heading, shift: usize) -> Rejected {
+    fn nameless(&self, heading: &ListHeading, shift: usize) -> RejectedRow {
         let column = heading
             .fields
             .iter()
-            .position(|field| matches!(field, Field::Barcode | Field::FileName));
+            .position(|field| matches!(field, ListField::Barcode | ListField::FileName));
         let reached = column.is_some_and(|column| column < self.columns.len() + shift);
         let because = if reached {
             BadBarcode::Length(0).into()
         } else {
-            Because::TooFewCells(self.columns.len())
+            RejectionReason::TooFewCells(self.columns.len())
         };
-        Rejected::new(&self.shown(0), because)
+        RejectedRow::new(&self.shown(0), because)
     }
 
-    fn fill(&self, heading: &Heading, shift: usize, barcode: Barcode, file_name: Option<FileName>) -> ListRow {
+    fn fill(&self, heading: &ListHeading, shift: usize, barcode: Barcode, file_name: Option<FileName>) -> ListRow {
         let mut row = ListRow {
             file_name,
             can_be_requested: self.tick.is_some(),
             ..ListRow::bare(barcode)
         };
         for (column, field) in heading.fields.iter().enumerate().skip(shift) {
-            if *field != Field::Ignored && column - shift < self.columns.len() {
+            if *field != ListField::Ignored && column - shift < self.columns.len() {
                 let index = column - shift;
                 set(
                     &mut row,
@@ -239,7 +239,7 @@ impl Cells {
 }
 
 /// Puts one cell's text into its place; nothing, if it is blank.
-pub(in crate::grin) fn set(row: &mut ListRow, field: Field, shown: &str, href: Option<&str>) {
+pub(in crate::grin) fn set(row: &mut ListRow, field: ListField, shown: &str, href: Option<&str>) {
     let text = || (!shown.is_empty()).then(|| shown.to_owned());
     let failure = |row: &mut ListRow, put: &dyn Fn(&mut ListFailure)| {
         if !shown.is_empty() {
@@ -247,24 +247,27 @@ pub(in crate::grin) fn set(row: &mut ListRow, field: Field, shown: &str, href: O
         }
     };
     match field {
-        Field::Barcode | Field::FileName | Field::Ignored => {}
-        Field::Title => row.title = text(),
-        Field::State => row.grin_state = GrinState::read(shown),
-        Field::Scanned => row.dates.scanned = GrinDate::read(shown),
-        Field::Analyzed => row.dates.analyzed = GrinDate::read(shown),
-        Field::Converted => row.dates.converted = GrinDate::read(shown),
-        Field::Downloaded => row.dates.downloaded = GrinDate::read(shown),
-        Field::Processed => row.dates.processed = GrinDate::read(shown),
-        Field::Ocr => row.dates.ocr = GrinDate::read(shown),
-        Field::Link => row.google_books_link = href.map(|h| text::from_html(h).into_owned()).or_else(text),
-        Field::FailedDate => failure(row, &|failure| failure.date = GrinDate::read(shown)),
-        Field::FailedInfo => failure(row, &|failure| failure.info = text()),
-        Field::FailedDetail => failure(row, &|failure| failure.detail = text()),
+        ListField::Barcode | ListField::FileName | ListField::Ignored => {}
+        ListField::Title => row.title = text(),
+        ListField::State => row.grin_state = GrinState::read(shown),
+        ListField::Scanned => row.dates.scanned = GrinDate::read(shown),
+        ListField::Analyzed => row.dates.analyzed = GrinDate::read(shown),
+        ListField::Converted => row.dates.converted = GrinDate::read(shown),
+        ListField::Downloaded => row.dates.downloaded = GrinDate::read(shown),
+        ListField::Processed => row.dates.processed = GrinDate::read(shown),
+        ListField::Ocr => row.dates.ocr = GrinDate::read(shown),
+        ListField::Link => row.google_books_link = href.map(|h| text::from_html(h).into_owned()).or_else(text),
+        ListField::FailedDate => failure(row, &|failure| failure.date = GrinDate::read(shown)),
+        ListField::FailedInfo => failure(row, &|failure| failure.info = text()),
+        ListField::FailedDetail => failure(row, &|failure| failure.detail = text()),
     }
 }
 
 /// The volume that a text names: an archive's name or a barcode.
-pub(in crate::grin) fn name_of(text: &str, library: &Library) -> Result<(Barcode, Option<FileName>), Because> {
+pub(in crate::grin) fn name_of(
+    text: &str,
+    library: &LibraryDirectory,
+) -> Result<(Barcode, Option<FileName>), RejectionReason> {
     if text.ends_with(ARCHIVE_SUFFIX) {
         let file_name = FileName::parse(text)?;
         let barcode = file_name.barcode(library)?;

@@ -1,10 +1,10 @@
-//! Room `grin`: the heading row of a list page, which says what its columns are.
+//! The heading row of a list page, which says what its columns are.
 
 use crate::grin::columns::folded;
 
 /// What a column of a list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::grin) enum Field {
+pub(in crate::grin) enum ListField {
     Barcode,
     FileName,
     Title,
@@ -24,41 +24,41 @@ pub(in crate::grin) enum Field {
 }
 
 /// Names of columns in lists, folded (PROTOCOL.md, sections 4 and 5), with variant spellings.
-const NAMES: &[(&str, Field)] = &[
-    ("barcode", Field::Barcode),
-    ("filename", Field::FileName),
-    ("file_name", Field::FileName),
-    ("title", Field::Title),
-    ("state", Field::State),
-    ("status", Field::State),
-    ("grin_state", Field::State),
-    ("scanned_date", Field::Scanned),
-    ("analyzed_date", Field::Analyzed),
-    ("analysed_date", Field::Analyzed),
-    ("converted_date", Field::Converted),
-    ("downloaded_date", Field::Downloaded),
-    ("processed_date", Field::Processed),
-    ("ocrd_date", Field::Ocr),
-    ("ocr_date", Field::Ocr),
-    ("google_books", Field::Link),
-    ("google_books_link", Field::Link),
-    ("convert_failed_date", Field::FailedDate),
-    ("convert_failed_info", Field::FailedInfo),
-    ("detailed_convert_failed_info", Field::FailedDetail),
-    ("detailed_conversion_info", Field::FailedDetail),
+const NAMES: &[(&str, ListField)] = &[
+    ("barcode", ListField::Barcode),
+    ("filename", ListField::FileName),
+    ("file_name", ListField::FileName),
+    ("title", ListField::Title),
+    ("state", ListField::State),
+    ("status", ListField::State),
+    ("grin_state", ListField::State),
+    ("scanned_date", ListField::Scanned),
+    ("analyzed_date", ListField::Analyzed),
+    ("analysed_date", ListField::Analyzed),
+    ("converted_date", ListField::Converted),
+    ("downloaded_date", ListField::Downloaded),
+    ("processed_date", ListField::Processed),
+    ("ocrd_date", ListField::Ocr),
+    ("ocr_date", ListField::Ocr),
+    ("google_books", ListField::Link),
+    ("google_books_link", ListField::Link),
+    ("convert_failed_date", ListField::FailedDate),
+    ("convert_failed_info", ListField::FailedInfo),
+    ("detailed_convert_failed_info", ListField::FailedDetail),
+    ("detailed_conversion_info", ListField::FailedDetail),
 ];
 
 /// The field of a column with this name; `None` if the name is not known.
-pub(in crate::grin) fn field_of(name: &str) -> Option<Field> {
+pub(in crate::grin) fn field_of(name: &str) -> Option<ListField> {
     let name = folded(name);
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, field)| *field)
 }
 
 /// The columns of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::grin) struct Heading {
+pub(in crate::grin) struct ListHeading {
     /// One a column, in their order.
-    pub(in crate::grin) fields: Vec<Field>,
+    pub(in crate::grin) fields: Vec<ListField>,
     /// Whether the first column has no name, so that it holds the boxes to tick.
     pub(in crate::grin) box_column: bool,
     /// Names that are not known.
@@ -67,7 +67,7 @@ pub(in crate::grin) struct Heading {
     pub(in crate::grin) twice: Vec<String>,
 }
 
-impl Heading {
+impl ListHeading {
     /// Reads the names of the columns.
     pub(in crate::grin) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut heading = Self::default();
@@ -78,18 +78,18 @@ impl Heading {
         heading
     }
 
-    fn place(&mut self, name: &str) -> Field {
+    fn place(&mut self, name: &str) -> ListField {
         if name.is_empty() {
             self.box_column |= self.fields.is_empty();
-            return Field::Ignored;
+            return ListField::Ignored;
         }
         let Some(field) = field_of(name) else {
             self.unknown.push(name.to_owned());
-            return Field::Ignored;
+            return ListField::Ignored;
         };
         if self.fields.contains(&field) {
             self.twice.push(name.to_owned());
-            return Field::Ignored;
+            return ListField::Ignored;
         }
         field
     }
@@ -98,7 +98,7 @@ impl Heading {
     pub(in crate::grin) fn names_volumes(&self) -> bool {
         self.fields
             .iter()
-            .any(|field| matches!(field, Field::Barcode | Field::FileName))
+            .any(|field| matches!(field, ListField::Barcode | ListField::FileName))
     }
 }
 
@@ -108,11 +108,11 @@ mod tests {
 
     #[test]
     fn columns_by_name_wherever_they_stand() {
-        let heading = Heading::of(["", "OCR'd Date", "Barcode", "New Thing", "barcode", " Title "]);
-        let none = Field::Ignored;
+        let heading = ListHeading::of(["", "OCR'd Date", "Barcode", "New Thing", "barcode", " Title "]);
+        let none = ListField::Ignored;
         assert_eq!(
             heading.fields,
-            [none, Field::Ocr, Field::Barcode, none, none, Field::Title]
+            [none, ListField::Ocr, ListField::Barcode, none, none, ListField::Title]
         );
         assert_eq!(
             (heading.unknown, heading.twice),
@@ -132,7 +132,7 @@ mod tests {
         ] {
             assert_eq!(field_of(name), None, "{name}");
         }
-        assert!(!Heading::of(["Menu", "Title"]).names_volumes());
-        assert!(Heading::of(["Filename"]).names_volumes());
+        assert!(!ListHeading::of(["Menu", "Title"]).names_volumes());
+        assert!(ListHeading::of(["Filename"]).names_volumes());
     }
 }

@@ -1,11 +1,11 @@
-//! Room `grin`: notices a list whose pages lead round in a circle.
+//! Notices a list whose pages lead round in a circle.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use url::Url;
 
-use crate::grin::{ListRow, Refusal};
+use crate::grin::{AnswerRefusal, ListRow};
 
 /// Remembers the pages of one pass over a list: 8 bytes an address and 8 bytes for what stood on it.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ const MOST_EMPTY: u32 = 3;
 
 impl LoopGuard {
     /// Notes that a page is about to be read; refuses one that was read before.
-    pub fn enter(&mut self, page: &Url) -> Result<(), Refusal> {
+    pub fn enter(&mut self, page: &Url) -> Result<(), AnswerRefusal> {
         let mut page = page.clone();
         page.set_fragment(None);
         note(&mut self.addresses, page.as_str())
@@ -29,7 +29,7 @@ impl LoopGuard {
 
     /// Notes what stood on a page: a server that makes new addresses for the same page again and again is found out by
     /// the same volumes in the same order, or by having none page after page.
-    pub fn leave(&mut self, mark: &PageMark) -> Result<(), Refusal> {
+    pub fn leave(&mut self, mark: &PageMark) -> Result<(), AnswerRefusal> {
         if mark.rows > 0 {
             self.empty = 0;
             return note(&mut self.contents, &mark.hash);
@@ -38,7 +38,7 @@ impl LoopGuard {
         if self.empty <= MOST_EMPTY {
             Ok(())
         } else {
-            Err(Refusal::Loop)
+            Err(AnswerRefusal::Loop)
         }
     }
 }
@@ -63,13 +63,13 @@ impl PageMark {
     }
 }
 
-fn note<T: Hash + ?Sized>(known: &mut HashSet<u64>, what: &T) -> Result<(), Refusal> {
+fn note<T: Hash + ?Sized>(known: &mut HashSet<u64>, what: &T) -> Result<(), AnswerRefusal> {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
     if known.insert(hasher.finish()) {
         Ok(())
     } else {
-        Err(Refusal::Loop)
+        Err(AnswerRefusal::Loop)
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
         let mut guard = LoopGuard::default();
         assert_eq!(guard.enter(&page("first=1")), Ok(()));
         assert_eq!(guard.enter(&page("first=2")), Ok(()));
-        assert_eq!(guard.enter(&page("first=1#top")), Err(Refusal::Loop));
+        assert_eq!(guard.enter(&page("first=1#top")), Err(AnswerRefusal::Loop));
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
         let mut guard = LoopGuard::default();
         assert_eq!(guard.leave(&mark(&[&rows])), Ok(()));
         assert_eq!(guard.leave(&mark(&[&rows[..1]])), Ok(()));
-        assert_eq!(guard.leave(&mark(&[&rows[..1], &rows[1..]])), Err(Refusal::Loop));
+        assert_eq!(guard.leave(&mark(&[&rows[..1], &rows[1..]])), Err(AnswerRefusal::Loop));
     }
 
     #[test]
@@ -115,6 +115,6 @@ mod tests {
         for _ in 0..MOST_EMPTY {
             assert_eq!(guard.leave(&none), Ok(()));
         }
-        assert_eq!(guard.leave(&none), Err(Refusal::Loop));
+        assert_eq!(guard.leave(&none), Err(AnswerRefusal::Loop));
     }
 }

@@ -1,4 +1,4 @@
-//! Room `grin`: a list page, read as it arrives.
+//! A list page, read as it arrives.
 
 mod cells;
 mod heading;
@@ -10,14 +10,14 @@ mod parser;
 #[cfg(test)]
 mod tests;
 
-pub(super) use cells::{name_of, set};
-pub(super) use heading::{Field, Heading, field_of};
-pub use loop_guard::{LoopGuard, PageMark};
-pub use parser::{ListPageParser, ListRefusal, PageLimits, parse_list_page};
+pub(super) use crate::grin::list_page::cells::{name_of, set};
+pub(super) use crate::grin::list_page::heading::{ListField, ListHeading, field_of};
+pub use crate::grin::list_page::loop_guard::{LoopGuard, PageMark};
+pub use crate::grin::list_page::parser::{ListPageParser, ListRefusal, PageLimits, parse_list_page};
 
 use url::Url;
 
-use super::{Refusal, Rejected};
+use crate::grin::{AnswerRefusal, RejectedRow};
 
 /// What a list page was, besides its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct ListPage {
     /// Rows that were handed out in all.
     pub rows: u64,
     /// Rows that were not taken; at most a thousand are kept.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<RejectedRow>,
     /// Rows that were not taken beyond those.
     pub rejected_more: u64,
     /// Address of the next page: the same list on the same server.
@@ -33,7 +33,7 @@ pub struct ListPage {
     /// The page was understood to its end. Only then may a missing `next` be taken for the end of the list.
     pub complete: bool,
     /// Why the page is not what was asked for.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
     /// Columns with names that are not known; their cells were passed over.

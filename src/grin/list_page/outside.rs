@@ -1,6 +1,6 @@
-//! Room `grin`: what a page says outside of the list's table, where refusals stand.
+//! What a page says outside of the list's table, where refusals stand.
 
-use crate::grin::Refusal;
+use crate::grin::AnswerRefusal;
 use crate::grin::refusal::{contains_ignoring_case, says_unavailable};
 
 /// Text that is kept before it is searched.
@@ -14,7 +14,7 @@ const OVERLAP: usize = 64;
     clippy::struct_excessive_bools,
     reason = "four findings that do not exclude each other"
 )]
-pub(super) struct Outside {
+pub(super) struct OutsideTable {
     text: String,
     title: String,
     after_blank: bool,
@@ -24,7 +24,7 @@ pub(super) struct Outside {
     signs_in: bool,
 }
 
-impl Outside {
+impl OutsideTable {
     /// Text outside of the list, in pieces.
     pub(super) fn text(&mut self, text: &str) {
         for c in text.chars() {
@@ -69,15 +69,15 @@ impl Outside {
     }
 
     /// What follows from all that. A page with a list may well have a link for signing in.
-    pub(super) fn refusal(&mut self, listed: bool) -> Option<Refusal> {
+    pub(super) fn refusal(&mut self, listed: bool) -> Option<AnswerRefusal> {
         self.search();
         let sign_in = self.signs_in || contains_ignoring_case(&self.title, "sign in");
         match (self.unavailable, listed) {
-            (true, _) => Some(Refusal::Unavailable),
+            (true, _) => Some(AnswerRefusal::Unavailable),
             (false, true) => None,
-            (false, false) if sign_in => Some(Refusal::SignIn),
-            (false, false) if !self.anything => Some(Refusal::Empty),
-            (false, false) => Some(Refusal::NotAList),
+            (false, false) if sign_in => Some(AnswerRefusal::SignIn),
+            (false, false) if !self.anything => Some(AnswerRefusal::Empty),
+            (false, false) => Some(AnswerRefusal::NotAList),
         }
     }
 }
@@ -94,20 +94,20 @@ mod tests {
             "cd ".repeat(9_000)
         );
         for size in [1, 7, 4_096, page.len()] {
-            let mut outside = Outside::default();
+            let mut outside = OutsideTable::default();
             page.as_bytes()
                 .chunks(size)
                 .for_each(|piece| outside.text(&String::from_utf8_lossy(piece)));
-            assert_eq!(outside.refusal(true), Some(Refusal::Unavailable), "{size}");
+            assert_eq!(outside.refusal(true), Some(AnswerRefusal::Unavailable), "{size}");
             assert!(outside.text.len() <= WINDOW + 4);
         }
     }
 
     #[test]
     fn a_sign_in_link_beside_a_list_refuses_nothing() {
-        let mut outside = Outside::default();
+        let mut outside = OutsideTable::default();
         outside.address("https://accounts.google.com/ServiceLogin?continue=x");
         assert_eq!(outside.refusal(true), None);
-        assert_eq!(outside.refusal(false), Some(Refusal::SignIn));
+        assert_eq!(outside.refusal(false), Some(AnswerRefusal::SignIn));
     }
 }

@@ -1,11 +1,11 @@
-//! Room `grin`: what is known of a list page while its tags and text go by.
+//! What is known of a list page while its tags and text go by.
 
-use super::ListPage;
-use super::cells::{Cells, Read};
-use super::heading::Heading;
-use super::outside::Outside;
-use super::pager::Pager;
-use crate::grin::{Because, Library, ListRow, Refusal, Rejected};
+use crate::grin::list_page::ListPage;
+use crate::grin::list_page::cells::{RowCells, RowRead};
+use crate::grin::list_page::heading::ListHeading;
+use crate::grin::list_page::outside::OutsideTable;
+use crate::grin::list_page::pager::PagerWatch;
+use crate::grin::{AnswerRefusal, LibraryDirectory, ListRow, RejectedRow, RejectionReason};
 
 /// Tables nested deeper than this are layout of no interest.
 const MOST_TABLES: usize = 64;
@@ -14,8 +14,8 @@ const MOST_NOTES: usize = 1_000;
 
 /// The page so far. Its methods are the events of the page, in their order.
 #[derive(Debug)]
-pub(super) struct Page {
-    library: Library,
+pub(super) struct ListPageState {
+    library: LibraryDirectory,
     cell_limit: usize,
     /// Serial numbers of the open tables, innermost last.
     tables: Vec<u64>,
@@ -23,19 +23,19 @@ pub(super) struct Page {
     buried: u64,
     serial: u64,
     /// Heading and place in `tables` of the list's table while it is open.
-    list: Option<(Heading, usize)>,
+    list: Option<(ListHeading, usize)>,
     /// The list's table was there, to its end.
     list_closed: bool,
     /// That end is not sure.
     torn: bool,
     row: Option<OpenRow>,
-    cells: Cells,
+    cells: RowCells,
     /// The page has rows without `</tr>`.
     leaves_rows_open: bool,
     /// `<html>` or `<body>` begun, ended.
     root: (bool, bool),
-    outside: Outside,
-    pager: Pager,
+    outside: OutsideTable,
+    pager: PagerWatch,
     rows: Vec<ListRow>,
     out: ListPage,
     rows_seen: u64,
@@ -62,8 +62,8 @@ enum RowKind {
     Data,
 }
 
-impl Page {
-    pub(super) fn new(library: &Library, pager: Pager, cell_limit: usize) -> Self {
+impl ListPageState {
+    pub(super) fn new(library: &LibraryDirectory, pager: PagerWatch, cell_limit: usize) -> Self {
         Self {
             library: library.clone(),
             cell_limit,
@@ -74,10 +74,10 @@ impl Page {
             list_closed: false,
             torn: false,
             row: None,
-            cells: Cells::default(),
+            cells: RowCells::default(),
             leaves_rows_open: false,
             root: (false, false),
-            outside: Outside::default(),
+            outside: OutsideTable::default(),
             pager,
             rows: Vec::new(),
             out: ListPage::default(),
@@ -105,7 +105,7 @@ impl Page {
         self.buried == 0 && matches!(&self.list, Some((_, level)) if *level == self.level())
     }
 
-    /// `<table>`; returns the number for [`Page::table_end`].
+    /// `<table>`; returns the number for [`ListPageState::table_end`].
     pub(super) fn table_begin(&mut self) -> u64 {
         let serial = self.next_serial();
         if self.tables.len() < MOST_TABLES {
@@ -134,7 +134,7 @@ impl Page {
         self.separator();
     }
 
-    /// `<tr>`; returns the number for [`Page::row_end`].
+    /// `<tr>`; returns the number for [`ListPageState::row_end`].
     pub(super) fn row_begin(&mut self, heading: bool) -> u64 {
         let serial = self.next_serial();
         if self.tables.is_empty() || self.buried > 0 {
@@ -213,7 +213,7 @@ impl Page {
             return; // repeated within the list
         }
         let names = self.cells.names();
-        let heading = Heading::of(names.iter().map(AsRef::as_ref));
+        let heading = ListHeading::of(names.iter().map(AsRef::as_ref));
         if !heading.names_volumes() {
             return; // a menu, dressed like a list
         }
@@ -231,23 +231,23 @@ impl Page {
     fn take_row(&mut self) {
         let Some((heading, _)) = &self.list else { return };
         match self.cells.read(heading, &self.library, self.cell_limit) {
-            Read::Row(row) => {
+            RowRead::Row(row) => {
                 self.rows_seen += 1;
                 self.rows.push(*row);
             }
-            Read::Rejected(rejected) => self.reject(rejected),
-            Read::Message(text) => {
+            RowRead::Rejected(rejected) => self.reject(rejected),
+            RowRead::Message(text) => {
                 self.outside.text(&text);
                 self.warn(format!(
                     "a row of the list says: {}",
                     text.chars().take(200).collect::<String>()
                 ));
             }
-            Read::Blank => {}
+            RowRead::Blank => {}
         }
     }
 
-    fn reject(&mut self, rejected: Rejected) {
+    fn reject(&mut self, rejected: RejectedRow) {
         if self.out.rejected.len() < MOST_NOTES {
             self.out.rejected.push(rejected);
         } else {
@@ -401,7 +401,7 @@ impl Page {
     }
 
     /// The page is over; `stopped` says why it was not read to its end.
-    pub(super) fn finish(&mut self, stopped: Option<Refusal>) -> ListPage {
+    pub(super) fn finish(&mut self, stopped: Option<AnswerRefusal>) -> ListPage {
         let cut = self.in_list() || self.row.is_some() || self.torn;
         if self.row.take().is_some_and(|row| row.kind == RowKind::Data) && !self.cells.is_empty() {
             let shown = self
@@ -411,7 +411,7 @@ impl Page {
                 .find(|text| !text.is_empty())
                 .unwrap_or_default()
                 .into_owned();
-            self.reject(Rejected::new(&shown, Because::CutOff));
+            self.reject(RejectedRow::new(&shown, RejectionReason::CutOff));
         }
         if self.unnoted > 0 {
             self.out.warnings.push(format!("{} more warnings", self.unnoted));
@@ -425,9 +425,9 @@ impl Page {
         let listed = self.list_closed || cut;
         let refusal = stopped
             .or_else(|| self.outside.refusal(listed))
-            .or((!listed).then_some(Refusal::NotAList))
+            .or((!listed).then_some(AnswerRefusal::NotAList))
             .or(found.refusal)
-            .or(open_end.then_some(Refusal::Truncated));
+            .or(open_end.then_some(AnswerRefusal::Truncated));
         self.out.warnings.extend(found.warnings);
         ListPage {
             next: if refusal.is_none() { found.next } else { None },

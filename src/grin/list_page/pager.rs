@@ -1,15 +1,15 @@
-//! Room `grin`: the link to a list's next page, known by its meaning.
+//! The link to a list's next page, known by its meaning.
 
 use url::Url;
 
-use crate::grin::{Refusal, text};
+use crate::grin::{AnswerRefusal, text};
 
 /// Longest text and address of a link that are looked at.
 const LONGEST: usize = 4_096;
 
 /// Watches the links outside of the list's table.
 #[derive(Debug)]
-pub(super) struct Pager {
+pub(super) struct PagerWatch {
     page: Url,
     base: Url,
     open: Option<Link>,
@@ -27,13 +27,13 @@ struct Link {
 
 /// What the pager found.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct PagerLink {
     pub(super) next: Option<Url>,
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<AnswerRefusal>,
     pub(super) warnings: Vec<String>,
 }
 
-impl Pager {
+impl PagerWatch {
     pub(super) fn new(page: &Url) -> Self {
         Self {
             page: page.clone(),
@@ -121,8 +121,8 @@ impl Pager {
     }
 
     /// All links were seen. One that is still open was cut off, and its text may be half of something else.
-    pub(super) fn finish(&mut self) -> Found {
-        let mut found = Found {
+    pub(super) fn finish(&mut self) -> PagerLink {
+        let mut found = PagerLink {
             next: None,
             refusal: None,
             warnings: Vec::new(),
@@ -130,13 +130,13 @@ impl Pager {
         let best = self.best.as_ref().map_or(0, |(rank, _)| *rank);
         match (self.best.take(), self.foreign.take()) {
             (_, Some((rank, href))) if rank > best => {
-                found.refusal = Some(Refusal::ForeignNext);
+                found.refusal = Some(AnswerRefusal::ForeignNext);
                 found
                     .warnings
                     .push(format!("the next page's address leads elsewhere: {}", short(&href)));
             }
             (Some((_, url)), _) if same_page(&url, &self.page) => {
-                found.refusal = Some(Refusal::Loop);
+                found.refusal = Some(AnswerRefusal::Loop);
                 found
                     .warnings
                     .push("the next page's address is this page's own".to_owned());
@@ -214,8 +214,8 @@ mod tests {
 
     const PAGE: &str = "https://books.google.com/libraries/TESTLIB/_all_books?result_count=2&first=1";
 
-    fn found(links: &[(&str, &str)]) -> Found {
-        let mut pager = Pager::new(&Url::parse(PAGE).unwrap());
+    fn found(links: &[(&str, &str)]) -> PagerLink {
+        let mut pager = PagerWatch::new(&Url::parse(PAGE).unwrap());
         for (href, text) in links {
             pager.begin(href, None);
             pager.text(text);
@@ -313,7 +313,7 @@ mod tests {
             let found = found(&[(href, "Next")]);
             assert_eq!(
                 (found.next, found.refusal),
-                (None, Some(Refusal::ForeignNext)),
+                (None, Some(AnswerRefusal::ForeignNext)),
                 "{href}"
             );
         }
@@ -323,7 +323,7 @@ mod tests {
     fn a_link_to_the_page_itself_is_a_loop() {
         assert_eq!(
             found(&[("?result_count=2&first=1", "Next")]).refusal,
-            Some(Refusal::Loop)
+            Some(AnswerRefusal::Loop)
         );
     }
 
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_base_on_another_server_is_ignored() {
-        let mut pager = Pager::new(&Url::parse(PAGE).unwrap());
+        let mut pager = PagerWatch::new(&Url::parse(PAGE).unwrap());
         pager.base("https://evil.example/");
         pager.begin("_all_books?first=3", None);
         pager.text("Next");

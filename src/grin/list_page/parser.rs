@@ -1,4 +1,4 @@
-//! Room `grin`: turns the bytes of a list page into the events of [`Page`], by `lol_html`, which keeps no document.
+//! Turns the bytes of a list page into the events of [`ListPageState`], by `lol_html`, which keeps no document.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,11 @@ use lol_html::send::{Element, HtmlRewriter, SendHandlerTypes, Settings};
 use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, MemorySettings, Selector};
 use url::Url;
 
-use super::ListPage;
-use super::page::Page;
-use super::pager::Pager;
+use crate::grin::list_page::ListPage;
+use crate::grin::list_page::page::ListPageState;
+use crate::grin::list_page::pager::PagerWatch;
 use crate::grin::text::Utf8Check;
-use crate::grin::{Library, ListKind, ListRow, Refusal};
+use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow};
 
 /// How much of a page is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +57,11 @@ pub enum ListRefusal {
 }
 
 impl ListRefusal {
-    fn refusal(&self) -> Refusal {
+    fn refusal(&self) -> AnswerRefusal {
         match self {
-            Self::TooLarge { .. } => Refusal::TooLarge,
-            Self::TooDeep { .. } => Refusal::TooDeep,
-            Self::Markup(_) => Refusal::NotAList,
+            Self::TooLarge { .. } => AnswerRefusal::TooLarge,
+            Self::TooDeep { .. } => AnswerRefusal::TooDeep,
+            Self::Markup(_) => AnswerRefusal::NotAList,
         }
     }
 }
@@ -83,10 +83,10 @@ pub struct ListPageParser {
 
 /// The page, shared by the tokenizer's handlers; only ever locked for one event, by one thread at a time.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Page>>);
+struct Shared(Arc<Mutex<ListPageState>>);
 
 impl Shared {
-    fn get(&self) -> MutexGuard<'_, Page> {
+    fn get(&self) -> MutexGuard<'_, ListPageState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,15 +99,15 @@ const PIECE: usize = 16 << 10;
 impl ListPageParser {
     /// `page_url` is the address that the page came from: next links are judged by it. `kind` is what was asked for;
     /// columns are found by name in any list.
-    pub fn new(kind: ListKind, library: &Library, page_url: &Url) -> Self {
+    pub fn new(kind: ListKind, library: &LibraryDirectory, page_url: &Url) -> Self {
         Self::with_limits(kind, library, page_url, PageLimits::default())
     }
 
     /// As [`ListPageParser::new`], with other limits.
-    pub fn with_limits(_kind: ListKind, library: &Library, page_url: &Url, limits: PageLimits) -> Self {
-        let page = Shared(Arc::new(Mutex::new(Page::new(
+    pub fn with_limits(_kind: ListKind, library: &LibraryDirectory, page_url: &Url, limits: PageLimits) -> Self {
+        let page = Shared(Arc::new(Mutex::new(ListPageState::new(
             library,
-            Pager::new(page_url),
+            PagerWatch::new(page_url),
             limits.cell,
         ))));
         let discard: fn(&[u8]) = |_| {};
@@ -230,7 +230,12 @@ fn next_row(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Reads a list page that is there as a whole.
-pub fn parse_list_page(bytes: &[u8], kind: ListKind, library: &Library, page_url: &Url) -> (Vec<ListRow>, ListPage) {
+pub fn parse_list_page(
+    bytes: &[u8],
+    kind: ListKind,
+    library: &LibraryDirectory,
+    page_url: &Url,
+) -> (Vec<ListRow>, ListPage) {
     let mut parser = ListPageParser::new(kind, library, page_url);
     // A refusal is told by the page, too.
     let mut rows = parser.push(bytes).unwrap_or_default();

@@ -1,11 +1,11 @@
-//! Room `grin`: list pages as GRIN sends them, and as it should not.
+//! List pages as GRIN sends them, and as it should not.
 
 mod limits;
 
 use url::Url;
 
-use super::*;
-use crate::grin::{Because, GrinState, Library, ListKind, ListRow};
+use crate::grin::list_page::*;
+use crate::grin::{GrinState, LibraryDirectory, ListKind, ListRow, RejectionReason};
 
 const URL: &str = "https://books.google.com/libraries/TESTLIB/_all_books?result_count=2";
 
@@ -36,7 +36,7 @@ fn page(heading: &str, rows: &str) -> String {
 }
 
 fn parse_in_pieces(html: &[u8], size: usize) -> (Vec<ListRow>, ListPage) {
-    let library = Library::parse("TESTLIB").unwrap();
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
     let mut parser = ListPageParser::new(ListKind::AllBooks, &library, &Url::parse(URL).unwrap());
     let mut rows = Vec::new();
     for piece in html.chunks(size) {
@@ -195,7 +195,7 @@ fn next_on_another_host_is_refused() {
     let (rows, page) = parse(html);
     assert_eq!(
         (rows.len(), page.next, page.complete, page.refusal),
-        (2, None, false, Some(Refusal::ForeignNext))
+        (2, None, false, Some(AnswerRefusal::ForeignNext))
     );
 }
 
@@ -206,20 +206,20 @@ fn answers_that_are_no_list() {
     let cases = [
         (
             "<html><body><p>Your request is <b>unavailable</b>.</body></html>",
-            Refusal::Unavailable,
+            AnswerRefusal::Unavailable,
         ),
-        (sign_in, Refusal::SignIn),
+        (sign_in, AnswerRefusal::SignIn),
         (
             "<html><body><table><tr><td>TL0001</td></tr></table></body></html>",
-            Refusal::NotAList,
+            AnswerRefusal::NotAList,
         ),
         (
             "<table><tr class=heading><td>Title</td></tr><tr><td>TL0001</td></tr></table>",
-            Refusal::NotAList,
+            AnswerRefusal::NotAList,
         ),
-        ("TL0001\nTL0002\n", Refusal::NotAList),
-        ("", Refusal::Empty),
-        ("<html></html>", Refusal::Empty),
+        ("TL0001\nTL0002\n", AnswerRefusal::NotAList),
+        ("", AnswerRefusal::Empty),
+        ("<html></html>", AnswerRefusal::Empty),
     ];
     for (html, refusal) in cases {
         let (rows, page) = parse(html);
@@ -234,12 +234,12 @@ fn answers_that_are_no_list() {
 #[test]
 fn words_of_refusal_beside_a_list_refuse_it() {
     let html = PAGE.replace("<form", "<p>Your request\n is unavailable</p><form");
-    assert_eq!(parse(html).1.refusal, Some(Refusal::Unavailable));
+    assert_eq!(parse(html).1.refusal, Some(AnswerRefusal::Unavailable));
     let html = page(
         "Barcode|Title",
         "<tr><td colspan=2>Your request is unavailable</td></tr>",
     );
-    assert_eq!(parse(html).1.refusal, Some(Refusal::Unavailable));
+    assert_eq!(parse(html).1.refusal, Some(AnswerRefusal::Unavailable));
 }
 
 #[test]
@@ -270,10 +270,10 @@ fn a_page_cut_anywhere_is_never_complete_and_invents_nothing() {
         );
     }
     let (rows, page) = parse(PAGE.split("</td>\n<td>On Tides").next().unwrap());
-    assert_eq!((rows.len(), page.refusal), (0, Some(Refusal::Truncated)));
+    assert_eq!((rows.len(), page.refusal), (0, Some(AnswerRefusal::Truncated)));
     assert_eq!(
         (page.rejected[0].barcode.as_str(), &page.rejected[0].because),
-        ("TL0000000001", &Because::CutOff)
+        ("TL0000000001", &RejectionReason::CutOff)
     );
 }
 

@@ -1,4 +1,4 @@
-//! Room `observe`: a daemon in which everything has happened, for tests.
+//! A daemon in which everything has happened, for tests.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -6,36 +6,36 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::mailbox::{
-    ActorName, ActorSnapshot, ActorState, EdgeCount, ExitReason, Histogram, HistogramSnapshot, HubSnapshot,
-    MessageSnapshot, Outcome as Handled, ProtectedWait, TaskSnapshot,
+use crate::actor::{
+    ActorName, ActorSnapshot, ActorState, DurationHistogram, EdgeCount, ExitReason, HistogramSnapshot, HubSnapshot,
+    MessageOutcome as Handled, MessageSnapshot, ProtectedWait, TaskSnapshot,
 };
+use crate::dapr::{CooperationSnapshot, StateSnapshot};
 use crate::observe::{
-    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, Progressed, Readiness, Reload, Sharing, ShutdownPhase,
-    SignedOut, Transfer, View, Waiting,
+    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, Outcome, PauseReason, Phase, PhaseProgress, ReloadState,
+    SharingView, ShutdownPhase, SignedOut, TransferView, WaitingView,
 };
 use crate::session::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
-use crate::state_store::{CooperationSnapshot, StateSnapshot};
 
 /// The barcode that must not appear in any metric.
 pub const BARCODE: &str = "HVD0000000001";
 
 /// A daemon that has seen everything; readiness and log level can be set.
 pub struct Seen {
-    pub readiness: Mutex<Readiness>,
+    pub readiness: Mutex<DaemonReadiness>,
     pub level: Mutex<String>,
 }
 
 impl Default for Seen {
     fn default() -> Self {
         Self {
-            readiness: Mutex::new(Readiness::Yes),
+            readiness: Mutex::new(DaemonReadiness::Yes),
             level: Mutex::default(),
         }
     }
 }
 
-impl View for Seen {
+impl DaemonView for Seen {
     fn daemon(&self) -> DaemonSnapshot {
         daemon()
     }
@@ -48,7 +48,7 @@ impl View for Seen {
         session()
     }
 
-    fn sharing(&self) -> Option<Sharing> {
+    fn sharing(&self) -> Option<SharingView> {
         let part = CooperationSnapshot {
             members: 2,
             blocks: 128,
@@ -60,13 +60,13 @@ impl View for Seen {
             results: [("ok", 7)].into(),
             ..StateSnapshot::default()
         };
-        Some(Sharing {
+        Some(SharingView {
             part,
             store: Some(store),
         })
     }
 
-    fn ready(&self) -> Readiness {
+    fn ready(&self) -> DaemonReadiness {
         self.readiness.lock().unwrap().clone()
     }
 
@@ -84,7 +84,7 @@ fn daemon() -> DaemonSnapshot {
     DaemonSnapshot {
         state: DaemonState::Draining,
         library: "file:///srv/<library>".into(),
-        waiting: vec![Waiting {
+        waiting: vec![WaitingView {
             what: format!("<{BARCODE}>"),
             why: "it is slow".into(),
             until: Some(now),
@@ -97,7 +97,7 @@ fn daemon() -> DaemonSnapshot {
             .map(|phase| {
                 (
                     *phase,
-                    Progressed {
+                    PhaseProgress {
                         done: 1,
                         total: Some(2),
                         active: true,
@@ -107,7 +107,7 @@ fn daemon() -> DaemonSnapshot {
             .collect(),
         stored_bytes: 1_000_000,
         books_in_hand: 4,
-        transfers: vec![Transfer {
+        transfers: vec![TransferView {
             barcode: BARCODE.into(),
             received: 1,
             length: Some(2),
@@ -117,7 +117,7 @@ fn daemon() -> DaemonSnapshot {
         oldest_pending_seconds: Some(60.0),
         last_success: Some(now),
         shutdown: Some(ShutdownPhase::WorkersDraining),
-        reload: Some(Reload {
+        reload: Some(ReloadState {
             at: now,
             successful: false,
             summary: "unknown key".into(),
@@ -134,7 +134,7 @@ fn daemon() -> DaemonSnapshot {
 }
 
 fn histogram() -> HistogramSnapshot {
-    let histogram = Histogram::new();
+    let histogram = DurationHistogram::new();
     for millis in [0, 1, 20, 3_000, 100_000_000] {
         histogram.observe(Duration::from_millis(millis));
     }

@@ -1,4 +1,4 @@
-//! Room `observe`: the server over real sockets.
+//! The server over real sockets.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,21 +6,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fixture::{BARCODE, Seen};
-use super::prometheus;
-use crate::observe::{AskError, Endpoint, Observer, ObserverError, Readiness, View, client};
+use crate::observe::tests::fixture::{BARCODE, Seen};
+use crate::observe::tests::prometheus;
+use crate::observe::{ClientError, DaemonEndpoint, DaemonReadiness, DaemonView, ObserverError, ObserverServer, client};
 
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-fn observed() -> (Arc<Seen>, Observer, Endpoint) {
+fn observed() -> (Arc<Seen>, ObserverServer, DaemonEndpoint) {
     let seen = Arc::new(Seen::default());
-    let view: Arc<dyn View> = Arc::<Seen>::clone(&seen);
-    let observer = Observer::start(Some(ANY), None, view).unwrap();
-    let endpoint = Endpoint::Address(observer.local_addr().unwrap());
+    let view: Arc<dyn DaemonView> = Arc::<Seen>::clone(&seen);
+    let observer = ObserverServer::start(Some(ANY), None, view).unwrap();
+    let endpoint = DaemonEndpoint::Address(observer.local_addr().unwrap());
     (seen, observer, endpoint)
 }
 
-fn text(endpoint: &Endpoint, path: &str) -> String {
+fn text(endpoint: &DaemonEndpoint, path: &str) -> String {
     String::from_utf8(client::get(endpoint, path).unwrap()).unwrap()
 }
 
@@ -51,9 +51,9 @@ fn metrics_page_and_json_are_served() {
 #[test]
 fn json_is_what_status_and_top_read() {
     let (_, observer, endpoint) = observed();
-    let seen: crate::cli::frame::Seen =
+    let seen: crate::cli::frame::SeenStatus =
         serde_json::from_slice(&client::get(&endpoint, "/api/status").unwrap()).unwrap();
-    assert_eq!(seen.hub.actors.len(), crate::mailbox::ActorName::ALL.len());
+    assert_eq!(seen.hub.actors.len(), crate::actor::ActorName::ALL.len());
     assert_eq!(seen.session.permits["bulk"].waiting, 3);
     observer.stop();
 }
@@ -62,10 +62,10 @@ fn json_is_what_status_and_top_read() {
 fn ready_is_503_with_the_reason_until_it_is_so() {
     let (seen, observer, endpoint) = observed();
     assert_eq!(text(&endpoint, "/ready"), "ready\n");
-    *seen.readiness.lock().unwrap() = Readiness::No { why: "draining".into() };
+    *seen.readiness.lock().unwrap() = DaemonReadiness::No { why: "draining".into() };
     let refused = client::get(&endpoint, "/ready").unwrap_err();
     assert!(
-        matches!(&refused, AskError::Refused { status: 503, text, .. } if text == "not ready: draining"),
+        matches!(&refused, ClientError::Refused { status: 503, text, .. } if text == "not ready: draining"),
         "{refused}"
     );
     assert_eq!(text(&endpoint, "/live"), "live\n", "alive all the same");
@@ -78,9 +78,9 @@ fn the_log_level_is_changed_from_here_but_not_by_a_page_in_a_browser() {
     client::put(&endpoint, "/api/log-level", "debug\n").unwrap();
     assert_eq!(*seen.level.lock().unwrap(), "debug");
     let refused = client::put(&endpoint, "/api/log-level", "loud").unwrap_err();
-    assert!(matches!(refused, AskError::Refused { status: 400, .. }), "{refused}");
+    assert!(matches!(refused, ClientError::Refused { status: 400, .. }), "{refused}");
     let long = client::put(&endpoint, "/api/log-level", &"x".repeat(2_000)).unwrap_err();
-    assert!(matches!(long, AskError::Refused { status: 413, .. }), "{long}");
+    assert!(matches!(long, ClientError::Refused { status: 413, .. }), "{long}");
     let request = "PUT /api/log-level HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\nConnection: close\r\nContent-Length: 5\r\n\r\ntrace";
     assert!(raw(observer.local_addr().unwrap(), request).starts_with("HTTP/1.1 403 "));
     assert_eq!(*seen.level.lock().unwrap(), "debug");
@@ -100,10 +100,10 @@ fn the_same_is_served_on_a_unix_socket() {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("grind.sock");
     let seen = Arc::new(Seen::default());
-    let view: Arc<dyn View> = Arc::<Seen>::clone(&seen);
-    let observer = Observer::start(None, Some(path.clone()), view).unwrap();
+    let view: Arc<dyn DaemonView> = Arc::<Seen>::clone(&seen);
+    let observer = ObserverServer::start(None, Some(path.clone()), view).unwrap();
     assert_eq!(observer.local_addr(), None);
-    let endpoint = Endpoint::Socket(path.clone());
+    let endpoint = DaemonEndpoint::Socket(path.clone());
     assert!(text(&endpoint, "/metrics").contains("grind_actors"));
     client::put(&endpoint, "/api/log-level", "warn").unwrap();
     assert_eq!(*seen.level.lock().unwrap(), "warn");
@@ -115,7 +115,7 @@ fn the_same_is_served_on_a_unix_socket() {
 fn an_address_in_use_is_named() {
     let (seen, observer, _) = observed();
     let taken = observer.local_addr().unwrap();
-    let error = Observer::start(Some(taken), None, seen).unwrap_err();
+    let error = ObserverServer::start(Some(taken), None, seen).unwrap_err();
     assert!(
         matches!(&error, ObserverError::Listen { address, .. } if *address == taken),
         "{error}"
@@ -131,9 +131,9 @@ fn after_stop_nobody_answers_and_the_port_is_free() {
     observer.stop();
     assert!(matches!(
         client::get(&endpoint, "/live"),
-        Err(AskError::Unreachable { .. })
+        Err(ClientError::Unreachable { .. })
     ));
-    Observer::start(Some(address), None, seen).unwrap().stop();
+    ObserverServer::start(Some(address), None, seen).unwrap().stop();
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Room `observe`: what a scraper sees of a daemon in which everything has happened.
+//! What a scraper sees of a daemon in which everything has happened.
 
-use super::fixture::{BARCODE, Seen};
-use super::prometheus;
-use crate::observe::{MetricName, Status, render};
+use crate::observe::tests::fixture::{BARCODE, Seen};
+use crate::observe::tests::prometheus;
+use crate::observe::{DaemonStatus, MetricName, render};
 
 /// A few more than the full snapshot has: a metric with too many labels shows here before it shows in a bill.
 const MOST_SERIES: usize = 3_000;
@@ -42,7 +42,7 @@ const CONTRACT: &[(&str, &[&str])] = &[
 
 #[test]
 fn every_name_of_the_contract_is_there_with_its_labels() {
-    let page = render(&Status::of(&Seen::default()).families());
+    let page = render(&DaemonStatus::of(&Seen::default()).families());
     let families = prometheus::read(&page).unwrap();
     for (name, labels) in CONTRACT {
         let family = families.get(*name).unwrap_or_else(|| panic!("{name} is missing"));
@@ -57,14 +57,14 @@ fn every_name_of_the_contract_is_there_with_its_labels() {
 
 #[test]
 fn every_metric_of_the_list_is_fed_by_something() {
-    let families = Status::of(&Seen::default()).families();
+    let families = DaemonStatus::of(&Seen::default()).families();
     let fed: Vec<_> = families.iter().map(|(metric, _)| metric).collect();
     assert_eq!(fed, MetricName::ALL);
 }
 
 #[test]
 fn types_and_help_are_those_of_the_list() {
-    let page = render(&Status::of(&Seen::default()).families());
+    let page = render(&DaemonStatus::of(&Seen::default()).families());
     let families = prometheus::read(&page).unwrap();
     for metric in MetricName::ALL {
         assert_eq!(families[metric.as_str()].kind, metric.kind().as_str());
@@ -74,7 +74,7 @@ fn types_and_help_are_those_of_the_list() {
 
 #[test]
 fn the_number_of_series_is_bounded_and_no_label_is_a_barcode() {
-    let families = Status::of(&Seen::default()).families();
+    let families = DaemonStatus::of(&Seen::default()).families();
     let page = render(&families);
     let series = page.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(series, families.series());

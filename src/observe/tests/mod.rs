@@ -1,4 +1,4 @@
-//! Room `observe`: tests on a full snapshot, and over real sockets.
+//! Tests on a full snapshot, and over real sockets.
 
 mod fixture;
 mod http;

@@ -1,4 +1,4 @@
-//! Room `observe`: a strict reader of Prometheus text, for tests: what it takes, every scraper takes.
+//! A strict reader of Prometheus text, for tests: what it takes, every scraper takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Room `session`: the one awc client: made at first use, made anew after a close or a run of failures.
+//! The one awc client: made at first use, made anew after a close or a run of failures.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -13,12 +13,12 @@ use awc::error::{ConnectError, SendRequestError};
 use rustls::ClientConfig;
 use url::Url;
 
-use super::Slot;
-use super::connector::{ConnectTimeout, CountingConnector, host_of};
-use super::resolver::CachingResolver;
-use super::socket::Sockets;
-use super::tls::client_config;
-use crate::session::{Kind, Phase, SessionConfig, SessionCounters, SessionError};
+use crate::session::net::NetSlot;
+use crate::session::net::connector::{ConnectTimeout, CountingConnector, host_of};
+use crate::session::net::resolver::CachingResolver;
+use crate::session::net::socket::TrackedSockets;
+use crate::session::net::tls::client_config;
+use crate::session::{RequestKind, SessionConfig, SessionCounters, SessionError, TimeoutPhase};
 
 /// Window of HTTP/2, shared by all bodies of a connection: awc's default gives them 2 MiB a round trip together.
 const H2_WINDOW: u32 = 16 * 1024 * 1024;
@@ -27,9 +27,9 @@ const H2_WINDOW: u32 = 16 * 1024 * 1024;
 const NEVER: Duration = Duration::from_hours(24);
 
 /// The client and everything that outlives it.
-pub(in crate::session) struct Net {
+pub(in crate::session) struct SessionNet {
     client: RefCell<Option<Client>>,
-    sockets: Sockets,
+    sockets: TrackedSockets,
     resolver: CachingResolver,
     tls: Arc<ClientConfig>,
     keep_alive: Duration,
@@ -41,14 +41,14 @@ pub(in crate::session) struct Net {
     counters: Arc<SessionCounters>,
 }
 
-impl Net {
+impl SessionNet {
     pub(in crate::session) fn new(
         config: &SessionConfig,
         counters: &Arc<SessionCounters>,
     ) -> Result<Self, SessionError> {
         Ok(Self {
             client: RefCell::new(None),
-            sockets: Sockets::new(counters),
+            sockets: TrackedSockets::new(counters),
             resolver: CachingResolver::new(config.dns_ttl),
             tls: client_config(config.ca_file.as_deref(), config.http2)?,
             keep_alive: config.keep_alive,
@@ -113,14 +113,14 @@ impl Net {
     }
 
     /// How long a connection is kept after a request of this kind.
-    pub(in crate::session) fn keep_alive(&self, kind: Kind) -> Duration {
+    pub(in crate::session) fn keep_alive(&self, kind: RequestKind) -> Duration {
         match kind {
-            Kind::State => self.state_keep_alive,
+            RequestKind::State => self.state_keep_alive,
             _ => self.keep_alive,
         }
     }
 
-    /// How often [`Net::reap`] should be called.
+    /// How often [`SessionNet::reap`] should be called.
     pub(in crate::session) fn reap_interval(&self) -> Duration {
         let shortest = self.keep_alive.min(self.state_keep_alive).min(self.max_connection_age);
         (shortest / 2).clamp(Duration::from_millis(100), Duration::from_secs(5))
@@ -156,12 +156,12 @@ pub(in crate::session) fn check(config: &SessionConfig) -> Result<(), SessionErr
 }
 
 /// What awc's error means, given how far the request had come.
-pub(in crate::session) fn classify(error: SendRequestError, slot: &Slot, url: &Url) -> SessionError {
+pub(in crate::session) fn classify(error: SendRequestError, slot: &NetSlot, url: &Url) -> SessionError {
     let host = || host_of(url.host_str().unwrap_or_default(), url.port_or_known_default());
     match error {
         SendRequestError::Connect(ConnectError::Io(cause)) => classify_io(&cause, slot, host()),
         SendRequestError::Connect(ConnectError::Timeout) => SessionError::Timeout {
-            phase: Phase::Handshake,
+            phase: TimeoutPhase::Handshake,
         },
         SendRequestError::Connect(ConnectError::Disconnected)
         | SendRequestError::Send(_)
@@ -179,16 +179,18 @@ pub(in crate::session) fn classify(error: SendRequestError, slot: &Slot, url: &U
     }
 }
 
-fn classify_io(cause: &io::Error, slot: &Slot, host: String) -> SessionError {
+fn classify_io(cause: &io::Error, slot: &NetSlot, host: String) -> SessionError {
     let inner = cause.get_ref();
     if inner.is_some_and(<dyn Error + Send + Sync>::is::<ConnectTimeout>) {
-        return SessionError::Timeout { phase: Phase::Connect };
+        return SessionError::Timeout {
+            phase: TimeoutPhase::Connect,
+        };
     }
     let told = cause.to_string();
     if let Some(rustls::Error::InvalidCertificate(_)) = inner.and_then(|inner| inner.downcast_ref()) {
         return SessionError::Tls { host, cause: told };
     }
-    let handshake = slot.opened().is_some() && slot.phase() == Phase::Handshake;
+    let handshake = slot.opened().is_some() && slot.phase() == TimeoutPhase::Handshake;
     let cause = if handshake {
         format!("TLS handshake: {told}")
     } else {

@@ -1,4 +1,4 @@
-//! Room `session`: opens connections for awc: bounded in time, counted, without delay for small writes.
+//! Opens connections for awc: bounded in time, counted, without delay for small writes.
 
 use std::io;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Connector, Conne
 use awc::http::Uri;
 use futures::future::LocalBoxFuture;
 
-use super::Slot;
-use super::resolver::CachingResolver;
-use super::socket::{CountedIo, Sockets};
 use crate::session::SessionCounters;
+use crate::session::net::NetSlot;
+use crate::session::net::resolver::CachingResolver;
+use crate::session::net::socket::{CountedIo, TrackedSockets};
 
 /// For a connection that nobody waits for as a request; awc makes none.
 const WITHOUT_REQUEST: Duration = Duration::from_secs(10);
@@ -23,12 +23,12 @@ const WITHOUT_REQUEST: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct CountingConnector {
     tcp: ConnectorService,
-    sockets: Sockets,
+    sockets: TrackedSockets,
     counters: Arc<SessionCounters>,
 }
 
 impl CountingConnector {
-    pub(super) fn new(resolver: CachingResolver, sockets: Sockets, counters: Arc<SessionCounters>) -> Self {
+    pub(super) fn new(resolver: CachingResolver, sockets: TrackedSockets, counters: Arc<SessionCounters>) -> Self {
         Self {
             tcp: Connector::new(Resolver::custom(resolver)).service(),
             sockets,
@@ -47,7 +47,7 @@ impl Service<ConnectInfo<Uri>> for CountingConnector {
     }
 
     fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
-        let slot = Slot::current();
+        let slot = NetSlot::current();
         let limit = slot.as_ref().map_or(WITHOUT_REQUEST, |slot| slot.connect_timeout);
         if let Some(slot) = &slot {
             slot.connecting();

@@ -1,4 +1,4 @@
-//! Room `session`: the network under awc: sockets that are counted and can be closed, names that are remembered, TLS.
+//! The network under awc: sockets that are counted and can be closed, names that are remembered, TLS.
 
 mod client;
 mod connector;
@@ -7,5 +7,5 @@ mod slot;
 mod socket;
 mod tls;
 
-pub(super) use client::{Net, check, classify};
-pub(super) use slot::Slot;
+pub(super) use crate::session::net::client::{SessionNet, check, classify};
+pub(super) use crate::session::net::slot::NetSlot;

@@ -1,4 +1,4 @@
-//! Room `session`: names and their addresses, kept for a while.
+//! Names and their addresses, kept for a while.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Room `session`: which socket serves which request, which awc does not tell.
+//! Which socket serves which request, which awc does not tell.
 //!
 //! The owner's thread polls one request at a time, so a thread-local says for whom a socket is read or written.
 
@@ -10,34 +10,34 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::socket::Socket;
-use crate::session::Phase;
+use crate::session::TimeoutPhase;
+use crate::session::net::socket::TrackedSocket;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Slot>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Rc<NetSlot>>> = const { RefCell::new(None) };
 }
 
 /// One request's place on the network.
-pub(in crate::session) struct Slot {
+pub(in crate::session) struct NetSlot {
     pub(super) connect_timeout: Duration,
     /// How long the connection is kept when nothing goes over it.
     pub(super) keep_alive: Duration,
-    phase: Cell<Phase>,
+    phase: Cell<TimeoutPhase>,
     /// When connecting began, if it did.
     connecting: Cell<Option<Instant>>,
     /// When a connection was opened for this request; `None`: it goes over one that was open.
     opened: Cell<Option<Instant>>,
     received: Cell<u64>,
-    socket: RefCell<Option<Rc<Socket>>>,
+    socket: RefCell<Option<Rc<TrackedSocket>>>,
 }
 
-impl Slot {
+impl NetSlot {
     pub(in crate::session) fn new(connect_timeout: Duration, keep_alive: Duration) -> Rc<Self> {
         Rc::new(Self {
             connect_timeout,
             keep_alive,
             connecting: Cell::new(None),
-            phase: Cell::new(Phase::Head),
+            phase: Cell::new(TimeoutPhase::Head),
             opened: Cell::new(None),
             received: Cell::new(0),
             socket: RefCell::new(None),
@@ -62,32 +62,36 @@ impl Slot {
     }
 
     pub(super) fn connecting(&self) {
-        self.phase.set(Phase::Connect);
+        self.phase.set(TimeoutPhase::Connect);
         self.connecting.set(Some(Instant::now()));
     }
 
     pub(super) fn connected(&self, secure: bool) {
-        self.phase.set(if secure { Phase::Handshake } else { Phase::Head });
+        self.phase.set(if secure {
+            TimeoutPhase::Handshake
+        } else {
+            TimeoutPhase::Head
+        });
         self.opened.set(Some(Instant::now()));
     }
 
     /// The TLS handshake is through.
     pub(super) fn secured(&self) {
-        if self.phase.get() == Phase::Handshake {
-            self.phase.set(Phase::Head);
+        if self.phase.get() == TimeoutPhase::Handshake {
+            self.phase.set(TimeoutPhase::Head);
             self.opened.set(Some(Instant::now()));
         }
     }
 
     /// Until when name, TCP connection and TLS handshake may take together; `None`: nothing is being connected.
     pub(in crate::session) fn connects_until(&self) -> Option<Instant> {
-        let connecting = matches!(self.phase.get(), Phase::Connect | Phase::Handshake);
+        let connecting = matches!(self.phase.get(), TimeoutPhase::Connect | TimeoutPhase::Handshake);
         let began = self.connecting.get().filter(|_| connecting)?;
         Some(began + self.connect_timeout)
     }
 
     /// The socket takes bytes of this request.
-    pub(super) fn writes_to(&self, socket: &Rc<Socket>) {
+    pub(super) fn writes_to(&self, socket: &Rc<TrackedSocket>) {
         let mut own = self.socket.borrow_mut();
         if !own.as_ref().is_some_and(|own| Rc::ptr_eq(own, socket)) {
             *own = Some(Rc::clone(socket));
@@ -99,7 +103,7 @@ impl Slot {
     }
 
     /// The part of the request going on before its answer's head.
-    pub(in crate::session) fn phase(&self) -> Phase {
+    pub(in crate::session) fn phase(&self) -> TimeoutPhase {
         self.phase.get()
     }
 
@@ -127,7 +131,7 @@ impl Slot {
 }
 
 /// Puts back, on leaving, what was current before.
-struct Inside(Option<Rc<Slot>>);
+struct Inside(Option<Rc<NetSlot>>);
 
 impl Drop for Inside {
     fn drop(&mut self) {

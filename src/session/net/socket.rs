@@ -1,4 +1,4 @@
-//! Room `session`: a TCP connection that is counted, knows its request, and can be closed though awc keeps it.
+//! A TCP connection that is counted, knows its request, and can be closed though awc keeps it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,22 +15,22 @@ use actix_rt::net::{ActixStream, Ready, TcpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::Slot;
 use crate::session::SessionCounters;
+use crate::session::net::NetSlot;
 
 /// All connections of one owner; awc has no reaper, so this is one.
 #[derive(Clone)]
-pub(super) struct Sockets {
-    open: Rc<RefCell<HashMap<u64, Rc<Socket>>>>,
+pub(super) struct TrackedSockets {
+    open: Rc<RefCell<HashMap<u64, Rc<TrackedSocket>>>>,
     opened: Rc<Cell<u64>>,
     counters: Arc<SessionCounters>,
 }
 
 /// What is known of one connection.
-pub(in crate::session) struct Socket {
+pub(in crate::session) struct TrackedSocket {
     host: String,
     stream: RefCell<Option<TcpStream>>,
-    owner: RefCell<Weak<Slot>>,
+    owner: RefCell<Weak<NetSlot>>,
     /// Driven by a task and not by a request: HTTP/2. Such a connection is never taken for idle.
     driven: Cell<bool>,
     ended: Cell<bool>,
@@ -44,11 +44,11 @@ pub(in crate::session) struct Socket {
 /// The connection as awc holds it.
 pub(super) struct CountedIo {
     number: u64,
-    socket: Rc<Socket>,
-    all: Sockets,
+    socket: Rc<TrackedSocket>,
+    all: TrackedSockets,
 }
 
-impl Sockets {
+impl TrackedSockets {
     pub(super) fn new(counters: &Arc<SessionCounters>) -> Self {
         Self {
             open: Rc::default(),
@@ -59,8 +59,8 @@ impl Sockets {
 
     pub(super) fn admit(&self, stream: TcpStream, host: String) -> CountedIo {
         let now = Instant::now();
-        let slot = Slot::current();
-        let socket = Rc::new(Socket {
+        let slot = NetSlot::current();
+        let socket = Rc::new(TrackedSocket {
             host,
             stream: RefCell::new(Some(stream)),
             owner: RefCell::new(slot.as_ref().map_or_else(Weak::new, Rc::downgrade)),
@@ -84,7 +84,7 @@ impl Sockets {
 
     /// Closes connections that no request uses: those idle for longer than they are to be kept, or older than `oldest`.
     pub(super) fn reap(&self, oldest: Duration) {
-        let idle_too_long = |socket: &Socket| socket.used.get().elapsed() >= socket.keep_alive.get();
+        let idle_too_long = |socket: &TrackedSocket| socket.used.get().elapsed() >= socket.keep_alive.get();
         self.close_idle(|socket| idle_too_long(socket) || socket.opened.elapsed() >= oldest);
     }
 
@@ -98,7 +98,7 @@ impl Sockets {
         self.close_idle(|_| true);
     }
 
-    fn close_idle(&self, chosen: impl Fn(&Socket) -> bool) {
+    fn close_idle(&self, chosen: impl Fn(&TrackedSocket) -> bool) {
         for socket in self.open.borrow().values() {
             if socket.is_idle() && chosen(socket) {
                 socket.close();
@@ -107,7 +107,7 @@ impl Sockets {
     }
 }
 
-impl Socket {
+impl TrackedSocket {
     pub(super) fn saw_end(&self) -> bool {
         self.ended.get()
     }
@@ -136,7 +136,7 @@ impl CountedIo {
         let bytes = bytes as u64;
         self.socket.counters.received.fetch_add(bytes, Relaxed);
         self.socket.used.set(Instant::now());
-        match Slot::current() {
+        match NetSlot::current() {
             Some(slot) => slot.reads(bytes),
             None => self.socket.driven.set(true),
         }
@@ -144,7 +144,7 @@ impl CountedIo {
 
     /// Bytes go out: from here on the connection belongs to the request that sends them.
     fn note_writer(&self) {
-        match Slot::current() {
+        match NetSlot::current() {
             Some(slot) => {
                 slot.writes_to(&self.socket);
                 self.socket.keep_alive.set(slot.keep_alive);

@@ -1,4 +1,4 @@
-//! Room `session`: the one TLS configuration: the system's certificates and one file of our own.
+//! The one TLS configuration: the system's certificates and one file of our own.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, KeyLog, RootCertStore};
 
-use super::Slot;
 use crate::session::SessionError;
+use crate::session::net::NetSlot;
 
 /// Trusts the system's store and `ca_file`; offers HTTP/2 only if asked to.
 pub(super) fn client_config(ca_file: Option<&Path>, http2: bool) -> Result<Arc<ClientConfig>, SessionError> {
@@ -40,7 +40,7 @@ impl KeyLog for HandshakeEnds {
     fn log(&self, label: &str, _client_random: &[u8], _secret: &[u8]) {
         // TLS 1.3 and 1.2.
         if matches!(label, "CLIENT_TRAFFIC_SECRET_0" | "CLIENT_RANDOM")
-            && let Some(slot) = Slot::current()
+            && let Some(slot) = NetSlot::current()
         {
             slot.secured();
         }

@@ -1,4 +1,4 @@
-//! Room `session`: the bounded way of a body between two threads, with a last word that says how it ended.
+//! The bounded way of a body between two threads, with a last word that says how it ended.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -15,48 +15,48 @@ pub(super) const BATCH: usize = 256 * 1024;
 const SLOTS: usize = 3;
 
 /// Chunks as they came, handed over together: nothing is copied.
-pub(super) type Batch = Vec<Bytes>;
+pub(super) type ChunkBatch = Vec<Bytes>;
 
 /// The pump's end.
-pub(super) struct Sender {
-    batches: mpsc::Sender<Batch>,
-    shared: Arc<Shared>,
+pub(super) struct ChunkSender {
+    batches: mpsc::Sender<ChunkBatch>,
+    shared: Arc<ChannelState>,
 }
 
 /// The reader's end.
-pub(super) struct Receiver {
-    pub(super) batches: mpsc::Receiver<Batch>,
-    pub(super) shared: Arc<Shared>,
+pub(super) struct ChunkReceiver {
+    pub(super) batches: mpsc::Receiver<ChunkBatch>,
+    pub(super) shared: Arc<ChannelState>,
 }
 
 /// What both ends see.
-pub(super) struct Shared {
+pub(super) struct ChannelState {
     last_word: OnceLock<Result<(), BodyError>>,
     pub(super) received: Arc<AtomicU64>,
 }
 
 /// The reader is gone: there is nobody to read for.
-pub(super) struct Unwanted;
+pub(super) struct ReaderGone;
 
-pub(super) fn channel() -> (Sender, Receiver) {
+pub(super) fn channel() -> (ChunkSender, ChunkReceiver) {
     let (sender, batches) = mpsc::channel(SLOTS);
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(ChannelState {
         last_word: OnceLock::new(),
         received: Arc::default(),
     });
     (
-        Sender {
+        ChunkSender {
             batches: sender,
             shared: Arc::clone(&shared),
         },
-        Receiver { batches, shared },
+        ChunkReceiver { batches, shared },
     )
 }
 
-impl Sender {
+impl ChunkSender {
     /// Hands a batch over, waiting for room.
-    pub(super) async fn send(&self, batch: Batch) -> Result<(), Unwanted> {
-        self.batches.send(batch).await.map_err(|_| Unwanted)
+    pub(super) async fn send(&self, batch: ChunkBatch) -> Result<(), ReaderGone> {
+        self.batches.send(batch).await.map_err(|_| ReaderGone)
     }
 
     /// Whether the reader has nothing to read.
@@ -80,7 +80,7 @@ impl Sender {
     }
 }
 
-impl Shared {
+impl ChannelState {
     /// How the body ended. Without a last word the session ended under it.
     pub(super) fn ending(&self) -> Result<(), BodyError> {
         self.last_word.get().cloned().unwrap_or(Err(BodyError::Cancelled))

@@ -1,4 +1,4 @@
-//! Room `session`: bodies on their way from the owner's thread to their reader.
+//! Bodies on their way from the owner's thread to their reader.
 //!
 //! A pump on the owner's thread reads the socket and puts batches of about 256 KiB into a channel of 3; a full channel stops the
 //! pump, and the pump the socket. Memory for one body: the batch being filled, 3 in the channel, 1 being read, each at most
@@ -10,6 +10,6 @@ mod range;
 mod reader;
 mod speed;
 
-pub(super) use pump::{Pump, Resumable};
-pub(super) use range::Whole;
-pub use reader::{Body, BodyHead, BodyReader, BodyStream};
+pub(super) use crate::session::stream::pump::{BodyPump, ResumePoint};
+pub(super) use crate::session::stream::range::WholeBody;
+pub use crate::session::stream::reader::{ArchiveBody, BodyHead, BodyReader, BodyStream};

@@ -1,4 +1,4 @@
-//! Room `session`: moves a body from the socket into its channel, and continues it where it was cut.
+//! Moves a body from the socket into its channel, and continues it where it was cut.
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -12,17 +12,17 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::channel::{BATCH, Batch, Sender, Unwanted, channel};
-use super::range::{Offer, Whole, range};
-use super::reader::{BodyReader, BodyStream};
-use super::speed::Speed;
-use crate::session::counters::Resume;
-use crate::session::engine::{Ask, Engine, Opened};
-use crate::session::flight::InFlight;
-use crate::session::{Backoff, BodyError, ErrorClass, Headers, Phase, SessionError};
+use crate::session::counters::ResumeOutcome;
+use crate::session::engine::{OpenedRequest, RequestSpec, SessionEngine};
+use crate::session::in_flight::InFlightGuard;
+use crate::session::stream::channel::{BATCH, ChunkBatch, ChunkSender, ReaderGone, channel};
+use crate::session::stream::range::{RangeAnswer, WholeBody, range};
+use crate::session::stream::reader::{BodyReader, BodyStream};
+use crate::session::stream::speed::SpeedFloor;
+use crate::session::{AnswerHeaders, BodyError, ErrorClass, RetryBackoff, SessionError, TimeoutPhase};
 
 /// Waits between attempts to continue.
-const PAUSES: Backoff = Backoff {
+const PAUSES: RetryBackoff = RetryBackoff {
     base: Duration::from_millis(500),
     cap: Duration::from_secs(30),
     attempts: u32::MAX,
@@ -32,24 +32,24 @@ const PAUSES: Backoff = Backoff {
 const PROGRESS: u64 = BATCH as u64;
 
 /// How a cut body can be continued.
-pub(in crate::session) struct Resumable {
+pub(in crate::session) struct ResumePoint {
     /// The request, as it was asked first.
-    pub(in crate::session) ask: Ask,
+    pub(in crate::session) ask: RequestSpec,
     /// `None` when there is no strong validator or no length: then it cannot.
-    pub(in crate::session) whole: Option<Whole>,
+    pub(in crate::session) whole: Option<WholeBody>,
 }
 
 /// One body on its way.
-pub(in crate::session) struct Pump {
-    engine: Rc<Engine>,
-    opened: Option<Opened>,
-    resumable: Option<Resumable>,
-    sender: Sender,
+pub(in crate::session) struct BodyPump {
+    engine: Rc<SessionEngine>,
+    opened: Option<OpenedRequest>,
+    resumable: Option<ResumePoint>,
+    sender: ChunkSender,
     work: CancellationToken,
-    speed: Speed,
+    speed: SpeedFloor,
     slow: bool,
     end: Instant,
-    _flight: InFlight,
+    _flight: InFlightGuard,
     got: u64,
     attempts: u32,
     resumed_at: u64,
@@ -61,19 +61,19 @@ enum Stop {
     Fault(SessionError),
 }
 
-impl From<Unwanted> for Stop {
-    fn from(_: Unwanted) -> Self {
+impl From<ReaderGone> for Stop {
+    fn from(_: ReaderGone) -> Self {
         Self::Unwanted
     }
 }
 
-impl Pump {
+impl BodyPump {
     /// A pump for an archive, and the reader it pumps for.
     pub(in crate::session) fn for_reader(
-        engine: &Rc<Engine>,
-        flight: InFlight,
-        opened: Opened,
-        resumable: Resumable,
+        engine: &Rc<SessionEngine>,
+        flight: InFlightGuard,
+        opened: OpenedRequest,
+        resumable: ResumePoint,
         work: CancellationToken,
     ) -> (Self, BodyReader) {
         let (sender, receiver) = channel();
@@ -85,13 +85,13 @@ impl Pump {
 
     /// A pump for a list, and the stream it pumps into.
     pub(in crate::session) fn for_stream(
-        engine: &Rc<Engine>,
-        flight: InFlight,
-        opened: Opened,
+        engine: &Rc<SessionEngine>,
+        flight: InFlightGuard,
+        opened: OpenedRequest,
         work: CancellationToken,
     ) -> (Self, BodyStream) {
         let (sender, receiver) = channel();
-        let headers = Headers::of(opened.incoming.headers());
+        let headers = AnswerHeaders::of(opened.incoming.headers());
         let url: Url = opened.url.clone();
         (
             Self::new(engine, flight, (opened, None), work, sender),
@@ -100,11 +100,11 @@ impl Pump {
     }
 
     fn new(
-        engine: &Rc<Engine>,
-        flight: InFlight,
-        (opened, resumable): (Opened, Option<Resumable>),
+        engine: &Rc<SessionEngine>,
+        flight: InFlightGuard,
+        (opened, resumable): (OpenedRequest, Option<ResumePoint>),
         work: CancellationToken,
-        sender: Sender,
+        sender: ChunkSender,
     ) -> Self {
         Self {
             engine: Rc::clone(engine),
@@ -113,7 +113,7 @@ impl Pump {
             resumable,
             sender,
             work,
-            speed: Speed::new(engine.minimum_speed()),
+            speed: SpeedFloor::new(engine.minimum_speed()),
             slow: false,
             _flight: flight,
             got: 0,
@@ -155,7 +155,7 @@ impl Pump {
 
     /// Moves bytes until the body's end or a fault.
     async fn stretch(&mut self) -> Result<(), Stop> {
-        let mut batch = Batch::new();
+        let mut batch = ChunkBatch::new();
         let mut size = 0;
         loop {
             let next = match self.next(&batch).await {
@@ -181,7 +181,7 @@ impl Pump {
     }
 
     /// The next chunk. A reader that has nothing to read is not kept waiting for a full batch.
-    async fn next(&mut self, batch: &Batch) -> Result<Next, SessionError> {
+    async fn next(&mut self, batch: &ChunkBatch) -> Result<Next, SessionError> {
         if std::mem::take(&mut self.slow) && !self.is_complete() {
             return Err(SessionError::TooSlow {
                 bytes_per_second: self.engine.minimum_speed().bytes_per_second,
@@ -205,9 +205,9 @@ impl Pump {
             () = sender.unwanted() => return Err(SessionError::Cancelled),
         };
         let late = if silence < self.end {
-            Phase::Read
+            TimeoutPhase::Read
         } else {
-            Phase::Download
+            TimeoutPhase::Download
         };
         match next.map_err(|_| SessionError::Timeout { phase: late })?? {
             None => Ok(Next::Starving),
@@ -234,7 +234,7 @@ impl Pump {
         whole.is_some_and(|whole| whole.length == self.got)
     }
 
-    async fn hand_over(&self, batch: &mut Batch) -> Result<(), Unwanted> {
+    async fn hand_over(&self, batch: &mut ChunkBatch) -> Result<(), ReaderGone> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -244,7 +244,10 @@ impl Pump {
     fn note_fault(&self, fault: &SessionError) {
         if matches!(
             fault,
-            SessionError::TooSlow { .. } | SessionError::Timeout { phase: Phase::Read }
+            SessionError::TooSlow { .. }
+                | SessionError::Timeout {
+                    phase: TimeoutPhase::Read
+                }
         ) {
             self.engine.counters.stalls.fetch_add(1, Relaxed);
         }
@@ -252,7 +255,7 @@ impl Pump {
 
     /// Asks for the rest until it comes, cannot come, or was asked for too often without progress.
     async fn resume(&mut self, mut fault: SessionError) -> Result<(), BodyError> {
-        let Some(Resumable {
+        let Some(ResumePoint {
             ask,
             whole: Some(whole),
         }) = &self.resumable
@@ -278,7 +281,7 @@ impl Pump {
                 Ok(opened) => return self.take(opened, &whole),
                 // The archive ends before the rest begins, or is no longer the one the validator names.
                 Err(SessionError::Unexpected { status: 412 | 416, .. }) => {
-                    self.engine.counters.note_resume(Resume::Mismatch);
+                    self.engine.counters.note_resume(ResumeOutcome::Mismatch);
                     let why = crate::session::RestartWhy::Changed;
                     return Err(BodyError::Restart { why });
                 }
@@ -287,10 +290,10 @@ impl Pump {
         }
     }
 
-    fn take(&mut self, opened: Opened, whole: &Whole) -> Result<(), BodyError> {
+    fn take(&mut self, opened: OpenedRequest, whole: &WholeBody) -> Result<(), BodyError> {
         let incoming = &opened.incoming;
         incoming.require_framing()?;
-        let offer = Offer {
+        let offer = RangeAnswer {
             status: incoming.status(),
             content_range: incoming.header(CONTENT_RANGE),
             etag: incoming.header(ETAG),
@@ -298,13 +301,13 @@ impl Pump {
         };
         let judged = whole.judge(&offer, self.got);
         self.engine.counters.note_resume(match judged {
-            Ok(()) => Resume::Appended,
-            Err(crate::session::RestartWhy::RangeIgnored) => Resume::Restarted,
-            Err(_) => Resume::Mismatch,
+            Ok(()) => ResumeOutcome::Appended,
+            Err(crate::session::RestartWhy::RangeIgnored) => ResumeOutcome::Restarted,
+            Err(_) => ResumeOutcome::Mismatch,
         });
         judged.map_err(|why| BodyError::Restart { why })?;
         self.opened = Some(opened);
-        self.speed = Speed::new(self.engine.minimum_speed());
+        self.speed = SpeedFloor::new(self.engine.minimum_speed());
         Ok(())
     }
 
@@ -324,7 +327,9 @@ impl Pump {
                 got: self.got,
                 expected,
             },
-            SessionError::Timeout { phase: Phase::Read } => BodyError::Stalled,
+            SessionError::Timeout {
+                phase: TimeoutPhase::Read,
+            } => BodyError::Stalled,
             SessionError::TooSlow { .. } => BodyError::TooSlow,
             SessionError::Cancelled => BodyError::Cancelled,
             other => BodyError::Session(other),
@@ -342,14 +347,17 @@ enum Next {
 /// Whether asking for the rest may help.
 fn may_resume(fault: &SessionError) -> bool {
     match fault {
-        SessionError::Cancelled | SessionError::Timeout { phase: Phase::Download } => false,
+        SessionError::Cancelled
+        | SessionError::Timeout {
+            phase: TimeoutPhase::Download,
+        } => false,
         fault => matches!(fault.class(), ErrorClass::Transient { .. }),
     }
 }
 
-impl Ask {
+impl RequestSpec {
     /// Asks for what is left after `got` bytes.
-    fn range(&mut self, whole: &Whole, got: u64) -> Result<(), BodyError> {
+    fn range(&mut self, whole: &WholeBody, got: u64) -> Result<(), BodyError> {
         let unsendable = |_| BodyError::Session(SessionError::BadRequest("the entity tag cannot be sent".to_owned()));
         let range = HeaderValue::try_from(range(got)).map_err(unsendable)?;
         let if_range = HeaderValue::try_from(whole.validator.to_string()).map_err(unsendable)?;

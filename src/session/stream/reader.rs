@@ -1,4 +1,4 @@
-//! Room `session`: a body as its reader sees it: blocking on a thread of its own, or as a stream.
+//! A body as its reader sees it: blocking on a thread of its own, or as a stream.
 
 use std::io;
 use std::pin::Pin;
@@ -11,9 +11,9 @@ use bytes::{Buf, Bytes};
 use futures::Stream;
 use url::Url;
 
-use super::channel::{Batch, Receiver};
 use crate::grin::Validator;
-use crate::session::{BodyError, Headers};
+use crate::session::stream::channel::{ChunkBatch, ChunkReceiver};
+use crate::session::{AnswerHeaders, BodyError};
 
 /// What is known of an archive before its first byte.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub struct BodyHead {
 
 /// An archive on its way.
 #[derive(Debug)]
-pub struct Body {
+pub struct ArchiveBody {
     /// What is known of it.
     pub head: BodyHead,
     /// Its bytes.
@@ -44,7 +44,7 @@ pub struct Body {
 /// End of file is the archive's true end; a body that was cut and could not be continued is an error
 /// ([`BodyError::of`]), as is one whose work was cancelled. Must not be read on an async thread.
 pub struct BodyReader {
-    receiver: Receiver,
+    receiver: ChunkReceiver,
     chunks: IntoIter<Bytes>,
     chunk: Bytes,
     ended: bool,
@@ -55,19 +55,19 @@ pub struct BodyReader {
 /// The end of the stream without an error is the list's true end.
 pub struct BodyStream {
     /// The answer's headers.
-    pub headers: Headers,
+    pub headers: AnswerHeaders,
     /// Where it comes from, redirects followed.
     pub url: Url,
-    receiver: Receiver,
+    receiver: ChunkReceiver,
     chunks: IntoIter<Bytes>,
     ended: bool,
 }
 
 impl BodyReader {
-    pub(super) fn new(receiver: Receiver) -> Self {
+    pub(super) fn new(receiver: ChunkReceiver) -> Self {
         Self {
             receiver,
-            chunks: Batch::new().into_iter(),
+            chunks: ChunkBatch::new().into_iter(),
             chunk: Bytes::new(),
             ended: false,
         }
@@ -130,12 +130,12 @@ impl std::fmt::Debug for BodyReader {
 }
 
 impl BodyStream {
-    pub(super) fn new(receiver: Receiver, headers: Headers, url: Url) -> Self {
+    pub(super) fn new(receiver: ChunkReceiver, headers: AnswerHeaders, url: Url) -> Self {
         Self {
             headers,
             url,
             receiver,
-            chunks: Batch::new().into_iter(),
+            chunks: ChunkBatch::new().into_iter(),
             ended: false,
         }
     }
@@ -181,8 +181,8 @@ mod tests {
 
     use futures::StreamExt;
 
-    use super::super::channel::channel;
     use super::*;
+    use crate::session::stream::channel::channel;
 
     #[test]
     fn batches_are_read_as_one_body_to_its_end() {
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(BodyError::of(&error), Some(&BodyError::Cancelled));
         let (sender, receiver) = channel();
         drop(sender);
-        let mut stream = BodyStream::new(receiver, Headers::default(), Url::parse("http://a/").unwrap());
+        let mut stream = BodyStream::new(receiver, AnswerHeaders::default(), Url::parse("http://a/").unwrap());
         assert_eq!(
             futures::executor::block_on(stream.next()),
             Some(Err(BodyError::Cancelled))

@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::session::MinimumSpeed;
 
 /// Bytes against time spent waiting for the server; time in which nobody wanted bytes is not counted.
-pub(super) struct Speed {
+pub(super) struct SpeedFloor {
     minimum: MinimumSpeed,
     bytes: u64,
     waited: Duration,
 }
 
-impl Speed {
+impl SpeedFloor {
     pub(super) fn new(minimum: MinimumSpeed) -> Self {
         Self {
             minimum,
@@ -39,15 +39,15 @@ impl Speed {
 mod tests {
     use super::*;
 
-    fn speed(bytes_per_second: u64) -> Speed {
-        Speed::new(MinimumSpeed {
+    fn speed(bytes_per_second: u64) -> SpeedFloor {
+        SpeedFloor::new(MinimumSpeed {
             bytes_per_second,
             window: Duration::from_secs(10),
         })
     }
 
     /// Whether `seconds` of one piece of `bytes` each second pass.
-    fn passes(speed: &mut Speed, bytes: usize, seconds: u32) -> bool {
+    fn passes(speed: &mut SpeedFloor, bytes: usize, seconds: u32) -> bool {
         (0..seconds).all(|_| speed.is_enough(bytes, Duration::from_secs(1)))
     }
 

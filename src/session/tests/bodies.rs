@@ -1,4 +1,4 @@
-//! Room `session`: bodies on their way: backpressure, silence, trickle, cancellation, lists as streams.
+//! Bodies on their way: backpressure, silence, trickle, cancellation, lists as streams.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -7,8 +7,10 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::Instant;
 
-use super::support::*;
-use crate::session::{BodyError, Class, Kind, MinimumSpeed, OpenBody, OpenStream, Phase, SessionError};
+use crate::session::tests::support::*;
+use crate::session::{
+    BodyError, MinimumSpeed, OpenBody, OpenStream, PermitClass, RequestKind, SessionError, TimeoutPhase,
+};
 
 #[actix_rt::test]
 async fn an_archive_is_read_to_its_true_end() {
@@ -159,7 +161,9 @@ async fn a_body_has_a_far_end_too() {
     let (_, ended) = fixture.download(server.url("/")).await;
     assert_eq!(
         ended,
-        Err(BodyError::Session(SessionError::Timeout { phase: Phase::Download }))
+        Err(BodyError::Session(SessionError::Timeout {
+            phase: TimeoutPhase::Download
+        }))
     );
     fixture.end();
 }
@@ -220,7 +224,7 @@ async fn a_list_is_a_stream_whose_end_is_true() {
     });
     let fixture = Fixture::of(&server);
     for (path, length, whole) in [("/whole", 300_000, true), ("/cut", 200_000, false)] {
-        let open = OpenStream::new(server.url(path), Class::Lists, Kind::ListPage);
+        let open = OpenStream::new(server.url(path), PermitClass::Lists, RequestKind::ListPage);
         let mut stream = fixture.session.ask(open, &fixture.cx).await.unwrap();
         assert_eq!(stream.headers.get("content-type"), Some("text/html"));
         let mut bytes = Vec::new();

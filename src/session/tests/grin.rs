@@ -1,13 +1,13 @@
-//! Room `session`: GRIN's rules over the network: token, redirects, sign-in, throttling, pace.
+//! GRIN's rules over the network: token, redirects, sign-in, throttling, pace.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::support::*;
 use crate::grin::{RedirectPolicy, RedirectRefused, TokenUriPolicy, write_secret_file};
-use crate::session::{Fetch, Kind, Reconfigure, SessionConfig, SessionError, TokenSource};
+use crate::session::tests::support::*;
+use crate::session::{FetchAnswer, ReconfigureSession, RequestKind, SessionConfig, SessionError, TokenSource};
 
 const TOKEN: Option<&str> = Some("Bearer t0ken");
 
@@ -152,7 +152,7 @@ async fn a_new_token_that_is_refused_too_needs_a_person() {
 #[actix_rt::test]
 async fn one_permit_is_enough_to_sign_in() {
     let mut signed_in = signed_in("good", |wire| answer(wire, "401 Unauthorized", "", ""));
-    signed_in.config.limits = crate::session::Limits::new(1, 1);
+    signed_in.config.limits = crate::session::ConnectionLimits::new(1, 1);
     let fixture = Fixture::new(signed_in.config);
     assert_eq!(fixture.get(signed_in.server.url("/")).await.unwrap().body, "in");
     fixture.end();
@@ -221,7 +221,7 @@ async fn a_full_conversion_queue_stops_nobody_else() {
         _ => answer(wire, "200 OK", "", ""),
     });
     let fixture = Fixture::of(&server);
-    let process = Fetch::get(server.url("/_process"), Kind::Process, 100);
+    let process = FetchAnswer::get(server.url("/_process"), RequestKind::Process, 100);
     let error = fixture.session.ask(process, &fixture.cx).await.unwrap_err();
     assert_eq!(
         error,
@@ -245,9 +245,9 @@ async fn requests_keep_the_pace_which_can_be_changed() {
     let began = Instant::now();
     futures::future::join_all((0..7).map(|_| fixture.get(server.url("/")))).await;
     assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
-    let unpaced = Reconfigure {
+    let unpaced = ReconfigureSession {
         requests_per_second: Some(0.0),
-        ..Reconfigure::default()
+        ..ReconfigureSession::default()
     };
     fixture.session.ask(unpaced, &fixture.cx).await.unwrap();
     let paced = fixture.counted().pace_wait_seconds.count;

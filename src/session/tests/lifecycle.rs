@@ -1,14 +1,14 @@
-//! Room `session`: a session's beginning, end and renewal.
+//! A session's beginning, end and renewal.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::support::*;
-use crate::session::{BodyError, Close, CloseReport, SessionError};
+use crate::session::tests::support::*;
+use crate::session::{BodyError, CloseSession, SessionCloseReport, SessionError};
 
-const GRACE: Close = Close {
+const GRACE: CloseSession = CloseSession {
     grace: Duration::from_millis(500),
 };
 
@@ -20,7 +20,7 @@ fn ok(_: &Seen, wire: &mut dyn Wire) -> bool {
 async fn a_session_begins_with_its_first_request_and_again_after_a_close() {
     let server = Server::start(ok);
     let fixture = Fixture::of(&server);
-    let untouched = CloseReport {
+    let untouched = SessionCloseReport {
         was_open: false,
         finished: 0,
         cut: 0,
@@ -61,7 +61,7 @@ async fn a_close_waits_for_what_is_under_way_and_lets_nothing_new_in() {
         fixture
             .session
             .ask(
-                Close {
+                CloseSession {
                     grace: Duration::from_secs(5),
                 },
                 &fixture.cx,
@@ -72,7 +72,7 @@ async fn a_close_waits_for_what_is_under_way_and_lets_nothing_new_in() {
     assert!(answer.is_ok());
     assert_eq!(
         close.unwrap(),
-        CloseReport {
+        SessionCloseReport {
             was_open: true,
             finished: 1,
             cut: 0

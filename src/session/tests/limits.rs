@@ -1,12 +1,14 @@
-//! Room `session`: connections in use are bounded, shared fairly, and used again.
+//! Connections in use are bounded, shared fairly, and used again.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use futures::StreamExt;
 
-use super::support::*;
-use crate::session::{Auth, Class, Fetch, Kind, Limits, Phase, Reconfigure, SessionError};
+use crate::session::tests::support::*;
+use crate::session::{
+    AuthMode, ConnectionLimits, FetchAnswer, PermitClass, ReconfigureSession, RequestKind, SessionError, TimeoutPhase,
+};
 
 fn slow(_: &Seen, wire: &mut dyn Wire) -> bool {
     std::thread::sleep(Duration::from_millis(20));
@@ -17,7 +19,7 @@ fn slow(_: &Seen, wire: &mut dyn Wire) -> bool {
 async fn a_hundred_requests_at_once_never_exceed_the_limit() {
     let server = Server::start(slow);
     let mut config = config(&server);
-    config.limits = Limits::new(10, 10);
+    config.limits = ConnectionLimits::new(10, 10);
     let fixture = Fixture::new(config);
     let all = futures::future::join_all((0..100).map(|_| fixture.get(server.url("/")))).await;
     assert!(all.iter().all(Result::is_ok));
@@ -36,7 +38,7 @@ async fn a_hundred_requests_at_once_never_exceed_the_limit() {
 async fn each_host_has_its_own_limit() {
     let (one, two) = (Server::start(slow), Server::start(slow));
     let mut config = config(&one);
-    config.limits = Limits::new(10, 3);
+    config.limits = ConnectionLimits::new(10, 3);
     let fixture = Fixture::new(config);
     let urls = (0..40).map(|number| if number % 2 == 0 { one.url("/") } else { two.url("/") });
     let all = futures::future::join_all(urls.map(|url| fixture.raw(url))).await;
@@ -67,7 +69,7 @@ fn endless(seen: &Seen, wire: &mut dyn Wire) -> bool {
 async fn downloads_never_starve_the_rest_and_give_their_permits_back_half_read() {
     let server = Server::start(endless);
     let mut config = config(&server);
-    config.limits = Limits::new(5, 5);
+    config.limits = ConnectionLimits::new(5, 5);
     let fixture = Fixture::new(config);
     let bodies = [
         fixture.open(server.url("/archive")).await.unwrap(),
@@ -99,7 +101,7 @@ async fn downloads_never_starve_the_rest_and_give_their_permits_back_half_read()
 async fn who_goes_away_while_waiting_leaves_the_line() {
     let server = Server::start(endless);
     let mut config = config(&server);
-    config.limits = Limits::new(1, 1);
+    config.limits = ConnectionLimits::new(1, 1);
     let fixture = Fixture::new(config);
     let body = fixture.open(server.url("/archive")).await.unwrap();
     let waiting = tokio::time::timeout(Duration::from_millis(100), fixture.head(server.url("/x"))).await;
@@ -111,7 +113,9 @@ async fn who_goes_away_while_waiting_leaves_the_line() {
         .await;
     let cx = fixture.cx.child();
     let (asked, ()) = tokio::join!(
-        fixture.session.ask(Fetch::get(server.url("/x"), Kind::Other, 1), &cx),
+        fixture
+            .session
+            .ask(FetchAnswer::get(server.url("/x"), RequestKind::Other, 1), &cx),
         async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             cx.cancel();
@@ -130,20 +134,25 @@ async fn the_state_store_waits_for_a_place_only_so_long() {
         answer(wire, "200 OK", "", "")
     });
     let mut config = config(&server);
-    config.state_limits = Limits::new(1, 1);
+    config.state_limits = ConnectionLimits::new(1, 1);
     config.state_timeouts.wait = Some(Duration::from_millis(300));
     let fixture = Fixture::new(config);
     let ask = || {
-        let fetch = Fetch {
-            class: Class::State,
-            auth: Auth::None,
-            ..Fetch::get(server.url("/"), Kind::State, 100)
+        let fetch = FetchAnswer {
+            class: PermitClass::State,
+            auth: AuthMode::None,
+            ..FetchAnswer::get(server.url("/"), RequestKind::State, 100)
         };
         fixture.session.ask(fetch, &fixture.cx)
     };
     let (first, second) = tokio::join!(ask(), ask());
     assert!(first.is_ok());
-    assert_eq!(second.unwrap_err(), SessionError::Timeout { phase: Phase::Wait });
+    assert_eq!(
+        second.unwrap_err(),
+        SessionError::Timeout {
+            phase: TimeoutPhase::Wait
+        }
+    );
     fixture.end();
 }
 
@@ -151,13 +160,13 @@ async fn the_state_store_waits_for_a_place_only_so_long() {
 async fn the_state_store_may_use_every_one_of_its_places() {
     let server = Server::start(slow);
     let mut config = config(&server);
-    config.state_limits = Limits::unshared(8, 5);
+    config.state_limits = ConnectionLimits::unshared(8, 5);
     let fixture = Fixture::new(config);
     let ask = |_| {
-        let fetch = Fetch {
-            class: Class::State,
-            auth: Auth::None,
-            ..Fetch::get(server.url("/"), Kind::State, 100)
+        let fetch = FetchAnswer {
+            class: PermitClass::State,
+            auth: AuthMode::None,
+            ..FetchAnswer::get(server.url("/"), RequestKind::State, 100)
         };
         fixture.session.ask(fetch, &fixture.cx)
     };
@@ -175,18 +184,18 @@ async fn the_state_store_may_use_every_one_of_its_places() {
 async fn limits_can_be_raised_while_requests_wait() {
     let server = Server::start(endless);
     let mut config = config(&server);
-    config.limits = Limits::new(1, 1);
+    config.limits = ConnectionLimits::new(1, 1);
     let fixture = Fixture::new(config);
     let _body = fixture.open(server.url("/archive")).await.unwrap();
     let raise = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let limits = Some(Limits::new(4, 4));
+        let limits = Some(ConnectionLimits::new(4, 4));
         fixture
             .session
             .ask(
-                Reconfigure {
+                ReconfigureSession {
                     limits,
-                    ..Reconfigure::default()
+                    ..ReconfigureSession::default()
                 },
                 &fixture.cx,
             )
@@ -206,7 +215,7 @@ async fn thousands_of_requests_go_over_one_session_and_few_connections() {
         _ => answer(wire, "200 OK", "etag: \"a\"\r\n", &archive),
     });
     let mut config = config(&server);
-    config.limits = Limits::new(12, 12);
+    config.limits = ConnectionLimits::new(12, 12);
     let fixture = Fixture::new(config);
     let heads = futures::stream::iter(0..2_000)
         .map(|_| fixture.head(server.url("/a")))

@@ -1,4 +1,4 @@
-//! Room `session`: the session owner against servers that say exactly what a test wants, byte by byte.
+//! The session owner against servers that say exactly what a test wants, byte by byte.
 
 mod bodies;
 mod grin;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::support::*;
-use crate::session::{Auth, Class, Fetch, Kind, Method, Phase, SessionError};
+use crate::session::tests::support::*;
+use crate::session::{AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, SessionError, TimeoutPhase};
 
 #[actix_rt::test]
 async fn a_body_shorter_than_its_length_is_an_error() {
@@ -163,12 +163,12 @@ async fn a_post_is_never_repeated() {
     let first = std::sync::Mutex::default();
     let server = Server::start(move |seen, wire| forgetful(seen, wire, &first));
     let fixture = Fixture::of(&server);
-    let post = || Fetch {
-        method: Method::Post {
+    let post = || FetchAnswer {
+        method: RequestMethod::Post {
             content_type: "text/plain",
             body: Bytes::from_static(b"TL1"),
         },
-        ..Fetch::get(server.url("/_process"), Kind::Process, 100)
+        ..FetchAnswer::get(server.url("/_process"), RequestKind::Process, 100)
     };
     assert_eq!(fixture.session.ask(post(), &fixture.cx).await.unwrap().status, 200);
     assert_eq!(
@@ -239,9 +239,9 @@ async fn each_silence_has_its_own_limit() {
     config.timeouts.total = Duration::from_millis(900);
     let fixture = Fixture::new(config);
     for (path, phase, millis) in [
-        ("/head", Phase::Head, 300..800),
-        ("/read", Phase::Read, 300..800),
-        ("/drip", Phase::Total, 900..1_800),
+        ("/head", TimeoutPhase::Head, 300..800),
+        ("/read", TimeoutPhase::Read, 300..800),
+        ("/drip", TimeoutPhase::Total, 900..1_800),
     ] {
         let began = Instant::now();
         assert_eq!(
@@ -276,7 +276,9 @@ async fn connecting_has_its_own_limit() {
     let url = url::Url::parse(&format!("http://{address}/")).unwrap();
     assert_eq!(
         fixture.raw(url).await.unwrap_err(),
-        SessionError::Timeout { phase: Phase::Connect }
+        SessionError::Timeout {
+            phase: TimeoutPhase::Connect
+        }
     );
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     assert_eq!(fixture.counted().connections_failed, 1);
@@ -316,7 +318,7 @@ async fn answers_larger_than_allowed_are_refused_however_they_come() {
     });
     let fixture = Fixture::of(&server);
     for path in ["/length", "/chunks"] {
-        let fetch = Fetch::get(server.url(path), Kind::Other, 100);
+        let fetch = FetchAnswer::get(server.url(path), RequestKind::Other, 100);
         assert_eq!(
             fixture.session.ask(fetch, &fixture.cx).await.unwrap_err(),
             SessionError::TooLarge {
@@ -345,11 +347,11 @@ async fn headers_that_cannot_be_sent_are_refused() {
     let server = Server::start(|_, wire| answer(wire, "200 OK", "", ""));
     let fixture = Fixture::of(&server);
     for (name, value) in [("a b", "x"), ("a", "x\r\ny")] {
-        let fetch = Fetch {
+        let fetch = FetchAnswer {
             headers: vec![(name.to_owned(), value.to_owned())],
-            class: Class::State,
-            auth: Auth::None,
-            ..Fetch::get(server.url("/"), Kind::State, 100)
+            class: PermitClass::State,
+            auth: AuthMode::None,
+            ..FetchAnswer::get(server.url("/"), RequestKind::State, 100)
         };
         let error = fixture.session.ask(fetch, &fixture.cx).await.unwrap_err();
         assert!(matches!(error, SessionError::BadRequest(_)), "{error:?}");

@@ -1,8 +1,8 @@
-//! Room `session`: a cut archive goes on where it was, or begins anew and says so.
+//! A cut archive goes on where it was, or begins anew and says so.
 
 use std::time::Duration;
 
-use super::support::*;
+use crate::session::tests::support::*;
 use crate::session::{BodyError, MinimumSpeed, RestartWhy, SessionError};
 
 const LENGTH: usize = 1_000_000;

@@ -1,4 +1,4 @@
-//! Room `session`: a raw HTTP server for tests, and a session that talks to it.
+//! A raw HTTP server for tests, and a session that talks to it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::actor::{ActorRegistry, AskContext};
 use crate::grin::{RedirectPolicy, Secret, Validator};
-use crate::mailbox::{Cx, Hub};
 use crate::session::{
-    Answer, Auth, Body, BodyError, BodyReader, Class, Fetch, Head, Kind, MinimumSpeed, OpenBody, Session,
-    SessionConfig, SessionError, SessionSnapshot, SessionThread, TokenSource,
+    ArchiveBody, AuthMode, BodyError, BodyReader, FetchAnswer, HeadRequest, MinimumSpeed, OpenBody, PermitClass,
+    RequestKind, Session, SessionConfig, SessionError, SessionSnapshot, SessionThread, SmallAnswer, TokenSource,
 };
 
 /// What came in.
@@ -202,7 +202,7 @@ pub fn silence() {
 /// A session and all that it needs.
 pub struct Fixture {
     pub session: Session,
-    pub cx: Cx,
+    pub cx: AskContext,
     thread: SessionThread,
 }
 
@@ -223,10 +223,10 @@ pub fn config(server: &Server) -> SessionConfig {
 
 impl Fixture {
     pub fn new(config: SessionConfig) -> Self {
-        let (session, thread) = Session::start(&Hub::new(), config).unwrap();
+        let (session, thread) = Session::start(&ActorRegistry::new(), config).unwrap();
         Self {
             session,
-            cx: Cx::root("test"),
+            cx: AskContext::root("test"),
             thread,
         }
     }
@@ -235,37 +235,39 @@ impl Fixture {
         Self::new(config(server))
     }
 
-    pub async fn get(&self, url: Url) -> Result<Answer, SessionError> {
-        self.session.ask(Fetch::get(url, Kind::Other, 1 << 20), &self.cx).await
+    pub async fn get(&self, url: Url) -> Result<SmallAnswer, SessionError> {
+        self.session
+            .ask(FetchAnswer::get(url, RequestKind::Other, 1 << 20), &self.cx)
+            .await
     }
 
-    pub async fn raw(&self, url: Url) -> Result<Answer, SessionError> {
+    pub async fn raw(&self, url: Url) -> Result<SmallAnswer, SessionError> {
         self.session
             .ask(
-                Fetch {
-                    auth: Auth::None,
-                    ..Fetch::get(url, Kind::Other, 1 << 20)
+                FetchAnswer {
+                    auth: AuthMode::None,
+                    ..FetchAnswer::get(url, RequestKind::Other, 1 << 20)
                 },
                 &self.cx,
             )
             .await
     }
 
-    pub async fn head(&self, url: Url) -> Result<Answer, SessionError> {
-        let head = Head {
+    pub async fn head(&self, url: Url) -> Result<SmallAnswer, SessionError> {
+        let head = HeadRequest {
             url,
-            class: Class::Check,
-            kind: Kind::ArchiveHead,
-            auth: Auth::Grin,
+            class: PermitClass::Check,
+            kind: RequestKind::ArchiveHead,
+            auth: AuthMode::Grin,
         };
         self.session.ask(head, &self.cx).await
     }
 
-    pub async fn open(&self, url: Url) -> Result<Body, SessionError> {
+    pub async fn open(&self, url: Url) -> Result<ArchiveBody, SessionError> {
         self.session.ask(OpenBody::new(url, None), &self.cx).await
     }
 
-    pub async fn open_seen(&self, url: Url, etag: &str) -> Result<Body, SessionError> {
+    pub async fn open_seen(&self, url: Url, etag: &str) -> Result<ArchiveBody, SessionError> {
         self.session
             .ask(OpenBody::new(url, Some(Validator::parse(etag).unwrap())), &self.cx)
             .await

@@ -1,4 +1,4 @@
-//! Room `session`: the same over TLS.
+//! The same over TLS.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::support::*;
-use crate::session::{BodyError, Phase, SessionConfig, SessionError};
+use crate::session::tests::support::*;
+use crate::session::{BodyError, SessionConfig, SessionError, TimeoutPhase};
 
 struct Authority {
     server: Arc<rustls::ServerConfig>,
@@ -131,7 +131,7 @@ async fn the_handshake_has_its_own_limit() {
     assert_eq!(
         fixture.raw(url).await.unwrap_err(),
         SessionError::Timeout {
-            phase: Phase::Handshake
+            phase: TimeoutPhase::Handshake
         }
     );
     fixture.end();
@@ -151,7 +151,12 @@ async fn a_server_that_is_silent_after_the_handshake_is_late_with_its_answer() {
     let fixture = Fixture::new(config);
     let began = tokio::time::Instant::now();
     let late = fixture.raw(server.url("/")).await.unwrap_err();
-    assert_eq!(late, SessionError::Timeout { phase: Phase::Head });
+    assert_eq!(
+        late,
+        SessionError::Timeout {
+            phase: TimeoutPhase::Head
+        }
+    );
     assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
     fixture.end();
 }
@@ -161,6 +166,6 @@ async fn a_session_with_an_unusable_ca_file_does_not_start() {
     let server = Server::start(|_, _| false);
     let mut config = config(&server);
     config.ca_file = Some("/nonexistent/ca.pem".into());
-    let started = crate::session::Session::start(&crate::mailbox::Hub::new(), config);
+    let started = crate::session::Session::start(&crate::actor::ActorRegistry::new(), config);
     assert!(matches!(started, Err(SessionError::Setup(_))));
 }

@@ -23,7 +23,7 @@ pub(in crate::session) trait PostForm {
 
 /// A token that was given out.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Granted {
+pub(super) struct TokenGranted {
     pub(super) token: Secret,
     pub(super) life: Duration,
     /// Some servers give a new one with each use.
@@ -32,7 +32,7 @@ pub(super) struct Granted {
 
 /// Why no token was given out.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Denied {
+pub(super) enum TokenDenied {
     /// Until a person has acted.
     ForGood(String),
     /// Just now.
@@ -49,7 +49,7 @@ pub(super) fn refresh_form(credentials: &CredentialsFile, client_secret: &Secret
 }
 
 /// The form that turns a service account's signature into a token; `now` in seconds since 1970.
-pub(super) fn assertion_form(key: &ServiceAccountKey, now: i64) -> Result<String, Denied> {
+pub(super) fn assertion_form(key: &ServiceAccountKey, now: i64) -> Result<String, TokenDenied> {
     #[derive(Serialize)]
     struct Claims<'a> {
         iss: &'a str,
@@ -67,7 +67,7 @@ pub(super) fn assertion_form(key: &ServiceAccountKey, now: i64) -> Result<String
     };
     let mut header = Header::new(Algorithm::RS256);
     header.kid.clone_from(&key.private_key_id);
-    let unusable = |_| Denied::ForGood("the private_key of the service account is no RSA key in PEM".to_owned());
+    let unusable = |_| TokenDenied::ForGood("the private_key of the service account is no RSA key in PEM".to_owned());
     let signer = EncodingKey::from_rsa_pem(key.private_key.expose().as_bytes()).map_err(unusable)?;
     let assertion = jsonwebtoken::encode(&header, &claims, &signer).map_err(unusable)?;
     Ok(form_urlencoded::Serializer::new(String::new())
@@ -77,7 +77,7 @@ pub(super) fn assertion_form(key: &ServiceAccountKey, now: i64) -> Result<String
 }
 
 /// Reads the answer of a token address. Nothing of a good answer is ever put into an error.
-pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<Granted, Denied> {
+pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, TokenDenied> {
     #[derive(Deserialize)]
     struct Good {
         access_token: Secret,
@@ -92,14 +92,14 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<Granted, Denied> {
     }
     if (200..300).contains(&status) {
         let good: Good = serde_json::from_slice(body)
-            .map_err(|_| Denied::ForNow(format!("the token address answered {status} without a token")))?;
+            .map_err(|_| TokenDenied::ForNow(format!("the token address answered {status} without a token")))?;
         if !good.access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Denied::ForNow(
+            return Err(TokenDenied::ForNow(
                 "the token address gave out a token that cannot be sent".to_owned(),
             ));
         }
         let life = good.expires_in.map_or(USUAL_LIFE, Duration::from_secs);
-        return Ok(Granted {
+        return Ok(TokenGranted {
             token: good.access_token,
             life,
             refresh_token: good.refresh_token,
@@ -113,9 +113,9 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<Granted, Denied> {
                 .filter(|c| !c.is_control())
                 .take(200)
                 .collect();
-            Err(Denied::ForGood(format!("{} ({told})", bad.error)))
+            Err(TokenDenied::ForGood(format!("{} ({told})", bad.error)))
         }
-        _ => Err(Denied::ForNow(format!("the token address answered {status}"))),
+        _ => Err(TokenDenied::ForNow(format!("the token address answered {status}"))),
     }
 }
 
@@ -161,7 +161,7 @@ mod tests {
             (200, r#"{"access_token": "a\nb"}"#, false),
         ] {
             let denied = read_answer(status, body.as_bytes()).unwrap_err();
-            assert_eq!(matches!(denied, Denied::ForGood(_)), for_good, "{status} {body}");
+            assert_eq!(matches!(denied, TokenDenied::ForGood(_)), for_good, "{status} {body}");
         }
     }
 
@@ -171,7 +171,7 @@ mod tests {
             r#"{"type": "service_account", "client_email": "a@b", "private_key": "s3cret", "token_uri": "https://t"}"#,
         )
         .unwrap();
-        let Err(Denied::ForGood(why)) = assertion_form(&key, 0) else {
+        let Err(TokenDenied::ForGood(why)) = assertion_form(&key, 0) else {
             panic!("no key")
         };
         assert!(!why.contains("s3cret"));

@@ -1,4 +1,4 @@
-//! Room `session`: keeps the token for all who need it, and asks for a new one once for all of them.
+//! Keeps the token for all who need it, and asks for a new one once for all of them.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use awc::http::header::HeaderValue;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::exchange::{Denied, Granted, PostForm, read_answer};
-use super::source::{self, Look};
 use crate::grin::{CredentialsFile, Secret};
-use crate::session::counters::Refresh;
-use crate::session::{Backoff, SessionCounters, SessionError, TokenSource};
+use crate::session::counters::RefreshOutcome;
+use crate::session::token::exchange::{PostForm, TokenDenied, TokenGranted, read_answer};
+use crate::session::token::source;
+use crate::session::token::source::FileLook;
+use crate::session::{RetryBackoff, SessionCounters, SessionError, TokenSource};
 
 /// How long before its end a token is replaced.
 const AHEAD: Duration = Duration::from_mins(5);
@@ -21,7 +22,7 @@ const AHEAD: Duration = Duration::from_mins(5);
 const FRESH: Duration = Duration::from_mins(1);
 
 /// Between attempts while the token address does not answer.
-const PAUSES: Backoff = Backoff {
+const PAUSES: RetryBackoff = RetryBackoff {
     base: Duration::from_secs(1),
     cap: Duration::from_mins(1),
     attempts: u32::MAX,
@@ -29,13 +30,13 @@ const PAUSES: Backoff = Backoff {
 
 /// The token as it is sent, and which it is.
 #[derive(Debug, Clone)]
-pub(in crate::session) struct Bearer {
+pub(in crate::session) struct BearerToken {
     pub(in crate::session) value: HeaderValue,
     generation: u64,
 }
 
 /// Owns the token of one session.
-pub(in crate::session) struct Keeper {
+pub(in crate::session) struct TokenKeeper {
     source: TokenSource,
     /// Held by the one who asks for a new token; all others wait for it.
     turn: Mutex<()>,
@@ -48,7 +49,7 @@ pub(in crate::session) struct Keeper {
 }
 
 struct Current {
-    bearer: Bearer,
+    bearer: BearerToken,
     token: Secret,
     /// `None`: not known.
     ends: Option<Instant>,
@@ -58,10 +59,10 @@ struct Current {
 
 struct SignedOut {
     why: String,
-    look: Look,
+    look: FileLook,
 }
 
-impl Keeper {
+impl TokenKeeper {
     pub(in crate::session) fn new(source: TokenSource, counters: &Arc<SessionCounters>) -> Self {
         let keeper = Self {
             source,
@@ -81,7 +82,7 @@ impl Keeper {
     }
 
     /// The token to send now, or `None` when none is to be sent.
-    pub(in crate::session) async fn bearer(&self, post: &impl PostForm) -> Result<Option<Bearer>, SessionError> {
+    pub(in crate::session) async fn bearer(&self, post: &impl PostForm) -> Result<Option<BearerToken>, SessionError> {
         if matches!(self.source, TokenSource::None) {
             return Ok(None);
         }
@@ -105,7 +106,11 @@ impl Keeper {
     }
 
     /// GRIN refused this token: gets another, unless another is there already or a fresh one was refused.
-    pub(in crate::session) async fn refused(&self, bearer: &Bearer, post: &impl PostForm) -> Result<(), SessionError> {
+    pub(in crate::session) async fn refused(
+        &self,
+        bearer: &BearerToken,
+        post: &impl PostForm,
+    ) -> Result<(), SessionError> {
         let _turn = self.turn.lock().await;
         let (token, granted) = match self.current.borrow().as_ref() {
             Some(current) if current.bearer.generation == bearer.generation => (current.token.clone(), current.granted),
@@ -136,7 +141,7 @@ impl Keeper {
         let (status, body) = match post.post_form(&request.url, request.form).await {
             Ok(answer) => answer,
             Err(SessionError::Cancelled) => return Err(SessionError::Cancelled),
-            Err(error) => return Err(self.denied(Denied::ForNow(error.to_string()))),
+            Err(error) => return Err(self.denied(TokenDenied::ForNow(error.to_string()))),
         };
         let granted = read_answer(status, &body).map_err(|denied| self.denied(denied))?;
         self.granted(granted, request.credentials).await
@@ -151,9 +156,9 @@ impl Keeper {
         good && self.adopt(&credentials.token, life, None).is_ok()
     }
 
-    async fn granted(&self, granted: Granted, used: Option<CredentialsFile>) -> Result<(), SessionError> {
+    async fn granted(&self, granted: TokenGranted, used: Option<CredentialsFile>) -> Result<(), SessionError> {
         self.adopt(&granted.token, Some(granted.life), Some(Instant::now()))?;
-        self.counters.note_refresh(Refresh::Ok);
+        self.counters.note_refresh(RefreshOutcome::Ok);
         if let (Some(path), Some(used)) = (source::kept_in(&self.source), used) {
             let kept = off_thread(move || source::keep(&path, &used, &granted)).await?;
             if let Err(error) = kept {
@@ -172,7 +177,7 @@ impl Keeper {
         let generation = self.generation.get() + 1;
         self.generation.set(generation);
         let ends = life.and_then(|life| Instant::now().checked_add(life));
-        let bearer = Bearer { value, generation };
+        let bearer = BearerToken { value, generation };
         *self.current.borrow_mut() = Some(Current {
             bearer,
             token: token.clone(),
@@ -188,19 +193,19 @@ impl Keeper {
         Ok(())
     }
 
-    fn denied(&self, denied: Denied) -> SessionError {
+    fn denied(&self, denied: TokenDenied) -> SessionError {
         match denied {
-            Denied::ForGood(why) => {
+            TokenDenied::ForGood(why) => {
                 tracing::error!(why, "signed out: a person has to act (grind auth login)");
-                self.counters.note_refresh(Refresh::Denied);
+                self.counters.note_refresh(RefreshOutcome::Denied);
                 self.counters.set_signed_out(Some(&why));
-                let look = source::watched(&self.source).map(Look::of).unwrap_or_default();
+                let look = source::watched(&self.source).map(FileLook::of).unwrap_or_default();
                 *self.signed_out.borrow_mut() = Some(SignedOut { why: why.clone(), look });
                 SessionError::SignedOut { why }
             }
-            Denied::ForNow(why) => {
+            TokenDenied::ForNow(why) => {
                 tracing::warn!(why, "no access token just now");
-                self.counters.note_refresh(Refresh::Failed);
+                self.counters.note_refresh(RefreshOutcome::Failed);
                 let failures = self.failures.get().saturating_add(1);
                 self.failures.set(failures);
                 self.not_before.set(Some(Instant::now() + PAUSES.bound(failures)));
@@ -215,7 +220,7 @@ impl Keeper {
         let Some(state) = signed_out.as_ref() else {
             return Ok(());
         };
-        let changed = source::watched(&self.source).is_some_and(|path| Look::of(path) != state.look);
+        let changed = source::watched(&self.source).is_some_and(|path| FileLook::of(path) != state.look);
         if changed {
             Ok(())
         } else {
@@ -224,7 +229,7 @@ impl Keeper {
     }
 
     /// The present token, if it is good for longer than `ahead`.
-    fn good(&self, ahead: Duration) -> Option<Bearer> {
+    fn good(&self, ahead: Duration) -> Option<BearerToken> {
         let current = self.current.borrow();
         let current = current.as_ref()?;
         let good = current.ends.is_none_or(|ends| Instant::now() + ahead < ends);

@@ -1,4 +1,4 @@
-//! Room `session`: the files behind a token, read and written off the owner's thread.
+//! The files behind a token, read and written off the owner's thread.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use url::Url;
 
-use super::exchange::{Denied, Granted, assertion_form, refresh_form};
 use crate::grin::{ClientSecretFile, CredentialsFile, Secret, SecretFileError, ServiceAccountKey, TokenUriPolicy};
 use crate::session::TokenSource;
+use crate::session::token::exchange::{TokenDenied, TokenGranted, assertion_form, refresh_form};
 
 /// What a token can be got with.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct TokenRequest {
     pub(super) url: Url,
     pub(super) form: String,
     /// Credentials as they were read; `None` for a service account.
@@ -21,9 +21,9 @@ pub(super) struct Request {
 
 /// How a file looked: a change, also of its permissions, means that a person has acted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Look(Option<(i64, i64, u64, u64)>);
+pub(super) struct FileLook(Option<(i64, i64, u64, u64)>);
 
-impl Look {
+impl FileLook {
     pub(super) fn of(path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt;
         let look = std::fs::metadata(path).map(|file| (file.ctime(), file.ctime_nsec(), file.len(), file.ino()));
@@ -41,9 +41,11 @@ pub(super) fn watched(source: &TokenSource) -> Option<&Path> {
 }
 
 /// Reads the files and makes the request for a new token. Blocking; signs, which takes a millisecond.
-pub(super) fn request(source: &TokenSource) -> Result<Request, Denied> {
+pub(super) fn request(source: &TokenSource) -> Result<TokenRequest, TokenDenied> {
     match source {
-        TokenSource::None | TokenSource::Fixed(_) => Err(Denied::ForGood("there is no source of tokens".to_owned())),
+        TokenSource::None | TokenSource::Fixed(_) => {
+            Err(TokenDenied::ForGood("there is no source of tokens".to_owned()))
+        }
         TokenSource::Installed {
             client_secret_file,
             credentials_file,
@@ -53,7 +55,7 @@ pub(super) fn request(source: &TokenSource) -> Result<Request, Denied> {
             let key = ServiceAccountKey::read(key_file).map_err(|error| unusable(&error))?;
             let url = allowed(policy, &key.token_uri)?;
             let form = assertion_form(&key, Timestamp::now().as_second())?;
-            Ok(Request {
+            Ok(TokenRequest {
                 url,
                 form,
                 credentials: None,
@@ -62,11 +64,15 @@ pub(super) fn request(source: &TokenSource) -> Result<Request, Denied> {
     }
 }
 
-fn installed(client_file: Option<&Path>, credentials_file: &Path, policy: &TokenUriPolicy) -> Result<Request, Denied> {
+fn installed(
+    client_file: Option<&Path>,
+    credentials_file: &Path,
+    policy: &TokenUriPolicy,
+) -> Result<TokenRequest, TokenDenied> {
     let credentials = CredentialsFile::read(credentials_file).map_err(|error| unusable(&error))?;
     let url = allowed(policy, &credentials.token_uri)?;
     let form = refresh_form(&credentials, &client_secret(client_file, &credentials));
-    Ok(Request {
+    Ok(TokenRequest {
         url,
         form,
         credentials: Some(credentials),
@@ -82,7 +88,7 @@ fn client_secret(client_file: Option<&Path>, credentials: &CredentialsFile) -> S
 }
 
 /// Writes a new token into the credentials, unless a person has signed in anew meanwhile. Blocking.
-pub(super) fn keep(path: &Path, used: &CredentialsFile, granted: &Granted) -> Result<(), SecretFileError> {
+pub(super) fn keep(path: &Path, used: &CredentialsFile, granted: &TokenGranted) -> Result<(), SecretFileError> {
     let mut credentials = CredentialsFile::read(path)?;
     if credentials.refresh_token != used.refresh_token {
         return Ok(());
@@ -111,12 +117,12 @@ pub(super) fn life_left(credentials: &CredentialsFile) -> Option<Duration> {
     Some(Duration::try_from(expiry.duration_since(Timestamp::now())).unwrap_or_default())
 }
 
-fn allowed(policy: &TokenUriPolicy, token_uri: &str) -> Result<Url, Denied> {
+fn allowed(policy: &TokenUriPolicy, token_uri: &str) -> Result<Url, TokenDenied> {
     policy
         .check(token_uri)
-        .map_err(|refused| Denied::ForGood(refused.to_string()))
+        .map_err(|refused| TokenDenied::ForGood(refused.to_string()))
 }
 
-fn unusable(error: &SecretFileError) -> Denied {
-    Denied::ForGood(format!("{error}; sign in with: grind auth login"))
+fn unusable(error: &SecretFileError) -> TokenDenied {
+    TokenDenied::ForGood(format!("{error}; sign in with: grind auth login"))
 }

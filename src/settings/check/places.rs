@@ -1,26 +1,26 @@
-//! Room `settings`: can books, catalog and socket be where the config says?
+//! Can books, catalog and socket be where the config says?
 
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
-use super::{check_address, error, warning};
+use crate::settings::check::{check_address, error, warning};
 use crate::settings::choices::DiskReserve;
 use crate::settings::effective::masked;
-use crate::settings::finding::Finding;
+use crate::settings::finding::SettingsFinding;
 use crate::settings::sections::{Observe, Settings, Storage};
 
 /// Longest path of a Unix socket, without the closing NUL (unix(7)).
 const LONGEST_SOCKET: usize = 107;
 
-pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
+pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     storage(&settings.storage, findings);
     prefixes(&settings.storage, findings);
     catalog(&settings.catalog.url, findings);
     observe(&settings.observe, findings);
 }
 
-fn storage(storage: &Storage, findings: &mut Vec<Finding>) {
+fn storage(storage: &Storage, findings: &mut Vec<SettingsFinding>) {
     const KEY: &str = "storage.url";
     let url = storage.url.as_str();
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
@@ -62,7 +62,7 @@ fn storage(storage: &Storage, findings: &mut Vec<Finding>) {
     }
 }
 
-fn s3(storage: &Storage, findings: &mut Vec<Finding>) {
+fn s3(storage: &Storage, findings: &mut Vec<SettingsFinding>) {
     let rest = storage.url.strip_prefix("s3://").unwrap_or_default();
     let bucket = rest.split('/').next().unwrap_or_default();
     if bucket.contains(['@', ':']) {
@@ -89,7 +89,7 @@ fn absolute(scheme: &str, url: &str) -> Option<PathBuf> {
 }
 
 /// Looks only; the folder itself is made when the program starts.
-fn writable(key: &str, folder: &Path, findings: &mut Vec<Finding>) {
+fn writable(key: &str, folder: &Path, findings: &mut Vec<SettingsFinding>) {
     let Some(there) = folder.ancestors().find(|ancestor| ancestor.symlink_metadata().is_ok()) else {
         return;
     };
@@ -111,7 +111,7 @@ fn writable(key: &str, folder: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-fn prefixes(storage: &Storage, findings: &mut Vec<Finding>) {
+fn prefixes(storage: &Storage, findings: &mut Vec<SettingsFinding>) {
     let all = [
         ("storage.raw_prefix", &storage.raw_prefix),
         ("storage.full_prefix", &storage.full_prefix),
@@ -145,7 +145,7 @@ fn plain_name(part: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-fn catalog(url: &str, findings: &mut Vec<Finding>) {
+fn catalog(url: &str, findings: &mut Vec<SettingsFinding>) {
     const KEY: &str = "catalog.url";
     match absolute("sqlite://", url) {
         Some(file) if file.is_dir() => error(findings, KEY, format!("names {}, which is a folder", file.display())),
@@ -160,7 +160,7 @@ fn catalog(url: &str, findings: &mut Vec<Finding>) {
     }
 }
 
-fn observe(observe: &Observe, findings: &mut Vec<Finding>) {
+fn observe(observe: &Observe, findings: &mut Vec<SettingsFinding>) {
     if !observe.listen.ip().is_loopback() {
         let text = format!(
             "is {}, so every machine that reaches this one can see page and metrics",

@@ -1,12 +1,12 @@
-//! Room `settings`: are the files with secrets there, and closed to others?
+//! Are the files with secrets there, and closed to others?
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use url::Url;
 
-use super::{error, is_loopback, warning};
-use crate::settings::finding::Finding;
+use crate::settings::check::{error, is_loopback, warning};
+use crate::settings::finding::SettingsFinding;
 use crate::settings::sections::Settings;
 
 /// Must the file be there already?
@@ -17,7 +17,7 @@ enum Needed {
     Later,
 }
 
-pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
+pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     let auth = &settings.auth;
     for (key, file, needed) in [
         ("auth.client_secret_file", &auth.client_secret_file, Needed::Now),
@@ -57,7 +57,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
     }
 }
 
-fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<Finding>) {
+fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<SettingsFinding>) {
     let name = file.display();
     match std::fs::metadata(file) {
         Ok(metadata) if metadata.is_file() => {}
@@ -76,7 +76,7 @@ fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<Finding>) {
     }
 }
 
-fn closed(key: &str, file: &Path, findings: &mut Vec<Finding>) {
+fn closed(key: &str, file: &Path, findings: &mut Vec<SettingsFinding>) {
     let name = file.display();
     if std::fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
         let text = format!("names {name}, which every user of this machine can read or change; chmod 600 {name}");
@@ -84,7 +84,7 @@ fn closed(key: &str, file: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-fn token_uris(uris: &[String], findings: &mut Vec<Finding>) {
+fn token_uris(uris: &[String], findings: &mut Vec<SettingsFinding>) {
     const KEY: &str = "auth.token_uri_allowed";
     if uris.is_empty() {
         error(

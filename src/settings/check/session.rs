@@ -1,15 +1,15 @@
-//! Room `settings`: do limits and timeouts fit together, in `[session]` and in `[state_store]`?
+//! Do limits and timeouts fit together, in `[session]` and in `[state_store]`?
 
 use std::time::Duration;
 
-use super::{check_address, error, warning};
-use crate::settings::finding::Finding;
+use crate::settings::check::{check_address, error, warning};
+use crate::settings::finding::SettingsFinding;
 use crate::settings::sections::{Session, Settings, StateStore};
 
 /// `TimeoutStopSec` of the unit that is shipped, less a moment for flushing.
 const LONGEST_GRACE: Duration = Duration::from_secs(85);
 
-pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
+pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     let session = &settings.session;
     limits("session", session.limit, session.limit_per_host, findings);
     timeouts(session, findings);
@@ -36,7 +36,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
     }
 }
 
-fn limits(section: &str, limit: u32, per_host: u32, findings: &mut Vec<Finding>) {
+fn limits(section: &str, limit: u32, per_host: u32, findings: &mut Vec<SettingsFinding>) {
     for (name, value) in [("limit", limit), ("limit_per_host", per_host)] {
         if value == 0 {
             error(
@@ -52,7 +52,7 @@ fn limits(section: &str, limit: u32, per_host: u32, findings: &mut Vec<Finding>)
     }
 }
 
-fn timeouts(session: &Session, findings: &mut Vec<Finding>) {
+fn timeouts(session: &Session, findings: &mut Vec<SettingsFinding>) {
     let all = [
         ("session.connect_timeout", session.connect_timeout),
         ("session.read_timeout", session.read_timeout),
@@ -72,7 +72,7 @@ fn timeouts(session: &Session, findings: &mut Vec<Finding>) {
     }
 }
 
-fn in_order(shorter: (&str, Duration), longer: (&str, Duration), findings: &mut Vec<Finding>) {
+fn in_order(shorter: (&str, Duration), longer: (&str, Duration), findings: &mut Vec<SettingsFinding>) {
     if shorter.1 > longer.1 {
         let [a, b] = [shorter.1, longer.1].map(humantime::format_duration);
         error(
@@ -83,7 +83,7 @@ fn in_order(shorter: (&str, Duration), longer: (&str, Duration), findings: &mut 
     }
 }
 
-fn state_store(store: &StateStore, findings: &mut Vec<Finding>) {
+fn state_store(store: &StateStore, findings: &mut Vec<SettingsFinding>) {
     limits("state_store", store.limit, store.limit_per_host, findings);
     check_address("state_store.url", &store.url, findings);
     if store.store.is_empty() {

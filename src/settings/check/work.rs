@@ -1,8 +1,8 @@
-//! Room `settings`: do library, GRIN, work, workers, retry and schedule make sense?
+//! Do library, GRIN, work, workers, retry and schedule make sense?
 
-use super::{check_address, error, warning};
+use crate::settings::check::{check_address, error, warning};
 use crate::settings::choices::LeasesName;
-use crate::settings::finding::Finding;
+use crate::settings::finding::SettingsFinding;
 use crate::settings::sections::{Grin, Retry, Settings, Work};
 
 /// The rate that GRIN permits (src/grin/PROTOCOL.md, section 3).
@@ -15,7 +15,7 @@ const SHORTEST_LEASE: std::time::Duration = std::time::Duration::from_secs(2);
 /// The largest page that GRIN is known to give (src/grin/PROTOCOL.md, section 1).
 const LARGEST_PAGE: u32 = 50_000;
 
-pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
+pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     library(&settings.library.directory, findings);
     grin(&settings.grin, findings);
     work(&settings.work, findings);
@@ -26,7 +26,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
     log_level(&settings.log.level, findings);
 }
 
-fn library(directory: &str, findings: &mut Vec<Finding>) {
+fn library(directory: &str, findings: &mut Vec<SettingsFinding>) {
     const KEY: &str = "library.directory";
     if directory.is_empty() {
         error(
@@ -48,7 +48,7 @@ fn library(directory: &str, findings: &mut Vec<Finding>) {
     }
 }
 
-fn grin(grin: &Grin, findings: &mut Vec<Finding>) {
+fn grin(grin: &Grin, findings: &mut Vec<SettingsFinding>) {
     check_address("grin.base_url", &grin.base_url, findings);
     let host = grin.base_url.host_str().unwrap_or_default();
     if !grin
@@ -100,7 +100,7 @@ fn grin(grin: &Grin, findings: &mut Vec<Finding>) {
     }
 }
 
-fn hosts(key: &str, hosts: &[String], findings: &mut Vec<Finding>) {
+fn hosts(key: &str, hosts: &[String], findings: &mut Vec<SettingsFinding>) {
     for host in hosts {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let is_host = url::Host::parse(host).is_ok() || bare.parse::<std::net::IpAddr>().is_ok();
@@ -114,7 +114,7 @@ fn hosts(key: &str, hosts: &[String], findings: &mut Vec<Finding>) {
     }
 }
 
-fn work(work: &Work, findings: &mut Vec<Finding>) {
+fn work(work: &Work, findings: &mut Vec<SettingsFinding>) {
     if work.queues.is_empty() {
         error(
             findings,
@@ -145,7 +145,7 @@ fn work(work: &Work, findings: &mut Vec<Finding>) {
     }
 }
 
-fn leases(settings: &Settings, findings: &mut Vec<Finding>) {
+fn leases(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     let (work, enabled) = (&settings.work, settings.state_store.enabled);
     match work.leases {
         LeasesName::Dapr if !enabled => error(
@@ -171,7 +171,7 @@ fn leases(settings: &Settings, findings: &mut Vec<Finding>) {
     }
 }
 
-fn workers(settings: &Settings, findings: &mut Vec<Finding>) {
+fn workers(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     let workers = &settings.workers;
     let counts = [
         ("workers.check", workers.check),
@@ -204,7 +204,7 @@ fn workers(settings: &Settings, findings: &mut Vec<Finding>) {
     }
 }
 
-fn retry(retry: &Retry, findings: &mut Vec<Finding>) {
+fn retry(retry: &Retry, findings: &mut Vec<SettingsFinding>) {
     if retry.attempts == 0 {
         error(
             findings,
@@ -231,7 +231,7 @@ fn retry(retry: &Retry, findings: &mut Vec<Finding>) {
     }
 }
 
-fn schedule(settings: &Settings, findings: &mut Vec<Finding>) {
+fn schedule(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     let schedule = &settings.schedule;
     let every = [
         ("schedule.collect_every", schedule.collect_every),
@@ -248,7 +248,7 @@ fn schedule(settings: &Settings, findings: &mut Vec<Finding>) {
     }
 }
 
-fn log_level(level: &str, findings: &mut Vec<Finding>) {
+fn log_level(level: &str, findings: &mut Vec<SettingsFinding>) {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let known = |word: &str| LEVELS.contains(&word.trim().to_ascii_lowercase().as_str());
     let right = |part: &str| match part.rsplit_once('=') {

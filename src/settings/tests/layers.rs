@@ -1,11 +1,11 @@
-//! Room `settings`: tests of layers, kinds, unknown keys, printing and reload.
+//! Tests of layers, kinds, unknown keys, printing and reload.
 
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::super::{DEFAULT_TOML, DiskReserve, Effect, Every, QueueName, Settings, diff};
-use super::{House, assert_said};
+use crate::settings::tests::{House, assert_said};
+use crate::settings::{ChangeEffect, DEFAULT_TOML, DiskReserve, QueueName, ScheduleInterval, Settings, diff};
 
 #[test]
 fn defaults_document_every_key_and_no_other() {
@@ -113,7 +113,7 @@ fn every_kind_is_read_from_the_environment() {
     assert_eq!(settings.session.read_timeout, Duration::from_secs(20));
     assert_eq!(settings.session.minimum_speed, ByteSize::mib(1));
     assert_eq!(settings.storage.disk_reserve, DiskReserve::Size(ByteSize::gib(50)));
-    assert_eq!(settings.schedule.export_every, Every(None));
+    assert_eq!(settings.schedule.export_every, ScheduleInterval(None));
     assert_eq!(
         settings.library.directory, "12345",
         "a text that looks like a number stays a text"
@@ -248,7 +248,7 @@ fn all_findings_come_at_once_and_none_twice() {
 #[test]
 fn a_file_that_is_named_must_be_there() {
     let house = House::new();
-    let missing = super::super::Sources::of_file(&house.path("no.toml"));
+    let missing = crate::settings::SettingsSources::of_file(&house.path("no.toml"));
     let error = Settings::load(&missing).unwrap_err();
     assert!(error.to_string().contains("no.toml cannot be read"), "{error}");
 }
@@ -312,7 +312,7 @@ fn a_reload_tells_live_keys_from_the_others() {
         ("WORK__QUEUES", "all"),
         ("SCHEDULE__CONVERT_EVERY", "2h"),
     ];
-    let with_effect = |(name, value): (&str, &str), effect: Effect| {
+    let with_effect = |(name, value): (&str, &str), effect: ChangeEffect| {
         let changed = House::new().toml("").env(&format!("GRIND__{name}"), value);
         let mut after = changed.settings();
         (after.storage.url, after.catalog.url) = (before.storage.url.clone(), before.catalog.url.clone());
@@ -325,10 +325,10 @@ fn a_reload_tells_live_keys_from_the_others() {
         assert_ne!(found[0].from, found[0].to);
     };
     for change in live {
-        with_effect(change, Effect::Applied);
+        with_effect(change, ChangeEffect::Applied);
     }
     for change in fixed {
-        with_effect(change, Effect::NeedsRestart);
+        with_effect(change, ChangeEffect::NeedsRestart);
     }
 }
 

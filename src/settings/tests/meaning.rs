@@ -1,15 +1,18 @@
-//! Room `settings`: tests of the second pass: one config a rule, and the words that must be said.
+//! Tests of the second pass: one config a rule, and the words that must be said.
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::super::{Level, Settings};
-use super::{House, assert_said};
+use crate::settings::tests::{House, assert_said};
+use crate::settings::{Settings, SettingsFindingLevel};
 
 #[test]
 fn the_shipped_defaults_are_sound_once_the_library_is_named() {
     let loaded = House::new().load().unwrap();
     assert!(
-        loaded.findings.iter().all(|finding| finding.level == Level::Warning),
+        loaded
+            .findings
+            .iter()
+            .all(|finding| finding.level == SettingsFindingLevel::Warning),
         "{:?}",
         loaded.findings
     );

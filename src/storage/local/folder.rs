@@ -1,4 +1,4 @@
-//! Room `storage`: folders below the root, opened one by one without following symbolic links.
+//! Folders below the root, opened one by one without following symbolic links.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::steps;
+use crate::storage::local::steps;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// The umask takes from it.

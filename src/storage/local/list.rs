@@ -1,4 +1,4 @@
-//! Room `storage`: walks the folders, one open at each depth, so that a million books need no memory.
+//! Walks the folders, one open at each depth, so that a million books need no memory.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -6,34 +6,34 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::Errno;
 
-use super::{Local, folder};
-use crate::storage::Entry;
+use crate::storage::ListedObject;
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
+use crate::storage::local::{LocalStorage, folder};
 
 /// Deeper than any layout of ours; bounds the open folders.
 const DEEPEST: usize = 16;
 
 /// Every object below a folder. What cannot be an object of ours (dots in front, links, odd names) is passed over.
-pub(in crate::storage) fn list(local: &Arc<Local>, under: Option<&Key>) -> Walk {
-    let mut walk = Walk {
+pub(in crate::storage) fn list(local: &Arc<LocalStorage>, under: Option<&ObjectKey>) -> FolderWalk {
+    let mut walk = FolderWalk {
         local: Arc::clone(local),
         open: Vec::new(),
         failed: None,
     };
-    walk.enter(under.map_or("", Key::as_str));
+    walk.enter(under.map_or("", ObjectKey::as_str));
     walk
 }
 
 /// A walk under way.
-pub(in crate::storage) struct Walk {
-    local: Arc<Local>,
+pub(in crate::storage) struct FolderWalk {
+    local: Arc<LocalStorage>,
     /// Folders entered and not yet done, with their path.
     open: Vec<(String, Dir)>,
     failed: Option<StorageError>,
 }
 
-impl Walk {
+impl FolderWalk {
     fn enter(&mut self, path: &str) {
         if self.open.len() >= DEEPEST {
             return;
@@ -47,7 +47,7 @@ impl Walk {
     }
 
     /// The next entry of the innermost folder: an object, or a folder to enter.
-    fn step(&mut self) -> Option<Entry> {
+    fn step(&mut self) -> Option<ListedObject> {
         let (path, dir) = self.open.last_mut()?;
         let entry = match dir.next() {
             None => {
@@ -66,10 +66,10 @@ impl Walk {
         } else {
             format!("{path}/{name}")
         };
-        let key = Key::parse(&full).ok()?;
+        let key = ObjectKey::parse(&full).ok()?;
         let stat = rustix::fs::statat(dir.fd().ok()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Some(Entry {
+            FileType::RegularFile => Some(ListedObject {
                 key,
                 bytes: u64::try_from(stat.st_size).unwrap_or_default(),
             }),
@@ -82,8 +82,8 @@ impl Walk {
     }
 }
 
-impl Iterator for Walk {
-    type Item = Result<Entry, StorageError>;
+impl Iterator for FolderWalk {
+    type Item = Result<ListedObject, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

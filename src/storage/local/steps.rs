@@ -1,4 +1,4 @@
-//! Room `storage`: what was done to the disk in which order, noted in tests only, since a skipped fsync shows nowhere else.
+//! What was done to the disk in which order, noted in tests only, since a skipped fsync shows nowhere else.
 
 #[cfg(not(test))]
 pub(super) fn note(_step: &'static str) {}
@@ -14,12 +14,12 @@ mod noted {
         static STEPS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
     }
 
-    pub(in super::super) fn note(step: &'static str) {
+    pub(in crate::storage::local) fn note(step: &'static str) {
         STEPS.with_borrow_mut(|steps| steps.push(step));
     }
 
     /// The steps of this thread since the last call.
-    pub(in super::super) fn take() -> Vec<&'static str> {
+    pub(in crate::storage::local) fn take() -> Vec<&'static str> {
         STEPS.with_borrow_mut(std::mem::take)
     }
 }

@@ -1,4 +1,4 @@
-//! Room `storage`: files under a temporary name, locked as long as their writer lives, and the sweep of those that nobody holds.
+//! Files under a temporary name, locked as long as their writer lives, and the sweep of those that nobody holds.
 
 use std::fs::{File, TryLockError};
 use std::os::fd::{AsFd, OwnedFd};
@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Local, TEMPORARY, folder};
-use crate::storage::Swept;
+use crate::storage::SweepResult;
 use crate::storage::error::StorageError;
+use crate::storage::local::{LocalStorage, TEMPORARY, folder};
 
 /// The umask takes from it.
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP).union(Mode::ROTH);
@@ -17,16 +17,16 @@ const ATTEMPTS: usize = 8;
 
 /// A file that vanishes when dropped, unless its name was taken from it.
 #[derive(Debug)]
-pub(super) struct Temporary {
+pub(super) struct TemporaryFile {
     pub file: File,
     pub folder: OwnedFd,
     /// `None` once it has its final name.
     pub name: Option<String>,
 }
 
-impl Temporary {
+impl TemporaryFile {
     /// A new, empty, locked file.
-    pub fn create(local: &Local) -> Result<Self, StorageError> {
+    pub fn create(local: &LocalStorage) -> Result<Self, StorageError> {
         for _ in 0..ATTEMPTS {
             let folder = folder::open_or_make(local.top.as_fd(), TEMPORARY)
                 .map_err(|why| local.failed("making the folder", TEMPORARY, why))?;
@@ -58,7 +58,7 @@ impl Temporary {
     }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if let Some(name) = &self.name
             && let Err(why) = rustix::fs::unlinkat(&self.folder, name.as_str(), AtFlags::empty())
@@ -70,8 +70,8 @@ impl Drop for Temporary {
 }
 
 /// Removes every temporary file that no living process holds.
-pub(super) fn sweep(local: &Local) -> Swept {
-    let mut swept = Swept::default();
+pub(super) fn sweep(local: &LocalStorage) -> SweepResult {
+    let mut swept = SweepResult::default();
     let folder = match folder::open(local.top.as_fd(), TEMPORARY) {
         Ok(folder) => folder,
         Err(Errno::NOENT) => return swept,

@@ -1,4 +1,4 @@
-//! Room `storage`: tests of the local disk: order of durable steps, leftovers, links, lack of room.
+//! Tests of the local disk: order of durable steps, leftovers, links, lack of room.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::super::{Class, Key, ObjectMeta, Reserve, Storage, StorageConfig, StorageError};
-use super::{Local, LocalUpload, TEMPORARY, list, steps};
+use crate::storage::local::{LocalStorage, LocalUpload, TEMPORARY, list, steps};
+use crate::storage::{ObjectKey, ObjectMeta, SpaceReserve, Storage, StorageConfig, StorageError, StorageErrorClass};
 
 struct Disk {
     folder: TempDir,
@@ -43,8 +43,8 @@ impl Disk {
     }
 }
 
-fn key(text: &str) -> Key {
-    Key::parse(text).unwrap()
+fn key(text: &str) -> ObjectKey {
+    ObjectKey::parse(text).unwrap()
 }
 
 fn none() -> ObjectMeta {
@@ -164,7 +164,7 @@ fn links_inside_the_storage_are_not_followed() {
     let refused = |result: Result<(), StorageError>| match result {
         Err(why) => assert_eq!(
             (why.reason(), why.class()),
-            ("storage_unsafe", Class::NeedsPerson),
+            ("storage_unsafe", StorageErrorClass::NeedsPerson),
             "{why}"
         ),
         Ok(()) => panic!("a link was followed"),
@@ -238,12 +238,12 @@ fn listing_and_removing_stay_under_the_folder() {
 #[test]
 fn nothing_is_begun_below_the_reserve() {
     let folder = tempfile::tempdir().unwrap();
-    let local = Arc::new(Local::open(folder.path(), Reserve::Bytes(u64::MAX)).unwrap());
+    let local = Arc::new(LocalStorage::open(folder.path(), SpaceReserve::Bytes(u64::MAX)).unwrap());
     let refused = LocalUpload::begin(&local, &key("raw/x")).unwrap_err();
     assert!(matches!(refused, StorageError::Full { .. }), "{refused}");
     assert_eq!(
         (refused.class(), refused.reason()),
-        (Class::NeedsPerson, "storage_full")
+        (StorageErrorClass::NeedsPerson, "storage_full")
     );
     assert!(refused.to_string().contains("disk_reserve"), "{refused}");
     assert_eq!(list(&local, None).count(), 0);
@@ -304,7 +304,10 @@ fn a_full_disk_is_told_from_other_faults_and_leaves_nothing() {
         .find_map(|_| upload.write_all(&vec![1; 64 << 10]).err())
         .expect("4 MiB do not fit");
     let inside = StorageError::of(&failed).expect("a typed error");
-    assert_eq!((inside.reason(), inside.class()), ("storage_full", Class::NeedsPerson));
+    assert_eq!(
+        (inside.reason(), inside.class()),
+        ("storage_full", StorageErrorClass::NeedsPerson)
+    );
     assert_eq!(
         StorageError::of(&upload.write_all(b"more").unwrap_err())
             .unwrap()
@@ -328,7 +331,7 @@ fn a_read_only_disk_is_named_as_such() {
     let refused = storage.put(&key("meta/y"), b"y", &none()).unwrap_err();
     assert_eq!(
         (refused.reason(), refused.class()),
-        ("storage_read_only", Class::NeedsPerson)
+        ("storage_read_only", StorageErrorClass::NeedsPerson)
     );
     assert_eq!(
         storage.remove(&key("meta/x")).unwrap_err().reason(),
@@ -344,7 +347,7 @@ fn a_folder_that_cannot_be_made_says_why() {
     let refused = open(&folder.path().join("file/library")).unwrap_err();
     assert_eq!(
         (refused.reason(), refused.class()),
-        ("storage_unsafe", Class::NeedsPerson),
+        ("storage_unsafe", StorageErrorClass::NeedsPerson),
         "{refused}"
     );
     open(&folder.path().join("a/b/c")).unwrap();

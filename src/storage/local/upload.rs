@@ -1,4 +1,4 @@
-//! Room `storage`: a file written under a temporary name and published by renaming it.
+//! A file written under a temporary name and published by renaming it.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -6,25 +6,25 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::temporary::Temporary;
-use super::{Local, folder, steps};
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
+use crate::storage::local::temporary::TemporaryFile;
+use crate::storage::local::{LocalStorage, folder, steps};
 
 /// An object on disk that is being written.
 #[derive(Debug)]
 pub(in crate::storage) struct LocalUpload {
-    local: Arc<Local>,
-    key: Key,
-    temporary: Temporary,
+    local: Arc<LocalStorage>,
+    key: ObjectKey,
+    temporary: TemporaryFile,
     written: u64,
     failed: bool,
 }
 
 impl LocalUpload {
-    pub fn begin(local: &Arc<Local>, key: &Key) -> Result<Self, StorageError> {
+    pub fn begin(local: &Arc<LocalStorage>, key: &ObjectKey) -> Result<Self, StorageError> {
         local.check_room()?;
-        let temporary = Temporary::create(local)?;
+        let temporary = TemporaryFile::create(local)?;
         Ok(Self {
             local: Arc::clone(local),
             key: key.clone(),

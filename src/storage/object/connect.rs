@@ -1,4 +1,4 @@
-//! Room `storage`: the way to an S3 bucket. Keys come from the environment, place and region from the settings.
+//! The way to an S3 bucket. Keys come from the environment, place and region from the settings.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use url::{Host, Url};
 
-use super::S3;
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
+use crate::storage::object::S3;
 use crate::storage::open::StorageConfig;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -20,12 +20,12 @@ const RETRIES: usize = 4;
 const RETRY_FOR: Duration = Duration::from_mins(2);
 
 /// A bucket and the folder inside it.
-pub(super) struct Connected {
+pub(super) struct ConnectedBucket {
     pub s3: S3,
-    pub prefix: Option<Key>,
+    pub prefix: Option<ObjectKey>,
 }
 
-pub(super) fn s3(config: &StorageConfig) -> Result<Connected, StorageError> {
+pub(super) fn s3(config: &StorageConfig) -> Result<ConnectedBucket, StorageError> {
     let (bucket, prefix) = place(&config.url)?;
     let mut builder = environment(config).with_bucket_name(&bucket);
     if let Some(region) = &config.region {
@@ -50,7 +50,7 @@ pub(super) fn s3(config: &StorageConfig) -> Result<Connected, StorageError> {
         .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true")
         .build()
         .map_err(|why| refused(config, why.to_string()))?;
-    Ok(Connected {
+    Ok(ConnectedBucket {
         s3: S3 { store, http, bucket },
         prefix,
     })
@@ -69,7 +69,7 @@ fn refused(config: &StorageConfig, why: String) -> StorageError {
 }
 
 /// Bucket and folder of `s3://bucket/folder`.
-fn place(url: &str) -> Result<(String, Option<Key>), StorageError> {
+fn place(url: &str) -> Result<(String, Option<ObjectKey>), StorageError> {
     let refused = |why: &str| StorageError::Url {
         url: "s3://…".to_owned(),
         why: why.to_owned(),
@@ -96,7 +96,7 @@ fn place(url: &str) -> Result<(String, Option<Key>), StorageError> {
     let prefix = if prefix.is_empty() {
         None
     } else {
-        Some(Key::parse(prefix)?)
+        Some(ObjectKey::parse(prefix)?)
     };
     Ok((bucket.to_owned(), prefix))
 }
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(place("s3://b/").unwrap(), ("b".into(), None));
         assert_eq!(
             place("s3://b/x/y/").unwrap(),
-            ("b".into(), Some(Key::parse("x/y").unwrap()))
+            ("b".into(), Some(ObjectKey::parse("x/y").unwrap()))
         );
         for bad in ["s3://", "s3:///x", "s3://k:s@b", "s3://b/../x", "s3://b c"] {
             assert!(place(bad).is_err(), "{bad}");

@@ -1,4 +1,4 @@
-//! Room `storage`: copies an object inside S3 and gives it metadata.
+//! Copies an object inside S3 and gives it metadata.
 //!
 //! An object's digest is known only at its end, but S3 fixes metadata when an upload begins, and a plain copy keeps the old ones. So a
 //! second upload is begun under the final name, with all metadata, and its parts are copied by the server itself
@@ -17,10 +17,10 @@ use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{MultipartId, ObjectStoreExt, PutMultipartOptions};
 use quick_xml::events::Event;
 
-use super::{S3, attributes};
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
+use crate::storage::object::{S3, attributes};
 
 /// Copied in one request; S3 takes up to 5 GiB.
 const PIECE: u64 = 1 << 30;
@@ -33,7 +33,7 @@ const LONGEST_ANSWER: usize = 64 << 10;
 
 /// What is copied where.
 #[derive(Debug, Clone)]
-pub(super) struct Copy {
+pub(super) struct CopyPlan {
     pub s3: Arc<S3>,
     pub from: Path,
     pub to: Path,
@@ -54,9 +54,9 @@ pub(super) enum CopyError {
 }
 
 /// Sorts the error for the caller.
-pub(super) fn failed(error: CopyError, place: &str, key: &Key) -> StorageError {
+pub(super) fn failed(error: CopyError, place: &str, key: &ObjectKey) -> StorageError {
     match error {
-        CopyError::Store(why) => super::sorted("publishing", &format!("{key} in {place}"), None, why),
+        CopyError::Store(why) => crate::storage::object::sorted("publishing", &format!("{key} in {place}"), None, why),
         CopyError::Mismatch { got, sent } => StorageError::Mismatch {
             place: format!("{key} in {place}"),
             got,
@@ -69,7 +69,7 @@ pub(super) fn failed(error: CopyError, place: &str, key: &Key) -> StorageError {
     }
 }
 
-impl Copy {
+impl CopyPlan {
     /// Begins the upload under the final name.
     pub async fn begin(&self) -> Result<MultipartId, CopyError> {
         let options = PutMultipartOptions {
@@ -91,7 +91,7 @@ impl Copy {
     }
 
     pub async fn abort(&self, id: &MultipartId) {
-        if let Err(why) = super::multipart::absent(self.s3.store.abort_multipart(&self.to, id).await) {
+        if let Err(why) = crate::storage::object::multipart::absent(self.s3.store.abort_multipart(&self.to, id).await) {
             tracing::warn!(to = %self.to, error = %why, "upload left behind until the next sweep");
         }
     }
@@ -110,7 +110,7 @@ impl Copy {
         if got == self.bytes {
             return Ok(());
         }
-        super::multipart::absent(self.s3.store.delete(&self.to).await)?;
+        crate::storage::object::multipart::absent(self.s3.store.delete(&self.to).await)?;
         Err(CopyError::Mismatch { got, sent: self.bytes })
     }
 

@@ -1,12 +1,12 @@
-//! Room `storage`: what an object store's error means.
+//! What an object store's error means.
 
 use object_store::Error;
 
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
 
 /// Sorts an error; `key` only where "not found" can mean the object.
-pub(super) fn sorted(what: &str, place: &str, key: Option<&Key>, error: Error) -> StorageError {
+pub(super) fn sorted(what: &str, place: &str, key: Option<&ObjectKey>, error: Error) -> StorageError {
     let text = error.to_string();
     let place = match key {
         Some(key) => format!("{key} in {place}"),
@@ -39,11 +39,11 @@ pub(super) fn sorted(what: &str, place: &str, key: Option<&Key>, error: Error) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Class;
+    use crate::storage::StorageErrorClass;
 
     #[test]
     fn errors_are_sorted_by_kind_and_words() {
-        let key = Key::parse("raw/X1").unwrap();
+        let key = ObjectKey::parse("raw/X1").unwrap();
         let generic = |text: &str| Error::Generic {
             store: "S3",
             source: text.into(),
@@ -57,19 +57,27 @@ mod tests {
             source: "403".into(),
         };
         let cases = [
-            (not_found("NoSuchKey"), "storage_not_found", Class::Permanent),
+            (
+                not_found("NoSuchKey"),
+                "storage_not_found",
+                StorageErrorClass::Permanent,
+            ),
             (
                 not_found("<Code>NoSuchBucket</Code>"),
                 "storage_no_bucket",
-                Class::NeedsPerson,
+                StorageErrorClass::NeedsPerson,
             ),
-            (denied, "storage_denied", Class::NeedsPerson),
+            (denied, "storage_denied", StorageErrorClass::NeedsPerson),
             (
                 generic("<Code>XMinioStorageFull</Code>"),
                 "storage_full",
-                Class::NeedsPerson,
+                StorageErrorClass::NeedsPerson,
             ),
-            (generic("connection refused"), "storage_unreachable", Class::Transient),
+            (
+                generic("connection refused"),
+                "storage_unreachable",
+                StorageErrorClass::Transient,
+            ),
         ];
         for (error, reason, class) in cases {
             let sorted = sorted("reading", "s3://b", Some(&key), error);

@@ -1,4 +1,4 @@
-//! Room `storage`: notes on open multipart uploads, one locked file each, so that a killed process leaves a trace of them.
+//! Notes on open multipart uploads, one locked file each, so that a killed process leaves a trace of them.
 //!
 //! An upload whose id was never received cannot be noted; for these few a lifecycle rule of the bucket (abort incomplete multipart
 //! uploads) is the remedy.
@@ -15,14 +15,14 @@ const LONGEST: u64 = 16 << 10;
 
 /// A folder of notes.
 #[derive(Debug, Clone)]
-pub(super) struct Journal {
+pub(super) struct UploadJournal {
     folder: PathBuf,
     place: String,
 }
 
 /// The note on one upload; its file is locked while its process lives.
 #[derive(Debug)]
-pub(super) struct Note {
+pub(super) struct UploadNote {
     file: File,
     path: PathBuf,
     place: String,
@@ -30,7 +30,7 @@ pub(super) struct Note {
 
 /// One multipart upload in a note.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Open {
+pub(super) struct OpenMultipart {
     /// The storage's address.
     pub place: String,
     /// Path in the bucket.
@@ -39,7 +39,7 @@ pub(super) struct Open {
     pub id: String,
 }
 
-impl Journal {
+impl UploadJournal {
     pub fn open(folder: &Path, place: &str) -> Result<Self, StorageError> {
         std::fs::create_dir_all(folder).map_err(|why| failed(folder, why))?;
         Ok(Self {
@@ -48,7 +48,7 @@ impl Journal {
         })
     }
 
-    pub fn note(&self) -> Result<Note, StorageError> {
+    pub fn note(&self) -> Result<UploadNote, StorageError> {
         let path = self.folder.join(format!("{:016x}.{END}", rand::random::<u64>()));
         let made = || {
             let file = OpenOptions::new().append(true).create_new(true).open(&path)?;
@@ -57,7 +57,7 @@ impl Journal {
             Ok(file)
         };
         let file = made().map_err(|why| failed(&path, why))?;
-        Ok(Note {
+        Ok(UploadNote {
             file,
             path,
             place: self.place.clone(),
@@ -65,7 +65,7 @@ impl Journal {
     }
 
     /// Notes on this storage that no living process holds, and what could not be read.
-    pub fn abandoned(&self) -> (Vec<(Note, Vec<Open>)>, Vec<String>) {
+    pub fn abandoned(&self) -> (Vec<(UploadNote, Vec<OpenMultipart>)>, Vec<String>) {
         let (mut notes, mut failures) = (Vec::new(), Vec::new());
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for path in entries
@@ -81,7 +81,7 @@ impl Journal {
         (notes, failures)
     }
 
-    fn abandoned_note(&self, path: &Path) -> io::Result<Option<(Note, Vec<Open>)>> {
+    fn abandoned_note(&self, path: &Path) -> io::Result<Option<(UploadNote, Vec<OpenMultipart>)>> {
         let file = File::open(path)?;
         if file.try_lock().is_err() {
             return Ok(None);
@@ -89,7 +89,7 @@ impl Journal {
         let mut text = String::new();
         (&file).take(LONGEST).read_to_string(&mut text)?;
         // A kill may have cut the last line; then its upload is one whose id was never noted.
-        let open: Vec<Open> = text
+        let open: Vec<OpenMultipart> = text
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect();
@@ -97,7 +97,7 @@ impl Journal {
             return Ok(None);
         }
         Ok(Some((
-            Note {
+            UploadNote {
                 file,
                 path: path.to_owned(),
                 place: self.place.clone(),
@@ -107,10 +107,10 @@ impl Journal {
     }
 }
 
-impl Note {
+impl UploadNote {
     /// Notes an upload, durably, before its first part is sent.
     pub fn add(&mut self, path: &str, id: &str) -> Result<(), StorageError> {
-        let open = Open {
+        let open = OpenMultipart {
             place: self.place.clone(),
             path: path.to_owned(),
             id: id.to_owned(),
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn only_notes_that_nobody_holds_are_abandoned() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path(), "s3://b").unwrap();
+        let journal = UploadJournal::open(folder.path(), "s3://b").unwrap();
         let mut held = journal.note().unwrap();
         held.add("x", "1").unwrap();
         let mut left = journal.note().unwrap();
@@ -152,13 +152,13 @@ mod tests {
         assert_eq!(notes.len(), 1);
         assert_eq!(
             notes[0].1,
-            [Open {
+            [OpenMultipart {
                 place: "s3://b".into(),
                 path: "y".into(),
                 id: "2".into()
             }]
         );
-        let other = Journal::open(folder.path(), "s3://another").unwrap();
+        let other = UploadJournal::open(folder.path(), "s3://another").unwrap();
         drop(notes);
         assert!(other.abandoned().0.is_empty(), "notes of another storage are not ours");
         for (note, _) in journal.abandoned().0 {

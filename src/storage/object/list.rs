@@ -1,4 +1,4 @@
-//! Room `storage`: lists a bucket, some names at a time.
+//! Lists a bucket, some names at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::Objects;
-use super::error::sorted;
-use crate::storage::Entry;
+use crate::storage::ListedObject;
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
+use crate::storage::object::ObjectStorage;
+use crate::storage::object::error::sorted;
 
 /// As many as S3 gives in one answer.
 const BATCH: usize = 1000;
@@ -18,12 +18,12 @@ const BATCH: usize = 1000;
 type Found = object_store::Result<object_store::ObjectMeta>;
 
 /// Every object below a folder; what is none of ours is passed over.
-pub(in crate::storage) fn list(objects: &Arc<Objects>, under: Option<&Key>) -> Names {
+pub(in crate::storage) fn list(objects: &Arc<ObjectStorage>, under: Option<&ObjectKey>) -> ObjectNames {
     let prefix = under
         .map(|key| objects.path(key))
         .or_else(|| objects.prefix.as_ref().map(|_| objects.inside("")));
     let stream = objects.store.list(prefix.as_ref());
-    Names {
+    ObjectNames {
         objects: Arc::clone(objects),
         stream: Some(stream),
         batch: VecDeque::new(),
@@ -31,13 +31,13 @@ pub(in crate::storage) fn list(objects: &Arc<Objects>, under: Option<&Key>) -> N
 }
 
 /// A listing under way.
-pub(in crate::storage) struct Names {
-    objects: Arc<Objects>,
+pub(in crate::storage) struct ObjectNames {
+    objects: Arc<ObjectStorage>,
     stream: Option<BoxStream<'static, Found>>,
     batch: VecDeque<Found>,
 }
 
-impl Names {
+impl ObjectNames {
     fn fill(&mut self) -> Result<(), StorageError> {
         let Some(mut stream) = self.stream.take() else {
             return Ok(());
@@ -54,15 +54,15 @@ impl Names {
     }
 }
 
-impl Iterator for Names {
-    type Item = Result<Entry, StorageError>;
+impl Iterator for ObjectNames {
+    type Item = Result<ListedObject, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.batch.pop_front() {
                 Some(Ok(found)) => {
                     if let Some(key) = self.objects.key(&found.location) {
-                        return Some(Ok(Entry { key, bytes: found.size }));
+                        return Some(Ok(ListedObject { key, bytes: found.size }));
                     }
                 }
                 Some(Err(why)) => {

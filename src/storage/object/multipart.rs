@@ -1,4 +1,4 @@
-//! Room `storage`: parts sent to a temporary place in the bucket, a few at a time.
+//! Parts sent to a temporary place in the bucket, a few at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{MultipartId, ObjectStoreExt, PutPayload};
 
-use super::error::sorted;
-use super::journal::Note;
-use super::runtime::Pending;
-use super::{Objects, S3, TEMPORARY, TIDYING, copy};
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
+use crate::storage::object::error::sorted;
+use crate::storage::object::journal::UploadNote;
+use crate::storage::object::runtime::PendingTask;
+use crate::storage::object::{ObjectStorage, S3, TEMPORARY, TIDYING, copy};
 
 /// Size of a part; every part but the last has it.
 pub(super) const PART: usize = 8 << 20;
@@ -22,14 +22,14 @@ const IN_FLIGHT: usize = 2;
 
 /// A multipart upload under way; dropped before it is finished, it is aborted.
 #[derive(Debug)]
-pub(super) struct Multipart {
-    objects: Arc<Objects>,
+pub(super) struct MultipartUpload {
+    objects: Arc<ObjectStorage>,
     s3: Arc<S3>,
     /// Where it goes, until all of it is there.
     place: Path,
     id: MultipartId,
-    note: Option<Note>,
-    pending: VecDeque<Pending<object_store::Result<PartId>>>,
+    note: Option<UploadNote>,
+    pending: VecDeque<PendingTask<object_store::Result<PartId>>>,
     parts: Vec<PartId>,
     begun: usize,
     state: State,
@@ -45,13 +45,13 @@ enum State {
     Gone,
 }
 
-impl Multipart {
-    pub fn begin(objects: &Arc<Objects>, s3: &Arc<S3>) -> Result<Self, StorageError> {
+impl MultipartUpload {
+    pub fn begin(objects: &Arc<ObjectStorage>, s3: &Arc<S3>) -> Result<Self, StorageError> {
         let place = objects.inside(&format!("{TEMPORARY}/{:032x}", rand::random::<u128>()));
         let note = objects
             .journal
             .as_ref()
-            .map(super::journal::Journal::note)
+            .map(crate::storage::object::journal::UploadJournal::note)
             .transpose()?;
         let (store, path) = (s3.store.clone(), place.clone());
         let begun = objects
@@ -107,7 +107,7 @@ impl Multipart {
     }
 
     /// Completes the object in its temporary place, copies it to `key` with its metadata, and removes the temporary one.
-    pub fn publish(mut self, key: &Key, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
+    pub fn publish(mut self, key: &ObjectKey, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
         while !self.pending.is_empty() {
             self.receive()?;
         }
@@ -129,8 +129,8 @@ impl Multipart {
         Ok(())
     }
 
-    fn copy(&mut self, key: &Key, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
-        let job = copy::Copy {
+    fn copy(&mut self, key: &ObjectKey, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
+        let job = copy::CopyPlan {
             s3: Arc::clone(&self.s3),
             from: self.place.clone(),
             to: self.objects.path(key),
@@ -198,7 +198,7 @@ pub(super) fn absent(result: object_store::Result<()>) -> object_store::Result<(
     }
 }
 
-impl Drop for Multipart {
+impl Drop for MultipartUpload {
     fn drop(&mut self) {
         if self.state != State::Gone {
             self.tidy();

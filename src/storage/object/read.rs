@@ -1,4 +1,4 @@
-//! Room `storage`: reads an object in ranges, each retried on its own, one ahead of the reader.
+//! Reads an object in ranges, each retried on its own, one ahead of the reader.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -7,29 +7,29 @@ use bytes::{Buf, Bytes};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 
-use super::Objects;
-use super::error::sorted;
-use super::runtime::Pending;
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
+use crate::storage::object::ObjectStorage;
+use crate::storage::object::error::sorted;
+use crate::storage::object::runtime::PendingTask;
 
 /// Asked for at once; at most two are held.
 const RANGE: u64 = 4 << 20;
 
 /// An object being read; if it is replaced meanwhile, reading fails rather than mixing the two.
 pub(in crate::storage) struct ObjectReader {
-    objects: Arc<Objects>,
-    key: Key,
+    objects: Arc<ObjectStorage>,
+    key: ObjectKey,
     etag: Option<String>,
     size: u64,
     /// First byte not yet asked for.
     next: u64,
-    ahead: Option<Pending<object_store::Result<Bytes>>>,
+    ahead: Option<PendingTask<object_store::Result<Bytes>>>,
     current: Bytes,
 }
 
 impl ObjectReader {
-    pub fn open(objects: &Arc<Objects>, key: &Key) -> Result<Self, StorageError> {
+    pub fn open(objects: &Arc<ObjectStorage>, key: &ObjectKey) -> Result<Self, StorageError> {
         let (size, _, etag) = objects.head(key)?;
         let mut reader = Self {
             objects: Arc::clone(objects),

@@ -1,4 +1,4 @@
-//! Room `storage`: one thread that does the talking, so that a blocking caller can be on any thread.
+//! One thread that does the talking, so that a blocking caller can be on any thread.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -11,7 +11,7 @@ use crate::storage::error::StorageError;
 
 /// A thread with a small runtime; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Runtime {
+pub(super) struct ObjectRuntime {
     handle: Handle,
     /// Dropped, it ends the thread.
     _stop: oneshot::Sender<()>,
@@ -19,9 +19,9 @@ pub(super) struct Runtime {
 
 /// Something under way on the thread.
 #[derive(Debug)]
-pub(super) struct Pending<T>(mpsc::Receiver<T>);
+pub(super) struct PendingTask<T>(mpsc::Receiver<T>);
 
-impl Runtime {
+impl ObjectRuntime {
     pub fn start() -> Result<Self, StorageError> {
         let failed = |source| StorageError::Io {
             what: "starting the storage thread".to_owned(),
@@ -41,13 +41,13 @@ impl Runtime {
     }
 
     /// Begins something; the result is kept until it is asked for.
-    pub fn begin<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Pending<T> {
+    pub fn begin<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> PendingTask<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.handle.spawn(async move {
             // Nobody may be waiting any more.
             let _ = sender.send(future.await);
         });
-        Pending(receiver)
+        PendingTask(receiver)
     }
 
     /// Does something and waits for it. Plain blocking, so that it works wherever blocking does.
@@ -56,7 +56,7 @@ impl Runtime {
     }
 }
 
-impl<T> Pending<T> {
+impl<T> PendingTask<T> {
     pub fn wait(self) -> Result<T, StorageError> {
         self.0.recv().map_err(|_| StorageError::Closed)
     }

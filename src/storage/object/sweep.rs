@@ -1,4 +1,4 @@
-//! Room `storage`: removes from a bucket what killed uploads left behind.
+//! Removes from a bucket what killed uploads left behind.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,17 +8,17 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::multipart::absent;
-use super::{Objects, S3, TEMPORARY};
-use crate::storage::Swept;
+use crate::storage::SweepResult;
+use crate::storage::object::multipart::absent;
+use crate::storage::object::{ObjectStorage, S3, TEMPORARY};
 
 /// A temporary object without a note may be another machine's; after so long nobody works on it any more.
 const ABANDONED: Duration = Duration::from_hours(48);
 /// Removed in one sweep.
 const MOST: usize = 10_000;
 
-pub(super) fn sweep(objects: &Objects) -> Swept {
-    let mut swept = Swept::default();
+pub(super) fn sweep(objects: &ObjectStorage) -> SweepResult {
+    let mut swept = SweepResult::default();
     let Some(s3) = &objects.s3 else { return swept };
     noted(objects, s3, &mut swept);
     let (s3, folder) = (Arc::clone(s3), objects.inside(TEMPORARY));
@@ -33,7 +33,7 @@ pub(super) fn sweep(objects: &Objects) -> Swept {
 }
 
 /// Uploads with a note whose process is gone.
-fn noted(objects: &Objects, s3: &Arc<S3>, swept: &mut Swept) {
+fn noted(objects: &ObjectStorage, s3: &Arc<S3>, swept: &mut SweepResult) {
     let Some(journal) = &objects.journal else { return };
     let (notes, failures) = journal.abandoned();
     swept.failures.extend(failures);

@@ -1,32 +1,32 @@
-//! Room `storage`: an object written to a store: at once if it is small, else in parts.
+//! An object written to a store: at once if it is small, else in parts.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use object_store::{PutOptions, PutPayload};
 
-use super::error::sorted;
-use super::multipart::{Multipart, PART};
-use super::{Objects, attributes};
 use crate::storage::error::StorageError;
-use crate::storage::key::Key;
+use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
+use crate::storage::object::error::sorted;
+use crate::storage::object::multipart::{MultipartUpload, PART};
+use crate::storage::object::{ObjectStorage, attributes};
 
 /// An object in a store that is being written. Holds at most three parts of 8 MiB: one being filled and two on their way.
 #[derive(Debug)]
-pub(in crate::storage) struct ObjectUpload {
-    objects: Arc<Objects>,
-    key: Key,
+pub(in crate::storage) struct StreamedUpload {
+    objects: Arc<ObjectStorage>,
+    key: ObjectKey,
     meta: ObjectMeta,
     part: Vec<u8>,
     written: u64,
-    multipart: Option<Multipart>,
+    multipart: Option<MultipartUpload>,
     failed: bool,
 }
 
-impl ObjectUpload {
+impl StreamedUpload {
     /// Nothing is sent before the first part is full.
-    pub fn begin(objects: &Arc<Objects>, key: &Key, meta: &ObjectMeta) -> Self {
+    pub fn begin(objects: &Arc<ObjectStorage>, key: &ObjectKey, meta: &ObjectMeta) -> Self {
         Self {
             objects: Arc::clone(objects),
             key: key.clone(),
@@ -83,7 +83,7 @@ impl ObjectUpload {
         let Some(s3) = &self.objects.s3 else { return Ok(()) };
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
-            None => self.multipart.insert(Multipart::begin(&self.objects, s3)?),
+            None => self.multipart.insert(MultipartUpload::begin(&self.objects, s3)?),
         };
         multipart.send(std::mem::take(&mut self.part))
     }
@@ -93,7 +93,7 @@ impl ObjectUpload {
     }
 }
 
-impl Write for ObjectUpload {
+impl Write for StreamedUpload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.failed {
             return Err(StorageError::Broken.into());

@@ -1,4 +1,4 @@
-//! Room `cli`: `grind parse` on small archives made here.
+//! `grind parse` on small archives made here.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,10 +9,10 @@ use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
-use super::super::tests::parse;
 use crate::archive::hex;
+use crate::cli::parse::tests::parse;
 use crate::grin::Barcode;
-use crate::simulator::{DEFAULT_PASSPHRASE, Running, Simulator, SimulatorConfig};
+use crate::lab::simulator::{DEFAULT_PASSPHRASE, RunningSimulator, Simulator, SimulatorConfig};
 
 const METS: &str = r#"<mets:mets xmlns:mets="http://www.loc.gov/METS/" xmlns:s="http://www.loc.gov/MARC21/slim">
 <mets:dmdSec ID="D"><mets:mdWrap MDTYPE="MARC"><mets:xmlData><s:record><s:leader>01234cam a2200301 a 4500</s:leader>
@@ -169,7 +169,7 @@ fn a_cut_archive_and_a_page_in_place_of_one_are_told_apart() {
     }
 }
 
-fn download(simulator: &Running, barcode: &Barcode) -> Vec<u8> {
+fn download(simulator: &RunningSimulator, barcode: &Barcode) -> Vec<u8> {
     let mut server = TcpStream::connect(("127.0.0.1", simulator.port())).unwrap();
     let name = simulator.file_name(barcode).unwrap();
     let request = format!("GET /libraries/TESTLIB/{name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -1,6 +1,6 @@
-//! Room `grin`: list pages that are large, deep or broken take bounded memory; and how fast one is read.
+//! List pages that are large, deep or broken take bounded memory; and how fast one is read.
 
-use super::*;
+use crate::grin::list_page::tests::*;
 
 #[test]
 fn a_cell_of_ten_megabytes_costs_one_row() {
@@ -16,7 +16,7 @@ fn a_cell_of_ten_megabytes_costs_one_row() {
 
 #[test]
 fn a_page_beyond_the_limit_is_refused_while_it_comes() {
-    let library = Library::parse("TESTLIB").unwrap();
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
     let limits = PageLimits {
         page: 1 << 20,
         ..PageLimits::default()
@@ -26,12 +26,12 @@ fn a_page_beyond_the_limit_is_refused_while_it_comes() {
     assert!(parser.push(&piece).is_ok() && parser.push(&piece).is_ok());
     assert_eq!(parser.push(&piece), Err(ListRefusal::TooLarge { limit: 1 << 20 }));
     assert!(parser.push(b"<").is_err(), "once refused, always refused");
-    assert_eq!(parser.finish().1.refusal, Some(Refusal::TooLarge));
+    assert_eq!(parser.finish().1.refusal, Some(AnswerRefusal::TooLarge));
 }
 
 #[test]
 fn deep_nesting_and_endless_tags_are_bounded() {
-    let library = Library::parse("TESTLIB").unwrap();
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
     let limits = PageLimits {
         memory: 1 << 20,
         ..PageLimits::default()
@@ -41,13 +41,13 @@ fn deep_nesting_and_endless_tags_are_bounded() {
         let many = piece.repeat(4_000);
         let refused = (0..400).find_map(|_| parser.push(many.as_bytes()).err());
         assert_eq!(refused, Some(ListRefusal::TooDeep { limit: 1 << 20 }), "{piece}");
-        assert_eq!(parser.finish().1.refusal, Some(Refusal::TooDeep));
+        assert_eq!(parser.finish().1.refusal, Some(AnswerRefusal::TooDeep));
     }
 }
 
 #[test]
 fn rows_left_open_take_no_memory() {
-    let library = Library::parse("TESTLIB").unwrap();
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
     let limits = PageLimits {
         memory: 2 << 20,
         ..PageLimits::default()
@@ -70,7 +70,7 @@ fn rows_left_open_take_no_memory() {
 fn a_list_ended_by_a_stray_tag_is_not_complete() {
     let list = "<table><tr class=heading><td>Barcode</tr><td>TL0001</tr><tr><td>TL0002</tr></table>";
     let (_, page) = parse(format!("<html><body><table><tr><td>{list}</tr></table></body></html>"));
-    assert_eq!((page.complete, page.refusal), (false, Some(Refusal::Truncated)));
+    assert_eq!((page.complete, page.refusal), (false, Some(AnswerRefusal::Truncated)));
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Room `session`: the token keeper against a token address that is a list of answers.
+//! The token keeper against a token address that is a list of answers.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use super::*;
 use crate::grin::{TokenUriPolicy, write_secret_file};
+use crate::session::token::keeper::*;
 use url::Url;
 
 /// Answers in order, each after a while, and keeps what was sent.
@@ -44,7 +44,7 @@ impl PostForm for Address {
 struct Fixture {
     _folder: tempfile::TempDir,
     path: PathBuf,
-    keeper: Keeper,
+    keeper: TokenKeeper,
 }
 
 fn credentials(token: &str, refresh_token: &str, expiry: Option<&str>) -> String {
@@ -69,7 +69,7 @@ fn installed(content: &str) -> Fixture {
     Fixture {
         _folder: folder,
         path,
-        keeper: Keeper::new(source, &Arc::default()),
+        keeper: TokenKeeper::new(source, &Arc::default()),
     }
 }
 
@@ -79,7 +79,7 @@ fn grant(token: &str) -> String {
     format!(r#"{{"access_token": "{token}", "expires_in": 3600}}"#)
 }
 
-async fn token(keeper: &Keeper, address: &Address) -> String {
+async fn token(keeper: &TokenKeeper, address: &Address) -> String {
     let bearer = keeper.bearer(address).await.unwrap().expect("a token");
     bearer.value.to_str().unwrap().to_owned()
 }
@@ -267,8 +267,8 @@ fn key_file(folder: &tempfile::TempDir, private_key: &str) -> PathBuf {
     path
 }
 
-fn service_account(key_file: PathBuf) -> Keeper {
-    Keeper::new(
+fn service_account(key_file: PathBuf) -> TokenKeeper {
+    TokenKeeper::new(
         TokenSource::ServiceAccount {
             key_file,
             policy: TokenUriPolicy::default(),
@@ -317,7 +317,7 @@ async fn a_key_of_another_kind_needs_a_person() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fixed_token_is_sent_as_it_is_and_none_when_there_is_none() {
-    let fixed = Keeper::new(TokenSource::Fixed(Secret::new("t")), &Arc::default());
+    let fixed = TokenKeeper::new(TokenSource::Fixed(Secret::new("t")), &Arc::default());
     let address = Address::default();
     let bearer = fixed.bearer(&address).await.unwrap().unwrap();
     assert_eq!(format!("{:?}", bearer.value), "Sensitive");
@@ -325,6 +325,6 @@ async fn a_fixed_token_is_sent_as_it_is_and_none_when_there_is_none() {
         fixed.refused(&bearer, &address).await,
         Err(SessionError::SignedOut { .. })
     ));
-    let none = Keeper::new(TokenSource::None, &Arc::default());
+    let none = TokenKeeper::new(TokenSource::None, &Arc::default());
     assert!(none.bearer(&address).await.unwrap().is_none());
 }

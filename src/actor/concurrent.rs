@@ -1,0 +1,179 @@
+//! The shell round a worker that serves many messages at a time.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{self, Waker};
+
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use tokio::task::AbortHandle;
+
+use crate::actor::held_messages::RecordSlab;
+use crate::actor::instance::ActorInstance;
+use crate::actor::mailbox::{WakeRunner, post};
+use crate::actor::runner::{RunnerState, discard, fault_text, guarded};
+use crate::actor::stats::RestartReason;
+use crate::actor::{ExitReason, Message, MessageEnvelope, ReplyDuty, ServeMessages, Worker};
+
+type Running = Rc<RefCell<RecordSlab<Option<AbortHandle>>>>;
+
+/// An actor that serves many messages at a time; its mailbox bounds only what has not begun, permits of its own the rest.
+///
+/// A panic in a served future ends that message alone: the worker was not inside it. A panic in [`ServeMessages::serve`] itself
+/// may have left the worker broken, so it is rebuilt.
+pub struct ConcurrentRunner<W: Worker> {
+    frame: RunnerState<W>,
+    worker: Option<W>,
+    running: Running,
+    reason: Option<ExitReason>,
+}
+
+/// The worker is never pinned, only moved.
+impl<W: Worker> Unpin for ConcurrentRunner<W> {}
+
+impl<W: Worker> fmt::Debug for ConcurrentRunner<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Concurrent")
+            .field("actor", &W::NAME)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<W: Worker> ConcurrentRunner<W> {
+    pub(super) fn new(frame: RunnerState<W>) -> Self {
+        Self {
+            frame,
+            worker: None,
+            running: Running::default(),
+            reason: None,
+        }
+    }
+
+    fn rebuild(&mut self, why: RestartReason, ctx: &mut Context<Self>) {
+        let rebuilt = self.frame.clone().rebuild(why).into_actor(self);
+        ctx.wait(rebuilt.map(|worker, this, ctx| match worker {
+            Ok(worker) => {
+                this.worker = Some(worker);
+                this.settle(ctx);
+            }
+            Err(reason) => this.end(reason, ctx),
+        }));
+    }
+
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        if let Some(reason) = self.frame.desk.end_due() {
+            self.end(reason, ctx);
+        }
+    }
+
+    fn end(&mut self, reason: ExitReason, ctx: &mut Context<Self>) {
+        self.reason.get_or_insert(reason);
+        ctx.stop();
+    }
+
+    fn last_word(&mut self) {
+        let reason = self.reason.unwrap_or_else(|| self.frame.untold_reason());
+        self.frame.end(self.worker.take(), reason);
+        for task in self.running.borrow().iter().flatten() {
+            task.abort();
+        }
+    }
+}
+
+impl<W: Worker> Actor for ConcurrentRunner<W> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.worker = self.frame.build();
+        if self.worker.is_none() {
+            self.rebuild(RestartReason::Build, ctx);
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.last_word();
+    }
+}
+
+impl<W: Worker> Drop for ConcurrentRunner<W> {
+    fn drop(&mut self) {
+        self.last_word();
+    }
+}
+
+impl<W: Worker> Handler<WakeRunner> for ConcurrentRunner<W> {
+    type Result = ();
+
+    fn handle(&mut self, _: WakeRunner, ctx: &mut Context<Self>) {
+        self.settle(ctx);
+    }
+}
+
+impl<W: ServeMessages<M>, M: Message> Handler<MessageEnvelope<M>> for ConcurrentRunner<W> {
+    type Result = ();
+
+    fn handle(&mut self, envelope: MessageEnvelope<M>, ctx: &mut Context<Self>) {
+        if self.frame.desk.killed().is_cancelled() {
+            return self.settle(ctx);
+        }
+        let Some((message, cx, call)) = envelope.open() else {
+            return self.settle(ctx);
+        };
+        let Some(worker) = self.worker.as_mut() else { return };
+        match catch_unwind(AssertUnwindSafe(|| worker.serve(message, cx))) {
+            Ok(future) => self.run(future, call, ctx),
+            Err(payload) => {
+                call.panicked(&fault_text(payload));
+                discard(self.worker.take());
+                self.rebuild(RestartReason::Panic, ctx);
+            }
+        }
+    }
+}
+
+impl<W: Worker> ConcurrentRunner<W> {
+    /// Runs a served future as a task of its own, so that a wake-up costs one poll and not one for each in flight.
+    #[expect(clippy::disallowed_methods, reason = "counted by the call, aborted with the actor")]
+    fn run<M: Message>(
+        &mut self,
+        future: impl Future<Output = M::Reply> + 'static,
+        call: ReplyDuty<M>,
+        ctx: &mut Context<Self>,
+    ) {
+        let own = Arc::clone(&self.frame.desk);
+        let mut turn = Box::pin(async move { serve(&own, future, call).await });
+        // Many answers stand ready; a task for each would cost more than the answer.
+        if turn
+            .as_mut()
+            .poll(&mut task::Context::from_waker(Waker::noop()))
+            .is_ready()
+        {
+            return self.settle(ctx);
+        }
+        let key = self.running.borrow_mut().insert(None);
+        let (running, desk, addr) = (Rc::clone(&self.running), Arc::clone(&self.frame.desk), ctx.address());
+        let task = actix_rt::spawn(async move {
+            turn.await;
+            running.borrow_mut().remove(key);
+            wake_when_due(&desk, &addr);
+        });
+        if let Some(place) = self.running.borrow_mut().get_mut(key) {
+            *place = Some(task.abort_handle());
+        }
+    }
+}
+
+async fn serve<M: Message>(desk: &ActorInstance, future: impl Future<Output = M::Reply>, call: ReplyDuty<M>) {
+    match guarded(desk, future).await {
+        Ok(reply) => call.answer(reply),
+        Err(fault) => call.panicked(&fault),
+    }
+}
+
+fn wake_when_due<W: Worker>(desk: &ActorInstance, addr: &Addr<ConcurrentRunner<W>>) {
+    if desk.end_due().is_some() {
+        post(addr, WakeRunner);
+    }
+}

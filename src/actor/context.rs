@@ -1,0 +1,216 @@
+//! The context of a piece of work: who asks, how long it may take, whether anyone still waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::held_messages::{BoardWait, SlabKey};
+use crate::actor::instance::ActorInstance;
+use crate::actor::{ActorName, MessageSender};
+
+/// Goes with every ask, and comes with every message. Clones share one cancellation.
+#[derive(Debug, Clone)]
+pub struct AskContext {
+    who: MessageSender,
+    asked_by: Option<MessageSender>,
+    token: CancellationToken,
+    deadline: Option<Instant>,
+    seat: Option<Seat>,
+}
+
+/// Where the message stands that this context came with.
+#[derive(Debug, Clone)]
+struct Seat {
+    desk: Arc<ActorInstance>,
+    key: SlabKey,
+}
+
+impl AskContext {
+    /// For callers that are no actors: the command line, tests, the daemon's own wiring.
+    pub fn root(name: &'static str) -> Self {
+        Self {
+            who: MessageSender::Outside(name),
+            asked_by: None,
+            token: CancellationToken::new(),
+            deadline: None,
+            seat: None,
+        }
+    }
+
+    /// For an actor's own long-lived work, which outlives the message that began it: cancelled with `token`.
+    pub fn of(actor: ActorName, token: CancellationToken) -> Self {
+        Self {
+            who: MessageSender::Actor(actor),
+            token,
+            ..Self::root("")
+        }
+    }
+
+    /// The context that a message gets: asked by `asker`, seen from the actor of `desk`.
+    pub(super) fn delivered(asker: &Self, token: CancellationToken, desk: &Arc<ActorInstance>, key: SlabKey) -> Self {
+        Self {
+            who: MessageSender::Actor(desk.name()),
+            asked_by: Some(asker.who),
+            token,
+            deadline: asker.deadline,
+            seat: Some(Seat {
+                desk: Arc::clone(desk),
+                key,
+            }),
+        }
+    }
+
+    /// Who asks when this context is passed on.
+    pub fn who(&self) -> MessageSender {
+        self.who
+    }
+
+    /// Who asked for the message that this context came with.
+    pub fn asked_by(&self) -> Option<MessageSender> {
+        self.asked_by
+    }
+
+    /// When the work must be done; asks made with this context end with `TimedOut` then.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Is the work no longer wanted (asker gone, cancelled, or past its deadline)?
+    pub fn is_cancelled(&self) -> bool {
+        self.token.is_cancelled() || self.is_late()
+    }
+
+    /// Completes when the work is no longer wanted.
+    pub async fn cancelled(&self) {
+        match self.deadline {
+            None => self.token.cancelled().await,
+            Some(deadline) => {
+                let _ = tokio::time::timeout_at(deadline, self.token.cancelled()).await;
+            }
+        }
+    }
+
+    /// Cancels this context and all made from it.
+    pub fn cancel(&self) {
+        self.token.cancel();
+    }
+
+    /// The token behind this context, for code that takes one. It does not know the deadline.
+    pub fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    /// A context that is cancelled with this one, but can also be cancelled by itself.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            token: self.token.child_token(),
+            ..self.clone()
+        }
+    }
+
+    /// As [`AskContext::child`], asking in the name of `actor`.
+    #[must_use]
+    pub fn child_of(&self, actor: ActorName) -> Self {
+        Self {
+            who: MessageSender::Actor(actor),
+            ..self.child()
+        }
+    }
+
+    /// As [`AskContext::child`], ending after `limit` at the latest; never later than this context itself.
+    #[must_use]
+    pub fn with_timeout(&self, limit: Duration) -> Self {
+        let end = Instant::now().checked_add(limit);
+        let deadline = match (self.deadline, end) {
+            (Some(own), Some(end)) => Some(own.min(end)),
+            (own, end) => own.or(end),
+        };
+        Self {
+            deadline,
+            ..self.child()
+        }
+    }
+
+    /// Says that the work came a step further, so that nobody takes the actor for stuck.
+    pub fn progress(&self) {
+        if let Some(seat) = &self.seat {
+            seat.desk.note_progress();
+        }
+    }
+
+    /// Runs `future` as a declared wait: while it lasts, the blame for silence goes to `what`.
+    pub async fn waiting_for<F: Future>(&self, what: &'static str, future: F) -> F::Output {
+        let _declared = self.declare(what);
+        future.await
+    }
+
+    /// Tells the actor to stop after this message with `ExitReason::Error`: its worker cannot go on.
+    pub fn fail(&self, fault: impl std::fmt::Display) {
+        if let Some(seat) = &self.seat {
+            seat.desk.note_fatal(&fault.to_string());
+        }
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    pub(super) fn declare(&self, what: &'static str) -> Option<DeclaredWait<'_>> {
+        let Seat { desk, key } = self.seat.as_ref()?;
+        let before = desk.declare(*key, Some((what, desk.now())));
+        Some(DeclaredWait {
+            desk,
+            key: *key,
+            before,
+        })
+    }
+}
+
+/// A declared wait; dropping it brings back the one that was declared before.
+pub(super) struct DeclaredWait<'a> {
+    desk: &'a ActorInstance,
+    key: SlabKey,
+    before: Option<BoardWait>,
+}
+
+impl Drop for DeclaredWait<'_> {
+    fn drop(&mut self) {
+        self.desk.declare(self.key, self.before);
+        self.desk.note_progress();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cancelling_reaches_children_but_not_parents() {
+        let root = AskContext::root("test");
+        let child = root.child_of(ActorName::Checker);
+        let grandchild = child.child();
+        child.cancel();
+        assert!(!root.is_cancelled());
+        assert!(grandchild.is_cancelled());
+        assert_eq!(grandchild.who(), MessageSender::Actor(ActorName::Checker));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_never_outlasts_its_parent() {
+        let short = AskContext::root("test").with_timeout(Duration::from_secs(1));
+        let long = short.with_timeout(Duration::from_mins(1));
+        assert_eq!(long.deadline(), short.deadline());
+        let begun = Instant::now();
+        long.cancelled().await;
+        assert!(begun.elapsed() <= Duration::from_millis(1_010));
+        assert!(long.is_cancelled());
+    }
+
+    #[test]
+    fn an_endless_timeout_does_not_overflow() {
+        assert_eq!(AskContext::root("test").with_timeout(Duration::MAX).deadline(), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! The hub, where every actor's counters, exits and faults come together.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, Weak};
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::actor::instance::ActorInstance;
+use crate::actor::stats::ActorStats;
+use crate::actor::tasks::TaskStats;
+use crate::actor::{ActorName, ExitReason, lock};
+
+/// Exits kept for the closing report; older ones are dropped first (their counters stay).
+const LEDGER: usize = 256;
+
+/// Shared by all actors of a process; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ActorRegistry {
+    pub(super) inner: Arc<HubInner>,
+}
+
+#[derive(Debug)]
+pub(super) struct HubInner {
+    pub(super) epoch: Instant,
+    pub(super) started: std::time::SystemTime,
+    actors: [ActorStats; ActorName::ALL.len()],
+    desks: Mutex<Vec<Weak<ActorInstance>>>,
+    ledger: Mutex<VecDeque<LedgerEntry>>,
+    pub(super) tasks: Mutex<BTreeMap<&'static str, Arc<TaskStats>>>,
+    gave_up: watch::Sender<Option<GaveUp>>,
+    instances: AtomicU32,
+}
+
+/// How one actor instance ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LedgerEntry {
+    /// Which actor.
+    pub actor: ActorName,
+    /// Which instance of it; counted from 1 in the order of spawning.
+    pub instance: u32,
+    /// Messages handled to their end, whatever the outcome.
+    pub handled: u64,
+    /// Messages given back unanswered: queued ones dropped, and those cut off while running.
+    pub handed_back: u64,
+    /// Why it ended.
+    pub reason: ExitReason,
+    /// The first fault, if there was any.
+    pub first_fault: Option<String>,
+    /// How long it lived.
+    pub lived_seconds: f64,
+}
+
+/// The first actor that could not be kept alive.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GaveUp {
+    /// Which actor.
+    pub actor: ActorName,
+    /// Why it ended.
+    pub reason: ExitReason,
+    /// Its first fault.
+    pub fault: Option<String>,
+}
+
+impl Default for ActorRegistry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ActorRegistry {
+    /// An empty hub; its clock starts now.
+    pub fn new() -> Self {
+        Self {
+            inner: Arc::new(HubInner {
+                epoch: Instant::now(),
+                started: std::time::SystemTime::now(),
+                actors: ActorName::ALL.map(ActorStats::new),
+                desks: Mutex::default(),
+                ledger: Mutex::default(),
+                tasks: Mutex::default(),
+                gave_up: watch::Sender::new(None),
+                instances: AtomicU32::new(0),
+            }),
+        }
+    }
+
+    /// Completes when an actor could not be kept alive; names the first one. The daemon then stops with an error.
+    pub async fn gave_up(&self) -> GaveUp {
+        let mut watched = self.inner.gave_up.subscribe();
+        loop {
+            if let Some(gave_up) = watched.borrow_and_update().clone() {
+                return gave_up;
+            }
+            if watched.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Who gave up, if anyone has.
+    pub fn has_given_up(&self) -> Option<GaveUp> {
+        self.inner.gave_up.borrow().clone()
+    }
+
+    /// How each instance ended, oldest first.
+    pub fn ledger(&self) -> Vec<LedgerEntry> {
+        lock(&self.inner.ledger).iter().cloned().collect()
+    }
+
+    pub(super) fn stats(&self, name: ActorName) -> &ActorStats {
+        &self.inner.actors[name.index()]
+    }
+
+    pub(super) fn all_stats(&self) -> &[ActorStats] {
+        &self.inner.actors
+    }
+
+    /// Nanoseconds since the hub's start.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.inner.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn next_instance(&self) -> u32 {
+        self.inner.instances.fetch_add(1, Relaxed) + 1
+    }
+
+    pub(super) fn enlist(&self, desk: &Arc<ActorInstance>) {
+        let mut desks = lock(&self.inner.desks);
+        desks.retain(|desk| desk.strong_count() > 0);
+        desks.push(Arc::downgrade(desk));
+    }
+
+    pub(super) fn desks(&self) -> Vec<Arc<ActorInstance>> {
+        lock(&self.inner.desks).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Notes an exit; a faulty one lets [`ActorRegistry::gave_up`] fire.
+    pub(super) fn note_exit(&self, entry: LedgerEntry) {
+        self.stats(entry.actor).exits[entry.reason as usize].fetch_add(1, Relaxed);
+        if entry.reason.is_fault() {
+            let gave_up = GaveUp {
+                actor: entry.actor,
+                reason: entry.reason,
+                fault: entry.first_fault.clone(),
+            };
+            self.inner.gave_up.send_if_modified(|first| {
+                let is_first = first.is_none();
+                first.get_or_insert(gave_up);
+                is_first
+            });
+        }
+        let mut ledger = lock(&self.inner.ledger);
+        if ledger.len() == LEDGER {
+            ledger.pop_front();
+        }
+        ledger.push_back(entry);
+    }
+}

@@ -1,0 +1,195 @@
+//! One reading of all counters, as served to metrics, status and tests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::actor::{ActorName, ActorState, ExitReason, GaveUp, HistogramSnapshot, LedgerEntry, MessageSender};
+
+/// Everything the hub knows at one moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct HubSnapshot {
+    /// Since the hub was made.
+    pub uptime_seconds: f64,
+    /// Each actor that was ever spawned or asked.
+    pub actors: Vec<ActorSnapshot>,
+    /// Who waits on whom now.
+    pub waits: Vec<WaitEdge>,
+    /// Tasks by name.
+    pub tasks: Vec<TaskSnapshot>,
+    /// How instances ended, oldest first.
+    pub ledger: Vec<LedgerEntry>,
+    /// The first actor that could not be kept alive.
+    pub gave_up: Option<GaveUp>,
+}
+
+/// One actor name: its counters for ever, its instances now.
+#[derive(Debug, Clone, Serialize)]
+pub struct ActorSnapshot {
+    /// Which actor.
+    pub name: ActorName,
+    /// Instances by state; the ended ones as long as someone holds a handle.
+    pub states: BTreeMap<ActorState, u32>,
+    /// Sent and not yet begun.
+    pub depth: u64,
+    /// Most messages its live instances may queue.
+    pub capacity: u64,
+    /// Highest depth since the start.
+    pub peak: u64,
+    /// Askers waiting for room now.
+    pub waiting_for_room: u64,
+    /// Age of the oldest message not yet begun; 0 when there is none.
+    pub oldest_age_seconds: f64,
+    /// Send to begin.
+    pub wait: HistogramSnapshot,
+    /// Time inside handlers' polls.
+    pub busy_seconds: f64,
+    /// Rebuilt workers by reason: `panic`, `build`.
+    pub restarts: BTreeMap<&'static str, u64>,
+    /// Longest back-off now going on; 0 when there is none.
+    pub restart_backoff_seconds: f64,
+    /// Ended instances by reason.
+    pub exits: BTreeMap<&'static str, u64>,
+    /// Unix time of the last progress of any instance.
+    pub last_progress_timestamp_seconds: Option<f64>,
+    /// The longest declared wait now going on.
+    pub protected: Option<ProtectedWait>,
+    /// Time askers spent waiting for room, by asker.
+    pub send_blocked_seconds: BTreeMap<&'static str, f64>,
+    /// Did this actor end by a fault?
+    pub gave_up: bool,
+    /// By message kind.
+    pub messages: Vec<MessageSnapshot>,
+    /// Each instance.
+    pub instances: Vec<InstanceSnapshot>,
+}
+
+/// One message kind at one actor.
+#[derive(Debug, Clone, Serialize)]
+pub struct MessageSnapshot {
+    /// The message.
+    pub kind: &'static str,
+    /// Taken into the mailbox.
+    pub sent: u64,
+    /// Ended, by outcome.
+    pub handled: BTreeMap<&'static str, u64>,
+    /// Not taken, or dropped unhandled, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// Given up by their askers: `queued`, `running`.
+    pub abandoned: BTreeMap<&'static str, u64>,
+    /// Asks that ran into their deadline, by asker.
+    pub timeouts: Vec<EdgeCount>,
+    /// Begun and not yet done.
+    pub in_flight: u64,
+    /// Begin to reply.
+    pub handle: HistogramSnapshot,
+}
+
+/// A count by asker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EdgeCount {
+    /// Who asked; all outside askers share `outside`.
+    pub from: &'static str,
+    /// How often.
+    pub count: u64,
+}
+
+/// A wait that a handler has declared.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ProtectedWait {
+    /// What for.
+    pub what: &'static str,
+    /// Since when.
+    pub seconds: f64,
+}
+
+/// One actor instance.
+#[derive(Debug, Clone, Serialize)]
+pub struct InstanceSnapshot {
+    /// Its number, unique in the process.
+    pub instance: u32,
+    /// Where it stands.
+    pub state: ActorState,
+    /// How long it has stood there.
+    pub state_seconds: f64,
+    /// How often its worker was built.
+    pub generation: u32,
+    /// Sent and not yet begun.
+    pub depth: u64,
+    /// Its bound.
+    pub capacity: u64,
+    /// Begun and not yet done.
+    pub in_flight: u64,
+    /// Age of the oldest message not yet begun; 0 when there is none.
+    pub oldest_age_seconds: f64,
+    /// How long ago it last came a step further.
+    pub idle_seconds: f64,
+    /// Its longest declared wait.
+    pub protected: Option<ProtectedWait>,
+    /// Its first fault.
+    pub first_fault: Option<String>,
+    /// How it ended.
+    pub exit: Option<ExitReason>,
+}
+
+/// An edge of the wait-for graph.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WaitEdge {
+    /// Who waits.
+    pub from: MessageSender,
+    /// On whom.
+    pub to: ActorName,
+    /// How many asks wait, in whatever phase.
+    pub waiting: u32,
+    /// How many of them still for room.
+    pub for_room: u32,
+    /// How long the longest has waited.
+    pub longest_seconds: f64,
+}
+
+/// Tasks of one name.
+#[derive(Debug, Clone, Serialize)]
+pub struct TaskSnapshot {
+    /// Their name.
+    pub name: &'static str,
+    /// Ever started.
+    pub started: u64,
+    /// Running now.
+    pub running: u64,
+    /// Ended by a panic.
+    pub panicked: u64,
+}
+
+impl HubSnapshot {
+    /// The reading of one actor, if it was ever spawned or asked.
+    pub fn actor(&self, name: ActorName) -> Option<&ActorSnapshot> {
+        self.actors.iter().find(|actor| actor.name == name)
+    }
+
+    /// Instances that hold work, have not come further for `limit`, and have declared no wait: stuck, as far as can be told.
+    pub fn stalled(&self, limit: Duration) -> Vec<(ActorName, u32)> {
+        let limit = limit.as_secs_f64();
+        let instances = self
+            .actors
+            .iter()
+            .flat_map(|actor| actor.instances.iter().map(|one| (actor.name, one)));
+        let stalled = instances.filter(|(_, one)| one.is_stalled(limit));
+        stalled.map(|(name, one)| (name, one.instance)).collect()
+    }
+}
+
+impl ActorSnapshot {
+    /// The reading of one message kind, if any was ever sent.
+    pub fn message(&self, kind: &str) -> Option<&MessageSnapshot> {
+        self.messages.iter().find(|message| message.kind == kind)
+    }
+}
+
+impl InstanceSnapshot {
+    fn is_stalled(&self, limit_seconds: f64) -> bool {
+        let has_waited = self.in_flight > 0 || self.oldest_age_seconds > limit_seconds;
+        let is_excused = self.protected.is_some() || self.state == ActorState::Backoff;
+        has_waited && !is_excused && self.idle_seconds > limit_seconds
+    }
+}

@@ -1,0 +1,189 @@
+//! The counters of one actor name; they outlive its instances, so they never run backwards.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
+
+use crate::actor::held_messages::RecordSlab;
+use crate::actor::{ActorName, DurationHistogram, ExitReason, MessageOutcome, MessageSender};
+
+/// Message kinds counted apart for one actor; any more share the kind `other`.
+const KINDS: usize = 24;
+
+/// Why a message was not taken; the metric label `reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MessageRejection {
+    Full,
+    Closed,
+    Draining,
+    Upwards,
+}
+
+impl MessageRejection {
+    pub(super) const ALL: [(Self, &'static str); 4] = [
+        (Self::Full, "full"),
+        (Self::Closed, "closed"),
+        (Self::Draining, "draining"),
+        (Self::Upwards, "upwards"),
+    ];
+}
+
+/// Why a worker was rebuilt; the metric label `reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RestartReason {
+    /// A handler panicked.
+    Panic,
+    /// The factory itself panicked.
+    Build,
+}
+
+impl RestartReason {
+    pub(super) const ALL: [(Self, &'static str); 2] = [(Self::Panic, "panic"), (Self::Build, "build")];
+}
+
+/// Counters of one message kind at one actor.
+#[derive(Debug)]
+pub(super) struct KindStats {
+    pub(super) kind: &'static str,
+    pub(super) sent: AtomicU64,
+    pub(super) handled: [AtomicU64; MessageOutcome::ALL.len()],
+    pub(super) rejected: [AtomicU64; MessageRejection::ALL.len()],
+    pub(super) abandoned_queued: AtomicU64,
+    pub(super) abandoned_running: AtomicU64,
+    pub(super) in_flight: AtomicU64,
+    pub(super) timeouts: [AtomicU64; MessageSender::ROWS],
+    pub(super) handle: DurationHistogram,
+}
+
+impl KindStats {
+    fn new(kind: &'static str) -> Self {
+        Self {
+            kind,
+            sent: AtomicU64::new(0),
+            handled: Default::default(),
+            rejected: Default::default(),
+            abandoned_queued: AtomicU64::new(0),
+            abandoned_running: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            timeouts: Default::default(),
+            handle: DurationHistogram::new(),
+        }
+    }
+
+    pub(super) fn reject(&self, why: MessageRejection) {
+        self.rejected[why as usize].fetch_add(1, Relaxed);
+    }
+}
+
+/// Counters of one actor name, all its instances together.
+#[derive(Debug)]
+pub(super) struct ActorStats {
+    pub(super) name: ActorName,
+    kinds: [OnceLock<Box<KindStats>>; KINDS],
+    other: KindStats,
+    pub(super) depth: AtomicU64,
+    pub(super) peak: AtomicU64,
+    pub(super) wait: DurationHistogram,
+    pub(super) busy_nanos: AtomicU64,
+    /// Nanoseconds since the hub's start; 0: never.
+    pub(super) progress: AtomicU64,
+    pub(super) restarts: [AtomicU64; RestartReason::ALL.len()],
+    pub(super) exits: [AtomicU64; ExitReason::ALL.len()],
+    /// Nanoseconds that each asker spent waiting for room.
+    pub(super) blocked: [AtomicU64; MessageSender::ROWS],
+    /// Those who wait for room now, and since when.
+    pub(super) lobby: Mutex<RecordSlab<(MessageSender, u64)>>,
+}
+
+impl ActorStats {
+    pub(super) fn new(name: ActorName) -> Self {
+        Self {
+            name,
+            kinds: [const { OnceLock::new() }; KINDS],
+            other: KindStats::new("other"),
+            depth: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            wait: DurationHistogram::new(),
+            busy_nanos: AtomicU64::new(0),
+            progress: AtomicU64::new(0),
+            restarts: Default::default(),
+            exits: Default::default(),
+            blocked: Default::default(),
+            lobby: Mutex::default(),
+        }
+    }
+
+    /// Where the counters of `kind` are; the first message of a kind makes them.
+    pub(super) fn kind_index(&self, kind: &'static str) -> u8 {
+        for (index, cell) in self.kinds.iter().enumerate() {
+            let known = cell.get_or_init(|| Box::new(KindStats::new(kind))).kind;
+            if std::ptr::eq(known, kind) || known == kind {
+                return u8::try_from(index).unwrap_or(u8::MAX);
+            }
+        }
+        u8::MAX
+    }
+
+    pub(super) fn kind(&self, index: u8) -> &KindStats {
+        self.kinds
+            .get(usize::from(index))
+            .and_then(OnceLock::get)
+            .map_or(&self.other, |kind| kind)
+    }
+
+    /// Every kind seen so far.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &KindStats> {
+        let other = self.other.sent.load(Relaxed) > 0;
+        self.kinds
+            .iter()
+            .map_while(|cell| cell.get().map(|kind| &**kind))
+            .chain(other.then_some(&self.other))
+    }
+
+    /// One message more is queued.
+    pub(super) fn entered(&self) {
+        let depth = self.depth.fetch_add(1, Relaxed) + 1;
+        if depth > self.peak.load(Relaxed) {
+            self.peak.fetch_max(depth, Relaxed);
+        }
+    }
+
+    pub(super) fn left(&self) {
+        self.depth.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_kind_keeps_its_counters() {
+        let stats = ActorStats::new(ActorName::Checker);
+        let first = stats.kind_index("check");
+        let second = stats.kind_index("other_kind");
+        assert_ne!(first, second);
+        assert_eq!(stats.kind_index(&String::from("check").leak()[..]), first);
+        assert_eq!(stats.kinds().count(), 2);
+    }
+
+    #[test]
+    fn kinds_are_bounded() {
+        let stats = ActorStats::new(ActorName::Checker);
+        for number in 0..KINDS + 10 {
+            let kind: &'static str = format!("kind{number}").leak();
+            stats.kind(stats.kind_index(kind)).sent.fetch_add(1, Relaxed);
+        }
+        assert_eq!(stats.kinds().count(), KINDS + 1);
+        assert_eq!(stats.kind(u8::MAX).sent.load(Relaxed), 10);
+    }
+
+    #[test]
+    fn the_peak_stays() {
+        let stats = ActorStats::new(ActorName::Checker);
+        stats.entered();
+        stats.entered();
+        stats.left();
+        stats.entered();
+        assert_eq!((stats.depth.load(Relaxed), stats.peak.load(Relaxed)), (2, 2));
+    }
+}

@@ -1,0 +1,197 @@
+//! What the hub shows while work is under way: who waits on whom, declared waits, ages, stalls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actor::{ActorName, ActorRegistry, AskContext, MessageSender, SpawnOptions, spawn};
+
+use crate::actor::tests::{Owner, answer, checker, hand, held, here, run, settled};
+
+#[actix_rt::test]
+async fn the_graph_shows_who_waits_on_whom() {
+    let (hub, cx) = (
+        ActorRegistry::new(),
+        AskContext::root("test").child_of(ActorName::Supervisor),
+    );
+    let hand = hand(&hub, 1);
+    let owner = spawn::concurrent(&hub, &here(), SpawnOptions::with_capacity(1), || Owner);
+    let (question, begun, free) = held();
+    let asked = run(move |cx| async move { owner.ask(question, &cx).await.unwrap() });
+    let watch = async {
+        begun.await.unwrap();
+        settled().await;
+        let snapshot = hub.snapshot();
+        let edges: Vec<_> = snapshot
+            .waits
+            .iter()
+            .map(|edge| (edge.from, edge.to, edge.waiting, edge.for_room))
+            .collect();
+        let supervisor = MessageSender::Actor(ActorName::Supervisor);
+        let checker = MessageSender::Actor(ActorName::Checker);
+        assert_eq!(
+            edges,
+            [
+                (supervisor, ActorName::Checker, 3, 1),
+                (checker, ActorName::SessionOwner, 1, 0)
+            ]
+        );
+        assert!(snapshot.waits.iter().all(|edge| edge.longest_seconds > 0.0));
+        let protected = snapshot.actor(ActorName::Checker).unwrap().protected.unwrap();
+        assert_eq!(
+            protected.what, "session_owner",
+            "the blame goes to the one it waits for"
+        );
+        free.notify_one();
+    };
+    let asks = futures::join!(
+        hand.ask(asked, &cx),
+        hand.ask(answer(1), &cx),
+        hand.ask(answer(2), &cx),
+        watch
+    );
+    assert_eq!((asks.0, asks.1, asks.2), (Ok(200), Ok(1), Ok(2)));
+    assert!(hub.snapshot().waits.is_empty());
+}
+
+#[actix_rt::test]
+async fn an_asker_that_went_away_waits_no_more() {
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    let hand = hand(&hub, 1);
+    let message = run(|_| std::future::pending());
+    tokio::select! {
+        biased;
+        _ = hand.ask(message, &cx) => panic!("it should not be answered"),
+        () = settled() => {}
+    }
+    assert!(hub.snapshot().waits.is_empty());
+    assert_eq!(checker(&hub).message("do").unwrap().in_flight, 1);
+}
+
+#[actix_rt::test]
+async fn declared_waits_excuse_silence() {
+    tokio::time::pause();
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    let hand = hand(&hub, 4);
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let message = run(move |cx| async move {
+        let _ = begin.send(());
+        cx.waiting_for("GRIN", tokio::time::sleep(Duration::from_mins(10)))
+            .await;
+        cx.waiting_for("disk", async {
+            cx.waiting_for("GRIN", tokio::time::sleep(Duration::from_mins(1))).await;
+        })
+        .await;
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        1
+    });
+    let watch = async {
+        begun.await.unwrap();
+        tokio::time::sleep(Duration::from_mins(9)).await;
+        let told = checker(&hub);
+        let protected = told.protected.unwrap();
+        assert_eq!(
+            (protected.what, protected.seconds.round().to_string().as_str()),
+            ("GRIN", "540")
+        );
+        assert!(
+            (told.oldest_age_seconds - 540.0).abs() < 1.0,
+            "{}",
+            told.oldest_age_seconds
+        );
+        assert!(hub.snapshot().stalled(Duration::from_mins(5)).is_empty());
+        tokio::time::sleep(Duration::from_mins(8)).await;
+        let told = checker(&hub);
+        assert_eq!(told.protected, None, "both declared waits are over");
+        assert_eq!(
+            hub.snapshot().stalled(Duration::from_mins(5)),
+            [(ActorName::Checker, told.instances[0].instance)]
+        );
+    };
+    let asks = futures::join!(hand.ask(message, &cx), hand.ask(answer(2), &cx), watch);
+    assert_eq!((asks.0, asks.1), (Ok(1), Ok(2)));
+    assert!(
+        hub.snapshot().stalled(Duration::from_mins(5)).is_empty(),
+        "nothing to do is no stall"
+    );
+}
+
+#[actix_rt::test]
+async fn progress_keeps_a_long_message_from_looking_stuck() {
+    tokio::time::pause();
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    let hand = hand(&hub, 1);
+    let message = run(|cx| async move {
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            cx.progress();
+        }
+        1
+    });
+    let (answered, ()) = futures::join!(hand.ask(message, &cx), async {
+        tokio::time::sleep(Duration::from_secs(570)).await;
+        assert!(hub.snapshot().stalled(Duration::from_mins(2)).is_empty());
+    });
+    assert_eq!(answered, Ok(1));
+}
+
+#[actix_rt::test]
+async fn a_context_kept_too_long_touches_no_other_message() {
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    let hand = hand(&hub, 1);
+    let kept = Arc::new(std::sync::Mutex::new(None));
+    let keep = Arc::clone(&kept);
+    let message = run(move |cx| async move {
+        *keep.lock().unwrap() = Some(cx);
+        1
+    });
+    assert_eq!(hand.ask(message, &cx).await, Ok(1));
+    let kept = kept.lock().unwrap().take().unwrap();
+    let (message, begun, free) = held();
+    let (answered, ()) = futures::join!(hand.ask(message, &cx), async {
+        begun.await.unwrap();
+        kept.waiting_for("nothing", async { assert_eq!(checker(&hub).protected, None) })
+            .await;
+        free.notify_one();
+    });
+    assert_eq!(answered, Ok(200));
+}
+
+#[actix_rt::test]
+async fn time_in_polls_counts_as_busy_and_waiting_does_not() {
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    let hand = hand(&hub, 1);
+    let message = run(|_| async {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(20) {
+            std::hint::spin_loop();
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        1
+    });
+    assert_eq!(hand.ask(message, &cx).await, Ok(1));
+    let told = checker(&hub);
+    let handled = told.message("do").unwrap().handle.sum_seconds;
+    assert!(told.busy_seconds >= 0.02, "{}", told.busy_seconds);
+    assert!(
+        handled >= 0.3 && told.busy_seconds < handled,
+        "{} of {handled}",
+        told.busy_seconds
+    );
+}
+
+#[actix_rt::test]
+async fn a_snapshot_serializes_with_plain_labels() {
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    assert!(hub.snapshot().actors.is_empty(), "nobody was spawned or asked");
+    let hand = hand(&hub, 2);
+    assert_eq!(hand.ask(answer(1), &cx).await, Ok(1));
+    let json = serde_json::to_value(hub.snapshot()).unwrap();
+    let actor = &json["actors"][0];
+    assert_eq!(
+        (&actor["name"], &actor["states"]["running"]),
+        (&"checker".into(), &1.into())
+    );
+    assert_eq!(actor["messages"][0]["handled"]["ok"], 1);
+    assert_eq!(actor["messages"][0]["handle"]["counts"].as_array().unwrap().len(), 40);
+    assert!(actor["last_progress_timestamp_seconds"].as_f64().unwrap() > 1e9);
+}

@@ -1,0 +1,168 @@
+//! What follows for a book from what GRIN said of it, held against how it stood.
+
+use rusqlite::Row;
+
+use crate::catalog::CatalogError;
+use crate::catalog::lifecycle::next_state::{GrinSignal, follow};
+use crate::catalog::observations::dates::is_readable;
+use crate::catalog::observations::facts;
+use crate::catalog::observations::facts::ColumnValues;
+use crate::catalog::observations::record::RecordRemarks;
+use crate::catalog::writer::ledger::CatalogTransaction;
+use crate::clock::{earlier, read_stamp, stamp};
+use crate::vocabulary::BookState;
+
+/// A book as it stood before.
+pub(crate) struct BookBefore {
+    pub id: i64,
+    pub state: BookState,
+    pub listed_converted: bool,
+    pub can_be_requested: bool,
+    pub vanished: bool,
+    pub next_attempt_at: Option<String>,
+    pub conversion_failures: u32,
+    pub judged: Option<String>,
+    pub requested_at: Option<String>,
+    /// The text of some date is kept.
+    pub has_raw: bool,
+    /// Places of facts that differ from what was known.
+    pub differing: Vec<usize>,
+    pub grin_state: Option<String>,
+    pub converted_date: Option<String>,
+}
+
+impl BookBefore {
+    pub fn read(row: &Row<'_>, own: usize, facts: &ColumnValues<'_>) -> Result<Self, CatalogError> {
+        let differs = |place: &usize| match facts.get(*place) {
+            None => Ok(false),
+            Some(new) => row.get_ref(own + place).map(|old| old.as_str().ok() != Some(new)),
+        };
+        let mut differing = Vec::new();
+        for place in 0..facts.values.len() {
+            if differs(&place)? {
+                differing.push(place);
+            }
+        }
+        Ok(Self {
+            id: row.get(0)?,
+            state: row.get(1)?,
+            listed_converted: row.get(2)?,
+            can_be_requested: row.get::<_, Option<bool>>(3)?.unwrap_or(false),
+            vanished: row.get_ref(4)? != rusqlite::types::ValueRef::Null,
+            next_attempt_at: row.get(5)?,
+            conversion_failures: row.get(6)?,
+            judged: row.get(7)?,
+            requested_at: row.get(8)?,
+            has_raw: row.get(9)?,
+            differing,
+            grin_state: row.get(own + facts::GRIN_STATE)?,
+            converted_date: row.get(own + facts::CONVERTED_DATE)?,
+        })
+    }
+
+    pub fn differs(&self, place: usize) -> bool {
+        self.differing.contains(&place)
+    }
+
+    /// A failure of conversion that we had not heard of, and that does not date from before our last request. GRIN's
+    /// dates have no zone, so a day's difference is needed to call it older.
+    pub fn failure_is_news(&self, facts: &ColumnValues<'_>) -> bool {
+        let told = facts
+            .get(facts::FAILED_DATE)
+            .or(facts.get(facts::FAILED_INFO))
+            .is_some();
+        if !told {
+            return self.state == BookState::Known;
+        }
+        let differs = self.differs(facts::FAILED_DATE) || self.differs(facts::FAILED_INFO);
+        differs && !self.failed_before_request(facts.get(facts::FAILED_DATE))
+    }
+
+    fn failed_before_request(&self, failed: Option<&str>) -> bool {
+        let Some(requested) = self.requested_at.as_deref().and_then(read_stamp) else {
+            return false;
+        };
+        let day_before = stamp(earlier(requested, std::time::Duration::from_secs(24 * 3_600)));
+        failed.is_some_and(|failed| failed < day_before.as_str())
+    }
+
+    /// A given-up book of which GRIN has a newer archive than the one that was given up.
+    fn has_newer_archive(&self, facts: &ColumnValues<'_>) -> bool {
+        let listed = facts.get(facts::CONVERTED_DATE).filter(|date| is_readable(date));
+        // Given up before any date was known: then each date is news.
+        listed.is_some_and(|listed| listed > self.judged.as_deref().unwrap_or_default())
+    }
+}
+
+/// What is written over a book.
+pub(crate) struct BookAfter<'a> {
+    pub state: BookState,
+    pub next_attempt_at: Option<String>,
+    pub conversion_failures: u32,
+    pub listed_converted: bool,
+    pub can_be_requested: bool,
+    /// GRIN has the archive ready: earlier troubles with the conversion count no more.
+    pub ready: bool,
+    /// Given up before, and worth another try.
+    pub revived: bool,
+    /// New value of `enrich_key`: 0 to have it searched for anew.
+    pub enrich_key: Option<i64>,
+    pub enriched_at: Option<&'a str>,
+}
+
+/// What follows for the book from what was said.
+pub(crate) fn decide<'a>(
+    tx: &CatalogTransaction<'_>,
+    facts: &ColumnValues<'_>,
+    before: &BookBefore,
+    said: &RecordRemarks<'a>,
+) -> BookAfter<'a> {
+    let ready = said.word == GrinSignal::Ready;
+    let revived = before.state == BookState::Failed && ready && before.has_newer_archive(facts);
+    let state = if revived {
+        BookState::Available
+    } else if said.word == GrinSignal::Idle && !before.differs(facts::GRIN_STATE) {
+        // GRIN says what it said before; what it answered to our request since weighs more.
+        before.state
+    } else {
+        follow(before.state, said.word)
+    };
+    let failed_now = state == BookState::ConversionFailed && before.state != state;
+    let failures = match (failed_now, ready) {
+        (true, _) => before.conversion_failures.saturating_add(1),
+        (false, true) => 0,
+        (false, false) => before.conversion_failures,
+    };
+    let next_attempt_at = if failed_now {
+        tx.policy.after_conversion_failure(failures, tx.now).map(stamp)
+    } else if state != before.state || (before.state == BookState::Stored && newly_converted(facts, before)) {
+        None
+    } else {
+        before.next_attempt_at.clone()
+    };
+    BookAfter {
+        state,
+        next_attempt_at,
+        conversion_failures: failures,
+        listed_converted: before.listed_converted || ready,
+        can_be_requested: before.can_be_requested || said.can_be_requested,
+        ready,
+        revived,
+        enrich_key: match said.enriched {
+            Some((_, millis)) => Some(millis),
+            None => before
+                .differing
+                .iter()
+                .any(|place| *place <= facts::LAST_DATE)
+                .then_some(0),
+        },
+        enriched_at: said.enriched.map(|(stamp, _)| stamp),
+    }
+}
+
+fn newly_converted(facts: &ColumnValues<'_>, before: &BookBefore) -> bool {
+    let readable = |date: &&str| is_readable(date);
+    let old = before.converted_date.as_deref().filter(readable);
+    let new = facts.get(facts::CONVERTED_DATE).filter(readable);
+    new.is_some() && new > old
+}

@@ -1,0 +1,134 @@
+//! Every change of a book, with its cause, appended to its history.
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use crate::catalog::CatalogError;
+
+/// What changed; the `status_type` of a history row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChangeTopic {
+    /// Our state of the book.
+    State,
+    /// GRIN's state of it.
+    GrinState,
+    /// Answer of GRIN to a request for conversion.
+    Conversion,
+    /// It vanished from, or came back to, the list of all books.
+    Listing,
+    /// It was adopted from another program.
+    Import,
+}
+
+impl ChangeTopic {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::GrinState => "grin_state",
+            Self::Conversion => "conversion",
+            Self::Listing => "listing",
+            Self::Import => "import",
+        }
+    }
+}
+
+/// Why it changed; the `cause` in a history row's metadata. A closed set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ChangeCause {
+    /// A page of a list said so.
+    Listed,
+    /// A complete pass over a list did not name it.
+    NotListed,
+    /// The answer of a barcode search said so.
+    Enriched,
+    /// GRIN's answer to a request for conversion.
+    Asked,
+    /// Somebody named the barcode.
+    Named,
+    /// A worker took it.
+    Claimed,
+    /// The archive's body is being fetched.
+    Downloading,
+    /// The archive is published.
+    Stored,
+    /// GRIN has the same archive as we.
+    UpToDate,
+    /// GRIN has no archive ready.
+    NotConverted,
+    /// Will be tried again.
+    Retry,
+    /// Given up.
+    Failed,
+    /// Given back untried.
+    HandedBack,
+    /// Its lease ran out.
+    LeaseExpired,
+    /// Its holder started anew.
+    Recovered,
+    /// Somebody asked for failed books to be tried again.
+    Reset,
+    /// Taken over from another program's database and storage.
+    Imported,
+}
+
+/// What stands beside a change.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct ChangeNote<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<&'a str>,
+    pub cause: Option<ChangeCause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<&'a str>,
+}
+
+impl ChangeNote<'_> {
+    pub(crate) fn of(cause: ChangeCause) -> Self {
+        Self {
+            cause: Some(cause),
+            ..Self::default()
+        }
+    }
+
+    /// The note as JSON text; none of its fields can fail to be written.
+    pub(crate) fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Where in time and by whom a change is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChangeMoment<'a> {
+    pub stamp: &'a str,
+    pub session: i64,
+}
+
+/// Appends one change, its note already as text.
+pub(crate) fn append(
+    conn: &Connection,
+    barcode: &str,
+    (topic, value): (ChangeTopic, &str),
+    moment: ChangeMoment<'_>,
+    note: &str,
+) -> Result<(), CatalogError> {
+    conn.prepare_cached(
+        "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp, session_id, metadata) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute((barcode, topic.as_str(), value, moment.stamp, moment.session, note))?;
+    Ok(())
+}

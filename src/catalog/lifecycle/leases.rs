@@ -1,0 +1,94 @@
+//! Keeping claims alive, and taking back those of a holder that started anew.
+
+use std::time::Duration;
+
+use crate::catalog::CatalogError;
+use crate::catalog::lifecycle::claim::{ClaimToken, release, release_expired};
+use crate::catalog::lifecycle::history::ChangeCause;
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::clock::{later, stamp};
+
+/// Keeps claims for some time more; comes back with those that are lost.
+#[derive(Debug, Clone)]
+pub struct RenewClaims {
+    /// The claims.
+    pub held: Vec<ClaimToken>,
+    /// How long they hold from now on.
+    pub lease: Duration,
+}
+
+/// Takes back all claims of an owner that starts anew and works on none of them; comes back with their number.
+#[derive(Debug, Clone)]
+pub struct RecoverClaims {
+    /// The owner.
+    pub owner: String,
+}
+
+/// Takes back all claims whose lease ran out; comes back with their number.
+#[derive(Debug, Clone, Copy)]
+pub struct ExpireClaims;
+
+impl CatalogOperation for RenewClaims {
+    type Output = Vec<ClaimToken>;
+    const KIND: &'static str = "renew";
+
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<ClaimToken>, CatalogError> {
+        let until = stamp(later(tx.now, self.lease));
+        let mut update = tx.conn.prepare_cached(
+            "UPDATE books SET lease_until = ?4 WHERE barcode = ?1 AND claimed_by = ?2 AND claim_fence = ?3",
+        )?;
+        let mut lost = Vec::new();
+        for held in self.held {
+            if update.execute((held.barcode.as_str(), &held.owner, held.fence, &until))? == 0 {
+                lost.push(held);
+            }
+        }
+        Ok(lost)
+    }
+}
+
+impl CatalogOperation for RecoverClaims {
+    type Output = u64;
+    const KIND: &'static str = "recover";
+
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        let own: Vec<i64> = {
+            // The partial index holds what is claimed and nothing else, so looking through it is cheap.
+            let mut select = tx
+                .conn
+                .prepare_cached("SELECT id FROM books WHERE claimed_by IS NOT NULL AND claimed_by = ?1")?;
+            let rows = select.query_map([&self.owner], |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for id in &own {
+            release(tx, *id, ChangeCause::Recovered)?;
+        }
+        Ok(own.len() as u64)
+    }
+}
+
+impl CatalogOperation for ExpireClaims {
+    type Output = u64;
+    const KIND: &'static str = "expire";
+
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        release_expired(tx)
+    }
+}
+
+/// Asks who holds claims at present.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimHolders;
+
+impl CatalogOperation for ClaimHolders {
+    type Output = Vec<String>;
+    const KIND: &'static str = "holders";
+
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<String>, CatalogError> {
+        let mut select = tx
+            .conn
+            .prepare_cached("SELECT DISTINCT claimed_by FROM books WHERE claimed_by IS NOT NULL ORDER BY 1")?;
+        let holders = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(holders)
+    }
+}

@@ -1,0 +1,12 @@
+//! A book's states: transitions, claims, settlements and history.
+
+pub(crate) mod claim;
+pub(crate) mod decide;
+pub(crate) mod history;
+pub(crate) mod leases;
+pub(crate) mod next_state;
+pub(crate) mod policy;
+pub(crate) mod settle;
+mod state_column;
+pub(crate) mod tallies;
+pub(crate) mod wish;

@@ -1,0 +1,83 @@
+//! Running totals, kept with each transaction so that no count ever scans the books.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use crate::catalog::CatalogError;
+
+/// What is counted; the `kind` column of `tallies`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum TallyKind {
+    /// Books by our state.
+    State,
+    /// Books by GRIN's state; unknown is the empty word.
+    GrinState,
+    /// Books in state `failed`, by reason.
+    Failure,
+    /// Books that came home, by day (UTC).
+    StoredOn,
+    /// Bytes of archives that came home, by day.
+    BytesOn,
+    /// Books given up, by day.
+    FailedOn,
+    /// Books found unchanged by a check, by day.
+    UnchangedOn,
+    /// Books whose conversion was asked for and granted, by day.
+    RequestedOn,
+}
+
+impl TallyKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::GrinState => "grin_state",
+            Self::Failure => "failure",
+            Self::StoredOn => "stored_on",
+            Self::BytesOn => "bytes_on",
+            Self::FailedOn => "failed_on",
+            Self::UnchangedOn => "unchanged_on",
+            Self::RequestedOn => "requested_on",
+        }
+    }
+}
+
+/// Changes of totals that the running operation has not yet written.
+#[derive(Debug, Default)]
+pub(crate) struct PendingTallies(HashMap<(TallyKind, Box<str>), i64>);
+
+impl PendingTallies {
+    pub(crate) fn add(&mut self, kind: TallyKind, value: &str, by: i64) {
+        if by == 0 {
+            return;
+        }
+        *self.0.entry((kind, value.into())).or_default() += by;
+    }
+
+    pub(crate) fn shift(&mut self, kind: TallyKind, from: &str, to: &str) {
+        if from != to {
+            self.add(kind, from, -1);
+            self.add(kind, to, 1);
+        }
+    }
+
+    /// Writes the changes into the running transaction.
+    pub(crate) fn write(self, conn: &Connection) -> Result<(), CatalogError> {
+        let mut upsert = conn.prepare_cached(
+            "INSERT INTO tallies (kind, value, n) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        )?;
+        for ((kind, value), by) in self.0 {
+            if by != 0 {
+                upsert.execute((kind.as_str(), &*value, by))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All totals of one kind that are not zero, in the order of their values.
+pub(crate) fn read(conn: &Connection, kind: TallyKind) -> Result<Vec<(String, u64)>, CatalogError> {
+    let mut select = conn.prepare_cached("SELECT value, n FROM tallies WHERE kind = ?1 AND n > 0 ORDER BY value")?;
+    let rows = select.query_map([kind.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,121 @@
+//! Recording a page of one of GRIN's lists.
+
+use jiff::Timestamp;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
+
+use crate::catalog::CatalogError;
+use crate::catalog::lifecycle::next_state::word_of_list;
+use crate::catalog::observations::facts;
+use crate::catalog::observations::facts::ColumnValues;
+use crate::catalog::observations::lists;
+use crate::catalog::observations::passes::PassId;
+use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks, RowChange};
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::grin::{Barcode, ListKind, ListRow};
+
+/// A page of a list, or any part of one; it is recorded whole or not at all.
+#[derive(Debug, Clone)]
+pub struct ListPart {
+    /// Which list.
+    pub list: ListKind,
+    /// The pass it belongs to; `None` for rows from elsewhere, from which nothing about absence follows.
+    pub pass: Option<PassId>,
+    /// Its rows.
+    pub rows: Vec<ListRow>,
+    /// Books that it names in rows which could not be taken. All that is recorded of them is that they are listed still.
+    pub sighted: Vec<Barcode>,
+    /// Rows that could not be taken and do not tell which book they are about.
+    pub unsure: u64,
+    /// When GRIN gave it.
+    pub observed: Timestamp,
+    /// Where the list goes on, for resuming an interrupted pass.
+    pub next: Option<String>,
+}
+
+/// What recording did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ListPartCounts {
+    /// Books not known before.
+    pub new: u64,
+    /// Books of which something changed.
+    pub changed: u64,
+    /// Books of which nothing changed.
+    pub same: u64,
+}
+
+impl CatalogOperation for ListPart {
+    type Output = ListPartCounts;
+    const KIND: &'static str = "record_list";
+
+    fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<ListPartCounts, CatalogError> {
+        let mut done = ListPartCounts::default();
+        let mut recorder = FactRecorder::new(tx.conn, FactSource::List)?;
+        let mut sightings = Sightings::new(tx.conn, &self)?;
+        for row in &self.rows {
+            let recorded = record_row(&mut recorder, tx, self.list, row)?;
+            sightings.note(recorded.id())?;
+            match recorded {
+                RowChange::New(_) => done.new += 1,
+                RowChange::Changed(_) => done.changed += 1,
+                RowChange::Same(_) => done.same += 1,
+            }
+        }
+        let mut find = tx.conn.prepare_cached("SELECT id FROM books WHERE barcode = ?1")?;
+        for barcode in &self.sighted {
+            let book = find.query_row([barcode.as_str()], |row| row.get(0)).optional()?;
+            book.map_or(Ok(()), |id| sightings.note(id))?;
+        }
+        if let Some(pass) = self.pass {
+            pass.note_page(tx, self.next.as_deref(), (done, self.unsure))?;
+        }
+        Ok(done)
+    }
+}
+
+fn record_row(
+    recorder: &mut FactRecorder<'_>,
+    tx: &mut CatalogTransaction<'_>,
+    list: ListKind,
+    row: &ListRow,
+) -> Result<RowChange, CatalogError> {
+    let facts = ColumnValues::of_row(row);
+    let said = |failure_is_news| RecordRemarks {
+        word: word_of_list(list, facts.get(facts::GRIN_STATE), failure_is_news),
+        list: Some(lists::name(list)),
+        can_be_requested: facts.can_be_requested || list == ListKind::Available,
+        enriched: None,
+    };
+    let recorded = recorder.record(tx, row.barcode.as_str(), &facts, said)?;
+    recorded.ok_or_else(|| CatalogError::Fault("a listed book was not recorded".into()))
+}
+
+/// Notes when a book was last seen in the list.
+struct Sightings<'c> {
+    upsert: CachedStatement<'c>,
+    list: i64,
+    pass: i64,
+    observed: i64,
+}
+
+impl<'c> Sightings<'c> {
+    fn new(conn: &'c Connection, part: &ListPart) -> Result<Self, CatalogError> {
+        Ok(Self {
+            upsert: conn.prepare_cached(
+                "INSERT INTO sightings (list, book, pass, observed) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT DO UPDATE SET pass = excluded.pass, observed = excluded.observed",
+            )?,
+            list: lists::number(part.list),
+            pass: part.pass.map_or(0, |pass| pass.0),
+            observed: part.observed.as_millisecond(),
+        })
+    }
+
+    fn note(&mut self, book: i64) -> Result<(), CatalogError> {
+        self.upsert.execute((self.list, book, self.pass, self.observed))?;
+        Ok(())
+    }
+}

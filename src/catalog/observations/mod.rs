@@ -1,0 +1,10 @@
+//! What GRIN tells of books: lists and their passes, searches, facts and MARC fields.
+
+pub(crate) mod dates;
+pub(crate) mod enrich;
+pub(crate) mod facts;
+pub(crate) mod listing;
+pub(crate) mod lists;
+pub(crate) mod marc;
+pub(crate) mod passes;
+pub(crate) mod record;

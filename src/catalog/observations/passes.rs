@@ -1,0 +1,346 @@
+//! Passes over GRIN's lists, and what a complete one says about books that it did not name.
+
+use rusqlite::OptionalExtension as _;
+
+use crate::catalog::CatalogError;
+use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
+use crate::catalog::observations::listing::ListPartCounts;
+use crate::catalog::observations::lists;
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::clock::read_stamp;
+use crate::grin::ListKind;
+use crate::vocabulary::BookState;
+
+/// A pass over a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PassId(pub i64);
+
+/// Begins a pass over a list, or goes on with one that was interrupted.
+#[derive(Debug, Clone, Copy)]
+pub struct BeginPass {
+    /// The list.
+    pub list: ListKind,
+    /// Whether an interrupted pass may be gone on with; else it ends as incomplete.
+    pub resume: bool,
+}
+
+/// A running pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPass {
+    /// Goes with every part that is recorded.
+    pub id: PassId,
+    /// Where an interrupted pass goes on; `None`: from the list's first page.
+    pub next: Option<String>,
+    /// When it began, as text.
+    pub started_at: String,
+    /// Rows recorded so far.
+    pub rows: u64,
+}
+
+/// Ends a pass.
+#[derive(Debug, Clone)]
+pub struct FinishPass {
+    /// The pass.
+    pub pass: PassId,
+    /// Whether the list was read to its end without a refusal, gap or loop. Only then its silence means anything.
+    pub complete: bool,
+    /// Why it is incomplete, or anything else worth keeping.
+    pub note: Option<String>,
+}
+
+/// What a pass came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PassEnd {
+    /// Rows in all.
+    pub rows: u64,
+    /// Books not known before.
+    pub new_books: u64,
+    /// Books of which something changed.
+    pub changed: u64,
+    /// Books that the list no longer names.
+    pub vanished: u64,
+    /// The pass called itself complete, but misses so many books that nothing was concluded from it.
+    pub doubtful: bool,
+    /// Rows of which it is not known which books they are about: nothing was concluded from what the list did not name.
+    pub unsure: u64,
+}
+
+impl CatalogOperation for BeginPass {
+    type Output = ListPass;
+    const KIND: &'static str = "begin_pass";
+
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<ListPass, CatalogError> {
+        let list = lists::name(self.list);
+        if self.resume {
+            if let Some(pass) = interrupted(tx, list)? {
+                return Ok(pass);
+            }
+        }
+        tx.conn.execute(
+            "UPDATE list_passes SET ended_at = ?2, note = 'interrupted' WHERE list = ?1 AND ended_at IS NULL",
+            (list, &tx.stamp),
+        )?;
+        tx.conn.execute(
+            "INSERT INTO list_passes (list, started_at) VALUES (?1, ?2)",
+            (list, &tx.stamp),
+        )?;
+        Ok(ListPass {
+            id: PassId(tx.conn.last_insert_rowid()),
+            next: None,
+            started_at: tx.stamp.clone(),
+            rows: 0,
+        })
+    }
+}
+
+/// The list's last pass, if it was interrupted after a page that led on.
+fn interrupted(tx: &CatalogTransaction<'_>, list: &str) -> Result<Option<ListPass>, CatalogError> {
+    let found = tx.conn.query_row(
+        "SELECT id, next_url, started_at, rows FROM list_passes \
+         WHERE list = ?1 AND ended_at IS NULL AND next_url IS NOT NULL ORDER BY id DESC LIMIT 1",
+        [list],
+        |row| {
+            Ok(ListPass {
+                id: PassId(row.get(0)?),
+                next: row.get(1)?,
+                started_at: row.get(2)?,
+                rows: row.get(3)?,
+            })
+        },
+    );
+    Ok(found.optional()?)
+}
+
+impl PassId {
+    pub(crate) fn note_page(
+        self,
+        tx: &CatalogTransaction<'_>,
+        next: Option<&str>,
+        (done, unsure): (ListPartCounts, u64),
+    ) -> Result<(), CatalogError> {
+        let rows = done.new + done.changed + done.same;
+        let noted = tx
+            .conn
+            .prepare_cached(
+                "UPDATE list_passes SET pages = pages + 1, rows = rows + ?2, new_books = new_books + ?3, \
+                 changed = changed + ?4, next_url = ifnull(?5, next_url), unsure = unsure + ?6 \
+                 WHERE id = ?1 AND ended_at IS NULL",
+            )?
+            .execute((self.0, rows, done.new, done.changed, next, unsure))?;
+        if noted == 1 {
+            Ok(())
+        } else {
+            Err(CatalogError::NoPass(self.0))
+        }
+    }
+}
+
+impl CatalogOperation for FinishPass {
+    type Output = PassEnd;
+    const KIND: &'static str = "finish_pass";
+
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<PassEnd, CatalogError> {
+        let (ending, mut end) = Ending::read(tx, self.pass)?;
+        let mut note = self.note;
+        let complete = self.complete && end.unsure == 0;
+        if self.complete && end.unsure > 0 {
+            note = Some(format!("{} rows do not tell which books they are about", end.unsure));
+        }
+        if complete {
+            end.doubtful = !ending.is_believable(tx)?;
+            if end.doubtful {
+                note = Some("too few rows to be believed: nothing was marked as vanished".into());
+            } else {
+                end.vanished = ending.conclude(tx)?;
+            }
+        }
+        tx.conn.execute(
+            "UPDATE list_passes SET ended_at = ?2, complete = ?3, vanished = ?4, next_url = NULL, note = ?5 WHERE id = ?1",
+            (self.pass.0, &tx.stamp, complete && !end.doubtful, end.vanished, note),
+        )?;
+        Ok(end)
+    }
+}
+
+/// How many books are looked at in one go when conclusions are drawn, so that memory stays small.
+const STEP: usize = 5_000;
+
+/// A pass that is about to end.
+struct Ending {
+    pass: i64,
+    list: ListKind,
+    started_at: String,
+    started: i64,
+}
+
+/// A book to be marked.
+type Marked = (i64, String, BookState);
+
+impl Ending {
+    fn read(tx: &CatalogTransaction<'_>, pass: PassId) -> Result<(Self, PassEnd), CatalogError> {
+        let found = tx.conn.query_row(
+            "SELECT list, started_at, rows, new_books, changed, unsure FROM list_passes \
+             WHERE id = ?1 AND ended_at IS NULL",
+            [pass.0],
+            |row| {
+                let end = PassEnd {
+                    rows: row.get(2)?,
+                    new_books: row.get(3)?,
+                    changed: row.get(4)?,
+                    unsure: row.get(5)?,
+                    ..PassEnd::default()
+                };
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, end))
+            },
+        );
+        let (name, started_at, end) = found.optional()?.ok_or(CatalogError::NoPass(pass.0))?;
+        let list = ListKind::ALL.into_iter().find(|list| lists::name(*list) == name);
+        let ending = Self {
+            pass: pass.0,
+            list: list.ok_or_else(|| CatalogError::Fault(format!("a pass over {name:?}")))?,
+            started: read_stamp(&started_at).map_or(0, jiff::Timestamp::as_millisecond),
+            started_at,
+        };
+        Ok((ending, end))
+    }
+
+    /// The list of all books never shrinks by half overnight; the others may well.
+    fn is_believable(&self, tx: &CatalogTransaction<'_>) -> Result<bool, CatalogError> {
+        if self.list != ListKind::AllBooks {
+            return Ok(true);
+        }
+        let (seen, missing): (u64, u64) = tx.conn.query_row(
+            "SELECT count(*) FILTER (WHERE pass = ?1 OR observed >= ?2), count(*) FILTER (WHERE pass <> ?1 AND observed < ?2) \
+             FROM sightings WHERE list = 0",
+            (self.pass, self.started),
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let before: u64 = missing + seen;
+        Ok(missing == 0 || seen * 100 >= before * u64::from(tx.policy.believable_percent))
+    }
+
+    fn conclude(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        match self.list {
+            ListKind::AllBooks => self.mark_vanished(tx),
+            ListKind::Converted => {
+                let pushed_out = self.mark_pushed_out(tx)?;
+                self.mark_lost(tx)?;
+                self.forget_sightings(tx)?;
+                Ok(pushed_out)
+            }
+            ListKind::InProcess => {
+                let left = self.mark_left_process(tx)?;
+                self.forget_sightings(tx)?;
+                Ok(left)
+            }
+            ListKind::Available | ListKind::Failed => self.forget_sightings(tx),
+        }
+    }
+
+    /// Books that the list of all books names no more.
+    fn mark_vanished(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        let sql = "SELECT b.id, b.barcode, b.state FROM sightings s JOIN books b ON b.id = s.book \
+                   WHERE s.list = 0 AND s.book > ?3 AND s.pass <> ?1 AND s.observed < ?2 AND b.vanished_at IS NULL \
+                   ORDER BY s.book LIMIT ?4";
+        let note = ChangeNote::of(ChangeCause::NotListed).text();
+        self.each(tx, sql, |tx, (id, barcode, _)| {
+            tx.conn
+                .prepare_cached("UPDATE books SET vanished_at = ?2, updated_at = ?2 WHERE id = ?1")?
+                .execute((id, &tx.stamp))?;
+            tx.noted(barcode, (ChangeTopic::Listing, "vanished"), &note)
+        })
+    }
+
+    /// Archives that left the pool before we fetched them: to be asked for again, without counting a failure. One that
+    /// became available after the pass began may stand on a page that was read before.
+    fn mark_pushed_out(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        tx.conn.execute(
+            "UPDATE books SET listed_converted = 0 WHERE id IN \
+             (SELECT book FROM sightings WHERE list = 3 AND pass <> ?1 AND observed < ?2) AND state <> 'available'",
+            (self.pass, self.started),
+        )?;
+        let sql = "SELECT id, barcode, state FROM books b WHERE state = 'available' AND id > ?3 AND state_at < ?5 \
+                   AND NOT EXISTS (SELECT 1 FROM sightings s WHERE s.list = 3 AND s.book = b.id \
+                                   AND (s.pass = ?1 OR s.observed >= ?2)) ORDER BY id LIMIT ?4";
+        self.each(tx, sql, back_to_known)
+    }
+
+    /// Conversions that were asked for and are neither in process nor converted: the request was lost.
+    fn mark_lost(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        let sql = "SELECT id, barcode, state FROM books WHERE state IN ('requested', 'in_process') AND id > ?3 \
+                   AND left_process_at < ?5 ORDER BY id LIMIT ?4";
+        self.each(tx, sql, back_to_known)
+    }
+
+    /// Books that left the list of those in process; where to, the next pass over the converted ones tells.
+    fn mark_left_process(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        let seen = "EXISTS (SELECT 1 FROM sightings s WHERE s.list = 2 AND s.book = books.id \
+                    AND (s.pass = ?1 OR s.observed >= ?2))";
+        tx.conn.execute(
+            &format!(
+                "UPDATE books SET left_process_at = NULL \
+                 WHERE state IN ('requested', 'in_process') AND left_process_at IS NOT NULL AND {seen}"
+            ),
+            (self.pass, self.started),
+        )?;
+        let left = tx.conn.execute(
+            &format!(
+                "UPDATE books SET left_process_at = ?4 WHERE state IN ('requested', 'in_process') \
+                 AND left_process_at IS NULL AND ifnull(processing_request_timestamp, state_at) < ?3 AND NOT {seen}"
+            ),
+            (self.pass, self.started, &self.started_at, &tx.stamp),
+        )?;
+        Ok(left as u64)
+    }
+
+    /// Takes books off a list that names them no more.
+    fn forget_sightings(&self, tx: &CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        let gone = tx.conn.execute(
+            "DELETE FROM sightings WHERE list = ?1 AND pass <> ?2 AND observed < ?3",
+            (lists::number(self.list), self.pass, self.started),
+        )?;
+        Ok(gone as u64)
+    }
+
+    /// Calls `mark` for each book that `sql` finds, a bounded number at a time.
+    fn each(
+        &self,
+        tx: &mut CatalogTransaction<'_>,
+        sql: &str,
+        mark: impl Fn(&mut CatalogTransaction<'_>, &Marked) -> Result<(), CatalogError>,
+    ) -> Result<u64, CatalogError> {
+        let (mut last, mut done) = (0, 0);
+        loop {
+            let found: Vec<Marked> = {
+                let mut select = tx.conn.prepare_cached(sql)?;
+                let given: [&dyn rusqlite::ToSql; 5] = [&self.pass, &self.started, &last, &STEP, &self.started_at];
+                let wanted = select.parameter_count().min(given.len());
+                let rows = select.query_map(&given[..wanted], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                rows.collect::<Result<_, _>>()?
+            };
+            let Some((id, ..)) = found.last() else {
+                return Ok(done);
+            };
+            last = *id;
+            for marked in &found {
+                mark(tx, marked)?;
+                done += 1;
+            }
+        }
+    }
+}
+
+/// Nothing is ready or on its way at GRIN: the book waits to be asked for.
+fn back_to_known(tx: &mut CatalogTransaction<'_>, (id, barcode, state): &Marked) -> Result<(), CatalogError> {
+    tx.conn
+        .prepare_cached(
+            "UPDATE books SET state = 'known', state_at = ?2, updated_at = ?2, listed_converted = 0, \
+             left_process_at = NULL, next_attempt_at = NULL, pushed_out = pushed_out + 1 WHERE id = ?1",
+        )?
+        .execute((id, &tx.stamp))?;
+    tx.moved_with(
+        barcode,
+        (*state, BookState::Known),
+        ChangeNote::of(ChangeCause::NotListed),
+    )
+}

@@ -1,0 +1,266 @@
+//! Which books a worker may take now, and which later.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, ToSql};
+
+use crate::catalog::CatalogError;
+use crate::catalog::observations::dates::NEWER;
+use crate::catalog::planning::queue_filter;
+use crate::clock::{read_stamp, stamp};
+use crate::grin::Barcode;
+use crate::grin::BlockSet;
+use crate::vocabulary::BookState;
+use crate::vocabulary::Queue;
+
+/// Which books are meant.
+#[derive(Debug, Clone, Default)]
+pub struct BookSelection {
+    /// Served in turn; nothing if empty and no barcodes are named.
+    pub queues: Vec<Queue>,
+    /// Just these, whatever queue they belong to. Each call looks at all of them (about 2 µs each).
+    pub only: Option<Vec<Barcode>>,
+    /// Also what is stored and unchanged, once in each run.
+    pub force: bool,
+    /// Also what is stored and was last compared with GRIN before this moment (queues `changed` and `all`), as long as GRIN has
+    /// an archive ready.
+    pub recheck_before: Option<Timestamp>,
+    /// Of conversions, only those of archives that were ready once and left the pool before they were fetched.
+    pub lost_only: bool,
+    /// Only books of these blocks; `None`: of all. Books of other blocks that could be taken are looked through each time.
+    pub blocks: Option<BlockSet>,
+}
+
+/// The moments that decide: now; and when this program opened the catalog, for what is tried once in each run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SelectionTimes<'a> {
+    pub now: &'a str,
+    pub opened_at: &'a str,
+}
+
+/// A due time that has come, or none.
+const DUE: &str = "(next_attempt_at IS NULL OR next_attempt_at <= :now)";
+/// Oldest conversion first, since the pool drops those.
+const OLDEST_FIRST: &str = "ORDER BY priority DESC, ifnull(converted_date, '9'), barcode";
+
+impl BookSelection {
+    /// Ids of what may be taken now, in the order to take them.
+    pub(crate) fn ready(
+        &self,
+        conn: &Connection,
+        times: SelectionTimes<'_>,
+        limit: usize,
+    ) -> Result<Vec<i64>, CatalogError> {
+        if let Some(only) = &self.only {
+            return self.ready_of(conn, only, times, limit);
+        }
+        let mut lists = Vec::new();
+        for queue in Queue::resolve(&self.queues) {
+            lists.push(self.ids(conn, &sql_of(queue), (times, times.opened_at), limit)?);
+        }
+        for (sql, before) in self.stored_again(times) {
+            lists.push(self.ids(conn, &sql, (times, &before), limit)?);
+        }
+        Ok(queue_filter::in_turn(lists, limit))
+    }
+
+    /// When the first of these books that was put off comes due.
+    pub(crate) fn next_due(&self, conn: &Connection, now: &str) -> Result<Option<Timestamp>, CatalogError> {
+        // What was asked of GRIN without a certain answer waits for GRIN.
+        const PUT_OFF: &str = "next_attempt_at > ?1 AND ((state IN ('available', 'known') AND conversion_asks = 0) \
+             OR (state = 'stored' AND (requested_for IS NULL OR listed_converted = 1)))";
+        let Some(only) = &self.only else {
+            let sql = format!("SELECT min(next_attempt_at) FROM books WHERE {PUT_OFF}");
+            let at: Option<String> = conn.prepare_cached(&sql)?.query_row([now], |row| row.get(0))?;
+            return Ok(at.as_deref().and_then(read_stamp));
+        };
+        let mut find = conn.prepare_cached(&format!(
+            "SELECT next_attempt_at FROM books WHERE barcode = ?2 AND {PUT_OFF}"
+        ))?;
+        let mut first: Option<String> = None;
+        for barcode in only {
+            let at: Option<String> = find.query_row([now, barcode.as_str()], |row| row.get(0)).optional()?;
+            first = [first, at].into_iter().flatten().min();
+        }
+        Ok(first.as_deref().and_then(read_stamp))
+    }
+
+    /// What is stored and to be looked at again all the same.
+    fn stored_again(&self, times: SelectionTimes<'_>) -> Vec<(String, String)> {
+        // Two statements, so that each ends where its part of the index does.
+        let each = |more: &str, before: &str| {
+            ["last_etag_check IS NULL", "last_etag_check < :before"].map(|checked| {
+                let sql = format!(
+                    "SELECT id FROM books WHERE state = 'stored'{more} AND {checked} AND {DUE} \
+                     ORDER BY last_etag_check, id LIMIT :limit"
+                );
+                (sql, before.to_owned())
+            })
+        };
+        let queues = Queue::resolve(&self.queues);
+        let mut out = Vec::new();
+        if self.force && !queues.is_empty() {
+            let all = queues.contains(&Queue::Changed);
+            let more = if all { "" } else { " AND listed_converted = 1" };
+            out.extend(each(more, times.opened_at));
+        }
+        if let Some(before) = self.recheck_before {
+            if queues.contains(&Queue::Changed) {
+                out.extend(each(" AND listed_converted = 1", &stamp(before)));
+            }
+        }
+        out
+    }
+
+    fn ready_of(
+        &self,
+        conn: &Connection,
+        only: &[Barcode],
+        times: SelectionTimes<'_>,
+        limit: usize,
+    ) -> Result<Vec<i64>, CatalogError> {
+        let mut find = conn.prepare_cached(&format!(
+            "SELECT id, state, next_attempt_at, absent_at, state_at, last_etag_check, {NEWER}, grin_state \
+             FROM books WHERE barcode = ?1"
+        ))?;
+        let mut out = Vec::new();
+        let mut taken = HashSet::new();
+        for barcode in only.iter().filter(|barcode| self.may_be(barcode.as_str())) {
+            if out.len() == limit {
+                break;
+            }
+            let book = find.query_row([barcode.as_str()], |row| Ok((row.get(0)?, Named::read(row)?)));
+            if let Some((id, named)) = book.optional()? {
+                if named.is_ready(self, times) && taken.insert(id) {
+                    out.push(id);
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A book that was named, as far as it decides whether it may be taken.
+struct Named {
+    state: BookState,
+    next_attempt_at: Option<String>,
+    absent: bool,
+    state_at: String,
+    last_check: Option<String>,
+    newer: bool,
+    /// GRIN's state says that there never was an archive: looking for it is of no use.
+    never_converted: bool,
+}
+
+impl Named {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            state: row.get(1)?,
+            next_attempt_at: row.get(2)?,
+            absent: row.get::<_, Option<String>>(3)?.is_some(),
+            state_at: row.get(4)?,
+            last_check: row.get(5)?,
+            newer: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
+            never_converted: matches!(row.get_ref(7)?.as_str(), Ok("NEW" | "CHECKED_IN")),
+        })
+    }
+
+    fn is_ready(&self, selection: &BookSelection, times: SelectionTimes<'_>) -> bool {
+        if self.next_attempt_at.as_deref().is_some_and(|at| at > times.now) {
+            return false;
+        }
+        let checked_before = |moment: &str| self.last_check.as_deref().is_none_or(|at| at < moment);
+        match self.state {
+            BookState::Available => true,
+            // GRIN may have it although no list told us yet; a 404 settles that until a list or an answer says more.
+            BookState::Known => selection.force || !(self.absent || self.never_converted),
+            BookState::Failed => self.state_at.as_str() < times.opened_at,
+            BookState::Stored => {
+                self.newer
+                    || (selection.force && checked_before(times.opened_at))
+                    || selection
+                        .recheck_before
+                        .is_some_and(|before| checked_before(&stamp(before)))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The books of one queue that may be taken, each from an index of its own.
+fn sql_of(queue: Queue) -> String {
+    let available = |more: &str| {
+        format!("SELECT id FROM books WHERE state = 'available' AND {DUE}{more} {OLDEST_FIRST} LIMIT :limit")
+    };
+    match queue {
+        Queue::Converted | Queue::All => available(""),
+        Queue::Previous => available(" AND (requested_for = 'previous' OR grin_state = 'PREVIOUSLY_DOWNLOADED')"),
+        Queue::Unconverted => available(" AND requested_for = 'unconverted'"),
+        Queue::Changed => {
+            format!("SELECT id FROM books WHERE state = 'stored' AND {NEWER} AND {DUE} {OLDEST_FIRST} LIMIT :limit")
+        }
+        Queue::Failed => format!(
+            "SELECT id FROM books WHERE state = 'failed' AND state_at < :before AND {DUE} \
+             ORDER BY priority DESC, id LIMIT :limit"
+        ),
+    }
+}
+
+impl BookSelection {
+    /// Is a book with this barcode meant, as far as blocks go?
+    pub(crate) fn may_be(&self, barcode: &str) -> bool {
+        self.blocks.is_none_or(|blocks| blocks.has(barcode))
+    }
+
+    fn ids(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        (times, before): (SelectionTimes<'_>, &str),
+        limit: usize,
+    ) -> Result<Vec<i64>, CatalogError> {
+        let given: [(&str, &dyn ToSql); 2] = [(":now", &times.now), (":before", &before)];
+        self.pick(conn, sql, &given, limit)
+    }
+
+    /// The ids that `SELECT id … LIMIT :limit` gives, of the blocks that are meant. Only where blocks are left out, barcodes
+    /// are read too, and rows until there are enough.
+    pub(crate) fn pick(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        given: &[(&str, &dyn ToSql)],
+        limit: usize,
+    ) -> Result<Vec<i64>, CatalogError> {
+        let all = self.blocks.is_none_or(|blocks| blocks == BlockSet::ALL);
+        let filtered = sql.replacen("SELECT id ", "SELECT id, barcode ", 1);
+        let mut select = conn.prepare_cached(if all { sql } else { &filtered })?;
+        let rows_limit = if all {
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        } else {
+            -1
+        };
+        for (name, value) in given.iter().copied().chain([(":limit", &rows_limit as &dyn ToSql)]) {
+            if let Some(at) = select.parameter_index(name)? {
+                select.raw_bind_parameter(at, value)?;
+            }
+        }
+        let mut rows = select.raw_query();
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()?.filter(|_| out.len() < limit) {
+            if all || self.may_be(row.get_ref(1)?.as_str().unwrap_or_default()) {
+                out.push(row.get(0)?);
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The earliest moment at which a book that waits for its time comes due; `None` if none waits.
+pub(crate) fn next_due(conn: &Connection, now: &str) -> Result<Option<Timestamp>, CatalogError> {
+    let at: Option<String> = conn
+        .prepare_cached("SELECT min(next_attempt_at) FROM books WHERE next_attempt_at > ?1")?
+        .query_row([now], |row| row.get(0))?;
+    Ok(at.as_deref().and_then(read_stamp))
+}

@@ -1,0 +1,194 @@
+//! One volume's whole story.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rusqlite::OptionalExtension as _;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::catalog::CatalogError;
+use crate::catalog::queries::export::{ExportNames, book_json, sightings};
+use crate::catalog::queries::reader::CatalogReader;
+use crate::grin::Barcode;
+use crate::vocabulary::BookState;
+
+/// Everything that the catalog knows of a book.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BookStory {
+    /// The book.
+    pub barcode: Barcode,
+    /// Where it stands.
+    pub state: BookState,
+    /// What this means and what comes next, in words.
+    pub meaning: String,
+    /// All values of its row.
+    pub book: Map<String, Value>,
+    /// When it was last seen in each list.
+    pub lists: BTreeMap<&'static str, String>,
+    /// All that happened to it, the first first.
+    pub history: Vec<BookEvent>,
+}
+
+/// One thing that happened to a book.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BookEvent {
+    /// When.
+    pub timestamp: String,
+    /// What kind of thing: `state`, `grin_state`, `conversion`, `listing`, `import`.
+    pub status_type: String,
+    /// What it became.
+    pub status_value: String,
+    /// Run of the program in which it happened.
+    pub session_id: Option<i64>,
+    /// Cause and circumstances.
+    pub metadata: Value,
+}
+
+/// Most events that are read; the oldest are left out before.
+const MOST_EVENTS: usize = 10_000;
+
+impl CatalogReader {
+    /// The story of one book; `None` if the catalog does not know it.
+    pub fn explain(&self, barcode: &Barcode) -> Result<Option<BookStory>, CatalogError> {
+        self.tell(barcode).map_err(|error| error.at(self.path()))
+    }
+
+    fn tell(&self, barcode: &Barcode) -> Result<Option<BookStory>, CatalogError> {
+        let mut select = self.conn().prepare_cached("SELECT * FROM books WHERE barcode = ?1")?;
+        let names = ExportNames::of(&select);
+        let found = select.query_row([barcode.as_str()], |row| {
+            let state: BookState = row.get("state")?;
+            Ok((row.get::<_, i64>("id")?, state, book_json(&names, row)?))
+        });
+        let Some((id, state, book)) = found.optional()? else {
+            return Ok(None);
+        };
+        Ok(Some(BookStory {
+            barcode: barcode.clone(),
+            state,
+            meaning: meaning(state, &book),
+            lists: sightings(self, id)?,
+            history: self.history(barcode)?,
+            book,
+        }))
+    }
+
+    fn history(&self, barcode: &Barcode) -> Result<Vec<BookEvent>, CatalogError> {
+        let mut select = self.conn().prepare_cached(
+            "SELECT timestamp, status_type, status_value, session_id, metadata FROM \
+             (SELECT * FROM book_status_history WHERE barcode = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+        )?;
+        let rows = select.query_map((barcode.as_str(), MOST_EVENTS), |row| {
+            let metadata: Option<String> = row.get(4)?;
+            Ok(BookEvent {
+                timestamp: row.get(0)?,
+                status_type: row.get(1)?,
+                status_value: row.get(2)?,
+                session_id: row.get(3)?,
+                metadata: metadata.map_or(Value::Null, |text| {
+                    serde_json::from_str(&text).unwrap_or(Value::String(text))
+                }),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Where a book stands and what comes next, in one or two sentences.
+fn meaning(state: BookState, book: &Map<String, Value>) -> String {
+    let text = |name: &str| book.get(name).and_then(Value::as_str);
+    let again = text("next_attempt_at").map_or(String::new(), |at| format!(" It is tried again at {at}."));
+    let reason = || {
+        let reason = text("failure_reason").unwrap_or("no reason noted");
+        text("failure_detail").map_or_else(|| reason.into(), |detail| format!("{reason}: {detail}"))
+    };
+    let sentence = match state {
+        BookState::Known if text("absent_at").is_some() || book.get("pushed_out").and_then(Value::as_i64) > Some(0) => {
+            "GRIN has no archive ready any more; its conversion will be asked for again.".into()
+        }
+        BookState::Known => "GRIN lists it; its conversion has not been asked for.".into(),
+        BookState::Requested => "GRIN was asked to convert it and has not begun, as far as its lists tell.".into(),
+        BookState::InProcess => "GRIN converts it.".into(),
+        BookState::Available if text("failure_reason").is_some() => {
+            format!(
+                "GRIN has its archive ready; the last attempt to fetch it failed ({}).",
+                reason()
+            )
+        }
+        BookState::Available => "GRIN has its archive ready; it waits to be fetched.".into(),
+        BookState::Checking | BookState::Downloading => format!(
+            "{} works on it until {} at the latest.",
+            text("claimed_by").unwrap_or("somebody"),
+            text("lease_until").unwrap_or("now")
+        ),
+        BookState::Stored => format!("It is home: {}.", text("storage_path").unwrap_or("path not noted")),
+        BookState::Unavailable => "GRIN does not give it out.".into(),
+        BookState::ConversionFailed => format!(
+            "GRIN failed to convert it ({}).{}",
+            text("convert_failed_info").unwrap_or("no words of GRIN's"),
+            if again.is_empty() {
+                " It is not asked for any more."
+            } else {
+                ""
+            }
+        ),
+        BookState::Failed => format!("Given up ({}). `--queue failed` tries it once more.", reason()),
+    };
+    let vanished = text("vanished_at").map_or(String::new(), |at| {
+        format!(" GRIN's list of all books has not named it since {at}.")
+    });
+    format!("{sentence}{again}{vanished}")
+}
+
+impl fmt::Display for BookStory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.barcode, self.state)?;
+        writeln!(f, "{}\n", self.meaning)?;
+        for (name, value) in self
+            .book
+            .iter()
+            .filter(|(name, _)| *name != "barcode" && *name != "state")
+        {
+            writeln!(f, "  {name:<32} {}", plain(value))?;
+        }
+        if !self.lists.is_empty() {
+            writeln!(f, "\nLast seen in GRIN's lists")?;
+            for (list, at) in &self.lists {
+                writeln!(f, "  {list:<32} {at}")?;
+            }
+        }
+        writeln!(f, "\nHistory")?;
+        for event in &self.history {
+            writeln!(
+                f,
+                "  {} {} {}{}",
+                event.timestamp,
+                event.status_type,
+                event.status_value,
+                circumstances(event)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn circumstances(event: &BookEvent) -> String {
+    let Value::Object(metadata) = &event.metadata else {
+        return String::new();
+    };
+    metadata.iter().fold(String::new(), |mut out, (name, value)| {
+        use fmt::Write as _;
+        let _ = write!(out, " {name}={}", plain(value));
+        out
+    })
+}
+
+/// A value as a person reads it, without control characters.
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

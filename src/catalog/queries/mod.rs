@@ -1,0 +1,7 @@
+//! What is asked of the catalog: reports, single books, exports.
+
+pub(crate) mod ask;
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod reader;
+pub(crate) mod report;

@@ -1,0 +1,100 @@
+//! Opening the file, for the one writer and for readers.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::catalog::CatalogError;
+use crate::catalog::writer::schema;
+
+/// How long a connection waits for another program's transaction before it answers `Busy`.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Page cache of the writer. It is part of the daemon's peak memory, whatever the number of books.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+const READER_CACHE_KIB: i64 = 4 * 1024;
+
+/// Pages in the write-ahead log before it is copied back: 16 MiB, so that hot pages are copied once for many commits.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// The file that a catalog address names: `sqlite:///absolute/path`, or `sqlite:relative/path`.
+pub fn path_of(url: &str) -> Result<PathBuf, CatalogError> {
+    let refused = || CatalogError::Address { url: url.into() };
+    let rest = url.strip_prefix("sqlite:").ok_or_else(refused)?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() || path.contains(['?', '\0']) || path.starts_with(':') {
+        return Err(refused());
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// Opens the catalog for writing; makes or upgrades it where needed.
+///
+/// `synchronous=FULL`: a book may be called stored, and its settlement answered, only when the log is on the disk.
+/// What this costs is spread over all operations that wait together (group commit).
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, CatalogError> {
+    let mut conn = Connection::open(path).map_err(|error| cannot_open(path, &error))?;
+    configure_writer(&conn)
+        .and_then(|()| schema::prepare(&mut conn, path))
+        .map_err(|error| error.at(path))?;
+    Ok(conn)
+}
+
+fn configure_writer(conn: &Connection) -> Result<(), CatalogError> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(128);
+    conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    conn.pragma_update(None, "temp_store", "memory")?;
+    conn.pragma_update(None, "journal_mode", "wal")?;
+    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    Ok(())
+}
+
+/// Opens the catalog for reading only; it must exist and have a schema version that this program knows.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, CatalogError> {
+    let conn = connect_for_reading(path).map_err(|error| error.at(path))?;
+    schema::check_readable(&conn, path).map_err(|error| error.at(path))?;
+    Ok(conn)
+}
+
+fn connect_for_reading(path: &Path) -> Result<Connection, CatalogError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, &error))?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(32);
+    conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    conn.pragma_update(None, "query_only", true)?;
+    Ok(conn)
+}
+
+fn cannot_open(path: &Path, error: &rusqlite::Error) -> CatalogError {
+    CatalogError::Open {
+        path: path.into(),
+        cause: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let cases = [
+            ("sqlite:///var/lib/grind/catalog.db", Some("/var/lib/grind/catalog.db")),
+            ("sqlite:catalog.db", Some("catalog.db")),
+            ("sqlite://catalog.db", Some("catalog.db")),
+            ("sqlite::memory:", None),
+            ("sqlite://", None),
+            ("sqlite:///x?mode=ro", None),
+            ("postgres://host/db", None),
+            ("/var/lib/catalog.db", None),
+        ];
+        for (url, path) in cases {
+            assert_eq!(path_of(url).ok(), path.map(PathBuf::from), "{url}");
+        }
+    }
+}

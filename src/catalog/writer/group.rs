@@ -1,0 +1,172 @@
+//! Group commit: what waits together is done in one transaction, and answered when that is on the disk.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::catalog::writer::counters::CatalogCounters;
+use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation, LedgerJob, QueuedJob};
+use crate::catalog::{CatalogError, CatalogPolicy};
+use crate::clock::SystemClock;
+
+/// Most operations in one transaction.
+const MOST_OPERATIONS: usize = 512;
+/// Most rows in one transaction: two full pages of the longest list.
+const MOST_ROWS: usize = 20_000;
+
+/// How a ledger is opened, first and after a fault.
+#[derive(Debug, Clone)]
+pub(crate) struct LedgerOpening {
+    pub path: PathBuf,
+    pub clock: SystemClock,
+    pub policy: CatalogPolicy,
+}
+
+impl LedgerOpening {
+    pub(crate) fn open(&self) -> Result<CatalogLedger, CatalogError> {
+        CatalogLedger::open(&self.path, self.clock.clone(), self.policy.clone())
+    }
+}
+
+/// An operation that somebody waits for.
+struct Waiting<O: CatalogOperation> {
+    job: LedgerJob<O>,
+    asker: oneshot::Sender<Result<O::Output, CatalogError>>,
+    rows: usize,
+}
+
+trait Member: QueuedJob {
+    fn queued(&mut self) -> &mut dyn QueuedJob;
+    fn is_abandoned(&self) -> bool;
+    fn rows(&self) -> usize;
+    fn answer(self: Box<Self>);
+}
+
+impl<O: CatalogOperation> QueuedJob for Waiting<O> {
+    fn run(&mut self, tx: &mut crate::catalog::CatalogTransaction<'_>) -> bool {
+        self.job.run(tx)
+    }
+
+    fn fail(&mut self, error: CatalogError) {
+        self.job.fail(error);
+    }
+
+    fn error(&self) -> Option<CatalogError> {
+        self.job.error()
+    }
+}
+
+impl<O: CatalogOperation> Member for Waiting<O> {
+    fn queued(&mut self) -> &mut dyn QueuedJob {
+        self
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.asker.is_closed()
+    }
+
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn answer(self: Box<Self>) {
+        // An asker that went away meanwhile needs no answer; what it asked for is done.
+        let _ = self.asker.send(self.job.outcome());
+    }
+}
+
+/// The queue of one writer and its ledger; lives on the catalog's thread.
+pub(crate) struct WriteGroup {
+    queue: RefCell<Vec<Box<dyn Member>>>,
+    ledger: RefCell<Option<CatalogLedger>>,
+    opening: LedgerOpening,
+    counters: CatalogCounters,
+}
+
+impl WriteGroup {
+    pub(crate) fn new(ledger: Option<CatalogLedger>, opening: LedgerOpening, counters: CatalogCounters) -> Self {
+        Self {
+            queue: RefCell::default(),
+            ledger: RefCell::new(ledger),
+            opening,
+            counters,
+        }
+    }
+
+    /// Queues an operation. Whoever waits for one calls [`WriteGroup::flush`] before, once.
+    pub(crate) fn join<O: CatalogOperation>(&self, operation: O) -> oneshot::Receiver<Result<O::Output, CatalogError>> {
+        let (asker, answer) = oneshot::channel();
+        let rows = operation.rows();
+        self.queue.borrow_mut().push(Box::new(Waiting {
+            job: LedgerJob::new(operation),
+            asker,
+            rows,
+        }));
+        answer
+    }
+
+    /// Does all that is queued; blocks the thread, which has nothing else to do. Nobody is answered before the commit.
+    pub(crate) fn flush(&self) {
+        loop {
+            let mut group = self.next_group();
+            if group.is_empty() {
+                return;
+            }
+            self.transact(&mut group);
+            for member in group {
+                member.answer();
+            }
+        }
+    }
+
+    /// The operations of the next transaction, in the order in which they came; those that nobody waits for any more are
+    /// left out.
+    fn next_group(&self) -> Vec<Box<dyn Member>> {
+        let mut queue = self.queue.borrow_mut();
+        queue.retain(|member| !member.is_abandoned());
+        let mut rows = 0;
+        let end = queue
+            .iter()
+            .take(MOST_OPERATIONS)
+            .take_while(|member| {
+                let first = rows == 0;
+                rows += member.rows().max(1);
+                first || rows <= MOST_ROWS
+            })
+            .count();
+        queue.drain(..end).collect()
+    }
+
+    fn transact(&self, group: &mut [Box<dyn Member>]) {
+        let begun = Instant::now();
+        let mut jobs: Vec<&mut dyn QueuedJob> = group.iter_mut().map(|member| member.queued()).collect();
+        let mut place = self.ledger.borrow_mut();
+        let opened = match place.take() {
+            Some(ledger) => Ok(ledger),
+            None => self.opening.open(),
+        };
+        match opened {
+            Ok(mut ledger) => {
+                ledger.transact(&mut jobs);
+                *place = Some(ledger);
+            }
+            Err(error) => jobs.iter_mut().for_each(|job| job.fail(error.clone())),
+        }
+        self.counters.note_transaction(jobs.len(), begun.elapsed());
+        for error in jobs.iter().filter_map(|job| job.error()) {
+            self.counters.note_error(&error);
+        }
+    }
+
+    /// Closes the file in good order.
+    pub(crate) fn close(&self) {
+        self.flush();
+        if let Some(ledger) = self.ledger.borrow_mut().take() {
+            if let Err(error) = ledger.close() {
+                tracing::warn!(%error, "the catalog's log was not copied back; the next start does that");
+            }
+        }
+    }
+}

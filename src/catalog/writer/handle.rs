@@ -1,0 +1,103 @@
+//! The handle by which everybody else asks the catalog.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_rt::Arbiter;
+
+use crate::actor::{ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, SpawnOptions, spawn};
+use crate::catalog::writer::actor::{CatalogMessage, CatalogWriter};
+use crate::catalog::writer::connection::path_of;
+use crate::catalog::writer::counters::{CatalogCounters, CatalogSnapshot};
+use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
+use crate::catalog::writer::ledger::CatalogOperation;
+use crate::catalog::{CatalogError, CatalogPolicy};
+use crate::clock::SystemClock;
+
+/// Operations that may wait for the writer; more make their askers wait.
+const CAPACITY: usize = 256;
+
+/// Asks the catalog; clones ask the same writer. Every answer comes after its transaction is on the disk.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    mailbox: Mailbox<ConcurrentRunner<CatalogWriter>>,
+    path: Arc<Path>,
+    counters: CatalogCounters,
+}
+
+/// The writer's thread; to be joined when the catalog is closed.
+#[derive(Debug)]
+pub struct CatalogThread(Arbiter);
+
+impl Catalog {
+    /// Opens or makes the catalog at `sqlite:///path` and starts its writer on a thread of its own. Needs a running actix
+    /// system.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is damaged, is no catalog of ours, or one of a newer version.
+    pub fn open(
+        hub: &ActorRegistry,
+        url: &str,
+        clock: SystemClock,
+        policy: CatalogPolicy,
+    ) -> Result<(Self, CatalogThread), CatalogError> {
+        let path = path_of(url)?;
+        let opening = LedgerOpening {
+            path: path.clone(),
+            clock,
+            policy,
+        };
+        // Opened here, so that the caller hears at once of a file that cannot be used.
+        let first = Mutex::new(Some(opening.open()?));
+        let counters = CatalogCounters::default();
+        let arbiter = Arbiter::new();
+        let shared = counters.clone();
+        let mailbox = spawn::concurrent(
+            hub,
+            &arbiter.handle(),
+            SpawnOptions::with_capacity(CAPACITY),
+            move || {
+                let ledger = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                CatalogWriter::new(WriteGroup::new(ledger, opening.clone(), shared.clone()))
+            },
+        );
+        let catalog = Self {
+            mailbox,
+            path: path.into(),
+            counters,
+        };
+        Ok((catalog, CatalogThread(arbiter)))
+    }
+
+    /// Has an operation done; its answer comes after the commit.
+    pub async fn ask<O: CatalogOperation>(&self, operation: O, cx: &AskContext) -> Result<O::Output, CatalogError> {
+        self.mailbox
+            .ask(CatalogMessage(operation), cx)
+            .await
+            .map_err(CatalogError::Asked)?
+    }
+
+    /// The catalog's file, for readers with connections of their own.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the writer has done so far.
+    pub fn snapshot(&self) -> CatalogSnapshot {
+        self.counters.snapshot()
+    }
+
+    /// Refuses new operations, finishes those that were asked for, and closes the file.
+    pub async fn close(&self) -> LedgerEntry {
+        self.mailbox.close();
+        self.mailbox.drained().await
+    }
+}
+
+impl CatalogThread {
+    /// Ends the writer's thread; `false` if it ended by a panic.
+    pub fn join(self) -> bool {
+        self.0.stop();
+        self.0.join().is_ok()
+    }
+}

@@ -1,0 +1,310 @@
+//! The writer's connection; runs operations, many in one transaction, each in a savepoint of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::catalog::lifecycle::history;
+use crate::catalog::lifecycle::history::{ChangeMoment, ChangeNote, ChangeTopic};
+use crate::catalog::lifecycle::tallies::{PendingTallies, TallyKind};
+use crate::catalog::writer::connection;
+use crate::catalog::{CatalogError, CatalogPolicy};
+use crate::clock::SystemClock;
+use crate::clock::stamp;
+use crate::vocabulary::BookState;
+
+/// Something that is asked of the catalog: a change, or a question that must see all changes before it.
+pub trait CatalogOperation: Send + 'static {
+    /// What comes back.
+    type Output: Send + 'static;
+    /// Its name in metrics.
+    const KIND: &'static str;
+
+    /// How many rows it writes, as far as that is known before; keeps transactions to a bounded size.
+    fn rows(&self) -> usize {
+        1
+    }
+
+    /// Does it, inside the running transaction. An error undoes what it did, and nothing else.
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError>;
+}
+
+/// An operation in a group, its type forgotten.
+pub(crate) trait QueuedJob {
+    /// Runs it and keeps the outcome; tells whether it succeeded.
+    fn run(&mut self, tx: &mut CatalogTransaction<'_>) -> bool;
+    /// Its outcome is this error after all.
+    fn fail(&mut self, error: CatalogError);
+    /// Why it failed, if it did.
+    fn error(&self) -> Option<CatalogError>;
+}
+
+/// One operation and its outcome.
+pub(crate) struct LedgerJob<O: CatalogOperation> {
+    operation: Option<O>,
+    outcome: Option<Result<O::Output, CatalogError>>,
+}
+
+impl<O: CatalogOperation> LedgerJob<O> {
+    pub(crate) fn new(operation: O) -> Self {
+        Self {
+            operation: Some(operation),
+            outcome: None,
+        }
+    }
+
+    pub(crate) fn outcome(self) -> Result<O::Output, CatalogError> {
+        self.outcome
+            .unwrap_or_else(|| Err(CatalogError::Fault("the operation was not run".into())))
+    }
+}
+
+impl<O: CatalogOperation> QueuedJob for LedgerJob<O> {
+    fn run(&mut self, tx: &mut CatalogTransaction<'_>) -> bool {
+        let Some(operation) = self.operation.take() else {
+            return false;
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| operation.run(tx)))
+            .unwrap_or_else(|_| Err(CatalogError::Fault(format!("{} panicked", O::KIND))));
+        let good = outcome.is_ok();
+        self.outcome = Some(outcome);
+        good
+    }
+
+    fn fail(&mut self, error: CatalogError) {
+        self.outcome = Some(Err(error));
+    }
+
+    fn error(&self) -> Option<CatalogError> {
+        self.outcome.as_ref()?.as_ref().err().cloned()
+    }
+}
+
+/// What an operation works with.
+pub struct CatalogTransaction<'a> {
+    /// The connection, inside a transaction.
+    pub(crate) conn: &'a Connection,
+    /// When the operation began.
+    pub(crate) now: Timestamp,
+    /// The same as text.
+    pub(crate) stamp: String,
+    pub(crate) session: i64,
+    /// When this program opened the catalog.
+    pub(crate) opened_at: &'a str,
+    pub(crate) policy: &'a CatalogPolicy,
+    pub(crate) totals: PendingTallies,
+}
+
+impl CatalogTransaction<'_> {
+    /// Notes that a book's state changed; the caller changes the row itself.
+    pub(crate) fn moved(
+        &mut self,
+        barcode: &str,
+        from: Option<BookState>,
+        to: BookState,
+        note: &str,
+    ) -> Result<(), CatalogError> {
+        match from {
+            Some(from) => self.totals.shift(TallyKind::State, from.as_str(), to.as_str()),
+            None => self.totals.add(TallyKind::State, to.as_str(), 1),
+        }
+        self.noted(barcode, (ChangeTopic::State, to.as_str()), note)
+    }
+
+    /// [`CatalogTransaction::moved`] with a note that names where it came from.
+    pub(crate) fn moved_with(
+        &mut self,
+        barcode: &str,
+        (from, to): (BookState, BookState),
+        note: ChangeNote<'_>,
+    ) -> Result<(), CatalogError> {
+        let note = ChangeNote {
+            from: Some(from.as_str()),
+            ..note
+        };
+        self.moved(barcode, Some(from), to, &note.text())
+    }
+
+    /// Appends to a book's history.
+    pub(crate) fn noted(&self, barcode: &str, what: (ChangeTopic, &str), note: &str) -> Result<(), CatalogError> {
+        let moment = ChangeMoment {
+            stamp: &self.stamp,
+            session: self.session,
+        };
+        history::append(self.conn, barcode, what, moment, note)
+    }
+
+    /// Takes a given-up book out of the count of its reason; to be called before the reason is overwritten.
+    pub(crate) fn failure_forgotten(&mut self, id: i64) -> Result<(), CatalogError> {
+        self.count_failure(id, -1)
+    }
+
+    /// Puts a given-up book back into the count of its reason.
+    pub(crate) fn failure_remembered(&mut self, id: i64) -> Result<(), CatalogError> {
+        self.count_failure(id, 1)
+    }
+
+    fn count_failure(&mut self, id: i64, by: i64) -> Result<(), CatalogError> {
+        let reason: Option<String> = self
+            .conn
+            .prepare_cached("SELECT failure_reason FROM books WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))
+            .optional()?
+            .flatten();
+        self.totals.add(TallyKind::Failure, reason.as_deref().unwrap_or(""), by);
+        Ok(())
+    }
+
+    /// Writes what the operation has changed so far, so that it can read the totals itself.
+    pub(crate) fn write_totals(&mut self) -> Result<(), CatalogError> {
+        std::mem::take(&mut self.totals).write(self.conn)
+    }
+
+    /// Today (UTC), as the daily totals name it.
+    pub(crate) fn day(&self) -> &str {
+        &self.stamp[..10]
+    }
+}
+
+/// The catalog open for writing; blocking. The actor owns one; commands without a daemon may use one directly.
+pub struct CatalogLedger {
+    conn: Connection,
+    path: PathBuf,
+    clock: SystemClock,
+    policy: CatalogPolicy,
+    session: i64,
+    opened_at: String,
+}
+
+impl CatalogLedger {
+    /// Opens or makes the catalog at this path and notes who opened it.
+    pub fn open(path: &Path, clock: SystemClock, policy: CatalogPolicy) -> Result<Self, CatalogError> {
+        let conn = connection::open_writer(path)?;
+        let opened_at = stamp(clock.now());
+        conn.execute(
+            "INSERT INTO sessions (opened_at, program, version) VALUES (?1, ?2, ?3)",
+            (&opened_at, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
+        )
+        .map_err(|error| CatalogError::from(error).at(path))?;
+        let session = conn.last_insert_rowid();
+        Ok(Self {
+            conn,
+            path: path.into(),
+            clock,
+            policy,
+            session,
+            opened_at,
+        })
+    }
+
+    /// Runs one operation in a transaction of its own.
+    pub fn execute<O: CatalogOperation>(&mut self, operation: O) -> Result<O::Output, CatalogError> {
+        let mut job = LedgerJob::new(operation);
+        self.transact(&mut [&mut job]);
+        job.outcome()
+    }
+
+    /// Runs operations in one transaction. Each job then has its outcome; none is good unless the commit was.
+    pub(crate) fn transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) {
+        if let Err(error) = self.try_transact(jobs) {
+            let error = error.at(&self.path);
+            if !self.conn.is_autocommit() {
+                // A failed rollback leaves the connection in the transaction; the next BEGIN would then say so.
+                let _ = self.conn.execute_batch("ROLLBACK");
+            }
+            for job in jobs {
+                job.fail(error.clone());
+            }
+        }
+    }
+
+    fn try_transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
+        self.begin()?;
+        let mut clean = true;
+        for job in jobs.iter_mut() {
+            // What is first needs no savepoint: it is undone by beginning anew. SQLite keeps each page that changes
+            // after a savepoint in memory, which for a page of a list would be many.
+            let good = if clean {
+                self.run_first(&mut **job)?
+            } else {
+                self.run_next(&mut **job)?
+            };
+            clean &= !good;
+        }
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    fn begin(&self) -> Result<(), CatalogError> {
+        // IMMEDIATE: a read that turns into a write fails at once when another program wrote meanwhile.
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(())
+    }
+
+    /// Runs a job before which nothing was written in this transaction.
+    fn run_first(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
+        let good = self.run_one(job)?;
+        if !good {
+            if !self.conn.is_autocommit() {
+                self.conn.prepare_cached("ROLLBACK")?.execute([])?;
+            }
+            self.begin()?;
+        }
+        Ok(good)
+    }
+
+    fn run_next(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
+        self.conn.prepare_cached("SAVEPOINT one")?.execute([])?;
+        let good = self.run_one(job)?;
+        if self.conn.is_autocommit() {
+            // SQLite itself undid the whole transaction (disk full, I/O): what ran before is gone with it.
+            return Err(job
+                .error()
+                .unwrap_or_else(|| CatalogError::Disk("SQLite undid the transaction".into())));
+        }
+        if !good {
+            self.conn.prepare_cached("ROLLBACK TO one")?.execute([])?;
+        }
+        self.conn.prepare_cached("RELEASE one")?.execute([])?;
+        Ok(good)
+    }
+
+    fn run_one(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
+        let now = self.clock.now();
+        let mut tx = CatalogTransaction {
+            conn: &self.conn,
+            now,
+            stamp: stamp(now),
+            session: self.session,
+            opened_at: &self.opened_at,
+            policy: &self.policy,
+            totals: PendingTallies::default(),
+        };
+        let good = job.run(&mut tx);
+        if good {
+            tx.write_totals()?;
+        } else if let Some(error) = job.error() {
+            job.fail(error.at(&self.path));
+        }
+        Ok(good)
+    }
+
+    /// Copies the log back into the file and shortens it; for a clean end.
+    pub fn close(self) -> Result<(), CatalogError> {
+        let _ = self.conn.execute_batch("PRAGMA optimize");
+        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// The catalog's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[cfg(test)]
+    pub(crate) fn conn(&self) -> &Connection {
+        &self.conn
+    }
+}

@@ -1,0 +1,10 @@
+//! The one connection that writes: group commit, migrations, backup, and the actor around it.
+
+pub(crate) mod actor;
+pub(crate) mod backup;
+pub(crate) mod connection;
+pub(crate) mod counters;
+pub(crate) mod group;
+pub(crate) mod handle;
+pub(crate) mod ledger;
+pub(crate) mod schema;

@@ -1,0 +1,139 @@
+//! The schema's versions; embedded in the program, so that an installed one can make a catalog.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::catalog::CatalogError;
+
+/// Marks a file as a catalog of ours: `GRIN` in ASCII.
+const APPLICATION_ID: i64 = 0x4752_494e;
+
+/// The step to each version, in order; a step that was released is never changed again.
+const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+
+/// The schema version that this program writes.
+pub const VERSION: i64 = STEPS.len() as i64;
+
+/// Makes the schema in an empty file, or brings an older one up to date, in one transaction.
+pub(crate) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), CatalogError> {
+    if version_of(conn, path)? == VERSION {
+        return Ok(());
+    }
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Asked again under the lock: another program may have done it meanwhile.
+    let found = version_of(&transaction, path)?;
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Refuses a file that a reader cannot understand.
+pub(crate) fn check_readable(conn: &Connection, path: &Path) -> Result<(), CatalogError> {
+    match version_of(conn, path)? {
+        0 => Err(CatalogError::Foreign { path: path.into() }),
+        _ => Ok(()),
+    }
+}
+
+/// The version in the file, 0 for an empty one; refuses other programs' files and later versions.
+fn version_of(conn: &Connection, path: &Path) -> Result<i64, CatalogError> {
+    let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let objects: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && objects > 0 {
+        return Err(CatalogError::Foreign { path: path.into() });
+    }
+    if found > VERSION {
+        return Err(CatalogError::Newer {
+            path: path.into(),
+            found,
+            known: VERSION,
+        });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::writer::connection::{open_reader, open_writer};
+
+    #[test]
+    fn an_empty_file_becomes_a_catalog_and_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        for _ in 0..2 {
+            let conn = open_writer(&path).unwrap();
+            assert_eq!(version_of(&conn, &path).unwrap(), VERSION);
+        }
+        open_reader(&path).unwrap();
+    }
+
+    #[test]
+    fn a_later_version_is_refused_with_both_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        open_writer(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
+        for error in [open_writer(&path).unwrap_err(), open_reader(&path).unwrap_err()] {
+            assert!(matches!(error, CatalogError::Newer { found: 99, .. }), "{error}");
+            assert!(error.to_string().contains("version 99"), "{error}");
+        }
+    }
+
+    #[test]
+    fn another_programs_database_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("books.db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE books (barcode TEXT)")
+            .unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(matches!(open_writer(&path), Err(CatalogError::Foreign { .. })));
+        drop(before);
+    }
+
+    #[test]
+    fn a_damaged_file_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        std::fs::write(&path, [b'x'; 8_192]).unwrap();
+        for error in [open_writer(&path).unwrap_err(), open_reader(&path).unwrap_err()] {
+            assert!(matches!(error, CatalogError::Damaged { .. }), "{error}");
+            let words = error.to_string();
+            assert!(words.contains("catalog.db") && words.contains("backup"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = open_writer(Path::new("/nonexistent-folder/catalog.db")).unwrap_err();
+        assert!(matches!(error, CatalogError::Open { .. }), "{error}");
+        assert!(error.to_string().contains("/nonexistent-folder/catalog.db"));
+    }
+
+    #[test]
+    fn the_history_cannot_be_rewritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let conn = open_writer(&folder.path().join("catalog.db")).unwrap();
+        conn.execute_batch(
+            "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp) VALUES ('a', 'b', 'c', 'd')",
+        )
+        .unwrap();
+        for change in [
+            "UPDATE book_status_history SET barcode = 'x'",
+            "DELETE FROM book_status_history",
+        ] {
+            let error = conn.execute(change, []).unwrap_err();
+            assert!(error.to_string().contains("append-only"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The wiring: who is built from what, bottom-up, and who stops when, top-down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::{Arbiter, ArbiterHandle};
+use tracing::info;
+
+use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
+use crate::catalog::{Catalog, CatalogError, CatalogPolicy, CatalogThread, ClaimHolders, RecoverClaims};
+use crate::clock::SystemClock;
+use crate::daemon::cooperate::LeaseTask;
+use crate::daemon::ledger::ShutdownLedger;
+use crate::daemon::translate;
+use crate::dapr::WorkShare;
+use crate::grin::{GrinAddresses, LibraryDirectory};
+use crate::observe::ShutdownPhase;
+use crate::pipeline::workers::{
+    Checker, Collector, CollectorParts, Converter, Downloader, DownloaderParts, Enricher, TransferTable,
+};
+use crate::pipeline::{BeginRun, ChangeOptions, DrainRun, RunProgress, RunReport, RunScope, Supervisor, WorkerPools};
+use crate::session::{CloseSession, Session, SessionError, SessionThread};
+use crate::settings::Settings;
+use crate::storage::{Storage, StorageError, StorageLayout};
+
+/// Messages a worker may have waiting: the book in hand, and one that stands ready.
+const WORKER_MAILBOX: usize = 1;
+/// Messages the supervisor may have waiting: a handful of orders.
+const SUPERVISOR_MAILBOX: usize = 8;
+/// How long the session waits for requests in flight when everybody who asks has ended already.
+const SESSION_GRACE: Duration = Duration::from_secs(5);
+
+/// Why the house could not be built; nothing of it runs then.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A setting that only turns out wrong in use.
+    #[error("{0}")]
+    Settings(String),
+    /// The session.
+    #[error("the session cannot be set up")]
+    Session(#[from] SessionError),
+    /// The catalog.
+    #[error("the catalog cannot be opened")]
+    Catalog(#[from] CatalogError),
+    /// The store.
+    #[error("the storage cannot be opened")]
+    Storage(#[from] StorageError),
+}
+
+/// All actors of a run and what they share.
+pub struct Daemon {
+    /// Counts everything.
+    pub hub: ActorRegistry,
+    /// The one session.
+    pub session: Session,
+    /// Remembers.
+    pub catalog: Catalog,
+    /// Keeps.
+    pub storage: Storage,
+    /// What the supervisor shows.
+    pub board: Arc<RunProgress>,
+    /// Bodies on their way.
+    pub transfers: TransferTable,
+    supervisor: Mailbox<ConcurrentRunner<Supervisor>>,
+    crew: WorkerPools,
+    session_thread: SessionThread,
+    catalog_thread: CatalogThread,
+    pub(super) cooperating: LeaseTask,
+    lists: Arbiter,
+}
+
+impl Daemon {
+    /// Builds everything, bottom-up; connections are only made when the first message needs one.
+    pub async fn build(settings: &Settings) -> Result<Self, BuildError> {
+        let hub = ActorRegistry::new();
+        let library = LibraryDirectory::parse(&settings.library.directory)
+            .map_err(|error| BuildError::Settings(error.to_string()))?;
+        let addresses = GrinAddresses::new(&settings.grin.base_url, &library)
+            .map_err(|error| BuildError::Settings(error.to_string()))?;
+        let storage = Storage::open(&translate::storage_config(settings)?)?;
+        let swept = storage.sweep();
+        if swept.removed > 0 {
+            info!(swept.removed, "leftovers of an earlier run removed from the storage");
+        }
+        let (catalog, catalog_thread) = Catalog::open(
+            &hub,
+            &settings.catalog.url,
+            SystemClock::system(),
+            CatalogPolicy::default(),
+        )?;
+        let returned = take_back(&catalog).await?;
+        if returned > 0 {
+            info!(returned, "books that an earlier run had in hand are free again");
+        }
+        let (session, session_thread) = Session::start(&hub, translate::session_config(settings)?)?;
+        let board = Arc::new(RunProgress::default());
+        let cooperating = LeaseTask::begin(settings, &hub, &session, &board).await?;
+        let lists = Arbiter::new();
+        let transfers = TransferTable::default();
+        let shared = (&hub, &session, &catalog, &storage);
+        let parts = Parts {
+            shared,
+            addresses,
+            library,
+            board: &board,
+            transfers: &transfers,
+            cooperation: &cooperating.cooperation,
+        };
+        let crew = parts.crew(settings, &lists.handle())?;
+        let supervisor = parts.supervisor(settings, &crew);
+        Ok(Self {
+            hub,
+            session,
+            catalog,
+            storage,
+            board,
+            transfers,
+            supervisor,
+            crew,
+            session_thread,
+            catalog_thread,
+            cooperating,
+            lists,
+        })
+    }
+
+    /// Starts an errand; the answer comes when it is done or drained.
+    pub fn begin(&self, errand: RunScope) -> impl Future<Output = Result<RunReport, AskError>> + 'static {
+        let supervisor = self.supervisor.clone();
+        async move { supervisor.ask(BeginRun(errand), &AskContext::root("daemon")).await }
+    }
+
+    /// Asks the supervisor to drain; completes when no book is in hand any more.
+    pub fn drain(&self, grace: Duration) -> impl Future<Output = Result<(), AskError>> + 'static {
+        let supervisor = self.supervisor.clone();
+        async move { supervisor.ask(DrainRun { grace }, &AskContext::root("daemon")).await }
+    }
+
+    /// Takes over what can change while running.
+    pub async fn change(&self, settings: &Settings) -> Result<(), AskError> {
+        let workers = &settings.workers;
+        self.crew.collectors.resize(workers.collect as usize);
+        self.crew.enrichers.resize(workers.enrich as usize);
+        self.crew.converters.resize(workers.convert as usize);
+        self.crew.checkers.resize(workers.check as usize);
+        self.crew.downloaders.resize(workers.download as usize);
+        self.cooperating.set_rate(settings.grin.requests_per_second).await;
+        let cx = AskContext::root("daemon");
+        self.supervisor
+            .ask(ChangeOptions(translate::terms(settings)), &cx)
+            .await
+    }
+
+    /// Workers of each kind, for the status.
+    pub fn downloads_at_once(&self) -> usize {
+        self.crew.downloaders.size()
+    }
+
+    /// Stops everybody top-down, the session owner last, and tells how each ended.
+    pub async fn close(self, phase: impl Fn(ShutdownPhase)) -> ShutdownLedger {
+        phase(ShutdownPhase::WorkersDraining);
+        self.supervisor.close();
+        self.supervisor.drained().await;
+        let crew = &self.crew;
+        crew.collectors.close();
+        crew.enrichers.close();
+        crew.converters.close();
+        crew.checkers.close();
+        crew.downloaders.close();
+        futures::join!(
+            crew.collectors.drained(),
+            crew.enrichers.drained(),
+            crew.converters.drained(),
+            crew.checkers.drained(),
+            crew.downloaders.drained(),
+        );
+        phase(ShutdownPhase::Flushing);
+        self.cooperating.end().await;
+        self.catalog.close().await;
+        if !self.catalog_thread.join() {
+            tracing::error!("the catalog's thread ended by a panic");
+        }
+        phase(ShutdownPhase::SessionClosing);
+        let closed = self
+            .session
+            .ask(CloseSession { grace: SESSION_GRACE }, &AskContext::root("daemon"))
+            .await;
+        let session = self.session.counters().snapshot();
+        self.session.shut();
+        self.session.drained().await;
+        if let Err(error) = self.session_thread.join() {
+            tracing::error!(%error, "the session's thread did not end cleanly");
+        }
+        self.lists.stop();
+        if self.lists.join().is_err() {
+            tracing::error!("the lists' thread ended by a panic");
+        }
+        phase(ShutdownPhase::Done);
+        ShutdownLedger {
+            entries: self.hub.ledger(),
+            session,
+            closed: closed.ok(),
+        }
+    }
+}
+
+/// Claims of processes of this machine that live no more; those of living ones and of other machines keep their leases.
+async fn take_back(catalog: &Catalog) -> Result<u64, CatalogError> {
+    let cx = AskContext::root("daemon");
+    let mut returned = 0;
+    for owner in catalog.ask(ClaimHolders, &cx).await? {
+        if translate::is_dead(&owner) {
+            returned += catalog.ask(RecoverClaims { owner }, &cx).await?;
+        }
+    }
+    Ok(returned)
+}
+
+struct Parts<'a> {
+    shared: (&'a ActorRegistry, &'a Session, &'a Catalog, &'a Storage),
+    addresses: GrinAddresses,
+    library: LibraryDirectory,
+    board: &'a Arc<RunProgress>,
+    transfers: &'a TransferTable,
+    cooperation: &'a WorkShare,
+}
+
+impl Parts<'_> {
+    /// Parsing lists takes the processor for itself, so those who do it have a thread of their own.
+    fn crew(&self, settings: &Settings, lists: &ArbiterHandle) -> Result<WorkerPools, BuildError> {
+        let (_, session, catalog, storage) = self.shared;
+        let (here, workers) = (Arbiter::current(), &settings.workers);
+        let (layout, backoff) = (translate::layout(settings)?, translate::backoff(settings));
+        let form = translate::process_form(settings);
+        let collector = self.collector(settings);
+        let downloader = self.downloader(settings, &layout)?;
+        let asks = (session.clone(), self.addresses.clone(), catalog.clone());
+        let (enricher, converter, checker) = (asks.clone(), asks.clone(), asks);
+        Ok(WorkerPools {
+            collectors: self.pool(lists, workers.collect, move || Collector::new(collector.clone())),
+            enrichers: self.pool(lists, workers.enrich, move || Enricher::new(enricher.clone(), backoff)),
+            converters: self.pool(lists, workers.convert, move || {
+                Converter::new(converter.clone(), form, backoff)
+            }),
+            checkers: self.pool(&here, workers.check, move || {
+                Checker::new(checker.0.clone(), checker.1.clone())
+            }),
+            downloaders: self.pool(&here, workers.download, move || Downloader::new(downloader.clone())),
+            catalog: catalog.clone(),
+            storage: storage.clone(),
+            layout,
+            addresses: self.addresses.clone(),
+            cooperation: self.cooperation.clone(),
+        })
+    }
+
+    fn collector(&self, settings: &Settings) -> CollectorParts {
+        let (_, session, catalog, _) = self.shared;
+        CollectorParts {
+            session: session.clone(),
+            addresses: self.addresses.clone(),
+            library: self.library.clone(),
+            catalog: catalog.clone(),
+            page_size: settings.grin.page_size,
+            count_check: settings.grin.count_check,
+            backoff: translate::backoff(settings),
+            rows: self.board.rows_counter(),
+        }
+    }
+
+    fn downloader(&self, settings: &Settings, layout: &StorageLayout) -> Result<DownloaderParts, BuildError> {
+        let (_, session, _, storage) = self.shared;
+        Ok(DownloaderParts {
+            session: session.clone(),
+            addresses: self.addresses.clone(),
+            storage: storage.clone(),
+            layout: layout.clone(),
+            options: translate::archive_options(settings)?,
+            transfers: self.transfers.clone(),
+        })
+    }
+
+    fn pool<W: crate::actor::Worker>(
+        &self,
+        arbiter: &ArbiterHandle,
+        size: u32,
+        factory: impl Fn() -> W + Send + Sync + 'static,
+    ) -> WorkerPool<W> {
+        WorkerPool::start(
+            self.shared.0,
+            std::slice::from_ref(arbiter),
+            size as usize,
+            SpawnOptions::with_capacity(WORKER_MAILBOX),
+            factory,
+        )
+    }
+
+    fn supervisor(&self, settings: &Settings, crew: &WorkerPools) -> Mailbox<ConcurrentRunner<Supervisor>> {
+        let (crew, board, terms) = (crew.clone(), Arc::clone(self.board), translate::terms(settings));
+        let factory = move || Supervisor::new(crew.clone(), Arc::clone(&board), terms.clone());
+        spawn::concurrent(
+            self.shared.0,
+            &Arbiter::current(),
+            SpawnOptions::with_capacity(SUPERVISOR_MAILBOX),
+            factory,
+        )
+    }
+}

@@ -1,0 +1,88 @@
+//! How the catalog and the supervisor bear many books: the main job without bodies.
+//!
+//! First the lists are collected into an empty catalog, then GRIN is asked for the facts of every book. Then every book is claimed, asked for with one GET over the session,
+//! and settled; the server says 404 to each, so no body moves and what is left is catalog, supervisor, workers and session.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::lab::bench::error::BenchError;
+use crate::lab::bench::measure::figures::BenchFigures;
+use crate::lab::bench::pipeline::child::run;
+use crate::lab::bench::pipeline::library::{BenchLibrary, LibrarySize, remove};
+use crate::lab::bench::progress::BenchProgress;
+use crate::lab::bench::rig::helper::ourselves;
+use crate::lab::bench::rig::serve::BenchServer;
+
+/// The steps.
+pub const STEPS: [&str; 3] = ["collect", "enrich", "claim, GET (404), settle"];
+
+/// The quantities.
+pub const WHATS: [&str; 4] = ["books/s", "CPU µs/book", "peak MiB", "seconds"];
+
+/// The name of a cell.
+pub fn cell(books: u32) -> String {
+    format!("{books} books without bodies")
+}
+
+/// One library of so many books through all steps, from an empty catalog in every round.
+pub fn measure(
+    books: u32,
+    folder: &Path,
+    rounds: usize,
+    figures: &mut BenchFigures,
+    progress: &mut BenchProgress,
+) -> Result<(), BenchError> {
+    let size = LibrarySize {
+        books,
+        bytes: 4_000,
+        s2k: 65_536,
+    };
+    let folder = folder.join(format!("scaling-{books}"));
+    fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
+    let library = BenchLibrary::start(&size, &folder, false)?;
+    let server = BenchServer::start(&folder, &[])?;
+    for _ in 0..rounds {
+        round(figures, &library, &server, books)?;
+        progress.step(&cell(books));
+    }
+    drop((server, library));
+    remove(&folder)
+}
+
+fn round(
+    figures: &mut BenchFigures,
+    library: &BenchLibrary,
+    server: &BenchServer,
+    books: u32,
+) -> Result<(), BenchError> {
+    let home = library.fresh_home(8)?;
+    let path = home.join("grind.toml.d").join("nothing.toml");
+    remove(&path)?;
+    step(figures, STEPS[0], "collect", books, &home)?;
+    step(figures, STEPS[1], "enrich", books, &home)?;
+    let empty = format!(
+        "[grin]\nbase_url = \"http://{0}/libraries/\"\ntoken_hosts = [\"127.0.0.1\"]\n",
+        server.places.nothing
+    );
+    fs::write(&path, empty).map_err(BenchError::file(&path))?;
+    step(figures, STEPS[2], "sync", books, &home)
+}
+
+fn step(figures: &mut BenchFigures, name: &str, command: &str, books: u32, home: &Path) -> Result<(), BenchError> {
+    let mut program: Command = ourselves()?;
+    program.args(["-q", command, "--config"]).arg(home.join("grind.toml"));
+    let used = run(program, &home.join(format!("{command}.errors")))?;
+    let count = f64::from(books);
+    let values = [
+        count / used.seconds,
+        used.cpu_seconds * 1e6 / count,
+        used.peak_bytes as f64 / f64::from(1 << 20),
+        used.seconds,
+    ];
+    for (what, value) in WHATS.into_iter().zip(values) {
+        figures.note(&cell(books), name, what, value);
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! What we cannot have: a GRIN look-alike, to build, test and measure against.
+//!
+//! Written from src/grin/PROTOCOL.md alone: it shares only the names of things with `grin`, none of its parsers, and
+//! none of `archive`'s readers, so that one misunderstanding cannot hide in two places.
+
+mod archive;
+mod config;
+mod faults;
+mod grin;
+mod routes;
+mod seed;
+mod server;
+mod shared;
+mod sidecar;
+mod stats;
+mod thread;
+pub(crate) mod tls;
+
+pub use archive::openpgp::LengthForm;
+pub use archive::record::SimulatedRecord;
+pub use archive::volume::VolumeFate;
+pub use config::{
+    AfterDownload, AuthConfig, ConsentChoice, ConversionConfig, DEFAULT_PASSPHRASE, ListConfig, NextLinkForm,
+    PagingForm, SimulatorConfig, TokenRefusal,
+};
+pub use faults::hostile::HostileKind;
+pub use faults::{FaultKind, FaultPlan};
+pub use grin::life::{SimulatedState, StateMix};
+pub use grin::truth::BookTruth;
+pub use server::{RunningSimulator, Simulator, SimulatorError};
+pub use sidecar::{RunningSidecar, SidecarConfig, SidecarFault, SidecarSimulator, SidecarStats};
+pub use stats::{SimulatorRequest, SimulatorStats};

@@ -1,0 +1,170 @@
+//! One log message as one line.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tracing::Level;
+
+use crate::log::PlainText;
+
+/// How lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogStyle {
+    /// Time, level, message, fields.
+    Text {
+        /// Whether the level is in colour.
+        colour: bool,
+    },
+    /// `<N>`, message, fields; journald knows the time.
+    Journald,
+    /// One JSON object.
+    Json,
+}
+
+/// Fields in the order in which they were given.
+pub type LogFields = Vec<(&'static str, Value)>;
+
+/// A message with all that belongs to it.
+#[derive(Debug)]
+pub struct LogRecord<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// How grave.
+    pub level: Level,
+    /// The part of the program that speaks.
+    pub target: &'a str,
+    /// Fields of the message, `message` among them, those of the spans round it after them.
+    pub fields: LogFields,
+    /// Messages of the same place left out before this one.
+    pub left_out: u32,
+}
+
+impl LogRecord<'_> {
+    /// The line, its end included. Line ends and control characters within it are shown, not sent.
+    pub fn line(&self, style: LogStyle) -> String {
+        let mut line = match style {
+            LogStyle::Json => self.json(),
+            LogStyle::Journald => format!("<{}>{}", priority(self.level), self.words()),
+            LogStyle::Text { colour } => format!("{:.3} {} {}", self.at, level_word(self.level, colour), self.words()),
+        };
+        line.push('\n');
+        line
+    }
+
+    fn words(&self) -> String {
+        let mut words: Vec<String> = self.fields.iter().map(|(name, value)| word(name, value)).collect();
+        if self.left_out > 0 {
+            words.push(format!("({} more like this were left out)", self.left_out));
+        }
+        words.join(" ")
+    }
+
+    fn json(&self) -> String {
+        let mut object = Map::new();
+        object.insert("timestamp".into(), format!("{:.3}", self.at).into());
+        object.insert("level".into(), self.level.as_str().to_ascii_lowercase().into());
+        object.insert("target".into(), self.target.into());
+        for (name, value) in &self.fields {
+            object.entry(*name).or_insert_with(|| value.clone());
+        }
+        if self.left_out > 0 {
+            object.insert("left_out".into(), self.left_out.into());
+        }
+        Value::Object(object).to_string()
+    }
+}
+
+fn word(name: &str, value: &Value) -> String {
+    let text = one_line(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    match name {
+        "message" => text,
+        _ if text.is_empty() || text.contains([' ', '"']) => format!("{name}={text:?}"),
+        _ => format!("{name}={text}"),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.lines()
+        .map(|line| PlainText(line).to_string())
+        .collect::<Vec<_>>()
+        .join("\\n")
+}
+
+/// Priorities of syslog(3).
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        _ => 7,
+    }
+}
+
+fn level_word(level: Level, colour: bool) -> String {
+    let (number, word) = match level {
+        Level::ERROR => (31, "ERROR"),
+        Level::WARN => (33, "WARN "),
+        Level::INFO => (32, "INFO "),
+        Level::DEBUG => (34, "DEBUG"),
+        _ => (35, "TRACE"),
+    };
+    if colour {
+        format!("\u{1b}[{number}m{word}\u{1b}[0m")
+    } else {
+        word.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> LogRecord<'static> {
+        LogRecord {
+            at: Timestamp::from_second(1_000_000_000).unwrap(),
+            level: Level::WARN,
+            target: "grind::session",
+            fields: vec![
+                ("message", "cut\nshort \u{1b}[2J".into()),
+                ("barcode", "ABC1".into()),
+                ("attempt", 2.into()),
+                ("why", "no route".into()),
+            ],
+            left_out: 0,
+        }
+    }
+
+    #[test]
+    fn text_has_time_level_message_and_fields_on_one_line() {
+        assert_eq!(
+            record().line(LogStyle::Text { colour: false }),
+            "2001-09-09T01:46:40.000Z WARN  cut\\nshort \\u{1b}[2J barcode=ABC1 attempt=2 why=\"no route\"\n"
+        );
+        assert!(
+            record()
+                .line(LogStyle::Text { colour: true })
+                .contains("\u{1b}[33mWARN \u{1b}[0m")
+        );
+    }
+
+    #[test]
+    fn journald_gets_the_priority_and_no_time() {
+        let record = LogRecord {
+            left_out: 7,
+            ..record()
+        };
+        let line = record.line(LogStyle::Journald);
+        assert!(line.starts_with("<4>cut\\nshort"), "{line}");
+        assert!(line.ends_with("(7 more like this were left out)\n"), "{line}");
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let line = record().line(LogStyle::Json);
+        assert_eq!(line.lines().count(), 1);
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["level"], "warn");
+        assert_eq!(object["message"], "cut\nshort \u{1b}[2J");
+        assert_eq!(object["attempt"], 2);
+        assert_eq!(object["timestamp"], "2001-09-09T01:46:40.000Z");
+    }
+}

@@ -1,0 +1,188 @@
+//! What others may see of the run without asking for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::pipeline::plan::BookOutcome;
+
+/// Shared figures of a run: written by the supervisor, read by `observe` and by progress bars.
+#[derive(Debug, Default)]
+pub struct RunProgress {
+    in_hand: AtomicU64,
+    finished: [AtomicU64; 6],
+    bytes_home: AtomicU64,
+    last_home_ms: AtomicU64,
+    rows: Arc<AtomicU64>,
+    enriched: AtomicU64,
+    requested: AtomicU64,
+    paused: AtomicBool,
+    waiting: Mutex<Option<IntakeWait>>,
+    duties: Mutex<BTreeMap<&'static str, String>>,
+    active: Mutex<BTreeSet<&'static str>>,
+    failures: Mutex<BTreeMap<String, u64>>,
+}
+
+/// Why nothing is taken in hand at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntakeWait {
+    /// For what, in words for a person.
+    pub reason: String,
+    /// Until when at the longest, if that is known.
+    pub until: Option<Timestamp>,
+    /// A person must act before it can go on.
+    pub needs_person: bool,
+}
+
+/// The board at one moment.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BoardSnapshot {
+    /// Books claimed and not yet settled.
+    pub in_hand: u64,
+    /// Settled books of this run, by outcome.
+    pub finished: BTreeMap<&'static str, u64>,
+    /// Bytes of decrypted archives published in this run.
+    pub bytes_home: u64,
+    /// When the last book came home.
+    pub last_home: Option<Timestamp>,
+    /// Rows collected, books enriched, conversions asked for in this run.
+    pub rows: u64,
+    /// Books enriched in this run.
+    pub enriched: u64,
+    /// Conversions asked for in this run.
+    pub requested: u64,
+    /// Intake is paused by configuration.
+    pub paused: bool,
+    /// What the intake waits for.
+    pub waiting: Option<IntakeWait>,
+    /// What each duty does just now or did last.
+    pub duties: BTreeMap<&'static str, String>,
+    /// Duties that are going on now.
+    pub active: BTreeSet<&'static str>,
+    /// Books of this run that failed for good, by reason.
+    pub failures: BTreeMap<String, u64>,
+}
+
+const OUTCOMES: [&str; 6] = ["home", "up_to_date", "not_converted", "retry", "handed_back", "failed"];
+
+fn slot(verdict: &BookOutcome) -> usize {
+    match verdict {
+        BookOutcome::Home => 0,
+        BookOutcome::UpToDate => 1,
+        BookOutcome::NotConverted => 2,
+        BookOutcome::Retry => 3,
+        BookOutcome::HandBack => 4,
+        BookOutcome::Failed => 5,
+    }
+}
+
+impl RunProgress {
+    pub(super) fn taken(&self) {
+        self.in_hand.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn settled(&self, verdict: &BookOutcome, bytes: u64) {
+        self.in_hand.fetch_sub(1, Ordering::Relaxed);
+        self.finished[slot(verdict)].fetch_add(1, Ordering::Relaxed);
+        if *verdict == BookOutcome::Home {
+            self.bytes_home.fetch_add(bytes, Ordering::Relaxed);
+            let now = Timestamp::now().as_millisecond().unsigned_abs();
+            self.last_home_ms.store(now, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn failure(&self, reason: &str) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        *failures.entry(reason.to_owned()).or_default() += 1;
+    }
+
+    /// Where collectors count the rows they have recorded.
+    pub fn rows_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.rows)
+    }
+
+    pub(super) fn enriched(&self, count: u64) {
+        self.enriched.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn requested(&self, count: u64) {
+        self.requested.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
+    pub(super) fn wait_for(&self, waiting: Option<IntakeWait>) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+    }
+
+    pub(super) fn active(&self, duty: &'static str, active: bool) {
+        let mut duties = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        if active {
+            duties.insert(duty);
+        } else {
+            duties.remove(duty);
+        }
+    }
+
+    /// Says what a duty does just now or did last.
+    pub fn duty(&self, name: &'static str, words: impl Into<String>) {
+        self.duties
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, words.into());
+    }
+
+    /// Settled books of this run with an outcome that made them fail for good.
+    pub fn failed(&self) -> u64 {
+        self.finished[slot(&BookOutcome::Failed)].load(Ordering::Relaxed)
+    }
+
+    /// A copy to show.
+    pub fn snapshot(&self) -> BoardSnapshot {
+        let finished = OUTCOMES
+            .iter()
+            .zip(&self.finished)
+            .map(|(name, n)| (*name, n.load(Ordering::Relaxed)))
+            .collect();
+        let last = self.last_home_ms.load(Ordering::Relaxed);
+        BoardSnapshot {
+            in_hand: self.in_hand.load(Ordering::Relaxed),
+            finished,
+            bytes_home: self.bytes_home.load(Ordering::Relaxed),
+            last_home: (last > 0)
+                .then(|| Timestamp::from_millisecond(last.cast_signed()).ok())
+                .flatten(),
+            rows: self.rows.load(Ordering::Relaxed),
+            enriched: self.enriched.load(Ordering::Relaxed),
+            requested: self.requested.load(Ordering::Relaxed),
+            paused: self.paused.load(Ordering::Relaxed),
+            waiting: self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            duties: self.duties.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            active: self.active.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            failures: self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_is_in_hand_until_it_is_settled() {
+        let board = RunProgress::default();
+        board.taken();
+        board.taken();
+        board.settled(&BookOutcome::Home, 70);
+        board.settled(&BookOutcome::Failed, 0);
+        let shown = board.snapshot();
+        assert_eq!((shown.in_hand, shown.bytes_home, board.failed()), (0, 70, 1));
+        assert_eq!(shown.finished["home"], 1);
+        assert!(shown.last_home.is_some());
+    }
+}

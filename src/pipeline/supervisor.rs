@@ -1,0 +1,432 @@
+//! The actor: takes an errand, walks it to its end, drains when asked.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::{ActorName, AskContext, Message, ServeMessages, Worker, WorkerPool};
+use crate::catalog::{BookSelection, Catalog, EnsureKnown, ToEnrich};
+use crate::dapr::WorkShare;
+use crate::grin::BlockSet;
+use crate::grin::{Barcode, GrinAddresses, ListKind};
+use crate::pipeline::progress::{IntakeWait, RunProgress};
+use crate::pipeline::workers::{Checker, Collector, Converter, Downloader, Enricher};
+use crate::pipeline::{fan_out, tasks};
+use crate::session::RetryBackoff;
+use crate::storage::{Storage, StorageLayout};
+use crate::vocabulary::Queue;
+
+/// Facts that are older are asked for again, after those that are missing or changed.
+const RENEW_FACTS_AFTER: Duration = Duration::from_hours(30 * 24);
+
+/// What is stored is held against GRIN's archive this often, where the queue `changed` is served: an archive may be another
+/// although no date says so.
+const COMPARE_AFTER: Duration = Duration::from_hours(30 * 24);
+
+/// How long after it was compared last a stored book is looked at again, where these queues are served.
+pub fn compare_after(queues: &[Queue]) -> Option<Duration> {
+    let changed = |queue: &Queue| matches!(queue, Queue::Changed | Queue::All);
+    queues.iter().any(changed).then_some(COMPARE_AFTER)
+}
+
+/// Everybody the supervisor asks.
+#[derive(Clone)]
+pub struct WorkerPools {
+    /// Reads lists.
+    pub collectors: WorkerPool<Collector>,
+    /// Asks for facts.
+    pub enrichers: WorkerPool<Enricher>,
+    /// Asks for archives.
+    pub converters: WorkerPool<Converter>,
+    /// Compares validators.
+    pub checkers: WorkerPool<Checker>,
+    /// Brings volumes home.
+    pub downloaders: WorkerPool<Downloader>,
+    /// Remembers.
+    pub catalog: Catalog,
+    /// Keeps.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: StorageLayout,
+    /// Where GRIN's resources lie; batches are cut to its address length.
+    pub addresses: GrinAddresses,
+    /// What of the library is this daemon's to do.
+    pub cooperation: WorkShare,
+}
+
+/// A context for what must be said even while a drain cuts everything else: settlements.
+pub(super) fn unhurried() -> AskContext {
+    AskContext::root("supervisor").child_of(ActorName::Supervisor)
+}
+
+/// What may change while running.
+#[derive(Debug, Clone)]
+pub struct RetryPolicy {
+    /// Who holds the leases: this process.
+    pub owner: String,
+    /// How long a claim lives without renewal.
+    pub lease: Duration,
+    /// Attempts before a book fails for good.
+    pub attempts: u32,
+    /// Waits between attempts.
+    pub backoff: RetryBackoff,
+    /// Failures in a row that make the intake pause.
+    pub max_sequential_failures: u32,
+    /// Books in GRIN's conversion queue at most.
+    pub conversion_queue_limit: u64,
+    /// Barcodes in one request for conversion.
+    pub conversion_batch: usize,
+    /// Ask for volumes checked in between full passes.
+    pub monthly_report: bool,
+    /// No new books are taken in hand.
+    pub paused: bool,
+    /// Download whatever CHECK would say.
+    pub force: bool,
+    /// How often each duty comes round.
+    pub every: TaskIntervals,
+}
+
+/// How often each duty comes round; `None`: only at the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TaskIntervals {
+    /// The whole list of books.
+    pub collect: Option<Duration>,
+    /// The lists of converted, in-process and failed books.
+    pub refresh: Option<Duration>,
+    /// Facts of books.
+    pub enrich: Option<Duration>,
+    /// Requests for conversion.
+    pub convert: Option<Duration>,
+}
+
+/// What to do: all of it (the daemon) or one step by hand.
+#[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a step the user may choose by itself"
+)]
+pub struct RunScope {
+    /// Read GRIN's lists.
+    pub collect: bool,
+    /// Ask for facts.
+    pub enrich: bool,
+    /// Ask for archives.
+    pub convert: bool,
+    /// Check and download.
+    pub sync: bool,
+    /// Stop by itself when nothing more can be done now.
+    pub once: bool,
+    /// Download whatever CHECK would say; enrich again; read lists from their first page.
+    pub force: bool,
+    /// Look again at what is stored and was last compared longer ago than this, also where no list says that it changed:
+    /// books that a person named (at once), and those of the queue `changed`.
+    pub recheck: Option<Duration>,
+    /// Of conversions, ask only for those that were ready once and left GRIN's pool before they were fetched.
+    pub lost_only: bool,
+    /// At most so many books in each step.
+    pub limit: Option<u64>,
+    /// Only these.
+    pub only: Option<Arc<[Barcode]>>,
+    /// Which books are served.
+    pub queues: Vec<Queue>,
+    /// Books of which queues are asked for facts; empty: all.
+    pub enrich_queues: Vec<Queue>,
+    /// Which lists are read; empty: all of them.
+    pub lists: Vec<ListKind>,
+}
+
+impl RunScope {
+    /// The books meant, as the catalog is asked for them. What is looked at again at once is so once in each errand.
+    pub fn selection(&self, began: Timestamp, now: Timestamp) -> BookSelection {
+        let before = |age: Duration| {
+            let from = if age.is_zero() { began } else { now };
+            from.checked_sub(age).ok()
+        };
+        BookSelection {
+            queues: self.queues.clone(),
+            only: self.only.as_ref().map(|only| only.to_vec()),
+            force: self.force,
+            recheck_before: self.recheck.and_then(before),
+            lost_only: self.lost_only,
+            blocks: None,
+        }
+    }
+
+    /// What enrichment takes from the catalog, `limit` books at most; `now` is when the errand began.
+    pub fn to_enrich(&self, limit: usize, now: Timestamp) -> ToEnrich {
+        ToEnrich {
+            limit,
+            older_than: if self.force {
+                Some(now)
+            } else {
+                now.checked_sub(RENEW_FACTS_AFTER).ok()
+            },
+            queues: self.enrich_queues.clone(),
+            after: None,
+            blocks: None,
+        }
+    }
+}
+
+/// Do this errand; the answer comes when it is done or drained.
+#[derive(Debug)]
+pub struct BeginRun(pub RunScope);
+
+impl Message for BeginRun {
+    type Reply = RunReport;
+    const KIND: &'static str = "begin";
+}
+
+/// Take nothing more in hand; after the grace, cut what still runs and hand it back.
+#[derive(Debug)]
+pub struct DrainRun {
+    /// How long books in hand may still take.
+    pub grace: Duration,
+}
+
+impl Message for DrainRun {
+    type Reply = ();
+    const KIND: &'static str = "drain";
+}
+
+/// New terms after a reload.
+#[derive(Debug)]
+pub struct ChangeOptions(pub RetryPolicy);
+
+impl Message for ChangeOptions {
+    type Reply = ();
+    const KIND: &'static str = "change";
+}
+
+/// How an errand ended.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RunReport {
+    /// Books that failed for good in this run.
+    pub failed: u64,
+    /// Lists not read to their end, with the reason.
+    pub incomplete: Vec<String>,
+    /// What stopped it before its end, if anything did.
+    pub stopped_by: Option<IntakeWait>,
+}
+
+/// The supervisor: fans out barcodes, owns each book's plan.
+pub struct Supervisor {
+    office: Rc<SupervisorState>,
+}
+
+/// The supervisor's state, shared by its errand and its messages.
+pub(super) struct SupervisorState {
+    pub crew: Rc<WorkerPools>,
+    pub board: Arc<RunProgress>,
+    pub terms: RefCell<RetryPolicy>,
+    /// Something changed: look again whether there is work.
+    pub wake: watch::Sender<()>,
+    /// Cancelled: take nothing more in hand.
+    pub intake: CancellationToken,
+    /// Cancelled: cut what runs.
+    pub cut: CancellationToken,
+    /// Duties that may still bring new books.
+    pub sources: Cell<usize>,
+    /// The first round over GRIN's lists is not over yet.
+    pub collecting: Cell<bool>,
+    pub report: RefCell<RunReport>,
+    done: CancellationToken,
+}
+
+impl Supervisor {
+    /// A supervisor over its crew; nothing runs before [`BeginRun`].
+    pub fn new(crew: WorkerPools, board: Arc<RunProgress>, terms: RetryPolicy) -> Self {
+        board.pause(terms.paused);
+        let office = SupervisorState {
+            crew: Rc::new(crew),
+            board,
+            terms: RefCell::new(terms),
+            wake: watch::Sender::new(()),
+            intake: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            sources: Cell::new(0),
+            collecting: Cell::new(false),
+            report: RefCell::default(),
+            done: CancellationToken::new(),
+        };
+        Self {
+            office: Rc::new(office),
+        }
+    }
+}
+
+impl Worker for Supervisor {
+    const NAME: ActorName = ActorName::Supervisor;
+}
+
+impl ServeMessages<BeginRun> for Supervisor {
+    fn serve(&mut self, BeginRun(errand): BeginRun, _cx: AskContext) -> impl Future<Output = RunReport> + 'static {
+        let office = Rc::clone(&self.office);
+        async move {
+            let sources = [errand.collect, errand.enrich, errand.convert];
+            office.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
+            office.collecting.set(errand.collect);
+            office.know(&errand).await;
+            futures::join!(
+                tasks::collect(&office, &errand),
+                tasks::enrich(&office, &errand),
+                tasks::convert(&office, &errand),
+                fan_out::sync(&office, &errand),
+            );
+            office.done.cancel();
+            let mut report = office.report.borrow().clone();
+            report.failed = office.board.failed();
+            report
+        }
+    }
+}
+
+impl ServeMessages<DrainRun> for Supervisor {
+    fn serve(&mut self, drain: DrainRun, _cx: AskContext) -> impl Future<Output = ()> + 'static {
+        let office = Rc::clone(&self.office);
+        async move {
+            office.intake.cancel();
+            if office.board.snapshot().in_hand == 0 {
+                // Lists and batches may be cut at any moment: what they recorded stays.
+                office.cut.cancel();
+            }
+            if tokio::time::timeout(drain.grace, office.done.cancelled())
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    in_hand = office.board.snapshot().in_hand,
+                    "grace is over: cutting what still runs and handing it back"
+                );
+                office.cut.cancel();
+                office.done.cancelled().await;
+            }
+        }
+    }
+}
+
+impl ServeMessages<ChangeOptions> for Supervisor {
+    fn serve(&mut self, ChangeOptions(terms): ChangeOptions, _cx: AskContext) -> impl Future<Output = ()> + 'static {
+        self.office.board.pause(terms.paused);
+        *self.office.terms.borrow_mut() = terms;
+        self.office.wake.send_replace(());
+        std::future::ready(())
+    }
+}
+
+impl SupervisorState {
+    /// Books that a person named are looked for at GRIN although no list brought them.
+    async fn know(&self, errand: &RunScope) {
+        let Some(only) = &errand.only else { return };
+        match self.crew.catalog.ask(EnsureKnown(only.to_vec()), &self.cx()).await {
+            Ok(0) => {}
+            Ok(new) => tracing::info!(new, "named books that no list has brought; GRIN is asked for them"),
+            Err(error) => self.incomplete(format!("named books could not be noted: {error}")),
+        }
+    }
+
+    /// Reading a list ends with the intake: what it recorded stays, and the next pass goes on from there.
+    pub fn reading_cx(&self) -> AskContext {
+        AskContext::of(ActorName::Supervisor, self.intake.child_token())
+    }
+
+    /// Asks made for this errand end when the drain cuts them.
+    pub fn cx(&self) -> AskContext {
+        AskContext::of(ActorName::Supervisor, self.cut.child_token())
+    }
+
+    /// Waits while the intake is paused by configuration, or other daemons have all of the rate; `false` when nothing shall
+    /// be begun any more.
+    pub async fn may_begin(&self, once: bool) -> bool {
+        let mut changes = self.wake.subscribe();
+        let mut shares = self.crew.cooperation.changes();
+        while self.terms.borrow().paused || !self.crew.cooperation.may_work() {
+            if once && self.terms.borrow().paused {
+                return false;
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                Ok(()) = shares.changed() => {}
+                () = self.intake.cancelled() => return false,
+            }
+        }
+        !self.intake.is_cancelled()
+    }
+
+    /// Waits until lists, facts and conversions are this daemon's to ask for; `false` when they are those of another one that
+    /// lives (`once`), or nothing shall be begun any more. A lease of one that died is waited for: its work is to be done.
+    pub async fn leads(&self, duty: &'static str, once: bool) -> bool {
+        let cooperation = &self.crew.cooperation;
+        let mut changes = cooperation.changes();
+        let known_by = Instant::now() + cooperation.election();
+        while !cooperation.may_collect() {
+            self.board.duty(duty, "left to the daemon that reads the lists");
+            if once && cooperation.another_leads() {
+                return false;
+            }
+            if once && Instant::now() >= known_by {
+                let trouble = cooperation.snapshot().and_then(|now| now.trouble);
+                let why = trouble.unwrap_or_else(|| "the daemon that reads the lists is not heard of".to_owned());
+                self.incomplete(format!("{duty}: not begun: {why}"));
+                return false;
+            }
+            tokio::select! {
+                Ok(()) = changes.changed() => {}
+                () = sleep_until(known_by), if once => {}
+                () = self.intake.cancelled() => return false,
+            }
+        }
+        !self.intake.is_cancelled()
+    }
+
+    /// The blocks to keep to; `None` where the catalog is shared, so that books cannot be asked for twice.
+    pub fn blocks(&self) -> Option<BlockSet> {
+        let cooperation = &self.crew.cooperation;
+        cooperation.is_strict().then(|| cooperation.blocks())
+    }
+
+    /// Blocks that are this daemon's due may still be another's: what is to be asked for is not all known yet.
+    pub fn expects_blocks(&self) -> bool {
+        self.crew.cooperation.is_strict() && !self.crew.cooperation.is_settled()
+    }
+
+    /// Notes for the report what was not done; the first hundred are enough for a person.
+    pub fn incomplete(&self, what: String) {
+        let mut report = self.report.borrow_mut();
+        if report.incomplete.len() < 100 {
+            report.incomplete.push(what);
+        }
+    }
+
+    /// One duty will bring nothing more.
+    pub fn source_dry(&self) {
+        self.sources.set(self.sources.get().saturating_sub(1));
+        self.wake.send_replace(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_renewed_by_age_and_at_once_by_force() {
+        let now: Timestamp = "2026-03-31T00:00:00Z".parse().unwrap();
+        let forced = RunScope {
+            force: true,
+            ..RunScope::default()
+        };
+        assert_eq!(forced.to_enrich(5, now).older_than, Some(now));
+        assert_eq!(
+            RunScope::default().to_enrich(5, now).older_than,
+            Some("2026-03-01T00:00:00Z".parse().unwrap())
+        );
+    }
+}

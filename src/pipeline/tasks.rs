@@ -1,0 +1,86 @@
+//! The duties beside downloading, and what they share: rounds, patience after trouble, what a person is told.
+
+mod collect;
+mod convert;
+mod enrich;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::pipeline::policy;
+use crate::pipeline::supervisor::{RunScope, SupervisorState, TaskIntervals};
+
+pub(super) use crate::pipeline::tasks::collect::collect;
+pub(super) use crate::pipeline::tasks::convert::convert;
+pub(super) use crate::pipeline::tasks::enrich::enrich;
+
+/// When a duty comes round again: at its time, or sooner after a round that went wrong, so that what a person mends
+/// (a sign-in, a full disk) is taken up without waiting a day.
+#[derive(Debug, Default)]
+struct Patience {
+    failures: u32,
+}
+
+impl Patience {
+    /// How long after a round; `None`: it does not come round again.
+    fn wait(&mut self, office: &SupervisorState, whole: bool, every: Option<Duration>) -> Option<Duration> {
+        if whole {
+            self.failures = 0;
+            return every;
+        }
+        self.failures += 1;
+        let sooner = policy::wait(&office.terms.borrow().backoff, self.failures, &mut rand::rng());
+        Some(every.map_or(sooner, |every| every.min(sooner)))
+    }
+
+    /// The moment of the next round.
+    fn next(&mut self, office: &SupervisorState, whole: bool, every: Option<Duration>) -> Option<Instant> {
+        self.wait(office, whole, every).map(|wait| Instant::now() + wait)
+    }
+
+    /// Waits for the next round; `false` when there is none.
+    async fn again(
+        &mut self,
+        office: &Rc<SupervisorState>,
+        errand: &RunScope,
+        (whole, which): (bool, impl Fn(&TaskIntervals) -> Option<Duration>),
+    ) -> bool {
+        let every = which(&office.terms.borrow().every);
+        !errand.once && sleep_till(office, self.next(office, whole, every)).await
+    }
+}
+
+fn trouble(office: &Rc<SupervisorState>, duty: &'static str, why: &str) -> Option<u64> {
+    warn!(duty, why, "not finished; asked again later");
+    office.board.duty(duty, format!("not finished: {why}"));
+    office.incomplete(format!("{duty}: {why}"));
+    None
+}
+
+/// Waits for news of the work or of the leases.
+async fn change(office: &Rc<SupervisorState>, (news, leases): (&mut watch::Receiver<()>, &mut watch::Receiver<()>)) {
+    tokio::select! {
+        _ = news.changed() => {}
+        Ok(()) = leases.changed() => {}
+        () = office.intake.cancelled() => {}
+    }
+}
+
+/// Sleeps till `at`, or for good when there is no such moment; `false` when the drain came first.
+async fn sleep_till(office: &Rc<SupervisorState>, at: Option<Instant>) -> bool {
+    let moment = async {
+        match at {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = office.intake.cancelled() => false,
+        () = moment => true,
+    }
+}

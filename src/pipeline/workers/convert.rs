@@ -1,0 +1,176 @@
+//! CONVERT asks GRIN to make archives of a batch of barcodes and records what it said to each.
+
+use bytes::Bytes;
+use tracing::warn;
+
+use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
+use crate::catalog::{Catalog, CatalogError, RecordConversions};
+use crate::grin::{AnswerRefusal, Barcode, GrinAddresses, ProcessForm, ProcessOutcome, parse_process_reply};
+use crate::pipeline::workers::patience;
+use crate::session::{
+    AuthMode, ErrorClass, FetchAnswer, PermitClass, RequestKind, RequestMethod, RetryBackoff, Session, SessionError,
+    SmallAnswer,
+};
+
+/// Longest answer taken: a row is a barcode and a few words.
+const ANSWER_LIMIT: usize = 1 << 20;
+
+/// One conversion worker: one batch at a time.
+pub struct Converter {
+    /// The one session.
+    pub session: Session,
+    /// Where to ask.
+    pub addresses: GrinAddresses,
+    /// Where the answers go.
+    pub catalog: Catalog,
+    /// How the request is written.
+    pub form: ProcessForm,
+    /// How often and how long after a batch is asked for again.
+    pub backoff: RetryBackoff,
+}
+
+/// Ask for the conversion of these barcodes.
+#[derive(Debug)]
+pub struct ConvertBatch {
+    /// The batch; other clients have sent 200 and more (src/grin/PROTOCOL.md, section 3).
+    pub barcodes: Vec<Barcode>,
+}
+
+impl Message for ConvertBatch {
+    type Reply = Result<ConvertResult, ConvertError>;
+    const KIND: &'static str = "convert";
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConvertResult {
+    /// Newly asked for.
+    pub requested: usize,
+    /// Already in process or ready.
+    pub already: usize,
+    /// Refused for good.
+    pub refused: usize,
+    /// Anything else: asked again later.
+    pub later: usize,
+    /// GRIN's queue is full: stop asking for now.
+    pub queue_full: bool,
+}
+
+/// Why a batch has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The session could not get an answer, or a person must act.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The answer could not be recorded.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// GRIN answered with something that says nothing about any book.
+    #[error("GRIN's answer to _process is no table of books: {0}")]
+    Refused(AnswerRefusal),
+    /// GRIN has no such page.
+    #[error("GRIN answered _process with status {0}")]
+    Status(u16),
+}
+
+impl ConvertError {
+    /// The next batch would meet it too.
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Self::Session(error) => error.class() == ErrorClass::NeedsPerson,
+            Self::Catalog(error) => !error.may_pass(),
+            Self::Refused(_) | Self::Status(_) => false,
+        }
+    }
+}
+
+impl Converter {
+    /// A worker over shared parts.
+    pub fn new(
+        (session, addresses, catalog): (Session, GrinAddresses, Catalog),
+        form: ProcessForm,
+        backoff: RetryBackoff,
+    ) -> Self {
+        Self {
+            session,
+            addresses,
+            catalog,
+            form,
+            backoff,
+        }
+    }
+}
+
+impl Worker for Converter {
+    const NAME: ActorName = ActorName::Converter;
+}
+
+impl HandleMessage<ConvertBatch> for Converter {
+    async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, ConvertError> {
+        let answer = match self.ask(&batch.barcodes, cx).await {
+            // 429 is how GRIN says that its conversion queue is full (src/grin/PROTOCOL.md, section 7).
+            Err(SessionError::Throttled { status: 429, .. }) => {
+                return Ok(ConvertResult {
+                    queue_full: true,
+                    ..ConvertResult::default()
+                });
+            }
+            other => other?,
+        };
+        if answer.status != 200 {
+            return Err(ConvertError::Status(answer.status));
+        }
+        let reply = parse_process_reply(answer.status, &answer.body, &batch.barcodes);
+        if let Some(refusal) = reply.refusal {
+            return Err(ConvertError::Refused(refusal));
+        }
+        for warning in &reply.warnings {
+            warn!(%warning, "answer to a request for conversion");
+        }
+        let summary = summarise(reply.outcomes.iter().map(|processed| processed.outcome));
+        let rows = reply
+            .outcomes
+            .into_iter()
+            .map(|processed| (processed.barcode, processed.outcome, processed.words))
+            .collect();
+        self.catalog.ask(RecordConversions(rows), cx).await?;
+        Ok(summary)
+    }
+}
+
+impl Converter {
+    async fn ask(&self, barcodes: &[Barcode], cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        let request = self.addresses.process_request(self.form, barcodes);
+        let method = match request.post {
+            Some((content_type, body)) => RequestMethod::Post {
+                content_type,
+                body: Bytes::from(body),
+            },
+            None => RequestMethod::Get,
+        };
+        let ask = FetchAnswer {
+            url: request.url,
+            method,
+            headers: Vec::new(),
+            class: PermitClass::Lists,
+            kind: RequestKind::Process,
+            auth: AuthMode::Grin,
+            limit: ANSWER_LIMIT,
+        };
+        patience::fetch(&self.session, ask, &self.backoff, cx).await
+    }
+}
+
+fn summarise(outcomes: impl Iterator<Item = ProcessOutcome>) -> ConvertResult {
+    let mut summary = ConvertResult::default();
+    for outcome in outcomes {
+        match outcome {
+            ProcessOutcome::Requested => summary.requested += 1,
+            ProcessOutcome::InProcess | ProcessOutcome::AlreadyAvailable => summary.already += 1,
+            ProcessOutcome::NotAllowed => summary.refused += 1,
+            ProcessOutcome::QueueFull => summary.queue_full = true,
+            _ => summary.later += 1,
+        }
+    }
+    summary
+}

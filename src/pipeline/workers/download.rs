@@ -1,0 +1,204 @@
+//! DOWNLOAD brings one volume home: one GET, one pass, one publication.
+
+use tracing::warn;
+
+use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
+use crate::archive::{PassOptions, SeenArchive};
+use crate::catalog::StoredBook;
+use crate::grin::{Barcode, FileName, GrinAddresses};
+use crate::pipeline::publish;
+use crate::pipeline::publish::{HomeError, PublishRecipe};
+use crate::pipeline::workers::transfers::TransferTable;
+use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
+use crate::storage::{ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
+
+/// How often one DOWNLOAD begins again from zero because GRIN's archive changed under it.
+const RESTARTS: usize = 3;
+
+/// One DOWNLOAD worker: one volume at a time; its pass runs on a blocking thread of its own.
+pub struct Downloader {
+    parts: DownloaderParts,
+}
+
+/// What every DOWNLOAD worker shares.
+#[derive(Clone)]
+pub struct DownloaderParts {
+    /// The one session.
+    pub session: Session,
+    /// Where the library's archives lie at GRIN.
+    pub addresses: GrinAddresses,
+    /// Where volumes are kept.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: StorageLayout,
+    /// How archives are checked and what is taken out of them.
+    pub options: PassOptions,
+    /// Where bodies on their way are listed.
+    pub transfers: TransferTable,
+}
+
+/// Bring this volume home.
+#[derive(Debug)]
+pub struct DownloadBook {
+    /// The volume.
+    pub barcode: Barcode,
+    /// Its archive's name as GRIN lists it.
+    pub file_name: FileName,
+}
+
+impl Message for DownloadBook {
+    type Reply = Result<DownloadResult, DownloadError>;
+    const KIND: &'static str = "download";
+}
+
+/// A DOWNLOAD that came to its end; each variant is one way on for the supervisor.
+#[derive(Debug)]
+pub enum DownloadResult {
+    /// Home, verified, published: record it.
+    Home(Box<StoredBook>),
+    /// 404: the archive is not ready, or was pushed out of the pool.
+    NotConverted,
+    /// Fetched twice with the same bytes and the same fault: kept in quarantine, not to be tried again by itself.
+    DamagedAtSource {
+        /// The fault, as a reason for reports.
+        reason: &'static str,
+        /// The fault in words.
+        detail: String,
+    },
+}
+
+/// Why a DOWNLOAD did not come to its end; nothing was published.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The session could not open the body.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The body, the archive or the store.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The blocking thread ended by a panic; one attempt of one book.
+    #[error("the archive pass of {0} panicked")]
+    Panicked(Barcode),
+}
+
+impl From<StorageError> for DownloadError {
+    fn from(error: StorageError) -> Self {
+        Self::Home(HomeError::Storage(error))
+    }
+}
+
+impl Downloader {
+    /// A worker over shared parts.
+    pub fn new(parts: DownloaderParts) -> Self {
+        Self { parts }
+    }
+}
+
+impl Worker for Downloader {
+    const NAME: ActorName = ActorName::Downloader;
+}
+
+impl HandleMessage<DownloadBook> for Downloader {
+    async fn handle(&mut self, download: DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
+        let first = match self.fetch(&download, cx, None).await {
+            Err(DownloadError::Home(HomeError::Archive(error))) => match error.seen() {
+                Some(seen) => {
+                    warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
+                    seen.clone()
+                }
+                None => return Err(HomeError::Archive(error).into()),
+            },
+            other => return other,
+        };
+        match self.fetch(&download, cx, Some(first.clone())).await {
+            Err(DownloadError::Home(HomeError::Archive(error))) if publish::same_bytes(&first, &error) => {
+                Ok(DownloadResult::DamagedAtSource {
+                    reason: error.reason(),
+                    detail: error.to_string(),
+                })
+            }
+            other => other,
+        }
+    }
+}
+
+impl Downloader {
+    /// One GET and one pass; begins again from zero when GRIN has put another archive in its place meanwhile.
+    async fn fetch(
+        &self,
+        download: &DownloadBook,
+        cx: &AskContext,
+        first: Option<SeenArchive>,
+    ) -> Result<DownloadResult, DownloadError> {
+        let mut restarts = 0;
+        loop {
+            match self.fetch_once(download, cx, first.clone()).await {
+                Err(DownloadError::Home(HomeError::Body(error @ BodyError::Restart { .. }))) if restarts < RESTARTS => {
+                    restarts += 1;
+                    warn!(barcode = %download.barcode, %error, restarts, "download begins again from its first byte");
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn fetch_once(
+        &self,
+        download: &DownloadBook,
+        cx: &AskContext,
+        first: Option<SeenArchive>,
+    ) -> Result<DownloadResult, DownloadError> {
+        let url = self.parts.addresses.archive(&download.file_name);
+        let body = match self.parts.session.ask(OpenBody::new(url, None), cx).await {
+            Ok(body) => body,
+            Err(SessionError::NotFound) => return Ok(DownloadResult::NotConverted),
+            Err(error) => return Err(error.into()),
+        };
+        let recipe = self.recipe(download, &body);
+        let _listed = self
+            .parts
+            .transfers
+            .begin(&download.barcode, body.reader.received(), body.head.length);
+        let pass = actix_rt::task::spawn_blocking(move || one_pass(body, &recipe, first));
+        let home = pass
+            .await
+            .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))??;
+        Ok(DownloadResult::Home(Box::new(home)))
+    }
+
+    fn recipe(&self, download: &DownloadBook, body: &ArchiveBody) -> PublishRecipe {
+        PublishRecipe {
+            barcode: download.barcode.clone(),
+            file_name: download.file_name.clone(),
+            validator: body.head.validator.clone(),
+            storage: self.parts.storage.clone(),
+            layout: self.parts.layout.clone(),
+            options: self.parts.options.clone(),
+        }
+    }
+}
+
+/// Runs on a blocking thread. When the first fetch was damaged, the second keeps its encrypted bytes: if they are the same,
+/// they go to quarantine, so that the damage can be shown to GRIN's people.
+fn one_pass(
+    body: ArchiveBody,
+    recipe: &PublishRecipe,
+    first: Option<SeenArchive>,
+) -> Result<StoredBook, DownloadError> {
+    let Some(first) = first else {
+        return Ok(publish::bring_home(body.reader, recipe, None)?);
+    };
+    let mut evidence: ObjectUpload = recipe
+        .storage
+        .begin(&publish::evidence_key(recipe)?, &ObjectMeta::default())?;
+    match publish::bring_home(body.reader, recipe, Some(&mut evidence)) {
+        Err(HomeError::Archive(error)) if publish::same_bytes(&first, &error) => {
+            publish::keep_evidence(recipe, evidence, &error)?;
+            Err(HomeError::Archive(error).into())
+        }
+        other => {
+            evidence.abort();
+            Ok(other?)
+        }
+    }
+}

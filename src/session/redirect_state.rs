@@ -1,0 +1,69 @@
+//! Where a request is on its way through redirects.
+
+use awc::http::Method;
+use url::Url;
+
+use crate::session::engine::RequestSpec;
+use crate::session::exchange::OutgoingRequest;
+
+/// Where a request is on its way through redirects.
+pub(super) struct RedirectState {
+    pub(super) url: Url,
+    pub(super) outgoing: OutgoingRequest,
+    pub(super) hops: usize,
+    pub(super) token_refused: bool,
+}
+
+impl RedirectState {
+    pub(super) fn new(ask: &RequestSpec) -> Self {
+        Self {
+            url: ask.url.clone(),
+            outgoing: ask.outgoing.clone(),
+            hops: 0,
+            token_refused: false,
+        }
+    }
+
+    /// Goes on at `url`. As browsers do, a POST becomes a GET unless the status says that it must not (RFC 9110, 15.4).
+    pub(super) fn follow(&mut self, url: Url, status: u16) {
+        self.url = url;
+        self.hops += 1;
+        if self.outgoing.method == Method::POST && !matches!(status, 307 | 308) {
+            self.outgoing.become_get();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{AuthMode, PermitClass, RequestKind};
+
+    #[test]
+    fn a_post_stays_one_only_where_the_status_says_so() {
+        for (status, method, sent) in [
+            (302, Method::GET, 0),
+            (303, Method::GET, 0),
+            (307, Method::POST, 1),
+            (308, Method::POST, 1),
+        ] {
+            let mut outgoing = OutgoingRequest::new(Method::POST, RequestKind::Process);
+            outgoing.content_type("text/plain");
+            outgoing.body = Some("TL1".into());
+            let url = Url::parse("http://a/").unwrap();
+            let mut way = RedirectState::new(&RequestSpec {
+                url: url.clone(),
+                outgoing,
+                class: PermitClass::Lists,
+                auth: AuthMode::Grin,
+            });
+            way.follow(url, status);
+            assert_eq!(
+                (way.outgoing.method, way.outgoing.headers.len(), way.hops),
+                (method, sent, 1),
+                "{status}"
+            );
+            assert_eq!(way.outgoing.body.is_some(), sent == 1);
+        }
+    }
+}

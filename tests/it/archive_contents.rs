@@ -1,0 +1,521 @@
+//! What is in the tar: checksum lists, METS, page texts, and what no honest archive holds.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::io::Write;
+
+use crate::support::archives::*;
+use grind::archive::{ArchiveError, ArchiveLimit, ArchiveLimits, PassOptions, RecordKind, inspect, ocr_lines};
+
+#[test]
+fn the_list_may_stand_anywhere_and_in_any_form() {
+    let bare = Files::bare(3, 2_000);
+    let list = bare.checksums();
+    let forms = [
+        list.clone(),
+        list.replace('\n', "\r\n"),
+        format!(
+            "\u{feff}{}",
+            list.replace("  ", " *./some/folder/").replace('\n', "   \n")
+        ),
+        list.to_uppercase()
+            .replace(".JP2", ".jp2")
+            .replace(".TXT", ".txt")
+            .replace(".HTML", ".html"),
+    ];
+    for form in forms {
+        for at in [0, 4, bare.0.len()] {
+            let mut files = bare.clone();
+            files
+                .0
+                .insert(at, ("checksum.md5".to_owned(), form.clone().into_bytes()));
+            let passed = pass_plain(&files.tar_gz());
+            assert!(passed.volume().verified, "{at} {form:.60}");
+            assert_eq!(passed.codes(), ["no_mets"], "{form:.60}");
+        }
+    }
+}
+
+#[test]
+fn without_a_list_the_mets_serves_and_without_both_it_is_said() {
+    let bare = Files::bare(3, 2_000);
+    for at in [0, bare.0.len()] {
+        let mut files = bare.clone();
+        files.0.insert(
+            at,
+            ("TESTLIB_TL0000000001.xml".to_owned(), bare.mets(true).into_bytes()),
+        );
+        let passed = pass_plain(&files.tar_gz());
+        assert!(passed.volume().verified && passed.codes().is_empty());
+        let broken = pass_plain(&files.replace("00000002.txt", b"another text").tar_gz());
+        assert!(matches!(broken.error(), ArchiveError::Checksum { failed, .. } if failed == &["00000002.txt"]));
+    }
+    let neither = pass_plain(
+        &bare
+            .clone()
+            .with("TESTLIB_TL0000000001.xml", bare.mets(false).as_bytes())
+            .tar_gz(),
+    );
+    assert_eq!(neither.codes(), ["pages_unverified"]);
+    assert!(!neither.volume().verified);
+}
+
+#[test]
+fn listed_and_absent_fails_present_and_unlisted_is_said() {
+    let absent = pass_plain(&Files::volume(3, 100).without("00000002.jp2").tar_gz());
+    assert!(matches!(absent.error(), ArchiveError::Checksum { failed, .. } if failed == &["00000002.jp2"]));
+    assert!(absent.codes().contains(&"checksum_missing_member"));
+    let more = Files::volume(3, 100)
+        .with("00000004.jp2", b"new")
+        .with("readme", b"not a page");
+    let unlisted = pass_plain(&more.tar_gz());
+    assert!(unlisted.codes().contains(&"member_not_listed"));
+    assert!(!unlisted.volume().verified);
+    assert_eq!(unlisted.volume().pages, 4);
+}
+
+#[test]
+fn list_and_mets_that_disagree_are_said_and_the_list_counts() {
+    let bare = Files::bare(2, 100);
+    let other = bare.clone().replace("00000001.txt", b"another text");
+    let files = bare.clone().with("TL0000000001.xml", other.mets(true).as_bytes());
+    let passed = pass_plain(&files.with("checksum.md5", bare.checksums().as_bytes()).tar_gz());
+    assert_eq!(passed.codes(), ["mets_digest_differs"]);
+    assert!(passed.volume().verified);
+}
+
+#[test]
+fn checks_that_are_switched_off_are_not_made() {
+    let files = Files::volume(2, 100).replace("00000001.txt", b"another text");
+    let options = PassOptions {
+        verify_checksums: false,
+        extract_text: false,
+        extract_marc: false,
+        ..PassOptions::default()
+    };
+    let passed = pass_plain_with(&files.tar_gz(), &options);
+    let volume = passed.volume();
+    assert_eq!(
+        (volume.verified, volume.pages, volume.text_pages, &volume.marc),
+        (false, 2, 2, &None)
+    );
+    assert_eq!(passed.text, b"");
+}
+
+#[test]
+fn the_mets_is_found_by_name_then_by_root() {
+    let bare = Files::bare(1, 10);
+    let mets = bare.mets(true);
+    let with_title = |title: &str| mets.replace("On tides &amp; moons", title);
+    let title = |files: &Files| {
+        let passed = pass_plain(&files.tar_gz());
+        let marc = passed.volume().marc.clone();
+        (
+            passed.volume().record,
+            marc.and_then(|marc| marc.marc_title),
+            passed.codes().join(" "),
+        )
+    };
+    let some = |title: &str| Some(title.to_owned());
+    let by_root = bare.clone().with("strange.xml", mets.as_bytes());
+    assert_eq!(
+        title(&by_root),
+        (RecordKind::Found, some("On tides & moons"), "mets_misnamed".to_owned())
+    );
+    let foreign_first = bare
+        .clone()
+        .with("a.xml", b"<other/>")
+        .with("TL0000000001.xml", mets.as_bytes());
+    assert_eq!(
+        title(&foreign_first),
+        (RecordKind::Found, some("On tides & moons"), String::new())
+    );
+    let named_later = bare
+        .clone()
+        .with("a.xml", with_title("Wrong").as_bytes())
+        .with("LIB_TL0000000001.xml", with_title("Right").as_bytes());
+    assert_eq!(title(&named_later).1, some("Right"));
+    let named_first = bare
+        .clone()
+        .with("LIB_TL0000000001.xml", with_title("Right").as_bytes())
+        .with("a.xml", with_title("Wrong").as_bytes());
+    assert_eq!(title(&named_first).1, some("Right"));
+    let kinds = [
+        ("<a/>", RecordKind::NoMets),
+        ("<mets/>", RecordKind::NoMarc),
+        ("<mets>", RecordKind::Malformed),
+        ("<!DOCTYPE mets><mets/>", RecordKind::Refused),
+    ];
+    for (document, kind) in kinds {
+        assert_eq!(
+            title(&bare.clone().with("TL0000000001.xml", document.as_bytes())).0,
+            kind,
+            "{document}"
+        );
+    }
+}
+
+#[test]
+fn one_line_a_page_in_page_order_with_gaps() {
+    let files = Files::default()
+        .with("00000004.jp2", b"")
+        .with("00000003.txt", b"three")
+        .with("00000001.txt", b"one")
+        .with("00000002.jp2", b"")
+        .with("00000003.jp2", b"")
+        .with("00000001.jp2", b"")
+        .with("00000006.txt", b"beyond the last image");
+    let passed = pass_plain(&files.tar_gz());
+    assert_eq!(passed.lines(), ["one", "", "three", ""]);
+    assert_eq!((passed.volume().pages, passed.volume().text_pages), (4, 2));
+    let codes = passed.codes();
+    assert!(
+        codes.contains(&"image_without_text") && codes.contains(&"text_without_image"),
+        "{codes:?}"
+    );
+    let gap = pass_plain(
+        &Files::default()
+            .with("00000001.tif", b"")
+            .with("00000003.tif", b"")
+            .with("00000003.txt", b"x")
+            .tar_gz(),
+    );
+    assert_eq!(gap.lines(), ["", "", "x"]);
+    assert!(gap.codes().contains(&"page_gap"));
+}
+
+#[test]
+fn text_alone_and_images_alone_are_volumes_too() {
+    let text = pass_plain(&Files::default().with("00000002.txt", b"two").tar_gz());
+    assert_eq!(text.lines(), ["", "two"]);
+    let images = pass_plain(
+        &Files::default()
+            .with("00000001.jp2", b"")
+            .with("00000002.jp2", b"")
+            .tar_gz(),
+    );
+    assert_eq!(images.lines(), ["", ""]);
+    assert!(images.codes().contains(&"no_text"));
+    let nothing = pass_plain(&Files::default().with("readme", b"").tar_gz());
+    assert_eq!(nothing.lines(), [""; 0]);
+    assert!(nothing.codes().contains(&"no_pages"));
+}
+
+#[test]
+fn text_is_kept_as_it_is_but_for_bytes_that_are_no_utf_8() {
+    let raw: [(&str, &[u8], &str); 4] = [
+        ("00000001.txt", b"a\r\nb\nc\r", "a\r\nb\nc\r"),
+        (
+            "00000002.txt",
+            b"caf\xe9 \xff\xfe end",
+            "caf\u{fffd} \u{fffd}\u{fffd} end",
+        ),
+        ("00000003.txt", b"\x0c\x00\"\\\t", "\x0c\0\"\\\t"),
+        (
+            "00000004.txt",
+            "\u{feff}\u{1f4d6}\u{2028}".as_bytes(),
+            "\u{feff}\u{1f4d6}\u{2028}",
+        ),
+    ];
+    let mut files = Files::default();
+    for (name, bytes, _) in raw {
+        files.add(name, bytes);
+    }
+    let passed = pass_plain(&files.tar_gz());
+    assert_eq!(passed.lines(), raw.map(|(_, _, text)| text.to_owned()));
+    let findings = &passed.volume().findings;
+    let text = |code: &str| {
+        findings
+            .iter()
+            .find(|finding| finding.code.as_str() == code)
+            .map(|finding| finding.text.clone())
+    };
+    assert_eq!(
+        text("bad_utf8").unwrap(),
+        "3 runs of bytes that are not UTF-8, on pages: 2"
+    );
+    assert_eq!(text("control_chars").unwrap(), "2 control characters, on pages: 3");
+}
+
+#[test]
+fn misnamed_and_doubled_pages_shift_nothing() {
+    let files = Files::default()
+        .with("00000001.jp2", b"")
+        .with("00000001.txt", b"one")
+        .with("00000002.jp2", b"")
+        .with("00000002.txt", b"two")
+        .with("copy/00000001.txt", b"one again")
+        .with("00999999.txt", b"misnamed")
+        .with("99999999.jp2", b"misnamed")
+        .with("\u{661}\u{662}.txt", b"digits, but not ASCII")
+        .with("0000000000000003.txt", b"too many digits");
+    let passed = pass_plain(&files.tar_gz());
+    assert_eq!(passed.lines(), ["one", "two"]);
+    let codes = passed.codes();
+    for code in ["duplicate_page", "page_number_implausible", "folder_in_archive"] {
+        assert!(codes.contains(&code), "{code}: {codes:?}");
+    }
+}
+
+#[test]
+fn the_same_texts_give_the_same_bytes_also_from_the_spool() {
+    let mut in_order = Files::default();
+    for page in 1..=120 {
+        in_order.add(&format!("{page:08}.txt"), hex(&noise(page, 20_000)).as_bytes());
+    }
+    let mut reversed = in_order.clone();
+    reversed.0.reverse();
+    let (one, other) = (pass_plain(&in_order.tar_gz()), pass_plain(&reversed.tar_gz()));
+    assert_eq!(one.text, other.text);
+    assert_eq!(one.text[4..8], [0; 4], "no time in the gzip header");
+    assert_eq!(one.text[3], 0, "no name in the gzip header");
+    assert_eq!(one.lines().len(), 120);
+    let plain = pass_plain_with(
+        &reversed.tar_gz(),
+        &PassOptions {
+            compress_text: false,
+            ..PassOptions::default()
+        },
+    );
+    assert_eq!(plain.text, gunzip(&one.text));
+}
+
+fn raw_entry(kind: tar::EntryType, name: &[u8], size: u64) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.as_old_mut().name[..name.len()].copy_from_slice(name);
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+fn hostile(tar: &[u8], expected: ArchiveLimit) {
+    let passed = pass_plain(&gz(tar));
+    match passed.error() {
+        ArchiveError::Hostile { limit, .. } => assert_eq!(*limit, expected),
+        other => panic!("{expected}: {other}"),
+    }
+}
+
+#[test]
+fn what_no_honest_archive_holds_is_refused() {
+    use tar::EntryType as Type;
+    for name in [
+        "/etc/passwd",
+        "../00000001.txt",
+        "a/../../b",
+        "a\\..\\b",
+        "C:/x",
+        "a/..",
+    ] {
+        hostile(&raw_entry(Type::Regular, name.as_bytes(), 0), ArchiveLimit::UnsafeName);
+    }
+    hostile(&raw_entry(Type::Symlink, b"00000001.txt", 0), ArchiveLimit::Link);
+    hostile(&raw_entry(Type::Link, b"00000001.txt", 0), ArchiveLimit::Link);
+    for kind in [Type::Char, Type::Block, Type::Fifo, Type::new(b'M')] {
+        hostile(&raw_entry(kind, b"dev", 0), ArchiveLimit::SpecialFile);
+    }
+    hostile(&raw_entry(Type::GNUSparse, b"00000001.jp2", 0), ArchiveLimit::Sparse);
+    hostile(
+        &raw_entry(Type::Regular, b"00000001.jp2", 1 << 60),
+        ArchiveLimit::MemberSize,
+    );
+    hostile(
+        &raw_entry(Type::Regular, b"00000001.txt", 1 << 30),
+        ArchiveLimit::PageText,
+    );
+    hostile(
+        &raw_entry(Type::Regular, b"checksum.md5", 1 << 30),
+        ArchiveLimit::ChecksumList,
+    );
+    hostile(
+        &raw_entry(Type::GNULongName, b"././@LongLink", 1 << 40),
+        ArchiveLimit::HeaderSize,
+    );
+    hostile(&raw_entry(Type::XHeader, b"pax", 1 << 30), ArchiveLimit::HeaderSize);
+}
+
+fn with_data(mut entry: Vec<u8>, data: &[u8]) -> Vec<u8> {
+    entry.extend_from_slice(data);
+    entry.resize(entry.len().next_multiple_of(512), 0);
+    entry
+}
+
+#[test]
+fn extended_headers_cannot_smuggle_names_or_sizes() {
+    use tar::EntryType as Type;
+    let long = |name: &[u8]| with_data(raw_entry(Type::GNULongName, b"././@LongLink", name.len() as u64), name);
+    let pax = |record: &str| {
+        let length = (1..100_000)
+            .find(|length| format!("{length} {record}\n").len() == *length)
+            .unwrap();
+        let record = format!("{length} {record}\n");
+        with_data(raw_entry(Type::XHeader, b"pax", record.len() as u64), record.as_bytes())
+    };
+    let file = raw_entry(Type::Regular, b"innocent", 0);
+    hostile(
+        &[long(b"../../evil\0"), file.clone()].concat(),
+        ArchiveLimit::UnsafeName,
+    );
+    hostile(&[long(&[b'a'; 600]), file.clone()].concat(), ArchiveLimit::NameLength);
+    hostile(
+        &[pax("path=/etc/passwd"), file.clone()].concat(),
+        ArchiveLimit::UnsafeName,
+    );
+    hostile(
+        &[pax("size=1152921504606846976"), file.clone()].concat(),
+        ArchiveLimit::MemberSize,
+    );
+    hostile(
+        &[pax("GNU.sparse.major=1"), file.clone()].concat(),
+        ArchiveLimit::Sparse,
+    );
+    for bad in ["size=-1", "size=x"] {
+        assert!(matches!(
+            pass_plain(&gz(&[pax(bad), file.clone()].concat())).error(),
+            ArchiveError::Damaged { .. }
+        ));
+    }
+    // Honest ones are followed.
+    let named = [
+        pax("path=00000001.txt"),
+        with_data(raw_entry(Type::Regular, b"short", 3), b"one"),
+        vec![0; 1_024],
+    ]
+    .concat();
+    assert_eq!(pass_plain(&gz(&named)).lines(), ["one"]);
+    let named = [
+        long(b"./00000001.txt\0"),
+        with_data(raw_entry(Type::Regular, b"short", 3), b"one"),
+        vec![0; 1_024],
+    ]
+    .concat();
+    assert_eq!(pass_plain(&gz(&named)).lines(), ["one"]);
+}
+
+#[test]
+fn a_hundred_thousand_entries_are_refused() {
+    let entry = raw_entry(tar::EntryType::Regular, b"a", 0);
+    hostile(&entry.repeat(100_000), ArchiveLimit::Entries);
+}
+
+#[test]
+fn a_bomb_is_refused_by_its_ratio_and_a_real_one_by_its_size() {
+    let entry = raw_entry(tar::EntryType::Regular, b"00000001.jp2", 3 << 30);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&entry).unwrap();
+    for _ in 0..200 {
+        encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    }
+    let bomb = encoder.finish().unwrap();
+    let passed = pass_plain(&bomb);
+    assert!(
+        matches!(
+            passed.error(),
+            ArchiveError::Hostile {
+                limit: ArchiveLimit::ExpansionRatio,
+                ..
+            }
+        ),
+        "{}",
+        passed.error()
+    );
+    let small = ArchiveLimits {
+        total_bytes: 10_000,
+        ..ArchiveLimits::default()
+    };
+    let passed = pass_plain_with(
+        &Files::volume(3, 5_000).tar_gz(),
+        &PassOptions {
+            limits: small,
+            ..PassOptions::default()
+        },
+    );
+    assert!(
+        matches!(
+            passed.error(),
+            ArchiveError::Hostile {
+                limit: ArchiveLimit::TotalSize,
+                ..
+            }
+        ),
+        "{}",
+        passed.error()
+    );
+}
+
+#[test]
+fn a_broken_or_cut_tar_is_damage() {
+    let tar = Files::volume(2, 3_000).tar();
+    for end in [100, 512, 700, 3_000, 4_000] {
+        assert!(
+            matches!(pass_plain(&gz(&tar[..end])).error(), ArchiveError::Damaged { .. }),
+            "{end}"
+        );
+    }
+    let mut flipped = tar.clone();
+    flipped[3] ^= 1;
+    assert!(matches!(
+        pass_plain(&gz(&flipped)).error(),
+        ArchiveError::Damaged { .. }
+    ));
+    let unterminated = pass_plain(&gz(&tar[..tar.len() - 1_024]));
+    assert!(
+        unterminated.codes().contains(&"tar_unterminated"),
+        "{:?}",
+        unterminated.codes()
+    );
+    let mut tail = tar.clone();
+    tail.extend_from_slice(&[7; 512]);
+    assert_eq!(pass_plain(&gz(&tail)).codes(), ["trailing_data"]);
+    let behind_gzip = [gz(&tar), b"garbage".to_vec()].concat();
+    assert_eq!(pass_plain(&behind_gzip).codes(), ["trailing_data"]);
+}
+
+#[test]
+fn what_gnu_tar_and_two_gzip_members_make_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::volume(4, 900);
+    for (name, bytes) in &files.0 {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    for format in ["gnu", "pax", "ustar", "v7", "oldgnu"] {
+        let tar = std::process::Command::new("tar")
+            .args(["--format", format, "-C"])
+            .arg(folder.path())
+            .args(["-cf", "-", "."])
+            .output()
+            .unwrap();
+        let (front, back) = tar.stdout.split_at(tar.stdout.len() / 3);
+        let passed = pass_plain(&[gz(front), gz(back)].concat());
+        assert!(passed.volume().verified, "{format}");
+        assert_eq!((passed.volume().pages, passed.codes()), (4, Vec::new()), "{format}");
+    }
+    let lines = ocr_lines(folder.path(), &PassOptions::default()).unwrap();
+    assert_eq!(lines, (1..=4).map(text).collect::<Vec<_>>());
+    let inspection = inspect(
+        folder.path(),
+        std::io::sink(),
+        Some(&barcode()),
+        &PassOptions::default(),
+    )
+    .unwrap();
+    assert_eq!((inspection.record, inspection.pages), (RecordKind::Found, 4));
+    let tar_gz = folder.path().join("all.tar.gz");
+    std::fs::write(&tar_gz, files.tar_gz()).unwrap();
+    assert_eq!(ocr_lines(&tar_gz, &PassOptions::default()).unwrap(), lines);
+    assert_eq!(
+        inspect(&tar_gz, std::io::sink(), None, &PassOptions::default())
+            .unwrap()
+            .marc,
+        inspection.marc
+    );
+    let xml = folder.path().join("TESTLIB_TL0000000001.xml");
+    assert_eq!(
+        inspect(&xml, std::io::sink(), None, &PassOptions::default())
+            .unwrap()
+            .marc,
+        inspection.marc
+    );
+}

@@ -1,0 +1,200 @@
+//! Taking over a grin-transfer run with the real program: its files where its layouts put them, verified, copied or left in place.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::Home;
+use grind::grin::Barcode;
+use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
+
+/// Where a run keeps an archive, within its storage.
+type Layout = fn(&Barcode) -> String;
+
+fn on_disk(barcode: &Barcode) -> String {
+    format!("raw/{barcode}/{barcode}.tar.gz")
+}
+
+fn in_a_bucket(barcode: &Barcode) -> String {
+    format!("first_run/{barcode}.tar.gz")
+}
+
+fn small() -> SimulatorConfig {
+    SimulatorConfig {
+        books: 6,
+        pages: 2,
+        image_bytes: 500,
+        s2k_count: 1_024,
+        ..SimulatorConfig::default()
+    }
+}
+
+/// A run of that program with every book of the simulator, the third cut short; made by fetching them all.
+fn other_program(home: &Home, layout: Layout) -> tempfile::TempDir {
+    let ended = home.grind(&["run", "--once"]);
+    assert!(ended.status.success(), "{}", ended.err);
+    let run = tempfile::tempdir().unwrap();
+    let database = rusqlite::Connection::open(run.path().join("books.db")).unwrap();
+    database
+        .execute_batch(
+            "CREATE TABLE books (barcode TEXT PRIMARY KEY, converted_date TEXT, encrypted_etag TEXT);
+             CREATE TABLE book_status_history (id INTEGER PRIMARY KEY, barcode TEXT, status_type TEXT, status_value TEXT, \
+               timestamp TEXT, session_id TEXT, metadata TEXT);",
+        )
+        .unwrap();
+    for (number, barcode) in home.simulator.barcodes().enumerate() {
+        let archive = fs::read(home.raw(&barcode)).unwrap();
+        let kept = if number == 2 { archive.len() / 2 } else { archive.len() };
+        let path = run.path().join(layout(&barcode));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &archive[..kept]).unwrap();
+        let manifest = fs::read(home.root().join(format!("meta/{barcode}.json"))).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        database
+            .execute(
+                "INSERT INTO books (barcode, encrypted_etag) VALUES (?1, ?2)",
+                (barcode.as_str(), manifest["encrypted_etag"].as_str()),
+            )
+            .unwrap();
+        database
+            .execute(
+                "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp) \
+                 VALUES (?1, 'sync', 'decrypted', '2026-01-01T00:00:00+00:00')",
+                [barcode.as_str()],
+            )
+            .unwrap();
+    }
+    run
+}
+
+/// Everything that was fetched is forgotten: a new start, with the same GRIN.
+fn afresh(home: &Home) {
+    fs::remove_dir_all(home.root()).unwrap();
+    for file in fs::read_dir(home.folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
+        if file.to_string_lossy().contains("catalog.db") {
+            fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+fn import(home: &Home, run: &Path, more: &[&str]) -> (Option<i32>, serde_json::Value, String) {
+    let from = run.join("books.db");
+    let mut arguments = vec!["import", "--json", "--from", from.to_str().unwrap()];
+    arguments.extend(more);
+    let ended = home.grind(&arguments);
+    let report = serde_json::from_str(&ended.out).unwrap_or_default();
+    (ended.status.code(), report, ended.err)
+}
+
+/// Five are home by the import alone; the one that was cut short is fetched.
+fn the_rest_is_fetched(home: &Home) {
+    let before = home.simulator.stats().count(SimulatorRequest::Get);
+    let ended = home.grind(&["run", "--once"]);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), before + 1);
+}
+
+#[test]
+fn archives_from_elsewhere_are_copied_only_when_that_is_said() {
+    for layout in [on_disk as Layout, in_a_bucket] {
+        let home = Home::new(small(), "");
+        let run = other_program(&home, layout);
+        afresh(&home);
+        let place = run.path().to_str().unwrap();
+        let (code, _, err) = import(&home, run.path(), &["--storage", place]);
+        assert_eq!(code, Some(78), "{err}");
+        assert!(err.contains("--copy") && err.contains("storage.url"), "{err}");
+
+        let (code, report, err) = import(&home, run.path(), &["--storage", place, "--dry-run"]);
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(
+            (&report["archives"], &report["misfits"]),
+            (&5.into(), &1.into()),
+            "{report}"
+        );
+        assert!(home.whole_books().is_empty(), "a dry run writes nothing");
+
+        let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(
+            (&report["stored"], &report["without_etag"]),
+            (&5.into(), &0.into()),
+            "{report}"
+        );
+        assert_eq!(home.whole_books().len(), 5);
+        home.whole_books()
+            .iter()
+            .for_each(|barcode| home.text_is_right(barcode));
+        the_rest_is_fetched(&home);
+        what_is_home_is_not_written_over(&home, &run, layout);
+        assert_eq!(home.whole_books().len(), 6);
+        home.nothing_is_left_over();
+    }
+}
+
+/// The other program's archive is another one by now; the import is done once more.
+fn what_is_home_is_not_written_over(home: &Home, run: &tempfile::TempDir, layout: Layout) {
+    let first = home.simulator.barcodes().next().unwrap();
+    let second = home.simulator.barcodes().nth(1).unwrap();
+    fs::copy(home.raw(&second), run.path().join(layout(&first))).unwrap();
+    let place = run.path().to_str().unwrap();
+    let (code, report, err) = import(home, run.path(), &["--storage", place, "--copy"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        (&report["home_already"], &report["stored"]),
+        (&6.into(), &0.into()),
+        "{report}"
+    );
+    home.text_is_right(&first);
+    assert_eq!(home.whole_books().len(), 6, "each is what it was");
+}
+
+#[test]
+fn of_several_copies_the_whole_one_is_taken() {
+    let home = Home::new(small(), "");
+    let run = other_program(&home, in_a_bucket);
+    let third = home.simulator.barcodes().nth(2).unwrap();
+    let copy = run.path().join("second_run").join(format!("{third}.tar.gz"));
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    fs::copy(home.raw(&third), copy).unwrap();
+    afresh(&home);
+    let place = run.path().to_str().unwrap();
+    let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        (&report["stored"], &report["misfits"]),
+        (&6.into(), &0.into()),
+        "{report}"
+    );
+    assert_eq!(home.whole_books().len(), 6);
+}
+
+#[test]
+fn archives_in_the_storage_itself_stay_and_get_their_texts() {
+    let home = Home::new(small(), "");
+    let run = other_program(&home, on_disk);
+    afresh(&home);
+    fs::rename(run.path().join("raw"), {
+        fs::create_dir_all(home.root()).unwrap();
+        home.root().join("raw")
+    })
+    .unwrap();
+    let (code, report, err) = import(&home, run.path(), &[]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        (&report["stored"], &report["misfits"]),
+        (&5.into(), &1.into()),
+        "{report}"
+    );
+    let third = home.simulator.barcodes().nth(2).unwrap();
+    for barcode in home.simulator.barcodes().filter(|barcode| *barcode != third) {
+        home.text_is_right(&barcode);
+        assert!(home.root().join(format!("meta/{barcode}.json")).is_file());
+    }
+    the_rest_is_fetched(&home);
+    assert_eq!(home.whole_books().len(), 6);
+}

@@ -1,0 +1,24 @@
+//! Integration tests, in one binary: the real program against the simulator, real gpg, S3 in process, real signals.
+
+mod support;
+
+mod archive_contents;
+mod archive_damage;
+mod archive_fuzz;
+mod archive_gpg;
+mod auth;
+mod bench;
+mod catalog_crash;
+mod catalog_import;
+mod collect;
+mod daemon;
+mod dependencies;
+mod import;
+mod pipeline;
+mod settings_files;
+mod simulator_http;
+mod state_store;
+mod steps;
+mod storage_kill;
+mod storage_s3;
+mod wiring;

@@ -1,0 +1,8 @@
+//! The look-alike as a client meets it over HTTP.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod archives;
+mod figures;
+mod lists;
+mod sign_in;
+mod support;

@@ -1,0 +1,294 @@
+//! The single steps by hand: what each option of `collect`, `enrich`, `convert` and `sync` does, and that a dry run does nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::path::Path;
+
+use crate::support::service::Service;
+use crate::support::{Home, finish, states};
+use grind::lab::simulator::{ConversionConfig, FaultKind, FaultPlan, SimulatorConfig, SimulatorRequest, StateMix};
+
+fn small() -> SimulatorConfig {
+    SimulatorConfig {
+        books: 6,
+        pages: 1,
+        image_bytes: 200,
+        ..SimulatorConfig::default()
+    }
+}
+
+fn done(home: &Home, arguments: &[&str]) -> String {
+    let ended = home.grind(arguments);
+    assert!(ended.status.success(), "{arguments:?}: {} {}", ended.out, ended.err);
+    ended.out
+}
+
+#[test]
+fn collect_reads_the_lists_of_the_queues_named_and_no_other() {
+    let home = Home::new(small(), "");
+    done(&home, &["collect", "--queue", "failed", "--queue", "converted"]);
+    let stats = home.simulator.stats();
+    assert_eq!(
+        (
+            stats.count(SimulatorRequest::ListPage),
+            stats.count(SimulatorRequest::Search)
+        ),
+        (2, 0)
+    );
+    assert_eq!(states(&home).len(), 6, "the list of converted books names them all");
+}
+
+#[test]
+fn collect_of_named_books_asks_the_search_and_reads_no_list() {
+    let home = Home::new(small(), "");
+    let (one, two) = (home.simulator.barcode(1).unwrap(), home.simulator.barcode(4).unwrap());
+    done(&home, &["collect", "--barcodes", &format!("{one},{two}")]);
+    let stats = home.simulator.stats();
+    assert_eq!(
+        (
+            stats.count(SimulatorRequest::ListPage),
+            stats.count(SimulatorRequest::Search)
+        ),
+        (0, 1)
+    );
+    let known: Vec<_> = states(&home).into_keys().collect();
+    assert_eq!(known.len(), 2);
+    assert!(
+        known.contains(&one.to_string()) && known.contains(&two.to_string()),
+        "{known:?}"
+    );
+}
+
+#[test]
+fn a_named_book_that_no_list_has_brought_is_fetched() {
+    let home = Home::new(small(), "");
+    let one = home.simulator.barcode(3).unwrap();
+    done(&home, &["sync", "--barcodes", one.as_str()]);
+    assert_eq!(home.whole_books().into_iter().collect::<Vec<_>>(), [one]);
+}
+
+#[test]
+fn enrich_asks_for_the_books_of_the_queues_named_and_again_only_by_force() {
+    let home = Home::new(small(), "");
+    done(&home, &["collect"]);
+    let searches = |arguments: &[&str]| {
+        let before = home.simulator.stats().count(SimulatorRequest::Search);
+        done(&home, arguments);
+        home.simulator.stats().count(SimulatorRequest::Search) - before
+    };
+    assert_eq!(searches(&["enrich", "--queue", "failed"]), 0, "no book has failed");
+    assert_eq!(searches(&["enrich", "--queue", "converted"]), 1);
+    assert_eq!(searches(&["enrich", "--queue", "converted"]), 0, "all have answered");
+    assert_eq!(searches(&["enrich", "--queue", "converted", "--force"]), 1);
+}
+
+#[test]
+fn a_dry_run_names_the_books_and_asks_grin_nothing() {
+    let home = Home::new(small(), "");
+    done(&home, &["collect"]);
+    let before = home.simulator.stats();
+    let one = home.simulator.barcode(2).unwrap();
+    let said = done(&home, &["sync", "--dry-run"]);
+    for barcode in home.simulator.barcodes() {
+        assert!(said.contains(barcode.as_str()), "{said}");
+    }
+    assert!(done(&home, &["sync", "--dry-run", "--limit", "2"]).contains(" 2 books"));
+    assert!(done(&home, &["enrich", "--dry-run", "--queue", "failed"]).contains(" 0 books"));
+    let named = done(&home, &["enrich", "--dry-run", "--barcodes", one.as_str()]);
+    assert!(named.contains(" 1 books") && named.contains(one.as_str()), "{named}");
+    let lists = done(&home, &["collect", "--dry-run", "--queue", "failed"]);
+    assert!(lists.contains("_failed") && !lists.contains("_converted"), "{lists}");
+    let after = home.simulator.stats();
+    for op in [
+        SimulatorRequest::ListPage,
+        SimulatorRequest::Search,
+        SimulatorRequest::Process,
+        SimulatorRequest::Head,
+        SimulatorRequest::Get,
+    ] {
+        assert_eq!(before.count(op), after.count(op), "{op:?}");
+    }
+    assert!(home.whole_books().is_empty());
+}
+
+#[test]
+fn the_demo_config_brings_the_look_alikes_books_home() {
+    let home = Home::new(small(), "");
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("settings/demo.toml");
+    let place = |name: &str| home.folder.path().join(name).display().to_string();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_grind"));
+    command.args(["run", "--once", "--config"]).arg(config);
+    // Only what would meet other tests on this machine is placed elsewhere.
+    command
+        .env("GRIND__GRIN__BASE_URL", home.simulator.base_url())
+        .env("GRIND__STORAGE__URL", format!("file://{}", place("library")))
+        .env("GRIND__CATALOG__URL", format!("sqlite://{}", place("catalog.db")))
+        .env("GRIND__OBSERVE__SOCKET", place("demo.sock"))
+        .env("GRIND__OBSERVE__LISTEN", "127.0.0.1:0");
+    let ended = finish(command.spawn().unwrap());
+    assert!(ended.status.success(), "{}", ended.err);
+    assert_eq!(home.whole_books().len(), 6);
+}
+
+#[test]
+fn conversions_are_asked_for_in_every_form() {
+    for form in ["lines", "fields", "query", "get", "commas"] {
+        let config = SimulatorConfig {
+            mix: StateMix::NEW,
+            ..small()
+        };
+        let extra = format!("[grin]\nconversion_form = \"{form}\"\nconversion_batch = 4\n");
+        let home = Home::new(config, &extra);
+        done(&home, &["collect"]);
+        done(&home, &["convert", "--queue", "unconverted"]);
+        assert_eq!(
+            home.simulator.stats().count(SimulatorRequest::Process),
+            2,
+            "{form}: six books, four at a time"
+        );
+        assert_eq!(home.simulator.in_process(), 6, "{form}");
+        assert!(states(&home).values().all(|(state, _)| state == "requested"), "{form}");
+    }
+}
+
+#[test]
+fn pages_are_held_against_the_text_form_of_their_list() {
+    let home = Home::new(small(), "[grin]\ncount_check = true\n");
+    let said = home.grind(&["collect"]);
+    assert!(said.status.success(), "{}", said.err);
+    assert_eq!(
+        home.simulator.stats().count(SimulatorRequest::TextList),
+        4,
+        "one for each list"
+    );
+}
+
+#[test]
+fn volumes_checked_in_between_full_passes_come_with_the_monthly_report() {
+    let mut service = Service::start(
+        small(),
+        "[grin]\nmonthly_report = true\n[schedule]\nrefresh_every = \"1s\"\ncollect_every = \"24h\"\n",
+    );
+    service.told("6 of 6 books home");
+    service.told_when(|service| service.home.simulator.stats().count(SimulatorRequest::Report) > 0);
+    service.signal(rustix::process::Signal::TERM);
+    let ended = service.finish();
+    assert!(ended.status.success(), "{}", ended.err);
+    assert!(ended.err.contains("volumes checked in since then"), "{}", ended.err);
+}
+
+#[test]
+fn a_refusal_is_no_answer_about_any_book() {
+    for fault in [FaultKind::Unavailable, FaultKind::SignInPage] {
+        let config = SimulatorConfig {
+            mix: StateMix::NEW,
+            ..small()
+        };
+        let home = Home::new(config, "");
+        done(&home, &["collect"]);
+        home.simulator.inject(SimulatorRequest::Process, None, fault);
+        let said = home.grind(&["convert", "--queue", "unconverted"]);
+        assert_eq!(said.status.code(), Some(1), "{fault:?}: {}", said.err);
+        done(&home, &["convert", "--queue", "unconverted"]);
+        assert_eq!(home.simulator.in_process(), 6, "{fault:?}: nobody was put off");
+    }
+}
+
+#[test]
+fn a_page_that_is_read_twice_counts_once() {
+    let config = SimulatorConfig {
+        books: 5_000,
+        ..small()
+    };
+    let home = Home::new(config, "");
+    home.simulator
+        .inject(SimulatorRequest::ListPage, None, FaultKind::CutList);
+    let said = home.grind(&["collect"]);
+    assert!(said.status.success(), "{}", said.err);
+    let mut lines = said.err.lines();
+    let line = lines.find(|line| line.contains("list read to its end") && line.contains("_all_books"));
+    assert!(line.is_some_and(|line| line.contains("rows=5000")), "{}", said.err);
+}
+
+fn always(fault: FaultKind) -> FaultPlan {
+    let faults = FaultPlan {
+        per_request: u32::MAX,
+        ..FaultPlan::default()
+    };
+    faults.with(fault, 1.0)
+}
+
+#[test]
+fn a_list_refused_to_the_end_is_told_and_takes_nothing_away() {
+    let home = Home::new(small(), "[retry]\nattempts = 2\n");
+    done(&home, &["collect"]);
+    for fault in [
+        FaultKind::Unavailable,
+        FaultKind::SignInPage,
+        FaultKind::NoHeading,
+        FaultKind::CutList,
+    ] {
+        home.simulator.set_faults(always(fault));
+        let said = home.grind(&["collect", "--queue", "converted"]);
+        assert_eq!(said.status.code(), Some(1), "{fault:?}: {}", said.err);
+        assert!(
+            states(&home).values().all(|(state, _)| state == "available"),
+            "{fault:?}"
+        );
+    }
+}
+
+#[test]
+fn facts_that_did_not_come_are_asked_for_again() {
+    let home = Home::new(small(), "[retry]\nattempts = 2\n");
+    done(&home, &["collect"]);
+    for fault in [FaultKind::Unavailable, FaultKind::SignInPage, FaultKind::Status500] {
+        home.simulator.set_faults(always(fault));
+        assert_eq!(home.grind(&["enrich"]).status.code(), Some(1), "{fault:?}");
+    }
+    home.simulator.set_faults(FaultPlan::default());
+    let before = home.simulator.stats().count(SimulatorRequest::Search);
+    done(&home, &["enrich"]);
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Search) - before, 1);
+}
+
+#[test]
+fn a_full_conversion_queue_ends_the_asking_and_is_no_failure() {
+    let conversion = ConversionConfig {
+        queue_limit: 4,
+        ..ConversionConfig::default()
+    };
+    let config = SimulatorConfig {
+        mix: StateMix::NEW,
+        conversion,
+        ..small()
+    };
+    let home = Home::new(config, "[grin]\nconversion_batch = 2\n[workers]\nconvert = 1\n");
+    done(&home, &["collect"]);
+    done(&home, &["convert", "--queue", "unconverted"]);
+    let waiting = states(&home).values().filter(|(state, _)| state == "known").count();
+    assert_eq!((home.simulator.in_process(), waiting), (4, 2));
+}
+
+/// Books that are skipped say nothing about the network, so they do not reset the count of failures in a row.
+#[test]
+fn books_that_are_home_already_do_not_end_a_series_of_failures() {
+    let config = SimulatorConfig { books: 40, ..small() };
+    let one_at_a_time =
+        "[workers]\ncheck = 1\ndownload = 1\n[retry]\nattempts = 1\nbase = \"1ms\"\nmax_sequential_failures = 8\n";
+    let home = Home::new(config, one_at_a_time);
+    let barcodes: Vec<_> = home.simulator.barcodes().collect();
+    let named = |step: usize| {
+        let names = barcodes.iter().step_by(step).map(|barcode| barcode.as_str());
+        names.collect::<Vec<_>>().join(",")
+    };
+    done(&home, &["sync", "--barcodes", &named(2)]);
+    for barcode in barcodes.iter().skip(1).step_by(2) {
+        for _ in 0..100 {
+            home.simulator
+                .inject(SimulatorRequest::Get, Some(barcode), FaultKind::Status500);
+        }
+    }
+    let ended = home.grind(&["sync", "--barcodes", &named(1)]);
+    assert!(ended.err.contains("8 downloads failed in a row"), "{}", ended.err);
+}

@@ -1,0 +1,99 @@
+//! A daemon under test, told a notify socket as systemd does.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use grind::lab::simulator::SimulatorConfig;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Finished, Home, finish};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A daemon that is told a notify socket, as systemd does.
+pub struct Service {
+    pub home: Home,
+    /// Taken when its end is waited for.
+    child: Option<Child>,
+    process: Pid,
+    notify: UnixDatagram,
+}
+
+impl Service {
+    pub fn start(simulator: SimulatorConfig, extra: &str) -> Self {
+        Self::of(Home::new(simulator, extra))
+    }
+
+    pub fn of(home: Home) -> Self {
+        let path = home.folder.path().join("notify.sock");
+        let notify = UnixDatagram::bind(&path).expect("a daemon that can be spoken with");
+        notify
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a daemon that can be spoken with");
+        let child = home
+            .command(&["run"])
+            .env("NOTIFY_SOCKET", &path)
+            .spawn()
+            .expect("a daemon that can be spoken with");
+        let process = Pid::from_child(&child);
+        Self {
+            home,
+            child: Some(child),
+            process,
+            notify,
+        }
+    }
+
+    /// Waits for a message with this in it; messages before it are passed over.
+    pub fn told(&self, what: &str) -> String {
+        let mut buffer = [0; 4096];
+        let end = Instant::now() + 2 * PATIENCE;
+        while Instant::now() < end {
+            let length = self
+                .notify
+                .recv(&mut buffer)
+                .unwrap_or_else(|error| panic!("never told {what}: {error}"));
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.contains(what) {
+                return text;
+            }
+        }
+        panic!("never told {what}");
+    }
+
+    /// Waits for its end.
+    pub fn finish(&mut self) -> Finished {
+        finish(self.child.take().expect("it has not ended yet"))
+    }
+
+    /// Waits until this holds, looked at with each message (the status comes every second).
+    pub fn told_when(&self, holds: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + 2 * PATIENCE;
+        while !holds(self) {
+            assert!(Instant::now() < end, "it never came to hold");
+            self.told("STATUS=");
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.process, signal).expect("a daemon that can be spoken with");
+    }
+
+    pub fn ask(&self, path: &str) -> String {
+        let socket = self.home.folder.path().join("grind.sock");
+        let endpoint = grind::observe::DaemonEndpoint::Socket(socket);
+        String::from_utf8(grind::observe::client::get(&endpoint, path).expect("a daemon that can be spoken with"))
+            .expect("a daemon that can be spoken with")
+    }
+}
+
+/// A test that fails leaves no daemon behind.
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
