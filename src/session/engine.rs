@@ -205,9 +205,19 @@ impl SessionEngine {
                     opened.drain().await;
                     match self.config.redirect.judge(&way.url, &location, way.hops) {
                         Ok(hop) => way.follow(hop.url, status),
+                        Err(RedirectRefused::SignIn) if self.is_redirect_host(&way.url) => {
+                            let snippet = "it redirects to a sign-in page".to_owned();
+                            return Err(refused_by_host(&way.url, status, snippet));
+                        }
                         Err(RedirectRefused::SignIn) => self.token_refused(&mut way, ask, bearer).await?,
                         Err(refused) => return Err(refused.into()),
                     }
+                }
+                StatusVerdict::TokenRefused | StatusVerdict::Error
+                    if self.is_redirect_host(&way.url) && status < 500 =>
+                {
+                    let snippet = opened.drain().await;
+                    return Err(refused_by_host(&way.url, status, snippet));
                 }
                 StatusVerdict::TokenRefused => {
                     opened.drain().await;
@@ -220,6 +230,11 @@ impl SessionEngine {
                 }
             }
         }
+    }
+
+    /// Whether a host answers that GRIN redirected to and that never sees the token.
+    fn is_redirect_host(&self, url: &Url) -> bool {
+        !self.config.redirect.may_carry_token(url)
     }
 
     /// The request with the token, if its address may see it.
@@ -335,6 +350,14 @@ impl SessionEngine {
                 phase: TimeoutPhase::Wait,
             })?,
         }
+    }
+}
+
+fn refused_by_host(url: &Url, status: u16, snippet: String) -> SessionError {
+    SessionError::RefusedByHost {
+        host: url.host_str().unwrap_or_default().to_owned(),
+        status,
+        snippet,
     }
 }
 

@@ -39,6 +39,15 @@ impl TimeoutPhase {
     }
 }
 
+/// Whose answer an error tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerOrigin {
+    /// GRIN's own, or no answer at all.
+    Grin,
+    /// A host that GRIN redirected to and that never sees the bearer token: what it refuses says nothing about the sign-in.
+    RedirectHost,
+}
+
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
@@ -114,6 +123,16 @@ pub enum SessionError {
     #[error("forbidden: {snippet}")]
     Forbidden {
         /// The answer's first words.
+        snippet: String,
+    },
+    /// A host that GRIN redirected to refused: 401, 403, a sign-in page of its own, or another status that is no answer.
+    #[error("{host}, to which GRIN redirected, refused the request with status {status}: {snippet}")]
+    RefusedByHost {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+        /// The answer's first words, at most 200 characters.
         snippet: String,
     },
     /// 429, or 503 with `Retry-After`.
@@ -211,6 +230,14 @@ impl SessionError {
         }
     }
 
+    /// Whether GRIN or a host it redirected to refused the request.
+    pub const fn origin(&self) -> AnswerOrigin {
+        match self {
+            Self::RefusedByHost { .. } => AnswerOrigin::RedirectHost,
+            _ => AnswerOrigin::Grin,
+        }
+    }
+
     /// One word for metrics and the catalog.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -224,6 +251,7 @@ impl SessionError {
             Self::SignedOut { .. } => "signed_out",
             Self::TokenUnavailable { .. } => "no_token",
             Self::Forbidden { .. } => "forbidden",
+            Self::RefusedByHost { .. } => "refused_by_host",
             Self::Throttled { .. } => "throttled",
             Self::Server { .. } => "server",
             Self::Unexpected { .. } => "status",
@@ -284,9 +312,26 @@ mod tests {
                 ErrorClass::Permanent,
             ),
             (SessionError::TooLarge { status: 200, limit: 1 }, ErrorClass::Permanent),
+            (refused_by_host(), ErrorClass::Transient { wait: None }),
         ] {
             assert_eq!(error.class(), class, "{error}");
         }
+    }
+
+    fn refused_by_host() -> SessionError {
+        SessionError::RefusedByHost {
+            host: "storage.googleapis.com".to_owned(),
+            status: 403,
+            snippet: "Request has expired".to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_a_redirect_hosts_refusal_is_not_grins() {
+        assert_eq!(refused_by_host().origin(), AnswerOrigin::RedirectHost);
+        let grin = SessionError::Forbidden { snippet: String::new() };
+        assert_eq!(grin.origin(), AnswerOrigin::Grin);
+        assert!(refused_by_host().to_string().contains("storage.googleapis.com"));
     }
 
     #[test]

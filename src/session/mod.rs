@@ -34,7 +34,7 @@ pub use config::{
     AuthMode, ConnectionLimits, MinimumSpeed, PermitClass, RequestKind, RequestTimeouts, SessionConfig, TokenSource,
 };
 pub use counters::{PermitSnapshot, RequestCount, RetryCount, SessionCounters, SessionSnapshot};
-pub use error::{ErrorClass, SessionError, TimeoutPhase};
+pub use error::{AnswerOrigin, ErrorClass, SessionError, TimeoutPhase};
 pub use handle::{Session, SessionThread};
 pub use messages::{
     CloseSession, FetchAnswer, HeadRequest, OpenBody, OpenStream, ReconfigureSession, RequestMethod,

@@ -280,7 +280,10 @@ impl BodyPump {
             match self.engine.open(&ask, Some(self.end), None).await {
                 Ok(opened) => return self.take(opened, &whole),
                 // The archive ends before the rest begins, or is no longer the one the validator names.
-                Err(SessionError::Unexpected { status: 412 | 416, .. }) => {
+                Err(
+                    SessionError::Unexpected { status: 412 | 416, .. }
+                    | SessionError::RefusedByHost { status: 412 | 416, .. },
+                ) => {
                     self.engine.counters.note_resume(ResumeOutcome::Mismatch);
                     let why = crate::session::RestartWhy::Changed;
                     return Err(BodyError::Restart { why });

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 
 use crate::grin::{RedirectPolicy, RedirectRefused, TokenUriPolicy, write_secret_file};
 use crate::session::tests::support::*;
-use crate::session::{FetchAnswer, ReconfigureSession, RequestKind, SessionConfig, SessionError, TokenSource};
+use crate::session::{
+    AnswerOrigin, FetchAnswer, ReconfigureSession, RequestKind, SessionConfig, SessionError, TokenSource,
+};
 
 const TOKEN: Option<&str> = Some("Bearer t0ken");
 
@@ -46,6 +48,38 @@ async fn foreign_hosts_are_not_asked_neither_by_redirect_nor_by_link() {
     assert_eq!(fixture.get(server.url("/")).await.unwrap_err(), refused);
     assert_eq!(fixture.get(foreign.url("/next")).await.unwrap_err(), refused);
     assert_eq!(foreign.connections(), 0);
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn what_a_redirect_host_refuses_is_not_taken_for_grins_refusal() {
+    let other = Server::start(|seen, wire| match seen.path.as_str() {
+        "/signin" => redirect(wire, "https://accounts.google.com/ServiceLogin"),
+        "/500" => answer(wire, "500 Oops", "", ""),
+        path => answer(wire, &format!("{} No", &path[1..]), "", "SignatureDoesNotMatch"),
+    });
+    let to_other = other.url("").to_string();
+    let server = Server::start(move |seen, wire| redirect(wire, &format!("{to_other}{}", &seen.path[1..])));
+    let mut config = config(&server);
+    config.redirect = RedirectPolicy::new(&server.url("/"), &[], &["127.0.0.1".to_owned()]);
+    let fixture = Fixture::new(config);
+    for (path, status, words) in [
+        ("/401", 401, "SignatureDoesNotMatch"),
+        ("/403", 403, "SignatureDoesNotMatch"),
+        ("/405", 405, "SignatureDoesNotMatch"),
+        ("/signin", 302, "it redirects to a sign-in page"),
+    ] {
+        let error = fixture.get(server.url(path)).await.unwrap_err();
+        let refused = SessionError::RefusedByHost {
+            host: "127.0.0.1".to_owned(),
+            status,
+            snippet: words.to_owned(),
+        };
+        assert_eq!((error.origin(), error), (AnswerOrigin::RedirectHost, refused), "{path}");
+    }
+    let error = fixture.get(server.url("/500")).await.unwrap_err();
+    assert_eq!(error, SessionError::Server { status: 500 });
+    assert_eq!(fixture.counted().signed_out, None);
     fixture.end();
 }
 
