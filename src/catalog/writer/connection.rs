@@ -82,6 +82,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_bundled_sqlite_has_the_wal_reset_fix() {
+        // SQLite before 3.51.3 can corrupt a database when a checkpoint resets the write-ahead log.
+        assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+    }
+
+    #[test]
     fn addresses() {
         let cases = [
             ("sqlite:///var/lib/grind/catalog.db", Some("/var/lib/grind/catalog.db")),
