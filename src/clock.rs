@@ -9,7 +9,13 @@ use jiff::Timestamp;
 
 /// Tells the time; the system's, or one that a test turns by hand.
 #[derive(Clone, Default)]
-pub struct SystemClock(Option<Arc<AtomicI64>>);
+pub struct SystemClock(Option<Arc<ManualClock>>);
+
+/// What a test has set: both in milliseconds.
+struct ManualClock {
+    wall: AtomicI64,
+    since_boot: AtomicI64,
+}
 
 impl SystemClock {
     /// The system's clock.
@@ -19,23 +25,54 @@ impl SystemClock {
 
     /// A clock that stands still until [`SystemClock::advance`] moves it.
     pub fn manual(start: Timestamp) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(start.as_millisecond()))))
+        Self(Some(Arc::new(ManualClock {
+            wall: AtomicI64::new(start.as_millisecond()),
+            since_boot: AtomicI64::new(1_000_000),
+        })))
     }
 
     /// Moves a manual clock on; the system's clock does not listen.
     pub fn advance(&self, by: Duration) {
-        if let Some(millis) = &self.0 {
-            millis.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if let Some(manual) = &self.0 {
+            let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            manual.wall.fetch_add(millis, Ordering::SeqCst);
+            manual.since_boot.fetch_add(millis, Ordering::SeqCst);
+        }
+    }
+
+    /// Sets the wall clock of a manual clock forwards or backwards, as an administrator or NTP does; no time passes.
+    pub fn step(&self, millis: i64) {
+        if let Some(manual) = &self.0 {
+            manual.wall.fetch_add(millis, Ordering::SeqCst);
+        }
+    }
+
+    /// Starts a manual clock's machine anew.
+    pub fn reboot(&self) {
+        if let Some(manual) = &self.0 {
+            manual.since_boot.store(0, Ordering::SeqCst);
         }
     }
 
     /// Now, in whole milliseconds.
     pub fn now(&self) -> Timestamp {
         let millis = match &self.0 {
-            Some(millis) => millis.load(Ordering::SeqCst),
+            Some(manual) => manual.wall.load(Ordering::SeqCst),
             None => Timestamp::now().as_millisecond(),
         };
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Milliseconds since the machine started, time asleep included: the same for all its processes, and no step of the wall
+    /// clock changes it.
+    pub fn since_boot(&self) -> i64 {
+        match &self.0 {
+            Some(manual) => manual.since_boot.load(Ordering::SeqCst),
+            None => {
+                let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                now.tv_sec * 1_000 + now.tv_nsec / 1_000_000
+            }
+        }
     }
 }
 
