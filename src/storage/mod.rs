@@ -127,15 +127,6 @@ impl Storage {
         }
     }
 
-    /// Removes every object under a folder and says how many. A [`ObjectKey`] is never empty, so this can never mean the whole storage.
-    pub fn remove_under(&self, folder: &ObjectKey) -> Result<u64, StorageError> {
-        let mut removed = 0;
-        for entry in self.list(Some(folder))? {
-            removed += u64::from(self.remove(&entry?.key)?);
-        }
-        Ok(removed)
-    }
-
     /// Every object, or those under a folder, in no particular order and in bounded memory; uploads under way are not among them.
     pub fn list(&self, folder: Option<&ObjectKey>) -> Result<ObjectListing, StorageError> {
         match &self.backend {

@@ -12,6 +12,7 @@ mod sweep;
 mod upload;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use object_store::aws::AmazonS3;
@@ -58,6 +59,8 @@ struct S3 {
     store: AmazonS3,
     http: HttpClient,
     bucket: String,
+    /// This store was found not to copy parts of objects; archives are sent to it twice.
+    sends_again: AtomicBool,
 }
 
 impl ObjectStorage {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::storage::error::StorageError;
+use crate::storage::key::ObjectKey;
 use crate::storage::local::LocalUpload;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::StreamedUpload;
@@ -43,6 +44,14 @@ impl ObjectUpload {
             upload.set_meta(meta);
         }
         Ok(())
+    }
+
+    /// Publishes under another name than the one it was begun with, such as one in quarantine.
+    pub fn set_key(&mut self, key: &ObjectKey) {
+        match &mut self.0 {
+            Kind::Local(upload) => upload.set_key(key),
+            Kind::Object(upload) => upload.set_key(key),
+        }
     }
 
     /// Bytes written so far.

@@ -34,6 +34,10 @@ impl LocalUpload {
         })
     }
 
+    pub fn set_key(&mut self, key: &ObjectKey) {
+        self.key = key.clone();
+    }
+
     pub fn written(&self) -> u64 {
         self.written
     }

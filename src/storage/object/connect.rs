@@ -1,6 +1,7 @@
 //! The way to an S3 bucket. Keys come from the environment, place and region from the settings.
 
 use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -46,12 +47,17 @@ pub(super) fn s3(config: &StorageConfig) -> Result<ConnectedBucket, StorageError
         .with_client_options(options)
         .with_allow_http(in_clear)
         .with_retry(retry())
-        // The single delete is the one that every S3 look-alike has.
+        // The single delete is the one that every server with the S3 protocol has.
         .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true")
         .build()
         .map_err(|why| refused(config, why.to_string()))?;
     Ok(ConnectedBucket {
-        s3: S3 { store, http, bucket },
+        s3: S3 {
+            store,
+            http,
+            bucket,
+            sends_again: AtomicBool::new(false),
+        },
         prefix,
     })
 }

@@ -3,23 +3,28 @@
 //! An object's digest is known only at its end, but S3 fixes metadata when an upload begins, and a plain copy keeps the old ones. So a
 //! second upload is begun under the final name, with all metadata, and its parts are copied by the server itself
 //! (`UploadPartCopy`), whatever the object's size. `object_store` has no such request; it signs it for us.
+//!
+//! Stores that do not offer `UploadPartCopy` (501, 405, or an answer without a `CopyPartResult`) get the bytes a second time: they
+//! are read from the temporary object and sent as parts of the final one, one part in memory at a time. That costs the traffic
+//! twice, and no archive is fetched from GRIN again for it.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use object_store::client::{HttpRequest, HttpRequestBody};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
-use object_store::{MultipartId, ObjectStoreExt, PutMultipartOptions};
+use object_store::{MultipartId, ObjectStoreExt, PutMultipartOptions, PutPayload};
 use quick_xml::events::Event;
 
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
+use crate::storage::object::multipart::PART;
 use crate::storage::object::{S3, attributes};
 
 /// Copied in one request; S3 takes up to 5 GiB.
@@ -49,6 +54,9 @@ pub(super) enum CopyError {
     /// The address of such a request carries a signature, so no error of the client is passed on.
     #[error("copying inside the store was answered with {0}")]
     Answer(String),
+    /// The store does not copy parts, so the bytes have to be sent again.
+    #[error("the store does not copy parts of objects (UploadPartCopy was answered with {0})")]
+    NotOffered(String),
     #[error("{got} bytes arrived of {sent}")]
     Mismatch { got: u64, sent: u64 },
 }
@@ -62,7 +70,7 @@ pub(super) fn failed(error: CopyError, place: &str, key: &ObjectKey) -> StorageE
             got,
             sent,
         },
-        CopyError::Answer(_) => StorageError::Store {
+        CopyError::Answer(_) | CopyError::NotOffered(_) => StorageError::Store {
             what: format!("publishing {key} in {place}"),
             source: error.into(),
         },
@@ -79,9 +87,20 @@ impl CopyPlan {
         Ok(self.s3.store.create_multipart_opts(&self.to, options).await?)
     }
 
-    /// Copies, completes and compares the size; aborts the upload if anything fails.
-    pub async fn finish(&self, id: &MultipartId) -> Result<(), CopyError> {
-        match self.complete(id).await {
+    /// Fills the upload in this way, completes it and compares the size; aborts the upload if anything fails.
+    pub async fn finish(&self, id: &MultipartId, way: CopyWay) -> Result<(), CopyError> {
+        let parts = match way {
+            CopyWay::InStore => self.copied_parts(id).await,
+            CopyWay::SentAgain => self.sent_parts(id).await,
+        };
+        let completed = match parts {
+            Ok(parts) => {
+                let completed = self.s3.store.complete_multipart(&self.to, id, parts).await;
+                completed.map(drop).map_err(CopyError::from)
+            }
+            Err(why) => Err(why),
+        };
+        match completed {
             Ok(()) => self.compare().await,
             Err(why) => {
                 self.abort(id).await;
@@ -96,13 +115,49 @@ impl CopyPlan {
         }
     }
 
-    async fn complete(&self, id: &MultipartId) -> Result<(), CopyError> {
+    async fn copied_parts(&self, id: &MultipartId) -> Result<Vec<PartId>, CopyError> {
         let copied = pieces(self.bytes)
             .enumerate()
             .map(|(index, piece)| self.piece(id, index, piece));
-        let parts: Vec<PartId> = futures::stream::iter(copied).buffered(AT_ONCE).try_collect().await?;
-        self.s3.store.complete_multipart(&self.to, id, parts).await?;
-        Ok(())
+        futures::stream::iter(copied).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// Reads the temporary object and sends it again, in parts of equal size as some stores demand.
+    async fn sent_parts(&self, id: &MultipartId) -> Result<Vec<PartId>, CopyError> {
+        let mut chunks = self.s3.store.get(&self.from).await?.into_stream();
+        let mut parts = Vec::new();
+        let (mut part, mut read) = (Vec::with_capacity(PART), 0);
+        while let Some(chunk) = chunks.try_next().await? {
+            read += chunk.len() as u64;
+            let mut rest = &chunk[..];
+            while !rest.is_empty() {
+                let taken = rest.len().min(PART - part.len());
+                part.extend_from_slice(&rest[..taken]);
+                rest = &rest[taken..];
+                if part.len() == PART {
+                    let full = std::mem::replace(&mut part, Vec::with_capacity(PART));
+                    parts.push(self.send(id, parts.len(), full).await?);
+                }
+            }
+        }
+        if !part.is_empty() {
+            parts.push(self.send(id, parts.len(), part).await?);
+        }
+        if read == self.bytes {
+            return Ok(parts);
+        }
+        Err(CopyError::Mismatch {
+            got: read,
+            sent: self.bytes,
+        })
+    }
+
+    async fn send(&self, id: &MultipartId, index: usize, part: Vec<u8>) -> Result<PartId, CopyError> {
+        Ok(self
+            .s3
+            .store
+            .put_part(&self.to, id, index, PutPayload::from(part))
+            .await?)
     }
 
     async fn compare(&self) -> Result<(), CopyError> {
@@ -151,9 +206,15 @@ impl CopyPlan {
         match (etag(&body), status.is_success()) {
             (Some(content_id), true) => Ok(PartId { content_id }),
             // S3 answers 200 before it copies, and may put an error into the body.
-            (None, true) => Err(again("an error after 200".to_owned())),
-            _ if status.is_server_error() || status.as_u16() == 429 => Err(again(status.to_string())),
-            _ => Err(Tried::Refused(CopyError::Answer(status.to_string()))),
+            (None, true) if is_error(&body) => Err(again("an error after 200".to_owned())),
+            // Taken for an ordinary part: the header that names the source was not read.
+            (None, true) => Err(Tried::Refused(CopyError::NotOffered("no CopyPartResult".to_owned()))),
+            _ if status == StatusCode::NOT_IMPLEMENTED
+                || status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
+            {
+                Err(Tried::Refused(CopyError::NotOffered(status.to_string())))
+            }
+            _ => Err(again(status.to_string())),
         }
     }
 
@@ -184,6 +245,20 @@ impl CopyPlan {
         *request.headers_mut() = options.signed_headers;
         Ok(request)
     }
+}
+
+/// How the bytes come under the final name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CopyWay {
+    /// The store copies them itself.
+    InStore,
+    /// They are read from the temporary object and sent again.
+    SentAgain,
+}
+
+/// An S3 error document.
+fn is_error(body: &[u8]) -> bool {
+    body.windows(b"<Error".len()).any(|window| window == b"<Error")
 }
 
 enum Tried {

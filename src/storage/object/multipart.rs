@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
@@ -10,6 +11,7 @@ use object_store::{MultipartId, ObjectStoreExt, PutPayload};
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
+use crate::storage::object::copy::{CopyError, CopyPlan, CopyWay};
 use crate::storage::object::error::sorted;
 use crate::storage::object::journal::UploadNote;
 use crate::storage::object::runtime::PendingTask;
@@ -129,21 +131,45 @@ impl MultipartUpload {
         Ok(())
     }
 
+    /// Copies inside the store; where it does not offer that, or made something else of it, the bytes are sent again.
     fn copy(&mut self, key: &ObjectKey, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
-        let job = copy::CopyPlan {
+        let plan = CopyPlan {
             s3: Arc::clone(&self.s3),
             from: self.place.clone(),
             to: self.objects.path(key),
             bytes,
             meta: meta.clone(),
         };
-        let failed = |why| copy::failed(why, &self.objects.place, key);
-        let begun = job.clone();
+        if !self.s3.sends_again.load(Ordering::Relaxed) {
+            match self.copy_in(&plan, key, CopyWay::InStore)? {
+                Ok(()) => return Ok(()),
+                Err(why @ (CopyError::NotOffered(_) | CopyError::Mismatch { .. })) => {
+                    tracing::warn!(%key, %why, "the archive is sent to the store a second time");
+                }
+                Err(why) => return Err(copy::failed(why, &self.objects.place, key)),
+            }
+        }
+        self.copy_in(&plan, key, CopyWay::SentAgain)?
+            .map_err(|why| copy::failed(why, &self.objects.place, key))?;
+        // Only now is it known that the store takes archives at all, and that copying was what it does not offer.
+        self.s3.sends_again.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// One upload under the final name, noted before its first part; the inner error is that of copying.
+    fn copy_in(
+        &mut self,
+        plan: &CopyPlan,
+        key: &ObjectKey,
+        way: CopyWay,
+    ) -> Result<Result<(), CopyError>, StorageError> {
+        let begun = plan.clone();
         let id = self
             .objects
             .runtime
             .wait(async move { begun.begin().await })?
-            .map_err(failed)?;
+            .map_err(|why| copy::failed(why, &self.objects.place, key))?;
+        let job = plan.clone();
         if let Some(note) = &mut self.note
             && let Err(why) = note.add(job.to.as_ref(), &id)
         {
@@ -154,10 +180,7 @@ impl MultipartUpload {
                 .wait_for(TIDYING);
             return Err(why);
         }
-        self.objects
-            .runtime
-            .wait(async move { job.finish(&id).await })?
-            .map_err(failed)
+        self.objects.runtime.wait(async move { job.finish(&id, way).await })
     }
 
     /// Removes everything temporary; what cannot be removed now is left to the sweep, with its note.

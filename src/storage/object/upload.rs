@@ -42,6 +42,10 @@ impl StreamedUpload {
         self.meta = meta.clone();
     }
 
+    pub fn set_key(&mut self, key: &ObjectKey) {
+        self.key = key.clone();
+    }
+
     pub fn written(&self) -> u64 {
         self.written
     }

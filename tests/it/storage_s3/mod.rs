@@ -182,6 +182,45 @@ fn a_busy_store_is_tried_again() {
 }
 
 #[test]
+fn a_store_that_copies_no_parts_gets_the_archive_a_second_time() {
+    for status in [501, 405, 400] {
+        let server = Server::start();
+        let storage = server.storage();
+        server.copy_status(status);
+        for size in [9 * MIB, 2 * PART, 20 * MIB + 3] {
+            let mut upload = begun(&storage, size);
+            upload.set_meta(&meta(Some("cd34"))).unwrap();
+            assert_eq!(upload.publish().unwrap().bytes, size as u64, "{status}");
+            let stat = storage.stat(&key(RAW)).unwrap().unwrap();
+            assert_eq!((stat.bytes, stat.meta), (size as u64, meta(Some("cd34"))));
+            assert_eq!(read(&storage, RAW), bytes(size));
+            assert_eq!((server.files(), server.open_notes()), (vec![object(RAW)], 0));
+        }
+        assert_eq!(
+            server.copies_asked(),
+            1,
+            "{status}: copying is tried once, not with each archive"
+        );
+    }
+}
+
+#[test]
+fn an_upload_can_be_published_under_another_name() {
+    let server = Server::start();
+    for (storage, size) in [
+        (server.storage(), 10),
+        (server.storage(), 9 * MIB),
+        (Storage::open(&StorageConfig::of_url("memory:")).unwrap(), 10),
+    ] {
+        let mut upload = begun(&storage, size);
+        upload.set_key(&key("quarantine/X1/X1.tar.gz"));
+        upload.publish().unwrap();
+        assert_eq!(storage.stat(&key(RAW)).unwrap(), None);
+        assert_eq!(read(&storage, "quarantine/X1/X1.tar.gz"), bytes(size));
+    }
+}
+
+#[test]
 fn an_archive_copied_in_the_store_is_compared_and_taken_back_if_short() {
     let server = Server::start();
     let storage = server.storage();
@@ -274,7 +313,7 @@ fn listing_and_removing_stay_under_the_folder() {
     assert!(!storage.remove(&key("raw/X1/X1.tar.gz")).unwrap());
     // Today's tool empties the whole bucket when no prefix is set; here there is no way to say so.
     assert!(grind::storage::ObjectKey::parse("").is_err());
-    assert_eq!(storage.remove_under(&key("raw")).unwrap(), 1);
+    assert!(storage.remove(&key("raw/X2/X2.tar.gz")).unwrap());
     assert_eq!(names(None), ["meta/X1.json", "rawer/X3"]);
     assert!(whole.stat(&key("other-run/raw/X9")).unwrap().is_some());
 }

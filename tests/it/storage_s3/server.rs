@@ -23,6 +23,9 @@ type Fault = Box<dyn FnMut(&str) -> Option<u16> + Send>;
 struct Shared {
     log: Vec<String>,
     fault: Option<Fault>,
+    /// Answer to every request that names a source to copy from, and how many there were.
+    copy_status: Option<u16>,
+    copies_asked: usize,
 }
 
 pub struct Server {
@@ -78,6 +81,16 @@ impl Server {
         self.shared.lock().unwrap().fault = Some(Box::new(fault));
     }
 
+    /// From now on `UploadPartCopy` is answered with this status.
+    pub fn copy_status(&self, status: u16) {
+        self.shared.lock().unwrap().copy_status = Some(status);
+    }
+
+    /// `UploadPartCopy` requests that were answered so.
+    pub fn copies_asked(&self) -> usize {
+        self.shared.lock().unwrap().copies_asked
+    }
+
     pub fn no_fault(&self) {
         self.shared.lock().unwrap().fault = None;
     }
@@ -129,7 +142,8 @@ fn serve(
             };
             let (s3, shared) = (s3.clone(), Arc::clone(shared));
             let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                let status = answer(&shared, &format!("{} {}", request.method(), request.uri()));
+                let copies = request.headers().contains_key("x-amz-copy-source");
+                let status = answer(&shared, &format!("{} {}", request.method(), request.uri()), copies);
                 let s3 = s3.clone();
                 async move {
                     match status {
@@ -147,9 +161,13 @@ fn serve(
     });
 }
 
-fn answer(shared: &Mutex<Shared>, request: &str) -> Option<u16> {
+fn answer(shared: &Mutex<Shared>, request: &str, copies: bool) -> Option<u16> {
     let mut shared = shared.lock().unwrap();
     shared.log.push(request.to_owned());
+    if copies && let Some(status) = shared.copy_status {
+        shared.copies_asked += 1;
+        return Some(status);
+    }
     shared.fault.as_mut()?(request)
 }
 
