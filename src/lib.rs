@@ -8,6 +8,7 @@ pub mod clock;
 pub mod daemon;
 pub mod dapr;
 pub mod grin;
+#[cfg(feature = "lab")]
 pub mod lab;
 pub mod log;
 pub mod observe;

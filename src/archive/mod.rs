@@ -22,10 +22,12 @@ mod volume;
 pub use crate::archive::digest::{ChecksumList, hex};
 pub use crate::archive::error::{ArchiveError, ArchiveLimit, DamageKind, SeenArchive};
 pub use crate::archive::findings::{ArchiveFinding, FindingCode, FindingLevel};
+#[cfg(feature = "lab")]
 pub(crate) use crate::archive::inflate::{CompressionWrap, InflateReader};
 pub use crate::archive::inspect::{ArchiveInspection, inspect, ocr_lines, parse_mets};
 pub use crate::archive::limits::ArchiveLimits;
 pub use crate::archive::manifest::{BookManifest, ManifestProvenance};
+#[cfg(feature = "lab")]
 pub(crate) use crate::archive::members::TarMembers;
 pub use crate::archive::mets::{MarcFields, RecordKind};
 pub use crate::archive::openpgp::{BadSecretKey, SecretKey};

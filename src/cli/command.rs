@@ -3,8 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::cli::auth::AuthArgs;
+#[cfg(feature = "lab")]
 use crate::cli::bench::BenchArgs;
 use crate::cli::check_config::CheckConfig;
+#[cfg(feature = "lab")]
 use crate::cli::demo::DemoArgs;
 use crate::cli::docs::{CompletionsArgs, ManArgs};
 use crate::cli::explain::ExplainArgs;
@@ -13,6 +15,7 @@ use crate::cli::import::ImportArgs;
 use crate::cli::parse::ParseArgs;
 use crate::cli::report::ReportArgs;
 use crate::cli::run::RunArgs;
+#[cfg(feature = "lab")]
 use crate::cli::simulate::SimulateArgs;
 use crate::cli::status::StatusArgs;
 use crate::cli::step::StepArgs;
@@ -57,12 +60,14 @@ pub enum CliCommand {
     /// Run the daemon in the foreground
     Run(RunArgs),
     /// See it work: the whole pipeline against a simulated GRIN
+    #[cfg(feature = "lab")]
     Demo(DemoArgs),
     /// Sign in to GRIN, or see whether we are
     Auth(AuthArgs),
     /// Read and validate the configuration
     CheckConfig(CheckConfig),
-    /// Serve a GRIN look-alike, to try things out
+    /// Serve a simulated GRIN, to try things out
+    #[cfg(feature = "lab")]
     Simulate(Box<SimulateArgs>),
     /// Read GRIN's lists into the catalog
     Collect(StepArgs),
@@ -87,6 +92,7 @@ pub enum CliCommand {
     /// Watch actors, permits and transfers of the running daemon
     Top(TopArgs),
     /// Measure what the project claims, and write a report
+    #[cfg(feature = "lab")]
     Bench(BenchArgs),
     /// Print the manual page
     Man(ManArgs),

@@ -3,9 +3,11 @@
 pub mod args;
 pub mod auth;
 pub mod barcode_args;
+#[cfg(feature = "lab")]
 pub mod bench;
 pub mod check_config;
 mod command;
+#[cfg(feature = "lab")]
 pub mod demo;
 mod docs;
 pub mod error;
@@ -22,6 +24,7 @@ pub mod progress;
 mod reading;
 pub mod report;
 pub mod run;
+#[cfg(feature = "lab")]
 pub mod simulate;
 mod status;
 pub mod step;
@@ -38,7 +41,6 @@ pub use command::{CliCommand, CommandLine};
 use error::{CliError, CommandResult};
 use exit::ExitStatus;
 use parse::{ParseArgs, ParseOutcome};
-use simulate::SimulateArgs;
 use step::ManualStep;
 
 /// Version and commit, as `--version` shows them.
@@ -67,10 +69,12 @@ pub fn run(cli: &CommandLine) -> CommandResult {
     }
     match &cli.command {
         CliCommand::Run(args) => run::run(args),
+        #[cfg(feature = "lab")]
         CliCommand::Demo(args) => demo::run(args),
         CliCommand::Auth(args) => auth::run(args),
         CliCommand::CheckConfig(args) => check_config(args),
-        CliCommand::Simulate(args) => simulate(args),
+        #[cfg(feature = "lab")]
+        CliCommand::Simulate(args) => simulate::run(args),
         CliCommand::Collect(args) => step::run(ManualStep::Collect, args),
         CliCommand::Enrich(args) => step::run(ManualStep::Enrich, args),
         CliCommand::Convert(args) => step::run(ManualStep::Convert, args),
@@ -82,6 +86,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Parse(args) => parse_input(args),
         CliCommand::Status(args) => status::run(args),
         CliCommand::Top(args) => top::run(args),
+        #[cfg(feature = "lab")]
         CliCommand::Bench(args) => bench::run(args),
         CliCommand::Man(args) => docs::man(args),
         CliCommand::Completions(args) => docs::completions(args),
@@ -128,13 +133,5 @@ fn check_config(args: &CheckConfig) -> CommandResult {
         ExitStatus::Done
     } else {
         ExitStatus::Config
-    })
-}
-
-fn simulate(args: &SimulateArgs) -> CommandResult {
-    simulate::simulate(args).map(|()| ExitStatus::Done).map_err(|error| {
-        CliError::new(ExitStatus::Unavailable, "the simulator cannot serve")
-            .because(&error)
-            .advise("Choose another address with --listen; port 0 takes any free one.")
     })
 }

@@ -1,4 +1,4 @@
-//! `grind simulate`: the GRIN look-alike on its own.
+//! `grind simulate`: the GRIN simulator on its own.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
 use crate::grin::Secret;
 use crate::lab::simulator::{
     AfterDownload, AuthConfig, ConversionConfig, FaultKind, FaultPlan, ListConfig, PagingForm, RunningSidecar,
@@ -305,7 +307,15 @@ impl SimulateArgs {
 }
 
 /// Serves until SIGTERM or Ctrl-C, or until standard input ends where that was asked for.
-pub fn simulate(args: &SimulateArgs) -> Result<(), SimulateError> {
+pub fn run(args: &SimulateArgs) -> CommandResult {
+    serve(args).map(|()| ExitStatus::Done).map_err(|error| {
+        CliError::new(ExitStatus::Unavailable, "the simulator cannot serve")
+            .because(&error)
+            .advise("Choose another address with --listen; port 0 takes any free one.")
+    })
+}
+
+fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
     let running = Simulator::start(args.config()?)?;
     if args.prepare {
         running.prepare(args.books)?;

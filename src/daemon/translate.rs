@@ -9,10 +9,9 @@ use crate::catalog::path_of;
 use crate::daemon::wiring::BuildError;
 use crate::grin::barcode_file;
 use crate::grin::{ProcessForm, RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_file};
-use crate::lab::simulator::DEFAULT_PASSPHRASE;
 use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, compare_after};
 use crate::session::{ConnectionLimits, MinimumSpeed, RequestTimeouts, RetryBackoff, SessionConfig, TokenSource};
-use crate::settings::{ConversionForm, DiskReserve, LeasesName, QueueName, Settings};
+use crate::settings::{ConversionForm, DEMO_PASSPHRASE, DiskReserve, LeasesName, QueueName, Settings};
 use crate::storage::{SpaceReserve, StorageConfig, StorageLayout};
 use crate::vocabulary::Queue;
 
@@ -166,15 +165,15 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
 /// The first line without its line end, as gpg's `--passphrase-file` reads it.
 fn passphrase(path: &std::path::Path) -> Result<Secret, BuildError> {
     let text = match read_secret_file(path) {
-        // `settings/demo.passphrase` comes out of a checkout readable by all, and everybody knows it.
-        Err(SecretFileError::Exposed { .. }) if is_published(path) => DEFAULT_PASSPHRASE.to_owned(),
+        // `settings/demo.passphrase` is readable by all in a checkout, and it is no secret.
+        Err(SecretFileError::Exposed { .. }) if is_published(path) => DEMO_PASSPHRASE.to_owned(),
         read => read.map_err(|error| BuildError::Settings(error.to_string()))?,
     };
     Ok(Secret::new(text.lines().next().unwrap_or_default()))
 }
 
 fn is_published(path: &std::path::Path) -> bool {
-    std::fs::read_to_string(path).is_ok_and(|text| text.trim_end() == DEFAULT_PASSPHRASE)
+    std::fs::read_to_string(path).is_ok_and(|text| text.trim_end() == DEMO_PASSPHRASE)
 }
 
 /// How GRIN is asked for conversions.

@@ -18,13 +18,19 @@ mod sections;
 mod tests;
 
 pub use crate::settings::change::{ChangeEffect, KeyChange, diff};
-pub use crate::settings::choices::{ConversionForm, DiskReserve, LeasesName, LogFormat, QueueName, ScheduleInterval};
+pub use crate::settings::choices::{
+    ConversionForm, DiskReserve, LeasesName, LogFormatName, QueueName, ScheduleInterval,
+};
 pub use crate::settings::finding::{SettingsError, SettingsFinding, SettingsFindingLevel};
 pub use crate::settings::load::{LoadedSettings, SettingsSources};
 pub use crate::settings::sections::{
-    Archive, Auth, Catalog, Grin, Library, Log, Observe, Retry, Schedule, Session, Settings, Shutdown, StateStore,
-    Storage, Work, Workers,
+    ArchiveSettings, AuthSettings, CatalogSettings, GrinSettings, LibrarySettings, LogSettings, ObserveSettings,
+    RetrySettings, ScheduleSettings, SessionSettings, Settings, ShutdownSettings, StateStoreSettings, StorageSettings,
+    WorkSettings, WorkersSettings,
 };
 
 /// The built-in defaults: every key with its comment.
 pub const DEFAULT_TOML: &str = include_str!("../../settings/default.toml");
+
+/// The passphrase of `settings/demo.toml`, published with the program and therefore no secret; the simulator's own, too.
+pub const DEMO_PASSPHRASE: &str = include_str!("../../settings/demo.passphrase").trim_ascii_end();

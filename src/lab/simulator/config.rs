@@ -9,9 +9,7 @@ use crate::lab::simulator::archive::openpgp::LengthForm;
 use crate::lab::simulator::faults::FaultPlan;
 use crate::lab::simulator::grin::dates::START;
 use crate::lab::simulator::grin::life::StateMix;
-
-/// The passphrase when none is given; `settings/demo.toml` relies on it.
-pub const DEFAULT_PASSPHRASE: &str = "grind look-alike passphrase";
+use crate::settings::DEMO_PASSPHRASE;
 
 /// A simulated library and how its site behaves. `Default` is a small library on a free loopback port, without sign-in
 /// and without faults, every book in the pool.
@@ -249,7 +247,7 @@ impl Default for SimulatorConfig {
             image_bytes: 20_000,
             s2k_count: 65_536,
             form: None,
-            passphrase: Secret::new(DEFAULT_PASSPHRASE),
+            passphrase: Secret::new(DEMO_PASSPHRASE),
             mix: StateMix::CONVERTED,
             prefixed_names: false,
             tls: None,

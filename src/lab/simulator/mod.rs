@@ -20,8 +20,8 @@ pub use archive::openpgp::LengthForm;
 pub use archive::record::SimulatedRecord;
 pub use archive::volume::VolumeFate;
 pub use config::{
-    AfterDownload, AuthConfig, ConsentChoice, ConversionConfig, DEFAULT_PASSPHRASE, ListConfig, NextLinkForm,
-    PagingForm, SimulatorConfig, TokenRefusal,
+    AfterDownload, AuthConfig, ConsentChoice, ConversionConfig, ListConfig, NextLinkForm, PagingForm, SimulatorConfig,
+    TokenRefusal,
 };
 pub use faults::hostile::HostileKind;
 pub use faults::{FaultKind, FaultPlan};

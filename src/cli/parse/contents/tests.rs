@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::archive::hex;
 use crate::cli::parse::tests::parse;
 use crate::grin::Barcode;
-use crate::lab::simulator::{DEFAULT_PASSPHRASE, RunningSimulator, Simulator, SimulatorConfig};
+use crate::lab::simulator::{RunningSimulator, Simulator, SimulatorConfig};
+use crate::settings::DEMO_PASSPHRASE;
 
 const METS: &str = r#"<mets:mets xmlns:mets="http://www.loc.gov/METS/" xmlns:s="http://www.loc.gov/MARC21/slim">
 <mets:dmdSec ID="D"><mets:mdWrap MDTYPE="MARC"><mets:xmlData><s:record><s:leader>01234cam a2200301 a 4500</s:leader>
@@ -206,7 +207,7 @@ fn an_encrypted_archive_needs_its_passphrase() {
             &archive,
         )
     };
-    let (json, code) = open(&format!("{DEFAULT_PASSPHRASE}\n"), 0o600);
+    let (json, code) = open(&format!("{DEMO_PASSPHRASE}\n"), 0o600);
     assert_eq!(
         (&json["sha256"], &json["verified"], code),
         (&json!(truth.sha256), &json!(true), 0),
