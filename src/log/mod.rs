@@ -1,5 +1,6 @@
 //! Logging: to standard error, as text, for journald or as JSON, the level changed live.
 
+mod figures;
 mod level;
 mod limit;
 mod lines;
@@ -15,6 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
+pub use crate::log::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 pub use crate::log::level::{BadLevel, LogLevel};
 use crate::log::lines::LogLayer;
 pub use crate::log::lines::LogSink;

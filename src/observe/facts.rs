@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 use crate::observe::daemon::{DaemonSnapshot, Outcome};
-use crate::observe::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 use crate::observe::rates::MeasuredRate;
 
 /// A heading and what there is to say under it.

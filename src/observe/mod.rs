@@ -5,7 +5,6 @@ mod daemon;
 mod daemon_families;
 mod facts;
 mod family;
-mod figures;
 mod hub;
 mod names;
 mod page;
@@ -24,14 +23,14 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 pub use crate::observe::client::{ClientError, DaemonEndpoint};
 pub use crate::observe::daemon::{
-    DaemonSnapshot, DaemonState, Outcome, PauseReason, Phase, PhaseProgress, ReloadState, ShutdownPhase, SignedOut,
-    TransferView, WaitingView,
+    DaemonSnapshot, DaemonState, Outcome, PauseReason, PhaseProgress, ReloadState, ShutdownPhase, SignedOut,
+    TransferView, WaitingView, WorkPhase,
 };
 pub use crate::observe::facts::{PageFact, facts};
 pub use crate::observe::family::{HistogramBuckets, MetricFamilies, SeriesValue};
-pub use crate::observe::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 pub use crate::observe::names::{MetricName, MetricType, docs_table};
 pub use crate::observe::process::ProcessFigures;
 pub use crate::observe::rates::{MeasuredRate, MeasuredRates, RateMeter};

@@ -5,8 +5,8 @@ use std::fmt;
 use html_escape::encode_text;
 
 use crate::actor::ActorSnapshot;
+use crate::log::{DisplayCount, DisplayDuration};
 use crate::observe::facts::facts;
-use crate::observe::figures::{DisplayCount, DisplayDuration};
 use crate::observe::status::DaemonStatus;
 
 const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\

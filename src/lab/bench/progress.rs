@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use crate::observe::DisplayDuration;
+use crate::log::DisplayDuration;
 
 /// Counts steps and says how long the rest will take.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use crate::actor::{
 };
 use crate::dapr::{CooperationSnapshot, StateSnapshot};
 use crate::observe::{
-    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, Outcome, PauseReason, Phase, PhaseProgress, ReloadState,
-    SharingView, ShutdownPhase, SignedOut, TransferView, WaitingView,
+    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, Outcome, PauseReason, PhaseProgress, ReloadState,
+    SharingView, ShutdownPhase, SignedOut, TransferView, WaitingView, WorkPhase,
 };
 use crate::session::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
 
@@ -92,7 +92,7 @@ fn daemon() -> DaemonSnapshot {
         barcodes: [("stored".to_owned(), 7), (BARCODE.to_owned(), 1)].into(),
         finished: Outcome::ALL.iter().map(|outcome| (*outcome, 3)).collect(),
         failures: [("damaged_at_source".to_owned(), 3)].into(),
-        phases: Phase::ALL
+        phases: WorkPhase::ALL
             .iter()
             .map(|phase| {
                 (

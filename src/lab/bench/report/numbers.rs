@@ -1,7 +1,7 @@
 //! Numbers of a report as people read them.
 
 use crate::lab::bench::measure::stats::{PairedRatio, SampleSpread};
-use crate::observe::DisplayCount;
+use crate::log::DisplayCount;
 
 /// Three digits that count: `0.0123`, `4.56`, `78.9`, `12 345`.
 pub fn number(value: f64) -> String {
