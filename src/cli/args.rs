@@ -27,7 +27,7 @@ pub struct SelectionArgs {
     pub barcodes: BarcodeArgs,
     /// Books of this queue; may be given several times [default: work.queues of the config]
     #[arg(long = "queue", value_name = "NAME", help_heading = "Which books")]
-    pub queues: Vec<QueueName>,
+    pub queues: Vec<QueueArgument>,
     /// Also books that are done already
     #[arg(long, help_heading = "Which books")]
     pub force: bool,
@@ -35,7 +35,7 @@ pub struct SelectionArgs {
 
 /// A queue of books, as the config and `--queue` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum QueueName {
+pub enum QueueArgument {
     /// GRIN has the archive ready, and it is not home
     Converted,
     /// Asked for in an earlier run, and not home
@@ -50,7 +50,7 @@ pub enum QueueName {
     All,
 }
 
-impl QueueName {
+impl QueueArgument {
     /// The name as typed.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn queue_names_are_typed_as_they_are_written() {
-        for queue in QueueName::value_variants() {
+        for queue in QueueArgument::value_variants() {
             assert_eq!(queue.to_possible_value().unwrap().get_name(), queue.as_str());
         }
     }

@@ -4,7 +4,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::log;
-use crate::settings::{LogFormat as Configured, Settings, SettingsSources};
+use crate::settings::{LogFormatName as Configured, Settings, SettingsSources};
 
 /// Reads the configuration; warnings go to the log, errors end the command with every finding as a cause.
 pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::catalog::{AskRemaining, CatalogError, CatalogLedger, CatalogPolicy, ListReady, PlanConversions, path_of};
-use crate::cli::args::{ConfigArgs, QueueName, SelectionArgs};
+use crate::cli::args::{ConfigArgs, QueueArgument, SelectionArgs};
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
@@ -123,14 +123,14 @@ fn errand(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunS
     })
 }
 
-fn queue(name: QueueName) -> Queue {
+fn queue(name: QueueArgument) -> Queue {
     match name {
-        QueueName::Converted => Queue::Converted,
-        QueueName::Previous => Queue::Previous,
-        QueueName::Unconverted => Queue::Unconverted,
-        QueueName::Changed => Queue::Changed,
-        QueueName::Failed => Queue::Failed,
-        QueueName::All => Queue::All,
+        QueueArgument::Converted => Queue::Converted,
+        QueueArgument::Previous => Queue::Previous,
+        QueueArgument::Unconverted => Queue::Unconverted,
+        QueueArgument::Changed => Queue::Changed,
+        QueueArgument::Failed => Queue::Failed,
+        QueueArgument::All => Queue::All,
     }
 }
 

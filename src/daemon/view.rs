@@ -11,8 +11,8 @@ use crate::catalog::StateCounts;
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, WorkShare};
 use crate::observe::{
-    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, Outcome, PauseReason, Phase, PhaseProgress, RateMeter,
-    ReloadState, SharingView, ShutdownPhase, SignedOut, TransferView, WaitingView,
+    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, Outcome, PauseReason, PhaseProgress, RateMeter,
+    ReloadState, SharingView, ShutdownPhase, SignedOut, TransferView, WaitingView, WorkPhase,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{BoardSnapshot, RunProgress};
@@ -215,7 +215,7 @@ fn left(counts: &StateCounts) -> u64 {
         .sum()
 }
 
-fn phases(board: &BoardSnapshot, counts: &StateCounts) -> BTreeMap<Phase, PhaseProgress> {
+fn phases(board: &BoardSnapshot, counts: &StateCounts) -> BTreeMap<WorkPhase, PhaseProgress> {
     let done: u64 = ["home", "up_to_date", "not_converted", "failed"]
         .into_iter()
         .map(|name| of(board, name))
@@ -228,13 +228,13 @@ fn phases(board: &BoardSnapshot, counts: &StateCounts) -> BTreeMap<Phase, PhaseP
     let open = |done, total, active| PhaseProgress { done, total, active };
     let active = |duty: &str| board.active.contains(duty);
     BTreeMap::from([
-        (Phase::Collect, open(board.rows, None, active("collect"))),
+        (WorkPhase::Collect, open(board.rows, None, active("collect"))),
         (
-            Phase::Enrich,
+            WorkPhase::Enrich,
             open(board.enriched, Some(counts.total.max(board.enriched)), active("enrich")),
         ),
-        (Phase::Convert, open(board.requested, None, active("convert"))),
-        (Phase::Download, download),
+        (WorkPhase::Convert, open(board.requested, None, active("convert"))),
+        (WorkPhase::Download, download),
     ])
 }
 

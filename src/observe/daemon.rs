@@ -31,7 +31,7 @@ pub struct DaemonSnapshot {
     /// Barcodes failed for good, by reason.
     pub failures: BTreeMap<String, u64>,
     /// How far each phase of the work is.
-    pub phases: BTreeMap<Phase, PhaseProgress>,
+    pub phases: BTreeMap<WorkPhase, PhaseProgress>,
     /// Bytes of decrypted archives published.
     pub stored_bytes: u64,
     /// Books being checked or downloaded.
@@ -164,7 +164,7 @@ words! {
 
 words! {
     /// A stretch of the work with a count of its own.
-    Phase {
+    WorkPhase {
         /// Rows read from GRIN's lists.
         Collect = "collect",
         /// Books whose data was asked for.
@@ -276,7 +276,7 @@ mod tests {
         let mut snapshot = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
         snapshot.finished.insert(Outcome::UpToDate, 3);
         snapshot.phases.insert(
-            Phase::Collect,
+            WorkPhase::Collect,
             PhaseProgress {
                 done: 5,
                 total: Some(9),

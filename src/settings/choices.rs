@@ -139,7 +139,7 @@ words! {
 
 words! {
     /// The form of a log line.
-    LogFormat: "auto, journald, text, json" {
+    LogFormatName: "auto, journald, text, json" {
         /// `journald` under systemd, else `text`.
         Auto = "auto",
         /// No time stamp of its own; the priority in front.

@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use url::Url;
 
-use crate::settings::choices::{ConversionForm, DiskReserve, LeasesName, LogFormat, QueueName, ScheduleInterval};
+use crate::settings::choices::{ConversionForm, DiskReserve, LeasesName, LogFormatName, QueueName, ScheduleInterval};
 use crate::settings::reader::KeyReader;
 use crate::settings::section::{ConfigKey, section};
 
 section! {
     /// `[library]`: whose books.
-    Library = "library" {
+    LibrarySettings = "library" {
         /// GRIN's library directory, case-sensitive; never empty once loaded.
         directory: String => NeedsRestart,
     }
@@ -21,7 +21,7 @@ section! {
 
 section! {
     /// `[grin]`: where GRIN is and how fast it may be asked.
-    Grin = "grin" {
+    GrinSettings = "grin" {
         /// Address above the library directories; ends in `/` once loaded.
         base_url: Url => NeedsRestart,
         /// Hosts that may be sent the bearer token, exactly; once loaded never empty (the host of `base_url`).
@@ -47,7 +47,7 @@ section! {
 
 section! {
     /// `[auth]`: the files that sign us in.
-    Auth = "auth" {
+    AuthSettings = "auth" {
         /// OAuth client of type "desktop", as Google hands it out.
         client_secret_file: Option<PathBuf> => NeedsRestart,
         /// Tokens, as `grind auth login` writes them.
@@ -61,7 +61,7 @@ section! {
 
 section! {
     /// `[work]`: which books.
-    Work = "work" {
+    WorkSettings = "work" {
         /// Queues to serve, in this order.
         queues: Vec<QueueName> => NeedsRestart,
         /// Only these barcodes, one a line.
@@ -81,7 +81,7 @@ section! {
 
 section! {
     /// `[session]`: the one HTTP session.
-    Session = "session" {
+    SessionSettings = "session" {
         /// Connections in use at once.
         limit: u32 => NeedsRestart,
         /// Of these to one host.
@@ -113,7 +113,7 @@ section! {
 
 section! {
     /// `[workers]`: how many of each kind work at once.
-    Workers = "workers" {
+    WorkersSettings = "workers" {
         /// Ask GRIN whether an archive changed.
         check: u32 => Applied,
         /// Download, decrypt, verify, store.
@@ -129,7 +129,7 @@ section! {
 
 section! {
     /// `[retry]`: what happens after a failure.
-    Retry = "retry" {
+    RetrySettings = "retry" {
         /// Attempts for one book before it is `failed`.
         attempts: u32 => Applied,
         /// First wait; each further one may be twice as long.
@@ -143,7 +143,7 @@ section! {
 
 section! {
     /// `[archive]`: what is done with an archive.
-    Archive = "archive" {
+    ArchiveSettings = "archive" {
         /// File with the passphrase of GRIN's archives.
         passphrase_file: Option<PathBuf> => NeedsRestart,
         /// Check the archive's own list of digests.
@@ -159,7 +159,7 @@ section! {
 
 section! {
     /// `[storage]`: where the books go.
-    Storage = "storage" {
+    StorageSettings = "storage" {
         /// `file:///path`, `s3://bucket/prefix` or `memory:`.
         url: String => NeedsRestart,
         /// Prefix of archives.
@@ -179,7 +179,7 @@ section! {
 
 section! {
     /// `[catalog]`: what is known of each book.
-    Catalog = "catalog" {
+    CatalogSettings = "catalog" {
         /// `sqlite:///path`.
         url: String => NeedsRestart,
     }
@@ -187,7 +187,7 @@ section! {
 
 section! {
     /// `[state_store]`: a Dapr state store, for several machines on one library.
-    StateStore = "state_store" {
+    StateStoreSettings = "state_store" {
         /// Use it.
         enabled: bool => NeedsRestart,
         /// Address of the sidecar.
@@ -211,7 +211,7 @@ section! {
 
 section! {
     /// `[schedule]`: what is done again, and how often.
-    Schedule = "schedule" {
+    ScheduleSettings = "schedule" {
         /// The whole list of books.
         collect_every: ScheduleInterval => NeedsRestart,
         /// Facts of books that have none yet.
@@ -229,7 +229,7 @@ section! {
 
 section! {
     /// `[observe]`: where the daemon can be watched.
-    Observe = "observe" {
+    ObserveSettings = "observe" {
         /// Page, metrics and probes.
         listen: SocketAddr => NeedsRestart,
         /// For `grind status` and `grind top`.
@@ -239,17 +239,17 @@ section! {
 
 section! {
     /// `[log]`: what is written to the log.
-    Log = "log" {
+    LogSettings = "log" {
         /// `error`, `warn`, `info`, `debug`, `trace`, or a comma-separated list with `target=level`.
         level: String => Applied,
         /// Form of a line.
-        format: LogFormat => NeedsRestart,
+        format: LogFormatName => NeedsRestart,
     }
 }
 
 section! {
     /// `[shutdown]`: how the daemon ends.
-    Shutdown = "shutdown" {
+    ShutdownSettings = "shutdown" {
         /// How long running books may finish.
         grace: Duration => NeedsRestart,
     }
@@ -294,33 +294,33 @@ macro_rules! settings {
 
 settings! {
     /// Whose books.
-    library: Library,
+    library: LibrarySettings,
     /// Where GRIN is.
-    grin: Grin,
+    grin: GrinSettings,
     /// Signing in.
-    auth: Auth,
+    auth: AuthSettings,
     /// Which books.
-    work: Work,
+    work: WorkSettings,
     /// The HTTP session.
-    session: Session,
+    session: SessionSettings,
     /// Workers of each kind.
-    workers: Workers,
+    workers: WorkersSettings,
     /// After a failure.
-    retry: Retry,
+    retry: RetrySettings,
     /// What is done with an archive.
-    archive: Archive,
+    archive: ArchiveSettings,
     /// Where the books go.
-    storage: Storage,
+    storage: StorageSettings,
     /// What is known of each book.
-    catalog: Catalog,
+    catalog: CatalogSettings,
     /// A Dapr state store.
-    state_store: StateStore,
+    state_store: StateStoreSettings,
     /// What is done again.
-    schedule: Schedule,
+    schedule: ScheduleSettings,
     /// Where the daemon can be watched.
-    observe: Observe,
+    observe: ObserveSettings,
     /// The log.
-    log: Log,
+    log: LogSettings,
     /// How the daemon ends.
-    shutdown: Shutdown,
+    shutdown: ShutdownSettings,
 }

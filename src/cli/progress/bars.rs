@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::progress::plain::{done_of, phase_words, tempo};
-use crate::observe::{DaemonSnapshot, DisplayDuration, DisplaySize, DisplaySpeed, Phase, PhaseProgress, TransferView};
+use crate::observe::{
+    DaemonSnapshot, DisplayDuration, DisplaySize, DisplaySpeed, PhaseProgress, TransferView, WorkPhase,
+};
 
 /// More transfers than this are not shown singly.
 const MOST_TRANSFERS: usize = 16;
@@ -13,7 +15,7 @@ const MOST_TRANSFERS: usize = 16;
 /// A line a phase, a bar a transfer, and the sum below.
 pub struct ProgressBars {
     all: MultiProgress,
-    phases: BTreeMap<Phase, ProgressBar>,
+    phases: BTreeMap<WorkPhase, ProgressBar>,
     transfers: Vec<ProgressBar>,
     books: ProgressBar,
 }
@@ -43,7 +45,7 @@ impl ProgressBars {
     /// Draws a snapshot.
     pub fn show(&mut self, snapshot: &DaemonSnapshot) {
         for (phase, progressed) in &snapshot.phases {
-            if *phase != Phase::Download && (progressed.active || progressed.done > 0) {
+            if *phase != WorkPhase::Download && (progressed.active || progressed.done > 0) {
                 self.phase(*phase, *progressed);
             }
         }
@@ -57,7 +59,7 @@ impl ProgressBars {
         drop(self.all.clear());
     }
 
-    fn phase(&mut self, phase: Phase, progressed: PhaseProgress) {
+    fn phase(&mut self, phase: WorkPhase, progressed: PhaseProgress) {
         let bar = self.phases.entry(phase).or_insert_with(|| {
             let bar = ProgressBar::no_length().with_style(style("  {msg}"));
             self.all.insert(phase as usize, bar)
@@ -89,7 +91,7 @@ impl ProgressBars {
     }
 
     fn show_books(&self, snapshot: &DaemonSnapshot) {
-        let home = snapshot.phases.get(&Phase::Download).copied().unwrap_or_default();
+        let home = snapshot.phases.get(&WorkPhase::Download).copied().unwrap_or_default();
         let waiting = snapshot
             .waiting
             .first()
@@ -158,7 +160,7 @@ mod tests {
         assert_eq!(bars.transfers.len(), MOST_TRANSFERS);
         snapshot.transfers = vec![transfer("ABC1", None)];
         snapshot.phases.insert(
-            Phase::Check,
+            WorkPhase::Check,
             PhaseProgress {
                 done: 3,
                 total: None,
@@ -166,7 +168,7 @@ mod tests {
             },
         );
         snapshot.phases.insert(
-            Phase::Collect,
+            WorkPhase::Collect,
             PhaseProgress {
                 done: 3,
                 total: Some(3),
@@ -177,7 +179,7 @@ mod tests {
         assert_eq!(bars.transfers.len(), 1);
         assert_eq!(bars.transfers[0].prefix(), "ABC1");
         assert_eq!(bars.transfers[0].message(), "1.0 MiB · 2.1 MB/s");
-        assert_eq!(bars.phases[&Phase::Collect].message(), "✓ rows collected 3 of 3");
+        assert_eq!(bars.phases[&WorkPhase::Collect].message(), "✓ rows collected 3 of 3");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::observe::{DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, Phase, PhaseProgress};
+use crate::observe::{
+    DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, PhaseProgress, WorkPhase,
+};
 
 /// A line at least this often.
 const QUIET: Duration = Duration::from_secs(10);
@@ -48,24 +50,24 @@ impl PlainLines {
 }
 
 fn percent(snapshot: &DaemonSnapshot) -> u64 {
-    let home = phase(snapshot, Phase::Download);
+    let home = phase(snapshot, WorkPhase::Download);
     home.total
         .and_then(|total| (home.done.saturating_mul(100)).checked_div(total))
         .unwrap_or(0)
 }
 
-fn phase(snapshot: &DaemonSnapshot, phase: Phase) -> PhaseProgress {
+fn phase(snapshot: &DaemonSnapshot, phase: WorkPhase) -> PhaseProgress {
     snapshot.phases.get(&phase).copied().unwrap_or_default()
 }
 
 fn line(snapshot: &DaemonSnapshot) -> String {
     let mut parts = Vec::new();
     for (phase, progressed) in &snapshot.phases {
-        if *phase != Phase::Download && progressed.active {
+        if *phase != WorkPhase::Download && progressed.active {
             parts.push(format!("{} {}", phase_words(*phase), done_of(*progressed)));
         }
     }
-    let home = phase(snapshot, Phase::Download);
+    let home = phase(snapshot, WorkPhase::Download);
     if home.active || home.done > 0 {
         parts.push(format!("books home {}", done_of(home)));
         parts.push(tempo(snapshot));
@@ -76,13 +78,13 @@ fn line(snapshot: &DaemonSnapshot) -> String {
 }
 
 /// What a phase counts.
-pub fn phase_words(phase: Phase) -> &'static str {
+pub fn phase_words(phase: WorkPhase) -> &'static str {
     match phase {
-        Phase::Collect => "rows collected",
-        Phase::Enrich => "books enriched",
-        Phase::Convert => "conversions asked for",
-        Phase::Check => "archives checked",
-        Phase::Download => "books home",
+        WorkPhase::Collect => "rows collected",
+        WorkPhase::Enrich => "books enriched",
+        WorkPhase::Convert => "conversions asked for",
+        WorkPhase::Check => "archives checked",
+        WorkPhase::Download => "books home",
     }
 }
 
@@ -117,7 +119,7 @@ mod tests {
     fn snapshot(done: u64) -> DaemonSnapshot {
         let mut snapshot = DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH);
         snapshot.phases.insert(
-            Phase::Download,
+            WorkPhase::Download,
             PhaseProgress {
                 done,
                 total: Some(300),
@@ -147,7 +149,7 @@ mod tests {
         let mut snapshot = DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(line(&snapshot), "");
         snapshot.phases.insert(
-            Phase::Collect,
+            WorkPhase::Collect,
             PhaseProgress {
                 done: 1_200,
                 total: None,
@@ -155,7 +157,7 @@ mod tests {
             },
         );
         snapshot.phases.insert(
-            Phase::Enrich,
+            WorkPhase::Enrich,
             PhaseProgress {
                 done: 5,
                 total: Some(5),
@@ -199,7 +201,7 @@ mod tests {
     fn no_books_at_all_is_no_division_by_zero() {
         let mut empty = snapshot(0);
         empty.phases.insert(
-            Phase::Download,
+            WorkPhase::Download,
             PhaseProgress {
                 done: 0,
                 total: Some(0),

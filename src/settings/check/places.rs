@@ -8,7 +8,7 @@ use crate::settings::check::{check_address, error, warning};
 use crate::settings::choices::DiskReserve;
 use crate::settings::effective::masked;
 use crate::settings::finding::SettingsFinding;
-use crate::settings::sections::{Observe, Settings, Storage};
+use crate::settings::sections::{ObserveSettings, Settings, StorageSettings};
 
 /// Longest path of a Unix socket, without the closing NUL (unix(7)).
 const LONGEST_SOCKET: usize = 107;
@@ -20,7 +20,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     observe(&settings.observe, findings);
 }
 
-fn storage(storage: &Storage, findings: &mut Vec<SettingsFinding>) {
+fn storage(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
     const KEY: &str = "storage.url";
     let url = storage.url.as_str();
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
@@ -62,7 +62,7 @@ fn storage(storage: &Storage, findings: &mut Vec<SettingsFinding>) {
     }
 }
 
-fn s3(storage: &Storage, findings: &mut Vec<SettingsFinding>) {
+fn s3(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
     let rest = storage.url.strip_prefix("s3://").unwrap_or_default();
     let bucket = rest.split('/').next().unwrap_or_default();
     if bucket.contains(['@', ':']) {
@@ -111,7 +111,7 @@ fn writable(key: &str, folder: &Path, findings: &mut Vec<SettingsFinding>) {
     }
 }
 
-fn prefixes(storage: &Storage, findings: &mut Vec<SettingsFinding>) {
+fn prefixes(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
     let all = [
         ("storage.raw_prefix", &storage.raw_prefix),
         ("storage.full_prefix", &storage.full_prefix),
@@ -160,7 +160,7 @@ fn catalog(url: &str, findings: &mut Vec<SettingsFinding>) {
     }
 }
 
-fn observe(observe: &Observe, findings: &mut Vec<SettingsFinding>) {
+fn observe(observe: &ObserveSettings, findings: &mut Vec<SettingsFinding>) {
     if !observe.listen.ip().is_loopback() {
         let text = format!(
             "is {}, so every machine that reaches this one can see page and metrics",

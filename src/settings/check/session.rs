@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::settings::check::{check_address, error, warning};
 use crate::settings::finding::SettingsFinding;
-use crate::settings::sections::{Session, Settings, StateStore};
+use crate::settings::sections::{SessionSettings, Settings, StateStoreSettings};
 
 /// `TimeoutStopSec` of the unit that is shipped, less a moment for flushing.
 const LONGEST_GRACE: Duration = Duration::from_secs(85);
@@ -52,7 +52,7 @@ fn limits(section: &str, limit: u32, per_host: u32, findings: &mut Vec<SettingsF
     }
 }
 
-fn timeouts(session: &Session, findings: &mut Vec<SettingsFinding>) {
+fn timeouts(session: &SessionSettings, findings: &mut Vec<SettingsFinding>) {
     let all = [
         ("session.connect_timeout", session.connect_timeout),
         ("session.read_timeout", session.read_timeout),
@@ -83,7 +83,7 @@ fn in_order(shorter: (&str, Duration), longer: (&str, Duration), findings: &mut 
     }
 }
 
-fn state_store(store: &StateStore, findings: &mut Vec<SettingsFinding>) {
+fn state_store(store: &StateStoreSettings, findings: &mut Vec<SettingsFinding>) {
     limits("state_store", store.limit, store.limit_per_host, findings);
     check_address("state_store.url", &store.url, findings);
     if store.store.is_empty() {

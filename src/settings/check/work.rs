@@ -3,7 +3,7 @@
 use crate::settings::check::{check_address, error, warning};
 use crate::settings::choices::LeasesName;
 use crate::settings::finding::SettingsFinding;
-use crate::settings::sections::{Grin, Retry, Settings, Work};
+use crate::settings::sections::{GrinSettings, RetrySettings, Settings, WorkSettings};
 
 /// The rate that GRIN permits (src/grin/PROTOCOL.md, section 3).
 const GRIN_RATE: f64 = 5.0;
@@ -48,7 +48,7 @@ fn library(directory: &str, findings: &mut Vec<SettingsFinding>) {
     }
 }
 
-fn grin(grin: &Grin, findings: &mut Vec<SettingsFinding>) {
+fn grin(grin: &GrinSettings, findings: &mut Vec<SettingsFinding>) {
     check_address("grin.base_url", &grin.base_url, findings);
     let host = grin.base_url.host_str().unwrap_or_default();
     if !grin
@@ -114,7 +114,7 @@ fn hosts(key: &str, hosts: &[String], findings: &mut Vec<SettingsFinding>) {
     }
 }
 
-fn work(work: &Work, findings: &mut Vec<SettingsFinding>) {
+fn work(work: &WorkSettings, findings: &mut Vec<SettingsFinding>) {
     if work.queues.is_empty() {
         error(
             findings,
@@ -204,7 +204,7 @@ fn workers(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     }
 }
 
-fn retry(retry: &Retry, findings: &mut Vec<SettingsFinding>) {
+fn retry(retry: &RetrySettings, findings: &mut Vec<SettingsFinding>) {
     if retry.attempts == 0 {
         error(
             findings,
