@@ -21,4 +21,5 @@ mod state_store;
 mod steps;
 mod storage_kill;
 mod storage_s3;
+mod structure;
 mod wiring;
