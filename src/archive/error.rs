@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::archive::acceptance::{VolumeAcceptance, VolumeRefusal};
 use crate::archive::findings::ArchiveFinding;
 
 /// Why a pass over an archive ended without a volume. Nothing may be published after any of them.
@@ -33,11 +34,15 @@ pub enum ArchiveError {
         /// `html`, `json`, `xml`, `text`, `gzip`, `tar`, `zip`, `empty` or `unknown`.
         looks_like: &'static str,
     },
-    /// Members whose MD5 differs from the one listed for them, or that are listed and absent.
-    #[error("{} of the archive's files fail their checksum, first {}", .failed.len(), .failed.first().map_or("", String::as_str))]
-    Checksum {
-        /// Names of the failed members, at most as many as findings are kept.
+    /// The archive is sound as such and not the volume that was requested.
+    #[error("the archive is refused: {refusal}{}", first_of(.failed))]
+    Refused {
+        /// Why.
+        refusal: VolumeRefusal,
+        /// Names of the files that differ from their checksums or are missing; the first hundred of each.
         failed: Vec<String>,
+        /// What was counted all the same.
+        acceptance: VolumeAcceptance,
         /// What was seen of the bytes.
         seen: Box<SeenArchive>,
     },
@@ -66,6 +71,12 @@ pub enum ArchiveError {
     /// The writer for the page texts, or the temporary file they wait in, failed.
     #[error("the page texts could not be written: {0}")]
     Text(#[source] io::Error),
+}
+
+fn first_of(failed: &[String]) -> String {
+    failed
+        .first()
+        .map_or_else(String::new, |first| format!(" ({}, first {first})", failed.len()))
 }
 
 /// Which check found damage.
@@ -168,7 +179,7 @@ impl ArchiveError {
             Self::Damaged { .. } => "damaged",
             Self::Truncated { .. } => "truncated",
             Self::NotAnArchive { .. } => "not_an_archive",
-            Self::Checksum { .. } => "checksum_mismatch",
+            Self::Refused { refusal, .. } => refusal.as_str(),
             Self::Hostile { .. } => "hostile",
             Self::Unsupported { .. } => "unsupported",
             Self::Input(_) => "input",
@@ -182,7 +193,7 @@ impl ArchiveError {
         match self {
             Self::Damaged { seen, .. }
             | Self::Truncated { seen }
-            | Self::Checksum { seen, .. }
+            | Self::Refused { seen, .. }
             | Self::Hostile { seen, .. } => Some(seen),
             _ => None,
         }

@@ -38,8 +38,12 @@ pub enum FindingCode {
     PagesUnverified,
     /// A member's MD5 is not the one listed.
     ChecksumMismatch,
-    /// A listed member is not in the archive.
+    /// A listed page is not in the archive.
     ChecksumMissingMember,
+    /// A listed file is not in the archive, and no page depends on it.
+    ListedNotDelivered,
+    /// A file is listed in another spelling: letter case or percent-encoding.
+    ListedNameDiffers,
     /// A page file has no listed digest.
     MemberNotListed,
     /// A line of the checksum list could not be read.
@@ -52,10 +56,16 @@ pub enum FindingCode {
     DuplicatePage,
     /// A page without a text file.
     ImageWithoutText,
-    /// A text file without a page image; beyond the last image its text is left out.
+    /// A text file without a page image; beyond the last image its text is left out unless the METS or the list names it.
     TextWithoutImage,
     /// A page number far beyond the number of pages; the file is left out of the page count.
     PageNumberImplausible,
+    /// Page numbers do not start at 1 but far beyond; the text's first line is the first page there is.
+    PageNumbersStartLate,
+    /// A byte order mark in front of a page's text, removed.
+    ByteOrderMark,
+    /// A page's text in UTF-16 by its byte order mark, decoded.
+    TextInUtf16,
     /// Bytes that are not UTF-8, each run replaced by U+FFFD.
     BadUtf8,
     /// Control characters other than tab, line feed and carriage return.
@@ -66,6 +76,10 @@ pub enum FindingCode {
     NoPages,
     /// No METS.
     NoMets,
+    /// The METS names another book.
+    AnotherBook,
+    /// No METS names a book.
+    UnnamedBook,
     /// A METS without a MARC record.
     NoMarc,
     /// The METS is not well-formed.
@@ -97,6 +111,8 @@ impl FindingCode {
             Self::PagesUnverified => "pages_unverified",
             Self::ChecksumMismatch => "checksum_mismatch",
             Self::ChecksumMissingMember => "checksum_missing_member",
+            Self::ListedNotDelivered => "listed_not_delivered",
+            Self::ListedNameDiffers => "listed_name_differs",
             Self::MemberNotListed => "member_not_listed",
             Self::ChecksumListMalformed => "checksum_list_malformed",
             Self::MetsDigestDiffers => "mets_digest_differs",
@@ -105,11 +121,16 @@ impl FindingCode {
             Self::ImageWithoutText => "image_without_text",
             Self::TextWithoutImage => "text_without_image",
             Self::PageNumberImplausible => "page_number_implausible",
+            Self::PageNumbersStartLate => "page_numbers_start_late",
+            Self::ByteOrderMark => "byte_order_mark",
+            Self::TextInUtf16 => "text_in_utf16",
             Self::BadUtf8 => "bad_utf8",
             Self::ControlChars => "control_chars",
             Self::NoText => "no_text",
             Self::NoPages => "no_pages",
             Self::NoMets => "no_mets",
+            Self::AnotherBook => "another_book",
+            Self::UnnamedBook => "unnamed_book",
             Self::NoMarc => "no_marc",
             Self::MetsMalformed => "mets_malformed",
             Self::MetsRefused => "mets_refused",
@@ -127,14 +148,21 @@ impl FindingCode {
     /// How bad it is.
     pub fn level(self) -> FindingLevel {
         match self {
-            Self::ChecksumMismatch | Self::ChecksumMissingMember => FindingLevel::Error,
+            Self::ChecksumMismatch
+            | Self::ChecksumMissingMember
+            | Self::NoPages
+            | Self::AnotherBook
+            | Self::UnnamedBook
+            | Self::TarUnterminated => FindingLevel::Error,
             Self::NoText
             | Self::NoMarc
             | Self::MetsMisnamed
             | Self::MarcRepeated
             | Self::FolderInArchive
             | Self::ImageWithoutText
-            | Self::TarUnterminated => FindingLevel::Info,
+            | Self::ByteOrderMark
+            | Self::ListedNotDelivered
+            | Self::ListedNameDiffers => FindingLevel::Info,
             _ => FindingLevel::Warning,
         }
     }
@@ -207,6 +235,7 @@ mod tests {
             FindingCode::BadUtf8,
             FindingCode::MetsDigestDiffers,
             FindingCode::OddEntry,
+            FindingCode::TextInUtf16,
         ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }

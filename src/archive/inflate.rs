@@ -125,7 +125,7 @@ impl<B: BufRead> InflateReader<B> {
             let zeros = next.iter().take_while(|byte| **byte == 0).count();
             match next {
                 [] => break self.ended = true,
-                [0x1f, ..] => break self.begin_member()?,
+                [0x1f, ..] => break self.begin_member_or_end()?,
                 _ if zeros > 0 => self.input.consume(zeros),
                 _ => break (self.ended, self.trailing) = (true, true),
             }
@@ -133,14 +133,22 @@ impl<B: BufRead> InflateReader<B> {
         Ok(())
     }
 
-    fn begin_member(&mut self) -> io::Result<()> {
+    /// Another member begins with 1f 8b; 1f and something else is foreign. The buffer may end between the two.
+    fn begin_member_or_end(&mut self) -> io::Result<()> {
+        self.input.consume(1);
+        if self.input.fill_buf()?.first() != Some(&0x8b) {
+            (self.ended, self.trailing) = (true, true);
+            return Ok(());
+        }
         self.members += 1;
         if self.members > self.bounds.members {
             let detail = format!("more than {} gzip members", self.bounds.members);
             return Err(LayerFault::Hostile(ArchiveLimit::GzipMembers, detail).into());
         }
         self.state = fresh(self.wrap);
-        Ok(())
+        let fed = self.state.decompress(&[0x1f], &mut [], FlushDecompress::None);
+        fed.map(drop)
+            .map_err(|error| broken(error.message().unwrap_or("not a gzip stream")))
     }
 }
 
@@ -201,9 +209,19 @@ mod tests {
         let two = [gz(b"one "), gz(b"two"), vec![0; 300]].concat();
         let (out, trailing) = inflate(&two, &limits);
         assert_eq!((out.unwrap(), trailing), (b"one two".to_vec(), false));
-        let foreign = [gz(b"one"), b"garbage".to_vec()].concat();
-        let (out, trailing) = inflate(&foreign, &limits);
-        assert_eq!((out.unwrap(), trailing), (b"one".to_vec(), true));
+        let byte_by_byte = io::BufReader::with_capacity(1, &two[..]);
+        let mut out = Vec::new();
+        InflateReader::new(byte_by_byte, CompressionWrap::Gzip, &limits)
+            .read_to_end(&mut out)
+            .unwrap();
+        assert_eq!(out, b"one two");
+        for junk in [&b"garbage"[..], b"\x1f", b"\x1f garbage", b"\0\x1f\x1f\x8b"] {
+            let foreign = [gz(b"one"), junk.to_vec()].concat();
+            let (out, trailing) = inflate(&foreign, &limits);
+            assert_eq!((out.unwrap(), trailing), (b"one".to_vec(), true), "{junk:x?}");
+        }
+        let broken = [gz(b"one"), b"\x1f\x8bgarbage".to_vec()].concat();
+        assert!(inflate(&broken, &limits).0.is_err(), "another member, and damaged");
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub fn inspect(
 ) -> Result<ArchiveInspection, ArchiveError> {
     let options = PassOptions {
         verify_checksums: false,
+        require_volume: false,
         ..options.clone()
     };
     if path.is_dir() {
@@ -101,8 +102,7 @@ impl ArchiveInspection {
             marc,
             marc_xml,
             record,
-            pages,
-            text_pages,
+            acceptance,
             findings,
             ..
         } = volume;
@@ -110,8 +110,8 @@ impl ArchiveInspection {
             marc,
             marc_xml,
             record,
-            pages,
-            text_pages,
+            pages: acceptance.pages,
+            text_pages: acceptance.text_pages,
             findings,
         }
     }
@@ -137,24 +137,23 @@ fn inspect_folder(
         }
     }
     let mut contents = scan.judge();
-    let count = contents.pages.judge(&mut contents.findings);
+    let judged = contents.decide();
     if options.extract_text {
         contents
             .pages
-            .write_lines(count.pages, text, options.compress_text)
+            .write_lines(text, options.compress_text)
             .map_err(ArchiveError::Text)?;
     }
     let mets = contents.mets;
     let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
     let (marc, marc_xml) = mets.map(|mets| (mets.marc, mets.marc_xml)).unwrap_or_default();
-    let findings = contents.findings.finish();
     Ok(ArchiveInspection {
         marc,
         marc_xml,
         record,
-        pages: count.pages,
-        text_pages: count.text_pages,
-        findings,
+        pages: judged.acceptance.pages,
+        text_pages: judged.acceptance.text_pages,
+        findings: judged.findings,
     })
 }
 

@@ -17,8 +17,10 @@ pub struct ArchiveLimits {
     pub ratio_floor: u64,
     /// gzip members behind each other.
     pub gzip_members: u32,
-    /// Bytes of one extended header (GNU long name, pax).
+    /// Bytes of a name or a record in an extended header (GNU long name, pax).
     pub header_bytes: u64,
+    /// Bytes of a whole pax header; the most of it is passed over and never kept.
+    pub pax_header_bytes: u64,
     /// Bytes of the checksum list.
     pub checksum_list_bytes: u64,
     /// Bytes of one page's text.
@@ -42,6 +44,7 @@ impl Default for ArchiveLimits {
             ratio_floor: 64 << 20,
             gzip_members: 1_000,
             header_bytes: 64 << 10,
+            pax_header_bytes: 64 << 20,
             checksum_list_bytes: 8 << 20,
             page_text_bytes: 4 << 20,
             mets_bytes: 64 << 20,

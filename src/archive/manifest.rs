@@ -71,9 +71,9 @@ impl BookManifest {
             encrypted_bytes: volume.encrypted_bytes,
             sha256: volume.sha256_hex(),
             archive_bytes: volume.bytes,
-            pages: volume.pages,
-            text_pages: volume.text_pages,
-            verified: volume.verified,
+            pages: volume.acceptance.pages,
+            text_pages: volume.acceptance.text_pages,
+            verified: volume.acceptance.verified,
             record: volume.record,
             marc: volume.marc.clone(),
             findings: volume.findings.clone(),
@@ -93,6 +93,7 @@ impl BookManifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::acceptance::VolumeAcceptance;
 
     #[test]
     fn a_manifest_reads_back_as_it_was_written() {
@@ -101,15 +102,18 @@ mod tests {
             bytes: 10,
             encrypted_bytes: 20,
             fingerprint: [1; 16],
-            pages: 3,
-            text_pages: 2,
+            acceptance: VolumeAcceptance {
+                verified: true,
+                pages: 3,
+                text_pages: 2,
+                ..VolumeAcceptance::default()
+            },
             marc: Some(MarcFields {
                 marc_isbn: vec!["1".to_owned(), "2, 3".to_owned()],
                 ..MarcFields::default()
             }),
             marc_xml: None,
             record: RecordKind::Found,
-            verified: true,
             findings: Vec::new(),
         };
         let from = ManifestProvenance {

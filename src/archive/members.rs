@@ -47,14 +47,15 @@ pub(crate) struct TarMembers<'l, B> {
     entries: u64,
     total: u64,
     ended: Option<TarEnd>,
+    foreign: bool,
 }
 
 /// How a tar ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TarEnd {
-    /// With a block of zeros.
+    /// With two blocks of zeros, or with one at the end of the bytes.
     Marked,
-    /// At the end of the bytes.
+    /// At the end of the bytes, or with a block of zeros before something else.
     Unmarked,
 }
 
@@ -75,6 +76,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             entries: 0,
             total: 0,
             ended: None,
+            foreign: false,
         }
     }
 
@@ -88,8 +90,8 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             match kind {
                 EntryType::GNULongName => extended.name = Some(until_nul(self.extended_header(&header)?)),
                 EntryType::GNULongLink => drop(self.extended_header(&header)?),
-                EntryType::XHeader => extended.read_pax(&self.extended_header(&header)?)?,
-                EntryType::XGlobalHeader => drop(self.extended_header(&header)?),
+                EntryType::XHeader => self.pax_header(&header, &mut extended)?,
+                EntryType::XGlobalHeader => self.begin_skipped(&header)?,
                 _ => return self.member(&header, extended).map(Some),
             }
         }
@@ -102,14 +104,14 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
 
     /// Reads to the end of the bytes behind the tar; true if there is anything but zeros.
     pub(super) fn has_foreign_tail(&mut self) -> io::Result<bool> {
-        let mut foreign = false;
+        let mut foreign = self.foreign;
         loop {
             let buffer = self.input.fill_buf()?;
             let have = buffer.len();
             if have == 0 {
                 return Ok(foreign);
             }
-            foreign |= buffer.iter().any(|byte| *byte != 0);
+            foreign |= !is_zero(buffer);
             self.input.consume(have);
         }
     }
@@ -143,8 +145,8 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
         if got < BLOCK {
             return Err(broken("it is cut short"));
         }
-        if block.iter().all(|byte| *byte == 0) {
-            self.ended = Some(TarEnd::Marked);
+        if is_zero(&block) {
+            self.ended = Some(self.end_mark()?);
             return Ok(None);
         }
         self.entries += 1;
@@ -155,16 +157,19 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             ));
         }
         let header = Header::from_byte_slice(&block).clone();
-        let sum = block[..148]
-            .iter()
-            .chain(&block[156..])
-            .map(|byte| u32::from(*byte))
-            .sum::<u32>()
-            + 8 * 32;
         match header.cksum() {
-            Ok(written) if written == sum => Ok(Some(header)),
+            Ok(written) if sums(&block).contains(&i64::from(written)) => Ok(Some(header)),
             _ => Err(broken("a header block has a wrong checksum")),
         }
+    }
+
+    /// What follows a block of zeros: another one ends the tar, and so does the end of the bytes. Anything else means that
+    /// the zeros are no end mark, and that files may stand behind them.
+    fn end_mark(&mut self) -> io::Result<TarEnd> {
+        let mut block = [0; BLOCK];
+        let got = self.read_block(&mut block)?;
+        self.foreign = !is_zero(&block[..got]);
+        Ok(if self.foreign { TarEnd::Unmarked } else { TarEnd::Marked })
     }
 
     fn read_block(&mut self, block: &mut [u8; BLOCK]) -> io::Result<usize> {
@@ -195,6 +200,52 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
         let mut data = Vec::new();
         Read::read_to_end(self, &mut data)?;
         Ok(data)
+    }
+
+    /// Begins an extended header of which the most is passed over, such as extended attributes.
+    fn begin_skipped(&mut self, header: &Header) -> io::Result<()> {
+        let size = header.entry_size().map_err(|_| broken("a size is no number"))?;
+        if size > self.limits.pax_header_bytes {
+            let detail = format!("an extended header of {size} bytes");
+            return Err(hostile(ArchiveLimit::HeaderSize, detail));
+        }
+        self.begin_data(size);
+        Ok(())
+    }
+
+    /// Reads pax records (`length key=value\n`). Only name and size matter; the value of any other is passed over, however
+    /// long it is.
+    fn pax_header(&mut self, header: &Header, extended: &mut Extended) -> io::Result<()> {
+        self.begin_skipped(header)?;
+        let malformed = || broken("a pax header is malformed");
+        while self.left > 0 {
+            let mut digits = Vec::new();
+            Read::take(&mut *self, 20).read_until(b' ', &mut digits)?;
+            let length = pax_length(&digits).ok_or_else(malformed)?;
+            let mut key = Vec::new();
+            Read::take(&mut *self, length).read_until(b'=', &mut key)?;
+            let value_length = length.checked_sub(key.len() as u64 + 1).ok_or_else(malformed)?;
+            if key.pop() != Some(b'=') || value_length >= self.left {
+                return Err(malformed());
+            }
+            if extended.wants(&key)? {
+                if value_length > self.limits.header_bytes {
+                    let detail = format!("a pax record of {length} bytes");
+                    return Err(hostile(ArchiveLimit::HeaderSize, detail));
+                }
+                let mut value = Vec::new();
+                Read::take(&mut *self, value_length).read_to_end(&mut value)?;
+                extended.set(&key, value)?;
+            } else {
+                io::copy(&mut Read::take(&mut *self, value_length), &mut io::sink())?;
+            }
+            let mut end = [0];
+            self.read_exact(&mut end)?;
+            if end != *b"\n" {
+                return Err(malformed());
+            }
+        }
+        Ok(())
     }
 
     fn member(&mut self, header: &Header, extended: Extended) -> io::Result<TarMember> {
@@ -268,50 +319,45 @@ fn kind_of(header: &Header, name: &str) -> io::Result<MemberKind> {
 }
 
 impl Extended {
-    /// Reads pax records (`length key=value\n`); only name and size matter here.
-    fn read_pax(&mut self, data: &[u8]) -> io::Result<()> {
-        let mut rest = data;
-        while !rest.is_empty() {
-            let record = pax_record(rest).ok_or_else(|| broken("a pax header is malformed"))?;
-            rest = &rest[record.length..];
-            match record.key {
-                b"path" => self.name = Some(record.value.to_vec()),
-                b"size" => {
-                    let size = std::str::from_utf8(record.value)
-                        .ok()
-                        .and_then(|text| text.parse().ok());
-                    self.size = Some(size.ok_or_else(|| broken("a pax size is no number"))?);
-                }
-                key if key.starts_with(b"GNU.sparse") => {
-                    return Err(hostile(ArchiveLimit::Sparse, "a sparse file in pax form".to_owned()));
-                }
-                _ => {}
-            }
+    /// Is this record's value needed? Sparse files are refused by their record.
+    fn wants(&self, key: &[u8]) -> io::Result<bool> {
+        if key.starts_with(b"GNU.sparse") {
+            return Err(hostile(ArchiveLimit::Sparse, "a sparse file in pax form".to_owned()));
         }
+        Ok(matches!(key, b"path" | b"size"))
+    }
+
+    fn set(&mut self, key: &[u8], value: Vec<u8>) -> io::Result<()> {
+        if key == b"path" {
+            self.name = Some(value);
+            return Ok(());
+        }
+        let size = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+        self.size = Some(size.ok_or_else(|| broken("a pax size is no number"))?);
         Ok(())
     }
 }
 
-struct PaxRecord<'a> {
-    length: usize,
-    key: &'a [u8],
-    value: &'a [u8],
+/// What is left of a pax record behind its length and the blank that `digits` ends with.
+fn pax_length(digits: &[u8]) -> Option<u64> {
+    let number = digits.strip_suffix(b" ")?;
+    let number = std::str::from_utf8(number)
+        .ok()
+        .filter(|text| text.bytes().all(|digit| digit.is_ascii_digit()))?;
+    number.parse::<u64>().ok()?.checked_sub(digits.len() as u64)
 }
 
-fn pax_record(data: &[u8]) -> Option<PaxRecord<'_>> {
-    let blank = data.iter().position(|byte| *byte == b' ')?;
-    let digits = std::str::from_utf8(&data[..blank]).ok()?;
-    let length: usize = digits
-        .bytes()
-        .all(|digit| digit.is_ascii_digit())
-        .then(|| digits.parse().ok())??;
-    let body = data.get(blank + 1..length)?.strip_suffix(b"\n")?;
-    let equals = body.iter().position(|byte| *byte == b'=')?;
-    Some(PaxRecord {
-        length,
-        key: &body[..equals],
-        value: &body[equals + 1..],
-    })
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+/// The sum over a header's bytes, its own field taken for blanks; old Unix tars added the bytes as signed numbers.
+fn sums(block: &[u8; BLOCK]) -> [i64; 2] {
+    let rest = || block[..148].iter().chain(&block[156..]);
+    let blanks = 8 * i64::from(b' ');
+    let unsigned: i64 = rest().map(|byte| i64::from(*byte)).sum();
+    let signed: i64 = rest().map(|byte| i64::from(byte.cast_signed())).sum();
+    [unsigned + blanks, signed + blanks]
 }
 
 fn until_nul(mut name: Vec<u8>) -> Vec<u8> {

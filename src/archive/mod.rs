@@ -1,6 +1,8 @@
 //! One pass over an archive: decrypt, digest, scan, check, extract.
 
+mod acceptance;
 mod digest;
+mod encoding;
 mod error;
 mod findings;
 mod inflate;
@@ -19,6 +21,7 @@ mod tee;
 mod verify;
 mod volume;
 
+pub use crate::archive::acceptance::{VolumeAcceptance, VolumeRefusal};
 pub use crate::archive::digest::{ChecksumList, hex};
 pub use crate::archive::error::{ArchiveError, ArchiveLimit, DamageKind, SeenArchive};
 pub use crate::archive::findings::{ArchiveFinding, FindingCode, FindingLevel};

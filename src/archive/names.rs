@@ -1,9 +1,10 @@
 //! What a member is, by its name (src/grin/PROTOCOL.md, section 9).
 
+use crate::archive::digest::{LIST_NAME, base_name};
 use crate::grin::Barcode;
 
 /// What a file of the archive is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum MemberRole {
     /// A page image, with the page's number.
     Image(u32),
@@ -19,9 +20,38 @@ pub(super) enum MemberRole {
     Other,
 }
 
-/// Says what a file is; `barcode` tells how the METS is named.
-pub(super) fn role(base_name: &str, barcode: Option<&Barcode>) -> MemberRole {
-    if base_name.eq_ignore_ascii_case("checksum.md5") {
+impl MemberRole {
+    /// The number of the page that the file is part of.
+    pub(super) fn page(self) -> Option<u32> {
+        match self {
+            Self::Image(page) | Self::Text(page) | Self::Coordinates(page) => Some(page),
+            Self::ChecksumList | Self::Xml { .. } | Self::Other => None,
+        }
+    }
+
+    /// The role itself if the file is part of a page.
+    pub(super) fn page_part(self) -> Option<Self> {
+        self.page().map(|_| self)
+    }
+}
+
+/// Files that desktops leave in folders: macOS's `._NAME` beside each NAME, thumbnails, folder settings. They are never a
+/// page and never a METS, whatever the rest of their name says.
+pub(super) fn is_desktop_litter(name: &str) -> bool {
+    let base_name = base_name(name);
+    let known = [".DS_Store", "Thumbs.db", "desktop.ini"];
+    base_name.starts_with("._")
+        || name.split('/').any(|folder| folder == "__MACOSX")
+        || known.iter().any(|known| base_name.eq_ignore_ascii_case(known))
+}
+
+/// Says what a file is by its name; `barcode` tells how the METS is named.
+pub(super) fn role(name: &str, barcode: Option<&Barcode>) -> MemberRole {
+    if is_desktop_litter(name) {
+        return MemberRole::Other;
+    }
+    let base_name = base_name(name);
+    if base_name.eq_ignore_ascii_case(LIST_NAME) {
         return MemberRole::ChecksumList;
     }
     let Some((stem, extension)) = base_name.rsplit_once('.') else {
@@ -47,18 +77,59 @@ fn page_number(stem: &str) -> Option<u32> {
     stem.parse().ok().filter(|page| *page > 0)
 }
 
-/// `<BARCODE>` or `<LIB>_<BARCODE>`, case aside.
+/// `<BARCODE>` or `<LIB>_<BARCODE>`, case and percent-encoding aside.
 fn names_mets(stem: &str, barcode: &Barcode) -> bool {
+    ends_with_barcode(stem, barcode, |library| {
+        library.is_empty() || library.len() > 1 && library.ends_with('_')
+    })
+}
+
+/// Does an OBJID such as `<LIB>:<BARCODE>` name the barcode?
+pub(super) fn object_names(object: &str, barcode: &Barcode) -> bool {
+    ends_with_barcode(object.trim(), barcode, |before| {
+        before.chars().next_back().is_none_or(|last| !last.is_alphanumeric())
+    })
+}
+
+/// Does a METS's file name name some book, as `<LIB>_<BARCODE>` does?
+pub(super) fn names_some_book(base_name: &str) -> bool {
+    let stem = base_name.rsplit_once('.').map_or(base_name, |(stem, _)| stem);
+    let barcode = stem.rsplit_once('_').map(|(_, barcode)| barcode);
+    barcode.is_some_and(|barcode| barcode.len() > 3 && barcode.bytes().any(|byte| byte.is_ascii_digit()))
+}
+
+fn ends_with_barcode(text: &str, barcode: &Barcode, fits: impl Fn(&str) -> bool) -> bool {
     let barcode = barcode.as_str();
-    let Some(cut) = stem
-        .len()
-        .checked_sub(barcode.len())
-        .filter(|cut| stem.is_char_boundary(*cut))
-    else {
-        return false;
-    };
-    let (library, name) = stem.split_at(cut);
-    name.eq_ignore_ascii_case(barcode) && (library.is_empty() || library.len() > 1 && library.ends_with('_'))
+    [text, &percent_decoded(text)].into_iter().any(|text| {
+        let cut = text
+            .len()
+            .checked_sub(barcode.len())
+            .filter(|cut| text.is_char_boundary(*cut));
+        cut.is_some_and(|cut| text[cut..].eq_ignore_ascii_case(barcode) && fits(&text[..cut]))
+    })
+}
+
+/// A name with `%24` and the like decoded; as it is if that gives no UTF-8.
+pub(super) fn percent_decoded(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after
+            .get(..2)
+            .filter(|two| *first == b'%' && two.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| name.to_owned())
 }
 
 #[cfg(test)]
@@ -78,6 +149,9 @@ mod tests {
             ("tl0000000001.xml", MemberRole::Xml { named_as_mets: true }),
             ("_TL0000000001.xml", MemberRole::Xml { named_as_mets: false }),
             ("notes.xml", MemberRole::Xml { named_as_mets: false }),
+            ("TESTLIB_%54L0000000001.xml", MemberRole::Xml { named_as_mets: true }),
+            ("._TESTLIB_TL0000000001.xml", MemberRole::Other),
+            ("._00000001.jp2", MemberRole::Other),
             ("00000001.xml", MemberRole::Other),
             ("00000000.txt", MemberRole::Other),
             ("000000001.txt", MemberRole::Other),
@@ -88,6 +162,48 @@ mod tests {
         ];
         for (name, expected) in cases {
             assert_eq!(role(name, Some(&barcode)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_objid_names_a_barcode_at_its_end() {
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        let cases = [
+            ("TESTLIB:TL0000000001", true),
+            ("TL0000000001", true),
+            (" testlib/tl0000000001 ", true),
+            ("TESTLIB:XTL0000000001", false),
+            ("TESTLIB:TL0000000002", false),
+            ("TL00000000011", false),
+            ("", false),
+        ];
+        for (object, expected) in cases {
+            assert_eq!(object_names(object, &barcode), expected, "{object:?}");
+        }
+    }
+
+    #[test]
+    fn litter_is_known_by_its_name() {
+        for name in [
+            "._a.xml",
+            "x/.DS_Store",
+            "thumbs.db",
+            "__MACOSX/00000001.jp2",
+            "Desktop.ini",
+        ] {
+            assert!(is_desktop_litter(name), "{name}");
+        }
+        for name in ["00000001.jp2", "a._b", "DS_Store"] {
+            assert!(!is_desktop_litter(name), "{name}");
+        }
+        for (name, expected) in [
+            ("a%20b", "a b"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+            ("%ff", "%ff"),
+            ("%+1", "%+1"),
+        ] {
+            assert_eq!(percent_decoded(name), expected);
         }
     }
 }

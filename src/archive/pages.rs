@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::RangeInclusive;
 
 use flate2::{Compression, GzBuilder};
 use tempfile::SpooledTempFile;
 
+use crate::archive::encoding::{DecodedText, decoded};
 use crate::archive::findings::{FindingCode, FindingList};
 
 /// Bytes of text that stay in memory; more go to a temporary file.
@@ -13,17 +15,26 @@ const IN_MEMORY: usize = 2 << 20;
 /// How far a page number may lie beyond the number of pages: `factor * pages + slack`.
 const FACTOR: u64 = 2;
 const SLACK: u64 = 1_000;
+/// Lines that a text has at most because of a page that is named by the METS or the list; as many as an archive has files.
+const MOST_LINES: u64 = 65_536;
 /// Page numbers named in one finding.
 const NAMED: usize = 5;
+/// The lines of a volume without pages.
+#[expect(clippy::reversed_empty_ranges, reason = "an empty range")]
+const NO_LINES: RangeInclusive<u32> = 1..=0;
 
 /// All that is known of a volume's pages.
 pub(super) struct VolumePages {
     images: BTreeSet<u32>,
+    coordinates: BTreeSet<u32>,
     texts: BTreeMap<u32, Line>,
     spool: SpooledTempFile,
     written: u64,
+    lines: RangeInclusive<u32>,
     bad_utf8: Tally,
     control: Tally,
+    marked: Tally,
+    utf16: Tally,
 }
 
 /// Where a page's JSON line lies in the spool.
@@ -54,21 +65,27 @@ impl Tally {
 /// What the pages came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PageCount {
-    /// Pages of the volume: the highest number of a page image, or of a text if there are no images.
+    /// Pages of the volume, from its first number to its last.
     pub(super) pages: u64,
     /// Pages that have a text file.
     pub(super) text_pages: u64,
+    /// Number of the first page; 0 without pages.
+    pub(super) first_page: u64,
 }
 
 impl VolumePages {
     pub(super) fn new() -> Self {
         Self {
             images: BTreeSet::new(),
+            coordinates: BTreeSet::new(),
             texts: BTreeMap::new(),
             spool: SpooledTempFile::new(IN_MEMORY),
             written: 0,
+            lines: NO_LINES,
             bad_utf8: Tally::default(),
             control: Tally::default(),
+            marked: Tally::default(),
+            utf16: Tally::default(),
         }
     }
 
@@ -77,21 +94,30 @@ impl VolumePages {
         self.images.insert(page)
     }
 
+    /// Notes a page's hOCR; false if there was one for this page.
+    pub(super) fn coordinates(&mut self, page: u32) -> bool {
+        self.coordinates.insert(page)
+    }
+
     /// True if this page has its text already.
     pub(super) fn has_text(&self, page: u32) -> bool {
         self.texts.contains_key(&page)
     }
 
-    /// Keeps a page's text: its bytes as they are, but for runs that are not UTF-8.
+    /// Keeps a page's text as it is, but for its byte order mark and for runs that are not valid in its encoding.
     pub(super) fn text(&mut self, page: u32, bytes: &[u8]) -> io::Result<()> {
-        let replaced = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
-        let text = String::from_utf8_lossy(bytes);
+        let DecodedText { text, mark, replaced } = decoded(bytes);
         let odd = text
             .bytes()
             .filter(|byte| byte.is_ascii_control() && !b"\t\n\r".contains(byte))
             .count();
         self.bad_utf8.add(page, replaced);
         self.control.add(page, odd);
+        match mark {
+            Some("UTF-8") => self.marked.add(page, 1),
+            Some(_) => self.utf16.add(page, 1),
+            None => {}
+        }
         let mut line = serde_json::to_vec(&text)?;
         line.push(b'\n');
         self.spool.write_all(&line)?;
@@ -111,122 +137,130 @@ impl VolumePages {
         self.texts.insert(page, Line { offset: 0, bytes: 0 });
     }
 
-    /// Counts the pages, looks for gaps, and says what does not fit.
-    pub(super) fn judge(&mut self, findings: &mut FindingList) -> PageCount {
-        self.drop_implausible(findings);
-        let by_image = !self.images.is_empty();
-        let last = if by_image {
-            self.images.last()
-        } else {
-            self.texts.keys().next_back()
-        };
-        let pages = last.copied().unwrap_or(0);
-        if by_image {
-            self.compare(findings);
-        }
-        self.note_gaps(pages, by_image, findings);
+    /// Counts the pages, looks for gaps, and says what does not fit. `named` are the pages that the METS or the checksum
+    /// list names: their numbers are believed.
+    pub(super) fn judge(&mut self, named: &BTreeSet<u32>, findings: &mut FindingList) -> PageCount {
+        let all: BTreeSet<u32> = self
+            .images
+            .iter()
+            .chain(&self.coordinates)
+            .chain(self.texts.keys())
+            .copied()
+            .collect();
+        let numbering = Numbering::of(&all, named);
+        self.drop_implausible(&all, &numbering, findings);
+        // A text alone makes a page only where its number is named, or where no page has anything else.
+        let text_alone = |page: &u32| named.contains(page) || self.images.is_empty() && self.coordinates.is_empty();
+        let texts = self.texts.keys().filter(|page| text_alone(page));
+        let last = self.images.iter().chain(&self.coordinates).chain(texts).max().copied();
+        self.lines = last.map_or(NO_LINES, |last| numbering.first..=last);
+        self.compare(findings);
+        self.note_gaps(findings);
         self.note_texts(findings);
+        if numbering.first > 1 && last.is_some() {
+            let text = format!(
+                "page numbers start at {0}; the first line of the text is page {0}",
+                numbering.first
+            );
+            findings.note(FindingCode::PageNumbersStartLate, None, text);
+        }
         PageCount {
-            pages: pages.into(),
-            text_pages: self.texts.range(..=pages).count() as u64,
+            pages: self.lines.clone().count() as u64,
+            text_pages: self.texts.range(self.lines.clone()).count() as u64,
+            first_page: last.map_or(0, |_| numbering.first.into()),
         }
     }
 
-    /// A number far beyond the number of pages is a misnamed file, not a page.
-    fn drop_implausible(&mut self, findings: &mut FindingList) {
-        let all: BTreeSet<u32> = self.images.iter().chain(self.texts.keys()).copied().collect();
-        let most = FACTOR * all.len() as u64 + SLACK;
-        for page in all.into_iter().filter(|page| u64::from(*page) > most) {
+    /// A number far beyond the others that nothing names is a misnamed file, not a page.
+    fn drop_implausible(&mut self, all: &BTreeSet<u32>, numbering: &Numbering, findings: &mut FindingList) {
+        for page in all.iter().filter(|page| !numbering.holds(**page)) {
             findings.note(
                 FindingCode::PageNumberImplausible,
                 None,
                 format!("page {page} is not counted"),
             );
-            self.images.remove(&page);
-            self.texts.remove(&page);
+            self.images.remove(page);
+            self.coordinates.remove(page);
+            self.texts.remove(page);
         }
     }
 
-    fn compare(&mut self, findings: &mut FindingList) {
-        let without_image: Vec<u32> = self
-            .texts
-            .keys()
-            .copied()
-            .filter(|page| !self.images.contains(page))
-            .collect();
+    fn compare(&self, findings: &mut FindingList) {
+        let among = |page: &u32| !self.images.contains(page);
+        let without_image: Vec<u32> = self.texts.keys().copied().filter(among).collect();
         let without_text: Vec<u32> = self
             .images
             .iter()
             .copied()
             .filter(|page| !self.has_text(*page))
             .collect();
-        if !without_image.is_empty() {
-            findings.note(
-                FindingCode::TextWithoutImage,
-                None,
-                listed("pages with text and without an image", &without_image),
-            );
+        if !without_image.is_empty() && !self.images.is_empty() {
+            let text = listed("pages with text and without an image", &without_image);
+            findings.note(FindingCode::TextWithoutImage, None, text);
         }
         if !without_text.is_empty() && !self.texts.is_empty() {
-            findings.note(
-                FindingCode::ImageWithoutText,
-                None,
-                listed("pages without text", &without_text),
-            );
+            let text = listed("pages without text", &without_text);
+            findings.note(FindingCode::ImageWithoutText, None, text);
         }
     }
 
-    fn note_gaps(&self, pages: u32, by_image: bool, findings: &mut FindingList) {
-        let present = |page: &u32| {
-            if by_image {
-                self.images.contains(page)
-            } else {
-                self.texts.contains_key(page)
-            }
-        };
-        let missing: Vec<u32> = (1..=pages).filter(|page| !present(page)).collect();
+    fn note_gaps(&self, findings: &mut FindingList) {
+        let present =
+            |page: &u32| self.images.contains(page) || self.coordinates.contains(page) || self.texts.contains_key(page);
+        let missing: Vec<u32> = self.lines.clone().filter(|page| !present(page)).collect();
         if !missing.is_empty() {
-            findings.note(
-                FindingCode::PageGap,
-                None,
-                listed("page numbers missing in between", &missing),
-            );
+            let text = listed("page numbers missing in between", &missing);
+            findings.note(FindingCode::PageGap, None, text);
         }
     }
 
     fn note_texts(&self, findings: &mut FindingList) {
-        if self.images.is_empty() && self.texts.is_empty() {
+        if self.lines.is_empty() {
             findings.note(FindingCode::NoPages, None, "there is no page in it");
         } else if self.texts.is_empty() {
             findings.note(FindingCode::NoText, None, "there is no page text in it");
         }
-        if self.bad_utf8.count > 0 {
-            let what = format!("{} runs of bytes that are not UTF-8, on pages", self.bad_utf8.count);
-            findings.note(FindingCode::BadUtf8, None, listed(&what, &self.bad_utf8.pages));
-        }
-        if self.control.count > 0 {
-            let what = format!("{} control characters, on pages", self.control.count);
-            findings.note(FindingCode::ControlChars, None, listed(&what, &self.control.pages));
+        let tallies = [
+            (
+                FindingCode::BadUtf8,
+                &self.bad_utf8,
+                "runs of bytes that are not UTF-8, on pages",
+            ),
+            (FindingCode::ControlChars, &self.control, "control characters, on pages"),
+            (
+                FindingCode::ByteOrderMark,
+                &self.marked,
+                "byte order marks, removed, on pages",
+            ),
+            (
+                FindingCode::TextInUtf16,
+                &self.utf16,
+                "texts in UTF-16, decoded, on pages",
+            ),
+        ];
+        for (code, tally, what) in tallies.into_iter().filter(|(_, tally, _)| tally.count > 0) {
+            let what = format!("{} {what}", tally.count);
+            findings.note(code, None, listed(&what, &tally.pages));
         }
     }
 
-    /// Writes one JSON string a line for pages 1 to `pages`, `""` where there is no text. The gzip form has neither a
+    /// Writes one JSON string a line for each page that [`VolumePages::judge`] counted, `""` where there is no text. The gzip form has neither a
     /// time nor a name, so that the same texts give the same bytes.
-    pub(super) fn write_lines(&mut self, pages: u64, out: impl Write, compress: bool) -> io::Result<()> {
+    pub(super) fn write_lines(&mut self, out: impl Write, compress: bool) -> io::Result<()> {
         let mut out = io::BufWriter::new(out);
         if compress {
             let mut gz = GzBuilder::new().mtime(0).write(&mut out, Compression::default());
-            self.lines(pages, &mut gz)?;
+            self.write_all_lines(&mut gz)?;
             gz.finish()?;
         } else {
-            self.lines(pages, &mut out)?;
+            self.write_all_lines(&mut out)?;
         }
         out.flush()
     }
 
-    fn lines(&mut self, pages: u64, out: &mut impl Write) -> io::Result<()> {
+    fn write_all_lines(&mut self, out: &mut impl Write) -> io::Result<()> {
         let mut at = u64::MAX;
-        for page in 1..=u32::try_from(pages).unwrap_or(u32::MAX) {
+        for page in self.lines.clone() {
             let Some(line) = self.texts.get(&page) else {
                 out.write_all(b"\"\"\n")?;
                 continue;
@@ -242,6 +276,39 @@ impl VolumePages {
     }
 }
 
+/// Where the numbers of a volume begin, and how far they may reach.
+struct Numbering {
+    first: u32,
+    /// Numbers up to here are believed without being named.
+    plausible: u64,
+    /// Numbers beyond it are never counted, named or not: there would be a line for each number in between.
+    most: u64,
+    named: BTreeSet<u32>,
+}
+
+impl Numbering {
+    /// Numbers begin at 1, unless the lowest one is out of reach of 1, or the METS or the list, too, begins there and far
+    /// from 1.
+    fn of(all: &BTreeSet<u32>, named: &BTreeSet<u32>) -> Self {
+        let reach = FACTOR * all.len() as u64 + SLACK;
+        let lowest = all.first().copied().unwrap_or(1);
+        let begins_late = u64::from(lowest) > reach || u64::from(lowest) > SLACK && named.first() == Some(&lowest);
+        let first = if begins_late { lowest } else { 1 };
+        let before = u64::from(first) - 1;
+        Self {
+            first,
+            plausible: before + reach,
+            most: before + MOST_LINES,
+            named: named.clone(),
+        }
+    }
+
+    fn holds(&self, page: u32) -> bool {
+        let number = u64::from(page);
+        number <= self.plausible || number <= self.most && self.named.contains(&page)
+    }
+}
+
 fn listed(what: &str, pages: &[u32]) -> String {
     let first: Vec<String> = pages.iter().take(NAMED).map(u32::to_string).collect();
     let more = if pages.len() > NAMED {
@@ -250,4 +317,157 @@ fn listed(what: &str, pages: &[u32]) -> String {
         String::new()
     };
     format!("{what}: {}{more}", first.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Case {
+        what: &'static str,
+        images: Vec<u32>,
+        coordinates: Vec<u32>,
+        texts: Vec<u32>,
+        named: Vec<u32>,
+        /// First page, pages, pages with text.
+        expected: (u64, u64, u64),
+        codes: &'static [&'static str],
+    }
+
+    fn case(what: &'static str) -> Case {
+        Case {
+            what,
+            images: Vec::new(),
+            coordinates: Vec::new(),
+            texts: Vec::new(),
+            named: Vec::new(),
+            expected: (0, 0, 0),
+            codes: &[],
+        }
+    }
+
+    fn cases() -> Vec<Case> {
+        let late: Vec<u32> = (5_001..=5_010).collect();
+        let long: Vec<u32> = (5_001..=8_000).collect();
+        vec![
+            Case {
+                codes: &["no_pages"],
+                ..case("nothing")
+            },
+            Case {
+                images: vec![1, 2],
+                texts: vec![1, 2],
+                expected: (1, 2, 2),
+                ..case("two pages")
+            },
+            Case {
+                images: vec![1],
+                coordinates: vec![1, 2],
+                texts: vec![1],
+                expected: (1, 2, 1),
+                ..case("hOCR alone")
+            },
+            Case {
+                coordinates: vec![1],
+                expected: (1, 1, 0),
+                codes: &["no_text"],
+                ..case("only hOCR")
+            },
+            Case {
+                images: vec![1],
+                texts: vec![1, 2],
+                expected: (1, 1, 1),
+                codes: &["text_without_image"],
+                ..case("an unnamed text beyond the images")
+            },
+            Case {
+                images: vec![1],
+                texts: vec![1, 2],
+                named: vec![1, 2],
+                expected: (1, 2, 2),
+                codes: &["text_without_image"],
+                ..case("a named text beyond the images")
+            },
+            Case {
+                texts: vec![2],
+                expected: (1, 2, 1),
+                codes: &["page_gap"],
+                ..case("the first page is missing")
+            },
+            Case {
+                images: late.clone(),
+                texts: late.clone(),
+                expected: (5_001, 10, 10),
+                codes: &["page_numbers_start_late"],
+                ..case("from 5001 on, nothing names them")
+            },
+            Case {
+                images: late.clone(),
+                texts: late.clone(),
+                named: late,
+                expected: (5_001, 10, 10),
+                codes: &["page_numbers_start_late"],
+                ..case("from 5001 on, named")
+            },
+            Case {
+                images: long.clone(),
+                texts: long.clone(),
+                named: long,
+                expected: (5_001, 3_000, 3_000),
+                codes: &["page_numbers_start_late"],
+                ..case("3000 pages from 5001 on, named")
+            },
+            Case {
+                images: vec![1, 2, 99_999_999],
+                texts: vec![1],
+                expected: (1, 2, 1),
+                codes: &["page_number_implausible", "image_without_text"],
+                ..case("a misnamed file")
+            },
+            Case {
+                images: vec![1, 4_000],
+                texts: vec![1, 4_000],
+                named: vec![1, 4_000],
+                expected: (1, 4_000, 2),
+                codes: &["page_gap"],
+                ..case("far away and named")
+            },
+            Case {
+                images: vec![1, 99_999_999],
+                texts: vec![1],
+                named: vec![1, 99_999_999],
+                expected: (1, 1, 1),
+                codes: &["page_number_implausible"],
+                ..case("named and too far away for lines in between")
+            },
+        ]
+    }
+
+    #[test]
+    fn numbers_make_pages() {
+        for case in cases() {
+            let mut pages = VolumePages::new();
+            assert!(case.images.iter().all(|page| pages.image(*page)));
+            assert!(case.coordinates.iter().all(|page| pages.coordinates(*page)));
+            case.texts.iter().for_each(|page| pages.text(*page, b"text").unwrap());
+            let mut findings = FindingList::default();
+            let count = pages.judge(&case.named.into_iter().collect(), &mut findings);
+            assert_eq!(
+                (count.first_page, count.pages, count.text_pages),
+                case.expected,
+                "{}",
+                case.what
+            );
+            let codes: Vec<_> = findings.finish().iter().map(|finding| finding.code.as_str()).collect();
+            assert_eq!(codes, case.codes, "{}", case.what);
+            let mut lines = Vec::new();
+            pages.write_lines(&mut lines, false).unwrap();
+            assert_eq!(
+                lines.iter().filter(|byte| **byte == b'\n').count() as u64,
+                count.pages,
+                "{}",
+                case.what
+            );
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::archive::members::TarMembers;
 use crate::archive::mets::RecordKind;
 use crate::archive::openpgp;
 use crate::archive::openpgp::{ArchiveKeys, PlainReader};
-use crate::archive::scan::{ScanResult, TarScan};
+use crate::archive::scan::{JudgedArchive, ScanResult, TarScan};
 use crate::archive::source::{ArchiveSource, looks_like};
 use crate::archive::tee::TeeReader;
 use crate::archive::volume::{PassOptions, ProvenVolume};
@@ -18,7 +18,7 @@ use crate::grin::Barcode;
 /// Reads an encrypted archive once and gives the volume in it.
 ///
 /// The decrypted `.tar.gz` goes to `archive` as it comes, the page texts go to `text` at the end. What was written may be
-/// published only after `Ok`: the proof stands at the end of the archive. After [`ArchiveError::Checksum`] and damage that
+/// published only after `Ok`: the proof stands at the end of the archive. After [`ArchiveError::Refused`] and damage that
 /// was encrypted with the archive, `archive` has received all of it, so that it can be kept in quarantine. Without a
 /// barcode the METS is found by its root element.
 pub fn process<'b, R, W, T>(
@@ -246,31 +246,31 @@ fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -> ArchiveEr
 }
 
 fn finish(
-    contents: ScanResult,
+    mut contents: ScanResult,
     seen: SeenArchive,
     text: impl Write,
     options: &PassOptions,
 ) -> Result<ProvenVolume, ArchiveError> {
-    let ScanResult {
-        compared,
-        mets,
-        mut pages,
-        mut findings,
-    } = contents;
-    let count = pages.judge(&mut findings);
-    let findings = findings.finish();
-    if !compared.failed.is_empty() {
-        let seen = Box::new(SeenArchive { findings, ..seen });
-        return Err(ArchiveError::Checksum {
-            failed: compared.failed,
-            seen,
+    let JudgedArchive {
+        acceptance,
+        findings,
+        failed,
+    } = contents.decide();
+    if let Some(refusal) = acceptance.refusal.filter(|_| options.require_volume) {
+        return Err(ArchiveError::Refused {
+            refusal,
+            failed,
+            acceptance,
+            seen: Box::new(SeenArchive { findings, ..seen }),
         });
     }
     if options.extract_text {
-        pages
-            .write_lines(count.pages, text, options.compress_text)
+        contents
+            .pages
+            .write_lines(text, options.compress_text)
             .map_err(ArchiveError::Text)?;
     }
+    let mets = contents.mets;
     let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
     let (marc, marc_xml) = mets
         .filter(|_| options.extract_marc)
@@ -281,12 +281,10 @@ fn finish(
         bytes: seen.bytes,
         encrypted_bytes: seen.encrypted_bytes,
         fingerprint: seen.fingerprint,
-        pages: count.pages,
-        text_pages: count.text_pages,
         marc,
         marc_xml,
         record,
-        verified: compared.verified,
+        acceptance,
         findings,
     })
 }

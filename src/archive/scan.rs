@@ -1,15 +1,17 @@
 //! One walk over the members: digests, METS, page texts; then the judgement.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read};
 
+use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, decide, is_verified, worst_of};
 use crate::archive::digest::{ChecksumList, LaneDigests};
 use crate::archive::error::{ArchiveLimit, LayerFault};
-use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers};
-use crate::archive::mets::MetsSummary;
-use crate::archive::names::{MemberRole, role};
+use crate::archive::mets::{MetsSummary, RecordKind};
+use crate::archive::names::{MemberRole, names_some_book, object_names, role};
 use crate::archive::pages::VolumePages;
-use crate::archive::verify::{DigestComparison, compare};
+use crate::archive::verify::{DigestComparison, DigestSources, compare};
 use crate::archive::volume::PassOptions;
 use crate::grin::Barcode;
 
@@ -28,6 +30,7 @@ pub(super) struct TarScan<'o> {
     list: Option<ChecksumList>,
     mets: Option<FoundMets>,
     in_folder: bool,
+    terminated: bool,
     pub(super) pages: VolumePages,
     pub(super) findings: FindingList,
     pub(super) text_failure: Option<io::Error>,
@@ -36,14 +39,72 @@ pub(super) struct TarScan<'o> {
 struct FoundMets {
     mets: MetsSummary,
     by_name: bool,
+    identity: BookIdentity,
+}
+
+impl FoundMets {
+    /// Of several METS the greatest counts, of equal ones the first: never another book's before one that may be ours, a
+    /// readable one with a record before one without.
+    fn rank(&self) -> impl Ord + use<> {
+        (
+            self.identity != BookIdentity::Another,
+            self.mets.record == RecordKind::Found,
+            self.identity == BookIdentity::Requested,
+            self.by_name,
+        )
+    }
 }
 
 /// What a whole archive came to.
 pub(super) struct ScanResult {
-    pub(super) compared: DigestComparison,
+    compared: DigestComparison,
+    identity: BookIdentity,
+    terminated: bool,
+    /// Pages that the METS or the checksum list names.
+    named_pages: BTreeSet<u32>,
     pub(super) mets: Option<MetsSummary>,
     pub(super) pages: VolumePages,
-    pub(super) findings: FindingList,
+    findings: FindingList,
+}
+
+/// The decision about an archive with what it rests on.
+pub(super) struct JudgedArchive {
+    pub(super) acceptance: VolumeAcceptance,
+    pub(super) findings: Vec<ArchiveFinding>,
+    /// Files that differ from their digests, then pages that are missing.
+    pub(super) failed: Vec<String>,
+}
+
+impl ScanResult {
+    /// Counts the pages and decides whether this is a volume.
+    pub(super) fn decide(&mut self) -> JudgedArchive {
+        let mut findings = std::mem::take(&mut self.findings);
+        let count = self.pages.judge(&self.named_pages, &mut findings);
+        let compared = std::mem::take(&mut self.compared);
+        let refusal = decide(VolumeFacts {
+            pages: count.pages,
+            terminated: self.terminated,
+            identity: self.identity,
+            mismatched: compared.mismatched.len(),
+            missing: compared.missing.len(),
+        });
+        let findings = findings.finish();
+        let acceptance = VolumeAcceptance {
+            refusal,
+            verified: is_verified(&compared, refusal),
+            pages: count.pages,
+            text_pages: count.text_pages,
+            first_page: count.first_page,
+            proven_files: compared.proven_files,
+            worst_finding: worst_of(&findings),
+        };
+        let failed = [compared.mismatched, compared.missing].concat();
+        JudgedArchive {
+            acceptance,
+            findings,
+            failed,
+        }
+    }
 }
 
 impl<'o> TarScan<'o> {
@@ -56,6 +117,7 @@ impl<'o> TarScan<'o> {
             list: None,
             mets: None,
             in_folder: false,
+            terminated: true,
             pages: VolumePages::new(),
             findings: FindingList::default(),
             text_failure: None,
@@ -75,7 +137,8 @@ impl<'o> TarScan<'o> {
                 ),
             }
         }
-        if members.end() == Some(TarEnd::Unmarked) {
+        self.terminated = members.end() == Some(TarEnd::Marked);
+        if !self.terminated {
             self.findings
                 .note(FindingCode::TarUnterminated, None, "the tar has no end mark");
         }
@@ -91,7 +154,7 @@ impl<'o> TarScan<'o> {
 
     /// One file: its name decides what is done with its bytes; all of them go through the digest.
     pub(super) fn file(&mut self, member: &TarMember, data: &mut impl BufRead) -> io::Result<()> {
-        let role = role(member.base_name(), self.barcode);
+        let role = role(&member.name, self.barcode);
         self.note_name(member);
         let digested = self.options.verify_checksums && role != MemberRole::ChecksumList;
         if digested {
@@ -106,7 +169,8 @@ impl<'o> TarScan<'o> {
             MemberRole::Text(page) => self.text(page, member, data)?,
             MemberRole::ChecksumList => self.checksum_list(member, data)?,
             MemberRole::Xml { named_as_mets } => self.xml(named_as_mets, member, data)?,
-            MemberRole::Coordinates(_) | MemberRole::Other => {}
+            MemberRole::Coordinates(page) => self.coordinates(page, member),
+            MemberRole::Other => {}
         }
         if digested {
             self.pass_over(data)?;
@@ -149,6 +213,13 @@ impl<'o> TarScan<'o> {
                 Some(&member.name),
                 format!("page {page} has an image already"),
             );
+        }
+    }
+
+    fn coordinates(&mut self, page: u32, member: &TarMember) {
+        if !self.pages.coordinates(page) {
+            let text = format!("page {page} has hOCR already");
+            self.findings.note(FindingCode::DuplicatePage, Some(&member.name), text);
         }
     }
 
@@ -207,9 +278,8 @@ impl<'o> TarScan<'o> {
         Ok(bytes)
     }
 
-    /// An XML file that may be the METS: one named so counts before one that has only the root element.
+    /// An XML file that may be a METS, by its name or by its root element.
     fn xml(&mut self, by_name: bool, member: &TarMember, data: &mut impl BufRead) -> io::Result<()> {
-        let is_better = self.mets.as_ref().is_none_or(|found| by_name && !found.by_name);
         let mets = MetsSummary::read(
             Digested {
                 data,
@@ -217,57 +287,93 @@ impl<'o> TarScan<'o> {
             },
             &self.options.limits,
         )?;
-        match mets {
-            Some(mets) if is_better => {
-                if self.mets.replace(FoundMets { mets, by_name }).is_some() {
-                    self.findings.note(
-                        FindingCode::MetsRepeated,
-                        Some(&member.name),
-                        "this one is read, by its name",
-                    );
-                }
-                if !by_name && self.barcode.is_some() {
-                    self.findings.note(
-                        FindingCode::MetsMisnamed,
-                        Some(&member.name),
-                        "METS by its root element, not its name",
-                    );
-                }
-            }
-            Some(_) => self
-                .findings
-                .note(FindingCode::MetsRepeated, Some(&member.name), "another METS counts"),
-            None => {}
+        let Some(mets) = mets else { return Ok(()) };
+        if !by_name && self.barcode.is_some() {
+            let text = "METS by its root element, not its name";
+            self.findings.note(FindingCode::MetsMisnamed, Some(&member.name), text);
+        }
+        let found = FoundMets {
+            identity: self.identity_of(&mets, by_name, member),
+            mets,
+            by_name,
+        };
+        let is_better = self.mets.as_ref().is_none_or(|known| found.rank() > known.rank());
+        let text = match (&self.mets, is_better) {
+            (None, _) => None,
+            (Some(_), true) => Some("this one counts: it is readable, has a record or names this book"),
+            (Some(_), false) => Some("another METS counts"),
+        };
+        if let Some(text) = text {
+            self.findings.note(FindingCode::MetsRepeated, Some(&member.name), text);
+        }
+        if is_better {
+            self.mets = Some(found);
         }
         Ok(())
+    }
+
+    /// Which book a METS names. Its name or its OBJID is enough.
+    fn identity_of(&self, mets: &MetsSummary, by_name: bool, member: &TarMember) -> BookIdentity {
+        let Some(barcode) = self.barcode else {
+            return BookIdentity::NotRequested;
+        };
+        match &mets.object {
+            _ if by_name => BookIdentity::Requested,
+            Some(object) if object_names(object, barcode) => BookIdentity::Requested,
+            Some(_) => BookIdentity::Another,
+            None if names_some_book(member.base_name()) => BookIdentity::Another,
+            None => BookIdentity::Unnamed,
+        }
     }
 
     /// Compares the digests and says everything that does not fit.
     pub(super) fn judge(mut self) -> ScanResult {
         self.note_mets();
-        let mets = self.mets.map(|found| found.mets);
-        let compared = if self.options.verify_checksums {
-            let listed = mets.as_ref().map(|mets| &mets.digests);
-            compare(
-                &self.files,
-                self.digests,
-                self.list.as_ref(),
-                listed,
-                &mut self.findings,
-            )
-        } else {
-            DigestComparison::default()
+        let identity = match (&self.mets, self.barcode) {
+            (Some(found), _) => found.identity,
+            (None, None) => BookIdentity::NotRequested,
+            (None, Some(_)) => BookIdentity::Unnamed,
         };
+        self.note_identity(identity);
+        let mets = self.mets.map(|found| found.mets);
+        let none = BTreeSet::new();
+        let sources = DigestSources {
+            list: self.list.as_ref(),
+            mets: mets.as_ref().map(|mets| &mets.digests),
+            named: mets.as_ref().map_or(&none, |mets| &mets.named),
+        };
+        let named_pages = sources.names().filter_map(|name| role(name, None).page()).collect();
+        let digests = self.options.verify_checksums.then_some(self.digests);
         ScanResult {
-            compared,
+            compared: compare(&self.files, digests, &sources, &mut self.findings),
+            identity,
+            terminated: self.terminated,
+            named_pages,
             mets,
             pages: self.pages,
             findings: self.findings,
         }
     }
 
+    fn note_identity(&mut self, identity: BookIdentity) {
+        let object = self.mets.as_ref().and_then(|found| found.mets.object.as_deref());
+        match identity {
+            BookIdentity::Another => {
+                let text = format!(
+                    "its METS is another book's; its OBJID is {}",
+                    object.unwrap_or("not given")
+                );
+                self.findings.note(FindingCode::AnotherBook, None, text);
+            }
+            BookIdentity::Unnamed => {
+                let text = "neither the name of a METS nor an OBJID says which book it is";
+                self.findings.note(FindingCode::UnnamedBook, None, text);
+            }
+            BookIdentity::Requested | BookIdentity::NotRequested => {}
+        }
+    }
+
     fn note_mets(&mut self) {
-        use crate::archive::mets::RecordKind;
         let findings = &mut self.findings;
         let Some(FoundMets { mets, .. }) = &self.mets else {
             return findings.note(FindingCode::NoMets, None, "there is no METS in it");

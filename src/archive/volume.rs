@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::archive::acceptance::VolumeAcceptance;
 use crate::archive::digest::hex;
 use crate::archive::findings::ArchiveFinding;
 use crate::archive::limits::ArchiveLimits;
@@ -24,6 +25,9 @@ pub struct PassOptions {
     pub extract_marc: bool,
     /// Write the page texts as gzip.
     pub compress_text: bool,
+    /// End with [`ArchiveError::Refused`](crate::archive::ArchiveError::Refused) where the archive is no volume. Switched
+    /// off only where an archive is looked into and nothing is kept of it.
+    pub require_volume: bool,
     /// Bounds against hostile input.
     pub limits: ArchiveLimits,
 }
@@ -37,6 +41,7 @@ impl Default for PassOptions {
             extract_text: true,
             extract_marc: true,
             compress_text: true,
+            require_volume: true,
             limits: ArchiveLimits::default(),
         }
     }
@@ -65,10 +70,6 @@ pub struct ProvenVolume {
     /// XXH3-128 of the bytes as they came in.
     #[serde(serialize_with = "as_hex")]
     pub fingerprint: [u8; 16],
-    /// Pages: the highest number of a page image, or of a page text if there are no images. The text has as many lines.
-    pub pages: u64,
-    /// Pages that have a text file.
-    pub text_pages: u64,
     /// MARC fields, if there is a record.
     pub marc: Option<MarcFields>,
     /// The record as a MARCXML document.
@@ -76,8 +77,8 @@ pub struct ProvenVolume {
     pub marc_xml: Option<String>,
     /// What came of the search for the record.
     pub record: RecordKind,
-    /// True if every page file was compared with a digest and agreed.
-    pub verified: bool,
+    /// Whether it is a volume, how well it is proven, and its counts.
+    pub acceptance: VolumeAcceptance,
     /// What was noticed.
     pub findings: Vec<ArchiveFinding>,
 }

@@ -158,6 +158,7 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
         extract_text: archive.extract_text,
         extract_marc: archive.extract_marc,
         compress_text: archive.compress_text,
+        require_volume: true,
         limits: ArchiveLimits::default(),
     }
 }

@@ -9,7 +9,7 @@ use grind::archive::{ArchiveError, ArchiveLimit, ArchiveLimits, PassOptions, Rec
 
 #[test]
 fn the_list_may_stand_anywhere_and_in_any_form() {
-    let bare = Files::bare(3, 2_000);
+    let bare = Files::bare(3, 2_000).with("TL0000000001.xml", Files::default().mets(false).as_bytes());
     let list = bare.checksums();
     let forms = [
         list.clone(),
@@ -21,7 +21,8 @@ fn the_list_may_stand_anywhere_and_in_any_form() {
         list.to_uppercase()
             .replace(".JP2", ".jp2")
             .replace(".TXT", ".txt")
-            .replace(".HTML", ".html"),
+            .replace(".HTML", ".html")
+            .replace(".XML", ".xml"),
     ];
     for form in forms {
         for at in [0, 4, bare.0.len()] {
@@ -30,8 +31,8 @@ fn the_list_may_stand_anywhere_and_in_any_form() {
                 .0
                 .insert(at, ("checksum.md5".to_owned(), form.clone().into_bytes()));
             let passed = pass_plain(&files.tar_gz());
-            assert!(passed.volume().verified, "{at} {form:.60}");
-            assert_eq!(passed.codes(), ["no_mets"], "{form:.60}");
+            assert!(passed.volume().acceptance.verified, "{at} {form:.60}");
+            assert_eq!(passed.codes(), [""; 0], "{form:.60}");
         }
     }
 }
@@ -46,9 +47,9 @@ fn without_a_list_the_mets_serves_and_without_both_it_is_said() {
             ("TESTLIB_TL0000000001.xml".to_owned(), bare.mets(true).into_bytes()),
         );
         let passed = pass_plain(&files.tar_gz());
-        assert!(passed.volume().verified && passed.codes().is_empty());
+        assert!(passed.volume().acceptance.verified && passed.codes().is_empty());
         let broken = pass_plain(&files.replace("00000002.txt", b"another text").tar_gz());
-        assert!(matches!(broken.error(), ArchiveError::Checksum { failed, .. } if failed == &["00000002.txt"]));
+        assert!(matches!(broken.error(), ArchiveError::Refused { failed, .. } if failed == &["00000002.txt"]));
     }
     let neither = pass_plain(
         &bare
@@ -57,21 +58,21 @@ fn without_a_list_the_mets_serves_and_without_both_it_is_said() {
             .tar_gz(),
     );
     assert_eq!(neither.codes(), ["pages_unverified"]);
-    assert!(!neither.volume().verified);
+    assert!(!neither.volume().acceptance.verified);
 }
 
 #[test]
 fn listed_and_absent_fails_present_and_unlisted_is_said() {
     let absent = pass_plain(&Files::volume(3, 100).without("00000002.jp2").tar_gz());
-    assert!(matches!(absent.error(), ArchiveError::Checksum { failed, .. } if failed == &["00000002.jp2"]));
+    assert!(matches!(absent.error(), ArchiveError::Refused { failed, .. } if failed == &["00000002.jp2"]));
     assert!(absent.codes().contains(&"checksum_missing_member"));
     let more = Files::volume(3, 100)
         .with("00000004.jp2", b"new")
         .with("readme", b"not a page");
     let unlisted = pass_plain(&more.tar_gz());
     assert!(unlisted.codes().contains(&"member_not_listed"));
-    assert!(!unlisted.volume().verified);
-    assert_eq!(unlisted.volume().pages, 4);
+    assert!(!unlisted.volume().acceptance.verified);
+    assert_eq!(unlisted.volume().acceptance.pages, 4);
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn list_and_mets_that_disagree_are_said_and_the_list_counts() {
     let files = bare.clone().with("TL0000000001.xml", other.mets(true).as_bytes());
     let passed = pass_plain(&files.with("checksum.md5", bare.checksums().as_bytes()).tar_gz());
     assert_eq!(passed.codes(), ["mets_digest_differs"]);
-    assert!(passed.volume().verified);
+    assert!(passed.volume().acceptance.verified);
 }
 
 #[test]
@@ -96,7 +97,12 @@ fn checks_that_are_switched_off_are_not_made() {
     let passed = pass_plain_with(&files.tar_gz(), &options);
     let volume = passed.volume();
     assert_eq!(
-        (volume.verified, volume.pages, volume.text_pages, &volume.marc),
+        (
+            volume.acceptance.verified,
+            volume.acceptance.pages,
+            volume.acceptance.text_pages,
+            &volume.marc
+        ),
         (false, 2, 2, &None)
     );
     assert_eq!(passed.text, b"");
@@ -108,7 +114,7 @@ fn the_mets_is_found_by_name_then_by_root() {
     let mets = bare.mets(true);
     let with_title = |title: &str| mets.replace("On tides &amp; moons", title);
     let title = |files: &Files| {
-        let passed = pass_plain(&files.tar_gz());
+        let passed = look_into(&files.tar_gz());
         let marc = passed.volume().marc.clone();
         (
             passed.volume().record,
@@ -165,15 +171,18 @@ fn one_line_a_page_in_page_order_with_gaps() {
         .with("00000003.jp2", b"")
         .with("00000001.jp2", b"")
         .with("00000006.txt", b"beyond the last image");
-    let passed = pass_plain(&files.tar_gz());
+    let passed = look_into(&files.tar_gz());
     assert_eq!(passed.lines(), ["one", "", "three", ""]);
-    assert_eq!((passed.volume().pages, passed.volume().text_pages), (4, 2));
+    assert_eq!(
+        (passed.volume().acceptance.pages, passed.volume().acceptance.text_pages),
+        (4, 2)
+    );
     let codes = passed.codes();
     assert!(
         codes.contains(&"image_without_text") && codes.contains(&"text_without_image"),
         "{codes:?}"
     );
-    let gap = pass_plain(
+    let gap = look_into(
         &Files::default()
             .with("00000001.tif", b"")
             .with("00000003.tif", b"")
@@ -185,10 +194,10 @@ fn one_line_a_page_in_page_order_with_gaps() {
 }
 
 #[test]
-fn text_alone_and_images_alone_are_volumes_too() {
-    let text = pass_plain(&Files::default().with("00000002.txt", b"two").tar_gz());
+fn texts_alone_and_images_alone_are_pages_too() {
+    let text = look_into(&Files::default().with("00000002.txt", b"two").tar_gz());
     assert_eq!(text.lines(), ["", "two"]);
-    let images = pass_plain(
+    let images = look_into(
         &Files::default()
             .with("00000001.jp2", b"")
             .with("00000002.jp2", b"")
@@ -196,7 +205,7 @@ fn text_alone_and_images_alone_are_volumes_too() {
     );
     assert_eq!(images.lines(), ["", ""]);
     assert!(images.codes().contains(&"no_text"));
-    let nothing = pass_plain(&Files::default().with("readme", b"").tar_gz());
+    let nothing = look_into(&Files::default().with("readme", b"").tar_gz());
     assert_eq!(nothing.lines(), [""; 0]);
     assert!(nothing.codes().contains(&"no_pages"));
 }
@@ -213,15 +222,15 @@ fn text_is_kept_as_it_is_but_for_bytes_that_are_no_utf_8() {
         ("00000003.txt", b"\x0c\x00\"\\\t", "\x0c\0\"\\\t"),
         (
             "00000004.txt",
-            "\u{feff}\u{1f4d6}\u{2028}".as_bytes(),
-            "\u{feff}\u{1f4d6}\u{2028}",
+            "\u{1f4d6}\u{2028}\u{feff}".as_bytes(),
+            "\u{1f4d6}\u{2028}\u{feff}",
         ),
     ];
     let mut files = Files::default();
     for (name, bytes, _) in raw {
         files.add(name, bytes);
     }
-    let passed = pass_plain(&files.tar_gz());
+    let passed = look_into(&files.tar_gz());
     assert_eq!(passed.lines(), raw.map(|(_, _, text)| text.to_owned()));
     let findings = &passed.volume().findings;
     let text = |code: &str| {
@@ -249,7 +258,7 @@ fn misnamed_and_doubled_pages_shift_nothing() {
         .with("99999999.jp2", b"misnamed")
         .with("\u{661}\u{662}.txt", b"digits, but not ASCII")
         .with("0000000000000003.txt", b"too many digits");
-    let passed = pass_plain(&files.tar_gz());
+    let passed = look_into(&files.tar_gz());
     assert_eq!(passed.lines(), ["one", "two"]);
     let codes = passed.codes();
     for code in ["duplicate_page", "page_number_implausible", "folder_in_archive"] {
@@ -265,7 +274,7 @@ fn the_same_texts_give_the_same_bytes_also_from_the_spool() {
     }
     let mut reversed = in_order.clone();
     reversed.0.reverse();
-    let (one, other) = (pass_plain(&in_order.tar_gz()), pass_plain(&reversed.tar_gz()));
+    let (one, other) = (look_into(&in_order.tar_gz()), look_into(&reversed.tar_gz()));
     assert_eq!(one.text, other.text);
     assert_eq!(one.text[4..8], [0; 4], "no time in the gzip header");
     assert_eq!(one.text[3], 0, "no name in the gzip header");
@@ -274,6 +283,7 @@ fn the_same_texts_give_the_same_bytes_also_from_the_spool() {
         &reversed.tar_gz(),
         &PassOptions {
             compress_text: false,
+            require_volume: false,
             ..PassOptions::default()
         },
     );
@@ -291,7 +301,7 @@ fn raw_entry(kind: tar::EntryType, name: &[u8], size: u64) -> Vec<u8> {
 }
 
 fn hostile(tar: &[u8], expected: ArchiveLimit) {
-    let passed = pass_plain(&gz(tar));
+    let passed = look_into(&gz(tar));
     match passed.error() {
         ArchiveError::Hostile { limit, .. } => assert_eq!(*limit, expected),
         other => panic!("{expected}: {other}"),
@@ -373,7 +383,7 @@ fn extended_headers_cannot_smuggle_names_or_sizes() {
     );
     for bad in ["size=-1", "size=x"] {
         assert!(matches!(
-            pass_plain(&gz(&[pax(bad), file.clone()].concat())).error(),
+            look_into(&gz(&[pax(bad), file.clone()].concat())).error(),
             ArchiveError::Damaged { .. }
         ));
     }
@@ -384,14 +394,14 @@ fn extended_headers_cannot_smuggle_names_or_sizes() {
         vec![0; 1_024],
     ]
     .concat();
-    assert_eq!(pass_plain(&gz(&named)).lines(), ["one"]);
+    assert_eq!(look_into(&gz(&named)).lines(), ["one"]);
     let named = [
         long(b"./00000001.txt\0"),
         with_data(raw_entry(Type::Regular, b"short", 3), b"one"),
         vec![0; 1_024],
     ]
     .concat();
-    assert_eq!(pass_plain(&gz(&named)).lines(), ["one"]);
+    assert_eq!(look_into(&gz(&named)).lines(), ["one"]);
 }
 
 #[test]
@@ -489,8 +499,12 @@ fn what_gnu_tar_and_two_gzip_members_make_is_read() {
             .unwrap();
         let (front, back) = tar.stdout.split_at(tar.stdout.len() / 3);
         let passed = pass_plain(&[gz(front), gz(back)].concat());
-        assert!(passed.volume().verified, "{format}");
-        assert_eq!((passed.volume().pages, passed.codes()), (4, Vec::new()), "{format}");
+        assert!(passed.volume().acceptance.verified, "{format}");
+        assert_eq!(
+            (passed.volume().acceptance.pages, passed.codes()),
+            (4, Vec::new()),
+            "{format}"
+        );
     }
     let lines = ocr_lines(folder.path(), &PassOptions::default()).unwrap();
     assert_eq!(lines, (1..=4).map(text).collect::<Vec<_>>());

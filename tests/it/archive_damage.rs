@@ -196,7 +196,7 @@ fn a_page_with_a_wrong_md5_fails_and_is_named() {
     let gpg = Gpg::new();
     let files = Files::volume(5, 3_000).replace("00000003.jp2", b"another page");
     let passed = pass(&gpg.from_pipe(&files.tar_gz(), &CHEAP));
-    let ArchiveError::Checksum { failed, seen } = passed.error() else {
+    let ArchiveError::Refused { failed, seen, .. } = passed.error() else {
         panic!("{}", passed.error())
     };
     assert_eq!(failed, &["00000003.jp2"]);

@@ -144,7 +144,7 @@ fn tar_scan() {
         let packed = gz(bytes);
         let outcome = process_plain(&packed[..], std::io::sink(), &mut text, Some(&barcode()), &options);
         if let Ok(volume) = outcome {
-            assert!(volume.pages <= 2_100 && text.len() < 1 << 20);
+            assert!(volume.acceptance.pages <= 2_100 && text.len() < 1 << 20);
         }
     });
 }

@@ -19,7 +19,11 @@ fn assert_whole(passed: &Passed, archive: &[u8], what: &str) {
     assert_eq!(volume.sha256_hex(), hex(&Sha256::digest(archive)), "{what}");
     assert_eq!(volume.bytes, archive.len() as u64, "{what}");
     assert_eq!(
-        (volume.pages, volume.text_pages, volume.verified),
+        (
+            volume.acceptance.pages,
+            volume.acceptance.text_pages,
+            volume.acceptance.verified
+        ),
         (12, 12, true),
         "{what}"
     );

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::archive::digest::{Md5Digest, hex, md5_of_hex};
+use crate::archive::encoding::decoded;
+
+/// The list's own name in an archive.
+pub(in crate::archive) const LIST_NAME: &str = "checksum.md5";
 
 /// Digests by file name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,7 +15,8 @@ pub struct ChecksumList {
     digests: BTreeMap<String, Md5Digest>,
     /// By name without folders; the first one listed counts.
     by_base_name: BTreeMap<String, Md5Digest>,
-    /// Lines that are no checksum lines, and names listed with two different digests.
+    /// What is odd in it: lines that are no checksum lines, names with two different digests, names with backslashes, the
+    /// list's own name.
     pub warnings: Vec<String>,
 }
 
@@ -19,34 +24,45 @@ pub struct ChecksumList {
 const WARNINGS: usize = 20;
 
 impl ChecksumList {
-    /// Reads a list: 32 hexadecimal digits, blanks, perhaps a star, a name. Forgiven: a byte order mark, CRLF, trailing
-    /// blanks, folders before the name, empty lines, comments, the BSD form `MD5 (name) = digest`.
+    /// Reads a list: 32 hexadecimal digits, blanks, perhaps a star, a name. Read as well: UTF-8 and UTF-16 with a byte order
+    /// mark, CRLF, trailing blanks, folders before the name, empty lines, comments, the BSD form `MD5 (name) = digest`.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut list = Self::default();
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        for (number, line) in bytes.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
-            let line = line.trim_ascii();
-            if line.is_empty() || line.starts_with(b"#") {
+        let text = decoded(bytes).text;
+        let mut backslashes = 0_u64;
+        for (number, line) in text.split(['\n', '\r']).enumerate() {
+            let line = line.trim_matches(|c: char| c.is_ascii_whitespace());
+            if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            match entry(line) {
-                Some((name, digest)) => list.insert(&name, digest),
+            match entry(line.as_bytes()) {
+                Some((name, _)) if base_name(&name).eq_ignore_ascii_case(LIST_NAME) => {
+                    list.warn("the list names itself, which says nothing".to_owned());
+                }
+                Some((name, digest)) => {
+                    backslashes += u64::from(name.contains('\\'));
+                    list.insert(&name, digest);
+                }
                 None => list.warn(format!("line {} is no checksum line", number + 1)),
             }
+        }
+        if backslashes > 0 {
+            list.warn(format!(
+                "{backslashes} names have backslashes, which are read as slashes"
+            ));
         }
         list
     }
 
-    /// Adds a digest; blanks and `./` in front of the name and backslashes in it are forgiven.
+    /// Adds a digest; blanks and `./` in front of the name and backslashes in it are put aside.
     pub(crate) fn insert(&mut self, name: &str, digest: Md5Digest) {
-        let name = name.trim().replace('\\', "/");
-        let name = name.trim_start_matches("./").trim_start_matches('/');
-        match self.digests.get(name) {
+        let name = listed_path(name);
+        match self.digests.get(&name) {
             Some(known) if *known != digest => self.warn(format!("{name} is listed with two digests")),
             Some(_) => {}
             None => {
-                self.digests.insert(name.to_owned(), digest);
-                self.by_base_name.entry(base_name(name).to_owned()).or_insert(digest);
+                self.by_base_name.entry(base_name(&name).to_owned()).or_insert(digest);
+                self.digests.insert(name, digest);
             }
         }
     }
@@ -57,16 +73,9 @@ impl ChecksumList {
         }
     }
 
-    /// The digest listed for a file: under its whole name, else under its name without folders.
-    pub(crate) fn get(&self, name: &str) -> Option<&Md5Digest> {
-        self.digests
-            .get(name)
-            .or_else(|| self.by_base_name.get(base_name(name)))
-    }
-
-    /// All names as listed.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.digests.keys().map(String::as_str)
+    /// All names as listed, with their digests.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Option<Md5Digest>)> {
+        self.digests.iter().map(|(name, digest)| (name.as_str(), Some(*digest)))
     }
 
     /// True if nothing is listed.
@@ -91,7 +100,8 @@ fn entry(line: &[u8]) -> Option<(String, Md5Digest)> {
             md5_of_hex(rest[close + 4..].trim_ascii())?,
         ));
     }
-    // GNU md5sum marks a line whose name holds escapes with a backslash; names of pages hold none.
+    // GNU md5sum marks a line whose name holds escapes with a backslash.
+    let escaped = line.starts_with(b"\\");
     let line = line.strip_prefix(b"\\").unwrap_or(line);
     let digest = md5_of_hex(line.get(..32)?)?;
     let after = &line[32..];
@@ -99,12 +109,19 @@ fn entry(line: &[u8]) -> Option<(String, Md5Digest)> {
     if name.len() == after.len() {
         return None;
     }
-    Some((listed_name(name.strip_prefix(b"*").unwrap_or(name))?, digest))
+    let name = listed_name(name.strip_prefix(b"*").unwrap_or(name))?;
+    Some((if escaped { name.replace("\\\\", "\\") } else { name }, digest))
 }
 
 fn listed_name(name: &[u8]) -> Option<String> {
     let name = String::from_utf8_lossy(name.trim_ascii());
     (!base_name(&name).trim_end_matches('\\').is_empty()).then(|| name.into_owned())
+}
+
+/// A name as lists are compared by: slashes, no `./` or `/` in front, no blanks round it.
+pub(in crate::archive) fn listed_path(name: &str) -> String {
+    let name = name.trim().replace('\\', "/");
+    name.trim_start_matches("./").trim_start_matches('/').to_owned()
 }
 
 /// The name without folders.
@@ -125,7 +142,6 @@ mod tests {
             format!("{A} *00000001.jp2\n"),
             format!("\u{feff}{A}  00000001.jp2\r\n"),
             format!("{A}\t./some/folder/00000001.jp2   \n\n"),
-            format!("{A}  C:\\scans\\00000001.jp2"),
             format!("# made today\n{}  00000001.jp2", A.to_uppercase()),
             format!("MD5 (00000001.jp2) = {A}\n"),
             format!("{A}  00000001.jp2\r{A}  00000001.jp2\r"),
@@ -144,8 +160,12 @@ mod tests {
     #[test]
     fn two_folders_may_hold_the_same_name() {
         let list = ChecksumList::parse(format!("{A}  a/1.txt\n{}  b/1.txt\n", A.replace('0', "1")).as_bytes());
-        assert_eq!(list.get("b/1.txt"), md5_of_hex(A.replace('0', "1").as_bytes()).as_ref());
-        assert_eq!(list.get("1.txt"), md5_of_hex(A.as_bytes()).as_ref());
+        let digest = |text: &str| md5_of_hex(text.as_bytes());
+        let entries: Vec<_> = list.entries().collect();
+        assert_eq!(
+            entries,
+            [("a/1.txt", digest(A)), ("b/1.txt", digest(&A.replace('0', "1")))]
+        );
         assert!(list.warnings.is_empty());
     }
 
@@ -170,5 +190,46 @@ mod tests {
         let list = ChecksumList::parse(format!("{A}  a.txt\n{}  a.txt\n", A.replace('0', "1")).as_bytes());
         assert_eq!(list.to_hex()["a.txt"], A);
         assert_eq!(list.warnings, ["a.txt is listed with two digests"]);
+    }
+
+    #[test]
+    fn utf_16_is_read_by_its_byte_order_mark() {
+        let text = format!("\u{feff}{A} *00000001.jp2\r\n{A}  B\u{fc}cher.txt\r\n");
+        for to_bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(to_bytes).collect();
+            let list = ChecksumList::parse(&bytes);
+            assert_eq!(
+                list.to_hex().into_keys().collect::<Vec<_>>(),
+                ["00000001.jp2", "B\u{fc}cher.txt"]
+            );
+            assert_eq!(list.warnings, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn what_is_odd_is_said_and_the_rest_is_read() {
+        let cases = [
+            (
+                format!("{A}  checksum.md5\n{A}  1.jp2"),
+                "1.jp2",
+                "the list names itself, which says nothing",
+            ),
+            (
+                format!("{A}  C:\\scans\\1.jp2"),
+                "1.jp2",
+                "1 names have backslashes, which are read as slashes",
+            ),
+            (
+                format!("\\{A}  scans\\\\1.jp2"),
+                "1.jp2",
+                "1 names have backslashes, which are read as slashes",
+            ),
+            (format!("{A}  1.jp2\nnonsense"), "1.jp2", "line 2 is no checksum line"),
+        ];
+        for (text, name, warning) in cases {
+            let list = ChecksumList::parse(text.as_bytes());
+            assert_eq!(list.to_hex().into_keys().collect::<Vec<_>>(), [name], "{text:?}");
+            assert_eq!(list.warnings, [warning], "{text:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod record;
 mod tests;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,12 @@ pub(super) struct MetsSummary {
     pub(super) record: RecordKind,
     pub(super) marc: Option<MarcFields>,
     pub(super) marc_xml: Option<String>,
+    /// OBJID of the root element, which names the book.
+    pub(super) object: Option<String>,
     /// MD5 digests of the files listed.
     pub(super) digests: ChecksumList,
+    /// Files listed without an MD5 digest.
+    pub(super) named: BTreeSet<String>,
     /// MARC records beyond the first.
     pub(super) more_records: bool,
     /// Something was not valid UTF-8 and was replaced.
@@ -84,7 +89,9 @@ impl MetsSummary {
             record: kind,
             marc: record.as_ref().map(MarcFields::of),
             marc_xml: record.as_ref().map(record::MarcRecord::to_xml),
+            object: walk.object,
             digests: walk.digests,
+            named: walk.named,
             more_records: walk.more_records,
             replaced: walk.replaced,
             because,

@@ -1,13 +1,14 @@
 //! The walk through a METS document, element by element.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 
 use quick_xml::Reader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use crate::archive::digest::{ChecksumList, Md5Digest, md5_of_hex};
+use crate::archive::digest::{ChecksumList, Md5Digest, listed_path, md5_of_hex};
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::mets::bounded::BoundedReader;
 use crate::archive::mets::record::{DataField, MarcRecord};
@@ -42,7 +43,9 @@ enum Element {
 pub(super) struct MetsWalk {
     pub(super) first_record: Option<MarcRecord>,
     pub(super) more_records: bool,
+    pub(super) object: Option<String>,
     pub(super) digests: ChecksumList,
+    pub(super) named: BTreeSet<String>,
     pub(super) replaced: bool,
     open: Vec<Element>,
     rooted: bool,
@@ -107,6 +110,7 @@ impl MetsWalk {
             if name.as_ref() != b"mets" {
                 return Err(WalkEnd::OtherRoot);
             }
+            self.object = attribute(tag, b"OBJID")?.filter(|object| !object.trim().is_empty());
         }
         if self.open.len() >= depth {
             return Err(WalkEnd::Refused("its elements are nested too deep".to_owned()));
@@ -171,9 +175,13 @@ impl MetsWalk {
 
     /// A file's location gives the name to the digest that stands with the file.
     fn locate(&mut self, tag: &BytesStart<'_>) -> Result<(), WalkEnd> {
-        if let (Some(digest), Some(href)) = (self.file, attribute(tag, b"href")?) {
-            self.digests
-                .insert(href.strip_prefix("file://").unwrap_or(&href), digest);
+        let Some(href) = attribute(tag, b"href")? else {
+            return Ok(());
+        };
+        let name = href.strip_prefix("file://").unwrap_or(&href);
+        match self.file {
+            Some(digest) => self.digests.insert(name, digest),
+            None => drop(self.named.insert(listed_path(name))),
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::archive::{
     ArchiveError, ArchiveFinding, ArchiveInspection, ChecksumList, FindingCode, MarcFields, PassOptions, ProvenVolume,
-    RecordKind, hex, inspect, parse_mets, process, process_plain,
+    RecordKind, VolumeAcceptance, hex, inspect, parse_mets, process, process_plain,
 };
 use crate::cli::parse::{Document, ParseArgs, ParseError, barcode, document, put, read, unreadable};
 use crate::grin::{AnswerRefusal, Barcode, LibraryDirectory, Secret, read_secret_file};
@@ -47,6 +47,7 @@ pub(super) fn ocr(args: &ParseArgs) -> Result<Document, ParseError> {
         verify_checksums: false,
         extract_marc: false,
         compress_text: false,
+        require_volume: false,
         ..PassOptions::default()
     };
     let input = &args.input[0];
@@ -92,15 +93,21 @@ pub(super) fn archive(args: &ParseArgs) -> Result<Document, ParseError> {
         Err(error) => return failed_archive(&args.input[0], error),
     };
     let mut document = document(None, &[]);
-    put(&mut document, "verified", volume.verified);
+    put_acceptance(&mut document, &volume.acceptance);
     put(&mut document, "sha256", volume.sha256_hex());
     put(&mut document, "bytes", volume.bytes);
     put(&mut document, "encrypted_bytes", volume.encrypted_bytes);
-    put(&mut document, "pages", volume.pages);
-    put(&mut document, "text_pages", volume.text_pages);
     put_record(&mut document, volume.marc.as_ref(), volume.record);
     put(&mut document, "findings", json!(volume.findings));
     Ok(document)
+}
+
+fn put_acceptance(document: &mut Document, acceptance: &VolumeAcceptance) {
+    put(document, "verified", acceptance.verified);
+    put(document, "pages", acceptance.pages);
+    put(document, "text_pages", acceptance.text_pages);
+    put(document, "proven_files", acceptance.proven_files);
+    put(document, "worst_finding", json!(acceptance.worst_finding));
 }
 
 /// One pass over an archive, encrypted or not. The outer error: it cannot even be begun.
@@ -179,9 +186,16 @@ fn failed(input: &str, error: ArchiveError) -> Result<Document, ParseError> {
 /// The same with what was seen of an archive before it failed.
 fn failed_archive(input: &str, error: ArchiveError) -> Result<Document, ParseError> {
     let findings = json!(error.findings());
+    let acceptance = match &error {
+        ArchiveError::Refused { acceptance, .. } => Some(acceptance.clone()),
+        _ => None,
+    };
     let seen = error.seen().map(|seen| (seen.sha256, seen.bytes, seen.encrypted_bytes));
     let mut document = failed(input, error)?;
-    put(&mut document, "verified", false);
+    match &acceptance {
+        Some(acceptance) => put_acceptance(&mut document, acceptance),
+        None => put(&mut document, "verified", false),
+    }
     put(&mut document, "findings", findings);
     if let Some((sha256, bytes, encrypted_bytes)) = seen {
         put(&mut document, "bytes", bytes);

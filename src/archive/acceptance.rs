@@ -1,0 +1,277 @@
+//! Is this a volume, and how well is it proven? Decided once, for a download, a re-fetch, an import and `grind parse`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::archive::findings::{ArchiveFinding, FindingLevel};
+use crate::archive::verify::DigestComparison;
+
+/// Why an archive is not the volume that was requested. Such an archive is kept in quarantine and never published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum VolumeRefusal {
+    /// Neither a page image nor a page text nor hOCR.
+    #[error("there is no page in it")]
+    NoPages,
+    /// Its METS names another book, by its file name and by its OBJID.
+    #[error("its METS belongs to another book")]
+    AnotherBook,
+    /// The tar has no end mark, so it may be cut between two files.
+    #[error("its tar has no end mark and may be cut short")]
+    TarUnterminated,
+    /// There is no METS, or one that names no book.
+    #[error("no METS says that it is this book")]
+    UnnamedBook,
+    /// A file that is there is not the one that the checksum list or the METS names.
+    #[error("files differ from their checksums")]
+    ChecksumMismatch,
+    /// A page that the checksum list or the METS names is not in the archive.
+    #[error("pages that its checksum list or its METS names are missing")]
+    PagesMissing,
+}
+
+impl VolumeRefusal {
+    /// The reason word in the catalog, in logs and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPages => "no_pages",
+            Self::AnotherBook => "another_book",
+            Self::TarUnterminated => "tar_unterminated",
+            Self::UnnamedBook => "unnamed_book",
+            Self::ChecksumMismatch => "checksum_mismatch",
+            Self::PagesMissing => "pages_missing",
+        }
+    }
+}
+
+/// What the decision came to. Its counts are the ones of catalog, manifest and exports.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeAcceptance {
+    /// Why it is no volume; `None` for a volume.
+    pub refusal: Option<VolumeRefusal>,
+    /// Every page file was compared with a listed digest and is equal, and no listed page is missing.
+    pub verified: bool,
+    /// Pages, as many as the text has lines.
+    pub pages: u64,
+    /// Pages that have a text file.
+    pub text_pages: u64,
+    /// Number of the first page, which is the text's first line; 0 without pages.
+    pub first_page: u64,
+    /// Page files that were compared with a digest and are equal.
+    pub proven_files: u64,
+    /// The level of the worst finding; `None` without findings.
+    pub worst_finding: Option<FindingLevel>,
+}
+
+/// Which book the METS of an archive names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum BookIdentity {
+    /// No barcode was requested, so none can differ.
+    NotRequested,
+    /// The requested one, by the file name of its METS or by its OBJID.
+    Requested,
+    /// Another one.
+    Another,
+    /// There is no METS, or it names no book.
+    #[default]
+    Unnamed,
+}
+
+/// All that the decision depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct VolumeFacts {
+    pub(super) pages: u64,
+    pub(super) terminated: bool,
+    pub(super) identity: BookIdentity,
+    /// Files that differ from their listed digests.
+    pub(super) mismatched: usize,
+    /// Listed pages that are not in the archive.
+    pub(super) missing: usize,
+}
+
+/// A volume has at least one page, its METS names the requested barcode, every page that the checksum list or the METS
+/// names is present and equal, and its tar is terminated. The first fault in this order is the reason.
+pub(super) fn decide(facts: VolumeFacts) -> Option<VolumeRefusal> {
+    match facts {
+        VolumeFacts { pages: 0, .. } => Some(VolumeRefusal::NoPages),
+        VolumeFacts {
+            identity: BookIdentity::Another,
+            ..
+        } => Some(VolumeRefusal::AnotherBook),
+        VolumeFacts { terminated: false, .. } => Some(VolumeRefusal::TarUnterminated),
+        VolumeFacts {
+            identity: BookIdentity::Unnamed,
+            ..
+        } => Some(VolumeRefusal::UnnamedBook),
+        VolumeFacts { mismatched: 1.., .. } => Some(VolumeRefusal::ChecksumMismatch),
+        VolumeFacts { missing: 1.., .. } => Some(VolumeRefusal::PagesMissing),
+        _ => None,
+    }
+}
+
+/// Is a volume verified? Never without a source of digests, and only if every one of its page files is in it.
+pub(super) fn is_verified(compared: &DigestComparison, refusal: Option<VolumeRefusal>) -> bool {
+    refusal.is_none()
+        && compared.has_source
+        && compared.unlisted_pages == 0
+        && compared.mismatched.is_empty()
+        && compared.missing.is_empty()
+}
+
+/// The level of the worst of these findings.
+pub(super) fn worst_of(findings: &[ArchiveFinding]) -> Option<FindingLevel> {
+    findings.iter().map(|finding| finding.level).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VOLUME: VolumeFacts = VolumeFacts {
+        pages: 5,
+        terminated: true,
+        identity: BookIdentity::Requested,
+        mismatched: 0,
+        missing: 0,
+    };
+
+    #[test]
+    fn a_volume_is_what_has_no_fault() {
+        use VolumeRefusal as Refusal;
+        let cut = VolumeFacts {
+            terminated: false,
+            ..VOLUME
+        };
+        let another = VolumeFacts {
+            identity: BookIdentity::Another,
+            ..VOLUME
+        };
+        let unnamed = VolumeFacts {
+            identity: BookIdentity::Unnamed,
+            ..VOLUME
+        };
+        let cases = [
+            ("a whole volume", VOLUME, None),
+            ("one page", VolumeFacts { pages: 1, ..VOLUME }, None),
+            (
+                "no barcode was requested",
+                VolumeFacts {
+                    identity: BookIdentity::NotRequested,
+                    ..VOLUME
+                },
+                None,
+            ),
+            (
+                "an empty tar",
+                VolumeFacts { pages: 0, ..VOLUME },
+                Some(Refusal::NoPages),
+            ),
+            (
+                "gzip of nothing",
+                VolumeFacts {
+                    pages: 0,
+                    identity: BookIdentity::Unnamed,
+                    ..cut
+                },
+                Some(Refusal::NoPages),
+            ),
+            (
+                "a METS alone",
+                VolumeFacts {
+                    pages: 0,
+                    missing: 3,
+                    ..VOLUME
+                },
+                Some(Refusal::NoPages),
+            ),
+            ("another book", another, Some(Refusal::AnotherBook)),
+            (
+                "another book, cut",
+                VolumeFacts {
+                    terminated: false,
+                    ..another
+                },
+                Some(Refusal::AnotherBook),
+            ),
+            (
+                "cut behind a page",
+                VolumeFacts { missing: 2, ..cut },
+                Some(Refusal::TarUnterminated),
+            ),
+            (
+                "cut before the METS",
+                VolumeFacts {
+                    terminated: false,
+                    ..unnamed
+                },
+                Some(Refusal::TarUnterminated),
+            ),
+            ("pages alone", unnamed, Some(Refusal::UnnamedBook)),
+            (
+                "a changed page",
+                VolumeFacts {
+                    mismatched: 1,
+                    ..VOLUME
+                },
+                Some(Refusal::ChecksumMismatch),
+            ),
+            (
+                "a changed and a missing page",
+                VolumeFacts {
+                    mismatched: 1,
+                    missing: 1,
+                    ..VOLUME
+                },
+                Some(Refusal::ChecksumMismatch),
+            ),
+            (
+                "a missing page",
+                VolumeFacts { missing: 1, ..VOLUME },
+                Some(Refusal::PagesMissing),
+            ),
+        ];
+        for (what, facts, expected) in cases {
+            assert_eq!(decide(facts), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn verified_needs_a_source_and_every_page_in_it() {
+        let compared = |has_source, unlisted_pages, mismatched: &[&str], missing: &[&str]| DigestComparison {
+            has_source,
+            unlisted_pages,
+            mismatched: mismatched.iter().map(|name| (*name).to_owned()).collect(),
+            missing: missing.iter().map(|name| (*name).to_owned()).collect(),
+            proven_files: 3,
+        };
+        let cases = [
+            (compared(true, 0, &[], &[]), None, true),
+            (compared(false, 0, &[], &[]), None, false),
+            (compared(true, 1, &[], &[]), None, false),
+            (
+                compared(true, 0, &["1.jp2"], &[]),
+                Some(VolumeRefusal::ChecksumMismatch),
+                false,
+            ),
+            (
+                compared(true, 0, &[], &["1.jp2"]),
+                Some(VolumeRefusal::PagesMissing),
+                false,
+            ),
+            (compared(true, 0, &[], &[]), Some(VolumeRefusal::TarUnterminated), false),
+        ];
+        for (compared, refusal, expected) in cases {
+            assert_eq!(is_verified(&compared, refusal), expected, "{compared:?} {refusal:?}");
+        }
+    }
+
+    #[test]
+    fn reason_words_are_the_ones_of_the_json() {
+        for refusal in [
+            VolumeRefusal::NoPages,
+            VolumeRefusal::AnotherBook,
+            VolumeRefusal::UnnamedBook,
+        ] {
+            assert_eq!(serde_json::to_value(refusal).unwrap(), refusal.as_str());
+        }
+    }
+}
