@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::findings::{ArchiveFinding, FindingLevel};
 use crate::archive::verify::DigestComparison;
+use crate::vocabulary::FailureReason;
 
 /// Why an archive is not the volume that was requested. Such an archive is kept in quarantine and never published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
@@ -30,16 +31,21 @@ pub enum VolumeRefusal {
 }
 
 impl VolumeRefusal {
-    /// The reason word in the catalog, in logs and in JSON.
-    pub fn as_str(self) -> &'static str {
+    /// The reason in the catalog, in logs and in JSON.
+    pub const fn reason(self) -> FailureReason {
         match self {
-            Self::NoPages => "no_pages",
-            Self::AnotherBook => "another_book",
-            Self::TarUnterminated => "tar_unterminated",
-            Self::UnnamedBook => "unnamed_book",
-            Self::ChecksumMismatch => "checksum_mismatch",
-            Self::PagesMissing => "pages_missing",
+            Self::NoPages => FailureReason::NoPages,
+            Self::AnotherBook => FailureReason::AnotherBook,
+            Self::TarUnterminated => FailureReason::TarUnterminated,
+            Self::UnnamedBook => FailureReason::UnnamedBook,
+            Self::ChecksumMismatch => FailureReason::ChecksumMismatch,
+            Self::PagesMissing => FailureReason::PagesMissing,
         }
+    }
+
+    /// The same as a word.
+    pub const fn as_str(self) -> &'static str {
+        self.reason().as_str()
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::archive::acceptance::{VolumeAcceptance, VolumeRefusal};
 use crate::archive::findings::ArchiveFinding;
+use crate::vocabulary::FailureReason;
 
 /// Why a pass over an archive ended without a volume. Nothing may be published after any of them.
 #[derive(Debug, thiserror::Error)]
@@ -172,19 +173,19 @@ pub struct SeenArchive {
 
 impl ArchiveError {
     /// The reason as catalog, logs and metrics name it.
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> FailureReason {
         match self {
-            Self::WrongPassphrase => "wrong_passphrase",
-            Self::NoPassphrase => "no_passphrase",
-            Self::Damaged { .. } => "damaged",
-            Self::Truncated { .. } => "truncated",
-            Self::NotAnArchive { .. } => "not_an_archive",
-            Self::Refused { refusal, .. } => refusal.as_str(),
-            Self::Hostile { .. } => "hostile",
-            Self::Unsupported { .. } => "unsupported",
-            Self::Input(_) => "input",
-            Self::Sink(_) => "sink",
-            Self::Text(_) => "text",
+            Self::WrongPassphrase => FailureReason::WrongPassphrase,
+            Self::NoPassphrase => FailureReason::NoPassphrase,
+            Self::Damaged { .. } => FailureReason::Damaged,
+            Self::Truncated { .. } => FailureReason::Truncated,
+            Self::NotAnArchive { .. } => FailureReason::NotAnArchive,
+            Self::Refused { refusal, .. } => refusal.reason(),
+            Self::Hostile { .. } => FailureReason::Hostile,
+            Self::Unsupported { .. } => FailureReason::Unsupported,
+            Self::Input(_) => FailureReason::Input,
+            Self::Sink(_) => FailureReason::Sink,
+            Self::Text(_) => FailureReason::Text,
         }
     }
 

@@ -234,6 +234,6 @@ mod tests {
             ..PassOptions::default()
         };
         let error = ocr_lines(folder.path(), &options).unwrap_err();
-        assert_eq!(error.reason(), "hostile");
+        assert_eq!(error.reason(), crate::vocabulary::FailureReason::Hostile);
     }
 }

@@ -53,7 +53,7 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
             ExitStatus::Failed
         };
         return Err(CliError::new(exit, "stopped before the end")
-            .cause(waiting.reason.clone())
+            .cause(waiting.to_string())
             .advise("Nothing is lost: mend this and start again; finished books are not fetched twice."));
     }
     if once && !ended.report.incomplete.is_empty() {

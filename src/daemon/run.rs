@@ -16,8 +16,9 @@ use crate::daemon::view::HouseView;
 use crate::daemon::wiring::{BuildError, Daemon};
 use crate::daemon::{ShutdownLedger, notify, reload};
 use crate::observe::{ObserverError, ObserverServer, ShutdownPhase};
-use crate::pipeline::{IntakeWait, RunReport, RunScope};
+use crate::pipeline::{RunReport, RunScope};
 use crate::settings::{Settings, SettingsSources};
+use crate::vocabulary::{WaitCause, WaitReason};
 
 /// How often the catalog is counted and `STATUS=` renewed.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
@@ -119,13 +120,9 @@ pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
 
 /// The report of an errand that ended by a fault of the supervisor.
 fn broken(error: &crate::actor::AskError) -> RunReport {
-    let reason = format!("supervisor: {error}");
+    let why = format!("the supervisor ended: {error}");
     RunReport {
-        stopped_by: Some(IntakeWait {
-            reason,
-            until: None,
-            needs_person: false,
-        }),
+        stopped_by: Some(WaitReason::new(WaitCause::Grin, why, jiff::Timestamp::now())),
         ..RunReport::default()
     }
 }

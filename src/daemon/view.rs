@@ -1,6 +1,6 @@
 //! What the house shows of itself: snapshots put together without asking any actor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -11,13 +11,14 @@ use crate::catalog::StateCounts;
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, WorkShare};
 use crate::observe::{
-    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, Outcome, PauseReason, PhaseProgress, RateMeter,
-    ReloadState, SharingView, ShutdownPhase, SignedOut, TransferView, WaitingView, WorkPhase,
+    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, RateMeter, ReloadState, SharingView,
+    ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{BoardSnapshot, RunProgress};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
+use crate::vocabulary::{BookOutcome, WaitCause};
 use crate::{cli, log};
 
 /// The house as others see it.
@@ -95,7 +96,7 @@ impl HouseView {
         changing.counts = counts;
         changing
             .meter
-            .note(Instant::now(), of(&board, "home"), board.bytes_home);
+            .note(Instant::now(), of(&board, BookOutcome::Stored), board.bytes_home);
     }
 
     /// One line for `systemctl status`.
@@ -106,7 +107,8 @@ impl HouseView {
         let doing = match (&now.signed_out, now.waiting.first()) {
             // What only a person can mend stands where systemd shows it.
             (Some(signed_out), _) => format!("signed out: {}", signed_out.advice),
-            (None, Some(wait)) => format!("waiting for {}: {}", wait.what, wait.why),
+            (None, Some(wait)) if wait.resumes_by_itself => format!("{wait}; resumes by itself"),
+            (None, Some(wait)) => wait.to_string(),
             (None, None) => now.state.to_string(),
         };
         format!("{stored} of {known} books home, {} in hand, {doing}", now.books_in_hand)
@@ -117,8 +119,8 @@ impl HouseView {
     }
 }
 
-fn of(board: &BoardSnapshot, outcome: &str) -> u64 {
-    board.finished.get(outcome).copied().unwrap_or_default()
+fn of(board: &BoardSnapshot, outcome: BookOutcome) -> u64 {
+    board.finished.get(&outcome).copied().unwrap_or_default()
 }
 
 impl DaemonView for HouseView {
@@ -128,7 +130,7 @@ impl DaemonView for HouseView {
         let mut shown = DaemonSnapshot::starting(env!("CARGO_PKG_VERSION"), cli::COMMIT, self.since);
         shown.taken_at = Timestamp::now();
         shown.library.clone_from(&self.storage);
-        shown.finished = finished(&board);
+        shown.finished.clone_from(&board.finished);
         shown.failures.clone_from(&board.failures);
         shown.barcodes = changing
             .counts
@@ -148,7 +150,7 @@ impl DaemonView for HouseView {
         shown.gate_closed_until = session.gate_closed_until;
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
         shown.paused = pauses(&board, &shown);
-        shown.waiting = waits(&board);
+        shown.waiting = board.waiting.iter().cloned().collect();
         shown.state = state(&changing, &board, &shown);
         shown
     }
@@ -192,20 +194,6 @@ fn transfer(under_way: crate::pipeline::workers::UnderWay) -> TransferView {
     }
 }
 
-fn finished(board: &BoardSnapshot) -> BTreeMap<Outcome, u64> {
-    let outcomes = [
-        (Outcome::Stored, "home"),
-        (Outcome::UpToDate, "up_to_date"),
-        (Outcome::NotConverted, "not_converted"),
-        (Outcome::Failed, "failed"),
-        (Outcome::HandedBack, "handed_back"),
-    ];
-    outcomes
-        .into_iter()
-        .map(|(outcome, name)| (outcome, of(board, name)))
-        .collect()
-}
-
 /// Books that are ready at GRIN and not home yet.
 fn left(counts: &StateCounts) -> u64 {
     use crate::vocabulary::BookState::{Available, Checking, Downloading};
@@ -216,10 +204,8 @@ fn left(counts: &StateCounts) -> u64 {
 }
 
 fn phases(board: &BoardSnapshot, counts: &StateCounts) -> BTreeMap<WorkPhase, PhaseProgress> {
-    let done: u64 = ["home", "up_to_date", "not_converted", "failed"]
-        .into_iter()
-        .map(|name| of(board, name))
-        .sum();
+    let finals = BookOutcome::ALL.iter().filter(|outcome| outcome.is_final());
+    let done: u64 = finals.map(|outcome| of(board, *outcome)).sum();
     let download = PhaseProgress {
         done,
         total: Some(done + left(counts)),
@@ -253,38 +239,19 @@ fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Option<Signed
     })
 }
 
-fn pauses(board: &BoardSnapshot, shown: &DaemonSnapshot) -> Vec<PauseReason> {
-    let reason = board
-        .waiting
-        .as_ref()
-        .map(|waiting| waiting.reason.as_str())
-        .unwrap_or_default();
-    let all = [
-        (board.paused, PauseReason::Operator),
-        (reason.starts_with("storage_full"), PauseReason::DiskFull),
-        (shown.signed_out.is_some(), PauseReason::SignedOut),
+/// Everything that keeps new books from being begun: what the intake waits for, and what the session knows.
+fn pauses(board: &BoardSnapshot, shown: &DaemonSnapshot) -> Vec<WaitCause> {
+    let known = [
+        (board.paused, WaitCause::Operator),
+        (shown.signed_out.is_some(), WaitCause::SignIn),
         (
             shown.gate_closed_until.is_some_and(|until| until > shown.taken_at),
-            PauseReason::GateClosed,
+            WaitCause::Gate,
         ),
-        (reason.contains("failed in a row"), PauseReason::TooManyFailures),
     ];
-    all.into_iter()
-        .filter_map(|(holds, pause)| holds.then_some(pause))
-        .collect()
-}
-
-fn waits(board: &BoardSnapshot) -> Vec<WaitingView> {
-    let wait = board.waiting.iter().map(|waiting| WaitingView {
-        what: if waiting.needs_person {
-            "a person".into()
-        } else {
-            "better times".into()
-        },
-        why: waiting.reason.clone(),
-        until: waiting.until,
-    });
-    wait.collect()
+    let known = known.into_iter().filter_map(|(holds, cause)| holds.then_some(cause));
+    let causes: BTreeSet<_> = board.waiting.iter().map(|wait| wait.cause).chain(known).collect();
+    causes.into_iter().collect()
 }
 
 fn state(changing: &Changing, board: &BoardSnapshot, shown: &DaemonSnapshot) -> DaemonState {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::rates::MeasuredRates;
+use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason, words};
 
 /// The daemon at one moment. All counts are of this run unless a field says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,13 +24,13 @@ pub struct DaemonSnapshot {
     /// Where the books go, as the configured address (never with a key in it).
     pub library: String,
     /// What is being waited for, most important first; empty while work goes on.
-    pub waiting: Vec<WaitingView>,
+    pub waiting: Vec<WaitReason>,
     /// Barcodes by state as the catalog has them, of all runs.
     pub barcodes: BTreeMap<String, u64>,
     /// Barcodes finished, by outcome.
-    pub finished: BTreeMap<Outcome, u64>,
+    pub finished: BTreeMap<BookOutcome, u64>,
     /// Barcodes failed for good, by reason.
-    pub failures: BTreeMap<String, u64>,
+    pub failures: BTreeMap<FailureReason, u64>,
     /// How far each phase of the work is.
     pub phases: BTreeMap<WorkPhase, PhaseProgress>,
     /// Bytes of decrypted archives published.
@@ -51,7 +52,7 @@ pub struct DaemonSnapshot {
     /// The last reading of the config after the start.
     pub reload: Option<ReloadState>,
     /// Why no new books are taken up; empty while they are.
-    pub paused: Vec<PauseReason>,
+    pub paused: Vec<WaitCause>,
     /// Set while GRIN does not know us.
     pub signed_out: Option<SignedOut>,
     /// GRIN told us to stay away until then.
@@ -89,7 +90,7 @@ impl DaemonSnapshot {
     }
 
     /// Barcodes finished with this outcome.
-    pub fn finished(&self, outcome: Outcome) -> u64 {
+    pub fn finished(&self, outcome: BookOutcome) -> u64 {
         self.finished.get(&outcome).copied().unwrap_or(0)
     }
 
@@ -97,33 +98,6 @@ impl DaemonSnapshot {
     pub fn running_seconds(&self) -> f64 {
         self.taken_at.duration_since(self.since).as_secs_f64().max(0.0)
     }
-}
-
-/// Writes an enum of words for JSON and labels: unit variants, `ALL`, `as_str` and `Display`.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            /// All of them, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word in JSON, metrics and on the terminal.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-    };
 }
 
 words! {
@@ -141,24 +115,6 @@ words! {
         Draining = "draining",
         /// All is closed.
         Stopped = "stopped",
-    }
-}
-
-words! {
-    /// How a barcode ended.
-    Outcome {
-        /// Downloaded, verified and published.
-        Stored = "stored",
-        /// Nothing to do: what is stored is what GRIN has.
-        UpToDate = "up_to_date",
-        /// GRIN has to convert it first.
-        NotConverted = "not_converted",
-        /// GRIN will not give it.
-        Unavailable = "unavailable",
-        /// Failed for good.
-        Failed = "failed",
-        /// Given back unfinished, to be taken up again.
-        HandedBack = "handed_back",
     }
 }
 
@@ -192,33 +148,6 @@ words! {
         /// Everything is closed.
         Done = "done",
     }
-}
-
-words! {
-    /// Why no new books are taken up.
-    PauseReason {
-        /// `work.paused` is set.
-        Operator = "operator",
-        /// The storage is short of space.
-        DiskFull = "disk_full",
-        /// GRIN does not know us.
-        SignedOut = "signed_out",
-        /// GRIN asked us to stay away for a while.
-        GateClosed = "gate_closed",
-        /// Too many books in a row failed.
-        TooManyFailures = "too_many_failures",
-    }
-}
-
-/// Something that is waited for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WaitingView {
-    /// For what, in a few words: "the conversion of 12 books".
-    pub what: String,
-    /// Why it takes a wait: "GRIN converts in its own time".
-    pub why: String,
-    /// Until when at the latest, if that is known.
-    pub until: Option<Timestamp>,
 }
 
 /// How far a phase is.
@@ -274,7 +203,7 @@ mod tests {
     #[test]
     fn a_snapshot_survives_json() {
         let mut snapshot = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
-        snapshot.finished.insert(Outcome::UpToDate, 3);
+        snapshot.finished.insert(BookOutcome::UpToDate, 3);
         snapshot.phases.insert(
             WorkPhase::Collect,
             PhaseProgress {

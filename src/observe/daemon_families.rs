@@ -2,24 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::observe::daemon::{DaemonSnapshot, Outcome, PauseReason, ShutdownPhase};
+use crate::observe::daemon::{DaemonSnapshot, ShutdownPhase};
 use crate::observe::family::MetricFamilies;
 use crate::observe::names::MetricName as Metric;
-
-/// The catalog's states (`catalog::BookState`); any other is counted as `other`, so that no text out of
-/// a database can become a label.
-const BOOK_STATES: [&str; 10] = [
-    "known",
-    "requested",
-    "in_process",
-    "available",
-    "checking",
-    "downloading",
-    "stored",
-    "unavailable",
-    "conversion_failed",
-    "failed",
-];
+use crate::vocabulary::{BookOutcome, BookState, WaitCause};
 
 impl MetricFamilies {
     /// Barcodes, shutdown, config and build.
@@ -33,14 +19,15 @@ impl MetricFamilies {
 }
 
 fn barcodes(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
-    for state in BOOK_STATES {
+    // Any other word is counted as `other`, so that no text out of a database becomes a label.
+    for state in BookState::ALL.map(BookState::as_str) {
         families.count(
             Metric::Barcodes,
             &[state],
             daemon.barcodes.get(state).copied().unwrap_or(0),
         );
     }
-    let known = |state: &str| BOOK_STATES.contains(&state);
+    let known = |state: &str| state.parse::<BookState>().is_ok();
     let other: u64 = daemon
         .barcodes
         .iter()
@@ -50,7 +37,7 @@ fn barcodes(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     if other > 0 {
         families.count(Metric::Barcodes, &["other"], other);
     }
-    for outcome in Outcome::ALL {
+    for outcome in BookOutcome::ALL {
         families.count(Metric::BarcodesFinished, &[outcome.as_str()], daemon.finished(*outcome));
     }
     families.count(Metric::BooksInHand, &[], daemon.books_in_hand);
@@ -60,7 +47,7 @@ fn barcodes(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
 }
 
 fn condition(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
-    for reason in PauseReason::ALL {
+    for reason in WaitCause::ALL {
         families.flag(Metric::IntakePaused, &[reason.as_str()], daemon.paused.contains(reason));
     }
     for phase in ShutdownPhase::ALL {

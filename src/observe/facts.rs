@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
-use crate::observe::daemon::{DaemonSnapshot, Outcome};
+use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::rates::MeasuredRate;
+use crate::vocabulary::BookOutcome;
 
 /// A heading and what there is to say under it.
 pub type PageFact = (&'static str, String);
@@ -44,7 +45,10 @@ fn urgent(daemon: &DaemonSnapshot) -> Vec<PageFact> {
             .until
             .map(|until| format!(" (until {})", second(until)))
             .unwrap_or_default();
-        facts.push(("waiting for", format!("{}: {}{until}", waiting.what, waiting.why)));
+        facts.push((
+            "waiting for",
+            format!("{}: {}{until}", waiting.cause.label(), waiting.why),
+        ));
     }
     facts.extend(daemon.reload.as_ref().map(|reload| {
         let outcome = if reload.successful { "in force" } else { "refused" };
@@ -61,7 +65,7 @@ fn work(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     let states = states
         .iter()
         .map(|(state, count)| format!("{state} {}", DisplayCount(**count)));
-    let finished = Outcome::ALL.iter().filter(|outcome| daemon.finished(**outcome) > 0);
+    let finished = BookOutcome::ALL.iter().filter(|outcome| daemon.finished(**outcome) > 0);
     let finished = finished.map(|outcome| format!("{outcome} {}", DisplayCount(daemon.finished(*outcome))));
     let failures = daemon
         .failures
@@ -126,7 +130,8 @@ fn second(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{PauseReason, SignedOut, WaitingView};
+    use crate::observe::SignedOut;
+    use crate::vocabulary::{WaitCause, WaitReason};
 
     #[test]
     fn what_a_person_must_do_comes_before_the_numbers() {
@@ -136,7 +141,7 @@ mod tests {
             why: "the refresh token is dead".into(),
             advice: "Run `grind auth login`.".into(),
         });
-        daemon.paused.push(PauseReason::SignedOut);
+        daemon.paused.push(WaitCause::SignIn);
         let facts = facts(&daemon);
         assert_eq!(facts[1].1, "since 1970-01-01T00:00:00Z: the refresh token is dead");
         assert_eq!(facts[2], ("to do", "Run `grind auth login`.".into()));
@@ -146,10 +151,9 @@ mod tests {
     #[test]
     fn a_daemon_at_rest_says_what_it_waits_for_and_no_more_than_it_knows() {
         let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
-        daemon.waiting.push(WaitingView {
-            what: "the next look at GRIN's lists".into(),
-            why: "collect_every is 6h".into(),
+        daemon.waiting.push(WaitReason {
             until: Some(Timestamp::from_second(60).unwrap()),
+            ..WaitReason::new(WaitCause::Disk, "no room in /library", Timestamp::UNIX_EPOCH)
         });
         daemon.barcodes.insert("stored".into(), 1_234);
         daemon.barcodes.insert("failed".into(), 0);
@@ -157,7 +161,7 @@ mod tests {
         let text = |heading| facts.iter().find(|fact| fact.0 == heading).map(|fact| fact.1.as_str());
         assert_eq!(
             text("waiting for"),
-            Some("the next look at GRIN's lists: collect_every is 6h (until 1970-01-01T00:01:00Z)")
+            Some("disk space: no room in /library (until 1970-01-01T00:01:00Z)")
         );
         assert_eq!(text("barcodes"), Some("stored 1 234"));
         assert_eq!(text("to go"), None);

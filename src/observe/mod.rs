@@ -26,8 +26,7 @@ mod tests;
 pub use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 pub use crate::observe::client::{ClientError, DaemonEndpoint};
 pub use crate::observe::daemon::{
-    DaemonSnapshot, DaemonState, Outcome, PauseReason, PhaseProgress, ReloadState, ShutdownPhase, SignedOut,
-    TransferView, WaitingView, WorkPhase,
+    DaemonSnapshot, DaemonState, PhaseProgress, ReloadState, ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };
 pub use crate::observe::facts::{PageFact, facts};
 pub use crate::observe::family::{HistogramBuckets, MetricFamilies, SeriesValue};

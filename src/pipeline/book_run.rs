@@ -12,15 +12,16 @@ use crate::catalog::{
 };
 use crate::grin::{FileName, Validator};
 use crate::pipeline::plan;
-use crate::pipeline::plan::{BookFacts, BookOutcome, ErrorKind, PlanStep, WorkerOutcome};
+use crate::pipeline::plan::{BookFacts, ErrorKind, PlanStep, WorkerOutcome};
 use crate::pipeline::policy;
-use crate::pipeline::progress::{IntakeWait, RunProgress};
+use crate::pipeline::progress::RunProgress;
 use crate::pipeline::recover;
 use crate::pipeline::supervisor::{RetryPolicy, WorkerPools};
 use crate::pipeline::workers::{CheckBook, CheckError, CheckResult, DownloadBook, DownloadError, DownloadResult};
 use crate::pipeline::{HomeError, PublishedVolume};
 use crate::session::{BodyError, ErrorClass, SessionError};
 use crate::storage::{StorageError, StorageErrorClass as StorageClass};
+use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
 
 /// How often a settlement is tried while the catalog is busy or its disk full.
 const SETTLE_ATTEMPTS: u32 = 5;
@@ -31,9 +32,9 @@ pub(super) struct BookRunResult {
     pub verdict: BookOutcome,
     pub held: ClaimToken,
     /// The reason of a failure that may have been the way here and not the book.
-    pub passing: Option<&'static str>,
+    pub passing: Option<FailureReason>,
     /// Why the intake should wait before it goes on; books are not to blame.
-    pub trouble: Option<IntakeWait>,
+    pub trouble: Option<WaitReason>,
 }
 
 /// One worker's answer, reduced to what the plan and the catalog need.
@@ -45,7 +46,7 @@ struct Said {
 
 /// An error in the forms that the plan, the catalog and the user need.
 struct Fault {
-    reason: &'static str,
+    reason: FailureReason,
     detail: String,
     wait: Option<Duration>,
     needs_person: bool,
@@ -78,7 +79,7 @@ pub(super) async fn pursue(
     if let (Some(fault), BookOutcome::Failed) = (&walk.fault, &verdict) {
         board.failure(fault.reason);
     }
-    board.settled(&verdict, bytes);
+    board.settled(verdict, bytes);
     let passing = walk
         .fault
         .as_ref()
@@ -87,11 +88,10 @@ pub(super) async fn pursue(
     let trouble = walk
         .fault
         .take()
-        .filter(|fault| verdict == BookOutcome::HandBack && fault.troubles_all)
-        .map(|fault| IntakeWait {
-            reason: format!("{}: {}", fault.reason, fault.detail),
-            until: None,
+        .filter(|fault| verdict == BookOutcome::Released && fault.troubles_all)
+        .map(|fault| WaitReason {
             needs_person: fault.needs_person,
+            ..WaitReason::new(fault.cause(), fault.detail, jiff::Timestamp::now())
         });
     BookRunResult {
         verdict,
@@ -211,7 +211,10 @@ impl Walk {
             Ok(Ok(DownloadResult::DamagedAtSource { reason, detail })) => Said {
                 outcome: WorkerOutcome::DamagedAtSource,
                 home: None,
-                fault: Some(Fault::new("damaged_at_source", format!("{reason}: {detail}"))),
+                fault: Some(Fault::new(
+                    FailureReason::DamagedAtSource,
+                    format!("{reason}: {detail}"),
+                )),
             },
             Ok(Err(error)) => Said::error(download_fault(&error)),
             Err(error) => Said::error(ask_fault(&error)),
@@ -242,7 +245,7 @@ impl Walk {
                 Err(error) => {
                     warn!(barcode = %self.book.held.barcode, %error, "a book could not be settled; its lease runs out and it is claimed again");
                     self.fault = Some(catalog_fault(&error));
-                    return BookOutcome::HandBack;
+                    return BookOutcome::Released;
                 }
             }
         }
@@ -251,11 +254,11 @@ impl Walk {
 
     fn settlement(&mut self, verdict: &BookOutcome) -> ClaimSettlement {
         let (reason, detail, wait) = match &self.fault {
-            Some(fault) => (fault.reason.to_owned(), fault.detail.clone(), fault.wait),
-            None => Default::default(),
+            Some(fault) => (fault.reason, fault.detail.clone(), fault.wait),
+            None => (FailureReason::Worker, String::new(), None),
         };
         match verdict {
-            BookOutcome::Home => match &self.home {
+            BookOutcome::Stored => match &self.home {
                 Some(home) => ClaimSettlement::Stored(home.clone()),
                 None => ClaimSettlement::HandedBack,
             },
@@ -271,7 +274,7 @@ impl Walk {
                 }
             }
             // Others first: a book that a person must see to does not stand in the way of the rest.
-            BookOutcome::HandBack if self.fault.is_some() && !self.cx.is_cancelled() => {
+            BookOutcome::Released if self.fault.is_some() && !self.cx.is_cancelled() => {
                 let delay = policy::retry_delay(&self.terms.backoff, 1, wait, &mut rand::rng());
                 ClaimSettlement::Retry {
                     reason,
@@ -280,7 +283,7 @@ impl Walk {
                     counts: false,
                 }
             }
-            BookOutcome::HandBack => ClaimSettlement::HandedBack,
+            BookOutcome::Released => ClaimSettlement::HandedBack,
             BookOutcome::Failed => ClaimSettlement::Failed { reason, detail },
         }
     }
@@ -289,10 +292,10 @@ impl Walk {
         let barcode = &self.book.held.barcode;
         match (&self.fault, verdict) {
             (Some(fault), BookOutcome::Failed) => {
-                warn!(%barcode, reason = fault.reason, detail = fault.detail, "book failed");
+                warn!(%barcode, reason = fault.reason.as_str(), detail = fault.detail, "book failed");
             }
             (Some(fault), _) => {
-                info!(%barcode, reason = fault.reason, detail = fault.detail, ?verdict, "book put back")
+                info!(%barcode, reason = fault.reason.as_str(), detail = fault.detail, ?verdict, "book put back")
             }
             (None, _) => tracing::debug!(%barcode, ?verdict, "book settled"),
         }
@@ -318,7 +321,7 @@ impl Said {
 }
 
 impl Fault {
-    fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+    fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
         Self {
             reason,
             detail: detail.into(),
@@ -328,22 +331,42 @@ impl Fault {
             troubles_all: true,
         }
     }
+
+    /// What the intake waits for.
+    fn cause(&self) -> WaitCause {
+        match self.reason {
+            FailureReason::SignedOut => WaitCause::SignIn,
+            FailureReason::NoToken => WaitCause::Token,
+            FailureReason::WrongPassphrase | FailureReason::NoPassphrase => WaitCause::Passphrase,
+            FailureReason::StorageFull => WaitCause::Disk,
+            FailureReason::Catalog => WaitCause::Catalog,
+            reason if reason.as_str().starts_with("storage") => WaitCause::Storage,
+            _ => WaitCause::Grin,
+        }
+    }
 }
 
 fn check_fault(error: &CheckError) -> (ErrorKind, Fault) {
     match error {
         CheckError::Session(error) => session_fault(error),
-        CheckError::NoValidator(_) => (ErrorKind::Passing, Fault::new("no_validator", error.to_string())),
+        CheckError::NoValidator(_) => (
+            ErrorKind::Passing,
+            Fault::new(FailureReason::NoValidator, error.to_string()),
+        ),
     }
 }
 
 fn download_fault(error: &DownloadError) -> (ErrorKind, Fault) {
     match error {
         DownloadError::Session(error) => session_fault(error),
-        DownloadError::Panicked(_) => (ErrorKind::Passing, Fault::new("panicked", error.to_string())),
-        DownloadError::Home(HomeError::Body(BodyError::Cancelled)) => {
-            (ErrorKind::Elsewhere, Fault::new("cancelled", error.to_string()))
-        }
+        DownloadError::Panicked(_) => (
+            ErrorKind::Passing,
+            Fault::new(FailureReason::Panicked, error.to_string()),
+        ),
+        DownloadError::Home(HomeError::Body(BodyError::Cancelled)) => (
+            ErrorKind::Elsewhere,
+            Fault::new(FailureReason::Cancelled, error.to_string()),
+        ),
         DownloadError::Home(HomeError::Body(BodyError::Session(error))) => session_fault(error),
         DownloadError::Home(HomeError::Body(body)) => {
             (ErrorKind::Passing, Fault::new(body.reason(), error.to_string()))
@@ -356,7 +379,7 @@ fn download_fault(error: &DownloadError) -> (ErrorKind, Fault) {
                 ErrorKind::Elsewhere,
                 Fault {
                     needs_person: true,
-                    ..Fault::new("storage_io", error.to_string())
+                    ..Fault::new(FailureReason::StorageIo, error.to_string())
                 },
             ),
         },
@@ -432,7 +455,14 @@ fn catalog_fault(error: &CatalogError) -> Fault {
     Fault {
         needs_person: !error.may_pass() && !lost,
         troubles_all: !lost,
-        ..Fault::new(error.reason(), error.to_string())
+        ..Fault::new(
+            if lost {
+                FailureReason::ClaimLost
+            } else {
+                FailureReason::Catalog
+            },
+            error.to_string(),
+        )
     }
 }
 
@@ -441,7 +471,7 @@ fn ask_fault(error: &AskError) -> (ErrorKind, Fault) {
         AskError::Panicked | AskError::TimedOut => ErrorKind::Passing,
         _ => ErrorKind::Elsewhere,
     };
-    (kind, Fault::new("worker", error.to_string()))
+    (kind, Fault::new(FailureReason::Worker, error.to_string()))
 }
 
 #[cfg(test)]

@@ -20,11 +20,10 @@ use crate::dapr::InHand;
 use crate::grin::Barcode;
 use crate::grin::BlockSet;
 use crate::pipeline::book_run::{BookRunResult, pursue};
-use crate::pipeline::plan::BookOutcome;
 use crate::pipeline::policy;
 use crate::pipeline::policy::OutageDetector;
-use crate::pipeline::progress::IntakeWait;
 use crate::pipeline::supervisor::{RetryPolicy, RunScope, SupervisorState};
+use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
 
 /// Claimed ahead of the workers, so that none waits for the catalog.
 const AHEAD: usize = 32;
@@ -43,10 +42,9 @@ pub(super) async fn sync(office: &Rc<SupervisorState>, errand: &RunScope) {
         Err(error) if !office.intake.is_cancelled() => {
             error!(%error, "the catalog does not answer; the run ends, and is started again by systemd");
             let needs_person = !error.may_pass();
-            let waiting = IntakeWait {
-                reason: format!("catalog: {error}"),
-                until: None,
+            let waiting = WaitReason {
                 needs_person,
+                ..WaitReason::new(WaitCause::Catalog, error.to_string(), Timestamp::now())
             };
             office.report.borrow_mut().stopped_by = Some(waiting);
             // The other duties end with it.
@@ -69,7 +67,7 @@ struct Fanout<'a> {
     taken: u64,
     outage: OutageDetector,
     /// No new book before this moment: an outage, a full store, a person who must act.
-    blocked: Option<(Instant, IntakeWait)>,
+    blocked: Option<(Instant, WaitReason)>,
     /// Troubles in a row, for the length of the next block.
     troubles: u32,
     renew_at: Instant,
@@ -302,7 +300,7 @@ impl<'a> Fanout<'a> {
         let terms = self.terms();
         self.held.remove(&ended.held.barcode);
         self.uses.remove(&ended.held.barcode);
-        if matches!(ended.verdict, BookOutcome::Retry | BookOutcome::HandBack) {
+        if matches!(ended.verdict, BookOutcome::Retry | BookOutcome::Released) {
             // It is still to be done: it does not count towards the limit.
             self.taken = self.taken.saturating_sub(1);
         }
@@ -311,7 +309,7 @@ impl<'a> Fanout<'a> {
                 trouble: Some(trouble), ..
             } => self.block(trouble, None),
             BookRunResult {
-                verdict: BookOutcome::Home,
+                verdict: BookOutcome::Stored,
                 ..
             } => self.way_is_open(),
             // GRIN answers, so others may be tried; of the way home it says nothing, and the series of failures stands.
@@ -344,22 +342,19 @@ impl<'a> Fanout<'a> {
 
     fn go_on(&mut self) {
         if let Some((_, was)) = self.blocked.take() {
-            info!(was.reason, "it goes on");
+            info!(reason = was.why, "it goes on");
             self.office.board.wait_for(None);
         }
     }
 
-    fn block(&mut self, mut waiting: IntakeWait, pause: Option<Duration>) {
+    fn block(&mut self, mut waiting: WaitReason, pause: Option<Duration>) {
         self.troubles += 1;
         let backoff = self.terms().backoff;
         let pause = pause.unwrap_or_else(|| policy::wait(&backoff, self.troubles, &mut rand::rng()));
         waiting.until = Timestamp::now().checked_add(pause).ok();
-        let known = self
-            .blocked
-            .as_ref()
-            .is_some_and(|(_, was)| was.reason == waiting.reason);
+        let known = self.blocked.as_ref().is_some_and(|(_, was)| was.why == waiting.why);
         if !known {
-            warn!(reason = waiting.reason, ?pause, "no new book is taken in hand for now");
+            warn!(reason = waiting.why, ?pause, "no new book is taken in hand for now");
         }
         if self.errand.once && waiting.needs_person && self.troubles > 2 {
             self.office.report.borrow_mut().stopped_by = Some(waiting.clone());

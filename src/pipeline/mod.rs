@@ -14,7 +14,7 @@ mod supervisor;
 mod tasks;
 pub mod workers;
 
-pub use progress::{BoardSnapshot, IntakeWait, RunProgress};
+pub use progress::{BoardSnapshot, RunProgress};
 pub use publish::{ArchiveTaken, HomeError, PublishRecipe, bring_home, take_over};
 pub use recover::{PublishedVolume, kept};
 pub use supervisor::{

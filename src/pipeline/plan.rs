@@ -4,6 +4,7 @@
 //! exactly one next step; nothing here waits, asks or looks at a clock.
 
 use crate::session::ErrorClass;
+use crate::vocabulary::BookOutcome;
 
 /// What the catalog knows of a book when it is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,23 +30,6 @@ pub enum PlanStep {
     Download,
     /// Tell the catalog; the book leaves the supervisor's hands.
     Settle(BookOutcome),
-}
-
-/// How a book leaves the supervisor's hands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BookOutcome {
-    /// New in the store.
-    Home,
-    /// In the store already, and still what GRIN has.
-    UpToDate,
-    /// GRIN has no archive of it: ask for conversion.
-    NotConverted,
-    /// Again later; counts as an attempt.
-    Retry,
-    /// Again later, through no fault of the book: it keeps its attempts.
-    HandBack,
-    /// Not again by itself.
-    Failed,
 }
 
 /// What a worker said.
@@ -107,9 +91,9 @@ pub fn next(claim: &BookFacts, outcome: WorkerOutcome, attempts: u32) -> PlanSte
         WorkerOutcome::Wanted => return PlanStep::Download,
         WorkerOutcome::Same => BookOutcome::UpToDate,
         WorkerOutcome::NotThere => BookOutcome::NotConverted,
-        WorkerOutcome::Published => BookOutcome::Home,
+        WorkerOutcome::Published => BookOutcome::Stored,
         WorkerOutcome::DamagedAtSource | WorkerOutcome::Error(ErrorKind::Lasting) => BookOutcome::Failed,
-        WorkerOutcome::Error(ErrorKind::Elsewhere) => BookOutcome::HandBack,
+        WorkerOutcome::Error(ErrorKind::Elsewhere) => BookOutcome::Released,
         WorkerOutcome::Error(ErrorKind::Passing) if claim.attempts + 1 >= attempts => BookOutcome::Failed,
         WorkerOutcome::Error(ErrorKind::Passing) => BookOutcome::Retry,
     })
@@ -170,7 +154,7 @@ mod tests {
             (WorkerOutcome::Wanted, PlanStep::Download),
             (WorkerOutcome::Same, PlanStep::Settle(BookOutcome::UpToDate)),
             (WorkerOutcome::NotThere, PlanStep::Settle(BookOutcome::NotConverted)),
-            (WorkerOutcome::Published, PlanStep::Settle(BookOutcome::Home)),
+            (WorkerOutcome::Published, PlanStep::Settle(BookOutcome::Stored)),
             (WorkerOutcome::DamagedAtSource, PlanStep::Settle(BookOutcome::Failed)),
             (
                 WorkerOutcome::Error(ErrorKind::Passing),
@@ -182,7 +166,7 @@ mod tests {
             ),
             (
                 WorkerOutcome::Error(ErrorKind::Elsewhere),
-                PlanStep::Settle(BookOutcome::HandBack),
+                PlanStep::Settle(BookOutcome::Released),
             ),
         ];
         for (outcome, expected) in cases {
@@ -199,7 +183,7 @@ mod tests {
         );
         assert_eq!(
             next(&worn, WorkerOutcome::Error(ErrorKind::Elsewhere), 5),
-            PlanStep::Settle(BookOutcome::HandBack)
+            PlanStep::Settle(BookOutcome::Released)
         );
     }
 

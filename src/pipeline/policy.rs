@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use crate::pipeline::progress::IntakeWait;
 use crate::session::RetryBackoff;
+use crate::vocabulary::{FailureReason, WaitCause, WaitReason};
 
 /// The wait before a book's next attempt: what the error asked for or the back-off, whichever is longer.
 pub fn retry_delay(backoff: &RetryBackoff, attempts: u32, asked: Option<Duration>, rng: &mut impl Rng) -> Duration {
@@ -46,22 +46,21 @@ impl OutageDetector {
 }
 
 /// What the intake waits for after a series of failures of which the last had this reason.
-pub fn waiting(in_a_row: u32, last: &str) -> IntakeWait {
-    let needs_person = last == WRONG_PASSPHRASE;
+pub fn waiting(in_a_row: u32, last: FailureReason) -> WaitReason {
+    let needs_person = last == FailureReason::WrongPassphrase;
     let advice = if needs_person {
         "; see that archive.passphrase_file holds the library's passphrase, then `grind sync --queue failed`"
     } else {
         ""
     };
-    IntakeWait {
-        reason: format!("{in_a_row} downloads failed in a row, the last one with {last}{advice}"),
-        until: None,
-        needs_person,
-    }
+    let cause = if needs_person {
+        WaitCause::Passphrase
+    } else {
+        WaitCause::Failures
+    };
+    let why = format!("{in_a_row} downloads failed in a row, the last one with {last}{advice}");
+    WaitReason::new(cause, why, jiff::Timestamp::now())
 }
-
-/// The one reason that a series of means something is wrong here and not at GRIN.
-const WRONG_PASSPHRASE: &str = "wrong_passphrase";
 
 #[cfg(test)]
 mod tests {
@@ -90,12 +89,9 @@ mod tests {
     fn a_series_of_wrong_passphrases_is_a_persons_business_and_says_what_to_do() {
         let error = crate::archive::ArchiveError::WrongPassphrase;
         let waits = waiting(10, error.reason());
-        assert!(
-            waits.needs_person && waits.reason.contains("passphrase_file"),
-            "{waits:?}"
-        );
-        let waits = waiting(10, "timeout");
-        assert!(!waits.needs_person && waits.reason.contains("timeout"), "{waits:?}");
+        assert!(waits.needs_person && waits.why.contains("passphrase_file"), "{waits:?}");
+        let waits = waiting(10, FailureReason::Timeout);
+        assert!(!waits.needs_person && waits.why.contains("timeout"), "{waits:?}");
     }
 
     #[test]

@@ -7,34 +7,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::pipeline::plan::BookOutcome;
+use crate::vocabulary::{BookOutcome, FailureReason, WaitReason};
 
 /// Shared figures of a run: written by the supervisor, read by `observe` and by progress bars.
 #[derive(Debug, Default)]
 pub struct RunProgress {
     in_hand: AtomicU64,
-    finished: [AtomicU64; 6],
+    finished: [AtomicU64; BookOutcome::ALL.len()],
     bytes_home: AtomicU64,
     last_home_ms: AtomicU64,
     rows: Arc<AtomicU64>,
     enriched: AtomicU64,
     requested: AtomicU64,
     paused: AtomicBool,
-    waiting: Mutex<Option<IntakeWait>>,
+    waiting: Mutex<Option<WaitReason>>,
     duties: Mutex<BTreeMap<&'static str, String>>,
     active: Mutex<BTreeSet<&'static str>>,
-    failures: Mutex<BTreeMap<String, u64>>,
-}
-
-/// Why nothing is taken in hand at the moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct IntakeWait {
-    /// For what, in words for a person.
-    pub reason: String,
-    /// Until when at the longest, if that is known.
-    pub until: Option<Timestamp>,
-    /// A person must act before it can go on.
-    pub needs_person: bool,
+    failures: Mutex<BTreeMap<FailureReason, u64>>,
 }
 
 /// The board at one moment.
@@ -43,7 +32,7 @@ pub struct BoardSnapshot {
     /// Books claimed and not yet settled.
     pub in_hand: u64,
     /// Settled books of this run, by outcome.
-    pub finished: BTreeMap<&'static str, u64>,
+    pub finished: BTreeMap<BookOutcome, u64>,
     /// Bytes of decrypted archives published in this run.
     pub bytes_home: u64,
     /// When the last book came home.
@@ -57,26 +46,13 @@ pub struct BoardSnapshot {
     /// Intake is paused by configuration.
     pub paused: bool,
     /// What the intake waits for.
-    pub waiting: Option<IntakeWait>,
+    pub waiting: Option<WaitReason>,
     /// What each duty does just now or did last.
     pub duties: BTreeMap<&'static str, String>,
     /// Duties that are going on now.
     pub active: BTreeSet<&'static str>,
     /// Books of this run that failed for good, by reason.
-    pub failures: BTreeMap<String, u64>,
-}
-
-const OUTCOMES: [&str; 6] = ["home", "up_to_date", "not_converted", "retry", "handed_back", "failed"];
-
-fn slot(verdict: &BookOutcome) -> usize {
-    match verdict {
-        BookOutcome::Home => 0,
-        BookOutcome::UpToDate => 1,
-        BookOutcome::NotConverted => 2,
-        BookOutcome::Retry => 3,
-        BookOutcome::HandBack => 4,
-        BookOutcome::Failed => 5,
-    }
+    pub failures: BTreeMap<FailureReason, u64>,
 }
 
 impl RunProgress {
@@ -84,19 +60,19 @@ impl RunProgress {
         self.in_hand.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn settled(&self, verdict: &BookOutcome, bytes: u64) {
+    pub(super) fn settled(&self, verdict: BookOutcome, bytes: u64) {
         self.in_hand.fetch_sub(1, Ordering::Relaxed);
-        self.finished[slot(verdict)].fetch_add(1, Ordering::Relaxed);
-        if *verdict == BookOutcome::Home {
+        self.finished[verdict as usize].fetch_add(1, Ordering::Relaxed);
+        if verdict == BookOutcome::Stored {
             self.bytes_home.fetch_add(bytes, Ordering::Relaxed);
             let now = Timestamp::now().as_millisecond().unsigned_abs();
             self.last_home_ms.store(now, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn failure(&self, reason: &str) {
+    pub(super) fn failure(&self, reason: FailureReason) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        *failures.entry(reason.to_owned()).or_default() += 1;
+        *failures.entry(reason).or_default() += 1;
     }
 
     /// Where collectors count the rows they have recorded.
@@ -116,7 +92,7 @@ impl RunProgress {
         self.paused.store(paused, Ordering::Relaxed);
     }
 
-    pub(super) fn wait_for(&self, waiting: Option<IntakeWait>) {
+    pub(super) fn wait_for(&self, waiting: Option<WaitReason>) {
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
     }
 
@@ -139,15 +115,15 @@ impl RunProgress {
 
     /// Settled books of this run with an outcome that made them fail for good.
     pub fn failed(&self) -> u64 {
-        self.finished[slot(&BookOutcome::Failed)].load(Ordering::Relaxed)
+        self.finished[BookOutcome::Failed as usize].load(Ordering::Relaxed)
     }
 
     /// A copy to show.
     pub fn snapshot(&self) -> BoardSnapshot {
-        let finished = OUTCOMES
+        let finished = BookOutcome::ALL
             .iter()
             .zip(&self.finished)
-            .map(|(name, n)| (*name, n.load(Ordering::Relaxed)))
+            .map(|(outcome, n)| (*outcome, n.load(Ordering::Relaxed)))
             .collect();
         let last = self.last_home_ms.load(Ordering::Relaxed);
         BoardSnapshot {
@@ -178,11 +154,11 @@ mod tests {
         let board = RunProgress::default();
         board.taken();
         board.taken();
-        board.settled(&BookOutcome::Home, 70);
-        board.settled(&BookOutcome::Failed, 0);
+        board.settled(BookOutcome::Stored, 70);
+        board.settled(BookOutcome::Failed, 0);
         let shown = board.snapshot();
         assert_eq!((shown.in_hand, shown.bytes_home, board.failed()), (0, 70, 1));
-        assert_eq!(shown.finished["home"], 1);
+        assert_eq!(shown.finished[&BookOutcome::Stored], 1);
         assert!(shown.last_home.is_some());
     }
 }

@@ -16,12 +16,12 @@ use crate::catalog::{BookSelection, Catalog, EnsureKnown, ToEnrich};
 use crate::dapr::WorkShare;
 use crate::grin::BlockSet;
 use crate::grin::{Barcode, GrinAddresses, ListKind};
-use crate::pipeline::progress::{IntakeWait, RunProgress};
+use crate::pipeline::progress::RunProgress;
 use crate::pipeline::workers::{Checker, Collector, Converter, Downloader, Enricher};
 use crate::pipeline::{fan_out, tasks};
 use crate::session::RetryBackoff;
 use crate::storage::{Storage, StorageLayout};
-use crate::vocabulary::Queue;
+use crate::vocabulary::{Queue, WaitReason};
 
 /// Facts that are older are asked for again, after those that are missing or changed.
 const RENEW_FACTS_AFTER: Duration = Duration::from_hours(30 * 24);
@@ -213,7 +213,7 @@ pub struct RunReport {
     /// Lists not read to their end, with the reason.
     pub incomplete: Vec<String>,
     /// What stopped it before its end, if anything did.
-    pub stopped_by: Option<IntakeWait>,
+    pub stopped_by: Option<WaitReason>,
 }
 
 /// The supervisor: fans out barcodes, owns each book's plan.

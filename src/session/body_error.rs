@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::session::{ErrorClass, SessionError};
+use crate::vocabulary::FailureReason;
 
 /// Why a cut body cannot be continued where it was; the book has to begin anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum RestartWhy {
 }
 
 impl RestartWhy {
-    /// One word for metrics and the catalog.
+    /// The word for metrics and the catalog.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RangeIgnored => "range_ignored",
@@ -71,14 +72,14 @@ impl BodyError {
         }
     }
 
-    /// One word for metrics and the catalog.
-    pub fn reason(&self) -> &'static str {
+    /// The word for metrics and the catalog.
+    pub fn reason(&self) -> FailureReason {
         match self {
-            Self::Cut { .. } => "cut",
-            Self::Restart { .. } => "restart",
-            Self::Stalled => "stalled",
-            Self::TooSlow => "too_slow",
-            Self::Cancelled => "cancelled",
+            Self::Cut { .. } => FailureReason::Cut,
+            Self::Restart { .. } => FailureReason::Restart,
+            Self::Stalled => FailureReason::Stalled,
+            Self::TooSlow => FailureReason::TooSlow,
+            Self::Cancelled => FailureReason::Cancelled,
             Self::Session(error) => error.reason(),
         }
     }

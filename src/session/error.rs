@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::actor::AskError;
 use crate::grin::RedirectRefused;
+use crate::vocabulary::FailureReason;
 
 /// Which part of a request took too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,33 +239,33 @@ impl SessionError {
         }
     }
 
-    /// One word for metrics and the catalog.
-    pub fn reason(&self) -> &'static str {
+    /// The word for metrics and the catalog.
+    pub fn reason(&self) -> FailureReason {
         match self {
-            Self::Connect { .. } => "connect",
-            Self::Tls { .. } => "tls",
-            Self::Timeout { .. } => "timeout",
-            Self::Reset => "reset",
-            Self::Short { .. } => "short",
-            Self::NoLength { .. } => "no_length",
-            Self::Protocol(_) => "protocol",
-            Self::SignedOut { .. } => "signed_out",
-            Self::TokenUnavailable { .. } => "no_token",
-            Self::Forbidden { .. } => "forbidden",
-            Self::RefusedByHost { .. } => "refused_by_host",
-            Self::Throttled { .. } => "throttled",
-            Self::Server { .. } => "server",
-            Self::Unexpected { .. } => "status",
-            Self::NotFound => "not_found",
-            Self::Redirect(_) => "redirect",
-            Self::TooLarge { .. } => "too_large",
-            Self::TooSlow { .. } => "too_slow",
-            Self::Busy => "busy",
-            Self::BadRequest(_) => "bad_request",
-            Self::Closed => "closed",
-            Self::Cancelled => "cancelled",
-            Self::Setup(_) => "setup",
-            Self::Mailbox(_) => "mailbox",
+            Self::Connect { .. } => FailureReason::Connect,
+            Self::Tls { .. } => FailureReason::Tls,
+            Self::Timeout { .. } => FailureReason::Timeout,
+            Self::Reset => FailureReason::Reset,
+            Self::Short { .. } => FailureReason::Short,
+            Self::NoLength { .. } => FailureReason::NoLength,
+            Self::Protocol(_) => FailureReason::Protocol,
+            Self::SignedOut { .. } => FailureReason::SignedOut,
+            Self::TokenUnavailable { .. } => FailureReason::NoToken,
+            Self::Forbidden { .. } => FailureReason::Forbidden,
+            Self::RefusedByHost { .. } => FailureReason::RefusedByHost,
+            Self::Throttled { .. } => FailureReason::Throttled,
+            Self::Server { .. } => FailureReason::Server,
+            Self::Unexpected { .. } => FailureReason::Status,
+            Self::NotFound => FailureReason::NotFound,
+            Self::Redirect(_) => FailureReason::Redirect,
+            Self::TooLarge { .. } => FailureReason::TooLarge,
+            Self::TooSlow { .. } => FailureReason::TooSlow,
+            Self::Busy => FailureReason::Busy,
+            Self::BadRequest(_) => FailureReason::BadRequest,
+            Self::Closed => FailureReason::Closed,
+            Self::Cancelled => FailureReason::Cancelled,
+            Self::Setup(_) => FailureReason::Setup,
+            Self::Mailbox(_) => FailureReason::Mailbox,
         }
     }
 

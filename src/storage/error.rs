@@ -5,6 +5,7 @@ use std::io;
 use rustix::io::Errno;
 
 use crate::storage::key::{BadKey, ObjectKey};
+use crate::vocabulary::FailureReason;
 
 /// What the caller can do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,23 +126,23 @@ impl StorageError {
         }
     }
 
-    /// A short name for metrics and the catalog.
-    pub fn reason(&self) -> &'static str {
+    /// The word for metrics and the catalog.
+    pub fn reason(&self) -> FailureReason {
         match self {
-            Self::Full { .. } => "storage_full",
-            Self::Denied { .. } => "storage_denied",
-            Self::ReadOnly { .. } => "storage_read_only",
-            Self::Unsafe { .. } => "storage_unsafe",
-            Self::NotFound(_) => "storage_not_found",
-            Self::NoBucket(_) => "storage_no_bucket",
-            Self::Url { .. } => "storage_url",
-            Self::Meta { .. } => "storage_meta",
-            Self::Key(_) => "storage_key",
-            Self::Store { .. } => "storage_unreachable",
-            Self::Mismatch { .. } => "storage_mismatch",
-            Self::Io { .. } => "storage_io",
-            Self::Broken => "storage_broken",
-            Self::Closed => "storage_closed",
+            Self::Full { .. } => FailureReason::StorageFull,
+            Self::Denied { .. } => FailureReason::StorageDenied,
+            Self::ReadOnly { .. } => FailureReason::StorageReadOnly,
+            Self::Unsafe { .. } => FailureReason::StorageUnsafe,
+            Self::NotFound(_) => FailureReason::StorageNotFound,
+            Self::NoBucket(_) => FailureReason::StorageNoBucket,
+            Self::Url { .. } => FailureReason::StorageUrl,
+            Self::Meta { .. } => FailureReason::StorageMeta,
+            Self::Key(_) => FailureReason::StorageKey,
+            Self::Store { .. } => FailureReason::StorageUnreachable,
+            Self::Mismatch { .. } => FailureReason::StorageMismatch,
+            Self::Io { .. } => FailureReason::StorageIo,
+            Self::Broken => FailureReason::StorageBroken,
+            Self::Closed => FailureReason::StorageClosed,
         }
     }
 
@@ -204,15 +205,35 @@ mod tests {
     #[test]
     fn failures_of_the_system_are_sorted() {
         let cases = [
-            (Errno::NOSPC, StorageErrorClass::NeedsPerson, "storage_full"),
-            (Errno::DQUOT, StorageErrorClass::NeedsPerson, "storage_full"),
-            (Errno::ACCESS, StorageErrorClass::NeedsPerson, "storage_denied"),
-            (Errno::PERM, StorageErrorClass::NeedsPerson, "storage_denied"),
-            (Errno::ROFS, StorageErrorClass::NeedsPerson, "storage_read_only"),
-            (Errno::LOOP, StorageErrorClass::NeedsPerson, "storage_unsafe"),
-            (Errno::NOTDIR, StorageErrorClass::NeedsPerson, "storage_unsafe"),
-            (Errno::IO, StorageErrorClass::Transient, "storage_io"),
-            (Errno::MFILE, StorageErrorClass::Transient, "storage_io"),
+            (Errno::NOSPC, StorageErrorClass::NeedsPerson, FailureReason::StorageFull),
+            (Errno::DQUOT, StorageErrorClass::NeedsPerson, FailureReason::StorageFull),
+            (
+                Errno::ACCESS,
+                StorageErrorClass::NeedsPerson,
+                FailureReason::StorageDenied,
+            ),
+            (
+                Errno::PERM,
+                StorageErrorClass::NeedsPerson,
+                FailureReason::StorageDenied,
+            ),
+            (
+                Errno::ROFS,
+                StorageErrorClass::NeedsPerson,
+                FailureReason::StorageReadOnly,
+            ),
+            (
+                Errno::LOOP,
+                StorageErrorClass::NeedsPerson,
+                FailureReason::StorageUnsafe,
+            ),
+            (
+                Errno::NOTDIR,
+                StorageErrorClass::NeedsPerson,
+                FailureReason::StorageUnsafe,
+            ),
+            (Errno::IO, StorageErrorClass::Transient, FailureReason::StorageIo),
+            (Errno::MFILE, StorageErrorClass::Transient, FailureReason::StorageIo),
         ];
         for (errno, class, reason) in cases {
             let error = StorageError::from_io(|| "writing".into(), "/x", errno.into());

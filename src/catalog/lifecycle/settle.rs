@@ -12,7 +12,7 @@ use crate::catalog::observations::marc;
 use crate::catalog::observations::marc::MarcColumns;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::stamp;
-use crate::vocabulary::BookState;
+use crate::vocabulary::{BookState, FailureReason};
 
 /// What came of a claimed book.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub enum ClaimSettlement {
     NotConverted,
     /// Try again at this time.
     Retry {
-        /// Short word, from a closed set.
-        reason: String,
+        /// Why.
+        reason: FailureReason,
         /// What happened, for people.
         detail: String,
         /// When.
@@ -36,8 +36,8 @@ pub enum ClaimSettlement {
     },
     /// Given up. A book of which an earlier archive is stored stays stored.
     Failed {
-        /// Short word, from a closed set, such as `damaged_at_source`.
-        reason: String,
+        /// Why.
+        reason: FailureReason,
         /// What happened, for people.
         detail: String,
     },
@@ -160,8 +160,8 @@ impl CatalogOperation for SettleClaim {
                 detail,
                 at,
                 counts,
-            } => retry(tx, &book, barcode, (reason, detail, *at, *counts)),
-            ClaimSettlement::Failed { reason, detail } => fail(tx, &book, barcode, (reason, detail)),
+            } => retry(tx, &book, barcode, (reason.as_str(), detail, *at, *counts)),
+            ClaimSettlement::Failed { reason, detail } => fail(tx, &book, barcode, (reason.as_str(), detail)),
             ClaimSettlement::HandedBack => {
                 release(tx, book.id, ChangeCause::HandedBack)?;
                 Ok(book.resume)

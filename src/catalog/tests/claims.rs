@@ -231,16 +231,22 @@ fn failed_books_are_tried_once_more_in_each_run() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("checksum")).unwrap();
+    shelf.settle(&held[0], given_up("checksum_mismatch")).unwrap();
     assert!(shelf.claim(&[Queue::Failed]).is_empty(), "it failed in this run");
-    assert_eq!(shelf.reader().report().unwrap().failures, [("checksum".to_owned(), 1)]);
+    assert_eq!(
+        shelf.reader().report().unwrap().failures,
+        [("checksum_mismatch".to_owned(), 1)]
+    );
     shelf.reopen();
     let again = shelf.claim(&[Queue::Failed]);
     assert_eq!(codes(&again), ["TL0001"]);
     assert!(shelf.reader().report().unwrap().failures.is_empty());
-    shelf.settle(&again[0], given_up("checksum")).unwrap();
+    shelf.settle(&again[0], given_up("checksum_mismatch")).unwrap();
     assert!(shelf.claim(&[Queue::Failed]).is_empty());
-    assert_eq!(shelf.reader().report().unwrap().failures, [("checksum".to_owned(), 1)]);
+    assert_eq!(
+        shelf.reader().report().unwrap().failures,
+        [("checksum_mismatch".to_owned(), 1)]
+    );
 }
 
 #[test]
@@ -248,18 +254,21 @@ fn a_failed_book_that_is_handed_back_is_failed_again() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("checksum")).unwrap();
+    shelf.settle(&held[0], given_up("checksum_mismatch")).unwrap();
     shelf.reopen();
     let again = shelf.claim(&[Queue::Failed]);
     assert_eq!(shelf.settle(&again[0], ClaimSettlement::HandedBack).unwrap(), S::Failed);
-    assert_eq!(shelf.reader().report().unwrap().failures, [("checksum".to_owned(), 1)]);
+    assert_eq!(
+        shelf.reader().report().unwrap().failures,
+        [("checksum_mismatch".to_owned(), 1)]
+    );
 }
 
 #[test]
 fn resetting_makes_given_up_books_as_new() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    for (code, reason) in [("TL0001", "checksum"), ("TL0002", "timeout")] {
+    for (code, reason) in [("TL0001", "checksum_mismatch"), ("TL0002", "timeout")] {
         let held = shelf.claim_of("one", only(&[code]), 1);
         shelf.settle(&held[0], given_up(reason)).unwrap();
     }

@@ -120,7 +120,7 @@ fn a_failure_keeps_its_reason_and_words_of_bounded_length() {
     let mut shelf = Shelf::new();
     let claimed = held(&mut shelf);
     let settlement = ClaimSettlement::Failed {
-        reason: "damaged_at_source".into(),
+        reason: crate::vocabulary::FailureReason::DamagedAtSource,
         detail: "ä".repeat(5_000),
     };
     assert_eq!(shelf.settle(&claimed, settlement).unwrap(), S::Failed);

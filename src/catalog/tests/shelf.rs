@@ -216,7 +216,7 @@ pub fn stored(code: &str, etag: &str) -> ClaimSettlement {
 
 pub fn retry(at: Timestamp) -> ClaimSettlement {
     ClaimSettlement::Retry {
-        reason: "timeout".into(),
+        reason: crate::vocabulary::FailureReason::Timeout,
         detail: "no byte for 30 s".into(),
         at,
         counts: true,
@@ -225,7 +225,7 @@ pub fn retry(at: Timestamp) -> ClaimSettlement {
 
 pub fn given_up(reason: &str) -> ClaimSettlement {
     ClaimSettlement::Failed {
-        reason: reason.into(),
+        reason: reason.parse().unwrap(),
         detail: "in words".into(),
     }
 }

@@ -134,7 +134,7 @@ fn work(shelf: &mut Shelf, which: u8, ends: &[u8]) {
             1 => ClaimSettlement::UpToDate,
             2 => ClaimSettlement::NotConverted,
             3 => retry(at),
-            4 => given_up(["checksum", "timeout"][usize::from(*end) % 2]),
+            4 => given_up(["checksum_mismatch", "timeout"][usize::from(*end) % 2]),
             5 => ClaimSettlement::HandedBack,
             _ => continue,
         };

@@ -179,7 +179,7 @@ fn failed(input: &str, error: ArchiveError) -> Result<Document, ParseError> {
         return Err(unreadable(input, source));
     }
     let mut document = document(None, &[error.to_string()]);
-    put(&mut document, "refusal", error.reason());
+    put(&mut document, "refusal", error.reason().as_str());
     Ok(document)
 }
 

@@ -95,7 +95,7 @@ impl ProgressBars {
         let waiting = snapshot
             .waiting
             .first()
-            .map(|waiting| format!(" · waiting for {}", waiting.what));
+            .map(|waiting| format!(" · waiting for {}", waiting.cause.label()));
         let waiting = waiting.unwrap_or_default();
         let ran = DisplayDuration(snapshot.running_seconds());
         if let Some(total) = home.total {

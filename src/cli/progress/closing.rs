@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::observe::{
-    DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, Outcome, ProcessFigures,
-};
+use crate::observe::{DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ProcessFigures};
+use crate::vocabulary::BookOutcome;
 
 /// What came home, how fast, and what it took.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,12 +21,11 @@ pub struct ClosingTable<'a> {
 impl ClosingTable<'_> {
     fn rows(&self) -> Vec<(&'static str, String)> {
         let count = |outcome| DisplayCount(self.daemon.finished(outcome)).to_string();
-        let mut rows = vec![("books home", count(Outcome::Stored))];
+        let mut rows = vec![("books home", count(BookOutcome::Stored))];
         let seldom = [
-            ("up to date", Outcome::UpToDate),
-            ("waiting for GRIN", Outcome::NotConverted),
-            ("not given out", Outcome::Unavailable),
-            ("handed back", Outcome::HandedBack),
+            ("up to date", BookOutcome::UpToDate),
+            ("waiting for GRIN", BookOutcome::NotConverted),
+            ("released", BookOutcome::Released),
         ];
         let happened = seldom
             .into_iter()
@@ -55,7 +53,7 @@ impl ClosingTable<'_> {
 
     /// `2 (wrong_passphrase 1, damaged_at_source 1)`, the most frequent first.
     fn failed(&self) -> String {
-        let total = DisplayCount(self.daemon.finished(Outcome::Failed)).to_string();
+        let total = DisplayCount(self.daemon.finished(BookOutcome::Failed)).to_string();
         let mut reasons: Vec<_> = self.daemon.failures.iter().filter(|(_, count)| **count > 0).collect();
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let reasons: Vec<_> = reasons
@@ -75,7 +73,7 @@ impl ClosingTable<'_> {
         if seconds <= 0.0 {
             return "-".into();
         }
-        let books = self.daemon.finished(Outcome::Stored) as f64 / seconds;
+        let books = self.daemon.finished(BookOutcome::Stored) as f64 / seconds;
         let bytes = DisplaySpeed(self.daemon.stored_bytes as f64 / seconds);
         format!("{books:.1} books/s, {bytes}")
     }
@@ -92,17 +90,18 @@ impl fmt::Display for ClosingTable<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::FailureReason;
     use jiff::Timestamp;
 
     #[test]
     fn the_table_tells_all_of_it() {
         let mut daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
         daemon.taken_at = Timestamp::from_second(10).unwrap();
-        daemon.finished = [(Outcome::Stored, 298), (Outcome::Failed, 3)].into();
+        daemon.finished = [(BookOutcome::Stored, 298), (BookOutcome::Failed, 3)].into();
         daemon.failures = [
-            ("damaged_at_source".into(), 1),
-            ("wrong_passphrase".into(), 2),
-            ("x".into(), 0),
+            (FailureReason::DamagedAtSource, 1),
+            (FailureReason::WrongPassphrase, 2),
+            (FailureReason::Timeout, 0),
         ]
         .into();
         daemon.stored_bytes = 1_200_000_000;

@@ -73,7 +73,7 @@ fn line(snapshot: &DaemonSnapshot) -> String {
         parts.push(tempo(snapshot));
     }
     let waiting = snapshot.waiting.first();
-    parts.extend(waiting.map(|waiting| format!("waiting for {}: {}", waiting.what, waiting.why)));
+    parts.extend(waiting.map(ToString::to_string));
     parts.join(" · ")
 }
 
@@ -114,7 +114,8 @@ pub fn tempo(snapshot: &DaemonSnapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{MeasuredRate, WaitingView};
+    use crate::observe::MeasuredRate;
+    use crate::vocabulary::{WaitCause, WaitReason};
 
     fn snapshot(done: u64) -> DaemonSnapshot {
         let mut snapshot = DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH);
@@ -164,12 +165,9 @@ mod tests {
                 active: false,
             },
         );
-        let (what, why) = ("12 conversions".into(), "GRIN takes its time".into());
-        snapshot.waiting.push(WaitingView { what, why, until: None });
-        assert_eq!(
-            line(&snapshot),
-            "rows collected 1 200 · waiting for 12 conversions: GRIN takes its time"
-        );
+        let wait = WaitReason::new(WaitCause::Grin, "503", jiff::Timestamp::UNIX_EPOCH);
+        snapshot.waiting.push(wait);
+        assert_eq!(line(&snapshot), "rows collected 1 200 · waiting for GRIN: 503");
     }
 
     #[test]

@@ -12,10 +12,11 @@ use crate::actor::{
 };
 use crate::dapr::{CooperationSnapshot, StateSnapshot};
 use crate::observe::{
-    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, Outcome, PauseReason, PhaseProgress, ReloadState,
-    SharingView, ShutdownPhase, SignedOut, TransferView, WaitingView, WorkPhase,
+    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, ReloadState, SharingView, ShutdownPhase,
+    SignedOut, TransferView, WorkPhase,
 };
 use crate::session::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
+use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
 
 /// The barcode that must not appear in any metric.
 pub const BARCODE: &str = "HVD0000000001";
@@ -84,14 +85,13 @@ fn daemon() -> DaemonSnapshot {
     DaemonSnapshot {
         state: DaemonState::Draining,
         library: "file:///srv/<library>".into(),
-        waiting: vec![WaitingView {
-            what: format!("<{BARCODE}>"),
-            why: "it is slow".into(),
+        waiting: vec![WaitReason {
             until: Some(now),
+            ..WaitReason::new(WaitCause::Storage, format!("<{BARCODE}>"), now)
         }],
         barcodes: [("stored".to_owned(), 7), (BARCODE.to_owned(), 1)].into(),
-        finished: Outcome::ALL.iter().map(|outcome| (*outcome, 3)).collect(),
-        failures: [("damaged_at_source".to_owned(), 3)].into(),
+        finished: BookOutcome::ALL.iter().map(|outcome| (*outcome, 3)).collect(),
+        failures: [(FailureReason::DamagedAtSource, 3)].into(),
         phases: WorkPhase::ALL
             .iter()
             .map(|phase| {
@@ -122,7 +122,7 @@ fn daemon() -> DaemonSnapshot {
             successful: false,
             summary: "unknown key".into(),
         }),
-        paused: PauseReason::ALL.to_vec(),
+        paused: WaitCause::ALL.to_vec(),
         signed_out: Some(SignedOut {
             since: now,
             why: "token dead".into(),

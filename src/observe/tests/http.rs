@@ -37,7 +37,7 @@ fn metrics_page_and_json_are_served() {
     assert_eq!(json["session"]["sessions_created"], 1);
     let page = text(&endpoint, "/");
     assert!(
-        page.contains("&lt;HVD0000000001&gt;: it is slow"),
+        page.contains("the storage: &lt;HVD0000000001&gt;"),
         "texts are escaped: {page}"
     );
     assert!(

@@ -30,5 +30,5 @@ fn an_error_costs_the_book_only_what_is_the_books() {
     }
     let panicked = DownloadError::Panicked(crate::grin::Barcode::parse("TL0001").unwrap());
     let (kind, fault) = download_fault(&panicked);
-    assert_eq!((kind, fault.reason), (ErrorKind::Passing, "panicked"));
+    assert_eq!((kind, fault.reason), (ErrorKind::Passing, FailureReason::Panicked));
 }

@@ -11,6 +11,7 @@ use crate::pipeline::publish::{HomeError, PublishRecipe};
 use crate::pipeline::workers::transfers::TransferTable;
 use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
 use crate::storage::{ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
+use crate::vocabulary::FailureReason;
 
 /// How often one DOWNLOAD begins again from zero because GRIN's archive changed under it.
 const RESTARTS: usize = 3;
@@ -61,7 +62,7 @@ pub enum DownloadResult {
     /// Fetched twice with the same bytes and the same fault: kept in quarantine, not to be tried again by itself.
     DamagedAtSource {
         /// The fault, as a reason for reports.
-        reason: &'static str,
+        reason: FailureReason,
         /// The fault in words.
         detail: String,
     },

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::storage::local::{LocalStorage, LocalUpload, TEMPORARY, list, steps};
 use crate::storage::{ObjectKey, ObjectMeta, SpaceReserve, Storage, StorageConfig, StorageError, StorageErrorClass};
+use crate::vocabulary::FailureReason;
 
 struct Disk {
     folder: TempDir,
@@ -164,7 +165,7 @@ fn links_inside_the_storage_are_not_followed() {
     let refused = |result: Result<(), StorageError>| match result {
         Err(why) => assert_eq!(
             (why.reason(), why.class()),
-            ("storage_unsafe", StorageErrorClass::NeedsPerson),
+            (FailureReason::StorageUnsafe, StorageErrorClass::NeedsPerson),
             "{why}"
         ),
         Ok(()) => panic!("a link was followed"),
@@ -197,12 +198,12 @@ fn pipes_and_folders_under_an_objects_name_are_refused() {
     for name in ["raw/folder", "raw/pipe"] {
         assert_eq!(
             disk.storage.open_read(&key(name)).err().unwrap().reason(),
-            "storage_unsafe",
+            FailureReason::StorageUnsafe,
             "{name}"
         );
         assert_eq!(
             disk.storage.stat(&key(name)).unwrap_err().reason(),
-            "storage_unsafe",
+            FailureReason::StorageUnsafe,
             "{name}"
         );
     }
@@ -243,7 +244,7 @@ fn nothing_is_begun_below_the_reserve() {
     assert!(matches!(refused, StorageError::Full { .. }), "{refused}");
     assert_eq!(
         (refused.class(), refused.reason()),
-        (StorageErrorClass::NeedsPerson, "storage_full")
+        (StorageErrorClass::NeedsPerson, FailureReason::StorageFull)
     );
     assert!(refused.to_string().contains("disk_reserve"), "{refused}");
     assert_eq!(list(&local, None).count(), 0);
@@ -306,13 +307,13 @@ fn a_full_disk_is_told_from_other_faults_and_leaves_nothing() {
     let inside = StorageError::of(&failed).expect("a typed error");
     assert_eq!(
         (inside.reason(), inside.class()),
-        ("storage_full", StorageErrorClass::NeedsPerson)
+        (FailureReason::StorageFull, StorageErrorClass::NeedsPerson)
     );
     assert_eq!(
         StorageError::of(&upload.write_all(b"more").unwrap_err())
             .unwrap()
             .reason(),
-        "storage_broken"
+        FailureReason::StorageBroken
     );
     assert!(matches!(upload.publish(), Err(StorageError::Broken)));
     assert_eq!(storage.list(None).unwrap().count(), 0);
@@ -331,13 +332,16 @@ fn a_read_only_disk_is_named_as_such() {
     let refused = storage.put(&key("meta/y"), b"y", &none()).unwrap_err();
     assert_eq!(
         (refused.reason(), refused.class()),
-        ("storage_read_only", StorageErrorClass::NeedsPerson)
+        (FailureReason::StorageReadOnly, StorageErrorClass::NeedsPerson)
     );
     assert_eq!(
         storage.remove(&key("meta/x")).unwrap_err().reason(),
-        "storage_read_only"
+        FailureReason::StorageReadOnly
     );
-    assert_eq!(open(disk.0.path()).unwrap_err().reason(), "storage_read_only");
+    assert_eq!(
+        open(disk.0.path()).unwrap_err().reason(),
+        FailureReason::StorageReadOnly
+    );
 }
 
 #[test]
@@ -347,7 +351,7 @@ fn a_folder_that_cannot_be_made_says_why() {
     let refused = open(&folder.path().join("file/library")).unwrap_err();
     assert_eq!(
         (refused.reason(), refused.class()),
-        ("storage_unsafe", StorageErrorClass::NeedsPerson),
+        (FailureReason::StorageUnsafe, StorageErrorClass::NeedsPerson),
         "{refused}"
     );
     open(&folder.path().join("a/b/c")).unwrap();

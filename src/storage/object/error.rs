@@ -40,6 +40,7 @@ pub(super) fn sorted(what: &str, place: &str, key: Option<&ObjectKey>, error: Er
 mod tests {
     use super::*;
     use crate::storage::StorageErrorClass;
+    use crate::vocabulary::FailureReason;
 
     #[test]
     fn errors_are_sorted_by_kind_and_words() {
@@ -59,23 +60,23 @@ mod tests {
         let cases = [
             (
                 not_found("NoSuchKey"),
-                "storage_not_found",
+                FailureReason::StorageNotFound,
                 StorageErrorClass::Permanent,
             ),
             (
                 not_found("<Code>NoSuchBucket</Code>"),
-                "storage_no_bucket",
+                FailureReason::StorageNoBucket,
                 StorageErrorClass::NeedsPerson,
             ),
-            (denied, "storage_denied", StorageErrorClass::NeedsPerson),
+            (denied, FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
             (
                 generic("<Code>XMinioStorageFull</Code>"),
-                "storage_full",
+                FailureReason::StorageFull,
                 StorageErrorClass::NeedsPerson,
             ),
             (
                 generic("connection refused"),
-                "storage_unreachable",
+                FailureReason::StorageUnreachable,
                 StorageErrorClass::Transient,
             ),
         ];

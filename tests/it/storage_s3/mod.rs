@@ -7,6 +7,7 @@ mod server;
 use std::io::{Read, Write};
 
 use grind::storage::{ObjectMeta, ObjectUpload, Storage, StorageConfig, StorageError, StorageErrorClass};
+use grind::vocabulary::FailureReason;
 
 use server::{BUCKET, Server, bytes, key, meta};
 
@@ -115,7 +116,7 @@ fn a_part_that_is_refused_ends_the_upload_and_leaves_nothing() {
     let why = StorageError::of(&failed).expect("a typed error");
     assert_eq!(
         (why.reason(), why.class()),
-        ("storage_denied", StorageErrorClass::NeedsPerson),
+        (FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
         "{why}"
     );
     assert!(matches!(upload.publish(), Err(StorageError::Broken)));
@@ -132,7 +133,7 @@ fn a_full_store_needs_a_person() {
         .unwrap_err();
     assert_eq!(
         (refused.reason(), refused.class()),
-        ("storage_full", StorageErrorClass::NeedsPerson),
+        (FailureReason::StorageFull, StorageErrorClass::NeedsPerson),
         "{refused:?}"
     );
 }
@@ -356,7 +357,7 @@ fn what_is_wrong_with_the_bucket_is_said() {
     let missing = Storage::open(&missing).unwrap().check().unwrap_err();
     assert_eq!(
         (missing.reason(), missing.class()),
-        ("storage_no_bucket", StorageErrorClass::NeedsPerson),
+        (FailureReason::StorageNoBucket, StorageErrorClass::NeedsPerson),
         "{missing:?}"
     );
     let mut wrong = server.config("/library");
@@ -368,7 +369,7 @@ fn what_is_wrong_with_the_bucket_is_said() {
     let denied = put(wrong);
     assert_eq!(
         (denied.reason(), denied.class()),
-        ("storage_denied", StorageErrorClass::NeedsPerson),
+        (FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
         "{denied:?}"
     );
     assert!(!format!("{denied:?}").contains("another"), "a secret was shown");
@@ -379,7 +380,7 @@ fn what_is_wrong_with_the_bucket_is_said() {
     let unreachable = put(away);
     assert_eq!(
         (unreachable.reason(), unreachable.class()),
-        ("storage_unreachable", StorageErrorClass::Transient)
+        (FailureReason::StorageUnreachable, StorageErrorClass::Transient)
     );
 }
 
