@@ -4,17 +4,22 @@ use std::time::Duration;
 
 use awc::http::header;
 use bytes::{Bytes, BytesMut};
+use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::session::SessionError;
 use crate::session::exchange::{IncomingAnswer, RequestDeadlines};
+use crate::session::stream::{ContentCoding, decode_all};
 
 /// Of an answer that is an error, this much is read so that its connection can be used again.
 const DRAINED: usize = 64 * 1024;
 
 /// And for this long.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// The last tag of a page.
+const END_OF_PAGE: &[u8] = b"</html>";
 
 /// Of what was drained, this many characters are told.
 const SNIPPET: usize = 200;
@@ -63,21 +68,21 @@ impl IncomingAnswer {
     pub(super) async fn whole(
         mut self,
         limit: usize,
-        patience: &RequestDeadlines,
+        deadlines: &RequestDeadlines,
         url: Url,
     ) -> Result<SmallAnswer, SessionError> {
         self.require_framing()?;
         let status = self.status();
-        let too_large = SessionError::TooLarge { status, limit };
         if self.length().is_some_and(|length| length > limit as u64) {
-            return Err(too_large);
+            return Err(SessionError::TooLarge { status, limit });
         }
         let headers = AnswerHeaders::of(self.headers());
+        let too_large = || SessionError::TooLarge { status, limit };
         let mut body = Bytes::new();
         let mut joined = BytesMut::new();
-        while let Some(bytes) = self.next(patience).await? {
+        while let Some(bytes) = self.next(deadlines).await? {
             if body.len() + joined.len() + bytes.len() > limit {
-                return Err(too_large);
+                return Err(too_large());
             }
             if body.is_empty() && joined.is_empty() {
                 body = bytes;
@@ -87,6 +92,22 @@ impl IncomingAnswer {
             }
         }
         let body = if joined.is_empty() { body } else { joined.freeze() };
+        let body = match self.coding() {
+            ContentCoding::Identity => body,
+            ContentCoding::Gzip => decode_all(body, limit)
+                .map_err(|error| SessionError::Protocol(format!("its gzip coding is damaged: {error}")))?
+                .ok_or_else(too_large)?,
+            ContentCoding::Unknown if body.is_empty() => body,
+            ContentCoding::Unknown => {
+                let coding = self.header(header::CONTENT_ENCODING).unwrap_or_default();
+                return Err(SessionError::Protocol(format!(
+                    "its content coding is {coding:?}, which was not asked for"
+                )));
+            }
+        };
+        if self.ends_with_connection() && !proves_its_end(&body) {
+            return Err(self.no_length());
+        }
         Ok(SmallAnswer {
             status,
             headers,
@@ -97,11 +118,13 @@ impl IncomingAnswer {
 
     /// Reads what little there is of an error's body, so that its connection can be used again; its first words.
     pub(super) async fn drain(mut self) -> String {
-        if self.require_framing().is_err() || self.length().is_some_and(|length| length > DRAINED as u64) {
+        // Without a length the connection cannot be used again, and of a redirect nothing is told.
+        let useless = self.ends_with_connection() && (300..400).contains(&self.status());
+        if useless || self.require_framing().is_err() || self.length().is_some_and(|length| length > DRAINED as u64) {
             return String::new();
         }
         let end = Instant::now() + DRAIN_TIME;
-        let patience = RequestDeadlines {
+        let deadlines = RequestDeadlines {
             connect: DRAIN_TIME,
             silence: DRAIN_TIME,
             end,
@@ -109,16 +132,27 @@ impl IncomingAnswer {
         };
         let mut kept = Vec::new();
         let mut drained = 0;
-        while let Ok(Some(bytes)) = self.next(&patience).await {
+        while let Ok(Some(bytes)) = self.next(&deadlines).await {
             drained += bytes.len();
-            let room = (SNIPPET * 4_usize).saturating_sub(kept.len());
-            kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            let free = (SNIPPET * 4_usize).saturating_sub(kept.len());
+            kept.extend_from_slice(&bytes[..bytes.len().min(free)]);
             if drained > DRAINED {
                 break;
             }
         }
         snippet(&kept)
     }
+}
+
+/// Whether the content tells that nothing is missing: a page to its last tag, or a JSON document.
+pub(super) fn proves_its_end(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    let page = body
+        .len()
+        .checked_sub(END_OF_PAGE.len())
+        .is_some_and(|start| body[start..].eq_ignore_ascii_case(END_OF_PAGE));
+    let json = || matches!(body.first(), Some(b'{' | b'[')) && serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    page || json()
 }
 
 /// The first words of an answer, fit for one line of a log.
@@ -140,6 +174,23 @@ mod tests {
         assert_eq!(snippet(b"  <p>\r\n\tno\x00way</p> "), "<p> no way</p>");
         assert_eq!(snippet(b"\xff\xfe"), "\u{fffd}\u{fffd}");
         assert_eq!(snippet("ä".repeat(500).as_bytes()).chars().count(), SNIPPET);
+    }
+
+    #[test]
+    fn only_a_page_or_a_document_proves_its_end() {
+        for (body, proves) in [
+            ("<html><p>x</p></html>", true),
+            ("<HTML></HTML>\r\n ", true),
+            ("<html><p>x</p></htm", false),
+            ("{\"a\": 1}", true),
+            ("{\"a\": 1", false),
+            ("[]\n", true),
+            ("12", false),
+            ("Barcode\tTitle\nTL1\tx\n", false),
+            ("", false),
+        ] {
+            assert_eq!(proves_its_end(body.as_bytes()), proves, "{body}");
+        }
     }
 
     #[test]

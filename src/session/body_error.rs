@@ -5,28 +5,6 @@ use std::io;
 use crate::session::{ErrorClass, SessionError};
 use crate::vocabulary::FailureReason;
 
-/// Why a cut body cannot be continued where it was; the book has to begin anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestartWhy {
-    /// The server sent the whole archive again instead of the rest.
-    RangeIgnored,
-    /// The archive is another one by now.
-    Changed,
-    /// The rest that was offered is not the rest that was asked for.
-    WrongRange,
-}
-
-impl RestartWhy {
-    /// The word for metrics and the catalog.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RangeIgnored => "range_ignored",
-            Self::Changed => "changed",
-            Self::WrongRange => "wrong_range",
-        }
-    }
-}
-
 /// Why a body ended before its end. What was read before it must be thrown away.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum BodyError {
@@ -38,12 +16,9 @@ pub enum BodyError {
         /// `Content-Length`, if there was one.
         expected: Option<u64>,
     },
-    /// The body was cut and cannot be continued where it was: begin anew.
-    #[error("body has to begin anew ({})", why.as_str())]
-    Restart {
-        /// Why.
-        why: RestartWhy,
-    },
+    /// The body was cut, and the rest belongs to another archive by now: begin again from its first byte.
+    #[error("the archive changed while it was read; it has to be read again from its first byte")]
+    Restart,
     /// Nothing came for as long as `read_timeout`, and the body cannot be continued.
     #[error("body stalled")]
     Stalled,
@@ -76,7 +51,7 @@ impl BodyError {
     pub fn reason(&self) -> FailureReason {
         match self {
             Self::Cut { .. } => FailureReason::Cut,
-            Self::Restart { .. } => FailureReason::Restart,
+            Self::Restart => FailureReason::Restart,
             Self::Stalled => FailureReason::Stalled,
             Self::TooSlow => FailureReason::TooSlow,
             Self::Cancelled => FailureReason::Cancelled,
@@ -101,17 +76,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cause_survives_the_way_through_io() {
-        let error: io::Error = BodyError::Restart {
-            why: RestartWhy::Changed,
-        }
-        .into();
-        assert_eq!(
-            BodyError::of(&error),
-            Some(&BodyError::Restart {
-                why: RestartWhy::Changed
-            })
-        );
+    fn the_cause_survives_as_an_io_error() {
+        let error: io::Error = BodyError::Restart.into();
+        assert_eq!(BodyError::of(&error), Some(&BodyError::Restart));
         assert_eq!(BodyError::of(&io::Error::other("x")), None);
     }
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use awc::http::Method;
 use awc::http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
@@ -41,11 +42,21 @@ pub(super) struct RequestSpec {
     pub(super) auth: AuthMode,
 }
 
+/// How long an answer may take, counted from the moment when its request is sent: waiting for a permit, for the pace or at the
+/// gate is not charged to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ResponseTime {
+    /// A small answer: the class's total timeout.
+    Small,
+    /// A body that has this much time left.
+    Body(Duration),
+}
+
 /// A request whose answer has begun. The permit goes back when this is dropped.
 pub(super) struct OpenedRequest {
     pub(super) incoming: IncomingAnswer,
     pub(super) url: Url,
-    pub(super) patience: RequestDeadlines,
+    pub(super) deadlines: RequestDeadlines,
     _permit: RequestPermit,
 }
 
@@ -112,7 +123,7 @@ impl SessionEngine {
         &self.in_flight
     }
 
-    /// Cancelled when a close has run out of patience.
+    /// Cancelled when the grace of a close is over.
     pub(super) fn cut_token(&self) -> CancellationToken {
         self.cut.borrow().clone()
     }
@@ -163,20 +174,18 @@ impl SessionEngine {
     }
 
     /// Sends a request and waits for the head of the answer that counts.
-    ///
-    /// `end`: when a body has to be complete; `None`: a small answer, with the class's total timeout.
     pub(super) async fn open(
         &self,
         ask: &RequestSpec,
-        end: Option<Instant>,
+        time: ResponseTime,
         cx: Option<&AskContext>,
     ) -> Result<OpenedRequest, SessionError> {
         match ask.auth {
             AuthMode::None => self
-                .attempt(&ask.url, ask, &ask.outgoing, (end, cx))
+                .attempt(&ask.url, ask, &ask.outgoing, (time, cx))
                 .await
                 .map(|(opened, _)| opened),
-            AuthMode::Grin => self.open_grin(ask, end, cx).await,
+            AuthMode::Grin => self.open_grin(ask, time, cx).await,
         }
     }
 
@@ -184,17 +193,22 @@ impl SessionEngine {
     async fn open_grin(
         &self,
         ask: &RequestSpec,
-        end: Option<Instant>,
+        time: ResponseTime,
         cx: Option<&AskContext>,
     ) -> Result<OpenedRequest, SessionError> {
         let mut way = RedirectState::new(ask);
         loop {
             let (bearer, outgoing) = self.signed(&way).await?;
             let (opened, sent) = self
-                .attempt(&way.url, ask, outgoing.as_ref().unwrap_or(&way.outgoing), (end, cx))
+                .attempt(&way.url, ask, outgoing.as_ref().unwrap_or(&way.outgoing), (time, cx))
                 .await?;
             let status = opened.incoming.status();
-            match verdict(status) {
+            let verdict = match status {
+                // The answer to a request for a part says how long the whole is.
+                412 | 416 if way.outgoing.asks_for_part() => StatusVerdict::Answer,
+                status => verdict(status),
+            };
+            match verdict {
                 StatusVerdict::Answer => {
                     self.pacer.accepted(sent);
                     return Ok(opened);
@@ -309,7 +323,7 @@ impl SessionEngine {
         url: &Url,
         ask: &RequestSpec,
         outgoing: &OutgoingRequest,
-        (end, cx): (Option<Instant>, Option<&AskContext>),
+        (time, cx): (ResponseTime, Option<&AskContext>),
     ) -> Result<(OpenedRequest, Instant), SessionError> {
         let timeouts = self.config.timeouts_of(ask.class);
         let asked = Instant::now();
@@ -318,19 +332,19 @@ impl SessionEngine {
             declared(cx, "pace", self.pacer.pass()).await;
         }
         let sent = Instant::now();
-        let mut patience = match end {
-            Some(end) => RequestDeadlines::until(timeouts, end, TimeoutPhase::Download),
-            None => RequestDeadlines::small(timeouts),
+        let mut deadlines = match time {
+            ResponseTime::Body(left) => RequestDeadlines::until(timeouts, sent + left, TimeoutPhase::Download),
+            ResponseTime::Small => RequestDeadlines::small(timeouts),
         };
         if let Some(wait) = timeouts.wait {
-            patience.connect = patience.connect.min(wait.saturating_sub(asked.elapsed()));
+            deadlines.connect = deadlines.connect.min(wait.saturating_sub(asked.elapsed()));
         }
-        let incoming = exchange(&self.net, &self.counters, url, outgoing, &patience).await?;
+        let incoming = exchange(&self.net, &self.counters, url, outgoing, &deadlines).await?;
         Ok((
             OpenedRequest {
                 incoming,
                 url: url.clone(),
-                patience,
+                deadlines,
                 _permit: permit,
             },
             sent,
@@ -380,10 +394,10 @@ impl OpenedRequest {
         let Self {
             incoming,
             url,
-            patience,
+            deadlines,
             _permit,
         } = self;
-        incoming.whole(limit, &patience, url).await
+        incoming.whole(limit, &deadlines, url).await
     }
 
     /// Reads what is left of an error's answer; its first words.
@@ -403,7 +417,9 @@ impl PostForm for SessionEngine {
             class: PermitClass::Auth,
             auth: AuthMode::None,
         };
-        let (opened, _) = self.attempt(url, &ask, &ask.outgoing, (None, None)).await?;
+        let (opened, _) = self
+            .attempt(url, &ask, &ask.outgoing, (ResponseTime::Small, None))
+            .await?;
         let answer = opened.whole(TOKEN_ANSWER).await?;
         Ok((answer.status, answer.body.to_vec()))
     }

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use awc::error::{PayloadError, SendRequestError};
+use actix_http::HttpMessage;
+use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::{Method, StatusCode, Version, header};
 use awc::{ClientRequest, ClientResponse};
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::session::net::{NetSlot, SessionNet, classify};
+use crate::session::stream::ContentCoding;
 use crate::session::{RequestKind, RequestTimeouts, SessionCounters, SessionError, TimeoutPhase};
 
 /// Header values of a request, in the form awc takes.
@@ -47,6 +49,11 @@ impl OutgoingRequest {
         self.method = Method::GET;
         self.body = None;
         self.headers.retain(|(name, _)| name != header::CONTENT_TYPE);
+    }
+
+    /// Whether a part of the answer's body is asked for.
+    pub(super) fn asks_for_part(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == header::RANGE)
     }
 
     /// Sent twice, it does the same as once.
@@ -105,7 +112,9 @@ enum Framing {
     Chunked,
     /// HTTP/2 says it by itself.
     Stream,
-    /// Only by the connection's end, so not at all.
+    /// Only by the connection's end: the content has to prove that it is whole.
+    UntilClose,
+    /// As `UntilClose`, but awc has lost the body.
     Unknown,
 }
 
@@ -125,14 +134,18 @@ pub(super) async fn exchange(
     counters: &Arc<SessionCounters>,
     url: &Url,
     outgoing: &OutgoingRequest,
-    patience: &RequestDeadlines,
+    deadlines: &RequestDeadlines,
 ) -> Result<IncomingAnswer, SessionError> {
     let mut again = outgoing.may_be_repeated();
     loop {
         let began = Instant::now();
-        let slot = NetSlot::new(patience.connect, net.keep_alive(outgoing.kind));
+        let slot = NetSlot::new(
+            deadlines.connect,
+            net.keep_alive(outgoing.kind),
+            outgoing.method != Method::HEAD,
+        );
         let request = prepare(net, url, outgoing)?;
-        let error = match send(request, outgoing.body.clone(), &slot, patience).await {
+        let error = match send(request, outgoing.body.clone(), &slot, deadlines).await {
             Ok(response) => {
                 counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
                 net.note(None);
@@ -140,7 +153,9 @@ pub(super) async fn exchange(
             }
             Err(Unsent::Late(error)) => error,
             Err(Unsent::Failed(cause)) => {
-                let stale = slot.is_stale();
+                // Under TLS an orderly close is a few bytes of its own, so bytes received say nothing; that awc saw the end does.
+                let ended = matches!(cause, SendRequestError::Connect(ConnectError::Disconnected));
+                let stale = slot.is_reused() && (ended || !slot.has_received());
                 let error = classify(cause, &slot, url);
                 if again && stale && error == SessionError::Reset {
                     again = false;
@@ -176,7 +191,7 @@ async fn send(
     request: ClientRequest,
     body: Option<Bytes>,
     slot: &Rc<NetSlot>,
-    patience: &RequestDeadlines,
+    deadlines: &RequestDeadlines,
 ) -> Result<ClientResponse, Unsent> {
     let began = Instant::now();
     let sending = match body {
@@ -185,12 +200,12 @@ async fn send(
     };
     let mut sending = std::pin::pin!(slot.within(sending));
     // No part ends sooner, whatever of them there will be.
-    let mut at = patience.end.min(began + patience.silence.min(patience.connect));
+    let mut at = deadlines.end.min(began + deadlines.silence.min(deadlines.connect));
     loop {
         if let Ok(answer) = timeout_at(at, sending.as_mut()).await {
             return answer.map_err(Unsent::Failed);
         }
-        let (ends, late) = part_ends(slot, began, patience);
+        let (ends, late) = part_ends(slot, began, deadlines);
         if ends <= Instant::now() {
             return Err(Unsent::Late(late));
         }
@@ -199,12 +214,12 @@ async fn send(
 }
 
 /// When the part of the request that is going on has to be over, and what it means if it is not.
-fn part_ends(slot: &NetSlot, began: Instant, patience: &RequestDeadlines) -> (Instant, SessionError) {
+fn part_ends(slot: &NetSlot, began: Instant, deadlines: &RequestDeadlines) -> (Instant, SessionError) {
     match (slot.phase(), slot.connects_until()) {
         // The connector ends this by itself, and counts it; what follows is looked at soon after.
-        (TimeoutPhase::Connect, Some(ends)) => patience.limit(ends.max(Instant::now() + SOON), TimeoutPhase::Connect),
-        (phase, Some(ends)) => patience.limit(ends, phase),
-        (_, None) => patience.limit(slot.opened().unwrap_or(began) + patience.silence, TimeoutPhase::Head),
+        (TimeoutPhase::Connect, Some(ends)) => deadlines.limit(ends.max(Instant::now() + SOON), TimeoutPhase::Connect),
+        (phase, Some(ends)) => deadlines.limit(ends, phase),
+        (_, None) => deadlines.limit(slot.opened().unwrap_or(began) + deadlines.silence, TimeoutPhase::Head),
     }
 }
 
@@ -245,12 +260,27 @@ impl IncomingAnswer {
         }
     }
 
-    /// Refuses a body whose end cannot be told.
+    /// Refuses a body that cannot be read.
     pub(super) fn require_framing(&self) -> Result<(), SessionError> {
         match self.framing {
-            Framing::Unknown => Err(SessionError::NoLength { status: self.status() }),
+            Framing::Unknown => Err(self.no_length()),
             _ => Ok(()),
         }
+    }
+
+    /// The error of a body whose end cannot be told from a cut.
+    pub(super) fn no_length(&self) -> SessionError {
+        SessionError::NoLength { status: self.status() }
+    }
+
+    /// Whether only the connection's end ends the body, so that its content has to prove that it is whole.
+    pub(super) fn ends_with_connection(&self) -> bool {
+        self.framing == Framing::UntilClose
+    }
+
+    /// `Content-Encoding` of the body.
+    pub(super) fn coding(&self) -> ContentCoding {
+        ContentCoding::of(self.header(header::CONTENT_ENCODING))
     }
 
     /// The next bytes of the body if they are there, without waiting.
@@ -281,25 +311,29 @@ impl IncomingAnswer {
     }
 
     /// The next bytes of the body; `None` at its true end.
-    pub(super) async fn next(&mut self, patience: &RequestDeadlines) -> Result<Option<Bytes>, SessionError> {
-        let (at, late) = patience.limit(Instant::now() + patience.silence, TimeoutPhase::Read);
+    pub(super) async fn next(&mut self, deadlines: &RequestDeadlines) -> Result<Option<Bytes>, SessionError> {
+        let (at, late) = deadlines.limit(Instant::now() + deadlines.silence, TimeoutPhase::Read);
         match timeout_at(at, std::future::poll_fn(|cx| self.poll_next(cx))).await {
             Ok(next) => next,
             Err(_) => Err(late),
         }
     }
 
-    /// awc ends a cut body as if it were whole. A length tells; of chunks only the connection's end before the last of them.
-    fn check_end(&self) -> Result<(), SessionError> {
-        let short = |expected| {
-            Err(SessionError::Short {
-                got: self.got,
-                expected,
-            })
-        };
+    /// awc ends a cut body as if it were whole. A length tells. After the last chunk awc gives the connection back to its pool or
+    /// closes it; where it still holds the connection, the last chunk has not come, however politely the connection was closed.
+    fn check_end(&mut self) -> Result<(), SessionError> {
+        let got = self.got;
+        let short = |expected| Err(SessionError::Short { got, expected });
         match self.framing {
             Framing::Length(expected) if self.got != expected => short(Some(expected)),
-            Framing::Chunked if self.slot.saw_end() => short(None),
+            Framing::Chunked => {
+                let before = self.slot.is_connected();
+                drop(self.response.take_payload());
+                if before && !self.slot.is_connected() {
+                    return short(None);
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -339,6 +373,7 @@ fn framing(response: &ClientResponse, method: &Method) -> Framing {
     match length {
         Some(length) => Framing::Length(length),
         None if response.version() == Version::HTTP_2 => Framing::Stream,
+        None if response.version() == Version::HTTP_10 => Framing::UntilClose,
         None => Framing::Unknown,
     }
 }

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::actor::{AskContext, Message};
-use crate::grin::Validator;
 use crate::session::{
     ArchiveBody, AuthMode, BodyStream, ConnectionLimits, MinimumSpeed, PermitClass, RequestKind, SessionError,
     SmallAnswer,
@@ -92,19 +91,13 @@ impl FetchAnswer {
 pub struct OpenBody {
     /// Of the archive.
     pub url: Url,
-    /// What CHECK saw; [`BodyHead::changed`](crate::session::BodyHead::changed) says whether it is another one by now.
-    pub validator: Option<Validator>,
     work: Option<CancellationToken>,
 }
 
 impl OpenBody {
-    /// Of the archive at `url`, of which CHECK saw `validator`.
-    pub fn new(url: Url, validator: Option<Validator>) -> Self {
-        Self {
-            url,
-            validator,
-            work: None,
-        }
+    /// Of the archive at `url`.
+    pub fn new(url: Url) -> Self {
+        Self { url, work: None }
     }
 
     pub(super) fn take_work(&mut self) -> CancellationToken {

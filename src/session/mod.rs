@@ -29,7 +29,7 @@ mod tests;
 
 pub use answer::{AnswerHeaders, SmallAnswer};
 pub use backoff::RetryBackoff;
-pub use body_error::{BodyError, RestartWhy};
+pub use body_error::BodyError;
 pub use config::{
     AuthMode, ConnectionLimits, MinimumSpeed, PermitClass, RequestKind, RequestTimeouts, SessionConfig, TokenSource,
 };

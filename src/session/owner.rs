@@ -3,18 +3,18 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use awc::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
-use tokio::time::{Instant, timeout};
+use awc::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
+use tokio::time::timeout;
 
 use crate::actor::{ActorName, ActorRegistry, AskContext, ServeMessages, Worker};
 use crate::grin::Validator;
-use crate::session::engine::{OpenedRequest, RequestSpec, SessionEngine};
+use crate::session::engine::{OpenedRequest, RequestSpec, ResponseTime, SessionEngine};
 use crate::session::exchange::OutgoingRequest;
 use crate::session::in_flight::InFlightGuard;
 use crate::session::messages::{
     CloseSession, FetchAnswer, HeadRequest, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
 };
-use crate::session::stream::{ArchiveBody, BodyHead, BodyPump, BodyStream, ResumePoint, WholeBody};
+use crate::session::stream::{ArchiveBody, BodyHead, BodyPump, BodyStream, ContentCoding, PartialBody, ResumePoint};
 use crate::session::{AuthMode, PermitClass, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer};
 
 /// The session owner. Many requests at a time; each holds a permit of its own.
@@ -73,7 +73,7 @@ impl ServeMessages<HeadRequest> for SessionOwner {
                 class: head.class,
                 auth: head.auth,
             };
-            engine.open(&ask, None, Some(&cx)).await?.whole(0).await
+            engine.open(&ask, ResponseTime::Small, Some(&cx)).await?.whole(0).await
         })
     }
 }
@@ -88,7 +88,11 @@ impl ServeMessages<FetchAnswer> for SessionOwner {
             let _flight = flight;
             let limit = fetch.limit;
             let ask = fetch.ask()?;
-            engine.open(&ask, None, Some(&cx)).await?.whole(limit).await
+            engine
+                .open(&ask, ResponseTime::Small, Some(&cx))
+                .await?
+                .whole(limit)
+                .await
         })
     }
 }
@@ -108,12 +112,15 @@ impl ServeMessages<OpenBody> for SessionOwner {
                 class: PermitClass::Bulk,
                 auth: AuthMode::Grin,
             };
-            let end = Instant::now() + engine.config().timeouts.download;
-            let opened = engine.open(&ask, Some(end), Some(&cx)).await?;
-            let head = body_head(&opened, open.validator.as_ref())?;
-            let whole = head.validator.clone().filter(Validator::is_strong).zip(head.length);
-            let whole = whole.map(|(validator, length)| WholeBody { validator, length });
-            let (pump, reader) = BodyPump::for_reader(&engine, flight, opened, ResumePoint { ask, whole }, work);
+            let time = ResponseTime::Body(engine.config().timeouts.download);
+            let opened = engine.open(&ask, time, Some(&cx)).await?;
+            let head = body_head(&opened)?;
+            let body = PartialBody {
+                validator: head.validator.clone(),
+                length: opened.incoming.length(),
+                coded: opened.incoming.coding() != ContentCoding::Identity,
+            };
+            let (pump, reader) = BodyPump::for_reader(&engine, flight, opened, ResumePoint::new(ask, body), work);
             engine.run_pump(pump);
             Ok(ArchiveBody { head, reader })
         })
@@ -135,9 +142,10 @@ impl ServeMessages<OpenStream> for SessionOwner {
                 class: open.class,
                 auth: AuthMode::Grin,
             };
-            let end = Instant::now() + engine.config().timeouts_of(open.class).download;
-            let opened = engine.open(&ask, Some(end), Some(&cx)).await?;
+            let time = ResponseTime::Body(engine.config().timeouts_of(open.class).download);
+            let opened = engine.open(&ask, time, Some(&cx)).await?;
             require_body(&opened)?;
+            require_end(&opened)?;
             let (pump, stream) = BodyPump::for_stream(&engine, flight, opened, work);
             engine.run_pump(pump);
             Ok(stream)
@@ -277,19 +285,35 @@ fn require_body(opened: &OpenedRequest) -> Result<(), SessionError> {
     }
 }
 
-fn body_head(opened: &OpenedRequest, seen: Option<&Validator>) -> Result<BodyHead, SessionError> {
+/// Refuses a list of which nothing could tell whether it is whole: only of a page its last tag does.
+fn require_end(opened: &OpenedRequest) -> Result<(), SessionError> {
+    let incoming = &opened.incoming;
+    match incoming.coding() {
+        ContentCoding::Identity if !incoming.ends_with_connection() || is_page(opened) => Ok(()),
+        ContentCoding::Gzip => Ok(()),
+        ContentCoding::Identity => Err(incoming.no_length()),
+        ContentCoding::Unknown => {
+            let coding = incoming.header(CONTENT_ENCODING).unwrap_or_default();
+            Err(SessionError::Protocol(format!(
+                "its content coding is {coding:?}, which was not asked for"
+            )))
+        }
+    }
+}
+
+fn is_page(opened: &OpenedRequest) -> bool {
+    let content_type = opened.incoming.header(CONTENT_TYPE).unwrap_or_default();
+    content_type.trim_start().to_ascii_lowercase().starts_with("text/html")
+}
+
+fn body_head(opened: &OpenedRequest) -> Result<BodyHead, SessionError> {
     require_body(opened)?;
     let incoming = &opened.incoming;
-    let validator = incoming.header(ETAG).and_then(|text| Validator::parse(text).ok());
-    let changed = match (&validator, seen) {
-        (Some(now), Some(seen)) => !now.same_archive(seen),
-        _ => false,
-    };
+    let plain = incoming.coding() == ContentCoding::Identity;
     Ok(BodyHead {
-        validator,
-        length: incoming.length(),
+        validator: incoming.header(ETAG).and_then(|text| Validator::parse(text).ok()),
+        length: incoming.length().filter(|_| plain),
         content_type: incoming.header(CONTENT_TYPE).map(str::to_owned),
         url: opened.url.clone(),
-        changed,
     })
 }

@@ -150,7 +150,7 @@ impl Downloader {
         first: Option<SeenArchive>,
     ) -> Result<DownloadResult, DownloadError> {
         let url = self.parts.addresses.archive(&download.file_name);
-        let body = match self.parts.session.ask(OpenBody::new(url, None), cx).await {
+        let body = match self.parts.session.ask(OpenBody::new(url), cx).await {
             Ok(body) => body,
             Err(SessionError::NotFound) => return Ok(DownloadResult::NotConverted),
             Err(error) => return Err(error.into()),

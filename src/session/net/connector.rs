@@ -69,18 +69,18 @@ impl Service<ConnectInfo<Uri>> for CountingConnector {
             if let Some(slot) = &slot {
                 slot.connected(secure);
             }
-            Ok(this.admit(connection))
+            Ok(this.admit(connection, secure))
         })
     }
 }
 
 impl CountingConnector {
-    fn admit(&self, connection: Connection<Uri, actix_rt::net::TcpStream>) -> Connection<Uri, CountedIo> {
+    fn admit(&self, connection: Connection<Uri, actix_rt::net::TcpStream>, secure: bool) -> Connection<Uri, CountedIo> {
         let (stream, uri) = connection.into_parts();
         // Requests are small and written whole: nothing is gained by waiting for more.
         let _ = stream.set_nodelay(true);
         let host = host_of(uri.hostname(), Host::port(&uri));
-        Connection::new(uri, self.sockets.admit(stream, host))
+        Connection::new(uri, self.sockets.admit(stream, host, secure))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The network under awc: sockets that are counted and can be closed, names that are remembered, TLS.
 
+mod answer_head;
 mod client;
 mod connector;
 mod resolver;

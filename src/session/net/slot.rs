@@ -22,6 +22,8 @@ pub(in crate::session) struct NetSlot {
     pub(super) connect_timeout: Duration,
     /// How long the connection is kept when nothing goes over it.
     pub(super) keep_alive: Duration,
+    /// Whether the answer may have a body.
+    pub(super) expects_body: bool,
     phase: Cell<TimeoutPhase>,
     /// When connecting began, if it did.
     connecting: Cell<Option<Instant>>,
@@ -32,10 +34,11 @@ pub(in crate::session) struct NetSlot {
 }
 
 impl NetSlot {
-    pub(in crate::session) fn new(connect_timeout: Duration, keep_alive: Duration) -> Rc<Self> {
+    pub(in crate::session) fn new(connect_timeout: Duration, keep_alive: Duration, expects_body: bool) -> Rc<Self> {
         Rc::new(Self {
             connect_timeout,
             keep_alive,
+            expects_body,
             connecting: Cell::new(None),
             phase: Cell::new(TimeoutPhase::Head),
             opened: Cell::new(None),
@@ -112,14 +115,19 @@ impl NetSlot {
         self.opened.get()
     }
 
-    /// Whether the server closed a kept connection before it saw this request: it may be sent once more.
-    pub(in crate::session) fn is_stale(&self) -> bool {
-        self.opened.get().is_none() && self.received.get() == 0
+    /// Whether the request goes over a connection that was open before.
+    pub(in crate::session) fn is_reused(&self) -> bool {
+        self.opened.get().is_none()
     }
 
-    /// Whether the server has closed its side of the connection.
-    pub(in crate::session) fn saw_end(&self) -> bool {
-        self.socket.borrow().as_ref().is_some_and(|socket| socket.saw_end())
+    /// Whether bytes came for this request, those of TLS itself included.
+    pub(in crate::session) fn has_received(&self) -> bool {
+        self.received.get() > 0
+    }
+
+    /// Whether awc holds the connection, in use or in its pool.
+    pub(in crate::session) fn is_connected(&self) -> bool {
+        self.socket.borrow().as_ref().is_some_and(|socket| socket.is_held())
     }
 
     /// Closes the connection, wherever awc keeps it.

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::session::SessionCounters;
 use crate::session::net::NetSlot;
+use crate::session::net::answer_head::HeadFilter;
 
 /// All connections of one owner; awc has no reaper, so this is one.
 #[derive(Clone)]
@@ -33,7 +34,8 @@ pub(in crate::session) struct TrackedSocket {
     owner: RefCell<Weak<NetSlot>>,
     /// Driven by a task and not by a request: HTTP/2. Such a connection is never taken for idle.
     driven: Cell<bool>,
-    ended: Cell<bool>,
+    /// Whether awc holds the connection.
+    held: Cell<bool>,
     opened: Instant,
     used: Cell<Instant>,
     /// How long it is kept when nothing goes over it, as its last request wished.
@@ -46,6 +48,8 @@ pub(super) struct CountedIo {
     number: u64,
     socket: Rc<TrackedSocket>,
     all: TrackedSockets,
+    /// Between plain bytes and awc; TLS bytes are not looked at.
+    heads: Option<HeadFilter>,
 }
 
 impl TrackedSockets {
@@ -57,7 +61,7 @@ impl TrackedSockets {
         }
     }
 
-    pub(super) fn admit(&self, stream: TcpStream, host: String) -> CountedIo {
+    pub(super) fn admit(&self, stream: TcpStream, host: String, secure: bool) -> CountedIo {
         let now = Instant::now();
         let slot = NetSlot::current();
         let socket = Rc::new(TrackedSocket {
@@ -66,7 +70,7 @@ impl TrackedSockets {
             owner: RefCell::new(slot.as_ref().map_or_else(Weak::new, Rc::downgrade)),
             keep_alive: Cell::new(slot.map_or(Duration::MAX, |slot| slot.keep_alive)),
             driven: Cell::new(false),
-            ended: Cell::new(false),
+            held: Cell::new(true),
             opened: now,
             used: Cell::new(now),
             counters: Arc::clone(&self.counters),
@@ -79,6 +83,7 @@ impl TrackedSockets {
             number,
             socket,
             all: self.clone(),
+            heads: (!secure).then(HeadFilter::default),
         }
     }
 
@@ -108,8 +113,8 @@ impl TrackedSockets {
 }
 
 impl TrackedSocket {
-    pub(super) fn saw_end(&self) -> bool {
-        self.ended.get()
+    pub(super) fn is_held(&self) -> bool {
+        self.held.get()
     }
 
     /// Closes the connection at once. awc finds it ended when it next looks.
@@ -132,6 +137,18 @@ impl TrackedSocket {
 }
 
 impl CountedIo {
+    fn read_counted(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = self
+            .socket
+            .with(Poll::Ready(Ok(())), |stream| stream.poll_read(cx, buf));
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
+            self.note_read(bytes);
+        }
+        read
+    }
+
     fn note_read(&self, bytes: usize) {
         let bytes = bytes as u64;
         self.socket.counters.received.fetch_add(bytes, Relaxed);
@@ -143,9 +160,12 @@ impl CountedIo {
     }
 
     /// Bytes go out: from here on the connection belongs to the request that sends them.
-    fn note_writer(&self) {
+    fn note_writer(&mut self) {
         match NetSlot::current() {
             Some(slot) => {
+                if let Some(heads) = self.heads.as_mut().filter(|_| slot.expects_body) {
+                    heads.expect_answer();
+                }
                 slot.writes_to(&self.socket);
                 self.socket.keep_alive.set(slot.keep_alive);
                 *self.socket.owner.borrow_mut() = Rc::downgrade(&slot);
@@ -162,23 +182,18 @@ impl CountedIo {
 }
 
 impl AsyncRead for CountedIo {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = self
-            .socket
-            .with(Poll::Ready(Ok(())), |stream| stream.poll_read(cx, buf));
-        let bytes = buf.filled().len() - before;
-        match &read {
-            Poll::Ready(Ok(())) if bytes > 0 => self.note_read(bytes),
-            Poll::Ready(_) => self.socket.ended.set(true),
-            Poll::Pending => {}
-        }
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(mut heads) = self.heads.take() else {
+            return self.read_counted(cx, buf);
+        };
+        let read = heads.poll_read(buf, |buf| self.read_counted(cx, buf));
+        self.heads = Some(heads);
         read
     }
 }
 
 impl AsyncWrite for CountedIo {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.note_writer();
         let written = self.socket.with(gone(), |stream| stream.poll_write(cx, buf));
         self.note_written(&written);
@@ -194,7 +209,7 @@ impl AsyncWrite for CountedIo {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -232,6 +247,7 @@ impl fmt::Debug for CountedIo {
 impl Drop for CountedIo {
     fn drop(&mut self) {
         self.socket.close();
+        self.socket.held.set(false);
         self.all.open.borrow_mut().remove(&self.number);
     }
 }

@@ -1,4 +1,4 @@
-//! The bounded way of a body between two threads, with a last word that says how it ended.
+//! The bounded channel of a body between two threads, and how the body ended.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use crate::session::BodyError;
 /// Bytes gathered before they are handed over.
 pub(super) const BATCH: usize = 256 * 1024;
 
-/// Batches on their way.
+/// Batches that wait for the reader.
 const SLOTS: usize = 3;
 
 /// Chunks as they came, handed over together: nothing is copied.
@@ -31,7 +31,7 @@ pub(super) struct ChunkReceiver {
 
 /// What both ends see.
 pub(super) struct ChannelState {
-    last_word: OnceLock<Result<(), BodyError>>,
+    ending_result: OnceLock<Result<(), BodyError>>,
     pub(super) received: Arc<AtomicU64>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct ReaderGone;
 pub(super) fn channel() -> (ChunkSender, ChunkReceiver) {
     let (sender, batches) = mpsc::channel(SLOTS);
     let shared = Arc::new(ChannelState {
-        last_word: OnceLock::new(),
+        ending_result: OnceLock::new(),
         received: Arc::default(),
     });
     (
@@ -54,7 +54,7 @@ pub(super) fn channel() -> (ChunkSender, ChunkReceiver) {
 }
 
 impl ChunkSender {
-    /// Hands a batch over, waiting for room.
+    /// Hands a batch over, waiting while the channel is full.
     pub(super) async fn send(&self, batch: ChunkBatch) -> Result<(), ReaderGone> {
         self.batches.send(batch).await.map_err(|_| ReaderGone)
     }
@@ -64,9 +64,9 @@ impl ChunkSender {
         self.batches.capacity() == SLOTS
     }
 
-    /// Completes when the reader is gone.
-    pub(super) async fn unwanted(&self) {
-        self.batches.closed().await;
+    /// Says when the reader is gone. To be dropped before [`ChunkSender::end`], or the reader waits on.
+    pub(super) fn reader(&self) -> mpsc::Sender<ChunkBatch> {
+        self.batches.clone()
     }
 
     /// Counts bytes that came.
@@ -76,18 +76,18 @@ impl ChunkSender {
 
     /// Says how the body ended; the reader hears it after the last batch.
     pub(super) fn end(self, how: Result<(), BodyError>) {
-        let _ = self.shared.last_word.set(how);
+        let _ = self.shared.ending_result.set(how);
     }
 }
 
 impl ChannelState {
-    /// How the body ended. Without a last word the session ended under it.
+    /// How the body ended. Without a result the session ended under it.
     pub(super) fn ending(&self) -> Result<(), BodyError> {
-        self.last_word.get().cloned().unwrap_or(Err(BodyError::Cancelled))
+        self.ending_result.get().cloned().unwrap_or(Err(BodyError::Cancelled))
     }
 
     /// Whether what is still on its way is not wanted any more.
     pub(super) fn is_cancelled(&self) -> bool {
-        matches!(self.last_word.get(), Some(Err(BodyError::Cancelled)))
+        matches!(self.ending_result.get(), Some(Err(BodyError::Cancelled)))
     }
 }

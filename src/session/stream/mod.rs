@@ -5,11 +5,15 @@
 //! 256 KiB and one chunk of awc's (32 KiB): 1.4 MiB.
 
 mod channel;
+mod decode;
 mod pump;
 mod range;
 mod reader;
+mod resume;
 mod speed;
 
-pub(super) use crate::session::stream::pump::{BodyPump, ResumePoint};
-pub(super) use crate::session::stream::range::WholeBody;
+pub(super) use crate::session::stream::decode::{ContentCoding, decode_all};
+pub(super) use crate::session::stream::pump::BodyPump;
+pub(super) use crate::session::stream::range::PartialBody;
 pub use crate::session::stream::reader::{ArchiveBody, BodyHead, BodyReader, BodyStream};
+pub(super) use crate::session::stream::resume::ResumePoint;

@@ -1,4 +1,4 @@
-//! Moves a body from the socket into its channel, and continues it where it was cut.
+//! Moves a body from the socket into its channel.
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -6,53 +6,43 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::Duration;
 
-use awc::http::header::{CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE, RANGE};
-use bytes::Bytes;
-use tokio::time::{Instant, sleep, timeout_at};
+use bytes::{Buf, Bytes};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::session::counters::ResumeOutcome;
-use crate::session::engine::{OpenedRequest, RequestSpec, SessionEngine};
+use crate::session::answer::proves_its_end;
+use crate::session::engine::{OpenedRequest, SessionEngine};
 use crate::session::in_flight::InFlightGuard;
+use crate::session::stream::ContentCoding;
 use crate::session::stream::channel::{BATCH, ChunkBatch, ChunkSender, ReaderGone, channel};
-use crate::session::stream::range::{RangeAnswer, WholeBody, range};
 use crate::session::stream::reader::{BodyReader, BodyStream};
+use crate::session::stream::resume::{ResumePoint, Resumed};
 use crate::session::stream::speed::SpeedFloor;
-use crate::session::{AnswerHeaders, BodyError, ErrorClass, RetryBackoff, SessionError, TimeoutPhase};
+use crate::session::{AnswerHeaders, BodyError, SessionError, TimeoutPhase};
 
-/// Waits between attempts to continue.
-const PAUSES: RetryBackoff = RetryBackoff {
-    base: Duration::from_millis(500),
-    cap: Duration::from_secs(30),
-    attempts: u32::MAX,
-};
-
-/// After this many new bytes a continued body counts as going on, and its attempts begin anew.
-const PROGRESS: u64 = BATCH as u64;
-
-/// How a cut body can be continued.
-pub(in crate::session) struct ResumePoint {
-    /// The request, as it was asked first.
-    pub(in crate::session) ask: RequestSpec,
-    /// `None` when there is no strong validator or no length: then it cannot.
-    pub(in crate::session) whole: Option<WholeBody>,
-}
+/// Of a list that ends with its connection, this much of the end is kept to see whether it is whole.
+const TAIL: usize = 64;
 
 /// One body on its way.
 pub(in crate::session) struct BodyPump {
-    engine: Rc<SessionEngine>,
+    pub(super) engine: Rc<SessionEngine>,
     opened: Option<OpenedRequest>,
-    resumable: Option<ResumePoint>,
+    /// `None`: a list, which is not continued.
+    pub(super) resumable: Option<ResumePoint>,
     sender: ChunkSender,
     work: CancellationToken,
     speed: SpeedFloor,
     slow: bool,
     end: Instant,
-    _flight: InFlightGuard,
-    got: u64,
-    attempts: u32,
-    resumed_at: u64,
+    /// What the body's own time has left while no answer is open.
+    pub(super) left: Duration,
+    _in_flight: InFlightGuard,
+    /// Bytes handed out.
+    pub(super) got: u64,
+    /// Bytes still to come that are there already.
+    skip: u64,
+    tail: Vec<u8>,
 }
 
 /// Why pumping stopped before the end.
@@ -71,54 +61,60 @@ impl BodyPump {
     /// A pump for an archive, and the reader it pumps for.
     pub(in crate::session) fn for_reader(
         engine: &Rc<SessionEngine>,
-        flight: InFlightGuard,
+        in_flight: InFlightGuard,
         opened: OpenedRequest,
         resumable: ResumePoint,
         work: CancellationToken,
     ) -> (Self, BodyReader) {
         let (sender, receiver) = channel();
+        let coding = opened.incoming.coding();
         (
-            Self::new(engine, flight, (opened, Some(resumable)), work, sender),
-            BodyReader::new(receiver),
+            Self {
+                resumable: Some(resumable),
+                ..Self::new(engine, in_flight, opened, work, sender)
+            },
+            BodyReader::new(receiver, coding),
         )
     }
 
     /// A pump for a list, and the stream it pumps into.
     pub(in crate::session) fn for_stream(
         engine: &Rc<SessionEngine>,
-        flight: InFlightGuard,
+        in_flight: InFlightGuard,
         opened: OpenedRequest,
         work: CancellationToken,
     ) -> (Self, BodyStream) {
         let (sender, receiver) = channel();
         let headers = AnswerHeaders::of(opened.incoming.headers());
         let url: Url = opened.url.clone();
+        let coding = opened.incoming.coding();
         (
-            Self::new(engine, flight, (opened, None), work, sender),
-            BodyStream::new(receiver, headers, url),
+            Self::new(engine, in_flight, opened, work, sender),
+            BodyStream::new(receiver, headers, url, coding),
         )
     }
 
     fn new(
         engine: &Rc<SessionEngine>,
-        flight: InFlightGuard,
-        (opened, resumable): (OpenedRequest, Option<ResumePoint>),
+        in_flight: InFlightGuard,
+        opened: OpenedRequest,
         work: CancellationToken,
         sender: ChunkSender,
     ) -> Self {
         Self {
             engine: Rc::clone(engine),
-            end: opened.patience.end,
+            end: opened.deadlines.end,
+            left: Duration::ZERO,
             opened: Some(opened),
-            resumable,
+            resumable: None,
             sender,
             work,
             speed: SpeedFloor::new(engine.minimum_speed()),
             slow: false,
-            _flight: flight,
+            _in_flight: in_flight,
             got: 0,
-            attempts: 0,
-            resumed_at: 0,
+            skip: 0,
+            tail: Vec::new(),
         }
     }
 
@@ -126,13 +122,17 @@ impl BodyPump {
     pub(in crate::session) async fn run(mut self) {
         let work = self.work.clone();
         let cut = self.engine.cut_token();
+        let reader = self.sender.reader();
         let ended = tokio::select! {
             biased;
             () = work.cancelled() => Err(BodyError::Cancelled),
             () = cut.cancelled() => Err(BodyError::Cancelled),
+            // Whatever is waited for, the gate or a permit too: without a reader it is in vain.
+            () = reader.closed() => Err(BodyError::Cancelled),
             ended = self.pump_all() => ended,
         };
-        if let Err(BodyError::Restart { .. }) = ended {
+        drop(reader);
+        if ended == Err(BodyError::Restart) {
             self.engine.counters.discarded.fetch_add(self.got, Relaxed);
         }
         self.opened = None;
@@ -142,14 +142,21 @@ impl BodyPump {
     async fn pump_all(&mut self) -> Result<(), BodyError> {
         loop {
             let fault = match self.stretch().await {
-                Ok(()) => return Ok(()),
+                Ok(()) if self.resumable.as_ref().is_none_or(|point| point.is_complete(self.got)) => return Ok(()),
+                Ok(()) => None,
                 Err(Stop::Unwanted) => return Err(BodyError::Cancelled),
-                Err(Stop::Fault(fault)) => fault,
+                Err(Stop::Fault(fault)) => Some(fault),
             };
-            // The connection and its permit go back before anything is waited for.
+            // The connection and its permit are released before anything is waited for.
             self.opened = None;
-            self.note_fault(&fault);
-            self.resume(fault).await?;
+            self.left = self.end.saturating_duration_since(Instant::now());
+            if let Some(fault) = &fault {
+                self.note_fault(fault);
+            }
+            match self.resume(fault).await? {
+                Resumed::Continued => {}
+                Resumed::Complete => return Ok(()),
+            }
         }
     }
 
@@ -168,9 +175,12 @@ impl BodyPump {
             match next {
                 Next::Chunk(chunk) => {
                     size += chunk.len();
-                    batch.push(chunk);
+                    batch.extend(Some(chunk).filter(|chunk| !chunk.is_empty()));
                 }
-                Next::End => return Ok(self.hand_over(&mut batch).await?),
+                Next::End => {
+                    self.hand_over(&mut batch).await?;
+                    return self.check_end().map_err(Stop::Fault);
+                }
                 Next::Starving => size = BATCH,
             }
             if size >= BATCH {
@@ -191,7 +201,7 @@ impl BodyPump {
             return Err(SessionError::Reset);
         };
         let began = Instant::now();
-        let silence = began + opened.patience.silence;
+        let silence = began + opened.deadlines.silence;
         let hungry = !batch.is_empty();
         let sender = &self.sender;
         let next = poll_fn(|cx| match opened.incoming.poll_next(cx) {
@@ -199,11 +209,7 @@ impl BodyPump {
             Poll::Pending => Poll::Pending,
             Poll::Ready(next) => Poll::Ready(next.map(Some)),
         });
-        let next = tokio::select! {
-            biased;
-            next = timeout_at(silence.min(self.end), next) => next,
-            () = sender.unwanted() => return Err(SessionError::Cancelled),
-        };
+        let next = timeout_at(silence.min(self.end), next).await;
         let late = if silence < self.end {
             TimeoutPhase::Read
         } else {
@@ -212,26 +218,48 @@ impl BodyPump {
         match next.map_err(|_| SessionError::Timeout { phase: late })?? {
             None => Ok(Next::Starving),
             Some(None) => Ok(Next::End),
-            Some(Some(chunk)) => {
-                self.note_chunk(chunk.len(), began.elapsed());
-                Ok(Next::Chunk(chunk))
-            }
+            Some(Some(chunk)) => Ok(Next::Chunk(self.note_chunk(chunk, began.elapsed()))),
         }
     }
 
-    fn note_chunk(&mut self, bytes: usize, waited: Duration) {
+    /// Counts a chunk; gives what of it is new.
+    fn note_chunk(&mut self, mut chunk: Bytes, waited: Duration) -> Bytes {
+        // The chunk is good all the same: the fault comes with the next one, unless this was the last.
+        self.slow = !self.speed.is_enough(chunk.len(), waited);
+        let known = usize::try_from(self.skip).map_or(chunk.len(), |skip| skip.min(chunk.len()));
+        chunk.advance(known);
+        self.skip -= known as u64;
+        let bytes = chunk.len();
         self.got += bytes as u64;
         self.sender.note(bytes);
         if self.resumable.is_some() {
             self.engine.counters.downloaded.fetch_add(bytes as u64, Relaxed);
+        } else {
+            self.tail.extend_from_slice(&chunk[bytes.saturating_sub(TAIL)..]);
+            self.tail.drain(..self.tail.len().saturating_sub(TAIL));
         }
-        // The chunk is good all the same: the fault comes with the next one, unless this was the last.
-        self.slow = !self.speed.is_enough(bytes, waited);
+        chunk
     }
 
     fn is_complete(&self) -> bool {
-        let whole = self.resumable.as_ref().and_then(|resumable| resumable.whole.as_ref());
-        whole.is_some_and(|whole| whole.length == self.got)
+        let length = self.resumable.as_ref().and_then(ResumePoint::length);
+        length == Some(self.got)
+    }
+
+    /// Whether a list that ends with its connection is whole. A coded one is found out by its decoder, an archive by its own check.
+    fn check_end(&self) -> Result<(), SessionError> {
+        let Some(opened) = self.opened.as_ref().filter(|_| self.resumable.is_none()) else {
+            return Ok(());
+        };
+        let incoming = &opened.incoming;
+        let unproven = incoming.ends_with_connection() && incoming.coding() == ContentCoding::Identity;
+        if unproven && !proves_its_end(&self.tail) {
+            return Err(SessionError::Short {
+                got: self.got,
+                expected: None,
+            });
+        }
+        Ok(())
     }
 
     async fn hand_over(&self, batch: &mut ChunkBatch) -> Result<(), ReaderGone> {
@@ -253,74 +281,18 @@ impl BodyPump {
         }
     }
 
-    /// Asks for the rest until it comes, cannot come, or was asked for too often without progress.
-    async fn resume(&mut self, mut fault: SessionError) -> Result<(), BodyError> {
-        let Some(ResumePoint {
-            ask,
-            whole: Some(whole),
-        }) = &self.resumable
-        else {
-            return Err(self.lost(fault));
-        };
-        let mut ask = ask.clone();
-        let whole = whole.clone();
-        if self.got - self.resumed_at >= PROGRESS {
-            self.attempts = 0;
-        }
-        self.resumed_at = self.got;
-        ask.range(&whole, self.got)?;
-        loop {
-            if self.attempts >= self.engine.resume_attempts() || !may_resume(&fault) || Instant::now() >= self.end {
-                return Err(self.lost(fault));
-            }
-            self.attempts += 1;
-            self.engine.counters.note_retry(ask.outgoing.kind, "resume");
-            let bound = PAUSES.bound(self.attempts);
-            sleep(bound.mul_f64(rand::random::<f64>())).await;
-            match self.engine.open(&ask, Some(self.end), None).await {
-                Ok(opened) => return self.take(opened, &whole),
-                // The archive ends before the rest begins, or is no longer the one the validator names.
-                Err(
-                    SessionError::Unexpected { status: 412 | 416, .. }
-                    | SessionError::RefusedByHost { status: 412 | 416, .. },
-                ) => {
-                    self.engine.counters.note_resume(ResumeOutcome::Mismatch);
-                    let why = crate::session::RestartWhy::Changed;
-                    return Err(BodyError::Restart { why });
-                }
-                Err(again) => fault = again,
-            }
-        }
-    }
-
-    fn take(&mut self, opened: OpenedRequest, whole: &WholeBody) -> Result<(), BodyError> {
-        let incoming = &opened.incoming;
-        incoming.require_framing()?;
-        let offer = RangeAnswer {
-            status: incoming.status(),
-            content_range: incoming.header(CONTENT_RANGE),
-            etag: incoming.header(ETAG),
-            length: incoming.length(),
-        };
-        let judged = whole.judge(&offer, self.got);
-        self.engine.counters.note_resume(match judged {
-            Ok(()) => ResumeOutcome::Appended,
-            Err(crate::session::RestartWhy::RangeIgnored) => ResumeOutcome::Restarted,
-            Err(_) => ResumeOutcome::Mismatch,
-        });
-        judged.map_err(|why| BodyError::Restart { why })?;
+    /// Goes on with an answer whose first `skip` bytes are there already.
+    pub(super) fn begin(&mut self, opened: OpenedRequest, skip: u64) {
+        self.end = opened.deadlines.end;
         self.opened = Some(opened);
+        self.skip = skip;
         self.speed = SpeedFloor::new(self.engine.minimum_speed());
-        Ok(())
+        self.slow = false;
     }
 
     /// The fault in the words of a body's reader.
-    fn lost(&self, fault: SessionError) -> BodyError {
-        let expected = self
-            .resumable
-            .as_ref()
-            .and_then(|resumable| resumable.whole.as_ref())
-            .map(|whole| whole.length);
+    pub(super) fn lost(&self, fault: SessionError) -> BodyError {
+        let expected = self.resumable.as_ref().and_then(ResumePoint::length);
         match fault {
             SessionError::Short { expected: of_part, .. } => BodyError::Cut {
                 got: self.got,
@@ -345,27 +317,4 @@ enum Next {
     /// The reader waits and there is something for it.
     Starving,
     End,
-}
-
-/// Whether asking for the rest may help.
-fn may_resume(fault: &SessionError) -> bool {
-    match fault {
-        SessionError::Cancelled
-        | SessionError::Timeout {
-            phase: TimeoutPhase::Download,
-        } => false,
-        fault => matches!(fault.class(), ErrorClass::Transient { .. }),
-    }
-}
-
-impl RequestSpec {
-    /// Asks for what is left after `got` bytes.
-    fn range(&mut self, whole: &WholeBody, got: u64) -> Result<(), BodyError> {
-        let unsendable = |_| BodyError::Session(SessionError::BadRequest("the entity tag cannot be sent".to_owned()));
-        let range = HeaderValue::try_from(range(got)).map_err(unsendable)?;
-        let if_range = HeaderValue::try_from(whole.validator.to_string()).map_err(unsendable)?;
-        self.outgoing.headers.push((RANGE, range));
-        self.outgoing.headers.push((IF_RANGE, if_range));
-        Ok(())
-    }
 }

@@ -1,14 +1,37 @@
-//! The rest of a cut body: what is asked for, and whether what comes is exactly that.
+//! The rest of a cut body: how it is asked for, and what an answer to that brings.
 
 use crate::grin::Validator;
-use crate::session::RestartWhy;
 
-/// What is known of the body that was cut.
-#[derive(Debug, Clone)]
-pub(in crate::session) struct WholeBody {
-    /// Strong, so that it vouches for bytes.
-    pub(in crate::session) validator: Validator,
-    pub(in crate::session) length: u64,
+/// What is known of a body that was cut.
+#[derive(Debug, Clone, Default)]
+pub(in crate::session) struct PartialBody {
+    pub(in crate::session) validator: Option<Validator>,
+    /// Bytes of the whole; `None`: it came without a length.
+    pub(in crate::session) length: Option<u64>,
+    /// Whether it comes with a `Content-Encoding`: then only a part with one continues it.
+    pub(in crate::session) coded: bool,
+}
+
+/// How the rest is asked for; each mode is tried when the one before it was in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RangeMode {
+    /// `Range` with `If-Range`: needs a strong validator.
+    IfRange,
+    /// `Range` alone: nodes of one server may give one archive different entity tags, so the totals and, at the end, the archive's
+    /// own integrity check tell whether the parts belong together.
+    Range,
+    /// Without `Range`: what is there already is skipped.
+    Whole,
+}
+
+impl RangeMode {
+    pub(super) const fn next(self) -> Option<Self> {
+        match self {
+            Self::IfRange => Some(Self::Range),
+            Self::Range => Some(Self::Whole),
+            Self::Whole => None,
+        }
+    }
 }
 
 /// The answer to the request for the rest.
@@ -17,29 +40,120 @@ pub(super) struct RangeAnswer<'a> {
     pub(super) status: u16,
     pub(super) content_range: Option<&'a str>,
     pub(super) etag: Option<&'a str>,
+    /// `Content-Length`.
     pub(super) length: Option<u64>,
+    pub(super) coded: bool,
 }
 
-impl WholeBody {
-    /// Whether an offer is the rest after `got` bytes of the same archive (RFC 9110, 14.4 and 15.3.7).
-    pub(super) fn judge(&self, offer: &RangeAnswer<'_>, got: u64) -> Result<(), RestartWhy> {
-        let other = offer
-            .etag
-            .is_some_and(|etag| Validator::parse(etag) != Ok(self.validator.clone()));
-        match offer.status {
-            404 | 412 | 416 => Err(RestartWhy::Changed),
-            200 | 206 if other => Err(RestartWhy::Changed),
-            206 if self.is_exact(offer, got) => Ok(()),
-            206 => Err(RestartWhy::WrongRange),
-            _ => Err(RestartWhy::RangeIgnored),
+/// What to do with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RangeVerdict {
+    /// Take it, leaving out its first bytes, which are there already.
+    Append {
+        /// Bytes to leave out.
+        skip: u64,
+    },
+    /// There is no rest: the body was complete.
+    Complete,
+    /// It brings nothing: ask in the next mode.
+    NextMode,
+    /// It is of another archive: the parts do not belong together.
+    Restart,
+}
+
+impl PartialBody {
+    /// How the rest after `got` bytes is asked for first.
+    pub(super) fn first_mode(&self, got: u64) -> RangeMode {
+        match &self.validator {
+            _ if got == 0 => RangeMode::Whole,
+            Some(validator) if validator.is_strong() => RangeMode::IfRange,
+            _ => RangeMode::Range,
         }
     }
 
-    fn is_exact(&self, offer: &RangeAnswer<'_>, got: u64) -> bool {
-        let range = offer.content_range.and_then(parse);
-        let rest = self.length.checked_sub(got);
-        range == Some((got, self.length.saturating_sub(1), self.length))
-            && offer.length.is_none_or(|length| rest == Some(length))
+    /// What an answer to a request in `mode` means after `got` bytes (RFC 9110, 14.4 and 15.3.7).
+    ///
+    /// Two totals that differ are proof of another archive. Entity tags decide only where a total is unknown.
+    pub(super) fn judge(&self, answer: &RangeAnswer<'_>, got: u64, mode: RangeMode) -> RangeVerdict {
+        match answer.status {
+            200 | 206 if answer.coded != self.coded => RangeVerdict::NextMode,
+            206 => self.judge_part(answer, got, mode),
+            200 => match self.judge_identity(answer.length, answer.etag, mode) {
+                Some(verdict) => verdict,
+                // The server means that the archive has changed: without If-Range it may still give the rest.
+                None if mode == RangeMode::IfRange && self.has_other_tag(answer.etag) => RangeVerdict::NextMode,
+                None => RangeVerdict::Append { skip: got },
+            },
+            404 => RangeVerdict::Restart,
+            412 if mode != RangeMode::IfRange => RangeVerdict::Restart,
+            416 => self.judge_no_rest(answer.content_range.and_then(unsatisfied_total), got),
+            _ => RangeVerdict::NextMode,
+        }
+    }
+
+    /// The length of the whole as an answer gives it.
+    pub(super) fn total_of(answer: &RangeAnswer<'_>) -> Option<u64> {
+        match answer.status {
+            206 => answer.content_range.and_then(ContentRange::parse)?.total,
+            200 => answer.length,
+            _ => None,
+        }
+    }
+
+    fn judge_part(&self, answer: &RangeAnswer<'_>, got: u64, mode: RangeMode) -> RangeVerdict {
+        let Some(range) = answer.content_range.and_then(ContentRange::parse) else {
+            let rest = self.length.and_then(|length| length.checked_sub(got));
+            return match answer.length {
+                Some(length) if rest == Some(length) => RangeVerdict::Append { skip: 0 },
+                _ => RangeVerdict::NextMode,
+            };
+        };
+        // A part that ends where the whole does speaks for the same whole, also when its total is not said.
+        let end = Some(range.last + 1).filter(|end| Some(*end) == self.length);
+        if let Some(verdict) = self.judge_identity(range.total.or(end), answer.etag, mode) {
+            return verdict;
+        }
+        let brings_new = range.first <= got && got <= range.last;
+        let fits = answer
+            .length
+            .is_none_or(|length| length == range.last - range.first + 1)
+            && self.length.is_none_or(|length| range.last < length);
+        if brings_new && fits {
+            RangeVerdict::Append {
+                skip: got - range.first,
+            }
+        } else {
+            RangeVerdict::NextMode
+        }
+    }
+
+    /// A verdict if the answer is of another archive.
+    fn judge_identity(&self, total: Option<u64>, etag: Option<&str>, mode: RangeMode) -> Option<RangeVerdict> {
+        match (self.length, total) {
+            (Some(ours), Some(theirs)) => (ours != theirs).then_some(RangeVerdict::Restart),
+            _ if !self.has_other_tag(etag) => None,
+            _ if mode == RangeMode::IfRange => Some(RangeVerdict::NextMode),
+            _ => Some(RangeVerdict::Restart),
+        }
+    }
+
+    fn has_other_tag(&self, etag: Option<&str>) -> bool {
+        let theirs = etag.and_then(|etag| Validator::parse(etag).ok());
+        match (&self.validator, theirs) {
+            (Some(ours), Some(theirs)) => !ours.same_archive(&theirs),
+            _ => false,
+        }
+    }
+
+    /// 416: there is nothing after `got` bytes.
+    fn judge_no_rest(&self, total: Option<u64>, got: u64) -> RangeVerdict {
+        match (total, self.length) {
+            (Some(total), Some(length)) if total != length => RangeVerdict::Restart,
+            (Some(total), _) if total == got => RangeVerdict::Complete,
+            (Some(_), _) => RangeVerdict::NextMode,
+            (None, Some(length)) if length != got => RangeVerdict::Restart,
+            (None, _) => RangeVerdict::Complete,
+        }
     }
 }
 
@@ -48,121 +162,158 @@ pub(super) fn range(got: u64) -> String {
     format!("bytes={got}-")
 }
 
-/// `bytes FIRST-LAST/LENGTH`.
-fn parse(text: &str) -> Option<(u64, u64, u64)> {
-    let (range, length) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let number = |digits: &str| {
-        digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| digits.parse().ok())
-            .flatten()
-    };
-    Some((number(first)?, number(last)?, number(length)?))
+/// `bytes FIRST-LAST/TOTAL`, where the total may be `*`.
+struct ContentRange {
+    first: u64,
+    last: u64,
+    total: Option<u64>,
+}
+
+impl ContentRange {
+    /// `None` also for a range that contradicts itself.
+    fn parse(text: &str) -> Option<Self> {
+        let (range, total) = strip_unit(text)?.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let (first, last) = (number(first)?, number(last)?);
+        let total = match total.trim() {
+            "*" => None,
+            digits => Some(number(digits)?),
+        };
+        let sound = first <= last && last < u64::MAX && total.is_none_or(|total| last < total);
+        sound.then_some(Self { first, last, total })
+    }
+}
+
+/// The total in `bytes */TOTAL`.
+fn unsatisfied_total(text: &str) -> Option<u64> {
+    number(strip_unit(text)?.strip_prefix("*/")?)
+}
+
+fn strip_unit(text: &str) -> Option<&str> {
+    let (unit, rest) = text.trim().split_at_checked(5)?;
+    unit.eq_ignore_ascii_case("bytes").then(|| rest.trim_start())
+}
+
+fn number(digits: &str) -> Option<u64> {
+    let digits = digits.trim();
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use RangeMode::{IfRange, Range, Whole};
+    use RangeVerdict::{Complete, NextMode, Restart};
 
-    const GOOD: RangeAnswer<'_> = RangeAnswer {
-        status: 206,
-        content_range: Some("bytes 400-999/1000"),
-        etag: Some("\"a\""),
-        length: Some(600),
-    };
+    const fn append(skip: u64) -> RangeVerdict {
+        RangeVerdict::Append { skip }
+    }
 
-    fn whole() -> WholeBody {
-        WholeBody {
-            validator: Validator::parse("\"a\"").unwrap(),
-            length: 1_000,
+    fn body(etag: &str, length: Option<u64>) -> PartialBody {
+        PartialBody {
+            validator: Validator::parse(etag).ok(),
+            length,
+            coded: false,
+        }
+    }
+
+    /// Status, `Content-Range`, `ETag`, `Content-Length`.
+    type Given = (u16, &'static str, &'static str, Option<u64>);
+
+    fn answer((status, content_range, etag, length): Given) -> RangeAnswer<'static> {
+        let given = |text: &'static str| Some(text).filter(|text| !text.is_empty());
+        RangeAnswer {
+            status,
+            content_range: given(content_range),
+            etag: given(etag),
+            length,
+            coded: false,
         }
     }
 
     #[test]
-    fn only_the_exact_rest_of_the_same_archive_is_taken() {
-        let cases = [
-            (GOOD, Ok(())),
-            (RangeAnswer { etag: None, ..GOOD }, Ok(())),
-            (RangeAnswer { length: None, ..GOOD }, Ok(())),
+    fn each_answer_after_400_of_1000_bytes_has_one_meaning() {
+        let cases: [(Given, [RangeVerdict; 3]); 22] = [
+            // The exact rest, from the same node or from another one.
+            ((206, "bytes 400-999/1000", "\"a\"", Some(600)), [append(0); 3]),
+            ((206, "bytes 400-999/1000", "\"b\"", Some(600)), [append(0); 3]),
+            ((206, "bytes 400-999/1000", "W/\"a\"", None), [append(0); 3]),
+            ((206, "bytes 400-999/1000", "", None), [append(0); 3]),
+            ((206, "BYTES 400-999/1000", "", None), [append(0); 3]),
+            // The total is unknown, the part begins earlier, or is shorter.
+            ((206, "bytes 400-999/*", "\"a\"", Some(600)), [append(0); 3]),
+            ((206, "bytes 100-999/1000", "\"a\"", Some(900)), [append(300); 3]),
+            ((206, "bytes 400-599/1000", "\"a\"", Some(200)), [append(0); 3]),
             (
-                RangeAnswer {
-                    etag: Some("\"b\""),
-                    ..GOOD
-                },
-                Err(RestartWhy::Changed),
+                (206, "bytes 400-599/*", "\"b\"", Some(200)),
+                [NextMode, Restart, Restart],
             ),
-            (
-                RangeAnswer {
-                    etag: Some("W/\"a\""),
-                    ..GOOD
-                },
-                Err(RestartWhy::Changed),
-            ),
-            (
-                RangeAnswer {
-                    content_range: None,
-                    ..GOOD
-                },
-                Err(RestartWhy::WrongRange),
-            ),
-            (
-                RangeAnswer {
-                    content_range: Some("bytes 399-999/1000"),
-                    ..GOOD
-                },
-                Err(RestartWhy::WrongRange),
-            ),
-            (
-                RangeAnswer {
-                    content_range: Some("bytes 400-998/1000"),
-                    ..GOOD
-                },
-                Err(RestartWhy::WrongRange),
-            ),
-            (
-                RangeAnswer {
-                    content_range: Some("bytes 400-999/1001"),
-                    ..GOOD
-                },
-                Err(RestartWhy::WrongRange),
-            ),
-            (
-                RangeAnswer {
-                    content_range: Some("bytes 400-999/*"),
-                    ..GOOD
-                },
-                Err(RestartWhy::WrongRange),
-            ),
-            (
-                RangeAnswer {
-                    content_range: Some("bytes +400-999/1000"),
-                    ..GOOD
-                },
-                Err(RestartWhy::WrongRange),
-            ),
-            (
-                RangeAnswer {
-                    length: Some(599),
-                    ..GOOD
-                },
-                Err(RestartWhy::WrongRange),
-            ),
-            (RangeAnswer { status: 200, ..GOOD }, Err(RestartWhy::RangeIgnored)),
-            (
-                RangeAnswer {
-                    status: 200,
-                    etag: Some("\"b\""),
-                    ..GOOD
-                },
-                Err(RestartWhy::Changed),
-            ),
-            (RangeAnswer { status: 416, ..GOOD }, Err(RestartWhy::Changed)),
-            (RangeAnswer { status: 404, ..GOOD }, Err(RestartWhy::Changed)),
+            ((206, "", "\"a\"", Some(600)), [append(0); 3]),
+            // Nothing new, a gap, a length that does not fit, no range at all.
+            ((206, "bytes 0-399/1000", "\"a\"", Some(400)), [NextMode; 3]),
+            ((206, "bytes 401-999/1000", "\"a\"", Some(599)), [NextMode; 3]),
+            ((206, "bytes 400-999/1000", "\"a\"", Some(599)), [NextMode; 3]),
+            ((206, "bytes +400-999/1000", "\"a\"", Some(5)), [NextMode; 3]),
+            // Another archive.
+            ((206, "bytes 400-1000/1001", "\"a\"", Some(601)), [Restart; 3]),
+            ((200, "", "\"b\"", Some(1001)), [Restart; 3]),
+            ((404, "", "", None), [Restart; 3]),
+            // The whole.
+            ((200, "", "\"a\"", Some(1000)), [append(400); 3]),
+            ((200, "", "\"b\"", Some(1000)), [NextMode, append(400), append(400)]),
+            // No rest.
+            ((412, "", "", None), [NextMode, Restart, Restart]),
+            ((416, "bytes */400", "", None), [Restart; 3]),
+            ((416, "bytes */1000", "", None), [NextMode; 3]),
         ];
-        for (offer, expected) in cases {
-            assert_eq!(whole().judge(&offer, 400), expected, "{offer:?}");
+        for (given, expected) in cases {
+            for (mode, expected) in [IfRange, Range, Whole].into_iter().zip(expected) {
+                let judged = body("\"a\"", Some(1_000)).judge(&answer(given), 400, mode);
+                assert_eq!(judged, expected, "{given:?} {mode:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_without_a_length_ends_where_the_server_says_so() {
+        for (given, expected) in [
+            ((206, "bytes 400-999/1000", "\"a\"", None), append(0)),
+            ((206, "bytes 400-999/*", "\"a\"", None), append(0)),
+            ((206, "bytes 400-999/1000", "\"b\"", None), Restart),
+            ((416, "bytes */400", "", None), Complete),
+            ((416, "", "", None), Complete),
+            ((200, "", "\"b\"", None), Restart),
+            ((200, "", "\"a\"", None), append(400)),
+        ] {
+            assert_eq!(
+                body("\"a\"", None).judge(&answer(given), 400, Range),
+                expected,
+                "{given:?}"
+            );
+        }
+        let total = PartialBody::total_of(&answer((206, "bytes 400-999/1000", "", None)));
+        assert_eq!(total, Some(1_000));
+    }
+
+    #[test]
+    fn a_coded_part_does_not_continue_a_plain_body() {
+        let coded = RangeAnswer {
+            coded: true,
+            ..answer((206, "bytes 400-999/1000", "\"a\"", Some(600)))
+        };
+        assert_eq!(body("\"a\"", Some(1_000)).judge(&coded, 400, IfRange), NextMode);
+    }
+
+    #[test]
+    fn only_a_strong_validator_is_sent_as_a_condition() {
+        for (etag, got, mode) in [
+            ("\"a\"", 1, IfRange),
+            ("W/\"a\"", 1, Range),
+            ("", 1, Range),
+            ("\"a\"", 0, Whole),
+        ] {
+            assert_eq!(body(etag, Some(1_000)).first_mode(got), mode, "{etag} {got}");
         }
         assert_eq!(range(400), "bytes=400-");
     }

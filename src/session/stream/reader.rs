@@ -13,21 +13,20 @@ use url::Url;
 
 use crate::grin::Validator;
 use crate::session::stream::channel::{ChunkBatch, ChunkReceiver};
-use crate::session::{AnswerHeaders, BodyError};
+use crate::session::stream::decode::{ContentCoding, ContentDecoder};
+use crate::session::{AnswerHeaders, BodyError, SessionError};
 
 /// What is known of an archive before its first byte.
 #[derive(Debug, Clone)]
 pub struct BodyHead {
     /// `ETag`, if there is a usable one.
     pub validator: Option<Validator>,
-    /// `Content-Length`.
+    /// Bytes of the archive, if they are known: `Content-Length`, unless the body is coded.
     pub length: Option<u64>,
     /// `Content-Type`: an error page in place of an archive says `text/html`.
     pub content_type: Option<String>,
     /// Where it comes from, redirects followed.
     pub url: Url,
-    /// Whether it is another archive than the one CHECK saw.
-    pub changed: bool,
 }
 
 /// An archive on its way.
@@ -46,6 +45,7 @@ pub struct ArchiveBody {
 pub struct BodyReader {
     receiver: ChunkReceiver,
     chunks: IntoIter<Bytes>,
+    decoder: ContentDecoder,
     chunk: Bytes,
     ended: bool,
 }
@@ -60,14 +60,16 @@ pub struct BodyStream {
     pub url: Url,
     receiver: ChunkReceiver,
     chunks: IntoIter<Bytes>,
+    decoder: ContentDecoder,
     ended: bool,
 }
 
 impl BodyReader {
-    pub(super) fn new(receiver: ChunkReceiver) -> Self {
+    pub(super) fn new(receiver: ChunkReceiver, coding: ContentCoding) -> Self {
         Self {
             receiver,
             chunks: ChunkBatch::new().into_iter(),
+            decoder: ContentDecoder::new(coding),
             chunk: Bytes::new(),
             ended: false,
         }
@@ -84,17 +86,25 @@ impl BodyReader {
             if self.receiver.shared.is_cancelled() {
                 return Err(BodyError::Cancelled.into());
             }
-            if let Some(chunk) = self.chunks.next() {
+            if let Some(chunk) = self.decoder.next().map_err(|error| damaged(&error))? {
                 self.chunk = chunk;
+            } else if let Some(chunk) = self.chunks.next() {
+                self.decoder.put(chunk);
             } else if let Some(batch) = self.receiver.batches.blocking_recv() {
                 self.chunks = batch.into_iter();
             } else {
                 self.receiver.shared.ending()?;
                 self.ended = true;
+                self.chunk = self.decoder.finish().map_err(|error| damaged(&error))?;
             }
         }
         Ok(())
     }
+}
+
+/// The error of a body whose `Content-Encoding` cannot be undone.
+fn damaged(error: &io::Error) -> BodyError {
+    BodyError::Session(SessionError::Protocol(format!("its gzip coding is damaged: {error}")))
 }
 
 impl io::Read for BodyReader {
@@ -130,12 +140,13 @@ impl std::fmt::Debug for BodyReader {
 }
 
 impl BodyStream {
-    pub(super) fn new(receiver: ChunkReceiver, headers: AnswerHeaders, url: Url) -> Self {
+    pub(super) fn new(receiver: ChunkReceiver, headers: AnswerHeaders, url: Url, coding: ContentCoding) -> Self {
         Self {
             headers,
             url,
             receiver,
             chunks: ChunkBatch::new().into_iter(),
+            decoder: ContentDecoder::new(coding),
             ended: false,
         }
     }
@@ -154,14 +165,25 @@ impl Stream for BodyStream {
             if self.ended {
                 return Poll::Ready(None);
             }
+            match self.decoder.next() {
+                Ok(Some(chunk)) => return Poll::Ready(Some(Ok(chunk))),
+                Ok(None) => {}
+                Err(error) => {
+                    self.ended = true;
+                    return Poll::Ready(Some(Err(damaged(&error))));
+                }
+            }
             if let Some(chunk) = self.chunks.next() {
-                return Poll::Ready(Some(Ok(chunk)));
+                self.decoder.put(chunk);
+                continue;
             }
             if let Some(batch) = ready!(self.receiver.batches.poll_recv(cx)) {
                 self.chunks = batch.into_iter();
             } else {
                 self.ended = true;
-                return Poll::Ready(self.receiver.shared.ending().err().map(Err));
+                let ended = self.receiver.shared.ending();
+                let rest = ended.and_then(|()| self.decoder.finish().map_err(|error| damaged(&error)));
+                return Poll::Ready(Some(rest).filter(|rest| rest.as_ref().map_or(true, |rest| !rest.is_empty())));
             }
         }
     }
@@ -193,7 +215,7 @@ mod tests {
             }
         });
         sender.end(Ok(()));
-        let mut reader = BodyReader::new(receiver);
+        let mut reader = BodyReader::new(receiver, ContentCoding::Identity);
         assert_eq!(reader.fill_buf().unwrap(), b"ab");
         reader.consume(1);
         let mut text = String::new();
@@ -207,7 +229,7 @@ mod tests {
         let (sender, receiver) = channel();
         assert!(futures::executor::block_on(sender.send(vec!["ab".into()])).is_ok());
         sender.end(Err(BodyError::Stalled));
-        let mut reader = BodyReader::new(receiver);
+        let mut reader = BodyReader::new(receiver, ContentCoding::Identity);
         let mut bytes = Vec::new();
         let error = reader.read_to_end(&mut bytes).unwrap_err();
         assert_eq!(
@@ -220,11 +242,18 @@ mod tests {
     fn a_pump_that_vanishes_is_never_the_end_of_a_body() {
         let (sender, receiver) = channel();
         drop(sender);
-        let error = BodyReader::new(receiver).read(&mut [0; 4]).unwrap_err();
+        let error = BodyReader::new(receiver, ContentCoding::Identity)
+            .read(&mut [0; 4])
+            .unwrap_err();
         assert_eq!(BodyError::of(&error), Some(&BodyError::Cancelled));
         let (sender, receiver) = channel();
         drop(sender);
-        let mut stream = BodyStream::new(receiver, AnswerHeaders::default(), Url::parse("http://a/").unwrap());
+        let mut stream = BodyStream::new(
+            receiver,
+            AnswerHeaders::default(),
+            Url::parse("http://a/").unwrap(),
+            ContentCoding::Identity,
+        );
         assert_eq!(
             futures::executor::block_on(stream.next()),
             Some(Err(BodyError::Cancelled))
@@ -237,6 +266,10 @@ mod tests {
         let (sender, receiver) = channel();
         assert!(futures::executor::block_on(sender.send(vec!["ab".into()])).is_ok());
         sender.end(Err(BodyError::Cancelled));
-        assert!(BodyReader::new(receiver).read(&mut [0; 4]).is_err());
+        assert!(
+            BodyReader::new(receiver, ContentCoding::Identity)
+                .read(&mut [0; 4])
+                .is_err()
+        );
     }
 }

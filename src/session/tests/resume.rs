@@ -1,9 +1,9 @@
-//! A cut archive goes on where it was, or begins anew and says so.
+//! A cut archive is continued where it was cut, or begins again and says so.
 
 use std::time::Duration;
 
 use crate::session::tests::support::*;
-use crate::session::{BodyError, MinimumSpeed, RestartWhy, SessionError};
+use crate::session::{BodyError, MinimumSpeed, SessionError};
 
 const LENGTH: usize = 1_000_000;
 
@@ -56,46 +56,185 @@ async fn a_cut_archive_is_continued_byte_for_byte() {
 }
 
 #[actix_rt::test]
-async fn another_archive_or_another_part_begins_the_book_anew() {
-    type Offer = fn(&mut dyn Wire) -> bool;
-    let wrong_range: Offer = |wire| {
-        answer(
-            wire,
-            "206 Partial",
-            "etag: \"a\"\r\ncontent-range: bytes 299999-999999/1000000\r\n",
-            vec![0; 700_001],
-        )
-    };
-    let cases: [(Offer, RestartWhy, &str); 4] = [
-        (
-            |wire| part(wire, 0, LENGTH, "\"a\""),
-            RestartWhy::RangeIgnored,
-            "restarted",
-        ),
-        (|wire| part(wire, 0, LENGTH, "\"b\""), RestartWhy::Changed, "mismatch"),
-        (
-            |wire| part(wire, 300_000, LENGTH, "\"b\""),
-            RestartWhy::Changed,
-            "mismatch",
-        ),
-        (wrong_range, RestartWhy::WrongRange, "mismatch"),
-    ];
-    for (offer, why, outcome) in cases {
+async fn another_archive_begins_again_from_its_first_byte() {
+    for whole in [true, false] {
         let server = Server::start(move |seen, wire| match seen.header("range") {
             None => part(wire, 0, 300_000, "\"a\""),
-            Some(_) => offer(wire),
+            Some(_) if whole => answer(wire, "200 OK", "etag: \"b\"\r\n", pattern(LENGTH + 1)),
+            Some(_) => {
+                let range = format!("etag: \"b\"\r\ncontent-range: bytes 300000-{LENGTH}/{}\r\n", LENGTH + 1);
+                answer(wire, "206 Partial", &range, &pattern(LENGTH + 1)[300_000..])
+            }
         });
         let fixture = Fixture::of(&server);
         let (bytes, ended) = fixture.download(server.url("/a")).await;
-        assert_eq!(ended, Err(BodyError::Restart { why }));
+        assert_eq!(ended, Err(BodyError::Restart));
         assert_eq!(bytes.len(), 300_000, "nothing of the other archive is handed out");
         let counted = fixture.counted();
         assert_eq!(
-            (counted.download_resumes[outcome], counted.discarded_bytes),
+            (counted.download_resumes["mismatch"], counted.discarded_bytes),
             (1, 300_000)
         );
         fixture.end();
     }
+}
+
+/// What a server gives for a request of the rest, and what is asked for until the archive is there.
+#[actix_rt::test]
+async fn the_rest_is_taken_as_servers_really_send_it() {
+    type Offer = fn(&Seen, &mut dyn Wire) -> bool;
+    /// A part as asked for, whose total is unknown.
+    fn no_total(seen: &Seen, wire: &mut dyn Wire) -> bool {
+        let first = first_byte(seen);
+        let range = format!("content-range: bytes {first}-{}/*\r\n", LENGTH - 1);
+        answer(wire, "206 Partial", &range, &pattern(LENGTH)[first..])
+    }
+    let earlier: Offer = |_, wire| {
+        let range = "etag: \"a\"\r\ncontent-range: bytes 262144-999999/1000000\r\n";
+        answer(wire, "206 Partial", range, &pattern(LENGTH)[262_144..])
+    };
+    let shorter: Offer = |seen, wire| {
+        let (first, last) = (first_byte(seen), (first_byte(seen) + 199_999).min(LENGTH - 1));
+        let range = format!("etag: \"a\"\r\ncontent-range: bytes {first}-{last}/1000000\r\n");
+        answer(wire, "206 Partial", &range, &pattern(LENGTH)[first..=last])
+    };
+    let ignored: Offer = |_, wire| part(wire, 0, LENGTH, "\"a\"");
+    let other_node: Offer = |seen, wire| part(wire, first_byte(seen), LENGTH, "\"b\"");
+    let other_node_with_condition: Offer = |seen, wire| match seen.header("if-range") {
+        Some(_) => part(wire, 0, LENGTH, "\"b\""),
+        None => part(wire, first_byte(seen), LENGTH, "\"c\""),
+    };
+    let gap: Offer = |seen, wire| match seen.header("range") {
+        Some(_) => answer(
+            wire,
+            "206 Partial",
+            "content-range: bytes 300001-999999/1000000\r\n",
+            "x",
+        ),
+        None => part(wire, 0, LENGTH, "\"a\""),
+    };
+    let cases: [(&str, Offer, usize); 7] = [
+        ("earlier", earlier, 2),
+        ("shorter", shorter, 5),
+        ("no total", no_total, 2),
+        ("ranges ignored", ignored, 2),
+        ("another node", other_node, 2),
+        (
+            "another node that takes the condition seriously",
+            other_node_with_condition,
+            3,
+        ),
+        ("a gap", gap, 4),
+    ];
+    for (name, offer, requests) in cases {
+        let server = Server::start(move |seen, wire| match seen.number {
+            0 => part(wire, 0, 300_000, "\"a\""),
+            _ => offer(seen, wire),
+        });
+        let fixture = Fixture::of(&server);
+        let (bytes, ended) = fixture.download(server.url("/a")).await;
+        assert_eq!(ended, Ok(()), "{name}");
+        assert!(bytes == pattern(LENGTH), "{name}");
+        assert_eq!(server.seen().len(), requests, "{name}");
+        fixture.end();
+    }
+}
+
+/// Each case is served as it stands, after a first answer that is cut at byte 5000.
+#[actix_rt::test]
+async fn the_recorded_answers_for_a_rest_bring_the_archive() {
+    for name in [
+        "206-total-unknown.answer",
+        "206-begins-earlier.answer",
+        "206-shorter.answer",
+    ] {
+        let server = Server::start(move |seen, wire| match seen.header("range") {
+            None => {
+                say(wire, case("200-cut.answer"));
+                false
+            }
+            Some("bytes=5000-") => say(wire, case(name)),
+            Some(_) => {
+                let archive = case("TL7700000042.tar.gz.gpg");
+                let first = first_byte(seen);
+                let range = format!(
+                    "content-range: bytes {first}-{}/{}\r\n",
+                    archive.len() - 1,
+                    archive.len()
+                );
+                answer(wire, "206 Partial Content", &range, &archive[first..])
+            }
+        });
+        let fixture = Fixture::of(&server);
+        let (bytes, ended) = fixture.download(server.url("/a")).await;
+        assert_eq!(ended, Ok(()), "{name}");
+        assert!(bytes == case("TL7700000042.tar.gz.gpg"), "{name}");
+        let requests = if name.starts_with("206-shorter") { 3 } else { 2 };
+        assert_eq!(server.seen().len(), requests, "{name}");
+        assert_eq!(server.seen()[1].header("if-range"), Some("\"c-7f3a\""), "{name}");
+        fixture.end();
+    }
+}
+
+#[actix_rt::test]
+async fn a_chunked_body_is_continued_and_its_end_is_the_servers_word() {
+    let server = Server::start(|seen, wire| match seen.header("range") {
+        None => {
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n0123456789\r\n";
+            say(wire, head);
+            false
+        }
+        Some("bytes=10-") => answer(wire, "206 Partial", "content-range: bytes 10-19/*\r\n", "9876543210"),
+        Some(_) => answer(wire, "416 No", "content-range: bytes */20\r\n", ""),
+    });
+    let fixture = Fixture::of(&server);
+    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    assert_eq!((bytes.as_slice(), ended), (&b"01234567899876543210"[..], Ok(())));
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn a_server_that_always_cuts_and_knows_no_ranges_is_not_asked_from_zero_for_ever() {
+    let server = Server::start(|_, wire| part(wire, 0, 300_000, "\"a\""));
+    let fixture = Fixture::of(&server);
+    let (_, ended) = fixture.download(server.url("/a")).await;
+    assert!(matches!(ended, Err(BodyError::Cut { got: 300_000, .. })), "{ended:?}");
+    assert!(server.seen().len() <= 8, "{}", server.seen().len());
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn a_resume_whose_reader_has_gone_ends_at_once() {
+    let server = Server::start(|seen, wire| match seen.header("range") {
+        None => part(wire, 0, 300_000, "\"a\""),
+        Some(_) => answer(wire, "429 Slow down", "retry-after: 3600\r\n", ""),
+    });
+    let fixture = Fixture::of(&server);
+    let body = fixture.open(server.url("/a")).await.unwrap();
+    fixture
+        .until("the rest is asked for", |counted| counted.gate_closed_until.is_some())
+        .await;
+    drop(body);
+    fixture
+        .until("nothing goes on", |counted| counted.requests_in_flight == 0)
+        .await;
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn waiting_at_the_gate_is_not_charged_to_the_body() {
+    let server = Server::start(|seen, wire| match seen.number {
+        0 => answer(wire, "429 Slow down", "retry-after: 2\r\n", ""),
+        1 => part(wire, 0, 300_000, "\"a\""),
+        _ => part(wire, first_byte(seen), LENGTH, "\"a\""),
+    });
+    let mut config = config(&server);
+    config.timeouts.download = Duration::from_millis(1_500);
+    let fixture = Fixture::new(config);
+    assert!(fixture.get(server.url("/list")).await.is_err());
+    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    assert_eq!((bytes.len(), ended), (LENGTH, Ok(())));
+    fixture.end();
 }
 
 #[actix_rt::test]
@@ -106,23 +245,19 @@ async fn an_archive_pushed_out_of_the_pool_meanwhile_begins_anew() {
     });
     let fixture = Fixture::of(&server);
     let (_, ended) = fixture.download(server.url("/a")).await;
-    assert_eq!(
-        ended,
-        Err(BodyError::Restart {
-            why: RestartWhy::Changed
-        })
-    );
+    assert_eq!(ended, Err(BodyError::Restart));
     fixture.end();
 }
 
 #[actix_rt::test]
-async fn without_a_strong_validator_nothing_is_continued() {
+async fn without_a_strong_validator_no_condition_is_sent() {
     for etag in ["W/\"a\"", ""] {
         let server = Server::start(move |seen, wire| part(wire, first_byte(seen), 300_000, etag));
         let fixture = Fixture::of(&server);
-        let (_, ended) = fixture.download(server.url("/a")).await;
-        assert!(matches!(ended, Err(BodyError::Cut { got: 300_000, .. })), "{ended:?}");
-        assert_eq!(server.seen().len(), 1);
+        let (bytes, ended) = fixture.download(server.url("/a")).await;
+        assert_eq!(ended, Ok(()));
+        assert!(bytes == pattern(LENGTH));
+        assert!(server.seen().iter().all(|seen| seen.header("if-range").is_none()));
         fixture.end();
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::actor::{ActorRegistry, AskContext};
-use crate::grin::{RedirectPolicy, Secret, Validator};
+use crate::grin::{RedirectPolicy, Secret};
 use crate::session::{
     ArchiveBody, AuthMode, BodyError, BodyReader, FetchAnswer, HeadRequest, MinimumSpeed, OpenBody, PermitClass,
     RequestKind, Session, SessionConfig, SessionError, SessionSnapshot, SessionThread, SmallAnswer, TokenSource,
@@ -43,6 +43,32 @@ impl<T: Read + Write> Wire for T {}
 /// What a test does with a request; `false` closes the connection.
 pub type Script = dyn Fn(&Seen, &mut dyn Wire) -> bool + Send + Sync;
 
+struct ClosingTls(rustls::StreamOwned<rustls::ServerConnection, TcpStream>);
+
+impl Read for ClosingTls {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Write for ClosingTls {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        self.0.write(buf)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Drop for ClosingTls {
+    fn drop(&mut self) {
+        self.0.conn.send_close_notify();
+        self.0.flush().ok();
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 #[derive(Default)]
 struct Book {
     seen: Mutex<Vec<Seen>>,
@@ -72,6 +98,17 @@ impl Server {
         Self::serve("https", Arc::new(script), move |stream| {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
             Some(Box::new(rustls::StreamOwned::new(connection, stream)))
+        })
+    }
+
+    /// Over TLS; where the script ends a connection, TLS is closed in good order and TCP stays open for half a second.
+    pub fn start_tls_closing(
+        config: Arc<rustls::ServerConfig>,
+        script: impl Fn(&Seen, &mut dyn Wire) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::serve("https", Arc::new(script), move |stream| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
+            Some(Box::new(ClosingTls(rustls::StreamOwned::new(connection, stream))))
         })
     }
 
@@ -194,6 +231,14 @@ pub fn answer(wire: &mut dyn Wire, status: &str, headers: &str, body: impl AsRef
     say(wire, [head.as_bytes(), body].concat())
 }
 
+/// The bytes of a case under `tests/cases/http`.
+pub fn case(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cases/http")
+        .join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// Waits as long as a test may last; the peer's patience ends first.
 pub fn silence() {
     std::thread::sleep(Duration::from_secs(20));
@@ -264,13 +309,7 @@ impl Fixture {
     }
 
     pub async fn open(&self, url: Url) -> Result<ArchiveBody, SessionError> {
-        self.session.ask(OpenBody::new(url, None), &self.cx).await
-    }
-
-    pub async fn open_seen(&self, url: Url, etag: &str) -> Result<ArchiveBody, SessionError> {
-        self.session
-            .ask(OpenBody::new(url, Some(Validator::parse(etag).unwrap())), &self.cx)
-            .await
+        self.session.ask(OpenBody::new(url), &self.cx).await
     }
 
     /// Opens and reads an archive.
@@ -317,4 +356,11 @@ pub fn pattern(length: usize) -> Vec<u8> {
     (0..length)
         .map(|place| u8::try_from(place * 31 % 251).unwrap())
         .collect()
+}
+
+/// Packed with gzip.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }

@@ -100,7 +100,9 @@ async fn cut_bodies_are_found_out_under_tls_too() {
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         ),
     });
-    let fixture = Fixture::new(trusting(&server, &authority));
+    let mut config = trusting(&server, &authority);
+    config.resume_attempts = 0;
+    let fixture = Fixture::new(config);
     let cut = |expected, got| BodyError::Cut { got, expected };
     assert_eq!(
         fixture.download(server.url("/length")).await.1,
@@ -115,6 +117,51 @@ async fn cut_bodies_are_found_out_under_tls_too() {
         fixture.get(server.url("/chunks")).await,
         Err(SessionError::Short { got: 5, .. })
     ));
+    fixture.end();
+}
+
+/// TLS is closed in good order, and TCP stays open for a while: only HTTP's own framing tells that the answer is cut.
+#[actix_rt::test]
+async fn chunks_cut_by_an_orderly_tls_close_are_short() {
+    let authority = authority();
+    let server = Server::start_tls_closing(Arc::clone(&authority.server), |_, wire| {
+        say(wire, case("search-cut-over-tls.answer"));
+        false
+    });
+    let mut config = trusting(&server, &authority);
+    config.resume_attempts = 0;
+    let fixture = Fixture::new(config);
+    let error = fixture.get(server.url("/")).await.unwrap_err();
+    assert_eq!(
+        error,
+        SessionError::Short {
+            got: 129,
+            expected: None
+        }
+    );
+    let (_, ended) = fixture.download(server.url("/")).await;
+    assert_eq!(
+        ended,
+        Err(BodyError::Cut {
+            got: 129,
+            expected: None
+        })
+    );
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn a_kept_connection_that_tls_closes_in_good_order_is_no_failure() {
+    let authority = authority();
+    let first = std::sync::Mutex::<std::collections::HashSet<usize>>::default();
+    let server = Server::start_tls_closing(Arc::clone(&authority.server), move |seen, wire| {
+        first.lock().unwrap().insert(seen.connection) && answer(wire, "200 OK", "", "x")
+    });
+    let fixture = Fixture::new(trusting(&server, &authority));
+    for _ in 0..4 {
+        assert_eq!(fixture.get(server.url("/")).await.unwrap().status, 200);
+    }
+    assert_eq!(fixture.counted().retries[0].reason, "stale");
     fixture.end();
 }
 

@@ -181,9 +181,9 @@ fn download(url: &Url) -> Result<(Vec<u8>, f64), BenchError> {
         let (session, thread) = Session::start(&ActorRegistry::new(), config)?;
         let cx = AskContext::root("bench");
         // The owner has read its certificates and has its connection.
-        drop(session.ask(OpenBody::new(url.clone(), None), &cx).await?);
+        drop(session.ask(OpenBody::new(url.clone()), &cx).await?);
         let before = cpu::own();
-        let mut body = session.ask(OpenBody::new(url.clone(), None), &cx).await?;
+        let mut body = session.ask(OpenBody::new(url.clone()), &cx).await?;
         let room = body
             .head
             .length

@@ -1,0 +1,195 @@
+//! `Content-Encoding: gzip`, undone. We ask for none, but proxies code what nobody asked them to code, and say so.
+
+use std::io::{self, Write};
+
+use bytes::{Buf, Bytes};
+use flate2::write::MultiGzDecoder;
+
+/// Compressed bytes decoded at a time: gzip expands to at most about a thousand times as many.
+const PIECE: usize = 8 * 1024;
+
+/// How the bytes of an answer are to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::session) enum ContentCoding {
+    /// As they come.
+    Identity,
+    /// Packed with gzip.
+    Gzip,
+    /// In a way that is not undone here.
+    Unknown,
+}
+
+impl ContentCoding {
+    /// Reads a `Content-Encoding`.
+    pub(in crate::session) fn of(header: Option<&str>) -> Self {
+        match header.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Self::Identity,
+            "gzip" | "x-gzip" => Self::Gzip,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Undoes the coding of one body, piece by piece.
+pub(in crate::session) struct ContentDecoder {
+    state: DecoderState,
+    waiting: Bytes,
+}
+
+enum DecoderState {
+    Identity,
+    /// Said to be gzip; the first two bytes tell whether it is: an archive's own name may have been taken for a coding.
+    Undecided,
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+}
+
+impl ContentDecoder {
+    pub(in crate::session) fn new(coding: ContentCoding) -> Self {
+        let state = match coding {
+            ContentCoding::Gzip => DecoderState::Undecided,
+            ContentCoding::Identity | ContentCoding::Unknown => DecoderState::Identity,
+        };
+        Self {
+            state,
+            waiting: Bytes::new(),
+        }
+    }
+
+    /// Takes the next bytes as they came; to be called when [`ContentDecoder::next`] gives none.
+    pub(in crate::session) fn put(&mut self, bytes: Bytes) {
+        if self.waiting.is_empty() {
+            self.waiting = bytes;
+        } else {
+            self.waiting = [&self.waiting[..], &bytes[..]].concat().into();
+        }
+    }
+
+    /// The next decoded bytes of what was put; `None`: more has to be put.
+    ///
+    /// # Errors
+    /// The bytes are not gzip.
+    pub(in crate::session) fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if matches!(self.state, DecoderState::Undecided) {
+            if self.waiting.len() < 2 {
+                return Ok(None);
+            }
+            self.state = if self.waiting.starts_with(&[0x1f, 0x8b]) {
+                DecoderState::Gzip(Box::new(MultiGzDecoder::new(Vec::new())))
+            } else {
+                DecoderState::Identity
+            };
+        }
+        let DecoderState::Gzip(decoder) = &mut self.state else {
+            return Ok(Some(std::mem::take(&mut self.waiting)).filter(|bytes| !bytes.is_empty()));
+        };
+        while !self.waiting.is_empty() {
+            let piece = self.waiting.len().min(PIECE);
+            decoder.write_all(&self.waiting[..piece])?;
+            self.waiting.advance(piece);
+            let decoded = std::mem::take(decoder.get_mut());
+            if !decoded.is_empty() {
+                return Ok(Some(decoded.into()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is left at the body's end.
+    ///
+    /// # Errors
+    /// The coded bytes were cut or damaged.
+    pub(in crate::session) fn finish(&mut self) -> io::Result<Bytes> {
+        match &mut self.state {
+            DecoderState::Gzip(decoder) => {
+                decoder.try_finish()?;
+                Ok(std::mem::take(decoder.get_mut()).into())
+            }
+            _ => Ok(std::mem::take(&mut self.waiting)),
+        }
+    }
+}
+
+/// A whole body decoded; `None`: it would be larger than `limit`.
+pub(in crate::session) fn decode_all(body: Bytes, limit: usize) -> io::Result<Option<Bytes>> {
+    let mut decoder = ContentDecoder::new(ContentCoding::Gzip);
+    decoder.put(body);
+    let mut decoded = Vec::new();
+    while let Some(bytes) = decoder.next()? {
+        decoded.extend_from_slice(&bytes);
+        if decoded.len() > limit {
+            return Ok(None);
+        }
+    }
+    decoded.extend_from_slice(&decoder.finish()?);
+    Ok((decoded.len() <= limit).then(|| decoded.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decode(pieces: &[&[u8]]) -> io::Result<Vec<u8>> {
+        let mut decoder = ContentDecoder::new(ContentCoding::Gzip);
+        let mut decoded = Vec::new();
+        for piece in pieces {
+            decoder.put(Bytes::copy_from_slice(piece));
+            while let Some(bytes) = decoder.next()? {
+                decoded.extend_from_slice(&bytes);
+            }
+        }
+        decoded.extend_from_slice(&decoder.finish()?);
+        Ok(decoded)
+    }
+
+    #[test]
+    fn gzip_is_undone_however_it_comes_in_pieces() {
+        let text: Vec<u8> = (0..300_000_u32).map(|place| (place / 7 % 251) as u8).collect();
+        let coded = gzip(&text);
+        for size in [1, 2, 1_000, coded.len()] {
+            let pieces: Vec<&[u8]> = coded.chunks(size).collect();
+            assert!(decode(&pieces).unwrap() == text, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_an_error_at_every_place_behind_the_magic() {
+        let coded = gzip(b"Barcode\tTitle\nTL7700000001\tOn tides\n");
+        for length in 2..coded.len() {
+            assert!(decode(&[&coded[..length]]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn what_only_claims_to_be_gzip_is_left_as_it_is() {
+        for text in [&b""[..], b"\x1f", b"\x8c\x0d", b"plain"] {
+            assert_eq!(decode(&[text]).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_body_that_decodes_to_too_much_is_stopped() {
+        let coded: Bytes = gzip(&vec![0; 10_000_000]).into();
+        assert_eq!(decode_all(coded.clone(), 1_000).unwrap(), None);
+        assert_eq!(decode_all(coded, 10_000_000).unwrap().unwrap().len(), 10_000_000);
+    }
+
+    #[test]
+    fn codings_are_read_by_their_names() {
+        for (header, coding) in [
+            (None, ContentCoding::Identity),
+            (Some("identity"), ContentCoding::Identity),
+            (Some(" GZIP "), ContentCoding::Gzip),
+            (Some("x-gzip"), ContentCoding::Gzip),
+            (Some("br"), ContentCoding::Unknown),
+            (Some("gzip, gzip"), ContentCoding::Unknown),
+        ] {
+            assert_eq!(ContentCoding::of(header), coding, "{header:?}");
+        }
+    }
+}
