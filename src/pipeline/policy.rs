@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::Rng;
+use rand::{Rng, RngExt as _};
 
 use crate::session::RetryBackoff;
 use crate::vocabulary::{FailureReason, WaitCause, WaitReason};

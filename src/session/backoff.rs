@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::Rng;
+use rand::{Rng, RngExt as _};
 
 /// Exponential back-off with full jitter, so that many workers do not retry at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::support::archives::*;
 use grind::archive::{ArchiveLimits, ChecksumList, PassOptions, parse_mets, process_plain};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt as _, SeedableRng as _};
 
 /// Pieces that parsers stumble over.
 const PIECES: [&[u8]; 24] = [

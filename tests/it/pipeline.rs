@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::{Home, finish, states};
 use grind::grin::Barcode;
 use grind::lab::simulator::{AuthConfig, FaultKind, FaultPlan, SimulatorConfig, SimulatorRequest, VolumeFate};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt as _, SeedableRng as _};
 
 fn small(books: u32) -> SimulatorConfig {
     SimulatorConfig {

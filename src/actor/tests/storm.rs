@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt as _, SeedableRng as _};
 
 use crate::actor::{ActorRegistry, AskContext, AskError, MessageSnapshot, RestartBudget, SpawnOptions, WorkerPool};
 
