@@ -1,19 +1,40 @@
-//! `grind` brings a library's Google Books scans home from GRIN: one session, a pipeline of actors, every volume verified.
+//! `grind` downloads a library's Google Books scans from GRIN, verifies each volume and stores it: one HTTP session, a pipeline
+//! of actors.
+//!
+//! The modules stand in layers; one uses only what stands below it (`tests/it/structure.rs` holds that). `src/README.md` is the
+//! map: where to change what, who decides what, and why things are as they are.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | surface | [`cli`], [`daemon`], [`observe`] |
+//! | lab | `lab`, only with the feature of this name |
+//! | work | [`pipeline`] |
+//! | services | [`session`], [`storage`], [`catalog`], [`dapr`] |
+//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], [`log`], [`clock`] |
 
-pub mod actor;
-pub mod archive;
-pub mod catalog;
+// Surface.
 pub mod cli;
-pub mod clock;
 pub mod daemon;
-pub mod dapr;
-pub mod grin;
+pub mod observe;
+
+// Lab.
 #[cfg(feature = "lab")]
 pub mod lab;
-pub mod log;
-pub mod observe;
+
+// Work.
 pub mod pipeline;
+
+// Services: each owns one part of the outside world.
+pub mod catalog;
+pub mod dapr;
 pub mod session;
-pub mod settings;
 pub mod storage;
+
+// Base.
+pub mod actor;
+pub mod archive;
+pub mod clock;
+pub mod grin;
+pub mod log;
+pub mod settings;
 pub mod vocabulary;
