@@ -1,19 +1,18 @@
 //! `grind simulate`: the GRIN simulator on its own.
 
-use std::io::Write;
+mod serve;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::error::{CliError, CommandResult};
-use crate::cli::exit::ExitStatus;
+pub use crate::cli::simulate::serve::{SimulateError, run};
 use crate::grin::Secret;
 use crate::lab::simulator::{
     AfterDownload, AuthConfig, ConversionConfig, FaultKind, FaultPlan, ListConfig, PagingForm, RunningSidecar,
-    RunningSimulator, SidecarConfig, SidecarSimulator, Simulator, SimulatorConfig, SimulatorError, SimulatorStats,
-    StateMix, TokenRefusal,
+    SidecarConfig, SidecarSimulator, SimulatorConfig, SimulatorError, StateMix, TokenRefusal,
 };
 
 /// Serves a simulated GRIN until Ctrl-C: lists, searches, conversion, archives and, where asked for, sign-in and faults
@@ -175,20 +174,6 @@ pub enum AfterDownloadName {
     Drops,
 }
 
-/// Why `grind simulate` could not serve.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulateError {
-    /// The simulator did not start.
-    #[error(transparent)]
-    Start(#[from] SimulatorError),
-    /// The passphrase could not be read.
-    #[error("cannot read the passphrase from {0}")]
-    Passphrase(PathBuf, #[source] std::io::Error),
-    /// Output or signals failed.
-    #[error("cannot speak to the terminal")]
-    Terminal(#[from] std::io::Error),
-}
-
 impl SimulateArgs {
     /// The simulator these options describe.
     pub fn config(&self) -> Result<SimulatorConfig, SimulateError> {
@@ -304,69 +289,6 @@ impl SimulateArgs {
         let given = self.fault.iter().copied();
         given.fold(faults, |faults, (fault, rate)| faults.with(fault, rate))
     }
-}
-
-/// Serves until SIGTERM or Ctrl-C, or until standard input ends where that was asked for.
-pub fn run(args: &SimulateArgs) -> CommandResult {
-    serve(args).map(|()| ExitStatus::Done).map_err(|error| {
-        CliError::new(ExitStatus::Unavailable, "the simulator cannot serve")
-            .because(&error)
-            .advise("Choose another address with --listen; port 0 takes any free one.")
-    })
-}
-
-fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
-    let running = Simulator::start(args.config()?)?;
-    if args.prepare {
-        running.prepare(args.books)?;
-    }
-    if let Some(folder) = &args.write_config {
-        running.write_config(folder)?;
-    }
-    let sidecar = args.state_store.map(|listen| args.sidecar(listen)).transpose()?;
-    announce(&running, sidecar.as_ref())?;
-    actix_rt::System::new().block_on(asked_to_stop(args.until_input_ends))?;
-    let stats = running.stop();
-    report(&stats)
-}
-
-/// One line for each that serves, for people and scripts alike.
-fn announce(running: &RunningSimulator, sidecar: Option<&RunningSidecar>) -> Result<(), SimulateError> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", running.base_url())?;
-    if let Some(sidecar) = sidecar {
-        writeln!(out, "{}", sidecar.base_url())?;
-    }
-    out.flush()?;
-    Ok(())
-}
-
-fn report(stats: &SimulatorStats) -> Result<(), SimulateError> {
-    let text = serde_json::to_string(stats).map_err(std::io::Error::from)?;
-    writeln!(std::io::stderr().lock(), "{text}")?;
-    Ok(())
-}
-
-async fn asked_to_stop(until_input_ends: bool) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        ended = input_ended(), if until_input_ends => ended,
-    }
-}
-
-/// A thread of its own reads: a read of standard input cannot be given up, and would hold up the end of a runtime's thread.
-async fn input_ended() -> std::io::Result<()> {
-    let (told, ended) = tokio::sync::oneshot::channel::<()>();
-    std::thread::Builder::new().name("input".to_owned()).spawn(move || {
-        // An input that cannot be read has ended, too.
-        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
-        drop(told);
-    })?;
-    drop(ended.await);
-    Ok(())
 }
 
 fn parse_fault(text: &str) -> Result<(FaultKind, f64), String> {
