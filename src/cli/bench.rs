@@ -10,7 +10,7 @@ use crate::cli::output;
 use crate::lab::bench::rig::serve;
 use crate::lab::bench::{BenchEffort, BenchError, BenchReport, can_be_written, pipeline, sessions, state};
 
-/// Measures what the project claims, each way beside its rival in one run, and writes a report with tables and plots
+/// Measures what the project claims, each way beside its alternative in one run, and writes a report with tables and plots
 ///
 /// Nothing leaves the machine: servers, distance and libraries are simulated. Every run goes several rounds in alternating
 /// order, gives medians with their spread, and calls nothing a difference that is smaller than the spread.
@@ -30,7 +30,7 @@ enum Bench {
     /// A new HTTP session for every request against the session owner
     ///
     /// HEAD and small GET per book, plain and TLS, 1 to 50 workers, closed and open loop, without and with distance; the
-    /// plan's numbers beside the measured ones.
+    /// estimated figures beside the measured ones.
     Sessions(SessionsArgs),
     /// The whole main job, at several sizes and with several workers, beside the shell's way
     ///
@@ -39,7 +39,7 @@ enum Bench {
     Pipeline(PipelineArgs),
     /// A state store: a new client for every request against the session owner
     ///
-    /// Each user makes a cart, reads and changes it 20 times and takes it away; 1 to 15 users, against a look-alike of a Dapr
+    /// Each user makes a cart, reads and changes it 20 times and takes it away; 1 to 15 users, against a simulated Dapr
     /// sidecar.
     State(StateArgs),
     /// The server and relays that `bench sessions` measures against

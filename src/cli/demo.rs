@@ -47,7 +47,7 @@ pub struct DemoArgs {
     pub serve: bool,
 }
 
-/// What the demo's config says besides what the simulator writes: quick retries, and room for a full house.
+/// What the demo's config says besides what the simulator writes: quick retries, and no disk reserve.
 const QUICK: &str = "\
 # Added by `grind demo`: a demo does not wait as long as GRIN's users do.
 [retry]
@@ -59,7 +59,7 @@ attempts = 8
 disk_reserve = \"0%\"
 ";
 
-/// Starts the simulator, brings its library home, and compares what came with what the simulator holds.
+/// Starts the simulator, downloads its library, and compares what was stored with what the simulator holds.
 pub fn run(args: &DemoArgs) -> CommandResult {
     let folder = folder(args.dir.as_deref())?;
     let simulator = simulate(args)?;
@@ -77,7 +77,7 @@ pub fn run(args: &DemoArgs) -> CommandResult {
             .because(&error)
         })?;
     output::print(&format!(
-        "a GRIN look-alike with {} books serves at {}\n",
+        "a simulated GRIN with {} books serves at {}\n",
         args.books,
         simulator.base_url()
     ))?;
@@ -154,7 +154,7 @@ fn verify(simulator: &RunningSimulator, settings: &Settings) -> Result<(), CliEr
     if wrong.is_empty() {
         return Ok(());
     }
-    let error = CliError::new(ExitStatus::Failed, format!("{} books are not home", wrong.len()));
+    let error = CliError::new(ExitStatus::Failed, format!("{} books are not stored", wrong.len()));
     let error = wrong.iter().take(10).fold(error, |error, why| error.cause(why.clone()));
     Err(error.advise(format!(
         "Each book's story: grind explain BARCODE --config {}",

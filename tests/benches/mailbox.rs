@@ -89,11 +89,11 @@ struct Actors {
 impl Actors {
     fn start(arbiter: &ArbiterHandle) -> Self {
         let hub = ActorRegistry::new();
-        let room = SpawnOptions::with_capacity(128);
+        let options = SpawnOptions::with_capacity(128);
         Self {
             plain: Plain::start_in_arbiter(arbiter, |_| Plain),
-            serial: spawn::serial(&hub, arbiter, room, || Tracked),
-            concurrent: spawn::concurrent(&hub, arbiter, room, || Tracked),
+            serial: spawn::serial(&hub, arbiter, options, || Tracked),
+            concurrent: spawn::concurrent(&hub, arbiter, options, || Tracked),
             cx: AskContext::root("bench"),
         }
     }

@@ -478,7 +478,7 @@ fn a_real_sidecar_answers_as_the_look_alike_does() {
     actix_rt::System::new().block_on(against(&format!("http://127.0.0.1:{port}"), &name));
 }
 
-/// The same against the look-alike, so that the test itself is tested.
+/// The same against the simulator, so that the test itself is tested.
 #[test]
 fn the_look_alike_answers_as_a_real_sidecar_should() {
     let sidecar = SidecarSimulator::start(SidecarConfig::default()).unwrap();

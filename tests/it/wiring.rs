@@ -243,7 +243,7 @@ fn the_monthly_report_brings_volumes_by_the_day_of_their_check_in() {
         let collector = spawn::serial(&house.hub, &Arbiter::current(), room, move || {
             Collector::new(parts.clone())
         });
-        // The look-alike's volumes were checked in from 2005 to 2018.
+        // The simulator's volumes were checked in from 2005 to 2018.
         let mut brought = Vec::new();
         for (since, until) in [(2004, 2012), (2012, 2020), (2004, 2020)] {
             let days = MonthlyArrivals {

@@ -1,4 +1,4 @@
-// The official JavaScript SDK in HTTP mode against the sidecar look-alike: what it thinks of our answers.
+// The official JavaScript SDK in HTTP mode against the sidecar simulator: what it thinks of our answers.
 // Usage: node check.mjs PORT [STORE]
 import assert from "node:assert/strict";
 import { CommunicationProtocolEnum, DaprClient, StateConcurrencyEnum, StateConsistencyEnum } from "@dapr/dapr";
@@ -90,4 +90,4 @@ await check("an unknown store", async () => {
 });
 
 await client.stop();
-console.log("the SDK agrees with the look-alike");
+console.log("the SDK agrees with the simulator");

@@ -1,4 +1,4 @@
-//! Tests of the client against the sidecar look-alike.
+//! Tests of the client against the sidecar simulator.
 
 mod limits;
 mod plan;

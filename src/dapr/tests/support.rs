@@ -1,4 +1,4 @@
-//! A sidecar look-alike, a session and a client, for tests.
+//! A sidecar simulator, a session and a client, for tests.
 
 use std::time::Duration;
 

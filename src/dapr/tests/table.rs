@@ -1,4 +1,4 @@
-//! The error table case by case, and what the API can do, against the look-alike.
+//! The error table case by case, and what the API can do, against the simulator.
 
 use serde_json::json;
 

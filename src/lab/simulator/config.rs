@@ -90,8 +90,8 @@ impl Default for AuthConfig {
     fn default() -> Self {
         Self {
             client_id: "1234-grind.apps.googleusercontent.com".into(),
-            client_secret: Secret::new("client-secret-of-the-look-alike"),
-            refresh_token: Secret::new("1//refresh-token-of-the-look-alike"),
+            client_secret: Secret::new("client-secret-of-the-simulator"),
+            refresh_token: Secret::new("1//refresh-token-of-the-simulator"),
             token_lifetime: Duration::from_secs(3_599),
             token_requests: None,
             refusal: TokenRefusal::Unauthorized,

@@ -1,6 +1,6 @@
-//! What we cannot have: a GRIN look-alike, to build, test and measure against.
+//! A simulated GRIN and a simulated Dapr sidecar, to build, test and measure against.
 //!
-//! Written from src/grin/PROTOCOL.md alone: it shares only the names of things with `grin`, none of its parsers, and
+//! Written from src/grin/PROTOCOL.md alone: it shares only names and small types with `grin`, none of its parsers, and
 //! none of `archive`'s readers, so that one misunderstanding cannot hide in two places.
 
 mod archive;

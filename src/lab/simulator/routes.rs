@@ -76,7 +76,12 @@ async fn grin(shared: State, request: HttpRequest, path: Path<(String, String)>,
             shared.counters.fault(fault);
         }
     }
-    answer(&shared, &request, &asked, &name, (fault, &body)).await
+    let given = AnswerInput {
+        name: &name,
+        body: &body,
+        fault,
+    };
+    answer(&shared, &request, &asked, given).await
 }
 
 /// What a request is about.
@@ -221,12 +226,21 @@ fn answered_by(shared: &SimulatorState, fault: FaultKind, name: &str) -> Option<
     })
 }
 
+/// What an answer is made of, besides the request's head.
+struct AnswerInput<'a> {
+    /// The path below the library's directory.
+    name: &'a str,
+    /// The request's body.
+    body: &'a [u8],
+    /// What goes wrong with this answer.
+    fault: Option<FaultKind>,
+}
+
 async fn answer(
     shared: &Arc<SimulatorState>,
     request: &HttpRequest,
     asked: &Asked,
-    name: &str,
-    (fault, body): (Option<FaultKind>, &[u8]),
+    AnswerInput { name, body, fault }: AnswerInput<'_>,
 ) -> HttpResponse {
     let query = QueryPairs::parse(request.query_string());
     match asked.op {

@@ -42,7 +42,7 @@ pub enum SimulatorError {
     Ended,
 }
 
-/// The GRIN look-alike.
+/// The GRIN simulator.
 #[derive(Debug)]
 pub struct Simulator;
 
@@ -59,7 +59,7 @@ impl Simulator {
     pub fn start(config: SimulatorConfig) -> Result<RunningSimulator, SimulatorError> {
         let listener = TcpListener::bind(config.listen)?;
         let address = listener.local_addr()?;
-        // Two more loopback addresses play the host that hands out bytes and the one to which no token may go.
+        // Two more loopback addresses stand for the host that serves archives and for one that may not get a token.
         let other = beside(address, 3);
         let foreign = beside(address, 2);
         let host = match address.ip() {
@@ -214,8 +214,8 @@ impl RunningSimulator {
     }
 
     /// Waits until so many requests of this kind have come; `false` when the time is over first.
-    pub fn wait_for(&self, op: SimulatorRequest, count: u64, patience: Duration) -> bool {
-        self.shared.counters.wait_for(op, count, patience)
+    pub fn wait_for(&self, op: SimulatorRequest, count: u64, limit: Duration) -> bool {
+        self.shared.counters.wait_for(op, count, limit)
     }
 
     /// The name under which a book's archive is listed.

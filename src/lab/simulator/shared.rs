@@ -31,7 +31,7 @@ pub(super) struct BoundAddresses {
     pub port: u16,
     /// The loopback address that hands out bytes without a token, where it could be bound.
     pub other: Option<std::net::SocketAddr>,
-    /// The loopback address that plays the host nobody should follow to, where it could be bound.
+    /// The loopback address that stands for the host nobody should follow to, where it could be bound.
     pub foreign: Option<std::net::SocketAddr>,
 }
 

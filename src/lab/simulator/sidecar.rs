@@ -1,4 +1,4 @@
-//! A Dapr sidecar look-alike with one state store: starting, steering and stopping it.
+//! A simulated Dapr sidecar with one state store: starting, steering and stopping it.
 
 mod answers;
 pub(crate) mod keys;
@@ -22,7 +22,7 @@ use crate::lab::simulator::thread::ServerThread;
 /// Longer than any client keeps an idle connection, so that clients decide.
 const KEEP_ALIVE: Duration = Duration::from_mins(2);
 
-/// What a sidecar look-alike is started with.
+/// What a sidecar simulator is started with.
 #[derive(Debug, Clone)]
 pub struct SidecarConfig {
     /// Where it listens; port 0 takes a free one.
@@ -94,7 +94,7 @@ pub struct SidecarStats {
     pub busy_peak: u64,
 }
 
-/// The sidecar look-alike.
+/// The sidecar simulator.
 #[derive(Debug)]
 pub struct SidecarSimulator;
 

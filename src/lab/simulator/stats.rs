@@ -98,11 +98,11 @@ impl SimulatorCounters {
     }
 
     /// Waits until so many were asked for; `false` when the time is over first.
-    pub fn wait_for(&self, op: SimulatorRequest, count: u64, patience: Duration) -> bool {
+    pub fn wait_for(&self, op: SimulatorRequest, count: u64, limit: Duration) -> bool {
         let (lock, asked) = &self.asked;
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = |(): &mut ()| self.requests[op as usize].load(Relaxed) < count;
-        let waited = asked.wait_timeout_while(guard, patience, missing);
+        let waited = asked.wait_timeout_while(guard, limit, missing);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 

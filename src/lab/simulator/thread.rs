@@ -28,7 +28,7 @@ impl ServerThread {
                     Ok(server) => {
                         drop(ready.send(Ok(server.handle())));
                         if let Err(error) = server.await {
-                            tracing::error!(%error, name, "a look-alike ended");
+                            tracing::error!(%error, name, "a simulator ended");
                         }
                     }
                 }
@@ -47,7 +47,7 @@ impl ServerThread {
         let Some(thread) = self.thread.take() else { return };
         drop(self.handle.stop(false));
         if thread.join().is_err() {
-            tracing::error!(name = self.name, "a look-alike's thread panicked");
+            tracing::error!(name = self.name, "a simulator's thread panicked");
         }
     }
 }

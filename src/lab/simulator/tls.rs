@@ -15,7 +15,7 @@ pub(crate) fn server_config(folder: &Path, host: &str) -> Result<(ServerConfig, 
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority
         .distinguished_name
-        .push(rcgen::DnType::CommonName, "grind look-alike CA");
+        .push(rcgen::DnType::CommonName, "grind simulator CA");
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().map_err(tls)?).map_err(tls)?;
     let names = vec![
         host.to_owned(),

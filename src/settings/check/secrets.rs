@@ -31,7 +31,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     ] {
         let Some(file) = file else { continue };
         there(key, file, needed, findings);
-        // The look-alike on this machine has no secrets.
+        // The simulator on this machine has no secrets.
         if !is_loopback(&settings.grin.base_url) {
             closed(key, file, findings);
         }

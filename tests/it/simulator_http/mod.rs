@@ -1,4 +1,4 @@
-//! The look-alike as a client meets it over HTTP.
+//! The simulator as a client sees it over HTTP.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod archives;

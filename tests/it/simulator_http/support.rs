@@ -1,4 +1,4 @@
-//! What the tests of room `simulator` share: a plain client that follows nothing and hides nothing.
+//! What the tests of the simulator share: a plain client that follows nothing and hides nothing.
 
 use std::time::Duration;
 

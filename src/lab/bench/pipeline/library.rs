@@ -69,7 +69,7 @@ impl BenchLibrary {
             .arg("--cache-dir")
             .arg(folder.join("cache"))
             .arg("--write-config")
-            .arg(folder.join("home"))
+            .arg(folder.join("data"))
             .stderr(Stdio::null());
         if archives {
             command.arg("--prepare");
@@ -86,13 +86,13 @@ impl BenchLibrary {
     }
 
     /// Where config, catalog and store of a run are.
-    pub fn home(&self) -> PathBuf {
-        self.folder.join("home")
+    pub fn data_folder(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     /// The file with the passphrase.
     pub fn passphrase_file(&self) -> PathBuf {
-        self.home().join("gpg_passphrase.asc")
+        self.data_folder().join("gpg_passphrase.asc")
     }
 
     /// The address of a book's archive, without the barcode and its ending.
@@ -100,13 +100,13 @@ impl BenchLibrary {
         format!("{}TESTLIB", self.base)
     }
 
-    /// An empty home: config without pacing, no catalog, no store.
-    pub fn fresh_home(&self, downloads: usize) -> Result<PathBuf, BenchError> {
-        let home = self.home();
+    /// An empty data folder: config without pacing, no catalog, no store.
+    pub fn fresh_data_folder(&self, downloads: usize) -> Result<PathBuf, BenchError> {
+        let data = self.data_folder();
         for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm", "library"] {
-            remove(&home.join(name))?;
+            remove(&data.join(name))?;
         }
-        let dropins = home.join("grind.toml.d");
+        let dropins = data.join("grind.toml.d");
         fs::create_dir_all(&dropins).map_err(BenchError::file(&dropins))?;
         let text = format!(
             "[grin]\nrequests_per_second = 1000000.0\n[storage]\ndisk_reserve = \"0%\"\n[workers]\ndownload = {downloads}\ncheck = {}\n",
@@ -114,12 +114,12 @@ impl BenchLibrary {
         );
         let path = dropins.join("bench.toml");
         fs::write(&path, text).map_err(BenchError::file(path))?;
-        Ok(home)
+        Ok(data)
     }
 
     /// The barcodes of what a run stored, in order.
     pub fn stored(&self) -> Result<Vec<String>, BenchError> {
-        let raw = self.home().join("library").join("raw");
+        let raw = self.data_folder().join("library").join("raw");
         let mut barcodes = names(&raw)?;
         barcodes.sort();
         Ok(barcodes)
@@ -127,7 +127,7 @@ impl BenchLibrary {
 
     /// Bytes of the archives that a run stored.
     pub fn stored_bytes(&self) -> Result<u64, BenchError> {
-        let raw = self.home().join("library").join("raw");
+        let raw = self.data_folder().join("library").join("raw");
         let size = |barcode: &String| {
             let path = raw.join(barcode).join(format!("{barcode}.tar.gz"));
             fs::metadata(&path)

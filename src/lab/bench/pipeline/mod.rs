@@ -27,7 +27,7 @@ use crate::lab::bench::rig::interrupt;
 /// gpg's own count for a passphrase, and one that costs next to nothing.
 const S2K: [u32; 2] = [65_011_712, 65_536];
 
-/// Books that the shell takes home before the rounds begin.
+/// Books that the shell downloads before the rounds begin.
 const WARMING: usize = 4;
 
 /// What is measured.
@@ -64,7 +64,7 @@ impl Way {
     }
 }
 
-/// A library and the ways in which it is taken home.
+/// A library and the ways in which it is downloaded.
 #[derive(Debug, Clone)]
 struct Case {
     size: LibrarySize,
@@ -170,7 +170,7 @@ fn one_case(
     let barcodes = library.stored()?;
     if barcodes.len() != case.size.books as usize {
         return Err(BenchError::Helper(format!(
-            "{} of {} books came home",
+            "{} of {} books were stored",
             barcodes.len(),
             case.size.books
         )));
@@ -179,7 +179,7 @@ fn one_case(
     let sample = StageSample::of(&library, first, &inner)?;
     let shell = ShellPipeline::new(&inner)?;
     if case.ways.contains(&Way::Shell) {
-        // Not counted either: gpg makes its home and starts its agent.
+        // Not counted either: gpg makes its folder and starts its agent.
         shell.take_home(&library, &barcodes[..barcodes.len().min(WARMING)])?;
     }
     for round in 0..rounds {
@@ -203,11 +203,11 @@ fn one_case(
 }
 
 fn grind(library: &BenchLibrary, downloads: usize, folder: &Path) -> Result<child::ChildUsage, BenchError> {
-    let home = library.fresh_home(downloads)?;
+    let data = library.fresh_data_folder(downloads)?;
     let mut command = ourselves()?;
     command
         .args(["-q", "run", "--once", "--config"])
-        .arg(home.join("grind.toml"));
+        .arg(data.join("grind.toml"));
     child::run(command, &folder.join("grind.errors"))
 }
 
@@ -262,7 +262,7 @@ fn notes(rounds: usize) -> Vec<String> {
         format!("{rounds} rounds, the ways in alternating order (ABBA), after one run of grind and a small one of the shell that are not counted. Figures are medians of the rounds, least and most in brackets; ratios are taken within each round. A speed is reached where every round reaches it, and is not where none does; else, and with fewer than {ENOUGH_ROUNDS} rounds, nothing is shown."),
         "grind: `grind run --once` in a process of its own, from an empty catalog and store: lists, download, OpenPGP, SHA-256 of the archive, gunzip, MD5 of every page, text, MARC record, manifest, store, catalog; pacing off. MB are of decrypted archives.".to_owned(),
         "Shell: the same books by `curl | gpg -d | tee | tar -xz`, `sha256sum` of the archive through a named pipe, then `md5sum -c` of the unpacked pages, 4 books at once by `xargs -P 4`. It unpacks every page into a file, which it needs for `md5sum -c`; it keeps no catalog and extracts neither text nor MARC.".to_owned(),
-        "The look-alike of GRIN serves archives made beforehand, in a process of its own on the same cores. CPU is that of the measured process and all that it waited for, in steps of 10 ms; peak memory is of grind's process (VmHWM).".to_owned(),
+        "The GRIN simulator serves archives made beforehand, in a process of its own on the same cores. CPU is that of the measured process and all that it waited for, in steps of 10 ms; peak memory is of grind's process (VmHWM).".to_owned(),
         "Stages: one archive, each kernel alone in this process, CPU time. MD5 is the pass with it less the pass without it; “–” where the noise of the two is larger than what lies between them. gunzip and the walk through the tar are the pass's own code. SHA-256 has the XXH3 fingerprint of the encrypted archive with it. Extraction of texts, structure and MARC record has no stage of its own. The whole pass is decryption to text extraction in one go, written to a file.".to_owned(),
         format!("S2K {} is gpg's own count. With it a small book costs about one key derivation and nothing else that shows, so the time of a run is the number of books times that: 40 small books are measured with it, not 300 as with the cheap count; `--books 300 --book-bytes 245000` measures 300. The bound is timed on all cores before and after each run, {} derivations a core. Of large books 16 are measured, so that five rounds of all libraries take about ten minutes.", S2K[0], stages::EACH),
         "Without bodies: `grind collect` against a library whose archives are never made, `grind enrich` for the facts of every book, then `grind sync` with the address of a server that says 404 to every GET: each book is claimed, asked for over the session, and settled in the catalog, and nothing is downloaded; from an empty catalog in every round. Libraries larger than the usual ones are measured when asked for: a round of `--scaling 1000000` takes about five minutes.".to_owned(),

@@ -57,23 +57,23 @@ fn round(
     server: &BenchServer,
     books: u32,
 ) -> Result<(), BenchError> {
-    let home = library.fresh_home(8)?;
-    let path = home.join("grind.toml.d").join("nothing.toml");
+    let data = library.fresh_data_folder(8)?;
+    let path = data.join("grind.toml.d").join("nothing.toml");
     remove(&path)?;
-    step(figures, STEPS[0], "collect", books, &home)?;
-    step(figures, STEPS[1], "enrich", books, &home)?;
+    step(figures, STEPS[0], "collect", books, &data)?;
+    step(figures, STEPS[1], "enrich", books, &data)?;
     let empty = format!(
         "[grin]\nbase_url = \"http://{0}/libraries/\"\ntoken_hosts = [\"127.0.0.1\"]\n",
         server.places.nothing
     );
     fs::write(&path, empty).map_err(BenchError::file(&path))?;
-    step(figures, STEPS[2], "sync", books, &home)
+    step(figures, STEPS[2], "sync", books, &data)
 }
 
-fn step(figures: &mut BenchFigures, name: &str, command: &str, books: u32, home: &Path) -> Result<(), BenchError> {
+fn step(figures: &mut BenchFigures, name: &str, command: &str, books: u32, data: &Path) -> Result<(), BenchError> {
     let mut program: Command = ourselves()?;
-    program.args(["-q", command, "--config"]).arg(home.join("grind.toml"));
-    let used = run(program, &home.join(format!("{command}.errors")))?;
+    program.args(["-q", command, "--config"]).arg(data.join("grind.toml"));
+    let used = run(program, &data.join(format!("{command}.errors")))?;
     let count = f64::from(books);
     let values = [
         count / used.seconds,

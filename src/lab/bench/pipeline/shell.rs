@@ -29,7 +29,7 @@ wait $sum
 cd x && md5sum -c --quiet checksum.md5
 "#;
 
-/// A place for the shell's work, with a gpg home of its own.
+/// A folder for the shell's work, with a GNUPGHOME of its own.
 #[derive(Debug)]
 pub struct ShellPipeline {
     folder: PathBuf,
@@ -51,7 +51,7 @@ impl ShellPipeline {
         })
     }
 
-    /// Takes the books home, from nothing.
+    /// Downloads and unpacks the books, from nothing.
     pub fn take_home(&self, library: &BenchLibrary, barcodes: &[String]) -> Result<ChildUsage, BenchError> {
         let (out, list) = (self.folder.join("out"), self.folder.join("barcodes"));
         remove(&out)?;
@@ -80,7 +80,7 @@ impl ShellPipeline {
 }
 
 impl Drop for ShellPipeline {
-    /// Ends the agent that gpg may have started for this home.
+    /// Ends the agent that gpg may have started for this folder.
     fn drop(&mut self) {
         let _ = Command::new("gpgconf")
             .args(["--kill", "all"])

@@ -21,7 +21,7 @@ use crate::lab::bench::measure::figures::BenchFigures;
 use crate::lab::bench::pipeline::library::BenchLibrary;
 use crate::session::{OpenBody, Session, SessionConfig};
 
-/// Bytes handed on at once, as in the pass.
+/// Bytes given at once, as in the pass.
 const PIECE: usize = 64 << 10;
 
 /// One archive in all its forms.
@@ -43,7 +43,7 @@ pub const STAGES: [&str; 9] = [
     "SHA-1 (MDC)",
     DIGESTS,
     "gunzip",
-    "tar walk",
+    "tar scan",
     "MD5 of the pages",
     "store",
 ];
@@ -69,7 +69,7 @@ impl StageSample {
         let url = Url::parse(&format!("{}/{barcode}.tar.gz.gpg", library.archives()))
             .map_err(|error| BenchError::Helper(error.to_string()))?;
         let read = |path: &Path| fs::read(path).map_err(BenchError::file(path));
-        let raw = library.home().join("library").join("raw");
+        let raw = library.data_folder().join("library").join("raw");
         let archive = read(&raw.join(barcode).join(format!("{barcode}.tar.gz")))?;
         let mut tar = Vec::new();
         InflateReader::new(&archive[..], CompressionWrap::Gzip, &ArchiveLimits::default())
@@ -124,7 +124,7 @@ impl StageSample {
                     &ArchiveLimits::default(),
                 ))
             })?,
-            "tar walk" => tried(|| walk(&self.tar))?,
+            "tar scan" => tried(|| scan(&self.tar))?,
             // Below nothing where the noise of two passes is larger than the difference; no time is made of that.
             "MD5 of the pages" => self.pass(true)? - self.pass(false)?,
             "store" => tried(|| {
@@ -184,12 +184,12 @@ fn download(url: &Url) -> Result<(Vec<u8>, f64), BenchError> {
         drop(session.ask(OpenBody::new(url.clone()), &cx).await?);
         let before = cpu::own();
         let mut body = session.ask(OpenBody::new(url.clone()), &cx).await?;
-        let room = body
+        let capacity = body
             .head
             .length
             .and_then(|length| usize::try_from(length).ok())
             .unwrap_or(0);
-        let mut bytes = Vec::with_capacity(room);
+        let mut bytes = Vec::with_capacity(capacity);
         let (tell, told) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || drop(tell.send(body.reader.read_to_end(&mut bytes).map(|_| bytes))));
         let bytes = told
@@ -209,8 +209,8 @@ fn decrypt(bytes: &mut [u8]) {
     black_box(bytes);
 }
 
-/// The pass's own walk; what is in the members is passed over, as it lies in memory already.
-fn walk(tar: &[u8]) -> io::Result<()> {
+/// The pass's own scan; the members' contents are skipped, as they are in memory already.
+fn scan(tar: &[u8]) -> io::Result<()> {
     let limits = ArchiveLimits::default();
     let mut members = TarMembers::new(tar, &limits);
     while let Some(member) = members.next()? {

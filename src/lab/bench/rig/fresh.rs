@@ -22,7 +22,7 @@ use crate::lab::bench::error::BenchError;
 use crate::session::Session;
 
 /// No request may take longer; one that does is an error.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// As many connections as the largest number of workers needs.
 const LIMIT: usize = 128;
@@ -86,11 +86,11 @@ impl FreshClients {
             .connector(tcp)
             .rustls_0_23(Arc::new(tls))
             .limit(LIMIT)
-            .timeout(PATIENCE)
-            .handshake_timeout(PATIENCE);
+            .timeout(TIMEOUT)
+            .handshake_timeout(TIMEOUT);
         Client::builder()
             .connector(connector)
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .disable_redirects()
             .no_default_headers()
             .add_default_header((header::USER_AGENT, "grind-bench"))

@@ -41,7 +41,8 @@ pub async fn run<F: Future<Output = bool>>(
     lasting: Duration,
     work: impl Fn() -> F,
 ) -> Result<LoadResult, BenchError> {
-    let latencies = LatencySamples::new().ok_or_else(|| BenchError::Helper("no room for latencies".to_owned()))?;
+    let latencies =
+        LatencySamples::new().ok_or_else(|| BenchError::Helper("latencies do not fit into memory".to_owned()))?;
     let line = Line {
         arrivals,
         began: Instant::now(),

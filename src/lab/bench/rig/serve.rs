@@ -124,7 +124,7 @@ fn begin(certificates: &Path, round_trips: &[u64], counts: &Arc<AnswererCounts>)
 
 fn listen() -> Result<(TcpListener, SocketAddr), BenchError> {
     let no_port = || BenchError::system("no port to listen on");
-    // Sessions made for one request each come in bursts: they shall not be refused for want of room.
+    // Sessions made for one request each come in bursts: the backlog is long enough that none is refused.
     let socket = tokio::net::TcpSocket::new_v4().map_err(no_port())?;
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).map_err(no_port())?;
     let listener = socket.listen(1_024).map_err(no_port())?;

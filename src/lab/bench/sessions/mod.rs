@@ -36,7 +36,7 @@ const MODES: [CallMode; 2] = [CallMode::NewEach, CallMode::Owner];
 
 /// Rounds and length of a measurement, and what those of the open loop are to have.
 #[derive(Debug, Clone, Copy)]
-struct Plan {
+struct RoundSchedule {
     rounds: usize,
     lasting: Duration,
     wanted: RoundTarget,
@@ -50,7 +50,7 @@ pub fn run(effort: &BenchEffort) -> Result<BenchReport, BenchError> {
         programs: &[],
     }
     .begin();
-    let plan = Plan {
+    let schedule = RoundSchedule {
         rounds: effort.rounds(3, 5),
         lasting: effort.lasting(0.4, 1.0),
         wanted: effort.wanted(),
@@ -59,9 +59,9 @@ pub fn run(effort: &BenchEffort) -> Result<BenchReport, BenchError> {
     let folder = tempfile::tempdir().map_err(BenchError::system("no temporary folder"))?;
     interrupt::note_folder(folder.path());
     let mut server = BenchServer::start(folder.path(), &[20])?;
-    let figures = actix_rt::System::new().block_on(all(&mut server, &cells, heads, plan))?;
+    let figures = actix_rt::System::new().block_on(all(&mut server, &cells, heads, schedule))?;
     let sections = sections::of(&figures, &cells, heads);
-    Ok(begun.end(notes(plan, NetemSupport::probe()), sections, figures))
+    Ok(begun.end(notes(schedule, NetemSupport::probe()), sections, figures))
 }
 
 /// Which circumstances are measured, with the open loop or without; and the last table's.
@@ -107,25 +107,35 @@ async fn all(
     server: &mut BenchServer,
     cells: &[(BenchConditions, bool)],
     heads: Option<BenchConditions>,
-    plan: Plan,
+    schedule: RoundSchedule,
 ) -> Result<BenchFigures, BenchError> {
     let mut figures = BenchFigures::default();
     let open = cells.iter().filter(|(_, open)| *open).count();
     let mut progress = BenchProgress::new(cells.len() + open + usize::from(heads.is_some()));
     progress::say(&format!(
         "sessions: {} rounds of {:.1} s for each way of asking",
-        plan.rounds,
-        plan.lasting.as_secs_f64()
+        schedule.rounds,
+        schedule.lasting.as_secs_f64()
     ));
     for &(at, open) in cells {
-        rounds(server, (at, ArrivalPattern::Closed), &MODES, plan, &mut figures).await?;
+        rounds(
+            server,
+            BenchCell {
+                at,
+                arrivals: ArrivalPattern::Closed,
+            },
+            &MODES,
+            schedule,
+            &mut figures,
+        )
+        .await?;
         progress.step(&told(&figures, at, ArrivalPattern::Closed, &MODES));
         if open {
-            let (arrivals, lasting) = open_loop(&figures, at, plan);
+            let (arrivals, lasting) = open_loop(&figures, at, schedule);
             let told = match lasting {
                 Some(lasting) => {
-                    let plan = Plan { lasting, ..plan };
-                    rounds(server, (at, arrivals), &MODES, plan, &mut figures).await?;
+                    let schedule = RoundSchedule { lasting, ..schedule };
+                    rounds(server, BenchCell { at, arrivals }, &MODES, schedule, &mut figures).await?;
                     told(&figures, at, arrivals, &MODES)
                 }
                 None => format!("{}: left out, too few would arrive", at.cell(arrivals)),
@@ -135,14 +145,28 @@ async fn all(
     }
     if let Some(heads) = heads {
         let ways = [CallMode::OneClient, CallMode::Owner];
-        rounds(server, (heads, ArrivalPattern::Closed), &ways, plan, &mut figures).await?;
+        rounds(
+            server,
+            BenchCell {
+                at: heads,
+                arrivals: ArrivalPattern::Closed,
+            },
+            &ways,
+            schedule,
+            &mut figures,
+        )
+        .await?;
         progress.step(&told(&figures, heads, ArrivalPattern::Closed, &ways));
     }
     Ok(figures)
 }
 
 /// Books arrive as fast as both ways can cope with; and for how long, if enough come in a time that can be borne.
-fn open_loop(figures: &BenchFigures, at: BenchConditions, plan: Plan) -> (ArrivalPattern, Option<Duration>) {
+fn open_loop(
+    figures: &BenchFigures,
+    at: BenchConditions,
+    schedule: RoundSchedule,
+) -> (ArrivalPattern, Option<Duration>) {
     let rate = slower(
         figures,
         &at.cell(ArrivalPattern::Closed),
@@ -151,21 +175,28 @@ fn open_loop(figures: &BenchFigures, at: BenchConditions, plan: Plan) -> (Arriva
     ) * SHARE;
     (
         ArrivalPattern::Open { rate },
-        open_round(rate, plan.lasting, plan.wanted),
+        open_round(rate, schedule.lasting, schedule.wanted),
     )
+}
+
+/// What one round measures.
+#[derive(Clone, Copy)]
+struct BenchCell {
+    at: BenchConditions,
+    arrivals: ArrivalPattern,
 }
 
 async fn rounds(
     server: &mut BenchServer,
-    (at, arrivals): (BenchConditions, ArrivalPattern),
+    BenchCell { at, arrivals }: BenchCell,
     modes: &[CallMode],
-    plan: Plan,
+    schedule: RoundSchedule,
     figures: &mut BenchFigures,
 ) -> Result<(), BenchError> {
     let (cell, mut pools) = (at.cell(arrivals), LatencyPools::of(""));
-    for round in 0..plan.rounds {
+    for round in 0..schedule.rounds {
         for mode in order(modes, round) {
-            let taken: CellMeasure = measure(server, mode, at, arrivals, plan.lasting).await?;
+            let taken: CellMeasure = measure(server, mode, at, arrivals, schedule.lasting).await?;
             taken.note(figures, &mut pools, &cell, mode);
         }
     }
@@ -177,12 +208,12 @@ fn told(figures: &BenchFigures, at: BenchConditions, arrivals: ArrivalPattern, m
     figures.told(&at.cell(arrivals), modes.iter().map(|mode| mode.as_str()), "books/s")
 }
 
-fn notes(plan: Plan, netem: NetemSupport) -> Vec<String> {
-    let (seconds, share) = (plan.lasting.as_secs_f64(), SHARE * 100.0);
+fn notes(schedule: RoundSchedule, netem: NetemSupport) -> Vec<String> {
+    let (seconds, share) = (schedule.lasting.as_secs_f64(), SHARE * 100.0);
     [
-        format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds, or of fewer than {ENOUGH_ROUNDS} rounds, is not called a difference. A claim of the plan holds where it holds in every round, and does not where it holds in none; else nothing is shown.", plan.rounds),
+        format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds, or of fewer than {ENOUGH_ROUNDS} rounds, is not called a difference. An estimate holds where it holds in every round, and does not where it holds in none; else nothing is shown.", schedule.rounds),
         "A book is one HEAD and one GET of 1 KiB, one after the other; times (p50 …) are of a book that went well. A percentile is of all rounds together, n times of them, with the least and most of the rounds in brackets; it is given where n is enough for one time to lie beyond it (p99: 100, p99.9: 1 000), and compared where n is ten times that, by rounds that have enough each.".to_owned(),
-        format!("Closed loop: each worker begins the next book when it has ended one. Open loop: books arrive at fixed times, {share:.0} % as many a second as the slower way managed in the closed loop; the clock of a book runs from its arrival, so waiting for a free worker counts. Its rounds are longer where fewer than {:.0} books would arrive, up to {:.0} s; where even 10 would take longer than that, it is left out. The timer's grain of about 1 ms is in these times, for both ways alike.", plan.wanted.arrivals, plan.wanted.longest.as_secs_f64()),
+        format!("Closed loop: each worker begins the next book when it has ended one. Open loop: books arrive at fixed times, {share:.0} % as many a second as the slower way managed in the closed loop; the clock of a book runs from its arrival, so waiting for a free worker counts. Its rounds are longer where fewer than {:.0} books would arrive, up to {:.0} s; where even 10 would take longer than that, it is left out. The timer's grain of about 1 ms is in these times, for both ways alike.", schedule.wanted.arrivals, schedule.wanted.longest.as_secs_f64()),
         "“New session each” makes a client with a pool and a connector of its own for each of the two requests and drops it after; the trusted authorities are read once, TLS tickets are not shared. “Session owner” is the product's own session, asked by messages. Every way has one thread for its clients, the bare ones too, which are asked over a channel: so a second core helps all alike, and what remains between them is sessions and connections.".to_owned(),
         "Before a round, each way has answered: “new session each” once; a way that keeps connections has as many open as there are workers, since one session kept for long is what is measured. These connections and handshakes are counted.".to_owned(),
         "Server and relay run in a process of their own on the same machine, so CPU is the client's alone (load generator, all its threads).".to_owned(),

@@ -81,11 +81,12 @@ fn way(figures: &BenchFigures, group: &[BenchConditions]) -> ReportSection {
     }
     let slug = way.replace(", ", "-").replace(' ', "").to_lowercase();
     section
-        .plot(plot(figures, group, ("books/s", ArrivalPattern::Closed), &slug))
+        .plot(plot(figures, group, "books/s", ArrivalPattern::Closed, &slug))
         .plot(plot(
             figures,
             group,
-            ("p99 ms", ArrivalPattern::Open { rate: 1.0 }),
+            "p99 ms",
+            ArrivalPattern::Open { rate: 1.0 },
             &slug,
         ))
 }
@@ -134,7 +135,8 @@ fn ratios(figures: &BenchFigures, cells: &[(String, String)], name: &str) -> Rep
 fn plot(
     figures: &BenchFigures,
     group: &[BenchConditions],
-    (what, arrivals): (&str, ArrivalPattern),
+    what: &str,
+    arrivals: ArrivalPattern,
     slug: &str,
 ) -> PlotSpec {
     let way = group.first().map(|at| at.way()).unwrap_or_default();

@@ -89,10 +89,10 @@ const CLAIMS: [Claim; 5] = [
 /// The table.
 pub fn section(figures: &BenchFigures, cells: &[(BenchConditions, bool)]) -> ReportSection {
     let mut table = ReportTable::new(
-        "The plan's numbers and the measured ones: session owner against a new session for each request",
+        "Estimated and measured figures: session owner against a new session for each request",
         &[
             "claim",
-            "the plan",
+            "estimate",
             "where",
             "measured, by number of workers",
             "does it hold?",
@@ -104,8 +104,8 @@ pub fn section(figures: &BenchFigures, cells: &[(BenchConditions, bool)]) -> Rep
             table.rows.extend(row(figures, claim, &group));
         }
     }
-    ReportSection::new("The plan's table")
-        .say("A plan written before the first line of code gave these numbers for one kept session instead of one for each request. Measured here are the same quantities on this machine.")
+    ReportSection::new("Estimates and measurements")
+        .say("These figures were estimated before anything was measured, for one kept session instead of one for each request. The same quantities are measured here on this machine.")
         .table(table)
 }
 

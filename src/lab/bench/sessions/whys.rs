@@ -130,9 +130,9 @@ pub fn throughput(seen: &ClaimMeasure) -> String {
     let told = number(least);
     match seen.holds {
         ClaimHolds::Everywhere if least > 1.35 => {
-            format!("{told}× at least; that is more than the plan's own +25–35 %, which its 50–100× contradicts")
+            format!("{told}× at least; that is more than the estimate's own +25–35 %, which its 50–100× contradicts")
         }
-        ClaimHolds::Everywhere => format!("{told}× at least, as the plan has it; its own 50–100× contradicts that"),
+        ClaimHolds::Everywhere => format!("{told}× at least, as estimated; its own 50–100× contradicts that"),
         ClaimHolds::InPart => {
             format!("{told}× at least: with some numbers of workers too little, or too scattered to show it")
         }
@@ -161,8 +161,8 @@ mod tests {
             slowest,
             holds,
         };
-        assert!(throughput(&seen(ClaimHolds::Everywhere, 0, 1.27, 1.0)).contains("as the plan has it"));
-        assert!(throughput(&seen(ClaimHolds::Everywhere, 0, 1.40, 1.0)).contains("more than the plan"));
+        assert!(throughput(&seen(ClaimHolds::Everywhere, 0, 1.27, 1.0)).contains("as estimated"));
+        assert!(throughput(&seen(ClaimHolds::Everywhere, 0, 1.40, 1.0)).contains("more than the estimate"));
         assert!(throughput(&seen(ClaimHolds::NotShown, 0, 1.40, 1.0)).contains("scatter"));
         assert!(tail(&seen(ClaimHolds::NotShown, 0, 1.0, 1.5)).contains("timer"));
         assert!(!tail(&seen(ClaimHolds::NotShown, 0, 1.0, 80.0)).contains("timer"));

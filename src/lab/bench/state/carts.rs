@@ -21,7 +21,7 @@ use crate::lab::bench::rig::fresh::{ClientUsage, FreshClients};
 use crate::session;
 use crate::session::{Session, SessionConfig, SessionThread};
 
-/// The store's name at the look-alike.
+/// The store's name at the simulator.
 const STORE: &str = "statestore";
 
 /// A way of asking.
@@ -192,7 +192,8 @@ pub struct CartTally {
 impl CartTally {
     /// Nothing yet.
     pub fn new() -> Result<Self, BenchError> {
-        let good = LatencySamples::new().ok_or_else(|| BenchError::Helper("no room for latencies".to_owned()))?;
+        let good =
+            LatencySamples::new().ok_or_else(|| BenchError::Helper("latencies do not fit into memory".to_owned()))?;
         Ok(Self { good, failed: 0 })
     }
 }

@@ -48,7 +48,7 @@ pub struct StateBenchOptions {
 
 /// Rounds and length of a measurement, and what those of the open loop are to have.
 #[derive(Debug, Clone, Copy)]
-struct Plan {
+struct RoundSchedule {
     rounds: usize,
     lasting: Duration,
     wanted: RoundTarget,
@@ -80,7 +80,7 @@ pub fn run(effort: &BenchEffort, options: &StateBenchOptions) -> Result<BenchRep
         programs: &[],
     }
     .begin();
-    let plan = Plan {
+    let schedule = RoundSchedule {
         rounds: effort.rounds(3, 5),
         lasting: effort.lasting(0.4, 1.0),
         wanted: effort.wanted(),
@@ -94,8 +94,8 @@ pub fn run(effort: &BenchEffort, options: &StateBenchOptions) -> Result<BenchRep
     let mut progress = BenchProgress::new(2 * users.len() * delays.len());
     progress::say(&format!(
         "state: {} rounds of {:.1} s for each way",
-        plan.rounds,
-        plan.lasting.as_secs_f64()
+        schedule.rounds,
+        schedule.lasting.as_secs_f64()
     ));
     for &delay in &delays {
         let (_sidecar, url) = sidecar(delay)?;
@@ -103,9 +103,9 @@ pub fn run(effort: &BenchEffort, options: &StateBenchOptions) -> Result<BenchRep
             let at = Circumstances { delay, users };
             let wanted = effort.wants(&at.cell(ArrivalPattern::Closed));
             for open in [false, true] {
-                let told = match loop_of(&figures, at, open, plan).filter(|_| wanted) {
-                    Some((arrivals, plan)) => {
-                        one_cell((at, arrivals), &url, plan, &mut figures)?;
+                let told = match loop_of(&figures, at, open, schedule).filter(|_| wanted) {
+                    Some((arrivals, schedule)) => {
+                        one_cell(CartCell { at, arrivals }, &url, schedule, &mut figures)?;
                         told(&figures, at, arrivals)
                     }
                     None if open => format!("{}: open loop left out", at.cell(ArrivalPattern::Closed)),
@@ -116,13 +116,18 @@ pub fn run(effort: &BenchEffort, options: &StateBenchOptions) -> Result<BenchRep
         }
     }
     let sections = sections::of(&figures, &delays, users);
-    Ok(begun.end(notes(plan), sections, figures))
+    Ok(begun.end(notes(schedule), sections, figures))
 }
 
 /// How carts arrive and for how long; in the open loop as fast as both ways can cope with, and `None` where too few would.
-fn loop_of(figures: &BenchFigures, at: Circumstances, open: bool, plan: Plan) -> Option<(ArrivalPattern, Plan)> {
+fn loop_of(
+    figures: &BenchFigures,
+    at: Circumstances,
+    open: bool,
+    schedule: RoundSchedule,
+) -> Option<(ArrivalPattern, RoundSchedule)> {
     if !open {
-        return Some((ArrivalPattern::Closed, plan));
+        return Some((ArrivalPattern::Closed, schedule));
     }
     let rate = slower(
         figures,
@@ -130,11 +135,11 @@ fn loop_of(figures: &BenchFigures, at: Circumstances, open: bool, plan: Plan) ->
         &MODES.map(CartMode::as_str),
         "carts/s",
     ) * SHARE;
-    let lasting = open_round(rate, plan.lasting, plan.wanted)?;
-    Some((ArrivalPattern::Open { rate }, Plan { lasting, ..plan }))
+    let lasting = open_round(rate, schedule.lasting, schedule.wanted)?;
+    Some((ArrivalPattern::Open { rate }, RoundSchedule { lasting, ..schedule }))
 }
 
-/// The look-alike of a sidecar, in a process of its own.
+/// The sidecar simulator, in a process of its own.
 fn sidecar(delay: u64) -> Result<(HelperProcess, Url), BenchError> {
     let mut command = ourselves()?;
     command
@@ -149,18 +154,25 @@ fn sidecar(delay: u64) -> Result<(HelperProcess, Url), BenchError> {
     Ok((helper, url))
 }
 
+/// What one round measures.
+#[derive(Clone, Copy)]
+struct CartCell {
+    at: Circumstances,
+    arrivals: ArrivalPattern,
+}
+
 fn one_cell(
-    at: (Circumstances, ArrivalPattern),
+    measured: CartCell,
     url: &Url,
-    plan: Plan,
+    schedule: RoundSchedule,
     figures: &mut BenchFigures,
 ) -> Result<(), BenchError> {
-    let cell = at.0.cell(at.1);
+    let cell = measured.at.cell(measured.arrivals);
     let (mut requests, mut carts) = (LatencyPools::of(""), LatencyPools::of("cart "));
     actix_rt::System::new().block_on(async {
-        for round in 0..plan.rounds {
+        for round in 0..schedule.rounds {
             for mode in order(&MODES, round) {
-                let taken = measure(at, url, mode, plan.lasting).await?;
+                let taken = measure(measured, url, mode, schedule.lasting).await?;
                 requests.round(figures, &cell, mode.as_str(), &taken.requests.good);
                 carts.round(figures, &cell, mode.as_str(), &taken.done.latencies);
                 taken.note(figures, &cell, mode);
@@ -202,7 +214,7 @@ impl Taken {
 }
 
 async fn measure(
-    (at, arrivals): (Circumstances, ArrivalPattern),
+    CartCell { at, arrivals }: CartCell,
     url: &Url,
     mode: CartMode,
     lasting: Duration,
@@ -246,14 +258,14 @@ fn told(figures: &BenchFigures, at: Circumstances, arrivals: ArrivalPattern) -> 
     figures.told(&at.cell(arrivals), MODES.iter().map(|mode| mode.as_str()), "requests/s")
 }
 
-fn notes(plan: Plan) -> Vec<String> {
-    let (seconds, share) = (plan.lasting.as_secs_f64(), SHARE * 100.0);
+fn notes(schedule: RoundSchedule) -> Vec<String> {
+    let (seconds, share) = (schedule.lasting.as_secs_f64(), SHARE * 100.0);
     [
-        format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds, or of fewer than {ENOUGH_ROUNDS} rounds, is not called a difference.", plan.rounds),
+        format!("{} rounds of {seconds:.1} s for each way under each set of circumstances, the ways in alternating order (ABBA). Figures are medians of the rounds, least and most in brackets. Ratios are taken within each round; one that is not larger than the spread of its rounds, or of fewer than {ENOUGH_ROUNDS} rounds, is not called a difference.", schedule.rounds),
         format!("Each user makes a cart, reads and changes it {CHANGES} times, and takes it away: {REQUESTS} requests, one after the other, then the next cart. Times are of single requests, those of carts of all {REQUESTS}. What is read is compared with what was saved. A request that fails ends its cart and counts as an error, not as work: it is in no rate and no percentile."),
         "A percentile is of all rounds together, n times of them, with the least and most of the rounds in brackets; it is given where n is enough for one time to lie beyond it (p99: 100, p99.9: 1 000), and compared where n is ten times that, by rounds that have enough each.".to_owned(),
-        format!("Closed loop: each user begins the next cart when the last is done. Open loop: carts arrive at fixed times, {share:.0} % as many a second as the slower way managed in the closed loop; the clock of a cart runs from its arrival, so waiting for a free user counts. Its rounds are longer where fewer than {:.0} carts would arrive, up to {:.0} s, and at least so long that 10 do; where that would take longer, it is left out.", plan.wanted.arrivals, plan.wanted.longest.as_secs_f64()),
-        "The store is a look-alike of a Dapr sidecar with Redis behind it, in a process of its own on the same machine; it waits as long as the cell says before each answer. It speaks plain HTTP, as a sidecar on one's own machine does: there are no TLS handshakes to count. CPU is the client's alone (all its threads).".to_owned(),
+        format!("Closed loop: each user begins the next cart when the last is done. Open loop: carts arrive at fixed times, {share:.0} % as many a second as the slower way managed in the closed loop; the clock of a cart runs from its arrival, so waiting for a free user counts. Its rounds are longer where fewer than {:.0} carts would arrive, up to {:.0} s, and at least so long that 10 do; where that would take longer, it is left out.", schedule.wanted.arrivals, schedule.wanted.longest.as_secs_f64()),
+        "The store is a simulated Dapr sidecar with Redis behind it, in a process of its own on the same machine; it waits as long as the cell says before each answer. It speaks plain HTTP, as a sidecar on one's own machine does: there are no TLS handshakes to count. CPU is the client's alone (all its threads).".to_owned(),
         "“New session each” makes an HTTP client with a pool and a connector of its own for each request, on a thread that is asked over a channel. “Session owner” asks the state store's client, which asks the session owner on a thread of its own: two messages and their replies for each request. Before a round each user has taken one small cart home, so that what is kept is there; it is counted among sessions and connections only.".to_owned(),
     ]
     .into()
@@ -269,7 +281,7 @@ mod tests {
         for (mode, rate) in [(CartMode::NewEach, 2.0), (CartMode::Owner, 1.0)] {
             figures.note(&at.cell(ArrivalPattern::Closed), mode.as_str(), "carts/s", rate);
         }
-        let plan = Plan {
+        let schedule = RoundSchedule {
             rounds: 5,
             lasting: Duration::from_secs(1),
             wanted: RoundTarget {
@@ -277,9 +289,9 @@ mod tests {
                 longest: Duration::from_secs(15),
             },
         };
-        let (arrivals, longer) = loop_of(&figures, at, true, plan).unwrap();
+        let (arrivals, longer) = loop_of(&figures, at, true, schedule).unwrap();
         assert_eq!(arrivals, ArrivalPattern::Open { rate: 0.7 });
         assert!(longer.lasting > Duration::from_secs(13), "ten arrive");
-        assert!(loop_of(&BenchFigures::default(), at, true, plan).is_none());
+        assert!(loop_of(&BenchFigures::default(), at, true, schedule).is_none());
     }
 }

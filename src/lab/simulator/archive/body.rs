@@ -40,7 +40,7 @@ pub(crate) struct RangeTransfer {
     pub end: u64,
     pub script: BodyScript,
     pub counters: Arc<SimulatorCounters>,
-    /// Called when the last byte was handed over.
+    /// Called when the last byte was sent.
     pub done: Option<Box<dyn FnOnce()>>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn write(shared: &SimulatorState, ca_file: Option<&Path>, folder: &Pa
     let text = toml::to_string(&settings(shared, ca_file, &folder)).map_err(io::Error::other)?;
     fs::write(
         &path,
-        format!("# Written by the GRIN look-alike at {}.\n{text}", shared.origin()),
+        format!("# Written by the GRIN simulator at {}.\n{text}", shared.origin()),
     )?;
     Ok(path)
 }
@@ -38,7 +38,7 @@ fn write_credentials(auth: &AuthServer, origin: &str, folder: &Path) -> io::Resu
     let (id, secret) = (&auth.config.client_id, auth.config.client_secret.expose());
     let token_uri = format!("{origin}/token");
     let client = json!({"installed": {
-        "client_id": id, "project_id": "look-alike", "auth_uri": format!("{origin}/o/oauth2/auth"),
+        "client_id": id, "project_id": "simulator", "auth_uri": format!("{origin}/o/oauth2/auth"),
         "token_uri": token_uri, "client_secret": secret, "redirect_uris": ["http://localhost"],
     }});
     let credentials = json!({

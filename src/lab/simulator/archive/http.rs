@@ -51,17 +51,40 @@ pub(crate) async fn archive(
     }
     match shared.cache.fetch(index, life.generation).await {
         Err(error) => HttpResponse::InternalServerError().body(format!("archive could not be made: {error}")),
-        Ok(source) => send(shared, request, (index, source, etag), fault, answer),
+        Ok(source) => send(
+            shared,
+            request,
+            ServedArchive {
+                index,
+                source,
+                etag,
+                fault,
+            },
+            answer,
+        ),
     }
+}
+
+/// One archive to be sent, and what goes wrong with it.
+struct ServedArchive {
+    index: u32,
+    source: ArchiveBytes,
+    etag: String,
+    fault: Option<FaultKind>,
 }
 
 fn send(
     shared: &Arc<SimulatorState>,
     request: &HttpRequest,
-    (index, source, etag): (u32, ArchiveBytes, String),
-    fault: Option<FaultKind>,
+    archive: ServedArchive,
     mut answer: HttpResponseBuilder,
 ) -> HttpResponse {
+    let ServedArchive {
+        index,
+        source,
+        etag,
+        fault,
+    } = archive;
     let total = source.length();
     let range = if shared.catalogue.config.ranges {
         asked_range(request, &etag, total)
@@ -87,7 +110,7 @@ fn send(
         .catalogue
         .draw(DrawPurpose::Place, u64::from(index) ^ start << 20);
     let middle = start + (end - start) / 3 + draw.below((end - start) / 3 + 1);
-    let Marred { sent_to, said, script } = marred(fault, (start, middle, end), &shared.dice.faults());
+    let Marred { sent_to, said, script } = marred(fault, &BodySpan { start, middle, end }, &shared.dice.faults());
     let downloaded = Arc::clone(shared);
     let transfer = RangeTransfer {
         source,
@@ -110,7 +133,15 @@ struct Marred {
     script: BodyScript,
 }
 
-fn marred(fault: Option<FaultKind>, (start, middle, end): (u64, u64, u64), measures: &FaultPlan) -> Marred {
+/// The bytes that are asked for, and the place between at which a fault strikes.
+struct BodySpan {
+    start: u64,
+    middle: u64,
+    end: u64,
+}
+
+fn marred(fault: Option<FaultKind>, span: &BodySpan, measures: &FaultPlan) -> Marred {
+    let BodySpan { start, middle, end } = *span;
     let mut script = BodyScript::default();
     let (mut sent_to, mut said) = (end, end - start);
     match fault {

@@ -223,7 +223,7 @@ impl PageParts {
         let mut draw = SeedDraw::new(self.key, DrawPurpose::Page, 3);
         let head = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<html xmlns=\"http://www.w3.org/1999/xhtml\"><head><title>{}</title>\
-             <meta name=\"ocr-system\" content=\"look-alike\"/></head><body><div class=\"ocr_page\">\n",
+             <meta name=\"ocr-system\" content=\"simulator\"/></head><body><div class=\"ocr_page\">\n",
             self.number
         );
         let tail = "</div></body></html>\n";

@@ -57,7 +57,7 @@ pub struct StateMix {
 }
 
 impl StateMix {
-    /// Every book in the pool: everything can be brought home at once.
+    /// Every book in the pool: everything can be downloaded at once.
     pub const CONVERTED: Self = Self {
         new: 0,
         in_process: 0,

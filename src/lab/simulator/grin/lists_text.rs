@@ -117,7 +117,7 @@ impl TextColumns {
             Self::List { list, all } => {
                 let held = list.holds(life);
                 if held {
-                    push_line(catalogue, list, all, (index, life), out);
+                    push_line(catalogue, list, all, ListedBook { index, life }, out);
                 }
                 held
             }
@@ -133,25 +133,28 @@ impl TextColumns {
     }
 }
 
-fn push_line(
-    catalogue: &SeededCatalogue,
-    list: SimulatedList,
-    all: bool,
-    (index, life): (u32, &BookLife),
-    out: &mut Vec<u8>,
-) {
+/// A book of a list, with what changes about it.
+#[derive(Clone, Copy)]
+struct ListedBook<'a> {
+    index: u32,
+    life: &'a BookLife,
+}
+
+fn push_line(catalogue: &SeededCatalogue, list: SimulatedList, all: bool, book: ListedBook<'_>, out: &mut Vec<u8>) {
+    let ListedBook { index, life } = book;
     match list {
         SimulatedList::Converted => catalogue.push_file_name(index, out),
         _ => catalogue.push_barcode(index, out),
     }
     if all {
-        push_rest(list, &catalogue.dates(index, life.state), (index, life), out);
+        push_rest(list, &catalogue.dates(index, life.state), book, out);
     }
     out.push(b'\n');
 }
 
 /// The columns that `mode=all` adds.
-fn push_rest(list: SimulatedList, dates: &FixedDates, (index, life): (u32, &BookLife), out: &mut Vec<u8>) {
+fn push_rest(list: SimulatedList, dates: &FixedDates, book: ListedBook<'_>, out: &mut Vec<u8>) {
+    let ListedBook { index, life } = book;
     let columns: &[EpochMinutes] = match list {
         SimulatedList::AllBooks => &[
             dates.scanned,

@@ -1,4 +1,4 @@
-//! What is true of a book, for tests to compare with what came home.
+//! What is true of a book, for tests to compare with what was stored.
 
 use std::collections::BTreeMap;
 use std::io;

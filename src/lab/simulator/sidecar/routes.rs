@@ -39,7 +39,7 @@ async fn metadata(shared: Data<Arc<SidecarState>>) -> HttpResponse {
         .collect();
     HttpResponse::Ok().json(json!({
         "id": shared.config.app_id,
-        "runtimeVersion": "look-alike",
+        "runtimeVersion": "simulator",
         "components": components,
         "extended": {},
     }))
