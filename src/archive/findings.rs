@@ -30,6 +30,17 @@ pub enum FindingLevel {
     Error,
 }
 
+impl FindingLevel {
+    /// The level as it stands in JSON and in the catalog.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// Everything that can be noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

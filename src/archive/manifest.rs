@@ -41,10 +41,24 @@ pub struct BookManifest {
     /// What was noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<ArchiveFinding>,
+    /// The objects beside the archive: page texts, catalogue record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<ManifestCompanion>,
     /// When the archive was fetched.
     pub acquired_at: Timestamp,
     /// Program and version that stored it.
     pub stored_by: String,
+}
+
+/// An object beside the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestCompanion {
+    /// Its name within the storage.
+    pub key: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its SHA-256, 64 hexadecimal digits.
+    pub sha256: String,
 }
 
 /// What the manifest needs besides the volume.
@@ -77,6 +91,7 @@ impl BookManifest {
             record: volume.record,
             marc: volume.marc.clone(),
             findings: volume.findings.clone(),
+            companions: Vec::new(),
             acquired_at: from.acquired_at,
             stored_by: concat!("grind ", env!("CARGO_PKG_VERSION")).to_owned(),
         }

@@ -29,7 +29,7 @@ pub use crate::archive::findings::{ArchiveFinding, FindingCode, FindingLevel};
 pub(crate) use crate::archive::inflate::{CompressionWrap, InflateReader};
 pub use crate::archive::inspect::{ArchiveInspection, inspect, ocr_lines, parse_mets};
 pub use crate::archive::limits::ArchiveLimits;
-pub use crate::archive::manifest::{BookManifest, ManifestProvenance};
+pub use crate::archive::manifest::{BookManifest, ManifestCompanion, ManifestProvenance};
 #[cfg(feature = "lab")]
 pub(crate) use crate::archive::members::TarMembers;
 pub use crate::archive::mets::{MarcFields, RecordKind};

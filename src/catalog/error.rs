@@ -57,6 +57,11 @@ pub enum CatalogError {
     /// No room on the catalog's file system.
     #[error("no room left for the catalog: {0}; free space on its disk, nothing recorded before is lost")]
     DiskFull(String),
+    /// The catalog's file or its file system is read-only at present.
+    #[error(
+        "the catalog is read-only: {0}; mount its file system writable again and check the file's owner, nothing recorded before is lost"
+    )]
+    ReadOnly(String),
     /// The disk under the catalog refused to read or write.
     #[error("the disk under the catalog failed: {0}")]
     Disk(String),
@@ -93,6 +98,7 @@ impl CatalogError {
             Self::Newer { .. } => "newer",
             Self::Busy => "busy",
             Self::DiskFull(_) => "disk_full",
+            Self::ReadOnly(_) => "read_only",
             Self::Disk(_) => "disk",
             Self::Stale { .. } => "stale",
             Self::Unknown(_) => "unknown_book",
@@ -102,9 +108,13 @@ impl CatalogError {
         }
     }
 
-    /// Whether the same call may succeed later without anybody's doing.
+    /// Whether the same call may succeed later without a restart: the lock is released, space is freed, the file system is writable
+    /// or the disk answers again. Nothing of the call was written, so it can be repeated.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Busy | Self::DiskFull(_) | Self::Asked(_))
+        matches!(
+            self,
+            Self::Busy | Self::DiskFull(_) | Self::ReadOnly(_) | Self::Disk(_) | Self::Asked(_)
+        )
     }
 }
 
@@ -115,7 +125,8 @@ impl From<rusqlite::Error> for CatalogError {
         match error.sqlite_error_code() {
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
             Some(Code::DiskFull) => Self::DiskFull(words),
-            Some(Code::SystemIoFailure | Code::ReadOnly | Code::CannotOpen) => Self::Disk(words),
+            Some(Code::ReadOnly) => Self::ReadOnly(words),
+            Some(Code::SystemIoFailure | Code::CannotOpen) => Self::Disk(words),
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged {
                 path: PathBuf::new(),
                 cause: words,

@@ -14,12 +14,14 @@ pub use crate::vocabulary::{BookState, NoState};
 pub use crate::vocabulary::{NoQueue, Queue};
 pub use error::CatalogError;
 pub use import::{
-    AdoptedArchive, ArchiveUnfit, ImportError, ImportMisfit, ImportPlan, ImportReport, StoredFiles, check_beginning,
+    AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportMisfit, ImportPlan, ImportReport, StoredFiles,
+    check_beginning,
 };
-pub use lifecycle::claim::{ClaimBooks, ClaimToken, ClaimedBook, StoredArchive};
-pub use lifecycle::leases::{ClaimHolders, ExpireClaims, RecoverClaims, RenewClaims};
+pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimToken, ClaimedBook, StoredArchive};
+pub use lifecycle::leases::{ClaimHolders, RecoverClaims, RenewClaims};
 pub use lifecycle::policy::CatalogPolicy;
-pub use lifecycle::settle::{ClaimSettlement, RecordDownloading, SettleClaim, StoredBook};
+pub use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
+pub use lifecycle::settle::{ClaimSettlement, RecordDownloading, SettleClaim, StoredBook, StoredFinding};
 pub use lifecycle::wish::{EnsureKnown, ResetFailed, SetPriority};
 pub use observations::enrich::{EnrichBatch, EnrichCursor, EnrichmentCounts, RecordEnrichment, ToEnrich};
 pub use observations::listing::{ListPart, ListPartCounts};
@@ -33,6 +35,7 @@ pub use queries::explain::{BookEvent, BookStory};
 pub use queries::export::ExportError;
 pub use queries::reader::CatalogReader;
 pub use queries::report::{DayReport, LibraryReport, ListReport, ReportForecast};
+pub use queries::verification::{UnverifiedBook, VerificationCounts};
 pub use writer::connection::{BUSY_TIMEOUT, path_of};
 pub use writer::counters::{CatalogCounters, CatalogSnapshot};
 pub use writer::handle::{Catalog, CatalogThread};

@@ -17,7 +17,7 @@ use crate::cli::import::stored::{RunFiles, StoredCheck, StoredPass};
 use crate::cli::output::write_to;
 use crate::cli::{load, reading};
 use crate::clock::SystemClock;
-use crate::daemon::{decrypted_options, layout, storage_config};
+use crate::daemon::{decrypted_options, layout, owner, storage_config};
 use crate::pipeline::ArchiveTaken;
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageConfig};
@@ -144,6 +144,7 @@ fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles,
     let import = ImportPlan {
         from: &args.from,
         files: Some(files),
+        owner: owner(),
         dry_run: args.dry_run,
         progress: &mut progress,
     };

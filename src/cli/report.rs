@@ -1,11 +1,12 @@
-//! `grind report`: how far the library is on its way home.
+//! `grind report`: how far the library is, and which stored books are not verified.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 use clap::Args;
 
+use crate::catalog::{CatalogReader, ExportError};
 use crate::cli::args::ConfigArgs;
-use crate::cli::error::CommandResult;
+use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output::write_to;
 use crate::cli::reading;
@@ -16,6 +17,9 @@ pub struct ReportArgs {
     /// Where the config is.
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// List the stored books that are not known to be verified, instead of the report
+    #[arg(long)]
+    pub unverified: bool,
     /// As JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -23,7 +27,11 @@ pub struct ReportArgs {
 
 /// Writes the report on the catalog at `url`.
 pub fn run<W: Write>(args: &ReportArgs, url: &str, out: &mut W) -> CommandResult {
-    let report = reading::open(url)?.report().map_err(|error| reading::refused(&error))?;
+    let reader = reading::open(url)?;
+    if args.unverified {
+        return unverified(args, &reader, out);
+    }
+    let report = reader.report().map_err(|error| reading::refused(&error))?;
     write_to(out, |out| {
         if args.json {
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -31,5 +39,31 @@ pub fn run<W: Write>(args: &ReportArgs, url: &str, out: &mut W) -> CommandResult
         }
         write!(out, "{report}")
     })?;
+    Ok(ExitStatus::Done)
+}
+
+/// One line a book: barcode, what is known of its proof, pages, worst finding, when it was stored. With `--json` one object a line.
+fn unverified<W: Write>(args: &ReportArgs, reader: &CatalogReader, out: &mut W) -> CommandResult {
+    let mut out = BufWriter::new(out);
+    let written = reader.unverified(|book| {
+        if args.json {
+            serde_json::to_writer(&mut out, &book)?;
+            return writeln!(out);
+        }
+        let proof = match book.verified {
+            Some(_) => "unverified",
+            None => "not_recorded",
+        };
+        let pages = book
+            .page_count
+            .map_or_else(|| "-".to_owned(), |pages| pages.to_string());
+        let finding = book.worst_finding.as_deref().unwrap_or("-");
+        writeln!(out, "{}\t{proof}\t{pages}\t{finding}\t{}", book.barcode, book.stored_at)
+    });
+    match written {
+        Err(ExportError::Catalog(error)) => return Err(reading::refused(&error)),
+        Err(ExportError::Write(error)) => return Err(CliError::output(&error)),
+        Ok(()) => out.flush().map_err(|error| CliError::output(&error))?,
+    }
     Ok(ExitStatus::Done)
 }

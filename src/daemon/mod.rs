@@ -12,6 +12,6 @@ mod wiring;
 
 pub use ledger::ShutdownLedger;
 pub use run::{DaemonEnd, RunOptions, StartError, run};
-pub use translate::{decrypted_options, errand_of, layout, session_config, storage_config};
+pub use translate::{decrypted_options, errand_of, layout, owner, session_config, storage_config};
 pub use view::HouseView;
 pub use wiring::{BuildError, Daemon};

@@ -249,6 +249,7 @@ impl Parts<'_> {
             catalog: catalog.clone(),
             storage: storage.clone(),
             layout,
+            options: translate::decrypted_options(settings),
             addresses: self.addresses.clone(),
             cooperation: self.cooperation.clone(),
         })
@@ -269,8 +270,9 @@ impl Parts<'_> {
     }
 
     fn downloader(&self, settings: &Settings, layout: &StorageLayout) -> Result<DownloaderParts, BuildError> {
-        let (_, session, _, storage) = self.shared;
+        let (_, session, catalog, storage) = self.shared;
         Ok(DownloaderParts {
+            catalog: catalog.clone(),
             session: session.clone(),
             addresses: self.addresses.clone(),
             storage: storage.clone(),

@@ -8,7 +8,8 @@ use tracing::{info, warn};
 use crate::actor::{AskContext, AskError};
 use crate::archive::ArchiveError;
 use crate::catalog::{
-    CatalogError, ClaimSettlement, ClaimToken, ClaimedBook, RecordDownloading, SettleClaim, StoredBook,
+    BegunPublication, CatalogError, ClaimSettlement, ClaimToken, ClaimedBook, RecordDoubtfulPublication,
+    RecordDownloading, SettleClaim, StoredBook,
 };
 use crate::grin::{FileName, Validator};
 use crate::pipeline::plan;
@@ -18,7 +19,7 @@ use crate::pipeline::progress::RunProgress;
 use crate::pipeline::recover;
 use crate::pipeline::supervisor::{RetryPolicy, WorkerPools};
 use crate::pipeline::workers::{CheckBook, CheckError, CheckResult, DownloadBook, DownloadError, DownloadResult};
-use crate::pipeline::{HomeError, PublishedVolume};
+use crate::pipeline::{HomeError, PublishedVolume, ReconcileBook};
 use crate::session::{BodyError, ErrorClass, SessionError};
 use crate::storage::{StorageError, StorageErrorClass as StorageClass};
 use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
@@ -113,14 +114,25 @@ struct Walk {
 
 impl Walk {
     async fn to_the_end(&mut self) -> BookOutcome {
-        self.kept = self.look_for_what_is_kept().await;
+        let found = self.look_for_what_is_kept().await;
         let claim = BookFacts {
             stored: self.book.stored.is_some(),
             listed: self.book.listed_converted,
-            interrupted: self.kept.is_some(),
+            interrupted: matches!(&found, Ok(Some(_))),
             force: self.terms.force,
             attempts: self.book.attempts,
         };
+        match found {
+            Ok(kept) => self.kept = kept,
+            // What cannot be looked at is not written over.
+            Err(error) => {
+                let outcome = self.take(Said::error(home_fault(&error)));
+                return match plan::next(&claim, outcome, self.terms.attempts) {
+                    PlanStep::Settle(verdict) => verdict,
+                    PlanStep::Check | PlanStep::Download => BookOutcome::Released,
+                };
+            }
+        }
         let mut step = plan::first(&claim);
         loop {
             let said = match step {
@@ -133,12 +145,20 @@ impl Walk {
         }
     }
 
-    /// A run that was killed after publishing and before recording left a whole volume in the store: look before fetching.
-    async fn look_for_what_is_kept(&self) -> Option<PublishedVolume> {
-        if self.book.stored.is_some() || self.terms.force {
-            return None;
+    /// A run that was killed while it published, or before it recorded that, left objects in the store: look before fetching.
+    async fn look_for_what_is_kept(&self) -> Result<Option<PublishedVolume>, HomeError> {
+        if self.terms.force || (self.book.stored.is_some() && self.book.publishing.is_none()) {
+            return Ok(None);
         }
-        recover::kept(&self.crew.storage, &self.crew.layout, &self.book.held.barcode).await
+        recover::reconcile(ReconcileBook {
+            barcode: self.book.held.barcode.clone(),
+            recorded: self.book.stored.clone(),
+            begun: self.book.publishing.clone(),
+            storage: self.crew.storage.clone(),
+            layout: self.crew.layout.clone(),
+            options: self.crew.options.clone(),
+        })
+        .await
     }
 
     fn take(&mut self, said: Said) -> WorkerOutcome {
@@ -156,8 +176,8 @@ impl Walk {
 
     async fn check(&mut self) -> Said {
         let stored = match (&self.book.stored, &self.kept) {
-            (Some(stored), _) => stored.etag.as_deref().and_then(|etag| Validator::parse(etag).ok()),
-            (None, Some(kept)) => kept.validator(),
+            (_, Some(kept)) => kept.validator(),
+            (Some(stored), None) => stored.etag.as_deref().and_then(|etag| Validator::parse(etag).ok()),
             (None, None) => None,
         };
         let ask = CheckBook {
@@ -200,6 +220,7 @@ impl Walk {
         let ask = DownloadBook {
             barcode: self.book.held.barcode.clone(),
             file_name: self.file_name(),
+            claim: self.book.held.clone(),
         };
         match self.crew.downloaders.ask(ask, &self.cx).await {
             Ok(Ok(DownloadResult::Home(home))) => Said {
@@ -208,6 +229,15 @@ impl Walk {
                 fault: None,
             },
             Ok(Ok(DownloadResult::NotConverted)) => Said::plain(WorkerOutcome::NotThere),
+            // Judged once: the same archive would be refused again.
+            Ok(Ok(DownloadResult::KeptAside { detail })) => Said {
+                outcome: WorkerOutcome::DamagedAtSource,
+                home: None,
+                fault: Some(Fault {
+                    passing: false,
+                    ..Fault::new(FailureReason::WorseThanStored, detail)
+                }),
+            },
             Ok(Ok(DownloadResult::DamagedAtSource { reason, detail })) => Said {
                 outcome: WorkerOutcome::DamagedAtSource,
                 home: None,
@@ -244,12 +274,31 @@ impl Walk {
                 }
                 Err(error) => {
                     warn!(barcode = %self.book.held.barcode, %error, "a book could not be settled; its lease runs out and it is claimed again");
+                    self.record_doubt(&error).await;
                     self.fault = Some(catalog_fault(&error));
                     return BookOutcome::Released;
                 }
             }
         }
         verdict
+    }
+
+    /// Objects were published, and the claim was lost before that could be recorded: the next run compares store and catalog.
+    async fn record_doubt(&self, error: &CatalogError) {
+        let (CatalogError::Stale { .. }, Some(home)) = (error, &self.home) else {
+            return;
+        };
+        let doubt = RecordDoubtfulPublication {
+            barcode: self.book.held.barcode.clone(),
+            archive: BegunPublication {
+                sha256: home.sha256.clone(),
+                etag: home.encrypted_etag.clone(),
+            },
+        };
+        let cx = crate::pipeline::supervisor::unhurried();
+        if let Err(error) = self.crew.catalog.ask(doubt, &cx).await {
+            warn!(barcode = %self.book.held.barcode, %error, "store and catalog may disagree about this book; `grind verify` tells");
+        }
     }
 
     fn settlement(&mut self, verdict: &BookOutcome) -> ClaimSettlement {
@@ -363,17 +412,29 @@ fn download_fault(error: &DownloadError) -> (ErrorKind, Fault) {
             ErrorKind::Passing,
             Fault::new(FailureReason::Panicked, error.to_string()),
         ),
-        DownloadError::Home(HomeError::Body(BodyError::Cancelled)) => (
+        DownloadError::Catalog(error) => (ErrorKind::Elsewhere, catalog_fault(error)),
+        DownloadError::Home(error) => home_fault(error),
+    }
+}
+
+fn home_fault(error: &HomeError) -> (ErrorKind, Fault) {
+    match error {
+        HomeError::Body(BodyError::Cancelled) => (
             ErrorKind::Elsewhere,
             Fault::new(FailureReason::Cancelled, error.to_string()),
         ),
-        DownloadError::Home(HomeError::Body(BodyError::Session(error))) => session_fault(error),
-        DownloadError::Home(HomeError::Body(body)) => {
-            (ErrorKind::Passing, Fault::new(body.reason(), error.to_string()))
-        }
-        DownloadError::Home(HomeError::Archive(error)) => archive_fault(error),
-        DownloadError::Home(HomeError::Storage(error)) => storage_fault(error),
-        DownloadError::Home(HomeError::Sink(error) | HomeError::Source(error)) => match StorageError::of(error) {
+        HomeError::Body(BodyError::Session(error)) => session_fault(error),
+        HomeError::Body(body) => (ErrorKind::Passing, Fault::new(body.reason(), error.to_string())),
+        HomeError::Archive(error) => archive_fault(error),
+        HomeError::Storage(error) => storage_fault(error),
+        HomeError::ClaimEnded(_) => (
+            ErrorKind::Elsewhere,
+            Fault {
+                troubles_all: false,
+                ..Fault::new(FailureReason::ClaimLost, error.to_string())
+            },
+        ),
+        HomeError::Sink(error) | HomeError::Source(error) => match StorageError::of(error) {
             Some(error) => storage_fault(error),
             None => (
                 ErrorKind::Elsewhere,

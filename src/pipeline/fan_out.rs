@@ -382,6 +382,7 @@ impl<'a> Fanout<'a> {
             .catalog
             .ask(
                 RenewClaims {
+                    owner: terms.owner,
                     held,
                     lease: terms.lease,
                 },

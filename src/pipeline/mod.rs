@@ -15,8 +15,11 @@ mod tasks;
 pub mod workers;
 
 pub use progress::{BoardSnapshot, RunProgress};
-pub use publish::{ArchiveTaken, HomeError, PublishRecipe, bring_home, take_over};
-pub use recover::{PublishedVolume, kept};
+pub use publish::{
+    ArchiveTaken, HomeError, KeepReason, PublicationWindow, PublishRecipe, ReplaceDecision, StagedVolume,
+    StoredWitness, VolumePublished, VolumeStanding, examine, may_replace, stage, stage_taken_over, stored_witness,
+};
+pub use recover::{PublishedVolume, ReconcileBook, reconcile};
 pub use supervisor::{
     BeginRun, ChangeOptions, DrainRun, RetryPolicy, RunReport, RunScope, Supervisor, TaskIntervals, WorkerPools,
     compare_after,

@@ -1,63 +1,237 @@
-//! Finds a volume that an interrupted run published and did not live to record.
+//! Compares store and catalog for a book whose publication may have been interrupted, and makes them agree again.
+//!
+//! The archive is published first and the manifest last, and the catalog is told before and after: whatever instruction a kill hits,
+//! the digests of archive, manifest, record and begun publication tell how far it came.
 
 use std::io;
 
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use crate::archive::{BookManifest, hex};
-use crate::catalog::StoredBook;
-use crate::grin::{Barcode, Validator};
-use crate::pipeline::publish::record_of;
-use crate::storage::{ObjectKey, Storage, StorageLayout};
+use crate::archive::{PassOptions, hex};
+use crate::catalog::{BegunPublication, StoredArchive, StoredBook};
+use crate::grin::{Barcode, FileName, Validator};
+use crate::pipeline::publish::{
+    ArchiveTaken, HomeError, PublicationWindow, PublishRecipe, VolumePublished, read_manifest, record_of,
+    stage_taken_over,
+};
+use crate::storage::{Storage, StorageError, StorageLayout};
 
-/// Largest manifest read; ours are a few KiB.
-const MANIFEST_LIMIT: u64 = 4 << 20;
-
-/// A volume in the store whose archive really has the digest its manifest names.
+/// A volume in the store that the catalog does not know: archive, manifest and companions agree.
 #[derive(Debug)]
 pub struct PublishedVolume {
-    manifest: BookManifest,
-    archive: ObjectKey,
+    book: StoredBook,
 }
 
 impl PublishedVolume {
     /// GRIN's validator of the archive it was made from.
     pub fn validator(&self) -> Option<Validator> {
-        self.manifest
-            .encrypted_etag
-            .as_deref()
-            .and_then(|etag| Validator::parse(etag).ok())
+        let etag = self.book.encrypted_etag.as_deref()?;
+        Validator::parse(etag).ok()
     }
 
     /// The record that the interrupted run did not write.
     pub fn into_book(self) -> StoredBook {
-        record_of(self.manifest, &self.archive)
+        self.book
     }
 }
 
-/// Reads manifest and archive of `barcode` from the store on a blocking thread; `None` where anything is missing or differs.
-pub async fn kept(storage: &Storage, layout: &StorageLayout, barcode: &Barcode) -> Option<PublishedVolume> {
-    let (storage, layout, barcode) = (storage.clone(), layout.clone(), barcode.clone());
-    let look = actix_rt::task::spawn_blocking(move || look(&storage, &layout, &barcode));
-    look.await.ok().flatten()
+/// The SHA-256 digests of one book's archive, as store and catalog have them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct BookDigests<'a> {
+    /// Of the archive in the store.
+    archive: Option<&'a str>,
+    /// Named by the manifest in the store.
+    manifest: Option<&'a str>,
+    /// Recorded in the catalog as stored.
+    recorded: Option<&'a str>,
+    /// Recorded in the catalog as being published.
+    begun: Option<&'a str>,
 }
 
-fn look(storage: &Storage, layout: &StorageLayout, barcode: &Barcode) -> Option<PublishedVolume> {
-    let manifest_key = layout.manifest(barcode);
-    let there = storage.stat(&manifest_key).ok().flatten()?;
-    if there.bytes > MANIFEST_LIMIT {
-        return None;
+/// What follows from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StoreFinding {
+    /// Nothing was published that the catalog does not know.
+    Agreed,
+    /// A whole volume is published, manifest and all: it is only to be recorded.
+    Unrecorded,
+    /// The archive is published, and what belongs beside it may be of another version: it is made anew from the archive.
+    Incomplete,
+    /// The archive is neither recorded nor begun. It stays where it is until a volume may replace it.
+    Unknown,
+}
+
+fn compare(digests: BookDigests<'_>) -> StoreFinding {
+    let BookDigests {
+        archive,
+        manifest,
+        recorded,
+        begun,
+    } = digests;
+    let Some(archive) = archive else {
+        return StoreFinding::Agreed;
+    };
+    let is = |other: Option<&str>| other == Some(archive);
+    if is(recorded) {
+        // Without a manifest it was adopted as it was.
+        return if manifest.is_none() || is(manifest) {
+            StoreFinding::Agreed
+        } else {
+            StoreFinding::Incomplete
+        };
     }
-    let manifest: BookManifest = serde_json::from_reader(storage.open_read(&manifest_key).ok()?).ok()?;
-    let raw = layout.raw(barcode);
-    let mut digest = Sha256::new();
-    io::copy(&mut storage.open_read(&raw).ok()?, &mut digest).ok()?;
-    let same = hex(&digest.finalize()) == manifest.sha256;
-    if same {
-        info!(%barcode, "found in the store, whole: an earlier run published it");
+    if is(manifest) {
+        StoreFinding::Unrecorded
+    } else if is(begun) {
+        StoreFinding::Incomplete
     } else {
-        warn!(%barcode, "what lies in the store is not what its manifest names; it will be fetched again");
+        StoreFinding::Unknown
     }
-    same.then_some(PublishedVolume { manifest, archive: raw })
+}
+
+/// A book whose store and catalog are to be compared.
+#[derive(Clone)]
+pub struct ReconcileBook {
+    /// The book.
+    pub barcode: Barcode,
+    /// What the catalog has recorded as stored.
+    pub recorded: Option<StoredArchive>,
+    /// What the catalog has recorded as being published.
+    pub begun: Option<BegunPublication>,
+    /// Where books are stored.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: StorageLayout,
+    /// What is extracted from an archive whose companions are made anew.
+    pub options: PassOptions,
+}
+
+/// Looks at the store on a blocking thread; comes back with the volume that is to be recorded, if there is one.
+///
+/// # Errors
+/// The store cannot be read or written: then nothing is known about the book.
+pub async fn reconcile(book: ReconcileBook) -> Result<Option<PublishedVolume>, HomeError> {
+    let look = actix_rt::task::spawn_blocking(move || book.reconcile());
+    match look.await {
+        Ok(found) => found,
+        // A panic in here costs the look, and the book is fetched as if nothing were there.
+        Err(_panic) => Ok(None),
+    }
+}
+
+impl ReconcileBook {
+    fn reconcile(self) -> Result<Option<PublishedVolume>, HomeError> {
+        let (storage, layout, barcode) = (&self.storage, &self.layout, &self.barcode);
+        let manifest = read_manifest(storage, layout, barcode)?;
+        if manifest.is_none() && self.begun.is_none() {
+            return Ok(None);
+        }
+        let archive = self.archive_digest()?;
+        let finding = compare(BookDigests {
+            archive: archive.as_deref(),
+            manifest: manifest.as_ref().map(|manifest| manifest.sha256.as_str()),
+            recorded: self.recorded.as_ref().and_then(|stored| stored.sha256.as_deref()),
+            begun: self.begun.as_ref().map(|begun| begun.sha256.as_str()),
+        });
+        match (finding, manifest) {
+            (StoreFinding::Agreed, _) => Ok(None),
+            (StoreFinding::Unrecorded, Some(manifest)) => {
+                info!(%barcode, "found in the store, whole: an earlier run published it and did not record it");
+                let book = record_of(manifest, &layout.raw(barcode));
+                Ok(Some(PublishedVolume { book }))
+            }
+            (StoreFinding::Unrecorded | StoreFinding::Incomplete, _) => self.complete(archive.as_deref()),
+            (StoreFinding::Unknown, _) => {
+                warn!(
+                    %barcode,
+                    "the archive in the store is not the one that its manifest names; the book is fetched again"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    fn archive_digest(&self) -> Result<Option<String>, StorageError> {
+        let key = self.layout.raw(&self.barcode);
+        let mut archive = match self.storage.open_read(&key) {
+            Ok(archive) => archive,
+            Err(StorageError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut digest = Sha256::new();
+        io::copy(&mut archive, &mut digest).map_err(StorageError::from_read)?;
+        Ok(Some(hex(&digest.finalize())))
+    }
+
+    /// Makes text, catalogue record and manifest anew from the archive in the store; `None` if that is no volume after all.
+    fn complete(&self, archive: Option<&str>) -> Result<Option<PublishedVolume>, HomeError> {
+        let barcode = &self.barcode;
+        let begun = self
+            .begun
+            .as_ref()
+            .filter(|begun| archive == Some(begun.sha256.as_str()));
+        let etag = match begun {
+            Some(begun) => begun.etag.as_deref(),
+            None => self.recorded.as_ref().and_then(|stored| stored.etag.as_deref()),
+        };
+        let recipe = PublishRecipe {
+            barcode: barcode.clone(),
+            file_name: FileName::of(barcode),
+            validator: etag.and_then(|etag| Validator::parse(etag).ok()),
+            storage: self.storage.clone(),
+            layout: self.layout.clone(),
+            options: self.options.clone(),
+        };
+        let source = self.storage.open_read(&self.layout.raw(barcode))?;
+        let published = stage_taken_over(source, &recipe, ArchiveTaken::InPlace)
+            .and_then(|staged| staged.publish(&PublicationWindow::unlimited()));
+        match published {
+            Ok(VolumePublished::Stored(book)) => {
+                info!(%barcode, "an interrupted publication is complete now");
+                Ok(Some(PublishedVolume { book: *book }))
+            }
+            Ok(VolumePublished::KeptAside { .. }) => Ok(None),
+            Err(HomeError::Archive(error)) => {
+                warn!(%barcode, %error, "the archive of an interrupted publication is no volume; the book is fetched again");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use StoreFinding as F;
+
+    #[test]
+    fn each_instruction_a_kill_can_hit() {
+        let (old, new, other) = (Some("old"), Some("new"), Some("other"));
+        // Archive, manifest, recorded, begun.
+        let cases = [
+            ("first fetch: nothing published", (None, None, None, new), F::Agreed),
+            ("first fetch: the archive", (new, None, None, new), F::Incomplete),
+            ("first fetch: all, not recorded", (new, new, None, new), F::Unrecorded),
+            ("catalog lost", (new, new, None, None), F::Unrecorded),
+            ("re-fetch: nothing published", (old, old, old, new), F::Agreed),
+            ("re-fetch: the archive", (new, old, old, new), F::Incomplete),
+            ("re-fetch: all, not recorded", (new, new, old, new), F::Unrecorded),
+            ("recorded", (new, new, new, None), F::Agreed),
+            ("adopted without a manifest", (old, None, old, new), F::Agreed),
+            ("another's manifest over ours", (old, other, old, new), F::Incomplete),
+            ("somebody's archive", (other, old, old, new), F::Unknown),
+            ("somebody's archive, catalog lost", (other, old, None, None), F::Unknown),
+        ];
+        for (what, (archive, manifest, recorded, begun), expected) in cases {
+            let digests = BookDigests {
+                archive,
+                manifest,
+                recorded,
+                begun,
+            };
+            assert_eq!(compare(digests), expected, "{what}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorName, AskContext, Message, ServeMessages, Worker, WorkerPool};
+use crate::archive::PassOptions;
 use crate::catalog::{BookSelection, Catalog, EnsureKnown, ToEnrich};
 use crate::dapr::WorkShare;
 use crate::grin::BlockSet;
@@ -55,6 +56,8 @@ pub struct WorkerPools {
     pub storage: Storage,
     /// Under which names.
     pub layout: StorageLayout,
+    /// What is extracted from an archive that is stored already.
+    pub options: PassOptions,
     /// Where GRIN's resources lie; batches are cut to its address length.
     pub addresses: GrinAddresses,
     /// What of the library is this daemon's to do.

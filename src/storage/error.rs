@@ -173,6 +173,17 @@ impl StorageError {
         }
     }
 
+    /// Takes back the error that reading an object gave.
+    pub(crate) fn from_read(error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(source) => Self::Io {
+                what: "reading".to_owned(),
+                source,
+            },
+        }
+    }
+
     /// Takes back the error that writing to an upload gave.
     pub(super) fn from_write(error: io::Error) -> Self {
         match error.downcast::<Self>() {

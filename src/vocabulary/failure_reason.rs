@@ -95,6 +95,8 @@ words! {
         Text = "text",
         /// Fetched twice with the same bytes and the same damage.
         DamagedAtSource = "damaged_at_source",
+        /// A volume, and worse than the stored one, which stays.
+        WorseThanStored = "worse_than_stored",
         /// GRIN named no validator, so nothing can be concluded.
         NoValidator = "no_validator",
         /// No room in the storage.
@@ -133,6 +135,14 @@ words! {
         Panicked = "panicked",
         /// A worker could not be asked.
         Worker = "worker",
+    }
+}
+
+impl FailureReason {
+    /// The bytes themselves were looked at and judged: the same would come again, so that only another archive at GRIN or a person
+    /// makes another attempt worth it.
+    pub fn proves_bytes_bad(self) -> bool {
+        matches!(self, Self::DamagedAtSource | Self::WorseThanStored)
     }
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use grind::catalog::{
-    AdoptedArchive, ArchiveUnfit, CatalogLedger, CatalogPolicy, CatalogReader, ImportError, ImportPlan, ImportReport,
-    StoredFiles,
+    AdoptedArchive, ArchiveUnfit, BeginAdoption, CatalogLedger, CatalogPolicy, CatalogReader, ImportError, ImportPlan,
+    ImportReport, StoredFiles,
 };
 use grind::clock::SystemClock;
 use grind::grin::Barcode;
@@ -67,7 +67,12 @@ impl StoredFiles for Folder {
         })))
     }
 
-    fn adopt(&mut self, barcode: &Barcode, _etag: Option<&str>) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
+    fn adopt(
+        &mut self,
+        barcode: &Barcode,
+        _etag: Option<&str>,
+        _begin: &mut BeginAdoption<'_>,
+    ) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
         let storage_path = format!("raw/{barcode}/{barcode}.tar.gz");
         let Ok(bytes) = std::fs::read(self.0.join(&storage_path)) else {
             return Ok(None);
@@ -109,6 +114,7 @@ impl Run {
     fn import(&self, ledger: Option<&mut CatalogLedger>, with_files: bool) -> ImportReport {
         let mut files = Folder(self.folder.path().into());
         let import = ImportPlan {
+            owner: "import".into(),
             from: &self.folder.path().join("books.db"),
             files: with_files.then_some(&mut files as &mut dyn StoredFiles),
             dry_run: ledger.is_none(),
@@ -177,7 +183,12 @@ impl StoredFiles for Full {
         Ok(Box::new(std::iter::empty()))
     }
 
-    fn adopt(&mut self, _: &Barcode, _: Option<&str>) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
+    fn adopt(
+        &mut self,
+        _: &Barcode,
+        _: Option<&str>,
+        _: &mut BeginAdoption<'_>,
+    ) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
         Err(ArchiveUnfit::Ours(io::ErrorKind::StorageFull.into()))
     }
 }
@@ -186,6 +197,7 @@ impl StoredFiles for Full {
 fn a_full_storage_ends_the_import_instead_of_calling_archives_bad() {
     let run = Run::new();
     let import = ImportPlan {
+        owner: "import".into(),
         from: &run.folder.path().join("books.db"),
         files: Some(&mut Full),
         dry_run: false,
@@ -246,6 +258,7 @@ fn another_kind_of_database_is_refused() {
         .unwrap();
     let import = |from: &Path| {
         let import = ImportPlan {
+            owner: "import".into(),
             from,
             files: None,
             dry_run: true,

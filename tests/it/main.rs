@@ -20,6 +20,7 @@ mod simulator_http;
 mod state_store;
 mod steps;
 mod storage_kill;
+mod storage_publish;
 mod storage_s3;
 mod structure;
 mod wiring;

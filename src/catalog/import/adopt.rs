@@ -1,6 +1,7 @@
 //! Writing books of another program into the catalog; what we know already stays.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use rusqlite::{OptionalExtension as _, ToSql};
 
@@ -8,14 +9,15 @@ use crate::catalog::CatalogError;
 use crate::catalog::import::files::AdoptedArchive;
 use crate::catalog::import::report::BatchCounts;
 use crate::catalog::import::source::ImportedBook;
+use crate::catalog::lifecycle::claim::{BegunPublication, ClaimToken, claim_ids};
 use crate::catalog::lifecycle::history;
-use crate::catalog::lifecycle::history::{ChangeCause, ChangeMoment, ChangeNote, ChangeTopic};
-use crate::catalog::lifecycle::next_state::{follow, word_of_state};
+use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic, HistoryEntry};
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, SignalSource, signal_of_state};
+use crate::catalog::lifecycle::publication::BeginPublication;
+use crate::catalog::lifecycle::settle::{StoredBook, write_stored};
 use crate::catalog::lifecycle::tallies::TallyKind;
-use crate::catalog::observations::dates::READABLE;
-use crate::catalog::observations::marc;
 use crate::catalog::observations::marc::REPEATING;
-use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::grin::Barcode;
 use crate::grin::columns::CSV_COLUMNS;
 use crate::vocabulary::BookState;
@@ -47,11 +49,10 @@ static FILLED: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 static FILL: LazyLock<String> = LazyLock::new(|| {
     let sets = FILLED
         .iter()
-        .enumerate()
-        .map(|(at, column)| format!("{column} = ifnull({column}, ?{})", at + 5));
+        .map(|column| format!("{column} = ifnull({column}, :{column})"));
     format!(
-        "UPDATE books SET updated_at = ?2, grin_state = ifnull(grin_state, ?3), \
-         enrichment_timestamp = ifnull(enrichment_timestamp, ?4), {} WHERE id = ?1",
+        "UPDATE books SET updated_at = :now, grin_state = ifnull(grin_state, :grin_state), \
+         enrichment_timestamp = ifnull(enrichment_timestamp, :enrichment_timestamp), {} WHERE id = :id",
         sets.collect::<Vec<_>>().join(", ")
     )
 });
@@ -74,45 +75,122 @@ impl CatalogOperation for BookAdoption {
 }
 
 /// A book as it is in our catalog before its values are filled in.
-struct Ours {
+struct OwnBook {
     id: i64,
-    state: BookState,
+    /// Where it stands; of a book that this import has claimed, where it stood before.
+    standing: BookStanding,
     grin_state: Option<String>,
+    /// Its claim is the one of this import.
+    claimed_here: bool,
+}
+
+impl OwnBook {
+    /// May an archive from elsewhere become this book's?
+    fn is_free(&self) -> bool {
+        self.claimed_here || is_free(self.standing.state)
+    }
 }
 
 fn adopt(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, written: &mut BatchCounts) -> Result<(), CatalogError> {
     let (ours, new) = match find(tx, book)? {
         Some(ours) => (ours, false),
-        None => (insert(tx, book)?, true),
+        None => (insert(tx, &book.barcode, book.value("created_at"))?, true),
     };
-    *(if new { &mut written.new } else { &mut written.merged }) += 1;
+    let made_here = new || book.made_known;
+    *(if made_here {
+        &mut written.new
+    } else {
+        &mut written.merged
+    }) += 1;
     fill(tx, book, &ours)?;
-    let mut state = ours.state;
-    if new {
-        state = follow(state, word_of_state(book.value("grin_state")));
+    let mut state = ours.standing.state;
+    if made_here {
         copy_history(tx, book)?;
     }
+    if new {
+        let signal = signal_of_state(book.value("grin_state"));
+        let next = tx.next_state(&ours.standing, BookChange::Signal(signal, SignalSource::Import));
+        state = next.state;
+    }
     match &book.archive {
-        Some(archive) if is_free(state) => {
-            store(tx, &ours, book, archive)?;
-            state = BookState::Stored;
+        Some(archive) if ours.is_free() => {
+            state = store(tx, &ours, book, archive)?;
             written.stored += 1;
         }
         _ => set_state(tx, ours.id, state)?,
     }
     let note = ChangeNote::of(ChangeCause::Imported);
     if new {
-        tx.moved(book.barcode.as_str(), None, state, &note.text())
-    } else if state == ours.state {
+        tx.record_new_book(book.barcode.as_str(), state, &note.text())
+    } else if state == ours.standing.state {
         Ok(())
     } else {
-        tx.moved_with(book.barcode.as_str(), (ours.state, state), note)
+        let change = StateChange {
+            from: ours.standing.state,
+            to: state,
+        };
+        tx.record_transition(book.barcode.as_str(), change, note)
     }
 }
 
-/// May an archive from elsewhere become this book's?
+/// May an archive from elsewhere become the book's in this state?
 pub(super) fn is_free(state: BookState) -> bool {
     state.follows_grin() || state == BookState::Failed
+}
+
+/// Claims a book just before its archive is published, and makes it known if it was not; `None` if a worker has it or an archive of
+/// it is stored by now.
+pub(super) struct ClaimForImport {
+    pub barcode: Barcode,
+    pub archive: BegunPublication,
+    pub owner: String,
+    pub lease: Duration,
+}
+
+/// A claim of an import.
+pub(super) struct ImportClaim {
+    pub token: ClaimToken,
+    /// The catalog did not know the book before.
+    pub made_known: bool,
+}
+
+impl CatalogOperation for ClaimForImport {
+    type Output = Option<ImportClaim>;
+    const KIND: &'static str = "claim_for_import";
+
+    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
+        let mut select = tx
+            .conn
+            .prepare_cached("SELECT id, state FROM books WHERE barcode = ?1")?;
+        let known = select
+            .query_row([self.barcode.as_str()], |row| {
+                Ok((row.get::<_, i64>("id")?, row.get::<_, BookState>("state")?))
+            })
+            .optional()?;
+        let (id, made_known) = match known {
+            Some((_, state)) if !is_free(state) => return Ok(None),
+            Some((id, _)) => (id, false),
+            None => {
+                let id = insert(tx, &self.barcode, None)?.id;
+                let note = ChangeNote::of(ChangeCause::Imported).text();
+                tx.record_new_book(self.barcode.as_str(), BookState::Known, &note)?;
+                (id, true)
+            }
+        };
+        let Some(claimed) = claim_ids(tx, &[id], &self.owner, self.lease)?.pop() else {
+            return Ok(None);
+        };
+        let begun = BeginPublication {
+            claim: claimed.held.clone(),
+            archive: self.archive,
+            lease: self.lease,
+        };
+        begun.run(tx)?;
+        Ok(Some(ImportClaim {
+            token: claimed.held,
+            made_known,
+        }))
+    }
 }
 
 /// Asks where a book stands in our catalog; `None` if it is not known.
@@ -128,45 +206,59 @@ impl CatalogOperation for StateOf {
     }
 }
 
-fn find(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<Option<Ours>, CatalogError> {
-    let mut select = tx
-        .conn
-        .prepare_cached("SELECT id, state, grin_state FROM books WHERE barcode = ?1")?;
-    let found = select.query_row([book.barcode.as_str()], |row| {
-        Ok(Ours {
-            id: row.get(0)?,
-            state: row.get(1)?,
-            grin_state: row.get(2)?,
+fn find(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<Option<OwnBook>, CatalogError> {
+    let mut select = tx.conn.prepare_cached(
+        "SELECT id, state, grin_state, ifnull(claimed_by = ?2 AND claim_fence = ?3, 0) AS claimed_here \
+         FROM books WHERE barcode = ?1",
+    )?;
+    let owner = book.claim.as_ref().map(|claim| claim.owner.as_str());
+    let fence = book.claim.as_ref().map(|claim| claim.fence);
+    let found = select.query_row((book.barcode.as_str(), owner, fence), |row| {
+        Ok(OwnBook {
+            id: row.get("id")?,
+            standing: BookStanding::of(row.get("state")?),
+            grin_state: row.get("grin_state")?,
+            claimed_here: row.get("claimed_here")?,
         })
     });
     Ok(found.optional()?)
 }
 
-fn insert(tx: &mut CatalogTransaction<'_>, book: &ImportedBook) -> Result<Ours, CatalogError> {
-    let created = book.value("created_at").map_or_else(|| tx.stamp.clone(), Into::into);
+fn insert(
+    tx: &mut CatalogTransaction<'_>,
+    barcode: &Barcode,
+    created_at: Option<&str>,
+) -> Result<OwnBook, CatalogError> {
+    let created = created_at.map_or_else(|| tx.stamp.clone(), Into::into);
     tx.conn
         .prepare_cached(
             "INSERT INTO books (barcode, state, state_at, created_at, updated_at) VALUES (?1, 'known', ?2, ?3, ?2)",
         )?
-        .execute((book.barcode.as_str(), &tx.stamp, created))?;
+        .execute((barcode.as_str(), &tx.stamp, created))?;
     tx.totals.add(TallyKind::GrinState, "", 1);
-    Ok(Ours {
+    Ok(OwnBook {
         id: tx.conn.last_insert_rowid(),
-        state: BookState::Known,
+        standing: BookStanding::of(BookState::Known),
         grin_state: None,
+        claimed_here: false,
     })
 }
 
-fn fill(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, ours: &Ours) -> Result<(), CatalogError> {
+fn fill(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, ours: &OwnBook) -> Result<(), CatalogError> {
     let grin_state = book.value("grin_state");
     let mut update = tx.conn.prepare_cached(&FILL)?;
-    update.raw_bind_parameter(1, ours.id)?;
-    update.raw_bind_parameter(2, &tx.stamp)?;
-    update.raw_bind_parameter(3, grin_state)?;
-    update.raw_bind_parameter(4, book.value("enrichment_timestamp"))?;
-    for (at, column) in FILLED.iter().enumerate() {
-        let value = book.value(column).map(|value| filled(column, value));
-        update.raw_bind_parameter(at + 5, &value as &dyn ToSql)?;
+    let mut bind = |name: &str, value: &dyn ToSql| -> Result<(), CatalogError> {
+        if let Some(at) = update.parameter_index(&format!(":{name}"))? {
+            update.raw_bind_parameter(at, value)?;
+        }
+        Ok(())
+    };
+    bind("id", &ours.id)?;
+    bind("now", &tx.stamp)?;
+    bind("grin_state", &grin_state)?;
+    bind("enrichment_timestamp", &book.value("enrichment_timestamp"))?;
+    for column in FILLED.iter() {
+        bind(column, &book.value(column).map(|value| filled(column, value)))?;
     }
     update.raw_execute()?;
     if let (None, Some(new)) = (&ours.grin_state, grin_state) {
@@ -193,56 +285,60 @@ fn set_state(tx: &CatalogTransaction<'_>, id: i64, state: BookState) -> Result<(
 
 fn store(
     tx: &mut CatalogTransaction<'_>,
-    ours: &Ours,
+    ours: &OwnBook,
     book: &ImportedBook,
     archive: &AdoptedArchive,
-) -> Result<(), CatalogError> {
-    if ours.state == BookState::Failed {
-        tx.failure_forgotten(ours.id)?;
+) -> Result<BookState, CatalogError> {
+    if ours.standing.state == BookState::Failed {
+        tx.uncount_failure(ours.id)?;
     }
+    let next = tx.next_state(&ours.standing, BookChange::Imported);
     let theirs = book.value("encrypted_etag").filter(|_| book.etag_fits);
     let etag = archive.encrypted_etag.as_deref().or(theirs);
-    // Otherwise it is compared with GRIN's when a list names it as converted.
+    write_stored(
+        tx,
+        ours.id,
+        next,
+        &StoredBook {
+            encrypted_etag: etag.map(str::to_owned),
+            encrypted_bytes: None,
+            // Not read yet where only beginning and size were looked at.
+            sha256: archive.sha256.clone().unwrap_or_default(),
+            archive_bytes: archive.bytes,
+            page_count: archive.page_count,
+            text_pages: archive.text_pages,
+            verified: archive.verified,
+            worst_finding: archive.worst_finding.clone(),
+            storage_path: archive.storage_path.clone(),
+            marc: archive.marc.clone(),
+        },
+    )?;
+    // Unless it is the newest by what is known, it is compared with GRIN's when a list names it as converted.
     let judged = etag.is_some() || book.is_newest_by_dates();
     tx.conn
-        .prepare_cached(&format!(
-            "UPDATE books SET state = 'stored', state_at = ?2, next_attempt_at = NULL, attempts = 0, failure_reason = NULL, \
-             failure_detail = NULL, storage_path = ?3, archive_bytes = ?4, sha256 = ?5, encrypted_etag = ?6, is_decrypted = 1, \
-             page_count = ?7, text_pages = ?8, sync_timestamp = ?2, \
-             judged_converted_date = CASE WHEN ?9 THEN {READABLE} END, last_etag_check = NULL WHERE id = ?1"
-        ))?
-        .execute((
-            ours.id,
-            &tx.stamp,
-            &archive.storage_path,
-            archive.bytes,
-            &archive.sha256,
-            etag,
-            archive.page_count,
-            archive.text_pages,
-            judged,
-        ))?;
-    if let Some(record) = &archive.marc {
-        marc::write(tx.conn, ours.id, record, &tx.stamp)?;
-    }
-    Ok(())
+        .prepare_cached(
+            "UPDATE books SET sha256 = nullif(sha256, ''), last_etag_check = NULL, \
+             judged_converted_date = CASE WHEN ?2 THEN judged_converted_date END WHERE id = ?1",
+        )?
+        .execute((ours.id, judged))?;
+    Ok(next.state)
 }
 
 /// The other program's history, its times and words as they are, under a name that tells where it is from.
 fn copy_history(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<(), CatalogError> {
     for event in &book.history {
-        let moment = ChangeMoment {
-            stamp: &event.timestamp,
-            session: tx.session,
-        };
         let value = format!("{}:{}", event.status_type, event.status_value);
         let metadata = event.metadata.as_deref().unwrap_or("{}");
         history::append(
             tx.conn,
-            book.barcode.as_str(),
-            (ChangeTopic::Import, &value),
-            moment,
-            metadata,
+            &HistoryEntry {
+                barcode: book.barcode.as_str(),
+                topic: ChangeTopic::Import,
+                value: &value,
+                stamp: &event.timestamp,
+                session: tx.session,
+                note: metadata,
+            },
         )?;
     }
     Ok(())

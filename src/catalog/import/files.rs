@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::catalog::MarcColumns;
+use crate::catalog::{BegunPublication, MarcColumns, StoredFinding};
 use crate::grin::Barcode;
 
 /// Where a run's decrypted archives are. Whoever knows the storage brings it; it may copy each archive into ours on the way.
@@ -10,10 +10,18 @@ pub trait StoredFiles {
     /// The barcodes under which something is stored.
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>>;
 
-    /// Looks at the stored archive of a book; `None` if there is none. `etag` is GRIN's validator of what was decrypted, where
-    /// the database knows it.
-    fn adopt(&mut self, barcode: &Barcode, etag: Option<&str>) -> Result<Option<AdoptedArchive>, ArchiveUnfit>;
+    /// Looks at the stored archive of a book; `None` if there is none. Before the first object of it is published, `begin` is
+    /// called once; where it refuses, nothing is published.
+    fn adopt(
+        &mut self,
+        barcode: &Barcode,
+        etag: Option<&str>,
+        begin: &mut BeginAdoption<'_>,
+    ) -> Result<Option<AdoptedArchive>, ArchiveUnfit>;
 }
+
+/// Asks for leave to publish this archive of the book.
+pub type BeginAdoption<'a> = dyn FnMut(&BegunPublication) -> Result<(), ArchiveUnfit> + 'a;
 
 /// An archive that is really there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +38,10 @@ pub struct AdoptedArchive {
     pub page_count: Option<u64>,
     /// Pages with text, if it was looked into.
     pub text_pages: Option<u64>,
+    /// Whether every page agreed with a listed digest, if it was looked into.
+    pub verified: Option<bool>,
+    /// The worst finding, if it was looked into.
+    pub worst_finding: Option<StoredFinding>,
     /// The catalogue record, if it was looked into.
     pub marc: Option<MarcColumns>,
 }
@@ -46,6 +58,12 @@ pub enum ArchiveUnfit {
     /// Its end is missing, a checksum is wrong, or it is no volume.
     #[error("the stored file is not whole: {0}")]
     Damaged(String),
+    /// What is stored of the book already is better.
+    #[error("what is stored already stays: {0}")]
+    Worse(String),
+    /// A worker has the book, or an archive of it came to be stored meanwhile.
+    #[error("the book is being worked on, or was stored meanwhile; it is left as it is")]
+    NotFree,
     /// It cannot be read.
     #[error("the stored file cannot be read: {0}")]
     Unreadable(io::Error),

@@ -5,17 +5,22 @@ mod files;
 mod report;
 mod source;
 
+use std::io;
 use std::path::Path;
+use std::time::Duration;
 
-pub use crate::catalog::import::files::{AdoptedArchive, ArchiveUnfit, StoredFiles, check_beginning};
+pub use crate::catalog::import::files::{AdoptedArchive, ArchiveUnfit, BeginAdoption, StoredFiles, check_beginning};
 pub use crate::catalog::import::report::{ImportMisfit, ImportReport};
 pub use crate::catalog::import::source::ImportError;
 
-use crate::catalog::import::adopt::{BookAdoption, StateOf};
+use crate::catalog::import::adopt::{BookAdoption, ClaimForImport, StateOf};
 use crate::catalog::import::source::{ImportSource, ImportedBook};
 
-use crate::catalog::{CatalogError, CatalogLedger};
+use crate::catalog::{BegunPublication, CatalogError, CatalogLedger};
 use crate::grin::Barcode;
+
+/// How long a book stays claimed whose archive is being published, unless it is recorded before.
+const LEASE: Duration = Duration::from_secs(4 * 3_600);
 
 /// Books taken over in one transaction.
 const BATCH: usize = 500;
@@ -26,6 +31,8 @@ pub struct ImportPlan<'a> {
     pub from: &'a Path,
     /// Its storage; `None`: only the database is taken over, and no book counts as stored.
     pub files: Option<&'a mut dyn StoredFiles>,
+    /// Under which name books are claimed while their archives are published.
+    pub owner: String,
     /// Look at everything, write nothing.
     pub dry_run: bool,
     /// Called now and then with the number of books looked at.
@@ -43,29 +50,51 @@ impl ImportPlan<'_> {
             let batch = source.batch(last, BATCH, &mut report)?;
             let Some(end) = batch.last_rowid else { break };
             last = Some(end);
-            let mut books = batch.books;
-            for book in &mut books {
-                self.look_for_archive(book, ledger.as_deref_mut(), &mut report)?;
-            }
-            self.write(ledger.as_deref_mut(), books, &mut report)?;
+            self.take_over(batch.books, ledger.as_deref_mut(), &mut report)?;
             (self.progress)(report.books);
         }
         self.adopt_strays(&source, ledger, &mut report)?;
         Ok(report)
     }
 
-    /// What the storage holds of the book decides, whatever the database says. What is home already, or in hand, stays as it is:
+    /// Looks for the archives of these books and writes them. A book whose archive was published is written at once, so that its
+    /// claim is short; the others are written together.
+    fn take_over(
+        &mut self,
+        books: Vec<ImportedBook>,
+        mut ledger: Option<&mut CatalogLedger>,
+        report: &mut ImportReport,
+    ) -> Result<(), ImportError> {
+        let mut together = Vec::with_capacity(books.len());
+        for mut book in books {
+            let is_stray = book.is_stray;
+            self.look_for_archive(&mut book, ledger.as_deref_mut(), report)?;
+            if is_stray && book.archive.is_none() {
+                continue;
+            }
+            report.strays += u64::from(is_stray);
+            if book.claim.is_some() {
+                self.write(ledger.as_deref_mut(), vec![book], report)?;
+            } else {
+                together.push(book);
+            }
+        }
+        self.write(ledger, together, report)?;
+        Ok(())
+    }
+
+    /// What the storage holds of the book decides, whatever the database says. What is stored already, or claimed, stays as it is:
     /// it may be newer than what the other program had.
     fn look_for_archive(
         &mut self,
         book: &mut ImportedBook,
-        ledger: Option<&mut CatalogLedger>,
+        mut ledger: Option<&mut CatalogLedger>,
         report: &mut ImportReport,
     ) -> Result<(), ImportError> {
         let Some(files) = self.files.as_deref_mut() else {
             return Ok(());
         };
-        let state = match ledger {
+        let state = match ledger.as_deref_mut() {
             Some(ledger) => ledger.execute(StateOf(book.barcode.clone()))?,
             None => None,
         };
@@ -73,10 +102,35 @@ impl ImportPlan<'_> {
             report.home_already += 1;
             return Ok(());
         }
+        let mut claim = None;
+        let mut begin = |archive: &BegunPublication| {
+            let Some(ledger) = ledger.as_deref_mut() else {
+                return Ok(());
+            };
+            let asked = ClaimForImport {
+                barcode: book.barcode.clone(),
+                archive: archive.clone(),
+                owner: self.owner.clone(),
+                lease: LEASE,
+            };
+            claim = ledger
+                .execute(asked)
+                .map_err(|error| ArchiveUnfit::Ours(io::Error::other(error)))?;
+            claim.is_some().then_some(()).ok_or(ArchiveUnfit::NotFree)
+        };
         let etag = book.value("encrypted_etag").filter(|_| book.etag_fits);
-        match files.adopt(&book.barcode, etag) {
+        let adopted = files.adopt(&book.barcode, etag, &mut begin);
+        if let Some(claim) = claim {
+            book.made_known = claim.made_known;
+            book.claim = Some(claim.token);
+        }
+        match adopted {
             Ok(found) => book.archive = found,
             Err(ArchiveUnfit::Ours(error)) => return Err(ImportError::Files(error)),
+            Err(ArchiveUnfit::NotFree) => {
+                report.home_already += 1;
+                return Ok(());
+            }
             Err(unfit) => report.misfit(book.barcode.as_str(), &unfit),
         }
         report.note_archive(book);
@@ -116,13 +170,8 @@ impl ImportPlan<'_> {
             }
         }
         for chunk in strays.chunks(BATCH) {
-            let mut books: Vec<ImportedBook> = chunk.iter().cloned().map(ImportedBook::bare).collect();
-            for book in &mut books {
-                self.look_for_archive(book, ledger.as_deref_mut(), report)?;
-            }
-            books.retain(|book| book.archive.is_some());
-            report.strays += books.len() as u64;
-            self.write(ledger.as_deref_mut(), books, report)?;
+            let books = chunk.iter().cloned().map(ImportedBook::stray).collect();
+            self.take_over(books, ledger.as_deref_mut(), report)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use crate::catalog::CatalogError;
 use crate::catalog::import::files::AdoptedArchive;
 use crate::catalog::import::report::ImportReport;
+use crate::catalog::lifecycle::claim::ClaimToken;
 use crate::grin::columns::{CSV_COLUMNS, ColumnKind};
 use crate::grin::{Barcode, GrinDate};
 
@@ -51,6 +52,12 @@ pub(super) struct ImportedBook {
     pub decrypted_at: Option<String>,
     pub history: Vec<OldEvent>,
     pub archive: Option<AdoptedArchive>,
+    /// The claim under which its archive was published.
+    pub claim: Option<ClaimToken>,
+    /// Made known by that claim.
+    pub made_known: bool,
+    /// The other database does not know it.
+    pub is_stray: bool,
 }
 
 /// A line of the other program's history.
@@ -72,6 +79,17 @@ impl ImportedBook {
             decrypted_at: None,
             history: Vec::new(),
             archive: None,
+            claim: None,
+            made_known: false,
+            is_stray: false,
+        }
+    }
+
+    /// A book of which only the archive is there.
+    pub(super) fn stray(barcode: Barcode) -> Self {
+        Self {
+            is_stray: true,
+            ..Self::bare(barcode)
         }
     }
 

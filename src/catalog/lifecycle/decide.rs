@@ -1,9 +1,10 @@
-//! What follows for a book from what GRIN said of it, held against how it stood.
+//! What follows for a book from what GRIN said of it, compared with how it stood.
 
 use rusqlite::Row;
 
 use crate::catalog::CatalogError;
-use crate::catalog::lifecycle::next_state::{GrinSignal, follow};
+use crate::catalog::lifecycle::history::ChangeCause;
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, DueTime, GrinSignal, SignalSource};
 use crate::catalog::observations::dates::is_readable;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::ColumnValues;
@@ -97,6 +98,7 @@ impl BookBefore {
 /// What is written over a book.
 pub(crate) struct BookAfter<'a> {
     pub state: BookState,
+    pub cause: ChangeCause,
     pub next_attempt_at: Option<String>,
     pub conversion_failures: u32,
     pub listed_converted: bool,
@@ -119,29 +121,39 @@ pub(crate) fn decide<'a>(
 ) -> BookAfter<'a> {
     let ready = said.word == GrinSignal::Ready;
     let revived = before.state == BookState::Failed && ready && before.has_newer_archive(facts);
-    let state = if revived {
-        BookState::Available
+    let standing = BookStanding {
+        conversion_failures: before.conversion_failures,
+        ..BookStanding::of(before.state)
+    };
+    let source = match said.list {
+        Some(_) => SignalSource::List,
+        None => SignalSource::Search,
+    };
+    let change = if revived {
+        BookChange::NewerArchive
     } else if said.word == GrinSignal::Idle && !before.differs(facts::GRIN_STATE) {
         // GRIN says what it said before; what it answered to our request since weighs more.
-        before.state
+        BookChange::Signal(GrinSignal::Silent, source)
     } else {
-        follow(before.state, said.word)
+        BookChange::Signal(said.word, source)
     };
+    let next = tx.next_state(&standing, change);
+    let state = next.state;
     let failed_now = state == BookState::ConversionFailed && before.state != state;
     let failures = match (failed_now, ready) {
         (true, _) => before.conversion_failures.saturating_add(1),
         (false, true) => 0,
         (false, false) => before.conversion_failures,
     };
-    let next_attempt_at = if failed_now {
-        tx.policy.after_conversion_failure(failures, tx.now).map(stamp)
-    } else if state != before.state || (before.state == BookState::Stored && newly_converted(facts, before)) {
-        None
-    } else {
-        before.next_attempt_at.clone()
+    let next_attempt_at = match next.due {
+        DueTime::Keep if before.state == BookState::Stored && newly_converted(facts, before) => None,
+        DueTime::Keep => before.next_attempt_at.clone(),
+        DueTime::Clear => None,
+        DueTime::At(at) => Some(stamp(at)),
     };
     BookAfter {
         state,
+        cause: next.cause,
         next_attempt_at,
         conversion_failures: failures,
         listed_converted: before.listed_converted || ready,

@@ -110,25 +110,30 @@ impl ChangeNote<'_> {
     }
 }
 
-/// Where in time and by whom a change is written.
+/// One change as it is written: what became of which book, when, in which run of the program, and its note as text.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ChangeMoment<'a> {
+pub(crate) struct HistoryEntry<'a> {
+    pub barcode: &'a str,
+    pub topic: ChangeTopic,
+    pub value: &'a str,
     pub stamp: &'a str,
     pub session: i64,
+    pub note: &'a str,
 }
 
-/// Appends one change, its note already as text.
-pub(crate) fn append(
-    conn: &Connection,
-    barcode: &str,
-    (topic, value): (ChangeTopic, &str),
-    moment: ChangeMoment<'_>,
-    note: &str,
-) -> Result<(), CatalogError> {
+/// Appends one change.
+pub(crate) fn append(conn: &Connection, entry: &HistoryEntry<'_>) -> Result<(), CatalogError> {
     conn.prepare_cached(
         "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp, session_id, metadata) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute((barcode, topic.as_str(), value, moment.stamp, moment.session, note))?;
+    .execute((
+        entry.barcode,
+        entry.topic.as_str(),
+        entry.value,
+        entry.stamp,
+        entry.session,
+        entry.note,
+    ))?;
     Ok(())
 }

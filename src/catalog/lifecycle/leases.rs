@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use rusqlite::named_params;
+
 use crate::catalog::CatalogError;
-use crate::catalog::lifecycle::claim::{ClaimToken, release, release_expired};
+use crate::catalog::lifecycle::claim::{ClaimToken, ExpiredClaims, LeaseSpan, release, release_expired};
 use crate::catalog::lifecycle::history::ChangeCause;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
-use crate::clock::{later, stamp};
 
-/// Keeps claims for some time more; comes back with those that are lost.
+/// Keeps claims for some time more; comes back with those that are lost. Claims of the same owner that it does not name, and whose
+/// lease ran out, are released: nobody works on them.
 #[derive(Debug, Clone)]
 pub struct RenewClaims {
+    /// Who renews.
+    pub owner: String,
     /// The claims.
     pub held: Vec<ClaimToken>,
     /// How long they hold from now on.
@@ -24,25 +28,31 @@ pub struct RecoverClaims {
     pub owner: String,
 }
 
-/// Takes back all claims whose lease ran out; comes back with their number.
-#[derive(Debug, Clone, Copy)]
-pub struct ExpireClaims;
-
 impl CatalogOperation for RenewClaims {
     type Output = Vec<ClaimToken>;
     const KIND: &'static str = "renew";
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<ClaimToken>, CatalogError> {
-        let until = stamp(later(tx.now, self.lease));
+        let span = LeaseSpan::from_now(tx, self.lease);
         let mut update = tx.conn.prepare_cached(
-            "UPDATE books SET lease_until = ?4 WHERE barcode = ?1 AND claimed_by = ?2 AND claim_fence = ?3",
+            "UPDATE books SET lease_until = :until, lease_from = :from, lease_to = :to \
+             WHERE barcode = :barcode AND claimed_by = :owner AND claim_fence = :fence",
         )?;
         let mut lost = Vec::new();
         for held in self.held {
-            if update.execute((held.barcode.as_str(), &held.owner, held.fence, &until))? == 0 {
+            let renewed = update.execute(named_params! {
+                ":barcode": held.barcode.as_str(),
+                ":owner": held.owner,
+                ":fence": held.fence,
+                ":until": span.until,
+                ":from": span.from,
+                ":to": span.to,
+            })?;
+            if renewed == 0 {
                 lost.push(held);
             }
         }
+        release_expired(tx, ExpiredClaims::OfOwner(&self.owner))?;
         Ok(lost)
     }
 }
@@ -64,15 +74,6 @@ impl CatalogOperation for RecoverClaims {
             release(tx, *id, ChangeCause::Recovered)?;
         }
         Ok(own.len() as u64)
-    }
-}
-
-impl CatalogOperation for ExpireClaims {
-    type Output = u64;
-    const KIND: &'static str = "expire";
-
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
-        release_expired(tx)
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod history;
 pub(crate) mod leases;
 pub(crate) mod next_state;
 pub(crate) mod policy;
+pub(crate) mod publication;
 pub(crate) mod settle;
 mod state_column;
 pub(crate) mod tallies;

@@ -1,7 +1,13 @@
-//! What becomes of a book when GRIN says something new about it.
+//! What changes about a book: one table from its state and what happened to the state, the cause in its history and the time when
+//! it is looked at next. SQL applies what comes out and repeats none of it.
 
-use crate::grin::{GrinState, ListKind};
-use crate::vocabulary::BookState;
+use jiff::Timestamp;
+
+use crate::catalog::lifecycle::history::ChangeCause;
+use crate::catalog::lifecycle::policy::CatalogPolicy;
+use crate::clock::{later, stamp};
+use crate::grin::{GrinState, ListKind, ProcessOutcome};
+use crate::vocabulary::{BookState, FailureReason};
 
 /// What a list or a barcode search says about the whereabouts of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,20 +26,268 @@ pub(crate) enum GrinSignal {
     Silent,
 }
 
+/// Who says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignalSource {
+    List,
+    Search,
+    /// Another program's database.
+    Import,
+}
+
+/// What GRIN answered to a request for a conversion, as far as it is about the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConversionAnswer {
+    Requested,
+    InProcess,
+    Available,
+    Unavailable,
+    /// Nothing certain.
+    Unclear,
+}
+
+/// What happened to a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BookChange {
+    /// GRIN said something of it.
+    Signal(GrinSignal, SignalSource),
+    /// A list names a newer archive than the one that was given up.
+    NewerArchive,
+    /// GRIN answered a request for its conversion.
+    Answer(ConversionAnswer),
+    /// A complete pass did not name it where it should be.
+    NotListed,
+    /// A worker took it.
+    Claimed,
+    /// Its archive is being fetched.
+    Downloading,
+    /// The worker released it untried; the cause says why.
+    Released(ChangeCause),
+    /// An archive is published.
+    Stored,
+    /// GRIN has the archive that is stored.
+    UpToDate,
+    /// GRIN has no archive ready.
+    NotConverted,
+    /// To be tried again at this time.
+    Retry(Timestamp),
+    /// Given up for now, or for good if the reason proves its bytes bad.
+    Failed(FailureReason),
+    /// A person wants it tried again.
+    Reset,
+    /// An archive from another program is stored.
+    Imported,
+}
+
+/// A book as far as the table looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BookStanding {
+    pub state: BookState,
+    /// The state from which it was claimed; the same as `state` while it is not claimed.
+    pub resume: BookState,
+    /// An archive of it is stored.
+    pub stored: bool,
+    /// GRIN had no archive of it when we looked.
+    pub absent: bool,
+    /// How often it was given up.
+    pub failures: u32,
+    /// How often its conversion failed.
+    pub conversion_failures: u32,
+    /// Requests for its conversion without a certain answer.
+    pub asks: u32,
+}
+
+impl BookStanding {
+    /// A book of which nothing is known but its state.
+    pub(crate) fn of(state: BookState) -> Self {
+        Self {
+            state,
+            resume: state,
+            stored: state == BookState::Stored,
+            absent: false,
+            failures: 0,
+            conversion_failures: 0,
+            asks: 0,
+        }
+    }
+
+    /// Where it stands if nothing came of its claim; given up before and tried again, it is no longer given up.
+    fn untried(&self) -> BookState {
+        match self.resume {
+            BookState::Failed => BookState::Available,
+            other => other,
+        }
+    }
+
+    /// A book of which an archive is stored stays stored, whatever comes of a newer one.
+    fn stored_or(&self, otherwise: BookState) -> BookState {
+        if self.stored { BookState::Stored } else { otherwise }
+    }
+}
+
+/// When a book is looked at next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DueTime {
+    /// As before.
+    Keep,
+    /// No time is set: at once, or never by itself, as its state says.
+    Clear,
+    /// Not before this moment.
+    At(Timestamp),
+}
+
+impl DueTime {
+    /// The column `next_attempt_at` as it becomes: whether it is kept, and its new value if not.
+    pub(crate) fn column(self) -> (bool, Option<String>) {
+        match self {
+            Self::Keep => (true, None),
+            Self::Clear => (false, None),
+            Self::At(at) => (false, Some(stamp(at))),
+        }
+    }
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BookTransition {
+    pub state: BookState,
+    pub cause: ChangeCause,
+    pub due: DueTime,
+}
+
+/// The table.
+pub(crate) fn next_state(
+    book: &BookStanding,
+    change: BookChange,
+    policy: &CatalogPolicy,
+    now: Timestamp,
+) -> BookTransition {
+    use BookChange as C;
+    use BookState as S;
+    let (state, cause, due) = match change {
+        C::Signal(signal, source) => return after_signal(book, signal, source, (policy, now)),
+        C::Answer(answer) => return after_answer(book, answer, (policy, now)),
+        C::NewerArchive => (S::Available, ChangeCause::Listed, DueTime::Clear),
+        C::NotListed => (S::Known, ChangeCause::NotListed, DueTime::Clear),
+        // Its time is kept, so that a failed book that is released waits as it did.
+        C::Claimed => (S::Checking, ChangeCause::Claimed, DueTime::Keep),
+        C::Downloading => (S::Downloading, ChangeCause::Downloading, DueTime::Keep),
+        C::Released(cause) => (book.resume, cause, DueTime::Keep),
+        C::Stored => (S::Stored, ChangeCause::Stored, DueTime::Clear),
+        C::UpToDate => (book.stored_or(book.untried()), ChangeCause::UpToDate, DueTime::Clear),
+        C::NotConverted => (book.stored_or(S::Known), ChangeCause::NotConverted, DueTime::Clear),
+        C::Retry(at) => (book.untried(), ChangeCause::Retry, DueTime::At(at)),
+        C::Failed(reason) => {
+            let due = if book.stored || reason.proves_bytes_bad() {
+                DueTime::Clear
+            } else {
+                DueTime::At(policy.after_failure(book.failures.saturating_add(1), now))
+            };
+            (book.stored_or(S::Failed), ChangeCause::Failed, due)
+        }
+        C::Reset => {
+            let state = match book.state {
+                // A failed conversion is asked for again; a given-up archive is looked for again, and 404 sends it to conversion.
+                S::ConversionFailed => S::Known,
+                S::Failed => S::Available,
+                other => other,
+            };
+            (state, ChangeCause::Reset, DueTime::Clear)
+        }
+        C::Imported => (S::Stored, ChangeCause::Imported, DueTime::Clear),
+    };
+    BookTransition { state, cause, due }
+}
+
+/// States that we decide about stay as they are.
+///
+/// `Idle` moves a book only out of `unavailable`: a list may be older than our request for conversion, and an archive
+/// may be there although GRIN calls the book previously downloaded. What was pushed out, or never came, is found by
+/// complete passes over `_converted` and by 404.
+fn after_signal(
+    book: &BookStanding,
+    signal: GrinSignal,
+    source: SignalSource,
+    (policy, now): (&CatalogPolicy, Timestamp),
+) -> BookTransition {
+    use BookState as S;
+    let state = match (signal, book.state) {
+        (_, state) if !state.follows_grin() => state,
+        (GrinSignal::Ready, _) => S::Available,
+        (GrinSignal::InProcess, _) => S::InProcess,
+        (GrinSignal::NotAvailable, _) => S::Unavailable,
+        (GrinSignal::ConversionFailed, S::Known | S::Requested | S::InProcess) => S::ConversionFailed,
+        (GrinSignal::Idle, S::Unavailable) => S::Known,
+        (GrinSignal::ConversionFailed | GrinSignal::Idle | GrinSignal::Silent, state) => state,
+    };
+    let due = if state == book.state {
+        DueTime::Keep
+    } else if state == S::ConversionFailed {
+        let failures = book.conversion_failures.saturating_add(1);
+        let again = policy.after_conversion_failure(failures, now);
+        again.map_or(DueTime::Clear, DueTime::At)
+    } else {
+        DueTime::Clear
+    };
+    let cause = match source {
+        SignalSource::List => ChangeCause::Listed,
+        SignalSource::Search => ChangeCause::Enriched,
+        SignalSource::Import => ChangeCause::Imported,
+    };
+    BookTransition { state, cause, due }
+}
+
+fn after_answer(
+    book: &BookStanding,
+    answer: ConversionAnswer,
+    (policy, now): (&CatalogPolicy, Timestamp),
+) -> BookTransition {
+    use ConversionAnswer as A;
+    let answered = match answer {
+        A::Requested => BookState::Requested,
+        A::InProcess => BookState::InProcess,
+        A::Available => BookState::Available,
+        A::Unavailable => BookState::Unavailable,
+        A::Unclear => book.state,
+    };
+    let state = if book.state.follows_grin() {
+        answered
+    } else {
+        book.state
+    };
+    let again = || DueTime::At(policy.after_unclear_answer(book.asks.saturating_add(1), now));
+    let due = match answer {
+        A::Unclear => again(),
+        // Said to be ready, and yet it was not there when we looked: not in a circle without pause.
+        A::Available if book.absent || state == BookState::Stored => again(),
+        // Stored books keep their state, so time must tell that they have been asked for.
+        A::Requested | A::InProcess | A::Unavailable if state == BookState::Stored => {
+            DueTime::At(later(now, policy.ask_again_cap))
+        }
+        _ if state == book.state => DueTime::Keep,
+        _ => DueTime::Clear,
+    };
+    BookTransition {
+        state,
+        cause: ChangeCause::Asked,
+        due,
+    }
+}
+
 /// What being in this list means, beside GRIN's state if the list has it.
-pub(crate) fn word_of_list(list: ListKind, grin_state: Option<&str>, new_failure: bool) -> GrinSignal {
+pub(crate) fn signal_of_list(list: ListKind, grin_state: Option<&str>, new_failure: bool) -> GrinSignal {
     match list {
         ListKind::Converted => GrinSignal::Ready,
         ListKind::InProcess => GrinSignal::InProcess,
         ListKind::Failed if new_failure => GrinSignal::ConversionFailed,
         ListKind::Failed => GrinSignal::Silent,
         ListKind::Available => GrinSignal::Idle,
-        ListKind::AllBooks => word_of_state(grin_state),
+        ListKind::AllBooks => signal_of_state(grin_state),
     }
 }
 
 /// What GRIN's state means (src/grin/PROTOCOL.md, section 6).
-pub(crate) fn word_of_state(grin_state: Option<&str>) -> GrinSignal {
+pub(crate) fn signal_of_state(grin_state: Option<&str>) -> GrinSignal {
     match grin_state.and_then(GrinState::read) {
         None => GrinSignal::Silent,
         Some(GrinState::Converted) => GrinSignal::Ready,
@@ -43,93 +297,20 @@ pub(crate) fn word_of_state(grin_state: Option<&str>) -> GrinSignal {
     }
 }
 
-/// The state that follows. States that we decide about stay as they are.
-///
-/// `Idle` moves a book only out of `unavailable`: a list may be older than our request for conversion, and an archive
-/// may be there although GRIN calls the book previously downloaded. What was pushed out, or never came, is found by
-/// complete passes over `_converted` and by 404.
-pub(crate) fn follow(state: BookState, word: GrinSignal) -> BookState {
-    use BookState as S;
-    if !state.follows_grin() {
-        return state;
-    }
-    match (word, state) {
-        (GrinSignal::Ready, _) => S::Available,
-        (GrinSignal::InProcess, _) => S::InProcess,
-        (GrinSignal::NotAvailable, _) => S::Unavailable,
-        (GrinSignal::ConversionFailed, S::Known | S::Requested | S::InProcess) => S::ConversionFailed,
-        (GrinSignal::Idle, S::Unavailable) => S::Known,
-        (GrinSignal::ConversionFailed | GrinSignal::Idle | GrinSignal::Silent, _) => state,
+/// What an answer to a request for conversion says of the book; `None` where it says nothing of it. Words that are not known never
+/// make a book unavailable.
+pub(crate) fn answer_about_book(outcome: ProcessOutcome) -> Option<ConversionAnswer> {
+    match outcome {
+        ProcessOutcome::Requested => Some(ConversionAnswer::Requested),
+        ProcessOutcome::InProcess => Some(ConversionAnswer::InProcess),
+        ProcessOutcome::AlreadyAvailable => Some(ConversionAnswer::Available),
+        ProcessOutcome::NotAllowed => Some(ConversionAnswer::Unavailable),
+        ProcessOutcome::NotFound | ProcessOutcome::RetryLater | ProcessOutcome::Unknown | ProcessOutcome::NoAnswer => {
+            Some(ConversionAnswer::Unclear)
+        }
+        ProcessOutcome::QueueFull | ProcessOutcome::Forbidden | ProcessOutcome::UnavailableService => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use BookState as S;
-
-    #[test]
-    fn what_follows_from_what_grin_says() {
-        let cases = [
-            (S::Known, GrinSignal::Ready, S::Available),
-            (S::Requested, GrinSignal::Ready, S::Available),
-            (S::ConversionFailed, GrinSignal::Ready, S::Available),
-            (S::Unavailable, GrinSignal::Ready, S::Available),
-            (S::Known, GrinSignal::InProcess, S::InProcess),
-            (S::Requested, GrinSignal::InProcess, S::InProcess),
-            (S::Requested, GrinSignal::Idle, S::Requested),
-            (S::InProcess, GrinSignal::Idle, S::InProcess),
-            (S::Available, GrinSignal::Idle, S::Available),
-            (S::Unavailable, GrinSignal::Idle, S::Known),
-            (S::Available, GrinSignal::NotAvailable, S::Unavailable),
-            (S::InProcess, GrinSignal::ConversionFailed, S::ConversionFailed),
-            (S::Known, GrinSignal::ConversionFailed, S::ConversionFailed),
-            (S::Available, GrinSignal::ConversionFailed, S::Available),
-            (S::Known, GrinSignal::Silent, S::Known),
-        ];
-        for (state, word, after) in cases {
-            assert_eq!(follow(state, word), after, "{state} {word:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_ours_does_not_follow_grin() {
-        for state in [S::Checking, S::Downloading, S::Stored, S::Failed] {
-            for word in [
-                GrinSignal::Ready,
-                GrinSignal::InProcess,
-                GrinSignal::ConversionFailed,
-                GrinSignal::NotAvailable,
-                GrinSignal::Idle,
-            ] {
-                assert_eq!(follow(state, word), state);
-            }
-        }
-    }
-
-    #[test]
-    fn what_lists_say() {
-        let cases = [
-            (ListKind::AllBooks, Some("CONVERTED"), GrinSignal::Ready),
-            (
-                ListKind::AllBooks,
-                Some("NOT_AVAILABLE_FOR_DOWNLOAD"),
-                GrinSignal::NotAvailable,
-            ),
-            (ListKind::AllBooks, Some("SOMETHING_NEW"), GrinSignal::Idle),
-            (ListKind::AllBooks, None, GrinSignal::Silent),
-            (ListKind::Converted, None, GrinSignal::Ready),
-            (ListKind::InProcess, None, GrinSignal::InProcess),
-            (ListKind::Available, None, GrinSignal::Idle),
-        ];
-        for (list, state, word) in cases {
-            assert_eq!(word_of_list(list, state, false), word, "{list:?} {state:?}");
-        }
-        assert_eq!(word_of_list(ListKind::Failed, None, true), GrinSignal::ConversionFailed);
-        assert_eq!(
-            word_of_list(ListKind::Failed, None, false),
-            GrinSignal::Silent,
-            "old news"
-        );
-    }
-}
+mod tests;

@@ -18,6 +18,10 @@ pub struct CatalogPolicy {
     pub conversion_retry_cap: Duration,
     /// How often a conversion may fail before it is left alone (until somebody resets it).
     pub conversion_attempts: u32,
+    /// A book that was given up, its bytes not proven bad, is tried again after this time, then twice this, and so on.
+    pub failed_retry: Duration,
+    /// The longest of these waits.
+    pub failed_retry_cap: Duration,
     /// After words that say nothing certain, or no answer: asked again after this time, doubling.
     pub ask_again: Duration,
     /// The longest of these waits.
@@ -33,6 +37,8 @@ impl Default for CatalogPolicy {
             conversion_retry: DAY,
             conversion_retry_cap: 30 * DAY,
             conversion_attempts: 6,
+            failed_retry: DAY,
+            failed_retry_cap: 30 * DAY,
             ask_again: HOUR,
             ask_again_cap: 7 * DAY,
             believable_percent: 50,
@@ -45,6 +51,11 @@ impl CatalogPolicy {
     pub(crate) fn after_conversion_failure(&self, failures: u32, now: Timestamp) -> Option<Timestamp> {
         (failures < self.conversion_attempts)
             .then(|| later(now, doubled(self.conversion_retry, failures, self.conversion_retry_cap)))
+    }
+
+    /// When a book that was given up for the `failures`-th time is tried again.
+    pub(crate) fn after_failure(&self, failures: u32, now: Timestamp) -> Timestamp {
+        later(now, doubled(self.failed_retry, failures, self.failed_retry_cap))
     }
 
     /// When a book is asked for again whose `asks`-th request brought no certain answer.

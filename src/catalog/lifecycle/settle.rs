@@ -1,16 +1,17 @@
 //! What came of a claimed book; state, columns, history and totals in one transaction.
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, named_params};
 
 use crate::catalog::CatalogError;
 use crate::catalog::lifecycle::claim::{ClaimToken, release};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
 use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::dates::READABLE;
 use crate::catalog::observations::marc;
 use crate::catalog::observations::marc::MarcColumns;
-use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::stamp;
 use crate::vocabulary::{BookState, FailureReason};
 
@@ -34,18 +35,19 @@ pub enum ClaimSettlement {
         /// Whether it counts as a failed attempt of this book.
         counts: bool,
     },
-    /// Given up. A book of which an earlier archive is stored stays stored.
+    /// Given up, and tried again at growing intervals unless its bytes are proven bad. A book of which an earlier archive is stored
+    /// stays stored.
     Failed {
         /// Why.
         reason: FailureReason,
         /// What happened, for people.
         detail: String,
     },
-    /// Given back untried (shutdown); at once there for others.
+    /// Released untried (shutdown); at once there for others.
     HandedBack,
 }
 
-/// An archive that is home.
+/// An archive that is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredBook {
     /// ETag of the encrypted archive.
@@ -60,10 +62,23 @@ pub struct StoredBook {
     pub page_count: Option<u64>,
     /// Pages with text.
     pub text_pages: Option<u64>,
+    /// Whether every page was compared with a listed digest and agreed; `None` if the archive was not looked into.
+    pub verified: Option<bool>,
+    /// The worst of the findings of the archive's pass.
+    pub worst_finding: Option<StoredFinding>,
     /// Where it is published, within the storage.
     pub storage_path: String,
     /// The catalogue record; `None` if none was found or looked for, which leaves an earlier one as it is.
     pub marc: Option<MarcColumns>,
+}
+
+/// A finding as the catalog keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFinding {
+    /// Its code, such as `pages_unverified`.
+    pub code: String,
+    /// `info`, `warning` or `error`.
+    pub level: String,
 }
 
 /// Settles a claim.
@@ -75,51 +90,44 @@ pub struct SettleClaim {
     pub settlement: ClaimSettlement,
 }
 
-/// Notes that the body of a claimed book is being fetched.
+/// Records that the body of a claimed book is being fetched.
 #[derive(Debug, Clone)]
 pub struct RecordDownloading(pub ClaimToken);
 
 /// A claimed book as it is in the catalog.
-struct Book {
-    id: i64,
-    state: BookState,
-    resume: BookState,
-    stored: bool,
+pub(super) struct HeldBook {
+    pub(super) id: i64,
+    standing: BookStanding,
     listed_converted: bool,
 }
 
-impl Book {
-    /// Where it stands if it was not brought home; given up before and now worth another look, it is no longer given up.
-    fn untried(&self) -> BookState {
-        match self.resume {
-            BookState::Failed => BookState::Available,
-            other => other,
-        }
-    }
-
+impl HeldBook {
     /// The book, if its claim is still this one.
-    fn held(tx: &CatalogTransaction<'_>, held: &ClaimToken) -> Result<Self, CatalogError> {
-        let found = tx
-            .conn
-            .prepare_cached(
-                "SELECT id, state, ifnull(resume_state, 'known'), sync_timestamp IS NOT NULL, listed_converted, \
-                 claimed_by = ?2 AND claim_fence = ?3 FROM books WHERE barcode = ?1",
-            )?
-            .query_row((held.barcode.as_str(), &held.owner, held.fence), |row| {
-                let book = Self {
-                    id: row.get(0)?,
-                    state: row.get(1)?,
-                    resume: row.get(2)?,
-                    stored: row.get(3)?,
-                    listed_converted: row.get(4)?,
-                };
-                Ok((book, row.get::<_, Option<bool>>(5)?.unwrap_or(false)))
-            });
+    pub(super) fn read(tx: &CatalogTransaction<'_>, claim: &ClaimToken) -> Result<Self, CatalogError> {
+        let mut select = tx.conn.prepare_cached(
+            "SELECT id, state, ifnull(resume_state, 'known') AS resume, sync_timestamp IS NOT NULL AS stored, \
+             listed_converted, failures, ifnull(claimed_by = ?2 AND claim_fence = ?3, 0) AS is_held \
+             FROM books WHERE barcode = ?1",
+        )?;
+        let found = select.query_row((claim.barcode.as_str(), &claim.owner, claim.fence), |row| {
+            let standing = BookStanding {
+                resume: row.get("resume")?,
+                stored: row.get("stored")?,
+                failures: row.get("failures")?,
+                ..BookStanding::of(row.get("state")?)
+            };
+            let book = Self {
+                id: row.get("id")?,
+                standing,
+                listed_converted: row.get("listed_converted")?,
+            };
+            Ok((book, row.get::<_, bool>("is_held")?))
+        });
         match found.optional()? {
-            None => Err(CatalogError::Unknown(held.barcode.to_string())),
+            None => Err(CatalogError::Unknown(claim.barcode.to_string())),
             Some((_, false)) => Err(CatalogError::Stale {
-                barcode: held.barcode.to_string(),
-                owner: held.owner.clone(),
+                barcode: claim.barcode.to_string(),
+                owner: claim.owner.clone(),
             }),
             Some((book, true)) => Ok(book),
         }
@@ -131,15 +139,19 @@ impl CatalogOperation for RecordDownloading {
     const KIND: &'static str = "downloading";
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
-        let book = Book::held(tx, &self.0)?;
-        if book.state == BookState::Downloading {
+        let book = HeldBook::read(tx, &self.0)?;
+        if book.standing.state == BookState::Downloading {
             return Ok(());
         }
+        let next = tx.next_state(&book.standing, BookChange::Downloading);
         tx.conn
-            .prepare_cached("UPDATE books SET state = 'downloading', state_at = ?2, updated_at = ?2 WHERE id = ?1")?
-            .execute((book.id, &tx.stamp))?;
-        let way = (book.state, BookState::Downloading);
-        tx.moved_with(self.0.barcode.as_str(), way, ChangeNote::of(ChangeCause::Downloading))
+            .prepare_cached("UPDATE books SET state = ?3, state_at = ?2, updated_at = ?2 WHERE id = ?1")?
+            .execute((book.id, &tx.stamp, next.state))?;
+        let change = StateChange {
+            from: book.standing.state,
+            to: next.state,
+        };
+        tx.record_transition(self.0.barcode.as_str(), change, ChangeNote::of(next.cause))
     }
 }
 
@@ -149,161 +161,223 @@ impl CatalogOperation for SettleClaim {
     const KIND: &'static str = "settle";
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<BookState, CatalogError> {
-        let book = Book::held(tx, &self.held)?;
-        let barcode = self.held.barcode.as_str();
+        let book = HeldBook::read(tx, &self.held)?;
+        let settling = Settling {
+            barcode: self.held.barcode.as_str(),
+            book,
+        };
         match &self.settlement {
-            ClaimSettlement::Stored(stored) => store(tx, &book, barcode, stored),
-            ClaimSettlement::UpToDate => up_to_date(tx, &book, barcode),
-            ClaimSettlement::NotConverted => not_converted(tx, &book, barcode),
+            ClaimSettlement::Stored(stored) => settling.store(tx, stored),
+            ClaimSettlement::UpToDate => settling.up_to_date(tx),
+            ClaimSettlement::NotConverted => settling.not_converted(tx),
             ClaimSettlement::Retry {
                 reason,
                 detail,
                 at,
                 counts,
-            } => retry(tx, &book, barcode, (reason.as_str(), detail, *at, *counts)),
-            ClaimSettlement::Failed { reason, detail } => fail(tx, &book, barcode, (reason.as_str(), detail)),
-            ClaimSettlement::HandedBack => {
-                release(tx, book.id, ChangeCause::HandedBack)?;
-                Ok(book.resume)
-            }
+            } => settling.retry(
+                tx,
+                Trouble {
+                    reason: *reason,
+                    detail,
+                },
+                *at,
+                *counts,
+            ),
+            ClaimSettlement::Failed { reason, detail } => settling.fail(
+                tx,
+                Trouble {
+                    reason: *reason,
+                    detail,
+                },
+            ),
+            ClaimSettlement::HandedBack => release(tx, settling.book.id, ChangeCause::HandedBack),
         }
     }
 }
 
 /// What every settlement writes: the claim is over.
-const OVER: &str = "UPDATE books SET state = ?3, state_at = ?2, updated_at = ?2, resume_state = NULL, \
-                    claimed_by = NULL, claim_fence = NULL, lease_until = NULL, ";
+const OVER: &str = "UPDATE books SET state = :state, state_at = :now, updated_at = :now, resume_state = NULL, \
+                    claimed_by = NULL, claim_fence = NULL, lease_until = NULL, lease_from = NULL, lease_to = NULL, \
+                    next_attempt_at = CASE WHEN :keep THEN next_attempt_at ELSE :due END, ";
+/// Store and catalog agree about this book.
+const AGREED: &str = "publishing_sha256 = NULL, publishing_etag = NULL, ";
 
-fn store(
-    tx: &mut CatalogTransaction<'_>,
-    book: &Book,
-    barcode: &str,
+/// Why a book was not stored: a word and a sentence.
+#[derive(Debug, Clone, Copy)]
+struct Trouble<'a> {
+    reason: FailureReason,
+    detail: &'a str,
+}
+
+struct Settling<'a> {
+    barcode: &'a str,
+    book: HeldBook,
+}
+
+impl Settling<'_> {
+    fn next(&self, tx: &CatalogTransaction<'_>, change: BookChange) -> BookTransition {
+        tx.next_state(&self.book.standing, change)
+    }
+
+    fn record(
+        &self,
+        tx: &mut CatalogTransaction<'_>,
+        next: BookTransition,
+        note: ChangeNote<'_>,
+    ) -> Result<BookState, CatalogError> {
+        let change = StateChange {
+            from: self.book.standing.state,
+            to: next.state,
+        };
+        tx.record_transition(self.barcode, change, note)?;
+        Ok(next.state)
+    }
+
+    fn store(&self, tx: &mut CatalogTransaction<'_>, stored: &StoredBook) -> Result<BookState, CatalogError> {
+        let next = self.next(tx, BookChange::Stored);
+        write_stored(tx, self.book.id, next, stored)?;
+        let day = tx.day().to_owned();
+        tx.totals.add(TallyKind::StoredOn, &day, 1);
+        tx.totals.add(
+            TallyKind::BytesOn,
+            &day,
+            i64::try_from(stored.archive_bytes).unwrap_or(i64::MAX),
+        );
+        let note = ChangeNote {
+            etag: stored.encrypted_etag.as_deref(),
+            sha256: Some(&stored.sha256),
+            ..ChangeNote::of(next.cause)
+        };
+        self.record(tx, next, note)
+    }
+
+    fn up_to_date(&self, tx: &mut CatalogTransaction<'_>) -> Result<BookState, CatalogError> {
+        let next = self.next(tx, BookChange::UpToDate);
+        let (keep, due) = next.due.column();
+        tx.conn
+            .prepare_cached(&format!(
+                "{OVER}{AGREED}attempts = 0, failures = 0, failure_reason = NULL, failure_detail = NULL, \
+                 requested_for = NULL, judged_converted_date = {READABLE}, last_etag_check = :now WHERE id = :id"
+            ))?
+            .execute(named_params! {
+                ":id": self.book.id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
+            })?;
+        let day = tx.day().to_owned();
+        tx.totals.add(TallyKind::UnchangedOn, &day, 1);
+        self.record(tx, next, ChangeNote::of(next.cause))
+    }
+
+    /// The archive is not there (any more). What is stored stays so; anything else waits for its conversion.
+    fn not_converted(&self, tx: &mut CatalogTransaction<'_>) -> Result<BookState, CatalogError> {
+        let next = self.next(tx, BookChange::NotConverted);
+        let (keep, due) = next.due.column();
+        let stored = self.book.standing.stored;
+        let was_there = self.book.listed_converted || self.book.standing.resume == BookState::Available;
+        tx.conn
+            .prepare_cached(&format!(
+                "{OVER}{AGREED}listed_converted = 0, absent_at = :now, pushed_out = pushed_out + :pushed_out, \
+                 last_etag_check = CASE WHEN :stored THEN :now ELSE last_etag_check END WHERE id = :id"
+            ))?
+            .execute(named_params! {
+                ":id": self.book.id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
+                ":pushed_out": was_there && !stored, ":stored": stored,
+            })?;
+        self.record(tx, next, ChangeNote::of(next.cause))
+    }
+
+    fn retry(
+        &self,
+        tx: &mut CatalogTransaction<'_>,
+        trouble: Trouble<'_>,
+        at: Timestamp,
+        counts: bool,
+    ) -> Result<BookState, CatalogError> {
+        let next = self.next(tx, BookChange::Retry(at));
+        let (keep, due) = next.due.column();
+        let detail = cut(trouble.detail);
+        tx.conn
+            .prepare_cached(&format!(
+                "{OVER}attempts = attempts + :counts, failure_reason = :reason, failure_detail = :detail WHERE id = :id"
+            ))?
+            .execute(named_params! {
+                ":id": self.book.id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
+                ":counts": counts, ":reason": trouble.reason.as_str(), ":detail": detail,
+            })?;
+        let at = stamp(at);
+        let note = ChangeNote {
+            reason: Some(trouble.reason.as_str()),
+            detail: Some(detail),
+            next: Some(&at),
+            ..ChangeNote::of(next.cause)
+        };
+        self.record(tx, next, note)
+    }
+
+    fn fail(&self, tx: &mut CatalogTransaction<'_>, trouble: Trouble<'_>) -> Result<BookState, CatalogError> {
+        let next = self.next(tx, BookChange::Failed(trouble.reason));
+        let (keep, due) = next.due.column();
+        let detail = cut(trouble.detail);
+        tx.conn
+            .prepare_cached(&format!(
+                "{OVER}{AGREED}attempts = attempts + 1, failures = failures + 1, failure_reason = :reason, \
+                 failure_detail = :detail, judged_converted_date = {READABLE}, \
+                 last_etag_check = CASE WHEN sync_timestamp IS NULL THEN last_etag_check ELSE :now END WHERE id = :id"
+            ))?
+            .execute(named_params! {
+                ":id": self.book.id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
+                ":reason": trouble.reason.as_str(), ":detail": detail,
+            })?;
+        let day = tx.day().to_owned();
+        tx.totals.add(TallyKind::FailedOn, &day, 1);
+        if next.state == BookState::Failed {
+            tx.totals.add(TallyKind::Failure, trouble.reason.as_str(), 1);
+        }
+        let note = ChangeNote {
+            reason: Some(trouble.reason.as_str()),
+            detail: Some(detail),
+            next: due.as_deref(),
+            ..ChangeNote::of(next.cause)
+        };
+        self.record(tx, next, note)
+    }
+}
+
+/// Writes what is stored of a book over what was, in one statement: a claim that it had is over.
+pub(crate) fn write_stored(
+    tx: &CatalogTransaction<'_>,
+    id: i64,
+    next: BookTransition,
     stored: &StoredBook,
-) -> Result<BookState, CatalogError> {
-    let state = BookState::Stored;
+) -> Result<(), CatalogError> {
+    let (keep, due) = next.due.column();
+    let finding = stored.worst_finding.as_ref();
     tx.conn
         .prepare_cached(&format!(
-            "{OVER} next_attempt_at = NULL, attempts = 0, failure_reason = NULL, failure_detail = NULL, absent_at = NULL, \
+            "{OVER}{AGREED}attempts = 0, failures = 0, failure_reason = NULL, failure_detail = NULL, absent_at = NULL, \
              requested_for = NULL, conversion_asks = 0, conversion_failures = 0, judged_converted_date = {READABLE}, \
-             encrypted_etag = ?4, encrypted_bytes = ?5, sha256 = ?6, archive_bytes = ?7, page_count = ?8, text_pages = ?9, \
-             storage_path = ?10, is_decrypted = 1, sync_timestamp = ?2, last_etag_check = ?2 WHERE id = ?1"
+             encrypted_etag = :etag, encrypted_bytes = :encrypted_bytes, sha256 = :sha256, archive_bytes = :bytes, \
+             page_count = :pages, text_pages = :text_pages, verified = :verified, worst_finding = :finding, \
+             worst_finding_level = :level, storage_path = :path, is_decrypted = 1, sync_timestamp = :now, \
+             last_etag_check = :now WHERE id = :id"
         ))?
-        .execute((
-            book.id,
-            &tx.stamp,
-            state,
-            &stored.encrypted_etag,
-            stored.encrypted_bytes,
-            &stored.sha256,
-            stored.archive_bytes,
-            stored.page_count,
-            stored.text_pages,
-            &stored.storage_path,
-        ))?;
+        .execute(named_params! {
+            ":id": id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
+            ":etag": stored.encrypted_etag,
+            ":encrypted_bytes": stored.encrypted_bytes,
+            ":sha256": stored.sha256,
+            ":bytes": stored.archive_bytes,
+            ":pages": stored.page_count,
+            ":text_pages": stored.text_pages,
+            ":verified": stored.verified,
+            ":finding": finding.map(|finding| &finding.code),
+            ":level": finding.map(|finding| &finding.level),
+            ":path": stored.storage_path,
+        })?;
     if let Some(record) = &stored.marc {
-        marc::write(tx.conn, book.id, record, &tx.stamp)?;
+        marc::write(tx.conn, id, record, &tx.stamp)?;
     }
-    let day = tx.day().to_owned();
-    tx.totals.add(TallyKind::StoredOn, &day, 1);
-    tx.totals.add(
-        TallyKind::BytesOn,
-        &day,
-        i64::try_from(stored.archive_bytes).unwrap_or(i64::MAX),
-    );
-    let note = ChangeNote {
-        etag: stored.encrypted_etag.as_deref(),
-        sha256: Some(&stored.sha256),
-        ..ChangeNote::of(ChangeCause::Stored)
-    };
-    tx.moved_with(barcode, (book.state, state), note)?;
-    Ok(state)
-}
-
-fn up_to_date(tx: &mut CatalogTransaction<'_>, book: &Book, barcode: &str) -> Result<BookState, CatalogError> {
-    let state = if book.stored { BookState::Stored } else { book.untried() };
-    tx.conn
-        .prepare_cached(&format!(
-            "{OVER} next_attempt_at = NULL, attempts = 0, failure_reason = NULL, failure_detail = NULL, \
-             requested_for = NULL, judged_converted_date = {READABLE}, last_etag_check = ?2 WHERE id = ?1"
-        ))?
-        .execute((book.id, &tx.stamp, state))?;
-    let day = tx.day().to_owned();
-    tx.totals.add(TallyKind::UnchangedOn, &day, 1);
-    tx.moved_with(barcode, (book.state, state), ChangeNote::of(ChangeCause::UpToDate))?;
-    Ok(state)
-}
-
-/// The archive is not there (any more). What is stored stays so; anything else waits for its conversion.
-fn not_converted(tx: &mut CatalogTransaction<'_>, book: &Book, barcode: &str) -> Result<BookState, CatalogError> {
-    let state = if book.stored {
-        BookState::Stored
-    } else {
-        BookState::Known
-    };
-    let was_there = book.listed_converted || book.resume == BookState::Available;
-    tx.conn
-        .prepare_cached(&format!(
-            "{OVER} next_attempt_at = NULL, listed_converted = 0, absent_at = ?2, pushed_out = pushed_out + ?4, \
-             last_etag_check = CASE WHEN ?5 THEN ?2 ELSE last_etag_check END WHERE id = ?1"
-        ))?
-        .execute((book.id, &tx.stamp, state, was_there && !book.stored, book.stored))?;
-    tx.moved_with(barcode, (book.state, state), ChangeNote::of(ChangeCause::NotConverted))?;
-    Ok(state)
-}
-
-fn retry(
-    tx: &mut CatalogTransaction<'_>,
-    book: &Book,
-    barcode: &str,
-    (reason, detail, at, counts): (&str, &str, Timestamp, bool),
-) -> Result<BookState, CatalogError> {
-    let state = book.untried();
-    let next = stamp(at);
-    tx.conn
-        .prepare_cached(&format!(
-            "{OVER} next_attempt_at = ?4, attempts = attempts + ?5, failure_reason = ?6, failure_detail = ?7 WHERE id = ?1"
-        ))?
-        .execute((book.id, &tx.stamp, state, &next, counts, reason, cut(detail)))?;
-    let note = ChangeNote {
-        reason: Some(reason),
-        detail: Some(cut(detail)),
-        next: Some(&next),
-        ..ChangeNote::of(ChangeCause::Retry)
-    };
-    tx.moved_with(barcode, (book.state, state), note)?;
-    Ok(state)
-}
-
-fn fail(
-    tx: &mut CatalogTransaction<'_>,
-    book: &Book,
-    barcode: &str,
-    (reason, detail): (&str, &str),
-) -> Result<BookState, CatalogError> {
-    let state = if book.stored {
-        BookState::Stored
-    } else {
-        BookState::Failed
-    };
-    tx.conn
-        .prepare_cached(&format!(
-            "{OVER} next_attempt_at = NULL, attempts = attempts + 1, failure_reason = ?4, failure_detail = ?5, \
-             judged_converted_date = {READABLE}, \
-             last_etag_check = CASE WHEN sync_timestamp IS NULL THEN last_etag_check ELSE ?2 END WHERE id = ?1"
-        ))?
-        .execute((book.id, &tx.stamp, state, reason, cut(detail)))?;
-    let day = tx.day().to_owned();
-    tx.totals.add(TallyKind::FailedOn, &day, 1);
-    if state == BookState::Failed {
-        tx.totals.add(TallyKind::Failure, reason, 1);
-    }
-    let note = ChangeNote {
-        reason: Some(reason),
-        detail: Some(cut(detail)),
-        ..ChangeNote::of(ChangeCause::Failed)
-    };
-    tx.moved_with(barcode, (book.state, state), note)?;
-    Ok(state)
+    Ok(())
 }
 
 /// Words that may come from outside are kept to a size that a person reads.

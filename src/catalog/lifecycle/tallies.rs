@@ -15,9 +15,9 @@ pub(crate) enum TallyKind {
     GrinState,
     /// Books in state `failed`, by reason.
     Failure,
-    /// Books that came home, by day (UTC).
+    /// Books that were stored, by day (UTC).
     StoredOn,
-    /// Bytes of archives that came home, by day.
+    /// Bytes of archives that were stored, by day.
     BytesOn,
     /// Books given up, by day.
     FailedOn,

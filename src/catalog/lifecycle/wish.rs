@@ -1,11 +1,12 @@
 //! What a person wishes of books: to be known, to go first, to be tried again.
 
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, named_params};
 
 use crate::catalog::CatalogError;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
 use crate::catalog::lifecycle::tallies::TallyKind;
-use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::grin::Barcode;
 use crate::vocabulary::BookState;
 
@@ -27,7 +28,7 @@ impl CatalogOperation for EnsureKnown {
         for barcode in &self.0 {
             if insert.execute((barcode.as_str(), &tx.stamp))? == 1 {
                 tx.totals.add(TallyKind::GrinState, "", 1);
-                tx.moved(barcode.as_str(), None, BookState::Known, &note)?;
+                tx.record_new_book(barcode.as_str(), BookState::Known, &note)?;
                 new += 1;
             }
         }
@@ -35,7 +36,7 @@ impl CatalogOperation for EnsureKnown {
     }
 }
 
-/// Sets the priority of books; higher goes first, 0 is usual. Comes back with how many there were.
+/// Sets the priority of books, for `grind prioritise`; higher goes first, 0 is usual. Comes back with how many there were.
 #[derive(Debug, Clone)]
 pub struct SetPriority {
     /// The books.
@@ -60,7 +61,8 @@ impl CatalogOperation for SetPriority {
     }
 }
 
-/// Has given-up books tried again as if they were new; comes back with how many there were.
+/// Has given-up books tried again as if they were new, for `grind retry`; comes back with how many there were. A book that is named
+/// and waits for its next attempt is tried at once, too.
 #[derive(Debug, Clone, Default)]
 pub struct ResetFailed {
     /// Just these; `None`: all that were given up.
@@ -83,7 +85,8 @@ impl CatalogOperation for ResetFailed {
                 let id = tx
                     .conn
                     .prepare_cached(
-                        "SELECT id FROM books WHERE barcode = ?1 AND state IN ('failed', 'conversion_failed')",
+                        "SELECT id FROM books WHERE barcode = ?1 AND claimed_by IS NULL \
+                         AND (state IN ('failed', 'conversion_failed') OR failure_reason IS NOT NULL)",
                     )?
                     .query_row([barcode.as_str()], |row| row.get(0))
                     .optional()?;
@@ -120,32 +123,45 @@ impl ResetFailed {
         }
     }
 
-    /// A given-up archive is looked for again (404 sends it on to conversion); a failed conversion is asked for again.
     fn reset(&self, tx: &mut CatalogTransaction<'_>, id: i64) -> Result<bool, CatalogError> {
-        let (barcode, state, reason): (String, BookState, Option<String>) = tx
+        let mut select = tx
             .conn
-            .prepare_cached("SELECT barcode, state, failure_reason FROM books WHERE id = ?1")?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            .prepare_cached("SELECT barcode, state, failure_reason FROM books WHERE id = ?1")?;
+        let (barcode, state, reason) = select.query_row([id], |row| {
+            let reason: Option<String> = row.get("failure_reason")?;
+            Ok((
+                row.get::<_, String>("barcode")?,
+                row.get::<_, BookState>("state")?,
+                reason,
+            ))
+        })?;
         if self.reason.is_some() && self.reason != reason {
             return Ok(false);
         }
-        let conversion = state == BookState::ConversionFailed;
-        let to = if conversion {
-            BookState::Known
-        } else {
-            BookState::Available
-        };
-        if !conversion {
-            tx.failure_forgotten(id)?;
+        let next = tx.next_state(&BookStanding::of(state), BookChange::Reset);
+        if state == BookState::Failed {
+            tx.uncount_failure(id)?;
         }
+        let (keep, due) = next.due.column();
+        // A stored book whose newer archive was refused is compared with GRIN's again.
         tx.conn
             .prepare_cached(
-                "UPDATE books SET state = ?2, state_at = ?3, updated_at = ?3, attempts = 0, next_attempt_at = NULL, \
+                "UPDATE books SET state = :state, state_at = :now, updated_at = :now, attempts = 0, failures = 0, \
+                 next_attempt_at = CASE WHEN :keep THEN next_attempt_at ELSE :due END, \
                  failure_reason = NULL, failure_detail = NULL, conversion_failures = 0, conversion_asks = 0, \
-                 pushed_out = pushed_out + ?4 WHERE id = ?1",
+                 pushed_out = pushed_out + :pushed_out, \
+                 judged_converted_date = CASE WHEN :stored THEN NULL ELSE judged_converted_date END, \
+                 last_etag_check = CASE WHEN :stored THEN NULL ELSE last_etag_check END WHERE id = :id",
             )?
-            .execute((id, to, &tx.stamp, conversion))?;
-        tx.moved_with(&barcode, (state, to), ChangeNote::of(ChangeCause::Reset))?;
+            .execute(named_params! {
+                ":id": id, ":state": next.state, ":now": tx.stamp, ":keep": keep, ":due": due,
+                ":pushed_out": state == BookState::ConversionFailed, ":stored": state == BookState::Stored,
+            })?;
+        let change = StateChange {
+            from: state,
+            to: next.state,
+        };
+        tx.record_transition(&barcode, change, ChangeNote::of(next.cause))?;
         Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::catalog::CatalogError;
-use crate::catalog::lifecycle::next_state::word_of_state;
+use crate::catalog::lifecycle::next_state::signal_of_state;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::ColumnValues;
 use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks};
@@ -119,7 +119,7 @@ impl CatalogOperation for RecordEnrichment {
         for (barcode, found) in &self.answered {
             let facts = ColumnValues::of_search(found);
             let said = |_| RecordRemarks {
-                word: word_of_state(facts.get(facts::GRIN_STATE)),
+                word: signal_of_state(facts.get(facts::GRIN_STATE)),
                 list: None,
                 can_be_requested: false,
                 enriched: Some((&at, millis)),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
 use crate::catalog::CatalogError;
-use crate::catalog::lifecycle::next_state::word_of_list;
+use crate::catalog::lifecycle::next_state::signal_of_list;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::ColumnValues;
 use crate::catalog::observations::lists;
@@ -84,7 +84,7 @@ fn record_row(
 ) -> Result<RowChange, CatalogError> {
     let facts = ColumnValues::of_row(row);
     let said = |failure_is_news| RecordRemarks {
-        word: word_of_list(list, facts.get(facts::GRIN_STATE), failure_is_news),
+        word: signal_of_list(list, facts.get(facts::GRIN_STATE), failure_is_news),
         list: Some(lists::name(list)),
         can_be_requested: facts.can_be_requested || list == ListKind::Available,
         enriched: None,

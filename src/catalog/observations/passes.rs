@@ -1,12 +1,13 @@
 //! Passes over GRIN's lists, and what a complete one says about books that it did not name.
 
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, named_params};
 
 use crate::catalog::CatalogError;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
 use crate::catalog::observations::listing::ListPartCounts;
 use crate::catalog::observations::lists;
-use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::read_stamp;
 use crate::grin::ListKind;
 use crate::vocabulary::BookState;
@@ -247,7 +248,7 @@ impl Ending {
             tx.conn
                 .prepare_cached("UPDATE books SET vanished_at = ?2, updated_at = ?2 WHERE id = ?1")?
                 .execute((id, &tx.stamp))?;
-            tx.noted(barcode, (ChangeTopic::Listing, "vanished"), &note)
+            tx.append_history(barcode, ChangeTopic::Listing, "vanished", &note)
         })
     }
 
@@ -262,14 +263,14 @@ impl Ending {
         let sql = "SELECT id, barcode, state FROM books b WHERE state = 'available' AND id > ?3 AND state_at < ?5 \
                    AND NOT EXISTS (SELECT 1 FROM sightings s WHERE s.list = 3 AND s.book = b.id \
                                    AND (s.pass = ?1 OR s.observed >= ?2)) ORDER BY id LIMIT ?4";
-        self.each(tx, sql, back_to_known)
+        self.each(tx, sql, not_listed)
     }
 
     /// Conversions that were asked for and are neither in process nor converted: the request was lost.
     fn mark_lost(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let sql = "SELECT id, barcode, state FROM books WHERE state IN ('requested', 'in_process') AND id > ?3 \
                    AND left_process_at < ?5 ORDER BY id LIMIT ?4";
-        self.each(tx, sql, back_to_known)
+        self.each(tx, sql, not_listed)
     }
 
     /// Books that left the list of those in process; where to, the next pass over the converted ones tells.
@@ -331,16 +332,19 @@ impl Ending {
 }
 
 /// Nothing is ready or on its way at GRIN: the book waits to be asked for.
-fn back_to_known(tx: &mut CatalogTransaction<'_>, (id, barcode, state): &Marked) -> Result<(), CatalogError> {
+fn not_listed(tx: &mut CatalogTransaction<'_>, (id, barcode, state): &Marked) -> Result<(), CatalogError> {
+    let next = tx.next_state(&BookStanding::of(*state), BookChange::NotListed);
+    let (keep, due) = next.due.column();
     tx.conn
         .prepare_cached(
-            "UPDATE books SET state = 'known', state_at = ?2, updated_at = ?2, listed_converted = 0, \
-             left_process_at = NULL, next_attempt_at = NULL, pushed_out = pushed_out + 1 WHERE id = ?1",
+            "UPDATE books SET state = :state, state_at = :now, updated_at = :now, listed_converted = 0, \
+             left_process_at = NULL, next_attempt_at = CASE WHEN :keep THEN next_attempt_at ELSE :due END, \
+             pushed_out = pushed_out + 1 WHERE id = :id",
         )?
-        .execute((id, &tx.stamp))?;
-    tx.moved_with(
-        barcode,
-        (*state, BookState::Known),
-        ChangeNote::of(ChangeCause::NotListed),
-    )
+        .execute(named_params! {":id": id, ":state": next.state, ":now": tx.stamp, ":keep": keep, ":due": due})?;
+    let change = StateChange {
+        from: *state,
+        to: next.state,
+    };
+    tx.record_transition(barcode, change, ChangeNote::of(next.cause))
 }

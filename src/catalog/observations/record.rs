@@ -1,4 +1,4 @@
-//! Writing down what GRIN said about a book, so that silence never takes the place of knowledge.
+//! Writing down what GRIN said about a book, so that an empty value never overwrites a known one.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -8,13 +8,12 @@ use rusqlite::{CachedStatement, Connection, ToSql};
 
 use crate::catalog::CatalogError;
 use crate::catalog::lifecycle::decide::{BookAfter, BookBefore, decide};
-use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
-use crate::catalog::lifecycle::next_state::{GrinSignal, follow};
+use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic};
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, DueTime, GrinSignal, SignalSource};
 use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::{ColumnValues, LIST_COLUMNS, SEARCH_COLUMNS};
-use crate::catalog::writer::ledger::CatalogTransaction;
-use crate::clock::stamp;
+use crate::catalog::writer::ledger::{CatalogTransaction, StateChange};
 use crate::vocabulary::BookState;
 
 /// Where the facts come from.
@@ -167,7 +166,9 @@ impl<'c> FactRecorder<'c> {
         facts: &ColumnValues<'_>,
         said: &RecordRemarks<'_>,
     ) -> Result<RowChange, CatalogError> {
-        let state = follow(BookState::Known, said.word);
+        let signal = BookChange::Signal(said.word, SignalSource::List);
+        let next = tx.next_state(&BookStanding::of(BookState::Known), signal);
+        let state = next.state;
         let own: [&dyn ToSql; OWN_NEW] = [
             &barcode,
             &state,
@@ -182,17 +183,17 @@ impl<'c> FactRecorder<'c> {
             .add(TallyKind::GrinState, facts.get(facts::GRIN_STATE).unwrap_or(""), 1);
         let note = ChangeNote {
             list: said.list,
-            ..ChangeNote::of(ChangeCause::Listed)
+            ..ChangeNote::of(next.cause)
         };
-        tx.moved(barcode, None, state, &note.text())?;
+        tx.record_new_book(barcode, state, &note.text())?;
         if state == BookState::ConversionFailed {
-            self.set_first_retry(tx, id)?;
+            self.set_first_retry(id, next.due)?;
         }
         Ok(RowChange::New(id))
     }
 
-    fn set_first_retry(&self, tx: &CatalogTransaction<'_>, id: i64) -> Result<(), CatalogError> {
-        let at = tx.policy.after_conversion_failure(1, tx.now).map(stamp);
+    fn set_first_retry(&self, id: i64, due: DueTime) -> Result<(), CatalogError> {
+        let (_, at) = due.column();
         self.conn
             .prepare_cached("UPDATE books SET conversion_failures = 1, next_attempt_at = ?2 WHERE id = ?1")?
             .execute((id, at))?;
@@ -217,7 +218,7 @@ impl<'c> FactRecorder<'c> {
             return Ok(RowChange::Same(before.id));
         }
         if after.revived {
-            tx.failure_forgotten(before.id)?;
+            tx.uncount_failure(before.id)?;
         }
         let own: [&dyn ToSql; OWN_SET] = [
             &before.id,
@@ -244,22 +245,18 @@ impl<'c> FactRecorder<'c> {
         facts: &ColumnValues<'_>,
         (before, after, said): (&BookBefore, &BookAfter<'_>, &RecordRemarks<'_>),
     ) -> Result<(), CatalogError> {
-        let cause = match said.list {
-            Some(_) => ChangeCause::Listed,
-            None => ChangeCause::Enriched,
-        };
         let note = |from| ChangeNote {
             from,
             list: said.list,
-            ..ChangeNote::of(cause)
+            ..ChangeNote::of(after.cause)
         };
         if let (true, Some(new)) = (before.differs(facts::GRIN_STATE), facts.get(facts::GRIN_STATE)) {
             let old = before.grin_state.as_deref();
             tx.totals.shift(TallyKind::GrinState, old.unwrap_or(""), new);
-            tx.noted(barcode, (ChangeTopic::GrinState, new), &note(old).text())?;
+            tx.append_history(barcode, ChangeTopic::GrinState, new, &note(old).text())?;
         }
         if before.vanished {
-            tx.noted(barcode, (ChangeTopic::Listing, "listed_again"), &note(None).text())?;
+            tx.append_history(barcode, ChangeTopic::Listing, "listed_again", &note(None).text())?;
         }
         if after.state != before.state {
             let words = facts.get(facts::FAILED_INFO);
@@ -268,7 +265,11 @@ impl<'c> FactRecorder<'c> {
                 next: after.next_attempt_at.as_deref(),
                 ..note(None)
             };
-            tx.moved_with(barcode, (before.state, after.state), note)?;
+            let change = StateChange {
+                from: before.state,
+                to: after.state,
+            };
+            tx.record_transition(barcode, change, note)?;
         }
         Ok(())
     }

@@ -1,17 +1,18 @@
 //! Which conversions to ask GRIN for, and what it answered.
 
-use rusqlite::{Connection, OptionalExtension as _, ToSql};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, named_params};
 
 use crate::catalog::CatalogError;
-use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
+use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic};
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, ConversionAnswer, DueTime, answer_about_book};
 use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::dates::OUTDATED;
 use crate::catalog::observations::lists;
 use crate::catalog::planning::queue_filter;
 use crate::catalog::planning::select::BookSelection;
 use crate::catalog::queries::ask::StateCounts;
-use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
-use crate::clock;
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
+use crate::clock::stamp;
 use crate::grin::BlockSet;
 use crate::grin::{Barcode, ListKind, ProcessOutcome};
 use crate::vocabulary::BookState;
@@ -155,15 +156,14 @@ fn named_candidates(
     selection: &BookSelection,
     limit: usize,
 ) -> Result<Vec<i64>, CatalogError> {
-    let force = selection.force;
     let mut find = tx.conn.prepare_cached(&format!(
-        "SELECT id FROM books WHERE barcode = ?1 AND (next_attempt_at IS NULL OR next_attempt_at <= ?2 OR ?3) AND ( \
-           (state = 'known' AND pushed_out > 0) \
-           OR (NOT ?4 AND state = 'known' AND (?3 OR ifnull(grin_state, '') = 'NEW' \
+        "SELECT id FROM books WHERE barcode = :barcode AND (next_attempt_at IS NULL OR next_attempt_at <= :now OR :force) \
+         AND ((state = 'known' AND pushed_out > 0) OR (NOT :lost_only AND ( \
+           (state = 'known' AND (:force OR ifnull(grin_state, '') = 'NEW' \
              OR (absent_at IS NOT NULL AND ifnull(grin_state, '') <> 'CHECKED_IN'))) \
-           OR (NOT ?4 AND state = 'conversion_failed' AND (?3 OR next_attempt_at IS NOT NULL)) \
-           OR (NOT ?4 AND state = 'unavailable' AND ?3) \
-           OR (NOT ?4 AND state = 'stored' AND {OUTDATED}))"
+           OR (state = 'conversion_failed' AND (:force OR next_attempt_at IS NOT NULL)) \
+           OR (state = 'unavailable' AND :force) \
+           OR (state = 'stored' AND {OUTDATED}))))"
     ))?;
     let mut out = Vec::new();
     for barcode in only.iter().filter(|barcode| selection.may_be(barcode.as_str())) {
@@ -171,9 +171,13 @@ fn named_candidates(
             break;
         }
         let id = find
-            .query_row((barcode.as_str(), &tx.stamp, force, selection.lost_only), |row| {
-                row.get(0)
-            })
+            .query_row(
+                named_params! {
+                    ":barcode": barcode.as_str(), ":now": tx.stamp,
+                    ":force": selection.force, ":lost_only": selection.lost_only,
+                },
+                |row| row.get(0),
+            )
             .optional()?;
         out.extend(id.filter(|id| !out.contains(id)));
     }
@@ -210,22 +214,26 @@ impl CatalogOperation for RecordConversions {
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<ConversionsRecorded, CatalogError> {
         let mut done = ConversionsRecorded::default();
         for (barcode, outcome, words) in &self.0 {
-            let Some(then) = Then::after(*outcome) else {
+            let Some(answer) = answer_about_book(*outcome) else {
                 done.untouched += 1;
                 continue;
             };
-            let Some(book) = Asked::read(tx.conn, barcode.as_str())? else {
+            let Some(book) = RequestedBook::read(tx.conn, barcode.as_str())? else {
                 done.unknown += 1;
                 continue;
             };
-            let words = &words[..words.floor_char_boundary(500)];
-            book.record(tx, barcode.as_str(), (*outcome, then, words))?;
-            let counter = match then {
-                Then::Requested => &mut done.requested,
-                Then::InProcess => &mut done.in_process,
-                Then::Available => &mut done.available,
-                Then::Unavailable => &mut done.unavailable,
-                Then::Later => &mut done.later,
+            let said = GrinAnswer {
+                outcome: *outcome,
+                answer,
+                words: &words[..words.floor_char_boundary(500)],
+            };
+            book.record(tx, barcode.as_str(), said)?;
+            let counter = match answer {
+                ConversionAnswer::Requested => &mut done.requested,
+                ConversionAnswer::InProcess => &mut done.in_process,
+                ConversionAnswer::Available => &mut done.available,
+                ConversionAnswer::Unavailable => &mut done.unavailable,
+                ConversionAnswer::Unclear => &mut done.later,
             };
             *counter += 1;
         }
@@ -233,49 +241,18 @@ impl CatalogOperation for RecordConversions {
     }
 }
 
-/// What follows from an answer for one book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Requested,
-    InProcess,
-    Available,
-    Unavailable,
-    Later,
+/// GRIN's answer about one book, and its words.
+#[derive(Debug, Clone, Copy)]
+struct GrinAnswer<'a> {
+    outcome: ProcessOutcome,
+    answer: ConversionAnswer,
+    words: &'a str,
 }
 
-impl Then {
-    /// `None` where the answer says nothing about the book. Words that are not known never make a book unavailable.
-    fn after(outcome: ProcessOutcome) -> Option<Self> {
-        match outcome {
-            ProcessOutcome::Requested => Some(Self::Requested),
-            ProcessOutcome::InProcess => Some(Self::InProcess),
-            ProcessOutcome::AlreadyAvailable => Some(Self::Available),
-            ProcessOutcome::NotAllowed => Some(Self::Unavailable),
-            ProcessOutcome::NotFound
-            | ProcessOutcome::RetryLater
-            | ProcessOutcome::Unknown
-            | ProcessOutcome::NoAnswer => Some(Self::Later),
-            ProcessOutcome::QueueFull | ProcessOutcome::Forbidden | ProcessOutcome::UnavailableService => None,
-        }
-    }
-
-    fn state(self) -> Option<BookState> {
-        match self {
-            Self::Requested => Some(BookState::Requested),
-            Self::InProcess => Some(BookState::InProcess),
-            Self::Available => Some(BookState::Available),
-            Self::Unavailable => Some(BookState::Unavailable),
-            Self::Later => None,
-        }
-    }
-}
-
-/// A book that was asked for.
-struct Asked {
+/// A book whose conversion was requested.
+struct RequestedBook {
     id: i64,
-    state: BookState,
-    absent: bool,
-    asks: u32,
+    standing: BookStanding,
     requested_for: Option<String>,
     requested_at: Option<String>,
     grin_state: Option<String>,
@@ -283,92 +260,90 @@ struct Asked {
     next_attempt_at: Option<String>,
 }
 
-impl Asked {
+impl RequestedBook {
     fn read(conn: &Connection, barcode: &str) -> Result<Option<Self>, CatalogError> {
         let mut select = conn.prepare_cached(
-            "SELECT id, state, absent_at IS NOT NULL, conversion_asks, requested_for, processing_request_timestamp, \
-             grin_state, pushed_out > 0, next_attempt_at FROM books WHERE barcode = ?1",
+            "SELECT id, state, absent_at IS NOT NULL AS absent, conversion_asks, requested_for, \
+             processing_request_timestamp, grin_state, pushed_out > 0 AS pushed_out, next_attempt_at \
+             FROM books WHERE barcode = ?1",
         )?;
         let found = select.query_row([barcode], |row| {
+            let standing = BookStanding {
+                absent: row.get("absent")?,
+                asks: row.get("conversion_asks")?,
+                ..BookStanding::of(row.get("state")?)
+            };
             Ok(Self {
-                id: row.get(0)?,
-                state: row.get(1)?,
-                absent: row.get(2)?,
-                asks: row.get(3)?,
-                requested_for: row.get(4)?,
-                requested_at: row.get(5)?,
-                grin_state: row.get(6)?,
-                pushed_out: row.get(7)?,
-                next_attempt_at: row.get(8)?,
+                id: row.get("id")?,
+                standing,
+                requested_for: row.get("requested_for")?,
+                requested_at: row.get("processing_request_timestamp")?,
+                grin_state: row.get("grin_state")?,
+                pushed_out: row.get("pushed_out")?,
+                next_attempt_at: row.get("next_attempt_at")?,
             })
         });
         Ok(found.optional()?)
     }
 
-    fn record(
-        &self,
-        tx: &mut CatalogTransaction<'_>,
-        barcode: &str,
-        (outcome, then, words): (ProcessOutcome, Then, &str),
-    ) -> Result<(), CatalogError> {
-        let state = then.state().filter(|_| self.state.follows_grin()).unwrap_or(self.state);
-        let next = self.next_attempt(tx, then, state);
-        let unclear = next.is_some() && matches!(then, Then::Later | Then::Available);
-        let requested_at = match then {
-            Then::Requested => Some(tx.stamp.clone()),
-            Then::InProcess => self.requested_at.clone().or_else(|| Some(tx.stamp.clone())),
+    fn record(&self, tx: &mut CatalogTransaction<'_>, barcode: &str, said: GrinAnswer<'_>) -> Result<(), CatalogError> {
+        let next = tx.next_state(&self.standing, BookChange::Answer(said.answer));
+        let due = match next.due {
+            DueTime::Keep => self.next_attempt_at.clone(),
+            DueTime::Clear => None,
+            DueTime::At(at) => Some(stamp(at)),
+        };
+        let unclear = due.is_some() && matches!(said.answer, ConversionAnswer::Unclear | ConversionAnswer::Available);
+        let requested_at = match said.answer {
+            ConversionAnswer::Requested => Some(tx.stamp.clone()),
+            ConversionAnswer::InProcess => self.requested_at.clone().or_else(|| Some(tx.stamp.clone())),
             _ => self.requested_at.clone(),
         };
         tx.conn
             .prepare_cached(
-                "UPDATE books SET state = ?2, state_at = CASE WHEN state = ?2 THEN state_at ELSE ?3 END, updated_at = ?3, \
-                 next_attempt_at = ?4, conversion_words = ?5, processing_request_timestamp = ?6, requested_for = ?7, \
-                 conversion_asks = CASE WHEN ?8 THEN conversion_asks + 1 ELSE 0 END, left_process_at = NULL, \
-                 listed_converted = listed_converted OR ?9, enrich_key = CASE WHEN ?9 THEN 0 ELSE enrich_key END \
-                 WHERE id = ?1",
+                "UPDATE books SET state_at = CASE WHEN state = :state THEN state_at ELSE :now END, state = :state, \
+                 updated_at = :now, next_attempt_at = :due, conversion_words = :words, \
+                 processing_request_timestamp = :requested_at, requested_for = :requested_for, \
+                 conversion_asks = CASE WHEN :unclear THEN conversion_asks + 1 ELSE 0 END, left_process_at = NULL, \
+                 listed_converted = listed_converted OR :available, \
+                 enrich_key = CASE WHEN :available THEN 0 ELSE enrich_key END WHERE id = :id",
             )?
-            .execute((
-                self.id,
-                state,
-                &tx.stamp,
-                next.as_deref(),
-                words,
-                requested_at,
-                self.queue(then),
-                unclear,
-                then == Then::Available,
-            ))?;
-        self.note(tx, barcode, (outcome, state, words, next.as_deref()))?;
-        if then == Then::Requested {
+            .execute(named_params! {
+                ":id": self.id,
+                ":state": next.state,
+                ":now": tx.stamp,
+                ":due": due,
+                ":words": said.words,
+                ":requested_at": requested_at,
+                ":requested_for": self.queue(said.answer),
+                ":unclear": unclear,
+                ":available": said.answer == ConversionAnswer::Available,
+            })?;
+        let note = ChangeNote {
+            words: Some(said.words),
+            next: due.as_deref(),
+            ..ChangeNote::of(next.cause)
+        };
+        let from = self.standing.state;
+        if next.state == from {
+            tx.append_history(barcode, ChangeTopic::Conversion, said.outcome.as_str(), &note.text())?;
+        } else {
+            tx.record_transition(barcode, StateChange { from, to: next.state }, note)?;
+        }
+        if said.answer == ConversionAnswer::Requested {
             let day = tx.day().to_owned();
             tx.totals.add(TallyKind::RequestedOn, &day, 1);
         }
         Ok(())
     }
 
-    /// When the book may be touched again.
-    fn next_attempt(&self, tx: &CatalogTransaction<'_>, then: Then, state: BookState) -> Option<String> {
-        let again = || clock::stamp(tx.policy.after_unclear_answer(self.asks.saturating_add(1), tx.now));
-        match then {
-            Then::Later => Some(again()),
-            // Said to be ready, and yet it was not there when we looked: not in a circle without pause.
-            Then::Available if self.absent || state == BookState::Stored => Some(again()),
-            // Stored books keep their state, so time must tell that they have been asked for.
-            Then::Requested | Then::InProcess | Then::Unavailable if state == BookState::Stored => {
-                Some(clock::stamp(clock::later(tx.now, tx.policy.ask_again_cap)))
-            }
-            _ if state == self.state => self.next_attempt_at.clone(),
-            _ => None,
-        }
-    }
-
     /// The queue that the book belongs to from its request until it is stored, whatever GRIN's state becomes meanwhile.
-    fn queue(&self, then: Then) -> Option<&str> {
-        match then {
-            Then::Requested | Then::InProcess | Then::Available => {}
-            Then::Unavailable | Then::Later => return self.requested_for.as_deref(),
+    fn queue(&self, answer: ConversionAnswer) -> Option<&str> {
+        match answer {
+            ConversionAnswer::Requested | ConversionAnswer::InProcess | ConversionAnswer::Available => {}
+            ConversionAnswer::Unavailable | ConversionAnswer::Unclear => return self.requested_for.as_deref(),
         }
-        let now = match (self.state, self.grin_state.as_deref()) {
+        let now = match (self.standing.state, self.grin_state.as_deref()) {
             (BookState::Stored, _) => Queue::Changed,
             (BookState::ConversionFailed, _) if self.requested_for.is_some() => return self.requested_for.as_deref(),
             (_, Some("PREVIOUSLY_DOWNLOADED")) => Queue::Previous,
@@ -376,23 +351,5 @@ impl Asked {
             _ => Queue::Unconverted,
         };
         self.requested_for.as_deref().or(Some(now.as_str()))
-    }
-
-    fn note(
-        &self,
-        tx: &mut CatalogTransaction<'_>,
-        barcode: &str,
-        (outcome, state, words, next): (ProcessOutcome, BookState, &str, Option<&str>),
-    ) -> Result<(), CatalogError> {
-        let note = ChangeNote {
-            words: Some(words),
-            next,
-            ..ChangeNote::of(ChangeCause::Asked)
-        };
-        if state == self.state {
-            tx.noted(barcode, (ChangeTopic::Conversion, outcome.as_str()), &note.text())
-        } else {
-            tx.moved_with(barcode, (self.state, state), note)
-        }
     }
 }

@@ -48,6 +48,16 @@ pub(crate) fn in_turn(lists: Vec<Vec<i64>>, limit: usize) -> Vec<i64> {
     out
 }
 
+/// The first ones, then as many of the others as there is room for, each book once.
+pub(crate) fn in_sequence(mut first: Vec<i64>, others: Vec<i64>, limit: usize) -> Vec<i64> {
+    for id in others {
+        if first.len() < limit && !first.contains(&id) {
+            first.push(id);
+        }
+    }
+    first
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,13 @@ const DUE: &str = "(next_attempt_at IS NULL OR next_attempt_at <= :now)";
 /// Oldest conversion first, since the pool drops those.
 const OLDEST_FIRST: &str = "ORDER BY priority DESC, ifnull(converted_date, '9'), barcode";
 
+/// Books of which an earlier run may have published an archive without recording it: the store tells.
+const UNRECORDED: &str = "SELECT id FROM books WHERE publishing_sha256 IS NOT NULL AND claimed_by IS NULL \
+                          AND (next_attempt_at IS NULL OR next_attempt_at <= :now) ORDER BY id LIMIT :limit";
+/// Given-up books whose time has come again.
+const FAILED_DUE: &str = "SELECT id FROM books WHERE state = 'failed' AND next_attempt_at <= :now \
+                          ORDER BY next_attempt_at, id LIMIT :limit";
+
 impl BookSelection {
     /// Ids of what may be taken now, in the order to take them.
     pub(crate) fn ready(
@@ -55,14 +62,24 @@ impl BookSelection {
         if let Some(only) = &self.only {
             return self.ready_of(conn, only, times, limit);
         }
+        let queues = Queue::resolve(&self.queues);
         let mut lists = Vec::new();
-        for queue in Queue::resolve(&self.queues) {
-            lists.push(self.ids(conn, &sql_of(queue), (times, times.opened_at), limit)?);
+        if !queues.is_empty() {
+            lists.push(self.ids(conn, UNRECORDED, (times, times.opened_at), limit)?);
+        }
+        for queue in &queues {
+            lists.push(self.ids(conn, &sql_of(*queue), (times, times.opened_at), limit)?);
         }
         for (sql, before) in self.stored_again(times) {
             lists.push(self.ids(conn, &sql, (times, &before), limit)?);
         }
-        Ok(queue_filter::in_turn(lists, limit))
+        let mut ids = queue_filter::in_turn(lists, limit);
+        if ids.len() < limit && !queues.is_empty() {
+            // Books that failed before wait for those that did not.
+            let failed = self.ids(conn, FAILED_DUE, (times, times.opened_at), limit)?;
+            ids = queue_filter::in_sequence(ids, failed, limit);
+        }
+        Ok(ids)
     }
 
     /// When the first of these books that was put off comes due.
@@ -121,8 +138,8 @@ impl BookSelection {
         limit: usize,
     ) -> Result<Vec<i64>, CatalogError> {
         let mut find = conn.prepare_cached(&format!(
-            "SELECT id, state, next_attempt_at, absent_at, state_at, last_etag_check, {NEWER}, grin_state \
-             FROM books WHERE barcode = ?1"
+            "SELECT id, state, next_attempt_at, absent_at, state_at, last_etag_check, ifnull({NEWER}, 0) AS newer, \
+             grin_state, publishing_sha256 IS NOT NULL AS unrecorded FROM books WHERE barcode = ?1"
         ))?;
         let mut out = Vec::new();
         let mut taken = HashSet::new();
@@ -130,11 +147,9 @@ impl BookSelection {
             if out.len() == limit {
                 break;
             }
-            let book = find.query_row([barcode.as_str()], |row| Ok((row.get(0)?, Named::read(row)?)));
-            if let Some((id, named)) = book.optional()? {
-                if named.is_ready(self, times) && taken.insert(id) {
-                    out.push(id);
-                }
+            let book = find.query_row([barcode.as_str()], NamedBook::read).optional()?;
+            if let Some(book) = book.filter(|book| book.is_ready(self, times) && taken.insert(book.id)) {
+                out.push(book.id);
             }
         }
         Ok(out)
@@ -142,32 +157,39 @@ impl BookSelection {
 }
 
 /// A book that was named, as far as it decides whether it may be taken.
-struct Named {
+struct NamedBook {
+    id: i64,
     state: BookState,
     next_attempt_at: Option<String>,
     absent: bool,
     state_at: String,
     last_check: Option<String>,
     newer: bool,
+    /// An earlier run may have published an archive without recording it.
+    unrecorded: bool,
     /// GRIN's state says that there never was an archive: looking for it is of no use.
     never_converted: bool,
 }
 
-impl Named {
+impl NamedBook {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            state: row.get(1)?,
-            next_attempt_at: row.get(2)?,
-            absent: row.get::<_, Option<String>>(3)?.is_some(),
-            state_at: row.get(4)?,
-            last_check: row.get(5)?,
-            newer: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
-            never_converted: matches!(row.get_ref(7)?.as_str(), Ok("NEW" | "CHECKED_IN")),
+            id: row.get("id")?,
+            state: row.get("state")?,
+            next_attempt_at: row.get("next_attempt_at")?,
+            absent: row.get::<_, Option<String>>("absent_at")?.is_some(),
+            state_at: row.get("state_at")?,
+            last_check: row.get("last_etag_check")?,
+            newer: row.get("newer")?,
+            unrecorded: row.get("unrecorded")?,
+            never_converted: matches!(row.get_ref("grin_state")?.as_str(), Ok("NEW" | "CHECKED_IN")),
         })
     }
 
     fn is_ready(&self, selection: &BookSelection, times: SelectionTimes<'_>) -> bool {
-        if self.next_attempt_at.as_deref().is_some_and(|at| at > times.now) {
+        // A person who names a failed book does not wait for its time, but tries it once in each run.
+        let not_due = self.next_attempt_at.as_deref().is_some_and(|at| at > times.now);
+        if not_due && self.state != BookState::Failed {
             return false;
         }
         let checked_before = |moment: &str| self.last_check.as_deref().is_none_or(|at| at < moment);
@@ -178,6 +200,7 @@ impl Named {
             BookState::Failed => self.state_at.as_str() < times.opened_at,
             BookState::Stored => {
                 self.newer
+                    || self.unrecorded
                     || (selection.force && checked_before(times.opened_at))
                     || selection
                         .recheck_before
@@ -200,9 +223,8 @@ fn sql_of(queue: Queue) -> String {
         Queue::Changed => {
             format!("SELECT id FROM books WHERE state = 'stored' AND {NEWER} AND {DUE} {OLDEST_FIRST} LIMIT :limit")
         }
-        Queue::Failed => format!(
-            "SELECT id FROM books WHERE state = 'failed' AND state_at < :before AND {DUE} \
-             ORDER BY priority DESC, id LIMIT :limit"
+        Queue::Failed => String::from(
+            "SELECT id FROM books WHERE state = 'failed' AND state_at < :before ORDER BY priority DESC, id LIMIT :limit",
         ),
     }
 }

@@ -7,7 +7,6 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
-use crate::catalog::lifecycle::claim::release_expired;
 use crate::catalog::lifecycle::tallies;
 use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::planning::convert;
@@ -125,7 +124,6 @@ impl CatalogOperation for ListReady {
     const KIND: &'static str = "list_ready";
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<Barcode>, CatalogError> {
-        release_expired(tx)?;
         let times = SelectionTimes {
             now: &tx.stamp,
             opened_at: tx.opened_at,
@@ -146,7 +144,6 @@ impl CatalogOperation for AskRemaining {
     const KIND: &'static str = "remaining";
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<RemainingWork, CatalogError> {
-        release_expired(tx)?;
         tx.write_totals()?;
         let counts = StateCounts::read(tx.conn)?;
         let times = SelectionTimes {

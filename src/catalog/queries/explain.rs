@@ -119,10 +119,10 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
         BookState::Available => "GRIN has its archive ready; it waits to be fetched.".into(),
         BookState::Checking | BookState::Downloading => format!(
             "{} works on it until {} at the latest.",
-            text("claimed_by").unwrap_or("somebody"),
+            text("claimed_by").unwrap_or("a worker"),
             text("lease_until").unwrap_or("now")
         ),
-        BookState::Stored => format!("It is home: {}.", text("storage_path").unwrap_or("path not noted")),
+        BookState::Stored => stored(book),
         BookState::Unavailable => "GRIN does not give it out.".into(),
         BookState::ConversionFailed => format!(
             "GRIN failed to convert it ({}).{}",
@@ -133,12 +133,39 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
                 ""
             }
         ),
-        BookState::Failed => format!("Given up ({}). `--queue failed` tries it once more.", reason()),
+        BookState::Failed if again.is_empty() => {
+            format!("Given up ({}). `grind retry` tries it once more.", reason())
+        }
+        BookState::Failed => format!("Given up for now ({}).", reason()),
     };
     let vanished = text("vanished_at").map_or(String::new(), |at| {
         format!(" GRIN's list of all books has not named it since {at}.")
     });
     format!("{sentence}{again}{vanished}")
+}
+
+/// How well a stored book is proven, and what became of a newer archive of it.
+fn stored(book: &Map<String, Value>) -> String {
+    let text = |name: &str| book.get(name).and_then(Value::as_str);
+    let path = text("storage_path").unwrap_or("path not recorded");
+    let pages = book.get("page_count").and_then(Value::as_u64);
+    let pages = pages.map_or_else(|| "pages not counted".to_owned(), |pages| format!("{pages} pages"));
+    let proof = match book.get("verified").and_then(Value::as_bool) {
+        Some(true) => "every page agrees with its listed checksum",
+        Some(false) => "unverified: the archive lists no checksums that prove every page",
+        None => "whether it is verified was not recorded",
+    };
+    let finding = text("worst_finding").map_or_else(String::new, |code| {
+        format!(
+            "; worst finding: {code} ({})",
+            text("worst_finding_level").unwrap_or("level not recorded")
+        )
+    });
+    let newer = text("failure_reason").map_or_else(String::new, |reason| {
+        let detail = text("failure_detail").map_or_else(String::new, |detail| format!(": {detail}"));
+        format!(" A newer archive at GRIN was not taken ({reason}{detail}).")
+    });
+    format!("It is stored: {path}; {pages}, {proof}{finding}.{newer}")
 }
 
 impl fmt::Display for BookStory {

@@ -123,8 +123,8 @@ impl ExportNames {
 /// Everything in a row of `books`, by column name; what is absent or only of use to the catalog itself is left out. GRIN's words stand
 /// as they came; flags, numbers and codes among them stand under `typed` once more, as such.
 pub(crate) fn book_json(names: &ExportNames, row: &Row<'_>) -> Result<Map<String, Value>, rusqlite::Error> {
-    const OURS_ALONE: [&str; 3] = ["id", "claim_fence", "enrich_key"];
-    const FLAGS: [&str; 3] = ["is_decrypted", "listed_converted", "can_be_requested"];
+    const OURS_ALONE: [&str; 5] = ["id", "claim_fence", "enrich_key", "lease_from", "lease_to"];
+    const FLAGS: [&str; 4] = ["is_decrypted", "listed_converted", "can_be_requested", "verified"];
     let (mut book, mut typed) = (Map::new(), Map::new());
     for (at, (name, kind)) in names.0.iter().enumerate() {
         if OURS_ALONE.contains(&name.as_str()) {

@@ -5,3 +5,4 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod reader;
 pub(crate) mod report;
+pub(crate) mod verification;

@@ -1,4 +1,4 @@
-//! How far the library is on its way home.
+//! How far the library is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +13,7 @@ use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::lists;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::queries::reader::CatalogReader;
+use crate::catalog::queries::verification::VerificationCounts;
 use crate::clock::{earlier, stamp};
 use crate::grin::ListKind;
 use crate::vocabulary::BookState;
@@ -33,6 +34,8 @@ pub struct LibraryReport {
     pub grin_states: BTreeMap<String, u64>,
     /// Given-up books by reason.
     pub failures: Vec<(String, u64)>,
+    /// Stored books by how well they are proven.
+    pub verification: VerificationCounts,
     /// What GRIN says about failed conversions, the most frequent words first.
     pub conversion_failures: Vec<(String, u64)>,
     /// What happened on each of the last days (UTC), the last one first.
@@ -50,7 +53,7 @@ pub struct LibraryReport {
 pub struct DayReport {
     /// `2026-01-31`.
     pub day: String,
-    /// Books that came home.
+    /// Books that were stored.
     pub stored: u64,
     /// Bytes of their archives.
     pub bytes: u64,
@@ -77,14 +80,14 @@ pub struct ListReport {
     pub note: Option<String>,
 }
 
-/// When all will be home, if it goes on as in the last days.
+/// When all will be stored, if it goes on as in the last days.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ReportForecast {
-    /// Books still to come home; those not given out and those given up are not counted.
+    /// Books still to be stored; those not given out and those given up are not counted.
     pub remaining: u64,
     /// Of these, ready at GRIN or in work with us.
     pub ready: u64,
-    /// Books a day, over the last days on which any came home.
+    /// Books a day, over the last days on which any was stored.
     pub books_a_day: Option<f64>,
     /// Days until none remains at that speed.
     pub days_left: Option<f64>,
@@ -108,6 +111,7 @@ impl CatalogReader {
             forecast: forecast(&states, &days),
             grin_states: tallies::read(conn, TallyKind::GrinState)?.into_iter().collect(),
             failures,
+            verification: VerificationCounts::read(conn, &states)?,
             conversion_failures: conversion_failures(conn)?,
             days,
             lists: ListKind::ALL
@@ -142,7 +146,7 @@ fn last_days(conn: &Connection, now: jiff::Timestamp) -> Result<Vec<DayReport>, 
     Ok(days)
 }
 
-/// Speed over the last days, counted from the first of them on which a book came home.
+/// Speed over the last days, counted from the first of them on which a book was stored.
 fn forecast(states: &StateCounts, days: &[DayReport]) -> ReportForecast {
     let waiting = [
         BookState::Known,
@@ -220,6 +224,17 @@ impl fmt::Display for LibraryReport {
             .iter()
             .map(|(word, n)| (unknown_if_empty(word), *n));
         section(f, "Conversions that failed, in GRIN's words", words)?;
+        let VerificationCounts {
+            verified,
+            unverified,
+            unknown,
+        } = self.verification;
+        let counts = [
+            ("verified", verified),
+            ("unverified", unverified),
+            ("not recorded", unknown),
+        ];
+        section(f, "Stored books", counts.into_iter().filter(|(_, n)| *n > 0))?;
         self.write_days(f)?;
         self.write_lists(f)?;
         self.write_forecast(f)
@@ -299,14 +314,14 @@ impl LibraryReport {
         let forecast = &self.forecast;
         write!(
             f,
-            "\n{} books to come home, {} of them ready",
+            "\n{} books still to be stored, {} of them ready",
             forecast.remaining, forecast.ready
         )?;
         match (forecast.books_a_day, forecast.days_left) {
             (Some(speed), Some(days)) => writeln!(f, "; at {speed:.0} a day in {days:.1} days"),
             _ => writeln!(
                 f,
-                "; none came home in the last {SPEED_DAYS} days, so there is no forecast"
+                "; none was stored in the last {SPEED_DAYS} days, so there is no forecast"
             ),
         }?;
         self.next_due

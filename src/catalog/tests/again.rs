@@ -311,7 +311,7 @@ fn a_catalog_of_version_one_is_brought_up_to_date() {
         .conn()
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, SCHEMA_VERSION);
     let judged = |code: &str| -> Option<String> {
         let sql = "SELECT judged_converted_date FROM books WHERE barcode = ?1";
         ledger.conn().query_row(sql, [code], |row| row.get(0)).unwrap()

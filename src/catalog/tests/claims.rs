@@ -1,24 +1,12 @@
 //! Claims, leases and queues.
 
 use crate::catalog::tests::shelf::{
-    HOUR, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored,
+    HOUR, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored, three,
 };
 use crate::catalog::*;
 use crate::grin::{GrinDate, ListKind};
 
 use BookState as S;
-
-fn three(shelf: &mut Shelf) {
-    let rows = [
-        ("TL0003", "2025/06/03"),
-        ("TL0001", "2025/06/02"),
-        ("TL0002", "2025/06/01"),
-    ];
-    shelf.list(
-        ListKind::Converted,
-        rows.map(|(code, date)| converted(code, date)).to_vec(),
-    );
-}
 
 #[test]
 fn the_oldest_conversion_goes_first_unknown_dates_last() {
@@ -87,7 +75,7 @@ fn the_same_owner_with_an_older_claim_is_stale_too() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     let first = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
-    shelf.clock.advance(LEASE);
+    shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
     let again = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
     assert_ne!(first[0].held.fence, again[0].held.fence);
     assert!(matches!(
@@ -124,6 +112,7 @@ fn renewing_keeps_a_claim_and_names_the_lost_ones() {
     let lost = shelf
         .ledger
         .execute(RenewClaims {
+            owner: "one".into(),
             held: both,
             lease: LEASE,
         })
@@ -163,11 +152,11 @@ fn a_book_that_waits_for_its_time_is_not_handed_out_before() {
     }
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001", "TL0003"]);
     shelf.clock.advance(HOUR);
-    let again = shelf.claim(&[Queue::Converted]);
+    let again = shelf.claim_of("two", queue(&[Queue::Converted]), 9);
     assert_eq!(
         codes(&again),
         ["TL0002", "TL0001", "TL0003"],
-        "its time has come, and the others' leases have run out"
+        "its time has come, and the other owner's leases have run out"
     );
     assert_eq!(again[0].attempts, 1);
     assert_eq!(shelf.ledger.execute(NextDue).unwrap(), None);

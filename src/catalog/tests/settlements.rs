@@ -68,6 +68,69 @@ fn stored_writes_everything_at_once() {
 }
 
 #[test]
+fn how_well_a_book_is_proven_is_told_everywhere() {
+    let mut shelf = Shelf::new();
+    let cases = [("TL0001", Some(true)), ("TL0002", Some(false)), ("TL0003", None)];
+    for (code, verified) in cases {
+        shelf.list(ListKind::Converted, vec![converted(code, "2025/06/01 00:00")]);
+        let claimed = shelf.claim(&[Queue::Converted]).remove(0);
+        let ClaimSettlement::Stored(mut book) = stored(code, "\"a\"") else {
+            unreachable!()
+        };
+        book.verified = verified;
+        book.worst_finding = (verified == Some(false)).then(|| StoredFinding {
+            code: "pages_unverified".into(),
+            level: "warning".into(),
+        });
+        shelf.settle(&claimed, ClaimSettlement::Stored(book)).unwrap();
+    }
+    let reader = shelf.reader();
+    let report = reader.report().unwrap();
+    let expected = VerificationCounts {
+        verified: 1,
+        unverified: 1,
+        unknown: 1,
+    };
+    assert_eq!(report.verification, expected);
+    assert!(report.to_string().contains("unverified"), "{report}");
+    let mut listed = Vec::new();
+    reader
+        .unverified(|book| {
+            listed.push((book.barcode, book.verified, book.page_count, book.worst_finding));
+            Ok(())
+        })
+        .unwrap();
+    let finding = Some("pages_unverified".to_owned());
+    assert_eq!(
+        listed,
+        [
+            ("TL0002".to_owned(), Some(false), Some(3), finding),
+            ("TL0003".to_owned(), None, Some(3), None)
+        ]
+    );
+    let story = reader.explain(&barcode("TL0002")).unwrap().unwrap();
+    assert!(
+        story.meaning.contains("unverified") && story.meaning.contains("pages_unverified"),
+        "{}",
+        story.meaning
+    );
+    let mut jsonl = Vec::new();
+    reader.export_jsonl(&mut jsonl).unwrap();
+    let books: Vec<serde_json::Value> = serde_json::Deserializer::from_slice(&jsonl)
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(books[0]["verified"], true);
+    assert_eq!(books[1]["worst_finding_level"], "warning");
+    let mut csv = Vec::new();
+    reader.export_csv(&mut csv).unwrap();
+    assert!(
+        !String::from_utf8(csv).unwrap().contains("verified"),
+        "the CSV keeps its columns"
+    );
+}
+
+#[test]
 fn an_etag_that_was_only_seen_is_never_stored() {
     let mut shelf = Shelf::new();
     let claimed = held(&mut shelf);

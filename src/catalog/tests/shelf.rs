@@ -187,6 +187,19 @@ impl Shelf {
     }
 }
 
+/// Three books that GRIN has ready; TL0002 is the oldest.
+pub fn three(shelf: &mut Shelf) {
+    let rows = [
+        ("TL0003", "2025/06/03"),
+        ("TL0001", "2025/06/02"),
+        ("TL0002", "2025/06/01"),
+    ];
+    shelf.list(
+        ListKind::Converted,
+        rows.map(|(code, date)| converted(code, date)).to_vec(),
+    );
+}
+
 pub fn queue(queues: &[Queue]) -> BookSelection {
     BookSelection {
         queues: queues.to_vec(),
@@ -209,6 +222,8 @@ pub fn stored(code: &str, etag: &str) -> ClaimSettlement {
         archive_bytes: 1_000,
         page_count: Some(3),
         text_pages: Some(2),
+        verified: Some(true),
+        worst_finding: None,
         storage_path: format!("raw/{code}/{code}.tar.gz"),
         marc: None,
     }))

@@ -44,6 +44,38 @@ fn a_full_disk_is_told_and_loses_nothing() {
 }
 
 #[test]
+fn a_lock_of_another_program_passes_and_loses_nothing() {
+    let mut shelf = Shelf::new();
+    shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
+    shelf.ledger.conn().busy_timeout(std::time::Duration::ZERO).unwrap();
+    let other = rusqlite::Connection::open(shelf.ledger.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let known = || EnsureKnown(vec![crate::catalog::tests::shelf::barcode("TL0002")]);
+    let error = shelf.ledger.execute(known()).unwrap_err();
+    assert!(matches!(error, CatalogError::Busy) && error.may_pass(), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(shelf.ledger.execute(known()).unwrap(), 1);
+}
+
+#[test]
+fn a_catalog_that_is_read_only_for_a_while_is_named_as_such_and_can_be_asked_again() {
+    let mut shelf = Shelf::new();
+    shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
+    let read_only = |shelf: &Shelf, on: bool| shelf.ledger.conn().pragma_update(None, "query_only", on).unwrap();
+    read_only(&shelf, true);
+    let known = || EnsureKnown(vec![crate::catalog::tests::shelf::barcode("TL0002")]);
+    let error = shelf.ledger.execute(known()).unwrap_err();
+    assert!(
+        matches!(error, CatalogError::ReadOnly(_)) && error.may_pass(),
+        "{error}"
+    );
+    assert!(error.to_string().contains("read-only"), "{error}");
+    read_only(&shelf, false);
+    assert_eq!(shelf.ledger.execute(known()).unwrap(), 1);
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001"]);
+}
+
+#[test]
 fn an_error_in_a_group_undoes_its_own_operation_only() {
     use crate::catalog::writer::ledger::{LedgerJob, QueuedJob};
     let mut shelf = Shelf::new();

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::catalog::lifecycle::history;
-use crate::catalog::lifecycle::history::{ChangeMoment, ChangeNote, ChangeTopic};
+use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
 use crate::catalog::lifecycle::tallies::{PendingTallies, TallyKind};
 use crate::catalog::writer::connection;
 use crate::catalog::{CatalogError, CatalogPolicy};
@@ -82,6 +83,13 @@ impl<O: CatalogOperation> QueuedJob for LedgerJob<O> {
     }
 }
 
+/// A change of a book's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StateChange {
+    pub from: BookState,
+    pub to: BookState,
+}
+
 /// What an operation works with.
 pub struct CatalogTransaction<'a> {
     /// The connection, inside a transaction.
@@ -90,6 +98,8 @@ pub struct CatalogTransaction<'a> {
     pub(crate) now: Timestamp,
     /// The same as text.
     pub(crate) stamp: String,
+    /// The same in milliseconds since the machine started; claims are judged by it, since no step of the wall clock changes it.
+    pub(crate) since_boot: i64,
     pub(crate) session: i64,
     /// When this program opened the catalog.
     pub(crate) opened_at: &'a str,
@@ -98,55 +108,65 @@ pub struct CatalogTransaction<'a> {
 }
 
 impl CatalogTransaction<'_> {
-    /// Notes that a book's state changed; the caller changes the row itself.
-    pub(crate) fn moved(
+    /// Counts and writes into the history that a known book's state changed; the caller changes the row itself.
+    pub(crate) fn record_transition(
         &mut self,
         barcode: &str,
-        from: Option<BookState>,
-        to: BookState,
-        note: &str,
-    ) -> Result<(), CatalogError> {
-        match from {
-            Some(from) => self.totals.shift(TallyKind::State, from.as_str(), to.as_str()),
-            None => self.totals.add(TallyKind::State, to.as_str(), 1),
-        }
-        self.noted(barcode, (ChangeTopic::State, to.as_str()), note)
-    }
-
-    /// [`CatalogTransaction::moved`] with a note that names where it came from.
-    pub(crate) fn moved_with(
-        &mut self,
-        barcode: &str,
-        (from, to): (BookState, BookState),
+        change: StateChange,
         note: ChangeNote<'_>,
     ) -> Result<(), CatalogError> {
+        let StateChange { from, to } = change;
+        self.totals.shift(TallyKind::State, from.as_str(), to.as_str());
         let note = ChangeNote {
             from: Some(from.as_str()),
             ..note
         };
-        self.moved(barcode, Some(from), to, &note.text())
+        self.append_history(barcode, ChangeTopic::State, to.as_str(), &note.text())
+    }
+
+    /// The same for a book that was not known before.
+    pub(crate) fn record_new_book(&mut self, barcode: &str, state: BookState, note: &str) -> Result<(), CatalogError> {
+        self.totals.add(TallyKind::State, state.as_str(), 1);
+        self.append_history(barcode, ChangeTopic::State, state.as_str(), note)
     }
 
     /// Appends to a book's history.
-    pub(crate) fn noted(&self, barcode: &str, what: (ChangeTopic, &str), note: &str) -> Result<(), CatalogError> {
-        let moment = ChangeMoment {
-            stamp: &self.stamp,
-            session: self.session,
-        };
-        history::append(self.conn, barcode, what, moment, note)
+    pub(crate) fn append_history(
+        &self,
+        barcode: &str,
+        topic: ChangeTopic,
+        value: &str,
+        note: &str,
+    ) -> Result<(), CatalogError> {
+        history::append(
+            self.conn,
+            &HistoryEntry {
+                barcode,
+                topic,
+                value,
+                stamp: &self.stamp,
+                session: self.session,
+                note,
+            },
+        )
+    }
+
+    /// What the table of lifecycle changes says about a book now.
+    pub(crate) fn next_state(&self, book: &BookStanding, change: BookChange) -> BookTransition {
+        next_state(book, change, self.policy, self.now)
     }
 
     /// Takes a given-up book out of the count of its reason; to be called before the reason is overwritten.
-    pub(crate) fn failure_forgotten(&mut self, id: i64) -> Result<(), CatalogError> {
-        self.count_failure(id, -1)
+    pub(crate) fn uncount_failure(&mut self, id: i64) -> Result<(), CatalogError> {
+        self.count_failure_by(id, -1)
     }
 
     /// Puts a given-up book back into the count of its reason.
-    pub(crate) fn failure_remembered(&mut self, id: i64) -> Result<(), CatalogError> {
-        self.count_failure(id, 1)
+    pub(crate) fn count_failure(&mut self, id: i64) -> Result<(), CatalogError> {
+        self.count_failure_by(id, 1)
     }
 
-    fn count_failure(&mut self, id: i64, by: i64) -> Result<(), CatalogError> {
+    fn count_failure_by(&mut self, id: i64, by: i64) -> Result<(), CatalogError> {
         let reason: Option<String> = self
             .conn
             .prepare_cached("SELECT failure_reason FROM books WHERE id = ?1")?
@@ -277,6 +297,7 @@ impl CatalogLedger {
             conn: &self.conn,
             now,
             stamp: stamp(now),
+            since_boot: self.clock.since_boot(),
             session: self.session,
             opened_at: &self.opened_at,
             policy: &self.policy,

@@ -10,7 +10,11 @@ use crate::catalog::CatalogError;
 const APPLICATION_ID: i64 = 0x4752_494e;
 
 /// The step to each version, in order; a step that was released is never changed again.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+];
 
 /// The schema version that this program writes.
 pub const VERSION: i64 = STEPS.len() as i64;

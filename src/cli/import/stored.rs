@@ -1,12 +1,16 @@
 //! The stored files of a run that is taken over: found, put through the pass of a download, and copied if wished.
 
 use std::io;
+use std::time::Duration;
 
 use crate::archive::PassOptions;
-use crate::catalog::{AdoptedArchive, ArchiveUnfit, StoredBook, StoredFiles, check_beginning};
+use crate::catalog::{AdoptedArchive, ArchiveUnfit, BeginAdoption, StoredBook, StoredFiles, check_beginning};
 use crate::cli::import::source::FileSource;
 use crate::grin::{Barcode, FileName, Validator};
-use crate::pipeline::{ArchiveTaken, HomeError, PublishRecipe, take_over};
+use crate::pipeline::{
+    ArchiveTaken, HomeError, PublicationWindow, PublishRecipe, ReplaceDecision, VolumePublished, examine,
+    stage_taken_over,
+};
 use crate::storage::{Storage, StorageLayout};
 
 /// The archives of a run.
@@ -50,6 +54,9 @@ enum Place {
 const MOST_PLACES: usize = 256;
 
 const END: &str = ".tar.gz";
+
+/// Shorter than the claim that an import makes for each archive.
+const WINDOW: Duration = Duration::from_secs(3 * 3_600);
 
 impl Place {
     fn key(&self, barcode: &Barcode) -> String {
@@ -102,7 +109,13 @@ impl RunFiles {
         Ok(Self { source, places, look })
     }
 
-    fn look_at(&self, key: &str, barcode: &Barcode, etag: Option<&str>) -> Result<AdoptedArchive, ArchiveUnfit> {
+    fn look_at(
+        &self,
+        key: &str,
+        barcode: &Barcode,
+        etag: Option<&str>,
+        begin: &mut BeginAdoption<'_>,
+    ) -> Result<AdoptedArchive, ArchiveUnfit> {
         let archive = self.source.open(key).map_err(ArchiveUnfit::Unreadable)?;
         let StoredCheck::Whole(pass) = &self.look else {
             check_beginning(archive)?;
@@ -119,8 +132,30 @@ impl RunFiles {
             layout: pass.layout.clone(),
             options: pass.options.clone(),
         };
-        let book = take_over(archive, &recipe, pass.taken).map_err(unfit)?;
+        let book = match pass.taken {
+            ArchiveTaken::Nothing => examine(archive, &recipe).map_err(unfit)?,
+            taken => take_over(archive, &recipe, taken, begin)?,
+        };
         Ok(adopted(book, (pass.taken != ArchiveTaken::Copied).then_some(key)))
+    }
+}
+
+/// Stages the archive and publishes it, unless what is stored already is better. Nothing of a refused archive is kept aside: it
+/// stays in the other program's storage.
+fn take_over<R: io::Read>(
+    archive: R,
+    recipe: &PublishRecipe,
+    taken: ArchiveTaken,
+    begin: &mut BeginAdoption<'_>,
+) -> Result<StoredBook, ArchiveUnfit> {
+    let staged = stage_taken_over(archive, recipe, taken).map_err(unfit)?;
+    if let ReplaceDecision::KeepStored(reason) = staged.decision() {
+        return Err(ArchiveUnfit::Worse(reason.to_string()));
+    }
+    begin(&staged.archive())?;
+    match staged.publish(&PublicationWindow::of(WINDOW)).map_err(unfit)? {
+        VolumePublished::Stored(book) => Ok(*book),
+        VolumePublished::KeptAside { reason, .. } => Err(ArchiveUnfit::Worse(reason.to_string())),
     }
 }
 
@@ -131,6 +166,8 @@ fn adopted(book: StoredBook, key: Option<&str>) -> AdoptedArchive {
         sha256: Some(book.sha256),
         page_count: book.page_count,
         text_pages: book.text_pages,
+        verified: book.verified,
+        worst_finding: book.worst_finding,
         marc: book.marc,
         ..AdoptedArchive::default()
     }
@@ -140,6 +177,7 @@ fn unfit(error: HomeError) -> ArchiveUnfit {
     match error {
         HomeError::Archive(error) => ArchiveUnfit::Damaged(error.to_string()),
         HomeError::Source(error) => ArchiveUnfit::Unreadable(error),
+        HomeError::ClaimEnded(_) => ArchiveUnfit::NotFree,
         ours => ArchiveUnfit::Ours(io::Error::other(ours)),
     }
 }
@@ -153,7 +191,12 @@ impl StoredFiles for RunFiles {
         Ok(Box::new(names))
     }
 
-    fn adopt(&mut self, barcode: &Barcode, etag: Option<&str>) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
+    fn adopt(
+        &mut self,
+        barcode: &Barcode,
+        etag: Option<&str>,
+        begin: &mut BeginAdoption<'_>,
+    ) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
         let mut copies = Vec::new();
         for place in &self.places {
             let key = place.key(barcode);
@@ -164,7 +207,7 @@ impl StoredFiles for RunFiles {
         let etag = etag.filter(|_| copies.len() == 1);
         let mut unfit = None;
         for (key, stat) in copies {
-            match self.look_at(&key, barcode, stat.encrypted_etag.as_deref().or(etag)) {
+            match self.look_at(&key, barcode, stat.encrypted_etag.as_deref().or(etag), begin) {
                 Ok(archive) => {
                     return Ok(Some(AdoptedArchive {
                         bytes: stat.bytes,
@@ -172,7 +215,7 @@ impl StoredFiles for RunFiles {
                         ..archive
                     }));
                 }
-                Err(ours @ ArchiveUnfit::Ours(_)) => return Err(ours),
+                Err(ours @ (ArchiveUnfit::Ours(_) | ArchiveUnfit::NotFree)) => return Err(ours),
                 Err(why) => unfit = Some(why),
             }
         }
@@ -211,14 +254,17 @@ mod tests {
         names.sort();
         assert_eq!(names, ["TL0001", "TL0002"]);
         let [one, two, three] = ["TL0001", "TL0002", "TL0003"].map(|name| Barcode::parse(name).unwrap());
-        let adopted = files.adopt(&one, Some("\"b\"")).unwrap().unwrap();
+        let adopted = files.adopt(&one, Some("\"b\""), &mut |_| Ok(())).unwrap().unwrap();
         assert_eq!(
             (adopted.storage_path.as_str(), adopted.bytes),
             ("first_run/TL0001.tar.gz", 4)
         );
         assert_eq!(adopted.encrypted_etag.as_deref(), Some("\"a\""));
-        assert!(matches!(files.adopt(&two, None), Err(ArchiveUnfit::NotGzip(_))));
-        assert_eq!(files.adopt(&three, None).unwrap(), None);
+        assert!(matches!(
+            files.adopt(&two, None, &mut |_| Ok(())),
+            Err(ArchiveUnfit::NotGzip(_))
+        ));
+        assert_eq!(files.adopt(&three, None, &mut |_| Ok(())).unwrap(), None);
     }
 
     #[test]
@@ -232,7 +278,7 @@ mod tests {
         };
         let mut files = RunFiles::open(FileSource::Store(bucket()), StoredCheck::Whole(Box::new(pass))).unwrap();
         for name in ["TL0001", "TL0002"] {
-            let adopted = files.adopt(&Barcode::parse(name).unwrap(), None);
+            let adopted = files.adopt(&Barcode::parse(name).unwrap(), None, &mut |_| Ok(()));
             assert!(matches!(adopted, Err(ArchiveUnfit::Damaged(_))), "{adopted:?}");
         }
         assert_eq!(ours.list(None).unwrap().count(), 0);

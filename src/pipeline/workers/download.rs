@@ -1,13 +1,17 @@
 //! DOWNLOAD brings one volume home: one GET, one pass, one publication.
 
+use std::time::Duration;
+
 use tracing::warn;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::archive::{PassOptions, SeenArchive};
-use crate::catalog::StoredBook;
+use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::grin::{Barcode, FileName, GrinAddresses};
 use crate::pipeline::publish;
-use crate::pipeline::publish::{HomeError, PublishRecipe};
+use crate::pipeline::publish::{
+    HomeError, PublicationWindow, PublishRecipe, ReplaceDecision, StagedVolume, VolumePublished,
+};
 use crate::pipeline::workers::transfers::TransferTable;
 use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
 use crate::storage::{ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
@@ -15,6 +19,10 @@ use crate::vocabulary::FailureReason;
 
 /// How often one DOWNLOAD begins again from zero because GRIN's archive changed under it.
 const RESTARTS: usize = 3;
+/// How long objects may be published after the claim was confirmed.
+const PUBLISHING: Duration = Duration::from_secs(10 * 60);
+/// How often it is confirmed while they are.
+const RENEW: Duration = Duration::from_secs(2 * 60);
 
 /// One DOWNLOAD worker: one volume at a time; its pass runs on a blocking thread of its own.
 pub struct Downloader {
@@ -36,6 +44,8 @@ pub struct DownloaderParts {
     pub options: PassOptions,
     /// Where bodies on their way are listed.
     pub transfers: TransferTable,
+    /// Confirms the claim before anything is published.
+    pub catalog: Catalog,
 }
 
 /// Bring this volume home.
@@ -45,6 +55,8 @@ pub struct DownloadBook {
     pub barcode: Barcode,
     /// Its archive's name as GRIN lists it.
     pub file_name: FileName,
+    /// Under which its objects may be published.
+    pub claim: ClaimToken,
 }
 
 impl Message for DownloadBook {
@@ -57,6 +69,11 @@ impl Message for DownloadBook {
 pub enum DownloadResult {
     /// Home, verified, published: record it.
     Home(Box<StoredBook>),
+    /// It is a volume and worse than the stored one, which stays; kept in quarantine.
+    KeptAside {
+        /// Why, and where the new archive is.
+        detail: String,
+    },
     /// 404: the archive is not ready, or was pushed out of the pool.
     NotConverted,
     /// Fetched twice with the same bytes and the same fault: kept in quarantine, not to be tried again by itself.
@@ -77,6 +94,9 @@ pub enum DownloadError {
     /// The body, the archive or the store.
     #[error(transparent)]
     Home(#[from] HomeError),
+    /// The claim is lost, or the catalog could not be asked for it.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
     /// The blocking thread ended by a panic; one attempt of one book.
     #[error("the archive pass of {0} panicked")]
     Panicked(Barcode),
@@ -161,10 +181,49 @@ impl Downloader {
             .transfers
             .begin(&download.barcode, body.reader.received(), body.head.length);
         let pass = actix_rt::task::spawn_blocking(move || one_pass(body, &recipe, first));
-        let home = pass
+        let staged = pass
             .await
             .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))??;
-        Ok(DownloadResult::Home(Box::new(home)))
+        self.publish(download, staged, cx).await
+    }
+
+    /// Tells the catalog what is about to be published, which fails if the claim is lost; then publishes, and renews the claim for as
+    /// long as that takes.
+    async fn publish(
+        &self,
+        download: &DownloadBook,
+        staged: StagedVolume,
+        cx: &AskContext,
+    ) -> Result<DownloadResult, DownloadError> {
+        let begin = BeginPublication {
+            claim: download.claim.clone(),
+            archive: staged.archive(),
+            lease: PUBLISHING + RENEW,
+        };
+        let window = PublicationWindow::of(PUBLISHING);
+        if !matches!(staged.decision(), ReplaceDecision::KeepStored(_)) {
+            self.parts.catalog.ask(begin.clone(), cx).await?;
+        }
+        let theirs = window.clone();
+        let mut publishing = actix_rt::task::spawn_blocking(move || staged.publish(&theirs));
+        let published = loop {
+            tokio::select! {
+                published = &mut publishing => break published,
+                () = tokio::time::sleep(RENEW) => match self.parts.catalog.ask(begin.clone(), &crate::pipeline::supervisor::unhurried()).await {
+                    Ok(()) => window.extend(PUBLISHING),
+                    Err(CatalogError::Stale { .. }) => window.close(),
+                    // The window ends by itself.
+                    Err(error) => warn!(barcode = %download.barcode, %error, "the claim could not be renewed while publishing"),
+                },
+            }
+        };
+        match published.map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))? {
+            Ok(VolumePublished::Stored(book)) => Ok(DownloadResult::Home(book)),
+            Ok(VolumePublished::KeptAside { reason, key }) => Ok(DownloadResult::KeptAside {
+                detail: format!("{reason}; it is kept as {key}"),
+            }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn recipe(&self, download: &DownloadBook, body: &ArchiveBody) -> PublishRecipe {
@@ -185,14 +244,14 @@ fn one_pass(
     body: ArchiveBody,
     recipe: &PublishRecipe,
     first: Option<SeenArchive>,
-) -> Result<StoredBook, DownloadError> {
+) -> Result<StagedVolume, DownloadError> {
     let Some(first) = first else {
-        return Ok(publish::bring_home(body.reader, recipe, None)?);
+        return Ok(publish::stage(body.reader, recipe, None)?);
     };
     let mut evidence: ObjectUpload = recipe
         .storage
         .begin(&publish::evidence_key(recipe)?, &ObjectMeta::default())?;
-    match publish::bring_home(body.reader, recipe, Some(&mut evidence)) {
+    match publish::stage(body.reader, recipe, Some(&mut evidence)) {
         Err(HomeError::Archive(error)) if publish::same_bytes(&first, &error) => {
             publish::keep_evidence(recipe, evidence, &error)?;
             Err(HomeError::Archive(error).into())

@@ -1,0 +1,62 @@
+//! When failed books are tried again.
+
+use crate::catalog::tests::shelf::{HOUR, Shelf, barcode, codes, given_up, only, queue, retry, three};
+use crate::catalog::*;
+
+#[test]
+fn failed_books_are_tried_again_at_growing_intervals_after_those_that_did_not_fail() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&held[0], given_up("timeout")).unwrap();
+    assert_eq!(codes(&shelf.claim_of("one", queue(&[Queue::Converted]), 1)), ["TL0002"]);
+    shelf.clock.advance(HOUR * 23);
+    assert!(!codes(&shelf.claim(&[Queue::Converted])).contains(&"TL0001"), "not yet");
+    shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
+    shelf.clock.advance(HOUR);
+    let again = shelf.claim(&[Queue::Converted]);
+    assert_eq!(codes(&again), ["TL0002", "TL0003", "TL0001"], "a day later, and last");
+    shelf.settle(&again[2], given_up("timeout")).unwrap();
+    shelf.clock.advance(HOUR * 47);
+    assert!(shelf.claim(&[Queue::Converted]).is_empty(), "two days the second time");
+    shelf.clock.advance(HOUR);
+    let third = shelf.claim(&[Queue::Converted]);
+    assert_eq!(codes(&third), ["TL0001"]);
+    shelf.settle(&third[0], ClaimSettlement::HandedBack).unwrap();
+    assert_eq!(
+        codes(&shelf.claim(&[Queue::Converted])),
+        ["TL0001"],
+        "released, it is still due"
+    );
+}
+
+#[test]
+fn a_book_whose_bytes_are_proven_bad_waits_for_another_archive_or_a_person() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&held[0], given_up("damaged_at_source")).unwrap();
+    shelf.clock.advance(HOUR * 24 * 365);
+    assert!(!codes(&shelf.claim(&[Queue::Converted])).contains(&"TL0001"));
+    let reset = ResetFailed {
+        only: Some(vec![barcode("TL0001")]),
+        reason: None,
+    };
+    assert_eq!(shelf.ledger.execute(reset).unwrap(), 1);
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001"]);
+}
+
+#[test]
+fn a_named_book_that_waits_for_its_next_attempt_can_be_reset() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
+    let at = shelf.now_plus(HOUR);
+    shelf.settle(&held[0], retry(at)).unwrap();
+    let reset = ResetFailed {
+        only: Some(vec![barcode("TL0001"), barcode("TL0404")]),
+        reason: None,
+    };
+    assert_eq!(shelf.ledger.execute(reset).unwrap(), 1);
+    assert_eq!(codes(&shelf.claim_of("one", only(&["TL0001"]), 1)), ["TL0001"]);
+}

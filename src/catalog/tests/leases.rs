@@ -1,0 +1,121 @@
+//! Claims, clocks and publications.
+
+use crate::catalog::tests::shelf::{LEASE, Shelf, barcode, codes, only, queue, stored, three};
+use crate::catalog::*;
+
+use BookState as S;
+
+fn renew(shelf: &mut Shelf, owner: &str, held: &[ClaimedBook]) -> Vec<ClaimToken> {
+    let renew = RenewClaims {
+        owner: owner.into(),
+        held: held.iter().map(|claimed| claimed.held.clone()).collect(),
+        lease: LEASE,
+    };
+    shelf.ledger.execute(renew).unwrap()
+}
+
+#[test]
+fn a_wall_clock_that_steps_by_hours_ends_no_claim_and_keeps_none() {
+    const STEP: i64 = 5 * 3_600_000;
+    for step in [STEP, -STEP] {
+        let mut shelf = Shelf::new();
+        three(&mut shelf);
+        let held = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+        shelf.clock.step(step);
+        let others = shelf.claim_of("two", queue(&[Queue::Converted]), 9);
+        assert!(!codes(&others).contains(&"TL0002"), "stepped by {step} ms");
+        assert!(renew(&mut shelf, "one", &held).is_empty());
+        shelf.clock.advance(LEASE);
+        let late = shelf.claim_of("three", queue(&[Queue::Converted]), 9);
+        assert_eq!(late.len(), 3, "leases run out all the same: {late:?}");
+    }
+}
+
+#[test]
+fn after_a_restart_of_the_machine_no_claim_is_left() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    shelf.claim_of("one", queue(&[Queue::Converted]), 9);
+    shelf.clock.reboot();
+    assert_eq!(shelf.claim_of("two", queue(&[Queue::Converted]), 9).len(), 3);
+}
+
+#[test]
+fn a_claim_is_not_ended_by_its_own_owner_but_one_it_lost_sight_of_is() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", queue(&[Queue::Converted]), 2);
+    // Nothing could be renewed for a while: the catalog was locked, the machine asleep.
+    shelf.clock.advance(LEASE * 3);
+    assert_eq!(codes(&shelf.claim_of("one", queue(&[Queue::Converted]), 9)), ["TL0003"]);
+    assert!(renew(&mut shelf, "one", &held[..1]).is_empty());
+    assert_eq!(shelf.state("TL0002"), S::Checking, "renewed");
+    assert_eq!(shelf.state("TL0001"), S::Available, "nobody works on it");
+}
+
+#[test]
+fn a_question_ends_no_claim() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    shelf.claim_of("one", queue(&[Queue::Converted]), 9);
+    shelf.clock.advance(LEASE * 3);
+    let ready = ListReady {
+        selection: queue(&[Queue::Converted]),
+        limit: 9,
+    };
+    assert!(shelf.ledger.execute(ready).unwrap().is_empty());
+    assert_eq!(shelf.state("TL0001"), S::Checking);
+}
+
+#[test]
+fn only_the_holder_of_a_claim_may_begin_to_publish() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let first = shelf.claim_of("one", queue(&[Queue::Converted]), 1).remove(0);
+    let begin = |claimed: &ClaimedBook, sha256: &str| BeginPublication {
+        claim: claimed.held.clone(),
+        archive: BegunPublication {
+            sha256: sha256.into(),
+            etag: Some("\"a\"".into()),
+        },
+        lease: LEASE * 4,
+    };
+    shelf.ledger.execute(begin(&first, "aa")).unwrap();
+    shelf.clock.advance(LEASE * 3);
+    let others = shelf.claim_of("two", queue(&[Queue::Converted]), 9);
+    assert!(!codes(&others).contains(&"TL0002"), "publishing keeps the claim");
+    shelf.clock.advance(LEASE);
+    let second = shelf.claim_of("two", queue(&[Queue::Converted]), 1).remove(0);
+    assert_eq!(second.held.barcode, first.held.barcode);
+    assert_eq!(second.publishing.as_ref().unwrap().sha256, "aa", "the next one is told");
+    let refused = shelf.ledger.execute(begin(&first, "aa")).unwrap_err();
+    assert!(matches!(refused, CatalogError::Stale { .. }), "{refused}");
+    shelf.settle(&second, stored("TL0002", "\"b\"")).unwrap();
+    assert_eq!(shelf.text("TL0002", "publishing_sha256"), None);
+}
+
+#[test]
+fn a_stored_book_whose_publication_was_interrupted_is_looked_at_first() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    shelf.store("TL0003", "\"a\"");
+    let doubt = RecordDoubtfulPublication {
+        barcode: barcode("TL0003"),
+        archive: BegunPublication {
+            sha256: "bb".into(),
+            etag: None,
+        },
+    };
+    assert!(shelf.ledger.execute(doubt).unwrap());
+    for selection in [queue(&[Queue::Converted]), only(&["TL0003"])] {
+        let claimed = shelf.claim_of("one", selection, 1);
+        assert_eq!(codes(&claimed), ["TL0003"]);
+        shelf.settle(&claimed[0], ClaimSettlement::HandedBack).unwrap();
+    }
+    let claimed = shelf.claim_of("one", only(&["TL0003"]), 1);
+    shelf.settle(&claimed[0], ClaimSettlement::UpToDate).unwrap();
+    assert!(
+        shelf.claim_of("one", only(&["TL0003"]), 1).is_empty(),
+        "they agree again"
+    );
+}

@@ -1,0 +1,377 @@
+//! The blocking half of DOWNLOAD and import: one archive streamed through the pass into uploads, and their publication.
+
+use std::io::{self, Read, Write};
+
+use jiff::Timestamp;
+
+use crate::archive;
+use crate::archive::{ArchiveError, BookManifest, ManifestProvenance, PassOptions, ProvenVolume};
+use crate::catalog::{BegunPublication, StoredBook};
+use crate::grin::{Barcode, FileName, Validator};
+use crate::pipeline::publish::companions::{CompanionUpload, record_key, remove_stale};
+use crate::pipeline::publish::quarantine::put_findings;
+use crate::pipeline::publish::record::record_of;
+use crate::pipeline::publish::window::PublicationWindow;
+use crate::pipeline::publish::witness::{StoredWitness, read_manifest, stored_witness};
+use crate::pipeline::publish::{KeepReason, ReplaceDecision, VolumeStanding, may_replace};
+use crate::session::BodyError;
+use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
+
+/// What is needed to store one volume, apart from its bytes.
+#[derive(Clone)]
+pub struct PublishRecipe {
+    /// The volume.
+    pub barcode: Barcode,
+    /// Its archive's name at GRIN.
+    pub file_name: FileName,
+    /// GRIN's validator of the encrypted archive, kept with what is stored.
+    pub validator: Option<Validator>,
+    /// Where to put it.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: StorageLayout,
+    /// How to check and extract.
+    pub options: PassOptions,
+}
+
+/// Why a volume is not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The body broke off and could not be resumed.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The archive is not what it should be.
+    #[error(transparent)]
+    Archive(Box<ArchiveError>),
+    /// The store did not take it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The store broke off in the middle; a [`StorageError`] is inside where it named its reason.
+    #[error("the store did not take it: {0}")]
+    Sink(#[source] io::Error),
+    /// An archive that is taken over cannot be read.
+    #[error("the stored archive cannot be read: {0}")]
+    Source(#[source] io::Error),
+    /// The claim may have ended before all objects were published. What was published is compared with the catalog when the book is
+    /// claimed next.
+    #[error("the claim on {0} ended before all of its objects were published")]
+    ClaimEnded(Barcode),
+}
+
+/// An archive that was read to its end and is a volume; nothing of it is published yet. Dropped, it leaves nothing.
+pub struct StagedVolume {
+    recipe: PublishRecipe,
+    volume: ProvenVolume,
+    /// `None`: it is in the storage already.
+    raw: Option<ObjectUpload>,
+    text: Option<CompanionUpload>,
+    stored: Option<StoredWitness>,
+    decision: ReplaceDecision,
+}
+
+/// What became of a staged volume.
+#[derive(Debug)]
+pub enum VolumePublished {
+    /// Archive, text, catalogue record and manifest are published.
+    Stored(Box<StoredBook>),
+    /// What was stored before stays; the new archive is in quarantine with its findings.
+    KeptAside {
+        /// Why.
+        reason: KeepReason,
+        /// Where the new archive is.
+        key: ObjectKey,
+    },
+}
+
+/// Streams `body` through the pass into uploads, and decides whether they may replace what is stored.
+///
+/// With `evidence`, the encrypted bytes are kept there as well; they are published only by [`super::keep_evidence`].
+pub fn stage<R: Read + Send>(
+    body: R,
+    recipe: &PublishRecipe,
+    evidence: Option<&mut ObjectUpload>,
+) -> Result<StagedVolume, HomeError> {
+    let body = CopyingReader {
+        inner: body,
+        copy: evidence,
+    };
+    let mut raw = recipe
+        .storage
+        .begin(&recipe.layout.raw(&recipe.barcode), &meta_of(recipe))?;
+    let mut text = begin_text(recipe)?;
+    // Uploads that are dropped on the way leave nothing.
+    let volume = archive::process(body, &mut raw, &mut text, &recipe.barcode, &recipe.options).map_err(of_download)?;
+    let (decision, stored) = decide(recipe, &volume)?;
+    Ok(StagedVolume {
+        recipe: recipe.clone(),
+        volume,
+        raw: Some(raw),
+        text: recipe.options.extract_text.then_some(text),
+        stored,
+        decision,
+    })
+}
+
+/// Where an archive is that another program decrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArchiveTaken {
+    /// It is only looked at, and nothing is written.
+    Nothing,
+    /// In the storage already: text, catalogue record and manifest are written.
+    InPlace,
+    /// Elsewhere: everything is written.
+    Copied,
+}
+
+/// As [`stage`], for an archive that another program decrypted.
+pub fn stage_taken_over<R: Read>(
+    archive: R,
+    recipe: &PublishRecipe,
+    taken: ArchiveTaken,
+) -> Result<StagedVolume, HomeError> {
+    let raw_key = recipe.layout.raw(&recipe.barcode);
+    let mut raw = match taken {
+        ArchiveTaken::Copied => Some(recipe.storage.begin(&raw_key, &meta_of(recipe))?),
+        ArchiveTaken::InPlace | ArchiveTaken::Nothing => None,
+    };
+    let mut text = begin_text(recipe)?;
+    let sink: &mut dyn Write = match &mut raw {
+        Some(upload) => upload,
+        None => &mut io::sink(),
+    };
+    let passed = archive::process_plain(archive, sink, &mut text, Some(&recipe.barcode), &recipe.options);
+    let volume = decrypted_elsewhere(passed.map_err(of_import)?);
+    let (decision, stored) = match taken {
+        ArchiveTaken::Copied => decide(recipe, &volume)?,
+        // It is itself what is stored; what an older manifest names beside it may go.
+        ArchiveTaken::InPlace | ArchiveTaken::Nothing => {
+            let manifest = read_manifest(&recipe.storage, &recipe.layout, &recipe.barcode)?;
+            let stored = manifest.map(|manifest| StoredWitness {
+                standing: VolumeStanding::from(&manifest),
+                manifest: Some(manifest),
+                proven: false,
+            });
+            (ReplaceDecision::Publish, stored)
+        }
+    };
+    Ok(StagedVolume {
+        recipe: recipe.clone(),
+        volume,
+        raw,
+        text: recipe.options.extract_text.then_some(text),
+        stored,
+        decision,
+    })
+}
+
+/// Looks at an archive that another program decrypted and writes nothing. What is returned names the archive where a download
+/// would put it.
+pub fn examine<R: Read>(archive: R, recipe: &PublishRecipe) -> Result<StoredBook, HomeError> {
+    let passed = archive::process_plain(archive, io::sink(), io::sink(), Some(&recipe.barcode), &recipe.options);
+    let volume = decrypted_elsewhere(passed.map_err(of_import)?);
+    let manifest = BookManifest::of(&volume, provenance(recipe));
+    Ok(record_of(manifest, &recipe.layout.raw(&recipe.barcode)))
+}
+
+/// A manifest may date from a version that counted pages in another way, or the archive may have been damaged since: only the stored
+/// archive itself, read again, can keep a new one from its place.
+fn decide(
+    recipe: &PublishRecipe,
+    volume: &ProvenVolume,
+) -> Result<(ReplaceDecision, Option<StoredWitness>), StorageError> {
+    let PublishRecipe {
+        storage,
+        layout,
+        barcode,
+        ..
+    } = recipe;
+    let new = VolumeStanding::from(volume);
+    let judge = |stored: &Option<StoredWitness>| may_replace(stored.as_ref().map(|stored| &stored.standing), &new);
+    let stored = stored_witness(storage, layout, barcode, false)?;
+    let decision = judge(&stored);
+    if matches!(decision, ReplaceDecision::KeepStored(_)) && stored.as_ref().is_some_and(|stored| !stored.proven) {
+        let stored = stored_witness(storage, layout, barcode, true)?;
+        return Ok((judge(&stored), stored));
+    }
+    Ok((decision, stored))
+}
+
+impl StagedVolume {
+    /// What becomes of it.
+    pub fn decision(&self) -> ReplaceDecision {
+        self.decision
+    }
+
+    /// The archive, as the catalog is told before it is published.
+    pub fn archive(&self) -> BegunPublication {
+        BegunPublication {
+            sha256: self.volume.sha256_hex(),
+            etag: self.recipe.validator.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// Publishes it, or keeps it aside if what is stored stays.
+    pub fn publish(mut self, window: &PublicationWindow) -> Result<VolumePublished, HomeError> {
+        match self.decision {
+            ReplaceDecision::KeepStored(reason) => return self.keep_aside(reason),
+            ReplaceDecision::SameBytes => {
+                // Proven once, the same bytes stay proven, although digests may not be compared any more.
+                self.volume.acceptance.verified |= self.stored.as_ref().is_some_and(|stored| stored.standing.verified);
+            }
+            ReplaceDecision::Publish => {}
+        }
+        let stored = self.publish_objects(window)?;
+        Ok(VolumePublished::Stored(Box::new(stored)))
+    }
+
+    /// The archive first, the manifest last: where a manifest lies, everything it names is there.
+    fn publish_objects(self, window: &PublicationWindow) -> Result<StoredBook, HomeError> {
+        let Self {
+            recipe,
+            mut volume,
+            raw,
+            text,
+            stored,
+            ..
+        } = self;
+        let (storage, layout, barcode) = (&recipe.storage, &recipe.layout, &recipe.barcode);
+        if let Some(mut raw) = raw {
+            window.check(barcode)?;
+            raw.set_meta(&ObjectMeta {
+                sha256: Some(volume.sha256_hex()),
+                ..meta_of(&recipe)
+            })?;
+            raw.publish()?;
+        }
+        let mut companions = Vec::new();
+        if let Some(text) = text {
+            window.check(barcode)?;
+            companions.push(text.publish()?);
+        }
+        if let Some(record) = volume.marc_xml.take() {
+            window.check(barcode)?;
+            let mut upload = CompanionUpload::begin(storage, record_key(layout, barcode)?)?;
+            upload.write_all(record.as_bytes()).map_err(HomeError::Sink)?;
+            companions.push(upload.publish()?);
+        }
+        window.check(barcode)?;
+        if let Some(stored) = &stored {
+            remove_stale(storage, layout, barcode, stored.manifest.as_ref(), &companions)?;
+        }
+        let manifest = BookManifest {
+            companions,
+            ..BookManifest::of(&volume, provenance(&recipe))
+        };
+        window.check(barcode)?;
+        storage.put(&layout.manifest(barcode), &manifest.to_json(), &ObjectMeta::default())?;
+        Ok(record_of(manifest, &layout.raw(barcode)))
+    }
+
+    /// Under `quarantine/`, with both archives' facts beside it; the name tells versions apart.
+    fn keep_aside(self, reason: KeepReason) -> Result<VolumePublished, HomeError> {
+        let recipe = &self.recipe;
+        let (barcode, sha256) = (&recipe.barcode, self.volume.sha256_hex());
+        let name = format!("{barcode}-{}", &sha256[..12]);
+        let key = recipe
+            .layout
+            .quarantine(barcode, &format!("{name}.tar.gz"))
+            .map_err(StorageError::from)?;
+        if let Some(mut raw) = self.raw {
+            raw.set_key(&key);
+            raw.set_meta(&ObjectMeta {
+                sha256: Some(sha256.clone()),
+                ..meta_of(recipe)
+            })?;
+            raw.publish()?;
+        }
+        let stored = self.stored.as_ref().map(|stored| &stored.standing);
+        let findings = serde_json::json!({
+            "barcode": barcode,
+            "reason": reason,
+            "error": reason.to_string(),
+            "encrypted_etag": recipe.validator.as_ref().map(ToString::to_string),
+            "sha256": sha256,
+            "pages": self.volume.acceptance.pages,
+            "verified": self.volume.acceptance.verified,
+            "stored": stored.map(|stored| serde_json::json!({
+                "sha256": stored.sha256, "pages": stored.pages, "verified": stored.verified,
+            })),
+            "findings": self.volume.findings,
+            "at": Timestamp::now().to_string(),
+        });
+        put_findings(recipe, &format!("{name}.findings.json"), &findings)?;
+        tracing::warn!(
+            %barcode, %reason, %key,
+            "GRIN's newer archive is not taken: what is stored stays, and the new archive is kept in quarantine; compare both"
+        );
+        Ok(VolumePublished::KeptAside { reason, key })
+    }
+}
+
+fn begin_text(recipe: &PublishRecipe) -> Result<CompanionUpload, StorageError> {
+    let key = recipe.layout.text(&recipe.barcode, recipe.options.compress_text);
+    CompanionUpload::begin(&recipe.storage, key)
+}
+
+/// Nothing is known of its encrypted form.
+fn decrypted_elsewhere(volume: ProvenVolume) -> ProvenVolume {
+    ProvenVolume {
+        encrypted_bytes: 0,
+        ..volume
+    }
+}
+
+fn provenance(recipe: &PublishRecipe) -> ManifestProvenance {
+    ManifestProvenance {
+        barcode: recipe.barcode.clone(),
+        file_name: Some(recipe.file_name.to_string()),
+        encrypted_etag: recipe.validator.as_ref().map(ToString::to_string),
+        acquired_at: Timestamp::now(),
+    }
+}
+
+fn meta_of(recipe: &PublishRecipe) -> ObjectMeta {
+    ObjectMeta {
+        barcode: Some(recipe.barcode.to_string()),
+        encrypted_etag: recipe.validator.as_ref().map(ToString::to_string),
+        sha256: None,
+        acquisition_date: Some(Timestamp::now().to_string()),
+    }
+}
+
+/// Tells a broken body and a full store from a bad archive.
+fn of_download(error: ArchiveError) -> HomeError {
+    match error {
+        ArchiveError::Input(error) => match BodyError::of(&error) {
+            Some(body_error) => HomeError::Body(body_error.clone()),
+            // The copy kept as evidence goes through the same reader: its store broke off.
+            None => HomeError::Sink(error),
+        },
+        ArchiveError::Sink(error) | ArchiveError::Text(error) => HomeError::Sink(error),
+        error => HomeError::Archive(Box::new(error)),
+    }
+}
+
+/// As [`of_download`], where what is read is a store's.
+fn of_import(error: ArchiveError) -> HomeError {
+    match error {
+        ArchiveError::Input(error) => HomeError::Source(error),
+        error => of_download(error),
+    }
+}
+
+/// A reader that can keep a copy of what passes.
+struct CopyingReader<'a, R> {
+    inner: R,
+    copy: Option<&'a mut ObjectUpload>,
+}
+
+impl<R: Read> Read for CopyingReader<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if let Some(copy) = &mut self.copy {
+            copy.write_all(&buffer[..count])?;
+        }
+        Ok(count)
+    }
+}

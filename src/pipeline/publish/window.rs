@@ -1,0 +1,54 @@
+//! How long objects may be published.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::clock::SystemClock;
+use crate::grin::Barcode;
+use crate::pipeline::publish::stage::HomeError;
+
+/// Until when the objects of a book may be published: as long as its claim surely holds. A process that was stopped in between and
+/// wakes up later publishes nothing over what another one has published since.
+#[derive(Debug, Clone)]
+pub struct PublicationWindow {
+    clock: SystemClock,
+    /// In milliseconds since the machine started.
+    ends_at: Arc<AtomicI64>,
+}
+
+impl PublicationWindow {
+    /// A window of this length, from now on.
+    pub fn of(lease: Duration) -> Self {
+        let window = Self::unlimited();
+        window.extend(lease);
+        window
+    }
+
+    /// For a book that nobody else can work on.
+    pub fn unlimited() -> Self {
+        Self {
+            clock: SystemClock::system(),
+            ends_at: Arc::new(AtomicI64::new(i64::MAX)),
+        }
+    }
+
+    /// The claim was renewed: open for so long from now on.
+    pub fn extend(&self, lease: Duration) {
+        let millis = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        let ends_at = self.clock.since_boot().saturating_add(millis);
+        self.ends_at.store(ends_at, Ordering::Relaxed);
+    }
+
+    /// The claim is lost: nothing more is published.
+    pub fn close(&self) {
+        self.ends_at.store(i64::MIN, Ordering::Relaxed);
+    }
+
+    pub(super) fn check(&self, barcode: &Barcode) -> Result<(), HomeError> {
+        if self.clock.since_boot() < self.ends_at.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(HomeError::ClaimEnded(barcode.clone()))
+    }
+}

@@ -1,0 +1,314 @@
+//! Publication of volumes: what may replace what, companions, quarantine, and a store that agrees with the catalog again after a kill.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::io::Read;
+use std::time::Duration;
+
+use grind::archive::{BookManifest, PassOptions};
+use grind::catalog::{BegunPublication, StoredArchive, StoredBook};
+use grind::grin::{FileName, Validator};
+use grind::pipeline::{
+    ArchiveTaken, HomeError, KeepReason, PublicationWindow, PublishRecipe, ReconcileBook, VolumePublished, reconcile,
+    stage_taken_over,
+};
+use grind::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageLayout};
+
+use crate::support::archives::{BARCODE, Files, barcode};
+
+/// A folder, an object store in memory.
+fn stores() -> Vec<(Storage, Option<tempfile::TempDir>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Storage::open(&StorageConfig::of_url(format!("file://{}", folder.path().display()))).unwrap();
+    let memory = Storage::open(&StorageConfig::of_url("memory:")).unwrap();
+    vec![(local, Some(folder)), (memory, None)]
+}
+
+fn layout() -> StorageLayout {
+    StorageLayout::new("raw", "full", "meta").unwrap()
+}
+
+fn recipe(storage: &Storage, etag: &str) -> PublishRecipe {
+    PublishRecipe {
+        barcode: barcode(),
+        file_name: FileName::of(&barcode()),
+        validator: Validator::parse(etag).ok(),
+        storage: storage.clone(),
+        layout: layout(),
+        options: PassOptions::default(),
+    }
+}
+
+fn publish(recipe: &PublishRecipe, archive: &[u8]) -> Result<VolumePublished, HomeError> {
+    stage_taken_over(archive, recipe, ArchiveTaken::Copied)?.publish(&PublicationWindow::unlimited())
+}
+
+fn publish_stored(recipe: &PublishRecipe, archive: &[u8]) -> StoredBook {
+    match publish(recipe, archive).unwrap() {
+        VolumePublished::Stored(book) => *book,
+        VolumePublished::KeptAside { reason, .. } => panic!("kept aside: {reason}"),
+    }
+}
+
+fn read(storage: &Storage, key: &ObjectKey) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    storage.open_read(key).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn manifest(storage: &Storage) -> BookManifest {
+    serde_json::from_slice(&read(storage, &layout().manifest(&barcode()))).unwrap()
+}
+
+fn names(storage: &Storage) -> Vec<String> {
+    let mut names: Vec<_> = storage
+        .list(None)
+        .unwrap()
+        .map(|entry| entry.unwrap().key.to_string())
+        .collect();
+    names.sort();
+    names
+}
+
+fn raw() -> ObjectKey {
+    layout().raw(&barcode())
+}
+
+#[test]
+fn the_manifest_names_its_companions_with_their_digests() {
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &Files::volume(3, 100).tar_gz());
+        let manifest = manifest(&storage);
+        let keys: Vec<_> = manifest
+            .companions
+            .iter()
+            .map(|companion| companion.key.as_str())
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                format!("full/{BARCODE}_ocr.jsonl.gz"),
+                format!("meta/{BARCODE}.marc.xml")
+            ]
+        );
+        for companion in &manifest.companions {
+            let bytes = read(&storage, &ObjectKey::parse(&companion.key).unwrap());
+            assert_eq!(bytes.len() as u64, companion.bytes);
+            assert_eq!(sha256(&bytes), companion.sha256);
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    crate::support::archives::hex(&sha2::Sha256::digest(bytes))
+}
+
+#[test]
+fn a_worse_archive_never_takes_the_place_of_a_better_one_and_is_kept_aside() {
+    let fewer = Files::volume(2, 100).tar_gz();
+    let unproven = Files::volume(4, 100).without("checksum.md5").tar_gz();
+    for (archive, why) in [(fewer, KeepReason::FewerPages), (unproven, KeepReason::WeakerProof)] {
+        for (storage, _folder) in stores() {
+            let good = Files::volume(3, 100).tar_gz();
+            publish_stored(&recipe(&storage, "\"a\""), &good);
+            let before = names(&storage);
+            let published = publish(&recipe(&storage, "\"b\""), &archive).unwrap();
+            let VolumePublished::KeptAside { reason, key } = published else {
+                panic!("{why:?}: published");
+            };
+            assert_eq!(reason, why);
+            assert_eq!(read(&storage, &raw()), good);
+            assert_eq!(read(&storage, &key), archive);
+            assert_eq!(manifest(&storage).encrypted_etag.as_deref(), Some("\"a\""));
+            let aside: Vec<_> = names(&storage)
+                .into_iter()
+                .filter(|name| !before.contains(name))
+                .collect();
+            assert_eq!(aside.len(), 2, "{aside:?}");
+            let findings = aside.iter().find(|name| name.ends_with(".findings.json")).unwrap();
+            let findings: serde_json::Value =
+                serde_json::from_slice(&read(&storage, &ObjectKey::parse(findings).unwrap())).unwrap();
+            assert_eq!(findings["stored"]["pages"], 3);
+        }
+    }
+}
+
+#[test]
+fn without_a_manifest_the_stored_archive_itself_is_the_witness() {
+    for (storage, _folder) in stores() {
+        let good = Files::volume(3, 100).tar_gz();
+        storage.put(&raw(), &good, &ObjectMeta::default()).unwrap();
+        let published = publish(&recipe(&storage, "\"b\""), &Files::volume(2, 100).tar_gz()).unwrap();
+        assert!(matches!(published, VolumePublished::KeptAside { .. }));
+        assert_eq!(read(&storage, &raw()), good);
+    }
+}
+
+#[test]
+fn what_is_stored_and_damaged_may_be_replaced_whatever_its_manifest_says() {
+    for (storage, _folder) in stores() {
+        let good = Files::volume(3, 100).tar_gz();
+        publish_stored(&recipe(&storage, "\"a\""), &good);
+        let mut damaged = good.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle..middle + 8].fill(0);
+        storage.put(&raw(), &damaged, &ObjectMeta::default()).unwrap();
+        let fewer = Files::volume(2, 100).tar_gz();
+        publish_stored(&recipe(&storage, "\"b\""), &fewer);
+        assert_eq!(read(&storage, &raw()), fewer);
+    }
+}
+
+#[test]
+fn companions_of_a_replaced_version_go() {
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &Files::volume(3, 100).tar_gz());
+        let plain = PublishRecipe {
+            options: PassOptions {
+                compress_text: false,
+                extract_marc: false,
+                ..PassOptions::default()
+            },
+            ..recipe(&storage, "\"b\"")
+        };
+        publish_stored(&plain, &Files::volume(4, 100).tar_gz());
+        assert_eq!(
+            names(&storage),
+            [
+                format!("full/{BARCODE}_ocr.jsonl"),
+                format!("meta/{BARCODE}.json"),
+                format!("raw/{BARCODE}/{BARCODE}.tar.gz")
+            ]
+        );
+    }
+}
+
+#[test]
+fn the_same_bytes_under_a_new_etag_stay_verified() {
+    for (storage, _folder) in stores() {
+        let archive = Files::volume(3, 100).tar_gz();
+        publish_stored(&recipe(&storage, "\"a\""), &archive);
+        let unchecked = PublishRecipe {
+            options: PassOptions {
+                verify_checksums: false,
+                ..PassOptions::default()
+            },
+            ..recipe(&storage, "\"b\"")
+        };
+        let book = publish_stored(&unchecked, &archive);
+        assert_eq!(
+            (book.verified, book.encrypted_etag.as_deref()),
+            (Some(true), Some("\"b\""))
+        );
+    }
+}
+
+#[test]
+fn nothing_is_published_after_the_claim_has_ended() {
+    for (storage, _folder) in stores() {
+        let window = PublicationWindow::of(Duration::from_secs(600));
+        let staged = stage_taken_over(
+            &Files::volume(3, 100).tar_gz()[..],
+            &recipe(&storage, "\"a\""),
+            ArchiveTaken::Copied,
+        );
+        window.close();
+        let refused = staged.unwrap().publish(&window).unwrap_err();
+        assert!(matches!(refused, HomeError::ClaimEnded(_)), "{refused}");
+        assert!(names(&storage).is_empty());
+    }
+}
+
+/// Old and new version of the book: three and four pages.
+fn versions() -> (Vec<u8>, Vec<u8>) {
+    (Files::volume(3, 100).tar_gz(), Files::volume(4, 100).tar_gz())
+}
+
+fn reconcile_book(storage: &Storage, recorded: Option<&StoredBook>, begun: &[u8]) -> ReconcileBook {
+    ReconcileBook {
+        barcode: barcode(),
+        recorded: recorded.map(|book| StoredArchive {
+            etag: book.encrypted_etag.clone(),
+            sha256: Some(book.sha256.clone()),
+            bytes: Some(book.archive_bytes),
+        }),
+        begun: Some(BegunPublication {
+            sha256: sha256(begun),
+            etag: Some("\"new\"".into()),
+        }),
+        storage: storage.clone(),
+        layout: layout(),
+        options: PassOptions::default(),
+    }
+}
+
+#[actix_rt::test]
+async fn a_refetch_that_was_killed_behind_its_archive_is_completed() {
+    for (storage, _folder) in stores() {
+        let (old, new) = versions();
+        let recorded = publish_stored(&recipe(&storage, "\"old\""), &old);
+        storage.put(&raw(), &new, &ObjectMeta::default()).unwrap();
+        let found = reconcile(reconcile_book(&storage, Some(&recorded), &new))
+            .await
+            .unwrap()
+            .unwrap();
+        let book = found.into_book();
+        assert_eq!(
+            (book.page_count, book.encrypted_etag.as_deref()),
+            (Some(4), Some("\"new\""))
+        );
+        let manifest = manifest(&storage);
+        assert_eq!((manifest.sha256, manifest.pages), (sha256(&new), 4));
+        let text = ObjectKey::parse(&manifest.companions[0].key).unwrap();
+        let lines = crate::support::archives::gunzip(&read(&storage, &text));
+        assert_eq!(
+            lines
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .count(),
+            4
+        );
+    }
+}
+
+#[actix_rt::test]
+async fn a_refetch_that_was_killed_before_it_was_recorded_is_recorded() {
+    for (storage, _folder) in stores() {
+        let (old, new) = versions();
+        let recorded = publish_stored(&recipe(&storage, "\"old\""), &old);
+        publish_stored(&recipe(&storage, "\"new\""), &new);
+        let found = reconcile(reconcile_book(&storage, Some(&recorded), &new))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(found.validator(), Validator::parse("\"new\"").ok());
+        assert_eq!(found.into_book().sha256, sha256(&new));
+    }
+}
+
+#[actix_rt::test]
+async fn a_refetch_that_was_killed_before_its_archive_leaves_all_as_it_was() {
+    for (storage, _folder) in stores() {
+        let (old, new) = versions();
+        let recorded = publish_stored(&recipe(&storage, "\"old\""), &old);
+        assert!(
+            reconcile(reconcile_book(&storage, Some(&recorded), &new))
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert_eq!(manifest(&storage).sha256, sha256(&old));
+    }
+}
+
+#[actix_rt::test]
+async fn a_first_fetch_that_was_killed_behind_its_archive_is_completed() {
+    for (storage, _folder) in stores() {
+        let (_, new) = versions();
+        storage.put(&raw(), &new, &ObjectMeta::default()).unwrap();
+        let found = reconcile(reconcile_book(&storage, None, &new)).await.unwrap().unwrap();
+        assert_eq!(found.into_book().verified, Some(true));
+        assert_eq!(manifest(&storage).sha256, sha256(&new));
+    }
+}
