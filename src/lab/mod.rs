@@ -1,4 +1,4 @@
 //! What tests, the demo and measurements need: a GRIN simulator and the benches.
 
-pub mod bench;
+pub(crate) mod bench;
 pub mod simulator;

@@ -1,4 +1,4 @@
-//! Mutation fuzzing of what room `archive` reads, in the test process and on stable Rust: no panic, no success on
+//! Mutation fuzzing of what `archive` reads, in the test process and on stable Rust: no panic, no success on
 //! changed bytes, bounded output. `GRIND_FUZZ_SECONDS` says how long each target runs (2 by default); a failure names
 //! the seed that repeats it.
 

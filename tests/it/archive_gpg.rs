@@ -1,4 +1,4 @@
-//! Archives made by the real gpg go through room `archive`; bytes, digests and texts are those that went in.
+//! Archives made by the real gpg go through `archive`; bytes, digests and texts are those that went in.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 

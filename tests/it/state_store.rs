@@ -466,7 +466,7 @@ fn a_state_store_that_is_away_stops_the_intake_until_it_is_back_and_loses_nothin
 
 /// Against a real sidecar: `DAPR_HTTP_PORT` says where, `GRIND_TEST_STATE_STORE` which store (`statestore`).
 #[test]
-fn a_real_sidecar_answers_as_the_look_alike_does() {
+fn a_real_sidecar_answers_as_the_simulator_does() {
     let Some(port) = std::env::var("DAPR_HTTP_PORT")
         .ok()
         .and_then(|port| port.parse::<u16>().ok())
@@ -480,7 +480,7 @@ fn a_real_sidecar_answers_as_the_look_alike_does() {
 
 /// The same against the simulator, so that the test itself is tested.
 #[test]
-fn the_look_alike_answers_as_a_real_sidecar_should() {
+fn the_simulator_answers_as_a_real_sidecar_should() {
     let sidecar = SidecarSimulator::start(SidecarConfig::default()).unwrap();
     actix_rt::System::new().block_on(against(&sidecar.base_url(), "statestore"));
 }

@@ -112,7 +112,7 @@ fn a_dry_run_names_the_books_and_asks_grin_nothing() {
 }
 
 #[test]
-fn the_demo_config_brings_the_look_alikes_books_home() {
+fn the_demo_config_stores_the_simulators_books() {
     let home = Home::new(small(), "");
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("settings/demo.toml");
     let place = |name: &str| home.folder.path().join(name).display().to_string();

@@ -8,9 +8,9 @@ pub enum BenchError {
     /// A file or folder.
     #[error("cannot write {}", path.display())]
     File {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// What the operating system said.
         #[source]
         cause: std::io::Error,
     },
@@ -19,7 +19,7 @@ pub enum BenchError {
     System {
         /// What was to be done.
         what: String,
-        /// Why.
+        /// What the operating system said.
         #[source]
         cause: std::io::Error,
     },

@@ -13,9 +13,5 @@ pub mod sessions;
 pub mod state;
 
 pub use error::BenchError;
-pub use measure::check::BoundsCheck;
 pub use measure::effort::BenchEffort;
-pub use measure::figures::{BenchFigure, BenchFigures};
-pub use measure::machine::MachineFacts;
-pub use measure::stats::{PairedRatio, SampleSpread};
-pub use report::{BenchReport, PlotLine, PlotSpec, ReportSection, ReportTable, can_be_written};
+pub use report::{BenchReport, can_be_written};

@@ -16,17 +16,13 @@ mod stats;
 mod thread;
 pub(crate) mod tls;
 
-pub use archive::openpgp::LengthForm;
-pub use archive::record::SimulatedRecord;
 pub use archive::volume::VolumeFate;
 pub use config::{
     AfterDownload, AuthConfig, ConsentChoice, ConversionConfig, ListConfig, NextLinkForm, PagingForm, SimulatorConfig,
     TokenRefusal,
 };
-pub use faults::hostile::HostileKind;
 pub use faults::{FaultKind, FaultPlan};
 pub use grin::life::{SimulatedState, StateMix};
-pub use grin::truth::BookTruth;
 pub use server::{RunningSimulator, Simulator, SimulatorError};
-pub use sidecar::{RunningSidecar, SidecarConfig, SidecarFault, SidecarSimulator, SidecarStats};
+pub use sidecar::{RunningSidecar, SidecarConfig, SidecarFault, SidecarSimulator};
 pub use stats::{SimulatorRequest, SimulatorStats};

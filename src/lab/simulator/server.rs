@@ -178,14 +178,6 @@ impl RunningSimulator {
         self.ca_file.as_deref()
     }
 
-    /// Host that a redirect may lead to, without the token: for `grin.redirect_hosts`.
-    pub fn redirect_host(&self) -> String {
-        self.shared
-            .bound
-            .get()
-            .map_or_else(String::new, BoundAddresses::other_host)
-    }
-
     /// What it was started with.
     pub fn config(&self) -> &SimulatorConfig {
         &self.shared.catalogue.config

@@ -62,7 +62,7 @@ pub enum SidecarFault {
     Drip {
         /// Pieces of the body.
         pieces: u32,
-        /// Before each.
+        /// The pause before each chunk.
         pause: Duration,
     },
     /// 500 with a body of so many bytes.
@@ -94,7 +94,7 @@ pub struct SidecarStats {
     pub busy_peak: u64,
 }
 
-/// The sidecar simulator.
+/// Starts simulated sidecars.
 #[derive(Debug)]
 pub struct SidecarSimulator;
 

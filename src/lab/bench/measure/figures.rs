@@ -41,11 +41,6 @@ impl BenchFigures {
         });
     }
 
-    /// Every figure.
-    pub fn iter(&self) -> impl Iterator<Item = &BenchFigure> {
-        self.0.iter()
-    }
-
     /// The values of one figure, empty when it was not measured.
     pub fn rounds(&self, cell: &str, mode: &str, what: &str) -> &[f64] {
         self.0

@@ -30,7 +30,7 @@ const S2K: [u32; 2] = [65_011_712, 65_536];
 /// Books that the shell downloads before the rounds begin.
 const WARMING: usize = 4;
 
-/// What is measured.
+/// What is measured, as the command line says; each `None` or empty field means the usual set.
 #[derive(Debug, Clone, Default)]
 pub struct PipelineBenchOptions {
     /// Books of one library instead of the usual ones.

@@ -15,10 +15,10 @@ use crate::lab::bench::progress::BenchProgress;
 use crate::lab::bench::rig::helper::ourselves;
 use crate::lab::bench::rig::serve::BenchServer;
 
-/// The steps.
+/// The steps that are timed, in order.
 pub const STEPS: [&str; 3] = ["collect", "enrich", "claim, GET (404), settle"];
 
-/// The quantities.
+/// The quantities noted for each step.
 pub const WHATS: [&str; 4] = ["books/s", "CPU µs/book", "peak MiB", "seconds"];
 
 /// The name of a cell.

@@ -41,7 +41,7 @@ pub fn missing() -> Option<&'static str> {
 }
 
 impl ShellPipeline {
-    /// Makes the place.
+    /// Makes the folder and its GNUPGHOME.
     pub fn new(folder: &Path) -> Result<Self, BenchError> {
         let home = folder.join("gnupg");
         fs::create_dir_all(&home).map_err(BenchError::file(&home))?;

@@ -60,7 +60,7 @@ pub const BOUND: &str = "key derivations on all cores";
 /// Derivations of each core each time.
 pub const EACH: usize = 2;
 
-/// The quantity.
+/// The quantity noted for each stage.
 pub const WHAT: &str = "CPU ms/book";
 
 impl StageSample {

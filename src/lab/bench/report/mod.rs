@@ -30,7 +30,7 @@ pub struct BenchReport {
     pub schema: u32,
     /// `sessions`, `pipeline` or `state`.
     pub bench: String,
-    /// One line.
+    /// The heading, one line.
     pub title: String,
     /// How it was called.
     pub command_line: String,
@@ -38,9 +38,9 @@ pub struct BenchReport {
     pub began: String,
     /// How long it took.
     pub seconds: f64,
-    /// On what.
+    /// The machine that it ran on.
     pub machine: MachineFacts,
-    /// With what.
+    /// Versions of the programs measured.
     pub versions: BTreeMap<String, String>,
     /// How it was measured and what to keep in mind, one sentence or two each.
     pub notes: Vec<String>,
@@ -66,7 +66,7 @@ pub struct ReportSection {
 /// A table of texts; the first column names the row.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReportTable {
-    /// What it shows.
+    /// The heading above the table.
     pub caption: String,
     /// Headings.
     pub head: Vec<String>,

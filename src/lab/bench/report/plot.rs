@@ -32,7 +32,7 @@ const COLOURS: [RGBColor; 4] = [
 pub struct PlotSpec {
     /// File name without ending; letters, digits and `-` only.
     pub name: String,
-    /// What it shows.
+    /// The heading above the plot.
     pub title: String,
     /// What goes to the right.
     pub x_label: String,
@@ -47,7 +47,7 @@ pub struct PlotSpec {
 /// One line of a plot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlotLine {
-    /// The mode.
+    /// The mode, as the legend names it.
     pub name: String,
     /// As many as there are places on the x axis; `None` where nothing was measured.
     pub points: Vec<Option<SampleSpread>>,

@@ -35,7 +35,7 @@ pub struct AnswererSnapshot {
 }
 
 impl AnswererCounts {
-    /// As they stand.
+    /// The counters now.
     pub fn snapshot(&self) -> AnswererSnapshot {
         AnswererSnapshot {
             connections: self.connections.load(Relaxed),
@@ -57,7 +57,7 @@ impl AnswererSnapshot {
     }
 }
 
-/// What it says.
+/// What it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerManner {
     /// Every archive and page is there.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::lab::bench::error::BenchError;
 use crate::lab::bench::measure::latency::LatencySamples;
 
-/// How work comes.
+/// When the next piece of work begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ArrivalPattern {
     /// Each worker begins the next piece when it has ended one.

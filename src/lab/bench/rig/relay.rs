@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-/// Read at once.
+/// Bytes read at once.
 const CHUNK: usize = 16 << 10;
 
 /// Chunks on the wire in one direction of one connection; more have to wait at the sender, as with a full TCP window.

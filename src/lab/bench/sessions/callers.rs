@@ -53,7 +53,7 @@ pub enum BenchRequest {
     Get,
 }
 
-/// Who is asked.
+/// One way of asking, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct BenchTarget {
     /// Where HEADs go.

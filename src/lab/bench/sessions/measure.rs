@@ -37,7 +37,7 @@ impl BookWork {
     }
 }
 
-/// The circumstances.
+/// Under what a round is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BenchConditions {
     /// Whether the connection is encrypted.
@@ -46,7 +46,7 @@ pub struct BenchConditions {
     pub round_trip: u64,
     /// How many ask at once.
     pub workers: usize,
-    /// What each does.
+    /// What each of them requests.
     pub work: BookWork,
 }
 

@@ -86,7 +86,7 @@ const CLAIMS: [Claim; 5] = [
     },
 ];
 
-/// The table.
+/// The table of estimates and measurements.
 pub fn section(figures: &BenchFigures, cells: &[(BenchConditions, bool)]) -> ReportSection {
     let mut table = ReportTable::new(
         "Estimated and measured figures: session owner against a new session for each request",

@@ -31,11 +31,11 @@ pub struct ClaimMeasure {
 /// With which numbers of workers a claim holds, of those that were measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClaimHolds {
-    /// With all.
+    /// With every number of workers.
     Everywhere,
-    /// With some.
+    /// With some numbers of workers.
     InPart,
-    /// With none.
+    /// With no number of workers.
     Nowhere,
     /// Not with any for certain, and not surely with none.
     NotShown,

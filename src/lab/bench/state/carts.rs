@@ -185,12 +185,12 @@ async fn get(fresh: &FreshClients, url: &str) -> Result<Bytes, SendRequestError>
 pub struct CartTally {
     /// Times of those that went well.
     pub good: LatencySamples,
-    /// The others.
+    /// Requests that failed.
     pub failed: u64,
 }
 
 impl CartTally {
-    /// Nothing yet.
+    /// An empty tally; fails only if its histogram cannot be made.
     pub fn new() -> Result<Self, BenchError> {
         let good =
             LatencySamples::new().ok_or_else(|| BenchError::Helper("latencies do not fit into memory".to_owned()))?;

@@ -39,7 +39,7 @@ const REQUESTS: usize = 1 + 2 * CHANGES + 1;
 /// The two ways that are compared.
 const MODES: [CartMode; 2] = [CartMode::NewEach, CartMode::Owner];
 
-/// What is measured.
+/// What is measured, as the command line says.
 #[derive(Debug, Clone, Default)]
 pub struct StateBenchOptions {
     /// How long the sidecar takes for an answer, in milliseconds; none: the usual ones.
@@ -54,7 +54,7 @@ struct RoundSchedule {
     wanted: RoundTarget,
 }
 
-/// The circumstances.
+/// Under what a round is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Circumstances {
     delay: u64,

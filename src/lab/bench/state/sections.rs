@@ -34,7 +34,7 @@ const OPEN: [&str; 7] = [
 /// Which way is divided by which.
 const COMPARED: [&str; 2] = [CartMode::Owner.as_str(), CartMode::NewEach.as_str()];
 
-/// By what.
+/// The quantities compared in the tables of ratios.
 const RATIOS: [&str; 5] = [
     "requests/s",
     "p50 ms",

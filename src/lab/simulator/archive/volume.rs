@@ -24,7 +24,7 @@ const TAR_BLOCK: u64 = 512;
 /// What is wrong for good with a volume as GRIN holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VolumeFate {
-    /// Nothing.
+    /// Nothing is wrong with it.
     Whole,
     /// One bit of the message is flipped.
     SourceDamaged,

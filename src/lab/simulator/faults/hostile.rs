@@ -5,7 +5,7 @@ use tar::{EntryType, Header};
 /// Which kind of harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HostileKind {
-    /// An absolute path.
+    /// A member with an absolute path.
     Absolute,
     /// A path that climbs out with `..`.
     Parent,

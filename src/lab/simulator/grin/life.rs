@@ -8,7 +8,7 @@ use crate::lab::simulator::seed::{DrawPurpose, SeedDraw};
 pub enum SimulatedState {
     /// Scanned, never converted for this library.
     New,
-    /// Conversion asked for.
+    /// Its conversion was requested.
     InProcess,
     /// In the pool, ready to download.
     Converted,
