@@ -1,7 +1,7 @@
 //! `grind` downloads a library's Google Books scans from GRIN, verifies each volume and stores it: one HTTP session, a pipeline
 //! of actors.
 //!
-//! The modules stand in layers; one uses only what stands below it (`tests/it/structure.rs` holds that). `src/README.md` is the
+//! The modules stand in layers; one uses only what stands below it (`tests/it/structure/` holds that). `src/README.md` is the
 //! map: where to change what, who decides what, and why things are as they are.
 //!
 //! | layer | modules |

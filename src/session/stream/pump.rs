@@ -17,7 +17,7 @@ use crate::session::in_flight::InFlightGuard;
 use crate::session::stream::ContentCoding;
 use crate::session::stream::channel::{BATCH, ChunkBatch, ChunkSender, ReaderGone, channel};
 use crate::session::stream::reader::{BodyReader, BodyStream};
-use crate::session::stream::resume::{ResumePoint, Resumed};
+use crate::session::stream::resume::{ResumeEnd, ResumePoint};
 use crate::session::stream::speed::SpeedFloor;
 use crate::session::{AnswerHeaders, BodyError, SessionError, TimeoutPhase};
 
@@ -154,8 +154,8 @@ impl BodyPump {
                 self.note_fault(fault);
             }
             match self.resume(fault).await? {
-                Resumed::Continued => {}
-                Resumed::Complete => return Ok(()),
+                ResumeEnd::Continued => {}
+                ResumeEnd::Complete => return Ok(()),
             }
         }
     }

@@ -45,7 +45,7 @@ pub(in crate::session) struct ResumePoint {
 }
 
 /// What became of a request for the rest.
-pub(super) enum Resumed {
+pub(super) enum ResumeEnd {
     /// More bytes come.
     Continued,
     /// There are no more: the body was complete.
@@ -113,7 +113,7 @@ impl BodyPump {
     /// Asks for the rest until it comes, cannot come, or was asked for too often without progress.
     ///
     /// `fault`: what ended the last answer early; `None`: it ended properly and was shorter than the rest.
-    pub(super) async fn resume(&mut self, fault: Option<SessionError>) -> Result<Resumed, BodyError> {
+    pub(super) async fn resume(&mut self, fault: Option<SessionError>) -> Result<ResumeEnd, BodyError> {
         let got = self.got;
         let mut wait = fault.is_some();
         let mut fault = fault.unwrap_or(SessionError::Short { got, expected: None });
@@ -144,14 +144,14 @@ impl BodyPump {
                 }
             };
             match self.judge(&opened, mode) {
-                RangeVerdict::Complete => return Ok(Resumed::Complete),
+                RangeVerdict::Complete => return Ok(ResumeEnd::Complete),
                 RangeVerdict::Restart => {
                     self.engine.counters.note_resume(ResumeOutcome::Mismatch);
                     return Err(BodyError::Restart);
                 }
                 RangeVerdict::Append { skip } if self.may_skip(skip) => {
                     self.append(opened, mode, skip);
-                    return Ok(Resumed::Continued);
+                    return Ok(ResumeEnd::Continued);
                 }
                 RangeVerdict::Append { .. } | RangeVerdict::NextMode => {
                     let Some(next) = mode.next() else {

@@ -38,9 +38,9 @@ const WORDS: [&str; 24] = [
 /// An image's kind, by how the page was scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ImageKind {
-    /// JPEG 2000, as Google makes of pages with pictures.
+    /// JPEG 2000, for continuous tones.
     Jp2,
-    /// TIFF, as Google makes of pages with black text only.
+    /// TIFF, for black and white.
     Tif,
 }
 

@@ -1,0 +1,100 @@
+//! Documents that are cited exist, paths on the maps too, and long files have a reason.
+
+use std::fs;
+
+use super::sources::{files, root};
+
+/// Files of more than [`LONG`] lines, and why they are not divided.
+const LONG_FILES: [(&str, &str); 12] = [
+    ("src/archive/members.rs", "one walk over a tar, and its cases"),
+    ("src/archive/pages.rs", "two tables of cases"),
+    ("src/archive/scan.rs", "to be divided"),
+    ("src/dapr/wire.rs", "one table of answers and its cases"),
+    ("src/grin/list_page/page.rs", "one page and its cases"),
+    ("src/pipeline/book_run.rs", "to be divided"),
+    ("src/pipeline/fan_out.rs", "to be divided"),
+    ("src/pipeline/supervisor.rs", "to be divided"),
+    ("src/pipeline/workers/collect.rs", "to be divided"),
+    ("src/session/engine.rs", "to be divided"),
+    ("tests/it/archive_contents.rs", "one archive after another"),
+    ("tests/it/state_store.rs", "to be divided"),
+];
+
+/// From so many lines on, a file needs a reason.
+const LONG: usize = 400;
+
+/// What names a document, a tool or a folder that no reader of the repository has.
+const ABSENT: [&str; 4] = ["grin-interface.md", "state-store.md", "operations.md", "feasibility.md"];
+
+#[test]
+fn long_files_have_a_reason() {
+    let long: Vec<String> = files(&["src", "tests"], &["rs"])
+        .into_iter()
+        .filter(|file| file.text.lines().count() > LONG)
+        .map(|file| file.path)
+        .collect();
+    let told = |path: &String| LONG_FILES.iter().any(|(long, _)| long == path);
+    let untold: Vec<&String> = long.iter().filter(|path| !told(path)).collect();
+    assert!(untold.is_empty(), "more than {LONG} lines and no reason: {untold:?}");
+}
+
+#[test]
+fn only_documents_of_the_repository_are_cited() {
+    let mut sources = files(&["src", "tests", "settings"], &["rs", "md", "toml", "service"]);
+    sources.retain(|file| file.path != "tests/it/structure/documents.rs");
+    let mut wrong = Vec::new();
+    for file in &sources {
+        for (number, line) in file.text.lines().enumerate() {
+            let absent = ABSENT.iter().any(|absent| line.contains(absent));
+            // The protocol notes name their own sources, which are other projects.
+            let cites = file.path.ends_with(".rs") && line.trim_start().starts_with("//");
+            if absent || (cites && documents(line).any(|name| !exists(name, &file.path))) {
+                wrong.push(format!("{}:{}: {}", file.path, number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "documents that are not here:\n{}", wrong.join("\n"));
+}
+
+/// The words of a line that name a Markdown file.
+fn documents(line: &str) -> impl Iterator<Item = &str> {
+    let outside = |c: char| !(c.is_ascii_alphanumeric() || "._-/".contains(c));
+    line.split(outside)
+        .map(|word| word.trim_end_matches('.'))
+        // `report.md` is what `grind bench` writes.
+        .filter(|word| word.ends_with(".md") && *word != "report.md")
+}
+
+/// Whether it lies where it is said to: from the root, or in a folder around the file that cites it.
+fn exists(document: &str, cited_by: &str) -> bool {
+    let around = root().join(cited_by);
+    around.ancestors().skip(1).any(|folder| folder.join(document).is_file())
+}
+
+/// The maps name files and folders in backticks; each must be there.
+#[test]
+fn every_path_on_the_maps_exists() {
+    let maps = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "actors.md",
+        "src/README.md",
+        "tests/benches/FIGURES.md",
+    ];
+    let mut missing = Vec::new();
+    for map in maps {
+        let text = fs::read_to_string(root().join(map)).unwrap();
+        let paths = text.split('`').skip(1).step_by(2);
+        let paths = paths.filter(|path| {
+            ["src/", "tests/", "settings/"]
+                .iter()
+                .any(|folder| path.starts_with(folder))
+        });
+        missing.extend(
+            paths
+                .filter(|path| !path.contains([' ', '…']) && !root().join(path).exists())
+                .map(|path| format!("{map}: {path}")),
+        );
+    }
+    assert!(missing.is_empty(), "paths that do not exist:\n{}", missing.join("\n"));
+}
