@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use futures::FutureExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -24,7 +25,7 @@ use crate::dapr::{
     BreakerConfig, CooperationConfig, DaprLeases, LeaseKeeper, LeaseRounds, SqliteLeases, StateCounters, StateStore,
     StateStoreConfig, WorkShare,
 };
-use crate::grin::BLOCKS;
+use crate::grin::{BLOCKS, Secret, read_secret_file};
 use crate::pipeline::RunProgress;
 use crate::session::{ReconfigureSession, Session};
 use crate::settings::{LeasesName, Settings};
@@ -134,6 +135,29 @@ impl LeaseTask {
     /// What others may see of it.
     pub fn watched(&self) -> (WorkShare, Option<Arc<StateCounters>>) {
         (self.cooperation.clone(), self.store.as_ref().map(StateStore::counters))
+    }
+
+    /// Completes when no round was complete for as long as an election may take: what stands in the way then does not pass
+    /// by itself soon (a sidecar that refuses us, a store that is not there). Comes back with what it is.
+    pub async fn fail(&self) -> String {
+        let cooperation = &self.cooperation;
+        let mut changes = cooperation.changes();
+        let mut since = None;
+        loop {
+            let trouble = cooperation.snapshot().and_then(|now| now.trouble);
+            let Some(trouble) = trouble else {
+                since = None;
+                if changes.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                continue;
+            };
+            let end = *since.get_or_insert_with(Instant::now) + cooperation.election();
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => return trouble,
+                _ = changes.changed() => {}
+            }
+        }
     }
 
     /// Another rate for all members together.
@@ -247,10 +271,24 @@ fn state_config(settings: &Settings) -> Result<StateStoreConfig, BuildError> {
         ..config.breaker
     };
     Ok(StateStoreConfig {
+        api_token: api_token(settings)?,
         total: state.total_timeout,
         breaker,
         ..config
     })
+}
+
+/// Out of the configured file, else out of the variable in which Dapr hands it to applications.
+fn api_token(settings: &Settings) -> Result<Option<Secret>, BuildError> {
+    let text = match &settings.state_store.token_file {
+        Some(file) => {
+            let text = read_secret_file(file);
+            text.map_err(|error| BuildError::Settings(format!("state_store.token_file: {error}")))?
+        }
+        None => std::env::var("DAPR_API_TOKEN").unwrap_or_default(),
+    };
+    let token = text.trim();
+    Ok((!token.is_empty()).then(|| Secret::new(token)))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::dapr::{BreakerConfig, StateError};
+use crate::grin::Secret;
 use crate::session::RetryBackoff;
 
 /// Everything the client needs to know. Connections and their timeouts are the session's: its class `state`.
@@ -14,6 +15,8 @@ pub struct StateStoreConfig {
     pub url: Url,
     /// The name of the state store component.
     pub store: String,
+    /// Sent with every request as `dapr-api-token`, where the sidecar wants one (PROTOCOL.md, section 2).
+    pub api_token: Option<Secret>,
     /// One message from beginning to end, with waiting and retries.
     pub total: Duration,
     /// Tries of what may be repeated, and the waits between them.
@@ -44,6 +47,7 @@ impl StateStoreConfig {
         Ok(Self {
             url: url.clone(),
             store: store.to_owned(),
+            api_token: None,
             total: Duration::from_secs(10),
             retry: RetryBackoff {
                 base: Duration::from_millis(50),

@@ -51,6 +51,16 @@ pub enum StateError {
         /// What is wrong.
         message: String,
     },
+    /// 401 or 403: the sidecar wants an API token, or another one, or does not let us use the store.
+    #[error(
+        "the sidecar refused the request with {status} ({message}); set state_store.token_file or DAPR_API_TOKEN to its API token"
+    )]
+    NotPermitted {
+        /// The status.
+        status: u16,
+        /// What the sidecar said.
+        message: String,
+    },
     /// 500: the store did not do it. On Redis also the refusal of a first-write that carried no ETag.
     #[error("{} failed: {message}", during.as_str())]
     Failed {
@@ -76,10 +86,10 @@ pub enum StateError {
         what: String,
     },
     /// Too much is asked already; nothing was sent.
-    #[error("the state store is asked too much at once")]
+    #[error("too many concurrent requests to the state store")]
     Busy,
     /// The store failed several times in a row; nothing was sent.
-    #[error("the state store is left alone for {retry_in:?}")]
+    #[error("circuit breaker open for the state store; next attempt in {} s", retry_in.as_secs_f64().ceil())]
     BreakerOpen {
         /// When the next message may try it.
         retry_in: Duration,
@@ -162,6 +172,7 @@ impl StateError {
             Self::StoreNotFound { .. } => "store_not_found",
             Self::NotConfigured { .. } => "not_configured",
             Self::Malformed { .. } => "malformed",
+            Self::NotPermitted { .. } => "not_permitted",
             Self::Failed { .. } => "failed",
             Self::Unavailable { .. } => "unavailable",
             Self::Protocol { .. } => "protocol",

@@ -16,6 +16,9 @@ use crate::dapr::{
 };
 use crate::session::{AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SmallAnswer};
 
+/// The header that carries the API token.
+const API_TOKEN: &str = "dapr-api-token";
+
 /// Sends requests; one for the whole actor.
 pub(super) struct StateRequests {
     session: Session,
@@ -157,12 +160,13 @@ impl StateRequests {
             RequestMethod::Delete => wire::ERROR_BODY,
             _ => self.config.largest_value,
         };
+        let token = self.config.api_token.as_ref().map(|token| (API_TOKEN, token.expose()));
+        let headers = token.into_iter().chain(if_match.map(|etag| ("if-match", etag)));
         let fetch = FetchAnswer {
             url: url.clone(),
             method,
-            headers: if_match
-                .map(|etag| ("if-match".to_owned(), etag.to_owned()))
-                .into_iter()
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             class: PermitClass::State,
             kind: RequestKind::State,

@@ -247,6 +247,7 @@ fn refusal(doing: StateOperation, answer: &SmallAnswer) -> StateError {
         (500, "ERR_STATE_STORE_NOT_CONFIGURED") => StateError::NotConfigured { message },
         (409, _) if doing != StateOperation::Get => StateError::Conflict,
         (400, _) => StateError::Malformed { message },
+        (status @ (401 | 403), _) => StateError::NotPermitted { status, message },
         (500, _) => StateError::Failed { during: doing, message },
         (status, _) => StateError::Protocol {
             status: Some(status),
@@ -374,7 +375,8 @@ mod tests {
             (StateOperation::Delete, 400, "ERR_STATE_DELETE", "malformed"),
             (StateOperation::Delete, 500, "ERR_STATE_DELETE", "failed"),
             (StateOperation::Get, 409, "ERR_STATE_GET", "protocol"),
-            (StateOperation::Get, 403, "ERR_PERMISSION_DENIED", "protocol"),
+            (StateOperation::Get, 401, "", "not_permitted"),
+            (StateOperation::Get, 403, "ERR_PERMISSION_DENIED", "not_permitted"),
             (StateOperation::Save, 503, "", "protocol"),
         ] {
             assert_eq!(of(doing, status, code), reason, "{} {status} {code}", doing.as_str());

@@ -194,6 +194,8 @@ section! {
         url: Url => NeedsRestart,
         /// Name of the state store component.
         store: String => NeedsRestart,
+        /// The API token of the sidecar.
+        token_file: Option<PathBuf> => NeedsRestart,
         /// Connections in use at once.
         limit: u32 => NeedsRestart,
         /// Of these to one host.

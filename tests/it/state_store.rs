@@ -525,3 +525,76 @@ async fn against(base: &str, name: &str) {
     drop(store);
     thread.join().unwrap();
 }
+
+const TOKEN: &str = "kiwi-blossom";
+
+/// A home whose leases are in a store behind a sidecar that wants a token.
+fn behind_a_token(extra: &str) -> (RunningSidecar, Home) {
+    let config = SidecarConfig {
+        api_token: Some(TOKEN.to_owned()),
+        ..SidecarConfig::default()
+    };
+    let sidecar = SidecarSimulator::start(config).unwrap();
+    let few = SimulatorConfig {
+        books: 5,
+        pages: 2,
+        image_bytes: 500,
+        ..SimulatorConfig::default()
+    };
+    let extra = format!(
+        "[work]\nleases = \"dapr\"\nlease_time = \"4s\"\n[state_store]\nenabled = true\nurl = \"{}\"\n{extra}",
+        sidecar.base_url()
+    );
+    (sidecar, Home::new(few, &extra))
+}
+
+#[test]
+fn the_token_of_the_environment_opens_the_sidecar() {
+    let (_sidecar, home) = behind_a_token("");
+    let child = home
+        .command(&["run", "--once"])
+        .env("DAPR_API_TOKEN", TOKEN)
+        .spawn()
+        .unwrap();
+    let ended = finish(child);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert_eq!(home.whole_books().len(), 5);
+}
+
+#[test]
+fn the_token_of_a_file_counts_before_that_of_the_environment() {
+    let (_sidecar, home) = behind_a_token("token_file = \"../dapr.token\"\n");
+    let file = home.folder.path().join("dapr.token");
+    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let child = home
+        .command(&["run", "--once"])
+        .env("DAPR_API_TOKEN", "another")
+        .spawn()
+        .unwrap();
+    let ended = finish(child);
+    assert!(ended.status.success(), "{}", ended.err);
+    assert_eq!(home.whole_books().len(), 5);
+    assert!(
+        !ended.err.contains(TOKEN) && !ended.out.contains(TOKEN),
+        "a secret is never logged"
+    );
+}
+
+/// Before, it waited for its share of the rate for ever.
+#[test]
+fn a_sidecar_that_refuses_us_ends_a_run_once_and_says_what_to_set() {
+    let (_sidecar, home) = behind_a_token("");
+    let began = Instant::now();
+    let child = home
+        .command(&["run", "--once"])
+        .env_remove("DAPR_API_TOKEN")
+        .spawn()
+        .unwrap();
+    let ended = finish(child);
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
+    // Five thirds of a lease, and the end.
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    assert!(ended.err.contains("state_store.token_file"), "{}", ended.err);
+    assert!(home.whole_books().is_empty());
+}

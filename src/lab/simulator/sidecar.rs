@@ -31,6 +31,8 @@ pub struct SidecarConfig {
     pub stores: Vec<String>,
     /// Keys are kept as `<app id>||<key>`.
     pub app_id: String,
+    /// Requests without this `dapr-api-token` are answered 401; `None`: none is wanted.
+    pub api_token: Option<String>,
     /// Before every answer.
     pub delay: Duration,
     /// Threads that serve.
@@ -43,6 +45,7 @@ impl Default for SidecarConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             stores: vec!["statestore".to_owned()],
             app_id: "grind".to_owned(),
+            api_token: None,
             delay: Duration::ZERO,
             workers: 1,
         }

@@ -28,6 +28,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
             &settings.archive.passphrase_file,
             Needed::Now,
         ),
+        ("state_store.token_file", &settings.state_store.token_file, Needed::Now),
     ] {
         let Some(file) = file else { continue };
         there(key, file, needed, findings);

@@ -149,6 +149,12 @@ impl Drop for Answering<'_> {
 
 async fn state(shared: Data<Arc<SidecarState>>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let shared = Arc::clone(shared.get_ref());
+    if let Some(wanted) = &shared.config.api_token {
+        let given = request.headers().get("dapr-api-token");
+        if given.is_none_or(|given| given.as_bytes() != wanted.as_bytes()) {
+            return HttpResponse::Unauthorized().body("invalid api token\n");
+        }
+    }
     let Some(asked) = StateRequest::of(&request) else {
         return error(404, "ERR_NOT_FOUND", format!("{} is not answered here", request.path()));
     };
