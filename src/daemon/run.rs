@@ -9,9 +9,10 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tracing::{error, info, warn};
 
-use crate::actor::AskContext;
+use crate::actor::tasks::TaskHandle;
+use crate::actor::{AskContext, tasks};
 use crate::catalog::CountBooks;
-use crate::daemon::signals::{DaemonSignals, SignalRequest};
+use crate::daemon::signals::{DaemonSignals, RunStage};
 use crate::daemon::view::HouseView;
 use crate::daemon::wiring::{BuildError, Daemon};
 use crate::daemon::{ShutdownLedger, notify, reload};
@@ -51,14 +52,14 @@ pub struct DaemonEnd {
 /// Why a run did not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The house.
+    /// A part could not be built.
     #[error(transparent)]
     Build(#[from] BuildError),
     /// The observer's address or socket.
-    #[error("cannot be observed")]
+    #[error("cannot start the status server")]
     Observer(#[from] ObserverError),
-    /// Signals.
-    #[error("signals cannot be listened to")]
+    /// The handlers of signals.
+    #[error("cannot install signal handlers")]
     Signals(#[source] std::io::Error),
 }
 
@@ -71,10 +72,13 @@ pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
         observed,
         on_ready,
     } = mission;
-    let mut signals = DaemonSignals::listen().map_err(StartError::Signals)?;
+    let signals = DaemonSignals::listen().map_err(StartError::Signals)?;
+    let grace = settings.shutdown.grace;
+    notify::status("starting: opening catalog, storage and session");
     let house = Daemon::build(&settings).await?;
     let view = Arc::new(HouseView::of(&house, &settings));
     let observer = observed.then(|| observe(&settings, &view)).transpose()?;
+    signals.enter(RunStage::Working { grace });
     view.ready();
     notify::ready();
     info!(
@@ -88,7 +92,7 @@ pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
     let report = work(
         &house,
         &view,
-        &mut signals,
+        &signals,
         Orders {
             settings,
             sources,
@@ -96,12 +100,13 @@ pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
         },
     )
     .await;
-    count(&house, &view).await;
+    signals.stopping_within(grace);
     let gave_up = house
         .hub
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
-    let ledger = close(house, &view, &mut signals).await;
+    count(&house, &view).await;
+    let ledger = house.close(|phase| view.phase(phase)).await;
     if let Some(observer) = observer {
         observer.stop();
     }
@@ -138,7 +143,7 @@ struct Orders {
 async fn work(
     house: &Daemon,
     view: &HouseView,
-    signals: &mut DaemonSignals,
+    signals: &DaemonSignals,
     orders: Orders,
 ) -> Result<RunReport, crate::actor::AskError> {
     let Orders {
@@ -146,59 +151,56 @@ async fn work(
         sources,
         errand,
     } = orders;
+    let once = errand.once;
     let mut begun = pin!(house.begin(errand));
+    let mut stop = pin!(signals.stop());
+    let mut leases_fail = pin!(house.cooperating.fail());
     let mut drain = None;
+    let mut stopped_by = None;
     let mut status = tokio::time::interval(STATUS_EVERY);
     let mut reload_wanted = false;
+    // Beside the signals, so that a stop is heard while a reload or a locked catalog keeps them waiting; one of each at a
+    // time: a reload begins with the last one's end, and counts that nobody waits for must not pile up.
     let mut reloading = FuturesUnordered::new();
+    let mut counting = FuturesUnordered::new();
     loop {
-        // Beside the signals, so that a stop is heard while a reload waits; one at a time, since each begins with the last one's end.
         if reload_wanted && reloading.is_empty() {
             reload_wanted = false;
             reloading.push(reload::reload(house, view, settings.clone(), sources.as_ref()));
         }
         tokio::select! {
-            report = &mut begun => return report,
+            report = &mut begun => return report.map(|mut report| {
+                report.stopped_by = report.stopped_by.or(stopped_by);
+                report
+            }),
             Some(in_force) = reloading.next(), if !reloading.is_empty() => settings = in_force,
-            wish = signals.next() => match wish {
-                SignalRequest::Reload => reload_wanted = true,
-                SignalRequest::Stop(signal) if drain.is_none() => {
-                    info!(signal, grace = ?settings.shutdown.grace, "draining; a second signal stops at once");
-                    drain = Some(begin_drain(house, view, settings.shutdown.grace));
-                }
-                SignalRequest::Stop(signal) => stop_at_once(signal),
-            },
+            Some(()) = counting.next(), if !counting.is_empty() => {}
+            () = signals.reload() => reload_wanted = true,
+            () = &mut stop, if drain.is_none() => drain = Some(begin_drain(house, view, settings.shutdown.grace)),
             gave_up = house.hub.gave_up(), if drain.is_none() => {
                 error!(actor = %gave_up.actor, fault = gave_up.fault, "an actor could not be kept alive; stopping");
-                drain = Some(begin_drain(house, view, settings.shutdown.grace));
+                drain = Some(stop_itself(house, view, signals, settings.shutdown.grace));
             }
-            _ = status.tick() => count(house, view).await,
+            why = &mut leases_fail, if once && drain.is_none() => {
+                error!(%why, "leases cannot be acquired; the run ends");
+                stopped_by = Some(without_leases(&why));
+                drain = Some(stop_itself(house, view, signals, settings.shutdown.grace));
+            }
+            _ = status.tick(), if counting.is_empty() => counting.push(count(house, view)),
         }
     }
 }
 
-/// Closes the house; a stop signal meanwhile ends the process at once.
-async fn close(house: Daemon, view: &HouseView, signals: &mut DaemonSignals) -> ShutdownLedger {
-    let mut close = pin!(house.close(|phase| view.phase(phase)));
-    let mut asked = view.is_stopping();
-    loop {
-        tokio::select! {
-            ledger = &mut close => return ledger,
-            wish = signals.next() => match wish {
-                SignalRequest::Stop(signal) if asked => stop_at_once(signal),
-                SignalRequest::Stop(_) => asked = true,
-                SignalRequest::Reload => {}
-            },
-        }
-    }
+/// Begins a drain that no signal asked for.
+fn stop_itself(house: &Daemon, view: &HouseView, signals: &DaemonSignals, grace: Duration) -> TaskHandle<()> {
+    signals.stopping_within(grace);
+    notify::stopping("draining");
+    begin_drain(house, view, grace)
 }
 
-fn stop_at_once(signal: &str) -> ! {
-    warn!(
-        signal,
-        "second signal: stopping at once; books in hand are claimed again at the next start"
-    );
-    std::process::exit(130);
+fn without_leases(why: &str) -> WaitReason {
+    let why = format!("leases cannot be acquired: {why}");
+    WaitReason::new(WaitCause::Leases, why, jiff::Timestamp::now())
 }
 
 /// The counts come out of running totals, so this is cheap whatever the size of the catalog.
@@ -211,11 +213,10 @@ async fn count(house: &Daemon, view: &HouseView) {
 }
 
 /// The drain runs beside the errand: its end is the errand's end.
-fn begin_drain(house: &Daemon, view: &HouseView, grace: Duration) -> crate::actor::tasks::TaskHandle<()> {
-    notify::stopping("draining");
+fn begin_drain(house: &Daemon, view: &HouseView, grace: Duration) -> TaskHandle<()> {
     view.phase(ShutdownPhase::IntakeClosed);
     let drain = house.drain(grace);
-    crate::actor::tasks::spawn(&house.hub, "drain", async move {
+    tasks::spawn(&house.hub, "drain", async move {
         if let Err(error) = drain.await {
             warn!(%error, "the supervisor did not answer the drain");
         }
