@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::barcode_args::BarcodeArgs;
+use crate::cli::error::CliError;
+use crate::cli::load;
 use crate::observe::DaemonEndpoint;
+use crate::settings::{Settings, SettingsSources};
 
 /// Where the config is.
 #[derive(Debug, Clone, Default, Args)]
@@ -36,13 +39,13 @@ pub struct SelectionArgs {
 /// A queue of books, as the config and `--queue` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum QueueArgument {
-    /// GRIN has the archive ready, and it is not home
+    /// GRIN has the archive ready, and it is not stored
     Converted,
-    /// Asked for in an earlier run, and not home
+    /// Asked for in an earlier run, and not stored
     Previous,
     /// GRIN has never been asked to convert it
     Unconverted,
-    /// At home, but GRIN has worked on it since
+    /// Stored, but GRIN has worked on it since
     Changed,
     /// Failed before
     Failed,
@@ -67,6 +70,9 @@ impl QueueArgument {
 /// Where the running daemon is asked.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ReachArgs {
+    /// Its config, which says where it listens.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// The daemon's Unix socket (observe.socket)
     #[arg(long, value_name = "FILE", help_heading = "Where the daemon is")]
     pub socket: Option<PathBuf>,
@@ -81,16 +87,30 @@ const SOCKET: &str = "/run/grind/grind.sock";
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9618);
 
 impl ReachArgs {
-    /// What was named, else what the default config says; tried in this order.
-    pub fn endpoints(&self) -> Vec<DaemonEndpoint> {
-        if self.socket.is_none() && self.address.is_none() {
-            return vec![DaemonEndpoint::Socket(SOCKET.into()), DaemonEndpoint::Address(ADDRESS)];
+    /// What was named; else what the config says; else the defaults. Tried in this order.
+    ///
+    /// # Errors
+    /// A config was named and cannot be used. Without one, a config that the caller may not read (it names secrets) is no
+    /// error: the defaults are tried.
+    pub fn endpoints(&self) -> Result<Vec<DaemonEndpoint>, CliError> {
+        if self.socket.is_some() || self.address.is_some() {
+            let socket = self.socket.clone().map(DaemonEndpoint::Socket);
+            let address = self.address.map(DaemonEndpoint::Address);
+            return Ok(socket.into_iter().chain(address).collect());
         }
-        let socket = self.socket.clone().map(DaemonEndpoint::Socket);
-        socket
-            .into_iter()
-            .chain(self.address.map(DaemonEndpoint::Address))
-            .collect()
+        let file = self.config.config.as_deref();
+        let observe = match Settings::load(&SettingsSources::of_process(file)) {
+            Ok(loaded) => Some(loaded.settings.observe),
+            Err(error) if file.is_some() => return Err(load::refused(&error)),
+            Err(_) => None,
+        };
+        Ok(match observe {
+            Some(observe) => vec![
+                DaemonEndpoint::Socket(observe.socket),
+                DaemonEndpoint::Address(observe.listen),
+            ],
+            None => vec![DaemonEndpoint::Socket(SOCKET.into()), DaemonEndpoint::Address(ADDRESS)],
+        })
     }
 }
 
@@ -102,11 +122,32 @@ mod tests {
     fn only_what_was_named_is_asked() {
         let address = "127.0.0.1:1".parse().unwrap();
         let named = ReachArgs {
-            socket: None,
             address: Some(address),
+            ..ReachArgs::default()
         };
-        assert_eq!(named.endpoints(), [DaemonEndpoint::Address(address)]);
-        assert_eq!(ReachArgs::default().endpoints().len(), 2);
+        assert_eq!(named.endpoints().unwrap(), [DaemonEndpoint::Address(address)]);
+        assert_eq!(ReachArgs::default().endpoints().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_config_says_where_the_daemon_listens_and_a_wrong_one_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("grind.toml");
+        std::fs::write(
+            &file,
+            "[library]\ndirectory = \"T\"\n[observe]\nsocket = \"/run/other.sock\"\n",
+        )
+        .unwrap();
+        let named = |file: &std::path::Path| ReachArgs {
+            config: ConfigArgs {
+                config: Some(file.to_owned()),
+            },
+            ..ReachArgs::default()
+        };
+        let endpoints = named(&file).endpoints().unwrap();
+        assert_eq!(endpoints[0], DaemonEndpoint::Socket("/run/other.sock".into()));
+        let wrong = named(&folder.path().join("none.toml")).endpoints().unwrap_err();
+        assert_eq!(wrong.exit(), crate::cli::exit::ExitStatus::Config);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::cli::export::ExportArgs;
 use crate::cli::import::ImportArgs;
 use crate::cli::parse::ParseArgs;
 use crate::cli::report::ReportArgs;
+use crate::cli::retry::RetryArgs;
 use crate::cli::run::RunArgs;
 #[cfg(feature = "lab")]
 use crate::cli::simulate::SimulateArgs;
@@ -25,7 +26,7 @@ use crate::log::LogArgs;
 const EXAMPLES: &str = "\
 Examples:
   grind demo                              see it work, on this machine alone
-  grind run --config /etc/grind/grind.toml  bring the library home, and keep it up to date
+  grind run --config /etc/grind/grind.toml  store the library, and keep it up to date
   grind status                            ask the running daemon how far it is
 
 Exit codes:
@@ -38,7 +39,7 @@ Exit codes:
   77  not permitted or not signed in
   78  wrong configuration";
 
-/// Brings a library's Google Books scans home from GRIN: every volume, verified
+/// Downloads a library's Google Books scans from GRIN and stores them: every volume, verified
 ///
 /// grind keeps one HTTP session to GRIN and takes each volume through it once: checked, downloaded, decrypted, verified
 /// page by page, its text and catalog data extracted, and stored, without an intermediate copy.
@@ -87,6 +88,8 @@ pub enum CliCommand {
     Import(ImportArgs),
     /// Show as JSON how a saved answer or file of GRIN is understood
     Parse(ParseArgs),
+    /// Have the running daemon try failed books again
+    Retry(RetryArgs),
     /// Ask the running daemon how far it is and what it waits for
     Status(StatusArgs),
     /// Watch actors, permits and transfers of the running daemon
@@ -126,6 +129,10 @@ mod tests {
             "grind sync",
             "grind convert -v",
             "grind status --json",
+            "grind status --config f",
+            "grind retry 39015012345678 39015012345679",
+            "grind retry --failed",
+            "grind retry --failed --reason damaged_at_source --socket s",
             "grind top",
             "grind bench sessions --report d",
             "grind man",
@@ -143,6 +150,9 @@ mod tests {
             "grind sync --limit 0",
             "grind sync --queue nice",
             "grind demo --books 0",
+            "grind retry",
+            "grind retry --failed TL0001",
+            "grind retry TL0001 --reason damaged_at_source",
             "grind -v -q sync",
         ] {
             assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");

@@ -4,24 +4,27 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::log;
-use crate::settings::{LogFormatName as Configured, Settings, SettingsSources};
+use crate::settings::{LogFormatName as Configured, Settings, SettingsError, SettingsSources};
 
 /// Reads the configuration; warnings go to the log, errors end the command with every finding as a cause.
 pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {
     let sources = SettingsSources::of_process(args.config.as_deref());
-    let loaded = Settings::load(&sources).map_err(|error| {
-        let refused = CliError::new(ExitStatus::Config, "the configuration is wrong");
-        let refused = error
-            .findings
-            .iter()
-            .fold(refused, |refused, finding| refused.cause(finding.to_string()));
-        refused.advise("Mend what is named and try again; `grind check-config` checks without starting anything.")
-    })?;
+    let loaded = Settings::load(&sources).map_err(|error| refused(&error))?;
     configure_log(&loaded.settings)?;
     for finding in &loaded.findings {
         tracing::warn!("{finding}");
     }
     Ok((loaded.settings, sources))
+}
+
+/// A config that cannot be used, with every finding as a cause.
+pub fn refused(error: &SettingsError) -> CliError {
+    let refused = CliError::new(ExitStatus::Config, "the configuration is wrong");
+    let refused = error
+        .findings
+        .iter()
+        .fold(refused, |refused, finding| refused.cause(finding.to_string()));
+    refused.advise("Correct what is named and try again; `grind check-config` checks without starting anything.")
 }
 
 fn configure_log(settings: &Settings) -> Result<(), CliError> {

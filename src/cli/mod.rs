@@ -23,6 +23,7 @@ pub mod parse;
 pub mod progress;
 mod reading;
 pub mod report;
+mod retry;
 pub mod run;
 #[cfg(feature = "lab")]
 pub mod simulate;
@@ -84,6 +85,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Export(args) => with_catalog(&args.config, |url, out| export::run(args, url, out)),
         CliCommand::Import(args) => import::run(args),
         CliCommand::Parse(args) => parse_input(args),
+        CliCommand::Retry(args) => retry::run(args),
         CliCommand::Status(args) => status::run(args),
         CliCommand::Top(args) => top::run(args),
         #[cfg(feature = "lab")]

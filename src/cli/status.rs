@@ -38,7 +38,7 @@ struct Told {
 
 /// Prints what the daemon says of itself.
 pub fn run(args: &StatusArgs) -> CommandResult {
-    let endpoints = args.reach.endpoints();
+    let endpoints = args.reach.endpoints()?;
     if args.json {
         output::print_json(&ask::<serde_json::Value>(&endpoints)?)?;
     } else {
@@ -68,7 +68,8 @@ fn other_version(endpoint: &DaemonEndpoint, error: &serde_json::Error) -> CliErr
     .advise("Are this program and the daemon of the same version?")
 }
 
-fn not_running(errors: &[ClientError]) -> CliError {
+/// Nobody answered at any of the places where a daemon was looked for.
+pub fn not_running(errors: &[ClientError]) -> CliError {
     let error = CliError::new(ExitStatus::Unavailable, "no running daemon was found");
     let error = errors.iter().fold(error, |error, cause| error.because(cause));
     error.advise("Start it with `systemctl start grind` or `grind run`, or say where it is with --socket or --address.")
@@ -100,6 +101,7 @@ mod tests {
         let reach = ReachArgs {
             socket: Some(folder.path().join("s")),
             address: Some("127.0.0.1:1".parse().unwrap()),
+            ..ReachArgs::default()
         };
         let error = run(&StatusArgs { reach, json: false }).unwrap_err();
         assert_eq!(error.exit(), ExitStatus::Unavailable);

@@ -42,7 +42,7 @@ const LINE_END: &str = "\u{1b}[K\n";
 
 /// Draws frames until the daemon or the terminal is gone.
 pub fn run(args: &TopArgs) -> CommandResult {
-    let endpoints = args.reach.endpoints();
+    let endpoints = args.reach.endpoints()?;
     let mut memory = Memory::default();
     let first = memory.frame(status::ask(&endpoints)?);
     if !stdout().is_terminal() {

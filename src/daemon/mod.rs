@@ -1,5 +1,6 @@
 //! The whole wiring, signals, systemd, reload, shutdown.
 
+mod control;
 mod cooperate;
 mod ledger;
 mod notify;

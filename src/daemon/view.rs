@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::actor::{ActorRegistry, HubSnapshot};
 use crate::catalog::StateCounts;
+use crate::daemon::control::DaemonControl;
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, WorkShare};
 use crate::observe::{
-    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, RateMeter, ReloadState, SharingView,
-    ShutdownPhase, SignedOut, TransferView, WorkPhase,
+    ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, RateMeter, ReloadState,
+    RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{BoardSnapshot, RunProgress};
@@ -27,6 +29,7 @@ pub struct HouseView {
     session: Arc<SessionCounters>,
     board: Arc<RunProgress>,
     transfers: TransferTable,
+    control: DaemonControl,
     sharing: (WorkShare, Option<Arc<StateCounters>>),
     storage: String,
     since: Timestamp,
@@ -58,6 +61,7 @@ impl HouseView {
             session: house.session.counters(),
             board: Arc::clone(&house.board),
             transfers: house.transfers.clone(),
+            control: house.control(),
             sharing: house.cooperating.watched(),
             storage: settings.storage.url.clone(),
             since: Timestamp::now(),
@@ -182,6 +186,10 @@ impl DaemonView for HouseView {
 
     fn set_log_level(&self, level: &str) -> Result<(), String> {
         log::set_level(level).map_err(|error| error.to_string())
+    }
+
+    fn retry(&self, request: RetryRequest) -> LocalBoxFuture<'static, Result<RetryReply, ControlError>> {
+        Box::pin(self.control.clone().retry(request))
     }
 }
 

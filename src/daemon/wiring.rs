@@ -9,6 +9,7 @@ use tracing::info;
 use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
 use crate::catalog::{Catalog, CatalogError, CatalogPolicy, CatalogThread, ClaimHolders, RecoverClaims};
 use crate::clock::SystemClock;
+use crate::daemon::control::DaemonControl;
 use crate::daemon::cooperate::LeaseTask;
 use crate::daemon::ledger::ShutdownLedger;
 use crate::daemon::translate;
@@ -149,6 +150,14 @@ impl Daemon {
         self.supervisor
             .ask(ChangeOptions(translate::terms(settings)), &cx)
             .await
+    }
+
+    /// The handle by which an operator's requests are done.
+    pub(super) fn control(&self) -> DaemonControl {
+        DaemonControl {
+            catalog: self.catalog.clone(),
+            supervisor: self.supervisor.clone(),
+        }
     }
 
     /// Workers of each kind, for the status.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Connecting, and each read or write.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Waiting for what the daemon has to do first; a locked catalog is waited for 15 s there.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
 /// No status is larger than this.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
@@ -66,7 +68,18 @@ pub fn get(endpoint: &DaemonEndpoint, path: &str) -> Result<Vec<u8>, ClientError
     request(
         endpoint,
         &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        PATIENCE,
     )
+}
+
+/// Sends JSON with `POST` and gives the body of a 200.
+pub fn post(endpoint: &DaemonEndpoint, path: &str, json: &str) -> Result<Vec<u8>, ClientError> {
+    let length = json.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    request(endpoint, &(head + json), LONG_PATIENCE)
 }
 
 /// Sends a text with `PUT`.
@@ -74,22 +87,22 @@ pub fn put(endpoint: &DaemonEndpoint, path: &str, text: &str) -> Result<Vec<u8>,
     let length = text.len();
     let head =
         format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-    request(endpoint, &(head + text))
+    request(endpoint, &(head + text), PATIENCE)
 }
 
-fn request(endpoint: &DaemonEndpoint, text: &str) -> Result<Vec<u8>, ClientError> {
+fn request(endpoint: &DaemonEndpoint, text: &str, patience: Duration) -> Result<Vec<u8>, ClientError> {
     let unreachable = |source| ClientError::Unreachable {
         endpoint: endpoint.clone(),
         source,
     };
     let answer = match endpoint {
         DaemonEndpoint::Socket(path) => UnixStream::connect(path).and_then(|stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(patience))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             talk(stream, text)
         }),
         DaemonEndpoint::Address(address) => TcpStream::connect_timeout(address, PATIENCE).and_then(|stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(patience))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             talk(stream, text)
         }),

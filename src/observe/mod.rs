@@ -1,6 +1,7 @@
 //! Metrics, HTTP, status.
 
 pub mod client;
+mod control;
 mod daemon;
 mod daemon_families;
 mod facts;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 pub use crate::observe::client::{ClientError, DaemonEndpoint};
+pub use crate::observe::control::{ControlError, RetryReply, RetryRequest};
 pub use crate::observe::daemon::{
     DaemonSnapshot, DaemonState, PhaseProgress, ReloadState, ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };

@@ -1,12 +1,14 @@
 //! What is answered at which address.
 //!
 //! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /live` 200 while the process
-//! answers · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live.
+//! answers · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/retry`
+//! has books tried again (over the Unix socket only, whose file says who may).
 
 use actix_web::http::header;
-use actix_web::web::{Data, PayloadConfig, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, get, put, web};
+use actix_web::web::{Data, Json, JsonConfig, PayloadConfig, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
 
+use crate::observe::control::RetryRequest;
 use crate::observe::page::StatusPage;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::status::DaemonStatus;
@@ -15,6 +17,8 @@ use crate::observe::view::DaemonView;
 
 /// A log level has a few words.
 const LONGEST_BODY: usize = 1024;
+/// Some 20,000 barcodes.
+const LONGEST_REQUEST: usize = 512 * 1024;
 
 /// All addresses.
 pub fn all(config: &mut ServiceConfig) {
@@ -25,7 +29,9 @@ pub fn all(config: &mut ServiceConfig) {
         .service(api_status)
         .service(live)
         .service(ready)
-        .service(log_level);
+        .app_data(JsonConfig::default().limit(LONGEST_REQUEST))
+        .service(log_level)
+        .service(retry);
 }
 
 #[get("/")]
@@ -74,6 +80,20 @@ async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn Daemon
     match view.set_log_level(level.trim()) {
         Ok(()) => plain(&mut HttpResponse::Ok(), &format!("log level: {}", level.trim())),
         Err(why) => plain(&mut HttpResponse::BadRequest(), &why),
+    }
+}
+
+#[post("/api/retry")]
+async fn retry(request: HttpRequest, body: Json<RetryRequest>, view: Data<dyn DaemonView>) -> HttpResponse {
+    if request.peer_addr().is_some() || request.headers().contains_key(header::ORIGIN) {
+        return plain(
+            &mut HttpResponse::Forbidden(),
+            "the daemon takes orders over its Unix socket only (observe.socket)",
+        );
+    }
+    match view.retry(body.into_inner()).await {
+        Ok(reply) => HttpResponse::Ok().json(reply),
+        Err(error) => plain(&mut HttpResponse::ServiceUnavailable(), &error.to_string()),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the daemon lets be seen.
 
+use futures::future::LocalBoxFuture;
+
 use crate::actor::HubSnapshot;
+use crate::observe::control::{ControlError, RetryReply, RetryRequest};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::sharing::SharingView;
@@ -24,4 +27,8 @@ pub trait DaemonView: Send + Sync + 'static {
     /// Changes the log level of the running daemon: `debug`, or `info,grind::session=trace`. `Err` says in one sentence what
     /// is wrong with it.
     fn set_log_level(&self, level: &str) -> Result<(), String>;
+    /// Has books tried again. Unlike everything else here this asks an actor: it completes when the catalog has recorded it.
+    fn retry(&self, _request: RetryRequest) -> LocalBoxFuture<'static, Result<RetryReply, ControlError>> {
+        Box::pin(std::future::ready(Err(ControlError::Unsupported)))
+    }
 }

@@ -21,6 +21,6 @@ pub use publish::{
 };
 pub use recover::{PublishedVolume, ReconcileBook, reconcile};
 pub use supervisor::{
-    BeginRun, ChangeOptions, DrainRun, RetryPolicy, RunReport, RunScope, Supervisor, TaskIntervals, WorkerPools,
-    compare_after,
+    BeginRun, ChangeOptions, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, Supervisor, TaskIntervals,
+    WorkerPools, compare_after,
 };

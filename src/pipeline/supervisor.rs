@@ -208,6 +208,15 @@ impl Message for ChangeOptions {
     const KIND: &'static str = "change";
 }
 
+/// Look for work now: an operator changed something in the catalog.
+#[derive(Debug)]
+pub struct LookAgain;
+
+impl Message for LookAgain {
+    type Reply = ();
+    const KIND: &'static str = "look_again";
+}
+
 /// How an errand ended.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RunReport {
@@ -319,6 +328,13 @@ impl ServeMessages<ChangeOptions> for Supervisor {
     fn serve(&mut self, ChangeOptions(terms): ChangeOptions, _cx: AskContext) -> impl Future<Output = ()> + 'static {
         self.office.board.pause(terms.paused);
         *self.office.terms.borrow_mut() = terms;
+        self.office.wake.send_replace(());
+        std::future::ready(())
+    }
+}
+
+impl ServeMessages<LookAgain> for Supervisor {
+    fn serve(&mut self, LookAgain: LookAgain, _cx: AskContext) -> impl Future<Output = ()> + 'static {
         self.office.wake.send_replace(());
         std::future::ready(())
     }

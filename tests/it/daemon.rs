@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::service::Service;
-use grind::lab::simulator::SimulatorConfig;
+use crate::support::{Home, states};
+use grind::lab::simulator::{FaultPlan, SimulatorConfig};
+use rusqlite::Connection;
 use rustix::process::Signal;
 
 fn small() -> SimulatorConfig {
@@ -82,4 +84,111 @@ fn a_second_signal_stops_at_once() {
     service.signal(Signal::TERM);
     let ended = service.finish();
     assert_eq!(ended.status.code(), Some(130), "{}", ended.err);
+}
+
+/// Locks the catalog as another program's transaction does, until dropped.
+fn lock(home: &Home) -> Connection {
+    let other = Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    other
+}
+
+/// The daemon waits 15 s for the lock, on the thread that heard the signals before.
+#[test]
+fn a_stop_is_heard_while_the_locked_catalog_is_being_opened() {
+    let home = Home::new(small(), "");
+    let catalog = Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    catalog.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut service = Service::of(home);
+    service.told("STATUS=starting");
+    let began = Instant::now();
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert!(ended.status.success(), "{:?}: {}", ended.status, ended.err);
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(ended.err.contains("stopped while starting"), "{}", ended.err);
+}
+
+#[test]
+fn a_stop_is_heard_while_the_catalog_is_locked_and_a_second_one_ends_the_drain() {
+    let slow = SimulatorConfig {
+        delay: Duration::from_secs(20),
+        ..small()
+    };
+    let mut service = Service::start(slow, "[session]\nread_timeout = \"60s\"\ntotal_timeout = \"90s\"\n");
+    service.told("READY=1");
+    let _locked = lock(&service.home);
+    let waits = "grind_messages_in_flight{actor=\"catalog\",message=\"counts\"} 1";
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !service.ask("/metrics").contains(waits) {
+        assert!(Instant::now() < patience, "the catalog was never asked");
+    }
+    let began = Instant::now();
+    service.signal(Signal::TERM);
+    service.told("STOPPING=1");
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert_eq!(ended.status.code(), Some(130), "{}", ended.err);
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+#[test]
+fn failed_books_are_tried_again_when_an_operator_says_so() {
+    let mut faults = FaultPlan::all();
+    faults.stall = Duration::from_secs(1);
+    let library = SimulatorConfig {
+        faults,
+        books: 60,
+        ..small()
+    };
+    let mut service = Service::start(library, "");
+    let failed = |service: &Service| -> Vec<String> {
+        let all = states(&service.home).into_iter();
+        let failed =
+            all.filter(|(_, (state, reason))| state == "failed" && reason.as_deref() == Some("damaged_at_source"));
+        failed.map(|(barcode, _)| barcode).collect()
+    };
+    service.told("READY=1");
+    service.told_when(|service| failed(service).len() > 1);
+    let barcode = failed(&service).remove(0);
+
+    let unknown = service.home.grind(&["retry", &barcode, "TL0404NOWHERE"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", unknown.err);
+    assert!(
+        unknown.err.contains("TL0404NOWHERE is not in the catalog"),
+        "{}",
+        unknown.err
+    );
+    let resets = |service: &Service, barcode: &str| -> u32 {
+        let catalog = Connection::open(service.home.folder.path().join("catalog.db")).unwrap();
+        let sql = "SELECT count(*) FROM book_status_history WHERE barcode = ?1 AND metadata LIKE '%\"reset\"%'";
+        catalog.query_row(sql, [barcode], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(
+        resets(&service, &barcode),
+        0,
+        "a request with an unknown barcode changes nothing"
+    );
+
+    let one = service.home.grind(&["retry", &barcode]);
+    assert_eq!(one.status.code(), Some(0), "{}", one.err);
+    assert_eq!(one.out, "1 book will be tried again\n");
+    assert_eq!(resets(&service, &barcode), 1, "the history has it");
+    // It is tried again, and ends as before: its bytes are what they are.
+    service.told_when(|service| failed(service).contains(&barcode));
+
+    let before = failed(&service).len();
+    let all = service
+        .home
+        .grind(&["retry", "--failed", "--reason", "damaged_at_source"]);
+    assert_eq!(all.status.code(), Some(0), "{}", all.err);
+    let told: usize = all.out.split(' ').next().unwrap().parse().unwrap();
+    assert!(told >= before, "{} of {before}", all.out);
+    let other = service.home.grind(&["retry", "--failed", "--reason", "no_such_reason"]);
+    assert_eq!(other.out, "0 books will be tried again\n");
+
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
+    let nobody = service.home.grind(&["retry", "--failed"]);
+    assert_eq!(nobody.status.code(), Some(69), "{}", nobody.err);
 }

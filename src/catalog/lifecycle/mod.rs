@@ -7,6 +7,7 @@ pub(crate) mod leases;
 pub(crate) mod next_state;
 pub(crate) mod policy;
 pub(crate) mod publication;
+pub(crate) mod retry;
 pub(crate) mod settle;
 mod state_column;
 pub(crate) mod tallies;

@@ -1,7 +1,7 @@
 //! Claims, leases and queues.
 
 use crate::catalog::tests::shelf::{
-    HOUR, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored, three,
+    DAY, HOUR, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored, three,
 };
 use crate::catalog::*;
 use crate::grin::{GrinDate, ListKind};
@@ -272,6 +272,33 @@ fn resetting_makes_given_up_books_as_new() {
     );
     assert_eq!(shelf.ledger.execute(ResetFailed::default()).unwrap(), 1);
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0002", "TL0001", "TL0003"]);
+}
+
+#[test]
+fn a_retry_resets_what_failed_or_waits_and_one_unknown_barcode_refuses_it_whole() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&held[0], given_up("checksum_mismatch")).unwrap();
+    let held = shelf.claim_of("one", only(&["TL0002"]), 1);
+    let later = shelf.clock.now().checked_add(DAY).unwrap();
+    shelf.settle(&held[0], retry(later)).unwrap();
+    let named = |codes: &[&str]| RetryBooks(codes.iter().map(|code| barcode(code)).collect());
+
+    let refused = shelf.ledger.execute(named(&["TL0001", "TL0404"])).unwrap();
+    assert_eq!((refused.reset, refused.unknown), (0, vec![barcode("TL0404")]));
+    assert_eq!(shelf.state("TL0001"), S::Failed, "nothing was changed");
+
+    let done = shelf.ledger.execute(named(&["TL0001", "TL0002", "TL0003"])).unwrap();
+    assert_eq!((done.reset, done.unknown.len()), (2, 0));
+    assert_eq!(
+        done.unchanged,
+        [(barcode("TL0003"), S::Available)],
+        "it was due already"
+    );
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])).len(), 3, "all are due now");
+    shelf.reopen();
+    assert_eq!(shelf.reader().report().unwrap().failures, [], "the totals follow");
 }
 
 #[test]
