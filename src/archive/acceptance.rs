@@ -28,6 +28,9 @@ pub enum VolumeRefusal {
     /// A page that the checksum list or the METS names is not in the archive.
     #[error("pages that its checksum list or its METS names are missing")]
     PagesMissing,
+    /// Its encryption has no integrity check, and not every page is proven by a checksum.
+    #[error("its encryption has no integrity check, and checksums do not prove every page")]
+    Unauthenticated,
 }
 
 impl VolumeRefusal {
@@ -40,6 +43,7 @@ impl VolumeRefusal {
             Self::UnnamedBook => FailureReason::UnnamedBook,
             Self::ChecksumMismatch => FailureReason::ChecksumMismatch,
             Self::PagesMissing => FailureReason::PagesMissing,
+            Self::Unauthenticated => FailureReason::Unauthenticated,
         }
     }
 
@@ -88,6 +92,8 @@ pub(super) struct VolumeFacts {
     pub(super) pages: u64,
     pub(super) terminated: bool,
     pub(super) identity: BookIdentity,
+    /// The message's integrity check was good, or every page is equal to its digest.
+    pub(super) proven: bool,
     /// Files that differ from their listed digests.
     pub(super) mismatched: usize,
     /// Listed pages that are not in the archive.
@@ -110,17 +116,14 @@ pub(super) fn decide(facts: VolumeFacts) -> Option<VolumeRefusal> {
         } => Some(VolumeRefusal::UnnamedBook),
         VolumeFacts { mismatched: 1.., .. } => Some(VolumeRefusal::ChecksumMismatch),
         VolumeFacts { missing: 1.., .. } => Some(VolumeRefusal::PagesMissing),
+        VolumeFacts { proven: false, .. } => Some(VolumeRefusal::Unauthenticated),
         _ => None,
     }
 }
 
-/// Is a volume verified? Never without a source of digests, and only if every one of its page files is in it.
-pub(super) fn is_verified(compared: &DigestComparison, refusal: Option<VolumeRefusal>) -> bool {
-    refusal.is_none()
-        && compared.has_source
-        && compared.unlisted_pages == 0
-        && compared.mismatched.is_empty()
-        && compared.missing.is_empty()
+/// Is every page file proven by a digest? Never without a source of digests.
+pub(super) fn has_all_digests(compared: &DigestComparison) -> bool {
+    compared.has_source && compared.unlisted_pages == 0 && compared.mismatched.is_empty() && compared.missing.is_empty()
 }
 
 /// The level of the worst of these findings.
@@ -136,6 +139,7 @@ mod tests {
         pages: 5,
         terminated: true,
         identity: BookIdentity::Requested,
+        proven: true,
         mismatched: 0,
         missing: 0,
     };
@@ -230,6 +234,14 @@ mod tests {
                 Some(Refusal::ChecksumMismatch),
             ),
             (
+                "no integrity check, and a page without a digest",
+                VolumeFacts {
+                    proven: false,
+                    ..VOLUME
+                },
+                Some(Refusal::Unauthenticated),
+            ),
+            (
                 "a missing page",
                 VolumeFacts { missing: 1, ..VOLUME },
                 Some(Refusal::PagesMissing),
@@ -250,23 +262,14 @@ mod tests {
             proven_files: 3,
         };
         let cases = [
-            (compared(true, 0, &[], &[]), None, true),
-            (compared(false, 0, &[], &[]), None, false),
-            (compared(true, 1, &[], &[]), None, false),
-            (
-                compared(true, 0, &["1.jp2"], &[]),
-                Some(VolumeRefusal::ChecksumMismatch),
-                false,
-            ),
-            (
-                compared(true, 0, &[], &["1.jp2"]),
-                Some(VolumeRefusal::PagesMissing),
-                false,
-            ),
-            (compared(true, 0, &[], &[]), Some(VolumeRefusal::TarUnterminated), false),
+            (compared(true, 0, &[], &[]), true),
+            (compared(false, 0, &[], &[]), false),
+            (compared(true, 1, &[], &[]), false),
+            (compared(true, 0, &["1.jp2"], &[]), false),
+            (compared(true, 0, &[], &["1.jp2"]), false),
         ];
-        for (compared, refusal, expected) in cases {
-            assert_eq!(is_verified(&compared, refusal), expected, "{compared:?} {refusal:?}");
+        for (compared, expected) in cases {
+            assert_eq!(has_all_digests(&compared), expected, "{compared:?}");
         }
     }
 

@@ -109,6 +109,12 @@ pub enum FindingCode {
     OddEntry,
     /// The tar ends without its end mark.
     TarUnterminated,
+    /// The message has no integrity check; its pages are proven by their checksums alone.
+    Unauthenticated,
+    /// Characters that XML 1.0 forbids, removed from the MARC record.
+    ForbiddenChars,
+    /// A MARC record in a form that is not read.
+    MarcUnread,
     /// Bytes after the end of the tar, of the gzip stream or of the OpenPGP message.
     TrailingData,
     /// More findings were made than are kept.
@@ -151,6 +157,9 @@ impl FindingCode {
             Self::FolderInArchive => "folder_in_archive",
             Self::OddEntry => "odd_entry",
             Self::TarUnterminated => "tar_unterminated",
+            Self::Unauthenticated => "unauthenticated",
+            Self::ForbiddenChars => "forbidden_chars",
+            Self::MarcUnread => "marc_unread",
             Self::TrailingData => "trailing_data",
             Self::MoreFindings => "more_findings",
         }

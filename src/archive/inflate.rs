@@ -1,4 +1,4 @@
-//! Inflating as a stream, with its own bounds: gzip (several members), zlib and raw deflate.
+//! Unpacking as a stream, with its own bounds: gzip (several members), zlib, raw deflate, and bzip2.
 
 use std::io::{self, BufRead, Read};
 
@@ -16,13 +16,65 @@ pub(crate) enum CompressionWrap {
     Gzip,
     Zlib,
     Raw,
+    Bzip2,
+}
+
+/// The decoder of one compressed stream.
+enum StreamDecoder {
+    Deflate(Decompress),
+    Bzip2(bzip2::Decompress),
+}
+
+/// What one call of a decoder did.
+struct DecodeStep {
+    used: u64,
+    made: u64,
+    ended: bool,
+}
+
+impl StreamDecoder {
+    fn new(wrap: CompressionWrap) -> Self {
+        match wrap {
+            CompressionWrap::Gzip => Self::Deflate(Decompress::new_gzip(15)),
+            CompressionWrap::Zlib => Self::Deflate(Decompress::new(true)),
+            CompressionWrap::Raw => Self::Deflate(Decompress::new(false)),
+            CompressionWrap::Bzip2 => Self::Bzip2(bzip2::Decompress::new(false)),
+        }
+    }
+
+    fn totals(&self) -> (u64, u64) {
+        match self {
+            Self::Deflate(state) => (state.total_in(), state.total_out()),
+            Self::Bzip2(state) => (state.total_in(), state.total_out()),
+        }
+    }
+
+    fn decode(&mut self, packed: &[u8], out: &mut [u8]) -> io::Result<DecodeStep> {
+        let (used, made) = self.totals();
+        let ended = match self {
+            Self::Deflate(state) => {
+                let status = state.decompress(packed, out, FlushDecompress::None);
+                status.map_err(|error| broken(error.message().unwrap_or("not a deflate stream")))? == Status::StreamEnd
+            }
+            Self::Bzip2(state) => {
+                let status = state.decompress(packed, out);
+                status.map_err(|error| broken(&error.to_string()))? == bzip2::Status::StreamEnd
+            }
+        };
+        let (used_now, made_now) = self.totals();
+        Ok(DecodeStep {
+            used: used_now - used,
+            made: made_now - made,
+            ended,
+        })
+    }
 }
 
 /// The inflated bytes of `input`.
 pub(crate) struct InflateReader<B> {
     input: B,
     wrap: CompressionWrap,
-    state: Decompress,
+    state: StreamDecoder,
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
@@ -55,7 +107,7 @@ impl<B: BufRead> InflateReader<B> {
         Self {
             input,
             wrap,
-            state: fresh(wrap),
+            state: StreamDecoder::new(wrap),
             buffer: vec![0; CHUNK].into_boxed_slice(),
             start: 0,
             end: 0,
@@ -81,20 +133,14 @@ impl<B: BufRead> InflateReader<B> {
         while self.start == self.end && !self.ended {
             let packed = self.input.fill_buf()?;
             let at_end = packed.is_empty();
-            let (used, made) = (self.state.total_in(), self.state.total_out());
-            let status = self
-                .state
-                .decompress(packed, &mut self.buffer, FlushDecompress::None)
-                .map_err(|error| broken(error.message().unwrap_or("not a deflate stream")))?;
-            let used = self.state.total_in() - used;
-            let made = self.state.total_out() - made;
-            self.input.consume(usize::try_from(used).unwrap_or(usize::MAX));
-            (self.start, self.end) = (0, usize::try_from(made).unwrap_or(0));
-            self.count(used, made)?;
-            match status {
-                Status::StreamEnd => self.next_member()?,
-                _ if at_end && made == 0 => return Err(broken("it ends too soon")),
-                _ => {}
+            let step = self.state.decode(packed, &mut self.buffer)?;
+            self.input.consume(usize::try_from(step.used).unwrap_or(usize::MAX));
+            (self.start, self.end) = (0, usize::try_from(step.made).unwrap_or(0));
+            self.count(step.used, step.made)?;
+            match step.ended {
+                true => self.next_member()?,
+                false if at_end && step.made == 0 => return Err(broken("it ends too soon")),
+                false => {}
             }
         }
         Ok(())
@@ -145,18 +191,8 @@ impl<B: BufRead> InflateReader<B> {
             let detail = format!("more than {} gzip members", self.bounds.members);
             return Err(LayerFault::Hostile(ArchiveLimit::GzipMembers, detail).into());
         }
-        self.state = fresh(self.wrap);
-        let fed = self.state.decompress(&[0x1f], &mut [], FlushDecompress::None);
-        fed.map(drop)
-            .map_err(|error| broken(error.message().unwrap_or("not a gzip stream")))
-    }
-}
-
-fn fresh(wrap: CompressionWrap) -> Decompress {
-    match wrap {
-        CompressionWrap::Gzip => Decompress::new_gzip(15),
-        CompressionWrap::Zlib => Decompress::new(true),
-        CompressionWrap::Raw => Decompress::new(false),
+        self.state = StreamDecoder::new(self.wrap);
+        self.state.decode(&[0x1f], &mut []).map(drop)
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::archive::error::{ArchiveError, LayerFault};
-use crate::archive::findings::ArchiveFinding;
+use crate::archive::findings::{ArchiveFinding, FindingList};
 use crate::archive::limits::ArchiveLimits;
 use crate::archive::members::{MemberKind, TarMember};
 use crate::archive::mets::{MarcFields, MetsSummary, RecordKind};
@@ -42,6 +42,10 @@ pub struct ArchiveInspection {
 /// Reads one METS document.
 pub fn parse_mets(document: impl Read, limits: &ArchiveLimits) -> io::Result<ArchiveInspection> {
     let mets = MetsSummary::read(BufReader::new(document), limits)?;
+    let mut findings = FindingList::default();
+    if let Some(mets) = &mets {
+        mets.note(&mut findings);
+    }
     let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
     let (marc, marc_xml) = mets.map(|mets| (mets.marc, mets.marc_xml)).unwrap_or_default();
     Ok(ArchiveInspection {
@@ -50,7 +54,7 @@ pub fn parse_mets(document: impl Read, limits: &ArchiveLimits) -> io::Result<Arc
         record,
         pages: 0,
         text_pages: 0,
-        findings: Vec::new(),
+        findings: findings.finish(),
     })
 }
 

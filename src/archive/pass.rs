@@ -8,7 +8,7 @@ use crate::archive::inflate::{CompressionWrap, InflateReader};
 use crate::archive::members::TarMembers;
 use crate::archive::mets::RecordKind;
 use crate::archive::openpgp;
-use crate::archive::openpgp::{ArchiveKeys, PlainReader};
+use crate::archive::openpgp::{ArchiveKeys, OpenedMessage};
 use crate::archive::scan::{JudgedArchive, ScanResult, TarScan};
 use crate::archive::source::{ArchiveSource, looks_like};
 use crate::archive::tee::TeeReader;
@@ -37,9 +37,10 @@ where
     let keys = ArchiveKeys {
         passphrase: options.passphrase.clone(),
         secret_key: options.secret_key.clone(),
+        accept_unauthenticated: options.accept_unauthenticated,
     };
     let passed = match openpgp::open(&mut source, &keys, &options.limits) {
-        Ok(plain) => through(plain, archive, barcode.into(), options),
+        Ok(message) => through(message, archive, barcode.into(), options),
         Err(fault) => Passed::at_head(fault),
     };
     conclude(source, passed, text, options)
@@ -68,11 +69,18 @@ where
 /// A stream of archive bytes that may know of bytes after its end.
 trait Archive: BufRead {
     fn trailing(&self) -> u64;
+
+    /// Does the end of the stream prove its content?
+    fn is_authenticated(&self) -> bool;
 }
 
-impl Archive for PlainReader<'_> {
+impl Archive for OpenedMessage<'_> {
     fn trailing(&self) -> u64 {
-        PlainReader::trailing(self)
+        self.plain.trailing()
+    }
+
+    fn is_authenticated(&self) -> bool {
+        self.authenticated
     }
 }
 
@@ -98,6 +106,10 @@ impl<B: BufRead> Read for Unsealed<B> {
 impl<B: BufRead> Archive for Unsealed<B> {
     fn trailing(&self) -> u64 {
         0
+    }
+
+    fn is_authenticated(&self) -> bool {
+        true
     }
 }
 
@@ -138,6 +150,9 @@ fn through(plain: impl Archive, sink: impl Write, barcode: Option<&Barcode>, opt
     if tee.input().trailing() > 0 {
         let text = format!("{} bytes follow the encrypted message", tee.input().trailing());
         scan.findings.note(FindingCode::TrailingData, None, text);
+    }
+    if !tee.input().is_authenticated() {
+        scan.set_unauthenticated();
     }
     let sha256 = proven.is_ok().then(|| tee.sha256());
     let (bytes, sink_failure) = (tee.count(), tee.take_failure());

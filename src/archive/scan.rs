@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read};
 
-use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, decide, is_verified, worst_of};
+use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, decide, has_all_digests, worst_of};
 use crate::archive::digest::{ChecksumList, LaneDigests};
 use crate::archive::error::{ArchiveLimit, LayerFault};
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
@@ -31,6 +31,7 @@ pub(super) struct TarScan<'o> {
     mets: Option<FoundMets>,
     in_folder: bool,
     terminated: bool,
+    authenticated: bool,
     pub(super) pages: VolumePages,
     pub(super) findings: FindingList,
     pub(super) text_failure: Option<io::Error>,
@@ -60,6 +61,7 @@ pub(super) struct ScanResult {
     compared: DigestComparison,
     identity: BookIdentity,
     terminated: bool,
+    authenticated: bool,
     /// Pages that the METS or the checksum list names.
     named_pages: BTreeSet<u32>,
     pub(super) mets: Option<MetsSummary>,
@@ -85,13 +87,14 @@ impl ScanResult {
             pages: count.pages,
             terminated: self.terminated,
             identity: self.identity,
+            proven: self.authenticated || has_all_digests(&compared),
             mismatched: compared.mismatched.len(),
             missing: compared.missing.len(),
         });
         let findings = findings.finish();
         let acceptance = VolumeAcceptance {
             refusal,
-            verified: is_verified(&compared, refusal),
+            verified: refusal.is_none() && has_all_digests(&compared),
             pages: count.pages,
             text_pages: count.text_pages,
             first_page: count.first_page,
@@ -118,10 +121,18 @@ impl<'o> TarScan<'o> {
             mets: None,
             in_folder: false,
             terminated: true,
+            authenticated: true,
             pages: VolumePages::new(),
             findings: FindingList::default(),
             text_failure: None,
         }
+    }
+
+    /// Notes that the archive came in a message without an integrity check.
+    pub(super) fn set_unauthenticated(&mut self) {
+        self.authenticated = false;
+        let text = "the message has no integrity check; only the checksums of the files prove them";
+        self.findings.note(FindingCode::Unauthenticated, None, text);
     }
 
     /// Walks over all members of a tar.
@@ -328,7 +339,10 @@ impl<'o> TarScan<'o> {
 
     /// Compares the digests and says everything that does not fit.
     pub(super) fn judge(mut self) -> ScanResult {
-        self.note_mets();
+        match &self.mets {
+            Some(found) => found.mets.note(&mut self.findings),
+            None => self.findings.note(FindingCode::NoMets, None, "there is no METS in it"),
+        }
         let identity = match (&self.mets, self.barcode) {
             (Some(found), _) => found.identity,
             (None, None) => BookIdentity::NotRequested,
@@ -348,6 +362,7 @@ impl<'o> TarScan<'o> {
             compared: compare(&self.files, digests, &sources, &mut self.findings),
             identity,
             terminated: self.terminated,
+            authenticated: self.authenticated,
             named_pages,
             mets,
             pages: self.pages,
@@ -370,42 +385,6 @@ impl<'o> TarScan<'o> {
                 self.findings.note(FindingCode::UnnamedBook, None, text);
             }
             BookIdentity::Requested | BookIdentity::NotRequested => {}
-        }
-    }
-
-    fn note_mets(&mut self) {
-        let findings = &mut self.findings;
-        let Some(FoundMets { mets, .. }) = &self.mets else {
-            return findings.note(FindingCode::NoMets, None, "there is no METS in it");
-        };
-        let because = mets.because.as_deref().unwrap_or_default();
-        match mets.record {
-            RecordKind::NoMarc => findings.note(FindingCode::NoMarc, None, "its METS has no MARC record"),
-            RecordKind::Malformed => findings.note(
-                FindingCode::MetsMalformed,
-                None,
-                format!("its METS is malformed: {because}"),
-            ),
-            RecordKind::Refused => findings.note(
-                FindingCode::MetsRefused,
-                None,
-                format!("its METS is not read: {because}"),
-            ),
-            RecordKind::Found | RecordKind::NoMets => {}
-        }
-        if mets.more_records {
-            findings.note(
-                FindingCode::MarcRepeated,
-                None,
-                "its METS has several MARC records, the first one counts",
-            );
-        }
-        if mets.replaced {
-            findings.note(
-                FindingCode::BadUtf8,
-                None,
-                "its METS has bytes that are not UTF-8 in the MARC record",
-            );
         }
     }
 }

@@ -17,6 +17,9 @@ pub struct PassOptions {
     pub passphrase: Option<Secret>,
     /// For archives encrypted to a public key.
     pub secret_key: Option<SecretKey>,
+    /// Read also messages without an integrity check, such as old gpg wrote; accepted only if every page is equal to its
+    /// listed digest.
+    pub accept_unauthenticated: bool,
     /// Compare the MD5 of each file with the checksum list or the METS.
     pub verify_checksums: bool,
     /// Write the page texts.
@@ -37,6 +40,7 @@ impl Default for PassOptions {
         Self {
             passphrase: None,
             secret_key: None,
+            accept_unauthenticated: false,
             verify_checksums: true,
             extract_text: true,
             extract_marc: true,

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::archive::{ArchiveLimits, PassOptions};
+use crate::archive::{ArchiveLimits, PassOptions, SecretKey};
 use crate::catalog::path_of;
 use crate::daemon::wiring::BuildError;
 use crate::grin::barcode_file;
-use crate::grin::{ProcessForm, RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_file};
+use crate::grin::{
+    ProcessForm, RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_bytes, read_secret_file,
+};
 use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, compare_after};
 use crate::session::{ConnectionLimits, MinimumSpeed, RequestTimeouts, RetryBackoff, SessionConfig, TokenSource};
 use crate::settings::{ConversionForm, DEMO_PASSPHRASE, DiskReserve, LeasesName, QueueName, Settings};
@@ -144,6 +146,13 @@ pub fn archive_options(settings: &Settings) -> Result<PassOptions, BuildError> {
         .transpose()?;
     Ok(PassOptions {
         passphrase,
+        secret_key: settings
+            .archive
+            .secret_key_file
+            .as_deref()
+            .map(secret_key)
+            .transpose()?,
+        accept_unauthenticated: settings.archive.accept_unauthenticated,
         ..decrypted_options(settings)
     })
 }
@@ -154,6 +163,7 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
     PassOptions {
         passphrase: None,
         secret_key: None,
+        accept_unauthenticated: false,
         verify_checksums: archive.verify_checksums,
         extract_text: archive.extract_text,
         extract_marc: archive.extract_marc,
@@ -161,6 +171,17 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
         require_volume: true,
         limits: ArchiveLimits::default(),
     }
+}
+
+fn secret_key(path: &std::path::Path) -> Result<SecretKey, BuildError> {
+    let bytes = read_secret_bytes(path).map_err(|error| BuildError::Settings(error.to_string()))?;
+    SecretKey::parse(&bytes).map_err(|error| {
+        let key = "archive.secret_key_file";
+        BuildError::Settings(format!(
+            "{key} = {:?}: {error}; export it with gpg --export-secret-keys",
+            path.display()
+        ))
+    })
 }
 
 /// The first line without its line end, as gpg's `--passphrase-file` reads it.

@@ -50,7 +50,7 @@ pub use redirect::{DEFAULT_REDIRECT_HOSTS, RedirectHop, RedirectPolicy, Redirect
 pub use refusal::AnswerRefusal;
 pub use row::{ListDates, ListFailure, ListRow, RejectedRow, RejectionReason};
 pub use secret::Secret;
-pub use secret_file::{SecretFileError, read_secret_file, write_secret_file};
+pub use secret_file::{SecretFileError, read_secret_bytes, read_secret_file, write_secret_file};
 pub use state::GrinState;
 pub use text_list::{TextList, TextListParser, parse_text_list};
 pub use tsv::{TsvReader, parse_tsv};

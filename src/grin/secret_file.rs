@@ -39,8 +39,13 @@ pub enum SecretFileError {
     },
 }
 
-/// Reads a small file, refusing one that the whole machine can read or write.
+/// Reads a small file of text, refusing one that the whole machine can read or write.
 pub fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
+    String::from_utf8(read_secret_bytes(path)?).map_err(|_| malformed(path, "it is not UTF-8"))
+}
+
+/// Reads a small file of any content, refusing one that the whole machine can read or write.
+pub fn read_secret_bytes(path: &Path) -> Result<Vec<u8>, SecretFileError> {
     let failed = |cause| SecretFileError::Io {
         what: "read",
         path: path.to_owned(),
@@ -54,12 +59,12 @@ pub fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
             mode,
         });
     }
-    let mut text = String::new();
-    file.take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LARGEST {
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
         return Err(malformed(path, "it is larger than 256 KiB"));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// Writes a file whole or not at all: a new file beside it with mode 0600, synced, renamed over it, the folder synced.

@@ -146,6 +146,10 @@ section! {
     ArchiveSettings = "archive" {
         /// File with the passphrase of GRIN's archives.
         passphrase_file: Option<PathBuf> => NeedsRestart,
+        /// File with an OpenPGP secret key, for archives that are encrypted to a public key.
+        secret_key_file: Option<PathBuf> => NeedsRestart,
+        /// Read also archives whose encryption has no integrity check, if checksums prove every page.
+        accept_unauthenticated: bool => NeedsRestart,
         /// Check the archive's own list of digests.
         verify_checksums: bool => NeedsRestart,
         /// Write the pages' text.

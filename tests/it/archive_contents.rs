@@ -290,6 +290,93 @@ fn the_same_texts_give_the_same_bytes_also_from_the_spool() {
     assert_eq!(plain.text, gunzip(&one.text));
 }
 
+#[test]
+fn of_several_mets_the_readable_one_for_this_book_counts() {
+    let bare = Files::bare(1, 10);
+    let titled = |title: &str, object: &str| {
+        bare.mets(true)
+            .replace("On tides &amp; moons", title)
+            .replace("OBJID=\"TESTLIB:TL0000000001\"", object)
+    };
+    let (ours, another, nameless) = (
+        titled("Right", "OBJID=\"TESTLIB:TL0000000001\""),
+        titled("Wrong", "OBJID=\"TESTLIB:TL0000000009\""),
+        titled("Wrong", ""),
+    );
+    let cases: [(&str, [(&str, &str); 2]); 6] = [
+        ("another book's first", [("a.xml", &another), ("b.xml", &ours)]),
+        ("another book's last", [("a.xml", &ours), ("b.xml", &another)]),
+        ("a nameless one", [("a.xml", &nameless), ("b.xml", &ours)]),
+        (
+            "a broken one with the right name",
+            [("TL0000000001.xml", &ours[..200]), ("b.xml", &ours)],
+        ),
+        (
+            "one without a record",
+            [("TL0000000001.xml", "<mets/>"), ("b.xml", &ours)],
+        ),
+        (
+            "litter",
+            [("._TL0000000001.xml", &another), ("TL0000000001.xml", &ours)],
+        ),
+    ];
+    for (what, files) in cases {
+        let archive = files.iter().fold(bare.clone(), |archive, (name, mets)| {
+            archive.with(name, mets.as_bytes())
+        });
+        let passed = pass_plain(&archive.tar_gz());
+        let title = passed
+            .volume()
+            .marc
+            .as_ref()
+            .and_then(|marc| marc.marc_title.as_deref());
+        assert_eq!(title, Some("Right"), "{what}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_a_signature_and_all_else_is_kept() {
+    let files = Files::default()
+        .with("00000001.txt", "\u{feff}one\r\n".as_bytes())
+        .with("00000002.txt", b"\xff\xfet\0w\0o\0\r\0\n\0")
+        .with("00000003.html", b"<html></html>");
+    let passed = look_into(&files.tar_gz());
+    assert_eq!(passed.lines(), ["one\r\n", "two\r\n", ""]);
+    let codes = passed.codes();
+    assert!(
+        codes.contains(&"byte_order_mark") && codes.contains(&"text_in_utf16"),
+        "{codes:?}"
+    );
+}
+
+#[test]
+fn long_pax_records_are_passed_over() {
+    let value = "x".repeat(3 << 20);
+    let records = [("SCHILY.xattr.user.note", value.as_str()), ("path", "00000001.txt")];
+    for global in [false, true] {
+        let mut builder = tar::Builder::new(Vec::new());
+        builder
+            .append_pax_extensions(records.map(|(key, value)| (key, value.as_bytes())))
+            .unwrap();
+        let mut tar = builder.into_inner().unwrap();
+        tar.truncate(tar.len() - 1_024);
+        let name: &[u8] = if global { b"00000001.txt" } else { b"short" };
+        if global {
+            tar[156] = b'g';
+            let sum: u32 = tar[..148]
+                .iter()
+                .chain(&tar[156..512])
+                .map(|byte| u32::from(*byte))
+                .sum::<u32>()
+                + 256;
+            tar[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+        let file = with_data(raw_entry(tar::EntryType::Regular, name, 3), b"one");
+        let whole = [tar, file, vec![0; 1_024]].concat();
+        assert_eq!(look_into(&gz(&whole)).lines(), ["one"], "global: {global}");
+    }
+}
+
 fn raw_entry(kind: tar::EntryType, name: &[u8], size: u64) -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);

@@ -136,6 +136,7 @@ fn tar_scan() {
         Files::bare(1, 10).with(&"long/".repeat(30), b"x").tar(),
     ];
     let options = PassOptions {
+        require_volume: false,
         limits: small_limits(),
         ..PassOptions::default()
     };

@@ -173,3 +173,105 @@ fn nothing_but_a_passphrase_is_asked_for() {
         ArchiveError::NoPassphrase
     ));
 }
+
+/// A message with a packet 9 in place of a protected one, as gpg wrote before it knew better.
+fn without_integrity_check(archive: &[u8], cut: usize) -> Vec<u8> {
+    use pgp::crypto::sym::SymmetricKeyAlgorithm;
+    let salt = [5; 8];
+    let count = 0x60;
+    let hashed: Vec<u8> = [&salt[..], PASSPHRASE.as_bytes()]
+        .concat()
+        .into_iter()
+        .cycle()
+        .take(65_536)
+        .collect();
+    let key = &Sha256::digest(hashed)[..];
+    let literal = [
+        &[0xcb, 0xff][..],
+        &u32::try_from(archive.len() + 6).unwrap().to_be_bytes(),
+        b"b\0\0\0\0\0",
+        archive,
+    ]
+    .concat();
+    let prefix = b"0123456789abcdefef";
+    let mut data = [&prefix[..], &literal].concat();
+    SymmetricKeyAlgorithm::AES256
+        .encrypt_with_iv_resync(key, &[0; 16], &mut data)
+        .unwrap();
+    let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+    data.truncate(data.len() - cut);
+    [
+        &[0x8c, 13, 4, 9, 3, 8][..],
+        &salt,
+        &[count],
+        &[0xc9, 0xff],
+        &length,
+        &data,
+    ]
+    .concat()
+}
+
+#[test]
+fn without_an_integrity_check_only_digests_prove_a_volume() {
+    let volume = Files::volume(12, 3_000);
+    let willing = PassOptions {
+        accept_unauthenticated: true,
+        ..options()
+    };
+    let message = without_integrity_check(&volume.tar_gz(), 0);
+    let refused = pass(&message);
+    assert!(
+        matches!(refused.error(), ArchiveError::Unsupported { what } if what.contains("archive.accept_unauthenticated"))
+    );
+    let passed = pass_with(&message[..], &willing);
+    assert_eq!(
+        (passed.volume().acceptance.verified, passed.codes()),
+        (true, vec!["unauthenticated"])
+    );
+    assert_eq!(passed.archive, volume.tar_gz());
+    // A page that nothing lists is not proven, and gzip's own check is no proof against a change.
+    let unlisted = volume.clone().with("00000013.txt", b"unlisted");
+    let unproven = pass_with(&without_integrity_check(&unlisted.tar_gz(), 0)[..], &willing);
+    assert_eq!(unproven.error().reason().to_string(), "unauthenticated");
+    let cut = pass_with(&without_integrity_check(&volume.tar_gz(), 40)[..], &willing);
+    assert!(matches!(cut.error(), ArchiveError::Truncated { .. }), "{}", cut.error());
+    let wrong = PassOptions {
+        passphrase: Some(grind::grin::Secret::new("wrong")),
+        ..willing
+    };
+    assert!(matches!(
+        pass_with(&message[..], &wrong).error(),
+        ArchiveError::WrongPassphrase
+    ));
+}
+
+#[test]
+fn every_cut_of_an_authenticated_message_is_a_cut_and_no_wrong_passphrase() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/archives");
+    let message = std::fs::read(format!("{folder}/openpgp-ocb/TL7700000007.tar.gz.gpg")).unwrap();
+    let passphrase = std::fs::read_to_string(format!("{folder}/passphrase.txt")).unwrap();
+    let right = PassOptions::with_passphrase(grind::grin::Secret::new(passphrase.trim_end()));
+    for end in (100..message.len()).step_by(37) {
+        let error = pass_with(&message[..end], &right).outcome.unwrap_err();
+        assert!(matches!(error, ArchiveError::Truncated { .. }), "cut at {end}: {error}");
+        let mut flipped = message.clone();
+        flipped[end] ^= 1;
+        let error = pass_with(&flipped[..], &right).outcome.unwrap_err();
+        assert!(
+            matches!(error, ArchiveError::Damaged { .. }),
+            "flipped at {end}: {error}"
+        );
+    }
+    let error = pass(&message).outcome.unwrap_err();
+    assert!(matches!(error, ArchiveError::WrongPassphrase), "{error}");
+}
+
+#[test]
+fn bzip2_is_read_from_both_kinds_of_packets() {
+    let gpg = Gpg::new();
+    let archive = Files::volume(12, 3_000).tar_gz();
+    for cipher in ["AES256", "CAST5"] {
+        let args = [&CHEAP[..], &["--compress-algo", "bzip2", "--cipher-algo", cipher]].concat();
+        assert_whole(&pass(&gpg.from_pipe(&archive, &args)), &archive, cipher);
+    }
+}

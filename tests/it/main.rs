@@ -2,6 +2,7 @@
 
 mod support;
 
+mod archive_cases;
 mod archive_contents;
 mod archive_damage;
 mod archive_fuzz;

@@ -112,10 +112,15 @@ impl MarcRecord {
     }
 }
 
-/// The text without blanks round it, if anything is left.
+/// The text without white space round it and with one blank for each white space inside, if anything is left: line breaks
+/// and indentation come from the writer of the XML.
 fn filled(text: &str) -> Option<String> {
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    let parts = text
+        .trim()
+        .split([' ', '\t', '\r', '\n'])
+        .filter(|part| !part.is_empty());
+    let text = parts.collect::<Vec<_>>().join(" ");
+    (!text.is_empty()).then_some(text)
 }
 
 /// The 40 positions of field 008. Blanks count, also at its end; only a line break and indentation that a pretty printer

@@ -3,6 +3,7 @@
 mod bounded;
 mod encoding;
 mod fields;
+mod iso2709;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,11 @@ use serde::{Deserialize, Serialize};
 pub use crate::archive::mets::fields::MarcFields;
 
 use crate::archive::digest::ChecksumList;
+use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::limits::ArchiveLimits;
 use crate::archive::mets::bounded::BoundedReader;
 use crate::archive::mets::encoding::AsUtf8;
+use crate::archive::mets::record::MarcRecord;
 use crate::archive::mets::walk::{MetsWalk, WalkEnd};
 
 /// What came of the search for a MARC record.
@@ -49,8 +52,12 @@ pub(super) struct MetsSummary {
     pub(super) digests: ChecksumList,
     /// Files listed without an MD5 digest.
     pub(super) named: BTreeSet<String>,
-    /// MARC records beyond the first.
+    /// There are several MARC records.
     pub(super) more_records: bool,
+    /// Characters that XML 1.0 forbids, removed from the record.
+    pub(super) forbidden: usize,
+    /// In what form a record is that could not be read.
+    pub(super) unread: Option<String>,
     /// Something was not valid UTF-8 and was replaced.
     pub(super) replaced: bool,
     /// Why it is malformed or refused.
@@ -77,24 +84,71 @@ impl MetsSummary {
     }
 
     fn of(walk: MetsWalk, stop: WalkEnd) -> Self {
-        let found = walk.first_record;
+        let found = walk.best_record;
         let (kind, because) = match stop {
             WalkEnd::Malformed(because) => (RecordKind::Malformed, Some(because)),
             WalkEnd::Refused(because) => (RecordKind::Refused, Some(because)),
             _ if found.is_some() => (RecordKind::Found, None),
             _ => (RecordKind::NoMarc, None),
         };
-        let record = found.filter(|_| kind == RecordKind::Found);
+        let mut record = found.filter(|_| kind == RecordKind::Found);
+        let forbidden = record.as_mut().map_or(0, MarcRecord::remove_forbidden);
         Self {
             record: kind,
             marc: record.as_ref().map(MarcFields::of),
-            marc_xml: record.as_ref().map(record::MarcRecord::to_xml),
+            marc_xml: record.as_ref().map(MarcRecord::to_xml),
             object: walk.object,
             digests: walk.digests,
             named: walk.named,
             more_records: walk.more_records,
+            forbidden,
+            unread: walk.unread,
             replaced: walk.replaced,
             because,
+        }
+    }
+
+    /// Says what is missing or odd in it.
+    pub(super) fn note(&self, findings: &mut FindingList) {
+        let because = self.because.as_deref().unwrap_or_default();
+        match self.record {
+            RecordKind::NoMarc => findings.note(FindingCode::NoMarc, None, "its METS has no MARC record"),
+            RecordKind::Malformed => findings.note(
+                FindingCode::MetsMalformed,
+                None,
+                format!("its METS is malformed: {because}"),
+            ),
+            RecordKind::Refused => findings.note(
+                FindingCode::MetsRefused,
+                None,
+                format!("its METS is not read: {because}"),
+            ),
+            RecordKind::Found | RecordKind::NoMets => {}
+        }
+        if self.more_records {
+            findings.note(
+                FindingCode::MarcRepeated,
+                None,
+                "its METS has several MARC records, the first bibliographic one counts",
+            );
+        }
+        if let Some(form) = &self.unread {
+            let text = format!("its METS has a MARC record in a form that is not read: {form}");
+            findings.note(FindingCode::MarcUnread, None, text);
+        }
+        if self.forbidden > 0 {
+            let text = format!(
+                "{} characters that XML forbids are removed from the MARC record",
+                self.forbidden
+            );
+            findings.note(FindingCode::ForbiddenChars, None, text);
+        }
+        if self.replaced {
+            findings.note(
+                FindingCode::BadUtf8,
+                None,
+                "its METS has bytes that are not UTF-8 in the MARC record",
+            );
         }
     }
 }

@@ -14,8 +14,18 @@ pub(super) struct MarcRecord {
     /// Tag and value of the fields 001 to 009, not trimmed: positions count.
     pub(super) control: Vec<(String, String)>,
     pub(super) data: Vec<DataField>,
+    /// The attribute `type` of its element, such as `Bibliographic` or `Holdings`.
+    pub(super) kind: String,
     /// Bytes kept so far.
     pub(super) bytes: usize,
+}
+
+/// What a record describes; of several records the first of the first kind here counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum MarcKind {
+    Bibliographic,
+    /// Holdings, authority, classification or community data, which say little of the book itself.
+    Other,
 }
 
 /// A field with indicators and subfields.
@@ -32,6 +42,40 @@ impl MarcRecord {
     pub(super) fn has_room(&mut self, bytes: usize) -> bool {
         self.bytes += bytes + 16;
         self.bytes <= RECORD_BYTES
+    }
+
+    /// By the element's attribute, else by the type in the leader (position 6).
+    pub(super) fn kind(&self) -> MarcKind {
+        let is_other = match self.kind.as_str() {
+            "" => matches!(
+                self.leader.chars().nth(6),
+                Some('u' | 'v' | 'w' | 'x' | 'y' | 'z' | 'q')
+            ),
+            kind => !kind.eq_ignore_ascii_case("Bibliographic"),
+        };
+        if is_other {
+            MarcKind::Other
+        } else {
+            MarcKind::Bibliographic
+        }
+    }
+
+    /// Removes the characters that XML 1.0 forbids, so that the record can be written; gives how many there were.
+    pub(super) fn remove_forbidden(&mut self) -> usize {
+        let mut removed = remove_forbidden(&mut self.leader);
+        for (tag, value) in &mut self.control {
+            removed += remove_forbidden(tag) + remove_forbidden(value);
+        }
+        for field in &mut self.data {
+            removed += [&mut field.tag, &mut field.ind1, &mut field.ind2]
+                .into_iter()
+                .map(remove_forbidden)
+                .sum::<usize>();
+            for (code, value) in &mut field.subfields {
+                removed += remove_forbidden(code) + remove_forbidden(value);
+            }
+        }
+        removed
     }
 
     /// The record as a MARCXML document of its own, in the default namespace.
@@ -57,7 +101,10 @@ impl MarcRecord {
             ));
         }
         for field in &self.data {
-            let [tag, ind1, ind2] = [&field.tag, &field.ind1, &field.ind2].map(|text| escape(text.as_str()));
+            // An indicator is one character, a blank where nothing is given.
+            let indicator = |text: &String| text.chars().next().unwrap_or(' ').to_string();
+            let tags = [field.tag.clone(), indicator(&field.ind1), indicator(&field.ind2)];
+            let [tag, ind1, ind2] = tags.each_ref().map(|text| escape(text.as_str()));
             line(format_args!(
                 "  <datafield tag=\"{tag}\" ind1=\"{ind1}\" ind2=\"{ind2}\">\n"
             ));
@@ -70,5 +117,43 @@ impl MarcRecord {
             }
             line(format_args!("  </datafield>\n"));
         }
+    }
+}
+
+/// Removes what XML 1.0 does not allow even as a reference: most control characters, and two that are none.
+fn remove_forbidden(text: &mut String) -> usize {
+    let before = text.chars().count();
+    text.retain(|c| !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}'));
+    before - text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_said_by_the_attribute_then_by_the_leader() {
+        let record = |kind: &str, leader: &str| MarcRecord {
+            kind: kind.to_owned(),
+            leader: leader.to_owned(),
+            ..MarcRecord::default()
+        };
+        let cases = [
+            ("", "00512nam a2200157 a 4500", MarcKind::Bibliographic),
+            ("", "00512nx  a2200157 a 4500", MarcKind::Other),
+            ("", "", MarcKind::Bibliographic),
+            ("Holdings", "00512nam a2200157 a 4500", MarcKind::Other),
+            ("bibliographic", "00512nx  a2200157 a 4500", MarcKind::Bibliographic),
+        ];
+        for (kind, leader, expected) in cases {
+            assert_eq!(record(kind, leader).kind(), expected, "{kind:?} {leader:?}");
+        }
+    }
+
+    #[test]
+    fn forbidden_characters_go_and_all_others_stay() {
+        let mut text = "a\0\u{8}\t\n\u{b}\r\u{1d}\u{7f}\u{85}\u{fffd}\u{fffe}\u{10ffff}b".to_owned();
+        assert_eq!(remove_forbidden(&mut text), 5);
+        assert_eq!(text, "a\t\n\r\u{7f}\u{85}\u{fffd}\u{10ffff}b");
     }
 }

@@ -242,3 +242,108 @@ fn digests_of_files_are_read_md5_only() {
     assert_eq!(digests.keys().collect::<Vec<_>>(), ["00000001.jp2", "00000002.jp2"]);
     assert!(digests.values().all(|digest| digest == md5));
 }
+
+#[test]
+fn a_record_may_be_announced_as_another_type_or_stand_in_binary_form() {
+    let record = format!("<slim:record>{}</slim:record>", field("245", "a", "T"));
+    for (kind, found) in [
+        (r#"MDTYPE="OTHER" OTHERMDTYPE="MARCXML""#, true),
+        (r#"MDTYPE="OTHER" OTHERMDTYPE="marc21""#, true),
+        (r#"MDTYPE="OTHER" OTHERMDTYPE="MODS""#, false),
+        (r#"MDTYPE="OTHER""#, false),
+        (r#"MDTYPE="DC" OTHERMDTYPE="MARC""#, false),
+    ] {
+        let document = mets(&record).replace("MDTYPE=\"MARC\"", kind);
+        assert_eq!(read(&document).unwrap().marc.is_some(), found, "{kind}");
+    }
+    let binary = |text: &str| {
+        mets("")
+            .replace("<mets:xmlData>", &format!("<mets:binData>{text}"))
+            .replace("</mets:xmlData>", "</mets:binData>")
+    };
+    let packed = "MDAwODJuYW0gYTIyMDAwNDkgYSA0NTAwMDAxMDAxMzAwMDAwMjQ1MDAxOTAwMDEzHjk5MDAwMDg4MDAxMx4xMB9hTW9zc2VzLCBhIGxpc3QeHQ==";
+    let marc = marc(binary(packed));
+    assert_eq!(marc.marc_title.as_deref(), Some("Mosses, a list"));
+    assert_eq!(marc.marc_control_number.as_deref(), Some("990000880013"));
+    let unread = read(binary("bm9uc2Vuc2U=")).unwrap();
+    assert_eq!(unread.record, RecordKind::NoMarc);
+    let mut findings = FindingList::default();
+    unread.note(&mut findings);
+    let codes: Vec<_> = findings.finish().iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [FindingCode::NoMarc, FindingCode::MarcUnread]);
+}
+
+#[test]
+fn the_bibliographic_record_counts_before_holdings() {
+    let titled = |attribute: &str, title: &str| {
+        let title = field("245", "a", title);
+        format!("<slim:record{attribute}><slim:leader>00512nam a2200157 a 4500</slim:leader>{title}</slim:record>")
+    };
+    let holdings = titled(r#" type="Holdings""#, "Wrong");
+    for (records, expected) in [
+        (
+            [holdings.clone(), titled(r#" type="Bibliographic""#, "Right")].concat(),
+            "Right",
+        ),
+        ([holdings.clone(), titled("", "Right")].concat(), "Right"),
+        (
+            [titled("", "Wrong").replace("00512nam", "00512nx "), titled("", "Right")].concat(),
+            "Right",
+        ),
+        ([titled("", "Right"), titled("", "Wrong")].concat(), "Right"),
+        (holdings.replace("Wrong", "Right"), "Right"),
+    ] {
+        assert_eq!(marc(mets(&records)).marc_title.as_deref(), Some(expected), "{records}");
+    }
+}
+
+#[test]
+fn white_space_in_a_title_is_one_blank() {
+    let title = field("245", "a", "  Notes\n      on\t lichens\u{a0}: ");
+    let marc = marc(mets(&format!("<slim:record>{title}</slim:record>")));
+    assert_eq!(marc.marc_title.as_deref(), Some("Notes on lichens\u{a0}:"));
+}
+
+/// Is it well-formed? `None` where there is no xmllint to ask.
+fn is_well_formed(xml: &str) -> Option<bool> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let mut lint = Command::new("xmllint");
+    lint.args(["--noout", "-"]).stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut lint = lint.spawn().ok()?;
+    lint.stdin.take().unwrap().write_all(xml.as_bytes()).unwrap();
+    Some(lint.wait().unwrap().success())
+}
+
+#[test]
+fn every_record_that_is_written_is_well_formed() {
+    let titles = [
+        "Lichens\u{1d} of the North",
+        "Lichens&#x1D; of the North",
+        "&#0;&#x00;Lichens&#xFFFE; of\u{ffff} the North",
+        "a &lt;b&gt; &amp;amp; \"c\" 'd' ]]&gt;",
+        "\u{10ffff}\u{85}\u{7f}",
+    ];
+    for title in titles {
+        let attributes = r#"<slim:datafield tag="2&#x1f;45" ind1="" ind2="&quot;"><slim:subfield code="a">"#;
+        let record = format!("<slim:record>{attributes}{title}</slim:subfield></slim:datafield></slim:record>");
+        let found = read(mets(&record)).unwrap();
+        assert_eq!(found.record, RecordKind::Found, "{title:?}");
+        let xml = found.marc_xml.unwrap();
+        assert!(xml.contains(r#"ind1=" ""#), "{xml}");
+        let Some(well_formed) = is_well_formed(&xml) else {
+            println!("skipped: xmllint is not installed (libxml2-utils)");
+            return;
+        };
+        assert!(well_formed, "{xml}");
+    }
+    let forbidden = read(mets(&format!(
+        "<slim:record>{}</slim:record>",
+        field("245", "a", "a&#1;b\u{2}c")
+    )))
+    .unwrap();
+    assert_eq!(
+        (forbidden.forbidden, forbidden.marc.unwrap().marc_title.as_deref()),
+        (2, Some("abc"))
+    );
+}

@@ -11,7 +11,11 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use crate::archive::digest::{ChecksumList, Md5Digest, listed_path, md5_of_hex};
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::mets::bounded::BoundedReader;
+use crate::archive::mets::iso2709;
 use crate::archive::mets::record::{DataField, MarcRecord};
+
+/// Characters of a record in base64; the record itself is at most 99,999 bytes, by the length in its leader.
+const BINARY_BYTES: usize = 256 << 10;
 
 /// Why the walk ended.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ pub(super) enum WalkEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Element {
     MarcWrap,
+    BinaryData,
     Record,
     Leader,
     ControlField,
@@ -41,8 +46,11 @@ enum Element {
 /// What was gathered so far.
 #[derive(Default)]
 pub(super) struct MetsWalk {
-    pub(super) first_record: Option<MarcRecord>,
+    /// The record that counts: the first bibliographic one, else the first.
+    pub(super) best_record: Option<MarcRecord>,
     pub(super) more_records: bool,
+    /// Why a record that is there could not be read.
+    pub(super) unread: Option<String>,
     pub(super) object: Option<String>,
     pub(super) digests: ChecksumList,
     pub(super) named: BTreeSet<String>,
@@ -123,9 +131,8 @@ impl MetsWalk {
     fn element(&self, name: &[u8], tag: &BytesStart<'_>) -> Result<Element, WalkEnd> {
         let in_record = self.record.is_some();
         Ok(match name {
-            b"mdWrap" if attribute(tag, b"MDTYPE")?.is_some_and(|kind| kind.eq_ignore_ascii_case("MARC")) => {
-                Element::MarcWrap
-            }
+            b"mdWrap" if announces_marc(tag)? => Element::MarcWrap,
+            b"binData" if self.open.last() == Some(&Element::MarcWrap) => Element::BinaryData,
             b"record" if !in_record && self.open.contains(&Element::MarcWrap) => Element::Record,
             b"leader" if in_record => Element::Leader,
             b"controlfield" if in_record => Element::ControlField,
@@ -139,7 +146,14 @@ impl MetsWalk {
 
     fn enter(&mut self, element: Element, tag: &BytesStart<'_>) -> Result<(), WalkEnd> {
         match element {
-            Element::Record => self.record = Some(MarcRecord::default()),
+            Element::Record => {
+                let kind = attribute(tag, b"type")?.unwrap_or_default();
+                self.record = Some(MarcRecord {
+                    kind,
+                    ..MarcRecord::default()
+                });
+            }
+            Element::BinaryData => self.text = Some(String::new()),
             Element::Leader => self.text = Some(String::new()),
             Element::ControlField => {
                 let tag = attribute(tag, b"tag")?.unwrap_or_default();
@@ -213,12 +227,29 @@ impl MetsWalk {
                         .for_each(|last| last.1.clone_from(&text))
                 });
             }
-            Element::Record => match (self.record.take(), &self.first_record) {
-                (record @ Some(_), None) => self.first_record = record,
-                _ => self.more_records = true,
+            Element::Record => {
+                if let Some(record) = self.record.take() {
+                    self.take_record(record);
+                }
+            }
+            Element::BinaryData => match iso2709::read_base64(&self.text.take().unwrap_or_default()) {
+                Ok(record) => self.take_record(record),
+                Err(form) => self.unread = Some(form),
             },
             Element::File => self.file = None,
             _ => {}
+        }
+    }
+
+    fn take_record(&mut self, record: MarcRecord) {
+        match &self.best_record {
+            None => self.best_record = Some(record),
+            Some(best) => {
+                self.more_records = true;
+                if record.kind() < best.kind() {
+                    self.best_record = Some(record);
+                }
+            }
         }
     }
 
@@ -239,6 +270,11 @@ impl MetsWalk {
     /// `&amp;` and its like, and characters by number; there are no other entities without a DTD.
     fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), WalkEnd> {
         let malformed = |what: String| WalkEnd::Malformed(what);
+        // Forbidden as a reference, too; it is removed with the other forbidden characters.
+        if reference.strip_prefix(b"#").is_some_and(is_zero_number) {
+            self.append("\0");
+            return Ok(());
+        }
         if let Some(character) = reference
             .resolve_char_ref()
             .map_err(|error| malformed(error.to_string()))?
@@ -259,7 +295,12 @@ impl MetsWalk {
     }
 
     fn keep(&mut self, bytes: usize) -> Result<(), WalkEnd> {
-        match self.record.as_mut().is_none_or(|record| record.has_room(bytes)) {
+        let has_room = match (&mut self.record, &self.text) {
+            (Some(record), _) => record.has_room(bytes),
+            (None, Some(text)) => text.len() + bytes <= BINARY_BYTES,
+            (None, None) => true,
+        };
+        match has_room {
             true => Ok(()),
             false => Err(WalkEnd::Refused("its MARC record is too long".to_owned())),
         }
@@ -278,6 +319,19 @@ impl MetsWalk {
     }
 }
 
+/// Is a MARC record announced? As MDTYPE="MARC", or as MDTYPE="OTHER" with a name of MARC's beside it.
+fn announces_marc(tag: &BytesStart<'_>) -> Result<bool, WalkEnd> {
+    let is = |value: Option<String>, words: &[&str]| {
+        value.is_some_and(|value| words.iter().any(|word| value.trim().eq_ignore_ascii_case(word)))
+    };
+    let kind = attribute(tag, b"MDTYPE")?;
+    if is(kind.clone(), &["MARC"]) {
+        return Ok(true);
+    }
+    let other = attribute(tag, b"OTHERMDTYPE")?;
+    Ok(is(kind, &["OTHER"]) && is(other, &["MARC", "MARCXML", "MARC21", "MARC21XML", "MARC-XML"]))
+}
+
 /// An attribute by its local name.
 fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEnd> {
     for attribute in tag.attributes() {
@@ -289,6 +343,11 @@ fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEn
         }
     }
     Ok(None)
+}
+
+fn is_zero_number(number: &[u8]) -> bool {
+    let digits = number.strip_prefix(b"x").unwrap_or(number);
+    !digits.is_empty() && digits.iter().all(|digit| *digit == b'0')
 }
 
 /// The file's CHECKSUM, if it is an MD5.

@@ -1,16 +1,21 @@
 //! Messages that gpg's symmetric mode does not write (public keys, AEAD, other ciphers), read by rpgp.
+//!
+//! Whether a key is the right one is decided apart from what the message holds, so that a damaged or cut message is never
+//! called a wrong passphrase where the key has proven itself.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use pgp::composed::{
-    DecryptionOptions, Deserializable, Message, PlainSessionKey, RawSessionKey, SignedSecretKey, TheRing,
+    DecryptionOptions, Deserializable, Esk, Message, PlainSessionKey, RawSessionKey, SignedSecretKey, TheRing,
+    decrypt_session_key_with_password,
 };
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::types::{Password, Seipdv1ReadMode};
 
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::openpgp::ArchiveKeys;
+use crate::archive::openpgp::watch::BodyState;
 
 /// A secret key for archives that are encrypted to a public key; the passphrase unlocks it.
 #[derive(Clone)]
@@ -36,32 +41,68 @@ impl std::fmt::Debug for SecretKey {
 }
 
 /// A session key derived beforehand, which is faster than rpgp's own derivation.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DerivedKey {
     pub(super) algorithm: u8,
     pub(super) key: Vec<u8>,
 }
 
-/// The file inside a message that rpgp reads.
+impl DerivedKey {
+    /// Block size of its cipher in bytes.
+    pub(super) fn block(&self) -> usize {
+        SymmetricKeyAlgorithm::from(self.algorithm).block_size()
+    }
+
+    /// Do the two repeated octets of the random prefix agree under this key?
+    pub(super) fn opens(&self, prefix: &[u8]) -> bool {
+        let (algorithm, block) = (SymmetricKeyAlgorithm::from(self.algorithm), self.block());
+        let Some(mut clear) = prefix.get(..block + 2).map(<[u8]>::to_vec) else {
+            return false;
+        };
+        let decrypted = algorithm.decrypt_with_iv_regular(&self.key, &vec![0; block], &mut clear);
+        decrypted.is_ok() && clear[block - 2..block] == clear[block..]
+    }
+}
+
+/// A decrypted message that rpgp reads: the file inside, or the still compressed packet.
 pub(in crate::archive) struct FallbackReader<'a> {
     message: Message<'a>,
+    state: BodyState,
     failed: Option<LayerFault>,
 }
 
 impl<'a> FallbackReader<'a> {
-    /// Opens a message with whatever keys there are.
-    pub(super) fn open<B>(input: B, keys: &ArchiveKeys, derived: Option<DerivedKey>) -> Result<Self, LayerFault>
+    /// Opens a message with whatever keys there are. `state` knows where the encrypted packet ends.
+    pub(super) fn open<B>(
+        input: B,
+        keys: &ArchiveKeys,
+        derived: Option<DerivedKey>,
+        state: BodyState,
+    ) -> Result<Self, LayerFault>
     where
         B: BufRead + std::fmt::Debug + Send + 'a,
     {
-        let (message, _) = Message::from_reader(input).map_err(|error| structure(&error))?;
-        if !message.is_encrypted() {
-            return Err(LayerFault::Unsupported("a message that is not encrypted".to_owned()));
+        let opened = Message::from_reader(input).map_err(|error| broken(&error));
+        let opened = opened.and_then(|(message, _)| decrypt(message, keys, derived));
+        match opened {
+            Ok(message) => Ok(Self {
+                message,
+                state,
+                failed: None,
+            }),
+            Err(_) if state.is_cut() => Err(LayerFault::Truncated),
+            Err(fault) => Err(fault),
         }
-        let mut message = decrypt(message, keys, derived)?;
-        while message.is_compressed() {
-            message = message.decompress().map_err(|error| structure(&error))?;
-        }
-        Ok(Self { message, failed: None })
+    }
+
+    /// Is it a compressed packet, to be read octet by octet as it is?
+    pub(super) fn is_compressed(&self) -> bool {
+        self.message.is_compressed()
+    }
+
+    /// Bytes that followed the message, known at its end.
+    pub(super) fn trailing(&self) -> u64 {
+        self.state.trailing()
     }
 }
 
@@ -70,30 +111,53 @@ fn decrypt<'a>(
     keys: &ArchiveKeys,
     derived: Option<DerivedKey>,
 ) -> Result<Message<'a>, LayerFault> {
+    if !message.is_encrypted() {
+        return Err(LayerFault::Unsupported("a message that is not encrypted".to_owned()));
+    }
     let password = keys.passphrase.as_ref().map(|secret| Password::from(secret.expose()));
-    let passwords: Vec<&Password> = password.iter().collect();
-    let session_key = derived.map(|derived| PlainSessionKey::V3_4 {
-        sym_alg: SymmetricKeyAlgorithm::from(derived.algorithm),
-        key: RawSessionKey::from(derived.key),
-    });
+    let accepted = match derived {
+        Some(derived) => Some(PlainSessionKey::V3_4 {
+            sym_alg: SymmetricKeyAlgorithm::from(derived.algorithm),
+            key: RawSessionKey::from(derived.key),
+        }),
+        None => password.as_ref().and_then(|password| by_passphrase(&message, password)),
+    };
+    let key_is_known = accepted.is_some();
     let ring = TheRing {
         secret_keys: keys.secret_key.iter().map(|key| key.0.as_ref()).collect(),
-        key_passwords: passwords.clone(),
-        message_password: passwords,
-        session_keys: session_key.into_iter().collect(),
+        key_passwords: password.iter().collect(),
+        session_keys: accepted.into_iter().collect(),
         decrypt_options: DecryptionOptions::new()
             .enable_gnupg_aead()
+            .enable_legacy()
             .set_seipdv1_read_mode(Seipdv1ReadMode::Streaming),
+        ..TheRing::default()
     };
-    // What follows a wrong key is noise, which rpgp meets as a broken packet.
-    let (message, _) = message
-        .decrypt_the_ring(ring, true)
-        .map_err(|_| LayerFault::WrongPassphrase)?;
-    Ok(message)
+    match message.decrypt_the_ring(ring, true) {
+        Ok((message, _)) => Ok(message),
+        Err(pgp::errors::Error::Unsupported { message, .. }) => Err(LayerFault::Unsupported(message)),
+        Err(_) if key_is_known => Err(DamageKind::Integrity.into()),
+        Err(_) => Err(LayerFault::WrongPassphrase),
+    }
 }
 
-fn structure(error: &pgp::errors::Error) -> LayerFault {
-    LayerFault::packets(error.to_string())
+/// The session key that the passphrase opens. In versions 5 and 6 it is authenticated: that it opens is the proof.
+fn by_passphrase(message: &Message<'_>, password: &Password) -> Option<PlainSessionKey> {
+    let Message::Encrypted { esk, .. } = message else {
+        return None;
+    };
+    esk.iter().find_map(|esk| match esk {
+        Esk::SymKeyEncryptedSessionKey(esk) => decrypt_session_key_with_password(esk, password).ok(),
+        Esk::PublicKeyEncryptedSessionKey(_) => None,
+    })
+}
+
+fn broken(error: &pgp::errors::Error) -> LayerFault {
+    match error {
+        pgp::errors::Error::Unsupported { message, .. } => LayerFault::Unsupported(message.clone()),
+        pgp::errors::Error::IO { source, .. } => LayerFault::of(source, DamageKind::Packets),
+        error => LayerFault::packets(error.to_string()),
+    }
 }
 
 impl BufRead for FallbackReader<'_> {
@@ -102,8 +166,14 @@ impl BufRead for FallbackReader<'_> {
         if let Some(fault) = &self.failed {
             return Err(fault.clone().into());
         }
-        if let Err(error) = self.message.fill_buf() {
-            let fault = LayerFault::of(&error, |_| DamageKind::Integrity);
+        let fault = match self.message.fill_buf() {
+            Ok(buffer) if !buffer.is_empty() => None,
+            Ok(_) if self.state.is_cut() => Some(LayerFault::Truncated),
+            Ok(_) => None,
+            Err(_) if self.state.is_cut() => Some(LayerFault::Truncated),
+            Err(error) => Some(LayerFault::of(&error, |_| DamageKind::Integrity)),
+        };
+        if let Some(fault) = fault {
             self.failed = Some(fault.clone());
             return Err(fault.into());
         }

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use crate::archive::error::LayerFault;
 use crate::archive::inflate::{CompressionWrap, InflateReader};
 use crate::archive::limits::ArchiveLimits;
+use crate::archive::openpgp::fallback::FallbackReader;
 use crate::archive::openpgp::packet::{PacketBody, PacketHeader, tag};
 use crate::archive::openpgp::seipd::DecryptingReader;
 
@@ -27,14 +28,32 @@ impl<B: BufRead> PacketLayer for DecryptingReader<B> {
     }
 }
 
-impl PacketLayer for InflateReader<PacketBody<Box<dyn PacketLayer + '_>>> {
+/// The body of a compressed packet, in whatever it lies.
+trait CompressedBody: BufRead {
+    /// Called at the body's end: reads on to the end of the message and gives how many bytes followed it.
+    fn finish(&mut self) -> io::Result<u64>;
+}
+
+impl CompressedBody for PacketBody<Box<dyn PacketLayer + '_>> {
+    fn finish(&mut self) -> io::Result<u64> {
+        self.inner_mut().finish()
+    }
+}
+
+impl CompressedBody for FallbackReader<'_> {
+    fn finish(&mut self) -> io::Result<u64> {
+        Ok(self.trailing())
+    }
+}
+
+impl<B: CompressedBody> PacketLayer for InflateReader<B> {
     fn finish(&mut self) -> io::Result<u64> {
         pass_over_packets(self)?;
         let body = self.inner_mut();
         if io::copy(body, &mut io::sink())? > 0 {
             return Err(LayerFault::packets("bytes follow the compressed data").into());
         }
-        body.inner_mut().finish()
+        body.finish()
     }
 }
 
@@ -87,6 +106,11 @@ impl<'a> LiteralReader<'a> {
         }
     }
 
+    /// The same in a compressed packet that rpgp decrypted.
+    pub(super) fn find_compressed(body: FallbackReader<'a>, limits: &ArchiveLimits) -> io::Result<Self> {
+        Self::find(uncompress(body, limits)?, limits)
+    }
+
     /// Passes over the literal's own head: format, name, date (RFC 9580, section 5.9).
     fn open(mut body: PacketBody<Box<dyn PacketLayer + 'a>>) -> io::Result<Self> {
         let mut start = [0; 2];
@@ -105,16 +129,13 @@ impl<'a> LiteralReader<'a> {
     }
 }
 
-fn uncompress<'a>(
-    mut body: PacketBody<Box<dyn PacketLayer + 'a>>,
-    limits: &ArchiveLimits,
-) -> io::Result<Box<dyn PacketLayer + 'a>> {
+fn uncompress<'a>(mut body: impl CompressedBody + 'a, limits: &ArchiveLimits) -> io::Result<Box<dyn PacketLayer + 'a>> {
     let mut algorithm = [0];
     body.read_exact(&mut algorithm)?;
     let wrap = match algorithm[0] {
         1 => CompressionWrap::Raw,
         2 => CompressionWrap::Zlib,
-        3 => return Err(LayerFault::Unsupported("bzip2 compression".to_owned()).into()),
+        3 => CompressionWrap::Bzip2,
         other => return Err(LayerFault::packets(format!("unknown compression {other}")).into()),
     };
     Ok(Box::new(InflateReader::new(body, wrap, limits)))

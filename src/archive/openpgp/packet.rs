@@ -70,7 +70,7 @@ fn four_bytes(input: &mut impl Read) -> io::Result<u64> {
     Ok(u64::from(u32::from_be_bytes(four)))
 }
 
-fn new_length(input: &mut impl Read) -> io::Result<PacketLength> {
+pub(super) fn new_length(input: &mut impl Read) -> io::Result<PacketLength> {
     Ok(match byte(input)? {
         short @ 0..192 => PacketLength::Whole(short),
         high @ 192..224 => PacketLength::Whole(((high - 192) << 8) + byte(input)? + 192),

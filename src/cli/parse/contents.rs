@@ -170,6 +170,10 @@ fn is_of_mets(code: FindingCode) -> bool {
             | FindingCode::MetsMisnamed
             | FindingCode::MetsRepeated
             | FindingCode::MarcRepeated
+            | FindingCode::MarcUnread
+            | FindingCode::ForbiddenChars
+            | FindingCode::AnotherBook
+            | FindingCode::UnnamedBook
     )
 }
 

@@ -29,6 +29,11 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
             Needed::Now,
         ),
         ("state_store.token_file", &settings.state_store.token_file, Needed::Now),
+        (
+            "archive.secret_key_file",
+            &settings.archive.secret_key_file,
+            Needed::Now,
+        ),
     ] {
         let Some(file) = file else { continue };
         there(key, file, needed, findings);
@@ -49,7 +54,12 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
         let text = "and auth.service_account_file are both not set, so GRIN will refuse; see grind auth login";
         warning(findings, "auth.credentials_file", text);
     }
-    if settings.archive.passphrase_file.is_none() && !is_loopback(&settings.grin.base_url) {
+    let archive = &settings.archive;
+    if archive.accept_unauthenticated && !archive.verify_checksums {
+        let text = "needs archive.verify_checksums: without it no such archive is accepted";
+        warning(findings, "archive.accept_unauthenticated", text);
+    }
+    if archive.passphrase_file.is_none() && archive.secret_key_file.is_none() && !is_loopback(&settings.grin.base_url) {
         warning(
             findings,
             "archive.passphrase_file",

@@ -1,0 +1,158 @@
+//! One table of messages through our reader and through rpgp: both give the same answers.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::*;
+
+const PASSPHRASE: &str = "two words";
+const FLIPS: u32 = 24;
+
+/// What a reader says of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ReaderAnswer {
+    Whole { content: Vec<u8>, trailing: u64 },
+    Truncated,
+    Damaged,
+    WrongPassphrase,
+    Unsupported,
+    Other(String),
+}
+
+fn answer(reading: MessageReading, bytes: &[u8], keys: &ArchiveKeys) -> ReaderAnswer {
+    let mut source = ArchiveSource::new(bytes);
+    let read = || -> Result<ReaderAnswer, LayerFault> {
+        let mut message = open_as(reading, &mut source, keys, &ArchiveLimits::default())?;
+        let mut content = Vec::new();
+        message.read_to_end(&mut content).map_err(|error| fault(&error))?;
+        let trailing = message.plain.trailing();
+        Ok(ReaderAnswer::Whole { content, trailing })
+    };
+    let mut read = read;
+    read().unwrap_or_else(|fault| match fault {
+        LayerFault::Truncated => ReaderAnswer::Truncated,
+        LayerFault::Damaged(_) => ReaderAnswer::Damaged,
+        LayerFault::WrongPassphrase => ReaderAnswer::WrongPassphrase,
+        LayerFault::Unsupported(_) => ReaderAnswer::Unsupported,
+        other => ReaderAnswer::Other(other.to_string()),
+    })
+}
+
+fn with_passphrase(passphrase: &str) -> ArchiveKeys {
+    ArchiveKeys {
+        passphrase: Some(Secret::new(passphrase)),
+        ..ArchiveKeys::default()
+    }
+}
+
+/// A message by the real gpg, of a known length (`from_file`) or in parts.
+fn by_gpg(home: &Path, content: &[u8], args: &[&str], from_file: bool) -> Vec<u8> {
+    let input = home.join("input");
+    std::fs::write(&input, content).unwrap();
+    let mut command = Command::new("gpg");
+    command.arg("--homedir").arg(home);
+    command.args(["--batch", "--yes", "--quiet", "--no-tty", "--pinentry-mode", "loopback"]);
+    command.args(["--passphrase", PASSPHRASE, "--s2k-count", "65536", "--output", "-"]);
+    command.args(args).arg("--symmetric");
+    if from_file {
+        command.arg(&input);
+    }
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(content).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{args:?}");
+    output.stdout
+}
+
+/// Text and noise, so that every compression has something to do and something to keep.
+fn content() -> Vec<u8> {
+    let mut state = 1_u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    noise.take(12_000).chain(b"lichens and mosses ".repeat(400)).collect()
+}
+
+#[test]
+fn both_readers_give_the_same_answers() {
+    let home = tempfile::tempdir().unwrap();
+    let content = content();
+    let [right, wrong] = [PASSPHRASE, "two other words"].map(with_passphrase);
+    for cipher in ["AES128", "AES192", "AES256"] {
+        for packing in [
+            &["-z", "0"][..],
+            &["--compress-algo", "zip"],
+            &["--compress-algo", "zlib"],
+            &["--compress-algo", "bzip2"],
+        ] {
+            for from_file in [true, false] {
+                let args = [&["--cipher-algo", cipher], packing].concat();
+                let message = by_gpg(home.path(), &content, &args, from_file);
+                let both = |bytes: &[u8], keys: &ArchiveKeys| {
+                    [MessageReading::Own, MessageReading::Rpgp].map(|reading| answer(reading, bytes, keys))
+                };
+                let is_plain = from_file && packing == ["-z", "0"];
+                let whole = |trailing| ReaderAnswer::Whole {
+                    content: content.clone(),
+                    trailing,
+                };
+                assert!(both(&message, &right) == [whole(0), whole(0)], "{args:?}");
+                let longer = [&message[..], b"<html>"].concat();
+                assert!(both(&longer, &right) == [whole(6), whole(6)], "{args:?}: trailing");
+                assert_eq!(
+                    both(&message, &wrong),
+                    [ReaderAnswer::WrongPassphrase, ReaderAnswer::WrongPassphrase],
+                    "{args:?}"
+                );
+                for part in 1..=FLIPS {
+                    let at = 48 + (message.len() - 49) * part as usize / FLIPS as usize;
+                    assert_eq!(
+                        both(&message[..at], &right),
+                        [ReaderAnswer::Truncated, ReaderAnswer::Truncated],
+                        "{args:?}: cut at {at}"
+                    );
+                    let mut flipped = message.clone();
+                    flipped[at] ^= 0x20;
+                    for answer in both(&flipped, &right) {
+                        // A changed length of a part, or a changed symbol of a compressed one, can move the end beyond
+                        // the bytes that are there.
+                        let told = answer == ReaderAnswer::Damaged || !is_plain && answer == ReaderAnswer::Truncated;
+                        assert!(told, "{args:?}, from a file: {from_file}, flipped at {at}: {answer:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn other_forms_are_told_apart_by_their_head() {
+    let skesk = [0x8c, 13, 4, 9, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0x60];
+    let aead = |mode: u8| [&skesk[..], &[0xd4, 60, 1, 9, mode, 10], &[7; 56]].concat();
+    let cases = [
+        ("EAX in packet 20", aead(1), ReaderAnswer::Unsupported),
+        ("an unknown mode in packet 20", aead(9), ReaderAnswer::Unsupported),
+        (
+            "version 7 of packet 18",
+            [&skesk[..], &[0xd2, 9, 7], &[7; 8]].concat(),
+            ReaderAnswer::Unsupported,
+        ),
+        (
+            "no integrity check",
+            [&skesk[..], &[0xc9, 40], &[7; 40]].concat(),
+            ReaderAnswer::Unsupported,
+        ),
+        ("cut before its data", skesk.to_vec(), ReaderAnswer::Truncated),
+    ];
+    for (what, message, expected) in cases {
+        assert_eq!(
+            answer(MessageReading::Own, &message, &with_passphrase(PASSPHRASE)),
+            expected,
+            "{what}"
+        );
+    }
+}
