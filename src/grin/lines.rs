@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use crate::grin::{AnswerRefusal, refusal};
 
-/// Cuts bytes that come in pieces into lines of UTF-8 text; CRLF, a byte order mark and bytes that are no text are
-/// taken care of.
+/// Cuts bytes that come in pieces into lines of UTF-8 text. Lines end by LF or CRLF; if the first line ends by a CR alone, so
+/// do all. A byte order mark is removed, and bytes that are not UTF-8 are replaced.
 #[derive(Debug)]
 pub(super) struct LineCutter {
     /// The beginning of a line whose end has not come yet.
     open: Vec<u8>,
-    /// The line's end is still awaited, but it is longer than allowed: it will be passed over.
+    /// The line's end is still awaited, but it is longer than allowed: it will be skipped.
     skipping: bool,
+    /// Lines end by a CR alone; `None` as long as no line has ended.
+    by_cr: Option<bool>,
     limit: usize,
     started: bool,
     bad: u64,
@@ -24,6 +26,7 @@ impl LineCutter {
         Self {
             open: Vec::new(),
             skipping: false,
+            by_cr: None,
             limit,
             started: false,
             bad: 0,
@@ -31,18 +34,29 @@ impl LineCutter {
         }
     }
 
-    /// Takes the next bytes and hands out the lines that they end.
-    pub(super) fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(&str)) {
-        while let Some(at) = bytes.iter().position(|b| *b == b'\n') {
+    /// Takes the next bytes and calls `each` with the lines that they end.
+    pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
+        if self.by_cr.is_none() && !self.open.is_empty() {
+            // How lines end is told by the whole first line and the byte after it.
+            let mut first = std::mem::take(&mut self.open);
+            first.extend_from_slice(bytes);
+            self.cut(&first, &mut each);
+        } else {
+            self.cut(bytes, &mut each);
+        }
+    }
+
+    fn cut(&mut self, mut bytes: &[u8], each: &mut impl FnMut(&str)) {
+        while let Some(at) = self.end_of_line(bytes) {
             let (line, rest) = (&bytes[..at], &bytes[at + 1..]);
             if self.skipping || self.open.len() + line.len() > self.limit {
                 self.too_long += 1;
             } else if self.open.is_empty() {
-                self.give(line, &mut each);
+                self.give(line, each);
             } else {
                 let mut whole = std::mem::take(&mut self.open);
                 whole.extend_from_slice(line);
-                self.give(&whole, &mut each);
+                self.give(&whole, each);
             }
             self.open.clear();
             self.skipping = false;
@@ -56,6 +70,23 @@ impl LineCutter {
         }
     }
 
+    /// Where the line ends that `bytes` begins with or goes on with.
+    fn end_of_line(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.by_cr.is_none() {
+            let at = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
+            self.by_cr = match (bytes[at], bytes.get(at + 1)) {
+                (b'\r', Some(b'\n')) | (b'\n', _) => Some(false),
+                (_, Some(_)) => Some(true),
+                // It may be half of a CRLF.
+                (_, None) => return None,
+            };
+        }
+        let by_cr = self.by_cr == Some(true);
+        bytes
+            .iter()
+            .position(|byte| *byte == b'\n' || (by_cr && *byte == b'\r'))
+    }
+
     /// The bytes are over; a last line without line feed is a line.
     pub(super) fn finish(mut self, mut each: impl FnMut(&str)) -> Vec<String> {
         let open = std::mem::take(&mut self.open);
@@ -66,7 +97,7 @@ impl LineCutter {
         }
         let notes = [
             (self.bad, "lines had bytes that are not UTF-8, which were replaced"),
-            (self.too_long, "lines were longer than allowed and passed over"),
+            (self.too_long, "lines were longer than allowed and skipped"),
         ];
         notes
             .iter()
@@ -129,12 +160,26 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_end_by_cr_alone() {
+        for (bytes, expected) in [
+            (&b"a\tb\rc\r\rd"[..], &["a\tb", "c", "", "d"][..]),
+            (b"a\r", &["a"]),
+            (b"a\r\nb\rc\n", &["a", "b\rc"]),
+            (b"a\nb\rc\n", &["a", "b\rc"]),
+        ] {
+            for size in 1..=bytes.len() {
+                assert_eq!(lines(bytes, size, 100).0, expected, "{size}: {}", bytes.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
     fn an_endless_line_takes_no_memory_and_hides_no_other() {
         let bytes = format!("a\n{}\nb\n{}", "x".repeat(1_000), "y".repeat(1_000));
         for size in [1, 7, 64, 4_096] {
             let (out, warnings) = lines(bytes.as_bytes(), size, 10);
             assert_eq!(out, ["a", "b"], "{size}");
-            assert_eq!(warnings, ["2 lines were longer than allowed and passed over"]);
+            assert_eq!(warnings, ["2 lines were longer than allowed and skipped"]);
         }
     }
 

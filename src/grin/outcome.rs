@@ -47,23 +47,39 @@ impl ProcessOutcome {
         }
     }
 
-    /// What GRIN's status words mean (PROTOCOL.md, section 7). Words are compared whole: "Already being
-    /// converted" and "Not already converted" have much in common.
+    /// What GRIN's status words mean (PROTOCOL.md, section 7). Words are compared whole, because "Already being converted"
+    /// and "Not already converted" have much in common. Only what begins with "already" is read by its parts, as other
+    /// clients read it: it says that nothing needs to be requested, and where the book is.
     pub fn of_words(words: &str) -> Self {
         const KNOWN: &[(&str, ProcessOutcome)] = &[
             ("success", ProcessOutcome::Requested),
-            ("already being converted", ProcessOutcome::InProcess),
-            ("already being processed", ProcessOutcome::InProcess),
-            ("already in process", ProcessOutcome::InProcess),
-            ("already available for download", ProcessOutcome::AlreadyAvailable),
             ("not allowed to be downloaded", ProcessOutcome::NotAllowed),
             ("not found", ProcessOutcome::NotFound),
             ("barcode not found", ProcessOutcome::NotFound),
             ("other error", ProcessOutcome::RetryLater),
         ];
-        let words = words.trim().trim_end_matches(['.', '!']).trim_end();
-        let known = KNOWN.iter().find(|(text, _)| text.eq_ignore_ascii_case(words));
+        let words = words
+            .trim()
+            .trim_end_matches(['.', '!'])
+            .trim_end()
+            .to_ascii_lowercase();
+        if let Some(rest) = words.strip_prefix("already ") {
+            return Self::of_already(rest);
+        }
+        let known = KNOWN.iter().find(|(text, _)| *text == words);
         known.map_or(Self::Unknown, |(_, outcome)| *outcome)
+    }
+
+    /// What follows "already", in lower case. "Available for download" counts first: such a book may have been "processed".
+    fn of_already(rest: &str) -> Self {
+        let says = |parts: &[&str]| parts.iter().any(|part| rest.contains(part));
+        if says(&["available", "converted and", "ready"]) && !says(&["not ", "un"]) {
+            Self::AlreadyAvailable
+        } else if says(&["process", "being converted", "requested", "queue"]) {
+            Self::InProcess
+        } else {
+            Self::Unknown
+        }
     }
 
     /// What a status other than success says about every volume asked for; `None` for 200.
@@ -102,6 +118,14 @@ mod tests {
             (" success. ", O::Requested),
             ("Already being converted", O::InProcess),
             ("Already available for download", O::AlreadyAvailable),
+            ("Already processed and available for download", O::AlreadyAvailable),
+            ("already processed and available for download.", O::AlreadyAvailable),
+            ("Already in process", O::InProcess),
+            ("Already processed", O::InProcess),
+            ("Already being processed", O::InProcess),
+            ("Already in the processing queue", O::InProcess),
+            ("Not already available for download", O::Unknown),
+            ("Already unavailable", O::Unknown),
             ("Not allowed to be downloaded", O::NotAllowed),
             ("Other error", O::RetryLater),
             ("Not a success", O::Unknown),

@@ -110,6 +110,8 @@ fn text_of(html: &str) -> String {
 /// The rows of an answer, by barcode.
 #[derive(Default)]
 struct Answers {
+    /// Which cell of a row holds the words.
+    status: usize,
     order: Vec<Barcode>,
     words: HashMap<Barcode, String>,
 }
@@ -125,8 +127,12 @@ impl Answers {
         };
         lines.push(inner, &mut keep);
         reply.warnings.extend(lines.finish(&mut keep));
-        let headed = rows.first().is_some_and(|line| is_header(line));
-        let mut answers = Self::default();
+        let status = rows.first().and_then(|line| status_column(line));
+        let headed = status.is_some();
+        let mut answers = Self {
+            status: status.unwrap_or(1),
+            ..Self::default()
+        };
         match (&rows[..], asked) {
             ([only], [barcode]) if !headed && is_words(only) => {
                 reply
@@ -153,8 +159,10 @@ impl Answers {
     }
 
     fn row(&mut self, line: &str, asked: &[Barcode], reply: &mut ProcessReply) {
-        let (name, words) = line.split_once('\t').unwrap_or((line, ""));
-        let Ok(barcode) = Barcode::parse(name.trim()) else {
+        let cells = cells(line);
+        let name = cells.first().copied().unwrap_or_default();
+        let words = cells.get(self.status).or(cells.get(1)).copied().unwrap_or_default();
+        let Ok(barcode) = Barcode::parse(name) else {
             return note(
                 reply,
                 format!("not a row of an answer: {}", shortened(&text::one_line(line))),
@@ -207,16 +215,29 @@ fn matching<'a>(barcode: &Barcode, asked: &'a [Barcode]) -> Option<&'a Barcode> 
         .or_else(|| asked.iter().find(same_but_case))
 }
 
-fn is_header(line: &str) -> bool {
-    let mut cells = line.split('\t').map(str::trim);
-    let is = |name: Option<&str>, expected: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(expected));
-    is(cells.next(), "Barcode") && cells.next().is_none_or(|name| is(Some(name), "Status"))
+/// The cells of a row: between tabs, or where there is none between two or more blanks.
+fn cells(line: &str) -> Vec<&str> {
+    if line.contains('\t') {
+        line.split('\t').map(str::trim).collect()
+    } else {
+        line.split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .collect()
+    }
+}
+
+/// Where a header says that the status stands; `None` if the line is no header.
+fn status_column(line: &str) -> Option<usize> {
+    let cells = cells(line);
+    let named = |name: &str| cells.iter().position(|cell| cell.eq_ignore_ascii_case(name));
+    (named("Barcode") == Some(0)).then(|| named("Status").unwrap_or(1))
 }
 
 /// A line that is a status and no row.
 fn is_words(line: &str) -> bool {
     let known = ProcessOutcome::of_words(line) != ProcessOutcome::Unknown;
-    !line.contains('\t') && (known || Barcode::parse(line.trim()).is_err())
+    cells(line).len() == 1 && (known || Barcode::parse(line.trim()).is_err())
 }
 
 fn shortened(text: &str) -> String {
@@ -265,6 +286,38 @@ mod tests {
         let reply = parse_process_reply(200, b"Barcode\tStatus\nTL0009\tSuccess\n", &asked(&["TL0001"]));
         assert_eq!(outcomes(&reply), [("TL0001", O::NoAnswer, "")]);
         assert_eq!(reply.warnings, ["TL0009 is answered but was not asked for"]);
+    }
+
+    #[test]
+    fn cells_are_parted_by_tabs_or_blanks_and_there_may_be_more_of_them() {
+        for body in [
+            "Barcode  Status\nTL0001  Already being converted\n",
+            "Barcode    Status\nTL0001      Already being converted  \n",
+            "Barcode\tStatus\tDetail\nTL0001\tAlready being converted\tsince Monday\n",
+            "Barcode\tTitle\tStatus\nTL0001\tSuccess  story\tAlready being converted\n",
+            "Barcode\tStatus\nTL0001\tAlready being converted\tsince Monday\n",
+            "Barcode\nTL0001\tAlready being converted\n",
+        ] {
+            let reply = parse_process_reply(200, body.as_bytes(), &asked(&["TL0001"]));
+            assert_eq!(
+                outcomes(&reply),
+                [("TL0001", O::InProcess, "Already being converted")],
+                "{body}"
+            );
+            assert_eq!((reply.refusal, reply.warnings), (None, Vec::new()), "{body}");
+        }
+    }
+
+    #[test]
+    fn odd_barcodes_are_compared_as_they_are() {
+        let body = b"Barcode\tStatus\n$B988123\tSuccess\n+Z204417703\tOther error\nB988123\tSuccess\n";
+        let reply = parse_process_reply(200, body, &asked(&["+Z204417703", "$B988123"]));
+        let expected = [
+            ("+Z204417703", O::RetryLater, "Other error"),
+            ("$B988123", O::Requested, "Success"),
+        ];
+        assert_eq!(outcomes(&reply), expected);
+        assert_eq!(reply.warnings, ["B988123 is answered but was not asked for"]);
     }
 
     #[test]

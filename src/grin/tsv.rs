@@ -18,10 +18,12 @@ const MOST_NOTES: usize = 1_000;
 pub struct TsvReader {
     /// What GRIN says, by barcode as GRIN writes it.
     pub books: BTreeMap<Barcode, BookEnrichment>,
-    /// Names of columns that are not known; their cells were passed over.
+    /// Names of columns that are not known; their cells are skipped.
     pub columns_unknown: Vec<String>,
     /// Rows that were not taken.
     pub rejected: Vec<RejectedRow>,
+    /// Volumes whose row is torn by a line break within a cell, so that its facts are not known. They are not in `books`.
+    pub torn: Vec<Barcode>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
     /// Why the answer is no such table; then nothing can be concluded about any volume.
@@ -49,6 +51,7 @@ pub fn parse_tsv(bytes: &[u8]) -> TsvReader {
     }
     let mut table = Table {
         header: None,
+        short: None,
         long_rows: 0,
         unnoted: 0,
         tsv,
@@ -61,9 +64,19 @@ pub fn parse_tsv(bytes: &[u8]) -> TsvReader {
 
 struct Table {
     header: Option<Header>,
+    /// The last row, if it had fewer cells than there are columns.
+    short: Option<ShortRow>,
     long_rows: u64,
     unnoted: u64,
     tsv: TsvReader,
+}
+
+/// A row that may be torn; the next line tells.
+struct ShortRow {
+    barcode: Barcode,
+    cells: usize,
+    /// It was the volume's first row.
+    taken: bool,
 }
 
 struct Header {
@@ -107,7 +120,11 @@ impl Table {
     fn row(&mut self, header: &Header, line: &str) {
         let Some(at) = header.barcode else { return };
         let name = text::one_line(line.split('\t').nth(at).unwrap_or_default());
-        let barcode = match Barcode::parse(&name) {
+        let parsed = Barcode::parse(&name);
+        if self.continues(header, line, parsed.is_ok()) {
+            return;
+        }
+        let barcode = match parsed {
             Ok(barcode) => barcode,
             Err(bad) => return self.reject(RejectedRow::new(&name, bad)),
         };
@@ -122,13 +139,51 @@ impl Table {
             }
         }
         self.long_rows += u64::from(cells.any(|cell| !cell.trim().is_empty()));
-        match self.tsv.books.get(&barcode) {
-            Some(known) if *known != book => self.warn(format!("{barcode} has two rows that differ; the first counts")),
-            Some(_) => {}
-            None => {
-                self.tsv.books.insert(barcode, book);
-            }
+        let known = self.tsv.books.get(&barcode);
+        let taken = known.is_none();
+        if known.is_some_and(|known| *known != book) {
+            self.warn(format!("{barcode} has two rows that differ; the first counts"));
         }
+        let cells = line.split('\t').count();
+        if cells < header.columns.len() {
+            let barcode = barcode.clone();
+            self.short = Some(ShortRow { barcode, cells, taken });
+        }
+        if taken {
+            self.tsv.books.insert(barcode, book);
+        }
+    }
+
+    /// Whether a line is the rest of the row before it, which a line break within a cell has torn: that row lacked cells, and
+    /// this line names no volume, or has just the cells that were lacking. What the first half says is dropped: cells after
+    /// the break are missing, and the cell with the break is half of one.
+    fn continues(&mut self, header: &Header, line: &str, names_a_volume: bool) -> bool {
+        let Some(short) = self.short.take() else { return false };
+        let cells = line.split('\t').count();
+        let together = short.cells + cells - 1;
+        // A line with all cells is a row of its own, and so is one that does not fill the gap.
+        let fits = cells < header.columns.len() && together == header.columns.len();
+        if names_a_volume && !fits {
+            return false;
+        }
+        if short.taken {
+            self.tsv.books.remove(&short.barcode);
+            let barcode = &short.barcode;
+            self.warn(format!(
+                "the row of {barcode} is torn by a line break; its facts were not taken"
+            ));
+            self.tsv.torn.push(barcode.clone());
+        }
+        if together < header.columns.len() {
+            // Torn once more: the next line may be the rest.
+            let rest = ShortRow {
+                cells: together,
+                taken: false,
+                ..short
+            };
+            self.short = Some(rest);
+        }
+        true
     }
 
     fn reject(&mut self, rejected: RejectedRow) {
@@ -231,6 +286,41 @@ mod tests {
         let tsv = parse_tsv(format!("{HEADER}\nTL0001\nTL0002\t\t \tx\n").as_bytes());
         assert!(book(&tsv, "TL0001").is_empty());
         assert_eq!(stored(&tsv, "TL0002"), [("grin_ocr_analysis_score", "x".to_owned())]);
+    }
+
+    #[test]
+    fn a_row_torn_by_a_line_break_is_told_and_not_taken() {
+        let whole = "TL0009\t\tNEW\t1\t\n";
+        for (rows, torn, books) in [
+            // The rest begins with words, with what could be a barcode, or is torn again.
+            (
+                "TL0001\tLichens\nand their keys\tNEW\t7\t\n",
+                &["TL0001"][..],
+                &["TL0009"][..],
+            ),
+            ("TL0001\tLichens\nkeys\tNEW\t7\t\n", &["TL0001"], &["TL0009"]),
+            (
+                "TL0001\tLichens\n and so\n\n keys\tNEW\t7\t\n",
+                &["TL0001"],
+                &["TL0009"],
+            ),
+            // Cells that are missing at the end are no tear.
+            ("TL0001\t\tNEW\n", &[], &["TL0001", "TL0009"]),
+            ("TL0001\nTL0002\n", &[], &["TL0001", "TL0002", "TL0009"]),
+            ("TL0001\n", &[], &["TL0001", "TL0009"]),
+        ] {
+            let tsv = parse_tsv(format!("{HEADER}\n{rows}{whole}").as_bytes());
+            let names = |barcodes: Vec<&Barcode>| barcodes.iter().map(|b| b.to_string()).collect::<Vec<_>>();
+            assert_eq!(names(tsv.torn.iter().collect()), torn, "{rows}");
+            assert_eq!(names(tsv.books.keys().collect()), books, "{rows}");
+            assert_eq!(tsv.warnings.len(), torn.len(), "{rows}");
+        }
+    }
+
+    #[test]
+    fn lines_ended_by_cr_alone_are_rows() {
+        let tsv = parse_tsv(b"Barcode\tState\rTL0001\tNEW\rTL0002\tNEW\r");
+        assert_eq!((tsv.books.len(), tsv.refusal, tsv.warnings.len()), (2, None, 0));
     }
 
     #[test]
