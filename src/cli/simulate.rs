@@ -180,6 +180,7 @@ impl SimulateArgs {
         let defaults = SimulatorConfig::default();
         let signs_in = (self.require_token || self.write_config.is_some()) && !self.no_auth;
         Ok(SimulatorConfig {
+            odd_barcodes: false,
             listen: self.listen,
             workers: self.workers.into(),
             seed: self.seed,

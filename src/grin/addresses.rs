@@ -35,6 +35,16 @@ pub enum ListForm {
     TextAll,
 }
 
+impl std::fmt::Display for ListForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Html => "pages",
+            Self::Text => "text",
+            Self::TextAll => "text with columns",
+        })
+    }
+}
+
 /// The form of a request for conversions (PROTOCOL.md, section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,7 +114,11 @@ impl GrinAddresses {
 
     /// Facts about barcodes; see [`batches`] for how many fit.
     pub fn barcode_search(&self, barcodes: &[Barcode]) -> Url {
-        let joined = barcodes.iter().map(Barcode::as_str).collect::<Vec<_>>().join("%20");
+        let joined = barcodes
+            .iter()
+            .map(Barcode::for_address)
+            .collect::<Vec<_>>()
+            .join("%20");
         self.with("_barcode_search", &format!("{SEARCH_QUERY}{joined}"))
     }
 
@@ -116,12 +130,16 @@ impl GrinAddresses {
     /// A request for the conversion of `barcodes`.
     pub fn process_request(&self, form: ProcessForm, barcodes: &[Barcode]) -> ProcessRequest {
         let join = |before: &str, between: &str| {
-            let names: Vec<String> = barcodes.iter().map(|b| format!("{before}{b}")).collect();
+            let names: Vec<String> = barcodes
+                .iter()
+                .map(|b| format!("{before}{}", b.for_address()))
+                .collect();
             names.join(between)
         };
+        let lines = || barcodes.iter().map(Barcode::as_str).collect::<Vec<_>>().join("\n");
         let repeated = || self.with("_process", &join("barcodes=", "&"));
         let (url, post) = match form {
-            ProcessForm::PostLines => (self.process(), Some(("text/plain", join("", "\n")))),
+            ProcessForm::PostLines => (self.process(), Some(("text/plain", lines()))),
             ProcessForm::PostFields => {
                 let body = format!("process_format=text&{}", join("barcodes=", "&"));
                 (self.process(), Some(("application/x-www-form-urlencoded", body)))
@@ -135,7 +153,7 @@ impl GrinAddresses {
 
     /// An archive, by the name as listed.
     pub fn archive(&self, name: &FileName) -> Url {
-        self.with(name.as_str(), "")
+        self.with(&name.for_address(), "")
     }
 
     /// Summary of the directory, the cheapest test of credentials.
@@ -155,9 +173,8 @@ impl GrinAddresses {
 
     fn with(&self, name: &str, query: &str) -> Url {
         let mut url = self.base.clone();
-        if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop_if_empty().push(name);
-        }
+        // Names come encoded; `PathSegmentsMut::push` would encode their `%` once more.
+        url.set_path(&format!("{}{name}", self.base.path()));
         url.set_query((!query.is_empty()).then_some(query));
         url
     }
@@ -185,7 +202,7 @@ pub fn batches<'a>(
 fn run_length(barcodes: &[Barcode], room: usize) -> usize {
     let mut used = 0;
     let fitting = barcodes.iter().enumerate().take_while(|(i, barcode)| {
-        used += barcode.as_str().len() + if *i == 0 { 0 } else { "%20".len() };
+        used += barcode.for_address().len() + if *i == 0 { 0 } else { "%20".len() };
         used <= room
     });
     fitting.count().max(1).min(barcodes.len())

@@ -1,8 +1,10 @@
 //! The name of an archive's file.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::grin::barcode::{for_address, is_name_character};
 use crate::grin::{Barcode, LibraryDirectory};
 
 /// What an archive's name ends with.
@@ -21,7 +23,7 @@ pub enum BadFileName {
     #[error("an archive's name ends with {ARCHIVE_SUFFIX}")]
     Suffix,
     /// Before the ending stands what could not be part of a barcode, or too little or too much of it.
-    #[error("before {ARCHIVE_SUFFIX} an archive's name has 3 to 120 letters, digits, hyphens and underscores")]
+    #[error("before {ARCHIVE_SUFFIX} an archive's name has 3 to 120 letters, digits and the characters - _ $ +")]
     Stem,
 }
 
@@ -29,9 +31,7 @@ impl FileName {
     /// Checks a listed name; nothing is trimmed or changed.
     pub fn parse(text: &str) -> Result<Self, BadFileName> {
         let stem = text.strip_suffix(ARCHIVE_SUFFIX).ok_or(BadFileName::Suffix)?;
-        let plain = stem
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let plain = stem.chars().all(is_name_character) && !stem.starts_with(['-', '_']);
         if !plain || !(3..=120).contains(&stem.len()) {
             return Err(BadFileName::Stem);
         }
@@ -49,6 +49,11 @@ impl FileName {
         without_prefix(stem, library)
             .and_then(|rest| Barcode::parse(rest).ok())
             .map_or_else(|| Barcode::parse(stem), Ok)
+    }
+
+    /// As a part of an address: `$` is `%24`, `+` is `%2B`.
+    pub fn for_address(&self) -> Cow<'_, str> {
+        for_address(&self.0)
     }
 
     /// The name.
@@ -104,6 +109,8 @@ mod tests {
             ("OTHER_TL0000000001.tar.gz.gpg", "OTHER_TL0000000001"),
             ("TESTLIB_ab.tar.gz.gpg", "TESTLIB_ab"),
             ("TESTLIB1.tar.gz.gpg", "TESTLIB1"),
+            ("TESTLIB_$B988123.tar.gz.gpg", "$B988123"),
+            ("+Z204417703.tar.gz.gpg", "+Z204417703"),
         ];
         for (name, barcode) in cases {
             let name = FileName::parse(name).unwrap();
@@ -119,6 +126,8 @@ mod tests {
             "a..tar.gz.gpg",
             "a b.tar.gz.gpg",
             ".tar.gz.gpg",
+            "-rf.tar.gz.gpg",
+            "_all_books.tar.gz.gpg",
         ] {
             assert_eq!(FileName::parse(bad), Err(BadFileName::Stem), "{bad}");
         }

@@ -11,7 +11,8 @@ const LONGEST_PART: usize = 200;
 
 /// The name of an object, or of a folder of objects: one or more parts joined by `/`.
 ///
-/// Parts have ASCII letters, digits, `.`, `-` and `_`, and no dot in front; a key is never empty and never absolute.
+/// Parts have ASCII letters, digits, `.`, `-`, `_` and `=` (which encodes characters of barcodes, see
+/// [`Barcode::for_key`]), and no dot in front; a key is never empty and never absolute.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey(Arc<str>);
 
@@ -69,9 +70,9 @@ fn wrong_part(part: &str) -> Option<&'static str> {
         Some("a part is too long")
     } else if !part
         .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '='))
     {
-        Some("it has a character that is not a letter, digit, dot, hyphen or underscore")
+        Some("it has a character that is not a letter, digit, dot, hyphen, underscore or equals sign")
     } else {
         None
     }
@@ -116,23 +117,23 @@ impl StorageLayout {
 
     /// `raw/<BARCODE>/<BARCODE>.tar.gz`
     pub fn raw(&self, barcode: &Barcode) -> ObjectKey {
-        ObjectKey(format!("{}/{barcode}/{barcode}.tar.gz", self.raw).into())
+        ObjectKey(format!("{}/{barcode}/{barcode}.tar.gz", self.raw, barcode = barcode.for_key()).into())
     }
 
     /// `full/<BARCODE>_ocr.jsonl.gz`, or `.jsonl` when not compressed.
     pub fn text(&self, barcode: &Barcode, compressed: bool) -> ObjectKey {
         let end = if compressed { ".gz" } else { "" };
-        ObjectKey(format!("{}/{barcode}_ocr.jsonl{end}", self.full).into())
+        ObjectKey(format!("{}/{}_ocr.jsonl{end}", self.full, barcode.for_key()).into())
     }
 
     /// `meta/<BARCODE>.json`
     pub fn manifest(&self, barcode: &Barcode) -> ObjectKey {
-        ObjectKey(format!("{}/{barcode}.json", self.meta).into())
+        ObjectKey(format!("{}/{}.json", self.meta, barcode.for_key()).into())
     }
 
     /// `quarantine/<BARCODE>/<name>`
     pub fn quarantine(&self, barcode: &Barcode, name: &str) -> Result<ObjectKey, BadKey> {
-        ObjectKey::parse(&format!("quarantine/{barcode}/{name}"))
+        ObjectKey::parse(&format!("quarantine/{}/{name}", barcode.for_key()))
     }
 
     /// `meta/<name>`

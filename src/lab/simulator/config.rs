@@ -59,6 +59,8 @@ pub struct SimulatorConfig {
     pub requests_per_second: Option<f64>,
     /// How lists look.
     pub lists: ListConfig,
+    /// Do some barcodes begin with `$` or `+`?
+    pub odd_barcodes: bool,
     /// How conversion works.
     pub conversion: ConversionConfig,
     /// What goes wrong.
@@ -260,6 +262,7 @@ impl Default for SimulatorConfig {
             delay: Duration::ZERO,
             requests_per_second: None,
             lists: ListConfig::default(),
+            odd_barcodes: false,
             conversion: ConversionConfig::default(),
             faults: FaultPlan::default(),
         }

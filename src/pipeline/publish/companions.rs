@@ -48,7 +48,7 @@ impl Write for CompanionUpload {
 
 /// `meta/<BARCODE>.marc.xml`
 pub(super) fn record_key(layout: &StorageLayout, barcode: &Barcode) -> Result<ObjectKey, StorageError> {
-    Ok(layout.meta(&format!("{barcode}.marc.xml"))?)
+    Ok(layout.meta(&format!("{}.marc.xml", barcode.for_key()))?)
 }
 
 /// Removes what an earlier version of the book left beside its archive and the new version does not replace: what the old manifest
@@ -88,7 +88,7 @@ fn is_companion(layout: &StorageLayout, barcode: &Barcode, key: &ObjectKey) -> b
     let folder = &key.as_str()[..key.as_str().len() - name.len()];
     let ours = [layout.text_folder(), layout.meta_folder()];
     let in_folder = ours.iter().any(|ours| folder == format!("{ours}/"));
-    let text = format!("{barcode}_ocr.");
-    let record = format!("{barcode}.marc");
+    let text = format!("{}_ocr.", barcode.for_key());
+    let record = format!("{}.marc", barcode.for_key());
     in_folder && (name.starts_with(&text) || name.starts_with(&record))
 }

@@ -271,7 +271,7 @@ impl StagedVolume {
     fn keep_aside(self, reason: KeepReason) -> Result<VolumePublished, HomeError> {
         let recipe = &self.recipe;
         let (barcode, sha256) = (&recipe.barcode, self.volume.sha256_hex());
-        let name = format!("{barcode}-{}", &sha256[..12]);
+        let name = format!("{}-{}", barcode.for_key(), &sha256[..12]);
         let key = recipe
             .layout
             .quarantine(barcode, &format!("{name}.tar.gz"))

@@ -68,8 +68,8 @@ impl Home {
     pub fn raw(&self, barcode: &Barcode) -> PathBuf {
         self.root()
             .join("raw")
-            .join(barcode.as_str())
-            .join(format!("{barcode}.tar.gz"))
+            .join(barcode.for_key().as_ref())
+            .join(format!("{}.tar.gz", barcode.for_key()))
     }
 
     /// What is under `raw/` is whole, and is what the simulator holds. Comes back with the barcodes at home.

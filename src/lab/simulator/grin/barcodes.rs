@@ -16,6 +16,8 @@ const BASE36: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 pub(crate) struct SeededBarcodes {
     seed: u64,
     offset: u64,
+    /// Short ones begin with `$B` or `+Z`, as Berkeley's and the Austrian National Library's do.
+    odd: bool,
 }
 
 /// A bijection on `0..modulus`: times a unit, plus an offset.
@@ -59,9 +61,17 @@ const fn power(base: u64, mut exponent: u64, modulus: u64) -> u64 {
 }
 
 impl SeededBarcodes {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, odd: bool) -> Self {
         let offset = SeedDraw::new(seed, DrawPurpose::Form, u64::MAX).below(DIGITS.modulus);
-        Self { seed, offset }
+        Self { seed, offset, odd }
+    }
+
+    fn short_prefix(&self, number: u64) -> &'static str {
+        match (self.odd, number % 2) {
+            (false, _) => "HX",
+            (true, 0) => "$B",
+            (true, _) => "+Z",
+        }
     }
 
     /// The barcode of book number `index`.
@@ -78,7 +88,7 @@ impl SeededBarcodes {
         let prefix = PREFIXES[draw.pick(PREFIXES.len())];
         match draw.below(8) {
             5 | 6 if number < SHORT.modulus => {
-                out.extend_from_slice(b"HX");
+                out.extend_from_slice(self.short_prefix(number).as_bytes());
                 push_base36(SHORT.forth(number, self.offset), out);
             }
             7 => {
@@ -100,7 +110,10 @@ impl SeededBarcodes {
     }
 
     fn number_in(&self, barcode: &str) -> Option<u64> {
-        if let Some(short) = barcode.strip_prefix("HX") {
+        let short = ["HX", "$B", "+Z"]
+            .into_iter()
+            .find_map(|prefix| barcode.strip_prefix(prefix));
+        if let Some(short) = short {
             let value = (short.len() == 4).then(|| u64::from_str_radix(short, 36).ok())??;
             return Some(SHORT.back(value, self.offset));
         }
@@ -140,19 +153,21 @@ mod tests {
 
     #[test]
     fn every_barcode_is_valid_unique_and_leads_back() {
-        let barcodes = SeededBarcodes::new(11);
-        let mut seen = HashSet::new();
-        for index in (0..20_000).chain(999_000..1_000_000).chain(1_679_600..1_680_000) {
-            let text = barcodes.of(index);
-            assert!(Barcode::parse(&text).is_ok(), "{text}");
-            assert_eq!(barcodes.index_of(&text, 2_000_000), Some(index), "{text}");
-            assert!(seen.insert(text));
+        for odd in [false, true] {
+            let barcodes = SeededBarcodes::new(11, odd);
+            let mut seen = HashSet::new();
+            for index in (0..20_000).chain(999_000..1_000_000).chain(1_679_600..1_680_000) {
+                let text = barcodes.of(index);
+                assert!(Barcode::parse(&text).is_ok(), "{text}");
+                assert_eq!(barcodes.index_of(&text, 2_000_000), Some(index), "{text}");
+                assert!(seen.insert(text));
+            }
         }
     }
 
     #[test]
     fn all_forms_occur() {
-        let barcodes = SeededBarcodes::new(1);
+        let barcodes = SeededBarcodes::new(1, false);
         let all: Vec<String> = (0..100).map(|index| barcodes.of(index)).collect();
         for start in ["39015", "33433", "32101", "HX", "W"] {
             assert!(all.iter().any(|barcode| barcode.starts_with(start)), "{start}");
@@ -161,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_the_library_does_not_hold_has_no_number() {
-        let barcodes = SeededBarcodes::new(1);
+        let barcodes = SeededBarcodes::new(1, false);
         let last = barcodes.of(9);
         assert_eq!(barcodes.index_of(&last, 9), None);
         for foreign in [

@@ -27,7 +27,7 @@ pub(crate) struct SeededCatalogue {
 impl SeededCatalogue {
     pub fn new(config: SimulatorConfig) -> Self {
         Self {
-            barcodes: SeededBarcodes::new(config.seed),
+            barcodes: SeededBarcodes::new(config.seed, config.odd_barcodes),
             blocks: PageBlocks::new(config.seed, config.image_bytes),
             count: openpgp::coded_count(config.s2k_count),
             config,
