@@ -113,7 +113,8 @@ fn list_pages() {
         let pieces = read(&mut bytes.chunks(size));
         assert_eq!(whole, pieces, "in pieces of {size}: {}", bytes.escape_ascii());
         let (rows, page) = whole;
-        assert_eq!(page.complete, page.refusal.is_none());
+        assert_eq!(page.complete, page.refusal.is_none() && page.doubt.is_none());
+        assert!(page.refusal.is_none() || page.doubt.is_none());
         assert!(rows.len() as u64 == page.rows && (page.next.is_none() || page.complete));
         assert!(
             page.next

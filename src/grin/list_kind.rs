@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::grin::LibraryDirectory;
+use crate::grin::{LibraryDirectory, ListForm};
 
 /// One of GRIN's lists (PROTOCOL.md, section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -38,6 +38,15 @@ impl ListKind {
             Self::InProcess => "_in_process",
             Self::Converted => "_converted",
             Self::Failed => "_failed",
+        }
+    }
+
+    /// The forms in which the list may be had, the confirmed one first (PROTOCOL.md, sections 1, 4 and 5). `_available` and
+    /// `_in_process` have been read by other programs as text; nobody has described them as pages.
+    pub fn forms(self) -> [ListForm; 2] {
+        match self {
+            Self::AllBooks | Self::Converted | Self::Failed => [ListForm::Html, ListForm::TextAll],
+            Self::Available | Self::InProcess => [ListForm::TextAll, ListForm::Html],
         }
     }
 

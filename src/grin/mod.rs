@@ -40,7 +40,9 @@ pub use etag::{EtagDecision, compare_validators, decide_etag};
 pub use file_name::{ARCHIVE_SUFFIX, BadFileName, FileName};
 pub use library::{BadLibrary, LibraryDirectory};
 pub use list_kind::ListKind;
-pub use list_page::{ListPage, ListPageParser, ListRefusal, LoopGuard, PageLimits, PageMark, parse_list_page};
+pub use list_page::{
+    EndDoubt, ListPage, ListPageParser, ListRefusal, LoopGuard, PageLimits, PageMark, parse_list_page,
+};
 pub use oauth_files::{
     ClientSecretFile, CredentialsFile, GOOGLE_TOKEN_URIS, ServiceAccountKey, TokenUriPolicy, TokenUriRefused,
 };

@@ -15,6 +15,7 @@ mod collect;
 mod daemon;
 mod dependencies;
 mod import;
+mod parse_cases;
 mod pipeline;
 mod settings_files;
 mod simulator_http;

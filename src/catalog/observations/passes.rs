@@ -36,7 +36,12 @@ pub struct ListPass {
     pub started_at: String,
     /// Rows recorded so far.
     pub rows: u64,
+    /// No pass over this list was ever complete.
+    pub first: bool,
 }
+
+/// An interrupted pass is resumed within a day of its beginning: later, what its first part saw says too little about now.
+const RESUMED_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// Ends a pass.
 #[derive(Debug, Clone)]
@@ -72,10 +77,16 @@ impl CatalogOperation for BeginPass {
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<ListPass, CatalogError> {
         let list = lists::name(self.list);
-        if self.resume {
-            if let Some(pass) = interrupted(tx, list)? {
-                return Ok(pass);
-            }
+        let first = !tx.conn.query_row(
+            "SELECT EXISTS (SELECT 1 FROM list_passes WHERE list = ?1 AND complete = 1)",
+            [list],
+            |row| row.get::<_, bool>(0),
+        )?;
+        if self.resume
+            && let Some(pass) = interrupted(tx, list)?
+            && is_recent(&pass.started_at, &tx.stamp)
+        {
+            return Ok(ListPass { first, ..pass });
         }
         tx.conn.execute(
             "UPDATE list_passes SET ended_at = ?2, note = 'interrupted' WHERE list = ?1 AND ended_at IS NULL",
@@ -90,6 +101,7 @@ impl CatalogOperation for BeginPass {
             next: None,
             started_at: tx.stamp.clone(),
             rows: 0,
+            first,
         })
     }
 }
@@ -106,10 +118,19 @@ fn interrupted(tx: &CatalogTransaction<'_>, list: &str) -> Result<Option<ListPas
                 next: row.get(1)?,
                 started_at: row.get(2)?,
                 rows: row.get(3)?,
+                first: false,
             })
         },
     );
     Ok(found.optional()?)
+}
+
+/// Whether a pass began recently enough to be resumed.
+fn is_recent(started_at: &str, now: &str) -> bool {
+    match (read_stamp(started_at), read_stamp(now)) {
+        (Some(started), Some(now)) => now.duration_since(started) <= RESUMED_WITHIN,
+        _ => false,
+    }
 }
 
 impl PassId {

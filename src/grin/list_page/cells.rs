@@ -122,6 +122,19 @@ impl RowCells {
         (0..self.columns.len()).map(|index| self.shown(index)).collect()
     }
 
+    /// Whether the row is a pager in the list's own table: where the volume should be named, or in the row's only cell, stands a
+    /// link to a page of the list.
+    pub(super) fn is_pager(&self, heading: &ListHeading, leads_to_page: impl Fn(&str) -> bool) -> bool {
+        let leads = |cell: &Cell| cell.href.as_deref().is_some_and(&leads_to_page);
+        let naming = |(column, field): (usize, &ListField)| {
+            let names = matches!(field, ListField::Barcode | ListField::FileName);
+            names && self.columns.get(column).is_some_and(leads)
+        };
+        self.tick.is_none()
+            && (heading.fields.iter().enumerate().any(naming)
+                || (self.begun == 1 && heading.fields.len() > 1 && self.columns.first().is_some_and(leads)))
+    }
+
     /// What the row says under this heading.
     pub(super) fn read(&self, heading: &ListHeading, library: &LibraryDirectory, limit: usize) -> RowRead {
         if self.too_long {

@@ -27,6 +27,13 @@ impl LoopGuard {
         note(&mut self.addresses, page.as_str())
     }
 
+    /// Whether the page was about to be read before.
+    pub fn has_entered(&self, page: &Url) -> bool {
+        let mut page = page.clone();
+        page.set_fragment(None);
+        self.addresses.contains(&hash_of(page.as_str()))
+    }
+
     /// Notes what stood on a page: a server that makes new addresses for the same page again and again is found out by
     /// the same volumes in the same order, or by having none page after page.
     pub fn leave(&mut self, mark: &PageMark) -> Result<(), AnswerRefusal> {
@@ -63,10 +70,14 @@ impl PageMark {
     }
 }
 
-fn note<T: Hash + ?Sized>(known: &mut HashSet<u64>, what: &T) -> Result<(), AnswerRefusal> {
+fn hash_of<T: Hash + ?Sized>(what: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
-    if known.insert(hasher.finish()) {
+    hasher.finish()
+}
+
+fn note<T: Hash + ?Sized>(known: &mut HashSet<u64>, what: &T) -> Result<(), AnswerRefusal> {
+    if known.insert(hash_of(what)) {
         Ok(())
     } else {
         Err(AnswerRefusal::Loop)

@@ -5,6 +5,7 @@ mod heading;
 mod loop_guard;
 mod outside;
 mod page;
+mod page_end;
 mod pager;
 mod parser;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use crate::grin::{AnswerRefusal, RejectedRow};
 /// What a list page was, besides its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListPage {
-    /// Rows that were handed out in all.
+    /// Rows that were taken.
     pub rows: u64,
     /// Rows that were not taken; at most a thousand are kept.
     pub rejected: Vec<RejectedRow>,
@@ -30,12 +31,36 @@ pub struct ListPage {
     pub rejected_more: u64,
     /// Address of the next page: the same list on the same server.
     pub next: Option<Url>,
-    /// The page was understood to its end. Only then may a missing `next` be taken for the end of the list.
+    /// The page was understood to its end, and so was its pager. Only then may a missing `next` be taken for the end of the
+    /// list.
     pub complete: bool,
+    /// Why the list may go on although there is no `next`; its rows are good.
+    pub doubt: Option<EndDoubt>,
     /// Why the page is not what was asked for.
     pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
-    /// Columns with names that are not known; their cells were passed over.
+    /// Columns with names that are not known; their cells are skipped.
     pub unknown_columns: Vec<String>,
+}
+
+/// Why it is not sure that a page is its list's last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndDoubt {
+    /// Links of the same list of which it is not known where they lead.
+    OpenLinks(Vec<Url>),
+    /// As many rows as were requested, and no link of the list at all.
+    FullPage,
+}
+
+impl std::fmt::Display for EndDoubt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OpenLinks(links) => {
+                f.write_str("a link that may lead to more of the list is not understood: ")?;
+                f.write_str(&page_end::short(links.first().map_or("", Url::as_str)))
+            }
+            Self::FullPage => f.write_str("the page has as many rows as were requested and no link to another page"),
+        }
+    }
 }

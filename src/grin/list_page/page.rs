@@ -4,7 +4,8 @@ use crate::grin::list_page::ListPage;
 use crate::grin::list_page::cells::{RowCells, RowRead};
 use crate::grin::list_page::heading::ListHeading;
 use crate::grin::list_page::outside::OutsideTable;
-use crate::grin::list_page::pager::PagerWatch;
+use crate::grin::list_page::page_end::{PageEnd, PageFacts, page_end, short};
+use crate::grin::list_page::pager::{FoundLink, LinkTag, PagerWatch};
 use crate::grin::{AnswerRefusal, LibraryDirectory, ListRow, RejectedRow, RejectionReason};
 
 /// Tables nested deeper than this are layout of no interest.
@@ -28,8 +29,12 @@ pub(super) struct ListPageState {
     list_closed: bool,
     /// That end is not sure.
     torn: bool,
+    /// The list's `<tfoot>` is open: no volume stands there.
+    foot: bool,
     row: Option<OpenRow>,
     cells: RowCells,
+    /// Links in the row; they are the pager's if the row names no volume.
+    row_links: Vec<FoundLink>,
     /// The page has rows without `</tr>`.
     leaves_rows_open: bool,
     /// `<html>` or `<body>` begun, ended.
@@ -73,8 +78,10 @@ impl ListPageState {
             list: None,
             list_closed: false,
             torn: false,
+            foot: false,
             row: None,
             cells: RowCells::default(),
+            row_links: Vec::new(),
             leaves_rows_open: false,
             root: (false, false),
             outside: OutsideTable::default(),
@@ -105,6 +112,15 @@ impl ListPageState {
         self.buried == 0 && matches!(&self.list, Some((_, level)) if *level == self.level())
     }
 
+    /// Whether rows that come now are volumes.
+    fn among_rows(&self) -> bool {
+        self.at_list() && !self.foot
+    }
+
+    fn in_data_row(&self) -> bool {
+        matches!(&self.row, Some(row) if row.kind == RowKind::Data)
+    }
+
     /// `<table>`; returns the number for [`ListPageState::table_end`].
     pub(super) fn table_begin(&mut self) -> u64 {
         let serial = self.next_serial();
@@ -128,6 +144,7 @@ impl ListPageState {
         self.buried = 0;
         if matches!(&self.list, Some((_, list)) if *list >= level) {
             self.list = None;
+            self.foot = false;
             self.list_closed = true;
             self.torn |= !surely;
         }
@@ -151,7 +168,7 @@ impl ListPageState {
                     in_name: false,
                 },
             );
-        } else if self.at_list() {
+        } else if self.among_rows() {
             self.open_row(serial, RowKind::Data);
         } else {
             self.separator();
@@ -162,6 +179,7 @@ impl ListPageState {
     fn open_row(&mut self, serial: u64, kind: RowKind) {
         // A heading in a table within a row of the list: that row was layout.
         self.cells.clear();
+        self.release_links();
         self.row = Some(OpenRow {
             serial,
             level: self.level(),
@@ -188,9 +206,12 @@ impl ListPageState {
     }
 
     /// `<thead>`, `<tbody>`, `<tfoot>`: a row left open ends.
-    pub(super) fn section(&mut self) {
+    pub(super) fn section(&mut self, is_foot: bool) {
         if self.buried == 0 && !self.tables.is_empty() {
             self.close_row_of(self.level());
+        }
+        if self.at_list() {
+            self.foot = is_foot;
         }
     }
 
@@ -230,10 +251,15 @@ impl ListPageState {
 
     fn take_row(&mut self) {
         let Some((heading, _)) = &self.list else { return };
+        if self.cells.is_pager(heading, |href| self.pager.leads_to_page(href)) {
+            return self.release_links();
+        }
         match self.cells.read(heading, &self.library, self.cell_limit) {
             RowRead::Row(row) => {
                 self.rows_seen += 1;
                 self.rows.push(*row);
+                // A title may be a link; it is no pager.
+                self.row_links.clear();
             }
             RowRead::Rejected(rejected) => self.reject(rejected),
             RowRead::Message(text) => {
@@ -244,6 +270,14 @@ impl ListPageState {
                 ));
             }
             RowRead::Blank => {}
+        }
+        self.release_links();
+    }
+
+    /// The links of a row that names no volume are as good as any on the page.
+    fn release_links(&mut self) {
+        for link in self.row_links.drain(..) {
+            self.pager.take(&link);
         }
     }
 
@@ -265,7 +299,7 @@ impl ListPageState {
 
     /// `<td>` or `<th>`, `span` columns wide.
     pub(super) fn cell(&mut self, span: usize) {
-        if self.row.is_none() && self.at_list() {
+        if self.row.is_none() && self.among_rows() {
             // A row whose `<tr>` was left out.
             let serial = self.next_serial();
             self.open_row(serial, RowKind::Data);
@@ -315,6 +349,7 @@ impl ListPageState {
 
     /// Text, character references still in it.
     pub(super) fn text(&mut self, text: &str) {
+        self.pager.text(text);
         match &self.row {
             Some(OpenRow {
                 kind:
@@ -325,52 +360,91 @@ impl ListPageState {
                 ..
             }) => {}
             Some(_) => self.cells.text(text, self.cell_limit),
-            None if self.in_list() => {}
-            None => {
-                self.pager.text(text);
-                self.outside.text(text);
-            }
+            None if self.in_list() && !self.foot => {}
+            None => self.outside.text(text),
         }
     }
 
-    /// `<a href rel>`.
-    pub(super) fn link(&mut self, href: impl FnOnce() -> String, rel: impl FnOnce() -> Option<String>) {
-        match &self.row {
-            Some(OpenRow {
-                kind: RowKind::Data, ..
-            }) => self.cells.link(href()),
-            Some(_) => {}
-            None if self.in_list() => {}
-            None => {
-                let href = href();
-                self.outside.address(&href);
-                self.pager.begin(&href, rel().as_deref());
-            }
+    /// `<a href>`.
+    pub(super) fn link(&mut self, tag: LinkTag) {
+        if self.row.is_none() {
+            self.outside.address(&tag.href);
+        }
+        let left_open = self.pager.begin(&tag);
+        self.place_link(left_open);
+        if self.in_data_row() {
+            self.cells.link(tag.href);
         }
     }
 
     /// `</a>`.
     pub(super) fn link_end(&mut self) {
-        if !self.in_list() {
-            self.pager.end();
+        let link = self.pager.end();
+        self.place_link(link);
+    }
+
+    /// `<area href alt>`, which has no end tag.
+    pub(super) fn area(&mut self, tag: &LinkTag) {
+        let left_open = self.pager.begin(tag);
+        self.place_link(left_open);
+        self.link_end();
+    }
+
+    /// `<img alt>`: what a link says that is an image.
+    pub(super) fn image(&mut self, alt: &str) {
+        self.pager.text(alt);
+    }
+
+    /// `<link rel href>`.
+    pub(super) fn relation(&mut self, href: &str, rel: &str) {
+        self.pager.relation(href, rel);
+    }
+
+    /// An address in an attribute that is no link's own: `data-href`, `onclick`, `value` of an option.
+    pub(super) fn attribute_address(&mut self, href: String) {
+        self.place_link(Some(FoundLink::bare(href)));
+    }
+
+    fn place_link(&mut self, link: Option<FoundLink>) {
+        match link {
+            Some(link) if self.in_data_row() => {
+                if self.row_links.len() < MOST_NOTES {
+                    self.row_links.push(link);
+                }
+            }
+            Some(link) => self.pager.take(&link),
+            None => {}
         }
     }
 
-    /// `<input type name value>`.
-    pub(super) fn input(&mut self, kind: Option<&str>, name: Option<&str>, value: Option<String>) {
-        if kind.is_some_and(|kind| kind.eq_ignore_ascii_case("password")) {
+    /// `<input>` or `<button>`.
+    pub(super) fn input(&mut self, tag: InputTag) {
+        let is = |kinds: &[&str]| kinds.iter().any(|kind| tag.kind.eq_ignore_ascii_case(kind));
+        if is(&["password"]) {
             self.outside.password();
         }
-        let data = matches!(&self.row, Some(row) if row.kind == RowKind::Data);
-        if let (true, Some(value)) = (
-            data && name.is_some_and(|name| name.eq_ignore_ascii_case("barcodes")),
-            value,
-        ) {
-            self.cells.tick(value);
+        if tag.name.eq_ignore_ascii_case("barcodes") {
+            if let (true, Some(value)) = (self.in_data_row(), tag.value) {
+                self.cells.tick(value);
+            }
+        } else if is(&["", "hidden", "text", "number", "submit", "image"]) {
+            let value = tag.value.unwrap_or_default();
+            self.pager.field(&tag.name, &value, is(&["submit", "image"]));
         }
     }
 
-    /// `<form action>`, `<meta content>`: an address that the page leads to.
+    /// `<form action method>`.
+    pub(super) fn form(&mut self, action: &str, method: Option<&str>) {
+        self.outside.address(action);
+        self.pager.form_begin(action, method);
+    }
+
+    /// `</form>`.
+    pub(super) fn form_end(&mut self) {
+        self.pager.form_end();
+    }
+
+    /// `<meta content>`: an address that the page leads to.
     pub(super) fn address(&mut self, address: &str) {
         self.outside.address(address);
     }
@@ -420,21 +494,54 @@ impl ListPageState {
             let more = self.out.rejected_more;
             self.out.warnings.push(format!("{more} more rejected rows"));
         }
-        let found = self.pager.finish();
-        let open_end = cut || (self.root == (true, false) && found.next.is_none());
+        self.row_links.clear();
+        let end = self.end(self.out.rejected.len() as u64 + self.out.rejected_more);
+        let open_end = cut || (self.root == (true, false) && !matches!(end, PageEnd::Next(..)));
         let listed = self.list_closed || cut;
+        let by_pager = match &end {
+            PageEnd::Refused(refusal, _) => Some(*refusal),
+            _ => None,
+        };
         let refusal = stopped
             .or_else(|| self.outside.refusal(listed))
             .or((!listed).then_some(AnswerRefusal::NotAList))
-            .or(found.refusal)
+            .or(by_pager)
             .or(open_end.then_some(AnswerRefusal::Truncated));
-        self.out.warnings.extend(found.warnings);
-        ListPage {
-            next: if refusal.is_none() { found.next } else { None },
-            complete: refusal.is_none(),
+        let mut page = ListPage {
             refusal,
             rows: self.rows_seen,
             ..std::mem::take(&mut self.out)
+        };
+        match end {
+            PageEnd::Next(url, warning) => {
+                page.warnings.extend(warning);
+                page.next = refusal.is_none().then_some(url);
+            }
+            PageEnd::Doubt(doubt) => {
+                page.warnings.push(doubt.to_string());
+                page.doubt = refusal.is_none().then_some(doubt);
+            }
+            PageEnd::Refused(refusal, href) => page.warnings.push(format!("{refusal}: {}", short(&href))),
+            PageEnd::Last => {}
         }
+        page.complete = refusal.is_none() && page.doubt.is_none();
+        page
     }
+
+    fn end(&mut self, rejected: u64) -> PageEnd {
+        let links = self.pager.finish();
+        page_end(&PageFacts {
+            page: self.pager.page(),
+            rows: self.rows_seen + rejected,
+            links: &links,
+        })
+    }
+}
+
+/// `<input>`'s and `<button>`'s attributes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct InputTag {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) value: Option<String>,
 }

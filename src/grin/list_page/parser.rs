@@ -10,8 +10,8 @@ use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, M
 use url::Url;
 
 use crate::grin::list_page::ListPage;
-use crate::grin::list_page::page::ListPageState;
-use crate::grin::list_page::pager::PagerWatch;
+use crate::grin::list_page::page::{InputTag, ListPageState};
+use crate::grin::list_page::pager::{LinkTag, PagerWatch, addresses_in};
 use crate::grin::text::Utf8Check;
 use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow};
 
@@ -281,24 +281,53 @@ fn tags(
 }
 
 fn begin(page: &Shared, element: &mut Tag<'_, '_>) {
-    match element.tag_name().as_str() {
+    let tag = element.tag_name();
+    attribute_addresses(page, element, &tag);
+    match tag.as_str() {
         "td" | "th" => cell(page, element),
         "tr" => row(page, element),
         "a" => link(page, element),
-        "input" => input(page, element),
+        "area" => page.get().area(&link_tag(element)),
+        "link" => page
+            .get()
+            .relation(&attribute(element, "href"), &attribute(element, "rel")),
+        "img" => page.get().image(&attribute(element, "alt")),
+        "input" => page.get().input(input_tag(element, "")),
+        "button" => page.get().input(input_tag(element, "submit")),
         "span" => name(page, element),
         "table" => table(page, element),
-        "thead" | "tbody" | "tfoot" => page.get().section(),
+        "thead" | "tbody" => page.get().section(false),
+        "tfoot" => page.get().section(true),
         // Tags at which words end.
         "br" | "hr" => page.get().separator(),
         "p" | "div" | "li" | "ul" | "ol" | "dl" | "dt" | "dd" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre"
         | "blockquote" | "option" => block(page, element),
         "html" | "body" => root(page, element),
         "base" => page.get().base(&attribute(element, "href")),
-        "form" => page.get().address(&attribute(element, "action")),
+        "form" => form(page, element),
         "meta" => page.get().address(&attribute(element, "content")),
         _ => {}
     }
+}
+
+/// Addresses of places in a list that stand elsewhere than in a link: `onclick`, `data-href`, `formaction`, `value`.
+fn attribute_addresses(page: &Shared, element: &Tag<'_, '_>, tag: &str) {
+    for attribute in element.attributes() {
+        let name = attribute.name();
+        let own = matches!(
+            (tag, name.as_str()),
+            ("a" | "area" | "link" | "base", "href") | ("form", "action") | ("img", "src")
+        );
+        if !own {
+            addresses_in(&attribute.value()).for_each(|href| page.get().attribute_address(href));
+        }
+    }
+}
+
+fn form(page: &Shared, element: &mut Tag<'_, '_>) {
+    let method = element.get_attribute("method");
+    page.get().form(&attribute(element, "action"), method.as_deref());
+    at_end(element, page, |page| page.get().form_end());
 }
 
 fn texts(page: Shared) -> DocumentContentHandlers<'static, SendHandlerTypes> {
@@ -366,14 +395,27 @@ fn link(page: &Shared, element: &mut Tag<'_, '_>) {
     if !element.has_attribute("href") {
         return;
     }
-    page.get()
-        .link(|| attribute(element, "href"), || element.get_attribute("rel"));
+    page.get().link(link_tag(element));
     at_end(element, page, |page| page.get().link_end());
 }
 
-fn input(page: &Shared, element: &mut Tag<'_, '_>) {
-    let [kind, name, value] = ["type", "name", "value"].map(|name| element.get_attribute(name));
-    page.get().input(kind.as_deref(), name.as_deref(), value);
+fn link_tag(element: &Tag<'_, '_>) -> LinkTag {
+    let label = ["aria-label", "title", "alt"]
+        .into_iter()
+        .find_map(|name| element.get_attribute(name));
+    LinkTag {
+        href: attribute(element, "href"),
+        rel: element.get_attribute("rel"),
+        label,
+    }
+}
+
+fn input_tag(element: &Tag<'_, '_>, usual: &str) -> InputTag {
+    InputTag {
+        kind: element.get_attribute("type").unwrap_or_else(|| usual.to_owned()),
+        name: attribute(element, "name"),
+        value: element.get_attribute("value"),
+    }
 }
 
 fn name(page: &Shared, element: &mut Tag<'_, '_>) {

@@ -1,13 +1,14 @@
 //! List pages as GRIN sends them, and as it should not.
 
 mod limits;
+mod pagers;
 
 use url::Url;
 
 use crate::grin::list_page::*;
 use crate::grin::{GrinState, LibraryDirectory, ListKind, ListRow, RejectionReason};
 
-const URL: &str = "https://books.google.com/libraries/TESTLIB/_all_books?result_count=2";
+const URL: &str = "https://books.google.com/libraries/TESTLIB/_all_books?result_count=100";
 
 const PAGE: &str = r#"<html><head><title>TESTLIB</title></head><body>
 <form action="_process" method="post">

@@ -1,5 +1,6 @@
 //! Reads GRIN's lists, all of them or the short ones, once or round after round.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use tracing::warn;
 use crate::grin::ListKind;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::tasks::{Patience, sleep_till, trouble};
-use crate::pipeline::workers::{CollectList, MonthlyArrivals};
+use crate::pipeline::workers::{CollectList, CollectResult, MonthlyArrivals};
 use crate::vocabulary::Queue;
 
 /// Lists read in each round, after the list of all books in a full one.
@@ -24,6 +25,7 @@ pub(in crate::pipeline) async fn collect(office: &Rc<SupervisorState>, errand: &
     let mut full_at = Some(Instant::now());
     let mut patience = Patience::default();
     let (mut known_to, mut after_whole) = (Timestamp::now(), true);
+    let mut told = BTreeSet::new();
     while office.leads("collect", errand.once).await {
         let full = full_at.is_some_and(|at| at <= Instant::now());
         office.board.active("collect", true);
@@ -35,7 +37,7 @@ pub(in crate::pipeline) async fn collect(office: &Rc<SupervisorState>, errand: &
         } else {
             arrivals(office, known_to).await;
         }
-        let whole = round(office, errand, full).await;
+        let whole = round(office, errand, full, &mut told).await;
         if full {
             after_whole = whole;
         }
@@ -63,13 +65,13 @@ pub(in crate::pipeline) async fn collect(office: &Rc<SupervisorState>, errand: &
 }
 
 /// Reads the lists of one round; `false` when one of them was not read to its end.
-async fn round(office: &Rc<SupervisorState>, errand: &RunScope, full: bool) -> bool {
+async fn round(office: &Rc<SupervisorState>, errand: &RunScope, full: bool, told: &mut BTreeSet<ListKind>) -> bool {
     let mut whole = true;
     for list in lists(errand, full) {
         if !office.may_begin(errand.once).await {
             break;
         }
-        whole &= collect_list(office, errand, list).await;
+        whole &= collect_list(office, errand, list, told).await;
         office.wake.send_replace(());
     }
     whole
@@ -115,7 +117,13 @@ fn lists(errand: &RunScope, full: bool) -> Vec<ListKind> {
     lists
 }
 
-async fn collect_list(office: &Rc<SupervisorState>, errand: &RunScope, list: ListKind) -> bool {
+/// Reads one list; `false` when it is not complete.
+async fn collect_list(
+    office: &Rc<SupervisorState>,
+    errand: &RunScope,
+    list: ListKind,
+    told: &mut BTreeSet<ListKind>,
+) -> bool {
     office.board.duty("collect", format!("reading {list}"));
     let ask = CollectList {
         list,
@@ -123,17 +131,26 @@ async fn collect_list(office: &Rc<SupervisorState>, errand: &RunScope, list: Lis
         afresh: errand.force,
     };
     let problem = match office.crew.collectors.ask(ask, &office.reading_cx()).await {
-        Ok(Ok(collected)) => collected.incomplete,
+        Ok(Ok(CollectResult {
+            unavailable: Some(why), ..
+        })) if !is_needed(list, errand) => {
+            // Nothing waits for it. Said once, so that an administrator can ask for the right.
+            if told.insert(list) {
+                warn!(%list, why, "GRIN does not have this list for this account; working without it");
+            }
+            office.board.duty("collect", format!("{list} cannot be had"));
+            return true;
+        }
+        Ok(Ok(collected)) => collected.incomplete.or(collected.unavailable),
         Ok(Err(error)) => Some(error.to_string()),
         Err(error) => Some(error.to_string()),
     };
-    let whole = problem.is_none();
-    match problem {
-        None => office.board.duty("collect", format!("{list} read to its end")),
+    match &problem {
+        None => office.board.duty("collect", format!("{list} complete")),
         Some(_) if office.intake.is_cancelled() => {
             office
                 .board
-                .duty("collect", format!("{list}: stopped; the next pass goes on from there"));
+                .duty("collect", format!("{list}: stopped; the next pass resumes there"));
         }
         Some(why) => {
             warn!(%list, why, "list is incomplete");
@@ -141,5 +158,53 @@ async fn collect_list(office: &Rc<SupervisorState>, errand: &RunScope, list: Lis
             office.incomplete(format!("{list}: {why}"));
         }
     }
-    whole
+    problem.is_none()
+}
+
+/// Whether work depends on a list: books are known from the list of all, archives are found through that of converted books,
+/// and a list that a person named is wanted. What the others say is told by these two and by `_barcode_search` as well.
+fn is_needed(list: ListKind, errand: &RunScope) -> bool {
+    matches!(list, ListKind::AllBooks | ListKind::Converted) || errand.lists.contains(&list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_of_a_round_are_those_that_something_depends_on() {
+        let all = RunScope::default();
+        assert_eq!(
+            lists(&all, true),
+            [
+                ListKind::AllBooks,
+                ListKind::Converted,
+                ListKind::InProcess,
+                ListKind::Failed
+            ]
+        );
+        assert_eq!(lists(&all, false), SHORT_LISTS);
+        let first_conversions = RunScope {
+            queues: vec![Queue::Unconverted],
+            ..RunScope::default()
+        };
+        assert!(lists(&first_conversions, true).contains(&ListKind::Available));
+        let named = RunScope {
+            lists: vec![ListKind::InProcess],
+            ..RunScope::default()
+        };
+        assert_eq!(lists(&named, true), [ListKind::InProcess]);
+        for (list, needed, when_named) in [
+            (ListKind::AllBooks, true, true),
+            (ListKind::Converted, true, true),
+            (ListKind::InProcess, false, true),
+            (ListKind::Failed, false, false),
+        ] {
+            assert_eq!(
+                (is_needed(list, &all), is_needed(list, &named)),
+                (needed, when_named),
+                "{list}"
+            );
+        }
+    }
 }

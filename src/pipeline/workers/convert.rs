@@ -6,7 +6,7 @@ use tracing::warn;
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{Catalog, CatalogError, RecordConversions};
 use crate::grin::{AnswerRefusal, Barcode, GrinAddresses, ProcessForm, ProcessOutcome, parse_process_reply};
-use crate::pipeline::workers::patience;
+use crate::pipeline::workers::retry;
 use crate::session::{
     AuthMode, ErrorClass, FetchAnswer, PermitClass, RequestKind, RequestMethod, RetryBackoff, Session, SessionError,
     SmallAnswer,
@@ -157,7 +157,7 @@ impl Converter {
             auth: AuthMode::Grin,
             limit: ANSWER_LIMIT,
         };
-        patience::fetch(&self.session, ask, &self.backoff, cx).await
+        retry::fetch(&self.session, ask, &self.backoff, cx).await
     }
 }
 

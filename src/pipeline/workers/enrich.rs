@@ -6,7 +6,7 @@ use tracing::{info, warn};
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{Catalog, CatalogError, EnrichmentCounts, RecordEnrichment};
 use crate::grin::{AnswerRefusal, Barcode, GrinAddresses, parse_tsv};
-use crate::pipeline::workers::patience;
+use crate::pipeline::workers::retry;
 use crate::session::{FetchAnswer, RequestKind, RetryBackoff, Session, SessionError};
 
 /// Longest answer taken; a row is about 300 bytes and a batch some hundreds of barcodes.
@@ -73,7 +73,7 @@ impl HandleMessage<EnrichBarcodes> for Enricher {
     async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichmentCounts, EnrichError> {
         let url = self.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);
-        let answer = patience::fetch(&self.session, ask, &self.backoff, cx).await?;
+        let answer = retry::fetch(&self.session, ask, &self.backoff, cx).await?;
         let table = parse_tsv(&answer.body);
         if let Some(refusal) = table.refusal {
             return Err(EnrichError::Refused(refusal));

@@ -9,9 +9,12 @@ mod collect;
 mod convert;
 mod download;
 mod enrich;
+mod list_pages;
+mod list_reading;
+mod list_text;
 mod page_fault;
-mod patience;
 pub(in crate::pipeline) mod record;
+mod retry;
 mod transfers;
 
 pub use arrivals::MonthlyArrivals;

@@ -1,19 +1,20 @@
-//! Why one page of a list was not read to its end, and what follows for the pass.
+//! Why a list was not read to its end, and what follows for the pass.
 
 use std::time::Duration;
 
 use crate::catalog::CatalogError;
 use crate::grin::{AnswerRefusal, ListRefusal};
+use crate::pipeline::workers::retry;
 use crate::session::{BodyError, ErrorClass, SessionError};
 
-/// Why one page was not read to its end.
+/// Why one page, or a list in one form, was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PageFault {
     #[error(transparent)]
     Session(#[from] SessionError),
     #[error(transparent)]
     Body(#[from] BodyError),
-    #[error("GRIN's answer is no list page: {0}")]
+    #[error("GRIN's answer is not a list: {0}")]
     Refused(AnswerRefusal),
     #[error(transparent)]
     Unreadable(#[from] ListRefusal),
@@ -24,7 +25,7 @@ pub(super) enum PageFault {
 }
 
 impl PageFault {
-    /// It is the answer that is not right, not the way to it.
+    /// The answer is wrong, not the connection.
     pub fn is_grins(&self) -> bool {
         match self {
             Self::Session(error) => matches!(error.class(), ErrorClass::Permanent),
@@ -33,26 +34,64 @@ impl PageFault {
         }
     }
 
-    /// Nothing is wrong with the pages before, nor with the way that they lead.
-    pub fn may_be_gone_on_with(&self) -> bool {
-        self.may_pass() && !matches!(self, Self::Refused(AnswerRefusal::Loop | AnswerRefusal::ForeignNext))
-    }
-
-    pub fn may_pass(&self) -> bool {
+    /// GRIN does not have the list in this form: another form may be had. A sign-in page and GRIN's words of refusal say
+    /// nothing about the form.
+    pub fn concerns_form(&self) -> bool {
         match self {
-            Self::Session(error) => matches!(error.class(), ErrorClass::Transient { .. }),
-            Self::Body(_) | Self::Refused(_) | Self::Torn => true,
-            Self::Unreadable(_) | Self::Catalog(_) => false,
+            Self::Session(SessionError::NotFound | SessionError::Forbidden { .. }) => true,
+            Self::Session(SessionError::Unexpected { status, .. }) => (400..500).contains(status),
+            Self::Refused(refusal) => matches!(
+                refusal,
+                AnswerRefusal::NotAList | AnswerRefusal::Html | AnswerRefusal::BadHeader
+            ),
+            _ => false,
         }
     }
 
-    pub fn wait(&self) -> Duration {
+    /// Nothing is wrong with the pages before this one: the next pass resumes here.
+    pub fn may_be_resumed(&self) -> bool {
+        self.wait().is_some() && !matches!(self, Self::Refused(AnswerRefusal::Loop | AnswerRefusal::ForeignNext))
+    }
+
+    /// The least wait before the next attempt; `None`: another attempt ends the same way.
+    pub fn wait(&self) -> Option<Duration> {
         match self {
-            Self::Session(error) => match error.class() {
-                ErrorClass::Transient { wait } => wait.unwrap_or_default(),
-                _ => Duration::ZERO,
-            },
-            _ => Duration::ZERO,
+            Self::Session(error) => retry::transient(error),
+            Self::Body(_) | Self::Refused(_) | Self::Torn => Some(Duration::ZERO),
+            Self::Unreadable(_) | Self::Catalog(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_form_is_tried_only_where_this_one_is_not_to_be_had() {
+        let unexpected = |status| SessionError::Unexpected {
+            status,
+            snippet: String::new(),
+        };
+        let forbidden = SessionError::Forbidden { snippet: String::new() };
+        for (fault, another_form, resumed) in [
+            (PageFault::Session(SessionError::NotFound), true, false),
+            (PageFault::Session(forbidden), true, false),
+            (PageFault::Session(unexpected(410)), true, false),
+            (PageFault::Session(unexpected(300)), false, false),
+            (PageFault::Session(SessionError::Server { status: 500 }), false, true),
+            (PageFault::Session(SessionError::Reset), false, true),
+            (PageFault::Refused(AnswerRefusal::NotAList), true, true),
+            (PageFault::Refused(AnswerRefusal::SignIn), false, true),
+            (PageFault::Refused(AnswerRefusal::Unavailable), false, true),
+            (PageFault::Refused(AnswerRefusal::Loop), false, false),
+            (PageFault::Torn, false, true),
+        ] {
+            assert_eq!(
+                (fault.concerns_form(), fault.may_be_resumed()),
+                (another_form, resumed),
+                "{fault:?}"
+            );
         }
     }
 }

@@ -1,0 +1,409 @@
+//! Is the list complete, and if not, where does it go on?
+//!
+//! Nobody has recorded what GRIN's pager looks like (PROTOCOL.md, section 1), so a page counts as the last one only if
+//! nothing on it can lead on. The rule, in this order:
+//!
+//! 1. A link of the same list that says "next" (in words, by `rel` or by an arrow), or whose `first=` is the position
+//!    after this page's rows, is the next page. Where both exist and differ, the nearer one, so that no row is skipped.
+//! 2. A link whose `first=` is a row of this page or an earlier one, or that says "previous", is no way on.
+//! 3. Any other link of the same list with `first=` or `ctoken=`, whatever its text, leaves the end in doubt.
+//! 4. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
+//! 5. Otherwise the page is the last one.
+
+use url::Url;
+
+use crate::grin::AnswerRefusal;
+use crate::grin::list_page::EndDoubt;
+
+/// A link of a list page, outside of the rows that name volumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PageLink {
+    /// As it stands in the page.
+    pub(super) href: String,
+    /// The whole address; `None` if it is not the same list's on the same server.
+    pub(super) url: Option<Url>,
+    /// It has `first=` or `ctoken=`.
+    pub(super) marked: bool,
+    /// What it says.
+    pub(super) meaning: LinkMeaning,
+}
+
+/// What a link says about where it leads, more surely from top to bottom of the first four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkMeaning {
+    /// "Previous", "Back", "<".
+    Back,
+    /// Nothing that is known: "2", "More", "Last", ">>", an image without words.
+    Unknown,
+    /// "»".
+    NextByDoubleArrow,
+    /// ">", "›", "→".
+    NextByArrow,
+    /// "Next", "Next page", `rel="next"`.
+    NextInWords,
+}
+
+/// What is known of a page when all of it was read.
+#[derive(Debug)]
+pub(super) struct PageFacts<'a> {
+    /// Its address.
+    pub(super) page: &'a Url,
+    /// Its rows, also those that could not be taken.
+    pub(super) rows: u64,
+    /// Links that could lead to more of the list.
+    pub(super) links: &'a [PageLink],
+}
+
+/// What follows after a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PageEnd {
+    /// The next page, and what is worth a line in the log about it.
+    Next(Url, Option<String>),
+    /// This was the last page.
+    Last,
+    /// This may have been the last page.
+    Doubt(EndDoubt),
+    /// The next page must not be asked for; the address as it stands in the page.
+    Refused(AnswerRefusal, String),
+}
+
+/// Decides by the rule of this file.
+pub(super) fn page_end(facts: &PageFacts<'_>) -> PageEnd {
+    let place = Place::of(facts);
+    let own: Vec<(&PageLink, &Url)> = facts
+        .links
+        .iter()
+        .filter_map(|link| Some((link, link.url.as_ref()?)))
+        .collect();
+    let rank = |link: &PageLink| if link.marked { link.meaning.rank() } else { UNMARKED };
+    // Of equals, the last is taken: here that is the first on the page.
+    let said = own.iter().copied().rev().filter(|(link, _)| link.meaning.rank() > 0);
+    let said = said.max_by_key(|(link, url)| (rank(link), std::cmp::Reverse(first_of(url))));
+    let foreign = facts.links.iter().filter(|link| link.url.is_none());
+    if let Some(foreign) = foreign.max_by_key(|link| rank(link))
+        && said.is_none_or(|(link, _)| rank(foreign) > rank(link))
+    {
+        return PageEnd::Refused(AnswerRefusal::ForeignNext, foreign.href.clone());
+    }
+    let placed = own.iter().copied().filter(|(_, url)| place.is_next(url));
+    let placed = placed.min_by_key(|(_, url)| first_of(url));
+    match (said, placed) {
+        (Some((_, said)), Some((_, placed))) if first_of(said) > first_of(placed) && first_of(said).is_some() => {
+            let warning = format!(
+                "the link that says \"next\" skips rows; a nearer one was followed: {}",
+                short(placed.as_str())
+            );
+            PageEnd::Next(placed.clone(), Some(warning))
+        }
+        (Some((link, url)), _) if url == facts.page => PageEnd::Refused(AnswerRefusal::Loop, link.href.clone()),
+        (Some((link, url)), _) => PageEnd::Next(url.clone(), remark(link, url)),
+        (None, Some((_, url))) => PageEnd::Next(url.clone(), None),
+        (None, None) => end_without_next(facts, &place, &own),
+    }
+}
+
+fn remark(link: &PageLink, url: &Url) -> Option<String> {
+    let words = "a link that says \"next\" has neither first= nor ctoken=; it was followed";
+    (!link.marked).then(|| format!("{words}: {}", short(url.as_str())))
+}
+
+fn end_without_next(facts: &PageFacts<'_>, place: &Place, own: &[(&PageLink, &Url)]) -> PageEnd {
+    let mut open: Vec<Url> = Vec::new();
+    for (link, url) in own {
+        if !place.is_back(link, url, facts.page) && !open.contains(url) {
+            open.push((*url).clone());
+        }
+    }
+    let requested = number_of(facts.page, "result_count");
+    if !open.is_empty() {
+        PageEnd::Doubt(EndDoubt::OpenLinks(open))
+    } else if own.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
+        PageEnd::Doubt(EndDoubt::FullPage)
+    } else {
+        PageEnd::Last
+    }
+}
+
+/// Where the page begins in its list.
+enum Place {
+    /// `first=` of its address, and its rows.
+    Known(u64, u64),
+    /// The first page, whose rows are counted from 0 or from 1.
+    Beginning(u64),
+    /// Reached by an opaque mark.
+    Unknown,
+}
+
+impl Place {
+    fn of(facts: &PageFacts<'_>) -> Self {
+        match (number_of(facts.page, "first"), value_of(facts.page, "ctoken")) {
+            (Some(first), _) => Self::Known(first, facts.rows),
+            (None, None) => Self::Beginning(facts.rows),
+            (None, Some(_)) => Self::Unknown,
+        }
+    }
+
+    /// The link's `first=` is the position after this page's rows.
+    fn is_next(&self, url: &Url) -> bool {
+        let Some(first) = first_of(url) else { return false };
+        match self {
+            Self::Known(from, rows) => *rows > 0 && first == from.saturating_add(*rows),
+            Self::Beginning(rows) => *rows > 0 && (first == *rows || first == rows.saturating_add(1)),
+            Self::Unknown => false,
+        }
+    }
+
+    /// The link leads to this page, to one of its rows or to an earlier one.
+    fn is_back(&self, link: &PageLink, url: &Url, page: &Url) -> bool {
+        if url == page || link.meaning == LinkMeaning::Back && first_of(url).is_none() {
+            return true;
+        }
+        match (self, first_of(url)) {
+            (Self::Known(from, rows), Some(first)) => first < from.saturating_add((*rows).max(1)),
+            (Self::Beginning(rows), Some(first)) => first <= (*rows).max(1),
+            (Self::Unknown, Some(_)) => link.meaning == LinkMeaning::Back,
+            (_, None) => false,
+        }
+    }
+}
+
+/// The value of a parameter.
+fn value_of(url: &Url, name: &str) -> Option<String> {
+    let found = url.query_pairs().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.into_owned())
+}
+
+fn number_of(url: &Url, name: &str) -> Option<u64> {
+    value_of(url, name)?.parse().ok()
+}
+
+fn first_of(url: &Url) -> Option<u64> {
+    number_of(url, "first")
+}
+
+/// The first 200 characters, for a log.
+pub(super) fn short(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+/// Rank of a link that says "next" in words and has parameters other than those that have been seen.
+const UNMARKED: u8 = 1;
+
+impl LinkMeaning {
+    /// How surely it says "next"; 0 is not at all.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            Self::Back | Self::Unknown => 0,
+            Self::NextByDoubleArrow => 2,
+            Self::NextByArrow => 3,
+            Self::NextInWords => 4,
+        }
+    }
+
+    /// `rel` of a link.
+    pub(super) fn of_rel(rel: &str) -> Option<Self> {
+        rel.split_ascii_whitespace().find_map(|word| match word {
+            _ if word.eq_ignore_ascii_case("next") => Some(Self::NextInWords),
+            _ if word.eq_ignore_ascii_case("prev") || word.eq_ignore_ascii_case("previous") => Some(Self::Back),
+            _ => None,
+        })
+    }
+
+    /// A link's text. "Last", with or without arrows, and ">>" say nothing: they may lead anywhere behind this page.
+    pub(super) fn of_text(text: &str) -> Self {
+        let is_arrow = |c: char| matches!(c, '>' | '›' | '→' | '▶' | '►' | '⟩' | '»' | '-' | '.' | '…' | '[' | ']');
+        let plain: String = text.chars().map(|c| if is_arrow(c) { ' ' } else { c }).collect();
+        let words: Vec<String> = plain.split_whitespace().map(str::to_lowercase).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words[..] {
+            ["next", ref rest @ ..] if rest.len() <= 4 && rest.iter().all(|word| goes_with_next(word)) => {
+                Self::NextInWords
+            }
+            ["previous" | "prev" | "back" | "newer", ..] | ["<" | "‹" | "←" | "«" | "<<" | "◀", ..] => {
+                Self::Back
+            }
+            [] => match text.trim() {
+                ">" | "›" | "→" | "▶" | "►" | "⟩" => Self::NextByArrow,
+                "»" => Self::NextByDoubleArrow,
+                _ => Self::Unknown,
+            },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Words that may follow "Next": "Next page", "Next 10,000 books", "Next 2 of 6".
+fn goes_with_next(word: &str) -> bool {
+    let known = [
+        "page", "pages", "books", "results", "rows", "set", "of", "volumes", "items",
+    ];
+    known.contains(&word) || word.chars().all(|c| c.is_ascii_digit() || c == ',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use LinkMeaning as M;
+
+    const LIST: &str = "https://books.google.com/libraries/TESTLIB/_all_books";
+
+    /// A page of the list with this query and these rows, and links: `text|query` of the same list.
+    fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
+        let page = Url::parse(&format!("{LIST}{query}")).unwrap();
+        let links: Vec<_> = links
+            .iter()
+            .map(|link| {
+                let (text, query) = link.split_once('|').unwrap();
+                PageLink {
+                    href: query.to_owned(),
+                    url: Some(page.join(query).unwrap()),
+                    marked: query.contains("first=") || query.contains("ctoken="),
+                    meaning: M::of_text(text),
+                }
+            })
+            .collect();
+        page_end(&PageFacts {
+            page: &page,
+            rows,
+            links: &links,
+        })
+    }
+
+    /// In short: the next page's query, or what else it is.
+    fn shown(end: &PageEnd) -> String {
+        match end {
+            PageEnd::Next(url, _) => url.query().unwrap_or_default().to_owned(),
+            PageEnd::Last => "last".to_owned(),
+            PageEnd::Doubt(EndDoubt::FullPage) => "full".to_owned(),
+            PageEnd::Doubt(EndDoubt::OpenLinks(links)) => format!("open {}", links.len()),
+            PageEnd::Refused(refusal, _) => refusal.to_string(),
+        }
+    }
+
+    #[test]
+    fn is_the_list_complete() {
+        let cases: &[(&str, u64, &[&str], &str)] = &[
+            // Nothing leads on, and the page is not full.
+            ("?result_count=5", 2, &[], "last"),
+            ("", 2, &[], "last"),
+            ("?result_count=-1", 2_000, &[], "last"),
+            ("?result_count=5&first=6", 0, &["<|?result_count=5&first=1"], "last"),
+            // A full page without any pager.
+            ("?result_count=2", 2, &[], "full"),
+            ("?result_count=2", 3, &[], "full"),
+            // A full page whose pager is understood: it only leads back.
+            (
+                "?result_count=2&first=3",
+                2,
+                &["< Previous|?result_count=2&first=1"],
+                "last",
+            ),
+            (
+                "?result_count=2&first=5",
+                2,
+                &["1|?first=1", "2|?first=3", "3|?first=5"],
+                "last",
+            ),
+            ("?result_count=2&ctoken=b", 1, &["Previous|?ctoken=a"], "last"),
+            // The position says it, whatever the text.
+            (
+                "?result_count=2",
+                2,
+                &["|?result_count=2&first=3"],
+                "result_count=2&first=3",
+            ),
+            ("?result_count=2", 2, &[">>|?first=3"], "first=3"),
+            ("?result_count=2", 2, &["More|?first=3"], "first=3"),
+            ("?result_count=2", 2, &["Weiter|?first=2"], "first=2"),
+            (
+                "?result_count=2",
+                2,
+                &["1|?first=1", "2|?first=3", "3|?first=5"],
+                "first=3",
+            ),
+            (
+                "?result_count=2&first=3",
+                2,
+                &["1|?first=1", "2|?first=3", "3|?first=5"],
+                "first=5",
+            ),
+            ("?result_count=2&first=0", 2, &["2|?first=2", "3|?first=4"], "first=2"),
+            // The words say it.
+            (
+                "?result_count=2",
+                2,
+                &["Last >>|?first=99", "Next >|?first=3"],
+                "first=3",
+            ),
+            ("?result_count=2", 2, &["Next 2 of 6|?ctoken=x"], "ctoken=x"),
+            ("?result_count=2&ctoken=a", 2, &["Next set|?ctoken=b"], "ctoken=b"),
+            ("?result_count=4", 2, &["Next|?first=5"], "first=5"),
+            // "Next" that skips rows, and a nearer link.
+            ("?result_count=2", 2, &["Next|?first=5", "2|?first=3"], "first=3"),
+            // A way on that is not understood.
+            ("?result_count=2", 2, &["Last >>|?first=99"], "open 1"),
+            ("?result_count=9", 2, &["|?ctoken=x"], "open 1"),
+            (
+                "?result_count=9",
+                2,
+                &[">>|?ctoken=x", "More|?ctoken=y", ">>|?ctoken=x"],
+                "open 2",
+            ),
+            ("?ctoken=a", 2, &["2|?first=3"], "open 1"),
+            // The page itself.
+            ("?first=1", 2, &["Next|?first=1"], "loop"),
+            ("?first=1", 2, &["1|?first=1"], "last"),
+            ("?result_count=9&first=41", 9, &["Last >>|?first=49"], "last"),
+            // Parameters that are not known.
+            (
+                "?result_count=4",
+                4,
+                &["Next|?result_count=4&start=5"],
+                "result_count=4&start=5",
+            ),
+            ("?result_count=4", 4, &["Next|?start=9", ">|?first=5"], "first=5"),
+        ];
+        for (query, rows, links, expected) in cases {
+            assert_eq!(shown(&end(query, *rows, links)), *expected, "{query} {rows} {links:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_odd_about_the_next_page_is_said() {
+        for (links, words) in [
+            (&["Next|?start=5"][..], "neither first= nor ctoken="),
+            (&["Next|?first=5", "2|?first=3"], "skips rows"),
+        ] {
+            let PageEnd::Next(_, Some(warning)) = end("?result_count=2", 2, links) else {
+                panic!("{links:?}");
+            };
+            assert!(warning.contains(words), "{warning}");
+        }
+    }
+
+    #[test]
+    fn meaning_of_a_links_text() {
+        for (text, expected) in [
+            ("Next", M::NextInWords),
+            ("next page »", M::NextInWords),
+            ("Next >", M::NextInWords),
+            ("NEXT >>", M::NextInWords),
+            ("Next 10,000", M::NextInWords),
+            ("Next 2 of 6", M::NextInWords),
+            (">", M::NextByArrow),
+            ("›", M::NextByArrow),
+            ("»", M::NextByDoubleArrow),
+            (">>", M::Unknown),
+            ("Last >>", M::Unknown),
+            ("Last", M::Unknown),
+            ("< Previous", M::Back),
+            ("«", M::Back),
+            ("Prev", M::Back),
+            ("Next of Kin", M::Unknown),
+            ("The Next Tide >", M::Unknown),
+            ("", M::Unknown),
+        ] {
+            assert_eq!(M::of_text(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Pagers in every form that a page can have one: what leads on is followed or leaves the end in doubt, wherever it stands.
+
+use crate::grin::list_page::tests::*;
+
+const LIST: &str = "https://books.google.com/libraries/TESTLIB/_all_books";
+
+/// A page of two rows, asked for with this query, with `inside` in its table after the rows and `after` the table.
+fn read(query: &str, inside: &str, after: &str) -> ListPage {
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
+    let url = Url::parse(&format!("{LIST}{query}")).unwrap();
+    let html = format!(
+        "<html><head></head><body><table><thead><tr class=heading><td>Barcode</td><td>Title</td></tr></thead>\
+         <tbody><tr><td>TL0001</td><td>A</td></tr><tr><td>TL0002</td><td>B</td></tr>{inside}</table>{after}</body></html>"
+    );
+    let (rows, page) = parse_list_page(html.as_bytes(), ListKind::AllBooks, &library, &url);
+    let barcodes: Vec<_> = rows.iter().map(|row| row.barcode.as_str()).collect();
+    assert_eq!(barcodes, ["TL0001", "TL0002"], "{inside} {after}");
+    assert!(page.rejected.is_empty(), "{inside}: {page:?}");
+    page
+}
+
+const TO_THREE: &[&str] = &[
+    "<p><a href='?first=3'>&gt;&gt;</a></p>",
+    "<a href='?first=3'>More</a>",
+    "<a href='?first=3'>Next set</a>",
+    "<a href='?first=3'><img src=arrow.png></a>",
+    "<a href='?first=3'><img src=arrow.png alt=next></a>",
+    "<a href='?first=1'>1</a> <a href='?first=3'>2</a> <a href='?first=5'>3</a>",
+    "<map><area href='_all_books?first=3' alt='more'></map>",
+    "<link rel='next' href='?first=3'>",
+    "<form action='/libraries/TESTLIB/_all_books'><input type=hidden name=first value=3><button>Go</button></form>",
+    "<form action='_all_books' method=GET><input type=hidden name=result_count value=2>\
+     <button name=first value=1>1</button><button name=first value=3>2</button></form>",
+    "<form action='_all_books'><input type=hidden name=first value=3><input type=image src=a.png></form>",
+    "<button onclick=\"location.href='_all_books?first=3'\">More</button>",
+    "<div data-href='/libraries/TESTLIB/_all_books?result_count=2&amp;first=3'>More</div>",
+    "<span data-next-url='?first=3'></span>",
+    "<select><option value='?first=1'>1<option value='?first=3'>2</select>",
+    "<button formaction='?first=3'>x</button>",
+    "<a href='#' onclick='go(&quot;?first=3&quot;)'>Next</a>",
+];
+
+#[test]
+fn a_way_on_is_found_in_every_form_and_place() {
+    for pager in TO_THREE {
+        for (inside, after) in [
+            (String::new(), (*pager).to_owned()),
+            (
+                format!("</tbody><tfoot><tr><td>{pager}</td></tr></tfoot>"),
+                String::new(),
+            ),
+            (format!("<tr><td colspan=2>{pager}</td></tr>"), String::new()),
+            (format!("<tr><td colspan=2>1-2 of 6 {pager}</td></tr>"), String::new()),
+        ] {
+            let page = read("?result_count=2", &inside, &after);
+            let first = page.next.as_ref().and_then(|next| {
+                let mut pairs = next.query_pairs();
+                pairs
+                    .find(|(name, _)| name == "first")
+                    .map(|(_, first)| first.into_owned())
+            });
+            assert_eq!(first.as_deref(), Some("3"), "{inside}{after}: {page:?}");
+            assert!(page.complete, "{inside}{after}");
+        }
+    }
+}
+
+#[test]
+fn a_pager_row_with_cells_of_its_own_is_no_book() {
+    let page = read(
+        "?result_count=2&first=3",
+        "<tr><td><a href='?first=1'>Previous</a></td><td><a href='?first=5'>Next</a></td></tr>",
+        "",
+    );
+    assert_eq!(page.next.unwrap().query(), Some("first=5"));
+}
+
+#[test]
+fn a_way_on_that_is_not_understood_leaves_the_end_in_doubt() {
+    for pager in [
+        "<a href='?ctoken=abc'>&gt;&gt;</a>",
+        "<a href='?ctoken=abc'><img src=arrow.png></a>",
+        "<a href='?first=99'>Last</a>",
+        "<button onclick=\"go('?ctoken=abc')\">More</button>",
+        "<form action='_all_books'><input type=hidden name=ctoken value=abc><button>More</button></form>",
+    ] {
+        for (inside, after) in [
+            (String::new(), pager.to_owned()),
+            (
+                format!("</tbody><tfoot><tr><td>{pager}</td></tr></tfoot>"),
+                String::new(),
+            ),
+        ] {
+            let page = read("?result_count=100", &inside, &after);
+            assert!(
+                matches!(&page.doubt, Some(EndDoubt::OpenLinks(links)) if links.len() == 1),
+                "{inside}{after}: {page:?}"
+            );
+            assert_eq!(
+                (page.next, page.complete, page.refusal),
+                (None, false, None),
+                "{inside}{after}"
+            );
+            assert!(page.warnings[0].contains("not understood"), "{:?}", page.warnings);
+        }
+    }
+    let full = read("?result_count=2", "", "<button>Next</button>");
+    assert_eq!((full.doubt, full.complete), (Some(EndDoubt::FullPage), false));
+}
+
+#[test]
+fn what_leads_nowhere_new_is_no_way_on() {
+    for pager in [
+        "<a href='?result_count=2&amp;first=1'>&lt; Previous</a>",
+        "<a href='?first=1'><img src=back.png></a>",
+        "<a href='?first=1'>1</a> <a href='?first=3'>2</a>",
+        "<form action='_all_books'><input name=first value=3><button>Go to row</button></form>",
+        "<form action='_all_books'><input name=first><button>Go to row</button></form><a href='?first=1'>1</a>",
+        "<a href='_converted?first=1'>Converted</a> <a href='?first=1'>1</a>",
+        "<form action='_process' method=post><input type=hidden name=first value=9></form><a href='?first=1'>1</a>",
+    ] {
+        let page = read("?result_count=2&first=3", "", pager);
+        assert_eq!((page.next, page.doubt, page.complete), (None, None, true), "{pager}");
+    }
+}

@@ -1,0 +1,180 @@
+//! A list as pages: one after the other, each recorded while the next part of it arrives.
+
+use futures::StreamExt;
+use tracing::{info, warn};
+use url::Url;
+
+use crate::actor::AskContext;
+use crate::catalog::ListPass;
+use crate::grin::{EndDoubt, ListForm, ListKind, ListPage, ListPageParser, ListQuery, ListRow, LoopGuard, PageMark};
+use crate::pipeline::workers::list_reading::{ListEnd, ListReading};
+use crate::pipeline::workers::page_fault::PageFault;
+use crate::pipeline::workers::retry::retried;
+use crate::session::{BodyStream, OpenStream, PermitClass, RequestKind};
+
+/// Rows that go to the catalog in one message: few enough to stay small in memory, enough to share one commit.
+pub(super) const ROWS_A_BATCH: usize = 2_000;
+
+impl ListReading<'_> {
+    /// Follows the links to the next page, from the first page or from where an interrupted pass stopped.
+    pub(super) async fn pages(
+        &mut self,
+        pass: &ListPass,
+        limit: Option<u64>,
+        cx: &AskContext,
+    ) -> Result<ListEnd, PageFault> {
+        let first = self.first_page();
+        let (mut url, mut resumed) = match self.resume_at(pass) {
+            Some(next) => (next, true),
+            None => (first.clone(), false),
+        };
+        let mut visited = LoopGuard::default();
+        loop {
+            visited.enter(&url).map_err(PageFault::Refused)?;
+            let (page, mark) = match self.page_with_retries(&url, cx).await {
+                Ok(read) => read,
+                // The link of an interrupted pass may have expired (`ctoken`): from the first page then.
+                Err(fault) if resumed && fault.is_grins() => {
+                    warn!(list = %self.list, %fault, "the interrupted pass cannot be resumed; reading from the first page");
+                    (url, resumed) = (first.clone(), false);
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
+            resumed = false;
+            visited.leave(&mark).map_err(PageFault::Refused)?;
+            self.seen.pages += 1;
+            match page.next {
+                None => return Ok(end_of(page.doubt, &visited)),
+                Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => return Ok(ListEnd::Limited),
+                Some(next) => url = next,
+            }
+        }
+    }
+
+    fn first_page(&self) -> Url {
+        // The failed books are few and come on one page (src/grin/PROTOCOL.md, section 1).
+        let page_size = if self.list == ListKind::Failed {
+            -1
+        } else {
+            i64::from(self.parts.page_size)
+        };
+        let query = ListQuery {
+            form: ListForm::Html,
+            page_size: Some(page_size),
+        };
+        self.parts.addresses.list(self.list, &query)
+    }
+
+    /// Where an interrupted pass resumes, if that is still this library's list.
+    fn resume_at(&self, pass: &ListPass) -> Option<Url> {
+        let next = Url::parse(pass.next.as_deref()?).ok()?;
+        let same = ListKind::of_address(&next) == Some((self.list, self.parts.library.clone()));
+        same.then(|| {
+            info!(list = %self.list, rows = pass.rows, began = pass.started_at, "resuming an interrupted pass");
+            next
+        })
+    }
+
+    async fn page_with_retries(&mut self, url: &Url, cx: &AskContext) -> Result<(ListPage, PageMark), PageFault> {
+        let (policy, before) = (self.parts.backoff, self.seen.rows);
+        let ask = async || {
+            // Rows of an attempt that failed come again.
+            self.seen.rows = before;
+            self.page(url, cx).await
+        };
+        retried(&policy, "list_page", PageFault::wait, ask, cx).await
+    }
+
+    /// One page: while one batch of its rows is recorded, the next arrives and is parsed.
+    async fn page(&mut self, url: &Url, cx: &AskContext) -> Result<(ListPage, PageMark), PageFault> {
+        let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::ListPage);
+        let body = self.parts.session.ask(ask, cx).await?;
+        let mut arriving = ArrivingPage {
+            parser: ListPageParser::new(self.list, &self.parts.library, &body.url),
+            body,
+            mark: PageMark::default(),
+            over: false,
+        };
+        let mut batch = arriving.batch().await?;
+        while !arriving.over {
+            let (recorded, next) = futures::join!(self.record(batch, None, cx), arriving.batch());
+            recorded?;
+            batch = next?;
+        }
+        let ArrivingPage { parser, mut mark, .. } = arriving;
+        let (rest, page) = parser.finish();
+        mark.add(&rest);
+        batch.extend(rest);
+        if let Some(refusal) = page.refusal {
+            return Err(PageFault::Refused(refusal));
+        }
+        if !page.complete && page.doubt.is_none() {
+            return Err(PageFault::Torn);
+        }
+        self.note(&page);
+        self.record(batch, page.next.as_ref().map(Url::to_string), cx).await?;
+        Ok((page, mark))
+    }
+
+    fn note(&mut self, page: &ListPage) {
+        self.reject(&page.rejected, page.rejected_more);
+        self.warn(&page.warnings);
+        if self.seen.pages == 0 && !page.unknown_columns.is_empty() {
+            info!(list = %self.list, columns = ?page.unknown_columns, "GRIN has columns that are not known here; they are skipped");
+        }
+    }
+}
+
+/// A page without a next one ends the list, unless it has links that may lead on. Those that this pass came by lead nowhere
+/// new.
+fn end_of(doubt: Option<EndDoubt>, visited: &LoopGuard) -> ListEnd {
+    match doubt {
+        None => ListEnd::Complete,
+        Some(EndDoubt::OpenLinks(links)) if links.iter().all(|link| visited.has_entered(link)) => ListEnd::Complete,
+        Some(doubt) => ListEnd::Doubt(doubt),
+    }
+}
+
+/// A page on its way.
+struct ArrivingPage {
+    body: BodyStream,
+    parser: ListPageParser,
+    mark: PageMark,
+    /// Its last byte was read.
+    over: bool,
+}
+
+impl ArrivingPage {
+    /// The next rows, many at a time; fewer at the page's end.
+    async fn batch(&mut self) -> Result<Vec<ListRow>, PageFault> {
+        let mut batch = Vec::new();
+        while batch.len() < ROWS_A_BATCH {
+            let Some(chunk) = self.body.next().await else {
+                self.over = true;
+                break;
+            };
+            let rows = self.parser.push(&chunk?)?;
+            self.mark.add(&rows);
+            batch.extend(rows);
+        }
+        Ok(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_that_were_followed_in_this_pass_lead_nowhere_new() {
+        let url = |mark: &str| Url::parse(&format!("https://x.example/l/X/_all_books?ctoken={mark}")).unwrap();
+        let mut visited = LoopGuard::default();
+        visited.enter(&url("a")).unwrap();
+        let open = |marks: &[&str]| Some(EndDoubt::OpenLinks(marks.iter().map(|mark| url(mark)).collect()));
+        assert!(matches!(end_of(open(&["a"]), &visited), ListEnd::Complete));
+        assert!(matches!(end_of(open(&["a", "b"]), &visited), ListEnd::Doubt(_)));
+        assert!(matches!(end_of(Some(EndDoubt::FullPage), &visited), ListEnd::Doubt(_)));
+        assert!(matches!(end_of(None, &visited), ListEnd::Complete));
+    }
+}

@@ -1,0 +1,118 @@
+//! Asking again while a fault may pass: one policy for every request that may be repeated.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use tracing::warn;
+
+use crate::actor::AskContext;
+use crate::session::{ErrorClass, FetchAnswer, RequestKind, RetryBackoff, Session, SessionError, SmallAnswer};
+
+/// Asks until there is an answer, an error that does not pass, or no attempt left. `wait_of` gives the least wait after an
+/// error, `None` for one that does not pass. `what` names the request in the log.
+pub(super) async fn retried<T, E: Display>(
+    policy: &RetryBackoff,
+    what: &str,
+    wait_of: impl Fn(&E) -> Option<Duration>,
+    mut ask: impl AsyncFnMut() -> Result<T, E>,
+    cx: &AskContext,
+) -> Result<T, E> {
+    for attempt in 1.. {
+        let error = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let least = wait_of(&error).filter(|_| !cx.is_cancelled());
+        let (Some(least), Some(delay)) = (least, policy.delay(attempt, &mut rand::rng())) else {
+            return Err(error);
+        };
+        let delay = delay.max(least);
+        warn!(what, %error, attempt, ?delay, "request failed; trying again");
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = cx.cancelled() => return Err(error),
+        }
+    }
+    unreachable!("a policy has a finite number of attempts")
+}
+
+/// A small answer, asked for until it comes.
+pub(super) async fn fetch(
+    session: &Session,
+    ask: FetchAnswer,
+    policy: &RetryBackoff,
+    cx: &AskContext,
+) -> Result<SmallAnswer, SessionError> {
+    let kind = ask.kind;
+    let request = async || session.ask(ask.clone(), cx).await;
+    retried(policy, kind.as_str(), |error| wait_of(kind, error), request, cx).await
+}
+
+fn wait_of(kind: RequestKind, error: &SessionError) -> Option<Duration> {
+    // Here 429 says that the conversion queue is full: that passes in days, not in seconds.
+    if kind == RequestKind::Process && matches!(error, SessionError::Throttled { status: 429, .. }) {
+        return None;
+    }
+    transient(error)
+}
+
+/// The least wait after an error that may pass; `None` after any other.
+pub(super) fn transient(error: &SessionError) -> Option<Duration> {
+    match error.class() {
+        ErrorClass::Transient { wait } => Some(wait.unwrap_or_default()),
+        ErrorClass::Permanent | ErrorClass::NeedsPerson => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::actor::ActorName;
+
+    const POLICY: RetryBackoff = RetryBackoff {
+        base: Duration::from_secs(1),
+        cap: Duration::from_secs(8),
+        attempts: 4,
+    };
+
+    /// Asks `failures` times in vain; returns the result, the number of requests and the time that it took.
+    async fn run(failures: u32, wait: Option<Duration>) -> (Result<u32, &'static str>, u32, Duration) {
+        let (asked, began) = (Cell::new(0), Instant::now());
+        let ask = async || {
+            asked.set(asked.get() + 1);
+            if asked.get() > failures {
+                Ok(asked.get())
+            } else {
+                Err("no")
+            }
+        };
+        let cx = AskContext::root("test").child_of(ActorName::Collector);
+        let answer = retried(&POLICY, "test", |_: &&str| wait, ask, &cx).await;
+        (answer, asked.get(), began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_are_bounded_and_waits_are_obeyed() {
+        let minute = Duration::from_mins(1);
+        assert_eq!(run(2, Some(Duration::ZERO)).await.0, Ok(3));
+        assert_eq!(run(9, Some(Duration::ZERO)).await.1, 4);
+        let (answer, asked, took) = run(1, Some(minute)).await;
+        assert_eq!((answer, asked), (Ok(2), 2));
+        assert!(took >= minute, "the server said how long: {took:?}");
+        assert_eq!(run(9, None).await.1, 1, "an error that does not pass is not repeated");
+    }
+
+    #[test]
+    fn a_full_conversion_queue_does_not_pass_in_seconds() {
+        let full = SessionError::Throttled {
+            status: 429,
+            retry_after: None,
+        };
+        assert_eq!(wait_of(RequestKind::Process, &full), None);
+        assert_eq!(wait_of(RequestKind::Search, &full), Some(Duration::ZERO));
+    }
+}
