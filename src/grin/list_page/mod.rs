@@ -8,6 +8,7 @@ mod page;
 mod page_end;
 mod pager;
 mod parser;
+mod tags;
 #[cfg(test)]
 mod tests;
 

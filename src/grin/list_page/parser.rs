@@ -1,17 +1,16 @@
 //! Turns the bytes of a list page into the events of [`ListPageState`], by `lol_html`, which keeps no document.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lol_html::MemorySettings;
 use lol_html::errors::RewritingError;
-use lol_html::html_content::TextType;
-use lol_html::send::{Element, HtmlRewriter, SendHandlerTypes, Settings};
-use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, MemorySettings, Selector};
+use lol_html::send::{HtmlRewriter, Settings};
 use url::Url;
 
 use crate::grin::list_page::ListPage;
-use crate::grin::list_page::page::{InputTag, ListPageState};
-use crate::grin::list_page::pager::{LinkTag, PagerWatch, addresses_in};
+use crate::grin::list_page::page::ListPageState;
+use crate::grin::list_page::pager::PagerWatch;
+use crate::grin::list_page::tags::{tags, texts};
 use crate::grin::text::Utf8Check;
 use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow};
 
@@ -83,10 +82,10 @@ pub struct ListPageParser {
 
 /// The page, shared by the tokenizer's handlers; only ever locked for one event, by one thread at a time.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<ListPageState>>);
+pub(super) struct Shared(Arc<Mutex<ListPageState>>);
 
 impl Shared {
-    fn get(&self) -> MutexGuard<'_, ListPageState> {
+    pub(super) fn get(&self) -> MutexGuard<'_, ListPageState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -259,177 +258,4 @@ fn settings(page: &Shared, memory: usize) -> Settings<'static, 'static> {
         .with_strict(false)
         .append_document_content_handler(texts(page.clone()))
         .append_element_content_handler(tags(page.clone()))
-}
-
-type Tag<'r, 't> = Element<'r, 't>;
-
-/// All tags, told apart by name here: twenty selectors would each be tried on every tag, which takes longer.
-fn tags(
-    page: Shared,
-) -> (
-    Cow<'static, Selector>,
-    ElementContentHandlers<'static, SendHandlerTypes>,
-) {
-    let every = "*"
-        .parse()
-        .expect("a selector that every page of this program's tests uses");
-    let handler = move |element: &mut Tag<'_, '_>| -> HandlerResult {
-        begin(&page, element);
-        Ok(())
-    };
-    (Cow::Owned(every), ElementContentHandlers::default().element(handler))
-}
-
-fn begin(page: &Shared, element: &mut Tag<'_, '_>) {
-    let tag = element.tag_name();
-    attribute_addresses(page, element, &tag);
-    match tag.as_str() {
-        "td" | "th" => cell(page, element),
-        "tr" => row(page, element),
-        "a" => link(page, element),
-        "area" => page.get().area(&link_tag(element)),
-        "link" => page
-            .get()
-            .relation(&attribute(element, "href"), &attribute(element, "rel")),
-        "img" => page.get().image(&attribute(element, "alt")),
-        "input" => page.get().input(input_tag(element, "")),
-        "button" => page.get().input(input_tag(element, "submit")),
-        "span" => name(page, element),
-        "table" => table(page, element),
-        "thead" | "tbody" => page.get().section(false),
-        "tfoot" => page.get().section(true),
-        // Tags at which words end.
-        "br" | "hr" => page.get().separator(),
-        "p" | "div" | "li" | "ul" | "ol" | "dl" | "dt" | "dd" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre"
-        | "blockquote" | "option" => block(page, element),
-        "html" | "body" => root(page, element),
-        "base" => page.get().base(&attribute(element, "href")),
-        "form" => form(page, element),
-        "meta" => page.get().address(&attribute(element, "content")),
-        _ => {}
-    }
-}
-
-/// Addresses of places in a list that stand elsewhere than in a link: `onclick`, `data-href`, `formaction`, `value`.
-fn attribute_addresses(page: &Shared, element: &Tag<'_, '_>, tag: &str) {
-    for attribute in element.attributes() {
-        let name = attribute.name();
-        let own = matches!(
-            (tag, name.as_str()),
-            ("a" | "area" | "link" | "base", "href") | ("form", "action") | ("img", "src")
-        );
-        if !own {
-            addresses_in(&attribute.value()).for_each(|href| page.get().attribute_address(href));
-        }
-    }
-}
-
-fn form(page: &Shared, element: &mut Tag<'_, '_>) {
-    let method = element.get_attribute("method");
-    page.get().form(&attribute(element, "action"), method.as_deref());
-    at_end(element, page, |page| page.get().form_end());
-}
-
-fn texts(page: Shared) -> DocumentContentHandlers<'static, SendHandlerTypes> {
-    DocumentContentHandlers::default().text(
-        move |chunk: &mut lol_html::html_content::TextChunk<'_>| -> HandlerResult {
-            match chunk.text_type() {
-                TextType::Data | TextType::PlainText => page.get().text(chunk.as_str()),
-                TextType::RCData => page.get().title(chunk.as_str()),
-                TextType::RawText | TextType::ScriptData | TextType::CDataSection => {}
-            }
-            Ok(())
-        },
-    )
-}
-
-/// At the element's end tag, or at the end tag of one around it if its own was left out.
-fn at_end(element: &mut Tag<'_, '_>, page: &Shared, event: impl FnOnce(&Shared) + Send + 'static) {
-    if let Some(handlers) = element.end_tag_handlers() {
-        let page = page.clone();
-        handlers.push(Box::new(move |_| {
-            event(&page);
-            Ok(())
-        }));
-    }
-}
-
-fn attribute(element: &Tag<'_, '_>, name: &str) -> String {
-    element.get_attribute(name).unwrap_or_default()
-}
-
-fn table(page: &Shared, element: &mut Tag<'_, '_>) {
-    let serial = page.get().table_begin();
-    let page = page.clone();
-    if let Some(handlers) = element.end_tag_handlers() {
-        handlers.push(Box::new(move |tag| {
-            let surely = matches!(tag.name().as_str(), "table" | "body" | "html");
-            page.get().table_end(serial, surely);
-            Ok(())
-        }));
-    }
-}
-
-fn row(page: &Shared, element: &mut Tag<'_, '_>) {
-    let class = attribute(element, "class");
-    let heading = class
-        .split_ascii_whitespace()
-        .any(|class| class.eq_ignore_ascii_case("heading"));
-    let serial = page.get().row_begin(heading);
-    at_end(element, page, move |page| page.get().row_end(serial));
-}
-
-fn block(page: &Shared, element: &mut Tag<'_, '_>) {
-    page.get().separator();
-    at_end(element, page, |page| page.get().separator());
-}
-
-fn cell(page: &Shared, element: &mut Tag<'_, '_>) {
-    let span = element
-        .get_attribute("colspan")
-        .and_then(|span| span.trim().parse().ok());
-    page.get().cell(span.unwrap_or(1));
-}
-
-fn link(page: &Shared, element: &mut Tag<'_, '_>) {
-    if !element.has_attribute("href") {
-        return;
-    }
-    page.get().link(link_tag(element));
-    at_end(element, page, |page| page.get().link_end());
-}
-
-fn link_tag(element: &Tag<'_, '_>) -> LinkTag {
-    let label = ["aria-label", "title", "alt"]
-        .into_iter()
-        .find_map(|name| element.get_attribute(name));
-    LinkTag {
-        href: attribute(element, "href"),
-        rel: element.get_attribute("rel"),
-        label,
-    }
-}
-
-fn input_tag(element: &Tag<'_, '_>, usual: &str) -> InputTag {
-    InputTag {
-        kind: element.get_attribute("type").unwrap_or_else(|| usual.to_owned()),
-        name: attribute(element, "name"),
-        value: element.get_attribute("value"),
-    }
-}
-
-fn name(page: &Shared, element: &mut Tag<'_, '_>) {
-    if !attribute(element, "class")
-        .split_ascii_whitespace()
-        .any(|class| class.eq_ignore_ascii_case("hd3"))
-    {
-        return;
-    }
-    page.get().name_begin();
-    at_end(element, page, |page| page.get().name_end());
-}
-
-fn root(page: &Shared, element: &mut Tag<'_, '_>) {
-    page.get().root_begin();
-    at_end(element, page, |page| page.get().root_end());
 }

@@ -1,0 +1,166 @@
+//! Cases of the rule.
+
+use crate::grin::list_page::page_end::*;
+use LinkMeaning as M;
+
+const LIST: &str = "https://books.google.com/libraries/TESTLIB/_all_books";
+
+/// A page of the list with this query and these rows, and links: `text|query` of the same list.
+fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
+    let page = Url::parse(&format!("{LIST}{query}")).unwrap();
+    let links: Vec<_> = links
+        .iter()
+        .map(|link| {
+            let (text, query) = link.split_once('|').unwrap();
+            PageLink {
+                href: query.to_owned(),
+                url: Some(page.join(query).unwrap()),
+                marked: query.contains("first=") || query.contains("ctoken="),
+                meaning: M::of_text(text),
+            }
+        })
+        .collect();
+    page_end(&PageFacts {
+        page: &page,
+        rows,
+        links: &links,
+    })
+}
+
+/// In short: the next page's query, or what else it is.
+fn shown(end: &PageEnd) -> String {
+    match end {
+        PageEnd::Next(url, _) => url.query().unwrap_or_default().to_owned(),
+        PageEnd::Last => "last".to_owned(),
+        PageEnd::Doubt(EndDoubt::FullPage) => "full".to_owned(),
+        PageEnd::Doubt(EndDoubt::OpenLinks(links)) => format!("open {}", links.len()),
+        PageEnd::Refused(refusal, _) => refusal.to_string(),
+    }
+}
+
+#[test]
+fn is_the_list_complete() {
+    let cases: &[(&str, u64, &[&str], &str)] = &[
+        // Nothing leads on, and the page is not full.
+        ("?result_count=5", 2, &[], "last"),
+        ("", 2, &[], "last"),
+        ("?result_count=-1", 2_000, &[], "last"),
+        ("?result_count=5&first=6", 0, &["<|?result_count=5&first=1"], "last"),
+        // A full page without any pager.
+        ("?result_count=2", 2, &[], "full"),
+        ("?result_count=2", 3, &[], "full"),
+        // A full page whose pager is understood: it only leads back.
+        (
+            "?result_count=2&first=3",
+            2,
+            &["< Previous|?result_count=2&first=1"],
+            "last",
+        ),
+        (
+            "?result_count=2&first=5",
+            2,
+            &["1|?first=1", "2|?first=3", "3|?first=5"],
+            "last",
+        ),
+        ("?result_count=2&ctoken=b", 1, &["Previous|?ctoken=a"], "last"),
+        // The position says it, whatever the text.
+        (
+            "?result_count=2",
+            2,
+            &["|?result_count=2&first=3"],
+            "result_count=2&first=3",
+        ),
+        ("?result_count=2", 2, &[">>|?first=3"], "first=3"),
+        ("?result_count=2", 2, &["More|?first=3"], "first=3"),
+        ("?result_count=2", 2, &["Weiter|?first=2"], "first=2"),
+        (
+            "?result_count=2",
+            2,
+            &["1|?first=1", "2|?first=3", "3|?first=5"],
+            "first=3",
+        ),
+        (
+            "?result_count=2&first=3",
+            2,
+            &["1|?first=1", "2|?first=3", "3|?first=5"],
+            "first=5",
+        ),
+        ("?result_count=2&first=0", 2, &["2|?first=2", "3|?first=4"], "first=2"),
+        // The words say it.
+        (
+            "?result_count=2",
+            2,
+            &["Last >>|?first=99", "Next >|?first=3"],
+            "first=3",
+        ),
+        ("?result_count=2", 2, &["Next 2 of 6|?ctoken=x"], "ctoken=x"),
+        ("?result_count=2&ctoken=a", 2, &["Next set|?ctoken=b"], "ctoken=b"),
+        ("?result_count=4", 2, &["Next|?first=5"], "first=5"),
+        // "Next" that skips rows, and a nearer link.
+        ("?result_count=2", 2, &["Next|?first=5", "2|?first=3"], "first=3"),
+        // A way on that is not understood.
+        ("?result_count=2", 2, &["Last >>|?first=99"], "open 1"),
+        ("?result_count=9", 2, &["|?ctoken=x"], "open 1"),
+        (
+            "?result_count=9",
+            2,
+            &[">>|?ctoken=x", "More|?ctoken=y", ">>|?ctoken=x"],
+            "open 2",
+        ),
+        ("?ctoken=a", 2, &["2|?first=3"], "open 1"),
+        // The page itself.
+        ("?first=1", 2, &["Next|?first=1"], "loop"),
+        ("?first=1", 2, &["1|?first=1"], "last"),
+        ("?result_count=9&first=41", 9, &["Last >>|?first=49"], "last"),
+        // Parameters that are not known.
+        (
+            "?result_count=4",
+            4,
+            &["Next|?result_count=4&start=5"],
+            "result_count=4&start=5",
+        ),
+        ("?result_count=4", 4, &["Next|?start=9", ">|?first=5"], "first=5"),
+    ];
+    for (query, rows, links, expected) in cases {
+        assert_eq!(shown(&end(query, *rows, links)), *expected, "{query} {rows} {links:?}");
+    }
+}
+
+#[test]
+fn what_is_odd_about_the_next_page_is_said() {
+    for (links, words) in [
+        (&["Next|?start=5"][..], "neither first= nor ctoken="),
+        (&["Next|?first=5", "2|?first=3"], "skips rows"),
+    ] {
+        let PageEnd::Next(_, Some(warning)) = end("?result_count=2", 2, links) else {
+            panic!("{links:?}");
+        };
+        assert!(warning.contains(words), "{warning}");
+    }
+}
+
+#[test]
+fn meaning_of_a_links_text() {
+    for (text, expected) in [
+        ("Next", M::NextInWords),
+        ("next page »", M::NextInWords),
+        ("Next >", M::NextInWords),
+        ("NEXT >>", M::NextInWords),
+        ("Next 10,000", M::NextInWords),
+        ("Next 2 of 6", M::NextInWords),
+        (">", M::NextByArrow),
+        ("›", M::NextByArrow),
+        ("»", M::NextByDoubleArrow),
+        (">>", M::Unknown),
+        ("Last >>", M::Unknown),
+        ("Last", M::Unknown),
+        ("< Previous", M::Back),
+        ("«", M::Back),
+        ("Prev", M::Back),
+        ("Next of Kin", M::Unknown),
+        ("The Next Tide >", M::Unknown),
+        ("", M::Unknown),
+    ] {
+        assert_eq!(M::of_text(text), expected, "{text}");
+    }
+}

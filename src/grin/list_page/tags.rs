@@ -1,0 +1,184 @@
+//! The tags of a list page, each turned into an event of the page's state.
+
+use std::borrow::Cow;
+
+use lol_html::html_content::TextType;
+use lol_html::send::{Element, SendHandlerTypes};
+use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, Selector};
+
+use crate::grin::list_page::page::InputTag;
+use crate::grin::list_page::pager::{LinkTag, addresses_in};
+use crate::grin::list_page::parser::Shared;
+
+type Tag<'r, 't> = Element<'r, 't>;
+
+/// All tags, told apart by name here: twenty selectors would each be tried on every tag, which takes longer.
+pub(super) fn tags(
+    page: Shared,
+) -> (
+    Cow<'static, Selector>,
+    ElementContentHandlers<'static, SendHandlerTypes>,
+) {
+    let every = "*"
+        .parse()
+        .expect("a selector that every page of this program's tests uses");
+    let handler = move |element: &mut Tag<'_, '_>| -> HandlerResult {
+        begin(&page, element);
+        Ok(())
+    };
+    (Cow::Owned(every), ElementContentHandlers::default().element(handler))
+}
+
+fn begin(page: &Shared, element: &mut Tag<'_, '_>) {
+    let tag = element.tag_name();
+    attribute_addresses(page, element, &tag);
+    match tag.as_str() {
+        "td" | "th" => cell(page, element),
+        "tr" => row(page, element),
+        "a" => link(page, element),
+        "area" => page.get().area(&link_tag(element)),
+        "link" => page
+            .get()
+            .relation(&attribute(element, "href"), &attribute(element, "rel")),
+        "img" => page.get().image(&attribute(element, "alt")),
+        "input" => page.get().input(input_tag(element, "")),
+        "button" => page.get().input(input_tag(element, "submit")),
+        "span" => name(page, element),
+        "table" => table(page, element),
+        "thead" | "tbody" => page.get().section(false),
+        "tfoot" => page.get().section(true),
+        // Tags at which words end.
+        "br" | "hr" => page.get().separator(),
+        "p" | "div" | "li" | "ul" | "ol" | "dl" | "dt" | "dd" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre"
+        | "blockquote" | "option" => block(page, element),
+        "html" | "body" => root(page, element),
+        "base" => page.get().base(&attribute(element, "href")),
+        "form" => form(page, element),
+        "meta" => page.get().address(&attribute(element, "content")),
+        _ => {}
+    }
+}
+
+/// Addresses of places in a list that stand elsewhere than in a link: `onclick`, `data-href`, `formaction`, `value`.
+fn attribute_addresses(page: &Shared, element: &Tag<'_, '_>, tag: &str) {
+    for attribute in element.attributes() {
+        let name = attribute.name();
+        let own = matches!(
+            (tag, name.as_str()),
+            ("a" | "area" | "link" | "base", "href") | ("form", "action") | ("img", "src")
+        );
+        if !own {
+            addresses_in(&attribute.value()).for_each(|href| page.get().attribute_address(href));
+        }
+    }
+}
+
+fn form(page: &Shared, element: &mut Tag<'_, '_>) {
+    let method = element.get_attribute("method");
+    page.get().form(&attribute(element, "action"), method.as_deref());
+    at_end(element, page, |page| page.get().form_end());
+}
+
+pub(super) fn texts(page: Shared) -> DocumentContentHandlers<'static, SendHandlerTypes> {
+    DocumentContentHandlers::default().text(
+        move |chunk: &mut lol_html::html_content::TextChunk<'_>| -> HandlerResult {
+            match chunk.text_type() {
+                TextType::Data | TextType::PlainText => page.get().text(chunk.as_str()),
+                TextType::RCData => page.get().title(chunk.as_str()),
+                TextType::RawText | TextType::ScriptData | TextType::CDataSection => {}
+            }
+            Ok(())
+        },
+    )
+}
+
+/// At the element's end tag, or at the end tag of one around it if its own was left out.
+fn at_end(element: &mut Tag<'_, '_>, page: &Shared, event: impl FnOnce(&Shared) + Send + 'static) {
+    if let Some(handlers) = element.end_tag_handlers() {
+        let page = page.clone();
+        handlers.push(Box::new(move |_| {
+            event(&page);
+            Ok(())
+        }));
+    }
+}
+
+fn attribute(element: &Tag<'_, '_>, name: &str) -> String {
+    element.get_attribute(name).unwrap_or_default()
+}
+
+fn table(page: &Shared, element: &mut Tag<'_, '_>) {
+    let serial = page.get().table_begin();
+    let page = page.clone();
+    if let Some(handlers) = element.end_tag_handlers() {
+        handlers.push(Box::new(move |tag| {
+            let surely = matches!(tag.name().as_str(), "table" | "body" | "html");
+            page.get().table_end(serial, surely);
+            Ok(())
+        }));
+    }
+}
+
+fn row(page: &Shared, element: &mut Tag<'_, '_>) {
+    let class = attribute(element, "class");
+    let heading = class
+        .split_ascii_whitespace()
+        .any(|class| class.eq_ignore_ascii_case("heading"));
+    let serial = page.get().row_begin(heading);
+    at_end(element, page, move |page| page.get().row_end(serial));
+}
+
+fn block(page: &Shared, element: &mut Tag<'_, '_>) {
+    page.get().separator();
+    at_end(element, page, |page| page.get().separator());
+}
+
+fn cell(page: &Shared, element: &mut Tag<'_, '_>) {
+    let span = element
+        .get_attribute("colspan")
+        .and_then(|span| span.trim().parse().ok());
+    page.get().cell(span.unwrap_or(1));
+}
+
+fn link(page: &Shared, element: &mut Tag<'_, '_>) {
+    if !element.has_attribute("href") {
+        return;
+    }
+    page.get().link(link_tag(element));
+    at_end(element, page, |page| page.get().link_end());
+}
+
+fn link_tag(element: &Tag<'_, '_>) -> LinkTag {
+    let label = ["aria-label", "title", "alt"]
+        .into_iter()
+        .find_map(|name| element.get_attribute(name));
+    LinkTag {
+        href: attribute(element, "href"),
+        rel: element.get_attribute("rel"),
+        label,
+    }
+}
+
+fn input_tag(element: &Tag<'_, '_>, usual: &str) -> InputTag {
+    InputTag {
+        kind: element.get_attribute("type").unwrap_or_else(|| usual.to_owned()),
+        name: attribute(element, "name"),
+        value: element.get_attribute("value"),
+    }
+}
+
+fn name(page: &Shared, element: &mut Tag<'_, '_>) {
+    if !attribute(element, "class")
+        .split_ascii_whitespace()
+        .any(|class| class.eq_ignore_ascii_case("hd3"))
+    {
+        return;
+    }
+    page.get().name_begin();
+    at_end(element, page, |page| page.get().name_end());
+}
+
+fn root(page: &Shared, element: &mut Tag<'_, '_>) {
+    page.get().root_begin();
+    at_end(element, page, |page| page.get().root_end());
+}
