@@ -2,6 +2,7 @@
 
 mod support;
 
+mod actor_map;
 mod archive_cases;
 mod archive_contents;
 mod archive_damage;
