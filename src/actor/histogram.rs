@@ -1,25 +1,39 @@
-//! Durations counted in power-of-two buckets, cheap enough for every message.
+//! Durations counted in buckets fine enough for quantiles, cheap enough for every message.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use serde::Serialize;
+use histogram::{AtomicHistogram, Bucket, Config};
+use serde::{Deserialize, Serialize};
 
-/// Bounded buckets: 1 µs, 2 µs, 4 µs … 2^39 µs (6.4 days).
-const BOUNDS: usize = 40;
+/// Units of a counted value in a microsecond: finer than the shortest wait that matters, and a power of two, so that the
+/// bounds that are shown fall between two buckets.
+const UNITS: u64 = 16;
+/// Buckets in each power of two, as an exponent: 16, so that a bucket is at most 1/16 wide and its middle at most 3.2 % off.
+const GROUPING: u8 = 4;
+/// Bounds that are shown: 1 µs, 2 µs, 4 µs … 2^39 µs (6.4 days).
+const BOUNDS: u8 = 40;
+
+/// 640 buckets, 5 KiB a histogram.
+const LAYOUT: Config = match Config::new(GROUPING, BOUNDS - 1 + UNITS.ilog2() as u8) {
+    Ok(layout) => layout,
+    Err(_) => panic!("the layout is a sound one"),
+};
 
 /// Counts durations; shared by reference, written from any thread.
 #[derive(Debug)]
 pub struct DurationHistogram {
-    /// One bucket a bound, and one for what is longer than the last.
-    buckets: [AtomicU64; BOUNDS + 1],
+    buckets: AtomicHistogram,
+    /// Longer than the last bound.
+    beyond: AtomicU64,
     sum_nanos: AtomicU64,
 }
 
 impl Default for DurationHistogram {
     fn default() -> Self {
         Self {
-            buckets: [const { AtomicU64::new(0) }; BOUNDS + 1],
+            buckets: AtomicHistogram::with_config(&LAYOUT),
+            beyond: AtomicU64::new(0),
             sum_nanos: AtomicU64::new(0),
         }
     }
@@ -37,42 +51,74 @@ impl DurationHistogram {
     }
 
     pub(super) fn observe_nanos(&self, nanos: u64) {
-        self.buckets[bucket(nanos)].fetch_add(1, Relaxed);
+        if self.buckets.increment(unit(nanos)).is_err() {
+            self.beyond.fetch_add(1, Relaxed);
+        }
         self.sum_nanos.fetch_add(nanos, Relaxed);
     }
 
     /// The counts so far. Buckets are read one after another, so a reading during writes may lag by some counts.
     pub fn snapshot(&self) -> HistogramSnapshot {
-        let mut total = 0;
-        let mut counts = Vec::with_capacity(BOUNDS);
-        for bucket in &self.buckets[..BOUNDS] {
-            total += bucket.load(Relaxed);
-            counts.push(total);
-        }
+        let buckets: Vec<Bucket> = self.buckets.load().iter().filter(|bucket| bucket.count() > 0).collect();
+        let within: u64 = buckets.iter().map(Bucket::count).sum();
+        let count = within + self.beyond.load(Relaxed);
         HistogramSnapshot {
             bounds_seconds: (0..BOUNDS).map(bound_seconds).collect(),
-            counts,
+            counts: cumulative(&buckets),
             sum_seconds: Duration::from_nanos(self.sum_nanos.load(Relaxed)).as_secs_f64(),
-            count: total + self.buckets[BOUNDS].load(Relaxed),
+            count,
+            p50_seconds: quantile(&buckets, count, 0.50),
+            p90_seconds: quantile(&buckets, count, 0.90),
+            p99_seconds: quantile(&buckets, count, 0.99),
         }
     }
 }
 
-fn bucket(nanos: u64) -> usize {
-    let micros = nanos.div_ceil(1_000);
-    if micros <= 1 {
-        0
-    } else {
-        BOUNDS.min((u64::BITS - (micros - 1).leading_zeros()) as usize)
+/// The units of a duration, counted from 0: `unit < 16 * 2^n` exactly where the duration is 2^n µs at most.
+fn unit(nanos: u64) -> u64 {
+    let units = (u128::from(nanos) * u128::from(UNITS)).div_ceil(1_000);
+    u64::try_from(units).unwrap_or(u64::MAX).saturating_sub(1)
+}
+
+/// The duration in the middle of a bucket.
+fn middle_seconds(bucket: &Bucket) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 53 bits")]
+    let units = (bucket.start() as f64 + bucket.end() as f64 + 1.0) / 2.0;
+    units / (UNITS as f64 * 1e6)
+}
+
+fn bound_seconds(bound: u8) -> f64 {
+    Duration::from_micros(1 << bound).as_secs_f64()
+}
+
+/// For each bound how many durations are not longer.
+fn cumulative(buckets: &[Bucket]) -> Vec<u64> {
+    let (mut next, mut total) = (0, 0);
+    let mut counts = Vec::with_capacity(BOUNDS.into());
+    for bound in 0..BOUNDS {
+        while let Some(bucket) = buckets.get(next).filter(|bucket| bucket.end() < UNITS << bound) {
+            total += bucket.count();
+            next += 1;
+        }
+        counts.push(total);
     }
+    counts
 }
 
-fn bound_seconds(bucket: usize) -> f64 {
-    Duration::from_micros(1 << bucket).as_secs_f64()
+/// The duration that the share `q` of `count` durations does not exceed; `None`: there is none, or it is beyond the bounds.
+fn quantile(buckets: &[Bucket], count: u64, q: f64) -> Option<f64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to count")]
+    let wanted = ((q * count as f64).ceil() as u64).max(1);
+    let mut total = 0;
+    let reached = buckets.iter().find(|bucket| {
+        total += bucket.count();
+        total >= wanted
+    });
+    reached.map(middle_seconds)
 }
 
-/// A histogram as Prometheus wants it.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+/// A histogram as Prometheus wants it, with the quantiles that people ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct HistogramSnapshot {
     /// Upper bounds, inclusive, in seconds; `+Inf` is implied.
     pub bounds_seconds: Vec<f64>,
@@ -82,41 +128,12 @@ pub struct HistogramSnapshot {
     pub sum_seconds: f64,
     /// How many durations, those beyond the last bound included.
     pub count: u64,
-}
-
-impl HistogramSnapshot {
-    /// The same counts with only the bounds from `low` to `high`, both inclusive: fewer series for a dashboard.
-    #[must_use]
-    pub fn between(&self, low: Duration, high: Duration) -> Self {
-        let wanted = low.as_secs_f64()..=high.as_secs_f64();
-        let kept = self
-            .bounds_seconds
-            .iter()
-            .zip(&self.counts)
-            .filter(|(bound, _)| wanted.contains(*bound));
-        let (bounds_seconds, counts) = kept.map(|(bound, count)| (*bound, *count)).unzip();
-        Self {
-            bounds_seconds,
-            counts,
-            sum_seconds: self.sum_seconds,
-            count: self.count,
-        }
-    }
-
-    /// The bound below which at least the share `q` (0 to 1) of the durations lies; `None` when empty or beyond the bounds.
-    pub fn quantile(&self, q: f64) -> Option<f64> {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a share of a count needs no more than 53 bits"
-        )]
-        let wanted = q * self.count as f64;
-        #[expect(clippy::cast_precision_loss, reason = "as above")]
-        let reached = self
-            .counts
-            .iter()
-            .position(|count| *count > 0 && *count as f64 >= wanted)?;
-        self.bounds_seconds.get(reached).copied()
-    }
+    /// Half of the durations are not longer, within 3.2 %; `None` while there are none.
+    pub p50_seconds: Option<f64>,
+    /// Nine in ten are not longer.
+    pub p90_seconds: Option<f64>,
+    /// 99 in a hundred are not longer.
+    pub p99_seconds: Option<f64>,
 }
 
 #[cfg(test)]
@@ -125,21 +142,27 @@ mod tests {
 
     #[test]
     fn bounds_are_inclusive_powers_of_two() {
-        let cases = [
+        for (nanos, bound) in [
             (0, 0),
-            (1, 0),
             (1_000, 0),
             (1_001, 1),
             (2_000, 1),
             (2_001, 2),
             (4_000, 2),
-            (u64::MAX, BOUNDS),
-        ];
-        for (nanos, expected) in cases {
-            assert_eq!(bucket(nanos), expected, "{nanos} ns");
+            (1_000 << 39, 39),
+        ] {
+            let histogram = DurationHistogram::new();
+            histogram.observe_nanos(nanos);
+            let reached = histogram.snapshot().counts.iter().position(|count| *count == 1);
+            assert_eq!(reached, Some(bound), "{nanos} ns");
         }
-        assert_eq!(bucket(1_000 << 39), 39);
-        assert_eq!(bucket((1_000 << 39) + 1), BOUNDS);
+        let histogram = DurationHistogram::new();
+        histogram.observe_nanos((1_000 << 39) + 1);
+        let snapshot = histogram.snapshot();
+        assert_eq!(
+            (snapshot.counts[39], snapshot.count, snapshot.p50_seconds),
+            (0, 1, None)
+        );
     }
 
     #[test]
@@ -156,27 +179,38 @@ mod tests {
         assert!((snapshot.sum_seconds - 2_592_001.000_007).abs() < 1e-6);
     }
 
+    /// With a bucket a power of two they were up to twice as long as the truth.
     #[test]
-    fn fewer_bounds_keep_count_and_sum() {
+    #[expect(clippy::cast_sign_loss, reason = "all of it is positive")]
+    fn quantiles_are_within_five_percent() {
         let histogram = DurationHistogram::new();
-        histogram.observe(Duration::from_micros(3));
-        let thin = histogram
-            .snapshot()
-            .between(Duration::from_millis(1), Duration::from_hours(1));
-        assert!(thin.bounds_seconds.len() < 25);
-        assert!(thin.bounds_seconds[0] >= 0.001);
-        assert_eq!((thin.counts[0], thin.count), (1, 1));
+        // From 2 µs to some 20 minutes, evenly over the powers; a fixed sequence.
+        let mut nanos: Vec<u64> = (0..9_973_u64)
+            .map(|n| {
+                let share = (n * 7_919 % 9_973) as f64 / 9_973.0;
+                (2_000.0 * 2_f64.powf(share * 29.0)).round() as u64
+            })
+            .collect();
+        nanos.iter().for_each(|nanos| histogram.observe_nanos(*nanos));
+        nanos.sort_unstable();
+        let snapshot = histogram.snapshot();
+        for (q, told) in [
+            (0.5, snapshot.p50_seconds),
+            (0.9, snapshot.p90_seconds),
+            (0.99, snapshot.p99_seconds),
+        ] {
+            let exact = nanos[(q * nanos.len() as f64).ceil() as usize - 1] as f64 / 1e9;
+            let off = (told.unwrap() / exact - 1.0).abs();
+            assert!(off < 0.05, "{q}: {told:?} for {exact}");
+        }
     }
 
     #[test]
-    fn quantiles_name_a_bound() {
-        let histogram = DurationHistogram::new();
-        assert_eq!(histogram.snapshot().quantile(0.5), None);
-        for micros in [1, 1, 1, 1_000] {
-            histogram.observe(Duration::from_micros(micros));
-        }
-        let snapshot = histogram.snapshot();
-        assert_eq!(snapshot.quantile(0.5), Some(0.000_001));
-        assert_eq!(snapshot.quantile(1.0), Some(0.001_024));
+    fn without_durations_there_are_no_quantiles() {
+        let snapshot = DurationHistogram::new().snapshot();
+        assert_eq!(
+            (snapshot.count, snapshot.p50_seconds, snapshot.p99_seconds),
+            (0, None, None)
+        );
     }
 }
