@@ -1,4 +1,4 @@
-//! The hard bound of a mailbox or a pool: room for so many queued messages, and a door that shuts.
+//! The hard bound of a mailbox or a pool: places for so many queued messages, and an end to taking more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
@@ -29,7 +29,7 @@ pub(super) struct MailboxCapacity {
 /// One place, held from sending until handling begins.
 #[derive(Debug)]
 pub(super) struct CapacityPlace {
-    room: Arc<MailboxCapacity>,
+    places: Arc<MailboxCapacity>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -52,7 +52,7 @@ impl MailboxCapacity {
     pub(super) fn try_take(self: &Arc<Self>) -> Result<CapacityPlace, AskError> {
         match Arc::clone(&self.places).try_acquire_owned() {
             Ok(permit) => Ok(CapacityPlace {
-                room: Arc::clone(self),
+                places: Arc::clone(self),
                 permit: Some(permit),
             }),
             Err(TryAcquireError::NoPermits) => Err(AskError::Full),
@@ -64,7 +64,7 @@ impl MailboxCapacity {
     pub(super) async fn take(self: &Arc<Self>) -> Result<CapacityPlace, AskError> {
         match Arc::clone(&self.places).acquire_owned().await {
             Ok(permit) => Ok(CapacityPlace {
-                room: Arc::clone(self),
+                places: Arc::clone(self),
                 permit: Some(permit),
             }),
             Err(_) => Err(self.refusal()),
@@ -93,14 +93,14 @@ impl MailboxCapacity {
         }
     }
 
-    /// Makes the room larger.
+    /// Makes the capacity larger.
     pub(super) fn grow(&self, places: usize) {
         self.capacity.fetch_add(places, SeqCst);
         let paid = self.pay(places);
         self.places.add_permits(places - paid);
     }
 
-    /// Makes the room smaller: free places at once, taken ones as they come free.
+    /// Makes the capacity smaller: free places at once, taken ones as they come free.
     pub(super) fn shrink(&self, places: usize) {
         self.capacity.fetch_sub(places, SeqCst);
         let forgotten = self.places.forget_permits(places);
@@ -119,8 +119,8 @@ impl MailboxCapacity {
 impl Drop for CapacityPlace {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take()
-            && self.room.debt.load(SeqCst) > 0
-            && self.room.pay(1) == 1
+            && self.places.debt.load(SeqCst) > 0
+            && self.places.pay(1) == 1
         {
             permit.forget();
         }
@@ -133,34 +133,34 @@ mod tests {
 
     #[test]
     fn a_shrunk_room_takes_back_places_as_they_come_free() {
-        let room = MailboxCapacity::new(3);
-        let held: Vec<_> = (0..3).map(|_| room.try_take().unwrap()).collect();
-        room.shrink(2);
-        assert_eq!(room.capacity(), 1);
+        let places = MailboxCapacity::new(3);
+        let held: Vec<_> = (0..3).map(|_| places.try_take().unwrap()).collect();
+        places.shrink(2);
+        assert_eq!(places.capacity(), 1);
         drop(held);
-        let _one = room.try_take().unwrap();
-        assert_eq!(room.try_take().unwrap_err(), AskError::Full);
+        let _one = places.try_take().unwrap();
+        assert_eq!(places.try_take().unwrap_err(), AskError::Full);
     }
 
     #[test]
     fn growing_pays_the_debt_first() {
-        let room = MailboxCapacity::new(2);
-        let held: Vec<_> = (0..2).map(|_| room.try_take().unwrap()).collect();
-        room.shrink(1);
-        room.grow(1);
-        assert_eq!(room.try_take().unwrap_err(), AskError::Full);
+        let places = MailboxCapacity::new(2);
+        let held: Vec<_> = (0..2).map(|_| places.try_take().unwrap()).collect();
+        places.shrink(1);
+        places.grow(1);
+        assert_eq!(places.try_take().unwrap_err(), AskError::Full);
         drop(held);
-        let _two = (room.try_take().unwrap(), room.try_take().unwrap());
-        assert_eq!(room.try_take().unwrap_err(), AskError::Full);
+        let _two = (places.try_take().unwrap(), places.try_take().unwrap());
+        assert_eq!(places.try_take().unwrap_err(), AskError::Full);
     }
 
     #[test]
     fn the_door_says_why() {
-        let room = MailboxCapacity::new(1);
-        room.drain();
-        assert_eq!(room.try_take().unwrap_err(), AskError::Draining);
-        room.shut();
-        room.drain();
-        assert_eq!(room.try_take().unwrap_err(), AskError::Closed);
+        let places = MailboxCapacity::new(1);
+        places.drain();
+        assert_eq!(places.try_take().unwrap_err(), AskError::Draining);
+        places.shut();
+        places.drain();
+        assert_eq!(places.try_take().unwrap_err(), AskError::Closed);
     }
 }

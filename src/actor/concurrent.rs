@@ -1,4 +1,4 @@
-//! The shell round a worker that serves many messages at a time.
+//! The runner round a worker that serves many messages at a time.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -24,7 +24,7 @@ type Running = Rc<RefCell<RecordSlab<Option<AbortHandle>>>>;
 /// A panic in a served future ends that message alone: the worker was not inside it. A panic in [`ServeMessages::serve`] itself
 /// may have left the worker broken, so it is rebuilt.
 pub struct ConcurrentRunner<W: Worker> {
-    frame: RunnerState<W>,
+    runner: RunnerState<W>,
     worker: Option<W>,
     running: Running,
     reason: Option<ExitReason>,
@@ -42,9 +42,9 @@ impl<W: Worker> fmt::Debug for ConcurrentRunner<W> {
 }
 
 impl<W: Worker> ConcurrentRunner<W> {
-    pub(super) fn new(frame: RunnerState<W>) -> Self {
+    pub(super) fn new(runner: RunnerState<W>) -> Self {
         Self {
-            frame,
+            runner,
             worker: None,
             running: Running::default(),
             reason: None,
@@ -52,7 +52,7 @@ impl<W: Worker> ConcurrentRunner<W> {
     }
 
     fn rebuild(&mut self, why: RestartReason, ctx: &mut Context<Self>) {
-        let rebuilt = self.frame.clone().rebuild(why).into_actor(self);
+        let rebuilt = self.runner.clone().rebuild(why).into_actor(self);
         ctx.wait(rebuilt.map(|worker, this, ctx| match worker {
             Ok(worker) => {
                 this.worker = Some(worker);
@@ -63,7 +63,7 @@ impl<W: Worker> ConcurrentRunner<W> {
     }
 
     fn settle(&mut self, ctx: &mut Context<Self>) {
-        if let Some(reason) = self.frame.desk.end_due() {
+        if let Some(reason) = self.runner.instance.end_due() {
             self.end(reason, ctx);
         }
     }
@@ -74,8 +74,8 @@ impl<W: Worker> ConcurrentRunner<W> {
     }
 
     fn last_word(&mut self) {
-        let reason = self.reason.unwrap_or_else(|| self.frame.untold_reason());
-        self.frame.end(self.worker.take(), reason);
+        let reason = self.reason.unwrap_or_else(|| self.runner.untold_reason());
+        self.runner.end(self.worker.take(), reason);
         for task in self.running.borrow().iter().flatten() {
             task.abort();
         }
@@ -86,7 +86,7 @@ impl<W: Worker> Actor for ConcurrentRunner<W> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.worker = self.frame.build();
+        self.worker = self.runner.build();
         if self.worker.is_none() {
             self.rebuild(RestartReason::Build, ctx);
         }
@@ -115,7 +115,7 @@ impl<W: ServeMessages<M>, M: Message> Handler<MessageEnvelope<M>> for Concurrent
     type Result = ();
 
     fn handle(&mut self, envelope: MessageEnvelope<M>, ctx: &mut Context<Self>) {
-        if self.frame.desk.killed().is_cancelled() {
+        if self.runner.instance.killed().is_cancelled() {
             return self.settle(ctx);
         }
         let Some((message, cx, call)) = envelope.open() else {
@@ -142,7 +142,7 @@ impl<W: Worker> ConcurrentRunner<W> {
         call: ReplyDuty<M>,
         ctx: &mut Context<Self>,
     ) {
-        let own = Arc::clone(&self.frame.desk);
+        let own = Arc::clone(&self.runner.instance);
         let mut turn = Box::pin(async move { serve(&own, future, call).await });
         // Many answers stand ready; a task for each would cost more than the answer.
         if turn
@@ -153,11 +153,15 @@ impl<W: Worker> ConcurrentRunner<W> {
             return self.settle(ctx);
         }
         let key = self.running.borrow_mut().insert(None);
-        let (running, desk, addr) = (Rc::clone(&self.running), Arc::clone(&self.frame.desk), ctx.address());
+        let (running, instance, addr) = (
+            Rc::clone(&self.running),
+            Arc::clone(&self.runner.instance),
+            ctx.address(),
+        );
         let task = actix_rt::spawn(async move {
             turn.await;
             running.borrow_mut().remove(key);
-            wake_when_due(&desk, &addr);
+            wake_when_due(&instance, &addr);
         });
         if let Some(place) = self.running.borrow_mut().get_mut(key) {
             *place = Some(task.abort_handle());
@@ -165,15 +169,15 @@ impl<W: Worker> ConcurrentRunner<W> {
     }
 }
 
-async fn serve<M: Message>(desk: &ActorInstance, future: impl Future<Output = M::Reply>, call: ReplyDuty<M>) {
-    match guarded(desk, future).await {
+async fn serve<M: Message>(instance: &ActorInstance, future: impl Future<Output = M::Reply>, call: ReplyDuty<M>) {
+    match guarded(instance, future).await {
         Ok(reply) => call.answer(reply),
         Err(fault) => call.panicked(&fault),
     }
 }
 
-fn wake_when_due<W: Worker>(desk: &ActorInstance, addr: &Addr<ConcurrentRunner<W>>) {
-    if desk.end_due().is_some() {
+fn wake_when_due<W: Worker>(instance: &ActorInstance, addr: &Addr<ConcurrentRunner<W>>) {
+    if instance.end_due().is_some() {
         post(addr, WakeRunner);
     }
 }

@@ -23,7 +23,7 @@ pub struct AskContext {
 /// Where the message stands that this context came with.
 #[derive(Debug, Clone)]
 struct Seat {
-    desk: Arc<ActorInstance>,
+    instance: Arc<ActorInstance>,
     key: SlabKey,
 }
 
@@ -48,15 +48,20 @@ impl AskContext {
         }
     }
 
-    /// The context that a message gets: asked by `asker`, seen from the actor of `desk`.
-    pub(super) fn delivered(asker: &Self, token: CancellationToken, desk: &Arc<ActorInstance>, key: SlabKey) -> Self {
+    /// The context that a message gets: asked by `asker`, seen from the actor of `instance`.
+    pub(super) fn delivered(
+        asker: &Self,
+        token: CancellationToken,
+        instance: &Arc<ActorInstance>,
+        key: SlabKey,
+    ) -> Self {
         Self {
-            who: MessageSender::Actor(desk.name()),
+            who: MessageSender::Actor(instance.name()),
             asked_by: Some(asker.who),
             token,
             deadline: asker.deadline,
             seat: Some(Seat {
-                desk: Arc::clone(desk),
+                instance: Arc::clone(instance),
                 key,
             }),
         }
@@ -137,7 +142,7 @@ impl AskContext {
     /// Says that the work came a step further, so that nobody takes the actor for stuck.
     pub fn progress(&self) {
         if let Some(seat) = &self.seat {
-            seat.desk.note_progress();
+            seat.instance.note_progress();
         }
     }
 
@@ -150,7 +155,7 @@ impl AskContext {
     /// Tells the actor to stop after this message with `ExitReason::Error`: its worker cannot go on.
     pub fn fail(&self, fault: impl std::fmt::Display) {
         if let Some(seat) = &self.seat {
-            seat.desk.note_fatal(&fault.to_string());
+            seat.instance.note_fatal(&fault.to_string());
         }
     }
 
@@ -159,10 +164,10 @@ impl AskContext {
     }
 
     pub(super) fn declare(&self, what: &'static str) -> Option<DeclaredWait<'_>> {
-        let Seat { desk, key } = self.seat.as_ref()?;
-        let before = desk.declare(*key, Some((what, desk.now())));
+        let Seat { instance, key } = self.seat.as_ref()?;
+        let before = instance.declare(*key, Some((what, instance.now())));
         Some(DeclaredWait {
-            desk,
+            instance,
             key: *key,
             before,
         })
@@ -171,15 +176,15 @@ impl AskContext {
 
 /// A declared wait; dropping it brings back the one that was declared before.
 pub(super) struct DeclaredWait<'a> {
-    desk: &'a ActorInstance,
+    instance: &'a ActorInstance,
     key: SlabKey,
     before: Option<BoardWait>,
 }
 
 impl Drop for DeclaredWait<'_> {
     fn drop(&mut self) {
-        self.desk.declare(self.key, self.before);
-        self.desk.note_progress();
+        self.instance.declare(self.key, self.before);
+        self.instance.note_progress();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The way into a mailbox or a pool: may this asker ask, is there room, how long was the wait for it.
+//! The way into a mailbox or a pool: may this asker ask, is there a free place, how long was the wait for it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,11 +8,11 @@ use crate::actor::held_messages::SlabKey;
 use crate::actor::stats::{ActorStats, KindStats, MessageRejection};
 use crate::actor::{ActorRegistry, AskContext, AskError, lock};
 
-/// One ask at the door.
+/// One ask before it has its place.
 pub(super) struct EnvelopeEntry<'a> {
     pub(super) hub: &'a ActorRegistry,
     pub(super) stats: &'a ActorStats,
-    pub(super) room: &'a Arc<MailboxCapacity>,
+    pub(super) places: &'a Arc<MailboxCapacity>,
     /// Index of the message's kind.
     pub(super) kind: u8,
 }
@@ -21,13 +21,13 @@ impl EnvelopeEntry<'_> {
     /// A place at once, else `Full`.
     pub(super) fn at_once(&self, cx: &AskContext) -> Result<CapacityPlace, AskError> {
         self.may_ask(cx)?;
-        self.room.try_take().map_err(|error| self.refused(error))
+        self.places.try_take().map_err(|error| self.refused(error))
     }
 
     /// A place as soon as there is one; the wait is counted for the asker.
     pub(super) async fn in_turn(&self, cx: &AskContext) -> Result<CapacityPlace, AskError> {
         self.may_ask(cx)?;
-        match self.room.try_take() {
+        match self.places.try_take() {
             Ok(place) => Ok(place),
             Err(AskError::Full) => self.wait(cx).await,
             Err(error) => Err(self.refused(error)),
@@ -38,7 +38,7 @@ impl EnvelopeEntry<'_> {
         let _blocked = Blocked::new(self, cx);
         tokio::select! {
             biased;
-            place = self.room.take() => place.map_err(|error| self.refused(error)),
+            place = self.places.take() => place.map_err(|error| self.refused(error)),
             () = cx.cancelled() => Err(own_end(self.stats.kind(self.kind), cx)),
         }
     }
@@ -57,7 +57,7 @@ impl EnvelopeEntry<'_> {
         }
     }
 
-    /// Counts a refusal at the door.
+    /// Counts a refusal.
     pub(super) fn refused(&self, error: AskError) -> AskError {
         let why = match error {
             AskError::Full => MessageRejection::Full,
@@ -78,7 +78,7 @@ pub(super) fn own_end(kind: &KindStats, cx: &AskContext) -> AskError {
     AskError::TimedOut
 }
 
-/// An asker waiting for room; its time is counted when it goes in or away.
+/// An asker waiting for a free place; its time is counted when it goes in or away.
 struct Blocked<'a> {
     hub: &'a ActorRegistry,
     stats: &'a ActorStats,
@@ -88,12 +88,12 @@ struct Blocked<'a> {
 }
 
 impl<'a> Blocked<'a> {
-    fn new(entrance: &EnvelopeEntry<'a>, cx: &AskContext) -> Self {
-        let since = entrance.hub.now();
-        let key = lock(&entrance.stats.lobby).insert((cx.who(), since));
+    fn new(entry: &EnvelopeEntry<'a>, cx: &AskContext) -> Self {
+        let since = entry.hub.now();
+        let key = lock(&entry.stats.waiting).insert((cx.who(), since));
         Self {
-            hub: entrance.hub,
-            stats: entrance.stats,
+            hub: entry.hub,
+            stats: entry.stats,
             key,
             row: cx.who().row(),
             since,
@@ -103,7 +103,7 @@ impl<'a> Blocked<'a> {
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
-        lock(&self.stats.lobby).remove(self.key);
+        lock(&self.stats.waiting).remove(self.key);
         self.stats.blocked[self.row].fetch_add(self.hub.now().saturating_sub(self.since), Relaxed);
     }
 }

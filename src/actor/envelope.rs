@@ -17,7 +17,7 @@ use crate::actor::{AskContext, AskError, Message, MessageOutcome, lock};
 /// A message on its way. Dropped unopened, it is counted as rejected, and its asker learns that the actor has ended.
 pub struct MessageEnvelope<M: Message> {
     // Dropped in this order: counted first, then the asker is told.
-    ticket: QueuedMessage,
+    queued: QueuedMessage,
     message: M,
     cx: AskContext,
     reply: oneshot::Sender<Result<M::Reply, AskError>>,
@@ -37,20 +37,20 @@ impl<M: Message> actix::Message for MessageEnvelope<M> {
 }
 
 impl<M: Message> MessageEnvelope<M> {
-    pub(super) fn seal(message: M, ticket: QueuedMessage, cx: &AskContext) -> (Self, PendingReply<M::Reply>) {
+    pub(super) fn seal(message: M, queued: QueuedMessage, cx: &AskContext) -> (Self, PendingReply<M::Reply>) {
         let (reply, answer) = oneshot::channel();
         let token = cx.token().child_token();
         let guard = Guard {
-            desk: Arc::clone(ticket.desk()),
-            key: ticket.key(),
-            kind: ticket.kind(),
+            instance: Arc::clone(queued.instance()),
+            key: queued.key(),
+            kind: queued.kind(),
             token: token.clone(),
             answered: false,
         };
-        let cx = AskContext::delivered(cx, token, ticket.desk(), ticket.key());
+        let cx = AskContext::delivered(cx, token, queued.instance(), queued.key());
         (
             Self {
-                ticket,
+                queued,
                 message,
                 cx,
                 reply,
@@ -62,12 +62,12 @@ impl<M: Message> MessageEnvelope<M> {
     /// Handling begins: the message, its context, and the call to answer. `None` if nobody waits any more.
     pub fn open(self) -> Option<(M, AskContext, ReplyDuty<M>)> {
         let Self {
-            ticket,
+            queued,
             message,
             cx,
             reply,
         } = self;
-        if let Some(running) = ticket.begin(cx.is_cancelled()) {
+        if let Some(running) = queued.begin(cx.is_cancelled()) {
             return Some((message, cx, ReplyDuty { running, reply }));
         }
         // It may panic when dropped; that must not take the actor along.
@@ -101,7 +101,7 @@ impl<M: Message> ReplyDuty<M> {
 
     /// The handler panicked: counts it, keeps the fault, tells the asker.
     pub fn panicked(self, fault: &str) {
-        self.running.desk().note_fault(fault);
+        self.running.instance().note_fault(fault);
         self.settle(Err(AskError::Panicked), MessageOutcome::Panicked);
     }
 
@@ -124,16 +124,16 @@ impl<R> PendingReply<R> {
             biased;
             answer = &mut self.answer => {
                 self.guard.answered = true;
-                answer.unwrap_or_else(|_| Err(self.guard.desk.refusal()))
+                answer.unwrap_or_else(|_| Err(self.guard.instance.refusal()))
             }
-            () = cx.cancelled() => Err(own_end(self.guard.desk.stats().kind(self.guard.kind), cx)),
+            () = cx.cancelled() => Err(own_end(self.guard.instance.stats().kind(self.guard.kind), cx)),
         }
     }
 }
 
 /// Dropped before the answer came, it takes the message back if queued, or cancels it if running.
 struct Guard {
-    desk: Arc<ActorInstance>,
+    instance: Arc<ActorInstance>,
     key: SlabKey,
     kind: u8,
     token: CancellationToken,
@@ -145,11 +145,11 @@ impl Drop for Guard {
         if self.answered {
             return;
         }
-        let phase = lock(&self.desk.board).lines.get_mut(self.key).map(|line| {
+        let phase = lock(&self.instance.held).lines.get_mut(self.key).map(|line| {
             line.gone = true;
             line.phase
         });
-        let kind = self.desk.stats().kind(self.kind);
+        let kind = self.instance.stats().kind(self.kind);
         match phase {
             Some(MessagePhase::Queued) => kind.abandoned_queued.fetch_add(1, Relaxed),
             Some(MessagePhase::Running) => kind.abandoned_running.fetch_add(1, Relaxed),

@@ -5,7 +5,7 @@ use crate::actor::{ActorName, MessageSender};
 /// Why an ask was refused or ended without its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// The mailbox has no room; only from asks that do not wait for it.
+    /// The mailbox has no free place; only from asks that do not wait for it.
     #[error("the mailbox is full")]
     Full,
     /// The actor has ended.

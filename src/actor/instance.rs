@@ -1,4 +1,4 @@
-//! The desk of one actor instance: what it holds, in what state it is, how it ends.
+//! One actor instance: what it holds, in what state it is, how it ends.
 //!
 //! Actors under actix have one inside their [`Mailbox`](crate::actor::Mailbox); an actor that lives on a thread of its own
 //! takes one directly, so that its messages are bounded and counted in the same way.
@@ -22,17 +22,17 @@ use crate::actor::{
 /// Longest fault text kept.
 const FAULT_CHARS: usize = 300;
 
-/// The desk of one actor instance.
+/// One actor instance: its queue, its state and its counters.
 #[derive(Debug)]
 pub struct ActorInstance {
     pub(super) hub: ActorRegistry,
     name: ActorName,
-    instance: u32,
-    room: Arc<MailboxCapacity>,
-    /// Members of a pool share one room.
-    room_is_own: bool,
+    number: u32,
+    places: Arc<MailboxCapacity>,
+    /// Members of a pool share one capacity.
+    places_are_own: bool,
     capacity: usize,
-    pub(super) board: Mutex<HeldMessages>,
+    pub(super) held: Mutex<HeldMessages>,
     state: AtomicU8,
     state_since: AtomicU64,
     born: u64,
@@ -53,27 +53,27 @@ pub struct ActorInstance {
 }
 
 impl ActorInstance {
-    /// A desk with room for `capacity` queued messages (at least one).
+    /// An instance with places for `capacity` queued messages (at least one).
     pub fn new(hub: &ActorRegistry, name: ActorName, capacity: usize) -> Arc<Self> {
-        Self::with_room(hub, name, MailboxCapacity::new(capacity), None)
+        Self::with_places(hub, name, MailboxCapacity::new(capacity), None)
     }
 
-    /// A desk for a member of a pool: `share` places of a room that the pool owns.
-    pub(super) fn with_room(
+    /// A member of a pool: `share` places of a capacity that the pool owns.
+    pub(super) fn with_places(
         hub: &ActorRegistry,
         name: ActorName,
-        room: Arc<MailboxCapacity>,
+        places: Arc<MailboxCapacity>,
         share: Option<usize>,
     ) -> Arc<Self> {
         let now = hub.now();
-        let desk = Arc::new(Self {
+        let instance = Arc::new(Self {
             hub: hub.clone(),
             name,
-            instance: hub.next_instance(),
-            room_is_own: share.is_none(),
-            capacity: share.unwrap_or_else(|| room.capacity()),
-            room,
-            board: Mutex::default(),
+            number: hub.next_number(),
+            places_are_own: share.is_none(),
+            capacity: share.unwrap_or_else(|| places.capacity()),
+            places,
+            held: Mutex::default(),
             state: AtomicU8::new(ActorState::Starting as u8),
             state_since: AtomicU64::new(now),
             born: now,
@@ -89,33 +89,33 @@ impl ActorInstance {
             killed: CancellationToken::new(),
             exit: watch::Sender::new(None),
         });
-        hub.enlist(&desk);
-        desk
+        hub.enlist(&instance);
+        instance
     }
 
-    /// Sends `message` through `post` and waits for the reply; waits for room first when there is none.
+    /// Sends `message` through `post` and waits for the reply; waits for a free place first when there is none.
     pub async fn ask<M: Message>(
         self: &Arc<Self>,
         message: M,
         cx: &AskContext,
         post: impl FnOnce(MessageEnvelope<M>),
     ) -> Result<M::Reply, AskError> {
-        let entrance = self.entrance(M::KIND);
+        let entry = self.entry(M::KIND);
         let _declared = cx.declare(self.name.as_str());
-        let place = entrance.in_turn(cx).await?;
+        let place = entry.in_turn(cx).await?;
         self.send(place, message, cx, post)?.reply(cx).await
     }
 
-    /// As [`ActorInstance::ask`], but `Full` at once when there is no room.
+    /// As [`ActorInstance::ask`], but `Full` at once when there is no free place.
     pub async fn try_ask<M: Message>(
         self: &Arc<Self>,
         message: M,
         cx: &AskContext,
         post: impl FnOnce(MessageEnvelope<M>),
     ) -> Result<M::Reply, AskError> {
-        let entrance = self.entrance(M::KIND);
+        let entry = self.entry(M::KIND);
         let _declared = cx.declare(self.name.as_str());
-        let place = entrance.at_once(cx)?;
+        let place = entry.at_once(cx)?;
         self.send(place, message, cx, post)?.reply(cx).await
     }
 
@@ -127,19 +127,18 @@ impl ActorInstance {
         cx: &AskContext,
         post: impl FnOnce(MessageEnvelope<M>),
     ) -> Result<PendingReply<M::Reply>, AskError> {
-        let entrance = self.entrance(M::KIND);
-        let ticket =
-            QueuedMessage::enter(self, place, entrance.kind, cx.who()).map_err(|error| entrance.refused(error))?;
-        let (envelope, pending) = MessageEnvelope::seal(message, ticket, cx);
+        let entry = self.entry(M::KIND);
+        let queued = QueuedMessage::enter(self, place, entry.kind, cx.who()).map_err(|error| entry.refused(error))?;
+        let (envelope, pending) = MessageEnvelope::seal(message, queued, cx);
         post(envelope);
         Ok(pending)
     }
 
     /// Takes nothing new from now on; what is queued is finished. Askers are told `Draining`.
     pub fn close(&self) {
-        lock(&self.board).closing = true;
-        if self.room_is_own {
-            self.room.drain();
+        lock(&self.held).closing = true;
+        if self.places_are_own {
+            self.places.drain();
         }
         if self.exit.borrow().is_none() {
             self.set_state(ActorState::Draining);
@@ -162,14 +161,14 @@ impl ActorInstance {
 
     /// Closed, and nothing queued or running any more: time for the actor to end.
     pub fn is_wound_up(&self) -> bool {
-        lock(&self.board).wound_up()
+        lock(&self.held).wound_up()
     }
 
     /// The actor is ready to take messages; each call after the first counts as a rebuilt worker.
     pub fn started(&self) {
         self.generation.fetch_add(1, Relaxed);
         self.backoff.store(0, Relaxed);
-        let closing = lock(&self.board).closing;
+        let closing = lock(&self.held).closing;
         self.set_state(if closing {
             ActorState::Draining
         } else {
@@ -178,12 +177,12 @@ impl ActorInstance {
         self.note_progress();
     }
 
-    /// The actor has ended; what is still queued goes back to its askers. Only the first call counts.
+    /// The actor has ended; the askers of what is still queued are told. Only the first call counts.
     pub fn ended(&self, reason: ExitReason) {
-        let (queued, running) = self.shut_board();
+        let (queued, running) = self.shut_queue();
         let entry = LedgerEntry {
             actor: self.name,
-            instance: self.instance,
+            instance: self.number,
             handled: self.handled.load(Relaxed),
             handed_back: self.handed_back.load(Relaxed) + queued + running,
             reason,
@@ -196,8 +195,8 @@ impl ActorInstance {
             first
         });
         if first {
-            if self.room_is_own || reason.is_fault() {
-                self.room.shut();
+            if self.places_are_own || reason.is_fault() {
+                self.places.shut();
             }
             self.set_state(if reason.is_fault() {
                 ActorState::Failed
@@ -232,15 +231,15 @@ impl ActorInstance {
 
     /// Every handle is gone: closes, and the exit counts as done rather than drained.
     pub(super) fn abandon(&self) {
-        if !lock(&self.board).closing {
+        if !lock(&self.held).closing {
             self.abandoned.store(true, Relaxed);
             self.close();
         }
     }
 
-    /// Ends the actor at once: what runs is dropped, what is queued goes back.
+    /// Ends the actor at once: what runs is dropped, the askers of what is queued are told.
     pub(super) fn kill(&self) {
-        lock(&self.board).closing = true;
+        lock(&self.held).closing = true;
         self.killed.cancel();
     }
 
@@ -256,8 +255,8 @@ impl ActorInstance {
         self.name
     }
 
-    pub(super) fn instance(&self) -> u32 {
-        self.instance
+    pub(super) fn number(&self) -> u32 {
+        self.number
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -273,7 +272,7 @@ impl ActorInstance {
     }
 
     pub(super) fn refusal(&self) -> AskError {
-        self.room.refusal()
+        self.places.refusal()
     }
 
     pub(super) fn state(&self) -> ActorState {
@@ -308,7 +307,7 @@ impl ActorInstance {
     /// Keeps the first fault: later ones are mostly its consequences.
     pub(super) fn note_fault(&self, fault: &str) {
         let fault: String = fault.chars().take(FAULT_CHARS).collect();
-        tracing::error!(actor = %self.name, instance = self.instance, fault, "fault in an actor");
+        tracing::error!(actor = %self.name, instance = self.number, fault, "fault in an actor");
         lock(&self.first_fault).get_or_insert(fault);
     }
 
@@ -325,9 +324,9 @@ impl ActorInstance {
         tracing::warn!(actor = %self.name, ?wait, "the worker will be rebuilt");
     }
 
-    /// Sets what a running message waits for; gives back what it waited for before.
+    /// Sets what a running message waits for; returns what it waited for before.
     pub(super) fn declare(&self, key: SlabKey, waits: Option<BoardWait>) -> Option<BoardWait> {
-        lock(&self.board)
+        lock(&self.held)
             .lines
             .get_mut(key)
             .and_then(|line| std::mem::replace(&mut line.waits, waits))
@@ -335,16 +334,16 @@ impl ActorInstance {
 
     /// Queued and running messages, the load a pool goes by.
     pub(super) fn load(&self) -> (usize, usize) {
-        let board = lock(&self.board);
-        (board.queued, board.running)
+        let held = lock(&self.held);
+        (held.queued, held.running)
     }
 
-    pub(super) fn entrance(&self, kind: &'static str) -> EnvelopeEntry<'_> {
+    pub(super) fn entry(&self, kind: &'static str) -> EnvelopeEntry<'_> {
         let stats = self.stats();
         EnvelopeEntry {
             hub: &self.hub,
             stats,
-            room: &self.room,
+            places: &self.places,
             kind: stats.kind_index(kind),
         }
     }
@@ -355,12 +354,11 @@ impl ActorInstance {
     }
 
     /// Closes for good and counts those who still wait for an answer, queued and running.
-    fn shut_board(&self) -> (u64, u64) {
-        let mut board = lock(&self.board);
-        board.closing = true;
+    fn shut_queue(&self) -> (u64, u64) {
+        let mut held = lock(&self.held);
+        held.closing = true;
         let waiting = |phase| {
-            board
-                .lines
+            held.lines
                 .iter()
                 .filter(|line| line.phase == phase && !line.gone)
                 .count() as u64

@@ -15,10 +15,10 @@ pub struct Mailbox<A: ActorRunner> {
 
 struct Inner<A: ActorRunner> {
     addr: Addr<A>,
-    desk: Arc<ActorInstance>,
+    instance: Arc<ActorInstance>,
 }
 
-/// An actor that this room can end: [`SerialRunner`](crate::actor::SerialRunner) and [`ConcurrentRunner`](crate::actor::ConcurrentRunner).
+/// An actor that this module can end: [`SerialRunner`](crate::actor::SerialRunner) and [`ConcurrentRunner`](crate::actor::ConcurrentRunner).
 pub trait ActorRunner: Actor<Context = Context<Self>> + Handler<WakeRunner> {}
 
 impl<A: Actor<Context = Context<A>> + Handler<WakeRunner>> ActorRunner for A {}
@@ -42,59 +42,59 @@ impl<A: ActorRunner> Clone for Mailbox<A> {
 impl<A: ActorRunner> fmt::Debug for Mailbox<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailbox")
-            .field("actor", &self.inner.desk.name())
+            .field("actor", &self.inner.instance.name())
             .finish_non_exhaustive()
     }
 }
 
 impl<A: ActorRunner> Mailbox<A> {
-    pub(super) fn new(addr: Addr<A>, desk: Arc<ActorInstance>) -> Self {
+    pub(super) fn new(addr: Addr<A>, instance: Arc<ActorInstance>) -> Self {
         Self {
-            inner: Arc::new(Inner { addr, desk }),
+            inner: Arc::new(Inner { addr, instance }),
         }
     }
 
-    /// Sends `message` and waits for its reply; waits for room first when there is none.
+    /// Sends `message` and waits for its reply; waits for a free place first when there is none.
     pub async fn ask<M: Message>(&self, message: M, cx: &AskContext) -> Result<M::Reply, AskError>
     where
         A: Handler<MessageEnvelope<M>>,
     {
         self.inner
-            .desk
+            .instance
             .ask(message, cx, |envelope| post(&self.inner.addr, envelope))
             .await
     }
 
-    /// As [`Mailbox::ask`], but `Full` at once when there is no room.
+    /// As [`Mailbox::ask`], but `Full` at once when there is no free place.
     pub async fn try_ask<M: Message>(&self, message: M, cx: &AskContext) -> Result<M::Reply, AskError>
     where
         A: Handler<MessageEnvelope<M>>,
     {
         self.inner
-            .desk
+            .instance
             .try_ask(message, cx, |envelope| post(&self.inner.addr, envelope))
             .await
     }
 
     /// Takes nothing new from now on (`Draining`); what is queued is finished, then the actor ends.
     pub fn close(&self) {
-        self.inner.desk.close();
+        self.inner.instance.close();
         post(&self.inner.addr, WakeRunner);
     }
 
-    /// Ends the actor at once: what runs is dropped, what is queued goes back to its askers.
+    /// Ends the actor at once: what runs is dropped, and the askers of what is queued are told.
     pub fn kill(&self) {
-        self.inner.desk.kill();
+        self.inner.instance.kill();
         post(&self.inner.addr, WakeRunner);
     }
 
     /// Completes when the actor has ended; says how. Does not close by itself.
     pub async fn drained(&self) -> LedgerEntry {
-        self.inner.desk.drained().await
+        self.inner.instance.drained().await
     }
 
-    pub(super) fn desk(&self) -> &Arc<ActorInstance> {
-        &self.inner.desk
+    pub(super) fn instance(&self) -> &Arc<ActorInstance> {
+        &self.inner.instance
     }
 
     pub(super) fn addr(&self) -> &Addr<A> {
@@ -104,7 +104,7 @@ impl<A: ActorRunner> Mailbox<A> {
 
 impl<A: ActorRunner> Drop for Inner<A> {
     fn drop(&mut self) {
-        self.desk.abandon();
+        self.instance.abandon();
         post(&self.addr, WakeRunner);
     }
 }
@@ -112,7 +112,7 @@ impl<A: ActorRunner> Drop for Inner<A> {
 /// The one place where anything is put into an actix mailbox.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the bound and the counting are done by the ticket inside the envelope"
+    reason = "the bound and the counting are done by the queued inside the envelope"
 )]
 pub(super) fn post<A, M>(addr: &Addr<A>, message: M)
 where

@@ -1,13 +1,13 @@
 //! Envelopes, the one ask helper, counters, pools, restarts.
 //!
 //! A [`Worker`] says what it does with each [`Message`] ([`HandleMessage`]: one at a time; [`ServeMessages`]: many at a time).
-//! [`spawn`] puts a shell round it and gives back a [`Mailbox`]; a [`WorkerPool`] is several of them. Every ask carries a
+//! [`spawn`] puts a runner round it and returns a [`Mailbox`]; a [`WorkerPool`] is several of them. Every ask carries a
 //! [`AskContext`], and every handler gets one to ask further down with. The [`ActorRegistry`] has all counters.
 //!
-//! A message's way: the asker takes a place in the bounded room (or waits for it, measured) → the envelope goes into
+//! A message's path: the asker takes a place in the bounded mailbox (or waits for it, measured) → the envelope goes into
 //! actix's own queue, which is set unlimited → handling begins, the place is free again → the reply goes back. Dropped
-//! anywhere on this way, it is counted, and its asker is told. An asker that goes away takes its message along: queued,
-//! it is not begun; running, its `Cx` is cancelled.
+//! anywhere on this path, it is counted, and its asker is told. An asker that goes away takes its message along: queued,
+//! it is not begun; running, its [`AskContext`] is cancelled.
 
 mod budget;
 mod capacity;
@@ -47,16 +47,18 @@ pub use pool::WorkerPool;
 pub use registry::{ActorRegistry, GaveUp, LedgerEntry};
 pub use serial::SerialRunner;
 pub use snapshot::{
-    ActorSnapshot, EdgeCount, HubSnapshot, InstanceSnapshot, MessageSnapshot, ProtectedWait, TaskSnapshot, WaitEdge,
+    ActorSnapshot, EdgeCount, HubSnapshot, InstanceSnapshot, MessageSnapshot, ProtectedWait, SnapshotLabel,
+    TaskSnapshot, WaitEdge,
 };
 pub use spawn::SpawnOptions;
 pub use state::{ActorState, ExitReason, MessageOutcome};
+pub use stats::{ABANDONED_WHEN, REJECTION_REASONS, RESTART_REASONS};
 pub use worker::{HandleMessage, Message, ServeMessages, Worker};
 
 #[cfg(test)]
 mod tests;
 
-/// Locks; a poisoned lock is taken all the same, since every critical section of this room leaves its data whole.
+/// Locks; a poisoned lock is taken all the same, since every critical section of this module leaves its data whole.
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Every actor of the house; the closed set behind the metric label `actor`.
+/// Every actor of the program; the closed set behind the metric label `actor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActorName {
     /// Owns each book's plan and asks everyone below.
@@ -17,7 +17,7 @@ pub enum ActorName {
     Converter,
     /// Asks for an archive's headers.
     Checker,
-    /// Brings an archive home.
+    /// Fetches, verifies and stores an archive.
     Downloader,
     /// The one writer of the catalog.
     Catalog,
@@ -56,7 +56,7 @@ impl ActorName {
         }
     }
 
-    /// Depth in the house; an actor may ask only actors of a greater layer, so that no two can wait for each other.
+    /// Depth in the layers; an actor may ask only actors of a greater layer, so that no two can wait for each other.
     pub const fn layer(self) -> u8 {
         match self {
             Self::Supervisor => 0,
@@ -83,7 +83,15 @@ impl Serialize for ActorName {
     }
 }
 
-/// Who asks: an actor, or somebody outside the house of actors (command line, tests).
+impl<'de> Deserialize<'de> for ActorName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let known = Self::ALL.into_iter().find(|name| name.as_str() == word);
+        known.ok_or_else(|| serde::de::Error::custom(format!("there is no actor {word:?}")))
+    }
+}
+
+/// Who asks: an actor, or somebody outside the actors (command line, tests).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MessageSender {
     /// An actor, bound to ask downwards only.

@@ -9,10 +9,10 @@ use crate::actor::instance::ActorInstance;
 use crate::actor::stats::MessageRejection;
 use crate::actor::{AskError, MessageOutcome, MessageSender, lock};
 
-/// A queued message; holds its place in the room until handling begins.
+/// A queued message; holds its place in the mailbox until handling begins.
 #[derive(Debug)]
 pub(super) struct QueuedMessage {
-    desk: Arc<ActorInstance>,
+    instance: Arc<ActorInstance>,
     key: SlabKey,
     kind: u8,
     sent: u64,
@@ -23,12 +23,12 @@ pub(super) struct QueuedMessage {
 impl QueuedMessage {
     /// Writes the message on the board; refused when the actor closed since the place was given.
     pub(super) fn enter(
-        desk: &Arc<ActorInstance>,
+        instance: &Arc<ActorInstance>,
         place: CapacityPlace,
         kind: u8,
         from: MessageSender,
     ) -> Result<Self, AskError> {
-        let sent = desk.now();
+        let sent = instance.now();
         let line = HeldMessage {
             from,
             phase: MessagePhase::Queued,
@@ -38,17 +38,17 @@ impl QueuedMessage {
             waits: None,
         };
         let key = {
-            let mut board = lock(&desk.board);
-            if board.closing {
-                return Err(desk.refusal());
+            let mut held = lock(&instance.held);
+            if held.closing {
+                return Err(instance.refusal());
             }
-            board.queued += 1;
-            board.lines.insert(line)
+            held.queued += 1;
+            held.lines.insert(line)
         };
-        desk.stats().entered();
-        desk.stats().kind(kind).sent.fetch_add(1, Relaxed);
+        instance.stats().entered();
+        instance.stats().kind(kind).sent.fetch_add(1, Relaxed);
         Ok(Self {
-            desk: Arc::clone(desk),
+            instance: Arc::clone(instance),
             key,
             kind,
             sent,
@@ -57,8 +57,8 @@ impl QueuedMessage {
         })
     }
 
-    pub(super) fn desk(&self) -> &Arc<ActorInstance> {
-        &self.desk
+    pub(super) fn instance(&self) -> &Arc<ActorInstance> {
+        &self.instance
     }
 
     pub(super) fn key(&self) -> SlabKey {
@@ -73,36 +73,40 @@ impl QueuedMessage {
     pub(super) fn begin(mut self, unwanted: bool) -> Option<RunningMessage> {
         self.done = true;
         self.place = None;
-        let begun = self.desk.now();
+        let begun = self.instance.now();
         let wanted = {
-            let mut board = lock(&self.desk.board);
-            board.queued -= 1;
-            let gone = board.lines.get_mut(self.key).is_none_or(|line| line.gone);
+            let mut held = lock(&self.instance.held);
+            held.queued -= 1;
+            let gone = held.lines.get_mut(self.key).is_none_or(|line| line.gone);
             if gone || unwanted {
-                board.lines.remove(self.key);
+                held.lines.remove(self.key);
                 if !gone {
-                    self.desk.stats().kind(self.kind).abandoned_queued.fetch_add(1, Relaxed);
+                    self.instance
+                        .stats()
+                        .kind(self.kind)
+                        .abandoned_queued
+                        .fetch_add(1, Relaxed);
                 }
                 false
             } else {
-                if let Some(line) = board.lines.get_mut(self.key) {
+                if let Some(line) = held.lines.get_mut(self.key) {
                     (line.phase, line.begun) = (MessagePhase::Running, begun);
                 }
-                board.running += 1;
+                held.running += 1;
                 true
             }
         };
-        self.desk.stats().left();
+        self.instance.stats().left();
         wanted.then(|| self.count_begin(begun))
     }
 
     fn count_begin(&self, begun: u64) -> RunningMessage {
-        let stats = self.desk.stats();
+        let stats = self.instance.stats();
         stats.wait.observe_nanos(begun.saturating_sub(self.sent));
         stats.kind(self.kind).in_flight.fetch_add(1, Relaxed);
-        self.desk.note_progress_at(begun);
+        self.instance.note_progress_at(begun);
         RunningMessage {
-            desk: Arc::clone(&self.desk),
+            instance: Arc::clone(&self.instance),
             key: self.key,
             kind: self.kind,
             begun,
@@ -118,20 +122,20 @@ impl Drop for QueuedMessage {
             return;
         }
         let gone = {
-            let mut board = lock(&self.desk.board);
-            board.queued -= 1;
-            board.lines.remove(self.key).is_none_or(|line| line.gone)
+            let mut held = lock(&self.instance.held);
+            held.queued -= 1;
+            held.lines.remove(self.key).is_none_or(|line| line.gone)
         };
-        let stats = self.desk.stats();
+        let stats = self.instance.stats();
         stats.left();
         if !gone {
-            let why = if self.desk.refusal() == AskError::Draining {
+            let why = if self.instance.refusal() == AskError::Draining {
                 MessageRejection::Draining
             } else {
                 MessageRejection::Closed
             };
             stats.kind(self.kind).reject(why);
-            self.desk.handed_back.fetch_add(1, Relaxed);
+            self.instance.handed_back.fetch_add(1, Relaxed);
         }
     }
 }
@@ -139,7 +143,7 @@ impl Drop for QueuedMessage {
 /// A message whose handler runs.
 #[derive(Debug)]
 pub(super) struct RunningMessage {
-    desk: Arc<ActorInstance>,
+    instance: Arc<ActorInstance>,
     key: SlabKey,
     kind: u8,
     begun: u64,
@@ -147,34 +151,34 @@ pub(super) struct RunningMessage {
 }
 
 impl RunningMessage {
-    pub(super) fn desk(&self) -> &Arc<ActorInstance> {
-        &self.desk
+    pub(super) fn instance(&self) -> &Arc<ActorInstance> {
+        &self.instance
     }
 
     /// The handler is done; an outcome nobody waited for counts as cancelled.
     pub(super) fn finish(mut self, outcome: MessageOutcome) {
         self.done = true;
-        self.desk.handled.fetch_add(1, Relaxed);
+        self.instance.handled.fetch_add(1, Relaxed);
         self.leave(outcome);
     }
 
     fn leave(&self, outcome: MessageOutcome) {
-        let now = self.desk.now();
+        let now = self.instance.now();
         let gone = {
-            let mut board = lock(&self.desk.board);
-            board.running -= 1;
-            board.lines.remove(self.key).is_none_or(|line| line.gone)
+            let mut held = lock(&self.instance.held);
+            held.running -= 1;
+            held.lines.remove(self.key).is_none_or(|line| line.gone)
         };
         let outcome = if gone && outcome != MessageOutcome::Panicked {
             MessageOutcome::Cancelled
         } else {
             outcome
         };
-        let kind = self.desk.stats().kind(self.kind);
+        let kind = self.instance.stats().kind(self.kind);
         kind.in_flight.fetch_sub(1, Relaxed);
         kind.handled[outcome as usize].fetch_add(1, Relaxed);
         kind.handle.observe_nanos(now.saturating_sub(self.begun));
-        self.desk.note_progress_at(now);
+        self.instance.note_progress_at(now);
     }
 }
 
@@ -182,7 +186,7 @@ impl Drop for RunningMessage {
     /// Cut off: killed, or its arbiter ended.
     fn drop(&mut self) {
         if !self.done {
-            self.desk.handed_back.fetch_add(1, Relaxed);
+            self.instance.handed_back.fetch_add(1, Relaxed);
             self.leave(MessageOutcome::Cancelled);
         }
     }

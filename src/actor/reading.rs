@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::actor::held_messages::MessagePhase;
 use crate::actor::instance::{ActorInstance, seconds};
 use crate::actor::snapshot::{
-    ActorSnapshot, EdgeCount, HubSnapshot, InstanceSnapshot, MessageSnapshot, ProtectedWait, TaskSnapshot, WaitEdge,
+    ActorSnapshot, EdgeCount, HubSnapshot, InstanceSnapshot, MessageSnapshot, ProtectedWait, SnapshotLabel,
+    TaskSnapshot, WaitEdge,
 };
-use crate::actor::stats::{ActorStats, KindStats, MessageRejection, RestartReason};
+use crate::actor::stats::{ABANDONED_WHEN, ActorStats, KindStats, REJECTION_REASONS, RESTART_REASONS};
 use crate::actor::{ActorName, ActorRegistry, ActorState, ExitReason, MessageOutcome, MessageSender, lock};
 
 impl ActorRegistry {
@@ -32,11 +33,21 @@ impl ActorRegistry {
     }
 }
 
+/// One ask that waits now.
+struct AskWait {
+    from: MessageSender,
+    to: ActorName,
+    /// Nanoseconds since the registry was made.
+    since: u64,
+    /// Not even in the mailbox yet.
+    for_place: bool,
+}
+
 /// A reading under way.
 struct Reading<'a> {
     hub: &'a ActorRegistry,
     now: u64,
-    desks: Vec<Arc<ActorInstance>>,
+    instances: Vec<Arc<ActorInstance>>,
 }
 
 impl<'a> Reading<'a> {
@@ -44,7 +55,7 @@ impl<'a> Reading<'a> {
         Self {
             hub,
             now: hub.now(),
-            desks: hub.desks(),
+            instances: hub.instances(),
         }
     }
 
@@ -54,10 +65,10 @@ impl<'a> Reading<'a> {
 
     fn actor(&self, stats: &ActorStats) -> Option<ActorSnapshot> {
         let instances: Vec<_> = self
-            .desks
+            .instances
             .iter()
-            .filter(|desk| desk.name() == stats.name)
-            .map(|desk| self.instance(desk))
+            .filter(|instance| instance.name() == stats.name)
+            .map(|instance| self.instance(instance))
             .collect();
         let messages: Vec<_> = stats.kinds().map(message).collect();
         let exits = labelled(ExitReason::ALL.map(ExitReason::as_str), &stats.exits);
@@ -75,17 +86,17 @@ impl<'a> Reading<'a> {
                 .map(|instance| instance.capacity)
                 .sum(),
             peak: stats.peak.load(Relaxed),
-            waiting_for_room: lock(&stats.lobby).iter().count() as u64,
+            waiting_for_room: lock(&stats.waiting).iter().count() as u64,
             oldest_age_seconds: instances
                 .iter()
                 .map(|instance| instance.oldest_age_seconds)
                 .fold(0.0, f64::max),
             wait: stats.wait.snapshot(),
             busy_seconds: seconds(stats.busy_nanos.load(Relaxed)),
-            restarts: labelled(RestartReason::ALL.map(|(_, label)| label), &stats.restarts),
+            restarts: labelled(RESTART_REASONS, &stats.restarts),
             restart_backoff_seconds: self.backoff(stats.name),
             last_progress_timestamp_seconds: (progress > 0).then(|| self.unix(progress)),
-            protected: longest(instances.iter().filter_map(|instance| instance.protected)),
+            protected: longest(instances.iter().filter_map(|instance| instance.protected.clone())),
             send_blocked_seconds: blocked(stats),
             gave_up: ExitReason::ALL
                 .into_iter()
@@ -96,58 +107,65 @@ impl<'a> Reading<'a> {
         })
     }
 
-    fn instance(&self, desk: &ActorInstance) -> InstanceSnapshot {
-        let board = lock(&desk.board);
-        let oldest = board
+    fn instance(&self, instance: &ActorInstance) -> InstanceSnapshot {
+        let held = lock(&instance.held);
+        let oldest = held
             .lines
             .iter()
             .filter(|line| line.phase == MessagePhase::Queued)
             .map(|line| line.sent)
             .min();
-        let waits = board.lines.iter().filter_map(|line| line.waits);
+        let waits = held.lines.iter().filter_map(|line| line.waits);
         InstanceSnapshot {
-            instance: desk.instance(),
-            state: desk.state(),
-            state_seconds: self.age(desk.state_since()),
-            generation: desk.generation(),
-            depth: board.queued as u64,
-            capacity: desk.capacity() as u64,
-            in_flight: board.running as u64,
+            instance: instance.number(),
+            state: instance.state(),
+            state_seconds: self.age(instance.state_since()),
+            generation: instance.generation(),
+            depth: held.queued as u64,
+            capacity: instance.capacity() as u64,
+            in_flight: held.running as u64,
             oldest_age_seconds: oldest.map_or(0.0, |sent| self.age(sent)),
-            idle_seconds: self.age(desk.progress.load(Relaxed)),
+            idle_seconds: self.age(instance.progress.load(Relaxed)),
             protected: longest(waits.map(|(what, since)| ProtectedWait {
-                what,
+                what: what.into(),
                 seconds: self.age(since),
             })),
-            first_fault: desk.first_fault(),
-            exit: desk.exit().map(|entry| entry.reason),
+            first_fault: instance.first_fault(),
+            exit: instance.exit().map(|entry| entry.reason),
         }
     }
 
     fn waits(&self) -> Vec<WaitEdge> {
         let mut edges: BTreeMap<(MessageSender, ActorName), WaitEdge> = BTreeMap::new();
-        for desk in &self.desks {
-            for line in lock(&desk.board).lines.iter().filter(|line| !line.gone) {
-                self.add_wait(&mut edges, (line.from, desk.name()), line.sent, false);
+        for instance in &self.instances {
+            for line in lock(&instance.held).lines.iter().filter(|line| !line.gone) {
+                let wait = AskWait {
+                    from: line.from,
+                    to: instance.name(),
+                    since: line.sent,
+                    for_place: false,
+                };
+                self.add_wait(&mut edges, wait);
             }
         }
         for stats in self.hub.all_stats() {
-            for (from, since) in lock(&stats.lobby).iter() {
-                self.add_wait(&mut edges, (*from, stats.name), *since, true);
+            for (from, since) in lock(&stats.waiting).iter() {
+                let wait = AskWait {
+                    from: *from,
+                    to: stats.name,
+                    since: *since,
+                    for_place: true,
+                };
+                self.add_wait(&mut edges, wait);
             }
         }
         edges.into_values().collect()
     }
 
-    fn add_wait(
-        &self,
-        edges: &mut BTreeMap<(MessageSender, ActorName), WaitEdge>,
-        (from, to): (MessageSender, ActorName),
-        since: u64,
-        for_room: bool,
-    ) {
+    fn add_wait(&self, edges: &mut BTreeMap<(MessageSender, ActorName), WaitEdge>, wait: AskWait) {
+        let AskWait { from, to, .. } = wait;
         let new = WaitEdge {
-            from,
+            from: from.as_str().into(),
             to,
             waiting: 0,
             for_room: 0,
@@ -155,14 +173,14 @@ impl<'a> Reading<'a> {
         };
         let edge = edges.entry((from, to)).or_insert(new);
         edge.waiting += 1;
-        edge.for_room += u32::from(for_room);
-        edge.longest_seconds = edge.longest_seconds.max(self.age(since));
+        edge.for_room += u32::from(wait.for_place);
+        edge.longest_seconds = edge.longest_seconds.max(self.age(wait.since));
     }
 
     fn tasks(&self) -> Vec<TaskSnapshot> {
         let tasks = lock(&self.hub.inner.tasks);
         let told = tasks.iter().map(|(name, stats)| TaskSnapshot {
-            name,
+            name: (*name).into(),
             started: stats.started.load(Relaxed),
             running: stats.running.load(Relaxed),
             panicked: stats.panicked.load(Relaxed),
@@ -172,10 +190,12 @@ impl<'a> Reading<'a> {
 
     fn backoff(&self, name: ActorName) -> f64 {
         let waiting = self
-            .desks
+            .instances
             .iter()
-            .filter(|desk| desk.name() == name && desk.state() == ActorState::Backoff);
-        waiting.map(|desk| seconds(desk.backoff_nanos())).fold(0.0, f64::max)
+            .filter(|instance| instance.name() == name && instance.state() == ActorState::Backoff);
+        waiting
+            .map(|instance| seconds(instance.backoff_nanos()))
+            .fold(0.0, f64::max)
     }
 
     fn unix(&self, nanos: u64) -> f64 {
@@ -188,19 +208,16 @@ fn message(stats: &KindStats) -> MessageSnapshot {
     let timeouts = stats.timeouts.iter().enumerate().filter_map(|(row, count)| {
         let count = count.load(Relaxed);
         (count > 0).then(|| EdgeCount {
-            from: MessageSender::row_label(row),
+            from: MessageSender::row_label(row).into(),
             count,
         })
     });
     MessageSnapshot {
-        kind: stats.kind,
+        kind: stats.kind.into(),
         sent: stats.sent.load(Relaxed),
         handled: labelled(MessageOutcome::ALL.map(MessageOutcome::as_str), &stats.handled),
-        rejected: labelled(MessageRejection::ALL.map(|(_, label)| label), &stats.rejected),
-        abandoned: labelled(
-            ["queued", "running"],
-            [&stats.abandoned_queued, &stats.abandoned_running],
-        ),
+        rejected: labelled(REJECTION_REASONS, &stats.rejected),
+        abandoned: labelled(ABANDONED_WHEN, [&stats.abandoned_queued, &stats.abandoned_running]),
         timeouts: timeouts.collect(),
         in_flight: stats.in_flight.load(Relaxed),
         handle: stats.handle.snapshot(),
@@ -211,11 +228,11 @@ fn message(stats: &KindStats) -> MessageSnapshot {
 fn labelled<'a>(
     labels: impl IntoIterator<Item = &'static str>,
     counters: impl IntoIterator<Item = &'a AtomicU64>,
-) -> BTreeMap<&'static str, u64> {
+) -> BTreeMap<SnapshotLabel, u64> {
     let counted = labels
         .into_iter()
         .zip(counters)
-        .map(|(label, counter)| (label, counter.load(Relaxed)));
+        .map(|(label, counter)| (SnapshotLabel::from(label), counter.load(Relaxed)));
     counted.filter(|(_, count)| *count > 0).collect()
 }
 
@@ -227,12 +244,12 @@ fn states(instances: &[InstanceSnapshot]) -> BTreeMap<ActorState, u32> {
     states
 }
 
-fn blocked(stats: &ActorStats) -> BTreeMap<&'static str, f64> {
+fn blocked(stats: &ActorStats) -> BTreeMap<SnapshotLabel, f64> {
     let rows = stats
         .blocked
         .iter()
         .enumerate()
-        .map(|(row, nanos)| (MessageSender::row_label(row), nanos.load(Relaxed)));
+        .map(|(row, nanos)| (SnapshotLabel::from(MessageSender::row_label(row)), nanos.load(Relaxed)));
     rows.filter(|(_, nanos)| *nanos > 0)
         .map(|(from, nanos)| (from, seconds(nanos)))
         .collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -27,15 +27,15 @@ pub(super) struct HubInner {
     pub(super) epoch: Instant,
     pub(super) started: std::time::SystemTime,
     actors: [ActorStats; ActorName::ALL.len()],
-    desks: Mutex<Vec<Weak<ActorInstance>>>,
+    instances: Mutex<Vec<Weak<ActorInstance>>>,
     ledger: Mutex<VecDeque<LedgerEntry>>,
     pub(super) tasks: Mutex<BTreeMap<&'static str, Arc<TaskStats>>>,
     gave_up: watch::Sender<Option<GaveUp>>,
-    instances: AtomicU32,
+    numbers: AtomicU32,
 }
 
 /// How one actor instance ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// Which actor.
     pub actor: ActorName,
@@ -43,7 +43,7 @@ pub struct LedgerEntry {
     pub instance: u32,
     /// Messages handled to their end, whatever the outcome.
     pub handled: u64,
-    /// Messages given back unanswered: queued ones dropped, and those cut off while running.
+    /// Messages released unanswered: queued ones dropped, and those cut off while running.
     pub handed_back: u64,
     /// Why it ended.
     pub reason: ExitReason,
@@ -54,7 +54,7 @@ pub struct LedgerEntry {
 }
 
 /// The first actor that could not be kept alive.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GaveUp {
     /// Which actor.
     pub actor: ActorName,
@@ -78,11 +78,11 @@ impl ActorRegistry {
                 epoch: Instant::now(),
                 started: std::time::SystemTime::now(),
                 actors: ActorName::ALL.map(ActorStats::new),
-                desks: Mutex::default(),
+                instances: Mutex::default(),
                 ledger: Mutex::default(),
                 tasks: Mutex::default(),
                 gave_up: watch::Sender::new(None),
-                instances: AtomicU32::new(0),
+                numbers: AtomicU32::new(0),
             }),
         }
     }
@@ -123,18 +123,18 @@ impl ActorRegistry {
         u64::try_from(self.inner.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    pub(super) fn next_instance(&self) -> u32 {
-        self.inner.instances.fetch_add(1, Relaxed) + 1
+    pub(super) fn next_number(&self) -> u32 {
+        self.inner.numbers.fetch_add(1, Relaxed) + 1
     }
 
-    pub(super) fn enlist(&self, desk: &Arc<ActorInstance>) {
-        let mut desks = lock(&self.inner.desks);
-        desks.retain(|desk| desk.strong_count() > 0);
-        desks.push(Arc::downgrade(desk));
+    pub(super) fn enlist(&self, instance: &Arc<ActorInstance>) {
+        let mut instances = lock(&self.inner.instances);
+        instances.retain(|instance| instance.strong_count() > 0);
+        instances.push(Arc::downgrade(instance));
     }
 
-    pub(super) fn desks(&self) -> Vec<Arc<ActorInstance>> {
-        lock(&self.inner.desks).iter().filter_map(Weak::upgrade).collect()
+    pub(super) fn instances(&self) -> Vec<Arc<ActorInstance>> {
+        lock(&self.inner.instances).iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Notes an exit; a faulty one lets [`ActorRegistry::gave_up`] fire.

@@ -1,4 +1,4 @@
-//! What both shells share: building and rebuilding the worker, catching panics, the end.
+//! What both runners share: building and rebuilding the worker, catching panics, the end.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,11 +15,11 @@ use crate::actor::instance::ActorInstance;
 use crate::actor::stats::RestartReason;
 use crate::actor::{ExitReason, Worker, lock};
 
-/// The worker's factory, its budget and its desk.
+/// The worker's factory, its budget and its instance.
 pub(super) struct RunnerState<W> {
     factory: Rc<dyn Fn() -> W>,
     restarts: Arc<Mutex<RestartsSpent>>,
-    pub(super) desk: Arc<ActorInstance>,
+    pub(super) instance: Arc<ActorInstance>,
 }
 
 impl<W> Clone for RunnerState<W> {
@@ -27,7 +27,7 @@ impl<W> Clone for RunnerState<W> {
         Self {
             factory: Rc::clone(&self.factory),
             restarts: Arc::clone(&self.restarts),
-            desk: Arc::clone(&self.desk),
+            instance: Arc::clone(&self.instance),
         }
     }
 }
@@ -36,12 +36,12 @@ impl<W: Worker> RunnerState<W> {
     pub(super) fn new(
         factory: impl Fn() -> W + 'static,
         restarts: Arc<Mutex<RestartsSpent>>,
-        desk: Arc<ActorInstance>,
+        instance: Arc<ActorInstance>,
     ) -> Self {
         Self {
             factory: Rc::new(factory),
             restarts,
-            desk,
+            instance,
         }
     }
 
@@ -49,11 +49,11 @@ impl<W: Worker> RunnerState<W> {
     pub(super) fn build(&self) -> Option<W> {
         match catch_unwind(AssertUnwindSafe(|| (self.factory)())) {
             Ok(worker) => {
-                self.desk.started();
+                self.instance.started();
                 Some(worker)
             }
             Err(payload) => {
-                self.desk.note_fault(&fault_text(payload));
+                self.instance.note_fault(&fault_text(payload));
                 None
             }
         }
@@ -63,11 +63,11 @@ impl<W: Worker> RunnerState<W> {
     pub(super) async fn rebuild(self, mut why: RestartReason) -> Result<W, ExitReason> {
         loop {
             let wait = self.spend()?;
-            self.desk.note_restart(why, wait);
+            self.instance.note_restart(why, wait);
             tokio::select! {
                 biased;
-                () = self.desk.killed().cancelled() => return Err(ExitReason::Killed),
-                () = self.desk.closing().cancelled() => {}
+                () = self.instance.killed().cancelled() => return Err(ExitReason::Killed),
+                () = self.instance.closing().cancelled() => {}
                 () = tokio::time::sleep(wait) => {}
             }
             if let Some(worker) = self.build() {
@@ -95,10 +95,10 @@ impl<W: Worker> RunnerState<W> {
         } else {
             ExitReason::Killed
         };
-        self.desk.end_due().unwrap_or(fallback)
+        self.instance.end_due().unwrap_or(fallback)
     }
 
-    /// The last word: the worker hears why, and the desk is closed for good.
+    /// The last word: the worker hears why, and the instance is closed for good.
     pub(super) fn end(&self, worker: Option<W>, reason: ExitReason) {
         if let Some(mut worker) = worker {
             let last = catch_unwind(AssertUnwindSafe(|| {
@@ -106,10 +106,10 @@ impl<W: Worker> RunnerState<W> {
                 drop(worker);
             }));
             if let Err(payload) = last {
-                self.desk.note_fault(&fault_text(payload));
+                self.instance.note_fault(&fault_text(payload));
             }
         }
-        self.desk.ended(reason);
+        self.instance.ended(reason);
     }
 }
 
@@ -119,13 +119,13 @@ pub(super) fn discard<T>(broken: T) {
 }
 
 /// Runs a handler's future: its panics come back as text, its time in polls counts as busy.
-pub(super) async fn guarded<F: Future>(desk: &ActorInstance, future: F) -> Result<F::Output, String> {
+pub(super) async fn guarded<F: Future>(instance: &ActorInstance, future: F) -> Result<F::Output, String> {
     let mut future = pin!(AssertUnwindSafe(future).catch_unwind());
     let ended = std::future::poll_fn(|context| {
         let begun = Instant::now();
         let polled = future.as_mut().poll(context);
         let busy = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        desk.stats().busy_nanos.fetch_add(busy, Relaxed);
+        instance.stats().busy_nanos.fetch_add(busy, Relaxed);
         polled
     });
     ended.await.map_err(fault_text)

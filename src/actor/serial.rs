@@ -1,4 +1,4 @@
-//! The shell round a worker that handles one message at a time.
+//! The runner round a worker that handles one message at a time.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::actor::{AskContext, ExitReason, HandleMessage, Message, MessageEnvelo
 
 /// An actor that handles one message at a time, so that its mailbox is a true queue.
 pub struct SerialRunner<W: Worker> {
-    frame: RunnerState<W>,
+    runner: RunnerState<W>,
     /// Away while it handles a message or is being rebuilt.
     worker: Option<W>,
     reason: Option<ExitReason>,
@@ -29,9 +29,9 @@ impl<W: Worker> fmt::Debug for SerialRunner<W> {
 }
 
 impl<W: Worker> SerialRunner<W> {
-    pub(super) fn new(frame: RunnerState<W>) -> Self {
+    pub(super) fn new(runner: RunnerState<W>) -> Self {
         Self {
-            frame,
+            runner,
             worker: None,
             reason: None,
         }
@@ -50,7 +50,7 @@ impl<W: Worker> SerialRunner<W> {
 
     /// Ends if it is time to.
     fn settle(&mut self, ctx: &mut Context<Self>) {
-        if let Some(reason) = self.frame.desk.end_due() {
+        if let Some(reason) = self.runner.instance.end_due() {
             self.end(reason, ctx);
         }
     }
@@ -61,8 +61,8 @@ impl<W: Worker> SerialRunner<W> {
     }
 
     fn last_word(&mut self) {
-        let reason = self.reason.unwrap_or_else(|| self.frame.untold_reason());
-        self.frame.end(self.worker.take(), reason);
+        let reason = self.reason.unwrap_or_else(|| self.runner.untold_reason());
+        self.runner.end(self.worker.take(), reason);
     }
 
     fn wait_for_worker(
@@ -82,9 +82,9 @@ impl<W: Worker> Actor for SerialRunner<W> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.worker = self.frame.build();
+        self.worker = self.runner.build();
         if self.worker.is_none() {
-            Self::wait_for_worker(self.frame.clone().rebuild(RestartReason::Build), self, ctx);
+            Self::wait_for_worker(self.runner.clone().rebuild(RestartReason::Build), self, ctx);
         }
     }
 
@@ -103,14 +103,14 @@ impl<W: HandleMessage<M>, M: Message> Handler<MessageEnvelope<M>> for SerialRunn
     type Result = ();
 
     fn handle(&mut self, envelope: MessageEnvelope<M>, ctx: &mut Context<Self>) {
-        if self.frame.desk.killed().is_cancelled() {
+        if self.runner.instance.killed().is_cancelled() {
             return self.settle(ctx);
         }
         let Some((message, cx, call)) = envelope.open() else {
             return self.settle(ctx);
         };
         if let Some(worker) = self.worker.take() {
-            Self::wait_for_worker(turn(self.frame.clone(), worker, message, (cx, call)), self, ctx);
+            Self::wait_for_worker(turn(self.runner.clone(), worker, message, cx, call), self, ctx);
         }
     }
 }
@@ -125,17 +125,18 @@ impl<W: Worker> Handler<WakeRunner> for SerialRunner<W> {
 
 /// One message: handled to its end, to a panic, or to the kill.
 async fn turn<W: HandleMessage<M>, M: Message>(
-    frame: RunnerState<W>,
+    runner: RunnerState<W>,
     mut worker: W,
     message: M,
-    (cx, call): (AskContext, ReplyDuty<M>),
+    cx: AskContext,
+    call: ReplyDuty<M>,
 ) -> Result<W, ExitReason> {
     let ended = {
-        let handled = guarded(&frame.desk, async { worker.handle(message, &cx).await });
+        let handled = guarded(&runner.instance, async { worker.handle(message, &cx).await });
         tokio::select! {
             biased;
             ended = handled => Some(ended),
-            () = frame.desk.killed().cancelled() => None,
+            () = runner.instance.killed().cancelled() => None,
         }
     };
     match ended {
@@ -145,7 +146,7 @@ async fn turn<W: HandleMessage<M>, M: Message>(
         Some(Err(fault)) => {
             call.panicked(&fault);
             discard(worker);
-            return frame.rebuild(RestartReason::Panic).await;
+            return runner.rebuild(RestartReason::Panic).await;
         }
     }
     Ok(worker)

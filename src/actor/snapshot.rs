@@ -1,14 +1,18 @@
 //! One reading of all counters, as served to metrics, status and tests.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::actor::{ActorName, ActorState, ExitReason, GaveUp, HistogramSnapshot, LedgerEntry, MessageSender};
+use crate::actor::{ActorName, ActorState, ExitReason, GaveUp, HistogramSnapshot, LedgerEntry};
+
+/// A label in a snapshot: a word of the code where it is taken, a text of its own where it is read from JSON.
+pub type SnapshotLabel = Cow<'static, str>;
 
 /// Everything the hub knows at one moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HubSnapshot {
     /// Since the hub was made.
     pub uptime_seconds: f64,
@@ -25,7 +29,7 @@ pub struct HubSnapshot {
 }
 
 /// One actor name: its counters for ever, its instances now.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ActorSnapshot {
     /// Which actor.
     pub name: ActorName,
@@ -37,7 +41,7 @@ pub struct ActorSnapshot {
     pub capacity: u64,
     /// Highest depth since the start.
     pub peak: u64,
-    /// Askers waiting for room now.
+    /// Askers waiting for a free place now.
     pub waiting_for_room: u64,
     /// Age of the oldest message not yet begun; 0 when there is none.
     pub oldest_age_seconds: f64,
@@ -46,17 +50,17 @@ pub struct ActorSnapshot {
     /// Time inside handlers' polls.
     pub busy_seconds: f64,
     /// Rebuilt workers by reason: `panic`, `build`.
-    pub restarts: BTreeMap<&'static str, u64>,
+    pub restarts: BTreeMap<SnapshotLabel, u64>,
     /// Longest back-off now going on; 0 when there is none.
     pub restart_backoff_seconds: f64,
     /// Ended instances by reason.
-    pub exits: BTreeMap<&'static str, u64>,
+    pub exits: BTreeMap<SnapshotLabel, u64>,
     /// Unix time of the last progress of any instance.
     pub last_progress_timestamp_seconds: Option<f64>,
     /// The longest declared wait now going on.
     pub protected: Option<ProtectedWait>,
-    /// Time askers spent waiting for room, by asker.
-    pub send_blocked_seconds: BTreeMap<&'static str, f64>,
+    /// Time askers spent waiting for a free place, by asker.
+    pub send_blocked_seconds: BTreeMap<SnapshotLabel, f64>,
     /// Did this actor end by a fault?
     pub gave_up: bool,
     /// By message kind.
@@ -66,18 +70,18 @@ pub struct ActorSnapshot {
 }
 
 /// One message kind at one actor.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MessageSnapshot {
     /// The message.
-    pub kind: &'static str,
+    pub kind: SnapshotLabel,
     /// Taken into the mailbox.
     pub sent: u64,
     /// Ended, by outcome.
-    pub handled: BTreeMap<&'static str, u64>,
+    pub handled: BTreeMap<SnapshotLabel, u64>,
     /// Not taken, or dropped unhandled, by reason.
-    pub rejected: BTreeMap<&'static str, u64>,
+    pub rejected: BTreeMap<SnapshotLabel, u64>,
     /// Given up by their askers: `queued`, `running`.
-    pub abandoned: BTreeMap<&'static str, u64>,
+    pub abandoned: BTreeMap<SnapshotLabel, u64>,
     /// Asks that ran into their deadline, by asker.
     pub timeouts: Vec<EdgeCount>,
     /// Begun and not yet done.
@@ -87,25 +91,25 @@ pub struct MessageSnapshot {
 }
 
 /// A count by asker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeCount {
     /// Who asked; all outside askers share `outside`.
-    pub from: &'static str,
+    pub from: SnapshotLabel,
     /// How often.
     pub count: u64,
 }
 
 /// A wait that a handler has declared.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProtectedWait {
     /// What for.
-    pub what: &'static str,
+    pub what: SnapshotLabel,
     /// Since when.
     pub seconds: f64,
 }
 
 /// One actor instance.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InstanceSnapshot {
     /// Its number, unique in the process.
     pub instance: u32,
@@ -134,25 +138,25 @@ pub struct InstanceSnapshot {
 }
 
 /// An edge of the wait-for graph.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WaitEdge {
     /// Who waits.
-    pub from: MessageSender,
+    pub from: SnapshotLabel,
     /// On whom.
     pub to: ActorName,
     /// How many asks wait, in whatever phase.
     pub waiting: u32,
-    /// How many of them still for room.
+    /// How many of them still for a free place.
     pub for_room: u32,
     /// How long the longest has waited.
     pub longest_seconds: f64,
 }
 
 /// Tasks of one name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TaskSnapshot {
     /// Their name.
-    pub name: &'static str,
+    pub name: SnapshotLabel,
     /// Ever started.
     pub started: u64,
     /// Running now.

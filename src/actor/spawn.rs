@@ -1,4 +1,4 @@
-//! How actors are started: a desk, a shell on its arbiter, a handle.
+//! How actors are started: a instance, a shell on its arbiter, a handle.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ pub struct SpawnOptions {
 }
 
 impl SpawnOptions {
-    /// With room for `capacity` messages and the default budget.
+    /// With places for `capacity` messages and the default budget.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             capacity,
@@ -36,9 +36,9 @@ pub fn serial<W: Worker>(
     spawn: SpawnOptions,
     factory: impl Fn() -> W + Send + 'static,
 ) -> Mailbox<SerialRunner<W>> {
-    let desk = ActorInstance::new(hub, W::NAME, spawn.capacity);
+    let instance = ActorInstance::new(hub, W::NAME, spawn.capacity);
     serial_at(
-        desk,
+        instance,
         arbiter,
         Arc::new(Mutex::new(RestartsSpent::new(spawn.budget))),
         factory,
@@ -52,58 +52,58 @@ pub fn concurrent<W: Worker>(
     spawn: SpawnOptions,
     factory: impl Fn() -> W + Send + 'static,
 ) -> Mailbox<ConcurrentRunner<W>> {
-    let desk = ActorInstance::new(hub, W::NAME, spawn.capacity);
+    let instance = ActorInstance::new(hub, W::NAME, spawn.capacity);
     let restarts = Arc::new(Mutex::new(RestartsSpent::new(spawn.budget)));
-    start(desk, arbiter, move |desk| {
-        ConcurrentRunner::new(RunnerState::new(factory, restarts, desk))
+    start(instance, arbiter, move |instance| {
+        ConcurrentRunner::new(RunnerState::new(factory, restarts, instance))
     })
 }
 
 pub(super) fn serial_at<W: Worker>(
-    desk: Arc<ActorInstance>,
+    instance: Arc<ActorInstance>,
     arbiter: &ArbiterHandle,
     restarts: Arc<Mutex<RestartsSpent>>,
     factory: impl Fn() -> W + Send + 'static,
 ) -> Mailbox<SerialRunner<W>> {
-    start(desk, arbiter, move |desk| {
-        SerialRunner::new(RunnerState::new(factory, restarts, desk))
+    start(instance, arbiter, move |instance| {
+        SerialRunner::new(RunnerState::new(factory, restarts, instance))
     })
 }
 
 fn start<A: ActorRunner>(
-    desk: Arc<ActorInstance>,
+    instance: Arc<ActorInstance>,
     arbiter: &ArbiterHandle,
-    shell: impl FnOnce(Arc<ActorInstance>) -> A + Send + 'static,
+    runner: impl FnOnce(Arc<ActorInstance>) -> A + Send + 'static,
 ) -> Mailbox<A> {
     let launch = Launch {
-        desk: Arc::clone(&desk),
+        instance: Arc::clone(&instance),
         landed: false,
     };
     let addr = A::start_in_arbiter(arbiter, move |ctx| {
         // 0 is unlimited: the bound is ours.
         ctx.set_mailbox_capacity(0);
-        shell(launch.landed())
+        runner(launch.landed())
     });
-    Mailbox::new(addr, desk)
+    Mailbox::new(addr, instance)
 }
 
 /// On its way to the arbiter. Dropped there (the arbiter has ended), the actor counts as killed.
 struct Launch {
-    desk: Arc<ActorInstance>,
+    instance: Arc<ActorInstance>,
     landed: bool,
 }
 
 impl Launch {
     fn landed(mut self) -> Arc<ActorInstance> {
         self.landed = true;
-        Arc::clone(&self.desk)
+        Arc::clone(&self.instance)
     }
 }
 
 impl Drop for Launch {
     fn drop(&mut self) {
         if !self.landed {
-            self.desk.ended(ExitReason::Killed);
+            self.instance.ended(ExitReason::Killed);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How messages and actors end, and where an actor stands: closed sets behind metric labels.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How a message ended; the metric label `outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl MessageOutcome {
 }
 
 /// Why an actor ended; a closed set, likened to exit codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitReason {
     /// Every handle was dropped and the queue finished.
@@ -78,7 +78,7 @@ impl ExitReason {
 }
 
 /// Where an actor instance stands; the metric label `state`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum ActorState {

@@ -9,7 +9,14 @@ use crate::actor::{ActorName, DurationHistogram, ExitReason, MessageOutcome, Mes
 /// Message kinds counted apart for one actor; any more share the kind `other`.
 const KINDS: usize = 24;
 
+/// When its asker gave a message up; the metric label `when`.
+pub const ABANDONED_WHEN: [&str; 2] = ["queued", "running"];
 /// Why a message was not taken; the metric label `reason`.
+pub const REJECTION_REASONS: [&str; 4] = ["full", "closed", "draining", "upwards"];
+/// Why a worker was rebuilt; the metric label `reason`.
+pub const RESTART_REASONS: [&str; 2] = ["panic", "build"];
+
+/// Why a message was not taken, in the order of [`REJECTION_REASONS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MessageRejection {
     Full,
@@ -18,16 +25,7 @@ pub(super) enum MessageRejection {
     Upwards,
 }
 
-impl MessageRejection {
-    pub(super) const ALL: [(Self, &'static str); 4] = [
-        (Self::Full, "full"),
-        (Self::Closed, "closed"),
-        (Self::Draining, "draining"),
-        (Self::Upwards, "upwards"),
-    ];
-}
-
-/// Why a worker was rebuilt; the metric label `reason`.
+/// Why a worker was rebuilt, in the order of [`RESTART_REASONS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RestartReason {
     /// A handler panicked.
@@ -36,17 +34,13 @@ pub(super) enum RestartReason {
     Build,
 }
 
-impl RestartReason {
-    pub(super) const ALL: [(Self, &'static str); 2] = [(Self::Panic, "panic"), (Self::Build, "build")];
-}
-
 /// Counters of one message kind at one actor.
 #[derive(Debug)]
 pub(super) struct KindStats {
     pub(super) kind: &'static str,
     pub(super) sent: AtomicU64,
     pub(super) handled: [AtomicU64; MessageOutcome::ALL.len()],
-    pub(super) rejected: [AtomicU64; MessageRejection::ALL.len()],
+    pub(super) rejected: [AtomicU64; REJECTION_REASONS.len()],
     pub(super) abandoned_queued: AtomicU64,
     pub(super) abandoned_running: AtomicU64,
     pub(super) in_flight: AtomicU64,
@@ -86,12 +80,12 @@ pub(super) struct ActorStats {
     pub(super) busy_nanos: AtomicU64,
     /// Nanoseconds since the hub's start; 0: never.
     pub(super) progress: AtomicU64,
-    pub(super) restarts: [AtomicU64; RestartReason::ALL.len()],
+    pub(super) restarts: [AtomicU64; RESTART_REASONS.len()],
     pub(super) exits: [AtomicU64; ExitReason::ALL.len()],
-    /// Nanoseconds that each asker spent waiting for room.
+    /// Nanoseconds that each asker spent waiting for a free place.
     pub(super) blocked: [AtomicU64; MessageSender::ROWS],
-    /// Those who wait for room now, and since when.
-    pub(super) lobby: Mutex<RecordSlab<(MessageSender, u64)>>,
+    /// Those who wait for a free place now, and since when.
+    pub(super) waiting: Mutex<RecordSlab<(MessageSender, u64)>>,
 }
 
 impl ActorStats {
@@ -108,7 +102,7 @@ impl ActorStats {
             restarts: Default::default(),
             exits: Default::default(),
             blocked: Default::default(),
-            lobby: Mutex::default(),
+            waiting: Mutex::default(),
         }
     }
 

@@ -130,11 +130,10 @@ mod tests {
         let endless = spawn(&hub, "endless", std::future::pending::<()>());
         endless.abort();
         assert_eq!(endless.join().await, Err(TaskError::Aborted));
-        let told: Vec<_> = hub
-            .snapshot()
-            .tasks
+        let tasks = hub.snapshot().tasks;
+        let told: Vec<_> = tasks
             .iter()
-            .map(|task| (task.name, task.started, task.running, task.panicked))
+            .map(|task| (&*task.name, task.started, task.running, task.panicked))
             .collect();
         assert_eq!(told, [("broken", 1, 0, 1), ("endless", 1, 0, 0), ("fine", 1, 0, 0)]);
     }

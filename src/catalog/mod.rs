@@ -21,8 +21,8 @@ pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimToken, ClaimedBook
 pub use lifecycle::leases::{ClaimHolders, RecoverClaims, RenewClaims};
 pub use lifecycle::policy::CatalogPolicy;
 pub use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
-pub use lifecycle::settle::{ClaimSettlement, RecordDownloading, SettleClaim, StoredBook, StoredFinding};
 pub use lifecycle::retry::{RetriedBooks, RetryBooks};
+pub use lifecycle::settle::{ClaimSettlement, RecordDownloading, SettleClaim, StoredBook, StoredFinding};
 pub use lifecycle::wish::{EnsureKnown, ResetFailed, SetPriority};
 pub use observations::enrich::{EnrichBatch, EnrichCursor, EnrichmentCounts, RecordEnrichment, ToEnrich};
 pub use observations::listing::{ListPart, ListPartCounts};

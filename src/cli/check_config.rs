@@ -80,7 +80,7 @@ fn refused(findings: &[SettingsFinding]) -> String {
     let mut text = lines(findings);
     let _ = writeln!(
         text,
-        "the configuration is wrong: {errors} to mend, {warnings} to look at"
+        "the configuration is wrong: errors: {errors}, warnings: {warnings}"
     );
     text
 }

@@ -2,103 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
+use crate::actor::ActorSnapshot;
 use crate::log::PlainText;
-use crate::observe::{DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ProcessFigures, facts};
-
-/// The parts of `/api/status` that are drawn.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SeenStatus {
-    /// The daemon as a whole.
-    pub daemon: DaemonSnapshot,
-    /// Its actors.
-    pub hub: SeenHub,
-    /// Its connections.
-    pub session: SeenSession,
-    /// Its memory.
-    pub process: ProcessFigures,
-}
-
-/// Mailboxes.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SeenHub {
-    /// One a name.
-    pub actors: Vec<SeenActor>,
-}
-
-/// One actor and its mailbox.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SeenActor {
-    /// Its name.
-    pub name: String,
-    /// Instances by state.
-    pub states: BTreeMap<String, u32>,
-    /// Messages not yet begun.
-    pub depth: u64,
-    /// Its bound.
-    pub capacity: u64,
-    /// Most so far.
-    pub peak: u64,
-    /// Age of the oldest not yet begun.
-    pub oldest_age_seconds: f64,
-    /// Time inside handlers.
-    pub busy_seconds: f64,
-    /// What it has declared to wait for.
-    pub protected: Option<SeenWait>,
-    /// Messages by kind.
-    pub messages: Vec<SeenMessages>,
-}
-
-/// A declared wait.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SeenWait {
-    /// What for.
-    pub what: String,
-    /// Since when.
-    pub seconds: f64,
-}
-
-/// One kind of message.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SeenMessages {
-    /// Begun and not done.
-    pub in_flight: u64,
-    /// Done, by outcome.
-    pub handled: BTreeMap<String, u64>,
-}
-
-/// Connections and permits.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SeenSession {
-    /// Sessions made.
-    pub sessions_created: u64,
-    /// Connections opened.
-    pub connections_opened: u64,
-    /// Open now.
-    pub connections_open: u64,
-    /// Requests and bodies going on.
-    pub requests_in_flight: u64,
-    /// By class.
-    pub permits: BTreeMap<String, SeenPermits>,
-}
-
-/// Permits of one class.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SeenPermits {
-    /// In use.
-    pub held: u64,
-    /// To be had.
-    pub free: u64,
-    /// Requests that wait for one.
-    pub waiting: u64,
-}
+use crate::observe::{DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, facts};
 
 /// What was seen, and how busy each actor was since the frame before.
 #[derive(Debug, Clone)]
 pub struct TopFrame {
     /// What was seen.
-    pub seen: SeenStatus,
+    pub seen: DaemonStatus,
     /// Seconds inside handlers a second, all instances together.
     pub busy: BTreeMap<String, f64>,
 }
@@ -156,17 +68,17 @@ impl TopFrame {
             .collect()
     }
 
-    fn actor(&self, actor: &SeenActor) -> String {
+    fn actor(&self, actor: &ActorSnapshot) -> String {
         let states: Vec<_> = actor
             .states
             .iter()
-            .map(|(state, count)| format!("{count} {state}"))
+            .map(|(state, count)| format!("{count} {}", state.as_str()))
             .collect();
         let running: u64 = actor.messages.iter().map(|message| message.in_flight).sum();
         let handled: u64 = actor.messages.iter().flat_map(|message| message.handled.values()).sum();
         let busy = self
             .busy
-            .get(&actor.name)
+            .get(actor.name.as_str())
             .map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", share * 100.0));
         let waits = actor
             .protected
@@ -174,7 +86,7 @@ impl TopFrame {
             .map(|wait| format!("{} {}", wait.what, DisplayDuration(wait.seconds)));
         format!(
             "{:<14}{:<14}{:>11}{:>6}{:>9}{running:>8}{:>12}{busy:>7}  {}",
-            actor.name,
+            actor.name.as_str(),
             states.join(" "),
             format!("{} / {}", actor.depth, actor.capacity),
             actor.peak,
@@ -226,9 +138,12 @@ fn clipped(line: &str, columns: usize) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::observe::TransferView;
+    use crate::actor::{ActorRegistry, HistogramSnapshot};
+    use crate::observe::{DaemonReadiness, DaemonSnapshot, ProcessFigures, TransferView};
+    use crate::session::SessionCounters;
 
-    pub fn seen() -> SeenStatus {
+    /// A daemon with one download under way.
+    pub fn seen() -> DaemonStatus {
         let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", jiff::Timestamp::UNIX_EPOCH);
         daemon.transfers.push(TransferView {
             barcode: "ABC1".into(),
@@ -236,18 +151,37 @@ pub mod tests {
             length: Some(2_097_152),
             seconds: 2.0,
         });
-        let json = serde_json::json!({
-            "daemon": daemon,
-            "hub": {"actors": [{
-                "name": "downloader", "states": {"running": 4}, "depth": 3, "capacity": 8, "peak": 8,
-                "oldest_age_seconds": 0.25, "busy_seconds": 1.5, "protected": {"what": "body", "seconds": 2.0},
-                "messages": [{"kind": "download", "in_flight": 4, "handled": {"ok": 1_200, "error": 3}}],
-            }]},
-            "session": {
-                "sessions_created": 1, "connections_opened": 5, "connections_open": 4, "requests_in_flight": 4,
-                "permits": {"bulk": {"held": 4, "free": 40, "waiting": 2}},
+        let mut session = SessionCounters::default().snapshot();
+        session.sessions_created = 1;
+        (session.connections_opened, session.connections_open) = (5, 4);
+        session.requests_in_flight = 4;
+        let bulk = session.permits.get_mut("bulk").unwrap();
+        (bulk.held, bulk.free, bulk.waiting) = (4, 40, 2);
+        let mut hub = ActorRegistry::new().snapshot();
+        hub.actors.push(downloader());
+        DaemonStatus {
+            daemon,
+            readiness: DaemonReadiness::Yes,
+            hub,
+            session,
+            sharing: None,
+            process: ProcessFigures {
+                resident_bytes: Some(45_000_000),
+                ..ProcessFigures::default()
             },
-            "process": ProcessFigures { resident_bytes: Some(45_000_000), ..Default::default() },
+        }
+    }
+
+    fn downloader() -> ActorSnapshot {
+        let json = serde_json::json!({
+            "name": "downloader", "states": {"running": 4}, "depth": 3, "capacity": 8, "peak": 8, "waiting_for_room": 0,
+            "oldest_age_seconds": 0.25, "wait": HistogramSnapshot::default(), "busy_seconds": 1.5, "restarts": {},
+            "restart_backoff_seconds": 0.0, "exits": {}, "last_progress_timestamp_seconds": null,
+            "protected": {"what": "body", "seconds": 2.0}, "send_blocked_seconds": {}, "gave_up": false, "instances": [],
+            "messages": [{
+                "kind": "download", "sent": 1_207, "in_flight": 4, "handled": {"ok": 1_200, "error": 3}, "rejected": {},
+                "abandoned": {}, "timeouts": [], "handle": HistogramSnapshot::default(),
+            }],
         });
         serde_json::from_value(json).unwrap()
     }

@@ -54,16 +54,22 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
         };
         return Err(CliError::new(exit, "stopped before the end")
             .cause(waiting.to_string())
-            .advise("Nothing is lost: mend this and start again; finished books are not fetched twice."));
+            .advise("Nothing is lost. Correct this and run it again; stored books are not fetched twice."));
     }
     if once && !ended.report.incomplete.is_empty() {
-        let error = CliError::new(ExitStatus::Failed, "not everything could be asked of GRIN");
+        let error = CliError::new(
+            ExitStatus::Failed,
+            match ended.report.incomplete.len() {
+                1 => "run incomplete: 1 list or batch could not be read".to_owned(),
+                more => format!("run incomplete: {more} lists or batches could not be read"),
+            },
+        );
         let error = ended
             .report
             .incomplete
             .iter()
             .fold(error, |error, why| error.cause(why.clone()));
-        return Err(error.advise("Start it again; it goes on where it was."));
+        return Err(error.advise("Run it again to resume."));
     }
     Ok(if once && ended.report.failed > 0 {
         ExitStatus::Failed

@@ -46,8 +46,6 @@ use step::ManualStep;
 
 /// Version and commit, as `--version` shows them.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GRIND_COMMIT"), ")");
-/// The commit this was built from, or `unknown`.
-pub const COMMIT: &str = env!("GRIND_COMMIT");
 
 /// Reads the command line. `Err` is the end of the program: help or version (0), or wrong usage (2), printed already.
 pub fn parse() -> Result<CommandLine, ExitStatus> {

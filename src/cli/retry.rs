@@ -34,7 +34,7 @@ pub struct RetryArgs {
     #[arg(long)]
     pub failed: bool,
     /// Of the failed books only those with this reason, as `grind report` names it
-    #[arg(long, value_name = "REASON", requires = "failed")]
+    #[arg(long, value_name = "REASON", requires = "failed", conflicts_with = "barcodes")]
     pub reason: Option<String>,
     /// Where the daemon is.
     #[command(flatten)]

@@ -23,7 +23,7 @@ pub struct RunArgs {
     /// Where the config is.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Stop when nothing more can be done now: every selected book is home, waits for GRIN, or has failed for good
+    /// Stop when nothing more can be done now: every selected book is stored, waits for GRIN, or has failed for good
     #[arg(long)]
     pub once: bool,
 }

@@ -1,7 +1,6 @@
 //! `grind status`: asks the running daemon.
 
 use clap::Args;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::cli::args::ReachArgs;
@@ -9,9 +8,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output;
 use crate::log::PlainText;
-use crate::observe::{
-    ClientError, DaemonEndpoint, DaemonReadiness, DaemonSnapshot, DisplaySize, ProcessFigures, client, facts,
-};
+use crate::observe::{ClientError, DaemonEndpoint, DaemonReadiness, DaemonStatus, DisplaySize, client, facts};
 
 /// `grind status`.
 #[derive(Debug, Clone, Args)]
@@ -26,14 +23,6 @@ pub struct StatusArgs {
     /// Everything there is to know, as JSON on standard output
     #[arg(long)]
     pub json: bool,
-}
-
-/// The parts of `/api/status` that are put into words.
-#[derive(Debug, Deserialize)]
-struct Told {
-    daemon: DaemonSnapshot,
-    readiness: DaemonReadiness,
-    process: ProcessFigures,
 }
 
 /// Prints what the daemon says of itself.
@@ -75,7 +64,7 @@ pub fn not_running(errors: &[ClientError]) -> CliError {
     error.advise("Start it with `systemctl start grind` or `grind run`, or say where it is with --socket or --address.")
 }
 
-fn in_words(told: &Told) -> String {
+fn in_words(told: &DaemonStatus) -> String {
     let mut lines: Vec<_> = facts(&told.daemon);
     if let DaemonReadiness::No { why } = &told.readiness {
         lines.insert(1, ("not ready", why.clone()));
@@ -115,14 +104,10 @@ mod tests {
 
     #[test]
     fn words_cannot_steer_the_terminal() {
-        let mut daemon = DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH);
-        daemon.library = "file:///\u{1b}[2J".into();
+        let mut told = crate::cli::frame::tests::seen();
+        told.daemon.library = "file:///\u{1b}[2J".into();
         let why = "opening the catalog".into();
-        let told = Told {
-            daemon,
-            readiness: DaemonReadiness::No { why },
-            process: ProcessFigures::default(),
-        };
+        told.readiness = DaemonReadiness::No { why };
         let text = in_words(&told);
         assert!(!text.contains('\u{1b}'), "{text}");
         assert!(text.contains("not ready        opening the catalog\n"), "{text}");

@@ -74,7 +74,7 @@ pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
         LeasesName::Process => {}
         LeasesName::Sqlite => warn!("{}", MORE_REQUESTS),
         LeasesName::Dapr => warn!(
-            "{}, and books that another machine has in hand are not left out",
+            "{}, and books that another machine has claimed are not left out",
             MORE_REQUESTS
         ),
     }
@@ -211,7 +211,7 @@ fn would_do(
             let selection = errand.selection(now, now);
             let remaining = ledger.execute(AskRemaining(selection.clone()))?;
             let ready = ledger.execute(ListReady { selection, limit })?;
-            let mut text = listing("To check, and to download unless they are home unchanged:", &ready);
+            let mut text = listing("To check, and to download unless they are stored unchanged:", &ready);
             let _ = writeln!(text, "{} wait for GRIN to convert them", remaining.waiting_for_grin);
             text
         }

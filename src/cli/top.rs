@@ -9,9 +9,10 @@ use clap::Args;
 use crate::cli::args::ReachArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::exit::ExitStatus;
-use crate::cli::frame::{SeenStatus, TopFrame};
+use crate::cli::frame::TopFrame;
 use crate::cli::output;
 use crate::cli::status;
+use crate::observe::DaemonStatus;
 
 /// `grind top`.
 #[derive(Debug, Clone, Args)]
@@ -79,14 +80,14 @@ struct Memory {
 }
 
 impl Memory {
-    fn frame(&mut self, seen: SeenStatus) -> TopFrame {
+    fn frame(&mut self, seen: DaemonStatus) -> TopFrame {
         let now = Instant::now();
         let elapsed = self.at.map(|at| now.duration_since(at).as_secs_f64());
         let busy: BTreeMap<_, _> = seen
             .hub
             .actors
             .iter()
-            .map(|actor| (actor.name.clone(), actor.busy_seconds))
+            .map(|actor| (actor.name.to_string(), actor.busy_seconds))
             .collect();
         let share = |name: &str| {
             let since = busy.get(name)? - self.busy.get(name)?;
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn busy_is_told_from_the_second_frame_on() {
-        let seen = |busy: f64| -> SeenStatus {
+        let seen = |busy: f64| -> DaemonStatus {
             let mut seen = crate::cli::frame::tests::seen();
             seen.hub.actors[0].busy_seconds = busy;
             seen

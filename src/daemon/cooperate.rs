@@ -30,7 +30,7 @@ use crate::pipeline::RunProgress;
 use crate::session::{ReconfigureSession, Session};
 use crate::settings::{LeasesName, Settings};
 
-/// How long giving leases back may hold up the end.
+/// How long releasing leases may hold up the end.
 const LEAVE: Duration = Duration::from_secs(5);
 /// The clock's finest tick: nothing ends sooner.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -109,7 +109,8 @@ impl LeaseTask {
         let stop = CancellationToken::new();
         let keeping = keep(
             rounds,
-            (cooperation.clone(), Arc::clone(board)),
+            cooperation.clone(),
+            Arc::clone(board),
             rate.clone(),
             stop.clone(),
         );
@@ -166,13 +167,13 @@ impl LeaseTask {
         self.rate.apply(&self.cooperation).await;
     }
 
-    /// Gives everything back and ends; the session must still be there.
+    /// Releases everything and ends; the session must still be there.
     pub async fn end(self) {
         self.stop.cancel();
         if let Some(task) = self.task
             && let Err(error) = task.join().await
         {
-            tracing::warn!(%error, "leases were not given back; they run out");
+            tracing::warn!(%error, "leases were not released; they expire");
         }
         if let Some(store) = self.store {
             store.shut();
@@ -181,10 +182,11 @@ impl LeaseTask {
     }
 }
 
-/// Rounds until told to stop; then everything goes back.
+/// Renews at each interval until told to stop; then everything is released.
 async fn keep(
     mut rounds: LeaseRounds,
-    (cooperation, board): (WorkShare, Arc<RunProgress>),
+    cooperation: WorkShare,
+    board: Arc<RunProgress>,
     rate: Rate,
     stop: CancellationToken,
 ) {
@@ -200,7 +202,7 @@ async fn keep(
             // What was being asked for meanwhile runs out.
             () = stop.cancelled() => break,
             ended = round => if ended.is_err() {
-                tracing::error!("leases: a round panicked; the next one begins afresh from what is held");
+                tracing::error!("renewing the leases panicked; the next attempt starts from the leases held");
             },
         }
         rate.apply(&cooperation).await;
@@ -209,7 +211,7 @@ async fn keep(
         }
     }
     if tokio::time::timeout(LEAVE, rounds.leave()).await.is_err() {
-        tracing::warn!("not all leases could be given back in time; they run out");
+        tracing::warn!("not all leases could be released in time; they expire");
     }
 }
 
@@ -250,7 +252,7 @@ fn tell(board: &RunProgress, cooperation: &WorkShare) {
         part = words,
         lists = now.collects,
         trouble = now.trouble,
-        "the work is divided anew"
+        "the division of the work among the daemons changed"
     );
     let trouble = now.trouble.map(|trouble| format!("; {trouble}")).unwrap_or_default();
     board.duty("leases", words + &trouble);

@@ -1,4 +1,4 @@
-//! The ledger at exit: for each actor what it handled, what it handed back, and why it ended.
+//! The ledger at exit: for each actor what it handled, what it released unanswered, and why it ended.
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ impl fmt::Display for ShutdownLedger {
             } = entry;
             writeln!(
                 f,
-                "{actor}: handled {handled}, handed back {handed_back}, {}",
+                "{actor}: handled {handled}, released {handed_back}, {}",
                 reason.as_str()
             )?;
         }

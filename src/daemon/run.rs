@@ -16,7 +16,7 @@ use crate::daemon::signals::{DaemonSignals, RunStage};
 use crate::daemon::view::HouseView;
 use crate::daemon::wiring::{BuildError, Daemon};
 use crate::daemon::{ShutdownLedger, notify, reload};
-use crate::observe::{ObserverError, ObserverServer, ShutdownPhase};
+use crate::observe::{ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
 use crate::pipeline::{RunReport, RunScope};
 use crate::settings::{Settings, SettingsSources};
 use crate::vocabulary::{WaitCause, WaitReason};
@@ -82,7 +82,7 @@ pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
     view.ready();
     notify::ready();
     info!(
-        version = env!("CARGO_PKG_VERSION"),
+        version = PROGRAM_VERSION,
         library = settings.library.directory,
         storage = settings.storage.url,
         "ready"

@@ -12,16 +12,17 @@ use crate::catalog::StateCounts;
 use crate::daemon::control::DaemonControl;
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, WorkShare};
+use crate::log;
 use crate::observe::{
-    ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, RateMeter, ReloadState,
-    RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut, TransferView, WorkPhase,
+    ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PROGRAM_COMMIT, PROGRAM_VERSION,
+    PhaseProgress, RateMeter, ReloadState, RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut,
+    TransferView, WorkPhase,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{BoardSnapshot, RunProgress};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
 use crate::vocabulary::{BookOutcome, WaitCause};
-use crate::{cli, log};
 
 /// The house as others see it.
 pub struct HouseView {
@@ -131,7 +132,7 @@ impl DaemonView for HouseView {
     fn daemon(&self) -> DaemonSnapshot {
         let (board, session) = (self.board.snapshot(), self.session.snapshot());
         let mut changing = self.changing();
-        let mut shown = DaemonSnapshot::starting(env!("CARGO_PKG_VERSION"), cli::COMMIT, self.since);
+        let mut shown = DaemonSnapshot::starting(PROGRAM_VERSION, PROGRAM_COMMIT, self.since);
         shown.taken_at = Timestamp::now();
         shown.library.clone_from(&self.storage);
         shown.finished.clone_from(&board.finished);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 /// When the breaker opens, and for how long.
@@ -27,7 +27,7 @@ impl Default for BreakerConfig {
 }
 
 /// How the breaker stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
     /// Everything passes.
@@ -128,10 +128,7 @@ impl StoreBreaker {
             StoreSign::Bad => {
                 inner.failures += 1;
                 if self.config.failures > 0 && inner.failures >= self.config.failures {
-                    tracing::warn!(
-                        failures = inner.failures,
-                        "the state store fails: it is left alone for a while"
-                    );
+                    tracing::warn!(failures = inner.failures, "circuit breaker open for the state store");
                     inner.opened = Some(Instant::now());
                 }
             }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::actor::SnapshotLabel;
 use crate::dapr::StateError;
 use crate::dapr::breaker::BreakerState;
 
@@ -16,12 +17,12 @@ pub struct StateCounters {
     pub(super) in_flight: AtomicUsize,
     pub(super) most_in_flight: AtomicUsize,
     pub(super) retries: AtomicU64,
-    results: Mutex<BTreeMap<&'static str, u64>>,
+    results: Mutex<BTreeMap<SnapshotLabel, u64>>,
     breaker: Mutex<BreakerState>,
 }
 
 /// The counters at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateSnapshot {
     /// How often the client began to be used: at its first message, and at the first after a close.
     pub openings: u64,
@@ -32,7 +33,7 @@ pub struct StateSnapshot {
     /// Requests sent again.
     pub retries: u64,
     /// Ended messages by result: `ok`, or the error's reason.
-    pub results: BTreeMap<&'static str, u64>,
+    pub results: BTreeMap<SnapshotLabel, u64>,
     /// How the breaker stood after the last message.
     pub breaker: BreakerState,
 }
@@ -50,7 +51,7 @@ impl StateCounters {
     pub(super) fn note<T>(&self, result: &Result<T, StateError>, breaker: BreakerState) {
         let label = result.as_ref().map_or_else(StateError::reason, |_| "ok");
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        *results.entry(label).or_default() += 1;
+        *results.entry(label.into()).or_default() += 1;
         *self.breaker.lock().unwrap_or_else(PoisonError::into_inner) = breaker;
     }
 

@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::observe::rates::MeasuredRates;
 use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason, words};
 
+/// The version of the program.
+pub const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The commit it was built from, or `unknown`.
+pub const PROGRAM_COMMIT: &str = env!("GRIND_COMMIT");
+
 /// The daemon at one moment. All counts are of this run unless a field says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DaemonSnapshot {
@@ -41,11 +46,9 @@ pub struct DaemonSnapshot {
     pub transfers: Vec<TransferView>,
     /// Speed over the last minute, quarter of an hour and hour.
     pub rates: MeasuredRates,
-    /// Seconds until everything known now is home; `None` while nobody can tell.
+    /// Seconds until everything known now is stored; `None` while nobody can tell.
     pub eta_seconds: Option<f64>,
-    /// How long the oldest barcode that could be downloaded has waited, in seconds.
-    pub oldest_pending_seconds: Option<f64>,
-    /// When a book last came home.
+    /// When a book was last stored.
     pub last_success: Option<Timestamp>,
     /// How far the shutdown has come; `None` while running.
     pub shutdown: Option<ShutdownPhase>,
@@ -79,7 +82,6 @@ impl DaemonSnapshot {
             transfers: Vec::new(),
             rates: MeasuredRates::default(),
             eta_seconds: None,
-            oldest_pending_seconds: None,
             last_success: None,
             shutdown: None,
             reload: None,
@@ -111,7 +113,7 @@ words! {
         Waiting = "waiting",
         /// No new books are taken up: see [`DaemonSnapshot::paused`].
         Paused = "paused",
-        /// Stopping: what was begun is finished or handed back.
+        /// Stopping: what was begun is finished or released.
         Draining = "draining",
         /// All is closed.
         Stopped = "stopped",
@@ -127,9 +129,7 @@ words! {
         Enrich = "enrich",
         /// Books whose conversion was asked for.
         Convert = "convert",
-        /// Books compared with GRIN's archive.
-        Check = "check",
-        /// Books brought home.
+        /// Books stored, or found to be stored already.
         Download = "download",
     }
 }
@@ -139,7 +139,7 @@ words! {
     ShutdownPhase {
         /// No new books are taken up.
         IntakeClosed = "intake_closed",
-        /// Workers finish, or hand back, what they have in hand.
+        /// Workers finish, or release, the books they have claimed.
         WorkersDraining = "workers_draining",
         /// The catalog writes what it holds.
         Flushing = "flushing",

@@ -42,7 +42,6 @@ fn barcodes(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     }
     families.count(Metric::BooksInHand, &[], daemon.books_in_hand);
     families.count(Metric::StoredBytes, &[], daemon.stored_bytes);
-    families.number(Metric::OldestPending, &[], daemon.oldest_pending_seconds.unwrap_or(0.0));
     families.number(Metric::LastDownload, &[], seconds(daemon.last_success));
 }
 

@@ -77,17 +77,12 @@ fn work(daemon: &DaemonSnapshot) -> Vec<PageFact> {
             "this run",
             format!("{}; {}", listed(finished), DisplaySize(daemon.stored_bytes)),
         ),
-        ("in hand", DisplayCount(daemon.books_in_hand).to_string()),
+        ("claimed", DisplayCount(daemon.books_in_hand).to_string()),
     ];
     if !daemon.failures.is_empty() {
         facts.push(("failed because", listed(failures)));
     }
-    facts.extend(
-        daemon
-            .oldest_pending_seconds
-            .map(|age| ("oldest pending", DisplayDuration(age).to_string())),
-    );
-    facts.extend(daemon.last_success.map(|at| ("last book home", second(at))));
+    facts.extend(daemon.last_success.map(|at| ("last book stored", second(at))));
     facts
 }
 
@@ -165,6 +160,6 @@ mod tests {
         );
         assert_eq!(text("barcodes"), Some("stored 1 234"));
         assert_eq!(text("to go"), None);
-        assert_eq!(text("last book home"), None);
+        assert_eq!(text("last book stored"), None);
     }
 }

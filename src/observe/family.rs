@@ -108,6 +108,13 @@ impl MetricFamilies {
         }
     }
 
+    /// Makes every metric there is a family, though of no series yet.
+    pub fn name_all(&mut self) {
+        for metric in MetricName::ALL {
+            self.families.entry(*metric).or_default();
+        }
+    }
+
     /// Families in the order of [`MetricName::ALL`], each with its label values and values.
     pub fn iter(&self) -> impl Iterator<Item = (MetricName, &BTreeMap<Vec<String>, SeriesValue>)> {
         self.families.iter().map(|(metric, samples)| (*metric, samples))

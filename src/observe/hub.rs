@@ -1,6 +1,11 @@
 //! What the mailboxes tell, as metrics.
 
-use crate::actor::{ActorSnapshot, HistogramSnapshot, HubSnapshot, MessageSnapshot};
+use std::collections::BTreeMap;
+
+use crate::actor::{
+    ABANDONED_WHEN, ActorSnapshot, ActorState, ExitReason, HistogramSnapshot, HubSnapshot, MessageOutcome,
+    MessageSnapshot, REJECTION_REASONS, RESTART_REASONS, SnapshotLabel,
+};
 use crate::observe::family::{HistogramBuckets, MetricFamilies};
 use crate::observe::names::MetricName as Metric;
 
@@ -16,8 +21,8 @@ impl MetricFamilies {
             }
         }
         for task in &hub.tasks {
-            families.count(Metric::Tasks, &[task.name], task.running);
-            families.count(Metric::TaskPanics, &[task.name], task.panicked);
+            families.count(Metric::Tasks, &[&*task.name], task.running);
+            families.count(Metric::TaskPanics, &[&*task.name], task.panicked);
         }
         families
     }
@@ -42,20 +47,21 @@ fn mailbox(families: &mut MetricFamilies, actor: &ActorSnapshot) {
     families.number(Metric::MailboxOldestAge, &[name], actor.oldest_age_seconds);
     families.histogram(Metric::MailboxWait, &[name], (&actor.wait).into());
     for (from, seconds) in &actor.send_blocked_seconds {
-        families.number(Metric::SendBlocked, &[from, name], *seconds);
+        families.number(Metric::SendBlocked, &[&**from, name], *seconds);
     }
 }
 
 fn life(families: &mut MetricFamilies, actor: &ActorSnapshot) {
     let name = actor.name.as_str();
-    for (state, instances) in &actor.states {
-        families.count(Metric::Actors, &[name, state.as_str()], u64::from(*instances));
+    for state in ActorState::ALL {
+        let instances = actor.states.get(&state).copied().unwrap_or_default();
+        families.count(Metric::Actors, &[name, state.as_str()], u64::from(instances));
     }
-    for (reason, count) in &actor.restarts {
-        families.count(Metric::ActorRestarts, &[name, reason], *count);
+    for reason in RESTART_REASONS {
+        families.count(Metric::ActorRestarts, &[name, reason], counted(&actor.restarts, reason));
     }
-    for (reason, count) in &actor.exits {
-        families.count(Metric::ActorExits, &[name, reason], *count);
+    for reason in ExitReason::ALL.map(ExitReason::as_str) {
+        families.count(Metric::ActorExits, &[name, reason], counted(&actor.exits, reason));
     }
     families.number(Metric::ActorRestartBackoff, &[name], actor.restart_backoff_seconds);
     families.number(Metric::ActorBusy, &[name], actor.busy_seconds);
@@ -67,27 +73,34 @@ fn life(families: &mut MetricFamilies, actor: &ActorSnapshot) {
     families.number(
         Metric::ActorProtected,
         &[name],
-        actor.protected.map_or(0.0, |wait| wait.seconds),
+        actor.protected.as_ref().map_or(0.0, |wait| wait.seconds),
     );
     families.flag(Metric::SupervisorGaveUp, &[name], actor.gave_up);
 }
 
 fn messages(families: &mut MetricFamilies, actor: &str, message: &MessageSnapshot) {
-    let kind = message.kind;
+    let kind = &*message.kind;
     families.count(Metric::MessagesSent, &[actor, kind], message.sent);
     families.count(Metric::MessagesInFlight, &[actor, kind], message.in_flight);
     families.histogram(Metric::MessageHandle, &[actor, kind], (&message.handle).into());
-    let by_word = [
-        (Metric::MessagesHandled, &message.handled),
-        (Metric::MessagesRejected, &message.rejected),
-        (Metric::MessagesAbandoned, &message.abandoned),
-    ];
-    for (metric, counts) in by_word {
-        for (word, count) in counts {
-            families.count(metric, &[actor, kind, word], *count);
-        }
+    for outcome in MessageOutcome::ALL.map(MessageOutcome::as_str) {
+        let count = counted(&message.handled, outcome);
+        families.count(Metric::MessagesHandled, &[actor, kind, outcome], count);
+    }
+    for reason in REJECTION_REASONS {
+        let count = counted(&message.rejected, reason);
+        families.count(Metric::MessagesRejected, &[actor, kind, reason], count);
+    }
+    for when in ABANDONED_WHEN {
+        let count = counted(&message.abandoned, when);
+        families.count(Metric::MessagesAbandoned, &[actor, kind, when], count);
     }
     for edge in &message.timeouts {
-        families.count(Metric::AskTimeouts, &[edge.from, actor, kind], edge.count);
+        families.count(Metric::AskTimeouts, &[&*edge.from, actor, kind], edge.count);
     }
+}
+
+/// Snapshots leave out what is 0; here each series is there from the start.
+fn counted(counts: &BTreeMap<SnapshotLabel, u64>, label: &str) -> u64 {
+    counts.get(label).copied().unwrap_or_default()
 }

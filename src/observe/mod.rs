@@ -28,7 +28,8 @@ pub use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 pub use crate::observe::client::{ClientError, DaemonEndpoint};
 pub use crate::observe::control::{ControlError, RetryReply, RetryRequest};
 pub use crate::observe::daemon::{
-    DaemonSnapshot, DaemonState, PhaseProgress, ReloadState, ShutdownPhase, SignedOut, TransferView, WorkPhase,
+    DaemonSnapshot, DaemonState, PROGRAM_COMMIT, PROGRAM_VERSION, PhaseProgress, ReloadState, ShutdownPhase, SignedOut,
+    TransferView, WorkPhase,
 };
 pub use crate::observe::facts::{PageFact, facts};
 pub use crate::observe::family::{HistogramBuckets, MetricFamilies, SeriesValue};

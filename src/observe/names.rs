@@ -72,7 +72,7 @@ metrics! {
     MessagesAbandoned, Counter, "grind_messages_abandoned_total", ["actor", "message", "when"], "Messages whose asker went away.";
     MessagesInFlight, Gauge, "grind_messages_in_flight", ["actor", "message"], "Messages begun and not yet answered.";
     MessageHandle, Histogram, "grind_message_handle_seconds", ["actor", "message"], "Time from beginning a message to its reply.";
-    SendBlocked, Counter, "grind_send_blocked_seconds_total", ["from", "to"], "Time askers spent waiting for room in a mailbox.";
+    SendBlocked, Counter, "grind_send_blocked_seconds_total", ["from", "to"], "Time askers spent waiting for a place in a mailbox.";
     AskTimeouts, Counter, "grind_ask_timeouts_total", ["from", "to", "message"], "Asks that ran into their deadline.";
     Actors, Gauge, "grind_actors", ["actor", "state"], "Instances of the actor by state.";
     ActorRestarts, Counter, "grind_actor_restarts_total", ["actor", "reason"], "Workers rebuilt by their factory.";
@@ -114,8 +114,7 @@ metrics! {
     Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state.";
     BarcodesFinished, Counter, "grind_barcodes_finished_total", ["outcome"], "Barcodes finished since the start, by outcome.";
     BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";
-    OldestPending, Gauge, "grind_oldest_pending_barcode_age_seconds", [], "How long the oldest barcode that could be downloaded has waited.";
-    LastDownload, Gauge, "grind_last_download_success_timestamp_seconds", [], "When a book last came home; 0 before the first.";
+    LastDownload, Gauge, "grind_last_download_success_timestamp_seconds", [], "When a book was last stored; 0 before the first.";
     DownloadBytes, Counter, "grind_download_bytes_total", [], "Bytes of archives received and used.";
     DownloadDiscarded, Counter, "grind_download_discarded_bytes_total", [], "Bytes of archives thrown away because the book began anew.";
     DownloadStalls, Counter, "grind_download_stalls_total", [], "Bodies that went silent or slower than the minimum speed.";

@@ -49,6 +49,7 @@ fn row(f: &mut fmt::Formatter<'_>, actor: &ActorSnapshot) -> fmt::Result {
     let in_flight: u64 = actor.messages.iter().map(|message| message.in_flight).sum();
     let waits = actor
         .protected
+        .as_ref()
         .map(|wait| format!("{} ({})", wait.what, DisplayDuration(wait.seconds)))
         .unwrap_or_default();
     write!(f, "<tr><td>{}</td><td>{}</td>", actor.name.as_str(), states.join(", "))?;

@@ -2,7 +2,7 @@
 
 use crate::observe::family::MetricFamilies;
 use crate::observe::names::MetricName as Metric;
-use crate::session::SessionSnapshot;
+use crate::session::{RequestCount, RequestKind, STATUS_CLASSES, SessionSnapshot};
 
 impl MetricFamilies {
     /// Connections, permits, requests and bodies.
@@ -33,6 +33,7 @@ fn connections(families: &mut MetricFamilies, session: &SessionSnapshot) {
 
 fn permits(families: &mut MetricFamilies, session: &SessionSnapshot) {
     for (class, permits) in &session.permits {
+        let class = &**class;
         families.count(Metric::SessionPermits, &[class, "held"], permits.held as u64);
         families.count(Metric::SessionPermits, &[class, "free"], permits.free as u64);
         families.count(Metric::SessionPermitWaiters, &[class], permits.waiting as u64);
@@ -42,21 +43,21 @@ fn permits(families: &mut MetricFamilies, session: &SessionSnapshot) {
 
 fn requests(families: &mut MetricFamilies, session: &SessionSnapshot) {
     families.count(Metric::UpstreamInFlight, &[], session.requests_in_flight as u64);
-    for counted in &session.requests {
-        families.count(
-            Metric::UpstreamRequests,
-            &[counted.kind, counted.status_class],
-            counted.count,
-        );
+    for kind in RequestKind::ALL.map(RequestKind::as_str) {
+        for class in STATUS_CLASSES {
+            let of = |counted: &&RequestCount| counted.kind == kind && counted.status_class == class;
+            let count = session.requests.iter().find(of).map_or(0, |counted| counted.count);
+            families.count(Metric::UpstreamRequests, &[kind, class], count);
+        }
     }
     for (kind, head) in &session.head_seconds {
-        families.histogram(Metric::UpstreamHead, &[kind], head.into());
+        families.histogram(Metric::UpstreamHead, &[&**kind], head.into());
     }
     for retry in &session.retries {
-        families.count(Metric::UpstreamRetries, &[retry.kind, retry.reason], retry.count);
+        families.count(Metric::UpstreamRetries, &[&*retry.kind, &*retry.reason], retry.count);
     }
     for (outcome, count) in &session.auth_refreshes {
-        families.count(Metric::AuthRefresh, &[outcome], *count);
+        families.count(Metric::AuthRefresh, &[&**outcome], *count);
     }
     families.histogram(Metric::UpstreamPaceWait, &[], (&session.pace_wait_seconds).into());
     let gate = session
@@ -71,6 +72,6 @@ fn downloads(families: &mut MetricFamilies, session: &SessionSnapshot) {
     families.count(Metric::DownloadDiscarded, &[], session.discarded_bytes);
     families.count(Metric::DownloadStalls, &[], session.stalls);
     for (outcome, count) in &session.download_resumes {
-        families.count(Metric::DownloadResumes, &[outcome], *count);
+        families.count(Metric::DownloadResumes, &[&**outcome], *count);
     }
 }

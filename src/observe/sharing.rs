@@ -1,13 +1,13 @@
 //! What of the library is this daemon's, and how the state store fares, as metrics.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dapr::{BreakerState, CooperationSnapshot, StateSnapshot};
 use crate::observe::family::MetricFamilies;
 use crate::observe::names::MetricName as Metric;
 
 /// How the library is shared with other daemons (`work.leases`).
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SharingView {
     /// This daemon's part.
     pub part: CooperationSnapshot,
@@ -27,7 +27,7 @@ impl MetricFamilies {
         if let Some(store) = &sharing.store {
             families.count(Metric::StateOpenings, &[], store.openings);
             for (outcome, count) in &store.results {
-                families.count(Metric::StateMessages, &[outcome], *count);
+                families.count(Metric::StateMessages, &[&**outcome], *count);
             }
             families.count(Metric::StateInFlight, &[], store.in_flight as u64);
             families.count(Metric::StateRetries, &[], store.retries);
@@ -53,7 +53,7 @@ mod tests {
             },
             store: Some(StateSnapshot {
                 openings: 1,
-                results: [("ok", 7), ("conflict", 1)].into(),
+                results: [("ok".into(), 7), ("conflict".into(), 1)].into(),
                 breaker: BreakerState::Open,
                 ..StateSnapshot::default()
             }),

@@ -1,6 +1,6 @@
 //! All snapshots in one document, as served at `/api/status`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::actor::HubSnapshot;
 use crate::observe::daemon::DaemonSnapshot;
@@ -12,7 +12,7 @@ use crate::observe::view::DaemonView;
 use crate::session::SessionSnapshot;
 
 /// Everything that can be seen of the daemon at one moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DaemonStatus {
     /// The daemon as a whole.
     pub daemon: DaemonSnapshot,
@@ -23,7 +23,7 @@ pub struct DaemonStatus {
     /// Connections, permits and requests.
     pub session: SessionSnapshot,
     /// How the library is shared with other daemons.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharing: Option<SharingView>,
     /// Memory, CPU time and files.
     pub process: ProcessFigures,
@@ -51,6 +51,8 @@ impl DaemonStatus {
             families.extend(MetricFamilies::from_sharing(sharing));
         }
         families.extend(self.process.families());
+        // A family is there from the start, with its type and help, also while none of its series has begun.
+        families.name_all();
         families
     }
 }

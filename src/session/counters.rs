@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::actor::{DurationHistogram, HistogramSnapshot};
+use crate::actor::{DurationHistogram, HistogramSnapshot, SnapshotLabel};
 use crate::session::permits::PermitView;
 use crate::session::{PermitClass, RequestKind};
 
@@ -16,7 +16,7 @@ const CLASSES: usize = PermitClass::ALL.len();
 const KINDS: usize = RequestKind::ALL.len();
 
 /// Labels of `status_class`; the first is a request that got no answer.
-const STATUS_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+pub const STATUS_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Counters of one session owner over all its sessions.
 #[derive(Debug, Default)]
@@ -123,7 +123,7 @@ impl SessionCounters {
             requests: self.requests(),
             head_seconds: RequestKind::ALL
                 .iter()
-                .map(|kind| (kind.as_str(), self.head[kind.index()].snapshot()))
+                .map(|kind| (kind.as_str().into(), self.head[kind.index()].snapshot()))
                 .collect(),
             pace_wait_seconds: self.pace_wait.snapshot(),
             retries: self.retries(),
@@ -137,7 +137,7 @@ impl SessionCounters {
         }
     }
 
-    fn permits(&self) -> BTreeMap<&'static str, PermitSnapshot> {
+    fn permits(&self) -> BTreeMap<SnapshotLabel, PermitSnapshot> {
         let held: [usize; CLASSES] = std::array::from_fn(|class| self.held[class].load(Relaxed));
         let free = locked(&self.permits).free(&held);
         PermitClass::ALL
@@ -150,7 +150,7 @@ impl SessionCounters {
                     waiting: self.waiting[index].load(Relaxed),
                     wait_seconds: self.permit_wait[index].snapshot(),
                 };
-                (class.as_str(), snapshot)
+                (class.as_str().into(), snapshot)
             })
             .collect()
     }
@@ -162,8 +162,8 @@ impl SessionCounters {
                 let count = self.requests[kind.index()][place].load(Relaxed);
                 if count > 0 {
                     counts.push(RequestCount {
-                        kind: kind.as_str(),
-                        status_class,
+                        kind: kind.as_str().into(),
+                        status_class: (*status_class).into(),
                         count,
                     });
                 }
@@ -176,8 +176,8 @@ impl SessionCounters {
         locked(&self.retries)
             .iter()
             .map(|((kind, reason), count)| RetryCount {
-                kind: kind.as_str(),
-                reason,
+                kind: kind.as_str().into(),
+                reason: (*reason).into(),
                 count: *count,
             })
             .collect()
@@ -189,11 +189,11 @@ impl SessionCounters {
     }
 }
 
-fn by_label<const N: usize>(labels: &[&'static str; N], counts: &[AtomicU64; N]) -> BTreeMap<&'static str, u64> {
+fn by_label<const N: usize>(labels: &[&'static str; N], counts: &[AtomicU64; N]) -> BTreeMap<SnapshotLabel, u64> {
     labels
         .iter()
         .zip(counts)
-        .map(|(label, count)| (*label, count.load(Relaxed)))
+        .map(|(label, count)| ((*label).into(), count.load(Relaxed)))
         .collect()
 }
 
@@ -203,7 +203,7 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The counters at one moment; the fields' names are those of the metrics without their prefix.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SessionSnapshot {
     /// awc clients made: at first use, after a close, after a run of connection errors.
     pub sessions_created: u64,
@@ -222,21 +222,21 @@ pub struct SessionSnapshot {
     /// Requests and bodies going on.
     pub requests_in_flight: usize,
     /// By class.
-    pub permits: BTreeMap<&'static str, PermitSnapshot>,
+    pub permits: BTreeMap<SnapshotLabel, PermitSnapshot>,
     /// Requests by kind and class of status; `none`: no answer.
     pub requests: Vec<RequestCount>,
     /// From sending to the answer's head, by kind.
-    pub head_seconds: BTreeMap<&'static str, HistogramSnapshot>,
+    pub head_seconds: BTreeMap<SnapshotLabel, HistogramSnapshot>,
     /// Waits for the pace and the gate.
     pub pace_wait_seconds: HistogramSnapshot,
     /// Repeated requests by kind and reason.
     pub retries: Vec<RetryCount>,
     /// Token refreshes by outcome.
-    pub auth_refreshes: BTreeMap<&'static str, u64>,
+    pub auth_refreshes: BTreeMap<SnapshotLabel, u64>,
     /// The end of the wait that GRIN asked for, while it lasts.
     pub gate_closed_until: Option<Timestamp>,
     /// Attempts to continue cut bodies by outcome.
-    pub download_resumes: BTreeMap<&'static str, u64>,
+    pub download_resumes: BTreeMap<SnapshotLabel, u64>,
     /// Bytes of archives handed out.
     pub download_bytes: u64,
     /// Of these, bytes of bodies that had to begin anew.
@@ -248,7 +248,7 @@ pub struct SessionSnapshot {
 }
 
 /// Permits of one class.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PermitSnapshot {
     /// In use.
     pub held: usize,
@@ -261,23 +261,23 @@ pub struct PermitSnapshot {
 }
 
 /// Requests of one kind and class of status.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RequestCount {
     /// See [`RequestKind::as_str`].
-    pub kind: &'static str,
+    pub kind: SnapshotLabel,
     /// `2xx` …
-    pub status_class: &'static str,
+    pub status_class: SnapshotLabel,
     /// How many.
     pub count: u64,
 }
 
 /// Repeats of one kind for one reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RetryCount {
     /// See [`RequestKind::as_str`].
-    pub kind: &'static str,
+    pub kind: SnapshotLabel,
     /// Why.
-    pub reason: &'static str,
+    pub reason: SnapshotLabel,
     /// How many.
     pub count: u64,
 }

@@ -33,7 +33,7 @@ pub use body_error::BodyError;
 pub use config::{
     AuthMode, ConnectionLimits, MinimumSpeed, PermitClass, RequestKind, RequestTimeouts, SessionConfig, TokenSource,
 };
-pub use counters::{PermitSnapshot, RequestCount, RetryCount, SessionCounters, SessionSnapshot};
+pub use counters::{PermitSnapshot, RequestCount, RetryCount, STATUS_CLASSES, SessionCounters, SessionSnapshot};
 pub use error::{AnswerOrigin, ErrorClass, SessionError, TimeoutPhase};
 pub use handle::{Session, SessionThread};
 pub use messages::{

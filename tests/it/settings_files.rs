@@ -79,7 +79,7 @@ fn check_config_answers_with_code_and_text() {
         "{}",
         refused.findings
     );
-    assert!(refused.findings.contains(": 2 to mend, "), "{}", refused.findings);
+    assert!(refused.findings.contains("wrong: errors: 2, "), "{}", refused.findings);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Asks: replies, room, deadlines, and askers that go away.
+//! Asks: replies, capacity, deadlines, and askers that go away.
 
 use std::time::Duration;
 
@@ -205,15 +205,17 @@ async fn deadlines_end_asks_and_are_counted() {
     local
         .run_until(async move {
             let cx = AskContext::root("test").child_of(ActorName::Supervisor);
-            let desk = crate::actor::ActorInstance::new(&hub, ActorName::Checker, 1);
+            let instance = crate::actor::ActorInstance::new(&hub, ActorName::Checker, 1);
             let limited = cx.with_timeout(Duration::from_secs(3));
             let mut kept = None;
-            let unanswered = desk
+            let unanswered = instance
                 .ask::<crate::actor::tests::Do>(answer(1), &limited, |envelope| kept = Some(envelope))
                 .await;
             assert_eq!(unanswered, Err(AskError::TimedOut));
             let for_room = cx.with_timeout(Duration::from_secs(3));
-            let no_room = desk.ask::<crate::actor::tests::Do>(answer(1), &for_room, |_| ()).await;
+            let no_room = instance
+                .ask::<crate::actor::tests::Do>(answer(1), &for_room, |_| ())
+                .await;
             assert_eq!(no_room, Err(AskError::TimedOut));
             assert!(
                 kept.is_some_and(|envelope| envelope.open().is_none()),
@@ -222,7 +224,10 @@ async fn deadlines_end_asks_and_are_counted() {
         })
         .await;
     let message = checker(&told).message("do").cloned().unwrap();
-    assert_eq!((message.timeouts[0].from, message.timeouts[0].count), ("supervisor", 2));
+    assert_eq!(
+        (&*message.timeouts[0].from, message.timeouts[0].count),
+        ("supervisor", 2)
+    );
     assert!(checker(&told).send_blocked_seconds["supervisor"] >= 3.0);
 }
 

@@ -74,7 +74,7 @@ async fn draining_waits_for_what_is_in_flight() {
         begun.await.unwrap();
         mailbox.close();
         settled().await;
-        assert_eq!(mailbox.desk().exit(), None, "one is in flight");
+        assert_eq!(mailbox.instance().exit(), None, "one is in flight");
         free.notify_one();
         mailbox.drained().await
     });
@@ -157,8 +157,8 @@ async fn a_worker_broken_by_its_own_panic_is_rebuilt() {
 async fn serving_goes_on_while_every_handle_is_dropped() {
     let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
     let mailbox = owner(&hub);
-    let desk = Arc::clone(mailbox.desk());
+    let instance = Arc::clone(mailbox.instance());
     assert_eq!(mailbox.ask(answer(1), &cx).await, Ok(1));
     drop(mailbox);
-    assert_eq!(desk.drained().await.reason, ExitReason::Done);
+    assert_eq!(instance.drained().await.reason, ExitReason::Done);
 }

@@ -1,4 +1,4 @@
-//! Facts of actix 0.13 and actix-rt 2 that this room exists for. If one of these fails after an update,
+//! Facts of actix 0.13 and actix-rt 2 that this module exists for. If one of these fails after an update,
 //! the design may be simpler, or no longer sound.
 #![expect(clippy::disallowed_methods, reason = "these tests show what the forbidden ways do")]
 

@@ -25,7 +25,7 @@ async fn closing_refuses_new_asks_and_finishes_queued_ones() {
         free.notify_one();
         mailbox.drained().await
     };
-    // The last ask finds no room and waits for it: it is refused, for it never was in the queue.
+    // The last ask finds no free place and waits for it: it is refused, for it never was in the queue.
     let (first, second, third, fourth, entry) = futures::join!(
         mailbox.ask(first, &cx),
         mailbox.ask(answer(2), &cx),
@@ -60,7 +60,7 @@ async fn closing_an_idle_actor_ends_it() {
 async fn dropping_every_handle_finishes_the_queue() {
     let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
     let mailbox = hand(&hub, 4);
-    let desk = Arc::clone(mailbox.desk());
+    let instance = Arc::clone(mailbox.instance());
     let (first, begun, free) = held();
     let asks: Vec<_> = [first, answer(1), answer(2)]
         .into_iter()
@@ -80,7 +80,7 @@ async fn dropping_every_handle_finishes_the_queue() {
         answers.push(ask.join().await.unwrap());
     }
     assert_eq!(answers, [Ok(200), Ok(1), Ok(2)]);
-    let entry = desk.drained().await;
+    let entry = instance.drained().await;
     assert_eq!((entry.reason, entry.handled), (ExitReason::Done, 3));
 }
 

@@ -82,7 +82,7 @@ async fn every_message_is_accounted_for() {
     pool.resize(4);
     let quiet = tokio::time::timeout(Duration::from_secs(10), becomes_quiet(&hub, &pool)).await;
     assert!(quiet.is_ok(), "{:?}", checker(&hub));
-    assert_every_place_is_free(&pool).await;
+    assert_every_place_is_free(&hub, &pool).await;
     pool.close();
     pool.drained().await;
     assert_balanced(&hub);
@@ -100,7 +100,7 @@ async fn becomes_quiet(hub: &ActorRegistry, pool: &WorkerPool<Hand>) {
 }
 
 /// Four can run and eight more be queued, not one more or less.
-async fn assert_every_place_is_free(pool: &WorkerPool<Hand>) {
+async fn assert_every_place_is_free(hub: &ActorRegistry, pool: &WorkerPool<Hand>) {
     let cx = AskContext::root("after the storm");
     let (mut asks, mut frees) = (Vec::new(), Vec::new());
     for _ in 0..4 {
@@ -114,12 +114,12 @@ async fn assert_every_place_is_free(pool: &WorkerPool<Hand>) {
         asks.push(ask);
         frees.push(free);
     }
-    let mut queued: Vec<_> = (0..20).map(|_| Box::pin(pool.try_ask(answer(1), &cx))).collect();
-    let mut waiting = 0;
+    let mut queued: Vec<_> = (0..20).map(|_| Box::pin(pool.ask(answer(1), &cx))).collect();
     for ask in &mut queued {
-        waiting += u32::from(futures::poll!(ask.as_mut()).is_pending());
+        assert!(futures::poll!(ask.as_mut()).is_pending());
     }
-    assert_eq!(waiting, 8);
+    let told = checker(hub);
+    assert_eq!((told.depth, told.waiting_for_room), (8, 12));
     for free in frees {
         free.notify_one();
     }

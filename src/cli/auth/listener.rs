@@ -28,7 +28,7 @@ struct Reply {
 
 const TAKEN: Reply = Reply {
     status: "200 OK",
-    text: "grind has the answer. You can close this tab and go back to the terminal.",
+    text: "grind has the answer. You can close this tab and return to the terminal.",
 };
 const DENIED: Reply = Reply {
     status: "200 OK",
@@ -82,7 +82,7 @@ async fn serve(mut stream: TcpStream, state: &str) -> io::Result<Option<Redirect
     }
 }
 
-/// The request line; the headers are read, so that closing does not cut the reply, and passed over.
+/// The request line; the headers are read, so that closing does not cut the reply, and ignored.
 async fn head(stream: &mut TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     let mut piece = [0; 2048];

@@ -322,7 +322,7 @@ fn not_signed_in(why: &str) -> CliError {
     CliError::new(ExitStatus::NotPermitted, "not signed in").cause(why)
 }
 
-/// A file with a secret that cannot be used; its own text says how to mend it.
+/// A file with a secret that cannot be used; its own text says what to do.
 pub(super) fn unusable(error: &SecretFileError) -> CliError {
     let advice = match error {
         SecretFileError::Exposed { path, .. } => format!("Close it to others: chmod 600 {}", path.display()),

@@ -91,21 +91,21 @@ impl ProgressBars {
     }
 
     fn show_books(&self, snapshot: &DaemonSnapshot) {
-        let home = snapshot.phases.get(&WorkPhase::Download).copied().unwrap_or_default();
+        let stored = snapshot.phases.get(&WorkPhase::Download).copied().unwrap_or_default();
         let waiting = snapshot
             .waiting
             .first()
             .map(|waiting| format!(" · waiting for {}", waiting.cause.label()));
         let waiting = waiting.unwrap_or_default();
         let ran = DisplayDuration(snapshot.running_seconds());
-        if let Some(total) = home.total {
+        if let Some(total) = stored.total {
             self.books.set_style(style("  [{bar:30}] {msg}"));
             self.books.set_length(total);
         }
-        self.books.set_position(home.done);
+        self.books.set_position(stored.done);
         self.books.set_message(format!(
-            "{ran} · books home {} · {}{waiting}",
-            done_of(home),
+            "{ran} · books stored {} · {}{waiting}",
+            done_of(stored),
             tempo(snapshot)
         ));
         self.books.tick();
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(bars.transfers.len(), MOST_TRANSFERS);
         snapshot.transfers = vec![transfer("ABC1", None)];
         snapshot.phases.insert(
-            WorkPhase::Check,
+            WorkPhase::Convert,
             PhaseProgress {
                 done: 3,
                 total: None,

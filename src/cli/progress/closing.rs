@@ -5,7 +5,7 @@ use std::fmt;
 use crate::observe::{DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ProcessFigures};
 use crate::vocabulary::BookOutcome;
 
-/// What came home, how fast, and what it took.
+/// What was stored, how fast, and what it took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClosingTable<'a> {
     /// The daemon's last snapshot.
@@ -21,7 +21,7 @@ pub struct ClosingTable<'a> {
 impl ClosingTable<'_> {
     fn rows(&self) -> Vec<(&'static str, String)> {
         let count = |outcome| DisplayCount(self.daemon.finished(outcome)).to_string();
-        let mut rows = vec![("books home", count(BookOutcome::Stored))];
+        let mut rows = vec![("books stored", count(BookOutcome::Stored))];
         let seldom = [
             ("up to date", BookOutcome::UpToDate),
             ("waiting for GRIN", BookOutcome::NotConverted),
@@ -118,7 +118,7 @@ mod tests {
             process,
         }
         .to_string();
-        let expected = "\u{20} books home          298
+        let expected = "\u{20} books stored        298
   failed              3 (wrong_passphrase 2, damaged_at_source 1)
   bytes               1.1 GiB
   time                10.0s

@@ -50,9 +50,10 @@ impl PlainLines {
 }
 
 fn percent(snapshot: &DaemonSnapshot) -> u64 {
-    let home = phase(snapshot, WorkPhase::Download);
-    home.total
-        .and_then(|total| (home.done.saturating_mul(100)).checked_div(total))
+    let stored = phase(snapshot, WorkPhase::Download);
+    stored
+        .total
+        .and_then(|total| (stored.done.saturating_mul(100)).checked_div(total))
         .unwrap_or(0)
 }
 
@@ -67,9 +68,9 @@ fn line(snapshot: &DaemonSnapshot) -> String {
             parts.push(format!("{} {}", phase_words(*phase), done_of(*progressed)));
         }
     }
-    let home = phase(snapshot, WorkPhase::Download);
-    if home.active || home.done > 0 {
-        parts.push(format!("books home {}", done_of(home)));
+    let stored = phase(snapshot, WorkPhase::Download);
+    if stored.active || stored.done > 0 {
+        parts.push(format!("books stored {}", done_of(stored)));
         parts.push(tempo(snapshot));
     }
     let waiting = snapshot.waiting.first();
@@ -83,8 +84,7 @@ pub fn phase_words(phase: WorkPhase) -> &'static str {
         WorkPhase::Collect => "rows collected",
         WorkPhase::Enrich => "books enriched",
         WorkPhase::Convert => "conversions asked for",
-        WorkPhase::Check => "archives checked",
-        WorkPhase::Download => "books home",
+        WorkPhase::Download => "books stored",
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
         let line = line(&snapshot(12));
         assert_eq!(
             line,
-            "books home 12 of 300 · 1.0 MiB · 24.2 books/s · 120.1 MB/s · 3m 2s to go"
+            "books stored 12 of 300 · 1.0 MiB · 24.2 books/s · 120.1 MB/s · 3m 2s to go"
         );
     }
 

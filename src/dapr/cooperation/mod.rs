@@ -2,7 +2,7 @@
 //! of them the lists.
 //!
 //! Members know of each other by leases alone: each holds one of [`SEATS`] seats, and who counts the taken seats knows how
-//! many share the work. Everybody takes a fair part of what is free and gives back what is more than fair; a member that
+//! many share the work. Everybody takes a fair part of what is free and releases what is more than fair; a member that
 //! dies loses its seat with its lease, and the others' parts grow.
 
 mod portion;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use crate::dapr::cooperation::rounds::LeaseRounds;
@@ -74,7 +74,7 @@ struct Shared {
     config: Option<(CooperationConfig, LeaseTerms)>,
     held: Mutex<Held>,
     changed: watch::Sender<()>,
-    /// Books in hand by block.
+    /// Claimed books by block.
     uses: Vec<AtomicU32>,
 }
 
@@ -82,7 +82,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Held {
     blocks: Vec<(u8, GrantedLease)>,
-    /// Blocks that are given back when their last book is done.
+    /// Blocks that are released when their last book is done.
     leaving: Vec<(u8, GrantedLease)>,
     lists: Option<GrantedLease>,
     /// Another member has the lists, and renewed its lease since this one first saw it.
@@ -94,7 +94,7 @@ struct Held {
 }
 
 /// The cooperation at one moment, for people.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CooperationSnapshot {
     /// Daemons that share the work.
     pub members: usize,
@@ -128,7 +128,7 @@ impl WorkShare {
         }
     }
 
-    /// The blocks whose books may be taken in hand now.
+    /// The blocks whose books may be claimed now.
     pub fn blocks(&self) -> BlockSet {
         let Some((_, terms)) = &self.shared.config else {
             return BlockSet::ALL;
@@ -139,7 +139,7 @@ impl WorkShare {
         held.blocks.iter().filter(good).map(|(block, _)| *block).collect()
     }
 
-    /// May this book be worked on: is its block held still, if only to be given back when its last book is done? Always
+    /// May this book be worked on: is its block held still, if only to be released when its last book is done? Always
     /// where the catalog's claims keep members apart.
     pub fn holds(&self, barcode: &str) -> bool {
         let Some((CooperationConfig { apart: true, .. }, terms)) = &self.shared.config else {
@@ -186,7 +186,7 @@ impl WorkShare {
             .map_or(Duration::ZERO, |(config, _)| of(config))
     }
 
-    /// The part of all blocks that may be taken in hand now, applied to `whole`: what of a limit that all members share is
+    /// The part of all blocks that may be claimed now, applied to `whole`: what of a limit that all members share is
     /// this one's.
     pub fn part_of(&self, whole: u64) -> u64 {
         let (blocks, all) = (self.blocks().count() as u128, BLOCKS as u128);
@@ -244,7 +244,7 @@ impl WorkShare {
         self.shared.changed.subscribe()
     }
 
-    /// Notes that a book is in hand until the guard is dropped; its block is not given back before.
+    /// Notes that a book is claimed until the guard is dropped; its block is not released before.
     pub fn begin(&self, barcode: &str) -> InHand {
         let block = block_of(barcode);
         self.shared.uses[usize::from(block)].fetch_add(1, Relaxed);
@@ -283,7 +283,7 @@ impl std::fmt::Debug for WorkShare {
     }
 }
 
-/// A book in hand.
+/// A claimed book.
 pub struct InHand {
     shared: Arc<Shared>,
     block: u8,

@@ -1,4 +1,4 @@
-//! A member's part of a set of leases: renewed, filled up to what is fair, the rest given back.
+//! A member's part of a set of leases: renewed, filled up to what is fair, the rest released.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The rounds in which a member renews its leases, takes what is its due and gives back what is not.
+//! The rounds in which a member renews its leases, takes what is its due and releases what is not.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::dapr::cooperation::{CooperationConfig, Held, SEATS, SHARES, WorkShare
 use crate::dapr::leases::{GrantedLease, LeaseError, LeaseHolder, LeaseKeeper};
 use crate::grin::BLOCKS;
 
-/// Between withdrawing a share of the rate and giving it back: time for the session to hear of the lower rate.
+/// Between withdrawing a share of the rate and releasing it: time for the session to apply the lower rate.
 const SOON: Duration = Duration::from_millis(200);
 
 /// Keeps one member's leases; whoever owns it calls [`LeaseRounds::round`] whenever [`LeaseRounds::wait`] is over, and
@@ -23,9 +23,9 @@ pub struct LeaseRounds {
     leader: Option<(LeaseHolder, bool)>,
     shares: LeasePortion,
     blocks: LeasePortion,
-    /// Blocks withdrawn from work already, not given back yet.
+    /// Blocks withdrawn from work already, not released yet.
     leaving: Vec<GrantedLease>,
-    /// Shares of the rate that are not counted any more; given back in the next round, when the rate has been lowered.
+    /// Shares of the rate that are not counted any more; released in the next round, when the rate has been lowered.
     parting: Vec<GrantedLease>,
 }
 
@@ -68,7 +68,7 @@ impl LeaseRounds {
     pub async fn round(&mut self) {
         let result = self.work().await;
         if let Err(error) = &result {
-            tracing::warn!(%error, "leases: this round is not complete; what is held stays so until it runs out");
+            tracing::warn!(%error, "leases could not all be renewed; those held stay valid until they expire");
         }
         let mut held = self.cooperation.held();
         held.trouble = result.err().map(|error| error.to_string());
@@ -92,7 +92,7 @@ impl LeaseRounds {
         every.min(ends.unwrap_or(every)).max(Duration::from_millis(10))
     }
 
-    /// Gives everything back. What cannot be given back runs out.
+    /// Releases everything. What cannot be released expires.
     pub async fn leave(mut self) {
         *self.cooperation.held() = Held::default();
         self.cooperation.shared.changed.send_replace(());
@@ -105,7 +105,7 @@ impl LeaseRounds {
         // The seat last: while it is taken nobody else counts on more than its part.
         all.extend(seat);
         if let Err(error) = self.leases.release(&all).await {
-            tracing::warn!(%error, "leases could not be given back; they run out");
+            tracing::warn!(%error, "leases could not be released; they expire");
         }
     }
 
@@ -127,7 +127,7 @@ impl LeaseRounds {
         first?;
         let place = self.sit_down().await?;
         self.lead().await?;
-        self.give_back(place).await?;
+        self.release_surplus(place).await?;
         self.shares.fill(&*leases, place.of(SHARES), ttl).await?;
         self.blocks.fill(&*leases, place.of(BLOCKS), ttl).await?;
         self.show(Some(place));
@@ -202,9 +202,9 @@ impl LeaseRounds {
         })
     }
 
-    /// Gives back what is more than fair; a block with books in hand only when they are done. First it is shown that these
-    /// are not to be used any more, then they are given back.
-    async fn give_back(&mut self, place: Place) -> Result<(), LeaseError> {
+    /// Releases what is more than fair; a block with claimed books only when they are done. First it is shown that these
+    /// are not to be used any more, then they are released.
+    async fn release_surplus(&mut self, place: Place) -> Result<(), LeaseError> {
         let cooperation = self.cooperation.clone();
         let idle = |lease: &GrantedLease| number_of(lease).is_none_or(|block| !cooperation.in_use(block));
         let mut free = std::mem::take(&mut self.parting);

@@ -176,7 +176,7 @@ async fn a_block_with_a_book_in_hand_is_given_back_only_when_the_book_is_done() 
     let town = Town::new();
     let (mut one, mut two) = (town.member("one", true), town.member("two", true));
     one.rounds.round().await;
-    // A book of every block, so that nothing can be given back without one.
+    // A book of every block, so that nothing can be released without one.
     let mut books: Vec<_> = (0..4_000).map(|number| format!("TL{number:05}")).collect();
     books.sort_by_key(|book| block_of(book));
     books.dedup_by_key(|book| block_of(book));

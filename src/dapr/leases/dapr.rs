@@ -230,7 +230,7 @@ impl DaprLeases {
             ..record
         };
         match self.write(self.claim_key(&lease.name), &free, Some(&etag)).await {
-            // Run out and taken over in this very moment: not ours to give back any more.
+            // Run out and taken over in this very moment: not ours to release any more.
             Ok(()) | Err(StateError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -324,7 +324,7 @@ mod tests {
         let late = slow.next_lease("n", TTL).await.unwrap().unwrap();
         assert!(
             !slow.place(&late, Some(&seen)).await.unwrap(),
-            "it was given back in between"
+            "it was released in between"
         );
         assert!(quick.leases.still_mine(&third).await.unwrap());
     }

@@ -117,7 +117,7 @@ pub trait LeaseKeeper {
     /// [`LeaseError::Lost`]: it ran out or was taken over.
     fn renew<'a>(&'a self, leases: &'a [GrantedLease], ttl: Duration) -> LeaseAnswers<'a, GrantedLease>;
 
-    /// Gives leases back; those that are lost already are passed over.
+    /// Releases leases; those that are lost already are skipped.
     fn release<'a>(&'a self, leases: &'a [GrantedLease]) -> LocalBoxFuture<'a, Result<(), LeaseError>>;
 
     /// Who holds each of `names`, in their order; leases that may be taken over are nobody's.

@@ -44,7 +44,7 @@ impl ProcessLeases {
         if let Some(held) = before.and_then(|record| record.in_the_way(&self.terms)) {
             return held;
         }
-        // The record stays when the lease is given back, and with it the fence.
+        // The record stays when the lease is released, and with it the fence.
         let fence = before.map_or(0, |record| record.fence) + 1;
         let times = (self.terms.until(ttl), Instant::now(), ttl);
         let lease = self.terms.lease(name, fence, times);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::actor::{
     ActorName, ActorSnapshot, ActorState, DurationHistogram, EdgeCount, ExitReason, HistogramSnapshot, HubSnapshot,
-    MessageOutcome as Handled, MessageSnapshot, ProtectedWait, TaskSnapshot,
+    MessageOutcome as Handled, MessageSnapshot, ProtectedWait, SnapshotLabel, TaskSnapshot,
 };
 use crate::dapr::{CooperationSnapshot, StateSnapshot};
 use crate::observe::{
@@ -58,7 +58,7 @@ impl DaemonView for Seen {
             trouble: None,
         };
         let store = StateSnapshot {
-            results: [("ok", 7)].into(),
+            results: [("ok".into(), 7)].into(),
             ..StateSnapshot::default()
         };
         Some(SharingView {
@@ -114,7 +114,6 @@ fn daemon() -> DaemonSnapshot {
             seconds: 0.5,
         }],
         eta_seconds: Some(12.0),
-        oldest_pending_seconds: Some(60.0),
         last_success: Some(now),
         shutdown: Some(ShutdownPhase::WorkersDraining),
         reload: Some(ReloadState {
@@ -141,13 +140,13 @@ fn histogram() -> HistogramSnapshot {
     histogram.snapshot()
 }
 
-fn each<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, u64> {
-    words.into_iter().map(|word| (word, 2)).collect()
+fn each(words: impl IntoIterator<Item = &'static str>) -> BTreeMap<SnapshotLabel, u64> {
+    words.into_iter().map(|word| (word.into(), 2)).collect()
 }
 
 fn hub() -> HubSnapshot {
     let tasks = vec![TaskSnapshot {
-        name: "drain",
+        name: "drain".into(),
         started: 2,
         running: 1,
         panicked: 1,
@@ -179,10 +178,10 @@ fn actor(name: ActorName) -> ActorSnapshot {
         exits: each(ExitReason::ALL.map(ExitReason::as_str)),
         last_progress_timestamp_seconds: Some(1.8e9),
         protected: Some(ProtectedWait {
-            what: "a <body>",
+            what: "a <body>".into(),
             seconds: 2.0,
         }),
-        send_blocked_seconds: ActorName::ALL.map(|from| (from.as_str(), 0.5)).into(),
+        send_blocked_seconds: ActorName::ALL.map(|from| (from.as_str().into(), 0.5)).into(),
         gave_up: true,
         messages: ["one", "two", "three", "four", "five", "six"].map(message).to_vec(),
         instances: Vec::new(),
@@ -191,13 +190,16 @@ fn actor(name: ActorName) -> ActorSnapshot {
 
 fn message(kind: &'static str) -> MessageSnapshot {
     MessageSnapshot {
-        kind,
+        kind: kind.into(),
         sent: 9,
         handled: each(Handled::ALL.map(Handled::as_str)),
         rejected: each(["full", "closed", "draining", "upwards"]),
         abandoned: each(["queued", "running"]),
         timeouts: ["supervisor", "outside"]
-            .map(|from| EdgeCount { from, count: 1 })
+            .map(|from| EdgeCount {
+                from: from.into(),
+                count: 1,
+            })
             .to_vec(),
         in_flight: 2,
         handle: histogram(),
@@ -219,15 +221,15 @@ const KINDS: [&str; 9] = [
 fn session() -> SessionSnapshot {
     let requests = KINDS.into_iter().flat_map(|kind| {
         ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].map(|status_class| RequestCount {
-            kind,
-            status_class,
+            kind: kind.into(),
+            status_class: status_class.into(),
             count: 1,
         })
     });
     let retries = KINDS.into_iter().flat_map(|kind| {
         ["status", "timeout", "stall", "reset", "throttled", "stale"].map(|reason| RetryCount {
-            kind,
-            reason,
+            kind: kind.into(),
+            reason: reason.into(),
             count: 1,
         })
     });
@@ -247,10 +249,10 @@ fn session() -> SessionSnapshot {
         wire_bytes_sent: 100,
         requests_in_flight: 4,
         permits: ["check", "bulk", "lists", "auth", "state"]
-            .map(|class| (class, permits.clone()))
+            .map(|class| (class.into(), permits.clone()))
             .into(),
         requests: requests.collect(),
-        head_seconds: KINDS.map(|kind| (kind, histogram())).into(),
+        head_seconds: KINDS.map(|kind| (kind.into(), histogram())).into(),
         pace_wait_seconds: histogram(),
         retries: retries.collect(),
         auth_refreshes: each(["ok", "failed", "denied"]),

@@ -51,7 +51,7 @@ fn metrics_page_and_json_are_served() {
 #[test]
 fn json_is_what_status_and_top_read() {
     let (_, observer, endpoint) = observed();
-    let seen: crate::cli::frame::SeenStatus =
+    let seen: crate::observe::DaemonStatus =
         serde_json::from_slice(&client::get(&endpoint, "/api/status").unwrap()).unwrap();
     assert_eq!(seen.hub.actors.len(), crate::actor::ActorName::ALL.len());
     assert_eq!(seen.session.permits["bulk"].waiting, 3);

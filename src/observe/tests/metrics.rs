@@ -58,8 +58,32 @@ fn every_name_of_the_contract_is_there_with_its_labels() {
 #[test]
 fn every_metric_of_the_list_is_fed_by_something() {
     let families = DaemonStatus::of(&Seen::default()).families();
-    let fed: Vec<_> = families.iter().map(|(metric, _)| metric).collect();
+    let with_series = families.iter().filter(|(_, samples)| !samples.is_empty());
+    let fed: Vec<_> = with_series.map(|(metric, _)| metric).collect();
     assert_eq!(fed, MetricName::ALL);
+}
+
+/// Before, a counter's family began with its first event, so that an alert on it found nothing.
+#[test]
+fn every_family_is_there_before_anything_has_happened() {
+    let hub = crate::actor::ActorRegistry::new();
+    let mut status = DaemonStatus::of(&Seen::default());
+    status.daemon = crate::observe::DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH);
+    status.hub = hub.snapshot();
+    status.session = crate::session::SessionCounters::default().snapshot();
+    status.sharing = None;
+    let families = status.families();
+    let named: Vec<_> = families.iter().map(|(metric, _)| metric).collect();
+    assert_eq!(named, MetricName::ALL);
+    let page = render(&families);
+    for line in [
+        "grind_upstream_requests_total{kind=\"archive_body\",status_class=\"5xx\"} 0\n",
+        "grind_auth_refresh_total{outcome=\"failed\"} 0\n",
+        "grind_barcodes_finished_total{outcome=\"failed\"} 0\n",
+        "# TYPE grind_ask_timeouts_total counter\n",
+    ] {
+        assert!(page.contains(line), "{line} in\n{page}");
+    }
 }
 
 #[test]

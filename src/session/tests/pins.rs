@@ -145,7 +145,7 @@ async fn a_kept_connection_that_the_server_closes_is_no_failure_for_what_may_be_
         assert_eq!(fixture.get(server.url("/")).await.unwrap().status, 200);
     }
     let counted = fixture.counted();
-    assert_eq!((counted.retries[0].reason, counted.retries[0].count), ("stale", 3));
+    assert_eq!((&*counted.retries[0].reason, counted.retries[0].count), ("stale", 3));
     assert!(
         counted.requests.iter().all(|count| count.status_class == "2xx"),
         "{:?}",
