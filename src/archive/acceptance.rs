@@ -145,6 +145,7 @@ mod tests {
     };
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn a_volume_is_what_has_no_fault() {
         use VolumeRefusal as Refusal;
         let cut = VolumeFacts {

@@ -228,7 +228,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             if key.pop() != Some(b'=') || value_length >= self.left {
                 return Err(malformed());
             }
-            if extended.wants(&key)? {
+            if Extended::wants(&key)? {
                 if value_length > self.limits.header_bytes {
                     let detail = format!("a pax record of {length} bytes");
                     return Err(hostile(ArchiveLimit::HeaderSize, detail));
@@ -320,7 +320,7 @@ fn kind_of(header: &Header, name: &str) -> io::Result<MemberKind> {
 
 impl Extended {
     /// Is this record's value needed? Sparse files are refused by their record.
-    fn wants(&self, key: &[u8]) -> io::Result<bool> {
+    fn wants(key: &[u8]) -> io::Result<bool> {
         if key.starts_with(b"GNU.sparse") {
             return Err(hostile(ArchiveLimit::Sparse, "a sparse file in pax form".to_owned()));
         }

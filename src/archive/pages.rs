@@ -346,6 +346,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn cases() -> Vec<Case> {
         let late: Vec<u32> = (5_001..=5_010).collect();
         let long: Vec<u32> = (5_001..=8_000).collect();
@@ -463,7 +464,7 @@ mod tests {
             let mut lines = Vec::new();
             pages.write_lines(&mut lines, false).unwrap();
             assert_eq!(
-                lines.iter().filter(|byte| **byte == b'\n').count() as u64,
+                lines.split_inclusive(|byte| *byte == b'\n').count() as u64,
                 count.pages,
                 "{}",
                 case.what

@@ -71,8 +71,10 @@ pub(super) fn compare(
         .filter(|mets| !mets.is_empty())
         .map(|mets| names.find(mets.entries()));
     let named = names.find(sources.named.iter().map(|name| (name.as_str(), None)));
-    let mut compared = DigestComparison::default();
-    compared.has_source = digests.is_some() && (list.is_some() || mets.is_some());
+    let mut compared = DigestComparison {
+        has_source: digests.is_some() && (list.is_some() || mets.is_some()),
+        ..DigestComparison::default()
+    };
     let mut proven = BTreeSet::new();
     if !compared.has_source {
         proven.extend(files.iter().filter_map(|file| file.role.page_part()));

@@ -115,7 +115,7 @@ impl ExportNames {
                 .filter(|column| column.tsv.is_some())
                 .map(|column| column.kind)
         };
-        let names = select.column_names().into_iter();
+        let names = select.column_names();
         Self(names.map(|name| (name.to_owned(), of_grin(name))).collect())
     }
 }
