@@ -160,11 +160,6 @@ impl Daemon {
         }
     }
 
-    /// Workers of each kind, for the status.
-    pub fn downloads_at_once(&self) -> usize {
-        self.crew.downloaders.size()
-    }
-
     /// Stops everybody top-down, the session owner last, and tells how each ended.
     pub async fn close(self, phase: impl Fn(ShutdownPhase)) -> ShutdownLedger {
         phase(ShutdownPhase::WorkersDraining);

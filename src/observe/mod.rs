@@ -33,7 +33,7 @@ pub use crate::observe::daemon::{
 };
 pub use crate::observe::facts::{PageFact, facts};
 pub use crate::observe::family::{HistogramBuckets, MetricFamilies, SeriesValue};
-pub use crate::observe::names::{MetricName, MetricType, docs_table};
+pub use crate::observe::names::{MetricName, MetricType};
 pub use crate::observe::process::ProcessFigures;
 pub use crate::observe::rates::{MeasuredRate, MeasuredRates, RateMeter};
 pub use crate::observe::readiness::DaemonReadiness;

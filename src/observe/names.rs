@@ -133,22 +133,6 @@ metrics! {
     ProcessStart, Gauge, "process_start_time_seconds", [], "When the process began.";
 }
 
-/// A Markdown table of all metrics, for the documentation.
-pub fn docs_table() -> String {
-    let mut table = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
-    for metric in MetricName::ALL {
-        let row = format!(
-            "| `{}` | {} | {} | {} |\n",
-            metric.as_str(),
-            metric.kind().as_str(),
-            metric.labels().join(", "),
-            metric.help()
-        );
-        table.push_str(&row);
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,12 +162,5 @@ mod tests {
                 .clone()
                 .all(|label| !["barcode", "url", "error", "le"].contains(label))
         );
-    }
-
-    #[test]
-    fn the_table_has_a_row_for_each() {
-        let table = docs_table();
-        assert_eq!(table.lines().count(), MetricName::ALL.len() + 2);
-        assert!(table.contains("| `grind_barcodes` | gauge | state | Barcodes in the catalog by state. |"));
     }
 }
