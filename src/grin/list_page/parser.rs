@@ -70,7 +70,7 @@ type Tokenizer = HtmlRewriter<'static, fn(&[u8])>;
 
 /// Reads one list page as its bytes arrive.
 pub struct ListPageParser {
-    page: Shared,
+    page: SharedListPage,
     rewriter: Option<Tokenizer>,
     limits: PageLimits,
     taken: usize,
@@ -82,9 +82,9 @@ pub struct ListPageParser {
 
 /// The page, shared by the tokenizer's handlers; only ever locked for one event, by one thread at a time.
 #[derive(Clone)]
-pub(super) struct Shared(Arc<Mutex<ListPageState>>);
+pub(super) struct SharedListPage(Arc<Mutex<ListPageState>>);
 
-impl Shared {
+impl SharedListPage {
     pub(super) fn get(&self) -> MutexGuard<'_, ListPageState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,7 +104,7 @@ impl ListPageParser {
 
     /// As [`ListPageParser::new`], with other limits.
     pub fn with_limits(_kind: ListKind, library: &LibraryDirectory, page_url: &Url, limits: PageLimits) -> Self {
-        let page = Shared(Arc::new(Mutex::new(ListPageState::new(
+        let page = SharedListPage(Arc::new(Mutex::new(ListPageState::new(
             library,
             PagerWatch::new(page_url),
             limits.cell,
@@ -252,7 +252,7 @@ impl std::fmt::Debug for ListPageParser {
     }
 }
 
-fn settings(page: &Shared, memory: usize) -> Settings<'static, 'static> {
+fn settings(page: &SharedListPage, memory: usize) -> Settings<'static, 'static> {
     Settings::new_send()
         .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(memory))
         .with_strict(false)

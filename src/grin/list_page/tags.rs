@@ -8,13 +8,13 @@ use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, S
 
 use crate::grin::list_page::page::InputTag;
 use crate::grin::list_page::pager::{LinkTag, addresses_in};
-use crate::grin::list_page::parser::Shared;
+use crate::grin::list_page::parser::SharedListPage;
 
 type Tag<'r, 't> = Element<'r, 't>;
 
 /// All tags, told apart by name here: twenty selectors would each be tried on every tag, which takes longer.
 pub(super) fn tags(
-    page: Shared,
+    page: SharedListPage,
 ) -> (
     Cow<'static, Selector>,
     ElementContentHandlers<'static, SendHandlerTypes>,
@@ -29,7 +29,7 @@ pub(super) fn tags(
     (Cow::Owned(every), ElementContentHandlers::default().element(handler))
 }
 
-fn begin(page: &Shared, element: &mut Tag<'_, '_>) {
+fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let tag = element.tag_name();
     attribute_addresses(page, element, &tag);
     match tag.as_str() {
@@ -60,7 +60,7 @@ fn begin(page: &Shared, element: &mut Tag<'_, '_>) {
 }
 
 /// Addresses of places in a list that stand elsewhere than in a link: `onclick`, `data-href`, `formaction`, `value`.
-fn attribute_addresses(page: &Shared, element: &Tag<'_, '_>, tag: &str) {
+fn attribute_addresses(page: &SharedListPage, element: &Tag<'_, '_>, tag: &str) {
     for attribute in element.attributes() {
         let name = attribute.name();
         let own = matches!(
@@ -73,13 +73,13 @@ fn attribute_addresses(page: &Shared, element: &Tag<'_, '_>, tag: &str) {
     }
 }
 
-fn form(page: &Shared, element: &mut Tag<'_, '_>) {
+fn form(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let method = element.get_attribute("method");
     page.get().form(&attribute(element, "action"), method.as_deref());
     at_end(element, page, |page| page.get().form_end());
 }
 
-pub(super) fn texts(page: Shared) -> DocumentContentHandlers<'static, SendHandlerTypes> {
+pub(super) fn texts(page: SharedListPage) -> DocumentContentHandlers<'static, SendHandlerTypes> {
     DocumentContentHandlers::default().text(
         move |chunk: &mut lol_html::html_content::TextChunk<'_>| -> HandlerResult {
             match chunk.text_type() {
@@ -93,7 +93,7 @@ pub(super) fn texts(page: Shared) -> DocumentContentHandlers<'static, SendHandle
 }
 
 /// At the element's end tag, or at the end tag of one around it if its own was left out.
-fn at_end(element: &mut Tag<'_, '_>, page: &Shared, event: impl FnOnce(&Shared) + Send + 'static) {
+fn at_end(element: &mut Tag<'_, '_>, page: &SharedListPage, event: impl FnOnce(&SharedListPage) + Send + 'static) {
     if let Some(handlers) = element.end_tag_handlers() {
         let page = page.clone();
         handlers.push(Box::new(move |_| {
@@ -107,7 +107,7 @@ fn attribute(element: &Tag<'_, '_>, name: &str) -> String {
     element.get_attribute(name).unwrap_or_default()
 }
 
-fn table(page: &Shared, element: &mut Tag<'_, '_>) {
+fn table(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let serial = page.get().table_begin();
     let page = page.clone();
     if let Some(handlers) = element.end_tag_handlers() {
@@ -119,7 +119,7 @@ fn table(page: &Shared, element: &mut Tag<'_, '_>) {
     }
 }
 
-fn row(page: &Shared, element: &mut Tag<'_, '_>) {
+fn row(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let class = attribute(element, "class");
     let heading = class
         .split_ascii_whitespace()
@@ -128,19 +128,19 @@ fn row(page: &Shared, element: &mut Tag<'_, '_>) {
     at_end(element, page, move |page| page.get().row_end(serial));
 }
 
-fn block(page: &Shared, element: &mut Tag<'_, '_>) {
+fn block(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     page.get().separator();
     at_end(element, page, |page| page.get().separator());
 }
 
-fn cell(page: &Shared, element: &mut Tag<'_, '_>) {
+fn cell(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let span = element
         .get_attribute("colspan")
         .and_then(|span| span.trim().parse().ok());
     page.get().cell(span.unwrap_or(1));
 }
 
-fn link(page: &Shared, element: &mut Tag<'_, '_>) {
+fn link(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     if !element.has_attribute("href") {
         return;
     }
@@ -167,7 +167,7 @@ fn input_tag(element: &Tag<'_, '_>, usual: &str) -> InputTag {
     }
 }
 
-fn name(page: &Shared, element: &mut Tag<'_, '_>) {
+fn name(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     if !attribute(element, "class")
         .split_ascii_whitespace()
         .any(|class| class.eq_ignore_ascii_case("hd3"))
@@ -178,7 +178,7 @@ fn name(page: &Shared, element: &mut Tag<'_, '_>) {
     at_end(element, page, |page| page.get().name_end());
 }
 
-fn root(page: &Shared, element: &mut Tag<'_, '_>) {
+fn root(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     page.get().root_begin();
     at_end(element, page, |page| page.get().root_end());
 }
