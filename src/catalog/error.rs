@@ -23,7 +23,7 @@ pub enum CatalogError {
     },
     /// The file is no SQLite database, or one that is damaged.
     #[error(
-        "the catalog {} is damaged: {cause}; move it away with its -wal and -shm files, and put back the last backup (meta/catalog-<date>.db.gz) or collect anew: stored books are found again in the storage",
+        "the catalog {} is damaged: {cause}; move it away with its -wal and -shm files, and restore the last backup (meta/catalog-<date>.db.gz) or collect anew: stored books are found in the storage",
         path.display()
     )]
     Damaged {

@@ -31,7 +31,7 @@ pub use observations::marc::MarcColumns;
 pub use observations::passes::{BeginPass, FinishPass, ListPass, PassEnd, PassId};
 pub use planning::convert::{ConversionPlan, ConversionsRecorded, PlanConversions, RecordConversions};
 pub use planning::select::BookSelection;
-pub use queries::ask::{AskRemaining, CountBooks, ListReady, NextBookDue, NextDue, RemainingWork, StateCounts};
+pub use queries::ask::{AskRemaining, CountBooks, ListReady, NextBookDue, RemainingWork, StateCounts};
 pub use queries::explain::{BookEvent, BookStory};
 pub use queries::export::ExportError;
 pub use queries::reader::CatalogReader;

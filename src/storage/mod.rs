@@ -1,6 +1,6 @@
 //! Publish whole or not at all, on disk and in object stores.
 //!
-//! A blocking door for a book's own blocking thread. An [`ObjectUpload`] is written like a file; only [`ObjectUpload::publish`] makes the object
+//! Blocking: it is called on a book's own blocking thread. An [`ObjectUpload`] is written like a file; only [`ObjectUpload::publish`] makes the object
 //! visible under its name, whole, in one step. Aborted, dropped or killed uploads never show; what they leave behind is removed by
 //! [`Storage::sweep`] at the next start.
 //!

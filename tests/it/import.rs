@@ -198,3 +198,69 @@ fn archives_in_the_storage_itself_stay_and_get_their_texts() {
     the_rest_is_fetched(&home);
     assert_eq!(home.whole_books().len(), 6);
 }
+
+/// `tests/cases/import`: another run's archive is cut between two members and proven by nothing, ours is whole and proven.
+#[test]
+fn a_copy_never_takes_the_place_of_something_better() {
+    let home = Home::new(small(), "");
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/import");
+    let archive = "raw/TL7700000081/TL7700000081.tar.gz";
+    let ours = home.root().join(archive);
+    fs::create_dir_all(ours.parent().unwrap()).unwrap();
+    fs::copy(cases.join("ours").join(archive), &ours).unwrap();
+    let run = tempfile::tempdir().unwrap();
+    rusqlite::Connection::open(run.path().join("books.db"))
+        .unwrap()
+        .execute_batch(&fs::read_to_string(cases.join("books.sql")).unwrap())
+        .unwrap();
+    let theirs = cases.join("theirs");
+    let (code, report, err) = import(&home, run.path(), &["--storage", theirs.to_str().unwrap(), "--copy"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        (&report["stored"], &report["misfits"]),
+        (&0.into(), &1.into()),
+        "{report}"
+    );
+    assert_eq!(
+        fs::read(ours).unwrap(),
+        fs::read(cases.join("ours").join(archive)).unwrap()
+    );
+}
+
+/// A whole volume that is proven, with fewer pages than the one that lies in our storage without anybody knowing it.
+#[test]
+fn a_copy_with_fewer_pages_is_left_where_it_is() {
+    use crate::support::archives::{BARCODE, Files};
+    let home = Home::new(small(), "");
+    let archive = format!("raw/{BARCODE}/{BARCODE}.tar.gz");
+    let run = tempfile::tempdir().unwrap();
+    let ours = Files::volume(3, 100).tar_gz();
+    for (root, bytes) in [
+        (home.root(), ours.clone()),
+        (run.path().to_owned(), Files::volume(2, 100).tar_gz()),
+    ] {
+        let path = root.join(&archive);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    rusqlite::Connection::open(run.path().join("books.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE books (barcode TEXT PRIMARY KEY)")
+        .unwrap();
+    let (code, report, err) = import(
+        &home,
+        run.path(),
+        &["--storage", run.path().to_str().unwrap(), "--copy"],
+    );
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        (&report["stored"], &report["misfits"]),
+        (&0.into(), &1.into()),
+        "{report}"
+    );
+    assert!(
+        report["named"][0]["because"].as_str().unwrap().contains("fewer pages"),
+        "{report}"
+    );
+    assert_eq!(fs::read(home.root().join(&archive)).unwrap(), ours);
+}

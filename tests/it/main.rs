@@ -12,6 +12,7 @@ mod auth;
 mod bench;
 mod catalog_crash;
 mod catalog_import;
+mod catalog_race;
 mod collect;
 mod daemon;
 mod dependencies;

@@ -28,7 +28,7 @@ pub struct ImportReport {
     pub archive_bytes: u64,
     /// Books that are called stored from now on.
     pub stored: u64,
-    /// Books that were home already, or in a worker's hands; their archives were left as they are.
+    /// Books that were stored already, or claimed by a worker; their archives were left as they are.
     pub home_already: u64,
     /// Archives of books that the other database does not know.
     pub strays: u64,
@@ -110,7 +110,11 @@ impl fmt::Display for ImportReport {
                 self.archives, self.archive_bytes
             )?;
             writeln!(f, "{:>10} books stored from now on", self.stored)?;
-            writeln!(f, "{:>10} books home already, left as they are", self.home_already)?;
+            writeln!(
+                f,
+                "{:>10} books stored or claimed already, left as they are",
+                self.home_already
+            )?;
             writeln!(
                 f,
                 "{:>10} archives of books that its database does not know",

@@ -176,7 +176,7 @@ impl ImportSource {
         }
     }
 
-    /// The next books; rows without a usable barcode are noted and passed over.
+    /// The next books; rows without a usable barcode are counted and skipped.
     pub(super) fn batch(
         &self,
         after: Option<i64>,

@@ -40,14 +40,14 @@ pub struct ClaimToken {
     pub fence: i64,
 }
 
-/// A book handed out.
+/// A claimed book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedBook {
-    /// To settle, renew or hand back.
+    /// To settle, renew or release it.
     pub held: ClaimToken,
     /// The archive's name as GRIN lists it; `None`: build it from the barcode.
     pub file_name: Option<FileName>,
-    /// Where the book stood, and will stand again if it is handed back.
+    /// Where the book stood, and will stand again if it is released.
     pub state: BookState,
     /// What is stored of it.
     pub stored: Option<StoredArchive>,

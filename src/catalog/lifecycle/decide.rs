@@ -33,10 +33,11 @@ pub(crate) struct BookBefore {
 }
 
 impl BookBefore {
-    pub fn read(row: &Row<'_>, own: usize, facts: &ColumnValues<'_>) -> Result<Self, CatalogError> {
+    /// The statement's first columns are those of the source, so that the places of `facts` are theirs, too.
+    pub fn read(row: &Row<'_>, facts: &ColumnValues<'_>) -> Result<Self, CatalogError> {
         let differs = |place: &usize| match facts.get(*place) {
             None => Ok(false),
-            Some(new) => row.get_ref(own + place).map(|old| old.as_str().ok() != Some(new)),
+            Some(new) => row.get_ref(*place).map(|old| old.as_str().ok() != Some(new)),
         };
         let mut differing = Vec::new();
         for place in 0..facts.values.len() {
@@ -45,19 +46,19 @@ impl BookBefore {
             }
         }
         Ok(Self {
-            id: row.get(0)?,
-            state: row.get(1)?,
-            listed_converted: row.get(2)?,
-            can_be_requested: row.get::<_, Option<bool>>(3)?.unwrap_or(false),
-            vanished: row.get_ref(4)? != rusqlite::types::ValueRef::Null,
-            next_attempt_at: row.get(5)?,
-            conversion_failures: row.get(6)?,
-            judged: row.get(7)?,
-            requested_at: row.get(8)?,
-            has_raw: row.get(9)?,
+            id: row.get("id")?,
+            state: row.get("state")?,
+            listed_converted: row.get("listed_converted")?,
+            can_be_requested: row.get::<_, Option<bool>>("can_be_requested")?.unwrap_or(false),
+            vanished: row.get_ref("vanished_at")? != rusqlite::types::ValueRef::Null,
+            next_attempt_at: row.get("next_attempt_at")?,
+            conversion_failures: row.get("conversion_failures")?,
+            judged: row.get("judged_converted_date")?,
+            requested_at: row.get("processing_request_timestamp")?,
+            has_raw: row.get("has_raw")?,
             differing,
-            grin_state: row.get(own + facts::GRIN_STATE)?,
-            converted_date: row.get(own + facts::CONVERTED_DATE)?,
+            grin_state: row.get(facts::GRIN_STATE)?,
+            converted_date: row.get(facts::CONVERTED_DATE)?,
         })
     }
 

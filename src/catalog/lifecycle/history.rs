@@ -60,7 +60,7 @@ pub(crate) enum ChangeCause {
     Retry,
     /// Given up.
     Failed,
-    /// Given back untried.
+    /// Released untried; the word in the history is older than the name.
     HandedBack,
     /// Its lease ran out.
     LeaseExpired,

@@ -187,7 +187,7 @@ pub(crate) fn next_state(
         }
         C::Reset => {
             let state = match book.state {
-                // A failed conversion is asked for again; a given-up archive is looked for again, and 404 sends it to conversion.
+                // A failed conversion is requested again; a given-up archive is looked for again, and 404 sends it to conversion.
                 S::ConversionFailed => S::Known,
                 S::Failed => S::Available,
                 other => other,

@@ -1,4 +1,4 @@
-//! When a book is asked for again.
+//! How long a book waits until it is tried or requested again.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ impl Default for CatalogPolicy {
 }
 
 impl CatalogPolicy {
-    /// When a conversion that failed for the `failures`-th time is asked for again; `None`: never.
+    /// When a conversion that failed for the `failures`-th time is requested again; `None`: never.
     pub(crate) fn after_conversion_failure(&self, failures: u32, now: Timestamp) -> Option<Timestamp> {
         (failures < self.conversion_attempts)
             .then(|| later(now, doubled(self.conversion_retry, failures, self.conversion_retry_cap)))
@@ -58,7 +58,7 @@ impl CatalogPolicy {
         later(now, doubled(self.failed_retry, failures, self.failed_retry_cap))
     }
 
-    /// When a book is asked for again whose `asks`-th request brought no certain answer.
+    /// When the conversion of a book is requested again whose `asks`-th request brought no certain answer.
     pub(crate) fn after_unclear_answer(&self, asks: u32, now: Timestamp) -> Timestamp {
         later(now, doubled(self.ask_again, asks, self.ask_again_cap))
     }

@@ -25,7 +25,7 @@ pub struct ToEnrich {
     pub queues: Vec<Queue>,
     /// Where the last batch ended, so that a pass sees each book once although answers are still out.
     pub after: Option<EnrichCursor>,
-    /// Only books of these blocks; `None`: of all. Books of other blocks are read and passed over.
+    /// Only books of these blocks; `None`: of all. Books of other blocks are read and skipped.
     pub blocks: Option<BlockSet>,
 }
 

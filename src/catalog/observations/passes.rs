@@ -273,7 +273,7 @@ impl Ending {
         })
     }
 
-    /// Archives that left the pool before we fetched them: to be asked for again, without counting a failure. One that
+    /// Archives that left the pool before we fetched them: their conversion is requested again, without counting a failure. One that
     /// became available after the pass began may stand on a page that was read before.
     fn mark_pushed_out(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         tx.conn.execute(

@@ -1,6 +1,5 @@
 //! Writing down what GRIN said about a book, so that an empty value never overwrites a known one.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use rusqlite::types::ToSqlOutput;
@@ -23,6 +22,16 @@ pub(crate) enum FactSource {
     Search,
 }
 
+impl FactSource {
+    /// The columns that it can fill, in the order of its values.
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::List => LIST_COLUMNS,
+            Self::Search => &SEARCH_COLUMNS,
+        }
+    }
+}
+
 /// The statements of one source, for its columns.
 struct Statements {
     find: String,
@@ -33,49 +42,35 @@ struct Statements {
 static LIST: LazyLock<Statements> = LazyLock::new(|| Statements::new(LIST_COLUMNS));
 static SEARCH: LazyLock<Statements> = LazyLock::new(|| Statements::new(&SEARCH_COLUMNS));
 
-/// Columns of our own that stand before the source's in `find`.
-const OWN: usize = 10;
-/// Parameters of our own that stand before the source's values in `update`.
-const OWN_SET: usize = 11;
-/// The same in `insert`.
-const OWN_NEW: usize = 5;
-
 impl Statements {
     fn new(columns: &[&str]) -> Self {
         let names = columns.join(", ");
-        let marks = |from: usize| {
-            (0..columns.len()).fold(String::new(), |mut out, at| {
-                let _ = write!(out, ", ?{}", from + at);
-                out
-            })
-        };
-        let sets = columns.iter().enumerate().fold(String::new(), |mut out, (at, column)| {
-            let _ = write!(out, ", {column} = ifnull(?{}, {column})", OWN_SET + 1 + at);
-            out
-        });
+        let joined = |part: fn(&str) -> String| columns.iter().map(|column| part(column)).collect::<String>();
+        let marks = joined(|column| format!(", :{column}"));
+        let sets = joined(|column| format!(", {column} = ifnull(:{column}, {column})"));
         Self {
             find: format!(
-                "SELECT id, state, listed_converted, can_be_requested, vanished_at, next_attempt_at, \
-                 conversion_failures, judged_converted_date, processing_request_timestamp, raw_values IS NOT NULL, {names} \
-                 FROM books WHERE barcode = ?1"
+                "SELECT {names}, id, state, listed_converted, can_be_requested, vanished_at, next_attempt_at, \
+                 conversion_failures, judged_converted_date, processing_request_timestamp, \
+                 raw_values IS NOT NULL AS has_raw FROM books WHERE barcode = ?1"
             ),
             insert: format!(
                 "INSERT INTO books (barcode, state, state_at, created_at, updated_at, listed_converted, \
-                 can_be_requested, {names}) VALUES (?1, ?2, ?3, ?3, ?3, ?4, ?5{})",
-                marks(OWN_NEW + 1)
+                 can_be_requested, {names}) VALUES (:barcode, :state, :now, :now, :now, :ready, :requestable{marks})"
             ),
             update: format!(
-                "UPDATE books SET state_at = CASE WHEN state = ?2 THEN state_at ELSE ?3 END, state = ?2, \
-                 updated_at = ?3, listed_converted = ?4, can_be_requested = ?5, vanished_at = NULL, \
-                 next_attempt_at = ?6, conversion_failures = ?7, \
-                 conversion_asks = CASE WHEN ?8 THEN 0 ELSE conversion_asks END, \
-                 absent_at = CASE WHEN ?8 THEN NULL ELSE absent_at END, \
-                 left_process_at = CASE WHEN ?8 THEN NULL ELSE left_process_at END, \
-                 attempts = CASE WHEN ?9 THEN 0 ELSE attempts END, \
-                 failure_reason = CASE WHEN ?9 THEN NULL ELSE failure_reason END, \
-                 failure_detail = CASE WHEN ?9 THEN NULL ELSE failure_detail END, \
-                 enrich_key = ifnull(?10, enrich_key), enrich_asked_at = ifnull(?11, enrich_asked_at), \
-                 enrichment_timestamp = ifnull(?11, enrichment_timestamp){sets} WHERE id = ?1"
+                "UPDATE books SET state_at = CASE WHEN state = :state THEN state_at ELSE :now END, state = :state, \
+                 updated_at = :now, listed_converted = :listed, can_be_requested = :requestable, vanished_at = NULL, \
+                 next_attempt_at = :due, conversion_failures = :failures, \
+                 conversion_asks = CASE WHEN :ready THEN 0 ELSE conversion_asks END, \
+                 absent_at = CASE WHEN :ready THEN NULL ELSE absent_at END, \
+                 left_process_at = CASE WHEN :ready THEN NULL ELSE left_process_at END, \
+                 attempts = CASE WHEN :revived THEN 0 ELSE attempts END, \
+                 failures = CASE WHEN :revived THEN 0 ELSE failures END, \
+                 failure_reason = CASE WHEN :revived THEN NULL ELSE failure_reason END, \
+                 failure_detail = CASE WHEN :revived THEN NULL ELSE failure_detail END, \
+                 enrich_key = ifnull(:enrich_key, enrich_key), enrich_asked_at = ifnull(:enriched_at, enrich_asked_at), \
+                 enrichment_timestamp = ifnull(:enriched_at, enrichment_timestamp){sets} WHERE id = :id"
             ),
         }
     }
@@ -140,7 +135,7 @@ impl<'c> FactRecorder<'c> {
     ) -> Result<Option<RowChange>, CatalogError> {
         let before = {
             let mut rows = self.find.query([barcode])?;
-            rows.next()?.map(|row| BookBefore::read(row, OWN, facts)).transpose()?
+            rows.next()?.map(|row| BookBefore::read(row, facts)).transpose()?
         };
         let has_raw = before.as_ref().is_some_and(|before| before.has_raw);
         let recorded = match before {
@@ -169,14 +164,15 @@ impl<'c> FactRecorder<'c> {
         let signal = BookChange::Signal(said.word, SignalSource::List);
         let next = tx.next_state(&BookStanding::of(BookState::Known), signal);
         let state = next.state;
-        let own: [&dyn ToSql; OWN_NEW] = [
-            &barcode,
-            &state,
-            &tx.stamp,
-            &(said.word == GrinSignal::Ready),
-            &said.can_be_requested.then_some(true),
+        let (ready, requestable) = (said.word == GrinSignal::Ready, said.can_be_requested.then_some(true));
+        let own: [NamedValue<'_>; 5] = [
+            (":barcode", &barcode),
+            (":state", &state),
+            (":now", &tx.stamp),
+            (":ready", &ready),
+            (":requestable", &requestable),
         ];
-        bind(&mut self.insert, &own, facts)?;
+        bind(&mut self.insert, &own, self.source.columns(), facts)?;
         self.insert.raw_execute()?;
         let id = self.conn.last_insert_rowid();
         tx.totals
@@ -220,20 +216,21 @@ impl<'c> FactRecorder<'c> {
         if after.revived {
             tx.uncount_failure(before.id)?;
         }
-        let own: [&dyn ToSql; OWN_SET] = [
-            &before.id,
-            &after.state,
-            &tx.stamp,
-            &after.listed_converted,
-            &after.can_be_requested.then_some(true),
-            &after.next_attempt_at,
-            &after.conversion_failures,
-            &after.ready,
-            &after.revived,
-            &after.enrich_key,
-            &after.enriched_at,
+        let requestable = after.can_be_requested.then_some(true);
+        let own: [NamedValue<'_>; 11] = [
+            (":id", &before.id),
+            (":state", &after.state),
+            (":now", &tx.stamp),
+            (":listed", &after.listed_converted),
+            (":requestable", &requestable),
+            (":due", &after.next_attempt_at),
+            (":failures", &after.conversion_failures),
+            (":ready", &after.ready),
+            (":revived", &after.revived),
+            (":enrich_key", &after.enrich_key),
+            (":enriched_at", &after.enriched_at),
         ];
-        bind(&mut self.update, &own, facts)?;
+        bind(&mut self.update, &own, self.source.columns(), facts)?;
         self.update.raw_execute()?;
         Self::note_changes(tx, barcode, facts, (before, &after, said))?;
         Ok(RowChange::Changed(before.id))
@@ -296,15 +293,28 @@ impl<'c> FactRecorder<'c> {
     }
 }
 
-fn bind(statement: &mut CachedStatement<'_>, own: &[&dyn ToSql], facts: &ColumnValues<'_>) -> Result<(), CatalogError> {
-    for (at, value) in own.iter().enumerate() {
-        statement.raw_bind_parameter(at + 1, value)?;
+/// A parameter of ours by its name.
+type NamedValue<'a> = (&'static str, &'a dyn ToSql);
+
+fn bind(
+    statement: &mut CachedStatement<'_>,
+    own: &[NamedValue<'_>],
+    columns: &[&str],
+    facts: &ColumnValues<'_>,
+) -> Result<(), CatalogError> {
+    let mut bind = |name: &str, value: &dyn ToSql| -> Result<(), CatalogError> {
+        let unknown = || CatalogError::Fault(format!("a statement has no parameter {name}"));
+        let at = statement.parameter_index(name)?.ok_or_else(unknown)?;
+        Ok(statement.raw_bind_parameter(at, value)?)
+    };
+    for (name, value) in own {
+        bind(name, value)?;
     }
-    for (at, value) in facts.values.iter().enumerate() {
+    for (column, value) in columns.iter().zip(&facts.values) {
         let value = value
             .as_deref()
             .map_or(ToSqlOutput::from(rusqlite::types::Null), ToSqlOutput::from);
-        statement.raw_bind_parameter(own.len() + at + 1, value)?;
+        bind(&format!(":{column}"), &value)?;
     }
     Ok(())
 }

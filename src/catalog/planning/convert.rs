@@ -18,7 +18,7 @@ use crate::grin::{Barcode, ListKind, ProcessOutcome};
 use crate::vocabulary::BookState;
 use crate::vocabulary::Queue;
 
-/// Asks for the next conversions to ask for, oldest first by priority, as many as GRIN's queue has room for.
+/// Asks for the conversions to request next, oldest first by priority, as many as GRIN's queue has room for.
 #[derive(Debug, Clone)]
 pub struct PlanConversions {
     /// Which books.
@@ -100,7 +100,7 @@ pub(crate) fn candidates(
     let queues = Queue::resolve(&selection.queues);
     let mut lists = Vec::new();
     if !queues.is_empty() {
-        // Once wanted and lost on the way: whatever queue is served, they are asked for again.
+        // Once requested and pushed out of the pool: whatever queue is served, they are requested again.
         lists.push(ids(
             tx,
             selection,
@@ -199,7 +199,7 @@ pub struct ConversionsRecorded {
     pub available: u64,
     /// Are not given out.
     pub unavailable: u64,
-    /// No certain answer: asked for again later.
+    /// No certain answer: requested again later.
     pub later: u64,
     /// Nothing was said about the book itself (queue full, no right, service down).
     pub untouched: u64,

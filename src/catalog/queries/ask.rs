@@ -47,10 +47,6 @@ impl StateCounts {
 #[derive(Debug, Clone, Copy)]
 pub struct CountBooks;
 
-/// Asks for the earliest moment at which a waiting book comes due.
-#[derive(Debug, Clone, Copy)]
-pub struct NextDue;
-
 /// Asks for the earliest moment at which a book of a selection, put off after a failure, may be taken again. Books that
 /// wait for GRIN are not meant: their time is no time of ours.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +79,7 @@ pub struct ListReady {
 pub struct RemainingWork {
     /// At least one book may be taken now.
     pub ready: bool,
-    /// At least one conversion may be asked for now (room in GRIN's queue not considered).
+    /// At least one conversion may be requested now (room in GRIN's queue not considered).
     pub to_convert: bool,
     /// Books that workers hold.
     pub claimed: u64,
@@ -107,15 +103,6 @@ impl CatalogOperation for CountBooks {
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<StateCounts, CatalogError> {
         StateCounts::read(tx.conn)
-    }
-}
-
-impl CatalogOperation for NextDue {
-    type Output = Option<Timestamp>;
-    const KIND: &'static str = "next_due";
-
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
-        next_due(tx.conn, &tx.stamp)
     }
 }
 

@@ -105,9 +105,9 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
     };
     let sentence = match state {
         BookState::Known if text("absent_at").is_some() || book.get("pushed_out").and_then(Value::as_i64) > Some(0) => {
-            "GRIN has no archive ready any more; its conversion will be asked for again.".into()
+            "GRIN has no archive ready any more; its conversion will be requested again.".into()
         }
-        BookState::Known => "GRIN lists it; its conversion has not been asked for.".into(),
+        BookState::Known => "GRIN lists it; its conversion has not been requested.".into(),
         BookState::Requested => "GRIN was asked to convert it and has not begun, as far as its lists tell.".into(),
         BookState::InProcess => "GRIN converts it.".into(),
         BookState::Available if text("failure_reason").is_some() => {

@@ -60,3 +60,25 @@ fn a_named_book_that_waits_for_its_next_attempt_can_be_reset() {
     assert_eq!(shelf.ledger.execute(reset).unwrap(), 1);
     assert_eq!(codes(&shelf.claim_of("one", only(&["TL0001"]), 1)), ["TL0001"]);
 }
+
+#[test]
+fn what_each_claim_and_report_asks_is_answered_from_small_indexes() {
+    use crate::catalog::planning::select::{FAILED_DUE, UNRECORDED};
+    let shelf = Shelf::new();
+    let unverified = "SELECT sum(verified IS NULL) FROM books WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1";
+    let cases = [
+        (UNRECORDED, "books_publishing"),
+        (FAILED_DUE, "books_failed_due"),
+        (unverified, "COVERING INDEX books_unverified"),
+    ];
+    for (sql, index) in cases {
+        let mut explain = shelf
+            .ledger
+            .conn()
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let mut rows = explain.raw_query();
+        let plan: String = rows.next().unwrap().unwrap().get("detail").unwrap();
+        assert!(plan.contains(index), "{sql}: {plan}");
+    }
+}

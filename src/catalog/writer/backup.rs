@@ -18,7 +18,7 @@ use crate::catalog::queries::reader::CatalogReader;
 const PAGES: i32 = 1_000;
 
 impl CatalogReader {
-    /// Writes a copy of the catalog, checked and compressed; comes back with its size before compression. The copy
+    /// Writes a copy of the catalog, checked and compressed, for the scheduled backup (`schedule.backup_every`); comes back with its size before compression. The copy
     /// stands in `scratch` meanwhile, under a name of its own, and is removed again.
     pub fn backup(&self, out: impl Write, scratch: &Path) -> Result<u64, ExportError> {
         let copy = tempfile::Builder::new()

@@ -118,7 +118,7 @@ impl Iterator for Walk {
                 // A link to nothing is no file.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    tracing::warn!(%error, below = %self.root.display(), "a folder that may not be read is passed over");
+                    tracing::warn!(%error, below = %self.root.display(), "a folder that may not be read is skipped");
                 }
                 Err(error) => return Some(Err(error)),
             }

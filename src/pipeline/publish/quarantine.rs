@@ -13,7 +13,7 @@ pub(crate) fn same_bytes(first: &SeenArchive, second: &ArchiveError) -> bool {
     })
 }
 
-/// Publishes what GRIN hands out damaged, with the findings beside it, never under `raw/`.
+/// Publishes what GRIN delivers damaged, with the findings beside it, never under `raw/`.
 pub(crate) fn keep_evidence(
     recipe: &PublishRecipe,
     evidence: ObjectUpload,

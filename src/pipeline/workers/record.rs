@@ -1,4 +1,4 @@
-//! The MARC record of an archive as columns of the catalog; the two rooms do not know each other.
+//! The MARC record of an archive as columns of the catalog; neither of the two modules knows the other.
 
 use crate::archive::MarcFields;
 use crate::catalog::MarcColumns;

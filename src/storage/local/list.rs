@@ -14,7 +14,7 @@ use crate::storage::local::{LocalStorage, folder};
 /// Deeper than any layout of ours; bounds the open folders.
 const DEEPEST: usize = 16;
 
-/// Every object below a folder. What cannot be an object of ours (dots in front, links, odd names) is passed over.
+/// Every object below a folder. What cannot be an object of ours (dots in front, links, odd names) is skipped.
 pub(in crate::storage) fn list(local: &Arc<LocalStorage>, under: Option<&ObjectKey>) -> FolderWalk {
     let mut walk = FolderWalk {
         local: Arc::clone(local),

@@ -17,7 +17,7 @@ const BATCH: usize = 1000;
 
 type Found = object_store::Result<object_store::ObjectMeta>;
 
-/// Every object below a folder; what is none of ours is passed over.
+/// Every object below a folder; what is none of ours is skipped.
 pub(in crate::storage) fn list(objects: &Arc<ObjectStorage>, under: Option<&ObjectKey>) -> ObjectNames {
     let prefix = under
         .map(|key| objects.path(key))

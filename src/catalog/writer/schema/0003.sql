@@ -6,7 +6,7 @@ ALTER TABLE books ADD COLUMN verified INTEGER;
 -- Code and level of the worst finding of the archive's pass.
 ALTER TABLE books ADD COLUMN worst_finding TEXT;
 ALTER TABLE books ADD COLUMN worst_finding_level TEXT;
-CREATE INDEX books_unverified ON books (id) WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1;
+CREATE INDEX books_unverified ON books (id, verified, sync_timestamp) WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1;
 
 -- A claim is live from `lease_from` until before `lease_to`, in milliseconds since the machine started. `lease_until` says the same by
 -- the wall clock, for people. After a restart of the machine the time since then is less than `lease_from`, so that the claim is over.
