@@ -406,14 +406,11 @@ impl ListPageState {
     }
 
     fn place_link(&mut self, link: Option<FoundLink>) {
-        match link {
-            Some(link) if self.in_data_row() => {
-                if self.row_links.len() < MOST_NOTES {
-                    self.row_links.push(link);
-                }
-            }
-            Some(link) => self.pager.take(&link),
-            None => {}
+        let Some(link) = link else { return };
+        if !self.in_data_row() {
+            self.pager.take(&link);
+        } else if self.row_links.len() < MOST_NOTES {
+            self.row_links.push(link);
         }
     }
 

@@ -219,9 +219,10 @@ impl LinkMeaning {
             ["next", ref rest @ ..] if rest.len() <= 4 && rest.iter().all(|word| goes_with_next(word)) => {
                 Self::NextInWords
             }
-            ["previous" | "prev" | "back" | "newer", ..] | ["<" | "‹" | "←" | "«" | "<<" | "◀", ..] => {
-                Self::Back
-            }
+            [
+                "previous" | "prev" | "back" | "newer" | "<" | "‹" | "←" | "«" | "<<" | "◀",
+                ..,
+            ] => Self::Back,
             [] => match text.trim() {
                 ">" | "›" | "→" | "▶" | "►" | "⟩" => Self::NextByArrow,
                 "»" => Self::NextByDoubleArrow,

@@ -82,7 +82,7 @@ impl<'a> ListReading<'a> {
         for form in forms(self.list, pass.next.is_some()) {
             let read = match form {
                 ListForm::Html => self.pages(pass, limit, cx).await,
-                ListForm::Text | ListForm::TextAll => self.whole_text(form, cx).await.map(|_| ListEnd::Complete),
+                ListForm::Text | ListForm::TextAll => self.whole_text(form, cx).await.map(|()| ListEnd::Complete),
             };
             match read {
                 Ok(ListEnd::Complete) => return Ok(self.confirmed(pass, form, None, cx).await),

@@ -39,6 +39,7 @@ fn shown(end: &PageEnd) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn is_the_list_complete() {
     let cases: &[(&str, u64, &[&str], &str)] = &[
         // Nothing leads on, and the page is not full.
