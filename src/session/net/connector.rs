@@ -7,12 +7,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_service::Service;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Connector, ConnectorService, Host, Resolver};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host};
 use awc::http::Uri;
 use futures::future::LocalBoxFuture;
+use tokio::time::{Instant, timeout_at};
 
 use crate::session::SessionCounters;
 use crate::session::net::NetSlot;
+use crate::session::net::dial::dial;
 use crate::session::net::resolver::CachingResolver;
 use crate::session::net::socket::{CountedIo, TrackedSockets};
 
@@ -22,7 +24,7 @@ const WITHOUT_REQUEST: Duration = Duration::from_secs(10);
 /// The connector under awc's pools, plain and TLS alike: TLS is laid over its sockets.
 #[derive(Clone)]
 pub(super) struct CountingConnector {
-    tcp: ConnectorService,
+    resolver: CachingResolver,
     sockets: TrackedSockets,
     counters: Arc<SessionCounters>,
 }
@@ -30,10 +32,33 @@ pub(super) struct CountingConnector {
 impl CountingConnector {
     pub(super) fn new(resolver: CachingResolver, sockets: TrackedSockets, counters: Arc<SessionCounters>) -> Self {
         Self {
-            tcp: Connector::new(Resolver::custom(resolver)).service(),
+            resolver,
             sockets,
             counters,
         }
+    }
+
+    /// Name and TCP connection within `limit`.
+    async fn connect(&self, uri: Uri, port: u16, limit: Duration) -> Result<Connection<Uri, CountedIo>, ConnectError> {
+        let end = Instant::now() + limit;
+        let late = || ConnectError::Io(io::Error::new(io::ErrorKind::TimedOut, ConnectTimeout));
+        let host = Host::hostname(&uri).trim_matches(['[', ']']).to_owned();
+        let found = timeout_at(end, self.resolver.lookup(&host, port)).await;
+        let addresses = found.map_err(|_| late())?.map_err(ConnectError::Io)?;
+        if addresses.is_empty() {
+            return Err(ConnectError::NoRecords);
+        }
+        let dialled = dial(&addresses, end.saturating_duration_since(Instant::now())).await;
+        self.resolver.put_back(&host, &dialled.failed);
+        let stream = dialled.stream.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => late(),
+            _ => ConnectError::Io(error),
+        })?;
+        // Requests are small and written whole: nothing is gained by waiting for more.
+        let _ = stream.set_nodelay(true);
+        let secure = uri.scheme_str() == Some("https");
+        let name = host_of(Host::hostname(&uri), Host::port(&uri));
+        Ok(Connection::new(uri, self.sockets.admit(stream, name, secure)))
     }
 }
 
@@ -52,35 +77,18 @@ impl Service<ConnectInfo<Uri>> for CountingConnector {
         if let Some(slot) = &slot {
             slot.connecting();
         }
-        let secure = info.request().scheme_str() == Some("https");
-        let opening = self.tcp.call(info);
+        let (uri, port) = (info.request().clone(), info.port());
+        let secure = uri.scheme_str() == Some("https");
         let this = self.clone();
         Box::pin(async move {
-            let opened = match tokio::time::timeout(limit, opening).await {
-                Ok(opened) => opened,
-                Err(_) => Err(ConnectError::Io(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    ConnectTimeout,
-                ))),
-            };
-            let connection = opened.inspect_err(|_| {
+            let connection = this.connect(uri, port, limit).await.inspect_err(|_| {
                 this.counters.failed.fetch_add(1, Relaxed);
             })?;
             if let Some(slot) = &slot {
                 slot.connected(secure);
             }
-            Ok(this.admit(connection, secure))
+            Ok(connection)
         })
-    }
-}
-
-impl CountingConnector {
-    fn admit(&self, connection: Connection<Uri, actix_rt::net::TcpStream>, secure: bool) -> Connection<Uri, CountedIo> {
-        let (stream, uri) = connection.into_parts();
-        // Requests are small and written whole: nothing is gained by waiting for more.
-        let _ = stream.set_nodelay(true);
-        let host = host_of(uri.hostname(), Host::port(&uri));
-        Connection::new(uri, self.sockets.admit(stream, host, secure))
     }
 }
 

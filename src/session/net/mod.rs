@@ -3,6 +3,7 @@
 mod answer_head;
 mod client;
 mod connector;
+mod dial;
 mod resolver;
 mod slot;
 mod socket;

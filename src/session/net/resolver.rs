@@ -2,13 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::error::Error;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_tls::connect::Resolve;
-use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 /// Names kept at most; a session needs a handful.
@@ -31,6 +29,34 @@ impl CachingResolver {
         Self {
             ttl,
             known: Rc::default(),
+        }
+    }
+
+    /// The addresses of a name; the order says which to try first.
+    ///
+    /// # Errors
+    /// The system's resolver failed.
+    pub(super) async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if let Some(addresses) = self.remembered(host, port) {
+            return Ok(addresses);
+        }
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+        if !addresses.is_empty() {
+            self.remember(host, &addresses);
+        }
+        Ok(addresses)
+    }
+
+    /// Puts addresses that failed behind the others; where all failed, the name is asked for anew.
+    pub(super) fn put_back(&self, host: &str, failed: &[SocketAddr]) {
+        let mut known = self.known.borrow_mut();
+        let Some(entry) = known.get_mut(host).filter(|_| !failed.is_empty()) else {
+            return;
+        };
+        let has_failed = |address: &IpAddr| failed.iter().any(|other| other.ip() == *address);
+        entry.addresses.sort_by_key(has_failed);
+        if entry.addresses.iter().all(has_failed) {
+            known.remove(host);
         }
     }
 
@@ -67,21 +93,6 @@ impl CachingResolver {
     }
 }
 
-impl Resolve for CachingResolver {
-    fn lookup<'a>(&'a self, host: &'a str, port: u16) -> LocalBoxFuture<'a, Result<Vec<SocketAddr>, Box<dyn Error>>> {
-        Box::pin(async move {
-            if let Some(addresses) = self.remembered(host, port) {
-                return Ok(addresses);
-            }
-            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
-            if !addresses.is_empty() {
-                self.remember(host, &addresses);
-            }
-            Ok(addresses)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +107,19 @@ mod tests {
         );
         tokio::time::advance(Duration::from_secs(301)).await;
         assert_eq!(resolver.remembered("grin.test", 443), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_failed_goes_to_the_back() {
+        let resolver = CachingResolver::new(Duration::from_secs(300));
+        let [a, b, c] = ["192.0.2.1:80", "192.0.2.2:80", "192.0.2.3:80"].map(|text| text.parse().unwrap());
+        resolver.remember("grin.test", &[a, b, c]);
+        resolver.put_back("grin.test", &[a]);
+        assert_eq!(resolver.lookup("grin.test", 80).await.unwrap(), [b, c, a]);
+        resolver.put_back("grin.test", &[]);
+        assert_eq!(resolver.lookup("grin.test", 80).await.unwrap(), [b, c, a]);
+        resolver.put_back("grin.test", &[c, a, b]);
+        assert_eq!(resolver.remembered("grin.test", 80), None);
     }
 
     #[tokio::test]
