@@ -8,13 +8,13 @@ use crate::archive::findings::ArchiveFinding;
 use crate::archive::limits::ArchiveLimits;
 use crate::archive::mets::{MarcFields, RecordKind};
 use crate::archive::openpgp::SecretKey;
-use crate::grin::Secret;
+use crate::grin::SecretBytes;
 
 /// What a pass does.
 #[derive(Debug, Clone)]
 pub struct PassOptions {
     /// Opens the archive; or unlocks the secret key.
-    pub passphrase: Option<Secret>,
+    pub passphrase: Option<SecretBytes>,
     /// For archives encrypted to a public key.
     pub secret_key: Option<SecretKey>,
     /// Read also messages without an integrity check, such as old gpg wrote; accepted only if every page is equal to its
@@ -53,9 +53,9 @@ impl Default for PassOptions {
 
 impl PassOptions {
     /// Everything switched on, opened with `passphrase`.
-    pub fn with_passphrase(passphrase: Secret) -> Self {
+    pub fn with_passphrase(passphrase: impl Into<SecretBytes>) -> Self {
         Self {
-            passphrase: Some(passphrase),
+            passphrase: Some(passphrase.into()),
             ..Self::default()
         }
     }

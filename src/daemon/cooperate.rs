@@ -25,7 +25,7 @@ use crate::dapr::{
     BreakerConfig, CooperationConfig, DaprLeases, LeaseKeeper, LeaseRounds, SqliteLeases, StateCounters, StateStore,
     StateStoreConfig, WorkShare,
 };
-use crate::grin::{BLOCKS, Secret, read_secret_file};
+use crate::grin::{BLOCKS, Secret, read_secret_text};
 use crate::pipeline::RunProgress;
 use crate::session::{ReconfigureSession, Session};
 use crate::settings::{LeasesName, Settings};
@@ -284,7 +284,7 @@ fn state_config(settings: &Settings) -> Result<StateStoreConfig, BuildError> {
 fn api_token(settings: &Settings) -> Result<Option<Secret>, BuildError> {
     let text = match &settings.state_store.token_file {
         Some(file) => {
-            let text = read_secret_file(file);
+            let text = read_secret_text(file);
             text.map_err(|error| BuildError::Settings(format!("state_store.token_file: {error}")))?
         }
         None => std::env::var("DAPR_API_TOKEN").unwrap_or_default(),

@@ -9,7 +9,7 @@ use crate::catalog::path_of;
 use crate::daemon::wiring::BuildError;
 use crate::grin::barcode_file;
 use crate::grin::{
-    ProcessForm, RedirectPolicy, Secret, SecretFileError, TokenUriPolicy, read_secret_bytes, read_secret_file,
+    ProcessForm, RedirectPolicy, SecretBytes, SecretFileError, TokenUriPolicy, read_passphrase, read_secret_bytes,
 };
 use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, compare_after};
 use crate::session::{ConnectionLimits, MinimumSpeed, RequestTimeouts, RetryBackoff, SessionConfig, TokenSource};
@@ -184,14 +184,12 @@ fn secret_key(path: &std::path::Path) -> Result<SecretKey, BuildError> {
     })
 }
 
-/// The first line without its line end, as gpg's `--passphrase-file` reads it.
-fn passphrase(path: &std::path::Path) -> Result<Secret, BuildError> {
-    let text = match read_secret_file(path) {
+fn passphrase(path: &std::path::Path) -> Result<SecretBytes, BuildError> {
+    match read_passphrase(path) {
         // `settings/demo.passphrase` is readable by all in a checkout, and it is no secret.
-        Err(SecretFileError::Exposed { .. }) if is_published(path) => DEMO_PASSPHRASE.to_owned(),
-        read => read.map_err(|error| BuildError::Settings(error.to_string()))?,
-    };
-    Ok(Secret::new(text.lines().next().unwrap_or_default()))
+        Err(SecretFileError::Exposed { .. }) if is_published(path) => Ok(SecretBytes::new(DEMO_PASSPHRASE)),
+        read => read.map_err(|error| BuildError::Settings(error.to_string())),
+    }
 }
 
 fn is_published(path: &std::path::Path) -> bool {

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::grin::Secret;
-use crate::grin::secret_file::{SecretFileError, malformed, read_secret_file, write_secret_file};
+use crate::grin::secret_file::{SecretFileError, malformed, read_secret_text, write_secret_file};
 
 /// The two addresses of Google that may see a client secret or a refresh token (PROTOCOL.md, section 2).
 pub const GOOGLE_TOKEN_URIS: [&str; 2] = [
@@ -59,7 +61,7 @@ impl Default for TokenUriPolicy {
 }
 
 /// `client_secret.json` of a desktop application: who asks.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct ClientSecretFile {
     /// The application's public name.
     pub client_id: String,
@@ -71,45 +73,41 @@ pub struct ClientSecretFile {
     pub token_uri: String,
 }
 
-/// `credentials.json` as today's tool writes it, with an `expiry` of ours: what a person allowed.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+/// `credentials.json` in the forms of google-auth and gcloud: what a person allowed.
+#[derive(Debug, Clone, Serialize)]
 pub struct CredentialsFile {
-    /// The access token.
-    #[serde(default, serialize_with = "exposed")]
+    /// The access token; empty when the file has none.
+    #[serde(serialize_with = "exposed")]
     pub token: Secret,
     /// What a new access token is got with.
     #[serde(serialize_with = "exposed")]
     pub refresh_token: Secret,
-    /// Where; to be checked by [`TokenUriPolicy`] before use.
-    pub token_uri: String,
+    /// Where; gcloud does not say. See [`CredentialsFile::token_uri_or_default`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_uri: Option<String>,
     /// The application it was given to.
     pub client_id: String,
     /// That application's secret.
     #[serde(serialize_with = "exposed")]
     pub client_secret: Secret,
     /// What was asked for.
-    #[serde(default)]
     pub scopes: Vec<String>,
-    /// When the access token ends; today's tool does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When the access token ends; `None` also when the file says so in a form that is not known, since the refresh token counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expiry: Option<Timestamp>,
     /// What others keep in the file; written back as it was.
     #[serde(flatten)]
-    pub other: serde_json::Map<String, serde_json::Value>,
+    pub other: Map<String, Value>,
 }
 
 /// A service account's key file: the daemon's own identity, no person needed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct ServiceAccountKey {
-    /// Must be `service_account`.
-    #[serde(rename = "type")]
-    pub kind: String,
     /// The account.
     pub client_email: String,
     /// Its RSA key in PEM.
     pub private_key: Secret,
     /// Names the key to the server.
-    #[serde(default)]
     pub private_key_id: Option<String>,
     /// Where assertions are turned into tokens; to be checked by [`TokenUriPolicy`] before use.
     pub token_uri: String,
@@ -117,33 +115,72 @@ pub struct ServiceAccountKey {
 
 impl ClientSecretFile {
     /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, everybody can read it, or a field named in the error is missing or wrong.
     pub fn read(path: &Path) -> Result<Self, SecretFileError> {
-        #[derive(Deserialize)]
-        struct Outer {
-            installed: Option<ClientSecretFile>,
-            web: Option<serde::de::IgnoredAny>,
-        }
-        let outer: Outer = parse(path)?;
-        match (outer.installed, outer.web) {
-            (Some(installed), _) => Ok(installed),
-            (None, Some(_)) => Err(malformed(
-                path,
-                "it is for a web application; make a client of type \"Desktop app\"",
-            )),
-            (None, None) => Err(malformed(path, "it has no section \"installed\"")),
-        }
+        let mut outer = JsonFields::read(path)?;
+        let because = match (outer.fields.remove("installed"), outer.fields.contains_key("web")) {
+            (Some(Value::Object(fields)), _) => return Self::from_fields(JsonFields { path, fields }),
+            (Some(_), _) => "its field \"installed\" is not an object",
+            (None, true) => "it is for a web application; make a client of type \"Desktop app\"",
+            (None, false) => "it has no section \"installed\"",
+        };
+        Err(malformed(path, because))
+    }
+
+    fn from_fields(mut fields: JsonFields<'_>) -> Result<Self, SecretFileError> {
+        let auth_uri = fields.text("auth_uri")?;
+        Ok(Self {
+            client_id: fields.text("client_id")?,
+            client_secret: Secret::new(fields.text("client_secret")?),
+            auth_uri: Url::parse(&auth_uri)
+                .map_err(|_| malformed(fields.path, "its field \"auth_uri\" is not an address"))?,
+            token_uri: fields.text("token_uri")?,
+        })
     }
 }
 
 impl CredentialsFile {
     /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, everybody can read it, or a field named in the error is missing or wrong.
     pub fn read(path: &Path) -> Result<Self, SecretFileError> {
-        parse(path)
+        let mut fields = JsonFields::read(path)?;
+        match fields.fields.get("type").and_then(Value::as_str) {
+            None | Some("authorized_user") => {}
+            Some("service_account") => {
+                let because = "its type is \"service_account\": name it in auth.service_account_file";
+                return Err(malformed(path, because));
+            }
+            Some(_) => return Err(malformed(path, "its field \"type\" is not \"authorized_user\"")),
+        }
+        Ok(Self {
+            token: Secret::new(fields.optional_text("token")?.unwrap_or_default()),
+            refresh_token: Secret::new(fields.text("refresh_token")?),
+            token_uri: fields.optional_text("token_uri")?,
+            client_id: fields.text("client_id")?,
+            client_secret: Secret::new(fields.text("client_secret")?),
+            scopes: fields.scopes()?,
+            expiry: fields.fields.remove("expiry").as_ref().and_then(read_expiry),
+            other: fields.fields,
+        })
+    }
+
+    /// Where the refresh token is used: the file's own `token_uri`, else that of the client, else Google's.
+    pub fn token_uri_or_default<'a>(&'a self, client: Option<&'a ClientSecretFile>) -> &'a str {
+        let own = self.token_uri.as_deref();
+        own.or_else(|| client.map(|client| client.token_uri.as_str()))
+            .unwrap_or(GOOGLE_TOKEN_URIS[0])
     }
 
     /// Writes the file whole or not at all, with mode 0600.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), SecretFileError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|error| malformed(path, shape(&error)))?;
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| malformed(path, position(&error)))?;
         text.push('\n');
         write_secret_file(path, &text)
     }
@@ -151,26 +188,94 @@ impl CredentialsFile {
 
 impl ServiceAccountKey {
     /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, everybody can read it, or a field named in the error is missing or wrong.
     pub fn read(path: &Path) -> Result<Self, SecretFileError> {
-        let key: Self = parse(path)?;
-        if key.kind != "service_account" {
+        let mut fields = JsonFields::read(path)?;
+        if fields.text("type")? != "service_account" {
             return Err(malformed(path, "its type is not \"service_account\""));
         }
-        Ok(key)
+        Ok(Self {
+            client_email: fields.text("client_email")?,
+            private_key: Secret::new(fields.text("private_key")?),
+            private_key_id: fields.optional_text("private_key_id")?,
+            token_uri: fields.text("token_uri")?,
+        })
     }
 }
 
-fn parse<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, SecretFileError> {
-    let text = read_secret_file(path)?;
-    serde_json::from_str(&text).map_err(|error| malformed(path, shape(&error)))
+/// A JSON object whose fields are taken one by one, so that each error names its field; values may be secrets and are not shown.
+struct JsonFields<'a> {
+    path: &'a Path,
+    fields: Map<String, Value>,
 }
 
-/// What is wrong with the JSON, without the values that `serde_json` would quote: they may be secrets.
-fn shape(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    if text.starts_with("missing field") {
-        return text;
+impl<'a> JsonFields<'a> {
+    fn read(path: &'a Path) -> Result<Self, SecretFileError> {
+        let text = read_secret_text(path)?;
+        match serde_json::from_str(&text) {
+            Ok(Value::Object(fields)) => Ok(Self { path, fields }),
+            Ok(_) => Err(malformed(path, "it is not a JSON object")),
+            Err(error) => Err(malformed(path, position(&error))),
+        }
     }
+
+    /// A text that has to be there.
+    fn text(&mut self, name: &str) -> Result<String, SecretFileError> {
+        match self.optional_text(name)? {
+            Some(text) => Ok(text),
+            None => Err(malformed(
+                self.path,
+                format!("its field \"{name}\" is missing or empty"),
+            )),
+        }
+    }
+
+    /// A text that may be missing, null or empty.
+    fn optional_text(&mut self, name: &str) -> Result<Option<String>, SecretFileError> {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+            Some(_) => Err(malformed(self.path, format!("its field \"{name}\" is not a text"))),
+        }
+    }
+
+    /// A list, null, or one text with blanks between, as token addresses write it.
+    fn scopes(&mut self) -> Result<Vec<String>, SecretFileError> {
+        let wrong = || malformed(self.path, "its field \"scopes\" is not a list of texts");
+        match self.fields.remove("scopes") {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+            Some(Value::Array(scopes)) => scopes
+                .into_iter()
+                .map(|scope| scope.as_str().map(str::to_owned).ok_or_else(wrong))
+                .collect(),
+            Some(_) => Err(wrong()),
+        }
+    }
+}
+
+/// Seconds or milliseconds since 1970, or a time with or without zone, which is UTC then, with `T` or a blank in the middle.
+fn read_expiry(value: &Value) -> Option<Timestamp> {
+    /// Seconds since 1970 are below this for thousands of years, milliseconds above it since 1973.
+    const LARGEST_SECONDS: f64 = 1e11;
+    if let Some(number) = value.as_f64() {
+        let seconds = if number.abs() < LARGEST_SECONDS {
+            number
+        } else {
+            number / 1_000.0
+        };
+        return Timestamp::from_second(seconds as i64).ok();
+    }
+    let text = value.as_str()?.trim();
+    let zoned = text.parse::<Timestamp>().ok();
+    let naive = || text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
+    zoned.or_else(|| naive().map(|zoned| zoned.timestamp()))
+}
+
+/// Where the JSON is wrong, without the values that `serde_json` would quote: they may be secrets.
+fn position(error: &serde_json::Error) -> String {
     format!(
         "not the expected JSON at line {}, column {}",
         error.line(),
@@ -183,102 +288,4 @@ fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Er
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The form of PROTOCOL.md, section 2, with a field that we do not know.
-    const CREDENTIALS: &str = r#"{"token": "ya29.x", "refresh_token": "1//x", "token_uri": "https://oauth2.googleapis.com/token",
-        "client_id": "1234-abc.apps.googleusercontent.com", "client_secret": "s3", "scopes": ["openid"], "account": "a@b"}"#;
-
-    fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file.json");
-        write_secret_file(&path, text).unwrap();
-        (folder, path)
-    }
-
-    #[test]
-    fn credentials_of_todays_tool_are_read_and_written_back_whole() {
-        let (_folder, path) = file(CREDENTIALS);
-        let mut read = CredentialsFile::read(&path).unwrap();
-        assert_eq!(
-            (read.token.expose(), read.refresh_token.expose(), read.expiry),
-            ("ya29.x", "1//x", None)
-        );
-        read.token = Secret::new("ya29.y");
-        read.expiry = Some("2030-01-02T03:04:05Z".parse().unwrap());
-        read.write(&path).unwrap();
-        let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(json["token"], "ya29.y");
-        assert_eq!(json["client_secret"], "s3");
-        assert_eq!(json["account"], "a@b");
-        assert_eq!(json["expiry"], "2030-01-02T03:04:05Z");
-        assert_eq!(CredentialsFile::read(&path).unwrap().expiry, read.expiry);
-    }
-
-    #[test]
-    fn nothing_secret_is_shown() {
-        let (_folder, path) = file(CREDENTIALS);
-        let shown = format!("{:?}", CredentialsFile::read(&path).unwrap());
-        for secret in ["ya29.x", "1//x", "s3"] {
-            assert!(!shown.contains(secret), "{shown}");
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_without_values() {
-        for (text, words) in [
-            ("{\"token\": \"t0ps3cret\"}", "missing field `refresh_token`"),
-            ("{\"token\": [\"t0ps3cret\"]}", "line 1"),
-            ("t0ps3cret", "line 1"),
-        ] {
-            let (_folder, path) = file(text);
-            let error = CredentialsFile::read(&path).unwrap_err().to_string();
-            assert!(error.contains(words) && !error.contains("t0ps3cret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_client_file_must_be_for_a_desktop_application() {
-        let installed = r#"{"installed": {"client_id": "c", "project_id": "p", "client_secret": "x",
-            "auth_uri": "https://accounts.google.com/o/oauth2/auth", "token_uri": "https://oauth2.googleapis.com/token"}}"#;
-        let (_folder, path) = file(installed);
-        assert_eq!(ClientSecretFile::read(&path).unwrap().client_id, "c");
-        for (text, words) in [("{\"web\": {}}", "Desktop app"), ("{}", "installed")] {
-            let (_folder, path) = file(text);
-            assert!(ClientSecretFile::read(&path).unwrap_err().to_string().contains(words));
-        }
-    }
-
-    #[test]
-    fn a_key_file_must_be_a_service_accounts() {
-        let key = |kind: &str| {
-            format!(r#"{{"type": "{kind}", "client_email": "a@b", "private_key": "k", "token_uri": "https://t"}}"#)
-        };
-        let (_folder, path) = file(&key("service_account"));
-        assert_eq!(ServiceAccountKey::read(&path).unwrap().client_email, "a@b");
-        let (_folder, path) = file(&key("authorized_user"));
-        assert!(ServiceAccountKey::read(&path).is_err());
-    }
-
-    #[test]
-    fn secrets_go_to_listed_addresses_only() {
-        let google = TokenUriPolicy::default();
-        for (uri, allowed) in [
-            ("https://oauth2.googleapis.com/token", true),
-            ("https://accounts.google.com/o/oauth2/token", true),
-            ("http://oauth2.googleapis.com/token", false),
-            ("https://oauth2.googleapis.com/token?x", false),
-            ("https://oauth2.googleapis.com:444/token", false),
-            ("https://oauth2.googleapis.com@evil.example/token", false),
-            ("https://evil.example/token", false),
-            ("token", false),
-        ] {
-            assert_eq!(google.check(uri).is_ok(), allowed, "{uri}");
-        }
-        let own = TokenUriPolicy::new(&["http://127.0.0.1:9/token".to_owned()]).unwrap();
-        assert!(own.check("http://127.0.0.1:9/token").is_ok());
-        assert!(own.check("https://oauth2.googleapis.com/token").is_err());
-        assert!(TokenUriPolicy::new(&["token".to_owned()]).is_err());
-    }
-}
+mod tests;

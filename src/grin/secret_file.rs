@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::grin::SecretBytes;
+
 /// No secret file in use is near this; the bound keeps a wrong path from filling memory.
 const LARGEST: u64 = 256 * 1024;
 
@@ -39,12 +41,10 @@ pub enum SecretFileError {
     },
 }
 
-/// Reads a small file of text, refusing one that the whole machine can read or write.
-pub fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
-    String::from_utf8(read_secret_bytes(path)?).map_err(|_| malformed(path, "it is not UTF-8"))
-}
-
 /// Reads a small file of any content, refusing one that the whole machine can read or write.
+///
+/// # Errors
+/// The file cannot be read, everybody can read or write it, or it is larger than 256 KiB.
 pub fn read_secret_bytes(path: &Path) -> Result<Vec<u8>, SecretFileError> {
     let failed = |cause| SecretFileError::Io {
         what: "read",
@@ -65,6 +65,25 @@ pub fn read_secret_bytes(path: &Path) -> Result<Vec<u8>, SecretFileError> {
         return Err(malformed(path, "it is larger than 256 KiB"));
     }
     Ok(bytes)
+}
+
+/// Reads a passphrase as gpg's `--passphrase-file` does: the first line without its end, whatever its bytes are.
+///
+/// # Errors
+/// As [`read_secret_bytes`].
+pub fn read_passphrase(path: &Path) -> Result<SecretBytes, SecretFileError> {
+    let bytes = read_secret_bytes(path)?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(SecretBytes::new(line.strip_suffix(b"\r").unwrap_or(line)))
+}
+
+/// Reads a small secret file that holds text: UTF-8, or what its byte order mark says. The mark is no part of the text.
+pub fn read_secret_text(path: &Path) -> Result<String, SecretFileError> {
+    let bytes = read_secret_bytes(path)?;
+    match encoding_rs::UTF_8.decode(&bytes) {
+        (text, _, false) => Ok(text.into_owned()),
+        _ => Err(malformed(path, "it is not UTF-8 text")),
+    }
 }
 
 /// Writes a file whole or not at all: a new file beside it with mode 0600, synced, renamed over it, the folder synced.
@@ -116,7 +135,7 @@ mod tests {
         ] {
             fs::write(&path, "x").unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let read = read_secret_file(&path);
+            let read = read_secret_bytes(&path);
             assert_eq!(read.is_ok(), allowed, "{mode:o}");
             if let Err(error) = read {
                 assert!(
@@ -135,9 +154,25 @@ mod tests {
         fs::write(&path, "old and much longer").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
         write_secret_file(&path, "new").unwrap();
-        assert_eq!(read_secret_file(&path).unwrap(), "new");
+        assert_eq!(read_secret_bytes(&path).unwrap(), b"new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_passphrase_is_the_first_line_in_any_encoding() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("passphrase");
+        for (content, passphrase) in [
+            (&b"a b \n second"[..], &b"a b "[..]),
+            (b"caf\xe9\r\n", b"caf\xe9"),
+            (b"\xff\xfe\x00", b"\xff\xfe\x00"),
+            (b"", b""),
+        ] {
+            write_secret_file(&path, "").unwrap();
+            fs::write(&path, content).unwrap();
+            assert_eq!(read_passphrase(&path).unwrap().expose(), passphrase);
+        }
     }
 
     #[test]
@@ -146,7 +181,7 @@ mod tests {
         let path = folder.path().join("credentials.json");
         write_secret_file(&path, &"x".repeat(300_000)).unwrap();
         assert!(matches!(
-            read_secret_file(&path),
+            read_secret_bytes(&path),
             Err(SecretFileError::Malformed { .. })
         ));
     }

@@ -242,7 +242,7 @@ pub struct SessionConfig {
     pub ca_file: Option<PathBuf>,
     /// Whether HTTP/2 is offered.
     pub http2: bool,
-    /// Connection errors in a row after which the pool is made anew; 0: never.
+    /// Connection errors in a row after which the pool is made again; 0: never.
     pub reset_after_errors: u32,
     /// GRIN requests a second, burst 1; 0 or less: not paced.
     pub requests_per_second: f64,

@@ -1,12 +1,13 @@
 //! What the session counts, written on its own thread and read from any.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::actor::{DurationHistogram, HistogramSnapshot, SnapshotLabel};
 use crate::session::permits::PermitView;
@@ -37,7 +38,8 @@ pub struct SessionCounters {
     pub(super) pace_wait: DurationHistogram,
     retries: Mutex<BTreeMap<(RequestKind, &'static str), u64>>,
     refreshes: [AtomicU64; RefreshOutcome::ALL.len()],
-    gate_closed_until: AtomicI64,
+    /// On the monotonic clock: the wall clock may be set meanwhile.
+    gate_closed_until: Mutex<Option<Instant>>,
     resumes: [AtomicU64; ResumeOutcome::ALL.len()],
     pub(super) downloaded: AtomicU64,
     pub(super) discarded: AtomicU64,
@@ -97,9 +99,9 @@ impl SessionCounters {
     }
 
     pub(super) fn set_gate(&self, closed_for: Duration) {
-        let millis = i64::try_from(closed_for.as_millis()).unwrap_or(i64::MAX);
-        let until = Timestamp::now().as_millisecond().saturating_add(millis);
-        self.gate_closed_until.fetch_max(until, Relaxed);
+        let until = Instant::now() + closed_for;
+        let mut known = locked(&self.gate_closed_until);
+        *known = (*known).max(Some(until));
     }
 
     pub(super) fn set_signed_out(&self, why: Option<&str>) {
@@ -184,8 +186,9 @@ impl SessionCounters {
     }
 
     fn gate_closed_until(&self) -> Option<Timestamp> {
-        let until = Timestamp::from_millisecond(self.gate_closed_until.load(Relaxed)).ok()?;
-        (until > Timestamp::now()).then_some(until)
+        let until = (*locked(&self.gate_closed_until))?;
+        let left = until.checked_duration_since(Instant::now())?;
+        Timestamp::now().checked_add(left).ok().filter(|_| !left.is_zero())
     }
 }
 
@@ -239,7 +242,7 @@ pub struct SessionSnapshot {
     pub download_resumes: BTreeMap<SnapshotLabel, u64>,
     /// Bytes of archives handed out.
     pub download_bytes: u64,
-    /// Of these, bytes of bodies that had to begin anew.
+    /// Of these, bytes of bodies that had to begin again.
     pub discarded_bytes: u64,
     /// Bodies that fell silent or too slow.
     pub stalls: u64,

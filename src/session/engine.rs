@@ -1,14 +1,13 @@
-//! How a request goes its way: token, permit, pace, exchange, and what its status asks for.
+//! Sends a request: token, permit, pace, exchange, and what its status asks for.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use awc::http::Method;
-use awc::http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
-use jiff::Timestamp;
+use awc::http::header::{AUTHORIZATION, DATE, LOCATION, RETRY_AFTER};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -23,12 +22,15 @@ use crate::session::net::SessionNet;
 use crate::session::pacer::RequestPacer;
 use crate::session::permits::{RequestPermit, RequestPermits};
 use crate::session::redirect_state::RedirectState;
-use crate::session::status_policy::{StatusVerdict, closes_gate, error, verdict};
+use crate::session::status_policy::{StatusVerdict, closes_gate, error, is_archive, verdict};
 use crate::session::token::{BearerToken, PostForm, TokenKeeper};
 use crate::session::{
     AuthMode, MinimumSpeed, PermitClass, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer,
     TimeoutPhase,
 };
+
+/// Tokens that one request tries at most.
+const TOKENS: u32 = 3;
 
 /// Largest answer of a token address.
 const TOKEN_ANSWER: usize = 64 * 1024;
@@ -119,7 +121,7 @@ impl SessionEngine {
         &self.config
     }
 
-    pub(super) fn flight(&self) -> &Rc<InFlight> {
+    pub(super) fn in_flight(&self) -> &Rc<InFlight> {
         &self.in_flight
     }
 
@@ -147,7 +149,7 @@ impl SessionEngine {
     }
 
     /// Takes part in what goes on, unless the session is closing.
-    pub(super) fn take_off(&self) -> Result<InFlightGuard, SessionError> {
+    pub(super) fn begin_request(&self) -> Result<InFlightGuard, SessionError> {
         if self.is_closing() {
             return Err(SessionError::Closed);
         }
@@ -189,55 +191,63 @@ impl SessionEngine {
         }
     }
 
-    /// As GRIN wants it: at most one new token, redirects by the policy, and nobody asks while it says "later".
+    /// With the token, redirects by the policy, and no request to GRIN while it asks for a pause.
     async fn open_grin(
         &self,
         ask: &RequestSpec,
         time: ResponseTime,
         cx: Option<&AskContext>,
     ) -> Result<OpenedRequest, SessionError> {
-        let mut way = RedirectState::new(ask);
+        let mut state = RedirectState::new(ask);
         loop {
-            let (bearer, outgoing) = self.signed(&way).await?;
+            let (bearer, outgoing) = self.signed(&state).await?;
             let (opened, sent) = self
-                .attempt(&way.url, ask, outgoing.as_ref().unwrap_or(&way.outgoing), (time, cx))
+                .attempt(
+                    &state.url,
+                    ask,
+                    outgoing.as_ref().unwrap_or(&state.outgoing),
+                    (time, cx),
+                )
                 .await?;
             let status = opened.incoming.status();
             let verdict = match status {
                 // The answer to a request for a part says how long the whole is.
-                412 | 416 if way.outgoing.asks_for_part() => StatusVerdict::Answer,
+                412 | 416 if state.outgoing.asks_for_part() => StatusVerdict::Answer,
                 status => verdict(status),
             };
             match verdict {
                 StatusVerdict::Answer => {
                     self.pacer.accepted(sent);
+                    if let Some(bearer) = &bearer {
+                        self.keeper.accepted(bearer);
+                    }
                     return Ok(opened);
                 }
                 StatusVerdict::Redirect => {
                     self.pacer.accepted(sent);
                     let location = opened.incoming.header(LOCATION).unwrap_or_default().to_owned();
                     opened.drain().await;
-                    match self.config.redirect.judge(&way.url, &location, way.hops) {
-                        Ok(hop) => way.follow(hop.url, status),
-                        Err(RedirectRefused::SignIn) if self.is_redirect_host(&way.url) => {
+                    match self.config.redirect.judge(&state.url, &location, state.hops) {
+                        Ok(hop) => state.follow(hop.url, status),
+                        Err(RedirectRefused::SignIn) if self.is_redirect_host(&state.url) => {
                             let snippet = "it redirects to a sign-in page".to_owned();
-                            return Err(refused_by_host(&way.url, status, snippet));
+                            return Err(refused_by_host(&state.url, status, snippet));
                         }
-                        Err(RedirectRefused::SignIn) => self.token_refused(&mut way, ask, bearer).await?,
+                        Err(RedirectRefused::SignIn) => self.token_refused(&mut state, ask, bearer).await?,
                         Err(refused) => return Err(refused.into()),
                     }
                 }
                 StatusVerdict::TokenRefused | StatusVerdict::Error
-                    if self.is_redirect_host(&way.url) && status < 500 =>
+                    if self.is_redirect_host(&state.url) && status < 500 =>
                 {
                     let snippet = opened.drain().await;
-                    return Err(refused_by_host(&way.url, status, snippet));
+                    return Err(refused_by_host(&state.url, status, snippet));
                 }
                 StatusVerdict::TokenRefused => {
                     opened.drain().await;
-                    self.token_refused(&mut way, ask, bearer).await?;
+                    self.token_refused(&mut state, ask, bearer).await?;
                 }
-                StatusVerdict::Throttled => return Err(self.throttled(opened, ask.outgoing.kind, sent).await),
+                StatusVerdict::Throttled => return Err(self.throttled(opened, ask, sent).await),
                 StatusVerdict::Error => {
                     let snippet = opened.drain().await;
                     return Err(error(status, snippet));
@@ -254,27 +264,27 @@ impl SessionEngine {
     /// The request with the token, if its address may see it.
     async fn signed(
         &self,
-        way: &RedirectState,
+        state: &RedirectState,
     ) -> Result<(Option<BearerToken>, Option<OutgoingRequest>), SessionError> {
-        if !self.config.redirect.may_carry_token(&way.url) {
-            if self.config.redirect.may_ask(&way.url) {
+        if !self.config.redirect.may_carry_token(&state.url) {
+            if self.config.redirect.may_ask(&state.url) {
                 return Ok((None, None));
             }
-            let host = way.url.host_str().unwrap_or_default().to_owned();
+            let host = state.url.host_str().unwrap_or_default().to_owned();
             return Err(RedirectRefused::ForeignHost(host).into());
         }
         let Some(bearer) = self.keeper.bearer(self).await? else {
             return Ok((None, None));
         };
-        let mut outgoing = way.outgoing.clone();
+        let mut outgoing = state.outgoing.clone();
         outgoing.headers.push((AUTHORIZATION, bearer.value.clone()));
         Ok((Some(bearer), Some(outgoing)))
     }
 
-    /// One more token, once for a request; then it begins again where it was asked for.
+    /// Another token, if one would help; then the request begins again at its own address.
     async fn token_refused(
         &self,
-        way: &mut RedirectState,
+        state: &mut RedirectState,
         ask: &RequestSpec,
         bearer: Option<BearerToken>,
     ) -> Result<(), SessionError> {
@@ -283,26 +293,31 @@ impl SessionEngine {
                 why: "GRIN asks for a token and there is none to send".to_owned(),
             });
         };
-        if way.token_refused {
-            let why = "GRIN refuses the access token, also a new one: is the account on the library's list?";
-            return Err(SessionError::SignedOut { why: why.to_owned() });
+        if state.refusals >= TOKENS {
+            return Err(SessionError::TokenUnavailable {
+                why: format!("GRIN refused {TOKENS} access tokens one after another"),
+            });
         }
-        self.keeper.refused(&bearer, self).await?;
+        self.keeper.refused(&bearer, state.refusals > 0, self).await?;
         self.counters.note_retry(ask.outgoing.kind, "auth");
-        *way = RedirectState {
-            token_refused: true,
+        *state = RedirectState {
+            refusals: state.refusals + 1,
             ..RedirectState::new(ask)
         };
         Ok(())
     }
 
-    async fn throttled(&self, opened: OpenedRequest, kind: RequestKind, sent: Instant) -> SessionError {
+    async fn throttled(&self, opened: OpenedRequest, ask: &RequestSpec, sent: Instant) -> SessionError {
         let status = opened.incoming.status();
+        let kind = ask.outgoing.kind;
         let asked = opened
             .incoming
             .header(RETRY_AFTER)
-            .and_then(|text| retry_after(text, Timestamp::now()));
+            .and_then(|text| retry_after(text, opened.incoming.header(DATE), SystemTime::now()));
         opened.drain().await;
+        if status == 503 && is_archive(kind) && self.pacer.is_only_refused(ask.url.path()) {
+            return SessionError::Server { status };
+        }
         if !closes_gate(status, kind, asked) {
             return SessionError::Throttled {
                 status,

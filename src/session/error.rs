@@ -269,7 +269,7 @@ impl SessionError {
         }
     }
 
-    /// Whether the connection, not the answer, failed: what a run of makes the pool be made anew.
+    /// Whether the connection, not the answer, failed: what a run of makes the pool be made again.
     pub(super) fn is_connection_error(&self) -> bool {
         matches!(
             self,

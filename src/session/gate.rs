@@ -1,10 +1,9 @@
-//! The wait GRIN asked for, kept by all together.
+//! The wait that GRIN asked for: it holds for every request to GRIN.
 
-use std::cell::Cell;
-use std::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
+use httpdate::parse_http_date;
 use tokio::time::Instant;
 
 use crate::session::RetryBackoff;
@@ -25,6 +24,8 @@ pub(super) struct RequestGate {
     until: Cell<Option<Instant>>,
     closed_at: Cell<Option<Instant>>,
     refusals: Cell<u32>,
+    /// The archive that was refused with 503, and when.
+    suspect: RefCell<Option<(String, Instant)>>,
 }
 
 impl RequestGate {
@@ -47,31 +48,42 @@ impl RequestGate {
             self.refusals.set(self.refusals.get().saturating_add(1));
             self.closed_at.set(Some(now));
         }
-        let wait = match retry_after {
-            Some(wait) => wait.min(LONGEST),
-            None => GROWTH.bound(self.refusals.get()),
-        };
+        let asked = retry_after.unwrap_or_default().min(LONGEST);
+        let wait = asked.max(GROWTH.bound(self.refusals.get()));
         let until = self.until.get().unwrap_or(now).max(now + wait);
         self.until.set(Some(until));
         until - now
     }
 
+    /// Notes that an archive was refused with 503; says whether it is the only one since GRIN answered last.
+    pub(super) fn is_only_refused(&self, path: &str) -> bool {
+        let mut suspect = self.suspect.borrow_mut();
+        let (known, _) = suspect.get_or_insert_with(|| (path.to_owned(), Instant::now()));
+        known == path
+    }
+
     /// Forgets refusals after an answer to a request sent since the last one.
     pub(super) fn accepted(&self, sent: Instant) {
+        if self.suspect.borrow().as_ref().is_some_and(|(_, since)| sent > *since) {
+            self.suspect.take();
+        }
         if self.refusals.get() > 0 && self.closed_at.get().is_none_or(|closed| sent > closed) {
             self.refusals.set(0);
         }
     }
 }
 
-/// Reads `Retry-After`: seconds or a date (RFC 9110, 10.2.3). A date that is past means no wait.
-pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+/// Reads `Retry-After`: seconds, or a date in one of the three forms of RFC 9110, 5.6.7. A date that is past means no wait.
+///
+/// `date`: the answer's `Date`, against which a date is measured, so that a wrong clock of ours does not matter; `now` where there is none.
+pub(super) fn retry_after(text: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(text.parse().map_or(LONGEST, Duration::from_secs));
     }
-    let until = rfc2822::parse(text).ok()?.timestamp();
-    Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
+    let until = parse_http_date(text).ok()?;
+    let now = date.and_then(|date| parse_http_date(date).ok()).unwrap_or(now);
+    Some(until.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -79,21 +91,59 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retry_after_is_read_in_both_forms() {
-        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    fn retry_after_is_read_in_every_form() {
+        let now = parse_http_date("Thu, 01 Jan 2026 00:00:00 GMT").unwrap();
         for (text, seconds) in [
             ("120", Some(120)),
             (" 0 ", Some(0)),
             ("99999999999999999999999", Some(LONGEST.as_secs())),
             ("Thu, 01 Jan 2026 00:01:00 GMT", Some(60)),
+            ("Thursday, 01-Jan-26 00:01:00 GMT", Some(60)),
+            ("Thu Jan  1 00:01:00 2026", Some(60)),
             ("Wed, 31 Dec 2025 00:01:00 GMT", Some(0)),
             ("soon", None),
             ("", None),
             ("-5", None),
             ("1.5", None),
         ] {
-            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
+            assert_eq!(retry_after(text, None, now), seconds.map(Duration::from_secs), "{text}");
         }
+        // The server's own clock counts, whatever ours says.
+        let date = Some("Thu, 01 Jan 2026 00:00:30 GMT");
+        let wrong = now + Duration::from_hours(9_000);
+        let wait = retry_after("Thu, 01 Jan 2026 00:01:00 GMT", date, wrong);
+        assert_eq!(wait, Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn the_recorded_dates_give_one_wait() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let expected = retry_after("Tue, 07 Oct 2031 08:49:37 GMT", None, now).unwrap();
+        for name in ["429-date-asctime.answer", "429-date-rfc850.answer"] {
+            let answer = String::from_utf8(crate::session::tests::support::case(name)).unwrap();
+            let text = answer
+                .lines()
+                .find_map(|line| line.strip_prefix("Retry-After: "))
+                .unwrap();
+            assert_eq!(retry_after(text, None, now), Some(expected), "{name}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_asks_for_no_wait_gets_ours() {
+        let gate = RequestGate::default();
+        let wait = gate.refused(Instant::now(), Some(Duration::ZERO));
+        assert_eq!(wait.as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_archive_is_refused_alone_until_another_is() {
+        let gate = RequestGate::default();
+        assert!(gate.is_only_refused("/a") && gate.is_only_refused("/a"));
+        assert!(!gate.is_only_refused("/b"));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        gate.accepted(Instant::now());
+        assert!(gate.is_only_refused("/b") && !gate.is_only_refused("/a"));
     }
 
     #[tokio::test(start_paused = true)]

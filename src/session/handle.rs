@@ -1,4 +1,4 @@
-//! The front door: starts the owner on its thread, and asks it.
+//! Starts the session owner on its thread, and sends it messages.
 
 use std::sync::Arc;
 

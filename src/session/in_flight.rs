@@ -1,4 +1,4 @@
-//! What goes on, counted, so that a close can wait for it.
+//! Counts requests and bodies in progress, so that a close can wait for them.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,25 +9,25 @@ use tokio::sync::Notify;
 
 use crate::session::SessionCounters;
 
-/// Requests and bodies going on.
+/// Requests and bodies in progress.
 #[derive(Default)]
 pub(super) struct InFlight {
     count: Cell<usize>,
-    landed: Notify,
+    idle: Notify,
 }
 
-/// Counts one request or body as going on until dropped.
+/// Counts one request or body as in progress until dropped.
 pub(super) struct InFlightGuard {
-    flight: Rc<InFlight>,
+    in_flight: Rc<InFlight>,
     counters: Arc<SessionCounters>,
 }
 
 impl InFlightGuard {
-    pub(super) fn begin(flight: &Rc<InFlight>, counters: &Arc<SessionCounters>) -> Self {
-        flight.count.set(flight.count.get() + 1);
+    pub(super) fn begin(in_flight: &Rc<InFlight>, counters: &Arc<SessionCounters>) -> Self {
+        in_flight.count.set(in_flight.count.get() + 1);
         counters.in_flight.fetch_add(1, Relaxed);
         Self {
-            flight: Rc::clone(flight),
+            in_flight: Rc::clone(in_flight),
             counters: Arc::clone(counters),
         }
     }
@@ -35,10 +35,10 @@ impl InFlightGuard {
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.flight.count.set(self.flight.count.get() - 1);
+        self.in_flight.count.set(self.in_flight.count.get() - 1);
         self.counters.in_flight.fetch_sub(1, Relaxed);
-        if self.flight.count.get() == 0 {
-            self.flight.landed.notify_waiters();
+        if self.in_flight.count.get() == 0 {
+            self.in_flight.idle.notify_waiters();
         }
     }
 }
@@ -48,10 +48,10 @@ impl InFlight {
         self.count.get()
     }
 
-    /// Completes when nothing goes on.
-    pub(super) async fn all_landed(&self) {
+    /// Completes when nothing is in progress.
+    pub(super) async fn wait_idle(&self) {
         while self.count.get() > 0 {
-            self.landed.notified().await;
+            self.idle.notified().await;
         }
     }
 }

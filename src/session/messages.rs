@@ -26,23 +26,23 @@ pub trait SessionMessage: Message<Reply = Result<Self::Ok, SessionError>> {
 /// What a request asks the server to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestMethod {
-    /// Give.
+    /// GET.
     Get,
-    /// Take this.
+    /// POST, with a body.
     Post {
         /// `Content-Type`.
         content_type: &'static str,
         /// The body.
         body: Bytes,
     },
-    /// Take away (the state store).
+    /// DELETE, which only the state store takes.
     Delete,
 }
 
 /// Asks for headers only.
 #[derive(Debug, Clone)]
 pub struct HeadRequest {
-    /// Of what.
+    /// Whose headers.
     pub url: Url,
     /// Whose permits.
     pub class: PermitClass,
@@ -55,9 +55,9 @@ pub struct HeadRequest {
 /// Asks for a small answer, read whole.
 #[derive(Debug, Clone)]
 pub struct FetchAnswer {
-    /// From where.
+    /// The address.
     pub url: Url,
-    /// What to do there.
+    /// GET, POST or DELETE.
     pub method: RequestMethod,
     /// Headers besides the session's own; `Authorization` is the session's.
     pub headers: Vec<(String, String)>,
@@ -86,7 +86,7 @@ impl FetchAnswer {
     }
 }
 
-/// Asks for an archive as a stream for a blocking reader. Cut, it is continued where it was, if the server can.
+/// Asks for an archive as a stream for a blocking reader. Where it is cut, the rest is asked for.
 #[derive(Debug, Clone)]
 pub struct OpenBody {
     /// Of the archive.

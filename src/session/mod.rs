@@ -1,6 +1,6 @@
-//! The one awc client and everything round it.
+//! The session owner: the one awc client, with permits, token, pacing, and bodies with resume.
 //!
-//! [`Session::start`] begins the owner; everything else is asked of it by a message: [`HeadRequest`], [`FetchAnswer`], [`OpenBody`],
+//! [`Session::start`] starts the owner; everything else is a message to it: [`HeadRequest`], [`FetchAnswer`], [`OpenBody`],
 //! [`OpenStream`], [`ReconfigureSession`], [`CloseSession`].
 
 mod answer;

@@ -30,7 +30,7 @@ impl SessionOwner {
     pub(super) fn new(config: SessionConfig, hub: &ActorRegistry, counters: &Arc<SessionCounters>) -> Self {
         let engine = SessionEngine::new(config, hub, counters);
         if let Ok(engine) = &engine {
-            engine.keep_house();
+            engine.reap_idle_connections();
         }
         Self { engine }
     }
@@ -42,7 +42,7 @@ impl SessionOwner {
         S: FnOnce(Rc<SessionEngine>, InFlightGuard, AskContext) -> F,
     {
         let begun = self.engine.clone().and_then(|engine| {
-            let flight = engine.take_off()?;
+            let flight = engine.begin_request()?;
             // The future of a request has kilobytes: it is made once, and its address handed on.
             Ok((engine.cut_token(), Box::pin(serve(engine, flight, cx.clone()))))
         });
@@ -201,19 +201,19 @@ impl SessionEngine {
         }
     }
 
-    /// Waits for what goes on, cuts what does not end in time, and lets go of the client. A close during a close joins it.
+    /// Waits for what goes on, cuts what does not end in time, and drops the client. A close during a close joins it.
     async fn close(self: Rc<Self>, close: CloseSession) -> SessionCloseReport {
         let was_open = self.net.is_open() && !self.is_closing();
-        let before = self.flight().count();
+        let before = self.in_flight().count();
         self.begin_closing();
         let reopen = Reopen(Rc::clone(&self));
-        let in_time = timeout(close.grace, self.flight().all_landed()).await.is_ok();
-        let cut = if in_time { 0 } else { self.flight().count() };
+        let in_time = timeout(close.grace, self.in_flight().wait_idle()).await.is_ok();
+        let cut = if in_time { 0 } else { self.in_flight().count() };
         if !in_time {
             self.cut_all();
-            self.flight().all_landed().await;
+            self.in_flight().wait_idle().await;
         }
-        self.net.let_go();
+        self.net.drop_client();
         drop(reopen);
         SessionCloseReport {
             was_open,
@@ -223,7 +223,7 @@ impl SessionEngine {
     }
 
     /// Closes idle connections in time: awc does so only when the next request to the same host comes.
-    fn keep_house(self: &Rc<Self>) {
+    fn reap_idle_connections(self: &Rc<Self>) {
         let engine = Rc::downgrade(self);
         let interval = self.net.reap_interval();
         self.run_in_background(async move {

@@ -62,6 +62,11 @@ impl RequestPacer {
         wait
     }
 
+    /// Notes that an archive was refused with 503; says whether it is the only one since GRIN answered last.
+    pub(super) fn is_only_refused(&self, path: &str) -> bool {
+        self.gate.is_only_refused(path)
+    }
+
     /// Notes that GRIN answers again.
     pub(super) fn accepted(&self, sent: Instant) {
         self.gate.accepted(sent);

@@ -1,4 +1,4 @@
-//! Where a request is on its way through redirects.
+//! One request's progress through redirects and refused tokens.
 
 use awc::http::Method;
 use url::Url;
@@ -6,12 +6,13 @@ use url::Url;
 use crate::session::engine::RequestSpec;
 use crate::session::exchange::OutgoingRequest;
 
-/// Where a request is on its way through redirects.
+/// One request's progress through redirects and refused tokens.
 pub(super) struct RedirectState {
     pub(super) url: Url,
     pub(super) outgoing: OutgoingRequest,
     pub(super) hops: usize,
-    pub(super) token_refused: bool,
+    /// Tokens that were refused for this request.
+    pub(super) refusals: u32,
 }
 
 impl RedirectState {
@@ -20,7 +21,7 @@ impl RedirectState {
             url: ask.url.clone(),
             outgoing: ask.outgoing.clone(),
             hops: 0,
-            token_refused: false,
+            refusals: 0,
         }
     }
 
@@ -51,19 +52,19 @@ mod tests {
             outgoing.content_type("text/plain");
             outgoing.body = Some("TL1".into());
             let url = Url::parse("http://a/").unwrap();
-            let mut way = RedirectState::new(&RequestSpec {
+            let mut state = RedirectState::new(&RequestSpec {
                 url: url.clone(),
                 outgoing,
                 class: PermitClass::Lists,
                 auth: AuthMode::Grin,
             });
-            way.follow(url, status);
+            state.follow(url, status);
             assert_eq!(
-                (way.outgoing.method, way.outgoing.headers.len(), way.hops),
+                (state.outgoing.method, state.outgoing.headers.len(), state.hops),
                 (method, sent, 1),
                 "{status}"
             );
-            assert_eq!(way.outgoing.body.is_some(), sent == 1);
+            assert_eq!(state.outgoing.body.is_some(), sent == 1);
         }
     }
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::session::{RequestKind, SessionError};
 
-/// One way on for each kind of answer.
+/// What follows from an answer's status.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StatusVerdict {
     /// 2xx, 304, 404: the asker's business.
     Answer,
     /// 3xx with a `Location`.
     Redirect,
-    /// 401: another token, once.
+    /// 401: another token.
     TokenRefused,
     /// 429, 503: nobody asks for a while.
     Throttled,
@@ -35,6 +35,12 @@ pub(super) fn closes_gate(status: u16, kind: RequestKind, retry_after: Option<Du
     !(status == 429 && kind == RequestKind::Process && retry_after.is_none())
 }
 
+/// Whether a 503 may be about the address alone: one archive that cannot be served must not stop all others. A second archive that
+/// is refused before GRIN has answered anything, or a list, tells that GRIN itself is meant.
+pub(super) fn is_archive(kind: RequestKind) -> bool {
+    matches!(kind, RequestKind::ArchiveHead | RequestKind::ArchiveBody)
+}
+
 /// The error of a status that is neither answer, redirect, refused token nor throttling.
 pub(super) fn error(status: u16, snippet: String) -> SessionError {
     match status {
@@ -49,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_status_has_one_way_on() {
+    fn each_status_has_one_meaning() {
         for (status, expected) in [
             (200, StatusVerdict::Answer),
             (206, StatusVerdict::Answer),

@@ -94,7 +94,7 @@ fn other_ciphers_go_through_rpgp() {
         let encrypted = gpg.from_pipe(&archive, &args);
         assert_whole(&pass(&encrypted), &archive, cipher);
         let wrong = PassOptions {
-            passphrase: Some(grind::grin::Secret::new("wrong")),
+            passphrase: Some(grind::grin::SecretBytes::new("wrong")),
             ..PassOptions::default()
         };
         assert!(pass_with(&encrypted[..], &wrong).outcome.is_err(), "{cipher}");
@@ -236,7 +236,7 @@ fn without_an_integrity_check_only_digests_prove_a_volume() {
     let cut = pass_with(&without_integrity_check(&volume.tar_gz(), 40)[..], &willing);
     assert!(matches!(cut.error(), ArchiveError::Truncated { .. }), "{}", cut.error());
     let wrong = PassOptions {
-        passphrase: Some(grind::grin::Secret::new("wrong")),
+        passphrase: Some(grind::grin::SecretBytes::new("wrong")),
         ..willing
     };
     assert!(matches!(

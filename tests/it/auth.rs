@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::support::service::Service;
 use crate::support::{Finished, Home, finish};
+use grind::grin::Secret;
 use grind::lab::simulator::{AuthConfig, ConsentChoice, SimulatorConfig, TokenRefusal};
 use serde_json::Value;
 use url::Url;
@@ -309,6 +310,35 @@ fn a_grin_that_is_away_is_not_taken_for_a_lost_sign_in() {
         (&Value::Null, &Value::from("installed"))
     );
     drop(folder);
+}
+
+#[test]
+fn the_credentials_of_other_programs_sign_in() {
+    let home = home(AuthConfig {
+        client_id: "555000-invented.apps.googleusercontent.com".to_owned(),
+        client_secret: Secret::new("invented"),
+        refresh_token: Secret::new("1//invented"),
+        ..AuthConfig::default()
+    });
+    let token_uri = format!("{}/token", home.simulator.origin()).into_bytes();
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/credentials");
+    for case in fs::read_dir(cases).unwrap().map(|case| case.unwrap().path()) {
+        let text = fs::read(&case).unwrap();
+        // The files name Google's own address, which is not to be asked here.
+        let google = b"https://oauth2.googleapis.com/token";
+        let text = match text.windows(google.len()).position(|window| window == google) {
+            Some(at) => [&text[..at], &token_uri, &text[at + google.len()..]].concat(),
+            None => text,
+        };
+        fs::write(credentials(&home), text).unwrap();
+        permit(&home, "credentials.json", 0o600);
+        let status = home.grind(&["auth", "status"]);
+        assert_eq!(status.status.code(), Some(0), "{}: {}", case.display(), status.err);
+    }
+    fs::write(credentials(&home), "{\"refresh_token\": null, \"client_id\": \"c\"}").unwrap();
+    let status = home.grind(&["auth", "status"]);
+    assert_eq!(status.status.code(), Some(77));
+    assert!(status.err.contains("\"refresh_token\" is missing"), "{}", status.err);
 }
 
 #[test]

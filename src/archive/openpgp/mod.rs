@@ -24,7 +24,7 @@ use crate::archive::openpgp::s2k::S2kSpecifier;
 use crate::archive::openpgp::seipd::DecryptingReader;
 use crate::archive::openpgp::watch::{BodyState, BodyWatch};
 use crate::archive::source::{ArchiveSource, looks_like};
-use crate::grin::Secret;
+use crate::grin::SecretBytes;
 
 /// Bytes read from the input at a time.
 const READ: usize = 64 << 10;
@@ -34,7 +34,7 @@ const HEAD: usize = 64 << 10;
 /// What may open an archive.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ArchiveKeys {
-    pub(super) passphrase: Option<Secret>,
+    pub(super) passphrase: Option<SecretBytes>,
     pub(super) secret_key: Option<SecretKey>,
     /// Read also messages without an integrity check.
     pub(super) accept_unauthenticated: bool,
@@ -264,13 +264,13 @@ impl MessageHead {
     }
 
     /// AES ciphers for the own path, and all session keys for rpgp.
-    fn keys(&self, passphrase: Option<&Secret>) -> (Vec<CfbCipher>, Vec<DerivedKey>) {
+    fn keys(&self, passphrase: Option<&SecretBytes>) -> (Vec<CfbCipher>, Vec<DerivedKey>) {
         let Some(passphrase) = passphrase else {
             return (Vec::new(), Vec::new());
         };
         let skesks = self.by_passphrase.iter().take(MOST_PASSPHRASES);
         let derived: Vec<DerivedKey> = skesks
-            .filter_map(|skesk| skesk.session_key(passphrase.expose().as_bytes()))
+            .filter_map(|skesk| skesk.session_key(passphrase.expose()))
             .collect();
         let cipher = |derived: &DerivedKey| CfbCipher::new(derived.algorithm, &derived.key);
         (derived.iter().filter_map(cipher).collect(), derived)

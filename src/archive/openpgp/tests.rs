@@ -41,7 +41,7 @@ fn answer(reading: MessageReading, bytes: &[u8], keys: &ArchiveKeys) -> ReaderAn
 
 fn with_passphrase(passphrase: &str) -> ArchiveKeys {
     ArchiveKeys {
-        passphrase: Some(Secret::new(passphrase)),
+        passphrase: Some(crate::grin::SecretBytes::new(passphrase)),
         ..ArchiveKeys::default()
     }
 }

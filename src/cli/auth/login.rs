@@ -189,7 +189,7 @@ impl Application {
         let credentials = CredentialsFile {
             token: Secret::new(tokens.access_token().secret().as_str()),
             refresh_token: Secret::new(refresh_token.secret().as_str()),
-            token_uri: self.token_uri.to_string(),
+            token_uri: Some(self.token_uri.to_string()),
             client_id: self.file.client_id.clone(),
             client_secret: self.file.client_secret.clone(),
             scopes: SCOPES.map(str::to_owned).to_vec(),

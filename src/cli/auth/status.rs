@@ -1,5 +1,6 @@
 //! `grind auth status`: how we sign in, whether the files are fit for it, and whether GRIN accepts it.
 
+use std::borrow::Borrow;
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
@@ -84,11 +85,17 @@ fn files(settings: &Settings) -> (Status, Option<CliError>) {
             SignIn::ServiceAccount
         }
         (None, Some(credentials)) => {
-            if let Some(client) = &auth.client_secret_file {
-                let token_uri = ClientSecretFile::read(client).map(|client| client.token_uri);
-                files.look("auth.client_secret_file", client, &policy, &token_uri);
+            let client = auth
+                .client_secret_file
+                .as_deref()
+                .map(|path| (path, ClientSecretFile::read(path)));
+            if let Some((path, client)) = &client {
+                let token_uri = client.as_ref().map(|client| client.token_uri.clone());
+                files.look("auth.client_secret_file", path, &policy, &token_uri);
             }
-            let token_uri = CredentialsFile::read(credentials).map(|credentials| credentials.token_uri);
+            let client = client.and_then(|(_, client)| client.ok());
+            let token_uri = CredentialsFile::read(credentials)
+                .map(|credentials| credentials.token_uri_or_default(client.as_ref()).to_owned());
             files.look("auth.credentials_file", credentials, &policy, &token_uri);
             SignIn::Installed
         }
@@ -116,10 +123,13 @@ impl Files {
         key: &'static str,
         path: &Path,
         policy: &TokenUriPolicy,
-        token_uri: &Result<String, SecretFileError>,
+        token_uri: &Result<String, impl Borrow<SecretFileError>>,
     ) {
         let unfit = match token_uri {
-            Err(error) => Some((error.to_string(), unfit(key, error))),
+            Err(error) => {
+                let error = error.borrow();
+                Some((error.to_string(), unfit(key, error)))
+            }
             Ok(uri) => policy.check(uri).err().map(|refused| {
                 let error = CliError::new(ExitStatus::NotPermitted, "a file with a secret cannot be used")
                     .cause(path.display().to_string())

@@ -11,7 +11,7 @@ use crate::archive::{
     RecordKind, VolumeAcceptance, hex, inspect, parse_mets, process, process_plain,
 };
 use crate::cli::parse::{Document, ParseArgs, ParseError, barcode, document, put, read, unreadable};
-use crate::grin::{AnswerRefusal, Barcode, LibraryDirectory, Secret, read_secret_file};
+use crate::grin::{AnswerRefusal, Barcode, LibraryDirectory, SecretBytes, read_passphrase};
 
 /// How a gzip stream begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -141,13 +141,9 @@ fn named(path: &str, library: Option<&str>) -> Option<Barcode> {
     Barcode::parse(stem.strip_prefix(&prefix).unwrap_or(stem)).ok()
 }
 
-/// The first line without its line end, as gpg's `--passphrase-file` reads it.
-fn passphrase(args: &ParseArgs) -> Result<Option<Secret>, ParseError> {
-    let Some(path) = &args.passphrase_file else {
-        return Ok(None);
-    };
-    let text = read_secret_file(path)?;
-    Ok(Some(Secret::new(text.lines().next().unwrap_or_default())))
+fn passphrase(args: &ParseArgs) -> Result<Option<SecretBytes>, ParseError> {
+    let path = args.passphrase_file.as_deref();
+    Ok(path.map(read_passphrase).transpose()?)
 }
 
 fn put_record(document: &mut Document, marc: Option<&MarcFields>, record: RecordKind) {

@@ -1,4 +1,4 @@
-//! The one awc client: made at first use, made anew after a close or a run of failures.
+//! The one awc client: made at first use, made again after a close or a run of failures.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -95,8 +95,8 @@ impl SessionNet {
             .finish()
     }
 
-    /// Lets go of the client and closes what no request uses; running bodies keep their connections.
-    pub(in crate::session) fn let_go(&self) {
+    /// Drops the client and closes the connections that no request uses; running bodies keep theirs.
+    pub(in crate::session) fn drop_client(&self) {
         self.client.take();
         self.sockets.close_all_idle();
         self.resolver.forget();
@@ -134,7 +134,7 @@ impl SessionNet {
         ));
     }
 
-    /// Notes how a request ended; after so many connection errors in a row the pool is made anew.
+    /// Notes how a request ended; after so many connection errors in a row the pool is made again.
     pub(in crate::session) fn note(&self, error: Option<&SessionError>) {
         if !error.is_some_and(SessionError::is_connection_error) {
             self.errors_in_a_row.set(0);
@@ -143,9 +143,9 @@ impl SessionNet {
         let errors = self.errors_in_a_row.get() + 1;
         self.errors_in_a_row.set(errors);
         if self.reset_after_errors > 0 && errors >= self.reset_after_errors {
-            tracing::warn!(errors, "connection errors in a row: the pool is made anew");
+            tracing::warn!(errors, "several connection errors in a row; opening new connections");
             self.errors_in_a_row.set(0);
-            self.let_go();
+            self.drop_client();
         }
     }
 }

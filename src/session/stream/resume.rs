@@ -21,7 +21,7 @@ const PAUSES: RetryBackoff = RetryBackoff {
     attempts: u32::MAX,
 };
 
-/// After this many new bytes a continued body counts as going on, and its attempts begin anew.
+/// After this many new bytes a continued body counts as going on, and its attempts begin again.
 const PROGRESS: u64 = BATCH as u64;
 
 /// Answers with the whole body that are read only to skip what is there already. More of them would load the server, and the

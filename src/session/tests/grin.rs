@@ -228,7 +228,7 @@ async fn statuses_become_what_follows_from_them() {
 async fn one_refusal_holds_everyone_back_for_as_long_as_grin_says() {
     let asked = AtomicUsize::new(0);
     let server = Server::start(move |_, wire| match asked.fetch_add(1, SeqCst) {
-        0 => answer(wire, "429 Slow down", "retry-after: 1\r\n", ""),
+        0 => answer(wire, "429 Slow down", "retry-after: 3\r\n", ""),
         _ => answer(wire, "200 OK", "", ""),
     });
     let fixture = Fixture::of(&server);
@@ -237,14 +237,41 @@ async fn one_refusal_holds_everyone_back_for_as_long_as_grin_says() {
         error,
         SessionError::Throttled {
             status: 429,
-            retry_after: Some(Duration::from_secs(1))
+            retry_after: Some(Duration::from_secs(3))
         }
     );
     assert!(fixture.counted().gate_closed_until.is_some());
     let began = Instant::now();
     let (head, get) = tokio::join!(fixture.head(server.url("/")), fixture.get(server.url("/")));
     assert!(head.is_ok() && get.is_ok());
-    assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(2_900), "{:?}", began.elapsed());
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn one_archive_that_answers_503_stops_no_other() {
+    let server = Server::start(|seen, wire| match seen.path.as_str() {
+        "/bad" | "/worse" => answer(wire, "503 No", "retry-after: 3600\r\n", ""),
+        _ => answer(wire, "200 OK", "", ""),
+    });
+    let fixture = Fixture::of(&server);
+    for _ in 0..3 {
+        let error = fixture.head(server.url("/bad")).await.unwrap_err();
+        assert_eq!(error, SessionError::Server { status: 503 });
+        assert!(fixture.head(server.url("/good")).await.is_ok());
+    }
+    assert_eq!(fixture.counted().gate_closed_until, None);
+    // Two archives one after the other, and nothing in between that is answered: GRIN itself is meant.
+    fixture.head(server.url("/bad")).await.unwrap_err();
+    let error = fixture.head(server.url("/worse")).await.unwrap_err();
+    let wait = Some(Duration::from_secs(3600));
+    assert_eq!(
+        error,
+        SessionError::Throttled {
+            status: 503,
+            retry_after: wait
+        }
+    );
     fixture.end();
 }
 

@@ -6,5 +6,5 @@ mod lifecycle;
 mod limits;
 mod pins;
 mod resume;
-mod support;
+pub(super) mod support;
 mod tls;

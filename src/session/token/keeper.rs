@@ -10,16 +10,13 @@ use tokio::time::Instant;
 
 use crate::grin::{CredentialsFile, Secret};
 use crate::session::counters::RefreshOutcome;
+use crate::session::token::decision::{
+    AccountRecord, DENIALS, TokenEvent, TokenRecord, TokenStep, next_step, refresh_ahead,
+};
 use crate::session::token::exchange::{PostForm, TokenDenied, TokenGranted, read_answer};
 use crate::session::token::source;
 use crate::session::token::source::FileLook;
 use crate::session::{RetryBackoff, SessionCounters, SessionError, TokenSource};
-
-/// How long before its end a token is replaced.
-const AHEAD: Duration = Duration::from_mins(5);
-
-/// A token that is refused this soon after it was given out will not be accepted after another refresh either.
-const FRESH: Duration = Duration::from_mins(1);
 
 /// Between attempts while the token address does not answer.
 const PAUSES: RetryBackoff = RetryBackoff {
@@ -27,6 +24,29 @@ const PAUSES: RetryBackoff = RetryBackoff {
     cap: Duration::from_mins(1),
     attempts: u32::MAX,
 };
+
+/// Between attempts after a denial that may yet pass.
+const DENIAL_PAUSES: RetryBackoff = RetryBackoff {
+    base: Duration::from_secs(2),
+    cap: Duration::from_secs(10),
+    attempts: DENIALS,
+};
+
+/// Between new tokens that GRIN refuses though it accepted others before.
+const REFUSAL_PAUSES: RetryBackoff = RetryBackoff {
+    base: Duration::from_secs(30),
+    cap: Duration::from_mins(5),
+    attempts: u32::MAX,
+};
+
+/// Signed out, another attempt is made this often.
+const SIGNED_OUT_PAUSE: Duration = Duration::from_mins(5);
+
+/// An account counts as accepted for this long after GRIN accepted a token of it.
+const RECENTLY: Duration = Duration::from_mins(5);
+
+/// The token in the file is taken when it is good for longer than this.
+const SHORTEST_LIFE: Duration = Duration::from_mins(1);
 
 /// The token as it is sent, and which it is.
 #[derive(Debug, Clone)]
@@ -43,6 +63,11 @@ pub(in crate::session) struct TokenKeeper {
     current: RefCell<Option<Current>>,
     generation: Cell<u64>,
     signed_out: RefCell<Option<SignedOut>>,
+    /// When GRIN accepted a token of this account last.
+    accepted_at: Cell<Option<Instant>>,
+    /// New tokens in a row that GRIN refused.
+    refusals: Cell<u32>,
+    /// Attempts in a row that the token address did not answer.
     failures: Cell<u32>,
     not_before: Cell<Option<Instant>>,
     counters: Arc<SessionCounters>,
@@ -53,13 +78,19 @@ struct Current {
     token: Secret,
     /// `None`: not known.
     ends: Option<Instant>,
-    /// When it was given out to us; `None`: it stood in the file.
-    granted: Option<Instant>,
+    /// How long before its end it is replaced.
+    ahead: Duration,
+    /// Given out by the token address, and not accepted by GRIN yet.
+    unproven: bool,
 }
 
 struct SignedOut {
     why: String,
     look: FileLook,
+    /// When the next attempt is made.
+    until: Instant,
+    /// GRIN refused a token; the token address gave it out.
+    by_grin: bool,
 }
 
 impl TokenKeeper {
@@ -70,13 +101,15 @@ impl TokenKeeper {
             current: RefCell::new(None),
             generation: Cell::new(0),
             signed_out: RefCell::new(None),
+            accepted_at: Cell::new(None),
+            refusals: Cell::new(0),
             failures: Cell::new(0),
             not_before: Cell::new(None),
             counters: Arc::clone(counters),
         };
         if let TokenSource::Fixed(token) = &keeper.source {
             let token = token.clone();
-            let _ = keeper.adopt(&token, None, None);
+            let _ = keeper.adopt(&token, None, false);
         }
         keeper
     }
@@ -86,65 +119,133 @@ impl TokenKeeper {
         if matches!(self.source, TokenSource::None) {
             return Ok(None);
         }
-        if let Some(bearer) = self.good(AHEAD) {
+        // A token that GRIN rejected is not sent again and again; one that cannot be renewed serves to its end.
+        if self.signed_out.borrow().as_ref().is_some_and(|state| state.by_grin) {
+            self.denials_so_far()?;
+        }
+        if let Some(bearer) = self.good(true) {
             return Ok(Some(bearer));
         }
-        if let Some(bearer) = self.good(Duration::ZERO) {
+        if let Some(bearer) = self.good(false) {
             // Still good for a while: one asks for the next, the others go on with this one.
             if let Ok(_turn) = self.turn.try_lock() {
                 let _ = self.renew(post, None).await;
             }
-            return Ok(Some(self.good(Duration::ZERO).unwrap_or(bearer)));
+            return Ok(Some(self.good(false).unwrap_or(bearer)));
         }
         let _turn = self.turn.lock().await;
-        if self.good(Duration::ZERO).is_none() {
+        if self.good(false).is_none() {
             self.renew(post, None).await?;
         }
-        self.good(Duration::ZERO)
+        self.good(false)
             .map(Some)
             .ok_or_else(|| unavailable("the new token has ended already"))
     }
 
-    /// GRIN refused this token: gets another, unless another is there already or a fresh one was refused.
+    /// GRIN answered a request with this token.
+    pub(in crate::session) fn accepted(&self, bearer: &BearerToken) {
+        self.accepted_at.set(Some(Instant::now()));
+        self.refusals.set(0);
+        if let Some(current) = self.current.borrow_mut().as_mut()
+            && current.bearer.generation == bearer.generation
+        {
+            current.unproven = false;
+        }
+        if self.signed_out.take().is_some() {
+            tracing::info!("signed in again");
+            self.counters.set_signed_out(None);
+        }
+    }
+
+    /// GRIN refused this token: gets another, unless another is there already, or another would not help.
+    ///
+    /// `second`: it refused another token for the same request just before.
     pub(in crate::session) async fn refused(
         &self,
         bearer: &BearerToken,
+        second: bool,
         post: &impl PostForm,
     ) -> Result<(), SessionError> {
         let _turn = self.turn.lock().await;
-        let (token, granted) = match self.current.borrow().as_ref() {
-            Some(current) if current.bearer.generation == bearer.generation => (current.token.clone(), current.granted),
+        let (token, unproven) = match self.current.borrow().as_ref() {
+            Some(current) if current.bearer.generation == bearer.generation => {
+                (current.token.clone(), current.unproven)
+            }
             _ => return Ok(()),
         };
-        if granted.is_some_and(|granted| granted.elapsed() < FRESH) || matches!(self.source, TokenSource::Fixed(_)) {
-            let why = "GRIN refuses a fresh access token: is the account on the library's list?";
-            return Err(SessionError::SignedOut { why: why.to_owned() });
+        let record = TokenRecord {
+            renewable: !matches!(self.source, TokenSource::Fixed(_)),
+            second,
+            unproven,
+            account: self.account(),
+            refusals: self.refusals.get() + 1,
+        };
+        match next_step(TokenEvent::Refused(record)) {
+            TokenStep::Renew => self.renew(post, Some(&token)).await,
+            TokenStep::AddressRefused => {
+                let snippet = "GRIN refuses an access token for this address that it accepts for others";
+                Err(SessionError::Forbidden {
+                    snippet: snippet.to_owned(),
+                })
+            }
+            TokenStep::RetryLater | TokenStep::TryAgain => {
+                self.refusals.set(record.refusals);
+                self.not_before
+                    .set(Some(Instant::now() + REFUSAL_PAUSES.bound(record.refusals)));
+                Err(unavailable(
+                    "GRIN refused a new access token; it accepted others before",
+                ))
+            }
+            TokenStep::SignedOut => {
+                let why = "GRIN rejected a new access token; check that the account has access to this library";
+                if let Some(current) = self.current.borrow_mut().as_mut().filter(|_| record.renewable) {
+                    // It stays known, so that it is not taken out of the file again.
+                    current.ends = Some(Instant::now());
+                }
+                Err(self.sign_out(why.to_owned(), true))
+            }
         }
-        self.renew(post, Some(&token)).await
+    }
+
+    fn account(&self) -> AccountRecord {
+        match self.accepted_at.get() {
+            None => AccountRecord::Never,
+            Some(at) if at.elapsed() < RECENTLY => AccountRecord::Recently,
+            Some(_) => AccountRecord::Before,
+        }
     }
 
     /// Gets a token from the file, if it has one that is not `refused`, or from the token address.
     async fn renew(&self, post: &impl PostForm, refused: Option<&Secret>) -> Result<(), SessionError> {
-        self.still_signed_out()?;
+        let mut denials = self.denials_so_far()?;
         if let Some(at) = self.not_before.get().filter(|at| *at > Instant::now()) {
             let seconds = (at - Instant::now()).as_secs() + 1;
             return Err(unavailable(&format!("the next attempt is in {seconds} s")));
         }
-        let source = self.source.clone();
-        let request = off_thread(move || source::request(&source)).await?;
-        let request = request.map_err(|denied| self.denied(denied))?;
-        if let Some(credentials) = &request.credentials
-            && self.adopt_from_file(credentials, refused)
-        {
-            return Ok(());
+        loop {
+            let source = self.source.clone();
+            let request = off_thread(move || source::request(&source)).await?;
+            let request = request.map_err(|denied| self.denied(&denied))?;
+            if let Some(credentials) = &request.credentials
+                && self.adopt_from_file(credentials, refused)
+            {
+                return Ok(());
+            }
+            let denied = match post.post_form(&request.url, request.form).await {
+                Ok((status, body)) => match read_answer(status, &body) {
+                    Ok(granted) => return self.granted(granted, request.credentials).await,
+                    Err(denied) => denied,
+                },
+                Err(SessionError::Cancelled) => return Err(SessionError::Cancelled),
+                Err(error) => TokenDenied::NoAnswer(error.to_string()),
+            };
+            denials += 1;
+            if next_step(denied.event(denials)) != TokenStep::TryAgain {
+                return Err(self.denied(&denied));
+            }
+            tracing::warn!(why = %denied, "no access token; asking once more before a person is called");
+            tokio::time::sleep(DENIAL_PAUSES.bound(denials)).await;
         }
-        let (status, body) = match post.post_form(&request.url, request.form).await {
-            Ok(answer) => answer,
-            Err(SessionError::Cancelled) => return Err(SessionError::Cancelled),
-            Err(error) => return Err(self.denied(TokenDenied::ForNow(error.to_string()))),
-        };
-        let granted = read_answer(status, &body).map_err(|denied| self.denied(denied))?;
-        self.granted(granted, request.credentials).await
     }
 
     /// The token in the file is tried first: at start, and when a person has signed in anew. Says whether it is taken.
@@ -152,23 +253,23 @@ impl TokenKeeper {
         let known = self.current.borrow().as_ref().map(|current| current.token.clone());
         let life = source::life_left(credentials);
         let new = !credentials.token.expose().is_empty() && known.as_ref() != Some(&credentials.token);
-        let good = new && refused != Some(&credentials.token) && life.is_none_or(|life| life > AHEAD);
-        good && self.adopt(&credentials.token, life, None).is_ok()
+        let good = new && refused != Some(&credentials.token) && life.is_none_or(|life| life > SHORTEST_LIFE);
+        good && self.adopt(&credentials.token, life, false).is_ok()
     }
 
     async fn granted(&self, granted: TokenGranted, used: Option<CredentialsFile>) -> Result<(), SessionError> {
-        self.adopt(&granted.token, Some(granted.life), Some(Instant::now()))?;
+        self.adopt(&granted.token, Some(granted.life), true)?;
         self.counters.note_refresh(RefreshOutcome::Ok);
         if let (Some(path), Some(used)) = (source::kept_in(&self.source), used) {
             let kept = off_thread(move || source::keep(&path, &used, &granted)).await?;
             if let Err(error) = kept {
-                tracing::warn!(%error, "the new token could not be kept; it is lost at the next start");
+                tracing::warn!(%error, "cannot write the new access token to the credentials file; it is lost at the next start");
             }
         }
         Ok(())
     }
 
-    fn adopt(&self, token: &Secret, life: Option<Duration>, granted: Option<Instant>) -> Result<(), SessionError> {
+    fn adopt(&self, token: &Secret, life: Option<Duration>, unproven: bool) -> Result<(), SessionError> {
         let mut value =
             HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| SessionError::SignedOut {
                 why: "the access token cannot be sent".to_owned(),
@@ -182,58 +283,91 @@ impl TokenKeeper {
             bearer,
             token: token.clone(),
             ends,
-            granted,
+            ahead: life.map(refresh_ahead).unwrap_or_default(),
+            unproven,
         });
         self.failures.set(0);
         self.not_before.set(None);
-        if self.signed_out.take().is_some() {
-            tracing::info!("signed in again");
+        let mut signed_out = self.signed_out.borrow_mut();
+        match signed_out.as_mut() {
+            // Only GRIN itself can say that it accepts the account again.
+            Some(state) if state.by_grin => state.until = Instant::now(),
+            Some(_) => {
+                *signed_out = None;
+                tracing::info!("signed in again");
+                self.counters.set_signed_out(None);
+            }
+            None => {}
         }
-        self.counters.set_signed_out(None);
         Ok(())
     }
 
-    fn denied(&self, denied: TokenDenied) -> SessionError {
-        match denied {
-            TokenDenied::ForGood(why) => {
-                tracing::error!(why, "signed out: a person has to act (grind auth login)");
-                self.counters.note_refresh(RefreshOutcome::Denied);
-                self.counters.set_signed_out(Some(&why));
-                let look = source::watched(&self.source).map(FileLook::of).unwrap_or_default();
-                *self.signed_out.borrow_mut() = Some(SignedOut { why: why.clone(), look });
-                SessionError::SignedOut { why }
-            }
-            TokenDenied::ForNow(why) => {
-                tracing::warn!(why, "no access token just now");
-                self.counters.note_refresh(RefreshOutcome::Failed);
-                let failures = self.failures.get().saturating_add(1);
-                self.failures.set(failures);
-                self.not_before.set(Some(Instant::now() + PAUSES.bound(failures)));
-                unavailable(&why)
-            }
+    /// The error of a denial that was not proof, or that was.
+    fn denied(&self, denied: &TokenDenied) -> SessionError {
+        let why = denied.to_string();
+        if next_step(denied.event(DENIALS)) == TokenStep::SignedOut {
+            self.counters.note_refresh(RefreshOutcome::Denied);
+            return self.sign_out(why, false);
         }
+        let failures = self.failures.get().saturating_add(1);
+        let pause = PAUSES.bound(failures);
+        tracing::warn!(why, next_attempt_seconds = pause.as_secs(), "no access token");
+        self.counters.note_refresh(RefreshOutcome::Failed);
+        self.failures.set(failures);
+        self.not_before.set(Some(Instant::now() + pause));
+        unavailable(&why)
     }
 
-    /// Signed out until the file changes.
-    fn still_signed_out(&self) -> Result<(), SessionError> {
+    fn sign_out(&self, why: String, by_grin: bool) -> SessionError {
+        tracing::error!(why, "signed out: sign in with `grind auth login`");
+        self.counters.set_signed_out(Some(&why));
+        let look = source::watched(&self.source).map(FileLook::of).unwrap_or_default();
+        *self.signed_out.borrow_mut() = Some(SignedOut {
+            why: why.clone(),
+            look,
+            until: Instant::now() + SIGNED_OUT_PAUSE,
+            by_grin,
+        });
+        SessionError::SignedOut { why }
+    }
+
+    /// Denials in a row that count as made already; an error while signed out, until the file changes or some minutes have passed.
+    fn denials_so_far(&self) -> Result<u32, SessionError> {
         let signed_out = self.signed_out.borrow();
         let Some(state) = signed_out.as_ref() else {
-            return Ok(());
+            return Ok(0);
         };
-        let changed = source::watched(&self.source).is_some_and(|path| FileLook::of(path) != state.look);
-        if changed {
-            Ok(())
-        } else {
-            Err(SessionError::SignedOut { why: state.why.clone() })
+        if source::watched(&self.source).is_some_and(|path| FileLook::of(path) != state.look) {
+            return Ok(0);
         }
+        if state.until <= Instant::now() {
+            // It was proven before: one more denial is enough.
+            return Ok(DENIALS);
+        }
+        Err(SessionError::SignedOut { why: state.why.clone() })
     }
 
-    /// The present token, if it is good for longer than `ahead`.
-    fn good(&self, ahead: Duration) -> Option<BearerToken> {
+    /// The present token, if it has not ended; with `ahead` also if it need not be replaced yet.
+    fn good(&self, ahead: bool) -> Option<BearerToken> {
         let current = self.current.borrow();
         let current = current.as_ref()?;
+        let ahead = if ahead { current.ahead } else { Duration::ZERO };
         let good = current.ends.is_none_or(|ends| Instant::now() + ahead < ends);
         good.then(|| current.bearer.clone())
+    }
+}
+
+impl TokenDenied {
+    fn event(&self, times: u32) -> TokenEvent<'_> {
+        match self {
+            Self::UnusableFile(_) => TokenEvent::UnusableFile,
+            Self::Answer { error, description } => TokenEvent::Denied {
+                error,
+                description,
+                times,
+            },
+            Self::NoAnswer(_) => TokenEvent::NoAnswer,
+        }
     }
 }
 
@@ -245,7 +379,7 @@ fn unavailable(why: &str) -> SessionError {
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SessionError> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|_| unavailable("the token's file could not be handled"))
+        .map_err(|_| unavailable("the thread that reads the token's file panicked"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The access token: got once for all, ahead of its end, and again when GRIN refuses it.
 
+mod assertion;
+mod decision;
 mod exchange;
 mod keeper;
 mod source;

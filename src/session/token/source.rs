@@ -1,5 +1,6 @@
 //! The files behind a token, read and written off the owner's thread.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use url::Url;
 
 use crate::grin::{ClientSecretFile, CredentialsFile, Secret, SecretFileError, ServiceAccountKey, TokenUriPolicy};
 use crate::session::TokenSource;
-use crate::session::token::exchange::{TokenDenied, TokenGranted, assertion_form, refresh_form};
+use crate::session::token::assertion::assertion_form;
+use crate::session::token::exchange::{TokenDenied, TokenGranted, refresh_form};
 
 /// What a token can be got with.
 #[derive(Debug)]
@@ -43,9 +45,9 @@ pub(super) fn watched(source: &TokenSource) -> Option<&Path> {
 /// Reads the files and makes the request for a new token. Blocking; signs, which takes a millisecond.
 pub(super) fn request(source: &TokenSource) -> Result<TokenRequest, TokenDenied> {
     match source {
-        TokenSource::None | TokenSource::Fixed(_) => {
-            Err(TokenDenied::ForGood("there is no source of tokens".to_owned()))
-        }
+        TokenSource::None | TokenSource::Fixed(_) => Err(TokenDenied::UnusableFile(
+            "no file to sign in with is configured".to_owned(),
+        )),
         TokenSource::Installed {
             client_secret_file,
             credentials_file,
@@ -70,8 +72,9 @@ fn installed(
     policy: &TokenUriPolicy,
 ) -> Result<TokenRequest, TokenDenied> {
     let credentials = CredentialsFile::read(credentials_file).map_err(|error| unusable(&error))?;
-    let url = allowed(policy, &credentials.token_uri)?;
-    let form = refresh_form(&credentials, &client_secret(client_file, &credentials));
+    let client = client_file.and_then(|path| ClientSecretFile::read(path).ok());
+    let url = allowed(policy, credentials.token_uri_or_default(client.as_ref()))?;
+    let form = refresh_form(&credentials, &client_secret(client, &credentials));
     Ok(TokenRequest {
         url,
         form,
@@ -80,9 +83,8 @@ fn installed(
 }
 
 /// The secret of the client that the credentials were given to; the client's own file has the newer one.
-fn client_secret(client_file: Option<&Path>, credentials: &CredentialsFile) -> Secret {
-    client_file
-        .and_then(|path| ClientSecretFile::read(path).ok())
+fn client_secret(client: Option<ClientSecretFile>, credentials: &CredentialsFile) -> Secret {
+    client
         .filter(|client| client.client_id == credentials.client_id)
         .map_or_else(|| credentials.client_secret.clone(), |client| client.client_secret)
 }
@@ -120,9 +122,17 @@ pub(super) fn life_left(credentials: &CredentialsFile) -> Option<Duration> {
 fn allowed(policy: &TokenUriPolicy, token_uri: &str) -> Result<Url, TokenDenied> {
     policy
         .check(token_uri)
-        .map_err(|refused| TokenDenied::ForGood(refused.to_string()))
+        .map_err(|refused| TokenDenied::UnusableFile(refused.to_string()))
 }
 
+/// A file that is missing or wrong stays so until a person has acted; a disk that fails may recover.
 fn unusable(error: &SecretFileError) -> TokenDenied {
-    TokenDenied::ForGood(format!("{error}; sign in with: grind auth login"))
+    match error {
+        SecretFileError::Io { cause, .. }
+            if !matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+        {
+            TokenDenied::NoAnswer(error.to_string())
+        }
+        _ => TokenDenied::UnusableFile(format!("{error}; sign in with: grind auth login")),
+    }
 }

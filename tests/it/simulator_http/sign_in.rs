@@ -218,18 +218,25 @@ const KEY: &str = include_str!("service_account.pem");
 const PUBLIC_KEY: &str = include_str!("service_account.pub.pem");
 
 fn assertion(audience: &str, lasts: i64) -> String {
-    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use rustls::pki_types::pem::PemObject;
     let now = jiff::Timestamp::now().as_second();
     let claims = serde_json::json!({
         "iss": "robot@project.iam.gserviceaccount.com", "scope": "openid", "aud": audience,
         "iat": now, "exp": now + lasts,
     });
-    encode(
-        &Header::new(Algorithm::RS256),
-        &claims,
-        &EncodingKey::from_rsa_pem(KEY.as_bytes()).unwrap(),
-    )
-    .unwrap()
+    let part = |value: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(serde_json::json!({"alg": "RS256"})), part(claims));
+    let der = PrivatePkcs8KeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+    let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap();
+    let mut signature = vec![0; key.public().modulus_len()];
+    let random = ring::rand::SystemRandom::new();
+    key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature)
+        .unwrap();
+    format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
 #[actix_rt::test]

@@ -1,0 +1,209 @@
+//! Are we signed out? Only on proof: a person is called for nothing else.
+
+use std::time::Duration;
+
+/// Denials of the token address in a row, slowly one after another, that are proof.
+pub(super) const DENIALS: u32 = 3;
+
+/// New tokens in a row that GRIN refused, slowly one after another, that are proof when it accepted others before.
+const REFUSALS: u32 = 3;
+
+/// A token that is replaced ahead of its end is replaced at most this long before it.
+const AHEAD: Duration = Duration::from_mins(5);
+
+/// What happened to a token, or to a request for one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TokenEvent<'a> {
+    /// GRIN refused a token.
+    Refused(TokenRecord),
+    /// The token address gave a reason for giving out none.
+    Denied {
+        /// `error` of its answer.
+        error: &'a str,
+        /// `error_description` of its answer.
+        description: &'a str,
+        /// Denials in a row, this one included.
+        times: u32,
+    },
+    /// The token address gave no answer, or one without a reason.
+    NoAnswer,
+    /// A file with a secret cannot be used.
+    UnusableFile,
+}
+
+/// What is known of a token that GRIN refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TokenRecord {
+    /// Whether another can be got.
+    pub(super) renewable: bool,
+    /// Whether GRIN refused another token for the same request just before.
+    pub(super) second: bool,
+    /// Whether the token address gave it out to this process, and GRIN has not accepted it since.
+    pub(super) unproven: bool,
+    /// When GRIN accepted a token of this account last.
+    pub(super) account: AccountRecord,
+    /// New tokens in a row that GRIN refused.
+    pub(super) refusals: u32,
+}
+
+/// When GRIN accepted a token of an account last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AccountRecord {
+    Never,
+    Before,
+    /// Within the last minutes.
+    Recently,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenStep {
+    /// Get another token now.
+    Renew,
+    /// Ask the token address again after a while, and let all who need a token wait for it.
+    TryAgain,
+    /// No token just now: an error that passes.
+    RetryLater,
+    /// GRIN accepts the account's tokens, but not for this address.
+    AddressRefused,
+    /// A person has to act.
+    SignedOut,
+}
+
+/// Decides what an event means.
+///
+/// A token that GRIN has accepted is stale when it is refused, not forbidden. Signed out is an account of which GRIN never accepted
+/// a token, or refused several new ones in a row; and one to which the token address denied a new token several times.
+pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
+    match event {
+        TokenEvent::NoAnswer => TokenStep::RetryLater,
+        TokenEvent::UnusableFile => TokenStep::SignedOut,
+        TokenEvent::Denied { error, description, .. } if !is_final(error) || is_about_the_clock(description) => {
+            TokenStep::RetryLater
+        }
+        TokenEvent::Denied { times, .. } if times < DENIALS => TokenStep::TryAgain,
+        TokenEvent::Denied { .. } => TokenStep::SignedOut,
+        TokenEvent::Refused(token) if !token.renewable => TokenStep::SignedOut,
+        TokenEvent::Refused(token) => match token.account {
+            _ if !token.second && !token.unproven => TokenStep::Renew,
+            AccountRecord::Never => TokenStep::SignedOut,
+            _ if !token.second => TokenStep::Renew,
+            AccountRecord::Recently => TokenStep::AddressRefused,
+            AccountRecord::Before if token.refusals < REFUSALS => TokenStep::RetryLater,
+            AccountRecord::Before => TokenStep::SignedOut,
+        },
+    }
+}
+
+/// How long before its end a token with this much life left is replaced.
+pub(super) fn refresh_ahead(life: Duration) -> Duration {
+    AHEAD.min(life / 4)
+}
+
+/// RFC 6749, 5.2, and words of Google's own; anything else may pass.
+fn is_final(error: &str) -> bool {
+    matches!(
+        error,
+        "invalid_grant"
+            | "invalid_client"
+            | "unauthorized_client"
+            | "invalid_scope"
+            | "unsupported_grant_type"
+            | "access_denied"
+            | "deleted_client"
+            | "disabled_client"
+    )
+}
+
+/// Google answers `invalid_grant` also when this machine's clock is wrong, which passes when the clock is set.
+fn is_about_the_clock(description: &str) -> bool {
+    let description = description.to_ascii_lowercase();
+    ["reasonable timeframe", "token used too early", "check your iat and exp"]
+        .iter()
+        .any(|words| description.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AccountRecord::{Before, Never, Recently};
+    use TokenStep::{AddressRefused, Renew, RetryLater, SignedOut, TryAgain};
+
+    #[test]
+    fn a_refusal_by_grin_is_proof_only_for_a_token_that_was_never_accepted() {
+        // Second refusal of a request, unproven, account, refusals in a row.
+        for (second, unproven, account, refusals, step) in [
+            // A token out of the file, or one that worked, even a second ago.
+            (false, false, Never, 0, Renew),
+            (false, false, Recently, 0, Renew),
+            (false, false, Before, 0, Renew),
+            // A new one for an account that GRIN has never accepted.
+            (false, true, Never, 0, SignedOut),
+            (true, true, Never, 0, SignedOut),
+            // A new one for an account that worked.
+            (false, true, Before, 0, Renew),
+            (false, true, Recently, 0, Renew),
+            (true, true, Before, 1, RetryLater),
+            (true, true, Before, 2, RetryLater),
+            (true, true, Before, 3, SignedOut),
+            // All others are answered.
+            (true, true, Recently, 0, AddressRefused),
+            (true, false, Recently, 0, AddressRefused),
+        ] {
+            let record = TokenRecord {
+                renewable: true,
+                second,
+                unproven,
+                account,
+                refusals,
+            };
+            assert_eq!(next_step(TokenEvent::Refused(record)), step, "{record:?}");
+            let fixed = TokenRecord {
+                renewable: false,
+                ..record
+            };
+            assert_eq!(next_step(TokenEvent::Refused(fixed)), SignedOut);
+        }
+    }
+
+    #[test]
+    fn a_denial_is_proof_only_when_it_persists() {
+        for (error, description, times, step) in [
+            ("invalid_grant", "Token has been expired or revoked.", 1, TryAgain),
+            ("invalid_grant", "Token has been expired or revoked.", 2, TryAgain),
+            ("invalid_grant", "Token has been expired or revoked.", 3, SignedOut),
+            ("invalid_client", "", 1, TryAgain),
+            ("deleted_client", "", 3, SignedOut),
+            ("temporarily_unavailable", "", 9, RetryLater),
+            ("internal_failure", "", 9, RetryLater),
+            (
+                "invalid_grant",
+                "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.",
+                9,
+                RetryLater,
+            ),
+            (
+                "invalid_grant",
+                "Token used too early, 1700000000 < 1700000100",
+                9,
+                RetryLater,
+            ),
+        ] {
+            let event = TokenEvent::Denied {
+                error,
+                description,
+                times,
+            };
+            assert_eq!(next_step(event), step, "{event:?}");
+        }
+        assert_eq!(next_step(TokenEvent::NoAnswer), RetryLater);
+        assert_eq!(next_step(TokenEvent::UnusableFile), SignedOut);
+    }
+
+    #[test]
+    fn a_short_life_is_not_spent_on_refreshes() {
+        for (life, ahead) in [(3600, 300), (1200, 300), (400, 100), (60, 15), (0, 0)] {
+            assert_eq!(refresh_ahead(Duration::from_secs(life)), Duration::from_secs(ahead));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Signed out only on proof.
+
+use crate::session::token::keeper::tests::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_token_that_was_never_accepted_is_not_replaced_again_for_some_minutes() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let address = Address::says(&[(200, &grant("new")), (200, &grant("newer"))]);
+    let keeper = &fixture.keeper;
+    let bearer = keeper.bearer(&address).await.unwrap().unwrap();
+    let refused = keeper.refused(&bearer, false, &address).await;
+    assert!(matches!(refused, Err(SessionError::SignedOut { .. })));
+    for _ in 0..5 {
+        assert!(matches!(
+            keeper.bearer(&address).await,
+            Err(SessionError::SignedOut { .. })
+        ));
+    }
+    assert_eq!(address.asked(), 1);
+    tokio::time::advance(Duration::from_secs(301)).await;
+    let bearer = keeper.bearer(&address).await.unwrap().unwrap();
+    assert_eq!((bearer.value.to_str().unwrap(), address.asked()), ("Bearer newer", 2));
+    assert!(
+        keeper.counters.snapshot().signed_out.is_some(),
+        "GRIN has not accepted it yet"
+    );
+    keeper.accepted(&bearer);
+    assert_eq!(keeper.counters.snapshot().signed_out, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_worked_and_is_refused_within_a_minute_is_replaced() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let address = Address::says(&[(200, &grant("one")), (200, &grant("two"))]);
+    let keeper = &fixture.keeper;
+    let one = keeper.bearer(&address).await.unwrap().unwrap();
+    keeper.accepted(&one);
+    tokio::time::advance(Duration::from_secs(10)).await;
+    keeper.refused(&one, false, &address).await.unwrap();
+    assert_eq!(token(keeper, &address).await, "Bearer two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_address_that_refuses_every_token_is_not_a_lost_sign_in() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let address = Address::says(&[(200, &grant("one")), (200, &grant("two"))]);
+    let keeper = &fixture.keeper;
+    let one = keeper.bearer(&address).await.unwrap().unwrap();
+    keeper.accepted(&one);
+    keeper.refused(&one, false, &address).await.unwrap();
+    let two = keeper.bearer(&address).await.unwrap().unwrap();
+    let refused = keeper.refused(&two, true, &address).await;
+    assert!(matches!(refused, Err(SessionError::Forbidden { .. })), "{refused:?}");
+    assert_eq!(token(keeper, &address).await, "Bearer two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grin_that_refuses_every_token_for_a_while_costs_no_sign_in() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let address = Address::says(&[(200, &grant("one")), (200, &grant("two")), (200, &grant("three"))]);
+    let keeper = &fixture.keeper;
+    let one = keeper.bearer(&address).await.unwrap().unwrap();
+    keeper.accepted(&one);
+    tokio::time::advance(Duration::from_secs(600)).await;
+    keeper.refused(&one, false, &address).await.unwrap();
+    let two = keeper.bearer(&address).await.unwrap().unwrap();
+    for second in [true, false] {
+        let refused = keeper.refused(&two, second, &address).await;
+        assert!(
+            matches!(refused, Err(SessionError::TokenUnavailable { .. })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(address.asked(), 2, "no storm of new tokens");
+    tokio::time::advance(Duration::from_secs(31)).await;
+    keeper.refused(&two, false, &address).await.unwrap();
+    assert_eq!(token(keeper, &address).await, "Bearer three");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_is_no_lost_sign_in() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let clock = r#"{"error": "invalid_grant", "error_description": "Token used too early"}"#;
+    let address = Address::says(&[(400, clock), (200, &grant("new"))]);
+    let keeper = &fixture.keeper;
+    assert!(matches!(
+        keeper.bearer(&address).await,
+        Err(SessionError::TokenUnavailable { .. })
+    ));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(token(keeper, &address).await, "Bearer new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_that_passes_is_not_told() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let denied = r#"{"error": "invalid_grant"}"#;
+    let address = Address::says(&[(400, denied), (400, denied), (200, &grant("new"))]);
+    assert_eq!(token(&fixture.keeper, &address).await, "Bearer new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn signed_out_is_tried_again_every_few_minutes() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let denied = r#"{"error": "invalid_grant"}"#;
+    let answers = [
+        (400, denied),
+        (400, denied),
+        (400, denied),
+        (400, denied),
+        (200, &*grant("new")),
+    ];
+    let address = Address::says(&answers);
+    let keeper = &fixture.keeper;
+    for asked in [3, 4] {
+        let error = keeper.bearer(&address).await;
+        assert!(matches!(error, Err(SessionError::SignedOut { .. })));
+        assert_eq!(address.asked(), asked);
+        tokio::time::advance(Duration::from_secs(301)).await;
+    }
+    assert_eq!(token(keeper, &address).await, "Bearer new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_refresh_token_is_tried_slowly_and_after_a_new_login_at_once() {
+    let fixture = installed(&credentials("old", "dead", PAST));
+    let denied = r#"{"error": "invalid_grant"}"#;
+    let address = Address::says(&[(400, denied), (400, denied), (400, denied), (200, &grant("new"))]);
+    let began = Instant::now();
+    let keeper = &fixture.keeper;
+    for _ in 0..5 {
+        let Err(SessionError::SignedOut { why }) = keeper.bearer(&address).await else {
+            panic!("signed in")
+        };
+        assert!(why.contains("invalid_grant"));
+    }
+    assert_eq!(address.asked(), 3);
+    assert!(began.elapsed() >= Duration::from_secs(6));
+    assert!(keeper.counters.snapshot().signed_out.is_some());
+    write_secret_file(&fixture.path, &credentials("old", "alive", PAST)).unwrap();
+    assert_eq!(token(keeper, &address).await, "Bearer new");
+    let snapshot = keeper.counters.snapshot();
+    assert_eq!(snapshot.signed_out, None);
+    assert_eq!(
+        (snapshot.auth_refreshes["ok"], snapshot.auth_refreshes["denied"]),
+        (1, 1)
+    );
+}
