@@ -13,8 +13,9 @@ use tracing::{error, info, warn};
 use crate::daemon::notify;
 
 /// What the end may take after the grace of the drain: the catalog waits 15 s for a lock, leases are released within 5 s,
-/// the session waits 5 s for its requests, and 5 s are for everything else. After that the process ends as if it were killed.
-const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+/// and the session waits 5 s for its requests. With the default grace that is before systemd kills the process
+/// (`TimeoutStopSec=90s`), so that the log says what happened.
+const CLOSE_LIMIT: Duration = Duration::from_secs(25);
 /// A log that cannot be written to (its reader stopped reading) must not keep the process.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
