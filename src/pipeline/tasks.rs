@@ -1,5 +1,6 @@
 //! The duties beside downloading, and what they share: rounds, patience after trouble, what a person is told.
 
+mod bisect;
 mod collect;
 mod convert;
 mod enrich;

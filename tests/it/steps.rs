@@ -330,3 +330,41 @@ fn books_that_are_home_already_do_not_end_a_series_of_failures() {
     let ended = home.grind(&["sync", "--barcodes", &named(1)]);
     assert!(ended.err.contains("8 downloads failed in a row"), "{}", ended.err);
 }
+
+/// One batch that has no answer is no reason to stop asking for the rest (tests/cases/http/one-bad-batch.txt).
+#[test]
+fn a_book_that_spoils_its_batch_is_named_and_all_others_are_answered() {
+    let config = SimulatorConfig {
+        books: 12_000,
+        mix: StateMix::NEW,
+        ..small()
+    };
+    let home = Home::new(
+        config,
+        "[retry]\nattempts = 2\nbase = \"1ms\"\n[grin]\nrequests_per_second = 1000\n",
+    );
+    done(&home, &["collect"]);
+    let spoiler = home.simulator.barcode(7_001).unwrap();
+    home.simulator.spoil(&spoiler);
+    let without_facts = || {
+        let catalog = rusqlite::Connection::open(home.folder.path().join("catalog.db")).unwrap();
+        let mut select = catalog
+            .prepare("SELECT barcode FROM books WHERE enrichment_timestamp IS NULL")
+            .unwrap();
+        let rows = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let said = home.grind(&["enrich"]);
+    assert_eq!(said.status.code(), Some(1), "{}", said.err);
+    assert_eq!(without_facts(), [spoiler.to_string()], "{}", said.err);
+    assert!(said.err.contains(&format!("no answer about {spoiler}")), "{}", said.err);
+
+    let said = home.grind(&["convert", "--queue", "unconverted"]);
+    assert_eq!(said.status.code(), Some(1), "{}", said.err);
+    assert!(said.err.contains(&format!("no answer about {spoiler}")), "{}", said.err);
+    let left: Vec<_> = states(&home)
+        .into_iter()
+        .filter(|(_, (state, _))| state != "requested")
+        .collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, named_params};
 use crate::catalog::CatalogError;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
+use crate::catalog::observations::believable::PassEvidence;
 use crate::catalog::observations::listing::ListPartCounts;
 use crate::catalog::observations::lists;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
@@ -21,7 +22,7 @@ pub struct PassId(pub i64);
 pub struct BeginPass {
     /// The list.
     pub list: ListKind,
-    /// Whether an interrupted pass may be gone on with; else it ends as incomplete.
+    /// Whether an interrupted pass may be resumed; else it ends as incomplete.
     pub resume: bool,
 }
 
@@ -48,7 +49,7 @@ const RESUMED_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_hours(24
 pub struct FinishPass {
     /// The pass.
     pub pass: PassId,
-    /// Whether the list was read to its end without a refusal, gap or loop. Only then its silence means anything.
+    /// Whether the list is complete: read without a refusal, gap or loop. Only then something follows from what it does not name.
     pub complete: bool,
     /// Why it is incomplete, or anything else worth keeping.
     pub note: Option<String>,
@@ -177,8 +178,12 @@ impl CatalogOperation for FinishPass {
             }
         }
         tx.conn.execute(
-            "UPDATE list_passes SET ended_at = ?2, complete = ?3, vanished = ?4, next_url = NULL, note = ?5 WHERE id = ?1",
-            (self.pass.0, &tx.stamp, complete && !end.doubtful, end.vanished, note),
+            "UPDATE list_passes SET ended_at = :now, complete = :complete, doubtful = :doubtful, vanished = :vanished, \
+             next_url = NULL, note = :note WHERE id = :pass",
+            named_params! {
+                ":pass": self.pass.0, ":now": tx.stamp, ":complete": complete && !end.doubtful,
+                ":doubtful": end.doubtful, ":vanished": end.vanished, ":note": note,
+            },
         )?;
         Ok(end)
     }
@@ -226,19 +231,35 @@ impl Ending {
         Ok((ending, end))
     }
 
-    /// The list of all books never shrinks by half overnight; the others may well.
     fn is_believable(&self, tx: &CatalogTransaction<'_>) -> Result<bool, CatalogError> {
-        if self.list != ListKind::AllBooks {
-            return Ok(true);
-        }
         let (seen, missing): (u64, u64) = tx.conn.query_row(
             "SELECT count(*) FILTER (WHERE pass = ?1 OR observed >= ?2), count(*) FILTER (WHERE pass <> ?1 AND observed < ?2) \
-             FROM sightings WHERE list = 0",
-            (self.pass, self.started),
+             FROM sightings WHERE list = ?3",
+            (self.pass, self.started, lists::number(self.list)),
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let before: u64 = missing + seen;
-        Ok(missing == 0 || seen * 100 >= before * u64::from(tx.policy.believable_percent))
+        let evidence = PassEvidence {
+            list: self.list,
+            seen,
+            missing,
+            believable_percent: tx.policy.believable_percent.into(),
+            empty_for: self.empty_for(tx)?,
+        };
+        Ok(evidence.is_believable())
+    }
+
+    /// How long before this pass the first of the doubtful passes directly before it began; rows end such a series.
+    fn empty_for(&self, tx: &CatalogTransaction<'_>) -> Result<Option<jiff::SignedDuration>, CatalogError> {
+        let first: Option<String> = tx.conn.query_row(
+            "SELECT min(started_at) FROM list_passes WHERE list = ?1 AND id < ?2 AND doubtful = 1 AND id > \
+             (SELECT ifnull(max(id), 0) FROM list_passes WHERE list = ?1 AND id < ?2 AND rows > 0)",
+            (lists::name(self.list), self.pass),
+            |row| row.get(0),
+        )?;
+        let began = first.as_deref().and_then(read_stamp);
+        Ok(began
+            .zip(read_stamp(&self.started_at))
+            .map(|(began, now)| now.duration_since(began)))
     }
 
     fn conclude(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {

@@ -56,6 +56,54 @@ fn a_pass_that_misses_most_books_is_not_believed() {
 }
 
 #[test]
+fn an_empty_list_after_many_books_is_believed_at_the_second_look() {
+    let mut shelf = Shelf::new();
+    let codes: Vec<_> = (0..200).map(|number| format!("TL{number:04}")).collect();
+    shelf.complete_pass(
+        ListKind::Converted,
+        codes.iter().map(|code| converted(code, "2026/01/09 10:00")).collect(),
+    );
+    for (wait, doubtful) in [(1, true), (1, true), (20, false)] {
+        shelf.clock.advance(Duration::from_mins(wait));
+        let end = shelf.complete_pass(ListKind::Converted, Vec::new());
+        assert_eq!(
+            (end.doubtful, end.vanished),
+            (doubtful, if doubtful { 0 } else { 200 }),
+            "{wait}"
+        );
+    }
+}
+
+#[test]
+fn a_pass_is_resumed_only_within_a_day() {
+    for (hours, resumed) in [(1, true), (25, false)] {
+        let mut shelf = Shelf::new();
+        let pass = shelf.pass(ListKind::AllBooks);
+        let part = ListPart {
+            list: ListKind::AllBooks,
+            pass: Some(pass),
+            rows: all(&["TL0001"]),
+            sighted: Vec::new(),
+            unsure: 0,
+            observed: shelf.clock.now(),
+            next: Some("https://x.example/_all_books?first=2".into()),
+        };
+        shelf.ledger.execute(part).unwrap();
+        shelf.clock.advance(Duration::from_hours(hours));
+        let begin = BeginPass {
+            list: ListKind::AllBooks,
+            resume: true,
+        };
+        let again = shelf.ledger.execute(begin).unwrap();
+        assert_eq!(
+            (again.id == pass, again.next.is_some(), again.first),
+            (resumed, resumed, true),
+            "{hours}"
+        );
+    }
+}
+
+#[test]
 fn an_archive_that_left_the_pool_is_asked_for_again() {
     let mut shelf = Shelf::new();
     shelf.complete_pass(

@@ -246,6 +246,7 @@ async fn answer(
     match asked.op {
         SimulatorRequest::Summary => HttpResponse::Ok().content_type(TEXT).body(summary(shared)),
         SimulatorRequest::Process => process::process(shared, request, body, fault),
+        SimulatorRequest::Search if shared.is_spoilt(&query.barcodes()) => HttpResponse::InternalServerError().finish(),
         SimulatorRequest::Search => HttpResponse::Ok()
             .content_type(TEXT)
             .body(lists_text::search(shared, &query.barcodes())),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -13,7 +13,7 @@ use crate::grin::{Barcode, ListKind};
 use crate::lab::simulator::archive::cache::ArchiveCache;
 use crate::lab::simulator::archive::files;
 use crate::lab::simulator::config::SimulatorConfig;
-use crate::lab::simulator::faults::{FaultDice, FaultKind, FaultPlan};
+use crate::lab::simulator::faults::{FaultDice, FaultKind, FaultPlan, lock};
 use crate::lab::simulator::grin::auth::AuthServer;
 use crate::lab::simulator::grin::catalogue::SeededCatalogue;
 use crate::lab::simulator::grin::life::SimulatedState;
@@ -113,6 +113,7 @@ fn shared(config: SimulatorConfig) -> Result<Arc<SimulatorState>, SimulatorError
         auth,
         counters: Arc::new(SimulatorCounters::default()),
         throttle,
+        spoilers: Mutex::default(),
         bound: OnceLock::new(),
     }))
 }
@@ -252,6 +253,11 @@ impl RunningSimulator {
         let path = format!("/libraries/{}/{}", self.config().library, list.path());
         let key = crate::lab::simulator::routes::key_of_page(&path, &first.to_string());
         self.shared.dice.order(SimulatorRequest::ListPage, Some(key), fault);
+    }
+
+    /// From now on every search and request for conversion that names this book is answered with 500.
+    pub fn spoil(&self, barcode: &Barcode) {
+        lock(&self.shared.spoilers).insert(barcode.to_string());
     }
 
     /// Forgets all faults that were ordered and did not come yet.

@@ -1,5 +1,6 @@
 //! What all serving threads share.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -19,6 +20,8 @@ pub(super) struct SimulatorState {
     pub auth: Option<AuthServer>,
     pub counters: Arc<SimulatorCounters>,
     pub throttle: Option<BandwidthThrottle>,
+    /// Barcodes that make GRIN answer 500 to every search and every request for conversion that names them.
+    pub spoilers: Mutex<HashSet<String>>,
     /// Where it listens; known once the socket is bound.
     pub bound: OnceLock<BoundAddresses>,
 }
@@ -36,6 +39,12 @@ pub(super) struct BoundAddresses {
 }
 
 impl SimulatorState {
+    /// Does one of these barcodes make GRIN fail?
+    pub fn is_spoilt(&self, barcodes: &[&str]) -> bool {
+        let spoilers = lock(&self.spoilers);
+        barcodes.iter().any(|barcode| spoilers.contains(*barcode))
+    }
+
     /// Scheme, host and port of its addresses.
     pub fn origin(&self) -> String {
         self.bound.get().map_or_else(String::new, BoundAddresses::origin)

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::catalog::{CatalogError, ToEnrich};
 use crate::grin::{Barcode, SEARCH_ADDRESS_LIMIT, batches};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
+use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, FailedBatch, SpoilerWaits, bisect};
 use crate::pipeline::tasks::{Patience, change, trouble};
 use crate::pipeline::workers::EnrichBarcodes;
 
@@ -21,6 +22,7 @@ pub(in crate::pipeline) async fn enrich(office: &Rc<SupervisorState>, errand: &R
         return;
     }
     let mut patience = Patience::default();
+    let mut waits = SpoilerWaits::default();
     while office.leads("enrich", errand.once).await {
         let mut whole = true;
         let mut left = errand.limit.unwrap_or(u64::MAX);
@@ -30,17 +32,17 @@ pub(in crate::pipeline) async fn enrich(office: &Rc<SupervisorState>, errand: &R
             let (mut news, mut leases) = (office.wake.subscribe(), office.crew.cooperation.changes());
             // With COLLECT in the same errand: go on until the lists bring nothing new; and until all blocks are here.
             let more_may_come = office.collecting.get() || office.expects_blocks();
-            match enrich_some(office, left, &mut place).await {
-                Some(0) if more_may_come => {
+            let part = enrich_part(office, left, &mut place, &mut waits).await;
+            whole &= part.complete;
+            left = left.saturating_sub(part.taken);
+            match (part.goes_on, part.taken) {
+                (false, _) => break,
+                (true, 0) if more_may_come => {
                     change(office, (&mut news, &mut leases)).await;
                     place.look_again();
                 }
-                Some(0) => break,
-                None => {
-                    whole = false;
-                    break;
-                }
-                Some(count) => left = left.saturating_sub(count),
+                (true, 0) => break,
+                (true, _) => {}
             }
         }
         office.board.active("enrich", false);
@@ -51,42 +53,117 @@ pub(in crate::pipeline) async fn enrich(office: &Rc<SupervisorState>, errand: &R
     office.source_dry();
 }
 
-/// One helping; `None` when it failed as a whole (the reason is on the board and in the log).
-async fn enrich_some(office: &Rc<SupervisorState>, left: u64, place: &mut Place) -> Option<u64> {
+/// What came of one part of a pass.
+struct PartResult {
+    /// Books taken from the catalog.
+    taken: u64,
+    /// Each was answered.
+    complete: bool,
+    /// GRIN answers: the next part may be asked for.
+    goes_on: bool,
+}
+
+/// One part of a pass. What has no answer is on the board and in the log.
+async fn enrich_part(
+    office: &Rc<SupervisorState>,
+    left: u64,
+    place: &mut Place,
+    waits: &mut SpoilerWaits,
+) -> PartResult {
     let limit = usize::try_from(left).unwrap_or(usize::MAX).min(ENRICH_AHEAD);
-    let barcodes = match place.next(office, limit).await {
-        Ok(barcodes) => barcodes,
-        Err(error) => return trouble(office, "enrich", &error.to_string()),
+    let mut part = PartResult {
+        taken: 0,
+        complete: true,
+        goes_on: true,
     };
+    let mut barcodes = match place.next(office, limit).await {
+        Ok(barcodes) => barcodes,
+        Err(error) => {
+            trouble(office, "enrich", &error.to_string());
+            (part.complete, part.goes_on) = (false, false);
+            return part;
+        }
+    };
+    part.taken = barcodes.len() as u64;
+    barcodes.retain(|barcode| waits.is_due(barcode));
     if barcodes.is_empty() {
-        return Some(0);
+        return part;
     }
-    let cx = office.cx();
     let mut asks: FuturesUnordered<_> = batches(&barcodes, &office.crew.addresses, SEARCH_ADDRESS_LIMIT)
-        .map(|batch| {
-            office.crew.enrichers.ask(
-                EnrichBarcodes {
-                    barcodes: batch.to_vec(),
-                },
-                &cx,
-            )
-        })
+        .map(|batch| ask_batch(office, batch.to_vec(), None))
         .collect();
-    let mut failed = None;
+    let (mut answered, mut failed) = (false, Vec::new());
     while let Some(answer) = asks.next().await {
         match answer {
-            Ok(Ok(enriched)) => office.board.enriched(enriched.answered),
-            Ok(Err(error)) => failed = Some(error.to_string()),
-            Err(error) => failed = Some(error.to_string()),
+            Ok(count) => {
+                answered = true;
+                office.board.enriched(count);
+            }
+            Err(batch) => failed.push(batch),
         }
     }
+    drop(asks);
     office
         .board
-        .duty("enrich", format!("{} books asked for", barcodes.len()));
-    match failed {
-        Some(why) => trouble(office, "enrich", &why),
-        None => Some(barcodes.len() as u64),
+        .duty("enrich", format!("{} books requested", barcodes.len()));
+    part.complete = failed.is_empty();
+    // One batch in trouble while others are answered, or the only one: a book may be the reason. All of several: GRIN is.
+    let halves = answered || failed.len() == 1;
+    for batch in failed {
+        if halves && batch.may_be_one_book {
+            answered |= enrich_halves(office, batch, answered, waits).await;
+        } else {
+            trouble(office, "enrich", &batch.why);
+        }
     }
+    part.goes_on = answered;
+    part
+}
+
+/// Halves a batch without an answer; `true` if a part of it was answered.
+async fn enrich_halves(
+    office: &Rc<SupervisorState>,
+    batch: FailedBatch,
+    others_answered: bool,
+    waits: &mut SpoilerWaits,
+) -> bool {
+    let ask = async |half| ask_batch(office, half, Some(ATTEMPTS_A_PART)).await;
+    let found = bisect(batch, others_answered, ask).await;
+    office.board.enriched(found.answers.iter().sum());
+    for (barcode, why) in &found.spoilers {
+        let wait = waits.note(barcode);
+        trouble(
+            office,
+            "enrich",
+            &format!("no answer about {barcode}: {why}; requested again in {wait:?}"),
+        );
+    }
+    if let Some(why) = &found.stopped {
+        trouble(office, "enrich", why);
+    }
+    !found.answers.is_empty()
+}
+
+/// Asks for one batch; returns how many of its books were answered.
+async fn ask_batch(
+    office: &Rc<SupervisorState>,
+    barcodes: Vec<Barcode>,
+    attempts: Option<u32>,
+) -> Result<u64, FailedBatch> {
+    let ask = EnrichBarcodes {
+        barcodes: barcodes.clone(),
+        attempts,
+    };
+    let (why, may_be_one_book) = match office.crew.enrichers.ask(ask, &office.cx()).await {
+        Ok(Ok(enriched)) => return Ok(enriched.answered),
+        Ok(Err(error)) => (error.to_string(), error.may_be_one_book()),
+        Err(error) => (error.to_string(), false),
+    };
+    Err(FailedBatch {
+        barcodes,
+        why,
+        may_be_one_book,
+    })
 }
 
 /// Where a pass of enrichment stands, so that it sees each book once although answers are still out.

@@ -25,7 +25,7 @@ pub struct Converter {
     pub catalog: Catalog,
     /// How the request is written.
     pub form: ProcessForm,
-    /// How often and how long after a batch is asked for again.
+    /// How often and how long after a batch is requested again.
     pub backoff: RetryBackoff,
 }
 
@@ -34,6 +34,8 @@ pub struct Converter {
 pub struct ConvertBatch {
     /// The batch; other clients have sent 200 and more (src/grin/PROTOCOL.md, section 3).
     pub barcodes: Vec<Barcode>,
+    /// Attempts at most; `None`: as many as are configured.
+    pub attempts: Option<u32>,
 }
 
 impl Message for ConvertBatch {
@@ -66,7 +68,7 @@ pub enum ConvertError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// GRIN answered with something that says nothing about any book.
-    #[error("GRIN's answer to _process is no table of books: {0}")]
+    #[error("GRIN's answer to _process is not a table of books: {0}")]
     Refused(AnswerRefusal),
     /// GRIN has no such page.
     #[error("GRIN answered _process with status {0}")]
@@ -74,6 +76,16 @@ pub enum ConvertError {
 }
 
 impl ConvertError {
+    /// One of the books may be the reason: a smaller batch may be answered.
+    pub fn may_be_one_book(&self) -> bool {
+        match self {
+            Self::Session(error) => retry::may_be_content(error),
+            Self::Refused(refusal) => retry::may_be_content_of(*refusal),
+            Self::Status(_) => true,
+            Self::Catalog(_) => false,
+        }
+    }
+
     /// The next batch would meet it too.
     pub fn needs_person(&self) -> bool {
         match self {
@@ -107,7 +119,7 @@ impl Worker for Converter {
 
 impl HandleMessage<ConvertBatch> for Converter {
     async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, ConvertError> {
-        let answer = match self.ask(&batch.barcodes, cx).await {
+        let answer = match self.ask(&batch, cx).await {
             // 429 is how GRIN says that its conversion queue is full (src/grin/PROTOCOL.md, section 7).
             Err(SessionError::Throttled { status: 429, .. }) => {
                 return Ok(ConvertResult {
@@ -139,8 +151,8 @@ impl HandleMessage<ConvertBatch> for Converter {
 }
 
 impl Converter {
-    async fn ask(&self, barcodes: &[Barcode], cx: &AskContext) -> Result<SmallAnswer, SessionError> {
-        let request = self.addresses.process_request(self.form, barcodes);
+    async fn ask(&self, batch: &ConvertBatch, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        let request = self.addresses.process_request(self.form, &batch.barcodes);
         let method = match request.post {
             Some((content_type, body)) => RequestMethod::Post {
                 content_type,
@@ -157,7 +169,7 @@ impl Converter {
             auth: AuthMode::Grin,
             limit: ANSWER_LIMIT,
         };
-        retry::fetch(&self.session, ask, &self.backoff, cx).await
+        retry::fetch(&self.session, ask, &retry::limited(self.backoff, batch.attempts), cx).await
     }
 }
 

@@ -5,12 +5,14 @@ use tracing::{info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{Catalog, CatalogError, EnrichmentCounts, RecordEnrichment};
-use crate::grin::{AnswerRefusal, Barcode, GrinAddresses, parse_tsv};
+use crate::grin::{AnswerRefusal, Barcode, GrinAddresses, TsvReader, parse_tsv};
 use crate::pipeline::workers::retry;
 use crate::session::{FetchAnswer, RequestKind, RetryBackoff, Session, SessionError};
 
 /// Longest answer taken; a row is about 300 bytes and a batch some hundreds of barcodes.
 const ANSWER_LIMIT: usize = 8 << 20;
+/// Barcodes named in one line of the log.
+const MOST_NAMED: usize = 10;
 
 /// One enrichment worker: one batch at a time.
 pub struct Enricher {
@@ -20,9 +22,9 @@ pub struct Enricher {
     pub addresses: GrinAddresses,
     /// Where the answers go.
     pub catalog: Catalog,
-    /// How often and how long after a batch is asked for again.
+    /// How often and how long after a batch is requested again.
     pub backoff: RetryBackoff,
-    /// Unknown columns were told of.
+    /// Unknown columns were logged.
     told: bool,
 }
 
@@ -31,6 +33,8 @@ pub struct Enricher {
 pub struct EnrichBarcodes {
     /// The batch.
     pub barcodes: Vec<Barcode>,
+    /// Attempts at most; `None`: as many as are configured.
+    pub attempts: Option<u32>,
 }
 
 impl Message for EnrichBarcodes {
@@ -44,12 +48,27 @@ pub enum EnrichError {
     /// The session could not get an answer, or a person must act.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// GRIN answered with something that is no table of books.
+    /// GRIN answered with something that is not a table of books.
     #[error("GRIN's answer to _barcode_search is not a table of books: {0}")]
     Refused(AnswerRefusal),
+    /// GRIN has no such page.
+    #[error("GRIN answered _barcode_search with status {0}")]
+    Status(u16),
     /// The answer could not be recorded.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+}
+
+impl EnrichError {
+    /// One of the books may be the reason: a smaller batch may be answered.
+    pub fn may_be_one_book(&self) -> bool {
+        match self {
+            Self::Session(error) => retry::may_be_content(error),
+            Self::Refused(refusal) => retry::may_be_content_of(*refusal),
+            Self::Status(_) => true,
+            Self::Catalog(_) => false,
+        }
+    }
 }
 
 impl Enricher {
@@ -73,7 +92,11 @@ impl HandleMessage<EnrichBarcodes> for Enricher {
     async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichmentCounts, EnrichError> {
         let url = self.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);
-        let answer = retry::fetch(&self.session, ask, &self.backoff, cx).await?;
+        let policy = retry::limited(self.backoff, batch.attempts);
+        let answer = retry::fetch(&self.session, ask, &policy, cx).await?;
+        if answer.status != 200 {
+            return Err(EnrichError::Status(answer.status));
+        }
         let table = parse_tsv(&answer.body);
         if let Some(refusal) = table.refusal {
             return Err(EnrichError::Refused(refusal));
@@ -82,21 +105,56 @@ impl HandleMessage<EnrichBarcodes> for Enricher {
             warn!(%warning, "enrichment answer");
         }
         for rejected in table.rejected.iter().take(10) {
-            warn!(barcode = rejected.barcode, because = %rejected.because, "row is no book");
+            warn!(barcode = rejected.barcode, because = %rejected.because, "skipping a row that cannot be parsed");
         }
         if !table.columns_unknown.is_empty() && !std::mem::replace(&mut self.told, true) {
-            info!(columns = ?table.columns_unknown, "GRIN has columns that are not known here; they are passed over");
+            info!(columns = ?table.columns_unknown, "GRIN has columns that are not known here; they are skipped");
         }
-        let answered = batch
+        let answered: Vec<_> = batch
             .barcodes
             .iter()
             .filter_map(|asked| Some((asked.clone(), table.of(asked)?.clone())))
             .collect();
         let record = RecordEnrichment {
-            asked: batch.barcodes,
+            asked: settled(batch.barcodes, &table),
             answered,
             at: Timestamp::now(),
         };
         Ok(self.catalog.ask(record, cx).await?)
+    }
+}
+
+/// The books of which the answer says something: their facts, or that GRIN does not know them. Where rows could not be read, a
+/// book without one may be known all the same; it is not noted as asked for, so that the next pass asks again.
+fn settled(asked: Vec<Barcode>, table: &TsvReader) -> Vec<Barcode> {
+    if table.torn.is_empty() && table.rejected.is_empty() {
+        return asked;
+    }
+    let (answered, absent): (Vec<_>, Vec<_>) = asked.into_iter().partition(|barcode| table.of(barcode).is_some());
+    if !absent.is_empty() {
+        let named: Vec<_> = absent.iter().take(MOST_NAMED).map(Barcode::as_str).collect();
+        warn!(books = absent.len(), barcodes = ?named, "the answer has rows that cannot be read, and none for these books; they are requested again");
+    }
+    answered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_whose_row_cannot_be_read_is_not_noted_as_asked_for() {
+        let names =
+            |names: &[&str]| -> Vec<Barcode> { names.iter().map(|name| Barcode::parse(name).unwrap()).collect() };
+        let asked = names(&["TL0001", "TL0002", "TL0003"]);
+        for (rows, expected) in [
+            // GRIN does not know the other two.
+            ("TL0001\tNEW\tx\n", &["TL0001", "TL0002", "TL0003"][..]),
+            ("TL0001\tNEW\tx\nTL0002\tNE\nW and so on\tx\n", &["TL0001"]),
+            ("TL0001\tNEW\tx\n???\tNEW\tx\n", &["TL0001"]),
+        ] {
+            let table = parse_tsv(format!("Barcode\tState\tAudit\n{rows}").as_bytes());
+            assert_eq!(settled(asked.clone(), &table), names(expected), "{rows}");
+        }
     }
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::actor::AskContext;
-use crate::session::{ErrorClass, FetchAnswer, RequestKind, RetryBackoff, Session, SessionError, SmallAnswer};
+use crate::grin::AnswerRefusal;
+use crate::session::{
+    ErrorClass, FetchAnswer, RequestKind, RetryBackoff, Session, SessionError, SmallAnswer, TimeoutPhase,
+};
 
 /// Asks until there is an answer, an error that does not pass, or no attempt left. `wait_of` gives the least wait after an
 /// error, `None` for one that does not pass. `what` names the request in the log.
@@ -62,6 +65,34 @@ pub(super) fn transient(error: &SessionError) -> Option<Duration> {
         ErrorClass::Transient { wait } => Some(wait.unwrap_or_default()),
         ErrorClass::Permanent | ErrorClass::NeedsPerson => None,
     }
+}
+
+/// The policy with at most so many attempts.
+pub(super) fn limited(policy: RetryBackoff, attempts: Option<u32>) -> RetryBackoff {
+    let attempts = attempts.unwrap_or(policy.attempts).min(policy.attempts);
+    RetryBackoff { attempts, ..policy }
+}
+
+/// Whether what was asked, not the way to GRIN, may be the reason of an error: the same request with fewer books may be answered.
+pub(super) fn may_be_content(error: &SessionError) -> bool {
+    match error {
+        SessionError::Server { .. }
+        | SessionError::Unexpected { .. }
+        | SessionError::NotFound
+        | SessionError::TooLarge { .. }
+        | SessionError::Reset
+        | SessionError::Short { .. }
+        | SessionError::Protocol(_) => true,
+        SessionError::Timeout { phase } => {
+            matches!(phase, TimeoutPhase::Head | TimeoutPhase::Read | TimeoutPhase::Total)
+        }
+        _ => false,
+    }
+}
+
+/// As [`may_be_content`], of an answer that is not the expected table.
+pub(super) fn may_be_content_of(refusal: AnswerRefusal) -> bool {
+    !matches!(refusal, AnswerRefusal::SignIn | AnswerRefusal::Unavailable)
 }
 
 #[cfg(test)]

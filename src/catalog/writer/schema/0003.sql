@@ -24,3 +24,6 @@ CREATE INDEX books_failed_due ON books (next_attempt_at) WHERE state = 'failed' 
 -- Version 2 never tried a failed book again by itself.
 UPDATE books SET failures = 1, next_attempt_at = state_at
     WHERE state = 'failed' AND ifnull(failure_reason, '') <> 'damaged_at_source';
+
+-- A pass that was complete and named so little that nothing was concluded from it.
+ALTER TABLE list_passes ADD COLUMN doubtful INTEGER NOT NULL DEFAULT 0;

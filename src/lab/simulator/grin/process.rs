@@ -24,6 +24,9 @@ pub(crate) fn process(
             None => barcodes.extend(split_barcodes(&text)),
         }
     }
+    if shared.is_spoilt(&barcodes) {
+        return HttpResponse::InternalServerError().finish();
+    }
     let books: Vec<Option<u32>> = barcodes
         .iter()
         .map(|barcode| shared.catalogue.index_of(barcode))

@@ -1,0 +1,66 @@
+//! Whether what a complete pass over a list did not name is believed to be gone.
+
+use jiff::SignedDuration;
+
+use crate::grin::ListKind;
+
+/// A list that had at least so many books and is empty is looked at twice: a page for maintenance looks just so.
+const MANY: u64 = 100;
+/// The second look comes at least so much later than the first.
+const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
+/// What is known when a pass was complete.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PassEvidence {
+    pub list: ListKind,
+    /// Books that it named.
+    pub seen: u64,
+    /// Books that earlier passes named and it did not.
+    pub missing: u64,
+    /// Percentage of the list of all books that has to be named.
+    pub believable_percent: u64,
+    /// How long ago the first of the passes directly before it found the list just as empty and was not believed.
+    pub empty_for: Option<SignedDuration>,
+}
+
+impl PassEvidence {
+    /// The list of all books never shrinks by half overnight. The others may well, but a long one that is suddenly empty is
+    /// believed only if a later pass finds it empty too.
+    pub(crate) fn is_believable(&self) -> bool {
+        if self.list == ListKind::AllBooks {
+            return self.missing == 0 || self.seen * 100 >= (self.seen + self.missing) * self.believable_percent;
+        }
+        self.seen > 0 || self.missing < MANY || self.empty_for.is_some_and(|since| since >= CONFIRMED_AFTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_is_believed_at_the_second_look() {
+        let minutes = |minutes| Some(SignedDuration::from_mins(minutes));
+        for (list, seen, missing, empty_for, believed) in [
+            (ListKind::Converted, 0, 5_000, None, false),
+            (ListKind::Converted, 0, 5_000, minutes(1), false),
+            (ListKind::Converted, 0, 5_000, minutes(10), true),
+            (ListKind::Converted, 0, 99, None, true),
+            (ListKind::Converted, 1, 5_000, None, true),
+            (ListKind::InProcess, 0, 100, None, false),
+            (ListKind::AllBooks, 100, 0, None, true),
+            (ListKind::AllBooks, 50, 50, None, true),
+            (ListKind::AllBooks, 49, 51, None, false),
+            (ListKind::AllBooks, 0, 50, minutes(600), false),
+        ] {
+            let evidence = PassEvidence {
+                list,
+                seen,
+                missing,
+                believable_percent: 50,
+                empty_for,
+            };
+            assert_eq!(evidence.is_believable(), believed, "{evidence:?}");
+        }
+    }
+}
