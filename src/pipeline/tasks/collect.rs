@@ -30,7 +30,7 @@ pub(in crate::pipeline) async fn collect(office: &Rc<SupervisorState>, errand: &
         let full = full_at.is_some_and(|at| at <= Instant::now());
         office.board.active("collect", true);
         if full {
-            // A pass that is gone on with began when its first part did.
+            // A pass that is resumed began when its first part did.
             if after_whole {
                 known_to = Timestamp::now();
             }
@@ -49,7 +49,7 @@ pub(in crate::pipeline) async fn collect(office: &Rc<SupervisorState>, errand: &
         if full {
             full_at = patience.next(office, whole, every.collect);
         }
-        // A full round that broke off is gone on with; a short one in between would only ask for the same lists.
+        // A full round that broke off is resumed; a short one in between would only ask for the same lists.
         let refresh_at = if full && !whole {
             None
         } else {
@@ -64,7 +64,7 @@ pub(in crate::pipeline) async fn collect(office: &Rc<SupervisorState>, errand: &
     office.source_dry();
 }
 
-/// Reads the lists of one round; `false` when one of them was not read to its end.
+/// Reads the lists of one round; `false` when one of them is not complete.
 async fn round(office: &Rc<SupervisorState>, errand: &RunScope, full: bool, told: &mut BTreeSet<ListKind>) -> bool {
     let mut whole = true;
     for list in lists(errand, full) {

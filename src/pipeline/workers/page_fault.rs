@@ -1,4 +1,4 @@
-//! Why a list was not read to its end, and what follows for the pass.
+//! Why a list is not complete, and what follows for the pass.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::grin::{AnswerRefusal, ListRefusal};
 use crate::pipeline::workers::retry;
 use crate::session::{BodyError, ErrorClass, SessionError};
 
-/// Why one page, or a list in one form, was not read to its end.
+/// Why one page, or a list in one form, could not be read completely.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PageFault {
     #[error(transparent)]
