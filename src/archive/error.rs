@@ -6,7 +6,7 @@ use crate::archive::acceptance::{VolumeAcceptance, VolumeRefusal};
 use crate::archive::findings::ArchiveFinding;
 use crate::vocabulary::FailureReason;
 
-/// Why a pass over an archive ended without a volume. Nothing may be published after any of them.
+/// Why a skip an archive ended without a volume. Nothing may be published after any of them.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The two repeated octets at the head do not agree: another passphrase, or (rarely) damage in the first bytes.

@@ -105,7 +105,7 @@ pub enum FindingCode {
     MarcRepeated,
     /// Members lie in a folder; at GRIN they lie at the top.
     FolderInArchive,
-    /// A name that is not UTF-8, or a kind of entry that is passed over.
+    /// A name that is not UTF-8, or a kind of entry that is skipped.
     OddEntry,
     /// The tar ends without its end mark.
     TarUnterminated,

@@ -12,11 +12,12 @@ use crate::archive::error::{ArchiveError, LayerFault};
 use crate::archive::findings::{ArchiveFinding, FindingList};
 use crate::archive::limits::ArchiveLimits;
 use crate::archive::members::{MemberKind, TarMember};
-use crate::archive::mets::{MarcFields, MetsSummary, RecordKind};
+use crate::archive::mets::{MetsSummary, RecordKind};
 use crate::archive::pass::process_plain;
 use crate::archive::scan::TarScan;
 use crate::archive::volume::{PassOptions, ProvenVolume};
 use crate::grin::Barcode;
+use crate::vocabulary::MarcFields;
 
 /// Folders in folders that are looked into.
 const DEPTH: usize = 8;

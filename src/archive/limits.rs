@@ -19,7 +19,7 @@ pub struct ArchiveLimits {
     pub gzip_members: u32,
     /// Bytes of a name or a record in an extended header (GNU long name, pax).
     pub header_bytes: u64,
-    /// Bytes of a whole pax header; the most of it is passed over and never kept.
+    /// Bytes of a whole pax header; the most of it is skipped and never kept.
     pub pax_header_bytes: u64,
     /// Bytes of the checksum list.
     pub checksum_list_bytes: u64,

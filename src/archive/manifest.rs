@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::findings::ArchiveFinding;
-use crate::archive::mets::{MarcFields, RecordKind};
+use crate::archive::mets::RecordKind;
 use crate::archive::volume::ProvenVolume;
 use crate::grin::Barcode;
+use crate::vocabulary::MarcFields;
 
 /// What is known of a stored volume, enough to adopt it again without the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

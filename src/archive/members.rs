@@ -27,7 +27,7 @@ pub(crate) struct TarMember {
 pub(super) enum MemberKind {
     File,
     Folder,
-    /// A kind that is passed over, such as a volume label.
+    /// A kind that is skipped, such as a volume label.
     Odd,
 }
 
@@ -80,11 +80,11 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
         }
     }
 
-    /// Passes over what is left of the current member and gives the next one; `None` at the end.
+    /// Skips what is left of the current member and gives the next one; `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<TarMember>> {
         let mut extended = Extended::default();
         loop {
-            self.pass_over_rest()?;
+            self.skip_rest()?;
             let Some(header) = self.header()? else { return Ok(None) };
             let kind = header.entry_type();
             match kind {
@@ -120,7 +120,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
         &mut self.input
     }
 
-    fn pass_over_rest(&mut self) -> io::Result<()> {
+    fn skip_rest(&mut self) -> io::Result<()> {
         let mut rest = self.left + self.padding;
         (self.left, self.padding) = (0, 0);
         while rest > 0 {
@@ -202,7 +202,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
         Ok(data)
     }
 
-    /// Begins an extended header of which the most is passed over, such as extended attributes.
+    /// Begins an extended header of which the most is skipped, such as extended attributes.
     fn begin_skipped(&mut self, header: &Header) -> io::Result<()> {
         let size = header.entry_size().map_err(|_| broken("a size is no number"))?;
         if size > self.limits.pax_header_bytes {
@@ -213,7 +213,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
         Ok(())
     }
 
-    /// Reads pax records (`length key=value\n`). Only name and size matter; the value of any other is passed over, however
+    /// Reads pax records (`length key=value\n`). Only name and size matter; the value of any other is skipped, however
     /// long it is.
     fn pax_header(&mut self, header: &Header, extended: &mut Extended) -> io::Result<()> {
         self.begin_skipped(header)?;

@@ -1,4 +1,4 @@
-//! One pass over an archive: decrypt, digest, scan, check, extract.
+//! One skip an archive: decrypt, digest, scan, check, extract.
 
 mod acceptance;
 mod digest;
@@ -32,7 +32,7 @@ pub use crate::archive::limits::ArchiveLimits;
 pub use crate::archive::manifest::{BookManifest, ManifestCompanion, ManifestProvenance};
 #[cfg(feature = "lab")]
 pub(crate) use crate::archive::members::TarMembers;
-pub use crate::archive::mets::{MarcFields, RecordKind};
+pub use crate::archive::mets::RecordKind;
 pub use crate::archive::openpgp::{BadSecretKey, SecretKey};
 pub use crate::archive::pass::{process, process_plain};
 pub use crate::archive::volume::{PassOptions, ProvenVolume};

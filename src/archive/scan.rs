@@ -184,7 +184,7 @@ impl<'o> TarScan<'o> {
             MemberRole::Other => {}
         }
         if digested {
-            self.pass_over(data)?;
+            self.skip(data)?;
             self.digests.end();
         }
         Ok(())
@@ -205,7 +205,7 @@ impl<'o> TarScan<'o> {
     }
 
     /// The rest of a file's bytes, through the digest.
-    fn pass_over(&mut self, data: &mut impl BufRead) -> io::Result<()> {
+    fn skip(&mut self, data: &mut impl BufRead) -> io::Result<()> {
         loop {
             let bytes = data.fill_buf()?;
             let have = bytes.len();

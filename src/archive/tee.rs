@@ -1,4 +1,4 @@
-//! The decrypted bytes on their way through: digested, counted, handed to the sink, passed on.
+//! The decrypted bytes on their way through: digested, counted, written to the sink, passed on.
 
 use std::io::{self, BufRead, Read, Write};
 

@@ -6,9 +6,10 @@ use crate::archive::acceptance::VolumeAcceptance;
 use crate::archive::digest::hex;
 use crate::archive::findings::ArchiveFinding;
 use crate::archive::limits::ArchiveLimits;
-use crate::archive::mets::{MarcFields, RecordKind};
+use crate::archive::mets::RecordKind;
 use crate::archive::openpgp::SecretKey;
 use crate::grin::SecretBytes;
+use crate::vocabulary::MarcFields;
 
 /// What a pass does.
 #[derive(Debug, Clone)]

@@ -27,7 +27,6 @@ pub use lifecycle::wish::{EnsureKnown, ResetFailed, SetPriority};
 pub use observations::enrich::{EnrichBatch, EnrichCursor, EnrichmentCounts, RecordEnrichment, ToEnrich};
 pub use observations::listing::{ListPart, ListPartCounts};
 pub use observations::lists::name as list_name;
-pub use observations::marc::MarcColumns;
 pub use observations::passes::{BeginPass, FinishPass, ListPass, PassEnd, PassId};
 pub use planning::convert::{ConversionPlan, ConversionsRecorded, PlanConversions, RecordConversions};
 pub use planning::select::BookSelection;

@@ -2,6 +2,7 @@
 
 mod book_state;
 mod failure_reason;
+mod marc_fields;
 mod outcome;
 mod queue;
 mod wait_reason;
@@ -9,6 +10,7 @@ mod words;
 
 pub use book_state::{BookState, NoState};
 pub use failure_reason::{FailureReason, NoReason};
+pub use marc_fields::MarcFields;
 pub use outcome::{Blame, BookOutcome};
 pub use queue::{NoQueue, Queue};
 pub use wait_reason::{WaitCause, WaitReason};

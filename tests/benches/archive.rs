@@ -1,4 +1,4 @@
-//! CPU seconds of one pass over a 94 MB archive, beside the shell's way on the same file in the same run.
+//! CPU seconds of one pass over a 94 MB archive, beside shell commands on the same file in the same run.
 //!
 //! Measured is CPU time of this process and of the programs it waited for, so that other work on the machine disturbs
 //! little: criterion's "thrpt" is bytes of the encrypted archive for each CPU-second.

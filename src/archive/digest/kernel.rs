@@ -1,17 +1,211 @@
-//! MD5 of eight messages at once, one in each 32-bit lane, in safe Rust (RFC 1321).
+//! MD5 of eight or sixteen messages at once, one in each 32-bit lane, in safe Rust (RFC 1321).
 //!
-//! One MD5 alone is a chain of dependent steps and leaves most of the CPU idle; eight side by side fill it.
+//! One MD5 alone is a chain of dependent steps and leaves most of the CPU idle; several side by side fill it. Which
+//! instructions do it is chosen when the program runs, since it is built for every x86-64.
 
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::{V3, V4};
 use wide::u32x8;
 
-/// Messages that are digested at once.
-pub(super) const LANES: usize = 8;
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
 
+/// The instructions that digest the lanes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LaneKernel {
+    /// What every CPU of this kind has (SSE2 on x86-64): eight lanes in two halves.
+    Baseline,
+    /// AVX2: eight lanes.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(V3),
+    /// AVX-512: sixteen lanes.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(V4),
+}
+
+impl LaneKernel {
+    /// All that this CPU can do, the fastest first.
+    pub(super) fn available() -> Vec<Self> {
+        #[cfg(target_arch = "x86_64")]
+        let mut kernels: Vec<Self> = V4::try_new().map(Self::Avx512).into_iter().collect();
+        #[cfg(not(target_arch = "x86_64"))]
+        let mut kernels = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        kernels.extend(V3::try_new().map(Self::Avx2));
+        kernels.push(Self::Baseline);
+        kernels
+    }
+
+    /// The fastest that this CPU can do.
+    pub(super) fn best() -> Self {
+        Self::available().swap_remove(0)
+    }
+
+    /// Messages that are digested at once.
+    pub(super) fn lanes(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => 16,
+            _ => 8,
+        }
+    }
+}
+
+/// Arithmetic on one 32-bit word of each of `N` lanes.
+pub(super) trait LaneArithmetic<const N: usize>: Copy {
+    type Words: Copy;
+
+    fn load(self, words: [u32; N]) -> Self::Words;
+    fn store(self, words: Self::Words) -> [u32; N];
+    fn add(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    fn and(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    fn or(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    fn xor(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    fn rotate_left(self, a: Self::Words, turn: u32) -> Self::Words;
+
+    /// Runs `update` compiled for these instructions.
+    fn run(self, update: LaneUpdate<'_, N>);
+}
+
+/// The baseline, as the compiler was told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BaselineLanes;
+
+impl LaneArithmetic<8> for BaselineLanes {
+    type Words = u32x8;
+
+    #[inline(always)]
+    fn load(self, words: [u32; 8]) -> u32x8 {
+        u32x8::new(words)
+    }
+
+    #[inline(always)]
+    fn store(self, words: u32x8) -> [u32; 8] {
+        words.to_array()
+    }
+
+    #[inline(always)]
+    fn add(self, a: u32x8, b: u32x8) -> u32x8 {
+        a + b
+    }
+
+    #[inline(always)]
+    fn and(self, a: u32x8, b: u32x8) -> u32x8 {
+        a & b
+    }
+
+    #[inline(always)]
+    fn or(self, a: u32x8, b: u32x8) -> u32x8 {
+        a | b
+    }
+
+    #[inline(always)]
+    fn xor(self, a: u32x8, b: u32x8) -> u32x8 {
+        a ^ b
+    }
+
+    #[inline(always)]
+    fn rotate_left(self, a: u32x8, turn: u32) -> u32x8 {
+        (a << turn) | (a >> (32 - turn))
+    }
+
+    fn run(self, update: LaneUpdate<'_, 8>) {
+        update.with(self);
+    }
+}
+
+/// The same arithmetic in the vector types of pulp.
+#[cfg(target_arch = "x86_64")]
+macro_rules! lane_arithmetic {
+    ($simd:ty, $lanes:literal, $words:ty, $load:ident, $add:ident, $and:ident, $or:ident, $xor:ident, $left:ident, $right:ident) => {
+        impl LaneArithmetic<$lanes> for $simd {
+            type Words = $words;
+
+            #[inline(always)]
+            fn load(self, words: [u32; $lanes]) -> $words {
+                pulp::cast(words)
+            }
+
+            #[inline(always)]
+            fn store(self, words: $words) -> [u32; $lanes] {
+                pulp::cast(words)
+            }
+
+            #[inline(always)]
+            fn add(self, a: $words, b: $words) -> $words {
+                self.$add(a, b)
+            }
+
+            #[inline(always)]
+            fn and(self, a: $words, b: $words) -> $words {
+                self.$and(a, b)
+            }
+
+            #[inline(always)]
+            fn or(self, a: $words, b: $words) -> $words {
+                self.$or(a, b)
+            }
+
+            #[inline(always)]
+            fn xor(self, a: $words, b: $words) -> $words {
+                self.$xor(a, b)
+            }
+
+            // The amounts are constants where this is inlined, and become one rotation where there is one.
+            #[inline(always)]
+            fn rotate_left(self, a: $words, turn: u32) -> $words {
+                self.$or(
+                    self.$left(a, self.$load(turn)),
+                    self.$right(a, self.$load(32 - turn)),
+                )
+            }
+
+            fn run(self, update: LaneUpdate<'_, $lanes>) {
+                struct Compiled<'a>($simd, LaneUpdate<'a, $lanes>);
+                impl pulp::NullaryFnOnce for Compiled<'_> {
+                    type Output = ();
+
+                    #[inline(always)]
+                    fn call(self) {
+                        self.1.with(self.0);
+                    }
+                }
+                self.vectorize(Compiled(self, update));
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+lane_arithmetic!(
+    V3,
+    8,
+    pulp::u32x8,
+    splat_u32x8,
+    wrapping_add_u32x8,
+    and_u32x8,
+    or_u32x8,
+    xor_u32x8,
+    shl_dyn_u32x8,
+    shr_dyn_u32x8
+);
+#[cfg(target_arch = "x86_64")]
+lane_arithmetic!(
+    V4,
+    16,
+    pulp::u32x16,
+    splat_u32x16,
+    wrapping_add_u32x16,
+    and_u32x16,
+    or_u32x16,
+    xor_u32x16,
+    shl_dyn_u32x16,
+    shr_dyn_u32x16
+);
+
 /// The states of all lanes: four words of each.
 #[derive(Clone, Copy)]
-pub(super) struct LaneStates([u32x8; 4]);
+pub(super) struct LaneStates<const N: usize>([[u32; N]; 4]);
 
 const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
@@ -28,18 +222,16 @@ const SINES: [u32; 64] = [
     0x6fa8_7e4f, 0xfe2c_e6e0, 0xa301_4314, 0x4e08_11a1, 0xf753_7e82, 0xbd3a_f235, 0x2ad7_d2bb, 0xeb86_d391,
 ];
 
-impl LaneStates {
+impl<const N: usize> LaneStates<N> {
     /// All lanes at the beginning of a message.
     pub(super) fn new() -> Self {
-        Self(INITIAL.map(u32x8::splat))
+        Self(INITIAL.map(|word| [word; N]))
     }
 
     /// Puts one lane back to the beginning.
     pub(super) fn restart(&mut self, lane: usize) {
         for (words, initial) in self.0.iter_mut().zip(INITIAL) {
-            let mut all = words.to_array();
-            all[lane] = initial;
-            *words = u32x8::new(all);
+            words[lane] = initial;
         }
     }
 
@@ -47,51 +239,77 @@ impl LaneStates {
     pub(super) fn digest(&self, lane: usize) -> [u8; 16] {
         let mut digest = [0; 16];
         for (bytes, words) in digest.chunks_exact_mut(4).zip(self.0) {
-            bytes.copy_from_slice(&words.to_array()[lane].to_le_bytes());
+            bytes.copy_from_slice(&words[lane].to_le_bytes());
         }
         digest
     }
 
     /// Takes in the first `blocks` blocks of each lane's data.
-    pub(super) fn update(&mut self, lanes: [&[u8]; LANES], blocks: usize) {
+    pub(super) fn update(&mut self, kernel: impl LaneArithmetic<N>, lanes: [&[u8]; N], blocks: usize) {
         let lanes = lanes.map(|data| &data.as_chunks::<BLOCK>().0[..blocks]);
-        for index in 0..blocks {
-            self.block(lanes.map(|data| &data[index]));
-        }
-    }
-
-    #[inline]
-    fn block(&mut self, data: [&[u8; BLOCK]; LANES]) {
-        let words = transposed(data);
-        let [mut a, mut b, mut c, mut d] = self.0;
-        macro_rules! round {
-            ($mix:expr, $sines:literal, $factor:literal, $offset:literal, $turns:expr) => {
-                round!(@steps $mix, $sines, $factor, $offset, $turns, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-            };
-            (@steps $mix:expr, $sines:literal, $factor:literal, $offset:literal, $turns:expr, $($i:literal)*) => { $(
-                let turn: u32 = $turns[$i % 4];
-                let sum = a + $mix + words[($i * $factor + $offset) % 16] + u32x8::splat(SINES[$sines + $i]);
-                (a, d, c, b) = (d, c, b, b + ((sum << turn) | (sum >> (32 - turn))));
-            )* };
-        }
-        round!(d ^ (b & (c ^ d)), 0, 1, 0, [7, 12, 17, 22]);
-        round!(c ^ (d & (b ^ c)), 16, 5, 1, [5, 9, 14, 20]);
-        round!(b ^ c ^ d, 32, 3, 5, [4, 11, 16, 23]);
-        round!(c ^ (b | !d), 48, 7, 0, [6, 10, 15, 21]);
-        self.0 = [self.0[0] + a, self.0[1] + b, self.0[2] + c, self.0[3] + d];
+        kernel.run(LaneUpdate {
+            states: self,
+            lanes,
+            blocks,
+        });
     }
 }
 
+/// Blocks to be taken in.
+pub(super) struct LaneUpdate<'a, const N: usize> {
+    states: &'a mut LaneStates<N>,
+    lanes: [&'a [[u8; BLOCK]]; N],
+    blocks: usize,
+}
+
+impl<const N: usize> LaneUpdate<'_, N> {
+    #[inline(always)]
+    fn with<K: LaneArithmetic<N>>(self, k: K) {
+        let mut states = self.states.0.map(|words| k.load(words));
+        for index in 0..self.blocks {
+            let words = transposed(k, &self.lanes, index);
+            states = block(k, states, &words);
+        }
+        self.states.0 = states.map(|words| k.store(words));
+    }
+}
+
+#[inline(always)]
+fn block<const N: usize, K: LaneArithmetic<N>>(k: K, states: [K::Words; 4], words: &[K::Words; 16]) -> [K::Words; 4] {
+    let [mut a, mut b, mut c, mut d] = states;
+    let ones = k.load([u32::MAX; N]);
+    macro_rules! round {
+        ($mix:expr, $sines:literal, $factor:literal, $offset:literal, $turns:expr) => {
+            round!(@steps $mix, $sines, $factor, $offset, $turns, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        };
+        (@steps $mix:expr, $sines:literal, $factor:literal, $offset:literal, $turns:expr, $($i:literal)*) => { $(
+            let word = k.add(words[($i * $factor + $offset) % 16], k.load([SINES[$sines + $i]; N]));
+            let sum = k.add(k.add(a, word), $mix);
+            (a, d, c, b) = (d, c, b, k.add(b, k.rotate_left(sum, $turns[$i % 4])));
+        )* };
+    }
+    round!(k.xor(d, k.and(b, k.xor(c, d))), 0, 1, 0, [7, 12, 17, 22]);
+    round!(k.xor(c, k.and(d, k.xor(b, c))), 16, 5, 1, [5, 9, 14, 20]);
+    round!(k.xor(b, k.xor(c, d)), 32, 3, 5, [4, 11, 16, 23]);
+    round!(k.xor(c, k.or(b, k.xor(d, ones))), 48, 7, 0, [6, 10, 15, 21]);
+    [
+        k.add(states[0], a),
+        k.add(states[1], b),
+        k.add(states[2], c),
+        k.add(states[3], d),
+    ]
+}
+
 /// Word `w` of all lanes side by side, for each of the 16 words of a block.
-#[inline]
-fn transposed(data: [&[u8; BLOCK]; LANES]) -> [u32x8; 16] {
-    let mut words = [[0; LANES]; 16];
-    for (lane, block) in data.into_iter().enumerate() {
-        for (word, bytes) in words.iter_mut().zip(block.as_chunks::<4>().0) {
+#[inline(always)]
+fn transposed<const N: usize, K: LaneArithmetic<N>>(k: K, lanes: &[&[[u8; BLOCK]]; N], index: usize) -> [K::Words; 16] {
+    let mut words = [[0; N]; 16];
+    for (lane, blocks) in lanes.iter().enumerate() {
+        for (word, bytes) in words.iter_mut().zip(blocks[index].as_chunks::<4>().0) {
             word[lane] = u32::from_le_bytes(*bytes);
         }
     }
-    words.map(u32x8::new)
+    words.map(|words| k.load(words))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use md5::{Digest, Md5};
 
-use crate::archive::digest::kernel::{BLOCK, LANES, LaneStates};
+use crate::archive::digest::kernel::{BLOCK, BaselineLanes, LaneArithmetic, LaneKernel, LaneStates};
 
 /// An MD5 digest.
 pub(crate) type Md5Digest = [u8; 16];
@@ -25,8 +25,8 @@ struct Waiting {
 }
 
 /// Digests files that are fed one after the other; each digest comes out under the number given to its file.
-#[derive(Default)]
 pub(crate) struct LaneDigests {
+    kernel: LaneKernel,
     current: Option<Current>,
     waiting: Vec<Waiting>,
     bytes: usize,
@@ -40,7 +40,25 @@ enum Current {
     Alone { id: usize, digest: Box<Md5> },
 }
 
+impl Default for LaneDigests {
+    fn default() -> Self {
+        Self::with_kernel(LaneKernel::best())
+    }
+}
+
 impl LaneDigests {
+    fn with_kernel(kernel: LaneKernel) -> Self {
+        Self {
+            kernel,
+            current: None,
+            waiting: Vec::new(),
+            bytes: 0,
+            long: 0,
+            spare: Vec::new(),
+            done: Vec::new(),
+        }
+    }
+
     /// Begins a file of `size` bytes.
     pub(crate) fn begin(&mut self, id: usize, size: u64) {
         let small = usize::try_from(size).ok().filter(|size| *size <= WAITS);
@@ -48,7 +66,9 @@ impl LaneDigests {
             Some(size) => {
                 self.make_room(size);
                 let mut data = self.spare.pop().unwrap_or_default();
-                data.reserve(size + 2 * BLOCK);
+                // A large buffer must not wait behind a small file: what waits is bounded by the files' sizes.
+                data.shrink_to(size + 2 * BLOCK);
+                data.reserve_exact(size + 2 * BLOCK);
                 Current::Waits(Waiting { id, data })
             }
             None => Current::Alone {
@@ -75,7 +95,7 @@ impl LaneDigests {
                 pad(&mut file.data);
                 self.bytes += file.data.len();
                 self.waiting.push(file);
-                if self.long >= LANES || self.waiting.len() >= FILES {
+                if self.long >= self.kernel.lanes() || self.waiting.len() >= FILES {
                     self.digest_waiting();
                 }
             }
@@ -100,12 +120,18 @@ impl LaneDigests {
     fn digest_waiting(&mut self) {
         let mut files = std::mem::take(&mut self.waiting);
         files.sort_unstable_by_key(|file| file.data.len());
-        run_lanes(&files, &mut self.done);
+        match self.kernel {
+            LaneKernel::Baseline => run_lanes(BaselineLanes, &files, &mut self.done),
+            #[cfg(target_arch = "x86_64")]
+            LaneKernel::Avx2(kernel) => run_lanes(kernel, &files, &mut self.done),
+            #[cfg(target_arch = "x86_64")]
+            LaneKernel::Avx512(kernel) => run_lanes(kernel, &files, &mut self.done),
+        }
         self.spare = files
             .into_iter()
             .map(|file| cleared(file.data))
             .rev()
-            .take(LANES)
+            .take(self.kernel.lanes())
             .collect();
         (self.bytes, self.long) = (0, 0);
     }
@@ -125,10 +151,10 @@ fn pad(data: &mut Vec<u8>) {
 }
 
 /// Runs padded files through the lanes, taking the last file first; a lane that is done takes the next file.
-fn run_lanes(files: &[Waiting], done: &mut Vec<(usize, Md5Digest)>) {
+fn run_lanes<const N: usize>(kernel: impl LaneArithmetic<N>, files: &[Waiting], done: &mut Vec<(usize, Md5Digest)>) {
     let mut next = files.iter().rev();
-    let mut states = LaneStates::new();
-    let mut lanes: [Option<(usize, &[u8])>; LANES] = [None; LANES];
+    let mut states = LaneStates::<N>::new();
+    let mut lanes: [Option<(usize, &[u8])>; N] = [None; N];
     loop {
         for (lane, slot) in lanes.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
             if let Some(file) = next.next() {
@@ -146,7 +172,11 @@ fn run_lanes(files: &[Waiting], done: &mut Vec<(usize, Md5Digest)>) {
         };
         // An empty lane works on another one's bytes and its result is not looked at.
         let blocks = shortest.len() / BLOCK;
-        states.update(lanes.map(|slot| slot.map_or(shortest, |(_, rest)| rest)), blocks);
+        states.update(
+            kernel,
+            lanes.map(|slot| slot.map_or(shortest, |(_, rest)| rest)),
+            blocks,
+        );
         for (lane, slot) in lanes.iter_mut().enumerate() {
             if let Some((id, rest)) = slot.take() {
                 match &rest[blocks * BLOCK..] {
@@ -163,8 +193,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The digests by every kernel that this CPU has; they agree.
     fn digests(files: &[Vec<u8>]) -> Vec<Md5Digest> {
-        let mut lanes = LaneDigests::default();
+        let kernels = LaneKernel::available();
+        let mut all = kernels.into_iter().map(|kernel| (kernel, digests_by(kernel, files)));
+        let (_, first) = all.next().unwrap();
+        all.for_each(|(kernel, digests)| assert_eq!(digests, first, "{kernel:?}"));
+        first
+    }
+
+    fn digests_by(kernel: LaneKernel, files: &[Vec<u8>]) -> Vec<Md5Digest> {
+        let mut lanes = LaneDigests::with_kernel(kernel);
         for (id, file) in files.iter().enumerate() {
             lanes.begin(id, file.len() as u64);
             for part in file.chunks(1_000) {

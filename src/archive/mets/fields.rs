@@ -1,65 +1,7 @@
 //! The fields of a MARC record that go to the catalog (src/grin/PROTOCOL.md, sections 9 and 13).
 
-use serde::{Deserialize, Serialize};
-
 use crate::archive::mets::record::MarcRecord;
-
-/// MARC fields by their catalog column names; repeating ones are lists, what is not known is absent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct MarcFields {
-    /// 001.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_control_number: Option<String>,
-    /// 008, position 6.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_date_type: Option<String>,
-    /// 008, positions 7 to 10, as they stand (`1887`, `18uu`, `9999`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_date_1: Option<String>,
-    /// 008, positions 11 to 14, as they stand.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_date_2: Option<String>,
-    /// 008, positions 35 to 37: a MARC language code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_language: Option<String>,
-    /// 010 $a.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_lccn: Option<String>,
-    /// 050 $a.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub marc_lc_call_number: Vec<String>,
-    /// 020 $a.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub marc_isbn: Vec<String>,
-    /// 035 $a with `(OCoLC)`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub marc_oclc_numbers: Vec<String>,
-    /// 245 $a.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_title: Option<String>,
-    /// 245 $b.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_title_remainder: Option<String>,
-    /// 100 $a.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_author_personal: Option<String>,
-    /// 110 $a.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_author_corporate: Option<String>,
-    /// 111 $a.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marc_author_meeting: Option<String>,
-    /// 650 $a, without the closing full stop.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub marc_subjects: Vec<String>,
-    /// 655 $a, without the closing full stop.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub marc_genres: Vec<String>,
-    /// 500 $a.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub marc_general_note: Vec<String>,
-}
+use crate::vocabulary::MarcFields;
 
 impl MarcFields {
     /// Takes the fields out of a record.

@@ -14,8 +14,6 @@ use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::archive::mets::fields::MarcFields;
-
 use crate::archive::digest::ChecksumList;
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::limits::ArchiveLimits;
@@ -23,6 +21,7 @@ use crate::archive::mets::bounded::BoundedReader;
 use crate::archive::mets::encoding::AsUtf8;
 use crate::archive::mets::record::MarcRecord;
 use crate::archive::mets::walk::{MetsWalk, WalkEnd};
+use crate::vocabulary::MarcFields;
 
 /// What came of the search for a MARC record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,8 +11,8 @@ use crate::archive::openpgp::seipd::DecryptingReader;
 
 /// How deep compressed packets may lie in each other; gpg makes one.
 const DEPTH: usize = 3;
-/// Bytes of a packet that is passed over (signature, marker, padding).
-const PASSED_OVER: u64 = 64 << 10;
+/// Bytes of a packet that is skipped (signature, marker, padding).
+const MOST_SKIPPED: u64 = 64 << 10;
 
 /// Bytes that hold packets and know how to prove their own end.
 pub(super) trait PacketLayer: BufRead {
@@ -23,7 +23,7 @@ pub(super) trait PacketLayer: BufRead {
 
 impl<B: BufRead> PacketLayer for DecryptingReader<B> {
     fn finish(&mut self) -> io::Result<u64> {
-        pass_over_packets(self)?;
+        skip_packets(self)?;
         io::copy(self.beneath(), &mut io::sink())
     }
 }
@@ -48,7 +48,7 @@ impl CompressedBody for FallbackReader<'_> {
 
 impl<B: CompressedBody> PacketLayer for InflateReader<B> {
     fn finish(&mut self) -> io::Result<u64> {
-        pass_over_packets(self)?;
+        skip_packets(self)?;
         let body = self.inner_mut();
         if io::copy(body, &mut io::sink())? > 0 {
             return Err(LayerFault::packets("bytes follow the compressed data").into());
@@ -57,23 +57,23 @@ impl<B: CompressedBody> PacketLayer for InflateReader<B> {
     }
 }
 
-/// Passes over what may stand after a literal: a signature (integrity is proven by other means), padding, markers.
-fn pass_over_packets(mut layer: &mut impl BufRead) -> io::Result<()> {
+/// Skips what may stand after a literal: a signature (integrity is proven by other means), padding, markers.
+fn skip_packets(mut layer: &mut impl BufRead) -> io::Result<()> {
     while let Some(header) = PacketHeader::read(&mut layer)? {
         match header.tag {
-            tag::SIGNATURE | tag::MARKER | tag::PADDING => pass_over(&mut layer, header)?,
+            tag::SIGNATURE | tag::MARKER | tag::PADDING => skip(&mut layer, header)?,
             other => return Err(LayerFault::packets(format!("packet {other} follows the file")).into()),
         }
     }
     Ok(())
 }
 
-fn pass_over(layer: &mut impl BufRead, header: PacketHeader) -> io::Result<()> {
-    let passed = io::copy(
-        &mut PacketBody::new(layer, header.length).take(PASSED_OVER + 1),
+fn skip(layer: &mut impl BufRead, header: PacketHeader) -> io::Result<()> {
+    let skipped = io::copy(
+        &mut PacketBody::new(layer, header.length).take(MOST_SKIPPED + 1),
         &mut io::sink(),
     )?;
-    if passed > PASSED_OVER {
+    if skipped > MOST_SKIPPED {
         return Err(LayerFault::packets(format!("packet {} is too long", header.tag)).into());
     }
     Ok(())
@@ -94,7 +94,7 @@ impl<'a> LiteralReader<'a> {
                 PacketHeader::read(&mut layer)?.ok_or_else(|| LayerFault::packets("there is no file inside"))?;
             match header.tag {
                 tag::ONE_PASS_SIGNATURE | tag::SIGNATURE | tag::MARKER | tag::PADDING => {
-                    pass_over(&mut layer, header)?;
+                    skip(&mut layer, header)?;
                 }
                 tag::LITERAL => return Self::open(PacketBody::new(layer, header.length)),
                 tag::COMPRESSED if depth < DEPTH => {
@@ -111,7 +111,7 @@ impl<'a> LiteralReader<'a> {
         Self::find(uncompress(body, limits)?, limits)
     }
 
-    /// Passes over the literal's own head: format, name, date (RFC 9580, section 5.9).
+    /// Skips the literal's own head: format, name, date (RFC 9580, section 5.9).
     fn open(mut body: PacketBody<Box<dyn PacketLayer + 'a>>) -> io::Result<Self> {
         let mut start = [0; 2];
         body.read_exact(&mut start)?;

@@ -1,6 +1,6 @@
 //! A symmetrically encrypted, integrity-protected packet (SEIPD v1, RFC 9580, section 5.13.1) as a stream.
 //!
-//! What it hands out is not proven until its end was reached without an error: the SHA-1 over everything stands last.
+//! What it gives is not proven until its end was reached without an error: the SHA-1 over everything stands last.
 
 use std::io::{self, BufRead, Read};
 
@@ -24,13 +24,13 @@ pub(super) struct DecryptingReader<B> {
     body: PacketBody<B>,
     cipher: CfbCipher,
     hash: Sha1,
-    /// `[start..ready)` may be handed out, `[ready..clear)` is decrypted and held back, `[clear..filled)` is not yet decrypted.
+    /// `[start..ready)` may be given out, `[ready..clear)` is decrypted and held back, `[clear..filled)` is not yet decrypted.
     buffer: Box<[u8]>,
     start: usize,
     ready: usize,
     clear: usize,
     filled: usize,
-    /// Bytes of the random prefix still to be passed over: they count for the hash and are not handed out.
+    /// Bytes of the random prefix still to be skipped: they count for the hash and are not given out.
     prefix: usize,
     state: State,
 }
@@ -73,7 +73,7 @@ impl<B: BufRead> DecryptingReader<B> {
         self.body.inner_mut()
     }
 
-    /// Decrypts what is whole blocks, and lets go of all but what may be the trailer.
+    /// Decrypts what is whole blocks, and releases all but what may be the trailer.
     fn decrypt(&mut self) {
         let blocks = (self.filled - self.clear) / BLOCK * BLOCK;
         self.cipher

@@ -16,11 +16,10 @@ use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, SignalSour
 use crate::catalog::lifecycle::publication::BeginPublication;
 use crate::catalog::lifecycle::settle::{StoredBook, write_stored};
 use crate::catalog::lifecycle::tallies::TallyKind;
-use crate::catalog::observations::marc::REPEATING;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::grin::Barcode;
 use crate::grin::columns::CSV_COLUMNS;
-use crate::vocabulary::BookState;
+use crate::vocabulary::{BookState, MarcFields};
 
 /// Takes books over.
 pub(super) struct BookAdoption(pub Vec<ImportedBook>);
@@ -270,7 +269,7 @@ fn fill(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, ours: &OwnBook) ->
 /// Repeating fields were joined by the other program with what their values may contain; they cannot be told apart
 /// again, so the whole counts as one value until the archive is looked into.
 fn filled(column: &str, value: &str) -> String {
-    if REPEATING.contains(&column) {
+    if MarcFields::is_repeating(column) {
         return serde_json::json!([value]).to_string();
     }
     value.into()

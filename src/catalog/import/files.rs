@@ -2,8 +2,9 @@
 
 use std::io::{self, Read};
 
-use crate::catalog::{BegunPublication, MarcColumns, StoredFinding};
+use crate::catalog::{BegunPublication, StoredFinding};
 use crate::grin::Barcode;
+use crate::vocabulary::MarcFields;
 
 /// Where a run's decrypted archives are. Whoever knows the storage brings it; it may copy each archive into ours on the way.
 pub trait StoredFiles {
@@ -43,7 +44,7 @@ pub struct AdoptedArchive {
     /// The worst finding, if it was looked into.
     pub worst_finding: Option<StoredFinding>,
     /// The catalogue record, if it was looked into.
-    pub marc: Option<MarcColumns>,
+    pub marc: Option<MarcFields>,
 }
 
 /// Why a stored file is no archive that could be taken over.

@@ -10,10 +10,9 @@ use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransi
 use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::dates::READABLE;
 use crate::catalog::observations::marc;
-use crate::catalog::observations::marc::MarcColumns;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::stamp;
-use crate::vocabulary::{BookState, FailureReason};
+use crate::vocabulary::{BookState, FailureReason, MarcFields};
 
 /// What came of a claimed book.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +68,7 @@ pub struct StoredBook {
     /// Where it is published, within the storage.
     pub storage_path: String,
     /// The catalogue record; `None` if none was found or looked for, which leaves an earlier one as it is.
-    pub marc: Option<MarcColumns>,
+    pub marc: Option<MarcFields>,
 }
 
 /// A finding as the catalog keeps it.

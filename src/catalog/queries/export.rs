@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::CatalogError;
 use crate::catalog::observations::lists;
-use crate::catalog::observations::marc::{REPEATING, read_list};
+use crate::catalog::observations::marc::read_list;
 use crate::catalog::queries::reader::CatalogReader;
 use crate::grin::columns::{CSV_COLUMNS, ColumnKind, ExportColumn, by_sql};
 use crate::grin::{ListKind, TypedValue};
+use crate::vocabulary::MarcFields;
 
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +98,7 @@ fn write_cell<W: Write>(
         }
         ValueRef::Integer(n) => out.write_field(n.to_string())?,
         ValueRef::Real(n) => out.write_field(n.to_string())?,
-        ValueRef::Text(text) if REPEATING.contains(&column.sql) => {
+        ValueRef::Text(text) if MarcFields::is_repeating(column.sql) => {
             out.write_field(read_list(&String::from_utf8_lossy(text)).join(", "))?;
         }
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => out.write_field(bytes)?,
@@ -154,7 +155,7 @@ pub(crate) fn book_json(names: &ExportNames, row: &Row<'_>) -> Result<Map<String
 
 fn text_json(name: &str, text: &str) -> Value {
     match name {
-        _ if REPEATING.contains(&name) => json!(read_list(text)),
+        _ if MarcFields::is_repeating(name) => json!(read_list(text)),
         "raw_values" => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
         _ => json!(text),
     }

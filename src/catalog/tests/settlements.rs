@@ -3,6 +3,7 @@
 use crate::catalog::tests::shelf::{HOUR, Shelf, barcode, converted, given_up, queue, retry, stored};
 use crate::catalog::*;
 use crate::grin::ListKind;
+use crate::vocabulary::MarcFields;
 
 use BookState as S;
 
@@ -17,10 +18,10 @@ fn stored_writes_everything_at_once() {
     let claimed = held(&mut shelf);
     shelf.ledger.execute(RecordDownloading(claimed.held.clone())).unwrap();
     assert_eq!(shelf.state("TL0001"), S::Downloading);
-    let marc = MarcColumns {
+    let marc = MarcFields {
         marc_title: Some("On tides".into()),
         marc_isbn: vec!["a, b".into(), "c".into()],
-        ..MarcColumns::default()
+        ..MarcFields::default()
     };
     let ClaimSettlement::Stored(mut book) = stored("TL0001", "\"a\"") else {
         unreachable!()

@@ -7,11 +7,12 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::archive::{
-    ArchiveError, ArchiveFinding, ArchiveInspection, ChecksumList, FindingCode, MarcFields, PassOptions, ProvenVolume,
-    RecordKind, VolumeAcceptance, hex, inspect, parse_mets, process, process_plain,
+    ArchiveError, ArchiveFinding, ArchiveInspection, ChecksumList, FindingCode, PassOptions, ProvenVolume, RecordKind,
+    VolumeAcceptance, hex, inspect, parse_mets, process, process_plain,
 };
 use crate::cli::parse::{Document, ParseArgs, ParseError, barcode, document, put, read, unreadable};
 use crate::grin::{AnswerRefusal, Barcode, LibraryDirectory, SecretBytes, read_passphrase};
+use crate::vocabulary::MarcFields;
 
 /// How a gzip stream begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];

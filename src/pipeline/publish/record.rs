@@ -2,7 +2,6 @@
 
 use crate::archive::{ArchiveFinding, BookManifest};
 use crate::catalog::{StoredBook, StoredFinding};
-use crate::pipeline::workers::record::columns;
 use crate::storage::ObjectKey;
 
 /// What the catalog is to know of a volume whose manifest is published.
@@ -17,7 +16,7 @@ pub(crate) fn record_of(manifest: BookManifest, archive: &ObjectKey) -> StoredBo
         verified: Some(manifest.verified),
         worst_finding: worst(&manifest.findings),
         storage_path: archive.to_string(),
-        marc: manifest.marc.map(columns),
+        marc: manifest.marc,
     }
 }
 

@@ -13,7 +13,6 @@ mod list_pages;
 mod list_reading;
 mod list_text;
 mod page_fault;
-pub(in crate::pipeline) mod record;
 mod retry;
 mod transfers;
 

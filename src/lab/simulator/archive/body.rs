@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::lab::simulator::archive::cache::ArchiveBytes;
 use crate::lab::simulator::stats::SimulatorCounters;
 
-/// Bytes handed to the server at once: large enough that a copy costs more than the bookkeeping.
+/// Bytes given to the server at once: large enough that a copy costs more than the bookkeeping.
 const PIECE: u64 = 256 * 1_024;
 /// A drop of a trickling body, and the pause after it.
 const DROP: u64 = 1_024;
