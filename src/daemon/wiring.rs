@@ -28,6 +28,8 @@ use crate::storage::{Storage, StorageError, StorageLayout};
 const WORKER_MAILBOX: usize = 1;
 /// Messages the supervisor may have waiting: a handful of orders.
 const SUPERVISOR_MAILBOX: usize = 8;
+/// How long workers may take to end once nobody asks anything of them.
+const WORKERS_GRACE: Duration = Duration::from_secs(20);
 /// How long the session waits for requests in flight when everybody who asks has ended already.
 const SESSION_GRACE: Duration = Duration::from_secs(5);
 
@@ -164,20 +166,31 @@ impl Daemon {
     pub async fn close(self, phase: impl Fn(ShutdownPhase)) -> ShutdownLedger {
         phase(ShutdownPhase::WorkersDraining);
         self.supervisor.close();
-        self.supervisor.drained().await;
+        if tokio::time::timeout(WORKERS_GRACE, self.supervisor.drained())
+            .await
+            .is_err()
+        {
+            tracing::error!(grace = ?WORKERS_GRACE, "the supervisor does not end; stopping without it");
+        }
         let crew = &self.crew;
         crew.collectors.close();
         crew.enrichers.close();
         crew.converters.close();
         crew.checkers.close();
         crew.downloaders.close();
-        futures::join!(
-            crew.collectors.drained(),
-            crew.enrichers.drained(),
-            crew.converters.drained(),
-            crew.checkers.drained(),
-            crew.downloaders.drained(),
-        );
+        let drained = async {
+            futures::join!(
+                crew.collectors.drained(),
+                crew.enrichers.drained(),
+                crew.converters.drained(),
+                crew.checkers.drained(),
+                crew.downloaders.drained(),
+            )
+        };
+        if tokio::time::timeout(WORKERS_GRACE, drained).await.is_err() {
+            // A blocking pass that does not come back: its book is claimed again at the next start.
+            tracing::error!(grace = ?WORKERS_GRACE, "workers do not end; stopping without them");
+        }
         phase(ShutdownPhase::Flushing);
         self.cooperating.end().await;
         self.catalog.close().await;

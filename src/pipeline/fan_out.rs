@@ -1,450 +1,429 @@
-//! Fans claimed books out to the workers, as many as they can hold, until there is nothing left or the drain.
+//! Runs claimed books, as many as the workers hold, until there is nothing left or the drain.
 
-use std::collections::{HashMap, VecDeque};
+mod claims;
+
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use tracing::{error, info, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
 
-use crate::actor::AskContext;
-use crate::catalog::{
-    BookSelection, CatalogError, ClaimBooks, ClaimSettlement, ClaimToken, ClaimedBook, NextBookDue, RenewClaims,
-    SettleClaim,
-};
-use crate::dapr::InHand;
-use crate::grin::Barcode;
-use crate::grin::BlockSet;
-use crate::pipeline::book_run::{BookRunResult, pursue};
-use crate::pipeline::policy;
-use crate::pipeline::policy::OutageDetector;
-use crate::pipeline::supervisor::{RetryPolicy, RunScope, SupervisorState};
-use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
+use crate::actor::{ActorName, AskContext};
+use crate::catalog::{CatalogError, ClaimedBook};
+use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run_book};
+use crate::pipeline::book_services::BookServices;
+use crate::pipeline::fan_out::claims::ClaimedBooks;
+use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
+use crate::pipeline::policy::{BookFault, FailureMemory};
+use crate::pipeline::progress::RunProgress;
+use crate::pipeline::supervisor::{RetryPolicy, RunReport, RunScope, SupervisorState};
+use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
 
-/// Claimed ahead of the workers, so that none waits for the catalog.
-const AHEAD: usize = 32;
-/// Longest sleep without looking again, for changes nobody tells of (another process's books, a refilled disk).
+/// Longest sleep without looking again, for changes that nobody tells of (another process's books).
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How long books may still take after a drain has cut everything; then they are left to their claims' end.
+const AFTER_CUT: Duration = Duration::from_secs(15);
 
-/// Downloads until nothing is left (`once`) or the drain.
-pub(super) async fn sync(office: &Rc<SupervisorState>, errand: &RunScope) {
-    if !errand.sync {
+/// Runs books until nothing is left (`once`) or the drain.
+pub(super) async fn sync(office: &Rc<SupervisorState>, scope: &RunScope) {
+    if !scope.sync {
         return;
     }
-    let mut fanout = Fanout::new(office, errand);
-    let outcome = fanout.run().await;
-    fanout.put_everything_back().await;
-    match outcome {
-        Err(error) if !office.intake.is_cancelled() => {
-            error!(%error, "the catalog does not answer; the run ends, and is started again by systemd");
-            let needs_person = !error.may_pass();
-            let waiting = WaitReason {
-                needs_person,
-                ..WaitReason::new(WaitCause::Catalog, error.to_string(), Timestamp::now())
-            };
-            office.report.borrow_mut().stopped_by = Some(waiting);
-            // The other duties end with it.
-            office.intake.cancel();
-        }
-        _ => {}
-    }
-    office.board.wait_for(None);
+    let control = RunControl {
+        progress: Arc::clone(&office.board),
+        policy: Rc::clone(&office.terms),
+        wake: office.wake.subscribe(),
+        stop: office.intake.clone(),
+        cut: office.cut.clone(),
+        sources: Rc::clone(&office.sources),
+        report: Rc::clone(&office.report),
+    };
+    FanOut::new(Rc::clone(&office.crew), control, scope).run().await;
 }
 
-struct Fanout<'a> {
-    office: &'a Rc<SupervisorState>,
-    errand: &'a RunScope,
-    in_hand: FuturesUnordered<LocalBoxFuture<'static, BookRunResult>>,
-    /// What is in hand, to renew its leases, and to cut what was lost.
-    held: HashMap<Barcode, (ClaimToken, AskContext)>,
-    /// Keeps the blocks of what is in hand or claimed ahead from being given back.
-    uses: HashMap<Barcode, InHand>,
-    ahead: VecDeque<ClaimedBook>,
-    taken: u64,
-    outage: OutageDetector,
-    /// No new book before this moment: an outage, a full store, a person who must act.
-    blocked: Option<(Instant, WaitReason)>,
-    /// Troubles in a row, for the length of the next block.
-    troubles: u32,
-    renew_at: Instant,
+/// What the fan-out shares with the supervisor.
+pub(super) struct RunControl {
+    pub progress: Arc<RunProgress>,
+    pub policy: Rc<RefCell<RetryPolicy>>,
+    /// Something changed: look again whether there is work.
+    pub wake: watch::Receiver<()>,
+    /// Cancelled: nothing new is begun.
+    pub stop: CancellationToken,
+    /// Cancelled: what runs is cut.
+    pub cut: CancellationToken,
+    /// Tasks that may still bring new books.
+    pub sources: Rc<Cell<usize>>,
+    pub report: Rc<RefCell<RunReport>>,
+}
+
+pub(super) struct FanOut<'a, S> {
+    services: Rc<S>,
+    control: RunControl,
+    scope: &'a RunScope,
+    judgement: Rc<RefCell<RunJudgement>>,
+    running: FuturesUnordered<LocalBoxFuture<'static, BookRunResult>>,
+    claims: ClaimedBooks,
+    /// What was last said of a wait.
+    said: Option<WaitReason>,
+    /// Books that a run that ends by itself leaves to the next one.
+    left: Vec<(FailureReason, String)>,
+    began: Timestamp,
+    /// A run that ends by itself waits no longer for other daemons.
+    leases_until: Instant,
     /// Since when there was nothing left to claim.
     idle_since: Option<Instant>,
-    began: Timestamp,
 }
 
-/// What the loop does after a look at the catalog.
-enum Look {
-    /// Nothing to take in hand before this moment.
+/// What the loop does after a look for work.
+enum NextLook {
+    /// Nothing can be begun before this moment.
     Wait(Instant),
-    /// Nothing left.
+    /// Nothing is left.
     Done,
 }
 
-impl<'a> Fanout<'a> {
-    fn new(office: &'a Rc<SupervisorState>, errand: &'a RunScope) -> Self {
-        let renew_at = Instant::now() + office.terms.borrow().lease / 3;
+impl<'a, S: BookServices> FanOut<'a, S> {
+    pub fn new(services: Rc<S>, control: RunControl, scope: &'a RunScope) -> Self {
+        let policy = control.policy.borrow().clone();
+        let judgement = RunJudgement {
+            intake: BookIntake::new(intake_config(&policy, scope.once)),
+            memory: FailureMemory::default(),
+        };
+        let share = services.share();
+        let leases_until = Instant::now() + share.election().max(share.patience());
         Self {
-            office,
-            errand,
-            in_hand: FuturesUnordered::new(),
-            held: HashMap::new(),
-            uses: HashMap::new(),
-            ahead: VecDeque::new(),
-            taken: 0,
-            outage: OutageDetector::default(),
-            blocked: None,
-            troubles: 0,
-            renew_at,
-            idle_since: None,
+            services,
+            control,
+            scope,
+            judgement: Rc::new(RefCell::new(judgement)),
+            running: FuturesUnordered::new(),
+            claims: ClaimedBooks::new(policy.lease),
+            said: None,
+            left: Vec::new(),
             began: Timestamp::now(),
+            leases_until,
+            idle_since: None,
         }
     }
 
-    fn selection(&self) -> BookSelection {
-        self.errand.selection(self.began, Timestamp::now())
+    fn policy(&self) -> RetryPolicy {
+        self.control.policy.borrow().clone()
     }
 
-    fn terms(&self) -> RetryPolicy {
-        self.office.terms.borrow().clone()
-    }
-
-    async fn run(&mut self) -> Result<(), CatalogError> {
-        let mut changes = self.office.wake.subscribe();
-        let mut shares = self.office.crew.cooperation.changes();
+    /// Runs books until nothing is left or the drain, then ends or releases every claim.
+    pub async fn run(&mut self) {
+        let mut shares = self.services.share().changes();
         loop {
-            changes.mark_unchanged();
+            self.control.wake.mark_unchanged();
             shares.mark_unchanged();
-            let until = match self.fill().await? {
-                Look::Wait(until) => until,
-                Look::Done => return Ok(()),
+            let intake = intake_config(&self.policy(), self.scope.once);
+            self.judgement.borrow_mut().intake.configure(intake);
+            let NextLook::Wait(until) = self.fill().await else {
+                break;
             };
-            let until = until.min(self.renew_at);
+            self.show();
+            let until = until.min(self.claims.renew_at());
             tokio::select! {
                 biased;
-                () = self.office.intake.cancelled() => return Ok(()),
-                Some(ended) = self.in_hand.next(), if !self.in_hand.is_empty() => self.note(ended),
-                _ = changes.changed() => {}
+                () = self.control.stop.cancelled() => break,
+                Some(ended) = self.running.next(), if !self.running.is_empty() => self.note(ended),
+                _ = self.control.wake.changed() => {}
                 Ok(()) = shares.changed() => {}
                 () = sleep_until(until) => {}
             }
-            self.renew().await?;
+            self.renew().await;
         }
+        self.release_everything().await;
+        self.report_left();
+        self.control.progress.wait_for(None);
     }
 
-    /// Takes in hand what the workers can hold.
-    async fn fill(&mut self) -> Result<Look, CatalogError> {
-        if self.errand.once && self.terms().paused && self.in_hand.is_empty() {
-            info!("work.paused is set: nothing is begun");
-            return Ok(Look::Done);
+    /// Begins what may be begun.
+    async fn fill(&mut self) -> NextLook {
+        if let Some(look) = self.held_back() {
+            return look;
         }
-        if let Some(until) = self.held_back() {
-            return Ok(Look::Wait(until));
-        }
-        let places = self.places();
-        if self.in_hand.len() < places && self.ahead.is_empty() {
-            self.claim().await?;
-        }
-        while self.in_hand.len() < places {
-            let Some(book) = self.ahead.pop_front() else {
-                return self.nothing_to_claim().await;
-            };
-            if self.office.crew.cooperation.holds(book.held.barcode.as_str()) {
-                self.take(book);
-            } else {
-                // Its block went to another daemon meanwhile (this one was paused past its lease).
-                self.hand_back(&book).await;
+        loop {
+            let decision = self.judgement.borrow().intake.decide(Instant::now());
+            match decision {
+                IntakeDecision::GiveUp => return self.give_up(),
+                IntakeDecision::Closed(until) => return NextLook::Wait(until.unwrap_or_else(look_again)),
+                IntakeDecision::Probe if !self.disk_is_free().await => {}
+                // The look at the disk may have closed the breaker.
+                IntakeDecision::Probe if self.judgement.borrow().intake.decide(Instant::now()) != decision => {}
+                IntakeDecision::Probe | IntakeDecision::Open => match self.begin_next(decision).await {
+                    Ok(Begun::Book) => {}
+                    Ok(Begun::Nothing(look)) => return look,
+                    Err(error) => self.catalog_failed(&error),
+                },
             }
         }
-        Ok(Look::Wait(Instant::now() + LOOK_AGAIN))
     }
 
     /// Twice what DOWNLOAD and CHECK can do at once: the next book stands ready when one is done.
     fn places(&self) -> usize {
-        if self.blocked.is_some() {
-            return 1; // one book to try whether the trouble is over
-        }
-        (self.office.crew.downloaders.size() + self.office.crew.checkers.size()) * 2
+        self.services.workers() * 2
     }
 
-    /// Paused, or in trouble that has not had its time yet.
-    fn held_back(&mut self) -> Option<Instant> {
-        if self.terms().paused || !self.office.crew.cooperation.may_work() {
-            return Some(Instant::now() + LOOK_AGAIN);
+    /// Paused, or without a share of the rate; a run that ends by itself waits for neither for ever.
+    fn held_back(&mut self) -> Option<NextLook> {
+        let idle = self.running.is_empty() && self.scope.once;
+        if self.policy().paused {
+            if idle {
+                info!("work.paused is set: nothing is begun");
+                return Some(NextLook::Done);
+            }
+            return Some(NextLook::Wait(look_again()));
         }
-        match &self.blocked {
-            Some((until, _)) if *until > Instant::now() => Some(*until),
-            _ => None,
+        if self.services.share().may_work() {
+            return None;
+        }
+        if idle && Instant::now() >= self.leases_until {
+            self.not_begun("no share of GRIN's request rate is this daemon's");
+            return Some(NextLook::Done);
+        }
+        Some(NextLook::Wait(
+            look_again().min(self.leases_until.max(Instant::now() + Duration::from_secs(1))),
+        ))
+    }
+
+    /// While the disk is full, it is looked at instead of a book being fetched for nothing.
+    async fn disk_is_free(&mut self) -> bool {
+        if !self.judgement.borrow().intake.is_open(WaitCause::Disk) {
+            return true;
+        }
+        let looked = self.services.check_storage().await;
+        let intake = &mut self.judgement.borrow_mut().intake;
+        match looked {
+            Ok(()) => {
+                intake.answered(WaitCause::Disk);
+                true
+            }
+            Err(error) => {
+                let fault = BookFault {
+                    cause: Some(WaitCause::Disk),
+                    ..BookFault::from(&error)
+                };
+                intake.call_failed(&fault, Instant::now(), &mut rand::rng());
+                false
+            }
         }
     }
 
-    async fn claim(&mut self) -> Result<(), CatalogError> {
-        let left = self
-            .errand
-            .limit
-            .map_or(u64::MAX, |limit| limit.saturating_sub(self.taken));
-        let limit = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(if self.blocked.is_some() { 1 } else { AHEAD });
-        if limit == 0 {
-            return Ok(());
+    /// Begins one book; while any breaker is open, one that had no part in opening it, if there is one.
+    async fn begin_next(&mut self, decision: IntakeDecision) -> Result<Begun, CatalogError> {
+        let probing = decision == IntakeDecision::Probe;
+        if !probing && self.running.len() >= self.places() {
+            return Ok(Begun::Nothing(NextLook::Wait(look_again())));
         }
-        let cooperation = self.office.crew.cooperation.clone();
-        let mut books = self.claim_of(limit, Some(cooperation.blocks())).await?;
-        if books.is_empty() && !cooperation.is_strict() && !cooperation.is_alone() {
-            // The catalog is shared: its claims keep members apart, so nobody need stand idle.
-            books = self.claim_of(limit, None).await?;
+        let openers = if probing {
+            self.judgement.borrow().intake.openers()
+        } else {
+            Vec::new()
+        };
+        if self.claims.next_is_none_of(&openers) {
+            self.claim(probing, openers).await?;
         }
-        for book in &books {
-            let barcode = &book.held.barcode;
-            self.uses.insert(barcode.clone(), cooperation.begin(barcode.as_str()));
+        let Some(book) = self.claims.pop() else {
+            return self.nothing_to_claim().await.map(Begun::Nothing);
+        };
+        if self.services.share().holds(book.held.barcode.as_str()) {
+            self.begin(book);
+        } else {
+            // Its block went to another daemon meanwhile (this one was paused past its lease).
+            self.claims.release(&*self.services, &book).await;
         }
-        if !books.is_empty() {
-            self.idle_since = None;
-        }
-        self.taken += books.len() as u64;
-        self.ahead = books.into();
-        Ok(())
+        Ok(Begun::Book)
     }
 
-    async fn claim_of(&self, limit: usize, blocks: Option<BlockSet>) -> Result<Vec<ClaimedBook>, CatalogError> {
-        let terms = self.terms();
-        let claim = ClaimBooks {
-            selection: BookSelection {
-                blocks,
-                ..self.selection()
+    fn begin(&mut self, book: ClaimedBook) {
+        self.control.progress.taken();
+        self.judgement.borrow_mut().intake.begun(&book.held.barcode);
+        let context = BookRunContext {
+            policy: RetryPolicy {
+                force: self.scope.force,
+                ..self.policy()
             },
-            limit,
-            owner: terms.owner,
-            lease: terms.lease,
+            judgement: Rc::clone(&self.judgement),
+            once: self.scope.once,
+            stop: self.control.stop.clone(),
         };
-        self.office
-            .crew
-            .catalog
-            .ask(claim, &crate::pipeline::supervisor::unhurried())
-            .await
-    }
-
-    fn take(&mut self, book: ClaimedBook) {
-        self.office.board.taken();
-        let board = std::sync::Arc::clone(&self.office.board);
-        let (crew, terms, cx) = (Rc::clone(&self.office.crew), self.terms(), self.office.cx());
-        // The one book that tries whether an outage is over shall not fail for it, however long it lasts.
-        let probing = self.blocked.is_some() && !self.errand.once;
-        let terms = RetryPolicy {
-            force: self.errand.force,
-            attempts: if probing { u32::MAX } else { terms.attempts },
-            ..terms
-        };
-        self.held
-            .insert(book.held.barcode.clone(), (book.held.clone(), cx.clone()));
-        self.in_hand
-            .push(Box::pin(async move { pursue(crew, terms, &board, book, cx).await }));
+        let cx = AskContext::of(ActorName::Supervisor, self.control.cut.child_token());
+        self.claims.began(&book, cx.clone());
+        let services = Rc::clone(&self.services);
+        self.running.push(Box::pin(run_book(services, context, book, cx)));
     }
 
     /// Nothing can be claimed now: done, or when to look again.
-    async fn nothing_to_claim(&mut self) -> Result<Look, CatalogError> {
-        let look_again = Instant::now() + LOOK_AGAIN;
-        let cooperation = &self.office.crew.cooperation;
-        if cooperation.is_strict() && !cooperation.is_settled() {
+    async fn nothing_to_claim(&mut self) -> Result<NextLook, CatalogError> {
+        let now = Instant::now();
+        let look_again = look_again();
+        let share = self.services.share().clone();
+        let idle = self.running.is_empty() && self.scope.once && self.control.sources.get() == 0;
+        if share.is_strict() && !share.is_settled() {
             // Some of what is this daemon's to do is still another's: told when that changes.
             self.idle_since = None;
-            return Ok(Look::Wait(look_again));
-        }
-        let idle_since = *self.idle_since.get_or_insert_with(Instant::now);
-        if !self.in_hand.is_empty() || !self.errand.once || self.office.sources.get() > 0 {
-            return Ok(Look::Wait(self.next_due().await?.unwrap_or(look_again).min(look_again)));
-        }
-        if self.errand.limit.is_some_and(|limit| self.taken >= limit) {
-            return Ok(Look::Done);
-        }
-        match self.next_due().await? {
-            Some(due) => Ok(Look::Wait(due.min(look_again))),
-            // Another one may have died with books in its hands.
-            None if idle_since.elapsed() < cooperation.patience() => {
-                Ok(Look::Wait(idle_since + cooperation.patience()))
+            if idle && now >= self.leases_until {
+                self.not_begun("blocks of books that are this daemon's due are still held by others");
+                return Ok(NextLook::Done);
             }
+            return Ok(NextLook::Wait(look_again));
+        }
+        let idle_since = *self.idle_since.get_or_insert(now);
+        let due = self
+            .services
+            .next_due(self.scope.selection(self.began, Timestamp::now()))
+            .await?;
+        let due = due.map(|due| {
+            now + due
+                .duration_since(Timestamp::now())
+                .try_into()
+                .unwrap_or(Duration::ZERO)
+        });
+        if !idle {
+            return Ok(NextLook::Wait(due.unwrap_or(look_again).min(look_again)));
+        }
+        let patience = idle_since + share.patience();
+        // What is due much later is the next run's; what another daemon holds may be free when that one has died.
+        match due.filter(|due| *due <= now + self.policy().backoff.cap) {
+            _ if self.scope.limit.is_some_and(|limit| self.claims.taken() >= limit) => Ok(NextLook::Done),
+            Some(due) => Ok(NextLook::Wait(due.min(look_again))),
+            None if now < patience => Ok(NextLook::Wait(patience)),
             None => {
                 // What came due between the last claim and the question for the next moment is neither: look once more.
-                self.claim().await?;
-                Ok(if self.ahead.is_empty() {
-                    Look::Done
+                self.claim(false, Vec::new()).await?;
+                Ok(if self.claims.is_empty() {
+                    NextLook::Done
                 } else {
-                    Look::Wait(Instant::now())
+                    NextLook::Wait(now)
                 })
             }
         }
     }
 
-    async fn next_due(&self) -> Result<Option<Instant>, CatalogError> {
-        let due = self
-            .office
-            .crew
-            .catalog
-            .ask(NextBookDue(self.selection()), &crate::pipeline::supervisor::unhurried())
-            .await?;
-        Ok(due.map(|due| {
-            Instant::now()
-                + due
-                    .duration_since(Timestamp::now())
-                    .try_into()
-                    .unwrap_or(Duration::ZERO)
-        }))
-    }
-
-    /// The failure policy: what an ended book says about the way home.
     fn note(&mut self, ended: BookRunResult) {
-        let terms = self.terms();
-        self.held.remove(&ended.held.barcode);
-        self.uses.remove(&ended.held.barcode);
-        if matches!(ended.verdict, BookOutcome::Retry | BookOutcome::Released) {
-            // It is still to be done: it does not count towards the limit.
-            self.taken = self.taken.saturating_sub(1);
+        self.claims.ended(&ended);
+        self.control.progress.settled(ended.outcome, ended.bytes);
+        if let (BookOutcome::Failed, Some(fault)) = (ended.outcome, &ended.fault) {
+            self.control.progress.failure(fault.reason);
         }
-        match ended {
-            BookRunResult {
-                trouble: Some(trouble), ..
-            } => self.block(trouble, None),
-            BookRunResult {
-                verdict: BookOutcome::Stored,
-                ..
-            } => self.way_is_open(),
-            // GRIN answers, so others may be tried; of the way home it says nothing, and the series of failures stands.
-            BookRunResult {
-                verdict: BookOutcome::UpToDate,
-                ..
-            } => self.go_on(),
-            BookRunResult {
-                verdict: BookOutcome::Retry | BookOutcome::Failed,
-                passing: Some(last),
-                ..
-            } => {
-                let pause = self
-                    .outage
-                    .failure(terms.max_sequential_failures, &terms.backoff, &mut rand::rng());
-                if let Some(pause) = pause {
-                    let waiting = policy::waiting(terms.max_sequential_failures, last);
-                    self.block(waiting, Some(pause));
-                }
+        if let Some(fault) = ended.left {
+            self.left.push((fault.reason, fault.detail));
+        }
+    }
+
+    fn catalog_failed(&mut self, error: &CatalogError) {
+        let fault = BookFault::from(error);
+        let intake = &mut self.judgement.borrow_mut().intake;
+        intake.call_failed(&fault, Instant::now(), &mut rand::rng());
+    }
+
+    async fn renew(&mut self) {
+        if Instant::now() < self.claims.renew_at() {
+            return;
+        }
+        match self.claims.renew(&*self.services, &self.policy()).await {
+            Ok(()) => self.judgement.borrow_mut().intake.answered(WaitCause::Catalog),
+            Err(error) => self.catalog_failed(&error),
+        }
+    }
+
+    /// A run that ends by itself has waited long enough.
+    fn give_up(&mut self) -> NextLook {
+        self.control.report.borrow_mut().stopped_by = self.waiting();
+        self.control.stop.cancel();
+        NextLook::Done
+    }
+
+    fn waiting(&self) -> Option<WaitReason> {
+        let judgement = self.judgement.borrow();
+        judgement.intake.waiting(Instant::now(), Timestamp::now())
+    }
+
+    /// Says when a wait begins and when it is over, once each.
+    fn show(&mut self) {
+        let waiting = self.waiting();
+        match (&self.said, &waiting) {
+            (Some(before), Some(now)) if before.cause == now.cause => {}
+            (_, Some(now)) => {
+                warn!(cause = now.cause.as_str(), reason = now.why, until = ?now.until, "no new book is begun: {now}");
             }
-            BookRunResult { .. } => {}
+            (Some(before), None) => info!(cause = before.cause.as_str(), reason = before.why, "intake resumed"),
+            (None, None) => {}
+        }
+        self.said.clone_from(&waiting);
+        self.control.progress.wait_for(waiting);
+    }
+
+    fn not_begun(&self, why: &str) {
+        let share = self.services.share().snapshot();
+        let trouble = share.and_then(|share| share.trouble);
+        let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+        self.control
+            .report
+            .borrow_mut()
+            .add_incomplete(format!("sync: not begun: {why}{trouble}"));
+    }
+
+    fn report_left(&self) {
+        if let Some((reason, detail)) = self.left.last() {
+            let count = self.left.len();
+            let what = format!(
+                "sync: {count} books could not be fetched and are left to the next run, the last one because of {reason}: {detail}"
+            );
+            self.control.report.borrow_mut().add_incomplete(what);
         }
     }
 
-    fn way_is_open(&mut self) {
-        self.outage.over();
-        self.troubles = 0;
-        self.go_on();
-    }
-
-    fn go_on(&mut self) {
-        if let Some((_, was)) = self.blocked.take() {
-            info!(reason = was.why, "it goes on");
-            self.office.board.wait_for(None);
-        }
-    }
-
-    fn block(&mut self, mut waiting: WaitReason, pause: Option<Duration>) {
-        self.troubles += 1;
-        let backoff = self.terms().backoff;
-        let pause = pause.unwrap_or_else(|| policy::wait(&backoff, self.troubles, &mut rand::rng()));
-        waiting.until = Timestamp::now().checked_add(pause).ok();
-        let known = self.blocked.as_ref().is_some_and(|(_, was)| was.why == waiting.why);
-        if !known {
-            warn!(reason = waiting.why, ?pause, "no new book is taken in hand for now");
-        }
-        if self.errand.once && waiting.needs_person && self.troubles > 2 {
-            self.office.report.borrow_mut().stopped_by = Some(waiting.clone());
-            self.office.intake.cancel();
-        }
-        self.office.board.wait_for(Some(waiting.clone()));
-        self.blocked = Some((Instant::now() + pause, waiting));
-    }
-
-    async fn renew(&mut self) -> Result<(), CatalogError> {
-        if Instant::now() < self.renew_at {
-            return Ok(());
-        }
-        let terms = self.terms();
-        self.renew_at = Instant::now() + terms.lease / 3;
-        let held = self
-            .held
-            .values()
-            .map(|(held, _)| held.clone())
-            .chain(self.ahead.iter().map(|book| book.held.clone()))
-            .collect();
-        let lost = self
-            .office
-            .crew
-            .catalog
-            .ask(
-                RenewClaims {
-                    owner: terms.owner,
-                    held,
-                    lease: terms.lease,
-                },
-                &crate::pipeline::supervisor::unhurried(),
-            )
-            .await?;
-        for held in lost {
-            self.let_go(&held);
-        }
-        Ok(())
-    }
-
-    /// Somebody else may have the book by now: nothing that came of it would be recorded, so nothing more is done for it.
-    fn let_go(&mut self, lost: &ClaimToken) {
-        warn!(barcode = %lost.barcode, "its lease was lost: it is let go");
-        if let Some((_, cx)) = self.held.get(&lost.barcode) {
-            cx.cancel();
-        }
-        let before = self.ahead.len();
-        self.ahead.retain(|book| book.held != *lost);
-        if self.ahead.len() < before {
-            self.uses.remove(&lost.barcode);
-            self.taken = self.taken.saturating_sub(1);
-        }
-    }
-
-    async fn hand_back(&mut self, book: &ClaimedBook) {
-        self.uses.remove(&book.held.barcode);
-        self.taken = self.taken.saturating_sub(1);
-        let settle = SettleClaim {
-            held: book.held.clone(),
-            settlement: ClaimSettlement::HandedBack,
-        };
-        if let Err(error) = self
-            .office
-            .crew
-            .catalog
-            .ask(settle, &crate::pipeline::supervisor::unhurried())
-            .await
-        {
-            warn!(barcode = %book.held.barcode, %error, "could not be handed back; its lease will run out");
-        }
-    }
-
-    /// Books in hand go to their end (the drain's grace cuts them); books only claimed go back at once.
-    async fn put_everything_back(&mut self) {
-        while let Some(book) = self.ahead.pop_front() {
-            self.hand_back(&book).await;
-        }
-        while !self.in_hand.is_empty() {
-            let renew_at = self.renew_at;
+    /// Books that run go to their end (the drain's grace cuts them); books only claimed are released at once.
+    async fn release_everything(&mut self) {
+        self.claims.release_all(&*self.services).await;
+        let cut = self.control.cut.clone();
+        let mut abandon = std::pin::pin!(async {
+            cut.cancelled().await;
+            tokio::time::sleep(AFTER_CUT).await;
+        });
+        while !self.running.is_empty() {
+            let renew_at = self.claims.renew_at();
             tokio::select! {
-                Some(ended) = self.in_hand.next() => {
-                    self.held.remove(&ended.held.barcode);
-                    tracing::debug!(?ended.verdict, "settled while draining");
+                Some(ended) = self.running.next() => {
+                    debug!(outcome = %ended.outcome, barcode = %ended.claim.barcode, "settled while draining");
+                    self.note(ended);
                 }
-                () = sleep_until(renew_at) => {
-                    if let Err(error) = self.renew().await {
-                        warn!(%error, "leases could not be renewed while draining");
-                    }
+                () = sleep_until(renew_at) => self.renew().await,
+                () = &mut abandon => {
+                    warn!(books = self.running.len(), "books that do not end are left; they are claimed again at the next start");
+                    return;
                 }
             }
         }
     }
 }
+
+enum Begun {
+    Book,
+    Nothing(NextLook),
+}
+
+fn look_again() -> Instant {
+    Instant::now() + LOOK_AGAIN
+}
+
+fn intake_config(policy: &RetryPolicy, once: bool) -> IntakeConfig {
+    IntakeConfig {
+        backoff: policy.backoff,
+        series: policy.max_sequential_failures as usize,
+        once,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! A book's plan, fan-out, failure policy, drain.
 //!
-//! The supervisor claims books from the catalog, walks each along its plan by asking the workers, and settles it in one
-//! transaction. What to do next is decided in [`plan`], a pure function; how long to wait in [`policy`]; who is asked in `pursue`.
+//! The supervisor claims books from the catalog, runs each along its plan by asking the workers, and settles it in one
+//! transaction. What to do next is decided in [`plan`], whose fault an error is and how long to wait in [`policy`], whether a
+//! book may be begun in [`intake`]: pure functions all. `book_run` asks the workers.
 
 mod book_run;
+mod book_services;
 mod fan_out;
+mod intake;
 pub mod plan;
 pub mod policy;
 mod progress;

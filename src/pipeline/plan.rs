@@ -3,8 +3,8 @@
 //! Forwards only: claimed → CHECK (only where a list does not decide) → DOWNLOAD → settled. Every outcome of a worker leads to
 //! exactly one next step; nothing here waits, asks or looks at a clock.
 
-use crate::session::ErrorClass;
-use crate::vocabulary::BookOutcome;
+use crate::pipeline::policy::FaultOutlook;
+use crate::vocabulary::{Blame, BookOutcome};
 
 /// What the catalog knows of a book when it is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,53 +21,41 @@ pub struct BookFacts {
     pub attempts: u32,
 }
 
+/// How many attempts a book has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptLimits {
+    /// Attempts that count, before the book has failed.
+    pub attempts: u32,
+    /// The run ends by itself, so an answer that will not change soon ends the book's part in it.
+    pub once: bool,
+}
+
 /// What to do next with a book.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanStep {
     /// Ask CHECK.
     Check,
     /// Ask DOWNLOAD.
     Download,
-    /// Tell the catalog; the book leaves the supervisor's hands.
+    /// Tell the catalog; the claim ends.
     Settle(BookOutcome),
 }
 
-/// What a worker said.
+/// What a worker answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerOutcome {
     /// CHECK: download it.
     Wanted,
-    /// CHECK: nothing to do.
+    /// CHECK, or DOWNLOAD at the head of the answer: nothing to do.
     Same,
     /// CHECK or DOWNLOAD: 404.
     NotThere,
     /// DOWNLOAD: published.
     Published,
-    /// DOWNLOAD: the same damage twice.
-    DamagedAtSource,
-    /// Either: an error of this class.
-    Error(ErrorKind),
-}
-
-/// What an error means for the book it happened to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// May pass: the network, a server's bad moment, a damaged fetch.
-    Passing,
-    /// Will not pass by itself, and it is this book's.
-    Lasting,
-    /// Has nothing to do with the book: signed out, store full, shutting down, GRIN's gate closed.
-    Elsewhere,
-}
-
-impl From<&ErrorClass> for ErrorKind {
-    fn from(class: &ErrorClass) -> Self {
-        match class {
-            ErrorClass::Transient { .. } => Self::Passing,
-            ErrorClass::Permanent => Self::Lasting,
-            ErrorClass::NeedsPerson => Self::Elsewhere,
-        }
-    }
+    /// Not begun, because a drain had begun before.
+    NotBegun,
+    /// Either: an error, with whose fault it is and what the next attempt would bring.
+    Fault(Blame, FaultOutlook),
 }
 
 /// The first step with a claimed book.
@@ -85,17 +73,19 @@ pub fn first(claim: &BookFacts) -> PlanStep {
     }
 }
 
-/// The step after a worker's answer. `attempts` is the configured limit.
-pub fn next(claim: &BookFacts, outcome: WorkerOutcome, attempts: u32) -> PlanStep {
+/// The step after a worker's answer.
+pub fn next(claim: &BookFacts, outcome: WorkerOutcome, limits: AttemptLimits) -> PlanStep {
     PlanStep::Settle(match outcome {
         WorkerOutcome::Wanted => return PlanStep::Download,
         WorkerOutcome::Same => BookOutcome::UpToDate,
         WorkerOutcome::NotThere => BookOutcome::NotConverted,
         WorkerOutcome::Published => BookOutcome::Stored,
-        WorkerOutcome::DamagedAtSource | WorkerOutcome::Error(ErrorKind::Lasting) => BookOutcome::Failed,
-        WorkerOutcome::Error(ErrorKind::Elsewhere) => BookOutcome::Released,
-        WorkerOutcome::Error(ErrorKind::Passing) if claim.attempts + 1 >= attempts => BookOutcome::Failed,
-        WorkerOutcome::Error(ErrorKind::Passing) => BookOutcome::Retry,
+        WorkerOutcome::NotBegun => BookOutcome::Released,
+        WorkerOutcome::Fault(Blame::Book, FaultOutlook::Proven) => BookOutcome::Failed,
+        WorkerOutcome::Fault(Blame::Book, FaultOutlook::Same) if limits.once => BookOutcome::Failed,
+        WorkerOutcome::Fault(Blame::Book, _) if claim.attempts + 1 >= limits.attempts => BookOutcome::Failed,
+        WorkerOutcome::Fault(Blame::Book, _) => BookOutcome::Retry,
+        WorkerOutcome::Fault(Blame::Path | Blame::Operator | Blame::Us, _) => BookOutcome::Released,
     })
 }
 
@@ -110,38 +100,28 @@ mod tests {
         force: false,
         attempts: 0,
     };
+    const DAEMON: AttemptLimits = AttemptLimits {
+        attempts: 5,
+        once: false,
+    };
 
     #[test]
     fn the_first_step() {
+        let stored = BookFacts { stored: true, ..NEW };
+        let interrupted = BookFacts {
+            interrupted: true,
+            ..NEW
+        };
         let cases = [
             ("listed as converted, nothing stored", NEW, PlanStep::Download),
-            (
-                "stored before: has GRIN another one?",
-                BookFacts { stored: true, ..NEW },
-                PlanStep::Check,
-            ),
+            ("stored before: has GRIN another one?", stored, PlanStep::Check),
             (
                 "not on the list: is there one at all?",
                 BookFacts { listed: false, ..NEW },
                 PlanStep::Check,
             ),
-            (
-                "killed in the middle of a download",
-                BookFacts {
-                    interrupted: true,
-                    ..NEW
-                },
-                PlanStep::Check,
-            ),
-            (
-                "forced",
-                BookFacts {
-                    stored: true,
-                    force: true,
-                    ..NEW
-                },
-                PlanStep::Download,
-            ),
+            ("killed in the middle of a download", interrupted, PlanStep::Check),
+            ("forced", BookFacts { force: true, ..stored }, PlanStep::Download),
         ];
         for (what, claim, expected) in cases {
             assert_eq!(first(&claim), expected, "{what}");
@@ -150,52 +130,28 @@ mod tests {
 
     #[test]
     fn each_outcome_leads_to_one_step() {
-        let cases = [
-            (WorkerOutcome::Wanted, PlanStep::Download),
-            (WorkerOutcome::Same, PlanStep::Settle(BookOutcome::UpToDate)),
-            (WorkerOutcome::NotThere, PlanStep::Settle(BookOutcome::NotConverted)),
-            (WorkerOutcome::Published, PlanStep::Settle(BookOutcome::Stored)),
-            (WorkerOutcome::DamagedAtSource, PlanStep::Settle(BookOutcome::Failed)),
-            (
-                WorkerOutcome::Error(ErrorKind::Passing),
-                PlanStep::Settle(BookOutcome::Retry),
-            ),
-            (
-                WorkerOutcome::Error(ErrorKind::Lasting),
-                PlanStep::Settle(BookOutcome::Failed),
-            ),
-            (
-                WorkerOutcome::Error(ErrorKind::Elsewhere),
-                PlanStep::Settle(BookOutcome::Released),
-            ),
-        ];
-        for (outcome, expected) in cases {
-            assert_eq!(next(&NEW, outcome, 5), expected, "{outcome:?}");
-        }
-    }
-
-    #[test]
-    fn the_last_attempt_fails_for_good_but_other_peoples_faults_do_not_count() {
+        use BookOutcome as B;
+        use FaultOutlook as O;
         let worn = BookFacts { attempts: 4, ..NEW };
-        assert_eq!(
-            next(&worn, WorkerOutcome::Error(ErrorKind::Passing), 5),
-            PlanStep::Settle(BookOutcome::Failed)
-        );
-        assert_eq!(
-            next(&worn, WorkerOutcome::Error(ErrorKind::Elsewhere), 5),
-            PlanStep::Settle(BookOutcome::Released)
-        );
-    }
-
-    #[test]
-    fn every_plan_ends() {
-        for outcome in [
-            WorkerOutcome::Same,
-            WorkerOutcome::NotThere,
-            WorkerOutcome::Published,
-            WorkerOutcome::DamagedAtSource,
-        ] {
-            assert!(matches!(next(&NEW, outcome, 1), PlanStep::Settle(_)));
+        let once = AttemptLimits { once: true, ..DAEMON };
+        let cases = [
+            (NEW, WorkerOutcome::Same, DAEMON, B::UpToDate),
+            (NEW, WorkerOutcome::NotThere, DAEMON, B::NotConverted),
+            (NEW, WorkerOutcome::Published, DAEMON, B::Stored),
+            (NEW, WorkerOutcome::NotBegun, DAEMON, B::Released),
+            (NEW, WorkerOutcome::Fault(Blame::Book, O::Open), DAEMON, B::Retry),
+            (NEW, WorkerOutcome::Fault(Blame::Book, O::Same), DAEMON, B::Retry),
+            (NEW, WorkerOutcome::Fault(Blame::Book, O::Same), once, B::Failed),
+            (NEW, WorkerOutcome::Fault(Blame::Book, O::Proven), DAEMON, B::Failed),
+            (worn, WorkerOutcome::Fault(Blame::Book, O::Open), DAEMON, B::Failed),
+            (worn, WorkerOutcome::Fault(Blame::Path, O::Open), DAEMON, B::Released),
+            (worn, WorkerOutcome::Fault(Blame::Path, O::Open), once, B::Released),
+            (worn, WorkerOutcome::Fault(Blame::Operator, O::Same), once, B::Released),
+            (worn, WorkerOutcome::Fault(Blame::Us, O::Open), DAEMON, B::Released),
+        ];
+        assert_eq!(next(&NEW, WorkerOutcome::Wanted, DAEMON), PlanStep::Download);
+        for (claim, outcome, limits, expected) in cases {
+            assert_eq!(next(&claim, outcome, limits), PlanStep::Settle(expected), "{outcome:?}");
         }
     }
 }

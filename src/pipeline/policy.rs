@@ -1,110 +1,255 @@
-//! How long to wait and when to stop asking, apart from who is asked.
+//! Whose fault is an error, what does it cost the book, and how long is the wait?
+//!
+//! The book's: it counts as an attempt, and attempts are days apart. The path's (network, name service, server errors,
+//! throttling, the token service): it never fails a book, however long it lasts. The operator's (not signed in, no
+//! passphrase) and ours (storage, catalog, shutdown): it costs the book nothing. A refusal (403, or any refusal by the host
+//! to which GRIN redirects) is the book's: other requests are answered meanwhile, and where they are not, the series of
+//! different books that fail closes the intake.
+
+mod delays;
 
 use std::time::Duration;
 
-use rand::{Rng, RngExt as _};
+use crate::actor::AskError;
+use crate::archive::ArchiveError;
+use crate::catalog::CatalogError;
+use crate::grin::RedirectRefused;
+use crate::pipeline::HomeError;
+use crate::pipeline::workers::{CheckError, DownloadError};
+use crate::session::{BodyError, SessionError, TimeoutPhase};
+use crate::storage::{StorageError, StorageErrorClass};
+use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
-use crate::session::RetryBackoff;
-use crate::vocabulary::{FailureReason, WaitCause, WaitReason};
+pub use delays::{FailureMemory, PutOff, PutOffRules, attempt_delay, shared_pause, wait};
 
-/// The wait before a book's next attempt: what the error asked for or the back-off, whichever is longer.
-pub fn retry_delay(backoff: &RetryBackoff, attempts: u32, asked: Option<Duration>, rng: &mut impl Rng) -> Duration {
-    wait(backoff, attempts, rng).max(asked.unwrap_or_default())
+/// An error in the forms that the plan, the intake, the catalog and a person need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookFault {
+    /// Whose it is.
+    pub blame: Blame,
+    /// In one word.
+    pub reason: FailureReason,
+    /// In a sentence.
+    pub detail: String,
+    /// What the next attempt at this book would bring.
+    pub outlook: FaultOutlook,
+    /// Which breaker of the intake it counts towards; `None`: none, it says nothing about other books.
+    pub cause: Option<WaitCause>,
+    /// Only a person can mend it.
+    pub needs_person: bool,
+    /// What the server asked for before the next attempt.
+    pub asked_wait: Option<Duration>,
 }
 
-/// Between half of the back-off's bound and all of it: spread out, and never nothing.
-pub fn wait(backoff: &RetryBackoff, attempts: u32, rng: &mut impl Rng) -> Duration {
-    backoff.bound(attempts).mul_f64(rng.random_range(0.5..=1.0))
+/// What the next attempt at a book would bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultOutlook {
+    /// Perhaps another answer.
+    Open,
+    /// The same answer for some time: not worth another attempt soon.
+    Same,
+    /// The same answer for ever: the bytes that GRIN has are proven bad.
+    Proven,
 }
 
-/// Notices when GRIN itself is in trouble, so that an outage does not burn every book's attempts.
-///
-/// Only a book that came home ends a series of failures; a skipped or unavailable one says nothing about the way home.
-#[derive(Debug, Default)]
-pub struct OutageDetector {
-    in_a_row: u32,
-    pauses: u32,
-}
-
-impl OutageDetector {
-    /// A book came home: the way is open.
-    pub fn over(&mut self) {
-        *self = Self::default();
-    }
-
-    /// A passing failure; answers with the pause to make once `limit` of them came in a row.
-    pub fn failure(&mut self, limit: u32, backoff: &RetryBackoff, rng: &mut impl Rng) -> Option<Duration> {
-        self.in_a_row += 1;
-        // Once there was a pause, each failure of the book that is tried after it makes the next, longer one.
-        if self.pauses == 0 && self.in_a_row < limit.max(1) {
-            return None;
+impl BookFault {
+    fn new(blame: Blame, cause: Option<WaitCause>, reason: FailureReason, error: &dyn std::fmt::Display) -> Self {
+        Self {
+            blame,
+            reason,
+            detail: error.to_string(),
+            outlook: FaultOutlook::Open,
+            cause,
+            needs_person: blame == Blame::Operator,
+            asked_wait: None,
         }
-        self.in_a_row = 0;
-        self.pauses += 1;
-        Some(wait(backoff, self.pauses, rng))
+    }
+
+    /// A part of the book's run panicked: one attempt of that book.
+    pub fn panicked(what: &str) -> Self {
+        Self::new(
+            Blame::Book,
+            None,
+            FailureReason::Panicked,
+            &format_args!("{what} panicked"),
+        )
+    }
+
+    /// A volume, and worse than the one that is stored and stays.
+    pub fn worse_than_stored(detail: &str) -> Self {
+        Self {
+            outlook: FaultOutlook::Proven,
+            ..Self::new(Blame::Book, None, FailureReason::WorseThanStored, &detail)
+        }
+    }
+
+    /// Fetched twice with the same bytes and the same damage.
+    pub fn damaged_at_source(reason: FailureReason, detail: &str) -> Self {
+        let detail = format_args!("{reason}: {detail}");
+        Self {
+            outlook: FaultOutlook::Proven,
+            ..Self::new(
+                Blame::Book,
+                Some(WaitCause::Failures),
+                FailureReason::DamagedAtSource,
+                &detail,
+            )
+        }
     }
 }
 
-/// What the intake waits for after a series of failures of which the last had this reason.
-pub fn waiting(in_a_row: u32, last: FailureReason) -> WaitReason {
-    let needs_person = last == FailureReason::WrongPassphrase;
-    let advice = if needs_person {
-        "; see that archive.passphrase_file holds the library's passphrase, then `grind sync --queue failed`"
-    } else {
-        ""
-    };
-    let cause = if needs_person {
-        WaitCause::Passphrase
-    } else {
-        WaitCause::Failures
-    };
-    let why = format!("{in_a_row} downloads failed in a row, the last one with {last}{advice}");
-    WaitReason::new(cause, why, jiff::Timestamp::now())
+impl From<&SessionError> for BookFault {
+    fn from(error: &SessionError) -> Self {
+        use SessionError as E;
+        let (blame, cause) = match error {
+            E::Connect { .. }
+            | E::Reset
+            | E::Short { .. }
+            | E::NoLength { .. }
+            | E::Protocol(_)
+            | E::TooSlow { .. }
+            | E::Server { .. } => (Blame::Path, Some(WaitCause::Grin)),
+            // Waiting for a permit is our own business.
+            E::Timeout {
+                phase: TimeoutPhase::Wait,
+            }
+            | E::Busy => (Blame::Us, None),
+            E::Timeout { .. } => (Blame::Path, Some(WaitCause::Grin)),
+            // The session's gate keeps everybody away for as long as GRIN asked.
+            E::Throttled { .. } => (Blame::Path, None),
+            E::TokenUnavailable { .. } => (Blame::Path, Some(WaitCause::Token)),
+            E::Tls { .. } | E::Setup(_) => (Blame::Operator, Some(WaitCause::Grin)),
+            E::SignedOut { .. } | E::Redirect(RedirectRefused::SignIn) => (Blame::Operator, Some(WaitCause::SignIn)),
+            E::Forbidden { .. }
+            | E::RefusedByHost { .. }
+            | E::Unexpected { .. }
+            | E::Redirect(_)
+            | E::TooLarge { .. }
+            | E::NotFound => (Blame::Book, Some(WaitCause::Failures)),
+            E::BadRequest(_) => (Blame::Book, None),
+            E::Closed | E::Cancelled | E::Mailbox(_) => (Blame::Us, None),
+        };
+        let asked_wait = match error {
+            E::Throttled { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        Self {
+            asked_wait,
+            ..Self::new(blame, cause, error.reason(), error)
+        }
+    }
+}
+
+impl From<&BodyError> for BookFault {
+    fn from(error: &BodyError) -> Self {
+        match error {
+            BodyError::Session(error) => Self::from(error),
+            BodyError::Cancelled => Self::new(Blame::Us, None, error.reason(), error),
+            BodyError::Cut { .. } | BodyError::Restart { .. } | BodyError::Stalled | BodyError::TooSlow => {
+                Self::new(Blame::Path, Some(WaitCause::Grin), error.reason(), error)
+            }
+        }
+    }
+}
+
+impl From<&ArchiveError> for BookFault {
+    fn from(error: &ArchiveError) -> Self {
+        use ArchiveError as E;
+        let (blame, cause, outlook) = match error {
+            // One book may have another passphrase; a series of them means that ours is wrong.
+            E::WrongPassphrase => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
+            E::NoPassphrase => (Blame::Operator, WaitCause::Passphrase, FaultOutlook::Same),
+            // Another version of the program may read it.
+            E::Unsupported { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Same),
+            E::Damaged { .. }
+            | E::Truncated { .. }
+            | E::NotAnArchive { .. }
+            | E::Refused { .. }
+            | E::Hostile { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Open),
+            E::Input(_) => (Blame::Path, WaitCause::Grin, FaultOutlook::Open),
+            E::Sink(_) | E::Text(_) => (Blame::Us, WaitCause::Storage, FaultOutlook::Open),
+        };
+        Self {
+            outlook,
+            ..Self::new(blame, Some(cause), error.reason(), error)
+        }
+    }
+}
+
+impl From<&StorageError> for BookFault {
+    fn from(error: &StorageError) -> Self {
+        let (blame, cause) = match error.class() {
+            // A name or metadata that no store takes: the next book may be another matter.
+            StorageErrorClass::Permanent => (Blame::Book, None),
+            _ if matches!(error, StorageError::Full { .. }) => (Blame::Us, Some(WaitCause::Disk)),
+            StorageErrorClass::Transient | StorageErrorClass::NeedsPerson => (Blame::Us, Some(WaitCause::Storage)),
+        };
+        Self {
+            needs_person: error.class() == StorageErrorClass::NeedsPerson,
+            ..Self::new(blame, cause, error.reason(), error)
+        }
+    }
+}
+
+impl From<&CatalogError> for BookFault {
+    fn from(error: &CatalogError) -> Self {
+        let lost = matches!(error, CatalogError::Stale { .. } | CatalogError::Unknown(_));
+        let (reason, cause) = if lost {
+            // Somebody else has the book by now.
+            (FailureReason::ClaimLost, None)
+        } else {
+            (FailureReason::Catalog, Some(WaitCause::Catalog))
+        };
+        Self {
+            needs_person: !error.may_pass() && !lost,
+            ..Self::new(Blame::Us, cause, reason, error)
+        }
+    }
+}
+
+impl From<&AskError> for BookFault {
+    fn from(error: &AskError) -> Self {
+        match error {
+            AskError::Panicked => Self::panicked("a worker"),
+            _ => Self::new(Blame::Us, None, FailureReason::Worker, error),
+        }
+    }
+}
+
+impl From<&HomeError> for BookFault {
+    fn from(error: &HomeError) -> Self {
+        match error {
+            HomeError::Body(error) => Self::from(error),
+            HomeError::Archive(error) => Self::from(&**error),
+            HomeError::Storage(error) => Self::from(error),
+            HomeError::ClaimEnded(_) => Self::new(Blame::Us, None, FailureReason::ClaimLost, error),
+            HomeError::Sink(inner) | HomeError::Source(inner) => match StorageError::of(inner) {
+                Some(error) => Self::from(error),
+                None => Self::new(Blame::Us, Some(WaitCause::Storage), FailureReason::StorageIo, error),
+            },
+        }
+    }
+}
+
+impl From<&DownloadError> for BookFault {
+    fn from(error: &DownloadError) -> Self {
+        match error {
+            DownloadError::Session(error) => Self::from(error),
+            DownloadError::Home(error) => Self::from(error),
+            DownloadError::Catalog(error) => Self::from(error),
+            DownloadError::Panicked(_) => Self::panicked("the download"),
+        }
+    }
+}
+
+impl From<&CheckError> for BookFault {
+    fn from(error: &CheckError) -> Self {
+        match error {
+            CheckError::Session(error) => Self::from(error),
+            CheckError::Panicked(_) => Self::panicked("the check"),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
-
-    use super::*;
-
-    fn backoff() -> RetryBackoff {
-        RetryBackoff {
-            base: Duration::from_secs(1),
-            cap: Duration::from_secs(600),
-            attempts: 5,
-        }
-    }
-
-    #[test]
-    fn what_the_server_asks_for_is_the_least() {
-        let mut rng = StdRng::seed_from_u64(1);
-        let asked = Some(Duration::from_secs(3_000));
-        assert_eq!(retry_delay(&backoff(), 1, asked, &mut rng), Duration::from_secs(3_000));
-        assert!(retry_delay(&backoff(), 1, None, &mut rng) <= Duration::from_secs(600));
-    }
-
-    #[test]
-    fn a_series_of_wrong_passphrases_is_a_persons_business_and_says_what_to_do() {
-        let error = crate::archive::ArchiveError::WrongPassphrase;
-        let waits = waiting(10, error.reason());
-        assert!(waits.needs_person && waits.why.contains("passphrase_file"), "{waits:?}");
-        let waits = waiting(10, FailureReason::Timeout);
-        assert!(!waits.needs_person && waits.why.contains("timeout"), "{waits:?}");
-    }
-
-    #[test]
-    fn ten_failures_in_a_row_pause_the_intake_and_a_book_home_ends_the_series() {
-        let mut rng = StdRng::seed_from_u64(2);
-        let mut outage = OutageDetector::default();
-        for _ in 0..9 {
-            assert_eq!(outage.failure(10, &backoff(), &mut rng), None);
-        }
-        outage.over();
-        for _ in 0..9 {
-            assert_eq!(outage.failure(10, &backoff(), &mut rng), None);
-        }
-        assert!(outage.failure(10, &backoff(), &mut rng).is_some());
-    }
-}
+mod tests;

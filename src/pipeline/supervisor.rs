@@ -31,6 +31,9 @@ const RENEW_FACTS_AFTER: Duration = Duration::from_hours(30 * 24);
 /// although no date says so.
 const COMPARE_AFTER: Duration = Duration::from_hours(30 * 24);
 
+/// How long work may take to end after a drain has cut it.
+const AFTER_CUT: Duration = Duration::from_secs(30);
+
 /// How long after it was compared last a stored book is looked at again, where these queues are served.
 pub fn compare_after(queues: &[Queue]) -> Option<Duration> {
     let changed = |queue: &Queue| matches!(queue, Queue::Changed | Queue::All);
@@ -62,11 +65,6 @@ pub struct WorkerPools {
     pub addresses: GrinAddresses,
     /// What of the library is this daemon's to do.
     pub cooperation: WorkShare,
-}
-
-/// A context for what must be said even while a drain cuts everything else: settlements.
-pub(super) fn unhurried() -> AskContext {
-    AskContext::root("supervisor").child_of(ActorName::Supervisor)
 }
 
 /// What may change while running.
@@ -158,7 +156,7 @@ impl RunScope {
             force: self.force,
             recheck_before: self.recheck.and_then(before),
             lost_only: self.lost_only,
-            blocks: None,
+            ..BookSelection::default()
         }
     }
 
@@ -228,6 +226,15 @@ pub struct RunReport {
     pub stopped_by: Option<WaitReason>,
 }
 
+impl RunReport {
+    /// Notes what was not done; the first hundred are enough for a person.
+    pub(super) fn add_incomplete(&mut self, what: String) {
+        if self.incomplete.len() < 100 {
+            self.incomplete.push(what);
+        }
+    }
+}
+
 /// The supervisor: fans out barcodes, owns each book's plan.
 pub struct Supervisor {
     office: Rc<SupervisorState>,
@@ -237,7 +244,7 @@ pub struct Supervisor {
 pub(super) struct SupervisorState {
     pub crew: Rc<WorkerPools>,
     pub board: Arc<RunProgress>,
-    pub terms: RefCell<RetryPolicy>,
+    pub terms: Rc<RefCell<RetryPolicy>>,
     /// Something changed: look again whether there is work.
     pub wake: watch::Sender<()>,
     /// Cancelled: take nothing more in hand.
@@ -245,10 +252,10 @@ pub(super) struct SupervisorState {
     /// Cancelled: cut what runs.
     pub cut: CancellationToken,
     /// Duties that may still bring new books.
-    pub sources: Cell<usize>,
+    pub sources: Rc<Cell<usize>>,
     /// The first round over GRIN's lists is not over yet.
     pub collecting: Cell<bool>,
-    pub report: RefCell<RunReport>,
+    pub report: Rc<RefCell<RunReport>>,
     done: CancellationToken,
 }
 
@@ -259,13 +266,13 @@ impl Supervisor {
         let office = SupervisorState {
             crew: Rc::new(crew),
             board,
-            terms: RefCell::new(terms),
+            terms: Rc::new(RefCell::new(terms)),
             wake: watch::Sender::new(()),
             intake: CancellationToken::new(),
             cut: CancellationToken::new(),
-            sources: Cell::new(0),
+            sources: Rc::default(),
             collecting: Cell::new(false),
-            report: RefCell::default(),
+            report: Rc::default(),
             done: CancellationToken::new(),
         };
         Self {
@@ -286,12 +293,18 @@ impl ServeMessages<BeginRun> for Supervisor {
             office.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
             office.collecting.set(errand.collect);
             office.know(&errand).await;
-            futures::join!(
-                tasks::collect(&office, &errand),
-                tasks::enrich(&office, &errand),
-                tasks::convert(&office, &errand),
-                fan_out::sync(&office, &errand),
-            );
+            let work = async {
+                futures::join!(
+                    tasks::collect(&office, &errand),
+                    tasks::enrich(&office, &errand),
+                    tasks::convert(&office, &errand),
+                    fan_out::sync(&office, &errand),
+                );
+            };
+            tokio::select! {
+                () = work => {}
+                () = office.abandoned() => tracing::error!("work that was cut does not end; it is left as it is"),
+            }
             office.done.cancel();
             let mut report = office.report.borrow().clone();
             report.failed = office.board.failed();
@@ -315,7 +328,7 @@ impl ServeMessages<DrainRun> for Supervisor {
             {
                 tracing::warn!(
                     in_hand = office.board.snapshot().in_hand,
-                    "grace is over: cutting what still runs and handing it back"
+                    "grace is over: what still runs is cut and released"
                 );
                 office.cut.cancel();
                 office.done.cancelled().await;
@@ -341,6 +354,12 @@ impl ServeMessages<LookAgain> for Supervisor {
 }
 
 impl SupervisorState {
+    /// A drain has cut everything, and time enough has passed since for all of it to end.
+    async fn abandoned(&self) {
+        self.cut.cancelled().await;
+        tokio::time::sleep(AFTER_CUT).await;
+    }
+
     /// Books that a person named are looked for at GRIN although no list brought them.
     async fn know(&self, errand: &RunScope) {
         let Some(only) = &errand.only else { return };
@@ -416,12 +435,9 @@ impl SupervisorState {
         self.crew.cooperation.is_strict() && !self.crew.cooperation.is_settled()
     }
 
-    /// Notes for the report what was not done; the first hundred are enough for a person.
+    /// Notes for the report what was not done.
     pub fn incomplete(&self, what: String) {
-        let mut report = self.report.borrow_mut();
-        if report.incomplete.len() < 100 {
-            report.incomplete.push(what);
-        }
+        self.report.borrow_mut().add_incomplete(what);
     }
 
     /// One duty will bring nothing more.

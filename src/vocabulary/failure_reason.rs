@@ -99,8 +99,6 @@ words! {
         DamagedAtSource = "damaged_at_source",
         /// A volume, and worse than the stored one, which stays.
         WorseThanStored = "worse_than_stored",
-        /// GRIN named no validator, so nothing can be concluded.
-        NoValidator = "no_validator",
         /// No room in the storage.
         StorageFull = "storage_full",
         /// The storage refuses this user.

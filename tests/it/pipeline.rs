@@ -5,10 +5,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::support::service::Service;
 use crate::support::{Home, finish, states};
 use grind::grin::Barcode;
 use grind::lab::simulator::{AuthConfig, FaultKind, FaultPlan, SimulatorConfig, SimulatorRequest, VolumeFate};
 use rand::{RngExt as _, SeedableRng as _};
+use rustix::process::Signal;
 
 fn small(books: u32) -> SimulatorConfig {
     SimulatorConfig {
@@ -236,4 +238,110 @@ fn a_book_that_the_store_does_not_take_is_never_called_done() {
     assert!(run.status.success(), "{}", run.err);
     assert_eq!(home.whole_books().len(), 3);
     home.nothing_is_left_over();
+}
+
+/// Orders a refusal for every request of this kind for one book.
+fn refuse_always(home: &Home, op: SimulatorRequest, book: &Barcode) {
+    for _ in 0..500 {
+        home.simulator.inject(op, Some(book), FaultKind::Status403);
+    }
+}
+
+#[test]
+fn one_refused_book_fails_and_all_others_are_stored() {
+    let home = Home::new(small(6), "[retry]\nattempts = 4\n");
+    let refused = home.simulator.barcodes().next().unwrap();
+    refuse_always(&home, SimulatorRequest::Get, &refused);
+    let run = home.grind(&["run", "--once"]);
+    assert_eq!(run.status.code(), Some(1), "{}", run.err);
+    assert_eq!(home.whole_books().len(), 5);
+    let (state, reason) = &states(&home)[refused.as_str()];
+    assert_eq!((state.as_str(), reason.as_deref()), ("failed", Some("forbidden")));
+}
+
+#[test]
+fn a_book_that_always_answers_503_is_left_to_the_next_run() {
+    let home = Home::new(small(6), "");
+    let book = home.simulator.barcodes().next().unwrap();
+    for _ in 0..500 {
+        home.simulator
+            .inject(SimulatorRequest::Get, Some(&book), FaultKind::Status503);
+    }
+    let run = home.grind(&["run", "--once"]);
+    assert_eq!(run.status.code(), Some(1), "{}", run.err);
+    assert_eq!(home.whole_books().len(), 5);
+    assert_eq!(states(&home)[book.as_str()].0, "available", "503 fails no book");
+}
+
+#[test]
+fn books_listed_after_a_refused_one_are_fetched_within_seconds() {
+    let home = Home::new(
+        small(6),
+        "[work]\nqueues = [\"all\"]\n[schedule]\nrefresh_every = \"1s\"\n",
+    );
+    let refused = home.simulator.barcodes().next().unwrap();
+    refuse_always(&home, SimulatorRequest::Get, &refused);
+    let mut service = Service::of(home);
+    service.told("READY=1");
+    service.told_when(|service| service.home.whole_books().len() == 5);
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
+    assert_ne!(
+        states(&service.home)[refused.as_str()].0,
+        "failed",
+        "not within seconds"
+    );
+}
+
+#[test]
+fn a_refused_head_is_decided_by_a_get() {
+    let home = Home::new(small(3), "[work]\nqueues = [\"all\"]\n");
+    assert!(home.grind(&["run", "--once"]).status.success());
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    for book in &books {
+        refuse_always(&home, SimulatorRequest::Head, book);
+    }
+    home.simulator.remake(&books[0]);
+    let before = home.simulator.stats().count(SimulatorRequest::Get);
+    let named: Vec<String> = books.iter().map(ToString::to_string).collect();
+    let sync = home.grind(&["sync", "--barcodes", &named.join(",")]);
+    assert!(sync.status.success(), "{}", sync.err);
+    assert_eq!(
+        home.simulator.stats().count(SimulatorRequest::Get) - before,
+        3,
+        "each is looked at by GET"
+    );
+    assert_eq!(home.whole_books().len(), 3);
+    let again: Vec<_> = books[1..]
+        .iter()
+        .map(|book| states(&home)[book.as_str()].0.clone())
+        .collect();
+    assert_eq!(again, ["stored", "stored"]);
+}
+
+#[test]
+fn the_daemon_outlives_a_lock_on_its_catalog() {
+    let home = Home::new(small(1), "[retry]\ncap = \"1s\"\n");
+    let book = home.simulator.barcodes().next().unwrap();
+    for _ in 0..4 {
+        home.simulator
+            .inject(SimulatorRequest::Get, Some(&book), FaultKind::Status500);
+    }
+    let mut service = Service::of(home);
+    service.told("READY=1");
+    assert!(
+        service
+            .home
+            .simulator
+            .wait_for(SimulatorRequest::Get, 1, Duration::from_mins(1))
+    );
+    let catalog = rusqlite::Connection::open(service.home.folder.path().join("catalog.db")).unwrap();
+    catalog.busy_timeout(Duration::from_secs(20)).unwrap();
+    catalog.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The time of the lock is the test's input: longer than the program's own patience with one.
+    std::thread::sleep(Duration::from_secs(20));
+    catalog.execute_batch("ROLLBACK").unwrap();
+    service.told_when(|service| service.home.whole_books().len() == 1);
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
 }

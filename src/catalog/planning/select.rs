@@ -30,6 +30,8 @@ pub struct BookSelection {
     pub lost_only: bool,
     /// Only books of these blocks; `None`: of all. Books of other blocks that could be taken are looked through each time.
     pub blocks: Option<BlockSet>,
+    /// Not these, whatever else is said: few.
+    pub except: Vec<Barcode>,
 }
 
 /// The moments that decide: now; and when this program opened the catalog, for what is tried once in each run.
@@ -232,7 +234,7 @@ fn sql_of(queue: Queue) -> String {
 impl BookSelection {
     /// Is a book with this barcode meant, as far as blocks go?
     pub(crate) fn may_be(&self, barcode: &str) -> bool {
-        self.blocks.is_none_or(|blocks| blocks.has(barcode))
+        self.blocks.is_none_or(|blocks| blocks.has(barcode)) && !self.except.iter().any(|not| not.as_str() == barcode)
     }
 
     fn ids(
@@ -255,7 +257,7 @@ impl BookSelection {
         given: &[(&str, &dyn ToSql)],
         limit: usize,
     ) -> Result<Vec<i64>, CatalogError> {
-        let all = self.blocks.is_none_or(|blocks| blocks == BlockSet::ALL);
+        let all = self.except.is_empty() && self.blocks.is_none_or(|blocks| blocks == BlockSet::ALL);
         let filtered = sql.replacen("SELECT id ", "SELECT id, barcode ", 1);
         let mut select = conn.prepare_cached(if all { sql } else { &filtered })?;
         let rows_limit = if all {

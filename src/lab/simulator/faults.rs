@@ -37,6 +37,7 @@ macro_rules! faults {
 }
 
 faults! {
+    Status403 "status-403" Archive 0.0 "403, as for an address that has expired or is signed for another method.";
     Status500 "status-500" Grin 0.01 "500.";
     Status503 "status-503" Grin 0.01 "503 without `Retry-After`.";
     Status503Wait "status-503-wait" Grin 0.005 "503 with `Retry-After: 1`.";

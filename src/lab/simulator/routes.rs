@@ -211,6 +211,7 @@ fn answered_by(shared: &SimulatorState, fault: FaultKind, name: &str) -> Option<
     let status = |code: StatusCode| HttpResponse::build(code);
     let wait = (header::RETRY_AFTER, "1");
     Some(match fault {
+        FaultKind::Status403 => status(StatusCode::FORBIDDEN).body("Request has expired"),
         FaultKind::Status500 => status(StatusCode::INTERNAL_SERVER_ERROR).finish(),
         FaultKind::Status503 => status(StatusCode::SERVICE_UNAVAILABLE).finish(),
         FaultKind::Status503Wait => status(StatusCode::SERVICE_UNAVAILABLE).insert_header(wait).finish(),

@@ -1,7 +1,10 @@
 //! CHECK asks GRIN for an archive's headers and decides whether there is anything to download.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::grin::{EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
+use crate::pipeline::workers::panics;
 use crate::session::{AuthMode, HeadRequest, PermitClass, RequestKind, Session, SessionError};
 
 /// One CHECK worker: one barcode at a time, one HEAD each.
@@ -19,6 +22,8 @@ pub struct CheckBook {
     pub file_name: FileName,
     /// Validator kept with the stored archive; `None` while nothing is stored.
     pub stored: Option<Validator>,
+    /// Cancelled before the worker takes the message: nothing is begun.
+    pub stop: CancellationToken,
 }
 
 impl Message for CheckBook {
@@ -29,12 +34,14 @@ impl Message for CheckBook {
 /// What CHECK found; each variant is one way on for the supervisor.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckResult {
-    /// Nothing is stored, or GRIN has another archive: download it.
+    /// Nothing is stored, GRIN has another archive, or HEAD tells nothing: a GET decides.
     Download,
     /// What is stored is what GRIN has.
     UpToDate,
     /// 404: never converted, or pushed out of the pool since. Ask for conversion.
     NotConverted,
+    /// A drain had begun before.
+    NotBegun,
 }
 
 /// Why CHECK has no answer.
@@ -43,15 +50,36 @@ pub enum CheckError {
     /// The session could not get an answer, or a person must act.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// GRIN sent no validator, so nothing can be concluded (src/grin/PROTOCOL.md, section 3).
-    #[error("GRIN named no ETag for {0}, so it cannot be told whether the stored archive is still the same")]
-    NoValidator(FileName),
+    /// The worker panicked; one attempt of one book.
+    #[error("the check of {0} panicked")]
+    Panicked(FileName),
 }
 
 impl Checker {
     /// A worker over shared parts.
     pub fn new(session: Session, addresses: GrinAddresses) -> Self {
         Self { session, addresses }
+    }
+
+    async fn check(&self, check: &CheckBook, cx: &AskContext) -> Result<CheckResult, CheckError> {
+        let head = HeadRequest {
+            url: self.addresses.archive(&check.file_name),
+            class: PermitClass::Check,
+            kind: RequestKind::ArchiveHead,
+            auth: AuthMode::Grin,
+        };
+        match self.session.ask(head, cx).await {
+            Ok(answer) if answer.status == 404 => Ok(CheckResult::NotConverted),
+            Ok(answer) => {
+                let offered = answer.headers.get("etag").and_then(|etag| Validator::parse(etag).ok());
+                Ok(conclude(offered.as_ref(), check.stored.as_ref()))
+            }
+            Err(error) if is_head_refused(&error) => {
+                tracing::debug!(file = %check.file_name, %error, "HEAD is refused; a GET decides");
+                Ok(CheckResult::Download)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -61,30 +89,32 @@ impl Worker for Checker {
 
 impl HandleMessage<CheckBook> for Checker {
     async fn handle(&mut self, check: CheckBook, cx: &AskContext) -> Result<CheckResult, CheckError> {
-        let head = HeadRequest {
-            url: self.addresses.archive(&check.file_name),
-            class: PermitClass::Check,
-            kind: RequestKind::ArchiveHead,
-            auth: AuthMode::Grin,
-        };
-        let answer = self.session.ask(head, cx).await?;
-        if answer.status == 404 {
-            return Ok(CheckResult::NotConverted);
+        if check.stop.is_cancelled() {
+            return Ok(CheckResult::NotBegun);
         }
-        let offered = answer.headers.get("etag").and_then(|etag| Validator::parse(etag).ok());
-        conclude(offered.as_ref(), check.stored.as_ref()).ok_or(CheckError::NoValidator(check.file_name))
+        let checked = panics::caught(self.check(&check, cx)).await;
+        checked.unwrap_or(Err(CheckError::Panicked(check.file_name)))
     }
 }
 
-/// Where nothing is stored there is nothing to compare; else `None` says that nothing can be concluded.
-fn conclude(offered: Option<&Validator>, stored: Option<&Validator>) -> Option<CheckResult> {
+/// HEAD saves a download and decides nothing by itself: an address that is signed for GET refuses it, and so do servers that
+/// do not know it. Whether the book is refused as well, the GET tells.
+fn is_head_refused(error: &SessionError) -> bool {
+    match error {
+        SessionError::Forbidden { .. } | SessionError::RefusedByHost { .. } => true,
+        SessionError::Unexpected { status, .. } | SessionError::Server { status } => matches!(status, 400 | 405 | 501),
+        _ => false,
+    }
+}
+
+/// Where nothing is stored there is nothing to compare, and without a validator the GET decides.
+fn conclude(offered: Option<&Validator>, stored: Option<&Validator>) -> CheckResult {
     if stored.is_none() {
-        return Some(CheckResult::Download);
+        return CheckResult::Download;
     }
     match compare_validators(offered, stored) {
-        EtagDecision::Skip => Some(CheckResult::UpToDate),
-        EtagDecision::Download => Some(CheckResult::Download),
-        EtagDecision::Error => None,
+        EtagDecision::Skip => CheckResult::UpToDate,
+        EtagDecision::Download | EtagDecision::Error => CheckResult::Download,
     }
 }
 
@@ -93,22 +123,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_validator_decides() {
+    fn the_validator_decides_and_without_one_a_get_does() {
         let a = Validator::parse("\"a\"").ok();
         let b = Validator::parse("\"b\"").ok();
         let cases = [
-            (None, None, Some(CheckResult::Download)),
-            (a.clone(), None, Some(CheckResult::Download)),
-            (a.clone(), a.clone(), Some(CheckResult::UpToDate)),
-            (a.clone(), b, Some(CheckResult::Download)),
-            (None, a, None),
+            (None, None, CheckResult::Download),
+            (a.clone(), None, CheckResult::Download),
+            (a.clone(), a.clone(), CheckResult::UpToDate),
+            (a.clone(), b, CheckResult::Download),
+            (None, a, CheckResult::Download),
         ];
         for (offered, stored, expected) in cases {
-            assert_eq!(
-                conclude(offered.as_ref(), stored.as_ref()),
-                expected,
-                "{offered:?} against {stored:?}"
-            );
+            let found = conclude(offered.as_ref(), stored.as_ref());
+            assert_eq!(found, expected, "{offered:?} against {stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_head_is_no_refusal_of_the_book() {
+        let snippet = String::new;
+        let unexpected = |status| SessionError::Unexpected {
+            status,
+            snippet: snippet(),
+        };
+        let host = SessionError::RefusedByHost {
+            host: snippet(),
+            status: 403,
+            snippet: snippet(),
+        };
+        let cases = [
+            (SessionError::Forbidden { snippet: snippet() }, true),
+            (host, true),
+            (unexpected(405), true),
+            (SessionError::Server { status: 501 }, true),
+            (SessionError::Server { status: 500 }, false),
+            (unexpected(418), false),
+            (SessionError::SignedOut { why: snippet() }, false),
+        ];
+        for (error, refused) in cases {
+            assert_eq!(is_head_refused(&error), refused, "{error}");
         }
     }
 }

@@ -1,17 +1,20 @@
-//! DOWNLOAD brings one volume home: one GET, one pass, one publication.
+//! DOWNLOAD fetches one volume and publishes it: one GET, one pass, one publication.
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::archive::{PassOptions, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
-use crate::grin::{Barcode, FileName, GrinAddresses};
+use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
+use crate::pipeline::book_services::uncancelled;
 use crate::pipeline::publish;
 use crate::pipeline::publish::{
     HomeError, PublicationWindow, PublishRecipe, ReplaceDecision, StagedVolume, VolumePublished,
 };
+use crate::pipeline::workers::panics;
 use crate::pipeline::workers::transfers::TransferTable;
 use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
 use crate::storage::{ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
@@ -48,7 +51,7 @@ pub struct DownloaderParts {
     pub catalog: Catalog,
 }
 
-/// Bring this volume home.
+/// Fetch and publish this volume.
 #[derive(Debug)]
 pub struct DownloadBook {
     /// The volume.
@@ -57,6 +60,10 @@ pub struct DownloadBook {
     pub file_name: FileName,
     /// Under which its objects may be published.
     pub claim: ClaimToken,
+    /// Not if GRIN's archive still has this validator: it is the one that is stored.
+    pub unless: Option<Validator>,
+    /// Cancelled before the worker takes the message: nothing is begun.
+    pub stop: CancellationToken,
 }
 
 impl Message for DownloadBook {
@@ -67,8 +74,12 @@ impl Message for DownloadBook {
 /// A DOWNLOAD that came to its end; each variant is one way on for the supervisor.
 #[derive(Debug)]
 pub enum DownloadResult {
-    /// Home, verified, published: record it.
-    Home(Box<StoredBook>),
+    /// Verified and published: record it.
+    Stored(Box<StoredBook>),
+    /// The head of the answer says that what is stored is what GRIN has.
+    UpToDate,
+    /// A drain had begun before.
+    NotBegun,
     /// It is a volume and worse than the stored one, which stays; kept in quarantine.
     KeptAside {
         /// Why, and where the new archive is.
@@ -97,8 +108,8 @@ pub enum DownloadError {
     /// The claim is lost, or the catalog could not be asked for it.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The blocking thread ended by a panic; one attempt of one book.
-    #[error("the archive pass of {0} panicked")]
+    /// The worker or its blocking thread panicked; one attempt of one book.
+    #[error("the download of {0} panicked")]
     Panicked(Barcode),
 }
 
@@ -121,7 +132,18 @@ impl Worker for Downloader {
 
 impl HandleMessage<DownloadBook> for Downloader {
     async fn handle(&mut self, download: DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
-        let first = match self.fetch(&download, cx, None).await {
+        if download.stop.is_cancelled() {
+            return Ok(DownloadResult::NotBegun);
+        }
+        let downloaded = panics::caught(self.download(&download, cx)).await;
+        downloaded.unwrap_or(Err(DownloadError::Panicked(download.barcode)))
+    }
+}
+
+impl Downloader {
+    /// At most two fetches: the second tells damage at GRIN's from damage on the way.
+    async fn download(&self, download: &DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
+        let first = match self.fetch(download, cx, None).await {
             Err(DownloadError::Home(HomeError::Archive(error))) => match error.seen() {
                 Some(seen) => {
                     warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
@@ -131,7 +153,7 @@ impl HandleMessage<DownloadBook> for Downloader {
             },
             other => return other,
         };
-        match self.fetch(&download, cx, Some(first.clone())).await {
+        match self.fetch(download, cx, Some(first.clone())).await {
             Err(DownloadError::Home(HomeError::Archive(error))) if publish::same_bytes(&first, &error) => {
                 Ok(DownloadResult::DamagedAtSource {
                     reason: error.reason(),
@@ -141,9 +163,7 @@ impl HandleMessage<DownloadBook> for Downloader {
             other => other,
         }
     }
-}
 
-impl Downloader {
     /// One GET and one pass; begins again from zero when GRIN has put another archive in its place meanwhile.
     async fn fetch(
         &self,
@@ -175,6 +195,9 @@ impl Downloader {
             Err(SessionError::NotFound) => return Ok(DownloadResult::NotConverted),
             Err(error) => return Err(error.into()),
         };
+        if compare_validators(body.head.validator.as_ref(), download.unless.as_ref()) == EtagDecision::Skip {
+            return Ok(DownloadResult::UpToDate);
+        }
         let recipe = self.recipe(download, &body);
         let _listed = self
             .parts
@@ -209,7 +232,7 @@ impl Downloader {
         let published = loop {
             tokio::select! {
                 published = &mut publishing => break published,
-                () = tokio::time::sleep(RENEW) => match self.parts.catalog.ask(begin.clone(), &crate::pipeline::supervisor::unhurried()).await {
+                () = tokio::time::sleep(RENEW) => match self.parts.catalog.ask(begin.clone(), &uncancelled()).await {
                     Ok(()) => window.extend(PUBLISHING),
                     Err(CatalogError::Stale { .. }) => window.close(),
                     // The window ends by itself.
@@ -218,7 +241,7 @@ impl Downloader {
             }
         };
         match published.map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))? {
-            Ok(VolumePublished::Stored(book)) => Ok(DownloadResult::Home(book)),
+            Ok(VolumePublished::Stored(book)) => Ok(DownloadResult::Stored(book)),
             Ok(VolumePublished::KeptAside { reason, key }) => Ok(DownloadResult::KeptAside {
                 detail: format!("{reason}; it is kept as {key}"),
             }),

@@ -13,6 +13,7 @@ mod list_pages;
 mod list_reading;
 mod list_text;
 mod page_fault;
+mod panics;
 mod retry;
 mod transfers;
 

@@ -1,0 +1,125 @@
+//! Tells the catalog what came of a book, for as long as that takes.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use crate::actor::AskError;
+use crate::catalog::{BegunPublication, CatalogError, ClaimSettlement, RecordDoubtfulPublication, SettleClaim};
+use crate::pipeline::book_run::BookRun;
+use crate::pipeline::book_services::BookServices;
+use crate::pipeline::policy;
+use crate::pipeline::policy::BookFault;
+use crate::vocabulary::{BookOutcome, WaitCause};
+
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How long a run that ends by itself tries.
+const ONCE: Duration = Duration::from_secs(5 * 60);
+/// How long it is tried after a drain has cut everything.
+const AFTER_CUT: Duration = Duration::from_secs(10);
+/// How often a fault of this program is tried again.
+const FAULTS: u32 = 5;
+
+impl<S: BookServices> BookRun<S> {
+    /// Tells the catalog; comes back with what the book really became (nothing comes of it when the claim was lost).
+    ///
+    /// What was published must be recorded, so a catalog that is locked, full or not writable is asked until it answers.
+    pub(super) async fn settle(&mut self, outcome: BookOutcome, delay: Duration) -> BookOutcome {
+        let settle = SettleClaim {
+            held: self.book.held.clone(),
+            settlement: self.settlement(outcome, delay),
+        };
+        let began = Instant::now();
+        for attempt in 1.. {
+            let error = match self.services.settle(settle.clone()).await {
+                Ok(()) => {
+                    self.context.judgement.borrow_mut().intake.answered(WaitCause::Catalog);
+                    return outcome;
+                }
+                Err(error) => error,
+            };
+            let patience = self.patience(&error, attempt);
+            if patience.is_none_or(|patience| began.elapsed() >= patience) {
+                return self.give_up(&error).await;
+            }
+            if attempt == 1 {
+                warn!(barcode = %self.book.held.barcode, %error, "not recorded yet; tried again until the catalog answers");
+            }
+            let pause = {
+                let rng = &mut rand::rng();
+                let fault = BookFault::from(&error);
+                let judgement = &mut *self.context.judgement.borrow_mut();
+                judgement.intake.call_failed(&fault, Instant::now(), rng);
+                policy::wait(&self.context.policy.backoff, attempt, rng).min(LONGEST_PAUSE)
+            };
+            sleep(pause).await;
+        }
+        outcome
+    }
+
+    /// How long it is tried in all; `None`: no longer.
+    fn patience(&self, error: &CatalogError, attempt: u32) -> Option<Duration> {
+        match error {
+            CatalogError::Stale { .. } | CatalogError::Unknown(_) | CatalogError::NoPass(_) => None,
+            CatalogError::Asked(AskError::Closed | AskError::Draining) => None,
+            CatalogError::Fault(_) if attempt >= FAULTS => None,
+            _ if self.cx.is_cancelled() => Some(AFTER_CUT),
+            _ if self.context.once => Some(ONCE),
+            _ => Some(Duration::MAX),
+        }
+    }
+
+    async fn give_up(&mut self, error: &CatalogError) -> BookOutcome {
+        let barcode = &self.book.held.barcode;
+        warn!(%barcode, %error, "what came of the book is not recorded; it is claimed again when its claim has expired");
+        self.record_doubt(error).await;
+        self.fault = Some(BookFault::from(error));
+        BookOutcome::Released
+    }
+
+    /// Objects were published, and the claim was lost before that could be recorded: the next run compares store and catalog.
+    async fn record_doubt(&self, error: &CatalogError) {
+        let (CatalogError::Stale { .. }, Some(stored)) = (error, &self.stored) else {
+            return;
+        };
+        let doubt = RecordDoubtfulPublication {
+            barcode: self.book.held.barcode.clone(),
+            archive: BegunPublication {
+                sha256: stored.sha256.clone(),
+                etag: stored.encrypted_etag.clone(),
+            },
+        };
+        if let Err(error) = self.services.record_doubt(doubt).await {
+            let barcode = &self.book.held.barcode;
+            warn!(%barcode, %error, "store and catalog may disagree about this book; `grind verify` tells");
+        }
+    }
+
+    fn settlement(&self, outcome: BookOutcome, delay: Duration) -> ClaimSettlement {
+        let at = Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX);
+        match (outcome, &self.fault) {
+            (BookOutcome::Stored, _) => match &self.stored {
+                Some(stored) => ClaimSettlement::Stored(stored.clone()),
+                None => ClaimSettlement::HandedBack,
+            },
+            (BookOutcome::UpToDate, _) => ClaimSettlement::UpToDate,
+            (BookOutcome::NotConverted, _) => ClaimSettlement::NotConverted,
+            (BookOutcome::Failed, Some(fault)) => ClaimSettlement::Failed {
+                reason: fault.reason,
+                detail: fault.detail.clone(),
+            },
+            // A drain cuts what runs: the book is due at once.
+            (BookOutcome::Released, Some(_)) if self.cx.is_cancelled() => ClaimSettlement::HandedBack,
+            (BookOutcome::Retry | BookOutcome::Released, Some(fault)) => ClaimSettlement::Retry {
+                reason: fault.reason,
+                detail: fault.detail.clone(),
+                at,
+                counts: outcome == BookOutcome::Retry,
+            },
+            (BookOutcome::Failed | BookOutcome::Retry | BookOutcome::Released, None) => ClaimSettlement::HandedBack,
+        }
+    }
+}

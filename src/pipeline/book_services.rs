@@ -1,0 +1,120 @@
+//! What a book's run and the fan-out ask of others: workers, catalog and storage behind one interface, so that both can be tested
+//! without them.
+
+use crate::actor::{ActorName, AskContext, AskError};
+use crate::catalog::{
+    BookSelection, CatalogError, ClaimBooks, ClaimToken, ClaimedBook, NextBookDue, RecordDoubtfulPublication,
+    RecordDownloading, RenewClaims, SettleClaim,
+};
+use crate::dapr::WorkShare;
+use crate::pipeline::policy::BookFault;
+use crate::pipeline::supervisor::WorkerPools;
+use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+use crate::pipeline::{PublishedVolume, ReconcileBook, recover};
+use crate::storage::StorageError;
+use jiff::Timestamp;
+
+/// A context for what must be said even while a drain cuts everything else: settlements.
+pub(super) fn uncancelled() -> AskContext {
+    AskContext::root("supervisor").child_of(ActorName::Supervisor)
+}
+
+/// Workers, catalog and storage, as a book's run and the fan-out see them.
+pub(super) trait BookServices: 'static {
+    /// Compares validators.
+    async fn check(&self, ask: CheckBook, cx: &AskContext) -> Result<CheckResult, BookFault>;
+    /// Downloads, verifies and publishes.
+    async fn download(&self, ask: DownloadBook, cx: &AskContext) -> Result<DownloadResult, BookFault>;
+    /// Looks at the store for what an interrupted run published.
+    async fn reconcile(&self, book: &ClaimedBook) -> Result<Option<PublishedVolume>, BookFault>;
+    /// Records that the body of a claimed book is being fetched.
+    async fn record_downloading(&self, claim: ClaimToken, cx: &AskContext) -> Result<(), CatalogError>;
+    /// Ends a claim; not cancelled by a drain.
+    async fn settle(&self, settle: SettleClaim) -> Result<(), CatalogError>;
+    /// Records that store and catalog may disagree about a book.
+    async fn record_doubt(&self, doubt: RecordDoubtfulPublication) -> Result<(), CatalogError>;
+    /// Claims books.
+    async fn claim(&self, claim: ClaimBooks) -> Result<Vec<ClaimedBook>, CatalogError>;
+    /// Keeps claims; comes back with those that are lost.
+    async fn renew(&self, renew: RenewClaims) -> Result<Vec<ClaimToken>, CatalogError>;
+    /// When the next of these books comes due.
+    async fn next_due(&self, selection: BookSelection) -> Result<Option<Timestamp>, CatalogError>;
+    /// Looks whether the storage would take a book now: the reserve of the disk, whether it may be written to.
+    async fn check_storage(&self) -> Result<(), StorageError>;
+    /// Workers that check and download.
+    fn workers(&self) -> usize;
+    /// What of the library is this daemon's to do.
+    fn share(&self) -> &WorkShare;
+}
+
+/// An answer of a worker: its own error or the mailbox's, as a fault.
+fn answered<T, E>(answer: Result<Result<T, E>, AskError>) -> Result<T, BookFault>
+where
+    for<'a> BookFault: From<&'a E>,
+{
+    match answer {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(error)) => Err(BookFault::from(&error)),
+        Err(error) => Err(<BookFault as From<&AskError>>::from(&error)),
+    }
+}
+
+impl BookServices for WorkerPools {
+    async fn check(&self, ask: CheckBook, cx: &AskContext) -> Result<CheckResult, BookFault> {
+        answered(self.checkers.ask(ask, cx).await)
+    }
+
+    async fn download(&self, ask: DownloadBook, cx: &AskContext) -> Result<DownloadResult, BookFault> {
+        answered(self.downloaders.ask(ask, cx).await)
+    }
+
+    async fn reconcile(&self, book: &ClaimedBook) -> Result<Option<PublishedVolume>, BookFault> {
+        let look = recover::reconcile(ReconcileBook {
+            barcode: book.held.barcode.clone(),
+            recorded: book.stored.clone(),
+            begun: book.publishing.clone(),
+            storage: self.storage.clone(),
+            layout: self.layout.clone(),
+            options: self.options.clone(),
+        });
+        look.await.map_err(|error| BookFault::from(&error))
+    }
+
+    async fn record_downloading(&self, claim: ClaimToken, cx: &AskContext) -> Result<(), CatalogError> {
+        self.catalog.ask(RecordDownloading(claim), cx).await
+    }
+
+    async fn settle(&self, settle: SettleClaim) -> Result<(), CatalogError> {
+        self.catalog.ask(settle, &uncancelled()).await.map(drop)
+    }
+
+    async fn record_doubt(&self, doubt: RecordDoubtfulPublication) -> Result<(), CatalogError> {
+        self.catalog.ask(doubt, &uncancelled()).await.map(drop)
+    }
+
+    async fn claim(&self, claim: ClaimBooks) -> Result<Vec<ClaimedBook>, CatalogError> {
+        self.catalog.ask(claim, &uncancelled()).await
+    }
+
+    async fn renew(&self, renew: RenewClaims) -> Result<Vec<ClaimToken>, CatalogError> {
+        self.catalog.ask(renew, &uncancelled()).await
+    }
+
+    async fn next_due(&self, selection: BookSelection) -> Result<Option<Timestamp>, CatalogError> {
+        self.catalog.ask(NextBookDue(selection), &uncancelled()).await
+    }
+
+    async fn check_storage(&self) -> Result<(), StorageError> {
+        let storage = self.storage.clone();
+        let look = actix_rt::task::spawn_blocking(move || storage.check());
+        look.await.unwrap_or(Err(StorageError::Closed))
+    }
+
+    fn workers(&self) -> usize {
+        self.downloaders.size() + self.checkers.size()
+    }
+
+    fn share(&self) -> &WorkShare {
+        &self.cooperation
+    }
+}

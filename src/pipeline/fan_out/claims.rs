@@ -1,0 +1,206 @@
+//! The claims of the fan-out: claimed ahead, being worked on, renewed, released.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout};
+use tracing::warn;
+
+use crate::actor::AskContext;
+use crate::catalog::{
+    BookSelection, CatalogError, ClaimBooks, ClaimSettlement, ClaimToken, ClaimedBook, RenewClaims, SettleClaim,
+};
+use crate::dapr::InHand;
+use crate::grin::{Barcode, BlockSet};
+use crate::pipeline::book_run::BookRunResult;
+use crate::pipeline::book_services::BookServices;
+use crate::pipeline::fan_out::FanOut;
+use crate::pipeline::supervisor::RetryPolicy;
+use crate::vocabulary::{BookOutcome, WaitCause};
+
+/// Claimed ahead of the workers, so that none waits for the catalog.
+const AHEAD: usize = 32;
+/// How long the catalog is asked to release what was only claimed; what is left expires or is freed at the next start.
+const RELEASING: Duration = Duration::from_secs(10);
+/// Claims that could not be renewed are tried again after this.
+const RENEW_AGAIN: Duration = Duration::from_secs(15);
+
+/// Books that are claimed and not settled.
+pub(super) struct ClaimedBooks {
+    ahead: VecDeque<ClaimedBook>,
+    /// What is worked on, to renew its claims, and to cut what was lost.
+    working: HashMap<Barcode, (ClaimToken, AskContext)>,
+    /// Keeps the blocks of claimed books from being given to another daemon.
+    uses: HashMap<Barcode, InHand>,
+    taken: u64,
+    renew_at: Instant,
+}
+
+impl ClaimedBooks {
+    pub fn new(lease: Duration) -> Self {
+        Self {
+            ahead: VecDeque::new(),
+            working: HashMap::new(),
+            uses: HashMap::new(),
+            taken: 0,
+            renew_at: Instant::now() + lease / 3,
+        }
+    }
+
+    pub fn renew_at(&self) -> Instant {
+        self.renew_at
+    }
+
+    /// Books that count towards the limit of the run.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
+    /// Moves the first book ahead that is none of `openers` to the front; true if there is none.
+    pub fn next_is_none_of(&mut self, openers: &[Barcode]) -> bool {
+        let found = self.ahead.iter().position(|book| !openers.contains(&book.held.barcode));
+        if let Some(book) = found.and_then(|position| self.ahead.remove(position)) {
+            self.ahead.push_front(book);
+        }
+        found.is_none()
+    }
+
+    pub fn pop(&mut self) -> Option<ClaimedBook> {
+        self.ahead.pop_front()
+    }
+
+    pub fn began(&mut self, book: &ClaimedBook, cx: AskContext) {
+        self.working.insert(book.held.barcode.clone(), (book.held.clone(), cx));
+    }
+
+    pub fn ended(&mut self, ended: &BookRunResult) {
+        self.working.remove(&ended.claim.barcode);
+        self.uses.remove(&ended.claim.barcode);
+        if matches!(ended.outcome, BookOutcome::Retry | BookOutcome::Released) {
+            // It is still to be done: it does not count towards the limit.
+            self.taken = self.taken.saturating_sub(1);
+        }
+    }
+
+    /// Renews all claims when it is time; cuts the work on books whose claim is lost.
+    pub async fn renew(&mut self, services: &impl BookServices, policy: &RetryPolicy) -> Result<(), CatalogError> {
+        self.renew_at = Instant::now() + RENEW_AGAIN.min(policy.lease / 3);
+        let working = self.working.values().map(|(claim, _)| claim.clone());
+        let held = working.chain(self.ahead.iter().map(|book| book.held.clone())).collect();
+        let renew = RenewClaims {
+            owner: policy.owner.clone(),
+            held,
+            lease: policy.lease,
+        };
+        let lost = services.renew(renew).await?;
+        self.renew_at = Instant::now() + policy.lease / 3;
+        for claim in lost {
+            self.lost(&claim);
+        }
+        Ok(())
+    }
+
+    /// Somebody else may have the book by now: nothing that came of it would be recorded, so nothing more is done for it.
+    fn lost(&mut self, claim: &ClaimToken) {
+        warn!(barcode = %claim.barcode, "claim expired; work on the book cancelled");
+        if let Some((_, cx)) = self.working.get(&claim.barcode) {
+            cx.cancel();
+        }
+        let before = self.ahead.len();
+        self.ahead.retain(|book| book.held != *claim);
+        if self.ahead.len() < before {
+            self.uses.remove(&claim.barcode);
+            self.taken = self.taken.saturating_sub(1);
+        }
+    }
+
+    /// Releases a book that was only claimed.
+    pub async fn release(&mut self, services: &impl BookServices, book: &ClaimedBook) {
+        self.uses.remove(&book.held.barcode);
+        self.taken = self.taken.saturating_sub(1);
+        let settle = SettleClaim {
+            held: book.held.clone(),
+            settlement: ClaimSettlement::HandedBack,
+        };
+        if let Err(error) = services.settle(settle).await {
+            warn!(barcode = %book.held.barcode, %error, "could not be released; its claim will expire");
+        }
+    }
+
+    /// Releases all that was only claimed, within a time.
+    pub async fn release_all(&mut self, services: &impl BookServices) {
+        let releasing = async {
+            while let Some(book) = self.ahead.pop_front() {
+                self.release(services, &book).await;
+            }
+        };
+        if timeout(RELEASING, releasing).await.is_err() {
+            warn!("the catalog does not answer; what was claimed is freed at the next start");
+            self.ahead.clear();
+        }
+    }
+}
+
+impl<S: BookServices> FanOut<'_, S> {
+    /// Claims books to work on: those of the blocks that are this daemon's first, and one that is none of `openers` for a probe.
+    pub(super) async fn claim(&mut self, probing: bool, openers: Vec<Barcode>) -> Result<(), CatalogError> {
+        let left = self
+            .scope
+            .limit
+            .map_or(u64::MAX, |limit| limit.saturating_sub(self.claims.taken));
+        let limit = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(if probing { 1 } else { AHEAD });
+        if limit == 0 {
+            return Ok(());
+        }
+        let share = self.services.share().clone();
+        let mut books = self.claim_of(limit, Some(share.blocks()), openers.clone()).await?;
+        if books.is_empty() && !share.is_strict() && !share.is_alone() {
+            // The catalog is shared: its claims keep members apart, so nobody need stand idle.
+            books = self.claim_of(limit, None, openers.clone()).await?;
+        }
+        if books.is_empty() && !openers.is_empty() && self.claims.ahead.is_empty() {
+            // No other book can be had: one that failed before is the probe when its own wait is over.
+            books = self.claim_of(limit, Some(share.blocks()), Vec::new()).await?;
+        }
+        self.judgement.borrow_mut().intake.answered(WaitCause::Catalog);
+        for book in &books {
+            let barcode = &book.held.barcode;
+            self.claims.uses.insert(barcode.clone(), share.begin(barcode.as_str()));
+        }
+        if !books.is_empty() {
+            self.idle_since = None;
+        }
+        self.claims.taken += books.len() as u64;
+        for book in books.into_iter().rev() {
+            self.claims.ahead.push_front(book);
+        }
+        Ok(())
+    }
+
+    async fn claim_of(
+        &self,
+        limit: usize,
+        blocks: Option<BlockSet>,
+        except: Vec<Barcode>,
+    ) -> Result<Vec<ClaimedBook>, CatalogError> {
+        let policy = self.policy();
+        let claim = ClaimBooks {
+            selection: BookSelection {
+                blocks,
+                except,
+                ..self.scope.selection(self.began, Timestamp::now())
+            },
+            limit,
+            owner: policy.owner,
+            lease: policy.lease,
+        };
+        self.services.claim(claim).await
+    }
+}

@@ -1,0 +1,278 @@
+mod library;
+mod month;
+
+use futures::FutureExt;
+
+use super::*;
+use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
+use crate::session::{RetryBackoff, SessionError};
+use crate::storage::StorageError;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn policy() -> RetryPolicy {
+    RetryPolicy {
+        owner: "test".into(),
+        lease: Duration::from_secs(600),
+        attempts: 4,
+        backoff: RetryBackoff {
+            base: SECOND,
+            cap: Duration::from_secs(600),
+            attempts: 6,
+        },
+        max_sequential_failures: 3,
+        conversion_queue_limit: 0,
+        conversion_batch: 0,
+        monthly_report: false,
+        paused: false,
+        force: false,
+        every: crate::pipeline::TaskIntervals::default(),
+    }
+}
+
+/// A fan-out over a stub of a library, and the handles that end it.
+pub(super) struct Run {
+    pub library: Rc<LibraryStub>,
+    pub stop: CancellationToken,
+    pub cut: CancellationToken,
+    pub report: Rc<RefCell<RunReport>>,
+    pub progress: Arc<RunProgress>,
+    /// Kept open, so that nothing seems to have changed.
+    _wake: watch::Sender<()>,
+}
+
+impl Run {
+    pub fn new(library: LibraryStub) -> (Self, RunControl) {
+        let wake = watch::Sender::new(());
+        let control = RunControl {
+            progress: Arc::default(),
+            policy: Rc::new(RefCell::new(policy())),
+            wake: wake.subscribe(),
+            stop: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            sources: Rc::default(),
+            report: Rc::default(),
+        };
+        let run = Self {
+            library: Rc::new(library),
+            stop: control.stop.clone(),
+            cut: control.cut.clone(),
+            report: Rc::clone(&control.report),
+            progress: Arc::clone(&control.progress),
+            _wake: wake,
+        };
+        (run, control)
+    }
+}
+
+fn scope(once: bool) -> RunScope {
+    RunScope {
+        sync: true,
+        once,
+        ..RunScope::default()
+    }
+}
+
+/// Runs to the end by itself.
+async fn once(library: LibraryStub) -> (Run, RunReport) {
+    let (run, control) = Run::new(library);
+    FanOut::new(Rc::clone(&run.library), control, &scope(true)).run().await;
+    let report = run.report.borrow().clone();
+    (run, report)
+}
+
+/// Runs as the daemon does, for so long.
+async fn daemon(library: LibraryStub, time: Duration) -> Run {
+    let (run, control) = Run::new(library);
+    let scope = scope(false);
+    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
+    let stop = run.stop.clone();
+    let stopping = async {
+        tokio::time::sleep(time).await;
+        stop.cancel();
+    };
+    futures::join!(fan_out.run(), stopping);
+    drop(fan_out);
+    run
+}
+
+fn forbidden() -> BookFault {
+    (&SessionError::Forbidden {
+        snippet: "expired".into(),
+    })
+        .into()
+}
+
+fn server() -> BookFault {
+    (&SessionError::Server { status: 500 }).into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_book_keeps_no_other_one_waiting() {
+    let library = LibraryStub::new();
+    library.add("BAD001", Fate::Fails(forbidden()), Duration::ZERO);
+    for number in 0..5 {
+        library.add(
+            &format!("GOOD{number:02}"),
+            Fate::Good,
+            Duration::from_secs(3_600) * number,
+        );
+    }
+    let run = daemon(library, Duration::from_secs(6 * 3_600)).await;
+    assert_eq!(run.library.stored(), 5);
+    let longest = run.library.longest_wait_of_a_good_book();
+    assert!(longest <= LOOK_AGAIN + SECOND, "{longest:?}");
+    assert!(run.library.asked("BAD001") <= 2, "refused once, and again after hours");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_by_itself_fails_the_refused_book_and_leaves_the_unreachable_one() {
+    let library = LibraryStub::new();
+    library.add("BAD001", Fate::Fails(forbidden()), Duration::ZERO);
+    library.add("BAD002", Fate::Fails(server()), Duration::ZERO);
+    for number in 0..5 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+    }
+    let began = Instant::now();
+    let (run, report) = once(library).await;
+    assert_eq!((run.library.stored(), run.library.failed()), (5, 1));
+    assert!(
+        report.incomplete[0].contains("1 books could not be fetched"),
+        "{report:?}"
+    );
+    assert!(began.elapsed() < Duration::from_secs(300), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_book_that_panics_each_time_ends_as_failed_and_nothing_else_ends() {
+    let library = LibraryStub::new();
+    library.add("BAD001", Fate::Panics, Duration::ZERO);
+    library.add("GOOD01", Fate::Good, Duration::ZERO);
+    let (run, _) = once(library).await;
+    assert_eq!((run.library.stored(), run.library.failed()), (1, 1));
+    assert_eq!(run.library.asked("BAD001"), 4, "each panic costs one attempt");
+    assert_eq!(run.progress.snapshot().failures[&FailureReason::Panicked], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_seconds_of_server_errors_fail_no_book() {
+    let library = LibraryStub::new();
+    for number in 0..20 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+    }
+    library.outage(WaitCause::Grin, Duration::ZERO, Duration::from_secs(20));
+    let run = daemon(library, Duration::from_secs(120)).await;
+    assert_eq!((run.library.stored(), run.library.failed()), (20, 0));
+    let last = run.library.last_stored_after(Duration::from_secs(20));
+    assert!(last <= Duration::from_secs(45), "{last:?} after the outage's end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_locked_catalog_ends_nothing_and_work_resumes() {
+    let library = LibraryStub::new();
+    for number in 0..20 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, SECOND * number);
+    }
+    library.outage(WaitCause::Catalog, Duration::from_secs(5), Duration::from_secs(120));
+    let run = daemon(library, Duration::from_secs(300)).await;
+    assert_eq!(run.library.stored(), 20);
+    let last = run.library.last_stored_after(Duration::from_secs(125));
+    assert!(last <= Duration::from_secs(45), "{last:?}");
+    assert!(run.report.borrow().stopped_by.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_looked_at_and_no_book_is_fetched_for_nothing() {
+    let library = LibraryStub::new();
+    for number in 0..20 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+    }
+    library.outage(WaitCause::Disk, Duration::ZERO, Duration::from_secs(300));
+    let run = daemon(library, Duration::from_secs(420)).await;
+    assert_eq!(run.library.stored(), 20);
+    let last = run.library.last_stored_after(Duration::from_secs(300));
+    assert!(last <= Duration::from_secs(45), "{last:?}");
+    let asked: usize = (0..20)
+        .map(|number| run.library.asked(&format!("GOOD{number:02}")))
+        .sum();
+    assert!(
+        asked <= 20 + 8,
+        "{asked} downloads for 20 books: only what was under way at the beginning is repeated"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_by_itself_ends_while_the_catalog_is_locked_for_ever() {
+    let library = LibraryStub::new();
+    library.add("GOOD01", Fate::Good, Duration::ZERO);
+    library.outage(WaitCause::Catalog, Duration::ZERO, Duration::from_secs(1_000_000));
+    let (_, report) = once(library).await;
+    assert_eq!(report.stopped_by.map(|wait| wait.cause), Some(WaitCause::Catalog));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_begins_nothing_more_and_ends_although_a_book_does_not() {
+    let library = LibraryStub::new();
+    library.add("HANGS1", Fate::Hangs, Duration::ZERO);
+    for number in 0..40 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::from_secs(60));
+    }
+    let (run, control) = Run::new(library);
+    let scope = scope(false);
+    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
+    let (stop, cut) = (run.stop.clone(), run.cut.clone());
+    let draining = async move {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        stop.cancel();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        cut.cancel();
+    };
+    let began = Instant::now();
+    futures::join!(fan_out.run(), draining);
+    assert!(
+        began.elapsed() <= Duration::from_secs(40) + AFTER_CUT + SECOND,
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(run.library.stored(), 0, "nothing was begun after the drain");
+    assert_eq!(run.library.claimed(), ["HANGS1"], "everything else is released");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_claim_ends_the_work_on_its_book() {
+    let library = LibraryStub::new();
+    library.add("HANGS1", Fate::Hangs, Duration::ZERO);
+    let (run, control) = Run::new(library);
+    let scope = scope(false);
+    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
+    let watched = Rc::clone(&run.library);
+    let losing = async {
+        tokio::time::sleep(SECOND).await;
+        watched.lose_claims();
+        tokio::time::sleep(Duration::from_secs(300)).await;
+    };
+    let mut running = std::pin::pin!(fan_out.run().fuse());
+    tokio::select! {
+        () = &mut running => panic!("nobody stopped it"),
+        () = losing => {}
+    }
+    assert!(watched.was_cancelled("HANGS1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_fault_of_one_book_costs_others_one_probe() {
+    let library = LibraryStub::new();
+    let barred = StorageError::Unsafe {
+        place: "raw/BAD001".into(),
+    };
+    library.add("BAD001", Fate::Fails((&barred).into()), Duration::ZERO);
+    for number in 0..10 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+    }
+    let (run, report) = once(library).await;
+    assert_eq!(run.library.stored(), 10);
+    assert!(
+        report.stopped_by.is_some() || !report.incomplete.is_empty(),
+        "{report:?}"
+    );
+}

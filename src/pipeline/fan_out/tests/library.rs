@@ -1,0 +1,310 @@
+//! A stub of workers, catalog and storage: books with a fate, and outages.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::catalog::{
+    BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, RecordDoubtfulPublication, RenewClaims, SettleClaim,
+    StoredBook,
+};
+use crate::dapr::WorkShare;
+use crate::grin::Barcode;
+use crate::pipeline::PublishedVolume;
+use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+use crate::vocabulary::{Blame, BookState};
+
+/// What becomes of each download of a book.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    Good,
+    Fails(BookFault),
+    Panics,
+    Hangs,
+}
+
+#[derive(Debug, Clone)]
+pub struct StubBook {
+    pub fate: Fate,
+    pub due: Instant,
+    pub attempts: u32,
+    pub asked: Vec<Instant>,
+    /// Moments at which it was due, each with the moment at which it was asked for.
+    pub waits: Vec<Range<Instant>>,
+    pub first_counted: Option<Instant>,
+    pub claimed: Option<i64>,
+    pub cancelled: bool,
+    pub end: Option<BookOutcome>,
+    pub ended: Option<Instant>,
+}
+
+pub struct LibraryStub {
+    pub books: RefCell<BTreeMap<String, StubBook>>,
+    pub outages: RefCell<Vec<(WaitCause, Range<Instant>)>>,
+    pub began: Instant,
+    fence: RefCell<i64>,
+    share: WorkShare,
+}
+
+impl LibraryStub {
+    pub fn new() -> Self {
+        Self {
+            books: RefCell::default(),
+            outages: RefCell::default(),
+            began: Instant::now(),
+            fence: RefCell::default(),
+            share: WorkShare::alone(),
+        }
+    }
+
+    pub fn add(&self, code: &str, fate: Fate, after: Duration) {
+        let book = StubBook {
+            fate,
+            due: self.began + after,
+            attempts: 0,
+            asked: Vec::new(),
+            waits: Vec::new(),
+            first_counted: None,
+            claimed: None,
+            cancelled: false,
+            end: None,
+            ended: None,
+        };
+        self.books.borrow_mut().insert(code.to_owned(), book);
+    }
+
+    pub fn outage(&self, cause: WaitCause, after: Duration, length: Duration) {
+        let from = self.began + after;
+        self.outages.borrow_mut().push((cause, from..from + length));
+    }
+
+    fn is_out(&self, cause: WaitCause) -> bool {
+        let now = Instant::now();
+        let outages = self.outages.borrow();
+        outages
+            .iter()
+            .any(|(other, range)| *other == cause && range.contains(&now))
+    }
+
+    fn catalog(&self) -> Result<(), CatalogError> {
+        match self.is_out(WaitCause::Catalog) {
+            true => Err(CatalogError::Busy),
+            false => Ok(()),
+        }
+    }
+
+    pub fn count(&self, outcome: BookOutcome) -> usize {
+        let books = self.books.borrow();
+        books.values().filter(|book| book.end == Some(outcome)).count()
+    }
+
+    pub fn stored(&self) -> usize {
+        self.count(BookOutcome::Stored)
+    }
+
+    pub fn failed(&self) -> usize {
+        self.count(BookOutcome::Failed)
+    }
+
+    pub fn asked(&self, code: &str) -> usize {
+        self.books.borrow()[code].asked.len()
+    }
+
+    pub fn claimed(&self) -> Vec<String> {
+        let books = self.books.borrow();
+        let claimed = books.iter().filter(|(_, book)| book.claimed.is_some());
+        claimed.map(|(code, _)| code.clone()).collect()
+    }
+
+    pub fn lose_claims(&self) {
+        self.books
+            .borrow_mut()
+            .values_mut()
+            .for_each(|book| book.claimed = Some(-1));
+    }
+
+    pub fn was_cancelled(&self, code: &str) -> bool {
+        self.books.borrow()[code].cancelled
+    }
+
+    pub fn longest_wait_of_a_good_book(&self) -> Duration {
+        let books = self.books.borrow();
+        let good = books.values().filter(|book| matches!(book.fate, Fate::Good));
+        let waits = good.flat_map(|book| book.waits.iter().map(|wait| wait.end - wait.start));
+        waits.max().unwrap_or_default()
+    }
+
+    /// How long after this moment the last book was stored.
+    pub fn last_stored_after(&self, moment: Duration) -> Duration {
+        let books = self.books.borrow();
+        let last = books.values().filter_map(|book| book.ended).max().unwrap();
+        last.saturating_duration_since(self.began + moment)
+    }
+
+    fn asked_now(&self, code: &str) -> Fate {
+        let mut books = self.books.borrow_mut();
+        let book = books.get_mut(code).unwrap();
+        let now = Instant::now();
+        assert!(book.due <= now, "{code} is asked for before its time");
+        book.waits.push(book.due..now);
+        book.asked.push(now);
+        book.fate.clone()
+    }
+
+    fn settled(&self, code: &str, settlement: ClaimSettlement) {
+        let mut books = self.books.borrow_mut();
+        let book = books.get_mut(code).unwrap();
+        let now = Instant::now();
+        book.claimed = None;
+        match settlement {
+            ClaimSettlement::Stored(_) => (book.end, book.ended) = (Some(BookOutcome::Stored), Some(now)),
+            ClaimSettlement::Failed { .. } => {
+                assert!(!matches!(book.fate, Fate::Good), "{code} is good");
+                (book.end, book.ended) = (Some(BookOutcome::Failed), Some(now));
+            }
+            ClaimSettlement::Retry { at, counts, .. } => {
+                let delay = at.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+                book.due = now + delay;
+                book.attempts += u32::from(counts);
+                if counts {
+                    book.first_counted.get_or_insert(now);
+                }
+            }
+            ClaimSettlement::HandedBack => book.due = now,
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+}
+
+impl BookServices for LibraryStub {
+    async fn check(&self, _ask: CheckBook, _cx: &AskContext) -> Result<CheckResult, BookFault> {
+        Ok(CheckResult::Download)
+    }
+
+    async fn download(&self, ask: DownloadBook, cx: &AskContext) -> Result<DownloadResult, BookFault> {
+        let code = ask.barcode.as_str();
+        let fate = self.asked_now(code);
+        sleep(Duration::from_millis(200)).await;
+        if self.is_out(WaitCause::Grin) {
+            return Err((&SessionError::Reset).into());
+        }
+        match fate {
+            Fate::Good if self.is_out(WaitCause::Disk) => {
+                let (place, detail) = ("/library".to_owned(), "nothing is free".to_owned());
+                Err((&StorageError::Full { place, detail }).into())
+            }
+            Fate::Good => Ok(DownloadResult::Stored(Box::<StoredBook>::default())),
+            Fate::Fails(fault) => Err(fault),
+            Fate::Panics => panic!("a panic, for the test"),
+            Fate::Hangs => {
+                cx.cancelled().await;
+                self.books.borrow_mut().get_mut(code).unwrap().cancelled = true;
+                std::future::pending().await
+            }
+        }
+    }
+
+    async fn reconcile(&self, _book: &ClaimedBook) -> Result<Option<PublishedVolume>, BookFault> {
+        Ok(None)
+    }
+
+    async fn record_downloading(&self, _claim: ClaimToken, _cx: &AskContext) -> Result<(), CatalogError> {
+        self.catalog()
+    }
+
+    async fn settle(&self, settle: SettleClaim) -> Result<(), CatalogError> {
+        self.catalog()?;
+        let code = settle.held.barcode.as_str();
+        if self.books.borrow()[code].claimed != Some(settle.held.fence) {
+            return Err(CatalogError::Stale {
+                barcode: code.into(),
+                owner: settle.held.owner,
+            });
+        }
+        self.settled(code, settle.settlement);
+        Ok(())
+    }
+
+    async fn record_doubt(&self, _doubt: RecordDoubtfulPublication) -> Result<(), CatalogError> {
+        self.catalog()
+    }
+
+    async fn claim(&self, claim: ClaimBooks) -> Result<Vec<ClaimedBook>, CatalogError> {
+        self.catalog()?;
+        let now = Instant::now();
+        let mut fence = self.fence.borrow_mut();
+        let mut books = self.books.borrow_mut();
+        let except = &claim.selection.except;
+        let ready = books.iter_mut().filter(|(code, book)| {
+            let is_out = except.iter().any(|barcode| barcode.as_str() == code.as_str());
+            !is_out && book.end.is_none() && book.claimed.is_none() && book.due <= now
+        });
+        let mut claimed = Vec::new();
+        for (code, book) in ready.take(claim.limit) {
+            *fence += 1;
+            book.claimed = Some(*fence);
+            claimed.push(ClaimedBook {
+                held: ClaimToken {
+                    barcode: Barcode::parse(code).unwrap(),
+                    owner: claim.owner.clone(),
+                    fence: *fence,
+                },
+                file_name: None,
+                state: BookState::Available,
+                stored: None,
+                publishing: None,
+                attempts: book.attempts,
+                listed_converted: true,
+                title: None,
+            });
+        }
+        Ok(claimed)
+    }
+
+    async fn renew(&self, renew: RenewClaims) -> Result<Vec<ClaimToken>, CatalogError> {
+        self.catalog()?;
+        let books = self.books.borrow();
+        let is_lost = |claim: &ClaimToken| books[claim.barcode.as_str()].claimed != Some(claim.fence);
+        Ok(renew.held.into_iter().filter(is_lost).collect())
+    }
+
+    async fn next_due(&self, _selection: BookSelection) -> Result<Option<Timestamp>, CatalogError> {
+        self.catalog()?;
+        let now = Instant::now();
+        let books = self.books.borrow();
+        let waiting = books.values().filter(|book| book.end.is_none() && book.due > now);
+        let first = waiting.map(|book| book.due).min();
+        Ok(first.map(|due| Timestamp::now() + (due - now)))
+    }
+
+    async fn check_storage(&self) -> Result<(), StorageError> {
+        match self.is_out(WaitCause::Disk) {
+            true => Err(StorageError::Full {
+                place: "/library".into(),
+                detail: "nothing is free".into(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn workers(&self) -> usize {
+        4
+    }
+
+    fn share(&self) -> &WorkShare {
+        &self.share
+    }
+}
+
+/// Whose fault a stub's fate is.
+pub fn blame(fate: &Fate) -> Option<Blame> {
+    match fate {
+        Fate::Fails(fault) => Some(fault.blame),
+        Fate::Panics => Some(Blame::Book),
+        Fate::Good | Fate::Hangs => None,
+    }
+}

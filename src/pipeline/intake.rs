@@ -1,0 +1,277 @@
+//! May work be started? One circuit breaker for each thing the work depends on.
+//!
+//! A breaker is closed while all is well. Trouble opens it: no book is begun before the pause is over, and then one alone, the
+//! *probe*. The probe's success closes the breaker, its failure makes the next pause longer. Trouble counts once an incident:
+//! books that were already on their way when it began fail too, and lengthen nothing. The probe is a book that had no part
+//! in opening the breaker, so that one book that always fails cannot keep the others waiting; only where no other book can be
+//! had does one of them serve.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand::Rng;
+use tokio::time::Instant;
+
+use crate::grin::Barcode;
+use crate::pipeline::policy::{BookFault, shared_pause};
+use crate::session::RetryBackoff;
+use crate::vocabulary::{Blame, BookOutcome, WaitCause, WaitReason};
+
+/// How often a disk that was full is looked at, and how long the pause is at most while GRIN answers and books fail.
+const SHORT_PAUSE: Duration = Duration::from_secs(30);
+/// Probes after which a run that ends by itself gives up what only a person can mend.
+const PROBES_FOR_A_PERSON: u32 = 3;
+/// The same for everything else: with the default back-off, a minute of probing.
+const PROBES: u32 = 7;
+
+/// Books remembered of one incident; further ones have waits of their own.
+const MOST_OPENERS: usize = 256;
+
+/// What the intake goes by.
+#[derive(Debug, Clone)]
+pub struct IntakeConfig {
+    /// Waits between probes.
+    pub backoff: RetryBackoff,
+    /// So many different books must fail in a row before a fault that may be a book's counts as everybody's.
+    pub series: usize,
+    /// The run ends by itself, so it does not wait for ever.
+    pub once: bool,
+}
+
+/// Whether a book may be begun now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntakeDecision {
+    /// As many as there are places.
+    Open,
+    /// One, which has to be none of [`BookIntake::openers`] if another can be had.
+    Probe,
+    /// None before this moment; `None`: before the probe under way has ended.
+    Closed(Option<Instant>),
+    /// The run gives up waiting (`--once`).
+    GiveUp,
+}
+
+/// All breakers of a run.
+#[derive(Debug)]
+pub struct BookIntake {
+    config: IntakeConfig,
+    breakers: BTreeMap<WaitCause, CircuitBreaker>,
+    series: BTreeMap<WaitCause, FailureSeries>,
+    probe: Option<Barcode>,
+    last_answer: Option<Instant>,
+    last_stored: Option<Instant>,
+}
+
+/// One dependency in trouble.
+#[derive(Debug)]
+struct CircuitBreaker {
+    since: Instant,
+    until: Instant,
+    probes: u32,
+    why: String,
+    needs_person: bool,
+    openers: BTreeSet<Barcode>,
+}
+
+/// Different books that failed since the last success.
+#[derive(Debug, Default)]
+struct FailureSeries {
+    books: BTreeSet<Barcode>,
+    /// Kept from a breaker that closed without a book having been stored, so that the next pause is no shorter.
+    before: Option<(Instant, u32)>,
+}
+
+impl BookIntake {
+    /// An intake with all breakers closed.
+    pub fn new(config: IntakeConfig) -> Self {
+        Self {
+            config,
+            breakers: BTreeMap::new(),
+            series: BTreeMap::new(),
+            probe: None,
+            last_answer: None,
+            last_stored: None,
+        }
+    }
+
+    /// Takes over limits after a reload; what is open stays so.
+    pub fn configure(&mut self, config: IntakeConfig) {
+        self.config = config;
+    }
+
+    /// May a book be begun?
+    pub fn decide(&self, now: Instant) -> IntakeDecision {
+        if self.config.once && self.breakers.values().any(CircuitBreaker::is_hopeless) {
+            return IntakeDecision::GiveUp;
+        }
+        match self.breakers.values().map(|breaker| breaker.until).max() {
+            None => IntakeDecision::Open,
+            Some(until) if until > now => IntakeDecision::Closed(Some(until)),
+            Some(_) if self.probe.is_some() => IntakeDecision::Closed(None),
+            Some(_) => IntakeDecision::Probe,
+        }
+    }
+
+    /// Books whose failures opened a breaker: none of them is the probe while another book can be had.
+    pub fn openers(&self) -> Vec<Barcode> {
+        let all: BTreeSet<_> = self.breakers.values().flat_map(|breaker| &breaker.openers).collect();
+        all.into_iter().cloned().collect()
+    }
+
+    /// A breaker of this cause is open.
+    pub fn is_open(&self, cause: WaitCause) -> bool {
+        self.breakers.contains_key(&cause)
+    }
+
+    /// When another book last succeeded in what a book with this fault failed in.
+    pub fn last_good(&self, blame: Blame) -> Option<Instant> {
+        match blame {
+            Blame::Book | Blame::Path => self.last_answer,
+            Blame::Operator | Blame::Us => self.last_stored,
+        }
+    }
+
+    /// A book is begun. While any breaker is open it is the probe.
+    pub fn begun(&mut self, barcode: &Barcode) {
+        if !self.breakers.is_empty() {
+            self.probe = Some(barcode.clone());
+        }
+    }
+
+    /// A book's run ended, whatever came of it.
+    pub fn ended(&mut self, barcode: &Barcode) {
+        if self.probe.as_ref() == Some(barcode) {
+            self.probe = None;
+        }
+    }
+
+    /// A run came to an end that is no fault.
+    pub fn succeeded(&mut self, outcome: BookOutcome, now: Instant) {
+        match outcome {
+            BookOutcome::Stored => {
+                // Everything was needed for it, and everything worked.
+                self.breakers.clear();
+                self.series.clear();
+                (self.last_answer, self.last_stored) = (Some(now), Some(now));
+            }
+            BookOutcome::UpToDate | BookOutcome::NotConverted => self.grin_answered(now),
+            BookOutcome::Retry | BookOutcome::Released | BookOutcome::Failed => {}
+        }
+    }
+
+    /// GRIN answered: the way there is open. Of downloads that says nothing, so their series stand.
+    fn grin_answered(&mut self, now: Instant) {
+        self.last_answer = Some(now);
+        for cause in [WaitCause::Grin, WaitCause::Token, WaitCause::SignIn] {
+            self.close(cause);
+        }
+    }
+
+    /// What a breaker waits for answers again (a call to the catalog, a look at the disk).
+    pub fn answered(&mut self, cause: WaitCause) {
+        self.breakers.remove(&cause);
+    }
+
+    /// A book's run ended by a fault.
+    pub fn failed(&mut self, barcode: &Barcode, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
+        if fault.blame == Blame::Book {
+            self.grin_answered(now);
+        }
+        let Some(cause) = fault.cause else { return };
+        if let Some(breaker) = self.breakers.get_mut(&cause) {
+            if breaker.openers.len() < MOST_OPENERS {
+                breaker.openers.insert(barcode.clone());
+            }
+            if self.probe.as_ref() == Some(barcode) {
+                breaker.lengthen(cause, &self.config.backoff, now, rng);
+            }
+            return;
+        }
+        let series = self.series.entry(cause).or_default();
+        series.books.insert(barcode.clone());
+        let in_a_row = series.books.len();
+        if is_everybodys(fault, cause) {
+            self.open(cause, fault.detail.clone(), fault.needs_person, now, rng);
+        } else if in_a_row >= self.config.series.max(1) {
+            let why = format!(
+                "{in_a_row} books in a row failed, the last one with {}: {}",
+                fault.reason, fault.detail
+            );
+            let needs_person = fault.needs_person || cause == WaitCause::Passphrase;
+            self.open(cause, why, needs_person, now, rng);
+        }
+    }
+
+    /// A call that every book needs failed (the catalog), or a look at what a breaker waits for (the disk).
+    pub fn call_failed(&mut self, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
+        let Some(cause) = fault.cause else { return };
+        match self.breakers.get_mut(&cause) {
+            // Several calls of one moment are one incident.
+            Some(breaker) if breaker.until > now => {}
+            Some(breaker) => breaker.lengthen(cause, &self.config.backoff, now, rng),
+            None => self.open(cause, fault.detail.clone(), fault.needs_person, now, rng),
+        }
+    }
+
+    /// What the intake waits for: the breaker that opens last.
+    pub fn waiting(&self, now: Instant, wall: Timestamp) -> Option<WaitReason> {
+        let (cause, breaker) = self.breakers.iter().max_by_key(|(_, breaker)| breaker.until)?;
+        let since = wall.checked_sub(now.duration_since(breaker.since)).unwrap_or(wall);
+        Some(WaitReason {
+            until: wall.checked_add(breaker.until.saturating_duration_since(now)).ok(),
+            needs_person: breaker.needs_person,
+            ..WaitReason::new(*cause, breaker.why.clone(), since)
+        })
+    }
+
+    fn close(&mut self, cause: WaitCause) {
+        if let Some(breaker) = self.breakers.remove(&cause) {
+            self.series.entry(cause).or_default().before = Some((breaker.since, breaker.probes));
+        }
+    }
+
+    fn open(&mut self, cause: WaitCause, why: String, needs_person: bool, now: Instant, rng: &mut impl Rng) {
+        let series = self.series.entry(cause).or_default();
+        let (since, probes) = series.before.take().unwrap_or((now, 0));
+        let mut breaker = CircuitBreaker {
+            since,
+            until: now,
+            probes,
+            why,
+            needs_person,
+            openers: std::mem::take(&mut series.books),
+        };
+        breaker.lengthen(cause, &self.config.backoff, now, rng);
+        self.breakers.insert(cause, breaker);
+    }
+}
+
+impl CircuitBreaker {
+    fn lengthen(&mut self, cause: WaitCause, backoff: &RetryBackoff, now: Instant, rng: &mut impl Rng) {
+        self.probes += 1;
+        let pause = shared_pause(backoff, self.probes, now.duration_since(self.since), rng);
+        let longest = match cause {
+            WaitCause::Disk | WaitCause::Failures => SHORT_PAUSE,
+            _ => Duration::MAX,
+        };
+        self.until = now + pause.min(longest);
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.probes >= if self.needs_person { PROBES_FOR_A_PERSON } else { PROBES }
+    }
+}
+
+/// One such fault is enough: it says of itself that it would meet every book.
+fn is_everybodys(fault: &BookFault, cause: WaitCause) -> bool {
+    match cause {
+        WaitCause::Grin => fault.needs_person,
+        WaitCause::Failures => false,
+        WaitCause::Passphrase => fault.blame == Blame::Operator,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::*;
+use crate::archive::ArchiveError;
+use crate::catalog::CatalogError;
+use crate::session::SessionError;
+use crate::storage::StorageError;
+
+struct Bench {
+    intake: BookIntake,
+    now: Instant,
+    rng: StdRng,
+}
+
+impl Bench {
+    fn new(once: bool) -> Self {
+        let config = IntakeConfig {
+            backoff: RetryBackoff {
+                base: Duration::from_secs(1),
+                cap: Duration::from_secs(600),
+                attempts: 6,
+            },
+            series: 3,
+            once,
+        };
+        Self {
+            intake: BookIntake::new(config),
+            now: Instant::now(),
+            rng: StdRng::seed_from_u64(1),
+        }
+    }
+
+    fn fail(&mut self, code: &str, fault: &BookFault) {
+        let book = book(code);
+        self.intake.failed(&book, fault, self.now, &mut self.rng);
+        self.intake.ended(&book);
+    }
+
+    /// Waits until a probe may begin, and begins it; how long that took.
+    fn probe(&mut self, code: &str) -> Duration {
+        let before = self.now;
+        while let IntakeDecision::Closed(until) = self.intake.decide(self.now) {
+            self.now = until.expect("no probe is under way");
+        }
+        assert_eq!(self.intake.decide(self.now), IntakeDecision::Probe);
+        self.intake.begun(&book(code));
+        assert_eq!(
+            self.intake.decide(self.now),
+            IntakeDecision::Closed(None),
+            "one at a time"
+        );
+        self.now - before
+    }
+
+    fn store(&mut self, code: &str) {
+        self.intake.succeeded(BookOutcome::Stored, self.now);
+        self.intake.ended(&book(code));
+    }
+
+    fn cause(&self) -> Option<WaitCause> {
+        self.intake
+            .waiting(self.now, Timestamp::UNIX_EPOCH)
+            .map(|wait| wait.cause)
+    }
+}
+
+fn book(code: &str) -> Barcode {
+    Barcode::parse(code).unwrap()
+}
+
+fn server() -> BookFault {
+    (&SessionError::Server { status: 500 }).into()
+}
+
+fn forbidden() -> BookFault {
+    let snippet = "expired".to_owned();
+    (&SessionError::Forbidden { snippet }).into()
+}
+
+fn full() -> BookFault {
+    let (place, detail) = ("/library".to_owned(), "1 KiB are free".to_owned());
+    (&StorageError::Full { place, detail }).into()
+}
+
+#[test]
+fn one_book_that_always_fails_closes_nothing() {
+    let mut bench = Bench::new(false);
+    for fault in [server(), forbidden()] {
+        for _ in 0..50 {
+            bench.fail("BAD001", &fault);
+            assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+        }
+    }
+}
+
+#[test]
+fn different_books_in_a_row_close_it_and_the_probe_is_another_one() {
+    let mut bench = Bench::new(false);
+    for code in ["BAD001", "BAD002", "BAD003"] {
+        bench.fail(code, &server());
+    }
+    assert_eq!(bench.cause(), Some(WaitCause::Grin));
+    assert_eq!(bench.intake.openers(), [book("BAD001"), book("BAD002"), book("BAD003")]);
+    bench.probe("GOOD01");
+    bench.store("GOOD01");
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+}
+
+#[test]
+fn an_incident_counts_once_however_many_books_were_under_way() {
+    let mut bench = Bench::new(false);
+    bench.fail("BAD001", &full());
+    let first = bench.intake.decide(bench.now);
+    for number in 2..14 {
+        bench.fail(&format!("BAD{number:03}"), &full());
+    }
+    assert_eq!(bench.intake.decide(bench.now), first, "nothing became longer");
+    let IntakeDecision::Closed(Some(until)) = first else {
+        panic!("{first:?}");
+    };
+    assert!(until - bench.now <= Duration::from_secs(1));
+}
+
+#[test]
+fn only_the_probe_lengthens_the_pause_and_work_resumes_within_half_a_minute() {
+    let mut bench = Bench::new(false);
+    let began = bench.now;
+    bench.fail("BAD001", &full());
+    let mut pauses = Vec::new();
+    while bench.now - began < Duration::from_secs(300) {
+        pauses.push(bench.probe("PROBE1"));
+        bench.fail("PROBE1", &full());
+    }
+    assert!(pauses[0] < pauses[4], "{pauses:?}");
+    assert!(
+        pauses.iter().all(|pause| *pause <= Duration::from_secs(30)),
+        "{pauses:?}"
+    );
+    bench.probe("PROBE2");
+    bench.store("PROBE2");
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+}
+
+#[test]
+fn an_answer_of_grin_opens_the_way_and_says_nothing_of_the_disk() {
+    let mut bench = Bench::new(false);
+    for code in ["BAD001", "BAD002", "BAD003"] {
+        bench.fail(code, &server());
+    }
+    bench.probe("SAME01");
+    bench.intake.succeeded(BookOutcome::UpToDate, bench.now);
+    bench.intake.ended(&book("SAME01"));
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+    bench.fail("BAD001", &full());
+    bench.intake.succeeded(BookOutcome::UpToDate, bench.now);
+    assert_eq!(bench.cause(), Some(WaitCause::Disk));
+}
+
+#[test]
+fn a_refused_book_shows_that_grin_answers() {
+    let mut bench = Bench::new(false);
+    for code in ["BAD001", "BAD002", "BAD003"] {
+        bench.fail(code, &server());
+    }
+    bench.probe("BAD004");
+    bench.fail("BAD004", &forbidden());
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+}
+
+#[test]
+fn a_series_of_wrong_passphrases_needs_a_person_and_says_so() {
+    let mut bench = Bench::new(false);
+    let fault = BookFault::from(&ArchiveError::WrongPassphrase);
+    for code in ["BAD001", "BAD002", "BAD003"] {
+        bench.fail(code, &fault);
+    }
+    let wait = bench.intake.waiting(bench.now, Timestamp::UNIX_EPOCH).unwrap();
+    assert!(
+        wait.cause == WaitCause::Passphrase && wait.needs_person && !wait.resumes_by_itself,
+        "{wait:?}"
+    );
+    assert!(wait.why.contains("3 books in a row failed"), "{wait:?}");
+}
+
+#[test]
+fn a_locked_catalog_closes_the_intake_until_a_call_is_answered() {
+    let mut bench = Bench::new(false);
+    let locked = BookFault::from(&CatalogError::Busy);
+    for _ in 0..40 {
+        // Calls of one moment are one incident.
+        bench.intake.call_failed(&locked, bench.now, &mut bench.rng);
+        bench.intake.call_failed(&locked, bench.now, &mut bench.rng);
+        let IntakeDecision::Closed(Some(until)) = bench.intake.decide(bench.now) else {
+            panic!("{:?}", bench.intake.decide(bench.now));
+        };
+        assert!(until - bench.now <= Duration::from_secs(60));
+        bench.now = until;
+    }
+    bench.intake.answered(WaitCause::Catalog);
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+}
+
+#[test]
+fn a_probe_that_says_nothing_is_followed_by_another_one_at_once() {
+    let mut bench = Bench::new(false);
+    bench.fail("BAD001", &full());
+    bench.probe("LOST01");
+    bench.fail("LOST01", &BookFault::from(&SessionError::Cancelled));
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Probe);
+}
+
+#[test]
+fn a_run_that_ends_by_itself_gives_up_after_some_probes() {
+    for (fault, probes) in [(full(), 2), (BookFault::from(&StorageError::Broken), 6)] {
+        let mut bench = Bench::new(true);
+        bench.fail("BAD001", &fault);
+        for _ in 0..probes {
+            bench.probe("PROBE1");
+            bench.fail("PROBE1", &fault);
+        }
+        assert_eq!(bench.intake.decide(bench.now), IntakeDecision::GiveUp, "{fault:?}");
+    }
+}

@@ -1,0 +1,133 @@
+//! How long to wait before a book is asked for again, and before everybody is.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rand::{Rng, RngExt as _};
+use tokio::time::Instant;
+
+use crate::grin::Barcode;
+use crate::session::RetryBackoff;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// The attempts of a book are spread over so much time at least before it counts as failed.
+const FAILED_AFTER: Duration = Duration::from_secs(3 * 24 * 3_600);
+/// First wait of a book that fails on the way while others succeed; it doubles up to a day.
+const OWN_TROUBLE: Duration = Duration::from_secs(30);
+/// The pause that everybody makes is at most this in the first minutes of an outage.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(30);
+/// And at most this however long it lasts.
+const OUTAGE_PAUSE_CAP: Duration = Duration::from_secs(15 * 60);
+/// In between it is at most this part of the outage's age: ten minutes of outage are followed by half a minute at most.
+const OUTAGE_PART: u32 = 20;
+/// Tries of one book on a way that fails, in a run that ends by itself.
+const TRIES_ONCE: u32 = 6;
+/// Books whose failures are remembered; whatever is beyond begins its waits anew.
+const REMEMBERED: usize = 100_000;
+
+/// Between half of the back-off's bound and all of it: spread out, and never nothing.
+pub fn wait(backoff: &RetryBackoff, attempts: u32, rng: &mut impl Rng) -> Duration {
+    jittered(backoff.bound(attempts), rng)
+}
+
+/// The wait after a book's `attempt`-th failed attempt of `limit`: doubling, so that the last attempt comes three days after the
+/// first or later.
+pub fn attempt_delay(limit: u32, attempt: u32) -> Duration {
+    let waits = limit.saturating_sub(1).clamp(1, 24);
+    let share = f64::from(1_u32 << attempt.clamp(1, waits)) / (f64::from(1_u32 << (waits + 1)) - 2.0);
+    FAILED_AFTER.mul_f64(share)
+}
+
+/// The pause that everybody makes after the `probe`-th probe that failed, in an outage of this age.
+pub fn shared_pause(backoff: &RetryBackoff, probe: u32, age: Duration, rng: &mut impl Rng) -> Duration {
+    let longest = (age / OUTAGE_PART).clamp(OUTAGE_PAUSE, OUTAGE_PAUSE_CAP);
+    wait(backoff, probe, rng).min(longest)
+}
+
+fn jittered(bound: Duration, rng: &mut impl Rng) -> Duration {
+    bound.mul_f64(rng.random_range(0.5..=1.0))
+}
+
+/// `base` for the first time, doubling each time, at most `cap`.
+fn doubled(base: Duration, nth: u32, cap: Duration) -> Duration {
+    base.saturating_mul(2_u32.saturating_pow(nth.saturating_sub(1)))
+        .min(cap)
+}
+
+/// How often books failed that were not to blame for it, since they last succeeded. Kept in memory: after a restart the
+/// waits begin anew, which costs GRIN one request a book.
+#[derive(Debug, Default)]
+pub struct FailureMemory(HashMap<Barcode, BookTries>);
+
+#[derive(Debug, Clone, Copy)]
+struct BookTries {
+    tries: u32,
+    /// Failures between which others succeeded.
+    own: u32,
+    first: Instant,
+    last: Instant,
+}
+
+/// How long a book is put off that is not to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PutOff {
+    /// Before it is due again.
+    pub delay: Duration,
+    /// A run that ends by itself leaves it to the next one.
+    pub left: bool,
+}
+
+impl FailureMemory {
+    /// Forgets a book that succeeded or was settled otherwise.
+    pub fn forget(&mut self, barcode: &Barcode) {
+        self.0.remove(barcode);
+    }
+
+    /// A book failed through no fault of its own. While nothing at all succeeds it shares in the outage and is put off no
+    /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day.
+    pub fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> PutOff {
+        let mut tries = self.0.get(barcode).copied().unwrap_or(BookTries {
+            tries: 0,
+            own: 0,
+            first: now,
+            last: now,
+        });
+        if tries.tries > 0 && rules.last_good.is_some_and(|good| good > tries.last) {
+            tries.own += 1;
+        }
+        tries.tries += 1;
+        tries.last = now;
+        if self.0.len() < REMEMBERED || self.0.contains_key(barcode) {
+            self.0.insert(barcode.clone(), tries);
+        }
+        let own = jittered(doubled(OWN_TROUBLE, tries.own, DAY), rng);
+        let shared = shared_pause(rules.backoff, tries.tries, now.duration_since(tries.first), rng);
+        match rules.once {
+            true if tries.tries >= TRIES_ONCE => PutOff {
+                delay: own.max(10 * MINUTE),
+                left: true,
+            },
+            true => PutOff {
+                delay: shared,
+                left: false,
+            },
+            false => PutOff {
+                delay: if tries.own > 0 { own } else { shared },
+                left: false,
+            },
+        }
+    }
+}
+
+/// What [`FailureMemory::put_off`] goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct PutOffRules<'a> {
+    /// Waits between attempts.
+    pub backoff: &'a RetryBackoff,
+    /// The run ends by itself.
+    pub once: bool,
+    /// When another book last succeeded in what this one failed in.
+    pub last_good: Option<Instant>,
+}
