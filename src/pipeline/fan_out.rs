@@ -29,6 +29,8 @@ use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
 
 /// Longest sleep without looking again, for changes that nobody tells of (another process's books).
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Shortest sleep before something that is due: the catalog's clock and this one need not agree to the microsecond.
+const SHORTEST: Duration = Duration::from_millis(10);
 /// How long books may still take after a drain has cut everything; then they are left to their claims' end.
 const AFTER_CUT: Duration = Duration::from_secs(15);
 
