@@ -283,9 +283,11 @@ impl<S: BookServices> BookRun<S> {
             _ => (Duration::ZERO, false),
         };
         judgement.intake.failed(barcode, fault, now, rng);
+        let delay = delay.max(fault.asked_wait.unwrap_or_default());
+        let later = self.context.once && delay > policy::longest_wait_once(&self.context.policy.backoff);
         RunEnd {
-            delay: delay.max(fault.asked_wait.unwrap_or_default()),
-            left,
+            delay,
+            left: left || later,
         }
     }
 
@@ -321,6 +323,3 @@ impl StepResult {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

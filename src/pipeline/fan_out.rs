@@ -22,7 +22,7 @@ use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::claims::ClaimedBooks;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
-use crate::pipeline::policy::{BookFault, FailureMemory};
+use crate::pipeline::policy::{BookFault, FailureMemory, longest_wait_once};
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RetryPolicy, RunReport, RunScope, SupervisorState};
 use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
@@ -192,9 +192,12 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             self.not_begun("no share of GRIN's request rate is this daemon's");
             return Some(NextLook::Done);
         }
-        Some(NextLook::Wait(
-            look_again().min(self.leases_until.max(Instant::now() + Duration::from_secs(1))),
-        ))
+        let bound = self.leases_until.max(Instant::now() + SHORTEST);
+        Some(NextLook::Wait(if idle {
+            look_again().min(bound)
+        } else {
+            look_again()
+        }))
     }
 
     /// While the disk is full, it is looked at instead of a book being fetched for nothing.
@@ -284,18 +287,14 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             .services
             .next_due(self.scope.selection(self.began, Timestamp::now()))
             .await?;
-        let due = due.map(|due| {
-            now + due
-                .duration_since(Timestamp::now())
-                .try_into()
-                .unwrap_or(Duration::ZERO)
-        });
+        let wait = |due: Timestamp| Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
+        let due = due.map(|due| now + wait(due).max(SHORTEST));
         if !idle {
             return Ok(NextLook::Wait(due.unwrap_or(look_again).min(look_again)));
         }
         let patience = idle_since + share.patience();
         // What is due much later is the next run's; what another daemon holds may be free when that one has died.
-        match due.filter(|due| *due <= now + self.policy().backoff.cap) {
+        match due.filter(|due| *due <= now + longest_wait_once(&self.policy().backoff)) {
             _ if self.scope.limit.is_some_and(|limit| self.claims.taken() >= limit) => Ok(NextLook::Done),
             Some(due) => Ok(NextLook::Wait(due.min(look_again))),
             None if now < patience => Ok(NextLook::Wait(patience)),

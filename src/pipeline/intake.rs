@@ -180,10 +180,12 @@ impl BookIntake {
         }
         let Some(cause) = fault.cause else { return };
         if let Some(breaker) = self.breakers.get_mut(&cause) {
+            let known = breaker.openers.contains(barcode);
             if breaker.openers.len() < MOST_OPENERS {
                 breaker.openers.insert(barcode.clone());
             }
-            if self.probe.as_ref() == Some(barcode) {
+            // A book that had failed before tells nothing new: it has a wait of its own, and the next other book is a probe at once.
+            if self.probe.as_ref() == Some(barcode) && !known {
                 breaker.lengthen(cause, &self.config.backoff, now, rng);
             }
             return;

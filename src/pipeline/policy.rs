@@ -20,7 +20,7 @@ use crate::session::{BodyError, SessionError, TimeoutPhase};
 use crate::storage::{StorageError, StorageErrorClass};
 use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
-pub use delays::{FailureMemory, PutOff, PutOffRules, attempt_delay, shared_pause, wait};
+pub use delays::{FailureMemory, PutOff, PutOffRules, attempt_delay, longest_wait_once, shared_pause, wait};
 
 /// An error in the forms that the plan, the intake, the catalog and a person need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,12 +88,8 @@ impl BookFault {
         let detail = format_args!("{reason}: {detail}");
         Self {
             outlook: FaultOutlook::Proven,
-            ..Self::new(
-                Blame::Book,
-                Some(WaitCause::Failures),
-                FailureReason::DamagedAtSource,
-                &detail,
-            )
+            // What is proven of these bytes says nothing about others.
+            ..Self::new(Blame::Book, None, FailureReason::DamagedAtSource, &detail)
         }
     }
 }

@@ -328,7 +328,7 @@ fn books_that_are_home_already_do_not_end_a_series_of_failures() {
         }
     }
     let ended = home.grind(&["sync", "--barcodes", &named(1)]);
-    assert!(ended.err.contains("8 downloads failed in a row"), "{}", ended.err);
+    assert!(ended.err.contains("8 books in a row failed"), "{}", ended.err);
 }
 
 /// One batch that has no answer is no reason to stop asking for the rest (tests/cases/http/one-bad-batch.txt).

@@ -129,7 +129,7 @@ fn each_error_has_one_to_blame() {
         assert_eq!((fault.blame, fault.cause), (blame, cause), "{what}: {fault:?}");
         assert_eq!(
             fault.needs_person,
-            blame == Blame::Operator || what.contains("full") || what.contains("read-only"),
+            blame == Blame::Operator || what.contains("full"),
             "{what}"
         );
     }

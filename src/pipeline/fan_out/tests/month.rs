@@ -87,7 +87,6 @@ proptest! {
         books in prop::collection::vec((fate(), 0..28 * 24 * HOUR), 1..40),
         outages in prop::collection::vec(outage(), 0..12),
     ) {
-        std::panic::set_hook(Box::new(|_| {}));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let run = runtime.block_on(async {
             let library = LibraryStub::new();
