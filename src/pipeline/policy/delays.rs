@@ -121,7 +121,7 @@ impl FailureMemory {
                 left: false,
             },
             false => PutOff {
-                delay: if tries.own > 0 { own } else { shared },
+                delay: if tries.own > 0 { own.max(shared) } else { shared },
                 left: false,
             },
         }
