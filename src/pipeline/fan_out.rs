@@ -18,6 +18,7 @@ use tracing::{debug, info, warn};
 
 use crate::actor::{ActorName, AskContext};
 use crate::catalog::{CatalogError, ClaimedBook};
+use crate::grin::Barcode;
 use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run_book};
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::claims::ClaimedBooks;
@@ -25,7 +26,7 @@ use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
 use crate::pipeline::policy::{BookFault, FailureMemory, longest_wait_once};
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RetryPolicy, RunReport, RunScope, SupervisorState};
-use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
+use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
 
 /// Longest sleep without looking again, for changes that nobody tells of (another process's books).
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -76,7 +77,7 @@ pub(super) struct FanOut<'a, S> {
     /// What was last said of a wait.
     said: Option<WaitReason>,
     /// Books that a run that ends by itself leaves to the next one.
-    left: Vec<(FailureReason, String)>,
+    left: Vec<(Barcode, BookFault)>,
     began: Timestamp,
     /// A run that ends by itself waits no longer for other daemons.
     leases_until: Instant,
@@ -317,7 +318,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             self.control.progress.failure(fault.reason);
         }
         if let Some(fault) = ended.left {
-            self.left.push((fault.reason, fault.detail));
+            self.left.push((ended.claim.barcode, fault));
         }
     }
 
@@ -375,7 +376,8 @@ impl<'a, S: BookServices> FanOut<'a, S> {
     }
 
     fn report_left(&self) {
-        if let Some((reason, detail)) = self.left.last() {
+        if let Some((_, fault)) = self.left.last() {
+            let (reason, detail) = (fault.reason, &fault.detail);
             let count = self.left.len();
             let what = format!(
                 "sync: {count} books could not be fetched and are left to the next run, the last one because of {reason}: {detail}"

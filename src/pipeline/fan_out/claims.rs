@@ -191,10 +191,12 @@ impl<S: BookServices> FanOut<'_, S> {
         except: Vec<Barcode>,
     ) -> Result<Vec<ClaimedBook>, CatalogError> {
         let policy = self.policy();
+        let left = self.left.iter().map(|(barcode, _)| barcode.clone());
         let claim = ClaimBooks {
             selection: BookSelection {
                 blocks,
-                except,
+                // What this run leaves to the next one is due, and not taken again.
+                except: except.into_iter().chain(left).collect(),
                 ..self.scope.selection(self.began, Timestamp::now())
             },
             limit,

@@ -7,6 +7,7 @@ use super::*;
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::session::{RetryBackoff, SessionError};
 use crate::storage::StorageError;
+use crate::vocabulary::FailureReason;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -111,9 +111,9 @@ impl FailureMemory {
         let own = jittered(doubled(OWN_TROUBLE, tries.own, DAY), rng);
         let shared = shared_pause(rules.backoff, tries.tries, now.duration_since(tries.first), rng);
         match rules.once {
+            // Due at once, for the next run; this one does not take it again.
             true if tries.tries >= TRIES_ONCE => PutOff {
-                // Longer than such a run waits for anything.
-                delay: own.max(longest_wait_once(rules.backoff) * 2),
+                delay: Duration::ZERO,
                 left: true,
             },
             true => PutOff {
