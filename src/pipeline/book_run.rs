@@ -127,7 +127,7 @@ impl<S: BookServices> BookRun<S> {
                 plan::first(&facts)
             }
             // What cannot be looked at is not written over.
-            Err(fault) => self.next_step(&facts, StepResult::fault(fault)),
+            Err(fault) => self.next_step(facts, StepResult::fault(fault)),
         };
         loop {
             let result = match step {
@@ -136,14 +136,14 @@ impl<S: BookServices> BookRun<S> {
                 PlanStep::Check => self.check().await,
                 PlanStep::Download => self.download().await,
             };
-            step = self.next_step(&facts, result);
+            step = self.next_step(facts, result);
         }
     }
 
-    fn next_step(&mut self, facts: &BookFacts, result: StepResult) -> PlanStep {
+    fn next_step(&mut self, facts: BookFacts, result: StepResult) -> PlanStep {
         self.stored = result.stored.or(self.stored.take());
         self.fault = result.fault;
-        plan::next(facts, result.outcome, self.limits())
+        plan::next(&facts, result.outcome, self.limits())
     }
 
     fn limits(&self) -> AttemptLimits {

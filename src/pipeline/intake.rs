@@ -74,6 +74,21 @@ struct CircuitBreaker {
     openers: BTreeSet<Barcode>,
 }
 
+/// What opened a breaker.
+struct BreakerTrouble {
+    why: String,
+    needs_person: bool,
+}
+
+impl BreakerTrouble {
+    fn of(fault: &BookFault) -> Self {
+        Self {
+            why: fault.detail.clone(),
+            needs_person: fault.needs_person,
+        }
+    }
+}
+
 /// Different books that failed since the last success.
 #[derive(Debug, Default)]
 struct FailureSeries {
@@ -194,14 +209,14 @@ impl BookIntake {
         series.books.insert(barcode.clone());
         let in_a_row = series.books.len();
         if is_everybodys(fault, cause) {
-            self.open(cause, fault.detail.clone(), fault.needs_person, now, rng);
+            self.open(cause, BreakerTrouble::of(fault), now, rng);
         } else if in_a_row >= self.config.series.max(1) {
             let why = format!(
                 "{in_a_row} books in a row failed, the last one with {}: {}",
                 fault.reason, fault.detail
             );
             let needs_person = fault.needs_person || cause == WaitCause::Passphrase;
-            self.open(cause, why, needs_person, now, rng);
+            self.open(cause, BreakerTrouble { why, needs_person }, now, rng);
         }
     }
 
@@ -212,7 +227,7 @@ impl BookIntake {
             // Several calls of one moment are one incident.
             Some(breaker) if breaker.until > now => {}
             Some(breaker) => breaker.lengthen(cause, &self.config.backoff, now, rng),
-            None => self.open(cause, fault.detail.clone(), fault.needs_person, now, rng),
+            None => self.open(cause, BreakerTrouble::of(fault), now, rng),
         }
     }
 
@@ -233,15 +248,15 @@ impl BookIntake {
         }
     }
 
-    fn open(&mut self, cause: WaitCause, why: String, needs_person: bool, now: Instant, rng: &mut impl Rng) {
+    fn open(&mut self, cause: WaitCause, trouble: BreakerTrouble, now: Instant, rng: &mut impl Rng) {
         let series = self.series.entry(cause).or_default();
         let (since, probes) = series.before.take().unwrap_or((now, 0));
         let mut breaker = CircuitBreaker {
             since,
             until: now,
             probes,
-            why,
-            needs_person,
+            why: trouble.why,
+            needs_person: trouble.needs_person,
             openers: std::mem::take(&mut series.books),
         };
         breaker.lengthen(cause, &self.config.backoff, now, rng);

@@ -141,7 +141,7 @@ impl From<&BodyError> for BookFault {
         match error {
             BodyError::Session(error) => Self::from(error),
             BodyError::Cancelled => Self::new(Blame::Us, None, error.reason(), error),
-            BodyError::Cut { .. } | BodyError::Restart { .. } | BodyError::Stalled | BodyError::TooSlow => {
+            BodyError::Cut { .. } | BodyError::Restart | BodyError::Stalled | BodyError::TooSlow => {
                 Self::new(Blame::Path, Some(WaitCause::Grin), error.reason(), error)
             }
         }

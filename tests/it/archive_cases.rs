@@ -192,6 +192,7 @@ fn cut_before(tar: &[u8], name: &str) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_no_volume_is_refused() {
     let volume = Files::volume(5, 300);
     let bare = Files::bare(5, 300);

@@ -1,5 +1,7 @@
 //! Integration tests, in one binary: the real program against the simulator, real gpg, S3 in process, real signals.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod support;
 
 mod actor_map;

@@ -146,6 +146,7 @@ fn is_on_the_map(hub: &grind::actor::HubSnapshot, map: &str) -> usize {
 
 /// Ten thousand HEADs and five hundred downloads: one session, and never more connections than the limit.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one run, looked at from all sides")]
 fn one_session_and_at_most_the_limit_of_connections_for_ten_thousand_heads_and_five_hundred_downloads() {
     const LIMIT: u64 = 12;
     let home = Home::new(

@@ -3,6 +3,11 @@
 //! One MD5 alone is a chain of dependent steps and leaves most of the CPU idle; several side by side fill it. Which
 //! instructions do it is chosen when the program runs, since it is built for every x86-64.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a step that is not inlined is not compiled for the instructions chosen"
+)]
+
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
 use wide::u32x8;
@@ -274,6 +279,7 @@ impl<const N: usize> LaneUpdate<'_, N> {
     }
 }
 
+#[expect(clippy::many_single_char_names, reason = "the names of RFC 1321")]
 #[inline(always)]
 fn block<const N: usize, K: LaneArithmetic<N>>(k: K, states: [K::Words; 4], words: &[K::Words; 16]) -> [K::Words; 4] {
     let [mut a, mut b, mut c, mut d] = states;

@@ -16,6 +16,7 @@ const BACKOFF: RetryBackoff = RetryBackoff {
 };
 const HOUR: Duration = Duration::from_secs(3_600);
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>)> {
     let words = String::new;
     let server = |status| BookFault::from(&SessionError::Server { status });

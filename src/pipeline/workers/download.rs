@@ -174,7 +174,7 @@ impl Downloader {
         let mut restarts = 0;
         loop {
             match self.fetch_once(download, cx, first.clone()).await {
-                Err(DownloadError::Home(HomeError::Body(error @ BodyError::Restart { .. }))) if restarts < RESTARTS => {
+                Err(DownloadError::Home(HomeError::Body(error @ BodyError::Restart))) if restarts < RESTARTS => {
                     restarts += 1;
                     warn!(barcode = %download.barcode, %error, restarts, "download begins again from its first byte");
                 }

@@ -1,5 +1,10 @@
 //! Documents that are cited exist, paths on the maps too, and long files have a reason.
 
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "our own files end in small letters"
+)]
+
 use std::fs;
 
 use super::sources::{files, root};

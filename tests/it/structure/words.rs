@@ -36,9 +36,6 @@ fn vocabulary() -> Vec<(String, Vec<String>)> {
     enums
 }
 
-/// Words that stand ready for what is being built.
-const NOT_YET: [&str; 2] = ["Blame::", "WaitCause::Leases"];
-
 /// A word that no code produces is a label that stays 0 for ever and a case that nobody can meet.
 #[test]
 fn every_word_of_the_vocabulary_is_produced() {
@@ -68,7 +65,6 @@ fn every_word_of_the_vocabulary_is_produced() {
         .flat_map(|(name, variants)| variants.iter().map(move |variant| (name, variant)))
         .filter(|(name, variant)| !produced(name, variant))
         .map(|(name, variant)| format!("{name}::{variant}"))
-        .filter(|word| !NOT_YET.iter().any(|ready| word.starts_with(ready)))
         .collect();
     assert!(missing.is_empty(), "words that nothing produces: {missing:?}");
 }
