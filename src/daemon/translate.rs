@@ -240,7 +240,7 @@ pub fn terms(settings: &Settings) -> RetryPolicy {
 }
 
 /// Who shares the catalog with others holds a book no longer than its other leases: if it dies, all is free at once.
-fn claim_lease(settings: &Settings) -> Duration {
+pub(crate) fn claim_lease(settings: &Settings) -> Duration {
     match settings.work.leases {
         LeasesName::Sqlite => settings.work.lease_time.min(LEASE),
         LeasesName::Process | LeasesName::Dapr => LEASE,

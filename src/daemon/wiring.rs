@@ -290,6 +290,7 @@ impl Parts<'_> {
         let (_, session, catalog, storage) = self.shared;
         Ok(DownloaderParts {
             catalog: catalog.clone(),
+            lease: translate::claim_lease(settings),
             session: session.clone(),
             addresses: self.addresses.clone(),
             storage: storage.clone(),

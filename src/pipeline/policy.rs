@@ -175,8 +175,8 @@ impl From<&ArchiveError> for BookFault {
 impl From<&StorageError> for BookFault {
     fn from(error: &StorageError) -> Self {
         let (blame, cause) = match error.class() {
-            // A name or metadata that no store takes: the next book may be another matter.
-            StorageErrorClass::Permanent => (Blame::Book, None),
+            // A name or metadata that this store does not take: not the book's doing, and the next book may be another matter.
+            StorageErrorClass::Permanent => (Blame::Us, None),
             _ if matches!(error, StorageError::Full { .. }) => (Blame::Us, Some(WaitCause::Disk)),
             StorageErrorClass::Transient | StorageErrorClass::NeedsPerson => (Blame::Us, Some(WaitCause::Storage)),
         };

@@ -22,10 +22,9 @@ use crate::vocabulary::FailureReason;
 
 /// How often one DOWNLOAD begins again from zero because GRIN's archive changed under it.
 const RESTARTS: usize = 3;
-/// How long objects may be published after the claim was confirmed.
-const PUBLISHING: Duration = Duration::from_secs(10 * 60);
-/// How often it is confirmed while they are.
-const RENEW: Duration = Duration::from_secs(2 * 60);
+/// The claim is renewed six times in each lease while objects are published, and they are published only while at least a sixth of
+/// the lease is left: whoever takes the claim over later meets no object of ours that appears afterwards.
+const RENEWALS: u32 = 6;
 
 /// One DOWNLOAD worker: one volume at a time; its pass runs on a blocking thread of its own.
 pub struct Downloader {
@@ -49,6 +48,8 @@ pub struct DownloaderParts {
     pub transfers: TransferTable,
     /// Confirms the claim before anything is published.
     pub catalog: Catalog,
+    /// How long a claim holds; a killed daemon's book is free again after it.
+    pub lease: Duration,
 }
 
 /// Fetch and publish this volume.
@@ -218,12 +219,14 @@ impl Downloader {
         staged: StagedVolume,
         cx: &AskContext,
     ) -> Result<DownloadResult, DownloadError> {
+        let lease = self.parts.lease;
         let begin = BeginPublication {
             claim: download.claim.clone(),
             archive: staged.archive(),
-            lease: PUBLISHING + RENEW,
+            lease,
         };
-        let window = PublicationWindow::of(PUBLISHING);
+        let renewal = lease / RENEWALS;
+        let window = PublicationWindow::of(lease.saturating_sub(renewal));
         if !matches!(staged.decision(), ReplaceDecision::KeepStored(_)) {
             self.parts.catalog.ask(begin.clone(), cx).await?;
         }
@@ -232,8 +235,8 @@ impl Downloader {
         let published = loop {
             tokio::select! {
                 published = &mut publishing => break published,
-                () = tokio::time::sleep(RENEW) => match self.parts.catalog.ask(begin.clone(), &uncancelled()).await {
-                    Ok(()) => window.extend(PUBLISHING),
+                () = tokio::time::sleep(renewal) => match self.parts.catalog.ask(begin.clone(), &uncancelled()).await {
+                    Ok(()) => window.extend(lease.saturating_sub(renewal)),
                     Err(CatalogError::Stale { .. }) => window.close(),
                     // The window ends by itself.
                     Err(error) => warn!(barcode = %download.barcode, %error, "the claim could not be renewed while publishing"),
