@@ -28,7 +28,7 @@ const LONG_FILES: [(&str, &str); 12] = [
 /// From so many lines on, a file needs a reason.
 const LONG: usize = 400;
 
-/// What names a document, a tool or a folder that no reader of the repository has.
+/// Documents that no reader of the repository has.
 const ABSENT: [&str; 4] = ["grin-interface.md", "state-store.md", "operations.md", "feasibility.md"];
 
 #[test]
