@@ -13,7 +13,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::{ClosingTable, ProgressStyle};
 use crate::cli::{load, mission, output};
-use crate::daemon::{RunOptions, errand_of};
+use crate::daemon::{RunOptions, scope_of};
 use crate::grin::Barcode;
 use crate::lab::simulator::{AuthConfig, FaultPlan, RunningSimulator, Simulator, SimulatorConfig};
 use crate::observe::{DaemonView, ProcessFigures};
@@ -82,12 +82,12 @@ pub fn run(args: &DemoArgs) -> CommandResult {
         simulator.base_url()
     ))?;
     let (settings, sources) = load::settings(&ConfigArgs { config: Some(config) })?;
-    let errand = errand_of(&settings, !args.serve)
+    let scope = scope_of(&settings, !args.serve)
         .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
     let mission = RunOptions {
         settings: settings.clone(),
         sources: Some(sources),
-        errand,
+        scope,
         observed: args.serve,
         on_ready: Box::new(|_| {}),
     };

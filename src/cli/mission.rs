@@ -6,15 +6,15 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::{ProgressDisplay, ProgressStyle};
 use crate::daemon;
-use crate::daemon::{BuildError, DaemonEnd, HouseView, RunOptions, StartError};
+use crate::daemon::{BuildError, DaemonEnd, LiveDaemonView, RunOptions, StartError};
 use crate::log;
 use crate::observe::DaemonView;
 
 /// Runs a mission on an actix system of its own, with progress shown if wanted, and says how it ended.
-pub fn execute(mut mission: RunOptions, show: ProgressStyle) -> Result<(DaemonEnd, Arc<HouseView>), CliError> {
+pub fn execute(mut mission: RunOptions, show: ProgressStyle) -> Result<(DaemonEnd, Arc<LiveDaemonView>), CliError> {
     let (seen, shown) = std::sync::mpsc::channel();
     let before = std::mem::replace(&mut mission.on_ready, Box::new(|_| {}));
-    mission.on_ready = Box::new(move |view: Arc<HouseView>| {
+    mission.on_ready = Box::new(move |view: Arc<LiveDaemonView>| {
         before(Arc::clone(&view));
         let source = Arc::clone(&view);
         let progress = ProgressDisplay::start(Arc::new(move || source.daemon()), show);

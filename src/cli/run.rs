@@ -7,7 +7,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
 use crate::cli::{load, mission};
-use crate::daemon::{RunOptions, errand_of};
+use crate::daemon::{RunOptions, scope_of};
 
 /// The daemon, in the foreground.
 #[derive(Debug, Clone, Args)]
@@ -31,12 +31,12 @@ pub struct RunArgs {
 /// Runs until a signal, or with `--once` until nothing more can be done now.
 pub fn run(args: &RunArgs) -> CommandResult {
     let (settings, sources) = load::settings(&args.config)?;
-    let errand = errand_of(&settings, args.once)
+    let scope = scope_of(&settings, args.once)
         .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
     let mission = RunOptions {
         settings,
         sources: Some(sources),
-        errand,
+        scope,
         observed: true,
         on_ready: Box::new(|_| {}),
     };

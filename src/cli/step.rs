@@ -15,7 +15,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
 use crate::cli::{load, mission, output};
 use crate::clock::SystemClock;
-use crate::daemon::{RunOptions, errand_of};
+use crate::daemon::{RunOptions, scope_of};
 use crate::grin::ListKind;
 use crate::pipeline::{RunScope, compare_after};
 use crate::settings::{LeasesName, Settings};
@@ -78,14 +78,14 @@ pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
             MORE_REQUESTS
         ),
     }
-    let errand = errand(step, args, &settings)?;
+    let scope = scope(step, args, &settings)?;
     if args.dry_run {
-        return dry_run(step, &errand, &settings);
+        return dry_run(step, &scope, &settings);
     }
     let mission = RunOptions {
         settings,
         sources: None,
-        errand,
+        scope,
         observed: false,
         on_ready: Box::new(|_| {}),
     };
@@ -94,8 +94,8 @@ pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
     mission::verdict(&ended, true)
 }
 
-fn errand(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunScope, CliError> {
-    let configured = errand_of(settings, true)
+fn scope(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunScope, CliError> {
+    let configured = scope_of(settings, true)
         .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
     let named = args.selection.barcodes.load().map_err(CliError::from)?;
     let queues: Vec<_> = args.selection.queues.iter().map(|name| queue(*name)).collect();
@@ -157,9 +157,9 @@ fn lists_of(queues: &[Queue]) -> Vec<ListKind> {
 }
 
 /// Asks the catalog what the step would do; nothing is asked of GRIN and nothing is changed.
-fn dry_run(step: ManualStep, errand: &RunScope, settings: &Settings) -> CommandResult {
-    if errand.collect {
-        let lists: Vec<_> = errand.lists.iter().map(ToString::to_string).collect();
+fn dry_run(step: ManualStep, scope: &RunScope, settings: &Settings) -> CommandResult {
+    if scope.collect {
+        let lists: Vec<_> = scope.lists.iter().map(ToString::to_string).collect();
         let which = if lists.is_empty() {
             "all".to_owned()
         } else {
@@ -177,38 +177,38 @@ fn dry_run(step: ManualStep, errand: &RunScope, settings: &Settings) -> CommandR
     }
     let mut ledger = CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default())
         .map_err(|error| unreadable(&error))?;
-    let text = would_do(step, errand, settings, &mut ledger).map_err(|error| unreadable(&error))?;
+    let text = would_do(step, scope, settings, &mut ledger).map_err(|error| unreadable(&error))?;
     output::print(&text)?;
     Ok(ExitStatus::Done)
 }
 
 fn would_do(
     step: ManualStep,
-    errand: &RunScope,
+    scope: &RunScope,
     settings: &Settings,
     ledger: &mut CatalogLedger,
 ) -> Result<String, CatalogError> {
     let now = Timestamp::now();
-    let limit = errand.limit.and_then(|limit| usize::try_from(limit).ok());
+    let limit = scope.limit.and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(NAMED).min(NAMED);
-    Ok(match (step, &errand.only) {
+    Ok(match (step, &scope.only) {
         (ManualStep::Collect | ManualStep::Enrich, Some(only)) => {
             listing("GRIN would be asked for the facts of", &only[..only.len().min(limit)])
         }
         (ManualStep::Collect | ManualStep::Enrich, None) => {
-            let batch = ledger.execute(errand.to_enrich(limit, now))?;
+            let batch = ledger.execute(scope.to_enrich(limit, now))?;
             listing("GRIN would be asked for the facts of", &batch.barcodes)
         }
         (ManualStep::Convert, _) => {
             let plan = ledger.execute(PlanConversions {
-                selection: errand.selection(now, now),
+                selection: scope.selection(now, now),
                 limit,
                 queue_limit: settings.grin.conversion_queue_limit,
             })?;
             listing("GRIN would be asked to convert", &plan.barcodes)
         }
         (ManualStep::Sync, _) => {
-            let selection = errand.selection(now, now);
+            let selection = scope.selection(now, now);
             let remaining = ledger.execute(AskRemaining(selection.clone()))?;
             let ready = ledger.execute(ListReady { selection, limit })?;
             let mut text = listing("To check, and to download unless they are stored unchanged:", &ready);

@@ -78,7 +78,7 @@ impl LeaseTask {
         settings: &Settings,
         hub: &ActorRegistry,
         session: &Session,
-        board: &Arc<RunProgress>,
+        progress: &Arc<RunProgress>,
     ) -> Result<Self, BuildError> {
         let config = CooperationConfig {
             owner: format!("{}:{:08x}", translate::owner(), rand::random::<u32>()),
@@ -105,12 +105,12 @@ impl LeaseTask {
         rounds.round().await;
         rate.apply(&cooperation).await;
         info!("the library is shared with other daemons");
-        tell(board, &cooperation);
+        tell(progress, &cooperation);
         let stop = CancellationToken::new();
         let keeping = keep(
             rounds,
             cooperation.clone(),
-            Arc::clone(board),
+            Arc::clone(progress),
             rate.clone(),
             stop.clone(),
         );
@@ -186,7 +186,7 @@ impl LeaseTask {
 async fn keep(
     mut rounds: LeaseRounds,
     cooperation: WorkShare,
-    board: Arc<RunProgress>,
+    progress: Arc<RunProgress>,
     rate: Rate,
     stop: CancellationToken,
 ) {
@@ -207,7 +207,7 @@ async fn keep(
         }
         rate.apply(&cooperation).await;
         if before != cooperation.snapshot() {
-            tell(&board, &cooperation);
+            tell(&progress, &cooperation);
         }
     }
     if tokio::time::timeout(LEAVE, rounds.leave()).await.is_err() {
@@ -240,7 +240,7 @@ async fn beside<T, L: Future<Output = ()>>(
 }
 
 /// For the status and the log: what of the library is this daemon's.
-fn tell(board: &RunProgress, cooperation: &WorkShare) {
+fn tell(progress: &RunProgress, cooperation: &WorkShare) {
     let Some(now) = cooperation.snapshot() else { return };
     let words = format!(
         "{} of {BLOCKS} blocks, {:.0} % of the rate, {} daemons",
@@ -255,7 +255,7 @@ fn tell(board: &RunProgress, cooperation: &WorkShare) {
         "the division of the work among the daemons changed"
     );
     let trouble = now.trouble.map(|trouble| format!("; {trouble}")).unwrap_or_default();
-    board.duty("leases", words + &trouble);
+    progress.tell_task("leases", words + &trouble);
 }
 
 /// Beside the catalog: `catalog.db` has its leases in `catalog.leases.db`.

@@ -13,6 +13,6 @@ mod wiring;
 
 pub use ledger::ShutdownLedger;
 pub use run::{DaemonEnd, RunOptions, StartError, run};
-pub use translate::{decrypted_options, errand_of, layout, owner, session_config, storage_config};
-pub use view::HouseView;
+pub use translate::{decrypted_options, layout, owner, scope_of, session_config, storage_config};
+pub use view::LiveDaemonView;
 pub use wiring::{BuildError, Daemon};

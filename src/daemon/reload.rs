@@ -3,19 +3,24 @@
 use tracing::{error, info, warn};
 
 use crate::daemon::notify;
-use crate::daemon::view::HouseView;
+use crate::daemon::view::LiveDaemonView;
 use crate::daemon::wiring::Daemon;
 use crate::settings::{ChangeEffect, Settings, SettingsSources, diff};
 
 /// Answers with the settings in force afterwards: the old ones with what could be applied, or untouched where the new ones
 /// are refused.
-pub async fn reload(house: &Daemon, view: &HouseView, old: Settings, sources: Option<&SettingsSources>) -> Settings {
+pub async fn reload(
+    daemon: &Daemon,
+    view: &LiveDaemonView,
+    old: Settings,
+    sources: Option<&SettingsSources>,
+) -> Settings {
     let Some(sources) = sources else {
         warn!("this run has no config file to read again");
         return old;
     };
     notify::reloading();
-    let outcome = apply(house, &old, sources).await;
+    let outcome = apply(daemon, &old, sources).await;
     let summary = if outcome.is_some() {
         "applied"
     } else {
@@ -26,7 +31,7 @@ pub async fn reload(house: &Daemon, view: &HouseView, old: Settings, sources: Op
     outcome.unwrap_or(old)
 }
 
-async fn apply(house: &Daemon, old: &Settings, sources: &SettingsSources) -> Option<Settings> {
+async fn apply(daemon: &Daemon, old: &Settings, sources: &SettingsSources) -> Option<Settings> {
     let loaded = match Settings::load(sources) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -44,7 +49,7 @@ async fn apply(house: &Daemon, old: &Settings, sources: &SettingsSources) -> Opt
     if let Err(error) = crate::log::set_level(&in_force.log.level) {
         warn!(%error, "the log level stays as it is");
     }
-    if let Err(error) = house.change(&in_force).await {
+    if let Err(error) = daemon.change(&in_force).await {
         error!(%error, "the supervisor did not take the new terms");
         return None;
     }

@@ -13,7 +13,7 @@ use crate::actor::tasks::TaskHandle;
 use crate::actor::{AskContext, tasks};
 use crate::catalog::CountBooks;
 use crate::daemon::signals::{DaemonSignals, RunStage};
-use crate::daemon::view::HouseView;
+use crate::daemon::view::LiveDaemonView;
 use crate::daemon::wiring::{BuildError, Daemon};
 use crate::daemon::{ShutdownLedger, notify, reload};
 use crate::observe::{ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
@@ -31,11 +31,11 @@ pub struct RunOptions {
     /// Where it was read from, to read it again on `SIGHUP`; `None`: no reload.
     pub sources: Option<SettingsSources>,
     /// What to do.
-    pub errand: RunScope,
+    pub scope: RunScope,
     /// Page, metrics and socket are served.
     pub observed: bool,
     /// Called once everything is up, for progress bars and tests.
-    pub on_ready: Box<dyn FnOnce(Arc<HouseView>)>,
+    pub on_ready: Box<dyn FnOnce(Arc<LiveDaemonView>)>,
 }
 
 /// How a run ended.
@@ -63,20 +63,20 @@ pub enum StartError {
     Signals(#[source] std::io::Error),
 }
 
-/// Runs a mission to its end on the current actix system. A second stop signal ends the process at once with status 130.
-pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
+/// Runs to the end of what is to be done on the current actix system. A second stop signal ends the process at once with status 130.
+pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     let RunOptions {
         settings,
         sources,
-        errand,
+        scope,
         observed,
         on_ready,
-    } = mission;
+    } = options;
     let signals = DaemonSignals::listen().map_err(StartError::Signals)?;
     let grace = settings.shutdown.grace;
     notify::status("starting: opening catalog, storage and session");
-    let house = Daemon::build(&settings).await?;
-    let view = Arc::new(HouseView::of(&house, &settings));
+    let daemon = Daemon::build(&settings).await?;
+    let view = Arc::new(LiveDaemonView::of(&daemon, &settings));
     let observer = observed.then(|| observe(&settings, &view)).transpose()?;
     signals.enter(RunStage::Working { grace });
     view.ready();
@@ -90,23 +90,23 @@ pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
     on_ready(Arc::clone(&view));
 
     let report = work(
-        &house,
+        &daemon,
         &view,
         &signals,
-        Orders {
+        ScopeWithSettings {
             settings,
             sources,
-            errand,
+            scope,
         },
     )
     .await;
     signals.stopping_within(grace);
-    let gave_up = house
+    let gave_up = daemon
         .hub
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
-    count(&house, &view).await;
-    let ledger = house.close(|phase| view.phase(phase)).await;
+    count(&daemon, &view).await;
+    let ledger = daemon.close(|phase| view.phase(phase)).await;
     if let Some(observer) = observer {
         observer.stop();
     }
@@ -123,7 +123,7 @@ pub async fn run(mission: RunOptions) -> Result<DaemonEnd, StartError> {
     })
 }
 
-/// The report of an errand that ended by a fault of the supervisor.
+/// The report of a run that ended by a fault of the supervisor.
 fn broken(error: &crate::actor::AskError) -> RunReport {
     let why = format!("the supervisor ended: {error}");
     RunReport {
@@ -133,28 +133,28 @@ fn broken(error: &crate::actor::AskError) -> RunReport {
 }
 
 /// What the work goes by; the settings change with each reload.
-struct Orders {
+struct ScopeWithSettings {
     settings: Settings,
     sources: Option<SettingsSources>,
-    errand: RunScope,
+    scope: RunScope,
 }
 
-/// Works until the errand is done, hearing signals meanwhile.
+/// Works until everything in the scope is done, hearing signals meanwhile.
 async fn work(
-    house: &Daemon,
-    view: &HouseView,
+    daemon: &Daemon,
+    view: &LiveDaemonView,
     signals: &DaemonSignals,
-    orders: Orders,
+    begun_with: ScopeWithSettings,
 ) -> Result<RunReport, crate::actor::AskError> {
-    let Orders {
+    let ScopeWithSettings {
         mut settings,
         sources,
-        errand,
-    } = orders;
-    let once = errand.once;
-    let mut begun = pin!(house.begin(errand));
+        scope,
+    } = begun_with;
+    let once = scope.once;
+    let mut begun = pin!(daemon.begin(scope));
     let mut stop = pin!(signals.stop());
-    let mut leases_fail = pin!(house.cooperating.fail());
+    let mut leases_fail = pin!(daemon.cooperating.fail());
     let mut drain = None;
     let mut stopped_by = None;
     let mut status = tokio::time::interval(STATUS_EVERY);
@@ -166,7 +166,7 @@ async fn work(
     loop {
         if reload_wanted && reloading.is_empty() {
             reload_wanted = false;
-            reloading.push(reload::reload(house, view, settings.clone(), sources.as_ref()));
+            reloading.push(reload::reload(daemon, view, settings.clone(), sources.as_ref()));
         }
         tokio::select! {
             report = &mut begun => return report.map(|mut report| {
@@ -176,26 +176,26 @@ async fn work(
             Some(in_force) = reloading.next(), if !reloading.is_empty() => settings = in_force,
             Some(()) = counting.next(), if !counting.is_empty() => {}
             () = signals.reload() => reload_wanted = true,
-            () = &mut stop, if drain.is_none() => drain = Some(begin_drain(house, view, settings.shutdown.grace)),
-            gave_up = house.hub.gave_up(), if drain.is_none() => {
+            () = &mut stop, if drain.is_none() => drain = Some(begin_drain(daemon, view, settings.shutdown.grace)),
+            gave_up = daemon.hub.gave_up(), if drain.is_none() => {
                 error!(actor = %gave_up.actor, fault = gave_up.fault, "an actor could not be kept alive; stopping");
-                drain = Some(stop_itself(house, view, signals, settings.shutdown.grace));
+                drain = Some(stop_itself(daemon, view, signals, settings.shutdown.grace));
             }
             why = &mut leases_fail, if once && drain.is_none() => {
                 error!(%why, "leases cannot be acquired; the run ends");
                 stopped_by = Some(without_leases(&why));
-                drain = Some(stop_itself(house, view, signals, settings.shutdown.grace));
+                drain = Some(stop_itself(daemon, view, signals, settings.shutdown.grace));
             }
-            _ = status.tick(), if counting.is_empty() => counting.push(count(house, view)),
+            _ = status.tick(), if counting.is_empty() => counting.push(count(daemon, view)),
         }
     }
 }
 
 /// Begins a drain that no signal asked for.
-fn stop_itself(house: &Daemon, view: &HouseView, signals: &DaemonSignals, grace: Duration) -> TaskHandle<()> {
+fn stop_itself(daemon: &Daemon, view: &LiveDaemonView, signals: &DaemonSignals, grace: Duration) -> TaskHandle<()> {
     signals.stopping_within(grace);
     notify::stopping("draining");
-    begin_drain(house, view, grace)
+    begin_drain(daemon, view, grace)
 }
 
 fn without_leases(why: &str) -> WaitReason {
@@ -204,27 +204,27 @@ fn without_leases(why: &str) -> WaitReason {
 }
 
 /// The counts come out of running totals, so this is cheap whatever the size of the catalog.
-async fn count(house: &Daemon, view: &HouseView) {
-    match house.catalog.ask(CountBooks, &AskContext::root("daemon")).await {
+async fn count(daemon: &Daemon, view: &LiveDaemonView) {
+    match daemon.catalog.ask(CountBooks, &AskContext::root("daemon")).await {
         Ok(counts) => view.counted(counts),
         Err(error) => warn!(%error, "the catalog could not be counted"),
     }
     notify::status(&view.line());
 }
 
-/// The drain runs beside the errand: its end is the errand's end.
-fn begin_drain(house: &Daemon, view: &HouseView, grace: Duration) -> TaskHandle<()> {
+/// The drain runs beside the scope: its end is the scope's end.
+fn begin_drain(daemon: &Daemon, view: &LiveDaemonView, grace: Duration) -> TaskHandle<()> {
     view.phase(ShutdownPhase::IntakeClosed);
-    let drain = house.drain(grace);
-    tasks::spawn(&house.hub, "drain", async move {
+    let drain = daemon.drain(grace);
+    tasks::spawn(&daemon.hub, "drain", async move {
         if let Err(error) = drain.await {
             warn!(%error, "the supervisor did not answer the drain");
         }
     })
 }
 
-fn observe(settings: &Settings, view: &Arc<HouseView>) -> Result<ObserverServer, ObserverError> {
+fn observe(settings: &Settings, view: &Arc<LiveDaemonView>) -> Result<ObserverServer, ObserverError> {
     let socket: PathBuf = settings.observe.socket.clone();
-    let view: Arc<dyn crate::observe::DaemonView> = Arc::<HouseView>::clone(view);
+    let view: Arc<dyn crate::observe::DaemonView> = Arc::<LiveDaemonView>::clone(view);
     ObserverServer::start(Some(settings.observe.listen), Some(socket), view)
 }

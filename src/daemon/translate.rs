@@ -247,8 +247,8 @@ pub(crate) fn claim_lease(settings: &Settings) -> Duration {
     }
 }
 
-/// The daemon's errand: everything, for the books that the settings choose.
-pub fn errand_of(settings: &Settings, once: bool) -> Result<RunScope, BuildError> {
+/// The daemon's scope: everything, for the books that the settings choose.
+pub fn scope_of(settings: &Settings, once: bool) -> Result<RunScope, BuildError> {
     let work = &settings.work;
     let only = match &work.barcodes_file {
         None => None,

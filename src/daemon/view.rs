@@ -1,4 +1,4 @@
-//! What the house shows of itself: snapshots put together without asking any actor.
+//! What the daemon shows of itself: snapshots put together without asking any actor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,16 +19,16 @@ use crate::observe::{
     TransferView, WorkPhase,
 };
 use crate::pipeline::workers::TransferTable;
-use crate::pipeline::{BoardSnapshot, RunProgress};
+use crate::pipeline::{ProgressSnapshot, RunProgress};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
 use crate::vocabulary::{BookOutcome, WaitCause};
 
-/// The house as others see it.
-pub struct HouseView {
+/// The running daemon as others see it.
+pub struct LiveDaemonView {
     hub: ActorRegistry,
     session: Arc<SessionCounters>,
-    board: Arc<RunProgress>,
+    progress: Arc<RunProgress>,
     transfers: TransferTable,
     control: DaemonControl,
     sharing: (WorkShare, Option<Arc<StateCounters>>),
@@ -46,9 +46,9 @@ struct Changing {
     signed_out_since: Option<Timestamp>,
 }
 
-impl HouseView {
-    /// A view of `house`.
-    pub fn of(house: &Daemon, settings: &Settings) -> Self {
+impl LiveDaemonView {
+    /// A view of this daemon.
+    pub fn of(daemon: &Daemon, settings: &Settings) -> Self {
         let changing = Changing {
             ready: false,
             counts: StateCounts::default(),
@@ -58,12 +58,12 @@ impl HouseView {
             signed_out_since: None,
         };
         Self {
-            hub: house.hub.clone(),
-            session: house.session.counters(),
-            board: Arc::clone(&house.board),
-            transfers: house.transfers.clone(),
-            control: house.control(),
-            sharing: house.cooperating.watched(),
+            hub: daemon.hub.clone(),
+            session: daemon.session.counters(),
+            progress: Arc::clone(&daemon.progress),
+            transfers: daemon.transfers.clone(),
+            control: daemon.control(),
+            sharing: daemon.cooperating.watched(),
             storage: settings.storage.url.clone(),
             since: Timestamp::now(),
             changing: Mutex::new(changing),
@@ -96,12 +96,14 @@ impl HouseView {
 
     /// What the catalog counted last; also a tick for the rates.
     pub fn counted(&self, counts: StateCounts) {
-        let board = self.board.snapshot();
+        let progress = self.progress.snapshot();
         let mut changing = self.changing();
         changing.counts = counts;
-        changing
-            .meter
-            .note(Instant::now(), of(&board, BookOutcome::Stored), board.bytes_home);
+        changing.meter.note(
+            Instant::now(),
+            of(&progress, BookOutcome::Stored),
+            progress.bytes_stored,
+        );
     }
 
     /// One line for `systemctl status`.
@@ -116,7 +118,10 @@ impl HouseView {
             (None, Some(wait)) => wait.to_string(),
             (None, None) => now.state.to_string(),
         };
-        format!("{stored} of {known} books home, {} in hand, {doing}", now.books_in_hand)
+        format!(
+            "{stored} of {known} books stored, {} claimed, {doing}",
+            now.books_in_hand
+        )
     }
 
     fn changing(&self) -> MutexGuard<'_, Changing> {
@@ -124,39 +129,39 @@ impl HouseView {
     }
 }
 
-fn of(board: &BoardSnapshot, outcome: BookOutcome) -> u64 {
-    board.finished.get(&outcome).copied().unwrap_or_default()
+fn of(progress: &ProgressSnapshot, outcome: BookOutcome) -> u64 {
+    progress.finished.get(&outcome).copied().unwrap_or_default()
 }
 
-impl DaemonView for HouseView {
+impl DaemonView for LiveDaemonView {
     fn daemon(&self) -> DaemonSnapshot {
-        let (board, session) = (self.board.snapshot(), self.session.snapshot());
+        let (progress, session) = (self.progress.snapshot(), self.session.snapshot());
         let mut changing = self.changing();
         let mut shown = DaemonSnapshot::starting(PROGRAM_VERSION, PROGRAM_COMMIT, self.since);
         shown.taken_at = Timestamp::now();
         shown.library.clone_from(&self.storage);
-        shown.finished.clone_from(&board.finished);
-        shown.failures.clone_from(&board.failures);
+        shown.finished.clone_from(&progress.finished);
+        shown.failures.clone_from(&progress.failures);
         shown.barcodes = changing
             .counts
             .by_state
             .iter()
             .map(|(state, n)| (state.as_str().to_owned(), *n))
             .collect();
-        shown.phases = phases(&board, &changing.counts);
-        shown.stored_bytes = board.bytes_home;
-        shown.books_in_hand = board.in_hand;
+        shown.phases = phases(&progress, &changing.counts);
+        shown.stored_bytes = progress.bytes_stored;
+        shown.books_in_hand = progress.claimed;
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
         shown.rates = changing.meter.rates();
         shown.eta_seconds = changing.meter.eta_seconds(left(&changing.counts));
-        shown.last_success = board.last_home;
+        shown.last_success = progress.last_stored;
         shown.shutdown = changing.phase;
         shown.reload.clone_from(&changing.reload);
         shown.gate_closed_until = session.gate_closed_until;
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
-        shown.paused = pauses(&board, &shown);
-        shown.waiting = board.waiting.iter().cloned().collect();
-        shown.state = state(&changing, &board, &shown);
+        shown.paused = pauses(&progress, &shown);
+        shown.waiting = progress.waiting.iter().cloned().collect();
+        shown.state = state(&changing, &progress, &shown);
         shown
     }
 
@@ -203,7 +208,7 @@ fn transfer(under_way: crate::pipeline::workers::UnderWay) -> TransferView {
     }
 }
 
-/// Books that are ready at GRIN and not home yet.
+/// Books that are ready at GRIN and not stored yet.
 fn left(counts: &StateCounts) -> u64 {
     use crate::vocabulary::BookState::{Available, Checking, Downloading};
     [Available, Checking, Downloading]
@@ -212,23 +217,27 @@ fn left(counts: &StateCounts) -> u64 {
         .sum()
 }
 
-fn phases(board: &BoardSnapshot, counts: &StateCounts) -> BTreeMap<WorkPhase, PhaseProgress> {
+fn phases(progress: &ProgressSnapshot, counts: &StateCounts) -> BTreeMap<WorkPhase, PhaseProgress> {
     let finals = BookOutcome::ALL.iter().filter(|outcome| outcome.is_final());
-    let done: u64 = finals.map(|outcome| of(board, *outcome)).sum();
+    let done: u64 = finals.map(|outcome| of(progress, *outcome)).sum();
     let download = PhaseProgress {
         done,
         total: Some(done + left(counts)),
-        active: board.in_hand > 0,
+        active: progress.claimed > 0,
     };
     let open = |done, total, active| PhaseProgress { done, total, active };
-    let active = |duty: &str| board.active.contains(duty);
+    let active = |task: &str| progress.active.contains(task);
     BTreeMap::from([
-        (WorkPhase::Collect, open(board.rows, None, active("collect"))),
+        (WorkPhase::Collect, open(progress.rows, None, active("collect"))),
         (
             WorkPhase::Enrich,
-            open(board.enriched, Some(counts.total.max(board.enriched)), active("enrich")),
+            open(
+                progress.enriched,
+                Some(counts.total.max(progress.enriched)),
+                active("enrich"),
+            ),
         ),
-        (WorkPhase::Convert, open(board.requested, None, active("convert"))),
+        (WorkPhase::Convert, open(progress.requested, None, active("convert"))),
         (WorkPhase::Download, download),
     ])
 }
@@ -249,9 +258,9 @@ fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Option<Signed
 }
 
 /// Everything that keeps new books from being begun: what the intake waits for, and what the session knows.
-fn pauses(board: &BoardSnapshot, shown: &DaemonSnapshot) -> Vec<WaitCause> {
+fn pauses(progress: &ProgressSnapshot, shown: &DaemonSnapshot) -> Vec<WaitCause> {
     let known = [
-        (board.paused, WaitCause::Operator),
+        (progress.paused, WaitCause::Operator),
         (shown.signed_out.is_some(), WaitCause::SignIn),
         (
             shown.gate_closed_until.is_some_and(|until| until > shown.taken_at),
@@ -259,17 +268,17 @@ fn pauses(board: &BoardSnapshot, shown: &DaemonSnapshot) -> Vec<WaitCause> {
         ),
     ];
     let known = known.into_iter().filter_map(|(holds, cause)| holds.then_some(cause));
-    let causes: BTreeSet<_> = board.waiting.iter().map(|wait| wait.cause).chain(known).collect();
+    let causes: BTreeSet<_> = progress.waiting.iter().map(|wait| wait.cause).chain(known).collect();
     causes.into_iter().collect()
 }
 
-fn state(changing: &Changing, board: &BoardSnapshot, shown: &DaemonSnapshot) -> DaemonState {
+fn state(changing: &Changing, progress: &ProgressSnapshot, shown: &DaemonSnapshot) -> DaemonState {
     match changing.phase {
         Some(ShutdownPhase::Done) => DaemonState::Stopped,
         Some(_) => DaemonState::Draining,
         None if !changing.ready => DaemonState::Starting,
-        None if board.paused => DaemonState::Paused,
-        None if board.in_hand > 0 || shown.phases.values().any(|phase| phase.active) => DaemonState::Working,
+        None if progress.paused => DaemonState::Paused,
+        None if progress.claimed > 0 || shown.phases.values().any(|phase| phase.active) => DaemonState::Working,
         None => DaemonState::Waiting,
     }
 }

@@ -24,16 +24,16 @@ use crate::session::{CloseSession, Session, SessionError, SessionThread};
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageError, StorageLayout};
 
-/// Messages a worker may have waiting: the book in hand, and one that stands ready.
+/// Messages a worker may have waiting: the one it works on, and one that stands ready.
 const WORKER_MAILBOX: usize = 1;
-/// Messages the supervisor may have waiting: a handful of orders.
+/// Messages the supervisor may have waiting: a handful.
 const SUPERVISOR_MAILBOX: usize = 8;
 /// How long workers may take to end once nobody asks anything of them.
 const WORKERS_GRACE: Duration = Duration::from_secs(20);
 /// How long the session waits for requests in flight when everybody who asks has ended already.
 const SESSION_GRACE: Duration = Duration::from_secs(5);
 
-/// Why the house could not be built; nothing of it runs then.
+/// Why the daemon could not be built; nothing of it runs then.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A setting that only turns out wrong in use.
@@ -61,11 +61,11 @@ pub struct Daemon {
     /// Keeps.
     pub storage: Storage,
     /// What the supervisor shows.
-    pub board: Arc<RunProgress>,
+    pub progress: Arc<RunProgress>,
     /// Bodies on their way.
     pub transfers: TransferTable,
     supervisor: Mailbox<ConcurrentRunner<Supervisor>>,
-    crew: WorkerPools,
+    pools: WorkerPools,
     session_thread: SessionThread,
     catalog_thread: CatalogThread,
     pub(super) cooperating: LeaseTask,
@@ -91,13 +91,13 @@ impl Daemon {
             SystemClock::system(),
             CatalogPolicy::default(),
         )?;
-        let returned = take_back(&catalog).await?;
-        if returned > 0 {
-            info!(returned, "books that an earlier run had in hand are free again");
+        let released = release_dead(&catalog).await?;
+        if released > 0 {
+            info!(released, "books that an earlier run had claimed are released");
         }
         let (session, session_thread) = Session::start(&hub, translate::session_config(settings)?)?;
-        let board = Arc::new(RunProgress::default());
-        let cooperating = LeaseTask::begin(settings, &hub, &session, &board).await?;
+        let progress = Arc::new(RunProgress::default());
+        let cooperating = LeaseTask::begin(settings, &hub, &session, &progress).await?;
         let lists = Arbiter::new();
         let transfers = TransferTable::default();
         let shared = (&hub, &session, &catalog, &storage);
@@ -105,21 +105,21 @@ impl Daemon {
             shared,
             addresses,
             library,
-            board: &board,
+            progress: &progress,
             transfers: &transfers,
             cooperation: &cooperating.cooperation,
         };
-        let crew = parts.crew(settings, &lists.handle())?;
-        let supervisor = parts.supervisor(settings, &crew);
+        let pools = parts.pools(settings, &lists.handle())?;
+        let supervisor = parts.supervisor(settings, &pools);
         Ok(Self {
             hub,
             session,
             catalog,
             storage,
-            board,
+            progress,
             transfers,
             supervisor,
-            crew,
+            pools,
             session_thread,
             catalog_thread,
             cooperating,
@@ -127,13 +127,13 @@ impl Daemon {
         })
     }
 
-    /// Starts an errand; the answer comes when it is done or drained.
-    pub fn begin(&self, errand: RunScope) -> impl Future<Output = Result<RunReport, AskError>> + 'static {
+    /// Starts a run; the answer comes when it is done or drained.
+    pub fn begin(&self, scope: RunScope) -> impl Future<Output = Result<RunReport, AskError>> + 'static {
         let supervisor = self.supervisor.clone();
-        async move { supervisor.ask(BeginRun(errand), &AskContext::root("daemon")).await }
+        async move { supervisor.ask(BeginRun(scope), &AskContext::root("daemon")).await }
     }
 
-    /// Asks the supervisor to drain; completes when no book is in hand any more.
+    /// Asks the supervisor to drain; completes when no book is worked on any more.
     pub fn drain(&self, grace: Duration) -> impl Future<Output = Result<(), AskError>> + 'static {
         let supervisor = self.supervisor.clone();
         async move { supervisor.ask(DrainRun { grace }, &AskContext::root("daemon")).await }
@@ -142,11 +142,11 @@ impl Daemon {
     /// Takes over what can change while running.
     pub async fn change(&self, settings: &Settings) -> Result<(), AskError> {
         let workers = &settings.workers;
-        self.crew.collectors.resize(workers.collect as usize);
-        self.crew.enrichers.resize(workers.enrich as usize);
-        self.crew.converters.resize(workers.convert as usize);
-        self.crew.checkers.resize(workers.check as usize);
-        self.crew.downloaders.resize(workers.download as usize);
+        self.pools.collectors.resize(workers.collect as usize);
+        self.pools.enrichers.resize(workers.enrich as usize);
+        self.pools.converters.resize(workers.convert as usize);
+        self.pools.checkers.resize(workers.check as usize);
+        self.pools.downloaders.resize(workers.download as usize);
         self.cooperating.set_rate(settings.grin.requests_per_second).await;
         let cx = AskContext::root("daemon");
         self.supervisor
@@ -172,19 +172,19 @@ impl Daemon {
         {
             tracing::error!(grace = ?WORKERS_GRACE, "the supervisor does not end; stopping without it");
         }
-        let crew = &self.crew;
-        crew.collectors.close();
-        crew.enrichers.close();
-        crew.converters.close();
-        crew.checkers.close();
-        crew.downloaders.close();
+        let pools = &self.pools;
+        pools.collectors.close();
+        pools.enrichers.close();
+        pools.converters.close();
+        pools.checkers.close();
+        pools.downloaders.close();
         let drained = async {
             futures::join!(
-                crew.collectors.drained(),
-                crew.enrichers.drained(),
-                crew.converters.drained(),
-                crew.checkers.drained(),
-                crew.downloaders.drained(),
+                pools.collectors.drained(),
+                pools.enrichers.drained(),
+                pools.converters.drained(),
+                pools.checkers.drained(),
+                pools.downloaders.drained(),
             )
         };
         if tokio::time::timeout(WORKERS_GRACE, drained).await.is_err() {
@@ -222,29 +222,29 @@ impl Daemon {
 }
 
 /// Claims of processes of this machine that live no more; those of living ones and of other machines keep their leases.
-async fn take_back(catalog: &Catalog) -> Result<u64, CatalogError> {
+async fn release_dead(catalog: &Catalog) -> Result<u64, CatalogError> {
     let cx = AskContext::root("daemon");
-    let mut returned = 0;
+    let mut released = 0;
     for owner in catalog.ask(ClaimHolders, &cx).await? {
         if translate::is_dead(&owner) {
-            returned += catalog.ask(RecoverClaims { owner }, &cx).await?;
+            released += catalog.ask(RecoverClaims { owner }, &cx).await?;
         }
     }
-    Ok(returned)
+    Ok(released)
 }
 
 struct Parts<'a> {
     shared: (&'a ActorRegistry, &'a Session, &'a Catalog, &'a Storage),
     addresses: GrinAddresses,
     library: LibraryDirectory,
-    board: &'a Arc<RunProgress>,
+    progress: &'a Arc<RunProgress>,
     transfers: &'a TransferTable,
     cooperation: &'a WorkShare,
 }
 
 impl Parts<'_> {
     /// Parsing lists takes the processor for itself, so those who do it have a thread of their own.
-    fn crew(&self, settings: &Settings, lists: &ArbiterHandle) -> Result<WorkerPools, BuildError> {
+    fn pools(&self, settings: &Settings, lists: &ArbiterHandle) -> Result<WorkerPools, BuildError> {
         let (_, session, catalog, storage) = self.shared;
         let (here, workers) = (Arbiter::current(), &settings.workers);
         let (layout, backoff) = (translate::layout(settings)?, translate::backoff(settings));
@@ -282,7 +282,7 @@ impl Parts<'_> {
             page_size: settings.grin.page_size,
             count_check: settings.grin.count_check,
             backoff: translate::backoff(settings),
-            rows: self.board.rows_counter(),
+            rows: self.progress.rows_counter(),
         }
     }
 
@@ -315,9 +315,9 @@ impl Parts<'_> {
         )
     }
 
-    fn supervisor(&self, settings: &Settings, crew: &WorkerPools) -> Mailbox<ConcurrentRunner<Supervisor>> {
-        let (crew, board, terms) = (crew.clone(), Arc::clone(self.board), translate::terms(settings));
-        let factory = move || Supervisor::new(crew.clone(), Arc::clone(&board), terms.clone());
+    fn supervisor(&self, settings: &Settings, pools: &WorkerPools) -> Mailbox<ConcurrentRunner<Supervisor>> {
+        let (pools, progress, terms) = (pools.clone(), Arc::clone(self.progress), translate::terms(settings));
+        let factory = move || Supervisor::new(pools.clone(), Arc::clone(&progress), terms.clone());
         spawn::concurrent(
             self.shared.0,
             &Arbiter::current(),

@@ -84,10 +84,10 @@ pub(super) async fn run_book<S: BookServices>(
     let end = run.judge(outcome);
     let settled = AssertUnwindSafe(run.settle(outcome, end.delay)).catch_unwind().await;
     let outcome = settled.unwrap_or(BookOutcome::Released);
-    run.context.judgement.borrow_mut().intake.ended(&run.book.held.barcode);
+    run.context.judgement.borrow_mut().intake.ended(&run.book.claim.barcode);
     BookRunResult {
         outcome,
-        claim: run.book.held,
+        claim: run.book.claim,
         left: run.fault.clone().filter(|_| end.left),
         bytes: run.stored.map_or(0, |stored| stored.archive_bytes),
         fault: run.fault,
@@ -177,7 +177,7 @@ impl<S: BookServices> BookRun<S> {
         self.book
             .file_name
             .clone()
-            .unwrap_or_else(|| FileName::of(&self.book.held.barcode))
+            .unwrap_or_else(|| FileName::of(&self.book.claim.barcode))
     }
 
     /// GRIN's validator of what is stored, if it is known.
@@ -219,7 +219,7 @@ impl<S: BookServices> BookRun<S> {
     }
 
     async fn download(&mut self) -> StepResult {
-        let claim = self.book.held.clone();
+        let claim = self.book.claim.clone();
         if let Err(error) = self.services.record_downloading(claim.clone(), &self.cx).await {
             return StepResult::fault(BookFault::from(&error));
         }
@@ -257,7 +257,7 @@ impl<S: BookServices> BookRun<S> {
     fn judge(&mut self, outcome: BookOutcome) -> RunEnd {
         self.log(outcome);
         let (now, rng) = (Instant::now(), &mut rand::rng());
-        let barcode = &self.book.held.barcode;
+        let barcode = &self.book.claim.barcode;
         let judgement = &mut *self.context.judgement.borrow_mut();
         let Some(fault) = &self.fault else {
             judgement.memory.forget(barcode);
@@ -292,7 +292,7 @@ impl<S: BookServices> BookRun<S> {
     }
 
     fn log(&self, outcome: BookOutcome) {
-        let barcode = &self.book.held.barcode;
+        let barcode = &self.book.claim.barcode;
         match (&self.fault, outcome) {
             (Some(fault), BookOutcome::Failed) => {
                 warn!(%barcode, reason = fault.reason.as_str(), detail = fault.detail, "book failed");

@@ -70,7 +70,7 @@ impl BookServices for WorkerPools {
 
     async fn reconcile(&self, book: &ClaimedBook) -> Result<Option<PublishedVolume>, BookFault> {
         let look = recover::reconcile(ReconcileBook {
-            barcode: book.held.barcode.clone(),
+            barcode: book.claim.barcode.clone(),
             recorded: book.stored.clone(),
             begun: book.publishing.clone(),
             storage: self.storage.clone(),

@@ -36,20 +36,20 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const AFTER_CUT: Duration = Duration::from_secs(15);
 
 /// Runs books until nothing is left (`once`) or the drain.
-pub(super) async fn sync(office: &Rc<SupervisorState>, scope: &RunScope) {
+pub(super) async fn sync(state: &Rc<SupervisorState>, scope: &RunScope) {
     if !scope.sync {
         return;
     }
     let control = RunControl {
-        progress: Arc::clone(&office.board),
-        policy: Rc::clone(&office.terms),
-        wake: office.wake.subscribe(),
-        stop: office.intake.clone(),
-        cut: office.cut.clone(),
-        sources: Rc::clone(&office.sources),
-        report: Rc::clone(&office.report),
+        progress: Arc::clone(&state.progress),
+        policy: Rc::clone(&state.policy),
+        wake: state.wake.subscribe(),
+        stop: state.intake.clone(),
+        cut: state.cut.clone(),
+        sources: Rc::clone(&state.sources),
+        report: Rc::clone(&state.report),
     };
-    FanOut::new(Rc::clone(&office.crew), control, scope).run().await;
+    FanOut::new(Rc::clone(&state.pools), control, scope).run().await;
 }
 
 /// What the fan-out shares with the supervisor.
@@ -241,7 +241,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         let Some(book) = self.claims.pop() else {
             return self.nothing_to_claim().await.map(Begun::Nothing);
         };
-        if self.services.share().holds(book.held.barcode.as_str()) {
+        if self.services.share().holds(book.claim.barcode.as_str()) {
             self.begin(book);
         } else {
             // Its block went to another daemon meanwhile (this one was paused past its lease).
@@ -252,7 +252,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
 
     fn begin(&mut self, book: ClaimedBook) {
         self.control.progress.taken();
-        self.judgement.borrow_mut().intake.begun(&book.held.barcode);
+        self.judgement.borrow_mut().intake.begun(&book.claim.barcode);
         let context = BookRunContext {
             policy: RetryPolicy {
                 force: self.scope.force,

@@ -17,9 +17,9 @@ mod supervisor;
 mod tasks;
 pub mod workers;
 
-pub use progress::{BoardSnapshot, RunProgress};
+pub use progress::{ProgressSnapshot, RunProgress};
 pub use publish::{
-    ArchiveTaken, HomeError, KeepReason, PublicationWindow, PublishRecipe, ReplaceDecision, StagedVolume,
+    ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume,
     StoredWitness, VolumePublished, VolumeStanding, examine, may_replace, stage, stage_taken_over, stored_witness,
 };
 pub use recover::{PublishedVolume, ReconcileBook, reconcile};

@@ -14,7 +14,7 @@ use crate::actor::AskError;
 use crate::archive::ArchiveError;
 use crate::catalog::CatalogError;
 use crate::grin::RedirectRefused;
-use crate::pipeline::HomeError;
+use crate::pipeline::PublishError;
 use crate::pipeline::workers::{CheckError, DownloadError};
 use crate::session::{BodyError, SessionError, TimeoutPhase};
 use crate::storage::{StorageError, StorageErrorClass};
@@ -212,14 +212,14 @@ impl From<&AskError> for BookFault {
     }
 }
 
-impl From<&HomeError> for BookFault {
-    fn from(error: &HomeError) -> Self {
+impl From<&PublishError> for BookFault {
+    fn from(error: &PublishError) -> Self {
         match error {
-            HomeError::Body(error) => Self::from(error),
-            HomeError::Archive(error) => Self::from(&**error),
-            HomeError::Storage(error) => Self::from(error),
-            HomeError::ClaimEnded(_) => Self::new(Blame::Us, None, FailureReason::ClaimLost, error),
-            HomeError::Sink(inner) | HomeError::Source(inner) => match StorageError::of(inner) {
+            PublishError::Body(error) => Self::from(error),
+            PublishError::Archive(error) => Self::from(&**error),
+            PublishError::Storage(error) => Self::from(error),
+            PublishError::ClaimEnded(_) => Self::new(Blame::Us, None, FailureReason::ClaimLost, error),
+            PublishError::Sink(inner) | PublishError::Source(inner) => match StorageError::of(inner) {
                 Some(error) => Self::from(error),
                 None => Self::new(Blame::Us, Some(WaitCause::Storage), FailureReason::StorageIo, error),
             },
@@ -231,7 +231,7 @@ impl From<&DownloadError> for BookFault {
     fn from(error: &DownloadError) -> Self {
         match error {
             DownloadError::Session(error) => Self::from(error),
-            DownloadError::Home(error) => Self::from(error),
+            DownloadError::Publish(error) => Self::from(error),
             DownloadError::Catalog(error) => Self::from(error),
             DownloadError::Panicked(_) => Self::panicked("the download"),
         }

@@ -12,31 +12,31 @@ use crate::vocabulary::{BookOutcome, FailureReason, WaitReason};
 /// Shared figures of a run: written by the supervisor, read by `observe` and by progress bars.
 #[derive(Debug, Default)]
 pub struct RunProgress {
-    in_hand: AtomicU64,
+    claimed: AtomicU64,
     finished: [AtomicU64; BookOutcome::ALL.len()],
-    bytes_home: AtomicU64,
-    last_home_ms: AtomicU64,
+    bytes_stored: AtomicU64,
+    last_stored_ms: AtomicU64,
     rows: Arc<AtomicU64>,
     enriched: AtomicU64,
     requested: AtomicU64,
     paused: AtomicBool,
     waiting: Mutex<Option<WaitReason>>,
-    duties: Mutex<BTreeMap<&'static str, String>>,
+    tasks: Mutex<BTreeMap<&'static str, String>>,
     active: Mutex<BTreeSet<&'static str>>,
     failures: Mutex<BTreeMap<FailureReason, u64>>,
 }
 
-/// The board at one moment.
+/// The progress at one moment.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct BoardSnapshot {
+pub struct ProgressSnapshot {
     /// Books claimed and not yet settled.
-    pub in_hand: u64,
+    pub claimed: u64,
     /// Settled books of this run, by outcome.
     pub finished: BTreeMap<BookOutcome, u64>,
     /// Bytes of decrypted archives published in this run.
-    pub bytes_home: u64,
+    pub bytes_stored: u64,
     /// When the last book came home.
-    pub last_home: Option<Timestamp>,
+    pub last_stored: Option<Timestamp>,
     /// Rows collected, books enriched, conversions asked for in this run.
     pub rows: u64,
     /// Books enriched in this run.
@@ -47,8 +47,8 @@ pub struct BoardSnapshot {
     pub paused: bool,
     /// What the intake waits for.
     pub waiting: Option<WaitReason>,
-    /// What each duty does just now or did last.
-    pub duties: BTreeMap<&'static str, String>,
+    /// What each task does just now or did last.
+    pub tasks: BTreeMap<&'static str, String>,
     /// Duties that are going on now.
     pub active: BTreeSet<&'static str>,
     /// Books of this run that failed for good, by reason.
@@ -57,16 +57,16 @@ pub struct BoardSnapshot {
 
 impl RunProgress {
     pub(super) fn taken(&self) {
-        self.in_hand.fetch_add(1, Ordering::Relaxed);
+        self.claimed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn settled(&self, verdict: BookOutcome, bytes: u64) {
-        self.in_hand.fetch_sub(1, Ordering::Relaxed);
+        self.claimed.fetch_sub(1, Ordering::Relaxed);
         self.finished[verdict as usize].fetch_add(1, Ordering::Relaxed);
         if verdict == BookOutcome::Stored {
-            self.bytes_home.fetch_add(bytes, Ordering::Relaxed);
+            self.bytes_stored.fetch_add(bytes, Ordering::Relaxed);
             let now = Timestamp::now().as_millisecond().unsigned_abs();
-            self.last_home_ms.store(now, Ordering::Relaxed);
+            self.last_stored_ms.store(now, Ordering::Relaxed);
         }
     }
 
@@ -96,18 +96,18 @@ impl RunProgress {
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
     }
 
-    pub(super) fn active(&self, duty: &'static str, active: bool) {
-        let mut duties = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn active(&self, task: &'static str, active: bool) {
+        let mut tasks = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         if active {
-            duties.insert(duty);
+            tasks.insert(task);
         } else {
-            duties.remove(duty);
+            tasks.remove(task);
         }
     }
 
-    /// Says what a duty does just now or did last.
-    pub fn duty(&self, name: &'static str, words: impl Into<String>) {
-        self.duties
+    /// Says what a task does just now or did last.
+    pub fn tell_task(&self, name: &'static str, words: impl Into<String>) {
+        self.tasks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(name, words.into());
@@ -119,18 +119,18 @@ impl RunProgress {
     }
 
     /// A copy to show.
-    pub fn snapshot(&self) -> BoardSnapshot {
+    pub fn snapshot(&self) -> ProgressSnapshot {
         let finished = BookOutcome::ALL
             .iter()
             .zip(&self.finished)
             .map(|(outcome, n)| (*outcome, n.load(Ordering::Relaxed)))
             .collect();
-        let last = self.last_home_ms.load(Ordering::Relaxed);
-        BoardSnapshot {
-            in_hand: self.in_hand.load(Ordering::Relaxed),
+        let last = self.last_stored_ms.load(Ordering::Relaxed);
+        ProgressSnapshot {
+            claimed: self.claimed.load(Ordering::Relaxed),
             finished,
-            bytes_home: self.bytes_home.load(Ordering::Relaxed),
-            last_home: (last > 0)
+            bytes_stored: self.bytes_stored.load(Ordering::Relaxed),
+            last_stored: (last > 0)
                 .then(|| Timestamp::from_millisecond(last.cast_signed()).ok())
                 .flatten(),
             rows: self.rows.load(Ordering::Relaxed),
@@ -138,7 +138,7 @@ impl RunProgress {
             requested: self.requested.load(Ordering::Relaxed),
             paused: self.paused.load(Ordering::Relaxed),
             waiting: self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            duties: self.duties.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            tasks: self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             active: self.active.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             failures: self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
@@ -151,14 +151,14 @@ mod tests {
 
     #[test]
     fn a_book_is_in_hand_until_it_is_settled() {
-        let board = RunProgress::default();
-        board.taken();
-        board.taken();
-        board.settled(BookOutcome::Stored, 70);
-        board.settled(BookOutcome::Failed, 0);
-        let shown = board.snapshot();
-        assert_eq!((shown.in_hand, shown.bytes_home, board.failed()), (0, 70, 1));
+        let progress = RunProgress::default();
+        progress.taken();
+        progress.taken();
+        progress.settled(BookOutcome::Stored, 70);
+        progress.settled(BookOutcome::Failed, 0);
+        let shown = progress.snapshot();
+        assert_eq!((shown.claimed, shown.bytes_stored, progress.failed()), (0, 70, 1));
         assert_eq!(shown.finished[&BookOutcome::Stored], 1);
-        assert!(shown.last_home.is_some());
+        assert!(shown.last_stored.is_some());
     }
 }

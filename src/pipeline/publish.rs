@@ -14,7 +14,7 @@ use crate::archive::{BookManifest, ProvenVolume};
 pub(crate) use crate::pipeline::publish::quarantine::{evidence_key, keep_evidence, same_bytes};
 pub(crate) use crate::pipeline::publish::record::record_of;
 pub use crate::pipeline::publish::stage::{
-    ArchiveTaken, HomeError, PublishRecipe, StagedVolume, VolumePublished, examine, stage, stage_taken_over,
+    ArchiveTaken, PublishError, PublishRecipe, StagedVolume, VolumePublished, examine, stage, stage_taken_over,
 };
 pub use crate::pipeline::publish::window::PublicationWindow;
 pub(in crate::pipeline) use crate::pipeline::publish::witness::read_manifest;

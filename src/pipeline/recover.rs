@@ -12,7 +12,7 @@ use crate::archive::{PassOptions, hex};
 use crate::catalog::{BegunPublication, StoredArchive, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::publish::{
-    ArchiveTaken, HomeError, PublicationWindow, PublishRecipe, VolumePublished, read_manifest, record_of,
+    ArchiveTaken, PublicationWindow, PublishError, PublishRecipe, VolumePublished, read_manifest, record_of,
     stage_taken_over,
 };
 use crate::storage::{Storage, StorageError, StorageLayout};
@@ -111,7 +111,7 @@ pub struct ReconcileBook {
 ///
 /// # Errors
 /// The store cannot be read or written: then nothing is known about the book.
-pub async fn reconcile(book: ReconcileBook) -> Result<Option<PublishedVolume>, HomeError> {
+pub async fn reconcile(book: ReconcileBook) -> Result<Option<PublishedVolume>, PublishError> {
     let look = actix_rt::task::spawn_blocking(move || book.reconcile());
     match look.await {
         Ok(found) => found,
@@ -121,7 +121,7 @@ pub async fn reconcile(book: ReconcileBook) -> Result<Option<PublishedVolume>, H
 }
 
 impl ReconcileBook {
-    fn reconcile(self) -> Result<Option<PublishedVolume>, HomeError> {
+    fn reconcile(self) -> Result<Option<PublishedVolume>, PublishError> {
         let (storage, layout, barcode) = (&self.storage, &self.layout, &self.barcode);
         let manifest = read_manifest(storage, layout, barcode)?;
         if manifest.is_none() && self.begun.is_none() {
@@ -165,7 +165,7 @@ impl ReconcileBook {
     }
 
     /// Makes text, catalogue record and manifest anew from the archive in the store; `None` if that is no volume after all.
-    fn complete(&self, archive: Option<&str>) -> Result<Option<PublishedVolume>, HomeError> {
+    fn complete(&self, archive: Option<&str>) -> Result<Option<PublishedVolume>, PublishError> {
         let barcode = &self.barcode;
         let begun = self
             .begun
@@ -192,7 +192,7 @@ impl ReconcileBook {
                 Ok(Some(PublishedVolume { book: *book }))
             }
             Ok(VolumePublished::KeptAside { .. }) => Ok(None),
-            Err(HomeError::Archive(error)) => {
+            Err(PublishError::Archive(error)) => {
                 warn!(%barcode, %error, "the archive of an interrupted publication is no volume; the book is fetched again");
                 Ok(None)
             }

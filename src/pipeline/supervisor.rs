@@ -1,4 +1,4 @@
-//! The actor: takes an errand, walks it to its end, drains when asked.
+//! The actor: takes a scope, walks it to its end, drains when asked.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -90,11 +90,11 @@ pub struct RetryPolicy {
     pub paused: bool,
     /// Download whatever CHECK would say.
     pub force: bool,
-    /// How often each duty comes round.
+    /// How often each task comes round.
     pub every: TaskIntervals,
 }
 
-/// How often each duty comes round; `None`: only at the start.
+/// How often each task comes round; `None`: only at the start.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TaskIntervals {
     /// The whole list of books.
@@ -144,7 +144,7 @@ pub struct RunScope {
 }
 
 impl RunScope {
-    /// The books meant, as the catalog is asked for them. What is looked at again at once is so once in each errand.
+    /// The books meant, as the catalog is asked for them. What is looked at again at once is so once in each scope.
     pub fn selection(&self, began: Timestamp, now: Timestamp) -> BookSelection {
         let before = |age: Duration| {
             let from = if age.is_zero() { began } else { now };
@@ -160,7 +160,7 @@ impl RunScope {
         }
     }
 
-    /// What enrichment takes from the catalog, `limit` books at most; `now` is when the errand began.
+    /// What enrichment takes from the catalog, `limit` books at most; `now` is when the scope began.
     pub fn to_enrich(&self, limit: usize, now: Timestamp) -> ToEnrich {
         ToEnrich {
             limit,
@@ -176,7 +176,7 @@ impl RunScope {
     }
 }
 
-/// Do this errand; the answer comes when it is done or drained.
+/// Do this scope; the answer comes when it is done or drained.
 #[derive(Debug)]
 pub struct BeginRun(pub RunScope);
 
@@ -197,7 +197,7 @@ impl Message for DrainRun {
     const KIND: &'static str = "drain";
 }
 
-/// New terms after a reload.
+/// New policy after a reload.
 #[derive(Debug)]
 pub struct ChangeOptions(pub RetryPolicy);
 
@@ -215,7 +215,7 @@ impl Message for LookAgain {
     const KIND: &'static str = "look_again";
 }
 
-/// How an errand ended.
+/// How a scope ended.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RunReport {
     /// Books that failed for good in this run.
@@ -237,14 +237,14 @@ impl RunReport {
 
 /// The supervisor: fans out barcodes, owns each book's plan.
 pub struct Supervisor {
-    office: Rc<SupervisorState>,
+    state: Rc<SupervisorState>,
 }
 
-/// The supervisor's state, shared by its errand and its messages.
+/// The supervisor's state, shared by its scope and its messages.
 pub(super) struct SupervisorState {
-    pub crew: Rc<WorkerPools>,
-    pub board: Arc<RunProgress>,
-    pub terms: Rc<RefCell<RetryPolicy>>,
+    pub pools: Rc<WorkerPools>,
+    pub progress: Arc<RunProgress>,
+    pub policy: Rc<RefCell<RetryPolicy>>,
     /// Something changed: look again whether there is work.
     pub wake: watch::Sender<()>,
     /// Cancelled: take nothing more in hand.
@@ -260,13 +260,13 @@ pub(super) struct SupervisorState {
 }
 
 impl Supervisor {
-    /// A supervisor over its crew; nothing runs before [`BeginRun`].
-    pub fn new(crew: WorkerPools, board: Arc<RunProgress>, terms: RetryPolicy) -> Self {
-        board.pause(terms.paused);
-        let office = SupervisorState {
-            crew: Rc::new(crew),
-            board,
-            terms: Rc::new(RefCell::new(terms)),
+    /// A supervisor over its pools; nothing runs before [`BeginRun`].
+    pub fn new(pools: WorkerPools, progress: Arc<RunProgress>, policy: RetryPolicy) -> Self {
+        progress.pause(policy.paused);
+        let state = SupervisorState {
+            pools: Rc::new(pools),
+            progress,
+            policy: Rc::new(RefCell::new(policy)),
             wake: watch::Sender::new(()),
             intake: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -275,9 +275,7 @@ impl Supervisor {
             report: Rc::default(),
             done: CancellationToken::new(),
         };
-        Self {
-            office: Rc::new(office),
-        }
+        Self { state: Rc::new(state) }
     }
 }
 
@@ -286,28 +284,28 @@ impl Worker for Supervisor {
 }
 
 impl ServeMessages<BeginRun> for Supervisor {
-    fn serve(&mut self, BeginRun(errand): BeginRun, _cx: AskContext) -> impl Future<Output = RunReport> + 'static {
-        let office = Rc::clone(&self.office);
+    fn serve(&mut self, BeginRun(scope): BeginRun, _cx: AskContext) -> impl Future<Output = RunReport> + 'static {
+        let state = Rc::clone(&self.state);
         async move {
-            let sources = [errand.collect, errand.enrich, errand.convert];
-            office.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
-            office.collecting.set(errand.collect);
-            office.know(&errand).await;
+            let sources = [scope.collect, scope.enrich, scope.convert];
+            state.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
+            state.collecting.set(scope.collect);
+            state.know(&scope).await;
             let work = async {
                 futures::join!(
-                    tasks::collect(&office, &errand),
-                    tasks::enrich(&office, &errand),
-                    tasks::convert(&office, &errand),
-                    fan_out::sync(&office, &errand),
+                    tasks::collect(&state, &scope),
+                    tasks::enrich(&state, &scope),
+                    tasks::convert(&state, &scope),
+                    fan_out::sync(&state, &scope),
                 );
             };
             tokio::select! {
                 () = work => {}
-                () = office.abandoned() => tracing::error!("work that was cut does not end; it is left as it is"),
+                () = state.abandoned() => tracing::error!("work that was cut does not end; it is left as it is"),
             }
-            office.done.cancel();
-            let mut report = office.report.borrow().clone();
-            report.failed = office.board.failed();
+            state.done.cancel();
+            let mut report = state.report.borrow().clone();
+            report.failed = state.progress.failed();
             report
         }
     }
@@ -315,40 +313,37 @@ impl ServeMessages<BeginRun> for Supervisor {
 
 impl ServeMessages<DrainRun> for Supervisor {
     fn serve(&mut self, drain: DrainRun, _cx: AskContext) -> impl Future<Output = ()> + 'static {
-        let office = Rc::clone(&self.office);
+        let state = Rc::clone(&self.state);
         async move {
-            office.intake.cancel();
-            if office.board.snapshot().in_hand == 0 {
+            state.intake.cancel();
+            if state.progress.snapshot().claimed == 0 {
                 // Lists and batches may be cut at any moment: what they recorded stays.
-                office.cut.cancel();
+                state.cut.cancel();
             }
-            if tokio::time::timeout(drain.grace, office.done.cancelled())
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(drain.grace, state.done.cancelled()).await.is_err() {
                 tracing::warn!(
-                    in_hand = office.board.snapshot().in_hand,
+                    claimed = state.progress.snapshot().claimed,
                     "grace is over: what still runs is cut and released"
                 );
-                office.cut.cancel();
-                office.done.cancelled().await;
+                state.cut.cancel();
+                state.done.cancelled().await;
             }
         }
     }
 }
 
 impl ServeMessages<ChangeOptions> for Supervisor {
-    fn serve(&mut self, ChangeOptions(terms): ChangeOptions, _cx: AskContext) -> impl Future<Output = ()> + 'static {
-        self.office.board.pause(terms.paused);
-        *self.office.terms.borrow_mut() = terms;
-        self.office.wake.send_replace(());
+    fn serve(&mut self, ChangeOptions(policy): ChangeOptions, _cx: AskContext) -> impl Future<Output = ()> + 'static {
+        self.state.progress.pause(policy.paused);
+        *self.state.policy.borrow_mut() = policy;
+        self.state.wake.send_replace(());
         std::future::ready(())
     }
 }
 
 impl ServeMessages<LookAgain> for Supervisor {
     fn serve(&mut self, LookAgain: LookAgain, _cx: AskContext) -> impl Future<Output = ()> + 'static {
-        self.office.wake.send_replace(());
+        self.state.wake.send_replace(());
         std::future::ready(())
     }
 }
@@ -361,9 +356,9 @@ impl SupervisorState {
     }
 
     /// Books that a person named are looked for at GRIN although no list brought them.
-    async fn know(&self, errand: &RunScope) {
-        let Some(only) = &errand.only else { return };
-        match self.crew.catalog.ask(EnsureKnown(only.to_vec()), &self.cx()).await {
+    async fn know(&self, scope: &RunScope) {
+        let Some(only) = &scope.only else { return };
+        match self.pools.catalog.ask(EnsureKnown(only.to_vec()), &self.cx()).await {
             Ok(0) => {}
             Ok(new) => tracing::info!(new, "named books that no list has brought; GRIN is asked for them"),
             Err(error) => self.incomplete(format!("named books could not be noted: {error}")),
@@ -375,7 +370,7 @@ impl SupervisorState {
         AskContext::of(ActorName::Supervisor, self.intake.child_token())
     }
 
-    /// Asks made for this errand end when the drain cuts them.
+    /// Asks made for this scope end when the drain cuts them.
     pub fn cx(&self) -> AskContext {
         AskContext::of(ActorName::Supervisor, self.cut.child_token())
     }
@@ -384,9 +379,9 @@ impl SupervisorState {
     /// be begun any more.
     pub async fn may_begin(&self, once: bool) -> bool {
         let mut changes = self.wake.subscribe();
-        let mut shares = self.crew.cooperation.changes();
-        while self.terms.borrow().paused || !self.crew.cooperation.may_work() {
-            if once && self.terms.borrow().paused {
+        let mut shares = self.pools.cooperation.changes();
+        while self.policy.borrow().paused || !self.pools.cooperation.may_work() {
+            if once && self.policy.borrow().paused {
                 return false;
             }
             tokio::select! {
@@ -400,19 +395,19 @@ impl SupervisorState {
 
     /// Waits until lists, facts and conversions are this daemon's to ask for; `false` when they are those of another one that
     /// lives (`once`), or nothing shall be begun any more. A lease of one that died is waited for: its work is to be done.
-    pub async fn leads(&self, duty: &'static str, once: bool) -> bool {
-        let cooperation = &self.crew.cooperation;
+    pub async fn leads(&self, task: &'static str, once: bool) -> bool {
+        let cooperation = &self.pools.cooperation;
         let mut changes = cooperation.changes();
         let known_by = Instant::now() + cooperation.election();
         while !cooperation.may_collect() {
-            self.board.duty(duty, "left to the daemon that reads the lists");
+            self.progress.tell_task(task, "left to the daemon that reads the lists");
             if once && cooperation.another_leads() {
                 return false;
             }
             if once && Instant::now() >= known_by {
                 let trouble = cooperation.snapshot().and_then(|now| now.trouble);
                 let why = trouble.unwrap_or_else(|| "the daemon that reads the lists is not heard of".to_owned());
-                self.incomplete(format!("{duty}: not begun: {why}"));
+                self.incomplete(format!("{task}: not begun: {why}"));
                 return false;
             }
             tokio::select! {
@@ -426,13 +421,13 @@ impl SupervisorState {
 
     /// The blocks to keep to; `None` where the catalog is shared, so that books cannot be asked for twice.
     pub fn blocks(&self) -> Option<BlockSet> {
-        let cooperation = &self.crew.cooperation;
+        let cooperation = &self.pools.cooperation;
         cooperation.is_strict().then(|| cooperation.blocks())
     }
 
     /// Blocks that are this daemon's due may still be another's: what is to be asked for is not all known yet.
     pub fn expects_blocks(&self) -> bool {
-        self.crew.cooperation.is_strict() && !self.crew.cooperation.is_settled()
+        self.pools.cooperation.is_strict() && !self.pools.cooperation.is_settled()
     }
 
     /// Notes for the report what was not done.
@@ -440,7 +435,7 @@ impl SupervisorState {
         self.report.borrow_mut().add_incomplete(what);
     }
 
-    /// One duty will bring nothing more.
+    /// One task will bring nothing more.
     pub fn source_dry(&self) {
         self.sources.set(self.sources.get().saturating_sub(1));
         self.wake.send_replace(());

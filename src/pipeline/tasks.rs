@@ -1,4 +1,4 @@
-//! The duties beside downloading, and what they share: rounds, patience after trouble, what a person is told.
+//! The tasks beside downloading, and what they share: rounds, patience after trouble, what a person is told.
 
 mod bisect;
 mod collect;
@@ -19,7 +19,7 @@ pub(super) use crate::pipeline::tasks::collect::collect;
 pub(super) use crate::pipeline::tasks::convert::convert;
 pub(super) use crate::pipeline::tasks::enrich::enrich;
 
-/// When a duty comes round again: at its time, or sooner after a round that went wrong, so that what a person mends
+/// When a task comes round again: at its time, or sooner after a round that went wrong, so that what a person mends
 /// (a sign-in, a full disk) is taken up without waiting a day.
 #[derive(Debug, Default)]
 struct Patience {
@@ -28,51 +28,51 @@ struct Patience {
 
 impl Patience {
     /// How long after a round; `None`: it does not come round again.
-    fn wait(&mut self, office: &SupervisorState, whole: bool, every: Option<Duration>) -> Option<Duration> {
+    fn wait(&mut self, state: &SupervisorState, whole: bool, every: Option<Duration>) -> Option<Duration> {
         if whole {
             self.failures = 0;
             return every;
         }
         self.failures += 1;
-        let sooner = policy::wait(&office.terms.borrow().backoff, self.failures, &mut rand::rng());
+        let sooner = policy::wait(&state.policy.borrow().backoff, self.failures, &mut rand::rng());
         Some(every.map_or(sooner, |every| every.min(sooner)))
     }
 
     /// The moment of the next round.
-    fn next(&mut self, office: &SupervisorState, whole: bool, every: Option<Duration>) -> Option<Instant> {
-        self.wait(office, whole, every).map(|wait| Instant::now() + wait)
+    fn next(&mut self, state: &SupervisorState, whole: bool, every: Option<Duration>) -> Option<Instant> {
+        self.wait(state, whole, every).map(|wait| Instant::now() + wait)
     }
 
     /// Waits for the next round; `false` when there is none.
     async fn again(
         &mut self,
-        office: &Rc<SupervisorState>,
-        errand: &RunScope,
+        state: &Rc<SupervisorState>,
+        scope: &RunScope,
         (whole, which): (bool, impl Fn(&TaskIntervals) -> Option<Duration>),
     ) -> bool {
-        let every = which(&office.terms.borrow().every);
-        !errand.once && sleep_till(office, self.next(office, whole, every)).await
+        let every = which(&state.policy.borrow().every);
+        !scope.once && sleep_till(state, self.next(state, whole, every)).await
     }
 }
 
-fn trouble(office: &Rc<SupervisorState>, duty: &'static str, why: &str) -> Option<u64> {
-    warn!(duty, why, "not finished; asked again later");
-    office.board.duty(duty, format!("not finished: {why}"));
-    office.incomplete(format!("{duty}: {why}"));
+fn trouble(state: &Rc<SupervisorState>, task: &'static str, why: &str) -> Option<u64> {
+    warn!(task, why, "not finished; asked again later");
+    state.progress.tell_task(task, format!("not finished: {why}"));
+    state.incomplete(format!("{task}: {why}"));
     None
 }
 
 /// Waits for news of the work or of the leases.
-async fn change(office: &Rc<SupervisorState>, (news, leases): (&mut watch::Receiver<()>, &mut watch::Receiver<()>)) {
+async fn change(state: &Rc<SupervisorState>, (news, leases): (&mut watch::Receiver<()>, &mut watch::Receiver<()>)) {
     tokio::select! {
         _ = news.changed() => {}
         Ok(()) = leases.changed() => {}
-        () = office.intake.cancelled() => {}
+        () = state.intake.cancelled() => {}
     }
 }
 
 /// Sleeps till `at`, or for good when there is no such moment; `false` when the drain came first.
-async fn sleep_till(office: &Rc<SupervisorState>, at: Option<Instant>) -> bool {
+async fn sleep_till(state: &Rc<SupervisorState>, at: Option<Instant>) -> bool {
     let moment = async {
         match at {
             Some(at) => tokio::time::sleep_until(at).await,
@@ -81,7 +81,7 @@ async fn sleep_till(office: &Rc<SupervisorState>, at: Option<Instant>) -> bool {
     };
     tokio::select! {
         biased;
-        () = office.intake.cancelled() => false,
+        () = state.intake.cancelled() => false,
         () = moment => true,
     }
 }

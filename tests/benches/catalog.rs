@@ -157,13 +157,13 @@ fn settle(ledger: &mut CatalogLedger, books: usize) {
                 encrypted_etag: Some("\"0123456789abcdef\"".into()),
                 sha256: "0".repeat(64),
                 archive_bytes: 50_000_000,
-                storage_path: format!("raw/{0}/{0}.tar.gz", claimed.held.barcode),
+                storage_path: format!("raw/{0}/{0}.tar.gz", claimed.claim.barcode),
                 ..StoredBook::default()
             };
             let settlement = ClaimSettlement::Stored(Box::new(stored));
             ledger
                 .execute(SettleClaim {
-                    held: claimed.held,
+                    claim: claimed.claim,
                     settlement,
                 })
                 .expect("settled");

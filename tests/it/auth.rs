@@ -251,7 +251,7 @@ fn a_running_daemon_says_what_a_person_must_do_and_goes_on_after_a_new_login() {
     let login = Login::start(&service.home, &["--no-browser"]);
     let redirected = allowed(&login);
     assert_eq!(login.paste(&[redirected.as_str()]).status.code(), Some(0));
-    service.told("2 of 2 books home");
+    service.told("2 of 2 books stored");
     service.signal(rustix::process::Signal::TERM);
     let ended = service.finish();
     assert!(ended.status.success(), "{}", ended.err);

@@ -65,7 +65,7 @@ fn child_settles() {
             break;
         }
         for claimed in claimed {
-            let barcode = claimed.held.barcode.clone();
+            let barcode = claimed.claim.barcode.clone();
             let stored = StoredBook {
                 sha256: owner.clone(),
                 archive_bytes: 1,
@@ -73,8 +73,8 @@ fn child_settles() {
                 ..StoredBook::default()
             };
             let settlement = ClaimSettlement::Stored(Box::new(stored));
-            let held = claimed.held;
-            ledger.execute(SettleClaim { held, settlement }).unwrap();
+            let claim = claimed.claim;
+            ledger.execute(SettleClaim { claim, settlement }).unwrap();
             println!("settled {barcode}");
         }
     }

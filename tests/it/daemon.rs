@@ -24,7 +24,7 @@ fn small() -> SimulatorConfig {
 fn systemd_hears_ready_status_and_stopping_and_the_drain_ends_well() {
     let mut service = Service::start(small(), "");
     service.told("READY=1");
-    service.told("5 of 5 books home");
+    service.told("5 of 5 books stored");
     let metrics = service.ask("/metrics");
     assert!(metrics.contains("grind_sessions_created_total 1"), "{metrics}");
     assert!(metrics.contains("grind_barcodes{state=\"stored\"} 5"), "{metrics}");

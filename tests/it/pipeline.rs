@@ -162,11 +162,11 @@ fn a_stop_signal_drains_and_the_next_run_goes_on() {
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
     let drained = finish(child);
     assert!(drained.status.success(), "{}", drained.err);
-    let in_hand = states(&home)
+    let claimed = states(&home)
         .values()
         .filter(|(state, _)| state == "downloading" || state == "checking")
         .count();
-    assert_eq!(in_hand, 0, "nothing stays claimed after a drain");
+    assert_eq!(claimed, 0, "nothing stays claimed after a drain");
     home.nothing_is_left_over();
     let run = home.grind(&["run", "--once"]);
     assert!(run.status.success(), "{}", run.err);
@@ -174,7 +174,7 @@ fn a_stop_signal_drains_and_the_next_run_goes_on() {
     assert_eq!(
         home.simulator.stats().count(SimulatorRequest::Get),
         60,
-        "no book in hand was cut by the drain"
+        "no book under way was cut by the drain"
     );
 }
 

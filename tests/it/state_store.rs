@@ -207,7 +207,7 @@ fn failed_messages(home: &Home) -> u64 {
         .sum()
 }
 
-/// Waits until a daemon with four downloads has brought a few books home.
+/// Waits until a daemon with four downloads has stored a few books.
 fn under_way(home: &Home) {
     assert!(
         home.simulator.wait_for(SimulatorRequest::Get, 8, PATIENCE),
@@ -229,7 +229,7 @@ fn nothing_lost_nothing_doubled(home: &Home) {
     assert_eq!(home.whole_books(), home.sound_books());
     assert_eq!(books_at_home(home), BOOKS as usize);
     let gets = home.simulator.stats().count(SimulatorRequest::Get);
-    // What the killed one had in hand (four downloads) is fetched anew; a book that meets its new owner on the way, too.
+    // What the killed one worked on (four downloads) is fetched anew; a book that meets its new owner on the way, too.
     assert!(gets <= u64::from(BOOKS) + 12, "{gets} GETs of {BOOKS} archives");
 }
 
@@ -284,7 +284,7 @@ fn a_daemon_that_stood_still_past_its_leases_does_no_harm_when_it_wakes() {
         stored_in(&others) == BOOKS
     });
     sleeper.signal(Signal::CONT);
-    until("the sleeper has its fair part again, and nothing in hand", || {
+    until("the sleeper has its fair part again, and works on nothing", || {
         let page = metrics(home);
         ["grind_leased_blocks 128", "grind_books_in_hand 0"].map(|line| page.lines().any(|shown| shown == line))
             == [true; 2]
@@ -366,7 +366,7 @@ fn a_process_that_stood_still_past_its_claims_does_no_harm_when_it_wakes() {
     );
     until("the other has brought all home", || stored_in(catalog) == BOOKS);
     sleeper.signal(Signal::CONT);
-    until("the sleeper has its fair part again, and nothing in hand", || {
+    until("the sleeper has its fair part again, and works on nothing", || {
         let page = metrics(home);
         ["grind_leased_blocks 128", "grind_books_in_hand 0"].map(|line| page.lines().any(|shown| shown == line))
             == [true; 2]

@@ -206,7 +206,7 @@ fn volumes_checked_in_between_full_passes_come_with_the_monthly_report() {
         small(),
         "[grin]\nmonthly_report = true\n[schedule]\nrefresh_every = \"1s\"\ncollect_every = \"24h\"\n",
     );
-    service.told("6 of 6 books home");
+    service.told("6 of 6 books stored");
     service.told_when(|service| service.home.simulator.stats().count(SimulatorRequest::Report) > 0);
     service.signal(rustix::process::Signal::TERM);
     let ended = service.finish();

@@ -9,8 +9,8 @@ use grind::archive::{BookManifest, PassOptions};
 use grind::catalog::{BegunPublication, StoredArchive, StoredBook};
 use grind::grin::{FileName, Validator};
 use grind::pipeline::{
-    ArchiveTaken, HomeError, KeepReason, PublicationWindow, PublishRecipe, ReconcileBook, VolumePublished, reconcile,
-    stage_taken_over,
+    ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, ReconcileBook, VolumePublished,
+    reconcile, stage_taken_over,
 };
 use grind::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageLayout};
 
@@ -39,7 +39,7 @@ fn recipe(storage: &Storage, etag: &str) -> PublishRecipe {
     }
 }
 
-fn publish(recipe: &PublishRecipe, archive: &[u8]) -> Result<VolumePublished, HomeError> {
+fn publish(recipe: &PublishRecipe, archive: &[u8]) -> Result<VolumePublished, PublishError> {
     stage_taken_over(archive, recipe, ArchiveTaken::Copied)?.publish(&PublicationWindow::unlimited())
 }
 
@@ -215,7 +215,7 @@ fn nothing_is_published_after_the_claim_has_ended() {
         );
         window.close();
         let refused = staged.unwrap().publish(&window).unwrap_err();
-        assert!(matches!(refused, HomeError::ClaimEnded(_)), "{refused}");
+        assert!(matches!(refused, PublishError::ClaimEnded(_)), "{refused}");
         assert!(names(&storage).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use actix_rt::Arbiter;
 use futures::StreamExt;
 use grind::actor::{ActorName, AskContext, SpawnOptions, spawn};
 use grind::catalog::CountBooks;
-use grind::daemon::{Daemon, DaemonEnd, RunOptions, errand_of, run};
+use grind::daemon::{Daemon, DaemonEnd, RunOptions, run, scope_of};
 use grind::grin::{FileName, GrinAddresses, LibraryDirectory};
 use grind::lab::simulator::{SidecarConfig, SidecarSimulator, SimulatorConfig, SimulatorRequest};
 use grind::observe::DaemonView;
@@ -28,18 +28,18 @@ fn settings(home: &Home) -> Settings {
 /// A run in this process, with what its actors showed at its end.
 fn whole_run(home: &Home) -> (DaemonEnd, grind::actor::HubSnapshot) {
     let settings = settings(home);
-    let errand = errand_of(&settings, true).unwrap();
+    let scope = scope_of(&settings, true).unwrap();
     let seen = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&seen);
-    let on_ready = Box::new(move |view: Arc<grind::daemon::HouseView>| *keep.lock().unwrap() = Some(view));
-    let mission = RunOptions {
+    let on_ready = Box::new(move |view: Arc<grind::daemon::LiveDaemonView>| *keep.lock().unwrap() = Some(view));
+    let options = RunOptions {
         settings,
         sources: None,
-        errand,
+        scope,
         observed: false,
         on_ready,
     };
-    let ended = actix_rt::System::new().block_on(run(mission)).unwrap();
+    let ended = actix_rt::System::new().block_on(run(options)).unwrap();
     let view = seen.lock().unwrap().take().unwrap();
     (ended, view.hub())
 }
@@ -167,11 +167,11 @@ fn one_session_and_at_most_the_limit_of_connections_for_ten_thousand_heads_and_f
         .map(|barcode| FileName::of(&barcode))
         .collect();
     let ledger = actix_rt::System::new().block_on(async move {
-        let house = Daemon::build(&settings).await.unwrap();
+        let daemon = Daemon::build(&settings).await.unwrap();
         let cx = AskContext::root("test");
         let heads = futures::stream::iter((0..10_000).map(|number| {
             let url = addresses.archive(&names[number % names.len()]);
-            house.session.ask(
+            daemon.session.ask(
                 HeadRequest {
                     url,
                     class: PermitClass::Check,
@@ -190,9 +190,9 @@ fn one_session_and_at_most_the_limit_of_connections_for_ten_thousand_heads_and_f
             (statuses.len(), statuses.iter().filter(|status| **status == 200).count()),
             (10_000, 10_000)
         );
-        let report = house.begin(errand_of(&settings, true).unwrap()).await.unwrap();
+        let report = daemon.begin(scope_of(&settings, true).unwrap()).await.unwrap();
         assert_eq!(report.failed, 0);
-        house.close(|_| {}).await
+        daemon.close(|_| {}).await
     });
     assert_eq!(home.whole_books().len(), 500);
     assert_eq!(ledger.session.sessions_created, 1);
@@ -224,13 +224,13 @@ fn the_monthly_report_brings_volumes_by_the_day_of_their_check_in() {
     let home = Home::new(config, "");
     let settings = settings(&home);
     actix_rt::System::new().block_on(async {
-        let house = Daemon::build(&settings).await.unwrap();
+        let daemon = Daemon::build(&settings).await.unwrap();
         let library = LibraryDirectory::parse(&settings.library.directory).unwrap();
         let parts = CollectorParts {
-            session: house.session.clone(),
+            session: daemon.session.clone(),
             addresses: GrinAddresses::new(&settings.grin.base_url, &library).unwrap(),
             library,
-            catalog: house.catalog.clone(),
+            catalog: daemon.catalog.clone(),
             page_size: 100,
             count_check: false,
             backoff: RetryBackoff {
@@ -241,7 +241,7 @@ fn the_monthly_report_brings_volumes_by_the_day_of_their_check_in() {
             rows: Arc::default(),
         };
         let room = SpawnOptions::with_capacity(1);
-        let collector = spawn::serial(&house.hub, &Arbiter::current(), room, move || {
+        let collector = spawn::serial(&daemon.hub, &Arbiter::current(), room, move || {
             Collector::new(parts.clone())
         });
         // The simulator's volumes were checked in from 2005 to 2018.
@@ -253,7 +253,7 @@ fn the_monthly_report_brings_volumes_by_the_day_of_their_check_in() {
             };
             brought.push(collector.ask(days, &AskContext::root("test")).await.unwrap().unwrap());
         }
-        let known = house
+        let known = daemon
             .catalog
             .ask(CountBooks, &AskContext::root("test"))
             .await
@@ -263,6 +263,6 @@ fn the_monthly_report_brings_volumes_by_the_day_of_their_check_in() {
         assert_eq!((brought[0] + brought[1], brought[2], known), (12, 0, 12));
         collector.close();
         collector.drained().await;
-        house.close(|_| {}).await;
+        daemon.close(|_| {}).await;
     });
 }

@@ -180,13 +180,13 @@ impl CatalogOperation for ClaimForImport {
             return Ok(None);
         };
         let begun = BeginPublication {
-            claim: claimed.held.clone(),
+            claim: claimed.claim.clone(),
             archive: self.archive,
             lease: self.lease,
         };
         begun.run(tx)?;
         Ok(Some(ImportClaim {
-            token: claimed.held,
+            token: claimed.claim,
             made_known,
         }))
     }

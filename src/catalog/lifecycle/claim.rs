@@ -44,7 +44,7 @@ pub struct ClaimToken {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedBook {
     /// To settle, renew or release it.
-    pub held: ClaimToken,
+    pub claim: ClaimToken,
     /// The archive's name as GRIN lists it; `None`: build it from the barcode.
     pub file_name: Option<FileName>,
     /// Where the book stood, and will stand again if it is released.
@@ -150,7 +150,7 @@ fn read(conn: &Connection, id: i64, owner: &str, fence: i64) -> Result<Option<Cl
             row.get("publishing_etag")?,
         );
         Ok(Some(ClaimedBook {
-            held: ClaimToken {
+            claim: ClaimToken {
                 barcode,
                 owner: owner.into(),
                 fence,
@@ -185,21 +185,21 @@ fn take(tx: &mut CatalogTransaction<'_>, id: i64, book: &ClaimedBook, lease: Dur
             ":id": id,
             ":state": next.state,
             ":now": tx.stamp,
-            ":owner": book.held.owner,
-            ":fence": book.held.fence,
+            ":owner": book.claim.owner,
+            ":fence": book.claim.fence,
             ":until": span.until,
             ":from": span.from,
             ":to": span.to,
         })?;
     let note = ChangeNote {
-        by: Some(&book.held.owner),
+        by: Some(&book.claim.owner),
         ..ChangeNote::of(next.cause)
     };
     let change = StateChange {
         from: book.state,
         to: next.state,
     };
-    tx.record_transition(book.held.barcode.as_str(), change, note)
+    tx.record_transition(book.claim.barcode.as_str(), change, note)
 }
 
 /// How long a claim holds: by the wall clock for people, in milliseconds since the machine started for the program.

@@ -61,7 +61,8 @@ pub(crate) enum ChangeCause {
     /// Given up.
     Failed,
     /// Released untried; the word in the history is older than the name.
-    HandedBack,
+    #[serde(rename = "handed_back")]
+    Released,
     /// Its lease ran out.
     LeaseExpired,
     /// Its holder started anew.

@@ -16,7 +16,7 @@ pub struct RenewClaims {
     /// Who renews.
     pub owner: String,
     /// The claims.
-    pub held: Vec<ClaimToken>,
+    pub claims: Vec<ClaimToken>,
     /// How long they hold from now on.
     pub lease: Duration,
 }
@@ -39,17 +39,17 @@ impl CatalogOperation for RenewClaims {
              WHERE barcode = :barcode AND claimed_by = :owner AND claim_fence = :fence",
         )?;
         let mut lost = Vec::new();
-        for held in self.held {
+        for claim in self.claims {
             let renewed = update.execute(named_params! {
-                ":barcode": held.barcode.as_str(),
-                ":owner": held.owner,
-                ":fence": held.fence,
+                ":barcode": claim.barcode.as_str(),
+                ":owner": claim.owner,
+                ":fence": claim.fence,
                 ":until": span.until,
                 ":from": span.from,
                 ":to": span.to,
             })?;
             if renewed == 0 {
-                lost.push(held);
+                lost.push(claim);
             }
         }
         release_expired(tx, ExpiredClaims::OfOwner(&self.owner))?;

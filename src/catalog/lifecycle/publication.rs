@@ -6,7 +6,7 @@ use rusqlite::named_params;
 
 use crate::catalog::CatalogError;
 use crate::catalog::lifecycle::claim::{BegunPublication, ClaimToken, LeaseSpan};
-use crate::catalog::lifecycle::settle::HeldBook;
+use crate::catalog::lifecycle::settle::ClaimedRow;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::grin::Barcode;
 
@@ -37,7 +37,7 @@ impl CatalogOperation for BeginPublication {
     const KIND: &'static str = "begin_publication";
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
-        let book = HeldBook::read(tx, &self.claim)?;
+        let book = ClaimedRow::read(tx, &self.claim)?;
         let span = LeaseSpan::from_now(tx, self.lease);
         tx.conn
             .prepare_cached(

@@ -43,7 +43,7 @@ pub enum ClaimSettlement {
         detail: String,
     },
     /// Released untried (shutdown); at once there for others.
-    HandedBack,
+    Released,
 }
 
 /// An archive that is published.
@@ -84,7 +84,7 @@ pub struct StoredFinding {
 #[derive(Debug, Clone)]
 pub struct SettleClaim {
     /// The claim.
-    pub held: ClaimToken,
+    pub claim: ClaimToken,
     /// What came of it.
     pub settlement: ClaimSettlement,
 }
@@ -94,18 +94,18 @@ pub struct SettleClaim {
 pub struct RecordDownloading(pub ClaimToken);
 
 /// A claimed book as it is in the catalog.
-pub(super) struct HeldBook {
+pub(super) struct ClaimedRow {
     pub(super) id: i64,
     standing: BookStanding,
     listed_converted: bool,
 }
 
-impl HeldBook {
+impl ClaimedRow {
     /// The book, if its claim is still this one.
     pub(super) fn read(tx: &CatalogTransaction<'_>, claim: &ClaimToken) -> Result<Self, CatalogError> {
         let mut select = tx.conn.prepare_cached(
             "SELECT id, state, ifnull(resume_state, 'known') AS resume, sync_timestamp IS NOT NULL AS stored, \
-             listed_converted, failures, ifnull(claimed_by = ?2 AND claim_fence = ?3, 0) AS is_held \
+             listed_converted, failures, ifnull(claimed_by = ?2 AND claim_fence = ?3, 0) AS is_claimed \
              FROM books WHERE barcode = ?1",
         )?;
         let found = select.query_row((claim.barcode.as_str(), &claim.owner, claim.fence), |row| {
@@ -120,7 +120,7 @@ impl HeldBook {
                 standing,
                 listed_converted: row.get("listed_converted")?,
             };
-            Ok((book, row.get::<_, bool>("is_held")?))
+            Ok((book, row.get::<_, bool>("is_claimed")?))
         });
         match found.optional()? {
             None => Err(CatalogError::Unknown(claim.barcode.to_string())),
@@ -138,7 +138,7 @@ impl CatalogOperation for RecordDownloading {
     const KIND: &'static str = "downloading";
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
-        let book = HeldBook::read(tx, &self.0)?;
+        let book = ClaimedRow::read(tx, &self.0)?;
         if book.standing.state == BookState::Downloading {
             return Ok(());
         }
@@ -160,9 +160,9 @@ impl CatalogOperation for SettleClaim {
     const KIND: &'static str = "settle";
 
     fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<BookState, CatalogError> {
-        let book = HeldBook::read(tx, &self.held)?;
+        let book = ClaimedRow::read(tx, &self.claim)?;
         let settling = Settling {
-            barcode: self.held.barcode.as_str(),
+            barcode: self.claim.barcode.as_str(),
             book,
         };
         match &self.settlement {
@@ -190,7 +190,7 @@ impl CatalogOperation for SettleClaim {
                     detail,
                 },
             ),
-            ClaimSettlement::HandedBack => release(tx, settling.book.id, ChangeCause::HandedBack),
+            ClaimSettlement::Released => release(tx, settling.book.id, ChangeCause::Released),
         }
     }
 }
@@ -211,7 +211,7 @@ struct Trouble<'a> {
 
 struct Settling<'a> {
     barcode: &'a str,
-    book: HeldBook,
+    book: ClaimedRow,
 }
 
 impl Settling<'_> {

@@ -80,14 +80,14 @@ fn a_book_fetched_before_a_list_gave_its_date_is_compared_once_when_one_does() {
 fn a_given_up_book_without_a_date_comes_back_with_its_first() {
     let mut shelf = Shelf::new();
     shelf.list(ListKind::AllBooks, vec![row("TL0001", "CONVERTED")]);
-    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("damaged_at_source")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], given_up("damaged_at_source")).unwrap();
     shelf.list(ListKind::AllBooks, vec![row("TL0001", "CONVERTED")]);
     assert_eq!(shelf.state("TL0001"), S::Failed);
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
     assert_eq!(shelf.state("TL0001"), S::Available);
-    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("damaged_at_source")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], given_up("damaged_at_source")).unwrap();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
     assert_eq!(shelf.state("TL0001"), S::Failed, "not in a circle");
 }

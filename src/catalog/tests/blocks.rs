@@ -32,7 +32,7 @@ fn claims_keep_to_the_blocks_and_find_all_of_them() {
             break;
         }
         assert!(claimed.len() <= 7);
-        seen.extend(claimed.iter().map(|book| book.held.barcode.as_str().to_owned()));
+        seen.extend(claimed.iter().map(|book| book.claim.barcode.as_str().to_owned()));
     }
     assert_eq!(seen.iter().map(String::as_str).collect::<BTreeSet<_>>(), mine);
     let rest = shelf.claim_of("two", queue(&[Queue::Converted]), 100);
@@ -56,7 +56,7 @@ fn books_that_were_named_are_kept_to_the_blocks_too() {
 }
 
 fn codes_of(claimed: &[ClaimedBook]) -> BTreeSet<&str> {
-    claimed.iter().map(|book| book.held.barcode.as_str()).collect()
+    claimed.iter().map(|book| book.claim.barcode.as_str()).collect()
 }
 
 #[test]

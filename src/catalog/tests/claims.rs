@@ -77,15 +77,15 @@ fn the_same_owner_with_an_older_claim_is_stale_too() {
     let first = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
     shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
     let again = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
-    assert_ne!(first[0].held.fence, again[0].held.fence);
+    assert_ne!(first[0].claim.fence, again[0].claim.fence);
     assert!(matches!(
-        shelf.settle(&first[0], ClaimSettlement::HandedBack),
+        shelf.settle(&first[0], ClaimSettlement::Released),
         Err(CatalogError::Stale { .. })
     ));
-    shelf.settle(&again[0], ClaimSettlement::HandedBack).unwrap();
+    shelf.settle(&again[0], ClaimSettlement::Released).unwrap();
     assert!(
         matches!(
-            shelf.settle(&again[0], ClaimSettlement::HandedBack),
+            shelf.settle(&again[0], ClaimSettlement::Released),
             Err(CatalogError::Stale { .. })
         ),
         "settled once"
@@ -96,28 +96,28 @@ fn the_same_owner_with_an_older_claim_is_stale_too() {
 fn a_late_holder_whose_book_nobody_took_may_still_settle() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+    let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
     shelf.clock.advance(LEASE * 2);
-    assert_eq!(shelf.settle(&held[0], stored("TL0002", "\"a\"")).unwrap(), S::Stored);
+    assert_eq!(shelf.settle(&claimed[0], stored("TL0002", "\"a\"")).unwrap(), S::Stored);
 }
 
 #[test]
 fn renewing_keeps_a_claim_and_names_the_lost_ones() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", queue(&[Queue::Converted]), 2);
-    shelf.settle(&held[1], ClaimSettlement::HandedBack).unwrap();
+    let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 2);
+    shelf.settle(&claimed[1], ClaimSettlement::Released).unwrap();
     shelf.clock.advance(LEASE / 2);
-    let both = held.iter().map(|claimed| claimed.held.clone()).collect();
+    let both = claimed.iter().map(|claimed| claimed.claim.clone()).collect();
     let lost = shelf
         .ledger
         .execute(RenewClaims {
             owner: "one".into(),
-            held: both,
+            claims: both,
             lease: LEASE,
         })
         .unwrap();
-    assert_eq!(lost, [held[1].held.clone()]);
+    assert_eq!(lost, [claimed[1].claim.clone()]);
     shelf.clock.advance(LEASE - LEASE / 4);
     assert!(!codes(&shelf.claim_of("two", queue(&[Queue::Converted]), 9)).contains(&"TL0002"));
 }
@@ -139,9 +139,9 @@ fn a_restarted_owner_gets_its_books_back_at_once() {
 fn a_book_that_waits_for_its_time_is_not_handed_out_before() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+    let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
     let at = shelf.now_plus(HOUR);
-    assert_eq!(shelf.settle(&held[0], retry(at)).unwrap(), S::Available);
+    assert_eq!(shelf.settle(&claimed[0], retry(at)).unwrap(), S::Available);
     assert_eq!(shelf.reader().report().unwrap().next_due, Some(crate::clock::stamp(at)));
     for (selection, due) in [
         (queue(&[Queue::Converted]), Some(at)),
@@ -219,8 +219,8 @@ fn force_and_recheck_take_stored_books_once_in_each_run() {
 fn failed_books_are_tried_once_more_in_each_run() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("checksum_mismatch")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], given_up("checksum_mismatch")).unwrap();
     assert!(shelf.claim(&[Queue::Failed]).is_empty(), "it failed in this run");
     assert_eq!(
         shelf.reader().report().unwrap().failures,
@@ -242,11 +242,11 @@ fn failed_books_are_tried_once_more_in_each_run() {
 fn a_failed_book_that_is_handed_back_is_failed_again() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("checksum_mismatch")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], given_up("checksum_mismatch")).unwrap();
     shelf.reopen();
     let again = shelf.claim(&[Queue::Failed]);
-    assert_eq!(shelf.settle(&again[0], ClaimSettlement::HandedBack).unwrap(), S::Failed);
+    assert_eq!(shelf.settle(&again[0], ClaimSettlement::Released).unwrap(), S::Failed);
     assert_eq!(
         shelf.reader().report().unwrap().failures,
         [("checksum_mismatch".to_owned(), 1)]
@@ -258,8 +258,8 @@ fn resetting_makes_given_up_books_as_new() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     for (code, reason) in [("TL0001", "checksum_mismatch"), ("TL0002", "timeout")] {
-        let held = shelf.claim_of("one", only(&[code]), 1);
-        shelf.settle(&held[0], given_up(reason)).unwrap();
+        let claimed = shelf.claim_of("one", only(&[code]), 1);
+        shelf.settle(&claimed[0], given_up(reason)).unwrap();
     }
     let reset = ResetFailed {
         only: None,
@@ -278,11 +278,11 @@ fn resetting_makes_given_up_books_as_new() {
 fn a_retry_resets_what_failed_or_waits_and_one_unknown_barcode_refuses_it_whole() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("checksum_mismatch")).unwrap();
-    let held = shelf.claim_of("one", only(&["TL0002"]), 1);
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], given_up("checksum_mismatch")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0002"]), 1);
     let later = shelf.clock.now().checked_add(DAY).unwrap();
-    shelf.settle(&held[0], retry(later)).unwrap();
+    shelf.settle(&claimed[0], retry(later)).unwrap();
     let named = |codes: &[&str]| RetryBooks(codes.iter().map(|code| barcode(code)).collect());
 
     let refused = shelf.ledger.execute(named(&["TL0001", "TL0404"])).unwrap();
@@ -362,10 +362,10 @@ fn the_remainder_tells_a_run_when_to_end() {
     assert!(ask(&mut shelf).is_idle());
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
     assert!(ask(&mut shelf).ready);
-    let held = shelf.claim_of("one", selection, 9);
+    let claimed = shelf.claim_of("one", selection, 9);
     let left = ask(&mut shelf);
     assert_eq!((left.ready, left.claimed, left.is_idle()), (false, 1, false));
-    shelf.settle(&held[0], ClaimSettlement::NotConverted).unwrap();
+    shelf.settle(&claimed[0], ClaimSettlement::NotConverted).unwrap();
     assert!(
         ask(&mut shelf).to_convert,
         "pushed out: its conversion can be asked for"

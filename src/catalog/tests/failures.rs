@@ -7,8 +7,8 @@ use crate::catalog::*;
 fn failed_books_are_tried_again_at_growing_intervals_after_those_that_did_not_fail() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("timeout")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], given_up("timeout")).unwrap();
     assert_eq!(codes(&shelf.claim_of("one", queue(&[Queue::Converted]), 1)), ["TL0002"]);
     shelf.clock.advance(HOUR * 23);
     assert!(!codes(&shelf.claim(&[Queue::Converted])).contains(&"TL0001"), "not yet");
@@ -22,7 +22,7 @@ fn failed_books_are_tried_again_at_growing_intervals_after_those_that_did_not_fa
     shelf.clock.advance(HOUR);
     let third = shelf.claim(&[Queue::Converted]);
     assert_eq!(codes(&third), ["TL0001"]);
-    shelf.settle(&third[0], ClaimSettlement::HandedBack).unwrap();
+    shelf.settle(&third[0], ClaimSettlement::Released).unwrap();
     assert_eq!(
         codes(&shelf.claim(&[Queue::Converted])),
         ["TL0001"],
@@ -34,8 +34,8 @@ fn failed_books_are_tried_again_at_growing_intervals_after_those_that_did_not_fa
 fn a_book_whose_bytes_are_proven_bad_waits_for_another_archive_or_a_person() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&held[0], given_up("damaged_at_source")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], given_up("damaged_at_source")).unwrap();
     shelf.clock.advance(HOUR * 24 * 365);
     assert!(!codes(&shelf.claim(&[Queue::Converted])).contains(&"TL0001"));
     let reset = ResetFailed {
@@ -50,9 +50,9 @@ fn a_book_whose_bytes_are_proven_bad_waits_for_another_archive_or_a_person() {
 fn a_named_book_that_waits_for_its_next_attempt_can_be_reset() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", only(&["TL0001"]), 1);
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
     let at = shelf.now_plus(HOUR);
-    shelf.settle(&held[0], retry(at)).unwrap();
+    shelf.settle(&claimed[0], retry(at)).unwrap();
     let reset = ResetFailed {
         only: Some(vec![barcode("TL0001"), barcode("TL0404")]),
         reason: None,

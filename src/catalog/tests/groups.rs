@@ -55,17 +55,17 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
     let before = catalog.snapshot();
 
     let settle = |claimed: &ClaimedBook| {
-        let held = claimed.held.clone();
+        let claim = claimed.claim.clone();
         catalog.ask(
             SettleClaim {
-                held,
+                claim,
                 settlement: stored("x", "\"a\""),
             },
             &cx,
         )
     };
     let mut stale = claimed[7].clone();
-    stale.held.fence += 1;
+    stale.claim.fence += 1;
     let all = futures::future::join_all(claimed.iter().map(settle));
     let (all, bad, panicked) = futures::join!(all, settle(&stale), catalog.ask(Panics, &cx));
     assert!(

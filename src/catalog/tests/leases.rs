@@ -5,10 +5,10 @@ use crate::catalog::*;
 
 use BookState as S;
 
-fn renew(shelf: &mut Shelf, owner: &str, held: &[ClaimedBook]) -> Vec<ClaimToken> {
+fn renew(shelf: &mut Shelf, owner: &str, claimed: &[ClaimedBook]) -> Vec<ClaimToken> {
     let renew = RenewClaims {
         owner: owner.into(),
-        held: held.iter().map(|claimed| claimed.held.clone()).collect(),
+        claims: claimed.iter().map(|claimed| claimed.claim.clone()).collect(),
         lease: LEASE,
     };
     shelf.ledger.execute(renew).unwrap()
@@ -20,11 +20,11 @@ fn a_wall_clock_that_steps_by_hours_ends_no_claim_and_keeps_none() {
     for step in [STEP, -STEP] {
         let mut shelf = Shelf::new();
         three(&mut shelf);
-        let held = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+        let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
         shelf.clock.step(step);
         let others = shelf.claim_of("two", queue(&[Queue::Converted]), 9);
         assert!(!codes(&others).contains(&"TL0002"), "stepped by {step} ms");
-        assert!(renew(&mut shelf, "one", &held).is_empty());
+        assert!(renew(&mut shelf, "one", &claimed).is_empty());
         shelf.clock.advance(LEASE);
         let late = shelf.claim_of("three", queue(&[Queue::Converted]), 9);
         assert_eq!(late.len(), 3, "leases run out all the same: {late:?}");
@@ -44,11 +44,11 @@ fn after_a_restart_of_the_machine_no_claim_is_left() {
 fn a_claim_is_not_ended_by_its_own_owner_but_one_it_lost_sight_of_is() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let held = shelf.claim_of("one", queue(&[Queue::Converted]), 2);
+    let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 2);
     // Nothing could be renewed for a while: the catalog was locked, the machine asleep.
     shelf.clock.advance(LEASE * 3);
     assert_eq!(codes(&shelf.claim_of("one", queue(&[Queue::Converted]), 9)), ["TL0003"]);
-    assert!(renew(&mut shelf, "one", &held[..1]).is_empty());
+    assert!(renew(&mut shelf, "one", &claimed[..1]).is_empty());
     assert_eq!(shelf.state("TL0002"), S::Checking, "renewed");
     assert_eq!(shelf.state("TL0001"), S::Available, "nobody works on it");
 }
@@ -73,7 +73,7 @@ fn only_the_holder_of_a_claim_may_begin_to_publish() {
     three(&mut shelf);
     let first = shelf.claim_of("one", queue(&[Queue::Converted]), 1).remove(0);
     let begin = |claimed: &ClaimedBook, sha256: &str| BeginPublication {
-        claim: claimed.held.clone(),
+        claim: claimed.claim.clone(),
         archive: BegunPublication {
             sha256: sha256.into(),
             etag: Some("\"a\"".into()),
@@ -86,7 +86,7 @@ fn only_the_holder_of_a_claim_may_begin_to_publish() {
     assert!(!codes(&others).contains(&"TL0002"), "publishing keeps the claim");
     shelf.clock.advance(LEASE);
     let second = shelf.claim_of("two", queue(&[Queue::Converted]), 1).remove(0);
-    assert_eq!(second.held.barcode, first.held.barcode);
+    assert_eq!(second.claim.barcode, first.claim.barcode);
     assert_eq!(second.publishing.as_ref().unwrap().sha256, "aa", "the next one is told");
     let refused = shelf.ledger.execute(begin(&first, "aa")).unwrap_err();
     assert!(matches!(refused, CatalogError::Stale { .. }), "{refused}");
@@ -110,7 +110,7 @@ fn a_stored_book_whose_publication_was_interrupted_is_looked_at_first() {
     for selection in [queue(&[Queue::Converted]), only(&["TL0003"])] {
         let claimed = shelf.claim_of("one", selection, 1);
         assert_eq!(codes(&claimed), ["TL0003"]);
-        shelf.settle(&claimed[0], ClaimSettlement::HandedBack).unwrap();
+        shelf.settle(&claimed[0], ClaimSettlement::Released).unwrap();
     }
     let claimed = shelf.claim_of("one", only(&["TL0003"]), 1);
     shelf.settle(&claimed[0], ClaimSettlement::UpToDate).unwrap();

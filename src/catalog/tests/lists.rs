@@ -214,7 +214,7 @@ fn what_is_ours_is_not_moved_by_lists() {
         ],
     );
     shelf.store("TL0001", "\"a\"");
-    let held = shelf.claim(&[Queue::Converted]);
+    let claimed = shelf.claim(&[Queue::Converted]);
     for word in [
         "NEW",
         "IN_PROCESS",
@@ -225,7 +225,7 @@ fn what_is_ours_is_not_moved_by_lists() {
         assert_eq!(shelf.state("TL0001"), S::Stored);
         assert_eq!(shelf.state("TL0002"), S::Checking);
     }
-    assert!(shelf.settle(&held[0], stored_here()).is_ok());
+    assert!(shelf.settle(&claimed[0], stored_here()).is_ok());
 }
 
 fn stored_here() -> ClaimSettlement {
@@ -236,9 +236,9 @@ fn stored_here() -> ClaimSettlement {
 fn a_given_up_book_comes_back_when_grin_has_a_newer_archive() {
     let mut shelf = Shelf::new();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
-    let held = shelf.claim(&[Queue::Converted]);
+    let claimed = shelf.claim(&[Queue::Converted]);
     shelf
-        .settle(&held[0], crate::catalog::tests::shelf::given_up("damaged_at_source"))
+        .settle(&claimed[0], crate::catalog::tests::shelf::given_up("damaged_at_source"))
         .unwrap();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
     assert_eq!(shelf.state("TL0001"), S::Failed, "the same archive is no news");

@@ -7,7 +7,7 @@ use crate::vocabulary::MarcFields;
 
 use BookState as S;
 
-fn held(shelf: &mut Shelf) -> ClaimedBook {
+fn claim_one(shelf: &mut Shelf) -> ClaimedBook {
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01 00:00")]);
     shelf.claim(&[Queue::Converted]).remove(0)
 }
@@ -15,8 +15,8 @@ fn held(shelf: &mut Shelf) -> ClaimedBook {
 #[test]
 fn stored_writes_everything_at_once() {
     let mut shelf = Shelf::new();
-    let claimed = held(&mut shelf);
-    shelf.ledger.execute(RecordDownloading(claimed.held.clone())).unwrap();
+    let claimed = claim_one(&mut shelf);
+    shelf.ledger.execute(RecordDownloading(claimed.claim.clone())).unwrap();
     assert_eq!(shelf.state("TL0001"), S::Downloading);
     let marc = MarcFields {
         marc_title: Some("On tides".into()),
@@ -134,7 +134,7 @@ fn how_well_a_book_is_proven_is_told_everywhere() {
 #[test]
 fn an_etag_that_was_only_seen_is_never_stored() {
     let mut shelf = Shelf::new();
-    let claimed = held(&mut shelf);
+    let claimed = claim_one(&mut shelf);
     shelf.settle(&claimed, given_up("wrong_passphrase")).unwrap();
     assert_eq!(shelf.text("TL0001", "encrypted_etag"), None);
     assert_eq!(shelf.text("TL0001", "sync_timestamp"), None);
@@ -143,7 +143,7 @@ fn an_etag_that_was_only_seen_is_never_stored() {
 #[test]
 fn not_converted_counts_no_failure_and_sends_the_book_to_conversion() {
     let mut shelf = Shelf::new();
-    let claimed = held(&mut shelf);
+    let claimed = claim_one(&mut shelf);
     assert_eq!(shelf.settle(&claimed, ClaimSettlement::NotConverted).unwrap(), S::Known);
     assert_eq!(shelf.value::<i64>("TL0001", "attempts"), 0);
     assert_eq!(shelf.value::<i64>("TL0001", "listed_converted"), 0);
@@ -161,7 +161,7 @@ fn a_stored_book_stays_stored_whatever_comes_of_its_newer_archive() {
     let cases: [(ClaimSettlement, &str); 4] = [
         (ClaimSettlement::NotConverted, "not_converted"),
         (given_up("damaged_at_source"), "failed"),
-        (ClaimSettlement::HandedBack, "handed_back"),
+        (ClaimSettlement::Released, "handed_back"),
         (ClaimSettlement::UpToDate, "up_to_date"),
     ];
     for (settlement, cause) in cases {
@@ -182,7 +182,7 @@ fn a_stored_book_stays_stored_whatever_comes_of_its_newer_archive() {
 #[test]
 fn a_failure_keeps_its_reason_and_words_of_bounded_length() {
     let mut shelf = Shelf::new();
-    let claimed = held(&mut shelf);
+    let claimed = claim_one(&mut shelf);
     let settlement = ClaimSettlement::Failed {
         reason: crate::vocabulary::FailureReason::DamagedAtSource,
         detail: "ä".repeat(5_000),
@@ -200,7 +200,7 @@ fn a_failure_keeps_its_reason_and_words_of_bounded_length() {
 #[test]
 fn only_retries_that_count_count() {
     let mut shelf = Shelf::new();
-    let mut claimed = held(&mut shelf);
+    let mut claimed = claim_one(&mut shelf);
     for counts in [true, false, true] {
         let at = shelf.now_plus(HOUR);
         let ClaimSettlement::Retry { reason, detail, .. } = retry(at) else {
@@ -229,8 +229,8 @@ fn only_retries_that_count_count() {
 #[test]
 fn a_settlement_for_a_book_that_is_not_there_says_so() {
     let mut shelf = Shelf::new();
-    let mut claimed = held(&mut shelf);
-    claimed.held.barcode = barcode("TL0404");
+    let mut claimed = claim_one(&mut shelf);
+    claimed.claim.barcode = barcode("TL0404");
     let error = shelf.settle(&claimed, ClaimSettlement::UpToDate).unwrap_err();
     assert!(matches!(error, CatalogError::Unknown(_)), "{error}");
 }

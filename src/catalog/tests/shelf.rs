@@ -148,12 +148,12 @@ impl Shelf {
 
     pub fn settle(&mut self, claimed: &ClaimedBook, settlement: ClaimSettlement) -> Result<BookState, CatalogError> {
         self.ledger.execute(SettleClaim {
-            held: claimed.held.clone(),
+            claim: claimed.claim.clone(),
             settlement,
         })
     }
 
-    /// Brings a book home that GRIN has ready.
+    /// Stores a book that GRIN has ready.
     pub fn store(&mut self, code: &str, etag: &str) {
         let claimed = self.claim_of("one", only(&[code]), 1);
         assert_eq!(claimed.len(), 1, "{code} could not be claimed");
@@ -246,5 +246,5 @@ pub fn given_up(reason: &str) -> ClaimSettlement {
 }
 
 pub fn codes(claimed: &[ClaimedBook]) -> Vec<&str> {
-    claimed.iter().map(|claimed| claimed.held.barcode.as_str()).collect()
+    claimed.iter().map(|claimed| claimed.claim.barcode.as_str()).collect()
 }

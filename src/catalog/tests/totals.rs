@@ -130,12 +130,12 @@ fn work(shelf: &mut Shelf, which: u8, ends: &[u8]) {
     for (claimed, end) in shelf.claim_of("one", queue(&queues), ends.len()).iter().zip(ends) {
         let at = shelf.now_plus(HOUR);
         let settlement = match end % 7 {
-            0 => stored(claimed.held.barcode.as_str(), "\"a\""),
+            0 => stored(claimed.claim.barcode.as_str(), "\"a\""),
             1 => ClaimSettlement::UpToDate,
             2 => ClaimSettlement::NotConverted,
             3 => retry(at),
             4 => given_up(["checksum_mismatch", "timeout"][usize::from(*end) % 2]),
-            5 => ClaimSettlement::HandedBack,
+            5 => ClaimSettlement::Released,
             _ => continue,
         };
         shelf.settle(claimed, settlement).unwrap();

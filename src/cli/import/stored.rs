@@ -8,7 +8,7 @@ use crate::catalog::{AdoptedArchive, ArchiveUnfit, BeginAdoption, StoredBook, St
 use crate::cli::import::source::FileSource;
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::{
-    ArchiveTaken, HomeError, PublicationWindow, PublishRecipe, ReplaceDecision, VolumePublished, examine,
+    ArchiveTaken, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, VolumePublished, examine,
     stage_taken_over,
 };
 use crate::storage::{Storage, StorageLayout};
@@ -173,11 +173,11 @@ fn adopted(book: StoredBook, key: Option<&str>) -> AdoptedArchive {
     }
 }
 
-fn unfit(error: HomeError) -> ArchiveUnfit {
+fn unfit(error: PublishError) -> ArchiveUnfit {
     match error {
-        HomeError::Archive(error) => ArchiveUnfit::Damaged(error.to_string()),
-        HomeError::Source(error) => ArchiveUnfit::Unreadable(error),
-        HomeError::ClaimEnded(_) => ArchiveUnfit::NotFree,
+        PublishError::Archive(error) => ArchiveUnfit::Damaged(error.to_string()),
+        PublishError::Source(error) => ArchiveUnfit::Unreadable(error),
+        PublishError::ClaimEnded(_) => ArchiveUnfit::NotFree,
         ours => ArchiveUnfit::Ours(io::Error::other(ours)),
     }
 }

@@ -29,7 +29,7 @@ impl<S: BookServices> BookRun<S> {
     /// What was published must be recorded, so a catalog that is locked, full or not writable is asked until it answers.
     pub(super) async fn settle(&mut self, outcome: BookOutcome, delay: Duration) -> BookOutcome {
         let settle = SettleClaim {
-            held: self.book.held.clone(),
+            claim: self.book.claim.clone(),
             settlement: self.settlement(outcome, delay),
         };
         let began = Instant::now();
@@ -46,7 +46,7 @@ impl<S: BookServices> BookRun<S> {
                 return self.give_up(&error).await;
             }
             if attempt == 1 {
-                warn!(barcode = %self.book.held.barcode, %error, "not recorded yet; tried again until the catalog answers");
+                warn!(barcode = %self.book.claim.barcode, %error, "not recorded yet; tried again until the catalog answers");
             }
             let pause = {
                 let rng = &mut rand::rng();
@@ -73,7 +73,7 @@ impl<S: BookServices> BookRun<S> {
     }
 
     async fn give_up(&mut self, error: &CatalogError) -> BookOutcome {
-        let barcode = &self.book.held.barcode;
+        let barcode = &self.book.claim.barcode;
         warn!(%barcode, %error, "what came of the book is not recorded; it is claimed again when its claim has expired");
         self.record_doubt(error).await;
         self.fault = Some(BookFault::from(error));
@@ -86,14 +86,14 @@ impl<S: BookServices> BookRun<S> {
             return;
         };
         let doubt = RecordDoubtfulPublication {
-            barcode: self.book.held.barcode.clone(),
+            barcode: self.book.claim.barcode.clone(),
             archive: BegunPublication {
                 sha256: stored.sha256.clone(),
                 etag: stored.encrypted_etag.clone(),
             },
         };
         if let Err(error) = self.services.record_doubt(doubt).await {
-            let barcode = &self.book.held.barcode;
+            let barcode = &self.book.claim.barcode;
             warn!(%barcode, %error, "store and catalog may disagree about this book; `grind verify` tells");
         }
     }
@@ -103,7 +103,7 @@ impl<S: BookServices> BookRun<S> {
         match (outcome, &self.fault) {
             (BookOutcome::Stored, _) => match &self.stored {
                 Some(stored) => ClaimSettlement::Stored(stored.clone()),
-                None => ClaimSettlement::HandedBack,
+                None => ClaimSettlement::Released,
             },
             (BookOutcome::UpToDate, _) => ClaimSettlement::UpToDate,
             (BookOutcome::NotConverted, _) => ClaimSettlement::NotConverted,
@@ -112,14 +112,14 @@ impl<S: BookServices> BookRun<S> {
                 detail: fault.detail.clone(),
             },
             // A drain cuts what runs: the book is due at once.
-            (BookOutcome::Released, Some(_)) if self.cx.is_cancelled() => ClaimSettlement::HandedBack,
+            (BookOutcome::Released, Some(_)) if self.cx.is_cancelled() => ClaimSettlement::Released,
             (BookOutcome::Retry | BookOutcome::Released, Some(fault)) => ClaimSettlement::Retry {
                 reason: fault.reason,
                 detail: fault.detail.clone(),
                 at,
                 counts: outcome == BookOutcome::Retry,
             },
-            (BookOutcome::Failed | BookOutcome::Retry | BookOutcome::Released, None) => ClaimSettlement::HandedBack,
+            (BookOutcome::Failed | BookOutcome::Retry | BookOutcome::Released, None) => ClaimSettlement::Released,
         }
     }
 }

@@ -63,7 +63,10 @@ impl ClaimedBooks {
 
     /// Moves the first book ahead that is none of `openers` to the front; true if there is none.
     pub fn next_is_none_of(&mut self, openers: &[Barcode]) -> bool {
-        let found = self.ahead.iter().position(|book| !openers.contains(&book.held.barcode));
+        let found = self
+            .ahead
+            .iter()
+            .position(|book| !openers.contains(&book.claim.barcode));
         if let Some(book) = found.and_then(|position| self.ahead.remove(position)) {
             self.ahead.push_front(book);
         }
@@ -75,7 +78,8 @@ impl ClaimedBooks {
     }
 
     pub fn began(&mut self, book: &ClaimedBook, cx: AskContext) {
-        self.working.insert(book.held.barcode.clone(), (book.held.clone(), cx));
+        self.working
+            .insert(book.claim.barcode.clone(), (book.claim.clone(), cx));
     }
 
     pub fn ended(&mut self, ended: &BookRunResult) {
@@ -91,10 +95,12 @@ impl ClaimedBooks {
     pub async fn renew(&mut self, services: &impl BookServices, policy: &RetryPolicy) -> Result<(), CatalogError> {
         self.renew_at = Instant::now() + RENEW_AGAIN.min(policy.lease / 3);
         let working = self.working.values().map(|(claim, _)| claim.clone());
-        let held = working.chain(self.ahead.iter().map(|book| book.held.clone())).collect();
+        let claims = working
+            .chain(self.ahead.iter().map(|book| book.claim.clone()))
+            .collect();
         let renew = RenewClaims {
             owner: policy.owner.clone(),
-            held,
+            claims,
             lease: policy.lease,
         };
         let lost = services.renew(renew).await?;
@@ -112,7 +118,7 @@ impl ClaimedBooks {
             cx.cancel();
         }
         let before = self.ahead.len();
-        self.ahead.retain(|book| book.held != *claim);
+        self.ahead.retain(|book| book.claim != *claim);
         if self.ahead.len() < before {
             self.uses.remove(&claim.barcode);
             self.taken = self.taken.saturating_sub(1);
@@ -121,14 +127,14 @@ impl ClaimedBooks {
 
     /// Releases a book that was only claimed.
     pub async fn release(&mut self, services: &impl BookServices, book: &ClaimedBook) {
-        self.uses.remove(&book.held.barcode);
+        self.uses.remove(&book.claim.barcode);
         self.taken = self.taken.saturating_sub(1);
         let settle = SettleClaim {
-            held: book.held.clone(),
-            settlement: ClaimSettlement::HandedBack,
+            claim: book.claim.clone(),
+            settlement: ClaimSettlement::Released,
         };
         if let Err(error) = services.settle(settle).await {
-            warn!(barcode = %book.held.barcode, %error, "could not be released; its claim will expire");
+            warn!(barcode = %book.claim.barcode, %error, "could not be released; its claim will expire");
         }
     }
 
@@ -171,7 +177,7 @@ impl<S: BookServices> FanOut<'_, S> {
         }
         self.judgement.borrow_mut().intake.answered(WaitCause::Catalog);
         for book in &books {
-            let barcode = &book.held.barcode;
+            let barcode = &book.claim.barcode;
             self.claims.uses.insert(barcode.clone(), share.begin(barcode.as_str()));
         }
         if !books.is_empty() {

@@ -37,7 +37,7 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>)> {
         place: words(),
         detail: words(),
     };
-    let full_in_the_middle = HomeError::Sink(io::Error::from(StorageError::Full {
+    let full_in_the_middle = PublishError::Sink(io::Error::from(StorageError::Full {
         place: words(),
         detail: words(),
     }));

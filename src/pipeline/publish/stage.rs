@@ -36,7 +36,7 @@ pub struct PublishRecipe {
 
 /// Why a volume is not stored.
 #[derive(Debug, thiserror::Error)]
-pub enum HomeError {
+pub enum PublishError {
     /// The body broke off and could not be resumed.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -90,7 +90,7 @@ pub fn stage<R: Read + Send>(
     body: R,
     recipe: &PublishRecipe,
     evidence: Option<&mut ObjectUpload>,
-) -> Result<StagedVolume, HomeError> {
+) -> Result<StagedVolume, PublishError> {
     let body = CopyingReader {
         inner: body,
         copy: evidence,
@@ -128,7 +128,7 @@ pub fn stage_taken_over<R: Read>(
     archive: R,
     recipe: &PublishRecipe,
     taken: ArchiveTaken,
-) -> Result<StagedVolume, HomeError> {
+) -> Result<StagedVolume, PublishError> {
     let raw_key = recipe.layout.raw(&recipe.barcode);
     let mut raw = match taken {
         ArchiveTaken::Copied => Some(recipe.storage.begin(&raw_key, &meta_of(recipe))?),
@@ -166,7 +166,7 @@ pub fn stage_taken_over<R: Read>(
 
 /// Looks at an archive that another program decrypted and writes nothing. What is returned names the archive where a download
 /// would put it.
-pub fn examine<R: Read>(archive: R, recipe: &PublishRecipe) -> Result<StoredBook, HomeError> {
+pub fn examine<R: Read>(archive: R, recipe: &PublishRecipe) -> Result<StoredBook, PublishError> {
     let passed = archive::process_plain(archive, io::sink(), io::sink(), Some(&recipe.barcode), &recipe.options);
     let volume = decrypted_elsewhere(passed.map_err(of_import)?);
     let manifest = BookManifest::of(&volume, provenance(recipe));
@@ -211,7 +211,7 @@ impl StagedVolume {
     }
 
     /// Publishes it, or keeps it aside if what is stored stays.
-    pub fn publish(mut self, window: &PublicationWindow) -> Result<VolumePublished, HomeError> {
+    pub fn publish(mut self, window: &PublicationWindow) -> Result<VolumePublished, PublishError> {
         match self.decision {
             ReplaceDecision::KeepStored(reason) => return self.keep_aside(reason),
             ReplaceDecision::SameBytes => {
@@ -225,7 +225,7 @@ impl StagedVolume {
     }
 
     /// The archive first, the manifest last: where a manifest lies, everything it names is there.
-    fn publish_objects(self, window: &PublicationWindow) -> Result<StoredBook, HomeError> {
+    fn publish_objects(self, window: &PublicationWindow) -> Result<StoredBook, PublishError> {
         let Self {
             recipe,
             mut volume,
@@ -251,7 +251,7 @@ impl StagedVolume {
         if let Some(record) = volume.marc_xml.take() {
             window.check(barcode)?;
             let mut upload = CompanionUpload::begin(storage, record_key(layout, barcode)?)?;
-            upload.write_all(record.as_bytes()).map_err(HomeError::Sink)?;
+            upload.write_all(record.as_bytes()).map_err(PublishError::Sink)?;
             companions.push(upload.publish()?);
         }
         window.check(barcode)?;
@@ -268,7 +268,7 @@ impl StagedVolume {
     }
 
     /// Under `quarantine/`, with both archives' facts beside it; the name tells versions apart.
-    fn keep_aside(self, reason: KeepReason) -> Result<VolumePublished, HomeError> {
+    fn keep_aside(self, reason: KeepReason) -> Result<VolumePublished, PublishError> {
         let recipe = &self.recipe;
         let (barcode, sha256) = (&recipe.barcode, self.volume.sha256_hex());
         let name = format!("{}-{}", barcode.for_key(), &sha256[..12]);
@@ -340,22 +340,22 @@ fn meta_of(recipe: &PublishRecipe) -> ObjectMeta {
 }
 
 /// Tells a broken body and a full store from a bad archive.
-fn of_download(error: ArchiveError) -> HomeError {
+fn of_download(error: ArchiveError) -> PublishError {
     match error {
         ArchiveError::Input(error) => match BodyError::of(&error) {
-            Some(body_error) => HomeError::Body(body_error.clone()),
+            Some(body_error) => PublishError::Body(body_error.clone()),
             // The copy kept as evidence goes through the same reader: its store broke off.
-            None => HomeError::Sink(error),
+            None => PublishError::Sink(error),
         },
-        ArchiveError::Sink(error) | ArchiveError::Text(error) => HomeError::Sink(error),
-        error => HomeError::Archive(Box::new(error)),
+        ArchiveError::Sink(error) | ArchiveError::Text(error) => PublishError::Sink(error),
+        error => PublishError::Archive(Box::new(error)),
     }
 }
 
 /// As [`of_download`], where what is read is a store's.
-fn of_import(error: ArchiveError) -> HomeError {
+fn of_import(error: ArchiveError) -> PublishError {
     match error {
-        ArchiveError::Input(error) => HomeError::Source(error),
+        ArchiveError::Input(error) => PublishError::Source(error),
         error => of_download(error),
     }
 }

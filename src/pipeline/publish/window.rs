@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::grin::Barcode;
-use crate::pipeline::publish::stage::HomeError;
+use crate::pipeline::publish::stage::PublishError;
 
 /// Until when the objects of a book may be published: as long as its claim surely holds. A process that was stopped in between and
 /// wakes up later publishes nothing over what another one has published since.
@@ -45,10 +45,10 @@ impl PublicationWindow {
         self.ends_at.store(i64::MIN, Ordering::Relaxed);
     }
 
-    pub(super) fn check(&self, barcode: &Barcode) -> Result<(), HomeError> {
+    pub(super) fn check(&self, barcode: &Barcode) -> Result<(), PublishError> {
         if self.clock.since_boot() < self.ends_at.load(Ordering::Relaxed) {
             return Ok(());
         }
-        Err(HomeError::ClaimEnded(barcode.clone()))
+        Err(PublishError::ClaimEnded(barcode.clone()))
     }
 }

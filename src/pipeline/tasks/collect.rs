@@ -18,100 +18,100 @@ use crate::vocabulary::Queue;
 const SHORT_LISTS: [ListKind; 3] = [ListKind::Converted, ListKind::InProcess, ListKind::Failed];
 
 /// Reads GRIN's lists: all of them at the start and every `collect` round, the short ones every `refresh` round.
-pub(in crate::pipeline) async fn collect(office: &Rc<SupervisorState>, errand: &RunScope) {
-    if !errand.collect {
+pub(in crate::pipeline) async fn collect(state: &Rc<SupervisorState>, scope: &RunScope) {
+    if !scope.collect {
         return;
     }
     let mut full_at = Some(Instant::now());
     let mut patience = Patience::default();
     let (mut known_to, mut after_whole) = (Timestamp::now(), true);
     let mut told = BTreeSet::new();
-    while office.leads("collect", errand.once).await {
+    while state.leads("collect", scope.once).await {
         let full = full_at.is_some_and(|at| at <= Instant::now());
-        office.board.active("collect", true);
+        state.progress.active("collect", true);
         if full {
             // A pass that is resumed began when its first part did.
             if after_whole {
                 known_to = Timestamp::now();
             }
         } else {
-            arrivals(office, known_to).await;
+            arrivals(state, known_to).await;
         }
-        let whole = round(office, errand, full, &mut told).await;
+        let whole = round(state, scope, full, &mut told).await;
         if full {
             after_whole = whole;
         }
-        office.board.active("collect", false);
+        state.progress.active("collect", false);
         // The first round is over: the others need not wait for a second.
-        office.collecting.set(false);
-        office.wake.send_replace(());
-        let every = office.terms.borrow().every;
+        state.collecting.set(false);
+        state.wake.send_replace(());
+        let every = state.policy.borrow().every;
         if full {
-            full_at = patience.next(office, whole, every.collect);
+            full_at = patience.next(state, whole, every.collect);
         }
         // A full round that broke off is resumed; a short one in between would only ask for the same lists.
         let refresh_at = if full && !whole {
             None
         } else {
-            patience.next(office, whole, every.refresh)
+            patience.next(state, whole, every.refresh)
         };
-        if errand.once || !sleep_till(office, full_at.into_iter().chain(refresh_at).min()).await {
+        if scope.once || !sleep_till(state, full_at.into_iter().chain(refresh_at).min()).await {
             break;
         }
     }
     // Also when it was another's to do.
-    office.collecting.set(false);
-    office.source_dry();
+    state.collecting.set(false);
+    state.source_dry();
 }
 
 /// Reads the lists of one round; `false` when one of them is not complete.
-async fn round(office: &Rc<SupervisorState>, errand: &RunScope, full: bool, told: &mut BTreeSet<ListKind>) -> bool {
+async fn round(state: &Rc<SupervisorState>, scope: &RunScope, full: bool, told: &mut BTreeSet<ListKind>) -> bool {
     let mut whole = true;
-    for list in lists(errand, full) {
-        if !office.may_begin(errand.once).await {
+    for list in lists(scope, full) {
+        if !state.may_begin(scope.once).await {
             break;
         }
-        whole &= collect_list(office, errand, list, told).await;
-        office.wake.send_replace(());
+        whole &= collect_list(state, scope, list, told).await;
+        state.wake.send_replace(());
     }
     whole
 }
 
 /// Between full passes: what was checked in since the last one began. The days overlap, which costs nothing.
-async fn arrivals(office: &Rc<SupervisorState>, known_to: Timestamp) {
-    if !office.terms.borrow().monthly_report || !office.may_begin(false).await {
+async fn arrivals(state: &Rc<SupervisorState>, known_to: Timestamp) {
+    if !state.policy.borrow().monthly_report || !state.may_begin(false).await {
         return;
     }
     let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
     let since = day(known_to).yesterday();
     let until = day(Timestamp::now()).tomorrow().and_then(|day| day.tomorrow());
     let (Ok(since), Ok(until)) = (since, until) else { return };
-    match office
-        .crew
+    match state
+        .pools
         .collectors
-        .ask(MonthlyArrivals { since, until }, &office.reading_cx())
+        .ask(MonthlyArrivals { since, until }, &state.reading_cx())
         .await
     {
-        Ok(Ok(new)) => office
-            .board
-            .duty("collect", format!("{new} volumes checked in since {since}")),
-        Ok(Err(error)) => drop(trouble(office, "collect", &error.to_string())),
-        Err(error) => drop(trouble(office, "collect", &error.to_string())),
+        Ok(Ok(new)) => state
+            .progress
+            .tell_task("collect", format!("{new} volumes checked in since {since}")),
+        Ok(Err(error)) => drop(trouble(state, "collect", &error.to_string())),
+        Err(error) => drop(trouble(state, "collect", &error.to_string())),
     }
-    office.wake.send_replace(());
+    state.wake.send_replace(());
 }
 
 /// The lists of a round.
-fn lists(errand: &RunScope, full: bool) -> Vec<ListKind> {
-    if !errand.lists.is_empty() {
-        return errand.lists.clone();
+fn lists(scope: &RunScope, full: bool) -> Vec<ListKind> {
+    if !scope.lists.is_empty() {
+        return scope.lists.clone();
     }
     let mut lists = Vec::new();
     if full {
         lists.push(ListKind::AllBooks);
         // Long, and of use only to who asks for first conversions.
         let first = |queue: &Queue| matches!(queue, Queue::Unconverted | Queue::All);
-        lists.extend(errand.queues.iter().any(first).then_some(ListKind::Available));
+        lists.extend(scope.queues.iter().any(first).then_some(ListKind::Available));
     }
     lists.extend(SHORT_LISTS);
     lists
@@ -119,26 +119,26 @@ fn lists(errand: &RunScope, full: bool) -> Vec<ListKind> {
 
 /// Reads one list; `false` when it is not complete.
 async fn collect_list(
-    office: &Rc<SupervisorState>,
-    errand: &RunScope,
+    state: &Rc<SupervisorState>,
+    scope: &RunScope,
     list: ListKind,
     told: &mut BTreeSet<ListKind>,
 ) -> bool {
-    office.board.duty("collect", format!("reading {list}"));
+    state.progress.tell_task("collect", format!("reading {list}"));
     let ask = CollectList {
         list,
-        limit: errand.limit.filter(|_| list == ListKind::AllBooks),
-        afresh: errand.force,
+        limit: scope.limit.filter(|_| list == ListKind::AllBooks),
+        afresh: scope.force,
     };
-    let problem = match office.crew.collectors.ask(ask, &office.reading_cx()).await {
+    let problem = match state.pools.collectors.ask(ask, &state.reading_cx()).await {
         Ok(Ok(CollectResult {
             unavailable: Some(why), ..
-        })) if !is_needed(list, errand) => {
+        })) if !is_needed(list, scope) => {
             // Nothing waits for it. Said once, so that an administrator can ask for the right.
             if told.insert(list) {
                 warn!(%list, why, "GRIN does not have this list for this account; working without it");
             }
-            office.board.duty("collect", format!("{list} cannot be had"));
+            state.progress.tell_task("collect", format!("{list} cannot be had"));
             return true;
         }
         Ok(Ok(collected)) => collected.incomplete.or(collected.unavailable),
@@ -146,16 +146,16 @@ async fn collect_list(
         Err(error) => Some(error.to_string()),
     };
     match &problem {
-        None => office.board.duty("collect", format!("{list} complete")),
-        Some(_) if office.intake.is_cancelled() => {
-            office
-                .board
-                .duty("collect", format!("{list}: stopped; the next pass resumes there"));
+        None => state.progress.tell_task("collect", format!("{list} complete")),
+        Some(_) if state.intake.is_cancelled() => {
+            state
+                .progress
+                .tell_task("collect", format!("{list}: stopped; the next pass resumes there"));
         }
         Some(why) => {
             warn!(%list, why, "list is incomplete");
-            office.board.duty("collect", format!("{list} incomplete: {why}"));
-            office.incomplete(format!("{list}: {why}"));
+            state.progress.tell_task("collect", format!("{list} incomplete: {why}"));
+            state.incomplete(format!("{list}: {why}"));
         }
     }
     problem.is_none()
@@ -163,8 +163,8 @@ async fn collect_list(
 
 /// Whether work depends on a list: books are known from the list of all, archives are found through that of converted books,
 /// and a list that a person named is wanted. What the others say is told by these two and by `_barcode_search` as well.
-fn is_needed(list: ListKind, errand: &RunScope) -> bool {
-    matches!(list, ListKind::AllBooks | ListKind::Converted) || errand.lists.contains(&list)
+fn is_needed(list: ListKind, scope: &RunScope) -> bool {
+    matches!(list, ListKind::AllBooks | ListKind::Converted) || scope.lists.contains(&list)
 }
 
 #[cfg(test)]

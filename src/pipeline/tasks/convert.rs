@@ -18,35 +18,35 @@ use crate::pipeline::workers::{ConvertBatch, ConvertResult};
 const CONVERT_AHEAD: usize = 50_000;
 
 /// Asks GRIN to make archives, as many as its queue takes.
-pub(in crate::pipeline) async fn convert(office: &Rc<SupervisorState>, errand: &RunScope) {
-    if !errand.convert {
+pub(in crate::pipeline) async fn convert(state: &Rc<SupervisorState>, scope: &RunScope) {
+    if !scope.convert {
         return;
     }
     let mut patience = Patience::default();
-    while office.leads("convert", errand.once).await {
+    while state.leads("convert", scope.once).await {
         // The lists say what is in process already: let them come first, and the blocks that are this daemon's.
-        let wait = || office.collecting.get() || office.expects_blocks();
-        let (mut news, mut leases) = (office.wake.subscribe(), office.crew.cooperation.changes());
-        while wait() && !office.intake.is_cancelled() {
-            change(office, (&mut news, &mut leases)).await;
+        let wait = || state.collecting.get() || state.expects_blocks();
+        let (mut news, mut leases) = (state.wake.subscribe(), state.pools.cooperation.changes());
+        while wait() && !state.intake.is_cancelled() {
+            change(state, (&mut news, &mut leases)).await;
         }
-        if !office.may_begin(errand.once).await {
+        if !state.may_begin(scope.once).await {
             break;
         }
-        office.board.active("convert", true);
-        let whole = convert_round(office, errand).await;
-        office.board.active("convert", false);
-        if !patience.again(office, errand, (whole, |every| every.convert)).await {
+        state.progress.active("convert", true);
+        let whole = convert_round(state, scope).await;
+        state.progress.active("convert", false);
+        if !patience.again(state, scope, (whole, |every| every.convert)).await {
             break;
         }
     }
-    office.source_dry();
+    state.source_dry();
 }
 
 /// What this daemon may have in GRIN's queue: all that is allowed where the catalog is shared, since that counts for all;
 /// else its part, since what others asked for stands in their catalogs until the lists tell of it.
-fn queue_limit(office: &Rc<SupervisorState>) -> u64 {
-    let (whole, cooperation) = (office.terms.borrow().conversion_queue_limit, &office.crew.cooperation);
+fn queue_limit(state: &Rc<SupervisorState>) -> u64 {
+    let (whole, cooperation) = (state.policy.borrow().conversion_queue_limit, &state.pools.cooperation);
     match cooperation.is_strict() {
         true => cooperation.part_of(whole),
         false => whole,
@@ -54,8 +54,8 @@ fn queue_limit(office: &Rc<SupervisorState>) -> u64 {
 }
 
 /// One round; `false` when something went wrong that may pass.
-async fn convert_round(office: &Rc<SupervisorState>, errand: &RunScope) -> bool {
-    let limit = errand
+async fn convert_round(state: &Rc<SupervisorState>, scope: &RunScope) -> bool {
+    let limit = scope
         .limit
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(usize::MAX)
@@ -63,24 +63,24 @@ async fn convert_round(office: &Rc<SupervisorState>, errand: &RunScope) -> bool 
     let now = Timestamp::now();
     let plan = PlanConversions {
         selection: BookSelection {
-            blocks: office.blocks(),
-            ..errand.selection(now, now)
+            blocks: state.blocks(),
+            ..scope.selection(now, now)
         },
         limit,
-        queue_limit: queue_limit(office),
+        queue_limit: queue_limit(state),
     };
-    let barcodes = match office.crew.catalog.ask(plan, &office.cx()).await {
+    let barcodes = match state.pools.catalog.ask(plan, &state.cx()).await {
         Ok(plan) => plan.barcodes,
         Err(error) => {
-            trouble(office, "convert", &error.to_string());
+            trouble(state, "convert", &error.to_string());
             return false;
         }
     };
-    let asked = ask_for(office, &barcodes).await;
+    let asked = ask_for(state, &barcodes).await;
     if asked == Asked::All {
-        office
-            .board
-            .duty("convert", format!("{} books asked for", barcodes.len()));
+        state
+            .progress
+            .tell_task("convert", format!("{} books asked for", barcodes.len()));
     }
     asked != Asked::Trouble
 }
@@ -96,27 +96,27 @@ enum Asked {
 }
 
 /// Asks batch by batch, as many at a time as there are converters; what has no answer is halved when the others are done.
-async fn ask_for(office: &Rc<SupervisorState>, barcodes: &[Barcode]) -> Asked {
-    let enough = office.intake.child_token();
-    let batch = office.terms.borrow().conversion_batch.max(1);
+async fn ask_for(state: &Rc<SupervisorState>, barcodes: &[Barcode]) -> Asked {
+    let enough = state.intake.child_token();
+    let batch = state.policy.borrow().conversion_batch.max(1);
     let answers = futures::stream::iter(barcodes.chunks(batch))
         .take_until(enough.cancelled())
-        .map(|batch| ask_batch(office, batch.to_vec(), None))
-        .buffer_unordered(office.crew.converters.size().max(1));
+        .map(|batch| ask_batch(state, batch.to_vec(), None))
+        .buffer_unordered(state.pools.converters.size().max(1));
     let mut answers = pin!(answers);
     let (mut asked, mut answered, mut failed) = (Asked::All, false, Vec::new());
     while let Some(answer) = answers.next().await {
-        office.wake.send_replace(());
+        state.wake.send_replace(());
         match answer {
             Ok(answer) => {
                 answered = true;
                 if answer.queue_full {
                     info!("GRIN's conversion queue is full; the rest is requested in a later round");
-                    office.board.duty("convert", "GRIN's queue is full");
+                    state.progress.tell_task("convert", "GRIN's queue is full");
                     asked = Asked::Part;
                     enough.cancel();
                 } else {
-                    office.board.requested(answer.requested as u64);
+                    state.progress.requested(answer.requested as u64);
                 }
             }
             Err(Unanswered { batch, needs_person }) => {
@@ -132,9 +132,9 @@ async fn ask_for(office: &Rc<SupervisorState>, barcodes: &[Barcode]) -> Asked {
     let halves = !enough.is_cancelled() && (answered || failed.len() == 1);
     for batch in failed {
         if halves && batch.may_be_one_book {
-            answered |= ask_halves(office, batch, answered).await;
+            answered |= ask_halves(state, batch, answered).await;
         } else {
-            trouble(office, "convert", &batch.why);
+            trouble(state, "convert", &batch.why);
         }
     }
     if asked == Asked::All && enough.is_cancelled() {
@@ -145,18 +145,18 @@ async fn ask_for(office: &Rc<SupervisorState>, barcodes: &[Barcode]) -> Asked {
 
 /// Halves a batch without an answer; `true` if a part of it was answered. A book that has none even by itself is put off by the
 /// catalog, longer each time.
-async fn ask_halves(office: &Rc<SupervisorState>, batch: FailedBatch, others_answered: bool) -> bool {
+async fn ask_halves(state: &Rc<SupervisorState>, batch: FailedBatch, others_answered: bool) -> bool {
     let ask = async |half| {
-        let answer = ask_batch(office, half, Some(ATTEMPTS_A_PART)).await;
+        let answer = ask_batch(state, half, Some(ATTEMPTS_A_PART)).await;
         answer.map_err(|unanswered| unanswered.batch)
     };
     let found = bisect(batch, others_answered, ask).await;
     for answer in &found.answers {
-        office.board.requested(answer.requested as u64);
+        state.progress.requested(answer.requested as u64);
     }
     for (barcode, why) in &found.spoilers {
         trouble(
-            office,
+            state,
             "convert",
             &format!("no answer about {barcode}: {why}; requested again later"),
         );
@@ -166,12 +166,12 @@ async fn ask_halves(office: &Rc<SupervisorState>, batch: FailedBatch, others_ans
         .map(|(barcode, why)| (barcode, ProcessOutcome::NoAnswer, why))
         .collect();
     if !put_off.is_empty()
-        && let Err(error) = office.crew.catalog.ask(RecordConversions(put_off), &office.cx()).await
+        && let Err(error) = state.pools.catalog.ask(RecordConversions(put_off), &state.cx()).await
     {
-        trouble(office, "convert", &error.to_string());
+        trouble(state, "convert", &error.to_string());
     }
     if let Some(why) = &found.stopped {
-        trouble(office, "convert", why);
+        trouble(state, "convert", why);
     }
     !found.answers.is_empty()
 }
@@ -183,7 +183,7 @@ struct Unanswered {
 }
 
 async fn ask_batch(
-    office: &Rc<SupervisorState>,
+    state: &Rc<SupervisorState>,
     barcodes: Vec<Barcode>,
     attempts: Option<u32>,
 ) -> Result<ConvertResult, Unanswered> {
@@ -196,7 +196,7 @@ async fn ask_batch(
         why,
         may_be_one_book,
     };
-    match office.crew.converters.ask(ask, &office.cx()).await {
+    match state.pools.converters.ask(ask, &state.cx()).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(Unanswered {
             batch: failed(error.to_string(), error.may_be_one_book()),

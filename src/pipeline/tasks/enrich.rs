@@ -17,40 +17,40 @@ use crate::pipeline::workers::EnrichBarcodes;
 const ENRICH_AHEAD: usize = 5_000;
 
 /// Asks for the facts of books that have none, or old ones.
-pub(in crate::pipeline) async fn enrich(office: &Rc<SupervisorState>, errand: &RunScope) {
-    if !errand.enrich {
+pub(in crate::pipeline) async fn enrich(state: &Rc<SupervisorState>, scope: &RunScope) {
+    if !scope.enrich {
         return;
     }
     let mut patience = Patience::default();
     let mut waits = SpoilerWaits::default();
-    while office.leads("enrich", errand.once).await {
+    while state.leads("enrich", scope.once).await {
         let mut whole = true;
-        let mut left = errand.limit.unwrap_or(u64::MAX);
-        let mut place = Place::begin(errand);
-        office.board.active("enrich", true);
-        while left > 0 && office.may_begin(errand.once).await {
-            let (mut news, mut leases) = (office.wake.subscribe(), office.crew.cooperation.changes());
-            // With COLLECT in the same errand: go on until the lists bring nothing new; and until all blocks are here.
-            let more_may_come = office.collecting.get() || office.expects_blocks();
-            let part = enrich_part(office, left, &mut place, &mut waits).await;
+        let mut left = scope.limit.unwrap_or(u64::MAX);
+        let mut place = Place::begin(scope);
+        state.progress.active("enrich", true);
+        while left > 0 && state.may_begin(scope.once).await {
+            let (mut news, mut leases) = (state.wake.subscribe(), state.pools.cooperation.changes());
+            // With COLLECT in the same scope: go on until the lists bring nothing new; and until all blocks are here.
+            let more_may_come = state.collecting.get() || state.expects_blocks();
+            let part = enrich_part(state, left, &mut place, &mut waits).await;
             whole &= part.complete;
             left = left.saturating_sub(part.taken);
             match (part.goes_on, part.taken) {
                 (false, _) => break,
                 (true, 0) if more_may_come => {
-                    change(office, (&mut news, &mut leases)).await;
+                    change(state, (&mut news, &mut leases)).await;
                     place.look_again();
                 }
                 (true, 0) => break,
                 (true, _) => {}
             }
         }
-        office.board.active("enrich", false);
-        if !patience.again(office, errand, (whole, |every| every.enrich)).await {
+        state.progress.active("enrich", false);
+        if !patience.again(state, scope, (whole, |every| every.enrich)).await {
             break;
         }
     }
-    office.source_dry();
+    state.source_dry();
 }
 
 /// What came of one part of a pass.
@@ -63,9 +63,9 @@ struct PartResult {
     goes_on: bool,
 }
 
-/// One part of a pass. What has no answer is on the board and in the log.
+/// One part of a pass. What has no answer is on the progress and in the log.
 async fn enrich_part(
-    office: &Rc<SupervisorState>,
+    state: &Rc<SupervisorState>,
     left: u64,
     place: &mut Place,
     waits: &mut SpoilerWaits,
@@ -76,10 +76,10 @@ async fn enrich_part(
         complete: true,
         goes_on: true,
     };
-    let mut barcodes = match place.next(office, limit).await {
+    let mut barcodes = match place.next(state, limit).await {
         Ok(barcodes) => barcodes,
         Err(error) => {
-            trouble(office, "enrich", &error.to_string());
+            trouble(state, "enrich", &error.to_string());
             (part.complete, part.goes_on) = (false, false);
             return part;
         }
@@ -89,31 +89,31 @@ async fn enrich_part(
     if barcodes.is_empty() {
         return part;
     }
-    let mut asks: FuturesUnordered<_> = batches(&barcodes, &office.crew.addresses, SEARCH_ADDRESS_LIMIT)
-        .map(|batch| ask_batch(office, batch.to_vec(), None))
+    let mut asks: FuturesUnordered<_> = batches(&barcodes, &state.pools.addresses, SEARCH_ADDRESS_LIMIT)
+        .map(|batch| ask_batch(state, batch.to_vec(), None))
         .collect();
     let (mut answered, mut failed) = (false, Vec::new());
     while let Some(answer) = asks.next().await {
         match answer {
             Ok(count) => {
                 answered = true;
-                office.board.enriched(count);
+                state.progress.enriched(count);
             }
             Err(batch) => failed.push(batch),
         }
     }
     drop(asks);
-    office
-        .board
-        .duty("enrich", format!("{} books requested", barcodes.len()));
+    state
+        .progress
+        .tell_task("enrich", format!("{} books requested", barcodes.len()));
     part.complete = failed.is_empty();
     // One batch in trouble while others are answered, or the only one: a book may be the reason. All of several: GRIN is.
     let halves = answered || failed.len() == 1;
     for batch in failed {
         if halves && batch.may_be_one_book {
-            answered |= enrich_halves(office, batch, answered, waits).await;
+            answered |= enrich_halves(state, batch, answered, waits).await;
         } else {
-            trouble(office, "enrich", &batch.why);
+            trouble(state, "enrich", &batch.why);
         }
     }
     part.goes_on = answered;
@@ -122,31 +122,31 @@ async fn enrich_part(
 
 /// Halves a batch without an answer; `true` if a part of it was answered.
 async fn enrich_halves(
-    office: &Rc<SupervisorState>,
+    state: &Rc<SupervisorState>,
     batch: FailedBatch,
     others_answered: bool,
     waits: &mut SpoilerWaits,
 ) -> bool {
-    let ask = async |half| ask_batch(office, half, Some(ATTEMPTS_A_PART)).await;
+    let ask = async |half| ask_batch(state, half, Some(ATTEMPTS_A_PART)).await;
     let found = bisect(batch, others_answered, ask).await;
-    office.board.enriched(found.answers.iter().sum());
+    state.progress.enriched(found.answers.iter().sum());
     for (barcode, why) in &found.spoilers {
         let wait = waits.note(barcode);
         trouble(
-            office,
+            state,
             "enrich",
             &format!("no answer about {barcode}: {why}; requested again in {wait:?}"),
         );
     }
     if let Some(why) = &found.stopped {
-        trouble(office, "enrich", why);
+        trouble(state, "enrich", why);
     }
     !found.answers.is_empty()
 }
 
 /// Asks for one batch; returns how many of its books were answered.
 async fn ask_batch(
-    office: &Rc<SupervisorState>,
+    state: &Rc<SupervisorState>,
     barcodes: Vec<Barcode>,
     attempts: Option<u32>,
 ) -> Result<u64, FailedBatch> {
@@ -154,7 +154,7 @@ async fn ask_batch(
         barcodes: barcodes.clone(),
         attempts,
     };
-    let (why, may_be_one_book) = match office.crew.enrichers.ask(ask, &office.cx()).await {
+    let (why, may_be_one_book) = match state.pools.enrichers.ask(ask, &state.cx()).await {
         Ok(Ok(enriched)) => return Ok(enriched.answered),
         Ok(Err(error)) => (error.to_string(), error.may_be_one_book()),
         Err(error) => (error.to_string(), false),
@@ -175,11 +175,11 @@ enum Place {
 }
 
 impl Place {
-    fn begin(errand: &RunScope) -> Self {
-        match &errand.only {
+    fn begin(scope: &RunScope) -> Self {
+        match &scope.only {
             Some(only) => Self::Named(only.to_vec()),
             None => Self::Catalog {
-                wanted: errand.to_enrich(0, Timestamp::now()),
+                wanted: scope.to_enrich(0, Timestamp::now()),
                 over: false,
             },
         }
@@ -192,8 +192,8 @@ impl Place {
         }
     }
 
-    async fn next(&mut self, office: &Rc<SupervisorState>, limit: usize) -> Result<Vec<Barcode>, CatalogError> {
-        let blocks = office.blocks();
+    async fn next(&mut self, state: &Rc<SupervisorState>, limit: usize) -> Result<Vec<Barcode>, CatalogError> {
+        let blocks = state.blocks();
         match self {
             Self::Named(left) => {
                 let mut room = limit;
@@ -207,7 +207,7 @@ impl Place {
             Self::Catalog { over: true, .. } => Ok(Vec::new()),
             Self::Catalog { wanted, over } => {
                 (wanted.limit, wanted.blocks) = (limit, blocks);
-                let batch = office.crew.catalog.ask(wanted.clone(), &office.cx()).await?;
+                let batch = state.pools.catalog.ask(wanted.clone(), &state.cx()).await?;
                 *over = batch.next.is_none();
                 wanted.after = batch.next;
                 Ok(batch.barcodes)

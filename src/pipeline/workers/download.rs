@@ -12,7 +12,7 @@ use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, com
 use crate::pipeline::book_services::uncancelled;
 use crate::pipeline::publish;
 use crate::pipeline::publish::{
-    HomeError, PublicationWindow, PublishRecipe, ReplaceDecision, StagedVolume, VolumePublished,
+    PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume, VolumePublished,
 };
 use crate::pipeline::workers::panics;
 use crate::pipeline::workers::transfers::TransferTable;
@@ -105,7 +105,7 @@ pub enum DownloadError {
     Session(#[from] SessionError),
     /// The body, the archive or the store.
     #[error(transparent)]
-    Home(#[from] HomeError),
+    Publish(#[from] PublishError),
     /// The claim is lost, or the catalog could not be asked for it.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -116,7 +116,7 @@ pub enum DownloadError {
 
 impl From<StorageError> for DownloadError {
     fn from(error: StorageError) -> Self {
-        Self::Home(HomeError::Storage(error))
+        Self::Publish(PublishError::Storage(error))
     }
 }
 
@@ -145,17 +145,17 @@ impl Downloader {
     /// At most two fetches: the second tells damage at GRIN's from damage on the way.
     async fn download(&self, download: &DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
         let first = match self.fetch(download, cx, None).await {
-            Err(DownloadError::Home(HomeError::Archive(error))) => match error.seen() {
+            Err(DownloadError::Publish(PublishError::Archive(error))) => match error.seen() {
                 Some(seen) => {
                     warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
                     seen.clone()
                 }
-                None => return Err(HomeError::Archive(error).into()),
+                None => return Err(PublishError::Archive(error).into()),
             },
             other => return other,
         };
         match self.fetch(download, cx, Some(first.clone())).await {
-            Err(DownloadError::Home(HomeError::Archive(error))) if publish::same_bytes(&first, &error) => {
+            Err(DownloadError::Publish(PublishError::Archive(error))) if publish::same_bytes(&first, &error) => {
                 Ok(DownloadResult::DamagedAtSource {
                     reason: error.reason(),
                     detail: error.to_string(),
@@ -175,7 +175,7 @@ impl Downloader {
         let mut restarts = 0;
         loop {
             match self.fetch_once(download, cx, first.clone()).await {
-                Err(DownloadError::Home(HomeError::Body(error @ BodyError::Restart))) if restarts < RESTARTS => {
+                Err(DownloadError::Publish(PublishError::Body(error @ BodyError::Restart))) if restarts < RESTARTS => {
                     restarts += 1;
                     warn!(barcode = %download.barcode, %error, restarts, "download begins again from its first byte");
                 }
@@ -278,9 +278,9 @@ fn one_pass(
         .storage
         .begin(&publish::evidence_key(recipe)?, &ObjectMeta::default())?;
     match publish::stage(body.reader, recipe, Some(&mut evidence)) {
-        Err(HomeError::Archive(error)) if publish::same_bytes(&first, &error) => {
+        Err(PublishError::Archive(error)) if publish::same_bytes(&first, &error) => {
             publish::keep_evidence(recipe, evidence, &error)?;
-            Err(HomeError::Archive(error).into())
+            Err(PublishError::Archive(error).into())
         }
         other => {
             evidence.abort();

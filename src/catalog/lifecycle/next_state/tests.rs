@@ -78,7 +78,7 @@ fn what_comes_of_a_claim() {
     let retry = BookChange::Retry(later(NOW, DAY));
     let failed = BookChange::Failed(FailureReason::Timeout);
     let proven = BookChange::Failed(FailureReason::DamagedAtSource);
-    let released = BookChange::Released(ChangeCause::HandedBack);
+    let released = BookChange::Released(ChangeCause::Released);
     let cases = [
         (S::Available, BookChange::Stored, S::Stored, DueTime::Clear),
         (S::Stored, BookChange::Stored, S::Stored, DueTime::Clear),

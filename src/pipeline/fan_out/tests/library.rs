@@ -174,7 +174,7 @@ impl LibraryStub {
                     book.first_counted.get_or_insert(now);
                 }
             }
-            ClaimSettlement::HandedBack => book.due = now,
+            ClaimSettlement::Released => book.due = now,
             other => panic!("{code}: {other:?}"),
         }
     }
@@ -218,11 +218,11 @@ impl BookServices for LibraryStub {
 
     async fn settle(&self, settle: SettleClaim) -> Result<(), CatalogError> {
         self.catalog()?;
-        let code = settle.held.barcode.as_str();
-        if self.books.borrow()[code].claimed != Some(settle.held.fence) {
+        let code = settle.claim.barcode.as_str();
+        if self.books.borrow()[code].claimed != Some(settle.claim.fence) {
             return Err(CatalogError::Stale {
                 barcode: code.into(),
-                owner: settle.held.owner,
+                owner: settle.claim.owner,
             });
         }
         self.settled(code, settle.settlement);
@@ -248,7 +248,7 @@ impl BookServices for LibraryStub {
             *fence += 1;
             book.claimed = Some(*fence);
             claimed.push(ClaimedBook {
-                held: ClaimToken {
+                claim: ClaimToken {
                     barcode: Barcode::parse(code).unwrap(),
                     owner: claim.owner.clone(),
                     fence: *fence,
@@ -269,7 +269,7 @@ impl BookServices for LibraryStub {
         self.catalog()?;
         let books = self.books.borrow();
         let is_lost = |claim: &ClaimToken| books[claim.barcode.as_str()].claimed != Some(claim.fence);
-        Ok(renew.held.into_iter().filter(is_lost).collect())
+        Ok(renew.claims.into_iter().filter(is_lost).collect())
     }
 
     async fn next_due(&self, _selection: BookSelection) -> Result<Option<Timestamp>, CatalogError> {
