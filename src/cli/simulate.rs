@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 pub use crate::cli::simulate::serve::{SimulateError, run};
 use crate::grin::Secret;
 use crate::lab::simulator::{
-    AfterDownload, AuthConfig, ConversionConfig, FaultKind, FaultPlan, ListConfig, PagingForm, RunningSidecar,
-    SidecarConfig, SidecarSimulator, SimulatorConfig, SimulatorError, StateMix, TokenRefusal,
+    AfterDownload, AuthConfig, ConversionConfig, FaultKind, FaultPlan, ListConfig, PagingForm, RefusedList,
+    RunningSidecar, SidecarConfig, SidecarSimulator, SimulatorConfig, SimulatorError, StateMix, TokenRefusal,
 };
 
 /// Serves a simulated GRIN until Ctrl-C: lists, searches, conversion, archives and, where asked for, sign-in and faults
@@ -117,6 +117,10 @@ pub struct SimulateArgs {
     /// Leave cells and rows of lists unclosed
     #[arg(long)]
     pub unclosed_cells: bool,
+    /// Answer a list with a status, in one form (html, text, all) or in every one, e.g. in_process=404 or available:html=403
+    /// (repeatable)
+    #[arg(long, value_name = "LIST[:FORM]=STATUS", value_parser = RefusedList::parse)]
+    pub refuse_list: Vec<RefusedList>,
     /// Conversions in a simulated day
     #[arg(long, value_name = "N", default_value_t = 5_000)]
     pub conversions_per_day: u32,
@@ -200,6 +204,7 @@ impl SimulateArgs {
             delay: Duration::from_millis(self.delay_ms),
             requests_per_second: self.requests_per_second,
             lists: self.lists(),
+            refused_lists: self.refuse_list.clone(),
             conversion: self.conversion(),
             faults: self.faults(),
             etags: true,
@@ -350,6 +355,16 @@ mod tests {
             address("--state-store 127.0.0.1:0"),
             Some("127.0.0.1:0".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn lists_are_refused_as_they_are_named() {
+        let refused = config("--refuse-list in_process=404 --refuse-list all_books:html=500")
+            .unwrap()
+            .refused_lists;
+        let told: Vec<_> = refused.iter().map(|refused| (refused.form, refused.status)).collect();
+        assert_eq!(told, [(None, 404), (Some(crate::grin::ListForm::Html), 500)]);
+        assert!(config("--refuse-list in_process").is_err());
     }
 
     #[test]

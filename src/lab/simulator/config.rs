@@ -9,6 +9,7 @@ use crate::lab::simulator::archive::openpgp::LengthForm;
 use crate::lab::simulator::faults::FaultPlan;
 use crate::lab::simulator::grin::dates::START;
 use crate::lab::simulator::grin::life::StateMix;
+use crate::lab::simulator::grin::refused::RefusedList;
 use crate::settings::DEMO_PASSPHRASE;
 
 /// A simulated library and how its site behaves. `Default` is a small library on a free loopback port, without sign-in
@@ -59,6 +60,8 @@ pub struct SimulatorConfig {
     pub requests_per_second: Option<f64>,
     /// How lists look.
     pub lists: ListConfig,
+    /// Lists that are not handed out.
+    pub refused_lists: Vec<RefusedList>,
     /// Do some barcodes begin with `$` or `+`?
     pub odd_barcodes: bool,
     /// How conversion works.
@@ -262,6 +265,7 @@ impl Default for SimulatorConfig {
             delay: Duration::ZERO,
             requests_per_second: None,
             lists: ListConfig::default(),
+            refused_lists: Vec::new(),
             odd_barcodes: false,
             conversion: ConversionConfig::default(),
             faults: FaultPlan::default(),

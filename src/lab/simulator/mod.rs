@@ -23,6 +23,7 @@ pub use config::{
 };
 pub use faults::{FaultKind, FaultPlan};
 pub use grin::life::{SimulatedState, StateMix};
+pub use grin::refused::RefusedList;
 pub use server::{RunningSimulator, Simulator, SimulatorError};
 pub use sidecar::{RunningSidecar, SidecarConfig, SidecarFault, SidecarSimulator};
 pub use stats::{SimulatorRequest, SimulatorStats};

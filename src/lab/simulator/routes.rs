@@ -61,6 +61,9 @@ async fn grin(shared: State, request: HttpRequest, path: Path<(String, String)>,
         let page = "<html><body>You do not have permission to view this library.</body></html>";
         return HttpResponse::Forbidden().content_type(HTML).body(page);
     }
+    if let Some(refused) = refused_list(&shared, &request, &name) {
+        return refused;
+    }
     // The way round a redirect is free of faults, so that following one leads somewhere.
     let fault = if asked.detour {
         None
@@ -82,6 +85,16 @@ async fn grin(shared: State, request: HttpRequest, path: Path<(String, String)>,
         fault,
     };
     answer(&shared, &request, &asked, given).await
+}
+
+/// The answer to a list that is not handed out, in this form or in any.
+fn refused_list(shared: &SimulatorState, request: &HttpRequest, name: &str) -> Option<HttpResponse> {
+    let refused = &shared.catalogue.config.refused_lists;
+    let query = QueryPairs::parse(request.query_string());
+    let refusal = refused.iter().find(|refusal| refusal.concerns(name, &query))?;
+    let status = StatusCode::from_u16(refusal.status).ok()?;
+    let page = "<html><body>The requested page cannot be shown.</body></html>";
+    Some(HttpResponse::build(status).content_type(HTML).body(page))
 }
 
 /// What a request is about.

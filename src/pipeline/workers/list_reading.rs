@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::actor::AskContext;
 use crate::catalog::{CatalogError, ListPart, ListPass, PassId};
@@ -89,7 +89,8 @@ impl<'a> ListReading<'a> {
                 Ok(ListEnd::Doubt(doubt)) => return Ok(self.confirmed(pass, form, Some(doubt), cx).await),
                 Ok(ListEnd::Limited) => return Ok(PassState::Limited),
                 Err(fault) if fault.concerns_form() && self.seen.pages == 0 && self.seen.rows == 0 => {
-                    info!(list = %self.list, %form, %fault, "GRIN does not have the list in this form");
+                    // In each round again; the task says it once of a list that is to be had in no form.
+                    debug!(list = %self.list, %form, %fault, "GRIN does not have the list in this form");
                     refused.push(format!("{form}: {fault}"));
                 }
                 Err(fault) => return self.stopped(fault),

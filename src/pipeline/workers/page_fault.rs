@@ -34,11 +34,13 @@ impl PageFault {
         }
     }
 
-    /// GRIN does not have the list in this form: another form may be had. A sign-in page and GRIN's words of refusal say
-    /// nothing about the form.
+    /// GRIN does not have the list in this form, or fails to make it each time: another form may be had. A sign-in page and GRIN's
+    /// words of refusal say nothing about the form.
     pub fn concerns_form(&self) -> bool {
         match self {
-            Self::Session(SessionError::NotFound | SessionError::Forbidden { .. }) => true,
+            Self::Session(SessionError::NotFound | SessionError::Forbidden { .. } | SessionError::Server { .. }) => {
+                true
+            }
             Self::Session(SessionError::Unexpected { status, .. }) => (400..500).contains(status),
             Self::Refused(refusal) => matches!(
                 refusal,
@@ -79,7 +81,7 @@ mod tests {
             (PageFault::Session(forbidden), true, false),
             (PageFault::Session(unexpected(410)), true, false),
             (PageFault::Session(unexpected(300)), false, false),
-            (PageFault::Session(SessionError::Server { status: 500 }), false, true),
+            (PageFault::Session(SessionError::Server { status: 500 }), true, true),
             (PageFault::Session(SessionError::Reset), false, true),
             (PageFault::Refused(AnswerRefusal::NotAList), true, true),
             (PageFault::Refused(AnswerRefusal::SignIn), false, true),

@@ -11,6 +11,7 @@ pub(crate) mod lists_text;
 pub(crate) mod oauth;
 pub(crate) mod process;
 pub(crate) mod query;
+pub(crate) mod refused;
 pub(crate) mod shelf;
 pub(crate) mod titles;
 pub(crate) mod truth;
