@@ -114,7 +114,7 @@ enum Framing {
     Stream,
     /// Only by the connection's end: the content has to prove that it is whole.
     UntilClose,
-    /// As `UntilClose`, but awc has lost the body.
+    /// As `UntilClose`, but awc has lost the body: with HTTP/2 switched on, its TLS hides the head until it is too late.
     Unknown,
 }
 
@@ -173,8 +173,7 @@ pub(super) async fn exchange(
 }
 
 fn prepare(net: &SessionNet, url: &Url, outgoing: &OutgoingRequest) -> Result<ClientRequest, SessionError> {
-    let uri = awc::http::Uri::try_from(url.as_str()).map_err(|error| SessionError::BadRequest(error.to_string()))?;
-    let mut request = net.client().request(outgoing.method.clone(), uri);
+    let mut request = net.client().request(outgoing.method.clone(), net.address(url)?);
     for (name, value) in &outgoing.headers {
         request.headers_mut().insert(name.clone(), value.clone());
     }

@@ -10,10 +10,12 @@ use std::time::Duration;
 use actix_http::error::ParseError;
 use awc::Client;
 use awc::error::{ConnectError, SendRequestError};
+use awc::http::Uri;
 use rustls::ClientConfig;
 use url::Url;
 
 use crate::session::net::NetSlot;
+use crate::session::net::answer_io::address_for_awc;
 use crate::session::net::connector::{ConnectTimeout, CountingConnector, host_of};
 use crate::session::net::resolver::CachingResolver;
 use crate::session::net::socket::TrackedSockets;
@@ -32,6 +34,7 @@ pub(in crate::session) struct SessionNet {
     sockets: TrackedSockets,
     resolver: CachingResolver,
     tls: Arc<ClientConfig>,
+    http2: bool,
     keep_alive: Duration,
     state_keep_alive: Duration,
     max_connection_age: Duration,
@@ -51,6 +54,7 @@ impl SessionNet {
             sockets: TrackedSockets::new(counters),
             resolver: CachingResolver::new(config.dns_ttl),
             tls: client_config(config.ca_file.as_deref(), config.http2)?,
+            http2: config.http2,
             keep_alive: config.keep_alive,
             state_keep_alive: config.state_keep_alive,
             max_connection_age: config.max_connection_age,
@@ -72,8 +76,18 @@ impl SessionNet {
             .clone()
     }
 
+    /// The address as awc is to be asked for it. Only awc's own TLS can agree on HTTP/2.
+    pub(in crate::session) fn address(&self, url: &Url) -> Result<Uri, SessionError> {
+        address_for_awc(url, !self.http2)
+    }
+
     fn make(&self) -> Client {
-        let tcp = CountingConnector::new(self.resolver.clone(), self.sockets.clone(), Arc::clone(&self.counters));
+        let tcp = CountingConnector::new(
+            self.resolver.clone(),
+            self.sockets.clone(),
+            Arc::clone(&self.counters),
+            Arc::clone(&self.tls),
+        );
         let connector = awc::Connector::new()
             .connector(tcp)
             .rustls_0_23(Arc::clone(&self.tls))

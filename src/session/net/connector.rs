@@ -10,10 +10,12 @@ use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host};
 use awc::http::Uri;
 use futures::future::LocalBoxFuture;
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
 use crate::session::SessionCounters;
 use crate::session::net::NetSlot;
+use crate::session::net::answer_io::{AnswerIo, TlsLayer};
 use crate::session::net::dial::dial;
 use crate::session::net::resolver::CachingResolver;
 use crate::session::net::socket::{CountedIo, TrackedSockets};
@@ -21,28 +23,35 @@ use crate::session::net::socket::{CountedIo, TrackedSockets};
 /// For a connection that nobody waits for as a request; awc makes none.
 const WITHOUT_REQUEST: Duration = Duration::from_secs(10);
 
-/// The connector under awc's pools, plain and TLS alike: TLS is laid over its sockets.
+/// The connector under awc's pools, plain and TLS alike.
 #[derive(Clone)]
 pub(super) struct CountingConnector {
     resolver: CachingResolver,
     sockets: TrackedSockets,
     counters: Arc<SessionCounters>,
+    tls: Arc<ClientConfig>,
 }
 
 impl CountingConnector {
-    pub(super) fn new(resolver: CachingResolver, sockets: TrackedSockets, counters: Arc<SessionCounters>) -> Self {
+    pub(super) fn new(
+        resolver: CachingResolver,
+        sockets: TrackedSockets,
+        counters: Arc<SessionCounters>,
+        tls: Arc<ClientConfig>,
+    ) -> Self {
         Self {
             resolver,
             sockets,
             counters,
+            tls,
         }
     }
 
     /// Name and TCP connection within `limit`.
-    async fn connect(&self, uri: Uri, port: u16, limit: Duration) -> Result<Connection<Uri, CountedIo>, ConnectError> {
+    async fn connect(&self, uri: &Uri, port: u16, limit: Duration) -> Result<CountedIo, ConnectError> {
         let end = Instant::now() + limit;
         let late = || ConnectError::Io(io::Error::new(io::ErrorKind::TimedOut, ConnectTimeout));
-        let host = Host::hostname(&uri).trim_matches(['[', ']']).to_owned();
+        let host = Host::hostname(uri).trim_matches(['[', ']']).to_owned();
         let found = timeout_at(end, self.resolver.lookup(&host, port)).await;
         let addresses = found.map_err(|_| late())?.map_err(ConnectError::Io)?;
         if addresses.is_empty() {
@@ -56,14 +65,12 @@ impl CountingConnector {
         })?;
         // Requests are small and written whole: nothing is gained by waiting for more.
         let _ = stream.set_nodelay(true);
-        let secure = uri.scheme_str() == Some("https");
-        let name = host_of(Host::hostname(&uri), Host::port(&uri));
-        Ok(Connection::new(uri, self.sockets.admit(stream, name, secure)))
+        Ok(self.sockets.admit(stream, host_of(Host::hostname(uri), Some(port))))
     }
 }
 
 impl Service<ConnectInfo<Uri>> for CountingConnector {
-    type Response = Connection<Uri, CountedIo>;
+    type Response = Connection<Uri, AnswerIo>;
     type Error = ConnectError;
     type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
 
@@ -78,16 +85,17 @@ impl Service<ConnectInfo<Uri>> for CountingConnector {
             slot.connecting();
         }
         let (uri, port) = (info.request().clone(), info.port());
-        let secure = uri.scheme_str() == Some("https");
         let this = self.clone();
         Box::pin(async move {
-            let connection = this.connect(uri, port, limit).await.inspect_err(|_| {
+            let io = this.connect(&uri, port, limit).await.inspect_err(|_| {
                 this.counters.failed.fetch_add(1, Relaxed);
             })?;
             if let Some(slot) = &slot {
-                slot.connected(secure);
+                slot.connected(TlsLayer::of(&uri) != TlsLayer::None);
             }
-            Ok(connection)
+            // Whoever waits for the request ends a handshake that takes too long.
+            let io = AnswerIo::over(io, &uri, this.tls).await.map_err(ConnectError::Io)?;
+            Ok(Connection::new(uri, io))
         })
     }
 }

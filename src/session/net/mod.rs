@@ -1,6 +1,7 @@
 //! The network under awc: sockets that are counted and can be closed, names that are remembered, TLS.
 
 mod answer_head;
+mod answer_io;
 mod client;
 mod connector;
 mod dial;

@@ -22,8 +22,8 @@ pub(in crate::session) struct NetSlot {
     pub(super) connect_timeout: Duration,
     /// How long the connection is kept when nothing goes over it.
     pub(super) keep_alive: Duration,
-    /// Whether the answer may have a body.
-    pub(super) expects_body: bool,
+    /// The answer may have a body, and its head has not been made ready for yet.
+    head_to_come: Cell<bool>,
     phase: Cell<TimeoutPhase>,
     /// When connecting began, if it did.
     connecting: Cell<Option<Instant>>,
@@ -38,7 +38,7 @@ impl NetSlot {
         Rc::new(Self {
             connect_timeout,
             keep_alive,
-            expects_body,
+            head_to_come: Cell::new(expects_body),
             connecting: Cell::new(None),
             phase: Cell::new(TimeoutPhase::Head),
             opened: Cell::new(None),
@@ -62,6 +62,11 @@ impl NetSlot {
     /// The request being polled on this thread.
     pub(super) fn current() -> Option<Rc<Self>> {
         CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// Whether the head of an answer is to be made ready for: once for each request whose answer may have a body.
+    pub(super) fn takes_head(&self) -> bool {
+        self.head_to_come.replace(false)
     }
 
     pub(super) fn connecting(&self) {

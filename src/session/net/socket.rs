@@ -17,7 +17,6 @@ use tokio::time::Instant;
 
 use crate::session::SessionCounters;
 use crate::session::net::NetSlot;
-use crate::session::net::answer_head::HeadFilter;
 
 /// All connections of one owner; awc has no reaper, so this is one.
 #[derive(Clone)]
@@ -43,13 +42,11 @@ pub(in crate::session) struct TrackedSocket {
     counters: Arc<SessionCounters>,
 }
 
-/// The connection as awc holds it.
+/// The connection as what awc holds is laid over it.
 pub(super) struct CountedIo {
     number: u64,
     socket: Rc<TrackedSocket>,
     all: TrackedSockets,
-    /// Between plain bytes and awc; TLS bytes are not looked at.
-    heads: Option<HeadFilter>,
 }
 
 impl TrackedSockets {
@@ -61,7 +58,7 @@ impl TrackedSockets {
         }
     }
 
-    pub(super) fn admit(&self, stream: TcpStream, host: String, secure: bool) -> CountedIo {
+    pub(super) fn admit(&self, stream: TcpStream, host: String) -> CountedIo {
         let now = Instant::now();
         let slot = NetSlot::current();
         let socket = Rc::new(TrackedSocket {
@@ -83,7 +80,6 @@ impl TrackedSockets {
             number,
             socket,
             all: self.clone(),
-            heads: (!secure).then(HeadFilter::default),
         }
     }
 
@@ -137,18 +133,6 @@ impl TrackedSocket {
 }
 
 impl CountedIo {
-    fn read_counted(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = self
-            .socket
-            .with(Poll::Ready(Ok(())), |stream| stream.poll_read(cx, buf));
-        let bytes = buf.filled().len() - before;
-        if bytes > 0 {
-            self.note_read(bytes);
-        }
-        read
-    }
-
     fn note_read(&self, bytes: usize) {
         let bytes = bytes as u64;
         self.socket.counters.received.fetch_add(bytes, Relaxed);
@@ -160,12 +144,9 @@ impl CountedIo {
     }
 
     /// Bytes go out: from here on the connection belongs to the request that sends them.
-    fn note_writer(&mut self) {
+    fn note_writer(&self) {
         match NetSlot::current() {
             Some(slot) => {
-                if let Some(heads) = self.heads.as_mut().filter(|_| slot.expects_body) {
-                    heads.expect_answer();
-                }
                 slot.writes_to(&self.socket);
                 self.socket.keep_alive.set(slot.keep_alive);
                 *self.socket.owner.borrow_mut() = Rc::downgrade(&slot);
@@ -182,18 +163,21 @@ impl CountedIo {
 }
 
 impl AsyncRead for CountedIo {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(mut heads) = self.heads.take() else {
-            return self.read_counted(cx, buf);
-        };
-        let read = heads.poll_read(buf, |buf| self.read_counted(cx, buf));
-        self.heads = Some(heads);
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = self
+            .socket
+            .with(Poll::Ready(Ok(())), |stream| stream.poll_read(cx, buf));
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
+            self.note_read(bytes);
+        }
         read
     }
 }
 
 impl AsyncWrite for CountedIo {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.note_writer();
         let written = self.socket.with(gone(), |stream| stream.poll_write(cx, buf));
         self.note_written(&written);
@@ -209,7 +193,7 @@ impl AsyncWrite for CountedIo {
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {

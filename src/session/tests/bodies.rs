@@ -8,6 +8,7 @@ use futures::StreamExt;
 use tokio::time::Instant;
 
 use crate::session::tests::support::*;
+use crate::session::tests::tls::{authority, trusting};
 use crate::session::{
     BodyError, MinimumSpeed, OpenBody, OpenStream, PermitClass, RequestKind, SessionError, TimeoutPhase,
 };
@@ -304,24 +305,59 @@ async fn a_coding_that_nobody_asked_for_is_undone() {
     fixture.end();
 }
 
+/// Answers with neither length nor chunks.
+fn unframed(seen: &Seen, wire: &mut dyn Wire) -> bool {
+    let (version, path) = seen.path[1..].split_once('/').unwrap();
+    let (kind, body) = match path {
+        "page" => ("text/html; charset=utf-8", "<html><p>x</p></html>\n"),
+        "cut-page" => ("text/html", "<html><p>x</p></ht"),
+        "json" => ("application/json", "{\"access_token\": \"t\"}"),
+        "table" => ("text/plain", "Barcode\tTitle\nTL1\tx\n"),
+        _ => ("application/octet-stream", "archive"),
+    };
+    say(
+        wire,
+        format!("HTTP/{version} 200 OK\r\ncontent-type: {kind}\r\n\r\n{body}"),
+    );
+    false
+}
+
 #[actix_rt::test]
 async fn a_body_that_ends_with_its_connection_is_taken_where_its_content_proves_the_end() {
-    let server = Server::start(|seen, wire| {
-        let (version, path) = seen.path[1..].split_once('/').unwrap();
-        let (kind, body) = match path {
-            "page" => ("text/html; charset=utf-8", "<html><p>x</p></html>\n"),
-            "cut-page" => ("text/html", "<html><p>x</p></ht"),
-            "json" => ("application/json", "{\"access_token\": \"t\"}"),
-            "table" => ("text/plain", "Barcode\tTitle\nTL1\tx\n"),
-            _ => ("application/octet-stream", "archive"),
-        };
-        say(
-            wire,
-            format!("HTTP/{version} 200 OK\r\ncontent-type: {kind}\r\n\r\n{body}"),
-        );
-        false
-    });
-    let fixture = Fixture::of(&server);
+    let server = Server::start(unframed);
+    ends_are_proven(&server, Fixture::of(&server)).await;
+}
+
+/// The close of TLS in good order is the end of the connection.
+#[actix_rt::test]
+async fn the_same_is_taken_over_tls() {
+    let authority = authority();
+    let server = Server::start_tls_closing(Arc::clone(&authority.server), unframed);
+    ends_are_proven(&server, Fixture::new(trusting(&server, &authority))).await;
+}
+
+/// Whoever cuts the line of a connection with TLS cannot end a body.
+#[actix_rt::test]
+async fn a_body_that_ends_without_the_close_of_tls_is_cut() {
+    let authority = authority();
+    let server = Server::start_tls(Arc::clone(&authority.server), unframed);
+    let mut config = trusting(&server, &authority);
+    config.resume_attempts = 0;
+    let fixture = Fixture::new(config);
+    let error = fixture.get(server.url("/1.1/page")).await.unwrap_err();
+    assert_eq!(
+        error,
+        SessionError::Short {
+            got: 22,
+            expected: None
+        }
+    );
+    let (_, ended) = fixture.download(server.url("/1.1/archive")).await;
+    assert_eq!(ended, Err(BodyError::Cut { got: 7, expected: None }));
+    fixture.end();
+}
+
+async fn ends_are_proven(server: &Server, fixture: Fixture) {
     for version in ["1.0", "1.1"] {
         let url = |path: &str| server.url(&format!("/{version}/{path}"));
         let no_length = SessionError::NoLength { status: 200 };

@@ -9,14 +9,14 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::session::tests::support::*;
 use crate::session::{BodyError, SessionConfig, SessionError, TimeoutPhase};
 
-struct Authority {
-    server: Arc<rustls::ServerConfig>,
+pub(super) struct Authority {
+    pub(super) server: Arc<rustls::ServerConfig>,
     ca_file: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 /// A certificate that vouches for itself, for `localhost`.
-fn authority() -> Authority {
+pub(super) fn authority() -> Authority {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
@@ -35,7 +35,7 @@ fn authority() -> Authority {
     }
 }
 
-fn trusting(server: &Server, authority: &Authority) -> SessionConfig {
+pub(super) fn trusting(server: &Server, authority: &Authority) -> SessionConfig {
     let mut config = config(server);
     config.ca_file = Some(authority.ca_file.clone());
     config
