@@ -20,7 +20,21 @@ impl RetryBackoff {
     ///
     /// `None` when no try is left.
     pub fn delay(&self, attempt: u32, rng: &mut impl Rng) -> Option<Duration> {
-        (attempt < self.attempts).then(|| self.bound(attempt).mul_f64(rng.random::<f64>()))
+        (attempt < self.attempts).then(|| self.wait(attempt, rng))
+    }
+
+    /// As [`RetryBackoff::delay`], whether or not a try is left.
+    pub fn wait(&self, attempt: u32, rng: &mut impl Rng) -> Duration {
+        self.bound(attempt).mul_f64(rng.random::<f64>())
+    }
+
+    /// The same with at most so many tries.
+    #[must_use]
+    pub fn limited(self, attempts: u32) -> Self {
+        Self {
+            attempts: attempts.min(self.attempts),
+            ..self
+        }
     }
 
     /// The longest wait after `attempt` failed tries.

@@ -8,12 +8,13 @@ use tokio::time::timeout;
 
 use crate::actor::{ActorName, ActorRegistry, AskContext, ServeMessages, Worker};
 use crate::grin::Validator;
-use crate::session::engine::{OpenedRequest, RequestSpec, ResponseTime, SessionEngine};
+use crate::session::engine::SessionEngine;
 use crate::session::exchange::OutgoingRequest;
 use crate::session::in_flight::InFlightGuard;
 use crate::session::messages::{
     CloseSession, FetchAnswer, HeadRequest, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
 };
+use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime};
 use crate::session::stream::{ArchiveBody, BodyHead, BodyPump, BodyStream, ContentCoding, PartialBody, ResumePoint};
 use crate::session::{AuthMode, PermitClass, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer};
 

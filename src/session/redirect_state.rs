@@ -3,8 +3,8 @@
 use awc::http::Method;
 use url::Url;
 
-use crate::session::engine::RequestSpec;
 use crate::session::exchange::OutgoingRequest;
+use crate::session::request::RequestSpec;
 
 /// One request's progress through redirects and refused tokens.
 pub(super) struct RedirectState {

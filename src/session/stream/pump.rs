@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::session::answer::proves_its_end;
-use crate::session::engine::{OpenedRequest, SessionEngine};
+use crate::session::engine::SessionEngine;
 use crate::session::in_flight::InFlightGuard;
+use crate::session::request::OpenedRequest;
 use crate::session::stream::ContentCoding;
 use crate::session::stream::channel::{BATCH, ChunkBatch, ChunkSender, ReaderGone, channel};
 use crate::session::stream::reader::{BodyReader, BodyStream};

@@ -7,7 +7,7 @@ use awc::http::header::{CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE, RANGE};
 use tokio::time::sleep;
 
 use crate::session::counters::ResumeOutcome;
-use crate::session::engine::{OpenedRequest, RequestSpec, ResponseTime};
+use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime};
 use crate::session::stream::ContentCoding;
 use crate::session::stream::channel::BATCH;
 use crate::session::stream::pump::BodyPump;
@@ -75,14 +75,14 @@ impl ResumePoint {
         !self.open_ended && self.body.length.is_none_or(|length| length == got)
     }
 
-    /// Notes an attempt, unless none is left since the last progress.
-    fn may_try(&mut self, got: u64, most: u32) -> bool {
+    /// Notes an attempt; the wait before it, unless none is left since the last progress.
+    fn next_wait(&mut self, got: u64, pauses: &RetryBackoff) -> Option<Duration> {
         if got - self.resumed_at >= PROGRESS {
             self.attempts = 0;
         }
         self.resumed_at = got;
         self.attempts += 1;
-        self.attempts <= most
+        pauses.delay(self.attempts, &mut rand::rng())
     }
 
     /// The request for what is left after `got` bytes.
@@ -165,15 +165,13 @@ impl BodyPump {
 
     /// Waits before an attempt; `false`: none is left.
     async fn pause(&mut self, got: u64) -> bool {
-        let most = self.engine.resume_attempts();
-        let Some(point) = self.resumable.as_mut() else {
-            return false;
-        };
-        if !point.may_try(got, most) {
-            return false;
+        // The request that broke off was the first try.
+        let pauses = PAUSES.limited(self.engine.resume_attempts().saturating_add(1));
+        let wait = self.resumable.as_mut().and_then(|point| point.next_wait(got, &pauses));
+        match wait {
+            Some(wait) => sleep(wait).await,
+            None => return false,
         }
-        let bound = PAUSES.bound(point.attempts);
-        sleep(bound.mul_f64(rand::random::<f64>())).await;
         true
     }
 

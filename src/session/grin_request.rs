@@ -1,0 +1,176 @@
+//! A request to GRIN: with the token, along its redirects, and what the status of its answer asks for.
+
+use std::time::SystemTime;
+
+use awc::http::header::{AUTHORIZATION, DATE, LOCATION, RETRY_AFTER};
+use url::Url;
+
+use crate::actor::AskContext;
+use crate::grin::RedirectRefused;
+use crate::session::SessionError;
+use crate::session::engine::SessionEngine;
+use crate::session::exchange::OutgoingRequest;
+use crate::session::gate::retry_after;
+use crate::session::redirect_state::RedirectState;
+use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime};
+use crate::session::status_policy::{StatusVerdict, closes_gate, error, is_archive, verdict};
+use crate::session::token::BearerToken;
+
+/// Tokens that one request tries at most.
+const TOKENS: u32 = 3;
+
+/// A request as its address may see it.
+struct SignedRequest {
+    /// The token that it carries, if it carries one.
+    bearer: Option<BearerToken>,
+    outgoing: OutgoingRequest,
+}
+
+impl SessionEngine {
+    /// With the token, redirects by the policy, and no request to GRIN while it asks for a pause.
+    pub(super) async fn open_grin(
+        &self,
+        ask: &RequestSpec,
+        time: ResponseTime,
+        cx: Option<&AskContext>,
+    ) -> Result<OpenedRequest, SessionError> {
+        let mut state = RedirectState::new(ask);
+        loop {
+            let SignedRequest { bearer, outgoing } = self.signed(&state).await?;
+            let attempt = RequestAttempt {
+                spec: ask,
+                url: &state.url,
+                outgoing: &outgoing,
+                time,
+                cx,
+            };
+            let opened = self.attempt(attempt).await?;
+            let status = opened.incoming.status();
+            let verdict = match status {
+                // The answer to a request for a part says how long the whole is.
+                412 | 416 if state.outgoing.asks_for_part() => StatusVerdict::Answer,
+                status => verdict(status),
+            };
+            match verdict {
+                StatusVerdict::Answer => {
+                    self.pacer.accepted(opened.sent);
+                    if let Some(bearer) = &bearer {
+                        self.keeper.accepted(bearer);
+                    }
+                    return Ok(opened);
+                }
+                StatusVerdict::Redirect => {
+                    self.pacer.accepted(opened.sent);
+                    let location = opened.incoming.header(LOCATION).unwrap_or_default().to_owned();
+                    opened.drain().await;
+                    match self.config().redirect.judge(&state.url, &location, state.hops) {
+                        Ok(hop) => state.follow(hop.url, status),
+                        Err(RedirectRefused::SignIn) if self.is_redirect_host(&state.url) => {
+                            let snippet = "it redirects to a sign-in page".to_owned();
+                            return Err(refused_by_host(&state.url, status, snippet));
+                        }
+                        Err(RedirectRefused::SignIn) => self.token_refused(&mut state, ask, bearer).await?,
+                        Err(refused) => return Err(refused.into()),
+                    }
+                }
+                StatusVerdict::TokenRefused | StatusVerdict::Error
+                    if self.is_redirect_host(&state.url) && status < 500 =>
+                {
+                    let snippet = opened.drain().await;
+                    return Err(refused_by_host(&state.url, status, snippet));
+                }
+                StatusVerdict::TokenRefused => {
+                    opened.drain().await;
+                    self.token_refused(&mut state, ask, bearer).await?;
+                }
+                StatusVerdict::Throttled => return Err(self.throttled(opened, ask).await),
+                StatusVerdict::Error => {
+                    let snippet = opened.drain().await;
+                    return Err(error(status, snippet));
+                }
+            }
+        }
+    }
+
+    /// Whether a host answers that GRIN redirected to and that never sees the token.
+    fn is_redirect_host(&self, url: &Url) -> bool {
+        !self.config().redirect.may_carry_token(url)
+    }
+
+    /// The request with the token, if its address may see it.
+    async fn signed(&self, state: &RedirectState) -> Result<SignedRequest, SessionError> {
+        let mut outgoing = state.outgoing.clone();
+        if !self.config().redirect.may_carry_token(&state.url) {
+            if self.config().redirect.may_ask(&state.url) {
+                return Ok(SignedRequest { bearer: None, outgoing });
+            }
+            let host = state.url.host_str().unwrap_or_default().to_owned();
+            return Err(RedirectRefused::ForeignHost(host).into());
+        }
+        let bearer = self.keeper.bearer(self).await?;
+        outgoing
+            .headers
+            .extend(bearer.iter().map(|bearer| (AUTHORIZATION, bearer.value.clone())));
+        Ok(SignedRequest { bearer, outgoing })
+    }
+
+    /// Another token, if one would help; then the request begins again at its own address.
+    async fn token_refused(
+        &self,
+        state: &mut RedirectState,
+        ask: &RequestSpec,
+        bearer: Option<BearerToken>,
+    ) -> Result<(), SessionError> {
+        let Some(bearer) = bearer else {
+            return Err(SessionError::SignedOut {
+                why: "GRIN asks for a token and there is none to send".to_owned(),
+            });
+        };
+        if state.refusals >= TOKENS {
+            return Err(SessionError::TokenUnavailable {
+                why: format!("GRIN refused {TOKENS} access tokens one after another"),
+            });
+        }
+        self.keeper.refused(&bearer, state.refusals > 0, self).await?;
+        self.counters.note_retry(ask.outgoing.kind, "auth");
+        *state = RedirectState {
+            refusals: state.refusals + 1,
+            ..RedirectState::new(ask)
+        };
+        Ok(())
+    }
+
+    async fn throttled(&self, opened: OpenedRequest, ask: &RequestSpec) -> SessionError {
+        let status = opened.incoming.status();
+        let kind = ask.outgoing.kind;
+        let asked = opened
+            .incoming
+            .header(RETRY_AFTER)
+            .and_then(|text| retry_after(text, opened.incoming.header(DATE), SystemTime::now()));
+        let sent = opened.sent;
+        opened.drain().await;
+        if status == 503 && is_archive(kind) && self.pacer.is_only_refused(ask.url.path()) {
+            return SessionError::Server { status };
+        }
+        if !closes_gate(status, kind, asked) {
+            return SessionError::Throttled {
+                status,
+                retry_after: None,
+            };
+        }
+        let wait = self.pacer.refused(sent, asked);
+        tracing::warn!(status, seconds = wait.as_secs(), "GRIN asks for a pause");
+        SessionError::Throttled {
+            status,
+            retry_after: Some(wait),
+        }
+    }
+}
+
+fn refused_by_host(url: &Url, status: u16, snippet: String) -> SessionError {
+    SessionError::RefusedByHost {
+        host: url.host_str().unwrap_or_default().to_owned(),
+        status,
+        snippet,
+    }
+}

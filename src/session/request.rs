@@ -1,0 +1,184 @@
+//! One request over the network: when it may have a connection and when it is its turn.
+
+use std::future::Future;
+use std::time::Duration;
+
+use awc::http::Method;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use crate::actor::AskContext;
+use crate::session::engine::SessionEngine;
+use crate::session::exchange::{IncomingAnswer, OutgoingRequest, RequestDeadlines, exchange};
+use crate::session::permits::RequestPermit;
+use crate::session::token::PostForm;
+use crate::session::{AuthMode, PermitClass, RequestKind, SessionError, SmallAnswer, TimeoutPhase};
+
+/// Largest answer of a token address.
+const TOKEN_ANSWER: usize = 64 * 1024;
+
+/// One request as it is asked for, before token, permit and redirects.
+#[derive(Clone)]
+pub(super) struct RequestSpec {
+    pub(super) url: Url,
+    pub(super) outgoing: OutgoingRequest,
+    pub(super) class: PermitClass,
+    pub(super) auth: AuthMode,
+}
+
+/// How long an answer may take, counted from the moment when its request is sent: waiting for a permit, for the pace or at the
+/// gate is not charged to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ResponseTime {
+    /// A small answer: the class's total timeout.
+    Small,
+    /// A body that has this much time left.
+    Body(Duration),
+}
+
+/// A request as it is sent: redirects and tokens may have changed where it goes and what it carries.
+pub(super) struct RequestAttempt<'a> {
+    pub(super) spec: &'a RequestSpec,
+    pub(super) url: &'a Url,
+    pub(super) outgoing: &'a OutgoingRequest,
+    pub(super) time: ResponseTime,
+    /// The message that is served; its waits are declared.
+    pub(super) cx: Option<&'a AskContext>,
+}
+
+/// A request whose answer has begun. The permit goes back when this is dropped.
+pub(super) struct OpenedRequest {
+    pub(super) incoming: IncomingAnswer,
+    pub(super) url: Url,
+    pub(super) deadlines: RequestDeadlines,
+    /// When the request was sent.
+    pub(super) sent: Instant,
+    _permit: RequestPermit,
+}
+
+impl<'a> RequestAttempt<'a> {
+    /// The request as it is asked for.
+    fn first(spec: &'a RequestSpec, time: ResponseTime, cx: Option<&'a AskContext>) -> Self {
+        Self {
+            spec,
+            url: &spec.url,
+            outgoing: &spec.outgoing,
+            time,
+            cx,
+        }
+    }
+}
+
+impl SessionEngine {
+    /// Sends a request and waits for the head of the answer that counts.
+    pub(super) async fn open(
+        &self,
+        spec: &RequestSpec,
+        time: ResponseTime,
+        cx: Option<&AskContext>,
+    ) -> Result<OpenedRequest, SessionError> {
+        match spec.auth {
+            AuthMode::None => self.attempt(RequestAttempt::first(spec, time, cx)).await,
+            AuthMode::Grin => self.open_grin(spec, time, cx).await,
+        }
+    }
+
+    /// One request over the network, when it may have a connection and it is its turn.
+    pub(super) async fn attempt(&self, attempt: RequestAttempt<'_>) -> Result<OpenedRequest, SessionError> {
+        let RequestAttempt {
+            spec,
+            url,
+            outgoing,
+            time,
+            cx,
+        } = attempt;
+        let timeouts = self.config().timeouts_of(spec.class);
+        let asked = Instant::now();
+        let permit = self.permit(url, spec.class, cx).await?;
+        if spec.auth == AuthMode::Grin && self.config().redirect.may_carry_token(url) {
+            declared(cx, "pace", self.pacer.pass()).await;
+        }
+        let sent = Instant::now();
+        let mut deadlines = match time {
+            ResponseTime::Body(left) => RequestDeadlines::until(timeouts, sent + left, TimeoutPhase::Download),
+            ResponseTime::Small => RequestDeadlines::small(timeouts),
+        };
+        if let Some(wait) = timeouts.wait {
+            deadlines.connect = deadlines.connect.min(wait.saturating_sub(asked.elapsed()));
+        }
+        let incoming = exchange(&self.net, &self.counters, url, outgoing, &deadlines).await?;
+        Ok(OpenedRequest {
+            incoming,
+            url: url.clone(),
+            deadlines,
+            sent,
+            _permit: permit,
+        })
+    }
+
+    async fn permit(
+        &self,
+        url: &Url,
+        class: PermitClass,
+        cx: Option<&AskContext>,
+    ) -> Result<RequestPermit, SessionError> {
+        let permit = declared(cx, "permit", self.permits.acquire(class, url));
+        match self.config().timeouts_of(class).wait {
+            None => permit.await,
+            Some(wait) => timeout(wait, permit).await.map_err(|_| SessionError::Timeout {
+                phase: TimeoutPhase::Wait,
+            })?,
+        }
+    }
+}
+
+/// Waits as a declared wait of the message being served.
+async fn declared<F: Future>(cx: Option<&AskContext>, what: &'static str, future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    // Most requests need not wait: what is ready at once is not worth declaring.
+    if let std::task::Poll::Ready(output) = futures::poll!(future.as_mut()) {
+        return output;
+    }
+    match cx {
+        Some(cx) => cx.waiting_for(what, future).await,
+        None => future.await,
+    }
+}
+
+impl OpenedRequest {
+    /// Reads the whole answer; the permit is held to its end.
+    pub(super) async fn whole(self, limit: usize) -> Result<SmallAnswer, SessionError> {
+        let Self {
+            incoming,
+            url,
+            deadlines,
+            _permit,
+            ..
+        } = self;
+        incoming.whole(limit, &deadlines, url).await
+    }
+
+    /// Reads what is left of an error's answer; its first words.
+    pub(super) async fn drain(self) -> String {
+        self.incoming.drain().await
+    }
+}
+
+impl PostForm for SessionEngine {
+    async fn post_form(&self, url: &Url, form: String) -> Result<(u16, Vec<u8>), SessionError> {
+        let mut outgoing = OutgoingRequest::new(Method::POST, RequestKind::Token);
+        outgoing.content_type("application/x-www-form-urlencoded");
+        outgoing.body = Some(form.into());
+        let spec = RequestSpec {
+            url: url.clone(),
+            outgoing,
+            class: PermitClass::Auth,
+            auth: AuthMode::None,
+        };
+        let opened = self
+            .attempt(RequestAttempt::first(&spec, ResponseTime::Small, None))
+            .await?;
+        let answer = opened.whole(TOKEN_ANSWER).await?;
+        Ok((answer.status, answer.body.to_vec()))
+    }
+}
