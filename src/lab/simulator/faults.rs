@@ -1,5 +1,6 @@
 //! What can go wrong, how often, and the dice that decide it, the same for the same seed.
 
+pub(crate) mod answer;
 pub(crate) mod hostile;
 
 use std::collections::{HashMap, VecDeque};
@@ -38,35 +39,51 @@ macro_rules! faults {
 
 faults! {
     Status403 "status-403" Archive 0.0 "403, as for an address that has expired or is signed for another method.";
+    Status404 "status-404" Archive 0.0 "404 although the archive is listed.";
     Status500 "status-500" Grin 0.01 "500.";
     Status503 "status-503" Grin 0.01 "503 without `Retry-After`.";
     Status503Wait "status-503-wait" Grin 0.005 "503 with `Retry-After: 1`.";
     Status429 "status-429" Grin 0.01 "429 without `Retry-After`.";
     Status429Wait "status-429-wait" Grin 0.005 "429 with `Retry-After: 1`.";
+    Status429Rfc850 "status-429-rfc850" Grin 0.002 "429 with `Retry-After` as a date in the form of RFC 850.";
+    Status429Asctime "status-429-asctime" Grin 0.002 "429 with `Retry-After` as a date in the form of C's `asctime`.";
+    LateHead "late-head" Grin 0.0 "The answer begins only after as long as a stall lasts.";
+    TokenDown "token-down" Token 0.0 "The token address answers 503.";
     TokenRefused "token-refused" Grin 0.005 "401 although the token is good.";
     SignInRedirect "sign-in-redirect" Grin 0.005 "302 to the sign-in address although the token is good.";
     SignInPage "sign-in-page" Page 0.005 "A sign-in page with status 200.";
     Unavailable "unavailable" Page 0.01 "`Your request is unavailable` with status 200.";
     NoHeading "no-heading" List 0.01 "A list page without its heading row.";
+    EmptyList "empty-list" List 0.0 "A list page with its heading and no row, whatever the list holds.";
     CutList "cut-list" List 0.01 "A list page that ends in the middle, the connection closed.";
     LongCell "long-cell" List 0.0 "The title of a list page's first row has 70,000 bytes.";
     NoBarcode "no-barcode" List 0.0 "A list page's first row does not say which volume it is.";
+    CutText "cut-text" Text 0.01 "A text list or table in chunks that end in the middle, the connection closed.";
+    Coded "coded" Read 0.01 "The body is packed with gzip, which nobody asked for.";
+    Unframed "unframed" Proven 0.01 "The body has neither a length nor chunks: the connection's end ends it.";
     UnknownWords "unknown-words" Process 0.01 "A status word of `_process` that nobody knows.";
     NoAnswer "no-answer" Process 0.01 "A row of `_process` left out.";
+    OddRows "odd-rows" Process 0.01 "Two blanks for the tab in one row of `_process`, a third column in the others.";
     Cut "cut" Body 0.03 "The connection is closed in the middle of the body.";
     ShortLength "short-length" Body 0.01 "`Content-Length` says fewer bytes than the archive has, and no more come.";
     LongLength "long-length" Body 0.01 "`Content-Length` says more bytes than come.";
     Chunked "chunked" Body 0.01 "The body comes in chunks, without a length.";
     Stall "stall" Body 0.01 "The body stops in the middle and the connection stays open for a while.";
     Trickle "trickle" Body 0.01 "The body comes drop by drop for a while.";
+    RangeTotalUnknown "range-total-unknown" Rest 0.05 "A part of a body does not say how long the whole is.";
+    RangeEarlier "range-earlier" Rest 0.05 "A part of a body begins before the byte that was asked for, at a block's border.";
+    RangeShorter "range-shorter" Rest 0.05 "A part of a body is shorter than was asked for.";
+    RangeIgnored "range-ignored" Rest 0.05 "The whole body comes although a part was asked for.";
     Html "html" Body 0.01 "An HTML page with status 200 in place of the archive.";
     DamagedOnce "damaged-once" Body 0.02 "One bit of the body is flipped, this time.";
     TruncatedOnce "truncated-once" Body 0.01 "The end of the archive is missing, this time, with a length that fits.";
     Remade "remade" Body 0.01 "GRIN makes the archive anew between HEAD and GET: another tag, other bytes.";
     NoTag "no-tag" Archive 0.01 "No `ETag`.";
+    OtherTag "other-tag" Archive 0.01 "Another `ETag` for the same bytes, as from another node of the server.";
     RedirectSameHost "redirect-same-host" Archive 0.02 "302 to another path of the same host.";
     RedirectRelative "redirect-relative" Archive 0.01 "302 with a relative address.";
     RedirectOtherHost "redirect-other-host" Archive 0.01 "302 to another host that hands the archive out without a token.";
+    RedirectSigned "redirect-signed" Archive 0.01 "302 to another host, at an address signed for GET: HEAD gets 403 there.";
     RedirectForeign "redirect-foreign" Archive 0.003 "302 to a host that nobody should follow to.";
     RedirectLoop "redirect-loop" Archive 0.005 "302 that never ends.";
     RedirectDowngrade "redirect-downgrade" Archive 0.005 "302 from https to http; only with TLS.";
@@ -88,22 +105,38 @@ enum Place {
     Page,
     /// HTML lists.
     List,
+    /// Text lists and tables.
+    Text,
+    /// Whatever is read: lists, tables, and the archive's GET.
+    Read,
+    /// Bodies whose content proves their end: HTML lists, and the archive's GET.
+    Proven,
+    /// The token address.
+    Token,
     /// `_process`.
     Process,
     /// HEAD and GET of an archive.
     Archive,
     /// GET of an archive.
     Body,
+    /// GET of a part of an archive.
+    Rest,
     /// The archive itself, for good.
     Source,
 }
 
 impl Place {
-    fn covers(self, op: SimulatorRequest) -> bool {
+    fn covers(self, op: SimulatorRequest, of_part: bool) -> bool {
+        use SimulatorRequest as R;
         match self {
             Self::Grin => op.is_grin(),
             Self::Page => op.is_grin() && op != SimulatorRequest::Head,
-            Self::List => op == SimulatorRequest::ListPage,
+            Self::List => op == R::ListPage,
+            Self::Text => matches!(op, R::TextList | R::Search | R::Report),
+            Self::Read => Self::List.covers(op, of_part) || Self::Text.covers(op, of_part) || op == R::Get,
+            Self::Proven => matches!(op, R::ListPage | R::Get),
+            Self::Token => op == R::Token,
+            Self::Rest => op == R::Get && of_part,
             Self::Process => op == SimulatorRequest::Process,
             Self::Archive => matches!(op, SimulatorRequest::Head | SimulatorRequest::Get),
             Self::Body => op == SimulatorRequest::Get,
@@ -174,11 +207,11 @@ impl FaultPlan {
         lasting.map(|fault| (fault, self.rate(fault)))
     }
 
-    fn striking(&self, op: SimulatorRequest) -> impl Iterator<Item = (FaultKind, f64)> {
+    fn striking(&self, op: SimulatorRequest, of_part: bool) -> impl Iterator<Item = (FaultKind, f64)> {
         let striking = FaultKind::ALL
             .iter()
             .copied()
-            .filter(move |fault| fault.place().covers(op));
+            .filter(move |fault| fault.place().covers(op, of_part));
         striking
             .map(|fault| (fault, self.rate(fault)))
             .filter(|(_, rate)| *rate > 0.0)
@@ -226,20 +259,20 @@ impl FaultDice {
         lock(&self.ordered).clear();
     }
 
-    /// The fault of this answer, if it has one.
-    pub fn throw(&self, op: SimulatorRequest, key: u64) -> Option<FaultKind> {
+    /// The fault of this answer, if it has one; `of_part`: a part of a body is asked for.
+    pub fn throw(&self, op: SimulatorRequest, key: u64, of_part: bool) -> Option<FaultKind> {
         if let Some(fault) = self.ordered(op, key) {
             return Some(fault);
         }
         let faults = lock(&self.faults);
-        faults.striking(op).next()?;
+        faults.striking(op, of_part).next()?;
         let attempt = self.attempt(op, key);
         if attempt >= faults.per_request {
             return None;
         }
         let mix = key ^ u64::from(attempt) << 58 ^ (op as u64) << 50;
         let mut left = SeedDraw::new(self.seed, DrawPurpose::Fault, mix).unit();
-        for (fault, rate) in faults.striking(op) {
+        for (fault, rate) in faults.striking(op, of_part) {
             if left < rate {
                 return Some(fault);
             }
@@ -284,7 +317,7 @@ mod tests {
         let throws = |seed| {
             let dice = FaultDice::new(seed, FaultPlan::all());
             (0..500)
-                .map(|key| dice.throw(SimulatorRequest::Get, key))
+                .map(|key| dice.throw(SimulatorRequest::Get, key, false))
                 .collect::<Vec<_>>()
         };
         assert_eq!(throws(1), throws(1));
@@ -294,7 +327,7 @@ mod tests {
     #[test]
     fn a_request_is_spared_after_its_share_of_faults() {
         let dice = FaultDice::new(1, FaultPlan::default().with(FaultKind::Status500, 1.0));
-        let thrown: Vec<_> = (0..4).map(|_| dice.throw(SimulatorRequest::Head, 7)).collect();
+        let thrown: Vec<_> = (0..4).map(|_| dice.throw(SimulatorRequest::Head, 7, false)).collect();
         assert_eq!(
             thrown,
             [Some(FaultKind::Status500), Some(FaultKind::Status500), None, None]
@@ -306,9 +339,9 @@ mod tests {
         let dice = FaultDice::new(1, FaultPlan::default());
         dice.order(SimulatorRequest::Get, Some(3), FaultKind::Cut);
         dice.order(SimulatorRequest::Get, None, FaultKind::Html);
-        assert_eq!(dice.throw(SimulatorRequest::Head, 3), None);
-        assert_eq!(dice.throw(SimulatorRequest::Get, 4), Some(FaultKind::Html));
-        assert_eq!(dice.throw(SimulatorRequest::Get, 3), Some(FaultKind::Cut));
-        assert_eq!(dice.throw(SimulatorRequest::Get, 3), None);
+        assert_eq!(dice.throw(SimulatorRequest::Head, 3, false), None);
+        assert_eq!(dice.throw(SimulatorRequest::Get, 4, false), Some(FaultKind::Html));
+        assert_eq!(dice.throw(SimulatorRequest::Get, 3, false), Some(FaultKind::Cut));
+        assert_eq!(dice.throw(SimulatorRequest::Get, 3, false), None);
     }
 }

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::lab::simulator::archive::http;
 use crate::lab::simulator::config::TokenRefusal;
-use crate::lab::simulator::faults::FaultKind;
+use crate::lab::simulator::faults::{FaultKind, answer as whole_answer};
 use crate::lab::simulator::grin::lists;
 use crate::lab::simulator::grin::lists::{NoPage, SimulatedList};
 use crate::lab::simulator::grin::lists_html;
@@ -37,6 +37,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         .route("/libraries/{library}", web::route().to(directory))
         .route("/libraries/{library}/{name:.*}", web::route().to(grin))
         .route("/bytes/{ticket}/{file}", web::route().to(other_host))
+        .route("/signed/{ticket}/{file}", web::route().to(signed_for_get))
         .route("/o/oauth2/auth", web::get().to(authorize))
         .route("/token", web::post().to(token))
         .route("/ServiceLogin", web::route().to(sign_in))
@@ -68,7 +69,9 @@ async fn grin(shared: State, request: HttpRequest, path: Path<(String, String)>,
     let fault = if asked.detour {
         None
     } else {
-        shared.dice.throw(asked.op, asked.key)
+        shared
+            .dice
+            .throw(asked.op, asked.key, request.headers().contains_key(header::RANGE))
     };
     if let Some(fault) = fault {
         if let Some(answer) = answered_by(&shared, fault, &name) {
@@ -84,7 +87,11 @@ async fn grin(shared: State, request: HttpRequest, path: Path<(String, String)>,
         body: &body,
         fault,
     };
-    answer(&shared, &request, &asked, given).await
+    if fault == Some(FaultKind::LateHead) {
+        tokio::time::sleep(shared.dice.faults().stall).await;
+    }
+    let answer = answer(&shared, &request, &asked, given).await;
+    whole_answer::changed(answer, fault).await
 }
 
 /// The answer to a list that is not handed out, in this form or in any.
@@ -225,11 +232,13 @@ fn answered_by(shared: &SimulatorState, fault: FaultKind, name: &str) -> Option<
     let wait = (header::RETRY_AFTER, "1");
     Some(match fault {
         FaultKind::Status403 => status(StatusCode::FORBIDDEN).body("Request has expired"),
+        FaultKind::Status404 => status(StatusCode::NOT_FOUND).finish(),
         FaultKind::Status500 => status(StatusCode::INTERNAL_SERVER_ERROR).finish(),
         FaultKind::Status503 => status(StatusCode::SERVICE_UNAVAILABLE).finish(),
         FaultKind::Status503Wait => status(StatusCode::SERVICE_UNAVAILABLE).insert_header(wait).finish(),
         FaultKind::Status429 => status(StatusCode::TOO_MANY_REQUESTS).finish(),
         FaultKind::Status429Wait => status(StatusCode::TOO_MANY_REQUESTS).insert_header(wait).finish(),
+        FaultKind::Status429Rfc850 | FaultKind::Status429Asctime => whole_answer::wait_until(fault)?,
         FaultKind::TokenRefused => refuse(TokenRefusal::Unauthorized),
         FaultKind::SignInRedirect => refuse(TokenRefusal::Redirect),
         FaultKind::SignInPage => refuse(TokenRefusal::Page),
@@ -293,6 +302,7 @@ fn list(shared: &Arc<SimulatorState>, name: &str, query: &QueryPairs, fault: Opt
     let page = HtmlPage::new(Arc::clone(shared), list, asked);
     let page = match fault {
         Some(FaultKind::CutList) => page.cut(),
+        Some(FaultKind::EmptyList) => page.without_rows(),
         Some(FaultKind::NoHeading) => page.without_heading(),
         Some(odd @ (FaultKind::LongCell | FaultKind::NoBarcode)) => page.with_odd_row(odd),
         _ => page,
@@ -340,6 +350,15 @@ async fn other_host(shared: State, request: HttpRequest, path: Path<(String, Str
     }
 }
 
+/// As [`other_host`], at an address whose signature holds for GET alone.
+async fn signed_for_get(shared: State, request: HttpRequest, path: Path<(String, String)>) -> HttpResponse {
+    if request.method() == Method::HEAD {
+        shared.counters.request(SimulatorRequest::Head);
+        return HttpResponse::Forbidden().body("SignatureDoesNotMatch");
+    }
+    other_host(shared, request, path).await
+}
+
 async fn authorize(shared: State, request: HttpRequest) -> HttpResponse {
     shared.counters.request(SimulatorRequest::Authorize);
     match &shared.auth {
@@ -353,6 +372,10 @@ async fn token(shared: State, body: Bytes) -> HttpResponse {
     let Some(auth) = &shared.auth else {
         return HttpResponse::NotFound().finish();
     };
+    if let Some(fault) = shared.dice.throw(SimulatorRequest::Token, 0, false) {
+        shared.counters.fault(fault);
+        return HttpResponse::ServiceUnavailable().finish();
+    }
     let answer = oauth::token(auth, &format!("{}/token", shared.origin()), &body);
     if answer.status() == StatusCode::OK {
         shared.counters.tokens_issued.fetch_add(1, Relaxed);

@@ -16,6 +16,9 @@ use crate::lab::simulator::shared::SimulatorState;
 /// Bytes missing from an archive truncated in transit.
 const MISSING: u64 = 600;
 
+/// Where a part begins that is sent from a block's border.
+const BLOCK: u64 = 4_096;
+
 /// Answers HEAD and GET of book number `index`.
 pub(crate) async fn archive(
     shared: &Arc<SimulatorState>,
@@ -32,7 +35,10 @@ pub(crate) async fn archive(
     if fault == Some(FaultKind::Remade) {
         life = shared.shelf.remake(index);
     }
-    let etag = shared.catalogue.etag(index, life.generation);
+    let mut etag = shared.catalogue.etag(index, life.generation);
+    if fault == Some(FaultKind::OtherTag) {
+        etag.insert_str(etag.len() - 1, "-other");
+    }
     let tagged = shared.catalogue.config.etags && fault != Some(FaultKind::NoTag);
     let mut answer = HttpResponse::Ok();
     answer.content_type("application/octet-stream");
@@ -93,9 +99,18 @@ fn send(
     };
     let (start, end) = match range {
         Asked::Whole => (0, total),
+        Asked::Part(..) if fault == Some(FaultKind::RangeIgnored) => (0, total),
         Asked::Part(start, end) => {
             answer.status(StatusCode::PARTIAL_CONTENT);
-            let value = format!("bytes {start}-{}/{total}", end - 1);
+            let (start, end) = match fault {
+                Some(FaultKind::RangeEarlier) => (start - start % BLOCK, end),
+                Some(FaultKind::RangeShorter) => (start, end - (end - start) / 2),
+                _ => (start, end),
+            };
+            let value = match fault {
+                Some(FaultKind::RangeTotalUnknown) => format!("bytes {start}-{}/*", end - 1),
+                _ => format!("bytes {start}-{}/{total}", end - 1),
+            };
             answer.insert_header((header::CONTENT_RANGE, value));
             (start, end)
         }
@@ -213,6 +228,7 @@ pub(crate) fn in_its_place(shared: &SimulatorState, fault: FaultKind, file: &str
         FaultKind::RedirectSameHost => format!("{}/libraries/{library}/_mirror/{file}", bound.origin()),
         FaultKind::RedirectRelative => format!("_mirror/{file}"),
         FaultKind::RedirectOtherHost => format!("{}/bytes/{}/{file}", bound.other_origin(), ticket(shared, file)),
+        FaultKind::RedirectSigned => format!("{}/signed/{}/{file}", bound.other_origin(), ticket(shared, file)),
         FaultKind::RedirectForeign => format!("{}/bytes/{}/{file}", bound.foreign_origin(), ticket(shared, file)),
         FaultKind::RedirectLoop => format!("/libraries/{library}/_loop/1/{file}"),
         FaultKind::RedirectDowngrade if bound.scheme == "https" => {

@@ -70,6 +70,12 @@ impl HtmlPage {
         self
     }
 
+    /// The page has no row, and leads nowhere.
+    pub fn without_rows(mut self) -> Self {
+        self.next = self.shared.catalogue.books();
+        self
+    }
+
     /// The page lacks its heading row.
     pub fn without_heading(mut self) -> Self {
         self.heading = false;

@@ -50,7 +50,12 @@ pub(crate) fn process(
     }
     let lines: Vec<String> = rows
         .iter()
-        .map(|(barcode, words)| format!("{barcode}\t{words}\n"))
+        .enumerate()
+        .map(|(place, (barcode, words))| match (fault, place) {
+            (Some(FaultKind::OddRows), 1) => format!("{barcode}  {words}\n"),
+            (Some(FaultKind::OddRows), 2..) => format!("{barcode}\t{words}\tasked for by a program\n"),
+            _ => format!("{barcode}\t{words}\n"),
+        })
         .collect();
     let table = lines.concat();
     match form.get("process_format").or(query.get("process_format")) {
