@@ -152,6 +152,9 @@ async fn work(
         scope,
     } = begun_with;
     let once = scope.once;
+    if once {
+        daemon.bound_pauses(&settings).await;
+    }
     let mut begun = pin!(daemon.begin(scope));
     let mut stop = pin!(signals.stop());
     let mut leases_fail = pin!(daemon.cooperating.fail());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
 use crate::catalog::{Catalog, CatalogError, CatalogPolicy, CatalogThread, ClaimHolders, RecoverClaims};
@@ -16,11 +16,12 @@ use crate::daemon::translate;
 use crate::dapr::WorkShare;
 use crate::grin::{GrinAddresses, LibraryDirectory};
 use crate::observe::ShutdownPhase;
+use crate::pipeline::policy::longest_wait_once;
 use crate::pipeline::workers::{
     Checker, Collector, CollectorParts, Converter, Downloader, DownloaderParts, Enricher, TransferTable,
 };
 use crate::pipeline::{BeginRun, ChangeOptions, DrainRun, RunProgress, RunReport, RunScope, Supervisor, WorkerPools};
-use crate::session::{CloseSession, Session, SessionError, SessionThread};
+use crate::session::{CloseSession, ReconfigureSession, Session, SessionError, SessionThread};
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageError, StorageLayout};
 
@@ -125,6 +126,17 @@ impl Daemon {
             cooperating,
             lists,
         })
+    }
+
+    /// For a run that ends by itself: where GRIN asks for a longer pause, the rest is the next run's.
+    pub(super) async fn bound_pauses(&self, settings: &Settings) {
+        let bound = ReconfigureSession {
+            longest_pause: Some(longest_wait_once(&translate::backoff(settings))),
+            ..ReconfigureSession::default()
+        };
+        if let Err(error) = self.session.ask(bound, &AskContext::root("daemon")).await {
+            warn!(%error, "the session did not take the longest pause");
+        }
     }
 
     /// Starts a run; the answer comes when it is done or drained.

@@ -24,6 +24,8 @@ pub(super) struct RequestGate {
     until: Cell<Option<Instant>>,
     closed_at: Cell<Option<Instant>>,
     refusals: Cell<u32>,
+    /// The status of the last refusal.
+    status: Cell<u16>,
     /// The archive that was refused with 503, and when.
     suspect: RefCell<Option<(String, Instant)>>,
 }
@@ -39,11 +41,17 @@ impl RequestGate {
         None
     }
 
+    /// The status that closed the gate.
+    pub(super) fn closed_by(&self) -> u16 {
+        self.status.get()
+    }
+
     /// Closes the gate after a refusal of a request sent at `sent`; says for how long it is closed now.
     ///
     /// Refusals of requests that were under way when the gate closed are one refusal, so the wait does not grow by them.
-    pub(super) fn refused(&self, sent: Instant, retry_after: Option<Duration>) -> Duration {
+    pub(super) fn refused(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
         let now = Instant::now();
+        self.status.set(status);
         if self.closed_at.get().is_none_or(|closed| sent > closed) {
             self.refusals.set(self.refusals.get().saturating_add(1));
             self.closed_at.set(Some(now));
@@ -132,7 +140,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_asks_for_no_wait_gets_ours() {
         let gate = RequestGate::default();
-        let wait = gate.refused(Instant::now(), Some(Duration::ZERO));
+        let wait = gate.refused(Instant::now(), 429, Some(Duration::ZERO));
         assert_eq!(wait.as_secs(), 2);
     }
 
@@ -151,14 +159,14 @@ mod tests {
         let gate = RequestGate::default();
         let mut waits = Vec::new();
         for _ in 0..3 {
-            waits.push(gate.refused(Instant::now(), None).as_secs());
+            waits.push(gate.refused(Instant::now(), 429, None).as_secs());
             tokio::time::sleep_until(gate.closed_until().unwrap()).await;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(waits, [2, 4, 8]);
         assert_eq!(gate.closed_until(), None);
         gate.accepted(Instant::now());
-        assert_eq!(gate.refused(Instant::now(), None).as_secs(), 2);
+        assert_eq!(gate.refused(Instant::now(), 429, None).as_secs(), 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,17 +175,21 @@ mod tests {
         let sent = Instant::now();
         tokio::time::sleep(Duration::from_millis(10)).await;
         for _ in 0..20 {
-            assert_eq!(gate.refused(sent, None).as_secs(), 2);
+            assert_eq!(gate.refused(sent, 429, None).as_secs(), 2);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_shorter_wait_does_not_open_the_gate_and_a_long_one_is_bounded() {
         let gate = RequestGate::default();
-        gate.refused(Instant::now(), Some(Duration::from_secs(60)));
-        assert_eq!(gate.refused(Instant::now(), Some(Duration::from_secs(1))).as_secs(), 60);
+        gate.refused(Instant::now(), 429, Some(Duration::from_secs(60)));
         assert_eq!(
-            gate.refused(Instant::now(), Some(Duration::from_secs(u64::MAX))),
+            gate.refused(Instant::now(), 429, Some(Duration::from_secs(1)))
+                .as_secs(),
+            60
+        );
+        assert_eq!(
+            gate.refused(Instant::now(), 429, Some(Duration::from_secs(u64::MAX))),
             LONGEST
         );
     }

@@ -158,7 +158,7 @@ impl SessionEngine {
                 retry_after: None,
             };
         }
-        let wait = self.pacer.refused(sent, asked);
+        let wait = self.pacer.refused(sent, status, asked);
         tracing::warn!(status, seconds = wait.as_secs(), "GRIN asks for a pause");
         SessionError::Throttled {
             status,

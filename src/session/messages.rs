@@ -142,6 +142,9 @@ pub struct ReconfigureSession {
     pub limits: Option<ConnectionLimits>,
     /// For bodies opened from now on.
     pub minimum_speed: Option<MinimumSpeed>,
+    /// A request that would have to wait longer than this while GRIN asks for a pause is refused at once. At first there is no such
+    /// bound.
+    pub longest_pause: Option<Duration>,
 }
 
 /// Ends the session: no new requests, those in flight may finish within `grace`, then they are cut. The next request begins another.

@@ -200,6 +200,9 @@ impl SessionEngine {
         if let Some(speed) = changed.minimum_speed {
             self.set_minimum_speed(speed);
         }
+        if let Some(longest) = changed.longest_pause {
+            self.pacer.set_longest_pause(longest);
+        }
     }
 
     /// Waits for what goes on, cuts what does not end in time, and drops the client. A close during a close joins it.

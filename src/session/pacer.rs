@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
 
-use crate::session::SessionCounters;
 use crate::session::gate::RequestGate;
+use crate::session::{SessionCounters, SessionError};
 
 /// Spaces requests evenly (burst 1) and keeps the gate. Who is cancelled while waiting uses up nothing.
 pub(super) struct RequestPacer {
@@ -17,6 +17,8 @@ pub(super) struct RequestPacer {
     interval: Cell<Duration>,
     changed: Notify,
     gate: RequestGate,
+    /// Longest wait at the gate; `None`: as long as GRIN asks.
+    longest_pause: Cell<Option<Duration>>,
     counters: Arc<SessionCounters>,
 }
 
@@ -27,18 +29,23 @@ impl RequestPacer {
             interval: Cell::new(interval(requests_per_second)),
             changed: Notify::new(),
             gate: RequestGate::default(),
+            longest_pause: Cell::new(None),
             counters: Arc::clone(counters),
         }
     }
 
     /// Waits for the gate and for the pace.
-    pub(super) async fn pass(&self) {
+    ///
+    /// # Errors
+    /// The gate stays closed for longer than anybody is to wait.
+    pub(super) async fn pass(&self) -> Result<(), SessionError> {
         if self.interval.get().is_zero() && self.gate.closed_until().is_none() {
-            return;
+            return Ok(());
         }
         let began = Instant::now();
         let mut last = self.turn.lock().await;
         while let Some(due) = self.due(*last) {
+            self.check_pause()?;
             tokio::select! {
                 () = sleep_until(due) => {}
                 () = self.changed.notified() => {}
@@ -46,6 +53,24 @@ impl RequestPacer {
         }
         *last = Some(Instant::now());
         self.counters.pace_wait.observe(began.elapsed());
+        Ok(())
+    }
+
+    fn check_pause(&self) -> Result<(), SessionError> {
+        let left = self.gate.closed_until().map(|until| until - Instant::now());
+        match (left, self.longest_pause.get()) {
+            (Some(left), Some(longest)) if left > longest => Err(SessionError::Throttled {
+                status: self.gate.closed_by(),
+                retry_after: Some(left),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody waits longer at the gate from now on.
+    pub(super) fn set_longest_pause(&self, longest: Duration) {
+        self.longest_pause.set(Some(longest));
+        self.changed.notify_waiters();
     }
 
     /// Another pace from now on, also for those who wait already.
@@ -55,8 +80,8 @@ impl RequestPacer {
     }
 
     /// Closes the gate after a 429 or 503.
-    pub(super) fn refused(&self, sent: Instant, retry_after: Option<Duration>) -> Duration {
-        let wait = self.gate.refused(sent, retry_after);
+    pub(super) fn refused(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
+        let wait = self.gate.refused(sent, status, retry_after);
         self.counters.set_gate(wait);
         self.changed.notify_waiters();
         wait
@@ -101,7 +126,8 @@ mod tests {
 
     async fn millis_of(passes: usize, pacer: &RequestPacer) -> u128 {
         let began = Instant::now();
-        futures::future::join_all((0..passes).map(|_| pacer.pass())).await;
+        let passed = futures::future::join_all((0..passes).map(|_| pacer.pass())).await;
+        assert!(passed.iter().all(Result::is_ok));
         began.elapsed().as_millis()
     }
 
@@ -124,7 +150,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_gives_up_waiting_uses_up_no_turn() {
         let pacer = pacer(1.0);
-        pacer.pass().await;
+        pacer.pass().await.unwrap();
         for _ in 0..10 {
             assert!(pacer.pass().now_or_never().is_none());
         }
@@ -134,13 +160,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn another_rate_counts_at_once_for_who_waits() {
         let pacer = pacer(0.001);
-        pacer.pass().await;
+        pacer.pass().await.unwrap();
         let began = Instant::now();
         let change = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             pacer.set_rate(0.5);
         };
-        tokio::join!(pacer.pass(), change);
+        tokio::join!(pacer.pass(), change).0.unwrap();
         assert_eq!(began.elapsed().as_secs(), 2);
     }
 
@@ -148,7 +174,7 @@ mod tests {
     async fn a_closed_gate_holds_everyone_back_even_without_a_pace() {
         for rate in [0.0, 100.0] {
             let pacer = pacer(rate);
-            pacer.refused(Instant::now(), Some(Duration::from_secs(7)));
+            pacer.refused(Instant::now(), 429, Some(Duration::from_secs(7)));
             assert!(pacer.counters.snapshot().gate_closed_until.is_some());
             assert!(millis_of(2, &pacer).await >= 7_000, "{rate}");
         }
@@ -157,10 +183,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_gate_that_closes_meanwhile_holds_back_who_waits_for_the_pace() {
         let pacer = pacer(1.0);
-        pacer.pass().await;
+        pacer.pass().await.unwrap();
         let began = Instant::now();
-        let refuse = async { pacer.refused(Instant::now(), Some(Duration::from_secs(9))) };
-        tokio::join!(pacer.pass(), refuse);
+        let refuse = async { pacer.refused(Instant::now(), 429, Some(Duration::from_secs(9))) };
+        tokio::join!(pacer.pass(), refuse).0.unwrap();
         assert_eq!(began.elapsed().as_secs(), 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_the_bound_and_shorter_pauses_are_waited_for() {
+        let pacer = pacer(1.0);
+        pacer.set_longest_pause(Duration::from_secs(600));
+        pacer.refused(Instant::now(), 503, Some(Duration::from_secs(3_600)));
+        let refused = SessionError::Throttled {
+            status: 503,
+            retry_after: Some(Duration::from_secs(3_600)),
+        };
+        assert_eq!(pacer.pass().await, Err(refused));
+        tokio::time::sleep(Duration::from_secs(3_000)).await;
+        assert!(pacer.pass().await.is_ok());
+        // Also who waits already when the gate closes.
+        let began = Instant::now();
+        let refuse = async { pacer.refused(Instant::now(), 429, Some(Duration::from_secs(3_600))) };
+        let (passed, _) = tokio::join!(pacer.pass(), refuse);
+        assert!(passed.is_err() && began.elapsed().is_zero());
     }
 }

@@ -96,7 +96,7 @@ impl SessionEngine {
         let asked = Instant::now();
         let permit = self.permit(url, spec.class, cx).await?;
         if spec.auth == AuthMode::Grin && self.config().redirect.may_carry_token(url) {
-            declared(cx, "pace", self.pacer.pass()).await;
+            declared(cx, "pace", self.pacer.pass()).await?;
         }
         let sent = Instant::now();
         let mut deadlines = match time {

@@ -21,6 +21,7 @@ mod dependencies;
 mod import;
 mod parse_cases;
 mod pipeline;
+mod recorded_answers;
 mod refused_lists;
 mod settings_files;
 mod simulator_http;

@@ -91,7 +91,7 @@ impl ListReading<'_> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::ListPage);
         let body = self.parts.session.ask(ask, cx).await?;
         let mut arriving = ArrivingPage {
-            parser: ListPageParser::new(self.list, &self.parts.library, &body.url),
+            parser: ListPageParser::new(&self.parts.library, &body.url),
             body,
             mark: PageMark::default(),
             over: false,

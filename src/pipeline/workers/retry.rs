@@ -7,6 +7,7 @@ use tracing::warn;
 
 use crate::actor::AskContext;
 use crate::grin::AnswerRefusal;
+use crate::pipeline::policy::longest_wait_once;
 use crate::session::{
     ErrorClass, FetchAnswer, RequestKind, RetryBackoff, Session, SessionError, SmallAnswer, TimeoutPhase,
 };
@@ -29,6 +30,10 @@ pub(super) async fn retried<T, E: Display>(
         let (Some(least), Some(delay)) = (least, policy.delay(attempt, &mut rand::rng())) else {
             return Err(error);
         };
+        if least > longest_wait_once(policy) {
+            // Who asked may do something else meanwhile, or end.
+            return Err(error);
+        }
         let delay = delay.max(least);
         warn!(what, %error, attempt, ?delay, "request failed; trying again");
         tokio::select! {
@@ -134,6 +139,8 @@ mod tests {
         let (answer, asked, took) = run(1, Some(minute)).await;
         assert_eq!((answer, asked), (Ok(2), 2));
         assert!(took >= minute, "the server said how long: {took:?}");
+        let day = Duration::from_hours(24);
+        assert_eq!(run(1, Some(day)).await.1, 1, "nobody waits a day for one request");
         assert_eq!(run(9, None).await.1, 1, "an error that does not pass is not repeated");
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "XX")]
 
 pub mod archives;
+pub mod recorded;
 pub mod service;
 
 use std::collections::BTreeSet;
