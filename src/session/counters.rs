@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::actor::{DurationHistogram, HistogramSnapshot, SnapshotLabel};
+use crate::clock::SystemClock;
 use crate::session::permits::PermitView;
 use crate::session::{PermitClass, RequestKind};
 
@@ -45,6 +46,8 @@ pub struct SessionCounters {
     pub(super) discarded: AtomicU64,
     pub(super) stalls: AtomicU64,
     signed_out: Mutex<Option<String>>,
+    /// For what is shown; nothing is decided by it.
+    wall_clock: SystemClock,
 }
 
 /// How a token refresh ended.
@@ -188,7 +191,7 @@ impl SessionCounters {
     fn gate_closed_until(&self) -> Option<Timestamp> {
         let until = (*locked(&self.gate_closed_until))?;
         let left = until.checked_duration_since(Instant::now())?;
-        Timestamp::now().checked_add(left).ok().filter(|_| !left.is_zero())
+        self.wall_clock.now().checked_add(left).ok().filter(|_| !left.is_zero())
     }
 }
 
@@ -307,6 +310,30 @@ mod tests {
         assert_eq!(json["download_resumes"]["appended"], 1);
         assert!(json["gate_closed_until"].is_string());
         assert_eq!(json["permits"]["check"]["held"], 0);
+    }
+
+    /// The gate is closed for so long, whatever the wall clock says meanwhile; its end is told by the wall clock as it stands.
+    #[tokio::test(start_paused = true)]
+    async fn a_step_of_the_wall_clock_moves_the_end_that_is_told_and_not_the_gate() {
+        let clock = SystemClock::manual(Timestamp::from_second(1_800_000_000).unwrap());
+        let counters = SessionCounters {
+            wall_clock: clock.clone(),
+            ..SessionCounters::default()
+        };
+        let minute = Duration::from_mins(1);
+        counters.set_gate(minute);
+        for hours in [0, 5, -14, 24 * 400, -24 * 800] {
+            clock.step(hours * 3_600_000);
+            let told = counters.snapshot().gate_closed_until;
+            assert_eq!(told, clock.now().checked_add(minute).ok(), "{hours}");
+        }
+        tokio::time::advance(minute / 2).await;
+        clock.advance(minute / 2);
+        let told = counters.snapshot().gate_closed_until;
+        assert_eq!(told, clock.now().checked_add(minute / 2).ok());
+        clock.step(-7_200_000);
+        tokio::time::advance(minute).await;
+        assert_eq!(counters.snapshot().gate_closed_until, None);
     }
 
     #[test]

@@ -276,6 +276,23 @@ async fn one_archive_that_answers_503_stops_no_other() {
 }
 
 #[actix_rt::test]
+async fn a_list_that_answers_503_speaks_for_all_of_grin() {
+    let server = Server::start(|_, wire| answer(wire, "503 No", "", ""));
+    let fixture = Fixture::of(&server);
+    let error = fixture.get(server.url("/_all_books")).await.unwrap_err();
+    let wait = Some(Duration::from_secs(2));
+    assert_eq!(
+        error,
+        SessionError::Throttled {
+            status: 503,
+            retry_after: wait
+        }
+    );
+    assert!(fixture.counted().gate_closed_until.is_some());
+    fixture.end();
+}
+
+#[actix_rt::test]
 async fn a_full_conversion_queue_stops_nobody_else() {
     let server = Server::start(|seen, wire| match seen.path.as_str() {
         "/_process" => answer(wire, "429 Full", "", ""),
