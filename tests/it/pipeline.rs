@@ -8,7 +8,9 @@ use std::time::Duration;
 use crate::support::service::Service;
 use crate::support::{Home, finish, states};
 use grind::grin::Barcode;
-use grind::lab::simulator::{AuthConfig, FaultKind, FaultPlan, SimulatorConfig, SimulatorRequest, VolumeFate};
+use grind::lab::simulator::{
+    AuthConfig, FaultKind, FaultPlan, SimulatedState, SimulatorConfig, SimulatorRequest, VolumeFate,
+};
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
 
@@ -279,10 +281,18 @@ fn books_listed_after_a_refused_one_are_fetched_within_seconds() {
         small(6),
         "[work]\nqueues = [\"all\"]\n[schedule]\nrefresh_every = \"1s\"\n",
     );
-    let refused = home.simulator.barcodes().next().unwrap();
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let refused = books[0].clone();
     refuse_always(&home, SimulatorRequest::Get, &refused);
+    for later in &books[3..] {
+        home.simulator.set_state(later, SimulatedState::CheckedIn);
+    }
     let mut service = Service::of(home);
     service.told("READY=1");
+    service.told_when(|service| service.home.whole_books().len() == 2);
+    for later in &books[3..] {
+        service.home.simulator.set_state(later, SimulatedState::Converted);
+    }
     service.told_when(|service| service.home.whole_books().len() == 5);
     service.signal(Signal::TERM);
     assert!(service.finish().status.success());
@@ -319,6 +329,35 @@ fn a_refused_head_is_decided_by_a_get() {
     assert_eq!(again, ["stored", "stored"]);
 }
 
+/// A signature covers the method: an address that GRIN redirects to may be signed for GET alone (tests/cases/http/head-signed.txt).
+#[test]
+fn a_head_that_a_signed_address_refuses_is_no_missing_permission() {
+    let faults = FaultPlan {
+        per_request: u32::MAX,
+        ..FaultPlan::default().with(FaultKind::RedirectSigned, 1.0)
+    };
+    let home = Home::new(SimulatorConfig { faults, ..small(4) }, "[work]\nqueues = [\"all\"]\n");
+    let late = home.simulator.barcodes().last().unwrap();
+    home.simulator.set_state(&late, SimulatedState::CheckedIn);
+    let run = home.grind(&["run", "--once"]);
+    assert!(run.status.success(), "{}", run.err);
+    assert_eq!(home.whole_books().len(), 3);
+    home.simulator.set_state(&late, SimulatedState::Converted);
+    let run = home.grind(&["run", "--once"]);
+    assert!(run.status.success(), "{}", run.err);
+    assert_eq!(home.whole_books().len(), 4, "{}", run.err);
+    let changed = home.simulator.barcodes().next().unwrap();
+    home.simulator.remake(&changed);
+    let named = home.simulator.barcodes().map(|barcode| barcode.to_string());
+    let sync = home.grind(&["sync", "--barcodes", &named.collect::<Vec<_>>().join(",")]);
+    assert!(sync.status.success(), "{}", sync.err);
+    assert!(
+        home.simulator.stats().count(SimulatorRequest::Head) > 0,
+        "a HEAD was tried"
+    );
+    assert_eq!(home.whole_books().len(), 4);
+}
+
 #[test]
 fn the_daemon_outlives_a_lock_on_its_catalog() {
     let home = Home::new(small(1), "[retry]\ncap = \"1s\"\n");
@@ -338,8 +377,8 @@ fn the_daemon_outlives_a_lock_on_its_catalog() {
     let catalog = rusqlite::Connection::open(service.home.folder.path().join("catalog.db")).unwrap();
     catalog.busy_timeout(Duration::from_secs(20)).unwrap();
     catalog.execute_batch("BEGIN IMMEDIATE").unwrap();
-    // The time of the lock is the test's input: longer than the program's own patience with one.
-    std::thread::sleep(Duration::from_secs(20));
+    // It waits for longer than the program's own patience with a lock.
+    service.told("waiting for the catalog");
     catalog.execute_batch("ROLLBACK").unwrap();
     service.told_when(|service| service.home.whole_books().len() == 1);
     service.signal(Signal::TERM);

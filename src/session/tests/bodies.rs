@@ -107,7 +107,7 @@ async fn a_slow_reader_stops_the_socket() {
 async fn a_body_that_falls_silent_is_stalled() {
     let server = Server::start(|_, wire| {
         say(wire, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n0123456789");
-        silence();
+        silence(wire);
         false
     });
     let mut config = config(&server);

@@ -86,7 +86,7 @@ async fn a_close_waits_for_what_is_under_way_and_lets_nothing_new_in() {
 async fn what_does_not_end_in_time_is_cut() {
     let server = Server::start(|_, wire| {
         say(wire, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nx");
-        silence();
+        silence(wire);
         false
     });
     let fixture = Fixture::of(&server);

@@ -61,7 +61,7 @@ fn endless(seen: &Seen, wire: &mut dyn Wire) -> bool {
         wire,
         "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\netag: \"a\"\r\n\r\nx",
     );
-    silence();
+    silence(wire);
     false
 }
 

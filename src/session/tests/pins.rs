@@ -90,7 +90,7 @@ async fn the_body_of_a_304_is_not_waited_for() {
             wire,
             "HTTP/1.1 304 Not Modified\r\ncontent-length: 1000\r\netag: \"a\"\r\n\r\n",
         );
-        silence();
+        silence(wire);
         false
     });
     let fixture = Fixture::of(&server);
@@ -216,10 +216,10 @@ async fn small_bodies_of_errors_are_read_so_that_the_connection_can_be_used_agai
 async fn each_silence_has_its_own_limit() {
     let server = Server::start(|seen, wire| {
         match seen.path.as_str() {
-            "/head" => silence(),
+            "/head" => silence(wire),
             "/read" => {
                 say(wire, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx");
-                silence();
+                silence(wire);
             }
             _ => {
                 say(wire, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");

@@ -321,7 +321,7 @@ async fn stalled_and_trickling_archives_are_continued_over_another_connection() 
         0 => {
             part(wire, 0, 300_000, "\"a\"");
             if seen.path == "/stall" {
-                silence();
+                silence(wire);
             }
             while say(wire, &pattern(LENGTH)[300_000..300_000]) {
                 std::thread::sleep(Duration::from_millis(10));

@@ -188,8 +188,8 @@ async fn the_handshake_has_its_own_limit() {
 #[actix_rt::test]
 async fn a_server_that_is_silent_after_the_handshake_is_late_with_its_answer() {
     let authority = authority();
-    let server = Server::start_tls(Arc::clone(&authority.server), |_, _| {
-        silence();
+    let server = Server::start_tls(Arc::clone(&authority.server), |_, wire| {
+        silence(wire);
         false
     });
     let mut config = trusting(&server, &authority);
