@@ -232,10 +232,9 @@ fn list_page(args: &ParseArgs, kind: ListKind) -> Result<Document, ParseError> {
         Some(url) => url.clone(),
         None => Url::parse(&usual()).map_err(|error| option("--url", &usual(), error.to_string()))?,
     };
-    let kind = ListKind::of_address(&url).map_or(kind, |(kind, _)| kind);
     let path = &args.input[0];
     let mut input = open(path)?;
-    let mut parser = ListPageParser::new(kind, &library, &url);
+    let mut parser = ListPageParser::new(&library, &url);
     let mut rows = Vec::new();
     let mut piece = vec![0; 64 << 10];
     loop {

@@ -122,11 +122,6 @@ impl BookEnrichment {
         GrinState::read(self.get("grin_state")?.raw())
     }
 
-    /// Whether another library's scan stands for this volume.
-    pub fn is_surrogate(&self) -> bool {
-        self.get("grin_source_library_bibkey").is_some()
-    }
-
     /// The dates that lists have too.
     pub fn dates(&self) -> ListDates {
         let date = |sql| match self.get(sql) {

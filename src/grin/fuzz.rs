@@ -98,7 +98,7 @@ fn list_pages() {
     let library = LibraryDirectory::parse("TESTLIB").unwrap();
     let url = Url::parse("https://books.google.com/libraries/TESTLIB/_all_books").unwrap();
     let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-        let mut parser = ListPageParser::new(ListKind::AllBooks, &library, &url);
+        let mut parser = ListPageParser::new(&library, &url);
         let mut rows: Vec<_> = pieces
             .flat_map(|piece| parser.push(piece).unwrap_or_default())
             .collect();
@@ -108,7 +108,7 @@ fn list_pages() {
     };
     mutate(PAGE, |bytes, rng| {
         let bytes = &lengthened(bytes, rng);
-        let whole = parse_list_page(bytes, ListKind::AllBooks, &library, &url);
+        let whole = list_page::parse_list_page(bytes, &library, &url);
         let size = rng.random_range(1..90);
         let pieces = read(&mut bytes.chunks(size));
         assert_eq!(whole, pieces, "in pieces of {size}: {}", bytes.escape_ascii());

@@ -40,15 +40,13 @@ pub use etag::{EtagDecision, compare_validators, decide_etag};
 pub use file_name::{ARCHIVE_SUFFIX, BadFileName, FileName};
 pub use library::{BadLibrary, LibraryDirectory};
 pub use list_kind::ListKind;
-pub use list_page::{
-    EndDoubt, ListPage, ListPageParser, ListRefusal, LoopGuard, PageLimits, PageMark, parse_list_page,
-};
+pub use list_page::{EndDoubt, ListPage, ListPageParser, ListRefusal, LoopGuard, PageMark};
 pub use oauth_files::{
     ClientSecretFile, CredentialsFile, GOOGLE_TOKEN_URIS, ServiceAccountKey, TokenUriPolicy, TokenUriRefused,
 };
 pub use outcome::ProcessOutcome;
 pub use process_reply::{ProcessReply, ProcessResult, parse_process_reply};
-pub use redirect::{DEFAULT_REDIRECT_HOSTS, RedirectHop, RedirectPolicy, RedirectRefused};
+pub use redirect::{RedirectHop, RedirectPolicy, RedirectRefused};
 pub use refusal::AnswerRefusal;
 pub use row::{ListDates, ListFailure, ListRow, RejectedRow, RejectionReason};
 pub use secret::{Secret, SecretBytes};

@@ -2,9 +2,6 @@
 
 use url::{Host, Url};
 
-/// Hosts to which a redirect may lead, by default, without the token (PROTOCOL.md, section 2).
-pub const DEFAULT_REDIRECT_HOSTS: [&str; 3] = ["google.com", "googleusercontent.com", "googleapis.com"];
-
 /// A `Location` longer than this is not GRIN's.
 const LONGEST_LOCATION: usize = 8 * 1024;
 
@@ -182,7 +179,7 @@ mod tests {
     }
 
     fn grin() -> RedirectPolicy {
-        let hosts: Vec<String> = DEFAULT_REDIRECT_HOSTS.iter().map(ToString::to_string).collect();
+        let hosts = ["google.com", "googleusercontent.com", "googleapis.com"].map(str::to_owned);
         RedirectPolicy::new(&url("https://books.google.com/libraries/"), &[], &hosts)
     }
 

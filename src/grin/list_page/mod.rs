@@ -15,7 +15,9 @@ mod tests;
 pub(super) use crate::grin::list_page::cells::{name_of, set};
 pub(super) use crate::grin::list_page::heading::{ListField, ListHeading, field_of};
 pub use crate::grin::list_page::loop_guard::{LoopGuard, PageMark};
-pub use crate::grin::list_page::parser::{ListPageParser, ListRefusal, PageLimits, parse_list_page};
+pub use crate::grin::list_page::parser::{ListPageParser, ListRefusal};
+#[cfg(test)]
+pub(super) use crate::grin::list_page::parser::{PageLimits, parse_list_page};
 
 use url::Url;
 
@@ -50,6 +52,8 @@ pub struct ListPage {
 pub enum EndDoubt {
     /// Links of the same list of which it is not known where they lead.
     OpenLinks(Vec<Url>),
+    /// Something says "next" and tells no address that could be followed.
+    NextWithoutAddress,
     /// As many rows as were requested, and no link of the list at all.
     FullPage,
 }
@@ -61,6 +65,7 @@ impl std::fmt::Display for EndDoubt {
                 f.write_str("a link that may lead to more of the list is not understood: ")?;
                 f.write_str(&page_end::short(links.first().map_or("", Url::as_str)))
             }
+            Self::NextWithoutAddress => f.write_str("a button or link says \"next\" and tells no address"),
             Self::FullPage => f.write_str("the page has as many rows as were requested and no link to another page"),
         }
     }

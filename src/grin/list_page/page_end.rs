@@ -7,8 +7,9 @@
 //!    after this page's rows, is the next page. Where both exist and differ, the nearer one, so that no row is skipped.
 //! 2. A link whose `first=` is a row of this page or an earlier one, or that says "previous", is no way on.
 //! 3. Any other link of the same list with `first=` or `ctoken=`, whatever its text, leaves the end in doubt.
-//! 4. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
-//! 5. Otherwise the page is the last one.
+//! 4. Something that says "next" and tells no address (a button, a link that is a script) leaves the end in doubt.
+//! 5. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
+//! 6. Otherwise the page is the last one.
 
 use url::Url;
 
@@ -52,6 +53,8 @@ pub(super) struct PageFacts<'a> {
     pub(super) rows: u64,
     /// Links that could lead to more of the list.
     pub(super) links: &'a [PageLink],
+    /// Something says "next" and tells no address.
+    pub(super) unaddressed_next: bool,
 }
 
 /// What follows after a page.
@@ -117,6 +120,8 @@ fn end_without_next(facts: &PageFacts<'_>, place: &Place, own: &[(&PageLink, &Ur
     let requested = number_of(facts.page, "result_count");
     if !open.is_empty() {
         PageEnd::Doubt(EndDoubt::OpenLinks(open))
+    } else if facts.unaddressed_next {
+        PageEnd::Doubt(EndDoubt::NextWithoutAddress)
     } else if own.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
         PageEnd::Doubt(EndDoubt::FullPage)
     } else {

@@ -18,20 +18,24 @@ pub(super) struct PagerWatch {
     open: Option<OpenLink>,
     form: Option<OpenForm>,
     links: Vec<PageLink>,
+    /// Something says "next" and tells no address: a button, a link whose address is a script.
+    unaddressed_next: bool,
 }
 
-/// `<a href>` whose end has not come yet.
+/// `<a href>` or `<button>` whose end has not come yet.
 #[derive(Debug)]
 struct OpenLink {
+    is_button: bool,
     href: String,
     rel: Option<LinkMeaning>,
     label: String,
     text: String,
 }
 
-/// `<a>`'s attributes.
+/// `<a>`'s or `<button>`'s attributes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LinkTag {
+    /// Empty for a button.
     pub(super) href: String,
     pub(super) rel: Option<String>,
     /// `aria-label` or `title`.
@@ -69,6 +73,14 @@ impl FoundLink {
         }
     }
 
+    /// A button with these words on it.
+    pub(super) fn button(words: String) -> Self {
+        Self {
+            text: words,
+            ..Self::bare(String::new())
+        }
+    }
+
     /// What it says: by `rel`, else by its text, else by its label.
     fn meaning(&self) -> LinkMeaning {
         let of = |text: &str| LinkMeaning::of_text(&text::from_html(text));
@@ -89,6 +101,7 @@ impl PagerWatch {
             open: None,
             form: None,
             links: Vec::new(),
+            unaddressed_next: false,
         }
     }
 
@@ -110,6 +123,7 @@ impl PagerWatch {
         let left_open = self.end();
         if tag.href.len() <= LONGEST {
             self.open = Some(OpenLink {
+                is_button: false,
                 href: address(&tag.href),
                 rel: tag.rel.as_deref().and_then(LinkMeaning::of_rel),
                 label: tag.label.clone().unwrap_or_default(),
@@ -117,6 +131,20 @@ impl PagerWatch {
             });
         }
         left_open
+    }
+
+    /// `<button>`: in a link, its text is the link's.
+    pub(super) fn button_begin(&mut self, tag: &LinkTag) {
+        if self.open.is_none() {
+            self.begin(tag);
+            self.open.iter_mut().for_each(|open| open.is_button = true);
+        }
+    }
+
+    /// `</button>`.
+    pub(super) fn button_end(&mut self) -> Option<FoundLink> {
+        let is_button = self.open.as_ref().is_some_and(|open| open.is_button);
+        if is_button { self.end() } else { None }
     }
 
     /// Text of the page, or what stands for an image; it belongs to the open link and form, if there are such.
@@ -132,7 +160,9 @@ impl PagerWatch {
 
     /// `</a>`: the link as a whole.
     pub(super) fn end(&mut self) -> Option<FoundLink> {
-        let OpenLink { href, rel, label, text } = self.open.take()?;
+        let OpenLink {
+            href, rel, label, text, ..
+        } = self.open.take()?;
         Some(FoundLink { href, rel, label, text })
     }
 
@@ -205,11 +235,19 @@ impl PagerWatch {
 
     /// Keeps a link if it could lead to more of the list.
     pub(super) fn take(&mut self, found: &FoundLink) {
-        if found.href.is_empty() || found.href.starts_with('#') {
-            // A place in this very page, or a button made of a link.
+        let meaning = found.meaning();
+        if let Some(script) = script_of(&found.href) {
+            let mut addresses = addresses_in(script).peekable();
+            self.unaddressed_next |= meaning.rank() > 0 && addresses.peek().is_none();
+            for href in addresses {
+                self.take(&FoundLink { href, ..found.clone() });
+            }
             return;
         }
-        let meaning = found.meaning();
+        if found.href.starts_with('#') {
+            // A place in this very page.
+            return;
+        }
         let same = self.same_list(&found.href);
         let marked = same.as_ref().map_or_else(|| looks_marked(&found.href), is_marked);
         let of_use = if marked {
@@ -243,10 +281,25 @@ impl PagerWatch {
         (plain && same && has_query).then_some(url)
     }
 
+    /// Whether something says "next" and tells no address.
+    pub(super) fn has_unaddressed_next(&self) -> bool {
+        self.unaddressed_next
+    }
+
     /// All links were seen. One that is still open was cut off, and its text may be half of something else.
     pub(super) fn finish(&mut self) -> Vec<PageLink> {
         self.form_end();
         std::mem::take(&mut self.links)
+    }
+}
+
+/// What a link's address is a script for, or nothing: then only the link's words say what it is.
+pub(super) fn script_of(href: &str) -> Option<&str> {
+    let is_script = |start: &str| start.eq_ignore_ascii_case("javascript:");
+    match href.split_at_checked("javascript:".len()) {
+        Some((start, script)) if is_script(start) => Some(script),
+        _ if href.is_empty() || href == "#" => Some(""),
+        _ => None,
     }
 }
 

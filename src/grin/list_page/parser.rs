@@ -12,17 +12,17 @@ use crate::grin::list_page::page::ListPageState;
 use crate::grin::list_page::pager::PagerWatch;
 use crate::grin::list_page::tags::{tags, texts};
 use crate::grin::text::Utf8Check;
-use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow};
+use crate::grin::{AnswerRefusal, LibraryDirectory, ListRow};
 
 /// How much of a page is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageLimits {
+pub(in crate::grin) struct PageLimits {
     /// Bytes of the page.
-    pub page: usize,
+    pub(in crate::grin) page: usize,
     /// Bytes of a cell's text; a row with a longer one is rejected.
-    pub cell: usize,
+    pub(in crate::grin) cell: usize,
     /// Bytes that the tokenizer may hold: a tag or attribute in one piece, and about 150 a tag left open.
-    pub memory: usize,
+    pub(in crate::grin) memory: usize,
 }
 
 impl Default for PageLimits {
@@ -38,13 +38,13 @@ impl Default for PageLimits {
 /// Why reading of a page was given up in its middle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListRefusal {
-    /// More bytes than [`PageLimits::page`].
+    /// More bytes than a page may have.
     #[error("the page is larger than {limit} bytes")]
     TooLarge {
         /// The limit.
         limit: usize,
     },
-    /// More than [`PageLimits::memory`] for tags left open, or for one tag.
+    /// More memory than may be used for tags left open, or for one tag.
     #[error("the page's tags need more than {limit} bytes of memory")]
     TooDeep {
         /// The limit.
@@ -96,14 +96,13 @@ impl SharedListPage {
 const PIECE: usize = 16 << 10;
 
 impl ListPageParser {
-    /// `page_url` is the address that the page came from: next links are judged by it. `kind` is what was asked for;
-    /// columns are found by name in any list.
-    pub fn new(kind: ListKind, library: &LibraryDirectory, page_url: &Url) -> Self {
-        Self::with_limits(kind, library, page_url, PageLimits::default())
+    /// `page_url` is the address that the page came from: next links are judged by it. Columns are found by name, in any list.
+    pub fn new(library: &LibraryDirectory, page_url: &Url) -> Self {
+        Self::with_limits(library, page_url, PageLimits::default())
     }
 
     /// As [`ListPageParser::new`], with other limits.
-    pub fn with_limits(_kind: ListKind, library: &LibraryDirectory, page_url: &Url, limits: PageLimits) -> Self {
+    pub(in crate::grin) fn with_limits(library: &LibraryDirectory, page_url: &Url, limits: PageLimits) -> Self {
         let page = SharedListPage(Arc::new(Mutex::new(ListPageState::new(
             library,
             PagerWatch::new(page_url),
@@ -229,13 +228,13 @@ fn next_row(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Reads a list page that is there as a whole.
-pub fn parse_list_page(
+#[cfg(test)]
+pub(in crate::grin) fn parse_list_page(
     bytes: &[u8],
-    kind: ListKind,
     library: &LibraryDirectory,
     page_url: &Url,
 ) -> (Vec<ListRow>, ListPage) {
-    let mut parser = ListPageParser::new(kind, library, page_url);
+    let mut parser = ListPageParser::new(library, page_url);
     // A refusal is told by the page, too.
     let mut rows = parser.push(bytes).unwrap_or_default();
     let (rest, page) = parser.finish();

@@ -7,7 +7,7 @@ use lol_html::send::{Element, SendHandlerTypes};
 use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, Selector};
 
 use crate::grin::list_page::page::InputTag;
-use crate::grin::list_page::pager::{LinkTag, addresses_in};
+use crate::grin::list_page::pager::{LinkTag, addresses_in, script_of};
 use crate::grin::list_page::parser::SharedListPage;
 
 type Tag<'r, 't> = Element<'r, 't>;
@@ -42,7 +42,7 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
             .relation(&attribute(element, "href"), &attribute(element, "rel")),
         "img" => page.get().image(&attribute(element, "alt")),
         "input" => page.get().input(input_tag(element, "")),
-        "button" => page.get().input(input_tag(element, "submit")),
+        "button" => button(page, element),
         "span" => name(page, element),
         "table" => table(page, element),
         "thead" | "tbody" => page.get().section(false),
@@ -144,8 +144,32 @@ fn link(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     if !element.has_attribute("href") {
         return;
     }
-    page.get().link(link_tag(element));
+    let tag = link_tag(element);
+    if is_disabled(element) && script_of(&tag.href).is_some() {
+        return;
+    }
+    page.get().link(tag);
     at_end(element, page, |page| page.get().link_end());
+}
+
+fn button(page: &SharedListPage, element: &mut Tag<'_, '_>) {
+    let tag = input_tag(element, "submit");
+    if !tag.disabled {
+        page.get().button(&link_tag(element));
+        at_end(element, page, |page| page.get().button_end());
+    }
+    page.get().input(tag);
+}
+
+/// Whether it is shown and does nothing.
+fn is_disabled(element: &Tag<'_, '_>) -> bool {
+    let said = attribute(element, "aria-disabled").eq_ignore_ascii_case("true");
+    let mut classes = attribute(element, "class").to_ascii_lowercase();
+    classes.retain(|c| c != '-' && c != '_');
+    said || element.has_attribute("disabled")
+        || classes
+            .split_ascii_whitespace()
+            .any(|class| class.ends_with("disabled"))
 }
 
 fn link_tag(element: &Tag<'_, '_>) -> LinkTag {
@@ -164,6 +188,7 @@ fn input_tag(element: &Tag<'_, '_>, usual: &str) -> InputTag {
         kind: element.get_attribute("type").unwrap_or_else(|| usual.to_owned()),
         name: attribute(element, "name"),
         value: element.get_attribute("value"),
+        disabled: is_disabled(element),
     }
 }
 

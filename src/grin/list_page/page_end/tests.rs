@@ -24,6 +24,7 @@ fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
         page: &page,
         rows,
         links: &links,
+        unaddressed_next: false,
     })
 }
 
@@ -33,6 +34,7 @@ fn shown(end: &PageEnd) -> String {
         PageEnd::Next(url, _) => url.query().unwrap_or_default().to_owned(),
         PageEnd::Last => "last".to_owned(),
         PageEnd::Doubt(EndDoubt::FullPage) => "full".to_owned(),
+        PageEnd::Doubt(EndDoubt::NextWithoutAddress) => "said".to_owned(),
         PageEnd::Doubt(EndDoubt::OpenLinks(links)) => format!("open {}", links.len()),
         PageEnd::Refused(refusal, _) => refusal.to_string(),
     }

@@ -21,6 +21,7 @@ fn end_of(pager: &mut PagerWatch) -> PageEnd {
         page: &page,
         rows: 2,
         links: &links,
+        unaddressed_next: pager.has_unaddressed_next(),
     })
 }
 
@@ -45,6 +46,8 @@ fn forms_of_the_link() {
         ),
         ("_all_books?result_count=2&first=3", "result_count=2&first=3"),
         ("?ctoken=abc%3D", "ctoken=abc%3D"),
+        ("javascript:location='?first=3'", "first=3"),
+        ("JavaScript:go(&quot;_all_books?ctoken=x&quot;)", "ctoken=x"),
         (
             "https://books.google.com/libraries/TESTLIB/_all_books?ctoken=x#top",
             "ctoken=x",
@@ -73,7 +76,7 @@ fn links_that_lead_elsewhere_are_refused() {
         "https://user@books.google.com/libraries/TESTLIB/_all_books?first=3",
         "/libraries/OTHER/_all_books?first=3",
         "_process?first=3",
-        "javascript:location='?first=3'",
+        "javascript:location='//evil.example/?first=3'",
     ] {
         let end = found(&[(href, "Next")]);
         assert!(

@@ -21,7 +21,7 @@ fn a_page_beyond_the_limit_is_refused_while_it_comes() {
         page: 1 << 20,
         ..PageLimits::default()
     };
-    let mut parser = ListPageParser::with_limits(ListKind::AllBooks, &library, &Url::parse(URL).unwrap(), limits);
+    let mut parser = ListPageParser::with_limits(&library, &Url::parse(URL).unwrap(), limits);
     let piece = vec![b'x'; 1 << 19];
     assert!(parser.push(&piece).is_ok() && parser.push(&piece).is_ok());
     assert_eq!(parser.push(&piece), Err(ListRefusal::TooLarge { limit: 1 << 20 }));
@@ -37,7 +37,7 @@ fn deep_nesting_and_endless_tags_are_bounded() {
         ..PageLimits::default()
     };
     for piece in ["<div>", "<table><tr><td>", "<a href='", "<table>", "<b x"] {
-        let mut parser = ListPageParser::with_limits(ListKind::AllBooks, &library, &Url::parse(URL).unwrap(), limits);
+        let mut parser = ListPageParser::with_limits(&library, &Url::parse(URL).unwrap(), limits);
         let many = piece.repeat(4_000);
         let refused = (0..400).find_map(|_| parser.push(many.as_bytes()).err());
         assert_eq!(refused, Some(ListRefusal::TooDeep { limit: 1 << 20 }), "{piece}");
@@ -54,7 +54,7 @@ fn rows_left_open_take_no_memory() {
     };
     let rows = "<tr><td>TL0001<td>A<table><tr><td>b</table>c\n".repeat(50_000);
     let html = page("Barcode|Title", &rows);
-    let mut parser = ListPageParser::with_limits(ListKind::AllBooks, &library, &Url::parse(URL).unwrap(), limits);
+    let mut parser = ListPageParser::with_limits(&library, &Url::parse(URL).unwrap(), limits);
     let mut rows: Vec<_> = html
         .as_bytes()
         .chunks(30_011)

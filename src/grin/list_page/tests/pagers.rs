@@ -12,7 +12,7 @@ fn read(query: &str, inside: &str, after: &str) -> ListPage {
         "<html><head></head><body><table><thead><tr class=heading><td>Barcode</td><td>Title</td></tr></thead>\
          <tbody><tr><td>TL0001</td><td>A</td></tr><tr><td>TL0002</td><td>B</td></tr>{inside}</table>{after}</body></html>"
     );
-    let (rows, page) = parse_list_page(html.as_bytes(), ListKind::AllBooks, &library, &url);
+    let (rows, page) = parse_list_page(html.as_bytes(), &library, &url);
     let barcodes: Vec<_> = rows.iter().map(|row| row.barcode.as_str()).collect();
     assert_eq!(barcodes, ["TL0001", "TL0002"], "{inside} {after}");
     assert!(page.rejected.is_empty(), "{inside}: {page:?}");
@@ -38,6 +38,9 @@ const TO_THREE: &[&str] = &[
     "<select><option value='?first=1'>1<option value='?first=3'>2</select>",
     "<button formaction='?first=3'>x</button>",
     "<a href='#' onclick='go(&quot;?first=3&quot;)'>Next</a>",
+    "<a href=\"javascript:go('?first=3')\">Next</a>",
+    "<a href=\"javascript:go('_all_books?result_count=2&amp;first=3')\"><img src=a.png></a>",
+    "<a href='?first=3'><button>Next</button></a>",
 ];
 
 #[test]
@@ -104,8 +107,88 @@ fn a_way_on_that_is_not_understood_leaves_the_end_in_doubt() {
             assert!(page.warnings[0].contains("not understood"), "{:?}", page.warnings);
         }
     }
-    let full = read("?result_count=2", "", "<button>Next</button>");
+    let full = read("?result_count=2", "", "<p>Page 1</p>");
     assert_eq!((full.doubt, full.complete), (Some(EndDoubt::FullPage), false));
+}
+
+/// GRIN may give fewer rows than were requested on each page, so a page that is not full need not be the last.
+#[test]
+fn what_says_next_and_tells_no_address_leaves_the_end_in_doubt() {
+    for pager in [
+        "<button>Next</button>",
+        "<button type=button><b>Next</b> &gt;</button>",
+        "<a href='javascript:next()'>Next</a>",
+        "<a href='#' onclick='return next()'>Next page</a>",
+        "<a href=''>&gt;</a>",
+        "<a href='#'><img src=arrow.png alt=next></a>",
+        "<input type=button value='Next &gt;' onclick='next()'>",
+        "<form action='_all_books' method=post><input type=hidden name=first value=3><input type=submit value=Next></form>",
+        "<button aria-label=Next></button>",
+    ] {
+        for (inside, after) in [
+            (String::new(), pager.to_owned()),
+            (
+                format!("</tbody><tfoot><tr><td>{pager}</td></tr></tfoot>"),
+                String::new(),
+            ),
+            (format!("<tr><td colspan=2>{pager}</td></tr>"), String::new()),
+        ] {
+            let page = read("?result_count=100", &inside, &after);
+            let ended = (&page.next, &page.doubt, page.complete);
+            assert_eq!(
+                ended,
+                (&None, &Some(EndDoubt::NextWithoutAddress), false),
+                "{inside}{after}"
+            );
+            assert!(
+                page.warnings.iter().any(|warning| warning.contains("tells no address")),
+                "{:?}",
+                page.warnings
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_shown_and_does_nothing_is_no_way_on() {
+    for pager in [
+        "<button disabled>Next</button>",
+        "<a href='#' class='pager is-disabled'>Next</a>",
+        "<a href='javascript:void(0)' aria-disabled=true>Next</a>",
+        "<span>Next</span>",
+        "<a href='#top'>&gt;</a>",
+        "<button>Search</button>",
+        "<a name=x>Next</a>",
+    ] {
+        let page = read("?result_count=100", "", pager);
+        assert_eq!((page.next, page.doubt, page.complete), (None, None, true), "{pager}");
+    }
+}
+
+/// A pager may stand above the table, in its caption, or both above and below it.
+#[test]
+fn a_pager_before_the_table_is_as_good_as_one_after_it() {
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
+    let url = Url::parse(&format!("{LIST}?result_count=2")).unwrap();
+    for (pager, next) in [
+        ("<a href='?ctoken=abc'>Next &gt;</a>", Some("ctoken=abc")),
+        ("<p><a href='?first=3'>2</a></p>", Some("first=3")),
+        ("<a href='?ctoken=abc'>&gt;&gt;</a>", None),
+    ] {
+        for place in [0, 1, 2] {
+            let (before, caption) = if place == 1 { ("", pager) } else { (pager, "") };
+            let after = if place == 2 { pager } else { "" };
+            let html = format!(
+                "<html><body>{before}<table><caption>{caption}</caption>\
+                 <tr class=heading><td>Barcode</td><td>Title</td></tr>\
+                 <tr><td>TL0001</td><td>A</td></tr><tr><td>TL0002</td><td>B</td></tr></table>{after}</body></html>"
+            );
+            let (rows, page) = parse_list_page(html.as_bytes(), &library, &url);
+            let found = page.next.as_ref().and_then(|next| next.query().map(str::to_owned));
+            assert_eq!((rows.len(), found.as_deref()), (2, next), "{html}: {page:?}");
+            assert_eq!(page.complete, next.is_some(), "{html}");
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! The page is over: what it was.
+
+use crate::grin::list_page::ListPage;
+use crate::grin::list_page::page::{ListPageState, RowKind};
+use crate::grin::list_page::page_end::{PageEnd, PageFacts, page_end, short};
+use crate::grin::{AnswerRefusal, RejectedRow, RejectionReason};
+
+impl ListPageState {
+    /// The page is over; `stopped` says why it was not read to its end.
+    pub(in crate::grin::list_page) fn finish(&mut self, stopped: Option<AnswerRefusal>) -> ListPage {
+        let cut = self.in_list() || self.row.is_some() || self.torn;
+        if self.row.take().is_some_and(|row| row.kind == RowKind::Data) && !self.cells.is_empty() {
+            let shown = self
+                .cells
+                .names()
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .unwrap_or_default()
+                .into_owned();
+            self.reject(RejectedRow::new(&shown, RejectionReason::CutOff));
+        }
+        if self.unnoted > 0 {
+            self.out.warnings.push(format!("{} more warnings", self.unnoted));
+        }
+        if self.out.rejected_more > 0 {
+            let more = self.out.rejected_more;
+            self.out.warnings.push(format!("{more} more rejected rows"));
+        }
+        self.row_links.clear();
+        let end = self.end(self.out.rejected.len() as u64 + self.out.rejected_more);
+        let open_end = cut || (self.root == (true, false) && !matches!(end, PageEnd::Next(..)));
+        let listed = self.list_closed || cut;
+        let by_pager = match &end {
+            PageEnd::Refused(refusal, _) => Some(*refusal),
+            _ => None,
+        };
+        let refusal = stopped
+            .or_else(|| self.outside.refusal(listed))
+            .or((!listed).then_some(AnswerRefusal::NotAList))
+            .or(by_pager)
+            .or(open_end.then_some(AnswerRefusal::Truncated));
+        let mut page = ListPage {
+            refusal,
+            rows: self.rows_seen,
+            ..std::mem::take(&mut self.out)
+        };
+        match end {
+            PageEnd::Next(url, warning) => {
+                page.warnings.extend(warning);
+                page.next = refusal.is_none().then_some(url);
+            }
+            PageEnd::Doubt(doubt) => {
+                page.warnings.push(doubt.to_string());
+                page.doubt = refusal.is_none().then_some(doubt);
+            }
+            PageEnd::Refused(refusal, href) => page.warnings.push(format!("{refusal}: {}", short(&href))),
+            PageEnd::Last => {}
+        }
+        page.complete = refusal.is_none() && page.doubt.is_none();
+        page
+    }
+
+    fn end(&mut self, rejected: u64) -> PageEnd {
+        let links = self.pager.finish();
+        page_end(&PageFacts {
+            page: self.pager.page(),
+            rows: self.rows_seen + rejected,
+            links: &links,
+            unaddressed_next: self.pager.has_unaddressed_next(),
+        })
+    }
+}

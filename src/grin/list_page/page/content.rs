@@ -1,0 +1,200 @@
+//! Cells, text, links and fields as they go by: each to the row, the pager or what stands outside of the table.
+
+use crate::grin::list_page::page::{ListPageState, MOST_NOTES, OpenRow, RowKind};
+use crate::grin::list_page::pager::{FoundLink, LinkTag};
+
+/// `<input>`'s and `<button>`'s attributes.
+#[derive(Debug, Clone, Default)]
+pub(in crate::grin::list_page) struct InputTag {
+    pub(in crate::grin::list_page) kind: String,
+    pub(in crate::grin::list_page) name: String,
+    pub(in crate::grin::list_page) value: Option<String>,
+    pub(in crate::grin::list_page) disabled: bool,
+}
+
+impl ListPageState {
+    /// `<td>` or `<th>`, `span` columns wide.
+    pub(in crate::grin::list_page) fn cell(&mut self, span: usize) {
+        if self.row.is_none() && self.among_rows() {
+            // A row whose `<tr>` was left out.
+            let serial = self.next_serial();
+            self.open_row(serial, RowKind::Data);
+            self.row.iter_mut().for_each(|row| row.tagged = false);
+        }
+        let level = self.level();
+        match &mut self.row {
+            Some(row) if row.level == level && self.buried == 0 => {
+                if let RowKind::Heading { named, in_name } = &mut row.kind {
+                    (*named, *in_name) = (false, false);
+                }
+                self.cells.begin(span);
+            }
+            _ => self.separator(),
+        }
+    }
+
+    /// `<span class="hd3">`, the name of a column.
+    pub(in crate::grin::list_page) fn name_begin(&mut self) {
+        if let Some(OpenRow {
+            kind: RowKind::Heading { named, in_name },
+            ..
+        }) = &mut self.row
+        {
+            if !*named {
+                self.cells.restart();
+            }
+            (*named, *in_name) = (true, true);
+        }
+    }
+
+    /// The end of a column's name.
+    pub(in crate::grin::list_page) fn name_end(&mut self) {
+        if let Some(OpenRow {
+            kind: RowKind::Heading { in_name, .. },
+            ..
+        }) = &mut self.row
+        {
+            *in_name = false;
+        }
+    }
+
+    /// `<br>`, `<p>` and the like: words before and after are not one.
+    pub(in crate::grin::list_page) fn separator(&mut self) {
+        self.text(" ");
+    }
+
+    /// Text, character references still in it.
+    pub(in crate::grin::list_page) fn text(&mut self, text: &str) {
+        self.pager.text(text);
+        match &self.row {
+            Some(OpenRow {
+                kind:
+                    RowKind::Heading {
+                        named: true,
+                        in_name: false,
+                    },
+                ..
+            }) => {}
+            Some(_) => self.cells.text(text, self.cell_limit),
+            None if self.in_list() && !self.foot => {}
+            None => self.outside.text(text),
+        }
+    }
+
+    /// `<a href>`.
+    pub(in crate::grin::list_page) fn link(&mut self, tag: LinkTag) {
+        if self.row.is_none() {
+            self.outside.address(&tag.href);
+        }
+        let left_open = self.pager.begin(&tag);
+        self.place_link(left_open);
+        if self.in_data_row() {
+            self.cells.link(tag.href);
+        }
+    }
+
+    /// `</a>`.
+    pub(in crate::grin::list_page) fn link_end(&mut self) {
+        let link = self.pager.end();
+        self.place_link(link);
+    }
+
+    /// `<button>`.
+    pub(in crate::grin::list_page) fn button(&mut self, tag: &LinkTag) {
+        self.pager.button_begin(tag);
+    }
+
+    /// `</button>`.
+    pub(in crate::grin::list_page) fn button_end(&mut self) {
+        let button = self.pager.button_end();
+        self.place_link(button);
+    }
+
+    /// `<area href alt>`, which has no end tag.
+    pub(in crate::grin::list_page) fn area(&mut self, tag: &LinkTag) {
+        let left_open = self.pager.begin(tag);
+        self.place_link(left_open);
+        self.link_end();
+    }
+
+    /// `<img alt>`: what a link says that is an image.
+    pub(in crate::grin::list_page) fn image(&mut self, alt: &str) {
+        self.pager.text(alt);
+    }
+
+    /// `<link rel href>`.
+    pub(in crate::grin::list_page) fn relation(&mut self, href: &str, rel: &str) {
+        self.pager.relation(href, rel);
+    }
+
+    /// An address in an attribute that is no link's own: `data-href`, `onclick`, `value` of an option.
+    pub(in crate::grin::list_page) fn attribute_address(&mut self, href: String) {
+        self.place_link(Some(FoundLink::bare(href)));
+    }
+
+    fn place_link(&mut self, link: Option<FoundLink>) {
+        let Some(link) = link else { return };
+        if !self.in_data_row() {
+            self.pager.take(&link);
+        } else if self.row_links.len() < MOST_NOTES {
+            self.row_links.push(link);
+        }
+    }
+
+    /// `<input>` or `<button>`.
+    pub(in crate::grin::list_page) fn input(&mut self, tag: InputTag) {
+        let is = |kinds: &[&str]| kinds.iter().any(|kind| tag.kind.eq_ignore_ascii_case(kind));
+        if is(&["password"]) {
+            self.outside.password();
+        }
+        if tag.name.eq_ignore_ascii_case("barcodes") {
+            if let (true, Some(value)) = (self.in_data_row(), tag.value) {
+                self.cells.tick(value);
+            }
+            return;
+        }
+        let value = tag.value.unwrap_or_default();
+        if is(&["submit", "image", "button"]) && !tag.disabled {
+            self.place_link(Some(FoundLink::button(value.clone())));
+        }
+        if is(&["", "hidden", "text", "number", "submit", "image"]) {
+            self.pager.field(&tag.name, &value, is(&["submit", "image"]));
+        }
+    }
+
+    /// `<form action method>`.
+    pub(in crate::grin::list_page) fn form(&mut self, action: &str, method: Option<&str>) {
+        self.outside.address(action);
+        self.pager.form_begin(action, method);
+    }
+
+    /// `</form>`.
+    pub(in crate::grin::list_page) fn form_end(&mut self) {
+        self.pager.form_end();
+    }
+
+    /// `<meta content>`: an address that the page leads to.
+    pub(in crate::grin::list_page) fn address(&mut self, address: &str) {
+        self.outside.address(address);
+    }
+
+    /// `<base href>`.
+    pub(in crate::grin::list_page) fn base(&mut self, href: &str) {
+        self.pager.base(href);
+    }
+
+    /// Text of `<title>`.
+    pub(in crate::grin::list_page) fn title(&mut self, text: &str) {
+        self.outside.title(text);
+    }
+
+    /// `<html>` or `<body>`.
+    pub(in crate::grin::list_page) fn root_begin(&mut self) {
+        self.root.0 = true;
+    }
+
+    /// `</html>` or `</body>`.
+    pub(in crate::grin::list_page) fn root_end(&mut self) {
+        self.root.1 = true;
+    }
+}
