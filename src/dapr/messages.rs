@@ -36,10 +36,8 @@ impl ReadConsistency {
 /// Who wins when two write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteConcurrency {
-    /// The first; only if every writer of the key asks for it.
+    /// The first; only if every writer of the key asks for it. Dapr's default is the last.
     FirstWrite,
-    /// The last; Dapr's default.
-    LastWrite,
 }
 
 impl WriteConcurrency {
@@ -47,7 +45,6 @@ impl WriteConcurrency {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FirstWrite => "first-write",
-            Self::LastWrite => "last-write",
         }
     }
 }

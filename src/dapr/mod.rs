@@ -4,6 +4,7 @@
 //! [`DeleteState`], [`CloseStateStore`]. The protocol and the client's rules are in PROTOCOL.md, sections 1 to 9.
 
 mod actor;
+mod answers;
 mod breaker;
 mod config;
 mod cooperation;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::actor::AskContext;
+use crate::dapr::answers;
 use crate::dapr::wire;
 use crate::dapr::wire::KeyAddress;
 use crate::dapr::{
@@ -45,7 +46,7 @@ impl StateRequests {
 
     pub(super) async fn get(&self, get: &GetState, cx: &AskContext) -> Result<KeyState, StateError> {
         let url = self.address.get(get)?;
-        let once = async || wire::found(&self.send(&url, RequestMethod::Get, None, cx).await?);
+        let once = async || answers::found(&self.send(&url, RequestMethod::Get, None, cx).await?);
         self.repeat(true, once, cx).await.outcome
     }
 
@@ -54,7 +55,7 @@ impl StateRequests {
             return Ok(Vec::new());
         }
         let (url, body) = (self.address.bulk()?, wire::bulk_body(bulk));
-        let once = async || wire::found_many(&self.send(&url, json(&body), None, cx).await?);
+        let once = async || answers::found_many(&self.send(&url, json(&body), None, cx).await?);
         self.repeat(true, once, cx).await.outcome
     }
 
@@ -64,7 +65,7 @@ impl StateRequests {
             return Ok(());
         }
         let (url, body) = (self.address.store()?, wire::save_body(&save.items)?);
-        let once = async || wire::done(StateOperation::Save, &self.send(&url, json(&body), None, cx).await?);
+        let once = async || answers::done(StateOperation::Save, &self.send(&url, json(&body), None, cx).await?);
         let guarded = match &save.items[..] {
             [item] if item.etag.is_some() => Some(item),
             _ => None,
@@ -86,7 +87,7 @@ impl StateRequests {
         let url = self.address.delete(delete)?;
         let etag = delete.etag.as_deref();
         let once = async || {
-            wire::done(
+            answers::done(
                 StateOperation::Delete,
                 &self.send(&url, RequestMethod::Delete, etag, cx).await?,
             )
@@ -156,8 +157,8 @@ impl StateRequests {
         cx: &AskContext,
     ) -> Result<SmallAnswer, StateError> {
         let limit = match &method {
-            RequestMethod::Post { .. } if !url.path().ends_with("/bulk") => wire::ERROR_BODY,
-            RequestMethod::Delete => wire::ERROR_BODY,
+            RequestMethod::Post { .. } if !url.path().ends_with("/bulk") => answers::ERROR_BODY,
+            RequestMethod::Delete => answers::ERROR_BODY,
             _ => self.config.largest_value,
         };
         let token = self.config.api_token.as_ref().map(|token| (API_TOKEN, token.expose()));

@@ -256,8 +256,6 @@ pub struct SessionConfig {
     pub resume_attempts: u32,
     /// Requests taken at once by the owner's mailbox.
     pub mailbox_capacity: usize,
-    /// How long `Close` waits for requests in flight.
-    pub close_grace: Duration,
 }
 
 impl SessionConfig {
@@ -288,7 +286,6 @@ impl SessionConfig {
             user_agent: concat!("grind/", env!("CARGO_PKG_VERSION")).to_owned(),
             resume_attempts: 5,
             mailbox_capacity: 256,
-            close_grace: Duration::from_secs(10),
         }
     }
 
