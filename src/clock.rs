@@ -24,6 +24,7 @@ impl SystemClock {
     }
 
     /// A clock that stands still until [`SystemClock::advance`] moves it.
+    #[cfg(test)]
     pub fn manual(start: Timestamp) -> Self {
         Self(Some(Arc::new(ManualClock {
             wall: AtomicI64::new(start.as_millisecond()),
@@ -32,6 +33,7 @@ impl SystemClock {
     }
 
     /// Moves a manual clock on; the system's clock does not listen.
+    #[cfg(test)]
     pub fn advance(&self, by: Duration) {
         if let Some(manual) = &self.0 {
             let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
@@ -41,6 +43,7 @@ impl SystemClock {
     }
 
     /// Sets the wall clock of a manual clock forwards or backwards, as an administrator or NTP does; no time passes.
+    #[cfg(test)]
     pub fn step(&self, millis: i64) {
         if let Some(manual) = &self.0 {
             manual.wall.fetch_add(millis, Ordering::SeqCst);
@@ -48,6 +51,7 @@ impl SystemClock {
     }
 
     /// Starts a manual clock's machine anew.
+    #[cfg(test)]
     pub fn reboot(&self) {
         if let Some(manual) = &self.0 {
             manual.since_boot.store(0, Ordering::SeqCst);

@@ -115,9 +115,6 @@ impl<W: ServeMessages<M>, M: Message> Handler<MessageEnvelope<M>> for Concurrent
     type Result = ();
 
     fn handle(&mut self, envelope: MessageEnvelope<M>, ctx: &mut Context<Self>) {
-        if self.runner.instance.killed().is_cancelled() {
-            return self.settle(ctx);
-        }
         let Some((message, cx, call)) = envelope.open() else {
             return self.settle(ctx);
         };

@@ -139,24 +139,10 @@ impl AskContext {
         }
     }
 
-    /// Says that the work came a step further, so that nobody takes the actor for stuck.
-    pub fn progress(&self) {
-        if let Some(seat) = &self.seat {
-            seat.instance.note_progress();
-        }
-    }
-
     /// Runs `future` as a declared wait: while it lasts, the blame for silence goes to `what`.
     pub async fn waiting_for<F: Future>(&self, what: &'static str, future: F) -> F::Output {
         let _declared = self.declare(what);
         future.await
-    }
-
-    /// Tells the actor to stop after this message with `ExitReason::Error`: its worker cannot go on.
-    pub fn fail(&self, fault: impl std::fmt::Display) {
-        if let Some(seat) = &self.seat {
-            seat.instance.note_fatal(&fault.to_string());
-        }
     }
 
     pub(super) fn is_late(&self) -> bool {

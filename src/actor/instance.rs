@@ -44,11 +44,9 @@ pub struct ActorInstance {
     pub(super) handled: AtomicU64,
     pub(super) handed_back: AtomicU64,
     first_fault: Mutex<Option<String>>,
-    fatal: AtomicBool,
     abandoned: AtomicBool,
     /// Cancelled by `close`: a rebuild that waits need not wait any longer.
     closing: CancellationToken,
-    killed: CancellationToken,
     exit: watch::Sender<Option<LedgerEntry>>,
 }
 
@@ -83,10 +81,8 @@ impl ActorInstance {
             handled: AtomicU64::new(0),
             handed_back: AtomicU64::new(0),
             first_fault: Mutex::default(),
-            fatal: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
             closing: CancellationToken::new(),
-            killed: CancellationToken::new(),
             exit: watch::Sender::new(None),
         });
         hub.enlist(&instance);
@@ -214,19 +210,14 @@ impl ActorInstance {
 
     /// Why an actor that winds up does so, and whether it should end now.
     pub(super) fn end_due(&self) -> Option<ExitReason> {
-        if self.killed.is_cancelled() {
-            Some(ExitReason::Killed)
-        } else if self.fatal.load(Relaxed) {
-            Some(ExitReason::Error)
-        } else if self.is_wound_up() {
-            Some(if self.abandoned.load(Relaxed) {
+        let reason = || {
+            if self.abandoned.load(Relaxed) {
                 ExitReason::Done
             } else {
                 ExitReason::Drained
-            })
-        } else {
-            None
-        }
+            }
+        };
+        self.is_wound_up().then(reason)
     }
 
     /// Every handle is gone: closes, and the exit counts as done rather than drained.
@@ -235,16 +226,6 @@ impl ActorInstance {
             self.abandoned.store(true, Relaxed);
             self.close();
         }
-    }
-
-    /// Ends the actor at once: what runs is dropped, the askers of what is queued are told.
-    pub(super) fn kill(&self) {
-        lock(&self.held).closing = true;
-        self.killed.cancel();
-    }
-
-    pub(super) fn killed(&self) -> &CancellationToken {
-        &self.killed
     }
 
     pub(super) fn closing(&self) -> &CancellationToken {
@@ -309,11 +290,6 @@ impl ActorInstance {
         let fault: String = fault.chars().take(FAULT_CHARS).collect();
         tracing::error!(actor = %self.name, instance = self.number, fault, "fault in an actor");
         lock(&self.first_fault).get_or_insert(fault);
-    }
-
-    pub(super) fn note_fatal(&self, fault: &str) {
-        self.note_fault(fault);
-        self.fatal.store(true, Relaxed);
     }
 
     pub(super) fn note_restart(&self, why: RestartReason, wait: std::time::Duration) {

@@ -82,12 +82,6 @@ impl<A: ActorRunner> Mailbox<A> {
         post(&self.inner.addr, WakeRunner);
     }
 
-    /// Ends the actor at once: what runs is dropped, and the askers of what is queued are told.
-    pub fn kill(&self) {
-        self.inner.instance.kill();
-        post(&self.inner.addr, WakeRunner);
-    }
-
     /// Completes when the actor has ended; says how. Does not close by itself.
     pub async fn drained(&self) -> LedgerEntry {
         self.inner.instance.drained().await

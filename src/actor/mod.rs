@@ -31,28 +31,31 @@ mod snapshot;
 pub mod spawn;
 mod state;
 mod stats;
-pub mod tasks;
+pub(crate) mod tasks;
 mod worker;
 
-pub use budget::RestartBudget;
+pub(crate) use budget::RestartBudget;
 pub use concurrent::ConcurrentRunner;
 pub use context::AskContext;
-pub use envelope::{MessageEnvelope, ReplyDuty};
-pub use error::AskError;
-pub use histogram::{DurationHistogram, HistogramSnapshot};
-pub use instance::ActorInstance;
-pub use mailbox::{ActorRunner, Mailbox, WakeRunner};
-pub use name::{ActorName, MessageSender};
-pub use pool::WorkerPool;
-pub use registry::{ActorRegistry, GaveUp, LedgerEntry};
+pub(crate) use envelope::{MessageEnvelope, ReplyDuty};
+pub(crate) use error::AskError;
+pub(crate) use histogram::{DurationHistogram, HistogramSnapshot};
+#[cfg(test)]
+pub(crate) use instance::ActorInstance;
+pub use mailbox::Mailbox;
+pub use name::ActorName;
+pub(crate) use name::MessageSender;
+pub(crate) use pool::WorkerPool;
+pub use registry::ActorRegistry;
+pub(crate) use registry::{GaveUp, LedgerEntry};
 pub use serial::SerialRunner;
-pub use snapshot::{
-    ActorSnapshot, EdgeCount, HubSnapshot, InstanceSnapshot, MessageSnapshot, ProtectedWait, SnapshotLabel,
-    TaskSnapshot, WaitEdge,
-};
+pub use snapshot::HubSnapshot;
+pub(crate) use snapshot::{ActorSnapshot, MessageSnapshot, SnapshotLabel};
+#[cfg(test)]
+pub(crate) use snapshot::{EdgeCount, ProtectedWait, TaskSnapshot};
 pub use spawn::SpawnOptions;
-pub use state::{ActorState, ExitReason, MessageOutcome};
-pub use stats::{ABANDONED_WHEN, REJECTION_REASONS, RESTART_REASONS};
+pub(crate) use state::{ActorState, ExitReason, MessageOutcome};
+pub(crate) use stats::{ABANDONED_WHEN, REJECTION_REASONS, RESTART_REASONS};
 pub use worker::{HandleMessage, Message, ServeMessages, Worker};
 
 #[cfg(test)]

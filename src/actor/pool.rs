@@ -132,6 +132,7 @@ impl<W: Worker> WorkerPool<W> {
     }
 
     /// Workers that have nothing to do.
+    #[cfg(test)]
     pub fn idle(&self) -> usize {
         lock(&self.inner.members)
             .working
@@ -144,12 +145,6 @@ impl<W: Worker> WorkerPool<W> {
     pub fn close(&self) {
         self.inner.places.drain();
         self.each(crate::actor::mailbox::Mailbox::close);
-    }
-
-    /// Ends all workers at once.
-    pub fn kill(&self) {
-        self.inner.places.shut();
-        self.each(crate::actor::mailbox::Mailbox::kill);
     }
 
     /// Completes when every worker has ended; says how each did. Does not close by itself.
@@ -227,6 +222,7 @@ fn burden(instance: &ActorInstance, share: usize) -> (bool, bool, usize, usize) 
     )
 }
 
+#[cfg(test)]
 fn is_idle(instance: &ActorInstance) -> bool {
     instance.state() == ActorState::Running && instance.load() == (0, 0)
 }

@@ -66,7 +66,6 @@ impl<W: Worker> RunnerState<W> {
             self.instance.note_restart(why, wait);
             tokio::select! {
                 biased;
-                () = self.instance.killed().cancelled() => return Err(ExitReason::Killed),
                 () = self.instance.closing().cancelled() => {}
                 () = tokio::time::sleep(wait) => {}
             }

@@ -103,9 +103,6 @@ impl<W: HandleMessage<M>, M: Message> Handler<MessageEnvelope<M>> for SerialRunn
     type Result = ();
 
     fn handle(&mut self, envelope: MessageEnvelope<M>, ctx: &mut Context<Self>) {
-        if self.runner.instance.killed().is_cancelled() {
-            return self.settle(ctx);
-        }
         let Some((message, cx, call)) = envelope.open() else {
             return self.settle(ctx);
         };
@@ -123,7 +120,7 @@ impl<W: Worker> Handler<WakeRunner> for SerialRunner<W> {
     }
 }
 
-/// One message: handled to its end, to a panic, or to the kill.
+/// One message: handled to its end or to a panic.
 async fn turn<W: HandleMessage<M>, M: Message>(
     runner: RunnerState<W>,
     mut worker: W,
@@ -131,23 +128,16 @@ async fn turn<W: HandleMessage<M>, M: Message>(
     cx: AskContext,
     call: ReplyDuty<M>,
 ) -> Result<W, ExitReason> {
-    let ended = {
-        let handled = guarded(&runner.instance, async { worker.handle(message, &cx).await });
-        tokio::select! {
-            biased;
-            ended = handled => Some(ended),
-            () = runner.instance.killed().cancelled() => None,
+    let handled = guarded(&runner.instance, async { worker.handle(message, &cx).await });
+    match handled.await {
+        Ok(reply) => {
+            call.answer(reply);
+            Ok(worker)
         }
-    };
-    match ended {
-        Some(Ok(reply)) => call.answer(reply),
-        // Killed: the call is dropped, and its asker learns that the actor has ended.
-        None => drop(call),
-        Some(Err(fault)) => {
+        Err(fault) => {
             call.panicked(&fault);
             discard(worker);
-            return runner.rebuild(RestartReason::Panic).await;
+            runner.rebuild(RestartReason::Panic).await
         }
     }
-    Ok(worker)
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -167,33 +166,16 @@ pub struct TaskSnapshot {
 
 impl HubSnapshot {
     /// The reading of one actor, if it was ever spawned or asked.
+    #[cfg(test)]
     pub fn actor(&self, name: ActorName) -> Option<&ActorSnapshot> {
         self.actors.iter().find(|actor| actor.name == name)
-    }
-
-    /// Instances that hold work, have not come further for `limit`, and have declared no wait: stuck, as far as can be told.
-    pub fn stalled(&self, limit: Duration) -> Vec<(ActorName, u32)> {
-        let limit = limit.as_secs_f64();
-        let instances = self
-            .actors
-            .iter()
-            .flat_map(|actor| actor.instances.iter().map(|one| (actor.name, one)));
-        let stalled = instances.filter(|(_, one)| one.is_stalled(limit));
-        stalled.map(|(name, one)| (name, one.instance)).collect()
     }
 }
 
 impl ActorSnapshot {
     /// The reading of one message kind, if any was ever sent.
+    #[cfg(test)]
     pub fn message(&self, kind: &str) -> Option<&MessageSnapshot> {
         self.messages.iter().find(|message| message.kind == kind)
-    }
-}
-
-impl InstanceSnapshot {
-    fn is_stalled(&self, limit_seconds: f64) -> bool {
-        let has_waited = self.in_flight > 0 || self.oldest_age_seconds > limit_seconds;
-        let is_excused = self.protected.is_some() || self.state == ActorState::Backoff;
-        has_waited && !is_excused && self.idle_seconds > limit_seconds
     }
 }

@@ -9,7 +9,7 @@ pub enum MessageOutcome {
     Ok,
     /// Answered with what [`Message::failed`] calls a failure.
     Error,
-    /// The asker went away, or the actor was killed, while it ran.
+    /// The asker went away, or the arbiter ended, while it ran.
     Cancelled,
     /// The handler panicked.
     Panicked,
@@ -38,22 +38,19 @@ pub enum ExitReason {
     Done,
     /// Closed, and the queue finished.
     Drained,
-    /// The worker said that it cannot go on ([`Cx::fail`]).
-    Error,
     /// The worker panicked and its budget allows no restart at all.
     Panicked,
     /// More panics than the restart budget allows.
     BudgetSpent,
-    /// Stopped at once: by `kill`, or because its arbiter ended.
+    /// Cut off: its arbiter ended.
     Killed,
 }
 
 impl ExitReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::Done,
         Self::Drained,
-        Self::Error,
         Self::Panicked,
         Self::BudgetSpent,
         Self::Killed,
@@ -64,7 +61,6 @@ impl ExitReason {
         match self {
             Self::Done => "done",
             Self::Drained => "drained",
-            Self::Error => "error",
             Self::Panicked => "panicked",
             Self::BudgetSpent => "budget_spent",
             Self::Killed => "killed",
@@ -73,7 +69,7 @@ impl ExitReason {
 
     /// Did the actor end without being told to?
     pub const fn is_fault(self) -> bool {
-        matches!(self, Self::Error | Self::Panicked | Self::BudgetSpent)
+        matches!(self, Self::Panicked | Self::BudgetSpent)
     }
 }
 

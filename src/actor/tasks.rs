@@ -75,16 +75,6 @@ impl<T> TaskHandle<T> {
             Err(_) => Err(TaskError::Aborted),
         }
     }
-
-    /// Ends the task at its next wait.
-    pub fn abort(&self) {
-        self.handle.abort();
-    }
-
-    /// Has it ended?
-    pub fn is_finished(&self) -> bool {
-        self.handle.is_finished()
-    }
 }
 
 impl<T> Drop for TaskHandle<T> {
@@ -128,7 +118,7 @@ mod tests {
         let broken = spawn(&hub, "broken", async { panic!("as wanted") });
         assert_eq!(broken.join().await, Err(TaskError::Panicked));
         let endless = spawn(&hub, "endless", std::future::pending::<()>());
-        endless.abort();
+        endless.handle.abort();
         assert_eq!(endless.join().await, Err(TaskError::Aborted));
         let tasks = hub.snapshot().tasks;
         let told: Vec<_> = tasks

@@ -46,11 +46,6 @@ impl VolumeRefusal {
             Self::Unauthenticated => FailureReason::Unauthenticated,
         }
     }
-
-    /// The same as a word.
-    pub const fn as_str(self) -> &'static str {
-        self.reason().as_str()
-    }
 }
 
 /// What the decision came to. Its counts are the ones of catalog, manifest and exports.
@@ -281,7 +276,7 @@ mod tests {
             VolumeRefusal::AnotherBook,
             VolumeRefusal::UnnamedBook,
         ] {
-            assert_eq!(serde_json::to_value(refusal).unwrap(), refusal.as_str());
+            assert_eq!(serde_json::to_value(refusal).unwrap(), refusal.reason().as_str());
         }
     }
 }

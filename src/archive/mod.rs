@@ -21,18 +21,21 @@ mod tee;
 mod verify;
 mod volume;
 
-pub use crate::archive::acceptance::{VolumeAcceptance, VolumeRefusal};
+pub(crate) use crate::archive::acceptance::VolumeAcceptance;
 pub use crate::archive::digest::{ChecksumList, hex};
-pub use crate::archive::error::{ArchiveError, ArchiveLimit, DamageKind, SeenArchive};
-pub use crate::archive::findings::{ArchiveFinding, FindingCode, FindingLevel};
+pub(crate) use crate::archive::error::SeenArchive;
+pub use crate::archive::error::{ArchiveError, ArchiveLimit, DamageKind};
+pub(crate) use crate::archive::findings::{ArchiveFinding, FindingCode};
 #[cfg(feature = "lab")]
 pub(crate) use crate::archive::inflate::{CompressionWrap, InflateReader};
-pub use crate::archive::inspect::{ArchiveInspection, inspect, ocr_lines, parse_mets};
+pub(crate) use crate::archive::inspect::ArchiveInspection;
+pub use crate::archive::inspect::{inspect, ocr_lines, parse_mets};
 pub use crate::archive::limits::ArchiveLimits;
-pub use crate::archive::manifest::{BookManifest, ManifestCompanion, ManifestProvenance};
+pub use crate::archive::manifest::BookManifest;
+pub(crate) use crate::archive::manifest::{ManifestCompanion, ManifestProvenance};
 #[cfg(feature = "lab")]
 pub(crate) use crate::archive::members::TarMembers;
 pub use crate::archive::mets::RecordKind;
-pub use crate::archive::openpgp::{BadSecretKey, SecretKey};
+pub use crate::archive::openpgp::SecretKey;
 pub use crate::archive::pass::{process, process_plain};
 pub use crate::archive::volume::{PassOptions, ProvenVolume};

@@ -88,26 +88,6 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
-    /// Short, code-defined word for a metric label.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Address { .. } => "address",
-            Self::Open { .. } => "open",
-            Self::Damaged { .. } => "damaged",
-            Self::Foreign { .. } => "foreign",
-            Self::Newer { .. } => "newer",
-            Self::Busy => "busy",
-            Self::DiskFull(_) => "disk_full",
-            Self::ReadOnly(_) => "read_only",
-            Self::Disk(_) => "disk",
-            Self::Stale { .. } => "stale",
-            Self::Unknown(_) => "unknown_book",
-            Self::NoPass(_) => "no_pass",
-            Self::Fault(_) => "fault",
-            Self::Asked(_) => "not_asked",
-        }
-    }
-
     /// Whether the same call may succeed later without a restart: the lock is released, space is freed, the file system is writable
     /// or the disk answers again. Nothing of the call was written, so it can be repeated.
     pub fn may_pass(&self) -> bool {

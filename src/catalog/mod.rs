@@ -9,38 +9,53 @@ mod queries;
 mod writer;
 
 pub use crate::clock::SystemClock;
-pub use crate::grin::{BLOCKS, BlockSet, block_of};
-pub use crate::vocabulary::{BookState, NoState};
-pub use crate::vocabulary::{NoQueue, Queue};
+#[cfg(test)]
+pub(crate) use crate::grin::BlockSet;
+pub use crate::vocabulary::BookState;
+pub use crate::vocabulary::Queue;
 pub use error::CatalogError;
-pub use import::{
-    AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportMisfit, ImportPlan, ImportReport, StoredFiles,
-    check_beginning,
-};
-pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimToken, ClaimedBook, StoredArchive};
-pub use lifecycle::leases::{ClaimHolders, RecoverClaims, RenewClaims};
+pub(crate) use import::check_beginning;
+pub use import::{AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportPlan, ImportReport, StoredFiles};
+pub(crate) use lifecycle::claim::ClaimToken;
+pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
+pub use lifecycle::leases::RecoverClaims;
+pub(crate) use lifecycle::leases::{ClaimHolders, RenewClaims};
 pub use lifecycle::policy::CatalogPolicy;
-pub use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
-pub use lifecycle::retry::{RetriedBooks, RetryBooks};
-pub use lifecycle::settle::{ClaimSettlement, RecordDownloading, SettleClaim, StoredBook, StoredFinding};
-pub use lifecycle::wish::{EnsureKnown, ResetFailed, SetPriority};
-pub use observations::enrich::{EnrichBatch, EnrichCursor, EnrichmentCounts, RecordEnrichment, ToEnrich};
-pub use observations::listing::{ListPart, ListPartCounts};
-pub use observations::lists::name as list_name;
-pub use observations::passes::{BeginPass, FinishPass, ListPass, PassEnd, PassId};
-pub use planning::convert::{ConversionPlan, ConversionsRecorded, PlanConversions, RecordConversions};
+pub(crate) use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
+pub(crate) use lifecycle::retry::RetryBooks;
+pub use lifecycle::settle::{ClaimSettlement, SettleClaim, StoredBook};
+pub(crate) use lifecycle::settle::{RecordDownloading, StoredFinding};
+pub use lifecycle::wish::EnsureKnown;
+pub(crate) use lifecycle::wish::ResetFailed;
+#[cfg(test)]
+pub(crate) use lifecycle::wish::SetPriority;
+pub(crate) use observations::enrich::{EnrichmentCounts, RecordEnrichment, ToEnrich};
+pub use observations::listing::ListPart;
+#[cfg(test)]
+pub(crate) use observations::listing::ListPartCounts;
+#[cfg(test)]
+pub(crate) use observations::passes::PassEnd;
+pub use observations::passes::{BeginPass, FinishPass};
+pub(crate) use observations::passes::{ListPass, PassId};
+#[cfg(test)]
+pub(crate) use planning::convert::{ConversionPlan, ConversionsRecorded};
+pub(crate) use planning::convert::{PlanConversions, RecordConversions};
 pub use planning::select::BookSelection;
-pub use queries::ask::{AskRemaining, CountBooks, ListReady, NextBookDue, RemainingWork, StateCounts};
-pub use queries::explain::{BookEvent, BookStory};
-pub use queries::export::ExportError;
+pub use queries::ask::CountBooks;
+pub(crate) use queries::ask::{AskRemaining, ListReady, NextBookDue, StateCounts};
+pub(crate) use queries::export::ExportError;
 pub use queries::reader::CatalogReader;
-pub use queries::report::{DayReport, LibraryReport, ListReport, ReportForecast};
-pub use queries::verification::{UnverifiedBook, VerificationCounts};
-pub use writer::connection::{BUSY_TIMEOUT, path_of};
-pub use writer::counters::{CatalogCounters, CatalogSnapshot};
-pub use writer::handle::{Catalog, CatalogThread};
-pub use writer::ledger::{CatalogLedger, CatalogOperation, CatalogTransaction};
-pub use writer::schema::VERSION as SCHEMA_VERSION;
+#[cfg(test)]
+pub(crate) use queries::verification::VerificationCounts;
+pub(crate) use writer::connection::path_of;
+pub use writer::handle::Catalog;
+pub(crate) use writer::handle::CatalogThread;
+pub use writer::ledger::CatalogLedger;
+#[cfg(test)]
+pub(crate) use writer::ledger::CatalogOperation;
+pub(crate) use writer::ledger::CatalogTransaction;
+#[cfg(test)]
+pub(crate) use writer::schema::VERSION as SCHEMA_VERSION;
 
 #[cfg(test)]
 mod tests;

@@ -149,11 +149,4 @@ mod tests {
         let wrong = named(&folder.path().join("none.toml")).endpoints().unwrap_err();
         assert_eq!(wrong.exit(), crate::cli::exit::ExitStatus::Config);
     }
-
-    #[test]
-    fn queue_names_are_typed_as_they_are_written() {
-        for queue in QueueArgument::value_variants() {
-            assert_eq!(queue.to_possible_value().unwrap().get_name(), queue.as_str());
-        }
-    }
 }

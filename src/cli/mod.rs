@@ -1,34 +1,34 @@
 //! One file a command.
 
-pub mod args;
+pub(crate) mod args;
 pub mod auth;
-pub mod barcode_args;
+pub(crate) mod barcode_args;
 #[cfg(feature = "lab")]
-pub mod bench;
+pub(crate) mod bench;
 pub mod check_config;
 mod command;
 #[cfg(feature = "lab")]
-pub mod demo;
+pub(crate) mod demo;
 mod docs;
-pub mod error;
-pub mod exit;
-pub mod explain;
-pub mod export;
+pub(crate) mod error;
+pub(crate) mod exit;
+pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod frame;
-pub mod import;
-pub mod load;
+pub(crate) mod import;
+pub(crate) mod load;
 mod mission;
-pub mod output;
+pub(crate) mod output;
 pub mod parse;
-pub mod progress;
+pub(crate) mod progress;
 mod reading;
-pub mod report;
+pub(crate) mod report;
 mod retry;
 pub mod run;
 #[cfg(feature = "lab")]
-pub mod simulate;
+pub(crate) mod simulate;
 mod status;
-pub mod step;
+pub(crate) mod step;
 mod top;
 
 use std::io::{StdoutLock, Write};
@@ -38,7 +38,7 @@ use clap::Parser;
 use crate::log;
 use args::ConfigArgs;
 use check_config::CheckConfig;
-pub use command::{CliCommand, CommandLine};
+pub(crate) use command::{CliCommand, CommandLine};
 use error::{CliError, CommandResult};
 use exit::ExitStatus;
 use parse::{ParseArgs, ParseOutcome};

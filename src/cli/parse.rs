@@ -116,16 +116,6 @@ pub enum ParseError {
     },
 }
 
-impl ParseOutcome {
-    /// Exit code.
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Understood => 0,
-            Self::Refused => 1,
-        }
-    }
-}
-
 /// Parses and writes one JSON document.
 pub fn run(args: &ParseArgs, out: &mut impl Write) -> Result<ParseOutcome, ParseError> {
     let document = match args.kind {

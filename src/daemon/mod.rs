@@ -11,8 +11,11 @@ mod translate;
 mod view;
 mod wiring;
 
-pub use ledger::ShutdownLedger;
-pub use run::{DaemonEnd, RunOptions, StartError, run};
-pub use translate::{decrypted_options, layout, owner, scope_of, session_config, storage_config};
+pub(crate) use ledger::ShutdownLedger;
+pub(crate) use run::StartError;
+pub use run::{DaemonEnd, RunOptions, run};
+pub(crate) use translate::{decrypted_options, session_config, storage_config};
+pub use translate::{layout, owner, scope_of};
 pub use view::LiveDaemonView;
-pub use wiring::{BuildError, Daemon};
+pub(crate) use wiring::BuildError;
+pub use wiring::Daemon;

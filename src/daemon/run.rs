@@ -81,12 +81,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     signals.enter(RunStage::Working { grace });
     view.ready();
     notify::ready();
-    info!(
-        version = PROGRAM_VERSION,
-        library = settings.library.directory,
-        storage = settings.storage.url,
-        "ready"
-    );
+    tell_ready(&settings, observer.as_ref());
     on_ready(Arc::clone(&view));
 
     let report = work(
@@ -121,6 +116,17 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         ledger,
         gave_up,
     })
+}
+
+fn tell_ready(settings: &Settings, observer: Option<&ObserverServer>) {
+    let page = observer.and_then(ObserverServer::local_addr);
+    info!(
+        version = PROGRAM_VERSION,
+        library = settings.library.directory,
+        storage = settings.storage.url,
+        page = page.map(tracing::field::display),
+        "ready"
+    );
 }
 
 /// The report of a run that ended by a fault of the supervisor.

@@ -80,11 +80,6 @@ impl LiveDaemonView {
         self.changing().phase = Some(phase);
     }
 
-    /// A stop was asked for.
-    pub fn is_stopping(&self) -> bool {
-        self.changing().phase.is_some()
-    }
-
     /// The config was read again.
     pub fn reloaded(&self, successful: bool, summary: String) {
         self.changing().reload = Some(ReloadState {

@@ -59,8 +59,6 @@ pub struct Daemon {
     pub session: Session,
     /// Remembers.
     pub catalog: Catalog,
-    /// Keeps.
-    pub storage: Storage,
     /// What the supervisor shows.
     pub progress: Arc<RunProgress>,
     /// Bodies on their way.
@@ -116,7 +114,6 @@ impl Daemon {
             hub,
             session,
             catalog,
-            storage,
             progress,
             transfers,
             supervisor,

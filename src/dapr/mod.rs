@@ -19,18 +19,19 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use actor::StateActor;
-pub use breaker::{BreakerConfig, BreakerState};
+pub(crate) use actor::StateActor;
+pub(crate) use breaker::{BreakerConfig, BreakerState};
 pub use config::StateStoreConfig;
-pub use cooperation::{CooperationConfig, CooperationSnapshot, InHand, LeaseRounds, SEATS, SHARES, WorkShare};
-pub use counters::{StateCounters, StateSnapshot};
-pub use error::{StateError, StateOperation};
+pub(crate) use cooperation::{CooperationConfig, CooperationSnapshot, InHand, LeaseRounds, WorkShare};
+pub(crate) use counters::{StateCounters, StateSnapshot};
+pub use error::StateError;
+pub(crate) use error::StateOperation;
 pub use handle::StateStore;
-pub use leases::{
-    DaprLeases, GrantedLease, LeaseAnswers, LeaseError, LeaseGrant, LeaseHolder, LeaseKeeper, LeaseTerms,
-    ProcessLeases, SqliteLeases,
+pub(crate) use leases::{DaprLeases, LeaseKeeper, SqliteLeases};
+#[cfg(test)]
+pub(crate) use leases::{GrantedLease, LeaseAnswers, LeaseError, LeaseGrant, LeaseHolder, LeaseTerms, ProcessLeases};
+pub(crate) use messages::{
+    BulkGet, BulkItem, CloseStateStore, ReadConsistency, StateCloseReport, StateMessage, StoredValue, ValueTtl,
+    WriteConcurrency,
 };
-pub use messages::{
-    BulkGet, BulkItem, CloseStateStore, DeleteState, GetState, KeyState, ReadConsistency, SaveState, StateCloseReport,
-    StateItem, StateMessage, StoredValue, ValueTtl, WriteConcurrency,
-};
+pub use messages::{DeleteState, GetState, KeyState, SaveState, StateItem};

@@ -95,11 +95,6 @@ impl GrinAddresses {
         Ok(Self { base })
     }
 
-    /// The library's directory, with a slash at its end.
-    pub fn base(&self) -> &Url {
-        &self.base
-    }
-
     /// First page of a list.
     pub fn list(&self, kind: ListKind, query: &ListQuery) -> Url {
         let mut pairs = Vec::new();

@@ -2,7 +2,7 @@
 
 mod addresses;
 mod barcode;
-pub mod barcode_file;
+pub(crate) mod barcode_file;
 mod blocks;
 pub mod columns;
 mod date;
@@ -29,29 +29,34 @@ mod text_list;
 mod tsv;
 mod validator;
 
-pub use addresses::{
-    BadBase, GrinAddresses, ListForm, ListQuery, ProcessForm, ProcessRequest, SEARCH_ADDRESS_LIMIT, batches,
-};
-pub use barcode::{BadBarcode, Barcode};
-pub use blocks::{BLOCKS, BlockSet, block_of};
+pub use addresses::GrinAddresses;
+pub(crate) use addresses::{ListForm, ListQuery, ProcessForm, SEARCH_ADDRESS_LIMIT, batches};
+pub(crate) use barcode::BadBarcode;
+pub use barcode::Barcode;
+pub(crate) use blocks::{BLOCKS, BlockSet, block_of};
 pub use date::GrinDate;
-pub use enrichment::{BookEnrichment, FieldValue, TypedValue};
-pub use etag::{EtagDecision, compare_validators, decide_etag};
-pub use file_name::{ARCHIVE_SUFFIX, BadFileName, FileName};
-pub use library::{BadLibrary, LibraryDirectory};
+pub(crate) use enrichment::{BookEnrichment, FieldValue, TypedValue};
+pub(crate) use etag::{EtagDecision, compare_validators, decide_etag};
+pub use file_name::FileName;
+pub(crate) use file_name::{ARCHIVE_SUFFIX, BadFileName};
+pub(crate) use library::BadLibrary;
+pub use library::LibraryDirectory;
 pub use list_kind::ListKind;
-pub use list_page::{EndDoubt, ListPage, ListPageParser, ListRefusal, LoopGuard, PageMark};
-pub use oauth_files::{
-    ClientSecretFile, CredentialsFile, GOOGLE_TOKEN_URIS, ServiceAccountKey, TokenUriPolicy, TokenUriRefused,
-};
-pub use outcome::ProcessOutcome;
-pub use process_reply::{ProcessReply, ProcessResult, parse_process_reply};
-pub use redirect::{RedirectHop, RedirectPolicy, RedirectRefused};
-pub use refusal::AnswerRefusal;
-pub use row::{ListDates, ListFailure, ListRow, RejectedRow, RejectionReason};
+pub use list_page::ListPage;
+pub(crate) use list_page::{EndDoubt, ListPageParser, ListRefusal, LoopGuard, PageMark};
+pub(crate) use oauth_files::{ClientSecretFile, CredentialsFile, ServiceAccountKey, TokenUriPolicy};
+pub(crate) use outcome::ProcessOutcome;
+pub(crate) use process_reply::parse_process_reply;
+pub use redirect::RedirectPolicy;
+pub(crate) use redirect::RedirectRefused;
+pub(crate) use refusal::AnswerRefusal;
+pub use row::{ListDates, ListRow};
+pub(crate) use row::{ListFailure, RejectedRow, RejectionReason};
 pub use secret::{Secret, SecretBytes};
-pub use secret_file::{SecretFileError, read_passphrase, read_secret_bytes, read_secret_text, write_secret_file};
+#[cfg(test)]
+pub(crate) use secret_file::write_secret_file;
+pub(crate) use secret_file::{SecretFileError, read_passphrase, read_secret_bytes, read_secret_text};
 pub use state::GrinState;
-pub use text_list::{TextList, TextListParser, parse_text_list};
-pub use tsv::{TsvReader, parse_tsv};
-pub use validator::{BadValidator, Validator};
+pub(crate) use text_list::{TextListParser, parse_text_list};
+pub(crate) use tsv::{TsvReader, parse_tsv};
+pub use validator::Validator;

@@ -56,11 +56,6 @@ impl GrinState {
             Self::Other(word) => word,
         }
     }
-
-    /// Whether conversion can be asked for in this state.
-    pub fn can_be_requested(&self) -> bool {
-        matches!(self, Self::New | Self::PreviouslyDownloaded)
-    }
 }
 
 fn same_word(word: &str, text: &str) -> bool {

@@ -16,12 +16,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
-pub use crate::log::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
-pub use crate::log::level::{BadLevel, LogLevel};
+pub(crate) use crate::log::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
+pub(crate) use crate::log::level::{BadLevel, LogLevel};
 use crate::log::lines::LogLayer;
-pub use crate::log::lines::LogSink;
-pub use crate::log::render::LogStyle;
-pub use plain_text::PlainText;
+pub(crate) use crate::log::lines::LogSink;
+pub(crate) use crate::log::render::LogStyle;
+pub(crate) use plain_text::PlainText;
 
 /// `-v` and `-q`.
 #[derive(Debug, Clone, Copy, Default, Args)]

@@ -82,14 +82,6 @@ pub fn post(endpoint: &DaemonEndpoint, path: &str, json: &str) -> Result<Vec<u8>
     request(endpoint, &(head + json), LONG_PATIENCE)
 }
 
-/// Sends a text with `PUT`.
-pub fn put(endpoint: &DaemonEndpoint, path: &str, text: &str) -> Result<Vec<u8>, ClientError> {
-    let length = text.len();
-    let head =
-        format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-    request(endpoint, &(head + text), PATIENCE)
-}
-
 fn request(endpoint: &DaemonEndpoint, text: &str, patience: Duration) -> Result<Vec<u8>, ClientError> {
     let unreachable = |source| ClientError::Unreachable {
         endpoint: endpoint.clone(),

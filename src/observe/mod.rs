@@ -24,21 +24,25 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
-pub use crate::observe::client::{ClientError, DaemonEndpoint};
-pub use crate::observe::control::{ControlError, RetryReply, RetryRequest};
-pub use crate::observe::daemon::{
+pub(crate) use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
+pub(crate) use crate::observe::client::ClientError;
+pub use crate::observe::client::DaemonEndpoint;
+pub(crate) use crate::observe::control::{ControlError, RetryReply, RetryRequest};
+pub(crate) use crate::observe::daemon::{
     DaemonSnapshot, DaemonState, PROGRAM_COMMIT, PROGRAM_VERSION, PhaseProgress, ReloadState, ShutdownPhase, SignedOut,
     TransferView, WorkPhase,
 };
-pub use crate::observe::facts::{PageFact, facts};
-pub use crate::observe::family::{HistogramBuckets, MetricFamilies, SeriesValue};
-pub use crate::observe::names::{MetricName, MetricType};
-pub use crate::observe::process::ProcessFigures;
-pub use crate::observe::rates::{MeasuredRate, MeasuredRates, RateMeter};
-pub use crate::observe::readiness::DaemonReadiness;
-pub use crate::observe::server::{ObserverError, ObserverServer};
-pub use crate::observe::sharing::SharingView;
-pub use crate::observe::status::DaemonStatus;
-pub use crate::observe::text::{CONTENT_TYPE, render};
+pub use crate::observe::facts::facts;
+#[cfg(test)]
+pub(crate) use crate::observe::names::MetricName;
+pub(crate) use crate::observe::process::ProcessFigures;
+#[cfg(test)]
+pub(crate) use crate::observe::rates::MeasuredRate;
+pub(crate) use crate::observe::rates::RateMeter;
+pub(crate) use crate::observe::readiness::DaemonReadiness;
+pub(crate) use crate::observe::server::{ObserverError, ObserverServer};
+pub(crate) use crate::observe::sharing::SharingView;
+pub(crate) use crate::observe::status::DaemonStatus;
+#[cfg(test)]
+pub(crate) use crate::observe::text::render;
 pub use crate::observe::view::DaemonView;

@@ -124,7 +124,7 @@ impl<S: BookServices> BookRun<S> {
         let mut step = match found {
             Ok(found) => {
                 self.found = found;
-                plan::first(&facts)
+                plan::first(facts)
             }
             // What cannot be looked at is not written over.
             Err(fault) => self.next_step(facts, StepResult::fault(fault)),
@@ -143,7 +143,7 @@ impl<S: BookServices> BookRun<S> {
     fn next_step(&mut self, facts: BookFacts, result: StepResult) -> PlanStep {
         self.stored = result.stored.or(self.stored.take());
         self.fault = result.fault;
-        plan::next(&facts, result.outcome, self.limits())
+        plan::next(facts, result.outcome, self.limits())
     }
 
     fn limits(&self) -> AttemptLimits {

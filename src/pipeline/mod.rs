@@ -8,8 +8,8 @@ mod book_run;
 mod book_services;
 mod fan_out;
 mod intake;
-pub mod plan;
-pub mod policy;
+pub(crate) mod plan;
+pub(crate) mod policy;
 mod progress;
 mod publish;
 mod recover;
@@ -17,13 +17,15 @@ mod supervisor;
 mod tasks;
 pub mod workers;
 
-pub use progress::{ProgressSnapshot, RunProgress};
+pub(crate) use progress::{ProgressSnapshot, RunProgress};
 pub use publish::{
-    ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume,
-    StoredWitness, VolumePublished, VolumeStanding, examine, may_replace, stage, stage_taken_over, stored_witness,
+    ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, VolumePublished, stage_taken_over,
 };
-pub use recover::{PublishedVolume, ReconcileBook, reconcile};
-pub use supervisor::{
-    BeginRun, ChangeOptions, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, Supervisor, TaskIntervals,
-    WorkerPools, compare_after,
+pub(crate) use publish::{ReplaceDecision, examine};
+pub(crate) use recover::PublishedVolume;
+pub use recover::{ReconcileBook, reconcile};
+pub use supervisor::Supervisor;
+pub(crate) use supervisor::{
+    BeginRun, ChangeOptions, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, TaskIntervals, WorkerPools,
+    compare_after,
 };

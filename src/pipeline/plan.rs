@@ -59,7 +59,7 @@ pub enum WorkerOutcome {
 }
 
 /// The first step with a claimed book.
-pub fn first(claim: &BookFacts) -> PlanStep {
+pub fn first(claim: BookFacts) -> PlanStep {
     match claim {
         BookFacts { force: true, .. } => PlanStep::Download,
         // One GET answers both questions: is it there, and what is it (peers spend a HEAD here, at five requests a second).
@@ -74,7 +74,7 @@ pub fn first(claim: &BookFacts) -> PlanStep {
 }
 
 /// The step after a worker's answer.
-pub fn next(claim: &BookFacts, outcome: WorkerOutcome, limits: AttemptLimits) -> PlanStep {
+pub fn next(claim: BookFacts, outcome: WorkerOutcome, limits: AttemptLimits) -> PlanStep {
     PlanStep::Settle(match outcome {
         WorkerOutcome::Wanted => return PlanStep::Download,
         WorkerOutcome::Same => BookOutcome::UpToDate,
@@ -124,7 +124,7 @@ mod tests {
             ("forced", BookFacts { force: true, ..stored }, PlanStep::Download),
         ];
         for (what, claim, expected) in cases {
-            assert_eq!(first(&claim), expected, "{what}");
+            assert_eq!(first(claim), expected, "{what}");
         }
     }
 
@@ -149,9 +149,9 @@ mod tests {
             (worn, WorkerOutcome::Fault(Blame::Operator, O::Same), once, B::Released),
             (worn, WorkerOutcome::Fault(Blame::Us, O::Open), DAEMON, B::Released),
         ];
-        assert_eq!(next(&NEW, WorkerOutcome::Wanted, DAEMON), PlanStep::Download);
+        assert_eq!(next(NEW, WorkerOutcome::Wanted, DAEMON), PlanStep::Download);
         for (claim, outcome, limits, expected) in cases {
-            assert_eq!(next(&claim, outcome, limits), PlanStep::Settle(expected), "{outcome:?}");
+            assert_eq!(next(claim, outcome, limits), PlanStep::Settle(expected), "{outcome:?}");
         }
     }
 }

@@ -18,7 +18,6 @@ pub use crate::pipeline::publish::stage::{
 };
 pub use crate::pipeline::publish::window::PublicationWindow;
 pub(in crate::pipeline) use crate::pipeline::publish::witness::read_manifest;
-pub use crate::pipeline::publish::witness::{StoredWitness, stored_witness};
 
 /// What the replacement rule compares of two archives of one book.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -54,13 +54,6 @@ impl AnswerHeaders {
             .find(|(other, _)| other.as_str().eq_ignore_ascii_case(name))?;
         value.to_str().ok()
     }
-
-    /// Names and values that are text.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-    }
 }
 
 impl IncomingAnswer {
@@ -200,6 +193,5 @@ mod tests {
         let headers = AnswerHeaders::of(&map);
         assert_eq!(headers.get("ETag"), Some("\"a\""));
         assert_eq!(headers.get("x"), None);
-        assert_eq!(headers.iter().count(), 1);
     }
 }

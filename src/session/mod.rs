@@ -29,18 +29,23 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{AnswerHeaders, SmallAnswer};
+pub(crate) use answer::{AnswerHeaders, SmallAnswer};
 pub use backoff::RetryBackoff;
-pub use body_error::BodyError;
-pub use config::{
-    AuthMode, ConnectionLimits, MinimumSpeed, PermitClass, RequestKind, RequestTimeouts, SessionConfig, TokenSource,
+pub(crate) use body_error::BodyError;
+pub use config::{AuthMode, MinimumSpeed, PermitClass, RequestKind, SessionConfig, TokenSource};
+pub(crate) use config::{ConnectionLimits, RequestTimeouts};
+#[cfg(test)]
+pub(crate) use counters::{PermitSnapshot, RetryCount};
+pub(crate) use counters::{RequestCount, STATUS_CLASSES, SessionCounters, SessionSnapshot};
+#[cfg(test)]
+pub(crate) use error::AnswerOrigin;
+pub(crate) use error::{ErrorClass, SessionError, TimeoutPhase};
+pub use handle::Session;
+pub(crate) use handle::SessionThread;
+pub use messages::HeadRequest;
+pub(crate) use messages::{
+    CloseSession, FetchAnswer, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
 };
-pub use counters::{PermitSnapshot, RequestCount, RetryCount, STATUS_CLASSES, SessionCounters, SessionSnapshot};
-pub use error::{AnswerOrigin, ErrorClass, SessionError, TimeoutPhase};
-pub use handle::{Session, SessionThread};
-pub use messages::{
-    CloseSession, FetchAnswer, HeadRequest, OpenBody, OpenStream, ReconfigureSession, RequestMethod,
-    SessionCloseReport, SessionMessage,
-};
-pub use owner::SessionOwner;
-pub use stream::{ArchiveBody, BodyHead, BodyReader, BodyStream};
+#[cfg(test)]
+pub(crate) use stream::BodyReader;
+pub(crate) use stream::{ArchiveBody, BodyStream};

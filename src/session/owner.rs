@@ -317,7 +317,5 @@ fn body_head(opened: &OpenedRequest) -> Result<BodyHead, SessionError> {
     Ok(BodyHead {
         validator: incoming.header(ETAG).and_then(|text| Validator::parse(text).ok()),
         length: incoming.length().filter(|_| plain),
-        content_type: incoming.header(CONTENT_TYPE).map(str::to_owned),
-        url: opened.url.clone(),
     })
 }

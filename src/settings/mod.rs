@@ -17,17 +17,15 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-pub use crate::settings::change::{ChangeEffect, KeyChange, diff};
-pub use crate::settings::choices::{
-    ConversionForm, DiskReserve, LeasesName, LogFormatName, QueueName, ScheduleInterval,
-};
-pub use crate::settings::finding::{SettingsError, SettingsFinding, SettingsFindingLevel};
-pub use crate::settings::load::{LoadedSettings, SettingsSources};
-pub use crate::settings::sections::{
-    ArchiveSettings, AuthSettings, CatalogSettings, GrinSettings, LibrarySettings, LogSettings, ObserveSettings,
-    RetrySettings, ScheduleSettings, SessionSettings, Settings, ShutdownSettings, StateStoreSettings, StorageSettings,
-    WorkSettings, WorkersSettings,
-};
+pub(crate) use crate::settings::change::{ChangeEffect, diff};
+#[cfg(test)]
+pub(crate) use crate::settings::choices::ScheduleInterval;
+pub(crate) use crate::settings::choices::{ConversionForm, DiskReserve, LeasesName, LogFormatName, QueueName};
+pub use crate::settings::finding::SettingsFindingLevel;
+pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding};
+pub(crate) use crate::settings::load::LoadedSettings;
+pub use crate::settings::load::SettingsSources;
+pub use crate::settings::sections::Settings;
 
 /// The built-in defaults: every key with its comment.
 pub const DEFAULT_TOML: &str = include_str!("../../settings/default.toml");

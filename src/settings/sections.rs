@@ -217,6 +217,7 @@ section! {
 
 section! {
     /// `[schedule]`: what is done again, and how often.
+    #[expect(clippy::struct_field_names, reason = "the keys are named so")]
     ScheduleSettings = "schedule" {
         /// The whole list of books.
         collect_every: ScheduleInterval => NeedsRestart,

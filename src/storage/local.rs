@@ -54,12 +54,6 @@ impl LocalStorage {
         temporary::TemporaryFile::create(self).map(drop)
     }
 
-    pub fn free_bytes(&self) -> Result<u64, StorageError> {
-        Ok(space::of(self.top.as_fd())
-            .map_err(|why| self.failed("measuring", "", why))?
-            .free)
-    }
-
     /// Refuses when less is free than the reserve.
     pub fn check_room(&self) -> Result<(), StorageError> {
         let space = space::of(self.top.as_fd()).map_err(|why| self.failed("measuring", "", why))?;

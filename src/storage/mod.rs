@@ -19,10 +19,12 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 pub use crate::storage::error::{StorageError, StorageErrorClass};
-pub use crate::storage::key::{BadKey, ObjectKey, StorageLayout};
+pub use crate::storage::key::{ObjectKey, StorageLayout};
 pub use crate::storage::meta::ObjectMeta;
-pub use crate::storage::open::{SpaceReserve, StorageConfig};
-pub use crate::storage::upload::{ObjectUpload, PublishedObject};
+pub(crate) use crate::storage::open::SpaceReserve;
+pub use crate::storage::open::StorageConfig;
+pub use crate::storage::upload::ObjectUpload;
+pub(crate) use crate::storage::upload::PublishedObject;
 
 /// The configured storage; clones share it.
 #[derive(Clone, Debug)]
@@ -140,14 +142,6 @@ impl Storage {
         match &self.backend {
             Backend::Local(local) => local.sweep(),
             Backend::Object(objects) => objects.sweep(),
-        }
-    }
-
-    /// Room on the disk; `None` where there is no such bound.
-    pub fn free_bytes(&self) -> Option<u64> {
-        match &self.backend {
-            Backend::Local(local) => local.free_bytes().ok(),
-            Backend::Object(_) => None,
         }
     }
 }

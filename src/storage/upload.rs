@@ -54,14 +54,6 @@ impl ObjectUpload {
         }
     }
 
-    /// Bytes written so far.
-    pub fn written(&self) -> u64 {
-        match &self.0 {
-            Kind::Local(upload) => upload.written(),
-            Kind::Object(upload) => upload.written(),
-        }
-    }
-
     /// Makes the object visible, whole and durable, in one step; replaces an older one of that name.
     ///
     /// # Errors

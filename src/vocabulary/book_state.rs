@@ -59,11 +59,6 @@ impl BookState {
         }
     }
 
-    /// Whether a worker holds the book in this state.
-    pub const fn is_claimed(self) -> bool {
-        matches!(self, Self::Checking | Self::Downloading)
-    }
-
     /// Whether GRIN's lists decide what becomes of it, rather than we.
     pub const fn follows_grin(self) -> bool {
         matches!(

@@ -82,23 +82,6 @@ async fn draining_waits_for_what_is_in_flight() {
 }
 
 #[actix_rt::test]
-async fn a_kill_cuts_off_what_is_in_flight() {
-    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
-    let mailbox = owner(&hub);
-    let (message, begun, _free) = held();
-    let (held, entry) = futures::join!(mailbox.ask(message, &cx), async {
-        begun.await.unwrap();
-        mailbox.kill();
-        mailbox.drained().await
-    });
-    assert_eq!(
-        (held, entry.reason, entry.handed_back),
-        (Err(AskError::Closed), ExitReason::Killed, 1)
-    );
-    assert_eq!(told(&hub).message("do").unwrap().in_flight, 0);
-}
-
-#[actix_rt::test]
 async fn a_served_future_is_cancelled_when_its_asker_goes() {
     let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
     let mailbox = owner(&hub);

@@ -8,7 +8,7 @@ use crate::actor::{
     ActorName, ActorRegistry, AskContext, AskError, ExitReason, HandleMessage, SpawnOptions, Worker, spawn, tasks,
 };
 
-use crate::actor::tests::{Do, answer, checker, hand, held, here, run, settled};
+use crate::actor::tests::{Do, answer, checker, hand, held, here, settled};
 
 #[actix_rt::test]
 async fn closing_refuses_new_asks_and_finishes_queued_ones() {
@@ -85,52 +85,6 @@ async fn dropping_every_handle_finishes_the_queue() {
 }
 
 #[actix_rt::test]
-async fn a_kill_gives_everything_back() {
-    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
-    let mailbox = hand(&hub, 2);
-    let (first, begun, _free) = held();
-    let others = async {
-        begun.await.unwrap();
-        settled().await;
-        mailbox.kill();
-        mailbox.drained().await
-    };
-    let (first, second, entry) = futures::join!(mailbox.ask(first, &cx), mailbox.ask(answer(2), &cx), others);
-    assert_eq!((first, second), (Err(AskError::Closed), Err(AskError::Closed)));
-    assert_eq!(
-        (entry.reason, entry.handled, entry.handed_back),
-        (ExitReason::Killed, 0, 2)
-    );
-    let message = checker(&hub).message("do").cloned().unwrap();
-    assert_eq!(
-        (
-            message.in_flight,
-            message.rejected["closed"],
-            message.handled["cancelled"]
-        ),
-        (0, 1, 1)
-    );
-}
-
-#[actix_rt::test]
-async fn a_worker_that_cannot_go_on_ends_its_actor() {
-    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
-    let mailbox = hand(&hub, 2);
-    let message = run(|cx| async move {
-        cx.fail("the disk is gone");
-        1
-    });
-    assert_eq!(mailbox.ask(message, &cx).await, Ok(1));
-    let entry = mailbox.drained().await;
-    assert_eq!(
-        (entry.reason, entry.first_fault.as_deref()),
-        (ExitReason::Error, Some("the disk is gone"))
-    );
-    assert_eq!(hub.gave_up().await.reason, ExitReason::Error);
-    assert_eq!(mailbox.ask(answer(1), &cx).await, Err(AskError::Closed));
-}
-
-#[actix_rt::test]
 async fn an_arbiter_that_ends_takes_its_actor_along() {
     let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
     let arbiter = Arbiter::new();
@@ -179,22 +133,16 @@ impl HandleMessage<Do> for Noting {
 
 #[actix_rt::test]
 async fn a_worker_hears_once_why_it_ends() {
-    for kill in [false, true] {
-        let (hub, heard) = (ActorRegistry::new(), Arc::new(Mutex::new(Vec::new())));
-        let noted = Arc::clone(&heard);
-        let mailbox = spawn::serial(&hub, &here(), SpawnOptions::with_capacity(1), move || {
-            Noting(Arc::clone(&noted))
-        });
-        assert_eq!(mailbox.ask(answer(1), &AskContext::root("test")).await, Ok(1));
-        if kill {
-            mailbox.kill();
-        } else {
-            mailbox.close();
-        }
-        let reason = mailbox.drained().await.reason;
-        settled().await;
-        assert_eq!(*heard.lock().unwrap(), [reason]);
-    }
+    let (hub, heard) = (ActorRegistry::new(), Arc::new(Mutex::new(Vec::new())));
+    let noted = Arc::clone(&heard);
+    let mailbox = spawn::serial(&hub, &here(), SpawnOptions::with_capacity(1), move || {
+        Noting(Arc::clone(&noted))
+    });
+    assert_eq!(mailbox.ask(answer(1), &AskContext::root("test")).await, Ok(1));
+    mailbox.close();
+    let reason = mailbox.drained().await.reason;
+    settled().await;
+    assert_eq!(*heard.lock().unwrap(), [reason]);
 }
 
 #[test]

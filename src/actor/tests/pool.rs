@@ -214,18 +214,6 @@ async fn a_panic_costs_one_attempt_and_the_budget_is_the_pools() {
     assert_eq!(checker(&hub).restarts["panic"], 2);
 }
 
-#[actix_rt::test]
-async fn a_killed_pool_gives_its_work_back() {
-    let hub = ActorRegistry::new();
-    let pool = pool(&hub, 2);
-    let held = hold_begun(&hub, &pool).await;
-    pool.kill();
-    assert_eq!(held.asking.join().await, Ok(Err(AskError::Closed)));
-    let entries = pool.drained().await;
-    assert!(entries.iter().all(|entry| entry.reason == ExitReason::Killed));
-    assert_eq!(entries.iter().map(|entry| entry.handed_back).sum::<u64>(), 1);
-}
-
 struct Threaded(Arc<Mutex<std::collections::HashSet<std::thread::ThreadId>>>);
 
 impl Worker for Threaded {

@@ -96,40 +96,13 @@ async fn declared_waits_excuse_silence() {
             "{}",
             told.oldest_age_seconds
         );
-        assert!(hub.snapshot().stalled(Duration::from_mins(5)).is_empty());
         tokio::time::sleep(Duration::from_mins(8)).await;
         let told = checker(&hub);
         assert_eq!(told.protected, None, "both declared waits are over");
-        assert_eq!(
-            hub.snapshot().stalled(Duration::from_mins(5)),
-            [(ActorName::Checker, told.instances[0].instance)]
-        );
+        assert!(told.instances[0].idle_seconds > 300.0);
     };
     let asks = futures::join!(hand.ask(message, &cx), hand.ask(answer(2), &cx), watch);
     assert_eq!((asks.0, asks.1), (Ok(1), Ok(2)));
-    assert!(
-        hub.snapshot().stalled(Duration::from_mins(5)).is_empty(),
-        "nothing to do is no stall"
-    );
-}
-
-#[actix_rt::test]
-async fn progress_keeps_a_long_message_from_looking_stuck() {
-    tokio::time::pause();
-    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
-    let hand = hand(&hub, 1);
-    let message = run(|cx| async move {
-        for _ in 0..10 {
-            tokio::time::sleep(Duration::from_mins(1)).await;
-            cx.progress();
-        }
-        1
-    });
-    let (answered, ()) = futures::join!(hand.ask(message, &cx), async {
-        tokio::time::sleep(Duration::from_secs(570)).await;
-        assert!(hub.snapshot().stalled(Duration::from_mins(2)).is_empty());
-    });
-    assert_eq!(answered, Ok(1));
 }
 
 #[actix_rt::test]

@@ -12,7 +12,7 @@ mod watch;
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-pub use crate::archive::openpgp::fallback::{BadSecretKey, SecretKey};
+pub use crate::archive::openpgp::fallback::SecretKey;
 
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::limits::ArchiveLimits;

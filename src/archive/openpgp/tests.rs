@@ -60,7 +60,10 @@ fn by_gpg(home: &Path, content: &[u8], args: &[&str], from_file: bool) -> Vec<u8
     }
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(content).unwrap();
+    // A gpg that reads the file may have ended by now.
+    if !from_file {
+        stdin.write_all(content).unwrap();
+    }
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{args:?}");

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use crate::catalog::import::files::{AdoptedArchive, ArchiveUnfit, BeginAdoption, StoredFiles, check_beginning};
-pub use crate::catalog::import::report::{ImportMisfit, ImportReport};
+pub use crate::catalog::import::report::ImportReport;
 pub use crate::catalog::import::source::ImportError;
 
 use crate::catalog::import::adopt::{BookAdoption, ClaimForImport, StateOf};

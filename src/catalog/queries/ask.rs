@@ -90,13 +90,6 @@ pub struct RemainingWork {
     pub next_due: Option<Timestamp>,
 }
 
-impl RemainingWork {
-    /// Nothing can be done now, and nothing is being done: the rest waits for GRIN, for its time, or for a person.
-    pub fn is_idle(&self) -> bool {
-        !self.ready && !self.to_convert && self.claimed == 0
-    }
-}
-
 impl CatalogOperation for CountBooks {
     type Output = StateCounts;
     const KIND: &'static str = "counts";

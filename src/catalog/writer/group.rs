@@ -2,11 +2,9 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use crate::catalog::writer::counters::CatalogCounters;
 use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation, LedgerJob, QueuedJob};
 use crate::catalog::{CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
@@ -82,16 +80,14 @@ pub(crate) struct WriteGroup {
     queue: RefCell<Vec<Box<dyn Member>>>,
     ledger: RefCell<Option<CatalogLedger>>,
     opening: LedgerOpening,
-    counters: CatalogCounters,
 }
 
 impl WriteGroup {
-    pub(crate) fn new(ledger: Option<CatalogLedger>, opening: LedgerOpening, counters: CatalogCounters) -> Self {
+    pub(crate) fn new(ledger: Option<CatalogLedger>, opening: LedgerOpening) -> Self {
         Self {
             queue: RefCell::default(),
             ledger: RefCell::new(ledger),
             opening,
-            counters,
         }
     }
 
@@ -140,7 +136,6 @@ impl WriteGroup {
     }
 
     fn transact(&self, group: &mut [Box<dyn Member>]) {
-        let begun = Instant::now();
         let mut jobs: Vec<&mut dyn QueuedJob> = group.iter_mut().map(|member| member.queued()).collect();
         let mut place = self.ledger.borrow_mut();
         let opened = match place.take() {
@@ -153,10 +148,6 @@ impl WriteGroup {
                 *place = Some(ledger);
             }
             Err(error) => jobs.iter_mut().for_each(|job| job.fail(error.clone())),
-        }
-        self.counters.note_transaction(jobs.len(), begun.elapsed());
-        for error in jobs.iter().filter_map(|job| job.error()) {
-            self.counters.note_error(&error);
         }
     }
 

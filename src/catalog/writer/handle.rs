@@ -1,14 +1,12 @@
 //! The handle by which everybody else asks the catalog.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use actix_rt::Arbiter;
 
 use crate::actor::{ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, SpawnOptions, spawn};
 use crate::catalog::writer::actor::{CatalogMessage, CatalogWriter};
 use crate::catalog::writer::connection::path_of;
-use crate::catalog::writer::counters::{CatalogCounters, CatalogSnapshot};
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
 use crate::catalog::writer::ledger::CatalogOperation;
 use crate::catalog::{CatalogError, CatalogPolicy};
@@ -21,8 +19,6 @@ const CAPACITY: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     mailbox: Mailbox<ConcurrentRunner<CatalogWriter>>,
-    path: Arc<Path>,
-    counters: CatalogCounters,
 }
 
 /// The writer's thread; to be joined when the catalog is closed.
@@ -41,32 +37,24 @@ impl Catalog {
         clock: SystemClock,
         policy: CatalogPolicy,
     ) -> Result<(Self, CatalogThread), CatalogError> {
-        let path = path_of(url)?;
         let opening = LedgerOpening {
-            path: path.clone(),
+            path: path_of(url)?,
             clock,
             policy,
         };
         // Opened here, so that the caller hears at once of a file that cannot be used.
         let first = Mutex::new(Some(opening.open()?));
-        let counters = CatalogCounters::default();
         let arbiter = Arbiter::new();
-        let shared = counters.clone();
         let mailbox = spawn::concurrent(
             hub,
             &arbiter.handle(),
             SpawnOptions::with_capacity(CAPACITY),
             move || {
                 let ledger = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-                CatalogWriter::new(WriteGroup::new(ledger, opening.clone(), shared.clone()))
+                CatalogWriter::new(WriteGroup::new(ledger, opening.clone()))
             },
         );
-        let catalog = Self {
-            mailbox,
-            path: path.into(),
-            counters,
-        };
-        Ok((catalog, CatalogThread(arbiter)))
+        Ok((Self { mailbox }, CatalogThread(arbiter)))
     }
 
     /// Has an operation done; its answer comes after the commit.
@@ -75,16 +63,6 @@ impl Catalog {
             .ask(CatalogMessage(operation), cx)
             .await
             .map_err(CatalogError::Asked)?
-    }
-
-    /// The catalog's file, for readers with connections of their own.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What the writer has done so far.
-    pub fn snapshot(&self) -> CatalogSnapshot {
-        self.counters.snapshot()
     }
 
     /// Refuses new operations, finishes those that were asked for, and closes the file.

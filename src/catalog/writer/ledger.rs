@@ -320,6 +320,7 @@ impl CatalogLedger {
     }
 
     /// The catalog's file.
+    #[cfg(test)]
     pub fn path(&self) -> &Path {
         &self.path
     }

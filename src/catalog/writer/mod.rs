@@ -3,7 +3,6 @@
 pub(crate) mod actor;
 pub(crate) mod backup;
 pub(crate) mod connection;
-pub(crate) mod counters;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod ledger;

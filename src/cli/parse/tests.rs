@@ -21,7 +21,10 @@ pub(super) fn parse(words: &[&str], content: &[u8]) -> (Value, u8) {
     let line = Line::try_parse_from(std::iter::once("parse").chain(words)).unwrap();
     let mut out = Vec::new();
     let outcome = run(&line.args, &mut out).unwrap();
-    (serde_json::from_slice(&out).unwrap(), outcome.code())
+    (
+        serde_json::from_slice(&out).unwrap(),
+        u8::from(outcome == ParseOutcome::Refused),
+    )
 }
 
 #[test]

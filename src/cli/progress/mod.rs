@@ -1,6 +1,7 @@
 //! Progress on the terminal, drawn from snapshots by a thread of its own, so that no worker ever waits for it.
 
 mod bars;
+#[cfg(feature = "lab")]
 mod closing;
 mod plain;
 
@@ -11,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::cli::progress::bars::ProgressBars;
+#[cfg(feature = "lab")]
 pub use crate::cli::progress::closing::ClosingTable;
 use crate::cli::progress::plain::PlainLines;
 

@@ -280,14 +280,6 @@ impl LeaseKeeper for DaprLeases {
         })
     }
 
-    fn still_mine<'a>(&'a self, lease: &'a GrantedLease) -> LocalBoxFuture<'a, Result<bool, LeaseError>> {
-        Box::pin(async move {
-            // A bulk get knows no strong consistency.
-            let claim = self.claim(&lease.name).await?;
-            Ok(claim.is_some_and(|(record, _)| record.is(lease, &self.terms)))
-        })
-    }
-
     fn look<'a>(&'a self, names: &'a [String]) -> LocalBoxFuture<'a, Result<Vec<Option<LeaseHolder>>, LeaseError>> {
         Box::pin(async move {
             let mut seen = Vec::with_capacity(names.len());
@@ -316,7 +308,7 @@ mod tests {
         let second = quick.acquire("n").await.unwrap();
         let late = slow.next_lease("n", TTL).await.unwrap().unwrap();
         assert!(!slow.place(&late, Some(&seen)).await.unwrap(), "it ran out in between");
-        assert!(quick.leases.still_mine(&second).await.unwrap());
+        assert!(quick.holds(&second).await);
 
         let seen = slow.claim("n").await.unwrap().unwrap().1;
         quick.release(&second).await;
@@ -326,6 +318,6 @@ mod tests {
             !slow.place(&late, Some(&seen)).await.unwrap(),
             "it was released in between"
         );
-        assert!(quick.leases.still_mine(&third).await.unwrap());
+        assert!(quick.holds(&third).await);
     }
 }

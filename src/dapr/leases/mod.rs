@@ -1,15 +1,16 @@
 //! Leases: who may do something alone for a while, and the number by which a late one is known.
 //!
-//! Three keepers behind one trait: [`ProcessLeases`], [`SqliteLeases`] (several processes of one machine), [`DaprLeases`]
-//! (several machines). All of them keep the same rules:
+//! Two keepers behind one trait: [`SqliteLeases`] (several processes of one machine), [`DaprLeases`]
+//! (several machines). Both keep the same rules:
 //!
 //! - A lease is somebody's until `until`, by the clock of whoever granted it. It is taken over only at `until + margin`,
 //!   and its holder counts on it only until `until - margin`: two clocks may differ by twice the margin.
 //! - Every acquisition raises the fence of the name; it never falls. A holder that slept past its end has an older fence
-//!   than its follower, and is refused by [`LeaseKeeper::renew`] and [`LeaseKeeper::still_mine`].
+//!   than its follower, and is refused by [`LeaseKeeper::renew`].
 //! - A lease that ran out is never renewed, only acquired anew.
 
 mod dapr;
+#[cfg(test)]
 mod process;
 mod record;
 mod sqlite;
@@ -24,7 +25,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub use crate::dapr::leases::dapr::DaprLeases;
-pub use crate::dapr::leases::process::ProcessLeases;
+#[cfg(test)]
+pub(crate) use crate::dapr::leases::process::ProcessLeases;
 pub use crate::dapr::leases::sqlite::SqliteLeases;
 
 use crate::clock::SystemClock;
@@ -61,6 +63,7 @@ pub enum LeaseGrant {
 
 impl LeaseGrant {
     /// The lease, if it is the asker's.
+    #[cfg(test)]
     pub fn mine(self) -> Option<GrantedLease> {
         match self {
             Self::Mine(lease) => Some(lease),
@@ -122,18 +125,6 @@ pub trait LeaseKeeper {
 
     /// Who holds each of `names`, in their order; leases that may be taken over are nobody's.
     fn look<'a>(&'a self, names: &'a [String]) -> LocalBoxFuture<'a, Result<Vec<Option<LeaseHolder>>, LeaseError>>;
-
-    /// Asks the keeper whether a lease is still what it was: not run out, not taken over.
-    fn still_mine<'a>(&'a self, lease: &'a GrantedLease) -> LocalBoxFuture<'a, Result<bool, LeaseError>> {
-        Box::pin(async move {
-            if !self.terms().is_good(lease) {
-                return Ok(false);
-            }
-            let names = [lease.name.clone()];
-            let holding = self.look(&names).await?.pop().flatten();
-            Ok(holding.is_some_and(|holding| holding.owner == lease.owner && holding.fence == lease.fence))
-        })
-    }
 }
 
 /// What all keepers go by.

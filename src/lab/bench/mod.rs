@@ -8,10 +8,10 @@ mod measure;
 pub mod pipeline;
 mod progress;
 mod report;
-pub mod rig;
-pub mod sessions;
-pub mod state;
+pub(crate) mod rig;
+pub(crate) mod sessions;
+pub(crate) mod state;
 
-pub use error::BenchError;
-pub use measure::effort::BenchEffort;
-pub use report::{BenchReport, can_be_written};
+pub(crate) use error::BenchError;
+pub(crate) use measure::effort::BenchEffort;
+pub(crate) use report::{BenchReport, can_be_written};

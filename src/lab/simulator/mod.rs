@@ -24,6 +24,10 @@ pub use config::{
 pub use faults::{FaultKind, FaultPlan};
 pub use grin::life::{SimulatedState, StateMix};
 pub use grin::refused::RefusedList;
-pub use server::{RunningSimulator, Simulator, SimulatorError};
-pub use sidecar::{RunningSidecar, SidecarConfig, SidecarFault, SidecarSimulator};
-pub use stats::{SimulatorRequest, SimulatorStats};
+pub(crate) use server::SimulatorError;
+pub use server::{RunningSimulator, Simulator};
+#[cfg(test)]
+pub(crate) use sidecar::SidecarFault;
+pub use sidecar::{RunningSidecar, SidecarConfig, SidecarSimulator};
+pub use stats::SimulatorRequest;
+pub(crate) use stats::SimulatorStats;

@@ -105,7 +105,7 @@ pub struct SidecarSimulator;
 pub struct RunningSidecar {
     shared: Arc<SidecarState>,
     address: SocketAddr,
-    serving: ServerThread,
+    _serving: ServerThread,
 }
 
 /// What the serving threads share.
@@ -204,7 +204,7 @@ impl SidecarSimulator {
         Ok(RunningSidecar {
             shared,
             address,
-            serving,
+            _serving: serving,
         })
     }
 }
@@ -230,11 +230,6 @@ impl RunningSidecar {
     /// Scheme, host and port, as `state_store.url` wants it.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// The port it listens on: `DAPR_HTTP_PORT`.
-    pub fn port(&self) -> u16 {
-        self.address.port()
     }
 
     /// What was asked so far.
@@ -279,12 +274,6 @@ impl RunningSidecar {
     pub fn keys(&self) -> usize {
         let now = self.shared.now();
         self.shared.keys.lock().unwrap_or_else(PoisonError::into_inner).len(now)
-    }
-
-    /// Stops serving: sockets are closed, running answers cut.
-    pub fn stop(mut self) -> SidecarStats {
-        self.serving.end();
-        self.stats()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,21 +75,30 @@ fn ready_is_503_with_the_reason_until_it_is_so() {
 
 #[test]
 fn the_log_level_is_changed_from_here_but_not_by_a_page_in_a_browser() {
-    let (seen, observer, endpoint) = observed();
-    client::put(&endpoint, "/api/log-level", "debug\n").unwrap();
+    let (seen, observer, _) = observed();
+    let address = observer.local_addr().unwrap();
+    assert!(put(address, "debug\n").starts_with("HTTP/1.1 200 "));
     assert_eq!(*seen.level.lock().unwrap(), "debug");
-    let refused = client::put(&endpoint, "/api/log-level", "loud").unwrap_err();
-    assert!(matches!(refused, ClientError::Refused { status: 400, .. }), "{refused}");
-    let long = client::put(&endpoint, "/api/log-level", &"x".repeat(2_000)).unwrap_err();
-    assert!(matches!(long, ClientError::Refused { status: 413, .. }), "{long}");
+    let refused = put(address, "loud");
+    assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
+    let long = put(address, &"x".repeat(2_000));
+    assert!(long.starts_with("HTTP/1.1 413 "), "{long}");
     let request = "PUT /api/log-level HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\nConnection: close\r\nContent-Length: 5\r\n\r\ntrace";
-    assert!(raw(observer.local_addr().unwrap(), request).starts_with("HTTP/1.1 403 "));
+    assert!(raw(TcpStream::connect(address).unwrap(), request).starts_with("HTTP/1.1 403 "));
     assert_eq!(*seen.level.lock().unwrap(), "debug");
     observer.stop();
 }
 
-fn raw(address: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
+fn put(address: SocketAddr, level: &str) -> String {
+    raw(TcpStream::connect(address).unwrap(), &put_request(level))
+}
+
+fn put_request(level: &str) -> String {
+    let length = level.len();
+    format!("PUT /api/log-level HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{level}")
+}
+
+fn raw(mut stream: impl Read + Write, request: &str) -> String {
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -105,7 +115,8 @@ fn the_same_is_served_on_a_unix_socket() {
     assert_eq!(observer.local_addr(), None);
     let endpoint = DaemonEndpoint::Socket(path.clone());
     assert!(text(&endpoint, "/metrics").contains("grind_actors"));
-    client::put(&endpoint, "/api/log-level", "warn").unwrap();
+    let answer = raw(UnixStream::connect(&path).unwrap(), &put_request("warn"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(*seen.level.lock().unwrap(), "warn");
     observer.stop();
     assert!(!path.exists(), "removed at the end");

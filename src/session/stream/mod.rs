@@ -15,5 +15,7 @@ mod speed;
 pub(super) use crate::session::stream::decode::{ContentCoding, decode_all};
 pub(super) use crate::session::stream::pump::BodyPump;
 pub(super) use crate::session::stream::range::PartialBody;
-pub use crate::session::stream::reader::{ArchiveBody, BodyHead, BodyReader, BodyStream};
+#[cfg(test)]
+pub(crate) use crate::session::stream::reader::BodyReader;
+pub use crate::session::stream::reader::{ArchiveBody, BodyHead, BodyStream};
 pub(super) use crate::session::stream::resume::ResumePoint;

@@ -23,10 +23,6 @@ pub struct BodyHead {
     pub validator: Option<Validator>,
     /// Bytes of the archive, if they are known: `Content-Length`, unless the body is coded.
     pub length: Option<u64>,
-    /// `Content-Type`: an error page in place of an archive says `text/html`.
-    pub content_type: Option<String>,
-    /// Where it comes from, redirects followed.
-    pub url: Url,
 }
 
 /// An archive on its way.

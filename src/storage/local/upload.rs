@@ -38,10 +38,6 @@ impl LocalUpload {
         self.key = key.clone();
     }
 
-    pub fn written(&self) -> u64 {
-        self.written
-    }
-
     /// File, then name, then folder: each durable before the next, so that no crash can show a name without its bytes.
     pub fn publish(mut self) -> Result<u64, StorageError> {
         if self.failed {

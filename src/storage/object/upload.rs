@@ -46,10 +46,6 @@ impl StreamedUpload {
         self.key = key.clone();
     }
 
-    pub fn written(&self) -> u64 {
-        self.written
-    }
-
     pub fn publish(mut self) -> Result<u64, StorageError> {
         if self.failed {
             return Err(StorageError::Broken);

@@ -30,14 +30,11 @@ pub async fn what_is_given_back_is_free_at_once(world: World) {
     let (one, two) = (world.member("one"), world.member("two"));
     let first = one.acquire("n").await.unwrap();
     one.release(&first).await;
-    assert!(!one.leases.still_mine(&first).await.unwrap());
+    assert!(!one.holds(&first).await);
     let second = two.acquire("n").await.unwrap();
     assert!(second.fence > first.fence);
     one.release(&first).await;
-    assert!(
-        two.leases.still_mine(&second).await.unwrap(),
-        "a late release harms nobody"
-    );
+    assert!(two.holds(&second).await, "a late release harms nobody");
 }
 
 pub async fn a_killed_members_lease_is_taken_over_only_after_its_end_and_the_margin(world: World) {
@@ -53,15 +50,15 @@ pub async fn a_killed_members_lease_is_taken_over_only_after_its_end_and_the_mar
 pub async fn a_member_paused_past_its_lease_is_refused_by_its_fence(world: World) {
     let (paused, other) = (world.member("paused"), world.member("other"));
     let lease = paused.acquire("n").await.unwrap();
-    assert!(paused.counts_on(&lease) && paused.leases.still_mine(&lease).await.unwrap());
+    assert!(paused.counts_on(&lease) && paused.holds(&lease).await);
     world.pass(TTL + MARGIN);
     let taken = other.acquire("n").await.unwrap();
     assert!(!paused.counts_on(&lease));
-    assert!(!paused.leases.still_mine(&lease).await.unwrap());
+    assert!(!paused.holds(&lease).await);
     assert!(matches!(paused.renew(&lease).await, Err(LeaseError::Lost { .. })));
     assert!(paused.acquire("n").await.is_none());
     paused.release(&lease).await;
-    assert!(other.leases.still_mine(&taken).await.unwrap());
+    assert!(other.holds(&taken).await);
     assert!(other.renew(&taken).await.is_ok());
 }
 

@@ -166,6 +166,13 @@ impl Member {
         self.leases.release(std::slice::from_ref(lease)).await.unwrap();
     }
 
+    /// What the keeper says of it.
+    pub async fn holds(&self, lease: &GrantedLease) -> bool {
+        let seen = self.leases.look(std::slice::from_ref(&lease.name)).await.unwrap();
+        let holder = seen.into_iter().flatten().next();
+        holder.is_some_and(|holder| (holder.owner, holder.fence) == (lease.owner.clone(), lease.fence))
+    }
+
     pub fn counts_on(&self, lease: &GrantedLease) -> bool {
         self.leases.terms().is_good(lease)
     }

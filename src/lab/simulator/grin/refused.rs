@@ -46,7 +46,7 @@ impl RefusedList {
     }
 
     /// Whether a request for this list of the directory is one of those that are refused.
-    pub(crate) fn concerns(&self, name: &str, query: &QueryPairs) -> bool {
+    pub(crate) fn concerns(self, name: &str, query: &QueryPairs) -> bool {
         let form = match (query.get("format"), query.get("mode")) {
             (Some("text"), Some("all")) => ListForm::TextAll,
             (Some("text"), _) => ListForm::Text,
