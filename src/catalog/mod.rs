@@ -1,5 +1,6 @@
 //! What we know of every book, in one SQLite file; one writer, many readers.
 
+mod engine;
 mod error;
 mod import;
 mod lifecycle;

@@ -3,9 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension as _, ToSql};
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::{SqlArgument, arguments};
 use crate::catalog::import::files::AdoptedArchive;
 use crate::catalog::import::report::BatchCounts;
 use crate::catalog::import::source::ImportedBook;
@@ -64,7 +63,7 @@ impl CatalogOperation for BookAdoption {
         self.0.len()
     }
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<BatchCounts, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<BatchCounts, CatalogError> {
         let mut written = BatchCounts::default();
         for book in &self.0 {
             adopt(tx, book, &mut written)?;
@@ -157,15 +156,12 @@ impl CatalogOperation for ClaimForImport {
     type Output = Option<ImportClaim>;
     const KIND: &'static str = "claim_for_import";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
-        let mut select = tx
-            .conn
-            .prepare_cached("SELECT id, state FROM books WHERE barcode = ?1")?;
-        let known = select
-            .query_row([self.barcode.as_str()], |row| {
-                Ok((row.get::<_, i64>("id")?, row.get::<_, BookState>("state")?))
-            })
-            .optional()?;
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
+        let sql = "SELECT id, state FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/";
+        let given = arguments! { barcode: self.barcode };
+        let known = tx.conn.first(sql, &given, |row| {
+            Ok((row.get::<i64>("id")?, row.get::<BookState>("state")?))
+        })?;
         let (id, made_known) = match known {
             Some((_, state)) if !is_free(state) => return Ok(None),
             Some((id, _)) => (id, false),
@@ -181,7 +177,7 @@ impl CatalogOperation for ClaimForImport {
         };
         let begun = BeginPublication {
             claim: claimed.claim.clone(),
-            archive: self.archive,
+            archive: self.archive.clone(),
             lease: self.lease,
         };
         begun.run(tx)?;
@@ -199,28 +195,26 @@ impl CatalogOperation for StateOf {
     type Output = Option<BookState>;
     const KIND: &'static str = "state_of";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
-        let mut select = tx.conn.prepare_cached("SELECT state FROM books WHERE barcode = ?1")?;
-        Ok(select.query_row([self.0.as_str()], |row| row.get(0)).optional()?)
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
+        let sql = "SELECT state FROM books WHERE barcode = :barcode";
+        tx.conn.first(sql, &arguments! { barcode: self.0 }, |row| row.at(0))
     }
 }
 
 fn find(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<Option<OwnBook>, CatalogError> {
-    let mut select = tx.conn.prepare_cached(
-        "SELECT id, state, grin_state, ifnull(claimed_by = ?2 AND claim_fence = ?3, 0) AS claimed_here \
-         FROM books WHERE barcode = ?1",
-    )?;
+    let sql = "SELECT id, state, grin_state, ifnull(claimed_by = :owner AND claim_fence = :fence, FALSE) AS claimed_here \
+               FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/";
     let owner = book.claim.as_ref().map(|claim| claim.owner.as_str());
     let fence = book.claim.as_ref().map(|claim| claim.fence);
-    let found = select.query_row((book.barcode.as_str(), owner, fence), |row| {
+    let given = arguments! { owner: owner, fence: fence, barcode: book.barcode };
+    tx.conn.first(sql, &given, |row| {
         Ok(OwnBook {
             id: row.get("id")?,
             standing: BookStanding::of(row.get("state")?),
             grin_state: row.get("grin_state")?,
             claimed_here: row.get("claimed_here")?,
         })
-    });
-    Ok(found.optional()?)
+    })
 }
 
 fn insert(
@@ -229,14 +223,15 @@ fn insert(
     created_at: Option<&str>,
 ) -> Result<OwnBook, CatalogError> {
     let created = created_at.map_or_else(|| tx.stamp.clone(), Into::into);
-    tx.conn
-        .prepare_cached(
-            "INSERT INTO books (barcode, state, state_at, created_at, updated_at) VALUES (?1, 'known', ?2, ?3, ?2)",
-        )?
-        .execute((barcode.as_str(), &tx.stamp, created))?;
+    let id = tx.conn.one(
+        "INSERT INTO books (barcode, state, state_at, created_at, updated_at) \
+         VALUES (:barcode, 'known', :now, :created, :now) RETURNING id",
+        &arguments! { barcode: barcode, now: tx.stamp, created: created },
+        |row| row.at(0),
+    )?;
     tx.totals.add(TallyKind::GrinState, "", 1);
     Ok(OwnBook {
-        id: tx.conn.last_insert_rowid(),
+        id,
         standing: BookStanding::of(BookState::Known),
         grin_state: None,
         claimed_here: false,
@@ -245,21 +240,13 @@ fn insert(
 
 fn fill(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, ours: &OwnBook) -> Result<(), CatalogError> {
     let grin_state = book.value("grin_state");
-    let mut update = tx.conn.prepare_cached(&FILL)?;
-    let mut bind = |name: &str, value: &dyn ToSql| -> Result<(), CatalogError> {
-        if let Some(at) = update.parameter_index(&format!(":{name}"))? {
-            update.raw_bind_parameter(at, value)?;
-        }
-        Ok(())
-    };
-    bind("id", &ours.id)?;
-    bind("now", &tx.stamp)?;
-    bind("grin_state", &grin_state)?;
-    bind("enrichment_timestamp", &book.value("enrichment_timestamp"))?;
-    for column in FILLED.iter() {
-        bind(column, &book.value(column).map(|value| filled(column, value)))?;
-    }
-    update.raw_execute()?;
+    let enriched_at = book.value("enrichment_timestamp");
+    let own = arguments! { now: tx.stamp, grin_state: grin_state, enrichment_timestamp: enriched_at, id: ours.id };
+    let value = |column: &&'static str| (*column, book.value(column).map(|value| filled(column, value)));
+    let values: Vec<_> = FILLED.iter().map(value).collect();
+    let values = values.iter().map(|(column, value)| SqlArgument::new(column, value));
+    let given: Vec<_> = own.into_iter().chain(values).collect();
+    tx.conn.execute(&FILL, &given)?;
     if let (None, Some(new)) = (&ours.grin_state, grin_state) {
         tx.totals.shift(TallyKind::GrinState, "", new);
     }
@@ -276,9 +263,10 @@ fn filled(column: &str, value: &str) -> String {
 }
 
 fn set_state(tx: &CatalogTransaction<'_>, id: i64, state: BookState) -> Result<(), CatalogError> {
-    tx.conn
-        .prepare_cached("UPDATE books SET state = ?2, state_at = ?3 WHERE id = ?1 AND state <> ?2")?
-        .execute((id, state, &tx.stamp))?;
+    tx.conn.execute(
+        "UPDATE books SET state = :state, state_at = :now WHERE id = :id AND state <> :state",
+        &arguments! { state: state, now: tx.stamp, id: id },
+    )?;
     Ok(())
 }
 
@@ -314,12 +302,11 @@ fn store(
     )?;
     // Unless it is the newest by what is known, it is compared with GRIN's when a list names it as converted.
     let judged = etag.is_some() || book.is_newest_by_dates();
-    tx.conn
-        .prepare_cached(
-            "UPDATE books SET sha256 = nullif(sha256, ''), last_etag_check = NULL, \
-             judged_converted_date = CASE WHEN ?2 THEN judged_converted_date END WHERE id = ?1",
-        )?
-        .execute((ours.id, judged))?;
+    tx.conn.execute(
+        "UPDATE books SET sha256 = nullif(sha256, ''), last_etag_check = NULL, \
+         judged_converted_date = CASE WHEN :judged THEN judged_converted_date END WHERE id = :id",
+        &arguments! { judged: judged, id: ours.id },
+    )?;
     Ok(next.state)
 }
 

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, named_params};
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
+use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
 use crate::catalog::planning::select::{BookSelection, SelectionTimes};
@@ -85,7 +85,7 @@ impl CatalogOperation for ClaimBooks {
     type Output = Vec<ClaimedBook>;
     const KIND: &'static str = "claim";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<ClaimedBook>, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<ClaimedBook>, CatalogError> {
         release_expired(tx, ExpiredClaims::OfOthers(&self.owner))?;
         let now = tx.stamp.clone();
         let times = SelectionTimes {
@@ -110,7 +110,8 @@ pub(crate) fn claim_ids(
     let fence = next_fence(tx.conn)?;
     let mut claimed = Vec::with_capacity(ids.len());
     for id in ids {
-        if let Some(book) = read(tx.conn, *id, owner, fence)? {
+        let holder = ClaimHolder { owner, fence };
+        if let Some(book) = holder.read(tx.conn, *id)? {
             take(tx, *id, &book, lease)?;
             claimed.push(book);
         }
@@ -119,54 +120,63 @@ pub(crate) fn claim_ids(
 }
 
 /// A number that no claim had before; written in the claim's own transaction.
-fn next_fence(conn: &Connection) -> Result<i64, CatalogError> {
-    let fence = conn
-        .prepare_cached(
-            "INSERT INTO settings (key, value) VALUES ('last_fence', '1') \
-             ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1 RETURNING CAST(value AS INTEGER)",
-        )?
-        .query_row([], |row| row.get(0))?;
-    Ok(fence)
+fn next_fence(conn: &SqlConnection) -> Result<i64, CatalogError> {
+    conn.one(
+        "INSERT INTO settings (key, value) VALUES ('last_fence', '1') \
+         ON CONFLICT (key) DO UPDATE SET value = CAST(settings.value AS INTEGER) + 1 RETURNING CAST(value AS INTEGER)",
+        &[],
+        |row| row.at(0),
+    )
 }
 
-/// The book as it is claimed; `None` if its barcode is none of ours (somebody else wrote into the catalog).
-fn read(conn: &Connection, id: i64, owner: &str, fence: i64) -> Result<Option<ClaimedBook>, CatalogError> {
-    let mut select = conn.prepare_cached(
-        "SELECT barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, attempts, \
-         listed_converted, title, publishing_sha256, publishing_etag FROM books WHERE id = ?1",
-    )?;
-    let claimed = select.query_row([id], |row| {
-        let Ok(barcode) = Barcode::parse(&row.get::<_, String>("barcode")?) else {
+/// Who claims books, and under which number.
+#[derive(Debug, Clone, Copy)]
+struct ClaimHolder<'a> {
+    owner: &'a str,
+    fence: i64,
+}
+
+impl ClaimHolder<'_> {
+    /// The book as it is claimed; `None` if its barcode is none of ours (somebody else wrote into the catalog).
+    fn read(self, conn: &SqlConnection, id: i64) -> Result<Option<ClaimedBook>, CatalogError> {
+        let sql = "SELECT barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, attempts, \
+                   listed_converted, title, publishing_sha256, publishing_etag FROM books WHERE id = :id";
+        let claimed = conn.first(sql, &arguments! { id: id }, |row| self.claimed(row))?;
+        Ok(claimed.flatten())
+    }
+
+    fn claimed(self, row: &SqlRow<'_>) -> Result<Option<ClaimedBook>, CatalogError> {
+        let Ok(barcode) = Barcode::parse(&row.get::<String>("barcode")?) else {
             return Ok(None);
         };
-        let is_stored = row.get::<_, Option<String>>("sync_timestamp")?.is_some();
+        let is_stored = row.get::<Option<String>>("sync_timestamp")?.is_some();
         let stored = is_stored.then_some(StoredArchive {
             etag: row.get("encrypted_etag")?,
             sha256: row.get("sha256")?,
             bytes: row.get("archive_bytes")?,
         });
-        let (sha256, etag) = (
-            row.get::<_, Option<String>>("publishing_sha256")?,
-            row.get("publishing_etag")?,
-        );
+        let begun: Option<String> = row.get("publishing_sha256")?;
+        let begun_etag = row.get("publishing_etag")?;
         Ok(Some(ClaimedBook {
             claim: ClaimToken {
                 barcode,
-                owner: owner.into(),
-                fence,
+                owner: self.owner.into(),
+                fence: self.fence,
             },
             file_name: row
-                .get::<_, Option<String>>("file_name")?
+                .get::<Option<String>>("file_name")?
                 .and_then(|name| FileName::parse(&name).ok()),
             state: row.get("state")?,
             stored,
-            publishing: sha256.map(|sha256| BegunPublication { sha256, etag }),
+            publishing: begun.map(|sha256| BegunPublication {
+                sha256,
+                etag: begun_etag,
+            }),
             attempts: row.get("attempts")?,
             listed_converted: row.get("listed_converted")?,
             title: row.get("title")?,
         }))
-    });
-    Ok(claimed.optional()?.flatten())
+    }
 }
 
 fn take(tx: &mut CatalogTransaction<'_>, id: i64, book: &ClaimedBook, lease: Duration) -> Result<(), CatalogError> {
@@ -175,22 +185,15 @@ fn take(tx: &mut CatalogTransaction<'_>, id: i64, book: &ClaimedBook, lease: Dur
     }
     let next = tx.next_state(&BookStanding::of(book.state), BookChange::Claimed);
     let span = LeaseSpan::from_now(tx, lease);
-    tx.conn
-        .prepare_cached(
-            "UPDATE books SET resume_state = state, state = :state, state_at = :now, updated_at = :now, \
-             claimed_by = :owner, claim_fence = :fence, lease_until = :until, lease_from = :from, lease_to = :to \
-             WHERE id = :id",
-        )?
-        .execute(named_params! {
-            ":id": id,
-            ":state": next.state,
-            ":now": tx.stamp,
-            ":owner": book.claim.owner,
-            ":fence": book.claim.fence,
-            ":until": span.until,
-            ":from": span.from,
-            ":to": span.to,
-        })?;
+    tx.conn.execute(
+        "UPDATE books SET resume_state = state, state = :state, state_at = :now, updated_at = :now, \
+         claimed_by = :owner, claim_fence = :fence, lease_until = :until, lease_from = :from, lease_to = :to \
+         WHERE id = :id",
+        &arguments! {
+            state: next.state, now: tx.stamp, owner: book.claim.owner, fence: book.claim.fence,
+            until: span.until, from: span.from, to: span.to, id: id,
+        },
+    )?;
     let note = ChangeNote {
         by: Some(&book.claim.owner),
         ..ChangeNote::of(next.cause)
@@ -240,14 +243,12 @@ pub(crate) fn release_expired(tx: &mut CatalogTransaction<'_>, whose: ExpiredCla
         ExpiredClaims::OfOthers(owner) => (owner, false),
         ExpiredClaims::OfOwner(owner) => (owner, true),
     };
-    let expired: Vec<i64> = {
-        let mut select = tx.conn.prepare_cached(&format!(
-            "SELECT id FROM books WHERE claimed_by IS NOT NULL AND (claimed_by = :owner) = :own AND {EXPIRED}"
-        ))?;
-        let given = named_params! {":owner": owner, ":own": own, ":now": tx.stamp, ":since_boot": tx.since_boot};
-        let rows = select.query_map(given, |row| row.get(0))?;
-        rows.collect::<Result<_, _>>()?
-    };
+    let sql = format!(
+        "SELECT id FROM books WHERE claimed_by IS NOT NULL AND (claimed_by = :owner) = :own AND {EXPIRED} \
+         /*pg FOR UPDATE SKIP LOCKED*/"
+    );
+    let given = arguments! { owner: owner, own: own, now: tx.stamp, since_boot: tx.since_boot };
+    let expired: Vec<i64> = tx.conn.all(&sql, &given, |row| row.at(0))?;
     for id in &expired {
         release(tx, *id, ChangeCause::LeaseExpired)?;
     }
@@ -256,37 +257,47 @@ pub(crate) fn release_expired(tx: &mut CatalogTransaction<'_>, whose: ExpiredCla
 
 /// Releases a claimed book, untried.
 pub(crate) fn release(tx: &mut CatalogTransaction<'_>, id: i64, cause: ChangeCause) -> Result<BookState, CatalogError> {
-    let mut select = tx
-        .conn
-        .prepare_cached("SELECT barcode, state, resume_state, claimed_by FROM books WHERE id = ?1")?;
-    let (barcode, owner, standing) = select.query_row([id], |row| {
-        let standing = BookStanding {
-            resume: row
-                .get::<_, Option<BookState>>("resume_state")?
-                .unwrap_or(BookState::Known),
-            ..BookStanding::of(row.get("state")?)
-        };
-        let owner: Option<String> = row.get("claimed_by")?;
-        Ok((row.get::<_, String>("barcode")?, owner, standing))
-    })?;
+    let sql = "SELECT barcode, state, resume_state, claimed_by FROM books WHERE id = :id";
+    let book = tx.conn.one(sql, &arguments! { id: id }, ReleasedBook::read)?;
+    let standing = book.standing;
     let next = tx.next_state(&standing, BookChange::Released(cause));
-    tx.conn
-        .prepare_cached(
-            "UPDATE books SET state = :state, state_at = :now, updated_at = :now, resume_state = NULL, claimed_by = NULL, \
-             claim_fence = NULL, lease_until = NULL, lease_from = NULL, lease_to = NULL WHERE id = :id",
-        )?
-        .execute(named_params! {":id": id, ":state": next.state, ":now": tx.stamp})?;
+    tx.conn.execute(
+        "UPDATE books SET state = :state, state_at = :now, updated_at = :now, resume_state = NULL, claimed_by = NULL, \
+         claim_fence = NULL, lease_until = NULL, lease_from = NULL, lease_to = NULL WHERE id = :id",
+        &arguments! { state: next.state, now: tx.stamp, id: id },
+    )?;
     if next.state == BookState::Failed {
         tx.count_failure(id)?;
     }
     let note = ChangeNote {
-        by: owner.as_deref(),
+        by: book.owner.as_deref(),
         ..ChangeNote::of(next.cause)
     };
     let change = StateChange {
         from: standing.state,
         to: next.state,
     };
-    tx.record_transition(&barcode, change, note)?;
+    tx.record_transition(&book.barcode, change, note)?;
     Ok(next.state)
+}
+
+/// A book whose claim ends.
+struct ReleasedBook {
+    barcode: String,
+    owner: Option<String>,
+    standing: BookStanding,
+}
+
+impl ReleasedBook {
+    fn read(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
+        let resume: Option<BookState> = row.get("resume_state")?;
+        Ok(Self {
+            barcode: row.get("barcode")?,
+            owner: row.get("claimed_by")?,
+            standing: BookStanding {
+                resume: resume.unwrap_or(BookState::Known),
+                ..BookStanding::of(row.get("state")?)
+            },
+        })
+    }
 }

@@ -1,8 +1,8 @@
 //! What follows for a book from what GRIN said of it, compared with how it stood.
 
-use rusqlite::Row;
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlRow;
+use crate::catalog::engine::value::SqlValue;
 use crate::catalog::lifecycle::history::ChangeCause;
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, DueTime, GrinSignal, SignalSource};
 use crate::catalog::observations::dates::is_readable;
@@ -26,31 +26,29 @@ pub(crate) struct BookBefore {
     pub requested_at: Option<String>,
     /// The text of some date is kept.
     pub has_raw: bool,
-    /// Places of facts that differ from what was known.
-    pub differing: Vec<usize>,
+    /// Columns whose facts differ from what was known.
+    pub differing: Vec<&'static str>,
     pub grin_state: Option<String>,
     pub converted_date: Option<String>,
 }
 
 impl BookBefore {
-    /// The statement's first columns are those of the source, so that the places of `facts` are theirs, too.
-    pub fn read(row: &Row<'_>, facts: &ColumnValues<'_>) -> Result<Self, CatalogError> {
-        let differs = |place: &usize| match facts.get(*place) {
-            None => Ok(false),
-            Some(new) => row.get_ref(*place).map(|old| old.as_str().ok() != Some(new)),
-        };
+    /// The statement begins with the columns of the facts, in their order: both are made from one list.
+    pub fn read(row: &SqlRow<'_>, facts: &ColumnValues<'_>) -> Result<Self, CatalogError> {
         let mut differing = Vec::new();
-        for place in 0..facts.values.len() {
-            if differs(&place)? {
-                differing.push(place);
+        for (place, fact) in facts.values.iter().enumerate() {
+            if let Some(new) = fact.value.as_deref() {
+                if row.value(place)? != SqlValue::Text(new) {
+                    differing.push(fact.column);
+                }
             }
         }
         Ok(Self {
             id: row.get("id")?,
             state: row.get("state")?,
             listed_converted: row.get("listed_converted")?,
-            can_be_requested: row.get::<_, Option<bool>>("can_be_requested")?.unwrap_or(false),
-            vanished: row.get_ref("vanished_at")? != rusqlite::types::ValueRef::Null,
+            can_be_requested: row.get::<Option<bool>>("can_be_requested")?.unwrap_or(false),
+            vanished: row.get("vanished")?,
             next_attempt_at: row.get("next_attempt_at")?,
             conversion_failures: row.get("conversion_failures")?,
             judged: row.get("judged_converted_date")?,
@@ -62,8 +60,8 @@ impl BookBefore {
         })
     }
 
-    pub fn differs(&self, place: usize) -> bool {
-        self.differing.contains(&place)
+    pub fn differs(&self, column: &str) -> bool {
+        self.differing.contains(&column)
     }
 
     /// A failure of conversion that we had not heard of, and that does not date from before our last request. GRIN's
@@ -162,14 +160,14 @@ pub(crate) fn decide<'a>(
         ready,
         revived,
         enrich_key: match said.enriched {
-            Some((_, millis)) => Some(millis),
+            Some(answered) => Some(answered.millis),
             None => before
                 .differing
                 .iter()
-                .any(|place| *place <= facts::LAST_DATE)
+                .any(|column| facts::WATCHED_COLUMNS.contains(column))
                 .then_some(0),
         },
-        enriched_at: said.enriched.map(|(stamp, _)| stamp),
+        enriched_at: said.enriched.map(|answered| answered.stamp),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Every change of a book, with its cause, appended to its history.
 
-use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::arguments;
 
 /// What changed; the `status_type` of a history row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,18 +124,14 @@ pub(crate) struct HistoryEntry<'a> {
 }
 
 /// Appends one change.
-pub(crate) fn append(conn: &Connection, entry: &HistoryEntry<'_>) -> Result<(), CatalogError> {
-    conn.prepare_cached(
+pub(crate) fn append(conn: &SqlConnection, entry: &HistoryEntry<'_>) -> Result<(), CatalogError> {
+    conn.execute(
         "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp, session_id, metadata) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute((
-        entry.barcode,
-        entry.topic.as_str(),
-        entry.value,
-        entry.stamp,
-        entry.session,
-        entry.note,
-    ))?;
+         VALUES (:barcode, :topic, :value, :stamp, :session, :note)",
+        &arguments! {
+            barcode: entry.barcode, topic: entry.topic.as_str(), value: entry.value, stamp: entry.stamp,
+            session: entry.session, note: entry.note,
+        },
+    )?;
     Ok(())
 }

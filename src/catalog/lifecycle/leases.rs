@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use rusqlite::named_params;
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::claim::{ClaimToken, ExpiredClaims, LeaseSpan, release, release_expired};
 use crate::catalog::lifecycle::history::ChangeCause;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
@@ -32,24 +31,20 @@ impl CatalogOperation for RenewClaims {
     type Output = Vec<ClaimToken>;
     const KIND: &'static str = "renew";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<ClaimToken>, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<ClaimToken>, CatalogError> {
         let span = LeaseSpan::from_now(tx, self.lease);
-        let mut update = tx.conn.prepare_cached(
+        let mut update = tx.conn.prepare(
             "UPDATE books SET lease_until = :until, lease_from = :from, lease_to = :to \
              WHERE barcode = :barcode AND claimed_by = :owner AND claim_fence = :fence",
         )?;
         let mut lost = Vec::new();
-        for claim in self.claims {
-            let renewed = update.execute(named_params! {
-                ":barcode": claim.barcode.as_str(),
-                ":owner": claim.owner,
-                ":fence": claim.fence,
-                ":until": span.until,
-                ":from": span.from,
-                ":to": span.to,
+        for claim in &self.claims {
+            let renewed = update.execute(&arguments! {
+                until: span.until, from: span.from, to: span.to,
+                barcode: claim.barcode, owner: claim.owner, fence: claim.fence,
             })?;
             if renewed == 0 {
-                lost.push(claim);
+                lost.push(claim.clone());
             }
         }
         release_expired(tx, ExpiredClaims::OfOwner(&self.owner))?;
@@ -61,15 +56,10 @@ impl CatalogOperation for RecoverClaims {
     type Output = u64;
     const KIND: &'static str = "recover";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
-        let own: Vec<i64> = {
-            // The partial index holds what is claimed and nothing else, so looking through it is cheap.
-            let mut select = tx
-                .conn
-                .prepare_cached("SELECT id FROM books WHERE claimed_by IS NOT NULL AND claimed_by = ?1")?;
-            let rows = select.query_map([&self.owner], |row| row.get(0))?;
-            rows.collect::<Result<_, _>>()?
-        };
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        // The partial index holds what is claimed and nothing else, so looking through it is cheap.
+        let sql = "SELECT id FROM books WHERE claimed_by IS NOT NULL AND claimed_by = :owner /*pg FOR UPDATE*/";
+        let own = tx.conn.all(sql, &arguments! { owner: self.owner }, |row| row.at(0))?;
         for id in &own {
             release(tx, *id, ChangeCause::Recovered)?;
         }
@@ -85,11 +75,8 @@ impl CatalogOperation for ClaimHolders {
     type Output = Vec<String>;
     const KIND: &'static str = "holders";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<String>, CatalogError> {
-        let mut select = tx
-            .conn
-            .prepare_cached("SELECT DISTINCT claimed_by FROM books WHERE claimed_by IS NOT NULL ORDER BY 1")?;
-        let holders = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok(holders)
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<String>, CatalogError> {
+        let sql = "SELECT DISTINCT claimed_by FROM books WHERE claimed_by IS NOT NULL ORDER BY 1";
+        tx.conn.all(sql, &[], |row| row.at(0))
     }
 }

@@ -9,6 +9,5 @@ pub(crate) mod policy;
 pub(crate) mod publication;
 pub(crate) mod retry;
 pub(crate) mod settle;
-mod state_column;
 pub(crate) mod tallies;
 pub(crate) mod wish;

@@ -165,8 +165,8 @@ pub(crate) fn next_state(
     use BookChange as C;
     use BookState as S;
     let (state, cause, due) = match change {
-        C::Signal(signal, source) => return after_signal(book, signal, source, (policy, now)),
-        C::Answer(answer) => return after_answer(book, answer, (policy, now)),
+        C::Signal(signal, source) => return after_signal(book, signal, source, policy, now),
+        C::Answer(answer) => return after_answer(book, answer, policy, now),
         C::NewerArchive => (S::Available, ChangeCause::Listed, DueTime::Clear),
         C::NotListed => (S::Known, ChangeCause::NotListed, DueTime::Clear),
         // Its time is kept, so that a failed book that is released waits as it did.
@@ -208,7 +208,8 @@ fn after_signal(
     book: &BookStanding,
     signal: GrinSignal,
     source: SignalSource,
-    (policy, now): (&CatalogPolicy, Timestamp),
+    policy: &CatalogPolicy,
+    now: Timestamp,
 ) -> BookTransition {
     use BookState as S;
     let state = match (signal, book.state) {
@@ -240,7 +241,8 @@ fn after_signal(
 fn after_answer(
     book: &BookStanding,
     answer: ConversionAnswer,
-    (policy, now): (&CatalogPolicy, Timestamp),
+    policy: &CatalogPolicy,
+    now: Timestamp,
 ) -> BookTransition {
     use ConversionAnswer as A;
     let answered = match answer {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use rusqlite::named_params;
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::claim::{BegunPublication, ClaimToken, LeaseSpan};
 use crate::catalog::lifecycle::settle::ClaimedRow;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
@@ -36,21 +35,17 @@ impl CatalogOperation for BeginPublication {
     type Output = ();
     const KIND: &'static str = "begin_publication";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
         let book = ClaimedRow::read(tx, &self.claim)?;
         let span = LeaseSpan::from_now(tx, self.lease);
-        tx.conn
-            .prepare_cached(
-                "UPDATE books SET publishing_sha256 = :sha256, publishing_etag = :etag, \
-                 lease_until = max(lease_until, :until), lease_to = max(ifnull(lease_to, 0), :to) WHERE id = :id",
-            )?
-            .execute(named_params! {
-                ":id": book.id,
-                ":sha256": self.archive.sha256,
-                ":etag": self.archive.etag,
-                ":until": span.until,
-                ":to": span.to,
-            })?;
+        tx.conn.execute(
+            "UPDATE books SET publishing_sha256 = :sha256, publishing_etag = :etag, \
+             lease_until = CASE WHEN lease_until > :until THEN lease_until ELSE :until END, \
+             lease_to = CASE WHEN lease_to > :to THEN lease_to ELSE :to END WHERE id = :id",
+            &arguments! {
+                sha256: self.archive.sha256, etag: self.archive.etag, until: span.until, to: span.to, id: book.id,
+            },
+        )?;
         Ok(())
     }
 }
@@ -59,11 +54,13 @@ impl CatalogOperation for RecordDoubtfulPublication {
     type Output = bool;
     const KIND: &'static str = "doubtful_publication";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<bool, CatalogError> {
-        let known = tx
-            .conn
-            .prepare_cached("UPDATE books SET publishing_sha256 = ?2, publishing_etag = ?3 WHERE barcode = ?1")?
-            .execute((self.barcode.as_str(), &self.archive.sha256, &self.archive.etag))?;
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<bool, CatalogError> {
+        let known = tx.conn.execute(
+            "UPDATE books SET publishing_sha256 = :sha256, publishing_etag = :etag WHERE barcode = :barcode",
+            &arguments! {
+                sha256: self.archive.sha256, etag: self.archive.etag, barcode: self.barcode,
+            },
+        )?;
         Ok(known == 1)
     }
 }

@@ -1,8 +1,7 @@
 //! Books that an operator names are tried again, all of them or none.
 
-use rusqlite::OptionalExtension as _;
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::wish::ResetFailed;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::grin::Barcode;
@@ -29,18 +28,15 @@ impl CatalogOperation for RetryBooks {
     type Output = RetriedBooks;
     const KIND: &'static str = "retry_books";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<RetriedBooks, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<RetriedBooks, CatalogError> {
         let mut found = Vec::new();
         let mut done = RetriedBooks::default();
-        for barcode in self.0 {
-            let state: Option<BookState> = tx
-                .conn
-                .prepare_cached("SELECT state FROM books WHERE barcode = ?1")?
-                .query_row([barcode.as_str()], |row| row.get(0))
-                .optional()?;
-            match state {
+        for barcode in &self.0 {
+            let sql = "SELECT state FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/";
+            let given = arguments! { barcode: barcode };
+            match tx.conn.first(sql, &given, |row| row.at::<BookState>(0))? {
                 Some(state) => found.push((barcode, state)),
-                None => done.unknown.push(barcode),
+                None => done.unknown.push(barcode.clone()),
             }
         }
         if !done.unknown.is_empty() {
@@ -49,7 +45,7 @@ impl CatalogOperation for RetryBooks {
         for (barcode, state) in found {
             let only = Some(vec![barcode.clone()]);
             match (ResetFailed { only, reason: None }).run(tx)? {
-                0 => done.unchanged.push((barcode, state)),
+                0 => done.unchanged.push((barcode.clone(), state)),
                 _ => done.reset += 1,
             }
         }

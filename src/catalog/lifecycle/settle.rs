@@ -1,9 +1,10 @@
 //! What came of a claimed book; state, columns, history and totals in one transaction.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, named_params};
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlRow;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::claim::{ClaimToken, release};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
@@ -103,33 +104,34 @@ pub(super) struct ClaimedRow {
 impl ClaimedRow {
     /// The book, if its claim is still this one.
     pub(super) fn read(tx: &CatalogTransaction<'_>, claim: &ClaimToken) -> Result<Self, CatalogError> {
-        let mut select = tx.conn.prepare_cached(
+        let found = tx.conn.first(
             "SELECT id, state, ifnull(resume_state, 'known') AS resume, sync_timestamp IS NOT NULL AS stored, \
-             listed_converted, failures, ifnull(claimed_by = ?2 AND claim_fence = ?3, 0) AS is_claimed \
-             FROM books WHERE barcode = ?1",
+             listed_converted, failures, ifnull(claimed_by = :owner AND claim_fence = :fence, FALSE) AS is_claimed \
+             FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/",
+            &arguments! { owner: claim.owner, fence: claim.fence, barcode: claim.barcode },
+            |row| Ok(row.get::<bool>("is_claimed")?.then_some(Self::of(row)?)),
         )?;
-        let found = select.query_row((claim.barcode.as_str(), &claim.owner, claim.fence), |row| {
-            let standing = BookStanding {
+        match found {
+            None => Err(CatalogError::Unknown(claim.barcode.to_string())),
+            Some(None) => Err(CatalogError::Stale {
+                barcode: claim.barcode.to_string(),
+                owner: claim.owner.clone(),
+            }),
+            Some(Some(book)) => Ok(book),
+        }
+    }
+
+    fn of(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
+        Ok(Self {
+            id: row.get("id")?,
+            standing: BookStanding {
                 resume: row.get("resume")?,
                 stored: row.get("stored")?,
                 failures: row.get("failures")?,
                 ..BookStanding::of(row.get("state")?)
-            };
-            let book = Self {
-                id: row.get("id")?,
-                standing,
-                listed_converted: row.get("listed_converted")?,
-            };
-            Ok((book, row.get::<_, bool>("is_claimed")?))
-        });
-        match found.optional()? {
-            None => Err(CatalogError::Unknown(claim.barcode.to_string())),
-            Some((_, false)) => Err(CatalogError::Stale {
-                barcode: claim.barcode.to_string(),
-                owner: claim.owner.clone(),
-            }),
-            Some((book, true)) => Ok(book),
-        }
+            },
+            listed_converted: row.get("listed_converted")?,
+        })
     }
 }
 
@@ -137,15 +139,16 @@ impl CatalogOperation for RecordDownloading {
     type Output = ();
     const KIND: &'static str = "downloading";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
         let book = ClaimedRow::read(tx, &self.0)?;
         if book.standing.state == BookState::Downloading {
             return Ok(());
         }
         let next = tx.next_state(&book.standing, BookChange::Downloading);
-        tx.conn
-            .prepare_cached("UPDATE books SET state = ?3, state_at = ?2, updated_at = ?2 WHERE id = ?1")?
-            .execute((book.id, &tx.stamp, next.state))?;
+        tx.conn.execute(
+            "UPDATE books SET state = :state, state_at = :now, updated_at = :now WHERE id = :id",
+            &arguments! { state: next.state, now: tx.stamp, id: book.id },
+        )?;
         let change = StateChange {
             from: book.standing.state,
             to: next.state,
@@ -159,7 +162,7 @@ impl CatalogOperation for SettleClaim {
     type Output = BookState;
     const KIND: &'static str = "settle";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<BookState, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<BookState, CatalogError> {
         let book = ClaimedRow::read(tx, &self.claim)?;
         let settling = Settling {
             barcode: self.claim.barcode.as_str(),
@@ -254,14 +257,15 @@ impl Settling<'_> {
     fn up_to_date(&self, tx: &mut CatalogTransaction<'_>) -> Result<BookState, CatalogError> {
         let next = self.next(tx, BookChange::UpToDate);
         let (keep, due) = next.due.column();
-        tx.conn
-            .prepare_cached(&format!(
+        tx.conn.execute(
+            &format!(
                 "{OVER}{AGREED}attempts = 0, failures = 0, failure_reason = NULL, failure_detail = NULL, \
                  requested_for = NULL, judged_converted_date = {READABLE}, last_etag_check = :now WHERE id = :id"
-            ))?
-            .execute(named_params! {
-                ":id": self.book.id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
-            })?;
+            ),
+            &arguments! {
+                id: self.book.id, now: tx.stamp, state: next.state, keep: keep, due: due,
+            },
+        )?;
         let day = tx.day().to_owned();
         tx.totals.add(TallyKind::UnchangedOn, &day, 1);
         self.record(tx, next, ChangeNote::of(next.cause))
@@ -273,15 +277,16 @@ impl Settling<'_> {
         let (keep, due) = next.due.column();
         let stored = self.book.standing.stored;
         let was_there = self.book.listed_converted || self.book.standing.resume == BookState::Available;
-        tx.conn
-            .prepare_cached(&format!(
+        tx.conn.execute(
+            &format!(
                 "{OVER}{AGREED}listed_converted = 0, absent_at = :now, pushed_out = pushed_out + :pushed_out, \
                  last_etag_check = CASE WHEN :stored THEN :now ELSE last_etag_check END WHERE id = :id"
-            ))?
-            .execute(named_params! {
-                ":id": self.book.id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
-                ":pushed_out": was_there && !stored, ":stored": stored,
-            })?;
+            ),
+            &arguments! {
+                id: self.book.id, now: tx.stamp, state: next.state, keep: keep, due: due,
+                pushed_out: was_there && !stored, stored: stored,
+            },
+        )?;
         self.record(tx, next, ChangeNote::of(next.cause))
     }
 
@@ -295,14 +300,15 @@ impl Settling<'_> {
         let next = self.next(tx, BookChange::Retry(at));
         let (keep, due) = next.due.column();
         let detail = cut(trouble.detail);
-        tx.conn
-            .prepare_cached(&format!(
+        tx.conn.execute(
+            &format!(
                 "{OVER}attempts = attempts + :counts, failure_reason = :reason, failure_detail = :detail WHERE id = :id"
-            ))?
-            .execute(named_params! {
-                ":id": self.book.id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
-                ":counts": counts, ":reason": trouble.reason.as_str(), ":detail": detail,
-            })?;
+            ),
+            &arguments! {
+                id: self.book.id, now: tx.stamp, state: next.state, keep: keep, due: due,
+                counts: counts, reason: trouble.reason.as_str(), detail: detail,
+            },
+        )?;
         let at = stamp(at);
         let note = ChangeNote {
             reason: Some(trouble.reason.as_str()),
@@ -317,16 +323,17 @@ impl Settling<'_> {
         let next = self.next(tx, BookChange::Failed(trouble.reason));
         let (keep, due) = next.due.column();
         let detail = cut(trouble.detail);
-        tx.conn
-            .prepare_cached(&format!(
+        tx.conn.execute(
+            &format!(
                 "{OVER}{AGREED}attempts = attempts + 1, failures = failures + 1, failure_reason = :reason, \
                  failure_detail = :detail, judged_converted_date = {READABLE}, \
                  last_etag_check = CASE WHEN sync_timestamp IS NULL THEN last_etag_check ELSE :now END WHERE id = :id"
-            ))?
-            .execute(named_params! {
-                ":id": self.book.id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
-                ":reason": trouble.reason.as_str(), ":detail": detail,
-            })?;
+            ),
+            &arguments! {
+                id: self.book.id, now: tx.stamp, state: next.state, keep: keep, due: due,
+                reason: trouble.reason.as_str(), detail: detail,
+            },
+        )?;
         let day = tx.day().to_owned();
         tx.totals.add(TallyKind::FailedOn, &day, 1);
         if next.state == BookState::Failed {
@@ -351,28 +358,29 @@ pub(crate) fn write_stored(
 ) -> Result<(), CatalogError> {
     let (keep, due) = next.due.column();
     let finding = stored.worst_finding.as_ref();
-    tx.conn
-        .prepare_cached(&format!(
+    tx.conn.execute(
+        &format!(
             "{OVER}{AGREED}attempts = 0, failures = 0, failure_reason = NULL, failure_detail = NULL, absent_at = NULL, \
              requested_for = NULL, conversion_asks = 0, conversion_failures = 0, judged_converted_date = {READABLE}, \
              encrypted_etag = :etag, encrypted_bytes = :encrypted_bytes, sha256 = :sha256, archive_bytes = :bytes, \
              page_count = :pages, text_pages = :text_pages, verified = :verified, worst_finding = :finding, \
              worst_finding_level = :level, storage_path = :path, is_decrypted = 1, sync_timestamp = :now, \
              last_etag_check = :now WHERE id = :id"
-        ))?
-        .execute(named_params! {
-            ":id": id, ":now": tx.stamp, ":state": next.state, ":keep": keep, ":due": due,
-            ":etag": stored.encrypted_etag,
-            ":encrypted_bytes": stored.encrypted_bytes,
-            ":sha256": stored.sha256,
-            ":bytes": stored.archive_bytes,
-            ":pages": stored.page_count,
-            ":text_pages": stored.text_pages,
-            ":verified": stored.verified,
-            ":finding": finding.map(|finding| &finding.code),
-            ":level": finding.map(|finding| &finding.level),
-            ":path": stored.storage_path,
-        })?;
+        ),
+        &arguments! {
+            id: id, now: tx.stamp, state: next.state, keep: keep, due: due,
+            etag: stored.encrypted_etag,
+            encrypted_bytes: stored.encrypted_bytes,
+            sha256: stored.sha256,
+            bytes: stored.archive_bytes,
+            pages: stored.page_count,
+            text_pages: stored.text_pages,
+            verified: stored.verified,
+            finding: finding.map(|finding| &finding.code),
+            level: finding.map(|finding| &finding.level),
+            path: stored.storage_path,
+        },
+    )?;
     if let Some(record) = &stored.marc {
         marc::write(tx.conn, id, record, &tx.stamp)?;
     }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::arguments;
 
 /// What is counted; the `kind` column of `tallies`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,13 +62,14 @@ impl PendingTallies {
     }
 
     /// Writes the changes into the running transaction.
-    pub(crate) fn write(self, conn: &Connection) -> Result<(), CatalogError> {
-        let mut upsert = conn.prepare_cached(
-            "INSERT INTO tallies (kind, value, n) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    pub(crate) fn write(self, conn: &SqlConnection) -> Result<(), CatalogError> {
+        let mut upsert = conn.prepare(
+            "INSERT INTO tallies (kind, value, n) VALUES (:kind, :value, :by) \
+             ON CONFLICT (kind, value) DO UPDATE SET n = tallies.n + excluded.n",
         )?;
         for ((kind, value), by) in self.0 {
             if by != 0 {
-                upsert.execute((kind.as_str(), &*value, by))?;
+                upsert.execute(&arguments! { kind: kind.as_str(), value: *value, by: by })?;
             }
         }
         Ok(())
@@ -76,8 +77,9 @@ impl PendingTallies {
 }
 
 /// All totals of one kind that are not zero, in the order of their values.
-pub(crate) fn read(conn: &Connection, kind: TallyKind) -> Result<Vec<(String, u64)>, CatalogError> {
-    let mut select = conn.prepare_cached("SELECT value, n FROM tallies WHERE kind = ?1 AND n > 0 ORDER BY value")?;
-    let rows = select.query_map([kind.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+pub(crate) fn read(conn: &SqlConnection, kind: TallyKind) -> Result<Vec<(String, u64)>, CatalogError> {
+    let sql = "SELECT value, n FROM tallies WHERE kind = :kind AND n > 0 ORDER BY value";
+    conn.all(sql, &arguments! { kind: kind.as_str() }, |row| {
+        Ok((row.get("value")?, row.get("n")?))
+    })
 }

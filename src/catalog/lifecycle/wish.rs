@@ -1,8 +1,8 @@
 //! What a person wishes of books: to be known, to go first, to be tried again.
 
-use rusqlite::{OptionalExtension as _, named_params};
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlRow;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
 use crate::catalog::lifecycle::tallies::TallyKind;
@@ -18,15 +18,16 @@ impl CatalogOperation for EnsureKnown {
     type Output = u64;
     const KIND: &'static str = "ensure_known";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
-        let mut insert = tx.conn.prepare_cached(
-            "INSERT INTO books (barcode, state, state_at, created_at, updated_at) VALUES (?1, 'known', ?2, ?2, ?2) \
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        let mut insert = tx.conn.prepare(
+            "INSERT INTO books (barcode, state, state_at, created_at, updated_at) \
+             VALUES (:barcode, 'known', :now, :now, :now) \
              ON CONFLICT (barcode) DO NOTHING",
         )?;
         let note = ChangeNote::of(ChangeCause::Named).text();
         let mut new = 0;
         for barcode in &self.0 {
-            if insert.execute((barcode.as_str(), &tx.stamp))? == 1 {
+            if insert.execute(&arguments! { barcode: barcode, now: tx.stamp })? == 1 {
                 tx.totals.add(TallyKind::GrinState, "", 1);
                 tx.record_new_book(barcode.as_str(), BookState::Known, &note)?;
                 new += 1;
@@ -50,13 +51,13 @@ impl CatalogOperation for SetPriority {
     type Output = u64;
     const KIND: &'static str = "set_priority";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let mut update = tx
             .conn
-            .prepare_cached("UPDATE books SET priority = ?2 WHERE barcode = ?1")?;
+            .prepare("UPDATE books SET priority = :priority WHERE barcode = :barcode")?;
         let mut done = 0;
         for barcode in &self.barcodes {
-            done += update.execute((barcode.as_str(), self.priority))? as u64;
+            done += update.execute(&arguments! { priority: self.priority, barcode: barcode })?;
         }
         Ok(done)
     }
@@ -79,25 +80,23 @@ impl CatalogOperation for ResetFailed {
     type Output = u64;
     const KIND: &'static str = "reset_failed";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let mut done = 0;
         if let Some(only) = &self.only {
             for barcode in only {
-                let id = tx
-                    .conn
-                    .prepare_cached(
-                        "SELECT id FROM books WHERE barcode = ?1 AND claimed_by IS NULL \
-                         AND (state IN ('failed', 'conversion_failed') OR failure_reason IS NOT NULL)",
-                    )?
-                    .query_row([barcode.as_str()], |row| row.get(0))
-                    .optional()?;
+                let id = tx.conn.first(
+                    "SELECT id FROM books WHERE barcode = :barcode AND claimed_by IS NULL \
+                     AND (state IN ('failed', 'conversion_failed') OR failure_reason IS NOT NULL) /*pg FOR UPDATE*/",
+                    &arguments! { barcode: barcode },
+                    |row| row.at(0),
+                )?;
                 if let Some(id) = id {
                     done += u64::from(self.reset(tx, id)?);
                 }
             }
             return Ok(done);
         }
-        for state in ["failed", "conversion_failed"] {
+        for state in [BookState::Failed, BookState::ConversionFailed] {
             done += self.reset_all(tx, state)?;
         }
         Ok(done)
@@ -105,15 +104,15 @@ impl CatalogOperation for ResetFailed {
 }
 
 impl ResetFailed {
-    fn reset_all(&self, tx: &mut CatalogTransaction<'_>, state: &str) -> Result<u64, CatalogError> {
-        let sql = format!("SELECT id FROM books WHERE state = '{state}' AND id > ?1 ORDER BY id LIMIT ?2");
-        let (mut last, mut done) = (0, 0);
+    fn reset_all(&self, tx: &mut CatalogTransaction<'_>, state: BookState) -> Result<u64, CatalogError> {
+        let sql = format!(
+            "SELECT id FROM books WHERE state = '{state}' AND id > :after ORDER BY id LIMIT :limit /*pg FOR UPDATE*/"
+        );
+        let (mut last, mut done) = (0_i64, 0);
         loop {
-            let ids: Vec<i64> = {
-                let mut select = tx.conn.prepare_cached(&sql)?;
-                let rows = select.query_map((last, STEP), |row| row.get(0))?;
-                rows.collect::<Result<_, _>>()?
-            };
+            let ids: Vec<i64> = tx
+                .conn
+                .all(&sql, &arguments! { after: last, limit: STEP }, |row| row.at(0))?;
             let Some(id) = ids.last() else {
                 return Ok(done);
             };
@@ -125,44 +124,52 @@ impl ResetFailed {
     }
 
     fn reset(&self, tx: &mut CatalogTransaction<'_>, id: i64) -> Result<bool, CatalogError> {
-        let mut select = tx
-            .conn
-            .prepare_cached("SELECT barcode, state, failure_reason FROM books WHERE id = ?1")?;
-        let (barcode, state, reason) = select.query_row([id], |row| {
-            let reason: Option<String> = row.get("failure_reason")?;
-            Ok((
-                row.get::<_, String>("barcode")?,
-                row.get::<_, BookState>("state")?,
-                reason,
-            ))
-        })?;
-        if self.reason.is_some() && self.reason != reason {
+        let sql = "SELECT barcode, state, failure_reason FROM books WHERE id = :id";
+        let book = tx.conn.one(sql, &arguments! { id: id }, ResetBook::read)?;
+        if self.reason.is_some() && self.reason != book.reason {
             return Ok(false);
         }
+        let state = book.state;
         let next = tx.next_state(&BookStanding::of(state), BookChange::Reset);
         if state == BookState::Failed {
             tx.uncount_failure(id)?;
         }
         let (keep, due) = next.due.column();
         // A stored book whose newer archive was refused is compared with GRIN's again.
-        tx.conn
-            .prepare_cached(
-                "UPDATE books SET state = :state, state_at = :now, updated_at = :now, attempts = 0, failures = 0, \
-                 next_attempt_at = CASE WHEN :keep THEN next_attempt_at ELSE :due END, \
-                 failure_reason = NULL, failure_detail = NULL, conversion_failures = 0, conversion_asks = 0, \
-                 pushed_out = pushed_out + :pushed_out, \
-                 judged_converted_date = CASE WHEN :stored THEN NULL ELSE judged_converted_date END, \
-                 last_etag_check = CASE WHEN :stored THEN NULL ELSE last_etag_check END WHERE id = :id",
-            )?
-            .execute(named_params! {
-                ":id": id, ":state": next.state, ":now": tx.stamp, ":keep": keep, ":due": due,
-                ":pushed_out": state == BookState::ConversionFailed, ":stored": state == BookState::Stored,
-            })?;
+        tx.conn.execute(
+            "UPDATE books SET state = :state, state_at = :now, updated_at = :now, attempts = 0, failures = 0, \
+             next_attempt_at = CASE WHEN :keep THEN next_attempt_at ELSE :due END, \
+             failure_reason = NULL, failure_detail = NULL, conversion_failures = 0, conversion_asks = 0, \
+             pushed_out = pushed_out + :pushed_out, \
+             judged_converted_date = CASE WHEN :stored THEN NULL ELSE judged_converted_date END, \
+             last_etag_check = CASE WHEN :stored THEN NULL ELSE last_etag_check END WHERE id = :id",
+            &arguments! {
+                state: next.state, now: tx.stamp, keep: keep, due: due,
+                pushed_out: state == BookState::ConversionFailed, stored: state == BookState::Stored, id: id,
+            },
+        )?;
         let change = StateChange {
             from: state,
             to: next.state,
         };
-        tx.record_transition(&barcode, change, ChangeNote::of(next.cause))?;
+        tx.record_transition(&book.barcode, change, ChangeNote::of(next.cause))?;
         Ok(true)
+    }
+}
+
+/// A book that may be tried again.
+struct ResetBook {
+    barcode: String,
+    state: BookState,
+    reason: Option<String>,
+}
+
+impl ResetBook {
+    fn read(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
+        Ok(Self {
+            barcode: row.get("barcode")?,
+            state: row.get("state")?,
+            reason: row.get("failure_reason")?,
+        })
     }
 }

@@ -1,12 +1,15 @@
 //! Which books to search for at GRIN, and what it answered.
 
+use std::ops::ControlFlow;
+
 use jiff::Timestamp;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::next_state::signal_of_state;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::ColumnValues;
-use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks};
+use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks, SearchTime};
 use crate::catalog::planning::queue_filter;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::stamp;
@@ -49,34 +52,42 @@ impl CatalogOperation for ToEnrich {
     type Output = EnrichBatch;
     const KIND: &'static str = "to_enrich";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<EnrichBatch, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<EnrichBatch, CatalogError> {
         let newest = self
             .older_than
             .map_or(0, |before| before.as_millisecond().saturating_sub(1));
         let after = self.after.unwrap_or(EnrichCursor { key: -1, id: 0 });
-        let mut select = tx.conn.prepare_cached(&format!(
-            "SELECT enrich_key, id, barcode FROM books WHERE (enrich_key, id) > (?1, ?2) AND enrich_key <= ?3 \
+        let sql = format!(
+            "SELECT enrich_key, id, barcode FROM books WHERE (enrich_key, id) > (:key, :id) AND enrich_key <= :newest \
              AND vanished_at IS NULL AND ({}) ORDER BY enrich_key, id",
             queue_filter::any_of(&self.queues)
-        ))?;
-        let mut rows = select.query((after.key, after.id, newest))?;
+        );
         let mut batch = EnrichBatch::default();
-        let mut found = 0;
+        let (mut found, mut is_full) = (0, self.limit == 0);
         // Rows are read until there are enough of the blocks that are meant.
-        while found < self.limit {
-            let Some(row) = rows.next()? else {
-                batch.next = None;
-                break;
-            };
-            batch.next = Some(EnrichCursor {
-                key: row.get(0)?,
-                id: row.get(1)?,
-            });
-            let barcode = row.get_ref(2)?.as_str().unwrap_or_default();
-            if self.blocks.is_none_or(|blocks| blocks.has(barcode)) {
-                found += 1;
-                batch.barcodes.extend(Barcode::parse(barcode));
+        let given = arguments! { key: after.key, id: after.id, newest: newest };
+        tx.conn.each(&sql, &given, |row| {
+            if is_full {
+                return Ok::<_, CatalogError>(ControlFlow::Break(()));
             }
+            batch.next = Some(EnrichCursor {
+                key: row.get("enrich_key")?,
+                id: row.get("id")?,
+            });
+            let barcode: String = row.get("barcode")?;
+            if self.blocks.is_none_or(|blocks| blocks.has(&barcode)) {
+                found += 1;
+                batch.barcodes.extend(Barcode::parse(&barcode));
+            }
+            is_full = found >= self.limit;
+            Ok(if is_full {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        if !is_full {
+            batch.next = None;
         }
         Ok(batch)
     }
@@ -112,7 +123,7 @@ impl CatalogOperation for RecordEnrichment {
         self.asked.len()
     }
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<EnrichmentCounts, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<EnrichmentCounts, CatalogError> {
         let (at, millis) = (stamp(self.at), self.at.as_millisecond());
         let mut done = EnrichmentCounts::default();
         let mut recorder = FactRecorder::new(tx.conn, FactSource::Search)?;
@@ -122,7 +133,7 @@ impl CatalogOperation for RecordEnrichment {
                 word: signal_of_state(facts.get(facts::GRIN_STATE)),
                 list: None,
                 can_be_requested: false,
-                enriched: Some((&at, millis)),
+                enriched: Some(SearchTime { stamp: &at, millis }),
             };
             match recorder.record(tx, barcode.as_str(), &facts, said)? {
                 Some(_) => done.answered += 1,
@@ -132,9 +143,9 @@ impl CatalogOperation for RecordEnrichment {
         let answered: std::collections::HashSet<_> = self.answered.iter().map(|(barcode, _)| barcode).collect();
         let mut unanswered = tx
             .conn
-            .prepare_cached("UPDATE books SET enrich_asked_at = ?2, enrich_key = ?3 WHERE barcode = ?1")?;
+            .prepare("UPDATE books SET enrich_asked_at = :at, enrich_key = :millis WHERE barcode = :barcode")?;
         for barcode in self.asked.iter().filter(|barcode| !answered.contains(barcode)) {
-            unanswered.execute((barcode.as_str(), &at, millis))?;
+            unanswered.execute(&arguments! { at: at, millis: millis, barcode: barcode })?;
             done.unanswered += 1;
         }
         Ok(done)

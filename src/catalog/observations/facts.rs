@@ -6,45 +6,57 @@ use std::sync::LazyLock;
 use crate::grin::columns::CSV_COLUMNS;
 use crate::grin::{BookEnrichment, FieldValue, GrinDate, ListRow};
 
-/// The columns that a list can fill, in the order of [`ColumnValues::values`].
-pub(crate) static LIST_COLUMNS: &[&str] = &[
-    "grin_state",
+pub(crate) const GRIN_STATE: &str = "grin_state";
+pub(crate) const CONVERTED_DATE: &str = "converted_date";
+pub(crate) const FAILED_DATE: &str = "convert_failed_date";
+pub(crate) const FAILED_INFO: &str = "convert_failed_info";
+
+/// A change in one of these means that the book should be searched for anew. Lists and searches fill them.
+pub(crate) static WATCHED_COLUMNS: [&str; 7] = [
+    GRIN_STATE,
     "scanned_date",
     "analyzed_date",
-    "converted_date",
+    CONVERTED_DATE,
     "downloaded_date",
     "processed_date",
     "ocr_date",
-    "title",
-    "google_books_link",
-    "file_name",
-    "convert_failed_date",
-    "convert_failed_info",
-    "detailed_convert_failed_info",
 ];
 
-/// The columns that a barcode search can fill; the same first seven as in [`LIST_COLUMNS`].
-pub(crate) static SEARCH_COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let shared = &LIST_COLUMNS[..=LAST_DATE];
-    let others = CSV_COLUMNS
-        .iter()
-        .filter(|column| column.tsv.is_some() && column.sql != "barcode" && !shared.contains(&column.sql));
-    shared.iter().copied().chain(others.map(|column| column.sql)).collect()
+/// The columns that a list can fill, in the order of [`ColumnValues::values`].
+pub(crate) static LIST_COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let others = [
+        "title",
+        "google_books_link",
+        "file_name",
+        FAILED_DATE,
+        FAILED_INFO,
+        "detailed_convert_failed_info",
+    ];
+    WATCHED_COLUMNS.into_iter().chain(others).collect()
 });
 
-/// Places in both lists of columns.
-pub(crate) const GRIN_STATE: usize = 0;
-pub(crate) const CONVERTED_DATE: usize = 3;
-/// Up to here a change means that the book should be searched for anew.
-pub(crate) const LAST_DATE: usize = 6;
-/// Places in [`LIST_COLUMNS`].
-pub(crate) const FAILED_DATE: usize = 10;
-pub(crate) const FAILED_INFO: usize = 11;
+/// The columns that a barcode search can fill, in the order of [`ColumnValues::values`].
+pub(crate) static SEARCH_COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let others = CSV_COLUMNS
+        .iter()
+        .filter(|column| column.tsv.is_some() && column.sql != "barcode" && !WATCHED_COLUMNS.contains(&column.sql));
+    WATCHED_COLUMNS
+        .into_iter()
+        .chain(others.map(|column| column.sql))
+        .collect()
+});
 
-/// One book's values by column; `None` where GRIN was silent. Never an empty text.
+/// The value of one column; `None` where GRIN was silent. Never an empty text.
+#[derive(Debug)]
+pub(crate) struct FactValue<'a> {
+    pub column: &'static str,
+    pub value: Option<Cow<'a, str>>,
+}
+
+/// One book's values by column.
 #[derive(Debug)]
 pub(crate) struct ColumnValues<'a> {
-    pub values: Vec<Option<Cow<'a, str>>>,
+    pub values: Vec<FactValue<'a>>,
     /// Dates whose text cannot be got back from what is stored: column, text.
     pub raw: Vec<(&'static str, &'a str)>,
     /// Dates of which nothing more than the value needs to be kept.
@@ -57,18 +69,22 @@ impl<'a> ColumnValues<'a> {
     pub(crate) fn of_row(row: &'a ListRow) -> Self {
         let mut kept = Kept::default();
         let mut values = Vec::with_capacity(LIST_COLUMNS.len());
-        values.push(row.grin_state.as_ref().map(|state| Cow::Borrowed(state.as_str())));
+        let mut push = |column, value| values.push(FactValue { column, value });
+        let state = row.grin_state.as_ref();
+        push(GRIN_STATE, state.map(|state| Cow::Borrowed(state.as_str())));
         for (column, date) in row.dates.by_sql() {
-            values.push(date.map(|date| kept.dated(column, date)));
+            push(column, date.map(|date| kept.dated(column, date)));
         }
         let failure = row.failure.as_ref();
-        values.push(text(row.title.as_deref()));
-        values.push(text(row.google_books_link.as_deref()));
-        values.push(row.file_name.as_ref().map(|name| Cow::Borrowed(name.as_str())));
+        push("title", text(row.title.as_deref()));
+        push("google_books_link", text(row.google_books_link.as_deref()));
+        let name = row.file_name.as_ref();
+        push("file_name", name.map(|name| Cow::Borrowed(name.as_str())));
         let date = failure.and_then(|failure| failure.date.as_ref());
-        values.push(date.map(|date| kept.dated("convert_failed_date", date)));
-        values.push(text(failure.and_then(|failure| failure.info.as_deref())));
-        values.push(text(failure.and_then(|failure| failure.detail.as_deref())));
+        push(FAILED_DATE, date.map(|date| kept.dated(FAILED_DATE, date)));
+        push(FAILED_INFO, text(failure.and_then(|failure| failure.info.as_deref())));
+        let detail = failure.and_then(|failure| failure.detail.as_deref());
+        push("detailed_convert_failed_info", text(detail));
         Self {
             values,
             raw: kept.raw,
@@ -79,21 +95,26 @@ impl<'a> ColumnValues<'a> {
 
     pub(crate) fn of_search(found: &'a BookEnrichment) -> Self {
         let mut kept = Kept::default();
-        let value = |column: &&'static str| match found.get(column)? {
+        let mut value = |column: &'static str| match found.get(column)? {
             FieldValue::Text(words) => text(Some(words)),
             FieldValue::Date(date) => Some(kept.dated(column, date)),
         };
+        let values = SEARCH_COLUMNS.iter().map(|column| FactValue {
+            column,
+            value: value(column),
+        });
         Self {
-            values: SEARCH_COLUMNS.iter().map(value).collect(),
+            values: values.collect(),
             raw: kept.raw,
             plain: kept.plain,
             can_be_requested: false,
         }
     }
 
-    /// One value by its place.
-    pub(crate) fn get(&self, place: usize) -> Option<&str> {
-        self.values.get(place)?.as_deref()
+    /// The value of a column.
+    pub(crate) fn get(&self, column: &str) -> Option<&str> {
+        let found = self.values.iter().find(|fact| fact.column == column);
+        found?.value.as_deref()
     }
 }
 
@@ -130,23 +151,16 @@ fn is_grins_form(raw: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grin::{Barcode, ListDates, ListFailure};
+    use crate::grin::{Barcode, ListFailure};
 
     #[test]
-    fn places_are_those_of_the_columns() {
-        assert_eq!(LIST_COLUMNS[GRIN_STATE], "grin_state");
-        assert_eq!(LIST_COLUMNS[CONVERTED_DATE], "converted_date");
-        assert_eq!(LIST_COLUMNS[LAST_DATE], "ocr_date");
-        assert_eq!(LIST_COLUMNS[FAILED_DATE], "convert_failed_date");
-        assert_eq!(LIST_COLUMNS[FAILED_INFO], "convert_failed_info");
-        assert_eq!(SEARCH_COLUMNS[..=LAST_DATE], LIST_COLUMNS[..=LAST_DATE]);
-        assert_eq!(SEARCH_COLUMNS.len(), 24);
-        let dates: Vec<_> = ListDates::default()
-            .by_sql()
-            .iter()
-            .map(|(column, _)| *column)
-            .collect();
-        assert_eq!(LIST_COLUMNS[1..=LAST_DATE], dates);
+    fn values_stand_in_the_order_of_their_columns() {
+        let columns = |facts: ColumnValues<'_>| facts.values.iter().map(|fact| fact.column).collect::<Vec<_>>();
+        let row = ListRow::bare(Barcode::parse("TL0001").unwrap());
+        assert_eq!(columns(ColumnValues::of_row(&row)), *LIST_COLUMNS);
+        let searched = columns(ColumnValues::of_search(&BookEnrichment::default()));
+        assert_eq!(searched, *SEARCH_COLUMNS);
+        assert_eq!((LIST_COLUMNS.len(), SEARCH_COLUMNS.len()), (13, 24));
     }
 
     #[test]
@@ -161,10 +175,10 @@ mod tests {
             ..ListFailure::default()
         });
         let facts = ColumnValues::of_row(&row);
-        assert_eq!(facts.get(7), None);
-        assert_eq!(facts.get(1), Some("2011-02-03T04:05:00"));
-        assert_eq!(facts.get(2), Some("2011-02-03T00:00:00"));
-        assert_eq!(facts.get(LAST_DATE), Some("soon"));
+        assert_eq!(facts.get("title"), None);
+        assert_eq!(facts.get("scanned_date"), Some("2011-02-03T04:05:00"));
+        assert_eq!(facts.get("analyzed_date"), Some("2011-02-03T00:00:00"));
+        assert_eq!(facts.get("ocr_date"), Some("soon"));
         assert_eq!(facts.get(FAILED_INFO), Some("Bad page"));
         assert_eq!(facts.raw, [("analyzed_date", "2011-02-03")]);
         assert_eq!(facts.plain, ["scanned_date", "ocr_date"]);

@@ -1,9 +1,10 @@
 //! Recording a page of one of GRIN's lists.
 
 use jiff::Timestamp;
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
+use crate::catalog::engine::{SqlConnection, SqlStatement};
 use crate::catalog::lifecycle::next_state::signal_of_list;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::ColumnValues;
@@ -51,10 +52,10 @@ impl CatalogOperation for ListPart {
         self.rows.len()
     }
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<ListPartCounts, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ListPartCounts, CatalogError> {
         let mut done = ListPartCounts::default();
         let mut recorder = FactRecorder::new(tx.conn, FactSource::List)?;
-        let mut sightings = Sightings::new(tx.conn, &self)?;
+        let mut sightings = Sightings::new(tx.conn, self)?;
         for row in &self.rows {
             let recorded = record_row(&mut recorder, tx, self.list, row)?;
             sightings.note(recorded.id())?;
@@ -64,13 +65,14 @@ impl CatalogOperation for ListPart {
                 RowChange::Same(_) => done.same += 1,
             }
         }
-        let mut find = tx.conn.prepare_cached("SELECT id FROM books WHERE barcode = ?1")?;
         for barcode in &self.sighted {
-            let book = find.query_row([barcode.as_str()], |row| row.get(0)).optional()?;
+            let sql = "SELECT id FROM books WHERE barcode = :barcode";
+            let given = arguments! { barcode: barcode };
+            let book = tx.conn.first(sql, &given, |row| row.at(0))?;
             book.map_or(Ok(()), |id| sightings.note(id))?;
         }
         if let Some(pass) = self.pass {
-            pass.note_page(tx, self.next.as_deref(), (done, self.unsure))?;
+            pass.note_page(tx, self.next.as_deref(), done, self.unsure)?;
         }
         Ok(done)
     }
@@ -95,18 +97,18 @@ fn record_row(
 
 /// Notes when a book was last seen in the list.
 struct Sightings<'c> {
-    upsert: CachedStatement<'c>,
+    upsert: SqlStatement<'c>,
     list: i64,
     pass: i64,
     observed: i64,
 }
 
 impl<'c> Sightings<'c> {
-    fn new(conn: &'c Connection, part: &ListPart) -> Result<Self, CatalogError> {
+    fn new(conn: &'c SqlConnection, part: &ListPart) -> Result<Self, CatalogError> {
         Ok(Self {
-            upsert: conn.prepare_cached(
-                "INSERT INTO sightings (list, book, pass, observed) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT DO UPDATE SET pass = excluded.pass, observed = excluded.observed",
+            upsert: conn.prepare(
+                "INSERT INTO sightings (list, book, pass, observed) VALUES (:list, :book, :pass, :observed) \
+                 ON CONFLICT (list, book) DO UPDATE SET pass = excluded.pass, observed = excluded.observed",
             )?,
             list: lists::number(part.list),
             pass: part.pass.map_or(0, |pass| pass.0),
@@ -115,7 +117,8 @@ impl<'c> Sightings<'c> {
     }
 
     fn note(&mut self, book: i64) -> Result<(), CatalogError> {
-        self.upsert.execute((self.list, book, self.pass, self.observed))?;
+        self.upsert
+            .execute(&arguments! { list: self.list, book: book, pass: self.pass, observed: self.observed })?;
         Ok(())
     }
 }

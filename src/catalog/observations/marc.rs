@@ -1,7 +1,8 @@
 //! The catalogue record's columns.
 
-use rusqlite::ToSql;
-
+use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::{SqlArgument, arguments};
 use crate::vocabulary::MarcFields;
 
 /// What a repeating column holds: a JSON list; text of another program, which joined its values, counts as one value.
@@ -10,30 +11,23 @@ pub(crate) fn read_list(stored: &str) -> Vec<String> {
 }
 
 /// Writes the columns of one book; the record is taken as a whole, so that no field of an older one is left in between.
-pub(crate) fn write(
-    conn: &rusqlite::Connection,
-    id: i64,
-    marc: &MarcFields,
-    extracted_at: &str,
-) -> Result<(), crate::catalog::CatalogError> {
+pub(crate) fn write(conn: &SqlConnection, id: i64, marc: &MarcFields, extracted_at: &str) -> Result<(), CatalogError> {
     static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         let sets: Vec<_> = MarcFields::COLUMNS
             .iter()
-            .enumerate()
-            .map(|(at, column)| format!("{column} = ?{}", at + 3))
+            .map(|column| format!("{column} = :{column}"))
             .collect();
         format!(
-            "UPDATE books SET marc_extraction_timestamp = ?2, {} WHERE id = ?1",
+            "UPDATE books SET {}, marc_extraction_timestamp = :extracted_at WHERE id = :id",
             sets.join(", ")
         )
     });
-    let mut statement = conn.prepare_cached(&SQL)?;
-    statement.raw_bind_parameter(1, id)?;
-    statement.raw_bind_parameter(2, extracted_at)?;
-    for (at, value) in marc.stored().iter().enumerate() {
-        statement.raw_bind_parameter(at + 3, value as &dyn ToSql)?;
-    }
-    statement.raw_execute()?;
+    let stored = marc.stored();
+    let fields = MarcFields::COLUMNS.iter().zip(&stored);
+    let mut given: Vec<_> = fields.map(|(column, value)| SqlArgument::new(column, value)).collect();
+    let own = arguments! { extracted_at: extracted_at, id: id };
+    given.extend(own);
+    conn.execute(&SQL, &given)?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What GRIN tells of books: lists and their passes, searches, facts and MARC fields.
 
+mod absent;
 pub(crate) mod believable;
 pub(crate) mod dates;
 pub(crate) mod enrich;

@@ -1,17 +1,15 @@
 //! Passes over GRIN's lists, and what a complete one says about books that it did not name.
 
-use rusqlite::{OptionalExtension as _, named_params};
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
-use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
+use crate::catalog::observations::absent::{MarkedBook, not_listed};
 use crate::catalog::observations::believable::PassEvidence;
 use crate::catalog::observations::listing::ListPartCounts;
 use crate::catalog::observations::lists;
-use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::read_stamp;
 use crate::grin::ListKind;
-use crate::vocabulary::BookState;
 
 /// A pass over a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,12 +74,12 @@ impl CatalogOperation for BeginPass {
     type Output = ListPass;
     const KIND: &'static str = "begin_pass";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<ListPass, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ListPass, CatalogError> {
         let list = lists::name(self.list);
-        let first = !tx.conn.query_row(
-            "SELECT EXISTS (SELECT 1 FROM list_passes WHERE list = ?1 AND complete = 1)",
-            [list],
-            |row| row.get::<_, bool>(0),
+        let first = !tx.conn.one(
+            "SELECT EXISTS (SELECT 1 FROM list_passes WHERE list = :list AND complete = 1)",
+            &arguments! { list: list },
+            |row| row.at::<bool>(0),
         )?;
         if self.resume
             && let Some(pass) = interrupted(tx, list)?
@@ -90,15 +88,16 @@ impl CatalogOperation for BeginPass {
             return Ok(ListPass { first, ..pass });
         }
         tx.conn.execute(
-            "UPDATE list_passes SET ended_at = ?2, note = 'interrupted' WHERE list = ?1 AND ended_at IS NULL",
-            (list, &tx.stamp),
+            "UPDATE list_passes SET ended_at = :now, note = 'interrupted' WHERE list = :list AND ended_at IS NULL",
+            &arguments! { now: tx.stamp, list: list },
         )?;
-        tx.conn.execute(
-            "INSERT INTO list_passes (list, started_at) VALUES (?1, ?2)",
-            (list, &tx.stamp),
+        let id = tx.conn.one(
+            "INSERT INTO list_passes (list, started_at) VALUES (:list, :now) RETURNING id",
+            &arguments! { list: list, now: tx.stamp },
+            |row| row.at(0),
         )?;
         Ok(ListPass {
-            id: PassId(tx.conn.last_insert_rowid()),
+            id: PassId(id),
             next: None,
             started_at: tx.stamp.clone(),
             rows: 0,
@@ -109,21 +108,20 @@ impl CatalogOperation for BeginPass {
 
 /// The list's last pass, if it was interrupted after a page that led on.
 fn interrupted(tx: &CatalogTransaction<'_>, list: &str) -> Result<Option<ListPass>, CatalogError> {
-    let found = tx.conn.query_row(
+    tx.conn.first(
         "SELECT id, next_url, started_at, rows FROM list_passes \
-         WHERE list = ?1 AND ended_at IS NULL AND next_url IS NOT NULL ORDER BY id DESC LIMIT 1",
-        [list],
+         WHERE list = :list AND ended_at IS NULL AND next_url IS NOT NULL ORDER BY id DESC LIMIT 1",
+        &arguments! { list: list },
         |row| {
             Ok(ListPass {
-                id: PassId(row.get(0)?),
-                next: row.get(1)?,
-                started_at: row.get(2)?,
-                rows: row.get(3)?,
+                id: PassId(row.get("id")?),
+                next: row.get("next_url")?,
+                started_at: row.get("started_at")?,
+                rows: row.get("rows")?,
                 first: false,
             })
         },
-    );
-    Ok(found.optional()?)
+    )
 }
 
 /// Whether a pass began recently enough to be resumed.
@@ -139,17 +137,18 @@ impl PassId {
         self,
         tx: &CatalogTransaction<'_>,
         next: Option<&str>,
-        (done, unsure): (ListPartCounts, u64),
+        done: ListPartCounts,
+        unsure: u64,
     ) -> Result<(), CatalogError> {
         let rows = done.new + done.changed + done.same;
-        let noted = tx
-            .conn
-            .prepare_cached(
-                "UPDATE list_passes SET pages = pages + 1, rows = rows + ?2, new_books = new_books + ?3, \
-                 changed = changed + ?4, next_url = ifnull(?5, next_url), unsure = unsure + ?6 \
-                 WHERE id = ?1 AND ended_at IS NULL",
-            )?
-            .execute((self.0, rows, done.new, done.changed, next, unsure))?;
+        let noted = tx.conn.execute(
+            "UPDATE list_passes SET pages = pages + 1, rows = rows + :rows, new_books = new_books + :new, \
+             changed = changed + :changed, next_url = ifnull(:next, next_url), unsure = unsure + :unsure \
+             WHERE id = :pass AND ended_at IS NULL",
+            &arguments! {
+                rows: rows, new: done.new, changed: done.changed, next: next, unsure: unsure, pass: self.0,
+            },
+        )?;
         if noted == 1 {
             Ok(())
         } else {
@@ -162,9 +161,9 @@ impl CatalogOperation for FinishPass {
     type Output = PassEnd;
     const KIND: &'static str = "finish_pass";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<PassEnd, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<PassEnd, CatalogError> {
         let (ending, mut end) = Ending::read(tx, self.pass)?;
-        let mut note = self.note;
+        let mut note = self.note.clone();
         let complete = self.complete && end.unsure == 0;
         if self.complete && end.unsure > 0 {
             note = Some(format!("{} rows do not tell which books they are about", end.unsure));
@@ -180,9 +179,9 @@ impl CatalogOperation for FinishPass {
         tx.conn.execute(
             "UPDATE list_passes SET ended_at = :now, complete = :complete, doubtful = :doubtful, vanished = :vanished, \
              next_url = NULL, note = :note WHERE id = :pass",
-            named_params! {
-                ":pass": self.pass.0, ":now": tx.stamp, ":complete": complete && !end.doubtful,
-                ":doubtful": end.doubtful, ":vanished": end.vanished, ":note": note,
+            &arguments! {
+                now: tx.stamp, complete: complete && !end.doubtful, doubtful: end.doubtful,
+                vanished: end.vanished, note: note, pass: self.pass.0,
             },
         )?;
         Ok(end)
@@ -200,27 +199,24 @@ struct Ending {
     started: i64,
 }
 
-/// A book to be marked.
-type Marked = (i64, String, BookState);
-
 impl Ending {
     fn read(tx: &CatalogTransaction<'_>, pass: PassId) -> Result<(Self, PassEnd), CatalogError> {
-        let found = tx.conn.query_row(
+        let found = tx.conn.first(
             "SELECT list, started_at, rows, new_books, changed, unsure FROM list_passes \
-             WHERE id = ?1 AND ended_at IS NULL",
-            [pass.0],
+             WHERE id = :pass AND ended_at IS NULL",
+            &arguments! { pass: pass.0 },
             |row| {
                 let end = PassEnd {
-                    rows: row.get(2)?,
-                    new_books: row.get(3)?,
-                    changed: row.get(4)?,
-                    unsure: row.get(5)?,
+                    rows: row.get("rows")?,
+                    new_books: row.get("new_books")?,
+                    changed: row.get("changed")?,
+                    unsure: row.get("unsure")?,
                     ..PassEnd::default()
                 };
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, end))
+                Ok((row.get::<String>("list")?, row.get::<String>("started_at")?, end))
             },
-        );
-        let (name, started_at, end) = found.optional()?.ok_or(CatalogError::NoPass(pass.0))?;
+        )?;
+        let (name, started_at, end) = found.ok_or(CatalogError::NoPass(pass.0))?;
         let list = ListKind::ALL.into_iter().find(|list| lists::name(*list) == name);
         let ending = Self {
             pass: pass.0,
@@ -232,11 +228,11 @@ impl Ending {
     }
 
     fn is_believable(&self, tx: &CatalogTransaction<'_>) -> Result<bool, CatalogError> {
-        let (seen, missing): (u64, u64) = tx.conn.query_row(
-            "SELECT count(*) FILTER (WHERE pass = ?1 OR observed >= ?2), count(*) FILTER (WHERE pass <> ?1 AND observed < ?2) \
-             FROM sightings WHERE list = ?3",
-            (self.pass, self.started, lists::number(self.list)),
-            |row| Ok((row.get(0)?, row.get(1)?)),
+        let (seen, missing): (u64, u64) = tx.conn.one(
+            "SELECT count(*) FILTER (WHERE pass = :pass OR observed >= :started) AS seen, \
+             count(*) FILTER (WHERE pass <> :pass AND observed < :started) AS missing FROM sightings WHERE list = :list",
+            &arguments! { pass: self.pass, started: self.started, list: lists::number(self.list) },
+            |row| Ok((row.get("seen")?, row.get("missing")?)),
         )?;
         let evidence = PassEvidence {
             list: self.list,
@@ -250,11 +246,11 @@ impl Ending {
 
     /// How long before this pass the first of the doubtful passes directly before it began; rows end such a series.
     fn empty_for(&self, tx: &CatalogTransaction<'_>) -> Result<Option<jiff::SignedDuration>, CatalogError> {
-        let first: Option<String> = tx.conn.query_row(
-            "SELECT min(started_at) FROM list_passes WHERE list = ?1 AND id < ?2 AND doubtful = 1 AND id > \
-             (SELECT ifnull(max(id), 0) FROM list_passes WHERE list = ?1 AND id < ?2 AND rows > 0)",
-            (lists::name(self.list), self.pass),
-            |row| row.get(0),
+        let first: Option<String> = tx.conn.one(
+            "SELECT min(started_at) FROM list_passes WHERE list = :list AND id < :pass AND doubtful = 1 AND id > \
+             (SELECT ifnull(max(id), 0) FROM list_passes WHERE list = :list AND id < :pass AND rows > 0)",
+            &arguments! { list: lists::name(self.list), pass: self.pass },
+            |row| row.at(0),
         )?;
         let began = first.as_deref().and_then(read_stamp);
         Ok(began
@@ -283,14 +279,15 @@ impl Ending {
     /// Books that the list of all books names no more.
     fn mark_vanished(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let sql = "SELECT b.id, b.barcode, b.state FROM sightings s JOIN books b ON b.id = s.book \
-                   WHERE s.list = 0 AND s.book > ?3 AND s.pass <> ?1 AND s.observed < ?2 AND b.vanished_at IS NULL \
-                   ORDER BY s.book LIMIT ?4";
+                   WHERE s.list = 0 AND s.book > :after AND s.pass <> :pass AND s.observed < :started \
+                   AND b.vanished_at IS NULL ORDER BY s.book LIMIT :limit";
         let note = ChangeNote::of(ChangeCause::NotListed).text();
-        self.each(tx, sql, |tx, (id, barcode, _)| {
-            tx.conn
-                .prepare_cached("UPDATE books SET vanished_at = ?2, updated_at = ?2 WHERE id = ?1")?
-                .execute((id, &tx.stamp))?;
-            tx.append_history(barcode, ChangeTopic::Listing, "vanished", &note)
+        self.each(tx, sql, |tx, book| {
+            tx.conn.execute(
+                "UPDATE books SET vanished_at = :now, updated_at = :now WHERE id = :id",
+                &arguments! { now: tx.stamp, id: book.id },
+            )?;
+            tx.append_history(&book.barcode, ChangeTopic::Listing, "vanished", &note)
         })
     }
 
@@ -299,50 +296,52 @@ impl Ending {
     fn mark_pushed_out(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         tx.conn.execute(
             "UPDATE books SET listed_converted = 0 WHERE id IN \
-             (SELECT book FROM sightings WHERE list = 3 AND pass <> ?1 AND observed < ?2) AND state <> 'available'",
-            (self.pass, self.started),
+             (SELECT book FROM sightings WHERE list = 3 AND pass <> :pass AND observed < :started) \
+             AND state <> 'available'",
+            &arguments! { pass: self.pass, started: self.started },
         )?;
-        let sql = "SELECT id, barcode, state FROM books b WHERE state = 'available' AND id > ?3 AND state_at < ?5 \
-                   AND NOT EXISTS (SELECT 1 FROM sightings s WHERE s.list = 3 AND s.book = b.id \
-                                   AND (s.pass = ?1 OR s.observed >= ?2)) ORDER BY id LIMIT ?4";
+        let sql = "SELECT id, barcode, state FROM books b WHERE state = 'available' AND id > :after \
+                   AND state_at < :started_at AND NOT EXISTS (SELECT 1 FROM sightings s WHERE s.list = 3 \
+                   AND s.book = b.id AND (s.pass = :pass OR s.observed >= :started)) \
+                   ORDER BY id LIMIT :limit /*pg FOR UPDATE*/";
         self.each(tx, sql, not_listed)
     }
 
     /// Conversions that were asked for and are neither in process nor converted: the request was lost.
     fn mark_lost(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
-        let sql = "SELECT id, barcode, state FROM books WHERE state IN ('requested', 'in_process') AND id > ?3 \
-                   AND left_process_at < ?5 ORDER BY id LIMIT ?4";
+        let sql = "SELECT id, barcode, state FROM books WHERE state IN ('requested', 'in_process') AND id > :after \
+                   AND left_process_at < :started_at ORDER BY id LIMIT :limit /*pg FOR UPDATE*/";
         self.each(tx, sql, not_listed)
     }
 
     /// Books that left the list of those in process; where to, the next pass over the converted ones tells.
     fn mark_left_process(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let seen = "EXISTS (SELECT 1 FROM sightings s WHERE s.list = 2 AND s.book = books.id \
-                    AND (s.pass = ?1 OR s.observed >= ?2))";
+                    AND (s.pass = :pass OR s.observed >= :started))";
         tx.conn.execute(
             &format!(
                 "UPDATE books SET left_process_at = NULL \
                  WHERE state IN ('requested', 'in_process') AND left_process_at IS NOT NULL AND {seen}"
             ),
-            (self.pass, self.started),
+            &arguments! { pass: self.pass, started: self.started },
         )?;
-        let left = tx.conn.execute(
+        tx.conn.execute(
             &format!(
-                "UPDATE books SET left_process_at = ?4 WHERE state IN ('requested', 'in_process') \
-                 AND left_process_at IS NULL AND ifnull(processing_request_timestamp, state_at) < ?3 AND NOT {seen}"
+                "UPDATE books SET left_process_at = :now WHERE state IN ('requested', 'in_process') \
+                 AND left_process_at IS NULL AND ifnull(processing_request_timestamp, state_at) < :started_at AND NOT {seen}"
             ),
-            (self.pass, self.started, &self.started_at, &tx.stamp),
-        )?;
-        Ok(left as u64)
+            &arguments! {
+                now: tx.stamp, started_at: self.started_at, pass: self.pass, started: self.started,
+            },
+        )
     }
 
     /// Takes books off a list that names them no more.
     fn forget_sightings(&self, tx: &CatalogTransaction<'_>) -> Result<u64, CatalogError> {
-        let gone = tx.conn.execute(
-            "DELETE FROM sightings WHERE list = ?1 AND pass <> ?2 AND observed < ?3",
-            (lists::number(self.list), self.pass, self.started),
-        )?;
-        Ok(gone as u64)
+        tx.conn.execute(
+            "DELETE FROM sightings WHERE list = :list AND pass <> :pass AND observed < :started",
+            &arguments! { list: lists::number(self.list), pass: self.pass, started: self.started },
+        )
     }
 
     /// Calls `mark` for each book that `sql` finds, a bounded number at a time.
@@ -350,43 +349,22 @@ impl Ending {
         &self,
         tx: &mut CatalogTransaction<'_>,
         sql: &str,
-        mark: impl Fn(&mut CatalogTransaction<'_>, &Marked) -> Result<(), CatalogError>,
+        mark: impl Fn(&mut CatalogTransaction<'_>, &MarkedBook) -> Result<(), CatalogError>,
     ) -> Result<u64, CatalogError> {
         let (mut last, mut done) = (0, 0);
         loop {
-            let found: Vec<Marked> = {
-                let mut select = tx.conn.prepare_cached(sql)?;
-                let given: [&dyn rusqlite::ToSql; 5] = [&self.pass, &self.started, &last, &STEP, &self.started_at];
-                let wanted = select.parameter_count().min(given.len());
-                let rows = select.query_map(&given[..wanted], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-                rows.collect::<Result<_, _>>()?
+            let given = arguments! {
+                after: last, pass: self.pass, started: self.started, started_at: self.started_at, limit: STEP,
             };
-            let Some((id, ..)) = found.last() else {
+            let found = tx.conn.all(sql, &given, MarkedBook::read)?;
+            let Some(book) = found.last() else {
                 return Ok(done);
             };
-            last = *id;
+            last = book.id;
             for marked in &found {
                 mark(tx, marked)?;
                 done += 1;
             }
         }
     }
-}
-
-/// Nothing is ready or on its way at GRIN: the book waits to be asked for.
-fn not_listed(tx: &mut CatalogTransaction<'_>, (id, barcode, state): &Marked) -> Result<(), CatalogError> {
-    let next = tx.next_state(&BookStanding::of(*state), BookChange::NotListed);
-    let (keep, due) = next.due.column();
-    tx.conn
-        .prepare_cached(
-            "UPDATE books SET state = :state, state_at = :now, updated_at = :now, listed_converted = 0, \
-             left_process_at = NULL, next_attempt_at = CASE WHEN :keep THEN next_attempt_at ELSE :due END, \
-             pushed_out = pushed_out + 1 WHERE id = :id",
-        )?
-        .execute(named_params! {":id": id, ":state": next.state, ":now": tx.stamp, ":keep": keep, ":due": due})?;
-    let change = StateChange {
-        from: *state,
-        to: next.state,
-    };
-    tx.record_transition(barcode, change, ChangeNote::of(next.cause))
 }

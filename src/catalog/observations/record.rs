@@ -2,10 +2,9 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::types::ToSqlOutput;
-use rusqlite::{CachedStatement, Connection, ToSql};
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::{SqlArgument, arguments};
+use crate::catalog::engine::{SqlConnection, SqlStatement};
 use crate::catalog::lifecycle::decide::{BookAfter, BookBefore, decide};
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, DueTime, GrinSignal, SignalSource};
@@ -22,16 +21,6 @@ pub(crate) enum FactSource {
     Search,
 }
 
-impl FactSource {
-    /// The columns that it can fill, in the order of its values.
-    fn columns(self) -> &'static [&'static str] {
-        match self {
-            Self::List => LIST_COLUMNS,
-            Self::Search => &SEARCH_COLUMNS,
-        }
-    }
-}
-
 /// The statements of one source, for its columns.
 struct Statements {
     find: String,
@@ -39,7 +28,7 @@ struct Statements {
     update: String,
 }
 
-static LIST: LazyLock<Statements> = LazyLock::new(|| Statements::new(LIST_COLUMNS));
+static LIST: LazyLock<Statements> = LazyLock::new(|| Statements::new(&LIST_COLUMNS));
 static SEARCH: LazyLock<Statements> = LazyLock::new(|| Statements::new(&SEARCH_COLUMNS));
 
 impl Statements {
@@ -50,13 +39,13 @@ impl Statements {
         let sets = joined(|column| format!(", {column} = ifnull(:{column}, {column})"));
         Self {
             find: format!(
-                "SELECT {names}, id, state, listed_converted, can_be_requested, vanished_at, next_attempt_at, \
+                "SELECT {names}, id, state, listed_converted, can_be_requested, vanished_at IS NOT NULL AS vanished, next_attempt_at, \
                  conversion_failures, judged_converted_date, processing_request_timestamp, \
-                 raw_values IS NOT NULL AS has_raw FROM books WHERE barcode = ?1"
+                 raw_values IS NOT NULL AS has_raw FROM books WHERE barcode = :barcode"
             ),
             insert: format!(
                 "INSERT INTO books (barcode, state, state_at, created_at, updated_at, listed_converted, \
-                 can_be_requested, {names}) VALUES (:barcode, :state, :now, :now, :now, :ready, :requestable{marks})"
+                 can_be_requested, {names}) VALUES (:barcode, :state, :now, :now, :now, :ready, :requestable{marks}) RETURNING id"
             ),
             update: format!(
                 "UPDATE books SET state_at = CASE WHEN state = :state THEN state_at ELSE :now END, state = :state, \
@@ -97,21 +86,35 @@ pub(crate) struct RecordRemarks<'a> {
     /// `None` for a barcode search.
     pub list: Option<&'static str>,
     pub can_be_requested: bool,
-    /// For a barcode search: when it was answered, as text and in Unix milliseconds.
-    pub enriched: Option<(&'a str, i64)>,
+    /// For a barcode search: when it was answered.
+    pub enriched: Option<SearchTime<'a>>,
+}
+
+/// When a barcode search was answered, as text and in Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SearchTime<'a> {
+    pub stamp: &'a str,
+    pub millis: i64,
+}
+
+/// A row about a book, and what is said beside it.
+struct RowReport<'a> {
+    barcode: &'a str,
+    facts: &'a ColumnValues<'a>,
+    said: RecordRemarks<'a>,
 }
 
 /// Writes facts of one source into the running transaction; its statements are prepared once.
 pub(crate) struct FactRecorder<'c> {
-    conn: &'c Connection,
+    conn: &'c SqlConnection,
     source: FactSource,
-    find: CachedStatement<'c>,
-    insert: CachedStatement<'c>,
-    update: CachedStatement<'c>,
+    find: SqlStatement<'c>,
+    insert: SqlStatement<'c>,
+    update: SqlStatement<'c>,
 }
 
 impl<'c> FactRecorder<'c> {
-    pub(crate) fn new(conn: &'c Connection, source: FactSource) -> Result<Self, CatalogError> {
+    pub(crate) fn new(conn: &'c SqlConnection, source: FactSource) -> Result<Self, CatalogError> {
         let statements: &Statements = match source {
             FactSource::List => &LIST,
             FactSource::Search => &SEARCH,
@@ -119,9 +122,9 @@ impl<'c> FactRecorder<'c> {
         Ok(Self {
             conn,
             source,
-            find: conn.prepare_cached(&statements.find)?,
-            insert: conn.prepare_cached(&statements.insert)?,
-            update: conn.prepare_cached(&statements.update)?,
+            find: conn.prepare(&statements.find)?,
+            insert: conn.prepare(&statements.insert)?,
+            update: conn.prepare(&statements.update)?,
         })
     }
 
@@ -129,21 +132,22 @@ impl<'c> FactRecorder<'c> {
     pub(crate) fn record<'s>(
         &mut self,
         tx: &mut CatalogTransaction<'_>,
-        barcode: &str,
-        facts: &ColumnValues<'_>,
+        barcode: &'s str,
+        facts: &'s ColumnValues<'s>,
         said: impl FnOnce(bool) -> RecordRemarks<'s>,
     ) -> Result<Option<RowChange>, CatalogError> {
-        let before = {
-            let mut rows = self.find.query([barcode])?;
-            rows.next()?.map(|row| BookBefore::read(row, facts)).transpose()?
-        };
+        let given = arguments! { barcode: barcode };
+        let before = self.find.first(&given, |row| BookBefore::read(row, facts))?;
         let has_raw = before.as_ref().is_some_and(|before| before.has_raw);
         let recorded = match before {
             None if self.source == FactSource::Search => return Ok(None),
-            None => self.add(tx, barcode, facts, &said(true))?,
+            None => {
+                let said = said(true);
+                self.add(tx, &RowReport { barcode, facts, said })?
+            }
             Some(before) => {
                 let said = said(self.source == FactSource::List && before.failure_is_news(facts));
-                self.merge(tx, barcode, facts, (&before, &said))?
+                self.merge(tx, &RowReport { barcode, facts, said }, &before)?
             }
         };
         // Most rows have none and bring none.
@@ -154,27 +158,17 @@ impl<'c> FactRecorder<'c> {
         Ok(Some(recorded))
     }
 
-    fn add(
-        &mut self,
-        tx: &mut CatalogTransaction<'_>,
-        barcode: &str,
-        facts: &ColumnValues<'_>,
-        said: &RecordRemarks<'_>,
-    ) -> Result<RowChange, CatalogError> {
+    fn add(&mut self, tx: &mut CatalogTransaction<'_>, row: &RowReport<'_>) -> Result<RowChange, CatalogError> {
+        let RowReport { barcode, facts, said } = row;
         let signal = BookChange::Signal(said.word, SignalSource::List);
         let next = tx.next_state(&BookStanding::of(BookState::Known), signal);
         let state = next.state;
         let (ready, requestable) = (said.word == GrinSignal::Ready, said.can_be_requested.then_some(true));
-        let own: [NamedValue<'_>; 5] = [
-            (":barcode", &barcode),
-            (":state", &state),
-            (":now", &tx.stamp),
-            (":ready", &ready),
-            (":requestable", &requestable),
-        ];
-        bind(&mut self.insert, &own, self.source.columns(), facts)?;
-        self.insert.raw_execute()?;
-        let id = self.conn.last_insert_rowid();
+        let own = arguments! {
+            barcode: barcode, state: state, now: tx.stamp, ready: ready, requestable: requestable,
+        };
+        let inserted = self.insert.first(&with_facts(&own, facts), |row| row.at(0))?;
+        let id = inserted.ok_or_else(|| CatalogError::Fault("no number came of a new book".into()))?;
         tx.totals
             .add(TallyKind::GrinState, facts.get(facts::GRIN_STATE).unwrap_or(""), 1);
         let note = ChangeNote {
@@ -190,20 +184,20 @@ impl<'c> FactRecorder<'c> {
 
     fn set_first_retry(&self, id: i64, due: DueTime) -> Result<(), CatalogError> {
         let (_, at) = due.column();
-        self.conn
-            .prepare_cached("UPDATE books SET conversion_failures = 1, next_attempt_at = ?2 WHERE id = ?1")?
-            .execute((id, at))?;
+        self.conn.execute(
+            "UPDATE books SET conversion_failures = 1, next_attempt_at = :at WHERE id = :id",
+            &arguments! { at: at, id: id },
+        )?;
         Ok(())
     }
 
     fn merge(
         &mut self,
         tx: &mut CatalogTransaction<'_>,
-        barcode: &str,
-        facts: &ColumnValues<'_>,
-        (before, said): (&BookBefore, &RecordRemarks<'_>),
+        row: &RowReport<'_>,
+        before: &BookBefore,
     ) -> Result<RowChange, CatalogError> {
-        let after = decide(tx, facts, before, said);
+        let after = decide(tx, row.facts, before, &row.said);
         let same = before.differing.is_empty()
             && after.state == before.state
             && after.listed_converted == before.listed_converted
@@ -217,31 +211,23 @@ impl<'c> FactRecorder<'c> {
             tx.uncount_failure(before.id)?;
         }
         let requestable = after.can_be_requested.then_some(true);
-        let own: [NamedValue<'_>; 11] = [
-            (":id", &before.id),
-            (":state", &after.state),
-            (":now", &tx.stamp),
-            (":listed", &after.listed_converted),
-            (":requestable", &requestable),
-            (":due", &after.next_attempt_at),
-            (":failures", &after.conversion_failures),
-            (":ready", &after.ready),
-            (":revived", &after.revived),
-            (":enrich_key", &after.enrich_key),
-            (":enriched_at", &after.enriched_at),
-        ];
-        bind(&mut self.update, &own, self.source.columns(), facts)?;
-        self.update.raw_execute()?;
-        Self::note_changes(tx, barcode, facts, (before, &after, said))?;
+        let own = arguments! {
+            state: after.state, now: tx.stamp, listed: after.listed_converted, requestable: requestable,
+            due: after.next_attempt_at, failures: after.conversion_failures, ready: after.ready,
+            revived: after.revived, enrich_key: after.enrich_key, enriched_at: after.enriched_at, id: before.id,
+        };
+        self.update.execute(&with_facts(&own, row.facts))?;
+        Self::note_changes(tx, row, before, &after)?;
         Ok(RowChange::Changed(before.id))
     }
 
     fn note_changes(
         tx: &mut CatalogTransaction<'_>,
-        barcode: &str,
-        facts: &ColumnValues<'_>,
-        (before, after, said): (&BookBefore, &BookAfter<'_>, &RecordRemarks<'_>),
+        row: &RowReport<'_>,
+        before: &BookBefore,
+        after: &BookAfter<'_>,
     ) -> Result<(), CatalogError> {
+        let RowReport { barcode, facts, said } = row;
         let note = |from| ChangeNote {
             from,
             list: said.list,
@@ -281,40 +267,39 @@ impl<'c> FactRecorder<'c> {
             .plain
             .iter()
             .map(|column| ((*column).into(), serde_json::Value::Null));
-        let raw: serde_json::Map<String, serde_json::Value> = kept.chain(gone).collect();
-        let raw = serde_json::Value::Object(raw).to_string();
-        self.conn
-            .prepare_cached(
-                "UPDATE books SET raw_values = json_patch(ifnull(raw_values, '{}'), ?2) \
-                 WHERE id = ?1 AND ifnull(raw_values, '') <> json_patch(ifnull(raw_values, '{}'), ?2)",
-            )?
-            .execute((id, raw))?;
+        let raw = kept.chain(gone).collect();
+        let sql = "SELECT raw_values FROM books WHERE id = :id";
+        let old: Option<String> = self.conn.one(sql, &arguments! { id: id }, |row| row.at(0))?;
+        let new = patched(old.as_deref(), raw);
+        if old.as_ref() != Some(&new) {
+            self.conn.execute(
+                "UPDATE books SET raw_values = :raw WHERE id = :id",
+                &arguments! { raw: new, id: id },
+            )?;
+        }
         Ok(())
     }
 }
 
-/// A parameter of ours by its name.
-type NamedValue<'a> = (&'static str, &'a dyn ToSql);
+/// A JSON object with some values set, and those that are null taken out.
+fn patched(old: Option<&str>, changes: serde_json::Map<String, serde_json::Value>) -> String {
+    let old = old.and_then(|text| serde_json::from_str(text).ok());
+    let mut object: serde_json::Map<String, serde_json::Value> = old.unwrap_or_default();
+    for (name, value) in changes {
+        if value.is_null() {
+            object.remove(&name);
+        } else {
+            object.insert(name, value);
+        }
+    }
+    serde_json::Value::Object(object).to_string()
+}
 
-fn bind(
-    statement: &mut CachedStatement<'_>,
-    own: &[NamedValue<'_>],
-    columns: &[&str],
-    facts: &ColumnValues<'_>,
-) -> Result<(), CatalogError> {
-    let mut bind = |name: &str, value: &dyn ToSql| -> Result<(), CatalogError> {
-        let unknown = || CatalogError::Fault(format!("a statement has no parameter {name}"));
-        let at = statement.parameter_index(name)?.ok_or_else(unknown)?;
-        Ok(statement.raw_bind_parameter(at, value)?)
-    };
-    for (name, value) in own {
-        bind(name, value)?;
-    }
-    for (column, value) in columns.iter().zip(&facts.values) {
-        let value = value
-            .as_deref()
-            .map_or(ToSqlOutput::from(rusqlite::types::Null), ToSqlOutput::from);
-        bind(&format!(":{column}"), &value)?;
-    }
-    Ok(())
+/// Our own arguments, and each fact under its column's name.
+fn with_facts<'a>(own: &[SqlArgument<'a>], facts: &'a ColumnValues<'_>) -> Vec<SqlArgument<'a>> {
+    let facts = facts
+        .values
+        .iter()
+        .map(|fact| SqlArgument::new(fact.column, &fact.value));
+    own.iter().copied().chain(facts).collect()
 }

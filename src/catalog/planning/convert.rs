@@ -1,8 +1,10 @@
 //! Which conversions to ask GRIN for, and what it answered.
 
-use rusqlite::{Connection, OptionalExtension as _, ToSql, named_params};
+use std::ops::ControlFlow;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
+use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, ConversionAnswer, DueTime, answer_about_book};
 use crate::catalog::lifecycle::tallies::TallyKind;
@@ -44,14 +46,14 @@ impl CatalogOperation for PlanConversions {
     type Output = ConversionPlan;
     const KIND: &'static str = "plan_conversions";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<ConversionPlan, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ConversionPlan, CatalogError> {
         let in_queue = in_queue(tx, &self.selection)?;
         let room = self.queue_limit.saturating_sub(in_queue);
         let limit = self.limit.min(usize::try_from(room).unwrap_or(usize::MAX));
         let mut barcodes = Vec::new();
-        let mut find = tx.conn.prepare_cached("SELECT barcode FROM books WHERE id = ?1")?;
         for id in candidates(tx, &self.selection, limit)? {
-            let barcode: String = find.query_row([id], |row| row.get(0))?;
+            let sql = "SELECT barcode FROM books WHERE id = :id";
+            let barcode: String = tx.conn.one(sql, &arguments! { id: id }, |row| row.at(0))?;
             barcodes.extend(Barcode::parse(&barcode));
         }
         Ok(ConversionPlan {
@@ -66,22 +68,22 @@ impl CatalogOperation for PlanConversions {
 fn in_queue(tx: &CatalogTransaction<'_>, selection: &BookSelection) -> Result<u64, CatalogError> {
     // Stored books stay so while a newer archive is on its way: asked for, or listed as in process.
     const STORED: &str = "SELECT barcode FROM books WHERE state = 'stored' AND requested_for IS NOT NULL \
-        AND listed_converted = 0 AND next_attempt_at > ?1 \
-        UNION SELECT b.barcode FROM sightings s JOIN books b ON b.id = s.book WHERE s.list = ?2 AND b.state = 'stored'";
+        AND listed_converted = 0 AND next_attempt_at > :now \
+        UNION SELECT b.barcode FROM sightings s JOIN books b ON b.id = s.book WHERE s.list = :list AND b.state = 'stored'";
     let list = lists::number(ListKind::InProcess);
+    let given = arguments! { now: tx.stamp, list: list };
     if selection.blocks.is_none_or(|blocks| blocks == BlockSet::ALL) {
         let counts = StateCounts::read(tx.conn)?;
-        let mut count = tx.conn.prepare_cached(&format!("SELECT count(*) FROM ({STORED})"))?;
-        let stored: u64 = count.query_row((&tx.stamp, list), |row| row.get(0))?;
+        let sql = format!("SELECT count(*) FROM ({STORED}) AS asked_for");
+        let stored: u64 = tx.conn.one(&sql, &given, |row| row.at(0))?;
         return Ok(counts.of(BookState::Requested) + counts.of(BookState::InProcess) + stored);
     }
     let sql = format!("SELECT barcode FROM books WHERE state IN ('requested', 'in_process') UNION ALL {STORED}");
-    let mut select = tx.conn.prepare_cached(&sql)?;
-    let mut rows = select.query((&tx.stamp, list))?;
     let mut count = 0;
-    while let Some(row) = rows.next()? {
-        count += u64::from(selection.may_be(row.get_ref(0)?.as_str().unwrap_or_default()));
-    }
+    tx.conn.each(&sql, &given, |row| {
+        count += u64::from(selection.may_be(&row.get::<String>("barcode")?));
+        Ok::<_, CatalogError>(ControlFlow::Continue(()))
+    })?;
     Ok(count)
 }
 
@@ -145,7 +147,7 @@ fn ids(
         .replace("{due}", "(next_attempt_at IS NULL OR next_attempt_at <= :now)")
         .replace("{outdated}", OUTDATED);
     let sql = format!("SELECT id FROM books WHERE {filter} ORDER BY priority DESC, id LIMIT :limit");
-    let given: [(&str, &dyn ToSql); 2] = [(":now", &tx.stamp), (":opened", &tx.opened_at)];
+    let given = arguments! { now: tx.stamp, opened: tx.opened_at };
     selection.pick(tx.conn, &sql, &given, limit)
 }
 
@@ -156,7 +158,7 @@ fn named_candidates(
     selection: &BookSelection,
     limit: usize,
 ) -> Result<Vec<i64>, CatalogError> {
-    let mut find = tx.conn.prepare_cached(&format!(
+    let mut find = tx.conn.prepare(&format!(
         "SELECT id FROM books WHERE barcode = :barcode AND (next_attempt_at IS NULL OR next_attempt_at <= :now OR :force) \
          AND ((state = 'known' AND pushed_out > 0) OR (NOT :lost_only AND ( \
            (state = 'known' AND (:force OR ifnull(grin_state, '') = 'NEW' \
@@ -170,15 +172,10 @@ fn named_candidates(
         if out.len() == limit {
             break;
         }
-        let id = find
-            .query_row(
-                named_params! {
-                    ":barcode": barcode.as_str(), ":now": tx.stamp,
-                    ":force": selection.force, ":lost_only": selection.lost_only,
-                },
-                |row| row.get(0),
-            )
-            .optional()?;
+        let given = arguments! {
+            barcode: barcode, now: tx.stamp, force: selection.force, lost_only: selection.lost_only,
+        };
+        let id = find.first(&given, |row| row.at(0))?;
         out.extend(id.filter(|id| !out.contains(id)));
     }
     Ok(out)
@@ -211,7 +208,7 @@ impl CatalogOperation for RecordConversions {
     type Output = ConversionsRecorded;
     const KIND: &'static str = "record_conversions";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<ConversionsRecorded, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ConversionsRecorded, CatalogError> {
         let mut done = ConversionsRecorded::default();
         for (barcode, outcome, words) in &self.0 {
             let Some(answer) = answer_about_book(*outcome) else {
@@ -261,29 +258,30 @@ struct RequestedBook {
 }
 
 impl RequestedBook {
-    fn read(conn: &Connection, barcode: &str) -> Result<Option<Self>, CatalogError> {
-        let mut select = conn.prepare_cached(
+    fn read(conn: &SqlConnection, barcode: &str) -> Result<Option<Self>, CatalogError> {
+        conn.first(
             "SELECT id, state, absent_at IS NOT NULL AS absent, conversion_asks, requested_for, \
              processing_request_timestamp, grin_state, pushed_out > 0 AS pushed_out, next_attempt_at \
-             FROM books WHERE barcode = ?1",
-        )?;
-        let found = select.query_row([barcode], |row| {
-            let standing = BookStanding {
+             FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/",
+            &arguments! { barcode: barcode },
+            Self::of,
+        )
+    }
+
+    fn of(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
+        Ok(Self {
+            id: row.get("id")?,
+            standing: BookStanding {
                 absent: row.get("absent")?,
                 asks: row.get("conversion_asks")?,
                 ..BookStanding::of(row.get("state")?)
-            };
-            Ok(Self {
-                id: row.get("id")?,
-                standing,
-                requested_for: row.get("requested_for")?,
-                requested_at: row.get("processing_request_timestamp")?,
-                grin_state: row.get("grin_state")?,
-                pushed_out: row.get("pushed_out")?,
-                next_attempt_at: row.get("next_attempt_at")?,
-            })
-        });
-        Ok(found.optional()?)
+            },
+            requested_for: row.get("requested_for")?,
+            requested_at: row.get("processing_request_timestamp")?,
+            grin_state: row.get("grin_state")?,
+            pushed_out: row.get("pushed_out")?,
+            next_attempt_at: row.get("next_attempt_at")?,
+        })
     }
 
     fn record(&self, tx: &mut CatalogTransaction<'_>, barcode: &str, said: GrinAnswer<'_>) -> Result<(), CatalogError> {
@@ -299,26 +297,19 @@ impl RequestedBook {
             ConversionAnswer::InProcess => self.requested_at.clone().or_else(|| Some(tx.stamp.clone())),
             _ => self.requested_at.clone(),
         };
-        tx.conn
-            .prepare_cached(
-                "UPDATE books SET state_at = CASE WHEN state = :state THEN state_at ELSE :now END, state = :state, \
+        tx.conn.execute(
+            "UPDATE books SET state_at = CASE WHEN state = :state THEN state_at ELSE :now END, state = :state, \
                  updated_at = :now, next_attempt_at = :due, conversion_words = :words, \
                  processing_request_timestamp = :requested_at, requested_for = :requested_for, \
                  conversion_asks = CASE WHEN :unclear THEN conversion_asks + 1 ELSE 0 END, left_process_at = NULL, \
-                 listed_converted = listed_converted OR :available, \
+                 listed_converted = CASE WHEN :available THEN 1 ELSE listed_converted END, \
                  enrich_key = CASE WHEN :available THEN 0 ELSE enrich_key END WHERE id = :id",
-            )?
-            .execute(named_params! {
-                ":id": self.id,
-                ":state": next.state,
-                ":now": tx.stamp,
-                ":due": due,
-                ":words": said.words,
-                ":requested_at": requested_at,
-                ":requested_for": self.queue(said.answer),
-                ":unclear": unclear,
-                ":available": said.answer == ConversionAnswer::Available,
-            })?;
+            &arguments! {
+                state: next.state, now: tx.stamp, due: due, words: said.words, requested_at: requested_at,
+                requested_for: self.queue(said.answer), unclear: unclear,
+                available: said.answer == ConversionAnswer::Available, id: self.id,
+            },
+        )?;
         let note = ChangeNote {
             words: Some(said.words),
             next: due.as_deref(),

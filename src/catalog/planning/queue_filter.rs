@@ -6,7 +6,7 @@ use crate::vocabulary::Queue;
 /// SQL that is true of a book of any of these queues, whether or not it may be taken now; of each book if there are none.
 pub(crate) fn any_of(queues: &[Queue]) -> String {
     if queues.is_empty() {
-        return "1".into();
+        return "TRUE".into();
     }
     let filters: Vec<_> = queues.iter().map(|queue| format!("({})", members(*queue))).collect();
     filters.join(" OR ")
@@ -15,7 +15,7 @@ pub(crate) fn any_of(queues: &[Queue]) -> String {
 fn members(queue: Queue) -> String {
     let members = match queue {
         Queue::Changed => return format!("sync_timestamp IS NOT NULL AND (({NEWER}) OR ({OUTDATED}))"),
-        Queue::All => "1",
+        Queue::All => "TRUE",
         Queue::Converted => "listed_converted = 1 AND sync_timestamp IS NULL",
         Queue::Previous => {
             "sync_timestamp IS NULL AND (requested_for = 'previous' OR grin_state = 'PREVIOUSLY_DOWNLOADED')"

@@ -1,11 +1,13 @@
 //! Which books a worker may take now, and which later.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, ToSql};
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::{SqlArgument, arguments};
+use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::observations::dates::NEWER;
 use crate::catalog::planning::queue_filter;
 use crate::clock::{read_stamp, stamp};
@@ -48,16 +50,17 @@ const OLDEST_FIRST: &str = "ORDER BY priority DESC, ifnull(converted_date, '9'),
 
 /// Books of which an earlier run may have published an archive without recording it: the store tells.
 pub(crate) const UNRECORDED: &str = "SELECT id FROM books WHERE publishing_sha256 IS NOT NULL AND claimed_by IS NULL \
-                          AND (next_attempt_at IS NULL OR next_attempt_at <= :now) ORDER BY id LIMIT :limit";
+                          AND (next_attempt_at IS NULL OR next_attempt_at <= :now) ORDER BY id LIMIT :limit \
+                          /*pg FOR UPDATE SKIP LOCKED*/";
 /// Given-up books whose time has come again.
 pub(crate) const FAILED_DUE: &str = "SELECT id FROM books WHERE state = 'failed' AND next_attempt_at <= :now \
-                          ORDER BY next_attempt_at, id LIMIT :limit";
+                          ORDER BY next_attempt_at, id LIMIT :limit /*pg FOR UPDATE SKIP LOCKED*/";
 
 impl BookSelection {
     /// Ids of what may be taken now, in the order to take them.
     pub(crate) fn ready(
         &self,
-        conn: &Connection,
+        conn: &SqlConnection,
         times: SelectionTimes<'_>,
         limit: usize,
     ) -> Result<Vec<i64>, CatalogError> {
@@ -67,54 +70,59 @@ impl BookSelection {
         let queues = Queue::resolve(&self.queues);
         let mut lists = Vec::new();
         if !queues.is_empty() {
-            lists.push(self.ids(conn, UNRECORDED, (times, times.opened_at), limit)?);
+            lists.push(self.ids(conn, UNRECORDED, times, limit)?);
         }
         for queue in &queues {
-            lists.push(self.ids(conn, &sql_of(*queue), (times, times.opened_at), limit)?);
+            lists.push(self.ids(conn, &sql_of(*queue), times, limit)?);
         }
-        for (sql, before) in self.stored_again(times) {
-            lists.push(self.ids(conn, &sql, (times, &before), limit)?);
+        for again in self.stored_again(times) {
+            let before = SelectionTimes {
+                opened_at: &again.checked_before,
+                ..times
+            };
+            lists.push(self.ids(conn, &again.sql, before, limit)?);
         }
         let mut ids = queue_filter::in_turn(lists, limit);
         if ids.len() < limit && !queues.is_empty() {
             // Books that failed before wait for those that did not.
-            let failed = self.ids(conn, FAILED_DUE, (times, times.opened_at), limit)?;
+            let failed = self.ids(conn, FAILED_DUE, times, limit)?;
             ids = queue_filter::in_sequence(ids, failed, limit);
         }
         Ok(ids)
     }
 
     /// When the first of these books that was put off comes due.
-    pub(crate) fn next_due(&self, conn: &Connection, now: &str) -> Result<Option<Timestamp>, CatalogError> {
+    pub(crate) fn next_due(&self, conn: &SqlConnection, now: &str) -> Result<Option<Timestamp>, CatalogError> {
         // What was asked of GRIN without a certain answer waits for GRIN.
-        const PUT_OFF: &str = "next_attempt_at > ?1 AND ((state IN ('available', 'known') AND conversion_asks = 0) \
+        const PUT_OFF: &str = "next_attempt_at > :now AND ((state IN ('available', 'known') AND conversion_asks = 0) \
              OR (state = 'stored' AND (requested_for IS NULL OR listed_converted = 1)))";
         let Some(only) = &self.only else {
             let sql = format!("SELECT min(next_attempt_at) FROM books WHERE {PUT_OFF}");
-            let at: Option<String> = conn.prepare_cached(&sql)?.query_row([now], |row| row.get(0))?;
+            let at: Option<String> = conn.one(&sql, &arguments! { now: now }, |row| row.at(0))?;
             return Ok(at.as_deref().and_then(read_stamp));
         };
-        let mut find = conn.prepare_cached(&format!(
-            "SELECT next_attempt_at FROM books WHERE barcode = ?2 AND {PUT_OFF}"
+        let mut find = conn.prepare(&format!(
+            "SELECT next_attempt_at FROM books WHERE barcode = :barcode AND {PUT_OFF}"
         ))?;
         let mut first: Option<String> = None;
         for barcode in only {
-            let at: Option<String> = find.query_row([now, barcode.as_str()], |row| row.get(0)).optional()?;
+            let at: Option<String> = find.first(&arguments! { barcode: barcode, now: now }, |row| row.at(0))?;
             first = [first, at].into_iter().flatten().min();
         }
         Ok(first.as_deref().and_then(read_stamp))
     }
 
     /// What is stored and to be looked at again all the same.
-    fn stored_again(&self, times: SelectionTimes<'_>) -> Vec<(String, String)> {
+    fn stored_again(&self, times: SelectionTimes<'_>) -> Vec<StoredAgain> {
         // Two statements, so that each ends where its part of the index does.
         let each = |more: &str, before: &str| {
             ["last_etag_check IS NULL", "last_etag_check < :before"].map(|checked| {
                 let sql = format!(
                     "SELECT id FROM books WHERE state = 'stored'{more} AND {checked} AND {DUE} \
-                     ORDER BY last_etag_check, id LIMIT :limit"
+                     ORDER BY last_etag_check, id LIMIT :limit /*pg FOR UPDATE SKIP LOCKED*/"
                 );
-                (sql, before.to_owned())
+                let checked_before = before.to_owned();
+                StoredAgain { sql, checked_before }
             })
         };
         let queues = Queue::resolve(&self.queues);
@@ -134,14 +142,16 @@ impl BookSelection {
 
     fn ready_of(
         &self,
-        conn: &Connection,
+        conn: &SqlConnection,
         only: &[Barcode],
         times: SelectionTimes<'_>,
         limit: usize,
     ) -> Result<Vec<i64>, CatalogError> {
-        let mut find = conn.prepare_cached(&format!(
-            "SELECT id, state, next_attempt_at, absent_at, state_at, last_etag_check, ifnull({NEWER}, 0) AS newer, \
-             grin_state, publishing_sha256 IS NOT NULL AS unrecorded FROM books WHERE barcode = ?1"
+        let mut find = conn.prepare(&format!(
+            "SELECT id, state, next_attempt_at, absent_at IS NOT NULL AS absent, state_at, last_etag_check, \
+             ifnull({NEWER}, FALSE) AS newer, ifnull(grin_state IN ('NEW', 'CHECKED_IN'), FALSE) AS never_converted, \
+             publishing_sha256 IS NOT NULL AS unrecorded FROM books WHERE barcode = :barcode \
+             /*pg FOR UPDATE SKIP LOCKED*/"
         ))?;
         let mut out = Vec::new();
         let mut taken = HashSet::new();
@@ -149,13 +159,19 @@ impl BookSelection {
             if out.len() == limit {
                 break;
             }
-            let book = find.query_row([barcode.as_str()], NamedBook::read).optional()?;
+            let book = find.first(&arguments! { barcode: barcode }, NamedBook::read)?;
             if let Some(book) = book.filter(|book| book.is_ready(self, times) && taken.insert(book.id)) {
                 out.push(book.id);
             }
         }
         Ok(out)
     }
+}
+
+/// A statement that finds stored books, and the moment since which they have not been compared with GRIN's.
+struct StoredAgain {
+    sql: String,
+    checked_before: String,
 }
 
 /// A book that was named, as far as it decides whether it may be taken.
@@ -174,17 +190,17 @@ struct NamedBook {
 }
 
 impl NamedBook {
-    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
         Ok(Self {
             id: row.get("id")?,
             state: row.get("state")?,
             next_attempt_at: row.get("next_attempt_at")?,
-            absent: row.get::<_, Option<String>>("absent_at")?.is_some(),
+            absent: row.get("absent")?,
             state_at: row.get("state_at")?,
             last_check: row.get("last_etag_check")?,
             newer: row.get("newer")?,
             unrecorded: row.get("unrecorded")?,
-            never_converted: matches!(row.get_ref("grin_state")?.as_str(), Ok("NEW" | "CHECKED_IN")),
+            never_converted: row.get("never_converted")?,
         })
     }
 
@@ -216,17 +232,24 @@ impl NamedBook {
 /// The books of one queue that may be taken, each from an index of its own.
 fn sql_of(queue: Queue) -> String {
     let available = |more: &str| {
-        format!("SELECT id FROM books WHERE state = 'available' AND {DUE}{more} {OLDEST_FIRST} LIMIT :limit")
+        format!(
+            "SELECT id FROM books WHERE state = 'available' AND {DUE}{more} {OLDEST_FIRST} LIMIT :limit \
+             /*pg FOR UPDATE SKIP LOCKED*/"
+        )
     };
     match queue {
         Queue::Converted | Queue::All => available(""),
         Queue::Previous => available(" AND (requested_for = 'previous' OR grin_state = 'PREVIOUSLY_DOWNLOADED')"),
         Queue::Unconverted => available(" AND requested_for = 'unconverted'"),
         Queue::Changed => {
-            format!("SELECT id FROM books WHERE state = 'stored' AND {NEWER} AND {DUE} {OLDEST_FIRST} LIMIT :limit")
+            format!(
+                "SELECT id FROM books WHERE state = 'stored' AND {NEWER} AND {DUE} {OLDEST_FIRST} LIMIT :limit \
+                 /*pg FOR UPDATE SKIP LOCKED*/"
+            )
         }
         Queue::Failed => String::from(
-            "SELECT id FROM books WHERE state = 'failed' AND state_at < :before ORDER BY priority DESC, id LIMIT :limit",
+            "SELECT id FROM books WHERE state = 'failed' AND state_at < :before ORDER BY priority DESC, id LIMIT :limit \
+             /*pg FOR UPDATE SKIP LOCKED*/",
         ),
     }
 }
@@ -239,12 +262,12 @@ impl BookSelection {
 
     fn ids(
         &self,
-        conn: &Connection,
+        conn: &SqlConnection,
         sql: &str,
-        (times, before): (SelectionTimes<'_>, &str),
+        times: SelectionTimes<'_>,
         limit: usize,
     ) -> Result<Vec<i64>, CatalogError> {
-        let given: [(&str, &dyn ToSql); 2] = [(":now", &times.now), (":before", &before)];
+        let given = arguments! { now: times.now, before: times.opened_at };
         self.pick(conn, sql, &given, limit)
     }
 
@@ -252,39 +275,34 @@ impl BookSelection {
     /// are read too, and rows until there are enough.
     pub(crate) fn pick(
         &self,
-        conn: &Connection,
+        conn: &SqlConnection,
         sql: &str,
-        given: &[(&str, &dyn ToSql)],
+        given: &[SqlArgument<'_>],
         limit: usize,
     ) -> Result<Vec<i64>, CatalogError> {
         let all = self.except.is_empty() && self.blocks.is_none_or(|blocks| blocks == BlockSet::ALL);
         let filtered = sql.replacen("SELECT id ", "SELECT id, barcode ", 1);
-        let mut select = conn.prepare_cached(if all { sql } else { &filtered })?;
-        let rows_limit = if all {
-            i64::try_from(limit).unwrap_or(i64::MAX)
-        } else {
-            -1
-        };
-        for (name, value) in given.iter().copied().chain([(":limit", &rows_limit as &dyn ToSql)]) {
-            if let Some(at) = select.parameter_index(name)? {
-                select.raw_bind_parameter(at, value)?;
-            }
-        }
-        let mut rows = select.raw_query();
+        let sql = if all { sql } else { &filtered };
+        let rows_limit = if all { limit } else { usize::MAX };
+        let own = arguments! { limit: rows_limit };
+        let given: Vec<_> = given.iter().copied().chain(own).collect();
         let mut out = Vec::new();
-        while let Some(row) = rows.next()?.filter(|_| out.len() < limit) {
-            if all || self.may_be(row.get_ref(1)?.as_str().unwrap_or_default()) {
-                out.push(row.get(0)?);
+        conn.each(sql, &given, |row| {
+            if out.len() >= limit {
+                return Ok::<_, CatalogError>(ControlFlow::Break(()));
             }
-        }
+            if all || self.may_be(&row.get::<String>("barcode")?) {
+                out.push(row.get("id")?);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(out)
     }
 }
 
 /// The earliest moment at which a book that waits for its time comes due; `None` if none waits.
-pub(crate) fn next_due(conn: &Connection, now: &str) -> Result<Option<Timestamp>, CatalogError> {
-    let at: Option<String> = conn
-        .prepare_cached("SELECT min(next_attempt_at) FROM books WHERE next_attempt_at > ?1")?
-        .query_row([now], |row| row.get(0))?;
+pub(crate) fn next_due(conn: &SqlConnection, now: &str) -> Result<Option<Timestamp>, CatalogError> {
+    let sql = "SELECT min(next_attempt_at) FROM books WHERE next_attempt_at > :now";
+    let at: Option<String> = conn.one(sql, &arguments! { now: now }, |row| row.at(0))?;
     Ok(at.as_deref().and_then(read_stamp))
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::tallies;
 use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::planning::convert;
@@ -25,7 +26,7 @@ pub struct StateCounts {
 }
 
 impl StateCounts {
-    pub(crate) fn read(conn: &Connection) -> Result<Self, CatalogError> {
+    pub(crate) fn read(conn: &SqlConnection) -> Result<Self, CatalogError> {
         let mut by_state: BTreeMap<_, _> = BookState::ALL.into_iter().map(|state| (state, 0)).collect();
         for (word, n) in tallies::read(conn, TallyKind::State)? {
             let state = word
@@ -56,7 +57,7 @@ impl CatalogOperation for NextBookDue {
     type Output = Option<Timestamp>;
     const KIND: &'static str = "next_book_due";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
         self.0.next_due(tx.conn, &tx.stamp)
     }
 }
@@ -94,7 +95,7 @@ impl CatalogOperation for CountBooks {
     type Output = StateCounts;
     const KIND: &'static str = "counts";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<StateCounts, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<StateCounts, CatalogError> {
         StateCounts::read(tx.conn)
     }
 }
@@ -103,16 +104,16 @@ impl CatalogOperation for ListReady {
     type Output = Vec<Barcode>;
     const KIND: &'static str = "list_ready";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<Barcode>, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<Barcode>, CatalogError> {
         let times = SelectionTimes {
             now: &tx.stamp,
             opened_at: tx.opened_at,
         };
         let ids = self.selection.ready(tx.conn, times, self.limit)?;
-        let mut find = tx.conn.prepare_cached("SELECT barcode FROM books WHERE id = ?1")?;
         let mut barcodes = Vec::with_capacity(ids.len());
         for id in ids {
-            let text: String = find.query_row([id], |row| row.get(0))?;
+            let sql = "SELECT barcode FROM books WHERE id = :id";
+            let text: String = tx.conn.one(sql, &arguments! { id: id }, |row| row.at(0))?;
             barcodes.extend(Barcode::parse(&text));
         }
         Ok(barcodes)
@@ -123,7 +124,7 @@ impl CatalogOperation for AskRemaining {
     type Output = RemainingWork;
     const KIND: &'static str = "remaining";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<RemainingWork, CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<RemainingWork, CatalogError> {
         tx.write_totals()?;
         let counts = StateCounts::read(tx.conn)?;
         let times = SelectionTimes {

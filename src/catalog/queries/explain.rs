@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rusqlite::OptionalExtension as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::queries::export::{ExportNames, book_json, sightings};
 use crate::catalog::queries::reader::CatalogReader;
 use crate::grin::Barcode;
@@ -55,13 +55,13 @@ impl CatalogReader {
     }
 
     fn tell(&self, barcode: &Barcode) -> Result<Option<BookStory>, CatalogError> {
-        let mut select = self.conn().prepare_cached("SELECT * FROM books WHERE barcode = ?1")?;
-        let names = ExportNames::of(&select);
-        let found = select.query_row([barcode.as_str()], |row| {
+        let sql = "SELECT * FROM books WHERE barcode = :barcode";
+        let given = arguments! { barcode: barcode };
+        let found = self.conn().first(sql, &given, |row| {
             let state: BookState = row.get("state")?;
-            Ok((row.get::<_, i64>("id")?, state, book_json(&names, row)?))
-        });
-        let Some((id, state, book)) = found.optional()? else {
+            Ok((row.get::<i64>("id")?, state, book_json(&ExportNames::of(row), row)?))
+        })?;
+        let Some((id, state, book)) = found else {
             return Ok(None);
         };
         Ok(Some(BookStory {
@@ -75,23 +75,22 @@ impl CatalogReader {
     }
 
     fn history(&self, barcode: &Barcode) -> Result<Vec<BookEvent>, CatalogError> {
-        let mut select = self.conn().prepare_cached(
-            "SELECT timestamp, status_type, status_value, session_id, metadata FROM \
-             (SELECT * FROM book_status_history WHERE barcode = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
-        )?;
-        let rows = select.query_map((barcode.as_str(), MOST_EVENTS), |row| {
-            let metadata: Option<String> = row.get(4)?;
+        let sql = "SELECT timestamp, status_type, status_value, session_id, metadata FROM \
+                   (SELECT * FROM book_status_history WHERE barcode = :barcode ORDER BY id DESC LIMIT :limit) AS last \
+                   ORDER BY id";
+        let given = arguments! { barcode: barcode, limit: MOST_EVENTS };
+        self.conn().all(sql, &given, |row| {
+            let metadata: Option<String> = row.get("metadata")?;
             Ok(BookEvent {
-                timestamp: row.get(0)?,
-                status_type: row.get(1)?,
-                status_value: row.get(2)?,
-                session_id: row.get(3)?,
+                timestamp: row.get("timestamp")?,
+                status_type: row.get("status_type")?,
+                status_value: row.get("status_value")?,
+                session_id: row.get("session_id")?,
                 metadata: metadata.map_or(Value::Null, |text| {
                     serde_json::from_str(&text).unwrap_or(Value::String(text))
                 }),
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 }
 

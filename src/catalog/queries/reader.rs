@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::writer::connection;
 use crate::clock::SystemClock;
 
 /// Reads the catalog; blocking. Each reader sees the catalog as it was when its query began, and holds nobody up.
 pub struct CatalogReader {
-    conn: Connection,
+    conn: SqlConnection,
     path: PathBuf,
     clock: SystemClock,
 }
@@ -36,7 +35,7 @@ impl CatalogReader {
         StateCounts::read(&self.conn).map_err(|error| error.at(&self.path))
     }
 
-    pub(crate) fn conn(&self) -> &Connection {
+    pub(crate) fn conn(&self) -> &SqlConnection {
         &self.conn
     }
 

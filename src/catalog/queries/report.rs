@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _};
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::tallies;
 use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::lists;
@@ -124,10 +125,10 @@ impl CatalogReader {
     }
 }
 
-fn last_days(conn: &Connection, now: jiff::Timestamp) -> Result<Vec<DayReport>, CatalogError> {
-    let mut n = conn.prepare_cached("SELECT n FROM tallies WHERE kind = ?1 AND value = ?2")?;
+fn last_days(conn: &SqlConnection, now: jiff::Timestamp) -> Result<Vec<DayReport>, CatalogError> {
+    let mut n = conn.prepare("SELECT n FROM tallies WHERE kind = :kind AND value = :day")?;
     let mut of = |kind: TallyKind, day: &str| -> Result<u64, CatalogError> {
-        let n: Option<i64> = n.query_row((kind.as_str(), day), |row| row.get(0)).optional()?;
+        let n: Option<i64> = n.first(&arguments! { kind: kind.as_str(), day: day }, |row| row.at(0))?;
         Ok(n.map_or(0, |n| u64::try_from(n).unwrap_or(0)))
     };
     let mut days = Vec::new();
@@ -171,27 +172,25 @@ fn forecast(states: &StateCounts, days: &[DayReport]) -> ReportForecast {
     }
 }
 
-fn conversion_failures(conn: &Connection) -> Result<Vec<(String, u64)>, CatalogError> {
-    let mut select = conn.prepare_cached(
-        "SELECT coalesce(convert_failed_info, conversion_words, ''), count(*) FROM books \
-         WHERE state = 'conversion_failed' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20",
-    )?;
-    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn conversion_failures(conn: &SqlConnection) -> Result<Vec<(String, u64)>, CatalogError> {
+    let sql = "SELECT coalesce(convert_failed_info, conversion_words, '') AS words, count(*) AS n FROM books \
+               WHERE state = 'conversion_failed' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20";
+    conn.all(sql, &[], |row| Ok((row.get("words")?, row.get("n")?)))
 }
 
-fn list_report(conn: &Connection, list: ListKind) -> Result<ListReport, CatalogError> {
+fn list_report(conn: &SqlConnection, list: ListKind) -> Result<ListReport, CatalogError> {
     let name = lists::name(list);
-    let last = conn
-        .prepare_cached("SELECT started_at, note FROM list_passes WHERE list = ?1 ORDER BY id DESC LIMIT 1")?
-        .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let complete = conn
-        .prepare_cached(
-            "SELECT ended_at, rows FROM list_passes WHERE list = ?1 AND complete = 1 ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let given = arguments! { list: name };
+    let last = conn.first(
+        "SELECT started_at, note FROM list_passes WHERE list = :list ORDER BY id DESC LIMIT 1",
+        &given,
+        |row| Ok((row.get("started_at")?, row.get("note")?)),
+    )?;
+    let complete = conn.first(
+        "SELECT ended_at, rows FROM list_passes WHERE list = :list AND complete = 1 ORDER BY id DESC LIMIT 1",
+        &given,
+        |row| Ok((row.get("ended_at")?, row.get("rows")?)),
+    )?;
     let (last_pass, note) = last.unzip();
     let (last_complete, rows) = complete.unzip();
     Ok(ListReport {

@@ -1,11 +1,12 @@
 //! How well stored books are proven, and which are not known to be verified.
 
 use std::io;
+use std::ops::ControlFlow;
 
-use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::queries::export::ExportError;
 use crate::catalog::queries::reader::CatalogReader;
@@ -43,12 +44,14 @@ pub struct UnverifiedBook {
 impl VerificationCounts {
     /// From the index of those not known to be verified. A stored book that a worker has claimed is counted where it stands among these
     /// two, and not among the verified.
-    pub(crate) fn read(conn: &Connection, states: &StateCounts) -> Result<Self, CatalogError> {
-        let mut count = conn.prepare_cached(
-            "SELECT ifnull(sum(verified IS NOT NULL), 0) AS unverified, ifnull(sum(verified IS NULL), 0) AS unknown \
-         FROM books WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1",
+    pub(crate) fn read(conn: &SqlConnection, states: &StateCounts) -> Result<Self, CatalogError> {
+        let (unverified, unknown) = conn.one(
+            "SELECT count(*) FILTER (WHERE verified IS NOT NULL) AS unverified, \
+             count(*) FILTER (WHERE verified IS NULL) AS unknown \
+             FROM books WHERE sync_timestamp IS NOT NULL AND verified IS DISTINCT FROM 1",
+            &[],
+            |row| Ok((row.get("unverified")?, row.get("unknown")?)),
         )?;
-        let (unverified, unknown) = count.query_row([], |row| Ok((row.get("unverified")?, row.get("unknown")?)))?;
         Ok(Self {
             verified: states.of(BookState::Stored).saturating_sub(unverified + unknown),
             unverified,
@@ -60,12 +63,9 @@ impl VerificationCounts {
 impl CatalogReader {
     /// Calls `each` for every stored book that is not known to be verified, in the order in which they became known.
     pub fn unverified(&self, mut each: impl FnMut(UnverifiedBook) -> io::Result<()>) -> Result<(), ExportError> {
-        let mut select = self.conn().prepare(
-            "SELECT barcode, verified, page_count, worst_finding, sync_timestamp FROM books \
-             WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1 ORDER BY id",
-        )?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
+        let sql = "SELECT barcode, verified, page_count, worst_finding, sync_timestamp FROM books \
+                   WHERE sync_timestamp IS NOT NULL AND verified IS DISTINCT FROM 1 ORDER BY id";
+        self.conn().each(sql, &[], |row| {
             each(UnverifiedBook {
                 barcode: row.get("barcode")?,
                 verified: row.get("verified")?,
@@ -73,7 +73,7 @@ impl CatalogReader {
                 worst_finding: row.get("worst_finding")?,
                 stored_at: row.get("sync_timestamp")?,
             })?;
-        }
-        Ok(())
+            Ok::<_, ExportError>(ControlFlow::Continue(()))
+        })
     }
 }

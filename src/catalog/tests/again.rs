@@ -1,5 +1,6 @@
 //! When a book that is home, given up or refused is looked at again, and when not.
 
+use crate::catalog::engine::value::arguments;
 use crate::catalog::tests::shelf::{DAY, Shelf, barcode, codes, converted, given_up, only, queue, row};
 use crate::catalog::*;
 use crate::grin::{GrinDate, ListKind, ListRow, ProcessOutcome as O};
@@ -265,14 +266,8 @@ fn the_text_of_a_date_goes_with_the_date() {
 fn the_indexes_answer_for_the_rules() {
     let shelf = Shelf::new();
     let plan = |filter: &str, order: &str| {
-        let sql = format!(
-            "EXPLAIN QUERY PLAN SELECT id FROM books WHERE state = 'stored' AND {filter} ORDER BY {order} LIMIT 9"
-        );
-        shelf
-            .ledger
-            .conn()
-            .query_row(&sql, [], |row| row.get::<_, String>(3))
-            .unwrap()
+        let sql = format!("SELECT id FROM books WHERE state = 'stored' AND {filter} ORDER BY {order} LIMIT 9");
+        shelf.plan(&sql)
     };
     let newer = plan(
         crate::catalog::observations::dates::NEWER,
@@ -309,12 +304,15 @@ fn a_catalog_of_version_one_is_brought_up_to_date() {
     let ledger = CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()).unwrap();
     let version: i64 = ledger
         .conn()
+        .as_sqlite()
+        .unwrap()
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
     assert_eq!(version, SCHEMA_VERSION);
     let judged = |code: &str| -> Option<String> {
-        let sql = "SELECT judged_converted_date FROM books WHERE barcode = ?1";
-        ledger.conn().query_row(sql, [code], |row| row.get(0)).unwrap()
+        let sql = "SELECT judged_converted_date FROM books WHERE barcode = :code";
+        let conn = ledger.conn();
+        conn.one(sql, &arguments! { code: code }, |row| row.at(0)).unwrap()
     };
     assert_eq!(judged("TL0001"), None);
     assert_eq!(judged("TL0002").as_deref(), Some("2025-06-01T00:00:00"));

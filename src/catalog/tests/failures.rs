@@ -72,13 +72,7 @@ fn what_each_claim_and_report_asks_is_answered_from_small_indexes() {
         (unverified, "COVERING INDEX books_unverified"),
     ];
     for (sql, index) in cases {
-        let mut explain = shelf
-            .ledger
-            .conn()
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .unwrap();
-        let mut rows = explain.raw_query();
-        let plan: String = rows.next().unwrap().unwrap().get("detail").unwrap();
+        let plan = shelf.plan(sql);
         assert!(plan.contains(index), "{sql}: {plan}");
     }
 }

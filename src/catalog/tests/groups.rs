@@ -11,7 +11,7 @@ impl CatalogOperation for Panics {
     type Output = ();
     const KIND: &'static str = "panics";
 
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
         EnsureKnown(vec![barcode("TL9999")]).run(tx)?;
         panic!("on purpose");
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::catalog::engine::value::{ColumnValue, arguments};
 use crate::catalog::*;
 use crate::grin::{Barcode, BookEnrichment, GrinDate, GrinState, ListFailure, ListKind, ListRow, parse_tsv};
 
@@ -164,9 +165,23 @@ impl Shelf {
         self.value::<BookState>(code, "state")
     }
 
-    pub fn value<T: rusqlite::types::FromSql>(&self, code: &str, column: &str) -> T {
-        let sql = format!("SELECT {column} FROM books WHERE barcode = ?1");
-        self.ledger.conn().query_row(&sql, [code], |row| row.get(0)).unwrap()
+    pub fn value<T: ColumnValue>(&self, code: &str, column: &str) -> T {
+        let sql = format!("SELECT {column} FROM books WHERE barcode = :code");
+        let conn = self.ledger.conn();
+        conn.one(&sql, &arguments! { code: code }, |row| row.at(0)).unwrap()
+    }
+
+    /// How SQLite answers a question: the first line of its plan.
+    pub fn plan(&self, sql: &str) -> String {
+        let conn = self.ledger.conn().as_sqlite().unwrap();
+        let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let mut rows = explain.raw_query();
+        rows.next().unwrap().unwrap().get("detail").unwrap()
+    }
+
+    /// The connection, where a test is about SQLite alone.
+    pub fn sqlite(&self) -> &rusqlite::Connection {
+        self.ledger.conn().as_sqlite().unwrap()
     }
 
     pub fn text(&self, code: &str, column: &str) -> Option<String> {

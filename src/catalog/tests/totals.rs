@@ -143,9 +143,8 @@ fn work(shelf: &mut Shelf, which: u8, ends: &[u8]) {
 }
 
 fn counted(shelf: &Shelf, sql: &str) -> BTreeMap<String, u64> {
-    let mut select = shelf.ledger.conn().prepare(sql).unwrap();
-    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    rows.map(Result::unwrap).collect()
+    let rows = shelf.ledger.conn().all(sql, &[], |row| Ok((row.at(0)?, row.at(1)?)));
+    rows.unwrap().into_iter().collect()
 }
 
 fn check(shelf: &Shelf) {
@@ -170,15 +169,15 @@ fn check(shelf: &Shelf) {
     let strays: i64 = shelf
         .ledger
         .conn()
-        .query_row(
-            "SELECT count(*) FROM books b WHERE state IS NOT (SELECT status_value FROM book_status_history h \
+        .one(
+            "SELECT count(*) FROM books b WHERE state IS DISTINCT FROM (SELECT status_value FROM book_status_history h \
              WHERE h.barcode = b.barcode AND status_type = 'state' ORDER BY id DESC LIMIT 1) \
              OR (claimed_by IS NOT NULL) <> (state IN ('checking', 'downloading')) \
              OR (claimed_by IS NULL) <> (lease_until IS NULL) \
              OR (sync_timestamp IS NULL AND state = 'stored') \
              OR (sync_timestamp IS NOT NULL AND state NOT IN ('stored', 'checking', 'downloading'))",
-            [],
-            |row| row.get(0),
+            &[],
+            |row| row.at(0),
         )
         .unwrap();
     assert_eq!(strays, 0, "a book whose row and history disagree");

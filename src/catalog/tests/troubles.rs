@@ -10,8 +10,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
     let limit = |shelf: &Shelf, pages: i64| {
         let most: i64 = shelf
-            .ledger
-            .conn()
+            .sqlite()
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get(0))
             .unwrap();
         assert!(most > 0);
@@ -47,7 +46,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
 fn a_lock_of_another_program_passes_and_loses_nothing() {
     let mut shelf = Shelf::new();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
-    shelf.ledger.conn().busy_timeout(std::time::Duration::ZERO).unwrap();
+    shelf.sqlite().busy_timeout(std::time::Duration::ZERO).unwrap();
     let other = rusqlite::Connection::open(shelf.ledger.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let known = || EnsureKnown(vec![crate::catalog::tests::shelf::barcode("TL0002")]);
@@ -61,7 +60,7 @@ fn a_lock_of_another_program_passes_and_loses_nothing() {
 fn a_catalog_that_is_read_only_for_a_while_is_named_as_such_and_can_be_asked_again() {
     let mut shelf = Shelf::new();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
-    let read_only = |shelf: &Shelf, on: bool| shelf.ledger.conn().pragma_update(None, "query_only", on).unwrap();
+    let read_only = |shelf: &Shelf, on: bool| shelf.sqlite().pragma_update(None, "query_only", on).unwrap();
     read_only(&shelf, true);
     let known = || EnsureKnown(vec![crate::catalog::tests::shelf::barcode("TL0002")]);
     let error = shelf.ledger.execute(known()).unwrap_err();

@@ -35,10 +35,12 @@ impl CatalogReader {
 
     fn copy_to(&self, path: &Path) -> Result<(), CatalogError> {
         let mut copy = Connection::open(path)?;
+        let conn = self.conn().as_sqlite();
+        let conn = conn.ok_or_else(|| CatalogError::Fault("only a SQLite file can be copied as one".into()))?;
         // One view for the whole copy: else each commit of the writer would make it begin anew.
-        let view = self.conn().unchecked_transaction()?;
+        let view = conn.unchecked_transaction()?;
         view.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Backup::new(self.conn(), &mut copy)?.run_to_completion(PAGES, Duration::from_millis(5), None)?;
+        Backup::new(conn, &mut copy)?.run_to_completion(PAGES, Duration::from_millis(5), None)?;
         view.finish()?;
         // The copy is one file, without a log beside it.
         copy.pragma_update(None, "journal_mode", "delete")?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::sqlite::SqliteEngine;
 use crate::catalog::writer::schema;
 
 /// How long a connection waits for another program's transaction before it answers `Busy`.
@@ -33,12 +35,12 @@ pub fn path_of(url: &str) -> Result<PathBuf, CatalogError> {
 ///
 /// `synchronous=FULL`: a book may be called stored, and its settlement answered, only when the log is on the disk.
 /// What this costs is spread over all operations that wait together (group commit).
-pub(crate) fn open_writer(path: &Path) -> Result<Connection, CatalogError> {
+pub(crate) fn open_writer(path: &Path) -> Result<SqlConnection, CatalogError> {
     let mut conn = Connection::open(path).map_err(|error| cannot_open(path, &error))?;
     configure_writer(&conn)
         .and_then(|()| schema::prepare(&mut conn, path))
         .map_err(|error| error.at(path))?;
-    Ok(conn)
+    Ok(SqliteEngine::new(conn).into())
 }
 
 fn configure_writer(conn: &Connection) -> Result<(), CatalogError> {
@@ -54,10 +56,10 @@ fn configure_writer(conn: &Connection) -> Result<(), CatalogError> {
 }
 
 /// Opens the catalog for reading only; it must exist and have a schema version that this program knows.
-pub(crate) fn open_reader(path: &Path) -> Result<Connection, CatalogError> {
+pub(crate) fn open_reader(path: &Path) -> Result<SqlConnection, CatalogError> {
     let conn = connect_for_reading(path).map_err(|error| error.at(path))?;
     schema::check_readable(&conn, path).map_err(|error| error.at(path))?;
-    Ok(conn)
+    Ok(SqliteEngine::new(conn).into())
 }
 
 fn connect_for_reading(path: &Path) -> Result<Connection, CatalogError> {

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _};
 
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::history;
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
@@ -28,8 +29,9 @@ pub trait CatalogOperation: Send + 'static {
         1
     }
 
-    /// Does it, inside the running transaction. An error undoes what it did, and nothing else.
-    fn run(self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError>;
+    /// Does it, inside the running transaction. An error undoes what it did, and nothing else. It may be done again when the transaction
+    /// could not be committed.
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError>;
 }
 
 /// An operation in a group, its type forgotten.
@@ -44,14 +46,14 @@ pub(crate) trait QueuedJob {
 
 /// One operation and its outcome.
 pub(crate) struct LedgerJob<O: CatalogOperation> {
-    operation: Option<O>,
+    operation: O,
     outcome: Option<Result<O::Output, CatalogError>>,
 }
 
 impl<O: CatalogOperation> LedgerJob<O> {
     pub(crate) fn new(operation: O) -> Self {
         Self {
-            operation: Some(operation),
+            operation,
             outcome: None,
         }
     }
@@ -64,10 +66,7 @@ impl<O: CatalogOperation> LedgerJob<O> {
 
 impl<O: CatalogOperation> QueuedJob for LedgerJob<O> {
     fn run(&mut self, tx: &mut CatalogTransaction<'_>) -> bool {
-        let Some(operation) = self.operation.take() else {
-            return false;
-        };
-        let outcome = catch_unwind(AssertUnwindSafe(|| operation.run(tx)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.operation.run(tx)))
             .unwrap_or_else(|_| Err(CatalogError::Fault(format!("{} panicked", O::KIND))));
         let good = outcome.is_ok();
         self.outcome = Some(outcome);
@@ -93,7 +92,7 @@ pub(crate) struct StateChange {
 /// What an operation works with.
 pub struct CatalogTransaction<'a> {
     /// The connection, inside a transaction.
-    pub(crate) conn: &'a Connection,
+    pub(crate) conn: &'a SqlConnection,
     /// When the operation began.
     pub(crate) now: Timestamp,
     /// The same as text.
@@ -167,12 +166,9 @@ impl CatalogTransaction<'_> {
     }
 
     fn count_failure_by(&mut self, id: i64, by: i64) -> Result<(), CatalogError> {
-        let reason: Option<String> = self
-            .conn
-            .prepare_cached("SELECT failure_reason FROM books WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?
-            .flatten();
+        let sql = "SELECT failure_reason FROM books WHERE id = :id";
+        let reason: Option<Option<String>> = self.conn.first(sql, &arguments! { id: id }, |row| row.at(0))?;
+        let reason = reason.flatten();
         self.totals.add(TallyKind::Failure, reason.as_deref().unwrap_or(""), by);
         Ok(())
     }
@@ -190,7 +186,7 @@ impl CatalogTransaction<'_> {
 
 /// The catalog open for writing; blocking. The actor owns one; commands without a daemon may use one directly.
 pub struct CatalogLedger {
-    conn: Connection,
+    conn: SqlConnection,
     path: PathBuf,
     clock: SystemClock,
     policy: CatalogPolicy,
@@ -203,12 +199,7 @@ impl CatalogLedger {
     pub fn open(path: &Path, clock: SystemClock, policy: CatalogPolicy) -> Result<Self, CatalogError> {
         let conn = connection::open_writer(path)?;
         let opened_at = stamp(clock.now());
-        conn.execute(
-            "INSERT INTO sessions (opened_at, program, version) VALUES (?1, ?2, ?3)",
-            (&opened_at, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
-        )
-        .map_err(|error| CatalogError::from(error).at(path))?;
-        let session = conn.last_insert_rowid();
+        let session = begin_session(&conn, &opened_at).map_err(|error| error.at(path))?;
         Ok(Self {
             conn,
             path: path.into(),
@@ -230,10 +221,8 @@ impl CatalogLedger {
     pub(crate) fn transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) {
         if let Err(error) = self.try_transact(jobs) {
             let error = error.at(&self.path);
-            if !self.conn.is_autocommit() {
-                // A failed rollback leaves the connection in the transaction; the next BEGIN would then say so.
-                let _ = self.conn.execute_batch("ROLLBACK");
-            }
+            // A failed rollback leaves the connection in the transaction; the next BEGIN would then say so.
+            let _ = self.conn.roll_back();
             for job in jobs {
                 job.fail(error.clone());
             }
@@ -241,7 +230,7 @@ impl CatalogLedger {
     }
 
     fn try_transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
-        self.begin()?;
+        self.conn.begin()?;
         let mut clean = true;
         for job in jobs.iter_mut() {
             // What is first needs no savepoint: it is undone by beginning anew. SQLite keeps each page that changes
@@ -253,41 +242,32 @@ impl CatalogLedger {
             };
             clean &= !good;
         }
-        self.conn.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
-    }
-
-    fn begin(&self) -> Result<(), CatalogError> {
-        // IMMEDIATE: a read that turns into a write fails at once when another program wrote meanwhile.
-        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        Ok(())
+        self.conn.commit()
     }
 
     /// Runs a job before which nothing was written in this transaction.
     fn run_first(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
         let good = self.run_one(job)?;
         if !good {
-            if !self.conn.is_autocommit() {
-                self.conn.prepare_cached("ROLLBACK")?.execute([])?;
-            }
-            self.begin()?;
+            self.conn.roll_back()?;
+            self.conn.begin()?;
         }
         Ok(good)
     }
 
     fn run_next(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
-        self.conn.prepare_cached("SAVEPOINT one")?.execute([])?;
+        self.conn.set_savepoint()?;
         let good = self.run_one(job)?;
-        if self.conn.is_autocommit() {
+        if !self.conn.in_transaction() {
             // SQLite itself undid the whole transaction (disk full, I/O): what ran before is gone with it.
             return Err(job
                 .error()
                 .unwrap_or_else(|| CatalogError::Disk("SQLite undid the transaction".into())));
         }
         if !good {
-            self.conn.prepare_cached("ROLLBACK TO one")?.execute([])?;
+            self.conn.undo_to_savepoint()?;
         }
-        self.conn.prepare_cached("RELEASE one")?.execute([])?;
+        self.conn.release_savepoint()?;
         Ok(good)
     }
 
@@ -314,9 +294,7 @@ impl CatalogLedger {
 
     /// Copies the log back into the file and shortens it; for a clean end.
     pub fn close(self) -> Result<(), CatalogError> {
-        let _ = self.conn.execute_batch("PRAGMA optimize");
-        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
+        self.conn.close()
     }
 
     /// The catalog's file.
@@ -326,7 +304,17 @@ impl CatalogLedger {
     }
 
     #[cfg(test)]
-    pub(crate) fn conn(&self) -> &Connection {
+    pub(crate) fn conn(&self) -> &SqlConnection {
         &self.conn
     }
+}
+
+/// Notes that this program opened the catalog; comes back with the number by which histories name it.
+fn begin_session(conn: &SqlConnection, opened_at: &str) -> Result<i64, CatalogError> {
+    let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    conn.one(
+        "INSERT INTO sessions (opened_at, program, version) VALUES (:opened_at, :program, :version) RETURNING id",
+        &arguments! { opened_at: opened_at, program: program, version: version },
+        |row| row.at(0),
+    )
 }

@@ -73,7 +73,7 @@ mod tests {
         let path = folder.path().join("catalog.db");
         for _ in 0..2 {
             let conn = open_writer(&path).unwrap();
-            assert_eq!(version_of(&conn, &path).unwrap(), VERSION);
+            assert_eq!(version_of(conn.as_sqlite().unwrap(), &path).unwrap(), VERSION);
         }
         open_reader(&path).unwrap();
     }
@@ -84,9 +84,11 @@ mod tests {
         let path = folder.path().join("catalog.db");
         open_writer(&path)
             .unwrap()
+            .as_sqlite()
+            .unwrap()
             .pragma_update(None, "user_version", 99)
             .unwrap();
-        for error in [open_writer(&path).unwrap_err(), open_reader(&path).unwrap_err()] {
+        for error in [open_writer(&path).err().unwrap(), open_reader(&path).err().unwrap()] {
             assert!(matches!(error, CatalogError::Newer { found: 99, .. }), "{error}");
             assert!(error.to_string().contains("version 99"), "{error}");
         }
@@ -110,7 +112,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.db");
         std::fs::write(&path, [b'x'; 8_192]).unwrap();
-        for error in [open_writer(&path).unwrap_err(), open_reader(&path).unwrap_err()] {
+        for error in [open_writer(&path).err().unwrap(), open_reader(&path).err().unwrap()] {
             assert!(matches!(error, CatalogError::Damaged { .. }), "{error}");
             let words = error.to_string();
             assert!(words.contains("catalog.db") && words.contains("backup"), "{words}");
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = open_writer(Path::new("/nonexistent-folder/catalog.db")).unwrap_err();
+        let error = open_writer(Path::new("/nonexistent-folder/catalog.db")).err().unwrap();
         assert!(matches!(error, CatalogError::Open { .. }), "{error}");
         assert!(error.to_string().contains("/nonexistent-folder/catalog.db"));
     }
@@ -127,7 +129,8 @@ mod tests {
     #[test]
     fn the_history_cannot_be_rewritten() {
         let folder = tempfile::tempdir().unwrap();
-        let conn = open_writer(&folder.path().join("catalog.db")).unwrap();
+        let opened = open_writer(&folder.path().join("catalog.db")).unwrap();
+        let conn = opened.as_sqlite().unwrap();
         conn.execute_batch(
             "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp) VALUES ('a', 'b', 'c', 'd')",
         )

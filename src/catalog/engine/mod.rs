@@ -1,0 +1,229 @@
+//! SQL on either engine: one text for both, its parameters by name. What the engines do differently stands in their files.
+//!
+//! A text is written for SQLite. What only PostgreSQL needs stands in it as `/*pg … */`, a comment to SQLite: locks on rows above all,
+//! since SQLite has one writer at a time.
+
+pub(crate) mod sqlite;
+pub(crate) mod value;
+
+use std::ops::ControlFlow;
+
+use crate::catalog::CatalogError;
+use crate::catalog::engine::sqlite::{SqliteEngine, SqliteStatement};
+use crate::catalog::engine::value::{ColumnValue, SqlArgument, SqlValue};
+
+/// A connection to the catalog's database.
+pub(crate) struct SqlConnection(EngineConnection);
+
+enum EngineConnection {
+    Sqlite(SqliteEngine),
+}
+
+impl From<SqliteEngine> for SqlConnection {
+    fn from(engine: SqliteEngine) -> Self {
+        Self(EngineConnection::Sqlite(engine))
+    }
+}
+
+impl SqlConnection {
+    /// A statement that is kept for the next time.
+    pub(crate) fn prepare(&self, sql: &str) -> Result<SqlStatement<'_>, CatalogError> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => Ok(SqlStatement(EngineStatement::Sqlite(engine.prepare(sql)?))),
+        }
+    }
+
+    /// Executes a statement; comes back with the number of rows that it changed.
+    pub(crate) fn execute(&self, sql: &str, arguments: &[SqlArgument<'_>]) -> Result<u64, CatalogError> {
+        self.prepare(sql)?.execute(arguments)
+    }
+
+    /// The first row, if there is any.
+    pub(crate) fn first<T>(
+        &self,
+        sql: &str,
+        arguments: &[SqlArgument<'_>],
+        read: impl FnOnce(&SqlRow<'_>) -> Result<T, CatalogError>,
+    ) -> Result<Option<T>, CatalogError> {
+        self.prepare(sql)?.first(arguments, read)
+    }
+
+    /// The one row that there must be.
+    pub(crate) fn one<T>(
+        &self,
+        sql: &str,
+        arguments: &[SqlArgument<'_>],
+        read: impl FnOnce(&SqlRow<'_>) -> Result<T, CatalogError>,
+    ) -> Result<T, CatalogError> {
+        let none = || CatalogError::Fault(format!("no row came of {sql:?}"));
+        self.first(sql, arguments, read)?.ok_or_else(none)
+    }
+
+    /// All rows; for few.
+    pub(crate) fn all<T>(
+        &self,
+        sql: &str,
+        arguments: &[SqlArgument<'_>],
+        mut read: impl FnMut(&SqlRow<'_>) -> Result<T, CatalogError>,
+    ) -> Result<Vec<T>, CatalogError> {
+        let mut out = Vec::new();
+        self.prepare(sql)?.each(arguments, |row| {
+            out.push(read(row)?);
+            Ok::<_, CatalogError>(ControlFlow::Continue(()))
+        })?;
+        Ok(out)
+    }
+
+    /// Calls `read` for each row until it breaks off; for any number, as rows are fetched only as they are read.
+    pub(crate) fn each<E: From<CatalogError>>(
+        &self,
+        sql: &str,
+        arguments: &[SqlArgument<'_>],
+        read: impl FnMut(&SqlRow<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.prepare(sql)?.each(arguments, read),
+        }
+    }
+
+    /// Begins a transaction for writing.
+    pub(crate) fn begin(&self) -> Result<(), CatalogError> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.begin(),
+        }
+    }
+
+    pub(crate) fn commit(&self) -> Result<(), CatalogError> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.run("COMMIT"),
+        }
+    }
+
+    /// Undoes the transaction, unless the engine did so itself.
+    pub(crate) fn roll_back(&self) -> Result<(), CatalogError> {
+        if !self.in_transaction() {
+            return Ok(());
+        }
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.run("ROLLBACK"),
+        }
+    }
+
+    /// What follows can be undone alone.
+    pub(crate) fn set_savepoint(&self) -> Result<(), CatalogError> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.run("SAVEPOINT one"),
+        }
+    }
+
+    pub(crate) fn undo_to_savepoint(&self) -> Result<(), CatalogError> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.run("ROLLBACK TO one"),
+        }
+    }
+
+    pub(crate) fn release_savepoint(&self) -> Result<(), CatalogError> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.run("RELEASE one"),
+        }
+    }
+
+    /// Whether a transaction is open. A full disk and the like make SQLite undo it by itself.
+    pub(crate) fn in_transaction(&self) -> bool {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.in_transaction(),
+        }
+    }
+
+    /// The connection, for what only SQLite has.
+    #[expect(clippy::unnecessary_wraps, reason = "another engine has none")]
+    pub(crate) fn as_sqlite(&self) -> Option<&rusqlite::Connection> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => Some(engine.connection()),
+        }
+    }
+
+    /// Leaves the database in good order.
+    pub(crate) fn close(self) -> Result<(), CatalogError> {
+        match self.0 {
+            EngineConnection::Sqlite(engine) => engine.close(),
+        }
+    }
+}
+
+/// A statement, prepared once and executed many times.
+pub(crate) struct SqlStatement<'c>(EngineStatement<'c>);
+
+enum EngineStatement<'c> {
+    Sqlite(SqliteStatement<'c>),
+}
+
+impl SqlStatement<'_> {
+    /// Executes it; comes back with the number of rows that it changed.
+    pub(crate) fn execute(&mut self, arguments: &[SqlArgument<'_>]) -> Result<u64, CatalogError> {
+        match &mut self.0 {
+            EngineStatement::Sqlite(statement) => statement.execute(arguments),
+        }
+    }
+
+    /// The first row, if there is any.
+    pub(crate) fn first<T>(
+        &mut self,
+        arguments: &[SqlArgument<'_>],
+        read: impl FnOnce(&SqlRow<'_>) -> Result<T, CatalogError>,
+    ) -> Result<Option<T>, CatalogError> {
+        match &mut self.0 {
+            EngineStatement::Sqlite(statement) => statement.first(arguments, read),
+        }
+    }
+
+    fn each<E: From<CatalogError>>(
+        &mut self,
+        arguments: &[SqlArgument<'_>],
+        read: impl FnMut(&SqlRow<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        match &mut self.0 {
+            EngineStatement::Sqlite(statement) => statement.each(arguments, read),
+        }
+    }
+}
+
+/// A row of an answer.
+pub(crate) struct SqlRow<'r>(EngineRow<'r>);
+
+enum EngineRow<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+}
+
+impl<'r> SqlRow<'r> {
+    /// The value of the column with this name.
+    pub(crate) fn get<T: ColumnValue>(&self, name: &str) -> Result<T, CatalogError> {
+        let at = match &self.0 {
+            EngineRow::Sqlite(row) => row.as_ref().column_index(name)?,
+        };
+        read(self.value(at)?, name)
+    }
+
+    /// The value of the only column, or of the one at this place of a list from which the statement was made.
+    pub(crate) fn at<T: ColumnValue>(&self, place: usize) -> Result<T, CatalogError> {
+        read(self.value(place)?, "column")
+    }
+
+    /// The same as it is.
+    pub(crate) fn value(&self, place: usize) -> Result<SqlValue<'r>, CatalogError> {
+        match &self.0 {
+            EngineRow::Sqlite(row) => sqlite::value(row.get_ref(place)?),
+        }
+    }
+
+    /// The names of the columns.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        match &self.0 {
+            EngineRow::Sqlite(row) => row.as_ref().column_names().collect(),
+        }
+    }
+}
+
+fn read<T: ColumnValue>(value: SqlValue<'_>, name: &str) -> Result<T, CatalogError> {
+    T::of(value).ok_or_else(|| CatalogError::Fault(format!("{name} is not expected to be {value:?}")))
+}
