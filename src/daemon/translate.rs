@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::archive::{ArchiveLimits, PassOptions, SecretKey};
+use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
 use crate::catalog::path_of;
 use crate::daemon::wiring::BuildError;
 use crate::grin::barcode_file;
@@ -144,14 +144,13 @@ pub fn archive_options(settings: &Settings) -> Result<PassOptions, BuildError> {
         .as_deref()
         .map(passphrase)
         .transpose()?;
+    let secret_key = match &settings.archive.secret_key_file {
+        Some(file) => Some(secret_key(file, passphrase.as_ref())?),
+        None => None,
+    };
     Ok(PassOptions {
         passphrase,
-        secret_key: settings
-            .archive
-            .secret_key_file
-            .as_deref()
-            .map(secret_key)
-            .transpose()?,
+        secret_key,
         accept_unauthenticated: settings.archive.accept_unauthenticated,
         ..decrypted_options(settings)
     })
@@ -173,12 +172,17 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
     }
 }
 
-fn secret_key(path: &std::path::Path) -> Result<SecretKey, BuildError> {
+fn secret_key(path: &std::path::Path, passphrase: Option<&SecretBytes>) -> Result<SecretKey, BuildError> {
     let bytes = read_secret_bytes(path).map_err(|error| BuildError::Settings(error.to_string()))?;
-    SecretKey::parse(&bytes).map_err(|error| {
-        let key = "archive.secret_key_file";
+    SecretKey::unlock(&bytes, passphrase).map_err(|error| {
+        let advice = match error {
+            BadSecretKey::NotAKey(_) => "",
+            BadSecretKey::Locked | BadSecretKey::WrongPassphrase => {
+                "; archive.passphrase_file must hold its passphrase"
+            }
+        };
         BuildError::Settings(format!(
-            "{key} = {:?}: {error}; export it with gpg --export-secret-keys",
+            "archive.secret_key_file = {:?}: {error}{advice}",
             path.display()
         ))
     })

@@ -138,7 +138,7 @@ fn a_message_to_a_public_key_opens_with_the_secret_key() {
     let encrypted = gpg.pipe(&archive, &["--encrypt", "--recipient", "library@example.org"]);
     let secret = gpg.pipe(&[], &["--armor", "--export-secret-keys", "library@example.org"]);
     let with_key = PassOptions {
-        secret_key: Some(SecretKey::parse(&secret).unwrap()),
+        secret_key: Some(SecretKey::unlock(&secret, options().passphrase.as_ref()).unwrap()),
         ..options()
     };
     assert_whole(

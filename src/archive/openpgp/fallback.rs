@@ -4,41 +4,17 @@
 //! called a wrong passphrase where the key has proven itself.
 
 use std::io::{self, BufRead, Read};
-use std::sync::Arc;
 
 use pgp::composed::{
-    DecryptionOptions, Deserializable, Esk, Message, PlainSessionKey, RawSessionKey, SignedSecretKey, TheRing,
-    decrypt_session_key_with_password,
+    DecryptionOptions, Esk, Message, PlainSessionKey, RawSessionKey, TheRing, decrypt_session_key_with_password,
 };
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::types::{Password, Seipdv1ReadMode};
 
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::openpgp::ArchiveKeys;
+use crate::archive::openpgp::secret_key::SecretKey;
 use crate::archive::openpgp::watch::BodyState;
-
-/// A secret key for archives that are encrypted to a public key; the passphrase unlocks it.
-#[derive(Clone)]
-pub struct SecretKey(Arc<SignedSecretKey>);
-
-/// A secret key file that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("this is no OpenPGP secret key: {0}")]
-pub struct BadSecretKey(String);
-
-impl SecretKey {
-    /// Reads an exported secret key, armoured or binary.
-    pub fn parse(bytes: &[u8]) -> Result<Self, BadSecretKey> {
-        let (key, _) = SignedSecretKey::from_reader_single(bytes).map_err(|error| BadSecretKey(error.to_string()))?;
-        Ok(Self(Arc::new(key)))
-    }
-}
-
-impl std::fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// A session key derived beforehand, which is faster than rpgp's own derivation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,9 +99,9 @@ fn decrypt<'a>(
         None => password.as_ref().and_then(|password| by_passphrase(&message, password)),
     };
     let key_is_known = accepted.is_some();
+    let recipients = recipients(&message);
     let ring = TheRing {
-        secret_keys: keys.secret_key.iter().map(|key| key.0.as_ref()).collect(),
-        key_passwords: password.iter().collect(),
+        secret_keys: keys.secret_key.iter().flat_map(SecretKey::keys).collect(),
         session_keys: accepted.into_iter().collect(),
         decrypt_options: DecryptionOptions::new()
             .enable_gnupg_aead()
@@ -136,9 +112,28 @@ fn decrypt<'a>(
     match message.decrypt_the_ring(ring, true) {
         Ok((message, _)) => Ok(message),
         Err(pgp::errors::Error::Unsupported { message, .. }) => Err(LayerFault::Unsupported(message)),
-        Err(_) if key_is_known => Err(DamageKind::Integrity.into()),
+        Err(pgp::errors::Error::MissingKey) => match recipients {
+            Some(recipients) => Err(LayerFault::Unsupported(format!(
+                "it is encrypted to the public keys {}, and no secret key that is given opens it",
+                recipients.join(", ")
+            ))),
+            None => Err(LayerFault::WrongPassphrase),
+        },
+        Err(_) if key_is_known || recipients.is_some() => Err(DamageKind::Integrity.into()),
         Err(_) => Err(LayerFault::WrongPassphrase),
     }
+}
+
+/// The public keys that a message is encrypted to, where no passphrase can open it.
+fn recipients(message: &Message<'_>) -> Option<Vec<String>> {
+    let Message::Encrypted { esk, .. } = message else {
+        return None;
+    };
+    let named = |esk: &Esk| match esk {
+        Esk::PublicKeyEncryptedSessionKey(esk) => Some(esk.id().map_or_else(|_| "?".to_owned(), ToString::to_string)),
+        Esk::SymKeyEncryptedSessionKey(_) => None,
+    };
+    esk.iter().map(named).collect()
 }
 
 /// The session key that the passphrase opens. In versions 5 and 6 it is authenticated: that it opens is the proof.
