@@ -84,6 +84,12 @@ impl Daemon {
         if swept.removed > 0 {
             info!(swept.removed, "leftovers of an earlier run removed from the storage");
         }
+        for failure in &swept.failures {
+            warn!(
+                failure,
+                "a leftover of an earlier run stays in the storage; it is tried again at the next start"
+            );
+        }
         let (catalog, catalog_thread) = Catalog::open(
             &hub,
             &settings.catalog.url,

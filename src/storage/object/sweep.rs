@@ -44,13 +44,15 @@ fn noted(objects: &ObjectStorage, s3: &Arc<S3>, swept: &mut SweepResult) {
             let (s3, path) = (Arc::clone(s3), Path::from(upload.path.as_str()));
             let is_temporary = path.prefix_matches(&temporary);
             let outcome = objects.runtime.wait(async move {
-                absent(s3.store.abort_multipart(&path, &upload.id).await)?;
+                // Of an upload that was completed, some stores say that aborting it is not allowed: what it became is removed all the
+                // same.
+                let aborted = absent(s3.store.abort_multipart(&path, &upload.id).await);
                 // Under its final name there may be an older, good object.
-                if is_temporary {
-                    absent(s3.store.delete(&path).await)
-                } else {
-                    Ok(())
-                }
+                let removed = match is_temporary {
+                    true => absent(s3.store.delete(&path).await),
+                    false => Ok(()),
+                };
+                aborted.and(removed)
             });
             match outcome {
                 Ok(Ok(())) => swept.aborted += 1,

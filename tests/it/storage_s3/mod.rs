@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod server;
+pub mod server;
 
 use std::io::{Read, Write};
 

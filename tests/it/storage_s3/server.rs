@@ -15,8 +15,19 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 pub const BUCKET: &str = "books";
+/// What the server lets in, as variables of the environment.
+pub const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
 
 type Fault = Box<dyn FnMut(&str) -> Option<u16> + Send>;
+
+/// A request that is never answered.
+struct HeldRequest {
+    is_it: Box<dyn FnMut(&str) -> bool + Send>,
+    /// It is carried out first.
+    done: bool,
+    /// Tells that the moment has come.
+    came: mpsc::Sender<()>,
+}
 
 /// What tests and server share.
 #[derive(Default)]
@@ -26,6 +37,18 @@ struct Shared {
     /// Answer to every request that names a source to copy from, and how many there were.
     copy_status: Option<u16>,
     copies_asked: usize,
+    held: Option<HeldRequest>,
+}
+
+/// What becomes of a request.
+enum Treatment {
+    Answer(u16),
+    CarryOut,
+    /// Carried out if `done`, and never answered.
+    Hold {
+        done: bool,
+        came: mpsc::Sender<()>,
+    },
 }
 
 pub struct Server {
@@ -56,14 +79,19 @@ impl Server {
     }
 
     pub fn config(&self, place: &str) -> StorageConfig {
-        let keys = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
         StorageConfig {
             endpoint: Some(format!("http://{}", self.address).parse().unwrap()),
             region: Some("us-east-1".into()),
             journal: Some(self.notes.path().to_owned()),
-            environment: Some(keys.map(|(name, value)| (name.into(), value.into())).into()),
+            environment: Some(KEYS.map(|(name, value)| (name.into(), value.into())).into()),
             ..StorageConfig::of_url(format!("s3://{BUCKET}{place}"))
         }
+    }
+
+    /// The same as settings of the program, in the bucket's folder `library`; its keys stand in [`KEYS`].
+    pub fn settings(&self) -> String {
+        let Self { address, .. } = self;
+        format!("[storage]\nurl = \"s3://{BUCKET}/library\"\nendpoint = \"http://{address}\"\nregion = \"us-east-1\"\n")
     }
 
     /// The bucket's folder `library`.
@@ -89,6 +117,18 @@ impl Server {
     /// `UploadPartCopy` requests that were answered so.
     pub fn copies_asked(&self) -> usize {
         self.shared.lock().unwrap().copies_asked
+    }
+
+    /// Holds the first request that `is_it` names and never answers it; with `done` it is carried out. What comes back tells when
+    /// that is so.
+    pub fn hold(&self, done: bool, is_it: impl FnMut(&str) -> bool + Send + 'static) -> mpsc::Receiver<()> {
+        let (came, told) = mpsc::channel();
+        self.shared.lock().unwrap().held = Some(HeldRequest {
+            is_it: Box::new(is_it),
+            done,
+            came,
+        });
+        told
     }
 
     pub fn no_fault(&self) {
@@ -143,12 +183,21 @@ fn serve(
             let (s3, shared) = (s3.clone(), Arc::clone(shared));
             let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 let copies = request.headers().contains_key("x-amz-copy-source");
-                let status = answer(&shared, &format!("{} {}", request.method(), request.uri()), copies);
+                let treatment = treatment(&shared, &format!("{} {}", request.method(), request.uri()), copies);
                 let s3 = s3.clone();
                 async move {
-                    match status {
-                        Some(status) => Ok(Response::builder().status(status).body(s3s::Body::empty()).unwrap()),
-                        None => hyper::service::Service::call(&s3, request).await,
+                    match treatment {
+                        Treatment::Answer(status) => {
+                            Ok(Response::builder().status(status).body(s3s::Body::empty()).unwrap())
+                        }
+                        Treatment::CarryOut => hyper::service::Service::call(&s3, request).await,
+                        Treatment::Hold { done, came } => {
+                            if done {
+                                hyper::service::Service::call(&s3, request).await?;
+                            }
+                            let _ = came.send(());
+                            std::future::pending().await
+                        }
                     }
                 }
             });
@@ -161,14 +210,21 @@ fn serve(
     });
 }
 
-fn answer(shared: &Mutex<Shared>, request: &str, copies: bool) -> Option<u16> {
+fn treatment(shared: &Mutex<Shared>, request: &str, copies: bool) -> Treatment {
     let mut shared = shared.lock().unwrap();
     shared.log.push(request.to_owned());
+    if let Some(held) = shared.held.take_if(|held| (held.is_it)(request)) {
+        let HeldRequest { done, came, .. } = held;
+        return Treatment::Hold { done, came };
+    }
     if copies && let Some(status) = shared.copy_status {
         shared.copies_asked += 1;
-        return Some(status);
+        return Treatment::Answer(status);
     }
-    shared.fault.as_mut()?(request)
+    match shared.fault.as_mut().and_then(|fault| fault(request)) {
+        Some(status) => Treatment::Answer(status),
+        None => Treatment::CarryOut,
+    }
 }
 
 pub fn key(text: &str) -> ObjectKey {
