@@ -1,7 +1,8 @@
-//! MD5 of eight or sixteen messages at once, one in each 32-bit lane, in safe Rust (RFC 1321).
+//! MD5 of eight messages at once, one in each 32-bit lane, in safe Rust (RFC 1321).
 //!
 //! One MD5 alone is a chain of dependent steps and leaves most of the CPU idle; several side by side fill it. Which
-//! instructions do it is chosen when the program runs, since it is built for every x86-64.
+//! instructions do it is chosen when the program runs, since it is built for every x86-64. Sixteen lanes were hardly faster and
+//! twice as many pages had to wait in memory (measured).
 
 #![expect(
     clippy::inline_always,
@@ -14,16 +15,17 @@ use wide::u32x8;
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
+/// Messages that are digested at once.
+pub(super) const LANES: usize = 8;
 
 /// The instructions that digest the lanes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum LaneKernel {
-    /// What every CPU of this kind has (SSE2 on x86-64): eight lanes in two halves.
+    /// What every CPU of this kind has (SSE2 on x86-64), in two halves.
     Baseline,
-    /// AVX2: eight lanes.
     #[cfg(target_arch = "x86_64")]
     Avx2(V3),
-    /// AVX-512: sixteen lanes.
+    /// AVX-512, for its rotations.
     #[cfg(target_arch = "x86_64")]
     Avx512(V4),
 }
@@ -45,23 +47,14 @@ impl LaneKernel {
     pub(super) fn best() -> Self {
         Self::available().swap_remove(0)
     }
-
-    /// Messages that are digested at once.
-    pub(super) fn lanes(self) -> usize {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => 16,
-            _ => 8,
-        }
-    }
 }
 
-/// Arithmetic on one 32-bit word of each of `N` lanes.
-pub(super) trait LaneArithmetic<const N: usize>: Copy {
+/// Arithmetic on one 32-bit word of each lane.
+pub(super) trait LaneArithmetic: Copy {
     type Words: Copy;
 
-    fn load(self, words: [u32; N]) -> Self::Words;
-    fn store(self, words: Self::Words) -> [u32; N];
+    fn load(self, words: [u32; LANES]) -> Self::Words;
+    fn store(self, words: Self::Words) -> [u32; LANES];
     fn add(self, a: Self::Words, b: Self::Words) -> Self::Words;
     fn and(self, a: Self::Words, b: Self::Words) -> Self::Words;
     fn or(self, a: Self::Words, b: Self::Words) -> Self::Words;
@@ -69,23 +62,23 @@ pub(super) trait LaneArithmetic<const N: usize>: Copy {
     fn rotate_left(self, a: Self::Words, turn: u32) -> Self::Words;
 
     /// Runs `update` compiled for these instructions.
-    fn run(self, update: LaneUpdate<'_, N>);
+    fn run(self, update: LaneUpdate<'_>);
 }
 
 /// The baseline, as the compiler was told.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BaselineLanes;
 
-impl LaneArithmetic<8> for BaselineLanes {
+impl LaneArithmetic for BaselineLanes {
     type Words = u32x8;
 
     #[inline(always)]
-    fn load(self, words: [u32; 8]) -> u32x8 {
+    fn load(self, words: [u32; LANES]) -> u32x8 {
         u32x8::new(words)
     }
 
     #[inline(always)]
-    fn store(self, words: u32x8) -> [u32; 8] {
+    fn store(self, words: u32x8) -> [u32; LANES] {
         words.to_array()
     }
 
@@ -114,59 +107,59 @@ impl LaneArithmetic<8> for BaselineLanes {
         (a << turn) | (a >> (32 - turn))
     }
 
-    fn run(self, update: LaneUpdate<'_, 8>) {
+    fn run(self, update: LaneUpdate<'_>) {
         update.with(self);
     }
 }
 
-/// The same arithmetic in the vector types of pulp.
+/// The same arithmetic in the vector type of pulp.
 #[cfg(target_arch = "x86_64")]
 macro_rules! lane_arithmetic {
-    ($simd:ty, $lanes:literal, $words:ty, $load:ident, $add:ident, $and:ident, $or:ident, $xor:ident, $left:ident, $right:ident) => {
-        impl LaneArithmetic<$lanes> for $simd {
-            type Words = $words;
+    ($simd:ty) => {
+        impl LaneArithmetic for $simd {
+            type Words = pulp::u32x8;
 
             #[inline(always)]
-            fn load(self, words: [u32; $lanes]) -> $words {
+            fn load(self, words: [u32; LANES]) -> pulp::u32x8 {
                 pulp::cast(words)
             }
 
             #[inline(always)]
-            fn store(self, words: $words) -> [u32; $lanes] {
+            fn store(self, words: pulp::u32x8) -> [u32; LANES] {
                 pulp::cast(words)
             }
 
             #[inline(always)]
-            fn add(self, a: $words, b: $words) -> $words {
-                self.$add(a, b)
+            fn add(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
+                self.wrapping_add_u32x8(a, b)
             }
 
             #[inline(always)]
-            fn and(self, a: $words, b: $words) -> $words {
-                self.$and(a, b)
+            fn and(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
+                self.and_u32x8(a, b)
             }
 
             #[inline(always)]
-            fn or(self, a: $words, b: $words) -> $words {
-                self.$or(a, b)
+            fn or(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
+                self.or_u32x8(a, b)
             }
 
             #[inline(always)]
-            fn xor(self, a: $words, b: $words) -> $words {
-                self.$xor(a, b)
+            fn xor(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
+                self.xor_u32x8(a, b)
             }
 
             // The amounts are constants where this is inlined, and become one rotation where there is one.
             #[inline(always)]
-            fn rotate_left(self, a: $words, turn: u32) -> $words {
-                self.$or(
-                    self.$left(a, self.$load(turn)),
-                    self.$right(a, self.$load(32 - turn)),
+            fn rotate_left(self, a: pulp::u32x8, turn: u32) -> pulp::u32x8 {
+                self.or_u32x8(
+                    self.shl_dyn_u32x8(a, self.splat_u32x8(turn)),
+                    self.shr_dyn_u32x8(a, self.splat_u32x8(32 - turn)),
                 )
             }
 
-            fn run(self, update: LaneUpdate<'_, $lanes>) {
-                struct Compiled<'a>($simd, LaneUpdate<'a, $lanes>);
+            fn run(self, update: LaneUpdate<'_>) {
+                struct Compiled<'a>($simd, LaneUpdate<'a>);
                 impl pulp::NullaryFnOnce for Compiled<'_> {
                     type Output = ();
 
@@ -182,35 +175,13 @@ macro_rules! lane_arithmetic {
 }
 
 #[cfg(target_arch = "x86_64")]
-lane_arithmetic!(
-    V3,
-    8,
-    pulp::u32x8,
-    splat_u32x8,
-    wrapping_add_u32x8,
-    and_u32x8,
-    or_u32x8,
-    xor_u32x8,
-    shl_dyn_u32x8,
-    shr_dyn_u32x8
-);
+lane_arithmetic!(V3);
 #[cfg(target_arch = "x86_64")]
-lane_arithmetic!(
-    V4,
-    16,
-    pulp::u32x16,
-    splat_u32x16,
-    wrapping_add_u32x16,
-    and_u32x16,
-    or_u32x16,
-    xor_u32x16,
-    shl_dyn_u32x16,
-    shr_dyn_u32x16
-);
+lane_arithmetic!(V4);
 
 /// The states of all lanes: four words of each.
 #[derive(Clone, Copy)]
-pub(super) struct LaneStates<const N: usize>([[u32; N]; 4]);
+pub(super) struct LaneStates([[u32; LANES]; 4]);
 
 const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
@@ -227,10 +198,10 @@ const SINES: [u32; 64] = [
     0x6fa8_7e4f, 0xfe2c_e6e0, 0xa301_4314, 0x4e08_11a1, 0xf753_7e82, 0xbd3a_f235, 0x2ad7_d2bb, 0xeb86_d391,
 ];
 
-impl<const N: usize> LaneStates<N> {
+impl LaneStates {
     /// All lanes at the beginning of a message.
     pub(super) fn new() -> Self {
-        Self(INITIAL.map(|word| [word; N]))
+        Self(INITIAL.map(|word| [word; LANES]))
     }
 
     /// Puts one lane back to the beginning.
@@ -250,7 +221,7 @@ impl<const N: usize> LaneStates<N> {
     }
 
     /// Takes in the first `blocks` blocks of each lane's data.
-    pub(super) fn update(&mut self, kernel: impl LaneArithmetic<N>, lanes: [&[u8]; N], blocks: usize) {
+    pub(super) fn update(&mut self, kernel: impl LaneArithmetic, lanes: [&[u8]; LANES], blocks: usize) {
         let lanes = lanes.map(|data| &data.as_chunks::<BLOCK>().0[..blocks]);
         kernel.run(LaneUpdate {
             states: self,
@@ -261,15 +232,15 @@ impl<const N: usize> LaneStates<N> {
 }
 
 /// Blocks to be taken in.
-pub(super) struct LaneUpdate<'a, const N: usize> {
-    states: &'a mut LaneStates<N>,
-    lanes: [&'a [[u8; BLOCK]]; N],
+pub(super) struct LaneUpdate<'a> {
+    states: &'a mut LaneStates,
+    lanes: [&'a [[u8; BLOCK]]; LANES],
     blocks: usize,
 }
 
-impl<const N: usize> LaneUpdate<'_, N> {
+impl LaneUpdate<'_> {
     #[inline(always)]
-    fn with<K: LaneArithmetic<N>>(self, k: K) {
+    fn with<K: LaneArithmetic>(self, k: K) {
         let mut states = self.states.0.map(|words| k.load(words));
         for index in 0..self.blocks {
             let words = transposed(k, &self.lanes, index);
@@ -281,15 +252,15 @@ impl<const N: usize> LaneUpdate<'_, N> {
 
 #[expect(clippy::many_single_char_names, reason = "the names of RFC 1321")]
 #[inline(always)]
-fn block<const N: usize, K: LaneArithmetic<N>>(k: K, states: [K::Words; 4], words: &[K::Words; 16]) -> [K::Words; 4] {
+fn block<K: LaneArithmetic>(k: K, states: [K::Words; 4], words: &[K::Words; 16]) -> [K::Words; 4] {
     let [mut a, mut b, mut c, mut d] = states;
-    let ones = k.load([u32::MAX; N]);
+    let ones = k.load([u32::MAX; LANES]);
     macro_rules! round {
         ($mix:expr, $sines:literal, $factor:literal, $offset:literal, $turns:expr) => {
             round!(@steps $mix, $sines, $factor, $offset, $turns, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         };
         (@steps $mix:expr, $sines:literal, $factor:literal, $offset:literal, $turns:expr, $($i:literal)*) => { $(
-            let word = k.add(words[($i * $factor + $offset) % 16], k.load([SINES[$sines + $i]; N]));
+            let word = k.add(words[($i * $factor + $offset) % 16], k.load([SINES[$sines + $i]; LANES]));
             let sum = k.add(k.add(a, word), $mix);
             (a, d, c, b) = (d, c, b, k.add(b, k.rotate_left(sum, $turns[$i % 4])));
         )* };
@@ -308,8 +279,8 @@ fn block<const N: usize, K: LaneArithmetic<N>>(k: K, states: [K::Words; 4], word
 
 /// Word `w` of all lanes side by side, for each of the 16 words of a block.
 #[inline(always)]
-fn transposed<const N: usize, K: LaneArithmetic<N>>(k: K, lanes: &[&[[u8; BLOCK]]; N], index: usize) -> [K::Words; 16] {
-    let mut words = [[0; N]; 16];
+fn transposed<K: LaneArithmetic>(k: K, lanes: &[&[[u8; BLOCK]]; LANES], index: usize) -> [K::Words; 16] {
+    let mut words = [[0; LANES]; 16];
     for (lane, blocks) in lanes.iter().enumerate() {
         for (word, bytes) in words.iter_mut().zip(blocks[index].as_chunks::<4>().0) {
             word[lane] = u32::from_le_bytes(*bytes);

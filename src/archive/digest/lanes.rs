@@ -4,7 +4,7 @@
 
 use md5::{Digest, Md5};
 
-use crate::archive::digest::kernel::{BLOCK, BaselineLanes, LaneArithmetic, LaneKernel, LaneStates};
+use crate::archive::digest::kernel::{BLOCK, BaselineLanes, LANES, LaneArithmetic, LaneKernel, LaneStates};
 
 /// An MD5 digest.
 pub(crate) type Md5Digest = [u8; 16];
@@ -95,7 +95,7 @@ impl LaneDigests {
                 pad(&mut file.data);
                 self.bytes += file.data.len();
                 self.waiting.push(file);
-                if self.long >= self.kernel.lanes() || self.waiting.len() >= FILES {
+                if self.long >= LANES || self.waiting.len() >= FILES {
                     self.digest_waiting();
                 }
             }
@@ -131,7 +131,7 @@ impl LaneDigests {
             .into_iter()
             .map(|file| cleared(file.data))
             .rev()
-            .take(self.kernel.lanes())
+            .take(LANES)
             .collect();
         (self.bytes, self.long) = (0, 0);
     }
@@ -151,10 +151,10 @@ fn pad(data: &mut Vec<u8>) {
 }
 
 /// Runs padded files through the lanes, taking the last file first; a lane that is done takes the next file.
-fn run_lanes<const N: usize>(kernel: impl LaneArithmetic<N>, files: &[Waiting], done: &mut Vec<(usize, Md5Digest)>) {
+fn run_lanes(kernel: impl LaneArithmetic, files: &[Waiting], done: &mut Vec<(usize, Md5Digest)>) {
     let mut next = files.iter().rev();
-    let mut states = LaneStates::<N>::new();
-    let mut lanes: [Option<(usize, &[u8])>; N] = [None; N];
+    let mut states = LaneStates::new();
+    let mut lanes: [Option<(usize, &[u8])>; LANES] = [None; LANES];
     loop {
         for (lane, slot) in lanes.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
             if let Some(file) = next.next() {
