@@ -71,10 +71,19 @@ pub(super) fn role(name: &str, barcode: Option<&Barcode>) -> MemberRole {
 
 /// A page number: 1 to 8 ASCII digits, not zero.
 fn page_number(stem: &str) -> Option<u32> {
-    if stem.is_empty() || stem.len() > 8 || !stem.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    stem.parse().ok().filter(|page| *page > 0)
+    digits(stem).filter(|page| *page > 0)
+}
+
+fn digits(stem: &str) -> Option<u32> {
+    let is_number = (1..=8).contains(&stem.len()) && stem.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| stem.parse().ok()).flatten()
+}
+
+/// Is a file named like one of a page, and the page's number is zero?
+pub(super) fn is_page_zero(name: &str) -> bool {
+    let as_page = |extension: &str| role(&format!("1.{extension}"), None).page();
+    let parts = base_name(name).rsplit_once('.');
+    parts.is_some_and(|(stem, extension)| digits(stem) == Some(0) && as_page(extension).is_some())
 }
 
 /// `<BARCODE>` or `<LIB>_<BARCODE>`, case and percent-encoding aside.

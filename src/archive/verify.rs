@@ -204,7 +204,8 @@ impl<'f> FileNames<'f> {
     }
 
     /// Finds the files that a list means. The closest form of a name counts first, and a file is meant only once, so that
-    /// `1.txt` never speaks for `copy/1.txt` where both are there.
+    /// `1.txt` never speaks for `copy/1.txt` where both are there. Files of one and the same name are all meant: unpacked, the last
+    /// takes the place of the first.
     fn find<'l>(&self, entries: impl Iterator<Item = (&'l str, Option<Md5Digest>)>) -> ListedFiles {
         let mut listed = ListedFiles {
             digests: BTreeMap::new(),
@@ -216,13 +217,17 @@ impl<'f> FileNames<'f> {
         for (number, form) in self.forms.iter().enumerate() {
             open.retain(|(name, digest)| {
                 let key = &forms_of(name)[number];
-                let Some(id) = form.get(key).and_then(|ids| ids.iter().find(|id| !taken[**id])) else {
+                let ids = form.get(key).map_or(&[][..], Vec::as_slice);
+                let Some(first) = ids.iter().find(|id| !taken[**id]) else {
                     return true;
                 };
-                taken[*id] = true;
-                listed.digests.extend(digest.map(|digest| (*id, digest)));
+                let is_meant = |id: &&usize| self.files[**id].name == self.files[*first].name;
+                for id in ids.iter().filter(is_meant) {
+                    taken[*id] = true;
+                    listed.digests.extend(digest.map(|digest| (*id, digest)));
+                }
                 if number == 2 {
-                    listed.respelled.push(((*name).to_owned(), *id));
+                    listed.respelled.push(((*name).to_owned(), *first));
                 }
                 false
             });

@@ -24,8 +24,7 @@ pub struct ChecksumList {
 const WARNINGS: usize = 20;
 
 impl ChecksumList {
-    /// Reads a list: 32 hexadecimal digits, blanks, perhaps a star, a name. Read as well: UTF-8 and UTF-16 with a byte order
-    /// mark, CRLF, trailing blanks, folders before the name, empty lines, comments, the BSD form `MD5 (name) = digest`.
+    /// Reads a list: 32 hexadecimal digits, blanks, perhaps a star, a name. Read as well: UTF-8 with a byte order mark, UTF-16 with and without one, CRLF, trailing blanks, folders before the name, empty lines, comments, the BSD form `MD5 (name) = digest`.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut list = Self::default();
         let text = decoded(bytes).text;

@@ -323,9 +323,12 @@ fn every_record_that_is_written_is_well_formed() {
         "&#0;&#x00;Lichens&#xFFFE; of\u{ffff} the North",
         "a &lt;b&gt; &amp;amp; \"c\" 'd' ]]&gt;",
         "\u{10ffff}\u{85}\u{7f}",
+        "a&#xD800;b&#57343;c&#x110000;d&#99999999999;",
+        "<![CDATA[a\u{1} <b> & ]]>c",
     ];
     for title in titles {
-        let attributes = r#"<slim:datafield tag="2&#x1f;45" ind1="" ind2="&quot;"><slim:subfield code="a">"#;
+        let attributes =
+            r#"<slim:datafield tag="2&#x1f;4&#0;5&#xDFFF;" ind1="" ind2="&quot;"><slim:subfield code="a">"#;
         let record = format!("<slim:record>{attributes}{title}</slim:subfield></slim:datafield></slim:record>");
         let found = read(mets(&record)).unwrap();
         assert_eq!(found.record, RecordKind::Found, "{title:?}");

@@ -192,7 +192,7 @@ impl MetsWalk {
         let Some(href) = attribute(tag, b"href")? else {
             return Ok(());
         };
-        let name = href.strip_prefix("file://").unwrap_or(&href);
+        let name = href.strip_prefix("file:").unwrap_or(&href);
         match self.file {
             Some(digest) => self.digests.insert(name, digest),
             None => drop(self.named.insert(listed_path(name))),
@@ -271,7 +271,7 @@ impl MetsWalk {
     fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), WalkEnd> {
         let malformed = |what: String| WalkEnd::Malformed(what);
         // Forbidden as a reference, too; it is removed with the other forbidden characters.
-        if reference.strip_prefix(b"#").is_some_and(is_zero_number) {
+        if reference.strip_prefix(b"#").is_some_and(names_no_character) {
             self.append("\0");
             return Ok(());
         }
@@ -338,16 +338,39 @@ fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEn
         let attribute = attribute.map_err(|error| WalkEnd::Malformed(error.to_string()))?;
         if attribute.key.local_name().as_ref() == name && !attribute.key.as_ref().starts_with(b"xmlns") {
             let raw = String::from_utf8_lossy(&attribute.value);
-            let value = unescape(&raw).map_err(|error| WalkEnd::Malformed(error.to_string()))?;
+            let value = unescape(&with_zeros(&raw)).map_err(|error| WalkEnd::Malformed(error.to_string()))?;
             return Ok(Some(value.into_owned()));
         }
     }
     Ok(None)
 }
 
-fn is_zero_number(number: &[u8]) -> bool {
-    let digits = number.strip_prefix(b"x").unwrap_or(number);
-    !digits.is_empty() && digits.iter().all(|digit| *digit == b'0')
+/// A number in a reference that stands for no character: zero, half of a surrogate pair, or beyond the last one.
+fn names_no_character(number: &[u8]) -> bool {
+    let (digits, radix) = match number.strip_prefix(b"x") {
+        Some(digits) => (digits, 16),
+        None => (number, 10),
+    };
+    let is_number = !digits.is_empty() && digits.iter().all(|digit| char::from(*digit).is_digit(radix));
+    let text = std::str::from_utf8(digits).ok();
+    let value = text.and_then(|digits| u32::from_str_radix(digits, radix).ok());
+    is_number && value.and_then(char::from_u32).is_none_or(|character| character == '\0')
+}
+
+/// An attribute's text, each reference that stands for no character made a zero, which is removed with the other forbidden ones.
+fn with_zeros(raw: &str) -> Cow<'_, str> {
+    if !raw.contains("&#") {
+        return Cow::Borrowed(raw);
+    }
+    let mut parts = raw.split("&#");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(';') {
+            Some((number, rest)) if names_no_character(number.as_bytes()) => text.extend(["\0", rest]),
+            _ => text.extend(["&#", part]),
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// The file's CHECKSUM, if it is an MD5.
