@@ -6,7 +6,7 @@ use crate::archive::acceptance::{VolumeAcceptance, VolumeRefusal};
 use crate::archive::findings::ArchiveFinding;
 use crate::vocabulary::FailureReason;
 
-/// Why a skip an archive ended without a volume. Nothing may be published after any of them.
+/// Why a pass over an archive ended without a volume. Nothing may be published after any of them.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The two repeated octets at the head do not agree: another passphrase, or (rarely) damage in the first bytes.
@@ -203,12 +203,6 @@ impl ArchiveError {
     /// What was noticed before the pass failed.
     pub fn findings(&self) -> &[ArchiveFinding] {
         self.seen().map_or(&[], |seen| &seen.findings)
-    }
-
-    /// True if the bytes themselves are to blame, so that a second fetch with the same [`SeenArchive::fingerprint`] means that
-    /// they are damaged at the source. False for a failing reader, writer or passphrase.
-    pub fn blames_bytes(&self) -> bool {
-        self.seen().is_some()
     }
 }
 

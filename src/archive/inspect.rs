@@ -85,22 +85,6 @@ pub fn inspect(
     parse_mets(file, &options.limits).map_err(ArchiveError::Input)
 }
 
-/// The page texts of a folder or a `.tar.gz`, one string a page.
-pub fn ocr_lines(path: &Path, options: &PassOptions) -> Result<Vec<String>, ArchiveError> {
-    let options = PassOptions {
-        extract_text: true,
-        extract_marc: false,
-        compress_text: false,
-        ..options.clone()
-    };
-    let mut lines = Vec::new();
-    inspect(path, &mut lines, None, &options)?;
-    let strings = serde_json::Deserializer::from_slice(&lines).into_iter::<String>();
-    strings
-        .collect::<Result<_, _>>()
-        .map_err(|error| ArchiveError::Text(error.into()))
-}
-
 impl ArchiveInspection {
     fn of(volume: ProvenVolume) -> Self {
         let ProvenVolume {
@@ -203,6 +187,18 @@ fn files_below(folder: &Path, limits: &ArchiveLimits) -> io::Result<Vec<(String,
 mod tests {
     use super::*;
 
+    /// The page texts, one string a page.
+    fn lines_of(path: &Path, options: &PassOptions) -> Result<Vec<String>, ArchiveError> {
+        let options = PassOptions {
+            compress_text: false,
+            ..options.clone()
+        };
+        let mut lines = Vec::new();
+        inspect(path, &mut lines, None, &options)?;
+        let strings = serde_json::Deserializer::from_slice(&lines).into_iter::<String>();
+        Ok(strings.collect::<Result<_, _>>().unwrap())
+    }
+
     #[test]
     fn a_folder_is_read_in_page_order_with_its_gaps() {
         let folder = tempfile::tempdir().unwrap();
@@ -215,7 +211,7 @@ mod tests {
             fs::write(folder.path().join(name), content).unwrap();
         }
         assert_eq!(
-            ocr_lines(folder.path(), &PassOptions::default()).unwrap(),
+            lines_of(folder.path(), &PassOptions::default()).unwrap(),
             ["a", "", "c"]
         );
     }
@@ -224,7 +220,7 @@ mod tests {
     fn a_link_in_a_folder_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc/hostname", folder.path().join("00000001.txt")).unwrap();
-        assert_eq!(ocr_lines(folder.path(), &PassOptions::default()).unwrap(), [""; 0]);
+        assert_eq!(lines_of(folder.path(), &PassOptions::default()).unwrap(), [""; 0]);
     }
 
     #[test]
@@ -238,7 +234,7 @@ mod tests {
             },
             ..PassOptions::default()
         };
-        let error = ocr_lines(folder.path(), &options).unwrap_err();
+        let error = lines_of(folder.path(), &options).unwrap_err();
         assert_eq!(error.reason(), crate::vocabulary::FailureReason::Hostile);
     }
 }

@@ -1,4 +1,4 @@
-//! One skip an archive: decrypt, digest, scan, check, extract.
+//! One pass over an archive: decrypt, digest, scan, check, extract.
 
 mod acceptance;
 mod digest;
@@ -29,13 +29,16 @@ pub(crate) use crate::archive::findings::{ArchiveFinding, FindingCode};
 #[cfg(feature = "lab")]
 pub(crate) use crate::archive::inflate::{CompressionWrap, InflateReader};
 pub(crate) use crate::archive::inspect::ArchiveInspection;
-pub use crate::archive::inspect::{inspect, ocr_lines, parse_mets};
+pub use crate::archive::inspect::{inspect, parse_mets};
 pub use crate::archive::limits::ArchiveLimits;
 pub use crate::archive::manifest::BookManifest;
 pub(crate) use crate::archive::manifest::{ManifestCompanion, ManifestProvenance};
 #[cfg(feature = "lab")]
 pub(crate) use crate::archive::members::TarMembers;
 pub use crate::archive::mets::RecordKind;
+pub(crate) use crate::archive::openpgp::BadSecretKey;
 pub use crate::archive::openpgp::SecretKey;
+#[cfg(feature = "lab")]
+pub(crate) use crate::archive::openpgp::{MessageReading, decrypt_to_nothing};
 pub use crate::archive::pass::{process, process_plain};
 pub use crate::archive::volume::{PassOptions, ProvenVolume};

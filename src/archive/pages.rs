@@ -1,5 +1,7 @@
 //! The pages' texts, kept until the number of pages is known, then written as JSON lines in page order.
 
+mod numbering;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::RangeInclusive;
@@ -9,14 +11,10 @@ use tempfile::SpooledTempFile;
 
 use crate::archive::encoding::{DecodedText, decoded};
 use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::pages::numbering::PageNumbering;
 
 /// Bytes of text that stay in memory; more go to a temporary file.
 const IN_MEMORY: usize = 2 << 20;
-/// How far a page number may lie beyond the number of pages: `factor * pages + slack`.
-const FACTOR: u64 = 2;
-const SLACK: u64 = 1_000;
-/// Lines that a text has at most because of a page that is named by the METS or the list; as many as an archive has files.
-const MOST_LINES: u64 = 65_536;
 /// Page numbers named in one finding.
 const NAMED: usize = 5;
 /// The lines of a volume without pages.
@@ -106,14 +104,18 @@ impl VolumePages {
 
     /// Keeps a page's text as it is, but for its byte order mark and for runs that are not valid in its encoding.
     pub(super) fn text(&mut self, page: u32, bytes: &[u8]) -> io::Result<()> {
-        let DecodedText { text, mark, replaced } = decoded(bytes);
+        let DecodedText {
+            text,
+            encoding,
+            replaced,
+        } = decoded(bytes);
         let odd = text
             .bytes()
             .filter(|byte| byte.is_ascii_control() && !b"\t\n\r".contains(byte))
             .count();
         self.bad_utf8.add(page, replaced);
         self.control.add(page, odd);
-        match mark {
+        match encoding {
             Some("UTF-8") => self.marked.add(page, 1),
             Some(_) => self.utf16.add(page, 1),
             None => {}
@@ -147,7 +149,7 @@ impl VolumePages {
             .chain(self.texts.keys())
             .copied()
             .collect();
-        let numbering = Numbering::of(&all, named);
+        let numbering = PageNumbering::of(&all, named);
         self.drop_implausible(&all, &numbering, findings);
         // A text alone makes a page only where its number is named, or where no page has anything else.
         let text_alone = |page: &u32| named.contains(page) || self.images.is_empty() && self.coordinates.is_empty();
@@ -172,7 +174,7 @@ impl VolumePages {
     }
 
     /// A number far beyond the others that nothing names is a misnamed file, not a page.
-    fn drop_implausible(&mut self, all: &BTreeSet<u32>, numbering: &Numbering, findings: &mut FindingList) {
+    fn drop_implausible(&mut self, all: &BTreeSet<u32>, numbering: &PageNumbering, findings: &mut FindingList) {
         for page in all.iter().filter(|page| !numbering.holds(**page)) {
             findings.note(
                 FindingCode::PageNumberImplausible,
@@ -276,39 +278,6 @@ impl VolumePages {
     }
 }
 
-/// Where the numbers of a volume begin, and how far they may reach.
-struct Numbering {
-    first: u32,
-    /// Numbers up to here are believed without being named.
-    plausible: u64,
-    /// Numbers beyond it are never counted, named or not: there would be a line for each number in between.
-    most: u64,
-    named: BTreeSet<u32>,
-}
-
-impl Numbering {
-    /// Numbers begin at 1, unless the lowest one is out of reach of 1, or the METS or the list, too, begins there and far
-    /// from 1.
-    fn of(all: &BTreeSet<u32>, named: &BTreeSet<u32>) -> Self {
-        let reach = FACTOR * all.len() as u64 + SLACK;
-        let lowest = all.first().copied().unwrap_or(1);
-        let begins_late = u64::from(lowest) > reach || u64::from(lowest) > SLACK && named.first() == Some(&lowest);
-        let first = if begins_late { lowest } else { 1 };
-        let before = u64::from(first) - 1;
-        Self {
-            first,
-            plausible: before + reach,
-            most: before + MOST_LINES,
-            named: named.clone(),
-        }
-    }
-
-    fn holds(&self, page: u32) -> bool {
-        let number = u64::from(page);
-        number <= self.plausible || number <= self.most && self.named.contains(&page)
-    }
-}
-
 fn listed(what: &str, pages: &[u32]) -> String {
     let first: Vec<String> = pages.iter().take(NAMED).map(u32::to_string).collect();
     let more = if pages.len() > NAMED {
@@ -320,155 +289,4 @@ fn listed(what: &str, pages: &[u32]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Case {
-        what: &'static str,
-        images: Vec<u32>,
-        coordinates: Vec<u32>,
-        texts: Vec<u32>,
-        named: Vec<u32>,
-        /// First page, pages, pages with text.
-        expected: (u64, u64, u64),
-        codes: &'static [&'static str],
-    }
-
-    fn case(what: &'static str) -> Case {
-        Case {
-            what,
-            images: Vec::new(),
-            coordinates: Vec::new(),
-            texts: Vec::new(),
-            named: Vec::new(),
-            expected: (0, 0, 0),
-            codes: &[],
-        }
-    }
-
-    #[expect(clippy::too_many_lines, reason = "a table of cases")]
-    fn cases() -> Vec<Case> {
-        let late: Vec<u32> = (5_001..=5_010).collect();
-        let long: Vec<u32> = (5_001..=8_000).collect();
-        vec![
-            Case {
-                codes: &["no_pages"],
-                ..case("nothing")
-            },
-            Case {
-                images: vec![1, 2],
-                texts: vec![1, 2],
-                expected: (1, 2, 2),
-                ..case("two pages")
-            },
-            Case {
-                images: vec![1],
-                coordinates: vec![1, 2],
-                texts: vec![1],
-                expected: (1, 2, 1),
-                ..case("hOCR alone")
-            },
-            Case {
-                coordinates: vec![1],
-                expected: (1, 1, 0),
-                codes: &["no_text"],
-                ..case("only hOCR")
-            },
-            Case {
-                images: vec![1],
-                texts: vec![1, 2],
-                expected: (1, 1, 1),
-                codes: &["text_without_image"],
-                ..case("an unnamed text beyond the images")
-            },
-            Case {
-                images: vec![1],
-                texts: vec![1, 2],
-                named: vec![1, 2],
-                expected: (1, 2, 2),
-                codes: &["text_without_image"],
-                ..case("a named text beyond the images")
-            },
-            Case {
-                texts: vec![2],
-                expected: (1, 2, 1),
-                codes: &["page_gap"],
-                ..case("the first page is missing")
-            },
-            Case {
-                images: late.clone(),
-                texts: late.clone(),
-                expected: (5_001, 10, 10),
-                codes: &["page_numbers_start_late"],
-                ..case("from 5001 on, nothing names them")
-            },
-            Case {
-                images: late.clone(),
-                texts: late.clone(),
-                named: late,
-                expected: (5_001, 10, 10),
-                codes: &["page_numbers_start_late"],
-                ..case("from 5001 on, named")
-            },
-            Case {
-                images: long.clone(),
-                texts: long.clone(),
-                named: long,
-                expected: (5_001, 3_000, 3_000),
-                codes: &["page_numbers_start_late"],
-                ..case("3000 pages from 5001 on, named")
-            },
-            Case {
-                images: vec![1, 2, 99_999_999],
-                texts: vec![1],
-                expected: (1, 2, 1),
-                codes: &["page_number_implausible", "image_without_text"],
-                ..case("a misnamed file")
-            },
-            Case {
-                images: vec![1, 4_000],
-                texts: vec![1, 4_000],
-                named: vec![1, 4_000],
-                expected: (1, 4_000, 2),
-                codes: &["page_gap"],
-                ..case("far away and named")
-            },
-            Case {
-                images: vec![1, 99_999_999],
-                texts: vec![1],
-                named: vec![1, 99_999_999],
-                expected: (1, 1, 1),
-                codes: &["page_number_implausible"],
-                ..case("named and too far away for lines in between")
-            },
-        ]
-    }
-
-    #[test]
-    fn numbers_make_pages() {
-        for case in cases() {
-            let mut pages = VolumePages::new();
-            assert!(case.images.iter().all(|page| pages.image(*page)));
-            assert!(case.coordinates.iter().all(|page| pages.coordinates(*page)));
-            case.texts.iter().for_each(|page| pages.text(*page, b"text").unwrap());
-            let mut findings = FindingList::default();
-            let count = pages.judge(&case.named.into_iter().collect(), &mut findings);
-            assert_eq!(
-                (count.first_page, count.pages, count.text_pages),
-                case.expected,
-                "{}",
-                case.what
-            );
-            let codes: Vec<_> = findings.finish().iter().map(|finding| finding.code.as_str()).collect();
-            assert_eq!(codes, case.codes, "{}", case.what);
-            let mut lines = Vec::new();
-            pages.write_lines(&mut lines, false).unwrap();
-            assert_eq!(
-                lines.split_inclusive(|byte| *byte == b'\n').count() as u64,
-                count.pages,
-                "{}",
-                case.what
-            );
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use crate::support::archives::*;
-use grind::archive::{ArchiveError, ArchiveLimit, ArchiveLimits, PassOptions, RecordKind, inspect, ocr_lines};
+use grind::archive::{ArchiveError, ArchiveLimit, ArchiveLimits, PassOptions, RecordKind, inspect};
 
 #[test]
 fn the_list_may_stand_anywhere_and_in_any_form() {
@@ -570,6 +570,18 @@ fn a_broken_or_cut_tar_is_damage() {
     assert_eq!(pass_plain(&behind_gzip).codes(), ["trailing_data"]);
 }
 
+/// The page texts of a folder or an archive, one string a page.
+fn lines_of(path: &std::path::Path) -> Vec<String> {
+    let options = PassOptions {
+        compress_text: false,
+        ..PassOptions::default()
+    };
+    let mut lines = Vec::new();
+    inspect(path, &mut lines, None, &options).unwrap();
+    let strings = serde_json::Deserializer::from_slice(&lines).into_iter::<String>();
+    strings.collect::<Result<_, _>>().unwrap()
+}
+
 #[test]
 fn what_gnu_tar_and_two_gzip_members_make_is_read() {
     let folder = tempfile::tempdir().unwrap();
@@ -593,7 +605,7 @@ fn what_gnu_tar_and_two_gzip_members_make_is_read() {
             "{format}"
         );
     }
-    let lines = ocr_lines(folder.path(), &PassOptions::default()).unwrap();
+    let lines = lines_of(folder.path());
     assert_eq!(lines, (1..=4).map(text).collect::<Vec<_>>());
     let inspection = inspect(
         folder.path(),
@@ -605,7 +617,7 @@ fn what_gnu_tar_and_two_gzip_members_make_is_read() {
     assert_eq!((inspection.record, inspection.pages), (RecordKind::Found, 4));
     let tar_gz = folder.path().join("all.tar.gz");
     std::fs::write(&tar_gz, files.tar_gz()).unwrap();
-    assert_eq!(ocr_lines(&tar_gz, &PassOptions::default()).unwrap(), lines);
+    assert_eq!(lines_of(&tar_gz), lines);
     assert_eq!(
         inspect(&tar_gz, std::io::sink(), None, &PassOptions::default())
             .unwrap()

@@ -1,0 +1,42 @@
+//! Where the numbers of a volume's pages begin, and which of them are believed.
+
+use std::collections::BTreeSet;
+
+/// How far a page number may lie beyond the number of pages: `factor * pages + slack`.
+const FACTOR: u64 = 2;
+const SLACK: u64 = 1_000;
+/// Lines that a text has at most because of a page that is named by the METS or the list; as many as an archive has files.
+const MOST_LINES: u64 = 65_536;
+
+/// Where the numbers of a volume begin, and how far they may reach.
+pub(super) struct PageNumbering {
+    pub(super) first: u32,
+    /// Numbers up to here are believed without being named.
+    plausible: u64,
+    /// Numbers beyond it are never counted, named or not: there would be a line for each number in between.
+    most: u64,
+    named: BTreeSet<u32>,
+}
+
+impl PageNumbering {
+    /// Numbers begin at 1, unless the lowest one is out of reach of 1, or the METS or the list, too, begins there and far
+    /// from 1.
+    pub(super) fn of(all: &BTreeSet<u32>, named: &BTreeSet<u32>) -> Self {
+        let reach = FACTOR * all.len() as u64 + SLACK;
+        let lowest = all.first().copied().unwrap_or(1);
+        let begins_late = u64::from(lowest) > reach || u64::from(lowest) > SLACK && named.first() == Some(&lowest);
+        let first = if begins_late { lowest } else { 1 };
+        let before = u64::from(first) - 1;
+        Self {
+            first,
+            plausible: before + reach,
+            most: before + MOST_LINES,
+            named: named.clone(),
+        }
+    }
+
+    pub(super) fn holds(&self, page: u32) -> bool {
+        let number = u64::from(page);
+        number <= self.plausible || number <= self.most && self.named.contains(&page)
+    }
+}

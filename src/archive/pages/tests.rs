@@ -1,0 +1,152 @@
+//! Which numbers make pages.
+
+use super::*;
+
+struct Case {
+    what: &'static str,
+    images: Vec<u32>,
+    coordinates: Vec<u32>,
+    texts: Vec<u32>,
+    named: Vec<u32>,
+    /// First page, pages, pages with text.
+    expected: (u64, u64, u64),
+    codes: &'static [&'static str],
+}
+
+fn case(what: &'static str) -> Case {
+    Case {
+        what,
+        images: Vec::new(),
+        coordinates: Vec::new(),
+        texts: Vec::new(),
+        named: Vec::new(),
+        expected: (0, 0, 0),
+        codes: &[],
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
+fn cases() -> Vec<Case> {
+    let late: Vec<u32> = (5_001..=5_010).collect();
+    let long: Vec<u32> = (5_001..=8_000).collect();
+    vec![
+        Case {
+            codes: &["no_pages"],
+            ..case("nothing")
+        },
+        Case {
+            images: vec![1, 2],
+            texts: vec![1, 2],
+            expected: (1, 2, 2),
+            ..case("two pages")
+        },
+        Case {
+            images: vec![1],
+            coordinates: vec![1, 2],
+            texts: vec![1],
+            expected: (1, 2, 1),
+            ..case("hOCR alone")
+        },
+        Case {
+            coordinates: vec![1],
+            expected: (1, 1, 0),
+            codes: &["no_text"],
+            ..case("only hOCR")
+        },
+        Case {
+            images: vec![1],
+            texts: vec![1, 2],
+            expected: (1, 1, 1),
+            codes: &["text_without_image"],
+            ..case("an unnamed text beyond the images")
+        },
+        Case {
+            images: vec![1],
+            texts: vec![1, 2],
+            named: vec![1, 2],
+            expected: (1, 2, 2),
+            codes: &["text_without_image"],
+            ..case("a named text beyond the images")
+        },
+        Case {
+            texts: vec![2],
+            expected: (1, 2, 1),
+            codes: &["page_gap"],
+            ..case("the first page is missing")
+        },
+        Case {
+            images: late.clone(),
+            texts: late.clone(),
+            expected: (5_001, 10, 10),
+            codes: &["page_numbers_start_late"],
+            ..case("from 5001 on, nothing names them")
+        },
+        Case {
+            images: late.clone(),
+            texts: late.clone(),
+            named: late,
+            expected: (5_001, 10, 10),
+            codes: &["page_numbers_start_late"],
+            ..case("from 5001 on, named")
+        },
+        Case {
+            images: long.clone(),
+            texts: long.clone(),
+            named: long,
+            expected: (5_001, 3_000, 3_000),
+            codes: &["page_numbers_start_late"],
+            ..case("3000 pages from 5001 on, named")
+        },
+        Case {
+            images: vec![1, 2, 99_999_999],
+            texts: vec![1],
+            expected: (1, 2, 1),
+            codes: &["page_number_implausible", "image_without_text"],
+            ..case("a misnamed file")
+        },
+        Case {
+            images: vec![1, 4_000],
+            texts: vec![1, 4_000],
+            named: vec![1, 4_000],
+            expected: (1, 4_000, 2),
+            codes: &["page_gap"],
+            ..case("far away and named")
+        },
+        Case {
+            images: vec![1, 99_999_999],
+            texts: vec![1],
+            named: vec![1, 99_999_999],
+            expected: (1, 1, 1),
+            codes: &["page_number_implausible"],
+            ..case("named and too far away for lines in between")
+        },
+    ]
+}
+
+#[test]
+fn numbers_make_pages() {
+    for case in cases() {
+        let mut pages = VolumePages::new();
+        assert!(case.images.iter().all(|page| pages.image(*page)));
+        assert!(case.coordinates.iter().all(|page| pages.coordinates(*page)));
+        case.texts.iter().for_each(|page| pages.text(*page, b"text").unwrap());
+        let mut findings = FindingList::default();
+        let count = pages.judge(&case.named.into_iter().collect(), &mut findings);
+        assert_eq!(
+            (count.first_page, count.pages, count.text_pages),
+            case.expected,
+            "{}",
+            case.what
+        );
+        let codes: Vec<_> = findings.finish().iter().map(|finding| finding.code.as_str()).collect();
+        assert_eq!(codes, case.codes, "{}", case.what);
+        let mut lines = Vec::new();
+        pages.write_lines(&mut lines, false).unwrap();
+        assert_eq!(
+            lines.split_inclusive(|byte| *byte == b'\n').count() as u64,
+            count.pages,
+            "{}",
+            case.what
+        );
+    }
+}

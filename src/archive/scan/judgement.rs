@@ -1,0 +1,118 @@
+//! What a whole archive came to, and the decision about it.
+
+use std::collections::BTreeSet;
+
+use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, decide, has_all_digests, worst_of};
+use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
+use crate::archive::mets::MetsSummary;
+use crate::archive::names::role;
+use crate::archive::pages::VolumePages;
+use crate::archive::scan::TarScan;
+use crate::archive::verify::{DigestComparison, DigestSources, compare};
+
+/// What a whole archive came to.
+pub(in crate::archive) struct ScanResult {
+    compared: DigestComparison,
+    identity: BookIdentity,
+    terminated: bool,
+    authenticated: bool,
+    /// Pages that the METS or the checksum list names.
+    named_pages: BTreeSet<u32>,
+    pub(in crate::archive) mets: Option<MetsSummary>,
+    pub(in crate::archive) pages: VolumePages,
+    findings: FindingList,
+}
+
+/// The decision about an archive with what it rests on.
+pub(in crate::archive) struct JudgedArchive {
+    pub(in crate::archive) acceptance: VolumeAcceptance,
+    pub(in crate::archive) findings: Vec<ArchiveFinding>,
+    /// Files that differ from their digests, then pages that are missing.
+    pub(in crate::archive) failed: Vec<String>,
+}
+
+impl ScanResult {
+    /// Counts the pages and decides whether this is a volume.
+    pub(in crate::archive) fn decide(&mut self) -> JudgedArchive {
+        let mut findings = std::mem::take(&mut self.findings);
+        let count = self.pages.judge(&self.named_pages, &mut findings);
+        let compared = std::mem::take(&mut self.compared);
+        let refusal = decide(VolumeFacts {
+            pages: count.pages,
+            terminated: self.terminated,
+            identity: self.identity,
+            proven: self.authenticated || has_all_digests(&compared),
+            mismatched: compared.mismatched.len(),
+            missing: compared.missing.len(),
+        });
+        let findings = findings.finish();
+        let acceptance = VolumeAcceptance {
+            refusal,
+            verified: refusal.is_none() && has_all_digests(&compared),
+            pages: count.pages,
+            text_pages: count.text_pages,
+            first_page: count.first_page,
+            proven_files: compared.proven_files,
+            worst_finding: worst_of(&findings),
+        };
+        let failed = [compared.mismatched, compared.missing].concat();
+        JudgedArchive {
+            acceptance,
+            findings,
+            failed,
+        }
+    }
+}
+
+impl TarScan<'_> {
+    /// Compares the digests and says everything that does not fit.
+    pub(in crate::archive) fn judge(mut self) -> ScanResult {
+        match &self.mets {
+            Some(found) => found.mets.note(&mut self.findings),
+            None => self.findings.note(FindingCode::NoMets, None, "there is no METS in it"),
+        }
+        let identity = match (&self.mets, self.barcode) {
+            (Some(found), _) => found.identity,
+            (None, None) => BookIdentity::NotRequested,
+            (None, Some(_)) => BookIdentity::Unnamed,
+        };
+        self.note_identity(identity);
+        let mets = self.mets.map(|found| found.mets);
+        let none = BTreeSet::new();
+        let sources = DigestSources {
+            list: self.list.as_ref(),
+            mets: mets.as_ref().map(|mets| &mets.digests),
+            named: mets.as_ref().map_or(&none, |mets| &mets.named),
+        };
+        let named_pages = sources.names().filter_map(|name| role(name, None).page()).collect();
+        let digests = self.options.verify_checksums.then_some(self.digests);
+        ScanResult {
+            compared: compare(&self.files, digests, &sources, &mut self.findings),
+            identity,
+            terminated: self.terminated,
+            authenticated: self.authenticated,
+            named_pages,
+            mets,
+            pages: self.pages,
+            findings: self.findings,
+        }
+    }
+
+    fn note_identity(&mut self, identity: BookIdentity) {
+        let object = self.mets.as_ref().and_then(|found| found.mets.object.as_deref());
+        match identity {
+            BookIdentity::Another => {
+                let text = format!(
+                    "its METS is another book's; its OBJID is {}",
+                    object.unwrap_or("not given")
+                );
+                self.findings.note(FindingCode::AnotherBook, None, text);
+            }
+            BookIdentity::Unnamed => {
+                let text = "neither the name of a METS nor an OBJID says which book it is";
+                self.findings.note(FindingCode::UnnamedBook, None, text);
+            }
+            BookIdentity::Requested | BookIdentity::NotRequested => {}
+        }
+    }
+}
