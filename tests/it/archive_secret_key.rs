@@ -71,9 +71,15 @@ fn configure(home: &Home, key: &Path, passphrase: Option<&str>) {
         .collect();
     fs::write(&home.config, own).unwrap();
     let passphrase = passphrase.map(|passphrase| secret_file(home, "other_passphrase", passphrase.as_bytes()));
-    let passphrase = passphrase.map_or_else(String::new, |path| format!("passphrase_file = {path:?}\n"));
+    let passphrase = passphrase.map_or_else(String::new, |path| {
+        format!("passphrase_file = \"{}\"\n", path.display())
+    });
     let dropin = home.folder.path().join("grind.toml.d/30-key.toml");
-    fs::write(dropin, format!("[archive]\nsecret_key_file = {key:?}\n{passphrase}")).unwrap();
+    fs::write(
+        dropin,
+        format!("[archive]\nsecret_key_file = \"{}\"\n{passphrase}", key.display()),
+    )
+    .unwrap();
 }
 
 #[test]

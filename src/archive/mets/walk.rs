@@ -338,7 +338,8 @@ fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEn
         let attribute = attribute.map_err(|error| WalkEnd::Malformed(error.to_string()))?;
         if attribute.key.local_name().as_ref() == name && !attribute.key.as_ref().starts_with(b"xmlns") {
             let raw = String::from_utf8_lossy(&attribute.value);
-            let value = unescape(&with_zeros(&raw)).map_err(|error| WalkEnd::Malformed(error.to_string()))?;
+            let known = with_zeros(&raw);
+            let value = unescape(&known).map_err(|error| WalkEnd::Malformed(error.to_string()))?;
             return Ok(Some(value.into_owned()));
         }
     }
