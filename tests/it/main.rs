@@ -10,6 +10,7 @@ mod archive_contents;
 mod archive_damage;
 mod archive_fuzz;
 mod archive_gpg;
+mod archive_odd_forms;
 mod archive_secret_key;
 mod auth;
 mod bench;
