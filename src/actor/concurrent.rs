@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{self, Waker};
 
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use tokio::task::AbortHandle;
 
 use crate::actor::held_messages::RecordSlab;
@@ -15,7 +15,8 @@ use crate::actor::instance::ActorInstance;
 use crate::actor::mailbox::{WakeRunner, post};
 use crate::actor::runner::{RunnerState, discard, fault_text, guarded};
 use crate::actor::stats::RestartReason;
-use crate::actor::{ExitReason, Message, MessageEnvelope, ReplyDuty, ServeMessages, Worker};
+use crate::actor::worker_slot::{HoldsWorker, WorkerSlot};
+use crate::actor::{Message, MessageEnvelope, ReplyDuty, ServeMessages, Worker};
 
 type Running = Rc<RefCell<RecordSlab<Option<AbortHandle>>>>;
 
@@ -24,10 +25,8 @@ type Running = Rc<RefCell<RecordSlab<Option<AbortHandle>>>>;
 /// A panic in a served future ends that message alone: the worker was not inside it. A panic in [`ServeMessages::serve`] itself
 /// may have left the worker broken, so it is rebuilt.
 pub struct ConcurrentRunner<W: Worker> {
-    runner: RunnerState<W>,
-    worker: Option<W>,
+    slot: WorkerSlot<W>,
     running: Running,
-    reason: Option<ExitReason>,
 }
 
 /// The worker is never pinned, only moved.
@@ -44,41 +43,17 @@ impl<W: Worker> fmt::Debug for ConcurrentRunner<W> {
 impl<W: Worker> ConcurrentRunner<W> {
     pub(super) fn new(runner: RunnerState<W>) -> Self {
         Self {
-            runner,
-            worker: None,
+            slot: WorkerSlot::new(runner),
             running: Running::default(),
-            reason: None,
         }
     }
+}
 
-    fn rebuild(&mut self, why: RestartReason, ctx: &mut Context<Self>) {
-        let rebuilt = self.runner.clone().rebuild(why).into_actor(self);
-        ctx.wait(rebuilt.map(|worker, this, ctx| match worker {
-            Ok(worker) => {
-                this.worker = Some(worker);
-                this.settle(ctx);
-            }
-            Err(reason) => this.end(reason, ctx),
-        }));
-    }
+impl<W: Worker> HoldsWorker for ConcurrentRunner<W> {
+    type Held = W;
 
-    fn settle(&mut self, ctx: &mut Context<Self>) {
-        if let Some(reason) = self.runner.instance.end_due() {
-            self.end(reason, ctx);
-        }
-    }
-
-    fn end(&mut self, reason: ExitReason, ctx: &mut Context<Self>) {
-        self.reason.get_or_insert(reason);
-        ctx.stop();
-    }
-
-    fn last_word(&mut self) {
-        let reason = self.reason.unwrap_or_else(|| self.runner.untold_reason());
-        self.runner.end(self.worker.take(), reason);
-        for task in self.running.borrow().iter().flatten() {
-            task.abort();
-        }
+    fn slot(&mut self) -> &mut WorkerSlot<W> {
+        &mut self.slot
     }
 }
 
@@ -86,20 +61,20 @@ impl<W: Worker> Actor for ConcurrentRunner<W> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.worker = self.runner.build();
-        if self.worker.is_none() {
-            self.rebuild(RestartReason::Build, ctx);
-        }
+        self.begin(ctx);
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.last_word();
+        self.slot.last_word();
     }
 }
 
 impl<W: Worker> Drop for ConcurrentRunner<W> {
     fn drop(&mut self) {
-        self.last_word();
+        self.slot.last_word();
+        for task in self.running.borrow().iter().flatten() {
+            task.abort();
+        }
     }
 }
 
@@ -118,12 +93,14 @@ impl<W: ServeMessages<M>, M: Message> Handler<MessageEnvelope<M>> for Concurrent
         let Some((message, cx, call)) = envelope.open() else {
             return self.settle(ctx);
         };
-        let Some(worker) = self.worker.as_mut() else { return };
+        let Some(worker) = self.slot.worker.as_mut() else {
+            return;
+        };
         match catch_unwind(AssertUnwindSafe(|| worker.serve(message, cx))) {
             Ok(future) => self.run(future, call, ctx),
             Err(payload) => {
                 call.panicked(&fault_text(payload));
-                discard(self.worker.take());
+                discard(self.slot.worker.take());
                 self.rebuild(RestartReason::Panic, ctx);
             }
         }
@@ -139,7 +116,7 @@ impl<W: Worker> ConcurrentRunner<W> {
         call: ReplyDuty<M>,
         ctx: &mut Context<Self>,
     ) {
-        let own = Arc::clone(&self.runner.instance);
+        let own = Arc::clone(&self.slot.runner.instance);
         let mut turn = Box::pin(async move { serve(&own, future, call).await });
         // Many answers stand ready; a task for each would cost more than the answer.
         if turn
@@ -152,7 +129,7 @@ impl<W: Worker> ConcurrentRunner<W> {
         let key = self.running.borrow_mut().insert(None);
         let (running, instance, addr) = (
             Rc::clone(&self.running),
-            Arc::clone(&self.runner.instance),
+            Arc::clone(&self.slot.runner.instance),
             ctx.address(),
         );
         let task = actix_rt::spawn(async move {

@@ -33,6 +33,7 @@ mod state;
 mod stats;
 pub(crate) mod tasks;
 mod worker;
+mod worker_slot;
 
 pub(crate) use budget::RestartBudget;
 pub use concurrent::ConcurrentRunner;

@@ -2,20 +2,16 @@
 
 use std::fmt;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use actix::{Actor, Context, Handler};
 
 use crate::actor::mailbox::WakeRunner;
 use crate::actor::runner::{RunnerState, discard, guarded};
 use crate::actor::stats::RestartReason;
+use crate::actor::worker_slot::{HoldsWorker, WorkerSlot};
 use crate::actor::{AskContext, ExitReason, HandleMessage, Message, MessageEnvelope, ReplyDuty, Worker};
 
 /// An actor that handles one message at a time, so that its mailbox is a true queue.
-pub struct SerialRunner<W: Worker> {
-    runner: RunnerState<W>,
-    /// Away while it handles a message or is being rebuilt.
-    worker: Option<W>,
-    reason: Option<ExitReason>,
-}
+pub struct SerialRunner<W: Worker>(WorkerSlot<W>);
 
 /// The worker is never pinned, only moved.
 impl<W: Worker> Unpin for SerialRunner<W> {}
@@ -30,51 +26,15 @@ impl<W: Worker> fmt::Debug for SerialRunner<W> {
 
 impl<W: Worker> SerialRunner<W> {
     pub(super) fn new(runner: RunnerState<W>) -> Self {
-        Self {
-            runner,
-            worker: None,
-            reason: None,
-        }
+        Self(WorkerSlot::new(runner))
     }
+}
 
-    /// The worker is back, or not to be had any more.
-    fn resume(&mut self, worker: Result<W, ExitReason>, ctx: &mut Context<Self>) {
-        match worker {
-            Ok(worker) => {
-                self.worker = Some(worker);
-                self.settle(ctx);
-            }
-            Err(reason) => self.end(reason, ctx),
-        }
-    }
+impl<W: Worker> HoldsWorker for SerialRunner<W> {
+    type Held = W;
 
-    /// Ends if it is time to.
-    fn settle(&mut self, ctx: &mut Context<Self>) {
-        if let Some(reason) = self.runner.instance.end_due() {
-            self.end(reason, ctx);
-        }
-    }
-
-    fn end(&mut self, reason: ExitReason, ctx: &mut Context<Self>) {
-        self.reason.get_or_insert(reason);
-        ctx.stop();
-    }
-
-    fn last_word(&mut self) {
-        let reason = self.reason.unwrap_or_else(|| self.runner.untold_reason());
-        self.runner.end(self.worker.take(), reason);
-    }
-
-    fn wait_for_worker(
-        future: impl Future<Output = Result<W, ExitReason>> + 'static,
-        this: &Self,
-        ctx: &mut Context<Self>,
-    ) {
-        ctx.wait(future.into_actor(this).map(Self::map_resume));
-    }
-
-    fn map_resume(worker: Result<W, ExitReason>, this: &mut Self, ctx: &mut Context<Self>) {
-        this.resume(worker, ctx);
+    fn slot(&mut self) -> &mut WorkerSlot<W> {
+        &mut self.0
     }
 }
 
@@ -82,20 +42,11 @@ impl<W: Worker> Actor for SerialRunner<W> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.worker = self.runner.build();
-        if self.worker.is_none() {
-            Self::wait_for_worker(self.runner.clone().rebuild(RestartReason::Build), self, ctx);
-        }
+        self.begin(ctx);
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.last_word();
-    }
-}
-
-impl<W: Worker> Drop for SerialRunner<W> {
-    fn drop(&mut self) {
-        self.last_word();
+        self.0.last_word();
     }
 }
 
@@ -106,8 +57,8 @@ impl<W: HandleMessage<M>, M: Message> Handler<MessageEnvelope<M>> for SerialRunn
         let Some((message, cx, call)) = envelope.open() else {
             return self.settle(ctx);
         };
-        if let Some(worker) = self.worker.take() {
-            Self::wait_for_worker(turn(self.runner.clone(), worker, message, cx, call), self, ctx);
+        if let Some(worker) = self.0.worker.take() {
+            self.wait_for_worker(turn(self.0.runner.clone(), worker, message, cx, call), ctx);
         }
     }
 }
