@@ -10,7 +10,7 @@
 //! | lab | `lab`, only with the feature of this name |
 //! | work | [`pipeline`] |
 //! | services | [`session`], [`storage`], [`catalog`], [`dapr`] |
-//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], [`log`], [`clock`] |
+//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], `log`, [`clock`] |
 
 // Surface.
 pub mod cli;
@@ -35,6 +35,6 @@ pub mod actor;
 pub mod archive;
 pub mod clock;
 pub mod grin;
-pub mod log;
+mod log;
 pub mod settings;
 pub mod vocabulary;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::cli::barcode_args::BarcodeArgs;
@@ -10,6 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::load;
 use crate::observe::DaemonEndpoint;
 use crate::settings::{Settings, SettingsSources};
+use crate::vocabulary::Queue;
 
 /// Where the config is.
 #[derive(Debug, Clone, Default, Args)]
@@ -30,40 +32,26 @@ pub struct SelectionArgs {
     pub barcodes: BarcodeArgs,
     /// Books of this queue; may be given several times [default: work.queues of the config]
     #[arg(long = "queue", value_name = "NAME", help_heading = "Which books")]
-    pub queues: Vec<QueueArgument>,
+    pub queues: Vec<Queue>,
     /// Also books that are done already
     #[arg(long, help_heading = "Which books")]
     pub force: bool,
 }
 
-/// A queue of books, as the config and `--queue` name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum QueueArgument {
-    /// GRIN has the archive ready, and it is not stored
-    Converted,
-    /// Asked for in an earlier run, and not stored
-    Previous,
-    /// GRIN has never been asked to convert it
-    Unconverted,
-    /// Stored, but GRIN has worked on it since
-    Changed,
-    /// Failed before
-    Failed,
-    /// Every book in the catalog
-    All,
-}
+impl ValueEnum for Queue {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::EVERY
+    }
 
-impl QueueArgument {
-    /// The name as typed.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Converted => "converted",
-            Self::Previous => "previous",
-            Self::Unconverted => "unconverted",
-            Self::Changed => "changed",
-            Self::Failed => "failed",
-            Self::All => "all",
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()).help(match self {
+            Self::Converted => "GRIN has the archive ready, and it is not stored",
+            Self::Previous => "Asked for in an earlier run, and not stored",
+            Self::Unconverted => "GRIN has never been asked to convert it",
+            Self::Changed => "Stored, but GRIN has worked on it since",
+            Self::Failed => "Failed before",
+            Self::All => "Every book in the catalog",
+        }))
     }
 }
 

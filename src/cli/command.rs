@@ -142,6 +142,64 @@ mod tests {
         }
     }
 
+    /// The command that a line of the README begins with, as far as it is ours, and the words of it that name no command.
+    fn command_of<'a>(root: &'a clap::Command, line: &str) -> (Vec<&'a str>, Vec<String>) {
+        let (mut command, mut path, mut unknown) = (root, Vec::new(), Vec::new());
+        for word in line.split(' ').filter(|word| *word != "grind") {
+            let word = word.trim_matches(['[', ']']);
+            if let Some(option) = word.strip_prefix("--") {
+                let known = command
+                    .get_arguments()
+                    .any(|argument| argument.get_long() == Some(option));
+                unknown.extend((!known).then(|| word.to_owned()));
+            } else if let Some(found) = command.find_subcommand(word) {
+                path.push(found.get_name());
+                command = found;
+            } else if path.is_empty() {
+                unknown.push(word.to_owned());
+            }
+        }
+        (path, unknown)
+    }
+
+    #[cfg(feature = "lab")]
+    #[test]
+    fn the_readme_lists_every_command_and_no_other() {
+        let mut root = CommandLine::command();
+        root.build();
+        let mut listed = std::collections::BTreeSet::new();
+        let readme = include_str!("../../README.md");
+        let table = readme.split("## Commands").nth(1).unwrap().split("##").next().unwrap();
+        for row in table.lines().filter(|line| line.starts_with("| `grind ")) {
+            let codes = row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2);
+            for code in codes {
+                let (path, unknown) = command_of(&root, code);
+                assert!(unknown.is_empty(), "{code}: {unknown:?}");
+                listed.insert(path[0].to_owned());
+            }
+        }
+        let known = root.get_subcommands().map(|command| command.get_name().to_owned());
+        let known: std::collections::BTreeSet<_> = known.filter(|name| name != "help").collect();
+        assert_eq!(listed, known);
+    }
+
+    #[cfg(feature = "lab")]
+    #[test]
+    fn commands_named_in_the_readme_exist() {
+        let mut root = CommandLine::command();
+        root.build();
+        let readme = include_str!("../../README.md");
+        let lines = readme.lines().filter(|line| !line.starts_with("- Not there yet"));
+        let codes = lines.flat_map(|line| line.split('`').skip(1).step_by(2));
+        let mut seen = 0;
+        for code in codes.filter(|code| code.starts_with("grind ") && !code.contains("COMMAND")) {
+            let (_, unknown) = command_of(&root, code);
+            assert!(unknown.is_empty(), "{code}: {unknown:?}");
+            seen += 1;
+        }
+        assert!(seen > 20, "{seen}");
+    }
+
     #[test]
     fn nonsense_is_wrong_usage() {
         for line in [

@@ -4,7 +4,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::log;
-use crate::settings::{LogFormatName as Configured, Settings, SettingsError, SettingsSources};
+use crate::settings::{Settings, SettingsError, SettingsSources};
 
 /// Reads the configuration; warnings go to the log, errors end the command with every finding as a cause.
 pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {
@@ -28,14 +28,8 @@ pub fn refused(error: &SettingsError) -> CliError {
 }
 
 fn configure_log(settings: &Settings) -> Result<(), CliError> {
-    let format = match settings.log.format {
-        Configured::Auto => log::LogFormat::Auto,
-        Configured::Json => log::LogFormat::Json,
-        Configured::Journald => log::LogFormat::Journald,
-        Configured::Text => log::LogFormat::Text,
-    };
     let Some(handle) = log::running() else { return Ok(()) };
     handle
-        .configure(&settings.log.level, format)
+        .configure(&settings.log.level, settings.log.format)
         .map_err(|error| CliError::new(ExitStatus::Config, "log.level cannot be used").because(&error))
 }

@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_what_would_be_right() {
         let error = config("--fault cat=0.5").unwrap_err().to_string();
-        assert!(error.contains("there are status-403, status-500"), "{error}");
+        assert!(error.contains("there are status-403, status-404"), "{error}");
         for line in ["--fault cut=2", "--fault cut", "--books 0", "--mix none"] {
             assert!(config(line).is_err(), "{line}");
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::catalog::{AskRemaining, CatalogError, CatalogLedger, CatalogPolicy, ListReady, PlanConversions, path_of};
-use crate::cli::args::{ConfigArgs, QueueArgument, SelectionArgs};
+use crate::cli::args::{ConfigArgs, SelectionArgs};
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
@@ -98,7 +98,7 @@ fn scope(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunSc
     let configured = scope_of(settings, true)
         .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
     let named = args.selection.barcodes.load().map_err(CliError::from)?;
-    let queues: Vec<_> = args.selection.queues.iter().map(|name| queue(*name)).collect();
+    let queues = args.selection.queues.clone();
     // Lists cannot be asked for single books; the search can.
     let searched = step == ManualStep::Collect && named.is_some();
     Ok(RunScope {
@@ -121,17 +121,6 @@ fn scope(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunSc
         queues: if queues.is_empty() { configured.queues } else { queues },
         once: true,
     })
-}
-
-fn queue(name: QueueArgument) -> Queue {
-    match name {
-        QueueArgument::Converted => Queue::Converted,
-        QueueArgument::Previous => Queue::Previous,
-        QueueArgument::Unconverted => Queue::Unconverted,
-        QueueArgument::Changed => Queue::Changed,
-        QueueArgument::Failed => Queue::Failed,
-        QueueArgument::All => Queue::All,
-    }
 }
 
 /// The lists that tell of the books of these queues, each once; none for no queues, which stands for every list.

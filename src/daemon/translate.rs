@@ -8,12 +8,10 @@ use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
 use crate::catalog::path_of;
 use crate::daemon::wiring::BuildError;
 use crate::grin::barcode_file;
-use crate::grin::{
-    ProcessForm, RedirectPolicy, SecretBytes, SecretFileError, TokenUriPolicy, read_passphrase, read_secret_bytes,
-};
+use crate::grin::{RedirectPolicy, SecretBytes, SecretFileError, TokenUriPolicy, read_passphrase, read_secret_bytes};
 use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, compare_after};
 use crate::session::{ConnectionLimits, MinimumSpeed, RequestTimeouts, RetryBackoff, SessionConfig, TokenSource};
-use crate::settings::{ConversionForm, DEMO_PASSPHRASE, DiskReserve, LeasesName, QueueName, Settings};
+use crate::settings::{DEMO_PASSPHRASE, DiskReserve, LeasesName, Settings};
 use crate::storage::{SpaceReserve, StorageConfig, StorageLayout};
 use crate::vocabulary::Queue;
 
@@ -200,17 +198,6 @@ fn is_published(path: &std::path::Path) -> bool {
     std::fs::read_to_string(path).is_ok_and(|text| text.trim_end() == DEMO_PASSPHRASE)
 }
 
-/// How GRIN is asked for conversions.
-pub fn process_form(settings: &Settings) -> ProcessForm {
-    match settings.grin.conversion_form {
-        ConversionForm::Lines => ProcessForm::PostLines,
-        ConversionForm::Fields => ProcessForm::PostFields,
-        ConversionForm::Query => ProcessForm::PostQuery,
-        ConversionForm::Get => ProcessForm::GetRepeated,
-        ConversionForm::Commas => ProcessForm::GetCommas,
-    }
-}
-
 /// Waits between attempts.
 pub fn backoff(settings: &Settings) -> RetryBackoff {
     RetryBackoff {
@@ -262,13 +249,13 @@ pub fn scope_of(settings: &Settings, once: bool) -> Result<RunScope, BuildError>
                 .into(),
         ),
     };
-    let queues: Vec<_> = work.queues.iter().copied().map(queue).collect();
+    let queues = work.queues.clone();
     Ok(RunScope {
         collect: true,
         enrich: true,
         // Also where only `converted` is served: what leaves the pool before it is fetched is asked for again.
         convert: !work.queues.is_empty(),
-        lost_only: work.queues.iter().all(|queue| *queue == QueueName::Converted),
+        lost_only: work.queues.iter().all(|queue| *queue == Queue::Converted),
         sync: true,
         once,
         force: work.force,
@@ -279,16 +266,4 @@ pub fn scope_of(settings: &Settings, once: bool) -> Result<RunScope, BuildError>
         enrich_queues: Vec::new(),
         lists: Vec::new(),
     })
-}
-
-/// A queue by its name in the settings.
-pub fn queue(name: QueueName) -> Queue {
-    match name {
-        QueueName::Converted => Queue::Converted,
-        QueueName::Previous => Queue::Previous,
-        QueueName::Unconverted => Queue::Unconverted,
-        QueueName::Changed => Queue::Changed,
-        QueueName::Failed => Queue::Failed,
-        QueueName::All => Queue::All,
-    }
 }

@@ -263,7 +263,7 @@ impl Parts<'_> {
         let (_, session, catalog, storage) = self.shared;
         let (here, workers) = (Arbiter::current(), &settings.workers);
         let (layout, backoff) = (translate::layout(settings)?, translate::backoff(settings));
-        let form = translate::process_form(settings);
+        let form = settings.grin.conversion_form;
         let collector = self.collector(settings);
         let downloader = self.downloader(settings, &layout)?;
         let asks = (session.clone(), self.addresses.clone(), catalog.clone());

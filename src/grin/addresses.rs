@@ -46,8 +46,7 @@ impl std::fmt::Display for ListForm {
 }
 
 /// The form of a request for conversions (PROTOCOL.md, section 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProcessForm {
     /// POST, one barcode a line in the body.
     #[default]

@@ -36,7 +36,7 @@ pub struct LogArgs {
 
 impl LogArgs {
     /// The level asked for on the command line; without a flag the configured one.
-    pub fn level<'a>(&self, configured: &'a str) -> &'a str {
+    pub fn level(self, configured: &str) -> &str {
         match (self.verbose, self.quiet) {
             (0, 0) => configured,
             (0, 1) => "warn",
@@ -48,8 +48,7 @@ impl LogArgs {
 }
 
 /// `log.format` of the config.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// For journald where standard error leads there, else text.
     #[default]

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::grin::ProcessForm;
+use crate::log::LogFormat;
 use crate::settings::kinds::{GivenValue, SettingKind};
+use crate::vocabulary::Queue;
 
 /// How often something is done; `None` (written `"off"`) = never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,105 +61,68 @@ impl SettingKind for DiskReserve {
     }
 }
 
-/// Defines an enum whose values stand as words in the file.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident: $right:literal { $( $(#[$doc:meta])* $variant:ident = $word:literal, )+ }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $( $(#[$doc])* $variant, )+ }
-
-        impl $name {
-            /// The word in the file.
-            pub fn as_str(self) -> &'static str {
-                match self { $( Self::$variant => $word, )+ }
-            }
-
-            /// The value of a word, if it is one.
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $( $word => Some(Self::$variant), )+ _ => None }
-            }
-        }
-
+/// Says by which words the values of an enum stand in the file.
+macro_rules! words_of {
+    ($name:ident: $right:literal { $( $variant:ident = $word:literal, )+ }) => {
         impl SettingKind for $name {
             const RIGHT: &'static str = concat!("one of ", $right);
 
             fn read(given: &GivenValue<'_>) -> Option<Self> {
-                Self::parse(given.text()?)
+                match given.text()? { $( $word => Some(Self::$variant), )+ _ => None }
             }
 
             fn show(&self) -> Option<toml::Value> {
-                Some(self.as_str().into())
+                Some(match self { $( Self::$variant => $word, )+ }.into())
             }
         }
     };
 }
 
-words! {
-    /// A queue of books, as `work.queues` and `--queue` name it.
-    QueueName: "converted, previous, unconverted, changed, failed, all" {
-        /// GRIN has an archive ready.
-        Converted = "converted",
-        /// Downloaded before; its archive may have been pushed out of the pool.
-        Previous = "previous",
-        /// Never converted.
-        Unconverted = "unconverted",
-        /// GRIN's copy is newer than ours.
-        Changed = "changed",
-        /// Failed here before.
-        Failed = "failed",
-        /// Every book.
-        All = "all",
+// How a request for conversion is written (src/grin/PROTOCOL.md, section 7).
+words_of! {
+    ProcessForm: "lines, fields, query, get, commas" {
+        PostLines = "lines",
+        PostFields = "fields",
+        PostQuery = "query",
+        GetRepeated = "get",
+        GetCommas = "commas",
     }
 }
 
-words! {
-    /// How a request for conversion is written (src/grin/PROTOCOL.md, section 7).
-    ConversionForm: "lines, fields, query, get, commas" {
-        /// POST, one barcode a line in the body.
-        Lines = "lines",
-        /// POST of form fields.
-        Fields = "fields",
-        /// POST with the barcodes in the address.
-        Query = "query",
-        /// GET, the parameter repeated.
-        Get = "get",
-        /// GET, one parameter with commas between.
-        Commas = "commas",
-    }
-}
-
-words! {
-    /// Where leases between daemons are kept.
-    LeasesName: "process, sqlite, dapr" {
-        /// In this process: it shares with nobody.
-        Process = "process",
-        /// In a file beside the catalog, for processes of one machine that share it.
-        Sqlite = "sqlite",
-        /// In the state store, for machines that each have a catalog.
-        Dapr = "dapr",
-    }
-}
-
-words! {
-    /// The form of a log line.
-    LogFormatName: "auto, journald, text, json" {
-        /// `journald` under systemd, else `text`.
+words_of! {
+    LogFormat: "auto, journald, text, json" {
         Auto = "auto",
-        /// No time stamp of its own; the priority in front.
         Journald = "journald",
-        /// For people.
         Text = "text",
-        /// One JSON object a line.
         Json = "json",
     }
 }
 
-impl SettingKind for Vec<QueueName> {
+/// Where leases between daemons are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeasesName {
+    /// In this process: it shares with nobody.
+    Process,
+    /// In a file beside the catalog, for processes of one machine that share it.
+    Sqlite,
+    /// In the state store, for machines that each have a catalog.
+    Dapr,
+}
+
+words_of! {
+    LeasesName: "process, sqlite, dapr" {
+        Process = "process",
+        Sqlite = "sqlite",
+        Dapr = "dapr",
+    }
+}
+
+impl SettingKind for Vec<Queue> {
     const RIGHT: &'static str =
         "a list of queues out of \"converted\", \"previous\", \"unconverted\", \"changed\", \"failed\", \"all\"";
 
     fn read(given: &GivenValue<'_>) -> Option<Self> {
-        given.list()?.iter().map(|word| QueueName::parse(word)).collect()
+        given.list()?.iter().map(|word| word.parse().ok()).collect()
     }
 
     fn show(&self) -> Option<toml::Value> {

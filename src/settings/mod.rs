@@ -20,7 +20,7 @@ mod tests;
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
 #[cfg(test)]
 pub(crate) use crate::settings::choices::ScheduleInterval;
-pub(crate) use crate::settings::choices::{ConversionForm, DiskReserve, LeasesName, LogFormatName, QueueName};
+pub(crate) use crate::settings::choices::{DiskReserve, LeasesName};
 pub use crate::settings::finding::SettingsFindingLevel;
 pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding};
 pub(crate) use crate::settings::load::LoadedSettings;

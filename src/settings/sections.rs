@@ -7,9 +7,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use url::Url;
 
-use crate::settings::choices::{ConversionForm, DiskReserve, LeasesName, LogFormatName, QueueName, ScheduleInterval};
+use crate::grin::ProcessForm;
+use crate::log::LogFormat;
+use crate::settings::choices::{DiskReserve, LeasesName, ScheduleInterval};
 use crate::settings::reader::KeyReader;
 use crate::settings::section::{ConfigKey, section};
+use crate::vocabulary::Queue;
 
 section! {
     /// `[library]`: whose books.
@@ -41,7 +44,7 @@ section! {
         /// Barcodes in one request for conversion.
         conversion_batch: u32 => NeedsRestart,
         /// How a request for conversion is written.
-        conversion_form: ConversionForm => NeedsRestart,
+        conversion_form: ProcessForm => NeedsRestart,
     }
 }
 
@@ -63,7 +66,7 @@ section! {
     /// `[work]`: which books.
     WorkSettings = "work" {
         /// Queues to serve, in this order.
-        queues: Vec<QueueName> => NeedsRestart,
+        queues: Vec<Queue> => NeedsRestart,
         /// Only these barcodes, one a line.
         barcodes_file: Option<PathBuf> => NeedsRestart,
         /// Stop after so many books.
@@ -250,7 +253,7 @@ section! {
         /// `error`, `warn`, `info`, `debug`, `trace`, or a comma-separated list with `target=level`.
         level: String => Applied,
         /// Form of a line.
-        format: LogFormatName => NeedsRestart,
+        format: LogFormat => NeedsRestart,
     }
 }
 

@@ -9,7 +9,6 @@ mod wait_reason;
 mod words;
 
 pub use book_state::BookState;
-pub(crate) use book_state::NoState;
 pub use failure_reason::FailureReason;
 pub(crate) use marc_fields::MarcFields;
 pub use outcome::Blame;

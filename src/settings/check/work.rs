@@ -3,6 +3,7 @@
 use crate::settings::check::{check_address, error, warning};
 use crate::settings::choices::LeasesName;
 use crate::settings::finding::SettingsFinding;
+use crate::settings::kinds::SettingKind as _;
 use crate::settings::sections::{GrinSettings, RetrySettings, Settings, WorkSettings};
 
 /// The rate that GRIN permits (src/grin/PROTOCOL.md, section 3).
@@ -154,10 +155,8 @@ fn leases(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
             "is \"dapr\", but state_store.enabled is false; leases would have nowhere to be",
         ),
         LeasesName::Process | LeasesName::Sqlite if enabled => {
-            let text = format!(
-                "is \"{}\", so the state store is not used; \"dapr\" would use it",
-                work.leases.as_str()
-            );
+            let name = work.leases.show().map_or_else(String::new, |name| name.to_string());
+            let text = format!("is {name}, so the state store is not used; \"dapr\" would use it");
             warning(findings, "work.leases", text);
         }
         _ => {}

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use crate::settings::tests::{House, assert_said};
-use crate::settings::{ChangeEffect, DEFAULT_TOML, DiskReserve, QueueName, ScheduleInterval, Settings, diff};
+use crate::settings::{ChangeEffect, DEFAULT_TOML, DiskReserve, ScheduleInterval, Settings, diff};
+use crate::vocabulary::Queue;
 
 #[test]
 fn defaults_document_every_key_and_no_other() {
@@ -107,7 +108,7 @@ fn every_kind_is_read_from_the_environment() {
         .env("UNRELATED", "x")
         .settings();
     assert_eq!(settings.grin.requests_per_second.to_bits(), 2.5f64.to_bits());
-    assert_eq!(settings.work.queues, [QueueName::Changed, QueueName::Failed]);
+    assert_eq!(settings.work.queues, [Queue::Changed, Queue::Failed]);
     assert!(settings.work.paused);
     assert_eq!(settings.work.limit, Some(12));
     assert_eq!(settings.session.read_timeout, Duration::from_secs(20));
