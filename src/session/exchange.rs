@@ -146,6 +146,11 @@ pub(super) async fn exchange(
         );
         let request = prepare(net, url, outgoing)?;
         let error = match send(request, outgoing.body.clone(), &slot, deadlines).await {
+            Ok(response) if response.status().is_informational() => {
+                // awc takes it for the final answer and keeps the connection, on which that one is still to come.
+                slot.close();
+                interim_answer(response.status())
+            }
             Ok(response) => {
                 counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
                 net.note(None);
@@ -178,6 +183,11 @@ fn prepare(net: &SessionNet, url: &Url, outgoing: &OutgoingRequest) -> Result<Cl
         request.headers_mut().insert(name.clone(), value.clone());
     }
     Ok(request)
+}
+
+/// The error of an interim answer that could not be left out: with HTTP/2 switched on, awc's TLS hides it; 101 is never asked for.
+fn interim_answer(status: StatusCode) -> SessionError {
+    SessionError::Protocol(format!("{} came in place of a final answer", status.as_u16()))
 }
 
 enum Unsent {
@@ -353,7 +363,7 @@ impl IncomingAnswer {
 fn framing(response: &ClientResponse, method: &Method) -> Framing {
     let status = response.status();
     // The body of a 304 never comes, whatever its length says: reading it would wait for ever.
-    let empty = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    let empty = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     if empty || *method == Method::HEAD {
         return Framing::Empty;
     }

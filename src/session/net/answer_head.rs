@@ -1,4 +1,7 @@
-//! Lets awc read a body that ends with its connection.
+//! Shows awc only heads that it understands: those of final answers, with a body whose end it finds.
+//!
+//! awc takes the head of an interim answer (100, 103) for the final one, and then reads the final answer as that of the next
+//! request on the connection. So interim heads are left out (RFC 9110, 15.2: any number of them may come before an answer).
 //!
 //! awc takes an HTTP/1.1 answer with neither a length nor chunks for empty and loses its body (RFC 9112, 6.3 says that the body
 //! lasts until the connection ends). An HTTP/1.0 answer of that kind it reads to the end, so such a head is shown to it as one.
@@ -22,16 +25,22 @@ pub(super) enum HeadFilter {
     #[default]
     Passing,
     /// The head of the next answer is gathered.
-    Gathering(BytesMut),
+    Gathering {
+        /// What came of it.
+        head: BytesMut,
+        /// The answer may have a body: it is not one to HEAD.
+        with_body: bool,
+    },
     /// Gathered bytes that awc has not taken yet.
     Giving(Bytes),
 }
 
 impl HeadFilter {
-    /// A request goes out whose answer may have a body.
-    pub(super) fn expect_answer(&mut self) {
+    /// A request goes out; `with_body`: its answer may have one.
+    pub(super) fn expect_answer(&mut self, with_body: bool) {
         if matches!(self, Self::Passing) {
-            *self = Self::Gathering(BytesMut::new());
+            let head = BytesMut::new();
+            *self = Self::Gathering { head, with_body };
         }
     }
 
@@ -41,14 +50,15 @@ impl HeadFilter {
         buf: &mut ReadBuf<'_>,
         mut read: impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<()>> {
-        while let Self::Gathering(head) = self {
+        while let Self::Gathering { head, with_body } = self {
             let mut piece = [0; PIECE];
             let mut piece = ReadBuf::new(&mut piece);
             ready!(read(&mut piece))?;
             head.extend_from_slice(piece.filled());
-            let end = head.windows(4).position(|window| window == b"\r\n\r\n");
-            if let Some(end) = end {
-                mark_unframed(head, end);
+            leave_out_interim(head);
+            let end = end_of_head(head);
+            if let Some(end) = end.filter(|_| *with_body) {
+                mark_unframed(&mut head[..end]);
             }
             if end.is_some() || piece.filled().is_empty() || head.len() > LONGEST_HEAD {
                 *self = Self::Giving(std::mem::take(head).freeze());
@@ -67,18 +77,46 @@ impl HeadFilter {
     }
 }
 
-/// Makes an HTTP/1.1 head without length and chunks one of HTTP/1.0; `end` is where the head's last line ends.
-fn mark_unframed(answer: &mut [u8], end: usize) {
+/// Removes the whole heads of interim answers, and empty lines, from where an answer begins.
+fn leave_out_interim(answer: &mut BytesMut) {
+    loop {
+        let empty = answer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        answer.advance(empty);
+        match end_of_head(answer) {
+            Some(end) if is_interim(answer) => answer.advance(end),
+            _ => return,
+        }
+    }
+}
+
+/// Bytes of the head at the beginning, its empty line included; lines may end without a carriage return, as awc takes them too.
+fn end_of_head(answer: &[u8]) -> Option<usize> {
+    let mut line_ends = answer.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    line_ends.find_map(|(at, _)| match &answer[at + 1..] {
+        [b'\n', ..] => Some(at + 2),
+        [b'\r', b'\n', ..] => Some(at + 3),
+        _ => None,
+    })
+}
+
+/// A status of 1xx. 101 is none of these: what follows after it is no HTTP.
+fn is_interim(head: &[u8]) -> bool {
+    let status = head.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(1..5));
+    status.is_some_and(|status| status.starts_with(b" 1") && status != b" 101")
+}
+
+/// Makes an HTTP/1.1 head without length and chunks one of HTTP/1.0.
+fn mark_unframed(head: &mut [u8]) {
     let bodiless = [&b"HTTP/1.1 1"[..], b"HTTP/1.1 204", b"HTTP/1.1 304"];
-    if !answer.starts_with(b"HTTP/1.1 ") || bodiless.iter().any(|start| answer.starts_with(start)) {
+    if !head.starts_with(b"HTTP/1.1 ") || bodiless.iter().any(|start| head.starts_with(start)) {
         return;
     }
     let names_framing = |line: &[u8]| {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
         name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding")
     };
-    if !answer[..end].split(|byte| *byte == b'\n').any(names_framing) {
-        answer[..8].copy_from_slice(b"HTTP/1.0");
+    if !head.split(|byte| *byte == b'\n').any(names_framing) {
+        head[..8].copy_from_slice(b"HTTP/1.0");
     }
 }
 
@@ -87,9 +125,9 @@ mod tests {
     use super::*;
 
     /// What awc reads of an answer that comes in pieces.
-    fn read(answer: &[u8], piece: usize) -> Vec<u8> {
+    fn read(answer: &[u8], piece: usize, with_body: bool) -> Vec<u8> {
         let mut filter = HeadFilter::default();
-        filter.expect_answer();
+        filter.expect_answer(with_body);
         let mut rest = answer;
         let mut read = Vec::new();
         loop {
@@ -109,15 +147,25 @@ mod tests {
         }
     }
 
+    fn assert_read(answer: &str, expected: &str, with_body: bool) {
+        for piece in [1, 5, 1_000] {
+            let read = String::from_utf8(read(answer.as_bytes(), piece, with_body)).unwrap();
+            assert_eq!(read, expected, "{answer:?} in pieces of {piece}");
+        }
+    }
+
     #[test]
     fn only_a_head_without_framing_is_changed() {
         for (answer, changed) in [
             ("HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\r\n\r\n", true),
             ("HTTP/1.1 200 OK\r\n\r\n", true),
+            ("HTTP/1.1 200 OK\nA: b\n\nbody", true),
             ("HTTP/1.1 200 OK\r\nCONTENT-length: 4\r\n\r\nbody", false),
+            ("HTTP/1.1 200 OK\nContent-Length: 4\n\nbody", false),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false),
             ("HTTP/1.1 204 No\r\n\r\n", false),
             ("HTTP/1.1 304 No\r\n\r\n", false),
+            ("HTTP/1.1 101 Switching\r\n\r\nHTTP", false),
             ("HTTP/1.0 200 OK\r\n\r\nbody", false),
             ("SSH-2.0\r\n", false),
             ("", false),
@@ -127,13 +175,27 @@ mod tests {
             } else {
                 answer.to_owned()
             };
-            for piece in [1, 5, 1_000] {
-                assert_eq!(
-                    String::from_utf8(read(answer.as_bytes(), piece)).unwrap(),
-                    expected,
-                    "{piece}"
-                );
+            assert_read(answer, &expected, true);
+            assert_read(answer, answer, false);
+        }
+    }
+
+    #[test]
+    fn only_the_final_answer_is_read() {
+        let last = "HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\nHTTP/1.1 103 Early\r\n\r\nend";
+        for interim in [
+            "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.0 100 Continue\n\n",
+            "HTTP/1.1 199\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n",
+            "\r\nHTTP/1.1 102 Processing\r\n\r\n\r\n",
+        ] {
+            for with_body in [true, false] {
+                assert_read(&format!("{interim}{last}"), last, with_body);
             }
         }
+        // Without a final answer there is none.
+        assert_read("HTTP/1.1 103 Early Hints\r\n\r\n", "", true);
     }
 }

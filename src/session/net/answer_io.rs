@@ -94,9 +94,10 @@ impl AnswerIo {
     /// Bytes of a request go out, whose answer begins with a head.
     fn expect_answer(&mut self) {
         if let Some(heads) = &mut self.heads
-            && NetSlot::current().is_some_and(|slot| slot.takes_head())
+            && let Some(slot) = NetSlot::current()
+            && slot.takes_head()
         {
-            heads.expect_answer();
+            heads.expect_answer(slot.expects_body);
         }
     }
 

@@ -22,7 +22,9 @@ pub(in crate::session) struct NetSlot {
     pub(super) connect_timeout: Duration,
     /// How long the connection is kept when nothing goes over it.
     pub(super) keep_alive: Duration,
-    /// The answer may have a body, and its head has not been made ready for yet.
+    /// The answer may have a body: it is not one to HEAD.
+    pub(super) expects_body: bool,
+    /// The answer's head has not been made ready for yet.
     head_to_come: Cell<bool>,
     phase: Cell<TimeoutPhase>,
     /// When connecting began, if it did.
@@ -38,7 +40,8 @@ impl NetSlot {
         Rc::new(Self {
             connect_timeout,
             keep_alive,
-            head_to_come: Cell::new(expects_body),
+            expects_body,
+            head_to_come: Cell::new(true),
             connecting: Cell::new(None),
             phase: Cell::new(TimeoutPhase::Head),
             opened: Cell::new(None),
@@ -64,7 +67,7 @@ impl NetSlot {
         CURRENT.with_borrow(Clone::clone)
     }
 
-    /// Whether the head of an answer is to be made ready for: once for each request whose answer may have a body.
+    /// Whether the head of an answer is to be made ready for: once for each request.
     pub(super) fn takes_head(&self) -> bool {
         self.head_to_come.replace(false)
     }

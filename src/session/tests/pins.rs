@@ -83,6 +83,56 @@ async fn a_body_without_length_or_chunks_leaves_no_connection_behind() {
     }
 }
 
+/// Answers with the path, after an interim answer; where the path says so, that one comes alone at first.
+pub(super) fn after_interim(seen: &Seen, wire: &mut dyn Wire) -> bool {
+    let status = if seen.path.starts_with("/continue") {
+        "100 Continue"
+    } else {
+        "103 Early Hints"
+    };
+    say(wire, format!("HTTP/1.1 {status}\r\nlink: </x>\r\n\r\n"));
+    if seen.path.ends_with("later") {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let body = if seen.method == "HEAD" { "" } else { &seen.path };
+    let length = seen.path.len();
+    say(
+        wire,
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"),
+    )
+}
+
+#[actix_rt::test]
+async fn an_interim_answer_is_read_past_and_never_taken_for_the_final_one() {
+    let server = Server::start(after_interim);
+    let fixture = Fixture::of(&server);
+    for path in ["/hints", "/hints-later", "/continue", "/continue-later", "/hints"] {
+        let answer = fixture.get(server.url(path)).await.unwrap();
+        assert_eq!((answer.status, answer.body), (200, path.into()));
+        let head = fixture.head(server.url(path)).await.unwrap();
+        let length = path.len().to_string();
+        assert_eq!((head.status, head.headers.get("content-length")), (200, Some(&*length)));
+        let (bytes, ended) = fixture.download(server.url(path)).await;
+        assert_eq!((bytes.as_slice(), ended), (path.as_bytes(), Ok(())));
+    }
+    assert_eq!(server.connections(), 1, "the connection stays usable");
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn a_switch_of_protocols_that_nobody_asked_for_ends_the_connection() {
+    let server = Server::start(|seen, wire| match seen.path.as_str() {
+        "/switch" => say(wire, "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"),
+        _ => answer(wire, "200 OK", "", "good"),
+    });
+    let fixture = Fixture::of(&server);
+    let error = fixture.get(server.url("/switch")).await.unwrap_err();
+    assert!(matches!(error, SessionError::Protocol(_)), "{error:?}");
+    assert_eq!(fixture.get(server.url("/good")).await.unwrap().body, "good");
+    assert_eq!(server.connections(), 2);
+    fixture.end();
+}
+
 #[actix_rt::test]
 async fn the_body_of_a_304_is_not_waited_for() {
     let server = Server::start(|_, wire| {

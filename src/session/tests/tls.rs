@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::session::tests::pins::after_interim;
 use crate::session::tests::support::*;
-use crate::session::{BodyError, SessionConfig, SessionError, TimeoutPhase};
+use crate::session::{BodyError, ErrorClass, SessionConfig, SessionError, TimeoutPhase};
 
 pub(super) struct Authority {
     pub(super) server: Arc<rustls::ServerConfig>,
@@ -63,6 +64,32 @@ async fn a_certificate_of_our_own_is_trusted_and_the_connection_kept() {
         (1, 1, 1)
     );
     assert!(counted.wire_bytes_received > 1_500_000);
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn interim_answers_are_read_past_or_refused_with_their_connection() {
+    let authority = authority();
+    let server = Server::start_tls(Arc::clone(&authority.server), |seen, wire| match seen.path.as_str() {
+        "/plain" => answer(wire, "200 OK", "", "plain"),
+        _ => after_interim(seen, wire),
+    });
+    let fixture = Fixture::new(trusting(&server, &authority));
+    for path in ["/hints", "/hints-later", "/plain"] {
+        let body = fixture.get(server.url(path)).await.unwrap().body;
+        assert!(path.ends_with(&*String::from_utf8_lossy(&body)), "{path}: {body:?}");
+    }
+    fixture.end();
+    // With HTTP/2 switched on, awc lays its own TLS, which nothing can be read through.
+    let mut config = trusting(&server, &authority);
+    config.http2 = true;
+    let fixture = Fixture::new(config);
+    for path in ["/hints", "/hints-later"] {
+        let error = fixture.get(server.url(path)).await.unwrap_err();
+        assert!(matches!(error, SessionError::Protocol(_)), "{error:?}");
+        assert!(matches!(error.class(), ErrorClass::Transient { .. }));
+        assert_eq!(fixture.get(server.url("/plain")).await.unwrap().body, "plain");
+    }
     fixture.end();
 }
 
