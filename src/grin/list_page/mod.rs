@@ -54,6 +54,8 @@ pub enum EndDoubt {
     OpenLinks(Vec<Url>),
     /// Something says "next" and tells no address that could be followed.
     NextWithoutAddress,
+    /// Links that may be the list's are too many or too long to look at.
+    LinksLeftOut,
     /// As many rows as were requested, and no link of the list at all.
     FullPage,
 }
@@ -66,6 +68,7 @@ impl std::fmt::Display for EndDoubt {
                 f.write_str(&page_end::short(links.first().map_or("", Url::as_str)))
             }
             Self::NextWithoutAddress => f.write_str("a button or link says \"next\" and tells no address"),
+            Self::LinksLeftOut => f.write_str("the page has more or longer links of the list than are looked at"),
             Self::FullPage => f.write_str("the page has as many rows as were requested and no link to another page"),
         }
     }

@@ -10,7 +10,7 @@ use crate::grin::list_page::ListPage;
 use crate::grin::list_page::cells::RowCells;
 use crate::grin::list_page::heading::ListHeading;
 use crate::grin::list_page::outside::OutsideTable;
-use crate::grin::list_page::pager::{FoundLink, PagerWatch};
+use crate::grin::list_page::pager::{FoundLink, PagerWatch, RawText};
 use crate::grin::{LibraryDirectory, ListRow};
 
 /// Tables nested deeper than this are layout of no interest.
@@ -46,6 +46,7 @@ pub(super) struct ListPageState {
     root: (bool, bool),
     outside: OutsideTable,
     pager: PagerWatch,
+    raw: RawText,
     rows: Vec<ListRow>,
     out: ListPage,
     rows_seen: u64,
@@ -91,6 +92,7 @@ impl ListPageState {
             root: (false, false),
             outside: OutsideTable::default(),
             pager,
+            raw: RawText::default(),
             rows: Vec::new(),
             out: ListPage::default(),
             rows_seen: 0,

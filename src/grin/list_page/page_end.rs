@@ -5,11 +5,14 @@
 //!
 //! 1. A link of the same list that says "next" (in words, by `rel` or by an arrow), or whose `first=` is the position
 //!    after this page's rows, is the next page. Where both exist and differ, the nearer one, so that no row is skipped.
-//! 2. A link whose `first=` is a row of this page or an earlier one, or that says "previous", is no way on.
-//! 3. Any other link of the same list with `first=` or `ctoken=`, whatever its text, leaves the end in doubt.
+//! 2. A link whose `first=` is a row of this page or an earlier one, or that says "previous", is no way on. A `ctoken=` is opaque:
+//!    whatever `first=` stands beside it, only "previous" makes it lead back, and nothing leads back from the first page.
+//! 3. Any other link of the same list with `first=` or `ctoken=`, whatever its text, leaves the end in doubt; so does one at an
+//!    address that must not be asked (another scheme or server, a form that posts).
 //! 4. Something that says "next" and tells no address (a button, a link that is a script) leaves the end in doubt.
-//! 5. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
-//! 6. Otherwise the page is the last one.
+//! 5. Links of the list that are too many or too long to look at leave the end in doubt.
+//! 6. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
+//! 7. Otherwise the page is the last one.
 
 use url::Url;
 
@@ -21,12 +24,40 @@ use crate::grin::list_page::EndDoubt;
 pub(super) struct PageLink {
     /// As it stands in the page.
     pub(super) href: String,
-    /// The whole address; `None` if it is not the same list's on the same server.
-    pub(super) url: Option<Url>,
+    /// What it leads to.
+    pub(super) target: LinkTarget,
     /// It has `first=` or `ctoken=`.
     pub(super) marked: bool,
     /// What it says.
     pub(super) meaning: LinkMeaning,
+}
+
+/// What a link leads to, by its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LinkTarget {
+    /// A page of the same list on the same server.
+    Own(Url),
+    /// The same list, at an address that must not be asked; where that page would be on this server.
+    Mirror(Url),
+    /// Anything else.
+    Foreign,
+}
+
+impl LinkTarget {
+    /// The page of this list that it names.
+    pub(super) fn place(&self) -> Option<&Url> {
+        match self {
+            Self::Own(url) | Self::Mirror(url) => Some(url),
+            Self::Foreign => None,
+        }
+    }
+
+    fn own(&self) -> Option<&Url> {
+        match self {
+            Self::Own(url) => Some(url),
+            Self::Mirror(_) | Self::Foreign => None,
+        }
+    }
 }
 
 /// What a link says about where it leads, more surely from top to bottom of the first four.
@@ -55,6 +86,8 @@ pub(super) struct PageFacts<'a> {
     pub(super) links: &'a [PageLink],
     /// Something says "next" and tells no address.
     pub(super) unaddressed_next: bool,
+    /// Links that may be the list's were not looked at.
+    pub(super) left_out: bool,
 }
 
 /// What follows after a page.
@@ -76,13 +109,14 @@ pub(super) fn page_end(facts: &PageFacts<'_>) -> PageEnd {
     let own: Vec<(&PageLink, &Url)> = facts
         .links
         .iter()
-        .filter_map(|link| Some((link, link.url.as_ref()?)))
+        .filter_map(|link| Some((link, link.target.own()?)))
         .collect();
     let rank = |link: &PageLink| if link.marked { link.meaning.rank() } else { UNMARKED };
     // Of equals, the last is taken: here that is the first on the page.
     let said = own.iter().copied().rev().filter(|(link, _)| link.meaning.rank() > 0);
     let said = said.max_by_key(|(link, url)| (rank(link), std::cmp::Reverse(first_of(url))));
-    let foreign = facts.links.iter().filter(|link| link.url.is_none());
+    let foreign = facts.links.iter().filter(|link| link.target.own().is_none());
+    let foreign = foreign.filter(|link| link.meaning.rank() > 0);
     if let Some(foreign) = foreign.max_by_key(|link| rank(link))
         && said.is_none_or(|(link, _)| rank(foreign) > rank(link))
     {
@@ -101,7 +135,7 @@ pub(super) fn page_end(facts: &PageFacts<'_>) -> PageEnd {
         (Some((link, url)), _) if url == facts.page => PageEnd::Refused(AnswerRefusal::Loop, link.href.clone()),
         (Some((link, url)), _) => PageEnd::Next(url.clone(), remark(link, url)),
         (None, Some((_, url))) => PageEnd::Next(url.clone(), None),
-        (None, None) => end_without_next(facts, &place, &own),
+        (None, None) => end_without_next(facts, &place),
     }
 }
 
@@ -110,19 +144,25 @@ fn remark(link: &PageLink, url: &Url) -> Option<String> {
     (!link.marked).then(|| format!("{words}: {}", short(url.as_str())))
 }
 
-fn end_without_next(facts: &PageFacts<'_>, place: &Place, own: &[(&PageLink, &Url)]) -> PageEnd {
+fn end_without_next(facts: &PageFacts<'_>, place: &Place) -> PageEnd {
     let mut open: Vec<Url> = Vec::new();
-    for (link, url) in own {
-        if !place.is_back(link, url, facts.page) && !open.contains(url) {
-            open.push((*url).clone());
+    for link in facts.links {
+        if let Some(url) = link.target.place()
+            && !place.is_back(link, url, facts.page)
+            && !open.contains(url)
+        {
+            open.push(url.clone());
         }
     }
     let requested = number_of(facts.page, "result_count");
-    if !open.is_empty() {
-        PageEnd::Doubt(EndDoubt::OpenLinks(open))
-    } else if facts.unaddressed_next {
+    // Open links that a pass came by elsewhere are no doubt any more; so they are told last.
+    if facts.unaddressed_next {
         PageEnd::Doubt(EndDoubt::NextWithoutAddress)
-    } else if own.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
+    } else if facts.left_out {
+        PageEnd::Doubt(EndDoubt::LinksLeftOut)
+    } else if !open.is_empty() {
+        PageEnd::Doubt(EndDoubt::OpenLinks(open))
+    } else if facts.links.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
         PageEnd::Doubt(EndDoubt::FullPage)
     } else {
         PageEnd::Last
@@ -141,7 +181,7 @@ enum Place {
 
 impl Place {
     fn of(facts: &PageFacts<'_>) -> Self {
-        match (number_of(facts.page, "first"), value_of(facts.page, "ctoken")) {
+        match (first_of(facts.page), ctoken_of(facts.page)) {
             (Some(first), _) => Self::Known(first, facts.rows),
             (None, None) => Self::Beginning(facts.rows),
             (None, Some(_)) => Self::Unknown,
@@ -160,26 +200,38 @@ impl Place {
 
     /// The link leads to this page, to one of its rows or to an earlier one.
     fn is_back(&self, link: &PageLink, url: &Url, page: &Url) -> bool {
-        if url == page || link.meaning == LinkMeaning::Back && first_of(url).is_none() {
+        if url == page {
             return true;
         }
+        let says_back = link.meaning == LinkMeaning::Back && !self.is_beginning();
+        let opaque = ctoken_of(url).is_some_and(|token| ctoken_of(page) != Some(token));
         match (self, first_of(url)) {
+            _ if opaque && !says_back => false,
             (Self::Known(from, rows), Some(first)) => first < from.saturating_add((*rows).max(1)),
             (Self::Beginning(rows), Some(first)) => first <= (*rows).max(1),
-            (Self::Unknown, Some(_)) => link.meaning == LinkMeaning::Back,
-            (_, None) => false,
+            (Self::Unknown, Some(_)) | (_, None) => says_back,
         }
+    }
+
+    /// Nothing comes before this page.
+    fn is_beginning(&self) -> bool {
+        matches!(self, Self::Beginning(_) | Self::Known(0 | 1, _))
     }
 }
 
-/// The value of a parameter.
+/// The value of a parameter, which is there if it is not empty.
 fn value_of(url: &Url, name: &str) -> Option<String> {
-    let found = url.query_pairs().find(|(key, _)| key == name);
+    let mut pairs = url.query_pairs();
+    let found = pairs.find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty());
     found.map(|(_, value)| value.into_owned())
 }
 
 fn number_of(url: &Url, name: &str) -> Option<u64> {
     value_of(url, name)?.parse().ok()
+}
+
+fn ctoken_of(url: &Url) -> Option<String> {
+    value_of(url, "ctoken")
 }
 
 fn first_of(url: &Url) -> Option<u64> {

@@ -1,14 +1,18 @@
 //! The links of a list page that could lead to more of the list, wherever and however they are written.
 
-use url::Url;
+use url::{Url, form_urlencoded};
 
-use crate::grin::list_page::page_end::{LinkMeaning, PageLink};
+use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
 use crate::grin::text;
 
-/// Longest text and address of a link that are looked at.
+/// Longest text of a link that is looked at.
 const LONGEST: usize = 4_096;
-/// More links of the list than this are not kept: no pager has so many.
+/// Longest address, script and the like that is looked at.
+const LONGEST_ADDRESS: usize = 64 << 10;
+/// More links of the list than this are not kept, and as many again that say "next": no pager has so many.
 const MOST_LINKS: usize = 1_000;
+/// Parameters that say where in a list a page begins.
+const MARKS: [&str; 2] = ["first", "ctoken"];
 
 /// Collects links. It decides nothing; see [`super::page_end`].
 #[derive(Debug)]
@@ -20,6 +24,10 @@ pub(super) struct PagerWatch {
     links: Vec<PageLink>,
     /// Something says "next" and tells no address: a button, a link whose address is a script.
     unaddressed_next: bool,
+    /// Links that may be the list's are too many or too long to be kept.
+    left_out: bool,
+    /// Name of the open `<select>`.
+    select: Option<String>,
 }
 
 /// `<a href>` or `<button>` whose end has not come yet.
@@ -42,10 +50,29 @@ pub(super) struct LinkTag {
     pub(super) label: Option<String>,
 }
 
-/// `<form method="get">` whose end has not come yet.
+/// Text in which addresses of places in a list are looked for, as it comes in pieces of at most 16 KiB.
+#[derive(Debug, Default)]
+pub(super) struct RawText(String);
+
+impl RawText {
+    /// The next piece; the addresses in all of it when it is the last one, or when there is much of it.
+    pub(super) fn push(&mut self, piece: &str, last: bool) -> Vec<String> {
+        self.0.push_str(piece);
+        if !last && self.0.len() < LONGEST_ADDRESS / 2 {
+            return Vec::new();
+        }
+        let found = addresses_in(&self.0).collect();
+        self.0.clear();
+        found
+    }
+}
+
+/// `<form>` whose end has not come yet.
 #[derive(Debug)]
 struct OpenForm {
     action: String,
+    /// Its fields are sent in a body, which makes no address that could be followed.
+    posts: bool,
     /// Fields that are sent whichever button is pressed.
     fields: Vec<(String, String)>,
     /// Buttons that send a field of their own.
@@ -102,6 +129,8 @@ impl PagerWatch {
             form: None,
             links: Vec::new(),
             unaddressed_next: false,
+            left_out: false,
+            select: None,
         }
     }
 
@@ -121,7 +150,7 @@ impl PagerWatch {
     /// `<a href>`: a link begins. Returns the one that was left open before it, if there is one.
     pub(super) fn begin(&mut self, tag: &LinkTag) -> Option<FoundLink> {
         let left_open = self.end();
-        if tag.href.len() <= LONGEST {
+        if self.is_short(&tag.href) {
             self.open = Some(OpenLink {
                 is_button: false,
                 href: address(&tag.href),
@@ -176,12 +205,20 @@ impl PagerWatch {
         }
     }
 
-    /// `<form action method>`; one that posts is none.
+    /// Whether an address is short enough to be looked at.
+    fn is_short(&mut self, href: &str) -> bool {
+        let is_short = href.len() <= LONGEST_ADDRESS;
+        self.left_out |= !is_short && looks_marked(href);
+        is_short
+    }
+
+    /// `<form action method>`.
     pub(super) fn form_begin(&mut self, action: &str, method: Option<&str>) {
         self.form_end();
-        if action.len() <= LONGEST && method.is_none_or(|method| method.trim().eq_ignore_ascii_case("get")) {
+        if self.is_short(action) {
             self.form = Some(OpenForm {
                 action: address(action),
+                posts: method.is_some_and(|method| method.trim().eq_ignore_ascii_case("post")),
                 fields: Vec::new(),
                 buttons: Vec::new(),
                 text: String::new(),
@@ -197,9 +234,29 @@ impl PagerWatch {
             form.text.push_str(value);
         }
         let fields = if is_button { &mut form.buttons } else { &mut form.fields };
-        if !name.is_empty() && fields.len() < MOST_LINKS && name.len() + value.len() <= LONGEST {
+        if !name.is_empty() && fields.len() < MOST_LINKS && name.len() + value.len() <= LONGEST_ADDRESS {
             fields.push((address(name), address(value)));
         }
+    }
+
+    /// `<select name>`.
+    pub(super) fn select(&mut self, name: &str) {
+        self.select = Some(name.to_owned()).filter(|name| is_mark(name));
+    }
+
+    /// `<option value>`: a page that may be chosen, as by a button of its own.
+    pub(super) fn option(&mut self, value: &str) {
+        let Some(name) = self.select.clone() else { return };
+        if self.form.is_some() {
+            self.field(&name, value, true);
+        } else {
+            self.take(&FoundLink::bare(format!("?{name}={}", address(value))));
+        }
+    }
+
+    /// `</select>`.
+    pub(super) fn select_end(&mut self) {
+        self.select = None;
     }
 
     /// `</form>`: a link for its fields, and one for each button that adds a field.
@@ -215,6 +272,13 @@ impl PagerWatch {
                 .extend_pairs(form.fields.iter().chain(more).map(|(name, value)| (name, value)));
             url
         };
+        if form.posts {
+            // The fields say that there is another page; nothing can be followed.
+            let pressed = form.buttons.iter().map(Some).chain([None]);
+            let urls: Vec<_> = pressed.map(link).collect();
+            urls.iter().for_each(|url| self.take_posted(url));
+            return;
+        }
         if form.buttons.is_empty() {
             let text = form.text.clone();
             self.take(&FoundLink {
@@ -248,37 +312,76 @@ impl PagerWatch {
             // A place in this very page.
             return;
         }
-        let same = self.same_list(&found.href);
-        let marked = same.as_ref().map_or_else(|| looks_marked(&found.href), is_marked);
-        let of_use = if marked {
-            same.is_some() || meaning.rank() > 0
-        } else {
+        let target = self.target(&found.href);
+        let marked = target.place().map_or_else(|| looks_marked(&found.href), names_place);
+        let of_use = match (marked, &target) {
+            (true, LinkTarget::Own(_) | LinkTarget::Mirror(_)) => true,
+            (true, LinkTarget::Foreign) => meaning.rank() > 0,
             // With parameters that are not known, only words count: an arrow may be anything.
-            same.is_some() && meaning == LinkMeaning::NextInWords
+            (false, target) => matches!(target, LinkTarget::Own(_)) && meaning == LinkMeaning::NextInWords,
         };
-        if of_use && self.links.len() < MOST_LINKS {
-            self.links.push(PageLink {
+        if of_use {
+            self.keep(PageLink {
                 href: found.href.clone(),
-                url: same,
+                target,
                 marked,
                 meaning,
             });
         }
     }
 
-    /// Whether a link leads to a place in this list.
-    pub(super) fn leads_to_page(&self, href: &str) -> bool {
-        self.same_list(&address(href)).is_some_and(|url| is_marked(&url))
+    /// A form of the list that sends a place in its body.
+    fn take_posted(&mut self, url: &Url) {
+        if let LinkTarget::Own(url) | LinkTarget::Mirror(url) = self.target(url.as_str())
+            && names_place(&url)
+        {
+            self.keep(PageLink {
+                href: url.to_string(),
+                target: LinkTarget::Mirror(url),
+                marked: true,
+                meaning: LinkMeaning::Unknown,
+            });
+        }
     }
 
-    /// The address, if it is the same list's on the same server.
-    fn same_list(&self, href: &str) -> Option<Url> {
-        let mut url = self.base.join(href).ok()?;
+    fn keep(&mut self, link: PageLink) {
+        let room = if link.meaning.rank() > 0 { 2 } else { 1 } * MOST_LINKS;
+        if self.links.len() < room {
+            self.links.push(link);
+        } else {
+            self.left_out = true;
+        }
+    }
+
+    /// Whether a link leads to a place in this list.
+    pub(super) fn leads_to_page(&self, href: &str) -> bool {
+        let target = self.target(&address(href));
+        matches!(&target, LinkTarget::Own(url) if names_place(url))
+    }
+
+    /// What an address leads to, seen from this page.
+    fn target(&self, href: &str) -> LinkTarget {
+        let Ok(mut url) = self.base.join(href) else {
+            return LinkTarget::Foreign;
+        };
         url.set_fragment(None);
+        let path = spelled_out(&url);
+        if url.query_pairs().next().is_none() || path.to_lowercase() != spelled_out(&self.page).to_lowercase() {
+            return LinkTarget::Foreign;
+        }
         let plain = url.username().is_empty() && url.password().is_none();
-        let same = url.origin() == self.page.origin() && url.path() == self.page.path();
-        let has_query = url.query_pairs().next().is_some();
-        (plain && same && has_query).then_some(url)
+        let same = url.origin() == self.page.origin() && path == spelled_out(&self.page);
+        if plain && same && !url.path().ends_with('/') {
+            return LinkTarget::Own(url);
+        }
+        let mut place = self.page.clone();
+        place.set_query(url.query());
+        LinkTarget::Mirror(place)
+    }
+
+    /// Whether links that may be the list's were too many or too long to be kept.
+    pub(super) fn has_left_out(&self) -> bool {
+        self.left_out
     }
 
     /// Whether something says "next" and tells no address.
@@ -303,16 +406,22 @@ pub(super) fn script_of(href: &str) -> Option<&str> {
     }
 }
 
-/// The addresses in an attribute's value that name a place in a list: `location.href='_all_books?first=3'`.
+/// The addresses in an attribute's value or a script that name a place in a list: `location.href='_all_books?first=3'`.
 pub(super) fn addresses_in(value: &str) -> impl Iterator<Item = String> {
-    let value = if value.len() <= LONGEST && looks_marked(value) {
+    let value = if value.len() <= LONGEST_ADDRESS && looks_marked(value) {
         value
     } else {
         ""
     };
     let value = address(value);
     let words: Vec<String> = value
-        .split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '(' | ')' | ';' | ','))
+        .split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '(' | ')' | '<' | '>' | ';' | ','))
+        .map(|word| {
+            ["href=", "url="]
+                .iter()
+                .find_map(|name| word.strip_prefix(name))
+                .unwrap_or(word)
+        })
         .filter(|word| looks_marked(word))
         .map(str::to_owned)
         .collect();
@@ -324,19 +433,42 @@ fn address(value: &str) -> String {
     html_escape::decode_html_entities(value.trim()).into_owned()
 }
 
-/// Whether an address says where in the list its page begins.
-fn is_marked(url: &Url) -> bool {
-    url.query_pairs()
-        .any(|(name, value)| is_mark(&name) && !value.is_empty())
+/// The path with its percent-encoding read and without a slash at its end.
+fn spelled_out(url: &Url) -> String {
+    let path = url.path().replace('+', "%2B").replace(['&', '='], "%00");
+    let read = form_urlencoded::parse(path.as_bytes()).next();
+    let path = read.map(|(path, _)| path.into_owned()).unwrap_or_default();
+    path.trim_end_matches('/').to_owned()
+}
+
+/// Whether an address says where in the list its page begins, however its parameters are written.
+fn names_place(url: &Url) -> bool {
+    let query = url.query().unwrap_or_default().to_ascii_lowercase();
+    MARKS.iter().any(|mark| {
+        query.match_indices(mark).any(|(at, _)| {
+            let begins = !query[..at].ends_with(|c: char| c.is_alphanumeric());
+            let value = query[at + mark.len()..].strip_prefix('=');
+            begins && value.is_some_and(|value| !value.is_empty() && !value.starts_with(['&', ';']))
+        })
+    })
 }
 
 /// Whether a parameter of this name says where in a list a page begins.
 fn is_mark(name: &str) -> bool {
-    matches!(name, "first" | "ctoken")
+    MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(name))
 }
 
 fn looks_marked(text: &str) -> bool {
-    ["first=", "ctoken="].iter().any(|mark| text.contains(mark))
+    let is_mark = |text: &[u8], mark: &str| {
+        let named = text
+            .get(..mark.len())
+            .is_some_and(|name| name.eq_ignore_ascii_case(mark.as_bytes()));
+        named && text.get(mark.len()) == Some(&b'=')
+    };
+    let bytes = text.as_bytes();
+    MARKS
+        .iter()
+        .any(|mark| (0..bytes.len()).any(|at| is_mark(&bytes[at..], mark)))
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         "img" => page.get().image(&attribute(element, "alt")),
         "input" => page.get().input(input_tag(element, "")),
         "button" => button(page, element),
+        "select" => select(page, element),
         "span" => name(page, element),
         "table" => table(page, element),
         "thead" | "tbody" => page.get().section(false),
@@ -50,7 +51,11 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         // Tags at which words end.
         "br" | "hr" => page.get().separator(),
         "p" | "div" | "li" | "ul" | "ol" | "dl" | "dt" | "dd" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre"
-        | "blockquote" | "option" => block(page, element),
+        | "blockquote" => block(page, element),
+        "option" => {
+            page.get().option(&attribute(element, "value"));
+            block(page, element);
+        }
         "html" | "body" => root(page, element),
         "base" => page.get().base(&attribute(element, "href")),
         "form" => form(page, element),
@@ -85,7 +90,9 @@ pub(super) fn texts(page: SharedListPage) -> DocumentContentHandlers<'static, Se
             match chunk.text_type() {
                 TextType::Data | TextType::PlainText => page.get().text(chunk.as_str()),
                 TextType::RCData => page.get().title(chunk.as_str()),
-                TextType::RawText | TextType::ScriptData | TextType::CDataSection => {}
+                TextType::RawText | TextType::ScriptData | TextType::CDataSection => {
+                    page.get().raw_text(chunk.as_str(), chunk.last_in_text_node());
+                }
             }
             Ok(())
         },
@@ -159,6 +166,11 @@ fn button(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         at_end(element, page, |page| page.get().button_end());
     }
     page.get().input(tag);
+}
+
+fn select(page: &SharedListPage, element: &mut Tag<'_, '_>) {
+    page.get().select(&attribute(element, "name"));
+    at_end(element, page, |page| page.get().select_end());
 }
 
 /// Whether it is shown and does nothing.

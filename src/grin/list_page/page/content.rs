@@ -132,6 +132,29 @@ impl ListPageState {
         self.place_link(Some(FoundLink::bare(href)));
     }
 
+    /// Text that is no markup to us: a script, or `<noscript>`; `last`: its element ends here.
+    pub(in crate::grin::list_page) fn raw_text(&mut self, text: &str, last: bool) {
+        let addresses = self.raw.push(text, last);
+        for href in addresses {
+            self.attribute_address(href);
+        }
+    }
+
+    /// `<select name>`.
+    pub(in crate::grin::list_page) fn select(&mut self, name: &str) {
+        self.pager.select(name);
+    }
+
+    /// `</select>`.
+    pub(in crate::grin::list_page) fn select_end(&mut self) {
+        self.pager.select_end();
+    }
+
+    /// `<option value>`.
+    pub(in crate::grin::list_page) fn option(&mut self, value: &str) {
+        self.pager.option(value);
+    }
+
     fn place_link(&mut self, link: Option<FoundLink>) {
         let Some(link) = link else { return };
         if !self.in_data_row() {

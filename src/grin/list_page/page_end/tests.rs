@@ -14,7 +14,7 @@ fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
             let (text, query) = link.split_once('|').unwrap();
             PageLink {
                 href: query.to_owned(),
-                url: Some(page.join(query).unwrap()),
+                target: LinkTarget::Own(page.join(query).unwrap()),
                 marked: query.contains("first=") || query.contains("ctoken="),
                 meaning: M::of_text(text),
             }
@@ -25,6 +25,7 @@ fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
         rows,
         links: &links,
         unaddressed_next: false,
+        left_out: false,
     })
 }
 
@@ -35,6 +36,7 @@ fn shown(end: &PageEnd) -> String {
         PageEnd::Last => "last".to_owned(),
         PageEnd::Doubt(EndDoubt::FullPage) => "full".to_owned(),
         PageEnd::Doubt(EndDoubt::NextWithoutAddress) => "said".to_owned(),
+        PageEnd::Doubt(EndDoubt::LinksLeftOut) => "left out".to_owned(),
         PageEnd::Doubt(EndDoubt::OpenLinks(links)) => format!("open {}", links.len()),
         PageEnd::Refused(refusal, _) => refusal.to_string(),
     }
@@ -111,6 +113,22 @@ fn is_the_list_complete() {
             "open 2",
         ),
         ("?ctoken=a", 2, &["2|?first=3"], "open 1"),
+        // A mark that is opaque leads on, whatever position stands beside it, unless it says "previous".
+        ("?result_count=9", 2, &["More|?first=1&ctoken=x"], "open 1"),
+        ("?result_count=9", 2, &[">>|?first=0&ctoken=x"], "open 1"),
+        ("?result_count=9&first=3", 2, &["More|?first=1&ctoken=x"], "open 1"),
+        (
+            "?result_count=9&first=3&ctoken=a",
+            2,
+            &["< Previous|?first=1&ctoken=x", "3|?first=3&ctoken=a"],
+            "last",
+        ),
+        ("?result_count=9&first=3", 2, &["Previous|?first=9&ctoken=x"], "open 1"),
+        ("?result_count=9", 2, &["More|?First=9", "1|?FIRST=1"], "open 1"),
+        // Nothing leads back from the first page.
+        ("?result_count=9", 2, &["< older|?ctoken=x"], "open 1"),
+        ("?result_count=9&first=1", 2, &["Newer|?ctoken=x"], "open 1"),
+        ("?result_count=9", 2, &["Previous|?first=1"], "last"),
         // The page itself.
         ("?first=1", 2, &["Next|?first=1"], "loop"),
         ("?first=1", 2, &["1|?first=1"], "last"),
@@ -127,6 +145,33 @@ fn is_the_list_complete() {
     for (query, rows, links, expected) in cases {
         assert_eq!(shown(&end(query, *rows, links)), *expected, "{query} {rows} {links:?}");
     }
+}
+
+#[test]
+fn links_that_must_not_be_asked_leave_the_end_in_doubt() {
+    let page = Url::parse(&format!("{LIST}?result_count=9")).unwrap();
+    let end = |left_out: bool, places: &[(&str, M)]| {
+        let mirror = |(query, meaning): &(&str, M)| PageLink {
+            href: "http://x".to_owned(),
+            target: LinkTarget::Mirror(page.join(query).unwrap()),
+            marked: true,
+            meaning: *meaning,
+        };
+        let links: Vec<_> = places.iter().map(mirror).collect();
+        shown(&page_end(&PageFacts {
+            page: &page,
+            rows: 2,
+            links: &links,
+            unaddressed_next: false,
+            left_out,
+        }))
+    };
+    assert_eq!(end(false, &[("?first=1", M::Unknown)]), "last");
+    assert_eq!(end(false, &[("?first=3", M::Unknown)]), "open 1");
+    assert_eq!(end(false, &[("?ctoken=x", M::Unknown)]), "open 1");
+    assert_eq!(end(false, &[("?first=3", M::NextInWords)]), "foreign_next");
+    assert_eq!(end(true, &[]), "left out");
+    assert_eq!(end(true, &[("?first=3", M::Unknown)]), "left out");
 }
 
 #[test]

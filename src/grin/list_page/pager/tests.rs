@@ -1,8 +1,8 @@
 //! Links as pages write them.
 
-use crate::grin::AnswerRefusal;
 use crate::grin::list_page::page_end::{PageEnd, PageFacts, page_end};
 use crate::grin::list_page::pager::*;
+use crate::grin::{AnswerRefusal, EndDoubt};
 
 const PAGE: &str = "https://books.google.com/libraries/TESTLIB/_all_books?result_count=2&first=1";
 
@@ -22,6 +22,7 @@ fn end_of(pager: &mut PagerWatch) -> PageEnd {
         rows: 2,
         links: &links,
         unaddressed_next: pager.has_unaddressed_next(),
+        left_out: pager.has_left_out(),
     })
 }
 
@@ -87,6 +88,42 @@ fn links_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
+fn the_same_list_at_another_address_leaves_the_end_in_doubt() {
+    for href in [
+        "http://books.google.com/libraries/TESTLIB/_all_books?first=3",
+        "https://www.books.google.com/libraries/TESTLIB/_all_books?first=3",
+        "https://user@books.google.com/libraries/TESTLIB/_all_books?ctoken=x",
+        "/libraries/TestLib/_all_books?first=3",
+        "_all_books/?first=3",
+        "_all_books?result_count=2;first=3",
+        "_all_books?result_count=2&amp;amp;first=3",
+        "_all_books?cToken=x",
+    ] {
+        let end = found(&[(href, "More")]);
+        assert!(matches!(end, PageEnd::Doubt(EndDoubt::OpenLinks(_))), "{href}: {end:?}");
+    }
+    let PageEnd::Next(next, None) = found(&[("/libraries/TESTLIB/%5Fall_books?first=3", "More")]) else {
+        panic!("a percent-encoding changes no address");
+    };
+    assert_eq!(next.query(), Some("first=3"));
+}
+
+#[test]
+fn no_link_is_too_far_down_or_too_long_to_be_seen() {
+    let back: Vec<String> = (0..1_100).map(|at| format!("?first=1&x={at}")).collect();
+    let mut links: Vec<_> = back.iter().map(|href| (href.as_str(), "1")).collect();
+    assert_eq!(found(&links), PageEnd::Doubt(EndDoubt::LinksLeftOut));
+    links.push(("?ctoken=x", "Next"));
+    assert!(matches!(found(&links), PageEnd::Next(..)));
+    let long = format!("?ctoken={}", "A".repeat(5_000));
+    assert!(matches!(found(&[(&long, "Next")]), PageEnd::Next(..)));
+    assert!(matches!(
+        found(&[(&long, "More")]),
+        PageEnd::Doubt(EndDoubt::OpenLinks(_))
+    ));
+}
+
+#[test]
 fn other_links_are_none_of_ours() {
     let none = [
         ("/books?id=x", "Next"),
@@ -95,6 +132,8 @@ fn other_links_are_none_of_ours() {
         ("_converted?first=3", "Converted"),
         ("_all_books?mode=all", ">"),
         ("_all_books", "Next"),
+        ("/libraries/OTHER/_all_books?first=3", "Other"),
+        ("?first=&amp;ctoken=", "Go"),
     ];
     assert_eq!(found(&none), PageEnd::Last);
 }
@@ -120,6 +159,8 @@ fn addresses_in_attributes() {
         ("go(&quot;?ctoken=x&amp;a=1&quot;);", &["?ctoken=x&a=1"]),
         ("/libraries/X/_all_books?first=3", &["/libraries/X/_all_books?first=3"]),
         ("first", &[]),
+        ("1;url=_all_books?ctoken=x", &["_all_books?ctoken=x"]),
+        ("<a href=?First=3>Next</a>", &["?First=3"]),
         ("", &[]),
     ] {
         assert_eq!(addresses_in(value).collect::<Vec<_>>(), found, "{value}");

@@ -41,6 +41,10 @@ const TO_THREE: &[&str] = &[
     "<a href=\"javascript:go('?first=3')\">Next</a>",
     "<a href=\"javascript:go('_all_books?result_count=2&amp;first=3')\"><img src=a.png></a>",
     "<a href='?first=3'><button>Next</button></a>",
+    "<noscript><a href=\"_all_books?result_count=2&amp;first=3\">Next</a></noscript>",
+    "<script>document.write('<a href=\"_all_books?first=3\">Next</a>')</script>",
+    "<form action='_all_books'><select name=first><option value=1>1<option value=3>2</select><input type=submit value=Go></form>",
+    "<select name=first onchange=go()><option value=1>1</option><option value=3>2</option></select>",
 ];
 
 #[test]
@@ -85,6 +89,9 @@ fn a_way_on_that_is_not_understood_leaves_the_end_in_doubt() {
         "<a href='?ctoken=abc'><img src=arrow.png></a>",
         "<a href='?first=99'>Last</a>",
         "<button onclick=\"go('?ctoken=abc')\">More</button>",
+        "<noscript><a href='?ctoken=abc'>Next</a></noscript>",
+        "<form action='_all_books' method=post><input type=hidden name=ctoken value=abc><button>More</button></form>",
+        "<form method=post><button name=first value=99>More</button></form>",
         "<form action='_all_books'><input type=hidden name=ctoken value=abc><button>More</button></form>",
     ] {
         for (inside, after) in [
