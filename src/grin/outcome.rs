@@ -49,7 +49,8 @@ impl ProcessOutcome {
 
     /// What GRIN's status words mean (PROTOCOL.md, section 7). Words are compared whole, because "Already being converted"
     /// and "Not already converted" have much in common. Only what begins with "already" is read by its parts, as other
-    /// clients read it: it says that nothing needs to be requested, and where the book is.
+    /// clients read it, and only if each of its words is known: it says that nothing needs to be requested, and where the book
+    /// is. One word more ("no longer", "but", "failed") may turn it into its opposite.
     pub fn of_words(words: &str) -> Self {
         const KNOWN: &[(&str, ProcessOutcome)] = &[
             ("success", ProcessOutcome::Requested),
@@ -72,8 +73,11 @@ impl ProcessOutcome {
 
     /// What follows "already", in lower case. "Available for download" counts first: such a book may have been "processed".
     fn of_already(rest: &str) -> Self {
+        let rest = rest.replace("not yet available", "");
         let says = |parts: &[&str]| parts.iter().any(|part| rest.contains(part));
-        if says(&["available", "converted and", "ready"]) && !says(&["not ", "un"]) {
+        if !words_of(&rest).all(is_plain_word) {
+            Self::Unknown
+        } else if says(&["available", "converted and", "ready"]) {
             Self::AlreadyAvailable
         } else if says(&["process", "being converted", "requested", "queue"]) {
             Self::InProcess
@@ -92,6 +96,52 @@ impl ProcessOutcome {
             _ => Some(Self::NoAnswer),
         }
     }
+}
+
+/// The words of a text; numbers and dates are none.
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'');
+    words.filter(|word| word.contains(|c: char| !c.is_ascii_digit()))
+}
+
+/// Whether a word after "already" says nothing against what the others say.
+fn is_plain_word(word: &str) -> bool {
+    const PLAIN: &[&str] = &[
+        "a",
+        "an",
+        "and",
+        "at",
+        "available",
+        "be",
+        "been",
+        "being",
+        "by",
+        "conversion",
+        "converted",
+        "download",
+        "for",
+        "has",
+        "in",
+        "is",
+        "it",
+        "now",
+        "of",
+        "on",
+        "process",
+        "processed",
+        "processing",
+        "queue",
+        "queued",
+        "ready",
+        "request",
+        "requested",
+        "since",
+        "the",
+        "to",
+        "was",
+        "your",
+    ];
+    PLAIN.contains(&word)
 }
 
 impl fmt::Display for ProcessOutcome {
@@ -126,6 +176,16 @@ mod tests {
             ("Already in the processing queue", O::InProcess),
             ("Not already available for download", O::Unknown),
             ("Already unavailable", O::Unknown),
+            (
+                "Already available for download (converted 2020/01/02)",
+                O::AlreadyAvailable,
+            ),
+            ("Already in process; not yet available for download", O::InProcess),
+            ("Already processed but no longer available for download", O::Unknown),
+            ("Already requested, but conversion failed", O::Unknown),
+            ("Already requested; cancelled", O::Unknown),
+            ("Already processed; isn't available", O::Unknown),
+            ("Already processed, never available for download", O::Unknown),
             ("Not allowed to be downloaded", O::NotAllowed),
             ("Other error", O::RetryLater),
             ("Not a success", O::Unknown),
