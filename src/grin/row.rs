@@ -70,6 +70,9 @@ pub enum RejectionReason {
     /// The row ends before the column that names the volume.
     #[error("too few cells: {0}")]
     TooFewCells(usize),
+    /// A line of a text list is one word that no barcode looks like.
+    #[error("a word without a digit, or a status, is taken for no barcode")]
+    LoneWord,
     /// A cell is longer than allowed.
     #[error("a cell has more than {0} bytes")]
     TooLongCell(usize),

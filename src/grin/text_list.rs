@@ -2,7 +2,9 @@
 
 use crate::grin::lines::LineCutter;
 use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set};
-use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, text};
+use crate::grin::{
+    AnswerRefusal, GrinDate, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, text,
+};
 
 /// Longest line taken.
 const LONGEST_LINE: usize = 64 << 10;
@@ -41,6 +43,8 @@ pub struct TextListParser {
     out: TextList,
     taken: u64,
     unnoted: u64,
+    /// Lines of which cells were left out.
+    misfits: u64,
 }
 
 impl TextListParser {
@@ -58,6 +62,7 @@ impl TextListParser {
             out: TextList::default(),
             taken: 0,
             unnoted: 0,
+            misfits: 0,
         }
     }
 
@@ -127,8 +132,8 @@ impl TextListParser {
         }
     }
 
-    fn row(&self, line: &str) -> Result<ListRow, RejectedRow> {
-        let count = line.split('\t').count();
+    fn row(&mut self, line: &str) -> Result<ListRow, RejectedRow> {
+        let count = line.trim_end_matches('\t').split('\t').count();
         let known = self.heading.as_ref().map(|heading| heading.fields.as_slice());
         let fields = known.unwrap_or_else(|| columns(self.kind, count, line));
         let cells = || line.split('\t').map(text::one_line).zip(fields);
@@ -137,13 +142,23 @@ impl TextListParser {
             .find(|(_, field)| names(field))
             .ok_or_else(|| RejectedRow::new(line, RejectionReason::TooFewCells(count)))?;
         let (barcode, file_name) = name_of(&name, &self.library).map_err(|because| RejectedRow::new(&name, because))?;
+        if known.is_none() && count == 1 && file_name.is_none() && !looks_like_barcode(&name) {
+            return Err(RejectedRow::new(&name, RejectionReason::LoneWord));
+        }
         let mut row = ListRow {
             file_name,
             ..ListRow::bare(barcode)
         };
+        // Without a heading only the place of a cell says what it is, so its text has to fit.
+        let mut misfit = known.is_none() && count > fields.len();
         for (cell, field) in cells() {
-            set(&mut row, *field, &cell, None);
+            if known.is_some() || fits(*field, &cell) {
+                set(&mut row, *field, &cell, None);
+            } else {
+                misfit = true;
+            }
         }
+        self.misfits += u64::from(misfit);
         Ok(row)
     }
 
@@ -160,6 +175,11 @@ impl TextListParser {
             self.out.warnings.extend(warnings);
             let nothing_fits = self.taken == 0 && !self.out.rejected.is_empty();
             self.out.refusal = nothing_fits.then_some(AnswerRefusal::NotAList);
+        }
+        if self.misfits > 0 {
+            let lines = self.misfits;
+            let warning = format!("{lines} lines have cells that do not fit their columns; those were left out");
+            self.out.warnings.push(warning);
         }
         if self.unnoted > 0 {
             self.out.warnings.push(format!("{} more rejected rows", self.unnoted));
@@ -186,7 +206,25 @@ fn header(line: &str) -> Option<ListHeading> {
     line.split('\t').any(names).then(|| ListHeading::of(line.split('\t')))
 }
 
-/// The columns of a line without header (PROTOCOL.md, section 5).
+/// Whether the only word of a line may be a barcode. Each that is known has a digit; `None`, `Error` or `503` is an answer of a
+/// server in trouble, and would become a book.
+fn looks_like_barcode(word: &str) -> bool {
+    word.contains(|c: char| c.is_ascii_digit()) && !(word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a cell's text may be what its column holds.
+fn fits(field: ListField, cell: &str) -> bool {
+    use ListField::{Analyzed, Converted, Downloaded, FailedDate, Link, Ocr, Processed, Scanned};
+    match field {
+        Scanned | Processed | Analyzed | Converted | Downloaded | Ocr | FailedDate => {
+            GrinDate::read(cell).is_none_or(|date| date.when().is_some())
+        }
+        Link => cell.is_empty() || cell.contains("://"),
+        _ => true,
+    }
+}
+
+/// The columns of a line without header (PROTOCOL.md, section 5). Of one with more cells only the first is known.
 fn columns(kind: ListKind, count: usize, line: &str) -> &'static [ListField] {
     use ListField::{
         Analyzed, Barcode, Converted, Downloaded, FailedDate, FailedDetail, FailedInfo, FileName, Link, Ocr, Processed,
@@ -208,7 +246,7 @@ fn columns(kind: ListKind, count: usize, line: &str) -> &'static [ListField] {
         FailedDetail,
         Link,
     ];
-    match kind {
+    let columns = match kind {
         _ if count == 1 => PLAIN,
         // Two forms have been seen; only one has a link, and only the other ends with the sixth column.
         ListKind::AllBooks if count <= 6 && !line.contains("http") => ALL_WITHOUT_LINK,
@@ -216,7 +254,8 @@ fn columns(kind: ListKind, count: usize, line: &str) -> &'static [ListField] {
         ListKind::Available | ListKind::InProcess => WAITING,
         ListKind::Converted => CONVERTED,
         ListKind::Failed => FAILED,
-    }
+    };
+    if count > columns.len() { PLAIN } else { columns }
 }
 
 #[cfg(test)]
@@ -310,6 +349,53 @@ mod tests {
             (failure.info.as_deref(), failure.detail.as_deref()),
             (Some("E12"), Some("page 7 missing"))
         );
+    }
+
+    #[test]
+    fn a_word_is_no_book() {
+        for text in ["None", "Error\n", "Service\nunavailable\n", "503\r\n", "null"] {
+            let list = parse(ListKind::InProcess, text);
+            assert_eq!(
+                (list.rows.len(), list.refusal),
+                (0, Some(AnswerRefusal::NotAList)),
+                "{text}"
+            );
+        }
+        let list = parse(ListKind::InProcess, "TL0001\nError\n");
+        assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001"], None));
+        assert_eq!(list.rejected[0].because, RejectionReason::LoneWord);
+        // What stands under a heading, or before other cells, or is an archive's name, is no mere word.
+        for (kind, text) in [
+            (ListKind::InProcess, "Barcode\tState\nABC\tNEW\n"),
+            (ListKind::InProcess, "ABC\t2001/01/01\n"),
+            (ListKind::Converted, "ABC.tar.gz.gpg\n"),
+        ] {
+            assert_eq!(barcodes(&parse(kind, text)), ["ABC"], "{text}");
+        }
+    }
+
+    #[test]
+    fn cells_that_do_not_fit_their_columns_are_left_out() {
+        let link = "https://books.google.com/books?id=x";
+        let dates = "2001/01/01\t2002/01/01\t2003/01/01\t2004/01/01\t2005/01/01";
+        for (line, scanned, has_link, warned) in [
+            (format!("TL0001\t{dates}\t{link}"), Some("2001/01/01"), true, false),
+            (format!("TL0001\t{dates}\t{link}\t\t"), Some("2001/01/01"), true, false),
+            (format!("TL0001\t{dates}\t2006/01/01"), Some("2001/01/01"), false, true),
+            (format!("TL0001\t{dates}\t2006/01/01\t{link}"), None, false, true),
+            ("TL0001\tan error occurred".to_owned(), None, false, true),
+            ("TL0001\t\t".to_owned(), None, false, false),
+        ] {
+            let list = parse(ListKind::AllBooks, &line);
+            let row = &list.rows[0];
+            let scanned_at = row.dates.scanned.as_ref().map(GrinDate::raw);
+            assert_eq!(
+                (scanned_at, row.google_books_link.is_some()),
+                (scanned, has_link),
+                "{line}"
+            );
+            assert_eq!(!list.warnings.is_empty(), warned, "{line}: {:?}", list.warnings);
+        }
     }
 
     #[test]
