@@ -11,6 +11,16 @@ const REFUSALS: u32 = 3;
 /// A token that is replaced ahead of its end is replaced at most this long before it.
 const AHEAD: Duration = Duration::from_mins(5);
 
+/// Life of a token whose answer does not tell it.
+const USUAL_LIFE: Duration = Duration::from_secs(3_599);
+
+/// A new token is used for at least this long, whatever its answer says: else each request would ask for another. GRIN's refusal
+/// tells sooner that it has ended.
+const LEAST_LIFE: Duration = Duration::from_mins(1);
+
+/// And at most this long.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
+
 /// What happened to a token, or to a request for one.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TokenEvent<'a> {
@@ -93,6 +103,14 @@ pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
             AccountRecord::Before => TokenStep::SignedOut,
         },
     }
+}
+
+/// How long a new token is used, by the seconds that its answer tells (`expires_in`).
+pub(super) fn life(told: Option<f64>) -> Duration {
+    let Some(seconds) = told.filter(|seconds| !seconds.is_nan()) else {
+        return USUAL_LIFE;
+    };
+    Duration::from_secs_f64(seconds.clamp(LEAST_LIFE.as_secs_f64(), LONGEST_LIFE.as_secs_f64()))
 }
 
 /// How long before its end a token with this much life left is replaced.
@@ -198,6 +216,22 @@ mod tests {
         }
         assert_eq!(next_step(TokenEvent::NoAnswer), RetryLater);
         assert_eq!(next_step(TokenEvent::UnusableFile), SignedOut);
+    }
+
+    #[test]
+    fn a_new_token_is_used_for_a_minute_to_a_day() {
+        for (told, seconds) in [
+            (None, 3_599.0),
+            (Some(f64::NAN), 3_599.0),
+            (Some(3_600.0), 3_600.0),
+            (Some(3_599.5), 3_599.5),
+            (Some(0.0), 60.0),
+            (Some(-5.0), 60.0),
+            (Some(1e30), 86_400.0),
+            (Some(f64::INFINITY), 86_400.0),
+        ] {
+            assert_eq!(life(told), Duration::from_secs_f64(seconds), "{told:?}");
+        }
     }
 
     #[test]

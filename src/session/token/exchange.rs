@@ -4,13 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use crate::grin::{CredentialsFile, Secret};
 use crate::session::SessionError;
-
-/// Life of a token whose answer does not say.
-const USUAL_LIFE: Duration = Duration::from_secs(3599);
+use crate::session::token::decision::life;
 
 /// Sends a form to a token address; gives status and body, whatever the status.
 pub(in crate::session) trait PostForm {
@@ -66,7 +65,7 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, Toke
     #[derive(Deserialize)]
     struct Good {
         access_token: Secret,
-        expires_in: Option<u64>,
+        expires_in: Option<Value>,
         refresh_token: Option<Secret>,
     }
     #[derive(Deserialize)]
@@ -83,10 +82,9 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, Toke
                 "the token address gave out a token that cannot be sent".to_owned(),
             ));
         }
-        let life = good.expires_in.map_or(USUAL_LIFE, Duration::from_secs);
         return Ok(TokenGranted {
             token: good.access_token,
-            life,
+            life: life(good.expires_in.as_ref().and_then(seconds_of)),
             refresh_token: good.refresh_token,
         });
     }
@@ -97,6 +95,11 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, Toke
         }),
         _ => Err(TokenDenied::NoAnswer(format!("the token address answered {status}"))),
     }
+}
+
+/// A number of seconds, which some servers write as text.
+fn seconds_of(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 fn one_line(text: &str) -> String {
@@ -115,7 +118,25 @@ mod tests {
         )
         .unwrap();
         assert_eq!((granted.token.expose(), granted.life.as_secs()), ("t", 100));
-        assert_eq!(read_answer(200, br#"{"access_token": "t"}"#).unwrap().life, USUAL_LIFE);
+        for (told, seconds) in [
+            ("null", 3_599),
+            ("\"3599\"", 3_599),
+            ("\" 120 \"", 120),
+            ("3599.0", 3_599),
+            ("\"soon\"", 3_599),
+            ("[1]", 3_599),
+            ("1e30", 86_400),
+            ("0", 60),
+        ] {
+            let body = format!(r#"{{"access_token": "t", "expires_in": {told}}}"#);
+            assert_eq!(
+                read_answer(200, body.as_bytes()).unwrap().life.as_secs(),
+                seconds,
+                "{told}"
+            );
+        }
+        let unsaid = read_answer(200, br#"{"access_token": "t"}"#).unwrap();
+        assert_eq!(unsaid.life.as_secs(), 3_599);
         for (status, body, denied) in [
             (
                 400,
