@@ -48,6 +48,9 @@ pub enum RedirectRefused {
     /// To a host outside the list.
     #[error("redirected to {0}, which is not in grin.redirect_hosts")]
     ForeignHost(String),
+    /// To a host of the list, at a port of its own.
+    #[error("redirected to {0}: the hosts in grin.redirect_hosts are asked at the usual port only")]
+    ForeignPort(String),
     /// An answer 3xx without a usable `Location`.
     #[error("redirected to an address that cannot be used: {0}")]
     BadLocation(String),
@@ -93,9 +96,16 @@ impl RedirectPolicy {
         if self.may_ask(&url) {
             return Ok(RedirectHop { url, with_token });
         }
-        Err(RedirectRefused::ForeignHost(
-            url.host_str().unwrap_or_default().to_owned(),
-        ))
+        Err(self.refusal_of(&url))
+    }
+
+    /// Why an address may not be asked.
+    pub fn refusal_of(&self, url: &Url) -> RedirectRefused {
+        let host = url.host_str().unwrap_or_default();
+        match url.port() {
+            Some(port) if self.lists(host) => RedirectRefused::ForeignPort(format!("{host}:{port}")),
+            _ => RedirectRefused::ForeignHost(host.to_owned()),
+        }
     }
 
     /// Whether the bearer token may be sent to this address: exact host and port, https unless GRIN's own address is plain.
@@ -113,7 +123,12 @@ impl RedirectPolicy {
             let host = url.host_str().unwrap_or_default();
             return self.redirect_hosts.iter().any(|allowed| allowed == host);
         };
-        url.port().is_none() && self.redirect_hosts.iter().any(|allowed| is_under(host, allowed))
+        url.port().is_none() && self.lists(host)
+    }
+
+    /// Whether a name is one of the redirect hosts or under one.
+    fn lists(&self, host: &str) -> bool {
+        self.redirect_hosts.iter().any(|allowed| is_under(host, allowed))
     }
 }
 
@@ -218,7 +233,11 @@ mod tests {
             ("https://evil.example/x", foreign("evil.example")),
             ("https://notgoogle.com/x", foreign("notgoogle.com")),
             ("https://google.com.evil.example/", foreign("google.com.evil.example")),
-            ("https://drive.google.com:8443/x", foreign("drive.google.com")),
+            (
+                "https://drive.google.com:8443/x",
+                RedirectRefused::ForeignPort("drive.google.com:8443".to_owned()),
+            ),
+            ("https://evil.example:8443/x", foreign("evil.example")),
             ("https://127.0.0.1/x", foreign("127.0.0.1")),
             ("http://books.google.com/x", RedirectRefused::Downgrade("http".into())),
             ("https://accounts.google.com/ServiceLogin?x", RedirectRefused::SignIn),

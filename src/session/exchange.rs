@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::session::net::{NetSlot, SessionNet, classify};
-use crate::session::stream::ContentCoding;
+use crate::session::stream::{ContentCoding, status_read};
 use crate::session::{RequestKind, RequestTimeouts, SessionCounters, SessionError, TimeoutPhase};
 
 /// Header values of a request, in the form awc takes.
@@ -121,6 +121,8 @@ enum Framing {
 /// An answer whose head has come. Dropped before its end, its connection is closed.
 pub(super) struct IncomingAnswer {
     response: ClientResponse,
+    /// By which the answer is read; see [`status_read`].
+    status: u16,
     slot: Rc<NetSlot>,
     framing: Framing,
     got: u64,
@@ -154,7 +156,7 @@ pub(super) async fn exchange(
             Ok(response) => {
                 counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
                 net.note(None);
-                return Ok(IncomingAnswer::new(response, slot, &outgoing.method));
+                return Ok(IncomingAnswer::new(response, slot, outgoing));
             }
             Err(Unsent::Late(error)) => error,
             Err(Unsent::Failed(cause)) => {
@@ -233,14 +235,21 @@ fn part_ends(slot: &NetSlot, began: Instant, deadlines: &RequestDeadlines) -> (I
 }
 
 impl IncomingAnswer {
-    fn new(response: ClientResponse, slot: Rc<NetSlot>, method: &Method) -> Self {
-        let framing = framing(&response, method);
+    fn new(response: ClientResponse, slot: Rc<NetSlot>, outgoing: &OutgoingRequest) -> Self {
+        let framing = framing(&response, &outgoing.method);
+        let status = status_read(
+            response.status().as_u16(),
+            outgoing.asks_for_part(),
+            text_of(&response, header::CONTENT_RANGE),
+            told_length(&response),
+        );
         if framing == Framing::Unknown {
             // awc takes such a body for empty and keeps the connection, on which the body is still to come.
             slot.close();
         }
         Self {
             response,
+            status,
             slot,
             framing,
             got: 0,
@@ -249,7 +258,7 @@ impl IncomingAnswer {
     }
 
     pub(super) fn status(&self) -> u16 {
-        self.response.status().as_u16()
+        self.status
     }
 
     pub(super) fn headers(&self) -> &header::HeaderMap {
@@ -257,7 +266,7 @@ impl IncomingAnswer {
     }
 
     pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.headers().get(name)?.to_str().ok()
+        text_of(&self.response, name)
     }
 
     /// `Content-Length` of the body that follows.
@@ -367,22 +376,23 @@ fn framing(response: &ClientResponse, method: &Method) -> Framing {
     if empty || *method == Method::HEAD {
         return Framing::Empty;
     }
-    let chunked = response
-        .headers()
-        .get(header::TRANSFER_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.to_ascii_lowercase().contains("chunked"));
-    if chunked {
+    let coding = text_of(response, header::TRANSFER_ENCODING).unwrap_or_default();
+    if coding.to_ascii_lowercase().contains("chunked") {
         return Framing::Chunked;
     }
-    let length = response
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    match length {
+    match told_length(response) {
         Some(length) => Framing::Length(length),
         None if response.version() == Version::HTTP_2 => Framing::Stream,
         None if response.version() == Version::HTTP_10 => Framing::UntilClose,
         None => Framing::Unknown,
     }
+}
+
+fn text_of(response: &ClientResponse, name: header::HeaderName) -> Option<&str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+/// `Content-Length`, also of an answer to HEAD.
+fn told_length(response: &ClientResponse) -> Option<u64> {
+    text_of(response, header::CONTENT_LENGTH)?.trim().parse().ok()
 }

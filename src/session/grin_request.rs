@@ -104,8 +104,7 @@ impl SessionEngine {
             if self.config().redirect.may_ask(&state.url) {
                 return Ok(SignedRequest { bearer: None, outgoing });
             }
-            let host = state.url.host_str().unwrap_or_default().to_owned();
-            return Err(RedirectRefused::ForeignHost(host).into());
+            return Err(self.config().redirect.refusal_of(&state.url).into());
         }
         let bearer = self.keeper.bearer(self).await?;
         outgoing

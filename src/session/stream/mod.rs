@@ -14,7 +14,7 @@ mod speed;
 
 pub(super) use crate::session::stream::decode::{ContentCoding, decode_all};
 pub(super) use crate::session::stream::pump::BodyPump;
-pub(super) use crate::session::stream::range::PartialBody;
+pub(super) use crate::session::stream::range::{PartialBody, status_read};
 #[cfg(test)]
 pub(crate) use crate::session::stream::reader::BodyReader;
 pub use crate::session::stream::reader::{ArchiveBody, BodyHead, BodyStream};

@@ -45,6 +45,27 @@ pub(super) struct RangeAnswer<'a> {
     pub(super) coded: bool,
 }
 
+/// The status that an answer is read by.
+///
+/// 203 is a 200 that a proxy changed on its way (RFC 9110, 15.3.4). A 206 that nobody asked for and that begins at 0 and ends where
+/// the whole does is the whole: some proxies fetch by parts and pass the last status on.
+pub(in crate::session) fn status_read(
+    status: u16,
+    asks_for_part: bool,
+    content_range: Option<&str>,
+    length: Option<u64>,
+) -> u16 {
+    let is_whole = |range: ContentRange| {
+        let bytes = range.last + 1;
+        range.first == 0 && range.total == Some(bytes) && length.is_none_or(|length| length == bytes)
+    };
+    match status {
+        203 => 200,
+        206 if !asks_for_part && content_range.and_then(ContentRange::parse).is_some_and(is_whole) => 200,
+        _ => status,
+    }
+}
+
 /// What to do with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RangeVerdict {
@@ -272,6 +293,29 @@ mod tests {
                 let judged = body("\"a\"", Some(1_000)).judge(&answer(given), 400, mode);
                 assert_eq!(judged, expected, "{given:?} {mode:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_brings_the_whole_is_read_as_the_whole() {
+        for (status, asks_for_part, content_range, length, read) in [
+            (200, false, "", None, 200),
+            (203, false, "", Some(9), 200),
+            (203, true, "", Some(9), 200),
+            (206, false, "bytes 0-999/1000", Some(1_000), 200),
+            (206, false, "bytes 0-999/1000", None, 200),
+            // Asked for, with a length that does not fit, or not the whole.
+            (206, true, "bytes 0-999/1000", Some(1_000), 206),
+            (206, false, "bytes 0-999/1000", Some(999), 206),
+            (206, false, "bytes 0-998/1000", Some(999), 206),
+            (206, false, "bytes 1-999/1000", Some(999), 206),
+            (206, false, "bytes 0-999/*", Some(1_000), 206),
+            (206, false, "", Some(1_000), 206),
+            (404, false, "bytes 0-999/1000", Some(1_000), 404),
+        ] {
+            let range = Some(content_range).filter(|range| !range.is_empty());
+            let found = status_read(status, asks_for_part, range, length);
+            assert_eq!(found, read, "{status} {asks_for_part} {content_range} {length:?}");
         }
     }
 

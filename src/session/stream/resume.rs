@@ -9,7 +9,6 @@ use tokio::time::sleep;
 use crate::session::counters::ResumeOutcome;
 use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime};
 use crate::session::stream::ContentCoding;
-use crate::session::stream::channel::BATCH;
 use crate::session::stream::pump::BodyPump;
 use crate::session::stream::range::{PartialBody, RangeAnswer, RangeMode, RangeVerdict, range};
 use crate::session::{BodyError, ErrorClass, RetryBackoff, SessionError, TimeoutPhase};
@@ -21,8 +20,9 @@ const PAUSES: RetryBackoff = RetryBackoff {
     attempts: u32::MAX,
 };
 
-/// After this many new bytes a continued body counts as going on, and its attempts begin again.
-const PROGRESS: u64 = BATCH as u64;
+/// After this many new bytes a continued body counts as going on, and its attempts begin again. Connections that are cut every few
+/// kilobytes bring an archive home slowly; beginning anew brings it never.
+const PROGRESS: u64 = 4 << 10;
 
 /// Answers with the whole body that are read only to skip what is there already. More of them would load the server, and the
 /// line, more than they can bring.

@@ -382,3 +382,21 @@ async fn ends_are_proven(server: &Server, fixture: Fixture) {
     }
     fixture.end();
 }
+
+#[actix_rt::test]
+async fn an_answer_that_brings_the_whole_is_the_whole_whatever_its_status() {
+    let server = Server::start(|seen, wire| match seen.path.as_str() {
+        "/203" => answer(wire, "203 Changed", "", "whole"),
+        "/206" => answer(wire, "206 Partial Content", "content-range: bytes 0-4/5\r\n", "whole"),
+        _ => answer(wire, "206 Partial Content", "content-range: bytes 0-4/9\r\n", "whole"),
+    });
+    let fixture = Fixture::of(&server);
+    for path in ["/203", "/206"] {
+        let (bytes, ended) = fixture.download(server.url(path)).await;
+        assert_eq!((bytes.as_slice(), ended), (&b"whole"[..], Ok(())), "{path}");
+        assert_eq!(fixture.get(server.url(path)).await.unwrap().status, 200);
+    }
+    let part = fixture.open(server.url("/part")).await.map(drop).unwrap_err();
+    assert!(matches!(part, SessionError::Unexpected { status: 206, .. }), "{part:?}");
+    fixture.end();
+}

@@ -288,6 +288,19 @@ async fn attempts_without_progress_are_bounded() {
 }
 
 #[actix_rt::test]
+async fn a_little_of_an_archive_with_each_connection_is_progress() {
+    let server = Server::start(|seen, wire| part(wire, first_byte(seen), 260_000, "\"a\""));
+    let mut config = config(&server);
+    config.resume_attempts = 1;
+    let fixture = Fixture::new(config);
+    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    assert_eq!(ended, Ok(()));
+    assert!(bytes == pattern(LENGTH));
+    assert_eq!(server.seen().len(), 4);
+    fixture.end();
+}
+
+#[actix_rt::test]
 async fn errors_in_between_are_outlasted_and_final_ones_are_told() {
     let server = Server::start(|seen, wire| match (seen.number, seen.path.as_str()) {
         (0, _) => part(wire, 0, 300_000, "\"a\""),
