@@ -13,10 +13,11 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::{ClosingTable, ProgressStyle};
 use crate::cli::{load, mission, output};
-use crate::daemon::{RunOptions, scope_of};
+use crate::daemon::RunOptions;
 use crate::grin::Barcode;
 use crate::lab::simulator::{AuthConfig, FaultPlan, RunningSimulator, Simulator, SimulatorConfig};
 use crate::observe::{DaemonView, ProcessFigures};
+use crate::pipeline::scope_of;
 use crate::settings::Settings;
 
 /// The whole pipeline against a simulated GRIN on this machine: nothing is needed, nothing leaves it.

@@ -17,10 +17,10 @@ use crate::cli::import::stored::{RunFiles, StoredCheck, StoredPass};
 use crate::cli::output::write_to;
 use crate::cli::{load, reading};
 use crate::clock::SystemClock;
-use crate::daemon::{decrypted_options, layout, owner, storage_config};
-use crate::pipeline::ArchiveTaken;
+use crate::daemon::owner;
+use crate::pipeline::{ArchiveTaken, decrypted_options, storage_config};
 use crate::settings::Settings;
-use crate::storage::{Storage, StorageConfig};
+use crate::storage::{Storage, StorageConfig, StorageLayout};
 
 /// `grind import`.
 #[derive(Debug, Clone, Args)]
@@ -113,7 +113,7 @@ fn look(args: &ImportArgs, settings: &Settings, elsewhere: bool) -> Result<Store
     };
     Ok(StoredCheck::Whole(Box::new(StoredPass {
         storage: Storage::open(&config)?,
-        layout: layout(settings)?,
+        layout: StorageLayout::from_settings(&settings.storage)?,
         options: decrypted_options(settings),
         taken,
     })))

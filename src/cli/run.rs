@@ -7,7 +7,8 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
 use crate::cli::{load, mission};
-use crate::daemon::{RunOptions, scope_of};
+use crate::daemon::RunOptions;
+use crate::pipeline::scope_of;
 
 /// The daemon, in the foreground.
 #[derive(Debug, Clone, Args)]

@@ -15,9 +15,9 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
 use crate::cli::{load, mission, output};
 use crate::clock::SystemClock;
-use crate::daemon::{RunOptions, scope_of};
+use crate::daemon::RunOptions;
 use crate::grin::ListKind;
-use crate::pipeline::{RunScope, compare_after};
+use crate::pipeline::{RunScope, compare_after, scope_of};
 use crate::settings::{LeasesName, Settings};
 use crate::vocabulary::Queue;
 

@@ -19,7 +19,7 @@ use crate::actor::tasks::TaskHandle;
 use crate::actor::{ActorRegistry, AskContext};
 use crate::catalog::path_of;
 use crate::clock::SystemClock;
-use crate::daemon::translate;
+use crate::daemon::process_owner;
 use crate::daemon::wiring::BuildError;
 use crate::dapr::{
     BreakerConfig, CooperationConfig, DaprLeases, LeaseKeeper, LeaseRounds, SqliteLeases, StateCounters, StateStore,
@@ -81,7 +81,7 @@ impl LeaseTask {
         progress: &Arc<RunProgress>,
     ) -> Result<Self, BuildError> {
         let config = CooperationConfig {
-            owner: format!("{}:{:08x}", translate::owner(), rand::random::<u32>()),
+            owner: format!("{}:{:08x}", process_owner::owner(), rand::random::<u32>()),
             clock: SystemClock::system(),
             lease: settings.work.lease_time,
             apart: settings.work.leases == LeasesName::Dapr,

@@ -12,7 +12,7 @@ use crate::clock::SystemClock;
 use crate::daemon::control::DaemonControl;
 use crate::daemon::cooperate::LeaseTask;
 use crate::daemon::ledger::ShutdownLedger;
-use crate::daemon::translate;
+use crate::daemon::process_owner;
 use crate::dapr::WorkShare;
 use crate::grin::{GrinAddresses, LibraryDirectory};
 use crate::observe::ShutdownPhase;
@@ -20,9 +20,14 @@ use crate::pipeline::policy::longest_wait_once;
 use crate::pipeline::workers::{
     Checker, Collector, CollectorParts, Converter, Downloader, DownloaderParts, Enricher, TransferTable,
 };
-use crate::pipeline::{BeginRun, ChangeOptions, DrainRun, RunProgress, RunReport, RunScope, Supervisor, WorkerPools};
-use crate::session::{CloseSession, ReconfigureSession, Session, SessionError, SessionThread};
-use crate::settings::Settings;
+use crate::pipeline::{
+    BeginRun, ChangeOptions, DrainRun, RunProgress, RunReport, RunScope, Supervisor, WorkerPools, archive_options,
+    claim_lease, decrypted_options, storage_config, terms,
+};
+use crate::session::{
+    CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionError, SessionThread,
+};
+use crate::settings::{Settings, UnusableSetting};
 use crate::storage::{Storage, StorageError, StorageLayout};
 
 /// Messages a worker may have waiting: the one it works on, and one that stands ready.
@@ -49,6 +54,12 @@ pub enum BuildError {
     /// The store.
     #[error("the storage cannot be opened")]
     Storage(#[from] StorageError),
+}
+
+impl From<UnusableSetting> for BuildError {
+    fn from(unusable: UnusableSetting) -> Self {
+        Self::Settings(unusable.0)
+    }
 }
 
 /// All actors of a run and what they share.
@@ -79,7 +90,7 @@ impl Daemon {
             .map_err(|error| BuildError::Settings(error.to_string()))?;
         let addresses = GrinAddresses::new(&settings.grin.base_url, &library)
             .map_err(|error| BuildError::Settings(error.to_string()))?;
-        let storage = Storage::open(&translate::storage_config(settings)?)?;
+        let storage = Storage::open(&storage_config(settings)?)?;
         let swept = storage.sweep();
         if swept.removed > 0 {
             info!(swept.removed, "leftovers of an earlier run removed from the storage");
@@ -100,7 +111,7 @@ impl Daemon {
         if released > 0 {
             info!(released, "books that an earlier run had claimed are released");
         }
-        let (session, session_thread) = Session::start(&hub, translate::session_config(settings)?)?;
+        let (session, session_thread) = Session::start(&hub, SessionConfig::from_settings(settings)?)?;
         let progress = Arc::new(RunProgress::default());
         let cooperating = LeaseTask::begin(settings, &hub, &session, &progress).await?;
         let lists = Arbiter::new();
@@ -134,7 +145,7 @@ impl Daemon {
     /// For a run that ends by itself: where GRIN asks for a longer pause, the rest is the next run's.
     pub(super) async fn bound_pauses(&self, settings: &Settings) {
         let bound = ReconfigureSession {
-            longest_pause: Some(longest_wait_once(&translate::backoff(settings))),
+            longest_pause: Some(longest_wait_once(&RetryBackoff::from(&settings.retry))),
             ..ReconfigureSession::default()
         };
         if let Err(error) = self.session.ask(bound, &AskContext::root("daemon")).await {
@@ -165,7 +176,7 @@ impl Daemon {
         self.cooperating.set_rate(settings.grin.requests_per_second).await;
         let cx = AskContext::root("daemon");
         self.supervisor
-            .ask(ChangeOptions(translate::terms(settings)), &cx)
+            .ask(ChangeOptions(terms(settings, process_owner::owner())), &cx)
             .await
     }
 
@@ -241,7 +252,7 @@ async fn release_dead(catalog: &Catalog) -> Result<u64, CatalogError> {
     let cx = AskContext::root("daemon");
     let mut released = 0;
     for owner in catalog.ask(ClaimHolders, &cx).await? {
-        if translate::is_dead(&owner) {
+        if process_owner::is_dead(&owner) {
             released += catalog.ask(RecoverClaims { owner }, &cx).await?;
         }
     }
@@ -262,7 +273,10 @@ impl Parts<'_> {
     fn pools(&self, settings: &Settings, lists: &ArbiterHandle) -> Result<WorkerPools, BuildError> {
         let (_, session, catalog, storage) = self.shared;
         let (here, workers) = (Arbiter::current(), &settings.workers);
-        let (layout, backoff) = (translate::layout(settings)?, translate::backoff(settings));
+        let (layout, backoff) = (
+            StorageLayout::from_settings(&settings.storage)?,
+            RetryBackoff::from(&settings.retry),
+        );
         let form = settings.grin.conversion_form;
         let collector = self.collector(settings);
         let downloader = self.downloader(settings, &layout)?;
@@ -281,7 +295,7 @@ impl Parts<'_> {
             catalog: catalog.clone(),
             storage: storage.clone(),
             layout,
-            options: translate::decrypted_options(settings),
+            options: decrypted_options(settings),
             addresses: self.addresses.clone(),
             cooperation: self.cooperation.clone(),
         })
@@ -296,7 +310,7 @@ impl Parts<'_> {
             catalog: catalog.clone(),
             page_size: settings.grin.page_size,
             count_check: settings.grin.count_check,
-            backoff: translate::backoff(settings),
+            backoff: RetryBackoff::from(&settings.retry),
             rows: self.progress.rows_counter(),
         }
     }
@@ -305,12 +319,12 @@ impl Parts<'_> {
         let (_, session, catalog, storage) = self.shared;
         Ok(DownloaderParts {
             catalog: catalog.clone(),
-            lease: translate::claim_lease(settings),
+            lease: claim_lease(settings),
             session: session.clone(),
             addresses: self.addresses.clone(),
             storage: storage.clone(),
             layout: layout.clone(),
-            options: translate::archive_options(settings)?,
+            options: archive_options(settings)?,
             transfers: self.transfers.clone(),
         })
     }
@@ -331,7 +345,11 @@ impl Parts<'_> {
     }
 
     fn supervisor(&self, settings: &Settings, pools: &WorkerPools) -> Mailbox<ConcurrentRunner<Supervisor>> {
-        let (pools, progress, terms) = (pools.clone(), Arc::clone(self.progress), translate::terms(settings));
+        let (pools, progress, terms) = (
+            pools.clone(),
+            Arc::clone(self.progress),
+            terms(settings, process_owner::owner()),
+        );
         let factory = move || Supervisor::new(pools.clone(), Arc::clone(&progress), terms.clone());
         spawn::concurrent(
             self.shared.0,

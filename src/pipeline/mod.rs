@@ -7,6 +7,7 @@
 mod book_run;
 mod book_services;
 mod fan_out;
+mod from_settings;
 mod intake;
 pub(crate) mod plan;
 pub(crate) mod policy;
@@ -17,6 +18,8 @@ mod supervisor;
 mod tasks;
 pub mod workers;
 
+pub use from_settings::scope_of;
+pub(crate) use from_settings::{archive_options, claim_lease, decrypted_options, storage_config, terms};
 pub(crate) use progress::{ProgressSnapshot, RunProgress};
 pub use publish::{
     ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, VolumePublished, stage_taken_over,

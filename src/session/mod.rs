@@ -11,6 +11,7 @@ mod counters;
 mod engine;
 mod error;
 mod exchange;
+mod from_settings;
 mod gate;
 mod grin_request;
 mod handle;

@@ -52,6 +52,11 @@ impl fmt::Display for SettingsFinding {
     }
 }
 
+/// A value that only turns out wrong in use, such as a file that cannot be read; the sentence names its key or its file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnusableSetting(pub String);
+
 /// A config that cannot be used: all that was found, errors and warnings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration is wrong\n{}", lines(.findings))]

@@ -22,10 +22,11 @@ pub(crate) use crate::settings::change::{ChangeEffect, diff};
 pub(crate) use crate::settings::choices::ScheduleInterval;
 pub(crate) use crate::settings::choices::{DiskReserve, LeasesName};
 pub use crate::settings::finding::SettingsFindingLevel;
-pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding};
+pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding, UnusableSetting};
 pub(crate) use crate::settings::load::LoadedSettings;
 pub use crate::settings::load::SettingsSources;
 pub use crate::settings::sections::Settings;
+pub(crate) use crate::settings::sections::{RetrySettings, StorageSettings};
 
 /// The built-in defaults: every key with its comment.
 pub const DEFAULT_TOML: &str = include_str!("../../settings/default.toml");

@@ -8,6 +8,7 @@
 //! [`ObjectMeta`] as user metadata.
 
 mod error;
+mod from_settings;
 mod key;
 mod local;
 mod meta;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::actor::{ActorRegistry, AskContext};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::daemon;
 use crate::session::{CloseSession, Session, SessionConfig, SessionError};
 use crate::settings::Settings;
 
@@ -20,7 +19,7 @@ pub(super) struct AuthSession {
 
 /// The session's config as the daemon would have it.
 pub(super) fn config(settings: &Settings) -> Result<SessionConfig, CliError> {
-    daemon::session_config(settings)
+    SessionConfig::from_settings(settings)
         .map_err(|error| CliError::new(ExitStatus::Config, "cannot sign in").because(&error))
 }
 

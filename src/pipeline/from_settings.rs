@@ -1,0 +1,148 @@
+//! What the work goes by, out of the settings: archives, storage, limits, and what is to be done.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
+use crate::catalog::{CatalogError, path_of};
+use crate::grin::barcode_file;
+use crate::grin::{SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
+use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, compare_after};
+use crate::settings::{DEMO_PASSPHRASE, LeasesName, Settings, UnusableSetting};
+use crate::storage::StorageConfig;
+use crate::vocabulary::Queue;
+
+/// How long a claim lives without renewal where nobody else waits for it; it is renewed every third of it.
+const LEASE: Duration = Duration::from_secs(600);
+
+/// Where books are kept; the journal of open uploads lies beside the catalog.
+pub fn storage_config(settings: &Settings) -> Result<StorageConfig, CatalogError> {
+    let catalog = path_of(&settings.catalog.url)?;
+    let journal = catalog.parent().map(Path::to_owned);
+    Ok(StorageConfig::from_settings(&settings.storage, journal))
+}
+
+/// How archives are checked and what is taken out of them.
+pub fn archive_options(settings: &Settings) -> Result<PassOptions, UnusableSetting> {
+    let passphrase = settings
+        .archive
+        .passphrase_file
+        .as_deref()
+        .map(passphrase)
+        .transpose()?;
+    let secret_key = match &settings.archive.secret_key_file {
+        Some(file) => Some(secret_key(file, passphrase.as_ref())?),
+        None => None,
+    };
+    Ok(PassOptions {
+        passphrase,
+        secret_key,
+        accept_unauthenticated: settings.archive.accept_unauthenticated,
+        ..decrypted_options(settings)
+    })
+}
+
+/// The same for archives that are decrypted already.
+pub fn decrypted_options(settings: &Settings) -> PassOptions {
+    let archive = &settings.archive;
+    PassOptions {
+        passphrase: None,
+        secret_key: None,
+        accept_unauthenticated: false,
+        verify_checksums: archive.verify_checksums,
+        extract_text: archive.extract_text,
+        extract_marc: archive.extract_marc,
+        compress_text: archive.compress_text,
+        require_volume: true,
+        limits: ArchiveLimits::default(),
+    }
+}
+
+fn secret_key(path: &Path, passphrase: Option<&SecretBytes>) -> Result<SecretKey, UnusableSetting> {
+    let bytes = read_secret_bytes(path).map_err(|error| UnusableSetting(error.to_string()))?;
+    SecretKey::unlock(&bytes, passphrase).map_err(|error| {
+        let advice = match error {
+            BadSecretKey::NotAKey(_) => "",
+            BadSecretKey::Locked | BadSecretKey::WrongPassphrase => {
+                "; archive.passphrase_file must hold its passphrase"
+            }
+        };
+        UnusableSetting(format!(
+            "archive.secret_key_file = {:?}: {error}{advice}",
+            path.display()
+        ))
+    })
+}
+
+fn passphrase(path: &Path) -> Result<SecretBytes, UnusableSetting> {
+    match read_passphrase(path) {
+        // `settings/demo.passphrase` is readable by all in a checkout, and it is no secret.
+        Err(SecretFileError::Exposed { .. }) if is_published(path) => Ok(SecretBytes::new(DEMO_PASSPHRASE)),
+        read => read.map_err(|error| UnusableSetting(error.to_string())),
+    }
+}
+
+fn is_published(path: &Path) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|text| text.trim_end() == DEMO_PASSPHRASE)
+}
+
+/// What the supervisor goes by.
+pub fn terms(settings: &Settings, owner: String) -> RetryPolicy {
+    let schedule = &settings.schedule;
+    RetryPolicy {
+        owner,
+        lease: claim_lease(settings),
+        attempts: settings.retry.attempts,
+        backoff: (&settings.retry).into(),
+        max_sequential_failures: settings.retry.max_sequential_failures,
+        conversion_queue_limit: settings.grin.conversion_queue_limit,
+        conversion_batch: settings.grin.conversion_batch as usize,
+        monthly_report: settings.grin.monthly_report,
+        paused: settings.work.paused,
+        force: settings.work.force,
+        every: TaskIntervals {
+            collect: schedule.collect_every.0,
+            refresh: schedule.refresh_every.0,
+            enrich: schedule.enrich_every.0,
+            convert: schedule.convert_every.0,
+        },
+    }
+}
+
+/// Who shares the catalog with others holds a book no longer than its other leases: if it dies, all is free at once.
+pub(crate) fn claim_lease(settings: &Settings) -> Duration {
+    match settings.work.leases {
+        LeasesName::Sqlite => settings.work.lease_time.min(LEASE),
+        LeasesName::Process | LeasesName::Dapr => LEASE,
+    }
+}
+
+/// The daemon's scope: everything, for the books that the settings choose.
+pub fn scope_of(settings: &Settings, once: bool) -> Result<RunScope, UnusableSetting> {
+    let work = &settings.work;
+    let only = match &work.barcodes_file {
+        None => None,
+        Some(path) => Some(
+            barcode_file::from_file(path)
+                .map_err(|error| UnusableSetting(error.to_string()))?
+                .into(),
+        ),
+    };
+    let queues = work.queues.clone();
+    Ok(RunScope {
+        collect: true,
+        enrich: true,
+        // Also where only `converted` is served: what leaves the pool before it is fetched is asked for again.
+        convert: !work.queues.is_empty(),
+        lost_only: work.queues.iter().all(|queue| *queue == Queue::Converted),
+        sync: true,
+        once,
+        force: work.force,
+        recheck: compare_after(&queues),
+        limit: work.limit,
+        only,
+        queues,
+        enrich_queues: Vec::new(),
+        lists: Vec::new(),
+    })
+}

@@ -1,0 +1,81 @@
+//! What the session goes by, out of the settings.
+
+use std::time::Duration;
+
+use crate::grin::{RedirectPolicy, TokenUriPolicy};
+use crate::session::{ConnectionLimits, MinimumSpeed, RequestTimeouts, RetryBackoff, SessionConfig, TokenSource};
+use crate::settings::{RetrySettings, Settings, UnusableSetting};
+
+/// Over which the minimum speed of a download is taken.
+const SPEED_WINDOW: Duration = Duration::from_secs(60);
+
+impl SessionConfig {
+    /// Limits, times and credentials.
+    pub fn from_settings(settings: &Settings) -> Result<Self, UnusableSetting> {
+        let session = &settings.session;
+        let redirect = RedirectPolicy::new(
+            &settings.grin.base_url,
+            &settings.grin.token_hosts,
+            &settings.grin.redirect_hosts,
+        );
+        let mut config = Self::new(redirect);
+        config.limits = ConnectionLimits::new(session.limit as usize, session.limit_per_host as usize);
+        config.timeouts = RequestTimeouts {
+            wait: None,
+            connect: session.connect_timeout,
+            read: session.read_timeout,
+            total: session.total_timeout,
+            download: session.download_timeout,
+        };
+        config.minimum_speed = MinimumSpeed {
+            bytes_per_second: session.minimum_speed.as_u64(),
+            window: SPEED_WINDOW,
+        };
+        config.keep_alive = session.keep_alive;
+        config.max_connection_age = session.max_connection_age;
+        config.dns_ttl = session.dns_ttl;
+        config.ca_file.clone_from(&session.ca_file);
+        config.http2 = session.http2;
+        config.reset_after_errors = session.reset_after_errors;
+        config.requests_per_second = settings.grin.requests_per_second;
+        config.tokens = tokens(settings)?;
+        let state = &settings.state_store;
+        config.state_limits = ConnectionLimits::unshared(state.limit as usize, state.limit_per_host as usize);
+        config.state_timeouts = RequestTimeouts {
+            wait: Some(state.connect_timeout),
+            connect: state.connect_timeout,
+            read: state.read_timeout,
+            total: state.total_timeout,
+            download: state.total_timeout,
+        };
+        Ok(config)
+    }
+}
+
+/// A service account is the daemon's own; without one it acts for the person who signed in.
+fn tokens(settings: &Settings) -> Result<TokenSource, UnusableSetting> {
+    let auth = &settings.auth;
+    let policy = TokenUriPolicy::new(&auth.token_uri_allowed).map_err(|error| UnusableSetting(error.to_string()))?;
+    Ok(match (&auth.service_account_file, &auth.credentials_file) {
+        (Some(key_file), _) => TokenSource::ServiceAccount {
+            key_file: key_file.clone(),
+            policy,
+        },
+        (None, Some(credentials_file)) => TokenSource::Installed {
+            client_secret_file: auth.client_secret_file.clone(),
+            credentials_file: credentials_file.clone(),
+            policy,
+        },
+        (None, None) => TokenSource::None,
+    })
+}
+
+impl From<&RetrySettings> for RetryBackoff {
+    fn from(retry: &RetrySettings) -> Self {
+        Self {
+            base: retry.base,
+            cap: retry.cap,
+            attempts: retry.attempts,
+        }
+    }
+}
