@@ -30,7 +30,7 @@ pub use lifecycle::wish::EnsureKnown;
 pub(crate) use lifecycle::wish::ResetFailed;
 #[cfg(test)]
 pub(crate) use lifecycle::wish::SetPriority;
-pub(crate) use observations::enrich::{EnrichmentCounts, RecordEnrichment, ToEnrich};
+pub(crate) use observations::enrich::{EnrichBatch, EnrichmentCounts, RecordEnrichment, ToEnrich};
 pub use observations::listing::ListPart;
 #[cfg(test)]
 pub(crate) use observations::listing::ListPartCounts;

@@ -18,11 +18,11 @@ use crate::grin::{GrinAddresses, LibraryDirectory};
 use crate::observe::ShutdownPhase;
 use crate::pipeline::policy::longest_wait_once;
 use crate::pipeline::workers::{
-    Checker, Collector, CollectorParts, Converter, Downloader, DownloaderParts, Enricher, TransferTable,
+    BatchParts, Checker, Collector, CollectorParts, Converter, Downloader, DownloaderParts, Enricher, TransferTable,
 };
 use crate::pipeline::{
     BeginRun, ChangeOptions, DrainRun, RunProgress, RunReport, RunScope, Supervisor, WorkerPools, archive_options,
-    claim_lease, decrypted_options, storage_config, terms,
+    claim_lease, decrypted_options, storage_config, work_options,
 };
 use crate::session::{
     CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionError, SessionThread,
@@ -176,7 +176,7 @@ impl Daemon {
         self.cooperating.set_rate(settings.grin.requests_per_second).await;
         let cx = AskContext::root("daemon");
         self.supervisor
-            .ask(ChangeOptions(terms(settings, process_owner::owner())), &cx)
+            .ask(ChangeOptions(work_options(settings, process_owner::owner())), &cx)
             .await
     }
 
@@ -273,23 +273,23 @@ impl Parts<'_> {
     fn pools(&self, settings: &Settings, lists: &ArbiterHandle) -> Result<WorkerPools, BuildError> {
         let (_, session, catalog, storage) = self.shared;
         let (here, workers) = (Arbiter::current(), &settings.workers);
-        let (layout, backoff) = (
-            StorageLayout::from_settings(&settings.storage)?,
-            RetryBackoff::from(&settings.retry),
-        );
+        let layout = StorageLayout::from_settings(&settings.storage)?;
         let form = settings.grin.conversion_form;
         let collector = self.collector(settings);
         let downloader = self.downloader(settings, &layout)?;
-        let asks = (session.clone(), self.addresses.clone(), catalog.clone());
-        let (enricher, converter, checker) = (asks.clone(), asks.clone(), asks);
+        let enricher = BatchParts {
+            session: session.clone(),
+            addresses: self.addresses.clone(),
+            catalog: catalog.clone(),
+            backoff: RetryBackoff::from(&settings.retry),
+        };
+        let (converter, checker) = (enricher.clone(), enricher.clone());
         Ok(WorkerPools {
             collectors: self.pool(lists, workers.collect, move || Collector::new(collector.clone())),
-            enrichers: self.pool(lists, workers.enrich, move || Enricher::new(enricher.clone(), backoff)),
-            converters: self.pool(lists, workers.convert, move || {
-                Converter::new(converter.clone(), form, backoff)
-            }),
+            enrichers: self.pool(lists, workers.enrich, move || Enricher::new(enricher.clone())),
+            converters: self.pool(lists, workers.convert, move || Converter::new(converter.clone(), form)),
             checkers: self.pool(&here, workers.check, move || {
-                Checker::new(checker.0.clone(), checker.1.clone())
+                Checker::new(checker.session.clone(), checker.addresses.clone())
             }),
             downloaders: self.pool(&here, workers.download, move || Downloader::new(downloader.clone())),
             catalog: catalog.clone(),
@@ -345,12 +345,9 @@ impl Parts<'_> {
     }
 
     fn supervisor(&self, settings: &Settings, pools: &WorkerPools) -> Mailbox<ConcurrentRunner<Supervisor>> {
-        let (pools, progress, terms) = (
-            pools.clone(),
-            Arc::clone(self.progress),
-            terms(settings, process_owner::owner()),
-        );
-        let factory = move || Supervisor::new(pools.clone(), Arc::clone(&progress), terms.clone());
+        let (pools, progress) = (pools.clone(), Arc::clone(self.progress));
+        let options = work_options(settings, process_owner::owner());
+        let factory = move || Supervisor::new(pools.clone(), Arc::clone(&progress), options.clone());
         spawn::concurrent(
             self.shared.0,
             &Arbiter::current(),

@@ -1,29 +1,25 @@
 //! Runs one claimed book along its plan and settles it.
 
+mod judge;
 mod settle;
+mod steps;
 
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
 
 use crate::actor::AskContext;
 use crate::catalog::{ClaimToken, ClaimedBook, StoredBook};
-use crate::grin::{FileName, Validator};
 use crate::pipeline::PublishedVolume;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::intake::BookIntake;
 use crate::pipeline::plan;
 use crate::pipeline::plan::{AttemptLimits, BookFacts, PlanStep, WorkerOutcome};
-use crate::pipeline::policy;
-use crate::pipeline::policy::{BookFault, FailureMemory, PutOffRules};
-use crate::pipeline::supervisor::RetryPolicy;
-use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+use crate::pipeline::policy::{BookFault, FailureMemory};
+use crate::pipeline::supervisor::WorkOptions;
 use crate::vocabulary::BookOutcome;
 
 /// How a book's run ended, for the fan-out.
@@ -48,7 +44,7 @@ pub(super) struct RunJudgement {
 /// What the runs of all books share.
 #[derive(Clone)]
 pub(super) struct BookRunContext {
-    pub policy: RetryPolicy,
+    pub options: WorkOptions,
     pub judgement: Rc<RefCell<RunJudgement>>,
     /// The run ends by itself, so every wait in it has a bound.
     pub once: bool,
@@ -94,12 +90,6 @@ pub(super) async fn run_book<S: BookServices>(
     }
 }
 
-/// When the book is due again, if it is, and whether this run leaves it to the next one.
-struct RunEnd {
-    delay: Duration,
-    left: bool,
-}
-
 struct BookRun<S> {
     services: Rc<S>,
     context: BookRunContext,
@@ -114,13 +104,7 @@ struct BookRun<S> {
 impl<S: BookServices> BookRun<S> {
     async fn follow_plan(&mut self) -> BookOutcome {
         let found = self.look_for_published().await;
-        let facts = BookFacts {
-            stored: self.book.stored.is_some(),
-            listed: self.book.listed_converted,
-            interrupted: matches!(&found, Ok(Some(_))),
-            force: self.context.policy.force,
-            attempts: self.book.attempts,
-        };
+        let facts = self.facts(matches!(&found, Ok(Some(_))));
         let mut step = match found {
             Ok(found) => {
                 self.found = found;
@@ -146,162 +130,29 @@ impl<S: BookServices> BookRun<S> {
         plan::next(facts, result.outcome, self.limits())
     }
 
+    fn facts(&self, interrupted: bool) -> BookFacts {
+        BookFacts {
+            stored: self.book.stored.is_some(),
+            listed: self.book.listed_converted,
+            interrupted,
+            force: self.context.options.force,
+            attempts: self.book.attempts,
+        }
+    }
+
     fn limits(&self) -> AttemptLimits {
         AttemptLimits {
-            attempts: self.context.policy.attempts,
+            attempts: self.context.options.retry.attempts,
             once: self.context.once,
         }
     }
 
     /// One attempt of this book, whatever it was that panicked.
     fn panicked(&mut self) -> BookOutcome {
-        let fault = BookFault::panicked("the book's run");
-        let failed = self.book.attempts + 1 >= self.context.policy.attempts;
-        self.fault = Some(fault);
-        if failed {
-            BookOutcome::Failed
-        } else {
-            BookOutcome::Retry
-        }
-    }
-
-    /// A run that was killed while it published, or before it recorded that, left objects in the store: look before fetching.
-    async fn look_for_published(&self) -> Result<Option<PublishedVolume>, BookFault> {
-        if self.context.policy.force || (self.book.stored.is_some() && self.book.publishing.is_none()) {
-            return Ok(None);
-        }
-        self.services.reconcile(&self.book).await
-    }
-
-    fn file_name(&self) -> FileName {
-        self.book
-            .file_name
-            .clone()
-            .unwrap_or_else(|| FileName::of(&self.book.claim.barcode))
-    }
-
-    /// GRIN's validator of what is stored, if it is known.
-    fn stored_validator(&self) -> Option<Validator> {
-        match (&self.found, &self.book.stored) {
-            (Some(found), _) => found.validator(),
-            (None, Some(stored)) => stored.etag.as_deref().and_then(|etag| Validator::parse(etag).ok()),
-            (None, None) => None,
-        }
-    }
-
-    async fn check(&mut self) -> StepResult {
-        let ask = CheckBook {
-            file_name: self.file_name(),
-            stored: self.stored_validator(),
-            stop: self.context.stop.clone(),
-        };
-        match self.services.check(ask, &self.cx).await {
-            Ok(CheckResult::Download) => StepResult::plain(WorkerOutcome::Wanted),
-            Ok(CheckResult::UpToDate) => self.same(),
-            // GRIN has dropped it since, and it is whole in the store.
-            Ok(CheckResult::NotConverted) if self.found.is_some() => self.same(),
-            Ok(CheckResult::NotConverted) => StepResult::plain(WorkerOutcome::NotThere),
-            Ok(CheckResult::NotBegun) => StepResult::plain(WorkerOutcome::NotBegun),
-            Err(fault) => StepResult::fault(fault),
-        }
-    }
-
-    /// GRIN has what the store has; the volume of an interrupted run is recorded as stored now.
-    fn same(&mut self) -> StepResult {
-        match self.found.take() {
-            Some(found) => StepResult {
-                outcome: WorkerOutcome::Published,
-                stored: Some(Box::new(found.into_book())),
-                fault: None,
-            },
-            None => StepResult::plain(WorkerOutcome::Same),
-        }
-    }
-
-    async fn download(&mut self) -> StepResult {
-        let claim = self.book.claim.clone();
-        if let Err(error) = self.services.record_downloading(claim.clone(), &self.cx).await {
-            return StepResult::fault(BookFault::from(&error));
-        }
-        let unless = if self.context.policy.force {
-            None
-        } else {
-            self.stored_validator()
-        };
-        let ask = DownloadBook {
-            barcode: claim.barcode.clone(),
-            file_name: self.file_name(),
-            claim,
-            unless,
-            stop: self.context.stop.clone(),
-        };
-        match self.services.download(ask, &self.cx).await {
-            Ok(DownloadResult::Stored(stored)) => StepResult {
-                outcome: WorkerOutcome::Published,
-                stored: Some(stored),
-                fault: None,
-            },
-            Ok(DownloadResult::UpToDate) => self.same(),
-            Ok(DownloadResult::NotConverted) => StepResult::plain(WorkerOutcome::NotThere),
-            Ok(DownloadResult::NotBegun) => StepResult::plain(WorkerOutcome::NotBegun),
-            // Judged once: the same archive would be refused again.
-            Ok(DownloadResult::KeptAside { detail }) => StepResult::fault(BookFault::worse_than_stored(&detail)),
-            Ok(DownloadResult::DamagedAtSource { reason, detail }) => {
-                StepResult::fault(BookFault::damaged_at_source(reason, &detail))
-            }
-            Err(fault) => StepResult::fault(fault),
-        }
-    }
-
-    /// Tells the intake what the outcome says about others, and decides when the book is due again.
-    fn judge(&mut self, outcome: BookOutcome) -> RunEnd {
-        self.log(outcome);
-        let (now, rng) = (Instant::now(), &mut rand::rng());
-        let barcode = &self.book.claim.barcode;
-        let judgement = &mut *self.context.judgement.borrow_mut();
-        let Some(fault) = &self.fault else {
-            judgement.memory.forget(barcode);
-            judgement.intake.succeeded(outcome, now);
-            return RunEnd {
-                delay: Duration::ZERO,
-                left: false,
-            };
-        };
-        let rules = PutOffRules {
-            backoff: &self.context.policy.backoff,
-            once: self.context.once,
-            last_good: judgement.intake.last_good(fault.blame),
-        };
-        let attempt = self.book.attempts + 1;
-        let (delay, left) = match outcome {
-            BookOutcome::Released => {
-                let put_off = judgement.memory.put_off(barcode, now, &rules, rng);
-                (put_off.delay, put_off.left)
-            }
-            BookOutcome::Retry if self.context.once => (policy::wait(rules.backoff, attempt, rng), false),
-            BookOutcome::Retry => (policy::attempt_delay(self.context.policy.attempts, attempt), false),
-            _ => (Duration::ZERO, false),
-        };
-        judgement.intake.failed(barcode, fault, now, rng);
-        let delay = delay.max(fault.asked_wait.unwrap_or_default());
-        let later = self.context.once && delay > policy::longest_wait_once(&self.context.policy.backoff);
-        RunEnd {
-            delay,
-            left: left || later,
-        }
-    }
-
-    fn log(&self, outcome: BookOutcome) {
-        let barcode = &self.book.claim.barcode;
-        match (&self.fault, outcome) {
-            (Some(fault), BookOutcome::Failed) => {
-                warn!(%barcode, reason = fault.reason.as_str(), detail = fault.detail, "book failed");
-            }
-            (Some(fault), _) => {
-                let (reason, blame) = (fault.reason.as_str(), fault.blame.as_str());
-                info!(%barcode, reason, blame, detail = fault.detail, %outcome, "book not done");
-            }
-            (None, _) => debug!(%barcode, %outcome, "book done"),
+        let result = StepResult::fault(BookFault::panicked("the book's run"));
+        match self.next_step(self.facts(false), result) {
+            PlanStep::Settle(outcome) => outcome,
+            PlanStep::Check | PlanStep::Download => BookOutcome::Retry,
         }
     }
 }
@@ -323,3 +174,6 @@ impl StepResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Runs claimed books, as many as the workers hold, until there is nothing left or the drain.
 
 mod claims;
+mod idle;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,9 +24,9 @@ use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::claims::ClaimedBooks;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
-use crate::pipeline::policy::{BookFault, FailureMemory, longest_wait_once};
+use crate::pipeline::policy::{BookFault, FailureMemory};
 use crate::pipeline::progress::RunProgress;
-use crate::pipeline::supervisor::{RetryPolicy, RunReport, RunScope, SupervisorState};
+use crate::pipeline::supervisor::{RunReport, RunScope, SupervisorState, WorkOptions};
 use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
 
 /// Longest sleep without looking again, for changes that nobody tells of (another process's books).
@@ -36,26 +37,26 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const AFTER_CUT: Duration = Duration::from_secs(15);
 
 /// Runs books until nothing is left (`once`) or the drain.
-pub(super) async fn sync(state: &Rc<SupervisorState>, scope: &RunScope) {
+pub(super) async fn sync<S: BookServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
     if !scope.sync {
         return;
     }
     let control = RunControl {
         progress: Arc::clone(&state.progress),
-        policy: Rc::clone(&state.policy),
+        options: Rc::clone(&state.options),
         wake: state.wake.subscribe(),
         stop: state.intake.clone(),
         cut: state.cut.clone(),
         sources: Rc::clone(&state.sources),
         report: Rc::clone(&state.report),
     };
-    FanOut::new(Rc::clone(&state.pools), control, scope).run().await;
+    FanOut::new(Rc::clone(&state.services), control, scope).run().await;
 }
 
 /// What the fan-out shares with the supervisor.
 pub(super) struct RunControl {
     pub progress: Arc<RunProgress>,
-    pub policy: Rc<RefCell<RetryPolicy>>,
+    pub options: Rc<RefCell<WorkOptions>>,
     /// Something changed: look again whether there is work.
     pub wake: watch::Receiver<()>,
     /// Cancelled: nothing new is begun.
@@ -95,9 +96,9 @@ enum NextLook {
 
 impl<'a, S: BookServices> FanOut<'a, S> {
     pub fn new(services: Rc<S>, control: RunControl, scope: &'a RunScope) -> Self {
-        let policy = control.policy.borrow().clone();
+        let options = control.options.borrow().clone();
         let judgement = RunJudgement {
-            intake: BookIntake::new(intake_config(&policy, scope.once)),
+            intake: BookIntake::new(intake_config(&options, scope.once)),
             memory: FailureMemory::default(),
         };
         let share = services.share();
@@ -108,7 +109,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             scope,
             judgement: Rc::new(RefCell::new(judgement)),
             running: FuturesUnordered::new(),
-            claims: ClaimedBooks::new(policy.lease),
+            claims: ClaimedBooks::new(options.lease),
             said: None,
             left: Vec::new(),
             began: Timestamp::now(),
@@ -117,8 +118,8 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         }
     }
 
-    fn policy(&self) -> RetryPolicy {
-        self.control.policy.borrow().clone()
+    fn options(&self) -> WorkOptions {
+        self.control.options.borrow().clone()
     }
 
     /// Runs books until nothing is left or the drain, then ends or releases every claim.
@@ -127,7 +128,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         loop {
             self.control.wake.mark_unchanged();
             shares.mark_unchanged();
-            let intake = intake_config(&self.policy(), self.scope.once);
+            let intake = intake_config(&self.options(), self.scope.once);
             self.judgement.borrow_mut().intake.configure(intake);
             let NextLook::Wait(until) = self.fill().await else {
                 break;
@@ -174,31 +175,6 @@ impl<'a, S: BookServices> FanOut<'a, S> {
     /// Twice what DOWNLOAD and CHECK can do at once: the next book stands ready when one is done.
     fn places(&self) -> usize {
         self.services.workers() * 2
-    }
-
-    /// Paused, or without a share of the rate; a run that ends by itself waits for neither for ever.
-    fn held_back(&mut self) -> Option<NextLook> {
-        let idle = self.running.is_empty() && self.scope.once;
-        if self.policy().paused {
-            if idle {
-                info!("work.paused is set: nothing is begun");
-                return Some(NextLook::Done);
-            }
-            return Some(NextLook::Wait(look_again()));
-        }
-        if self.services.share().may_work() {
-            return None;
-        }
-        if idle && Instant::now() >= self.leases_until {
-            self.not_begun("no share of GRIN's request rate is this daemon's");
-            return Some(NextLook::Done);
-        }
-        let bound = self.leases_until.max(Instant::now() + SHORTEST);
-        Some(NextLook::Wait(if idle {
-            look_again().min(bound)
-        } else {
-            look_again()
-        }))
     }
 
     /// While the disk is full, it is looked at instead of a book being fetched for nothing.
@@ -254,9 +230,9 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         self.control.progress.taken();
         self.judgement.borrow_mut().intake.begun(&book.claim.barcode);
         let context = BookRunContext {
-            policy: RetryPolicy {
+            options: WorkOptions {
                 force: self.scope.force,
-                ..self.policy()
+                ..self.options()
             },
             judgement: Rc::clone(&self.judgement),
             once: self.scope.once,
@@ -266,49 +242,6 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         self.claims.began(&book, cx.clone());
         let services = Rc::clone(&self.services);
         self.running.push(Box::pin(run_book(services, context, book, cx)));
-    }
-
-    /// Nothing can be claimed now: done, or when to look again.
-    async fn nothing_to_claim(&mut self) -> Result<NextLook, CatalogError> {
-        let now = Instant::now();
-        let look_again = look_again();
-        let share = self.services.share().clone();
-        let idle = self.running.is_empty() && self.scope.once && self.control.sources.get() == 0;
-        if share.is_strict() && !share.is_settled() {
-            // Some of what is this daemon's to do is still another's: told when that changes.
-            self.idle_since = None;
-            if idle && now >= self.leases_until {
-                self.not_begun("blocks of books that are this daemon's due are still held by others");
-                return Ok(NextLook::Done);
-            }
-            return Ok(NextLook::Wait(look_again));
-        }
-        let idle_since = *self.idle_since.get_or_insert(now);
-        let due = self
-            .services
-            .next_due(self.scope.selection(self.began, Timestamp::now()))
-            .await?;
-        let wait = |due: Timestamp| Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
-        let due = due.map(|due| now + wait(due).max(SHORTEST));
-        if !idle {
-            return Ok(NextLook::Wait(due.unwrap_or(look_again).min(look_again)));
-        }
-        let patience = idle_since + share.patience();
-        // What is due much later is the next run's; what another daemon holds may be free when that one has died.
-        match due.filter(|due| *due <= now + longest_wait_once(&self.policy().backoff)) {
-            _ if self.scope.limit.is_some_and(|limit| self.claims.taken() >= limit) => Ok(NextLook::Done),
-            Some(due) => Ok(NextLook::Wait(due.min(look_again))),
-            None if now < patience => Ok(NextLook::Wait(patience)),
-            None => {
-                // What came due between the last claim and the question for the next moment is neither: look once more.
-                self.claim(false, Vec::new()).await?;
-                Ok(if self.claims.is_empty() {
-                    NextLook::Done
-                } else {
-                    NextLook::Wait(now)
-                })
-            }
-        }
     }
 
     fn note(&mut self, ended: BookRunResult) {
@@ -332,7 +265,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         if Instant::now() < self.claims.renew_at() {
             return;
         }
-        match self.claims.renew(&*self.services, &self.policy()).await {
+        match self.claims.renew(&*self.services, &self.options()).await {
             Ok(()) => self.judgement.borrow_mut().intake.answered(WaitCause::Catalog),
             Err(error) => self.catalog_failed(&error),
         }
@@ -363,16 +296,6 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         }
         self.said.clone_from(&waiting);
         self.control.progress.wait_for(waiting);
-    }
-
-    fn not_begun(&self, why: &str) {
-        let share = self.services.share().snapshot();
-        let trouble = share.and_then(|share| share.trouble);
-        let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-        self.control
-            .report
-            .borrow_mut()
-            .add_incomplete(format!("sync: not begun: {why}{trouble}"));
     }
 
     fn report_left(&self) {
@@ -420,13 +343,13 @@ fn look_again() -> Instant {
     Instant::now() + LOOK_AGAIN
 }
 
-fn intake_config(policy: &RetryPolicy, once: bool) -> IntakeConfig {
+fn intake_config(options: &WorkOptions, once: bool) -> IntakeConfig {
     IntakeConfig {
-        backoff: policy.backoff,
-        series: policy.max_sequential_failures as usize,
+        backoff: options.retry.backoff,
+        series: options.retry.max_sequential_failures as usize,
         once,
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

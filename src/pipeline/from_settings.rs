@@ -7,7 +7,7 @@ use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
 use crate::catalog::{CatalogError, path_of};
 use crate::grin::barcode_file;
 use crate::grin::{SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
-use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, compare_after};
+use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, WorkOptions, compare_after};
 use crate::settings::{DEMO_PASSPHRASE, LeasesName, Settings, UnusableSetting};
 use crate::storage::StorageConfig;
 use crate::vocabulary::Queue;
@@ -87,20 +87,22 @@ fn is_published(path: &Path) -> bool {
 }
 
 /// What the supervisor goes by.
-pub fn terms(settings: &Settings, owner: String) -> RetryPolicy {
+pub fn work_options(settings: &Settings, owner: String) -> WorkOptions {
     let schedule = &settings.schedule;
-    RetryPolicy {
+    WorkOptions {
         owner,
         lease: claim_lease(settings),
-        attempts: settings.retry.attempts,
-        backoff: (&settings.retry).into(),
-        max_sequential_failures: settings.retry.max_sequential_failures,
+        retry: RetryPolicy {
+            attempts: settings.retry.attempts,
+            backoff: (&settings.retry).into(),
+            max_sequential_failures: settings.retry.max_sequential_failures,
+        },
         conversion_queue_limit: settings.grin.conversion_queue_limit,
         conversion_batch: settings.grin.conversion_batch as usize,
         monthly_report: settings.grin.monthly_report,
         paused: settings.work.paused,
         force: settings.work.force,
-        every: TaskIntervals {
+        intervals: TaskIntervals {
             collect: schedule.collect_every.0,
             refresh: schedule.refresh_every.0,
             enrich: schedule.enrich_every.0,

@@ -14,7 +14,7 @@ use rand::Rng;
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
-use crate::pipeline::policy::{BookFault, shared_pause};
+use crate::pipeline::policy::{BookFault, longest_wait_once, shared_pause};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, WaitCause, WaitReason};
 
@@ -193,6 +193,9 @@ impl BookIntake {
         if fault.blame == Blame::Book {
             self.grin_answered(now);
         }
+        if let Some(wait) = fault.asked_wait {
+            self.asked_to_wait(fault, wait, now);
+        }
         let Some(cause) = fault.cause else { return };
         if let Some(breaker) = self.breakers.get_mut(&cause) {
             let known = breaker.openers.contains(barcode);
@@ -218,6 +221,23 @@ impl BookIntake {
             let needs_person = fault.needs_person || cause == WaitCause::Passphrase;
             self.open(cause, BreakerTrouble { why, needs_person }, now, rng);
         }
+    }
+
+    /// GRIN wants no request for so long. The session keeps everybody waiting; a run that ends by itself gives up if that takes
+    /// longer than any wait of such a run.
+    fn asked_to_wait(&mut self, fault: &BookFault, wait: Duration, now: Instant) {
+        if !self.config.once || wait <= longest_wait_once(&self.config.backoff) {
+            return;
+        }
+        let breaker = CircuitBreaker {
+            since: now,
+            until: now + wait,
+            probes: PROBES,
+            why: fault.detail.clone(),
+            needs_person: false,
+            openers: BTreeSet::new(),
+        };
+        self.breakers.entry(WaitCause::Gate).or_insert(breaker);
     }
 
     /// A call that every book needs failed (the catalog), or a look at what a breaker waits for (the disk).

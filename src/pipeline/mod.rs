@@ -15,11 +15,12 @@ mod progress;
 mod publish;
 mod recover;
 mod supervisor;
+mod task_services;
 mod tasks;
 pub mod workers;
 
 pub use from_settings::scope_of;
-pub(crate) use from_settings::{archive_options, claim_lease, decrypted_options, storage_config, terms};
+pub(crate) use from_settings::{archive_options, claim_lease, decrypted_options, storage_config, work_options};
 pub(crate) use progress::{ProgressSnapshot, RunProgress};
 pub use publish::{
     ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, VolumePublished, stage_taken_over,
@@ -29,6 +30,6 @@ pub(crate) use recover::PublishedVolume;
 pub use recover::{ReconcileBook, reconcile};
 pub use supervisor::Supervisor;
 pub(crate) use supervisor::{
-    BeginRun, ChangeOptions, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, TaskIntervals, WorkerPools,
-    compare_after,
+    BeginRun, ChangeOptions, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, TaskIntervals, WorkOptions,
+    WorkerPools, compare_after,
 };

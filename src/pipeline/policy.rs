@@ -20,7 +20,7 @@ use crate::session::{BodyError, SessionError, TimeoutPhase};
 use crate::storage::{StorageError, StorageErrorClass};
 use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
-pub use delays::{FailureMemory, PutOffRules, attempt_delay, longest_wait_once, shared_pause, wait};
+pub use delays::{FailureMemory, PutOffRules, attempt_delay, longest_wait_once, shared_pause};
 
 /// An error in the forms that the plan, the intake, the catalog and a person need.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,87 +1,75 @@
-//! The tasks beside downloading, and what they share: rounds, patience after trouble, what a person is told.
+//! The tasks beside downloading, and what they share: when one begins again, and what a person is told.
 
 mod bisect;
 mod collect;
 mod convert;
 mod enrich;
+mod wait;
 
-use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::pipeline::policy;
-use crate::pipeline::supervisor::{RunScope, SupervisorState, TaskIntervals};
+use crate::pipeline::supervisor::{RunScope, SupervisorState};
+use crate::pipeline::tasks::wait::until_moment;
+use crate::session::RetryBackoff;
 
 pub(super) use crate::pipeline::tasks::collect::collect;
 pub(super) use crate::pipeline::tasks::convert::convert;
 pub(super) use crate::pipeline::tasks::enrich::enrich;
 
-/// When a task comes round again: at its time, or sooner after a round that went wrong, so that what a person mends
+/// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
 /// (a sign-in, a full disk) is taken up without waiting a day.
 #[derive(Debug, Default)]
-struct Patience {
+struct TaskSchedule {
     failures: u32,
 }
 
-impl Patience {
-    /// How long after a round; `None`: it does not come round again.
-    fn wait(&mut self, state: &SupervisorState, whole: bool, every: Option<Duration>) -> Option<Duration> {
-        if whole {
+/// A pass of a task that has just ended.
+#[derive(Debug, Clone, Copy)]
+struct EndedPass {
+    /// Nothing of it is missing.
+    complete: bool,
+    /// How often the task begins; `None`: only once.
+    interval: Option<Duration>,
+}
+
+impl TaskSchedule {
+    /// The moment of the next pass; `None`: there is none.
+    fn next(&mut self, backoff: &RetryBackoff, ended: EndedPass) -> Option<Instant> {
+        if ended.complete {
             self.failures = 0;
-            return every;
+            return ended.interval.map(|interval| Instant::now() + interval);
         }
         self.failures += 1;
-        let sooner = policy::wait(&state.policy.borrow().backoff, self.failures, &mut rand::rng());
-        Some(every.map_or(sooner, |every| every.min(sooner)))
+        let sooner = backoff.pause(self.failures, &mut rand::rng());
+        let wait = ended.interval.map_or(sooner, |interval| interval.min(sooner));
+        Some(Instant::now() + wait)
     }
 
-    /// The moment of the next round.
-    fn next(&mut self, state: &SupervisorState, whole: bool, every: Option<Duration>) -> Option<Instant> {
-        self.wait(state, whole, every).map(|wait| Instant::now() + wait)
-    }
-
-    /// Waits for the next round; `false` when there is none.
-    async fn again(
-        &mut self,
-        state: &Rc<SupervisorState>,
-        scope: &RunScope,
-        (whole, which): (bool, impl Fn(&TaskIntervals) -> Option<Duration>),
-    ) -> bool {
-        let every = which(&state.policy.borrow().every);
-        !scope.once && sleep_till(state, self.next(state, whole, every)).await
+    /// Waits for the next pass; `false` when there is none.
+    async fn again<S>(&mut self, state: &SupervisorState<S>, scope: &RunScope, ended: EndedPass) -> bool {
+        let backoff = state.options.borrow().retry.backoff;
+        !scope.once && sleep_till(state, self.next(&backoff, ended)).await
     }
 }
 
-fn trouble(state: &Rc<SupervisorState>, task: &'static str, why: &str) -> Option<u64> {
-    warn!(task, why, "not finished; asked again later");
+/// Tells of something that is not done; it is tried again later.
+fn trouble<S>(state: &SupervisorState<S>, task: &'static str, why: &str) {
+    warn!(task, why, "not finished; requested again later");
     state.progress.tell_task(task, format!("not finished: {why}"));
-    state.incomplete(format!("{task}: {why}"));
-    None
-}
-
-/// Waits for news of the work or of the leases.
-async fn change(state: &Rc<SupervisorState>, (news, leases): (&mut watch::Receiver<()>, &mut watch::Receiver<()>)) {
-    tokio::select! {
-        _ = news.changed() => {}
-        Ok(()) = leases.changed() => {}
-        () = state.intake.cancelled() => {}
-    }
+    state.report.borrow_mut().add_incomplete(format!("{task}: {why}"));
 }
 
 /// Sleeps till `at`, or for good when there is no such moment; `false` when the drain came first.
-async fn sleep_till(state: &Rc<SupervisorState>, at: Option<Instant>) -> bool {
-    let moment = async {
-        match at {
-            Some(at) => tokio::time::sleep_until(at).await,
-            None => std::future::pending().await,
-        }
-    };
+async fn sleep_till<S>(state: &SupervisorState<S>, at: Option<Instant>) -> bool {
     tokio::select! {
         biased;
         () = state.intake.cancelled() => false,
-        () = moment => true,
+        () = until_moment(at) => true,
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -42,6 +42,12 @@ pub struct SmallAnswer {
 pub struct AnswerHeaders(Vec<(header::HeaderName, header::HeaderValue)>);
 
 impl AnswerHeaders {
+    #[cfg(test)]
+    pub(super) fn canned(etag: Option<&str>) -> Self {
+        let value = |etag: &str| header::HeaderValue::from_str(etag).unwrap();
+        Self(etag.map(|etag| (header::ETAG, value(etag))).into_iter().collect())
+    }
+
     pub(super) fn of(map: &header::HeaderMap) -> Self {
         Self(map.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
     }

@@ -37,6 +37,11 @@ impl RetryBackoff {
         }
     }
 
+    /// A wait between half of the longest one and all of it: spread out, and never nothing. For what is tried without end.
+    pub fn pause(&self, attempt: u32, rng: &mut impl Rng) -> Duration {
+        self.bound(attempt).mul_f64(rng.random_range(0.5..=1.0))
+    }
+
     /// The longest wait after `attempt` failed tries.
     pub fn bound(&self, attempt: u32) -> Duration {
         let factor = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);

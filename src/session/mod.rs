@@ -28,7 +28,7 @@ mod stream;
 mod token;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use answer::{AnswerHeaders, SmallAnswer};
 pub use backoff::RetryBackoff;

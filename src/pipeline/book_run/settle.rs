@@ -10,7 +10,6 @@ use crate::actor::AskError;
 use crate::catalog::{BegunPublication, CatalogError, ClaimSettlement, RecordDoubtfulPublication, SettleClaim};
 use crate::pipeline::book_run::BookRun;
 use crate::pipeline::book_services::BookServices;
-use crate::pipeline::policy;
 use crate::pipeline::policy::BookFault;
 use crate::vocabulary::{BookOutcome, WaitCause};
 
@@ -53,7 +52,12 @@ impl<S: BookServices> BookRun<S> {
                 let fault = BookFault::from(&error);
                 let judgement = &mut *self.context.judgement.borrow_mut();
                 judgement.intake.call_failed(&fault, Instant::now(), rng);
-                policy::wait(&self.context.policy.backoff, attempt, rng).min(LONGEST_PAUSE)
+                self.context
+                    .options
+                    .retry
+                    .backoff
+                    .pause(attempt, rng)
+                    .min(LONGEST_PAUSE)
             };
             sleep(pause).await;
         }

@@ -16,7 +16,7 @@ use crate::grin::{Barcode, BlockSet};
 use crate::pipeline::book_run::BookRunResult;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
-use crate::pipeline::supervisor::RetryPolicy;
+use crate::pipeline::supervisor::WorkOptions;
 use crate::vocabulary::{BookOutcome, WaitCause};
 
 /// Claimed ahead of the workers, so that none waits for the catalog.
@@ -92,19 +92,19 @@ impl ClaimedBooks {
     }
 
     /// Renews all claims when it is time; cuts the work on books whose claim is lost.
-    pub async fn renew(&mut self, services: &impl BookServices, policy: &RetryPolicy) -> Result<(), CatalogError> {
-        self.renew_at = Instant::now() + RENEW_AGAIN.min(policy.lease / 3);
+    pub async fn renew(&mut self, services: &impl BookServices, options: &WorkOptions) -> Result<(), CatalogError> {
+        self.renew_at = Instant::now() + RENEW_AGAIN.min(options.lease / 3);
         let working = self.working.values().map(|(claim, _)| claim.clone());
         let claims = working
             .chain(self.ahead.iter().map(|book| book.claim.clone()))
             .collect();
         let renew = RenewClaims {
-            owner: policy.owner.clone(),
+            owner: options.owner.clone(),
             claims,
-            lease: policy.lease,
+            lease: options.lease,
         };
         let lost = services.renew(renew).await?;
-        self.renew_at = Instant::now() + policy.lease / 3;
+        self.renew_at = Instant::now() + options.lease / 3;
         for claim in lost {
             self.lost(&claim);
         }
@@ -196,7 +196,7 @@ impl<S: BookServices> FanOut<'_, S> {
         blocks: Option<BlockSet>,
         except: Vec<Barcode>,
     ) -> Result<Vec<ClaimedBook>, CatalogError> {
-        let policy = self.policy();
+        let options = self.options();
         let left = self.left.iter().map(|(barcode, _)| barcode.clone());
         let claim = ClaimBooks {
             selection: BookSelection {
@@ -206,8 +206,8 @@ impl<S: BookServices> FanOut<'_, S> {
                 ..self.scope.selection(self.began, Timestamp::now())
             },
             limit,
-            owner: policy.owner,
-            lease: policy.lease,
+            owner: options.owner,
+            lease: options.lease,
         };
         self.services.claim(claim).await
     }

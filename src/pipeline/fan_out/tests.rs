@@ -1,35 +1,15 @@
-mod library;
+pub(in crate::pipeline) mod library;
 mod month;
 
 use futures::FutureExt;
 
 use super::*;
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
-use crate::session::{RetryBackoff, SessionError};
+use crate::session::SessionError;
 use crate::storage::StorageError;
 use crate::vocabulary::FailureReason;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn policy() -> RetryPolicy {
-    RetryPolicy {
-        owner: "test".into(),
-        lease: Duration::from_secs(600),
-        attempts: 4,
-        backoff: RetryBackoff {
-            base: SECOND,
-            cap: Duration::from_secs(600),
-            attempts: 6,
-        },
-        max_sequential_failures: 3,
-        conversion_queue_limit: 0,
-        conversion_batch: 0,
-        monthly_report: false,
-        paused: false,
-        force: false,
-        every: crate::pipeline::TaskIntervals::default(),
-    }
-}
 
 /// A fan-out over a stub of a library, and the handles that end it.
 pub(super) struct Run {
@@ -47,7 +27,7 @@ impl Run {
         let wake = watch::Sender::new(());
         let control = RunControl {
             progress: Arc::default(),
-            policy: Rc::new(RefCell::new(policy())),
+            options: Rc::new(RefCell::new(WorkOptions::of_tests())),
             wake: wake.subscribe(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),

@@ -240,3 +240,24 @@ fn a_run_that_ends_by_itself_gives_up_after_some_probes() {
         assert_eq!(bench.intake.decide(bench.now), IntakeDecision::GiveUp, "{fault:?}");
     }
 }
+
+#[test]
+fn a_run_that_ends_by_itself_gives_up_when_grin_asks_for_a_long_wait() {
+    let throttled = |minutes: u64| {
+        BookFault::from(&SessionError::Throttled {
+            status: 503,
+            retry_after: Some(Duration::from_secs(minutes * 60)),
+        })
+    };
+    for (once, minutes, expected) in [
+        (true, 11, IntakeDecision::GiveUp),
+        (true, 9, IntakeDecision::Open),
+        (false, 1_000, IntakeDecision::Open),
+    ] {
+        let mut bench = Bench::new(once);
+        bench.fail("ASKED1", &throttled(minutes));
+        assert_eq!(bench.intake.decide(bench.now), expected, "{once} {minutes}");
+        let waits = bench.cause() == Some(WaitCause::Gate);
+        assert_eq!(waits, expected == IntakeDecision::GiveUp);
+    }
+}

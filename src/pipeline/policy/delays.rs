@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rand::{Rng, RngExt as _};
+use rand::Rng;
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
@@ -14,8 +14,12 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// The attempts of a book are spread over so much time at least before it counts as failed.
 const FAILED_AFTER: Duration = Duration::from_secs(3 * 24 * 3_600);
-/// First wait of a book that fails on the way while others succeed; it doubles up to a day.
-const OWN_TROUBLE: Duration = Duration::from_secs(30);
+/// Waits of a book that fails on the way while others succeed.
+const OWN_TROUBLE: RetryBackoff = RetryBackoff {
+    base: Duration::from_secs(30),
+    cap: DAY,
+    attempts: u32::MAX,
+};
 /// The pause that everybody makes is at most this in the first minutes of an outage.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(30);
 /// And at most this however long it lasts.
@@ -26,11 +30,6 @@ const OUTAGE_PART: u32 = 20;
 const TRIES_ONCE: u32 = 6;
 /// Books whose failures are remembered; whatever is beyond begins its waits anew.
 const REMEMBERED: usize = 100_000;
-
-/// Between half of the back-off's bound and all of it: spread out, and never nothing.
-pub fn wait(backoff: &RetryBackoff, attempts: u32, rng: &mut impl Rng) -> Duration {
-    jittered(backoff.bound(attempts), rng)
-}
 
 /// The wait after a book's `attempt`-th failed attempt of `limit`: four times the one before, so that the last attempt comes three
 /// days after the first or later. With six attempts: 13 minutes, 51 minutes, 3.4, 13.5 and 54 hours.
@@ -49,17 +48,7 @@ pub fn longest_wait_once(backoff: &RetryBackoff) -> Duration {
 /// The pause that everybody makes after the `probe`-th probe that failed, in an outage of this age.
 pub fn shared_pause(backoff: &RetryBackoff, probe: u32, age: Duration, rng: &mut impl Rng) -> Duration {
     let longest = (age / OUTAGE_PART).clamp(OUTAGE_PAUSE, OUTAGE_PAUSE_CAP);
-    wait(backoff, probe, rng).min(longest)
-}
-
-fn jittered(bound: Duration, rng: &mut impl Rng) -> Duration {
-    bound.mul_f64(rng.random_range(0.5..=1.0))
-}
-
-/// `base` for the first time, doubling each time, at most `cap`.
-fn doubled(base: Duration, nth: u32, cap: Duration) -> Duration {
-    base.saturating_mul(2_u32.saturating_pow(nth.saturating_sub(1)))
-        .min(cap)
+    backoff.pause(probe, rng).min(longest)
 }
 
 /// How often books failed that were not to blame for it, since they last succeeded. Kept in memory: after a restart the
@@ -108,7 +97,7 @@ impl FailureMemory {
         if self.0.len() < REMEMBERED || self.0.contains_key(barcode) {
             self.0.insert(barcode.clone(), tries);
         }
-        let own = jittered(doubled(OWN_TROUBLE, tries.own, DAY), rng);
+        let own = OWN_TROUBLE.pause(tries.own, rng);
         let shared = shared_pause(rules.backoff, tries.tries, now.duration_since(tries.first), rng);
         match rules.once {
             // Due at once, for the next run; this one does not take it again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
+use crate::pipeline::task_services::TaskFault;
 use crate::session::RetryBackoff;
 
 /// So many parts without any answer: GRIN is in trouble, not one of the books.
@@ -27,6 +28,16 @@ pub(super) struct FailedBatch {
     pub(super) why: String,
     /// One of its books may be the reason.
     pub(super) may_be_one_book: bool,
+}
+
+impl FailedBatch {
+    pub(super) fn of(barcodes: Vec<Barcode>, fault: TaskFault) -> Self {
+        Self {
+            barcodes,
+            why: fault.why,
+            may_be_one_book: fault.may_be_one_book,
+        }
+    }
 }
 
 /// What came of halving.

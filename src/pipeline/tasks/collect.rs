@@ -1,4 +1,4 @@
-//! Reads GRIN's lists, all of them or the short ones, once or round after round.
+//! Reads GRIN's lists, all of them or the short ones, once or at intervals.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -10,98 +10,176 @@ use tracing::warn;
 
 use crate::grin::ListKind;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
-use crate::pipeline::tasks::{Patience, sleep_till, trouble};
+use crate::pipeline::task_services::TaskServices;
+use crate::pipeline::tasks::wait::TaskWait;
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, sleep_till, trouble};
 use crate::pipeline::workers::{CollectList, CollectResult, MonthlyArrivals};
 use crate::vocabulary::Queue;
 
-/// Lists read in each round, after the list of all books in a full one.
+const TASK: &str = "collect";
+
+/// Lists read each time, after the list of all books in a full pass.
 const SHORT_LISTS: [ListKind; 3] = [ListKind::Converted, ListKind::InProcess, ListKind::Failed];
 
-/// Reads GRIN's lists: all of them at the start and every `collect` round, the short ones every `refresh` round.
-pub(in crate::pipeline) async fn collect(state: &Rc<SupervisorState>, scope: &RunScope) {
-    if !scope.collect {
-        return;
-    }
-    let mut full_at = Some(Instant::now());
-    let mut patience = Patience::default();
-    let (mut known_to, mut after_whole) = (Timestamp::now(), true);
-    let mut told = BTreeSet::new();
-    while state.leads("collect", scope.once).await {
-        let full = full_at.is_some_and(|at| at <= Instant::now());
-        state.progress.active("collect", true);
-        if full {
-            // A pass that is resumed began when its first part did.
-            if after_whole {
-                known_to = Timestamp::now();
-            }
-        } else {
-            arrivals(state, known_to).await;
-        }
-        let whole = round(state, scope, full, &mut told).await;
-        if full {
-            after_whole = whole;
-        }
-        state.progress.active("collect", false);
-        // The first round is over: the others need not wait for a second.
+/// Reads GRIN's lists: all of them at the start and every `collect` interval, the short ones every `refresh` interval.
+pub(in crate::pipeline) async fn collect<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
+    if scope.collect {
+        CollectTask::new(state, scope).run().await;
+        // Also when it was another daemon's to do.
         state.collecting.set(false);
-        state.wake.send_replace(());
-        let every = state.policy.borrow().every;
-        if full {
-            full_at = patience.next(state, whole, every.collect);
+        state.source_dry();
+    }
+}
+
+struct CollectTask<'a, S> {
+    state: &'a SupervisorState<S>,
+    scope: &'a RunScope,
+    wait: TaskWait<'a, S>,
+    schedule: TaskSchedule,
+    /// When all lists are read next; the short ones may be read before.
+    full_at: Option<Instant>,
+    /// What was checked in before is known: when the last full pass began.
+    known_to: Timestamp,
+    /// The last full pass was complete; one that broke off is resumed, and began when its first part did.
+    after_complete: bool,
+    /// Lists of which it was said that GRIN does not have them.
+    told: BTreeSet<ListKind>,
+}
+
+impl<'a, S: TaskServices> CollectTask<'a, S> {
+    fn new(state: &'a SupervisorState<S>, scope: &'a RunScope) -> Self {
+        Self {
+            state,
+            scope,
+            wait: TaskWait::new(state, TASK, scope.once),
+            schedule: TaskSchedule::default(),
+            full_at: Some(Instant::now()),
+            known_to: Timestamp::now(),
+            after_complete: true,
+            told: BTreeSet::new(),
         }
-        // A full round that broke off is resumed; a short one in between would only ask for the same lists.
-        let refresh_at = if full && !whole {
+    }
+
+    async fn run(&mut self) {
+        while self.wait.leads().await {
+            let full = self.full_at.is_some_and(|at| at <= Instant::now());
+            self.state.progress.active(TASK, true);
+            let complete = self.pass(full).await;
+            self.state.progress.active(TASK, false);
+            // The lists have been read once: the other tasks need not wait for a second time.
+            self.state.collecting.set(false);
+            self.state.wake.send_replace(());
+            let next = self.next(full, complete);
+            if self.scope.once || !sleep_till(self.state, next).await {
+                return;
+            }
+        }
+    }
+
+    async fn pass(&mut self, full: bool) -> bool {
+        if !full {
+            self.arrivals().await;
+        } else if self.after_complete {
+            self.known_to = Timestamp::now();
+        }
+        let complete = self.lists(full).await;
+        if full {
+            self.after_complete = complete;
+        }
+        complete
+    }
+
+    /// When lists are read next.
+    fn next(&mut self, full: bool, complete: bool) -> Option<Instant> {
+        let (intervals, backoff) = {
+            let options = self.state.options.borrow();
+            (options.intervals, options.retry.backoff)
+        };
+        let ended = |interval| EndedPass { complete, interval };
+        if full {
+            self.full_at = self.schedule.next(&backoff, ended(intervals.collect));
+        }
+        // A full pass that broke off is resumed; a short one in between would only ask for the same lists.
+        let refresh_at = if full && !complete {
             None
         } else {
-            patience.next(state, whole, every.refresh)
+            self.schedule.next(&backoff, ended(intervals.refresh))
         };
-        if scope.once || !sleep_till(state, full_at.into_iter().chain(refresh_at).min()).await {
-            break;
+        self.full_at.into_iter().chain(refresh_at).min()
+    }
+
+    /// Reads the lists of one pass; `false` when one of them is not complete.
+    async fn lists(&mut self, full: bool) -> bool {
+        let mut complete = true;
+        for list in lists(self.scope, full) {
+            if !self.wait.may_begin().await {
+                break;
+            }
+            complete &= self.list(list).await;
+            self.state.wake.send_replace(());
         }
+        complete
     }
-    // Also when it was another's to do.
-    state.collecting.set(false);
-    state.source_dry();
-}
 
-/// Reads the lists of one round; `false` when one of them is not complete.
-async fn round(state: &Rc<SupervisorState>, scope: &RunScope, full: bool, told: &mut BTreeSet<ListKind>) -> bool {
-    let mut whole = true;
-    for list in lists(scope, full) {
-        if !state.may_begin(scope.once).await {
-            break;
+    /// Between full passes: what was checked in since the last one began. The days overlap, which costs nothing.
+    async fn arrivals(&mut self) {
+        if !self.state.options.borrow().monthly_report || !self.wait.may_begin().await {
+            return;
         }
-        whole &= collect_list(state, scope, list, told).await;
-        state.wake.send_replace(());
+        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+        let since = day(self.known_to).yesterday();
+        let until = day(Timestamp::now()).tomorrow().and_then(|day| day.tomorrow());
+        let (Ok(since), Ok(until)) = (since, until) else { return };
+        let ask = MonthlyArrivals { since, until };
+        match self.state.services.arrivals(ask, &self.state.reading_cx()).await {
+            Ok(new) => self
+                .state
+                .progress
+                .tell_task(TASK, format!("{new} volumes checked in since {since}")),
+            Err(fault) => trouble(self.state, TASK, &fault.why),
+        }
+        self.state.wake.send_replace(());
     }
-    whole
+
+    /// Reads one list; `false` when it is not complete.
+    async fn list(&mut self, list: ListKind) -> bool {
+        let tell = |words: String| self.state.progress.tell_task(TASK, words);
+        tell(format!("reading {list}"));
+        let ask = CollectList {
+            list,
+            limit: self.scope.limit.filter(|_| list == ListKind::AllBooks),
+            afresh: self.scope.force,
+        };
+        let problem = match self.state.services.collect(ask, &self.state.reading_cx()).await {
+            Ok(CollectResult {
+                unavailable: Some(why), ..
+            }) if !is_needed(list, self.scope) => {
+                // Nothing waits for it. Said once, so that an administrator can ask for the right.
+                if self.told.insert(list) {
+                    warn!(%list, why, "GRIN does not have this list for this account; working without it");
+                }
+                tell(format!("{list} cannot be had"));
+                return true;
+            }
+            Ok(collected) => collected.incomplete.or(collected.unavailable),
+            Err(fault) => Some(fault.why),
+        };
+        match &problem {
+            None => tell(format!("{list} complete")),
+            Some(_) if self.state.intake.is_cancelled() => {
+                tell(format!("{list}: stopped; the next pass resumes there"));
+            }
+            Some(why) => {
+                warn!(%list, why, "list is incomplete");
+                tell(format!("{list} incomplete: {why}"));
+                self.state.incomplete(format!("{list}: {why}"));
+            }
+        }
+        problem.is_none()
+    }
 }
 
-/// Between full passes: what was checked in since the last one began. The days overlap, which costs nothing.
-async fn arrivals(state: &Rc<SupervisorState>, known_to: Timestamp) {
-    if !state.policy.borrow().monthly_report || !state.may_begin(false).await {
-        return;
-    }
-    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
-    let since = day(known_to).yesterday();
-    let until = day(Timestamp::now()).tomorrow().and_then(|day| day.tomorrow());
-    let (Ok(since), Ok(until)) = (since, until) else { return };
-    match state
-        .pools
-        .collectors
-        .ask(MonthlyArrivals { since, until }, &state.reading_cx())
-        .await
-    {
-        Ok(Ok(new)) => state
-            .progress
-            .tell_task("collect", format!("{new} volumes checked in since {since}")),
-        Ok(Err(error)) => drop(trouble(state, "collect", &error.to_string())),
-        Err(error) => drop(trouble(state, "collect", &error.to_string())),
-    }
-    state.wake.send_replace(());
-}
-
-/// The lists of a round.
+/// The lists of a pass.
 fn lists(scope: &RunScope, full: bool) -> Vec<ListKind> {
     if !scope.lists.is_empty() {
         return scope.lists.clone();
@@ -117,50 +195,6 @@ fn lists(scope: &RunScope, full: bool) -> Vec<ListKind> {
     lists
 }
 
-/// Reads one list; `false` when it is not complete.
-async fn collect_list(
-    state: &Rc<SupervisorState>,
-    scope: &RunScope,
-    list: ListKind,
-    told: &mut BTreeSet<ListKind>,
-) -> bool {
-    state.progress.tell_task("collect", format!("reading {list}"));
-    let ask = CollectList {
-        list,
-        limit: scope.limit.filter(|_| list == ListKind::AllBooks),
-        afresh: scope.force,
-    };
-    let problem = match state.pools.collectors.ask(ask, &state.reading_cx()).await {
-        Ok(Ok(CollectResult {
-            unavailable: Some(why), ..
-        })) if !is_needed(list, scope) => {
-            // Nothing waits for it. Said once, so that an administrator can ask for the right.
-            if told.insert(list) {
-                warn!(%list, why, "GRIN does not have this list for this account; working without it");
-            }
-            state.progress.tell_task("collect", format!("{list} cannot be had"));
-            return true;
-        }
-        Ok(Ok(collected)) => collected.incomplete.or(collected.unavailable),
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(error) => Some(error.to_string()),
-    };
-    match &problem {
-        None => state.progress.tell_task("collect", format!("{list} complete")),
-        Some(_) if state.intake.is_cancelled() => {
-            state
-                .progress
-                .tell_task("collect", format!("{list}: stopped; the next pass resumes there"));
-        }
-        Some(why) => {
-            warn!(%list, why, "list is incomplete");
-            state.progress.tell_task("collect", format!("{list} incomplete: {why}"));
-            state.incomplete(format!("{list}: {why}"));
-        }
-    }
-    problem.is_none()
-}
-
 /// Whether work depends on a list: books are known from the list of all, archives are found through that of converted books,
 /// and a list that a person named is wanted. What the others say is told by these two and by `_barcode_search` as well.
 fn is_needed(list: ListKind, scope: &RunScope) -> bool {
@@ -172,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_of_a_round_are_those_that_something_depends_on() {
+    fn the_lists_of_a_pass_are_those_that_something_depends_on() {
         let all = RunScope::default();
         assert_eq!(
             lists(&all, true),

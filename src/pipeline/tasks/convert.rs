@@ -1,4 +1,4 @@
-//! Asks GRIN to make archives, round after round, as many as its queue takes.
+//! Asks GRIN to make archives, at intervals, as many as its queue takes.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -10,33 +10,35 @@ use tracing::info;
 use crate::catalog::{BookSelection, PlanConversions, RecordConversions};
 use crate::grin::{Barcode, ProcessOutcome};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
+use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, FailedBatch, bisect};
-use crate::pipeline::tasks::{Patience, change, trouble};
+use crate::pipeline::tasks::wait::TaskWait;
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, trouble};
 use crate::pipeline::workers::{ConvertBatch, ConvertResult};
+
+const TASK: &str = "convert";
 
 /// Barcodes taken from the catalog at a time for conversion: what GRIN converts in ten days.
 const CONVERT_AHEAD: usize = 50_000;
 
 /// Asks GRIN to make archives, as many as its queue takes.
-pub(in crate::pipeline) async fn convert(state: &Rc<SupervisorState>, scope: &RunScope) {
+pub(in crate::pipeline) async fn convert<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
     if !scope.convert {
         return;
     }
-    let mut patience = Patience::default();
-    while state.leads("convert", scope.once).await {
+    let mut schedule = TaskSchedule::default();
+    let mut wait = TaskWait::new(&**state, TASK, scope.once);
+    while wait.leads().await {
         // The lists say what is in process already: let them come first, and the blocks that are this daemon's.
-        let wait = || state.collecting.get() || state.expects_blocks();
-        let (mut news, mut leases) = (state.wake.subscribe(), state.pools.cooperation.changes());
-        while wait() && !state.intake.is_cancelled() {
-            change(state, (&mut news, &mut leases)).await;
-        }
-        if !state.may_begin(scope.once).await {
+        wait.until_books_are_known().await;
+        if !wait.may_begin().await {
             break;
         }
-        state.progress.active("convert", true);
-        let whole = convert_round(state, scope).await;
-        state.progress.active("convert", false);
-        if !patience.again(state, scope, (whole, |every| every.convert)).await {
+        state.progress.active(TASK, true);
+        let complete = pass(state, scope).await;
+        state.progress.active(TASK, false);
+        let interval = state.options.borrow().intervals.convert;
+        if !schedule.again(state, scope, EndedPass { complete, interval }).await {
             break;
         }
     }
@@ -45,16 +47,16 @@ pub(in crate::pipeline) async fn convert(state: &Rc<SupervisorState>, scope: &Ru
 
 /// What this daemon may have in GRIN's queue: all that is allowed where the catalog is shared, since that counts for all;
 /// else its part, since what others asked for stands in their catalogs until the lists tell of it.
-fn queue_limit(state: &Rc<SupervisorState>) -> u64 {
-    let (whole, cooperation) = (state.policy.borrow().conversion_queue_limit, &state.pools.cooperation);
-    match cooperation.is_strict() {
-        true => cooperation.part_of(whole),
+fn queue_limit<S: TaskServices>(state: &SupervisorState<S>) -> u64 {
+    let (whole, share) = (state.options.borrow().conversion_queue_limit, state.services.share());
+    match share.is_strict() {
+        true => share.part_of(whole),
         false => whole,
     }
 }
 
-/// One round; `false` when something went wrong that may pass.
-async fn convert_round(state: &Rc<SupervisorState>, scope: &RunScope) -> bool {
+/// One pass; `false` when something went wrong that may pass.
+async fn pass<S: TaskServices>(state: &SupervisorState<S>, scope: &RunScope) -> bool {
     let limit = scope
         .limit
         .and_then(|limit| usize::try_from(limit).ok())
@@ -69,25 +71,24 @@ async fn convert_round(state: &Rc<SupervisorState>, scope: &RunScope) -> bool {
         limit,
         queue_limit: queue_limit(state),
     };
-    let barcodes = match state.pools.catalog.ask(plan, &state.cx()).await {
-        Ok(plan) => plan.barcodes,
+    let barcodes = match state.services.plan_conversions(plan, &state.cx()).await {
+        Ok(barcodes) => barcodes,
         Err(error) => {
-            trouble(state, "convert", &error.to_string());
+            trouble(state, TASK, &error.to_string());
             return false;
         }
     };
-    let asked = ask_for(state, &barcodes).await;
-    if asked == Asked::All {
-        state
-            .progress
-            .tell_task("convert", format!("{} books asked for", barcodes.len()));
+    let reach = ask_for(state, &barcodes).await;
+    if reach == PassReach::All {
+        let words = format!("{} books requested", barcodes.len());
+        state.progress.tell_task(TASK, words);
     }
-    asked != Asked::Trouble
+    reach != PassReach::Trouble
 }
 
-/// How far a round came.
+/// How far a pass came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum PassReach {
     All,
     /// GRIN's queue is full, or the intake is closed.
     Part,
@@ -96,31 +97,31 @@ enum Asked {
 }
 
 /// Asks batch by batch, as many at a time as there are converters; what has no answer is halved when the others are done.
-async fn ask_for(state: &Rc<SupervisorState>, barcodes: &[Barcode]) -> Asked {
+async fn ask_for<S: TaskServices>(state: &SupervisorState<S>, barcodes: &[Barcode]) -> PassReach {
     let enough = state.intake.child_token();
-    let batch = state.policy.borrow().conversion_batch.max(1);
+    let batch = state.options.borrow().conversion_batch.max(1);
     let answers = futures::stream::iter(barcodes.chunks(batch))
         .take_until(enough.cancelled())
         .map(|batch| ask_batch(state, batch.to_vec(), None))
-        .buffer_unordered(state.pools.converters.size().max(1));
+        .buffer_unordered(state.services.converters().max(1));
     let mut answers = pin!(answers);
-    let (mut asked, mut answered, mut failed) = (Asked::All, false, Vec::new());
+    let (mut reach, mut answered, mut failed) = (PassReach::All, false, Vec::new());
     while let Some(answer) = answers.next().await {
         state.wake.send_replace(());
         match answer {
             Ok(answer) => {
                 answered = true;
                 if answer.queue_full {
-                    info!("GRIN's conversion queue is full; the rest is requested in a later round");
-                    state.progress.tell_task("convert", "GRIN's queue is full");
-                    asked = Asked::Part;
+                    info!("GRIN's conversion queue is full; the rest is requested later");
+                    state.progress.tell_task(TASK, "GRIN's queue is full");
+                    reach = PassReach::Part;
                     enough.cancel();
                 } else {
                     state.progress.requested(answer.requested as u64);
                 }
             }
-            Err(Unanswered { batch, needs_person }) => {
-                asked = Asked::Trouble;
+            Err(UnansweredBatch { batch, needs_person }) => {
+                reach = PassReach::Trouble;
                 // What a person must see to would meet each further batch.
                 if needs_person {
                     enough.cancel();
@@ -134,18 +135,18 @@ async fn ask_for(state: &Rc<SupervisorState>, barcodes: &[Barcode]) -> Asked {
         if halves && batch.may_be_one_book {
             answered |= ask_halves(state, batch, answered).await;
         } else {
-            trouble(state, "convert", &batch.why);
+            trouble(state, TASK, &batch.why);
         }
     }
-    if asked == Asked::All && enough.is_cancelled() {
-        return Asked::Part;
+    if reach == PassReach::All && enough.is_cancelled() {
+        return PassReach::Part;
     }
-    asked
+    reach
 }
 
 /// Halves a batch without an answer; `true` if a part of it was answered. A book that has none even by itself is put off by the
 /// catalog, longer each time.
-async fn ask_halves(state: &Rc<SupervisorState>, batch: FailedBatch, others_answered: bool) -> bool {
+async fn ask_halves<S: TaskServices>(state: &SupervisorState<S>, batch: FailedBatch, others_answered: bool) -> bool {
     let ask = async |half| {
         let answer = ask_batch(state, half, Some(ATTEMPTS_A_PART)).await;
         answer.map_err(|unanswered| unanswered.batch)
@@ -155,56 +156,45 @@ async fn ask_halves(state: &Rc<SupervisorState>, batch: FailedBatch, others_answ
         state.progress.requested(answer.requested as u64);
     }
     for (barcode, why) in &found.spoilers {
-        trouble(
-            state,
-            "convert",
-            &format!("no answer about {barcode}: {why}; requested again later"),
-        );
+        let why = format!("no answer about {barcode}: {why}; requested again later");
+        trouble(state, TASK, &why);
     }
     let put_off = found.spoilers.into_iter();
     let put_off: Vec<_> = put_off
         .map(|(barcode, why)| (barcode, ProcessOutcome::NoAnswer, why))
         .collect();
     if !put_off.is_empty()
-        && let Err(error) = state.pools.catalog.ask(RecordConversions(put_off), &state.cx()).await
+        && let Err(error) = state
+            .services
+            .record_conversions(RecordConversions(put_off), &state.cx())
+            .await
     {
-        trouble(state, "convert", &error.to_string());
+        trouble(state, TASK, &error.to_string());
     }
     if let Some(why) = &found.stopped {
-        trouble(state, "convert", why);
+        trouble(state, TASK, why);
     }
     !found.answers.is_empty()
 }
 
 /// A batch without an answer.
-struct Unanswered {
+struct UnansweredBatch {
     batch: FailedBatch,
     needs_person: bool,
 }
 
-async fn ask_batch(
-    state: &Rc<SupervisorState>,
+async fn ask_batch<S: TaskServices>(
+    state: &SupervisorState<S>,
     barcodes: Vec<Barcode>,
     attempts: Option<u32>,
-) -> Result<ConvertResult, Unanswered> {
+) -> Result<ConvertResult, UnansweredBatch> {
     let ask = ConvertBatch {
         barcodes: barcodes.clone(),
         attempts,
     };
-    let failed = |why: String, may_be_one_book| FailedBatch {
-        barcodes,
-        why,
-        may_be_one_book,
-    };
-    match state.pools.converters.ask(ask, &state.cx()).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(Unanswered {
-            batch: failed(error.to_string(), error.may_be_one_book()),
-            needs_person: error.needs_person(),
-        }),
-        Err(error) => Err(Unanswered {
-            batch: failed(error.to_string(), false),
-            needs_person: false,
-        }),
-    }
+    let answer = state.services.convert(ask, &state.cx()).await;
+    answer.map_err(|fault| UnansweredBatch {
+        needs_person: fault.needs_person,
+        batch: FailedBatch::of(barcodes, fault),
+    })
 }

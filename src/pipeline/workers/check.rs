@@ -4,13 +4,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::grin::{EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
+use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::panics;
 use crate::session::{AuthMode, HeadRequest, PermitClass, RequestKind, Session, SessionError};
 
 /// One CHECK worker: one barcode at a time, one HEAD each.
-pub struct Checker {
+pub struct Checker<S = Session> {
     /// The one session, shared.
-    pub session: Session,
+    pub session: S,
     /// Where the library's archives lie.
     pub addresses: GrinAddresses,
 }
@@ -55,9 +56,9 @@ pub enum CheckError {
     Panicked(FileName),
 }
 
-impl Checker {
+impl<S: GrinSession> Checker<S> {
     /// A worker over shared parts.
-    pub fn new(session: Session, addresses: GrinAddresses) -> Self {
+    pub fn new(session: S, addresses: GrinAddresses) -> Self {
         Self { session, addresses }
     }
 
@@ -68,7 +69,7 @@ impl Checker {
             kind: RequestKind::ArchiveHead,
             auth: AuthMode::Grin,
         };
-        match self.session.ask(head, cx).await {
+        match self.session.head(head, cx).await {
             Ok(answer) if answer.status == 404 => Ok(CheckResult::NotConverted),
             Ok(answer) => {
                 let offered = answer.headers.get("etag").and_then(|etag| Validator::parse(etag).ok());
@@ -83,11 +84,11 @@ impl Checker {
     }
 }
 
-impl Worker for Checker {
+impl<S: GrinSession> Worker for Checker<S> {
     const NAME: ActorName = ActorName::Checker;
 }
 
-impl HandleMessage<CheckBook> for Checker {
+impl<S: GrinSession> HandleMessage<CheckBook> for Checker<S> {
     async fn handle(&mut self, check: CheckBook, cx: &AskContext) -> Result<CheckResult, CheckError> {
         if check.stop.is_cancelled() {
             return Ok(CheckResult::NotBegun);

@@ -8,19 +8,20 @@ use tracing::{info, warn};
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{BeginPass, Catalog, CatalogError, FinishPass};
 use crate::grin::{GrinAddresses, LibraryDirectory, ListKind};
+use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_reading::{ListReading, PassState};
 use crate::session::{RetryBackoff, Session, SessionError};
 
 /// One collector: one list at a time.
-pub struct Collector {
-    pub(super) parts: CollectorParts,
+pub struct Collector<S = Session> {
+    pub(super) parts: CollectorParts<S>,
 }
 
 /// What a collector works with.
 #[derive(Clone)]
-pub struct CollectorParts {
+pub struct CollectorParts<S = Session> {
     /// The one session.
-    pub session: Session,
+    pub session: S,
     /// Where the lists lie.
     pub addresses: GrinAddresses,
     /// Whose lists they are; its name is stripped from listed files.
@@ -86,18 +87,18 @@ pub enum CollectError {
     Report(String),
 }
 
-impl Collector {
+impl<S: GrinSession> Collector<S> {
     /// A collector over shared parts.
-    pub fn new(parts: CollectorParts) -> Self {
+    pub fn new(parts: CollectorParts<S>) -> Self {
         Self { parts }
     }
 }
 
-impl Worker for Collector {
+impl<S: GrinSession> Worker for Collector<S> {
     const NAME: ActorName = ActorName::Collector;
 }
 
-impl HandleMessage<CollectList> for Collector {
+impl<S: GrinSession> HandleMessage<CollectList> for Collector<S> {
     async fn handle(&mut self, collect: CollectList, cx: &AskContext) -> Result<CollectResult, CollectError> {
         let begin = BeginPass {
             list: collect.list,

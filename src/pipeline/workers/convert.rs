@@ -4,29 +4,22 @@ use bytes::Bytes;
 use tracing::warn;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
-use crate::catalog::{Catalog, CatalogError, RecordConversions};
-use crate::grin::{AnswerRefusal, Barcode, GrinAddresses, ProcessForm, ProcessOutcome, parse_process_reply};
+use crate::catalog::{CatalogError, RecordConversions};
+use crate::grin::{AnswerRefusal, Barcode, ProcessForm, ProcessOutcome, parse_process_reply};
+use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
 use crate::session::{
-    AuthMode, ErrorClass, FetchAnswer, PermitClass, RequestKind, RequestMethod, RetryBackoff, Session, SessionError,
-    SmallAnswer,
+    AuthMode, ErrorClass, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SessionError, SmallAnswer,
 };
 
 /// Longest answer taken: a row is a barcode and a few words.
 const ANSWER_LIMIT: usize = 1 << 20;
 
 /// One conversion worker: one batch at a time.
-pub struct Converter {
-    /// The one session.
-    pub session: Session,
-    /// Where to ask.
-    pub addresses: GrinAddresses,
-    /// Where the answers go.
-    pub catalog: Catalog,
+pub struct Converter<S = Session> {
+    parts: BatchParts<S>,
     /// How the request is written.
-    pub form: ProcessForm,
-    /// How often and how long after a batch is requested again.
-    pub backoff: RetryBackoff,
+    form: ProcessForm,
 }
 
 /// Ask for the conversion of these barcodes.
@@ -96,28 +89,18 @@ impl ConvertError {
     }
 }
 
-impl Converter {
+impl<S: GrinSession> Converter<S> {
     /// A worker over shared parts.
-    pub fn new(
-        (session, addresses, catalog): (Session, GrinAddresses, Catalog),
-        form: ProcessForm,
-        backoff: RetryBackoff,
-    ) -> Self {
-        Self {
-            session,
-            addresses,
-            catalog,
-            form,
-            backoff,
-        }
+    pub fn new(parts: BatchParts<S>, form: ProcessForm) -> Self {
+        Self { parts, form }
     }
 }
 
-impl Worker for Converter {
+impl<S: GrinSession> Worker for Converter<S> {
     const NAME: ActorName = ActorName::Converter;
 }
 
-impl HandleMessage<ConvertBatch> for Converter {
+impl<S: GrinSession> HandleMessage<ConvertBatch> for Converter<S> {
     async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, ConvertError> {
         let answer = match self.ask(&batch, cx).await {
             // 429 is how GRIN says that its conversion queue is full (src/grin/PROTOCOL.md, section 7).
@@ -145,14 +128,14 @@ impl HandleMessage<ConvertBatch> for Converter {
             .into_iter()
             .map(|processed| (processed.barcode, processed.outcome, processed.words))
             .collect();
-        self.catalog.ask(RecordConversions(rows), cx).await?;
+        self.parts.catalog.ask(RecordConversions(rows), cx).await?;
         Ok(summary)
     }
 }
 
-impl Converter {
+impl<S: GrinSession> Converter<S> {
     async fn ask(&self, batch: &ConvertBatch, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
-        let request = self.addresses.process_request(self.form, &batch.barcodes);
+        let request = self.parts.addresses.process_request(self.form, &batch.barcodes);
         let method = match request.post {
             Some((content_type, body)) => RequestMethod::Post {
                 content_type,
@@ -169,7 +152,8 @@ impl Converter {
             auth: AuthMode::Grin,
             limit: ANSWER_LIMIT,
         };
-        retry::fetch(&self.session, ask, &retry::limited(self.backoff, batch.attempts), cx).await
+        let policy = retry::limited(self.parts.backoff, batch.attempts);
+        retry::fetch(&self.parts.session, ask, &policy, cx).await
     }
 }
 

@@ -14,6 +14,7 @@ use crate::pipeline::publish;
 use crate::pipeline::publish::{
     PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume, VolumePublished,
 };
+use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::panics;
 use crate::pipeline::workers::transfers::TransferTable;
 use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
@@ -27,15 +28,15 @@ const RESTARTS: usize = 3;
 const RENEWALS: u32 = 6;
 
 /// One DOWNLOAD worker: one volume at a time; its pass runs on a blocking thread of its own.
-pub struct Downloader {
-    parts: DownloaderParts,
+pub struct Downloader<S = Session> {
+    parts: DownloaderParts<S>,
 }
 
 /// What every DOWNLOAD worker shares.
 #[derive(Clone)]
-pub struct DownloaderParts {
+pub struct DownloaderParts<S = Session> {
     /// The one session.
-    pub session: Session,
+    pub session: S,
     /// Where the library's archives lie at GRIN.
     pub addresses: GrinAddresses,
     /// Where volumes are kept.
@@ -120,18 +121,18 @@ impl From<StorageError> for DownloadError {
     }
 }
 
-impl Downloader {
+impl<S: GrinSession> Downloader<S> {
     /// A worker over shared parts.
-    pub fn new(parts: DownloaderParts) -> Self {
+    pub fn new(parts: DownloaderParts<S>) -> Self {
         Self { parts }
     }
 }
 
-impl Worker for Downloader {
+impl<S: GrinSession> Worker for Downloader<S> {
     const NAME: ActorName = ActorName::Downloader;
 }
 
-impl HandleMessage<DownloadBook> for Downloader {
+impl<S: GrinSession> HandleMessage<DownloadBook> for Downloader<S> {
     async fn handle(&mut self, download: DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
         if download.stop.is_cancelled() {
             return Ok(DownloadResult::NotBegun);
@@ -141,7 +142,7 @@ impl HandleMessage<DownloadBook> for Downloader {
     }
 }
 
-impl Downloader {
+impl<S: GrinSession> Downloader<S> {
     /// At most two fetches: the second tells damage at GRIN's from damage on the way.
     async fn download(&self, download: &DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
         let first = match self.fetch(download, cx, None).await {
@@ -191,7 +192,7 @@ impl Downloader {
         first: Option<SeenArchive>,
     ) -> Result<DownloadResult, DownloadError> {
         let url = self.parts.addresses.archive(&download.file_name);
-        let body = match self.parts.session.ask(OpenBody::new(url), cx).await {
+        let body = match self.parts.session.archive(OpenBody::new(url), cx).await {
             Ok(body) => body,
             Err(SessionError::NotFound) => return Ok(DownloadResult::NotConverted),
             Err(error) => return Err(error.into()),

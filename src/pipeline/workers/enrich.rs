@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
-use crate::catalog::{Catalog, CatalogError, EnrichmentCounts, RecordEnrichment};
-use crate::grin::{AnswerRefusal, Barcode, GrinAddresses, TsvReader, parse_tsv};
+use crate::catalog::{CatalogError, EnrichmentCounts, RecordEnrichment};
+use crate::grin::{AnswerRefusal, Barcode, TsvReader, parse_tsv};
+use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
-use crate::session::{FetchAnswer, RequestKind, RetryBackoff, Session, SessionError};
+use crate::session::{FetchAnswer, RequestKind, Session, SessionError};
 
 /// Longest answer taken; a row is about 300 bytes and a batch some hundreds of barcodes.
 const ANSWER_LIMIT: usize = 8 << 20;
@@ -15,15 +16,8 @@ const ANSWER_LIMIT: usize = 8 << 20;
 const MOST_NAMED: usize = 10;
 
 /// One enrichment worker: one batch at a time.
-pub struct Enricher {
-    /// The one session.
-    pub session: Session,
-    /// Where to ask.
-    pub addresses: GrinAddresses,
-    /// Where the answers go.
-    pub catalog: Catalog,
-    /// How often and how long after a batch is requested again.
-    pub backoff: RetryBackoff,
+pub struct Enricher<S = Session> {
+    parts: BatchParts<S>,
     /// Unknown columns were logged.
     told: bool,
 }
@@ -71,29 +65,23 @@ impl EnrichError {
     }
 }
 
-impl Enricher {
+impl<S: GrinSession> Enricher<S> {
     /// A worker over shared parts.
-    pub fn new((session, addresses, catalog): (Session, GrinAddresses, Catalog), backoff: RetryBackoff) -> Self {
-        Self {
-            session,
-            addresses,
-            catalog,
-            backoff,
-            told: false,
-        }
+    pub fn new(parts: BatchParts<S>) -> Self {
+        Self { parts, told: false }
     }
 }
 
-impl Worker for Enricher {
+impl<S: GrinSession> Worker for Enricher<S> {
     const NAME: ActorName = ActorName::Enricher;
 }
 
-impl HandleMessage<EnrichBarcodes> for Enricher {
+impl<S: GrinSession> HandleMessage<EnrichBarcodes> for Enricher<S> {
     async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichmentCounts, EnrichError> {
-        let url = self.addresses.barcode_search(&batch.barcodes);
+        let url = self.parts.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);
-        let policy = retry::limited(self.backoff, batch.attempts);
-        let answer = retry::fetch(&self.session, ask, &policy, cx).await?;
+        let policy = retry::limited(self.parts.backoff, batch.attempts);
+        let answer = retry::fetch(&self.parts.session, ask, &policy, cx).await?;
         if answer.status != 200 {
             return Err(EnrichError::Status(answer.status));
         }
@@ -120,7 +108,7 @@ impl HandleMessage<EnrichBarcodes> for Enricher {
             answered,
             at: Timestamp::now(),
         };
-        Ok(self.catalog.ask(record, cx).await?)
+        Ok(self.parts.catalog.ask(record, cx).await?)
     }
 }
 

@@ -7,6 +7,7 @@ use url::Url;
 use crate::actor::AskContext;
 use crate::catalog::ListPass;
 use crate::grin::{EndDoubt, ListForm, ListKind, ListPage, ListPageParser, ListQuery, ListRow, LoopGuard, PageMark};
+use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_reading::{ListEnd, ListReading};
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::pipeline::workers::retry::retried;
@@ -15,7 +16,7 @@ use crate::session::{BodyStream, OpenStream, PermitClass, RequestKind};
 /// Rows that go to the catalog in one message: few enough to stay small in memory, enough to share one commit.
 pub(super) const ROWS_A_BATCH: usize = 2_000;
 
-impl ListReading<'_> {
+impl<S: GrinSession> ListReading<'_, S> {
     /// Follows the links to the next page, from the first page or from where an interrupted pass stopped.
     pub(super) async fn pages(
         &mut self,
@@ -89,7 +90,7 @@ impl ListReading<'_> {
     /// One page: while one batch of its rows is recorded, the next arrives and is parsed.
     async fn page(&mut self, url: &Url, cx: &AskContext) -> Result<(ListPage, PageMark), PageFault> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::ListPage);
-        let body = self.parts.session.ask(ask, cx).await?;
+        let body = self.parts.session.stream(ask, cx).await?;
         let mut arriving = ArrivingPage {
             parser: ListPageParser::new(&self.parts.library, &body.url),
             body,

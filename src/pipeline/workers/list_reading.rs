@@ -9,6 +9,7 @@ use crate::actor::AskContext;
 use crate::catalog::{CatalogError, ListPart, ListPass, PassId};
 use crate::grin::{Barcode, EndDoubt, ListForm, ListKind, ListRow, RejectedRow};
 use crate::pipeline::workers::collect::{CollectError, CollectResult, CollectorParts};
+use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_text::TextUse;
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::session::ErrorClass;
@@ -21,8 +22,8 @@ const MOVED_PART: u64 = 1_000;
 const MOST_LOGGED: usize = 10;
 
 /// A list being read.
-pub(super) struct ListReading<'a> {
-    pub(super) parts: &'a CollectorParts,
+pub(super) struct ListReading<'a, S> {
+    pub(super) parts: &'a CollectorParts<S>,
     pub(super) list: ListKind,
     /// `None` for rows from which nothing about absence follows.
     pass: Option<PassId>,
@@ -59,8 +60,8 @@ pub(super) enum ListEnd {
     Doubt(EndDoubt),
 }
 
-impl<'a> ListReading<'a> {
-    pub(super) fn new(parts: &'a CollectorParts, list: ListKind, pass: Option<PassId>) -> Self {
+impl<'a, S: GrinSession> ListReading<'a, S> {
+    pub(super) fn new(parts: &'a CollectorParts<S>, list: ListKind, pass: Option<PassId>) -> Self {
         Self {
             parts,
             list,

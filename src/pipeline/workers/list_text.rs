@@ -5,6 +5,7 @@ use url::Url;
 
 use crate::actor::AskContext;
 use crate::grin::{ListForm, ListQuery, ListRow, TextListParser};
+use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_pages::ROWS_A_BATCH;
 use crate::pipeline::workers::list_reading::ListReading;
 use crate::pipeline::workers::page_fault::PageFault;
@@ -22,7 +23,7 @@ pub(super) enum TextUse {
     Count,
 }
 
-impl ListReading<'_> {
+impl<S: GrinSession> ListReading<'_, S> {
     /// Records the list's rows in a text form.
     pub(super) async fn whole_text(&mut self, form: ListForm, cx: &AskContext) -> Result<(), PageFault> {
         self.text(form, TextUse::Record, cx).await?;
@@ -49,7 +50,7 @@ impl ListReading<'_> {
 
     async fn text_once(&mut self, url: &Url, rows: TextUse, cx: &AskContext) -> Result<u64, PageFault> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::TextList);
-        let mut body = self.parts.session.ask(ask, cx).await?;
+        let mut body = self.parts.session.stream(ask, cx).await?;
         let mut parser = TextListParser::new(self.list, &self.parts.library);
         if rows == TextUse::RecordHeaded {
             parser = parser.headed();

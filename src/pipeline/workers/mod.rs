@@ -9,6 +9,7 @@ mod collect;
 mod convert;
 mod download;
 mod enrich;
+mod grin_session;
 mod list_pages;
 mod list_reading;
 mod list_text;
@@ -20,12 +21,16 @@ mod transfers;
 pub use arrivals::MonthlyArrivals;
 pub use check::Checker;
 pub(crate) use check::{CheckBook, CheckError, CheckResult};
-pub(crate) use collect::{CollectList, CollectResult};
+pub(crate) use collect::{CollectError, CollectList, CollectResult};
 pub use collect::{Collector, CollectorParts};
 pub use convert::Converter;
-pub(crate) use convert::{ConvertBatch, ConvertResult};
+pub(crate) use convert::{ConvertBatch, ConvertError, ConvertResult};
 pub use download::Downloader;
 pub(crate) use download::{DownloadBook, DownloadError, DownloadResult, DownloaderParts};
-pub(crate) use enrich::EnrichBarcodes;
 pub use enrich::Enricher;
+pub(crate) use enrich::{EnrichBarcodes, EnrichError};
+pub(crate) use grin_session::BatchParts;
 pub(crate) use transfers::{TransferTable, UnderWay};
+
+#[cfg(test)]
+mod tests;

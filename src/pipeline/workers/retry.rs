@@ -8,9 +8,8 @@ use tracing::warn;
 use crate::actor::AskContext;
 use crate::grin::AnswerRefusal;
 use crate::pipeline::policy::longest_wait_once;
-use crate::session::{
-    ErrorClass, FetchAnswer, RequestKind, RetryBackoff, Session, SessionError, SmallAnswer, TimeoutPhase,
-};
+use crate::pipeline::workers::grin_session::GrinSession;
+use crate::session::{ErrorClass, FetchAnswer, RequestKind, RetryBackoff, SessionError, SmallAnswer, TimeoutPhase};
 
 /// Asks until there is an answer, an error that does not pass, or no attempt left. `wait_of` gives the least wait after an
 /// error, `None` for one that does not pass. `what` names the request in the log.
@@ -46,13 +45,13 @@ pub(super) async fn retried<T, E: Display>(
 
 /// A small answer, asked for until it comes.
 pub(super) async fn fetch(
-    session: &Session,
+    session: &impl GrinSession,
     ask: FetchAnswer,
     policy: &RetryBackoff,
     cx: &AskContext,
 ) -> Result<SmallAnswer, SessionError> {
     let kind = ask.kind;
-    let request = async || session.ask(ask.clone(), cx).await;
+    let request = async || session.fetch(ask.clone(), cx).await;
     retried(policy, kind.as_str(), |error| wait_of(kind, error), request, cx).await
 }
 

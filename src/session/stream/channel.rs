@@ -15,22 +15,22 @@ pub(super) const BATCH: usize = 256 * 1024;
 const SLOTS: usize = 3;
 
 /// Chunks as they came, handed over together: nothing is copied.
-pub(super) type ChunkBatch = Vec<Bytes>;
+pub(in crate::session) type ChunkBatch = Vec<Bytes>;
 
 /// The pump's end.
-pub(super) struct ChunkSender {
+pub(in crate::session) struct ChunkSender {
     batches: mpsc::Sender<ChunkBatch>,
     shared: Arc<ChannelState>,
 }
 
 /// The reader's end.
-pub(super) struct ChunkReceiver {
+pub(in crate::session) struct ChunkReceiver {
     pub(super) batches: mpsc::Receiver<ChunkBatch>,
     pub(super) shared: Arc<ChannelState>,
 }
 
 /// What both ends see.
-pub(super) struct ChannelState {
+pub(in crate::session) struct ChannelState {
     ending_result: OnceLock<Result<(), BodyError>>,
     pub(super) received: Arc<AtomicU64>,
 }
@@ -38,7 +38,7 @@ pub(super) struct ChannelState {
 /// The reader is gone: there is nobody to read for.
 pub(super) struct ReaderGone;
 
-pub(super) fn channel() -> (ChunkSender, ChunkReceiver) {
+pub(in crate::session) fn channel() -> (ChunkSender, ChunkReceiver) {
     let (sender, batches) = mpsc::channel(SLOTS);
     let shared = Arc::new(ChannelState {
         ending_result: OnceLock::new(),
@@ -59,6 +59,12 @@ impl ChunkSender {
         self.batches.send(batch).await.map_err(|_| ReaderGone)
     }
 
+    /// Hands a batch over if there is a free place.
+    #[cfg(test)]
+    pub(in crate::session) fn try_send(&self, batch: ChunkBatch) -> bool {
+        self.batches.try_send(batch).is_ok()
+    }
+
     /// Whether the reader has nothing to read.
     pub(super) fn is_empty(&self) -> bool {
         self.batches.capacity() == SLOTS
@@ -70,12 +76,12 @@ impl ChunkSender {
     }
 
     /// Counts bytes that came.
-    pub(super) fn note(&self, bytes: usize) {
+    pub(in crate::session) fn note(&self, bytes: usize) {
         self.shared.received.fetch_add(bytes as u64, Relaxed);
     }
 
     /// Says how the body ended; the reader hears it after the last batch.
-    pub(super) fn end(self, how: Result<(), BodyError>) {
+    pub(in crate::session) fn end(self, how: Result<(), BodyError>) {
         let _ = self.shared.ending_result.set(how);
     }
 }

@@ -12,6 +12,8 @@ mod reader;
 mod resume;
 mod speed;
 
+#[cfg(test)]
+pub(super) use crate::session::stream::channel::{ChunkReceiver, channel};
 pub(super) use crate::session::stream::decode::{ContentCoding, decode_all};
 pub(super) use crate::session::stream::pump::BodyPump;
 pub(super) use crate::session::stream::range::{PartialBody, status_read};

@@ -61,7 +61,7 @@ pub struct BodyStream {
 }
 
 impl BodyReader {
-    pub(super) fn new(receiver: ChunkReceiver, coding: ContentCoding) -> Self {
+    pub(in crate::session) fn new(receiver: ChunkReceiver, coding: ContentCoding) -> Self {
         Self {
             receiver,
             chunks: ChunkBatch::new().into_iter(),
@@ -136,7 +136,12 @@ impl std::fmt::Debug for BodyReader {
 }
 
 impl BodyStream {
-    pub(super) fn new(receiver: ChunkReceiver, headers: AnswerHeaders, url: Url, coding: ContentCoding) -> Self {
+    pub(in crate::session) fn new(
+        receiver: ChunkReceiver,
+        headers: AnswerHeaders,
+        url: Url,
+        coding: ContentCoding,
+    ) -> Self {
         Self {
             headers,
             url,

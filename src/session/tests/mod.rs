@@ -1,6 +1,7 @@
 //! The session owner against servers that say exactly what a test wants, byte by byte.
 
 mod bodies;
+pub(crate) mod canned;
 mod grin;
 mod lifecycle;
 mod limits;

@@ -1,6 +1,6 @@
 //! A stub of workers, catalog and storage: books with a fate, and outages.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -25,6 +25,8 @@ pub enum Fate {
     Fails(BookFault),
     Panics,
     Hangs,
+    /// Good, and so long on its way.
+    Slow(Duration),
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ pub struct LibraryStub {
     pub books: RefCell<BTreeMap<String, StubBook>>,
     pub outages: RefCell<Vec<(WaitCause, Range<Instant>)>>,
     pub began: Instant,
+    /// Requests that GRIN's pause did not let through.
+    pub refused: Cell<u32>,
     fence: RefCell<i64>,
     share: WorkShare,
 }
@@ -56,6 +60,7 @@ impl LibraryStub {
             books: RefCell::default(),
             outages: RefCell::default(),
             began: Instant::now(),
+            refused: Cell::default(),
             fence: RefCell::default(),
             share: WorkShare::alone(),
         }
@@ -90,6 +95,31 @@ impl LibraryStub {
             .any(|(other, range)| *other == cause && range.contains(&now))
     }
 
+    /// The session's gate: whoever would have to wait for long is refused at once.
+    async fn gate(&self, until: Instant) -> Result<(), BookFault> {
+        let wait = until - Instant::now();
+        if wait <= Duration::from_secs(600) {
+            sleep(wait).await;
+            return Ok(());
+        }
+        self.refused.update(|refused| refused + 1);
+        Err((&SessionError::Throttled {
+            status: 503,
+            retry_after: Some(wait),
+        })
+            .into())
+    }
+
+    /// When GRIN takes requests again, if it takes none now.
+    fn gate_opens_at(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let outages = self.outages.borrow();
+        let closed = outages
+            .iter()
+            .filter(|(cause, range)| *cause == WaitCause::Gate && range.contains(&now));
+        closed.map(|(_, range)| range.end).max()
+    }
+
     fn catalog(&self) -> Result<(), CatalogError> {
         match self.is_out(WaitCause::Catalog) {
             true => Err(CatalogError::Busy),
@@ -104,6 +134,10 @@ impl LibraryStub {
 
     pub fn stored(&self) -> usize {
         self.count(BookOutcome::Stored)
+    }
+
+    pub fn is_stored(&self, code: &str) -> bool {
+        self.books.borrow()[code].end == Some(BookOutcome::Stored)
     }
 
     pub fn failed(&self) -> usize {
@@ -188,7 +222,14 @@ impl BookServices for LibraryStub {
     async fn download(&self, ask: DownloadBook, cx: &AskContext) -> Result<DownloadResult, BookFault> {
         let code = ask.barcode.as_str();
         let fate = self.asked_now(code);
-        sleep(Duration::from_millis(200)).await;
+        if let Some(until) = self.gate_opens_at() {
+            self.gate(until).await?;
+        }
+        let body = match fate {
+            Fate::Slow(body) => body,
+            _ => Duration::from_millis(200),
+        };
+        sleep(body).await;
         if self.is_out(WaitCause::Grin) {
             return Err((&SessionError::Reset).into());
         }
@@ -197,7 +238,7 @@ impl BookServices for LibraryStub {
                 let (place, detail) = ("/library".to_owned(), "nothing is free".to_owned());
                 Err((&StorageError::Full { place, detail }).into())
             }
-            Fate::Good => Ok(DownloadResult::Stored(Box::<StoredBook>::default())),
+            Fate::Good | Fate::Slow(_) => Ok(DownloadResult::Stored(Box::<StoredBook>::default())),
             Fate::Fails(fault) => Err(fault),
             Fate::Panics => panic!("a panic, for the test"),
             Fate::Hangs => {
@@ -305,6 +346,6 @@ pub fn blame(fate: &Fate) -> Option<Blame> {
     match fate {
         Fate::Fails(fault) => Some(fault.blame),
         Fate::Panics => Some(Blame::Book),
-        Fate::Good | Fate::Hangs => None,
+        Fate::Good | Fate::Hangs | Fate::Slow(_) => None,
     }
 }

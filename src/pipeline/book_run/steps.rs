@@ -1,0 +1,99 @@
+//! One step of a book's plan: what is asked, and what the answer means for the plan.
+
+use crate::grin::{FileName, Validator};
+use crate::pipeline::PublishedVolume;
+use crate::pipeline::book_run::{BookRun, StepResult};
+use crate::pipeline::book_services::BookServices;
+use crate::pipeline::plan::WorkerOutcome;
+use crate::pipeline::policy::BookFault;
+use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+
+impl<S: BookServices> BookRun<S> {
+    /// A run that was killed while it published, or before it recorded that, left objects in the store: look before fetching.
+    pub(super) async fn look_for_published(&self) -> Result<Option<PublishedVolume>, BookFault> {
+        if self.context.options.force || (self.book.stored.is_some() && self.book.publishing.is_none()) {
+            return Ok(None);
+        }
+        self.services.reconcile(&self.book).await
+    }
+
+    fn file_name(&self) -> FileName {
+        self.book
+            .file_name
+            .clone()
+            .unwrap_or_else(|| FileName::of(&self.book.claim.barcode))
+    }
+
+    /// GRIN's validator of what is stored, if it is known.
+    fn stored_validator(&self) -> Option<Validator> {
+        match (&self.found, &self.book.stored) {
+            (Some(found), _) => found.validator(),
+            (None, Some(stored)) => stored.etag.as_deref().and_then(|etag| Validator::parse(etag).ok()),
+            (None, None) => None,
+        }
+    }
+
+    pub(super) async fn check(&mut self) -> StepResult {
+        let ask = CheckBook {
+            file_name: self.file_name(),
+            stored: self.stored_validator(),
+            stop: self.context.stop.clone(),
+        };
+        match self.services.check(ask, &self.cx).await {
+            Ok(CheckResult::Download) => StepResult::plain(WorkerOutcome::Wanted),
+            Ok(CheckResult::UpToDate) => self.same(),
+            // GRIN has dropped it since, and it is whole in the store.
+            Ok(CheckResult::NotConverted) if self.found.is_some() => self.same(),
+            Ok(CheckResult::NotConverted) => StepResult::plain(WorkerOutcome::NotThere),
+            Ok(CheckResult::NotBegun) => StepResult::plain(WorkerOutcome::NotBegun),
+            Err(fault) => StepResult::fault(fault),
+        }
+    }
+
+    /// GRIN has what the store has; the volume of an interrupted run is recorded as stored now.
+    fn same(&mut self) -> StepResult {
+        match self.found.take() {
+            Some(found) => StepResult {
+                outcome: WorkerOutcome::Published,
+                stored: Some(Box::new(found.into_book())),
+                fault: None,
+            },
+            None => StepResult::plain(WorkerOutcome::Same),
+        }
+    }
+
+    pub(super) async fn download(&mut self) -> StepResult {
+        let claim = self.book.claim.clone();
+        if let Err(error) = self.services.record_downloading(claim.clone(), &self.cx).await {
+            return StepResult::fault(BookFault::from(&error));
+        }
+        let unless = if self.context.options.force {
+            None
+        } else {
+            self.stored_validator()
+        };
+        let ask = DownloadBook {
+            barcode: claim.barcode.clone(),
+            file_name: self.file_name(),
+            claim,
+            unless,
+            stop: self.context.stop.clone(),
+        };
+        match self.services.download(ask, &self.cx).await {
+            Ok(DownloadResult::Stored(stored)) => StepResult {
+                outcome: WorkerOutcome::Published,
+                stored: Some(stored),
+                fault: None,
+            },
+            Ok(DownloadResult::UpToDate) => self.same(),
+            Ok(DownloadResult::NotConverted) => StepResult::plain(WorkerOutcome::NotThere),
+            Ok(DownloadResult::NotBegun) => StepResult::plain(WorkerOutcome::NotBegun),
+            // Judged once: the same archive would be refused again.
+            Ok(DownloadResult::KeptAside { detail }) => StepResult::fault(BookFault::worse_than_stored(&detail)),
+            Ok(DownloadResult::DamagedAtSource { reason, detail }) => {
+                StepResult::fault(BookFault::damaged_at_source(reason, &detail))
+            }
+            Err(fault) => StepResult::fault(fault),
+        }
+    }
+}

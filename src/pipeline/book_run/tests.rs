@@ -1,0 +1,380 @@
+//! A book's run over scripted workers: what the catalog is told in the end, and what the intake concludes.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::*;
+use crate::catalog::{
+    BookSelection, CatalogError, ClaimBooks, ClaimSettlement, RecordDoubtfulPublication, RenewClaims, SettleClaim,
+};
+use crate::dapr::WorkShare;
+use crate::grin::Barcode;
+use crate::pipeline::intake::{IntakeConfig, IntakeDecision};
+use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+use crate::session::{BodyError, SessionError};
+use crate::storage::StorageError;
+use crate::vocabulary::{BookState, FailureReason, WaitCause};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// What DOWNLOAD does.
+enum Scripted {
+    Answers(Result<DownloadResult, BookFault>),
+    Panics,
+    /// Until it is cancelled.
+    Hangs,
+}
+
+#[derive(Default)]
+struct RunStub {
+    checks: RefCell<VecDeque<Result<CheckResult, BookFault>>>,
+    downloads: RefCell<VecDeque<Scripted>>,
+    reconcile: RefCell<Option<BookFault>>,
+    /// Answers to settlements before the good one.
+    catalog: RefCell<VecDeque<CatalogError>>,
+    settled: RefCell<Vec<ClaimSettlement>>,
+    doubts: Cell<usize>,
+}
+
+impl BookServices for RunStub {
+    async fn check(&self, _ask: CheckBook, _cx: &AskContext) -> Result<CheckResult, BookFault> {
+        self.checks.borrow_mut().pop_front().expect("CHECK is asked")
+    }
+
+    async fn download(&self, _ask: DownloadBook, cx: &AskContext) -> Result<DownloadResult, BookFault> {
+        let next = self.downloads.borrow_mut().pop_front();
+        match next.expect("DOWNLOAD is asked") {
+            Scripted::Answers(answer) => answer,
+            Scripted::Panics => panic!("a panic, for the test"),
+            Scripted::Hangs => {
+                cx.cancelled().await;
+                Err((&SessionError::Cancelled).into())
+            }
+        }
+    }
+
+    async fn reconcile(&self, _book: &ClaimedBook) -> Result<Option<PublishedVolume>, BookFault> {
+        self.reconcile.borrow().clone().map_or(Ok(None), Err)
+    }
+
+    async fn record_downloading(&self, _claim: ClaimToken, _cx: &AskContext) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    async fn settle(&self, settle: SettleClaim) -> Result<(), CatalogError> {
+        match self.catalog.borrow_mut().pop_front() {
+            Some(error) => Err(error),
+            None => {
+                self.settled.borrow_mut().push(settle.settlement);
+                Ok(())
+            }
+        }
+    }
+
+    async fn record_doubt(&self, _doubt: RecordDoubtfulPublication) -> Result<(), CatalogError> {
+        self.doubts.update(|doubts| doubts + 1);
+        Ok(())
+    }
+
+    async fn claim(&self, _claim: ClaimBooks) -> Result<Vec<ClaimedBook>, CatalogError> {
+        unreachable!("a run claims nothing")
+    }
+
+    async fn renew(&self, _renew: RenewClaims) -> Result<Vec<ClaimToken>, CatalogError> {
+        unreachable!("a run renews nothing")
+    }
+
+    async fn next_due(&self, _selection: BookSelection) -> Result<Option<Timestamp>, CatalogError> {
+        unreachable!("a run looks for no other book")
+    }
+
+    async fn check_storage(&self) -> Result<(), StorageError> {
+        unreachable!("a run does not look at the storage")
+    }
+
+    fn workers(&self) -> usize {
+        1
+    }
+
+    fn share(&self) -> &WorkShare {
+        unreachable!("a run does not ask what is this daemon's")
+    }
+}
+
+fn book(attempts: u32) -> ClaimedBook {
+    ClaimedBook {
+        claim: ClaimToken {
+            barcode: Barcode::parse("TL0001").unwrap(),
+            owner: "test".into(),
+            fence: 1,
+        },
+        file_name: None,
+        state: BookState::Available,
+        stored: None,
+        publishing: None,
+        attempts,
+        listed_converted: true,
+        title: None,
+    }
+}
+
+fn context(once: bool) -> BookRunContext {
+    let options = WorkOptions::of_tests();
+    let intake = IntakeConfig {
+        backoff: options.retry.backoff,
+        series: 3,
+        once,
+    };
+    let judgement = RunJudgement {
+        intake: BookIntake::new(intake),
+        memory: FailureMemory::default(),
+    };
+    BookRunContext {
+        options,
+        judgement: Rc::new(RefCell::new(judgement)),
+        once,
+        stop: CancellationToken::new(),
+    }
+}
+
+/// A run that is over.
+struct EndedRun {
+    stub: Rc<RunStub>,
+    context: BookRunContext,
+    result: BookRunResult,
+    took: Duration,
+}
+
+impl EndedRun {
+    fn settlement(&self) -> ClaimSettlement {
+        self.stub.settled.borrow().last().expect("it is settled").clone()
+    }
+
+    /// Reason, wait, and whether the attempt counts.
+    fn retry(&self) -> (FailureReason, Duration, bool) {
+        let ClaimSettlement::Retry { reason, at, counts, .. } = self.settlement() else {
+            panic!("{:?}", self.settlement());
+        };
+        let wait = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default();
+        (reason, wait, counts)
+    }
+
+    fn waits_for(&self) -> Option<WaitCause> {
+        let judgement = self.context.judgement.borrow();
+        let wait = judgement.intake.waiting(Instant::now(), Timestamp::now());
+        wait.map(|wait| wait.cause)
+    }
+}
+
+async fn run(stub: RunStub, context: BookRunContext, book: ClaimedBook) -> EndedRun {
+    let (stub, began) = (Rc::new(stub), Instant::now());
+    let cx = AskContext::root("test").child();
+    let result = run_book(Rc::clone(&stub), context.clone(), book, cx).await;
+    EndedRun {
+        stub,
+        context,
+        result,
+        took: began.elapsed(),
+    }
+}
+
+fn downloads(answer: Scripted) -> RunStub {
+    let stub = RunStub::default();
+    stub.downloads.borrow_mut().push_back(answer);
+    stub
+}
+
+async fn after(answer: Scripted) -> EndedRun {
+    run(downloads(answer), context(false), book(0)).await
+}
+
+fn fails(fault: impl Into<BookFault>) -> Scripted {
+    Scripted::Answers(Err(fault.into()))
+}
+
+fn stored() -> Scripted {
+    Scripted::Answers(Ok(DownloadResult::Stored(Box::default())))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_of_the_book_is_what_the_catalog_is_told() {
+    let end = after(stored()).await;
+    assert!(matches!(end.settlement(), ClaimSettlement::Stored(_)));
+    let absent = after(Scripted::Answers(Ok(DownloadResult::NotConverted))).await;
+    assert!(matches!(absent.settlement(), ClaimSettlement::NotConverted));
+    let same = after(Scripted::Answers(Ok(DownloadResult::UpToDate))).await;
+    assert!(matches!(same.settlement(), ClaimSettlement::UpToDate));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_book_that_no_list_names_is_checked_first() {
+    for (found, expected) in [
+        (CheckResult::NotConverted, BookOutcome::NotConverted),
+        (CheckResult::UpToDate, BookOutcome::UpToDate),
+        (CheckResult::NotBegun, BookOutcome::Released),
+        (CheckResult::Download, BookOutcome::Stored),
+    ] {
+        let stub = downloads(stored());
+        stub.checks.borrow_mut().push_back(Ok(found.clone()));
+        let unlisted = ClaimedBook {
+            listed_converted: false,
+            ..book(0)
+        };
+        let end = run(stub, context(false), unlisted).await;
+        assert_eq!(end.result.outcome, expected, "{found:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_one_book_costs_it_an_attempt_and_the_others_nothing() {
+    let snippet = "not yours".to_owned();
+    let end = after(fails(&SessionError::Forbidden { snippet })).await;
+    let (reason, wait, counts) = end.retry();
+    assert_eq!((reason, counts), (FailureReason::Forbidden, true));
+    assert!(wait > HOUR / 2, "{wait:?}");
+    assert_eq!(end.waits_for(), None);
+    // The last attempt that it has.
+    let snippet = "not yours".to_owned();
+    let last = downloads(fails(&SessionError::Forbidden { snippet }));
+    let end = run(last, context(false), book(3)).await;
+    assert!(matches!(end.settlement(), ClaimSettlement::Failed { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_that_grin_asks_for_is_the_books_and_costs_no_attempt() {
+    let throttled = || {
+        fails(&SessionError::Throttled {
+            status: 503,
+            retry_after: Some(HOUR * 2),
+        })
+    };
+    let end = after(throttled()).await;
+    let (_, wait, counts) = end.retry();
+    assert!(!counts && wait >= HOUR * 2 - Duration::from_secs(1), "{wait:?}");
+    assert!(end.result.left.is_none());
+    let end = run(downloads(throttled()), context(true), book(0)).await;
+    assert!(
+        end.result.left.is_some(),
+        "a run that ends by itself does not wait so long"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_was_cut_for_good_costs_no_attempt_and_is_soon_fetched_again() {
+    let cut = BodyError::Cut {
+        got: 7,
+        expected: Some(9),
+    };
+    let (_, wait, counts) = after(fails(&cut)).await.retry();
+    assert!(!counts && wait <= Duration::from_secs(30), "{wait:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn proven_damage_fails_the_book_at_once() {
+    for answer in [
+        DownloadResult::DamagedAtSource {
+            reason: FailureReason::Truncated,
+            detail: "cut".into(),
+        },
+        DownloadResult::KeptAside {
+            detail: "fewer pages".into(),
+        },
+    ] {
+        let end = after(Scripted::Answers(Ok(answer))).await;
+        assert!(matches!(end.settlement(), ClaimSettlement::Failed { .. }));
+        assert_eq!(end.waits_for(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_is_down_closes_the_intake_and_costs_no_attempt() {
+    let full = StorageError::Full {
+        place: "/library".into(),
+        detail: "nothing is free".into(),
+    };
+    for (error, cause) in [(full, WaitCause::Disk), (StorageError::Broken, WaitCause::Storage)] {
+        let end = after(fails(&error)).await;
+        assert!(!end.retry().2, "{error}");
+        assert_eq!(end.waits_for(), Some(cause));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_looked_at_is_not_written_over() {
+    let stub = RunStub::default();
+    *stub.reconcile.borrow_mut() = Some((&StorageError::Broken).into());
+    let end = run(stub, context(false), book(0)).await;
+    assert!(!end.retry().2);
+    assert_eq!(end.waits_for(), Some(WaitCause::Storage));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_costs_one_attempt_and_the_last_one_fails_the_book() {
+    let end = after(Scripted::Panics).await;
+    let (reason, _, counts) = end.retry();
+    assert_eq!((reason, counts), (FailureReason::Panicked, true));
+    let end = run(downloads(Scripted::Panics), context(false), book(3)).await;
+    assert!(matches!(end.settlement(), ClaimSettlement::Failed { .. }));
+    let judgement = end.context.judgement.borrow();
+    assert_eq!(judgement.intake.decide(Instant::now()), IntakeDecision::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_cuts_the_download_leaves_the_book_due_at_once() {
+    let stub = Rc::new(downloads(Scripted::Hangs));
+    let cx = AskContext::root("test").child();
+    let cutting = async {
+        tokio::time::sleep(HOUR).await;
+        cx.cancel();
+    };
+    let running = run_book(Rc::clone(&stub), context(false), book(0), cx.clone());
+    let (result, ()) = futures::join!(running, cutting);
+    assert_eq!(result.outcome, BookOutcome::Released);
+    assert!(matches!(stub.settled.borrow()[..], [ClaimSettlement::Released]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_begun_after_a_stop() {
+    let context = context(false);
+    context.stop.cancel();
+    let end = run(RunStub::default(), context, book(0)).await;
+    assert!(matches!(end.settlement(), ClaimSettlement::Released));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_published_is_recorded_however_long_the_catalog_is_locked() {
+    let stub = downloads(stored());
+    stub.catalog
+        .borrow_mut()
+        .extend(std::iter::repeat_with(|| CatalogError::Busy).take(100));
+    let end = run(stub, context(false), book(0)).await;
+    assert_eq!(end.result.outcome, BookOutcome::Stored);
+    assert!(end.took > Duration::from_secs(600), "{:?}", end.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_by_itself_asks_a_locked_catalog_for_some_minutes() {
+    let stub = downloads(stored());
+    stub.catalog
+        .borrow_mut()
+        .extend(std::iter::repeat_with(|| CatalogError::Busy).take(1_000));
+    let end = run(stub, context(true), book(0)).await;
+    assert_eq!(end.result.outcome, BookOutcome::Released);
+    assert!(end.took < Duration::from_secs(330), "{:?}", end.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_lost_after_publication_is_noted_for_the_next_run() {
+    let stub = downloads(stored());
+    stub.catalog.borrow_mut().push_back(CatalogError::Stale {
+        barcode: "TL0001".into(),
+        owner: "test".into(),
+    });
+    let end = run(stub, context(false), book(0)).await;
+    assert_eq!((end.result.outcome, end.stub.doubts.get()), (BookOutcome::Released, 1));
+    assert!(end.stub.settled.borrow().is_empty());
+}

@@ -1,0 +1,92 @@
+//! What the fan-out waits for when nothing can be begun, and how long.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::catalog::CatalogError;
+use crate::pipeline::book_services::BookServices;
+use crate::pipeline::fan_out::{FanOut, NextLook, SHORTEST, look_again};
+use crate::pipeline::policy::longest_wait_once;
+
+impl<S: BookServices> FanOut<'_, S> {
+    /// Paused, or without a share of the rate; a run that ends by itself waits for neither for ever.
+    pub(super) fn held_back(&mut self) -> Option<NextLook> {
+        let idle = self.running.is_empty() && self.scope.once;
+        if self.options().paused {
+            if idle {
+                info!("work.paused is set: nothing is begun");
+                return Some(NextLook::Done);
+            }
+            return Some(NextLook::Wait(look_again()));
+        }
+        if self.services.share().may_work() {
+            return None;
+        }
+        if idle && Instant::now() >= self.leases_until {
+            self.not_begun("no share of GRIN's request rate is this daemon's");
+            return Some(NextLook::Done);
+        }
+        let bound = self.leases_until.max(Instant::now() + SHORTEST);
+        Some(NextLook::Wait(if idle {
+            look_again().min(bound)
+        } else {
+            look_again()
+        }))
+    }
+
+    /// Nothing can be claimed now: done, or when to look again.
+    pub(super) async fn nothing_to_claim(&mut self) -> Result<NextLook, CatalogError> {
+        let now = Instant::now();
+        let look_again = look_again();
+        let share = self.services.share().clone();
+        let idle = self.running.is_empty() && self.scope.once && self.control.sources.get() == 0;
+        if share.is_strict() && !share.is_settled() {
+            // Some of what is this daemon's to do is still another's: told when that changes.
+            self.idle_since = None;
+            if idle && now >= self.leases_until {
+                self.not_begun("blocks of books that are this daemon's due are still held by others");
+                return Ok(NextLook::Done);
+            }
+            return Ok(NextLook::Wait(look_again));
+        }
+        let idle_since = *self.idle_since.get_or_insert(now);
+        let due = self
+            .services
+            .next_due(self.scope.selection(self.began, Timestamp::now()))
+            .await?;
+        let wait = |due: Timestamp| Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
+        let due = due.map(|due| now + wait(due).max(SHORTEST));
+        if !idle {
+            return Ok(NextLook::Wait(due.unwrap_or(look_again).min(look_again)));
+        }
+        let patience = idle_since + share.patience();
+        // What is due much later is the next run's; what another daemon holds may be free when that one has died.
+        match due.filter(|due| *due <= now + longest_wait_once(&self.options().retry.backoff)) {
+            _ if self.scope.limit.is_some_and(|limit| self.claims.taken() >= limit) => Ok(NextLook::Done),
+            Some(due) => Ok(NextLook::Wait(due.min(look_again))),
+            None if now < patience => Ok(NextLook::Wait(patience)),
+            None => {
+                // What came due between the last claim and the question for the next moment is neither: look once more.
+                self.claim(false, Vec::new()).await?;
+                Ok(if self.claims.is_empty() {
+                    NextLook::Done
+                } else {
+                    NextLook::Wait(now)
+                })
+            }
+        }
+    }
+
+    fn not_begun(&self, why: &str) {
+        let share = self.services.share().snapshot();
+        let trouble = share.and_then(|share| share.trouble);
+        let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+        self.control
+            .report
+            .borrow_mut()
+            .add_incomplete(format!("sync: not begun: {why}{trouble}"));
+    }
+}

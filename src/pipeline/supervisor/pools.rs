@@ -1,0 +1,36 @@
+//! Everybody the supervisor asks.
+
+use crate::actor::WorkerPool;
+use crate::archive::PassOptions;
+use crate::catalog::Catalog;
+use crate::dapr::WorkShare;
+use crate::grin::GrinAddresses;
+use crate::pipeline::workers::{Checker, Collector, Converter, Downloader, Enricher};
+use crate::storage::{Storage, StorageLayout};
+
+/// Everybody the supervisor asks.
+#[derive(Clone)]
+pub struct WorkerPools {
+    /// Reads lists.
+    pub collectors: WorkerPool<Collector>,
+    /// Asks for facts.
+    pub enrichers: WorkerPool<Enricher>,
+    /// Asks for archives.
+    pub converters: WorkerPool<Converter>,
+    /// Compares validators.
+    pub checkers: WorkerPool<Checker>,
+    /// Fetches and publishes volumes.
+    pub downloaders: WorkerPool<Downloader>,
+    /// Knows every book.
+    pub catalog: Catalog,
+    /// Where volumes are stored.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: StorageLayout,
+    /// What is extracted from an archive that is stored already.
+    pub options: PassOptions,
+    /// Where GRIN's resources lie; batches are cut to its address length.
+    pub addresses: GrinAddresses,
+    /// What of the library is this daemon's to do.
+    pub cooperation: WorkShare,
+}

@@ -1,0 +1,94 @@
+//! The supervisor's state, shared by its run and its messages.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::{ActorName, AskContext};
+use crate::grin::BlockSet;
+use crate::pipeline::progress::RunProgress;
+use crate::pipeline::supervisor::{RunReport, RunScope, WorkOptions};
+use crate::pipeline::task_services::TaskServices;
+
+/// The supervisor's state.
+pub(in crate::pipeline) struct SupervisorState<S> {
+    pub services: Rc<S>,
+    pub progress: Arc<RunProgress>,
+    pub options: Rc<RefCell<WorkOptions>>,
+    /// Something changed: look again whether there is work.
+    pub wake: watch::Sender<()>,
+    /// Cancelled: nothing more is begun.
+    pub intake: CancellationToken,
+    /// Cancelled: cut what runs.
+    pub cut: CancellationToken,
+    /// Tasks that may still bring new books.
+    pub sources: Rc<Cell<usize>>,
+    /// GRIN's lists are being read for the first time.
+    pub collecting: Cell<bool>,
+    pub report: Rc<RefCell<RunReport>>,
+    pub done: CancellationToken,
+}
+
+impl<S: TaskServices> SupervisorState<S> {
+    pub fn new(services: S, progress: Arc<RunProgress>, options: WorkOptions) -> Self {
+        progress.pause(options.paused);
+        Self {
+            services: Rc::new(services),
+            progress,
+            options: Rc::new(RefCell::new(options)),
+            wake: watch::Sender::new(()),
+            intake: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            sources: Rc::default(),
+            collecting: Cell::new(false),
+            report: Rc::default(),
+            done: CancellationToken::new(),
+        }
+    }
+
+    /// Books that a person named are looked for at GRIN although no list brought them.
+    pub async fn ensure_known(&self, scope: &RunScope) {
+        let Some(only) = &scope.only else { return };
+        match self.services.ensure_known(only.to_vec(), &self.cx()).await {
+            Ok(0) => {}
+            Ok(new) => tracing::info!(new, "named books that no list has brought; GRIN is asked for them"),
+            Err(error) => self.incomplete(format!("named books could not be noted: {error}")),
+        }
+    }
+
+    /// Reading a list ends with the intake: what it recorded stays, and the next pass resumes there.
+    pub fn reading_cx(&self) -> AskContext {
+        AskContext::of(ActorName::Supervisor, self.intake.child_token())
+    }
+
+    /// Asks made for this run end when the drain cuts them.
+    pub fn cx(&self) -> AskContext {
+        AskContext::of(ActorName::Supervisor, self.cut.child_token())
+    }
+
+    /// The blocks to keep to; `None` where the catalog is shared, so that books cannot be asked for twice.
+    pub fn blocks(&self) -> Option<BlockSet> {
+        let share = self.services.share();
+        share.is_strict().then(|| share.blocks())
+    }
+
+    /// Blocks that are this daemon's due may still be another's: what is to be asked for is not all known yet.
+    pub fn expects_blocks(&self) -> bool {
+        let share = self.services.share();
+        share.is_strict() && !share.is_settled()
+    }
+
+    /// Notes for the report what was not done.
+    pub fn incomplete(&self, what: String) {
+        self.report.borrow_mut().add_incomplete(what);
+    }
+
+    /// One task will bring nothing more.
+    pub fn source_dry(&self) {
+        self.sources.set(self.sources.get().saturating_sub(1));
+        self.wake.send_replace(());
+    }
+}

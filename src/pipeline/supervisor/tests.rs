@@ -1,0 +1,115 @@
+//! Whole runs over a stub of a library.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::*;
+use crate::catalog::{CatalogError, EnrichBatch, PlanConversions, RecordConversions, ToEnrich};
+use crate::dapr::WorkShare;
+use crate::grin::{Barcode, GrinAddresses};
+use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
+use crate::pipeline::task_services::TaskFault;
+use crate::pipeline::workers::{
+    CollectList, CollectResult, ConvertBatch, ConvertResult, EnrichBarcodes, MonthlyArrivals,
+};
+use crate::vocabulary::WaitCause;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A library of which everything is known already.
+impl TaskServices for LibraryStub {
+    async fn collect(&self, _ask: CollectList, _cx: &AskContext) -> Result<CollectResult, TaskFault> {
+        Ok(CollectResult::default())
+    }
+
+    async fn arrivals(&self, _ask: MonthlyArrivals, _cx: &AskContext) -> Result<u64, TaskFault> {
+        Ok(0)
+    }
+
+    async fn enrich(&self, _ask: EnrichBarcodes, _cx: &AskContext) -> Result<u64, TaskFault> {
+        unreachable!("no book is named to be asked for")
+    }
+
+    async fn convert(&self, _ask: ConvertBatch, _cx: &AskContext) -> Result<ConvertResult, TaskFault> {
+        unreachable!("no book is named to be converted")
+    }
+
+    fn converters(&self) -> usize {
+        1
+    }
+
+    async fn ensure_known(&self, _barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<u64, CatalogError> {
+        Ok(0)
+    }
+
+    async fn to_enrich(&self, _ask: ToEnrich, _cx: &AskContext) -> Result<EnrichBatch, CatalogError> {
+        Ok(EnrichBatch::default())
+    }
+
+    async fn plan_conversions(&self, _ask: PlanConversions, _cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
+        Ok(Vec::new())
+    }
+
+    async fn record_conversions(&self, _record: RecordConversions, _cx: &AskContext) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    fn addresses(&self) -> &GrinAddresses {
+        unreachable!("no batch is cut")
+    }
+
+    fn share(&self) -> &WorkShare {
+        BookServices::share(self)
+    }
+}
+
+fn everything(once: bool) -> RunScope {
+    RunScope {
+        collect: true,
+        enrich: true,
+        convert: true,
+        sync: true,
+        once,
+        ..RunScope::default()
+    }
+}
+
+async fn once(library: LibraryStub) -> (Rc<LibraryStub>, RunReport) {
+    let state = Rc::new(SupervisorState::new(library, Arc::default(), WorkOptions::of_tests()));
+    let report = run(Rc::clone(&state), everything(true)).await;
+    (Rc::clone(&state.services), report)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_by_itself_does_not_wait_a_day_because_grin_says_so() {
+    let library = LibraryStub::new();
+    library.add("SLOW01", Fate::Slow(HOUR / 2), Duration::ZERO);
+    for number in 0..100 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::from_secs(number / 3));
+    }
+    library.outage(WaitCause::Gate, Duration::from_secs(10), HOUR * 24);
+    let began = Instant::now();
+    let (library, report) = once(library).await;
+    let stopped = report.stopped_by.expect("the run was stopped");
+    assert_eq!(stopped.cause, WaitCause::Gate, "{stopped}");
+    assert!(began.elapsed() < HOUR, "{:?}", began.elapsed());
+    assert!(library.is_stored("SLOW01"), "what is on its way arrives");
+    assert!(
+        library.refused.get() <= 8,
+        "no more than were under way: {}",
+        library.refused.get()
+    );
+    assert_eq!(library.claimed(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_wait_that_grin_asks_for_is_waited_for() {
+    let library = LibraryStub::new();
+    for number in 0..20 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+    }
+    library.outage(WaitCause::Gate, Duration::ZERO, HOUR / 10);
+    let (library, report) = once(library).await;
+    assert_eq!((library.stored(), report.stopped_by), (20, None));
+}

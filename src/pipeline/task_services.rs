@@ -1,0 +1,149 @@
+//! What the tasks beside downloading ask of others: workers and catalog behind one interface, so that they can be tested without
+//! them.
+
+use std::fmt::Display;
+
+use crate::actor::{AskContext, AskError};
+use crate::catalog::{CatalogError, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, ToEnrich};
+use crate::dapr::WorkShare;
+use crate::grin::{Barcode, GrinAddresses};
+use crate::pipeline::supervisor::WorkerPools;
+use crate::pipeline::workers::{
+    CollectError, CollectList, CollectResult, ConvertBatch, ConvertError, ConvertResult, EnrichBarcodes, EnrichError,
+    MonthlyArrivals,
+};
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TaskFault {
+    /// In a sentence.
+    pub why: String,
+    /// One of the books asked for may be the reason: fewer of them may be answered.
+    pub may_be_one_book: bool,
+    /// Only a person can mend it, so whatever is asked next meets it too.
+    pub needs_person: bool,
+}
+
+impl TaskFault {
+    fn of(error: &impl Display) -> Self {
+        Self {
+            why: error.to_string(),
+            may_be_one_book: false,
+            needs_person: false,
+        }
+    }
+}
+
+impl From<AskError> for TaskFault {
+    fn from(error: AskError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<CatalogError> for TaskFault {
+    fn from(error: CatalogError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<CollectError> for TaskFault {
+    fn from(error: CollectError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<EnrichError> for TaskFault {
+    fn from(error: EnrichError) -> Self {
+        Self {
+            may_be_one_book: error.may_be_one_book(),
+            ..Self::of(&error)
+        }
+    }
+}
+
+impl From<ConvertError> for TaskFault {
+    fn from(error: ConvertError) -> Self {
+        Self {
+            may_be_one_book: error.may_be_one_book(),
+            needs_person: error.needs_person(),
+            ..Self::of(&error)
+        }
+    }
+}
+
+/// Workers and catalog, as the tasks see them.
+pub(super) trait TaskServices: 'static {
+    /// Reads a list.
+    async fn collect(&self, ask: CollectList, cx: &AskContext) -> Result<CollectResult, TaskFault>;
+    /// Reads the report of volumes checked in; comes back with the number of books not known before.
+    async fn arrivals(&self, ask: MonthlyArrivals, cx: &AskContext) -> Result<u64, TaskFault>;
+    /// Asks for facts; comes back with the number of books that were answered.
+    async fn enrich(&self, ask: EnrichBarcodes, cx: &AskContext) -> Result<u64, TaskFault>;
+    /// Asks for conversions.
+    async fn convert(&self, ask: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, TaskFault>;
+    /// Batches for conversion at a time.
+    fn converters(&self) -> usize;
+    /// Makes named books known to the catalog; comes back with the number of new ones.
+    async fn ensure_known(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<u64, CatalogError>;
+    /// Which books are to be asked for facts.
+    async fn to_enrich(&self, ask: ToEnrich, cx: &AskContext) -> Result<EnrichBatch, CatalogError>;
+    /// Which conversions are to be requested.
+    async fn plan_conversions(&self, ask: PlanConversions, cx: &AskContext) -> Result<Vec<Barcode>, CatalogError>;
+    /// Records what came of requests for conversion.
+    async fn record_conversions(&self, record: RecordConversions, cx: &AskContext) -> Result<(), CatalogError>;
+    /// Where GRIN's resources lie.
+    fn addresses(&self) -> &GrinAddresses;
+    /// What of the library is this daemon's to do.
+    fn share(&self) -> &WorkShare;
+}
+
+/// An answer of a worker: its own error or the mailbox's, as a fault.
+fn answered<T, E: Into<TaskFault>>(answer: Result<Result<T, E>, AskError>) -> Result<T, TaskFault> {
+    answer?.map_err(Into::into)
+}
+
+impl TaskServices for WorkerPools {
+    async fn collect(&self, ask: CollectList, cx: &AskContext) -> Result<CollectResult, TaskFault> {
+        answered(self.collectors.ask(ask, cx).await)
+    }
+
+    async fn arrivals(&self, ask: MonthlyArrivals, cx: &AskContext) -> Result<u64, TaskFault> {
+        answered(self.collectors.ask(ask, cx).await)
+    }
+
+    async fn enrich(&self, ask: EnrichBarcodes, cx: &AskContext) -> Result<u64, TaskFault> {
+        answered(self.enrichers.ask(ask, cx).await).map(|counts| counts.answered)
+    }
+
+    async fn convert(&self, ask: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, TaskFault> {
+        answered(self.converters.ask(ask, cx).await)
+    }
+
+    fn converters(&self) -> usize {
+        self.converters.size()
+    }
+
+    async fn ensure_known(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<u64, CatalogError> {
+        self.catalog.ask(EnsureKnown(barcodes), cx).await
+    }
+
+    async fn to_enrich(&self, ask: ToEnrich, cx: &AskContext) -> Result<EnrichBatch, CatalogError> {
+        self.catalog.ask(ask, cx).await
+    }
+
+    async fn plan_conversions(&self, ask: PlanConversions, cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
+        self.catalog.ask(ask, cx).await.map(|plan| plan.barcodes)
+    }
+
+    async fn record_conversions(&self, record: RecordConversions, cx: &AskContext) -> Result<(), CatalogError> {
+        self.catalog.ask(record, cx).await.map(drop)
+    }
+
+    fn addresses(&self) -> &GrinAddresses {
+        &self.addresses
+    }
+
+    fn share(&self) -> &WorkShare {
+        &self.cooperation
+    }
+}

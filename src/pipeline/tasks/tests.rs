@@ -1,0 +1,310 @@
+//! The tasks over a stub of workers and catalog, under paused time.
+
+pub(in crate::pipeline) mod stub;
+mod waits;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::*;
+use crate::grin::ListKind;
+use crate::pipeline::supervisor::WorkOptions;
+use crate::pipeline::task_services::TaskFault;
+use crate::pipeline::tasks::tests::stub::{Asked, TaskStub, books, fault, incomplete};
+use crate::pipeline::workers::CollectResult;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+type State = Rc<SupervisorState<TaskStub>>;
+
+fn state(stub: TaskStub) -> State {
+    state_with(stub, |_| {})
+}
+
+fn state_with(stub: TaskStub, change: impl FnOnce(&mut WorkOptions)) -> State {
+    let mut options = WorkOptions::of_tests();
+    change(&mut options);
+    Rc::new(SupervisorState::new(stub, Arc::default(), options))
+}
+
+fn scope(once: bool) -> RunScope {
+    RunScope {
+        collect: true,
+        enrich: true,
+        convert: true,
+        once,
+        ..RunScope::default()
+    }
+}
+
+/// Lets the task run for so long, then stops it; it must end at once.
+async fn for_so_long(state: &State, time: Duration, task: impl Future<Output = ()>) {
+    let stopping = async {
+        tokio::time::sleep(time).await;
+        state.intake.cancel();
+        Instant::now()
+    };
+    let ((), stopped) = futures::join!(task, stopping);
+    assert!(stopped.elapsed() < MINUTE, "{:?} after the stop", stopped.elapsed());
+}
+
+fn report(state: &State) -> Vec<String> {
+    state.report.borrow().incomplete.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_by_itself_reads_each_list_once() {
+    let state = state(TaskStub::new());
+    state.sources.set(1);
+    state.collecting.set(true);
+    collect(&state, &scope(true)).await;
+    assert_eq!(
+        state.services.lists_asked(),
+        [
+            ListKind::AllBooks,
+            ListKind::Converted,
+            ListKind::InProcess,
+            ListKind::Failed
+        ]
+    );
+    assert_eq!((state.sources.get(), state.collecting.get()), (0, false));
+    assert_eq!(report(&state), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_are_read_at_their_intervals() {
+    let state = state_with(TaskStub::new(), |options| {
+        options.intervals.collect = Some(HOUR * 24);
+        options.intervals.refresh = Some(HOUR * 6);
+        options.monthly_report = true;
+    });
+    let scope = scope(false);
+    for_so_long(&state, HOUR * 49, collect(&state, &scope)).await;
+    let asked = |of: Asked| {
+        let hours = state.services.asked_at(|asked| *asked == of).into_iter();
+        hours.map(|second| second / 3_600).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(Asked::List(ListKind::AllBooks)), [0, 24, 48]);
+    assert_eq!(
+        asked(Asked::List(ListKind::Converted)),
+        [0, 6, 12, 18, 24, 30, 36, 42, 48]
+    );
+    assert_eq!(asked(Asked::Arrivals), [6, 12, 18, 30, 36, 42]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_pass_that_broke_off_is_resumed_soon_and_no_short_one_comes_before() {
+    let stub = TaskStub::new();
+    for _ in 0..3 {
+        stub.answer_list(ListKind::AllBooks, incomplete("connection reset"));
+    }
+    let state = state_with(stub, |options| {
+        options.intervals.collect = Some(HOUR * 24);
+        options.intervals.refresh = Some(HOUR * 6);
+    });
+    let scope = scope(false);
+    for_so_long(&state, HOUR, collect(&state, &scope)).await;
+    let full = state
+        .services
+        .asked_at(|asked| *asked == Asked::List(ListKind::AllBooks));
+    assert_eq!(full.len(), 4, "{full:?}");
+    assert!(full[3] <= 8, "after one, two and four seconds at most: {full:?}");
+    let short = state
+        .services
+        .asked_at(|asked| *asked == Asked::List(ListKind::Converted));
+    assert_eq!(short.len(), 4, "only with the full passes: {short:?}");
+    assert_eq!(report(&state), ["_all_books: connection reset"; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_grin_does_not_have_is_a_failure_only_where_work_depends_on_it() {
+    for (list, needed) in [(ListKind::InProcess, false), (ListKind::Converted, true)] {
+        let stub = TaskStub::new();
+        let unavailable = CollectResult {
+            unavailable: Some("not found".to_owned()),
+            ..CollectResult::default()
+        };
+        stub.answer_list(list, unavailable);
+        let state = state(stub);
+        collect(&state, &scope(true)).await;
+        assert_eq!(report(&state).len(), usize::from(needed), "{list}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_a_list_is_read_is_no_failure_of_the_list() {
+    let stub = TaskStub::new();
+    stub.hangs.set(Some(ListKind::Converted));
+    let state = state(stub);
+    let scope = scope(false);
+    for_so_long(&state, MINUTE, collect(&state, &scope)).await;
+    assert_eq!(report(&state), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_spoils_a_batch_is_found_left_out_and_asked_for_again_after_its_wait() {
+    let stub = TaskStub::new();
+    let spoiler = books(7..8).remove(0);
+    stub.spoilers.borrow_mut().insert(spoiler.clone());
+    for _ in 0..8 {
+        stub.to_enrich.borrow_mut().push_back(books(0..20));
+    }
+    let state = state_with(stub, |options| options.intervals.enrich = Some(MINUTE * 20));
+    let scope = scope(false);
+    for_so_long(&state, MINUTE * 150, enrich(&state, &scope)).await;
+    let alone = state
+        .services
+        .asked_at(|asked| *asked == Asked::Enrich(vec![spoiler.clone()]));
+    let minutes: Vec<_> = alone.iter().map(|second| second / 60).collect();
+    assert!(minutes.len() == 2 && minutes[0] == 0, "{minutes:?}");
+    assert!((60..=80).contains(&minutes[1]), "left out for an hour: {minutes:?}");
+    assert!(report(&state).iter().all(|why| why.contains("TL0007")));
+    assert!(state.progress.snapshot().enriched >= 19 * 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn facts_are_asked_for_until_the_lists_bring_nothing_new() {
+    let state = state(TaskStub::new());
+    state.collecting.set(true);
+    let scope = scope(true);
+    let lists = async {
+        for part in [0..5, 5..9] {
+            tokio::time::sleep(MINUTE).await;
+            state.services.to_enrich.borrow_mut().push_back(books(part));
+            state.wake.send_replace(());
+        }
+        tokio::time::sleep(MINUTE).await;
+        state.collecting.set(false);
+        state.wake.send_replace(());
+    };
+    let began = Instant::now();
+    futures::join!(enrich(&state, &scope), lists);
+    assert_eq!(state.services.batches(), [5, 4]);
+    assert!(began.elapsed() < MINUTE * 4, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_in_which_nothing_is_answered_is_repeated_soon() {
+    let stub = TaskStub::new();
+    *stub.batch_fault.borrow_mut() = Some(fault("connection refused", false));
+    for _ in 0..100 {
+        stub.to_enrich.borrow_mut().push_back(books(0..5));
+    }
+    let state = state_with(stub, |options| options.intervals.enrich = Some(HOUR * 24));
+    let scope = scope(false);
+    for_so_long(&state, HOUR, enrich(&state, &scope)).await;
+    let asked = state.services.batches().len();
+    assert!((10..=30).contains(&asked), "every ten minutes in the end: {asked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_named_books_as_many_are_asked_for_as_the_limit_allows() {
+    let state = state(TaskStub::new());
+    let scope = RunScope {
+        limit: Some(10),
+        only: Some(books(0..15).into()),
+        ..scope(true)
+    };
+    enrich(&state, &scope).await;
+    assert_eq!(state.services.batches(), [10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_catalog_ends_a_pass_and_the_next_one_comes_soon() {
+    let stub = TaskStub::new();
+    stub.catalog_busy.set(true);
+    *stub.to_convert.borrow_mut() = books(0..3);
+    stub.to_enrich.borrow_mut().push_back(books(0..3));
+    let state = state_with(stub, |options| {
+        options.intervals.convert = Some(HOUR * 24);
+        options.intervals.enrich = Some(HOUR * 24);
+    });
+    let scope = scope(false);
+    let healing = async {
+        tokio::time::sleep(MINUTE).await;
+        state.services.catalog_busy.set(false);
+    };
+    let work = async {
+        futures::join!(enrich(&state, &scope), convert(&state, &scope), healing);
+    };
+    for_so_long(&state, MINUTE * 5, work).await;
+    assert_eq!(state.services.batches(), [3, 3]);
+    assert!(report(&state).iter().any(|why| why.starts_with("convert: ")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn conversions_wait_for_the_lists() {
+    let stub = TaskStub::new();
+    *stub.to_convert.borrow_mut() = books(0..25);
+    let state = state(stub);
+    state.collecting.set(true);
+    let scope = scope(true);
+    let lists = async {
+        tokio::time::sleep(MINUTE).await;
+        state.wake.send_replace(());
+        tokio::time::sleep(MINUTE).await;
+        state.collecting.set(false);
+        state.wake.send_replace(());
+    };
+    futures::join!(convert(&state, &scope), lists);
+    let asked = state.services.asked_at(|asked| matches!(asked, Asked::Convert(_)));
+    assert_eq!(asked, [120; 3]);
+    assert_eq!(state.services.batches(), [10, 10, 5]);
+    assert_eq!(state.progress.snapshot().requested, 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_ends_the_requests_and_is_no_failure() {
+    let stub = TaskStub::new();
+    *stub.to_convert.borrow_mut() = books(0..50);
+    stub.queue.set(15);
+    let state = state(stub);
+    convert(&state, &scope(true)).await;
+    assert_eq!(
+        state.services.batches(),
+        [10, 10],
+        "nothing is requested after the refusal"
+    );
+    assert_eq!(report(&state), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_must_mend_is_met_once_a_pass() {
+    let stub = TaskStub::new();
+    *stub.to_convert.borrow_mut() = books(0..50);
+    *stub.batch_fault.borrow_mut() = Some(TaskFault {
+        needs_person: true,
+        ..fault("not signed in", false)
+    });
+    let state = state(stub);
+    convert(&state, &scope(true)).await;
+    assert_eq!(state.services.batches().len(), 1);
+    assert_eq!(report(&state), ["convert: not signed in"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_catalog_puts_off_what_spoils_a_batch_for_conversion() {
+    let stub = TaskStub::new();
+    *stub.to_convert.borrow_mut() = books(0..30);
+    stub.spoilers.borrow_mut().extend(books(12..13));
+    let state = state(stub);
+    convert(&state, &scope(true)).await;
+    assert_eq!(*state.services.put_off.borrow(), books(12..13));
+    assert_eq!(state.progress.snapshot().requested, 29);
+    assert!(report(&state)[0].contains("TL0012"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_batch_is_answered_no_book_is_blamed() {
+    let stub = TaskStub::new();
+    *stub.to_convert.borrow_mut() = books(0..30);
+    *stub.batch_fault.borrow_mut() = Some(fault("server error 500", true));
+    let state = state(stub);
+    convert(&state, &scope(true)).await;
+    assert_eq!(state.services.batches(), [10, 10, 10], "nothing is halved");
+    assert!(state.services.put_off.borrow().is_empty());
+}

@@ -1,0 +1,240 @@
+//! A stub of workers and catalog for the tasks: what each question is answered with, and what was asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::actor::AskContext;
+use crate::catalog::{CatalogError, EnrichBatch, PlanConversions, RecordConversions, ToEnrich};
+use crate::clock::SystemClock;
+use crate::dapr::{CooperationConfig, LeaseRounds, ProcessLeases, WorkShare};
+use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
+use crate::pipeline::task_services::{TaskFault, TaskServices};
+use crate::pipeline::workers::{
+    CollectList, CollectResult, ConvertBatch, ConvertResult, EnrichBarcodes, MonthlyArrivals,
+};
+
+/// How long every answer takes.
+pub const ANSWER: Duration = Duration::from_millis(100);
+
+/// What was asked of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    List(ListKind),
+    Arrivals,
+    Enrich(Vec<Barcode>),
+    Convert(Vec<Barcode>),
+}
+
+pub struct TaskStub {
+    pub began: Instant,
+    pub asked: RefCell<Vec<(Duration, Asked)>>,
+    /// Answers for a list, one after the other; `None` of them: complete.
+    pub lists: RefCell<BTreeMap<ListKind, VecDeque<CollectResult>>>,
+    /// A list that never comes.
+    pub hangs: Cell<Option<ListKind>>,
+    /// Books that spoil every batch they are in.
+    pub spoilers: RefCell<BTreeSet<Barcode>>,
+    /// What every batch is answered with.
+    pub batch_fault: RefCell<Option<TaskFault>>,
+    /// Conversions until GRIN's queue is full.
+    pub queue: Cell<usize>,
+    /// What the catalog names, part by part.
+    pub to_enrich: RefCell<VecDeque<Vec<Barcode>>>,
+    pub to_convert: RefCell<Vec<Barcode>>,
+    pub catalog_busy: Cell<bool>,
+    pub put_off: RefCell<Vec<Barcode>>,
+    addresses: GrinAddresses,
+    pub share: WorkShare,
+}
+
+impl TaskStub {
+    pub fn new() -> Self {
+        let base = url::Url::parse("https://books.example/libraries/").unwrap();
+        Self {
+            began: Instant::now(),
+            asked: RefCell::default(),
+            lists: RefCell::default(),
+            hangs: Cell::default(),
+            spoilers: RefCell::default(),
+            batch_fault: RefCell::default(),
+            queue: Cell::new(usize::MAX),
+            to_enrich: RefCell::default(),
+            to_convert: RefCell::default(),
+            catalog_busy: Cell::default(),
+            put_off: RefCell::default(),
+            addresses: GrinAddresses::new(&base, &LibraryDirectory::parse("TESTLIB").unwrap()).unwrap(),
+            share: WorkShare::alone(),
+        }
+    }
+
+    fn note(&self, asked: Asked) {
+        self.asked.borrow_mut().push((self.began.elapsed(), asked));
+    }
+
+    /// The questions of these, each with the second it was asked in.
+    pub fn asked_at(&self, of: impl Fn(&Asked) -> bool) -> Vec<u64> {
+        let asked = self.asked.borrow();
+        let asked = asked.iter().filter(|(_, asked)| of(asked));
+        asked.map(|(at, _)| at.as_secs()).collect()
+    }
+
+    pub fn lists_asked(&self) -> Vec<ListKind> {
+        let list = |(_, asked): &(_, Asked)| match asked {
+            Asked::List(list) => Some(*list),
+            _ => None,
+        };
+        self.asked.borrow().iter().filter_map(list).collect()
+    }
+
+    /// Sizes of the batches asked for.
+    pub fn batches(&self) -> Vec<usize> {
+        let size = |(_, asked): &(_, Asked)| match asked {
+            Asked::Enrich(books) | Asked::Convert(books) => Some(books.len()),
+            Asked::List(_) | Asked::Arrivals => None,
+        };
+        self.asked.borrow().iter().filter_map(size).collect()
+    }
+
+    pub fn answer_list(&self, list: ListKind, answer: CollectResult) {
+        self.lists.borrow_mut().entry(list).or_default().push_back(answer);
+    }
+
+    fn batch(&self, books: &[Barcode]) -> Result<(), TaskFault> {
+        if let Some(fault) = &*self.batch_fault.borrow() {
+            return Err(fault.clone());
+        }
+        let spoilers = self.spoilers.borrow();
+        match books.iter().any(|book| spoilers.contains(book)) {
+            true => Err(fault("server error 500", true)),
+            false => Ok(()),
+        }
+    }
+
+    fn catalog(&self) -> Result<(), CatalogError> {
+        match self.catalog_busy.get() {
+            true => Err(CatalogError::Busy),
+            false => Ok(()),
+        }
+    }
+}
+
+pub fn fault(why: &str, may_be_one_book: bool) -> TaskFault {
+    TaskFault {
+        why: why.to_owned(),
+        may_be_one_book,
+        needs_person: false,
+    }
+}
+
+pub fn incomplete(why: &str) -> CollectResult {
+    CollectResult {
+        incomplete: Some(why.to_owned()),
+        ..CollectResult::default()
+    }
+}
+
+pub fn books(range: std::ops::Range<u32>) -> Vec<Barcode> {
+    range
+        .map(|number| Barcode::parse(&format!("TL{number:04}")).unwrap())
+        .collect()
+}
+
+/// What a daemon may do that shares the library with others of whom nothing is heard: nothing, and for good. `apart`: each has a
+/// catalog of its own.
+pub fn silent_others(apart: bool) -> WorkShare {
+    let config = CooperationConfig {
+        owner: "test".into(),
+        clock: SystemClock::system(),
+        lease: Duration::from_secs(60),
+        apart,
+    };
+    let leases = ProcessLeases::new(config.terms());
+    LeaseRounds::new(Rc::new(leases), config).1
+}
+
+impl TaskServices for TaskStub {
+    async fn collect(&self, ask: CollectList, cx: &AskContext) -> Result<CollectResult, TaskFault> {
+        self.note(Asked::List(ask.list));
+        if self.hangs.get() == Some(ask.list) {
+            cx.cancelled().await;
+            return Err(fault("cancelled", false));
+        }
+        sleep(ANSWER).await;
+        let answer = self.lists.borrow_mut().get_mut(&ask.list).and_then(VecDeque::pop_front);
+        Ok(answer.unwrap_or_default())
+    }
+
+    async fn arrivals(&self, _ask: MonthlyArrivals, _cx: &AskContext) -> Result<u64, TaskFault> {
+        self.note(Asked::Arrivals);
+        Ok(0)
+    }
+
+    async fn enrich(&self, ask: EnrichBarcodes, _cx: &AskContext) -> Result<u64, TaskFault> {
+        self.note(Asked::Enrich(ask.barcodes.clone()));
+        sleep(ANSWER).await;
+        self.batch(&ask.barcodes).map(|()| ask.barcodes.len() as u64)
+    }
+
+    async fn convert(&self, ask: ConvertBatch, _cx: &AskContext) -> Result<ConvertResult, TaskFault> {
+        self.note(Asked::Convert(ask.barcodes.clone()));
+        sleep(ANSWER).await;
+        self.batch(&ask.barcodes)?;
+        let Some(left) = self.queue.get().checked_sub(ask.barcodes.len()) else {
+            return Ok(ConvertResult {
+                queue_full: true,
+                ..ConvertResult::default()
+            });
+        };
+        self.queue.set(left);
+        Ok(ConvertResult {
+            requested: ask.barcodes.len(),
+            ..ConvertResult::default()
+        })
+    }
+
+    fn converters(&self) -> usize {
+        1
+    }
+
+    async fn ensure_known(&self, _barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<u64, CatalogError> {
+        self.catalog().map(|()| 0)
+    }
+
+    async fn to_enrich(&self, _ask: ToEnrich, _cx: &AskContext) -> Result<EnrichBatch, CatalogError> {
+        self.catalog()?;
+        Ok(EnrichBatch {
+            barcodes: self.to_enrich.borrow_mut().pop_front().unwrap_or_default(),
+            next: None,
+        })
+    }
+
+    async fn plan_conversions(&self, _ask: PlanConversions, _cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
+        self.catalog()?;
+        Ok(self.to_convert.borrow().clone())
+    }
+
+    async fn record_conversions(
+        &self,
+        RecordConversions(rows): RecordConversions,
+        _cx: &AskContext,
+    ) -> Result<(), CatalogError> {
+        self.catalog()?;
+        for (barcode, outcome, _) in rows {
+            assert_eq!(outcome, ProcessOutcome::NoAnswer, "{barcode}");
+            self.put_off.borrow_mut().push(barcode);
+        }
+        Ok(())
+    }
+
+    fn addresses(&self) -> &GrinAddresses {
+        &self.addresses
+    }
+
+    fn share(&self) -> &WorkShare {
+        &self.share
+    }
+}

@@ -1,0 +1,52 @@
+//! What the workers ask of the session, behind one interface, so that each can be tested without a network.
+
+use crate::actor::AskContext;
+use crate::catalog::Catalog;
+use crate::grin::GrinAddresses;
+use crate::session::{
+    ArchiveBody, BodyStream, FetchAnswer, HeadRequest, OpenBody, OpenStream, RetryBackoff, Session, SessionError,
+    SmallAnswer,
+};
+
+/// GRIN, as the workers see it.
+pub trait GrinSession: Clone + Send + Sync + 'static {
+    /// Asks for headers only.
+    fn head(&self, ask: HeadRequest, cx: &AskContext) -> impl Future<Output = Result<SmallAnswer, SessionError>>;
+    /// Asks for a small answer.
+    fn fetch(&self, ask: FetchAnswer, cx: &AskContext) -> impl Future<Output = Result<SmallAnswer, SessionError>>;
+    /// Asks for an archive.
+    fn archive(&self, ask: OpenBody, cx: &AskContext) -> impl Future<Output = Result<ArchiveBody, SessionError>>;
+    /// Asks for a long list.
+    fn stream(&self, ask: OpenStream, cx: &AskContext) -> impl Future<Output = Result<BodyStream, SessionError>>;
+}
+
+impl GrinSession for Session {
+    async fn head(&self, ask: HeadRequest, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        self.ask(ask, cx).await
+    }
+
+    async fn fetch(&self, ask: FetchAnswer, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        self.ask(ask, cx).await
+    }
+
+    async fn archive(&self, ask: OpenBody, cx: &AskContext) -> Result<ArchiveBody, SessionError> {
+        self.ask(ask, cx).await
+    }
+
+    async fn stream(&self, ask: OpenStream, cx: &AskContext) -> Result<BodyStream, SessionError> {
+        self.ask(ask, cx).await
+    }
+}
+
+/// What a worker needs that asks about batches of books.
+#[derive(Debug, Clone)]
+pub struct BatchParts<S = Session> {
+    /// The one session.
+    pub session: S,
+    /// Where to ask.
+    pub addresses: GrinAddresses,
+    /// Where the answers go.
+    pub catalog: Catalog,
+    /// How often and how long after a batch is requested again.
+    pub backoff: RetryBackoff,
+}

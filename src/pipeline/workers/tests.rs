@@ -1,0 +1,143 @@
+//! The workers over a stub of GRIN and a real catalog, under paused time.
+
+mod batches;
+mod check;
+mod collect;
+mod download;
+mod grin_stub;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::actor::{ActorName, ActorRegistry, AskContext};
+use crate::catalog::{BookSelection, Catalog, CatalogPolicy, CatalogThread, ClaimBooks, ClaimedBook, EnsureKnown};
+use crate::clock::SystemClock;
+use crate::grin::{Barcode, FileName, GrinAddresses, LibraryDirectory};
+use crate::pipeline::workers::tests::grin_stub::GrinStub;
+use crate::session::{RetryBackoff, SessionError};
+
+const LEASE: Duration = Duration::from_secs(600);
+const BACKOFF: RetryBackoff = RetryBackoff {
+    base: Duration::from_secs(1),
+    cap: Duration::from_secs(60),
+    attempts: 4,
+};
+
+/// GRIN, a catalog in a folder of its own, and who asks.
+struct WorkerFixture {
+    grin: GrinStub,
+    catalog: Catalog,
+    cx: AskContext,
+    folder: tempfile::TempDir,
+    _thread: CatalogThread,
+}
+
+impl WorkerFixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("catalog.db").display());
+        let registry = ActorRegistry::new();
+        let (catalog, thread) =
+            Catalog::open(&registry, &url, SystemClock::system(), CatalogPolicy::default()).unwrap();
+        Self {
+            grin: GrinStub::default(),
+            catalog,
+            cx: AskContext::root("test").child_of(ActorName::Supervisor),
+            folder,
+            _thread: thread,
+        }
+    }
+
+    async fn know(&self, codes: &[&str]) {
+        self.catalog.ask(EnsureKnown(barcodes(codes)), &self.cx).await.unwrap();
+    }
+
+    async fn claim(&self, code: &str) -> ClaimedBook {
+        self.know(&[code]).await;
+        let claim = ClaimBooks {
+            selection: BookSelection {
+                only: Some(barcodes(&[code])),
+                ..BookSelection::default()
+            },
+            limit: 1,
+            owner: "test".into(),
+            lease: LEASE,
+        };
+        self.catalog.ask(claim, &self.cx).await.unwrap().remove(0)
+    }
+
+    /// What stands in a column of a book.
+    fn column<T: rusqlite::types::FromSql>(&self, code: &str, column: &str) -> T {
+        let conn = rusqlite::Connection::open(self.folder.path().join("catalog.db")).unwrap();
+        let select = format!("SELECT {column} FROM books WHERE barcode = ?1");
+        conn.query_row(&select, [code], |row| row.get(0)).unwrap()
+    }
+
+    /// Cancels the work so long after it first asked GRIN; how long that took.
+    async fn cancel_after<T>(&self, time: Duration, work: impl Future<Output = T>) -> (T, Duration) {
+        let cancelling = async {
+            self.grin.first_question().await;
+            let began = Instant::now();
+            tokio::time::sleep(time).await;
+            self.cx.cancel();
+            began
+        };
+        let (done, began) = futures::join!(work, cancelling);
+        (done, began.elapsed())
+    }
+}
+
+/// Runs a test on an actix system whose time is paused.
+fn paused<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+    let system = actix_rt::System::with_tokio_rt(|| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    });
+    system.block_on(test());
+}
+
+fn barcode(code: &str) -> Barcode {
+    Barcode::parse(code).unwrap()
+}
+
+fn barcodes(codes: &[&str]) -> Vec<Barcode> {
+    codes.iter().map(|code| barcode(code)).collect()
+}
+
+fn file_name(code: &str) -> FileName {
+    FileName::of(&barcode(code))
+}
+
+fn library() -> LibraryDirectory {
+    LibraryDirectory::parse("EXAMPLE").unwrap()
+}
+
+fn addresses() -> GrinAddresses {
+    let base = url::Url::parse("https://books.example/libraries/").unwrap();
+    GrinAddresses::new(&base, &library()).unwrap()
+}
+
+fn server(status: u16) -> SessionError {
+    SessionError::Server { status }
+}
+
+fn forbidden() -> SessionError {
+    let snippet = "not yours".to_owned();
+    SessionError::Forbidden { snippet }
+}
+
+fn throttled(seconds: u64) -> SessionError {
+    SessionError::Throttled {
+        status: 503,
+        retry_after: Some(Duration::from_secs(seconds)),
+    }
+}
+
+fn signed_out() -> SessionError {
+    let why = "invalid_grant".to_owned();
+    SessionError::SignedOut { why }
+}

@@ -1,0 +1,169 @@
+//! ENRICH and CONVERT: batches of books, asked for again while an error may pass.
+
+use super::*;
+use crate::actor::HandleMessage as _;
+use crate::catalog::ToEnrich;
+use crate::grin::{AnswerRefusal, ProcessForm};
+use crate::pipeline::workers::tests::grin_stub::StubAnswer;
+use crate::pipeline::workers::{
+    BatchParts, ConvertBatch, ConvertError, ConvertResult, Converter, EnrichBarcodes, EnrichError, Enricher,
+};
+
+const FACTS: &str = "Barcode\tState\tViewability\nTL0001\tNEW\tVIEW_FULL\n";
+const REPLY: &str = "Barcode\tStatus\nTL0001\tSuccess\nTL0002\tAlready being converted\n";
+const SIGN_IN: &str = "<html><body><a href=\"https://accounts.google.com/ServiceLogin?x\">Sign in</a></body></html>";
+
+fn parts(fixture: &WorkerFixture) -> BatchParts<GrinStub> {
+    BatchParts {
+        session: fixture.grin.clone(),
+        addresses: addresses(),
+        catalog: fixture.catalog.clone(),
+        backoff: BACKOFF,
+    }
+}
+
+async fn enrich(fixture: &WorkerFixture, attempts: Option<u32>) -> Result<u64, EnrichError> {
+    let ask = EnrichBarcodes {
+        barcodes: barcodes(&["TL0001", "TL0002"]),
+        attempts,
+    };
+    let answer = Enricher::new(parts(fixture)).handle(ask, &fixture.cx).await;
+    answer.map(|counts| counts.answered)
+}
+
+/// Books that are still to be asked for.
+async fn left(fixture: &WorkerFixture) -> Vec<Barcode> {
+    let wanted = ToEnrich {
+        limit: 10,
+        ..ToEnrich::default()
+    };
+    fixture.catalog.ask(wanted, &fixture.cx).await.unwrap().barcodes
+}
+
+async fn convert(fixture: &WorkerFixture) -> Result<ConvertResult, ConvertError> {
+    let ask = ConvertBatch {
+        barcodes: barcodes(&["TL0001", "TL0002"]),
+        attempts: None,
+    };
+    Converter::new(parts(fixture), ProcessForm::PostLines)
+        .handle(ask, &fixture.cx)
+        .await
+}
+
+#[test]
+fn facts_are_recorded_and_books_without_a_row_count_as_asked_for() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001", "TL0002"]).await;
+        fixture.grin.small(200, FACTS);
+        assert_eq!(enrich(&fixture, None).await.unwrap(), 1);
+        assert_eq!(fixture.column::<String>("TL0001", "grin_viewability"), "VIEW_FULL");
+        assert_eq!(left(&fixture).await, [], "also the one that GRIN does not know");
+    });
+}
+
+#[test]
+fn a_wait_that_grin_asks_for_is_kept_before_the_next_request() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001"]).await;
+        fixture.grin.fails(throttled(120));
+        fixture.grin.fails(server(500));
+        fixture.grin.small(200, FACTS);
+        assert_eq!(enrich(&fixture, None).await.unwrap(), 1);
+        let waits = fixture.grin.waits();
+        assert!(waits[0] >= Duration::from_secs(120), "{waits:?}");
+        assert!(waits[1] <= Duration::from_secs(2), "{waits:?}");
+    });
+}
+
+#[test]
+fn attempts_end_with_their_number_or_with_what_does_not_pass() {
+    paused(async || {
+        for (attempts, asked) in [(None, 4), (Some(2), 2), (Some(9), 4)] {
+            let fixture = WorkerFixture::new();
+            for _ in 0..asked {
+                fixture.grin.fails(server(500));
+            }
+            let error = enrich(&fixture, attempts).await.unwrap_err();
+            assert!(error.may_be_one_book(), "{error}");
+            assert_eq!(fixture.grin.count(), asked);
+        }
+        let fixture = WorkerFixture::new();
+        fixture.grin.fails(signed_out());
+        let error = enrich(&fixture, None).await.unwrap_err();
+        assert!(!error.may_be_one_book(), "{error}");
+    });
+}
+
+#[test]
+fn what_is_no_table_changes_nothing() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001"]).await;
+        fixture.grin.small(200, SIGN_IN);
+        let error = enrich(&fixture, None).await.unwrap_err();
+        assert!(matches!(error, EnrichError::Refused(AnswerRefusal::SignIn)), "{error}");
+        fixture.grin.small(404, "");
+        let error = enrich(&fixture, None).await.unwrap_err();
+        assert!(matches!(error, EnrichError::Status(404)), "{error}");
+        assert_eq!(left(&fixture).await, barcodes(&["TL0001"]));
+    });
+}
+
+#[test]
+fn cancelled_between_two_attempts_it_ends_at_once() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.fails(throttled(500));
+        let minute = Duration::from_secs(60);
+        let (answer, took) = fixture.cancel_after(minute, enrich(&fixture, None)).await;
+        assert!(matches!(answer, Err(EnrichError::Session(_))), "{answer:?}");
+        assert_eq!((took, fixture.grin.count()), (minute, 1));
+    });
+}
+
+#[test]
+fn each_word_of_grins_is_recorded_and_counted() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001", "TL0002"]).await;
+        fixture.grin.fails(server(502));
+        fixture.grin.small(200, REPLY);
+        let answer = convert(&fixture).await.unwrap();
+        assert_eq!((answer.requested, answer.already, answer.queue_full), (1, 1, false));
+        assert_eq!(fixture.column::<String>("TL0001", "state"), "requested");
+        assert_eq!(fixture.column::<String>("TL0002", "state"), "in_process");
+    });
+}
+
+#[test]
+fn a_full_queue_is_an_answer_and_is_not_asked_again() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001"]).await;
+        fixture.grin.fails(SessionError::Throttled {
+            status: 429,
+            retry_after: None,
+        });
+        let answer = convert(&fixture).await.unwrap();
+        assert_eq!((answer.queue_full, answer.requested), (true, 0));
+        assert_eq!(fixture.column::<String>("TL0001", "state"), "known");
+    });
+}
+
+#[test]
+fn an_answer_about_no_book_is_an_error_that_names_what_came() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.small(200, SIGN_IN);
+        let error = convert(&fixture).await.unwrap_err();
+        assert!(!error.may_be_one_book() && !error.needs_person(), "{error}");
+        fixture.grin.small(404, "");
+        let error = convert(&fixture).await.unwrap_err();
+        assert!(matches!(error, ConvertError::Status(404)), "{error}");
+        fixture.grin.answer(StubAnswer::Fails(signed_out()));
+        let error = convert(&fixture).await.unwrap_err();
+        assert!(error.needs_person(), "{error}");
+    });
+}

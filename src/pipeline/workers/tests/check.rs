@@ -1,0 +1,71 @@
+//! CHECK.
+
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::actor::HandleMessage as _;
+use crate::grin::Validator;
+use crate::pipeline::workers::tests::grin_stub::StubAnswer;
+use crate::pipeline::workers::{CheckBook, CheckError, CheckResult, Checker};
+
+fn ask(stored: Option<&str>) -> CheckBook {
+    CheckBook {
+        file_name: file_name("TL0001"),
+        stored: stored.map(|etag| Validator::parse(etag).unwrap()),
+        stop: CancellationToken::new(),
+    }
+}
+
+async fn check(answer: StubAnswer, ask: CheckBook) -> (Result<CheckResult, CheckError>, GrinStub) {
+    let grin = GrinStub::default();
+    grin.answer(answer);
+    let cx = AskContext::root("test").child_of(ActorName::Supervisor);
+    let mut checker = Checker::new(grin.clone(), addresses());
+    let answer = checker.handle(ask, &cx).await;
+    (answer, grin)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_answer_of_grin_leads_one_way() {
+    let small = |status, etag| StubAnswer::Small(status, etag, String::new());
+    let same = Some("\"a\"");
+    for (answer, stored, expected) in [
+        (small(200, same), same, CheckResult::UpToDate),
+        (small(200, Some("\"b\"")), same, CheckResult::Download),
+        (small(200, same), None, CheckResult::Download),
+        (small(200, None), same, CheckResult::Download),
+        (small(404, None), same, CheckResult::NotConverted),
+        (StubAnswer::Fails(forbidden()), same, CheckResult::Download),
+    ] {
+        let what = format!("{answer:?}");
+        let (found, grin) = check(answer, ask(stored)).await;
+        assert_eq!(found.unwrap(), expected, "{what}");
+        assert_eq!(grin.count(), 1, "one HEAD: {what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_says_nothing_of_the_book_is_handed_on() {
+    for error in [server(500), throttled(60), signed_out()] {
+        let what = error.to_string();
+        let (found, _) = check(StubAnswer::Fails(error), ask(None)).await;
+        assert!(
+            matches!(&found, Err(CheckError::Session(found)) if found.to_string() == what),
+            "{found:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_costs_the_one_message() {
+    let (found, _) = check(StubAnswer::Panics, ask(None)).await;
+    assert!(matches!(found, Err(CheckError::Panicked(_))), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_after_a_drain_has_begun() {
+    let stopped = ask(None);
+    stopped.stop.cancel();
+    let (found, grin) = check(StubAnswer::Panics, stopped).await;
+    assert_eq!((found.unwrap(), grin.count()), (CheckResult::NotBegun, 0));
+}

@@ -1,0 +1,149 @@
+//! GRIN as a list of answers, given one after the other to whatever is asked.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::actor::AskContext;
+use crate::pipeline::workers::grin_session::GrinSession;
+use crate::session::tests::canned;
+use crate::session::{
+    ArchiveBody, BodyError, BodyStream, FetchAnswer, HeadRequest, OpenBody, OpenStream, SessionError, SmallAnswer,
+};
+
+/// What the next question is answered with.
+#[derive(Debug)]
+pub enum StubAnswer {
+    /// A status, a validator, a text.
+    Small(u16, Option<&'static str>, String),
+    Archive {
+        etag: &'static str,
+        bytes: Vec<u8>,
+        end: Result<(), BodyError>,
+    },
+    List {
+        text: String,
+        end: Result<(), BodyError>,
+    },
+    Fails(SessionError),
+    Panics,
+    /// None before the question is cancelled.
+    Hangs,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct GrinStub {
+    script: Arc<Mutex<GrinScript>>,
+    asked: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct GrinScript {
+    answers: VecDeque<StubAnswer>,
+    asked: Vec<(Instant, Url)>,
+}
+
+impl GrinStub {
+    fn script(&self) -> MutexGuard<'_, GrinScript> {
+        self.script.lock().unwrap()
+    }
+
+    pub fn answer(&self, answer: StubAnswer) {
+        self.script().answers.push_back(answer);
+    }
+
+    pub fn small(&self, status: u16, text: &str) {
+        self.answer(StubAnswer::Small(status, None, text.to_owned()));
+    }
+
+    pub fn list(&self, text: &str) {
+        let text = text.to_owned();
+        self.answer(StubAnswer::List { text, end: Ok(()) });
+    }
+
+    pub fn fails(&self, error: SessionError) {
+        self.answer(StubAnswer::Fails(error));
+    }
+
+    /// Waits for the first question.
+    pub async fn first_question(&self) {
+        self.asked.notified().await;
+    }
+
+    /// How often it was asked.
+    pub fn count(&self) -> usize {
+        self.script().asked.len()
+    }
+
+    /// What was asked for, without the library's part of the addresses.
+    pub fn asked(&self) -> Vec<String> {
+        let script = self.script();
+        let asked = script.asked.iter();
+        let rest = |url: &Url| url.as_str().replace("https://books.example/libraries/EXAMPLE/", "");
+        asked.map(|(_, url)| rest(url)).collect()
+    }
+
+    /// Times between two questions.
+    pub fn waits(&self) -> Vec<Duration> {
+        let script = self.script();
+        script.asked.windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
+    }
+
+    /// Every answer was given.
+    pub fn is_used_up(&self) -> bool {
+        self.script().answers.is_empty()
+    }
+
+    async fn next(&self, url: &Url, cx: &AskContext) -> Result<StubAnswer, SessionError> {
+        let answer = {
+            let mut script = self.script();
+            script.asked.push((Instant::now(), url.clone()));
+            script.answers.pop_front()
+        };
+        self.asked.notify_one();
+        match answer.unwrap_or_else(|| panic!("nothing more is expected to be asked: {url}")) {
+            StubAnswer::Fails(error) => Err(error),
+            StubAnswer::Panics => panic!("a panic, for the test"),
+            StubAnswer::Hangs => {
+                cx.cancelled().await;
+                Err(SessionError::Cancelled)
+            }
+            other => Ok(other),
+        }
+    }
+
+    async fn small_answer(&self, url: &Url, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        match self.next(url, cx).await? {
+            StubAnswer::Small(status, etag, text) => Ok(canned::answer(status, etag, &text)),
+            other => panic!("{other:?} does not answer {url}"),
+        }
+    }
+}
+
+impl GrinSession for GrinStub {
+    async fn head(&self, ask: HeadRequest, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        self.small_answer(&ask.url, cx).await
+    }
+
+    async fn fetch(&self, ask: FetchAnswer, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        self.small_answer(&ask.url, cx).await
+    }
+
+    async fn archive(&self, ask: OpenBody, cx: &AskContext) -> Result<ArchiveBody, SessionError> {
+        match self.next(&ask.url, cx).await? {
+            StubAnswer::Archive { etag, bytes, end } => Ok(canned::archive(etag, &bytes, end)),
+            other => panic!("{other:?} is no archive"),
+        }
+    }
+
+    async fn stream(&self, ask: OpenStream, cx: &AskContext) -> Result<BodyStream, SessionError> {
+        match self.next(&ask.url, cx).await? {
+            StubAnswer::List { text, end } => Ok(canned::stream(&ask.url, &text, end)),
+            other => panic!("{other:?} is no list"),
+        }
+    }
+}

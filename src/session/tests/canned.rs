@@ -1,0 +1,53 @@
+//! Answers and bodies that come from nowhere, for tests of those who ask the session.
+
+use bytes::Bytes;
+use url::Url;
+
+use crate::grin::Validator;
+use crate::session::stream::{BodyHead, ChunkReceiver, ContentCoding, channel};
+use crate::session::{AnswerHeaders, ArchiveBody, BodyError, BodyReader, BodyStream, SmallAnswer};
+
+/// A body with these bytes and this end.
+fn body(bytes: &[u8], end: Result<(), BodyError>) -> ChunkReceiver {
+    let (sender, receiver) = channel();
+    sender.note(bytes.len());
+    assert!(sender.try_send(vec![Bytes::copy_from_slice(bytes)]));
+    sender.end(end);
+    receiver
+}
+
+/// An archive.
+pub(crate) fn archive(etag: &str, bytes: &[u8], end: Result<(), BodyError>) -> ArchiveBody {
+    ArchiveBody {
+        head: BodyHead {
+            validator: Validator::parse(etag).ok(),
+            length: Some(bytes.len() as u64),
+        },
+        reader: BodyReader::new(body(bytes, end), ContentCoding::Identity),
+    }
+}
+
+/// A list; `from` is where it seems to come from.
+pub(crate) fn stream(from: &Url, text: &str, end: Result<(), BodyError>) -> BodyStream {
+    let headers = AnswerHeaders::default();
+    BodyStream::new(
+        body(text.as_bytes(), end),
+        headers,
+        from.clone(),
+        ContentCoding::Identity,
+    )
+}
+
+/// A small answer.
+pub(crate) fn answer(status: u16, etag: Option<&str>, text: &str) -> SmallAnswer {
+    SmallAnswer {
+        status,
+        headers: AnswerHeaders::canned(etag),
+        body: Bytes::copy_from_slice(text.as_bytes()),
+        url: url(),
+    }
+}
+
+fn url() -> Url {
+    Url::parse("https://books.example/libraries/EXAMPLE/x").unwrap()
+}
