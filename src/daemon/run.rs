@@ -195,7 +195,13 @@ async fn work(
                 stopped_by = Some(without_leases(&why));
                 drain = Some(stop_itself(daemon, view, signals, settings.shutdown.grace));
             }
-            _ = status.tick(), if counting.is_empty() => counting.push(count(daemon, view)),
+            _ = status.tick() => {
+                // A locked catalog keeps a count waiting; that it is locked is to be seen meanwhile.
+                notify::status(&view.line());
+                if counting.is_empty() {
+                    counting.push(count(daemon, view));
+                }
+            }
         }
     }
 }
