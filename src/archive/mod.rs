@@ -38,7 +38,5 @@ pub(crate) use crate::archive::members::TarMembers;
 pub use crate::archive::mets::RecordKind;
 pub(crate) use crate::archive::openpgp::BadSecretKey;
 pub use crate::archive::openpgp::SecretKey;
-#[cfg(feature = "lab")]
-pub(crate) use crate::archive::openpgp::{MessageReading, decrypt_to_nothing};
 pub use crate::archive::pass::{process, process_plain};
 pub use crate::archive::volume::{PassOptions, ProvenVolume};

@@ -2,18 +2,19 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::archive::error::LayerFault;
-use crate::archive::openpgp::cipher::CfbCipher;
-use crate::archive::openpgp::fallback::DerivedKey;
+use crate::archive::error::{DamageKind, LayerFault};
+use crate::archive::openpgp::decrypted::{DerivedKey, key_size};
 use crate::archive::openpgp::packet::{PacketHeader, PacketLength, tag};
 use crate::archive::openpgp::s2k::S2kSpecifier;
-use crate::archive::openpgp::{ArchiveKeys, cipher, fault};
+use crate::archive::openpgp::{ArchiveKeys, fault};
 use crate::grin::SecretBytes;
 
 /// Bytes before the encrypted data: a few session key packets.
 const HEAD: usize = 64 << 10;
 /// A message may be encrypted to several passphrases; each one tried costs a derivation.
 const MOST_PASSPHRASES: usize = 4;
+/// What is looked through for a gzip head if the repeated octets differ.
+const GLANCE: u64 = 512;
 
 /// The head of a message is read through this, so that rpgp can be given it again.
 pub(super) struct HeadReader<B> {
@@ -88,17 +89,14 @@ impl MessageHead {
         }
     }
 
-    /// AES ciphers for the own path, and all session keys for rpgp.
-    pub(super) fn keys(&self, passphrase: Option<&SecretBytes>) -> (Vec<CfbCipher>, Vec<DerivedKey>) {
+    /// The session keys that a passphrase gives.
+    pub(super) fn keys(&self, passphrase: Option<&SecretBytes>) -> Vec<DerivedKey> {
         let Some(passphrase) = passphrase else {
-            return (Vec::new(), Vec::new());
+            return Vec::new();
         };
         let skesks = self.by_passphrase.iter().take(MOST_PASSPHRASES);
-        let derived: Vec<DerivedKey> = skesks
-            .filter_map(|skesk| skesk.session_key(passphrase.expose()))
-            .collect();
-        let cipher = |derived: &DerivedKey| CfbCipher::new(derived.algorithm, &derived.key);
-        (derived.iter().filter_map(cipher).collect(), derived)
+        let derived = skesks.filter_map(|skesk| skesk.session_key(passphrase.expose()));
+        derived.collect()
     }
 
     /// The session key under which the repeated octets of the random prefix agree; none where the data has no such prefix
@@ -114,13 +112,30 @@ impl MessageHead {
         let Some(longest) = derived.iter().map(DerivedKey::block).max() else {
             return Ok(None);
         };
-        let mut prefix = vec![0; longest + 2];
-        head.read_exact(&mut prefix).map_err(|error| fault(&error))?;
-        let chosen = derived.into_iter().find(|derived| derived.opens(&prefix));
-        match chosen {
-            None if !self.by_public_key && !self.other_passphrase => Err(LayerFault::WrongPassphrase),
+        let start = self.start(head)?;
+        if start.len() < longest + 2 {
+            return Err(LayerFault::Truncated);
+        }
+        let is_damaged = derived.iter().any(|derived| derived.shows_gzip(&start));
+        match derived.into_iter().find(|derived| derived.opens(&start)) {
+            None if self.by_public_key || self.other_passphrase => Ok(None),
+            None if is_damaged => Err(DamageKind::Integrity.into()),
+            None => Err(LayerFault::WrongPassphrase),
             chosen => Ok(chosen),
         }
+    }
+
+    /// The first bytes of the encrypted data, as far as they lie in its first part.
+    fn start(&self, head: &mut HeadReader<impl BufRead>) -> Result<Vec<u8>, LayerFault> {
+        let passed = (head.taken.len() - self.body_from) as u64;
+        let most = match self.length {
+            PacketLength::Whole(bytes) | PacketLength::Part(bytes) => bytes.saturating_sub(passed).min(GLANCE),
+            PacketLength::ToEnd => GLANCE,
+        };
+        let mut start = Vec::new();
+        let read = head.by_ref().take(most).read_to_end(&mut start);
+        read.map_err(|error| fault(&error))?;
+        Ok(start)
     }
 
     pub(super) fn must_have_a_key_for(&self, keys: &ArchiveKeys) -> Result<(), LayerFault> {
@@ -198,20 +213,16 @@ impl Skesk {
 
     /// Algorithm and key of the data. `None` if the cipher is unknown or the encrypted key makes no sense.
     fn session_key(&self, passphrase: &[u8]) -> Option<DerivedKey> {
-        let key = self.s2k.derive(passphrase, cipher::key_size(self.algorithm)?);
+        let derived = DerivedKey {
+            algorithm: self.algorithm,
+            key: self.s2k.derive(passphrase, key_size(self.algorithm)?),
+        };
         if self.encrypted.is_empty() {
-            return Some(DerivedKey {
-                algorithm: self.algorithm,
-                key,
-            });
+            return Some(derived);
         }
-        let mut cfb = CfbCipher::new(self.algorithm, &key)?;
-        let mut clear = self.encrypted.clone();
-        let whole = clear.len() / cipher::BLOCK * cipher::BLOCK;
-        cfb.decrypt_blocks(&mut clear);
-        cfb.decrypt_rest(&mut clear[whole..]);
+        let clear = derived.decrypt(&self.encrypted)?;
         let (algorithm, key) = clear.split_first()?;
-        (cipher::key_size(*algorithm) == Some(key.len())).then(|| DerivedKey {
+        (key_size(*algorithm) == Some(key.len())).then(|| DerivedKey {
             algorithm: *algorithm,
             key: key.to_vec(),
         })

@@ -5,9 +5,8 @@ use std::io::{self, BufRead, Read};
 use crate::archive::error::LayerFault;
 use crate::archive::inflate::{CompressionWrap, InflateReader};
 use crate::archive::limits::ArchiveLimits;
-use crate::archive::openpgp::fallback::FallbackReader;
+use crate::archive::openpgp::decrypted::DecryptedMessage;
 use crate::archive::openpgp::packet::{PacketBody, PacketHeader, tag};
-use crate::archive::openpgp::seipd::DecryptingReader;
 
 /// How deep compressed packets may lie in each other; gpg makes one.
 const DEPTH: usize = 3;
@@ -19,13 +18,6 @@ pub(super) trait PacketLayer: BufRead {
     /// Called at the last packet's end: reads to the layer's end and checks it.
     /// Gives how many bytes followed the whole message.
     fn finish(&mut self) -> io::Result<u64>;
-}
-
-impl<B: BufRead> PacketLayer for DecryptingReader<B> {
-    fn finish(&mut self) -> io::Result<u64> {
-        skip_packets(self)?;
-        io::copy(self.beneath(), &mut io::sink())
-    }
 }
 
 /// The body of a compressed packet, in whatever it lies.
@@ -40,7 +32,7 @@ impl CompressedBody for PacketBody<Box<dyn PacketLayer + '_>> {
     }
 }
 
-impl CompressedBody for FallbackReader<'_> {
+impl CompressedBody for DecryptedMessage<'_> {
     fn finish(&mut self) -> io::Result<u64> {
         Ok(self.trailing())
     }
@@ -87,7 +79,7 @@ pub(in crate::archive) struct LiteralReader<'a> {
 
 impl<'a> LiteralReader<'a> {
     /// Looks for the literal packet, through compressed packets if need be.
-    pub(super) fn find(mut layer: Box<dyn PacketLayer + 'a>, limits: &ArchiveLimits) -> io::Result<Self> {
+    fn find(mut layer: Box<dyn PacketLayer + 'a>, limits: &ArchiveLimits) -> io::Result<Self> {
         let mut depth = 0;
         loop {
             let header =
@@ -107,7 +99,7 @@ impl<'a> LiteralReader<'a> {
     }
 
     /// The same in a compressed packet that rpgp decrypted.
-    pub(super) fn find_compressed(body: FallbackReader<'a>, limits: &ArchiveLimits) -> io::Result<Self> {
+    pub(super) fn find_compressed(body: DecryptedMessage<'a>, limits: &ArchiveLimits) -> io::Result<Self> {
         Self::find(uncompress(body, limits)?, limits)
     }
 

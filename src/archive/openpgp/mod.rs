@@ -1,13 +1,11 @@
-//! OpenPGP messages as streams. The own fast path reads what gpg's symmetric mode writes; the rest goes to rpgp.
+//! OpenPGP messages as streams: the head is read and the key derived here, rpgp decrypts, compressed packets are unpacked here.
 
-mod cipher;
-mod fallback;
+mod decrypted;
 mod head;
 mod literal;
 mod packet;
 mod s2k;
 mod secret_key;
-mod seipd;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -18,11 +16,10 @@ pub use crate::archive::openpgp::secret_key::{BadSecretKey, SecretKey};
 
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::limits::ArchiveLimits;
-use crate::archive::openpgp::fallback::FallbackReader;
+use crate::archive::openpgp::decrypted::DecryptedMessage;
 use crate::archive::openpgp::head::{DataKind, HeadReader, MessageHead};
 use crate::archive::openpgp::literal::LiteralReader;
-use crate::archive::openpgp::packet::{PacketBody, tag};
-use crate::archive::openpgp::seipd::DecryptingReader;
+use crate::archive::openpgp::packet::tag;
 use crate::archive::openpgp::watch::{BodyState, BodyWatch};
 use crate::archive::source::{ArchiveSource, looks_like};
 use crate::grin::SecretBytes;
@@ -46,28 +43,18 @@ pub(super) struct OpenedMessage<'a> {
     pub(super) authenticated: bool,
 }
 
-/// Who reads a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MessageReading {
-    /// We, where we can.
-    Own,
-    /// rpgp, whatever it is, with the session key that is derived here.
-    #[cfg(any(test, feature = "lab"))]
-    Rpgp,
-}
-
 /// The decrypted file as a stream. Its end without an error is the proof of the whole message; nothing before it is.
 pub(super) enum PlainReader<'a> {
-    Own(Box<LiteralReader<'a>>),
-    Rpgp(Box<FallbackReader<'a>>),
+    Plain(Box<DecryptedMessage<'a>>),
+    Unpacked(Box<LiteralReader<'a>>),
 }
 
 impl PlainReader<'_> {
     /// Bytes that followed the message, known at its end.
     pub(super) fn trailing(&self) -> u64 {
         match self {
-            Self::Own(literal) => literal.trailing(),
-            Self::Rpgp(message) => message.trailing(),
+            Self::Plain(message) => message.trailing(),
+            Self::Unpacked(literal) => literal.trailing(),
         }
     }
 }
@@ -75,15 +62,15 @@ impl PlainReader<'_> {
 impl BufRead for OpenedMessage<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         match &mut self.plain {
-            PlainReader::Own(literal) => literal.fill_buf(),
-            PlainReader::Rpgp(message) => message.fill_buf(),
+            PlainReader::Plain(message) => message.fill_buf(),
+            PlainReader::Unpacked(literal) => literal.fill_buf(),
         }
     }
 
     fn consume(&mut self, amount: usize) {
         match &mut self.plain {
-            PlainReader::Own(literal) => literal.consume(amount),
-            PlainReader::Rpgp(message) => message.consume(amount),
+            PlainReader::Plain(message) => message.consume(amount),
+            PlainReader::Unpacked(literal) => literal.consume(amount),
         }
     }
 }
@@ -105,24 +92,12 @@ pub(super) fn open<'a, R>(
 where
     R: Read + Send,
 {
-    open_as(MessageReading::Own, source, keys, limits)
-}
-
-fn open_as<'a, R>(
-    reading: MessageReading,
-    source: &'a mut ArchiveSource<R>,
-    keys: &ArchiveKeys,
-    limits: &ArchiveLimits,
-) -> Result<OpenedMessage<'a>, LayerFault>
-where
-    R: Read + Send,
-{
     let mut reader = BufReader::with_capacity(READ, source);
     let first = reader.fill_buf().map_err(|error| fault(&error))?;
     if first.starts_with(b"-----BEGIN PGP MESSAGE") {
-        let message = FallbackReader::open(reader, keys, None, BodyState::default())?;
+        let message = DecryptedMessage::open(reader, keys, None, BodyState::default())?;
         return Ok(OpenedMessage {
-            plain: by_rpgp(message, limits)?,
+            plain: unpacked(message, limits)?,
             authenticated: true,
         });
     }
@@ -144,44 +119,24 @@ where
                 .to_owned(),
         ));
     }
-    let (ciphers, derived) = message.keys(keys.passphrase.as_ref());
-    let plain = if reading == MessageReading::Own && message.data == DataKind::SeipdV1 && !ciphers.is_empty() {
-        let decrypting = DecryptingReader::new(PacketBody::after_version(head.reader, message.length), ciphers);
-        let layer = Box::new(decrypting.map_err(|error| fault(&error))?);
-        PlainReader::Own(Box::new(
-            LiteralReader::find(layer, limits).map_err(|error| fault(&error))?,
-        ))
-    } else {
-        message.must_have_a_key_for(keys)?;
-        let derived = message.choose(&mut head, derived)?;
-        let passed = head.taken.len() - message.body_from;
-        let rest = BodyWatch::new(head.reader, message.length, passed as u64);
-        let state = rest.state();
-        let message = FallbackReader::open(Cursor::new(head.taken).chain(rest), keys, derived, state)?;
-        by_rpgp(message, limits)?
-    };
+    let derived = message.keys(keys.passphrase.as_ref());
+    message.must_have_a_key_for(keys)?;
+    let derived = message.choose(&mut head, derived)?;
+    let passed = head.taken.len() - message.body_from;
+    let rest = BodyWatch::new(head.reader, message.length, passed as u64);
+    let state = rest.state();
+    let message = DecryptedMessage::open(Cursor::new(head.taken).chain(rest), keys, derived, state)?;
+    let plain = unpacked(message, limits)?;
     Ok(OpenedMessage { plain, authenticated })
 }
 
-/// Reads a whole message and gives nothing of it, to measure one reader beside the other.
-#[cfg(feature = "lab")]
-pub(crate) fn decrypt_to_nothing(reading: MessageReading, bytes: &[u8], passphrase: &SecretBytes) -> io::Result<u64> {
-    let keys = ArchiveKeys {
-        passphrase: Some(passphrase.clone()),
-        ..ArchiveKeys::default()
-    };
-    let mut source = ArchiveSource::new(bytes);
-    let mut message = open_as(reading, &mut source, &keys, &ArchiveLimits::default())?;
-    io::copy(&mut message, &mut io::sink())
-}
-
 /// What rpgp decrypted; a compressed packet is unpacked here, with our bounds and every algorithm.
-fn by_rpgp<'a>(message: FallbackReader<'a>, limits: &ArchiveLimits) -> Result<PlainReader<'a>, LayerFault> {
+fn unpacked<'a>(message: DecryptedMessage<'a>, limits: &ArchiveLimits) -> Result<PlainReader<'a>, LayerFault> {
     if !message.is_compressed() {
-        return Ok(PlainReader::Rpgp(Box::new(message)));
+        return Ok(PlainReader::Plain(Box::new(message)));
     }
     let literal = LiteralReader::find_compressed(message, limits).map_err(|error| fault(&error))?;
-    Ok(PlainReader::Own(Box::new(literal)))
+    Ok(PlainReader::Unpacked(Box::new(literal)))
 }
 
 /// Can this octet be the first of an encrypted message?

@@ -115,15 +115,6 @@ impl<B: BufRead> PacketBody<B> {
         body
     }
 
-    /// The body of a packet whose first octet, its version, was read already.
-    pub(super) fn after_version(inner: B, length: PacketLength) -> Self {
-        let mut body = Self::new(inner, length);
-        if body.then != Then::Inner {
-            body.left = body.left.saturating_sub(1);
-        }
-        body
-    }
-
     fn begin(&mut self, length: PacketLength) {
         (self.left, self.then) = match length {
             PacketLength::Whole(bytes) => (bytes, Then::End),

@@ -117,30 +117,7 @@ fn shares(figures: &BenchFigures, case: &Case) -> ReportSection {
         number(whole),
         rest(figures, case, sum)
     );
-    ReportSection::new(format!("Stages: {cell}"))
-        .say(text)
-        .table(table)
-        .table(readers(figures, &cell, bytes))
-}
-
-/// The two readers of OpenPGP messages beside each other.
-fn readers(figures: &BenchFigures, cell: &str, bytes: f64) -> ReportTable {
-    let mut table = ReportTable::new(
-        "Decryption by the own reader and by rpgp with the same derived key",
-        &["reader", "CPU ms", "MB of archive a CPU-second", "CPU ÷ own"],
-    );
-    let [(own, _), _] = stages::READERS;
-    for (name, _) in stages::READERS {
-        let taken = figures.spread(cell, name, stages::WHAT);
-        let millis = taken.map_or(f64::NAN, |taken| taken.median);
-        table.rows.push(vec![
-            name.to_owned(),
-            spread(taken),
-            number(bytes / 1e3 / millis),
-            factor(figures.ratio(cell, stages::WHAT, name, own).as_ref()),
-        ]);
-    }
-    table
+    ReportSection::new(format!("Stages: {cell}")).say(text).table(table)
 }
 
 /// What a run takes besides the stages.

@@ -13,11 +13,8 @@ use url::Url;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::actor::{ActorRegistry, AskContext};
-use crate::archive::{
-    ArchiveLimits, CompressionWrap, InflateReader, MessageReading, PassOptions, TarMembers, decrypt_to_nothing,
-    process, process_plain,
-};
-use crate::grin::{RedirectPolicy, Secret, SecretBytes};
+use crate::archive::{ArchiveLimits, CompressionWrap, InflateReader, PassOptions, TarMembers, process, process_plain};
+use crate::grin::{RedirectPolicy, Secret};
 use crate::lab::bench::error::BenchError;
 use crate::lab::bench::measure::cpu;
 use crate::lab::bench::measure::figures::BenchFigures;
@@ -56,12 +53,6 @@ const DIGESTS: &str = "SHA-256 and XXH3";
 
 /// The mode under which the whole pass stands beside its stages.
 pub const WHOLE: &str = "whole pass";
-
-/// The two readers of messages, each with key derivation, AES and SHA-1 together.
-pub const READERS: [(&str, MessageReading); 2] = [
-    ("decryption, own reader", MessageReading::Own),
-    ("decryption, rpgp", MessageReading::Rpgp),
-];
 
 /// The mode under which key derivations stand that were timed beside the runs, so many books a second as they would allow.
 pub const BOUND: &str = "key derivations on all cores";
@@ -108,9 +99,6 @@ impl StageSample {
         for stage in crate::lab::bench::measure::stats::order(&stages, round) {
             figures.note(cell, stage, WHAT, self.stage(stage)? * 1_000.0);
         }
-        for (name, reading) in crate::lab::bench::measure::stats::order(&READERS, round) {
-            figures.note(cell, name, WHAT, self.decryption(reading)? * 1_000.0);
-        }
         Ok(())
     }
 
@@ -152,11 +140,6 @@ impl StageSample {
                 passed.map(drop).map_err(io::Error::other)
             })?,
         })
-    }
-
-    fn decryption(&self, reading: MessageReading) -> Result<f64, BenchError> {
-        let passphrase = self.options.passphrase.clone().unwrap_or_else(|| SecretBytes::new(""));
-        tried(|| decrypt_to_nothing(reading, &self.encrypted, &passphrase).map(drop))
     }
 
     /// The key is derived, found to be wrong, and nothing else happens.

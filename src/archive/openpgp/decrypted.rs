@@ -1,4 +1,4 @@
-//! Messages that gpg's symmetric mode does not write (public keys, AEAD, other ciphers), read by rpgp.
+//! Messages as rpgp decrypts them.
 //!
 //! Whether a key is the right one is decided apart from what the message holds, so that a damaged or cut message is never
 //! called a wrong passphrase where the key has proven itself.
@@ -29,25 +29,42 @@ impl DerivedKey {
         SymmetricKeyAlgorithm::from(self.algorithm).block_size()
     }
 
+    /// Bytes that were encrypted from their first one on, without an initial vector.
+    pub(super) fn decrypt(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut clear = bytes.to_vec();
+        let algorithm = SymmetricKeyAlgorithm::from(self.algorithm);
+        let decrypted = algorithm.decrypt_with_iv_regular(&self.key, &vec![0; self.block()], &mut clear);
+        decrypted.is_ok().then_some(clear)
+    }
+
     /// Do the two repeated octets of the random prefix agree under this key?
-    pub(super) fn opens(&self, prefix: &[u8]) -> bool {
-        let (algorithm, block) = (SymmetricKeyAlgorithm::from(self.algorithm), self.block());
-        let Some(mut clear) = prefix.get(..block + 2).map(<[u8]>::to_vec) else {
-            return false;
-        };
-        let decrypted = algorithm.decrypt_with_iv_regular(&self.key, &vec![0; block], &mut clear);
-        decrypted.is_ok() && clear[block - 2..block] == clear[block..]
+    pub(super) fn opens(&self, start: &[u8]) -> bool {
+        let block = self.block();
+        let clear = start.get(..block + 2).and_then(|prefix| self.decrypt(prefix));
+        clear.is_some_and(|clear| clear[block - 2..block] == clear[block..])
+    }
+
+    /// Is there a gzip head in the first bytes under this key? Then it is the right one, and the prefix is damaged.
+    pub(super) fn shows_gzip(&self, start: &[u8]) -> bool {
+        let clear = self.decrypt(start).unwrap_or_default();
+        clear.windows(3).any(|three| three == [0x1f, 0x8b, 8])
     }
 }
 
+/// Key size in bytes of an OpenPGP symmetric algorithm, if there is such an algorithm.
+pub(super) fn key_size(algorithm: u8) -> Option<usize> {
+    let size = SymmetricKeyAlgorithm::from(algorithm).key_size();
+    (size > 0).then_some(size)
+}
+
 /// A decrypted message that rpgp reads: the file inside, or the still compressed packet.
-pub(in crate::archive) struct FallbackReader<'a> {
+pub(in crate::archive) struct DecryptedMessage<'a> {
     message: Message<'a>,
     state: BodyState,
     failed: Option<LayerFault>,
 }
 
-impl<'a> FallbackReader<'a> {
+impl<'a> DecryptedMessage<'a> {
     /// Opens a message with whatever keys there are. `state` knows where the encrypted packet ends.
     pub(super) fn open<B>(
         input: B,
@@ -155,7 +172,7 @@ fn broken(error: &pgp::errors::Error) -> LayerFault {
     }
 }
 
-impl BufRead for FallbackReader<'_> {
+impl BufRead for DecryptedMessage<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         // rpgp's readers must not be asked again after an error.
         if let Some(fault) = &self.failed {
@@ -180,7 +197,7 @@ impl BufRead for FallbackReader<'_> {
     }
 }
 
-impl Read for FallbackReader<'_> {
+impl Read for DecryptedMessage<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);
