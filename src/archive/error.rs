@@ -4,6 +4,7 @@ use std::io;
 
 use crate::archive::acceptance::{VolumeAcceptance, VolumeRefusal};
 use crate::archive::findings::ArchiveFinding;
+use crate::grin::AnswerRefusal;
 use crate::vocabulary::FailureReason;
 
 /// Why a pass over an archive ended without a volume. Nothing may be published after any of them.
@@ -34,6 +35,12 @@ pub enum ArchiveError {
     NotAnArchive {
         /// `html`, `json`, `xml`, `text`, `gzip`, `tar`, `zip`, `empty` or `unknown`.
         looks_like: &'static str,
+    },
+    /// GRIN refused with status 200: the page says nothing about the archive.
+    #[error("GRIN answered with {} in place of the archive", page_of(*.refusal))]
+    RefusedByGrin {
+        /// `Unavailable` or `SignIn`.
+        refusal: AnswerRefusal,
     },
     /// The archive is sound as such and not the volume that was requested.
     #[error("the archive is refused: {refusal}{}", first_of(.failed))]
@@ -78,6 +85,13 @@ fn first_of(failed: &[String]) -> String {
     failed
         .first()
         .map_or_else(String::new, |first| format!(" ({}, first {first})", failed.len()))
+}
+
+fn page_of(refusal: AnswerRefusal) -> &'static str {
+    match refusal {
+        AnswerRefusal::SignIn => "a sign-in page",
+        _ => "\"Your request is unavailable\"",
+    }
 }
 
 /// Which check found damage.
@@ -180,6 +194,10 @@ impl ArchiveError {
             Self::Damaged { .. } => FailureReason::Damaged,
             Self::Truncated { .. } => FailureReason::Truncated,
             Self::NotAnArchive { .. } => FailureReason::NotAnArchive,
+            Self::RefusedByGrin {
+                refusal: AnswerRefusal::SignIn,
+            } => FailureReason::SignedOut,
+            Self::RefusedByGrin { .. } => FailureReason::Unavailable,
             Self::Refused { refusal, .. } => refusal.reason(),
             Self::Hostile { .. } => FailureReason::Hostile,
             Self::Unsupported { .. } => FailureReason::Unsupported,

@@ -10,10 +10,10 @@ use crate::archive::mets::RecordKind;
 use crate::archive::openpgp;
 use crate::archive::openpgp::{ArchiveKeys, OpenedMessage};
 use crate::archive::scan::{JudgedArchive, ScanResult, TarScan};
-use crate::archive::source::{ArchiveSource, looks_like};
+use crate::archive::source::{ArchiveSource, PAGE, looks_like};
 use crate::archive::tee::TeeReader;
 use crate::archive::volume::{PassOptions, ProvenVolume};
-use crate::grin::Barcode;
+use crate::grin::{Barcode, refusal_in_place_of_content};
 
 /// Reads an encrypted archive once and gives the volume in it.
 ///
@@ -236,7 +236,7 @@ fn conclude<R: Read>(
 fn read_on<R: Read>(source: &mut ArchiveSource<R>, fault: Option<&LayerFault>) {
     let _kept_in_the_source = match fault {
         Some(LayerFault::WrongPassphrase | LayerFault::NoPassphrase | LayerFault::Unsupported(_)) => Ok(()),
-        Some(LayerFault::NotAnArchive(_)) => io::copy(&mut source.take(512), &mut io::sink()).map(drop),
+        Some(LayerFault::NotAnArchive(_)) => io::copy(&mut source.take(PAGE as u64), &mut io::sink()).map(drop),
         _ => source.drain(),
     };
 }
@@ -250,8 +250,11 @@ fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -> ArchiveEr
         LayerFault::NoPassphrase => ArchiveError::NoPassphrase,
         // Decrypted bytes were looked at where they are; encrypted ones are looked at again with more of them there.
         LayerFault::NotAnArchive(looks_like) if seen.sha256.is_some() => ArchiveError::NotAnArchive { looks_like },
-        LayerFault::NotAnArchive(_) => ArchiveError::NotAnArchive {
-            looks_like: looks_like(head),
+        LayerFault::NotAnArchive(_) => match refusal_in_place_of_content(head) {
+            Some(refusal) => ArchiveError::RefusedByGrin { refusal },
+            None => ArchiveError::NotAnArchive {
+                looks_like: looks_like(head),
+            },
         },
         LayerFault::Unsupported(what) => ArchiveError::Unsupported { what },
         LayerFault::Input => ArchiveError::Input(io::ErrorKind::Other.into()),

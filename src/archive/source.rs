@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::archive::error::LayerFault;
+use crate::grin::looks_like_html;
 
 /// The bytes as they come in.
 pub(super) struct ArchiveSource<R> {
@@ -18,6 +19,8 @@ pub(super) struct ArchiveSource<R> {
 
 /// How many of the first bytes are kept, to say what they look like if they are no archive.
 const HEAD: usize = 512;
+/// How many of a page: what tells GRIN's refusals from other pages may stand after scripts and styles.
+pub(super) const PAGE: usize = 64 << 10;
 
 impl<R: Read> ArchiveSource<R> {
     pub(super) fn new(inner: R) -> Self {
@@ -58,7 +61,9 @@ impl<R: Read> ArchiveSource<R> {
     fn take_note(&mut self, got: &[u8]) {
         self.bytes += got.len() as u64;
         self.print.update(got);
-        let room = HEAD - self.head.len();
+        let beginning = if self.head.is_empty() { got } else { &self.head };
+        let kept = if looks_like_html(beginning) { PAGE } else { HEAD };
+        let room = kept.saturating_sub(self.head.len());
         self.head.extend_from_slice(&got[..got.len().min(room)]);
     }
 }

@@ -49,7 +49,7 @@ pub(crate) use outcome::ProcessOutcome;
 pub(crate) use process_reply::parse_process_reply;
 pub use redirect::RedirectPolicy;
 pub(crate) use redirect::RedirectRefused;
-pub(crate) use refusal::AnswerRefusal;
+pub(crate) use refusal::{AnswerRefusal, looks_like_html, refusal_in_place_of_content};
 pub use row::{ListDates, ListRow};
 pub(crate) use row::{ListFailure, RejectedRow, RejectionReason};
 pub use secret::{Secret, SecretBytes};

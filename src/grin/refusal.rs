@@ -76,7 +76,7 @@ pub(super) fn contains_ignoring_case(text: &str, words: &str) -> bool {
 }
 
 /// Whether an answer begins like a page: a byte order mark and blanks, then `<` and a letter, `!` or `?`.
-pub(super) fn looks_like_html(bytes: &[u8]) -> bool {
+pub(crate) fn looks_like_html(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     matches!(text, [b'<', next, ..] if next.is_ascii_alphabetic() || matches!(next, b'!' | b'?' | b'/'))
 }
@@ -95,6 +95,16 @@ pub(super) fn refusal_of_html(bytes: &[u8]) -> AnswerRefusal {
         AnswerRefusal::SignIn
     } else {
         AnswerRefusal::Html
+    }
+}
+
+/// GRIN's refusal with status 200 that stands where something else than a list or a table was asked for (PROTOCOL.md, section 8);
+/// `None`: it is neither of the two that GRIN is known to give.
+pub(crate) fn refusal_in_place_of_content(beginning: &[u8]) -> Option<AnswerRefusal> {
+    match refusal_of_html(beginning) {
+        AnswerRefusal::SignIn if !looks_like_html(beginning) => None,
+        refusal @ (AnswerRefusal::Unavailable | AnswerRefusal::SignIn) => Some(refusal),
+        _ => None,
     }
 }
 
@@ -123,5 +133,23 @@ mod tests {
             AnswerRefusal::SignIn
         );
         assert_eq!(refusal_of_html(b"<p>Hello"), AnswerRefusal::Html);
+    }
+
+    #[test]
+    fn only_grins_own_pages_are_refusals_where_no_page_was_asked_for() {
+        for (bytes, expected) in [
+            (
+                &b"<html>Your request is unavailable</html>"[..],
+                Some(AnswerRefusal::Unavailable),
+            ),
+            (b"Your request is unavailable.", Some(AnswerRefusal::Unavailable)),
+            (b"<form><input type=\"password\"></form>", Some(AnswerRefusal::SignIn)),
+            (b"type=\"password\"", None),
+            (b"<html>an error of some proxy</html>", None),
+            (b"{}", None),
+            (b"", None),
+        ] {
+            assert_eq!(refusal_in_place_of_content(bytes), expected, "{bytes:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::actor::AskError;
 use crate::archive::ArchiveError;
 use crate::catalog::CatalogError;
-use crate::grin::RedirectRefused;
+use crate::grin::{AnswerRefusal, RedirectRefused};
 use crate::pipeline::PublishError;
 use crate::pipeline::workers::{CheckError, DownloadError};
 use crate::session::{BodyError, SessionError, TimeoutPhase};
@@ -62,6 +62,19 @@ impl BookFault {
             cause,
             needs_person: blame == Blame::Operator,
             asked_wait: None,
+        }
+    }
+
+    /// GRIN answered, and what it answered may concern this book alone: others may be had, however many were refused before.
+    pub fn may_be_one_books(&self) -> bool {
+        use FailureReason as R;
+        match self.cause {
+            Some(WaitCause::Failures) => true,
+            Some(WaitCause::Grin) => matches!(
+                self.reason,
+                R::Server | R::Short | R::NoLength | R::Protocol | R::Cut | R::Restart | R::Unavailable
+            ),
+            _ => false,
         }
     }
 
@@ -163,10 +176,16 @@ impl From<&ArchiveError> for BookFault {
             | E::Refused { .. }
             | E::Hostile { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Open),
             E::Input(_) => (Blame::Path, WaitCause::Grin, FaultOutlook::Open),
+            E::RefusedByGrin {
+                refusal: AnswerRefusal::SignIn,
+            } => (Blame::Operator, WaitCause::SignIn, FaultOutlook::Open),
+            E::RefusedByGrin { .. } => (Blame::Path, WaitCause::Grin, FaultOutlook::Open),
             E::Sink(_) | E::Text(_) => (Blame::Us, WaitCause::Storage, FaultOutlook::Open),
         };
         Self {
             outlook,
+            // One page is no proof that the sign-in is gone; a series of books that meet it calls a person.
+            needs_person: blame == Blame::Operator && !matches!(error, E::RefusedByGrin { .. }),
             ..Self::new(blame, Some(cause), error.reason(), error)
         }
     }

@@ -71,6 +71,8 @@ words! {
         Truncated = "truncated",
         /// What came is no archive.
         NotAnArchive = "not_an_archive",
+        /// GRIN answered that the request is unavailable.
+        Unavailable = "unavailable",
         /// Pages differ from the digests listed for them.
         ChecksumMismatch = "checksum_mismatch",
         /// There is no page in the archive.

@@ -180,7 +180,11 @@ fn failed(input: &str, error: ArchiveError) -> Result<Document, ParseError> {
         return Err(unreadable(input, source));
     }
     let mut document = document(None, &[error.to_string()]);
-    put(&mut document, "refusal", error.reason().as_str());
+    let refusal = match &error {
+        ArchiveError::RefusedByGrin { refusal } => refusal.as_str(),
+        error => error.reason().as_str(),
+    };
+    put(&mut document, "refusal", refusal);
     Ok(document)
 }
 

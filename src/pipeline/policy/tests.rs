@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::archive::SeenArchive;
+use crate::grin::AnswerRefusal;
 use crate::grin::Barcode;
 use crate::session::RetryBackoff;
 
@@ -45,6 +46,8 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>)> {
         barcode: words(),
         owner: words(),
     };
+    let [unavailable, sign_in_page] =
+        [AnswerRefusal::Unavailable, AnswerRefusal::SignIn].map(|refusal| ArchiveError::RefusedByGrin { refusal });
     let damaged = ArchiveError::Truncated {
         seen: Box::<SeenArchive>::default(),
     };
@@ -79,6 +82,18 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>)> {
             (&ArchiveError::WrongPassphrase).into(),
             Blame::Book,
             Some(WaitCause::Passphrase),
+        ),
+        (
+            "GRIN's refusal in place of an archive",
+            (&unavailable).into(),
+            Blame::Path,
+            Some(WaitCause::Grin),
+        ),
+        (
+            "a sign-in page in place of an archive",
+            (&sign_in_page).into(),
+            Blame::Operator,
+            Some(WaitCause::SignIn),
         ),
         (
             "no passphrase",
@@ -128,11 +143,9 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>)> {
 fn each_error_has_one_to_blame() {
     for (what, fault, blame, cause) in faults() {
         assert_eq!((fault.blame, fault.cause), (blame, cause), "{what}: {fault:?}");
-        assert_eq!(
-            fault.needs_person,
-            blame == Blame::Operator || what.contains("full"),
-            "{what}"
-        );
+        let one_page = what.starts_with("a sign-in page");
+        let needs_person = (blame == Blame::Operator && !one_page) || what.contains("full");
+        assert_eq!(fault.needs_person, needs_person, "{what}");
     }
 }
 
@@ -222,4 +235,30 @@ fn a_run_that_ends_by_itself_leaves_a_book_after_some_tries() {
         left.push(memory.put_off(&book, now, &rules, &mut rng).left);
     }
     assert_eq!(left, [false, false, false, false, false, true]);
+}
+
+/// Of a fault of this kind, the next book may know nothing; of all others it would.
+#[test]
+fn only_an_answer_of_grin_may_be_about_one_book_alone() {
+    let page = |refusal| BookFault::from(&ArchiveError::RefusedByGrin { refusal });
+    let snippet = "no".to_owned();
+    let connect = SessionError::Connect {
+        host: "grin".to_owned(),
+        cause: "refused".to_owned(),
+    };
+    let tokens = SessionError::TokenUnavailable { why: "no".to_owned() };
+    let cases: [(BookFault, bool); 9] = [
+        ((&SessionError::Forbidden { snippet }).into(), true),
+        ((&SessionError::Server { status: 500 }).into(), true),
+        ((&ArchiveError::NotAnArchive { looks_like: "html" }).into(), true),
+        (page(AnswerRefusal::Unavailable), true),
+        (page(AnswerRefusal::SignIn), false),
+        ((&connect).into(), false),
+        ((&tokens).into(), false),
+        ((&StorageError::Broken).into(), false),
+        ((&ArchiveError::WrongPassphrase).into(), false),
+    ];
+    for (fault, expected) in cases {
+        assert_eq!(fault.may_be_one_books(), expected, "{fault:?}");
+    }
 }

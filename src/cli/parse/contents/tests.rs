@@ -159,6 +159,8 @@ fn a_cut_archive_and_a_page_in_place_of_one_are_told_apart() {
     for (input, refusal) in [
         (&whole[..whole.len() - 20], "damaged"),
         (b"<html>sign in", "not_an_archive"),
+        (b"<form><input type=\"password\"></form>", "sign_in"),
+        (b"<html>Your request is unavailable", "unavailable"),
     ] {
         let (json, code) = parse(&["archive", "FILE"], input);
         assert_eq!(
