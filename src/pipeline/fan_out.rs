@@ -4,6 +4,7 @@ mod claims;
 mod idle;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,7 +161,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             match decision {
                 IntakeDecision::GiveUp => return self.give_up(),
                 IntakeDecision::Closed(until) => return NextLook::Wait(until.unwrap_or_else(look_again)),
-                IntakeDecision::Probe if !self.disk_is_free().await => {}
+                IntakeDecision::Probe if !self.storage_is_ready().await => {}
                 // The look at the disk may have closed the breaker.
                 IntakeDecision::Probe if self.judgement.borrow().intake.decide(Instant::now()) != decision => {}
                 IntakeDecision::Probe | IntakeDecision::Open => match self.begin_next(decision).await {
@@ -177,27 +178,28 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         self.services.workers() * 2
     }
 
-    /// While the disk is full, it is looked at instead of a book being fetched for nothing.
-    async fn disk_is_free(&mut self) -> bool {
-        if !self.judgement.borrow().intake.is_open(WaitCause::Disk) {
+    /// While the storage takes nothing, it is looked at instead of a book being fetched for nothing.
+    async fn storage_is_ready(&mut self) -> bool {
+        let waits_for = |cause: &WaitCause| self.judgement.borrow().intake.is_open(*cause);
+        let Some(cause) = [WaitCause::Disk, WaitCause::Storage].into_iter().find(waits_for) else {
             return true;
-        }
+        };
         let looked = self.services.check_storage().await;
         let intake = &mut self.judgement.borrow_mut().intake;
         match looked {
-            Ok(()) => {
-                intake.answered(WaitCause::Disk);
-                true
-            }
+            Ok(()) if cause == WaitCause::Disk => intake.answered(cause),
+            // Whether it takes a whole archive, only a book can tell.
+            Ok(()) => {}
             Err(error) => {
                 let fault = BookFault {
-                    cause: Some(WaitCause::Disk),
+                    cause: Some(cause),
                     ..BookFault::from(&error)
                 };
                 intake.call_failed(&fault, Instant::now(), &mut rand::rng());
-                false
+                return false;
             }
         }
+        true
     }
 
     /// Begins one book; while any breaker is open, one that had no part in opening it, if there is one.
@@ -301,10 +303,13 @@ impl<'a, S: BookServices> FanOut<'a, S> {
     fn report_left(&self) {
         if let Some((_, fault)) = self.left.last() {
             let (reason, detail) = (fault.reason, &fault.detail);
-            let count = self.left.len();
-            let what = format!(
-                "sync: {count} books could not be fetched and are left to the next run, the last one because of {reason}: {detail}"
-            );
+            // One that was claimed again before its end was noted is still one book.
+            let left: BTreeSet<_> = self.left.iter().map(|(barcode, _)| barcode).collect();
+            let books = match left.len() {
+                1 => "1 book could not be fetched and is left to the next run,".to_owned(),
+                more => format!("{more} books could not be fetched and are left to the next run, the last one"),
+            };
+            let what = format!("sync: {books} because of {reason}: {detail}");
             self.control.report.borrow_mut().add_incomplete(what);
         }
     }

@@ -5,6 +5,11 @@
 //! books that were already on their way when it began fail too, and lengthen nothing. The probe is a book that had no part
 //! in opening the breaker, so that one book that always fails cannot keep the others waiting; only where no other book can be
 //! had does one of them serve.
+//!
+//! Where GRIN answers, and the answer may concern the book alone (a refusal, a server error, bytes that are no archive), a probe that
+//! fails counts against that book: the next book is the next probe after three seconds at most, until 200 different books were refused
+//! without one success. Only then GRIN refuses everybody: a run that ends by itself gives up (after ten minutes, with the default
+//! back-off), and the daemon probes as seldom as in any outage. A book that was refused before says nothing of others any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,6 +29,13 @@ const SHORT_PAUSE: Duration = Duration::from_secs(30);
 const PROBES_FOR_A_PERSON: u32 = 3;
 /// The same for everything else: with the default back-off, a minute of probing.
 const PROBES: u32 = 7;
+
+/// Different books refused one after another, after a series has opened a breaker, before that counts as everybody's trouble.
+const REFUSED_IN_A_ROW: u32 = 200;
+/// The pause before the next book is tried until then.
+const NEXT_BOOK: Duration = Duration::from_secs(3);
+/// Books that were refused, remembered over incidents; what is beyond counts each time.
+const MOST_REFUSED: usize = 10_000;
 
 /// Books remembered of one incident; further ones have waits of their own.
 const MOST_OPENERS: usize = 256;
@@ -58,6 +70,8 @@ pub struct BookIntake {
     config: IntakeConfig,
     breakers: BTreeMap<WaitCause, CircuitBreaker>,
     series: BTreeMap<WaitCause, FailureSeries>,
+    /// Books that were refused once, by an answer that may concern them alone.
+    refused: BTreeSet<Barcode>,
     probe: Option<Barcode>,
     last_answer: Option<Instant>,
     last_stored: Option<Instant>,
@@ -68,16 +82,26 @@ pub struct BookIntake {
 struct CircuitBreaker {
     since: Instant,
     until: Instant,
-    probes: u32,
+    failures: ProbeFailures,
     why: String,
     needs_person: bool,
     openers: BTreeSet<Barcode>,
+}
+
+/// Probes that failed since the trouble began.
+#[derive(Debug, Clone, Copy, Default)]
+struct ProbeFailures {
+    /// Those that tell of everybody.
+    of_all: u32,
+    /// Those that may tell of their book alone.
+    of_one: u32,
 }
 
 /// What opened a breaker.
 struct BreakerTrouble {
     why: String,
     needs_person: bool,
+    may_be_one_books: bool,
 }
 
 impl BreakerTrouble {
@@ -85,6 +109,7 @@ impl BreakerTrouble {
         Self {
             why: fault.detail.clone(),
             needs_person: fault.needs_person,
+            may_be_one_books: fault.may_be_one_books(),
         }
     }
 }
@@ -94,7 +119,7 @@ impl BreakerTrouble {
 struct FailureSeries {
     books: BTreeSet<Barcode>,
     /// Kept from a breaker that closed without a book having been stored, so that the next pause is no shorter.
-    before: Option<(Instant, u32)>,
+    before: Option<(Instant, ProbeFailures)>,
 }
 
 impl BookIntake {
@@ -104,6 +129,7 @@ impl BookIntake {
             config,
             breakers: BTreeMap::new(),
             series: BTreeMap::new(),
+            refused: BTreeSet::new(),
             probe: None,
             last_answer: None,
             last_stored: None,
@@ -162,9 +188,10 @@ impl BookIntake {
     }
 
     /// A run came to an end that is no fault.
-    pub fn succeeded(&mut self, outcome: BookOutcome, now: Instant) {
+    pub fn succeeded(&mut self, barcode: &Barcode, outcome: BookOutcome, now: Instant) {
         match outcome {
             BookOutcome::Stored => {
+                self.refused.remove(barcode);
                 // Everything was needed for it, and everything worked.
                 self.breakers.clear();
                 self.series.clear();
@@ -197,15 +224,23 @@ impl BookIntake {
             self.asked_to_wait(fault, wait, now);
         }
         let Some(cause) = fault.cause else { return };
+        let may_be_one_books = fault.may_be_one_books();
+        let tells_nothing = may_be_one_books && self.was_refused(barcode);
         if let Some(breaker) = self.breakers.get_mut(&cause) {
             let known = breaker.openers.contains(barcode);
             if breaker.openers.len() < MOST_OPENERS {
                 breaker.openers.insert(barcode.clone());
             }
             // A book that had failed before tells nothing new: it has a wait of its own, and the next other book is a probe at once.
-            if self.probe.as_ref() == Some(barcode) && !known {
+            // In a run that ends by itself it is the probe only where no other book can be had: then its failure counts.
+            let is_news = !known || (self.config.once && !may_be_one_books);
+            if self.probe.as_ref() == Some(barcode) && is_news && !tells_nothing {
+                breaker.note_failed_probe(may_be_one_books);
                 breaker.lengthen(cause, &self.config.backoff, now, rng);
             }
+            return;
+        }
+        if tells_nothing {
             return;
         }
         let series = self.series.entry(cause).or_default();
@@ -218,9 +253,24 @@ impl BookIntake {
                 "{in_a_row} books in a row failed, the last one with {}: {}",
                 fault.reason, fault.detail
             );
-            let needs_person = fault.needs_person || cause == WaitCause::Passphrase;
-            self.open(cause, BreakerTrouble { why, needs_person }, now, rng);
+            let trouble = BreakerTrouble {
+                why,
+                needs_person: fault.needs_person || matches!(cause, WaitCause::Passphrase | WaitCause::SignIn),
+                may_be_one_books,
+            };
+            self.open(cause, trouble, now, rng);
         }
+    }
+
+    /// Whether the book was refused before; it was from now on.
+    fn was_refused(&mut self, barcode: &Barcode) -> bool {
+        if self.refused.contains(barcode) {
+            return true;
+        }
+        if self.refused.len() < MOST_REFUSED {
+            self.refused.insert(barcode.clone());
+        }
+        false
     }
 
     /// GRIN wants no request for so long. The session keeps everybody waiting; a run that ends by itself gives up if that takes
@@ -232,7 +282,10 @@ impl BookIntake {
         let breaker = CircuitBreaker {
             since: now,
             until: now + wait,
-            probes: PROBES,
+            failures: ProbeFailures {
+                of_all: PROBES,
+                of_one: 0,
+            },
             why: fault.detail.clone(),
             needs_person: false,
             openers: BTreeSet::new(),
@@ -246,7 +299,10 @@ impl BookIntake {
         match self.breakers.get_mut(&cause) {
             // Several calls of one moment are one incident.
             Some(breaker) if breaker.until > now => {}
-            Some(breaker) => breaker.lengthen(cause, &self.config.backoff, now, rng),
+            Some(breaker) => {
+                breaker.note_failed_probe(false);
+                breaker.lengthen(cause, &self.config.backoff, now, rng);
+            }
             None => self.open(cause, BreakerTrouble::of(fault), now, rng),
         }
     }
@@ -264,39 +320,53 @@ impl BookIntake {
 
     fn close(&mut self, cause: WaitCause) {
         if let Some(breaker) = self.breakers.remove(&cause) {
-            self.series.entry(cause).or_default().before = Some((breaker.since, breaker.probes));
+            self.series.entry(cause).or_default().before = Some((breaker.since, breaker.failures));
         }
     }
 
     fn open(&mut self, cause: WaitCause, trouble: BreakerTrouble, now: Instant, rng: &mut impl Rng) {
         let series = self.series.entry(cause).or_default();
-        let (since, probes) = series.before.take().unwrap_or((now, 0));
+        let (since, failures) = series.before.take().unwrap_or((now, ProbeFailures::default()));
         let mut breaker = CircuitBreaker {
             since,
             until: now,
-            probes,
+            failures,
             why: trouble.why,
             needs_person: trouble.needs_person,
             openers: std::mem::take(&mut series.books),
         };
+        breaker.note_failed_probe(trouble.may_be_one_books);
         breaker.lengthen(cause, &self.config.backoff, now, rng);
         self.breakers.insert(cause, breaker);
     }
 }
 
 impl CircuitBreaker {
+    fn note_failed_probe(&mut self, may_be_one_books: bool) {
+        let failures = &mut self.failures;
+        if may_be_one_books && failures.of_one < REFUSED_IN_A_ROW {
+            failures.of_one += 1;
+        } else {
+            failures.of_all += 1;
+        }
+    }
+
+    /// Closed for longer after a probe that failed and was noted.
     fn lengthen(&mut self, cause: WaitCause, backoff: &RetryBackoff, now: Instant, rng: &mut impl Rng) {
-        self.probes += 1;
-        let pause = shared_pause(backoff, self.probes, now.duration_since(self.since), rng);
+        let ProbeFailures { of_all, of_one } = self.failures;
         let longest = match cause {
+            _ if of_all == 0 => NEXT_BOOK,
             WaitCause::Disk | WaitCause::Failures => SHORT_PAUSE,
             _ => Duration::MAX,
         };
+        let probe = if of_all == 0 { of_one } else { of_all };
+        let pause = shared_pause(backoff, probe, now.duration_since(self.since), rng);
         self.until = now + pause.min(longest);
     }
 
     fn is_hopeless(&self) -> bool {
-        self.probes >= if self.needs_person { PROBES_FOR_A_PERSON } else { PROBES }
+        let most = if self.needs_person { PROBES_FOR_A_PERSON } else { PROBES };
+        self.failures.of_all >= most || self.failures.of_one >= REFUSED_IN_A_ROW
     }
 }
 
@@ -305,6 +375,7 @@ fn is_everybodys(fault: &BookFault, cause: WaitCause) -> bool {
     match cause {
         WaitCause::Grin => fault.needs_person,
         WaitCause::Failures => false,
+        WaitCause::SignIn => fault.needs_person,
         WaitCause::Passphrase => fault.blame == Blame::Operator,
         _ => true,
     }

@@ -79,7 +79,7 @@ impl Storage {
         })
     }
 
-    /// Can the storage be reached and read? One small request to an object store.
+    /// Does the storage take what is written to it? A file or a small object is made and removed again.
     pub fn check(&self) -> Result<(), StorageError> {
         match &self.backend {
             Backend::Local(local) => local.check(),

@@ -19,7 +19,7 @@ use object_store::aws::AmazonS3;
 use object_store::client::HttpClient;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt};
+use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutPayload};
 
 pub(super) use crate::storage::object::list::list;
 pub(super) use crate::storage::object::read::ObjectReader;
@@ -93,9 +93,19 @@ impl ObjectStorage {
         })
     }
 
-    /// Lists one page, which needs no more than reading rights.
-    pub fn check(self: &Arc<Self>) -> Result<(), StorageError> {
-        list(self, None).next().transpose().map(drop)
+    /// Writes an empty object beside the uploads under way, and removes it again. Where that is not permitted, the next sweep tells.
+    pub fn check(&self) -> Result<(), StorageError> {
+        let path = self.inside(&format!("{TEMPORARY}/{:032x}", rand::random::<u128>()));
+        let store = Arc::clone(&self.store);
+        let written = self.runtime.wait(async move {
+            store.put(&path, PutPayload::new()).await?;
+            let removed = store.delete(&path).await;
+            if let Err(error) = removed {
+                tracing::debug!(%error, "the object that was written for a try is still there");
+            }
+            Ok(())
+        })?;
+        written.map_err(|why| sorted("writing to", &self.place, None, why))
     }
 
     pub fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectStat>, StorageError> {

@@ -26,7 +26,7 @@ impl<S: BookServices> BookRun<S> {
         let judgement = &mut *self.context.judgement.borrow_mut();
         let Some(fault) = &self.fault else {
             judgement.memory.forget(barcode);
-            judgement.intake.succeeded(outcome, now);
+            judgement.intake.succeeded(barcode, outcome, now);
             return RunEnd {
                 delay: Duration::ZERO,
                 left: false,

@@ -7,7 +7,7 @@ use super::*;
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::session::SessionError;
 use crate::storage::StorageError;
-use crate::vocabulary::FailureReason;
+use crate::vocabulary::{Blame, FailureReason};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -118,10 +118,67 @@ async fn a_run_that_ends_by_itself_fails_the_refused_book_and_leaves_the_unreach
     let (run, report) = once(library).await;
     assert_eq!((run.library.stored(), run.library.failed()), (5, 1));
     assert!(
-        report.incomplete[0].contains("1 books could not be fetched"),
+        report.incomplete[0].contains("1 book could not be fetched"),
         "{report:?}"
     );
     assert!(began.elapsed() < Duration::from_secs(300), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_refused_books_keep_the_good_ones_behind_them_waiting_for_minutes_at_most() {
+    for bad in [17, 25, 40] {
+        for fault in [forbidden(), server()] {
+            let library = LibraryStub::new();
+            for number in 0..bad {
+                library.add(&format!("BAD{number:03}"), Fate::Fails(fault.clone()), Duration::ZERO);
+            }
+            for number in bad..60 {
+                library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+            }
+            let (run, report) = once(library).await;
+            assert_eq!(run.library.stored(), 60 - bad, "{bad} {fault:?}: {report:?}");
+            let failed = if fault.blame == Blame::Book { bad } else { 0 };
+            assert_eq!(run.library.failed(), failed, "{bad} {fault:?}");
+            assert!(report.stopped_by.is_none(), "{bad}: {report:?}");
+            let last = run.library.last_good_stored();
+            assert!(last < Duration::from_secs(180), "{bad} {fault:?}: {last:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_library_that_is_refused_altogether_is_given_up_after_minutes() {
+    let library = LibraryStub::new();
+    for number in 0..5_000 {
+        library.add(&format!("BAD{number:04}"), Fate::Fails(forbidden()), Duration::ZERO);
+    }
+    let began = Instant::now();
+    let (run, report) = once(library).await;
+    let cause = report.stopped_by.expect("it gives up").cause;
+    assert_eq!(cause, WaitCause::Failures);
+    let asked: usize = (0..5_000)
+        .map(|number| run.library.asked(&format!("BAD{number:04}")))
+        .sum();
+    assert!(asked < 300, "{asked}");
+    assert!(began.elapsed() < Duration::from_secs(15 * 60), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_takes_nothing_is_looked_at_and_no_book_is_fetched_for_nothing() {
+    let library = LibraryStub::new();
+    for number in 0..40 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+    }
+    library.outage(WaitCause::Storage, Duration::ZERO, Duration::from_secs(1_000_000));
+    let (run, report) = once(library).await;
+    assert_eq!(report.stopped_by.map(|wait| wait.cause), Some(WaitCause::Storage));
+    let asked: usize = (0..40)
+        .map(|number| run.library.asked(&format!("GOOD{number:02}")))
+        .sum();
+    assert!(
+        asked <= 8,
+        "{asked} downloads: only what was under way at the beginning"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use rand::rngs::StdRng;
 use super::*;
 use crate::archive::ArchiveError;
 use crate::catalog::CatalogError;
+use crate::grin::AnswerRefusal;
 use crate::session::SessionError;
 use crate::storage::StorageError;
 
@@ -54,7 +55,7 @@ impl Bench {
     }
 
     fn store(&mut self, code: &str) {
-        self.intake.succeeded(BookOutcome::Stored, self.now);
+        self.intake.succeeded(&book(code), BookOutcome::Stored, self.now);
         self.intake.ended(&book(code));
     }
 
@@ -150,11 +151,15 @@ fn an_answer_of_grin_opens_the_way_and_says_nothing_of_the_disk() {
         bench.fail(code, &server());
     }
     bench.probe("SAME01");
-    bench.intake.succeeded(BookOutcome::UpToDate, bench.now);
+    bench
+        .intake
+        .succeeded(&book("SAME01"), BookOutcome::UpToDate, bench.now);
     bench.intake.ended(&book("SAME01"));
     assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
     bench.fail("BAD001", &full());
-    bench.intake.succeeded(BookOutcome::UpToDate, bench.now);
+    bench
+        .intake
+        .succeeded(&book("SAME01"), BookOutcome::UpToDate, bench.now);
     assert_eq!(bench.cause(), Some(WaitCause::Disk));
 }
 
@@ -182,6 +187,75 @@ fn a_refused_book_shows_that_grin_answers() {
     bench.probe("BAD004");
     bench.fail("BAD004", &forbidden());
     assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+}
+
+#[test]
+fn however_many_books_are_refused_the_next_one_is_tried_within_seconds() {
+    for (once, fault) in [
+        (true, forbidden()),
+        (false, forbidden()),
+        (true, server()),
+        (false, server()),
+    ] {
+        let mut bench = Bench::new(once);
+        for number in 0..3 {
+            bench.fail(&format!("BAD{number:03}"), &fault);
+        }
+        for number in 3..100 {
+            let code = format!("BAD{number:03}");
+            assert!(bench.probe(&code) <= Duration::from_secs(3), "{once} {code}");
+            bench.fail(&code, &fault);
+        }
+        bench.probe("GOOD01");
+        bench.store("GOOD01");
+        // Asked once more, they say nothing new about the others.
+        for number in 0..100 {
+            bench.fail(&format!("BAD{number:03}"), &fault);
+        }
+        assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+    }
+}
+
+#[test]
+fn a_daemon_that_is_refused_everything_asks_seldom() {
+    let mut bench = Bench::new(false);
+    for number in 0..400 {
+        let code = format!("BAD{number:03}");
+        if number >= 3 {
+            bench.probe(&code);
+        }
+        bench.fail(&code, &forbidden());
+    }
+    let pause = bench.probe("BAD400");
+    assert!(
+        pause >= Duration::from_secs(15) && pause <= Duration::from_secs(30),
+        "{pause:?}"
+    );
+}
+
+#[test]
+fn one_sign_in_page_closes_nothing_and_a_series_calls_a_person() {
+    let page = BookFault::from(&ArchiveError::RefusedByGrin {
+        refusal: AnswerRefusal::SignIn,
+    });
+    let mut bench = Bench::new(true);
+    bench.fail("BAD001", &page);
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+    bench.fail("BAD002", &page);
+    bench.fail("BAD003", &page);
+    let wait = bench.intake.waiting(bench.now, Timestamp::UNIX_EPOCH).unwrap();
+    assert!(wait.cause == WaitCause::SignIn && wait.needs_person, "{wait:?}");
+}
+
+#[test]
+fn where_no_other_book_can_be_had_its_failure_counts_in_a_run_that_ends_by_itself() {
+    let mut bench = Bench::new(true);
+    bench.fail("BAD001", &full());
+    for _ in 0..2 {
+        bench.probe("BAD001");
+        bench.fail("BAD001", &full());
+    }
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::GiveUp);
 }
 
 #[test]
@@ -229,15 +303,31 @@ fn a_probe_that_says_nothing_is_followed_by_another_one_at_once() {
 
 #[test]
 fn a_run_that_ends_by_itself_gives_up_after_some_probes() {
-    for (fault, probes) in [(full(), 2), (BookFault::from(&StorageError::Broken), 6)] {
+    let refused = BookFault::from(&SessionError::Connect {
+        host: "grin".to_owned(),
+        cause: "refused".to_owned(),
+    });
+    for (fault, series, probes) in [
+        (full(), 1, 2),
+        (BookFault::from(&StorageError::Broken), 1, 6),
+        (refused, 3, 6),
+        // Each of these books may be the only one that is refused.
+        (forbidden(), 3, 199),
+        (server(), 3, 199),
+    ] {
         let mut bench = Bench::new(true);
-        bench.fail("BAD001", &fault);
+        let began = bench.now;
+        for number in 0..series {
+            bench.fail(&format!("BAD{number:03}"), &fault);
+        }
         for number in 0..probes {
             let code = format!("PROBE{number}");
             bench.probe(&code);
             bench.fail(&code, &fault);
         }
         assert_eq!(bench.intake.decide(bench.now), IntakeDecision::GiveUp, "{fault:?}");
+        let took = bench.now - began;
+        assert!(took < Duration::from_secs(660), "{fault:?}: {took:?}");
     }
 }
 

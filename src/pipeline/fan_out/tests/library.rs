@@ -179,6 +179,13 @@ impl LibraryStub {
         last.saturating_duration_since(self.began + moment)
     }
 
+    /// When the last good book was stored, from the beginning.
+    pub fn last_good_stored(&self) -> Duration {
+        let books = self.books.borrow();
+        let good = books.values().filter(|book| matches!(book.fate, Fate::Good));
+        good.filter_map(|book| book.ended).max().unwrap() - self.began
+    }
+
     fn asked_now(&self, code: &str) -> Fate {
         let mut books = self.books.borrow_mut();
         let book = books.get_mut(code).unwrap();
@@ -234,6 +241,7 @@ impl BookServices for LibraryStub {
             return Err((&SessionError::Reset).into());
         }
         match fate {
+            Fate::Good if self.is_out(WaitCause::Storage) => Err((&StorageError::Broken).into()),
             Fate::Good if self.is_out(WaitCause::Disk) => {
                 let (place, detail) = ("/library".to_owned(), "nothing is free".to_owned());
                 Err((&StorageError::Full { place, detail }).into())
@@ -323,6 +331,9 @@ impl BookServices for LibraryStub {
     }
 
     async fn check_storage(&self) -> Result<(), StorageError> {
+        if self.is_out(WaitCause::Storage) {
+            return Err(StorageError::Broken);
+        }
         match self.is_out(WaitCause::Disk) {
             true => Err(StorageError::Full {
                 place: "/library".into(),
