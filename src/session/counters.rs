@@ -107,6 +107,11 @@ impl SessionCounters {
         *known = (*known).max(Some(until));
     }
 
+    /// GRIN asked for a pause that is not over.
+    pub fn is_gate_closed(&self) -> bool {
+        locked(&self.gate_closed_until).is_some_and(|until| until > Instant::now())
+    }
+
     pub(super) fn set_signed_out(&self, why: Option<&str>) {
         *locked(&self.signed_out) = why.map(str::to_owned);
     }

@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::grin::{EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
-use crate::pipeline::workers::grin_session::GrinSession;
+use crate::pipeline::workers::grin_session::{GrinSession, unless_held_back};
 use crate::pipeline::workers::panics;
 use crate::session::{AuthMode, HeadRequest, PermitClass, RequestKind, Session, SessionError};
 
@@ -23,7 +23,7 @@ pub struct CheckBook {
     pub file_name: FileName,
     /// Validator kept with the stored archive; `None` while nothing is stored.
     pub stored: Option<Validator>,
-    /// Cancelled before the worker takes the message: nothing is begun.
+    /// Cancelled before the worker takes the message, or while GRIN wants no request: nothing is begun.
     pub stop: CancellationToken,
 }
 
@@ -69,7 +69,11 @@ impl<S: GrinSession> Checker<S> {
             kind: RequestKind::ArchiveHead,
             auth: AuthMode::Grin,
         };
-        match self.session.head(head, cx).await {
+        let ask = async |cx: &AskContext| self.session.head(head, cx).await;
+        let Some(answer) = unless_held_back(&self.session, &check.stop, cx, ask).await else {
+            return Ok(CheckResult::NotBegun);
+        };
+        match answer {
             Ok(answer) if answer.status == 404 => Ok(CheckResult::NotConverted),
             Ok(answer) => {
                 let offered = answer.headers.get("etag").and_then(|etag| Validator::parse(etag).ok());

@@ -14,7 +14,7 @@ use crate::pipeline::publish;
 use crate::pipeline::publish::{
     PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume, VolumePublished,
 };
-use crate::pipeline::workers::grin_session::GrinSession;
+use crate::pipeline::workers::grin_session::{GrinSession, unless_held_back};
 use crate::pipeline::workers::panics;
 use crate::pipeline::workers::transfers::TransferTable;
 use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
@@ -64,7 +64,7 @@ pub struct DownloadBook {
     pub claim: ClaimToken,
     /// Not if GRIN's archive still has this validator: it is the one that is stored.
     pub unless: Option<Validator>,
-    /// Cancelled before the worker takes the message: nothing is begun.
+    /// Cancelled before the worker takes the message, or while GRIN wants no request: nothing is begun.
     pub stop: CancellationToken,
 }
 
@@ -80,7 +80,7 @@ pub enum DownloadResult {
     Stored(Box<StoredBook>),
     /// The head of the answer says that what is stored is what GRIN has.
     UpToDate,
-    /// A drain had begun before.
+    /// A drain had begun before GRIN was asked.
     NotBegun,
     /// It is a volume and worse than the stored one, which stays; kept in quarantine.
     KeptAside {
@@ -192,10 +192,13 @@ impl<S: GrinSession> Downloader<S> {
         first: Option<SeenArchive>,
     ) -> Result<DownloadResult, DownloadError> {
         let url = self.parts.addresses.archive(&download.file_name);
-        let body = match self.parts.session.archive(OpenBody::new(url), cx).await {
-            Ok(body) => body,
-            Err(SessionError::NotFound) => return Ok(DownloadResult::NotConverted),
-            Err(error) => return Err(error.into()),
+        let session = &self.parts.session;
+        let ask = async |cx: &AskContext| session.archive(OpenBody::new(url), cx).await;
+        let body = match unless_held_back(session, &download.stop, cx, ask).await {
+            None => return Ok(DownloadResult::NotBegun),
+            Some(Ok(body)) => body,
+            Some(Err(SessionError::NotFound)) => return Ok(DownloadResult::NotConverted),
+            Some(Err(error)) => return Err(error.into()),
         };
         if compare_validators(body.head.validator.as_ref(), download.unless.as_ref()) == EtagDecision::Skip {
             return Ok(DownloadResult::UpToDate);

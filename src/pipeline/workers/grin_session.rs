@@ -1,5 +1,7 @@
 //! What the workers ask of the session, behind one interface, so that each can be tested without a network.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::actor::AskContext;
 use crate::catalog::Catalog;
 use crate::grin::GrinAddresses;
@@ -18,6 +20,32 @@ pub trait GrinSession: Clone + Send + Sync + 'static {
     fn archive(&self, ask: OpenBody, cx: &AskContext) -> impl Future<Output = Result<ArchiveBody, SessionError>>;
     /// Asks for a long list.
     fn stream(&self, ask: OpenStream, cx: &AskContext) -> impl Future<Output = Result<BodyStream, SessionError>>;
+    /// GRIN asked for a pause that is not over: no request is sent to it.
+    fn is_held_back(&self) -> bool;
+}
+
+/// Asks, and gives up when a drain begins while GRIN wants no request: the answer would not come before the drain's end.
+pub(super) async fn unless_held_back<T>(
+    session: &impl GrinSession,
+    stop: &CancellationToken,
+    cx: &AskContext,
+    ask: impl AsyncFnOnce(&AskContext) -> T,
+) -> Option<T> {
+    let own = cx.child();
+    let held_back = async {
+        stop.cancelled().await;
+        if !session.is_held_back() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = ask(&own) => Some(answer),
+        () = held_back => {
+            own.cancel();
+            None
+        }
+    }
 }
 
 impl GrinSession for Session {
@@ -35,6 +63,10 @@ impl GrinSession for Session {
 
     async fn stream(&self, ask: OpenStream, cx: &AskContext) -> Result<BodyStream, SessionError> {
         self.ask(ask, cx).await
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.counters().is_gate_closed()
     }
 }
 

@@ -69,3 +69,32 @@ async fn nothing_is_asked_after_a_drain_has_begun() {
     let (found, grin) = check(StubAnswer::Panics, stopped).await;
     assert_eq!((found.unwrap(), grin.count()), (CheckResult::NotBegun, 0));
 }
+
+/// A request that waits at the gate would keep a drain waiting to its end; without a pause the answer may be seconds away.
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_no_request_that_grin_wants_not_to_be_sent() {
+    for held_back in [true, false] {
+        let (asked, grin) = (ask(None), GrinStub::default());
+        grin.answer(StubAnswer::Hangs);
+        if held_back {
+            grin.hold_back();
+        }
+        let stop = asked.stop.clone();
+        let cx = AskContext::root("test").child_of(ActorName::Supervisor);
+        let mut checker = Checker::new(grin.clone(), addresses());
+        let draining = async {
+            grin.first_question().await;
+            stop.cancel();
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            cx.cancel();
+        };
+        let began = tokio::time::Instant::now();
+        let answered = async { (checker.handle(asked, &cx).await, began.elapsed()) };
+        let ((found, took), ()) = tokio::join!(answered, draining);
+        match found {
+            Ok(CheckResult::NotBegun) => assert!(held_back && took.is_zero()),
+            Err(CheckError::Session(_)) => assert!(!held_back && took.as_secs() == 60),
+            other => panic!("{held_back}: {other:?}"),
+        }
+    }
+}

@@ -45,6 +45,7 @@ pub struct GrinStub {
 struct GrinScript {
     answers: VecDeque<StubAnswer>,
     asked: Vec<(Instant, Url)>,
+    held_back: bool,
 }
 
 impl GrinStub {
@@ -67,6 +68,11 @@ impl GrinStub {
 
     pub fn fails(&self, error: SessionError) {
         self.answer(StubAnswer::Fails(error));
+    }
+
+    /// From now on GRIN wants no request.
+    pub fn hold_back(&self) {
+        self.script().held_back = true;
     }
 
     /// Waits for the first question.
@@ -145,5 +151,9 @@ impl GrinSession for GrinStub {
             StubAnswer::List { text, end } => Ok(canned::stream(&ask.url, &text, end)),
             other => panic!("{other:?} is no list"),
         }
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.script().held_back
     }
 }
