@@ -27,9 +27,9 @@ pub(crate) use lifecycle::retry::RetryBooks;
 pub use lifecycle::settle::{ClaimSettlement, SettleClaim, StoredBook};
 pub(crate) use lifecycle::settle::{RecordDownloading, StoredFinding};
 pub use lifecycle::wish::EnsureKnown;
-pub(crate) use lifecycle::wish::ResetFailed;
 #[cfg(test)]
 pub(crate) use lifecycle::wish::SetPriority;
+pub(crate) use lifecycle::wish::{AskUnknown, ResetFailed};
 pub(crate) use observations::enrich::{EnrichBatch, EnrichmentCounts, RecordEnrichment, ToEnrich};
 pub use observations::listing::ListPart;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The actor: takes what a run is to do, sees it through, drains when asked.
 
+mod named;
 mod options;
 mod pools;
 mod scope;
@@ -72,6 +73,8 @@ pub struct RunReport {
     pub failed: u64,
     /// What was not done completely, with the reason.
     pub incomplete: Vec<String>,
+    /// Barcodes that a person named and that neither the catalog nor GRIN knows.
+    pub unknown: Vec<String>,
     /// What stopped it before its end, if anything did.
     pub stopped_by: Option<WaitReason>,
 }
@@ -114,7 +117,7 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
     let sources = [scope.collect, scope.enrich, scope.convert];
     state.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
     state.collecting.set(scope.collect);
-    state.ensure_known(&scope).await;
+    state.look_up_named(&scope).await;
     let work = async {
         futures::join!(
             tasks::collect(&state, &scope),

@@ -4,7 +4,9 @@
 use std::fmt::Display;
 
 use crate::actor::{AskContext, AskError};
-use crate::catalog::{CatalogError, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, ToEnrich};
+use crate::catalog::{
+    AskUnknown, CatalogError, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, ToEnrich,
+};
 use crate::dapr::WorkShare;
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::supervisor::WorkerPools;
@@ -83,6 +85,8 @@ pub(super) trait TaskServices: 'static {
     async fn convert(&self, ask: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, TaskFault>;
     /// Batches for conversion at a time.
     fn converters(&self) -> usize;
+    /// Which of these books the catalog does not have.
+    async fn unknown(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<Vec<Barcode>, CatalogError>;
     /// Makes named books known to the catalog; comes back with the number of new ones.
     async fn ensure_known(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<u64, CatalogError>;
     /// Which books are to be asked for facts.
@@ -121,6 +125,10 @@ impl TaskServices for WorkerPools {
 
     fn converters(&self) -> usize {
         self.converters.size()
+    }
+
+    async fn unknown(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
+        self.catalog.ask(AskUnknown(barcodes), cx).await
     }
 
     async fn ensure_known(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<u64, CatalogError> {

@@ -68,6 +68,25 @@ fn a_named_book_that_no_list_has_brought_is_fetched() {
 }
 
 #[test]
+fn a_barcode_that_nobody_knows_is_said_and_nothing_is_added() {
+    let home = Home::new(small(), "");
+    let one = home.simulator.barcode(3).unwrap();
+    for step in ["sync", "collect", "enrich", "convert"] {
+        let ended = home.grind(&[step, "--barcodes", "TL0404NOWHERE"]);
+        assert_eq!(ended.status.code(), Some(1), "{step}: {}", ended.err);
+        assert!(ended.err.contains("TL0404NOWHERE is unknown"), "{step}: {}", ended.err);
+        assert_eq!(states(&home).len(), 0, "{step}");
+    }
+    let ended = home.grind(&["sync", "--barcodes", &format!("TL0404NOWHERE,{one}")]);
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
+    assert_eq!(
+        home.whole_books().into_iter().collect::<Vec<_>>(),
+        [one],
+        "what is known is done"
+    );
+}
+
+#[test]
 fn enrich_asks_for_the_books_of_the_queues_named_and_again_only_by_force() {
     let home = Home::new(small(), "");
     done(&home, &["collect"]);

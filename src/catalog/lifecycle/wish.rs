@@ -37,6 +37,27 @@ impl CatalogOperation for EnsureKnown {
     }
 }
 
+/// Which of these books are not in the catalog, in the order given.
+#[derive(Debug, Clone)]
+pub struct AskUnknown(pub Vec<Barcode>);
+
+impl CatalogOperation for AskUnknown {
+    type Output = Vec<Barcode>;
+    const KIND: &'static str = "ask_unknown";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<Barcode>, CatalogError> {
+        let mut find = tx.conn.prepare("SELECT id FROM books WHERE barcode = :barcode")?;
+        let mut unknown = Vec::new();
+        for barcode in &self.0 {
+            let found: Option<i64> = find.first(&arguments! { barcode: barcode }, |row| row.at(0))?;
+            if found.is_none() {
+                unknown.push(barcode.clone());
+            }
+        }
+        Ok(unknown)
+    }
+}
+
 /// Sets the priority of books, for the command `prioritise` that is to come; higher goes first, 0 is usual. Comes back with how many there were.
 #[derive(Debug, Clone)]
 #[cfg_attr(not(test), expect(dead_code, reason = "the command `prioritise` is to come"))]

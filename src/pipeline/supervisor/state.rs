@@ -1,6 +1,7 @@
 //! The supervisor's state, shared by its run and its messages.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,9 +9,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorName, AskContext};
-use crate::grin::BlockSet;
+use crate::grin::{Barcode, BlockSet};
 use crate::pipeline::progress::RunProgress;
-use crate::pipeline::supervisor::{RunReport, RunScope, WorkOptions};
+use crate::pipeline::supervisor::{RunReport, WorkOptions};
 use crate::pipeline::task_services::TaskServices;
 
 /// The supervisor's state.
@@ -28,6 +29,8 @@ pub(in crate::pipeline) struct SupervisorState<S> {
     pub sources: Rc<Cell<usize>>,
     /// GRIN's lists are being read for the first time.
     pub collecting: Cell<bool>,
+    /// Named books that GRIN was asked for before anything else.
+    pub looked_up: RefCell<BTreeSet<Barcode>>,
     pub report: Rc<RefCell<RunReport>>,
     pub done: CancellationToken,
 }
@@ -44,18 +47,9 @@ impl<S: TaskServices> SupervisorState<S> {
             cut: CancellationToken::new(),
             sources: Rc::default(),
             collecting: Cell::new(false),
+            looked_up: RefCell::default(),
             report: Rc::default(),
             done: CancellationToken::new(),
-        }
-    }
-
-    /// Books that a person named are looked for at GRIN although no list brought them.
-    pub async fn ensure_known(&self, scope: &RunScope) {
-        let Some(only) = &scope.only else { return };
-        match self.services.ensure_known(only.to_vec(), &self.cx()).await {
-            Ok(0) => {}
-            Ok(new) => tracing::info!(new, "named books that no list has brought; GRIN is asked for them"),
-            Err(error) => self.incomplete(format!("named books could not be noted: {error}")),
         }
     }
 

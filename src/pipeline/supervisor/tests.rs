@@ -39,6 +39,10 @@ impl TaskServices for LibraryStub {
         1
     }
 
+    async fn unknown(&self, _barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
+        Ok(Vec::new())
+    }
+
     async fn ensure_known(&self, _barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<u64, CatalogError> {
         Ok(0)
     }

@@ -64,7 +64,7 @@ impl<S: TaskServices> EnrichTask<'_, S> {
     async fn pass(&mut self, scope: &RunScope) -> bool {
         let mut complete = true;
         let mut left = scope.limit.unwrap_or(u64::MAX);
-        let mut place = EnrichPlace::begin(scope);
+        let mut place = EnrichPlace::begin(self.state, scope);
         while left > 0 && self.wait.may_begin().await {
             // With COLLECT in the same run: go on until the lists bring nothing new; and until all blocks are here.
             let more_may_come = self.wait.more_may_come();
@@ -166,6 +166,7 @@ async fn ask_batch<S: TaskServices>(
     let ask = EnrichBarcodes {
         barcodes: barcodes.clone(),
         attempts,
+        adds: false,
     };
     let answer = state.services.enrich(ask, &state.cx()).await;
     answer.map_err(|fault| FailedBatch::of(barcodes, fault))
@@ -180,9 +181,15 @@ enum EnrichPlace {
 }
 
 impl EnrichPlace {
-    fn begin(scope: &RunScope) -> Self {
+    fn begin<S>(state: &SupervisorState<S>, scope: &RunScope) -> Self {
+        let looked_up = state.looked_up.borrow();
         match &scope.only {
-            Some(only) => Self::Named(only.to_vec()),
+            Some(only) => Self::Named(
+                only.iter()
+                    .filter(|barcode| !looked_up.contains(*barcode))
+                    .cloned()
+                    .collect(),
+            ),
             None => Self::Catalog {
                 wanted: scope.to_enrich(0, Timestamp::now()),
                 over: false,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
-use crate::grin::ListKind;
+use crate::grin::{Barcode, ListKind};
 use crate::pipeline::supervisor::WorkOptions;
 use crate::pipeline::task_services::TaskFault;
 use crate::pipeline::tasks::tests::stub::{Asked, TaskStub, books, fault, incomplete};
@@ -307,4 +307,39 @@ async fn where_no_batch_is_answered_no_book_is_blamed() {
     convert(&state, &scope(true)).await;
     assert_eq!(state.services.batches(), [10, 10, 10], "nothing is halved");
     assert!(state.services.put_off.borrow().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn named_books_are_looked_up_first_and_what_grin_does_not_know_is_said() {
+    for (refused, unknown, added) in [(false, &["NONE01"][..], false), (true, &[], true)] {
+        let stub = TaskStub::new();
+        let named = ["GOOD01", "NONE01", "KNOWN1"].map(|code| Barcode::parse(code).unwrap());
+        stub.unknown.borrow_mut().extend(named[..2].iter().cloned());
+        if refused {
+            *stub.batch_fault.borrow_mut() = Some(fault("connection refused", false));
+        }
+        let state = state(stub);
+        let scope = RunScope {
+            collect: false,
+            convert: false,
+            only: Some(Arc::new(named.clone())),
+            ..scope(true)
+        };
+        state.look_up_named(&scope).await;
+        assert_eq!(state.report.borrow().unknown, unknown, "{refused}");
+        assert_eq!(state.services.unknown.borrow().is_empty(), added, "{refused}");
+        if !refused {
+            enrich(&state, &scope).await;
+            let asked = state.services.asked.borrow();
+            let asked: Vec<_> = asked.iter().map(|(_, asked)| asked).collect();
+            let [Asked::Enrich(first), Asked::Enrich(then)] = asked[..] else {
+                panic!("{asked:?}");
+            };
+            assert_eq!(
+                (&first[..], &then[..]),
+                (&named[..2], &named[2..]),
+                "each is asked for once"
+            );
+        }
+    }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
-use crate::catalog::{CatalogError, EnrichmentCounts, RecordEnrichment};
+use crate::catalog::{CatalogError, EnrichmentCounts, EnsureKnown, RecordEnrichment};
 use crate::grin::{AnswerRefusal, Barcode, TsvReader, parse_tsv};
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
@@ -29,6 +29,8 @@ pub struct EnrichBarcodes {
     pub barcodes: Vec<Barcode>,
     /// Attempts at most; `None`: as many as are configured.
     pub attempts: Option<u32>,
+    /// A person named them, and the catalog does not have them: those that GRIN knows are added to it.
+    pub adds: bool,
 }
 
 impl Message for EnrichBarcodes {
@@ -103,8 +105,24 @@ impl<S: GrinSession> HandleMessage<EnrichBarcodes> for Enricher<S> {
             .iter()
             .filter_map(|asked| Some((asked.clone(), table.of(asked)?.clone())))
             .collect();
+        let adds = batch.adds;
+        let settled = settled(batch.barcodes.clone(), &table);
+        if adds {
+            // Where rows could not be read, GRIN may know the books all the same.
+            let unread = batch
+                .barcodes
+                .iter()
+                .filter(|barcode| !settled.contains(barcode))
+                .cloned();
+            let known = answered
+                .iter()
+                .map(|(barcode, _)| barcode.clone())
+                .chain(unread)
+                .collect();
+            self.parts.catalog.ask(EnsureKnown(known), cx).await?;
+        }
         let record = RecordEnrichment {
-            asked: settled(batch.barcodes, &table),
+            asked: settled,
             answered,
             at: Timestamp::now(),
         };

@@ -45,6 +45,8 @@ pub struct TaskStub {
     /// What the catalog names, part by part.
     pub to_enrich: RefCell<VecDeque<Vec<Barcode>>>,
     pub to_convert: RefCell<Vec<Barcode>>,
+    /// Books that the catalog does not have.
+    pub unknown: RefCell<BTreeSet<Barcode>>,
     pub catalog_busy: Cell<bool>,
     pub put_off: RefCell<Vec<Barcode>>,
     addresses: GrinAddresses,
@@ -64,6 +66,7 @@ impl TaskStub {
             queue: Cell::new(usize::MAX),
             to_enrich: RefCell::default(),
             to_convert: RefCell::default(),
+            unknown: RefCell::default(),
             catalog_busy: Cell::default(),
             put_off: RefCell::default(),
             addresses: GrinAddresses::new(&base, &LibraryDirectory::parse("TESTLIB").unwrap()).unwrap(),
@@ -176,7 +179,14 @@ impl TaskServices for TaskStub {
     async fn enrich(&self, ask: EnrichBarcodes, _cx: &AskContext) -> Result<u64, TaskFault> {
         self.note(Asked::Enrich(ask.barcodes.clone()));
         sleep(ANSWER).await;
-        self.batch(&ask.barcodes).map(|()| ask.barcodes.len() as u64)
+        self.batch(&ask.barcodes)?;
+        if ask.adds {
+            // GRIN knows all but those of which it says so.
+            self.unknown
+                .borrow_mut()
+                .retain(|barcode| barcode.as_str().starts_with("NONE") || !ask.barcodes.contains(barcode));
+        }
+        Ok(ask.barcodes.len() as u64)
     }
 
     async fn convert(&self, ask: ConvertBatch, _cx: &AskContext) -> Result<ConvertResult, TaskFault> {
@@ -200,8 +210,16 @@ impl TaskServices for TaskStub {
         1
     }
 
-    async fn ensure_known(&self, _barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<u64, CatalogError> {
-        self.catalog().map(|()| 0)
+    async fn unknown(&self, mut barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
+        self.catalog()?;
+        barcodes.retain(|barcode| self.unknown.borrow().contains(barcode));
+        Ok(barcodes)
+    }
+
+    async fn ensure_known(&self, barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<u64, CatalogError> {
+        self.catalog()?;
+        self.unknown.borrow_mut().retain(|barcode| !barcodes.contains(barcode));
+        Ok(barcodes.len() as u64)
     }
 
     async fn to_enrich(&self, _ask: ToEnrich, _cx: &AskContext) -> Result<EnrichBatch, CatalogError> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::actor::HandleMessage as _;
-use crate::catalog::ToEnrich;
+use crate::catalog::{AskUnknown, ToEnrich};
 use crate::grin::{AnswerRefusal, ProcessForm};
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
 use crate::pipeline::workers::{
@@ -25,6 +25,7 @@ fn parts(fixture: &WorkerFixture) -> BatchParts<GrinStub> {
 async fn enrich(fixture: &WorkerFixture, attempts: Option<u32>) -> Result<u64, EnrichError> {
     let ask = EnrichBarcodes {
         barcodes: barcodes(&["TL0001", "TL0002"]),
+        adds: false,
         attempts,
     };
     let answer = Enricher::new(parts(fixture)).handle(ask, &fixture.cx).await;
@@ -59,6 +60,24 @@ fn facts_are_recorded_and_books_without_a_row_count_as_asked_for() {
         assert_eq!(enrich(&fixture, None).await.unwrap(), 1);
         assert_eq!(fixture.column::<String>("TL0001", "grin_viewability"), "VIEW_FULL");
         assert_eq!(left(&fixture).await, [], "also the one that GRIN does not know");
+    });
+}
+
+#[test]
+fn of_named_books_those_become_known_that_grin_knows() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.small(200, FACTS);
+        let named = barcodes(&["TL0001", "TL0002"]);
+        let ask = EnrichBarcodes {
+            barcodes: named.clone(),
+            attempts: None,
+            adds: true,
+        };
+        let counts = Enricher::new(parts(&fixture)).handle(ask, &fixture.cx).await.unwrap();
+        assert_eq!(counts.answered, 1);
+        let unknown = fixture.catalog.ask(AskUnknown(named), &fixture.cx).await.unwrap();
+        assert_eq!(unknown, barcodes(&["TL0002"]));
     });
 }
 
