@@ -9,6 +9,8 @@ use crate::daemon;
 use crate::daemon::{BuildError, DaemonEnd, LiveDaemonView, RunOptions, StartError};
 use crate::log;
 use crate::observe::DaemonView;
+use crate::pipeline::RunReport;
+use crate::vocabulary::WaitCause;
 
 /// Runs a mission on an actix system of its own, with progress shown if wanted, and says how it ended.
 pub fn execute(mut mission: RunOptions, show: ProgressStyle) -> Result<(DaemonEnd, Arc<LiveDaemonView>), CliError> {
@@ -46,36 +48,60 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
                 .advise("This is a fault of grind; the log says where. systemd starts it again."),
         );
     }
-    if let Some(waiting) = &ended.report.stopped_by {
+    match unfinished(&ended.report, ended.signed_out.as_deref(), once) {
+        Some(error) => Err(error),
+        None if once && ended.report.failed > 0 => Ok(ExitStatus::Failed),
+        None => Ok(ExitStatus::Done),
+    }
+}
+
+/// Unknown barcodes that are named.
+const NAMED: usize = 20;
+
+/// What was not done, why, and what to do about it.
+fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Option<CliError> {
+    let stopped = report.stopped_by.as_ref();
+    let incomplete = once && !report.incomplete.is_empty();
+    let causes = stopped.map(ToString::to_string).into_iter();
+    let causes = causes.chain(report.incomplete.iter().filter(|_| once).cloned());
+    let explained = |error: CliError| causes.fold(error, |error, why| error.cause(why));
+    if let Some(why) = signed_out.filter(|_| stopped.is_some() || incomplete) {
+        let error = CliError::new(ExitStatus::NotPermitted, "not signed in to GRIN").cause(why);
+        return Some(explained(error).advise(
+            "Sign in with `grind auth login` and run it again. Nothing is lost; stored books are not fetched twice.",
+        ));
+    }
+    if let Some(waiting) = stopped {
         let exit = if waiting.needs_person {
             ExitStatus::NotPermitted
         } else {
             ExitStatus::Failed
         };
-        return Err(CliError::new(exit, "stopped before the end")
-            .cause(waiting.to_string())
-            .advise("Nothing is lost. Correct this and run it again; stored books are not fetched twice."));
+        let advice = match waiting.cause {
+            WaitCause::SignIn => {
+                "Sign in with `grind auth login` and run it again. Nothing is lost; stored books are not fetched twice."
+            }
+            _ => "Nothing is lost. Correct this and run it again; stored books are not fetched twice.",
+        };
+        return Some(explained(CliError::new(exit, "stopped before the end")).advise(advice));
     }
-    if once && !ended.report.incomplete.is_empty() {
-        let error = CliError::new(
-            ExitStatus::Failed,
-            match ended.report.incomplete.len() {
-                1 => "run incomplete: 1 list or batch could not be read".to_owned(),
-                more => format!("run incomplete: {more} lists or batches could not be read"),
-            },
-        );
-        let error = ended
-            .report
-            .incomplete
-            .iter()
-            .fold(error, |error, why| error.cause(why.clone()));
-        return Err(error.advise("Run it again to resume."));
+    if incomplete {
+        let error = explained(CliError::new(ExitStatus::Failed, "run incomplete"));
+        return Some(with_unknown(error, report).advise("Run it again to resume."));
     }
-    Ok(if once && ended.report.failed > 0 {
-        ExitStatus::Failed
-    } else {
-        ExitStatus::Done
+    (once && !report.unknown.is_empty()).then(|| {
+        let what = match report.unknown.len() {
+            1 => "1 barcode is unknown".to_owned(),
+            more => format!("{more} barcodes are unknown"),
+        };
+        with_unknown(CliError::new(ExitStatus::Failed, what), report)
+            .advise("Neither the catalog nor GRIN knows them, and nothing was added. Everything else is done.")
     })
+}
+
+fn with_unknown(error: CliError, report: &RunReport) -> CliError {
+    let named = report.unknown.iter().take(NAMED);
+    named.fold(error, |error, barcode| error.cause(format!("{barcode} is unknown")))
 }
 
 fn explain(error: &StartError) -> CliError {
@@ -88,4 +114,48 @@ fn explain(error: &StartError) -> CliError {
     CliError::new(exit, "grind cannot start")
         .because(error)
         .advise("Check the configuration with `grind check-config`; nothing was changed.")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::vocabulary::WaitReason;
+
+    fn report(stopped: Option<WaitCause>, incomplete: &[&str], unknown: &[&str]) -> RunReport {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        RunReport {
+            failed: 0,
+            stopped_by: stopped.map(|cause| WaitReason::new(cause, "a reason", Timestamp::UNIX_EPOCH)),
+            incomplete: owned(incomplete),
+            unknown: owned(unknown),
+        }
+    }
+
+    #[test]
+    fn what_was_not_done_has_one_code_and_names_its_reason() {
+        use WaitCause as W;
+        let list = &["_all_books: not signed in: revoked"][..];
+        let book = &["sync: 1 book could not be fetched"][..];
+        let gone = Some("revoked");
+        for (stopped, incomplete, unknown, signed_out, code, says) in [
+            (None, list, &[][..], gone, 77, "grind auth login"),
+            (Some(W::SignIn), &[], &[], gone, 77, "revoked"),
+            (Some(W::SignIn), &[], &[], None, 77, "grind auth login"),
+            (Some(W::Grin), book, &[], None, 1, "1 book could not be fetched"),
+            (Some(W::Passphrase), &[], &[], None, 77, "a reason"),
+            (None, book, &["X1"], None, 1, "X1 is unknown"),
+            (None, &[], &["X1"], None, 1, "1 barcode is unknown"),
+        ] {
+            let error = unfinished(&report(stopped, incomplete, unknown), signed_out, true).unwrap();
+            let text = error.to_string();
+            assert_eq!(error.exit().code(), code, "{text}");
+            assert!(text.contains(says) && !text.contains("list"), "{text}");
+        }
+        let done = report(None, &[], &[]);
+        assert_eq!(unfinished(&done, gone, true), None, "nothing needed the sign-in");
+        let daemon = report(None, list, &["X1"]);
+        assert_eq!(unfinished(&daemon, gone, false), None, "a daemon goes on by itself");
+    }
 }

@@ -47,6 +47,8 @@ pub struct DaemonEnd {
     pub ledger: ShutdownLedger,
     /// An actor that could not be kept alive, if there was one.
     pub gave_up: Option<String>,
+    /// Why the sign-in to GRIN is gone, where that was proven and nobody has signed in since.
+    pub signed_out: Option<String>,
 }
 
 /// Why a run did not begin.
@@ -101,6 +103,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
     count(&daemon, &view).await;
+    let signed_out = daemon.session.counters().snapshot().signed_out;
     let ledger = daemon.close(|phase| view.phase(phase)).await;
     if let Some(observer) = observer {
         observer.stop();
@@ -115,6 +118,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         report,
         ledger,
         gave_up,
+        signed_out,
     })
 }
 

@@ -98,7 +98,7 @@ impl<S: BookServices> BookRun<S> {
         };
         if let Err(error) = self.services.record_doubt(doubt).await {
             let barcode = &self.book.claim.barcode;
-            warn!(%barcode, %error, "store and catalog may disagree about this book; `grind verify` tells");
+            warn!(%barcode, %error, "store and catalog may disagree about this book; `grind sync --force --barcodes` with its barcode fetches it again");
         }
     }
 

@@ -70,6 +70,8 @@ pub(in crate::session) struct TokenKeeper {
     /// Attempts in a row that the token address did not answer.
     failures: Cell<u32>,
     not_before: Cell<Option<Instant>>,
+    /// Why it waits until then.
+    why: RefCell<String>,
     counters: Arc<SessionCounters>,
 }
 
@@ -105,6 +107,7 @@ impl TokenKeeper {
             refusals: Cell::new(0),
             failures: Cell::new(0),
             not_before: Cell::new(None),
+            why: RefCell::default(),
             counters: Arc::clone(counters),
         };
         if let TokenSource::Fixed(token) = &keeper.source {
@@ -190,11 +193,8 @@ impl TokenKeeper {
             }
             TokenStep::RetryLater | TokenStep::TryAgain => {
                 self.refusals.set(record.refusals);
-                self.not_before
-                    .set(Some(Instant::now() + REFUSAL_PAUSES.bound(record.refusals)));
-                Err(unavailable(
-                    "GRIN refused a new access token; it accepted others before",
-                ))
+                let why = "GRIN refused a new access token; it accepted others before";
+                Err(self.wait(why, REFUSAL_PAUSES.bound(record.refusals)))
             }
             TokenStep::SignedOut => {
                 let why = "GRIN rejected a new access token; check that the account has access to this library";
@@ -220,7 +220,8 @@ impl TokenKeeper {
         let mut denials = self.denials_so_far()?;
         if let Some(at) = self.not_before.get().filter(|at| *at > Instant::now()) {
             let seconds = (at - Instant::now()).as_secs() + 1;
-            return Err(unavailable(&format!("the next attempt is in {seconds} s")));
+            let why = self.why.borrow();
+            return Err(unavailable(&format!("{why}; the next attempt is in {seconds} s")));
         }
         loop {
             let source = self.source.clone();
@@ -314,8 +315,14 @@ impl TokenKeeper {
         tracing::warn!(why, next_attempt_seconds = pause.as_secs(), "no access token");
         self.counters.note_refresh(RefreshOutcome::Failed);
         self.failures.set(failures);
+        self.wait(&why, pause)
+    }
+
+    /// No token is asked for before the pause is over.
+    fn wait(&self, why: &str, pause: Duration) -> SessionError {
         self.not_before.set(Some(Instant::now() + pause));
-        unavailable(&why)
+        why.clone_into(&mut self.why.borrow_mut());
+        unavailable(why)
     }
 
     fn sign_out(&self, why: String, by_grin: bool) -> SessionError {

@@ -5,7 +5,9 @@
     reason = "our own files end in small letters"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use super::sources::{files, root};
 
@@ -99,4 +101,31 @@ fn every_path_on_the_maps_exists() {
         );
     }
     assert!(missing.is_empty(), "paths that do not exist:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn every_command_that_a_message_names_exists() {
+    let mut named = BTreeSet::new();
+    for file in files(&["src"], &["rs"]) {
+        for (_, line) in file.code() {
+            let words = line.split("`grind ").skip(1);
+            named.extend(words.map(|rest| {
+                rest.split(|c: char| !c.is_ascii_lowercase() && c != '-')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            }));
+        }
+    }
+    named.remove("");
+    assert!(named.contains("auth"), "{named:?}");
+    for command in named {
+        let help = Command::new(env!("CARGO_BIN_EXE_grind"))
+            .args([&command, "--help"])
+            .output();
+        assert!(
+            help.is_ok_and(|help| help.status.success()),
+            "`grind {command}` does not exist"
+        );
+    }
 }
