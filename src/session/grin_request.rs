@@ -13,7 +13,7 @@ use crate::session::exchange::OutgoingRequest;
 use crate::session::gate::retry_after;
 use crate::session::redirect_state::RedirectState;
 use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime};
-use crate::session::status_policy::{StatusVerdict, closes_gate, error, is_archive, verdict};
+use crate::session::status_policy::{RefusalScope, StatusVerdict, error, refusal_scope, verdict};
 use crate::session::token::BearerToken;
 
 /// Tokens that one request tries at most.
@@ -148,20 +148,19 @@ impl SessionEngine {
             .and_then(|text| retry_after(text, opened.incoming.header(DATE), SystemTime::now()));
         let sent = opened.sent;
         opened.drain().await;
-        if status == 503 && is_archive(kind) && self.pacer.is_only_refused(ask.url.path()) {
-            return SessionError::Server { status };
-        }
-        if !closes_gate(status, kind, asked) {
-            return SessionError::Throttled {
-                status,
-                retry_after: None,
-            };
-        }
-        let wait = self.pacer.refused(sent, status, asked);
-        tracing::warn!(status, seconds = wait.as_secs(), "GRIN asks for a pause");
+        let is_alone = || self.pacer.is_only_refused(ask.url.path());
+        let pause = match refusal_scope(status, kind, asked, is_alone) {
+            RefusalScope::Address => return SessionError::Server { status },
+            RefusalScope::Queue => None,
+            RefusalScope::Grin { pause } => {
+                let pause = self.pacer.refused(sent, status, pause);
+                tracing::warn!(status, seconds = pause.as_secs(), "GRIN asks for a pause");
+                Some(pause)
+            }
+        };
         SessionError::Throttled {
             status,
-            retry_after: Some(wait),
+            retry_after: pause.max(asked),
         }
     }
 }

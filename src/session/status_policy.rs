@@ -29,16 +29,38 @@ pub(super) fn verdict(status: u16) -> StatusVerdict {
     }
 }
 
-/// Whether a refusal closes the gate for everyone. 429 to `_process` without `Retry-After` says that the conversion queue is
-/// full (src/grin/PROTOCOL.md, section 2): that concerns the converter and is no reason to stop downloads.
-pub(super) fn closes_gate(status: u16, kind: RequestKind, retry_after: Option<Duration>) -> bool {
-    !(status == 429 && kind == RequestKind::Process && retry_after.is_none())
+/// Whom a 429 or 503 concerns.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum RefusalScope {
+    /// The one address that was asked for.
+    Address,
+    /// The queue of conversions, which is full: no reason to stop downloads.
+    Queue,
+    /// All of GRIN: the gate closes, for this long at least.
+    Grin { pause: Option<Duration> },
 }
 
-/// Whether a 503 may be about the address alone: one archive that cannot be served must not stop all others. A second archive that
-/// is refused before GRIN has answered anything, or a list, tells that GRIN itself is meant.
-pub(super) fn is_archive(kind: RequestKind) -> bool {
-    matches!(kind, RequestKind::ArchiveHead | RequestKind::ArchiveBody)
+/// Decides by status and kind of request.
+///
+/// - 429 to `_process` without `Retry-After` says that the conversion queue is full (src/grin/PROTOCOL.md, section 2).
+/// - 503 for an archive may be about that archive: one that cannot be served stops no other. `is_alone` says whether no second one was
+///   refused since GRIN answered anything. Then GRIN itself may be meant, and everybody pauses by our own back-off, which the next
+///   answer ends; how long GRIN asks to wait holds for the address. A few books that are never served must not stop a library for
+///   hours.
+/// - Everything else speaks for all of GRIN, and is obeyed by all.
+pub(super) fn refusal_scope(
+    status: u16,
+    kind: RequestKind,
+    retry_after: Option<Duration>,
+    is_alone: impl FnOnce() -> bool,
+) -> RefusalScope {
+    let is_archive = matches!(kind, RequestKind::ArchiveHead | RequestKind::ArchiveBody);
+    match status {
+        429 if kind == RequestKind::Process && retry_after.is_none() => RefusalScope::Queue,
+        503 if is_archive && is_alone() => RefusalScope::Address,
+        503 if is_archive => RefusalScope::Grin { pause: None },
+        _ => RefusalScope::Grin { pause: retry_after },
+    }
 }
 
 /// The error of a status that is neither answer, redirect, refused token nor throttling.
@@ -76,15 +98,25 @@ mod tests {
     }
 
     #[test]
-    fn a_full_conversion_queue_stops_nobody_else() {
-        let wait = Some(Duration::from_secs(1));
-        for (status, kind, retry_after, closes) in [
-            (429, RequestKind::Process, None, false),
-            (429, RequestKind::Process, wait, true),
-            (503, RequestKind::Process, None, true),
-            (429, RequestKind::ArchiveHead, None, true),
+    fn a_refusal_concerns_the_address_the_queue_or_everybody() {
+        use RequestKind as K;
+        let hour = Some(Duration::from_hours(1));
+        let everybody = |pause| RefusalScope::Grin { pause };
+        for (status, kind, retry_after, is_alone, scope) in [
+            (429, K::Process, None, false, RefusalScope::Queue),
+            (429, K::Process, hour, false, everybody(hour)),
+            (503, K::Process, None, false, everybody(None)),
+            (429, K::ArchiveHead, None, true, everybody(None)),
+            (429, K::ArchiveBody, hour, true, everybody(hour)),
+            (503, K::ArchiveHead, None, true, RefusalScope::Address),
+            (503, K::ArchiveBody, hour, true, RefusalScope::Address),
+            (503, K::ArchiveBody, None, false, everybody(None)),
+            (503, K::ArchiveHead, hour, false, everybody(None)),
+            (503, K::ListPage, hour, true, everybody(hour)),
+            (503, K::Search, None, true, everybody(None)),
         ] {
-            assert_eq!(closes_gate(status, kind, retry_after), closes, "{status} {kind:?}");
+            let decided = refusal_scope(status, kind, retry_after, || is_alone);
+            assert_eq!(decided, scope, "{status} {kind:?} {retry_after:?}");
         }
     }
 }
