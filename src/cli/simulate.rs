@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 pub use crate::cli::simulate::serve::{SimulateError, run};
 use crate::grin::Secret;
 use crate::lab::simulator::{
-    AfterDownload, AuthConfig, ConversionConfig, FaultKind, FaultPlan, ListConfig, PagingForm, RefusedList,
+    AfterDownload, AuthConfig, ConversionConfig, FaultKind, FaultPlan, ListConfig, PagerForm, PagingForm, RefusedList,
     RunningSidecar, SidecarConfig, SidecarSimulator, SimulatorConfig, SimulatorError, StateMix, TokenRefusal,
 };
 
@@ -111,6 +111,9 @@ pub struct SimulateArgs {
     /// Name the next page by an opaque mark
     #[arg(long)]
     pub ctoken: bool,
+    /// What leads to the next page: next, double-arrow, more, image, numbers, button, form, foot or script
+    #[arg(long, value_name = "FORM", default_value = "next", value_parser = PagerForm::parse)]
+    pub pager: PagerForm,
     /// Put lists inside a layout table, with a busy pager and markup in titles
     #[arg(long)]
     pub layout_table: bool,
@@ -265,6 +268,7 @@ impl SimulateArgs {
             } else {
                 PagingForm::First
             },
+            pager: self.pager,
             layout_table: self.layout_table,
             busy_pager: self.layout_table,
             title_markup: self.layout_table,

@@ -9,6 +9,7 @@ use crate::lab::simulator::archive::openpgp::LengthForm;
 use crate::lab::simulator::faults::FaultPlan;
 use crate::lab::simulator::grin::dates::START;
 use crate::lab::simulator::grin::life::StateMix;
+use crate::lab::simulator::grin::pager::PagerForm;
 use crate::lab::simulator::grin::refused::RefusedList;
 use crate::settings::DEMO_PASSPHRASE;
 
@@ -152,6 +153,8 @@ pub struct ListConfig {
     pub max_page_size: u32,
     /// How the next page is named.
     pub paging: PagingForm,
+    /// What leads to the next page.
+    pub pager: PagerForm,
     /// How the address of the next page is written.
     pub links: NextLinkForm,
     /// Does the list stand inside a layout table with a menu?
@@ -176,6 +179,7 @@ impl Default for ListConfig {
             page_size: 1_000,
             max_page_size: 50_000,
             paging: PagingForm::First,
+            pager: PagerForm::Next,
             links: NextLinkForm::SiteRelative,
             layout_table: false,
             unclosed_cells: false,

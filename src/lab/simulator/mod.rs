@@ -23,6 +23,7 @@ pub use config::{
 };
 pub use faults::{FaultKind, FaultPlan};
 pub use grin::life::{SimulatedState, StateMix};
+pub use grin::pager::PagerForm;
 pub use grin::refused::RefusedList;
 pub(crate) use server::SimulatorError;
 pub use server::{RunningSimulator, Simulator};

@@ -15,6 +15,7 @@ use crate::lab::simulator::grin::dates::push_date;
 use crate::lab::simulator::grin::life::BookLife;
 use crate::lab::simulator::grin::lists;
 use crate::lab::simulator::grin::lists::{ListColumn, PageAsked, SimulatedList};
+use crate::lab::simulator::grin::pager::PagerForm;
 use crate::lab::simulator::grin::shelf::FAILURES;
 use crate::lab::simulator::grin::titles::push_escaped;
 use crate::lab::simulator::shared::SimulatorState;
@@ -244,10 +245,16 @@ impl HtmlPage {
 
     fn push_foot(&self, out: &mut Vec<u8>) {
         let config = &self.shared.catalogue.config.lists;
-        out.extend_from_slice(b"</tbody></table></form>\n");
-        let shown = self.asked.rows - self.rows_left;
-        let first = self.asked.first + u64::from(shown);
-        let more = lists::next_on(&self.shared.shelf, &self.shared.catalogue, self.list, self.next);
+        let pager = self.pager();
+        let (inside, after) = match config.pager {
+            PagerForm::Foot => (pager, None),
+            _ => (None, pager),
+        };
+        out.extend_from_slice(b"</tbody>");
+        if let Some(pager) = inside {
+            out.extend_from_slice(format!("<tfoot><tr><td>{pager}</td></tr></tfoot>").as_bytes());
+        }
+        out.extend_from_slice(b"</table></form>\n");
         if config.busy_pager {
             let last = self.link(u32::MAX, u64::from(self.shared.catalogue.books()));
             out.extend_from_slice(format!("<a href=\"{last}\">Last &gt;&gt;</a>\n").as_bytes());
@@ -255,14 +262,21 @@ impl HtmlPage {
                 out.extend_from_slice(format!("<a href=\"{}\">&lt; Previous</a>\n", self.link(0, 1)).as_bytes());
             }
         }
-        if more.is_some() || (config.empty_last_page && shown > 0) {
-            let link = self.link(more.unwrap_or(self.next), first);
-            out.extend_from_slice(format!("<a href=\"{link}\">Next &gt;</a>\n").as_bytes());
-        }
+        out.extend_from_slice(after.unwrap_or_default().as_bytes());
         if config.layout_table {
             out.extend_from_slice(b"</div></td></tr></table>\n");
         }
         out.extend_from_slice(b"</body></html>\n");
+    }
+
+    /// What leads to the next page, if there is one.
+    fn pager(&self) -> Option<String> {
+        let config = &self.shared.catalogue.config.lists;
+        let shown = self.asked.rows - self.rows_left;
+        let first = self.asked.first + u64::from(shown);
+        let more = lists::next_on(&self.shared.shelf, &self.shared.catalogue, self.list, self.next);
+        let leads_on = more.is_some() || (config.empty_last_page && shown > 0);
+        leads_on.then(|| config.pager.html(&self.link(more.unwrap_or(self.next), first)))
     }
 
     fn link(&self, start: u32, first: u64) -> String {

@@ -9,6 +9,7 @@ pub(crate) mod lists;
 pub(crate) mod lists_html;
 pub(crate) mod lists_text;
 pub(crate) mod oauth;
+pub(crate) mod pager;
 pub(crate) mod process;
 pub(crate) mod query;
 pub(crate) mod refused;
