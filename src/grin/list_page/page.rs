@@ -42,8 +42,10 @@ pub(super) struct ListPageState {
     row_links: Vec<FoundLink>,
     /// The page has rows without `</tr>`.
     leaves_rows_open: bool,
-    /// `<html>` or `<body>` begun, ended.
-    root: (bool, bool),
+    /// `<html>` or `<body>` was there.
+    root_begun: bool,
+    /// `</html>` or `</body>` was there.
+    root_ended: bool,
     outside: OutsideTable,
     pager: PagerWatch,
     raw: RawText,
@@ -89,7 +91,8 @@ impl ListPageState {
             cells: RowCells::default(),
             row_links: Vec::new(),
             leaves_rows_open: false,
-            root: (false, false),
+            root_begun: false,
+            root_ended: false,
             outside: OutsideTable::default(),
             pager,
             raw: RawText::default(),

@@ -20,7 +20,7 @@ use crate::session::stream::channel::{BATCH, ChunkBatch, ChunkSender, ReaderGone
 use crate::session::stream::reader::{BodyReader, BodyStream};
 use crate::session::stream::resume::{ResumeEnd, ResumePoint};
 use crate::session::stream::speed::SpeedFloor;
-use crate::session::{AnswerHeaders, BodyError, SessionError, TimeoutPhase};
+use crate::session::{BodyError, SessionError, TimeoutPhase};
 
 /// Of a list that ends with its connection, this much of the end is kept to see whether it is whole.
 const TAIL: usize = 64;
@@ -86,12 +86,11 @@ impl BodyPump {
         work: CancellationToken,
     ) -> (Self, BodyStream) {
         let (sender, receiver) = channel();
-        let headers = AnswerHeaders::of(opened.incoming.headers());
         let url: Url = opened.url.clone();
         let coding = opened.incoming.coding();
         (
             Self::new(engine, in_flight, opened, work, sender),
-            BodyStream::new(receiver, headers, url, coding),
+            BodyStream::new(receiver, url, coding),
         )
     }
 

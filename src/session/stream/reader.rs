@@ -14,7 +14,7 @@ use url::Url;
 use crate::grin::Validator;
 use crate::session::stream::channel::{ChunkBatch, ChunkReceiver};
 use crate::session::stream::decode::{ContentCoding, ContentDecoder};
-use crate::session::{AnswerHeaders, BodyError, SessionError};
+use crate::session::{BodyError, SessionError};
 
 /// What is known of an archive before its first byte.
 #[derive(Debug, Clone)]
@@ -50,8 +50,6 @@ pub struct BodyReader {
 ///
 /// The end of the stream without an error is the list's true end.
 pub struct BodyStream {
-    /// The answer's headers.
-    pub headers: AnswerHeaders,
     /// Where it comes from, redirects followed.
     pub url: Url,
     receiver: ChunkReceiver,
@@ -136,25 +134,14 @@ impl std::fmt::Debug for BodyReader {
 }
 
 impl BodyStream {
-    pub(in crate::session) fn new(
-        receiver: ChunkReceiver,
-        headers: AnswerHeaders,
-        url: Url,
-        coding: ContentCoding,
-    ) -> Self {
+    pub(in crate::session) fn new(receiver: ChunkReceiver, url: Url, coding: ContentCoding) -> Self {
         Self {
-            headers,
             url,
             receiver,
             chunks: ChunkBatch::new().into_iter(),
             decoder: ContentDecoder::new(coding),
             ended: false,
         }
-    }
-
-    /// Bytes that have come so far, read or not.
-    pub fn received(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.receiver.shared.received)
     }
 }
 
@@ -249,12 +236,7 @@ mod tests {
         assert_eq!(BodyError::of(&error), Some(&BodyError::Cancelled));
         let (sender, receiver) = channel();
         drop(sender);
-        let mut stream = BodyStream::new(
-            receiver,
-            AnswerHeaders::default(),
-            Url::parse("http://a/").unwrap(),
-            ContentCoding::Identity,
-        );
+        let mut stream = BodyStream::new(receiver, Url::parse("http://a/").unwrap(), ContentCoding::Identity);
         assert_eq!(
             futures::executor::block_on(stream.next()),
             Some(Err(BodyError::Cancelled))

@@ -226,7 +226,6 @@ async fn a_list_is_a_stream_whose_end_is_true() {
     for (path, length, whole) in [("/whole", 300_000, true), ("/cut", 200_000, false)] {
         let open = OpenStream::new(server.url(path), PermitClass::Lists, RequestKind::ListPage);
         let mut stream = fixture.session.ask(open, &fixture.cx).await.unwrap();
-        assert_eq!(stream.headers.get("content-type"), Some("text/html"));
         let mut bytes = Vec::new();
         let mut ended = Ok(());
         while let Some(chunk) = stream.next().await {

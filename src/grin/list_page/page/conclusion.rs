@@ -28,7 +28,7 @@ impl ListPageState {
         }
         self.row_links.clear();
         let end = self.end(self.out.rejected.len() as u64 + self.out.rejected_more);
-        let open_end = cut || (self.root == (true, false) && !matches!(end, PageEnd::Next(..)));
+        let open_end = cut || (self.root_begun && !self.root_ended && !matches!(end, PageEnd::Next(..)));
         let listed = self.list_closed || cut;
         let by_pager = match &end {
             PageEnd::Refused(refusal, _) => Some(*refusal),

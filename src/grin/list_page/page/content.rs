@@ -213,11 +213,11 @@ impl ListPageState {
 
     /// `<html>` or `<body>`.
     pub(in crate::grin::list_page) fn root_begin(&mut self) {
-        self.root.0 = true;
+        self.root_begun = true;
     }
 
     /// `</html>` or `</body>`.
     pub(in crate::grin::list_page) fn root_end(&mut self) {
-        self.root.1 = true;
+        self.root_ended = true;
     }
 }
