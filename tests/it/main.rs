@@ -25,6 +25,7 @@ mod parse_cases;
 mod pipeline;
 mod publication_kill;
 mod recorded_answers;
+mod refused_books;
 mod refused_lists;
 mod settings_files;
 mod simulator_http;

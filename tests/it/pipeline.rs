@@ -8,13 +8,11 @@ use std::time::Duration;
 use crate::support::service::Service;
 use crate::support::{Home, finish, states};
 use grind::grin::Barcode;
-use grind::lab::simulator::{
-    AuthConfig, FaultKind, FaultPlan, SimulatedState, SimulatorConfig, SimulatorRequest, VolumeFate,
-};
+use grind::lab::simulator::{AuthConfig, FaultKind, FaultPlan, SimulatorConfig, SimulatorRequest, VolumeFate};
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
 
-fn small(books: u32) -> SimulatorConfig {
+pub fn small(books: u32) -> SimulatorConfig {
     SimulatorConfig {
         books,
         pages: 6,
@@ -109,6 +107,31 @@ fn with_every_fault_switched_on_each_book_is_home_or_has_its_reason() {
         (0, 0),
         "the token stays where it belongs"
     );
+}
+
+/// The same over TLS, where the simulator redirects to another host and to plain HTTP as well.
+#[test]
+fn with_every_fault_over_tls_each_sound_book_is_home() {
+    let mut faults = FaultPlan::all();
+    faults.stall = Duration::from_secs(3);
+    let certificates = tempfile::tempdir().unwrap();
+    let config = SimulatorConfig {
+        faults,
+        tls: Some(certificates.path().to_owned()),
+        ..small(40)
+    };
+    let home = Home::new(config, "[session]\nread_timeout = \"2s\"\n[work]\nqueues = [\"all\"]\n");
+    let run = home.grind(&["run", "--once"]);
+    let at_home = home.whole_books();
+    let lost: BTreeSet<_> = home.sound_books().difference(&at_home).cloned().collect();
+    assert!(
+        lost.is_empty(),
+        "sound books that did not come home: {lost:?}\n{}",
+        run.err
+    );
+    home.nothing_is_left_over();
+    let stats = home.simulator.stats();
+    assert_eq!((stats.tokens_leaked, stats.foreign_requests), (0, 0));
 }
 
 #[test]
@@ -242,122 +265,6 @@ fn a_book_that_the_store_does_not_take_is_never_called_done() {
     home.nothing_is_left_over();
 }
 
-/// Orders a refusal for every request of this kind for one book.
-fn refuse_always(home: &Home, op: SimulatorRequest, book: &Barcode) {
-    for _ in 0..500 {
-        home.simulator.inject(op, Some(book), FaultKind::Status403);
-    }
-}
-
-#[test]
-fn one_refused_book_fails_and_all_others_are_stored() {
-    let home = Home::new(small(6), "[retry]\nattempts = 4\n");
-    let refused = home.simulator.barcodes().next().unwrap();
-    refuse_always(&home, SimulatorRequest::Get, &refused);
-    let run = home.grind(&["run", "--once"]);
-    assert_eq!(run.status.code(), Some(1), "{}", run.err);
-    assert_eq!(home.whole_books().len(), 5);
-    let (state, reason) = &states(&home)[refused.as_str()];
-    assert_eq!((state.as_str(), reason.as_deref()), ("failed", Some("forbidden")));
-}
-
-#[test]
-fn a_book_that_always_answers_503_is_left_to_the_next_run() {
-    let home = Home::new(small(6), "");
-    let book = home.simulator.barcodes().next().unwrap();
-    for _ in 0..500 {
-        home.simulator
-            .inject(SimulatorRequest::Get, Some(&book), FaultKind::Status503);
-    }
-    let run = home.grind(&["run", "--once"]);
-    assert_eq!(run.status.code(), Some(1), "{}", run.err);
-    assert_eq!(home.whole_books().len(), 5);
-    assert_eq!(states(&home)[book.as_str()].0, "available", "503 fails no book");
-}
-
-#[test]
-fn books_listed_after_a_refused_one_are_fetched_within_seconds() {
-    let home = Home::new(
-        small(6),
-        "[work]\nqueues = [\"all\"]\n[schedule]\nrefresh_every = \"1s\"\n",
-    );
-    let books: Vec<Barcode> = home.simulator.barcodes().collect();
-    let refused = books[0].clone();
-    refuse_always(&home, SimulatorRequest::Get, &refused);
-    for later in &books[3..] {
-        home.simulator.set_state(later, SimulatedState::CheckedIn);
-    }
-    let mut service = Service::of(home);
-    service.told("READY=1");
-    service.told_when(|service| service.home.whole_books().len() == 2);
-    for later in &books[3..] {
-        service.home.simulator.set_state(later, SimulatedState::Converted);
-    }
-    service.told_when(|service| service.home.whole_books().len() == 5);
-    service.signal(Signal::TERM);
-    assert!(service.finish().status.success());
-    assert_ne!(
-        states(&service.home)[refused.as_str()].0,
-        "failed",
-        "not within seconds"
-    );
-}
-
-#[test]
-fn a_refused_head_is_decided_by_a_get() {
-    let home = Home::new(small(3), "[work]\nqueues = [\"all\"]\n");
-    assert!(home.grind(&["run", "--once"]).status.success());
-    let books: Vec<Barcode> = home.simulator.barcodes().collect();
-    for book in &books {
-        refuse_always(&home, SimulatorRequest::Head, book);
-    }
-    home.simulator.remake(&books[0]);
-    let before = home.simulator.stats().count(SimulatorRequest::Get);
-    let named: Vec<String> = books.iter().map(ToString::to_string).collect();
-    let sync = home.grind(&["sync", "--barcodes", &named.join(",")]);
-    assert!(sync.status.success(), "{}", sync.err);
-    assert_eq!(
-        home.simulator.stats().count(SimulatorRequest::Get) - before,
-        3,
-        "each is looked at by GET"
-    );
-    assert_eq!(home.whole_books().len(), 3);
-    let again: Vec<_> = books[1..]
-        .iter()
-        .map(|book| states(&home)[book.as_str()].0.clone())
-        .collect();
-    assert_eq!(again, ["stored", "stored"]);
-}
-
-/// A signature covers the method: an address that GRIN redirects to may be signed for GET alone (tests/cases/http/head-signed.txt).
-#[test]
-fn a_head_that_a_signed_address_refuses_is_no_missing_permission() {
-    let faults = FaultPlan {
-        per_request: u32::MAX,
-        ..FaultPlan::default().with(FaultKind::RedirectSigned, 1.0)
-    };
-    let home = Home::new(SimulatorConfig { faults, ..small(4) }, "[work]\nqueues = [\"all\"]\n");
-    let late = home.simulator.barcodes().last().unwrap();
-    home.simulator.set_state(&late, SimulatedState::CheckedIn);
-    let run = home.grind(&["run", "--once"]);
-    assert!(run.status.success(), "{}", run.err);
-    assert_eq!(home.whole_books().len(), 3);
-    home.simulator.set_state(&late, SimulatedState::Converted);
-    let run = home.grind(&["run", "--once"]);
-    assert!(run.status.success(), "{}", run.err);
-    assert_eq!(home.whole_books().len(), 4, "{}", run.err);
-    let changed = home.simulator.barcodes().next().unwrap();
-    home.simulator.remake(&changed);
-    let named = home.simulator.barcodes().map(|barcode| barcode.to_string());
-    let sync = home.grind(&["sync", "--barcodes", &named.collect::<Vec<_>>().join(",")]);
-    assert!(sync.status.success(), "{}", sync.err);
-    assert!(
-        home.simulator.stats().count(SimulatorRequest::Head) > 0,
-        "a HEAD was tried"
-    );
-    assert_eq!(home.whole_books().len(), 4);
-}
-
 #[test]
 fn the_daemon_outlives_a_lock_on_its_catalog() {
     let home = Home::new(small(1), "[retry]\ncap = \"1s\"\n");
@@ -378,7 +285,7 @@ fn the_daemon_outlives_a_lock_on_its_catalog() {
     catalog.busy_timeout(Duration::from_secs(20)).unwrap();
     catalog.execute_batch("BEGIN IMMEDIATE").unwrap();
     // It waits for longer than the program's own patience with a lock.
-    service.told("waiting for the catalog");
+    service.shows("/api/status", "\"what\":\"catalog\"");
     catalog.execute_batch("ROLLBACK").unwrap();
     service.told_when(|service| service.home.whole_books().len() == 1);
     service.signal(Signal::TERM);

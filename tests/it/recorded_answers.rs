@@ -1,7 +1,5 @@
 //! Answers as servers really gave them (tests/cases/http), each in a run of the real program.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
-
 use crate::support::recorded::{RecordedHome, RecordedRequest, answer, case, page, text};
 use crate::support::sha256;
 

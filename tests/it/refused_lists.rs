@@ -1,7 +1,5 @@
 //! Lists that GRIN does not hand out, in one form or in any, with the real program.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
-
 use std::time::Duration;
 
 use crate::support::service::Service;
