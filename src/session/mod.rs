@@ -30,7 +30,9 @@ mod token;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use answer::{AnswerHeaders, SmallAnswer};
+#[cfg(test)]
+pub(crate) use answer::AnswerHeaders;
+pub(crate) use answer::SmallAnswer;
 pub use backoff::RetryBackoff;
 pub(crate) use body_error::BodyError;
 pub use config::{AuthMode, MinimumSpeed, PermitClass, RequestKind, SessionConfig, TokenSource};
