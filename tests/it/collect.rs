@@ -4,9 +4,7 @@
 
 use crate::support::{Home, states};
 use grind::grin::ListKind;
-use grind::lab::simulator::{
-    FaultKind, ListConfig, PagerForm, PagingForm, RefusedList, SimulatedState, SimulatorConfig, SimulatorRequest,
-};
+use grind::lab::simulator::{FaultKind, ListConfig, PagingForm, SimulatedState, SimulatorConfig, SimulatorRequest};
 
 /// Five pages of ten books.
 fn library(lists: ListConfig) -> SimulatorConfig {
@@ -69,53 +67,6 @@ fn lists_of_every_shape_are_complete() {
             assert!(ended.status.success(), "{paging:?} {odd}: {}", ended.err);
             all_is_known(&home);
         }
-    }
-}
-
-/// A pager that nobody foresaw is followed, or its end is doubted and the text form tells the rest.
-#[test]
-fn whatever_leads_on_every_book_is_known() {
-    for paging in [PagingForm::First, PagingForm::Ctoken] {
-        for (pager, name) in PagerForm::ALL {
-            let lists = ListConfig {
-                paging,
-                pager,
-                // GRIN gives fewer rows than are requested: a page that is not full is not the last.
-                max_page_size: 10,
-                ..ListConfig::default()
-            };
-            let home = Home::new(library(lists), "");
-            let ended = home.grind(COLLECT);
-            assert!(ended.status.success(), "{paging:?} {name}: {}", ended.err);
-            assert_eq!(states(&home).len(), 50, "{paging:?} {name}: {}", ended.err);
-            assert_eq!(vanished(&home), 0, "{paging:?} {name}");
-        }
-    }
-}
-
-/// Without the text form nothing tells, so the run says that it is incomplete, and why.
-#[test]
-fn a_pager_that_is_not_understood_and_no_text_form_is_no_success() {
-    for (pager, paging, said) in [
-        (PagerForm::Script, PagingForm::First, "tells no address"),
-        (PagerForm::More, PagingForm::Ctoken, "ctoken="),
-    ] {
-        let lists = ListConfig {
-            paging,
-            pager,
-            max_page_size: 10,
-            ..ListConfig::default()
-        };
-        let refused = ["all_books:text=404", "all_books:all=404"].map(|text| RefusedList::parse(text).unwrap());
-        let config = SimulatorConfig {
-            refused_lists: refused.to_vec(),
-            ..library(lists)
-        };
-        let home = Home::new(config, "[retry]\nattempts = 2\nbase = \"1ms\"\n");
-        let ended = home.grind(COLLECT);
-        assert_eq!(ended.status.code(), Some(1), "{pager:?}: {}", ended.err);
-        assert!(ended.err.contains(said), "{pager:?}: {}", ended.err);
-        assert_eq!((states(&home).len(), vanished(&home)), (10, 0), "{pager:?}");
     }
 }
 

@@ -109,31 +109,6 @@ fn with_every_fault_switched_on_each_book_is_home_or_has_its_reason() {
     );
 }
 
-/// The same over TLS, where the simulator redirects to another host and to plain HTTP as well.
-#[test]
-fn with_every_fault_over_tls_each_sound_book_is_home() {
-    let mut faults = FaultPlan::all();
-    faults.stall = Duration::from_secs(3);
-    let certificates = tempfile::tempdir().unwrap();
-    let config = SimulatorConfig {
-        faults,
-        tls: Some(certificates.path().to_owned()),
-        ..small(40)
-    };
-    let home = Home::new(config, "[session]\nread_timeout = \"2s\"\n[work]\nqueues = [\"all\"]\n");
-    let run = home.grind(&["run", "--once"]);
-    let at_home = home.whole_books();
-    let lost: BTreeSet<_> = home.sound_books().difference(&at_home).cloned().collect();
-    assert!(
-        lost.is_empty(),
-        "sound books that did not come home: {lost:?}\n{}",
-        run.err
-    );
-    home.nothing_is_left_over();
-    let stats = home.simulator.stats();
-    assert_eq!((stats.tokens_leaked, stats.foreign_requests), (0, 0));
-}
-
 #[test]
 fn killed_twenty_times_every_book_is_home_exactly_once() {
     let home = Home::new(

@@ -147,29 +147,6 @@ async fn cut_bodies_are_found_out_under_tls_too() {
     fixture.end();
 }
 
-/// awc agrees on HTTP/2 in its own TLS, so it lays it there; a server without HTTP/2 is spoken to as ever.
-#[actix_rt::test]
-async fn with_http2_switched_on_a_server_without_it_is_understood() {
-    let authority = authority();
-    let server = Server::start_tls_closing(Arc::clone(&authority.server), |seen, wire| match seen.path.as_str() {
-        "/unframed" => {
-            say(wire, "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<html></html>");
-            false
-        }
-        _ => answer(wire, "200 OK", "", "x"),
-    });
-    let mut config = trusting(&server, &authority);
-    config.http2 = true;
-    let fixture = Fixture::new(config);
-    for _ in 0..2 {
-        assert_eq!(fixture.get(server.url("/")).await.unwrap().body, "x");
-    }
-    assert_eq!(server.connections(), 1);
-    let error = fixture.get(server.url("/unframed")).await.unwrap_err();
-    assert_eq!(error, SessionError::NoLength { status: 200 });
-    fixture.end();
-}
-
 /// TLS is closed in good order, and TCP stays open for a while: only HTTP's own framing tells that the answer is cut.
 #[actix_rt::test]
 async fn chunks_cut_by_an_orderly_tls_close_are_short() {
