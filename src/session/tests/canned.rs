@@ -29,13 +29,7 @@ pub(crate) fn archive(etag: &str, bytes: &[u8], end: Result<(), BodyError>) -> A
 
 /// A list; `from` is where it seems to come from.
 pub(crate) fn stream(from: &Url, text: &str, end: Result<(), BodyError>) -> BodyStream {
-    let headers = AnswerHeaders::default();
-    BodyStream::new(
-        body(text.as_bytes(), end),
-        headers,
-        from.clone(),
-        ContentCoding::Identity,
-    )
+    BodyStream::new(body(text.as_bytes(), end), from.clone(), ContentCoding::Identity)
 }
 
 /// A small answer.
