@@ -114,6 +114,10 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
 
     /// Waits for news of books that may still come; `false` when they have been waited for long enough.
     pub async fn wait_for_books(&mut self) -> bool {
+        if !self.more_may_come() {
+            // The lists ended since the catalog was asked, and nobody else has any: it is asked once more.
+            return true;
+        }
         self.books_until = if self.state.collecting.get() {
             None
         } else {

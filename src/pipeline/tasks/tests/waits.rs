@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::pipeline::tasks::tests::stub::silent_others;
+use crate::pipeline::tasks::wait::TaskWait;
 
 /// All tasks of a run that ends by itself; how long they took.
 async fn once(stub: TaskStub) -> (State, Duration) {
@@ -86,4 +87,16 @@ async fn a_paused_daemon_begins_when_the_pause_is_lifted() {
     };
     for_so_long(&state, HOUR * 2, work).await;
     assert_eq!(state.services.asked_at(|_| true), [3_600; 4]);
+}
+
+/// What the last page of a list brought is looked for, and nobody is said to keep books.
+#[tokio::test(start_paused = true)]
+async fn lists_that_end_while_the_catalog_is_asked_leave_no_book_out() {
+    let state = state(TaskStub::new());
+    state.collecting.set(true);
+    let mut wait = TaskWait::new(&state, "enrich", true);
+    assert!(wait.more_may_come());
+    state.collecting.set(false);
+    assert!(wait.wait_for_books().await, "the catalog is asked once more");
+    assert_eq!(report(&state), [""; 0]);
 }
