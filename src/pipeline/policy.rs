@@ -139,7 +139,7 @@ impl From<&SessionError> for BookFault {
             E::Closed | E::Cancelled | E::Mailbox(_) => (Blame::Us, None),
         };
         let asked_wait = match error {
-            E::Throttled { retry_after, .. } => *retry_after,
+            E::Throttled { retry_after, .. } | E::RefusedByHost { retry_after, .. } => *retry_after,
             _ => None,
         };
         Self {

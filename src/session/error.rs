@@ -126,7 +126,7 @@ pub enum SessionError {
         /// The answer's first words.
         snippet: String,
     },
-    /// A host that GRIN redirected to refused: 401, 403, a sign-in page of its own, or another status that is no answer.
+    /// A host that GRIN redirected to refused: 401, 403, 429, 503, a sign-in page of its own, or another status that is no answer.
     #[error("{host}, to which GRIN redirected, refused the request with status {status}: {snippet}")]
     RefusedByHost {
         /// The host.
@@ -135,6 +135,8 @@ pub enum SessionError {
         status: u16,
         /// The answer's first words, at most 200 characters.
         snippet: String,
+        /// What the host asked for.
+        retry_after: Option<Duration>,
     },
     /// 429, or 503 with `Retry-After`.
     #[error("throttled ({status})")]
@@ -216,7 +218,9 @@ impl SessionError {
     /// What to do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Throttled { retry_after, .. } => ErrorClass::Transient { wait: *retry_after },
+            Self::Throttled { retry_after, .. } | Self::RefusedByHost { retry_after, .. } => {
+                ErrorClass::Transient { wait: *retry_after }
+            }
             Self::SignedOut { .. }
             | Self::Forbidden { .. }
             | Self::Tls { .. }
@@ -324,6 +328,7 @@ mod tests {
             host: "storage.googleapis.com".to_owned(),
             status: 403,
             snippet: "Request has expired".to_owned(),
+            retry_after: None,
         }
     }
 

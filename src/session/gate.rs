@@ -7,6 +7,7 @@ use httpdate::parse_http_date;
 use tokio::time::Instant;
 
 use crate::session::RetryBackoff;
+use crate::session::status_policy::RefusalEvidence;
 
 /// No server is obeyed for longer than this; the next answer may say so again.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -26,7 +27,7 @@ pub(super) struct RequestGate {
     refusals: Cell<u32>,
     /// The status of the last refusal.
     status: Cell<u16>,
-    /// The archive that was refused with 503, and when.
+    /// The archive that was refused first since GRIN answered last, and when.
     suspect: RefCell<Option<(String, Instant)>>,
 }
 
@@ -63,11 +64,18 @@ impl RequestGate {
         until - now
     }
 
-    /// Notes that an archive was refused with 503; says whether it is the only one since GRIN answered last.
-    pub(super) fn is_only_refused(&self, path: &str) -> bool {
+    /// Notes that an archive was refused to a request sent at `sent`; says what is known of others.
+    pub(super) fn archive_refused(&self, path: &str, sent: Instant) -> RefusalEvidence {
         let mut suspect = self.suspect.borrow_mut();
         let (known, _) = suspect.get_or_insert_with(|| (path.to_owned(), Instant::now()));
-        known == path
+        let paused = self.refusals.get() > 0 && self.closed_at.get().is_some_and(|closed| sent > closed);
+        if known == path {
+            RefusalEvidence::Alone
+        } else if paused {
+            RefusalEvidence::AfterPause
+        } else {
+            RefusalEvidence::Several
+        }
     }
 
     /// Forgets refusals after an answer to a request sent since the last one.
@@ -146,12 +154,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_archive_is_refused_alone_until_another_is() {
+        use RefusalEvidence::{AfterPause, Alone, Several};
         let gate = RequestGate::default();
-        assert!(gate.is_only_refused("/a") && gate.is_only_refused("/a"));
-        assert!(!gate.is_only_refused("/b"));
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        let refused = |path| gate.archive_refused(path, Instant::now());
+        let moment = || tokio::time::sleep(Duration::from_millis(1));
+        assert_eq!([refused("/a"), refused("/a"), refused("/b")], [Alone, Alone, Several]);
+        let under_way = Instant::now();
+        gate.refused(Instant::now(), 429, None);
+        moment().await;
+        assert_eq!(
+            gate.archive_refused("/c", under_way),
+            Several,
+            "it was asked before the pause"
+        );
+        assert_eq!([refused("/c"), refused("/a")], [AfterPause, Alone]);
         gate.accepted(Instant::now());
-        assert!(gate.is_only_refused("/b") && !gate.is_only_refused("/a"));
+        assert_eq!([refused("/b"), refused("/a")], [Alone, Several]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! A request to GRIN: with the token, along its redirects, and what the status of its answer asks for.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use awc::http::header::{AUTHORIZATION, DATE, LOCATION, RETRY_AFTER};
 use url::Url;
@@ -9,11 +9,11 @@ use crate::actor::AskContext;
 use crate::grin::RedirectRefused;
 use crate::session::SessionError;
 use crate::session::engine::SessionEngine;
-use crate::session::exchange::OutgoingRequest;
+use crate::session::exchange::{IncomingAnswer, OutgoingRequest};
 use crate::session::gate::retry_after;
 use crate::session::redirect_state::RedirectState;
 use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime};
-use crate::session::status_policy::{RefusalScope, StatusVerdict, error, refusal_scope, verdict};
+use crate::session::status_policy::{RefusalScope, StatusVerdict, error, is_refusal_of_host, refusal_scope, verdict};
 use crate::session::token::BearerToken;
 
 /// Tokens that one request tries at most.
@@ -67,17 +67,18 @@ impl SessionEngine {
                         Ok(hop) => state.follow(hop.url, status),
                         Err(RedirectRefused::SignIn) if self.is_redirect_host(&state.url) => {
                             let snippet = "it redirects to a sign-in page".to_owned();
-                            return Err(refused_by_host(&state.url, status, snippet));
+                            return Err(refused_by_host(&state.url, status, snippet, None));
                         }
                         Err(RedirectRefused::SignIn) => self.token_refused(&mut state, ask, bearer).await?,
                         Err(refused) => return Err(refused.into()),
                     }
                 }
-                StatusVerdict::TokenRefused | StatusVerdict::Error
-                    if self.is_redirect_host(&state.url) && status < 500 =>
+                StatusVerdict::TokenRefused | StatusVerdict::Error | StatusVerdict::Throttled
+                    if self.is_redirect_host(&state.url) && is_refusal_of_host(status) =>
                 {
+                    let asked = asked_wait(&opened.incoming);
                     let snippet = opened.drain().await;
-                    return Err(refused_by_host(&state.url, status, snippet));
+                    return Err(refused_by_host(&state.url, status, snippet, asked));
                 }
                 StatusVerdict::TokenRefused => {
                     opened.drain().await;
@@ -142,15 +143,13 @@ impl SessionEngine {
     async fn throttled(&self, opened: OpenedRequest, ask: &RequestSpec) -> SessionError {
         let status = opened.incoming.status();
         let kind = ask.outgoing.kind;
-        let asked = opened
-            .incoming
-            .header(RETRY_AFTER)
-            .and_then(|text| retry_after(text, opened.incoming.header(DATE), SystemTime::now()));
+        let asked = asked_wait(&opened.incoming);
         let sent = opened.sent;
         opened.drain().await;
-        let is_alone = || self.pacer.is_only_refused(ask.url.path());
-        let pause = match refusal_scope(status, kind, asked, is_alone) {
-            RefusalScope::Address => return SessionError::Server { status },
+        let evidence = || self.pacer.archive_refused(ask.url.path(), sent);
+        let pause = match refusal_scope(status, kind, asked, evidence) {
+            RefusalScope::Address if status == 503 => return SessionError::Server { status },
+            RefusalScope::Address => None,
             RefusalScope::Queue => None,
             RefusalScope::Grin { pause } => {
                 let pause = self.pacer.refused(sent, status, pause);
@@ -165,10 +164,17 @@ impl SessionEngine {
     }
 }
 
-fn refused_by_host(url: &Url, status: u16, snippet: String) -> SessionError {
+/// How long the server asks to wait.
+fn asked_wait(incoming: &IncomingAnswer) -> Option<Duration> {
+    let text = incoming.header(RETRY_AFTER)?;
+    retry_after(text, incoming.header(DATE), SystemTime::now())
+}
+
+fn refused_by_host(url: &Url, status: u16, snippet: String, retry_after: Option<Duration>) -> SessionError {
     SessionError::RefusedByHost {
         host: url.host_str().unwrap_or_default().to_owned(),
         status,
         snippet,
+        retry_after,
     }
 }

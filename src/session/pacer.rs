@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
 
 use crate::session::gate::RequestGate;
+use crate::session::status_policy::RefusalEvidence;
 use crate::session::{SessionCounters, SessionError};
 
 /// Spaces requests evenly (burst 1) and keeps the gate. Who is cancelled while waiting uses up nothing.
@@ -87,9 +88,9 @@ impl RequestPacer {
         wait
     }
 
-    /// Notes that an archive was refused with 503; says whether it is the only one since GRIN answered last.
-    pub(super) fn is_only_refused(&self, path: &str) -> bool {
-        self.gate.is_only_refused(path)
+    /// As [`RequestGate::archive_refused`].
+    pub(super) fn archive_refused(&self, path: &str, sent: Instant) -> RefusalEvidence {
+        self.gate.archive_refused(path, sent)
     }
 
     /// Notes that GRIN answers again.

@@ -40,27 +40,46 @@ pub(super) enum RefusalScope {
     Grin { pause: Option<Duration> },
 }
 
-/// Decides by status and kind of request.
+/// What is known of other requests when an archive is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RefusalEvidence {
+    /// No second archive was refused since GRIN answered anything.
+    Alone,
+    /// A second one was.
+    Several,
+    /// A second one was, everybody paused, and what was asked after the pause is refused too.
+    AfterPause,
+}
+
+/// Decides by status, kind of request and what is known of others.
 ///
 /// - 429 to `_process` without `Retry-After` says that the conversion queue is full (src/grin/PROTOCOL.md, section 2).
-/// - 503 for an archive may be about that archive: one that cannot be served stops no other. `is_alone` says whether no second one was
-///   refused since GRIN answered anything. Then GRIN itself may be meant, and everybody pauses by our own back-off, which the next
+/// - What an archive is refused with may be about that archive: one that cannot be served stops no other. Where a second one is
+///   refused before GRIN has answered anything, GRIN itself may be meant, and everybody pauses by our own back-off, which the next
 ///   answer ends; how long GRIN asks to wait holds for the address. A few books that are never served must not stop a library for
-///   hours.
+///   hours. Only what is refused after such a pause proves that GRIN is meant, and then its wait is everybody's.
 /// - Everything else speaks for all of GRIN, and is obeyed by all.
 pub(super) fn refusal_scope(
     status: u16,
     kind: RequestKind,
     retry_after: Option<Duration>,
-    is_alone: impl FnOnce() -> bool,
+    evidence: impl FnOnce() -> RefusalEvidence,
 ) -> RefusalScope {
-    let is_archive = matches!(kind, RequestKind::ArchiveHead | RequestKind::ArchiveBody);
-    match status {
-        429 if kind == RequestKind::Process && retry_after.is_none() => RefusalScope::Queue,
-        503 if is_archive && is_alone() => RefusalScope::Address,
-        503 if is_archive => RefusalScope::Grin { pause: None },
+    match kind {
+        RequestKind::Process if status == 429 && retry_after.is_none() => RefusalScope::Queue,
+        RequestKind::ArchiveHead | RequestKind::ArchiveBody => match evidence() {
+            RefusalEvidence::Alone => RefusalScope::Address,
+            RefusalEvidence::Several => RefusalScope::Grin { pause: None },
+            RefusalEvidence::AfterPause => RefusalScope::Grin { pause: retry_after },
+        },
         _ => RefusalScope::Grin { pause: retry_after },
     }
+}
+
+/// Whether a refusal by a host that GRIN redirected to concerns only what was asked for there: all but its server errors, which say
+/// that the way is broken.
+pub(super) fn is_refusal_of_host(status: u16) -> bool {
+    status < 500 || status == 503
 }
 
 /// The error of a status that is neither answer, redirect, refused token nor throttling.
@@ -99,24 +118,44 @@ mod tests {
 
     #[test]
     fn a_refusal_concerns_the_address_the_queue_or_everybody() {
+        use RefusalEvidence::{AfterPause, Alone, Several};
         use RequestKind as K;
         let hour = Some(Duration::from_hours(1));
         let everybody = |pause| RefusalScope::Grin { pause };
-        for (status, kind, retry_after, is_alone, scope) in [
-            (429, K::Process, None, false, RefusalScope::Queue),
-            (429, K::Process, hour, false, everybody(hour)),
-            (503, K::Process, None, false, everybody(None)),
-            (429, K::ArchiveHead, None, true, everybody(None)),
-            (429, K::ArchiveBody, hour, true, everybody(hour)),
-            (503, K::ArchiveHead, None, true, RefusalScope::Address),
-            (503, K::ArchiveBody, hour, true, RefusalScope::Address),
-            (503, K::ArchiveBody, None, false, everybody(None)),
-            (503, K::ArchiveHead, hour, false, everybody(None)),
-            (503, K::ListPage, hour, true, everybody(hour)),
-            (503, K::Search, None, true, everybody(None)),
+        for (status, kind, retry_after, evidence, scope) in [
+            (429, K::Process, None, Several, RefusalScope::Queue),
+            (429, K::Process, hour, Several, everybody(hour)),
+            (503, K::Process, None, Several, everybody(None)),
+            (429, K::ArchiveHead, None, Alone, RefusalScope::Address),
+            (429, K::ArchiveBody, hour, Alone, RefusalScope::Address),
+            (429, K::ArchiveBody, hour, Several, everybody(None)),
+            (429, K::ArchiveBody, hour, AfterPause, everybody(hour)),
+            (503, K::ArchiveHead, None, Alone, RefusalScope::Address),
+            (503, K::ArchiveBody, hour, Alone, RefusalScope::Address),
+            (503, K::ArchiveBody, None, Several, everybody(None)),
+            (503, K::ArchiveHead, hour, Several, everybody(None)),
+            (503, K::ArchiveHead, hour, AfterPause, everybody(hour)),
+            (429, K::ListPage, hour, Alone, everybody(hour)),
+            (503, K::ListPage, hour, Alone, everybody(hour)),
+            (503, K::Search, None, Alone, everybody(None)),
         ] {
-            let decided = refusal_scope(status, kind, retry_after, || is_alone);
-            assert_eq!(decided, scope, "{status} {kind:?} {retry_after:?}");
+            let decided = refusal_scope(status, kind, retry_after, || evidence);
+            assert_eq!(decided, scope, "{status} {kind:?} {retry_after:?} {evidence:?}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_host_refuses_what_was_asked_of_it_or_is_broken() {
+        for (status, refuses) in [
+            (302, true),
+            (401, true),
+            (403, true),
+            (429, true),
+            (503, true),
+            (500, false),
+            (502, false),
+        ] {
+            assert_eq!(is_refusal_of_host(status), refuses, "{status}");
         }
     }
 }

@@ -25,6 +25,7 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>)> {
         host: words(),
         status: 401,
         snippet: words(),
+        retry_after: None,
     });
     let connect = SessionError::Connect {
         host: words(),

@@ -155,6 +155,7 @@ mod tests {
             host: snippet(),
             status: 403,
             snippet: snippet(),
+            retry_after: None,
         };
         let cases = [
             (SessionError::Forbidden { snippet: snippet() }, true),

@@ -56,6 +56,12 @@ async fn what_a_redirect_host_refuses_is_not_taken_for_grins_refusal() {
     let other = Server::start(|seen, wire| match seen.path.as_str() {
         "/signin" => redirect(wire, "https://accounts.google.com/ServiceLogin"),
         "/500" => answer(wire, "500 Oops", "", ""),
+        "/429" | "/503" => answer(
+            wire,
+            &format!("{} No", &seen.path[1..]),
+            "retry-after: 3600\r\n",
+            "busy",
+        ),
         path => answer(wire, &format!("{} No", &path[1..]), "", "SignatureDoesNotMatch"),
     });
     let to_other = other.url("").to_string();
@@ -68,18 +74,22 @@ async fn what_a_redirect_host_refuses_is_not_taken_for_grins_refusal() {
         ("/403", 403, "SignatureDoesNotMatch"),
         ("/405", 405, "SignatureDoesNotMatch"),
         ("/signin", 302, "it redirects to a sign-in page"),
+        ("/429", 429, "busy"),
+        ("/503", 503, "busy"),
     ] {
         let error = fixture.get(server.url(path)).await.unwrap_err();
         let refused = SessionError::RefusedByHost {
             host: "127.0.0.1".to_owned(),
             status,
             snippet: words.to_owned(),
+            retry_after: (words == "busy").then_some(Duration::from_hours(1)),
         };
         assert_eq!((error.origin(), error), (AnswerOrigin::RedirectHost, refused), "{path}");
     }
     let error = fixture.get(server.url("/500")).await.unwrap_err();
     assert_eq!(error, SessionError::Server { status: 500 });
     assert_eq!(fixture.counted().signed_out, None);
+    assert_eq!(fixture.counted().gate_closed_until, None, "GRIN asked for nothing");
     fixture.end();
 }
 
@@ -276,6 +286,29 @@ async fn one_archive_that_answers_503_stops_no_other() {
     let began = Instant::now();
     assert!(fixture.head(server.url("/good")).await.is_ok());
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn one_archive_that_answers_429_stops_no_other() {
+    let server = Server::start(|seen, wire| match seen.path.as_str() {
+        "/bad" => answer(wire, "429 No", "retry-after: 3600\r\n", ""),
+        _ => answer(wire, "200 OK", "", ""),
+    });
+    let fixture = Fixture::of(&server);
+    for _ in 0..3 {
+        let error = fixture.head(server.url("/bad")).await.unwrap_err();
+        let retry_after = Some(Duration::from_hours(1));
+        assert_eq!(
+            error,
+            SessionError::Throttled {
+                status: 429,
+                retry_after
+            }
+        );
+        assert!(fixture.head(server.url("/good")).await.is_ok());
+    }
+    assert_eq!(fixture.counted().gate_closed_until, None);
     fixture.end();
 }
 
