@@ -35,8 +35,8 @@ pub struct ListPass {
     pub started_at: String,
     /// Rows recorded so far.
     pub rows: u64,
-    /// No pass over this list was ever complete.
-    pub first: bool,
+    /// Rows of the last complete pass over this list; `None`: none was ever complete.
+    pub last_rows: Option<u64>,
 }
 
 /// An interrupted pass is resumed within a day of its beginning: later, what its first part saw says too little about now.
@@ -76,16 +76,16 @@ impl CatalogOperation for BeginPass {
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ListPass, CatalogError> {
         let list = lists::name(self.list);
-        let first = !tx.conn.one(
-            "SELECT EXISTS (SELECT 1 FROM list_passes WHERE list = :list AND complete = 1)",
+        let last_rows = tx.conn.first(
+            "SELECT rows FROM list_passes WHERE list = :list AND complete = 1 ORDER BY id DESC LIMIT 1",
             &arguments! { list: list },
-            |row| row.at::<bool>(0),
+            |row| row.at(0),
         )?;
         if self.resume
             && let Some(pass) = interrupted(tx, list)?
             && is_recent(&pass.started_at, &tx.stamp)
         {
-            return Ok(ListPass { first, ..pass });
+            return Ok(ListPass { last_rows, ..pass });
         }
         tx.conn.execute(
             "UPDATE list_passes SET ended_at = :now, note = 'interrupted' WHERE list = :list AND ended_at IS NULL",
@@ -101,7 +101,7 @@ impl CatalogOperation for BeginPass {
             next: None,
             started_at: tx.stamp.clone(),
             rows: 0,
-            first,
+            last_rows,
         })
     }
 }
@@ -118,7 +118,7 @@ fn interrupted(tx: &CatalogTransaction<'_>, list: &str) -> Result<Option<ListPas
                 next: row.get("next_url")?,
                 started_at: row.get("started_at")?,
                 rows: row.get("rows")?,
-                first: false,
+                last_rows: None,
             })
         },
     )

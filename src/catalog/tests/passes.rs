@@ -96,8 +96,8 @@ fn a_pass_is_resumed_only_within_a_day() {
         };
         let again = shelf.ledger.execute(begin).unwrap();
         assert_eq!(
-            (again.id == pass, again.next.is_some(), again.first),
-            (resumed, resumed, true),
+            (again.id == pass, again.next.is_some(), again.last_rows),
+            (resumed, resumed, None),
             "{hours}"
         );
     }
@@ -198,7 +198,7 @@ fn an_interrupted_pass_goes_on_where_it_was() {
             resume: true,
         })
         .unwrap();
-    assert_eq!((fresh.next, fresh.rows), (None, 0));
+    assert_eq!((fresh.next, fresh.rows, fresh.last_rows), (None, 0, Some(2)));
 }
 
 #[test]

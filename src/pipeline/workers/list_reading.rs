@@ -14,10 +14,6 @@ use crate::pipeline::workers::list_text::TextUse;
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::session::ErrorClass;
 
-/// Rows by which the text form may exceed the pages before some count as missed: the list moves while it is read.
-const MOVED: u64 = 10;
-/// The same as a part of the whole.
-const MOVED_PART: u64 = 1_000;
 /// Rejected rows and warnings of one page that are logged.
 const MOST_LOGGED: usize = 10;
 
@@ -109,8 +105,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         }
     }
 
-    /// Whether a list that was read to its last page is complete. Pages are compared with the text form if their end is in
-    /// doubt, in the first pass over the list, and always where the configuration says so.
+    /// Whether a list that was read to its last page is complete. Every row that only the text form has is recorded.
     async fn confirmed(
         &mut self,
         pass: &ListPass,
@@ -118,26 +113,38 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         doubt: Option<EndDoubt>,
         cx: &AskContext,
     ) -> PassState {
-        let resumed = pass.next.is_some();
-        let compares = form == ListForm::Html && !resumed && (pass.first || self.parts.count_check);
-        if !compares && doubt.is_none() {
+        let pages = PagesRead {
+            rows: pass.rows + self.seen.rows,
+            last_rows: pass.last_rows,
+            is_resumed: pass.next.is_some(),
+            is_doubted: doubt.is_some(),
+        };
+        if form != ListForm::Html || !pages.are_compared(self.parts.count_check) {
             return PassState::Complete;
         }
-        let pages = pass.rows + self.seen.rows + self.seen.rejected;
+        let rows = pages.rows + self.seen.rejected;
         let text = match self.text(ListForm::Text, TextUse::Count, cx).await {
             Ok(text) => text,
             Err(fault) => {
                 warn!(list = %self.list, %fault, "the rows could not be compared with the list's text form");
-                return doubt.map_or(PassState::Complete, |doubt| PassState::Incomplete(doubt.to_string()));
+                return match doubt {
+                    Some(doubt) => PassState::Incomplete(doubt.to_string()),
+                    None if pages.have_shrunk() && !fault.concerns_form() => PassState::Incomplete(fault.to_string()),
+                    None => PassState::Complete,
+                };
             }
         };
-        info!(list = %self.list, pages, text, "rows in the pages and in the text form");
-        if !clearly_more(text, pages) {
+        info!(list = %self.list, pages = rows, text, "rows in the pages and in the text form");
+        if text <= rows {
             return PassState::Complete;
         }
-        let missed = format!("its pages have {pages} rows, its text form has {text}");
+        let missed = format!("its pages have {rows} rows, its text form has {text}");
         warn!(list = %self.list, missed, "reading the rows of the text form too");
-        match self.whole_text(ListForm::TextAll, cx).await {
+        let read = match self.whole_text(ListForm::TextAll, cx).await {
+            Err(fault) if fault.concerns_form() => self.whole_text(ListForm::Text, cx).await,
+            read => read,
+        };
+        match read {
             Ok(()) => PassState::Complete,
             Err(fault) => PassState::Incomplete(format!("{missed}, and reading that failed: {fault}")),
         }
@@ -200,9 +207,30 @@ fn forms(list: ListKind, resumed: bool) -> Vec<ListForm> {
     list.forms().to_vec()
 }
 
-/// Whether the text form has more rows than can have come while the pages were read.
-fn clearly_more(text: u64, pages: u64) -> bool {
-    text > pages + MOVED.max(text / MOVED_PART)
+/// A list that was read page by page, to a page without a next one.
+#[derive(Debug, Clone, Copy)]
+struct PagesRead {
+    rows: u64,
+    /// Rows of the last complete pass, those of its text form included if it was read too; `None`: there was none.
+    last_rows: Option<u64>,
+    is_resumed: bool,
+    /// The last page may not be the last one.
+    is_doubted: bool,
+}
+
+impl PagesRead {
+    /// Whether the rows are compared with the list's text form: in the first pass, where the end is in doubt, and where there are fewer
+    /// than before, so that a way on that was not seen makes no book vanish. After a pass whose text form had more rows, that is
+    /// every pass. `always`: the configuration says so of each pass that was read in one go.
+    fn are_compared(self, always: bool) -> bool {
+        let is_first = self.last_rows.is_none();
+        self.is_doubted || self.have_shrunk() || !self.is_resumed && (is_first || always)
+    }
+
+    /// There are fewer rows than before.
+    fn have_shrunk(self) -> bool {
+        self.last_rows.is_some_and(|last| self.rows < last)
+    }
 }
 
 #[cfg(test)]
@@ -210,16 +238,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_moved_a_little_while_it_was_read_is_complete() {
-        for (text, pages, more) in [
-            (100, 100, false),
-            (90, 100, false),
-            (110, 100, false),
-            (111, 100, true),
-            (1_000_000, 999_000, false),
-            (1_000_000, 998_999, true),
+    fn pages_are_compared_wherever_rows_may_be_missing() {
+        // Rows, rows of the last complete pass, resumed, in doubt, always.
+        for (rows, last_rows, is_resumed, is_doubted, always, compared) in [
+            (60, None, false, false, false, true),
+            (60, None, true, false, false, false),
+            (60, Some(60), false, false, false, false),
+            (61, Some(60), false, false, false, false),
+            (60, Some(60), false, false, true, true),
+            (60, Some(60), true, false, true, false),
+            // Fewer than before, also because the text form was read too.
+            (59, Some(60), false, false, false, true),
+            (59, Some(60), true, false, false, true),
+            (40, Some(100), false, false, false, true),
+            // A way on that is not understood.
+            (60, Some(60), false, true, false, true),
+            (60, None, true, true, false, true),
         ] {
-            assert_eq!(clearly_more(text, pages), more, "{text} against {pages}");
+            let pages = PagesRead {
+                rows,
+                last_rows,
+                is_resumed,
+                is_doubted,
+            };
+            assert_eq!(pages.are_compared(always), compared, "{pages:?} {always}");
         }
     }
 
