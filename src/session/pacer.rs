@@ -57,6 +57,11 @@ impl RequestPacer {
         Ok(())
     }
 
+    /// Whether everybody waits because GRIN asked for it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.gate.closed_until().is_some()
+    }
+
     fn check_pause(&self) -> Result<(), SessionError> {
         let left = self.gate.closed_until().map(|until| until - Instant::now());
         match (left, self.longest_pause.get()) {

@@ -128,7 +128,7 @@ impl BodyPump {
             if !may_resume(&fault) || self.left.is_zero() {
                 return Err(self.lost(fault));
             }
-            if wait && !self.pause(got).await {
+            if wait && !self.pause(got, &fault).await {
                 return Err(self.lost(fault));
             }
             let Some(point) = self.resumable.as_ref() else {
@@ -163,13 +163,21 @@ impl BodyPump {
         }
     }
 
-    /// Waits before an attempt; `false`: none is left.
-    async fn pause(&mut self, got: u64) -> bool {
+    /// Waits before an attempt; `false`: none is left, or the server asks for a longer wait than a body is kept for. What it asks of
+    /// everybody is waited for at the gate.
+    async fn pause(&mut self, got: u64, fault: &SessionError) -> bool {
+        let asked = match fault.class() {
+            ErrorClass::Transient { wait } if !self.engine.pacer.is_closed() => wait.unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        if asked > PAUSES.cap {
+            return false;
+        }
         // The request that broke off was the first try.
         let pauses = PAUSES.limited(self.engine.resume_attempts().saturating_add(1));
         let wait = self.resumable.as_mut().and_then(|point| point.next_wait(got, &pauses));
         match wait {
-            Some(wait) => sleep(wait).await,
+            Some(wait) => sleep(wait.max(asked)).await,
             None => return false,
         }
         true

@@ -1,5 +1,6 @@
 //! A cut archive is continued where it was cut, or begins again and says so.
 
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use crate::session::tests::support::*;
@@ -205,19 +206,44 @@ async fn a_server_that_always_cuts_and_knows_no_ranges_is_not_asked_from_zero_fo
 
 #[actix_rt::test]
 async fn a_resume_whose_reader_has_gone_ends_at_once() {
-    let server = Server::start(|seen, wire| match seen.header("range") {
-        None => part(wire, 0, 300_000, "\"a\""),
-        Some(_) => answer(wire, "429 Slow down", "retry-after: 3600\r\n", ""),
+    let cut = Arc::new(Barrier::new(2));
+    let cutting = Arc::clone(&cut);
+    let server = Server::start(move |seen, wire| match seen.path.as_str() {
+        "/a" => {
+            part(wire, 0, 300_000, "\"a\"");
+            cutting.wait();
+            false
+        }
+        _ => answer(wire, "429 Slow down", "retry-after: 3600\r\n", ""),
     });
     let fixture = Fixture::of(&server);
     let body = fixture.open(server.url("/a")).await.unwrap();
+    fixture.get(server.url("/list")).await.unwrap_err();
+    cut.wait();
     fixture
-        .until("the rest is asked for", |counted| counted.gate_closed_until.is_some())
+        .until("the rest is asked for", |counted| !counted.retries.is_empty())
         .await;
     drop(body);
     fixture
         .until("nothing goes on", |counted| counted.requests_in_flight == 0)
         .await;
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn what_is_asked_to_wait_for_one_archive_is_left_to_its_next_attempt() {
+    let server = Server::start(|seen, wire| match seen.header("range") {
+        None => part(wire, 0, 300_000, "\"a\""),
+        Some(_) => answer(wire, "429 Slow down", "retry-after: 3600\r\n", ""),
+    });
+    let fixture = Fixture::of(&server);
+    let (_, ended) = fixture.download(server.url("/a")).await;
+    let refused = SessionError::Throttled {
+        status: 429,
+        retry_after: Some(Duration::from_hours(1)),
+    };
+    assert_eq!(ended, Err(BodyError::Session(refused)));
+    assert_eq!((server.seen().len(), fixture.counted().gate_closed_until), (2, None));
     fixture.end();
 }
 
