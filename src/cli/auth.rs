@@ -1,4 +1,4 @@
-//! `grind auth`: signing in, and whether GRIN knows us.
+//! `grind auth`: signing in, and whether GRIN accepts it.
 
 mod answer;
 mod listener;
@@ -32,7 +32,7 @@ pub enum AuthCommand {
         #[arg(long)]
         no_browser: bool,
     },
-    /// Tell whether GRIN knows us, and until when
+    /// Tell whether GRIN accepts the sign-in, and until when
     Status {
         /// Where the config is.
         #[command(flatten)]

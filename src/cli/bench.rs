@@ -15,11 +15,6 @@ use crate::lab::bench::{BenchEffort, BenchError, BenchReport, can_be_written, pi
 /// Nothing leaves the machine: servers, distance and libraries are simulated. Every run goes several rounds in alternating
 /// order, gives medians with their spread, and calls nothing a difference that is smaller than the spread.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Examples:
-  grind bench sessions                    the whole matrix, about a quarter of an hour
-  grind bench sessions --quick --check    half a minute; exit code 1 when a ratio is out of bounds
-  grind bench pipeline --report /tmp/p    the main job beside curl, gpg, tar and md5sum")]
 pub struct BenchArgs {
     #[command(subcommand)]
     bench: Bench,

@@ -1,8 +1,8 @@
 //! `grind check-config` reads the configuration and says all that is wrong or doubtful in it.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
+use crate::cli::args::ConfigArgs;
 use crate::settings::{
     LoadedSettings, Settings, SettingsError, SettingsFinding, SettingsFindingLevel, SettingsSources,
 };
@@ -15,10 +15,10 @@ pub const WRONG: u8 = 78;
 /// Read and validate the configuration without starting anything.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct CheckConfig {
-    /// Configuration file [default: /etc/grind/grind.toml, if it is there].
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Show the configuration in force, all layers merged; secrets as ***.
+    /// Where the config is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Show the configuration in force, all layers merged; secrets as ***
     #[arg(long)]
     pub print: bool,
 }
@@ -38,7 +38,7 @@ impl CheckConfig {
     /// Checks the files and environment of this process.
     pub fn run(&self) -> CheckConfigOutcome {
         outcome(
-            Settings::load(&SettingsSources::of_process(self.config.as_deref())),
+            Settings::load(&SettingsSources::of_process(self.config.config.as_deref())),
             self.print,
         )
     }

@@ -23,28 +23,12 @@ use crate::cli::step::StepArgs;
 use crate::cli::top::TopArgs;
 use crate::log::LogArgs;
 
-const EXAMPLES: &str = "\
-Examples:
-  grind demo                              see it work, on this machine alone
-  grind run --config /etc/grind/grind.toml  store the library, and keep it up to date
-  grind status                            ask the running daemon how far it is
-
-Exit codes:
-   0  done
-   1  it ran, and a book failed or is unknown, or a stored archive is damaged
-   2  wrong usage of the command line
-  69  the daemon or a server cannot be reached
-  70  a fault of this program
-  73  a file cannot be created
-  77  not permitted or not signed in
-  78  wrong configuration";
-
 /// Downloads a library's Google Books scans from GRIN and stores them: every volume, verified
 ///
 /// grind keeps one HTTP session to GRIN and takes each volume through it once: checked, downloaded, decrypted, verified
 /// page by page, its text and catalog data extracted, and stored, without an intermediate copy.
 #[derive(Debug, Parser)]
-#[command(name = "grind", version = crate::cli::VERSION, after_long_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "grind", version = crate::cli::VERSION, max_term_width = 100)]
 #[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct CommandLine {
     /// How much is logged.
@@ -63,7 +47,7 @@ pub enum CliCommand {
     /// See it work: the whole pipeline against a simulated GRIN
     #[cfg(feature = "lab")]
     Demo(DemoArgs),
-    /// Sign in to GRIN, or see whether we are
+    /// Sign in to GRIN, or see whether the sign-in works
     Auth(AuthArgs),
     /// Read and validate the configuration
     CheckConfig(CheckConfig),
@@ -78,13 +62,13 @@ pub enum CliCommand {
     Convert(StepArgs),
     /// Check, download, verify and store books
     Sync(StepArgs),
-    /// One volume's whole story out of the catalog
+    /// One volume's state and whole history out of the catalog
     Explain(ExplainArgs),
     /// Counts, failures by reason, throughput by day, forecast
     Report(ReportArgs),
     /// The catalog as CSV or JSON lines
     Export(ExportArgs),
-    /// Adopt a grin-transfer run without downloading again
+    /// Take over a grin-transfer run without downloading again
     Import(ImportArgs),
     /// Show as JSON how a saved answer or file of GRIN is understood
     Parse(ParseArgs),
@@ -211,6 +195,7 @@ mod tests {
             "grind retry",
             "grind retry --failed TL0001",
             "grind retry TL0001 --reason damaged_at_source",
+            "grind retry --failed --reason typo",
             "grind -v -q sync",
         ] {
             assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");

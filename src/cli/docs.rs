@@ -4,20 +4,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::command::CommandLine;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::output;
+use crate::cli::{help, output};
 
 /// `grind man`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Examples:
-  grind man | man -l -
-  grind man --dir /usr/local/share/man/man1")]
 pub struct ManArgs {
     /// Write a page for each command into this folder, instead of the main page to standard output
     #[arg(long, value_name = "DIR")]
@@ -26,10 +21,6 @@ pub struct ManArgs {
 
 /// `grind completions`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Examples:
-  grind completions bash > /etc/bash_completion.d/grind
-  grind completions fish > ~/.config/fish/completions/grind.fish")]
 pub struct CompletionsArgs {
     /// For which shell
     pub shell: Shell,
@@ -37,7 +28,7 @@ pub struct CompletionsArgs {
 
 /// Prints the main page, or writes all pages into a folder.
 pub fn man(args: &ManArgs) -> CommandResult {
-    let mut program = CommandLine::command();
+    let mut program = help::command();
     program.build();
     match &args.dir {
         None => output::print(&page(&program)?)?,
@@ -50,7 +41,7 @@ pub fn man(args: &ManArgs) -> CommandResult {
 pub fn completions(args: &CompletionsArgs) -> CommandResult {
     let mut script = Vec::new();
     // Into memory first: the generator panics where it cannot write.
-    clap_complete::generate(args.shell, &mut CommandLine::command(), "grind", &mut script);
+    clap_complete::generate(args.shell, &mut help::command(), "grind", &mut script);
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(ExitStatus::Done)
 }
@@ -116,7 +107,7 @@ mod tests {
     fn every_shell_gets_a_script() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut CommandLine::command(), "grind", &mut script);
+            clap_complete::generate(shell, &mut help::command(), "grind", &mut script);
             assert!(String::from_utf8(script).unwrap().contains("completions"), "{shell}");
         }
     }

@@ -21,9 +21,25 @@ pub enum ExitStatus {
     NotPermitted,
     /// 78: wrong configuration.
     Config,
+    /// 130: a second signal ended the process; the thread that hears signals does it.
+    StoppedAtOnce,
 }
 
 impl ExitStatus {
+    /// All of them, by number.
+    #[cfg(test)]
+    pub const ALL: [Self; 9] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::Unavailable,
+        Self::Internal,
+        Self::CannotCreate,
+        Self::NotPermitted,
+        Self::Config,
+        Self::StoppedAtOnce,
+    ];
+
     /// The number.
     pub const fn code(self) -> u8 {
         match self {
@@ -35,6 +51,24 @@ impl ExitStatus {
             Self::CannotCreate => 73,
             Self::NotPermitted => 77,
             Self::Config => 78,
+            Self::StoppedAtOnce => 130,
+        }
+    }
+
+    /// What the number means, as help and manual say it.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => {
+                "it ran, and the answer is no: a book failed or is unknown, or something could not be read or is refused"
+            }
+            Self::Usage => "wrong usage of the command line",
+            Self::Unavailable => "the daemon or a server cannot be reached",
+            Self::Internal => "a fault of this program",
+            Self::CannotCreate => "a file cannot be created",
+            Self::NotPermitted => "not permitted or not signed in",
+            Self::Config => "wrong configuration",
+            Self::StoppedAtOnce => "stopped at once by a second SIGTERM or SIGINT; the next run resumes",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `grind explain BARCODE`: one volume's whole story out of the catalog.
+//! `grind explain BARCODE`: one volume's state and history out of the catalog.
 
 use std::io::Write;
 
@@ -25,7 +25,7 @@ pub struct ExplainArgs {
     pub json: bool,
 }
 
-/// Writes the story that the catalog at `url` tells; an unknown barcode is answered with code 1.
+/// Writes what the catalog at `url` knows of the book; an unknown barcode is answered with code 1.
 pub fn run<W: Write>(args: &ExplainArgs, url: &str, out: &mut W) -> CommandResult {
     let reader = reading::open(url)?;
     let story = reader

@@ -15,6 +15,7 @@ pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod frame;
+mod help;
 pub(crate) mod import;
 pub(crate) mod load;
 mod mission;
@@ -29,11 +30,12 @@ pub mod run;
 pub(crate) mod simulate;
 mod status;
 pub(crate) mod step;
+mod summary;
 mod top;
 
 use std::io::{StdoutLock, Write};
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 
 use crate::log;
 use args::ConfigArgs;
@@ -49,15 +51,18 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GRIND_C
 
 /// Reads the command line. `Err` is the end of the program: help or version (0), or wrong usage (2), printed already.
 pub fn parse() -> Result<CommandLine, ExitStatus> {
-    CommandLine::try_parse().map_err(|answer| {
-        // Whoever reads our help may close it early.
-        drop(answer.print());
-        if answer.exit_code() == 0 {
-            ExitStatus::Done
-        } else {
-            ExitStatus::Usage
-        }
-    })
+    let given = help::command().try_get_matches();
+    given
+        .and_then(|given| CommandLine::from_arg_matches(&given))
+        .map_err(|answer| {
+            // Whoever reads our help may close it early.
+            drop(answer.print());
+            if answer.exit_code() == 0 {
+                ExitStatus::Done
+            } else {
+                ExitStatus::Usage
+            }
+        })
 }
 
 /// Does what was asked for.
@@ -109,7 +114,7 @@ fn with_catalog(
     config: &ConfigArgs,
     command: impl FnOnce(&str, &mut StdoutLock<'static>) -> CommandResult,
 ) -> CommandResult {
-    let (settings, _) = load::settings(config)?;
+    let settings = load::of_catalog(config)?;
     command(&settings.catalog.url, &mut std::io::stdout().lock())
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args};
 
 use crate::cli::args::ReachArgs;
@@ -11,6 +12,7 @@ use crate::cli::{output, status};
 use crate::grin::Barcode;
 use crate::grin::barcode_file::BarcodeList;
 use crate::observe::{ClientError, DaemonEndpoint, RetryReply, RetryRequest, client};
+use crate::vocabulary::FailureReason;
 
 /// Barcodes named in a message at most.
 const NAMED: usize = 20;
@@ -18,14 +20,6 @@ const NAMED: usize = 20;
 /// `grind retry`.
 #[derive(Debug, Clone, Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["barcodes", "failed"])))]
-#[command(after_long_help = "\
-A failed book is treated as if it were new: its attempts are counted from zero. A book that waits for its next attempt is
-due at once. A barcode that the catalog does not know refuses the whole request, and nothing is changed (exit code 1).
-
-Examples:
-  grind retry 39015012345678
-  grind retry --failed
-  grind retry --failed --reason damaged_at_source")]
 pub struct RetryArgs {
     /// Books to try again
     #[arg(value_name = "BARCODE")]
@@ -34,11 +28,16 @@ pub struct RetryArgs {
     #[arg(long)]
     pub failed: bool,
     /// Of the failed books only those with this reason, as `grind report` names it
-    #[arg(long, value_name = "REASON", requires = "failed", conflicts_with = "barcodes")]
+    #[arg(long, value_name = "REASON", requires = "failed", conflicts_with = "barcodes", value_parser = reason_parser())]
     pub reason: Option<String>,
     /// Where the daemon is.
     #[command(flatten)]
     pub reach: ReachArgs,
+}
+
+/// The reasons that a book can have failed for.
+fn reason_parser() -> PossibleValuesParser {
+    PossibleValuesParser::new(FailureReason::ALL.iter().map(|reason| reason.as_str()))
 }
 
 /// Asks the daemon and prints what it did.

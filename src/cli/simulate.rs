@@ -19,12 +19,6 @@ use crate::lab::simulator::{
 ///
 /// Prints its base address on start, as one line. At the end it says on standard error, as JSON, what it was asked.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Examples:
-  grind simulate                                    what settings/demo.toml expects
-  grind simulate --books 1000000 --mix harvard      a library of the usual size
-  grind simulate --faults --write-config /tmp/try   sign-in, faults, and a config that points here
-  grind simulate --state-store                      a Dapr sidecar beside it, for [state_store]")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct SimulateArgs {
     /// Address to listen on; port 0 takes a free one

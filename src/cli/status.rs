@@ -12,10 +12,6 @@ use crate::observe::{ClientError, DaemonEndpoint, DaemonReadiness, DaemonStatus,
 
 /// `grind status`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Examples:
-  grind status
-  grind status --json | jq .daemon.barcodes")]
 pub struct StatusArgs {
     /// Where the daemon is.
     #[command(flatten)]
@@ -67,7 +63,7 @@ pub fn not_running(errors: &[ClientError]) -> CliError {
 fn in_words(told: &DaemonStatus) -> String {
     let mut lines: Vec<_> = facts(&told.daemon);
     if let DaemonReadiness::No { why } = &told.readiness {
-        lines.insert(1, ("not ready", why.clone()));
+        lines.insert(2, ("not ready", why.clone()));
     }
     lines.extend(
         told.process

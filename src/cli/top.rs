@@ -16,13 +16,6 @@ use crate::observe::DaemonStatus;
 
 /// `grind top`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-On a terminal it is drawn again and again until Ctrl-C; elsewhere one frame is printed.
-
-Examples:
-  grind top
-  grind top --every 5
-  grind top | head -20")]
 pub struct TopArgs {
     /// Where the daemon is.
     #[command(flatten)]

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use grind::cli::check_config::{CheckConfig, SOUND, WRONG, outcome};
+use grind::cli::check_config::{SOUND, WRONG, outcome};
 use grind::settings::{Settings, SettingsFindingLevel, SettingsSources};
 
 fn shipped(name: &str) -> PathBuf {
@@ -37,11 +37,8 @@ fn the_example_config_lacks_nothing_but_its_secrets() {
 
 #[test]
 fn check_config_answers_with_code_and_text() {
-    let sound = CheckConfig {
-        config: Some(shipped("demo.toml")),
-        print: false,
-    }
-    .run();
+    let demo = || Settings::load(&SettingsSources::of_file(&shipped("demo.toml")));
+    let sound = outcome(demo(), false);
     assert_eq!((sound.code, sound.findings.as_str()), (SOUND, ""));
     assert!(
         sound.output.starts_with("the configuration is sound: "),
@@ -49,11 +46,7 @@ fn check_config_answers_with_code_and_text() {
         sound.output
     );
 
-    let printed = CheckConfig {
-        config: Some(shipped("demo.toml")),
-        print: true,
-    }
-    .run();
+    let printed = outcome(demo(), true);
     assert!(
         printed.output.contains("[shutdown]\ngrace = \"1m\""),
         "{}",
@@ -106,6 +99,15 @@ fn the_unit_is_one_that_systemd_understands() {
         .filter(|line| !newer.iter().any(|key| line.contains(&format!("Unknown key '{key}'"))))
         .collect();
     assert!(odd.is_empty(), "{odd:#?}");
+}
+
+#[test]
+fn the_unit_and_the_example_are_for_the_same_user_and_folders() {
+    let unit = std::fs::read_to_string(shipped("grind.service")).unwrap();
+    let example = std::fs::read_to_string(shipped("example.toml")).unwrap();
+    assert!(unit.contains("\nUser=grind\n"), "the README makes this user");
+    assert!(unit.contains("\nReadWritePaths=-/srv/library\n"), "{unit}");
+    assert!(example.contains("\nurl = \"file:///srv/library\"\n"), "{example}");
 }
 
 #[test]

@@ -47,15 +47,21 @@ pub(super) fn with<T>(
 /// A request that has no answer.
 pub(super) fn failed(error: &SessionError) -> CliError {
     match error {
-        SessionError::SignedOut { .. } => CliError::new(ExitStatus::NotPermitted, "GRIN does not know us")
-            .because(error)
-            .advise("Sign in with `grind auth login`, or put a working service account key in place."),
-        SessionError::Redirect(_) => CliError::new(ExitStatus::NotPermitted, "GRIN sends us elsewhere")
-            .because(error)
-            .advise("Sign in with `grind auth login`; if that is done, look at grin.base_url and grin.redirect_hosts."),
+        SessionError::SignedOut { .. } => {
+            CliError::new(ExitStatus::NotPermitted, "not signed in: no access token can be got")
+                .because(error)
+                .advise("Sign in with `grind auth login`, or put a working service account key in place.")
+        }
+        SessionError::Redirect(_) => {
+            CliError::new(ExitStatus::NotPermitted, "GRIN redirects to a host that is not allowed")
+                .because(error)
+                .advise(
+                    "Sign in with `grind auth login`; if that is done, look at grin.base_url and grin.redirect_hosts.",
+                )
+        }
         SessionError::Forbidden { .. } => CliError::new(
             ExitStatus::NotPermitted,
-            "GRIN knows us and does not let us in",
+            "GRIN accepts the sign-in and refuses this account",
         )
         .because(error)
         .advise(

@@ -18,7 +18,7 @@ pub enum SimulateError {
     #[error("cannot read the passphrase from {0}")]
     Passphrase(PathBuf, #[source] std::io::Error),
     /// Output or signals failed.
-    #[error("cannot speak to the terminal")]
+    #[error("cannot write to standard output, or hear signals")]
     Terminal(#[from] std::io::Error),
 }
 

@@ -1,0 +1,350 @@
+//! What each command's `--help` and manual page says at its end: examples, and the exit codes with their meaning.
+
+use std::fmt::Write as _;
+
+use clap::{Command, CommandFactory as _};
+
+use crate::cli::command::CommandLine;
+use crate::cli::exit::ExitStatus;
+use crate::cli::exit::ExitStatus::{
+    CannotCreate, Config, Done, Failed, Internal, NotPermitted, StoppedAtOnce, Unavailable, Usage,
+};
+
+/// The end of one command's help.
+struct CommandHelp {
+    /// The words of the command line that lead to it; empty for the program itself.
+    path: &'static str,
+    /// What is to be said before the examples.
+    notes: &'static str,
+    /// A line each.
+    examples: &'static [&'static str],
+    /// What it can tell the shell.
+    exits: &'static [ExitStatus],
+}
+
+const WHOLE_RUN: &[ExitStatus] = &[
+    Done,
+    Failed,
+    Usage,
+    Unavailable,
+    Internal,
+    CannotCreate,
+    NotPermitted,
+    Config,
+    StoppedAtOnce,
+];
+const MEASURED: &[ExitStatus] = &[Done, Failed, Usage, Internal, CannotCreate];
+const OF_CATALOG: &[ExitStatus] = &[Done, Usage, Internal, CannotCreate, Config];
+const OF_DAEMON: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, Config];
+
+const HELP: &[CommandHelp] = &[
+    CommandHelp {
+        path: "",
+        notes: "",
+        examples: &[
+            "grind demo                                see it work, on this machine alone",
+            "grind run --config /etc/grind/grind.toml  store the library, and keep it up to date",
+            "grind status                              ask the running daemon how far it is",
+        ],
+        exits: WHOLE_RUN,
+    },
+    CommandHelp {
+        path: "run",
+        notes: "\
+Signals:
+  SIGTERM, SIGINT  finish what was begun and stop; a second one stops at once
+  SIGHUP           read the config again, all or nothing",
+        examples: &["grind run", "grind run --config settings/demo.toml --once"],
+        exits: WHOLE_RUN,
+    },
+    CommandHelp {
+        path: "demo",
+        notes: "\
+With --faults some books are damaged for good in the simulated GRIN, as some are in the real one: they cannot be stored, and end as
+failed. The output names them and says whether anything else failed. The exit code is 0 only if every book was stored and
+verified, so it is 1 where such a book is among them.",
+        examples: &[
+            "grind demo",
+            "grind demo --books 1000 --pages 20 --faults",
+            "grind demo --dir /srv/trial --serve",
+        ],
+        exits: WHOLE_RUN,
+    },
+    CommandHelp {
+        path: "auth",
+        notes: "",
+        examples: &["grind auth login", "grind auth status"],
+        exits: &[Done, Usage, Unavailable, Internal, CannotCreate, NotPermitted, Config],
+    },
+    CommandHelp {
+        path: "auth login",
+        notes: "",
+        examples: &["grind auth login", "grind auth login --no-browser"],
+        exits: &[Done, Usage, Unavailable, Internal, CannotCreate, NotPermitted, Config],
+    },
+    CommandHelp {
+        path: "auth status",
+        notes: "",
+        examples: &["grind auth status", "grind auth status --json | jq .accepted"],
+        exits: &[Done, Usage, Unavailable, Internal, NotPermitted, Config],
+    },
+    CommandHelp {
+        path: "check-config",
+        notes: "",
+        examples: &[
+            "grind check-config",
+            "grind check-config --config /etc/grind/grind.toml --print",
+        ],
+        exits: &[Done, Usage, Config],
+    },
+    CommandHelp {
+        path: "simulate",
+        notes: "",
+        examples: &[
+            "grind simulate                                    what settings/demo.toml expects",
+            "grind simulate --books 1000000 --mix harvard      a library of the usual size",
+            "grind simulate --faults --write-config /tmp/try   sign-in, faults, and a config that points here",
+            "grind simulate --state-store                      a Dapr sidecar beside it, for [state_store]",
+        ],
+        exits: &[Done, Usage, Unavailable, Internal, CannotCreate],
+    },
+    CommandHelp {
+        path: "collect",
+        notes: "",
+        examples: &[
+            "grind collect",
+            "grind collect --queue converted",
+            "grind collect --limit 100",
+            "grind collect --barcodes 39015012345678,39015012345679",
+        ],
+        exits: WHOLE_RUN,
+    },
+    CommandHelp {
+        path: "enrich",
+        notes: "",
+        examples: &["grind enrich --limit 1000", "grind enrich --barcodes-file barcodes.txt"],
+        exits: WHOLE_RUN,
+    },
+    CommandHelp {
+        path: "convert",
+        notes: "",
+        examples: &["grind convert --limit 500 --dry-run", "grind convert --queue unconverted"],
+        exits: WHOLE_RUN,
+    },
+    CommandHelp {
+        path: "sync",
+        notes: "",
+        examples: &[
+            "grind sync --limit 3",
+            "grind sync --barcodes 39015012345678 --force",
+            "grep ^39015 barcodes.txt | grind sync --barcodes-file -",
+        ],
+        exits: WHOLE_RUN,
+    },
+    CommandHelp {
+        path: "explain",
+        notes: "",
+        examples: &[
+            "grind explain 39015012345678",
+            "grind explain 39015012345678 --json | jq .history",
+        ],
+        exits: &[Done, Failed, Usage, Internal, CannotCreate, Config],
+    },
+    CommandHelp {
+        path: "report",
+        notes: "",
+        examples: &[
+            "grind report",
+            "grind report --json | jq .states",
+            "grind report --unverified",
+        ],
+        exits: OF_CATALOG,
+    },
+    CommandHelp {
+        path: "export",
+        notes: "",
+        examples: &["grind export csv --output books.csv", "grind export jsonl | head -1 | jq ."],
+        exits: OF_CATALOG,
+    },
+    CommandHelp {
+        path: "import",
+        notes: "\
+A book counts as stored if its archive is really there and whole, whatever the other database says of it. Each archive goes through
+the pass of a download: every page is checked, and text, MARC record and manifest are made anew beside it. Archives stay where they are:
+let storage.url name the place where the other program kept them. With --copy they are copied into storage.url. Of several archives
+of a book the one with the most pages is taken.",
+        examples: &[
+            "grind import --from books.db --dry-run",
+            "grind import --from books.db --storage /srv/transfer --copy",
+            "grind import --from books.db --storage s3://bucket/prefix --dry-run",
+        ],
+        exits: OF_CATALOG,
+    },
+    CommandHelp {
+        path: "parse",
+        notes: "",
+        examples: &[
+            "grind parse list-page page.html --url 'https://books.google.com/libraries/TESTLIB/_all_books?format=html'",
+            "grind parse process answer.txt --status 200",
+            "grind parse archive TL0001.tar.gz.gpg --passphrase-file passphrase --barcode TL0001",
+            "grind parse barcode 39015012345678",
+        ],
+        exits: &[Done, Failed, Usage, CannotCreate],
+    },
+    CommandHelp {
+        path: "retry",
+        notes: "\
+A failed book is treated as if it were new: its attempts are counted from zero. A book that waits for its next attempt is
+due at once. A barcode that the catalog does not know refuses the whole request, and nothing is changed (exit code 1).",
+        examples: &[
+            "grind retry 39015012345678",
+            "grind retry --failed",
+            "grind retry --failed --reason damaged_at_source",
+        ],
+        exits: &[Done, Failed, Usage, Unavailable, Internal, Config],
+    },
+    CommandHelp {
+        path: "status",
+        notes: "",
+        examples: &["grind status", "grind status --json | jq .daemon.barcodes"],
+        exits: OF_DAEMON,
+    },
+    CommandHelp {
+        path: "top",
+        notes: "On a terminal it is drawn again and again until Ctrl-C; elsewhere one frame is printed.",
+        examples: &["grind top", "grind top --every 5", "grind top | head -20"],
+        exits: OF_DAEMON,
+    },
+    CommandHelp {
+        path: "bench",
+        notes: "",
+        examples: &[
+            "grind bench sessions                    the whole matrix, about a quarter of an hour",
+            "grind bench sessions --quick --check    half a minute; exit code 1 when a ratio is out of bounds",
+            "grind bench pipeline --report /tmp/p    the main job beside curl, gpg, tar and md5sum",
+        ],
+        exits: MEASURED,
+    },
+    CommandHelp {
+        path: "bench sessions",
+        notes: "",
+        examples: &["grind bench sessions --quick --check", "grind bench sessions --report /tmp/s"],
+        exits: MEASURED,
+    },
+    CommandHelp {
+        path: "bench pipeline",
+        notes: "",
+        examples: &["grind bench pipeline --quick", "grind bench pipeline --report /tmp/p"],
+        exits: MEASURED,
+    },
+    CommandHelp {
+        path: "bench state",
+        notes: "",
+        examples: &["grind bench state --quick", "grind bench state --report /tmp/d"],
+        exits: MEASURED,
+    },
+    CommandHelp {
+        path: "man",
+        notes: "",
+        examples: &["grind man | man -l -", "grind man --dir /usr/local/share/man/man1"],
+        exits: &[Done, Usage, CannotCreate],
+    },
+    CommandHelp {
+        path: "completions",
+        notes: "",
+        examples: &[
+            "grind completions bash > /etc/bash_completion.d/grind",
+            "grind completions fish > ~/.config/fish/completions/grind.fish",
+        ],
+        exits: &[Done, Usage, CannotCreate],
+    },
+];
+
+/// The definition of the command line, with the end of each command's help.
+pub fn command() -> Command {
+    ended(CommandLine::command(), "")
+}
+
+fn ended(mut command: Command, path: &str) -> Command {
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        let path = format!("{path} {name}");
+        command = command.mut_subcommand(&name, |sub| ended(sub, path.trim_start()));
+    }
+    match HELP.iter().find(|help| help.path == path) {
+        Some(help) => command.after_long_help(help.text()),
+        None => command,
+    }
+}
+
+impl CommandHelp {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        if !self.notes.is_empty() {
+            let _ = writeln!(text, "{}\n", self.notes);
+        }
+        text.push_str("Examples:\n");
+        for example in self.examples {
+            let _ = writeln!(text, "  {example}");
+        }
+        text.push_str("\nExit codes:");
+        for exit in self.exits {
+            let _ = write!(text, "\n  {:>3}  {}", exit.code(), exit.meaning());
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn each(command: &Command, path: &str, check: &mut dyn FnMut(&Command, &str)) {
+        check(command, path);
+        for sub in command.get_subcommands() {
+            each(sub, format!("{path} {}", sub.get_name()).trim_start(), check);
+        }
+    }
+
+    #[test]
+    fn every_help_has_examples_and_exit_codes() {
+        each(&command(), "", &mut |command, path| {
+            if command.is_hide_set() {
+                return;
+            }
+            let end = command
+                .get_after_long_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(end.contains("Examples:\n  "), "{path:?}: {end}");
+            assert!(end.contains("Exit codes:\n    0  done\n"), "{path:?}: {end}");
+        });
+    }
+
+    #[test]
+    fn every_example_is_a_command_line_that_is_understood() {
+        for help in HELP
+            .iter()
+            .filter(|help| cfg!(feature = "lab") || command().find_subcommand(help.path).is_some())
+        {
+            for example in help.examples {
+                let line = &example[example.find("grind").unwrap()..];
+                let end = ["  ", " |", " >"].iter().filter_map(|end| line.find(end)).min();
+                let words = line[..end.unwrap_or(line.len())].replace('\'', "");
+                let parsed = command().try_get_matches_from(words.split(' '));
+                assert!(parsed.is_ok(), "{words}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn the_program_names_every_exit_code() {
+        let end = HELP[0].text();
+        for exit in ExitStatus::ALL {
+            assert!(
+                end.contains(&format!("{:>3}  {}", exit.code(), exit.meaning())),
+                "{exit:?}"
+            );
+        }
+    }
+}
