@@ -78,7 +78,7 @@ impl ReachArgs {
     /// What was named; else what the config says; else the defaults. Tried in this order.
     ///
     /// # Errors
-    /// A config was named and cannot be used. Without one, a config that the caller may not read (it names secrets) is no
+    /// A config was named, and it cannot be read or is wrong in [observe]. Without one, a config that the caller may not read (it names secrets) is no
     /// error: the defaults are tried.
     pub fn endpoints(&self) -> Result<Vec<DaemonEndpoint>, CliError> {
         if self.socket.is_some() || self.address.is_some() {
@@ -87,8 +87,8 @@ impl ReachArgs {
             return Ok(socket.into_iter().chain(address).collect());
         }
         let file = self.config.config.as_deref();
-        let observe = match Settings::load(&SettingsSources::of_process(file)) {
-            Ok(loaded) => Some(loaded.settings.observe),
+        let observe = match Settings::load_observe(&SettingsSources::of_process(file)) {
+            Ok(observe) => Some(observe),
             Err(error) if file.is_some() => return Err(load::refused(&error)),
             Err(_) => None,
         };
@@ -134,6 +134,13 @@ mod tests {
         };
         let endpoints = named(&file).endpoints().unwrap();
         assert_eq!(endpoints[0], DaemonEndpoint::Socket("/run/other.sock".into()));
+        std::fs::write(&file, "[library]\nlimt = 1\n[observe]\nsocket = \"/run/other.sock\"\n").unwrap();
+        let refused_elsewhere = named(&file).endpoints().unwrap();
+        assert_eq!(refused_elsewhere[0], DaemonEndpoint::Socket("/run/other.sock".into()));
+        for text in ["[observe]\nsocket = 5\n", "[observe]\nsockt = \"x\"\n", "[observe\n"] {
+            std::fs::write(&file, text).unwrap();
+            assert!(named(&file).endpoints().is_err(), "{text}");
+        }
         let wrong = named(&folder.path().join("none.toml")).endpoints().unwrap_err();
         assert_eq!(wrong.exit(), crate::cli::exit::ExitStatus::Config);
     }

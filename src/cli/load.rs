@@ -4,17 +4,27 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::log;
-use crate::settings::{Settings, SettingsError, SettingsSources};
+use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsSources};
 
 /// Reads the configuration; warnings go to the log, errors end the command with every finding as a cause.
 pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {
     let sources = SettingsSources::of_process(args.config.as_deref());
-    let loaded = Settings::load(&sources).map_err(|error| refused(&error))?;
-    configure_log(&loaded.settings)?;
+    let loaded = read(&sources)?;
     for finding in &loaded.findings {
-        tracing::warn!("{finding}");
+        tracing::warn!("{}", finding.text);
     }
     Ok((loaded.settings, sources))
+}
+
+/// For commands that ask GRIN nothing: warnings, which are about asking it, stay unsaid.
+pub fn of_catalog(args: &ConfigArgs) -> Result<Settings, CliError> {
+    Ok(read(&SettingsSources::of_process(args.config.as_deref()))?.settings)
+}
+
+fn read(sources: &SettingsSources) -> Result<LoadedSettings, CliError> {
+    let loaded = Settings::load(sources).map_err(|error| refused(&error))?;
+    configure_log(&loaded.settings)?;
+    Ok(loaded)
 }
 
 /// A config that cannot be used, with every finding as a cause.

@@ -21,17 +21,38 @@ pub async fn reload(
     };
     notify::reloading();
     let outcome = apply(daemon, &old, sources).await;
-    let summary = if outcome.is_some() {
-        "applied"
-    } else {
-        "refused; the old config stays in force"
-    };
-    view.reloaded(outcome.is_some(), summary.to_owned());
+    let summary = outcome.as_ref().map(|outcome| outcome.summary.clone());
+    view.reloaded(
+        outcome.is_some(),
+        summary.unwrap_or_else(|| "the old config stays in force; the log says why".to_owned()),
+    );
     notify::ready();
-    outcome.unwrap_or(old)
+    outcome.map_or(old, |outcome| outcome.in_force)
 }
 
-async fn apply(daemon: &Daemon, old: &Settings, sources: &SettingsSources) -> Option<Settings> {
+/// A config that was read again and taken.
+struct AppliedReload {
+    in_force: Settings,
+    summary: String,
+}
+
+/// How many keys changed, and what became of them.
+fn summary(applied: usize, waiting: usize) -> String {
+    let keys = |count| {
+        if count == 1 {
+            "1 key".to_owned()
+        } else {
+            format!("{count} keys")
+        }
+    };
+    match (applied, waiting) {
+        (0, 0) => "nothing changed".to_owned(),
+        (applied, 0) => format!("{} applied", keys(applied)),
+        (applied, waiting) => format!("{} applied, {} waiting for a restart", keys(applied), keys(waiting)),
+    }
+}
+
+async fn apply(daemon: &Daemon, old: &Settings, sources: &SettingsSources) -> Option<AppliedReload> {
     let loaded = match Settings::load(sources) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -39,20 +60,40 @@ async fn apply(daemon: &Daemon, old: &Settings, sources: &SettingsSources) -> Op
             return None;
         }
     };
+    let (mut applied, mut waiting) = (0, 0);
     for change in diff(old, &loaded.settings) {
         match change.effect {
-            ChangeEffect::Applied => info!(key = %change.key, "applied"),
-            ChangeEffect::NeedsRestart => warn!(key = %change.key, "changed; needs a restart to come into force"),
+            ChangeEffect::Applied => {
+                applied += 1;
+                info!(key = %change.key, "the new value of this key is in force");
+            }
+            ChangeEffect::NeedsRestart => {
+                waiting += 1;
+                warn!(key = %change.key, "this key has a new value in the config; it comes into force when grind is restarted");
+            }
         }
     }
     let in_force = old.with_live_of(&loaded.settings);
     if let Err(error) = crate::log::set_level(&in_force.log.level) {
-        warn!(%error, "the log level stays as it is");
+        warn!(%error, "the new log.level cannot be set; the old one stays in force");
     }
     if let Err(error) = daemon.change(&in_force).await {
-        error!(%error, "the supervisor did not take the new terms");
+        error!(%error, "the supervisor did not take the new settings of [retry] and [work]; the old config stays in force");
         return None;
     }
-    info!("reloaded");
-    Some(in_force)
+    let summary = summary(applied, waiting);
+    info!("the config was read again: {summary}");
+    Some(AppliedReload { in_force, summary })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+
+    #[test]
+    fn the_summary_counts_what_became_of_the_keys() {
+        assert_eq!(summary(0, 0), "nothing changed");
+        assert_eq!(summary(1, 0), "1 key applied");
+        assert_eq!(summary(2, 1), "2 keys applied, 1 key waiting for a restart");
+    }
 }

@@ -40,6 +40,11 @@ impl SettingsFinding {
             text: text.into(),
         }
     }
+
+    /// Does the program start with it?
+    pub fn is_warning(&self) -> bool {
+        self.level == SettingsFindingLevel::Warning
+    }
 }
 
 impl fmt::Display for SettingsFinding {
@@ -59,16 +64,17 @@ pub struct UnusableSetting(pub String);
 
 /// A config that cannot be used: all that was found, errors and warnings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration is wrong\n{}", lines(.findings))]
+#[error("the configuration is wrong: {}", sentences(.findings))]
 pub struct SettingsError {
     /// Every finding; at least one is an error.
     pub findings: Vec<SettingsFinding>,
 }
 
-fn lines(findings: &[SettingsFinding]) -> String {
+/// In one line, as logs have it.
+fn sentences(findings: &[SettingsFinding]) -> String {
     findings
         .iter()
         .map(SettingsFinding::to_string)
         .collect::<Vec<_>>()
-        .join("\n")
+        .join("; ")
 }

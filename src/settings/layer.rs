@@ -30,29 +30,29 @@ impl Source for ConfigLayer {
 }
 
 impl ConfigLayer {
-    /// Reads the text of a TOML file called `name`; unknown keys are left out and reported.
-    pub fn of_text(name: &str, text: &str, findings: &mut Vec<SettingsFinding>) -> Self {
+    /// Reads the text of a TOML file called `name`; unknown keys are left out and reported. `None`: it cannot be read at all.
+    pub fn of_text(name: &str, text: &str, findings: &mut Vec<SettingsFinding>) -> Option<Self> {
         let lines = match key_lines(text) {
             Ok(lines) => lines,
             Err(why) => {
                 findings.push(SettingsFinding::error(name, format!("{name} is not TOML: {why}")));
-                return Self { sections: Map::new() };
+                return None;
             }
         };
         let tables = match File::from_str(text, FileFormat::Toml).collect() {
             Ok(tables) => tables,
             Err(why) => {
                 findings.push(SettingsFinding::error(name, format!("{name} cannot be read: {why}")));
-                Map::new()
+                return None;
             }
         };
         let place = |key: &str| match lines.get(key) {
             Some(line) => format!("{name} line {line}"),
             None => name.to_owned(),
         };
-        Self {
+        Some(Self {
             sections: known(tables, &place, findings),
-        }
+        })
     }
 
     /// Takes `GRIND__SECTION__KEY` variables; anything else in the environment is none of ours.

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use config::{Config, Value};
 
 use crate::settings::check;
-use crate::settings::finding::{SettingsError, SettingsFinding, SettingsFindingLevel};
+use crate::settings::finding::{SettingsError, SettingsFinding};
 use crate::settings::layer::ConfigLayer;
 use crate::settings::reader::KeyReader;
-use crate::settings::sections::Settings;
+use crate::settings::sections::{ObserveSettings, Settings};
 
 const DEFAULT_FILE: &str = "/etc/grind/grind.toml";
 const DEFAULTS: &str = "the built-in defaults";
@@ -84,37 +84,78 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong at once, and the warnings with it.
     pub fn load(sources: &SettingsSources) -> Result<LoadedSettings, SettingsError> {
+        let gathered = GatheredSettings::of(sources);
+        match gathered.settings {
+            Some(settings) if gathered.findings.iter().all(SettingsFinding::is_warning) => Ok(LoadedSettings {
+                settings,
+                findings: gathered.findings,
+                files: gathered.files,
+            }),
+            _ => Err(SettingsError {
+                findings: gathered.findings,
+            }),
+        }
+    }
+
+    /// Where the daemon of this config can be asked, even where the config is refused for the sake of other sections: a daemon
+    /// keeps the config it began with when a later one is refused.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the section itself is wrong.
+    pub fn load_observe(sources: &SettingsSources) -> Result<ObserveSettings, SettingsError> {
+        let gathered = GatheredSettings::of(sources);
+        let is_wrong = |finding: &SettingsFinding| !finding.is_warning() && finding.key.starts_with("observe");
+        match gathered.settings {
+            Some(settings) if gathered.is_whole && !gathered.findings.iter().any(is_wrong) => Ok(settings.observe),
+            _ => Err(SettingsError {
+                findings: gathered.findings,
+            }),
+        }
+    }
+}
+
+/// What all layers say together, right or wrong.
+struct GatheredSettings {
+    settings: Option<Settings>,
+    findings: Vec<SettingsFinding>,
+    files: Vec<PathBuf>,
+    /// Every file could be read.
+    is_whole: bool,
+}
+
+impl GatheredSettings {
+    fn of(sources: &SettingsSources) -> Self {
         let mut findings = Vec::new();
         let files = config_files(sources, &mut findings);
         let defaults = ConfigLayer::of_text(DEFAULTS, crate::settings::DEFAULT_TOML, &mut findings);
-        let mut layers = vec![defaults.clone()];
+        let mut layers: Vec<_> = defaults.iter().cloned().collect();
         layers.extend(files.iter().filter_map(|file| file_layer(file, &mut findings)));
+        let is_whole = layers.len() == files.len() + 1;
         layers.push(ConfigLayer::of_environment(&sources.env, &mut findings));
         let settings = read(layers, defaults, sources, &mut findings);
-        match settings {
-            Some(settings)
-                if findings
-                    .iter()
-                    .all(|finding| finding.level == SettingsFindingLevel::Warning) =>
-            {
-                Ok(LoadedSettings {
-                    settings,
-                    findings,
-                    files,
-                })
-            }
-            _ => Err(SettingsError { findings }),
+        // What the values mean together, and what is not set, nobody can say while a file is unread.
+        if let Some(settings) = settings.as_ref().filter(|_| is_whole) {
+            // A key that is wrong already stands for its default here, so nothing is said of it twice.
+            let said: Vec<String> = findings.iter().map(|finding| finding.key.clone()).collect();
+            let meaning = check::meaning(settings).into_iter();
+            findings.extend(meaning.filter(|finding| !said.contains(&finding.key)));
+        }
+        Self {
+            settings,
+            findings,
+            files,
+            is_whole,
         }
     }
 }
 
 fn read(
     layers: Vec<ConfigLayer>,
-    defaults: ConfigLayer,
+    defaults: Option<ConfigLayer>,
     sources: &SettingsSources,
     findings: &mut Vec<SettingsFinding>,
 ) -> Option<Settings> {
-    let (merged, defaults) = match (merge(layers), merge(vec![defaults])) {
+    let (merged, defaults) = match (merge(layers), merge(defaults.into_iter().collect())) {
         (Ok(merged), Ok(defaults)) => (merged, defaults),
         (Err(why), _) | (_, Err(why)) => {
             findings.push(SettingsFinding::error(
@@ -133,12 +174,7 @@ fn read(
     };
     let settings = Settings::read(&mut reader).map(check::completed);
     findings.append(&mut reader.findings);
-    if let Some(settings) = &settings {
-        // A key that is wrong already stands for its default here, so nothing is said of it twice.
-        let meaning = check::meaning(settings);
-        let said: Vec<String> = findings.iter().map(|finding| finding.key.clone()).collect();
-        findings.extend(meaning.into_iter().filter(|finding| !said.contains(&finding.key)));
-    }
+    findings.extend(reader.without_effect());
     settings
 }
 
@@ -190,7 +226,7 @@ fn file_layer(file: &Path, findings: &mut Vec<SettingsFinding>) -> Option<Config
             return None;
         }
     };
-    Some(ConfigLayer::of_text(&name, &text, findings))
+    ConfigLayer::of_text(&name, &text, findings)
 }
 
 /// A file's text and mode.

@@ -350,3 +350,34 @@ fn what_waits_for_a_restart_is_said_at_each_reload() {
     let still: Vec<_> = diff(&in_force, &file).into_iter().map(|change| change.key).collect();
     assert_eq!(still, ["session.limit"]);
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_also_blamed_for_what_it_sets() {
+    for text in ["[library]\ndirectory = \"T\"\n[grin\n", "directory = \n"] {
+        let said = House::new().without("GRIND__LIBRARY__DIRECTORY").toml(text).said();
+        assert_said(&said, &["grind.toml is not TOML"]);
+        assert_eq!(said.len(), 1, "{said:#?}");
+    }
+}
+
+#[test]
+fn keys_that_do_nothing_yet_are_warned_of_where_they_are_set() {
+    let set = House::new().toml("[schedule]\nbackup_every = \"1h\"\nexport_every = \"24h\"\n");
+    let said = set.said();
+    assert_said(&said, &["warning: schedule.backup_every in ", "does nothing yet"]);
+    assert_said(&said, &["warning: schedule.export_every in ", "does nothing yet"]);
+    let unset = House::new().toml("[schedule]\nbackup_every = \"off\"\n").said();
+    assert!(
+        unset.iter().all(|sentence| !sentence.contains("schedule.")),
+        "{unset:#?}"
+    );
+}
+
+#[test]
+fn a_refused_config_is_one_line() {
+    let error = House::new()
+        .toml("[grin]\npage_size = 0\nconversion_batch = 0\n")
+        .load()
+        .unwrap_err();
+    assert!(!error.to_string().contains('\n'), "{error}");
+}
