@@ -24,10 +24,6 @@ use crate::storage::{Storage, StorageConfig, StorageLayout};
 
 /// `grind import`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-A book counts as stored if its archive is really there and whole, whatever the other database says of it. Each archive goes through
-the pass of a download: every page is checked, and text, MARC record and manifest are made anew beside it. Archives stay where they are:
-let storage.url name the place where the other program kept them. With --copy they are copied into storage.url.")]
 pub struct ImportArgs {
     /// Where the config is.
     #[command(flatten)]
@@ -55,7 +51,7 @@ pub struct ImportArgs {
 
 /// Imports into the configured catalog; the archives are looked for where `--storage` says, else in the configured storage.
 pub fn run(args: &ImportArgs) -> CommandResult {
-    let (settings, _) = load::settings(&args.config)?;
+    let settings = load::of_catalog(&args.config)?;
     let mut files = files(args, &settings)?;
     run_with(args, &settings.catalog.url, &mut files, &mut std::io::stdout().lock())
 }
@@ -139,8 +135,8 @@ fn same_place(one: &str, other: &str) -> bool {
 }
 
 fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles, out: &mut W) -> CommandResult {
-    let mut progress = |books| tracing::info!(books, "imported so far");
-    let mut ledger = if args.dry_run { None } else { Some(open(url)?) };
+    let mut progress = |books| tracing::info!(books, "books of the other database read so far");
+    let mut ledger = if args.dry_run { existing(url)? } else { Some(open(url)?) };
     let import = ImportPlan {
         from: &args.from,
         files: Some(files),
@@ -160,6 +156,12 @@ fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles,
         write!(out, "{report}")
     })?;
     Ok(ExitStatus::Done)
+}
+
+/// A dry run compares with the catalog, if there is one, and makes none.
+fn existing(url: &str) -> Result<Option<CatalogLedger>, CliError> {
+    let path = path_of(url).map_err(|error| reading::refused(&error))?;
+    path.is_file().then(|| open(url)).transpose()
 }
 
 fn open(url: &str) -> Result<CatalogLedger, CliError> {

@@ -117,6 +117,12 @@ fn archives_from_elsewhere_are_copied_only_when_that_is_said() {
             "{report}"
         );
         assert!(home.whole_books().is_empty(), "a dry run writes nothing");
+        assert!(
+            !home.folder.path().join("catalog.db").exists(),
+            "nor does it make a catalog"
+        );
+        let foreseen = ["new", "merged", "stored"].map(|count| report[count].as_u64().unwrap());
+        assert_eq!(foreseen, [6, 0, 5], "{report}");
 
         let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
         assert_eq!(code, Some(0), "{err}");

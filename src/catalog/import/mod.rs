@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use crate::catalog::import::files::{AdoptedArchive, ArchiveUnfit, BeginAdoption, StoredFiles, check_beginning};
+use crate::catalog::import::report::BatchCounts;
 pub use crate::catalog::import::report::ImportReport;
 pub use crate::catalog::import::source::ImportError;
 
@@ -137,16 +138,18 @@ impl ImportPlan<'_> {
         Ok(())
     }
 
+    /// Writes the books; a dry run only says what that would come to.
     fn write(
         &mut self,
         ledger: Option<&mut CatalogLedger>,
         books: Vec<ImportedBook>,
         report: &mut ImportReport,
     ) -> Result<(), CatalogError> {
-        match ledger {
-            Some(ledger) if !self.dry_run => report.add(ledger.execute(BookAdoption(books))?),
-            _ => {}
-        }
+        let written = match ledger {
+            Some(ledger) if !self.dry_run => ledger.execute(BookAdoption(books))?,
+            ledger => would_write(ledger, &books)?,
+        };
+        report.add(written);
         Ok(())
     }
 
@@ -175,4 +178,22 @@ impl ImportPlan<'_> {
         }
         Ok(())
     }
+}
+
+/// What writing these books would come to; without a catalog every book is new.
+fn would_write(mut ledger: Option<&mut CatalogLedger>, books: &[ImportedBook]) -> Result<BatchCounts, CatalogError> {
+    let mut counts = BatchCounts::default();
+    for book in books {
+        let state = match ledger.as_deref_mut() {
+            Some(ledger) => ledger.execute(StateOf(book.barcode.clone()))?,
+            None => None,
+        };
+        *(if state.is_none() {
+            &mut counts.new
+        } else {
+            &mut counts.merged
+        }) += 1;
+        counts.stored += u64::from(book.archive.is_some() && state.is_none_or(adopt::is_free));
+    }
+    Ok(counts)
 }

@@ -102,23 +102,30 @@ impl fmt::Display for ImportReport {
             writeln!(f, "dry run: nothing was written")?;
         }
         writeln!(f, "{:>10} books in the other database", self.books)?;
-        writeln!(f, "{:>10} of them new here, {} known already", self.new, self.merged)?;
+        if self.files_seen {
+            writeln!(f, "{:>10} more of which only an archive is there", self.strays)?;
+        }
+        writeln!(
+            f,
+            "{:>10} of all these are new here, {} known already",
+            self.new, self.merged
+        )?;
         if self.files_seen {
             writeln!(
                 f,
                 "{:>10} whole archives in its storage, {} bytes",
                 self.archives, self.archive_bytes
             )?;
-            writeln!(f, "{:>10} books stored from now on", self.stored)?;
+            let when = if self.dry_run {
+                "that would be stored"
+            } else {
+                "stored from now on"
+            };
+            writeln!(f, "{:>10} books {when}", self.stored)?;
             writeln!(
                 f,
                 "{:>10} books stored or claimed already, left as they are",
                 self.home_already
-            )?;
-            writeln!(
-                f,
-                "{:>10} archives of books that its database does not know",
-                self.strays
             )?;
             writeln!(
                 f,

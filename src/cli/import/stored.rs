@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::archive::PassOptions;
 use crate::catalog::{AdoptedArchive, ArchiveUnfit, BeginAdoption, StoredBook, StoredFiles, check_beginning};
-use crate::cli::import::source::FileSource;
+use crate::cli::import::source::{FileSource, FileStat};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::{
     ArchiveTaken, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, VolumePublished, examine,
@@ -73,11 +73,6 @@ impl Place {
         if folder == name || folder.ends_with(&format!("/{name}")) {
             return Some((Self::Own(folder[..folder.len() - name.len()].to_owned()), name));
         }
-        let of_book = folder.rsplit('/').next().unwrap_or_default();
-        if !of_book.is_empty() && name.starts_with(of_book) {
-            // Something beside a book's archive: `TL0001/TL0001_old.tar.gz`.
-            return None;
-        }
         let folder = if folder.is_empty() {
             String::new()
         } else {
@@ -85,6 +80,15 @@ impl Place {
         };
         Some((Self::Shared(folder), name))
     }
+}
+
+/// Of `TL0001/TL0001_old.tar.gz` the key of the archive beside which it may lie, `TL0001/TL0001.tar.gz`. Where that is not there, the
+/// folder is one of a run that happens to be called like the beginning of a barcode.
+fn main_archive(key: &str) -> Option<String> {
+    let (folder, name) = key.strip_suffix(END)?.rsplit_once('/')?;
+    let of_book = folder.rsplit('/').next().unwrap_or_default();
+    let is_beside = !of_book.is_empty() && name != of_book && name.starts_with(of_book);
+    is_beside.then(|| format!("{folder}/{of_book}{END}"))
 }
 
 impl RunFiles {
@@ -99,6 +103,13 @@ impl RunFiles {
             let Some((place, _)) = Place::of(&key) else {
                 continue;
             };
+            if is_beside_another(&source, &key)? {
+                tracing::warn!(
+                    file = key,
+                    "this file lies beside a book's archive and is not looked at"
+                );
+                continue;
+            }
             if !places.contains(&place) {
                 places.push(place);
             }
@@ -107,6 +118,27 @@ impl RunFiles {
             }
         }
         Ok(Self { source, places, look })
+    }
+
+    /// The copies of a book, the best first: the one with the most pages, then the one that is proven, then the largest.
+    fn by_worth(&self, barcode: &Barcode, mut copies: Vec<(String, FileStat)>) -> Vec<(String, FileStat)> {
+        if copies.len() > 1 {
+            copies.sort_by_cached_key(|(key, stat)| std::cmp::Reverse(self.worth(key, stat, barcode)));
+            let keys: Vec<_> = copies.iter().map(|(key, _)| key.as_str()).collect();
+            tracing::warn!(%barcode, archives = ?keys, "a book has several archives; the first of these is taken if it is whole");
+        }
+        copies
+    }
+
+    fn worth(&self, key: &str, stat: &FileStat, barcode: &Barcode) -> (u64, bool, u64) {
+        let StoredCheck::Whole(pass) = &self.look else {
+            return (0, false, stat.bytes);
+        };
+        let archive = self.source.open(key).ok();
+        let book = archive.and_then(|archive| examine(archive, &recipe(pass, barcode, None)).ok());
+        let pages = book.as_ref().and_then(|book| book.page_count).unwrap_or_default();
+        let is_proven = book.is_some_and(|book| book.verified == Some(true));
+        (pages, is_proven, stat.bytes)
     }
 
     fn look_at(
@@ -124,19 +156,30 @@ impl RunFiles {
                 ..AdoptedArchive::default()
             });
         };
-        let recipe = PublishRecipe {
-            barcode: barcode.clone(),
-            file_name: FileName::of(barcode),
-            validator: etag.and_then(|etag| Validator::parse(etag).ok()),
-            storage: pass.storage.clone(),
-            layout: pass.layout.clone(),
-            options: pass.options.clone(),
-        };
+        let recipe = recipe(pass, barcode, etag);
         let book = match pass.taken {
             ArchiveTaken::Nothing => examine(archive, &recipe).map_err(unfit)?,
             taken => take_over(archive, &recipe, taken, begin)?,
         };
         Ok(adopted(book, (pass.taken != ArchiveTaken::Copied).then_some(key)))
+    }
+}
+
+fn is_beside_another(source: &FileSource, key: &str) -> io::Result<bool> {
+    match main_archive(key) {
+        Some(main) => Ok(source.stat(&main)?.is_some()),
+        None => Ok(false),
+    }
+}
+
+fn recipe(pass: &StoredPass, barcode: &Barcode, etag: Option<&str>) -> PublishRecipe {
+    PublishRecipe {
+        barcode: barcode.clone(),
+        file_name: FileName::of(barcode),
+        validator: etag.and_then(|etag| Validator::parse(etag).ok()),
+        storage: pass.storage.clone(),
+        layout: pass.layout.clone(),
+        options: pass.options.clone(),
     }
 }
 
@@ -184,11 +227,14 @@ fn unfit(error: PublishError) -> ArchiveUnfit {
 
 impl StoredFiles for RunFiles {
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>> {
-        let names = self.source.keys()?.filter_map(|key| match key {
-            Ok(key) => Place::of(&key).map(|(_, name)| Ok(name.to_owned())),
-            Err(error) => Some(Err(error)),
-        });
-        Ok(Box::new(names))
+        let name_of = |key: String| {
+            let Some((_, name)) = Place::of(&key) else {
+                return Ok(None);
+            };
+            Ok((!is_beside_another(&self.source, &key)?).then(|| name.to_owned()))
+        };
+        let names = self.source.keys()?.map(move |key| key.and_then(name_of));
+        Ok(Box::new(names.filter_map(io::Result::transpose)))
     }
 
     fn adopt(
@@ -206,7 +252,7 @@ impl StoredFiles for RunFiles {
         // Of several copies the database's validator belongs to one, and which is not known.
         let etag = etag.filter(|_| copies.len() == 1);
         let mut unfit = None;
-        for (key, stat) in copies {
+        for (key, stat) in self.by_worth(barcode, copies) {
             match self.look_at(&key, barcode, stat.encrypted_etag.as_deref().or(etag), begin) {
                 Ok(archive) => {
                     return Ok(Some(AdoptedArchive {
@@ -300,8 +346,47 @@ mod tests {
             assert_eq!(Place::of(key), Some((place.clone(), "TL0001")), "{key}");
             assert_eq!(place.key(&barcode), key);
         }
-        for none in ["full/run/TL0001_ocr.jsonl.gz", "raw/TL0001/TL0001_old.tar.gz"] {
-            assert_eq!(Place::of(none), None, "{none}");
+        assert_eq!(Place::of("full/run/TL0001_ocr.jsonl.gz"), None);
+        assert_eq!(Place::of("HN/HN1ABC.tar.gz"), Some((shared("HN/"), "HN1ABC")));
+    }
+
+    #[test]
+    fn a_file_beside_a_books_archive_is_none_and_a_run_may_be_called_like_a_barcodes_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        for key in [
+            "raw/TL0001/TL0001.tar.gz",
+            "raw/TL0001/TL0001_old.tar.gz",
+            "HN/HN1ABC.tar.gz",
+        ] {
+            let path = folder.path().join(key);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, [0x1f, 0x8b, 0x08, 0]).unwrap();
+        }
+        let mut files = RunFiles::open(FileSource::Folder(folder.path().to_owned()), StoredCheck::Quick).unwrap();
+        let mut names: Vec<_> = files.names().unwrap().map(Result::unwrap).collect();
+        names.sort();
+        assert_eq!(names, ["HN1ABC", "TL0001"]);
+        let run = files
+            .adopt(&Barcode::parse("HN1ABC").unwrap(), None, &mut |_| Ok(()))
+            .unwrap();
+        assert_eq!(run.unwrap().storage_path, "HN/HN1ABC.tar.gz");
+    }
+
+    #[test]
+    fn of_several_archives_of_a_book_the_best_is_taken_wherever_it_lies() {
+        for (small, large) in [("raw", "run2"), ("run2", "raw")] {
+            let folder = tempfile::tempdir().unwrap();
+            for (run, bytes) in [(small, 4), (large, 40)] {
+                std::fs::create_dir(folder.path().join(run)).unwrap();
+                let mut archive = vec![0; bytes];
+                archive[..3].copy_from_slice(&[0x1f, 0x8b, 0x08]);
+                std::fs::write(folder.path().join(run).join("TL0001.tar.gz"), archive).unwrap();
+            }
+            let mut files = RunFiles::open(FileSource::Folder(folder.path().to_owned()), StoredCheck::Quick).unwrap();
+            let taken = files
+                .adopt(&Barcode::parse("TL0001").unwrap(), None, &mut |_| Ok(()))
+                .unwrap();
+            assert_eq!(taken.unwrap().bytes, 40, "{small} before {large}");
         }
     }
 }
