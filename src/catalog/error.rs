@@ -21,9 +21,18 @@ pub enum CatalogError {
         /// SQLite's or the system's words.
         cause: String,
     },
-    /// The file is no SQLite database, or one that is damaged.
+    /// The file does not begin as a SQLite database does.
     #[error(
-        "the catalog {} is damaged: {cause}; move it away with its -wal and -shm files, and restore the last backup (meta/catalog-<date>.db.gz) or collect anew: stored books are found in the storage",
+        "{} is no SQLite database, so it is not a catalog of grind; let catalog.url name the right file, or one that does not exist yet",
+        path.display()
+    )]
+    NotDatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a SQLite database that is damaged.
+    #[error(
+        "the catalog {} is damaged: {cause}; move it away with its -wal and -shm files, and put your own last copy in its place or collect anew: stored books are found in the storage",
         path.display()
     )]
     Damaged {
@@ -50,6 +59,15 @@ pub enum CatalogError {
         found: i64,
         /// Highest version this program knows.
         known: i64,
+    },
+    /// The file was deleted, moved or replaced while it was open.
+    #[error(
+        "the catalog {} was deleted, moved or replaced while grind had it open: nothing more is written; put the file back with its -wal and -shm files, or stop grind",
+        path.display()
+    )]
+    Gone {
+        /// The catalog's file.
+        path: PathBuf,
     },
     /// Another program held the catalog's lock for longer than the busy time-out.
     #[error("the catalog is locked by another program; nothing was written, it can be asked again")]
@@ -88,12 +106,20 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
-    /// Whether the same call may succeed later without a restart: the lock is released, space is freed, the file system is writable
-    /// or the disk answers again. Nothing of the call was written, so it can be repeated.
+    /// Whether `catalog.url` names something that cannot be a catalog for this program.
+    pub fn is_of_config(&self) -> bool {
+        matches!(
+            self,
+            Self::Address { .. } | Self::NotDatabase { .. } | Self::Foreign { .. } | Self::Newer { .. }
+        )
+    }
+
+    /// Whether the same call may succeed later without a restart: the lock is released, space is freed, the file system is writable,
+    /// the disk answers again or the file is put back. Nothing of the call was written, so it can be repeated.
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::DiskFull(_) | Self::ReadOnly(_) | Self::Disk(_) | Self::Asked(_)
+            Self::Busy | Self::DiskFull(_) | Self::ReadOnly(_) | Self::Disk(_) | Self::Gone { .. } | Self::Asked(_)
         )
     }
 }
@@ -107,7 +133,8 @@ impl From<rusqlite::Error> for CatalogError {
             Some(Code::DiskFull) => Self::DiskFull(words),
             Some(Code::ReadOnly) => Self::ReadOnly(words),
             Some(Code::SystemIoFailure | Code::CannotOpen) => Self::Disk(words),
-            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged {
+            Some(Code::NotADatabase) => Self::NotDatabase { path: PathBuf::new() },
+            Some(Code::DatabaseCorrupt) => Self::Damaged {
                 path: PathBuf::new(),
                 cause: words,
             },
@@ -124,6 +151,7 @@ impl CatalogError {
                 path: path.into(),
                 cause,
             },
+            Self::NotDatabase { .. } => Self::NotDatabase { path: path.into() },
             other => other,
         }
     }

@@ -8,7 +8,7 @@ use crate::cli::progress::{ProgressDisplay, ProgressStyle};
 use crate::daemon;
 use crate::daemon::{BuildError, DaemonEnd, LiveDaemonView, RunOptions, StartError};
 use crate::log;
-use crate::observe::DaemonView;
+use crate::observe::{DaemonView, ObserverError};
 use crate::pipeline::RunReport;
 use crate::vocabulary::WaitCause;
 
@@ -47,6 +47,14 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
                 .cause(actor.clone())
                 .advise("This is a fault of grind; the log says where. systemd starts it again."),
         );
+    }
+    if let Some(fault) = &ended.ledger.catalog_fault {
+        return Err(CliError::new(
+            ExitStatus::Failed,
+            "stopped, and what was recorded last is not in the catalog",
+        )
+        .cause(fault.clone())
+        .advise("Without its catalog the next run begins a new one, and finds stored books in the storage again."));
     }
     match unfinished(&ended.report, ended.signed_out.as_deref(), once) {
         Some(error) => Err(error),
@@ -105,23 +113,104 @@ fn with_unknown(error: CliError, report: &RunReport) -> CliError {
 }
 
 fn explain(error: &StartError) -> CliError {
-    let exit = match error {
-        StartError::Build(BuildError::Settings(_)) => ExitStatus::Config,
-        StartError::Build(_) => ExitStatus::Unavailable,
-        StartError::Observer(_) => ExitStatus::CannotCreate,
-        StartError::Signals(_) => ExitStatus::Internal,
+    let (exit, advice) = match error {
+        StartError::Build(BuildError::Settings(_)) => (ExitStatus::Config, CHECK_CONFIG),
+        StartError::Build(BuildError::Session(_)) => (ExitStatus::Unavailable, CHECK_CONFIG),
+        StartError::Build(BuildError::Catalog(error)) => (
+            if error.is_of_config() {
+                ExitStatus::Config
+            } else {
+                ExitStatus::Unavailable
+            },
+            "catalog.url names the catalog; nothing was changed.",
+        ),
+        StartError::Build(BuildError::Storage(_)) => (
+            ExitStatus::Unavailable,
+            "storage.url names the storage; this user must be able to write there. Nothing was changed.",
+        ),
+        StartError::Observer(error) => (ExitStatus::CannotCreate, observer_advice(error)),
+        StartError::Signals(_) => (ExitStatus::Internal, "Nothing was changed."),
     };
-    CliError::new(exit, "grind cannot start")
-        .because(error)
-        .advise("Check the configuration with `grind check-config`; nothing was changed.")
+    CliError::new(exit, "grind cannot start").because(error).advise(advice)
+}
+
+const CHECK_CONFIG: &str = "Check the configuration with `grind check-config`; nothing was changed.";
+
+fn observer_advice(error: &ObserverError) -> &'static str {
+    match error {
+        ObserverError::Running { .. } => {
+            "`grind status` shows what that daemon does. Stop it first (`systemctl stop grind`), or give this one a catalog, a \
+             storage, an observe.socket and an observe.listen of its own."
+        }
+        ObserverError::Listen { .. } => {
+            "Another program may use this address (`ss -ltnp` shows which): let observe.listen name a free one."
+        }
+        ObserverError::Socket { .. } => {
+            "Let observe.socket name a file in a folder that exists and that this user may write to."
+        }
+        ObserverError::Server(_) => "Nothing was changed; try it again.",
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use jiff::Timestamp;
 
     use super::*;
+    use crate::catalog::CatalogError;
     use crate::vocabulary::WaitReason;
+
+    #[test]
+    fn each_failed_start_says_what_helps_against_it() {
+        let observer = |error| StartError::Observer(error);
+        let cases = [
+            (
+                observer(ObserverError::Running { path: "/run/s".into() }),
+                ExitStatus::CannotCreate,
+                "`grind status`",
+            ),
+            (
+                observer(ObserverError::Listen {
+                    address: "127.0.0.1:1".parse().unwrap(),
+                    source: io::ErrorKind::AddrInUse.into(),
+                }),
+                ExitStatus::CannotCreate,
+                "observe.listen",
+            ),
+            (
+                observer(ObserverError::Socket {
+                    path: "/run/s".into(),
+                    source: io::ErrorKind::NotFound.into(),
+                }),
+                ExitStatus::CannotCreate,
+                "observe.socket",
+            ),
+            (
+                StartError::Build(BuildError::Settings("x".into())),
+                ExitStatus::Config,
+                "grind check-config",
+            ),
+            (
+                StartError::Build(BuildError::Catalog(CatalogError::NotDatabase { path: "/etc/x".into() })),
+                ExitStatus::Config,
+                "catalog.url",
+            ),
+            (
+                StartError::Build(BuildError::Catalog(CatalogError::Busy)),
+                ExitStatus::Unavailable,
+                "catalog.url",
+            ),
+        ];
+        for (error, exit, advice) in cases {
+            let explained = explain(&error);
+            assert_eq!(explained.exit(), exit, "{explained}");
+            let last = explained.to_string();
+            let last = last.lines().last().unwrap();
+            assert!(last.contains(advice), "{last}");
+        }
+    }
 
     fn report(stopped: Option<WaitCause>, incomplete: &[&str], unknown: &[&str]) -> RunReport {
         let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();

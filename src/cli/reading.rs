@@ -17,7 +17,7 @@ pub fn refused(error: &CatalogError) -> CliError {
                 .because(error)
                 .advise("`grind collect` makes one; or name the right one in catalog.url.")
         }
-        CatalogError::Address { .. } | CatalogError::Foreign { .. } | CatalogError::Newer { .. } => {
+        error if error.is_of_config() => {
             CliError::new(ExitStatus::Config, "this catalog cannot be used").because(error)
         }
         CatalogError::DiskFull(_) => {
@@ -36,6 +36,18 @@ mod tests {
         let error = open("sqlite:///nonexistent/catalog.db").unwrap_err();
         assert_eq!(error.exit(), ExitStatus::Config);
         assert!(error.to_string().contains("grind collect"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_wrong_configuration_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("passwd");
+        let text = "root:x:0:0:root:/root:/bin/bash\n".repeat(100);
+        std::fs::write(&file, &text).unwrap();
+        let error = open(&format!("sqlite://{}", file.display())).unwrap_err();
+        assert_eq!(error.exit(), ExitStatus::Config, "{error}");
+        assert!(error.to_string().contains("is no SQLite database"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct ShutdownLedger {
     pub session: SessionSnapshot,
     /// What closing the session found, if it answered.
     pub closed: Option<SessionCloseReport>,
+    /// What became of the catalog's file before it was closed, if it is gone: what was recorded last is lost.
+    pub catalog_fault: Option<String>,
 }
 
 impl ShutdownLedger {
@@ -26,9 +28,9 @@ impl ShutdownLedger {
             .is_some_and(|entry| entry.actor == ActorName::SessionOwner)
     }
 
-    /// Nobody ended by a fault and nothing was left unanswered.
+    /// Nobody ended by a fault, nothing was left unanswered, and the catalog was there to its end.
     pub fn is_clean(&self) -> bool {
-        self.entries.iter().all(|entry| !entry.reason.is_fault())
+        self.catalog_fault.is_none() && self.entries.iter().all(|entry| !entry.reason.is_fault())
     }
 }
 

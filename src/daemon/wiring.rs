@@ -219,6 +219,7 @@ impl Daemon {
         }
         phase(ShutdownPhase::Flushing);
         self.cooperating.end().await;
+        let catalog_fault = self.catalog.check_file().err().map(|error| error.to_string());
         self.catalog.close().await;
         if !self.catalog_thread.join() {
             tracing::error!("the catalog's thread ended by a panic");
@@ -243,6 +244,7 @@ impl Daemon {
             entries: self.hub.ledger(),
             session,
             closed: closed.ok(),
+            catalog_fault,
         }
     }
 }

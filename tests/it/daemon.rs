@@ -72,6 +72,18 @@ fn a_reload_is_taken_whole_or_refused_whole() {
 }
 
 #[test]
+fn a_catalog_that_is_deleted_under_the_daemon_is_named_and_the_end_is_not_clean() {
+    let mut service = Service::start(small(), "");
+    service.told("5 of 5 books stored");
+    fs::remove_file(service.home.folder.path().join("catalog.db")).unwrap();
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
+    assert!(ended.err.contains("was deleted, moved or replaced"), "{}", ended.err);
+    assert!(ended.err.contains("clean=false"), "{}", ended.err);
+}
+
+#[test]
 fn a_second_signal_stops_at_once() {
     let slow = SimulatorConfig {
         delay: Duration::from_secs(20),

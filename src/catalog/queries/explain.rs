@@ -103,8 +103,11 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
         text("failure_detail").map_or_else(|| reason.into(), |detail| format!("{reason}: {detail}"))
     };
     let sentence = match state {
-        BookState::Known if text("absent_at").is_some() || book.get("pushed_out").and_then(Value::as_i64) > Some(0) => {
+        BookState::Known if book.get("pushed_out").and_then(Value::as_i64) > Some(0) => {
             "GRIN has no archive ready any more; its conversion will be requested again.".into()
+        }
+        BookState::Known if text("absent_at").is_some() => {
+            "GRIN was asked for its archive and has none ready; its conversion will be requested.".into()
         }
         BookState::Known => "GRIN lists it; its conversion has not been requested.".into(),
         BookState::Requested => "GRIN was asked to convert it and has not begun, as far as its lists tell.".into(),

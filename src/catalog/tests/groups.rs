@@ -141,3 +141,31 @@ async fn a_bad_address_or_file_is_told_at_once() {
         Err(CatalogError::Damaged { .. })
     ));
 }
+
+#[actix_rt::test]
+async fn a_file_that_is_taken_away_is_noticed_before_the_next_write_and_no_new_one_is_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let (catalog, thread) = Catalog::open(
+        &ActorRegistry::new(),
+        &url(&folder),
+        SystemClock::system(),
+        CatalogPolicy::default(),
+    )
+    .unwrap();
+    let cx = AskContext::root("test");
+    let (path, aside) = (folder.path().join("catalog.db"), folder.path().join("aside"));
+    std::fs::rename(&path, &aside).unwrap();
+    let error = catalog
+        .ask(EnsureKnown(vec![barcode("TL0001")]), &cx)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, CatalogError::Gone { .. }) && error.may_pass(),
+        "{error}"
+    );
+    assert!(!path.exists());
+    std::fs::rename(&aside, &path).unwrap();
+    assert_eq!(catalog.ask(EnsureKnown(vec![barcode("TL0001")]), &cx).await.unwrap(), 1);
+    catalog.close().await;
+    assert!(thread.join());
+}

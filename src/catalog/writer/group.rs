@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tokio::sync::oneshot;
 
+use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation, LedgerJob, QueuedJob};
 use crate::catalog::{CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
@@ -75,10 +76,23 @@ impl<O: CatalogOperation> Member for Waiting<O> {
     }
 }
 
+/// A ledger, and the file that it writes.
+struct OpenLedger {
+    ledger: CatalogLedger,
+    file: CatalogFile,
+}
+
+impl OpenLedger {
+    fn of(ledger: CatalogLedger, opening: &LedgerOpening) -> Self {
+        let file = CatalogFile::at(&opening.path);
+        Self { ledger, file }
+    }
+}
+
 /// The queue of one writer and its ledger; lives on the catalog's thread.
 pub(crate) struct WriteGroup {
     queue: RefCell<Vec<Box<dyn Member>>>,
-    ledger: RefCell<Option<CatalogLedger>>,
+    ledger: RefCell<Option<OpenLedger>>,
     opening: LedgerOpening,
 }
 
@@ -86,7 +100,7 @@ impl WriteGroup {
     pub(crate) fn new(ledger: Option<CatalogLedger>, opening: LedgerOpening) -> Self {
         Self {
             queue: RefCell::default(),
-            ledger: RefCell::new(ledger),
+            ledger: RefCell::new(ledger.map(|ledger| OpenLedger::of(ledger, &opening))),
             opening,
         }
     }
@@ -140,12 +154,16 @@ impl WriteGroup {
         let mut place = self.ledger.borrow_mut();
         let opened = match place.take() {
             Some(ledger) => Ok(ledger),
-            None => self.opening.open(),
+            None => self.opening.open().map(|ledger| OpenLedger::of(ledger, &self.opening)),
         };
         match opened {
-            Ok(mut ledger) => {
-                ledger.transact(&mut jobs);
-                *place = Some(ledger);
+            Ok(mut open) => {
+                match open.file.check() {
+                    Ok(()) => open.ledger.transact(&mut jobs),
+                    // Not opened anew: that would begin an empty catalog in the place of the one that is gone.
+                    Err(gone) => jobs.iter_mut().for_each(|job| job.fail(gone.clone())),
+                }
+                *place = Some(open);
             }
             Err(error) => jobs.iter_mut().for_each(|job| job.fail(error.clone())),
         }
@@ -154,8 +172,11 @@ impl WriteGroup {
     /// Closes the file in good order.
     pub(crate) fn close(&self) {
         self.flush();
-        if let Some(ledger) = self.ledger.borrow_mut().take() {
-            if let Err(error) = ledger.close() {
+        if let Some(open) = self.ledger.borrow_mut().take() {
+            if let Err(error) = open.file.check() {
+                tracing::error!(%error, "what was recorded last is lost with the catalog's file");
+            }
+            if let Err(error) = open.ledger.close() {
                 tracing::warn!(%error, "the catalog's log was not copied back; the next start does that");
             }
         }

@@ -1,12 +1,13 @@
 //! The handle by which everybody else asks the catalog.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_rt::Arbiter;
 
 use crate::actor::{ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, SpawnOptions, spawn};
 use crate::catalog::writer::actor::{CatalogMessage, CatalogWriter};
 use crate::catalog::writer::connection::path_of;
+use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
 use crate::catalog::writer::ledger::CatalogOperation;
 use crate::catalog::{CatalogError, CatalogPolicy};
@@ -19,6 +20,7 @@ const CAPACITY: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     mailbox: Mailbox<ConcurrentRunner<CatalogWriter>>,
+    file: Arc<CatalogFile>,
 }
 
 /// The writer's thread; to be joined when the catalog is closed.
@@ -44,6 +46,7 @@ impl Catalog {
         };
         // Opened here, so that the caller hears at once of a file that cannot be used.
         let first = Mutex::new(Some(opening.open()?));
+        let file = Arc::new(CatalogFile::at(&opening.path));
         let arbiter = Arbiter::new();
         let mailbox = spawn::concurrent(
             hub,
@@ -54,7 +57,15 @@ impl Catalog {
                 CatalogWriter::new(WriteGroup::new(ledger, opening.clone()))
             },
         );
-        Ok((Self { mailbox }, CatalogThread(arbiter)))
+        Ok((Self { mailbox, file }, CatalogThread(arbiter)))
+    }
+
+    /// Whether the file is still the one that was opened; asks no actor, so a locked catalog keeps nobody waiting.
+    ///
+    /// # Errors
+    /// [`CatalogError::Gone`]
+    pub fn check_file(&self) -> Result<(), CatalogError> {
+        self.file.check()
     }
 
     /// Has an operation done; its answer comes after the commit.

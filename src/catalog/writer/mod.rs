@@ -3,6 +3,7 @@
 pub(crate) mod actor;
 pub(crate) mod backup;
 pub(crate) mod connection;
+pub(crate) mod file_identity;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod ledger;
