@@ -52,3 +52,4 @@ pub(crate) use messages::{
 #[cfg(test)]
 pub(crate) use stream::BodyReader;
 pub(crate) use stream::{ArchiveBody, BodyStream};
+pub(crate) use token::service_account_can_sign;

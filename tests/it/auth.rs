@@ -367,4 +367,14 @@ fn a_service_account_needs_no_login() {
     let login = home.grind(&["auth", "login", "--no-browser"]);
     assert_eq!(login.status.code(), Some(78));
     assert!(login.err.contains("service account needs no login"), "{}", login.err);
+
+    fs::write(&file, text.to_string().replace("MII", "XXX")).unwrap();
+    let broken = home.grind(&["auth", "status"]);
+    assert_eq!(broken.status.code(), Some(77), "{}", broken.err);
+    assert!(
+        broken.out.contains("\"private_key\" is no RSA key in PEM"),
+        "{}",
+        broken.out
+    );
+    assert!(broken.out.contains("GRIN:         has not said"), "{}", broken.out);
 }

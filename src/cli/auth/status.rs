@@ -18,7 +18,7 @@ use crate::grin::{
     TokenUriPolicy,
 };
 use crate::log::PlainText;
-use crate::session::{FetchAnswer, RequestKind};
+use crate::session::{FetchAnswer, RequestKind, service_account_can_sign};
 use crate::settings::Settings;
 
 /// Bytes of the summary of the directory.
@@ -80,7 +80,13 @@ fn files(settings: &Settings) -> (Status, Option<CliError>) {
     let mut files = Files::default();
     let kind = match (&auth.service_account_file, &auth.credentials_file) {
         (Some(key), _) => {
-            let token_uri = ServiceAccountKey::read(key).map(|key| key.token_uri);
+            let token_uri = ServiceAccountKey::read(key).and_then(|read| match service_account_can_sign(&read) {
+                true => Ok(read.token_uri),
+                false => Err(SecretFileError::Malformed {
+                    path: key.clone(),
+                    because: "its field \"private_key\" is no RSA key in PEM, so it cannot sign".to_owned(),
+                }),
+            });
             files.look("auth.service_account_file", key, &policy, &token_uri);
             SignIn::ServiceAccount
         }

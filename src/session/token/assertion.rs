@@ -50,13 +50,22 @@ pub(super) fn assertion_form(key: &ServiceAccountKey, now: i64) -> Result<String
         .finish())
 }
 
-fn sign(key: &ServiceAccountKey, text: &[u8]) -> Option<Vec<u8>> {
-    let pair = match PrivateKeyDer::from_pem_slice(key.private_key.expose().as_bytes()).ok()? {
+/// Whether this key can sign: an RSA key in PEM, which no file's form alone says.
+pub fn service_account_can_sign(key: &ServiceAccountKey) -> bool {
+    key_pair(key).is_some()
+}
+
+fn key_pair(key: &ServiceAccountKey) -> Option<RsaKeyPair> {
+    match PrivateKeyDer::from_pem_slice(key.private_key.expose().as_bytes()).ok()? {
         PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
         PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
         _ => return None,
     }
-    .ok()?;
+    .ok()
+}
+
+fn sign(key: &ServiceAccountKey, text: &[u8]) -> Option<Vec<u8>> {
+    let pair = key_pair(key)?;
     let mut signature = vec![0; pair.public().modulus_len()];
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature)
         .ok()?;

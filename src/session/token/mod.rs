@@ -6,5 +6,6 @@ mod exchange;
 mod keeper;
 mod source;
 
+pub(crate) use crate::session::token::assertion::service_account_can_sign;
 pub(super) use crate::session::token::exchange::PostForm;
 pub(super) use crate::session::token::keeper::{BearerToken, TokenKeeper};
