@@ -22,11 +22,6 @@ use crate::settings::Settings;
 
 /// The whole pipeline against a simulated GRIN on this machine: nothing is needed, nothing leaves it.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Examples:
-  grind demo
-  grind demo --books 1000 --pages 20 --faults
-  grind demo --dir /srv/trial --serve")]
 pub struct DemoArgs {
     /// Books in the simulated library
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -37,7 +32,7 @@ pub struct DemoArgs {
     /// Bytes of a page's image
     #[arg(long, value_name = "B", default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub image_bytes: u32,
-    /// Let the simulated GRIN fail in every way it knows
+    /// Let the simulated GRIN fail in every way it knows; books that it damages for good cannot be stored, and the exit code is 1 then
     #[arg(long)]
     pub faults: bool,
     /// Where config, catalog and library go; kept at the end [default: a fresh temporary folder]
@@ -90,7 +85,14 @@ pub fn run(args: &DemoArgs) -> CommandResult {
         sources: Some(sources),
         scope,
         observed: args.serve,
-        on_ready: Box::new(|_| {}),
+        on_ready: Box::new(|view| {
+            if let Some(page) = view.page() {
+                // Whoever closed standard output does not read the address; the demo goes on.
+                drop(output::print(&format!(
+                    "the daemon's page is at http://{page}/ (Ctrl-C ends the demo)\n"
+                )));
+            }
+        }),
     };
     let (ended, view) = mission::execute(mission, ProgressStyle::fitting())?;
     let daemon = view.daemon();
@@ -136,35 +138,79 @@ fn simulate(args: &DemoArgs) -> Result<RunningSimulator, CliError> {
         .map_err(|error| CliError::new(ExitStatus::Unavailable, "the simulator cannot start").because(&error))
 }
 
-/// Reads every stored archive again and compares it with what the simulator made.
-fn verify(simulator: &RunningSimulator, settings: &Settings) -> Result<(), CliError> {
-    let root = PathBuf::from(settings.storage.url.trim_start_matches("file://"));
-    let raw = root.join(&settings.storage.raw_prefix);
-    let (mut same, mut wrong) = (0_u64, Vec::new());
-    for barcode in simulator.barcodes() {
-        match compare(simulator, &raw, &barcode) {
-            Ok(()) => same += 1,
-            Err(why) => wrong.push(format!("{barcode}: {why}")),
-        }
-    }
-    output::print(&format!(
-        "  {:<20}{same} of {} read again and equal to what GRIN holds\n",
-        "verified",
-        same + wrong.len() as u64
-    ))?;
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    let error = CliError::new(ExitStatus::Failed, format!("{} books are not stored", wrong.len()));
-    let error = wrong.iter().take(10).fold(error, |error, why| error.cause(why.clone()));
-    Err(error.advise(format!(
-        "Each book's story: grind explain BARCODE --config {}",
-        root.with_file_name("grind.toml").display()
-    )))
+/// What reading every stored archive again has shown.
+#[derive(Debug, Default)]
+struct DemoCheck {
+    /// Books whose stored archive is what GRIN holds.
+    same: u64,
+    /// Books that cannot be stored: the simulator damages them for good.
+    by_design: Vec<String>,
+    /// Books that could have been stored and are not.
+    wrong: Vec<String>,
 }
 
-fn compare(simulator: &RunningSimulator, raw: &Path, barcode: &Barcode) -> Result<(), String> {
-    let truth = simulator.truth(barcode).ok_or("the simulator does not know it")?;
+/// Reads every stored archive again and compares it with what the simulator made.
+fn verify(simulator: &RunningSimulator, settings: &Settings) -> CommandResult {
+    let root = PathBuf::from(settings.storage.url.trim_start_matches("file://"));
+    let raw = root.join(&settings.storage.raw_prefix);
+    let mut check = DemoCheck::default();
+    for barcode in simulator.barcodes() {
+        let truth = simulator.truth(&barcode);
+        let damage = truth.as_ref().and_then(|truth| truth.fate.damage());
+        let sha256 = truth.as_ref().map(|truth| truth.sha256.as_str());
+        match (compare(sha256, &raw, &barcode), damage) {
+            (Ok(()), _) => check.same += 1,
+            (Err(_), Some(damage)) => check.by_design.push(format!("{barcode}: {damage}, by design")),
+            (Err(why), None) => check.wrong.push(format!("{barcode}: {why}")),
+        }
+    }
+    output::print(&check.to_string())?;
+    let config = root.with_file_name("grind.toml");
+    check.verdict(&config.display().to_string())
+}
+
+impl std::fmt::Display for DemoCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let books = self.same + (self.by_design.len() + self.wrong.len()) as u64;
+        writeln!(
+            f,
+            "  {:<20}{} of {books} read again and equal to what GRIN holds",
+            "verified", self.same
+        )?;
+        if !self.by_design.is_empty() {
+            writeln!(
+                f,
+                "  {:<20}{} books, which the simulated GRIN damages for good (--faults), cannot be stored",
+                "by design",
+                self.by_design.len()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl DemoCheck {
+    /// Done only if every book is stored; what is missing by design and what is not are told apart.
+    fn verdict(&self, config: &str) -> CommandResult {
+        let (by_design, wrong) = (self.by_design.len(), self.wrong.len());
+        let message = match (by_design, wrong) {
+            (0, 0) => return Ok(ExitStatus::Done),
+            (_, 0) => format!("{by_design} books are not stored, all of them by design; nothing else failed"),
+            (0, _) => format!("{wrong} books are not stored"),
+            _ => format!("{wrong} books are not stored that could be, and {by_design} by design"),
+        };
+        let named = self.wrong.iter().chain(&self.by_design).take(10);
+        let error = named.fold(CliError::new(ExitStatus::Failed, message), |error, why| {
+            error.cause(why.clone())
+        });
+        Err(error.advise(format!(
+            "The exit code is 0 only if every book is stored. Each book's history: grind explain BARCODE --config {config}"
+        )))
+    }
+}
+
+fn compare(sha256: Option<&str>, raw: &Path, barcode: &Barcode) -> Result<(), String> {
+    let sha256 = sha256.ok_or("the simulator does not know it")?;
     let path = raw.join(barcode.as_str()).join(format!("{barcode}.tar.gz"));
     let mut file = fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut digest = Sha256::new();
@@ -174,9 +220,48 @@ fn compare(simulator: &RunningSimulator, raw: &Path, barcode: &Barcode) -> Resul
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect::<String>();
-    if found == truth.sha256 {
+    if found == sha256 {
         Ok(())
     } else {
         Err("stored bytes differ from GRIN's".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demo_that_stored_all_that_can_be_says_so_and_is_still_not_done() {
+        let book = |text: &str| vec![text.to_owned()];
+        let cases = [
+            (vec![], vec![], None),
+            (
+                book("A: wrong-passphrase, by design"),
+                vec![],
+                Some("nothing else failed"),
+            ),
+            (vec![], book("B: gone"), Some("1 books are not stored")),
+            (
+                book("A: wrong-passphrase, by design"),
+                book("B: gone"),
+                Some("1 books are not stored that could be, and 1 by design"),
+            ),
+        ];
+        for (by_design, wrong, words) in cases {
+            let check = DemoCheck {
+                same: 5,
+                by_design,
+                wrong,
+            };
+            match (check.verdict("c"), words) {
+                (Ok(exit), None) => assert_eq!(exit, ExitStatus::Done),
+                (Err(error), Some(words)) => {
+                    assert_eq!(error.exit(), ExitStatus::Failed);
+                    assert!(error.to_string().contains(words), "{error}");
+                }
+                (ended, words) => panic!("{words:?}: {ended:?}"),
+            }
+        }
     }
 }

@@ -6,20 +6,14 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
-use crate::cli::{load, mission};
+use crate::cli::summary::summary;
+use crate::cli::{load, mission, output};
 use crate::daemon::RunOptions;
+use crate::observe::{DaemonView as _, WorkPhase};
 use crate::pipeline::scope_of;
 
 /// The daemon, in the foreground.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Signals:
-  SIGTERM, SIGINT  finish what was begun and stop; a second one stops at once
-  SIGHUP           read the config again, all or nothing
-
-Examples:
-  grind run
-  grind run --config settings/demo.toml --once")]
 pub struct RunArgs {
     /// Where the config is.
     #[command(flatten)]
@@ -46,6 +40,10 @@ pub fn run(args: &RunArgs) -> CommandResult {
     } else {
         ProgressStyle::Nothing
     };
-    let (ended, _view) = mission::execute(mission, show)?;
+    let (ended, view) = mission::execute(mission, show)?;
+    if args.once {
+        let summary = summary(&view.daemon(), &[WorkPhase::Download], ended.report.incomplete.len());
+        output::print(&format!("run: {summary}\n"))?;
+    }
     mission::verdict(&ended, args.once)
 }

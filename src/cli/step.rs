@@ -13,10 +13,12 @@ use crate::cli::args::{ConfigArgs, SelectionArgs};
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
+use crate::cli::summary::summary;
 use crate::cli::{load, mission, output};
 use crate::clock::SystemClock;
 use crate::daemon::RunOptions;
 use crate::grin::ListKind;
+use crate::observe::{DaemonView as _, WorkPhase};
 use crate::pipeline::{RunScope, compare_after, scope_of};
 use crate::settings::{LeasesName, Settings};
 use crate::vocabulary::Queue;
@@ -35,6 +37,16 @@ pub enum ManualStep {
 }
 
 impl ManualStep {
+    /// The phase that it does.
+    const fn phase(self) -> WorkPhase {
+        match self {
+            Self::Collect => WorkPhase::Collect,
+            Self::Enrich => WorkPhase::Enrich,
+            Self::Sync => WorkPhase::Download,
+            Self::Convert => WorkPhase::Convert,
+        }
+    }
+
     /// The command's name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -90,7 +102,8 @@ pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
         on_ready: Box::new(|_| {}),
     };
     let (ended, view) = mission::execute(mission, ProgressStyle::fitting())?;
-    output::print(&format!("{}: {}\n", step.as_str(), view.line()))?;
+    let summary = summary(&view.daemon(), &[step.phase()], ended.report.incomplete.len());
+    output::print(&format!("{}: {summary}\n", step.as_str()))?;
     mission::verdict(&ended, true)
 }
 

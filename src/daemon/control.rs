@@ -47,7 +47,7 @@ impl DaemonControl {
                 "an operator asked for these books to be tried again"
             );
             if let Err(error) = self.supervisor.ask(LookAgain, &cx).await {
-                warn!(%error, "the supervisor did not hear of it; it looks again within half a minute");
+                warn!(%error, "the supervisor was not told of these books; it looks for work again within half a minute");
             }
         }
         Ok(reply)

@@ -67,7 +67,7 @@ impl Rate {
             ..ReconfigureSession::default()
         };
         if let Err(error) = self.session.ask(changed, &AskContext::root("daemon")).await {
-            tracing::warn!(%error, "the session did not take the new rate");
+            tracing::warn!(%error, requests_per_second = rate, "the session did not take this daemon's new share of grin.requests_per_second; the old one stays in force");
         }
     }
 }

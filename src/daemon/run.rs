@@ -10,7 +10,7 @@ use futures::stream::FuturesUnordered;
 use tracing::{error, info, warn};
 
 use crate::actor::tasks::TaskHandle;
-use crate::actor::{AskContext, tasks};
+use crate::actor::{AskContext, AskError, tasks};
 use crate::catalog::CountBooks;
 use crate::daemon::signals::{DaemonSignals, RunStage};
 use crate::daemon::view::LiveDaemonView;
@@ -45,7 +45,7 @@ pub struct DaemonEnd {
     pub report: RunReport,
     /// How each actor ended.
     pub ledger: ShutdownLedger,
-    /// An actor that could not be kept alive, if there was one.
+    /// An actor that could not be kept alive, or a supervisor that ended without a report, if there was one.
     pub gave_up: Option<String>,
     /// Why the sign-in to GRIN is gone, where that was proven and nobody has signed in since.
     pub signed_out: Option<String>,
@@ -81,6 +81,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     let view = Arc::new(LiveDaemonView::of(&daemon, &settings));
     let observer = observed.then(|| observe(&settings, &view)).transpose()?;
     signals.enter(RunStage::Working { grace });
+    view.served_at(observer.as_ref().and_then(ObserverServer::local_addr));
     view.ready();
     notify::ready();
     tell_ready(&settings, observer.as_ref());
@@ -113,11 +114,11 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         session_owner_last = ledger.session_owner_was_last(),
         "stopped"
     );
-    let report = report.unwrap_or_else(|error| broken(&error));
+    let (report, lost) = reported(report);
     Ok(DaemonEnd {
         report,
         ledger,
-        gave_up,
+        gave_up: gave_up.or(lost),
         signed_out,
     })
 }
@@ -133,12 +134,11 @@ fn tell_ready(settings: &Settings, observer: Option<&ObserverServer>) {
     );
 }
 
-/// The report of a run that ended by a fault of the supervisor.
-fn broken(error: &crate::actor::AskError) -> RunReport {
-    let why = format!("the supervisor ended: {error}");
-    RunReport {
-        stopped_by: Some(WaitReason::new(WaitCause::Grin, why, jiff::Timestamp::now())),
-        ..RunReport::default()
+/// The supervisor's report; where it ended without one, an empty report and the fault.
+fn reported(answer: Result<RunReport, AskError>) -> (RunReport, Option<String>) {
+    match answer {
+        Ok(report) => (report, None),
+        Err(error) => (RunReport::default(), Some(format!("supervisor: {error}"))),
     }
 }
 
@@ -155,7 +155,7 @@ async fn work(
     view: &LiveDaemonView,
     signals: &DaemonSignals,
     begun_with: ScopeWithSettings,
-) -> Result<RunReport, crate::actor::AskError> {
+) -> Result<RunReport, AskError> {
     let ScopeWithSettings {
         mut settings,
         sources,
@@ -226,7 +226,7 @@ fn without_leases(why: &str) -> WaitReason {
 async fn count(daemon: &Daemon, view: &LiveDaemonView) {
     match daemon.catalog.ask(CountBooks, &AskContext::root("daemon")).await {
         Ok(counts) => view.counted(counts),
-        Err(error) => warn!(%error, "the catalog could not be counted"),
+        Err(error) => warn!(%error, "the books in the catalog could not be counted; the status shows the last counts"),
     }
     notify::status(&view.line());
 }
@@ -246,4 +246,17 @@ fn observe(settings: &Settings, view: &Arc<LiveDaemonView>) -> Result<ObserverSe
     let socket: PathBuf = settings.observe.socket.clone();
     let view: Arc<dyn crate::observe::DaemonView> = Arc::<LiveDaemonView>::clone(view);
     ObserverServer::start(Some(settings.observe.listen), Some(socket), view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervisor_without_a_report_is_a_fault_of_the_program_and_no_pause_of_grin() {
+        let (report, lost) = reported(Err(AskError::Closed));
+        assert!(report.stopped_by.is_none());
+        assert!(lost.unwrap().starts_with("supervisor: "));
+        assert_eq!(reported(Ok(RunReport::default())).1, None);
+    }
 }

@@ -1,6 +1,7 @@
 //! What the daemon shows of itself: snapshots put together without asking any actor.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::LocalBoxFuture;
@@ -39,11 +40,29 @@ pub struct LiveDaemonView {
 
 struct Changing {
     ready: bool,
-    counts: StateCounts,
+    counted: CountedBooks,
+    state: (DaemonState, Timestamp),
+    page: Option<SocketAddr>,
     phase: Option<ShutdownPhase>,
     reload: Option<ReloadState>,
     meter: RateMeter,
     signed_out_since: Option<Timestamp>,
+}
+
+/// What the catalog counted last, and how many books this run had finished then.
+#[derive(Default)]
+struct CountedBooks {
+    counts: StateCounts,
+    finished: u64,
+}
+
+impl CountedBooks {
+    /// How many books there are to store in this run, as far as known: a count that is older than what was finished since, or that
+    /// knows of no book yet, says nothing.
+    fn total(&self, finished: u64) -> Option<u64> {
+        let total = self.finished + left(&self.counts);
+        (self.counts.total > 0 && total >= finished).then_some(total)
+    }
 }
 
 impl LiveDaemonView {
@@ -51,7 +70,9 @@ impl LiveDaemonView {
     pub fn of(daemon: &Daemon, settings: &Settings) -> Self {
         let changing = Changing {
             ready: false,
-            counts: StateCounts::default(),
+            counted: CountedBooks::default(),
+            state: (DaemonState::Starting, Timestamp::now()),
+            page: None,
             phase: None,
             reload: None,
             meter: RateMeter::new(Instant::now()),
@@ -75,6 +96,16 @@ impl LiveDaemonView {
         self.changing().ready = true;
     }
 
+    /// The page is served at this address.
+    pub fn served_at(&self, page: Option<SocketAddr>) {
+        self.changing().page = page;
+    }
+
+    /// Where the page is served.
+    pub fn page(&self) -> Option<SocketAddr> {
+        self.changing().page
+    }
+
     /// The shutdown has come this far.
     pub fn phase(&self, phase: ShutdownPhase) {
         self.changing().phase = Some(phase);
@@ -93,7 +124,10 @@ impl LiveDaemonView {
     pub fn counted(&self, counts: StateCounts) {
         let progress = self.progress.snapshot();
         let mut changing = self.changing();
-        changing.counts = counts;
+        changing.counted = CountedBooks {
+            counts,
+            finished: finished(&progress),
+        };
         changing.meter.note(
             Instant::now(),
             of(&progress, BookOutcome::Stored),
@@ -138,17 +172,20 @@ impl DaemonView for LiveDaemonView {
         shown.finished.clone_from(&progress.finished);
         shown.failures.clone_from(&progress.failures);
         shown.barcodes = changing
+            .counted
             .counts
             .by_state
             .iter()
             .map(|(state, n)| (state.as_str().to_owned(), *n))
             .collect();
-        shown.phases = phases(&progress, &changing.counts);
+        shown.phases = phases(&progress, &changing.counted);
+        let tasks = progress.tasks.iter();
+        shown.tasks = tasks.map(|(task, words)| ((*task).to_owned(), words.clone())).collect();
         shown.stored_bytes = progress.bytes_stored;
         shown.books_in_hand = progress.claimed;
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
         shown.rates = changing.meter.rates();
-        shown.eta_seconds = changing.meter.eta_seconds(left(&changing.counts));
+        shown.eta_seconds = changing.meter.eta_seconds(left(&changing.counted.counts));
         shown.last_success = progress.last_stored;
         shown.shutdown = changing.phase;
         shown.reload.clone_from(&changing.reload);
@@ -157,6 +194,10 @@ impl DaemonView for LiveDaemonView {
         shown.paused = pauses(&progress, &shown);
         shown.waiting = progress.waiting.iter().cloned().collect();
         shown.state = state(&changing, &progress, &shown);
+        if changing.state.0 != shown.state {
+            changing.state = (shown.state, shown.taken_at);
+        }
+        shown.state_since = changing.state.1;
         shown
     }
 
@@ -212,12 +253,17 @@ fn left(counts: &StateCounts) -> u64 {
         .sum()
 }
 
-fn phases(progress: &ProgressSnapshot, counts: &StateCounts) -> BTreeMap<WorkPhase, PhaseProgress> {
+/// Books with which this run is done.
+fn finished(progress: &ProgressSnapshot) -> u64 {
     let finals = BookOutcome::ALL.iter().filter(|outcome| outcome.is_final());
-    let done: u64 = finals.map(|outcome| of(progress, *outcome)).sum();
+    finals.map(|outcome| of(progress, *outcome)).sum()
+}
+
+fn phases(progress: &ProgressSnapshot, counted: &CountedBooks) -> BTreeMap<WorkPhase, PhaseProgress> {
+    let (done, counts) = (finished(progress), &counted.counts);
     let download = PhaseProgress {
         done,
-        total: Some(done + left(counts)),
+        total: counted.total(done),
         active: progress.claimed > 0,
     };
     let open = |done, total, active| PhaseProgress { done, total, active };
@@ -275,5 +321,26 @@ fn state(changing: &Changing, progress: &ProgressSnapshot, shown: &DaemonSnapsho
         None if progress.paused => DaemonState::Paused,
         None if progress.claimed > 0 || shown.phases.values().any(|phase| phase.active) => DaemonState::Working,
         None => DaemonState::Waiting,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::BookState;
+
+    #[test]
+    fn the_total_is_of_one_moment_and_untold_where_the_count_is_too_old() {
+        let counted = |finished, available, total| CountedBooks {
+            counts: StateCounts {
+                by_state: [(BookState::Available, available)].into(),
+                total,
+            },
+            finished,
+        };
+        assert_eq!(counted(0, 200, 200).total(16), Some(200), "stored since the count");
+        assert_eq!(counted(150, 50, 200).total(195), Some(200));
+        assert_eq!(counted(0, 0, 0).total(0), None, "before the first count");
+        assert_eq!(counted(0, 0, 60).total(23), None, "counted before the lists were read");
     }
 }

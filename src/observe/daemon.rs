@@ -18,6 +18,8 @@ pub const PROGRAM_COMMIT: &str = env!("GRIND_COMMIT");
 pub struct DaemonSnapshot {
     /// What the daemon is doing on the whole.
     pub state: DaemonState,
+    /// Since when it does that.
+    pub state_since: Timestamp,
     /// When the process began.
     pub since: Timestamp,
     /// When this snapshot was taken.
@@ -38,6 +40,8 @@ pub struct DaemonSnapshot {
     pub failures: BTreeMap<FailureReason, u64>,
     /// How far each phase of the work is.
     pub phases: BTreeMap<WorkPhase, PhaseProgress>,
+    /// What each task (collect, enrich, convert, leases) does just now or did last, in words.
+    pub tasks: BTreeMap<String, String>,
     /// Bytes of decrypted archives published.
     pub stored_bytes: u64,
     /// Books being checked or downloaded.
@@ -56,7 +60,7 @@ pub struct DaemonSnapshot {
     pub reload: Option<ReloadState>,
     /// Why no new books are taken up; empty while they are.
     pub paused: Vec<WaitCause>,
-    /// Set while GRIN does not know us.
+    /// Set while GRIN accepts no sign-in.
     pub signed_out: Option<SignedOut>,
     /// GRIN told us to stay away until then.
     pub gate_closed_until: Option<Timestamp>,
@@ -67,6 +71,7 @@ impl DaemonSnapshot {
     pub fn starting(version: &str, commit: &str, now: Timestamp) -> Self {
         Self {
             state: DaemonState::Starting,
+            state_since: now,
             since: now,
             taken_at: now,
             version: version.to_owned(),
@@ -77,6 +82,7 @@ impl DaemonSnapshot {
             finished: BTreeMap::new(),
             failures: BTreeMap::new(),
             phases: BTreeMap::new(),
+            tasks: BTreeMap::new(),
             stored_bytes: 0,
             books_in_hand: 0,
             transfers: Vec::new(),
@@ -185,7 +191,7 @@ pub struct ReloadState {
     pub summary: String,
 }
 
-/// GRIN does not know us, and no retry will help.
+/// GRIN accepts no sign-in, and no retry will help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedOut {
     /// Since when.

@@ -14,14 +14,25 @@ pub type PageFact = (&'static str, String);
 pub fn facts(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     let mut facts = vec![(
         "state",
-        format!("{} for {}", daemon.state, DisplayDuration(daemon.running_seconds())),
+        format!(
+            "{} since {} ({})",
+            daemon.state,
+            second(daemon.state_since),
+            DisplayDuration(seconds_since(daemon.state_since, daemon))
+        ),
     )];
+    let running = DisplayDuration(daemon.running_seconds());
+    facts.push(("running", format!("since {} ({running})", second(daemon.since))));
     facts.extend(urgent(daemon));
     facts.extend(work(daemon));
     facts.extend(speeds(daemon));
-    facts.push(("library", daemon.library.clone()));
+    facts.push(("storage", daemon.library.clone()));
     facts.push(("version", format!("{} ({})", daemon.version, daemon.commit)));
     facts
+}
+
+fn seconds_since(at: Timestamp, daemon: &DaemonSnapshot) -> f64 {
+    daemon.taken_at.duration_since(at).as_secs_f64().max(0.0)
 }
 
 fn urgent(daemon: &DaemonSnapshot) -> Vec<PageFact> {
@@ -82,6 +93,12 @@ fn work(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     if !daemon.failures.is_empty() {
         facts.push(("failed because", listed(failures)));
     }
+    facts.extend(
+        daemon
+            .tasks
+            .iter()
+            .map(|(task, words)| ("task", format!("{task}: {words}"))),
+    );
     facts.extend(daemon.last_success.map(|at| ("last book stored", second(at))));
     facts
 }
@@ -125,7 +142,7 @@ fn second(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::SignedOut;
+    use crate::observe::{DaemonState, SignedOut};
     use crate::vocabulary::{WaitCause, WaitReason};
 
     #[test]
@@ -138,9 +155,19 @@ mod tests {
         });
         daemon.paused.push(WaitCause::SignIn);
         let facts = facts(&daemon);
-        assert_eq!(facts[1].1, "since 1970-01-01T00:00:00Z: the refresh token is dead");
-        assert_eq!(facts[2], ("to do", "Run `grind auth login`.".into()));
-        assert_eq!(facts[3], ("intake paused", "signed_out".into()));
+        assert_eq!(facts[2].1, "since 1970-01-01T00:00:00Z: the refresh token is dead");
+        assert_eq!(facts[3], ("to do", "Run `grind auth login`.".into()));
+        assert_eq!(facts[4], ("intake paused", "signed_out".into()));
+    }
+
+    #[test]
+    fn a_state_has_an_age_of_its_own() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", at(0));
+        (daemon.state, daemon.state_since, daemon.taken_at) = (DaemonState::Paused, at(60), at(72));
+        let facts = facts(&daemon);
+        assert_eq!(facts[0], ("state", "paused since 1970-01-01T00:01:00Z (12.0s)".into()));
+        assert_eq!(facts[1], ("running", "since 1970-01-01T00:00:00Z (1m 12s)".into()));
     }
 
     #[test]
@@ -152,6 +179,7 @@ mod tests {
         });
         daemon.barcodes.insert("stored".into(), 1_234);
         daemon.barcodes.insert("failed".into(), 0);
+        daemon.tasks.insert("collect".into(), "reading _all_books".into());
         let facts = facts(&daemon);
         let text = |heading| facts.iter().find(|fact| fact.0 == heading).map(|fact| fact.1.as_str());
         assert_eq!(
@@ -159,6 +187,7 @@ mod tests {
             Some("disk space: no room in /library (until 1970-01-01T00:01:00Z)")
         );
         assert_eq!(text("barcodes"), Some("stored 1 234"));
+        assert_eq!(text("task"), Some("collect: reading _all_books"));
         assert_eq!(text("to go"), None);
         assert_eq!(text("last book stored"), None);
     }

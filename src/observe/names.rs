@@ -101,7 +101,7 @@ metrics! {
     UpstreamPaceWait, Histogram, "grind_upstream_pace_wait_seconds", [], "Time requests waited for the pace and the gate.";
     UpstreamGate, Gauge, "grind_upstream_gate_closed_until_timestamp_seconds", [], "Until when nothing is asked of GRIN, as it told us with Retry-After; 0 while open.";
     AuthRefresh, Counter, "grind_auth_refresh_total", ["outcome"], "Access tokens fetched.";
-    AuthSignedOut, Gauge, "grind_auth_signed_out", [], "1 while GRIN does not know us and a person must sign in.";
+    AuthSignedOut, Gauge, "grind_auth_signed_out", [], "1 while GRIN accepts no sign-in and a person must sign in.";
     SharingDaemons, Gauge, "grind_sharing_daemons", [], "Daemons that share the library, this one among them.";
     LeasedBlocks, Gauge, "grind_leased_blocks", [], "Blocks of barcodes, of 256, whose books this daemon may take.";
     RateShare, Gauge, "grind_rate_share_ratio", [], "This daemon's share of GRIN's rate, 0 to 1.";

@@ -133,11 +133,13 @@ impl GatheredSettings {
         let is_whole = layers.len() == files.len() + 1;
         layers.push(ConfigLayer::of_environment(&sources.env, &mut findings));
         let settings = read(layers, defaults, sources, &mut findings);
-        // What the values mean together, and what is not set, nobody can say while a file is unread.
-        if let Some(settings) = settings.as_ref().filter(|_| is_whole) {
+        if let Some(settings) = &settings {
             // A key that is wrong already stands for its default here, so nothing is said of it twice.
             let said: Vec<String> = findings.iter().map(|finding| finding.key.clone()).collect();
             let meaning = check::meaning(settings).into_iter();
+            // Whether it is set nobody can say while a file is unread.
+            let is_untold = !is_whole && settings.library.directory.is_empty();
+            let meaning = meaning.filter(|finding| !(is_untold && finding.key == "library.directory"));
             findings.extend(meaning.filter(|finding| !said.contains(&finding.key)));
         }
         Self {

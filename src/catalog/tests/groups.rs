@@ -138,7 +138,7 @@ async fn a_bad_address_or_file_is_told_at_once() {
     std::fs::write(folder.path().join("catalog.db"), [7; 5_000]).unwrap();
     assert!(matches!(
         Catalog::open(&hub, &url(&folder), SystemClock::system(), CatalogPolicy::default()),
-        Err(CatalogError::Damaged { .. })
+        Err(CatalogError::NotDatabase { .. })
     ));
 }
 

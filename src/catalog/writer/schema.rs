@@ -113,9 +113,9 @@ mod tests {
         let path = folder.path().join("catalog.db");
         std::fs::write(&path, [b'x'; 8_192]).unwrap();
         for error in [open_writer(&path).err().unwrap(), open_reader(&path).err().unwrap()] {
-            assert!(matches!(error, CatalogError::Damaged { .. }), "{error}");
+            assert!(matches!(error, CatalogError::NotDatabase { .. }), "{error}");
             let words = error.to_string();
-            assert!(words.contains("catalog.db") && words.contains("backup"), "{words}");
+            assert!(words.contains("catalog.db") && words.contains("catalog.url"), "{words}");
         }
     }
 

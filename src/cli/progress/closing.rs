@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::cli::summary::failed_because;
 use crate::observe::{DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ProcessFigures};
 use crate::vocabulary::BookOutcome;
 
@@ -14,7 +15,7 @@ pub struct ClosingTable<'a> {
     pub sessions_created: u64,
     /// Connections opened.
     pub connections_opened: u64,
-    /// Memory and CPU time.
+    /// Memory and CPU time of the process, in which the simulator runs too.
     pub process: ProcessFigures,
 }
 
@@ -31,40 +32,26 @@ impl ClosingTable<'_> {
             .into_iter()
             .filter(|(_, outcome)| self.daemon.finished(*outcome) > 0);
         rows.extend(happened.map(|(words, outcome)| (words, count(outcome))));
-        rows.push(("failed", self.failed()));
+        rows.push(("failed", count(BookOutcome::Failed) + &failed_because(self.daemon)));
         rows.push(("bytes", DisplaySize(self.daemon.stored_bytes).to_string()));
         rows.push(("time", DisplayDuration(self.daemon.running_seconds()).to_string()));
         rows.push(("speed", self.speed()));
         rows.push(("sessions created", DisplayCount(self.sessions_created).to_string()));
         rows.push(("connections opened", DisplayCount(self.connections_opened).to_string()));
-        rows.extend(
-            self.process
-                .peak_resident_bytes
-                .map(|bytes| ("peak memory", DisplaySize(bytes).to_string())),
-        );
-        rows.extend(
-            self.process
-                .cpu_seconds
-                .map(|seconds| ("CPU time", DisplayDuration(seconds).to_string())),
-        );
-        rows.push(("library", self.daemon.library.clone()));
+        rows.extend(self.process.peak_resident_bytes.map(|bytes| {
+            (
+                "peak memory",
+                format!("{}, with the simulated GRIN", DisplaySize(bytes)),
+            )
+        }));
+        rows.extend(self.process.cpu_seconds.map(|seconds| {
+            (
+                "CPU time",
+                format!("{}, with the simulated GRIN", DisplayDuration(seconds)),
+            )
+        }));
+        rows.push(("storage", self.daemon.library.clone()));
         rows
-    }
-
-    /// `2 (wrong_passphrase 1, damaged_at_source 1)`, the most frequent first.
-    fn failed(&self) -> String {
-        let total = DisplayCount(self.daemon.finished(BookOutcome::Failed)).to_string();
-        let mut reasons: Vec<_> = self.daemon.failures.iter().filter(|(_, count)| **count > 0).collect();
-        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let reasons: Vec<_> = reasons
-            .iter()
-            .map(|(reason, count)| format!("{reason} {}", DisplayCount(**count)))
-            .collect();
-        if reasons.is_empty() {
-            total
-        } else {
-            format!("{total} ({})", reasons.join(", "))
-        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
@@ -125,9 +112,9 @@ mod tests {
   speed               29.8 books/s, 120.0 MB/s
   sessions created    1
   connections opened  4
-  peak memory         42.9 MiB
-  CPU time            7.2s
-  library             file:///srv/library
+  peak memory         42.9 MiB, with the simulated GRIN
+  CPU time            7.2s, with the simulated GRIN
+  storage             file:///srv/library
 ";
         assert_eq!(table, expected);
     }

@@ -99,12 +99,12 @@ pub fn done_of(progressed: PhaseProgress) -> String {
 /// Bytes, speed, and how long it will take: `1.2 GiB · 24.3 books/s · 120.1 MB/s · 3m 2s to go`.
 pub fn tempo(snapshot: &DaemonSnapshot) -> String {
     let rate = snapshot.rates.minute;
-    let mut text = format!(
-        "{} · {:.1} books/s · {}",
-        DisplaySize(snapshot.stored_bytes),
-        rate.books_per_second,
-        DisplaySpeed(rate.bytes_per_second)
-    );
+    let mut text = DisplaySize(snapshot.stored_bytes).to_string();
+    // Before the first measurement there is no speed, and 0.0 would be a wrong one.
+    if rate.books_per_second > 0.0 {
+        let bytes = DisplaySpeed(rate.bytes_per_second);
+        text = format!("{text} · {:.1} books/s · {bytes}", rate.books_per_second);
+    }
     if let Some(eta) = snapshot.eta_seconds {
         text += &[" · ", &DisplayDuration(eta).to_string(), " to go"].concat();
     }
@@ -143,6 +143,13 @@ mod tests {
             line,
             "books stored 12 of 300 · 1.0 MiB · 24.2 books/s · 120.1 MB/s · 3m 2s to go"
         );
+    }
+
+    #[test]
+    fn a_speed_that_was_not_measured_yet_is_not_told() {
+        let mut snapshot = snapshot(12);
+        (snapshot.rates.minute, snapshot.eta_seconds) = (MeasuredRate::default(), None);
+        assert_eq!(line(&snapshot), "books stored 12 of 300 · 1.0 MiB");
     }
 
     #[test]

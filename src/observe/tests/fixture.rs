@@ -84,6 +84,7 @@ fn daemon() -> DaemonSnapshot {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     DaemonSnapshot {
         state: DaemonState::Draining,
+        tasks: [("collect".to_owned(), format!("<{BARCODE}>"))].into(),
         library: "file:///srv/<library>".into(),
         waiting: vec![WaitReason {
             until: Some(now),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use grind::grin::Barcode;
-use grind::lab::simulator::{RunningSimulator, Simulator, SimulatorConfig, VolumeFate};
+use grind::lab::simulator::{RunningSimulator, Simulator, SimulatorConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest, Sha256};
 
@@ -119,13 +119,7 @@ impl Home {
 
     /// Books whose archive GRIN can hand out whole.
     pub fn sound_books(&self) -> BTreeSet<Barcode> {
-        let sound = |barcode: &Barcode| {
-            let fate = self.simulator.truth(barcode).expect("a book").fate;
-            matches!(
-                fate,
-                VolumeFate::Whole | VolumeFate::NoChecksumList | VolumeFate::NoDigests
-            )
-        };
+        let sound = |barcode: &Barcode| self.simulator.truth(barcode).expect("a book").fate.damage().is_none();
         self.simulator.barcodes().filter(sound).collect()
     }
 

@@ -42,6 +42,21 @@ pub enum VolumeFate {
     Hostile(HostileKind),
 }
 
+impl VolumeFate {
+    /// What keeps it from being stored, as the fault is called; `None`: it can be stored. Of hostile archives some can: it
+    /// depends on the entry.
+    pub const fn damage(self) -> Option<&'static str> {
+        match self {
+            Self::Whole | Self::NoChecksumList | Self::NoDigests => None,
+            Self::SourceDamaged => Some("source-damaged"),
+            Self::SourceTruncated => Some("source-truncated"),
+            Self::WrongChecksum => Some("wrong-checksum"),
+            Self::WrongPassphrase => Some("wrong-passphrase"),
+            Self::Hostile(_) => Some("hostile-archive"),
+        }
+    }
+}
+
 /// One volume, ready to be written as often as needed.
 pub(crate) struct SimulatedVolume<'a> {
     /// `<LIB>_<BARCODE>`.

@@ -1,0 +1,123 @@
+//! What a run that ended by itself did, in one line.
+
+use crate::observe::{DaemonSnapshot, DisplayCount, DisplaySize, WorkPhase};
+use crate::vocabulary::BookOutcome;
+
+/// `3 books stored, 1 failed (timeout 1)`: the phases asked for, and others in which something was done; last, how much could not
+/// be read.
+pub fn summary(daemon: &DaemonSnapshot, asked_for: &[WorkPhase], incomplete: usize) -> String {
+    let mut parts = Vec::new();
+    for phase in WorkPhase::ALL {
+        let is_asked_for = asked_for.contains(phase);
+        match phase {
+            WorkPhase::Download => parts.extend(books(daemon, is_asked_for)),
+            other => parts.extend(counted(daemon, *other, is_asked_for)),
+        }
+    }
+    match incomplete {
+        0 => {}
+        1 => parts.push("1 list or batch could not be read".to_owned()),
+        more => parts.push(format!("{more} lists or batches could not be read")),
+    }
+    parts.join(", ")
+}
+
+fn counted(daemon: &DaemonSnapshot, phase: WorkPhase, is_asked_for: bool) -> Option<String> {
+    let done = daemon.phases.get(&phase).map_or(0, |phase| phase.done);
+    let (one, more) = match phase {
+        WorkPhase::Collect => ("row of GRIN's lists read", "rows of GRIN's lists read"),
+        WorkPhase::Enrich => ("book enriched", "books enriched"),
+        WorkPhase::Convert => ("conversion requested", "conversions requested"),
+        WorkPhase::Download => ("book stored", "books stored"),
+    };
+    (is_asked_for || done > 0).then(|| format!("{} {}", DisplayCount(done), if done == 1 { one } else { more }))
+}
+
+fn books(daemon: &DaemonSnapshot, is_asked_for: bool) -> Vec<String> {
+    let stored = daemon.finished(BookOutcome::Stored);
+    let words = if stored == 1 { "book stored" } else { "books stored" };
+    let size = DisplaySize(daemon.stored_bytes);
+    let mut parts = Vec::new();
+    match stored {
+        0 if is_asked_for => parts.push(format!("0 {words}")),
+        0 => {}
+        stored => parts.push(format!("{} {words} ({size})", DisplayCount(stored))),
+    }
+    let others = [
+        (BookOutcome::UpToDate, "up to date"),
+        (BookOutcome::NotConverted, "waiting for GRIN"),
+        (BookOutcome::Retry, "to be tried again"),
+        (BookOutcome::Released, "released"),
+    ];
+    for (outcome, words) in others {
+        let count = daemon.finished(outcome);
+        parts.extend((count > 0).then(|| format!("{} {words}", DisplayCount(count))));
+    }
+    let failed = daemon.finished(BookOutcome::Failed);
+    parts.extend((failed > 0).then(|| format!("{} failed{}", DisplayCount(failed), failed_because(daemon))));
+    parts
+}
+
+/// ` (wrong_passphrase 1, damaged_at_source 1)`, the most frequent first; nothing where none is known.
+pub fn failed_because(daemon: &DaemonSnapshot) -> String {
+    let mut reasons: Vec<_> = daemon.failures.iter().filter(|(_, count)| **count > 0).collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let reasons: Vec<_> = reasons
+        .iter()
+        .map(|(reason, count)| format!("{reason} {}", DisplayCount(**count)))
+        .collect();
+    if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::PhaseProgress;
+    use crate::vocabulary::FailureReason;
+
+    fn ended() -> DaemonSnapshot {
+        DaemonSnapshot::starting("0", "0", jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_step_tells_what_it_was_asked_for_even_if_there_was_nothing_to_do() {
+        for (phase, text) in [
+            (WorkPhase::Collect, "0 rows of GRIN's lists read"),
+            (WorkPhase::Enrich, "0 books enriched"),
+            (WorkPhase::Convert, "0 conversions requested"),
+            (WorkPhase::Download, "0 books stored"),
+        ] {
+            assert_eq!(summary(&ended(), &[phase], 0), text);
+        }
+    }
+
+    #[test]
+    fn a_step_tells_only_what_it_did() {
+        let mut daemon = ended();
+        let done = |done| PhaseProgress {
+            done,
+            ..PhaseProgress::default()
+        };
+        daemon.phases.insert(WorkPhase::Enrich, done(1_200));
+        let words = summary(&daemon, &[WorkPhase::Enrich], 1);
+        assert_eq!(words, "1 200 books enriched, 1 list or batch could not be read");
+        daemon.finished = [
+            (BookOutcome::Stored, 1),
+            (BookOutcome::UpToDate, 2),
+            (BookOutcome::NotConverted, 3),
+            (BookOutcome::Failed, 3),
+        ]
+        .into();
+        daemon.failures = [(FailureReason::Timeout, 1), (FailureReason::WrongPassphrase, 2)].into();
+        daemon.stored_bytes = 1024;
+        assert_eq!(
+            summary(&daemon, &[WorkPhase::Download], 2),
+            "1 200 books enriched, 1 book stored (1.0 KiB), 2 up to date, 3 waiting for GRIN, \
+             3 failed (wrong_passphrase 2, timeout 1), 2 lists or batches could not be read"
+        );
+    }
+}
