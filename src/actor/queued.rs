@@ -1,4 +1,4 @@
-//! A message's right to be handled (`Ticket`), and its being handled (`Running`); both count when dropped.
+//! A message that waits to be handled (`QueuedMessage`), and one that is being handled (`RunningMessage`); both count when dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
