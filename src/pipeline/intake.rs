@@ -220,10 +220,13 @@ impl BookIntake {
         if fault.blame == Blame::Book {
             self.grin_answered(now);
         }
-        if let Some(wait) = fault.asked_wait {
-            self.asked_to_wait(fault, wait, now);
-        }
-        let Some(cause) = fault.cause else { return };
+        let Some(cause) = fault.cause else {
+            // What is asked of one book alone has a cause, and is a wait of that book.
+            if let Some(wait) = fault.asked_wait {
+                self.asked_to_wait(fault, wait, now);
+            }
+            return;
+        };
         let may_be_one_books = fault.may_be_one_books();
         let tells_nothing = may_be_one_books && self.was_refused(barcode);
         if let Some(breaker) = self.breakers.get_mut(&cause) {

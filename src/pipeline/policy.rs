@@ -117,6 +117,7 @@ impl From<&SessionError> for BookFault {
             | E::NoLength { .. }
             | E::Protocol(_)
             | E::TooSlow { .. }
+            | E::NotServed { .. }
             | E::Server { .. } => (Blame::Path, Some(WaitCause::Grin)),
             // Waiting for a permit is our own business.
             E::Timeout {
@@ -139,7 +140,9 @@ impl From<&SessionError> for BookFault {
             E::Closed | E::Cancelled | E::Mailbox(_) => (Blame::Us, None),
         };
         let asked_wait = match error {
-            E::Throttled { retry_after, .. } | E::RefusedByHost { retry_after, .. } => *retry_after,
+            E::Throttled { retry_after, .. }
+            | E::NotServed { retry_after, .. }
+            | E::RefusedByHost { retry_after, .. } => *retry_after,
             _ => None,
         };
         Self {

@@ -146,6 +146,14 @@ pub enum SessionError {
         /// What the server asked for.
         retry_after: Option<Duration>,
     },
+    /// 429 or 503 for one archive, while nothing says that GRIN means everybody.
+    #[error("this archive is not served now ({status})")]
+    NotServed {
+        /// The status.
+        status: u16,
+        /// What the server asked for, for this archive.
+        retry_after: Option<Duration>,
+    },
     /// Any other 5xx.
     #[error("server error {status}")]
     Server {
@@ -218,9 +226,9 @@ impl SessionError {
     /// What to do about it.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Throttled { retry_after, .. } | Self::RefusedByHost { retry_after, .. } => {
-                ErrorClass::Transient { wait: *retry_after }
-            }
+            Self::Throttled { retry_after, .. }
+            | Self::NotServed { retry_after, .. }
+            | Self::RefusedByHost { retry_after, .. } => ErrorClass::Transient { wait: *retry_after },
             Self::SignedOut { .. }
             | Self::Forbidden { .. }
             | Self::Tls { .. }
@@ -258,7 +266,7 @@ impl SessionError {
             Self::Forbidden { .. } => FailureReason::Forbidden,
             Self::RefusedByHost { .. } => FailureReason::RefusedByHost,
             Self::Throttled { .. } => FailureReason::Throttled,
-            Self::Server { .. } => FailureReason::Server,
+            Self::NotServed { .. } | Self::Server { .. } => FailureReason::Server,
             Self::Unexpected { .. } => FailureReason::Status,
             Self::NotFound => FailureReason::NotFound,
             Self::Redirect(_) => FailureReason::Redirect,

@@ -147,20 +147,21 @@ impl SessionEngine {
         let sent = opened.sent;
         opened.drain().await;
         let evidence = || self.pacer.archive_refused(ask.url.path(), sent);
-        let pause = match refusal_scope(status, kind, asked, evidence) {
-            RefusalScope::Address if status == 503 => return SessionError::Server { status },
-            RefusalScope::Address => None,
-            RefusalScope::Queue => None,
+        let retry_after = match refusal_scope(status, kind, asked, evidence) {
+            RefusalScope::Address => {
+                return SessionError::NotServed {
+                    status,
+                    retry_after: asked,
+                };
+            }
+            RefusalScope::Queue => asked,
             RefusalScope::Grin { pause } => {
                 let pause = self.pacer.refused(sent, status, pause);
                 tracing::warn!(status, seconds = pause.as_secs(), "GRIN asks for a pause");
                 Some(pause)
             }
         };
-        SessionError::Throttled {
-            status,
-            retry_after: pause.max(asked),
-        }
+        SessionError::Throttled { status, retry_after }
     }
 }
 

@@ -332,6 +332,27 @@ fn a_run_that_ends_by_itself_gives_up_after_some_probes() {
 }
 
 #[test]
+fn what_is_asked_of_one_book_ends_no_run() {
+    let hour = Some(Duration::from_hours(1));
+    for fault in [
+        SessionError::NotServed {
+            status: 429,
+            retry_after: hour,
+        },
+        SessionError::RefusedByHost {
+            host: "cdn.example".to_owned(),
+            status: 503,
+            snippet: String::new(),
+            retry_after: hour,
+        },
+    ] {
+        let mut bench = Bench::new(true);
+        bench.fail("ASKED1", &BookFault::from(&fault));
+        assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open, "{fault:?}");
+    }
+}
+
+#[test]
 fn a_run_that_ends_by_itself_gives_up_when_grin_asks_for_a_long_wait() {
     let throttled = |minutes: u64| {
         BookFault::from(&SessionError::Throttled {

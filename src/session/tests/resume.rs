@@ -238,7 +238,7 @@ async fn what_is_asked_to_wait_for_one_archive_is_left_to_its_next_attempt() {
     });
     let fixture = Fixture::of(&server);
     let (_, ended) = fixture.download(server.url("/a")).await;
-    let refused = SessionError::Throttled {
+    let refused = SessionError::NotServed {
         status: 429,
         retry_after: Some(Duration::from_hours(1)),
     };
