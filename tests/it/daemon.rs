@@ -197,7 +197,14 @@ fn failed_books_are_tried_again_when_an_operator_says_so() {
     let told: usize = all.out.split(' ').next().unwrap().parse().unwrap();
     assert!(told >= before, "{} of {before}", all.out);
     let other = service.home.grind(&["retry", "--failed", "--reason", "no_such_reason"]);
-    assert_eq!(other.out, "0 books will be tried again\n");
+    assert_eq!(
+        (other.status.code(), other.out.as_str()),
+        (Some(2), ""),
+        "{}",
+        other.err
+    );
+    let none = service.home.grind(&["retry", "--failed", "--reason", "panicked"]);
+    assert_eq!(none.out, "0 books will be tried again\n");
 
     service.signal(Signal::TERM);
     assert!(service.finish().status.success());

@@ -356,7 +356,8 @@ fn a_file_that_cannot_be_read_is_not_also_blamed_for_what_it_sets() {
     for text in ["[library]\ndirectory = \"T\"\n[grin\n", "directory = \n"] {
         let said = House::new().without("GRIND__LIBRARY__DIRECTORY").toml(text).said();
         assert_said(&said, &["grind.toml is not TOML"]);
-        assert_eq!(said.len(), 1, "{said:#?}");
+        let blamed = said.iter().any(|line| line.contains("library.directory"));
+        assert!(!blamed, "{said:#?}");
     }
 }
 

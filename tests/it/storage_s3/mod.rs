@@ -354,7 +354,8 @@ fn what_is_wrong_with_the_bucket_is_said() {
         url: "s3://missing/x".into(),
         ..server.config("")
     };
-    let missing = Storage::open(&missing).unwrap().check().unwrap_err();
+    let mut listed = Storage::open(&missing).unwrap().list(None).unwrap();
+    let missing = listed.next().unwrap().unwrap_err();
     assert_eq!(
         (missing.reason(), missing.class()),
         (FailureReason::StorageNoBucket, StorageErrorClass::NeedsPerson),
@@ -373,11 +374,10 @@ fn what_is_wrong_with_the_bucket_is_said() {
         "{denied:?}"
     );
     assert!(!format!("{denied:?}").contains("another"), "a secret was shown");
-    let away = StorageConfig {
+    let unreachable = put(StorageConfig {
         endpoint: Some("http://127.0.0.1:1".parse().unwrap()),
         ..server.config("")
-    };
-    let unreachable = put(away);
+    });
     assert_eq!(
         (unreachable.reason(), unreachable.class()),
         (FailureReason::StorageUnreachable, StorageErrorClass::Transient)
