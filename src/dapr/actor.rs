@@ -20,11 +20,11 @@ use crate::session::{Session, TimeoutPhase};
 
 /// The state store's client. Many messages at a time; connections are the session's, of its class `state`.
 pub struct StateActor {
-    office: Rc<Office>,
+    parts: Rc<ClientParts>,
 }
 
 /// What the messages share; lives as long as the actor.
-struct Office {
+struct ClientParts {
     requests: StateRequests,
     config: StateStoreConfig,
     breaker: Rc<StoreBreaker>,
@@ -44,7 +44,7 @@ impl Worker for StateActor {
 
 impl StateActor {
     pub(super) fn new(session: Session, config: StateStoreConfig, counters: Arc<StateCounters>) -> Self {
-        let office = Office {
+        let parts = ClientParts {
             requests: StateRequests::new(session, config.clone(), Arc::clone(&counters)),
             breaker: StoreBreaker::new(config.breaker),
             config,
@@ -55,9 +55,7 @@ impl StateActor {
             landed: Notify::new(),
             cut: RefCell::default(),
         };
-        Self {
-            office: Rc::new(office),
-        }
+        Self { parts: Rc::new(parts) }
     }
 
     /// Serves one message within the total time, unless there is too much to do or the breaker says no.
@@ -69,22 +67,22 @@ impl StateActor {
     ) -> impl Future<Output = Result<T, StateError>> + use<T, F, S>
     where
         F: Future<Output = Result<T, StateError>>,
-        S: FnOnce(Rc<Office>, AskContext) -> F,
+        S: FnOnce(Rc<ClientParts>, AskContext) -> F,
     {
-        let office = Rc::clone(&self.office);
-        let begun = UnderWay::begin(&office);
+        let parts = Rc::clone(&self.parts);
+        let begun = UnderWay::begin(&parts);
         async move {
             let result = match begun {
-                Ok(_under_way) => office.ask(cx, ask, refused).await,
+                Ok(_under_way) => parts.ask(cx, ask, refused).await,
                 Err(error) => Err(error),
             };
-            office.counters.note(&result, office.breaker.state());
+            parts.counters.note(&result, parts.breaker.state());
             result
         }
     }
 }
 
-impl Office {
+impl ClientParts {
     async fn ask<T, F, S>(
         self: &Rc<Self>,
         cx: AskContext,
@@ -147,22 +145,22 @@ fn first_write(error: &StateError) -> bool {
 }
 
 /// Counts one message as under way until dropped.
-struct UnderWay(Rc<Office>);
+struct UnderWay(Rc<ClientParts>);
 
 impl UnderWay {
-    fn begin(office: &Rc<Office>) -> Result<Self, StateError> {
-        if office.closing.get() > 0 {
+    fn begin(parts: &Rc<ClientParts>) -> Result<Self, StateError> {
+        if parts.closing.get() > 0 {
             return Err(StateError::Closed);
         }
-        if office.under_way.get() >= office.config.most_in_flight {
+        if parts.under_way.get() >= parts.config.most_in_flight {
             return Err(StateError::Busy);
         }
-        if !office.open.replace(true) {
-            office.counters.openings.fetch_add(1, Relaxed);
+        if !parts.open.replace(true) {
+            parts.counters.openings.fetch_add(1, Relaxed);
         }
-        office.under_way.set(office.under_way.get() + 1);
-        office.counters.begun();
-        Ok(Self(Rc::clone(office)))
+        parts.under_way.set(parts.under_way.get() + 1);
+        parts.counters.begun();
+        Ok(Self(Rc::clone(parts)))
     }
 }
 
@@ -178,7 +176,7 @@ impl Drop for UnderWay {
 
 impl ServeMessages<GetState> for StateActor {
     fn serve(&mut self, get: GetState, cx: AskContext) -> impl Future<Output = Result<KeyState, StateError>> + 'static {
-        let ask = move |office: Rc<Office>, cx: AskContext| async move { office.requests.get(&get, &cx).await };
+        let ask = move |parts: Rc<ClientParts>, cx: AskContext| async move { parts.requests.get(&get, &cx).await };
         self.serve_one(cx, ask, never)
     }
 }
@@ -189,7 +187,8 @@ impl ServeMessages<BulkGet> for StateActor {
         bulk: BulkGet,
         cx: AskContext,
     ) -> impl Future<Output = Result<Vec<BulkItem>, StateError>> + 'static {
-        let ask = move |office: Rc<Office>, cx: AskContext| async move { office.requests.bulk_get(&bulk, &cx).await };
+        let ask =
+            move |parts: Rc<ClientParts>, cx: AskContext| async move { parts.requests.bulk_get(&bulk, &cx).await };
         self.serve_one(cx, ask, never)
     }
 }
@@ -204,14 +203,15 @@ impl ServeMessages<SaveState> for StateActor {
         } else {
             never
         };
-        let ask = move |office: Rc<Office>, cx: AskContext| async move { office.requests.save(&save, &cx).await };
+        let ask = move |parts: Rc<ClientParts>, cx: AskContext| async move { parts.requests.save(&save, &cx).await };
         self.serve_one(cx, ask, refused)
     }
 }
 
 impl ServeMessages<DeleteState> for StateActor {
     fn serve(&mut self, delete: DeleteState, cx: AskContext) -> impl Future<Output = Result<(), StateError>> + 'static {
-        let ask = move |office: Rc<Office>, cx: AskContext| async move { office.requests.delete(&delete, &cx).await };
+        let ask =
+            move |parts: Rc<ClientParts>, cx: AskContext| async move { parts.requests.delete(&delete, &cx).await };
         self.serve_one(cx, ask, never)
     }
 }
@@ -222,12 +222,12 @@ impl ServeMessages<CloseStateStore> for StateActor {
         close: CloseStateStore,
         _: AskContext,
     ) -> impl Future<Output = Result<StateCloseReport, StateError>> + 'static {
-        let office = Rc::clone(&self.office);
-        async move { Ok(office.close(close).await) }
+        let parts = Rc::clone(&self.parts);
+        async move { Ok(parts.close(close).await) }
     }
 }
 
-impl Office {
+impl ClientParts {
     /// Waits for what is under way and cuts what does not end in time. A close during a close joins it.
     async fn close(self: Rc<Self>, close: CloseStateStore) -> StateCloseReport {
         let was_open = self.open.replace(false);
@@ -254,12 +254,12 @@ impl Office {
 }
 
 /// Lets messages in again, also when the close was dropped half-way.
-struct Closing(Rc<Office>);
+struct Closing(Rc<ClientParts>);
 
 impl Closing {
-    fn begin(office: &Rc<Office>) -> Self {
-        office.closing.set(office.closing.get() + 1);
-        Self(Rc::clone(office))
+    fn begin(parts: &Rc<ClientParts>) -> Self {
+        parts.closing.set(parts.closing.get() + 1);
+        Self(Rc::clone(parts))
     }
 }
 
@@ -291,7 +291,7 @@ mod tests {
 
     impl ServeMessages<Trip> for StateActor {
         fn serve(&mut self, _: Trip, cx: AskContext) -> impl Future<Output = Result<(), StateError>> + 'static {
-            let trip = |_: Rc<Office>, _: AskContext| async {
+            let trip = |_: Rc<ClientParts>, _: AskContext| async {
                 tokio::task::yield_now().await;
                 panic!("tripped")
             };

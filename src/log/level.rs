@@ -3,7 +3,7 @@
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-/// `info`, or `info,grind::session=debug`: one level for all of grind, and others for some of its rooms.
+/// `info`, or `info,grind::session=debug`: one level for all of grind, and others for some of its modules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLevel {
     general: LevelFilter,

@@ -35,7 +35,7 @@ pub struct ProgressSnapshot {
     pub finished: BTreeMap<BookOutcome, u64>,
     /// Bytes of decrypted archives published in this run.
     pub bytes_stored: u64,
-    /// When the last book came home.
+    /// When the last book was stored.
     pub last_stored: Option<Timestamp>,
     /// Rows collected, books enriched, conversions asked for in this run.
     pub rows: u64,

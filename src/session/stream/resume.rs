@@ -21,7 +21,7 @@ const PAUSES: RetryBackoff = RetryBackoff {
 };
 
 /// After this many new bytes a continued body counts as going on, and its attempts begin again. Connections that are cut every few
-/// kilobytes bring an archive home slowly; beginning anew brings it never.
+/// kilobytes complete an archive slowly; beginning anew never completes it.
 const PROGRESS: u64 = 4 << 10;
 
 /// Answers with the whole body that are read only to skip what is there already. More of them would load the server, and the
