@@ -291,7 +291,8 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         match (&self.said, &waiting) {
             (Some(before), Some(now)) if before.cause == now.cause => {}
             (_, Some(now)) => {
-                warn!(cause = now.cause.as_str(), reason = now.why, until = ?now.until, "no new book is begun: {now}");
+                let until = now.until.map(tracing::field::display);
+                warn!(cause = now.cause.as_str(), until, "no new book is begun: {now}");
             }
             (Some(before), None) => info!(cause = before.cause.as_str(), reason = before.why, "intake resumed"),
             (None, None) => {}

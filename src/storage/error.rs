@@ -30,7 +30,7 @@ pub enum StorageError {
         detail: String,
     },
     /// The user of this process has no right to it.
-    #[error("not permitted: {place}")]
+    #[error("not permitted: {place}: {}", in_short(source))]
     Denied {
         /// The file, folder or object.
         place: String,
@@ -74,7 +74,7 @@ pub enum StorageError {
     #[error(transparent)]
     Key(#[from] BadKey),
     /// The object store did not answer, or answered with a fault of its own.
-    #[error("{what}: the object store failed")]
+    #[error("{what}: the object store failed: {}", in_short(source))]
     Store {
         /// What was being done.
         what: String,
@@ -93,7 +93,7 @@ pub enum StorageError {
         sent: u64,
     },
     /// Another failure of the operating system.
-    #[error("{what}")]
+    #[error("{what}: {source}")]
     Io {
         /// What was being done.
         what: String,
@@ -107,6 +107,16 @@ pub enum StorageError {
     /// The storage's own thread has ended.
     #[error("storage is closed")]
     Closed,
+}
+
+/// The most characters of a server's words in a message.
+const WORDS: usize = 300;
+
+/// A server's words in one line, cut where they are long: some answer with a page.
+fn in_short(cause: &impl ToString) -> String {
+    let text = cause.to_string();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().take(WORDS).collect()
 }
 
 impl StorageError {

@@ -8,6 +8,7 @@ use crate::storage::key::ObjectKey;
 /// Sorts an error; `key` only where "not found" can mean the object.
 pub(super) fn sorted(what: &str, place: &str, key: Option<&ObjectKey>, error: Error) -> StorageError {
     let text = error.to_string();
+    let bucket = place;
     let place = match key {
         Some(key) => format!("{key} in {place}"),
         None => place.to_owned(),
@@ -15,7 +16,7 @@ pub(super) fn sorted(what: &str, place: &str, key: Option<&ObjectKey>, error: Er
     // The kinds of error do not tell these apart, the server's own words do.
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if says(&["NoSuchBucket"]) {
-        return StorageError::NoBucket(place);
+        return StorageError::NoBucket(bucket.to_owned());
     }
     if says(&["507 Insufficient Storage", "StorageFull", "QuotaExceeded"]) {
         return StorageError::Full {
@@ -83,6 +84,32 @@ mod tests {
         for (error, reason, class) in cases {
             let sorted = sorted("reading", "s3://b", Some(&key), error);
             assert_eq!((sorted.reason(), sorted.class()), (reason, class));
+        }
+    }
+
+    #[test]
+    fn a_message_has_the_server_s_own_words_in_one_line() {
+        let key = ObjectKey::parse("raw/X1").unwrap();
+        let denied = Error::PermissionDenied {
+            path: "raw/X1".into(),
+            source: "403: <Code>RequestTimeTooSkewed</Code>".into(),
+        };
+        let down = Error::Generic {
+            store: "S3",
+            source: format!("503:\n<Code>SlowDown</Code>{}", "x".repeat(5_000)).into(),
+        };
+        let gone = Error::Generic {
+            store: "S3",
+            source: "<Code>NoSuchBucket</Code>".into(),
+        };
+        for (error, words) in [
+            (denied, "RequestTimeTooSkewed"),
+            (down, "503: <Code>SlowDown"),
+            (gone, "no bucket s3://b"),
+        ] {
+            let text = sorted("writing", "s3://b", Some(&key), error).to_string();
+            assert!(text.contains(words) && text.len() < 500, "{text}");
+            assert!(!text.contains('\n'), "{text}");
         }
     }
 }
