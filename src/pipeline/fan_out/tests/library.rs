@@ -24,6 +24,8 @@ pub enum Fate {
     Good,
     Fails(BookFault),
     Panics,
+    /// One fault after the other, and good then.
+    FailsAtFirst(Vec<BookFault>),
     Hangs,
     /// Good, and so long on its way.
     Slow(Duration),
@@ -34,6 +36,7 @@ pub struct StubBook {
     pub fate: Fate,
     pub due: Instant,
     pub attempts: u32,
+    pub served: usize,
     pub asked: Vec<Instant>,
     /// Moments at which it was due, each with the moment at which it was asked for.
     pub waits: Vec<Range<Instant>>,
@@ -71,6 +74,7 @@ impl LibraryStub {
             fate,
             due: self.began + after,
             attempts: 0,
+            served: 0,
             asked: Vec::new(),
             waits: Vec::new(),
             first_counted: None,
@@ -196,6 +200,14 @@ impl LibraryStub {
         book.fate.clone()
     }
 
+    /// Answers about this book that an outage did not take the place of, before this one.
+    fn served(&self, code: &str) -> usize {
+        let mut books = self.books.borrow_mut();
+        let book = books.get_mut(code).unwrap();
+        book.served += 1;
+        book.served - 1
+    }
+
     fn settled(&self, code: &str, settlement: ClaimSettlement) {
         let mut books = self.books.borrow_mut();
         let book = books.get_mut(code).unwrap();
@@ -240,6 +252,17 @@ impl BookServices for LibraryStub {
         if self.is_out(WaitCause::Grin) {
             return Err((&SessionError::Reset).into());
         }
+        if self.is_out(WaitCause::Token) {
+            let why = "the token address is down".to_owned();
+            return Err((&SessionError::TokenUnavailable { why }).into());
+        }
+        let fate = match fate {
+            Fate::FailsAtFirst(faults) => match faults.get(self.served(code)) {
+                Some(fault) => Fate::Fails(fault.clone()),
+                None => Fate::Good,
+            },
+            fate => fate,
+        };
         match fate {
             Fate::Good if self.is_out(WaitCause::Storage) => Err((&StorageError::Broken).into()),
             Fate::Good if self.is_out(WaitCause::Disk) => {
@@ -248,7 +271,7 @@ impl BookServices for LibraryStub {
             }
             Fate::Good | Fate::Slow(_) => Ok(DownloadResult::Stored(Box::<StoredBook>::default())),
             Fate::Fails(fault) => Err(fault),
-            Fate::Panics => panic!("a panic, for the test"),
+            Fate::FailsAtFirst(_) | Fate::Panics => panic!("a panic, for the test"),
             Fate::Hangs => {
                 cx.cancelled().await;
                 self.books.borrow_mut().get_mut(code).unwrap().cancelled = true;
@@ -357,6 +380,6 @@ pub fn blame(fate: &Fate) -> Option<Blame> {
     match fate {
         Fate::Fails(fault) => Some(fault.blame),
         Fate::Panics => Some(Blame::Book),
-        Fate::Good | Fate::Hangs | Fate::Slow(_) => None,
+        Fate::Good | Fate::FailsAtFirst(_) | Fate::Hangs | Fate::Slow(_) => None,
     }
 }

@@ -17,7 +17,13 @@ struct Outage {
 }
 
 fn outage() -> impl Strategy<Value = Outage> {
-    let causes = prop::sample::select(vec![WaitCause::Grin, WaitCause::Disk, WaitCause::Catalog]);
+    let causes = prop::sample::select(vec![
+        WaitCause::Grin,
+        WaitCause::Disk,
+        WaitCause::Storage,
+        WaitCause::Token,
+        WaitCause::Catalog,
+    ]);
     (causes, 0..29 * 24 * HOUR, 1..6 * HOUR).prop_map(|(cause, after, length)| Outage {
         cause,
         after: Duration::from_secs(after),
@@ -29,8 +35,19 @@ fn fate() -> impl Strategy<Value = Fate> {
     let forbidden = BookFault::from(&SessionError::Forbidden { snippet: "no".into() });
     let server = BookFault::from(&SessionError::Server { status: 503 });
     let barred = BookFault::from(&StorageError::Unsafe { place: "x".into() });
+    let passing = prop::sample::select(vec![
+        forbidden.clone(),
+        server.clone(),
+        BookFault::from(&SessionError::NotServed {
+            status: 429,
+            retry_after: Some(Duration::from_secs(2 * HOUR)),
+        }),
+        BookFault::from(&SessionError::Reset),
+        BookFault::panicked("the download"),
+    ]);
     prop_oneof![
         6 => Just(Fate::Good),
+        3 => prop::collection::vec(passing, 1..5).prop_map(Fate::FailsAtFirst),
         1 => Just(Fate::Fails(forbidden)),
         1 => Just(Fate::Fails(server)),
         1 => Just(Fate::Fails(barred)),
@@ -57,6 +74,7 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
         prop_assert!(book.claimed.is_none(), "{code} stays claimed");
         match (&book.fate, book.end) {
             (Fate::Good, end) => prop_assert_eq!(end, Some(BookOutcome::Stored), "{}", code),
+            (Fate::FailsAtFirst(_), Some(end)) => prop_assert_eq!(end, BookOutcome::Stored, "{}", code),
             (fate, Some(BookOutcome::Failed)) => {
                 prop_assert_eq!(blame(fate), Some(Blame::Book), "{} failed", code);
                 let spread = book.ended.unwrap() - book.first_counted.unwrap();
@@ -81,7 +99,7 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3, max_shrink_iters: 5, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 5, ..ProptestConfig::default() })]
 
     #[test]
     fn in_a_month_no_book_is_lost_and_good_ones_do_not_wait_for_bad_ones(
