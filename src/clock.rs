@@ -58,6 +58,11 @@ impl SystemClock {
         }
     }
 
+    /// Whether a test turns it by hand.
+    pub fn is_manual(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Now, in whole milliseconds.
     pub fn now(&self) -> Timestamp {
         let millis = match &self.0 {

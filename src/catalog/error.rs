@@ -3,15 +3,26 @@
 use std::path::PathBuf;
 
 use crate::actor::AskError;
+use crate::catalog::CatalogAddress;
 
 /// Why the catalog could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CatalogError {
     /// The address of the catalog is no `sqlite:` address of a file.
-    #[error("catalog.url {url:?} is no catalog address: write sqlite:///absolute/path/catalog.db")]
+    #[error(
+        "catalog.url {url:?} is no catalog address: write sqlite:///absolute/path/catalog.db or postgres://host/database"
+    )]
     Address {
         /// What was configured.
         url: String,
+    },
+    /// The address of a server cannot be used.
+    #[error("catalog.url {url:?} cannot be used: {cause}")]
+    ServerAddress {
+        /// What was configured, without a password.
+        url: String,
+        /// Why.
+        cause: String,
     },
     /// The file or its folder cannot be opened or created.
     #[error("cannot open the catalog {}: {cause}; check that the folder exists and that this user may write to it", path.display())]
@@ -83,6 +94,12 @@ pub enum CatalogError {
     /// The disk under the catalog refused to read or write.
     #[error("the disk under the catalog failed: {0}")]
     Disk(String),
+    /// The server of the catalog cannot be reached, or ended the connection.
+    #[error("the catalog's server cannot be reached: {0}; nothing of this was written, it can be asked again")]
+    Unreachable(String),
+    /// The connection to the server broke while it was asked to commit, and what became of that cannot be found out.
+    #[error("the catalog's server did not say whether it recorded this: {0}; it can be asked again")]
+    Unanswered(String),
     /// The claim is no longer held: its lease ran out and another took it, or it was settled before.
     #[error("the claim on {barcode} is no longer held by {owner}")]
     Stale {
@@ -110,7 +127,11 @@ impl CatalogError {
     pub fn is_of_config(&self) -> bool {
         matches!(
             self,
-            Self::Address { .. } | Self::NotDatabase { .. } | Self::Foreign { .. } | Self::Newer { .. }
+            Self::Address { .. }
+                | Self::ServerAddress { .. }
+                | Self::NotDatabase { .. }
+                | Self::Foreign { .. }
+                | Self::Newer { .. }
         )
     }
 
@@ -119,7 +140,14 @@ impl CatalogError {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::DiskFull(_) | Self::ReadOnly(_) | Self::Disk(_) | Self::Gone { .. } | Self::Asked(_)
+            Self::Busy
+                | Self::DiskFull(_)
+                | Self::ReadOnly(_)
+                | Self::Disk(_)
+                | Self::Gone { .. }
+                | Self::Unreachable(_)
+                | Self::Unanswered(_)
+                | Self::Asked(_)
         )
     }
 }
@@ -144,8 +172,13 @@ impl From<rusqlite::Error> for CatalogError {
 }
 
 impl CatalogError {
-    /// Names the file in errors that were raised where it was not known.
-    pub(crate) fn at(self, path: &std::path::Path) -> Self {
+    /// Names the catalog in errors that were raised where it was not known.
+    pub(crate) fn at(self, address: &CatalogAddress) -> Self {
+        self.in_file(std::path::Path::new(&address.shown()))
+    }
+
+    /// The same of a file.
+    pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
         match self {
             Self::Damaged { cause, .. } => Self::Damaged {
                 path: path.into(),

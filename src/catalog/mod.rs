@@ -1,10 +1,12 @@
-//! What we know of every book, in one SQLite file; one writer, many readers.
+//! What we know of every book, in one SQLite file or a database on a PostgreSQL server; one writer a program, many readers.
 
+mod address;
 mod engine;
 mod error;
 mod import;
 mod lifecycle;
 mod observations;
+mod passwords;
 mod planning;
 mod queries;
 mod writer;
@@ -14,6 +16,7 @@ pub use crate::clock::SystemClock;
 pub(crate) use crate::grin::BlockSet;
 pub use crate::vocabulary::BookState;
 pub use crate::vocabulary::Queue;
+pub use address::CatalogAddress;
 pub use error::CatalogError;
 pub(crate) use import::check_beginning;
 pub use import::{AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportPlan, ImportReport, StoredFiles};
@@ -48,7 +51,6 @@ pub(crate) use queries::export::ExportError;
 pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;
-pub(crate) use writer::connection::path_of;
 pub use writer::handle::Catalog;
 pub(crate) use writer::handle::CatalogThread;
 pub use writer::ledger::CatalogLedger;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::catalog::{CatalogLedger, CatalogPolicy, ImportError, ImportPlan, StoredFiles, path_of};
+use crate::catalog::{CatalogAddress, CatalogLedger, CatalogPolicy, ImportError, ImportPlan, StoredFiles};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -158,15 +158,20 @@ fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles,
     Ok(ExitStatus::Done)
 }
 
-/// A dry run compares with the catalog, if there is one, and makes none.
+/// A dry run compares with the catalog, if there is one, and makes no file.
 fn existing(url: &str) -> Result<Option<CatalogLedger>, CliError> {
-    let path = path_of(url).map_err(|error| reading::refused(&error))?;
-    path.is_file().then(|| open(url)).transpose()
+    let address = CatalogAddress::parse(url).map_err(|error| reading::refused(&error))?;
+    let is_missing = address.file().is_some_and(|path| !path.is_file());
+    (!is_missing).then(|| open_at(&address)).transpose()
 }
 
 fn open(url: &str) -> Result<CatalogLedger, CliError> {
-    path_of(url)
-        .and_then(|path| CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()))
+    let address = CatalogAddress::parse(url).map_err(|error| reading::refused(&error))?;
+    open_at(&address)
+}
+
+fn open_at(address: &CatalogAddress) -> Result<CatalogLedger, CliError> {
+    CatalogLedger::open_at(address, SystemClock::system(), CatalogPolicy::default())
         .map_err(|error| reading::refused(&error))
 }
 

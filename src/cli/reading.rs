@@ -20,6 +20,9 @@ pub fn refused(error: &CatalogError) -> CliError {
         error if error.is_of_config() => {
             CliError::new(ExitStatus::Config, "this catalog cannot be used").because(error)
         }
+        CatalogError::Unreachable(_) => {
+            CliError::new(ExitStatus::Unavailable, "the catalog's server is not reachable").because(error)
+        }
         CatalogError::DiskFull(_) => {
             CliError::new(ExitStatus::CannotCreate, "the catalog cannot be written").because(error)
         }
@@ -52,6 +55,6 @@ mod tests {
 
     #[test]
     fn an_address_of_another_kind_is_wrong_configuration() {
-        assert_eq!(open("postgres://x").unwrap_err().exit(), ExitStatus::Config);
+        assert_eq!(open("mysql://x").unwrap_err().exit(), ExitStatus::Config);
     }
 }

@@ -1,14 +1,15 @@
 //! `grind collect`, `enrich`, `sync` and `convert`: one step by hand, by the daemon's own actors.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::catalog::{AskRemaining, CatalogError, CatalogLedger, CatalogPolicy, ListReady, PlanConversions, path_of};
+use crate::catalog::{
+    AskRemaining, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, ListReady, PlanConversions,
+};
 use crate::cli::args::{ConfigArgs, SelectionArgs};
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -172,12 +173,12 @@ fn dry_run(step: ManualStep, scope: &RunScope, settings: &Settings) -> CommandRe
     }
     let unreadable =
         |error: &dyn std::error::Error| CliError::new(ExitStatus::Failed, "the catalog cannot be read").because(error);
-    let path = path_of(&settings.catalog.url).map_err(|error| unreadable(&error))?;
-    if !Path::new(&path).is_file() {
+    let address = CatalogAddress::parse(&settings.catalog.url).map_err(|error| unreadable(&error))?;
+    if address.file().is_some_and(|path| !path.is_file()) {
         output::print("there is no catalog yet: `grind collect` makes it\n")?;
         return Ok(ExitStatus::Done);
     }
-    let mut ledger = CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default())
+    let mut ledger = CatalogLedger::open_at(&address, SystemClock::system(), CatalogPolicy::default())
         .map_err(|error| unreadable(&error))?;
     let text = would_do(step, scope, settings, &mut ledger).map_err(|error| unreadable(&error))?;
     output::print(&text)?;

@@ -17,7 +17,7 @@ use tracing::info;
 use crate::actor::tasks;
 use crate::actor::tasks::TaskHandle;
 use crate::actor::{ActorRegistry, AskContext};
-use crate::catalog::path_of;
+use crate::catalog::CatalogAddress;
 use crate::clock::SystemClock;
 use crate::daemon::process_owner;
 use crate::daemon::wiring::BuildError;
@@ -260,7 +260,9 @@ fn tell(progress: &RunProgress, cooperation: &WorkShare) {
 
 /// Beside the catalog: `catalog.db` has its leases in `catalog.leases.db`.
 fn leases_file(settings: &Settings) -> Result<PathBuf, BuildError> {
-    Ok(path_of(&settings.catalog.url)?.with_extension("leases.db"))
+    let address = CatalogAddress::parse(&settings.catalog.url)?;
+    let file = address.file().map(|file| file.with_extension("leases.db"));
+    file.ok_or_else(|| BuildError::Settings("work.leases = \"sqlite\" needs a catalog in a file".into()))
 }
 
 fn state_config(settings: &Settings) -> Result<StateStoreConfig, BuildError> {

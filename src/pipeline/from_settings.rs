@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
-use crate::catalog::{CatalogError, path_of};
+use crate::catalog::{CatalogAddress, CatalogError};
 use crate::grin::barcode_file;
 use crate::grin::{SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
 use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, WorkOptions, compare_after};
@@ -17,8 +17,8 @@ const LEASE: Duration = Duration::from_secs(600);
 
 /// Where books are kept; the journal of open uploads lies beside the catalog.
 pub fn storage_config(settings: &Settings) -> Result<StorageConfig, CatalogError> {
-    let catalog = path_of(&settings.catalog.url)?;
-    let journal = catalog.parent().map(Path::to_owned);
+    let catalog = CatalogAddress::parse(&settings.catalog.url)?;
+    let journal = catalog.file().and_then(Path::parent).map(Path::to_owned);
     Ok(StorageConfig::from_settings(&settings.storage, journal))
 }
 

@@ -3,12 +3,14 @@
 //! A text is written for SQLite. What only PostgreSQL needs stands in it as `/*pg … */`, a comment to SQLite: locks on rows above all,
 //! since SQLite has one writer at a time.
 
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 pub(crate) mod value;
 
 use std::ops::ControlFlow;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::postgres::{PostgresEngine, PostgresStatement, TransactionFate};
 use crate::catalog::engine::sqlite::{SqliteEngine, SqliteStatement};
 use crate::catalog::engine::value::{ColumnValue, SqlArgument, SqlValue};
 
@@ -17,6 +19,7 @@ pub(crate) struct SqlConnection(EngineConnection);
 
 enum EngineConnection {
     Sqlite(SqliteEngine),
+    Postgres(Box<PostgresEngine>),
 }
 
 impl From<SqliteEngine> for SqlConnection {
@@ -25,11 +28,18 @@ impl From<SqliteEngine> for SqlConnection {
     }
 }
 
+impl From<PostgresEngine> for SqlConnection {
+    fn from(engine: PostgresEngine) -> Self {
+        Self(EngineConnection::Postgres(Box::new(engine)))
+    }
+}
+
 impl SqlConnection {
     /// A statement that is kept for the next time.
     pub(crate) fn prepare(&self, sql: &str) -> Result<SqlStatement<'_>, CatalogError> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => Ok(SqlStatement(EngineStatement::Sqlite(engine.prepare(sql)?))),
+            EngineConnection::Postgres(engine) => Ok(SqlStatement(EngineStatement::Postgres(engine.prepare(sql)?))),
         }
     }
 
@@ -66,12 +76,20 @@ impl SqlConnection {
         arguments: &[SqlArgument<'_>],
         mut read: impl FnMut(&SqlRow<'_>) -> Result<T, CatalogError>,
     ) -> Result<Vec<T>, CatalogError> {
-        let mut out = Vec::new();
-        self.prepare(sql)?.each(arguments, |row| {
-            out.push(read(row)?);
-            Ok::<_, CatalogError>(ControlFlow::Continue(()))
-        })?;
-        Ok(out)
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => {
+                let mut out = Vec::new();
+                engine.prepare(sql)?.each(arguments, |row| {
+                    out.push(read(row)?);
+                    Ok::<_, CatalogError>(ControlFlow::Continue(()))
+                })?;
+                Ok(out)
+            }
+            EngineConnection::Postgres(engine) => {
+                let rows = engine.prepare(sql)?.rows(arguments)?;
+                rows.iter().map(|row| read(&SqlRow(EngineRow::Postgres(row)))).collect()
+            }
+        }
     }
 
     /// Calls `read` for each row until it breaks off; for any number, as rows are fetched only as they are read.
@@ -83,6 +101,7 @@ impl SqlConnection {
     ) -> Result<(), E> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.prepare(sql)?.each(arguments, read),
+            EngineConnection::Postgres(engine) => engine.each(sql, arguments, read),
         }
     }
 
@@ -90,12 +109,14 @@ impl SqlConnection {
     pub(crate) fn begin(&self) -> Result<(), CatalogError> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.begin(),
+            EngineConnection::Postgres(engine) => engine.begin(),
         }
     }
 
     pub(crate) fn commit(&self) -> Result<(), CatalogError> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.run("COMMIT"),
+            EngineConnection::Postgres(engine) => engine.commit(),
         }
     }
 
@@ -106,6 +127,7 @@ impl SqlConnection {
         }
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.run("ROLLBACK"),
+            EngineConnection::Postgres(engine) => engine.roll_back(),
         }
     }
 
@@ -113,18 +135,21 @@ impl SqlConnection {
     pub(crate) fn set_savepoint(&self) -> Result<(), CatalogError> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.run("SAVEPOINT one"),
+            EngineConnection::Postgres(engine) => engine.batch("SAVEPOINT one"),
         }
     }
 
     pub(crate) fn undo_to_savepoint(&self) -> Result<(), CatalogError> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.run("ROLLBACK TO one"),
+            EngineConnection::Postgres(engine) => engine.batch("ROLLBACK TO SAVEPOINT one"),
         }
     }
 
     pub(crate) fn release_savepoint(&self) -> Result<(), CatalogError> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.run("RELEASE one"),
+            EngineConnection::Postgres(engine) => engine.batch("RELEASE SAVEPOINT one"),
         }
     }
 
@@ -132,14 +157,68 @@ impl SqlConnection {
     pub(crate) fn in_transaction(&self) -> bool {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.in_transaction(),
+            EngineConnection::Postgres(engine) => engine.in_transaction(),
         }
     }
 
     /// The connection, for what only SQLite has.
-    #[expect(clippy::unnecessary_wraps, reason = "another engine has none")]
     pub(crate) fn as_sqlite(&self) -> Option<&rusqlite::Connection> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => Some(engine.connection()),
+            EngineConnection::Postgres(_) => None,
+        }
+    }
+
+    /// The server's clock at the beginning of the transaction, in Unix milliseconds; `None` where the database has this machine's.
+    pub(crate) fn server_time(&self) -> Option<i64> {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => None,
+            EngineConnection::Postgres(engine) => Some(engine.began()),
+        }
+    }
+
+    /// Adds `:by` to the total of `:kind` and `:value`.
+    pub(crate) fn add_to_tally(&self) -> &'static str {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => sqlite::ADD_TO_TALLY,
+            EngineConnection::Postgres(_) => postgres::dialect::ADD_TO_TALLY,
+        }
+    }
+
+    /// Gives a number that no claim had before.
+    pub(crate) fn next_fence(&self) -> &'static str {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => sqlite::NEXT_FENCE,
+            EngineConnection::Postgres(_) => postgres::dialect::NEXT_FENCE,
+        }
+    }
+
+    /// Whether it is a connection to a server: waiting for it needs a thread that drives no runtime, and what failed may be done again.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(&self.0, EngineConnection::Postgres(_))
+    }
+
+    /// Whether the connection can be used for something more.
+    pub(crate) fn is_usable(&self) -> bool {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => true,
+            EngineConnection::Postgres(engine) => engine.is_usable(),
+        }
+    }
+
+    /// The number of a transaction whose commit was asked for and not answered.
+    pub(crate) fn unanswered_commit(&self) -> Option<i64> {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => None,
+            EngineConnection::Postgres(engine) => engine.unanswered(),
+        }
+    }
+
+    /// What became of such a transaction of an earlier connection.
+    pub(crate) fn fate(&self, transaction: i64) -> Result<TransactionFate, CatalogError> {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => Ok(TransactionFate::Undone),
+            EngineConnection::Postgres(engine) => engine.fate(transaction),
         }
     }
 
@@ -147,6 +226,10 @@ impl SqlConnection {
     pub(crate) fn close(self) -> Result<(), CatalogError> {
         match self.0 {
             EngineConnection::Sqlite(engine) => engine.close(),
+            EngineConnection::Postgres(engine) => {
+                drop(engine);
+                Ok(())
+            }
         }
     }
 }
@@ -156,6 +239,7 @@ pub(crate) struct SqlStatement<'c>(EngineStatement<'c>);
 
 enum EngineStatement<'c> {
     Sqlite(SqliteStatement<'c>),
+    Postgres(PostgresStatement<'c>),
 }
 
 impl SqlStatement<'_> {
@@ -163,6 +247,7 @@ impl SqlStatement<'_> {
     pub(crate) fn execute(&mut self, arguments: &[SqlArgument<'_>]) -> Result<u64, CatalogError> {
         match &mut self.0 {
             EngineStatement::Sqlite(statement) => statement.execute(arguments),
+            EngineStatement::Postgres(statement) => statement.execute(arguments),
         }
     }
 
@@ -174,16 +259,7 @@ impl SqlStatement<'_> {
     ) -> Result<Option<T>, CatalogError> {
         match &mut self.0 {
             EngineStatement::Sqlite(statement) => statement.first(arguments, read),
-        }
-    }
-
-    fn each<E: From<CatalogError>>(
-        &mut self,
-        arguments: &[SqlArgument<'_>],
-        read: impl FnMut(&SqlRow<'_>) -> Result<ControlFlow<()>, E>,
-    ) -> Result<(), E> {
-        match &mut self.0 {
-            EngineStatement::Sqlite(statement) => statement.each(arguments, read),
+            EngineStatement::Postgres(statement) => statement.first(arguments, read),
         }
     }
 }
@@ -193,6 +269,7 @@ pub(crate) struct SqlRow<'r>(EngineRow<'r>);
 
 enum EngineRow<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl<'r> SqlRow<'r> {
@@ -200,6 +277,10 @@ impl<'r> SqlRow<'r> {
     pub(crate) fn get<T: ColumnValue>(&self, name: &str) -> Result<T, CatalogError> {
         let at = match &self.0 {
             EngineRow::Sqlite(row) => row.as_ref().column_index(name)?,
+            EngineRow::Postgres(row) => {
+                let found = row.columns().iter().position(|column| column.name() == name);
+                found.ok_or_else(|| CatalogError::Fault(format!("an answer has no column {name}")))?
+            }
         };
         read(self.value(at)?, name)
     }
@@ -213,6 +294,7 @@ impl<'r> SqlRow<'r> {
     pub(crate) fn value(&self, place: usize) -> Result<SqlValue<'r>, CatalogError> {
         match &self.0 {
             EngineRow::Sqlite(row) => sqlite::value(row.get_ref(place)?),
+            EngineRow::Postgres(row) => postgres::value(row, place),
         }
     }
 
@@ -220,6 +302,7 @@ impl<'r> SqlRow<'r> {
     pub(crate) fn names(&self) -> Vec<&str> {
         match &self.0 {
             EngineRow::Sqlite(row) => row.as_ref().column_names().collect(),
+            EngineRow::Postgres(row) => row.columns().iter().map(|column| column.name()).collect(),
         }
     }
 }

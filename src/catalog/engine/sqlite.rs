@@ -9,6 +9,14 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::value::{SqlArgument, SqlValue};
 use crate::catalog::engine::{EngineRow, SqlRow};
 
+/// Adds to a running total.
+pub(super) const ADD_TO_TALLY: &str = "INSERT INTO tallies (kind, value, n) VALUES (:kind, :value, :by) \
+    ON CONFLICT (kind, value) DO UPDATE SET n = tallies.n + excluded.n";
+
+/// A number that no claim had before; written in the claim's own transaction.
+pub(super) const NEXT_FENCE: &str = "INSERT INTO settings (key, value) VALUES ('last_fence', '1') \
+    ON CONFLICT (key) DO UPDATE SET value = CAST(settings.value AS INTEGER) + 1 RETURNING CAST(value AS INTEGER)";
+
 /// A connection to a file; what it was opened for decides whether it may write.
 pub(crate) struct SqliteEngine(Connection);
 

@@ -1,7 +1,7 @@
 //! Giving books to workers, each to one at a time, for a limited time.
 //!
-//! Claims are judged by the time since the machine started, which all its processes share and no step of the wall clock changes. A
-//! claim is never ended by the program that holds it while it renews it.
+//! Claims are judged by the database's clock: of a file, the time since the machine started, which all its processes share and no step
+//! of the wall clock changes; of a server, the server's. A claim is never ended by the program that holds it while it renews it.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ pub(crate) fn claim_ids(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let fence = next_fence(tx.conn)?;
+    let fence = tx.conn.one(tx.conn.next_fence(), &[], |row| row.at(0))?;
     let mut claimed = Vec::with_capacity(ids.len());
     for id in ids {
         let holder = ClaimHolder { owner, fence };
@@ -117,16 +117,6 @@ pub(crate) fn claim_ids(
         }
     }
     Ok(claimed)
-}
-
-/// A number that no claim had before; written in the claim's own transaction.
-fn next_fence(conn: &SqlConnection) -> Result<i64, CatalogError> {
-    conn.one(
-        "INSERT INTO settings (key, value) VALUES ('last_fence', '1') \
-         ON CONFLICT (key) DO UPDATE SET value = CAST(settings.value AS INTEGER) + 1 RETURNING CAST(value AS INTEGER)",
-        &[],
-        |row| row.at(0),
-    )
 }
 
 /// Who claims books, and under which number.
@@ -205,7 +195,7 @@ fn take(tx: &mut CatalogTransaction<'_>, id: i64, book: &ClaimedBook, lease: Dur
     tx.record_transition(book.claim.barcode.as_str(), change, note)
 }
 
-/// How long a claim holds: by the wall clock for people, in milliseconds since the machine started for the program.
+/// How long a claim holds: by the wall clock for people, in milliseconds of the database's clock for the program.
 pub(crate) struct LeaseSpan {
     pub until: String,
     pub from: i64,
@@ -217,8 +207,8 @@ impl LeaseSpan {
         let millis = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         Self {
             until: stamp(later(tx.now, lease)),
-            from: tx.since_boot,
-            to: tx.since_boot.saturating_add(millis),
+            from: tx.clock.lease_from,
+            to: tx.clock.lease_now.saturating_add(millis),
         }
     }
 }
@@ -226,7 +216,7 @@ impl LeaseSpan {
 /// SQL that is true of a claim whose lease ran out, or that dates from before the machine's last start. Claims of schema version 2
 /// have the wall clock alone.
 pub(crate) const EXPIRED: &str = "CASE WHEN lease_from IS NULL THEN lease_until <= :now \
-                                  ELSE lease_from > :since_boot OR lease_to <= :since_boot END";
+                                  ELSE lease_from > :lease_now OR lease_to <= :lease_now END";
 
 /// Whose claims are released when their lease ran out.
 #[derive(Debug, Clone, Copy)]
@@ -247,7 +237,7 @@ pub(crate) fn release_expired(tx: &mut CatalogTransaction<'_>, whose: ExpiredCla
         "SELECT id FROM books WHERE claimed_by IS NOT NULL AND (claimed_by = :owner) = :own AND {EXPIRED} \
          /*pg FOR UPDATE SKIP LOCKED*/"
     );
-    let given = arguments! { owner: owner, own: own, now: tx.stamp, since_boot: tx.since_boot };
+    let given = arguments! { owner: owner, own: own, now: tx.stamp, lease_now: tx.clock.lease_now };
     let expired: Vec<i64> = tx.conn.all(&sql, &given, |row| row.at(0))?;
     for id in &expired {
         release(tx, *id, ChangeCause::LeaseExpired)?;

@@ -63,10 +63,7 @@ impl PendingTallies {
 
     /// Writes the changes into the running transaction.
     pub(crate) fn write(self, conn: &SqlConnection) -> Result<(), CatalogError> {
-        let mut upsert = conn.prepare(
-            "INSERT INTO tallies (kind, value, n) VALUES (:kind, :value, :by) \
-             ON CONFLICT (kind, value) DO UPDATE SET n = tallies.n + excluded.n",
-        )?;
+        let mut upsert = conn.prepare(conn.add_to_tally())?;
         for ((kind, value), by) in self.0 {
             if by != 0 {
                 upsert.execute(&arguments! { kind: kind.as_str(), value: *value, by: by })?;

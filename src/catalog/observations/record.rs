@@ -24,6 +24,7 @@ pub(crate) enum FactSource {
 /// The statements of one source, for its columns.
 struct Statements {
     find: String,
+    lock: String,
     insert: String,
     update: String,
 }
@@ -37,12 +38,14 @@ impl Statements {
         let joined = |part: fn(&str) -> String| columns.iter().map(|column| part(column)).collect::<String>();
         let marks = joined(|column| format!(", :{column}"));
         let sets = joined(|column| format!(", {column} = ifnull(:{column}, {column})"));
-        Self {
-            find: format!(
-                "SELECT {names}, id, state, listed_converted, can_be_requested, vanished_at IS NOT NULL AS vanished, next_attempt_at, \
+        let find = format!(
+            "SELECT {names}, id, state, listed_converted, can_be_requested, vanished_at IS NOT NULL AS vanished, next_attempt_at, \
                  conversion_failures, judged_converted_date, processing_request_timestamp, \
                  raw_values IS NOT NULL AS has_raw FROM books WHERE barcode = :barcode"
-            ),
+        );
+        Self {
+            lock: format!("{find} /*pg FOR UPDATE*/"),
+            find,
             insert: format!(
                 "INSERT INTO books (barcode, state, state_at, created_at, updated_at, listed_converted, \
                  can_be_requested, {names}) VALUES (:barcode, :state, :now, :now, :now, :ready, :requestable{marks}) RETURNING id"
@@ -104,11 +107,29 @@ struct RowReport<'a> {
     said: RecordRemarks<'a>,
 }
 
+impl<'a> RowReport<'a> {
+    fn after(&self, tx: &CatalogTransaction<'_>, before: &BookBefore) -> BookAfter<'a> {
+        decide(tx, self.facts, before, &self.said)
+    }
+}
+
+/// Nothing is to be written of the row.
+fn is_same(before: &BookBefore, after: &BookAfter<'_>) -> bool {
+    before.differing.is_empty()
+        && after.state == before.state
+        && after.listed_converted == before.listed_converted
+        && after.can_be_requested == before.can_be_requested
+        && !before.vanished
+        && after.enriched_at.is_none()
+}
+
 /// Writes facts of one source into the running transaction; its statements are prepared once.
 pub(crate) struct FactRecorder<'c> {
     conn: &'c SqlConnection,
     source: FactSource,
     find: SqlStatement<'c>,
+    /// The same as `find`; on a server it locks the row.
+    lock: SqlStatement<'c>,
     insert: SqlStatement<'c>,
     update: SqlStatement<'c>,
 }
@@ -123,6 +144,7 @@ impl<'c> FactRecorder<'c> {
             conn,
             source,
             find: conn.prepare(&statements.find)?,
+            lock: conn.prepare(&statements.lock)?,
             insert: conn.prepare(&statements.insert)?,
             update: conn.prepare(&statements.update)?,
         })
@@ -134,7 +156,7 @@ impl<'c> FactRecorder<'c> {
         tx: &mut CatalogTransaction<'_>,
         barcode: &'s str,
         facts: &'s ColumnValues<'s>,
-        said: impl FnOnce(bool) -> RecordRemarks<'s>,
+        said: impl Fn(bool) -> RecordRemarks<'s>,
     ) -> Result<Option<RowChange>, CatalogError> {
         let given = arguments! { barcode: barcode };
         let before = self.find.first(&given, |row| BookBefore::read(row, facts))?;
@@ -145,9 +167,18 @@ impl<'c> FactRecorder<'c> {
                 let said = said(true);
                 self.add(tx, &RowReport { barcode, facts, said })?
             }
-            Some(before) => {
-                let said = said(self.source == FactSource::List && before.failure_is_news(facts));
-                self.merge(tx, &RowReport { barcode, facts, said }, &before)?
+            Some(mut before) => {
+                let is_list = self.source == FactSource::List;
+                let report = |before: &BookBefore| {
+                    let said = said(is_list && before.failure_is_news(facts));
+                    RowReport { barcode, facts, said }
+                };
+                // Most rows bring nothing new: only the others are locked, and looked at once more.
+                if self.conn.is_remote() && !is_same(&before, &report(&before).after(tx, &before)) {
+                    let locked = self.lock.first(&given, |row| BookBefore::read(row, facts))?;
+                    before = locked.unwrap_or(before);
+                }
+                self.merge(tx, &report(&before), &before)?
             }
         };
         // Most rows have none and bring none.
@@ -197,14 +228,8 @@ impl<'c> FactRecorder<'c> {
         row: &RowReport<'_>,
         before: &BookBefore,
     ) -> Result<RowChange, CatalogError> {
-        let after = decide(tx, row.facts, before, &row.said);
-        let same = before.differing.is_empty()
-            && after.state == before.state
-            && after.listed_converted == before.listed_converted
-            && after.can_be_requested == before.can_be_requested
-            && !before.vanished
-            && after.enriched_at.is_none();
-        if same {
+        let after = row.after(tx, before);
+        if is_same(before, &after) {
             return Ok(RowChange::Same(before.id));
         }
         if after.revived {

@@ -286,12 +286,15 @@ impl BookSelection {
         let rows_limit = if all { limit } else { usize::MAX };
         let own = arguments! { limit: rows_limit };
         let given: Vec<_> = given.iter().copied().chain(own).collect();
+        if all {
+            return conn.all(sql, &given, |row| row.get("id"));
+        }
         let mut out = Vec::new();
         conn.each(sql, &given, |row| {
             if out.len() >= limit {
                 return Ok::<_, CatalogError>(ControlFlow::Break(()));
             }
-            if all || self.may_be(&row.get::<String>("barcode")?) {
+            if self.may_be(&row.get::<String>("barcode")?) {
                 out.push(row.get("id")?);
             }
             Ok(ControlFlow::Continue(()))

@@ -51,7 +51,7 @@ const MOST_EVENTS: usize = 10_000;
 impl CatalogReader {
     /// The story of one book; `None` if the catalog does not know it.
     pub fn explain(&self, barcode: &Barcode) -> Result<Option<BookStory>, CatalogError> {
-        self.tell(barcode).map_err(|error| error.at(self.path()))
+        self.tell(barcode).map_err(|error| error.at(self.address()))
     }
 
     fn tell(&self, barcode: &Barcode) -> Result<Option<BookStory>, CatalogError> {

@@ -97,7 +97,7 @@ pub struct ReportForecast {
 impl CatalogReader {
     /// The report; from totals and indexes, so that it takes no longer for more books.
     pub fn report(&self) -> Result<LibraryReport, CatalogError> {
-        self.make_report().map_err(|error| error.at(self.path()))
+        self.make_report().map_err(|error| error.at(self.address()))
     }
 
     fn make_report(&self) -> Result<LibraryReport, CatalogError> {

@@ -264,7 +264,7 @@ fn the_text_of_a_date_goes_with_the_date() {
 
 #[test]
 fn the_indexes_answer_for_the_rules() {
-    let shelf = Shelf::new();
+    let shelf = Shelf::in_file();
     let plan = |filter: &str, order: &str| {
         let sql = format!("SELECT id FROM books WHERE state = 'stored' AND {filter} ORDER BY {order} LIMIT 9");
         shelf.plan(&sql)

@@ -156,7 +156,7 @@ fn a_search_moves_books_as_a_list_does() {
 
 #[test]
 fn the_order_comes_from_an_index() {
-    let shelf = shelf_of(1);
+    let shelf = Shelf::in_file();
     let sql = "SELECT enrich_key, id, barcode FROM books WHERE (enrich_key, id) > (0, 5) \
                AND enrich_key <= 9 AND vanished_at IS NULL ORDER BY enrich_key, id LIMIT 4";
     let plan = shelf.plan(sql);

@@ -64,7 +64,7 @@ fn a_named_book_that_waits_for_its_next_attempt_can_be_reset() {
 #[test]
 fn what_each_claim_and_report_asks_is_answered_from_small_indexes() {
     use crate::catalog::planning::select::{FAILED_DUE, UNRECORDED};
-    let shelf = Shelf::new();
+    let shelf = Shelf::in_file();
     let unverified = "SELECT sum(verified IS NULL) FROM books WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1";
     let cases = [
         (UNRECORDED, "books_publishing"),

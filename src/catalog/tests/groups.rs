@@ -131,7 +131,7 @@ async fn an_asker_that_went_away_before_its_turn_changes_nothing() {
 async fn a_bad_address_or_file_is_told_at_once() {
     let hub = ActorRegistry::new();
     assert!(matches!(
-        Catalog::open(&hub, "postgres://x", SystemClock::system(), CatalogPolicy::default()),
+        Catalog::open(&hub, "mysql://x", SystemClock::system(), CatalogPolicy::default()),
         Err(CatalogError::Address { .. })
     ));
     let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ mod groups;
 mod leases;
 mod lists;
 mod passes;
+mod servers;
 mod settlements;
 mod shelf;
 mod totals;

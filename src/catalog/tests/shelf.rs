@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::catalog::engine::postgres::{PostgresEngine, outside_runtime};
 use crate::catalog::engine::value::{ColumnValue, arguments};
 use crate::catalog::*;
 use crate::grin::{Barcode, BookEnrichment, GrinDate, GrinState, ListFailure, ListKind, ListRow, parse_tsv};
@@ -16,7 +17,79 @@ pub const LEASE: Duration = Duration::from_secs(600);
 pub struct Shelf {
     pub ledger: CatalogLedger,
     pub clock: SystemClock,
-    pub folder: tempfile::TempDir,
+    #[expect(dead_code, reason = "removed with the shelf")]
+    folder: tempfile::TempDir,
+    address: CatalogAddress,
+    schema: Option<TestSchema>,
+}
+
+/// A schema of its own in the database that `GRIND_TEST_POSTGRES` names, as long as it is held.
+pub struct TestSchema {
+    pub address: CatalogAddress,
+    name: String,
+    url: String,
+}
+
+impl TestSchema {
+    /// `None` where the tests run on SQLite.
+    pub fn new() -> Option<Self> {
+        let url = std::env::var("GRIND_TEST_POSTGRES").ok()?;
+        let moment = Timestamp::now().as_nanosecond();
+        let name = format!("grind_{}_{moment}", std::process::id());
+        run_sql(&url, &format!("CREATE SCHEMA {name}"));
+        let joint = if url.contains('?') { '&' } else { '?' };
+        let own = format!("{url}{joint}options=-csearch_path%3D{name}&application_name={name}");
+        let address = CatalogAddress::parse(&own).unwrap();
+        Some(Self { address, name, url })
+    }
+}
+
+impl TestSchema {
+    /// Runs statements in the schema, on a connection of their own.
+    pub fn run(&self, sql: &str) {
+        run_sql(&self.url, &format!("SET search_path = {}; {sql}", self.name));
+    }
+
+    /// Ends all other connections that work in the schema.
+    pub fn end_connections(&self) {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = '{}' \
+             AND pid <> pg_backend_pid()",
+            self.name
+        );
+        run_sql(&self.url, &sql);
+    }
+
+    /// The schema's address with another host and port, by TCP.
+    pub fn address_at(&self, host: &str) -> CatalogAddress {
+        let (user, _) = self.url.trim_start_matches("postgres://").split_once('@').unwrap();
+        let database = self.url.split(['/', '?']).nth(3).unwrap();
+        let name = &self.name;
+        let url = format!(
+            "postgres://{user}@{host}/{database}?sslmode=disable&options=-csearch_path%3D{name}&application_name={name}"
+        );
+        CatalogAddress::parse(&url).unwrap()
+    }
+
+    /// The server's port.
+    pub fn port(&self) -> u16 {
+        let host = self.url.split(['@', '/', '?']).nth(3).unwrap();
+        host.rsplit(':').next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for TestSchema {
+    fn drop(&mut self) {
+        run_sql(&self.url, &format!("DROP SCHEMA {} CASCADE", self.name));
+    }
+}
+
+/// Runs statements on a connection of their own.
+pub fn run_sql(url: &str, sql: &str) {
+    let CatalogAddress::Postgres(address) = CatalogAddress::parse(url).unwrap() else {
+        panic!("{url} is no address of a server");
+    };
+    outside_runtime(|| PostgresEngine::run_once(&address, sql)).unwrap();
 }
 
 pub fn barcode(text: &str) -> Barcode {
@@ -60,33 +133,51 @@ pub fn found(code: &str, columns: &[(&str, &str)]) -> (Barcode, BookEnrichment) 
 
 impl Shelf {
     pub fn new() -> Self {
+        match TestSchema::new() {
+            Some(schema) => Self::at(|_| schema.address.clone()).owning(schema),
+            None => Self::in_file(),
+        }
+    }
+
+    fn owning(mut self, schema: TestSchema) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
+    /// A catalog on SQLite, where a test is about that alone.
+    pub fn in_file() -> Self {
+        Self::at(|folder| CatalogAddress::Sqlite(folder.join("catalog.db")))
+    }
+
+    fn at(address: impl FnOnce(&std::path::Path) -> CatalogAddress) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = SystemClock::manual("2026-01-10T12:00:00Z".parse::<Timestamp>().unwrap());
-        let ledger = CatalogLedger::open(
-            &folder.path().join("catalog.db"),
-            clock.clone(),
-            CatalogPolicy::default(),
-        )
-        .unwrap();
-        let shelf = Self { ledger, clock, folder };
-        shelf.clock.advance(Duration::from_secs(1));
-        shelf
+        let address = address(folder.path());
+        let ledger = CatalogLedger::open_at(&address, clock.clone(), CatalogPolicy::default()).unwrap();
+        clock.advance(Duration::from_secs(1));
+        Self {
+            ledger,
+            clock,
+            folder,
+            address,
+            schema: None,
+        }
     }
 
     /// The program starts anew.
     pub fn reopen(&mut self) {
         self.clock.advance(Duration::from_secs(1));
-        self.ledger = CatalogLedger::open(
-            &self.folder.path().join("catalog.db"),
-            self.clock.clone(),
-            CatalogPolicy::default(),
-        )
-        .unwrap();
+        self.ledger = self.another();
         self.clock.advance(Duration::from_secs(1));
     }
 
+    /// Another connection that writes, as of another program.
+    pub fn another(&self) -> CatalogLedger {
+        CatalogLedger::open_at(&self.address, self.clock.clone(), CatalogPolicy::default()).unwrap()
+    }
+
     pub fn reader(&self) -> CatalogReader {
-        CatalogReader::open_path(self.ledger.path(), self.clock.clone()).unwrap()
+        CatalogReader::open_at(&self.address, self.clock.clone()).unwrap()
     }
 
     pub fn pass(&mut self, list: ListKind) -> PassId {

@@ -6,7 +6,7 @@ use crate::grin::ListKind;
 
 #[test]
 fn a_full_disk_is_told_and_loses_nothing() {
-    let mut shelf = Shelf::new();
+    let mut shelf = Shelf::in_file();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
     let limit = |shelf: &Shelf, pages: i64| {
         let most: i64 = shelf
@@ -44,10 +44,10 @@ fn a_full_disk_is_told_and_loses_nothing() {
 
 #[test]
 fn a_lock_of_another_program_passes_and_loses_nothing() {
-    let mut shelf = Shelf::new();
+    let mut shelf = Shelf::in_file();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
     shelf.sqlite().busy_timeout(std::time::Duration::ZERO).unwrap();
-    let other = rusqlite::Connection::open(shelf.ledger.path()).unwrap();
+    let other = rusqlite::Connection::open(shelf.ledger.address().file().unwrap()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let known = || EnsureKnown(vec![crate::catalog::tests::shelf::barcode("TL0002")]);
     let error = shelf.ledger.execute(known()).unwrap_err();
@@ -58,7 +58,7 @@ fn a_lock_of_another_program_passes_and_loses_nothing() {
 
 #[test]
 fn a_catalog_that_is_read_only_for_a_while_is_named_as_such_and_can_be_asked_again() {
-    let mut shelf = Shelf::new();
+    let mut shelf = Shelf::in_file();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
     let read_only = |shelf: &Shelf, on: bool| shelf.sqlite().pragma_update(None, "query_only", on).unwrap();
     read_only(&shelf, true);
@@ -77,7 +77,7 @@ fn a_catalog_that_is_read_only_for_a_while_is_named_as_such_and_can_be_asked_aga
 #[test]
 fn an_error_in_a_group_undoes_its_own_operation_only() {
     use crate::catalog::writer::ledger::{LedgerJob, QueuedJob};
-    let mut shelf = Shelf::new();
+    let mut shelf = Shelf::in_file();
     let new = |code| LedgerJob::new(EnsureKnown(vec![crate::catalog::tests::shelf::barcode(code)]));
     let finish = || {
         LedgerJob::new(FinishPass {

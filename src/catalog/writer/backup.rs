@@ -49,7 +49,7 @@ impl CatalogReader {
             return Ok(());
         }
         Err(CatalogError::Damaged {
-            path: self.path().into(),
+            path: self.address().shown().into(),
             cause: verdict,
         })
     }

@@ -1,14 +1,15 @@
-//! Opening the file, for the one writer and for readers.
+//! Opening the database, for the one writer and for readers.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::postgres::{PostgresEngine, outside_runtime};
 use crate::catalog::engine::sqlite::SqliteEngine;
 use crate::catalog::writer::schema;
+use crate::catalog::{CatalogAddress, CatalogError};
 
 /// How long a connection waits for another program's transaction before it answers `Busy`.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -35,11 +36,18 @@ pub fn path_of(url: &str) -> Result<PathBuf, CatalogError> {
 ///
 /// `synchronous=FULL`: a book may be called stored, and its settlement answered, only when the log is on the disk.
 /// What this costs is spread over all operations that wait together (group commit).
-pub(crate) fn open_writer(path: &Path) -> Result<SqlConnection, CatalogError> {
+pub(crate) fn open_writer(address: &CatalogAddress) -> Result<SqlConnection, CatalogError> {
+    match address {
+        CatalogAddress::Sqlite(path) => open_file(path),
+        CatalogAddress::Postgres(address) => outside_runtime(|| PostgresEngine::open_writer(address)).map(Into::into),
+    }
+}
+
+fn open_file(path: &Path) -> Result<SqlConnection, CatalogError> {
     let mut conn = Connection::open(path).map_err(|error| cannot_open(path, &error))?;
     configure_writer(&conn)
         .and_then(|()| schema::prepare(&mut conn, path))
-        .map_err(|error| error.at(path))?;
+        .map_err(|error| error.in_file(path))?;
     Ok(SqliteEngine::new(conn).into())
 }
 
@@ -56,9 +64,16 @@ fn configure_writer(conn: &Connection) -> Result<(), CatalogError> {
 }
 
 /// Opens the catalog for reading only; it must exist and have a schema version that this program knows.
-pub(crate) fn open_reader(path: &Path) -> Result<SqlConnection, CatalogError> {
-    let conn = connect_for_reading(path).map_err(|error| error.at(path))?;
-    schema::check_readable(&conn, path).map_err(|error| error.at(path))?;
+pub(crate) fn open_reader(address: &CatalogAddress) -> Result<SqlConnection, CatalogError> {
+    match address {
+        CatalogAddress::Sqlite(path) => open_file_for_reading(path),
+        CatalogAddress::Postgres(address) => outside_runtime(|| PostgresEngine::open_reader(address)).map(Into::into),
+    }
+}
+
+fn open_file_for_reading(path: &Path) -> Result<SqlConnection, CatalogError> {
+    let conn = connect_for_reading(path).map_err(|error| error.in_file(path))?;
+    schema::check_readable(&conn, path).map_err(|error| error.in_file(path))?;
     Ok(SqliteEngine::new(conn).into())
 }
 

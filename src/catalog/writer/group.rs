@@ -1,13 +1,12 @@
 //! Group commit: what waits together is done in one transaction, and answered when that is on the disk.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 
 use tokio::sync::oneshot;
 
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation, LedgerJob, QueuedJob};
-use crate::catalog::{CatalogError, CatalogPolicy};
+use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 
 /// Most operations in one transaction.
@@ -18,14 +17,14 @@ const MOST_ROWS: usize = 20_000;
 /// How a ledger is opened, first and after a fault.
 #[derive(Debug, Clone)]
 pub(crate) struct LedgerOpening {
-    pub path: PathBuf,
+    pub address: CatalogAddress,
     pub clock: SystemClock,
     pub policy: CatalogPolicy,
 }
 
 impl LedgerOpening {
     pub(crate) fn open(&self) -> Result<CatalogLedger, CatalogError> {
-        CatalogLedger::open(&self.path, self.clock.clone(), self.policy.clone())
+        CatalogLedger::open_at(&self.address, self.clock.clone(), self.policy.clone())
     }
 }
 
@@ -76,16 +75,20 @@ impl<O: CatalogOperation> Member for Waiting<O> {
     }
 }
 
-/// A ledger, and the file that it writes.
+/// A ledger, and the file that it writes if it is not on a server.
 struct OpenLedger {
     ledger: CatalogLedger,
-    file: CatalogFile,
+    file: Option<CatalogFile>,
 }
 
 impl OpenLedger {
     fn of(ledger: CatalogLedger, opening: &LedgerOpening) -> Self {
-        let file = CatalogFile::at(&opening.path);
+        let file = opening.address.file().map(CatalogFile::at);
         Self { ledger, file }
+    }
+
+    fn check_file(&self) -> Result<(), CatalogError> {
+        self.file.as_ref().map_or(Ok(()), CatalogFile::check)
     }
 }
 
@@ -158,7 +161,7 @@ impl WriteGroup {
         };
         match opened {
             Ok(mut open) => {
-                match open.file.check() {
+                match open.check_file() {
                     Ok(()) => open.ledger.transact(&mut jobs),
                     // Not opened anew: that would begin an empty catalog in the place of the one that is gone.
                     Err(gone) => jobs.iter_mut().for_each(|job| job.fail(gone.clone())),
@@ -173,7 +176,7 @@ impl WriteGroup {
     pub(crate) fn close(&self) {
         self.flush();
         if let Some(open) = self.ledger.borrow_mut().take() {
-            if let Err(error) = open.file.check() {
+            if let Err(error) = open.check_file() {
                 tracing::error!(%error, "what was recorded last is lost with the catalog's file");
             }
             if let Err(error) = open.ledger.close() {

@@ -6,11 +6,10 @@ use actix_rt::Arbiter;
 
 use crate::actor::{ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, SpawnOptions, spawn};
 use crate::catalog::writer::actor::{CatalogMessage, CatalogWriter};
-use crate::catalog::writer::connection::path_of;
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
 use crate::catalog::writer::ledger::CatalogOperation;
-use crate::catalog::{CatalogError, CatalogPolicy};
+use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 
 /// Operations that may wait for the writer; more make their askers wait.
@@ -20,7 +19,8 @@ const CAPACITY: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     mailbox: Mailbox<ConcurrentRunner<CatalogWriter>>,
-    file: Arc<CatalogFile>,
+    /// `None` on a server.
+    file: Option<Arc<CatalogFile>>,
 }
 
 /// The writer's thread; to be joined when the catalog is closed.
@@ -28,11 +28,11 @@ pub struct Catalog {
 pub struct CatalogThread(Arbiter);
 
 impl Catalog {
-    /// Opens or makes the catalog at `sqlite:///path` and starts its writer on a thread of its own. Needs a running actix
+    /// Opens or makes the catalog at `sqlite:///path` or `postgres://host/database` and starts its writer on a thread of its own. Needs a running actix
     /// system.
     ///
     /// # Errors
-    /// The file cannot be opened, is damaged, is no catalog of ours, or one of a newer version.
+    /// The file cannot be opened or the server not be reached, it is damaged, is no catalog of ours, or one of a newer version.
     pub fn open(
         hub: &ActorRegistry,
         url: &str,
@@ -40,13 +40,13 @@ impl Catalog {
         policy: CatalogPolicy,
     ) -> Result<(Self, CatalogThread), CatalogError> {
         let opening = LedgerOpening {
-            path: path_of(url)?,
+            address: CatalogAddress::parse(url)?,
             clock,
             policy,
         };
         // Opened here, so that the caller hears at once of a file that cannot be used.
         let first = Mutex::new(Some(opening.open()?));
-        let file = Arc::new(CatalogFile::at(&opening.path));
+        let file = opening.address.file().map(|path| Arc::new(CatalogFile::at(path)));
         let arbiter = Arbiter::new();
         let mailbox = spawn::concurrent(
             hub,
@@ -65,7 +65,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Gone`]
     pub fn check_file(&self) -> Result<(), CatalogError> {
-        self.file.check()
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 
     /// Has an operation done; its answer comes after the commit.

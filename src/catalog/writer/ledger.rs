@@ -1,18 +1,21 @@
 //! The writer's connection; runs operations, many in one transaction, each in a savepoint of its own.
 
+mod on_server;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::postgres::outside_runtime;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::history;
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
 use crate::catalog::lifecycle::tallies::{PendingTallies, TallyKind};
 use crate::catalog::writer::connection;
-use crate::catalog::{CatalogError, CatalogPolicy};
+use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 use crate::clock::stamp;
 use crate::vocabulary::BookState;
@@ -35,7 +38,7 @@ pub trait CatalogOperation: Send + 'static {
 }
 
 /// An operation in a group, its type forgotten.
-pub(crate) trait QueuedJob {
+pub(crate) trait QueuedJob: Send {
     /// Runs it and keeps the outcome; tells whether it succeeded.
     fn run(&mut self, tx: &mut CatalogTransaction<'_>) -> bool;
     /// Its outcome is this error after all.
@@ -89,6 +92,15 @@ pub(crate) struct StateChange {
     pub to: BookState,
 }
 
+/// The database's clock, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LeaseClock {
+    /// Of a file, since the machine started; of a server, by its wall clock.
+    pub lease_now: i64,
+    /// A claim from now on is over as soon as the clock shows less, since the machine was started anew; 0 where it is not started anew.
+    pub lease_from: i64,
+}
+
 /// What an operation works with.
 pub struct CatalogTransaction<'a> {
     /// The connection, inside a transaction.
@@ -97,8 +109,8 @@ pub struct CatalogTransaction<'a> {
     pub(crate) now: Timestamp,
     /// The same as text.
     pub(crate) stamp: String,
-    /// The same in milliseconds since the machine started; claims are judged by it, since no step of the wall clock changes it.
-    pub(crate) since_boot: i64,
+    /// By which claims are judged.
+    pub(crate) clock: LeaseClock,
     pub(crate) session: i64,
     /// When this program opened the catalog.
     pub(crate) opened_at: &'a str,
@@ -187,7 +199,7 @@ impl CatalogTransaction<'_> {
 /// The catalog open for writing; blocking. The actor owns one; commands without a daemon may use one directly.
 pub struct CatalogLedger {
     conn: SqlConnection,
-    path: PathBuf,
+    address: CatalogAddress,
     clock: SystemClock,
     policy: CatalogPolicy,
     session: i64,
@@ -197,17 +209,62 @@ pub struct CatalogLedger {
 impl CatalogLedger {
     /// Opens or makes the catalog at this path and notes who opened it.
     pub fn open(path: &Path, clock: SystemClock, policy: CatalogPolicy) -> Result<Self, CatalogError> {
-        let conn = connection::open_writer(path)?;
-        let opened_at = stamp(clock.now());
-        let session = begin_session(&conn, &opened_at).map_err(|error| error.at(path))?;
-        Ok(Self {
+        Self::open_at(&CatalogAddress::Sqlite(path.into()), clock, policy)
+    }
+
+    /// The same at this address.
+    pub fn open_at(address: &CatalogAddress, clock: SystemClock, policy: CatalogPolicy) -> Result<Self, CatalogError> {
+        let conn = connection::open_writer(address)?;
+        let mut ledger = Self {
             conn,
-            path: path.into(),
+            address: address.clone(),
             clock,
             policy,
-            session,
-            opened_at,
-        })
+            session: 0,
+            opened_at: String::new(),
+        };
+        let begun = match address {
+            CatalogAddress::Sqlite(_) => ledger.begin_session(),
+            CatalogAddress::Postgres(_) => outside_runtime(|| ledger.begin_session()),
+        };
+        begun.map_err(|error| error.at(&ledger.address))?;
+        Ok(ledger)
+    }
+
+    /// Notes that this program opened the catalog, and the number by which histories name it.
+    fn begin_session(&mut self) -> Result<(), CatalogError> {
+        self.conn.begin()?;
+        self.opened_at = stamp(self.now());
+        let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+        self.session = self.conn.one(
+            "INSERT INTO sessions (opened_at, program, version) VALUES (:opened_at, :program, :version) RETURNING id",
+            &arguments! { opened_at: self.opened_at, program: program, version: version },
+            |row| row.at(0),
+        )?;
+        self.conn.commit()
+    }
+
+    /// The time of the transaction: by the server's clock, so that all that share a catalog have one; a test's clock goes first.
+    fn now(&self) -> Timestamp {
+        let server = self.conn.server_time().filter(|_| !self.clock.is_manual());
+        let server = server.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        server.unwrap_or_else(|| self.clock.now())
+    }
+
+    fn lease_clock(&self) -> LeaseClock {
+        match self.conn.server_time() {
+            Some(millis) if !self.clock.is_manual() => LeaseClock {
+                lease_now: millis,
+                lease_from: 0,
+            },
+            _ => {
+                let since_boot = self.clock.since_boot();
+                LeaseClock {
+                    lease_now: since_boot,
+                    lease_from: since_boot,
+                }
+            }
+        }
     }
 
     /// Runs one operation in a transaction of its own.
@@ -219,10 +276,15 @@ impl CatalogLedger {
 
     /// Runs operations in one transaction. Each job then has its outcome; none is good unless the commit was.
     pub(crate) fn transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) {
-        if let Err(error) = self.try_transact(jobs) {
-            let error = error.at(&self.path);
+        let done = if self.conn.is_remote() {
+            outside_runtime(|| self.transact_on_server(jobs))
+        } else {
+            self.try_transact(jobs)
+        };
+        if let Err(error) = done {
             // A failed rollback leaves the connection in the transaction; the next BEGIN would then say so.
             let _ = self.conn.roll_back();
+            let error = error.at(&self.address);
             for job in jobs {
                 job.fail(error.clone());
             }
@@ -272,12 +334,12 @@ impl CatalogLedger {
     }
 
     fn run_one(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
-        let now = self.clock.now();
+        let now = self.now();
         let mut tx = CatalogTransaction {
             conn: &self.conn,
             now,
             stamp: stamp(now),
-            since_boot: self.clock.since_boot(),
+            clock: self.lease_clock(),
             session: self.session,
             opened_at: &self.opened_at,
             policy: &self.policy,
@@ -287,7 +349,10 @@ impl CatalogLedger {
         if good {
             tx.write_totals()?;
         } else if let Some(error) = job.error() {
-            job.fail(error.at(&self.path));
+            if self.is_passing(&error) {
+                return Err(error);
+            }
+            job.fail(error.at(&self.address));
         }
         Ok(good)
     }
@@ -297,24 +362,14 @@ impl CatalogLedger {
         self.conn.close()
     }
 
-    /// The catalog's file.
+    /// Where the catalog is.
     #[cfg(test)]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn address(&self) -> &CatalogAddress {
+        &self.address
     }
 
     #[cfg(test)]
     pub(crate) fn conn(&self) -> &SqlConnection {
         &self.conn
     }
-}
-
-/// Notes that this program opened the catalog; comes back with the number by which histories name it.
-fn begin_session(conn: &SqlConnection, opened_at: &str) -> Result<i64, CatalogError> {
-    let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    conn.one(
-        "INSERT INTO sessions (opened_at, program, version) VALUES (:opened_at, :program, :version) RETURNING id",
-        &arguments! { opened_at: opened_at, program: program, version: version },
-        |row| row.at(0),
-    )
 }

@@ -65,6 +65,7 @@ fn version_of(conn: &Connection, path: &Path) -> Result<i64, CatalogError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::CatalogAddress;
     use crate::catalog::writer::connection::{open_reader, open_writer};
 
     #[test]
@@ -72,23 +73,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.db");
         for _ in 0..2 {
-            let conn = open_writer(&path).unwrap();
+            let conn = open_writer(&CatalogAddress::Sqlite(path.clone())).unwrap();
             assert_eq!(version_of(conn.as_sqlite().unwrap(), &path).unwrap(), VERSION);
         }
-        open_reader(&path).unwrap();
+        open_reader(&CatalogAddress::Sqlite(path.clone())).unwrap();
     }
 
     #[test]
     fn a_later_version_is_refused_with_both_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.db");
-        open_writer(&path)
+        open_writer(&CatalogAddress::Sqlite(path.clone()))
             .unwrap()
             .as_sqlite()
             .unwrap()
             .pragma_update(None, "user_version", 99)
             .unwrap();
-        for error in [open_writer(&path).err().unwrap(), open_reader(&path).err().unwrap()] {
+        for error in [
+            open_writer(&CatalogAddress::Sqlite(path.clone())).err().unwrap(),
+            open_reader(&CatalogAddress::Sqlite(path.clone())).err().unwrap(),
+        ] {
             assert!(matches!(error, CatalogError::Newer { found: 99, .. }), "{error}");
             assert!(error.to_string().contains("version 99"), "{error}");
         }
@@ -103,7 +107,10 @@ mod tests {
             .execute_batch("CREATE TABLE books (barcode TEXT)")
             .unwrap();
         let before = std::fs::read(&path).unwrap();
-        assert!(matches!(open_writer(&path), Err(CatalogError::Foreign { .. })));
+        assert!(matches!(
+            open_writer(&CatalogAddress::Sqlite(path.clone())),
+            Err(CatalogError::Foreign { .. })
+        ));
         drop(before);
     }
 
@@ -112,7 +119,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.db");
         std::fs::write(&path, [b'x'; 8_192]).unwrap();
-        for error in [open_writer(&path).err().unwrap(), open_reader(&path).err().unwrap()] {
+        for error in [
+            open_writer(&CatalogAddress::Sqlite(path.clone())).err().unwrap(),
+            open_reader(&CatalogAddress::Sqlite(path.clone())).err().unwrap(),
+        ] {
             assert!(matches!(error, CatalogError::NotDatabase { .. }), "{error}");
             let words = error.to_string();
             assert!(words.contains("catalog.db") && words.contains("catalog.url"), "{words}");
@@ -121,7 +131,9 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = open_writer(Path::new("/nonexistent-folder/catalog.db")).err().unwrap();
+        let error = open_writer(&CatalogAddress::Sqlite("/nonexistent-folder/catalog.db".into()))
+            .err()
+            .unwrap();
         assert!(matches!(error, CatalogError::Open { .. }), "{error}");
         assert!(error.to_string().contains("/nonexistent-folder/catalog.db"));
     }
@@ -129,7 +141,7 @@ mod tests {
     #[test]
     fn the_history_cannot_be_rewritten() {
         let folder = tempfile::tempdir().unwrap();
-        let opened = open_writer(&folder.path().join("catalog.db")).unwrap();
+        let opened = open_writer(&CatalogAddress::Sqlite(folder.path().join("catalog.db"))).unwrap();
         let conn = opened.as_sqlite().unwrap();
         conn.execute_batch(
             "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp) VALUES ('a', 'b', 'c', 'd')",

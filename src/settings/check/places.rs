@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
+use url::Url;
 
-use crate::settings::check::{check_address, error, warning};
+use crate::settings::check::{check_address, error, is_loopback, warning};
 use crate::settings::choices::DiskReserve;
 use crate::settings::effective::masked;
 use crate::settings::finding::SettingsFinding;
@@ -147,16 +148,55 @@ fn plain_name(part: &str) -> bool {
 
 fn catalog(url: &str, findings: &mut Vec<SettingsFinding>) {
     const KEY: &str = "catalog.url";
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        return catalog_server(KEY, url, findings);
+    }
     match absolute("sqlite://", url) {
         Some(file) if file.is_dir() => error(findings, KEY, format!("names {}, which is a folder", file.display())),
         Some(file) => writable(KEY, file.parent().unwrap_or(&file), findings),
         None => {
             let text = format!(
-                "is {:?}, but should be sqlite:// and an absolute path, as in sqlite:///var/lib/grind/catalog.db",
+                "is {:?}, but should be sqlite:// and an absolute path, as in sqlite:///var/lib/grind/catalog.db, \
+                 or postgres:// with host and database",
                 masked(url)
             );
             error(findings, KEY, text);
         }
+    }
+}
+
+/// The address of a PostgreSQL server.
+fn catalog_server(key: &str, url: &str, findings: &mut Vec<SettingsFinding>) {
+    let Ok(url) = Url::parse(url) else {
+        return error(
+            findings,
+            key,
+            "is no address of a server, as in postgres://grind@db.example.org/grind",
+        );
+    };
+    let query = |name: &str| {
+        url.query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    if query("password").is_some() {
+        return error(
+            findings,
+            key,
+            "has a password after the question mark; put it into a file (passfile=…)",
+        );
+    }
+    if url.password().is_some() {
+        let text = "has a password in it, which everybody sees who may read it; put it into a file: passfile=… in the \
+                    address, or PGPASSFILE";
+        warning(findings, key, text);
+    }
+    let demands = ["require", "verify-ca", "verify-full"];
+    let is_tls_demanded = query("sslmode").is_some_and(|mode| demands.contains(&mode.as_str()));
+    if !is_tls_demanded && url.host_str().is_some_and(|host| !host.is_empty()) && !is_loopback(&url) {
+        let text =
+            "does not demand TLS, so passwords and books may go over the network in clear; add sslmode=verify-full";
+        warning(findings, key, text);
     }
 }
 

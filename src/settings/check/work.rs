@@ -154,6 +154,11 @@ fn leases(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
             "work.leases",
             "is \"dapr\", but state_store.enabled is false; leases would have nowhere to be",
         ),
+        LeasesName::Sqlite if !settings.catalog.url.starts_with("sqlite:") => error(
+            findings,
+            "work.leases",
+            "is \"sqlite\", which needs a catalog in a file beside which the leases are",
+        ),
         LeasesName::Process | LeasesName::Sqlite if enabled => {
             let name = work.leases.show().map_or_else(String::new, |name| name.to_string());
             let text = format!("is {name}, so the state store is not used; \"dapr\" would use it");

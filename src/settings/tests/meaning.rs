@@ -151,7 +151,13 @@ fn storage_and_catalog_addresses_are_judged_by_scheme() {
         ("STORAGE__URL", "s3:///prefix", "no bucket"),
         ("STORAGE__URL", "s3://key:secret@bucket/x", "AWS_*"),
         ("STORAGE__ENDPOINT", "http://s3.example.org", "in clear"),
-        ("CATALOG__URL", "postgres://me:pw@host/db", "sqlite://"),
+        ("CATALOG__URL", "mysql://me:pw@host/db", "sqlite://"),
+        (
+            "CATALOG__URL",
+            "postgres://me:pw@host:port/db",
+            "no address of a server",
+        ),
+        ("CATALOG__URL", "postgres://me@host/db?password=x", "passfile"),
         ("CATALOG__URL", "sqlite:catalog.db", "absolute path"),
     ];
     for (key, value, words) in cases {
@@ -188,6 +194,25 @@ fn doubtful_things_are_warnings() {
         let house = House::new().toml(toml);
         assert!(house.load().is_ok(), "{toml} was refused: {:#?}", house.said());
         assert_said(&house.said(), &["warning: ", words]);
+    }
+}
+
+#[test]
+fn a_server_for_the_catalog_is_warned_of_and_accepted() {
+    let said = |url: &str| House::new().env("GRIND__CATALOG__URL", url).said();
+    assert_said(
+        &said("postgres://me@db.example.org/grind"),
+        &["warning: catalog.url", "does not demand TLS"],
+    );
+    assert_said(
+        &said("postgres://me:pw@localhost/grind"),
+        &["warning: catalog.url", "into a file"],
+    );
+    for url in [
+        "postgres://me@db.example.org/grind?sslmode=verify-full",
+        "postgresql:///grind?host=/run/postgresql",
+    ] {
+        assert!(!said(url).join("\n").contains("catalog.url"), "{url}: {:#?}", said(url));
     }
 }
 

@@ -1,0 +1,254 @@
+//! Where the catalog is: in a file of SQLite's, or in a database of a PostgreSQL server.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tokio_postgres::config::{Host, SslMode};
+use url::Url;
+
+use crate::catalog::CatalogError;
+use crate::catalog::engine::postgres::tls::{TlsDemand, TlsMode};
+use crate::catalog::passwords;
+use crate::catalog::writer::connection::path_of;
+
+/// What `catalog.url` names.
+#[derive(Debug, Clone)]
+pub enum CatalogAddress {
+    /// The file of `sqlite:///path`.
+    Sqlite(PathBuf),
+    /// The database of `postgres://host/database`.
+    Postgres(Box<PostgresAddress>),
+}
+
+/// A database on a PostgreSQL server, and how to sign in.
+#[derive(Clone)]
+pub struct PostgresAddress {
+    config: tokio_postgres::Config,
+    tls: TlsDemand,
+    shown: String,
+}
+
+impl CatalogAddress {
+    /// Reads an address. What that of a server does not tell comes from `PGSERVICE` and the service file, and the password from
+    /// `PGPASSFILE` or `~/.pgpass`, as with PostgreSQL's own programs.
+    pub fn parse(url: &str) -> Result<Self, CatalogError> {
+        if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+            return path_of(url).map(Self::Sqlite);
+        }
+        let mut parts = parts_of(url).ok_or_else(|| refused(url, "it is no address of a server"))?;
+        passwords::fill_from_service(&mut parts).map_err(|cause| refused(url, &cause))?;
+        passwords::fill_password(&mut parts).map_err(|cause| refused(url, &cause))?;
+        let address = PostgresAddress::of(parts).map_err(|cause| refused(url, &cause))?;
+        Ok(Self::Postgres(Box::new(address)))
+    }
+
+    /// The catalog's file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// As people are shown it, without a password.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Sqlite(path) => path.display().to_string(),
+            Self::Postgres(address) => address.shown.clone(),
+        }
+    }
+}
+
+impl PostgresAddress {
+    /// The address of these parts, by the names that PostgreSQL's own programs give them.
+    fn of(mut parts: BTreeMap<String, String>) -> Result<Self, String> {
+        let mode = parts.remove("sslmode");
+        let mode = TlsMode::read(mode.as_deref().unwrap_or("prefer"))?;
+        let tls = TlsDemand {
+            mode,
+            root_certificates: parts.remove("sslrootcert").map(PathBuf::from),
+        };
+        let pairs = parts.iter().map(|(name, value)| {
+            let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+            format!("{name}='{value}'")
+        });
+        let pairs = pairs.collect::<Vec<_>>().join(" ");
+        let mut config: tokio_postgres::Config = pairs.parse().map_err(words)?;
+        config.ssl_mode(match mode {
+            TlsMode::Disable => SslMode::Disable,
+            TlsMode::Prefer => SslMode::Prefer,
+            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
+        });
+        if config.get_hosts().is_empty() {
+            config.host_path("/var/run/postgresql");
+        }
+        if config.get_application_name().is_none() {
+            config.application_name(env!("CARGO_PKG_NAME"));
+        }
+        config.tcp_user_timeout(std::time::Duration::from_secs(30));
+        Ok(Self {
+            shown: shown(&config),
+            config,
+            tls,
+        })
+    }
+
+    pub(crate) fn config(&self) -> &tokio_postgres::Config {
+        &self.config
+    }
+
+    pub(crate) fn tls(&self) -> &TlsDemand {
+        &self.tls
+    }
+
+    /// As people are shown it, without a password.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
+    }
+}
+
+impl std::fmt::Debug for PostgresAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+fn refused(url: &str, cause: &str) -> CatalogError {
+    CatalogError::ServerAddress {
+        url: without_password(url),
+        cause: cause.into(),
+    }
+}
+
+/// The address as it may be shown.
+fn without_password(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else {
+        return "postgres:".into();
+    };
+    let _ = parsed.set_password(parsed.password().map(|_| "***"));
+    parsed.set_query(None);
+    parsed.to_string()
+}
+
+fn words(error: tokio_postgres::Error) -> String {
+    let cause = std::error::Error::source(&error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+fn shown(config: &tokio_postgres::Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => String::new(),
+    };
+    let port = config
+        .get_ports()
+        .first()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    format!("postgres://{host}{port}/{database}")
+}
+
+/// Host, port, user, password, database and what else stands in the address.
+fn parts_of(url: &str) -> Option<BTreeMap<String, String>> {
+    let url = Url::parse(url).ok()?;
+    let mut parts = BTreeMap::new();
+    let mut set = |name: &str, value: String| {
+        if !value.is_empty() {
+            parts.insert(name.to_owned(), value);
+        }
+    };
+    set("host", decoded(url.host_str().unwrap_or_default())?);
+    set("port", url.port().map_or_else(String::new, |port| port.to_string()));
+    set("user", decoded(url.username())?);
+    set("password", decoded(url.password().unwrap_or_default())?);
+    set("dbname", decoded(url.path().trim_start_matches('/'))?);
+    for pair in url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
+        let (name, value) = pair.split_once('=')?;
+        set(&decoded(name)?, decoded(value)?);
+    }
+    Some(parts)
+}
+
+/// Text with `%2F` and the like read; a plus sign is one, as in passwords.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        bytes.push(u8::from_str_radix(after.get(..2)?, 16).ok()?);
+        rest = after.get(2..)?;
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> PostgresAddress {
+        match CatalogAddress::parse(url) {
+            Ok(CatalogAddress::Postgres(address)) => *address,
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn addresses_of_servers_are_read() {
+        let address =
+            server("postgres://me:a%2Bb+c%27@db.example.org:5433/grind?sslmode=verify-full&sslrootcert=/ca.pem");
+        let config = address.config();
+        assert_eq!(config.get_hosts(), [Host::Tcp("db.example.org".into())]);
+        assert_eq!((config.get_user(), config.get_dbname()), (Some("me"), Some("grind")));
+        assert_eq!(config.get_password(), Some(&b"a+b+c'"[..]));
+        assert_eq!(config.get_ports(), [5433]);
+        assert_eq!(address.tls().mode, TlsMode::VerifyFull);
+        assert_eq!(address.tls().root_certificates.as_deref(), Some(Path::new("/ca.pem")));
+        assert_eq!(format!("{address:?}"), "postgres://db.example.org:5433/grind");
+    }
+
+    #[test]
+    fn a_password_is_read_from_the_file_that_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pass");
+        std::fs::write(&file, "other:*:*:*:no\ndb:5432:grind:me:of the file\n").unwrap();
+        let url = |file: &Path| format!("postgres://me@db/grind?passfile={}", file.display());
+        assert_eq!(server(&url(&file)).config().get_password(), Some(&b"of the file"[..]));
+        let error = CatalogAddress::parse(&url(&folder.path().join("none"))).unwrap_err();
+        assert!(error.to_string().contains("password file"), "{error}");
+    }
+
+    #[test]
+    fn a_socket_and_the_usual_modes_are_known() {
+        let address = server("postgresql:///grind?host=/run/postgresql&user=me");
+        assert_eq!(address.config().get_hosts(), [Host::Unix("/run/postgresql".into())]);
+        for (url, mode) in [
+            ("postgres://me@db/grind", TlsMode::Prefer),
+            ("postgres://me@db/grind?sslmode=disable", TlsMode::Disable),
+            ("postgres://me@db/grind?sslmode=require", TlsMode::Require),
+            ("postgres://me@db/grind?sslmode=verify-ca", TlsMode::VerifyCa),
+        ] {
+            assert_eq!(server(url).tls().mode, mode);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_and_no_password_is_shown() {
+        for url in [
+            "postgres://me:secret@host/db?sslmode=maybe",
+            "postgres://me:secret@host/db?unknown=1",
+            "postgres://me:secret%@host/db",
+            "postgres://me:secret@host:port/db",
+        ] {
+            let error = CatalogAddress::parse(url).unwrap_err();
+            assert!(matches!(error, CatalogError::ServerAddress { .. }), "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+}

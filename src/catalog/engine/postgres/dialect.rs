@@ -1,0 +1,103 @@
+//! How a text that is written for SQLite becomes one for PostgreSQL.
+
+/// A date that could be read, as `catalog::dates` asks for it; what stands for any one character differs.
+const READABLE: [&str; 2] = ["GLOB '????-??-??T??:??:??'", "LIKE '____-__-__T__:__:__'"];
+
+/// Adds to a running total. Each connection has a part of its own, so that none waits for another's transaction.
+pub(crate) const ADD_TO_TALLY: &str = "INSERT INTO tally_parts (part, kind, value, n) \
+    VALUES (current_setting('grind.part')::bigint, :kind, :value, :by) \
+    ON CONFLICT (kind, value, part) DO UPDATE SET n = tally_parts.n + excluded.n";
+
+/// A number that no claim had before; a sequence makes no transaction wait for another.
+pub(crate) const NEXT_FENCE: &str = "SELECT nextval('claim_fences')";
+
+/// A text with numbered parameters, and their names in that order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TranslatedText {
+    pub sql: String,
+    pub names: Vec<String>,
+}
+
+impl TranslatedText {
+    pub(super) fn of(sql: &str) -> Self {
+        let sql = sql
+            .replace("/*pg ", "")
+            .replace("*/", "")
+            .replace("ifnull(", "coalesce(")
+            .replace(READABLE[0], READABLE[1]);
+        let mut out = Self {
+            sql: String::with_capacity(sql.len()),
+            names: Vec::new(),
+        };
+        // Every second piece stands between quotation marks.
+        for (at, piece) in sql.split('\'').enumerate() {
+            if at > 0 {
+                out.sql.push('\'');
+            }
+            if at % 2 == 0 {
+                out.number(piece);
+            } else {
+                out.sql.push_str(piece);
+            }
+        }
+        out
+    }
+
+    /// Appends a piece with its `:name`s numbered; `::` is a cast.
+    fn number(&mut self, piece: &str) {
+        let mut rest = piece;
+        while let Some(at) = rest.find(':') {
+            let (before, after) = rest.split_at(at);
+            self.sql.push_str(before);
+            if let Some(cast) = after.strip_prefix("::") {
+                self.sql.push_str("::");
+                rest = cast;
+                continue;
+            }
+            let name: String = after[1..]
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            rest = &after[1 + name.len()..];
+            let number = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                self.names.push(name);
+                self.names.len() - 1
+            });
+            self.sql.push('$');
+            self.sql.push_str(&(number + 1).to_string());
+        }
+        self.sql.push_str(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_translated() {
+        for (text, sql, names) in [
+            ("SELECT 1", "SELECT 1", &[][..]),
+            (
+                "a = :a AND b = :b OR a < :a",
+                "a = $1 AND b = $2 OR a < $1",
+                &["a", "b"],
+            ),
+            ("x = ':no' AND y = :yes", "x = ':no' AND y = $1", &["yes"]),
+            ("n::bigint + :n::bigint", "n::bigint + $1::bigint", &["n"]),
+            ("id = :id /*pg FOR UPDATE*/", "id = $1 FOR UPDATE", &["id"]),
+            ("ifnull(a, '') || :a_b", "coalesce(a, '') || $1", &["a_b"]),
+            (
+                "d GLOB '????-??-??T??:??:??' AND :d",
+                "d LIKE '____-__-__T__:__:__' AND $1",
+                &["d"],
+            ),
+        ] {
+            let translated = TranslatedText::of(text);
+            assert_eq!(
+                (translated.sql.as_str(), translated.names),
+                (sql, names.iter().map(ToString::to_string).collect())
+            );
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What PostgreSQL's errors mean for the catalog.
+
+use std::error::Error as _;
+use std::path::PathBuf;
+
+use crate::catalog::CatalogError;
+
+impl From<tokio_postgres::Error> for CatalogError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let words = words(&error);
+        match error.code() {
+            Some(code) => of_code(code.code(), words),
+            None if error
+                .source()
+                .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+                || error.is_closed() =>
+            {
+                Self::Unreachable(words)
+            }
+            None => Self::Fault(words),
+        }
+    }
+}
+
+/// By the code of the server (SQLSTATE).
+fn of_code(code: &str, words: String) -> CatalogError {
+    match code {
+        "25006" => CatalogError::ReadOnly(words),
+        "53100" => CatalogError::DiskFull(words),
+        "58030" => CatalogError::Disk(words),
+        // Two transactions were in each other's way (made the same book known, too), or one waited too long for another's lock.
+        "40001" | "40P01" | "55P03" | "23505" => CatalogError::Busy,
+        "XX001" | "XX002" => CatalogError::Damaged {
+            path: PathBuf::new(),
+            cause: words,
+        },
+        // The connection ended or is refused: shutdown, crash, too many connections, idle for too long, sign-in, no such database.
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53200" | "53300" | "53400" | "3D000" => {
+            CatalogError::Unreachable(words)
+        }
+        _ if code.starts_with("08") || code.starts_with("28") => CatalogError::Unreachable(words),
+        _ => CatalogError::Fault(words),
+    }
+}
+
+/// The error's words, the server's own where there are any.
+pub(super) fn words(error: &tokio_postgres::Error) -> String {
+    if let Some(server) = error.as_db_error() {
+        return format!("{} ({})", server.message(), server.code().code());
+    }
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_pass_are_told_from_faults() {
+        for (code, kind, may_pass) in [
+            ("57P01", "Unreachable", true),
+            ("57P03", "Unreachable", true),
+            ("53300", "Unreachable", true),
+            ("08006", "Unreachable", true),
+            ("28P01", "Unreachable", true),
+            ("25006", "ReadOnly", true),
+            ("53100", "DiskFull", true),
+            ("58030", "Disk", true),
+            ("40001", "Busy", true),
+            ("40P01", "Busy", true),
+            ("XX001", "Damaged", false),
+            ("42P01", "Fault", false),
+            ("23505", "Busy", true),
+            ("22P02", "Fault", false),
+        ] {
+            let error = of_code(code, "words".into());
+            assert!(format!("{error:?}").starts_with(kind), "{code}: {error:?}");
+            assert_eq!(error.may_pass(), may_pass, "{code}");
+        }
+    }
+}

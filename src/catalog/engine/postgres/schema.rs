@@ -1,0 +1,84 @@
+//! The schema's versions on PostgreSQL; one number says the same in both engines.
+
+use crate::catalog::CatalogError;
+use crate::catalog::address::PostgresAddress;
+use crate::catalog::engine::postgres::PostgresEngine;
+use crate::catalog::writer::schema::VERSION;
+
+/// Held by whoever changes the schema: `GRIN` in ASCII.
+const UPGRADE_LOCK: i64 = 0x4752_494e;
+/// The version that the first of the steps makes.
+const FIRST: i64 = 3;
+/// The first makes all; each other is the step to its version. A step that was released is never changed again.
+const STEPS: &[&str] = &[include_str!("schema/0003.sql")];
+
+const _: () = assert!(
+    FIRST + STEPS.len() as i64 - 1 == VERSION,
+    "both engines have all versions"
+);
+
+/// Makes the schema, or brings an older one up to date, in one transaction; of several programs that begin at once, one does it.
+pub(super) fn prepare(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), CatalogError> {
+    if version_of(engine, address)? == VERSION {
+        return Ok(());
+    }
+    // Taken before the transaction begins: one that began earlier might not see what the other made meanwhile.
+    engine.batch(&format!("SELECT pg_advisory_lock({UPGRADE_LOCK})"))?;
+    engine.begin()?;
+    let done = upgrade(engine, address).and_then(|()| engine.commit());
+    if done.is_err() {
+        let _ = engine.roll_back();
+    }
+    let unlocked = engine.batch(&format!("SELECT pg_advisory_unlock({UPGRADE_LOCK})"));
+    done.and(unlocked)
+}
+
+fn upgrade(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), CatalogError> {
+    let found = version_of(engine, address)?;
+    let done = if found == 0 { 0 } else { found - FIRST + 1 };
+    for step in STEPS.iter().skip(usize::try_from(done).unwrap_or(0)) {
+        engine.batch(step)?;
+    }
+    engine.batch(&format!(
+        "INSERT INTO settings (key, value) VALUES ('schema_version', '{VERSION}') \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    ))
+}
+
+/// Refuses a database that a reader cannot understand.
+pub(super) fn check_readable(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), CatalogError> {
+    let path = address.shown().into();
+    match version_of(engine, address)? {
+        0 => Err(CatalogError::Foreign { path }),
+        VERSION => Ok(()),
+        _ => Err(CatalogError::Unreachable(
+            "its schema is of an older version; start the daemon once, which brings it up to date".into(),
+        )),
+    }
+}
+
+/// The version in the database, 0 for an empty one; refuses other programs' tables and later versions.
+fn version_of(engine: &PostgresEngine, address: &PostgresAddress) -> Result<i64, CatalogError> {
+    let tables = "SELECT to_regclass('settings') IS NOT NULL AS settings, to_regclass('books') IS NOT NULL AS books";
+    let found = engine
+        .prepare(tables)?
+        .first(&[], |row| Ok((row.get::<bool>("settings")?, row.get::<bool>("books")?)))?;
+    let path = || address.shown().into();
+    match found {
+        Some((true, true)) => {}
+        Some((false, false)) => return Ok(0),
+        _ => return Err(CatalogError::Foreign { path: path() }),
+    }
+    let sql = "SELECT value FROM settings WHERE key = 'schema_version'";
+    let version: Option<String> = engine.prepare(sql)?.first(&[], |row| row.get("value"))?;
+    let version = version.and_then(|text| text.parse().ok());
+    match version {
+        None => Err(CatalogError::Foreign { path: path() }),
+        Some(found) if found > VERSION => Err(CatalogError::Newer {
+            path: path(),
+            found,
+            known: VERSION,
+        }),
+        Some(found) => Ok(found),
+    }
+}
