@@ -1,14 +1,15 @@
 //! Measures the catalog: rows recorded, searched, claimed and settled each second, its size and the memory it takes.
 //!
-//! `cargo bench --bench catalog -- [BOOKS] [shuffled]`; the folder is `$GRIND_BENCH_DIR`, else the system's temporary one.
+//! `cargo bench --bench catalog -- [BOOKS] [shuffled]`; the folder is `$GRIND_BENCH_DIR`, else the system's temporary one. With
+//! `GRIND_BENCH_POSTGRES` the catalog is in the empty database at that address.
 
 #![allow(clippy::unwrap_used, reason = "a measurement may fail where it stands")]
 
 use std::time::{Duration, Instant};
 
 use grind::catalog::{
-    BeginPass, BookSelection, CatalogLedger, CatalogPolicy, ClaimBooks, ClaimSettlement, CountBooks, FinishPass,
-    ListPart, SettleClaim, StoredBook,
+    BeginPass, BookSelection, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, ClaimBooks, ClaimSettlement,
+    CountBooks, FinishPass, ListPart, SettleClaim, StoredBook,
 };
 use grind::clock::SystemClock;
 use grind::grin::{Barcode, GrinDate, GrinState, ListDates, ListKind, ListRow};
@@ -28,8 +29,13 @@ fn main() {
     let folder = std::env::var_os("GRIND_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
     let folder = tempfile::tempdir_in(folder).expect("a folder to work in");
     let path = folder.path().join("catalog.db");
-    let mut ledger =
-        CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()).expect("a new catalog");
+    let server = std::env::var("GRIND_BENCH_POSTGRES").ok();
+    let address = server.map_or_else(
+        || CatalogAddress::Sqlite(path.clone()),
+        |url| CatalogAddress::parse(&url).expect("an address"),
+    );
+    let open = || CatalogLedger::open_at(&address, SystemClock::system(), CatalogPolicy::default());
+    let mut ledger = open().expect("a new catalog");
 
     let mut order: Vec<usize> = (0..books).collect();
     if shuffled {
@@ -42,10 +48,12 @@ fn main() {
     collect(&mut ledger, &order, "collect, new books");
     collect(&mut ledger, &order, "collect, nothing changed");
     settle(&mut ledger, books.min(20_000));
-    println!(
-        "file {:.1} MB",
-        std::fs::metadata(&path).map_or(0.0, |meta| meta.len() as f64 / 1e6)
-    );
+    for connections in [1, 4, 16] {
+        share(&mut ledger, &open, connections);
+    }
+    if let Ok(meta) = std::fs::metadata(&path) {
+        println!("file {:.1} MB", meta.len() as f64 / 1e6);
+    }
     println!("peak memory {}", peak_memory());
     println!("{:?}", ledger.execute(CountBooks).expect("counts").total);
 }
@@ -137,20 +145,26 @@ fn settle(ledger: &mut CatalogLedger, books: usize) {
         ledger.execute(part).expect("a page recorded");
     }
     let watch = Watch::start();
+    let done = work(ledger, "bench", 16);
+    rate("claim 16 and settle each in its own transaction", done, watch.stop());
+}
+
+/// Claims so many books at a time and settles each, until there are none; comes back with their number.
+fn work(ledger: &mut CatalogLedger, owner: &str, limit: usize) -> usize {
     let mut done = 0;
-    while done < books {
+    loop {
         let claim = ClaimBooks {
             selection: BookSelection {
                 queues: vec![Queue::Converted],
                 ..BookSelection::default()
             },
-            limit: 16,
-            owner: "bench".into(),
+            limit,
+            owner: owner.into(),
             lease: Duration::from_mins(10),
         };
         let claimed = ledger.execute(claim).expect("a claim");
         if claimed.is_empty() {
-            break;
+            return done;
         }
         for claimed in claimed {
             let stored = StoredBook {
@@ -170,7 +184,41 @@ fn settle(ledger: &mut CatalogLedger, books: usize) {
             done += 1;
         }
     }
-    rate("claim 16 and settle each in its own transaction", done, watch.stop());
+}
+
+/// Books for each of several connections in [`share`].
+const SHARED: usize = 4_000;
+
+/// Several connections claim and settle as several daemons do: 4 books at a time, each settled in a transaction of its own.
+fn share(
+    ledger: &mut CatalogLedger,
+    open: &(impl Fn() -> Result<CatalogLedger, CatalogError> + Sync),
+    connections: usize,
+) {
+    let first = 10_000_000 * connections;
+    let rows: Vec<_> = (first..first + SHARED).map(row).collect();
+    let part = ListPart {
+        list: ListKind::Converted,
+        pass: None,
+        rows,
+        observed: SystemClock::system().now(),
+        sighted: Vec::new(),
+        unsure: 0,
+        next: None,
+    };
+    ledger.execute(part).expect("a page recorded");
+    let watch = Watch::start();
+    let done: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..connections)
+            .map(|at| scope.spawn(move || work(&mut open().expect("a connection"), &format!("bench {at}"), 4)))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread")).sum()
+    });
+    rate(
+        &format!("claim 4 and settle each, {connections} connections"),
+        done,
+        watch.stop(),
+    );
 }
 
 fn row(at: usize) -> ListRow {

@@ -17,6 +17,7 @@ mod bench;
 mod catalog_crash;
 mod catalog_import;
 mod catalog_race;
+mod catalog_server;
 mod collect;
 mod daemon;
 mod dependencies;

@@ -62,6 +62,13 @@ impl Service {
         panic!("never told {what}");
     }
 
+    /// Takes all that it has told so far: it waits as long as some messages are not read, which systemd always does.
+    pub fn take_messages(&self) {
+        self.notify.set_nonblocking(true).expect("a socket");
+        while self.notify.recv(&mut [0; 4096]).is_ok() {}
+        self.notify.set_nonblocking(false).expect("a socket");
+    }
+
     /// Waits for its end.
     pub fn finish(&mut self) -> Finished {
         finish(self.child.take().expect("it has not ended yet"))
