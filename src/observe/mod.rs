@@ -35,6 +35,7 @@ pub(crate) use crate::observe::daemon::{
 pub use crate::observe::facts::facts;
 #[cfg(test)]
 pub(crate) use crate::observe::names::MetricName;
+#[cfg(any(test, feature = "lab"))]
 pub(crate) use crate::observe::process::ProcessFigures;
 #[cfg(test)]
 pub(crate) use crate::observe::rates::MeasuredRate;
