@@ -91,6 +91,8 @@ pub enum FindingCode {
     AnotherBook,
     /// No METS names a book.
     UnnamedBook,
+    /// The METS has the requested book's file name, and the OBJID of another one.
+    ObjidDiffers,
     /// A METS without a MARC record.
     NoMarc,
     /// The METS is not well-formed.
@@ -148,6 +150,7 @@ impl FindingCode {
             Self::NoMets => "no_mets",
             Self::AnotherBook => "another_book",
             Self::UnnamedBook => "unnamed_book",
+            Self::ObjidDiffers => "objid_differs",
             Self::NoMarc => "no_marc",
             Self::MetsMalformed => "mets_malformed",
             Self::MetsRefused => "mets_refused",

@@ -42,6 +42,11 @@ fn a_volume_in_an_odd_form_is_proven_all_the_same() {
             with_mets(&bare.mets(true).replace("On tides", "On&#xD800; tides")).tar_gz(),
             &["forbidden_chars"],
         ),
+        (
+            "a METS of this name with the OBJID of another book",
+            with_mets(&bare.mets(true).replace("TL0000000001", "TL0000000002")).tar_gz(),
+            &["objid_differs"],
+        ),
     ];
     for (what, archive, expected) in cases {
         let (json, code) = made(&archive);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, decide, has_all_digests, worst_of};
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
-use crate::archive::names::role;
+use crate::archive::names::{object_names, role};
 use crate::archive::pages::VolumePages;
 use crate::archive::scan::TarScan;
 use crate::archive::verify::{DigestComparison, DigestSources, compare};
@@ -98,6 +98,17 @@ impl TarScan<'_> {
         }
     }
 
+    /// The file name is enough for the identity; what its OBJID says beside it is for a person to look at.
+    fn note_other_object(&mut self) {
+        let object = self.mets.as_ref().and_then(|found| found.mets.object.as_deref());
+        if let (Some(object), Some(barcode)) = (object, self.barcode)
+            && !object_names(object, barcode)
+        {
+            let text = format!("the METS has this book's file name, and the OBJID {object}");
+            self.findings.note(FindingCode::ObjidDiffers, None, text);
+        }
+    }
+
     fn note_identity(&mut self, identity: BookIdentity) {
         let object = self.mets.as_ref().and_then(|found| found.mets.object.as_deref());
         match identity {
@@ -112,7 +123,8 @@ impl TarScan<'_> {
                 let text = "neither the name of a METS nor an OBJID says which book it is";
                 self.findings.note(FindingCode::UnnamedBook, None, text);
             }
-            BookIdentity::Requested | BookIdentity::NotRequested => {}
+            BookIdentity::Requested => self.note_other_object(),
+            BookIdentity::NotRequested => {}
         }
     }
 }

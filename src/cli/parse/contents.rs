@@ -171,6 +171,7 @@ fn is_of_mets(code: FindingCode) -> bool {
             | FindingCode::ForbiddenChars
             | FindingCode::AnotherBook
             | FindingCode::UnnamedBook
+            | FindingCode::ObjidDiffers
     )
 }
 
