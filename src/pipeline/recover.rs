@@ -30,6 +30,11 @@ impl PublishedVolume {
         Validator::parse(etag).ok()
     }
 
+    #[cfg(test)]
+    pub fn of_test(book: StoredBook) -> Self {
+        Self { book }
+    }
+
     /// The record that the interrupted run did not write.
     pub fn into_book(self) -> StoredBook {
         self.book

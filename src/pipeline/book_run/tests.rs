@@ -34,6 +34,8 @@ struct RunStub {
     checks: RefCell<VecDeque<Result<CheckResult, BookFault>>>,
     downloads: RefCell<VecDeque<Scripted>>,
     reconcile: RefCell<Option<BookFault>>,
+    /// What an interrupted run has published.
+    found: RefCell<Option<StoredBook>>,
     /// Answers to settlements before the good one.
     catalog: RefCell<VecDeque<CatalogError>>,
     settled: RefCell<Vec<ClaimSettlement>>,
@@ -58,7 +60,10 @@ impl BookServices for RunStub {
     }
 
     async fn reconcile(&self, _book: &ClaimedBook) -> Result<Option<PublishedVolume>, BookFault> {
-        self.reconcile.borrow().clone().map_or(Ok(None), Err)
+        match self.reconcile.borrow().clone() {
+            Some(fault) => Err(fault),
+            None => Ok(self.found.take().map(PublishedVolume::of_test)),
+        }
     }
 
     async fn record_downloading(&self, _claim: ClaimToken, _cx: &AskContext) -> Result<(), CatalogError> {
@@ -365,6 +370,32 @@ async fn a_run_that_ends_by_itself_asks_a_locked_catalog_for_some_minutes() {
     let end = run(stub, context(true), book(0)).await;
     assert_eq!(end.result.outcome, BookOutcome::Released);
     assert!(end.took < Duration::from_secs(330), "{:?}", end.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_published_is_recorded_where_the_newer_archive_fails() {
+    let damaged = || {
+        Scripted::Answers(Ok(DownloadResult::DamagedAtSource {
+            reason: FailureReason::Truncated,
+            detail: "cut".into(),
+        }))
+    };
+    // After a panic the store may hold either archive.
+    for (answer, attempts, is_stored) in [(damaged(), 0, true), (Scripted::Panics, 100, false)] {
+        let stub = downloads(answer);
+        stub.checks.borrow_mut().push_back(Ok(CheckResult::Download));
+        let published = StoredBook {
+            sha256: "ab".into(),
+            ..StoredBook::default()
+        };
+        stub.found.replace(Some(published));
+        let end = run(stub, context(false), book(attempts)).await;
+        match end.settlement() {
+            ClaimSettlement::Stored(book) if is_stored => assert_eq!(book.sha256, "ab"),
+            ClaimSettlement::Failed { reason, .. } if !is_stored => assert_eq!(reason, FailureReason::Panicked),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
