@@ -27,7 +27,6 @@ pub enum ExitStatus {
 
 impl ExitStatus {
     /// All of them, by number.
-    #[cfg(test)]
     pub const ALL: [Self; 9] = [
         Self::Done,
         Self::Failed,

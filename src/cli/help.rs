@@ -6,9 +6,7 @@ use clap::{Command, CommandFactory as _};
 
 use crate::cli::command::CommandLine;
 use crate::cli::exit::ExitStatus;
-use crate::cli::exit::ExitStatus::{
-    CannotCreate, Config, Done, Failed, Internal, NotPermitted, StoppedAtOnce, Unavailable, Usage,
-};
+use crate::cli::exit::ExitStatus::{CannotCreate, Config, Done, Failed, Internal, NotPermitted, Unavailable, Usage};
 
 /// The end of one command's help.
 struct CommandHelp {
@@ -22,17 +20,7 @@ struct CommandHelp {
     exits: &'static [ExitStatus],
 }
 
-const WHOLE_RUN: &[ExitStatus] = &[
-    Done,
-    Failed,
-    Usage,
-    Unavailable,
-    Internal,
-    CannotCreate,
-    NotPermitted,
-    Config,
-    StoppedAtOnce,
-];
+const WHOLE_RUN: &[ExitStatus] = &ExitStatus::ALL;
 const MEASURED: &[ExitStatus] = &[Done, Failed, Usage, Internal, CannotCreate];
 const OF_CATALOG: &[ExitStatus] = &[Done, Usage, Internal, CannotCreate, Config];
 const OF_DAEMON: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, Config];

@@ -18,7 +18,8 @@ use crate::grin::{GrinAddresses, LibraryDirectory};
 use crate::observe::ShutdownPhase;
 use crate::pipeline::policy::longest_wait_once;
 use crate::pipeline::workers::{
-    BatchParts, Checker, Collector, CollectorParts, Converter, Downloader, DownloaderParts, Enricher, TransferTable,
+    BatchParts, CheckWorker, CollectWorker, CollectorParts, ConvertWorker, DownloadWorker, DownloaderParts,
+    EnrichWorker, TransferTable,
 };
 use crate::pipeline::{
     BeginRun, ChangeOptions, DrainRun, RunProgress, RunReport, RunScope, Supervisor, WorkerPools, archive_options,
@@ -287,13 +288,15 @@ impl Parts<'_> {
         };
         let (converter, checker) = (enricher.clone(), enricher.clone());
         Ok(WorkerPools {
-            collectors: self.pool(lists, workers.collect, move || Collector::new(collector.clone())),
-            enrichers: self.pool(lists, workers.enrich, move || Enricher::new(enricher.clone())),
-            converters: self.pool(lists, workers.convert, move || Converter::new(converter.clone(), form)),
-            checkers: self.pool(&here, workers.check, move || {
-                Checker::new(checker.session.clone(), checker.addresses.clone())
+            collectors: self.pool(lists, workers.collect, move || CollectWorker::new(collector.clone())),
+            enrichers: self.pool(lists, workers.enrich, move || EnrichWorker::new(enricher.clone())),
+            converters: self.pool(lists, workers.convert, move || {
+                ConvertWorker::new(converter.clone(), form)
             }),
-            downloaders: self.pool(&here, workers.download, move || Downloader::new(downloader.clone())),
+            checkers: self.pool(&here, workers.check, move || {
+                CheckWorker::new(checker.session.clone(), checker.addresses.clone())
+            }),
+            downloaders: self.pool(&here, workers.download, move || DownloadWorker::new(downloader.clone())),
             catalog: catalog.clone(),
             storage: storage.clone(),
             layout,

@@ -62,7 +62,7 @@ impl ServerSchema {
             let driven = tokio::spawn(connection);
             client.batch_execute(sql).await.unwrap();
             drop(client);
-            let _ = driven.await;
+            driven.await.unwrap().unwrap();
         });
     }
 }

@@ -15,7 +15,7 @@ use grind::grin::{FileName, GrinAddresses, LibraryDirectory};
 use grind::lab::simulator::{SidecarConfig, SidecarSimulator, SimulatorConfig, SimulatorRequest};
 use grind::observe::DaemonView;
 use grind::pipeline::scope_of;
-use grind::pipeline::workers::{Collector, CollectorParts, MonthlyArrivals};
+use grind::pipeline::workers::{CollectWorker, CollectorParts, MonthlyArrivals};
 use grind::session::{AuthMode, HeadRequest, PermitClass, RequestKind, RetryBackoff};
 use grind::settings::{Settings, SettingsSources};
 use jiff::civil::date;
@@ -243,7 +243,7 @@ fn the_monthly_report_brings_volumes_by_the_day_of_their_check_in() {
         };
         let room = SpawnOptions::with_capacity(1);
         let collector = spawn::serial(&daemon.hub, &Arbiter::current(), room, move || {
-            Collector::new(parts.clone())
+            CollectWorker::new(parts.clone())
         });
         // The simulator's volumes were checked in from 2005 to 2018.
         let mut brought = Vec::new();

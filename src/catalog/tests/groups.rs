@@ -21,16 +21,15 @@ fn url(folder: &tempfile::TempDir) -> String {
     format!("sqlite://{}", folder.path().join("catalog.db").display())
 }
 
+fn opened(folder: &tempfile::TempDir) -> (Catalog, CatalogThread) {
+    let hub = ActorRegistry::new();
+    Catalog::open(&hub, &url(folder), SystemClock::system(), CatalogPolicy::default()).unwrap()
+}
+
 #[actix_rt::test]
 async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let (catalog, thread) = Catalog::open(
-        &ActorRegistry::new(),
-        &url(&folder),
-        SystemClock::system(),
-        CatalogPolicy::default(),
-    )
-    .unwrap();
+    let (catalog, thread) = opened(&folder);
     let cx = AskContext::root("test");
     let rows = (0..40)
         .map(|at| converted(&format!("TL00{at:02}"), "2025/06/01"))
@@ -88,13 +87,7 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
 #[actix_rt::test]
 async fn closing_answers_everything_and_leaves_one_file() {
     let folder = tempfile::tempdir().unwrap();
-    let (catalog, thread) = Catalog::open(
-        &ActorRegistry::new(),
-        &url(&folder),
-        SystemClock::system(),
-        CatalogPolicy::default(),
-    )
-    .unwrap();
+    let (catalog, thread) = opened(&folder);
     let cx = AskContext::root("test");
     let (known, _) = futures::join!(catalog.ask(EnsureKnown(vec![barcode("TL0001")]), &cx), catalog.close());
     assert!(thread.join());
@@ -111,13 +104,7 @@ async fn closing_answers_everything_and_leaves_one_file() {
 #[actix_rt::test]
 async fn an_asker_that_went_away_before_its_turn_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (catalog, thread) = Catalog::open(
-        &ActorRegistry::new(),
-        &url(&folder),
-        SystemClock::system(),
-        CatalogPolicy::default(),
-    )
-    .unwrap();
+    let (catalog, thread) = opened(&folder);
     let cx = AskContext::root("test");
     let gone = cx.child();
     gone.cancel();
@@ -145,13 +132,7 @@ async fn a_bad_address_or_file_is_told_at_once() {
 #[actix_rt::test]
 async fn a_file_that_is_taken_away_is_noticed_before_the_next_write_and_no_new_one_is_begun() {
     let folder = tempfile::tempdir().unwrap();
-    let (catalog, thread) = Catalog::open(
-        &ActorRegistry::new(),
-        &url(&folder),
-        SystemClock::system(),
-        CatalogPolicy::default(),
-    )
-    .unwrap();
+    let (catalog, thread) = opened(&folder);
     let cx = AskContext::root("test");
     let (path, aside) = (folder.path().join("catalog.db"), folder.path().join("aside"));
     std::fs::rename(&path, &aside).unwrap();

@@ -5,22 +5,22 @@ use crate::archive::PassOptions;
 use crate::catalog::Catalog;
 use crate::dapr::WorkShare;
 use crate::grin::GrinAddresses;
-use crate::pipeline::workers::{Checker, Collector, Converter, Downloader, Enricher};
+use crate::pipeline::workers::{CheckWorker, CollectWorker, ConvertWorker, DownloadWorker, EnrichWorker};
 use crate::storage::{Storage, StorageLayout};
 
 /// Everybody the supervisor asks.
 #[derive(Clone)]
 pub struct WorkerPools {
     /// Reads lists.
-    pub collectors: WorkerPool<Collector>,
+    pub collectors: WorkerPool<CollectWorker>,
     /// Asks for facts.
-    pub enrichers: WorkerPool<Enricher>,
+    pub enrichers: WorkerPool<EnrichWorker>,
     /// Asks for archives.
-    pub converters: WorkerPool<Converter>,
+    pub converters: WorkerPool<ConvertWorker>,
     /// Compares validators.
-    pub checkers: WorkerPool<Checker>,
+    pub checkers: WorkerPool<CheckWorker>,
     /// Fetches and publishes volumes.
-    pub downloaders: WorkerPool<Downloader>,
+    pub downloaders: WorkerPool<DownloadWorker>,
     /// Knows every book.
     pub catalog: Catalog,
     /// Where volumes are stored.

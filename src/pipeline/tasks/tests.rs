@@ -13,7 +13,7 @@ use super::*;
 use crate::grin::{Barcode, ListKind};
 use crate::pipeline::supervisor::WorkOptions;
 use crate::pipeline::task_services::TaskFault;
-use crate::pipeline::tasks::tests::stub::{Asked, TaskStub, books, fault, incomplete};
+use crate::pipeline::tasks::tests::stub::{AskedTask, TaskStub, books, fault, incomplete};
 use crate::pipeline::workers::CollectResult;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -84,16 +84,16 @@ async fn lists_are_read_at_their_intervals() {
     });
     let scope = scope(false);
     for_so_long(&state, HOUR * 49, collect(&state, &scope)).await;
-    let asked = |of: Asked| {
+    let asked = |of: AskedTask| {
         let hours = state.services.asked_at(|asked| *asked == of).into_iter();
         hours.map(|second| second / 3_600).collect::<Vec<_>>()
     };
-    assert_eq!(asked(Asked::List(ListKind::AllBooks)), [0, 24, 48]);
+    assert_eq!(asked(AskedTask::List(ListKind::AllBooks)), [0, 24, 48]);
     assert_eq!(
-        asked(Asked::List(ListKind::Converted)),
+        asked(AskedTask::List(ListKind::Converted)),
         [0, 6, 12, 18, 24, 30, 36, 42, 48]
     );
-    assert_eq!(asked(Asked::Arrivals), [6, 12, 18, 30, 36, 42]);
+    assert_eq!(asked(AskedTask::Arrivals), [6, 12, 18, 30, 36, 42]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,12 +110,12 @@ async fn a_full_pass_that_broke_off_is_resumed_soon_and_no_short_one_comes_befor
     for_so_long(&state, HOUR, collect(&state, &scope)).await;
     let full = state
         .services
-        .asked_at(|asked| *asked == Asked::List(ListKind::AllBooks));
+        .asked_at(|asked| *asked == AskedTask::List(ListKind::AllBooks));
     assert_eq!(full.len(), 4, "{full:?}");
     assert!(full[3] <= 8, "after one, two and four seconds at most: {full:?}");
     let short = state
         .services
-        .asked_at(|asked| *asked == Asked::List(ListKind::Converted));
+        .asked_at(|asked| *asked == AskedTask::List(ListKind::Converted));
     assert_eq!(short.len(), 4, "only with the full passes: {short:?}");
     assert_eq!(report(&state), ["_all_books: connection reset"; 3]);
 }
@@ -158,7 +158,7 @@ async fn what_spoils_a_batch_is_found_left_out_and_asked_for_again_after_its_wai
     for_so_long(&state, MINUTE * 150, enrich(&state, &scope)).await;
     let alone = state
         .services
-        .asked_at(|asked| *asked == Asked::Enrich(vec![spoiler.clone()]));
+        .asked_at(|asked| *asked == AskedTask::Enrich(vec![spoiler.clone()]));
     let minutes: Vec<_> = alone.iter().map(|second| second / 60).collect();
     assert!(minutes.len() == 2 && minutes[0] == 0, "{minutes:?}");
     assert!((60..=80).contains(&minutes[1]), "left out for an hour: {minutes:?}");
@@ -251,7 +251,7 @@ async fn conversions_wait_for_the_lists() {
         state.wake.send_replace(());
     };
     futures::join!(convert(&state, &scope), lists);
-    let asked = state.services.asked_at(|asked| matches!(asked, Asked::Convert(_)));
+    let asked = state.services.asked_at(|asked| matches!(asked, AskedTask::Convert(_)));
     assert_eq!(asked, [120; 3]);
     assert_eq!(state.services.batches(), [10, 10, 5]);
     assert_eq!(state.progress.snapshot().requested, 25);
@@ -332,7 +332,7 @@ async fn named_books_are_looked_up_first_and_what_grin_does_not_know_is_said() {
             enrich(&state, &scope).await;
             let asked = state.services.asked.borrow();
             let asked: Vec<_> = asked.iter().map(|(_, asked)| asked).collect();
-            let [Asked::Enrich(first), Asked::Enrich(then)] = asked[..] else {
+            let [AskedTask::Enrich(first), AskedTask::Enrich(then)] = asked[..] else {
                 panic!("{asked:?}");
             };
             assert_eq!(

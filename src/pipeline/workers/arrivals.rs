@@ -5,7 +5,7 @@ use tracing::info;
 
 use crate::actor::{AskContext, HandleMessage, Message};
 use crate::grin::ListKind;
-use crate::pipeline::workers::collect::{CollectError, Collector};
+use crate::pipeline::workers::collect::{CollectError, CollectWorker};
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_reading::ListReading;
 use crate::pipeline::workers::list_text::TextUse;
@@ -26,7 +26,7 @@ impl Message for MonthlyArrivals {
     const KIND: &'static str = "arrivals";
 }
 
-impl<S: GrinSession> HandleMessage<MonthlyArrivals> for Collector<S> {
+impl<S: GrinSession> HandleMessage<MonthlyArrivals> for CollectWorker<S> {
     async fn handle(&mut self, days: MonthlyArrivals, cx: &AskContext) -> Result<u64, CollectError> {
         let mut reading = ListReading::new(&self.parts, ListKind::AllBooks, None);
         for (since, until) in months(days.since, days.until) {

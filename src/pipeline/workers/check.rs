@@ -9,7 +9,7 @@ use crate::pipeline::workers::panics;
 use crate::session::{AuthMode, HeadRequest, PermitClass, RequestKind, Session, SessionError};
 
 /// One CHECK worker: one barcode at a time, one HEAD each.
-pub struct Checker<S = Session> {
+pub struct CheckWorker<S = Session> {
     /// The one session, shared.
     pub session: S,
     /// Where the library's archives lie.
@@ -56,7 +56,7 @@ pub enum CheckError {
     Panicked(FileName),
 }
 
-impl<S: GrinSession> Checker<S> {
+impl<S: GrinSession> CheckWorker<S> {
     /// A worker over shared parts.
     pub fn new(session: S, addresses: GrinAddresses) -> Self {
         Self { session, addresses }
@@ -88,11 +88,11 @@ impl<S: GrinSession> Checker<S> {
     }
 }
 
-impl<S: GrinSession> Worker for Checker<S> {
+impl<S: GrinSession> Worker for CheckWorker<S> {
     const NAME: ActorName = ActorName::Checker;
 }
 
-impl<S: GrinSession> HandleMessage<CheckBook> for Checker<S> {
+impl<S: GrinSession> HandleMessage<CheckBook> for CheckWorker<S> {
     async fn handle(&mut self, check: CheckBook, cx: &AskContext) -> Result<CheckResult, CheckError> {
         if check.stop.is_cancelled() {
             return Ok(CheckResult::NotBegun);

@@ -13,7 +13,7 @@ use crate::pipeline::workers::list_reading::{ListReading, PassState};
 use crate::session::{RetryBackoff, Session, SessionError};
 
 /// One collector: one list at a time.
-pub struct Collector<S = Session> {
+pub struct CollectWorker<S = Session> {
     pub(super) parts: CollectorParts<S>,
 }
 
@@ -87,18 +87,18 @@ pub enum CollectError {
     Report(String),
 }
 
-impl<S: GrinSession> Collector<S> {
+impl<S: GrinSession> CollectWorker<S> {
     /// A collector over shared parts.
     pub fn new(parts: CollectorParts<S>) -> Self {
         Self { parts }
     }
 }
 
-impl<S: GrinSession> Worker for Collector<S> {
+impl<S: GrinSession> Worker for CollectWorker<S> {
     const NAME: ActorName = ActorName::Collector;
 }
 
-impl<S: GrinSession> HandleMessage<CollectList> for Collector<S> {
+impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
     async fn handle(&mut self, collect: CollectList, cx: &AskContext) -> Result<CollectResult, CollectError> {
         let begin = BeginPass {
             list: collect.list,

@@ -16,7 +16,7 @@ use crate::session::{
 const ANSWER_LIMIT: usize = 1 << 20;
 
 /// One conversion worker: one batch at a time.
-pub struct Converter<S = Session> {
+pub struct ConvertWorker<S = Session> {
     parts: BatchParts<S>,
     /// How the request is written.
     form: ProcessForm,
@@ -89,18 +89,18 @@ impl ConvertError {
     }
 }
 
-impl<S: GrinSession> Converter<S> {
+impl<S: GrinSession> ConvertWorker<S> {
     /// A worker over shared parts.
     pub fn new(parts: BatchParts<S>, form: ProcessForm) -> Self {
         Self { parts, form }
     }
 }
 
-impl<S: GrinSession> Worker for Converter<S> {
+impl<S: GrinSession> Worker for ConvertWorker<S> {
     const NAME: ActorName = ActorName::Converter;
 }
 
-impl<S: GrinSession> HandleMessage<ConvertBatch> for Converter<S> {
+impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
     async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, ConvertError> {
         let answer = match self.ask(&batch, cx).await {
             // 429 is how GRIN says that its conversion queue is full (src/grin/PROTOCOL.md, section 7).
@@ -133,7 +133,7 @@ impl<S: GrinSession> HandleMessage<ConvertBatch> for Converter<S> {
     }
 }
 
-impl<S: GrinSession> Converter<S> {
+impl<S: GrinSession> ConvertWorker<S> {
     async fn ask(&self, batch: &ConvertBatch, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
         let request = self.parts.addresses.process_request(self.form, &batch.barcodes);
         let method = match request.post {

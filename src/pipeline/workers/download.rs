@@ -28,7 +28,7 @@ const RESTARTS: usize = 3;
 const RENEWALS: u32 = 6;
 
 /// One DOWNLOAD worker: one volume at a time; its pass runs on a blocking thread of its own.
-pub struct Downloader<S = Session> {
+pub struct DownloadWorker<S = Session> {
     parts: DownloaderParts<S>,
 }
 
@@ -121,18 +121,18 @@ impl From<StorageError> for DownloadError {
     }
 }
 
-impl<S: GrinSession> Downloader<S> {
+impl<S: GrinSession> DownloadWorker<S> {
     /// A worker over shared parts.
     pub fn new(parts: DownloaderParts<S>) -> Self {
         Self { parts }
     }
 }
 
-impl<S: GrinSession> Worker for Downloader<S> {
+impl<S: GrinSession> Worker for DownloadWorker<S> {
     const NAME: ActorName = ActorName::Downloader;
 }
 
-impl<S: GrinSession> HandleMessage<DownloadBook> for Downloader<S> {
+impl<S: GrinSession> HandleMessage<DownloadBook> for DownloadWorker<S> {
     async fn handle(&mut self, download: DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
         if download.stop.is_cancelled() {
             return Ok(DownloadResult::NotBegun);
@@ -142,7 +142,7 @@ impl<S: GrinSession> HandleMessage<DownloadBook> for Downloader<S> {
     }
 }
 
-impl<S: GrinSession> Downloader<S> {
+impl<S: GrinSession> DownloadWorker<S> {
     /// At most two fetches: the second tells damage at GRIN's from damage on the way.
     async fn download(&self, download: &DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
         let first = match self.fetch(download, cx, None).await {

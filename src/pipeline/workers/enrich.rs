@@ -16,7 +16,7 @@ const ANSWER_LIMIT: usize = 8 << 20;
 const MOST_NAMED: usize = 10;
 
 /// One enrichment worker: one batch at a time.
-pub struct Enricher<S = Session> {
+pub struct EnrichWorker<S = Session> {
     parts: BatchParts<S>,
     /// Unknown columns were logged.
     told: bool,
@@ -67,18 +67,18 @@ impl EnrichError {
     }
 }
 
-impl<S: GrinSession> Enricher<S> {
+impl<S: GrinSession> EnrichWorker<S> {
     /// A worker over shared parts.
     pub fn new(parts: BatchParts<S>) -> Self {
         Self { parts, told: false }
     }
 }
 
-impl<S: GrinSession> Worker for Enricher<S> {
+impl<S: GrinSession> Worker for EnrichWorker<S> {
     const NAME: ActorName = ActorName::Enricher;
 }
 
-impl<S: GrinSession> HandleMessage<EnrichBarcodes> for Enricher<S> {
+impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
     async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichmentCounts, EnrichError> {
         let url = self.parts.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);

@@ -65,7 +65,9 @@ impl Drop for ClosingTls {
     fn drop(&mut self) {
         self.0.conn.send_close_notify();
         self.0.flush().ok();
-        std::thread::sleep(Duration::from_millis(500));
+        // TCP outlives TLS: it is closed after the client has closed its own side.
+        self.0.sock.set_read_timeout(Some(Duration::from_secs(10))).ok();
+        while self.0.sock.read(&mut [0; 64]).is_ok_and(|got| got > 0) {}
     }
 }
 

@@ -195,7 +195,7 @@ fn serve(
                             if done {
                                 hyper::service::Service::call(&s3, request).await?;
                             }
-                            let _ = came.send(());
+                            came.send(()).expect("the test waits for this request");
                             std::future::pending().await
                         }
                     }

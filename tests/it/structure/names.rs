@@ -5,16 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::sources::files;
 
 /// Exported types of one word: the terms of this program, each at the centre of its module.
-const ONE_WORD: [(&str, &str); 20] = [
+const ONE_WORD: [(&str, &str); 15] = [
     ("Barcode", "the field's own word"),
     ("Blame", "the decision's own word"),
     ("Catalog", "the module's handle"),
-    ("Checker", "the worker for the task CHECK"),
-    ("Collector", "the worker that collects lists"),
-    ("Converter", "the worker that requests conversions"),
     ("Daemon", "the module's handle"),
-    ("Downloader", "the worker that downloads"),
-    ("Enricher", "the worker that enriches"),
     ("Mailbox", "the actor model's own word"),
     ("Message", "the actor model's own word"),
     ("Queue", "the operators' own word"),

@@ -98,7 +98,9 @@ impl PostgresEngine {
                 .map_err(|error| failed(failure::words(&error)))?;
             // It ends with the connection; its error is the next answer's, too.
             tokio::spawn(async move {
-                let _ = connection.await;
+                if let Err(error) = connection.await {
+                    tracing::debug!(cause = failure::words(&error), "a connection to the database ended");
+                }
             });
             Ok(client)
         });

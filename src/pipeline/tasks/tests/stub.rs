@@ -22,7 +22,7 @@ pub const ANSWER: Duration = Duration::from_millis(100);
 
 /// What was asked of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum AskedTask {
     List(ListKind),
     Arrivals,
     Enrich(Vec<Barcode>),
@@ -31,7 +31,7 @@ pub enum Asked {
 
 pub struct TaskStub {
     pub began: Instant,
-    pub asked: RefCell<Vec<(Duration, Asked)>>,
+    pub asked: RefCell<Vec<(Duration, AskedTask)>>,
     /// Answers for a list, one after the other; `None` of them: complete.
     pub lists: RefCell<BTreeMap<ListKind, VecDeque<CollectResult>>>,
     /// A list that never comes.
@@ -74,20 +74,20 @@ impl TaskStub {
         }
     }
 
-    fn note(&self, asked: Asked) {
+    fn note(&self, asked: AskedTask) {
         self.asked.borrow_mut().push((self.began.elapsed(), asked));
     }
 
     /// The questions of these, each with the second it was asked in.
-    pub fn asked_at(&self, of: impl Fn(&Asked) -> bool) -> Vec<u64> {
+    pub fn asked_at(&self, of: impl Fn(&AskedTask) -> bool) -> Vec<u64> {
         let asked = self.asked.borrow();
         let asked = asked.iter().filter(|(_, asked)| of(asked));
         asked.map(|(at, _)| at.as_secs()).collect()
     }
 
     pub fn lists_asked(&self) -> Vec<ListKind> {
-        let list = |(_, asked): &(_, Asked)| match asked {
-            Asked::List(list) => Some(*list),
+        let list = |(_, asked): &(_, AskedTask)| match asked {
+            AskedTask::List(list) => Some(*list),
             _ => None,
         };
         self.asked.borrow().iter().filter_map(list).collect()
@@ -95,9 +95,9 @@ impl TaskStub {
 
     /// Sizes of the batches asked for.
     pub fn batches(&self) -> Vec<usize> {
-        let size = |(_, asked): &(_, Asked)| match asked {
-            Asked::Enrich(books) | Asked::Convert(books) => Some(books.len()),
-            Asked::List(_) | Asked::Arrivals => None,
+        let size = |(_, asked): &(_, AskedTask)| match asked {
+            AskedTask::Enrich(books) | AskedTask::Convert(books) => Some(books.len()),
+            AskedTask::List(_) | AskedTask::Arrivals => None,
         };
         self.asked.borrow().iter().filter_map(size).collect()
     }
@@ -161,7 +161,7 @@ pub fn silent_others(apart: bool) -> WorkShare {
 
 impl TaskServices for TaskStub {
     async fn collect(&self, ask: CollectList, cx: &AskContext) -> Result<CollectResult, TaskFault> {
-        self.note(Asked::List(ask.list));
+        self.note(AskedTask::List(ask.list));
         if self.hangs.get() == Some(ask.list) {
             cx.cancelled().await;
             return Err(fault("cancelled", false));
@@ -172,12 +172,12 @@ impl TaskServices for TaskStub {
     }
 
     async fn arrivals(&self, _ask: MonthlyArrivals, _cx: &AskContext) -> Result<u64, TaskFault> {
-        self.note(Asked::Arrivals);
+        self.note(AskedTask::Arrivals);
         Ok(0)
     }
 
     async fn enrich(&self, ask: EnrichBarcodes, _cx: &AskContext) -> Result<u64, TaskFault> {
-        self.note(Asked::Enrich(ask.barcodes.clone()));
+        self.note(AskedTask::Enrich(ask.barcodes.clone()));
         sleep(ANSWER).await;
         self.batch(&ask.barcodes)?;
         if ask.adds {
@@ -190,7 +190,7 @@ impl TaskServices for TaskStub {
     }
 
     async fn convert(&self, ask: ConvertBatch, _cx: &AskContext) -> Result<ConvertResult, TaskFault> {
-        self.note(Asked::Convert(ask.barcodes.clone()));
+        self.note(AskedTask::Convert(ask.barcodes.clone()));
         sleep(ANSWER).await;
         self.batch(&ask.barcodes)?;
         let Some(left) = self.queue.get().checked_sub(ask.barcodes.len()) else {

@@ -6,7 +6,7 @@ use crate::catalog::{AskUnknown, ToEnrich};
 use crate::grin::{AnswerRefusal, ProcessForm};
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
 use crate::pipeline::workers::{
-    BatchParts, ConvertBatch, ConvertError, ConvertResult, Converter, EnrichBarcodes, EnrichError, Enricher,
+    BatchParts, ConvertBatch, ConvertError, ConvertResult, ConvertWorker, EnrichBarcodes, EnrichError, EnrichWorker,
 };
 
 const FACTS: &str = "Barcode\tState\tViewability\nTL0001\tNEW\tVIEW_FULL\n";
@@ -28,7 +28,7 @@ async fn enrich(fixture: &WorkerFixture, attempts: Option<u32>) -> Result<u64, E
         adds: false,
         attempts,
     };
-    let answer = Enricher::new(parts(fixture)).handle(ask, &fixture.cx).await;
+    let answer = EnrichWorker::new(parts(fixture)).handle(ask, &fixture.cx).await;
     answer.map(|counts| counts.answered)
 }
 
@@ -46,7 +46,7 @@ async fn convert(fixture: &WorkerFixture) -> Result<ConvertResult, ConvertError>
         barcodes: barcodes(&["TL0001", "TL0002"]),
         attempts: None,
     };
-    Converter::new(parts(fixture), ProcessForm::PostLines)
+    ConvertWorker::new(parts(fixture), ProcessForm::PostLines)
         .handle(ask, &fixture.cx)
         .await
 }
@@ -74,7 +74,10 @@ fn of_named_books_those_become_known_that_grin_knows() {
             attempts: None,
             adds: true,
         };
-        let counts = Enricher::new(parts(&fixture)).handle(ask, &fixture.cx).await.unwrap();
+        let counts = EnrichWorker::new(parts(&fixture))
+            .handle(ask, &fixture.cx)
+            .await
+            .unwrap();
         assert_eq!(counts.answered, 1);
         let unknown = fixture.catalog.ask(AskUnknown(named), &fixture.cx).await.unwrap();
         assert_eq!(unknown, barcodes(&["TL0002"]));

@@ -6,7 +6,7 @@ use super::*;
 use crate::actor::HandleMessage as _;
 use crate::grin::Validator;
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
-use crate::pipeline::workers::{CheckBook, CheckError, CheckResult, Checker};
+use crate::pipeline::workers::{CheckBook, CheckError, CheckResult, CheckWorker};
 
 fn ask(stored: Option<&str>) -> CheckBook {
     CheckBook {
@@ -20,7 +20,7 @@ async fn check(answer: StubAnswer, ask: CheckBook) -> (Result<CheckResult, Check
     let grin = GrinStub::default();
     grin.answer(answer);
     let cx = AskContext::root("test").child_of(ActorName::Supervisor);
-    let mut checker = Checker::new(grin.clone(), addresses());
+    let mut checker = CheckWorker::new(grin.clone(), addresses());
     let answer = checker.handle(ask, &cx).await;
     (answer, grin)
 }
@@ -81,7 +81,7 @@ async fn a_drain_waits_for_no_request_that_grin_wants_not_to_be_sent() {
         }
         let stop = asked.stop.clone();
         let cx = AskContext::root("test").child_of(ActorName::Supervisor);
-        let mut checker = Checker::new(grin.clone(), addresses());
+        let mut checker = CheckWorker::new(grin.clone(), addresses());
         let draining = async {
             grin.first_question().await;
             stop.cancel();

@@ -6,11 +6,11 @@ use super::*;
 use crate::actor::HandleMessage as _;
 use crate::grin::ListKind;
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
-use crate::pipeline::workers::{CollectError, CollectList, CollectResult, Collector, CollectorParts};
+use crate::pipeline::workers::{CollectError, CollectList, CollectResult, CollectWorker, CollectorParts};
 use crate::session::BodyError;
 
-fn collector(fixture: &WorkerFixture) -> Collector<GrinStub> {
-    Collector::new(CollectorParts {
+fn collector(fixture: &WorkerFixture) -> CollectWorker<GrinStub> {
+    CollectWorker::new(CollectorParts {
         session: fixture.grin.clone(),
         addresses: addresses(),
         library: library(),

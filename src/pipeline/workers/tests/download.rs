@@ -12,7 +12,7 @@ use crate::grin::{Secret, Validator};
 use crate::pipeline::PublishError;
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
 use crate::pipeline::workers::{
-    DownloadBook, DownloadError, DownloadResult, Downloader, DownloaderParts, TransferTable,
+    DownloadBook, DownloadError, DownloadResult, DownloadWorker, DownloaderParts, TransferTable,
 };
 use crate::session::BodyError;
 use crate::storage::{SpaceReserve, Storage, StorageConfig, StorageError, StorageLayout};
@@ -69,8 +69,8 @@ impl DownloadFixture {
         }
     }
 
-    fn downloader(&self) -> Downloader<GrinStub> {
-        Downloader::new(DownloaderParts {
+    fn downloader(&self) -> DownloadWorker<GrinStub> {
+        DownloadWorker::new(DownloaderParts {
             session: self.base.grin.clone(),
             addresses: addresses(),
             storage: self.storage.clone(),
