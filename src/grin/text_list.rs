@@ -1,10 +1,11 @@
 //! Lists as text, plain or with columns.
 
+mod columns;
+
 use crate::grin::lines::LineCutter;
 use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set};
-use crate::grin::{
-    AnswerRefusal, GrinDate, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, text,
-};
+use crate::grin::text_list::columns::{columns, fits};
+use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, text};
 
 /// Longest line taken.
 const LONGEST_LINE: usize = 64 << 10;
@@ -212,52 +213,6 @@ fn looks_like_barcode(word: &str) -> bool {
     word.contains(|c: char| c.is_ascii_digit()) && !(word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Whether a cell's text may be what its column holds.
-fn fits(field: ListField, cell: &str) -> bool {
-    use ListField::{Analyzed, Converted, Downloaded, FailedDate, Link, Ocr, Processed, Scanned};
-    match field {
-        Scanned | Processed | Analyzed | Converted | Downloaded | Ocr | FailedDate => {
-            GrinDate::read(cell).is_none_or(|date| date.when().is_some())
-        }
-        Link => cell.is_empty() || cell.contains("://"),
-        _ => true,
-    }
-}
-
-/// The columns of a line without header (PROTOCOL.md, section 5). Of one with more cells only the first is known.
-fn columns(kind: ListKind, count: usize, line: &str) -> &'static [ListField] {
-    use ListField::{
-        Analyzed, Barcode, Converted, Downloaded, FailedDate, FailedDetail, FailedInfo, FileName, Link, Ocr, Processed,
-        Scanned,
-    };
-    const PLAIN: &[ListField] = &[Barcode];
-    const ALL: &[ListField] = &[Barcode, Scanned, Processed, Analyzed, Converted, Ocr, Link];
-    const ALL_WITHOUT_LINK: &[ListField] = &[Barcode, Scanned, Processed, Analyzed, Converted, Downloaded];
-    const WAITING: &[ListField] = &[Barcode, Scanned, Processed, Analyzed, Ocr, Link];
-    const CONVERTED: &[ListField] = &[FileName, Scanned, Converted, Downloaded, Link];
-    const FAILED: &[ListField] = &[
-        Barcode,
-        Scanned,
-        Processed,
-        Analyzed,
-        FailedDate,
-        FailedInfo,
-        Ocr,
-        FailedDetail,
-        Link,
-    ];
-    let columns = match kind {
-        _ if count == 1 => PLAIN,
-        // Two forms have been seen; only one has a link, and only the other ends with the sixth column.
-        ListKind::AllBooks if count <= 6 && !line.contains("http") => ALL_WITHOUT_LINK,
-        ListKind::AllBooks => ALL,
-        ListKind::Available | ListKind::InProcess => WAITING,
-        ListKind::Converted => CONVERTED,
-        ListKind::Failed => FAILED,
-    };
-    if count > columns.len() { PLAIN } else { columns }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,46 +267,6 @@ mod tests {
     }
 
     #[test]
-    fn columns_by_list() {
-        let link = "https://books.google.com/books?id=x";
-        let converted = format!("TL0001.tar.gz.gpg\t2009/03/12 10:30\t2025/06/01 00:00\t\t{link}\n");
-        let row = parse(ListKind::Converted, converted).rows.remove(0);
-        assert_eq!(row.dates.converted.unwrap().raw(), "2025/06/01 00:00");
-        assert_eq!(
-            (row.dates.downloaded, row.google_books_link.as_deref()),
-            (None, Some(link))
-        );
-
-        let all = format!("TL0001\t2001/01/01\t2002/01/01\t2003/01/01\t2004/01/01\t2005/01/01\t{link}\n");
-        let row = parse(ListKind::AllBooks, all).rows.remove(0);
-        assert_eq!(
-            (row.dates.ocr.unwrap().raw(), row.dates.downloaded),
-            ("2005/01/01", None)
-        );
-
-        let all = "TL0001\t2001-01-01\t2002-01-01\t2003-01-01\t2004-01-01\t2005-01-01\n";
-        let row = parse(ListKind::AllBooks, all).rows.remove(0);
-        assert_eq!(
-            (row.dates.downloaded.unwrap().raw(), row.dates.ocr),
-            ("2005-01-01", None)
-        );
-
-        let waiting = format!("TL0001\t2001/01/01\t2002/01/01\t2003/01/01\t2004/01/01\t{link}\n");
-        let row = parse(ListKind::InProcess, waiting).rows.remove(0);
-        assert_eq!(
-            (row.dates.ocr.unwrap().raw(), row.dates.converted),
-            ("2004/01/01", None)
-        );
-
-        let failed = format!("TL0001\t\t\t\t2020/01/02 03:04\tE12\t\tpage 7 missing\t{link}\n");
-        let failure = parse(ListKind::Failed, failed).rows.remove(0).failure.unwrap();
-        assert_eq!(
-            (failure.info.as_deref(), failure.detail.as_deref()),
-            (Some("E12"), Some("page 7 missing"))
-        );
-    }
-
-    #[test]
     fn a_word_is_no_book() {
         for text in ["None", "Error\n", "Service\nunavailable\n", "503\r\n", "null"] {
             let list = parse(ListKind::InProcess, text);
@@ -371,30 +286,6 @@ mod tests {
             (ListKind::Converted, "ABC.tar.gz.gpg\n"),
         ] {
             assert_eq!(barcodes(&parse(kind, text)), ["ABC"], "{text}");
-        }
-    }
-
-    #[test]
-    fn cells_that_do_not_fit_their_columns_are_left_out() {
-        let link = "https://books.google.com/books?id=x";
-        let dates = "2001/01/01\t2002/01/01\t2003/01/01\t2004/01/01\t2005/01/01";
-        for (line, scanned, has_link, warned) in [
-            (format!("TL0001\t{dates}\t{link}"), Some("2001/01/01"), true, false),
-            (format!("TL0001\t{dates}\t{link}\t\t"), Some("2001/01/01"), true, false),
-            (format!("TL0001\t{dates}\t2006/01/01"), Some("2001/01/01"), false, true),
-            (format!("TL0001\t{dates}\t2006/01/01\t{link}"), None, false, true),
-            ("TL0001\tan error occurred".to_owned(), None, false, true),
-            ("TL0001\t\t".to_owned(), None, false, false),
-        ] {
-            let list = parse(ListKind::AllBooks, &line);
-            let row = &list.rows[0];
-            let scanned_at = row.dates.scanned.as_ref().map(GrinDate::raw);
-            assert_eq!(
-                (scanned_at, row.google_books_link.is_some()),
-                (scanned, has_link),
-                "{line}"
-            );
-            assert_eq!(!list.warnings.is_empty(), warned, "{line}: {:?}", list.warnings);
         }
     }
 

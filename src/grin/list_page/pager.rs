@@ -1,20 +1,23 @@
 //! The links of a list page that could lead to more of the list, wherever and however they are written.
 
-use url::{Url, form_urlencoded};
+mod address;
+mod form;
+
+pub(super) use crate::grin::list_page::pager::address::{RawText, addresses_in, script_of};
+
+use url::Url;
 
 use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
+use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, looks_marked, names_place, spelled_out};
+use crate::grin::list_page::pager::form::OpenForm;
 use crate::grin::text;
 
 /// Longest text of a link that is looked at.
 const LONGEST: usize = 4_096;
-/// Longest address, script and the like that is looked at.
-const LONGEST_ADDRESS: usize = 64 << 10;
 /// More links of the list than this are not kept, and as many again that say "next": no pager has so many.
 const MOST_LINKS: usize = 1_000;
-/// Parameters that say where in a list a page begins.
-const MARKS: [&str; 2] = ["first", "ctoken"];
-
-/// Collects links. It decides nothing; see [`super::page_end`].
+/// Keeps the links of a page whose addresses or words may lead to more of its list; what follows from them is decided by
+/// [`super::page_end`].
 #[derive(Debug)]
 pub(super) struct PagerWatch {
     page: Url,
@@ -48,36 +51,6 @@ pub(super) struct LinkTag {
     pub(super) rel: Option<String>,
     /// `aria-label` or `title`.
     pub(super) label: Option<String>,
-}
-
-/// Text in which addresses of places in a list are looked for, as it comes in pieces of at most 16 KiB.
-#[derive(Debug, Default)]
-pub(super) struct RawText(String);
-
-impl RawText {
-    /// The next piece; the addresses in all of it when it is the last one, or when there is much of it.
-    pub(super) fn push(&mut self, piece: &str, last: bool) -> Vec<String> {
-        self.0.push_str(piece);
-        if !last && self.0.len() < LONGEST_ADDRESS / 2 {
-            return Vec::new();
-        }
-        let found = addresses_in(&self.0).collect();
-        self.0.clear();
-        found
-    }
-}
-
-/// `<form>` whose end has not come yet.
-#[derive(Debug)]
-struct OpenForm {
-    action: String,
-    /// Its fields are sent in a body, which makes no address that could be followed.
-    posts: bool,
-    /// Fields that are sent whichever button is pressed.
-    fields: Vec<(String, String)>,
-    /// Buttons that send a field of their own.
-    buttons: Vec<(String, String)>,
-    text: String,
 }
 
 /// A link as its tags and text tell it, with its address as it stands in the page.
@@ -212,91 +185,6 @@ impl PagerWatch {
         is_short
     }
 
-    /// `<form action method>`.
-    pub(super) fn form_begin(&mut self, action: &str, method: Option<&str>) {
-        self.form_end();
-        if self.is_short(action) {
-            self.form = Some(OpenForm {
-                action: address(action),
-                posts: method.is_some_and(|method| method.trim().eq_ignore_ascii_case("post")),
-                fields: Vec::new(),
-                buttons: Vec::new(),
-                text: String::new(),
-            });
-        }
-    }
-
-    /// `<input>` or `<button>` with a name and a value, in a form.
-    pub(super) fn field(&mut self, name: &str, value: &str, is_button: bool) {
-        let Some(form) = &mut self.form else { return };
-        if is_button {
-            form.text.push(' ');
-            form.text.push_str(value);
-        }
-        let fields = if is_button { &mut form.buttons } else { &mut form.fields };
-        if !name.is_empty() && fields.len() < MOST_LINKS && name.len() + value.len() <= LONGEST_ADDRESS {
-            fields.push((address(name), address(value)));
-        }
-    }
-
-    /// `<select name>`.
-    pub(super) fn select(&mut self, name: &str) {
-        self.select = Some(name.to_owned()).filter(|name| is_mark(name));
-    }
-
-    /// `<option value>`: a page that may be chosen, as by a button of its own.
-    pub(super) fn option(&mut self, value: &str) {
-        let Some(name) = self.select.clone() else { return };
-        if self.form.is_some() {
-            self.field(&name, value, true);
-        } else {
-            self.take(&FoundLink::bare(format!("?{name}={}", address(value))));
-        }
-    }
-
-    /// `</select>`.
-    pub(super) fn select_end(&mut self) {
-        self.select = None;
-    }
-
-    /// `</form>`: a link for its fields, and one for each button that adds a field.
-    pub(super) fn form_end(&mut self) {
-        let Some(form) = self.form.take() else { return };
-        let Ok(action) = self.base.join(&form.action) else {
-            return;
-        };
-        let link = |more: Option<&(String, String)>| {
-            let mut url = action.clone();
-            url.query_pairs_mut()
-                .clear()
-                .extend_pairs(form.fields.iter().chain(more).map(|(name, value)| (name, value)));
-            url
-        };
-        if form.posts {
-            // The fields say that there is another page; nothing can be followed.
-            let pressed = form.buttons.iter().map(Some).chain([None]);
-            let urls: Vec<_> = pressed.map(link).collect();
-            urls.iter().for_each(|url| self.take_posted(url));
-            return;
-        }
-        if form.buttons.is_empty() {
-            let text = form.text.clone();
-            self.take(&FoundLink {
-                text,
-                ..FoundLink::bare(link(None).into())
-            });
-        }
-        let urls: Vec<_> = form.buttons.iter().map(|button| (link(Some(button)), button)).collect();
-        for (url, (name, value)) in urls {
-            // The value of a button that sends a place is that place; of another it is the words on it.
-            let text = if is_mark(name) { String::new() } else { value.clone() };
-            self.take(&FoundLink {
-                text,
-                ..FoundLink::bare(url.into())
-            });
-        }
-    }
-
     /// Keeps a link if it could lead to more of the list.
     pub(super) fn take(&mut self, found: &FoundLink) {
         let meaning = found.meaning();
@@ -326,20 +214,6 @@ impl PagerWatch {
                 target,
                 marked,
                 meaning,
-            });
-        }
-    }
-
-    /// A form of the list that sends a place in its body.
-    fn take_posted(&mut self, url: &Url) {
-        if let LinkTarget::Own(url) | LinkTarget::Mirror(url) = self.target(url.as_str())
-            && names_place(&url)
-        {
-            self.keep(PageLink {
-                href: url.to_string(),
-                target: LinkTarget::Mirror(url),
-                marked: true,
-                meaning: LinkMeaning::Unknown,
             });
         }
     }
@@ -394,81 +268,6 @@ impl PagerWatch {
         self.form_end();
         std::mem::take(&mut self.links)
     }
-}
-
-/// What a link's address is a script for, or nothing: then only the link's words say what it is.
-pub(super) fn script_of(href: &str) -> Option<&str> {
-    let is_script = |start: &str| start.eq_ignore_ascii_case("javascript:");
-    match href.split_at_checked("javascript:".len()) {
-        Some((start, script)) if is_script(start) => Some(script),
-        _ if href.is_empty() || href == "#" => Some(""),
-        _ => None,
-    }
-}
-
-/// The addresses in an attribute's value or a script that name a place in a list: `location.href='_all_books?first=3'`.
-pub(super) fn addresses_in(value: &str) -> impl Iterator<Item = String> {
-    let value = if value.len() <= LONGEST_ADDRESS && looks_marked(value) {
-        value
-    } else {
-        ""
-    };
-    let value = address(value);
-    let words: Vec<String> = value
-        .split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '(' | ')' | '<' | '>' | ';' | ','))
-        .map(|word| {
-            ["href=", "url="]
-                .iter()
-                .find_map(|name| word.strip_prefix(name))
-                .unwrap_or(word)
-        })
-        .filter(|word| looks_marked(word))
-        .map(str::to_owned)
-        .collect();
-    words.into_iter()
-}
-
-/// An attribute's value, character references read.
-fn address(value: &str) -> String {
-    html_escape::decode_html_entities(value.trim()).into_owned()
-}
-
-/// The path with its percent-encoding read and without a slash at its end.
-fn spelled_out(url: &Url) -> String {
-    let path = url.path().replace('+', "%2B").replace(['&', '='], "%00");
-    let read = form_urlencoded::parse(path.as_bytes()).next();
-    let path = read.map(|(path, _)| path.into_owned()).unwrap_or_default();
-    path.trim_end_matches('/').to_owned()
-}
-
-/// Whether an address says where in the list its page begins, however its parameters are written.
-fn names_place(url: &Url) -> bool {
-    let query = url.query().unwrap_or_default().to_ascii_lowercase();
-    MARKS.iter().any(|mark| {
-        query.match_indices(mark).any(|(at, _)| {
-            let begins = !query[..at].ends_with(|c: char| c.is_alphanumeric());
-            let value = query[at + mark.len()..].strip_prefix('=');
-            begins && value.is_some_and(|value| !value.is_empty() && !value.starts_with(['&', ';']))
-        })
-    })
-}
-
-/// Whether a parameter of this name says where in a list a page begins.
-fn is_mark(name: &str) -> bool {
-    MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(name))
-}
-
-fn looks_marked(text: &str) -> bool {
-    let is_mark = |text: &[u8], mark: &str| {
-        let named = text
-            .get(..mark.len())
-            .is_some_and(|name| name.eq_ignore_ascii_case(mark.as_bytes()));
-        named && text.get(mark.len()) == Some(&b'=')
-    };
-    let bytes = text.as_bytes();
-    MARKS
-        .iter()
-        .any(|mark| (0..bytes.len()).any(|at| is_mark(&bytes[at..], mark)))
 }
 
 #[cfg(test)]

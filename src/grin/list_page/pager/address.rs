@@ -1,0 +1,100 @@
+//! Addresses as pages write them: in attributes and scripts, and whether they name a place in a list.
+
+use url::{Url, form_urlencoded};
+
+/// Longest address, script and the like that is looked at.
+pub(super) const LONGEST_ADDRESS: usize = 64 << 10;
+/// Parameters that say where in a list a page begins.
+const MARKS: [&str; 2] = ["first", "ctoken"];
+
+/// Text in which addresses of places in a list are looked for, as it comes in pieces of at most 16 KiB.
+#[derive(Debug, Default)]
+pub(in crate::grin::list_page) struct RawText(String);
+
+impl RawText {
+    /// The next piece; the addresses in all of it when it is the last one, or when there is much of it.
+    pub(in crate::grin::list_page) fn push(&mut self, piece: &str, last: bool) -> Vec<String> {
+        self.0.push_str(piece);
+        if !last && self.0.len() < LONGEST_ADDRESS / 2 {
+            return Vec::new();
+        }
+        let found = addresses_in(&self.0).collect();
+        self.0.clear();
+        found
+    }
+}
+
+/// What a link's address is a script for, or nothing: then only the link's words say what it is.
+pub(in crate::grin::list_page) fn script_of(href: &str) -> Option<&str> {
+    let is_script = |start: &str| start.eq_ignore_ascii_case("javascript:");
+    match href.split_at_checked("javascript:".len()) {
+        Some((start, script)) if is_script(start) => Some(script),
+        _ if href.is_empty() || href == "#" => Some(""),
+        _ => None,
+    }
+}
+
+/// The addresses in an attribute's value or a script that name a place in a list: `location.href='_all_books?first=3'`.
+pub(in crate::grin::list_page) fn addresses_in(value: &str) -> impl Iterator<Item = String> {
+    let value = if value.len() <= LONGEST_ADDRESS && looks_marked(value) {
+        value
+    } else {
+        ""
+    };
+    let value = address(value);
+    let words: Vec<String> = value
+        .split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '(' | ')' | '<' | '>' | ';' | ','))
+        .map(|word| {
+            ["href=", "url="]
+                .iter()
+                .find_map(|name| word.strip_prefix(name))
+                .unwrap_or(word)
+        })
+        .filter(|word| looks_marked(word))
+        .map(str::to_owned)
+        .collect();
+    words.into_iter()
+}
+
+/// An attribute's value, character references read.
+pub(super) fn address(value: &str) -> String {
+    html_escape::decode_html_entities(value.trim()).into_owned()
+}
+
+/// The path with its percent-encoding read and without a slash at its end.
+pub(super) fn spelled_out(url: &Url) -> String {
+    let path = url.path().replace('+', "%2B").replace(['&', '='], "%00");
+    let read = form_urlencoded::parse(path.as_bytes()).next();
+    let path = read.map(|(path, _)| path.into_owned()).unwrap_or_default();
+    path.trim_end_matches('/').to_owned()
+}
+
+/// Whether an address says where in the list its page begins, however its parameters are written.
+pub(super) fn names_place(url: &Url) -> bool {
+    let query = url.query().unwrap_or_default().to_ascii_lowercase();
+    MARKS.iter().any(|mark| {
+        query.match_indices(mark).any(|(at, _)| {
+            let begins = !query[..at].ends_with(|c: char| c.is_alphanumeric());
+            let value = query[at + mark.len()..].strip_prefix('=');
+            begins && value.is_some_and(|value| !value.is_empty() && !value.starts_with(['&', ';']))
+        })
+    })
+}
+
+/// Whether a parameter of this name says where in a list a page begins.
+pub(super) fn is_mark(name: &str) -> bool {
+    MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(name))
+}
+
+pub(super) fn looks_marked(text: &str) -> bool {
+    let is_mark = |text: &[u8], mark: &str| {
+        let named = text
+            .get(..mark.len())
+            .is_some_and(|name| name.eq_ignore_ascii_case(mark.as_bytes()));
+        named && text.get(mark.len()) == Some(&b'=')
+    };
+    let bytes = text.as_bytes();
+    MARKS
+        .iter()
+        .any(|mark| (0..bytes.len()).any(|at| is_mark(&bytes[at..], mark)))
+}
