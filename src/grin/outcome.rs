@@ -71,15 +71,29 @@ impl ProcessOutcome {
         known.map_or(Self::Unknown, |(_, outcome)| *outcome)
     }
 
-    /// What follows "already", in lower case. "Available for download" counts first: such a book may have been "processed".
+    /// What follows "already", in lower case. "Available for download" counts first: such a book may have been "processed". With
+    /// "not yet available", the book is nowhere to be fetched, whatever else is said.
     fn of_already(rest: &str) -> Self {
-        let rest = rest.replace("not yet available", "");
-        let says = |parts: &[&str]| parts.iter().any(|part| rest.contains(part));
-        if !words_of(&rest).all(is_plain_word) {
+        let mut words: Vec<&str> = words_of(rest).collect();
+        let not_yet = words.windows(3).position(|three| three == ["not", "yet", "available"]);
+        if let Some(at) = not_yet {
+            words.drain(at..at + 3);
+        }
+        let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+        let follow = |first: &str, second: &str| words.windows(2).any(|two| two == [first, second]);
+        let in_process = has(&["process", "processed", "processing", "requested", "queue", "queued"]);
+        if !words.iter().all(|word| is_plain_word(word)) {
             Self::Unknown
-        } else if says(&["available", "converted and", "ready"]) {
+        } else if has(&["available", "ready"]) {
+            let is_there = not_yet.is_none() && is_there(&words);
+            if is_there {
+                Self::AlreadyAvailable
+            } else {
+                Self::Unknown
+            }
+        } else if not_yet.is_none() && follow("converted", "and") {
             Self::AlreadyAvailable
-        } else if says(&["process", "being converted", "requested", "queue"]) {
+        } else if in_process || follow("being", "converted") {
             Self::InProcess
         } else {
             Self::Unknown
@@ -104,6 +118,15 @@ fn words_of(text: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| word.contains(|c: char| !c.is_ascii_digit()))
 }
 
+/// Whether "available" and "ready" mean the archive, and now: "ready for conversion" and "available on 2030/01/02" do not.
+fn is_there(words: &[&str]) -> bool {
+    let said = words.iter().position(|word| matches!(*word, "available" | "ready"));
+    let after = said.map_or(&[][..], |at| &words[at + 1..]);
+    let for_other = after.windows(2).any(|two| two[0] == "for" && two[1] != "download");
+    let dated = after.iter().any(|word| matches!(*word, "at" | "by" | "in" | "on"));
+    !for_other && !dated
+}
+
 /// Whether a word after "already" says nothing against what the others say.
 fn is_plain_word(word: &str) -> bool {
     const PLAIN: &[&str] = &[
@@ -112,7 +135,6 @@ fn is_plain_word(word: &str) -> bool {
         "and",
         "at",
         "available",
-        "be",
         "been",
         "being",
         "by",
@@ -137,7 +159,6 @@ fn is_plain_word(word: &str) -> bool {
         "requested",
         "since",
         "the",
-        "to",
         "was",
         "your",
     ];
@@ -181,6 +202,17 @@ mod tests {
                 O::AlreadyAvailable,
             ),
             ("Already in process; not yet available for download", O::InProcess),
+            ("Already converted and not yet available for download", O::Unknown),
+            ("Already requested and not yet available for download", O::InProcess),
+            ("Already available, not yet available for download", O::Unknown),
+            ("Already requested, to be available for download", O::Unknown),
+            ("Already requested, will be available for download", O::Unknown),
+            ("Already requested, soon available for download", O::Unknown),
+            ("Already processed, available again later", O::Unknown),
+            ("Already requested, available on 2030/01/02", O::Unknown),
+            ("Already requested and ready for conversion", O::Unknown),
+            ("Already converted and ready", O::AlreadyAvailable),
+            ("Already queued for conversion", O::InProcess),
             ("Already processed but no longer available for download", O::Unknown),
             ("Already requested, but conversion failed", O::Unknown),
             ("Already requested; cancelled", O::Unknown),
