@@ -154,9 +154,7 @@ impl PagerWatch {
         let link = self.open.as_mut().map(|link| &mut link.text);
         let form = self.form.as_mut().map(|form| &mut form.text);
         for kept in [link, form].into_iter().flatten() {
-            if kept.len() + text.len() <= LONGEST {
-                kept.push_str(text);
-            }
+            say(kept, text);
         }
     }
 
@@ -267,6 +265,13 @@ impl PagerWatch {
     pub(super) fn finish(&mut self) -> Vec<PageLink> {
         self.form_end();
         std::mem::take(&mut self.links)
+    }
+}
+
+/// Adds to a text of which no more than its beginning is of interest.
+fn say(kept: &mut String, text: &str) {
+    if kept.len() + text.len() <= LONGEST {
+        kept.push_str(text);
     }
 }
 

@@ -3,8 +3,11 @@
 use url::Url;
 
 use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
-use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, is_mark, names_place};
-use crate::grin::list_page::pager::{FoundLink, MOST_LINKS, PagerWatch};
+use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, is_mark, looks_marked, names_place};
+use crate::grin::list_page::pager::{FoundLink, MOST_LINKS, PagerWatch, say};
+
+/// Bytes of all addresses that a form makes, one for each button with all fields in it.
+const MOST_BYTES: usize = 1 << 20;
 
 /// `<form>` whose end has not come yet.
 #[derive(Debug)]
@@ -13,37 +16,93 @@ pub(super) struct OpenForm {
     /// Its fields are sent in a body, which makes no address that could be followed.
     posts: bool,
     /// Fields that are sent whichever button is pressed.
-    fields: Vec<(String, String)>,
+    fields: FieldSet,
     /// Buttons that send a field of their own.
-    buttons: Vec<(String, String)>,
+    buttons: FieldSet,
     pub(super) text: String,
+    /// A field says where in a list a page begins.
+    marked: bool,
+    /// Fields are too many or too long, so that what the form sends is not known.
+    left_out: bool,
+}
+
+/// Fields, by name and value.
+#[derive(Debug, Default)]
+struct FieldSet {
+    fields: Vec<(String, String)>,
+    bytes: usize,
+}
+
+impl OpenForm {
+    fn new(action: &str, posts: bool) -> Self {
+        let is_short = action.len() <= LONGEST_ADDRESS;
+        Self {
+            action: if is_short { address(action) } else { String::new() },
+            posts,
+            fields: FieldSet::default(),
+            buttons: FieldSet::default(),
+            text: String::new(),
+            marked: !is_short && looks_marked(action),
+            left_out: !is_short,
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &str, is_button: bool) {
+        self.marked |= looks_marked(&format!("{}=", name.trim()));
+        let set = if is_button { &mut self.buttons } else { &mut self.fields };
+        set.bytes += name.len() + value.len();
+        self.left_out |= set.fields.len() >= MOST_LINKS || self.is_too_long();
+        if self.left_out {
+            // A part of them would make wrong addresses.
+            (self.fields, self.buttons) = Default::default();
+            return;
+        }
+        let set = if is_button { &mut self.buttons } else { &mut self.fields };
+        set.fields.push((address(name), address(value)));
+    }
+
+    fn is_too_long(&self) -> bool {
+        let each = self.action.len() + self.fields.bytes;
+        each + self.buttons.bytes > LONGEST_ADDRESS || each * self.buttons.fields.len() > MOST_BYTES
+    }
+
+    /// The address that it asks for with this button; for none, without one.
+    fn address(&self, action: &Url, button: Option<&(String, String)>) -> Url {
+        let mut url = action.clone();
+        let fields = self.fields.fields.iter().chain(button);
+        url.query_pairs_mut()
+            .clear()
+            .extend_pairs(fields.map(|(name, value)| (name, value)));
+        url
+    }
+
+    /// What says where it leads. The value of a button that sends a place is that place; of another it is the words on it.
+    fn words(&self, button: Option<&(String, String)>) -> String {
+        match button {
+            None => self.text.clone(),
+            Some((name, _)) if is_mark(name) => String::new(),
+            Some((_, value)) => value.clone(),
+        }
+    }
 }
 
 impl PagerWatch {
     /// `<form action method>`.
     pub(in crate::grin::list_page) fn form_begin(&mut self, action: &str, method: Option<&str>) {
         self.form_end();
-        if self.is_short(action) {
-            self.form = Some(OpenForm {
-                action: address(action),
-                posts: method.is_some_and(|method| method.trim().eq_ignore_ascii_case("post")),
-                fields: Vec::new(),
-                buttons: Vec::new(),
-                text: String::new(),
-            });
-        }
+        let posts = method.is_some_and(|method| method.trim().eq_ignore_ascii_case("post"));
+        self.form = Some(OpenForm::new(action, posts));
     }
 
     /// `<input>` or `<button>` with a name and a value, in a form.
     pub(in crate::grin::list_page) fn field(&mut self, name: &str, value: &str, is_button: bool) {
         let Some(form) = &mut self.form else { return };
         if is_button {
-            form.text.push(' ');
-            form.text.push_str(value);
+            say(&mut form.text, " ");
+            say(&mut form.text, value);
         }
-        let fields = if is_button { &mut form.buttons } else { &mut form.fields };
-        if !name.is_empty() && fields.len() < MOST_LINKS && name.len() + value.len() <= LONGEST_ADDRESS {
-            fields.push((address(name), address(value)));
+        if !name.is_empty() {
+            form.add(name, value, is_button);
         }
     }
 
@@ -73,41 +132,39 @@ impl PagerWatch {
         let Ok(action) = self.base.join(&form.action) else {
             return;
         };
-        let link = |more: Option<&(String, String)>| {
-            let mut url = action.clone();
-            url.query_pairs_mut()
-                .clear()
-                .extend_pairs(form.fields.iter().chain(more).map(|(name, value)| (name, value)));
-            url
-        };
-        if form.posts {
-            // The fields say that there is another page; nothing can be followed.
-            let pressed = form.buttons.iter().map(Some).chain([None]);
-            let urls: Vec<_> = pressed.map(link).collect();
-            urls.iter().for_each(|url| self.take_posted(url));
+        if form.left_out {
+            // One that posts is of use only if it sends a place in this list; of another, the words may do.
+            let of_list = self.leads_to_list(&action);
+            self.left_out |= (of_list && !form.posts) || (form.marked && (of_list || !form.posts));
             return;
         }
-        if form.buttons.is_empty() {
-            let text = form.text.clone();
-            self.take(&FoundLink {
-                text,
-                ..FoundLink::bare(link(None).into())
-            });
+        // What is sent in a body says that there is another page; nothing can be followed.
+        let alone = form.posts || form.buttons.fields.is_empty();
+        let pressed = form.buttons.fields.iter().map(Some).chain(alone.then_some(None));
+        for button in pressed {
+            let url = form.address(&action, button);
+            if form.posts {
+                self.take_posted(&url);
+            } else {
+                self.take(&FoundLink {
+                    text: form.words(button),
+                    ..FoundLink::bare(url.into())
+                });
+            }
         }
-        let urls: Vec<_> = form.buttons.iter().map(|button| (link(Some(button)), button)).collect();
-        for (url, (name, value)) in urls {
-            // The value of a button that sends a place is that place; of another it is the words on it.
-            let text = if is_mark(name) { String::new() } else { value.clone() };
-            self.take(&FoundLink {
-                text,
-                ..FoundLink::bare(url.into())
-            });
-        }
+    }
+
+    /// Whether an address is this list's, with whatever parameters.
+    fn leads_to_list(&self, action: &Url) -> bool {
+        let mut url = action.clone();
+        url.set_query(Some("first=1"));
+        self.target(url.as_str()).place().is_some()
     }
 
     /// A form of the list that sends a place in its body.
     fn take_posted(&mut self, url: &Url) {
-        if let LinkTarget::Own(url) | LinkTarget::Mirror(url) = self.target(url.as_str())
+        if self.is_short(url.as_str())
+            && let LinkTarget::Own(url) | LinkTarget::Mirror(url) = self.target(url.as_str())
             && names_place(&url)
         {
             self.keep(PageLink {

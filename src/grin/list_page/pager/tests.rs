@@ -166,3 +166,50 @@ fn addresses_in_attributes() {
         assert_eq!(addresses_in(value).collect::<Vec<_>>(), found, "{value}");
     }
 }
+
+/// A form of these fields, which are a name, a value and whether it is a button.
+fn of_form(action: &str, method: &str, fields: &[(&str, &str, bool)]) -> PageEnd {
+    let mut pager = PagerWatch::new(&Url::parse(PAGE).unwrap());
+    pager.form_begin(action, Some(method));
+    for (name, value, is_button) in fields {
+        pager.field(name, value, *is_button);
+    }
+    pager.form_end();
+    end_of(&mut pager)
+}
+
+#[test]
+fn a_form_that_is_too_long_leaves_the_end_in_doubt() {
+    let away = "/libraries/TESTLIB/_process";
+    let long = "A".repeat(70_000);
+    let (long, half, part) = (long.as_str(), &long[..40_000], &long[..2_000]);
+    let place = ("ctoken", "x", false);
+    let many = |field, last| {
+        let mut fields = vec![field; 1_000];
+        fields.push(last);
+        fields
+    };
+    let doubt = PageEnd::Doubt(EndDoubt::LinksLeftOut);
+    // As if it were not there.
+    let none = PageEnd::Doubt(EndDoubt::FullPage);
+    for (action, method, fields, end) in [
+        ("", "get", many(("a", "b", false), place), &doubt),
+        ("", "get", vec![("a", long, false), place], &doubt),
+        ("", "get", vec![place, ("a", half, false), ("b", half, false)], &doubt),
+        ("", "get", vec![("ctoken", long, true)], &doubt),
+        // Few bytes of page that would make many of addresses.
+        ("", "get", many(("first", "1", true), ("a", part, false)), &doubt),
+        ("", "get", vec![("a", long, false)], &doubt),
+        ("", "post", vec![("a", long, false), place], &doubt),
+        ("", "post", vec![("a", long, false)], &none),
+        (away, "get", vec![("a", long, false), place], &doubt),
+        (away, "get", vec![("a", long, false)], &none),
+        (away, "post", vec![("a", long, false), place], &none),
+        (long, "get", vec![place], &doubt),
+    ] {
+        let told = format!("{:.20} {method} {} fields", action, fields.len());
+        assert_eq!(&of_form(action, method, &fields), end, "{told}");
+    }
+    let end = of_form("", "get", &many(("a", "b", true), ("first", "3", false))[1..]);
+    assert!(matches!(end, PageEnd::Next(..)), "{end:?}");
+}
