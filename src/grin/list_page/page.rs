@@ -40,6 +40,8 @@ pub(super) struct ListPageState {
     cells: RowCells,
     /// Links in the row; they are the pager's if the row names no volume.
     row_links: Vec<FoundLink>,
+    /// The row has more links than are kept.
+    row_links_left_out: bool,
     /// The page has rows without `</tr>`.
     leaves_rows_open: bool,
     /// `<html>` or `<body>` was there.
@@ -90,6 +92,7 @@ impl ListPageState {
             row: None,
             cells: RowCells::default(),
             row_links: Vec::new(),
+            row_links_left_out: false,
             leaves_rows_open: false,
             root_begun: false,
             root_ended: false,

@@ -10,7 +10,7 @@
 //! 3. Any other link of the same list with `first=` or `ctoken=`, whatever its text, leaves the end in doubt; so does one at an
 //!    address that must not be asked (another scheme or server, a form that posts).
 //! 4. Something that says "next" and tells no address (a button, a link that is a script) leaves the end in doubt.
-//! 5. Links of the list that are too many or too long to look at leave the end in doubt.
+//! 5. Links and forms of the list that are too many or too long to look at leave the end in doubt; so do scripts in scripts.
 //! 6. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
 //! 7. Otherwise the page is the last one.
 

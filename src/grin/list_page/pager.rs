@@ -3,12 +3,12 @@
 mod address;
 mod form;
 
-pub(super) use crate::grin::list_page::pager::address::{RawText, addresses_in, script_of};
+pub(super) use crate::grin::list_page::pager::address::{RawText, looks_marked, script_of};
 
 use url::Url;
 
 use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
-use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, looks_marked, names_place, spelled_out};
+use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, addresses_in, names_place, spelled_out};
 use crate::grin::list_page::pager::form::OpenForm;
 use crate::grin::text;
 
@@ -123,15 +123,15 @@ impl PagerWatch {
     /// `<a href>`: a link begins. Returns the one that was left open before it, if there is one.
     pub(super) fn begin(&mut self, tag: &LinkTag) -> Option<FoundLink> {
         let left_open = self.end();
-        if self.is_short(&tag.href) {
-            self.open = Some(OpenLink {
-                is_button: false,
-                href: address(&tag.href),
-                rel: tag.rel.as_deref().and_then(LinkMeaning::of_rel),
-                label: tag.label.clone().unwrap_or_default(),
-                text: String::new(),
-            });
-        }
+        // Of one that is too long, only what it says is looked at, as of a link that tells no address.
+        let href = if self.is_short(&tag.href) { &tag.href } else { "" };
+        self.open = Some(OpenLink {
+            is_button: false,
+            href: address(href),
+            rel: tag.rel.as_deref().and_then(LinkMeaning::of_rel),
+            label: tag.label.clone().unwrap_or_default(),
+            text: String::new(),
+        });
         left_open
     }
 
@@ -176,7 +176,16 @@ impl PagerWatch {
         }
     }
 
-    /// Whether an address is short enough to be looked at.
+    /// The addresses in a value or script that name a place in a list; of one that is too long, none.
+    pub(super) fn addresses_in(&mut self, value: &str) -> Vec<String> {
+        if self.is_short(value) {
+            addresses_in(value)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Whether an address is short enough to be looked at; if not, it is left out.
     fn is_short(&mut self, href: &str) -> bool {
         let is_short = href.len() <= LONGEST_ADDRESS;
         self.left_out |= !is_short && looks_marked(href);
@@ -186,20 +195,33 @@ impl PagerWatch {
     /// Keeps a link if it could lead to more of the list.
     pub(super) fn take(&mut self, found: &FoundLink) {
         let meaning = found.meaning();
-        if let Some(script) = script_of(&found.href) {
-            let mut addresses = addresses_in(script).peekable();
-            self.unaddressed_next |= meaning.rank() > 0 && addresses.peek().is_none();
-            for href in addresses {
-                self.take(&FoundLink { href, ..found.clone() });
+        let Some(script) = script_of(&found.href) else {
+            return self.take_address(&found.href, meaning);
+        };
+        let addresses = self.addresses_in(script);
+        self.unaddressed_next |= meaning.rank() > 0 && addresses.is_empty();
+        for href in addresses {
+            if script_of(&href).is_some() {
+                // A script within a script is not looked into, however deep it goes.
+                self.left_out = true;
+            } else {
+                self.take_address(&href, meaning);
             }
-            return;
         }
-        if found.href.starts_with('#') {
+    }
+
+    /// Keeps a link that is no script if it could lead to more of the list.
+    fn take_address(&mut self, href: &str, meaning: LinkMeaning) {
+        if href.starts_with('#') {
             // A place in this very page.
             return;
         }
-        let target = self.target(&found.href);
-        let marked = target.place().map_or_else(|| looks_marked(&found.href), names_place);
+        if !self.is_short(href) {
+            self.left_out |= meaning.rank() > 0;
+            return;
+        }
+        let target = self.target(href);
+        let marked = target.place().map_or_else(|| looks_marked(href), names_place);
         let of_use = match (marked, &target) {
             (true, LinkTarget::Own(_) | LinkTarget::Mirror(_)) => true,
             (true, LinkTarget::Foreign) => meaning.rank() > 0,
@@ -208,7 +230,7 @@ impl PagerWatch {
         };
         if of_use {
             self.keep(PageLink {
-                href: found.href.clone(),
+                href: href.to_owned(),
                 target,
                 marked,
                 meaning,
@@ -249,6 +271,11 @@ impl PagerWatch {
         let mut place = self.page.clone();
         place.set_query(url.query());
         LinkTarget::Mirror(place)
+    }
+
+    /// Notes that links that may be the list's are not looked at.
+    pub(super) fn leave_out(&mut self) {
+        self.left_out = true;
     }
 
     /// Whether links that may be the list's were too many or too long to be kept.

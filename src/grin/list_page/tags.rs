@@ -7,7 +7,7 @@ use lol_html::send::{Element, SendHandlerTypes};
 use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, Selector};
 
 use crate::grin::list_page::page::InputTag;
-use crate::grin::list_page::pager::{LinkTag, addresses_in, script_of};
+use crate::grin::list_page::pager::{LinkTag, looks_marked, script_of};
 use crate::grin::list_page::parser::SharedListPage;
 
 type Tag<'r, 't> = Element<'r, 't>;
@@ -72,8 +72,9 @@ fn attribute_addresses(page: &SharedListPage, element: &Tag<'_, '_>, tag: &str) 
             (tag, name.as_str()),
             ("a" | "area" | "link" | "base", "href") | ("form", "action") | ("img", "src")
         );
-        if !own {
-            addresses_in(&attribute.value()).for_each(|href| page.get().attribute_address(href));
+        let value = attribute.value();
+        if !own && looks_marked(&value) {
+            page.get().addresses_in(&value);
         }
     }
 }

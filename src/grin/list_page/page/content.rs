@@ -127,16 +127,17 @@ impl ListPageState {
         self.pager.relation(href, rel);
     }
 
-    /// An address in an attribute that is no link's own: `data-href`, `onclick`, `value` of an option.
-    pub(in crate::grin::list_page) fn attribute_address(&mut self, href: String) {
-        self.place_link(Some(FoundLink::bare(href)));
+    /// The addresses in an attribute that is no link's own: `data-href`, `onclick`, `value` of an option.
+    pub(in crate::grin::list_page) fn addresses_in(&mut self, value: &str) {
+        for href in self.pager.addresses_in(value) {
+            self.place_link(Some(FoundLink::bare(href)));
+        }
     }
 
     /// Text that is no markup to us: a script, or `<noscript>`; `last`: its element ends here.
     pub(in crate::grin::list_page) fn raw_text(&mut self, text: &str, last: bool) {
-        let addresses = self.raw.push(text, last);
-        for href in addresses {
-            self.attribute_address(href);
+        if let Some(text) = self.raw.push(text, last) {
+            self.addresses_in(&text);
         }
     }
 
@@ -161,6 +162,8 @@ impl ListPageState {
             self.pager.take(&link);
         } else if self.row_links.len() < MOST_NOTES {
             self.row_links.push(link);
+        } else {
+            self.row_links_left_out = true;
         }
     }
 

@@ -37,6 +37,7 @@ impl ListPageState {
                 self.rows.push(*row);
                 // A title may be a link; it is no pager.
                 self.row_links.clear();
+                self.row_links_left_out = false;
             }
             RowRead::Rejected(rejected) => self.reject(rejected),
             RowRead::Message(text) => {
@@ -55,6 +56,9 @@ impl ListPageState {
     pub(super) fn release_links(&mut self) {
         for link in self.row_links.drain(..) {
             self.pager.take(&link);
+        }
+        if std::mem::take(&mut self.row_links_left_out) {
+            self.pager.leave_out();
         }
     }
 

@@ -12,15 +12,11 @@ const MARKS: [&str; 2] = ["first", "ctoken"];
 pub(in crate::grin::list_page) struct RawText(String);
 
 impl RawText {
-    /// The next piece; the addresses in all of it when it is the last one, or when there is much of it.
-    pub(in crate::grin::list_page) fn push(&mut self, piece: &str, last: bool) -> Vec<String> {
+    /// The next piece; gives all of it when it is the last one, or when there is much of it.
+    pub(in crate::grin::list_page) fn push(&mut self, piece: &str, last: bool) -> Option<String> {
         self.0.push_str(piece);
-        if !last && self.0.len() < LONGEST_ADDRESS / 2 {
-            return Vec::new();
-        }
-        let found = addresses_in(&self.0).collect();
-        self.0.clear();
-        found
+        let enough = last || self.0.len() >= LONGEST_ADDRESS / 2;
+        enough.then(|| std::mem::take(&mut self.0))
     }
 }
 
@@ -35,25 +31,19 @@ pub(in crate::grin::list_page) fn script_of(href: &str) -> Option<&str> {
 }
 
 /// The addresses in an attribute's value or a script that name a place in a list: `location.href='_all_books?first=3'`.
-pub(in crate::grin::list_page) fn addresses_in(value: &str) -> impl Iterator<Item = String> {
-    let value = if value.len() <= LONGEST_ADDRESS && looks_marked(value) {
-        value
-    } else {
-        ""
-    };
+/// See [`PagerWatch::addresses_in`](super::PagerWatch::addresses_in) for values that may be long.
+pub(super) fn addresses_in(value: &str) -> Vec<String> {
+    if !looks_marked(value) {
+        return Vec::new();
+    }
     let value = address(value);
-    let words: Vec<String> = value
+    let names = ["href=", "url="];
+    value
         .split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '(' | ')' | '<' | '>' | ';' | ','))
-        .map(|word| {
-            ["href=", "url="]
-                .iter()
-                .find_map(|name| word.strip_prefix(name))
-                .unwrap_or(word)
-        })
+        .map(|word| names.iter().find_map(|name| word.strip_prefix(name)).unwrap_or(word))
         .filter(|word| looks_marked(word))
         .map(str::to_owned)
-        .collect();
-    words.into_iter()
+        .collect()
 }
 
 /// An attribute's value, character references read.
@@ -86,7 +76,8 @@ pub(super) fn is_mark(name: &str) -> bool {
     MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(name))
 }
 
-pub(super) fn looks_marked(text: &str) -> bool {
+/// Whether something in it looks like a parameter that says where in a list a page begins.
+pub(in crate::grin::list_page) fn looks_marked(text: &str) -> bool {
     let is_mark = |text: &[u8], mark: &str| {
         let named = text
             .get(..mark.len())

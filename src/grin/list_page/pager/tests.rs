@@ -163,8 +163,43 @@ fn addresses_in_attributes() {
         ("<a href=?First=3>Next</a>", &["?First=3"]),
         ("", &[]),
     ] {
-        assert_eq!(addresses_in(value).collect::<Vec<_>>(), found, "{value}");
+        assert_eq!(addresses_in(value), found, "{value}");
     }
+}
+
+#[test]
+fn a_script_within_a_script_is_not_looked_into() {
+    for depth in [2, 5_900] {
+        let href = format!("{}?first=3", "javascript:".repeat(depth));
+        for text in ["Next", "More"] {
+            let end = found(&[(&href, text)]);
+            assert_eq!(end, PageEnd::Doubt(EndDoubt::LinksLeftOut), "{depth} {text}");
+        }
+    }
+}
+
+#[test]
+fn a_link_that_is_too_long_leaves_the_end_in_doubt() {
+    let long = "A".repeat(70_000);
+    for (href, text, end) in [
+        (
+            format!("?ctoken={long}"),
+            "More",
+            PageEnd::Doubt(EndDoubt::LinksLeftOut),
+        ),
+        (
+            format!("?page={long}"),
+            "Next",
+            PageEnd::Doubt(EndDoubt::NextWithoutAddress),
+        ),
+        // As if it were not there.
+        (format!("?page={long}"), "More", PageEnd::Doubt(EndDoubt::FullPage)),
+    ] {
+        assert_eq!(found(&[(&href, text)]), end, "{} {text}", &href[..10]);
+    }
+    let mut pager = PagerWatch::new(&Url::parse(PAGE).unwrap());
+    pager.relation(&format!("?page={long}"), "next");
+    assert_eq!(end_of(&mut pager), PageEnd::Doubt(EndDoubt::LinksLeftOut));
 }
 
 /// A form of these fields, which are a name, a value and whether it is a button.

@@ -213,3 +213,21 @@ fn what_leads_nowhere_new_is_no_way_on() {
         assert_eq!((page.next, page.doubt, page.complete), (None, None, true), "{pager}");
     }
 }
+
+#[test]
+fn links_beyond_what_is_kept_leave_the_end_in_doubt() {
+    let links = "<a href='?x=1'>x</a>".repeat(1_001);
+    let last = "<a href='?ctoken=x'>More</a>";
+    let row = format!("<tr><td colspan=2>{links}{last}</td></tr>");
+    let value = format!("<p data-href='{} ?ctoken=x'></p>", "A".repeat(70_000));
+    for (inside, after) in [(&row, ""), (&String::new(), value.as_str())] {
+        let page = read("?result_count=100", inside, after);
+        assert_eq!(page.doubt, Some(EndDoubt::LinksLeftOut), "{:?}", page.warnings);
+    }
+    // Those of a volume's row are none of the list's.
+    let (rows, page) = parse(page(
+        "Barcode|Title",
+        &format!("<tr><td>TL0001</td><td>{links}</td></tr>"),
+    ));
+    assert_eq!((rows.len(), page.doubt), (1, None));
+}
