@@ -44,7 +44,8 @@ impl DerivedKey {
         clear.is_some_and(|clear| clear[block - 2..block] == clear[block..])
     }
 
-    /// Is there a gzip head in the first bytes under this key? Then it is the right one, and the prefix is damaged.
+    /// Is there a gzip head in the first bytes under this key? Then it is almost surely the right one, and the prefix
+    /// is damaged.
     pub(super) fn shows_gzip(&self, start: &[u8]) -> bool {
         let clear = self.decrypt(start).unwrap_or_default();
         clear.windows(3).any(|three| three == [0x1f, 0x8b, 8])

@@ -1,5 +1,6 @@
 //! OpenPGP messages as streams: the head is read and the key derived here, rpgp decrypts, compressed packets are unpacked here.
 
+mod armour;
 mod decrypted;
 mod head;
 mod literal;
@@ -16,11 +17,12 @@ pub use crate::archive::openpgp::secret_key::{BadSecretKey, SecretKey};
 
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::limits::ArchiveLimits;
+use crate::archive::openpgp::armour::{ARMOUR, ArmourReader};
 use crate::archive::openpgp::decrypted::DecryptedMessage;
 use crate::archive::openpgp::head::{DataKind, HeadReader, MessageHead};
 use crate::archive::openpgp::literal::LiteralReader;
 use crate::archive::openpgp::packet::tag;
-use crate::archive::openpgp::watch::{BodyState, BodyWatch};
+use crate::archive::openpgp::watch::BodyWatch;
 use crate::archive::source::{ArchiveSource, looks_like};
 use crate::grin::SecretBytes;
 
@@ -94,13 +96,23 @@ where
 {
     let mut reader = BufReader::with_capacity(READ, source);
     let first = reader.fill_buf().map_err(|error| fault(&error))?;
-    if first.starts_with(b"-----BEGIN PGP MESSAGE") {
-        let message = DecryptedMessage::open(reader, keys, None, BodyState::default())?;
-        return Ok(OpenedMessage {
-            plain: unpacked(message, limits)?,
-            authenticated: true,
-        });
+    if first.starts_with(ARMOUR) {
+        let reader = BufReader::with_capacity(READ, ArmourReader::new(reader));
+        return open_packets(reader, keys, limits);
     }
+    open_packets(reader, keys, limits)
+}
+
+/// The same of its packets, which may have come in armour.
+fn open_packets<'a, B>(
+    mut reader: B,
+    keys: &ArchiveKeys,
+    limits: &ArchiveLimits,
+) -> Result<OpenedMessage<'a>, LayerFault>
+where
+    B: BufRead + std::fmt::Debug + Send + 'a,
+{
+    let first = reader.fill_buf().map_err(|error| fault(&error))?;
     if first.first().is_none_or(|byte| !begins_message(*byte)) {
         return Err(LayerFault::NotAnArchive(looks_like(first)));
     }

@@ -170,3 +170,64 @@ fn other_forms_are_told_apart_by_their_head() {
         assert_eq!(answer(&message, &with_passphrase(PASSPHRASE)), expected, "{what}");
     }
 }
+
+/// As gpg writes armour: lines of 64 characters, and a checksum that nobody reads.
+fn armoured(message: &[u8]) -> Vec<u8> {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(message);
+    let mut out = b"-----BEGIN PGP MESSAGE-----\n\n".to_vec();
+    for line in text.as_bytes().chunks(64) {
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out.extend_from_slice(b"-----END PGP MESSAGE-----\n");
+    out
+}
+
+#[test]
+fn armour_changes_nothing_of_what_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let content = content();
+    let [right, wrong] = [PASSPHRASE, "two other words"].map(with_passphrase);
+    let whole = |trailing| ReaderAnswer::Whole {
+        content: content.clone(),
+        trailing,
+    };
+    let plain = by_gpg(home.path(), &content, &["-z", "0"], true);
+    let by_gpg_itself = by_gpg(home.path(), &content, &["-z", "0", "--armor"], true);
+    let longer = [&plain[..], b"<html>"].concat();
+    let mut flipped = plain.clone();
+    flipped[9_000] ^= 0x20;
+    let mut spoiled = armoured(&plain);
+    spoiled[9_000] = b'%';
+    let skesk = [0x8c, 13, 4, 9, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0x60];
+    let unprotected = [&skesk[..], &[0xc9, 40], &[7; 40]].concat();
+    let cases = [
+        ("by gpg itself", by_gpg_itself, &right, whole(0)),
+        ("whole", armoured(&plain), &right, whole(0)),
+        ("longer", armoured(&longer), &right, whole(6)),
+        (
+            "wrong passphrase",
+            armoured(&plain),
+            &wrong,
+            ReaderAnswer::WrongPassphrase,
+        ),
+        ("flipped", armoured(&flipped), &right, ReaderAnswer::Damaged),
+        ("a sign that is none", spoiled, &right, ReaderAnswer::Damaged),
+        (
+            "no integrity check",
+            armoured(&unprotected),
+            &right,
+            ReaderAnswer::Unsupported,
+        ),
+        ("cut before its data", armoured(&skesk), &right, ReaderAnswer::Truncated),
+    ];
+    for (what, message, keys, expected) in cases {
+        assert!(answer(&message, keys) == expected, "{what}");
+    }
+    let message = armoured(&plain);
+    for part in 1..=FLIPS {
+        let at = 120 + (message.len() - 200) * part as usize / FLIPS as usize;
+        assert_eq!(answer(&message[..at], &right), ReaderAnswer::Truncated, "cut at {at}");
+    }
+}
