@@ -1,8 +1,8 @@
 //! MD5 of eight messages at once, one in each 32-bit lane, in safe Rust (RFC 1321).
 //!
 //! One MD5 alone is a chain of dependent steps and leaves most of the CPU idle; several side by side fill it. Which
-//! instructions do it is chosen when the program runs, since it is built for every x86-64. Sixteen lanes were hardly faster and
-//! twice as many pages had to wait in memory (measured).
+//! instructions do it is chosen when the program runs, since it is built for every x86-64. AVX-512 was slower with eight lanes and
+//! not shown faster with sixteen, for which twice as many pages wait in memory (measured).
 
 #![expect(
     clippy::inline_always,
@@ -10,7 +10,7 @@
 )]
 
 #[cfg(target_arch = "x86_64")]
-use pulp::x86::{V3, V4};
+use pulp::x86::V3;
 use wide::u32x8;
 
 /// Bytes of a block.
@@ -25,22 +25,16 @@ pub(super) enum LaneKernel {
     Baseline,
     #[cfg(target_arch = "x86_64")]
     Avx2(V3),
-    /// AVX-512, for its rotations.
-    #[cfg(target_arch = "x86_64")]
-    Avx512(V4),
 }
 
 impl LaneKernel {
     /// All that this CPU can do, the fastest first.
     pub(super) fn available() -> Vec<Self> {
         #[cfg(target_arch = "x86_64")]
-        let mut kernels: Vec<Self> = V4::try_new().map(Self::Avx512).into_iter().collect();
-        #[cfg(not(target_arch = "x86_64"))]
-        let mut kernels = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        kernels.extend(V3::try_new().map(Self::Avx2));
-        kernels.push(Self::Baseline);
-        kernels
+        if let Some(avx2) = V3::try_new() {
+            return vec![Self::Avx2(avx2), Self::Baseline];
+        }
+        vec![Self::Baseline]
     }
 
     /// The fastest that this CPU can do.
@@ -114,70 +108,61 @@ impl LaneArithmetic for BaselineLanes {
 
 /// The same arithmetic in the vector type of pulp.
 #[cfg(target_arch = "x86_64")]
-macro_rules! lane_arithmetic {
-    ($simd:ty) => {
-        impl LaneArithmetic for $simd {
-            type Words = pulp::u32x8;
+impl LaneArithmetic for V3 {
+    type Words = pulp::u32x8;
+
+    #[inline(always)]
+    fn load(self, words: [u32; LANES]) -> pulp::u32x8 {
+        pulp::cast(words)
+    }
+
+    #[inline(always)]
+    fn store(self, words: pulp::u32x8) -> [u32; LANES] {
+        pulp::cast(words)
+    }
+
+    #[inline(always)]
+    fn add(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
+        self.wrapping_add_u32x8(a, b)
+    }
+
+    #[inline(always)]
+    fn and(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
+        self.and_u32x8(a, b)
+    }
+
+    #[inline(always)]
+    fn or(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
+        self.or_u32x8(a, b)
+    }
+
+    #[inline(always)]
+    fn xor(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
+        self.xor_u32x8(a, b)
+    }
+
+    // The amounts are constants where this is inlined.
+    #[inline(always)]
+    fn rotate_left(self, a: pulp::u32x8, turn: u32) -> pulp::u32x8 {
+        self.or_u32x8(
+            self.shl_dyn_u32x8(a, self.splat_u32x8(turn)),
+            self.shr_dyn_u32x8(a, self.splat_u32x8(32 - turn)),
+        )
+    }
+
+    fn run(self, update: LaneUpdate<'_>) {
+        struct Compiled<'a>(V3, LaneUpdate<'a>);
+        impl pulp::NullaryFnOnce for Compiled<'_> {
+            type Output = ();
 
             #[inline(always)]
-            fn load(self, words: [u32; LANES]) -> pulp::u32x8 {
-                pulp::cast(words)
-            }
-
-            #[inline(always)]
-            fn store(self, words: pulp::u32x8) -> [u32; LANES] {
-                pulp::cast(words)
-            }
-
-            #[inline(always)]
-            fn add(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
-                self.wrapping_add_u32x8(a, b)
-            }
-
-            #[inline(always)]
-            fn and(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
-                self.and_u32x8(a, b)
-            }
-
-            #[inline(always)]
-            fn or(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
-                self.or_u32x8(a, b)
-            }
-
-            #[inline(always)]
-            fn xor(self, a: pulp::u32x8, b: pulp::u32x8) -> pulp::u32x8 {
-                self.xor_u32x8(a, b)
-            }
-
-            // The amounts are constants where this is inlined, and become one rotation where there is one.
-            #[inline(always)]
-            fn rotate_left(self, a: pulp::u32x8, turn: u32) -> pulp::u32x8 {
-                self.or_u32x8(
-                    self.shl_dyn_u32x8(a, self.splat_u32x8(turn)),
-                    self.shr_dyn_u32x8(a, self.splat_u32x8(32 - turn)),
-                )
-            }
-
-            fn run(self, update: LaneUpdate<'_>) {
-                struct Compiled<'a>($simd, LaneUpdate<'a>);
-                impl pulp::NullaryFnOnce for Compiled<'_> {
-                    type Output = ();
-
-                    #[inline(always)]
-                    fn call(self) {
-                        self.1.with(self.0);
-                    }
-                }
-                self.vectorize(Compiled(self, update));
+            fn call(self) {
+                self.1.with(self.0);
             }
         }
-    };
+        self.vectorize(Compiled(self, update));
+    }
 }
-
-#[cfg(target_arch = "x86_64")]
-lane_arithmetic!(V3);
-#[cfg(target_arch = "x86_64")]
-lane_arithmetic!(V4);
 
 /// The states of all lanes: four words of each.
 #[derive(Clone, Copy)]

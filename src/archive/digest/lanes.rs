@@ -124,8 +124,6 @@ impl LaneDigests {
             LaneKernel::Baseline => run_lanes(BaselineLanes, &files, &mut self.done),
             #[cfg(target_arch = "x86_64")]
             LaneKernel::Avx2(kernel) => run_lanes(kernel, &files, &mut self.done),
-            #[cfg(target_arch = "x86_64")]
-            LaneKernel::Avx512(kernel) => run_lanes(kernel, &files, &mut self.done),
         }
         self.spare = files
             .into_iter()
