@@ -15,6 +15,7 @@ pub(super) struct ArchiveSource<R> {
     print: Xxh3Default,
     failed: Option<io::Error>,
     head: Vec<u8>,
+    is_head_full: bool,
 }
 
 /// How many of the first bytes are kept, to say what they look like if they are no archive.
@@ -30,6 +31,7 @@ impl<R: Read> ArchiveSource<R> {
             print: Xxh3Default::new(),
             failed: None,
             head: Vec::new(),
+            is_head_full: false,
         }
     }
 
@@ -61,10 +63,14 @@ impl<R: Read> ArchiveSource<R> {
     fn take_note(&mut self, got: &[u8]) {
         self.bytes += got.len() as u64;
         self.print.update(got);
+        if self.is_head_full {
+            return;
+        }
         let beginning = if self.head.is_empty() { got } else { &self.head };
         let kept = if looks_like_html(beginning) { PAGE } else { HEAD };
         let room = kept.saturating_sub(self.head.len());
         self.head.extend_from_slice(&got[..got.len().min(room)]);
+        self.is_head_full = self.head.len() >= kept;
     }
 }
 
