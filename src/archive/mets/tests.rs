@@ -350,3 +350,17 @@ fn every_record_that_is_written_is_well_formed() {
         (2, Some("abc"))
     );
 }
+
+#[test]
+fn no_name_of_a_book_or_file_has_a_zero() {
+    let inside = "<mets:fileSec><mets:fileGrp><mets:file CHECKSUM=\"0123456789abcdef0123456789abcdef\" CHECKSUMTYPE=\"MD5\">\
+                  <mets:FLocat xlink:href=\"file:0000&#0;0001.jp2\"/></mets:file><mets:file>\
+                  <mets:FLocat xlink:href=\"&#xD800;00000002.jp2\"/></mets:file></mets:fileGrp></mets:fileSec>";
+    let found = read(format!(
+        "<?xml version=\"1.0\"?><mets:mets {NAMESPACES} OBJID=\"TL&#0;0001\">{inside}</mets:mets>"
+    ))
+    .unwrap();
+    assert_eq!(found.object.as_deref(), Some("TL0001"));
+    assert!(found.digests.to_hex().contains_key("00000001.jp2"));
+    assert!(found.named.contains("00000002.jp2"), "{:?}", found.named);
+}

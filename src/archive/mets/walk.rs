@@ -118,7 +118,7 @@ impl MetsWalk {
             if name.as_ref() != b"mets" {
                 return Err(WalkEnd::OtherRoot);
             }
-            self.object = attribute(tag, b"OBJID")?.filter(|object| !object.trim().is_empty());
+            self.object = name_attribute(tag, b"OBJID")?.filter(|object| !object.trim().is_empty());
         }
         if self.open.len() >= depth {
             return Err(WalkEnd::Refused("its elements are nested too deep".to_owned()));
@@ -189,7 +189,7 @@ impl MetsWalk {
 
     /// A file's location gives the name to the digest that stands with the file.
     fn locate(&mut self, tag: &BytesStart<'_>) -> Result<(), WalkEnd> {
-        let Some(href) = attribute(tag, b"href")? else {
+        let Some(href) = name_attribute(tag, b"href")? else {
             return Ok(());
         };
         let name = href.strip_prefix("file:").unwrap_or(&href);
@@ -344,6 +344,12 @@ fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEn
         }
     }
     Ok(None)
+}
+
+/// An attribute that names a book or a file, without the zeros, which no such name has.
+fn name_attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEnd> {
+    let value = attribute(tag, name)?;
+    Ok(value.map(|value| value.replace('\0', "")))
 }
 
 /// A number in a reference that stands for no character: zero, half of a surrogate pair, or beyond the last one.
