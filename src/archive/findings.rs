@@ -75,7 +75,7 @@ pub enum FindingCode {
     PageNumbersStartLate,
     /// A byte order mark in front of a page's text, removed.
     ByteOrderMark,
-    /// A page's text in UTF-16 by its byte order mark, decoded.
+    /// A page's text in UTF-16 by its byte order mark, or by its zeros, decoded.
     TextInUtf16,
     /// Bytes that are not UTF-8, each run replaced by U+FFFD.
     BadUtf8,
