@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::storage_s3::server::{BUCKET, KEYS, Server};
 use crate::support::{Finished, Home, files, finish, sha256};
@@ -15,6 +17,9 @@ use grind::lab::simulator::{SimulatedState, SimulatorConfig, SimulatorRequest};
 use grind::storage::StorageLayout;
 use rusqlite::Connection;
 use rustix::fs::inotify;
+
+/// How long a daemon may take for a book of a few pages.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is stored and was converted anew is served, too.
 const QUEUES: &str = "[work]\nqueues = [\"converted\", \"changed\"]\n";
@@ -197,7 +202,7 @@ impl BucketKills {
             seen == nth
         });
         let daemon = KilledDaemon::start(with_keys(home.command(&["run"])));
-        came.recv().unwrap();
+        came.recv_timeout(PATIENCE).expect("the daemon comes to this write");
         drop(daemon);
         let library = server.root.path().join(BUCKET).join("library");
         let truth = home.simulator.truth(&book).unwrap();
@@ -274,14 +279,19 @@ fn killed_when_all_is_published(home: &Home, book: &Barcode) {
     .unwrap();
     let _daemon = KilledDaemon::start(home.command(&["run"]));
     let manifest = format!("{book}.json");
-    let mut buffer = [MaybeUninit::uninit(); 4_096];
-    let mut events = inotify::Reader::new(&watch, &mut buffer);
-    while events
-        .next()
-        .unwrap()
-        .file_name()
-        .is_none_or(|name| name.to_bytes() != manifest.as_bytes())
-    {}
+    let (came, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [MaybeUninit::uninit(); 4_096];
+        let mut events = inotify::Reader::new(&watch, &mut buffer);
+        while events
+            .next()
+            .unwrap()
+            .file_name()
+            .is_none_or(|name| name.to_bytes() != manifest.as_bytes())
+        {}
+        came.send(()).unwrap();
+    });
+    told.recv_timeout(PATIENCE).expect("the manifest gets its name");
 }
 
 #[test]
