@@ -1,6 +1,6 @@
 //! Transactions on a server: done again where another was in the way or the connection broke.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::postgres::TransactionFate;
@@ -10,7 +10,7 @@ use crate::catalog::writer::ledger::{CatalogLedger, QueuedJob};
 /// How often a transaction is tried that was in another's way, or whose connection broke.
 const MOST_TRIES: u32 = 6;
 /// How long to ask for the fate of a transaction whose commit was not answered: a server that starts anew first repairs its files.
-const FATE_ASKED: u32 = 120;
+const FATE_ASKED: Duration = Duration::from_secs(60);
 const FATE_ASKED_EVERY: Duration = Duration::from_millis(500);
 
 /// What follows when a transaction on a server could not be completed.
@@ -53,20 +53,26 @@ impl CatalogLedger {
     /// Asks what became of a transaction whose commit was not answered.
     fn ask_fate(&mut self, transaction: i64) -> TransactionFailure {
         let mut cause = CatalogError::Unanswered("it is still being committed".into());
-        for _ in 0..FATE_ASKED {
-            let asked = connection::open_writer(&self.address).and_then(|conn| {
-                self.conn = conn;
-                self.conn.fate(transaction)
-            });
-            match asked {
+        let deadline = Instant::now() + FATE_ASKED;
+        loop {
+            match self.fate(transaction) {
                 Ok(TransactionFate::Committed) => return TransactionFailure::Committed,
                 Ok(TransactionFate::Undone) => return TransactionFailure::Again,
                 Ok(TransactionFate::NotKnown) => {}
                 Err(error) => cause = CatalogError::Unanswered(error.to_string()),
             }
+            if Instant::now() + FATE_ASKED_EVERY > deadline {
+                return TransactionFailure::Failed(cause);
+            }
             std::thread::sleep(FATE_ASKED_EVERY);
         }
-        TransactionFailure::Failed(cause)
+    }
+
+    fn fate(&mut self, transaction: i64) -> Result<TransactionFate, CatalogError> {
+        if !self.conn.is_usable() {
+            self.conn = connection::open_writer(&self.address)?;
+        }
+        self.conn.fate(transaction)
     }
 
     /// Whether the whole transaction is done again for this error, rather than the operation answered with it.
