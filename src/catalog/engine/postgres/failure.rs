@@ -3,13 +3,15 @@
 use std::error::Error as _;
 use std::path::PathBuf;
 
+use tokio_postgres::error::DbError;
+
 use crate::catalog::CatalogError;
 
 impl From<tokio_postgres::Error> for CatalogError {
     fn from(error: tokio_postgres::Error) -> Self {
         let words = words(&error);
         match error.code() {
-            Some(code) => of_code(code.code(), words),
+            Some(code) => of_code(code.code(), error.as_db_error().and_then(DbError::constraint), words),
             None if error
                 .source()
                 .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
@@ -22,20 +24,25 @@ impl From<tokio_postgres::Error> for CatalogError {
     }
 }
 
-/// By the code of the server (SQLSTATE).
-fn of_code(code: &str, words: String) -> CatalogError {
+/// What two writers that make the same book known both want to add.
+const BARCODE: &str = "books_barcode";
+
+/// By the code of the server (SQLSTATE), and the constraint that was violated.
+fn of_code(code: &str, constraint: Option<&str>, words: String) -> CatalogError {
     match code {
         "25006" => CatalogError::ReadOnly(words),
         "53100" => CatalogError::DiskFull(words),
         "58030" => CatalogError::Disk(words),
-        // Two transactions were in each other's way (made the same book known, too), or one waited too long for another's lock.
-        "40001" | "40P01" | "55P03" | "23505" => CatalogError::Busy,
+        // Two transactions were in each other's way, or one waited too long for another's lock.
+        "40001" | "40P01" | "55P03" => CatalogError::Busy,
+        "23505" if constraint == Some(BARCODE) => CatalogError::Busy,
         "XX001" | "XX002" => CatalogError::Damaged {
             path: PathBuf::new(),
             cause: words,
         },
-        // The connection ended or is refused: shutdown, crash, too many connections, idle for too long, sign-in, no such database.
-        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53200" | "53300" | "53400" | "3D000" => {
+        // The connection ended or is refused, or a statement was ended: shutdown, crash, too many connections, idle or busy for too
+        // long, sign-in, no such database.
+        "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53200" | "53300" | "53400" | "3D000" => {
             CatalogError::Unreachable(words)
         }
         _ if code.starts_with("08") || code.starts_with("28") => CatalogError::Unreachable(words),
@@ -44,7 +51,7 @@ fn of_code(code: &str, words: String) -> CatalogError {
 }
 
 /// The error's words, the server's own where there are any.
-pub(super) fn words(error: &tokio_postgres::Error) -> String {
+pub(crate) fn words(error: &tokio_postgres::Error) -> String {
     if let Some(server) = error.as_db_error() {
         return format!("{} ({})", server.message(), server.code().code());
     }
@@ -64,6 +71,7 @@ mod tests {
     #[test]
     fn codes_that_pass_are_told_from_faults() {
         for (code, kind, may_pass) in [
+            ("57014", "Unreachable", true),
             ("57P01", "Unreachable", true),
             ("57P03", "Unreachable", true),
             ("53300", "Unreachable", true),
@@ -76,12 +84,16 @@ mod tests {
             ("40P01", "Busy", true),
             ("XX001", "Damaged", false),
             ("42P01", "Fault", false),
-            ("23505", "Busy", true),
+            ("23505", "Fault", false),
             ("22P02", "Fault", false),
         ] {
-            let error = of_code(code, "words".into());
+            let error = of_code(code, None, "words".into());
             assert!(format!("{error:?}").starts_with(kind), "{code}: {error:?}");
             assert_eq!(error.may_pass(), may_pass, "{code}");
+        }
+        for (constraint, is_busy) in [("books_barcode", true), ("books_pkey", false), ("settings_pkey", false)] {
+            let error = of_code("23505", Some(constraint), "words".into());
+            assert_eq!(matches!(error, CatalogError::Busy), is_busy, "{constraint}: {error:?}");
         }
     }
 }
