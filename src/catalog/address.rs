@@ -7,6 +7,7 @@ use tokio_postgres::config::{Host, SslMode};
 use url::Url;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::postgres::failure::words;
 use crate::catalog::engine::postgres::tls::{TlsDemand, TlsMode};
 use crate::catalog::passwords;
 use crate::catalog::writer::connection::path_of;
@@ -73,7 +74,7 @@ impl PostgresAddress {
             format!("{name}='{value}'")
         });
         let pairs = pairs.collect::<Vec<_>>().join(" ");
-        let mut config: tokio_postgres::Config = pairs.parse().map_err(words)?;
+        let mut config: tokio_postgres::Config = pairs.parse().map_err(|error| words(&error))?;
         config.ssl_mode(match mode {
             TlsMode::Disable => SslMode::Disable,
             TlsMode::Prefer => SslMode::Prefer,
@@ -130,13 +131,9 @@ fn without_password(url: &str) -> String {
     parsed.to_string()
 }
 
-fn words(error: tokio_postgres::Error) -> String {
-    let cause = std::error::Error::source(&error);
-    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-}
-
 fn shown(config: &tokio_postgres::Config) -> String {
     let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) if name.contains(':') => format!("[{name}]"),
         Some(Host::Tcp(name)) => name.clone(),
         Some(Host::Unix(path)) => path.display().to_string(),
         None => String::new(),
@@ -158,7 +155,13 @@ fn parts_of(url: &str) -> Option<BTreeMap<String, String>> {
             parts.insert(name.to_owned(), value);
         }
     };
-    set("host", decoded(url.host_str().unwrap_or_default())?);
+    let host = url.host_str().unwrap_or_default();
+    // An IPv6 address stands in brackets, which are none of its own.
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    set("host", decoded(host)?);
     set("port", url.port().map_or_else(String::new, |port| port.to_string()));
     set("user", decoded(url.username())?);
     set("password", decoded(url.password().unwrap_or_default())?);
@@ -211,6 +214,27 @@ mod tests {
         assert_eq!(address.tls().mode, TlsMode::VerifyFull);
         assert_eq!(address.tls().root_certificates.as_deref(), Some(Path::new("/ca.pem")));
         assert_eq!(format!("{address:?}"), "postgres://db.example.org:5433/grind");
+    }
+
+    #[test]
+    fn an_address_of_numbers_is_read_without_its_brackets() {
+        for (url, host, shown) in [
+            ("postgres://me@[::1]:5433/grind", "::1", "postgres://[::1]:5433/grind"),
+            (
+                "postgres://me@[2001:db8::7]/grind",
+                "2001:db8::7",
+                "postgres://[2001:db8::7]/grind",
+            ),
+            (
+                "postgres://me@192.0.2.7/grind",
+                "192.0.2.7",
+                "postgres://192.0.2.7/grind",
+            ),
+        ] {
+            let address = server(url);
+            assert_eq!(address.config().get_hosts(), [Host::Tcp(host.into())], "{url}");
+            assert_eq!(address.shown(), shown);
+        }
     }
 
     #[test]
