@@ -10,7 +10,7 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
-use crate::catalog::planning::select::{BookSelection, SelectionTimes};
+use crate::catalog::planning::select::{BookSelection, RowLock, SelectionTimes};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::{later, stamp};
 use crate::grin::{Barcode, FileName};
@@ -92,7 +92,7 @@ impl CatalogOperation for ClaimBooks {
             now: &now,
             opened_at: tx.opened_at,
         };
-        let ids = self.selection.ready(tx.conn, times, self.limit)?;
+        let ids = self.selection.ready(tx.conn, times, self.limit, RowLock::Locked)?;
         claim_ids(tx, &ids, &self.owner, self.lease)
     }
 }

@@ -43,6 +43,24 @@ pub(crate) struct SelectionTimes<'a> {
     pub opened_at: &'a str,
 }
 
+/// Whether the rows that are found are locked on a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowLock {
+    /// Not for a question: it would keep others from claiming, and leave out what they claim.
+    Unlocked,
+    /// For a claim; what others have locked is left out.
+    Locked,
+}
+
+impl RowLock {
+    fn on(self, sql: &str) -> String {
+        match self {
+            Self::Unlocked => sql.to_owned(),
+            Self::Locked => format!("{sql} /*pg FOR UPDATE SKIP LOCKED*/"),
+        }
+    }
+}
+
 /// A due time that has come, or none.
 const DUE: &str = "(next_attempt_at IS NULL OR next_attempt_at <= :now)";
 /// Oldest conversion first, since the pool drops those.
@@ -50,11 +68,10 @@ const OLDEST_FIRST: &str = "ORDER BY priority DESC, ifnull(converted_date, '9'),
 
 /// Books of which an earlier run may have published an archive without recording it: the store tells.
 pub(crate) const UNRECORDED: &str = "SELECT id FROM books WHERE publishing_sha256 IS NOT NULL AND claimed_by IS NULL \
-                          AND (next_attempt_at IS NULL OR next_attempt_at <= :now) ORDER BY id LIMIT :limit \
-                          /*pg FOR UPDATE SKIP LOCKED*/";
+                          AND (next_attempt_at IS NULL OR next_attempt_at <= :now) ORDER BY id LIMIT :limit";
 /// Given-up books whose time has come again.
 pub(crate) const FAILED_DUE: &str = "SELECT id FROM books WHERE state = 'failed' AND next_attempt_at <= :now \
-                          ORDER BY next_attempt_at, id LIMIT :limit /*pg FOR UPDATE SKIP LOCKED*/";
+                          ORDER BY next_attempt_at, id LIMIT :limit";
 
 impl BookSelection {
     /// Ids of what may be taken now, in the order to take them.
@@ -63,29 +80,31 @@ impl BookSelection {
         conn: &SqlConnection,
         times: SelectionTimes<'_>,
         limit: usize,
+        lock: RowLock,
     ) -> Result<Vec<i64>, CatalogError> {
         if let Some(only) = &self.only {
-            return self.ready_of(conn, only, times, limit);
+            return self.ready_of(conn, only, times, limit, lock);
         }
+        let find = |sql: &str, times: SelectionTimes<'_>| self.ids(conn, &lock.on(sql), times, limit);
         let queues = Queue::resolve(&self.queues);
         let mut lists = Vec::new();
         if !queues.is_empty() {
-            lists.push(self.ids(conn, UNRECORDED, times, limit)?);
+            lists.push(find(UNRECORDED, times)?);
         }
         for queue in &queues {
-            lists.push(self.ids(conn, &sql_of(*queue), times, limit)?);
+            lists.push(find(&sql_of(*queue), times)?);
         }
         for again in self.stored_again(times) {
             let before = SelectionTimes {
                 opened_at: &again.checked_before,
                 ..times
             };
-            lists.push(self.ids(conn, &again.sql, before, limit)?);
+            lists.push(find(&again.sql, before)?);
         }
         let mut ids = queue_filter::in_turn(lists, limit);
         if ids.len() < limit && !queues.is_empty() {
             // Books that failed before wait for those that did not.
-            let failed = self.ids(conn, FAILED_DUE, times, limit)?;
+            let failed = find(FAILED_DUE, times)?;
             ids = queue_filter::in_sequence(ids, failed, limit);
         }
         Ok(ids)
@@ -119,7 +138,7 @@ impl BookSelection {
             ["last_etag_check IS NULL", "last_etag_check < :before"].map(|checked| {
                 let sql = format!(
                     "SELECT id FROM books WHERE state = 'stored'{more} AND {checked} AND {DUE} \
-                     ORDER BY last_etag_check, id LIMIT :limit /*pg FOR UPDATE SKIP LOCKED*/"
+                     ORDER BY last_etag_check, id LIMIT :limit"
                 );
                 let checked_before = before.to_owned();
                 StoredAgain { sql, checked_before }
@@ -146,13 +165,13 @@ impl BookSelection {
         only: &[Barcode],
         times: SelectionTimes<'_>,
         limit: usize,
+        lock: RowLock,
     ) -> Result<Vec<i64>, CatalogError> {
-        let mut find = conn.prepare(&format!(
+        let mut find = conn.prepare(&lock.on(&format!(
             "SELECT id, state, next_attempt_at, absent_at IS NOT NULL AS absent, state_at, last_etag_check, \
              ifnull({NEWER}, FALSE) AS newer, ifnull(grin_state IN ('NEW', 'CHECKED_IN'), FALSE) AS never_converted, \
-             publishing_sha256 IS NOT NULL AS unrecorded FROM books WHERE barcode = :barcode \
-             /*pg FOR UPDATE SKIP LOCKED*/"
-        ))?;
+             publishing_sha256 IS NOT NULL AS unrecorded FROM books WHERE barcode = :barcode"
+        )))?;
         let mut out = Vec::new();
         let mut taken = HashSet::new();
         for barcode in only.iter().filter(|barcode| self.may_be(barcode.as_str())) {
@@ -232,24 +251,17 @@ impl NamedBook {
 /// The books of one queue that may be taken, each from an index of its own.
 fn sql_of(queue: Queue) -> String {
     let available = |more: &str| {
-        format!(
-            "SELECT id FROM books WHERE state = 'available' AND {DUE}{more} {OLDEST_FIRST} LIMIT :limit \
-             /*pg FOR UPDATE SKIP LOCKED*/"
-        )
+        format!("SELECT id FROM books WHERE state = 'available' AND {DUE}{more} {OLDEST_FIRST} LIMIT :limit")
     };
     match queue {
         Queue::Converted | Queue::All => available(""),
         Queue::Previous => available(" AND (requested_for = 'previous' OR grin_state = 'PREVIOUSLY_DOWNLOADED')"),
         Queue::Unconverted => available(" AND requested_for = 'unconverted'"),
         Queue::Changed => {
-            format!(
-                "SELECT id FROM books WHERE state = 'stored' AND {NEWER} AND {DUE} {OLDEST_FIRST} LIMIT :limit \
-                 /*pg FOR UPDATE SKIP LOCKED*/"
-            )
+            format!("SELECT id FROM books WHERE state = 'stored' AND {NEWER} AND {DUE} {OLDEST_FIRST} LIMIT :limit")
         }
         Queue::Failed => String::from(
-            "SELECT id FROM books WHERE state = 'failed' AND state_at < :before ORDER BY priority DESC, id LIMIT :limit \
-             /*pg FOR UPDATE SKIP LOCKED*/",
+            "SELECT id FROM books WHERE state = 'failed' AND state_at < :before ORDER BY priority DESC, id LIMIT :limit",
         ),
     }
 }

@@ -11,7 +11,7 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::tallies;
 use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::planning::convert;
-use crate::catalog::planning::select::{BookSelection, SelectionTimes, next_due};
+use crate::catalog::planning::select::{BookSelection, RowLock, SelectionTimes, next_due};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::grin::Barcode;
 use crate::vocabulary::BookState;
@@ -109,7 +109,7 @@ impl CatalogOperation for ListReady {
             now: &tx.stamp,
             opened_at: tx.opened_at,
         };
-        let ids = self.selection.ready(tx.conn, times, self.limit)?;
+        let ids = self.selection.ready(tx.conn, times, self.limit, RowLock::Unlocked)?;
         let mut barcodes = Vec::with_capacity(ids.len());
         for id in ids {
             let sql = "SELECT barcode FROM books WHERE id = :id";
@@ -132,7 +132,7 @@ impl CatalogOperation for AskRemaining {
             opened_at: tx.opened_at,
         };
         Ok(RemainingWork {
-            ready: !self.0.ready(tx.conn, times, 1)?.is_empty(),
+            ready: !self.0.ready(tx.conn, times, 1, RowLock::Unlocked)?.is_empty(),
             to_convert: !convert::candidates(tx, &self.0, 1)?.is_empty(),
             claimed: counts.of(BookState::Checking) + counts.of(BookState::Downloading),
             waiting_for_grin: counts.of(BookState::Requested) + counts.of(BookState::InProcess),
