@@ -1,7 +1,11 @@
 //! Many operations in one transaction, through the actor.
 
+use std::sync::Arc;
+
 use crate::actor::{ActorRegistry, AskContext};
 use crate::catalog::tests::shelf::{LEASE, barcode, converted, queue, stored};
+use crate::catalog::writer::file_identity::CatalogFile;
+use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
 use crate::catalog::*;
 use crate::grin::ListKind;
 
@@ -64,8 +68,10 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
     };
     let mut stale = claimed[7].clone();
     stale.claim.fence += 1;
+    let before = catalog.transactions();
     let all = futures::future::join_all(claimed.iter().map(settle));
     let (all, bad, panicked) = futures::join!(all, settle(&stale), catalog.ask(Panics, &cx));
+    assert_eq!(catalog.transactions() - before, 1);
     assert!(
         all.iter().all(|state| matches!(state, Ok(BookState::Stored))),
         "{all:?}"
@@ -149,4 +155,33 @@ async fn a_file_that_is_taken_away_is_noticed_before_the_next_write_and_no_new_o
     assert_eq!(catalog.ask(EnsureKnown(vec![barcode("TL0001")]), &cx).await.unwrap(), 1);
     catalog.close().await;
     assert!(thread.join());
+}
+
+/// As after a panic or a restart of the writer, when there is no ledger.
+#[test]
+fn no_catalog_is_begun_in_the_place_of_one_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let (clock, policy) = (SystemClock::system(), CatalogPolicy::default());
+    drop(CatalogLedger::open(&path, clock.clone(), policy.clone()).unwrap());
+    let group = WriteGroup::new(
+        None,
+        LedgerOpening {
+            address: CatalogAddress::Sqlite(path.clone()),
+            clock,
+            policy,
+            file: Some(Arc::new(CatalogFile::at(&path))),
+            transactions: Arc::default(),
+        },
+    );
+    let aside = folder.path().join("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    let mut asked = group.join(CountBooks);
+    group.flush();
+    assert!(matches!(asked.try_recv(), Ok(Err(CatalogError::Gone { .. }))));
+    assert!(!path.exists());
+    std::fs::rename(&aside, &path).unwrap();
+    let mut asked = group.join(CountBooks);
+    group.flush();
+    assert_eq!(asked.try_recv().unwrap().unwrap().total, 0);
 }

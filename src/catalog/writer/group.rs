@@ -1,6 +1,9 @@
 //! Group commit: what waits together is done in one transaction, and answered when that is on the disk.
 
 use std::cell::RefCell;
+use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::oneshot;
 
@@ -20,11 +23,20 @@ pub(crate) struct LedgerOpening {
     pub address: CatalogAddress,
     pub clock: SystemClock,
     pub policy: CatalogPolicy,
+    /// The file as it was when it was opened first; `None` on a server.
+    pub file: Option<Arc<CatalogFile>>,
+    /// Transactions that were begun.
+    #[cfg(test)]
+    pub transactions: Arc<AtomicUsize>,
 }
 
 impl LedgerOpening {
-    pub(crate) fn open(&self) -> Result<CatalogLedger, CatalogError> {
+    fn open(&self) -> Result<CatalogLedger, CatalogError> {
         CatalogLedger::open_at(&self.address, self.clock.clone(), self.policy.clone())
+    }
+
+    fn check_file(&self) -> Result<(), CatalogError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 }
 
@@ -75,27 +87,10 @@ impl<O: CatalogOperation> Member for Waiting<O> {
     }
 }
 
-/// A ledger, and the file that it writes if it is not on a server.
-struct OpenLedger {
-    ledger: CatalogLedger,
-    file: Option<CatalogFile>,
-}
-
-impl OpenLedger {
-    fn of(ledger: CatalogLedger, opening: &LedgerOpening) -> Self {
-        let file = opening.address.file().map(CatalogFile::at);
-        Self { ledger, file }
-    }
-
-    fn check_file(&self) -> Result<(), CatalogError> {
-        self.file.as_ref().map_or(Ok(()), CatalogFile::check)
-    }
-}
-
 /// The queue of one writer and its ledger; lives on the catalog's thread.
 pub(crate) struct WriteGroup {
     queue: RefCell<Vec<Box<dyn Member>>>,
-    ledger: RefCell<Option<OpenLedger>>,
+    ledger: RefCell<Option<CatalogLedger>>,
     opening: LedgerOpening,
 }
 
@@ -103,7 +98,7 @@ impl WriteGroup {
     pub(crate) fn new(ledger: Option<CatalogLedger>, opening: LedgerOpening) -> Self {
         Self {
             queue: RefCell::default(),
-            ledger: RefCell::new(ledger.map(|ledger| OpenLedger::of(ledger, &opening))),
+            ledger: RefCell::new(ledger),
             opening,
         }
     }
@@ -155,18 +150,17 @@ impl WriteGroup {
     fn transact(&self, group: &mut [Box<dyn Member>]) {
         let mut jobs: Vec<&mut dyn QueuedJob> = group.iter_mut().map(|member| member.queued()).collect();
         let mut place = self.ledger.borrow_mut();
-        let opened = match place.take() {
-            Some(ledger) => Ok(ledger),
-            None => self.opening.open().map(|ledger| OpenLedger::of(ledger, &self.opening)),
-        };
-        match opened {
-            Ok(mut open) => {
-                match open.check_file() {
-                    Ok(()) => open.ledger.transact(&mut jobs),
-                    // Not opened anew: that would begin an empty catalog in the place of the one that is gone.
-                    Err(gone) => jobs.iter_mut().for_each(|job| job.fail(gone.clone())),
-                }
-                *place = Some(open);
+        // Before a ledger is opened, too: that would begin an empty catalog in the place of the one that is gone.
+        if let Err(gone) = self.opening.check_file() {
+            jobs.iter_mut().for_each(|job| job.fail(gone.clone()));
+            return;
+        }
+        match place.take().map_or_else(|| self.opening.open(), Ok) {
+            Ok(mut ledger) => {
+                #[cfg(test)]
+                self.opening.transactions.fetch_add(1, Ordering::Relaxed);
+                ledger.transact(&mut jobs);
+                *place = Some(ledger);
             }
             Err(error) => jobs.iter_mut().for_each(|job| job.fail(error.clone())),
         }
@@ -175,11 +169,11 @@ impl WriteGroup {
     /// Closes the file in good order.
     pub(crate) fn close(&self) {
         self.flush();
-        if let Some(open) = self.ledger.borrow_mut().take() {
-            if let Err(error) = open.check_file() {
+        if let Some(ledger) = self.ledger.borrow_mut().take() {
+            if let Err(error) = self.opening.check_file() {
                 tracing::error!(%error, "what was recorded last is lost with the catalog's file");
             }
-            if let Err(error) = open.ledger.close() {
+            if let Err(error) = ledger.close() {
                 tracing::warn!(%error, "the catalog's log was not copied back; the next start does that");
             }
         }

@@ -1,5 +1,7 @@
 //! The handle by which everybody else asks the catalog.
 
+#[cfg(test)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_rt::Arbiter;
@@ -8,7 +10,7 @@ use crate::actor::{ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mai
 use crate::catalog::writer::actor::{CatalogMessage, CatalogWriter};
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
-use crate::catalog::writer::ledger::CatalogOperation;
+use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation};
 use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 
@@ -21,6 +23,8 @@ pub struct Catalog {
     mailbox: Mailbox<ConcurrentRunner<CatalogWriter>>,
     /// `None` on a server.
     file: Option<Arc<CatalogFile>>,
+    #[cfg(test)]
+    transactions: Arc<AtomicUsize>,
 }
 
 /// The writer's thread; to be joined when the catalog is closed.
@@ -39,14 +43,21 @@ impl Catalog {
         clock: SystemClock,
         policy: CatalogPolicy,
     ) -> Result<(Self, CatalogThread), CatalogError> {
+        let address = CatalogAddress::parse(url)?;
+        // Opened here, so that the caller hears at once of a file that cannot be used.
+        let first = CatalogLedger::open_at(&address, clock.clone(), policy.clone())?;
+        let first = Mutex::new(Some(first));
+        let file = address.file().map(|path| Arc::new(CatalogFile::at(path)));
+        #[cfg(test)]
+        let transactions = Arc::<AtomicUsize>::default();
         let opening = LedgerOpening {
-            address: CatalogAddress::parse(url)?,
+            address,
             clock,
             policy,
+            file: file.clone(),
+            #[cfg(test)]
+            transactions: Arc::clone(&transactions),
         };
-        // Opened here, so that the caller hears at once of a file that cannot be used.
-        let first = Mutex::new(Some(opening.open()?));
-        let file = opening.address.file().map(|path| Arc::new(CatalogFile::at(path)));
         let arbiter = Arbiter::new();
         let mailbox = spawn::concurrent(
             hub,
@@ -57,7 +68,19 @@ impl Catalog {
                 CatalogWriter::new(WriteGroup::new(ledger, opening.clone()))
             },
         );
-        Ok((Self { mailbox, file }, CatalogThread(arbiter)))
+        let catalog = Self {
+            mailbox,
+            file,
+            #[cfg(test)]
+            transactions,
+        };
+        Ok((catalog, CatalogThread(arbiter)))
+    }
+
+    /// Transactions that were begun.
+    #[cfg(test)]
+    pub(crate) fn transactions(&self) -> usize {
+        self.transactions.load(Ordering::Relaxed)
     }
 
     /// Whether the file is still the one that was opened; asks no actor, so a locked catalog keeps nobody waiting.
