@@ -71,6 +71,25 @@ pub enum CatalogError {
         /// Highest version this program knows.
         known: i64,
     },
+    /// Written by an earlier version of the program, and only a writer may change that.
+    #[error(
+        "the catalog {} has schema version {found}, this program reads {known}; start the daemon once, which brings it up to date",
+        path.display()
+    )]
+    Older {
+        /// The catalog.
+        path: PathBuf,
+        /// Version in it.
+        found: i64,
+        /// The version that this program reads.
+        known: i64,
+    },
+    /// Nothing is there yet to be read.
+    #[error("there is no catalog in {} yet; start the daemon or `grind collect`, which make one", path.display())]
+    Empty {
+        /// The catalog.
+        path: PathBuf,
+    },
     /// The file was deleted, moved or replaced while it was open.
     #[error(
         "the catalog {} was deleted, moved or replaced while grind had it open: nothing more is written; put the file back with its -wal and -shm files, or stop grind",
@@ -132,11 +151,14 @@ impl CatalogError {
                 | Self::NotDatabase { .. }
                 | Self::Foreign { .. }
                 | Self::Newer { .. }
+                | Self::Older { .. }
+                | Self::Empty { .. }
         )
     }
 
     /// Whether the same call may succeed later without a restart: the lock is released, space is freed, the file system is writable,
-    /// the disk answers again or the file is put back. Nothing of the call was written, so it can be repeated.
+    /// the disk or the server answers again, or the file is put back. Nothing of the call was written, so it can be repeated; of
+    /// [`CatalogError::Unanswered`] that is not known, and whoever repeats it must bear that it was done before.
     pub fn may_pass(&self) -> bool {
         matches!(
             self,

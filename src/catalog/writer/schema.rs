@@ -39,7 +39,7 @@ pub(crate) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), CatalogE
 /// Refuses a file that a reader cannot understand.
 pub(crate) fn check_readable(conn: &Connection, path: &Path) -> Result<(), CatalogError> {
     match version_of(conn, path)? {
-        0 => Err(CatalogError::Foreign { path: path.into() }),
+        0 => Err(CatalogError::Empty { path: path.into() }),
         _ => Ok(()),
     }
 }
@@ -112,6 +112,15 @@ mod tests {
             Err(CatalogError::Foreign { .. })
         ));
         drop(before);
+    }
+
+    #[test]
+    fn a_reader_tells_an_empty_file_from_another_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        std::fs::write(&path, []).unwrap();
+        let error = open_reader(&CatalogAddress::Sqlite(path)).err().unwrap();
+        assert!(matches!(error, CatalogError::Empty { .. }), "{error}");
     }
 
     #[test]

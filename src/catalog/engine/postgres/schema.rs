@@ -49,11 +49,13 @@ fn upgrade(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), Cat
 pub(super) fn check_readable(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), CatalogError> {
     let path = address.shown().into();
     match version_of(engine, address)? {
-        0 => Err(CatalogError::Foreign { path }),
+        0 => Err(CatalogError::Empty { path }),
         VERSION => Ok(()),
-        _ => Err(CatalogError::Unreachable(
-            "its schema is of an older version; start the daemon once, which brings it up to date".into(),
-        )),
+        found => Err(CatalogError::Older {
+            path,
+            found,
+            known: VERSION,
+        }),
     }
 }
 
@@ -73,7 +75,8 @@ fn version_of(engine: &PostgresEngine, address: &PostgresAddress) -> Result<i64,
     let version: Option<String> = engine.prepare(sql)?.first(&[], |row| row.get("value"))?;
     let version = version.and_then(|text| text.parse().ok());
     match version {
-        None => Err(CatalogError::Foreign { path: path() }),
+        // No catalog on a server has a version before the first.
+        None | Some(..FIRST) => Err(CatalogError::Foreign { path: path() }),
         Some(found) if found > VERSION => Err(CatalogError::Newer {
             path: path(),
             found,
