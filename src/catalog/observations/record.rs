@@ -160,12 +160,11 @@ impl<'c> FactRecorder<'c> {
     ) -> Result<Option<RowChange>, CatalogError> {
         let given = arguments! { barcode: barcode };
         let before = self.find.first(&given, |row| BookBefore::read(row, facts))?;
-        let has_raw = before.as_ref().is_some_and(|before| before.has_raw);
-        let recorded = match before {
+        let (recorded, has_raw) = match before {
             None if self.source == FactSource::Search => return Ok(None),
             None => {
                 let said = said(true);
-                self.add(tx, &RowReport { barcode, facts, said })?
+                (self.add(tx, &RowReport { barcode, facts, said })?, false)
             }
             Some(mut before) => {
                 let is_list = self.source == FactSource::List;
@@ -178,7 +177,7 @@ impl<'c> FactRecorder<'c> {
                     let locked = self.lock.first(&given, |row| BookBefore::read(row, facts))?;
                     before = locked.unwrap_or(before);
                 }
-                self.merge(tx, &report(&before), &before)?
+                (self.merge(tx, &report(&before), &before)?, before.has_raw)
             }
         };
         // Most rows have none and bring none.
