@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
@@ -152,18 +153,26 @@ fn text_json(name: &str, text: &str) -> Value {
     }
 }
 
+/// The lists are named, so that the key is used, which begins with them.
+static SIGHTINGS: LazyLock<String> = LazyLock::new(|| {
+    let lists = ListKind::ALL.map(|list| lists::number(list).to_string()).join(", ");
+    format!("SELECT list, observed FROM sightings WHERE list IN ({lists}) AND book = :book")
+});
+
 /// When a book was last seen in each list.
 pub(crate) fn sightings(reader: &CatalogReader, book: i64) -> Result<BTreeMap<&'static str, String>, CatalogError> {
-    let mut select = reader
-        .conn()
-        .prepare("SELECT observed FROM sightings WHERE list = :list AND book = :book")?;
-    let mut seen = BTreeMap::new();
-    for list in ListKind::ALL {
-        let observed = select.first(&arguments! { list: lists::number(list), book: book }, |row| row.at(0))?;
-        if let Some(observed) = observed {
-            let at = jiff::Timestamp::from_millisecond(observed).unwrap_or_default();
-            seen.insert(lists::name(list), crate::clock::stamp(at));
-        }
-    }
-    Ok(seen)
+    let rows = reader.conn().all(&SIGHTINGS, &arguments! { book: book }, |row| {
+        Ok((row.get::<i64>("list")?, row.get("observed")?))
+    })?;
+    let name = |number| {
+        ListKind::ALL
+            .into_iter()
+            .find(|list| lists::number(*list) == number)
+            .map(lists::name)
+    };
+    let seen = rows.into_iter().filter_map(|(number, observed)| {
+        let at = jiff::Timestamp::from_millisecond(observed).unwrap_or_default();
+        Some((name(number)?, crate::clock::stamp(at)))
+    });
+    Ok(seen.collect())
 }
