@@ -14,7 +14,7 @@ use crate::dapr::breaker::{StoreBreaker, StoreSign};
 use crate::dapr::requests::StateRequests;
 use crate::dapr::{
     BulkGet, BulkItem, CloseStateStore, DeleteState, GetState, KeyState, SaveState, StateCloseReport, StateCounters,
-    StateError, StateStoreConfig, WriteConcurrency,
+    StateError, StateStoreConfig,
 };
 use crate::session::{Session, TimeoutPhase};
 
@@ -195,9 +195,7 @@ impl ServeMessages<BulkGet> for StateActor {
 
 impl ServeMessages<SaveState> for StateActor {
     fn serve(&mut self, save: SaveState, cx: AskContext) -> impl Future<Output = Result<(), StateError>> + 'static {
-        let bare = |item: &crate::dapr::StateItem| {
-            item.etag.is_none() && item.concurrency == Some(WriteConcurrency::FirstWrite)
-        };
+        let bare = |item: &crate::dapr::StateItem| item.etag.is_none() && item.first_write;
         let refused = if save.items.iter().any(bare) {
             first_write
         } else {

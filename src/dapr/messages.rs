@@ -33,22 +33,6 @@ impl ReadConsistency {
     }
 }
 
-/// Who wins when two write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteConcurrency {
-    /// The first; only if every writer of the key asks for it. Dapr's default is the last.
-    FirstWrite,
-}
-
-impl WriteConcurrency {
-    /// As Dapr writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FirstWrite => "first-write",
-        }
-    }
-}
-
 /// How long the store keeps a value, if it can forget by itself (`ttlInSeconds`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueTtl {
@@ -162,8 +146,8 @@ pub struct StateItem {
     pub etag: Option<String>,
     /// How long to keep it; `None`: the component's default.
     pub ttl: Option<ValueTtl>,
-    /// Who wins; `None`: Dapr's default.
-    pub concurrency: Option<WriteConcurrency>,
+    /// Of two writers the first wins, if every writer of the key asks for it; else the last, which is Dapr's default.
+    pub first_write: bool,
     /// How sure; `None`: Dapr's default.
     pub consistency: Option<ReadConsistency>,
 }
@@ -182,7 +166,7 @@ impl StateItem {
             value: value.into(),
             etag: None,
             ttl: None,
-            concurrency: None,
+            first_write: false,
             consistency: None,
         })
     }
@@ -200,7 +184,7 @@ impl StateItem {
     #[must_use]
     pub fn first_write(self) -> Self {
         Self {
-            concurrency: Some(WriteConcurrency::FirstWrite),
+            first_write: true,
             ..self
         }
     }
@@ -236,8 +220,8 @@ pub struct DeleteState {
     pub key: String,
     /// Only if the key still is what this names.
     pub etag: Option<String>,
-    /// Who wins; `None`: Dapr's default.
-    pub concurrency: Option<WriteConcurrency>,
+    /// As in [`StateItem`].
+    pub first_write: bool,
     /// How sure; `None`: Dapr's default.
     pub consistency: Option<ReadConsistency>,
 }
@@ -248,7 +232,7 @@ impl DeleteState {
         Self {
             key: key.into(),
             etag: None,
-            concurrency: None,
+            first_write: false,
             consistency: None,
         }
     }
@@ -257,7 +241,7 @@ impl DeleteState {
     pub fn if_match(key: impl Into<String>, etag: impl Into<String>) -> Self {
         Self {
             etag: Some(etag.into()),
-            concurrency: Some(WriteConcurrency::FirstWrite),
+            first_write: true,
             ..Self::of(key)
         }
     }

@@ -32,6 +32,5 @@ pub(crate) use leases::{DaprLeases, LeaseKeeper, SqliteLeases};
 pub(crate) use leases::{GrantedLease, LeaseAnswers, LeaseError, LeaseGrant, LeaseHolder, LeaseTerms, ProcessLeases};
 pub(crate) use messages::{
     BulkGet, BulkItem, CloseStateStore, ReadConsistency, StateCloseReport, StateMessage, StoredValue, ValueTtl,
-    WriteConcurrency,
 };
 pub use messages::{DeleteState, GetState, KeyState, SaveState, StateItem};

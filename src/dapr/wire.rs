@@ -40,10 +40,7 @@ impl KeyAddress {
 
     pub(super) fn delete(&self, delete: &DeleteState) -> Result<Url, StateError> {
         let query = [
-            (
-                "concurrency",
-                delete.concurrency.map(crate::dapr::WriteConcurrency::as_str),
-            ),
+            ("concurrency", concurrency(delete.first_write)),
             (
                 "consistency",
                 delete.consistency.map(crate::dapr::ReadConsistency::as_str),
@@ -128,10 +125,7 @@ fn about(item: &StateItem) -> String {
         ));
     }
     let options: serde_json::Map<String, Value> = [
-        (
-            "concurrency",
-            item.concurrency.map(crate::dapr::WriteConcurrency::as_str),
-        ),
+        ("concurrency", concurrency(item.first_write)),
         (
             "consistency",
             item.consistency.map(crate::dapr::ReadConsistency::as_str),
@@ -146,6 +140,11 @@ fn about(item: &StateItem) -> String {
     fields.join(",")
 }
 
+/// As Dapr writes it; `None`: its default, last-write.
+fn concurrency(first_write: bool) -> Option<&'static str> {
+    first_write.then_some("first-write")
+}
+
 /// The body of a bulk get.
 pub(super) fn bulk_body(bulk: &BulkGet) -> Bytes {
     json!({ "keys": bulk.keys, "parallelism": bulk.parallelism })
@@ -156,7 +155,7 @@ pub(super) fn bulk_body(bulk: &BulkGet) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dapr::{ReadConsistency, WriteConcurrency};
+    use crate::dapr::ReadConsistency;
 
     fn address() -> KeyAddress {
         KeyAddress::new(&Url::parse("http://127.0.0.1:3500/").unwrap(), "cart store")
@@ -170,7 +169,7 @@ mod tests {
             "http://127.0.0.1:3500/v1.0/state/cart%20store/claim%2FTEST%3FLIB%2F%C3%A4%20b%23?consistency=strong"
         );
         let delete = DeleteState {
-            concurrency: Some(WriteConcurrency::FirstWrite),
+            first_write: true,
             consistency: Some(ReadConsistency::Eventual),
             ..DeleteState::of("k")
         };

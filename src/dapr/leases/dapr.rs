@@ -16,7 +16,6 @@ use crate::dapr::leases::record::LeaseRecord;
 use crate::dapr::leases::{GrantedLease, LeaseAnswers, LeaseError, LeaseGrant, LeaseHolder, LeaseKeeper, LeaseTerms};
 use crate::dapr::{
     BulkGet, GetState, ReadConsistency, SaveState, StateError, StateItem, StateStore, StoredValue, ValueTtl,
-    WriteConcurrency,
 };
 use crate::session::RetryBackoff;
 
@@ -94,7 +93,7 @@ impl DaprLeases {
         let item = StateItem {
             etag: etag.map(str::to_owned),
             ttl: Some(ValueTtl::Never),
-            concurrency: Some(WriteConcurrency::FirstWrite),
+            first_write: true,
             consistency: Some(ReadConsistency::Strong),
             ..StateItem::json(key, value)?
         };
