@@ -42,13 +42,15 @@ enum IoLayer {
 /// The address as it is told to awc; with `own_tls`, one whose TLS awc need not know of.
 pub(super) fn address_for_awc(url: &Url, own_tls: bool) -> Result<Uri, SessionError> {
     let bad = |error: &dyn std::fmt::Display| SessionError::BadRequest(error.to_string());
+    let hostless = |()| bad(&"an address without a host");
     let mut url = url.clone();
+    // A user name of the address's own would speak of TLS, too.
+    let cleared = url.set_username("").and_then(|()| url.set_password(None));
+    cleared.map_err(hostless)?;
     if own_tls && url.scheme() == "https" {
         let port = url.port_or_known_default();
         let told = url.set_scheme("http").and_then(|()| url.set_username(OWN_TLS));
-        told.map_err(|()| bad(&"an https address without a host"))?;
-        url.set_port(port)
-            .map_err(|()| bad(&"an https address without a host"))?;
+        told.and_then(|()| url.set_port(port)).map_err(hostless)?;
     }
     Uri::try_from(url.as_str()).map_err(|error| bad(&error))
 }
@@ -196,7 +198,11 @@ mod tests {
             ("https://a.b:80/", true, "http://tls@a.b/", TlsLayer::Ours),
             ("https://[::1]:8443/", true, "http://tls@[::1]:8443/", TlsLayer::Ours),
             ("https://a.b/c", false, "https://a.b/c", TlsLayer::Awc),
+            ("https://u:p@a.b/c", true, "http://tls@a.b:443/c", TlsLayer::Ours),
+            ("https://tls@a.b/c", false, "https://a.b/c", TlsLayer::Awc),
             ("http://a.b/c", true, "http://a.b/c", TlsLayer::None),
+            ("http://tls@a.b/c", true, "http://a.b/c", TlsLayer::None),
+            ("http://tls:p@a.b/c", false, "http://a.b/c", TlsLayer::None),
         ] {
             let uri = address_for_awc(&Url::parse(url).unwrap(), own_tls).unwrap();
             assert_eq!((uri.to_string().as_str(), TlsLayer::of(&uri)), (told, layer), "{url}");
