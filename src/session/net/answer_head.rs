@@ -15,6 +15,9 @@ use tokio::io::ReadBuf;
 /// A head longer than this is passed on as it is; awc refuses it.
 const LONGEST_HEAD: usize = 128 * 1024;
 
+/// The longest end of a head.
+const END: &[u8] = b"\r\n\r\n";
+
 /// Read at once while a head is gathered.
 const PIECE: usize = 8 * 1024;
 
@@ -28,6 +31,8 @@ pub(super) enum HeadFilter {
     Gathering {
         /// What came of it.
         head: BytesMut,
+        /// So many bytes of it hold no end.
+        searched: usize,
         /// The answer may have a body: it is not one to HEAD.
         with_body: bool,
     },
@@ -39,8 +44,11 @@ impl HeadFilter {
     /// A request goes out; `with_body`: its answer may have one.
     pub(super) fn expect_answer(&mut self, with_body: bool) {
         if matches!(self, Self::Passing) {
-            let head = BytesMut::new();
-            *self = Self::Gathering { head, with_body };
+            *self = Self::Gathering {
+                head: BytesMut::new(),
+                searched: 0,
+                with_body,
+            };
         }
     }
 
@@ -50,13 +58,17 @@ impl HeadFilter {
         buf: &mut ReadBuf<'_>,
         mut read: impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<()>> {
-        while let Self::Gathering { head, with_body } = self {
+        while let Self::Gathering {
+            head,
+            searched,
+            with_body,
+        } = self
+        {
             let mut piece = [0; PIECE];
             let mut piece = ReadBuf::new(&mut piece);
             ready!(read(&mut piece))?;
             head.extend_from_slice(piece.filled());
-            leave_out_interim(head);
-            let end = end_of_head(head);
+            let end = leave_out_interim(head, searched);
             if let Some(end) = end.filter(|_| *with_body) {
                 mark_unframed(&mut head[..end]);
             }
@@ -77,21 +89,32 @@ impl HeadFilter {
     }
 }
 
-/// Removes the whole heads of interim answers, and empty lines, from where an answer begins.
-fn leave_out_interim(answer: &mut BytesMut) {
+/// Removes the whole heads of interim answers, and empty lines, from where an answer begins; the end of the final head, if any.
+///
+/// `searched`: so many bytes were searched for an end before. A long head that comes in small pieces is searched only once.
+fn leave_out_interim(answer: &mut BytesMut, searched: &mut usize) -> Option<usize> {
     loop {
         let empty = answer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         answer.advance(empty);
-        match end_of_head(answer) {
-            Some(end) if is_interim(answer) => answer.advance(end),
-            _ => return,
+        // The last bytes may begin an end.
+        let end = end_of_head(answer, searched.saturating_sub(END.len() - 1));
+        match end {
+            Some(end) if is_interim(answer) => {
+                answer.advance(end);
+                *searched = 0;
+            }
+            end => {
+                *searched = answer.len();
+                return end;
+            }
         }
     }
 }
 
-/// Bytes of the head at the beginning, its empty line included; lines may end without a carriage return, as awc takes them too.
-fn end_of_head(answer: &[u8]) -> Option<usize> {
-    let mut line_ends = answer.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+/// Bytes of the head at the beginning, its empty line included, whose end is not before `from`; lines may end without a carriage
+/// return, as awc takes them too.
+fn end_of_head(answer: &[u8], from: usize) -> Option<usize> {
+    let mut line_ends = answer.iter().enumerate().skip(from).filter(|(_, byte)| **byte == b'\n');
     line_ends.find_map(|(at, _)| match &answer[at + 1..] {
         [b'\n', ..] => Some(at + 2),
         [b'\r', b'\n', ..] => Some(at + 3),
@@ -178,6 +201,32 @@ mod tests {
             assert_read(answer, &expected, true);
             assert_read(answer, answer, false);
         }
+    }
+
+    #[test]
+    fn what_was_searched_for_an_end_is_not_searched_again() {
+        let mut head = BytesMut::new();
+        let mut searched = 0;
+        let whole = b"HTTP/1.1 103 Hint\r\n\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\n";
+        let last = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
+        for (place, byte) in whole.iter().enumerate() {
+            head.extend_from_slice(&[*byte]);
+            let end = leave_out_interim(&mut head, &mut searched);
+            assert_eq!(end, (place + 1 == whole.len()).then_some(last.len()), "{place}");
+            assert_eq!(searched, head.len(), "{place}");
+        }
+        assert_eq!(&head[..], last);
+        // An end before the place from where it is searched for is not seen.
+        assert_eq!(end_of_head(last, last.len() - 3), Some(last.len()));
+        assert_eq!(end_of_head(last, last.len() - 1), None);
+    }
+
+    #[test]
+    fn a_long_head_may_come_in_the_smallest_pieces() {
+        let fields = "X-Padding: 0123456789\r\n".repeat(4_000);
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\nbody");
+        let expected = answer.replacen("HTTP/1.1", "HTTP/1.0", 1);
+        assert!(read(answer.as_bytes(), 1, true) == expected.as_bytes());
     }
 
     #[test]
