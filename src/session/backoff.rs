@@ -28,13 +28,11 @@ impl RetryBackoff {
         self.bound(attempt).mul_f64(rng.random::<f64>())
     }
 
-    /// The same with at most so many tries.
+    /// The same with at most so many tries; `None`: as many as it has.
     #[must_use]
-    pub fn limited(self, attempts: u32) -> Self {
-        Self {
-            attempts: attempts.min(self.attempts),
-            ..self
-        }
+    pub fn limited(self, attempts: Option<u32>) -> Self {
+        let attempts = attempts.unwrap_or(self.attempts).min(self.attempts);
+        Self { attempts, ..self }
     }
 
     /// A wait between half of the longest one and all of it: spread out, and never nothing. For what is tried without end.
@@ -76,6 +74,9 @@ mod tests {
         };
         assert!(backoff.delay(2, &mut rng).is_some());
         assert_eq!(backoff.delay(3, &mut rng), None);
+        for (limit, attempts) in [(None, 3), (Some(2), 2), (Some(9), 3)] {
+            assert_eq!(backoff.limited(limit).attempts, attempts, "{limit:?}");
+        }
     }
 
     proptest! {

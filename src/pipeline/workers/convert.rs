@@ -152,7 +152,7 @@ impl<S: GrinSession> ConvertWorker<S> {
             auth: AuthMode::Grin,
             limit: ANSWER_LIMIT,
         };
-        let policy = retry::limited(self.parts.backoff, batch.attempts);
+        let policy = self.parts.backoff.limited(batch.attempts);
         retry::fetch(&self.parts.session, ask, &policy, cx).await
     }
 }

@@ -82,7 +82,7 @@ impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
     async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichmentCounts, EnrichError> {
         let url = self.parts.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);
-        let policy = retry::limited(self.parts.backoff, batch.attempts);
+        let policy = self.parts.backoff.limited(batch.attempts);
         let answer = retry::fetch(&self.parts.session, ask, &policy, cx).await?;
         if answer.status != 200 {
             return Err(EnrichError::Status(answer.status));

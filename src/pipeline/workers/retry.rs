@@ -71,12 +71,6 @@ pub(super) fn transient(error: &SessionError) -> Option<Duration> {
     }
 }
 
-/// The policy with at most so many attempts.
-pub(super) fn limited(policy: RetryBackoff, attempts: Option<u32>) -> RetryBackoff {
-    let attempts = attempts.unwrap_or(policy.attempts).min(policy.attempts);
-    RetryBackoff { attempts, ..policy }
-}
-
 /// Whether what was asked, not the way to GRIN, may be the reason of an error: the same request with fewer books may be answered.
 pub(super) fn may_be_content(error: &SessionError) -> bool {
     match error {

@@ -174,7 +174,7 @@ impl BodyPump {
             return false;
         }
         // The request that broke off was the first try.
-        let pauses = PAUSES.limited(self.engine.resume_attempts().saturating_add(1));
+        let pauses = PAUSES.limited(Some(self.engine.resume_attempts().saturating_add(1)));
         let wait = self.resumable.as_mut().and_then(|point| point.next_wait(got, &pauses));
         match wait {
             Some(wait) => sleep(wait.max(asked)).await,
