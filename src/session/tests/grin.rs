@@ -1,15 +1,12 @@
-//! GRIN's rules over the network: token, redirects, sign-in, throttling, pace.
+//! GRIN's rules over the network: token, redirects, sign-in, pace.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::grin::{RedirectPolicy, RedirectRefused, TokenUriPolicy, write_secret_file};
 use crate::session::tests::support::*;
-use crate::session::{
-    AnswerOrigin, FetchAnswer, ReconfigureSession, RequestKind, SessionConfig, SessionError, TokenSource,
-};
+use crate::session::{AnswerOrigin, ReconfigureSession, SessionConfig, SessionError, TokenSource};
 
 const TOKEN: Option<&str> = Some("Bearer t0ken");
 
@@ -231,102 +228,6 @@ async fn statuses_become_what_follows_from_them() {
     ] {
         assert_eq!(fixture.get(server.url(&format!("/{status}"))).await.unwrap_err(), error);
     }
-    fixture.end();
-}
-
-#[actix_rt::test]
-async fn one_refusal_holds_everyone_back_for_as_long_as_grin_says() {
-    let asked = AtomicUsize::new(0);
-    let server = Server::start(move |_, wire| match asked.fetch_add(1, SeqCst) {
-        0 => answer(wire, "429 Slow down", "retry-after: 3\r\n", ""),
-        _ => answer(wire, "200 OK", "", ""),
-    });
-    let fixture = Fixture::of(&server);
-    let error = fixture.get(server.url("/")).await.unwrap_err();
-    assert_eq!(
-        error,
-        SessionError::Throttled {
-            status: 429,
-            retry_after: Some(Duration::from_secs(3))
-        }
-    );
-    assert!(fixture.counted().gate_closed_until.is_some());
-    let began = Instant::now();
-    let (head, get) = tokio::join!(fixture.head(server.url("/")), fixture.get(server.url("/")));
-    assert!(head.is_ok() && get.is_ok());
-    assert!(began.elapsed() >= Duration::from_millis(2_900), "{:?}", began.elapsed());
-    fixture.end();
-}
-
-#[actix_rt::test]
-async fn one_archive_that_is_not_served_stops_no_other() {
-    let server = Server::start(|seen, wire| match seen.path.as_str() {
-        "/bad" | "/worse" => answer(wire, "503 No", "retry-after: 3600\r\n", ""),
-        "/busy" => answer(wire, "429 No", "retry-after: 3600\r\n", ""),
-        _ => answer(wire, "200 OK", "", ""),
-    });
-    let fixture = Fixture::of(&server);
-    let retry_after = Some(Duration::from_hours(1));
-    for (path, status) in [("/bad", 503), ("/busy", 429)].repeat(3) {
-        let error = fixture.head(server.url(path)).await.unwrap_err();
-        assert_eq!(error, SessionError::NotServed { status, retry_after });
-        assert!(fixture.head(server.url("/good")).await.is_ok());
-    }
-    assert_eq!(fixture.counted().gate_closed_until, None);
-    // Two archives one after the other, and nothing in between that is answered: GRIN itself may be meant. The hour is theirs alone.
-    fixture.head(server.url("/bad")).await.unwrap_err();
-    let error = fixture.head(server.url("/worse")).await.unwrap_err();
-    let SessionError::Throttled {
-        status: 503,
-        retry_after: Some(pause),
-    } = error
-    else {
-        panic!("{error:?}");
-    };
-    assert!(pause < Duration::from_secs(4), "our own back-off: {pause:?}");
-    assert!(fixture.counted().gate_closed_until.is_some());
-    let began = Instant::now();
-    assert!(fixture.head(server.url("/good")).await.is_ok());
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-    fixture.end();
-}
-
-#[actix_rt::test]
-async fn a_list_that_answers_503_speaks_for_all_of_grin() {
-    let server = Server::start(|_, wire| answer(wire, "503 No", "", ""));
-    let fixture = Fixture::of(&server);
-    let error = fixture.get(server.url("/_all_books")).await.unwrap_err();
-    let wait = Some(Duration::from_secs(2));
-    assert_eq!(
-        error,
-        SessionError::Throttled {
-            status: 503,
-            retry_after: wait
-        }
-    );
-    assert!(fixture.counted().gate_closed_until.is_some());
-    fixture.end();
-}
-
-#[actix_rt::test]
-async fn a_full_conversion_queue_stops_nobody_else() {
-    let server = Server::start(|seen, wire| match seen.path.as_str() {
-        "/_process" => answer(wire, "429 Full", "", ""),
-        _ => answer(wire, "200 OK", "", ""),
-    });
-    let fixture = Fixture::of(&server);
-    let process = FetchAnswer::get(server.url("/_process"), RequestKind::Process, 100);
-    let error = fixture.session.ask(process, &fixture.cx).await.unwrap_err();
-    assert_eq!(
-        error,
-        SessionError::Throttled {
-            status: 429,
-            retry_after: None
-        }
-    );
-    let began = Instant::now();
-    assert!(fixture.get(server.url("/")).await.is_ok());
-    assert!(began.elapsed() < Duration::from_secs(1));
     fixture.end();
 }
 

@@ -6,6 +6,8 @@ mod grin;
 mod lifecycle;
 mod limits;
 mod pins;
+mod refusals;
 mod resume;
+mod resume_pauses;
 pub(super) mod support;
 mod tls;

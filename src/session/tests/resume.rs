@@ -1,15 +1,14 @@
 //! A cut archive is continued where it was cut, or begins again and says so.
 
-use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use crate::session::tests::support::*;
 use crate::session::{BodyError, MinimumSpeed, SessionError};
 
-const LENGTH: usize = 1_000_000;
+pub(super) const LENGTH: usize = 1_000_000;
 
 /// First of all, and from where on, a request asks for.
-fn first_byte(seen: &Seen) -> usize {
+pub(super) fn first_byte(seen: &Seen) -> usize {
     let range = seen
         .header("range")
         .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
@@ -17,7 +16,7 @@ fn first_byte(seen: &Seen) -> usize {
 }
 
 /// Sends the archive from `first` on, but at most `most` bytes; keeps to HTTP's rules for ranges.
-fn part(wire: &mut dyn Wire, first: usize, most: usize, etag: &str) -> bool {
+pub(super) fn part(wire: &mut dyn Wire, first: usize, most: usize, etag: &str) -> bool {
     let archive = pattern(LENGTH);
     let status = if first == 0 {
         "200 OK".to_owned()
@@ -201,65 +200,6 @@ async fn a_server_that_always_cuts_and_knows_no_ranges_is_not_asked_from_zero_fo
     let (_, ended) = fixture.download(server.url("/a")).await;
     assert!(matches!(ended, Err(BodyError::Cut { got: 300_000, .. })), "{ended:?}");
     assert!(server.seen().len() <= 8, "{}", server.seen().len());
-    fixture.end();
-}
-
-#[actix_rt::test]
-async fn a_resume_whose_reader_has_gone_ends_at_once() {
-    let cut = Arc::new(Barrier::new(2));
-    let cutting = Arc::clone(&cut);
-    let server = Server::start(move |seen, wire| match seen.path.as_str() {
-        "/a" => {
-            part(wire, 0, 300_000, "\"a\"");
-            cutting.wait();
-            false
-        }
-        _ => answer(wire, "429 Slow down", "retry-after: 3600\r\n", ""),
-    });
-    let fixture = Fixture::of(&server);
-    let body = fixture.open(server.url("/a")).await.unwrap();
-    fixture.get(server.url("/list")).await.unwrap_err();
-    cut.wait();
-    fixture
-        .until("the rest is asked for", |counted| !counted.retries.is_empty())
-        .await;
-    drop(body);
-    fixture
-        .until("nothing goes on", |counted| counted.requests_in_flight == 0)
-        .await;
-    fixture.end();
-}
-
-#[actix_rt::test]
-async fn what_is_asked_to_wait_for_one_archive_is_left_to_its_next_attempt() {
-    let server = Server::start(|seen, wire| match seen.header("range") {
-        None => part(wire, 0, 300_000, "\"a\""),
-        Some(_) => answer(wire, "429 Slow down", "retry-after: 3600\r\n", ""),
-    });
-    let fixture = Fixture::of(&server);
-    let (_, ended) = fixture.download(server.url("/a")).await;
-    let refused = SessionError::NotServed {
-        status: 429,
-        retry_after: Some(Duration::from_hours(1)),
-    };
-    assert_eq!(ended, Err(BodyError::Session(refused)));
-    assert_eq!((server.seen().len(), fixture.counted().gate_closed_until), (2, None));
-    fixture.end();
-}
-
-#[actix_rt::test]
-async fn waiting_at_the_gate_is_not_charged_to_the_body() {
-    let server = Server::start(|seen, wire| match seen.number {
-        0 => answer(wire, "429 Slow down", "retry-after: 2\r\n", ""),
-        1 => part(wire, 0, 300_000, "\"a\""),
-        _ => part(wire, first_byte(seen), LENGTH, "\"a\""),
-    });
-    let mut config = config(&server);
-    config.timeouts.download = Duration::from_millis(1_500);
-    let fixture = Fixture::new(config);
-    assert!(fixture.get(server.url("/list")).await.is_err());
-    let (bytes, ended) = fixture.download(server.url("/a")).await;
-    assert_eq!((bytes.len(), ended), (LENGTH, Ok(())));
     fixture.end();
 }
 

@@ -16,7 +16,6 @@ const LONG_FILES: [(&str, &str); 6] = [
     ("src/pipeline/book_run/tests.rs", "one end of a run after another"),
     ("src/session/tests/bodies.rs", "one body after another"),
     ("src/session/tests/pins.rs", "one fault of awc after another"),
-    ("src/session/tests/resume.rs", "one cut body after another"),
     ("tests/it/archive_contents.rs", "one archive after another"),
     ("tests/it/state_store.rs", "to be divided"),
 ];
