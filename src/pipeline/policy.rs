@@ -125,8 +125,8 @@ impl From<&SessionError> for BookFault {
             }
             | E::Busy => (Blame::Us, None),
             E::Timeout { .. } => (Blame::Path, Some(WaitCause::Grin)),
-            // The session's gate keeps everybody away for as long as GRIN asked.
-            E::Throttled { .. } => (Blame::Path, None),
+            // The session's gate keeps everybody away for as long as GRIN asked; no book meets a full queue of conversions.
+            E::Throttled { .. } | E::QueueFull => (Blame::Path, None),
             E::TokenUnavailable { .. } => (Blame::Path, Some(WaitCause::Token)),
             E::Tls { .. } | E::Setup(_) => (Blame::Operator, Some(WaitCause::Grin)),
             E::SignedOut { .. } | E::Redirect(RedirectRefused::SignIn) => (Blame::Operator, Some(WaitCause::SignIn)),

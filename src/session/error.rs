@@ -154,6 +154,9 @@ pub enum SessionError {
         /// What the server asked for, for this archive.
         retry_after: Option<Duration>,
     },
+    /// 429 without `Retry-After` to a request for conversions: their queue is full. That passes in days and concerns nothing else.
+    #[error("GRIN's conversion queue is full")]
+    QueueFull,
     /// Any other 5xx.
     #[error("server error {status}")]
     Server {
@@ -265,7 +268,7 @@ impl SessionError {
             Self::TokenUnavailable { .. } => FailureReason::NoToken,
             Self::Forbidden { .. } => FailureReason::Forbidden,
             Self::RefusedByHost { .. } => FailureReason::RefusedByHost,
-            Self::Throttled { .. } => FailureReason::Throttled,
+            Self::Throttled { .. } | Self::QueueFull => FailureReason::Throttled,
             Self::NotServed { .. } | Self::Server { .. } => FailureReason::Server,
             Self::Unexpected { .. } => FailureReason::Status,
             Self::NotFound => FailureReason::NotFound,
@@ -314,6 +317,7 @@ mod tests {
                 SessionError::Server { status: 500 },
                 ErrorClass::Transient { wait: None },
             ),
+            (SessionError::QueueFull, ErrorClass::Transient { wait: None }),
             (
                 SessionError::Short { got: 1, expected: None },
                 ErrorClass::Transient { wait: None },

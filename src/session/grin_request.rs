@@ -154,7 +154,7 @@ impl SessionEngine {
                     retry_after: asked,
                 };
             }
-            RefusalScope::Queue => asked,
+            RefusalScope::Queue => return SessionError::QueueFull,
             RefusalScope::Grin { pause } => {
                 let pause = self.pacer.refused(sent, status, pause);
                 tracing::warn!(status, seconds = pause.as_secs(), "GRIN asks for a pause");

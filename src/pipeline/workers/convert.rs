@@ -103,8 +103,7 @@ impl<S: GrinSession> Worker for ConvertWorker<S> {
 impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
     async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, ConvertError> {
         let answer = match self.ask(&batch, cx).await {
-            // 429 is how GRIN says that its conversion queue is full (src/grin/PROTOCOL.md, section 7).
-            Err(SessionError::Throttled { status: 429, .. }) => {
+            Err(SessionError::QueueFull) => {
                 return Ok(ConvertResult {
                     queue_full: true,
                     ..ConvertResult::default()

@@ -9,7 +9,7 @@ use crate::actor::AskContext;
 use crate::grin::AnswerRefusal;
 use crate::pipeline::policy::longest_wait_once;
 use crate::pipeline::workers::grin_session::GrinSession;
-use crate::session::{ErrorClass, FetchAnswer, RequestKind, RetryBackoff, SessionError, SmallAnswer, TimeoutPhase};
+use crate::session::{ErrorClass, FetchAnswer, RetryBackoff, SessionError, SmallAnswer, TimeoutPhase};
 
 /// Asks until there is an answer, an error that does not pass, or no attempt left. `wait_of` gives the least wait after an
 /// error, `None` for one that does not pass. `what` names the request in the log.
@@ -52,22 +52,15 @@ pub(super) async fn fetch(
 ) -> Result<SmallAnswer, SessionError> {
     let kind = ask.kind;
     let request = async || session.fetch(ask.clone(), cx).await;
-    retried(policy, kind.as_str(), |error| wait_of(kind, error), request, cx).await
+    retried(policy, kind.as_str(), transient, request, cx).await
 }
 
-fn wait_of(kind: RequestKind, error: &SessionError) -> Option<Duration> {
-    // Here 429 says that the conversion queue is full: that passes in days, not in seconds.
-    if kind == RequestKind::Process && matches!(error, SessionError::Throttled { status: 429, .. }) {
-        return None;
-    }
-    transient(error)
-}
-
-/// The least wait after an error that may pass; `None` after any other.
+/// The least wait after an error that may pass in seconds; `None` after any other.
 pub(super) fn transient(error: &SessionError) -> Option<Duration> {
-    match error.class() {
-        ErrorClass::Transient { wait } => Some(wait.unwrap_or_default()),
-        ErrorClass::Permanent | ErrorClass::NeedsPerson => None,
+    match (error, error.class()) {
+        // It has room again in days.
+        (SessionError::QueueFull, _) | (_, ErrorClass::Permanent | ErrorClass::NeedsPerson) => None,
+        (_, ErrorClass::Transient { wait }) => Some(wait.unwrap_or_default()),
     }
 }
 
@@ -139,11 +132,11 @@ mod tests {
 
     #[test]
     fn a_full_conversion_queue_does_not_pass_in_seconds() {
-        let full = SessionError::Throttled {
+        let throttled = SessionError::Throttled {
             status: 429,
             retry_after: None,
         };
-        assert_eq!(wait_of(RequestKind::Process, &full), None);
-        assert_eq!(wait_of(RequestKind::Search, &full), Some(Duration::ZERO));
+        assert_eq!(transient(&SessionError::QueueFull), None);
+        assert_eq!(transient(&throttled), Some(Duration::ZERO));
     }
 }

@@ -86,20 +86,30 @@ async fn a_list_that_answers_503_speaks_for_all_of_grin() {
 async fn a_full_conversion_queue_stops_nobody_else() {
     let server = Server::start(|seen, wire| match seen.path.as_str() {
         "/_process" => answer(wire, "429 Full", "", ""),
+        "/_process?wait" => answer(wire, "429 Slow down", "retry-after: 3600\r\n", ""),
         _ => answer(wire, "200 OK", "", ""),
     });
     let fixture = Fixture::of(&server);
-    let process = FetchAnswer::get(server.url("/_process"), RequestKind::Process, 100);
-    let error = fixture.session.ask(process, &fixture.cx).await.unwrap_err();
-    assert_eq!(
-        error,
-        SessionError::Throttled {
-            status: 429,
-            retry_after: None
-        }
-    );
+    let process = |path| FetchAnswer::get(server.url(path), RequestKind::Process, 100);
+    let error = fixture
+        .session
+        .ask(process("/_process"), &fixture.cx)
+        .await
+        .unwrap_err();
+    assert_eq!(error, SessionError::QueueFull);
     let began = Instant::now();
     assert!(fixture.get(server.url("/")).await.is_ok());
     assert!(began.elapsed() < Duration::from_secs(1));
+    // How long to wait is said to everybody.
+    let error = fixture
+        .session
+        .ask(process("/_process?wait"), &fixture.cx)
+        .await
+        .unwrap_err();
+    let hour = SessionError::Throttled {
+        status: 429,
+        retry_after: Some(Duration::from_hours(1)),
+    };
+    assert_eq!(error, hour);
     fixture.end();
 }

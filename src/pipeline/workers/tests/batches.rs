@@ -164,13 +164,25 @@ fn a_full_queue_is_an_answer_and_is_not_asked_again() {
     paused(async || {
         let fixture = WorkerFixture::new();
         fixture.know(&["TL0001"]).await;
-        fixture.grin.fails(SessionError::Throttled {
-            status: 429,
-            retry_after: None,
-        });
+        fixture.grin.fails(SessionError::QueueFull);
         let answer = convert(&fixture).await.unwrap();
         assert_eq!((answer.queue_full, answer.requested), (true, 0));
         assert_eq!(fixture.column::<String>("TL0001", "state"), "known");
+    });
+}
+
+#[test]
+fn a_pause_of_everybodys_is_no_full_queue() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let day = SessionError::Throttled {
+            status: 429,
+            retry_after: Some(Duration::from_hours(24)),
+        };
+        fixture.grin.fails(day.clone());
+        let error = convert(&fixture).await.unwrap_err();
+        assert!(matches!(&error, ConvertError::Session(told) if *told == day), "{error}");
+        assert!(!error.may_be_one_book() && !error.needs_person(), "{error}");
     });
 }
 
