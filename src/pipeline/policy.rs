@@ -72,7 +72,7 @@ impl BookFault {
             Some(WaitCause::Failures) => true,
             Some(WaitCause::Grin) => matches!(
                 self.reason,
-                R::Server | R::Short | R::NoLength | R::Protocol | R::Cut | R::Restart | R::Unavailable
+                R::Throttled | R::Server | R::Short | R::NoLength | R::Protocol | R::Cut | R::Restart | R::Unavailable
             ),
             _ => false,
         }

@@ -138,7 +138,7 @@ pub enum SessionError {
         /// What the host asked for.
         retry_after: Option<Duration>,
     },
-    /// 429, or 503 with `Retry-After`.
+    /// 429 or 503, with or without `Retry-After`, that speaks for all of GRIN: the gate is closed.
     #[error("throttled ({status})")]
     Throttled {
         /// The status.
@@ -268,8 +268,8 @@ impl SessionError {
             Self::TokenUnavailable { .. } => FailureReason::NoToken,
             Self::Forbidden { .. } => FailureReason::Forbidden,
             Self::RefusedByHost { .. } => FailureReason::RefusedByHost,
-            Self::Throttled { .. } | Self::QueueFull => FailureReason::Throttled,
-            Self::NotServed { .. } | Self::Server { .. } => FailureReason::Server,
+            Self::Throttled { .. } | Self::NotServed { .. } | Self::QueueFull => FailureReason::Throttled,
+            Self::Server { .. } => FailureReason::Server,
             Self::Unexpected { .. } => FailureReason::Status,
             Self::NotFound => FailureReason::NotFound,
             Self::Redirect(_) => FailureReason::Redirect,
@@ -333,6 +333,19 @@ mod tests {
         ] {
             assert_eq!(error.class(), class, "{error}");
         }
+    }
+
+    #[test]
+    fn a_status_that_asks_for_a_pause_is_no_server_error() {
+        let (status, retry_after) = (503, None);
+        for error in [
+            SessionError::Throttled { status, retry_after },
+            SessionError::NotServed { status, retry_after },
+            SessionError::QueueFull,
+        ] {
+            assert_eq!(error.reason(), FailureReason::Throttled, "{error}");
+        }
+        assert_eq!(SessionError::Server { status: 500 }.reason(), FailureReason::Server);
     }
 
     fn refused_by_host() -> SessionError {

@@ -248,8 +248,11 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         cause: "refused".to_owned(),
     };
     let tokens = SessionError::TokenUnavailable { why: "no".to_owned() };
-    let cases: [(BookFault, bool); 9] = [
+    let (status, retry_after) = (429, None);
+    let cases: [(BookFault, bool); 11] = [
         ((&SessionError::Forbidden { snippet }).into(), true),
+        ((&SessionError::NotServed { status, retry_after }).into(), true),
+        ((&SessionError::Throttled { status, retry_after }).into(), false),
         ((&SessionError::Server { status: 500 }).into(), true),
         ((&ArchiveError::NotAnArchive { looks_like: "html" }).into(), true),
         (page(AnswerRefusal::Unavailable), true),
