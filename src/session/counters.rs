@@ -102,9 +102,7 @@ impl SessionCounters {
     }
 
     pub(super) fn set_gate(&self, closed_for: Duration) {
-        let until = Instant::now() + closed_for;
-        let mut known = locked(&self.gate_closed_until);
-        *known = (*known).max(Some(until));
+        *locked(&self.gate_closed_until) = Some(Instant::now() + closed_for);
     }
 
     /// GRIN asked for a pause that is not over.

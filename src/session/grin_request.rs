@@ -147,7 +147,7 @@ impl SessionEngine {
         let sent = opened.sent;
         opened.drain().await;
         let evidence = || self.pacer.archive_refused(ask.url.path(), sent);
-        let retry_after = match refusal_scope(status, kind, asked, evidence) {
+        let pause = match refusal_scope(status, kind, asked, evidence) {
             RefusalScope::Address => {
                 return SessionError::NotServed {
                     status,
@@ -155,13 +155,14 @@ impl SessionEngine {
                 };
             }
             RefusalScope::Queue => return SessionError::QueueFull,
-            RefusalScope::Grin { pause } => {
-                let pause = self.pacer.refused(sent, status, pause);
-                tracing::warn!(status, seconds = pause.as_secs(), "GRIN asks for a pause");
-                Some(pause)
-            }
+            RefusalScope::Archives { pause } => self.pacer.refused_by_archives(sent, status, pause),
+            RefusalScope::Grin { pause } => self.pacer.refused(sent, status, pause),
         };
-        SessionError::Throttled { status, retry_after }
+        tracing::warn!(status, seconds = pause.as_secs(), "GRIN asks for a pause");
+        SessionError::Throttled {
+            status,
+            retry_after: Some(pause),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) enum StatusVerdict {
     Redirect,
     /// 401: another token.
     TokenRefused,
-    /// 429, 503: nobody asks for a while.
+    /// 429, 503: whoever is concerned waits; see [`refusal_scope`].
     Throttled,
     /// The rest.
     Error,
@@ -36,14 +36,19 @@ pub(super) enum RefusalScope {
     Address,
     /// The queue of conversions, which is full: no reason to stop downloads.
     Queue,
+    /// Archives, and perhaps all of GRIN: the gate closes; `pause` holds only until GRIN answers what was asked as late.
+    Archives { pause: Option<Duration> },
     /// All of GRIN: the gate closes, for this long at least.
     Grin { pause: Option<Duration> },
 }
 
 /// What is known of other requests when an archive is refused.
+///
+/// GRIN has answered since when any request that was sent after the first of these refusals got what it asked for (2xx, 304, 404), or
+/// a redirect; an error (401, 403, 5xx) does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefusalEvidence {
-    /// No second archive was refused since GRIN answered anything.
+    /// No second archive was refused since GRIN answered last.
     Alone,
     /// A second one was.
     Several,
@@ -55,9 +60,9 @@ pub(super) enum RefusalEvidence {
 ///
 /// - 429 to `_process` without `Retry-After` says that the conversion queue is full (src/grin/PROTOCOL.md, section 2).
 /// - What an archive is refused with may be about that archive: one that cannot be served stops no other. Where a second one is
-///   refused before GRIN has answered anything, GRIN itself may be meant, and everybody pauses by our own back-off, which the next
-///   answer ends; how long GRIN asks to wait holds for the address. A few books that are never served must not stop a library for
-///   hours. Only what is refused after such a pause proves that GRIN is meant, and then its wait is everybody's.
+///   refused before GRIN has answered, GRIN itself may be meant, and everybody pauses by our own back-off; how long GRIN asks to wait
+///   holds for the address. A few books that are never served must not stop a library for hours. Only what is refused after such a
+///   pause lets GRIN's wait be everybody's, and an answer to another request sent after that pause cuts it back to our own back-off.
 /// - Everything else speaks for all of GRIN, and is obeyed by all.
 pub(super) fn refusal_scope(
     status: u16,
@@ -69,8 +74,8 @@ pub(super) fn refusal_scope(
         RequestKind::Process if status == 429 && retry_after.is_none() => RefusalScope::Queue,
         RequestKind::ArchiveHead | RequestKind::ArchiveBody => match evidence() {
             RefusalEvidence::Alone => RefusalScope::Address,
-            RefusalEvidence::Several => RefusalScope::Grin { pause: None },
-            RefusalEvidence::AfterPause => RefusalScope::Grin { pause: retry_after },
+            RefusalEvidence::Several => RefusalScope::Archives { pause: None },
+            RefusalEvidence::AfterPause => RefusalScope::Archives { pause: retry_after },
         },
         _ => RefusalScope::Grin { pause: retry_after },
     }
@@ -122,19 +127,20 @@ mod tests {
         use RequestKind as K;
         let hour = Some(Duration::from_hours(1));
         let everybody = |pause| RefusalScope::Grin { pause };
+        let archives = |pause| RefusalScope::Archives { pause };
         for (status, kind, retry_after, evidence, scope) in [
             (429, K::Process, None, Several, RefusalScope::Queue),
             (429, K::Process, hour, Several, everybody(hour)),
             (503, K::Process, None, Several, everybody(None)),
             (429, K::ArchiveHead, None, Alone, RefusalScope::Address),
             (429, K::ArchiveBody, hour, Alone, RefusalScope::Address),
-            (429, K::ArchiveBody, hour, Several, everybody(None)),
-            (429, K::ArchiveBody, hour, AfterPause, everybody(hour)),
+            (429, K::ArchiveBody, hour, Several, archives(None)),
+            (429, K::ArchiveBody, hour, AfterPause, archives(hour)),
             (503, K::ArchiveHead, None, Alone, RefusalScope::Address),
             (503, K::ArchiveBody, hour, Alone, RefusalScope::Address),
-            (503, K::ArchiveBody, None, Several, everybody(None)),
-            (503, K::ArchiveHead, hour, Several, everybody(None)),
-            (503, K::ArchiveHead, hour, AfterPause, everybody(hour)),
+            (503, K::ArchiveBody, None, Several, archives(None)),
+            (503, K::ArchiveHead, hour, Several, archives(None)),
+            (503, K::ArchiveHead, hour, AfterPause, archives(hour)),
             (429, K::ListPage, hour, Alone, everybody(hour)),
             (503, K::ListPage, hour, Alone, everybody(hour)),
             (503, K::Search, None, Alone, everybody(None)),
