@@ -164,11 +164,15 @@ impl BodyPump {
     }
 
     /// Waits before an attempt; `false`: none is left, or the server asks for a longer wait than a body is kept for. What it asks of
-    /// everybody is waited for at the gate.
+    /// everybody is waited for at the gate, if anybody is to wait for so long.
     async fn pause(&mut self, got: u64, fault: &SessionError) -> bool {
-        let asked = match fault.class() {
-            ErrorClass::Transient { wait } if !self.engine.pacer.is_closed() => wait.unwrap_or_default(),
-            _ => Duration::ZERO,
+        let asked = match fault {
+            SessionError::Throttled { .. } if self.engine.pacer.check_pause().is_err() => return false,
+            SessionError::Throttled { .. } => Duration::ZERO,
+            fault => match fault.class() {
+                ErrorClass::Transient { wait } => wait.unwrap_or_default(),
+                ErrorClass::Permanent | ErrorClass::NeedsPerson => return false,
+            },
         };
         if asked > PAUSES.cap {
             return false;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::session::tests::resume::{LENGTH, first_byte, part};
 use crate::session::tests::support::*;
-use crate::session::{BodyError, SessionError};
+use crate::session::{BodyError, ReconfigureSession, SessionError};
 
 #[actix_rt::test]
 async fn a_resume_whose_reader_has_gone_ends_at_once() {
@@ -47,6 +47,70 @@ async fn what_is_asked_to_wait_for_one_archive_is_left_to_its_next_attempt() {
     };
     assert_eq!(ended, Err(BodyError::Session(refused)));
     assert_eq!((server.seen().len(), fixture.counted().gate_closed_until), (2, None));
+    fixture.end();
+}
+
+/// A download that is cut, whose next request is answered with 429 after a list has closed the gate for so many seconds.
+async fn refused_while_the_gate_is_closed(
+    seconds: u32,
+    longest_pause: Option<Duration>,
+) -> (Server, Fixture, BodyError) {
+    let (asked, closed) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (is_asked, is_closed) = (Arc::clone(&asked), Arc::clone(&closed));
+    let server = Server::start(move |seen, wire| match (seen.path.as_str(), seen.header("range")) {
+        ("/list", _) => answer(wire, "429 Slow down", &format!("retry-after: {seconds}\r\n"), ""),
+        (_, None) => part(wire, 0, 300_000, "\"a\""),
+        (path, Some(_)) => {
+            if seen.number == 1 {
+                is_asked.wait();
+                is_closed.wait();
+            }
+            path == "/refused" && answer(wire, "429 Slow down", "retry-after: 3600\r\n", "")
+        }
+    });
+    let path = if longest_pause.is_some() { "/cut" } else { "/refused" };
+    let fixture = Fixture::of(&server);
+    if longest_pause.is_some() {
+        let bound = ReconfigureSession {
+            longest_pause,
+            ..ReconfigureSession::default()
+        };
+        fixture.session.ask(bound, &fixture.cx).await.unwrap();
+    }
+    let reading = read(fixture.open(server.url(path)).await.unwrap().reader);
+    let closing = async {
+        asked.wait();
+        fixture.get(server.url("/list")).await.unwrap_err();
+        closed.wait();
+    };
+    let ((_, ended), ()) = tokio::join!(reading, closing);
+    let ended = ended.unwrap_err();
+    (server, fixture, ended)
+}
+
+#[actix_rt::test]
+async fn a_closed_gate_does_not_stand_in_for_what_one_archive_asks_for() {
+    let (server, fixture, ended) = refused_while_the_gate_is_closed(3, None).await;
+    let refused = SessionError::NotServed {
+        status: 429,
+        retry_after: Some(Duration::from_hours(1)),
+    };
+    assert_eq!(ended, BodyError::Session(refused));
+    assert_eq!(server.seen().len(), 3, "the archive, its rest and the list");
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn a_pause_that_nobody_waits_for_ends_a_download_at_once() {
+    let longest = Some(Duration::from_mins(10));
+    let (server, fixture, ended) = refused_while_the_gate_is_closed(3_600, longest).await;
+    assert!(
+        matches!(ended, BodyError::Session(SessionError::Throttled { status: 429, .. })),
+        "{ended:?}"
+    );
+    assert_eq!(server.seen().len(), 3, "the archive, its rest and the list");
+    let resumes: u64 = fixture.counted().retries.iter().map(|retry| retry.count).sum();
+    assert_eq!(resumes, 2, "the one that was cut, and the one that may not be sent");
     fixture.end();
 }
 
