@@ -97,7 +97,10 @@ where
     let mut reader = BufReader::with_capacity(READ, source);
     let first = reader.fill_buf().map_err(|error| fault(&error))?;
     if first.starts_with(ARMOUR) {
-        let reader = BufReader::with_capacity(READ, ArmourReader::new(reader));
+        let mut reader = BufReader::with_capacity(READ, ArmourReader::new(reader));
+        if reader.fill_buf().map_err(|error| fault(&error))?.is_empty() {
+            return Err(LayerFault::Truncated);
+        }
         return open_packets(reader, keys, limits);
     }
     open_packets(reader, keys, limits)
