@@ -105,8 +105,12 @@ pub fn run(args: &DemoArgs) -> CommandResult {
     };
     output::print(&format!("\n{closing}\n"))?;
     let verdict = mission::verdict(&ended, !args.serve);
-    verify(&simulator, &settings)?;
-    verdict
+    judged(verdict, verify(&simulator, &settings))
+}
+
+/// A run that could not do its work says why; what is missing in the storage then is only what came of it.
+fn judged(verdict: CommandResult, checked: CommandResult) -> CommandResult {
+    verdict.and_then(|exit| checked.map(|_| exit))
 }
 
 fn folder(wanted: Option<&Path>) -> Result<PathBuf, CliError> {
@@ -171,18 +175,18 @@ fn verify(simulator: &RunningSimulator, settings: &Settings) -> CommandResult {
 
 impl std::fmt::Display for DemoCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let books = self.same + (self.by_design.len() + self.wrong.len()) as u64;
+        let all = self.same + (self.by_design.len() + self.wrong.len()) as u64;
         writeln!(
             f,
-            "  {:<20}{} of {books} read again and equal to what GRIN holds",
+            "  {:<20}{} of {all} read again and equal to what GRIN holds",
             "verified", self.same
         )?;
         if !self.by_design.is_empty() {
             writeln!(
                 f,
-                "  {:<20}{} books, which the simulated GRIN damages for good (--faults), cannot be stored",
+                "  {:<20}{}, which the simulated GRIN damages for good (--faults), cannot be stored",
                 "by design",
-                self.by_design.len()
+                books(self.by_design.len())
             )?;
         }
         Ok(())
@@ -195,9 +199,9 @@ impl DemoCheck {
         let (by_design, wrong) = (self.by_design.len(), self.wrong.len());
         let message = match (by_design, wrong) {
             (0, 0) => return Ok(ExitStatus::Done),
-            (_, 0) => format!("{by_design} books are not stored, all of them by design; nothing else failed"),
-            (0, _) => format!("{wrong} books are not stored"),
-            _ => format!("{wrong} books are not stored that could be, and {by_design} by design"),
+            (_, 0) => format!("not stored: {}, all by design; nothing else failed", books(by_design)),
+            (0, _) => format!("not stored: {}", books(wrong)),
+            _ => format!("not stored: {} that could be, and {by_design} by design", books(wrong)),
         };
         let named = self.wrong.iter().chain(&self.by_design).take(10);
         let error = named.fold(CliError::new(ExitStatus::Failed, message), |error, why| {
@@ -207,6 +211,10 @@ impl DemoCheck {
             "The exit code is 0 only if every book is stored. Each book's history: grind explain BARCODE --config {config}"
         )))
     }
+}
+
+fn books(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "book" } else { "books" })
 }
 
 fn compare(sha256: Option<&str>, raw: &Path, barcode: &Barcode) -> Result<(), String> {
@@ -241,11 +249,11 @@ mod tests {
                 vec![],
                 Some("nothing else failed"),
             ),
-            (vec![], book("B: gone"), Some("1 books are not stored")),
+            (vec![], book("B: gone"), Some("not stored: 1 book\n")),
             (
                 book("A: wrong-passphrase, by design"),
                 book("B: gone"),
-                Some("1 books are not stored that could be, and 1 by design"),
+                Some("not stored: 1 book that could be, and 1 by design"),
             ),
         ];
         for (by_design, wrong, words) in cases {
@@ -262,6 +270,24 @@ mod tests {
                 }
                 (ended, words) => panic!("{words:?}: {ended:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_run_that_failed_as_a_whole_is_not_told_as_books_that_are_missing() {
+        use ExitStatus as E;
+        let error = |exit| Err(CliError::new(exit, "x"));
+        for (verdict, checked, exit) in [
+            (Ok(E::Done), Ok(E::Done), E::Done),
+            (Ok(E::Failed), Ok(E::Done), E::Failed),
+            (Ok(E::Failed), error(E::Failed), E::Failed),
+            (error(E::Internal), error(E::Failed), E::Internal),
+            (error(E::NotPermitted), error(E::Failed), E::NotPermitted),
+            (error(E::Internal), Ok(E::Done), E::Internal),
+        ] {
+            let given = format!("{verdict:?}, {checked:?}");
+            let ended = judged(verdict, checked);
+            assert_eq!(ended.unwrap_or_else(|error| error.exit()), exit, "{given}");
         }
     }
 }
