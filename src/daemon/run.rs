@@ -104,6 +104,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
     count(&daemon, &view).await;
+    notify::status(&view.line());
     let signed_out = daemon.session.counters().snapshot().signed_out;
     let ledger = daemon.close(|phase| view.phase(phase)).await;
     if let Some(observer) = observer {
@@ -228,7 +229,6 @@ async fn count(daemon: &Daemon, view: &LiveDaemonView) {
         Ok(counts) => view.counted(counts),
         Err(error) => warn!(%error, "the books in the catalog could not be counted; the status shows the last counts"),
     }
-    notify::status(&view.line());
 }
 
 /// The drain runs beside the scope: its end is the scope's end.

@@ -260,7 +260,7 @@ fn the_daemon_outlives_a_lock_on_its_catalog() {
     catalog.busy_timeout(Duration::from_secs(20)).unwrap();
     catalog.execute_batch("BEGIN IMMEDIATE").unwrap();
     // It waits for longer than the program's own patience with a lock.
-    service.shows("/api/status", "\"what\":\"catalog\"");
+    service.told_when(|service| service.ask("/api/status").contains("\"what\":\"catalog\""));
     catalog.execute_batch("ROLLBACK").unwrap();
     service.told_when(|service| service.home.whole_books().len() == 1);
     service.signal(Signal::TERM);

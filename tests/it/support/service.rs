@@ -83,15 +83,6 @@ impl Service {
         }
     }
 
-    /// Waits until the status server shows this. Nobody tells when it changes, so it is looked at again and again.
-    pub fn shows(&self, path: &str, what: &str) {
-        let end = Instant::now() + 2 * PATIENCE;
-        while !self.ask(path).contains(what) {
-            assert!(Instant::now() < end, "{path} never showed {what}: {}", self.ask(path));
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
     pub fn signal(&self, signal: Signal) {
         kill_process(self.process, signal).expect("a daemon that can be spoken with");
     }
