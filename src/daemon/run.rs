@@ -78,7 +78,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     let grace = settings.shutdown.grace;
     notify::status("starting: opening catalog, storage and session");
     let daemon = Daemon::build(&settings).await?;
-    let view = Arc::new(LiveDaemonView::of(&daemon, &settings));
+    let view = Arc::new(LiveDaemonView::of(&daemon, &settings, &scope));
     let observer = observed.then(|| observe(&settings, &view)).transpose()?;
     signals.enter(RunStage::Working { grace });
     view.served_at(observer.as_ref().and_then(ObserverServer::local_addr));

@@ -1,6 +1,8 @@
 //! What the daemon shows of itself: snapshots put together without asking any actor.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod phases;
+
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,16 +13,16 @@ use tokio::time::Instant;
 use crate::actor::{ActorRegistry, HubSnapshot};
 use crate::catalog::StateCounts;
 use crate::daemon::control::DaemonControl;
+use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases};
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, WorkShare};
 use crate::log;
 use crate::observe::{
-    ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PROGRAM_COMMIT, PROGRAM_VERSION,
-    PhaseProgress, RateMeter, ReloadState, RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut,
-    TransferView, WorkPhase,
+    ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PROGRAM_COMMIT, PROGRAM_VERSION, RateMeter,
+    ReloadState, RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut, TransferView,
 };
 use crate::pipeline::workers::TransferTable;
-use crate::pipeline::{ProgressSnapshot, RunProgress};
+use crate::pipeline::{ProgressSnapshot, RunProgress, RunScope};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
 use crate::vocabulary::{BookOutcome, WaitCause};
@@ -35,6 +37,8 @@ pub struct LiveDaemonView {
     sharing: (WorkShare, Option<Arc<StateCounters>>),
     storage: String,
     since: Timestamp,
+    /// See [`most_books`].
+    most_books: Option<u64>,
     changing: Mutex<Changing>,
 }
 
@@ -49,25 +53,9 @@ struct Changing {
     signed_out_since: Option<Timestamp>,
 }
 
-/// What the catalog counted last, and how many books this run had finished then.
-#[derive(Default)]
-struct CountedBooks {
-    counts: StateCounts,
-    finished: u64,
-}
-
-impl CountedBooks {
-    /// How many books there are to store in this run, as far as known: a count that is older than what was finished since, or that
-    /// knows of no book yet, says nothing.
-    fn total(&self, finished: u64) -> Option<u64> {
-        let total = self.finished + left(&self.counts);
-        (self.counts.total > 0 && total >= finished).then_some(total)
-    }
-}
-
 impl LiveDaemonView {
     /// A view of this daemon.
-    pub fn of(daemon: &Daemon, settings: &Settings) -> Self {
+    pub fn of(daemon: &Daemon, settings: &Settings, scope: &RunScope) -> Self {
         let changing = Changing {
             ready: false,
             counted: CountedBooks::default(),
@@ -87,6 +75,7 @@ impl LiveDaemonView {
             sharing: daemon.cooperating.watched(),
             storage: settings.storage.url.clone(),
             since: Timestamp::now(),
+            most_books: most_books(scope),
             changing: Mutex::new(changing),
         }
     }
@@ -158,10 +147,6 @@ impl LiveDaemonView {
     }
 }
 
-fn of(progress: &ProgressSnapshot, outcome: BookOutcome) -> u64 {
-    progress.finished.get(&outcome).copied().unwrap_or_default()
-}
-
 impl DaemonView for LiveDaemonView {
     fn daemon(&self) -> DaemonSnapshot {
         let (progress, session) = (self.progress.snapshot(), self.session.snapshot());
@@ -178,14 +163,16 @@ impl DaemonView for LiveDaemonView {
             .iter()
             .map(|(state, n)| (state.as_str().to_owned(), *n))
             .collect();
-        shown.phases = phases(&progress, &changing.counted);
+        let done = finished(&progress);
+        let total = self.most_books.and_then(|most| changing.counted.total(done, most));
+        shown.phases = phases(&progress, &changing.counted.counts, total);
         let tasks = progress.tasks.iter();
         shown.tasks = tasks.map(|(task, words)| ((*task).to_owned(), words.clone())).collect();
         shown.stored_bytes = progress.bytes_stored;
         shown.books_in_hand = progress.claimed;
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
         shown.rates = changing.meter.rates();
-        shown.eta_seconds = changing.meter.eta_seconds(left(&changing.counted.counts));
+        shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
         shown.last_success = progress.last_stored;
         shown.shutdown = changing.phase;
         shown.reload.clone_from(&changing.reload);
@@ -244,45 +231,6 @@ fn transfer(under_way: crate::pipeline::workers::UnderWay) -> TransferView {
     }
 }
 
-/// Books that are ready at GRIN and not stored yet.
-fn left(counts: &StateCounts) -> u64 {
-    use crate::vocabulary::BookState::{Available, Checking, Downloading};
-    [Available, Checking, Downloading]
-        .into_iter()
-        .map(|state| counts.of(state))
-        .sum()
-}
-
-/// Books with which this run is done.
-fn finished(progress: &ProgressSnapshot) -> u64 {
-    let finals = BookOutcome::ALL.iter().filter(|outcome| outcome.is_final());
-    finals.map(|outcome| of(progress, *outcome)).sum()
-}
-
-fn phases(progress: &ProgressSnapshot, counted: &CountedBooks) -> BTreeMap<WorkPhase, PhaseProgress> {
-    let (done, counts) = (finished(progress), &counted.counts);
-    let download = PhaseProgress {
-        done,
-        total: counted.total(done),
-        active: progress.claimed > 0,
-    };
-    let open = |done, total, active| PhaseProgress { done, total, active };
-    let active = |task: &str| progress.active.contains(task);
-    BTreeMap::from([
-        (WorkPhase::Collect, open(progress.rows, None, active("collect"))),
-        (
-            WorkPhase::Enrich,
-            open(
-                progress.enriched,
-                Some(counts.total.max(progress.enriched)),
-                active("enrich"),
-            ),
-        ),
-        (WorkPhase::Convert, open(progress.requested, None, active("convert"))),
-        (WorkPhase::Download, download),
-    ])
-}
-
 fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Option<SignedOut> {
     let Some(why) = why else {
         *since = None;
@@ -321,26 +269,5 @@ fn state(changing: &Changing, progress: &ProgressSnapshot, shown: &DaemonSnapsho
         None if progress.paused => DaemonState::Paused,
         None if progress.claimed > 0 || shown.phases.values().any(|phase| phase.active) => DaemonState::Working,
         None => DaemonState::Waiting,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vocabulary::BookState;
-
-    #[test]
-    fn the_total_is_of_one_moment_and_untold_where_the_count_is_too_old() {
-        let counted = |finished, available, total| CountedBooks {
-            counts: StateCounts {
-                by_state: [(BookState::Available, available)].into(),
-                total,
-            },
-            finished,
-        };
-        assert_eq!(counted(0, 200, 200).total(16), Some(200), "stored since the count");
-        assert_eq!(counted(150, 50, 200).total(195), Some(200));
-        assert_eq!(counted(0, 0, 0).total(0), None, "before the first count");
-        assert_eq!(counted(0, 0, 60).total(23), None, "counted before the lists were read");
     }
 }

@@ -1,0 +1,159 @@
+//! How far each step of the run is, out of what the run has done and what the catalog counted last.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::StateCounts;
+use crate::observe::{PhaseProgress, WorkPhase};
+use crate::pipeline::{ProgressSnapshot, RunScope};
+use crate::vocabulary::{BookOutcome, Queue};
+
+/// What the catalog counted last, and how many books this run had finished then.
+#[derive(Default)]
+pub(super) struct CountedBooks {
+    pub(super) counts: StateCounts,
+    pub(super) finished: u64,
+}
+
+impl CountedBooks {
+    /// How many books there are to store in a run that stores at most so many, as far as known: a count that is older than what was
+    /// finished since, or that knows of no book yet, says nothing.
+    pub(super) fn total(&self, finished: u64, most: u64) -> Option<u64> {
+        let total = (self.finished + left(&self.counts)).min(most);
+        (self.counts.total > 0 && total >= finished).then_some(total)
+    }
+}
+
+/// Books that are ready at GRIN and not stored yet.
+fn left(counts: &StateCounts) -> u64 {
+    use crate::vocabulary::BookState::{Available, Checking, Downloading};
+    [Available, Checking, Downloading]
+        .into_iter()
+        .map(|state| counts.of(state))
+        .sum()
+}
+
+/// How many of the books that the catalog counts as ready at GRIN a run stores at most; `None` where it does not store all kinds of
+/// them, or others too.
+pub(super) fn most_books(scope: &RunScope) -> Option<u64> {
+    let is_of_ready = scope.only.is_none() && !scope.force && scope.queues.contains(&Queue::Converted);
+    is_of_ready.then(|| scope.limit.unwrap_or(u64::MAX))
+}
+
+/// Books with which this run is done.
+pub(super) fn finished(progress: &ProgressSnapshot) -> u64 {
+    let finals = BookOutcome::ALL.iter().filter(|outcome| outcome.is_final());
+    finals.map(|outcome| of(progress, *outcome)).sum()
+}
+
+/// `total`: how many books there are to store.
+pub(super) fn phases(
+    progress: &ProgressSnapshot,
+    counts: &StateCounts,
+    total: Option<u64>,
+) -> BTreeMap<WorkPhase, PhaseProgress> {
+    let download = PhaseProgress {
+        done: finished(progress),
+        total,
+        active: progress.claimed > 0,
+    };
+    let open = |done, total, active| PhaseProgress { done, total, active };
+    let active = |task: &str| progress.active.contains(task);
+    BTreeMap::from([
+        (WorkPhase::Collect, open(progress.rows, None, active("collect"))),
+        (
+            WorkPhase::Enrich,
+            open(
+                progress.enriched,
+                Some(counts.total.max(progress.enriched)),
+                active("enrich"),
+            ),
+        ),
+        (WorkPhase::Convert, open(progress.requested, None, active("convert"))),
+        (WorkPhase::Download, download),
+    ])
+}
+
+pub(super) fn of(progress: &ProgressSnapshot, outcome: BookOutcome) -> u64 {
+    progress.finished.get(&outcome).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::BookState;
+
+    #[test]
+    fn the_counts_tell_of_a_run_as_far_as_it_stores_what_is_ready() {
+        let whole = RunScope {
+            queues: vec![Queue::Converted],
+            ..RunScope::default()
+        };
+        let only: Vec<crate::grin::Barcode> = Vec::new();
+        let cases = [
+            (whole.clone(), Some(200)),
+            (
+                RunScope {
+                    queues: vec![Queue::Previous, Queue::Converted],
+                    ..whole.clone()
+                },
+                Some(200),
+            ),
+            (
+                RunScope {
+                    limit: Some(3),
+                    ..whole.clone()
+                },
+                Some(3),
+            ),
+            (
+                RunScope {
+                    only: Some(only.into()),
+                    ..whole.clone()
+                },
+                None,
+            ),
+            (
+                RunScope {
+                    queues: vec![Queue::Failed],
+                    ..whole.clone()
+                },
+                None,
+            ),
+            (RunScope { force: true, ..whole }, None),
+        ];
+        let counted = CountedBooks {
+            counts: StateCounts {
+                by_state: [(BookState::Available, 200)].into(),
+                total: 200,
+            },
+            finished: 0,
+        };
+        for (scope, total) in cases {
+            let told = most_books(&scope).and_then(|most| counted.total(0, most));
+            assert_eq!(told, total, "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn the_total_is_of_one_moment_and_untold_where_the_count_is_too_old() {
+        let counted = |finished, available, total| CountedBooks {
+            counts: StateCounts {
+                by_state: [(BookState::Available, available)].into(),
+                total,
+            },
+            finished,
+        };
+        assert_eq!(
+            counted(0, 200, 200).total(16, u64::MAX),
+            Some(200),
+            "stored since the count"
+        );
+        assert_eq!(counted(150, 50, 200).total(195, u64::MAX), Some(200));
+        assert_eq!(counted(0, 0, 0).total(0, u64::MAX), None, "before the first count");
+        assert_eq!(
+            counted(0, 0, 60).total(23, u64::MAX),
+            None,
+            "counted before the lists were read"
+        );
+    }
+}
