@@ -3,15 +3,39 @@
 use crate::observe::{DaemonSnapshot, DisplayCount, DisplaySize, WorkPhase};
 use crate::vocabulary::BookOutcome;
 
+/// What else becomes of a book, in words after a number.
+const OTHERWISE: [(BookOutcome, &str); 4] = [
+    (BookOutcome::UpToDate, "up to date"),
+    (BookOutcome::NotConverted, "waiting for GRIN"),
+    (BookOutcome::Retry, "to be tried again"),
+    (BookOutcome::Released, "released"),
+];
+
+/// What became of books that were neither stored nor failed, as far as it happened: the words and how many.
+pub fn otherwise(daemon: &DaemonSnapshot) -> impl Iterator<Item = (&'static str, DisplayCount)> {
+    let counts = OTHERWISE.map(|(outcome, words)| (words, daemon.finished(outcome)));
+    let happened = counts.into_iter().filter(|(_, count)| *count > 0);
+    happened.map(|(words, count)| (words, DisplayCount(count)))
+}
+
 /// `3 books stored, 1 failed (timeout 1)`: the phases asked for, and others in which something was done; last, how much could not
 /// be read.
 pub fn summary(daemon: &DaemonSnapshot, asked_for: &[WorkPhase], incomplete: usize) -> String {
     let mut parts = Vec::new();
     for phase in WorkPhase::ALL {
         let is_asked_for = asked_for.contains(phase);
-        match phase {
-            WorkPhase::Download => parts.extend(books(daemon, is_asked_for)),
-            other => parts.extend(counted(daemon, *other, is_asked_for)),
+        let (one, more) = match phase {
+            WorkPhase::Collect => ("row of GRIN's lists read", "rows of GRIN's lists read"),
+            WorkPhase::Enrich => ("book enriched", "books enriched"),
+            WorkPhase::Convert => ("conversion requested", "conversions requested"),
+            WorkPhase::Download => {
+                parts.extend(books(daemon, is_asked_for));
+                continue;
+            }
+        };
+        let done = daemon.phases.get(phase).map_or(0, |phase| phase.done);
+        if is_asked_for || done > 0 {
+            parts.push(format!("{} {}", DisplayCount(done), if done == 1 { one } else { more }));
         }
     }
     match incomplete {
@@ -20,17 +44,6 @@ pub fn summary(daemon: &DaemonSnapshot, asked_for: &[WorkPhase], incomplete: usi
         more => parts.push(format!("{more} lists or batches could not be read")),
     }
     parts.join(", ")
-}
-
-fn counted(daemon: &DaemonSnapshot, phase: WorkPhase, is_asked_for: bool) -> Option<String> {
-    let done = daemon.phases.get(&phase).map_or(0, |phase| phase.done);
-    let (one, more) = match phase {
-        WorkPhase::Collect => ("row of GRIN's lists read", "rows of GRIN's lists read"),
-        WorkPhase::Enrich => ("book enriched", "books enriched"),
-        WorkPhase::Convert => ("conversion requested", "conversions requested"),
-        WorkPhase::Download => ("book stored", "books stored"),
-    };
-    (is_asked_for || done > 0).then(|| format!("{} {}", DisplayCount(done), if done == 1 { one } else { more }))
 }
 
 fn books(daemon: &DaemonSnapshot, is_asked_for: bool) -> Vec<String> {
@@ -43,16 +56,7 @@ fn books(daemon: &DaemonSnapshot, is_asked_for: bool) -> Vec<String> {
         0 => {}
         stored => parts.push(format!("{} {words} ({size})", DisplayCount(stored))),
     }
-    let others = [
-        (BookOutcome::UpToDate, "up to date"),
-        (BookOutcome::NotConverted, "waiting for GRIN"),
-        (BookOutcome::Retry, "to be tried again"),
-        (BookOutcome::Released, "released"),
-    ];
-    for (outcome, words) in others {
-        let count = daemon.finished(outcome);
-        parts.extend((count > 0).then(|| format!("{} {words}", DisplayCount(count))));
-    }
+    parts.extend(otherwise(daemon).map(|(words, count)| format!("{count} {words}")));
     let failed = daemon.finished(BookOutcome::Failed);
     parts.extend((failed > 0).then(|| format!("{} failed{}", DisplayCount(failed), failed_because(daemon))));
     parts

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cli::summary::failed_because;
+use crate::cli::summary::{failed_because, otherwise};
 use crate::observe::{DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ProcessFigures};
 use crate::vocabulary::BookOutcome;
 
@@ -23,15 +23,7 @@ impl ClosingTable<'_> {
     fn rows(&self) -> Vec<(&'static str, String)> {
         let count = |outcome| DisplayCount(self.daemon.finished(outcome)).to_string();
         let mut rows = vec![("books stored", count(BookOutcome::Stored))];
-        let seldom = [
-            ("up to date", BookOutcome::UpToDate),
-            ("waiting for GRIN", BookOutcome::NotConverted),
-            ("released", BookOutcome::Released),
-        ];
-        let happened = seldom
-            .into_iter()
-            .filter(|(_, outcome)| self.daemon.finished(*outcome) > 0);
-        rows.extend(happened.map(|(words, outcome)| (words, count(outcome))));
+        rows.extend(otherwise(self.daemon).map(|(words, count)| (words, count.to_string())));
         rows.push(("failed", count(BookOutcome::Failed) + &failed_because(self.daemon)));
         rows.push(("bytes", DisplaySize(self.daemon.stored_bytes).to_string()));
         rows.push(("time", DisplayDuration(self.daemon.running_seconds()).to_string()));
@@ -84,7 +76,12 @@ mod tests {
     fn the_table_tells_all_of_it() {
         let mut daemon = DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH);
         daemon.taken_at = Timestamp::from_second(10).unwrap();
-        daemon.finished = [(BookOutcome::Stored, 298), (BookOutcome::Failed, 3)].into();
+        daemon.finished = [
+            (BookOutcome::Stored, 298),
+            (BookOutcome::Retry, 2),
+            (BookOutcome::Failed, 3),
+        ]
+        .into();
         daemon.failures = [
             (FailureReason::DamagedAtSource, 1),
             (FailureReason::WrongPassphrase, 2),
@@ -106,6 +103,7 @@ mod tests {
         }
         .to_string();
         let expected = "\u{20} books stored        298
+  to be tried again   2
   failed              3 (wrong_passphrase 2, damaged_at_source 1)
   bytes               1.1 GiB
   time                10.0s
