@@ -32,7 +32,7 @@ impl ProcessFigures {
         Self {
             resident_bytes: status_bytes(&status, "VmRSS:"),
             peak_resident_bytes: status_bytes(&status, "VmHWM:"),
-            cpu_seconds: Some(cpu_seconds()),
+            cpu_seconds: Some(seconds_of(rustix::time::ClockId::ProcessCPUTime)),
             open_fds: fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64),
             max_fds: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
             start_seconds: start_seconds(),
@@ -68,34 +68,30 @@ fn status_bytes(status: &str, field: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "CPU seconds need no 53 bits")]
-fn cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+#[expect(clippy::cast_precision_loss, reason = "seconds need no 53 bits")]
+fn seconds_of(clock: rustix::time::ClockId) -> f64 {
+    let time = rustix::time::clock_gettime(clock);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Boot time plus the start in clock ticks after it (proc(5), field 22 of `stat`); it never changes, so it is read once.
+/// Now less the time since the start, which `stat` tells in clock ticks after boot (proc(5), field 22); it never changes, so it is
+/// read once. The boot time in `/proc/stat` is not needed: the unit's `ProcSubset=pid` hides it.
 fn start_seconds() -> Option<f64> {
     static START: OnceLock<Option<f64>> = OnceLock::new();
     *START.get_or_init(|| {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
-        let system = fs::read_to_string("/proc/stat").ok()?;
-        started(&stat, &system, rustix::param::clock_ticks_per_second())
+        let now = seconds_of(rustix::time::ClockId::Realtime);
+        let booted = now - seconds_of(rustix::time::ClockId::Boottime);
+        started(&stat, booted, rustix::param::clock_ticks_per_second())
     })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 need no 53 bits")]
-fn started(stat: &str, system: &str, ticks_per_second: u64) -> Option<f64> {
+fn started(stat: &str, booted: f64, ticks_per_second: u64) -> Option<f64> {
     // The program's name stands in brackets and may hold anything, brackets and spaces included: count from the last one.
     let after_name = stat.rsplit_once(')')?.1;
     let ticks: u64 = after_name.split_ascii_whitespace().nth(19)?.parse().ok()?;
-    let boot: u64 = system
-        .lines()
-        .find_map(|line| line.strip_prefix("btime "))?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(boot as f64 + ticks as f64 / ticks_per_second as f64)
+    Some(booted + ticks as f64 / ticks_per_second as f64)
 }
 
 #[cfg(test)]
@@ -125,8 +121,8 @@ mod tests {
     #[test]
     fn a_program_name_with_brackets_does_not_shift_the_fields() {
         let stat = format!("7 (a ) b) S {} 250 1 2", "0 ".repeat(18).trim());
-        assert_eq!(started(&stat, "cpu 1\nbtime 1000\n", 100), Some(1_002.5));
-        assert_eq!(started("7 a", "btime 1000", 100), None);
+        assert_eq!(started(&stat, 1_000.0, 100), Some(1_002.5));
+        assert_eq!(started("7 a", 1_000.0, 100), None);
     }
 
     #[test]

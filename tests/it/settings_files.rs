@@ -106,6 +106,10 @@ fn the_unit_and_the_example_are_for_the_same_user_and_folders() {
     let unit = std::fs::read_to_string(shipped("grind.service")).unwrap();
     let example = std::fs::read_to_string(shipped("example.toml")).unwrap();
     assert!(unit.contains("\nUser=grind\n"), "the README makes this user");
+    assert!(
+        unit.contains("\nConfigurationDirectory=grind\nConfigurationDirectoryMode=0750\n"),
+        "the README makes /etc/grind with these rights, and systemd sets them at each start"
+    );
     assert!(unit.contains("\nReadWritePaths=-/srv/library\n"), "{unit}");
     assert!(example.contains("\nurl = \"file:///srv/library\"\n"), "{example}");
 }
