@@ -1,5 +1,5 @@
-//! What only a server brings: several programs at once, connections that break, TLS. Without `GRIND_TEST_POSTGRES` there is no server,
-//! and these tests have nothing to do; tests/parts/postgres runs them with one.
+//! What only a server brings: several programs at once, connections that break, TLS. tests/parts/postgres begins a
+//! server and names it in `GRIND_TEST_POSTGRES`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -51,8 +51,9 @@ fn settle(ledger: &mut CatalogLedger, book: &ClaimedBook) -> Result<BookState, C
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn several_programs_share_the_work_and_no_book_is_done_twice() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     rows(&mut ledger(&schema), 120);
     let work = |owner: usize| {
         let mut ledger = ledger(&schema);
@@ -80,8 +81,9 @@ fn several_programs_share_the_work_and_no_book_is_done_twice() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn programs_that_begin_at_once_make_the_schema_once() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| ledger(&schema));
@@ -91,8 +93,9 @@ fn programs_that_begin_at_once_make_the_schema_once() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn a_schema_of_another_program_or_a_later_version_is_refused() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     let open = || CatalogLedger::open_at(&schema.address, SystemClock::system(), CatalogPolicy::default());
     schema.run("CREATE TABLE books (barcode TEXT)");
     assert!(matches!(open().err().unwrap(), CatalogError::Foreign { .. }));
@@ -103,11 +106,10 @@ fn a_schema_of_another_program_or_a_later_version_is_refused() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn the_history_on_a_server_cannot_be_rewritten() {
     let mut shelf = Shelf::new();
-    if shelf.ledger.address().file().is_some() {
-        return;
-    }
+    assert!(shelf.ledger.address().file().is_none(), "the catalog is on a server");
     three(&mut shelf);
     for change in [
         "UPDATE book_status_history SET barcode = 'x'",
@@ -119,8 +121,9 @@ fn the_history_on_a_server_cannot_be_rewritten() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn ended_connections_are_made_anew_and_nothing_is_lost() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     let mut ledger = ledger(&schema);
     rows(&mut ledger, 5);
     for at in 0..5 {
@@ -134,8 +137,9 @@ fn ended_connections_are_made_anew_and_nothing_is_lost() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn a_server_that_is_read_only_for_a_while_is_named_as_such() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     let mut ledger = ledger(&schema);
     let read_only = |ledger: &CatalogLedger, on: &str| {
         let sql = format!("SET default_transaction_read_only = {on}");
@@ -152,8 +156,9 @@ fn a_server_that_is_read_only_for_a_while_is_named_as_such() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn a_claim_is_judged_by_the_servers_clock() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     let mut ledger = ledger(&schema);
     rows(&mut ledger, 1);
     let book = claim(&mut ledger, "one", 1).pop().unwrap();
@@ -229,8 +234,9 @@ fn copy(mut from: TcpStream, mut to: TcpStream, cut: Option<&AtomicU8>) {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn a_commit_whose_answer_is_lost_is_done_exactly_once() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     let proxy = CuttingProxy::new(&schema);
     let open = || CatalogLedger::open_at(&proxy.address, SystemClock::system(), CatalogPolicy::default());
     let mut ledger = open().unwrap();
@@ -250,8 +256,9 @@ fn a_commit_whose_answer_is_lost_is_done_exactly_once() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn a_server_that_cannot_be_reached_passes() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let address = schema.address_at(&gone.to_string());
     let error = CatalogLedger::open_at(&address, SystemClock::system(), CatalogPolicy::default())
@@ -265,10 +272,9 @@ fn a_server_that_cannot_be_reached_passes() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn a_server_proves_itself_as_far_as_is_demanded() {
-    let Ok(url) = std::env::var("GRIND_TEST_POSTGRES_TLS") else {
-        return;
-    };
+    let url = std::env::var("GRIND_TEST_POSTGRES_TLS").unwrap();
     let demanding = |mode: &str| url.replace("sslmode=verify-full", &format!("sslmode={mode}"));
     let elsewhere = |mode: &str| demanding(mode).replace("@localhost:", "@127.0.0.1:");
     let unknown = |mode: &str| demanding(mode).split("&sslrootcert").next().unwrap().to_owned();
@@ -300,8 +306,9 @@ fn a_server_proves_itself_as_far_as_is_demanded() {
 }
 
 #[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
 fn two_passes_over_one_page_are_in_nobodys_way() {
-    let Some(schema) = TestSchema::new() else { return };
+    let schema = TestSchema::new().unwrap();
     ledger(&schema);
     std::thread::scope(|scope| {
         for _ in 0..2 {
