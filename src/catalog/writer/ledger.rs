@@ -1,24 +1,20 @@
 //! The writer's connection; runs operations, many in one transaction, each in a savepoint of its own.
 
 mod on_server;
+mod transaction;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::postgres::outside_runtime;
-use crate::catalog::engine::value::arguments;
-use crate::catalog::lifecycle::history;
-use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
-use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
-use crate::catalog::lifecycle::tallies::{PendingTallies, TallyKind};
 use crate::catalog::writer::connection;
 use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
-use crate::clock::stamp;
-use crate::vocabulary::BookState;
+
+pub use transaction::CatalogTransaction;
+use transaction::begin_session;
+pub(crate) use transaction::{OpenedSession, StateChange, now};
 
 /// Something that is asked of the catalog: a change, or a question that must see all changes before it.
 pub trait CatalogOperation: Send + 'static {
@@ -85,125 +81,13 @@ impl<O: CatalogOperation> QueuedJob for LedgerJob<O> {
     }
 }
 
-/// A change of a book's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StateChange {
-    pub from: BookState,
-    pub to: BookState,
-}
-
-/// The database's clock, in milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LeaseClock {
-    /// Of a file, since the machine started; of a server, by its wall clock.
-    pub lease_now: i64,
-    /// A claim from now on is over as soon as the clock shows less, since the machine was started anew; 0 where it is not started anew.
-    pub lease_from: i64,
-}
-
-/// What an operation works with.
-pub struct CatalogTransaction<'a> {
-    /// The connection, inside a transaction.
-    pub(crate) conn: &'a SqlConnection,
-    /// When the operation began.
-    pub(crate) now: Timestamp,
-    /// The same as text.
-    pub(crate) stamp: String,
-    /// By which claims are judged.
-    pub(crate) clock: LeaseClock,
-    pub(crate) session: i64,
-    /// When this program opened the catalog.
-    pub(crate) opened_at: &'a str,
-    pub(crate) policy: &'a CatalogPolicy,
-    pub(crate) totals: PendingTallies,
-}
-
-impl CatalogTransaction<'_> {
-    /// Counts and writes into the history that a known book's state changed; the caller changes the row itself.
-    pub(crate) fn record_transition(
-        &mut self,
-        barcode: &str,
-        change: StateChange,
-        note: ChangeNote<'_>,
-    ) -> Result<(), CatalogError> {
-        let StateChange { from, to } = change;
-        self.totals.shift(TallyKind::State, from.as_str(), to.as_str());
-        let note = ChangeNote {
-            from: Some(from.as_str()),
-            ..note
-        };
-        self.append_history(barcode, ChangeTopic::State, to.as_str(), &note.text())
-    }
-
-    /// The same for a book that was not known before.
-    pub(crate) fn record_new_book(&mut self, barcode: &str, state: BookState, note: &str) -> Result<(), CatalogError> {
-        self.totals.add(TallyKind::State, state.as_str(), 1);
-        self.append_history(barcode, ChangeTopic::State, state.as_str(), note)
-    }
-
-    /// Appends to a book's history.
-    pub(crate) fn append_history(
-        &self,
-        barcode: &str,
-        topic: ChangeTopic,
-        value: &str,
-        note: &str,
-    ) -> Result<(), CatalogError> {
-        history::append(
-            self.conn,
-            &HistoryEntry {
-                barcode,
-                topic,
-                value,
-                stamp: &self.stamp,
-                session: self.session,
-                note,
-            },
-        )
-    }
-
-    /// What the table of lifecycle changes says about a book now.
-    pub(crate) fn next_state(&self, book: &BookStanding, change: BookChange) -> BookTransition {
-        next_state(book, change, self.policy, self.now)
-    }
-
-    /// Takes a given-up book out of the count of its reason; to be called before the reason is overwritten.
-    pub(crate) fn uncount_failure(&mut self, id: i64) -> Result<(), CatalogError> {
-        self.count_failure_by(id, -1)
-    }
-
-    /// Puts a given-up book back into the count of its reason.
-    pub(crate) fn count_failure(&mut self, id: i64) -> Result<(), CatalogError> {
-        self.count_failure_by(id, 1)
-    }
-
-    fn count_failure_by(&mut self, id: i64, by: i64) -> Result<(), CatalogError> {
-        let sql = "SELECT failure_reason FROM books WHERE id = :id";
-        let reason: Option<Option<String>> = self.conn.first(sql, &arguments! { id: id }, |row| row.at(0))?;
-        let reason = reason.flatten();
-        self.totals.add(TallyKind::Failure, reason.as_deref().unwrap_or(""), by);
-        Ok(())
-    }
-
-    /// Writes what the operation has changed so far, so that it can read the totals itself.
-    pub(crate) fn write_totals(&mut self) -> Result<(), CatalogError> {
-        std::mem::take(&mut self.totals).write(self.conn)
-    }
-
-    /// Today (UTC), as the daily totals name it.
-    pub(crate) fn day(&self) -> &str {
-        &self.stamp[..10]
-    }
-}
-
 /// The catalog open for writing; blocking. The actor owns one; commands without a daemon may use one directly.
 pub struct CatalogLedger {
     conn: SqlConnection,
     address: CatalogAddress,
     clock: SystemClock,
     policy: CatalogPolicy,
-    session: i64,
-    opened_at: String,
+    session: OpenedSession,
 }
 
 impl CatalogLedger {
@@ -214,57 +98,18 @@ impl CatalogLedger {
 
     /// The same at this address.
     pub fn open_at(address: &CatalogAddress, clock: SystemClock, policy: CatalogPolicy) -> Result<Self, CatalogError> {
-        let conn = connection::open_writer(address)?;
-        let mut ledger = Self {
+        let mut conn = connection::open_writer(address)?;
+        let begun = match address {
+            CatalogAddress::Sqlite(_) => begin_session(&mut conn, &clock),
+            CatalogAddress::Postgres(_) => outside_runtime(|| begin_session(&mut conn, &clock)),
+        };
+        Ok(Self {
+            session: begun.map_err(|error| error.at(address))?,
             conn,
             address: address.clone(),
             clock,
             policy,
-            session: 0,
-            opened_at: String::new(),
-        };
-        let begun = match address {
-            CatalogAddress::Sqlite(_) => ledger.begin_session(),
-            CatalogAddress::Postgres(_) => outside_runtime(|| ledger.begin_session()),
-        };
-        begun.map_err(|error| error.at(&ledger.address))?;
-        Ok(ledger)
-    }
-
-    /// Notes that this program opened the catalog, and the number by which histories name it.
-    fn begin_session(&mut self) -> Result<(), CatalogError> {
-        self.conn.begin()?;
-        self.opened_at = stamp(self.now());
-        let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-        self.session = self.conn.one(
-            "INSERT INTO sessions (opened_at, program, version) VALUES (:opened_at, :program, :version) RETURNING id",
-            &arguments! { opened_at: self.opened_at, program: program, version: version },
-            |row| row.at(0),
-        )?;
-        self.conn.commit()
-    }
-
-    /// The time of the transaction: by the server's clock, so that all that share a catalog have one; a test's clock goes first.
-    fn now(&self) -> Timestamp {
-        let server = self.conn.server_time().filter(|_| !self.clock.is_manual());
-        let server = server.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        server.unwrap_or_else(|| self.clock.now())
-    }
-
-    fn lease_clock(&self) -> LeaseClock {
-        match self.conn.server_time() {
-            Some(millis) if !self.clock.is_manual() => LeaseClock {
-                lease_now: millis,
-                lease_from: 0,
-            },
-            _ => {
-                let since_boot = self.clock.since_boot();
-                LeaseClock {
-                    lease_now: since_boot,
-                    lease_from: since_boot,
-                }
-            }
-        }
+        })
     }
 
     /// Runs one operation in a transaction of its own.
@@ -334,17 +179,7 @@ impl CatalogLedger {
     }
 
     fn run_one(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
-        let now = self.now();
-        let mut tx = CatalogTransaction {
-            conn: &self.conn,
-            now,
-            stamp: stamp(now),
-            clock: self.lease_clock(),
-            session: self.session,
-            opened_at: &self.opened_at,
-            policy: &self.policy,
-            totals: PendingTallies::default(),
-        };
+        let mut tx = CatalogTransaction::of(&self.conn, &self.clock, &self.policy, &self.session);
         let good = job.run(&mut tx);
         if good {
             tx.write_totals()?;
