@@ -24,6 +24,12 @@ pub enum CatalogError {
         /// Why.
         cause: String,
     },
+    /// There is no catalog yet where the address says.
+    #[error("there is no catalog at {}", path.display())]
+    Missing {
+        /// The file or the database.
+        path: PathBuf,
+    },
     /// The file or its folder cannot be opened or created.
     #[error("cannot open the catalog {}: {cause}; check that the folder exists and that this user may write to it", path.display())]
     Open {
@@ -58,6 +64,19 @@ pub enum CatalogError {
         /// The file.
         path: PathBuf,
     },
+    /// Written by an earlier version of the program, and opened by somebody who may not change it.
+    #[error(
+        "the catalog {} has schema version {found}, this program reads version {known}; start the daemon once, which brings it up to date",
+        path.display()
+    )]
+    Older {
+        /// The catalog's file.
+        path: PathBuf,
+        /// Version in the file.
+        found: i64,
+        /// The version of this program.
+        known: i64,
+    },
     /// Written by a later version of the program.
     #[error(
         "the catalog {} has schema version {found}, this program knows up to {known}; use the newer program that wrote it, or a backup made before",
@@ -70,25 +89,6 @@ pub enum CatalogError {
         found: i64,
         /// Highest version this program knows.
         known: i64,
-    },
-    /// Written by an earlier version of the program, and only a writer may change that.
-    #[error(
-        "the catalog {} has schema version {found}, this program reads {known}; start the daemon once, which brings it up to date",
-        path.display()
-    )]
-    Older {
-        /// The catalog.
-        path: PathBuf,
-        /// Version in it.
-        found: i64,
-        /// The version that this program reads.
-        known: i64,
-    },
-    /// Nothing is there yet to be read.
-    #[error("there is no catalog in {} yet; start the daemon or `grind collect`, which make one", path.display())]
-    Empty {
-        /// The catalog.
-        path: PathBuf,
     },
     /// The file was deleted, moved or replaced while it was open.
     #[error(
@@ -142,20 +142,6 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
-    /// Whether `catalog.url` names something that cannot be a catalog for this program.
-    pub fn is_of_config(&self) -> bool {
-        matches!(
-            self,
-            Self::Address { .. }
-                | Self::ServerAddress { .. }
-                | Self::NotDatabase { .. }
-                | Self::Foreign { .. }
-                | Self::Newer { .. }
-                | Self::Older { .. }
-                | Self::Empty { .. }
-        )
-    }
-
     /// Whether the same call may succeed later without a restart: the lock is released, space is freed, the file system is writable,
     /// the disk or the server answers again, or the file is put back. Nothing of the call was written, so it can be repeated; of
     /// [`CatalogError::Unanswered`] that is not known, and whoever repeats it must bear that it was done before.

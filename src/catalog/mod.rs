@@ -19,7 +19,9 @@ pub use crate::vocabulary::Queue;
 pub use address::CatalogAddress;
 pub use error::CatalogError;
 pub(crate) use import::check_beginning;
-pub use import::{AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportPlan, ImportReport, StoredFiles};
+pub use import::{
+    AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportPlan, ImportReport, ImportTarget, StoredFiles,
+};
 pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
 pub use lifecycle::leases::RecoverClaims;

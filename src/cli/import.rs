@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::catalog::{CatalogAddress, CatalogLedger, CatalogPolicy, ImportError, ImportPlan, StoredFiles};
+use crate::catalog::{ImportError, ImportPlan, ImportTarget, StoredFiles};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -16,7 +16,6 @@ use crate::cli::import::source::FileSource;
 use crate::cli::import::stored::{RunFiles, StoredCheck, StoredPass};
 use crate::cli::output::write_to;
 use crate::cli::{load, reading};
-use crate::clock::SystemClock;
 use crate::daemon::owner;
 use crate::pipeline::{ArchiveTaken, decrypted_options, storage_config};
 use crate::settings::Settings;
@@ -136,18 +135,24 @@ fn same_place(one: &str, other: &str) -> bool {
 
 fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles, out: &mut W) -> CommandResult {
     let mut progress = |books| tracing::info!(books, "books of the other database read so far");
-    let mut ledger = if args.dry_run { existing(url)? } else { Some(open(url)?) };
-    let import = ImportPlan {
-        from: &args.from,
-        files: Some(files),
-        owner: owner(),
-        dry_run: args.dry_run,
-        progress: &mut progress,
+    let mut import = |into: ImportTarget<'_>| {
+        let plan = ImportPlan {
+            from: &args.from,
+            files: Some(&mut *files),
+            owner: owner(),
+            into,
+            progress: &mut progress,
+        };
+        plan.run().map_err(|error| refused(&error))
     };
-    let report = import.run(ledger.as_mut()).map_err(|error| refused(&error))?;
-    if let Some(ledger) = ledger {
+    let report = if args.dry_run {
+        import(ImportTarget::Compared(reading::existing(url)?.as_ref()))?
+    } else {
+        let mut ledger = reading::open_ledger(url)?;
+        let report = import(ImportTarget::Catalog(&mut ledger))?;
         ledger.close().map_err(|error| reading::refused(&error))?;
-    }
+        report
+    };
     write_to(out, |out| {
         if args.json {
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -156,23 +161,6 @@ fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles,
         write!(out, "{report}")
     })?;
     Ok(ExitStatus::Done)
-}
-
-/// A dry run compares with the catalog, if there is one, and makes no file.
-fn existing(url: &str) -> Result<Option<CatalogLedger>, CliError> {
-    let address = CatalogAddress::parse(url).map_err(|error| reading::refused(&error))?;
-    let is_missing = address.file().is_some_and(|path| !path.is_file());
-    (!is_missing).then(|| open_at(&address)).transpose()
-}
-
-fn open(url: &str) -> Result<CatalogLedger, CliError> {
-    let address = CatalogAddress::parse(url).map_err(|error| reading::refused(&error))?;
-    open_at(&address)
-}
-
-fn open_at(address: &CatalogAddress) -> Result<CatalogLedger, CliError> {
-    CatalogLedger::open_at(address, SystemClock::system(), CatalogPolicy::default())
-        .map_err(|error| reading::refused(&error))
 }
 
 fn refused(error: &ImportError) -> CliError {

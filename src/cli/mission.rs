@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::{ProgressDisplay, ProgressStyle};
+use crate::cli::reading;
 use crate::daemon;
 use crate::daemon::{BuildError, DaemonEnd, LiveDaemonView, RunOptions, StartError};
 use crate::log;
@@ -63,6 +64,9 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
     }
 }
 
+const SIGN_IN: &str =
+    "Sign in with `grind auth login` and run it again. Nothing is lost; stored books are not fetched twice.";
+
 /// Unknown barcodes that are named.
 const NAMED: usize = 20;
 
@@ -75,9 +79,7 @@ fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Optio
     let explained = |error: CliError| causes.fold(error, |error, why| error.cause(why));
     if let Some(why) = signed_out.filter(|_| stopped.is_some() || incomplete) {
         let error = CliError::new(ExitStatus::NotPermitted, "not signed in to GRIN").cause(why);
-        return Some(explained(error).advise(
-            "Sign in with `grind auth login` and run it again. Nothing is lost; stored books are not fetched twice.",
-        ));
+        return Some(explained(error).advise(SIGN_IN));
     }
     if let Some(waiting) = stopped {
         let exit = if waiting.needs_person {
@@ -86,9 +88,7 @@ fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Optio
             ExitStatus::Failed
         };
         let advice = match waiting.cause {
-            WaitCause::SignIn => {
-                "Sign in with `grind auth login` and run it again. Nothing is lost; stored books are not fetched twice."
-            }
+            WaitCause::SignIn => SIGN_IN,
             _ => "Nothing is lost. Correct this and run it again; stored books are not fetched twice.",
         };
         return Some(explained(CliError::new(exit, "stopped before the end")).advise(advice));
@@ -117,11 +117,7 @@ fn explain(error: &StartError) -> CliError {
         StartError::Build(BuildError::Settings(_)) => (ExitStatus::Config, CHECK_CONFIG),
         StartError::Build(BuildError::Session(_)) => (ExitStatus::Unavailable, CHECK_CONFIG),
         StartError::Build(BuildError::Catalog(error)) => (
-            if error.is_of_config() {
-                ExitStatus::Config
-            } else {
-                ExitStatus::Unavailable
-            },
+            reading::exit_of(error),
             "catalog.url names the catalog; nothing was changed.",
         ),
         StartError::Build(BuildError::Storage(_)) => (
@@ -200,6 +196,11 @@ mod tests {
             (
                 StartError::Build(BuildError::Catalog(CatalogError::Busy)),
                 ExitStatus::Unavailable,
+                "catalog.url",
+            ),
+            (
+                StartError::Build(BuildError::Catalog(CatalogError::DiskFull("x".into()))),
+                ExitStatus::CannotCreate,
                 "catalog.url",
             ),
         ];

@@ -1,33 +1,57 @@
-//! Opening the catalog for a command that only reads it, and its errors as a person meets them.
+//! Opening the catalog for a command, and its errors as a person meets them.
 
-use crate::catalog::{CatalogError, CatalogReader};
+use crate::catalog::{CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, CatalogReader};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::clock::SystemClock;
 
 /// Opens the catalog that `catalog.url` names.
 pub fn open(url: &str) -> Result<CatalogReader, CliError> {
     CatalogReader::open(url).map_err(|error| refused(&error))
 }
 
+/// Opens the catalog that `catalog.url` names as the daemon does: it is made where there is none.
+pub fn open_ledger(url: &str) -> Result<CatalogLedger, CliError> {
+    let address = CatalogAddress::parse(url).map_err(|error| refused(&error))?;
+    CatalogLedger::open_at(&address, SystemClock::system(), CatalogPolicy::default()).map_err(|error| refused(&error))
+}
+
+/// The same for a dry run, which writes nothing: `None` where there is no catalog yet.
+pub fn existing(url: &str) -> Result<Option<CatalogReader>, CliError> {
+    match CatalogReader::open(url) {
+        Err(CatalogError::Missing { .. }) => Ok(None),
+        opened => opened.map(Some).map_err(|error| refused(&error)),
+    }
+}
+
+/// The code that the shell shall see of a catalog's error, for every command.
+pub fn exit_of(error: &CatalogError) -> ExitStatus {
+    use CatalogError as E;
+    match error {
+        E::Address { .. } | E::ServerAddress { .. } | E::Missing { .. } => ExitStatus::Config,
+        E::NotDatabase { .. } | E::Foreign { .. } | E::Older { .. } | E::Newer { .. } => ExitStatus::Config,
+        E::Busy | E::Gone { .. } | E::Disk(_) | E::Unreachable(_) | E::Unanswered(_) => ExitStatus::Unavailable,
+        E::Open { .. } | E::DiskFull(_) | E::ReadOnly(_) => ExitStatus::CannotCreate,
+        E::Damaged { .. } | E::Stale { .. } | E::Unknown(_) | E::NoPass(_) | E::Fault(_) | E::Asked(_) => {
+            ExitStatus::Internal
+        }
+    }
+}
+
 /// A catalog's error with the code that the shell shall see.
 pub fn refused(error: &CatalogError) -> CliError {
-    match error {
-        CatalogError::Open { path, .. } if !path.exists() => {
-            CliError::new(ExitStatus::Config, format!("there is no catalog at {}", path.display()))
-                .because(error)
-                .advise("`grind collect` makes one; or name the right one in catalog.url.")
-        }
-        error if error.is_of_config() => {
-            CliError::new(ExitStatus::Config, "this catalog cannot be used").because(error)
-        }
-        CatalogError::Unreachable(_) => {
-            CliError::new(ExitStatus::Unavailable, "the catalog's server is not reachable").because(error)
-        }
-        CatalogError::DiskFull(_) => {
-            CliError::new(ExitStatus::CannotCreate, "the catalog cannot be written").because(error)
-        }
-        _ => CliError::new(ExitStatus::Internal, "the catalog cannot be read").because(error),
+    let exit = exit_of(error);
+    if matches!(error, CatalogError::Missing { .. }) {
+        return CliError::new(exit, error.to_string())
+            .advise("`grind collect` makes one; or name the right one in catalog.url.");
     }
+    let what = match exit {
+        ExitStatus::Config => "this catalog cannot be used",
+        ExitStatus::Unavailable => "the catalog cannot be reached",
+        ExitStatus::CannotCreate => "the catalog cannot be opened or written",
+        _ => "the catalog cannot be read",
+    };
+    CliError::new(exit, what).because(error)
 }
 
 #[cfg(test)]
@@ -51,6 +75,67 @@ mod tests {
         assert_eq!(error.exit(), ExitStatus::Config, "{error}");
         assert!(error.to_string().contains("is no SQLite database"), "{error}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    }
+
+    #[test]
+    fn each_fault_of_the_catalog_has_one_code() {
+        use CatalogError as E;
+        let (path, words) = (|| std::path::PathBuf::from("/x"), || String::from("x"));
+        let cases = [
+            (E::Address { url: words() }, 78),
+            (
+                E::ServerAddress {
+                    url: words(),
+                    cause: words(),
+                },
+                78,
+            ),
+            (E::NotDatabase { path: path() }, 78),
+            (E::Foreign { path: path() }, 78),
+            (
+                E::Newer {
+                    path: path(),
+                    found: 9,
+                    known: 1,
+                },
+                78,
+            ),
+            (E::Missing { path: path() }, 78),
+            (
+                E::Older {
+                    path: path(),
+                    found: 1,
+                    known: 9,
+                },
+                78,
+            ),
+            (E::Busy, 69),
+            (E::Gone { path: path() }, 69),
+            (E::Disk(words()), 69),
+            (E::Unreachable(words()), 69),
+            (E::Unanswered(words()), 69),
+            (
+                E::Open {
+                    path: path(),
+                    cause: words(),
+                },
+                73,
+            ),
+            (E::DiskFull(words()), 73),
+            (E::ReadOnly(words()), 73),
+            (
+                E::Damaged {
+                    path: path(),
+                    cause: words(),
+                },
+                70,
+            ),
+            (E::Fault(words()), 70),
+        ];
+        for (error, code) in cases {
+            assert_eq!(exit_of(&error).code(), code, "{error}");
+            assert_eq!(refused(&error).exit().code(), code, "{error}");
+        }
     }
 
     #[test]

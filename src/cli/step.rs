@@ -7,16 +7,13 @@ use clap::Args;
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::catalog::{
-    AskRemaining, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, ListReady, PlanConversions,
-};
+use crate::catalog::{AskRemaining, CatalogError, CatalogReader, ListReady, PlanConversions};
 use crate::cli::args::{ConfigArgs, SelectionArgs};
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
 use crate::cli::summary::summary;
-use crate::cli::{load, mission, output};
-use crate::clock::SystemClock;
+use crate::cli::{load, mission, output, reading};
 use crate::daemon::RunOptions;
 use crate::grin::ListKind;
 use crate::observe::{DaemonView as _, WorkPhase};
@@ -171,16 +168,11 @@ fn dry_run(step: ManualStep, scope: &RunScope, settings: &Settings) -> CommandRe
         output::print(&format!("GRIN's lists would be read: {which}\n"))?;
         return Ok(ExitStatus::Done);
     }
-    let unreadable =
-        |error: &dyn std::error::Error| CliError::new(ExitStatus::Failed, "the catalog cannot be read").because(error);
-    let address = CatalogAddress::parse(&settings.catalog.url).map_err(|error| unreadable(&error))?;
-    if address.file().is_some_and(|path| !path.is_file()) {
+    let Some(catalog) = reading::existing(&settings.catalog.url)? else {
         output::print("there is no catalog yet: `grind collect` makes it\n")?;
         return Ok(ExitStatus::Done);
-    }
-    let mut ledger = CatalogLedger::open_at(&address, SystemClock::system(), CatalogPolicy::default())
-        .map_err(|error| unreadable(&error))?;
-    let text = would_do(step, scope, settings, &mut ledger).map_err(|error| unreadable(&error))?;
+    };
+    let text = would_do(step, scope, settings, &catalog).map_err(|error| reading::refused(&error))?;
     output::print(&text)?;
     Ok(ExitStatus::Done)
 }
@@ -189,7 +181,7 @@ fn would_do(
     step: ManualStep,
     scope: &RunScope,
     settings: &Settings,
-    ledger: &mut CatalogLedger,
+    catalog: &CatalogReader,
 ) -> Result<String, CatalogError> {
     let now = Timestamp::now();
     let limit = scope.limit.and_then(|limit| usize::try_from(limit).ok());
@@ -199,11 +191,11 @@ fn would_do(
             listing("GRIN would be asked for the facts of", &only[..only.len().min(limit)])
         }
         (ManualStep::Collect | ManualStep::Enrich, None) => {
-            let batch = ledger.execute(scope.to_enrich(limit, now))?;
+            let batch = catalog.ask(&scope.to_enrich(limit, now))?;
             listing("GRIN would be asked for the facts of", &batch.barcodes)
         }
         (ManualStep::Convert, _) => {
-            let plan = ledger.execute(PlanConversions {
+            let plan = catalog.ask(&PlanConversions {
                 selection: scope.selection(now, now),
                 limit,
                 queue_limit: settings.grin.conversion_queue_limit,
@@ -212,8 +204,8 @@ fn would_do(
         }
         (ManualStep::Sync, _) => {
             let selection = scope.selection(now, now);
-            let remaining = ledger.execute(AskRemaining(selection.clone()))?;
-            let ready = ledger.execute(ListReady { selection, limit })?;
+            let remaining = catalog.ask(&AskRemaining(selection.clone()))?;
+            let ready = catalog.ask(&ListReady { selection, limit })?;
             let mut text = listing("To check, and to download unless they are stored unchanged:", &ready);
             let _ = writeln!(text, "{} wait for GRIN to convert them", remaining.waiting_for_grin);
             text

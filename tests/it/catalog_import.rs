@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use grind::catalog::{
     AdoptedArchive, ArchiveUnfit, BeginAdoption, CatalogLedger, CatalogPolicy, CatalogReader, ImportError, ImportPlan,
-    ImportReport, StoredFiles,
+    ImportReport, ImportTarget, StoredFiles,
 };
 use grind::clock::SystemClock;
 use grind::grin::Barcode;
@@ -112,15 +112,20 @@ impl Run {
     }
 
     fn import(&self, ledger: Option<&mut CatalogLedger>, with_files: bool) -> ImportReport {
+        let into = ledger.map_or(ImportTarget::Compared(None), ImportTarget::Catalog);
+        self.import_into(into, with_files)
+    }
+
+    fn import_into(&self, into: ImportTarget<'_>, with_files: bool) -> ImportReport {
         let mut files = Folder(self.folder.path().into());
         let import = ImportPlan {
             owner: "import".into(),
             from: &self.folder.path().join("books.db"),
             files: with_files.then_some(&mut files as &mut dyn StoredFiles),
-            dry_run: ledger.is_none(),
+            into,
             progress: &mut |_| {},
         };
-        import.run(ledger).unwrap()
+        import.run().unwrap()
     }
 
     fn reader(&self) -> CatalogReader {
@@ -200,10 +205,10 @@ fn a_full_storage_ends_the_import_instead_of_calling_archives_bad() {
         owner: "import".into(),
         from: &run.folder.path().join("books.db"),
         files: Some(&mut Full),
-        dry_run: false,
+        into: ImportTarget::Catalog(&mut run.ledger()),
         progress: &mut |_| {},
     };
-    let error = import.run(Some(&mut run.ledger())).unwrap_err();
+    let error = import.run().unwrap_err();
     assert!(matches!(error, ImportError::Files(_)), "{error}");
     assert_eq!(
         run.reader().counts().unwrap().total,
@@ -222,6 +227,19 @@ fn a_dry_run_writes_nothing_and_says_the_same() {
         (5, 3, 1, 2, 3)
     );
     assert!(dry.to_string().starts_with("dry run"));
+}
+
+#[test]
+fn a_dry_run_compares_with_the_catalog_and_leaves_it_as_it_is() {
+    let run = Run::new();
+    let mut ledger = run.ledger();
+    run.import_into(ImportTarget::Catalog(&mut ledger), true);
+    ledger.close().unwrap();
+    let catalog = || std::fs::read(run.folder.path().join("catalog.db")).unwrap();
+    let before = catalog();
+    let dry = run.import_into(ImportTarget::Compared(Some(&run.reader())), true);
+    assert_eq!((dry.new, dry.merged, dry.stored, dry.home_already), (0, 4, 0, 3));
+    assert!(catalog() == before, "nothing was written");
 }
 
 #[test]
@@ -261,10 +279,10 @@ fn another_kind_of_database_is_refused() {
             owner: "import".into(),
             from,
             files: None,
-            dry_run: true,
+            into: ImportTarget::Compared(None),
             progress: &mut |_| {},
         };
-        import.run(None).unwrap_err()
+        import.run().unwrap_err()
     };
     assert!(matches!(import(&path), ImportError::Foreign { .. }));
     assert!(matches!(

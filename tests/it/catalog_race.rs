@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use grind::catalog::{
     AdoptedArchive, ArchiveUnfit, BeginAdoption, BegunPublication, BookSelection, CatalogLedger, CatalogPolicy,
-    ClaimBooks, EnsureKnown, ImportPlan, StoredFiles,
+    ClaimBooks, EnsureKnown, ImportPlan, ImportTarget, StoredFiles,
 };
 use grind::clock::SystemClock;
 use grind::grin::Barcode;
@@ -93,10 +93,10 @@ fn an_import_publishes_only_what_no_worker_has() {
             owner: "import".into(),
             from: &from,
             files: Some(&mut files),
-            dry_run: false,
+            into: ImportTarget::Catalog(&mut ours),
             progress: &mut |_| {},
         };
-        let report = import.run(Some(&mut ours)).unwrap();
+        let report = import.run().unwrap();
         assert_eq!(files.published, !daemon_is_first);
         let expected = (u64::from(!daemon_is_first), u64::from(daemon_is_first));
         assert_eq!((report.stored, report.home_already), expected);

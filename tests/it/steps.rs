@@ -105,7 +105,8 @@ fn enrich_asks_for_the_books_of_the_queues_named_and_again_only_by_force() {
 fn a_dry_run_names_the_books_and_asks_grin_nothing() {
     let home = Home::new(small(), "");
     done(&home, &["collect"]);
-    let before = home.simulator.stats();
+    let catalog = || std::fs::read(home.folder.path().join("catalog.db")).unwrap();
+    let (before, written) = (home.simulator.stats(), catalog());
     let one = home.simulator.barcode(2).unwrap();
     let said = done(&home, &["sync", "--dry-run"]);
     for barcode in home.simulator.barcodes() {
@@ -115,6 +116,7 @@ fn a_dry_run_names_the_books_and_asks_grin_nothing() {
     assert!(done(&home, &["enrich", "--dry-run", "--queue", "failed"]).contains(" 0 books"));
     let named = done(&home, &["enrich", "--dry-run", "--barcodes", one.as_str()]);
     assert!(named.contains(" 1 books") && named.contains(one.as_str()), "{named}");
+    done(&home, &["convert", "--dry-run", "--force"]);
     let lists = done(&home, &["collect", "--dry-run", "--queue", "failed"]);
     assert!(lists.contains("_failed") && !lists.contains("_converted"), "{lists}");
     let after = home.simulator.stats();
@@ -127,6 +129,7 @@ fn a_dry_run_names_the_books_and_asks_grin_nothing() {
     ] {
         assert_eq!(before.count(op), after.count(op), "{op:?}");
     }
+    assert!(catalog() == written, "nor is anything written");
     assert!(home.whole_books().is_empty());
 }
 

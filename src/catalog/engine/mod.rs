@@ -1,7 +1,7 @@
 //! SQL on either engine: one text for both, its parameters by name. What the engines do differently stands in their files.
 //!
-//! A text is written for SQLite. What only PostgreSQL needs stands in it as `/*pg … */`, a comment to SQLite: locks on rows above all,
-//! since SQLite has one writer at a time.
+//! A text is written for SQLite. Locks on rows, which only PostgreSQL needs, stand in it as `/*pg … */`, a comment to SQLite, which has one
+//! writer at a time, and to a connection that only reads.
 
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
@@ -102,6 +102,14 @@ impl SqlConnection {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.prepare(sql)?.each(arguments, read),
             EngineConnection::Postgres(engine) => engine.each(sql, arguments, read),
+        }
+    }
+
+    /// Begins a transaction that only reads.
+    pub(crate) fn begin_reading(&self) -> Result<(), CatalogError> {
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => engine.run("BEGIN"),
+            EngineConnection::Postgres(engine) => engine.begin(),
         }
     }
 

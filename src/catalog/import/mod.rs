@@ -17,8 +17,9 @@ pub use crate::catalog::import::source::ImportError;
 use crate::catalog::import::adopt::{BookAdoption, ClaimForImport, StateOf};
 use crate::catalog::import::source::{ImportSource, ImportedBook};
 
-use crate::catalog::{BegunPublication, CatalogError, CatalogLedger};
+use crate::catalog::{BegunPublication, CatalogError, CatalogLedger, CatalogReader};
 use crate::grin::Barcode;
+use crate::vocabulary::BookState;
 
 /// How long a book stays claimed whose archive is being published, unless it is recorded before.
 const LEASE: Duration = Duration::from_secs(4 * 3_600);
@@ -34,78 +35,85 @@ pub struct ImportPlan<'a> {
     pub files: Option<&'a mut dyn StoredFiles>,
     /// Under which name books are claimed while their archives are published.
     pub owner: String,
-    /// Look at everything, write nothing.
-    pub dry_run: bool,
+    /// Where to.
+    pub into: ImportTarget<'a>,
     /// Called now and then with the number of books looked at.
     pub progress: &'a mut dyn FnMut(u64),
 }
 
+/// What becomes of the books.
+pub enum ImportTarget<'a> {
+    /// They are written into this catalog.
+    Catalog(&'a mut CatalogLedger),
+    /// Nothing is written: they are compared with this catalog, if there is one yet.
+    Compared(Option<&'a CatalogReader>),
+}
+
+impl ImportTarget<'_> {
+    /// The book's state in the catalog, if it is known there.
+    fn state_of(&mut self, barcode: &Barcode) -> Result<Option<BookState>, CatalogError> {
+        let question = StateOf(barcode.clone());
+        match self {
+            Self::Catalog(ledger) => ledger.execute(question),
+            Self::Compared(Some(reader)) => reader.ask(&question),
+            Self::Compared(None) => Ok(None),
+        }
+    }
+}
+
 impl ImportPlan<'_> {
-    /// Takes everything over into `ledger` (`None` only for a dry run without a catalog yet). May be done again: what is
-    /// there already is kept.
-    pub fn run(mut self, mut ledger: Option<&mut CatalogLedger>) -> Result<ImportReport, ImportError> {
+    /// Takes everything over. May be done again: what is there already is kept.
+    pub fn run(mut self) -> Result<ImportReport, ImportError> {
         let source = ImportSource::open(self.from)?;
-        let mut report = ImportReport::new(self.dry_run, self.files.is_some());
+        let is_dry = matches!(self.into, ImportTarget::Compared(_));
+        let mut report = ImportReport::new(is_dry, self.files.is_some());
         let mut last = None;
         loop {
             let batch = source.batch(last, BATCH, &mut report)?;
             let Some(end) = batch.last_rowid else { break };
             last = Some(end);
-            self.take_over(batch.books, ledger.as_deref_mut(), &mut report)?;
+            self.take_over(batch.books, &mut report)?;
             (self.progress)(report.books);
         }
-        self.adopt_strays(&source, ledger, &mut report)?;
+        self.adopt_strays(&source, &mut report)?;
         Ok(report)
     }
 
     /// Looks for the archives of these books and writes them. A book whose archive was published is written at once, so that its
     /// claim is short; the others are written together.
-    fn take_over(
-        &mut self,
-        books: Vec<ImportedBook>,
-        mut ledger: Option<&mut CatalogLedger>,
-        report: &mut ImportReport,
-    ) -> Result<(), ImportError> {
+    fn take_over(&mut self, books: Vec<ImportedBook>, report: &mut ImportReport) -> Result<(), ImportError> {
         let mut together = Vec::with_capacity(books.len());
         for mut book in books {
             let is_stray = book.is_stray;
-            self.look_for_archive(&mut book, ledger.as_deref_mut(), report)?;
+            self.look_for_archive(&mut book, report)?;
             if is_stray && book.archive.is_none() {
                 continue;
             }
             report.strays += u64::from(is_stray);
             if book.claim.is_some() {
-                self.write(ledger.as_deref_mut(), vec![book], report)?;
+                self.write(vec![book], report)?;
             } else {
                 together.push(book);
             }
         }
-        self.write(ledger, together, report)?;
+        self.write(together, report)?;
         Ok(())
     }
 
     /// What the storage holds of the book decides, whatever the database says. What is stored already, or claimed, stays as it is:
     /// it may be newer than what the other program had.
-    fn look_for_archive(
-        &mut self,
-        book: &mut ImportedBook,
-        mut ledger: Option<&mut CatalogLedger>,
-        report: &mut ImportReport,
-    ) -> Result<(), ImportError> {
+    fn look_for_archive(&mut self, book: &mut ImportedBook, report: &mut ImportReport) -> Result<(), ImportError> {
         let Some(files) = self.files.as_deref_mut() else {
             return Ok(());
         };
-        let state = match ledger.as_deref_mut() {
-            Some(ledger) => ledger.execute(StateOf(book.barcode.clone()))?,
-            None => None,
-        };
+        let state = self.into.state_of(&book.barcode)?;
         if state.is_some_and(|state| !adopt::is_free(state)) {
             report.home_already += 1;
             return Ok(());
         }
         let mut claim = None;
         let mut begin = |archive: &BegunPublication| {
-            let Some(ledger) = ledger.as_deref_mut() else {
+            let ImportTarget::Catalog(ledger) = &mut self.into else {
                 return Ok(());
             };
             let asked = ClaimForImport {
@@ -139,27 +147,17 @@ impl ImportPlan<'_> {
     }
 
     /// Writes the books; a dry run only says what that would come to.
-    fn write(
-        &mut self,
-        ledger: Option<&mut CatalogLedger>,
-        books: Vec<ImportedBook>,
-        report: &mut ImportReport,
-    ) -> Result<(), CatalogError> {
-        let written = match ledger {
-            Some(ledger) if !self.dry_run => ledger.execute(BookAdoption(books))?,
-            ledger => would_write(ledger, &books)?,
+    fn write(&mut self, books: Vec<ImportedBook>, report: &mut ImportReport) -> Result<(), CatalogError> {
+        let written = match &mut self.into {
+            ImportTarget::Catalog(ledger) => ledger.execute(BookAdoption(books))?,
+            compared @ ImportTarget::Compared(_) => would_write(compared, &books)?,
         };
         report.add(written);
         Ok(())
     }
 
     /// Archives of books that the database does not know are taken over too.
-    fn adopt_strays(
-        &mut self,
-        source: &ImportSource,
-        mut ledger: Option<&mut CatalogLedger>,
-        report: &mut ImportReport,
-    ) -> Result<(), ImportError> {
+    fn adopt_strays(&mut self, source: &ImportSource, report: &mut ImportReport) -> Result<(), ImportError> {
         let Some(files) = self.files.as_deref_mut() else {
             return Ok(());
         };
@@ -172,22 +170,22 @@ impl ImportPlan<'_> {
                 Ok(barcode) => strays.push(barcode),
             }
         }
+        // A book of several archives is named once for each.
+        strays.sort_unstable();
+        strays.dedup();
         for chunk in strays.chunks(BATCH) {
             let books = chunk.iter().cloned().map(ImportedBook::stray).collect();
-            self.take_over(books, ledger.as_deref_mut(), report)?;
+            self.take_over(books, report)?;
         }
         Ok(())
     }
 }
 
 /// What writing these books would come to; without a catalog every book is new.
-fn would_write(mut ledger: Option<&mut CatalogLedger>, books: &[ImportedBook]) -> Result<BatchCounts, CatalogError> {
+fn would_write(compared: &mut ImportTarget<'_>, books: &[ImportedBook]) -> Result<BatchCounts, CatalogError> {
     let mut counts = BatchCounts::default();
     for book in books {
-        let state = match ledger.as_deref_mut() {
-            Some(ledger) => ledger.execute(StateOf(book.barcode.clone()))?,
-            None => None,
-        };
+        let state = compared.state_of(&book.barcode)?;
         *(if state.is_none() {
             &mut counts.new
         } else {

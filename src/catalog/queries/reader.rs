@@ -4,9 +4,11 @@ use std::path::Path;
 
 use crate::catalog::CatalogAddress;
 use crate::catalog::CatalogError;
+use crate::catalog::CatalogPolicy;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::writer::connection;
+use crate::catalog::writer::ledger::{self, CatalogOperation, CatalogTransaction, OpenedSession};
 use crate::clock::SystemClock;
 
 /// Reads the catalog; blocking. Each reader sees the catalog as it was when its query began, and holds nobody up.
@@ -39,6 +41,18 @@ impl CatalogReader {
     /// Books by state.
     pub fn counts(&self) -> Result<StateCounts, CatalogError> {
         StateCounts::read(&self.conn).map_err(|error| error.at(&self.address))
+    }
+
+    /// Answers an operation that only asks, as the writer would. One that changes something fails: this connection can change nothing.
+    pub fn ask<O: CatalogOperation>(&self, question: &O) -> Result<O::Output, CatalogError> {
+        let answer = self.conn.begin_reading().and_then(|()| {
+            let session = OpenedSession::of_reader(ledger::now(&self.conn, &self.clock));
+            let policy = CatalogPolicy::default();
+            question.run(&mut CatalogTransaction::of(&self.conn, &self.clock, &policy, &session))
+        });
+        let ended = self.conn.roll_back();
+        let answer = answer.and_then(|answer| ended.map(|()| answer));
+        answer.map_err(|error| error.at(&self.address))
     }
 
     pub(crate) fn conn(&self) -> &SqlConnection {

@@ -68,6 +68,24 @@ fn a_question_ends_no_claim() {
 }
 
 #[test]
+fn a_reader_answers_as_the_writer_does_and_can_change_nothing() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let ready = ListReady {
+        selection: queue(&[Queue::Converted, Queue::Previous, Queue::Changed]),
+        limit: 9,
+    };
+    let reader = shelf.reader();
+    let answer = reader.ask(&ready).unwrap();
+    assert!(!answer.is_empty());
+    assert_eq!(answer, shelf.ledger.execute(ready).unwrap());
+    let change = EnsureKnown(vec![barcode("TL0009")]);
+    let refused = reader.ask(&change).unwrap_err();
+    assert!(matches!(refused, CatalogError::ReadOnly(_)), "{refused}");
+    shelf.ledger.execute(change).unwrap();
+}
+
+#[test]
 fn only_the_holder_of_a_claim_may_begin_to_publish() {
     let mut shelf = Shelf::new();
     three(&mut shelf);

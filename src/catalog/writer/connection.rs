@@ -79,7 +79,10 @@ fn open_file_for_reading(path: &Path) -> Result<SqlConnection, CatalogError> {
 
 fn connect_for_reading(path: &Path) -> Result<Connection, CatalogError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, &error))?;
+    let conn = Connection::open_with_flags(path, flags).map_err(|error| match path.try_exists() {
+        Ok(false) => CatalogError::Missing { path: path.into() },
+        _ => cannot_open(path, &error),
+    })?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(32);
     conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;

@@ -38,9 +38,20 @@ pub(crate) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), CatalogE
 
 /// Refuses a file that a reader cannot understand.
 pub(crate) fn check_readable(conn: &Connection, path: &Path) -> Result<(), CatalogError> {
-    match version_of(conn, path)? {
-        0 => Err(CatalogError::Empty { path: path.into() }),
-        _ => Ok(()),
+    readable(version_of(conn, path)?, path)
+}
+
+/// Refuses a version that a reader cannot understand; 0 is that of an empty database.
+pub(crate) fn readable(found: i64, path: &Path) -> Result<(), CatalogError> {
+    let path = || path.into();
+    match found {
+        0 => Err(CatalogError::Missing { path: path() }),
+        VERSION => Ok(()),
+        _ => Err(CatalogError::Older {
+            path: path(),
+            found,
+            known: VERSION,
+        }),
     }
 }
 
@@ -99,6 +110,22 @@ mod tests {
     }
 
     #[test]
+    fn who_only_reads_is_told_of_an_empty_file_and_of_an_earlier_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        let address = CatalogAddress::Sqlite(path.clone());
+        assert!(matches!(open_reader(&address), Err(CatalogError::Missing { .. })));
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(open_reader(&address), Err(CatalogError::Missing { .. })));
+        let earlier = Connection::open(&path).unwrap();
+        earlier.execute_batch(STEPS[0]).unwrap();
+        earlier.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        earlier.pragma_update(None, "user_version", 1).unwrap();
+        let error = open_reader(&address).err().unwrap();
+        assert!(matches!(error, CatalogError::Older { found: 1, .. }), "{error}");
+    }
+
+    #[test]
     fn another_programs_database_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("books.db");
@@ -112,15 +139,6 @@ mod tests {
             Err(CatalogError::Foreign { .. })
         ));
         drop(before);
-    }
-
-    #[test]
-    fn a_reader_tells_an_empty_file_from_another_programs() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        std::fs::write(&path, []).unwrap();
-        let error = open_reader(&CatalogAddress::Sqlite(path)).err().unwrap();
-        assert!(matches!(error, CatalogError::Empty { .. }), "{error}");
     }
 
     #[test]

@@ -19,10 +19,12 @@ pub(super) struct TranslatedText {
 }
 
 impl TranslatedText {
-    pub(super) fn of(sql: &str) -> Self {
-        let sql = sql
-            .replace("/*pg ", "")
-            .replace("*/", "")
+    /// `locks`: with the locks on rows that stand in its comments.
+    pub(super) fn of(sql: &str, locks: bool) -> Self {
+        let locking = locks.then(|| sql.replace("/*pg ", "").replace("*/", ""));
+        let sql = locking
+            .as_deref()
+            .unwrap_or(sql)
             .replace("ifnull(", "coalesce(")
             .replace(READABLE[0], READABLE[1]);
         let mut out = Self {
@@ -93,11 +95,13 @@ mod tests {
                 &["d"],
             ),
         ] {
-            let translated = TranslatedText::of(text);
+            let translated = TranslatedText::of(text, true);
             assert_eq!(
                 (translated.sql.as_str(), translated.names),
                 (sql, names.iter().map(ToString::to_string).collect())
             );
         }
+        let without_locks = TranslatedText::of("id = :id /*pg FOR UPDATE*/", false);
+        assert_eq!(without_locks.sql, "id = $1 /*pg FOR UPDATE*/");
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct PostgresEngine {
     client: Client,
     /// Always there until the end.
     runtime: Option<Runtime>,
+    /// It locks no rows: the server refuses that to who may only read.
+    is_reader: bool,
     statements: RefCell<HashMap<String, Arc<PreparedText>>>,
     in_transaction: Cell<bool>,
     /// An answer did not come in time: what comes next cannot be told from it.
@@ -78,7 +80,8 @@ impl PostgresEngine {
 
     /// Connects for reading only; the catalog must be there.
     pub(crate) fn open_reader(address: &PostgresAddress) -> Result<Self, CatalogError> {
-        let engine = Self::connect(address)?;
+        let mut engine = Self::connect(address)?;
+        engine.is_reader = true;
         schema::check_readable(&engine, address)?;
         engine.batch("SET default_transaction_read_only = on")?;
         Ok(engine)
@@ -108,6 +111,7 @@ impl PostgresEngine {
             Ok(client) => Ok(Self {
                 client,
                 runtime: Some(runtime),
+                is_reader: false,
                 statements: RefCell::default(),
                 in_transaction: Cell::new(false),
                 is_broken: Cell::new(false),
@@ -166,7 +170,7 @@ impl PostgresEngine {
         let text = match known {
             Some(text) => text,
             None => {
-                let text = Arc::new(self.prepare_anew(TranslatedText::of(sql))?);
+                let text = Arc::new(self.prepare_anew(TranslatedText::of(sql, !self.is_reader))?);
                 self.statements.borrow_mut().insert(sql.to_owned(), Arc::clone(&text));
                 text
             }

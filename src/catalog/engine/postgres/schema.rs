@@ -1,9 +1,11 @@
 //! The schema's versions on PostgreSQL; one number says the same in both engines.
 
+use std::path::Path;
+
 use crate::catalog::CatalogError;
 use crate::catalog::address::PostgresAddress;
 use crate::catalog::engine::postgres::PostgresEngine;
-use crate::catalog::writer::schema::VERSION;
+use crate::catalog::writer::schema::{self, VERSION};
 
 /// Held by whoever changes the schema: `GRIN` in ASCII.
 const UPGRADE_LOCK: i64 = 0x4752_494e;
@@ -47,16 +49,7 @@ fn upgrade(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), Cat
 
 /// Refuses a database that a reader cannot understand.
 pub(super) fn check_readable(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), CatalogError> {
-    let path = address.shown().into();
-    match version_of(engine, address)? {
-        0 => Err(CatalogError::Empty { path }),
-        VERSION => Ok(()),
-        found => Err(CatalogError::Older {
-            path,
-            found,
-            known: VERSION,
-        }),
-    }
+    schema::readable(version_of(engine, address)?, Path::new(address.shown()))
 }
 
 /// The version in the database, 0 for an empty one; refuses other programs' tables and later versions.
