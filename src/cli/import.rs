@@ -1,5 +1,6 @@
 //! `grind import`: takes over a `grin-transfer` run without fetching a book again.
 
+mod place;
 mod source;
 mod stored;
 

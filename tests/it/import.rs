@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::Home;
+use crate::support::archives::{BARCODE, Files};
 use grind::grin::Barcode;
 use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
 
@@ -179,6 +180,56 @@ fn of_several_copies_the_whole_one_is_taken() {
     assert_eq!(home.whole_books().len(), 6);
 }
 
+/// A run's storage with archives of one book, and a database that does not know it.
+fn run_with_copies(copies: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+    let run = tempfile::tempdir().unwrap();
+    for (folder, bytes) in copies {
+        fs::create_dir_all(run.path().join(folder)).unwrap();
+        fs::write(run.path().join(folder).join(format!("{BARCODE}.tar.gz")), bytes).unwrap();
+    }
+    rusqlite::Connection::open(run.path().join("books.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE books (barcode TEXT PRIMARY KEY)")
+        .unwrap();
+    run
+}
+
+#[test]
+fn of_several_whole_copies_the_one_with_the_most_pages_is_taken_whatever_its_size() {
+    for (large, many) in [("first", "second"), ("second", "first")] {
+        let home = Home::new(small(), "");
+        let pages = Files::volume(3, 100).tar_gz();
+        let bytes = Files::volume(2, 20_000).tar_gz();
+        assert!(bytes.len() > pages.len());
+        let run = run_with_copies(&[(large, bytes), (many, pages.clone())]);
+        let place = run.path().to_str().unwrap();
+        let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+        assert_eq!((code, &report["stored"]), (Some(0), &1.into()), "{report}{err}");
+        let stored = home.root().join(format!("raw/{BARCODE}/{BARCODE}.tar.gz"));
+        assert_eq!(fs::read(stored).unwrap(), pages, "{large} before {many}");
+    }
+}
+
+/// The kernel's view of a process's memory is a file whose beginning nobody can read.
+#[test]
+fn a_copy_that_cannot_be_read_is_told_and_no_lesser_one_is_taken() {
+    let home = Home::new(small(), "");
+    let run = run_with_copies(&[("first", Files::volume(2, 100).tar_gz())]);
+    let second = run.path().join("second");
+    fs::create_dir(&second).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", second.join(format!("{BARCODE}.tar.gz"))).unwrap();
+    let place = run.path().to_str().unwrap();
+    let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        (&report["stored"], &report["misfits"]),
+        (&0.into(), &1.into()),
+        "{report}"
+    );
+    let because = report["named"][0]["because"].as_str().unwrap();
+    assert!(because.contains("cannot be read"), "{report}");
+}
+
 #[test]
 fn archives_in_the_storage_itself_stay_and_get_their_texts() {
     let home = Home::new(small(), "");
@@ -236,7 +287,6 @@ fn a_copy_never_takes_the_place_of_something_better() {
 /// A whole volume that is proven, with fewer pages than the one that lies in our storage without anybody knowing it.
 #[test]
 fn a_copy_with_fewer_pages_is_left_where_it_is() {
-    use crate::support::archives::{BARCODE, Files};
     let home = Home::new(small(), "");
     let archive = format!("raw/{BARCODE}/{BARCODE}.tar.gz");
     let run = tempfile::tempdir().unwrap();

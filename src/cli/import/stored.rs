@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::archive::PassOptions;
 use crate::catalog::{AdoptedArchive, ArchiveUnfit, BeginAdoption, StoredBook, StoredFiles, check_beginning};
+use crate::cli::import::place::{ArchivePlace, main_archive};
 use crate::cli::import::source::{FileSource, FileStat};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::{
@@ -17,7 +18,7 @@ use crate::storage::{Storage, StorageLayout};
 pub struct RunFiles {
     source: FileSource,
     /// Where in it archives lie.
-    places: Vec<Place>,
+    places: Vec<ArchivePlace>,
     look: StoredCheck,
 }
 
@@ -41,55 +42,11 @@ pub struct StoredPass {
     pub taken: ArchiveTaken,
 }
 
-/// The part of an archive's key before its barcode.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    /// `<folder><BARCODE>/<BARCODE>.tar.gz`, as on that program's disks.
-    Own(String),
-    /// `<folder><BARCODE>.tar.gz`, as in its buckets, a folder a run.
-    Shared(String),
-}
-
 /// More folders with archives than this are no storage of that program.
 const MOST_PLACES: usize = 256;
 
-const END: &str = ".tar.gz";
-
 /// Shorter than the claim that an import makes for each archive.
 const WINDOW: Duration = Duration::from_secs(3 * 3_600);
-
-impl Place {
-    fn key(&self, barcode: &Barcode) -> String {
-        match self {
-            Self::Own(folder) => format!("{folder}{barcode}/{barcode}{END}"),
-            Self::Shared(folder) => format!("{folder}{barcode}{END}"),
-        }
-    }
-
-    /// The place of an archive with this key, and what the archive is called.
-    fn of(key: &str) -> Option<(Self, &str)> {
-        let whole = key.strip_suffix(END)?;
-        let (folder, name) = whole.rsplit_once('/').unwrap_or(("", whole));
-        if folder == name || folder.ends_with(&format!("/{name}")) {
-            return Some((Self::Own(folder[..folder.len() - name.len()].to_owned()), name));
-        }
-        let folder = if folder.is_empty() {
-            String::new()
-        } else {
-            format!("{folder}/")
-        };
-        Some((Self::Shared(folder), name))
-    }
-}
-
-/// Of `TL0001/TL0001_old.tar.gz` the key of the archive beside which it may lie, `TL0001/TL0001.tar.gz`. Where that is not there, the
-/// folder is one of a run that happens to be called like the beginning of a barcode.
-fn main_archive(key: &str) -> Option<String> {
-    let (folder, name) = key.strip_suffix(END)?.rsplit_once('/')?;
-    let of_book = folder.rsplit('/').next().unwrap_or_default();
-    let is_beside = !of_book.is_empty() && name != of_book && name.starts_with(of_book);
-    is_beside.then(|| format!("{folder}/{of_book}{END}"))
-}
 
 impl RunFiles {
     /// Looks through the source for places with archives.
@@ -100,7 +57,7 @@ impl RunFiles {
         let mut places = Vec::new();
         for key in source.keys()? {
             let key = key?;
-            let Some((place, _)) = Place::of(&key) else {
+            let Some((place, _)) = ArchivePlace::of(&key) else {
                 continue;
             };
             if is_beside_another(&source, &key)? {
@@ -120,25 +77,41 @@ impl RunFiles {
         Ok(Self { source, places, look })
     }
 
-    /// The copies of a book, the best first: the one with the most pages, then the one that is proven, then the largest.
-    fn by_worth(&self, barcode: &Barcode, mut copies: Vec<(String, FileStat)>) -> Vec<(String, FileStat)> {
-        if copies.len() > 1 {
-            copies.sort_by_cached_key(|(key, stat)| std::cmp::Reverse(self.worth(key, stat, barcode)));
-            let keys: Vec<_> = copies.iter().map(|(key, _)| key.as_str()).collect();
-            tracing::warn!(%barcode, archives = ?keys, "a book has several archives; the first of these is taken if it is whole");
+    /// The copies of a book, the best first: the one with the most pages, then the one that is proven, then the largest; where
+    /// archives are not looked into, the largest.
+    fn by_worth(
+        &self,
+        barcode: &Barcode,
+        copies: Vec<(String, FileStat)>,
+    ) -> Result<Vec<(String, FileStat)>, ArchiveUnfit> {
+        if copies.len() < 2 {
+            return Ok(copies);
         }
-        copies
+        let mut judged = Vec::new();
+        for (key, stat) in copies {
+            judged.push((self.worth(&key, &stat, barcode)?, key, stat));
+        }
+        judged.sort_by_key(|(worth, ..)| std::cmp::Reverse(*worth));
+        let keys: Vec<_> = judged.iter().map(|(_, key, _)| key.as_str()).collect();
+        tracing::warn!(%barcode, archives = ?keys, "a book has several archives; the first of these is taken if it is whole");
+        Ok(judged.into_iter().map(|(_, key, stat)| (key, stat)).collect())
     }
 
-    fn worth(&self, key: &str, stat: &FileStat, barcode: &Barcode) -> (u64, bool, u64) {
+    /// A damaged copy is worth least. One that cannot be read may be the best, so nothing is said of its worth.
+    fn worth(&self, key: &str, stat: &FileStat, barcode: &Barcode) -> Result<(u64, bool, u64), ArchiveUnfit> {
         let StoredCheck::Whole(pass) = &self.look else {
-            return (0, false, stat.bytes);
+            return Ok((0, false, stat.bytes));
         };
-        let archive = self.source.open(key).ok();
-        let book = archive.and_then(|archive| examine(archive, &recipe(pass, barcode, None)).ok());
-        let pages = book.as_ref().and_then(|book| book.page_count).unwrap_or_default();
-        let is_proven = book.is_some_and(|book| book.verified == Some(true));
-        (pages, is_proven, stat.bytes)
+        let archive = self.source.open(key).map_err(ArchiveUnfit::Unreadable)?;
+        match examine(archive, &recipe(pass, barcode, None)).map_err(unfit) {
+            Ok(book) => Ok((
+                book.page_count.unwrap_or_default(),
+                book.verified == Some(true),
+                stat.bytes,
+            )),
+            Err(ArchiveUnfit::Damaged(_)) => Ok((0, false, stat.bytes)),
+            Err(other) => Err(other),
+        }
     }
 
     fn look_at(
@@ -228,7 +201,7 @@ fn unfit(error: PublishError) -> ArchiveUnfit {
 impl StoredFiles for RunFiles {
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>> {
         let name_of = |key: String| {
-            let Some((_, name)) = Place::of(&key) else {
+            let Some((_, name)) = ArchivePlace::of(&key) else {
                 return Ok(None);
             };
             Ok((!is_beside_another(&self.source, &key)?).then(|| name.to_owned()))
@@ -252,7 +225,7 @@ impl StoredFiles for RunFiles {
         // Of several copies the database's validator belongs to one, and which is not known.
         let etag = etag.filter(|_| copies.len() == 1);
         let mut unfit = None;
-        for (key, stat) in self.by_worth(barcode, copies) {
+        for (key, stat) in self.by_worth(barcode, copies)? {
             match self.look_at(&key, barcode, stat.encrypted_etag.as_deref().or(etag), begin) {
                 Ok(archive) => {
                     return Ok(Some(AdoptedArchive {
@@ -261,7 +234,10 @@ impl StoredFiles for RunFiles {
                         ..archive
                     }));
                 }
-                Err(ours @ (ArchiveUnfit::Ours(_) | ArchiveUnfit::NotFree)) => return Err(ours),
+                // A copy that cannot be read is reported; a lesser one does not take its place.
+                Err(why @ (ArchiveUnfit::Ours(_) | ArchiveUnfit::NotFree | ArchiveUnfit::Unreadable(_))) => {
+                    return Err(why);
+                }
                 Err(why) => unfit = Some(why),
             }
         }
@@ -331,26 +307,6 @@ mod tests {
     }
 
     #[test]
-    fn archives_are_found_where_either_layout_puts_them() {
-        let own = |folder: &str| Place::Own(folder.into());
-        let shared = |folder: &str| Place::Shared(folder.into());
-        for (key, place) in [
-            ("raw/TL0001/TL0001.tar.gz", own("raw/")),
-            ("TL0001/TL0001.tar.gz", own("")),
-            ("a/b/TL0001/TL0001.tar.gz", own("a/b/")),
-            ("harvard_2024/TL0001.tar.gz", shared("harvard_2024/")),
-            ("TL0001.tar.gz", shared("")),
-            ("TL00011/TL0001.tar.gz", shared("TL00011/")),
-        ] {
-            let barcode = Barcode::parse("TL0001").unwrap();
-            assert_eq!(Place::of(key), Some((place.clone(), "TL0001")), "{key}");
-            assert_eq!(place.key(&barcode), key);
-        }
-        assert_eq!(Place::of("full/run/TL0001_ocr.jsonl.gz"), None);
-        assert_eq!(Place::of("HN/HN1ABC.tar.gz"), Some((shared("HN/"), "HN1ABC")));
-    }
-
-    #[test]
     fn a_file_beside_a_books_archive_is_none_and_a_run_may_be_called_like_a_barcodes_beginning() {
         let folder = tempfile::tempdir().unwrap();
         for key in [
@@ -373,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_archives_of_a_book_the_best_is_taken_wherever_it_lies() {
+    fn of_several_archives_that_are_not_looked_into_the_largest_is_taken_wherever_it_lies() {
         for (small, large) in [("raw", "run2"), ("run2", "raw")] {
             let folder = tempfile::tempdir().unwrap();
             for (run, bytes) in [(small, 4), (large, 40)] {
