@@ -69,9 +69,9 @@ pub struct ReachArgs {
     pub address: Option<SocketAddr>,
 }
 
-/// The default in `settings/default.toml`.
+/// The default in `settings/default.toml`, where that cannot be asked: a config of this machine is wrong.
 const SOCKET: &str = "/run/grind/grind.sock";
-/// The default in `settings/default.toml`.
+/// The same of the address.
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9618);
 
 impl ReachArgs {
@@ -134,6 +134,12 @@ mod tests {
         };
         let endpoints = named(&file).endpoints().unwrap();
         assert_eq!(endpoints[0], DaemonEndpoint::Socket("/run/other.sock".into()));
+        std::fs::write(&file, "[library]\ndirectory = \"T\"\n").unwrap();
+        assert_eq!(
+            named(&file).endpoints().unwrap(),
+            [DaemonEndpoint::Socket(SOCKET.into()), DaemonEndpoint::Address(ADDRESS)],
+            "what is tried without a config are the defaults"
+        );
         std::fs::write(&file, "[library]\nlimt = 1\n[observe]\nsocket = \"/run/other.sock\"\n").unwrap();
         let refused_elsewhere = named(&file).endpoints().unwrap();
         assert_eq!(refused_elsewhere[0], DaemonEndpoint::Socket("/run/other.sock".into()));

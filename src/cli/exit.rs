@@ -2,27 +2,28 @@
 
 use std::process::ExitCode;
 
-/// Exit codes; those above 63 are the ones of `sysexits.h`.
+/// Exit codes; those above 63 are the ones of `sysexits.h`. What each means is said by [`ExitStatus::meaning`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum ExitStatus {
-    /// 0: what was asked for is done.
-    Done,
-    /// 1: it ran, and the answer is no: a barcode failed, is unknown, or a stored archive is damaged.
-    Failed,
-    /// 2: wrong usage of the command line; for `verify`: could not check.
-    Usage,
-    /// 69: the daemon or a server cannot be reached.
-    Unavailable,
-    /// 70: a fault of this program.
-    Internal,
-    /// 73: a file cannot be created.
-    CannotCreate,
-    /// 77: not permitted or not signed in.
-    NotPermitted,
-    /// 78: wrong configuration.
-    Config,
-    /// 130: a second signal ended the process; the thread that hears signals does it.
-    StoppedAtOnce,
+    /// What was asked for is done.
+    Done = 0,
+    /// The answer is no.
+    Failed = 1,
+    /// The command line, or a file that it names, is not understood.
+    Usage = 2,
+    /// Something that was to be asked does not answer; later it may.
+    Unavailable = 69,
+    /// Trying again does not help.
+    Internal = 70,
+    /// No room, or no right to write there.
+    CannotCreate = 73,
+    /// A person must act: the unit does not start it again.
+    NotPermitted = 77,
+    /// A person must act: the unit does not start it again.
+    Config = 78,
+    /// The thread that hears signals ends the process with it.
+    StoppedAtOnce = 130,
 }
 
 impl ExitStatus {
@@ -41,17 +42,7 @@ impl ExitStatus {
 
     /// The number.
     pub const fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::Unavailable => 69,
-            Self::Internal => 70,
-            Self::CannotCreate => 73,
-            Self::NotPermitted => 77,
-            Self::Config => 78,
-            Self::StoppedAtOnce => 130,
-        }
+        self as u8
     }
 
     /// What the number means, as help and manual say it.
@@ -62,9 +53,9 @@ impl ExitStatus {
                 "it ran, and the answer is no: a book failed or is unknown, or something could not be read or is refused"
             }
             Self::Usage => "wrong usage of the command line",
-            Self::Unavailable => "the daemon or a server cannot be reached",
-            Self::Internal => "a fault of this program",
-            Self::CannotCreate => "a file cannot be created",
+            Self::Unavailable => "the daemon, the catalog or a server cannot be reached",
+            Self::Internal => "a fault of this program, or a damaged catalog",
+            Self::CannotCreate => "a file or the output cannot be made or written",
             Self::NotPermitted => "not permitted or not signed in",
             Self::Config => "wrong configuration",
             Self::StoppedAtOnce => "stopped at once by a second SIGTERM or SIGINT; the next run resumes",
