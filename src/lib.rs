@@ -10,7 +10,7 @@
 //! | lab | `lab`, only with the feature of this name |
 //! | work | [`pipeline`] |
 //! | services | [`session`], [`storage`], [`catalog`], [`dapr`] |
-//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], `log`, [`clock`] |
+//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], `log`, [`clock`], `authorities` |
 
 // Surface.
 pub mod cli;
@@ -33,6 +33,7 @@ pub mod storage;
 // Base.
 pub mod actor;
 pub mod archive;
+mod authorities;
 pub mod clock;
 pub mod grin;
 mod log;

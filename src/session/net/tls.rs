@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, KeyLog, RootCertStore};
+use rustls::{ClientConfig, KeyLog};
 
+use crate::authorities;
 use crate::session::SessionError;
 use crate::session::net::NetSlot;
 
 /// Trusts the system's store and `ca_file`; offers HTTP/2 only if asked to.
 pub(super) fn client_config(ca_file: Option<&Path>, http2: bool) -> Result<Arc<ClientConfig>, SessionError> {
-    let mut roots = system_roots();
+    let mut roots = authorities::of_machine();
     if let Some(path) = ca_file {
-        add_file(&mut roots, path)?;
+        let refused = |cause| SessionError::Setup(format!("session.ca_file {cause}"));
+        authorities::add_file(&mut roots, path).map_err(refused)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -45,35 +45,6 @@ impl KeyLog for HandshakeEnds {
             slot.secured();
         }
     }
-}
-
-fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    let (added, ignored) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let errors = found.errors.len();
-        tracing::warn!(
-            ignored,
-            errors,
-            "no certificate authorities found on this system; only session.ca_file is trusted"
-        );
-    }
-    roots
-}
-
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), SessionError> {
-    let refused = |cause: String| SessionError::Setup(format!("session.ca_file {}: {cause}", path.display()));
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| refused(error.to_string()))?;
-    if certificates.is_empty() {
-        return Err(refused("no certificate in it".to_owned()));
-    }
-    for certificate in certificates {
-        roots.add(certificate).map_err(|error| refused(error.to_string()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

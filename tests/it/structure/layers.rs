@@ -11,7 +11,16 @@ const LAYERS: [&[&str]; 5] = [
     &["lab"],
     &["pipeline"],
     &["session", "storage", "catalog", "dapr"],
-    &["vocabulary", "grin", "archive", "actor", "settings", "log", "clock"],
+    &[
+        "vocabulary",
+        "grin",
+        "archive",
+        "actor",
+        "settings",
+        "log",
+        "clock",
+        "authorities",
+    ],
 ];
 
 /// Who may use whom within one layer, and why.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::authorities;
 
 /// How a server has to prove itself (`sslmode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,20 +78,12 @@ fn chain_verifier(file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
-    let mut store = RootCertStore::empty();
     let Some(file) = file else {
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return Ok(store);
+        return Ok(authorities::of_machine());
     };
-    let failed = |cause: String| format!("sslrootcert {}: {cause}", file.display());
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(error.to_string()))? {
-        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-        store.add(certificate).map_err(|error| failed(error.to_string()))?;
-    }
-    if store.is_empty() {
-        return Err(failed("no certificate in it".into()));
-    }
-    Ok(store)
+    let mut roots = RootCertStore::empty();
+    authorities::add_file(&mut roots, file).map_err(|cause| format!("sslrootcert {cause}"))?;
+    Ok(roots)
 }
 
 /// Accepts a certificate for another host, and without a chain to check any at all.

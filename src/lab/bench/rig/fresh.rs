@@ -14,10 +14,9 @@ use awc::Client;
 use awc::http::{Uri, header};
 use futures::future::LocalBoxFuture;
 use rustls::client::Resumption;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::authorities;
 use crate::lab::bench::error::BenchError;
 use crate::session::Session;
 
@@ -113,10 +112,7 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, BenchError>
     let told = |error: &dyn std::fmt::Display| BenchError::Tls(error.to_string());
     let mut roots = RootCertStore::empty();
     if let Some(path) = ca_file {
-        for authority in CertificateDer::pem_file_iter(path).map_err(|error| told(&error))? {
-            let authority = authority.map_err(|error| told(&error))?;
-            roots.add(authority).map_err(|error| told(&error))?;
-        }
+        authorities::add_file(&mut roots, path).map_err(|error| told(&error))?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
