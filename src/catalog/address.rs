@@ -10,7 +10,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::postgres::failure::words;
 use crate::catalog::engine::postgres::tls::{TlsDemand, TlsMode};
 use crate::catalog::passwords;
-use crate::catalog::writer::connection::path_of;
+use crate::settings::catalog_file;
 
 /// What `catalog.url` names.
 #[derive(Debug, Clone)]
@@ -34,7 +34,8 @@ impl CatalogAddress {
     /// `PGPASSFILE` or `~/.pgpass`, as with PostgreSQL's own programs.
     pub fn parse(url: &str) -> Result<Self, CatalogError> {
         if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
-            return path_of(url).map(Self::Sqlite);
+            let refused = || CatalogError::Address { url: url.into() };
+            return catalog_file(url).map(Self::Sqlite).ok_or_else(refused);
         }
         let mut parts = parts_of(url).ok_or_else(|| refused(url, "it is no address of a server"))?;
         passwords::fill_from_service(&mut parts).map_err(|cause| refused(url, &cause))?;

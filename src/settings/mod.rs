@@ -3,6 +3,7 @@
 //! Layers are merged with the `config` crate, read into typed sections, and then checked for their meaning. Every finding is
 //! reported, not only the first; each is one sentence that names its key and where it stands.
 
+mod address;
 mod change;
 mod check;
 mod choices;
@@ -17,6 +18,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use crate::settings::address::{StorageAddress, catalog_file};
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
 #[cfg(test)]
 pub(crate) use crate::settings::choices::ScheduleInterval;

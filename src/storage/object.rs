@@ -77,13 +77,14 @@ impl ObjectStorage {
     }
 
     /// The bucket that `config.url` names; it is not asked yet.
-    pub fn s3(config: &StorageConfig) -> Result<Self, StorageError> {
-        let connected = connect::s3(config)?;
+    pub fn s3(config: &StorageConfig, bucket: &str, prefix: &str) -> Result<Self, StorageError> {
+        let prefix = (!prefix.is_empty()).then(|| ObjectKey::parse(prefix)).transpose()?;
+        let connected = connect::s3(config, bucket)?;
         Ok(Self {
             runtime: ObjectRuntime::start()?,
-            store: Arc::new(connected.s3.store.clone()),
-            s3: Some(Arc::new(connected.s3)),
-            prefix: connected.prefix,
+            store: Arc::new(connected.store.clone()),
+            s3: Some(Arc::new(connected)),
+            prefix,
             place: config.url.clone(),
             journal: config
                 .journal

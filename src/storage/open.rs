@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::settings::StorageAddress;
 use crate::storage::Backend;
 use crate::storage::error::StorageError;
 use crate::storage::local::LocalStorage;
@@ -73,20 +74,13 @@ pub(super) fn backend(config: &StorageConfig) -> Result<Backend, StorageError> {
         url: without_user(&config.url),
         why: why.to_owned(),
     };
-    let scheme = config.url.split_once(':').map_or("", |(scheme, _)| scheme);
-    match scheme {
-        "file" => {
-            let url = Url::parse(&config.url).map_err(|why| refused(&why.to_string()))?;
-            let absolute = config.url.starts_with("file:///");
-            let path = url.to_file_path().ok().filter(|_| absolute);
-            let path = path.ok_or_else(|| refused("write file:// and an absolute path, as in file:///srv/library"))?;
-            Ok(Backend::Local(Arc::new(LocalStorage::open(&path, config.reserve)?)))
+    Ok(match StorageAddress::parse(&config.url).map_err(refused)? {
+        StorageAddress::Folder(path) => Backend::Local(Arc::new(LocalStorage::open(&path, config.reserve)?)),
+        StorageAddress::Memory => Backend::Object(Arc::new(ObjectStorage::in_memory()?)),
+        StorageAddress::Bucket { name, prefix } => {
+            Backend::Object(Arc::new(ObjectStorage::s3(config, &name, &prefix)?))
         }
-        "memory" => Ok(Backend::Object(Arc::new(ObjectStorage::in_memory()?))),
-        "s3" => Ok(Backend::Object(Arc::new(ObjectStorage::s3(config)?))),
-        "gs" | "az" => Err(refused("this kind of store is not built in yet; file:// and s3:// are")),
-        _ => Err(refused("it should begin with file:// or s3://")),
-    }
+    })
 }
 
 /// The address without what may be a password.

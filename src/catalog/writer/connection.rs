@@ -1,6 +1,6 @@
 //! Opening the database, for the one writer and for readers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -20,17 +20,6 @@ const READER_CACHE_KIB: i64 = 4 * 1024;
 
 /// Pages in the write-ahead log before it is copied back: 16 MiB, so that hot pages are copied once for many commits.
 const CHECKPOINT_PAGES: i64 = 4_000;
-
-/// The file that a catalog address names: `sqlite:///absolute/path`, or `sqlite:relative/path`.
-pub fn path_of(url: &str) -> Result<PathBuf, CatalogError> {
-    let refused = || CatalogError::Address { url: url.into() };
-    let rest = url.strip_prefix("sqlite:").ok_or_else(refused)?;
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    if path.is_empty() || path.contains(['?', '\0']) || path.starts_with(':') {
-        return Err(refused());
-    }
-    Ok(PathBuf::from(path))
-}
 
 /// Opens the catalog for writing; makes or upgrades it where needed.
 ///
@@ -99,28 +88,9 @@ fn cannot_open(path: &Path, error: &rusqlite::Error) -> CatalogError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_bundled_sqlite_has_the_wal_reset_fix() {
         // SQLite before 3.51.3 can corrupt a database when a checkpoint resets the write-ahead log.
         assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
-    }
-
-    #[test]
-    fn addresses() {
-        let cases = [
-            ("sqlite:///var/lib/grind/catalog.db", Some("/var/lib/grind/catalog.db")),
-            ("sqlite:catalog.db", Some("catalog.db")),
-            ("sqlite://catalog.db", Some("catalog.db")),
-            ("sqlite::memory:", None),
-            ("sqlite://", None),
-            ("sqlite:///x?mode=ro", None),
-            ("postgres://host/db", None),
-            ("/var/lib/catalog.db", None),
-        ];
-        for (url, path) in cases {
-            assert_eq!(path_of(url).ok(), path.map(PathBuf::from), "{url}");
-        }
     }
 }

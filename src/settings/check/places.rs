@@ -1,10 +1,11 @@
 //! Can books, catalog and socket be where the config says?
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::Access;
 use url::Url;
 
+use crate::settings::address::{StorageAddress, catalog_file, is_absolute};
 use crate::settings::check::{check_address, error, is_loopback, warning};
 use crate::settings::choices::DiskReserve;
 use crate::settings::effective::masked;
@@ -23,36 +24,21 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
 
 fn storage(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
     const KEY: &str = "storage.url";
-    let url = storage.url.as_str();
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    match scheme {
-        "file" => match absolute("file://", url) {
-            Some(folder) => writable(KEY, &folder, findings),
-            None => error(
-                findings,
-                KEY,
-                format!("is {url:?}, but should be file:// and an absolute path, as in file:///srv/library"),
-            ),
-        },
-        "s3" => s3(storage, findings),
-        "memory" => warning(findings, KEY, "is memory:, so every book is gone when the program ends"),
-        "gs" | "az" => error(
-            findings,
-            KEY,
-            format!("is {scheme}://, which is not built in yet; file:// and s3:// are"),
-        ),
-        _ => error(
-            findings,
-            KEY,
-            format!("is {:?}, but should begin with file:// or s3://", masked(url)),
-        ),
+    let address = StorageAddress::parse(&storage.url);
+    match &address {
+        Ok(StorageAddress::Folder(folder)) => writable(KEY, folder, findings),
+        Ok(StorageAddress::Memory) => warning(findings, KEY, "is memory:, so every book is gone when the program ends"),
+        Ok(StorageAddress::Bucket { .. }) => {
+            if let Some(endpoint) = &storage.endpoint {
+                check_address("storage.endpoint", endpoint, findings);
+            }
+        }
+        Err(why) => error(findings, KEY, format!("is {:?}: {why}", masked(&storage.url))),
     }
+    let scheme = storage.url.split(':').next().unwrap_or_default();
     if scheme != "s3" && (storage.endpoint.is_some() || storage.region.is_some()) {
-        warning(
-            findings,
-            "storage.endpoint",
-            format!("and storage.region mean nothing for {scheme}: storage"),
-        );
+        let text = format!("and storage.region mean nothing for {scheme}: storage");
+        warning(findings, "storage.endpoint", text);
     }
     if matches!(storage.disk_reserve, DiskReserve::Percent(share) if share >= 100.0) {
         error(
@@ -61,32 +47,6 @@ fn storage(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
             "is the whole disk, so nothing could be stored",
         );
     }
-}
-
-fn s3(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
-    let rest = storage.url.strip_prefix("s3://").unwrap_or_default();
-    let bucket = rest.split('/').next().unwrap_or_default();
-    if bucket.contains(['@', ':']) {
-        error(
-            findings,
-            "storage.url",
-            "has a user name or password in it; S3 keys come from the environment (AWS_*)",
-        );
-    } else if bucket.is_empty() {
-        error(findings, "storage.url", "has no bucket; write s3://bucket/prefix");
-    }
-    if let Some(endpoint) = &storage.endpoint {
-        check_address("storage.endpoint", endpoint, findings);
-    }
-}
-
-/// The path of a `scheme:///path` address.
-fn absolute(scheme: &str, url: &str) -> Option<PathBuf> {
-    let path = Path::new(url.strip_prefix(scheme)?);
-    let plain = path
-        .components()
-        .all(|part| !matches!(part, std::path::Component::ParentDir));
-    (path.is_absolute() && plain).then(|| path.to_owned())
 }
 
 /// Looks only; the folder itself is made when the program starts.
@@ -151,7 +111,7 @@ fn catalog(url: &str, findings: &mut Vec<SettingsFinding>) {
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         return catalog_server(KEY, url, findings);
     }
-    match absolute("sqlite://", url) {
+    match catalog_file(url).filter(|file| is_absolute(file)) {
         Some(file) if file.is_dir() => error(findings, KEY, format!("names {}, which is a folder", file.display())),
         Some(file) => writable(KEY, file.parent().unwrap_or(&file), findings),
         None => {

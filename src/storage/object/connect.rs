@@ -10,7 +10,6 @@ use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use url::{Host, Url};
 
 use crate::storage::error::StorageError;
-use crate::storage::key::ObjectKey;
 use crate::storage::object::S3;
 use crate::storage::open::StorageConfig;
 
@@ -20,15 +19,8 @@ const REQUEST: Duration = Duration::from_mins(10);
 const RETRIES: usize = 4;
 const RETRY_FOR: Duration = Duration::from_mins(2);
 
-/// A bucket and the folder inside it.
-pub(super) struct ConnectedBucket {
-    pub s3: S3,
-    pub prefix: Option<ObjectKey>,
-}
-
-pub(super) fn s3(config: &StorageConfig) -> Result<ConnectedBucket, StorageError> {
-    let (bucket, prefix) = place(&config.url)?;
-    let mut builder = environment(config).with_bucket_name(&bucket);
+pub(super) fn s3(config: &StorageConfig, bucket: &str) -> Result<S3, StorageError> {
+    let mut builder = environment(config).with_bucket_name(bucket);
     if let Some(region) = &config.region {
         builder = builder.with_region(region);
     }
@@ -51,14 +43,11 @@ pub(super) fn s3(config: &StorageConfig) -> Result<ConnectedBucket, StorageError
         .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true")
         .build()
         .map_err(|why| refused(config, why.to_string()))?;
-    Ok(ConnectedBucket {
-        s3: S3 {
-            store,
-            http,
-            bucket,
-            sends_again: AtomicBool::new(false),
-        },
-        prefix,
+    Ok(S3 {
+        store,
+        http,
+        bucket: bucket.to_owned(),
+        sends_again: AtomicBool::new(false),
     })
 }
 
@@ -72,39 +61,6 @@ fn refused(config: &StorageConfig, why: String) -> StorageError {
         url: config.url.clone(),
         why,
     }
-}
-
-/// Bucket and folder of `s3://bucket/folder`.
-fn place(url: &str) -> Result<(String, Option<ObjectKey>), StorageError> {
-    let refused = |why: &str| StorageError::Url {
-        url: "s3://…".to_owned(),
-        why: why.to_owned(),
-    };
-    let rest = url
-        .strip_prefix("s3://")
-        .ok_or_else(|| refused("write s3://bucket/prefix"))?;
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    if bucket.contains(['@', ':']) {
-        return Err(refused(
-            "keys come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), not from the address",
-        ));
-    }
-    if bucket.is_empty()
-        || !bucket
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
-    {
-        return Err(refused(
-            "it has no bucket, or one with odd characters; write s3://bucket/prefix",
-        ));
-    }
-    let prefix = prefix.trim_end_matches('/');
-    let prefix = if prefix.is_empty() {
-        None
-    } else {
-        Some(ObjectKey::parse(prefix)?)
-    };
-    Ok((bucket.to_owned(), prefix))
 }
 
 /// What `AWS_*` says, as `object_store` itself would read it.
@@ -167,19 +123,6 @@ mod tests {
         ];
         for (endpoint, loopback) in cases {
             assert_eq!(is_loopback(endpoint), loopback, "{endpoint}");
-        }
-    }
-
-    #[test]
-    fn address_gives_bucket_and_folder() {
-        assert_eq!(place("s3://b").unwrap(), ("b".into(), None));
-        assert_eq!(place("s3://b/").unwrap(), ("b".into(), None));
-        assert_eq!(
-            place("s3://b/x/y/").unwrap(),
-            ("b".into(), Some(ObjectKey::parse("x/y").unwrap()))
-        );
-        for bad in ["s3://", "s3:///x", "s3://k:s@b", "s3://b/../x", "s3://b c"] {
-            assert!(place(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,0 +1,131 @@
+//! What `storage.url` may hold, and `catalog.url` of a file: for the check of a config, and for those who open what it names.
+
+use std::path::{Component, Path, PathBuf};
+
+use url::Url;
+
+/// What `storage.url` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StorageAddress {
+    /// The folder of `file:///folder`.
+    Folder(PathBuf),
+    /// The bucket of `s3://bucket/prefix`.
+    Bucket {
+        name: String,
+        /// The folder in it, without slashes around; empty for none.
+        prefix: String,
+    },
+    /// `memory:`.
+    Memory,
+}
+
+impl StorageAddress {
+    /// Reads an address, or says what is wrong with it in words that show no secret.
+    pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
+        match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+            "file" => folder(url)
+                .map(Self::Folder)
+                .ok_or("write file:// and an absolute path, as in file:///srv/library"),
+            "s3" => bucket(url),
+            "memory" => Ok(Self::Memory),
+            "gs" | "az" => Err("this kind of store is not built in yet; file:// and s3:// are"),
+            _ => Err("it should begin with file:// or s3://"),
+        }
+    }
+}
+
+fn folder(url: &str) -> Option<PathBuf> {
+    // `Url` would follow what leads upwards.
+    if !is_absolute(Path::new(url.strip_prefix("file://")?)) {
+        return None;
+    }
+    let parsed = Url::parse(url).ok()?;
+    let is_plain = parsed.query().is_none() && parsed.fragment().is_none();
+    parsed.to_file_path().ok().filter(|_| is_plain)
+}
+
+fn bucket(url: &str) -> Result<StorageAddress, &'static str> {
+    let rest = url.strip_prefix("s3://").unwrap_or_default();
+    let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if name.contains(['@', ':']) {
+        return Err("it has a user name or password in it; S3 keys come from the environment (AWS_*)");
+    }
+    let is_of_bucket = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if name.is_empty() || !name.chars().all(is_of_bucket) {
+        return Err("it has no bucket, or one with odd characters; write s3://bucket/prefix");
+    }
+    Ok(StorageAddress::Bucket {
+        name: name.to_owned(),
+        prefix: prefix.trim_end_matches('/').to_owned(),
+    })
+}
+
+/// Absolute, and nothing in it leads upwards.
+pub(super) fn is_absolute(path: &Path) -> bool {
+    path.is_absolute() && path.components().all(|part| part != Component::ParentDir)
+}
+
+/// The file that a catalog address names: `sqlite:///absolute/path`, or `sqlite:relative/path`.
+pub(crate) fn catalog_file(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let is_file = !path.is_empty() && !path.contains(['?', '\0']) && !path.starts_with(':');
+    is_file.then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn storage_addresses() {
+        let bucket = |name: &str, prefix: &str| {
+            Some(StorageAddress::Bucket {
+                name: name.into(),
+                prefix: prefix.into(),
+            })
+        };
+        let folder = |path: &str| Some(StorageAddress::Folder(path.into()));
+        let cases = [
+            ("file:///srv/library", folder("/srv/library")),
+            ("file:///srv/my%20library", folder("/srv/my library")),
+            ("file:///srv/my library", folder("/srv/my library")),
+            ("file:///srv/../etc", None),
+            ("file:///srv/library?x", None),
+            ("file:///srv/library#x", None),
+            ("file://host/path", None),
+            ("file:relative", None),
+            ("s3://b", bucket("b", "")),
+            ("s3://b/", bucket("b", "")),
+            ("s3://b/x/y/", bucket("b", "x/y")),
+            ("s3:b", None),
+            ("s3://", None),
+            ("s3:///x", None),
+            ("s3://k:s@b", None),
+            ("s3://b c", None),
+            ("memory:", Some(StorageAddress::Memory)),
+            ("gs://b", None),
+            ("/srv/library", None),
+        ];
+        for (url, address) in cases {
+            assert_eq!(StorageAddress::parse(url).ok(), address, "{url}");
+        }
+    }
+
+    #[test]
+    fn catalog_files() {
+        let cases = [
+            ("sqlite:///var/lib/grind/catalog.db", Some("/var/lib/grind/catalog.db")),
+            ("sqlite:catalog.db", Some("catalog.db")),
+            ("sqlite://catalog.db", Some("catalog.db")),
+            ("sqlite::memory:", None),
+            ("sqlite://", None),
+            ("sqlite:///x?mode=ro", None),
+            ("postgres://host/db", None),
+            ("/var/lib/catalog.db", None),
+        ];
+        for (url, path) in cases {
+            assert_eq!(catalog_file(url), path.map(PathBuf::from), "{url}");
+        }
+    }
+}
