@@ -119,6 +119,15 @@ mod tests {
     }
 
     #[test]
+    fn a_long_answer_of_an_object_store_is_said_once_and_in_short() {
+        let answer = format!("503:\n<Code>SlowDown</Code>{}", "x".repeat(5_000));
+        let failed = crate::storage::StorageError::store("writing X1".to_owned(), &answer);
+        let text = CliError::new(ExitStatus::Internal, "no").because(&failed).to_string();
+        assert_eq!(text.matches("SlowDown").count(), 1, "{text}");
+        assert!(text.len() < 500 && text.lines().count() == 2, "{text}");
+    }
+
+    #[test]
     fn a_cause_that_was_quoted_already_is_not_repeated() {
         let error = CliError::new(ExitStatus::Internal, "no")
             .cause("open x: denied")

@@ -30,13 +30,12 @@ pub enum StorageError {
         detail: String,
     },
     /// The user of this process has no right to it.
-    #[error("not permitted: {place}: {}", in_short(source))]
+    #[error("not permitted: {place}: {detail}")]
     Denied {
         /// The file, folder or object.
         place: String,
-        /// The cause.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The cause, in short.
+        detail: String,
     },
     /// The file system is mounted read-only.
     #[error("{place} is on a read-only file system")]
@@ -74,13 +73,12 @@ pub enum StorageError {
     #[error(transparent)]
     Key(#[from] BadKey),
     /// The object store did not answer, or answered with a fault of its own.
-    #[error("{what}: the object store failed: {}", in_short(source))]
+    #[error("{what}: the object store failed: {detail}")]
     Store {
         /// What was being done.
         what: String,
-        /// The cause.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The cause, in short.
+        detail: String,
     },
     /// What arrived is not what was sent.
     #[error("{place} has {got} bytes after {sent} were sent")]
@@ -169,10 +167,7 @@ impl StorageError {
                 place,
                 detail: source.to_string(),
             },
-            io::ErrorKind::PermissionDenied => Self::Denied {
-                place,
-                source: source.into(),
-            },
+            io::ErrorKind::PermissionDenied => Self::denied(place, &source),
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { place },
             io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Self::Unsafe { place },
             _ if Errno::from_io_error(&source) == Some(Errno::LOOP) => Self::Unsafe { place },
@@ -181,6 +176,18 @@ impl StorageError {
                 source,
             },
         }
+    }
+
+    /// Not permitted, for this cause.
+    pub(super) fn denied(place: String, cause: &impl ToString) -> Self {
+        let detail = in_short(cause);
+        Self::Denied { place, detail }
+    }
+
+    /// The object store failed, for this cause.
+    pub(crate) fn store(what: String, cause: &impl ToString) -> Self {
+        let detail = in_short(cause);
+        Self::Store { what, detail }
     }
 
     /// Takes back the error that reading an object gave.

@@ -70,10 +70,9 @@ pub(super) fn failed(error: CopyError, place: &str, key: &ObjectKey) -> StorageE
             got,
             sent,
         },
-        CopyError::Answer(_) | CopyError::NotOffered(_) => StorageError::Store {
-            what: format!("publishing {key} in {place}"),
-            source: error.into(),
-        },
+        CopyError::Answer(_) | CopyError::NotOffered(_) => {
+            StorageError::store(format!("publishing {key} in {place}"), &error)
+        }
     }
 }
 

@@ -26,14 +26,10 @@ pub(super) fn sorted(what: &str, place: &str, key: Option<&ObjectKey>, error: Er
     }
     match (error, key) {
         (Error::NotFound { .. }, Some(key)) => StorageError::NotFound(key.clone()),
-        (error @ (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }), _) => StorageError::Denied {
-            place,
-            source: error.into(),
-        },
-        (error, _) => StorageError::Store {
-            what: format!("{what} {place}"),
-            source: error.into(),
-        },
+        (error @ (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }), _) => {
+            StorageError::denied(place, &error)
+        }
+        (error, _) => StorageError::store(format!("{what} {place}"), &error),
     }
 }
 
