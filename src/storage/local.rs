@@ -50,7 +50,9 @@ impl LocalStorage {
         Ok(local)
     }
 
+    /// Looks whether a book would be taken now: more is free than the reserve, and the folder may be written to.
     pub fn check(&self) -> Result<(), StorageError> {
+        self.check_room()?;
         temporary::TemporaryFile::create(self).map(drop)
     }
 

@@ -246,6 +246,8 @@ fn nothing_is_begun_below_the_reserve() {
         (StorageErrorClass::NeedsPerson, FailureReason::StorageFull)
     );
     assert!(refused.to_string().contains("disk_reserve"), "{refused}");
+    let looked = local.check();
+    assert!(matches!(looked, Err(StorageError::Full { .. })), "{looked:?}");
     assert_eq!(list(&local, None).count(), 0);
 }
 
