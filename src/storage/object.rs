@@ -30,6 +30,7 @@ use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::error::sorted;
 use crate::storage::object::journal::UploadJournal;
+use crate::storage::object::multipart::absent;
 use crate::storage::object::runtime::ObjectRuntime;
 use crate::storage::open::StorageConfig;
 use crate::storage::{ObjectStat, SweepResult};
@@ -94,15 +95,15 @@ impl ObjectStorage {
         })
     }
 
-    /// Writes an empty object beside the uploads under way, and removes it again. Where that is not permitted, the next sweep tells.
+    /// Writes an empty object beside the uploads under way, and removes it again. Where removing is not permitted it stays, one for
+    /// all looks.
     pub fn check(&self) -> Result<(), StorageError> {
-        let path = self.inside(&format!("{TEMPORARY}/{:032x}", rand::random::<u128>()));
+        let path = self.inside(&format!("{TEMPORARY}/check"));
         let store = Arc::clone(&self.store);
         let written = self.runtime.wait(async move {
             store.put(&path, PutPayload::new()).await?;
-            let removed = store.delete(&path).await;
-            if let Err(error) = removed {
-                tracing::debug!(%error, "the object that was written for a try is still there");
+            if let Err(error) = absent(store.delete(&path).await) {
+                tracing::warn!(%path, %error, "the object that was written to try the storage could not be removed");
             }
             Ok(())
         })?;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod check;
 pub mod server;
 
 use std::io::{Read, Write};
@@ -338,49 +339,6 @@ fn a_reader_never_mixes_two_versions_of_an_object() {
         StorageError::of(&failed).unwrap().class(),
         StorageErrorClass::Transient,
         "{failed}"
-    );
-}
-
-#[test]
-fn what_is_wrong_with_the_bucket_is_said() {
-    let server = Server::start();
-    server.storage().check().unwrap();
-    let put = |config: StorageConfig| {
-        let storage = Storage::open(&config).unwrap();
-        storage.put(&key("meta/x"), b"x", &ObjectMeta::default()).unwrap_err()
-    };
-    // This server makes a missing bucket when something is put there, but does not list one.
-    let missing = StorageConfig {
-        url: "s3://missing/x".into(),
-        ..server.config("")
-    };
-    let mut listed = Storage::open(&missing).unwrap().list(None).unwrap();
-    let missing = listed.next().unwrap().unwrap_err();
-    assert_eq!(
-        (missing.reason(), missing.class()),
-        (FailureReason::StorageNoBucket, StorageErrorClass::NeedsPerson),
-        "{missing:?}"
-    );
-    let mut wrong = server.config("/library");
-    wrong
-        .environment
-        .as_mut()
-        .unwrap()
-        .insert("AWS_SECRET_ACCESS_KEY".into(), "another".into());
-    let denied = put(wrong);
-    assert_eq!(
-        (denied.reason(), denied.class()),
-        (FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
-        "{denied:?}"
-    );
-    assert!(!format!("{denied:?}").contains("another"), "a secret was shown");
-    let unreachable = put(StorageConfig {
-        endpoint: Some("http://127.0.0.1:1".parse().unwrap()),
-        ..server.config("")
-    });
-    assert_eq!(
-        (unreachable.reason(), unreachable.class()),
-        (FailureReason::StorageUnreachable, StorageErrorClass::Transient)
     );
 }
 

@@ -1,0 +1,77 @@
+//! What a look at the bucket, or the first use of it, says.
+
+use grind::storage::{ObjectMeta, Storage, StorageConfig, StorageErrorClass};
+use grind::vocabulary::FailureReason;
+
+use crate::storage_s3::object;
+use crate::storage_s3::server::{Server, key};
+
+#[test]
+fn a_look_writes_one_object_and_removes_it() {
+    let server = Server::start();
+    let storage = server.storage();
+    for _ in 0..2 {
+        storage.check().unwrap();
+        let path = object(".grind-tmp/check");
+        let methods: Vec<_> = server
+            .requests()
+            .iter()
+            .map(|request| request.split(['?', ' ']).take(2).collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(methods, [format!("PUT /{path}"), format!("DELETE /{path}")]);
+        assert_eq!(server.files(), [""; 0]);
+    }
+    // Where nothing may be removed, one object stays however often it is looked.
+    server.fault(|request| request.starts_with("DELETE").then_some(403));
+    for _ in 0..3 {
+        storage.check().unwrap();
+    }
+    assert_eq!(server.files().len(), 1, "{:?}", server.files());
+    let mut wrong = server.config("/library");
+    let keys = wrong.environment.as_mut().unwrap();
+    keys.insert("AWS_SECRET_ACCESS_KEY".into(), "another".into());
+    let denied = Storage::open(&wrong).unwrap().check().unwrap_err();
+    assert_eq!(denied.reason(), FailureReason::StorageDenied, "{denied:?}");
+}
+
+#[test]
+fn what_is_wrong_with_the_bucket_is_said() {
+    let server = Server::start();
+    let put = |config: StorageConfig| {
+        let storage = Storage::open(&config).unwrap();
+        storage.put(&key("meta/x"), b"x", &ObjectMeta::default()).unwrap_err()
+    };
+    // This server makes a missing bucket when something is put there, but does not list one.
+    let missing = StorageConfig {
+        url: "s3://missing/x".into(),
+        ..server.config("")
+    };
+    let mut listed = Storage::open(&missing).unwrap().list(None).unwrap();
+    let missing = listed.next().unwrap().unwrap_err();
+    assert_eq!(
+        (missing.reason(), missing.class()),
+        (FailureReason::StorageNoBucket, StorageErrorClass::NeedsPerson),
+        "{missing:?}"
+    );
+    let mut wrong = server.config("/library");
+    wrong
+        .environment
+        .as_mut()
+        .unwrap()
+        .insert("AWS_SECRET_ACCESS_KEY".into(), "another".into());
+    let denied = put(wrong);
+    assert_eq!(
+        (denied.reason(), denied.class()),
+        (FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
+        "{denied:?}"
+    );
+    assert!(!format!("{denied:?}").contains("another"), "a secret was shown");
+    let unreachable = put(StorageConfig {
+        endpoint: Some("http://127.0.0.1:1".parse().unwrap()),
+        ..server.config("")
+    });
+    assert_eq!(
+        (unreachable.reason(), unreachable.class()),
+        (FailureReason::StorageUnreachable, StorageErrorClass::Transient)
+    );
+}
