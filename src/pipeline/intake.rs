@@ -9,7 +9,11 @@
 //! Where GRIN answers, and the answer may concern the book alone (a refusal, a server error, bytes that are no archive), a probe that
 //! fails counts against that book: the next book is the next probe after three seconds at most, until 200 different books were refused
 //! without one success. Only then GRIN refuses everybody: a run that ends by itself gives up (after ten minutes, with the default
-//! back-off), and the daemon probes as seldom as in any outage. A book that was refused before says nothing of others any more.
+//! back-off), and the daemon probes as seldom as in any outage. A book that was refused before says nothing of others any more: it
+//! does not count among the 200, and the next book is tried after the same pause. After 200 different ones of these, too, the daemon
+//! probes as seldom as in any outage.
+
+mod breaker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,21 +23,11 @@ use rand::Rng;
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
-use crate::pipeline::policy::{BookFault, longest_wait_once, shared_pause};
+use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, ProbeFailures};
+use crate::pipeline::policy::{BookFault, longest_wait_once};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, WaitCause, WaitReason};
 
-/// How often a disk that was full is looked at, and how long the pause is at most while GRIN answers and books fail.
-const SHORT_PAUSE: Duration = Duration::from_secs(30);
-/// Probes after which a run that ends by itself gives up what only a person can mend.
-const PROBES_FOR_A_PERSON: u32 = 3;
-/// The same for everything else: with the default back-off, a minute of probing.
-const PROBES: u32 = 7;
-
-/// Different books refused one after another, after a series has opened a breaker, before that counts as everybody's trouble.
-const REFUSED_IN_A_ROW: u32 = 200;
-/// The pause before the next book is tried until then.
-const NEXT_BOOK: Duration = Duration::from_secs(3);
 /// Books that were refused, remembered over incidents; what is beyond counts each time.
 const MOST_REFUSED: usize = 10_000;
 
@@ -75,43 +69,6 @@ pub struct BookIntake {
     probe: Option<Barcode>,
     last_answer: Option<Instant>,
     last_stored: Option<Instant>,
-}
-
-/// One dependency in trouble.
-#[derive(Debug)]
-struct CircuitBreaker {
-    since: Instant,
-    until: Instant,
-    failures: ProbeFailures,
-    why: String,
-    needs_person: bool,
-    openers: BTreeSet<Barcode>,
-}
-
-/// Probes that failed since the trouble began.
-#[derive(Debug, Clone, Copy, Default)]
-struct ProbeFailures {
-    /// Those that tell of everybody.
-    of_all: u32,
-    /// Those that may tell of their book alone.
-    of_one: u32,
-}
-
-/// What opened a breaker.
-struct BreakerTrouble {
-    why: String,
-    needs_person: bool,
-    may_be_one_books: bool,
-}
-
-impl BreakerTrouble {
-    fn of(fault: &BookFault) -> Self {
-        Self {
-            why: fault.detail.clone(),
-            needs_person: fault.needs_person,
-            may_be_one_books: fault.may_be_one_books(),
-        }
-    }
 }
 
 /// Different books that failed since the last success.
@@ -237,8 +194,13 @@ impl BookIntake {
             // A book that had failed before tells nothing new: it has a wait of its own, and the next other book is a probe at once.
             // In a run that ends by itself it is the probe only where no other book can be had: then its failure counts.
             let is_news = !known || (self.config.once && !may_be_one_books);
-            if self.probe.as_ref() == Some(barcode) && is_news && !tells_nothing {
-                breaker.note_failed_probe(may_be_one_books);
+            if self.probe.as_ref() == Some(barcode) && (is_news || tells_nothing) {
+                if !tells_nothing {
+                    breaker.note_failed_probe(may_be_one_books);
+                } else if !self.config.once {
+                    // A run that ends by itself asks each of them a few times at most.
+                    breaker.note_refused_again(barcode);
+                }
                 breaker.lengthen(cause, &self.config.backoff, now, rng);
             }
             return;
@@ -282,17 +244,8 @@ impl BookIntake {
         if !self.config.once || wait <= longest_wait_once(&self.config.backoff) {
             return;
         }
-        let breaker = CircuitBreaker {
-            since: now,
-            until: now + wait,
-            failures: ProbeFailures {
-                of_all: PROBES,
-                of_one: 0,
-            },
-            why: fault.detail.clone(),
-            needs_person: false,
-            openers: BTreeSet::new(),
-        };
+        let mut breaker = CircuitBreaker::new(BreakerTrouble::of(fault), now);
+        (breaker.until, breaker.hopeless) = (now + wait, true);
         self.breakers.entry(WaitCause::Gate).or_insert(breaker);
     }
 
@@ -330,46 +283,13 @@ impl BookIntake {
     fn open(&mut self, cause: WaitCause, trouble: BreakerTrouble, now: Instant, rng: &mut impl Rng) {
         let series = self.series.entry(cause).or_default();
         let (since, failures) = series.before.take().unwrap_or((now, ProbeFailures::default()));
-        let mut breaker = CircuitBreaker {
-            since,
-            until: now,
-            failures,
-            why: trouble.why,
-            needs_person: trouble.needs_person,
-            openers: std::mem::take(&mut series.books),
-        };
-        breaker.note_failed_probe(trouble.may_be_one_books);
+        let may_be_one_books = trouble.may_be_one_books;
+        let mut breaker = CircuitBreaker::new(trouble, since);
+        breaker.failures = failures;
+        breaker.openers = std::mem::take(&mut series.books);
+        breaker.note_failed_probe(may_be_one_books);
         breaker.lengthen(cause, &self.config.backoff, now, rng);
         self.breakers.insert(cause, breaker);
-    }
-}
-
-impl CircuitBreaker {
-    fn note_failed_probe(&mut self, may_be_one_books: bool) {
-        let failures = &mut self.failures;
-        if may_be_one_books && failures.of_one < REFUSED_IN_A_ROW {
-            failures.of_one += 1;
-        } else {
-            failures.of_all += 1;
-        }
-    }
-
-    /// Closed for longer after a probe that failed and was noted.
-    fn lengthen(&mut self, cause: WaitCause, backoff: &RetryBackoff, now: Instant, rng: &mut impl Rng) {
-        let ProbeFailures { of_all, of_one } = self.failures;
-        let longest = match cause {
-            _ if of_all == 0 => NEXT_BOOK,
-            WaitCause::Disk | WaitCause::Failures => SHORT_PAUSE,
-            _ => Duration::MAX,
-        };
-        let probe = if of_all == 0 { of_one } else { of_all };
-        let pause = shared_pause(backoff, probe, now.duration_since(self.since), rng);
-        self.until = now + pause.min(longest);
-    }
-
-    fn is_hopeless(&self) -> bool {
-        let most = if self.needs_person { PROBES_FOR_A_PERSON } else { PROBES };
-        self.failures.of_all >= most || self.failures.of_one >= REFUSED_IN_A_ROW
     }
 }
 

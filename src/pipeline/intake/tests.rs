@@ -1,3 +1,5 @@
+mod refused;
+
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -187,50 +189,6 @@ fn a_refused_book_shows_that_grin_answers() {
     bench.probe("BAD004");
     bench.fail("BAD004", &forbidden());
     assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
-}
-
-#[test]
-fn however_many_books_are_refused_the_next_one_is_tried_within_seconds() {
-    for (once, fault) in [
-        (true, forbidden()),
-        (false, forbidden()),
-        (true, server()),
-        (false, server()),
-    ] {
-        let mut bench = Bench::new(once);
-        for number in 0..3 {
-            bench.fail(&format!("BAD{number:03}"), &fault);
-        }
-        for number in 3..100 {
-            let code = format!("BAD{number:03}");
-            assert!(bench.probe(&code) <= Duration::from_secs(3), "{once} {code}");
-            bench.fail(&code, &fault);
-        }
-        bench.probe("GOOD01");
-        bench.store("GOOD01");
-        // Asked once more, they say nothing new about the others.
-        for number in 0..100 {
-            bench.fail(&format!("BAD{number:03}"), &fault);
-        }
-        assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
-    }
-}
-
-#[test]
-fn a_daemon_that_is_refused_everything_asks_seldom() {
-    let mut bench = Bench::new(false);
-    for number in 0..400 {
-        let code = format!("BAD{number:03}");
-        if number >= 3 {
-            bench.probe(&code);
-        }
-        bench.fail(&code, &forbidden());
-    }
-    let pause = bench.probe("BAD400");
-    assert!(
-        pause >= Duration::from_secs(15) && pause <= Duration::from_secs(30),
-        "{pause:?}"
-    );
 }
 
 #[test]
