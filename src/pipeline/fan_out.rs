@@ -25,7 +25,7 @@ use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::claims::ClaimedBooks;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
-use crate::pipeline::policy::{BookFault, FailureMemory};
+use crate::pipeline::policy::{BOOKS_AFTER_CUT, BookFault, FailureMemory};
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RunReport, RunScope, SupervisorState, WorkOptions};
 use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
@@ -34,8 +34,6 @@ use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Shortest sleep before something that is due: the catalog's clock and this one need not agree to the microsecond.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// How long books may still take after a drain has cut everything; then they are left to their claims' end.
-const AFTER_CUT: Duration = Duration::from_secs(15);
 
 /// Runs books until nothing is left (`once`) or the drain.
 pub(super) async fn sync<S: BookServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
@@ -321,7 +319,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         let cut = self.control.cut.clone();
         let mut abandon = std::pin::pin!(async {
             cut.cancelled().await;
-            tokio::time::sleep(AFTER_CUT).await;
+            tokio::time::sleep(BOOKS_AFTER_CUT).await;
         });
         while !self.running.is_empty() {
             let renew_at = self.claims.renew_at();

@@ -6,6 +6,7 @@
 //! to which GRIN redirects) is the book's: other requests are answered meanwhile, and where they are not, the series of
 //! different books that fail closes the intake.
 
+mod after_cut;
 mod delays;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::session::{BodyError, SessionError, TimeoutPhase};
 use crate::storage::{StorageError, StorageErrorClass};
 use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
+pub use after_cut::{BOOKS_AFTER_CUT, RUN_AFTER_CUT, SETTLEMENT_AFTER_CUT};
 pub use delays::{FailureMemory, PutOffRules, attempt_delay, longest_wait_once, shared_pause};
 
 /// An error in the forms that the plan, the intake, the catalog and a person need.

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::actor::{ActorName, AskContext, Message, ServeMessages, Worker};
 use crate::pipeline::book_services::BookServices;
+use crate::pipeline::policy::RUN_AFTER_CUT;
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::{fan_out, tasks};
@@ -23,9 +24,6 @@ pub use options::{RetryPolicy, TaskIntervals, WorkOptions};
 pub use pools::WorkerPools;
 pub use scope::{RunScope, compare_after};
 pub(super) use state::SupervisorState;
-
-/// How long work may take to end after a drain has cut it.
-const AFTER_CUT: Duration = Duration::from_secs(30);
 
 /// Do this; the answer comes when it is done or drained.
 #[derive(Debug)]
@@ -139,7 +137,7 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
 /// A drain has cut everything, and time enough has passed since for all of it to end.
 async fn abandoned<S>(state: &SupervisorState<S>) {
     state.cut.cancelled().await;
-    tokio::time::sleep(AFTER_CUT).await;
+    tokio::time::sleep(RUN_AFTER_CUT).await;
 }
 
 impl ServeMessages<DrainRun> for Supervisor {

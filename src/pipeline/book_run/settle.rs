@@ -10,15 +10,13 @@ use crate::actor::AskError;
 use crate::catalog::{BegunPublication, CatalogError, ClaimSettlement, RecordDoubtfulPublication, SettleClaim};
 use crate::pipeline::book_run::BookRun;
 use crate::pipeline::book_services::BookServices;
-use crate::pipeline::policy::BookFault;
+use crate::pipeline::policy::{BookFault, SETTLEMENT_AFTER_CUT};
 use crate::vocabulary::{BookOutcome, FailureReason, WaitCause};
 
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long a run that ends by itself tries.
 const ONCE: Duration = Duration::from_secs(5 * 60);
-/// How long it is tried after a drain has cut everything.
-const AFTER_CUT: Duration = Duration::from_secs(10);
 /// How often a fault of this program is tried again.
 const FAULTS: u32 = 5;
 
@@ -88,7 +86,7 @@ impl<S: BookServices> BookRun<S> {
             CatalogError::Stale { .. } | CatalogError::Unknown(_) | CatalogError::NoPass(_) => None,
             CatalogError::Asked(AskError::Closed | AskError::Draining) => None,
             CatalogError::Fault(_) if attempt >= FAULTS => None,
-            _ if self.cx.is_cancelled() => Some(AFTER_CUT),
+            _ if self.cx.is_cancelled() => Some(SETTLEMENT_AFTER_CUT),
             _ if self.context.once => Some(ONCE),
             _ => Some(Duration::MAX),
         }

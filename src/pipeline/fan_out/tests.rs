@@ -268,7 +268,7 @@ async fn a_drain_begins_nothing_more_and_ends_although_a_book_does_not() {
     let began = Instant::now();
     futures::join!(fan_out.run(), draining);
     assert!(
-        began.elapsed() <= Duration::from_secs(40) + AFTER_CUT + SECOND,
+        began.elapsed() <= Duration::from_secs(40) + BOOKS_AFTER_CUT + SECOND,
         "{:?}",
         began.elapsed()
     );
