@@ -20,7 +20,7 @@ use crate::pipeline::plan;
 use crate::pipeline::plan::{AttemptLimits, BookFacts, PlanStep, WorkerOutcome};
 use crate::pipeline::policy::{BookFault, FailureMemory};
 use crate::pipeline::supervisor::WorkOptions;
-use crate::vocabulary::BookOutcome;
+use crate::vocabulary::{BookOutcome, FailureReason};
 
 /// How a book's run ended, for the fan-out.
 #[derive(Debug)]
@@ -116,6 +116,7 @@ impl<S: BookServices> BookRun<S> {
         loop {
             let result = match step {
                 PlanStep::Settle(outcome) => return outcome,
+                PlanStep::SettleFound => return self.settle_found(),
                 _ if self.context.stop.is_cancelled() => StepResult::plain(WorkerOutcome::NotBegun),
                 PlanStep::Check => self.check().await,
                 PlanStep::Download => self.download().await,
@@ -128,6 +129,12 @@ impl<S: BookServices> BookRun<S> {
         self.stored = result.stored.or(self.stored.take());
         self.fault = result.fault;
         plan::next(facts, result.outcome, self.limits())
+    }
+
+    /// What was found in the store is what the book is.
+    fn settle_found(&mut self) -> BookOutcome {
+        self.stored = self.found.take().map(|found| Box::new(found.into_book()));
+        BookOutcome::Stored
     }
 
     fn facts(&self, interrupted: bool) -> BookFacts {
@@ -152,7 +159,7 @@ impl<S: BookServices> BookRun<S> {
         let result = StepResult::fault(BookFault::panicked("the book's run"));
         match self.next_step(self.facts(false), result) {
             PlanStep::Settle(outcome) => outcome,
-            PlanStep::Check | PlanStep::Download => BookOutcome::Retry,
+            PlanStep::Check | PlanStep::Download | PlanStep::SettleFound => BookOutcome::Retry,
         }
     }
 }
@@ -167,8 +174,12 @@ impl StepResult {
     }
 
     fn fault(fault: BookFault) -> Self {
+        let outcome = match fault.reason {
+            FailureReason::Panicked => WorkerOutcome::Panicked,
+            _ => WorkerOutcome::Fault(fault.blame, fault.outlook),
+        };
         Self {
-            outcome: WorkerOutcome::Fault(fault.blame, fault.outlook),
+            outcome,
             stored: None,
             fault: Some(fault),
         }

@@ -13,7 +13,7 @@ pub struct BookFacts {
     pub stored: bool,
     /// GRIN's list of converted books named it.
     pub listed: bool,
-    /// The archive may have been published by a run that ended before it could say so.
+    /// An archive was found that was published by a run that ended before it could say so.
     pub interrupted: bool,
     /// The user wants it downloaded whatever CHECK would say.
     pub force: bool,
@@ -39,6 +39,8 @@ pub enum PlanStep {
     Download,
     /// Tell the catalog; the claim ends.
     Settle(BookOutcome),
+    /// Tell the catalog that what an interrupted run published is stored; the claim ends.
+    SettleFound,
 }
 
 /// What a worker answered.
@@ -56,6 +58,8 @@ pub enum WorkerOutcome {
     NotBegun,
     /// Either: an error, with whose fault it is and what the next attempt would bring.
     Fault(Blame, FaultOutlook),
+    /// Either, or the book's own run: a panic, perhaps in the middle of a publication.
+    Panicked,
 }
 
 /// The first step with a claimed book.
@@ -75,16 +79,28 @@ pub fn first(claim: BookFacts) -> PlanStep {
 
 /// The step after a worker's answer.
 pub fn next(claim: BookFacts, outcome: WorkerOutcome, limits: AttemptLimits) -> PlanStep {
+    let is_last = claim.attempts + 1 >= limits.attempts;
     PlanStep::Settle(match outcome {
         WorkerOutcome::Wanted => return PlanStep::Download,
         WorkerOutcome::Same => BookOutcome::UpToDate,
         WorkerOutcome::NotThere => BookOutcome::NotConverted,
         WorkerOutcome::Published => BookOutcome::Stored,
         WorkerOutcome::NotBegun => BookOutcome::Released,
-        WorkerOutcome::Fault(Blame::Book, FaultOutlook::Proven) => BookOutcome::Failed,
-        WorkerOutcome::Fault(Blame::Book, FaultOutlook::Same) if limits.once => BookOutcome::Failed,
-        WorkerOutcome::Fault(Blame::Book, _) if claim.attempts + 1 >= limits.attempts => BookOutcome::Failed,
-        WorkerOutcome::Fault(Blame::Book, _) => BookOutcome::Retry,
+        WorkerOutcome::Panicked if is_last => BookOutcome::Failed,
+        WorkerOutcome::Panicked => BookOutcome::Retry,
+        WorkerOutcome::Fault(Blame::Book, outlook) => {
+            let is_final = match outlook {
+                FaultOutlook::Proven => true,
+                FaultOutlook::Same => limits.once || is_last,
+                FaultOutlook::Open => is_last,
+            };
+            match (is_final, claim.interrupted) {
+                // The newer archive cannot be had: the book is what the store holds.
+                (true, true) => return PlanStep::SettleFound,
+                (true, false) => BookOutcome::Failed,
+                (false, _) => BookOutcome::Retry,
+            }
+        }
         WorkerOutcome::Fault(Blame::Path | Blame::Operator | Blame::Us, _) => BookOutcome::Released,
     })
 }
@@ -148,10 +164,42 @@ mod tests {
             (worn, WorkerOutcome::Fault(Blame::Path, O::Open), once, B::Released),
             (worn, WorkerOutcome::Fault(Blame::Operator, O::Same), once, B::Released),
             (worn, WorkerOutcome::Fault(Blame::Us, O::Open), DAEMON, B::Released),
+            (NEW, WorkerOutcome::Panicked, DAEMON, B::Retry),
+            (worn, WorkerOutcome::Panicked, DAEMON, B::Failed),
         ];
         assert_eq!(next(NEW, WorkerOutcome::Wanted, DAEMON), PlanStep::Download);
         for (claim, outcome, limits, expected) in cases {
             assert_eq!(next(claim, outcome, limits), PlanStep::Settle(expected), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_interrupted_run_published_is_stored_where_the_newer_archive_cannot_be_had() {
+        use BookOutcome as B;
+        use FaultOutlook as O;
+        let found = BookFacts {
+            interrupted: true,
+            ..NEW
+        };
+        let worn = BookFacts { attempts: 4, ..found };
+        let once = AttemptLimits { once: true, ..DAEMON };
+        let of_book = |outlook| WorkerOutcome::Fault(Blame::Book, outlook);
+        for (claim, outcome, limits, expected) in [
+            (found, of_book(O::Proven), DAEMON, PlanStep::SettleFound),
+            (found, of_book(O::Same), once, PlanStep::SettleFound),
+            (worn, of_book(O::Open), DAEMON, PlanStep::SettleFound),
+            (found, of_book(O::Open), DAEMON, PlanStep::Settle(B::Retry)),
+            (found, of_book(O::Same), DAEMON, PlanStep::Settle(B::Retry)),
+            (
+                worn,
+                WorkerOutcome::Fault(Blame::Path, O::Open),
+                DAEMON,
+                PlanStep::Settle(B::Released),
+            ),
+            // The store may hold either archive.
+            (worn, WorkerOutcome::Panicked, DAEMON, PlanStep::Settle(B::Failed)),
+        ] {
+            assert_eq!(next(claim, outcome, limits), expected, "{claim:?} {outcome:?}");
         }
     }
 }

@@ -65,6 +65,10 @@ impl<S: BookServices> BookRun<S> {
             (Some(fault), BookOutcome::Failed) => {
                 warn!(%barcode, reason = fault.reason.as_str(), detail = fault.detail, "book failed");
             }
+            (Some(fault), BookOutcome::Stored) => {
+                let (reason, detail) = (fault.reason.as_str(), &fault.detail);
+                warn!(%barcode, reason, detail, "the newer archive was not taken; what was published before is recorded as stored");
+            }
             (Some(fault), _) => {
                 let (reason, blame) = (fault.reason.as_str(), fault.blame.as_str());
                 info!(%barcode, reason, blame, detail = fault.detail, %outcome, "book not done");

@@ -11,7 +11,7 @@ use crate::catalog::{BegunPublication, CatalogError, ClaimSettlement, RecordDoub
 use crate::pipeline::book_run::BookRun;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::policy::{BookFault, SETTLEMENT_AFTER_CUT};
-use crate::vocabulary::{BookOutcome, FailureReason, WaitCause};
+use crate::vocabulary::{BookOutcome, WaitCause};
 
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -25,7 +25,6 @@ impl<S: BookServices> BookRun<S> {
     ///
     /// What was published must be recorded, so a catalog that is locked, full or not writable is asked until it answers.
     pub(super) async fn settle(&mut self, outcome: BookOutcome, delay: Duration) -> BookOutcome {
-        let outcome = self.keep_found(outcome);
         let settle = SettleClaim {
             claim: self.book.claim.clone(),
             settlement: self.settlement(outcome, delay),
@@ -61,23 +60,6 @@ impl<S: BookServices> BookRun<S> {
             sleep(pause).await;
         }
         outcome
-    }
-
-    /// An interrupted run left a volume in the store, and the newer archive that GRIN has since cannot be taken: the book is what the
-    /// store holds. A panic may have come in the middle of a publication, so nothing is concluded after one.
-    fn keep_found(&mut self, outcome: BookOutcome) -> BookOutcome {
-        let panicked = |fault: &BookFault| fault.reason == FailureReason::Panicked;
-        if outcome != BookOutcome::Failed || self.fault.as_ref().is_some_and(panicked) {
-            return outcome;
-        }
-        let Some(found) = self.found.take() else {
-            return outcome;
-        };
-        let barcode = &self.book.claim.barcode;
-        let detail = self.fault.as_ref().map(|fault| fault.detail.as_str());
-        warn!(%barcode, detail, "the newer archive was not taken; what was published before is recorded as stored");
-        self.stored = Some(Box::new(found.into_book()));
-        BookOutcome::Stored
     }
 
     /// How long it is tried in all; `None`: no longer.
