@@ -1,25 +1,16 @@
 //! What a run's outcome says about others, and when the book is due again.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::pipeline::book_run::BookRun;
 use crate::pipeline::book_services::BookServices;
-use crate::pipeline::policy;
-use crate::pipeline::policy::PutOffRules;
+use crate::pipeline::policy::{FailedAttempt, PutOff, PutOffRules};
 use crate::vocabulary::BookOutcome;
-
-/// When the book is due again, if it is, and whether this run leaves it to the next one.
-pub(super) struct RunEnd {
-    pub delay: Duration,
-    pub left: bool,
-}
 
 impl<S: BookServices> BookRun<S> {
     /// Tells the intake what the outcome says about others, and decides when the book is due again.
-    pub(super) fn judge(&mut self, outcome: BookOutcome) -> RunEnd {
+    pub(super) fn judge(&mut self, outcome: BookOutcome) -> PutOff {
         self.log(outcome);
         let (now, rng) = (Instant::now(), &mut rand::rng());
         let barcode = &self.book.claim.barcode;
@@ -27,36 +18,23 @@ impl<S: BookServices> BookRun<S> {
         let Some(fault) = &self.fault else {
             judgement.memory.forget(barcode);
             judgement.intake.succeeded(barcode, outcome, now);
-            return RunEnd {
-                delay: Duration::ZERO,
-                left: false,
-            };
+            return PutOff::default();
         };
         let rules = PutOffRules {
             backoff: &self.context.options.retry.backoff,
             once: self.context.once,
             last_good: judgement.intake.last_good(fault.blame),
         };
-        let attempt = self.book.attempts + 1;
-        let (delay, left) = match outcome {
-            BookOutcome::Released => {
-                let put_off = judgement.memory.put_off(barcode, now, &rules, rng);
-                (put_off.delay, put_off.left)
-            }
-            BookOutcome::Retry if self.context.once => (rules.backoff.pause(attempt, rng), false),
-            BookOutcome::Retry => (
-                policy::attempt_delay(self.context.options.retry.attempts, attempt),
-                false,
-            ),
-            _ => (Duration::ZERO, false),
+        let attempt = FailedAttempt {
+            barcode,
+            outcome,
+            number: self.book.attempts + 1,
+            limit: self.context.options.retry.attempts,
+            asked_wait: fault.asked_wait,
         };
+        let due = judgement.memory.due_again(&attempt, now, &rules, rng);
         judgement.intake.failed(barcode, fault, now, rng);
-        let delay = delay.max(fault.asked_wait.unwrap_or_default());
-        let later = self.context.once && delay > policy::longest_wait_once(&self.context.options.retry.backoff);
-        RunEnd {
-            delay,
-            left: left || later,
-        }
+        due
     }
 
     fn log(&self, outcome: BookOutcome) {

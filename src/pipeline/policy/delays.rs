@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::grin::Barcode;
 use crate::session::RetryBackoff;
+use crate::vocabulary::BookOutcome;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -33,7 +34,7 @@ const REMEMBERED: usize = 100_000;
 
 /// The wait after a book's `attempt`-th failed attempt of `limit`: four times the one before, so that the last attempt comes three
 /// days after the first or later. With six attempts: 13 minutes, 51 minutes, 3.4, 13.5 and 54 hours.
-pub fn attempt_delay(limit: u32, attempt: u32) -> Duration {
+fn attempt_delay(limit: u32, attempt: u32) -> Duration {
     let waits = limit.saturating_sub(1).clamp(1, 12);
     let power = |nth: u32| f64::from(4_u32.pow(nth));
     let sum = (power(waits + 1) - 4.0) / 3.0;
@@ -65,8 +66,8 @@ struct BookTries {
     last: Instant,
 }
 
-/// How long a book is put off that is not to blame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How long a book is put off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PutOff {
     /// Before it is due again.
     pub delay: Duration,
@@ -80,9 +81,37 @@ impl FailureMemory {
         self.0.remove(barcode);
     }
 
+    /// When a book is due again after an attempt that a fault ended. What the server asked for is waited for; a run that ends by
+    /// itself leaves to the next one what it would wait too long for.
+    pub fn due_again(
+        &mut self,
+        attempt: &FailedAttempt<'_>,
+        now: Instant,
+        rules: &PutOffRules<'_>,
+        rng: &mut impl Rng,
+    ) -> PutOff {
+        let own = match attempt.outcome {
+            BookOutcome::Released => self.put_off(attempt.barcode, now, rules, rng),
+            BookOutcome::Retry => PutOff {
+                delay: match rules.once {
+                    true => rules.backoff.pause(attempt.number, rng),
+                    false => attempt_delay(attempt.limit, attempt.number),
+                },
+                left: false,
+            },
+            // It is done: stored, or failed for good.
+            _ => return PutOff::default(),
+        };
+        let delay = own.delay.max(attempt.asked_wait.unwrap_or_default());
+        PutOff {
+            delay,
+            left: own.left || (rules.once && delay > longest_wait_once(rules.backoff)),
+        }
+    }
+
     /// A book failed through no fault of its own. While nothing at all succeeds it shares in the outage and is put off no
     /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day.
-    pub fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> PutOff {
+    fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> PutOff {
         let mut tries = self.0.get(barcode).copied().unwrap_or(BookTries {
             tries: 0,
             own: 0,
@@ -117,7 +146,22 @@ impl FailureMemory {
     }
 }
 
-/// What [`FailureMemory::put_off`] goes by.
+/// An attempt at a book that a fault ended.
+#[derive(Debug, Clone, Copy)]
+pub struct FailedAttempt<'a> {
+    /// The book.
+    pub barcode: &'a Barcode,
+    /// What became of the book.
+    pub outcome: BookOutcome,
+    /// Which of the book's attempts it was, the first being 1.
+    pub number: u32,
+    /// Attempts that count, before the book has failed.
+    pub limit: u32,
+    /// What the server asked for before the next attempt.
+    pub asked_wait: Option<Duration>,
+}
+
+/// What [`FailureMemory::due_again`] goes by.
 #[derive(Debug, Clone, Copy)]
 pub struct PutOffRules<'a> {
     /// Waits between attempts.
@@ -127,3 +171,6 @@ pub struct PutOffRules<'a> {
     /// When another book last succeeded in what this one failed in.
     pub last_good: Option<Instant>,
 }
+
+#[cfg(test)]
+mod tests;

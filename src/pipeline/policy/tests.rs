@@ -1,24 +1,11 @@
 use std::io;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use tokio::time::Instant;
-
 use super::*;
 use crate::archive::SeenArchive;
 use crate::grin::AnswerRefusal;
-use crate::grin::Barcode;
-use crate::session::RetryBackoff;
-
-const BACKOFF: RetryBackoff = RetryBackoff {
-    base: Duration::from_secs(1),
-    cap: Duration::from_secs(600),
-    attempts: 6,
-};
-const HOUR: Duration = Duration::from_secs(3_600);
 
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>)> {
+fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>, bool)> {
     let words = String::new;
     let server = |status| BookFault::from(&SessionError::Server { status });
     let host = BookFault::from(&SessionError::RefusedByHost {
@@ -53,189 +40,129 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>)> {
         seen: Box::<SeenArchive>::default(),
     };
     vec![
-        ("500", server(500), Blame::Path, Some(WaitCause::Grin)),
-        ("no name", (&connect).into(), Blame::Path, Some(WaitCause::Grin)),
+        ("500", server(500), Blame::Path, Some(WaitCause::Grin), false),
+        ("no name", (&connect).into(), Blame::Path, Some(WaitCause::Grin), false),
         (
             "reset",
             (&SessionError::Reset).into(),
             Blame::Path,
             Some(WaitCause::Grin),
+            false,
         ),
-        ("503", (&throttled).into(), Blame::Path, None),
-        ("cut", (&BodyError::Stalled).into(), Blame::Path, Some(WaitCause::Grin)),
+        ("503", (&throttled).into(), Blame::Path, None, false),
+        (
+            "cut",
+            (&BodyError::Stalled).into(),
+            Blame::Path,
+            Some(WaitCause::Grin),
+            false,
+        ),
         (
             "token service",
             (&SessionError::TokenUnavailable { why: words() }).into(),
             Blame::Path,
             Some(WaitCause::Token),
+            false,
         ),
         (
             "403",
             (&SessionError::Forbidden { snippet: words() }).into(),
             Blame::Book,
             Some(WaitCause::Failures),
+            false,
         ),
-        ("401 of a redirect host", host, Blame::Book, Some(WaitCause::Failures)),
-        ("damaged", (&damaged).into(), Blame::Book, Some(WaitCause::Failures)),
-        ("panic", (&AskError::Panicked).into(), Blame::Book, None),
+        (
+            "401 of a redirect host",
+            host,
+            Blame::Book,
+            Some(WaitCause::Failures),
+            false,
+        ),
+        (
+            "damaged",
+            (&damaged).into(),
+            Blame::Book,
+            Some(WaitCause::Failures),
+            false,
+        ),
+        ("panic", (&AskError::Panicked).into(), Blame::Book, None, false),
         (
             "wrong passphrase",
             (&ArchiveError::WrongPassphrase).into(),
             Blame::Book,
             Some(WaitCause::Passphrase),
+            false,
         ),
         (
             "GRIN's refusal in place of an archive",
             (&unavailable).into(),
             Blame::Path,
             Some(WaitCause::Grin),
+            false,
         ),
         (
             "a sign-in page in place of an archive",
             (&sign_in_page).into(),
             Blame::Operator,
             Some(WaitCause::SignIn),
+            false,
         ),
         (
             "no passphrase",
             (&ArchiveError::NoPassphrase).into(),
             Blame::Operator,
             Some(WaitCause::Passphrase),
+            true,
         ),
         (
             "signed out",
             (&SessionError::SignedOut { why: words() }).into(),
             Blame::Operator,
             Some(WaitCause::SignIn),
+            true,
         ),
-        ("disk full", (&full).into(), Blame::Us, Some(WaitCause::Disk)),
+        ("disk full", (&full).into(), Blame::Us, Some(WaitCause::Disk), true),
         (
             "full in the middle",
             (&full_in_the_middle).into(),
             Blame::Us,
             Some(WaitCause::Disk),
+            true,
         ),
         (
             "store broken",
             (&StorageError::Broken).into(),
             Blame::Us,
             Some(WaitCause::Storage),
+            false,
         ),
         (
             "catalog locked",
             (&CatalogError::Busy).into(),
             Blame::Us,
             Some(WaitCause::Catalog),
+            false,
         ),
         (
             "catalog read-only",
             (&CatalogError::Disk(words())).into(),
             Blame::Us,
             Some(WaitCause::Catalog),
+            false,
         ),
-        ("claim lost", (&stale).into(), Blame::Us, None),
-        ("shutdown", (&SessionError::Closed).into(), Blame::Us, None),
-        ("cancelled", (&BodyError::Cancelled).into(), Blame::Us, None),
-        ("no permit", (&SessionError::Busy).into(), Blame::Us, None),
+        ("claim lost", (&stale).into(), Blame::Us, None, false),
+        ("shutdown", (&SessionError::Closed).into(), Blame::Us, None, false),
+        ("cancelled", (&BodyError::Cancelled).into(), Blame::Us, None, false),
+        ("no permit", (&SessionError::Busy).into(), Blame::Us, None, false),
     ]
 }
 
 #[test]
 fn each_error_has_one_to_blame() {
-    for (what, fault, blame, cause) in faults() {
+    for (what, fault, blame, cause, needs_person) in faults() {
         assert_eq!((fault.blame, fault.cause), (blame, cause), "{what}: {fault:?}");
-        let one_page = what.starts_with("a sign-in page");
-        let needs_person = (blame == Blame::Operator && !one_page) || what.contains("full");
         assert_eq!(fault.needs_person, needs_person, "{what}");
     }
-}
-
-#[test]
-fn attempts_are_spread_over_three_days_whatever_their_number() {
-    for limit in 2..=12 {
-        let sum: Duration = (1..limit).map(|attempt| attempt_delay(limit, attempt)).sum();
-        let days = sum.as_secs_f64() / (24.0 * 3_600.0);
-        assert!((days - 3.0).abs() < 0.01, "{limit} attempts within {days} days");
-        let growing = (1..limit - 1).all(|attempt| attempt_delay(limit, attempt) < attempt_delay(limit, attempt + 1));
-        assert!(growing, "{limit}");
-    }
-}
-
-#[test]
-fn after_an_outage_of_some_minutes_nobody_pauses_long() {
-    let mut rng = StdRng::seed_from_u64(1);
-    let cases = [
-        (Duration::from_secs(25), 30),
-        (Duration::from_secs(600), 30),
-        (HOUR, 180),
-        (100 * HOUR, 900),
-    ];
-    for (age, longest) in cases {
-        for probe in 1..40 {
-            let pause = shared_pause(&BACKOFF, probe, age, &mut rng);
-            assert!(pause <= Duration::from_secs(longest), "{age:?}: {pause:?}");
-        }
-    }
-}
-
-#[test]
-fn a_book_that_fails_alone_waits_longer_each_time_up_to_a_day() {
-    let mut rng = StdRng::seed_from_u64(2);
-    let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
-    let book = Barcode::parse("TL0001").unwrap();
-    let rules = PutOffRules {
-        backoff: &BACKOFF,
-        once: false,
-        last_good: None,
-    };
-    let mut waits = Vec::new();
-    for _ in 0..16 {
-        // Others succeed all the time.
-        let rules = PutOffRules {
-            last_good: Some(now),
-            ..rules
-        };
-        let put_off = memory.put_off(&book, now, &rules, &mut rng);
-        assert!(!put_off.left);
-        waits.push(put_off.delay);
-        now += put_off.delay + Duration::from_secs(1);
-    }
-    assert!(waits[1] <= Duration::from_secs(30), "{waits:?}");
-    assert!(waits[15] >= 12 * HOUR && waits[15] <= 24 * HOUR, "{waits:?}");
-}
-
-#[test]
-fn a_book_that_fails_with_all_others_waits_no_longer_than_they() {
-    let mut rng = StdRng::seed_from_u64(3);
-    let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
-    let book = Barcode::parse("TL0001").unwrap();
-    let rules = PutOffRules {
-        backoff: &BACKOFF,
-        once: false,
-        last_good: None,
-    };
-    for _ in 0..30 {
-        now += Duration::from_secs(15);
-        let put_off = memory.put_off(&book, now, &rules, &mut rng);
-        assert!(put_off.delay <= Duration::from_secs(30), "{put_off:?}");
-    }
-}
-
-#[test]
-fn a_run_that_ends_by_itself_leaves_a_book_after_some_tries() {
-    let mut rng = StdRng::seed_from_u64(4);
-    let (mut memory, now) = (FailureMemory::default(), Instant::now());
-    let book = Barcode::parse("TL0001").unwrap();
-    let rules = PutOffRules {
-        backoff: &BACKOFF,
-        once: true,
-        last_good: None,
-    };
-    let mut left = Vec::new();
-    for _ in 0..6 {
-        left.push(memory.put_off(&book, now, &rules, &mut rng).left);
-    }
-    assert_eq!(left, [false, false, false, false, false, true]);
 }
 
 /// Of a fault of this kind, the next book may know nothing; of all others it would.

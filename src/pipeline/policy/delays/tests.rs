@@ -1,0 +1,143 @@
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::*;
+
+const BACKOFF: RetryBackoff = RetryBackoff {
+    base: Duration::from_secs(1),
+    cap: Duration::from_secs(600),
+    attempts: 6,
+};
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[test]
+fn attempts_are_spread_over_three_days_whatever_their_number() {
+    for limit in 2..=12 {
+        let sum: Duration = (1..limit).map(|attempt| attempt_delay(limit, attempt)).sum();
+        let days = sum.as_secs_f64() / (24.0 * 3_600.0);
+        assert!((days - 3.0).abs() < 0.01, "{limit} attempts within {days} days");
+        let growing = (1..limit - 1).all(|attempt| attempt_delay(limit, attempt) < attempt_delay(limit, attempt + 1));
+        assert!(growing, "{limit}");
+    }
+}
+
+#[test]
+fn after_an_outage_of_some_minutes_nobody_pauses_long() {
+    let mut rng = StdRng::seed_from_u64(1);
+    let cases = [
+        (Duration::from_secs(25), 30),
+        (Duration::from_secs(600), 30),
+        (HOUR, 180),
+        (100 * HOUR, 900),
+    ];
+    for (age, longest) in cases {
+        for probe in 1..40 {
+            let pause = shared_pause(&BACKOFF, probe, age, &mut rng);
+            assert!(pause <= Duration::from_secs(longest), "{age:?}: {pause:?}");
+        }
+    }
+}
+
+#[test]
+fn a_book_that_fails_alone_waits_longer_each_time_up_to_a_day() {
+    let mut rng = StdRng::seed_from_u64(2);
+    let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
+    let book = Barcode::parse("TL0001").unwrap();
+    let rules = PutOffRules {
+        backoff: &BACKOFF,
+        once: false,
+        last_good: None,
+    };
+    let mut waits = Vec::new();
+    for _ in 0..16 {
+        // Others succeed all the time.
+        let rules = PutOffRules {
+            last_good: Some(now),
+            ..rules
+        };
+        let put_off = memory.put_off(&book, now, &rules, &mut rng);
+        assert!(!put_off.left);
+        waits.push(put_off.delay);
+        now += put_off.delay + Duration::from_secs(1);
+    }
+    assert!(waits[1] <= Duration::from_secs(30), "{waits:?}");
+    assert!(waits[15] >= 12 * HOUR && waits[15] <= 24 * HOUR, "{waits:?}");
+}
+
+#[test]
+fn a_book_that_fails_with_all_others_waits_no_longer_than_they() {
+    let mut rng = StdRng::seed_from_u64(3);
+    let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
+    let book = Barcode::parse("TL0001").unwrap();
+    let rules = PutOffRules {
+        backoff: &BACKOFF,
+        once: false,
+        last_good: None,
+    };
+    for _ in 0..30 {
+        now += Duration::from_secs(15);
+        let put_off = memory.put_off(&book, now, &rules, &mut rng);
+        assert!(put_off.delay <= Duration::from_secs(30), "{put_off:?}");
+    }
+}
+
+#[test]
+fn a_run_that_ends_by_itself_leaves_a_book_after_some_tries() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let (mut memory, now) = (FailureMemory::default(), Instant::now());
+    let book = Barcode::parse("TL0001").unwrap();
+    let rules = PutOffRules {
+        backoff: &BACKOFF,
+        once: true,
+        last_good: None,
+    };
+    let mut left = Vec::new();
+    for _ in 0..6 {
+        left.push(memory.put_off(&book, now, &rules, &mut rng).left);
+    }
+    assert_eq!(left, [false, false, false, false, false, true]);
+}
+
+#[test]
+fn when_a_book_is_due_again_after_an_attempt_that_failed() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let book = Barcode::parse("TL0001").unwrap();
+    let (retry, released) = (BookOutcome::Retry, BookOutcome::Released);
+    let at_once = Duration::ZERO..=Duration::ZERO;
+    let soon = Duration::from_millis(500)..=Duration::from_secs(2);
+    for (outcome, once, number, asked_wait, delay, left) in [
+        // What counts as an attempt: spread over days, or tried again in the same run.
+        (retry, false, 1, None, HOUR * 3..=HOUR * 4, false),
+        (retry, true, 1, None, soon.clone(), false),
+        // What the server asks for is the least.
+        (retry, true, 1, Some(MINUTE * 5), MINUTE * 5..=MINUTE * 5, false),
+        (retry, true, 1, Some(HOUR), HOUR..=HOUR, true),
+        (retry, false, 1, Some(HOUR * 30), HOUR * 30..=HOUR * 30, false),
+        (released, false, 1, None, soon.clone(), false),
+        (released, true, 1, Some(MINUTE * 10), MINUTE * 10..=MINUTE * 10, false),
+        (released, true, 1, Some(MINUTE * 11), MINUTE * 11..=MINUTE * 11, true),
+        (released, false, 1, Some(MINUTE * 11), MINUTE * 11..=MINUTE * 11, false),
+        // What is done is not due again.
+        (BookOutcome::Failed, true, 4, Some(HOUR), at_once.clone(), false),
+        (BookOutcome::Stored, true, 4, Some(HOUR), at_once.clone(), false),
+    ] {
+        let attempt = FailedAttempt {
+            barcode: &book,
+            outcome,
+            number,
+            limit: 4,
+            asked_wait,
+        };
+        let rules = PutOffRules {
+            backoff: &BACKOFF,
+            once,
+            last_good: None,
+        };
+        let mut rng = StdRng::seed_from_u64(5);
+        let due = FailureMemory::default().due_again(&attempt, Instant::now(), &rules, &mut rng);
+        assert!(
+            delay.contains(&due.delay) && due.left == left,
+            "{attempt:?} {once}: {due:?}"
+        );
+    }
+}
