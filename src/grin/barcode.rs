@@ -1,6 +1,6 @@
 //! The name of a volume, and how it is written in addresses, object keys and file names.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -84,6 +84,13 @@ impl Barcode {
 
     /// The barcode as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A set of barcodes can be asked for a text.
+impl Borrow<str> for Barcode {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -4,7 +4,6 @@ mod claims;
 mod idle;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +19,11 @@ use tracing::{debug, info, warn};
 
 use crate::actor::{ActorName, AskContext};
 use crate::catalog::{CatalogError, ClaimedBook};
-use crate::grin::Barcode;
 use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run_book};
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::claims::ClaimedBooks;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
-use crate::pipeline::policy::{BOOKS_AFTER_CUT, BookFault, FailureMemory};
+use crate::pipeline::policy::{BOOKS_AFTER_CUT, BookFault, FailureMemory, MOST_LEFT};
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RunReport, RunScope, SupervisorState, WorkOptions};
 use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
@@ -76,8 +74,8 @@ pub(super) struct FanOut<'a, S> {
     claims: ClaimedBooks,
     /// What was last said of a wait.
     said: Option<WaitReason>,
-    /// Books that a run that ends by itself leaves to the next one.
-    left: Vec<(Barcode, BookFault)>,
+    /// Why the last book is left to the next run.
+    left_because: Option<BookFault>,
     began: Timestamp,
     /// A run that ends by itself waits no longer for other daemons.
     leases_until: Instant,
@@ -110,7 +108,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             running: FuturesUnordered::new(),
             claims: ClaimedBooks::new(options.lease),
             said: None,
-            left: Vec::new(),
+            left_because: None,
             began: Timestamp::now(),
             leases_until,
             idle_since: None,
@@ -250,9 +248,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         if let (BookOutcome::Failed, Some(fault)) = (ended.outcome, &ended.fault) {
             self.control.progress.failure(fault.reason);
         }
-        if let Some(fault) = ended.left {
-            self.left.push((ended.claim.barcode, fault));
-        }
+        self.left_because = ended.left.or(self.left_because.take());
     }
 
     fn catalog_failed(&mut self, error: &CatalogError) {
@@ -300,12 +296,13 @@ impl<'a, S: BookServices> FanOut<'a, S> {
     }
 
     fn report_left(&self) {
-        if let Some((_, fault)) = self.left.last() {
+        if let Some(fault) = &self.left_because {
             let (reason, detail) = (fault.reason, &fault.detail);
-            // One that was claimed again before its end was noted is still one book.
-            let left: BTreeSet<_> = self.left.iter().map(|(barcode, _)| barcode).collect();
-            let books = match left.len() {
+            let books = match self.judgement.borrow().memory.left().len() {
                 1 => "1 book could not be fetched and is left to the next run,".to_owned(),
+                most if most == MOST_LEFT => {
+                    format!("{most} books or more could not be fetched and are left to the next run, the last one")
+                }
                 more => format!("{more} books could not be fetched and are left to the next run, the last one"),
             };
             let what = format!("sync: {books} because of {reason}: {detail}");

@@ -22,7 +22,7 @@ use crate::storage::{StorageError, StorageErrorClass};
 use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
 pub use after_cut::{BOOKS_AFTER_CUT, RUN_AFTER_CUT, SETTLEMENT_AFTER_CUT};
-pub use delays::{FailedAttempt, FailureMemory, PutOff, PutOffRules, longest_wait_once, shared_pause};
+pub use delays::{FailedAttempt, FailureMemory, MOST_LEFT, PutOff, PutOffRules, longest_wait_once, shared_pause};
 
 /// An error in the forms that the plan, the intake, the catalog and a person need.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,8 +32,8 @@ pub struct BookSelection {
     pub lost_only: bool,
     /// Only books of these blocks; `None`: of all. Books of other blocks that could be taken are looked through each time.
     pub blocks: Option<BlockSet>,
-    /// Not these, whatever else is said: few.
-    pub except: Vec<Barcode>,
+    /// Not these, whatever else is said: few. They are read and skipped each time.
+    pub except: HashSet<Barcode>,
 }
 
 /// The moments that decide: now; and when this program opened the catalog, for what is tried once in each run.
@@ -269,7 +269,7 @@ fn sql_of(queue: Queue) -> String {
 impl BookSelection {
     /// Is a book with this barcode meant, as far as blocks go?
     pub(crate) fn may_be(&self, barcode: &str) -> bool {
-        self.blocks.is_none_or(|blocks| blocks.has(barcode)) && !self.except.iter().any(|not| not.as_str() == barcode)
+        self.blocks.is_none_or(|blocks| blocks.has(barcode)) && !self.except.contains(barcode)
     }
 
     fn ids(

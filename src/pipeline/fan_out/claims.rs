@@ -197,12 +197,12 @@ impl<S: BookServices> FanOut<'_, S> {
         except: Vec<Barcode>,
     ) -> Result<Vec<ClaimedBook>, CatalogError> {
         let options = self.options();
-        let left = self.left.iter().map(|(barcode, _)| barcode.clone());
+        // What this run leaves to the next one is due, and not taken again.
+        let left = self.judgement.borrow().memory.left().clone();
         let claim = ClaimBooks {
             selection: BookSelection {
                 blocks,
-                // What this run leaves to the next one is due, and not taken again.
-                except: except.into_iter().chain(left).collect(),
+                except: left.into_iter().chain(except).collect(),
                 ..self.scope.selection(self.began, Timestamp::now())
             },
             limit,

@@ -1,6 +1,6 @@
 //! How long to wait before a book is asked for again, and before everybody is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use rand::Rng;
@@ -31,6 +31,10 @@ const OUTAGE_PART: u32 = 20;
 const TRIES_ONCE: u32 = 6;
 /// Books whose failures are remembered; whatever is beyond begins its waits anew.
 const REMEMBERED: usize = 100_000;
+/// Books that a run that ends by itself leaves to the next one although they are due: each claim skips all of them.
+pub const MOST_LEFT: usize = 1_000;
+/// What is left beyond that is due so much later, and is tried once more if the run still goes on then.
+const LEFT_LATER: Duration = Duration::from_secs(3_600);
 
 /// The wait after a book's `attempt`-th failed attempt of `limit`: four times the one before, so that the last attempt comes three
 /// days after the first or later. With six attempts: 13 minutes, 51 minutes, 3.4, 13.5 and 54 hours.
@@ -55,7 +59,10 @@ pub fn shared_pause(backoff: &RetryBackoff, probe: u32, age: Duration, rng: &mut
 /// How often books failed that were not to blame for it, since they last succeeded. Kept in memory: after a restart the
 /// waits begin anew, which costs GRIN one request a book.
 #[derive(Debug, Default)]
-pub struct FailureMemory(HashMap<Barcode, BookTries>);
+pub struct FailureMemory {
+    tries: HashMap<Barcode, BookTries>,
+    left: HashSet<Barcode>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct BookTries {
@@ -78,7 +85,12 @@ pub struct PutOff {
 impl FailureMemory {
     /// Forgets a book that succeeded or was settled otherwise.
     pub fn forget(&mut self, barcode: &Barcode) {
-        self.0.remove(barcode);
+        self.tries.remove(barcode);
+    }
+
+    /// Books that this run leaves to the next one: some may be due, and are not to be taken again.
+    pub fn left(&self) -> &HashSet<Barcode> {
+        &self.left
     }
 
     /// When a book is due again after an attempt that a fault ended. What the server asked for is waited for; a run that ends by
@@ -103,16 +115,28 @@ impl FailureMemory {
             _ => return PutOff::default(),
         };
         let delay = own.delay.max(attempt.asked_wait.unwrap_or_default());
-        PutOff {
-            delay,
-            left: own.left || (rules.once && delay > longest_wait_once(rules.backoff)),
+        let left = own.left || (rules.once && delay > longest_wait_once(rules.backoff));
+        if !left || self.leave(attempt.barcode) {
+            return PutOff { delay, left };
         }
+        PutOff {
+            delay: delay.max(LEFT_LATER),
+            left,
+        }
+    }
+
+    /// Leaves a book to the next run; `false` if there is no place for it.
+    fn leave(&mut self, barcode: &Barcode) -> bool {
+        if self.left.len() < MOST_LEFT {
+            self.left.insert(barcode.clone());
+        }
+        self.left.contains(barcode)
     }
 
     /// A book failed through no fault of its own. While nothing at all succeeds it shares in the outage and is put off no
     /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day.
     fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> PutOff {
-        let mut tries = self.0.get(barcode).copied().unwrap_or(BookTries {
+        let mut tries = self.tries.get(barcode).copied().unwrap_or(BookTries {
             tries: 0,
             own: 0,
             first: now,
@@ -123,8 +147,8 @@ impl FailureMemory {
         }
         tries.tries += 1;
         tries.last = now;
-        if self.0.len() < REMEMBERED || self.0.contains_key(barcode) {
-            self.0.insert(barcode.clone(), tries);
+        if self.tries.len() < REMEMBERED || self.tries.contains_key(barcode) {
+            self.tries.insert(barcode.clone(), tries);
         }
         let own = OWN_TROUBLE.pause(tries.own, rng);
         let shared = shared_pause(rules.backoff, tries.tries, now.duration_since(tries.first), rng);

@@ -312,8 +312,7 @@ impl BookServices for LibraryStub {
         let mut books = self.books.borrow_mut();
         let except = &claim.selection.except;
         let ready = books.iter_mut().filter(|(code, book)| {
-            let is_out = except.iter().any(|barcode| barcode.as_str() == code.as_str());
-            !is_out && book.end.is_none() && book.claimed.is_none() && book.due <= now
+            !except.contains(code.as_str()) && book.end.is_none() && book.claimed.is_none() && book.due <= now
         });
         let mut claimed = Vec::new();
         for (code, book) in ready.take(claim.limit) {

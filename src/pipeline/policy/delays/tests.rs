@@ -141,3 +141,37 @@ fn when_a_book_is_due_again_after_an_attempt_that_failed() {
         );
     }
 }
+
+#[test]
+fn what_a_run_leaves_to_the_next_one_is_bounded_and_the_rest_is_due_later() {
+    let rules = PutOffRules {
+        backoff: &BACKOFF,
+        once: true,
+        last_good: None,
+    };
+    let (mut memory, mut rng, now) = (FailureMemory::default(), StdRng::seed_from_u64(6), Instant::now());
+    let mut fail = |code: &str, asked_wait| {
+        let attempt = FailedAttempt {
+            barcode: &Barcode::parse(code).unwrap(),
+            outcome: BookOutcome::Released,
+            number: 1,
+            limit: 4,
+            asked_wait,
+        };
+        let due = (1..=6).map(|_| memory.due_again(&attempt, now, &rules, &mut rng));
+        let due = due.last().unwrap();
+        assert!(due.left, "{code}");
+        (due.delay, memory.left().len())
+    };
+    for number in 1..=MOST_LEFT {
+        assert_eq!(fail(&format!("TL{number:05}"), None), (Duration::ZERO, number));
+    }
+    assert_eq!(fail("TL00007", None), (Duration::ZERO, MOST_LEFT), "it has its place");
+    for (code, asked_wait, delay) in [
+        ("MORE01", None, HOUR),
+        ("MORE02", Some(HOUR / 2), HOUR),
+        ("MORE03", Some(HOUR * 2), HOUR * 2),
+    ] {
+        assert_eq!(fail(code, asked_wait), (delay, MOST_LEFT), "{code}");
+    }
+}
