@@ -67,14 +67,15 @@ impl BookFault {
         }
     }
 
-    /// GRIN answered, and what it answered may concern this book alone: others may be had, however many were refused before.
+    /// GRIN answered, and what it answered may concern this book alone: others may be had, however many were refused before. A body
+    /// that is cut is not such an answer: the session has resumed it before, so the way breaks again and again.
     pub fn may_be_one_books(&self) -> bool {
         use FailureReason as R;
         match self.cause {
             Some(WaitCause::Failures) => true,
             Some(WaitCause::Grin) => matches!(
                 self.reason,
-                R::Throttled | R::Server | R::Short | R::NoLength | R::Protocol | R::Cut | R::Restart | R::Unavailable
+                R::Throttled | R::Server | R::Short | R::NoLength | R::Protocol | R::Restart | R::Unavailable
             ),
             _ => false,
         }

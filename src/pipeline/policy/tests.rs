@@ -176,20 +176,51 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
     };
     let tokens = SessionError::TokenUnavailable { why: "no".to_owned() };
     let (status, retry_after) = (429, None);
-    let cases: [(BookFault, bool); 11] = [
+    let cut = BodyError::Cut {
+        got: 7,
+        expected: Some(9),
+    };
+    let full = StorageError::Full {
+        place: "/library".to_owned(),
+        detail: "nothing is free".to_owned(),
+    };
+    let cases: [(BookFault, bool); 20] = [
         ((&SessionError::Forbidden { snippet }).into(), true),
         ((&SessionError::NotServed { status, retry_after }).into(), true),
         ((&SessionError::Throttled { status, retry_after }).into(), false),
         ((&SessionError::Server { status: 500 }).into(), true),
+        (
+            (&SessionError::Short {
+                got: 7,
+                expected: Some(9),
+            })
+                .into(),
+            true,
+        ),
+        ((&SessionError::NoLength { status: 200 }).into(), true),
+        ((&SessionError::Protocol("no".to_owned())).into(), true),
+        ((&BodyError::Restart).into(), true),
+        // A connection that breaks is the path's.
+        ((&cut).into(), false),
+        ((&BodyError::Stalled).into(), false),
+        ((&SessionError::Reset).into(), false),
         ((&ArchiveError::NotAnArchive { looks_like: "html" }).into(), true),
         (page(AnswerRefusal::Unavailable), true),
         (page(AnswerRefusal::SignIn), false),
         ((&connect).into(), false),
         ((&tokens).into(), false),
         ((&StorageError::Broken).into(), false),
+        ((&full).into(), false),
+        ((&CatalogError::Busy).into(), false),
         ((&ArchiveError::WrongPassphrase).into(), false),
     ];
-    for (fault, expected) in cases {
-        assert_eq!(fault.may_be_one_books(), expected, "{fault:?}");
+    for (fault, expected) in &cases {
+        assert_eq!(fault.may_be_one_books(), *expected, "{fault:?}");
+    }
+    // What the intake waits for and no fault tells of.
+    let others = [WaitCause::Operator, WaitCause::Gate, WaitCause::Leases];
+    for cause in WaitCause::ALL {
+        let has_case = cases.iter().any(|(fault, _)| fault.cause == Some(*cause));
+        assert_ne!(has_case, others.contains(cause), "{cause:?}");
     }
 }
