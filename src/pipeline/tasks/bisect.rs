@@ -21,6 +21,11 @@ const SPOILER_WAIT: RetryBackoff = RetryBackoff {
     attempts: u32::MAX,
 };
 
+/// So long after its wait was over, a book that spoiled no batch again is no longer remembered.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(7 * 24);
+/// Books remembered at most; what is beyond spoils its batch in each pass.
+const REMEMBERED: usize = 10_000;
+
 /// A batch, or a part of one, without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FailedBatch {
@@ -51,11 +56,13 @@ pub(super) struct BisectResult<T> {
     pub(super) stopped: Option<String>,
 }
 
-/// Halves a batch, level by level. A book is blamed only where others were answered: before (`others_answered`) or here.
+/// Halves a batch, level by level, up to an answer after which nothing more is to be asked (`ends`). A book is blamed only where
+/// others were answered: before (`others_answered`) or here.
 pub(super) async fn bisect<T>(
     failed: FailedBatch,
     others_answered: bool,
     mut ask: impl AsyncFnMut(Vec<Barcode>) -> Result<T, FailedBatch>,
+    ends: impl Fn(&T) -> bool,
 ) -> BisectResult<T> {
     let mut result = BisectResult {
         answers: Vec::new(),
@@ -69,7 +76,13 @@ pub(super) async fn bisect<T>(
         for part in std::mem::take(&mut level) {
             for half in halves(part, &mut result.spoilers) {
                 match ask(half).await {
-                    Ok(answer) => result.answers.push(answer),
+                    Ok(answer) => {
+                        let is_last = ends(&answer);
+                        result.answers.push(answer);
+                        if is_last {
+                            return result;
+                        }
+                    }
                     Err(failed) if failed.may_be_one_book => next.push(failed),
                     Err(failed) => {
                         result.stopped = Some(failed.why);
@@ -130,8 +143,12 @@ impl SpoilerWaits {
     pub(super) fn note(&mut self, barcode: &Barcode) -> Duration {
         let times = self.0.get(barcode).map_or(0, |wait| wait.times) + 1;
         let wait = SPOILER_WAIT.bound(times);
-        let until = Instant::now() + wait;
-        self.0.insert(barcode.clone(), SpoilerWait { times, until });
+        let now = Instant::now();
+        let until = now + wait;
+        self.0.retain(|_, wait| wait.until + FORGOTTEN_AFTER > now);
+        if self.0.len() < REMEMBERED || self.0.contains_key(barcode) {
+            self.0.insert(barcode.clone(), SpoilerWait { times, until });
+        }
         wait
     }
 }
@@ -156,14 +173,14 @@ mod tests {
         let all = batch(size);
         let bad: Vec<_> = bad.iter().map(|at| all.barcodes[*at].clone()).collect();
         let mut requests = 0;
-        let result = bisect(all, others_answered, async |barcodes: Vec<Barcode>| {
+        let ask = async |barcodes: Vec<Barcode>| {
             requests += 1;
             match barcodes.iter().any(|barcode| bad.contains(barcode)) {
                 false => Ok(barcodes.len()),
                 true => Err(FailedBatch { barcodes, ..batch(0) }),
             }
-        })
-        .await;
+        };
+        let result = bisect(all, others_answered, ask, |_| false).await;
         let spoilers = result.spoilers.iter().map(|(barcode, _)| barcode.to_string()).collect();
         (
             spoilers,
@@ -201,15 +218,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_error_that_is_no_books_fault_stops_the_search() {
-        let result = bisect(batch(8), true, async |barcodes: Vec<Barcode>| -> Result<(), _> {
+        let ask = async |barcodes: Vec<Barcode>| -> Result<(), _> {
             let why = "connection refused".to_owned();
             Err(FailedBatch {
                 barcodes,
                 why,
                 may_be_one_book: false,
             })
-        })
-        .await;
+        };
+        let result = bisect(batch(8), true, ask, |()| false).await;
         assert_eq!(result.stopped.as_deref(), Some("connection refused"));
         assert!(result.spoilers.is_empty());
     }
@@ -227,5 +244,23 @@ mod tests {
             waits.note(&book);
         }
         assert_eq!(waits.note(&book), Duration::from_hours(7 * 24));
+        tokio::time::advance(Duration::from_hours(14 * 24)).await;
+        waits.note(&Barcode::parse("TL0002").unwrap());
+        assert_eq!(waits.0.len(), 1, "a wait that ended long ago is forgotten");
+        assert_eq!(waits.note(&book), Duration::from_hours(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_spoilers_are_remembered_than_there_is_place_for() {
+        let mut waits = SpoilerWaits::default();
+        let until = Instant::now();
+        let all = batch(REMEMBERED).barcodes.into_iter();
+        waits
+            .0
+            .extend(all.map(|barcode| (barcode, SpoilerWait { times: 1, until })));
+        assert_eq!(waits.note(&Barcode::parse("MORE01").unwrap()), Duration::from_hours(1));
+        assert_eq!(waits.0.len(), REMEMBERED);
+        let first = &batch(1).barcodes[0];
+        assert_eq!(waits.note(first), Duration::from_hours(2), "who has a place keeps it");
     }
 }

@@ -111,13 +111,10 @@ async fn ask_for<S: TaskServices>(state: &SupervisorState<S>, barcodes: &[Barcod
         match answer {
             Ok(answer) => {
                 answered = true;
+                note_answer(state, &answer);
                 if answer.queue_full {
-                    info!("GRIN's conversion queue is full; the rest is requested later");
-                    state.progress.tell_task(TASK, "GRIN's queue is full");
                     reach = PassReach::Part;
                     enough.cancel();
-                } else {
-                    state.progress.requested(answer.requested as u64);
                 }
             }
             Err(UnansweredBatch { batch, needs_person }) => {
@@ -130,10 +127,14 @@ async fn ask_for<S: TaskServices>(state: &SupervisorState<S>, barcodes: &[Barcod
             }
         }
     }
-    let halves = !enough.is_cancelled() && (answered || failed.len() == 1);
+    let halves = answered || failed.len() == 1;
     for batch in failed {
-        if halves && batch.may_be_one_book {
-            answered |= ask_halves(state, batch, answered).await;
+        if halves && batch.may_be_one_book && !enough.is_cancelled() {
+            let half = ask_halves(state, batch, answered).await;
+            answered |= half.answered;
+            if half.queue_full {
+                enough.cancel();
+            }
         } else {
             trouble(state, TASK, &batch.why);
         }
@@ -144,16 +145,36 @@ async fn ask_for<S: TaskServices>(state: &SupervisorState<S>, barcodes: &[Barcod
     reach
 }
 
-/// Halves a batch without an answer; `true` if a part of it was answered. A book that has none even by itself is put off by the
-/// catalog, longer each time.
-async fn ask_halves<S: TaskServices>(state: &SupervisorState<S>, batch: FailedBatch, others_answered: bool) -> bool {
+/// Counts what was newly requested, and says when GRIN's queue is full.
+fn note_answer<S>(state: &SupervisorState<S>, answer: &ConvertResult) {
+    state.progress.requested(answer.requested as u64);
+    if answer.queue_full {
+        info!("GRIN's conversion queue is full; the rest is requested later");
+        state.progress.tell_task(TASK, "GRIN's queue is full");
+    }
+}
+
+/// What came of halving a batch.
+struct HalvesResult {
+    /// A part of it was answered.
+    answered: bool,
+    queue_full: bool,
+}
+
+/// Halves a batch without an answer, until GRIN's queue is full. A book that has no answer even by itself is put off by the catalog,
+/// longer each time.
+async fn ask_halves<S: TaskServices>(
+    state: &SupervisorState<S>,
+    batch: FailedBatch,
+    others_answered: bool,
+) -> HalvesResult {
     let ask = async |half| {
         let answer = ask_batch(state, half, Some(ATTEMPTS_A_PART)).await;
         answer.map_err(|unanswered| unanswered.batch)
     };
-    let found = bisect(batch, others_answered, ask).await;
+    let found = bisect(batch, others_answered, ask, |answer| answer.queue_full).await;
     for answer in &found.answers {
-        state.progress.requested(answer.requested as u64);
+        note_answer(state, answer);
     }
     for (barcode, why) in &found.spoilers {
         let why = format!("no answer about {barcode}: {why}; requested again later");
@@ -174,7 +195,10 @@ async fn ask_halves<S: TaskServices>(state: &SupervisorState<S>, batch: FailedBa
     if let Some(why) = &found.stopped {
         trouble(state, TASK, why);
     }
-    !found.answers.is_empty()
+    HalvesResult {
+        answered: !found.answers.is_empty(),
+        queue_full: found.answers.iter().any(|answer| answer.queue_full),
+    }
 }
 
 /// A batch without an answer.

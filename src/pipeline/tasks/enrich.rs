@@ -143,7 +143,7 @@ impl<S: TaskServices> EnrichTask<'_, S> {
     async fn halves(&mut self, batch: FailedBatch, others_answered: bool) -> bool {
         let state = self.state;
         let ask = async |half| ask_batch(state, half, Some(ATTEMPTS_A_PART)).await;
-        let found = bisect(batch, others_answered, ask).await;
+        let found = bisect(batch, others_answered, ask, |_| false).await;
         state.progress.enriched(found.answers.iter().sum());
         for (barcode, why) in &found.spoilers {
             let wait = self.spoilers.note(barcode);

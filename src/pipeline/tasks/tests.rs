@@ -269,7 +269,25 @@ async fn a_full_queue_ends_the_requests_and_is_no_failure() {
         [10, 10],
         "nothing is requested after the refusal"
     );
+    assert_eq!(
+        state.progress.snapshot().requested,
+        15,
+        "of the last batch a part was taken"
+    );
     assert_eq!(report(&state), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_full_in_the_middle_of_halving_ends_it() {
+    let stub = TaskStub::new();
+    *stub.to_convert.borrow_mut() = books(0..30);
+    stub.spoilers.borrow_mut().extend(books(18..19));
+    stub.queue.set(23);
+    let state = state(stub);
+    convert(&state, &scope(true)).await;
+    assert_eq!(state.services.batches(), [10, 10, 10, 5]);
+    assert_eq!(state.progress.snapshot().requested, 23);
+    assert!(state.services.put_off.borrow().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

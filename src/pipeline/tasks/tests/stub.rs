@@ -193,15 +193,11 @@ impl TaskServices for TaskStub {
         self.note(AskedTask::Convert(ask.barcodes.clone()));
         sleep(ANSWER).await;
         self.batch(&ask.barcodes)?;
-        let Some(left) = self.queue.get().checked_sub(ask.barcodes.len()) else {
-            return Ok(ConvertResult {
-                queue_full: true,
-                ..ConvertResult::default()
-            });
-        };
-        self.queue.set(left);
+        let requested = ask.barcodes.len().min(self.queue.get());
+        self.queue.update(|left| left - requested);
         Ok(ConvertResult {
-            requested: ask.barcodes.len(),
+            requested,
+            queue_full: requested < ask.barcodes.len(),
             ..ConvertResult::default()
         })
     }
