@@ -20,8 +20,8 @@ use crate::pipeline::workers::{
 pub(super) struct TaskFault {
     /// In a sentence.
     pub why: String,
-    /// One of the books asked for may be the reason: fewer of them may be answered.
-    pub may_be_one_book: bool,
+    /// One of the books asked for, or their number, may be the reason: fewer of them may be answered.
+    pub parts_may_be_answered: bool,
     /// Only a person can mend it, so whatever is asked next meets it too.
     pub needs_person: bool,
 }
@@ -30,7 +30,7 @@ impl TaskFault {
     fn of(error: &impl Display) -> Self {
         Self {
             why: error.to_string(),
-            may_be_one_book: false,
+            parts_may_be_answered: false,
             needs_person: false,
         }
     }
@@ -57,7 +57,7 @@ impl From<CollectError> for TaskFault {
 impl From<EnrichError> for TaskFault {
     fn from(error: EnrichError) -> Self {
         Self {
-            may_be_one_book: error.may_be_one_book(),
+            parts_may_be_answered: error.parts_may_be_answered(),
             ..Self::of(&error)
         }
     }
@@ -66,7 +66,7 @@ impl From<EnrichError> for TaskFault {
 impl From<ConvertError> for TaskFault {
     fn from(error: ConvertError) -> Self {
         Self {
-            may_be_one_book: error.may_be_one_book(),
+            parts_may_be_answered: error.parts_may_be_answered(),
             needs_person: error.needs_person(),
             ..Self::of(&error)
         }

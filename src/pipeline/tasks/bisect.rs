@@ -32,7 +32,7 @@ pub(super) struct FailedBatch {
     pub(super) barcodes: Vec<Barcode>,
     pub(super) why: String,
     /// One of its books may be the reason.
-    pub(super) may_be_one_book: bool,
+    pub(super) parts_may_be_answered: bool,
 }
 
 impl FailedBatch {
@@ -40,7 +40,7 @@ impl FailedBatch {
         Self {
             barcodes,
             why: fault.why,
-            may_be_one_book: fault.may_be_one_book,
+            parts_may_be_answered: fault.parts_may_be_answered,
         }
     }
 }
@@ -83,7 +83,7 @@ pub(super) async fn bisect<T>(
                             return result;
                         }
                     }
-                    Err(failed) if failed.may_be_one_book => next.push(failed),
+                    Err(failed) if failed.parts_may_be_answered => next.push(failed),
                     Err(failed) => {
                         result.stopped = Some(failed.why);
                         return unblamed(result, others_answered);
@@ -163,7 +163,7 @@ mod tests {
                 .map(|n| Barcode::parse(&format!("TL{n:04}")).unwrap())
                 .collect(),
             why: "server error 500".to_owned(),
-            may_be_one_book: true,
+            parts_may_be_answered: true,
         }
     }
 
@@ -223,7 +223,7 @@ mod tests {
             Err(FailedBatch {
                 barcodes,
                 why,
-                may_be_one_book: false,
+                parts_may_be_answered: false,
             })
         };
         let result = bisect(batch(8), true, ask, |()| false).await;

@@ -129,7 +129,7 @@ async fn ask_for<S: TaskServices>(state: &SupervisorState<S>, barcodes: &[Barcod
     }
     let halves = answered || failed.len() == 1;
     for batch in failed {
-        if halves && batch.may_be_one_book && !enough.is_cancelled() {
+        if halves && batch.parts_may_be_answered && !enough.is_cancelled() {
             let half = ask_halves(state, batch, answered).await;
             answered |= half.answered;
             if half.queue_full {

@@ -129,7 +129,7 @@ impl<S: TaskServices> EnrichTask<'_, S> {
         // One batch in trouble while others are answered, or the only one: a book may be the reason. All of several: GRIN is.
         let halves = answered || failed.len() == 1;
         for batch in failed {
-            if halves && batch.may_be_one_book {
+            if halves && batch.parts_may_be_answered {
                 answered |= self.halves(batch, answered).await;
             } else {
                 trouble(state, TASK, &batch.why);

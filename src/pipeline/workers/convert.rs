@@ -70,10 +70,10 @@ pub enum ConvertError {
 
 impl ConvertError {
     /// One of the books may be the reason: a smaller batch may be answered.
-    pub fn may_be_one_book(&self) -> bool {
+    pub fn parts_may_be_answered(&self) -> bool {
         match self {
-            Self::Session(error) => retry::may_be_content(error),
-            Self::Refused(refusal) => retry::may_be_content_of(*refusal),
+            Self::Session(error) => retry::parts_may_be_answered(error),
+            Self::Refused(refusal) => retry::parts_may_not_be_refused(*refusal),
             Self::Status(_) => true,
             Self::Catalog(_) => false,
         }

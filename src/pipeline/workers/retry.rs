@@ -64,8 +64,9 @@ pub(super) fn transient(error: &SessionError) -> Option<Duration> {
     }
 }
 
-/// Whether what was asked, not the way to GRIN, may be the reason of an error: the same request with fewer books may be answered.
-pub(super) fn may_be_content(error: &SessionError) -> bool {
+/// Whether what was asked of GRIN in one request may be answered in parts. Wider than what may be one book's
+/// ([`crate::pipeline::policy::BookFault::may_be_one_books`]): a smaller request also takes less time, and breaks less often.
+pub(super) fn parts_may_be_answered(error: &SessionError) -> bool {
     match error {
         SessionError::Server { .. }
         | SessionError::Unexpected { .. }
@@ -81,8 +82,8 @@ pub(super) fn may_be_content(error: &SessionError) -> bool {
     }
 }
 
-/// As [`may_be_content`], of an answer that is not the expected table.
-pub(super) fn may_be_content_of(refusal: AnswerRefusal) -> bool {
+/// As [`parts_may_be_answered`], of an answer that is not the expected table.
+pub(super) fn parts_may_not_be_refused(refusal: AnswerRefusal) -> bool {
     !matches!(refusal, AnswerRefusal::SignIn | AnswerRefusal::Unavailable)
 }
 

@@ -125,10 +125,10 @@ impl TaskStub {
     }
 }
 
-pub fn fault(why: &str, may_be_one_book: bool) -> TaskFault {
+pub fn fault(why: &str, parts_may_be_answered: bool) -> TaskFault {
     TaskFault {
         why: why.to_owned(),
-        may_be_one_book,
+        parts_may_be_answered,
         needs_person: false,
     }
 }

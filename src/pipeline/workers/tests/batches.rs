@@ -108,13 +108,13 @@ fn attempts_end_with_their_number_or_with_what_does_not_pass() {
                 fixture.grin.fails(server(500));
             }
             let error = enrich(&fixture, attempts).await.unwrap_err();
-            assert!(error.may_be_one_book(), "{error}");
+            assert!(error.parts_may_be_answered(), "{error}");
             assert_eq!(fixture.grin.count(), asked);
         }
         let fixture = WorkerFixture::new();
         fixture.grin.fails(signed_out());
         let error = enrich(&fixture, None).await.unwrap_err();
-        assert!(!error.may_be_one_book(), "{error}");
+        assert!(!error.parts_may_be_answered(), "{error}");
     });
 }
 
@@ -192,7 +192,7 @@ fn an_answer_about_no_book_is_an_error_that_names_what_came() {
         let fixture = WorkerFixture::new();
         fixture.grin.small(200, SIGN_IN);
         let error = convert(&fixture).await.unwrap_err();
-        assert!(!error.may_be_one_book() && !error.needs_person(), "{error}");
+        assert!(!error.parts_may_be_answered() && !error.needs_person(), "{error}");
         fixture.grin.small(404, "");
         let error = convert(&fixture).await.unwrap_err();
         assert!(matches!(error, ConvertError::Status(404)), "{error}");
