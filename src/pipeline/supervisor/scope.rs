@@ -18,8 +18,9 @@ const COMPARE_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// How long after it was compared last a stored book is looked at again, where these queues are served.
 pub fn compare_after(queues: &[Queue]) -> Option<Duration> {
-    let changed = |queue: &Queue| matches!(queue, Queue::Changed | Queue::All);
-    queues.iter().any(changed).then_some(COMPARE_AFTER)
+    Queue::resolve(queues)
+        .contains(&Queue::Changed)
+        .then_some(COMPARE_AFTER)
 }
 
 /// What to do: all of it (the daemon) or one step by hand.
@@ -94,6 +95,18 @@ impl RunScope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_stored_is_compared_where_the_queue_of_changed_books_is_served() {
+        for (queues, compared) in [
+            (&[][..], false),
+            (&[Queue::Converted, Queue::Failed], false),
+            (&[Queue::Converted, Queue::Changed], true),
+            (&[Queue::All], true),
+        ] {
+            assert_eq!(compare_after(queues).is_some(), compared, "{queues:?}");
+        }
+    }
 
     #[test]
     fn facts_are_renewed_by_age_and_at_once_by_force() {
