@@ -304,13 +304,16 @@ async fn a_storage_fault_of_one_book_costs_others_one_probe() {
         place: "raw/BAD001".into(),
     };
     library.add("BAD001", Fate::Fails((&barred).into()), Duration::ZERO);
-    for number in 0..10 {
+    for number in 0..40 {
         library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
     }
     let (run, report) = once(library).await;
-    assert_eq!(run.library.stored(), 10);
+    assert_eq!(run.library.stored(), 40);
+    let last = run.library.last_good_stored();
+    assert!(last < Duration::from_secs(15), "{last:?}");
+    let stopped_by = report.stopped_by.expect("the one book is not done");
     assert!(
-        report.stopped_by.is_some() || !report.incomplete.is_empty(),
-        "{report:?}"
+        stopped_by.cause == WaitCause::Storage && stopped_by.why.contains("raw/BAD001"),
+        "{stopped_by:?}"
     );
 }
