@@ -37,7 +37,7 @@ pub struct ProgressSnapshot {
     pub bytes_stored: u64,
     /// When the last book was stored.
     pub last_stored: Option<Timestamp>,
-    /// Rows collected, books enriched, conversions asked for in this run.
+    /// Rows collected in this run.
     pub rows: u64,
     /// Books enriched in this run.
     pub enriched: u64,
@@ -49,7 +49,7 @@ pub struct ProgressSnapshot {
     pub waiting: Option<WaitReason>,
     /// What each task does just now or did last.
     pub tasks: BTreeMap<&'static str, String>,
-    /// Duties that are going on now.
+    /// Tasks that run now.
     pub active: BTreeSet<&'static str>,
     /// Books of this run that failed for good, by reason.
     pub failures: BTreeMap<FailureReason, u64>,
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_book_is_in_hand_until_it_is_settled() {
+    fn a_book_is_claimed_until_it_is_settled() {
         let progress = RunProgress::default();
         progress.taken();
         progress.taken();
