@@ -182,7 +182,7 @@ fn a_pause_of_everybodys_is_no_full_queue() {
         fixture.grin.fails(day.clone());
         let error = convert(&fixture).await.unwrap_err();
         assert!(matches!(&error, ConvertError::Session(told) if *told == day), "{error}");
-        assert!(!error.may_be_one_book() && !error.needs_person(), "{error}");
+        assert!(!error.parts_may_be_answered() && !error.needs_person(), "{error}");
     });
 }
 
