@@ -205,7 +205,7 @@ mod tests {
     async fn answered_after_an_hour_was_asked_for(list: Option<u64>, late: bool) -> (Option<u64>, Option<u64>) {
         let gate = RequestGate::default();
         let moment = || tokio::time::sleep(Duration::from_millis(10));
-        let hour = Some(Duration::from_hours(1));
+        let hour = Duration::from_hours(1);
         let seconds = |wait: Duration| (wait + Duration::from_millis(500)).as_secs();
         gate.archive_refused("/a", Instant::now());
         let early = Instant::now();
@@ -216,7 +216,7 @@ mod tests {
         let sent = Instant::now();
         moment().await;
         assert_eq!(gate.archive_refused("/b", sent), RefusalEvidence::AfterPause);
-        assert_eq!(gate.refused_by_archives(sent, 503, hour), hour.unwrap());
+        assert_eq!(gate.refused_by_archives(sent, 503, Some(hour)), hour);
         if let Some(asked) = list {
             gate.refused(sent, 503, Some(Duration::from_secs(asked)));
         }

@@ -82,8 +82,8 @@ impl BookSelection {
         limit: usize,
         lock: RowLock,
     ) -> Result<Vec<i64>, CatalogError> {
-        if let Some(only) = &self.only {
-            return self.ready_of(conn, only, times, limit, lock);
+        if self.only.is_some() {
+            return self.ready_of_named(conn, times, limit, lock);
         }
         let find = |sql: &str, times: SelectionTimes<'_>| self.ids(conn, &lock.on(sql), times, limit);
         let queues = Queue::resolve(&self.queues);
@@ -151,18 +151,18 @@ impl BookSelection {
             let more = if all { "" } else { " AND listed_converted = 1" };
             out.extend(each(more, times.opened_at));
         }
-        if let Some(before) = self.recheck_before {
-            if queues.contains(&Queue::Changed) {
-                out.extend(each(" AND listed_converted = 1", &stamp(before)));
-            }
+        if let Some(before) = self.recheck_before
+            && queues.contains(&Queue::Changed)
+        {
+            out.extend(each(" AND listed_converted = 1", &stamp(before)));
         }
         out
     }
 
-    fn ready_of(
+    /// The same of the books that are named.
+    fn ready_of_named(
         &self,
         conn: &SqlConnection,
-        only: &[Barcode],
         times: SelectionTimes<'_>,
         limit: usize,
         lock: RowLock,
@@ -174,7 +174,12 @@ impl BookSelection {
         )))?;
         let mut out = Vec::new();
         let mut taken = HashSet::new();
-        for barcode in only.iter().filter(|barcode| self.may_be(barcode.as_str())) {
+        for barcode in self
+            .only
+            .iter()
+            .flatten()
+            .filter(|barcode| self.may_be(barcode.as_str()))
+        {
             if out.len() == limit {
                 break;
             }
