@@ -14,15 +14,18 @@ use crate::archive::scan::TarScan;
 pub(super) struct FoundMets {
     pub(super) mets: MetsSummary,
     by_name: bool,
+    /// It has this book's file name and another book's OBJID.
+    contradicts_itself: bool,
     pub(super) identity: BookIdentity,
 }
 
 impl FoundMets {
-    /// Of several METS the greatest counts, of equal ones the first: never another book's before one that may be ours, a
-    /// readable one with a record before one without.
+    /// Of several METS the greatest counts, of equal ones the first: never another book's before one that may be ours, nor one whose
+    /// OBJID is another book's before one that is ours throughout; a readable one with a record before one without.
     fn rank(&self) -> impl Ord + use<> {
         (
             self.identity != BookIdentity::Another,
+            self.identity == BookIdentity::Requested && !self.contradicts_itself,
             self.mets.record == RecordKind::Found,
             self.identity == BookIdentity::Requested,
             self.by_name,
@@ -45,8 +48,10 @@ impl TarScan<'_> {
             let text = "METS by its root element, not its name";
             self.findings.note(FindingCode::MetsMisnamed, Some(&member.name), text);
         }
+        let names_this_book = |object: &String| self.barcode.is_some_and(|barcode| object_names(object, barcode));
         let found = FoundMets {
             identity: self.identity_of(&mets, by_name, member),
+            contradicts_itself: mets.object.as_ref().is_some_and(|object| !names_this_book(object)),
             mets,
             by_name,
         };
