@@ -10,8 +10,8 @@ use crate::vocabulary::FailureReason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum VolumeRefusal {
-    /// Neither a page image nor a page text nor hOCR.
-    #[error("there is no page in it")]
+    /// Neither a page image nor a page text nor hOCR; or page images that are all empty.
+    #[error("there is no page in it, or none of its page images has a single byte")]
     NoPages,
     /// Its METS names another book, by its file name and by its OBJID.
     #[error("its METS belongs to another book")]
@@ -53,7 +53,7 @@ impl VolumeRefusal {
 pub struct VolumeAcceptance {
     /// Why it is no volume; `None` for a volume.
     pub refusal: Option<VolumeRefusal>,
-    /// Every page file was compared with a listed digest and is equal, and no listed page is missing.
+    /// Every page file was compared with every digest given for it and is equal, no listed page is missing and no page image is empty.
     pub verified: bool,
     /// Pages, as many as the text has lines.
     pub pages: u64,
@@ -85,6 +85,10 @@ pub(super) enum BookIdentity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct VolumeFacts {
     pub(super) pages: u64,
+    /// There is a page image with bytes in it.
+    pub(super) has_images: bool,
+    /// Page images without a single byte.
+    pub(super) empty_images: u64,
     pub(super) terminated: bool,
     pub(super) identity: BookIdentity,
     /// The message's integrity check was good, or every page is equal to its digest.
@@ -95,11 +99,16 @@ pub(super) struct VolumeFacts {
     pub(super) missing: usize,
 }
 
-/// A volume has at least one page, its METS names the requested barcode, every page that the checksum list or the METS
+/// A volume has at least one page, not only empty page images, its METS names the requested barcode, every page that the checksum list or the METS
 /// names is present and equal, and its tar is terminated. The first fault in this order is the reason.
 pub(super) fn decide(facts: VolumeFacts) -> Option<VolumeRefusal> {
     match facts {
         VolumeFacts { pages: 0, .. } => Some(VolumeRefusal::NoPages),
+        VolumeFacts {
+            has_images: false,
+            empty_images: 1..,
+            ..
+        } => Some(VolumeRefusal::NoPages),
         VolumeFacts {
             identity: BookIdentity::Another,
             ..
@@ -132,6 +141,8 @@ mod tests {
 
     const VOLUME: VolumeFacts = VolumeFacts {
         pages: 5,
+        has_images: true,
+        empty_images: 0,
         terminated: true,
         identity: BookIdentity::Requested,
         proven: true,
@@ -162,6 +173,31 @@ mod tests {
                 "no barcode was requested",
                 VolumeFacts {
                     identity: BookIdentity::NotRequested,
+                    ..VOLUME
+                },
+                None,
+            ),
+            (
+                "page images that are all empty, with texts",
+                VolumeFacts {
+                    has_images: false,
+                    empty_images: 5,
+                    ..VOLUME
+                },
+                Some(Refusal::NoPages),
+            ),
+            (
+                "texts alone",
+                VolumeFacts {
+                    has_images: false,
+                    ..VOLUME
+                },
+                None,
+            ),
+            (
+                "one empty page image of five",
+                VolumeFacts {
+                    empty_images: 1,
                     ..VOLUME
                 },
                 None,

@@ -61,13 +61,17 @@ pub enum FindingCode {
     ChecksumListMalformed,
     /// The checksum list and the METS name different digests for a member.
     MetsDigestDiffers,
+    /// The METS names fewer pages than the checksum list.
+    MetsLacksPages,
+    /// A page image of 0 bytes.
+    EmptyPageImage,
     /// A page number is missing in between.
     PageGap,
     /// A second file for the same page, in another folder or spelling; the first one counts.
     DuplicatePage,
     /// A page without a text file.
     ImageWithoutText,
-    /// A text file without a page image; beyond the last image its text is left out unless the METS or the list names it.
+    /// A text file without a page image; beyond the last image its text is left out unless the METS or the list names it, or there is neither.
     TextWithoutImage,
     /// A page number far beyond the number of pages; the file is left out of the page count.
     PageNumberImplausible,
@@ -135,6 +139,8 @@ impl FindingCode {
             Self::MemberNotListed => "member_not_listed",
             Self::ChecksumListMalformed => "checksum_list_malformed",
             Self::MetsDigestDiffers => "mets_digest_differs",
+            Self::MetsLacksPages => "mets_lacks_pages",
+            Self::EmptyPageImage => "empty_page_image",
             Self::PageGap => "page_gap",
             Self::DuplicatePage => "duplicate_page",
             Self::ImageWithoutText => "image_without_text",
@@ -173,6 +179,7 @@ impl FindingCode {
         match self {
             Self::ChecksumMismatch
             | Self::ChecksumMissingMember
+            | Self::EmptyPageImage
             | Self::NoPages
             | Self::AnotherBook
             | Self::UnnamedBook
@@ -259,6 +266,8 @@ mod tests {
             FindingCode::MetsDigestDiffers,
             FindingCode::OddEntry,
             FindingCode::TextInUtf16,
+            FindingCode::MetsLacksPages,
+            FindingCode::EmptyPageImage,
         ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }

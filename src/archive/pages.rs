@@ -24,11 +24,14 @@ const NO_LINES: RangeInclusive<u32> = 1..=0;
 /// All that is known of a volume's pages.
 pub(super) struct VolumePages {
     images: BTreeSet<u32>,
+    /// Those of them that have no bytes.
+    empty_images: BTreeSet<u32>,
     coordinates: BTreeSet<u32>,
     texts: BTreeMap<u32, Line>,
     spool: SpooledTempFile,
     written: u64,
     lines: RangeInclusive<u32>,
+    nothing_names_pages: bool,
     bad_utf8: Tally,
     control: Tally,
     marked: Tally,
@@ -69,17 +72,23 @@ pub(super) struct PageCount {
     pub(super) text_pages: u64,
     /// Number of the first page; 0 without pages.
     pub(super) first_page: u64,
+    /// Pages that have an image.
+    pub(super) images: u64,
+    /// Pages whose image has no bytes.
+    pub(super) empty_images: u64,
 }
 
 impl VolumePages {
     pub(super) fn new() -> Self {
         Self {
             images: BTreeSet::new(),
+            empty_images: BTreeSet::new(),
             coordinates: BTreeSet::new(),
             texts: BTreeMap::new(),
             spool: SpooledTempFile::new(IN_MEMORY),
             written: 0,
             lines: NO_LINES,
+            nothing_names_pages: false,
             bad_utf8: Tally::default(),
             control: Tally::default(),
             marked: Tally::default(),
@@ -87,9 +96,15 @@ impl VolumePages {
         }
     }
 
-    /// Notes a page image; false if there was one for this page.
-    pub(super) fn image(&mut self, page: u32) -> bool {
-        self.images.insert(page)
+    /// Notes a page image; false if there was one for this page. A second one counts where the first is empty.
+    pub(super) fn image(&mut self, page: u32, bytes: u64) -> bool {
+        let is_first = self.images.insert(page);
+        if bytes > 0 {
+            self.empty_images.remove(&page);
+        } else if is_first {
+            self.empty_images.insert(page);
+        }
+        is_first
     }
 
     /// Notes a page's hOCR; false if there was one for this page.
@@ -139,6 +154,11 @@ impl VolumePages {
         self.texts.insert(page, Line { offset: 0, bytes: 0 });
     }
 
+    /// Notes that there is neither a METS nor a checksum list: then a text alone makes a page, too.
+    pub(super) fn set_nothing_names_pages(&mut self) {
+        self.nothing_names_pages = true;
+    }
+
     /// Counts the pages, looks for gaps, and says what does not fit. `named` are the pages that the METS or the checksum
     /// list names: their numbers are believed.
     pub(super) fn judge(&mut self, named: &BTreeSet<u32>, findings: &mut FindingList) -> PageCount {
@@ -151,8 +171,9 @@ impl VolumePages {
             .collect();
         let numbering = PageNumbering::of(&all, named);
         self.drop_implausible(&all, &numbering, findings);
-        // A text alone makes a page only where its number is named, or where no page has anything else.
-        let text_alone = |page: &u32| named.contains(page) || self.images.is_empty() && self.coordinates.is_empty();
+        // A text alone makes a page only where its number is named or could not be named, or where no page has anything else.
+        let nothing_else = self.images.is_empty() && self.coordinates.is_empty();
+        let text_alone = |page: &u32| named.contains(page) || self.nothing_names_pages || nothing_else;
         let texts = self.texts.keys().filter(|page| text_alone(page));
         let last = self.images.iter().chain(&self.coordinates).chain(texts).max().copied();
         self.lines = last.map_or(NO_LINES, |last| numbering.first..=last);
@@ -170,6 +191,8 @@ impl VolumePages {
             pages: self.lines.clone().count() as u64,
             text_pages: self.texts.range(self.lines.clone()).count() as u64,
             first_page: last.map_or(0, |_| numbering.first.into()),
+            images: (self.images.len() - self.empty_images.len()) as u64,
+            empty_images: self.empty_images.len() as u64,
         }
     }
 
@@ -182,12 +205,18 @@ impl VolumePages {
                 format!("page {page} is not counted"),
             );
             self.images.remove(page);
+            self.empty_images.remove(page);
             self.coordinates.remove(page);
             self.texts.remove(page);
         }
     }
 
     fn compare(&self, findings: &mut FindingList) {
+        if !self.empty_images.is_empty() {
+            let empty: Vec<u32> = self.empty_images.iter().copied().collect();
+            let text = listed("page images without a single byte, on pages", &empty);
+            findings.note(FindingCode::EmptyPageImage, None, text);
+        }
         let among = |page: &u32| !self.images.contains(page);
         let without_image: Vec<u32> = self.texts.keys().copied().filter(among).collect();
         let without_text: Vec<u32> = self

@@ -23,13 +23,19 @@ pub(super) struct FileSeen {
     pub(super) role: MemberRole,
 }
 
+/// A checksum list and the folder that it stands in.
+struct FoundList {
+    folder: String,
+    list: ChecksumList,
+}
+
 /// The walk, and what it gathered.
 pub(super) struct TarScan<'o> {
     options: &'o PassOptions,
     barcode: Option<&'o Barcode>,
     digests: LaneDigests,
     files: Vec<FileSeen>,
-    list: Option<ChecksumList>,
+    list: Option<FoundList>,
     mets: Option<FoundMets>,
     in_folder: bool,
     terminated: bool,
@@ -152,7 +158,7 @@ impl<'o> TarScan<'o> {
     }
 
     fn image(&mut self, page: u32, member: &TarMember) {
-        if !self.pages.image(page) {
+        if !self.pages.image(page, member.size) {
             self.findings.note(
                 FindingCode::DuplicatePage,
                 Some(&member.name),
@@ -198,10 +204,33 @@ impl<'o> TarScan<'o> {
             self.findings
                 .note(FindingCode::ChecksumListMalformed, Some(&member.name), warning.clone());
         }
-        if self.list.as_ref().is_none_or(ChecksumList::is_empty) {
-            self.list = Some(list);
-        }
+        self.add_list(list, member);
         Ok(())
+    }
+
+    /// Lists of one folder count together, so that a file has to be equal to what each of them says. Names in a list of another folder
+    /// mean other files.
+    fn add_list(&mut self, list: ChecksumList, member: &TarMember) {
+        let code = FindingCode::ChecksumListMalformed;
+        let known = self.list.as_mut().filter(|known| !known.list.is_empty());
+        match known {
+            None => {
+                self.list = Some(FoundList {
+                    folder: member.folder().to_owned(),
+                    list,
+                });
+            }
+            Some(_) if list.is_empty() => {}
+            Some(known) if known.folder == member.folder() => {
+                for text in known.list.merge(list) {
+                    self.findings.note(code, Some(&member.name), text);
+                }
+            }
+            Some(_) => {
+                let text = "another checksum list counts; this one is not read";
+                self.findings.note(code, Some(&member.name), text);
+            }
+        }
     }
 
     /// Refuses a file that is larger than its kind ever is.

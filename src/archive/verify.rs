@@ -27,7 +27,7 @@ pub(super) struct DigestComparison {
 
 /// What names files and their digests.
 pub(super) struct DigestSources<'s> {
-    /// `checksum.md5`; it counts before the METS.
+    /// `checksum.md5`.
     pub(super) list: Option<&'s ChecksumList>,
     /// The METS's digests.
     pub(super) mets: Option<&'s ChecksumList>,
@@ -38,16 +38,35 @@ pub(super) struct DigestSources<'s> {
 impl DigestSources<'_> {
     /// Every name in any of them.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        let listed = self.list.into_iter().chain(self.mets);
-        let listed = listed.flat_map(|list| list.entries().map(|(name, _)| name));
-        listed.chain(self.named.iter().map(String::as_str))
+        self.list_names().chain(self.mets_names())
+    }
+
+    fn list_names(&self) -> impl Iterator<Item = &str> {
+        let entries = self.list.into_iter().flat_map(ChecksumList::entries);
+        entries.map(|(name, _)| name)
+    }
+
+    fn mets_names(&self) -> impl Iterator<Item = &str> {
+        let entries = self.mets.into_iter().flat_map(ChecksumList::entries);
+        let with_digests = entries.map(|(name, _)| name);
+        with_digests.chain(self.named.iter().map(String::as_str))
+    }
+
+    /// Pages in the checksum list.
+    pub(super) fn list_pages(&self) -> BTreeSet<u32> {
+        self.list_names().filter_map(|name| role(name, None).page()).collect()
+    }
+
+    /// Pages in the METS.
+    pub(super) fn mets_pages(&self) -> BTreeSet<u32> {
+        self.mets_names().filter_map(|name| role(name, None).page()).collect()
     }
 }
 
 /// Which file each name of one list means.
 struct ListedFiles {
-    /// The digest for each file, by the file's number.
-    digests: BTreeMap<usize, Md5Digest>,
+    /// The digests for each file, by the file's number.
+    digests: BTreeMap<usize, Vec<Md5Digest>>,
     /// Names that mean no file.
     absent: Vec<String>,
     /// Names that mean a file only if letter case or percent-encoding is put aside.
@@ -70,7 +89,7 @@ pub(super) fn compare(
         .mets
         .filter(|mets| !mets.is_empty())
         .map(|mets| names.find(mets.entries()));
-    let named = names.find(sources.named.iter().map(|name| (name.as_str(), None)));
+    let named = names.find(sources.named.iter().map(|name| (name.as_str(), &[][..])));
     let mut compared = DigestComparison {
         has_source: digests.is_some() && (list.is_some() || mets.is_some()),
         ..DigestComparison::default()
@@ -82,8 +101,11 @@ pub(super) fn compare(
     match digests {
         Some(digests) if compared.has_source => {
             for (id, digest) in digests.finish() {
-                let expected = [&list, &mets].map(|listed| listed_digest(listed.as_ref(), id));
-                if compared.compare_file(&files[id], expected, digest, findings) {
+                let given = GivenDigests {
+                    by_list: listed_digests(list.as_ref(), id),
+                    by_mets: listed_digests(mets.as_ref(), id),
+                };
+                if compared.compare_file(&files[id], given, digest, findings) {
                     proven.extend(files[id].role.page_part());
                 }
             }
@@ -99,48 +121,93 @@ pub(super) fn compare(
     compared
 }
 
-fn listed_digest(listed: Option<&ListedFiles>, id: usize) -> Option<Md5Digest> {
-    listed.and_then(|listed| listed.digests.get(&id)).copied()
+fn listed_digests(listed: Option<&ListedFiles>, id: usize) -> &[Md5Digest] {
+    let digests = listed.and_then(|listed| listed.digests.get(&id));
+    digests.map_or(&[], Vec::as_slice)
+}
+
+/// Every digest that is given for one file.
+#[derive(Debug, Clone, Copy)]
+struct GivenDigests<'d> {
+    by_list: &'d [Md5Digest],
+    by_mets: &'d [Md5Digest],
+}
+
+/// What the given digests say of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DigestVerdict {
+    /// It is equal to all of them.
+    Equal,
+    /// It differs from one of the checksum list's.
+    DiffersFromList,
+    /// It differs from one of the METS's.
+    DiffersFromMets,
+    /// There is none.
+    NotGiven,
+}
+
+impl GivenDigests<'_> {
+    /// A page must be equal to every digest: where two contradict each other one is wrong, and nothing says which. Of other files the
+    /// METS speaks only where the list does not: a METS can hardly hold its own digest.
+    fn judge(self, is_page: bool, digest: Md5Digest) -> DigestVerdict {
+        let Self { by_list, by_mets } = self;
+        let by_mets = if is_page || by_list.is_empty() { by_mets } else { &[] };
+        let differs = |digests: &[Md5Digest]| digests.iter().any(|given| *given != digest);
+        match () {
+            () if differs(by_list) => DigestVerdict::DiffersFromList,
+            () if differs(by_mets) => DigestVerdict::DiffersFromMets,
+            () if by_list.is_empty() && by_mets.is_empty() => DigestVerdict::NotGiven,
+            () => DigestVerdict::Equal,
+        }
+    }
+
+    fn contradict_each_other(self) -> bool {
+        let known = |digest| self.by_list.is_empty() || self.by_list.contains(digest);
+        !self.by_mets.iter().all(known)
+    }
 }
 
 impl DigestComparison {
-    /// True if the file is equal to the digest listed for it. The list's digest counts before the METS's.
+    /// True if the file is equal to every digest given for it.
     fn compare_file(
         &mut self,
         file: &FileSeen,
-        [by_list, by_mets]: [Option<Md5Digest>; 2],
+        given: GivenDigests<'_>,
         digest: Md5Digest,
         findings: &mut FindingList,
     ) -> bool {
         let note = |findings: &mut FindingList, code, text: &str| findings.note(code, Some(&file.name), text);
-        if let (Some(one), Some(other)) = (by_list, by_mets)
-            && one != other
-        {
+        if given.contradict_each_other() {
             let text = "the METS lists another digest than the checksum list";
             note(findings, FindingCode::MetsDigestDiffers, text);
         }
         let is_page = file.role.page_part().is_some();
-        match by_list.or(by_mets) {
-            Some(expected) if expected == digest => {
+        let verdict = given.judge(is_page, digest);
+        match verdict {
+            DigestVerdict::Equal => {
                 self.proven_files += u64::from(is_page);
                 return true;
             }
-            Some(_) if is_desktop_litter(&file.name) => {
+            DigestVerdict::DiffersFromList | DigestVerdict::DiffersFromMets if is_desktop_litter(&file.name) => {
                 note(
                     findings,
                     FindingCode::ListedNameDiffers,
                     "a desktop's file, and not the one listed",
                 );
             }
-            Some(_) => {
-                note(findings, FindingCode::ChecksumMismatch, "its MD5 is not the one listed");
+            DigestVerdict::DiffersFromList | DigestVerdict::DiffersFromMets => {
+                let text = match verdict {
+                    DigestVerdict::DiffersFromMets => "its MD5 is not the one that the METS names",
+                    _ => "its MD5 is not the one listed",
+                };
+                note(findings, FindingCode::ChecksumMismatch, text);
                 keep(&mut self.mismatched, &file.name);
             }
-            None if is_page => {
+            DigestVerdict::NotGiven if is_page => {
                 note(findings, FindingCode::MemberNotListed, "no digest is listed for it");
                 self.unlisted_pages += 1;
             }
-            None => {}
+            DigestVerdict::NotGiven => {}
         }
         false
     }
@@ -206,16 +273,16 @@ impl<'f> FileNames<'f> {
     /// Finds the files that a list means. The closest form of a name counts first, and a file is meant only once, so that
     /// `1.txt` never speaks for `copy/1.txt` where both are there. Files of one and the same name are all meant: unpacked, the last
     /// takes the place of the first.
-    fn find<'l>(&self, entries: impl Iterator<Item = (&'l str, Option<Md5Digest>)>) -> ListedFiles {
+    fn find<'l>(&self, entries: impl Iterator<Item = (&'l str, &'l [Md5Digest])>) -> ListedFiles {
         let mut listed = ListedFiles {
             digests: BTreeMap::new(),
             absent: Vec::new(),
             respelled: Vec::new(),
         };
         let mut taken = vec![false; self.files.len()];
-        let mut open: Vec<(&str, Option<Md5Digest>)> = entries.collect();
+        let mut open: Vec<(&str, &[Md5Digest])> = entries.collect();
         for (number, form) in self.forms.iter().enumerate() {
-            open.retain(|(name, digest)| {
+            open.retain(|(name, digests)| {
                 let key = &forms_of(name)[number];
                 let ids = form.get(key).map_or(&[][..], Vec::as_slice);
                 let Some(first) = ids.iter().find(|id| !taken[**id]) else {
@@ -224,7 +291,7 @@ impl<'f> FileNames<'f> {
                 let is_meant = |id: &&usize| self.files[**id].name == self.files[*first].name;
                 for id in ids.iter().filter(is_meant) {
                     taken[*id] = true;
-                    listed.digests.extend(digest.map(|digest| (*id, digest)));
+                    listed.digests.entry(*id).or_default().extend(*digests);
                 }
                 if number == 2 {
                     listed.respelled.push(((*name).to_owned(), *first));
@@ -240,4 +307,33 @@ impl<'f> FileNames<'f> {
 fn forms_of(name: &str) -> [String; 3] {
     let base = base_name(name);
     [name.to_owned(), base.to_owned(), percent_decoded(base).to_lowercase()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_equal_to_every_digest_that_is_given() {
+        use DigestVerdict::{DiffersFromList, DiffersFromMets, Equal, NotGiven};
+        const FILE: Md5Digest = [7; 16];
+        const OTHER: Md5Digest = [8; 16];
+        let cases: [(&[Md5Digest], &[Md5Digest], [DigestVerdict; 2]); 10] = [
+            (&[], &[], [NotGiven, NotGiven]),
+            (&[FILE], &[], [Equal, Equal]),
+            (&[], &[FILE], [Equal, Equal]),
+            (&[FILE], &[FILE], [Equal, Equal]),
+            (&[OTHER], &[], [DiffersFromList, DiffersFromList]),
+            (&[], &[OTHER], [DiffersFromMets, DiffersFromMets]),
+            (&[OTHER], &[FILE], [DiffersFromList, DiffersFromList]),
+            (&[FILE], &[OTHER], [DiffersFromMets, Equal]),
+            (&[FILE, OTHER], &[FILE], [DiffersFromList, DiffersFromList]),
+            (&[], &[FILE, OTHER], [DiffersFromMets, DiffersFromMets]),
+        ];
+        for (by_list, by_mets, expected) in cases {
+            let given = GivenDigests { by_list, by_mets };
+            let judged = [true, false].map(|is_page| given.judge(is_page, FILE));
+            assert_eq!(judged, expected, "{given:?}");
+        }
+    }
 }

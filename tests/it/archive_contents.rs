@@ -76,13 +76,90 @@ fn listed_and_absent_fails_present_and_unlisted_is_said() {
 }
 
 #[test]
-fn list_and_mets_that_disagree_are_said_and_the_list_counts() {
+fn a_page_that_differs_from_its_digest_in_list_or_mets_is_refused() {
     let bare = Files::bare(2, 100);
     let other = bare.clone().replace("00000001.txt", b"another text");
-    let files = bare.clone().with("TL0000000001.xml", other.mets(true).as_bytes());
+    let cases = [
+        ("the METS alone contradicts", &other, &bare, Some("the METS names")),
+        ("the list alone contradicts", &bare, &other, Some("listed")),
+        ("both contradict", &other, &other, Some("listed")),
+        ("nothing contradicts", &bare, &bare, None),
+    ];
+    for (what, mets, list, words) in cases {
+        let files = bare.clone().with("TL0000000001.xml", mets.mets(true).as_bytes());
+        let passed = pass_plain(&files.with("checksum.md5", list.checksums().as_bytes()).tar_gz());
+        match words {
+            None => assert!(passed.volume().acceptance.verified, "{what}"),
+            Some(words) => {
+                let error = passed.error();
+                assert!(
+                    matches!(error, ArchiveError::Refused { failed, .. } if failed == &["00000001.txt"]),
+                    "{what}"
+                );
+                let mut texts = error.findings().iter().map(|finding| &finding.text);
+                assert!(
+                    texts.any(|text| text.contains("its MD5") && text.contains(words)),
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn two_lists_count_together_and_their_contradictions_are_said() {
+    let bare = Files::bare(2, 100).with("TL0000000001.xml", Files::default().mets(false).as_bytes());
+    let (list, other) = (
+        bare.checksums(),
+        bare.clone().replace("00000001.txt", b"another").checksums(),
+    );
+    let twice = |one: &str, two: (&str, &str)| {
+        let files = bare.clone().with("checksum.md5", one.as_bytes());
+        pass_plain(&files.with(two.0, two.1.as_bytes()).tar_gz())
+    };
+    for (one, two) in [(&list, &other), (&other, &list)] {
+        let passed = twice(one, ("checksum.md5", two));
+        assert!(matches!(passed.error(), ArchiveError::Refused { failed, .. } if failed == &["00000001.txt"]));
+        assert!(passed.codes().contains(&"checksum_list_malformed"));
+    }
+    let same = twice(&list, ("checksum.md5", &list));
+    assert!(same.volume().acceptance.verified && same.codes().is_empty());
+    // Names in a list of another folder mean other files.
+    let elsewhere = twice(&list, ("copy/checksum.md5", &other));
+    assert!(elsewhere.volume().acceptance.verified);
+    assert!(elsewhere.codes().contains(&"checksum_list_malformed"));
+}
+
+#[test]
+fn empty_page_images_are_no_pages() {
+    let listed = |bare: Files| {
+        let bare = bare.with("TL0000000001.xml", Files::default().mets(false).as_bytes());
+        let list = bare.checksums();
+        pass_plain(&bare.with("checksum.md5", list.as_bytes()).tar_gz())
+    };
+    let all = listed(
+        Files::bare(2, 100)
+            .replace("00000001.jp2", b"")
+            .replace("00000002.jp2", b""),
+    );
+    assert_eq!(all.error().reason().as_str(), "no_pages");
+    let one = listed(Files::bare(2, 100).replace("00000002.jp2", b""));
+    assert_eq!(
+        (one.volume().acceptance.verified, one.codes()),
+        (false, vec!["empty_page_image"])
+    );
+    let blank = listed(Files::bare(2, 100).replace("00000002.txt", b""));
+    assert!(blank.volume().acceptance.verified && blank.codes().is_empty());
+}
+
+#[test]
+fn a_mets_that_names_fewer_pages_than_the_list_is_said() {
+    let bare = Files::bare(3, 100);
+    let fewer = Files::bare(2, 100);
+    let files = bare.clone().with("TL0000000001.xml", fewer.mets(true).as_bytes());
     let passed = pass_plain(&files.with("checksum.md5", bare.checksums().as_bytes()).tar_gz());
-    assert_eq!(passed.codes(), ["mets_digest_differs"]);
     assert!(passed.volume().acceptance.verified);
+    assert_eq!(passed.codes(), ["mets_lacks_pages"]);
 }
 
 #[test]
@@ -164,13 +241,17 @@ fn the_mets_is_found_by_name_then_by_root() {
 #[test]
 fn one_line_a_page_in_page_order_with_gaps() {
     let files = Files::default()
-        .with("00000004.jp2", b"")
+        .with("00000004.jp2", b"x")
         .with("00000003.txt", b"three")
         .with("00000001.txt", b"one")
-        .with("00000002.jp2", b"")
-        .with("00000003.jp2", b"")
-        .with("00000001.jp2", b"")
+        .with("00000002.jp2", b"x")
+        .with("00000003.jp2", b"x")
+        .with("00000001.jp2", b"x")
         .with("00000006.txt", b"beyond the last image");
+    // Nothing is there that could name it, so it may be a page.
+    let unnamed = look_into(&files.tar_gz());
+    assert_eq!(unnamed.lines(), ["one", "", "three", "", "", "beyond the last image"]);
+    let files = files.with("TL0000000001.xml", b"<mets/>");
     let passed = look_into(&files.tar_gz());
     assert_eq!(passed.lines(), ["one", "", "three", ""]);
     assert_eq!(
@@ -199,8 +280,8 @@ fn texts_alone_and_images_alone_are_pages_too() {
     assert_eq!(text.lines(), ["", "two"]);
     let images = look_into(
         &Files::default()
-            .with("00000001.jp2", b"")
-            .with("00000002.jp2", b"")
+            .with("00000001.jp2", b"x")
+            .with("00000002.jp2", b"x")
             .tar_gz(),
     );
     assert_eq!(images.lines(), ["", ""]);
@@ -249,9 +330,9 @@ fn text_is_kept_as_it_is_but_for_bytes_that_are_no_utf_8() {
 #[test]
 fn misnamed_and_doubled_pages_shift_nothing() {
     let files = Files::default()
-        .with("00000001.jp2", b"")
+        .with("00000001.jp2", b"x")
         .with("00000001.txt", b"one")
-        .with("00000002.jp2", b"")
+        .with("00000002.jp2", b"x")
         .with("00000002.txt", b"two")
         .with("copy/00000001.txt", b"one again")
         .with("00999999.txt", b"misnamed")
@@ -303,7 +384,11 @@ fn of_several_mets_the_readable_one_for_this_book_counts() {
         titled("Wrong", "OBJID=\"TESTLIB:TL0000000009\""),
         titled("Wrong", ""),
     );
-    let cases: [(&str, [(&str, &str); 2]); 6] = [
+    let cases: [(&str, [(&str, &str); 2]); 7] = [
+        (
+            "another book's under the right name",
+            [("TL0000000001.xml", &another), ("b.xml", &ours)],
+        ),
         ("another book's first", [("a.xml", &another), ("b.xml", &ours)]),
         ("another book's last", [("a.xml", &ours), ("b.xml", &another)]),
         ("a nameless one", [("a.xml", &nameless), ("b.xml", &ours)]),

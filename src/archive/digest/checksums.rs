@@ -11,8 +11,8 @@ pub(in crate::archive) const LIST_NAME: &str = "checksum.md5";
 /// Digests by file name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChecksumList {
-    /// By name with folders, as listed.
-    digests: BTreeMap<String, Md5Digest>,
+    /// By name with folders, as listed; more than one where lines contradict each other.
+    digests: BTreeMap<String, Vec<Md5Digest>>,
     /// By name without folders; the first one listed counts.
     by_base_name: BTreeMap<String, Md5Digest>,
     /// What is odd in it: lines that are no checksum lines, names with two different digests, names with backslashes, the
@@ -56,14 +56,27 @@ impl ChecksumList {
     /// Adds a digest; blanks and `./` in front of the name and backslashes in it are put aside.
     pub(crate) fn insert(&mut self, name: &str, digest: Md5Digest) {
         let name = listed_path(name);
-        match self.digests.get(&name) {
-            Some(known) if *known != digest => self.warn(format!("{name} is listed with two digests")),
-            Some(_) => {}
-            None => {
-                self.by_base_name.entry(base_name(&name).to_owned()).or_insert(digest);
-                self.digests.insert(name, digest);
+        let known = self.digests.entry(name.clone()).or_default();
+        if known.contains(&digest) {
+            return;
+        }
+        known.push(digest);
+        if known.len() > 1 {
+            self.warn(format!("{name} is listed with two digests"));
+        } else {
+            self.by_base_name.entry(base_name(&name).to_owned()).or_insert(digest);
+        }
+    }
+
+    /// Adds a second list of the same folder; says which names have other digests there.
+    pub(crate) fn merge(&mut self, other: Self) -> Vec<String> {
+        self.warnings.clear();
+        for (name, digests) in other.digests {
+            for digest in digests {
+                self.insert(&name, digest);
             }
         }
+        std::mem::take(&mut self.warnings)
     }
 
     fn warn(&mut self, warning: String) {
@@ -72,9 +85,9 @@ impl ChecksumList {
         }
     }
 
-    /// All names as listed, with their digests.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Option<Md5Digest>)> {
-        self.digests.iter().map(|(name, digest)| (name.as_str(), Some(*digest)))
+    /// All names as listed, each with every digest that is listed for it.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &[Md5Digest])> {
+        self.digests.iter().map(|(name, digests)| (name.as_str(), &digests[..]))
     }
 
     /// True if nothing is listed.
@@ -159,12 +172,10 @@ mod tests {
     #[test]
     fn two_folders_may_hold_the_same_name() {
         let list = ChecksumList::parse(format!("{A}  a/1.txt\n{}  b/1.txt\n", A.replace('0', "1")).as_bytes());
-        let digest = |text: &str| md5_of_hex(text.as_bytes());
+        let digest = |text: &str| [md5_of_hex(text.as_bytes()).unwrap()];
         let entries: Vec<_> = list.entries().collect();
-        assert_eq!(
-            entries,
-            [("a/1.txt", digest(A)), ("b/1.txt", digest(&A.replace('0', "1")))]
-        );
+        let (first, second) = (digest(A), digest(&A.replace('0', "1")));
+        assert_eq!(entries, [("a/1.txt", &first[..]), ("b/1.txt", &second[..])]);
         assert!(list.warnings.is_empty());
     }
 
@@ -189,6 +200,21 @@ mod tests {
         let list = ChecksumList::parse(format!("{A}  a.txt\n{}  a.txt\n", A.replace('0', "1")).as_bytes());
         assert_eq!(list.to_hex()["a.txt"], A);
         assert_eq!(list.warnings, ["a.txt is listed with two digests"]);
+        assert_eq!(
+            list.entries().map(|(_, digests)| digests.len()).collect::<Vec<_>>(),
+            [2]
+        );
+    }
+
+    #[test]
+    fn a_second_list_adds_its_names_and_its_contradictions() {
+        let list = |text: String| ChecksumList::parse(text.as_bytes());
+        let other = A.replace('0', "1");
+        let mut first = list(format!("{A}  a.txt\n{A}  b.txt\n"));
+        let said = first.merge(list(format!("{A}  ./a.txt\n{other}  b.txt\n{A}  c.txt\n")));
+        assert_eq!(said, ["b.txt is listed with two digests"]);
+        let counts: Vec<_> = first.entries().map(|(name, digests)| (name, digests.len())).collect();
+        assert_eq!(counts, [("a.txt", 1), ("b.txt", 2), ("c.txt", 1)]);
     }
 
     #[test]

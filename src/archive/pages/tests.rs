@@ -127,7 +127,7 @@ fn cases() -> Vec<Case> {
 fn numbers_make_pages() {
     for case in cases() {
         let mut pages = VolumePages::new();
-        assert!(case.images.iter().all(|page| pages.image(*page)));
+        assert!(case.images.iter().all(|page| pages.image(*page, 1)));
         assert!(case.coordinates.iter().all(|page| pages.coordinates(*page)));
         case.texts.iter().for_each(|page| pages.text(*page, b"text").unwrap());
         let mut findings = FindingList::default();
@@ -148,5 +148,32 @@ fn numbers_make_pages() {
             "{}",
             case.what
         );
+    }
+}
+
+#[test]
+fn an_image_without_bytes_is_none() {
+    type Images = &'static [(u32, u64)];
+    let cases: [(Images, u64, u64); 5] = [
+        (&[(1, 9), (2, 9)], 2, 0),
+        (&[(1, 9), (2, 0)], 1, 1),
+        (&[(1, 0), (2, 0)], 0, 2),
+        // Of two images of one page, one is enough.
+        (&[(1, 0), (1, 9)], 1, 0),
+        (&[(1, 9), (1, 0)], 1, 0),
+    ];
+    for (images, good, empty) in cases {
+        let mut pages = VolumePages::new();
+        for (page, bytes) in images {
+            pages.image(*page, *bytes);
+        }
+        let mut findings = FindingList::default();
+        let count = pages.judge(&BTreeSet::new(), &mut findings);
+        assert_eq!((count.images, count.empty_images), (good, empty), "{images:?}");
+        let is_said = findings
+            .finish()
+            .iter()
+            .any(|finding| finding.code == FindingCode::EmptyPageImage);
+        assert_eq!(is_said, empty > 0, "{images:?}");
     }
 }

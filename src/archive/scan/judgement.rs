@@ -42,13 +42,15 @@ impl ScanResult {
             terminated: self.terminated,
             identity: self.identity,
             proven: self.authenticated || has_all_digests(&compared),
+            has_images: count.images > 0,
+            empty_images: count.empty_images,
             mismatched: compared.mismatched.len(),
             missing: compared.missing.len(),
         });
         let findings = findings.finish();
         let acceptance = VolumeAcceptance {
             refusal,
-            verified: refusal.is_none() && has_all_digests(&compared),
+            verified: refusal.is_none() && count.empty_images == 0 && has_all_digests(&compared),
             pages: count.pages,
             text_pages: count.text_pages,
             first_page: count.first_page,
@@ -77,13 +79,17 @@ impl TarScan<'_> {
             (None, Some(_)) => BookIdentity::Unnamed,
         };
         self.note_identity(identity);
+        if self.mets.is_none() && self.list.is_none() {
+            self.pages.set_nothing_names_pages();
+        }
         let mets = self.mets.map(|found| found.mets);
         let none = BTreeSet::new();
         let sources = DigestSources {
-            list: self.list.as_ref(),
+            list: self.list.as_ref().map(|found| &found.list),
             mets: mets.as_ref().map(|mets| &mets.digests),
             named: mets.as_ref().map_or(&none, |mets| &mets.named),
         };
+        note_unnamed_pages(&sources, &mut self.findings);
         let named_pages = sources.names().filter_map(|name| role(name, None).page()).collect();
         let digests = self.options.verify_checksums.then_some(self.digests);
         ScanResult {
@@ -125,6 +131,44 @@ impl TarScan<'_> {
             }
             BookIdentity::Requested => self.note_other_object(),
             BookIdentity::NotRequested => {}
+        }
+    }
+}
+
+/// A METS that names pages, and fewer than the checksum list does, is not the whole description of this volume.
+fn note_unnamed_pages(sources: &DigestSources<'_>, findings: &mut FindingList) {
+    let unnamed = pages_without_mets(&sources.list_pages(), &sources.mets_pages());
+    if unnamed > 0 {
+        let text = format!("the checksum list has {unnamed} pages that the METS does not name");
+        findings.note(FindingCode::MetsLacksPages, None, text);
+    }
+}
+
+/// How many of the list's pages the METS leaves out; 0 for a METS that names no page at all.
+fn pages_without_mets(list: &BTreeSet<u32>, mets: &BTreeSet<u32>) -> usize {
+    if mets.is_empty() {
+        0
+    } else {
+        list.difference(mets).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mets_that_names_pages_names_them_all() {
+        let cases: [(&[u32], &[u32], usize); 5] = [
+            (&[1, 2, 3], &[1, 2, 3], 0),
+            (&[1, 2, 3], &[1], 2),
+            (&[1, 2, 3], &[], 0),
+            (&[], &[1, 2], 0),
+            (&[1, 2], &[1, 2, 3], 0),
+        ];
+        for (list, mets, expected) in cases {
+            let [listed, named] = [list, mets].map(|pages| pages.iter().copied().collect());
+            assert_eq!(pages_without_mets(&listed, &named), expected, "{list:?} {mets:?}");
         }
     }
 }
