@@ -24,6 +24,8 @@ pub(in crate::pipeline) use crate::pipeline::publish::witness::read_manifest;
 pub struct VolumeStanding {
     /// Pages; an archive without any is no volume.
     pub pages: u64,
+    /// Pages that have a text file.
+    pub text_pages: u64,
     /// Every page agrees with a listed digest.
     pub verified: bool,
     /// SHA-256 of the archive, in hexadecimal digits.
@@ -54,9 +56,13 @@ pub enum KeepReason {
     /// The stored archive is verified, the new one is not.
     #[error("the stored archive is verified and the new one is not")]
     WeakerProof,
+    /// The new archive has a text for less than half as many pages.
+    #[error("the new archive has text for less than half as many pages as the stored one")]
+    LessText,
 }
 
-/// May this archive replace what is stored? Only a volume may, and never with fewer pages or weaker verification.
+/// May this archive replace what is stored? Only a volume may, and never with fewer pages or weaker verification, nor with far less
+/// text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a good reason.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
     use ReplaceDecision as D;
     match stored {
@@ -65,6 +71,9 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
         Some(stored) if stored.sha256 == new.sha256 => D::SameBytes,
         Some(stored) if new.pages < stored.pages => D::KeepStored(KeepReason::FewerPages),
         Some(stored) if stored.verified && !new.verified => D::KeepStored(KeepReason::WeakerProof),
+        Some(stored) if stored.verified == new.verified && new.text_pages < stored.text_pages.div_ceil(2) => {
+            D::KeepStored(KeepReason::LessText)
+        }
         Some(_) => D::Publish,
     }
 }
@@ -73,6 +82,7 @@ impl From<&ProvenVolume> for VolumeStanding {
     fn from(volume: &ProvenVolume) -> Self {
         Self {
             pages: volume.acceptance.pages,
+            text_pages: volume.acceptance.text_pages,
             verified: volume.acceptance.verified,
             sha256: volume.sha256_hex(),
         }
@@ -83,6 +93,7 @@ impl From<&BookManifest> for VolumeStanding {
     fn from(manifest: &BookManifest) -> Self {
         Self {
             pages: manifest.pages,
+            text_pages: manifest.text_pages,
             verified: manifest.verified,
             sha256: manifest.sha256.clone(),
         }

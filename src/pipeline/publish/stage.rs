@@ -292,9 +292,11 @@ impl StagedVolume {
             "encrypted_etag": recipe.validator.as_ref().map(ToString::to_string),
             "sha256": sha256,
             "pages": self.volume.acceptance.pages,
+            "text_pages": self.volume.acceptance.text_pages,
             "verified": self.volume.acceptance.verified,
             "stored": stored.map(|stored| serde_json::json!({
-                "sha256": stored.sha256, "pages": stored.pages, "verified": stored.verified,
+                "sha256": stored.sha256, "pages": stored.pages, "text_pages": stored.text_pages,
+                "verified": stored.verified,
             })),
             "findings": self.volume.findings,
             "at": Timestamp::now().to_string(),

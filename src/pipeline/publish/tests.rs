@@ -4,6 +4,7 @@ use ReplaceDecision as D;
 fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
     VolumeStanding {
         pages,
+        text_pages: pages,
         verified,
         sha256: sha256.into(),
     }
@@ -64,5 +65,29 @@ fn what_may_replace_what() {
     ];
     for (what, stored, new, expected) in cases {
         assert_eq!(may_replace(stored, &new), expected, "{what}");
+    }
+}
+
+#[test]
+fn far_less_text_does_not_replace_what_is_as_well_proven() {
+    let kept = D::KeepStored(KeepReason::LessText);
+    for (stored, new, expected) in [
+        ((5, true), (0, true), kept),
+        ((5, true), (2, true), kept),
+        ((5, true), (3, true), D::Publish),
+        ((5, true), (9, true), D::Publish),
+        ((1, true), (0, true), kept),
+        ((2, true), (1, true), D::Publish),
+        ((0, true), (0, true), D::Publish),
+        ((5, false), (0, false), kept),
+        ((5, false), (0, true), D::Publish),
+        ((5, true), (0, false), D::KeepStored(KeepReason::WeakerProof)),
+    ] {
+        let standing = |(text_pages, verified), sha256| VolumeStanding {
+            text_pages,
+            ..standing(9, verified, sha256)
+        };
+        let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
+        assert_eq!(decision, expected, "{stored:?} {new:?}");
     }
 }
