@@ -107,7 +107,7 @@ impl PartialBody {
             },
             404 => RangeVerdict::Restart,
             412 if mode != RangeMode::IfRange => RangeVerdict::Restart,
-            416 => self.judge_no_rest(answer.content_range.and_then(unsatisfied_total), got),
+            416 => self.judge_no_rest(answer, got),
             _ => RangeVerdict::NextMode,
         }
     }
@@ -166,9 +166,13 @@ impl PartialBody {
         }
     }
 
-    /// 416: there is nothing after `got` bytes.
-    fn judge_no_rest(&self, total: Option<u64>, got: u64) -> RangeVerdict {
+    /// 416: there is nothing after `got` bytes. If the server has as many and speaks of the same archive, these are all, whatever length
+    /// it named before; the archive's own integrity check tells whether they are enough.
+    fn judge_no_rest(&self, answer: &RangeAnswer<'_>, got: u64) -> RangeVerdict {
+        let total = answer.content_range.and_then(unsatisfied_total);
+        let is_all = total == Some(got) && !self.has_other_tag(answer.etag);
         match (total, self.length) {
+            _ if is_all => RangeVerdict::Complete,
             (Some(total), Some(length)) if total != length => RangeVerdict::Restart,
             (Some(total), _) if total == got => RangeVerdict::Complete,
             (Some(_), _) => RangeVerdict::NextMode,
@@ -255,7 +259,7 @@ mod tests {
 
     #[test]
     fn each_answer_after_400_of_1000_bytes_has_one_meaning() {
-        let cases: [(Given, [RangeVerdict; 3]); 22] = [
+        let cases: [(Given, [RangeVerdict; 3]); 26] = [
             // The exact rest, from the same node or from another one.
             ((206, "bytes 400-999/1000", "\"a\"", Some(600)), [append(0); 3]),
             ((206, "bytes 400-999/1000", "\"b\"", Some(600)), [append(0); 3]),
@@ -285,7 +289,12 @@ mod tests {
             ((200, "", "\"b\"", Some(1000)), [NextMode, append(400), append(400)]),
             // No rest.
             ((412, "", "", None), [NextMode, Restart, Restart]),
-            ((416, "bytes */400", "", None), [Restart; 3]),
+            // The length was wrong, and these are all the bytes there are.
+            ((416, "bytes */400", "", None), [Complete; 3]),
+            ((416, "bytes */400", "\"a\"", None), [Complete; 3]),
+            ((416, "bytes */400", "\"b\"", None), [Restart; 3]),
+            ((416, "bytes */399", "\"a\"", None), [Restart; 3]),
+            ((416, "", "\"a\"", None), [Restart; 3]),
             ((416, "bytes */1000", "", None), [NextMode; 3]),
         ];
         for (given, expected) in cases {
