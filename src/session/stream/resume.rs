@@ -20,9 +20,9 @@ const PAUSES: RetryBackoff = RetryBackoff {
     attempts: u32::MAX,
 };
 
-/// After this many new bytes a continued body counts as going on, and its attempts begin again. Connections that are cut every few
-/// kilobytes complete an archive slowly; beginning anew never completes it.
-const PROGRESS: u64 = 4 << 10;
+/// After this many new bytes the waits between attempts begin again with the shortest. Connections that are cut every few kilobytes
+/// complete an archive slowly; beginning anew never completes it.
+const PROGRESS: u64 = 1 << 10;
 
 /// Answers with the whole body that are read only to skip what is there already. More of them would load the server, and the
 /// line, more than they can bring.
@@ -35,13 +35,33 @@ pub(in crate::session) struct ResumePoint {
     body: PartialBody,
     /// The mode in which the server gave the rest before.
     mode: Option<RangeMode>,
-    /// Attempts since the last progress.
-    attempts: u32,
-    /// Bytes there were when the body was continued last.
-    resumed_at: u64,
+    attempts: ResumeAttempts,
     whole_answers: u32,
     /// The last part did not say how long the whole is, so more may follow.
     open_ended: bool,
+}
+
+/// Attempts to continue one body. As long as each brings a byte there is no bound but the download's own time; the waits grow where
+/// it brings hardly more, so that such a body costs the server little.
+#[derive(Debug, Default)]
+struct ResumeAttempts {
+    /// Attempts one after another that brought nothing.
+    in_vain: u32,
+    /// Attempts since the last one that brought much.
+    with_little: u32,
+    /// Bytes there were before the last attempt.
+    began_with: u64,
+}
+
+impl ResumeAttempts {
+    /// Notes an attempt with `got` bytes there; which wait comes before it, 1 for the shortest; `None`: more than `most` were in vain.
+    fn next(&mut self, got: u64, most: u32) -> Option<u32> {
+        let brought = got - self.began_with;
+        self.began_with = got;
+        self.in_vain = if brought > 0 { 1 } else { self.in_vain + 1 };
+        self.with_little = if brought >= PROGRESS { 1 } else { self.with_little + 1 };
+        (self.in_vain <= most).then_some(self.with_little)
+    }
 }
 
 /// What became of a request for the rest.
@@ -58,8 +78,7 @@ impl ResumePoint {
             ask,
             body,
             mode: None,
-            attempts: 0,
-            resumed_at: 0,
+            attempts: ResumeAttempts::default(),
             whole_answers: 0,
             open_ended: false,
         }
@@ -73,16 +92,6 @@ impl ResumePoint {
     /// Whether a body whose answer has ended is complete with `got` bytes.
     pub(super) fn is_complete(&self, got: u64) -> bool {
         !self.open_ended && self.body.length.is_none_or(|length| length == got)
-    }
-
-    /// Notes an attempt; the wait before it, unless none is left since the last progress.
-    fn next_wait(&mut self, got: u64, pauses: &RetryBackoff) -> Option<Duration> {
-        if got - self.resumed_at >= PROGRESS {
-            self.attempts = 0;
-        }
-        self.resumed_at = got;
-        self.attempts += 1;
-        pauses.delay(self.attempts, &mut rand::rng())
     }
 
     /// The request for what is left after `got` bytes.
@@ -177,13 +186,13 @@ impl BodyPump {
         if asked > PAUSES.cap {
             return false;
         }
-        // The request that broke off was the first try.
-        let pauses = PAUSES.limited(Some(self.engine.resume_attempts().saturating_add(1)));
-        let wait = self.resumable.as_mut().and_then(|point| point.next_wait(got, &pauses));
-        match wait {
-            Some(wait) => sleep(wait.max(asked)).await,
-            None => return false,
-        }
+        let most = self.engine.resume_attempts();
+        let attempt = self.resumable.as_mut().and_then(|point| point.attempts.next(got, most));
+        let Some(attempt) = attempt else { return false };
+        let wait = PAUSES.wait(attempt, &mut rand::rng()).max(asked);
+        sleep(wait).await;
+        // A body that comes in morsels may not take longer than one that trickles.
+        self.left = self.left.saturating_sub(wait);
         true
     }
 
@@ -236,5 +245,39 @@ fn may_resume(fault: &SessionError) -> bool {
             phase: TimeoutPhase::Download,
         } => false,
         fault => matches!(fault.class(), ErrorClass::Transient { .. }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_go_on_as_long_as_they_bring_something() {
+        type Case = (&'static str, &'static [u64], &'static [Option<u32>]);
+        let cases: [Case; 5] = [
+            ("nothing comes", &[0, 0, 0, 0], &[Some(1), Some(2), Some(3), None]),
+            ("much comes", &[5_000, 9_000, 13_000, 17_000, 21_000], &[Some(1); 5]),
+            (
+                "a byte each",
+                &[1, 2, 3, 4, 5],
+                &[Some(1), Some(2), Some(3), Some(4), Some(5)],
+            ),
+            (
+                "a byte in between",
+                &[0, 0, 1, 1, 1, 1],
+                &[Some(1), Some(2), Some(3), Some(4), Some(5), None],
+            ),
+            (
+                "much, then nothing",
+                &[9_000, 9_000, 9_000, 9_000],
+                &[Some(1), Some(2), Some(3), None],
+            ),
+        ];
+        for (what, got, expected) in cases {
+            let mut attempts = ResumeAttempts::default();
+            let found: Vec<_> = got.iter().map(|got| attempts.next(*got, 3)).collect();
+            assert_eq!(found, expected, "{what}");
+        }
     }
 }

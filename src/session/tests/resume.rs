@@ -266,6 +266,45 @@ async fn a_little_of_an_archive_with_each_connection_is_progress() {
     fixture.end();
 }
 
+/// However few come with each, they come within the time that the archive has.
+#[actix_rt::test]
+async fn a_byte_with_each_connection_is_not_in_vain() {
+    let server = Server::start(|seen, wire| {
+        let most = if seen.number == 0 { LENGTH - 3 } else { 1 };
+        part(wire, first_byte(seen), most, "\"a\"")
+    });
+    let mut config = config(&server);
+    config.resume_attempts = 1;
+    let fixture = Fixture::new(config);
+    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    assert_eq!(ended, Ok(()));
+    assert!(bytes == pattern(LENGTH));
+    assert_eq!(server.seen().len(), 4);
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn a_length_that_was_wrong_ends_where_the_server_has_no_more() {
+    let server = Server::start(|seen, wire| match seen.header("range") {
+        None => {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: {}\r\n\r\n",
+                LENGTH + 9
+            );
+            say(wire, head);
+            say(wire, pattern(LENGTH));
+            false
+        }
+        Some(_) => answer(wire, "416 No", &format!("content-range: bytes */{LENGTH}\r\n"), ""),
+    });
+    let fixture = Fixture::of(&server);
+    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    assert_eq!(ended, Ok(()));
+    assert!(bytes == pattern(LENGTH));
+    assert_eq!(server.seen().len(), 2);
+    fixture.end();
+}
+
 #[actix_rt::test]
 async fn errors_in_between_are_outlasted_and_final_ones_are_told() {
     let server = Server::start(|seen, wire| match (seen.number, seen.path.as_str()) {
