@@ -5,12 +5,16 @@
 //!
 //! awc takes an HTTP/1.1 answer with neither a length nor chunks for empty and loses its body (RFC 9112, 6.3 says that the body
 //! lasts until the connection ends). An HTTP/1.0 answer of that kind it reads to the end, so such a head is shown to it as one.
+//!
+//! What awc refuses in the fields of a head, and may be read all the same, is put right by [`readable`].
 
 use std::io;
 use std::task::{Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::ReadBuf;
+
+use crate::session::net::head_fields::readable;
 
 /// A head longer than this is passed on as it is; awc refuses it.
 const LONGEST_HEAD: usize = 128 * 1024;
@@ -69,8 +73,8 @@ impl HeadFilter {
             ready!(read(&mut piece))?;
             head.extend_from_slice(piece.filled());
             let end = leave_out_interim(head, searched);
-            if let Some(end) = end.filter(|_| *with_body) {
-                mark_unframed(&mut head[..end]);
+            if let Some(end) = end {
+                put_right(head, end, *with_body);
             }
             if end.is_some() || piece.filled().is_empty() || head.len() > LONGEST_HEAD {
                 *self = Self::Giving(std::mem::take(head).freeze());
@@ -87,6 +91,18 @@ impl HeadFilter {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// Puts the head of `end` bytes, which is all of an answer or its beginning, into a form that awc reads.
+fn put_right(answer: &mut BytesMut, end: usize, with_body: bool) {
+    let body = answer.split_off(end);
+    if let Some(head) = readable(answer) {
+        *answer = BytesMut::from(&head[..]);
+    }
+    if with_body {
+        mark_unframed(answer);
+    }
+    answer.unsplit(body);
 }
 
 /// Removes the whole heads of interim answers, and empty lines, from where an answer begins; the end of the final head, if any.
@@ -223,10 +239,23 @@ mod tests {
 
     #[test]
     fn a_long_head_may_come_in_the_smallest_pieces() {
-        let fields = "X-Padding: 0123456789\r\n".repeat(4_000);
-        let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\nbody");
+        let field = format!("X-Padding: {}\r\n", "0123456789".repeat(10_000));
+        let answer = format!("HTTP/1.1 200 OK\r\n{field}\r\nbody");
         let expected = answer.replacen("HTTP/1.1", "HTTP/1.0", 1);
         assert!(read(answer.as_bytes(), 1, true) == expected.as_bytes());
+    }
+
+    #[test]
+    fn fields_are_put_right_and_the_body_is_not_touched() {
+        assert_read(
+            "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nA: b\r\n c\r\n\r\nA: b\r\n c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nA: b c\r\n\r\nA: b\r\n c\r\n\r\n",
+            true,
+        );
+        let many = "X: y\r\n".repeat(200);
+        let answer = format!("HTTP/1.1 200 OK\r\n{many}\r\nbody");
+        assert_read(&answer, "HTTP/1.0 200 OK\r\n\r\nbody", true);
+        assert_read(&answer, "HTTP/1.1 200 OK\r\n\r\nbody", false);
     }
 
     #[test]

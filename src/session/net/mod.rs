@@ -5,6 +5,7 @@ mod answer_io;
 mod client;
 mod connector;
 mod dial;
+mod head_fields;
 mod resolver;
 mod slot;
 mod socket;
