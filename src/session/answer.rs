@@ -93,8 +93,8 @@ impl IncomingAnswer {
         let body = if joined.is_empty() { body } else { joined.freeze() };
         let body = match self.coding() {
             ContentCoding::Identity => body,
-            ContentCoding::Gzip => decode_all(body, limit)
-                .map_err(|error| SessionError::Protocol(format!("its gzip coding is damaged: {error}")))?
+            coding @ (ContentCoding::Gzip | ContentCoding::Deflate) => decode_all(body, coding, limit)
+                .map_err(|error| SessionError::Protocol(format!("its content coding is damaged: {error}")))?
                 .ok_or_else(too_large)?,
             ContentCoding::Unknown if body.is_empty() => body,
             ContentCoding::Unknown => {

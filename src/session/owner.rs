@@ -294,7 +294,7 @@ fn require_end(opened: &OpenedRequest) -> Result<(), SessionError> {
     let incoming = &opened.incoming;
     match incoming.coding() {
         ContentCoding::Identity if !incoming.ends_with_connection() || is_page(opened) => Ok(()),
-        ContentCoding::Gzip => Ok(()),
+        ContentCoding::Gzip | ContentCoding::Deflate => Ok(()),
         ContentCoding::Identity => Err(incoming.no_length()),
         ContentCoding::Unknown => {
             let coding = incoming.header(CONTENT_ENCODING).unwrap_or_default();

@@ -1,9 +1,10 @@
-//! `Content-Encoding: gzip`, undone. We ask for none, but proxies code what nobody asked them to code, and say so.
+//! `Content-Encoding: gzip` and `deflate`, undone. We ask for none, but proxies code what nobody asked them to code, and say so.
 
 use std::io::{self, Write};
 
 use bytes::{Buf, Bytes};
 use flate2::write::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 
 /// Compressed bytes decoded at a time: gzip expands to at most about a thousand times as many.
 const PIECE: usize = 8 * 1024;
@@ -15,6 +16,8 @@ pub(in crate::session) enum ContentCoding {
     Identity,
     /// Packed with gzip.
     Gzip,
+    /// Packed as `deflate`: a zlib stream.
+    Deflate,
     /// In a way that is not undone here.
     Unknown,
 }
@@ -25,6 +28,7 @@ impl ContentCoding {
         match header.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Self::Identity,
             "gzip" | "x-gzip" => Self::Gzip,
+            "deflate" => Self::Deflate,
             _ => Self::Unknown,
         }
     }
@@ -38,15 +42,16 @@ pub(in crate::session) struct ContentDecoder {
 
 enum DecoderState {
     Identity,
-    /// Said to be gzip; the first two bytes tell whether it is: an archive's own name may have been taken for a coding.
-    Undecided,
+    /// Said to be coded; the first two bytes tell whether it is: an archive's own name may have been taken for a coding.
+    Undecided(ContentCoding),
     Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Zlib(ZlibDecoder),
 }
 
 impl ContentDecoder {
     pub(in crate::session) fn new(coding: ContentCoding) -> Self {
         let state = match coding {
-            ContentCoding::Gzip => DecoderState::Undecided,
+            ContentCoding::Gzip | ContentCoding::Deflate => DecoderState::Undecided(coding),
             ContentCoding::Identity | ContentCoding::Unknown => DecoderState::Identity,
         };
         Self {
@@ -67,20 +72,26 @@ impl ContentDecoder {
     /// The next decoded bytes of what was put; `None`: more has to be put.
     ///
     /// # Errors
-    /// The bytes are not gzip.
+    /// The bytes are not what they are said to be.
     pub(in crate::session) fn next(&mut self) -> io::Result<Option<Bytes>> {
-        if matches!(self.state, DecoderState::Undecided) {
+        if let DecoderState::Undecided(coding) = self.state {
             if self.waiting.len() < 2 {
                 return Ok(None);
             }
-            self.state = if self.waiting.starts_with(&[0x1f, 0x8b]) {
-                DecoderState::Gzip(Box::new(MultiGzDecoder::new(Vec::new())))
-            } else {
-                DecoderState::Identity
+            self.state = match coding {
+                ContentCoding::Gzip if self.waiting.starts_with(&[0x1f, 0x8b]) => {
+                    DecoderState::Gzip(Box::new(MultiGzDecoder::new(Vec::new())))
+                }
+                ContentCoding::Deflate if begins_zlib(&self.waiting) => DecoderState::Zlib(ZlibDecoder::new()),
+                _ => DecoderState::Identity,
             };
         }
-        let DecoderState::Gzip(decoder) = &mut self.state else {
-            return Ok(Some(std::mem::take(&mut self.waiting)).filter(|bytes| !bytes.is_empty()));
+        let decoder = match &mut self.state {
+            DecoderState::Gzip(decoder) => decoder,
+            DecoderState::Zlib(decoder) => return decoder.next(&mut self.waiting),
+            DecoderState::Identity | DecoderState::Undecided(_) => {
+                return Ok(Some(std::mem::take(&mut self.waiting)).filter(|bytes| !bytes.is_empty()));
+            }
         };
         while !self.waiting.is_empty() {
             let piece = self.waiting.len().min(PIECE);
@@ -104,14 +115,65 @@ impl ContentDecoder {
                 decoder.try_finish()?;
                 Ok(std::mem::take(decoder.get_mut()).into())
             }
+            DecoderState::Zlib(decoder) if !decoder.ended => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(std::mem::take(&mut self.waiting)),
         }
     }
 }
 
+/// Does a zlib stream begin so (RFC 1950, 2.2)? Other bytes said to be `deflate` are left as they are.
+fn begins_zlib(bytes: &[u8]) -> bool {
+    matches!(bytes, [method, flags, ..] if method & 15 == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
+}
+
+/// Undoes one zlib stream; what follows it is passed over.
+struct ZlibDecoder {
+    inflate: Decompress,
+    /// The last output filled its room, so that more may be there without more input.
+    full: bool,
+    ended: bool,
+}
+
+impl ZlibDecoder {
+    /// Room for the output of one call.
+    const ROOM: usize = 64 * 1024;
+
+    fn new() -> Self {
+        Self {
+            inflate: Decompress::new(true),
+            full: false,
+            ended: false,
+        }
+    }
+
+    fn next(&mut self, waiting: &mut Bytes) -> io::Result<Option<Bytes>> {
+        while !self.ended && (self.full || !waiting.is_empty()) {
+            let mut decoded = Vec::with_capacity(Self::ROOM);
+            let before = self.inflate.total_in();
+            let status = self
+                .inflate
+                .decompress_vec(waiting, &mut decoded, FlushDecompress::None)?;
+            let read = usize::try_from(self.inflate.total_in() - before).unwrap_or(usize::MAX);
+            waiting.advance(read.min(waiting.len()));
+            self.ended = status == Status::StreamEnd;
+            self.full = decoded.len() == decoded.capacity();
+            if !decoded.is_empty() {
+                return Ok(Some(decoded.into()));
+            }
+            if read == 0 && !self.ended && !waiting.is_empty() {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        if self.ended {
+            waiting.clear();
+        }
+        Ok(None)
+    }
+}
+
 /// A whole body decoded; `None`: it would be larger than `limit`.
-pub(in crate::session) fn decode_all(body: Bytes, limit: usize) -> io::Result<Option<Bytes>> {
-    let mut decoder = ContentDecoder::new(ContentCoding::Gzip);
+pub(in crate::session) fn decode_all(body: Bytes, coding: ContentCoding, limit: usize) -> io::Result<Option<Bytes>> {
+    let mut decoder = ContentDecoder::new(coding);
     decoder.put(body);
     let mut decoded = Vec::new();
     while let Some(bytes) = decoder.next()? {
@@ -134,8 +196,14 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn decode(pieces: &[&[u8]]) -> io::Result<Vec<u8>> {
-        let mut decoder = ContentDecoder::new(ContentCoding::Gzip);
+    fn zlib(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decode(coding: ContentCoding, pieces: &[&[u8]]) -> io::Result<Vec<u8>> {
+        let mut decoder = ContentDecoder::new(coding);
         let mut decoded = Vec::new();
         for piece in pieces {
             decoder.put(Bytes::copy_from_slice(piece));
@@ -148,35 +216,50 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_undone_however_it_comes_in_pieces() {
+    fn a_coding_is_undone_however_it_comes_in_pieces() {
         let text: Vec<u8> = (0..300_000_u32).map(|place| (place / 7 % 251) as u8).collect();
-        let coded = gzip(&text);
-        for size in [1, 2, 1_000, coded.len()] {
-            let pieces: Vec<&[u8]> = coded.chunks(size).collect();
-            assert!(decode(&pieces).unwrap() == text, "{size}");
+        for (coding, coded) in [
+            (ContentCoding::Gzip, gzip(&text)),
+            (ContentCoding::Deflate, zlib(&text)),
+            (ContentCoding::Deflate, [zlib(&text), b"more".to_vec()].concat()),
+        ] {
+            for size in [1, 2, 1_000, coded.len()] {
+                let pieces: Vec<&[u8]> = coded.chunks(size).collect();
+                assert!(decode(coding, &pieces).unwrap() == text, "{coding:?} {size}");
+            }
         }
     }
 
     #[test]
     fn a_cut_is_an_error_at_every_place_behind_the_magic() {
-        let coded = gzip(b"Barcode\tTitle\nTL7700000001\tOn tides\n");
-        for length in 2..coded.len() {
-            assert!(decode(&[&coded[..length]]).is_err(), "{length}");
+        let list = b"Barcode\tTitle\nTL7700000001\tOn tides\n";
+        for (coding, coded) in [(ContentCoding::Gzip, gzip(list)), (ContentCoding::Deflate, zlib(list))] {
+            for length in 2..coded.len() {
+                assert!(decode(coding, &[&coded[..length]]).is_err(), "{coding:?} {length}");
+            }
         }
     }
 
     #[test]
-    fn what_only_claims_to_be_gzip_is_left_as_it_is() {
+    fn what_only_claims_to_be_coded_is_left_as_it_is() {
         for text in [&b""[..], b"\x1f", b"\x8c\x0d", b"plain"] {
-            assert_eq!(decode(&[text]).unwrap(), text);
+            for coding in [ContentCoding::Gzip, ContentCoding::Deflate] {
+                assert_eq!(decode(coding, &[text]).unwrap(), text);
+            }
         }
     }
 
     #[test]
     fn a_body_that_decodes_to_too_much_is_stopped() {
-        let coded: Bytes = gzip(&vec![0; 10_000_000]).into();
-        assert_eq!(decode_all(coded.clone(), 1_000).unwrap(), None);
-        assert_eq!(decode_all(coded, 10_000_000).unwrap().unwrap().len(), 10_000_000);
+        let zeros = vec![0; 10_000_000];
+        for (coding, coded) in [
+            (ContentCoding::Gzip, gzip(&zeros)),
+            (ContentCoding::Deflate, zlib(&zeros)),
+        ] {
+            let decoded = |limit| decode_all(coded.clone().into(), coding, limit).unwrap();
+            assert_eq!(decoded(1_000), None);
+            assert_eq!(decoded(10_000_000).unwrap().len(), 10_000_000);
+        }
     }
 
     #[test]
@@ -186,6 +269,7 @@ mod tests {
             (Some("identity"), ContentCoding::Identity),
             (Some(" GZIP "), ContentCoding::Gzip),
             (Some("x-gzip"), ContentCoding::Gzip),
+            (Some("Deflate"), ContentCoding::Deflate),
             (Some("br"), ContentCoding::Unknown),
             (Some("gzip, gzip"), ContentCoding::Unknown),
         ] {

@@ -98,7 +98,9 @@ impl BodyReader {
 
 /// The error of a body whose `Content-Encoding` cannot be undone.
 fn damaged(error: &io::Error) -> BodyError {
-    BodyError::Session(SessionError::Protocol(format!("its gzip coding is damaged: {error}")))
+    BodyError::Session(SessionError::Protocol(format!(
+        "its content coding is damaged: {error}"
+    )))
 }
 
 impl io::Read for BodyReader {

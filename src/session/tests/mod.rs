@@ -5,6 +5,7 @@ pub(crate) mod canned;
 mod grin;
 mod lifecycle;
 mod limits;
+mod odd_heads;
 mod pins;
 mod refusals;
 mod resume;
