@@ -37,6 +37,14 @@ pub enum StorageError {
         /// The cause, in short.
         detail: String,
     },
+    /// The object store refuses what is signed with this machine's time.
+    #[error("this machine's clock and the one of {place} are too far apart; set this machine's clock: {detail}")]
+    ClockDiffers {
+        /// The bucket.
+        place: String,
+        /// The cause, in short.
+        detail: String,
+    },
     /// The file system is mounted read-only.
     #[error("{place} is on a read-only file system")]
     ReadOnly {
@@ -123,6 +131,7 @@ impl StorageError {
         match self {
             Self::Full { .. }
             | Self::Denied { .. }
+            | Self::ClockDiffers { .. }
             | Self::ReadOnly { .. }
             | Self::Unsafe { .. }
             | Self::NoBucket(_)
@@ -138,7 +147,7 @@ impl StorageError {
     pub fn reason(&self) -> FailureReason {
         match self {
             Self::Full { .. } => FailureReason::StorageFull,
-            Self::Denied { .. } => FailureReason::StorageDenied,
+            Self::Denied { .. } | Self::ClockDiffers { .. } => FailureReason::StorageDenied,
             Self::ReadOnly { .. } => FailureReason::StorageReadOnly,
             Self::Unsafe { .. } => FailureReason::StorageUnsafe,
             Self::NotFound(_) => FailureReason::StorageNotFound,
@@ -184,6 +193,12 @@ impl StorageError {
         Self::Denied { place, detail }
     }
 
+    /// The clocks are too far apart, in the store's words.
+    pub(super) fn clock_differs(place: String, cause: &impl ToString) -> Self {
+        let detail = in_short(cause);
+        Self::ClockDiffers { place, detail }
+    }
+
     /// The object store failed, for this cause.
     pub(crate) fn store(what: String, cause: &impl ToString) -> Self {
         let detail = in_short(cause);
@@ -217,7 +232,7 @@ impl From<StorageError> for io::Error {
     fn from(error: StorageError) -> Self {
         let kind = match &error {
             StorageError::Full { .. } => io::ErrorKind::StorageFull,
-            StorageError::Denied { .. } => io::ErrorKind::PermissionDenied,
+            StorageError::Denied { .. } | StorageError::ClockDiffers { .. } => io::ErrorKind::PermissionDenied,
             StorageError::ReadOnly { .. } => io::ErrorKind::ReadOnlyFilesystem,
             StorageError::NotFound(_) => io::ErrorKind::NotFound,
             _ => io::ErrorKind::Other,

@@ -24,6 +24,7 @@ use quick_xml::events::Event;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
+use crate::storage::object::error::sorted_write;
 use crate::storage::object::multipart::PART;
 use crate::storage::object::{S3, attributes};
 
@@ -64,7 +65,7 @@ pub(super) enum CopyError {
 /// Sorts the error for the caller.
 pub(super) fn failed(error: CopyError, place: &str, key: &ObjectKey) -> StorageError {
     match error {
-        CopyError::Store(why) => crate::storage::object::sorted("publishing", &format!("{key} in {place}"), None, why),
+        CopyError::Store(why) => sorted_write("publishing", place, key, why),
         CopyError::Mismatch { got, sent } => StorageError::Mismatch {
             place: format!("{key} in {place}"),
             got,

@@ -7,17 +7,35 @@ use crate::storage::key::ObjectKey;
 
 /// Sorts an error; `key` only where "not found" can mean the object.
 pub(super) fn sorted(what: &str, place: &str, key: Option<&ObjectKey>, error: Error) -> StorageError {
-    let text = error.to_string();
-    let bucket = place;
+    if let Some(sorted) = of_bucket(place, &error) {
+        return sorted;
+    }
     let place = match key {
         Some(key) => format!("{key} in {place}"),
         None => place.to_owned(),
     };
-    // The kinds of error do not tell these apart, the server's own words do.
+    of_object(what, place, key, error)
+}
+
+/// As [`sorted`], for an object that is written, so that "not found" does not mean it.
+pub(super) fn sorted_write(what: &str, place: &str, key: &ObjectKey, error: Error) -> StorageError {
+    of_bucket(place, &error).unwrap_or_else(|| of_object(what, format!("{key} in {place}"), None, error))
+}
+
+/// What concerns every object of the bucket alike. The kinds of error do not tell it apart, the server's own words do.
+fn of_bucket(bucket: &str, error: &Error) -> Option<StorageError> {
+    let text = error.to_string();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&["NoSuchBucket"]) {
-        return StorageError::NoBucket(bucket.to_owned());
+    match () {
+        () if says(&["NoSuchBucket"]) => Some(StorageError::NoBucket(bucket.to_owned())),
+        () if says(&["RequestTimeTooSkewed"]) => Some(StorageError::clock_differs(bucket.to_owned(), error)),
+        () => None,
     }
+}
+
+fn of_object(what: &str, place: String, key: Option<&ObjectKey>, error: Error) -> StorageError {
+    let text = error.to_string();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if says(&["507 Insufficient Storage", "StorageFull", "QuotaExceeded"]) {
         return StorageError::Full {
             place,
@@ -54,6 +72,7 @@ mod tests {
             path: "raw/X1".into(),
             source: "403".into(),
         };
+        let skewed = generic("<Code>RequestTimeTooSkewed</Code>");
         let cases = [
             (
                 not_found("NoSuchKey"),
@@ -66,6 +85,7 @@ mod tests {
                 StorageErrorClass::NeedsPerson,
             ),
             (denied, FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
+            (skewed, FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
             (
                 generic("<Code>XMinioStorageFull</Code>"),
                 FailureReason::StorageFull,
@@ -99,7 +119,7 @@ mod tests {
             source: "<Code>NoSuchBucket</Code>".into(),
         };
         for (error, words) in [
-            (denied, "RequestTimeTooSkewed"),
+            (denied, "clock and the one of s3://b"),
             (down, "503: <Code>SlowDown"),
             (gone, "no bucket s3://b"),
         ] {
@@ -107,5 +127,11 @@ mod tests {
             assert!(text.contains(words) && text.len() < 500, "{text}");
             assert!(!text.contains('\n'), "{text}");
         }
+        let gone = Error::Generic {
+            store: "S3",
+            source: "<Code>NoSuchBucket</Code>".into(),
+        };
+        let text = sorted_write("publishing", "s3://b", &key, gone).to_string();
+        assert_eq!(text, "there is no bucket s3://b");
     }
 }

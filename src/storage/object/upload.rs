@@ -8,7 +8,7 @@ use object_store::{PutOptions, PutPayload};
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
-use crate::storage::object::error::sorted;
+use crate::storage::object::error::sorted_write;
 use crate::storage::object::multipart::{MultipartUpload, PART};
 use crate::storage::object::{ObjectStorage, attributes};
 
@@ -72,10 +72,8 @@ impl StreamedUpload {
             .objects
             .runtime
             .wait(async move { store.put_opts(&path, payload, options).await })?;
-        put.map(drop).map_err(|why| {
-            let place = format!("{} in {}", self.key, self.objects.place);
-            sorted("publishing", &place, None, why)
-        })
+        let failed = |why| sorted_write("publishing", &self.objects.place, &self.key, why);
+        put.map(drop).map_err(failed)
     }
 
     /// Sends the part that is full. Only S3 has parts; elsewhere the whole object is kept until it is published.
