@@ -11,7 +11,7 @@ use crate::archive::{
     VolumeAcceptance, hex, inspect, parse_mets, process, process_plain,
 };
 use crate::cli::parse::{Document, ParseArgs, ParseError, barcode, document, put, read, unreadable};
-use crate::grin::{AnswerRefusal, Barcode, LibraryDirectory, SecretBytes, read_passphrase};
+use crate::grin::{AnswerRefusal, SecretBytes, read_passphrase};
 use crate::vocabulary::MarcFields;
 
 /// How a gzip stream begins.
@@ -118,7 +118,8 @@ fn pass(
     options: &PassOptions,
 ) -> Result<Result<ProvenVolume, ArchiveError>, ParseError> {
     let input = &args.input[0];
-    let barcode = barcode(args)?.or_else(|| named(input, args.library.as_deref()));
+    // A file may have any name: only a barcode that is asked for can differ from the one in the METS.
+    let barcode = barcode(args)?;
     let mut file = File::open(input).map_err(|source| unreadable(input, source))?;
     let mut magic = Vec::new();
     (&mut file)
@@ -131,15 +132,6 @@ fn pass(
     } else {
         process(file, io::sink(), text, barcode.as_ref(), options)
     })
-}
-
-/// The barcode that a file's name holds.
-fn named(path: &str, library: Option<&str>) -> Option<Barcode> {
-    let name = Path::new(path).file_name()?.to_str()?;
-    let stem = name.strip_suffix(".gpg").unwrap_or(name).strip_suffix(".tar.gz")?;
-    let library = library.and_then(|library| LibraryDirectory::parse(library).ok());
-    let prefix = library.map(|library| format!("{library}_")).unwrap_or_default();
-    Barcode::parse(stem.strip_prefix(&prefix).unwrap_or(stem)).ok()
 }
 
 fn passphrase(args: &ParseArgs) -> Result<Option<SecretBytes>, ParseError> {

@@ -116,6 +116,12 @@ fn page_texts_have_a_line_for_every_page() {
     }
     let (of_folder, _) = parse(&["ocr", folder.path().to_str().unwrap()], b"");
     assert_eq!(of_folder, json);
+    // Where neither a METS nor a list could name it, a text behind the last image is kept as it is where one names it.
+    let mut unnamed = files();
+    unnamed.truncate(5);
+    unnamed.push(("00000004.txt", b"last".to_vec()));
+    let (json, _) = parse(&["ocr", "FILE"], &tar_gz(&unnamed));
+    assert_eq!(json["text"], json!(["first\n", "", "third", "last"]));
     let (json, code) = parse(&["ocr", "FILE"], b"<html>no");
     assert_eq!((&json["refusal"], code), (&json!("not_an_archive"), 1));
 }
@@ -151,6 +157,22 @@ fn an_archive_is_compared_file_by_file() {
     );
     assert!(has_code(&json, "checksum_mismatch"), "{json}");
     assert_eq!(json["sha256"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn the_name_of_a_file_does_not_say_which_book_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("TL7700000001.tar.gz");
+    std::fs::write(&file, tar_gz(&files())).unwrap();
+    let file = file.to_str().unwrap();
+    let (json, code) = parse(&["archive", file], b"");
+    assert_eq!(
+        (&json["refusal"], &json["verified"], code),
+        (&Value::Null, &json!(true), 0),
+        "{json}"
+    );
+    let (json, code) = parse(&["archive", file, "--barcode", "TL7700000001"], b"");
+    assert_eq!((&json["refusal"], code), (&json!("another_book"), 1), "{json}");
 }
 
 #[test]
