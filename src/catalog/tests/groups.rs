@@ -1,6 +1,8 @@
 //! Many operations in one transaction, through the actor.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
+
+use tokio::sync::oneshot;
 
 use crate::actor::{ActorRegistry, AskContext};
 use crate::catalog::tests::shelf::{LEASE, barcode, converted, queue, stored};
@@ -18,6 +20,25 @@ impl CatalogOperation for Panics {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
         EnsureKnown(vec![barcode("TL9999")]).run(tx)?;
         panic!("on purpose");
+    }
+}
+
+/// Keeps the writer busy until it is told that enough wait.
+struct Waits {
+    begun: Mutex<Option<oneshot::Sender<()>>>,
+    enough: Mutex<mpsc::Receiver<()>>,
+}
+
+impl CatalogOperation for Waits {
+    type Output = ();
+    const KIND: &'static str = "waits";
+
+    fn run(&self, _: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
+        if let Some(begun) = self.begun.lock().unwrap().take() {
+            begun.send(()).unwrap();
+        }
+        self.enough.lock().unwrap().recv().unwrap();
+        Ok(())
     }
 }
 
@@ -68,10 +89,22 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
     };
     let mut stale = claimed[7].clone();
     stale.claim.fence += 1;
-    let before = catalog.transactions();
-    let all = futures::future::join_all(claimed.iter().map(settle));
-    let (all, bad, panicked) = futures::join!(all, settle(&stale), catalog.ask(Panics, &cx));
-    assert_eq!(catalog.transactions() - before, 1);
+    let ((begun, has_begun), (enough, is_enough)) = (oneshot::channel(), mpsc::channel());
+    let waits = Waits {
+        begun: Mutex::new(Some(begun)),
+        enough: Mutex::new(is_enough),
+    };
+    let together = async {
+        has_begun.await.unwrap();
+        let before = catalog.transactions();
+        let all = futures::future::join_all(claimed.iter().map(settle));
+        let told = async { enough.send(()).unwrap() };
+        let (all, bad, panicked, ()) = futures::join!(all, settle(&stale), catalog.ask(Panics, &cx), told);
+        (all, bad, panicked, catalog.transactions() - before)
+    };
+    let (waited, (all, bad, panicked, transactions)) = futures::join!(catalog.ask(waits, &cx), together);
+    waited.unwrap();
+    assert_eq!(transactions, 1);
     assert!(
         all.iter().all(|state| matches!(state, Ok(BookState::Stored))),
         "{all:?}"
