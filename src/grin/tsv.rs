@@ -22,7 +22,8 @@ pub struct TsvReader {
     pub columns_unknown: Vec<String>,
     /// Rows that were not taken.
     pub rejected: Vec<RejectedRow>,
-    /// Volumes whose row is torn by a line break within a cell, so that its facts are not known. They are not in `books`.
+    /// Volumes whose row has fewer cells than there are columns: a line break within a cell has torn it, or the answer ends in it. They are
+    /// not in `books` for that row, because the last cell may be half of one.
     pub torn: Vec<Barcode>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
@@ -71,12 +72,9 @@ struct Table {
     tsv: TsvReader,
 }
 
-/// A row that may be torn; the next line tells.
+/// A torn row; the next line may be the rest of it.
 struct ShortRow {
-    barcode: Barcode,
     cells: usize,
-    /// It was the volume's first row.
-    taken: bool,
 }
 
 struct Header {
@@ -128,6 +126,10 @@ impl Table {
             Ok(barcode) => barcode,
             Err(bad) => return self.reject(RejectedRow::new(&name, bad)),
         };
+        let count = line.split('\t').count();
+        if count < header.columns.len() {
+            return self.tear(barcode, count);
+        }
         let mut book = BookEnrichment::default();
         let mut cells = line.split('\t');
         // In this order, so that the last step takes no cell away.
@@ -140,23 +142,24 @@ impl Table {
         }
         self.long_rows += u64::from(cells.any(|cell| !cell.trim().is_empty()));
         let known = self.tsv.books.get(&barcode);
-        let taken = known.is_none();
+        let is_new = known.is_none();
         if known.is_some_and(|known| *known != book) {
             self.warn(format!("{barcode} has two rows that differ; the first counts"));
         }
-        let cells = line.split('\t').count();
-        if cells < header.columns.len() {
-            let barcode = barcode.clone();
-            self.short = Some(ShortRow { barcode, cells, taken });
-        }
-        if taken {
+        if is_new {
             self.tsv.books.insert(barcode, book);
         }
     }
 
+    /// A row with too few cells. What it says is dropped: cells are missing, and its last one may be half of one.
+    fn tear(&mut self, barcode: Barcode, cells: usize) {
+        self.short = Some(ShortRow { cells });
+        self.warn(format!("the row of {barcode} is torn; its facts were not taken"));
+        self.tsv.torn.push(barcode);
+    }
+
     /// Whether a line is the rest of the row before it, which a line break within a cell has torn: that row lacked cells, and
-    /// this line names no volume, or has just the cells that were lacking. What the first half says is dropped: cells after
-    /// the break are missing, and the cell with the break is half of one.
+    /// this line names no volume, or has just the cells that were lacking.
     fn continues(&mut self, header: &Header, line: &str, names_a_volume: bool) -> bool {
         let Some(short) = self.short.take() else { return false };
         let cells = line.split('\t').count();
@@ -166,22 +169,9 @@ impl Table {
         if names_a_volume && !fits {
             return false;
         }
-        if short.taken {
-            self.tsv.books.remove(&short.barcode);
-            let barcode = &short.barcode;
-            self.warn(format!(
-                "the row of {barcode} is torn by a line break; its facts were not taken"
-            ));
-            self.tsv.torn.push(barcode.clone());
-        }
         if together < header.columns.len() {
             // Torn once more: the next line may be the rest.
-            let rest = ShortRow {
-                cells: together,
-                taken: false,
-                ..short
-            };
-            self.short = Some(rest);
+            self.short = Some(ShortRow { cells: together });
         }
         true
     }
@@ -281,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn cells_that_are_empty_or_missing_are_absent() {
-        let tsv = parse_tsv(format!("{HEADER}\nTL0001\nTL0002\t\t \tx\n").as_bytes());
+    fn cells_that_are_empty_are_absent() {
+        let tsv = parse_tsv(format!("{HEADER}\nTL0001\t\t\t\t\nTL0002\t\t \tx\t\n").as_bytes());
         assert_eq!(book(&tsv, "TL0001"), &BookEnrichment::default());
         assert_eq!(stored(&tsv, "TL0002"), [("grin_ocr_analysis_score", "x".to_owned())]);
     }
 
     #[test]
-    fn a_row_torn_by_a_line_break_is_told_and_not_taken() {
+    fn a_row_with_too_few_cells_is_told_and_not_taken() {
         let whole = "TL0009\t\tNEW\t1\t\n";
         for (rows, torn, books) in [
             // The rest begins with words, with what could be a barcode, or is torn again.
@@ -303,10 +293,17 @@ mod tests {
                 &["TL0001"],
                 &["TL0009"],
             ),
-            // Cells that are missing at the end are no tear.
-            ("TL0001\t\tNEW\n", &[], &["TL0001", "TL0009"]),
-            ("TL0001\nTL0002\n", &[], &["TL0001", "TL0002", "TL0009"]),
-            ("TL0001\n", &[], &["TL0001", "TL0009"]),
+            // The cell before the missing ones may be half of one.
+            ("TL0001\t\tNEW\n", &["TL0001"], &["TL0009"]),
+            ("TL0001\nTL0002\n", &["TL0001", "TL0002"], &["TL0009"]),
+            ("TL0001\n", &["TL0001"], &["TL0009"]),
+            // The rest looks like a volume of its own.
+            ("TL0001\nNEW\t7\t\n", &["TL0001", "NEW"], &["TL0009"]),
+            (
+                "TL0001\t\tNEW\nTL0001\t\tNEW\t7\t\n",
+                &["TL0001"],
+                &["TL0001", "TL0009"],
+            ),
         ] {
             let tsv = parse_tsv(format!("{HEADER}\n{rows}{whole}").as_bytes());
             let names = |barcodes: Vec<&Barcode>| barcodes.iter().map(|b| b.to_string()).collect::<Vec<_>>();
@@ -314,6 +311,20 @@ mod tests {
             assert_eq!(names(tsv.books.keys().collect()), books, "{rows}");
             assert_eq!(tsv.warnings.len(), torn.len(), "{rows}");
         }
+    }
+
+    #[test]
+    fn a_last_row_that_is_cut_is_torn() {
+        for last in ["TL0002\t\tNE", "TL0002\t2011/02/03 04:05\tNEW\t7", "TL0002"] {
+            let tsv = parse_tsv(format!("{HEADER}\nTL0001\t\tNEW\t1\t\n{last}").as_bytes());
+            assert_eq!(
+                (tsv.books.len(), tsv.torn.len(), tsv.warnings.len()),
+                (1, 1, 1),
+                "{last}"
+            );
+        }
+        let whole = format!("{HEADER}\nTL0002\t\tNEW\t1\t2012-02-03");
+        assert_eq!(parse_tsv(whole.as_bytes()).books.len(), 1);
     }
 
     #[test]

@@ -158,6 +158,9 @@ mod tests {
             ("TL0001\tNEW\tx\n", &["TL0001", "TL0002", "TL0003"][..]),
             ("TL0001\tNEW\tx\nTL0002\tNE\nW and so on\tx\n", &["TL0001"]),
             ("TL0001\tNEW\tx\n???\tNEW\tx\n", &["TL0001"]),
+            // Half a row says nothing, and nothing about the others either.
+            ("TL0001\tNEW\tx\nTL0002\tNE", &["TL0001"]),
+            ("TL0001\tNEW\nTL0002\tNEW\tx\n", &["TL0002"]),
         ] {
             let table = parse_tsv(format!("Barcode\tState\tAudit\n{rows}").as_bytes());
             assert_eq!(settled(asked.clone(), &table), names(expected), "{rows}");
