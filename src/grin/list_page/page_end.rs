@@ -9,7 +9,8 @@
 //!    whatever `first=` stands beside it, only "previous" makes it lead back, and nothing leads back from the first page.
 //! 3. Any other link of the same list with `first=` or `ctoken=`, whatever its text, leaves the end in doubt; so does one at an
 //!    address that must not be asked (another scheme or server, a form that posts).
-//! 4. Something that says "next" and tells no address (a button, a link that is a script) leaves the end in doubt.
+//! 4. Something that says "next" and tells no address (a button, a link that is a script) leaves the end in doubt; so does a link of the
+//!    list that says "more" or "all" or is a number, whatever its parameters.
 //! 5. Links and forms of the list that are too many or too long to look at leave the end in doubt; so do scripts in scripts.
 //! 6. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
 //! 7. Otherwise the page is the last one.
@@ -86,6 +87,8 @@ pub(super) struct PageFacts<'a> {
     pub(super) links: &'a [PageLink],
     /// Something says "next" and tells no address.
     pub(super) unaddressed_next: bool,
+    /// Something promises more of the list and tells no address.
+    pub(super) unaddressed_more: bool,
     /// Links that may be the list's were not looked at.
     pub(super) left_out: bool,
 }
@@ -162,6 +165,8 @@ fn end_without_next(facts: &PageFacts<'_>, place: &Place) -> PageEnd {
         PageEnd::Doubt(EndDoubt::LinksLeftOut)
     } else if !open.is_empty() {
         PageEnd::Doubt(EndDoubt::OpenLinks(open))
+    } else if facts.unaddressed_more {
+        PageEnd::Doubt(EndDoubt::NextWithoutAddress)
     } else if facts.links.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
         PageEnd::Doubt(EndDoubt::FullPage)
     } else {
@@ -287,6 +292,23 @@ impl LinkMeaning {
             },
             _ => Self::Unknown,
         }
+    }
+}
+
+/// Whether a link's or button's words promise more of a list without saying that it is the next part: "More", "Show all", "2". The number
+/// `except` is no page's: it is how many rows a page is to have.
+pub(super) fn promises_more(text: &str, except: Option<&str>) -> bool {
+    let parts = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let words: Vec<String> = parts.map(str::to_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["more", ref rest @ ..] | ["show" | "load" | "view" | "see" | "list", "more" | "all", ref rest @ ..] => {
+            rest.len() <= 4 && rest.iter().all(|word| goes_with_next(word))
+        }
+        [number] => number.chars().all(|c| c.is_ascii_digit()) && Some(number) != except,
+        _ => false,
     }
 }
 

@@ -7,7 +7,7 @@ pub(super) use crate::grin::list_page::pager::address::{RawText, looks_marked, s
 
 use url::Url;
 
-use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
+use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink, promises_more};
 use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, addresses_in, names_place, spelled_out};
 use crate::grin::list_page::pager::form::OpenForm;
 use crate::grin::text;
@@ -27,10 +27,14 @@ pub(super) struct PagerWatch {
     links: Vec<PageLink>,
     /// Something says "next" and tells no address: a button, a link whose address is a script.
     unaddressed_next: bool,
+    /// Something promises more of the list and tells no address that is known to name a place in it.
+    unaddressed_more: bool,
     /// Links that may be the list's are too many or too long to be kept.
     left_out: bool,
     /// Name of the open `<select>`.
     select: Option<String>,
+    /// Words of the element that is open, is no link and can be clicked.
+    clickable: Option<FoundLink>,
 }
 
 /// `<a href>` or `<button>` whose end has not come yet.
@@ -81,6 +85,18 @@ impl FoundLink {
         }
     }
 
+    /// See [`promises_more`].
+    fn promises_more(&self, size: Option<&str>) -> bool {
+        [&self.text, &self.label]
+            .iter()
+            .any(|text| promises_more(&text::from_html(text), size))
+    }
+
+    /// Whether it leads on by its words.
+    pub(super) fn says_on(&self) -> bool {
+        self.meaning().rank() > 0 || self.promises_more(None)
+    }
+
     /// What it says: by `rel`, else by its text, else by its label.
     fn meaning(&self) -> LinkMeaning {
         let of = |text: &str| LinkMeaning::of_text(&text::from_html(text));
@@ -102,8 +118,10 @@ impl PagerWatch {
             form: None,
             links: Vec::new(),
             unaddressed_next: false,
+            unaddressed_more: false,
             left_out: false,
             select: None,
+            clickable: None,
         }
     }
 
@@ -123,6 +141,8 @@ impl PagerWatch {
     /// `<a href>`: a link begins. Returns the one that was left open before it, if there is one.
     pub(super) fn begin(&mut self, tag: &LinkTag) -> Option<FoundLink> {
         let left_open = self.end();
+        // A link says for itself what it is.
+        self.clickable = None;
         // Of one that is too long, only what it says is looked at, as of a link that tells no address.
         let href = if self.is_short(&tag.href) { &tag.href } else { "" };
         self.open = Some(OpenLink {
@@ -153,9 +173,23 @@ impl PagerWatch {
     pub(super) fn text(&mut self, text: &str) {
         let link = self.open.as_mut().map(|link| &mut link.text);
         let form = self.form.as_mut().map(|form| &mut form.text);
-        for kept in [link, form].into_iter().flatten() {
+        let clickable = self.clickable.as_mut().map(|found| &mut found.text);
+        for kept in [link, form, clickable].into_iter().flatten() {
             say(kept, text);
         }
+    }
+
+    /// An element that can be clicked and is neither link nor button begins; in a link, its words are the link's.
+    pub(super) fn clickable_begin(&mut self, label: String) {
+        self.clickable = self.open.is_none().then(|| FoundLink {
+            label,
+            ..FoundLink::bare(String::new())
+        });
+    }
+
+    /// It ends; what it says is of interest only if that leads on.
+    pub(super) fn clickable_end(&mut self) -> Option<FoundLink> {
+        self.clickable.take().filter(FoundLink::says_on)
     }
 
     /// `</a>`: the link as a whole.
@@ -196,10 +230,14 @@ impl PagerWatch {
     pub(super) fn take(&mut self, found: &FoundLink) {
         let meaning = found.meaning();
         let Some(script) = script_of(&found.href) else {
+            if self.promises_more(found) {
+                self.unaddressed_more = true;
+            }
             return self.take_address(&found.href, meaning);
         };
         let addresses = self.addresses_in(script);
-        self.unaddressed_next |= meaning.rank() > 0 && addresses.is_empty();
+        self.unaddressed_next |= addresses.is_empty() && meaning.rank() > 0;
+        self.unaddressed_more |= addresses.is_empty() && found.promises_more(None);
         for href in addresses {
             if script_of(&href).is_some() {
                 // A script within a script is not looked into, however deep it goes.
@@ -208,6 +246,23 @@ impl PagerWatch {
                 self.take_address(&href, meaning);
             }
         }
+    }
+
+    /// Whether a link of this list promises more of it and its address does not say where that begins.
+    fn promises_more(&self, found: &FoundLink) -> bool {
+        let Ok(url) = self.base.join(&found.href) else {
+            return false;
+        };
+        let (path, page) = (spelled_out(&url).to_lowercase(), spelled_out(&self.page).to_lowercase());
+        let Some(rest) = path.strip_prefix(&page) else {
+            return false;
+        };
+        let is_below = rest.starts_with(['/', ';']);
+        let is_other = is_below || rest.is_empty() && url.query() != self.page.query();
+        let mut pairs = url.query_pairs();
+        let size = pairs.find(|(name, _)| name == "result_count").map(|(_, size)| size);
+        let onward = found.promises_more(size.as_deref()) || is_below && found.meaning().rank() > 0;
+        is_other && !names_place(&url) && onward
     }
 
     /// Keeps a link that is no script if it could lead to more of the list.
@@ -260,7 +315,9 @@ impl PagerWatch {
         };
         url.set_fragment(None);
         let path = spelled_out(&url);
-        if url.query_pairs().next().is_none() || path.to_lowercase() != spelled_out(&self.page).to_lowercase() {
+        // A server may put something before the path, as `/u/0` for one of several accounts.
+        if url.query_pairs().next().is_none() || !path.to_lowercase().ends_with(&spelled_out(&self.page).to_lowercase())
+        {
             return LinkTarget::Foreign;
         }
         let plain = url.username().is_empty() && url.password().is_none();
@@ -286,6 +343,11 @@ impl PagerWatch {
     /// Whether something says "next" and tells no address.
     pub(super) fn has_unaddressed_next(&self) -> bool {
         self.unaddressed_next
+    }
+
+    /// Whether something promises more of the list and tells no address.
+    pub(super) fn has_unaddressed_more(&self) -> bool {
+        self.unaddressed_more
     }
 
     /// All links were seen. One that is still open was cut off, and its text may be half of something else.

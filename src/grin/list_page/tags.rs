@@ -32,6 +32,11 @@ pub(super) fn tags(
 fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let tag = element.tag_name();
     attribute_addresses(page, element, &tag);
+    if is_clickable(element, &tag) {
+        let label = link_tag(element).label.unwrap_or_default();
+        page.get().clickable(label);
+        at_end(element, page, |page| page.get().clickable_end());
+    }
     match tag.as_str() {
         "td" | "th" => cell(page, element),
         "tr" => row(page, element),
@@ -76,7 +81,23 @@ fn attribute_addresses(page: &SharedListPage, element: &Tag<'_, '_>, tag: &str) 
         if !own && looks_marked(&value) {
             page.get().addresses_in(&value);
         }
+        if matches!(name.as_str(), "data-first" | "data-ctoken") && !value.is_empty() && !is_disabled(element) {
+            page.get().script_place();
+        }
     }
+}
+
+/// Whether an element other than a link or button can be clicked, as far as its tag tells.
+fn is_clickable(element: &Tag<'_, '_>, tag: &str) -> bool {
+    let is_plain = matches!(
+        tag,
+        "span" | "div" | "li" | "p" | "b" | "i" | "u" | "em" | "strong" | "font" | "label" | "td"
+    );
+    let is_role = ["button", "link"].contains(&attribute(element, "role").to_ascii_lowercase().as_str());
+    let class = attribute(element, "class").to_ascii_lowercase();
+    let is_styled = ["button", "btn"].iter().any(|word| class.contains(word));
+    let has_handler = element.has_attribute("onclick") || element.has_attribute("tabindex");
+    is_plain && !is_disabled(element) && (is_role || has_handler || is_styled)
 }
 
 fn form(page: &SharedListPage, element: &mut Tag<'_, '_>) {

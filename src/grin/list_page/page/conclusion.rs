@@ -67,6 +67,7 @@ impl ListPageState {
             rows: self.rows_seen + rejected,
             links: &links,
             unaddressed_next: self.pager.has_unaddressed_next(),
+            unaddressed_more: self.pager.has_unaddressed_more(),
             left_out: self.pager.has_left_out(),
         })
     }

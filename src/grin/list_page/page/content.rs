@@ -110,6 +110,22 @@ impl ListPageState {
         self.place_link(button);
     }
 
+    /// An element that can be clicked and is neither link nor button.
+    pub(in crate::grin::list_page) fn clickable(&mut self, label: String) {
+        self.pager.clickable_begin(label);
+    }
+
+    /// Its end.
+    pub(in crate::grin::list_page) fn clickable_end(&mut self) {
+        let found = self.pager.clickable_end();
+        self.place_link(found);
+    }
+
+    /// An attribute that tells a script where to go on.
+    pub(in crate::grin::list_page) fn script_place(&mut self) {
+        self.place_link(Some(FoundLink::button("next".to_owned())));
+    }
+
     /// `<area href alt>`, which has no end tag.
     pub(in crate::grin::list_page) fn area(&mut self, tag: &LinkTag) {
         let left_open = self.pager.begin(tag);

@@ -25,6 +25,7 @@ fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
         rows,
         links: &links,
         unaddressed_next: false,
+        unaddressed_more: false,
         left_out: false,
     })
 }
@@ -163,6 +164,7 @@ fn links_that_must_not_be_asked_leave_the_end_in_doubt() {
             rows: 2,
             links: &links,
             unaddressed_next: false,
+            unaddressed_more: false,
             left_out,
         }))
     };

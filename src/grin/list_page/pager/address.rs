@@ -1,5 +1,7 @@
 //! Addresses as pages write them: in attributes and scripts, and whether they name a place in a list.
 
+use std::borrow::Cow;
+
 use url::{Url, form_urlencoded};
 
 /// Longest address, script and the like that is looked at.
@@ -33,10 +35,11 @@ pub(in crate::grin::list_page) fn script_of(href: &str) -> Option<&str> {
 /// The addresses in an attribute's value or a script that name a place in a list: `location.href='_all_books?first=3'`.
 /// See [`PagerWatch::addresses_in`](super::PagerWatch::addresses_in) for values that may be long.
 pub(super) fn addresses_in(value: &str) -> Vec<String> {
-    if !looks_marked(value) {
+    let value = unescaped(value);
+    if !looks_marked(&value) {
         return Vec::new();
     }
-    let value = address(value);
+    let value = address(&value);
     let names = ["href=", "url="];
     value
         .split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '(' | ')' | '<' | '>' | ';' | ','))
@@ -44,6 +47,23 @@ pub(super) fn addresses_in(value: &str) -> Vec<String> {
         .filter(|word| looks_marked(word))
         .map(str::to_owned)
         .collect()
+}
+
+/// A script's text with the escapes read that scripts and JSON write within addresses.
+fn unescaped(script: &str) -> Cow<'_, str> {
+    if !script.contains('\\') {
+        return Cow::Borrowed(script);
+    }
+    let escapes = [
+        ("\\/", "/"),
+        ("\\u0026", "&"),
+        ("\\x26", "&"),
+        ("\\u003d", "="),
+        ("\\x3d", "="),
+    ];
+    let read = |text: String, (escape, plain)| text.replace(escape, plain);
+    let script = script.replace("\\u003D", "=").replace("\\x3D", "=");
+    Cow::Owned(escapes.into_iter().fold(script, read))
 }
 
 /// An attribute's value, character references read.
@@ -61,7 +81,17 @@ pub(super) fn spelled_out(url: &Url) -> String {
 
 /// Whether an address says where in the list its page begins, however its parameters are written.
 pub(super) fn names_place(url: &Url) -> bool {
-    let query = url.query().unwrap_or_default().to_ascii_lowercase();
+    // Read, because `%66irst=4` and `first%3D4` are just as good; plain, because `;` may part parameters too.
+    let read: String = url
+        .query_pairs()
+        .map(|(name, value)| format!("{name}={value}&"))
+        .collect();
+    [url.query().unwrap_or_default(), &read]
+        .iter()
+        .any(|query| has_mark(&query.to_ascii_lowercase()))
+}
+
+fn has_mark(query: &str) -> bool {
     MARKS.iter().any(|mark| {
         query.match_indices(mark).any(|(at, _)| {
             let begins = !query[..at].ends_with(|c: char| c.is_alphanumeric());

@@ -96,7 +96,11 @@ impl PagerWatch {
 
     /// `<input>` or `<button>` with a name and a value, in a form.
     pub(in crate::grin::list_page) fn field(&mut self, name: &str, value: &str, is_button: bool) {
-        let Some(form) = &mut self.form else { return };
+        let Some(form) = &mut self.form else {
+            // A button far from its form, which it names: `<button form=f name=first value=4>`.
+            self.unaddressed_next |= is_button && is_mark(name) && !value.is_empty();
+            return;
+        };
         if is_button {
             say(&mut form.text, " ");
             say(&mut form.text, value);

@@ -45,6 +45,10 @@ const TO_THREE: &[&str] = &[
     "<script>document.write('<a href=\"_all_books?first=3\">Next</a>')</script>",
     "<form action='_all_books'><select name=first><option value=1>1<option value=3>2</select><input type=submit value=Go></form>",
     "<select name=first onchange=go()><option value=1>1</option><option value=3>2</option></select>",
+    "<a href='?%66irst=3'>More</a>",
+    "<a href='?first%3D3&amp;first=3'>More</a>",
+    "<script>var next = \"\\/libraries\\/TESTLIB\\/_all_books?result_count=2\\u0026first=3\";</script>",
+    "<script>var next = '_all_books?first\\x3d3';</script>",
 ];
 
 #[test]
@@ -131,6 +135,20 @@ fn what_says_next_and_tells_no_address_leaves_the_end_in_doubt() {
         "<input type=button value='Next &gt;' onclick='next()'>",
         "<form action='_all_books' method=post><input type=hidden name=first value=3><input type=submit value=Next></form>",
         "<button aria-label=Next></button>",
+        "<span onclick='go(3)'>Next</span>",
+        "<span class=pager onclick='go(3)'>More</span>",
+        "<div role=button aria-label='Next page' tabindex=0></div>",
+        "<div class=jfk-button>Next</div>",
+        "<a href='javascript:page(2)'>2</a>",
+        "<a href='#' data-ctoken=abc>Onward</a>",
+        "<a href='#' data-first=3>Onward</a>",
+        "<a href='?page=2'>More &raquo;</a>",
+        "<a href='?result_count=100&amp;page=2'>2</a>",
+        "<a href='_all_books/2'>Next</a>",
+        "<a href='_all_books/page/2'>2</a>",
+        "<a href='?result_count=-1'>Show all 60</a>",
+        "<a href='?result_count=20000'>Show more</a>",
+        "<form action='_all_books' id=f></form><button form=f name=first value=3>Onward</button>",
     ] {
         for (inside, after) in [
             (String::new(), pager.to_owned()),
@@ -166,6 +184,11 @@ fn what_is_shown_and_does_nothing_is_no_way_on() {
         "<a href='#top'>&gt;</a>",
         "<button>Search</button>",
         "<a name=x>Next</a>",
+        "<span class='pager is-disabled' onclick='go(3)'>Next</span>",
+        "<div class=button>Search</div>",
+        "<div class=buttons onclick='x()'><a href='?first=1'>1</a></div>",
+        "<a href='?result_count=50'>50</a> <a href='?sort=title'>Title</a> <a href='_converted?page=2'>More</a>",
+        "<a href='https://books.example/about?page=2'>More</a>",
     ] {
         let page = read("?result_count=100", "", pager);
         assert_eq!((page.next, page.doubt, page.complete), (None, None, true), "{pager}");
