@@ -71,8 +71,11 @@ pub enum RejectionReason {
     #[error("too few cells: {0}")]
     TooFewCells(usize),
     /// A line of a text list is one word that no barcode looks like.
-    #[error("a word without a digit, or a status, is taken for no barcode")]
+    #[error("a word unlike the barcodes around it is taken for no barcode")]
     LoneWord,
+    /// The last line of a text list has no end and is shorter than the others.
+    #[error("the text ends within this line")]
+    Torn,
     /// A cell is longer than allowed.
     #[error("a cell has more than {0} bytes")]
     TooLongCell(usize),
@@ -91,6 +94,7 @@ impl RejectedRow {
             RejectionReason::Disagree(one, other) => {
                 [one, other].map(|name| Barcode::parse(name).ok()).into_iter().collect()
             }
+            RejectionReason::Torn => None,
             _ => Barcode::parse(&self.barcode).ok().map(|barcode| vec![barcode]),
         }
     }

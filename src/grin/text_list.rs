@@ -1,10 +1,12 @@
 //! Lists as text, plain or with columns.
 
 mod columns;
+mod plausible;
 
 use crate::grin::lines::LineCutter;
 use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set};
 use crate::grin::text_list::columns::{columns, fits};
+use crate::grin::text_list::plausible::{ShapeCensus, WordShape, speaks_for_itself};
 use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, text};
 
 /// Longest line taken.
@@ -46,6 +48,14 @@ pub struct TextListParser {
     unnoted: u64,
     /// Lines of which cells were left out.
     misfits: u64,
+    /// Lone words, by shape.
+    census: ShapeCensus,
+    /// Lone words of shapes that are not common so far; they are judged when the text is over, or when their shape is common.
+    held: Vec<ListRow>,
+    /// Cells of the line before, and whether all lines had as many.
+    cells: Option<usize>,
+    /// The line has no end: it is the last one, and may be torn.
+    is_open: bool,
 }
 
 impl TextListParser {
@@ -64,6 +74,10 @@ impl TextListParser {
             taken: 0,
             unnoted: 0,
             misfits: 0,
+            census: ShapeCensus::default(),
+            held: Vec::new(),
+            cells: None,
+            is_open: false,
         }
     }
 
@@ -124,16 +138,54 @@ impl TextListParser {
             return;
         }
         match self.row(line) {
-            Ok(row) => {
-                self.taken += 1;
-                self.rows.push(row);
-            }
-            Err(rejected) if self.out.rejected.len() < MOST_NOTES => self.out.rejected.push(rejected),
-            Err(_) => self.unnoted += 1,
+            Ok(LineRead::Whole(row)) => self.take(row),
+            Ok(LineRead::Lone(row)) => self.hold(row),
+            Err(rejected) => self.reject(rejected),
+        }
+        self.cells = Some(cells_of(line));
+    }
+
+    fn take(&mut self, row: ListRow) {
+        self.taken += 1;
+        self.rows.push(row);
+    }
+
+    fn reject(&mut self, rejected: RejectedRow) {
+        if self.out.rejected.len() < MOST_NOTES {
+            self.out.rejected.push(rejected);
+        } else {
+            self.unnoted += 1;
         }
     }
 
-    fn row(&mut self, line: &str) -> Result<ListRow, RejectedRow> {
+    /// A line of one word is taken at once if its shape is common; others wait. Waiting ones are few, as shapes are.
+    fn hold(&mut self, row: ListRow) {
+        let shape = WordShape::of(row.barcode.as_str());
+        self.census.note(shape);
+        if !self.census.is_common(shape) {
+            self.held.push(row);
+            return;
+        }
+        let same = |held: &mut ListRow| WordShape::of(held.barcode.as_str()) == shape;
+        let waiting: Vec<ListRow> = self.held.extract_if(.., same).collect();
+        waiting.into_iter().chain([row]).for_each(|row| self.take(row));
+    }
+
+    /// The text is over: each word that still waits is taken or not.
+    fn judge(&mut self) {
+        for row in std::mem::take(&mut self.held) {
+            if self.census.takes(row.barcode.as_str()) {
+                self.take(row);
+            } else {
+                self.reject(RejectedRow::new(row.barcode.as_str(), RejectionReason::LoneWord));
+            }
+        }
+    }
+
+    fn row(&mut self, line: &str) -> Result<LineRead, RejectedRow> {
+        if self.is_torn(line) {
+            return Err(RejectedRow::new(line, RejectionReason::Torn));
+        }
         let count = line.trim_end_matches('\t').split('\t').count();
         let known = self.heading.as_ref().map(|heading| heading.fields.as_slice());
         let fields = known.unwrap_or_else(|| columns(self.kind, count, line));
@@ -143,9 +195,7 @@ impl TextListParser {
             .find(|(_, field)| names(field))
             .ok_or_else(|| RejectedRow::new(line, RejectionReason::TooFewCells(count)))?;
         let (barcode, file_name) = name_of(&name, &self.library).map_err(|because| RejectedRow::new(&name, because))?;
-        if known.is_none() && count == 1 && file_name.is_none() && !looks_like_barcode(&name) {
-            return Err(RejectedRow::new(&name, RejectionReason::LoneWord));
-        }
+        let is_lone = known.is_none() && cells_of(line) == 1 && file_name.is_none();
         let mut row = ListRow {
             file_name,
             ..ListRow::bare(barcode)
@@ -159,8 +209,28 @@ impl TextListParser {
                 misfit = true;
             }
         }
+        if misfit && !speaks_for_itself(&name) && row.file_name.is_none() {
+            return Err(RejectedRow::new(&name, RejectionReason::LoneWord));
+        }
         self.misfits += u64::from(misfit);
-        Ok(row)
+        Ok(if is_lone {
+            LineRead::Lone(row)
+        } else {
+            LineRead::Whole(row)
+        })
+    }
+
+    /// Whether the last line, which nothing ends, is only the beginning of one: it has fewer cells than the line before or the heading,
+    /// or its word is shorter than they usually are, or it begins an archive's name.
+    fn is_torn(&self, line: &str) -> bool {
+        let heading = self.heading.as_ref().map(|heading| heading.fields.len());
+        let (cells, usual) = (cells_of(line), self.cells.max(heading));
+        let is_shorter = usual == Some(1)
+            && self
+                .census
+                .usual_length()
+                .is_some_and(|usual| line.trim().len() < usual);
+        self.is_open && (is_shorter || usual.is_some_and(|usual| cells < usual))
     }
 
     /// The text is over. Rows that were still held back are in [`TextList::rows`].
@@ -172,7 +242,9 @@ impl TextListParser {
         }
         let lines = std::mem::replace(&mut self.lines, LineCutter::new(0));
         if self.out.refusal.is_none() {
+            self.is_open = true;
             let warnings = lines.finish(|line| self.line(line));
+            self.judge();
             self.out.warnings.extend(warnings);
             let nothing_fits = self.taken == 0 && !self.out.rejected.is_empty();
             self.out.refusal = nothing_fits.then_some(AnswerRefusal::NotAList);
@@ -207,148 +279,17 @@ fn header(line: &str) -> Option<ListHeading> {
     line.split('\t').any(names).then(|| ListHeading::of(line.split('\t')))
 }
 
-/// Whether the only word of a line may be a barcode. Each that is known has a digit; `None`, `Error` or `503` is an answer of a
-/// server in trouble, and would become a book.
-fn looks_like_barcode(word: &str) -> bool {
-    word.contains(|c: char| c.is_ascii_digit()) && !(word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit()))
+/// What a line is.
+enum LineRead {
+    /// A row with columns, or an archive's name.
+    Whole(ListRow),
+    /// One word.
+    Lone(ListRow),
+}
+
+fn cells_of(line: &str) -> usize {
+    line.split('\t').count()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(kind: ListKind, text: impl AsRef<[u8]>) -> TextList {
-        parse_text_list(text.as_ref(), kind, &LibraryDirectory::parse("TESTLIB").unwrap())
-    }
-
-    fn barcodes(list: &TextList) -> Vec<&str> {
-        list.rows.iter().map(|row| row.barcode.as_str()).collect()
-    }
-
-    #[test]
-    fn plain_lists() {
-        let list = parse(ListKind::AllBooks, "\u{feff}TL0001\r\n\r\nTL0002");
-        assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001", "TL0002"], None));
-        let list = parse(ListKind::Converted, "TESTLIB_TL0001.tar.gz.gpg\nTL0002.tar.gz.gpg\n");
-        assert_eq!(barcodes(&list), ["TL0001", "TL0002"]);
-        assert_eq!(
-            list.rows[0].file_name.as_ref().unwrap().as_str(),
-            "TESTLIB_TL0001.tar.gz.gpg"
-        );
-        let empty = parse(ListKind::Converted, "");
-        assert_eq!((empty.rows.len(), empty.refusal), (0, None), "an empty list is a list");
-    }
-
-    #[test]
-    fn a_heading_names_its_columns_in_any_order() {
-        let list = parse(ListKind::AllBooks, "State\tBarcode\nNEW\tTL0001\nCONVERTED\tTL0002\n");
-        assert_eq!(barcodes(&list), ["TL0001", "TL0002"]);
-        assert_eq!(list.rows[0].grin_state.as_ref().unwrap().as_str(), "NEW");
-    }
-
-    #[test]
-    fn a_text_that_must_have_a_heading_is_refused_without_one() {
-        let library = LibraryDirectory::parse("TESTLIB").unwrap();
-        for (text, rows, refusal) in [
-            ("Error\n", 0, Some(AnswerRefusal::NotAList)),
-            ("TL0001\nTL0002\n", 0, Some(AnswerRefusal::NotAList)),
-            ("Barcode\tState\nTL0001\tNEW\n", 1, None),
-            ("", 0, None),
-        ] {
-            let mut parser = TextListParser::new(ListKind::AllBooks, &library).headed();
-            let pushed = parser.push(text.as_bytes()).unwrap_or_default();
-            let list = parser.finish();
-            assert_eq!(
-                (pushed.len() + list.rows.len(), list.refusal),
-                (rows, refusal),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_word_is_no_book() {
-        for text in ["None", "Error\n", "Service\nunavailable\n", "503\r\n", "null"] {
-            let list = parse(ListKind::InProcess, text);
-            assert_eq!(
-                (list.rows.len(), list.refusal),
-                (0, Some(AnswerRefusal::NotAList)),
-                "{text}"
-            );
-        }
-        let list = parse(ListKind::InProcess, "TL0001\nError\n");
-        assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001"], None));
-        assert_eq!(list.rejected[0].because, RejectionReason::LoneWord);
-        // What stands under a heading, or before other cells, or is an archive's name, is no mere word.
-        for (kind, text) in [
-            (ListKind::InProcess, "Barcode\tState\nABC\tNEW\n"),
-            (ListKind::InProcess, "ABC\t2001/01/01\n"),
-            (ListKind::Converted, "ABC.tar.gz.gpg\n"),
-        ] {
-            assert_eq!(barcodes(&parse(kind, text)), ["ABC"], "{text}");
-        }
-    }
-
-    #[test]
-    fn a_header_is_read_by_its_names() {
-        let list = parse(
-            ListKind::AllBooks,
-            "Barcode\tMood\tState\tScanned Date\nTL0001\tsad\tNEW\t2001/01/01\n",
-        );
-        assert_eq!(
-            (barcodes(&list), list.unknown_columns.clone()),
-            (vec!["TL0001"], vec!["Mood".to_owned()])
-        );
-        assert_eq!(list.rows[0].grin_state, Some(crate::grin::GrinState::New));
-    }
-
-    #[test]
-    fn lines_that_name_no_volume() {
-        let text = format!("../../etc\nTL0001\na/b/c\nx\u{1}y\n{}\nTL\u{0}0002\n", "9".repeat(300));
-        let list = parse(ListKind::AllBooks, text);
-        assert_eq!(
-            (barcodes(&list), list.rejected.len(), list.refusal),
-            (vec!["TL0001"], 5, None)
-        );
-        assert_eq!(
-            parse(ListKind::AllBooks, "an error occurred\n").refusal,
-            Some(AnswerRefusal::NotAList)
-        );
-        assert_eq!(
-            parse(ListKind::AllBooks, [0xff; 9_000]).refusal,
-            Some(AnswerRefusal::NotAList)
-        );
-    }
-
-    #[test]
-    fn pages_are_no_lists() {
-        for (page, refusal) in [
-            ("<html><body>TL0001</body></html>".to_owned(), AnswerRefusal::Html),
-            (format!("\n<!doctype html>{}", "x".repeat(9_000)), AnswerRefusal::Html),
-            ("Your request is unavailable.".to_owned(), AnswerRefusal::Unavailable),
-        ] {
-            let list = parse(ListKind::AllBooks, page);
-            assert_eq!((list.rows.len(), list.refusal), (0, Some(refusal)));
-        }
-    }
-
-    #[test]
-    fn pieces_of_any_size_give_the_same() {
-        let text = (0..2_000)
-            .map(|i| format!("TL{i:08}\t2001/01/01\té\n"))
-            .collect::<Vec<_>>()
-            .concat();
-        let whole = parse(ListKind::AllBooks, &text);
-        for size in [1, 13, 5_000] {
-            let mut parser = TextListParser::new(ListKind::AllBooks, &LibraryDirectory::parse("TESTLIB").unwrap());
-            let mut rows: Vec<_> = text
-                .as_bytes()
-                .chunks(size)
-                .flat_map(|piece| parser.push(piece).unwrap())
-                .collect();
-            rows.extend(parser.finish().rows);
-            assert_eq!(rows, whole.rows, "{size}");
-        }
-        assert_eq!(whole.rows.len(), 2_000);
-    }
-}
+mod tests;

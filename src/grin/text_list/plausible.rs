@@ -1,0 +1,178 @@
+//! Which lone words of a text list are barcodes. Servers in trouble answer words too, and such a word would become a book.
+
+/// Fewer lines of one shape than this are no shape of the library's barcodes.
+const ENOUGH: u64 = 3;
+/// Fewest characters of a word that nothing speaks for but itself.
+const SHORTEST: usize = 6;
+/// Words of servers in trouble.
+const TROUBLE: [&str; 40] = [
+    "ABORTED",
+    "BACKEND",
+    "BAD",
+    "CODE",
+    "DEADLINE",
+    "DENIED",
+    "E",
+    "ERR",
+    "ERRNO",
+    "ERROR",
+    "EXCEEDED",
+    "EXCEPTION",
+    "EXCEPTIONS",
+    "FAIL",
+    "FAILED",
+    "FAILURE",
+    "FATAL",
+    "FAULT",
+    "FORBIDDEN",
+    "GATEWAY",
+    "HTTP",
+    "INTERNAL",
+    "INVALID",
+    "LIMIT",
+    "NONE",
+    "NULL",
+    "PROXY",
+    "QUOTA",
+    "REQUEST",
+    "RETRY",
+    "RPC",
+    "SERVER",
+    "STATUS",
+    "SVR",
+    "THROTTLED",
+    "TIMEDOUT",
+    "TIMEOUT",
+    "UNAVAILABLE",
+    "WARN",
+    "WARNING",
+];
+
+/// What barcodes of one library have in common: their length and the kinds of characters in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct WordShape {
+    length: usize,
+    has_upper: bool,
+    has_lower: bool,
+    has_digit: bool,
+    has_sign: bool,
+}
+
+impl WordShape {
+    pub(super) fn of(word: &str) -> Self {
+        Self {
+            length: word.chars().count(),
+            has_upper: word.contains(|c: char| c.is_ascii_uppercase()),
+            has_lower: word.contains(|c: char| c.is_ascii_lowercase()),
+            has_digit: word.contains(|c: char| c.is_ascii_digit()),
+            has_sign: word.contains(|c: char| !c.is_ascii_alphanumeric()),
+        }
+    }
+}
+
+/// The shapes of a list's lone words, with how many words each has; a library has few.
+#[derive(Debug, Default)]
+pub(super) struct ShapeCensus {
+    shapes: std::collections::BTreeMap<WordShape, u64>,
+    words: u64,
+}
+
+impl ShapeCensus {
+    pub(super) fn note(&mut self, shape: WordShape) {
+        *self.shapes.entry(shape).or_default() += 1;
+        self.words += 1;
+    }
+
+    /// Whether so many words have this shape that it is one of the library's.
+    pub(super) fn is_common(&self, shape: WordShape) -> bool {
+        self.count(shape) >= ENOUGH
+    }
+
+    fn count(&self, shape: WordShape) -> u64 {
+        self.shapes.get(&shape).copied().unwrap_or_default()
+    }
+
+    /// The length that most words have, if there are enough of them.
+    pub(super) fn usual_length(&self) -> Option<usize> {
+        let most = self.shapes.iter().max_by_key(|(_, count)| **count)?;
+        (*most.1 >= ENOUGH && most.1 * 2 > self.words).then_some(most.0.length)
+    }
+
+    /// Whether a word is taken for a barcode, once all words of the list are known: many have its shape; or none is usual, and the word
+    /// itself looks like one.
+    pub(super) fn takes(&self, word: &str) -> bool {
+        self.is_common(WordShape::of(word)) || (self.usual_length().is_none() && speaks_for_itself(word))
+    }
+}
+
+/// Whether a word may be a barcode that stands alone: letters and digits as barcodes have them, and no word of a server.
+pub(super) fn speaks_for_itself(word: &str) -> bool {
+    let shape = WordShape::of(word);
+    let mut parts = word.split(|c: char| !c.is_ascii_alphabetic());
+    let is_trouble = parts.any(|part| TROUBLE.iter().any(|trouble| part.eq_ignore_ascii_case(trouble)));
+    shape.has_digit && !shape.has_lower && shape.length >= SHORTEST && !is_trouble
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_stand_alone() {
+        for (word, expected) in [
+            ("TL0001", true),
+            ("HN1ABC", true),
+            ("32044012345678", true),
+            ("AR01234567", true),
+            ("$B123456", true),
+            ("+Z170669505", true),
+            ("UCAL_$B123456", true),
+            ("W22084-I0886", true),
+            ("None", false),
+            ("503", false),
+            ("12345", false),
+            ("E500", false),
+            ("E1234", false),
+            ("E1234567", false),
+            ("ERR_500", false),
+            ("Error-500123", false),
+            ("TIMEOUT504", false),
+            ("RPC_DEADLINE_2", false),
+            ("backend42", false),
+            ("retry-after-30", false),
+            ("HTTP-503-1", false),
+        ] {
+            assert_eq!(speaks_for_itself(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_judged_by_the_list_around_it() {
+        for (words, word, expected) in [
+            (&["TL0001", "TL0002", "TL0003"][..], "TL0004", true),
+            (&["TL0001", "TL0002", "TL0003"], "12345", false),
+            (&["TL0001", "TL0002", "TL0003"], "E500", false),
+            (&["TL0001", "TL0002", "TL0003"], "TL00011", false),
+            (&["TL0001", "TL0002", "TL0003"], "ABCDEF", false),
+            // Short or odd in itself, but just so are they all.
+            (&["E501", "E502", "E503"], "E504", true),
+            (&["12345", "12346", "12347"], "12348", true),
+            // Two shapes, as old and new volumes of one library have.
+            (
+                &["32044000000001", "32044000000002", "32044000000003", "HN1ABC", "HNQ2RS"],
+                "HN1ABX",
+                true,
+            ),
+            // Too few to tell.
+            (&["TL0001"], "TL00011", true),
+            (&["TL0001"], "E500", false),
+        ] {
+            let mut census = ShapeCensus::default();
+            words
+                .iter()
+                .chain([&word])
+                .for_each(|word| census.note(WordShape::of(word)));
+            assert_eq!(census.takes(word), expected, "{word} in {words:?}");
+        }
+    }
+}

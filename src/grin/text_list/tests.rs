@@ -1,0 +1,172 @@
+//! Lists as text: which lines are rows.
+
+use super::*;
+
+fn parse(kind: ListKind, text: impl AsRef<[u8]>) -> TextList {
+    parse_text_list(text.as_ref(), kind, &LibraryDirectory::parse("TESTLIB").unwrap())
+}
+
+fn barcodes(list: &TextList) -> Vec<&str> {
+    list.rows.iter().map(|row| row.barcode.as_str()).collect()
+}
+
+#[test]
+fn plain_lists() {
+    let list = parse(ListKind::AllBooks, "\u{feff}TL0001\r\n\r\nTL0002");
+    assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001", "TL0002"], None));
+    let list = parse(ListKind::Converted, "TESTLIB_TL0001.tar.gz.gpg\nTL0002.tar.gz.gpg\n");
+    assert_eq!(barcodes(&list), ["TL0001", "TL0002"]);
+    assert_eq!(
+        list.rows[0].file_name.as_ref().unwrap().as_str(),
+        "TESTLIB_TL0001.tar.gz.gpg"
+    );
+    let empty = parse(ListKind::Converted, "");
+    assert_eq!((empty.rows.len(), empty.refusal), (0, None), "an empty list is a list");
+}
+
+#[test]
+fn a_heading_names_its_columns_in_any_order() {
+    let list = parse(ListKind::AllBooks, "State\tBarcode\nNEW\tTL0001\nCONVERTED\tTL0002\n");
+    assert_eq!(barcodes(&list), ["TL0001", "TL0002"]);
+    assert_eq!(list.rows[0].grin_state.as_ref().unwrap().as_str(), "NEW");
+}
+
+#[test]
+fn a_text_that_must_have_a_heading_is_refused_without_one() {
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
+    for (text, rows, refusal) in [
+        ("Error\n", 0, Some(AnswerRefusal::NotAList)),
+        ("TL0001\nTL0002\n", 0, Some(AnswerRefusal::NotAList)),
+        ("Barcode\tState\nTL0001\tNEW\n", 1, None),
+        ("", 0, None),
+    ] {
+        let mut parser = TextListParser::new(ListKind::AllBooks, &library).headed();
+        let pushed = parser.push(text.as_bytes()).unwrap_or_default();
+        let list = parser.finish();
+        assert_eq!(
+            (pushed.len() + list.rows.len(), list.refusal),
+            (rows, refusal),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_word_is_no_book() {
+    for text in [
+        "None",
+        "Error\n",
+        "Service\nunavailable\n",
+        "503\r\n",
+        "null",
+        "ERR_500\n",
+        "E1234",
+        "TIMEOUT504",
+        "12345\n",
+        "E500\tan error occurred\n",
+    ] {
+        let list = parse(ListKind::InProcess, text);
+        assert_eq!(
+            (list.rows.len(), list.refusal),
+            (0, Some(AnswerRefusal::NotAList)),
+            "{text}"
+        );
+    }
+    let list = parse(ListKind::InProcess, "TL0001\nError\n");
+    assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001"], None));
+    assert_eq!(list.rejected[0].because, RejectionReason::LoneWord);
+    // What stands under a heading, or before other cells, or is an archive's name, is no mere word.
+    let list = parse(ListKind::AllBooks, "TL0001\nTL0002\nTL0003\nE500\n12345\n");
+    assert_eq!(
+        (barcodes(&list), list.rejected.len()),
+        (vec!["TL0001", "TL0002", "TL0003"], 2)
+    );
+    for (kind, text) in [
+        (ListKind::InProcess, "Barcode\tState\nABC\tNEW\n"),
+        (ListKind::InProcess, "ABC\t2001/01/01\n"),
+        (ListKind::Converted, "ABC.tar.gz.gpg\n"),
+    ] {
+        assert_eq!(barcodes(&parse(kind, text)), ["ABC"], "{text}");
+    }
+}
+
+#[test]
+fn a_last_line_without_an_end_may_be_torn() {
+    let dates = "\t2009/03/12 10:30\t\t\t\t";
+    for (text, rows, rejected) in [
+        ("TL0001\nTL0002\nTL0003\nTL000".to_owned(), 3, 1),
+        ("TL0001\nTL0002\nTL0003\nTL0004".to_owned(), 4, 0),
+        (format!("TL0001{dates}\nTL00"), 1, 1),
+        (format!("TL0001{dates}\nTL0002\t2009/03"), 1, 1),
+        (format!("TL0001{dates}\nTL0002{dates}"), 2, 0),
+        (format!("TL0001{dates}\nTL0002\n"), 2, 0),
+        ("Barcode\tState\nTL0001\tNEW\nTL0002".to_owned(), 1, 1),
+        ("TL0001.tar.gz.gpg\nTL0002.ta".to_owned(), 1, 1),
+    ] {
+        let list = parse(ListKind::InProcess, &text);
+        assert_eq!((list.rows.len(), list.rejected.len()), (rows, rejected), "{text}");
+    }
+}
+
+#[test]
+fn a_header_is_read_by_its_names() {
+    let list = parse(
+        ListKind::AllBooks,
+        "Barcode\tMood\tState\tScanned Date\nTL0001\tsad\tNEW\t2001/01/01\n",
+    );
+    assert_eq!(
+        (barcodes(&list), list.unknown_columns.clone()),
+        (vec!["TL0001"], vec!["Mood".to_owned()])
+    );
+    assert_eq!(list.rows[0].grin_state, Some(crate::grin::GrinState::New));
+}
+
+#[test]
+fn lines_that_name_no_volume() {
+    let text = format!("../../etc\nTL0001\na/b/c\nx\u{1}y\n{}\nTL\u{0}0002\n", "9".repeat(300));
+    let list = parse(ListKind::AllBooks, text);
+    assert_eq!(
+        (barcodes(&list), list.rejected.len(), list.refusal),
+        (vec!["TL0001"], 5, None)
+    );
+    assert_eq!(
+        parse(ListKind::AllBooks, "an error occurred\n").refusal,
+        Some(AnswerRefusal::NotAList)
+    );
+    assert_eq!(
+        parse(ListKind::AllBooks, [0xff; 9_000]).refusal,
+        Some(AnswerRefusal::NotAList)
+    );
+}
+
+#[test]
+fn pages_are_no_lists() {
+    for (page, refusal) in [
+        ("<html><body>TL0001</body></html>".to_owned(), AnswerRefusal::Html),
+        (format!("\n<!doctype html>{}", "x".repeat(9_000)), AnswerRefusal::Html),
+        ("Your request is unavailable.".to_owned(), AnswerRefusal::Unavailable),
+    ] {
+        let list = parse(ListKind::AllBooks, page);
+        assert_eq!((list.rows.len(), list.refusal), (0, Some(refusal)));
+    }
+}
+
+#[test]
+fn pieces_of_any_size_give_the_same() {
+    let text = (0..2_000)
+        .map(|i| format!("TL{i:08}\t2001/01/01\té\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    let whole = parse(ListKind::AllBooks, &text);
+    for size in [1, 13, 5_000] {
+        let mut parser = TextListParser::new(ListKind::AllBooks, &LibraryDirectory::parse("TESTLIB").unwrap());
+        let mut rows: Vec<_> = text
+            .as_bytes()
+            .chunks(size)
+            .flat_map(|piece| parser.push(piece).unwrap())
+            .collect();
+        rows.extend(parser.finish().rows);
+        assert_eq!(rows, whole.rows, "{size}");
+    }
+    assert_eq!(whole.rows.len(), 2_000);
+}
