@@ -42,7 +42,7 @@ pub(crate) use observations::listing::ListPartCounts;
 #[cfg(test)]
 pub(crate) use observations::passes::PassEnd;
 pub use observations::passes::{BeginPass, FinishPass};
-pub(crate) use observations::passes::{ListPass, PassId};
+pub(crate) use observations::passes::{CountMissing, ListPass, PassId};
 #[cfg(test)]
 pub(crate) use planning::convert::{ConversionPlan, ConversionsRecorded};
 pub(crate) use planning::convert::{PlanConversions, RecordConversions};

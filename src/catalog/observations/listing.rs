@@ -42,6 +42,10 @@ pub struct ListPartCounts {
     pub changed: u64,
     /// Books of which nothing changed.
     pub same: u64,
+    /// Books that the pass had not named before.
+    pub fresh: u64,
+    /// Books of [`ListPart::sighted`] that are not known.
+    pub unknown: u64,
 }
 
 impl CatalogOperation for ListPart {
@@ -58,7 +62,7 @@ impl CatalogOperation for ListPart {
         let mut sightings = Sightings::new(tx.conn, self)?;
         for row in &self.rows {
             let recorded = record_row(&mut recorder, tx, self.list, row)?;
-            sightings.note(recorded.id())?;
+            done.fresh += u64::from(sightings.note(recorded.id())?);
             match recorded {
                 RowChange::New(_) => done.new += 1,
                 RowChange::Changed(_) => done.changed += 1,
@@ -69,7 +73,10 @@ impl CatalogOperation for ListPart {
             let sql = "SELECT id FROM books WHERE barcode = :barcode";
             let given = arguments! { barcode: barcode };
             let book = tx.conn.first(sql, &given, |row| row.at(0))?;
-            book.map_or(Ok(()), |id| sightings.note(id))?;
+            match book {
+                Some(id) => done.fresh += u64::from(sightings.note(id)?),
+                None => done.unknown += 1,
+            }
         }
         if let Some(pass) = self.pass {
             pass.note_page(tx, self.next.as_deref(), done, self.unsure)?;
@@ -108,7 +115,8 @@ impl<'c> Sightings<'c> {
         Ok(Self {
             upsert: conn.prepare(
                 "INSERT INTO sightings (list, book, pass, observed) VALUES (:list, :book, :pass, :observed) \
-                 ON CONFLICT (list, book) DO UPDATE SET pass = excluded.pass, observed = excluded.observed",
+                 ON CONFLICT (list, book) DO UPDATE SET pass = excluded.pass, observed = excluded.observed \
+                 WHERE sightings.pass <> excluded.pass OR excluded.pass = 0",
             )?,
             list: lists::number(part.list),
             pass: part.pass.map_or(0, |pass| pass.0),
@@ -116,9 +124,9 @@ impl<'c> Sightings<'c> {
         })
     }
 
-    fn note(&mut self, book: i64) -> Result<(), CatalogError> {
-        self.upsert
-            .execute(&arguments! { list: self.list, book: book, pass: self.pass, observed: self.observed })?;
-        Ok(())
+    /// Whether the pass had not named the book before.
+    fn note(&mut self, book: i64) -> Result<bool, CatalogError> {
+        let given = arguments! { list: self.list, book: book, pass: self.pass, observed: self.observed };
+        Ok(self.upsert.execute(&given)? > 0)
     }
 }

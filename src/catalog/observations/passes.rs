@@ -33,9 +33,9 @@ pub struct ListPass {
     pub next: Option<String>,
     /// When it began, as text.
     pub started_at: String,
-    /// Rows recorded so far.
+    /// Books that it has named so far, each counted once.
     pub rows: u64,
-    /// Rows of the last complete pass over this list; `None`: none was ever complete.
+    /// Books that the last complete pass over this list named; `None`: none was ever complete.
     pub last_rows: Option<u64>,
 }
 
@@ -56,7 +56,7 @@ pub struct FinishPass {
 /// What a pass came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PassEnd {
-    /// Rows in all.
+    /// Books that it named, each counted once.
     pub rows: u64,
     /// Books not known before.
     pub new_books: u64,
@@ -140,13 +140,12 @@ impl PassId {
         done: ListPartCounts,
         unsure: u64,
     ) -> Result<(), CatalogError> {
-        let rows = done.new + done.changed + done.same;
         let noted = tx.conn.execute(
             "UPDATE list_passes SET pages = pages + 1, rows = rows + :rows, new_books = new_books + :new, \
              changed = changed + :changed, next_url = ifnull(:next, next_url), unsure = unsure + :unsure \
              WHERE id = :pass AND ended_at IS NULL",
             &arguments! {
-                rows: rows, new: done.new, changed: done.changed, next: next, unsure: unsure, pass: self.0,
+                rows: done.fresh, new: done.new, changed: done.changed, next: next, unsure: unsure, pass: self.0,
             },
         )?;
         if noted == 1 {
@@ -154,6 +153,20 @@ impl PassId {
         } else {
             Err(CatalogError::NoPass(self.0))
         }
+    }
+}
+
+/// How many books earlier passes saw in the list and this one did not, so far.
+#[derive(Debug, Clone, Copy)]
+pub struct CountMissing(pub PassId);
+
+impl CatalogOperation for CountMissing {
+    type Output = u64;
+    const KIND: &'static str = "count_missing";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
+        let (ending, _) = Ending::read(tx, self.0)?;
+        Ok(ending.named(tx)?.missing)
     }
 }
 
@@ -191,6 +204,12 @@ impl CatalogOperation for FinishPass {
 /// How many books are looked at in one go when conclusions are drawn, so that memory stays small.
 const STEP: usize = 5_000;
 
+/// Books of a list.
+struct NamedBooks {
+    seen: u64,
+    missing: u64,
+}
+
 /// A pass that is about to end.
 struct Ending {
     pass: i64,
@@ -227,13 +246,23 @@ impl Ending {
         Ok((ending, end))
     }
 
-    fn is_believable(&self, tx: &CatalogTransaction<'_>) -> Result<bool, CatalogError> {
-        let (seen, missing): (u64, u64) = tx.conn.one(
+    /// Which books the list named in this pass, and which in earlier ones only.
+    fn named(&self, tx: &CatalogTransaction<'_>) -> Result<NamedBooks, CatalogError> {
+        tx.conn.one(
             "SELECT count(*) FILTER (WHERE pass = :pass OR observed >= :started) AS seen, \
              count(*) FILTER (WHERE pass <> :pass AND observed < :started) AS missing FROM sightings WHERE list = :list",
             &arguments! { pass: self.pass, started: self.started, list: lists::number(self.list) },
-            |row| Ok((row.get("seen")?, row.get("missing")?)),
-        )?;
+            |row| {
+                Ok(NamedBooks {
+                    seen: row.get("seen")?,
+                    missing: row.get("missing")?,
+                })
+            },
+        )
+    }
+
+    fn is_believable(&self, tx: &CatalogTransaction<'_>) -> Result<bool, CatalogError> {
+        let NamedBooks { seen, missing } = self.named(tx)?;
         let evidence = PassEvidence {
             list: self.list,
             seen,

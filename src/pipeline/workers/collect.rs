@@ -108,6 +108,7 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         let mut reading = ListReading::new(&self.parts, collect.list, Some(pass.id));
         let state = reading.list(&pass, collect.limit, cx).await?;
         let mut seen = reading.seen;
+        let mut unproven = None;
         match state {
             // The pass stays open: the next one resumes at the page that failed.
             PassState::Interrupted(why) => {
@@ -116,14 +117,22 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
                 return Ok(seen);
             }
             PassState::Complete => {}
+            PassState::Unproven(why) => unproven = Some(why),
             PassState::Limited => seen.limited = true,
             PassState::Incomplete(why) => seen.incomplete = Some(why),
             PassState::Unavailable(why) => seen.unavailable = Some(why),
         }
         let finish = FinishPass {
             pass: pass.id,
-            complete: seen.incomplete.is_none() && seen.unavailable.is_none() && !seen.limited,
-            note: seen.incomplete.clone().or_else(|| seen.unavailable.clone()),
+            complete: [&seen.incomplete, &seen.unavailable, &unproven]
+                .iter()
+                .all(|why| why.is_none())
+                && !seen.limited,
+            note: seen
+                .incomplete
+                .clone()
+                .or_else(|| seen.unavailable.clone())
+                .or_else(|| unproven.clone()),
         };
         let end = self.parts.catalog.ask(finish, cx).await?;
         if end.unsure > 0 {
@@ -135,7 +144,13 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         } else if end.vanished > 0 {
             info!(list = %collect.list, end.vanished, "books that the list no longer names");
         }
-        report(collect.list, &seen);
+        match unproven {
+            None => report(collect.list, &seen),
+            Some(why) => {
+                let (list, rows) = (collect.list, seen.rows);
+                warn!(%list, rows, why, "list read, and nothing confirms its end; nothing is concluded from what is missing");
+            }
+        }
         Ok(seen)
     }
 }

@@ -45,6 +45,8 @@ impl<S: GrinSession> ListReading<'_, S> {
             resumed = false;
             visited.leave(&mark).map_err(PageFault::Refused)?;
             self.seen.pages += 1;
+            let requested = u64::from(self.parts.page_size);
+            self.has_short_pages |= page.next.is_some() && self.list != ListKind::Failed && page.rows < requested;
             match page.next {
                 None => return Ok(end_of(page.doubt, &visited)),
                 Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => return Ok(ListEnd::Limited),

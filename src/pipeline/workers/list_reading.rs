@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use crate::actor::AskContext;
-use crate::catalog::{CatalogError, ListPart, ListPass, PassId};
+use crate::catalog::{CatalogError, CountMissing, ListPart, ListPass, PassId};
 use crate::grin::{Barcode, EndDoubt, ListForm, ListKind, ListRow, RejectedRow};
 use crate::pipeline::workers::collect::{CollectError, CollectResult, CollectorParts};
 use crate::pipeline::workers::grin_session::GrinSession;
+use crate::pipeline::workers::list_proof::{PagesRead, TextSeen};
 use crate::pipeline::workers::list_text::TextUse;
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::session::ErrorClass;
@@ -24,6 +25,10 @@ pub(super) struct ListReading<'a, S> {
     /// `None` for rows from which nothing about absence follows.
     pass: Option<PassId>,
     pub(super) seen: CollectResult,
+    /// Books that the pass named for the first time since reading began.
+    pub(super) fresh: u64,
+    /// A page that led on had fewer rows than were requested.
+    pub(super) has_short_pages: bool,
     /// Volumes of rejected rows, still to be recorded as listed.
     sighted: Vec<Barcode>,
     /// Rejected rows of which it is not known which volume they are about, still to be recorded.
@@ -33,8 +38,10 @@ pub(super) struct ListReading<'a, S> {
 /// How a pass ended.
 #[derive(Debug)]
 pub(super) enum PassState {
-    /// Every row was read.
+    /// Every row was read, and nothing says that there are more.
     Complete,
+    /// Read to an end that nothing confirms, because GRIN does not have the text form. The rows are good; absence proves nothing.
+    Unproven(String),
     /// Stopped at the limit.
     Limited,
     /// Stopped by a fault that may pass; the next pass resumes.
@@ -63,6 +70,8 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             list,
             pass,
             seen: CollectResult::default(),
+            fresh: 0,
+            has_short_pages: false,
             sighted: Vec::new(),
             unsure: 0,
         }
@@ -82,8 +91,8 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
                 ListForm::Text | ListForm::TextAll => self.whole_text(form, cx).await.map(|()| ListEnd::Complete),
             };
             match read {
-                Ok(ListEnd::Complete) => return Ok(self.confirmed(pass, form, None, cx).await),
-                Ok(ListEnd::Doubt(doubt)) => return Ok(self.confirmed(pass, form, Some(doubt), cx).await),
+                Ok(ListEnd::Complete) => return Ok(self.confirmed(pass, form, None, cx).await?),
+                Ok(ListEnd::Doubt(doubt)) => return Ok(self.confirmed(pass, form, Some(doubt), cx).await?),
                 Ok(ListEnd::Limited) => return Ok(PassState::Limited),
                 Err(fault) if fault.concerns_form() && self.seen.pages == 0 && self.seen.rows == 0 => {
                     // In each round again; the task says it once of a list that is to be had in no form.
@@ -112,41 +121,60 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         form: ListForm,
         doubt: Option<EndDoubt>,
         cx: &AskContext,
-    ) -> PassState {
+    ) -> Result<PassState, CatalogError> {
+        if form != ListForm::Html {
+            return Ok(PassState::Complete);
+        }
         let pages = PagesRead {
-            rows: pass.rows + self.seen.rows,
-            last_rows: pass.last_rows,
+            books: pass.rows + self.fresh,
+            last_books: pass.last_rows,
+            missing: self.missing(cx).await?,
             is_resumed: pass.next.is_some(),
             is_doubted: doubt.is_some(),
+            repeats: self.seen.rows > self.fresh,
+            are_cut: self.has_short_pages,
         };
-        if form != ListForm::Html || !pages.are_compared(self.parts.count_check) {
-            return PassState::Complete;
+        if !pages.are_compared(self.parts.count_check) {
+            return Ok(PassState::Complete);
         }
-        let rows = pages.rows + self.seen.rejected;
-        let text = match self.text(ListForm::Text, TextUse::Count, cx).await {
+        let named_before = self.fresh;
+        let text = match self.text(ListForm::Text, TextUse::Compare, cx).await {
             Ok(text) => text,
+            Err(PageFault::Catalog(error)) => return Err(error),
             Err(fault) => {
-                warn!(list = %self.list, %fault, "the rows could not be compared with the list's text form");
-                return match doubt {
-                    Some(doubt) => PassState::Incomplete(doubt.to_string()),
-                    None if pages.have_shrunk() && !fault.concerns_form() => PassState::Incomplete(fault.to_string()),
-                    None => PassState::Complete,
-                };
+                warn!(list = %self.list, %fault, "the pages could not be compared with the list's text form");
+                let doubt = doubt.map(|doubt| doubt.to_string());
+                return Ok(pages.without_text(doubt, fault.concerns_form(), &fault.to_string()));
             }
         };
-        info!(list = %self.list, pages = rows, text, "rows in the pages and in the text form");
-        if text <= rows {
-            return PassState::Complete;
+        let text = TextSeen {
+            books: text.books,
+            added: self.fresh - named_before + text.unknown,
+        };
+        info!(list = %self.list, pages = pages.books, text = text.books, added = text.added, "books in the pages and in the text form");
+        if let Some(why) = text.disagrees(pages.books) {
+            return Ok(PassState::Incomplete(why));
         }
-        let missed = format!("its pages have {rows} rows, its text form has {text}");
+        if text.added == 0 {
+            return Ok(PassState::Complete);
+        }
+        let missed = format!("its text form names {} books that its pages do not", text.added);
         warn!(list = %self.list, missed, "reading the rows of the text form too");
         let read = match self.whole_text(ListForm::TextAll, cx).await {
             Err(fault) if fault.concerns_form() => self.whole_text(ListForm::Text, cx).await,
             read => read,
         };
-        match read {
+        Ok(match read {
             Ok(()) => PassState::Complete,
-            Err(fault) => PassState::Incomplete(format!("{missed}, and reading that failed: {fault}")),
+            Err(fault) => PassState::Incomplete(format!("{missed}, and reading them failed: {fault}")),
+        })
+    }
+
+    /// How many books earlier passes saw in the list and this one did not.
+    async fn missing(&self, cx: &AskContext) -> Result<u64, CatalogError> {
+        match self.pass {
+            Some(pass) => self.parts.catalog.ask(CountMissing(pass), cx).await,
+            None => Ok(0),
         }
     }
 
@@ -163,6 +191,11 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         for row in rejected.iter().take(MOST_LOGGED) {
             warn!(list = %self.list, barcode = row.barcode, because = %row.because, "skipping a row that cannot be parsed");
         }
+    }
+
+    /// Notes rows of which it is not known which books they are about, so that nothing is concluded from what the list does not name.
+    pub(super) fn doubt(&mut self, rows: u64) {
+        self.unsure += rows;
     }
 
     pub(super) fn warn(&self, warnings: &[String]) {
@@ -192,10 +225,30 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             next,
         };
         let upserted = self.parts.catalog.ask(part, cx).await?;
+        self.fresh += upserted.fresh;
         self.seen.rows += count;
         self.seen.new += upserted.new;
         self.parts.rows.fetch_add(count, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Records that the list names these books, and nothing else about them; returns how many of them are not known.
+    pub(super) async fn sight(&mut self, books: Vec<Barcode>, cx: &AskContext) -> Result<u64, CatalogError> {
+        if books.is_empty() {
+            return Ok(0);
+        }
+        let part = ListPart {
+            list: self.list,
+            pass: self.pass,
+            rows: Vec::new(),
+            sighted: books,
+            unsure: 0,
+            observed: Timestamp::now(),
+            next: None,
+        };
+        let seen = self.parts.catalog.ask(part, cx).await?;
+        self.fresh += seen.fresh;
+        Ok(seen.unknown)
     }
 }
 
@@ -207,63 +260,9 @@ fn forms(list: ListKind, resumed: bool) -> Vec<ListForm> {
     list.forms().to_vec()
 }
 
-/// A list that was read page by page, to a page without a next one.
-#[derive(Debug, Clone, Copy)]
-struct PagesRead {
-    rows: u64,
-    /// Rows of the last complete pass, those of its text form included if it was read too; `None`: there was none.
-    last_rows: Option<u64>,
-    is_resumed: bool,
-    /// The last page may not be the last one.
-    is_doubted: bool,
-}
-
-impl PagesRead {
-    /// Whether the rows are compared with the list's text form: in the first pass, where the end is in doubt, and where there are fewer
-    /// than before, so that a way on that was not seen makes no book vanish. After a pass whose text form had more rows, that is
-    /// every pass. `always`: the configuration says so of each pass that was read in one go.
-    fn are_compared(self, always: bool) -> bool {
-        let is_first = self.last_rows.is_none();
-        self.is_doubted || self.have_shrunk() || !self.is_resumed && (is_first || always)
-    }
-
-    /// There are fewer rows than before.
-    fn have_shrunk(self) -> bool {
-        self.last_rows.is_some_and(|last| self.rows < last)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pages_are_compared_wherever_rows_may_be_missing() {
-        // Rows, rows of the last complete pass, resumed, in doubt, always.
-        for (rows, last_rows, is_resumed, is_doubted, always, compared) in [
-            (60, None, false, false, false, true),
-            (60, None, true, false, false, false),
-            (60, Some(60), false, false, false, false),
-            (61, Some(60), false, false, false, false),
-            (60, Some(60), false, false, true, true),
-            (60, Some(60), true, false, true, false),
-            // Fewer than before, also because the text form was read too.
-            (59, Some(60), false, false, false, true),
-            (59, Some(60), true, false, false, true),
-            (40, Some(100), false, false, false, true),
-            // A way on that is not understood.
-            (60, Some(60), false, true, false, true),
-            (60, None, true, true, false, true),
-        ] {
-            let pages = PagesRead {
-                rows,
-                last_rows,
-                is_resumed,
-                is_doubted,
-            };
-            assert_eq!(pages.are_compared(always), compared, "{pages:?} {always}");
-        }
-    }
 
     #[test]
     fn the_confirmed_form_comes_first_and_pages_are_resumed_as_pages() {

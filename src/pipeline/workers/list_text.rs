@@ -1,10 +1,12 @@
-//! A list as text, which comes whole: its rows are recorded, or only counted.
+//! A list as text, which comes whole: its rows are recorded, or their books compared with those of the pages.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures::StreamExt;
 use url::Url;
 
 use crate::actor::AskContext;
-use crate::grin::{ListForm, ListQuery, ListRow, TextListParser};
+use crate::grin::{Barcode, ListForm, ListQuery, ListRow, RejectedRow, RejectionReason, TextListParser};
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_pages::ROWS_A_BATCH;
 use crate::pipeline::workers::list_reading::ListReading;
@@ -19,8 +21,34 @@ pub(super) enum TextUse {
     Record,
     /// As [`TextUse::Record`], from a text that is known to have a heading: without one, a word would become a book.
     RecordHeaded,
-    /// They are counted.
-    Count,
+    /// Their books are compared with those of the pages.
+    Compare,
+}
+
+/// What a text was.
+#[derive(Debug, Default)]
+pub(super) struct TextRead {
+    /// Books that it names, each counted once; only where they are compared.
+    pub(super) books: u64,
+    /// Those of them that are not known at all.
+    pub(super) unknown: u64,
+    names: Vec<u64>,
+}
+
+impl TextRead {
+    /// A name takes eight bytes, whatever its length: a list may have millions.
+    fn note(&mut self, barcode: &Barcode) {
+        let mut hasher = DefaultHasher::new();
+        barcode.as_str().hash(&mut hasher);
+        self.names.push(hasher.finish());
+    }
+
+    fn count(&mut self) {
+        self.names.sort_unstable();
+        self.names.dedup();
+        self.books = self.names.len() as u64;
+        self.names = Vec::new();
+    }
 }
 
 impl<S: GrinSession> ListReading<'_, S> {
@@ -31,15 +59,15 @@ impl<S: GrinSession> ListReading<'_, S> {
         Ok(())
     }
 
-    /// Reads the list in a text form; returns its rows, those that could not be taken included.
-    pub(super) async fn text(&mut self, form: ListForm, rows: TextUse, cx: &AskContext) -> Result<u64, PageFault> {
+    /// Reads the list in a text form.
+    pub(super) async fn text(&mut self, form: ListForm, rows: TextUse, cx: &AskContext) -> Result<TextRead, PageFault> {
         let query = ListQuery { form, page_size: None };
         let url = self.parts.addresses.list(self.list, &query);
         self.text_at(&url, rows, cx).await
     }
 
     /// After a fault the text is read from its beginning again; rows recorded twice change nothing.
-    pub(super) async fn text_at(&mut self, url: &Url, rows: TextUse, cx: &AskContext) -> Result<u64, PageFault> {
+    pub(super) async fn text_at(&mut self, url: &Url, rows: TextUse, cx: &AskContext) -> Result<TextRead, PageFault> {
         let (policy, before) = (self.parts.backoff, self.seen.clone());
         let ask = async || {
             self.seen.rows = before.rows;
@@ -48,18 +76,18 @@ impl<S: GrinSession> ListReading<'_, S> {
         retried(&policy, "text_list", PageFault::wait, ask, cx).await
     }
 
-    async fn text_once(&mut self, url: &Url, rows: TextUse, cx: &AskContext) -> Result<u64, PageFault> {
+    async fn text_once(&mut self, url: &Url, rows: TextUse, cx: &AskContext) -> Result<TextRead, PageFault> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::TextList);
         let mut body = self.parts.session.stream(ask, cx).await?;
         let mut parser = TextListParser::new(self.list, &self.parts.library);
         if rows == TextUse::RecordHeaded {
             parser = parser.headed();
         }
-        let (mut count, mut batch) = (0, Vec::new());
+        let (mut read, mut batch) = (TextRead::default(), Vec::new());
         while let Some(chunk) = body.next().await {
             batch.extend(parser.push(&chunk?).map_err(PageFault::Refused)?);
             if batch.len() >= ROWS_A_BATCH {
-                count += self.take(std::mem::take(&mut batch), rows, cx).await?;
+                self.take(std::mem::take(&mut batch), rows, &mut read, cx).await?;
             }
         }
         let end = parser.finish();
@@ -67,19 +95,39 @@ impl<S: GrinSession> ListReading<'_, S> {
             return Err(PageFault::Refused(refusal));
         }
         batch.extend(end.rows);
-        count += end.rejected.len() as u64;
-        if rows != TextUse::Count {
-            self.warn(&end.warnings);
-            self.reject(&end.rejected, 0);
-        }
-        Ok(count + self.take(batch, rows, cx).await?)
+        self.warn(&end.warnings);
+        self.reject(&end.rejected, 0);
+        // A word unlike the barcodes around it: a book if the catalog knows it, else maybe a server's word in place of the rest.
+        let odd = end
+            .rejected
+            .iter()
+            .filter(|row| row.because == RejectionReason::LoneWord);
+        let odd: Vec<Barcode> = odd.filter_map(RejectedRow::about).flatten().collect();
+        let words = odd.len() as u64;
+        let unknown = self.sight(odd, cx).await?;
+        self.doubt(unknown);
+        self.take(batch, rows, &mut read, cx).await?;
+        // What the rejected rows were about.
+        self.record(Vec::new(), None, cx).await?;
+        read.count();
+        read.books += words.saturating_sub(unknown);
+        Ok(read)
     }
 
-    async fn take(&mut self, batch: Vec<ListRow>, rows: TextUse, cx: &AskContext) -> Result<u64, PageFault> {
-        let count = batch.len() as u64;
-        if rows != TextUse::Count {
+    async fn take(
+        &mut self,
+        batch: Vec<ListRow>,
+        rows: TextUse,
+        read: &mut TextRead,
+        cx: &AskContext,
+    ) -> Result<(), PageFault> {
+        if rows == TextUse::Compare {
+            batch.iter().for_each(|row| read.note(&row.barcode));
+            let books = batch.into_iter().map(|row| row.barcode).collect();
+            read.unknown += self.sight(books, cx).await?;
+        } else {
             self.record(batch, None, cx).await?;
         }
-        Ok(count)
+        Ok(())
     }
 }

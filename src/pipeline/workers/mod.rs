@@ -11,6 +11,7 @@ mod download;
 mod enrich;
 mod grin_session;
 mod list_pages;
+mod list_proof;
 mod list_reading;
 mod list_text;
 mod page_fault;

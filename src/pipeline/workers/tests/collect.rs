@@ -49,6 +49,13 @@ fn page(codes: &[&str], next: Option<&str>) -> String {
     )
 }
 
+/// Books in the catalog, and those of them that vanished.
+fn known(fixture: &WorkerFixture) -> (u64, u64) {
+    let conn = rusqlite::Connection::open(fixture.folder.path().join("catalog.db")).unwrap();
+    let count = "SELECT count(*), count(vanished_at) FROM books";
+    conn.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+}
+
 const TEXT: &str = "TL0001\nTL0002\nTL0003\n";
 
 #[test]
@@ -91,6 +98,99 @@ fn a_way_on_that_is_not_seen_makes_no_book_vanish_in_any_pass() {
                 "{pass}: the text form's rows count too"
             );
         }
+    });
+}
+
+#[test]
+fn a_list_that_has_grown_is_compared() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.list(&page(&["TL0001", "TL0002"], None));
+        fixture.grin.list("TL0001\nTL0002\n");
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        // As many rows as before, and others; then more rows. The text form has all.
+        for codes in [&["TL0003", "TL0002"][..], &["TL0001", "TL0002", "TL0004"]] {
+            let text = "TL0001\nTL0002\nTL0003\nTL0004\n";
+            fixture.grin.list(&page(codes, None));
+            fixture.grin.list(text);
+            fixture.grin.list(text);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!(seen.incomplete, None);
+            assert_eq!(known(&fixture), (4, 0));
+        }
+    });
+}
+
+#[test]
+fn books_are_counted_and_not_rows() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture
+            .grin
+            .list(&page(&["TL0001", "TL0001", "TL0002", "TL0002"], None));
+        fixture.grin.list(TEXT);
+        fixture.grin.list(TEXT);
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert_eq!((seen.new, seen.incomplete), (3, None));
+        // Without a text form, pages that repeat rows are no whole list.
+        fixture
+            .grin
+            .list(&page(&["TL0001", "TL0001", "TL0002", "TL0003"], None));
+        fixture.grin.fails(SessionError::NotFound);
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert!(seen.incomplete.is_some(), "{seen:?}");
+    });
+}
+
+#[test]
+fn a_resumed_pass_is_compared_with_the_whole_text() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.list(&page(&["TL0001", "TL0002"], Some("x")));
+        for _ in 0..BACKOFF.attempts {
+            fixture.grin.fails(SessionError::Reset);
+        }
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        fixture.grin.list(&page(&[], None));
+        fixture.grin.list(TEXT);
+        fixture.grin.list(TEXT);
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert_eq!((seen.incomplete, known(&fixture)), (None, (3, 0)));
+    });
+}
+
+#[test]
+fn without_a_text_form_no_book_vanishes() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.list(&page(&["TL0001", "TL0002", "TL0003"], None));
+        fixture.grin.list(TEXT);
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        for _ in 0..2 {
+            fixture.grin.list(&page(&["TL0001", "TL0002"], Some("x")));
+            fixture.grin.list(&page(&[], None));
+            fixture.grin.fails(SessionError::NotFound);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!(
+                (seen.incomplete, known(&fixture)),
+                (None, (3, 0)),
+                "said once, and no fault"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_servers_word_under_a_list_makes_no_book_and_lets_none_vanish() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.list(&page(&["TL0001", "TL0002", "TL0003"], None));
+        fixture.grin.list(TEXT);
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        fixture.grin.list(&page(&["TL0001", "TL0002"], None));
+        fixture.grin.list("TL0001\nTL0002\nE500\n");
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert_eq!(known(&fixture), (3, 0));
     });
 }
 
@@ -161,6 +261,7 @@ fn a_pass_that_breaks_off_resumes_at_the_page_that_failed() {
         assert!(seen.incomplete.is_some() && seen.rows == 2, "{seen:?}");
         let before = fixture.grin.count();
         fixture.grin.list(&page(&["TL0003"], None));
+        fixture.grin.list(TEXT);
         let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
         assert_eq!((seen.rows, seen.incomplete), (1, None));
         assert!(fixture.grin.asked()[before].contains("ctoken=x"));
@@ -178,6 +279,7 @@ fn a_link_that_has_expired_leads_back_to_the_first_page() {
         collect(&fixture, ListKind::AllBooks).await.unwrap();
         fixture.grin.fails(SessionError::NotFound);
         fixture.grin.list(&page(&["TL0001", "TL0002", "TL0003"], None));
+        fixture.grin.list(TEXT);
         let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
         assert_eq!((seen.rows, seen.incomplete), (3, None));
     });
