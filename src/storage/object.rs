@@ -6,6 +6,7 @@ mod error;
 mod journal;
 mod list;
 mod multipart;
+mod patience;
 mod read;
 mod runtime;
 mod sweep;
@@ -31,6 +32,7 @@ use crate::storage::meta::ObjectMeta;
 use crate::storage::object::error::sorted;
 use crate::storage::object::journal::UploadJournal;
 use crate::storage::object::multipart::absent;
+use crate::storage::object::patience::in_time;
 use crate::storage::object::runtime::ObjectRuntime;
 use crate::storage::open::StorageConfig;
 use crate::storage::{ObjectStat, SweepResult};
@@ -101,7 +103,7 @@ impl ObjectStorage {
         let path = self.inside(&format!("{TEMPORARY}/check"));
         let store = Arc::clone(&self.store);
         let written = self.runtime.wait(async move {
-            store.put(&path, PutPayload::new()).await?;
+            in_time(0, store.put(&path, PutPayload::new())).await?;
             if let Err(error) = absent(store.delete(&path).await) {
                 tracing::warn!(%path, %error, "the object that was written to try the storage could not be removed");
             }

@@ -26,6 +26,7 @@ use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::error::sorted_write;
 use crate::storage::object::multipart::PART;
+use crate::storage::object::patience::in_time;
 use crate::storage::object::{S3, attributes};
 
 /// Copied in one request; S3 takes up to 5 GiB.
@@ -84,7 +85,7 @@ impl CopyPlan {
             attributes: attributes(&self.meta),
             ..PutMultipartOptions::default()
         };
-        Ok(self.s3.store.create_multipart_opts(&self.to, options).await?)
+        Ok(in_time(0, self.s3.store.create_multipart_opts(&self.to, options)).await?)
     }
 
     /// Fills the upload in this way, completes it and compares the size; aborts the upload if anything fails.
@@ -153,11 +154,9 @@ impl CopyPlan {
     }
 
     async fn send(&self, id: &MultipartId, index: usize, part: Vec<u8>) -> Result<PartId, CopyError> {
-        Ok(self
-            .s3
-            .store
-            .put_part(&self.to, id, index, PutPayload::from(part))
-            .await?)
+        let bytes = part.len();
+        let sent = self.s3.store.put_part(&self.to, id, index, PutPayload::from(part));
+        Ok(in_time(bytes, sent).await?)
     }
 
     async fn compare(&self) -> Result<(), CopyError> {

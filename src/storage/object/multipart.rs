@@ -14,6 +14,7 @@ use crate::storage::meta::ObjectMeta;
 use crate::storage::object::copy::{CopyError, CopyPlan, CopyWay};
 use crate::storage::object::error::sorted;
 use crate::storage::object::journal::UploadNote;
+use crate::storage::object::patience::in_time;
 use crate::storage::object::runtime::PendingTask;
 use crate::storage::object::{ObjectStorage, S3, TEMPORARY, TIDYING, copy};
 
@@ -58,7 +59,7 @@ impl MultipartUpload {
         let (store, path) = (s3.store.clone(), place.clone());
         let begun = objects
             .runtime
-            .wait(async move { store.create_multipart(&path).await })?;
+            .wait(async move { in_time(0, store.create_multipart(&path)).await })?;
         let id = match begun {
             Ok(id) => id,
             Err(why) => {
@@ -92,7 +93,10 @@ impl MultipartUpload {
         }
         let (store, path, id, index) = (self.s3.store.clone(), self.place.clone(), self.id.clone(), self.begun);
         self.begun += 1;
-        let sent = async move { store.put_part(&path, &id, index, PutPayload::from(part)).await };
+        let sent = async move {
+            let bytes = part.len();
+            in_time(bytes, store.put_part(&path, &id, index, PutPayload::from(part))).await
+        };
         self.pending.push_back(self.objects.runtime.begin(sent));
         Ok(())
     }

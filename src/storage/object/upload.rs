@@ -10,6 +10,7 @@ use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::error::sorted_write;
 use crate::storage::object::multipart::{MultipartUpload, PART};
+use crate::storage::object::patience::in_time;
 use crate::storage::object::{ObjectStorage, attributes};
 
 /// An object in a store that is being written. Holds at most three parts of 8 MiB: one being filled and two on their way.
@@ -71,7 +72,7 @@ impl StreamedUpload {
         let put = self
             .objects
             .runtime
-            .wait(async move { store.put_opts(&path, payload, options).await })?;
+            .wait(async move { in_time(payload.content_length(), store.put_opts(&path, payload, options)).await })?;
         let failed = |why| sorted_write("publishing", &self.objects.place, &self.key, why);
         put.map(drop).map_err(failed)
     }
