@@ -146,7 +146,7 @@ pub enum SessionError {
         /// What the server asked for.
         retry_after: Option<Duration>,
     },
-    /// 429 or 503 for one archive, while nothing says that GRIN means everybody.
+    /// 429 or 503 for an archive: about that archive, as far as the session knows.
     #[error("this archive is not served now ({status})")]
     NotServed {
         /// The status.

@@ -1,13 +1,12 @@
 //! The wait that GRIN asked for: it holds for every request to GRIN.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 use httpdate::parse_http_date;
 use tokio::time::Instant;
 
 use crate::session::RetryBackoff;
-use crate::session::status_policy::RefusalEvidence;
 
 /// No server is obeyed for longer than this; the next answer may say so again.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -23,23 +22,16 @@ const GROWTH: RetryBackoff = RetryBackoff {
 #[derive(Debug, Default)]
 pub(super) struct RequestGate {
     until: Cell<Option<Instant>>,
-    /// As long as refused archives ask for; an answer of GRIN's may end it.
-    archives_until: Cell<Option<Instant>>,
     closed_at: Cell<Option<Instant>>,
-    /// When the gate had closed before that.
-    paused_at: Cell<Option<Instant>>,
     refusals: Cell<u32>,
     /// The status of the last refusal.
     status: Cell<u16>,
-    /// The archive that was refused first since GRIN answered last, and when.
-    suspect: RefCell<Option<(String, Instant)>>,
 }
 
 impl RequestGate {
     /// When the gate opens, if it is closed.
     pub(super) fn closed_until(&self) -> Option<Instant> {
-        let until = self.until.get().max(self.archives_until.get());
-        until.filter(|until| *until > Instant::now())
+        self.until.get().filter(|until| *until > Instant::now())
     }
 
     /// The status that closed the gate.
@@ -51,69 +43,24 @@ impl RequestGate {
     ///
     /// Refusals of requests that were under way when the gate closed are one refusal, so the wait does not grow by them.
     pub(super) fn refused(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
-        self.close(&self.until, sent, status, retry_after)
-    }
-
-    /// As [`RequestGate::refused`], where only archives were refused: `retry_after` holds until GRIN serves another.
-    pub(super) fn refused_by_archives(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
-        self.close(&self.archives_until, sent, status, retry_after)
-    }
-
-    /// Closes the gate for our own back-off, and up to `asked_until` for what the server asks.
-    fn close(
-        &self,
-        asked_until: &Cell<Option<Instant>>,
-        sent: Instant,
-        status: u16,
-        retry_after: Option<Duration>,
-    ) -> Duration {
         let now = Instant::now();
         self.status.set(status);
         if self.closed_at.get().is_none_or(|closed| sent > closed) {
             self.refusals.set(self.refusals.get().saturating_add(1));
-            self.paused_at.set(self.closed_at.replace(Some(now)));
+            self.closed_at.set(Some(now));
         }
-        let own = now + GROWTH.bound(self.refusals.get());
-        self.until.set(self.until.get().max(Some(own)));
-        let asked = retry_after.map(|asked| now + asked.min(LONGEST));
-        asked_until.set(asked_until.get().max(asked));
-        self.closed_until().map_or(Duration::ZERO, |until| until - now)
-    }
-
-    /// Notes that an archive was refused to a request sent at `sent`; says what is known of others.
-    pub(super) fn archive_refused(&self, path: &str, sent: Instant) -> RefusalEvidence {
-        let mut suspect = self.suspect.borrow_mut();
-        let (known, _) = suspect.get_or_insert_with(|| (path.to_owned(), Instant::now()));
-        let paused = self.refusals.get() > 0 && self.closed_at.get().is_some_and(|closed| sent > closed);
-        if known == path {
-            RefusalEvidence::Alone
-        } else if paused {
-            RefusalEvidence::AfterPause
-        } else {
-            RefusalEvidence::Several
-        }
+        let own = GROWTH.bound(self.refusals.get());
+        let asked = retry_after.unwrap_or_default().min(LONGEST);
+        let until = self.until.get().max(Some(now + own.max(asked)));
+        self.until.set(until);
+        until.map_or(Duration::ZERO, |until| until - now)
     }
 
     /// Forgets refusals after an answer to a request sent since the last one.
-    ///
-    /// While the gate is closed for as long as archives ask, an answer to what was sent after the pause before, as they were, shows
-    /// that GRIN serves others: only our own back-off is left, and its length is returned.
-    pub(super) fn accepted(&self, sent: Instant) -> Option<Duration> {
-        if self.suspect.borrow().as_ref().is_some_and(|(_, since)| sent > *since) {
-            self.suspect.take();
-        }
-        let now = Instant::now();
-        let is_after = |closed: Option<Instant>| closed.is_none_or(|closed| sent > closed);
-        let archives_wait = self.archives_until.get().is_some_and(|until| until > now);
-        let refuted = archives_wait && is_after(self.paused_at.get());
-        if refuted || is_after(self.closed_at.get()) {
+    pub(super) fn accepted(&self, sent: Instant) {
+        if self.closed_at.get().is_none_or(|closed| sent > closed) {
             self.refusals.set(0);
         }
-        if !refuted {
-            return None;
-        }
-        self.archives_until.set(None);
-        Some(self.closed_until().map_or(Duration::ZERO, |until| until - now))
     }
 }
 
@@ -178,67 +125,6 @@ mod tests {
         let gate = RequestGate::default();
         let wait = gate.refused(Instant::now(), 429, Some(Duration::ZERO));
         assert_eq!(wait.as_secs(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_archive_is_refused_alone_until_another_is() {
-        use RefusalEvidence::{AfterPause, Alone, Several};
-        let gate = RequestGate::default();
-        let refused = |path| gate.archive_refused(path, Instant::now());
-        let moment = || tokio::time::sleep(Duration::from_millis(1));
-        assert_eq!([refused("/a"), refused("/a"), refused("/b")], [Alone, Alone, Several]);
-        let under_way = Instant::now();
-        gate.refused(Instant::now(), 429, None);
-        moment().await;
-        assert_eq!(
-            gate.archive_refused("/c", under_way),
-            Several,
-            "it was asked before the pause"
-        );
-        assert_eq!([refused("/c"), refused("/a")], [AfterPause, Alone]);
-        gate.accepted(Instant::now());
-        assert_eq!([refused("/b"), refused("/a")], [Alone, Several]);
-    }
-
-    /// Archives are refused, everybody pauses for two seconds, and what is asked then is refused for an hour: what an answer to a
-    /// request changes that was sent before the pause or, `late`, after it.
-    async fn answered_after_an_hour_was_asked_for(list: Option<u64>, late: bool) -> (Option<u64>, Option<u64>) {
-        let gate = RequestGate::default();
-        let moment = || tokio::time::sleep(Duration::from_millis(10));
-        let hour = Duration::from_hours(1);
-        let seconds = |wait: Duration| (wait + Duration::from_millis(500)).as_secs();
-        gate.archive_refused("/a", Instant::now());
-        let early = Instant::now();
-        moment().await;
-        assert_eq!(gate.refused_by_archives(early, 503, None).as_secs(), 2);
-        tokio::time::sleep_until(gate.closed_until().unwrap()).await;
-        moment().await;
-        let sent = Instant::now();
-        moment().await;
-        assert_eq!(gate.archive_refused("/b", sent), RefusalEvidence::AfterPause);
-        assert_eq!(gate.refused_by_archives(sent, 503, Some(hour)), hour);
-        if let Some(asked) = list {
-            gate.refused(sent, 503, Some(Duration::from_secs(asked)));
-        }
-        moment().await;
-        let left = gate.accepted(if late { sent } else { early });
-        let closed = gate.closed_until().map(|until| until - Instant::now());
-        (left.map(seconds), closed.map(seconds))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_after_the_pause_ends_the_hour_that_an_archive_asked_for() {
-        for (list, late, left) in [
-            (None, true, (Some(4), Some(4))),
-            // What was asked before the pause says nothing of the time after it.
-            (None, false, (None, Some(3_600))),
-            // What a list asks for holds for everybody.
-            (Some(60), true, (Some(60), Some(60))),
-            (Some(7_200), true, (Some(7_200), Some(7_200))),
-        ] {
-            let after = answered_after_an_hour_was_asked_for(list, late).await;
-            assert_eq!(after, left, "{list:?} {late}");
-        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -146,17 +146,15 @@ impl SessionEngine {
         let asked = asked_wait(&opened.incoming);
         let sent = opened.sent;
         opened.drain().await;
-        let evidence = || self.pacer.archive_refused(ask.url.path(), sent);
-        let pause = match refusal_scope(status, kind, asked, evidence) {
-            RefusalScope::Address => {
+        let pause = match refusal_scope(status, kind, asked) {
+            RefusalScope::Archive => {
                 return SessionError::NotServed {
                     status,
                     retry_after: asked,
                 };
             }
             RefusalScope::Queue => return SessionError::QueueFull,
-            RefusalScope::Archives { pause } => self.pacer.refused_by_archives(sent, status, pause),
-            RefusalScope::Grin { pause } => self.pacer.refused(sent, status, pause),
+            RefusalScope::Grin => self.pacer.refused(sent, status, asked),
         };
         tracing::warn!(status, seconds = pause.as_secs(), "GRIN asks for a pause");
         SessionError::Throttled {

@@ -8,7 +8,6 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
 
 use crate::session::gate::RequestGate;
-use crate::session::status_policy::RefusalEvidence;
 use crate::session::{SessionCounters, SessionError};
 
 /// Spaces requests evenly (burst 1) and keeps the gate. Who is cancelled while waiting uses up nothing.
@@ -84,32 +83,15 @@ impl RequestPacer {
 
     /// Closes the gate after a 429 or 503.
     pub(super) fn refused(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
-        self.closed_for(self.gate.refused(sent, status, retry_after))
-    }
-
-    /// As [`RequestGate::refused_by_archives`].
-    pub(super) fn refused_by_archives(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
-        self.closed_for(self.gate.refused_by_archives(sent, status, retry_after))
-    }
-
-    /// Tells everybody for how long the gate is closed now.
-    fn closed_for(&self, wait: Duration) -> Duration {
+        let wait = self.gate.refused(sent, status, retry_after);
         self.counters.set_gate(wait);
         self.changed.notify_waiters();
         wait
     }
 
-    /// As [`RequestGate::archive_refused`].
-    pub(super) fn archive_refused(&self, path: &str, sent: Instant) -> RefusalEvidence {
-        self.gate.archive_refused(path, sent)
-    }
-
     /// Notes that GRIN answers again.
     pub(super) fn accepted(&self, sent: Instant) {
-        if let Some(left) = self.gate.accepted(sent) {
-            tracing::info!(seconds = left.as_secs(), "GRIN answers: the pause ends earlier");
-            self.closed_for(left);
-        }
+        self.gate.accepted(sent);
     }
 
     /// When the next turn is due, if it is not now.
@@ -203,23 +185,6 @@ mod tests {
         let refuse = async { pacer.refused(Instant::now(), 429, Some(Duration::from_secs(9))) };
         tokio::join!(pacer.pass(), refuse).0.unwrap();
         assert_eq!(began.elapsed().as_secs(), 9);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_at_the_gate_goes_on_when_an_answer_opens_it() {
-        let pacer = pacer(1.0);
-        pacer.refused_by_archives(Instant::now(), 503, None);
-        pacer.pass().await.unwrap();
-        let (sent, began) = (Instant::now(), Instant::now());
-        let refuse = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            pacer.refused_by_archives(sent, 503, Some(Duration::from_hours(1)));
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            pacer.accepted(sent);
-        };
-        tokio::join!(pacer.pass(), refuse).0.unwrap();
-        assert_eq!(began.elapsed(), Duration::from_millis(4_500), "our own back-off");
-        assert!(!pacer.counters.is_gate_closed());
     }
 
     #[tokio::test(start_paused = true)]

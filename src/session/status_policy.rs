@@ -32,52 +32,25 @@ pub(super) fn verdict(status: u16) -> StatusVerdict {
 /// Whom a 429 or 503 concerns.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RefusalScope {
-    /// The one address that was asked for.
-    Address,
+    /// The one archive that was asked for.
+    Archive,
     /// The queue of conversions, which is full: no reason to stop downloads.
     Queue,
-    /// Archives, and perhaps all of GRIN: the gate closes; `pause` holds only until GRIN answers what was asked as late.
-    Archives { pause: Option<Duration> },
-    /// All of GRIN: the gate closes, for this long at least.
-    Grin { pause: Option<Duration> },
+    /// All of GRIN: the gate closes.
+    Grin,
 }
 
-/// What is known of other requests when an archive is refused.
-///
-/// GRIN has answered since when any request that was sent after the first of these refusals got what it asked for (2xx, 304, 404), or
-/// a redirect; an error (401, 403, 5xx) does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RefusalEvidence {
-    /// No second archive was refused since GRIN answered last.
-    Alone,
-    /// A second one was.
-    Several,
-    /// A second one was, everybody paused, and what was asked after the pause is refused too.
-    AfterPause,
-}
-
-/// Decides by status, kind of request and what is known of others.
+/// Decides by status and kind of request.
 ///
 /// - 429 to `_process` without `Retry-After` says that the conversion queue is full (src/grin/PROTOCOL.md, section 2).
-/// - What an archive is refused with may be about that archive: one that cannot be served stops no other. Where a second one is
-///   refused before GRIN has answered, GRIN itself may be meant, and everybody pauses by our own back-off; how long GRIN asks to wait
-///   holds for the address. A few books that are never served must not stop a library for hours. Only what is refused after such a
-///   pause lets GRIN's wait be everybody's, and an answer to another request sent after that pause cuts it back to our own back-off.
+/// - What an archive is refused with is about that archive, however many are refused: a few books that are never served must not
+///   stop a library. Where GRIN serves none at all, the books that are refused one after another say so to whoever begins them.
 /// - Everything else speaks for all of GRIN, and is obeyed by all.
-pub(super) fn refusal_scope(
-    status: u16,
-    kind: RequestKind,
-    retry_after: Option<Duration>,
-    evidence: impl FnOnce() -> RefusalEvidence,
-) -> RefusalScope {
+pub(super) fn refusal_scope(status: u16, kind: RequestKind, retry_after: Option<Duration>) -> RefusalScope {
     match kind {
         RequestKind::Process if status == 429 && retry_after.is_none() => RefusalScope::Queue,
-        RequestKind::ArchiveHead | RequestKind::ArchiveBody => match evidence() {
-            RefusalEvidence::Alone => RefusalScope::Address,
-            RefusalEvidence::Several => RefusalScope::Archives { pause: None },
-            RefusalEvidence::AfterPause => RefusalScope::Archives { pause: retry_after },
-        },
-        _ => RefusalScope::Grin { pause: retry_after },
+        RequestKind::ArchiveHead | RequestKind::ArchiveBody => RefusalScope::Archive,
+        _ => RefusalScope::Grin,
     }
 }
 
@@ -122,31 +95,23 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_concerns_the_address_the_queue_or_everybody() {
-        use RefusalEvidence::{AfterPause, Alone, Several};
+    fn a_refusal_concerns_the_archive_the_queue_or_everybody() {
         use RequestKind as K;
         let hour = Some(Duration::from_hours(1));
-        let everybody = |pause| RefusalScope::Grin { pause };
-        let archives = |pause| RefusalScope::Archives { pause };
-        for (status, kind, retry_after, evidence, scope) in [
-            (429, K::Process, None, Several, RefusalScope::Queue),
-            (429, K::Process, hour, Several, everybody(hour)),
-            (503, K::Process, None, Several, everybody(None)),
-            (429, K::ArchiveHead, None, Alone, RefusalScope::Address),
-            (429, K::ArchiveBody, hour, Alone, RefusalScope::Address),
-            (429, K::ArchiveBody, hour, Several, archives(None)),
-            (429, K::ArchiveBody, hour, AfterPause, archives(hour)),
-            (503, K::ArchiveHead, None, Alone, RefusalScope::Address),
-            (503, K::ArchiveBody, hour, Alone, RefusalScope::Address),
-            (503, K::ArchiveBody, None, Several, archives(None)),
-            (503, K::ArchiveHead, hour, Several, archives(None)),
-            (503, K::ArchiveHead, hour, AfterPause, archives(hour)),
-            (429, K::ListPage, hour, Alone, everybody(hour)),
-            (503, K::ListPage, hour, Alone, everybody(hour)),
-            (503, K::Search, None, Alone, everybody(None)),
+        for (status, kind, retry_after, scope) in [
+            (429, K::Process, None, RefusalScope::Queue),
+            (429, K::Process, hour, RefusalScope::Grin),
+            (503, K::Process, None, RefusalScope::Grin),
+            (429, K::ArchiveHead, None, RefusalScope::Archive),
+            (429, K::ArchiveBody, hour, RefusalScope::Archive),
+            (503, K::ArchiveHead, hour, RefusalScope::Archive),
+            (503, K::ArchiveBody, None, RefusalScope::Archive),
+            (429, K::ListPage, hour, RefusalScope::Grin),
+            (503, K::ListPage, hour, RefusalScope::Grin),
+            (503, K::Search, None, RefusalScope::Grin),
         ] {
-            let decided = refusal_scope(status, kind, retry_after, || evidence);
-            assert_eq!(decided, scope, "{status} {kind:?} {retry_after:?} {evidence:?}");
+            let decided = refusal_scope(status, kind, retry_after);
+            assert_eq!(decided, scope, "{status} {kind:?} {retry_after:?}");
         }
     }
 
