@@ -9,6 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use futures::FutureExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
@@ -126,9 +127,28 @@ impl<S: BookServices> BookRun<S> {
     }
 
     fn next_step(&mut self, facts: BookFacts, result: StepResult) -> PlanStep {
+        let result = self.among_others(result);
         self.stored = result.stored.or(self.stored.take());
         self.fault = result.fault;
         plan::next(facts, result.outcome, self.limits())
+    }
+
+    /// The same result, with the fault as others fared so far.
+    fn among_others(&self, result: StepResult) -> StepResult {
+        let StepResult { stored, fault, .. } = result;
+        let Some(fault) = fault else {
+            return StepResult {
+                stored,
+                fault,
+                ..result
+            };
+        };
+        let intake = &mut self.context.judgement.borrow_mut().intake;
+        let fault = intake.judged(&self.book.claim.barcode, fault, Instant::now());
+        StepResult {
+            stored,
+            ..StepResult::fault(fault)
+        }
     }
 
     /// What was found in the store is what the book is.

@@ -3,8 +3,8 @@
 
 use crate::actor::{ActorName, AskContext, AskError};
 use crate::catalog::{
-    BookSelection, CatalogError, ClaimBooks, ClaimToken, ClaimedBook, NextBookDue, RecordDoubtfulPublication,
-    RecordDownloading, RenewClaims, SettleClaim,
+    BookSelection, CatalogError, ClaimBooks, ClaimToken, ClaimedBook, CountBooks, NextBookDue,
+    RecordDoubtfulPublication, RecordDownloading, RenewClaims, SettleClaim,
 };
 use crate::dapr::WorkShare;
 use crate::pipeline::policy::BookFault;
@@ -12,6 +12,7 @@ use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
 use crate::pipeline::{PublishedVolume, ReconcileBook, recover};
 use crate::storage::StorageError;
+use crate::vocabulary::BookState;
 use jiff::Timestamp;
 
 /// A context for what must be said even while a drain cuts everything else: settlements.
@@ -39,6 +40,8 @@ pub(super) trait BookServices: 'static {
     async fn renew(&self, renew: RenewClaims) -> Result<Vec<ClaimToken>, CatalogError>;
     /// When the next of these books comes due.
     async fn next_due(&self, selection: BookSelection) -> Result<Option<Timestamp>, CatalogError>;
+    /// Books that GRIN has ready and that are not stored.
+    async fn available(&self) -> Result<u64, CatalogError>;
     /// Looks whether the storage would take a book now: the reserve of the disk, whether it may be written to.
     async fn check_storage(&self) -> Result<(), StorageError>;
     /// Workers that check and download.
@@ -102,6 +105,11 @@ impl BookServices for WorkerPools {
 
     async fn next_due(&self, selection: BookSelection) -> Result<Option<Timestamp>, CatalogError> {
         self.catalog.ask(NextBookDue(selection), &uncancelled()).await
+    }
+
+    async fn available(&self) -> Result<u64, CatalogError> {
+        let counts = self.catalog.ask(CountBooks, &uncancelled()).await?;
+        Ok(counts.of(BookState::Available))
     }
 
     async fn check_storage(&self) -> Result<(), StorageError> {

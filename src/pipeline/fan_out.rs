@@ -144,6 +144,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         }
         self.release_everything().await;
         self.report_left();
+        self.report_gate().await;
         self.control.progress.wait_for(None);
     }
 
@@ -153,6 +154,9 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             return look;
         }
         loop {
+            if self.control.stop.is_cancelled() {
+                return NextLook::Wait(Instant::now());
+            }
             let decision = self.judgement.borrow().intake.decide(Instant::now());
             match decision {
                 IntakeDecision::GiveUp => return self.give_up(),
@@ -180,7 +184,10 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         let Some(cause) = [WaitCause::Disk, WaitCause::Storage].into_iter().find(waits_for) else {
             return true;
         };
-        let looked = self.services.check_storage().await;
+        let looked = tokio::select! {
+            looked = self.services.check_storage() => looked,
+            () = self.control.stop.cancelled() => return false,
+        };
         let intake = &mut self.judgement.borrow_mut().intake;
         match looked {
             Ok(()) if cause == WaitCause::Disk => intake.answered(cause),
@@ -308,6 +315,25 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             let what = format!("sync: {books} because of {reason}: {detail}");
             self.control.report.borrow_mut().add_incomplete(what);
         }
+    }
+
+    /// GRIN asked everybody to wait for longer than such a run does: until when, and what is left.
+    async fn report_gate(&self) {
+        let stopped_by = self.control.report.borrow().stopped_by.clone();
+        let Some(until) = stopped_by
+            .filter(|wait| wait.cause == WaitCause::Gate)
+            .and_then(|wait| wait.until)
+        else {
+            return;
+        };
+        let books = match self.services.available().await {
+            Ok(1) => "1 book is".to_owned(),
+            Ok(books) => format!("{books} books are"),
+            Err(_) => "books are".to_owned(),
+        };
+        let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let what = format!("sync: GRIN asked everybody to wait until {until}; {books} left to the next run");
+        self.control.report.borrow_mut().add_incomplete(what);
     }
 
     /// Books that run go to their end (the drain's grace cuts them); books only claimed are released at once.

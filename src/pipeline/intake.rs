@@ -11,7 +11,7 @@
 //! without one success. Only then GRIN refuses everybody: a run that ends by itself gives up (after ten minutes, with the default
 //! back-off), and the daemon probes as seldom as in any outage. A book that was refused before says nothing of others any more: it
 //! does not count among the 200, and the next book is tried after the same pause. After 200 different ones of these, too, the daemon
-//! probes as seldom as in any outage.
+//! probes as seldom as in any outage; a run that ends by itself gives up after some of them if no archive was served at all.
 
 mod breaker;
 
@@ -24,12 +24,15 @@ use tokio::time::Instant;
 
 use crate::grin::Barcode;
 use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, ProbeFailures};
-use crate::pipeline::policy::{BookFault, longest_wait_once};
+use crate::pipeline::policy::{BookFault, MOST_ALIKE, RefusalEvidence, longest_wait_once};
 use crate::session::RetryBackoff;
-use crate::vocabulary::{Blame, BookOutcome, WaitCause, WaitReason};
+use crate::vocabulary::{Blame, BookOutcome, FailureReason, WaitCause, WaitReason};
 
 /// Books that were refused, remembered over incidents; what is beyond counts each time.
 const MOST_REFUSED: usize = 10_000;
+
+/// An archive that was served so long ago says nothing of today's refusals.
+const SERVED_LATELY: Duration = Duration::from_hours(24);
 
 /// Books remembered of one incident; further ones have waits of their own.
 const MOST_OPENERS: usize = 256;
@@ -66,9 +69,13 @@ pub struct BookIntake {
     series: BTreeMap<WaitCause, FailureSeries>,
     /// Books that were refused once, by an answer that may concern them alone.
     refused: BTreeSet<Barcode>,
+    /// Books that failed, by the way in which they did, since an archive was served: no more than the policy asks for.
+    alike: BTreeMap<FailureReason, BTreeSet<Barcode>>,
     probe: Option<Barcode>,
     last_answer: Option<Instant>,
     last_stored: Option<Instant>,
+    /// When an archive was last stored, or found to be the one that is stored.
+    last_served: Option<Instant>,
 }
 
 /// Different books that failed since the last success.
@@ -87,9 +94,11 @@ impl BookIntake {
             breakers: BTreeMap::new(),
             series: BTreeMap::new(),
             refused: BTreeSet::new(),
+            alike: BTreeMap::new(),
             probe: None,
             last_answer: None,
             last_stored: None,
+            last_served: None,
         }
     }
 
@@ -149,14 +158,41 @@ impl BookIntake {
         match outcome {
             BookOutcome::Stored => {
                 self.refused.remove(barcode);
+                self.archive_served(now);
                 // Everything was needed for it, and everything worked.
                 self.breakers.clear();
                 self.series.clear();
                 (self.last_answer, self.last_stored) = (Some(now), Some(now));
             }
-            BookOutcome::UpToDate | BookOutcome::NotConverted => self.grin_answered(now),
+            BookOutcome::UpToDate => {
+                self.archive_served(now);
+                self.grin_answered(now);
+            }
+            BookOutcome::NotConverted => self.grin_answered(now),
             BookOutcome::Retry | BookOutcome::Released | BookOutcome::Failed => {}
         }
+    }
+
+    fn archive_served(&mut self, now: Instant) {
+        self.last_served = Some(now);
+        self.alike.clear();
+    }
+
+    fn are_others_served(&self, now: Instant) -> bool {
+        self.last_served.is_some_and(|served| now - served < SERVED_LATELY)
+    }
+
+    /// Whose a book's fault is, as others fared so far.
+    pub fn judged(&mut self, barcode: &Barcode, fault: BookFault, now: Instant) -> BookFault {
+        let others_served = self.are_others_served(now);
+        let alike = self.alike.entry(fault.reason).or_default();
+        if alike.len() < MOST_ALIKE {
+            alike.insert(barcode.clone());
+        }
+        fault.among_others(RefusalEvidence {
+            alike: alike.len(),
+            others_served,
+        })
     }
 
     /// GRIN answered: the way there is open. Of downloads that says nothing, so their series stand.
@@ -174,20 +210,24 @@ impl BookIntake {
 
     /// A book's run ended by a fault.
     pub fn failed(&mut self, barcode: &Barcode, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
-        if fault.blame == Blame::Book {
+        if fault.blame == Blame::Book || fault.cause == Some(WaitCause::Failures) {
             self.grin_answered(now);
         }
-        let Some(cause) = fault.cause else {
-            // What is asked of one book alone has a cause, and is a wait of that book.
-            if let Some(wait) = fault.asked_wait {
-                self.asked_to_wait(fault, wait, now);
-            }
+        if fault.was_not_sent() {
+            self.asked_to_wait(fault, now);
             return;
-        };
+        }
+        let Some(cause) = fault.cause else { return };
+        self.gate_was_passed(fault, now);
         let may_be_one_books = fault.may_be_one_books();
         let tells_nothing = may_be_one_books && self.was_refused(barcode);
+        let others_served = self.are_others_served(now);
+        let longest = longest_wait_once(&self.config.backoff);
         if let Some(breaker) = self.breakers.get_mut(&cause) {
             let known = breaker.openers.contains(barcode);
+            if fault.needs_person && !breaker.needs_person {
+                (breaker.needs_person, breaker.why) = (true, fault.detail.clone());
+            }
             if breaker.openers.len() < MOST_OPENERS {
                 breaker.openers.insert(barcode.clone());
             }
@@ -198,9 +238,12 @@ impl BookIntake {
                 if !tells_nothing {
                     breaker.note_failed_probe(may_be_one_books);
                 } else if !self.config.once {
-                    // A run that ends by itself asks each of them a few times at most.
                     breaker.note_refused_again(barcode);
+                } else if !others_served {
+                    // No other book can be had, and none was served. Where others were, each is asked a few times at most.
+                    breaker.note_failed_probe(false);
                 }
+                breaker.give_up_after(longest, now);
                 breaker.lengthen(cause, &self.config.backoff, now, rng);
             }
             return;
@@ -220,7 +263,9 @@ impl BookIntake {
             );
             let trouble = BreakerTrouble {
                 why,
-                needs_person: fault.needs_person || matches!(cause, WaitCause::Passphrase | WaitCause::SignIn),
+                needs_person: fault.needs_person
+                    || cause == WaitCause::Passphrase
+                    || (cause == WaitCause::SignIn && !others_served),
                 may_be_one_books,
             };
             self.open(cause, trouble, now, rng);
@@ -238,15 +283,24 @@ impl BookIntake {
         false
     }
 
-    /// GRIN wants no request for so long. The session keeps everybody waiting; a run that ends by itself gives up if that takes
-    /// longer than any wait of such a run.
-    fn asked_to_wait(&mut self, fault: &BookFault, wait: Duration, now: Instant) {
-        if !self.config.once || wait <= longest_wait_once(&self.config.backoff) {
-            return;
+    /// GRIN wants no request for so long: nothing is begun before, and a run that ends by itself gives up if that takes longer than
+    /// any wait of such a run.
+    fn asked_to_wait(&mut self, fault: &BookFault, now: Instant) {
+        let wait = fault.asked_wait.unwrap_or_default();
+        let longest = longest_wait_once(&self.config.backoff);
+        let gate = self.breakers.entry(WaitCause::Gate);
+        let gate = gate.or_insert_with(|| CircuitBreaker::new(BreakerTrouble::of(fault), now));
+        gate.until = gate.until.max(now + wait);
+        gate.hopeless |= wait > longest;
+    }
+
+    /// A fault that a request met shows that the wait that GRIN asked for is over.
+    fn gate_was_passed(&mut self, fault: &BookFault, now: Instant) {
+        let is_over = |gate: &CircuitBreaker| gate.until <= now;
+        if matches!(fault.blame, Blame::Book | Blame::Path) && self.breakers.get(&WaitCause::Gate).is_some_and(is_over)
+        {
+            self.breakers.remove(&WaitCause::Gate);
         }
-        let mut breaker = CircuitBreaker::new(BreakerTrouble::of(fault), now);
-        (breaker.until, breaker.hopeless) = (now + wait, true);
-        self.breakers.entry(WaitCause::Gate).or_insert(breaker);
     }
 
     /// A call that every book needs failed (the catalog), or a look at what a breaker waits for (the disk).
@@ -257,6 +311,7 @@ impl BookIntake {
             Some(breaker) if breaker.until > now => {}
             Some(breaker) => {
                 breaker.note_failed_probe(false);
+                breaker.give_up_after(longest_wait_once(&self.config.backoff), now);
                 breaker.lengthen(cause, &self.config.backoff, now, rng);
             }
             None => self.open(cause, BreakerTrouble::of(fault), now, rng),
@@ -284,7 +339,8 @@ impl BookIntake {
         let series = self.series.entry(cause).or_default();
         let (since, failures) = series.before.take().unwrap_or((now, ProbeFailures::default()));
         let may_be_one_books = trouble.may_be_one_books;
-        let mut breaker = CircuitBreaker::new(trouble, since);
+        let mut breaker = CircuitBreaker::new(trouble, now);
+        breaker.since = since;
         breaker.failures = failures;
         breaker.openers = std::mem::take(&mut series.books);
         breaker.note_failed_probe(may_be_one_books);

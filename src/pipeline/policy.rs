@@ -3,11 +3,13 @@
 //! The book's: it counts as an attempt, and attempts are days apart. The path's (network, name service, server errors,
 //! throttling, the token service): it never fails a book, however long it lasts. The operator's (not signed in, no
 //! passphrase) and ours (storage, catalog, shutdown): it costs the book nothing. A refusal (403, or any refusal by the host
-//! to which GRIN redirects) is the book's: other requests are answered meanwhile, and where they are not, the series of
-//! different books that fail closes the intake.
+//! to which GRIN redirects) is the book's while other archives are served; where none is and different books are refused in the
+//! same way, it is the operator's. A sign-in page in place of an archive is the path's: only the session can tell that we are
+//! signed out.
 
 mod after_cut;
 mod delays;
+mod refusal;
 
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
 pub use after_cut::{BOOKS_AFTER_CUT, RUN_AFTER_CUT, SETTLEMENT_AFTER_CUT};
 pub use delays::{FailedAttempt, FailureMemory, MOST_LEFT, PutOff, PutOffRules, longest_wait_once, shared_pause};
+pub use refusal::{MOST_ALIKE, RefusalEvidence, refusal_of};
 
 /// An error in the forms that the plan, the intake, the catalog and a person need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub struct BookFault {
     pub cause: Option<WaitCause>,
     /// Only a person can mend it.
     pub needs_person: bool,
-    /// What the server asked for before the next attempt.
+    /// What the server asked for before the next attempt at this book or, where [`BookFault::was_not_sent`], before any request.
     pub asked_wait: Option<Duration>,
 }
 
@@ -77,7 +80,28 @@ impl BookFault {
                 self.reason,
                 R::Throttled | R::Server | R::Short | R::NoLength | R::Protocol | R::Restart | R::Unavailable
             ),
+            // Without proof that we are signed out.
+            Some(WaitCause::SignIn) => self.blame == Blame::Path,
             _ => false,
+        }
+    }
+
+    /// GRIN wants no request from anybody now, so that nothing was asked for this book, and nothing is known of it.
+    pub fn was_not_sent(&self) -> bool {
+        self.cause == Some(WaitCause::Gate)
+    }
+
+    /// Whose it is, given how others fared: a refusal of everybody is no book's.
+    #[must_use]
+    pub fn among_others(self, evidence: RefusalEvidence) -> Self {
+        match refusal_of(self.reason, evidence) {
+            Blame::Operator if self.blame == Blame::Book => Self {
+                blame: Blame::Operator,
+                detail: refusal::explanation(&self, evidence),
+                needs_person: true,
+                ..self
+            },
+            _ => self,
         }
     }
 
@@ -128,11 +152,13 @@ impl From<&SessionError> for BookFault {
             }
             | E::Busy => (Blame::Us, None),
             E::Timeout { .. } => (Blame::Path, Some(WaitCause::Grin)),
-            // The session's gate keeps everybody away for as long as GRIN asked; no book meets a full queue of conversions.
-            E::Throttled { .. } | E::QueueFull => (Blame::Path, None),
+            E::Throttled { .. } => (Blame::Path, Some(WaitCause::Gate)),
+            // No book meets a full queue of conversions.
+            E::QueueFull => (Blame::Path, None),
             E::TokenUnavailable { .. } => (Blame::Path, Some(WaitCause::Token)),
             E::Tls { .. } | E::Setup(_) => (Blame::Operator, Some(WaitCause::Grin)),
             E::SignedOut { .. } | E::Redirect(RedirectRefused::SignIn) => (Blame::Operator, Some(WaitCause::SignIn)),
+            E::TokenWanted => (Blame::Path, Some(WaitCause::SignIn)),
             E::Forbidden { .. }
             | E::RefusedByHost { .. }
             | E::Unexpected { .. }
@@ -148,9 +174,15 @@ impl From<&SessionError> for BookFault {
             | E::RefusedByHost { retry_after, .. } => *retry_after,
             _ => None,
         };
+        let fault = Self::new(blame, cause, error.reason(), error);
+        let detail = match error {
+            E::Throttled { status, .. } => format!("GRIN asked everybody to wait ({status})"),
+            _ => fault.detail,
+        };
         Self {
+            detail,
             asked_wait,
-            ..Self::new(blame, cause, error.reason(), error)
+            ..fault
         }
     }
 }
@@ -184,14 +216,12 @@ impl From<&ArchiveError> for BookFault {
             E::Input(_) => (Blame::Path, WaitCause::Grin, FaultOutlook::Open),
             E::RefusedByGrin {
                 refusal: AnswerRefusal::SignIn,
-            } => (Blame::Operator, WaitCause::SignIn, FaultOutlook::Open),
+            } => (Blame::Path, WaitCause::SignIn, FaultOutlook::Open),
             E::RefusedByGrin { .. } => (Blame::Path, WaitCause::Grin, FaultOutlook::Open),
             E::Sink(_) | E::Text(_) => (Blame::Us, WaitCause::Storage, FaultOutlook::Open),
         };
         Self {
             outlook,
-            // One page is no proof that the sign-in is gone; a series of books that meet it calls a person.
-            needs_person: blame == Blame::Operator && !matches!(error, E::RefusedByGrin { .. }),
             ..Self::new(blame, Some(cause), error.reason(), error)
         }
     }

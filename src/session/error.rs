@@ -114,6 +114,9 @@ pub enum SessionError {
         /// What happened and what to do.
         why: String,
     },
+    /// 401, or a redirect to a sign-in, where no token is set. Others may be answered without one.
+    #[error("not signed in: GRIN asks for a token and there is none to send")]
+    TokenWanted,
     /// No token could be got just now.
     #[error("no access token: {why}")]
     TokenUnavailable {
@@ -233,6 +236,7 @@ impl SessionError {
             | Self::NotServed { retry_after, .. }
             | Self::RefusedByHost { retry_after, .. } => ErrorClass::Transient { wait: *retry_after },
             Self::SignedOut { .. }
+            | Self::TokenWanted
             | Self::Forbidden { .. }
             | Self::Tls { .. }
             | Self::Setup(_)
@@ -264,7 +268,7 @@ impl SessionError {
             Self::Short { .. } => FailureReason::Short,
             Self::NoLength { .. } => FailureReason::NoLength,
             Self::Protocol(_) => FailureReason::Protocol,
-            Self::SignedOut { .. } => FailureReason::SignedOut,
+            Self::SignedOut { .. } | Self::TokenWanted => FailureReason::SignedOut,
             Self::TokenUnavailable { .. } => FailureReason::NoToken,
             Self::Forbidden { .. } => FailureReason::Forbidden,
             Self::RefusedByHost { .. } => FailureReason::RefusedByHost,
@@ -323,6 +327,7 @@ mod tests {
                 ErrorClass::Transient { wait: None },
             ),
             (SessionError::SignedOut { why: String::new() }, ErrorClass::NeedsPerson),
+            (SessionError::TokenWanted, ErrorClass::NeedsPerson),
             (SessionError::Redirect(RedirectRefused::SignIn), ErrorClass::NeedsPerson),
             (
                 SessionError::Redirect(RedirectRefused::TooManyHops(5)),

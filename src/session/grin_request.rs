@@ -122,9 +122,7 @@ impl SessionEngine {
         bearer: Option<BearerToken>,
     ) -> Result<(), SessionError> {
         let Some(bearer) = bearer else {
-            return Err(SessionError::SignedOut {
-                why: "GRIN asks for a token and there is none to send".to_owned(),
-            });
+            return Err(SessionError::TokenWanted);
         };
         if state.refusals >= TOKENS {
             return Err(SessionError::TokenUnavailable {

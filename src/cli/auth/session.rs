@@ -47,7 +47,7 @@ pub(super) fn with<T>(
 /// A request that has no answer.
 pub(super) fn failed(error: &SessionError) -> CliError {
     match error {
-        SessionError::SignedOut { .. } => {
+        SessionError::SignedOut { .. } | SessionError::TokenWanted => {
             CliError::new(ExitStatus::NotPermitted, "not signed in: no access token can be got")
                 .because(error)
                 .advise("Sign in with `grind auth login`, or put a working service account key in place.")

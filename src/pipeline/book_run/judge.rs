@@ -20,6 +20,10 @@ impl<S: BookServices> BookRun<S> {
             judgement.intake.succeeded(barcode, outcome, now);
             return PutOff::default();
         };
+        if fault.was_not_sent() {
+            judgement.intake.failed(barcode, fault, now, rng);
+            return PutOff::default();
+        }
         let rules = PutOffRules {
             backoff: &self.context.options.retry.backoff,
             once: self.context.once,

@@ -115,6 +115,8 @@ impl<S: BookServices> BookRun<S> {
             },
             // A drain cuts what runs: the book is due at once.
             (BookOutcome::Released, Some(_)) if self.cx.is_cancelled() => ClaimSettlement::Released,
+            // Nothing was asked for it, and so nothing is known of it.
+            (BookOutcome::Released, Some(fault)) if fault.was_not_sent() => ClaimSettlement::Released,
             (BookOutcome::Retry | BookOutcome::Released, Some(fault)) => ClaimSettlement::Retry {
                 reason: fault.reason,
                 detail: fault.detail.clone(),

@@ -97,6 +97,10 @@ impl BookServices for RunStub {
         unreachable!("a run looks for no other book")
     }
 
+    async fn available(&self) -> Result<u64, CatalogError> {
+        Ok(0)
+    }
+
     async fn check_storage(&self) -> Result<(), StorageError> {
         unreachable!("a run does not look at the storage")
     }
@@ -251,21 +255,39 @@ async fn a_refusal_of_one_book_costs_it_an_attempt_and_the_others_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn the_wait_that_grin_asks_for_is_the_books_and_costs_no_attempt() {
-    let throttled = || {
-        fails(&SessionError::Throttled {
+    let not_served = || {
+        fails(&SessionError::NotServed {
             status: 503,
             retry_after: Some(HOUR * 2),
         })
     };
-    let end = after(throttled()).await;
+    let end = after(not_served()).await;
     let (_, wait, counts) = end.retry();
     assert!(!counts && wait >= HOUR * 2 - Duration::from_secs(1), "{wait:?}");
     assert!(end.result.left.is_none());
-    let end = run(downloads(throttled()), context(true), book(0)).await;
+    let end = run(downloads(not_served()), context(true), book(0)).await;
     assert!(
         end.result.left.is_some(),
         "a run that ends by itself does not wait so long"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_book_that_was_not_asked_for_because_grin_lets_everybody_wait_is_as_before() {
+    for once in [false, true] {
+        let throttled = fails(&SessionError::Throttled {
+            status: 503,
+            retry_after: Some(HOUR * 2),
+        });
+        let end = run(downloads(throttled), context(once), book(0)).await;
+        assert!(
+            matches!(end.settlement(), ClaimSettlement::Released),
+            "{:?}",
+            end.settlement()
+        );
+        assert!(end.result.left.is_none());
+        assert_eq!(end.waits_for(), Some(WaitCause::Gate));
+    }
 }
 
 #[tokio::test(start_paused = true)]

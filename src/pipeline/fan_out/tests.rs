@@ -1,5 +1,6 @@
 pub(in crate::pipeline) mod library;
 mod month;
+mod refused;
 
 use futures::FutureExt;
 

@@ -26,11 +26,13 @@ const NEXT_BOOK: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     pub since: Instant,
+    /// Since when this breaker is open; `since` may be an earlier one's.
+    opened: Instant,
     pub until: Instant,
     pub failures: ProbeFailures,
     pub why: String,
     pub needs_person: bool,
-    /// It ends later than a run that ends by itself waits.
+    /// It lasts longer than a run that ends by itself waits.
     pub hopeless: bool,
     pub openers: BTreeSet<Barcode>,
     /// Probes that had been refused in an earlier trouble, or earlier in this one.
@@ -70,6 +72,7 @@ impl CircuitBreaker {
     pub fn new(trouble: BreakerTrouble, since: Instant) -> Self {
         Self {
             since,
+            opened: since,
             until: since,
             failures: ProbeFailures::default(),
             why: trouble.why,
@@ -95,6 +98,11 @@ impl CircuitBreaker {
         } else {
             self.failures.again += 1;
         }
+    }
+
+    /// A run that ends by itself goes on no longer after so much time, however few probes that were.
+    pub fn give_up_after(&mut self, longest: Duration, now: Instant) {
+        self.hopeless |= self.failures.of_all > 0 && now - self.opened >= longest;
     }
 
     /// Closed for longer after a probe that failed and was noted.

@@ -192,17 +192,32 @@ fn a_refused_book_shows_that_grin_answers() {
 }
 
 #[test]
-fn one_sign_in_page_closes_nothing_and_a_series_calls_a_person() {
+fn a_series_of_sign_in_pages_calls_a_person_only_where_no_archive_is_served() {
     let page = BookFault::from(&ArchiveError::RefusedByGrin {
         refusal: AnswerRefusal::SignIn,
     });
-    let mut bench = Bench::new(true);
-    bench.fail("BAD001", &page);
-    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
-    bench.fail("BAD002", &page);
-    bench.fail("BAD003", &page);
-    let wait = bench.intake.waiting(bench.now, Timestamp::UNIX_EPOCH).unwrap();
-    assert!(wait.cause == WaitCause::SignIn && wait.needs_person, "{wait:?}");
+    for fault in [page, BookFault::from(&SessionError::TokenWanted)] {
+        for outcome in [None, Some(BookOutcome::Stored), Some(BookOutcome::UpToDate)] {
+            let mut bench = Bench::new(true);
+            if let Some(outcome) = outcome {
+                bench.intake.succeeded(&book("GOOD01"), outcome, bench.now);
+            }
+            bench.fail("BAD001", &fault);
+            assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+            bench.fail("BAD002", &fault);
+            bench.fail("BAD003", &fault);
+            let wait = bench.intake.waiting(bench.now, Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(
+                (wait.cause, wait.needs_person),
+                (WaitCause::SignIn, outcome.is_none()),
+                "{outcome:?}"
+            );
+            // The next book may be had.
+            assert!(bench.probe("GOOD02") <= Duration::from_secs(3));
+            bench.store("GOOD02");
+            assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+        }
+    }
 }
 
 #[test]
@@ -310,23 +325,38 @@ fn what_is_asked_of_one_book_ends_no_run() {
     }
 }
 
+fn throttled(seconds: u64) -> BookFault {
+    BookFault::from(&SessionError::Throttled {
+        status: 503,
+        retry_after: Some(Duration::from_secs(seconds)),
+    })
+}
+
 #[test]
 fn a_run_that_ends_by_itself_gives_up_when_grin_asks_for_a_long_wait() {
-    let throttled = |minutes: u64| {
-        BookFault::from(&SessionError::Throttled {
-            status: 503,
-            retry_after: Some(Duration::from_secs(minutes * 60)),
-        })
-    };
-    for (once, minutes, expected) in [
-        (true, 11, IntakeDecision::GiveUp),
-        (true, 9, IntakeDecision::Open),
-        (false, 1_000, IntakeDecision::Open),
-    ] {
+    for (once, minutes, gives_up) in [(true, 11, true), (true, 9, false), (false, 1_000, false)] {
         let mut bench = Bench::new(once);
-        bench.fail("ASKED1", &throttled(minutes));
+        bench.fail("ASKED1", &throttled(60 * minutes));
+        let until = bench.now + Duration::from_secs(60 * minutes);
+        let expected = match gives_up {
+            true => IntakeDecision::GiveUp,
+            false => IntakeDecision::Closed(Some(until)),
+        };
         assert_eq!(bench.intake.decide(bench.now), expected, "{once} {minutes}");
-        let waits = bench.cause() == Some(WaitCause::Gate);
-        assert_eq!(waits, expected == IntakeDecision::GiveUp);
+        let wait = bench.intake.waiting(bench.now, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(wait.cause == WaitCause::Gate && !wait.needs_person, "{wait:?}");
+        assert!(wait.why.contains("asked everybody to wait"), "{wait:?}");
     }
+}
+
+#[test]
+fn the_wait_that_grin_asks_for_ends_by_itself() {
+    let mut bench = Bench::new(true);
+    bench.fail("ASKED1", &throttled(60));
+    assert_eq!(bench.probe("ASKED1"), Duration::from_secs(60), "it was not asked for");
+    bench.fail("ASKED1", &forbidden());
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open, "GRIN answers");
+    bench.fail("ASKED1", &throttled(60));
+    bench.fail("LATE01", &forbidden());
+    assert_ne!(bench.intake.decide(bench.now), IntakeDecision::Open, "asked for before");
 }

@@ -62,6 +62,8 @@ pub fn shared_pause(backoff: &RetryBackoff, probe: u32, age: Duration, rng: &mut
 pub struct FailureMemory {
     tries: HashMap<Barcode, BookTries>,
     left: HashSet<Barcode>,
+    /// The one for which there was no place last.
+    beyond: Option<BookTries>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +96,7 @@ impl FailureMemory {
     }
 
     /// When a book is due again after an attempt that a fault ended. What the server asked for is waited for; a run that ends by
-    /// itself leaves to the next one what it would wait too long for.
+    /// itself leaves to the next one what it would wait too long for, all waits for one book together.
     pub fn due_again(
         &mut self,
         attempt: &FailedAttempt<'_>,
@@ -115,7 +117,10 @@ impl FailureMemory {
             _ => return PutOff::default(),
         };
         let delay = own.delay.max(attempt.asked_wait.unwrap_or_default());
-        let left = own.left || (rules.once && delay > longest_wait_once(rules.backoff));
+        let longest = longest_wait_once(rules.backoff);
+        let waited = now - self.remember(attempt.barcode, now).first;
+        let asked = attempt.asked_wait.is_some() && waited + delay >= longest;
+        let left = own.left || (rules.once && (asked || delay > longest));
         if !left || self.leave(attempt.barcode) {
             return PutOff { delay, left };
         }
@@ -133,23 +138,30 @@ impl FailureMemory {
         self.left.contains(barcode)
     }
 
-    /// A book failed through no fault of its own. While nothing at all succeeds it shares in the outage and is put off no
-    /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day.
-    fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> PutOff {
-        let mut tries = self.tries.get(barcode).copied().unwrap_or(BookTries {
+    /// What is known of the failures of a book since it last succeeded.
+    fn remember(&mut self, barcode: &Barcode, now: Instant) -> &mut BookTries {
+        let new = BookTries {
             tries: 0,
             own: 0,
             first: now,
             last: now,
-        });
+        };
+        if self.tries.len() >= REMEMBERED && !self.tries.contains_key(barcode) {
+            return self.beyond.insert(new);
+        }
+        self.tries.entry(barcode.clone()).or_insert(new)
+    }
+
+    /// A book failed through no fault of its own. While nothing at all succeeds it shares in the outage and is put off no
+    /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day.
+    fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> PutOff {
+        let tries = self.remember(barcode, now);
         if tries.tries > 0 && rules.last_good.is_some_and(|good| good > tries.last) {
             tries.own += 1;
         }
         tries.tries += 1;
         tries.last = now;
-        if self.tries.len() < REMEMBERED || self.tries.contains_key(barcode) {
-            self.tries.insert(barcode.clone(), tries);
-        }
+        let tries = *tries;
         let own = OWN_TROUBLE.pause(tries.own, rng);
         let shared = shared_pause(rules.backoff, tries.tries, now.duration_since(tries.first), rng);
         match rules.once {

@@ -49,7 +49,13 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>, bool)> {
             Some(WaitCause::Grin),
             false,
         ),
-        ("503", (&throttled).into(), Blame::Path, None, false),
+        (
+            "503 of a list",
+            (&throttled).into(),
+            Blame::Path,
+            Some(WaitCause::Gate),
+            false,
+        ),
         (
             "cut",
             (&BodyError::Stalled).into(),
@@ -103,7 +109,7 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>, bool)> {
         (
             "a sign-in page in place of an archive",
             (&sign_in_page).into(),
-            Blame::Operator,
+            Blame::Path,
             Some(WaitCause::SignIn),
             false,
         ),
@@ -120,6 +126,13 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>, bool)> {
             Blame::Operator,
             Some(WaitCause::SignIn),
             true,
+        ),
+        (
+            "401 without a token",
+            (&SessionError::TokenWanted).into(),
+            Blame::Path,
+            Some(WaitCause::SignIn),
+            false,
         ),
         ("disk full", (&full).into(), Blame::Us, Some(WaitCause::Disk), true),
         (
@@ -174,7 +187,8 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         host: "grin".to_owned(),
         cause: "refused".to_owned(),
     };
-    let tokens = SessionError::TokenUnavailable { why: "no".to_owned() };
+    let why = "no".to_owned();
+    let tokens = SessionError::TokenUnavailable { why: why.clone() };
     let (status, retry_after) = (429, None);
     let cut = BodyError::Cut {
         got: 7,
@@ -184,7 +198,7 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         place: "/library".to_owned(),
         detail: "nothing is free".to_owned(),
     };
-    let cases: [(BookFault, bool); 20] = [
+    let cases: [(BookFault, bool); 22] = [
         ((&SessionError::Forbidden { snippet }).into(), true),
         ((&SessionError::NotServed { status, retry_after }).into(), true),
         ((&SessionError::Throttled { status, retry_after }).into(), false),
@@ -206,7 +220,9 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         ((&SessionError::Reset).into(), false),
         ((&ArchiveError::NotAnArchive { looks_like: "html" }).into(), true),
         (page(AnswerRefusal::Unavailable), true),
-        (page(AnswerRefusal::SignIn), false),
+        (page(AnswerRefusal::SignIn), true),
+        ((&SessionError::TokenWanted).into(), true),
+        ((&SessionError::SignedOut { why }).into(), false),
         ((&connect).into(), false),
         ((&tokens).into(), false),
         ((&StorageError::Broken).into(), false),
@@ -218,7 +234,7 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         assert_eq!(fault.may_be_one_books(), *expected, "{fault:?}");
     }
     // What the intake waits for and no fault tells of.
-    let others = [WaitCause::Operator, WaitCause::Gate, WaitCause::Leases];
+    let others = [WaitCause::Operator, WaitCause::Leases];
     for cause in WaitCause::ALL {
         let has_case = cases.iter().any(|(fault, _)| fault.cause == Some(*cause));
         assert_ne!(has_case, others.contains(cause), "{cause:?}");

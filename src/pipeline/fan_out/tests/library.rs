@@ -352,6 +352,12 @@ impl BookServices for LibraryStub {
         Ok(first.map(|due| Timestamp::now() + (due - now)))
     }
 
+    async fn available(&self) -> Result<u64, CatalogError> {
+        self.catalog()?;
+        let books = self.books.borrow();
+        Ok(books.values().filter(|book| book.end.is_none()).count() as u64)
+    }
+
     async fn check_storage(&self) -> Result<(), StorageError> {
         if self.is_out(WaitCause::Storage) {
             return Err(StorageError::Broken);

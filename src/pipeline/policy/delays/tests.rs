@@ -114,7 +114,8 @@ fn when_a_book_is_due_again_after_an_attempt_that_failed() {
         (retry, true, 1, Some(HOUR), HOUR..=HOUR, true),
         (retry, false, 1, Some(HOUR * 30), HOUR * 30..=HOUR * 30, false),
         (released, false, 1, None, soon.clone(), false),
-        (released, true, 1, Some(MINUTE * 10), MINUTE * 10..=MINUTE * 10, false),
+        (released, true, 1, Some(MINUTE * 9), MINUTE * 9..=MINUTE * 9, false),
+        (released, true, 1, Some(MINUTE * 10), MINUTE * 10..=MINUTE * 10, true),
         (released, true, 1, Some(MINUTE * 11), MINUTE * 11..=MINUTE * 11, true),
         (released, false, 1, Some(MINUTE * 11), MINUTE * 11..=MINUTE * 11, false),
         // What is done is not due again.
@@ -173,5 +174,36 @@ fn what_a_run_leaves_to_the_next_one_is_bounded_and_the_rest_is_due_later() {
         ("MORE03", Some(HOUR * 2), HOUR * 2),
     ] {
         assert_eq!(fail(code, asked_wait), (delay, MOST_LEFT), "{code}");
+    }
+}
+
+#[test]
+fn a_run_that_ends_by_itself_waits_for_one_book_no_longer_than_its_bound_in_all() {
+    let book = Barcode::parse("TL0001").unwrap();
+    for (outcome, once, left) in [
+        (BookOutcome::Released, true, [false, true]),
+        (BookOutcome::Retry, true, [false, true]),
+        (BookOutcome::Released, false, [false, false]),
+    ] {
+        let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
+        let mut rng = StdRng::seed_from_u64(7);
+        let rules = PutOffRules {
+            backoff: &BACKOFF,
+            once,
+            last_good: None,
+        };
+        let was_left = [1, 2].map(|number| {
+            let attempt = FailedAttempt {
+                barcode: &book,
+                outcome,
+                number,
+                limit: 6,
+                asked_wait: Some(Duration::from_secs(300)),
+            };
+            let due = memory.due_again(&attempt, now, &rules, &mut rng);
+            now += due.delay;
+            due.left
+        });
+        assert_eq!(was_left, left, "{outcome} {once}");
     }
 }

@@ -1,0 +1,95 @@
+//! Runs that end by themselves: what GRIN refuses, what it asks to wait, and what takes no book.
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn not_served(retry_after: Option<Duration>) -> BookFault {
+    (&SessionError::NotServed {
+        status: 503,
+        retry_after,
+    })
+        .into()
+}
+
+/// So many books that fail, and good ones up to sixty.
+fn library(bad: usize, fault: &BookFault) -> LibraryStub {
+    let library = LibraryStub::new();
+    for number in 0..60 {
+        let fate = match number < bad {
+            true => Fate::Fails(fault.clone()),
+            false => Fate::Good,
+        };
+        library.add(&format!("BOOK{number:02}"), fate, Duration::ZERO);
+    }
+    library
+}
+
+#[tokio::test(start_paused = true)]
+async fn archives_that_are_not_served_keep_the_good_ones_waiting_for_a_minute_at_most() {
+    for bad in [6, 12, 25] {
+        for retry_after in [None, Some(MINUTE * 10), Some(MINUTE * 60)] {
+            let began = Instant::now();
+            let (run, report) = once(library(bad, &not_served(retry_after))).await;
+            assert_eq!(run.library.stored(), 60 - bad, "{bad} {retry_after:?}: {report:?}");
+            let last = run.library.last_good_stored();
+            assert!(last < MINUTE, "{bad} {retry_after:?}: {last:?}");
+            assert!(
+                began.elapsed() < MINUTE * 11,
+                "{bad} {retry_after:?}: {:?}",
+                began.elapsed()
+            );
+            assert!(!report.incomplete.is_empty(), "{bad} {retry_after:?}");
+            assert_eq!(run.library.failed(), 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_archive_is_served_the_run_ends_within_minutes_and_says_why() {
+    for retry_after in [None, Some(MINUTE * 5), Some(MINUTE * 60)] {
+        let began = Instant::now();
+        let (run, report) = once(library(60, &not_served(retry_after))).await;
+        assert!(began.elapsed() < MINUTE * 11, "{retry_after:?}: {:?}", began.elapsed());
+        assert_eq!((run.library.stored(), run.library.failed()), (0, 0));
+        assert!(
+            report.stopped_by.is_some() || !report.incomplete.is_empty(),
+            "{retry_after:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_every_archive_is_refused_no_book_fails_and_a_person_is_called() {
+    let redirected = SessionError::Redirect(crate::grin::RedirectRefused::ForeignHost("files.example".to_owned()));
+    for (fault, says) in [
+        (forbidden(), "refuses this account"),
+        ((&redirected).into(), "grin.redirect_hosts"),
+    ] {
+        let began = Instant::now();
+        let (run, report) = once(library(60, &fault)).await;
+        assert!(began.elapsed() < MINUTE * 10, "{:?}", began.elapsed());
+        assert_eq!((run.library.stored(), run.library.failed()), (0, 0));
+        let stopped_by = report.stopped_by.expect("it gives up");
+        assert!(
+            stopped_by.needs_person && stopped_by.why.contains(says),
+            "{stopped_by:?}"
+        );
+        let charged: u32 = run.library.books.borrow().values().map(|book| book.attempts).sum();
+        assert!(charged < 10, "{charged}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_grin_asks_of_everybody_ends_the_run_and_leaves_every_book_as_it_is() {
+    let library = library(0, &forbidden());
+    library.outage(WaitCause::Gate, Duration::ZERO, MINUTE * 60);
+    let (run, report) = once(library).await;
+    let stopped_by = report.stopped_by.clone().expect("it gives up");
+    assert_eq!(stopped_by.cause, WaitCause::Gate);
+    assert!(report.incomplete[0].contains("60 books are left"), "{report:?}");
+    let now = Instant::now();
+    for (code, book) in run.library.books.borrow().iter() {
+        assert!(book.due <= now && book.attempts == 0, "{code}");
+    }
+}
