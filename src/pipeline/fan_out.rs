@@ -190,7 +190,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         };
         let intake = &mut self.judgement.borrow_mut().intake;
         match looked {
-            Ok(()) if cause == WaitCause::Disk => intake.answered(cause),
+            Ok(()) if cause == WaitCause::Disk => intake.disk_has_room(),
             // Whether it takes a whole archive, only a book can tell.
             Ok(()) => {}
             Err(error) => {

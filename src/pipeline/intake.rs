@@ -71,6 +71,8 @@ pub struct BookIntake {
     refused: BTreeSet<Barcode>,
     /// Books that failed, by the way in which they did, since an archive was served: no more than the policy asks for.
     alike: BTreeMap<FailureReason, BTreeSet<Barcode>>,
+    /// The look at the disk found room and was believed; since then nothing was stored.
+    disk_was_believed: bool,
     probe: Option<Barcode>,
     last_answer: Option<Instant>,
     last_stored: Option<Instant>,
@@ -95,6 +97,7 @@ impl BookIntake {
             series: BTreeMap::new(),
             refused: BTreeSet::new(),
             alike: BTreeMap::new(),
+            disk_was_believed: false,
             probe: None,
             last_answer: None,
             last_stored: None,
@@ -159,6 +162,7 @@ impl BookIntake {
             BookOutcome::Stored => {
                 self.refused.remove(barcode);
                 self.archive_served(now);
+                self.disk_was_believed = false;
                 // Everything was needed for it, and everything worked.
                 self.breakers.clear();
                 self.series.clear();
@@ -203,9 +207,19 @@ impl BookIntake {
         }
     }
 
-    /// What a breaker waits for answers again (a call to the catalog, a look at the disk).
+    /// What a breaker waits for answers again (a call to the catalog).
     pub fn answered(&mut self, cause: WaitCause) {
         self.breakers.remove(&cause);
+    }
+
+    /// A look at the disk finds room, where there was none before. That is believed once: where books fail all the same, for a
+    /// quota or for a file too large for what is free, only one that is stored shows that there is room.
+    pub fn disk_has_room(&mut self) {
+        if self.disk_was_believed {
+            return;
+        }
+        self.disk_was_believed = true;
+        self.close(WaitCause::Disk);
     }
 
     /// A book's run ended by a fault.
@@ -222,9 +236,11 @@ impl BookIntake {
         let may_be_one_books = fault.may_be_one_books();
         let tells_nothing = may_be_one_books && self.was_refused(barcode);
         let others_served = self.are_others_served(now);
+        let only_a_write_tells = cause == WaitCause::Disk && self.disk_was_believed;
         let longest = longest_wait_once(&self.config.backoff);
         if let Some(breaker) = self.breakers.get_mut(&cause) {
             let known = breaker.openers.contains(barcode);
+            breaker.only_a_write_tells |= only_a_write_tells;
             if fault.needs_person && !breaker.needs_person {
                 (breaker.needs_person, breaker.why) = (true, fault.detail.clone());
             }
@@ -233,7 +249,8 @@ impl BookIntake {
             }
             // A book that had failed before tells nothing new: it has a wait of its own, and the next other book is a probe at once.
             // In a run that ends by itself it is the probe only where no other book can be had: then its failure counts.
-            let is_news = !known || (self.config.once && !may_be_one_books);
+            // Nor is there another way to learn that a disk has room than such a book, where a look at it is not believed.
+            let is_news = !known || breaker.only_a_write_tells || (self.config.once && !may_be_one_books);
             if self.probe.as_ref() == Some(barcode) && (is_news || tells_nothing) {
                 if !tells_nothing {
                     breaker.note_failed_probe(may_be_one_books);
@@ -306,6 +323,10 @@ impl BookIntake {
     /// A call that every book needs failed (the catalog), or a look at what a breaker waits for (the disk).
     pub fn call_failed(&mut self, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
         let Some(cause) = fault.cause else { return };
+        if cause == WaitCause::Disk {
+            // A look that says so itself is believed again when it finds room.
+            self.disk_was_believed = false;
+        }
         match self.breakers.get_mut(&cause) {
             // Several calls of one moment are one incident.
             Some(breaker) if breaker.until > now => {}
@@ -343,6 +364,7 @@ impl BookIntake {
         breaker.since = since;
         breaker.failures = failures;
         breaker.openers = std::mem::take(&mut series.books);
+        breaker.only_a_write_tells = cause == WaitCause::Disk && self.disk_was_believed;
         breaker.note_failed_probe(may_be_one_books);
         breaker.lengthen(cause, &self.config.backoff, now, rng);
         self.breakers.insert(cause, breaker);

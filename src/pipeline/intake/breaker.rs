@@ -34,6 +34,8 @@ pub(super) struct CircuitBreaker {
     pub needs_person: bool,
     /// It lasts longer than a run that ends by itself waits.
     pub hopeless: bool,
+    /// A look at the disk is not believed.
+    pub only_a_write_tells: bool,
     pub openers: BTreeSet<Barcode>,
     /// Probes that had been refused in an earlier trouble, or earlier in this one.
     refused_again: BTreeSet<Barcode>,
@@ -78,6 +80,7 @@ impl CircuitBreaker {
             why: trouble.why,
             needs_person: trouble.needs_person,
             hopeless: false,
+            only_a_write_tells: false,
             openers: BTreeSet::new(),
             refused_again: BTreeSet::new(),
         }
@@ -111,6 +114,7 @@ impl CircuitBreaker {
         let everybodys = of_all + again;
         let longest = match cause {
             _ if everybodys == 0 => NEXT_BOOK,
+            WaitCause::Disk if self.only_a_write_tells => Duration::MAX,
             WaitCause::Disk | WaitCause::Failures => SHORT_PAUSE,
             _ => Duration::MAX,
         };

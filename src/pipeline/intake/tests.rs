@@ -1,3 +1,4 @@
+mod disk;
 mod refused;
 
 use rand::SeedableRng;

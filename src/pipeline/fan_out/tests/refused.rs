@@ -25,6 +25,12 @@ fn library(bad: usize, fault: &BookFault) -> LibraryStub {
     library
 }
 
+fn asked_in_all(run: &Run) -> usize {
+    (0..60)
+        .map(|number| run.library.asked(&format!("BOOK{number:02}")))
+        .sum()
+}
+
 #[tokio::test(start_paused = true)]
 async fn archives_that_are_not_served_keep_the_good_ones_waiting_for_a_minute_at_most() {
     for bad in [6, 12, 25] {
@@ -92,4 +98,17 @@ async fn a_pause_that_grin_asks_of_everybody_ends_the_run_and_leaves_every_book_
     for (code, book) in run.library.books.borrow().iter() {
         assert!(book.due <= now && book.attempts == 0, "{code}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_without_room_that_looks_as_if_it_had_some_is_given_up_after_some_books() {
+    let full = StorageError::Full {
+        place: "/library".into(),
+        detail: "the quota is used up".into(),
+    };
+    let (run, report) = once(library(60, &(&full).into())).await;
+    let stopped_by = report.stopped_by.expect("it gives up");
+    assert_eq!(stopped_by.cause, WaitCause::Disk);
+    let asked = asked_in_all(&run);
+    assert!(asked <= 8 * 2 + 3, "{asked}");
 }
