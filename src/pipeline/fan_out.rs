@@ -276,7 +276,12 @@ impl<'a, S: BookServices> FanOut<'a, S> {
 
     /// A run that ends by itself has waited long enough.
     fn give_up(&mut self) -> NextLook {
-        self.control.report.borrow_mut().stopped_by = self.waiting();
+        let waiting = self.waiting();
+        if waiting.as_ref().is_some_and(|wait| wait.cause == WaitCause::Catalog) {
+            // What is still fetched could not be recorded.
+            self.control.cut.cancel();
+        }
+        self.control.report.borrow_mut().stopped_by = waiting;
         self.control.stop.cancel();
         NextLook::Done
     }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::grin::Barcode;
 use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, ProbeFailures};
-use crate::pipeline::policy::{BookFault, MOST_ALIKE, RefusalEvidence, longest_wait_once};
+use crate::pipeline::policy::{BookFault, FaultOutlook, MOST_ALIKE, RefusalEvidence, longest_wait_once};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, FailureReason, WaitCause, WaitReason};
 
@@ -336,6 +336,9 @@ impl BookIntake {
                 breaker.lengthen(cause, &self.config.backoff, now, rng);
             }
             None => self.open(cause, BreakerTrouble::of(fault), now, rng),
+        }
+        if let (Some(breaker), FaultOutlook::Same) = (self.breakers.get_mut(&cause), fault.outlook) {
+            breaker.hopeless = true;
         }
     }
 

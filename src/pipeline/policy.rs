@@ -251,8 +251,14 @@ impl From<&CatalogError> for BookFault {
         } else {
             (FailureReason::Catalog, Some(WaitCause::Catalog))
         };
+        let outlook = match error {
+            // Nothing can be recorded before somebody puts the file back.
+            CatalogError::Gone { .. } => FaultOutlook::Same,
+            _ => FaultOutlook::Open,
+        };
         Self {
             needs_person: !error.may_pass() && !lost,
+            outlook,
             ..Self::new(Blame::Us, cause, reason, error)
         }
     }

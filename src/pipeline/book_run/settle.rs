@@ -38,6 +38,7 @@ impl<S: BookServices> BookRun<S> {
                 }
                 Err(error) => error,
             };
+            self.not_recorded(&error);
             let patience = self.patience(&error, attempt);
             if patience.is_none_or(|patience| began.elapsed() >= patience) {
                 return self.give_up(&error).await;
@@ -45,21 +46,17 @@ impl<S: BookServices> BookRun<S> {
             if attempt == 1 {
                 warn!(barcode = %self.book.claim.barcode, %error, "not recorded yet; tried again until the catalog answers");
             }
-            let pause = {
-                let rng = &mut rand::rng();
-                let fault = BookFault::from(&error);
-                let judgement = &mut *self.context.judgement.borrow_mut();
-                judgement.intake.call_failed(&fault, Instant::now(), rng);
-                self.context
-                    .options
-                    .retry
-                    .backoff
-                    .pause(attempt, rng)
-                    .min(LONGEST_PAUSE)
-            };
+            let backoff = &self.context.options.retry.backoff;
+            let pause = backoff.pause(attempt, &mut rand::rng()).min(LONGEST_PAUSE);
             sleep(pause).await;
         }
         outcome
+    }
+
+    fn not_recorded(&self, error: &CatalogError) {
+        let judgement = &mut *self.context.judgement.borrow_mut();
+        let (fault, now) = (BookFault::from(error), Instant::now());
+        judgement.intake.call_failed(&fault, now, &mut rand::rng());
     }
 
     /// How long it is tried in all; `None`: no longer.
@@ -67,6 +64,8 @@ impl<S: BookServices> BookRun<S> {
         match error {
             CatalogError::Stale { .. } | CatalogError::Unknown(_) | CatalogError::NoPass(_) => None,
             CatalogError::Asked(AskError::Closed | AskError::Draining) => None,
+            // Nothing can be recorded: the claim of the catalog that is gone ends with it.
+            CatalogError::Gone { .. } if self.context.once || self.context.stop.is_cancelled() => None,
             CatalogError::Fault(_) if attempt >= FAULTS => None,
             _ if self.cx.is_cancelled() => Some(SETTLEMENT_AFTER_CUT),
             _ if self.context.once => Some(ONCE),

@@ -395,6 +395,31 @@ async fn a_run_that_ends_by_itself_asks_a_locked_catalog_for_some_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_catalog_that_is_gone_is_asked_once_where_the_run_is_to_end() {
+    for (once, stopped, asked_again) in [(true, false, false), (false, true, false), (false, false, true)] {
+        let stub = downloads(stored());
+        let gone = || CatalogError::Gone {
+            path: "catalog.db".into(),
+        };
+        stub.catalog.borrow_mut().extend(std::iter::repeat_with(gone).take(20));
+        let context = context(once);
+        let stop = context.stop.clone();
+        let (end, ()) = futures::join!(run(stub, context, book(0)), async {
+            tokio::task::yield_now().await;
+            if stopped {
+                stop.cancel();
+            }
+        });
+        assert_eq!(end.took > HOUR / 60, asked_again, "{once} {stopped}: {:?}", end.took);
+        assert_eq!(
+            end.result.outcome == BookOutcome::Stored,
+            asked_again,
+            "{once} {stopped}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_published_is_recorded_where_the_newer_archive_fails() {
     let damaged = || {
         Scripted::Answers(Ok(DownloadResult::DamagedAtSource {

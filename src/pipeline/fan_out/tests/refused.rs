@@ -1,6 +1,7 @@
 //! Runs that end by themselves: what GRIN refuses, what it asks to wait, and what takes no book.
 
 use super::*;
+use crate::catalog::CatalogError;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -111,4 +112,26 @@ async fn a_storage_without_room_that_looks_as_if_it_had_some_is_given_up_after_s
     assert_eq!(stopped_by.cause, WaitCause::Disk);
     let asked = asked_in_all(&run);
     assert!(asked <= 8 * 2 + 3, "{asked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_catalog_that_is_gone_ends_the_run_at_once() {
+    let library = LibraryStub::new();
+    library.add("HANGS1", Fate::Hangs, Duration::ZERO);
+    let (run, control) = Run::new(library);
+    let scope = scope(true);
+    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
+    let began = Instant::now();
+    let gone = CatalogError::Gone {
+        path: "catalog.db".into(),
+    };
+    let judgement = Rc::clone(&fan_out.judgement);
+    let losing = async {
+        tokio::time::sleep(SECOND).await;
+        let intake = &mut judgement.borrow_mut().intake;
+        intake.call_failed(&BookFault::from(&gone), Instant::now(), &mut rand::rng());
+    };
+    futures::join!(fan_out.run(), losing);
+    assert!(began.elapsed() < MINUTE, "{:?}", began.elapsed());
+    assert!(run.cut.is_cancelled(), "what is still fetched could not be recorded");
 }
