@@ -327,6 +327,9 @@ impl BookIntake {
             // A look that says so itself is believed again when it finds room.
             self.disk_was_believed = false;
         }
+        if let Some(breaker) = self.breakers.get_mut(&cause) {
+            breaker.only_a_write_tells = false;
+        }
         match self.breakers.get_mut(&cause) {
             // Several calls of one moment are one incident.
             Some(breaker) if breaker.until > now => {}

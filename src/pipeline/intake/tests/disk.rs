@@ -31,7 +31,14 @@ fn a_look_that_finds_the_disk_full_is_believed_again_when_it_finds_room() {
     bench.intake.disk_has_room();
     bench.fail("BAD002", &full());
     bench.now += Duration::from_secs(60);
-    bench.intake.call_failed(&full(), bench.now, &mut bench.rng);
+    for _ in 0..100 {
+        bench.intake.call_failed(&full(), bench.now, &mut bench.rng);
+        let IntakeDecision::Closed(Some(until)) = bench.intake.decide(bench.now) else {
+            panic!("it is full");
+        };
+        assert!(until - bench.now <= Duration::from_secs(30), "it is looked at often");
+        bench.now = until;
+    }
     bench.intake.disk_has_room();
     assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
 }
