@@ -99,6 +99,24 @@ pub enum CatalogError {
         /// The catalog's file.
         path: PathBuf,
     },
+    /// The catalog is being copied into another.
+    #[error(
+        "the catalog is being copied by {instance} since {since}, and nobody may change it meanwhile; start again when that has ended"
+    )]
+    BeingCopied {
+        /// The copying program.
+        instance: String,
+        /// When it began.
+        since: String,
+    },
+    /// The catalog is a copy of another that is not complete.
+    #[error(
+        "the catalog is an unfinished copy of {from}: finish `grind catalog copy`, or let catalog.url name another"
+    )]
+    HalfCopied {
+        /// The other catalog.
+        from: String,
+    },
     /// Another program held the catalog's lock for longer than the busy time-out.
     #[error("the catalog is locked by another program; nothing was written, it can be asked again")]
     Busy,
@@ -153,6 +171,7 @@ impl CatalogError {
                 | Self::ReadOnly(_)
                 | Self::Disk(_)
                 | Self::Gone { .. }
+                | Self::BeingCopied { .. }
                 | Self::Unreachable(_)
                 | Self::Unanswered(_)
                 | Self::Asked(_)

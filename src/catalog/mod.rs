@@ -1,6 +1,7 @@
 //! What we know of every book, in one SQLite file or a database on a PostgreSQL server; one writer a program, many readers.
 
 mod address;
+mod copy;
 mod engine;
 mod error;
 mod import;
@@ -9,14 +10,14 @@ mod observations;
 mod passwords;
 mod planning;
 mod queries;
+mod sharing;
 mod writer;
 
 pub use crate::clock::SystemClock;
-#[cfg(test)]
-pub(crate) use crate::grin::BlockSet;
 pub use crate::vocabulary::BookState;
 pub use crate::vocabulary::Queue;
 pub use address::CatalogAddress;
+pub(crate) use copy::{CatalogCopy, CatalogCopyError, CopiedRows, CopyProgress};
 pub use error::CatalogError;
 pub(crate) use import::check_beginning;
 pub use import::{
@@ -24,8 +25,7 @@ pub use import::{
 };
 pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
-pub use lifecycle::leases::RecoverClaims;
-pub(crate) use lifecycle::leases::{ClaimHolders, RenewClaims};
+pub(crate) use lifecycle::leases::RenewClaims;
 pub use lifecycle::policy::CatalogPolicy;
 pub(crate) use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
 pub(crate) use lifecycle::retry::RetryBooks;
@@ -53,6 +53,15 @@ pub(crate) use queries::export::ExportError;
 pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;
+pub use sharing::members::LeaveMembers;
+pub(crate) use sharing::members::{
+    JoinAnswer, JoinMembers, MemberCard, MemberRound, MemberRow, MemberStanding, RenewMember,
+};
+pub(crate) use sharing::rate::CloseRequests;
+pub use sharing::rate::TakeRateSlice;
+pub(crate) use sharing::tasks::{AcquireTask, ReleaseTask, SharedTask, TaskAnswer};
+#[cfg(test)]
+pub(crate) use sharing::{members::ListMembers, rate::RateSlice};
 pub use writer::handle::Catalog;
 pub(crate) use writer::handle::CatalogThread;
 pub use writer::ledger::CatalogLedger;

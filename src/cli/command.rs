@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::cli::auth::AuthArgs;
 #[cfg(feature = "lab")]
 use crate::cli::bench::BenchArgs;
+use crate::cli::catalog::CatalogArgs;
 use crate::cli::check_config::CheckConfig;
 #[cfg(feature = "lab")]
 use crate::cli::demo::DemoArgs;
@@ -70,6 +71,8 @@ pub enum CliCommand {
     Export(ExportArgs),
     /// Take over a grin-transfer run without downloading again
     Import(ImportArgs),
+    /// The catalog as a whole: copy it into another database
+    Catalog(CatalogArgs),
     /// Show as JSON how a saved answer or file of GRIN is understood
     Parse(ParseArgs),
     /// Have the running daemon try failed books again
@@ -112,6 +115,7 @@ mod tests {
             "grind enrich --barcodes-file -",
             "grind sync",
             "grind convert -v",
+            "grind catalog copy --to postgres://db/grind",
             "grind status --json",
             "grind status --config f",
             "grind retry 39015012345678 39015012345679",

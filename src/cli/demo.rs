@@ -84,6 +84,7 @@ pub fn run(args: &DemoArgs) -> CommandResult {
         settings: settings.clone(),
         sources: Some(sources),
         scope,
+        step: None,
         observed: args.serve,
         on_ready: Box::new(|view| {
             if let Some(page) = view.page() {

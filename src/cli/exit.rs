@@ -16,7 +16,7 @@ pub enum ExitStatus {
     Unavailable = 69,
     /// Trying again does not help.
     Internal = 70,
-    /// No room, or no right to write there.
+    /// No room, or no right to write there; or another daemon runs under this name.
     CannotCreate = 73,
     /// A person must act: the unit does not start it again.
     NotPermitted = 77,
@@ -55,7 +55,9 @@ impl ExitStatus {
             Self::Usage => "wrong usage of the command line",
             Self::Unavailable => "the daemon, the catalog or a server cannot be reached",
             Self::Internal => "a fault of this program, or a damaged catalog",
-            Self::CannotCreate => "a file or the output cannot be made or written",
+            Self::CannotCreate => {
+                "a file or the output cannot be made or written, or another daemon runs under this name"
+            }
             Self::NotPermitted => "not permitted or not signed in",
             Self::Config => "wrong configuration",
             Self::StoppedAtOnce => "stopped at once by a second SIGTERM or SIGINT; the next run resumes",

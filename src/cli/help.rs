@@ -24,6 +24,7 @@ const WHOLE_RUN: &[ExitStatus] = &ExitStatus::ALL;
 const MEASURED: &[ExitStatus] = &[Done, Failed, Usage, Internal, CannotCreate];
 const OF_CATALOG: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, CannotCreate, Config];
 const OF_DAEMON: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, CannotCreate, Config];
+const OF_COPY: &[ExitStatus] = &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config];
 
 const HELP: &[CommandHelp] = &[
     CommandHelp {
@@ -167,6 +168,24 @@ of a book the one with the most pages is taken (with --quick the largest), and n
             "grind import --from books.db --storage s3://bucket/prefix --dry-run",
         ],
         exits: OF_CATALOG,
+    },
+    CommandHelp {
+        path: "catalog",
+        notes: "",
+        examples: &["grind catalog copy --to postgres://db.example.org/grind"],
+        exits: OF_COPY,
+    },
+    CommandHelp {
+        path: "catalog copy",
+        notes: "\
+From catalog.url to --to, from SQLite to PostgreSQL or back. Nothing may use either catalog meanwhile. At the end all rows of both are
+read and compared. A copy that was interrupted goes on when the command is given again; until it is complete nothing else can use it.
+A password stands best in a file, as in ~/.pgpass. The catalog that was copied stays as it is.",
+        examples: &[
+            "grind catalog copy --to 'postgres://grind@db.example.org/grind?sslmode=verify-full'",
+            "grind catalog copy --to sqlite:///var/lib/grind/catalog.db",
+        ],
+        exits: OF_COPY,
     },
     CommandHelp {
         path: "parse",

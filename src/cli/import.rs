@@ -17,7 +17,7 @@ use crate::cli::import::source::FileSource;
 use crate::cli::import::stored::{RunFiles, StoredCheck, StoredPass};
 use crate::cli::output::write_to;
 use crate::cli::{load, reading};
-use crate::daemon::owner;
+use crate::daemon::owner_name;
 use crate::pipeline::{ArchiveTaken, decrypted_options, storage_config};
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageConfig, StorageLayout};
@@ -140,7 +140,7 @@ fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles,
         let plan = ImportPlan {
             from: &args.from,
             files: Some(&mut *files),
-            owner: owner(),
+            owner: owner_name("import"),
             into,
             progress: &mut progress,
         };

@@ -124,6 +124,10 @@ fn explain(error: &StartError) -> CliError {
             ExitStatus::Unavailable,
             "storage.url names the storage; this user must be able to write there. Nothing was changed.",
         ),
+        StartError::Build(BuildError::InstanceTaken { .. }) => (
+            ExitStatus::CannotCreate,
+            "Each daemon of a catalog needs a name of its own: set work.instance, or stop the other one (`systemctl stop grind`).",
+        ),
         StartError::Observer(error) => (ExitStatus::CannotCreate, observer_advice(error)),
         StartError::Signals(_) => (ExitStatus::Internal, "Nothing was changed."),
     };
@@ -160,7 +164,8 @@ mod tests {
 
     #[test]
     fn each_failed_start_says_what_helps_against_it() {
-        let observer = |error| StartError::Observer(error);
+        let observer = StartError::Observer;
+        let catalog = |error| StartError::Build(BuildError::Catalog(error));
         let cases = [
             (
                 observer(ObserverError::Running { path: "/run/s".into() }),
@@ -184,22 +189,28 @@ mod tests {
                 "observe.socket",
             ),
             (
+                StartError::Build(BuildError::InstanceTaken {
+                    instance: "attic".into(),
+                    host: "attic".into(),
+                    program: "daemon".into(),
+                    since: "2026-01-01T00:00:00Z".into(),
+                }),
+                ExitStatus::CannotCreate,
+                "work.instance",
+            ),
+            (
                 StartError::Build(BuildError::Settings("x".into())),
                 ExitStatus::Config,
                 "grind check-config",
             ),
             (
-                StartError::Build(BuildError::Catalog(CatalogError::NotDatabase { path: "/etc/x".into() })),
+                catalog(CatalogError::NotDatabase { path: "/etc/x".into() }),
                 ExitStatus::Config,
                 "catalog.url",
             ),
+            (catalog(CatalogError::Busy), ExitStatus::Unavailable, "catalog.url"),
             (
-                StartError::Build(BuildError::Catalog(CatalogError::Busy)),
-                ExitStatus::Unavailable,
-                "catalog.url",
-            ),
-            (
-                StartError::Build(BuildError::Catalog(CatalogError::DiskFull("x".into()))),
+                catalog(CatalogError::DiskFull("x".into())),
                 ExitStatus::CannotCreate,
                 "catalog.url",
             ),

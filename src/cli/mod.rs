@@ -5,6 +5,7 @@ pub mod auth;
 pub(crate) mod barcode_args;
 #[cfg(feature = "lab")]
 pub(crate) mod bench;
+pub(crate) mod catalog;
 pub mod check_config;
 mod command;
 #[cfg(feature = "lab")]
@@ -87,6 +88,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Report(args) => with_catalog(&args.config, |url, out| report::run(args, url, out)),
         CliCommand::Export(args) => with_catalog(&args.config, |url, out| export::run(args, url, out)),
         CliCommand::Import(args) => import::run(args),
+        CliCommand::Catalog(args) => catalog::run(args),
         CliCommand::Parse(args) => parse_input(args),
         CliCommand::Retry(args) => retry::run(args),
         CliCommand::Status(args) => status::run(args),

@@ -29,8 +29,12 @@ pub fn exit_of(error: &CatalogError) -> ExitStatus {
     use CatalogError as E;
     match error {
         E::Address { .. } | E::ServerAddress { .. } | E::Missing { .. } => ExitStatus::Config,
-        E::NotDatabase { .. } | E::Foreign { .. } | E::Older { .. } | E::Newer { .. } => ExitStatus::Config,
-        E::Busy | E::Gone { .. } | E::Disk(_) | E::Unreachable(_) | E::Unanswered(_) => ExitStatus::Unavailable,
+        E::NotDatabase { .. } | E::Foreign { .. } | E::Older { .. } | E::Newer { .. } | E::HalfCopied { .. } => {
+            ExitStatus::Config
+        }
+        E::Busy | E::Gone { .. } | E::Disk(_) | E::Unreachable(_) | E::Unanswered(_) | E::BeingCopied { .. } => {
+            ExitStatus::Unavailable
+        }
         E::Open { .. } | E::DiskFull(_) | E::ReadOnly(_) => ExitStatus::CannotCreate,
         E::Damaged { .. } | E::Stale { .. } | E::Unknown(_) | E::NoPass(_) | E::Fault(_) | E::Asked(_) => {
             ExitStatus::Internal

@@ -32,6 +32,7 @@ pub fn run(args: &RunArgs) -> CommandResult {
         settings,
         sources: Some(sources),
         scope,
+        step: None,
         observed: true,
         on_ready: Box::new(|_| {}),
     };

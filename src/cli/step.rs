@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use tracing::warn;
 
 use crate::catalog::{AskRemaining, CatalogError, CatalogReader, ListReady, PlanConversions};
 use crate::cli::args::{ConfigArgs, SelectionArgs};
@@ -18,7 +17,7 @@ use crate::daemon::RunOptions;
 use crate::grin::ListKind;
 use crate::observe::{DaemonView as _, WorkPhase};
 use crate::pipeline::{RunScope, compare_after, scope_of};
-use crate::settings::{LeasesName, Settings};
+use crate::settings::Settings;
 use crate::vocabulary::Queue;
 
 /// Which step.
@@ -73,21 +72,9 @@ pub struct StepArgs {
 /// Most books named by a dry run.
 const NAMED: usize = 1_000;
 
-const MORE_REQUESTS: &str =
-    "other daemons may share this library: a step by hand asks GRIN at grin.requests_per_second beside them";
-
 /// Does one step to its end.
 pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
-    let (mut settings, _) = load::settings(&args.config)?;
-    // By hand means now: it does not wait until a daemon gives something up.
-    match std::mem::replace(&mut settings.work.leases, LeasesName::Process) {
-        LeasesName::Process => {}
-        LeasesName::Sqlite => warn!("{}", MORE_REQUESTS),
-        LeasesName::Dapr => warn!(
-            "{}, and books that another machine has claimed are not left out",
-            MORE_REQUESTS
-        ),
-    }
+    let (settings, _) = load::settings(&args.config)?;
     let scope = scope(step, args, &settings)?;
     if args.dry_run {
         return dry_run(step, &scope, &settings);
@@ -96,6 +83,7 @@ pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
         settings,
         sources: None,
         scope,
+        step: Some(step.as_str()),
         observed: false,
         on_ready: Box::new(|_| {}),
     };
@@ -131,6 +119,7 @@ fn scope(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunSc
         enrich_queues: queues.clone(),
         queues: if queues.is_empty() { configured.queues } else { queues },
         once: true,
+        by_hand: true,
     })
 }
 

@@ -1,20 +1,22 @@
 //! The whole wiring, signals, systemd, reload, shutdown.
 
+mod build_error;
 mod control;
-mod cooperate;
 mod ledger;
+mod membership;
 mod notify;
-mod process_owner;
+mod published_status;
 mod reload;
 mod run;
+mod shared_rate;
 mod signals;
 mod view;
 mod wiring;
 
+pub(crate) use build_error::BuildError;
 pub(crate) use ledger::ShutdownLedger;
-pub(crate) use process_owner::owner;
+pub(crate) use membership::owner_name;
 pub(crate) use run::StartError;
 pub use run::{DaemonEnd, RunOptions, run};
 pub use view::LiveDaemonView;
-pub(crate) use wiring::BuildError;
 pub use wiring::Daemon;

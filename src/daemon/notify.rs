@@ -1,5 +1,7 @@
 //! What systemd is told. Outside systemd (`NOTIFY_SOCKET` not set) nothing happens.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 use tracing::debug;
 
@@ -11,6 +13,12 @@ pub fn ready() {
 /// One line for `systemctl status`.
 pub fn status(line: &str) {
     tell(&[NotifyState::Status(line)]);
+}
+
+/// The start takes so much longer: systemd waits for it.
+pub fn starting_until(left: Duration) {
+    let micros = u32::try_from(left.as_micros()).unwrap_or(u32::MAX);
+    tell(&[NotifyState::ExtendTimeoutUsec(micros)]);
 }
 
 /// The drain has begun.

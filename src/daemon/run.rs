@@ -11,12 +11,14 @@ use tracing::{error, info, warn};
 
 use crate::actor::tasks::TaskHandle;
 use crate::actor::{AskContext, AskError, tasks};
-use crate::catalog::CountBooks;
+use crate::catalog::{CountBooks, MemberRow};
+use crate::daemon::build_error::BuildError;
+use crate::daemon::published_status::StatusPublisher;
 use crate::daemon::signals::{DaemonSignals, RunStage};
 use crate::daemon::view::LiveDaemonView;
-use crate::daemon::wiring::{BuildError, Daemon};
+use crate::daemon::wiring::Daemon;
 use crate::daemon::{ShutdownLedger, notify, reload};
-use crate::observe::{ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
+use crate::observe::{DaemonView, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
 use crate::pipeline::{RunReport, RunScope};
 use crate::settings::{Settings, SettingsSources};
 use crate::vocabulary::{WaitCause, WaitReason};
@@ -32,6 +34,8 @@ pub struct RunOptions {
     pub sources: Option<SettingsSources>,
     /// What to do.
     pub scope: RunScope,
+    /// The step that is done by hand; `None`: this is the daemon.
+    pub step: Option<&'static str>,
     /// Page, metrics and socket are served.
     pub observed: bool,
     /// Called once everything is up, for progress bars and tests.
@@ -71,15 +75,31 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         settings,
         sources,
         scope,
+        step,
         observed,
         on_ready,
     } = options;
     let signals = DaemonSignals::listen().map_err(StartError::Signals)?;
     let grace = settings.shutdown.grace;
     notify::status("starting: opening catalog, storage and session");
-    let daemon = Daemon::build(&settings).await?;
+    if observed {
+        // Told at once, and not after the time in which a member that died would be waited for.
+        ObserverServer::check_free(&settings.observe.socket)?;
+    }
+    let daemon = Daemon::build(&settings, step).await?;
     let view = Arc::new(LiveDaemonView::of(&daemon, &settings, &scope));
-    let observer = observed.then(|| observe(&settings, &view)).transpose()?;
+    let observer = match observed.then(|| observe(&settings, &view)).transpose() {
+        Ok(observer) => observer,
+        Err(error) => {
+            daemon.close(|_| {}).await;
+            return Err(error.into());
+        }
+    };
+    let publisher = if step.is_none() {
+        publish(&daemon, &settings, &view)
+    } else {
+        None
+    };
     signals.enter(RunStage::Working { grace });
     view.served_at(observer.as_ref().and_then(ObserverServer::local_addr));
     view.ready();
@@ -99,11 +119,24 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     )
     .await;
     signals.stopping_within(grace);
+    if let Some(publisher) = publisher {
+        publisher.end().await;
+    }
+    Ok(finish(daemon, &view, observer, report).await)
+}
+
+/// Closes everything, the observer last.
+async fn finish(
+    daemon: Daemon,
+    view: &LiveDaemonView,
+    observer: Option<ObserverServer>,
+    report: Result<RunReport, AskError>,
+) -> DaemonEnd {
     let gave_up = daemon
         .hub
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
-    count(&daemon, &view).await;
+    count(&daemon, view).await;
     notify::status(&view.line());
     let signed_out = daemon.session.counters().snapshot().signed_out;
     let ledger = daemon.close(|phase| view.phase(phase)).await;
@@ -116,12 +149,12 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         "stopped"
     );
     let (report, lost) = reported(report);
-    Ok(DaemonEnd {
+    DaemonEnd {
         report,
         ledger,
         gave_up: gave_up.or(lost),
         signed_out,
-    })
+    }
 }
 
 fn tell_ready(settings: &Settings, observer: Option<&ObserverServer>) {
@@ -168,7 +201,7 @@ async fn work(
     }
     let mut begun = pin!(daemon.begin(scope));
     let mut stop = pin!(signals.stop());
-    let mut leases_fail = pin!(daemon.cooperating.fail());
+    let mut replaced = pin!(daemon.membership.replaced());
     let mut drain = None;
     let mut stopped_by = None;
     let mut status = tokio::time::interval(STATUS_EVERY);
@@ -195,9 +228,10 @@ async fn work(
                 error!(actor = %gave_up.actor, fault = gave_up.fault, "an actor could not be kept alive; stopping");
                 drain = Some(stop_itself(daemon, view, signals, settings.shutdown.grace));
             }
-            why = &mut leases_fail, if once && drain.is_none() => {
-                error!(%why, "leases cannot be acquired; the run ends");
-                stopped_by = Some(without_leases(&why));
+            by = &mut replaced, if drain.is_none() => {
+                let (instance, host) = (&by.card.instance, &by.card.host);
+                error!(instance, host, "another program has this one's name among the members of the catalog; stopping");
+                stopped_by = Some(replaced_by(&by));
                 drain = Some(stop_itself(daemon, view, signals, settings.shutdown.grace));
             }
             _ = status.tick() => {
@@ -218,9 +252,10 @@ fn stop_itself(daemon: &Daemon, view: &LiveDaemonView, signals: &DaemonSignals, 
     begin_drain(daemon, view, grace)
 }
 
-fn without_leases(why: &str) -> WaitReason {
-    let why = format!("leases cannot be acquired: {why}");
-    WaitReason::new(WaitCause::Leases, why, jiff::Timestamp::now())
+fn replaced_by(by: &MemberRow) -> WaitReason {
+    let (instance, host) = (&by.card.instance, &by.card.host);
+    let why = format!("{instance:?} runs on {host} now: each daemon of a catalog needs a work.instance of its own");
+    WaitReason::new(WaitCause::Members, why, jiff::Timestamp::now())
 }
 
 /// The counts come out of running totals, so this is cheap whatever the size of the catalog.
@@ -240,6 +275,13 @@ fn begin_drain(daemon: &Daemon, view: &LiveDaemonView, grace: Duration) -> TaskH
             warn!(%error, "the supervisor did not answer the drain");
         }
     })
+}
+
+/// Where the status is to be in a state store, keeps it there.
+fn publish(daemon: &Daemon, settings: &Settings, view: &Arc<LiveDaemonView>) -> Option<StatusPublisher> {
+    let view: Arc<dyn DaemonView> = Arc::<LiveDaemonView>::clone(view);
+    let store = daemon.store.as_ref()?;
+    Some(StatusPublisher::begin(&daemon.hub, store, settings, view))
 }
 
 fn observe(settings: &Settings, view: &Arc<LiveDaemonView>) -> Result<ObserverServer, ObserverError> {

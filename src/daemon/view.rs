@@ -11,18 +11,19 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::actor::{ActorRegistry, HubSnapshot};
-use crate::catalog::StateCounts;
+use crate::catalog::{MemberRow, SharedTask, StateCounts};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases};
 use crate::daemon::wiring::Daemon;
-use crate::dapr::{StateCounters, WorkShare};
+use crate::dapr::{StateCounters, StateStore};
 use crate::log;
 use crate::observe::{
-    ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PROGRAM_COMMIT, PROGRAM_VERSION, RateMeter,
-    ReloadState, RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut, TransferView,
+    ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, MemberView, PROGRAM_COMMIT,
+    PROGRAM_VERSION, RateMeter, ReloadState, RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut,
+    TransferView,
 };
 use crate::pipeline::workers::TransferTable;
-use crate::pipeline::{ProgressSnapshot, RunProgress, RunScope};
+use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
 use crate::vocabulary::{BookOutcome, WaitCause};
@@ -34,7 +35,8 @@ pub struct LiveDaemonView {
     progress: Arc<RunProgress>,
     transfers: TransferTable,
     control: DaemonControl,
-    sharing: (WorkShare, Option<Arc<StateCounters>>),
+    membership: LibraryMembership,
+    store: Option<Arc<StateCounters>>,
     storage: String,
     since: Timestamp,
     /// See [`most_books`].
@@ -72,7 +74,8 @@ impl LiveDaemonView {
             progress: Arc::clone(&daemon.progress),
             transfers: daemon.transfers.clone(),
             control: daemon.control(),
-            sharing: daemon.cooperating.watched(),
+            membership: daemon.membership.membership.clone(),
+            store: daemon.store.as_ref().map(StateStore::counters),
             storage: settings.storage.url.clone(),
             since: Timestamp::now(),
             most_books: most_books(scope),
@@ -177,8 +180,9 @@ impl DaemonView for LiveDaemonView {
         shown.shutdown = changing.phase;
         shown.reload.clone_from(&changing.reload);
         shown.gate_closed_until = session.gate_closed_until;
+        shown.members = members(&self.membership);
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
-        shown.paused = pauses(&progress, &shown);
+        shown.paused = pauses(&progress, &shown, session.turns_missing);
         shown.waiting = progress.waiting.iter().cloned().collect();
         shown.state = state(&changing, &progress, &shown);
         if changing.state.0 != shown.state {
@@ -197,9 +201,12 @@ impl DaemonView for LiveDaemonView {
     }
 
     fn sharing(&self) -> Option<SharingView> {
-        let (cooperation, store) = &self.sharing;
-        let store = store.as_ref().map(|store| store.snapshot());
-        cooperation.snapshot().map(|part| SharingView { part, store })
+        let tasks = SharedTask::ALL.into_iter();
+        let held = |task: SharedTask| (task.as_str().to_owned(), self.membership.holds(task));
+        Some(SharingView {
+            tasks: tasks.map(held).collect(),
+            store: self.store.as_ref().map(|store| store.snapshot()),
+        })
     }
 
     fn ready(&self) -> DaemonReadiness {
@@ -220,6 +227,22 @@ impl DaemonView for LiveDaemonView {
     fn retry(&self, request: RetryRequest) -> LocalBoxFuture<'static, Result<RetryReply, ControlError>> {
         Box::pin(self.control.clone().retry(request))
     }
+}
+
+/// Those that share the catalog, as told last.
+fn members(membership: &LibraryMembership) -> Vec<MemberView> {
+    let members = membership.members().into_iter();
+    let view = |member: MemberRow| MemberView {
+        this: member.card.owner == membership.owner(),
+        live: member.is_live(),
+        since: member.joined_at.parse().ok(),
+        seen: member.seen_at.parse().ok(),
+        instance: member.card.instance,
+        host: member.card.host,
+        program: member.card.program,
+        version: member.card.version,
+    };
+    members.map(view).collect()
 }
 
 fn transfer(under_way: crate::pipeline::workers::UnderWay) -> TransferView {
@@ -247,10 +270,12 @@ fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Option<Signed
 }
 
 /// Everything that keeps new books from being begun: what the intake waits for, and what the session knows.
-fn pauses(progress: &ProgressSnapshot, shown: &DaemonSnapshot) -> Vec<WaitCause> {
+fn pauses(progress: &ProgressSnapshot, shown: &DaemonSnapshot, turns_missing: bool) -> Vec<WaitCause> {
     let known = [
         (progress.paused, WaitCause::Operator),
         (shown.signed_out.is_some(), WaitCause::SignIn),
+        // Requests wait for it that were begun; nothing new is gained by beginning more.
+        (turns_missing, WaitCause::Catalog),
         (
             shown.gate_closed_until.is_some_and(|until| until > shown.taken_at),
             WaitCause::Gate,

@@ -7,13 +7,15 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use tracing::{info, warn};
 
 use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
-use crate::catalog::{Catalog, CatalogError, CatalogPolicy, CatalogThread, ClaimHolders, RecoverClaims};
+use crate::catalog::{Catalog, CatalogPolicy, CatalogThread};
 use crate::clock::SystemClock;
+use crate::daemon::build_error::BuildError;
 use crate::daemon::control::DaemonControl;
-use crate::daemon::cooperate::LeaseTask;
 use crate::daemon::ledger::ShutdownLedger;
-use crate::daemon::process_owner;
-use crate::dapr::WorkShare;
+use crate::daemon::membership::{self, MembershipTask};
+use crate::daemon::published_status::state_store;
+use crate::daemon::shared_rate::CatalogRate;
+use crate::dapr::StateStore;
 use crate::grin::{GrinAddresses, LibraryDirectory};
 use crate::observe::ShutdownPhase;
 use crate::pipeline::policy::longest_wait_once;
@@ -22,14 +24,12 @@ use crate::pipeline::workers::{
     EnrichWorker, TransferTable,
 };
 use crate::pipeline::{
-    BeginRun, ChangeOptions, DrainRun, RunProgress, RunReport, RunScope, Supervisor, WorkerPools, archive_options,
-    claim_lease, decrypted_options, storage_config, work_options,
+    BeginRun, CLAIM_LEASE, ChangeOptions, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope, Supervisor,
+    WorkerPools, archive_options, decrypted_options, storage_config, work_options,
 };
-use crate::session::{
-    CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionError, SessionThread,
-};
-use crate::settings::{Settings, UnusableSetting};
-use crate::storage::{Storage, StorageError, StorageLayout};
+use crate::session::{CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionThread};
+use crate::settings::Settings;
+use crate::storage::{Storage, StorageLayout};
 
 /// Messages a worker may have waiting: the one it works on, and one that stands ready.
 const WORKER_MAILBOX: usize = 1;
@@ -39,29 +39,6 @@ const SUPERVISOR_MAILBOX: usize = 8;
 const WORKERS_GRACE: Duration = Duration::from_secs(20);
 /// How long the session waits for requests in flight when everybody who asks has ended already.
 const SESSION_GRACE: Duration = Duration::from_secs(5);
-
-/// Why the daemon could not be built; nothing of it runs then.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A setting that only turns out wrong in use.
-    #[error("{0}")]
-    Settings(String),
-    /// The session.
-    #[error("the session cannot be set up")]
-    Session(#[from] SessionError),
-    /// The catalog.
-    #[error("the catalog cannot be opened")]
-    Catalog(#[from] CatalogError),
-    /// The store.
-    #[error("the storage cannot be opened")]
-    Storage(#[from] StorageError),
-}
-
-impl From<UnusableSetting> for BuildError {
-    fn from(unusable: UnusableSetting) -> Self {
-        Self::Settings(unusable.0)
-    }
-}
 
 /// All actors of a run and what they share.
 pub struct Daemon {
@@ -79,68 +56,39 @@ pub struct Daemon {
     pools: WorkerPools,
     session_thread: SessionThread,
     catalog_thread: CatalogThread,
-    pub(super) cooperating: LeaseTask,
+    /// The state store's client, where the status is published in one.
+    pub(super) store: Option<StateStore>,
+    pub(super) membership: MembershipTask,
     lists: Arbiter,
 }
 
 impl Daemon {
-    /// Builds everything, bottom-up; connections are only made when the first message needs one.
-    pub async fn build(settings: &Settings) -> Result<Self, BuildError> {
+    /// Builds everything, bottom-up, as a daemon or for a step by hand; connections are only made when the first message needs one.
+    pub async fn build(settings: &Settings, step: Option<&str>) -> Result<Self, BuildError> {
         let hub = ActorRegistry::new();
-        let library = LibraryDirectory::parse(&settings.library.directory)
-            .map_err(|error| BuildError::Settings(error.to_string()))?;
-        let addresses = GrinAddresses::new(&settings.grin.base_url, &library)
-            .map_err(|error| BuildError::Settings(error.to_string()))?;
         let storage = Storage::open(&storage_config(settings)?)?;
-        let swept = storage.sweep();
-        if swept.removed > 0 {
-            info!(swept.removed, "leftovers of an earlier run removed from the storage");
-        }
-        for failure in &swept.failures {
-            warn!(
-                failure,
-                "a leftover of an earlier run stays in the storage; it is tried again at the next start"
-            );
-        }
         let (catalog, catalog_thread) = Catalog::open(
             &hub,
             &settings.catalog.url,
             SystemClock::system(),
             CatalogPolicy::default(),
         )?;
-        let released = release_dead(&catalog).await?;
-        if released > 0 {
-            info!(released, "books that an earlier run had claimed are released");
-        }
-        let (session, session_thread) = Session::start(&hub, SessionConfig::from_settings(settings)?)?;
-        let progress = Arc::new(RunProgress::default());
-        let cooperating = LeaseTask::begin(settings, &hub, &session, &progress).await?;
-        let lists = Arbiter::new();
-        let transfers = TransferTable::default();
-        let shared = (&hub, &session, &catalog, &storage);
-        let parts = Parts {
-            shared,
-            addresses,
-            library,
-            progress: &progress,
-            transfers: &transfers,
-            cooperation: &cooperating.cooperation,
-        };
-        let pools = parts.pools(settings, &lists.handle())?;
-        let supervisor = parts.supervisor(settings, &pools);
-        Ok(Self {
+        let rate = Arc::new(CatalogRate(catalog.clone()));
+        let (session, session_thread) = Session::start_sharing(&hub, SessionConfig::from_settings(settings)?, rate)?;
+        let membership = membership::join(&catalog, settings, step).await?;
+        let opened = OpenedServices {
             hub,
             session,
-            catalog,
-            progress,
-            transfers,
-            supervisor,
-            pools,
             session_thread,
+            catalog: catalog.clone(),
             catalog_thread,
-            cooperating,
-            lists,
-        })
+            storage,
+        };
+        let built = opened.wire(settings, membership.clone());
+        if built.is_err() {
+            membership::leave(&membership, &catalog).await;
+        }
+        built
     }
 
     /// For a run that ends by itself: where GRIN asks for a longer pause, the rest is the next run's.
@@ -174,11 +122,24 @@ impl Daemon {
         self.pools.converters.resize(workers.convert as usize);
         self.pools.checkers.resize(workers.check as usize);
         self.pools.downloaders.resize(workers.download as usize);
-        self.cooperating.set_rate(settings.grin.requests_per_second).await;
+        self.set_rate(settings.grin.requests_per_second).await;
         let cx = AskContext::root("daemon");
         self.supervisor
-            .ask(ChangeOptions(work_options(settings, process_owner::owner())), &cx)
+            .ask(
+                ChangeOptions(work_options(settings, self.membership.membership.owner().to_owned())),
+                &cx,
+            )
             .await
+    }
+
+    async fn set_rate(&self, requests_per_second: f64) {
+        let changed = ReconfigureSession {
+            requests_per_second: Some(requests_per_second),
+            ..ReconfigureSession::default()
+        };
+        if let Err(error) = self.session.ask(changed, &AskContext::root("daemon")).await {
+            warn!(%error, requests_per_second, "the session did not take the new grin.requests_per_second; the old one stays in force");
+        }
     }
 
     /// The handle by which an operator's requests are done.
@@ -199,27 +160,13 @@ impl Daemon {
         {
             tracing::error!(grace = ?WORKERS_GRACE, "the supervisor does not end; stopping without it");
         }
-        let pools = &self.pools;
-        pools.collectors.close();
-        pools.enrichers.close();
-        pools.converters.close();
-        pools.checkers.close();
-        pools.downloaders.close();
-        let drained = async {
-            futures::join!(
-                pools.collectors.drained(),
-                pools.enrichers.drained(),
-                pools.converters.drained(),
-                pools.checkers.drained(),
-                pools.downloaders.drained(),
-            )
-        };
-        if tokio::time::timeout(WORKERS_GRACE, drained).await.is_err() {
-            // A blocking pass that does not come back: its book is claimed again at the next start.
-            tracing::error!(grace = ?WORKERS_GRACE, "workers do not end; stopping without them");
-        }
+        stop_workers(&self.pools).await;
         phase(ShutdownPhase::Flushing);
-        self.cooperating.end().await;
+        if let Some(store) = self.store {
+            store.shut();
+            store.drained().await;
+        }
+        self.membership.end().await;
         let catalog_fault = self.catalog.check_file().err().map(|error| error.to_string());
         self.catalog.close().await;
         if !self.catalog_thread.join() {
@@ -250,16 +197,88 @@ impl Daemon {
     }
 }
 
-/// Claims of processes of this machine that live no more; those of living ones and of other machines keep their leases.
-async fn release_dead(catalog: &Catalog) -> Result<u64, CatalogError> {
-    let cx = AskContext::root("daemon");
-    let mut released = 0;
-    for owner in catalog.ask(ClaimHolders, &cx).await? {
-        if process_owner::is_dead(&owner) {
-            released += catalog.ask(RecoverClaims { owner }, &cx).await?;
-        }
+/// Lets the workers finish what they have, within a time.
+async fn stop_workers(pools: &WorkerPools) {
+    pools.collectors.close();
+    pools.enrichers.close();
+    pools.converters.close();
+    pools.checkers.close();
+    pools.downloaders.close();
+    let drained = async {
+        futures::join!(
+            pools.collectors.drained(),
+            pools.enrichers.drained(),
+            pools.converters.drained(),
+            pools.checkers.drained(),
+            pools.downloaders.drained(),
+        )
+    };
+    if tokio::time::timeout(WORKERS_GRACE, drained).await.is_err() {
+        // A blocking pass that does not come back: its book is claimed again at the next start.
+        tracing::error!(grace = ?WORKERS_GRACE, "workers do not end; stopping without them");
     }
-    Ok(released)
+}
+
+/// What the others are built on.
+struct OpenedServices {
+    hub: ActorRegistry,
+    session: Session,
+    session_thread: SessionThread,
+    catalog: Catalog,
+    catalog_thread: CatalogThread,
+    storage: Storage,
+}
+
+impl OpenedServices {
+    /// Everything above, now that the program is a member.
+    fn wire(self, settings: &Settings, membership: LibraryMembership) -> Result<Daemon, BuildError> {
+        let unusable = |error: &dyn std::fmt::Display| BuildError::Settings(error.to_string());
+        let library = LibraryDirectory::parse(&settings.library.directory).map_err(|error| unusable(&error))?;
+        let addresses = GrinAddresses::new(&settings.grin.base_url, &library).map_err(|error| unusable(&error))?;
+        sweep(&self.storage);
+        let store = state_store(settings, &self.hub, &self.session)?;
+        let progress = Arc::new(RunProgress::default());
+        let lists = Arbiter::new();
+        let transfers = TransferTable::default();
+        let parts = Parts {
+            shared: (&self.hub, &self.session, &self.catalog, &self.storage),
+            addresses,
+            library,
+            progress: &progress,
+            transfers: &transfers,
+            membership: &membership,
+        };
+        let pools = parts.pools(settings, &lists.handle())?;
+        let supervisor = parts.supervisor(settings, &pools);
+        Ok(Daemon {
+            membership: MembershipTask::begin(&self.hub, &self.catalog, membership.clone(), &progress),
+            hub: self.hub,
+            session: self.session,
+            catalog: self.catalog,
+            progress,
+            transfers,
+            supervisor,
+            pools,
+            session_thread: self.session_thread,
+            catalog_thread: self.catalog_thread,
+            store,
+            lists,
+        })
+    }
+}
+
+/// Removes what an earlier run left half-written.
+fn sweep(storage: &Storage) {
+    let swept = storage.sweep();
+    if swept.removed > 0 {
+        info!(swept.removed, "leftovers of an earlier run removed from the storage");
+    }
+    for failure in &swept.failures {
+        warn!(
+            failure,
+            "a leftover of an earlier run stays in the storage; it is tried again at the next start"
+        );
+    }
 }
 
 struct Parts<'a> {
@@ -268,7 +287,7 @@ struct Parts<'a> {
     library: LibraryDirectory,
     progress: &'a Arc<RunProgress>,
     transfers: &'a TransferTable,
-    cooperation: &'a WorkShare,
+    membership: &'a LibraryMembership,
 }
 
 impl Parts<'_> {
@@ -302,7 +321,7 @@ impl Parts<'_> {
             layout,
             options: decrypted_options(settings),
             addresses: self.addresses.clone(),
-            cooperation: self.cooperation.clone(),
+            membership: self.membership.clone(),
         })
     }
 
@@ -324,7 +343,8 @@ impl Parts<'_> {
         let (_, session, catalog, storage) = self.shared;
         Ok(DownloaderParts {
             catalog: catalog.clone(),
-            lease: claim_lease(settings),
+            lease: CLAIM_LEASE,
+            membership: self.membership.clone(),
             session: session.clone(),
             addresses: self.addresses.clone(),
             storage: storage.clone(),
@@ -351,7 +371,7 @@ impl Parts<'_> {
 
     fn supervisor(&self, settings: &Settings, pools: &WorkerPools) -> Mailbox<ConcurrentRunner<Supervisor>> {
         let (pools, progress) = (pools.clone(), Arc::clone(self.progress));
-        let options = work_options(settings, process_owner::owner());
+        let options = work_options(settings, self.membership.owner().to_owned());
         let factory = move || Supervisor::new(pools.clone(), Arc::clone(&progress), options.clone());
         spawn::concurrent(
             self.shared.0,

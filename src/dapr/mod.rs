@@ -1,4 +1,4 @@
-//! A Dapr state store, asked over the one session; leases between daemons.
+//! A Dapr state store, asked over the one session.
 //!
 //! [`StateStore::start`] begins the actor; everything else is asked of it by a message: [`GetState`], [`BulkGet`], [`SaveState`],
 //! [`DeleteState`], [`CloseStateStore`]. The protocol and the client's rules are in PROTOCOL.md, sections 1 to 9.
@@ -7,11 +7,9 @@ mod actor;
 mod answers;
 mod breaker;
 mod config;
-mod cooperation;
 mod counters;
 mod error;
 mod handle;
-mod leases;
 mod messages;
 mod requests;
 mod wire;
@@ -22,14 +20,10 @@ mod tests;
 pub(crate) use actor::StateActor;
 pub(crate) use breaker::{BreakerConfig, BreakerState};
 pub use config::StateStoreConfig;
-pub(crate) use cooperation::{CooperationConfig, CooperationSnapshot, InHand, LeaseRounds, WorkShare};
 pub(crate) use counters::{StateCounters, StateSnapshot};
 pub use error::StateError;
 pub(crate) use error::StateOperation;
 pub use handle::StateStore;
-pub(crate) use leases::{DaprLeases, LeaseKeeper, SqliteLeases};
-#[cfg(test)]
-pub(crate) use leases::{GrantedLease, LeaseAnswers, LeaseError, LeaseGrant, LeaseHolder, LeaseTerms, ProcessLeases};
 pub(crate) use messages::{
     BulkGet, BulkItem, CloseStateStore, ReadConsistency, StateCloseReport, StateMessage, StoredValue, ValueTtl,
 };

@@ -3,7 +3,6 @@
 mod addresses;
 mod barcode;
 pub(crate) mod barcode_file;
-mod blocks;
 pub mod columns;
 mod date;
 mod enrichment;
@@ -33,7 +32,6 @@ pub use addresses::GrinAddresses;
 pub(crate) use addresses::{ListForm, ListQuery, ProcessForm, SEARCH_ADDRESS_LIMIT, batches};
 pub(crate) use barcode::BadBarcode;
 pub use barcode::Barcode;
-pub(crate) use blocks::{BLOCKS, BlockSet, block_of};
 pub use date::GrinDate;
 pub(crate) use enrichment::{BookEnrichment, FieldValue, TypedValue};
 pub(crate) use etag::{EtagDecision, compare_validators, decide_etag};

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::rates::MeasuredRates;
+use crate::observe::sharing::MemberView;
 use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason, words};
 
 /// The version of the program.
@@ -40,7 +41,7 @@ pub struct DaemonSnapshot {
     pub failures: BTreeMap<FailureReason, u64>,
     /// How far each phase of the work is.
     pub phases: BTreeMap<WorkPhase, PhaseProgress>,
-    /// What each task (collect, enrich, convert, leases) does just now or did last, in words.
+    /// What each task (collect, enrich, convert, members) does just now or did last, in words.
     pub tasks: BTreeMap<String, String>,
     /// Bytes of decrypted archives published.
     pub stored_bytes: u64,
@@ -64,6 +65,9 @@ pub struct DaemonSnapshot {
     pub signed_out: Option<SignedOut>,
     /// GRIN told us to stay away until then.
     pub gate_closed_until: Option<Timestamp>,
+    /// Programs that share the catalog, this one among them.
+    #[serde(default)]
+    pub members: Vec<MemberView>,
 }
 
 impl DaemonSnapshot {
@@ -94,6 +98,7 @@ impl DaemonSnapshot {
             paused: Vec::new(),
             signed_out: None,
             gate_closed_until: None,
+            members: Vec::new(),
         }
     }
 

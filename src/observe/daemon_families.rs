@@ -13,6 +13,8 @@ impl MetricFamilies {
         let mut families = Self::new();
         barcodes(&mut families, daemon);
         condition(&mut families, daemon);
+        let live = daemon.members.iter().filter(|member| member.live);
+        families.count(Metric::Members, &[], live.count() as u64);
         families.flag(Metric::BuildInfo, &[&daemon.version, &daemon.commit], true);
         families
     }

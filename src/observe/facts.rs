@@ -26,6 +26,7 @@ pub fn facts(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     facts.extend(urgent(daemon));
     facts.extend(work(daemon));
     facts.extend(speeds(daemon));
+    facts.extend(members(daemon));
     facts.push(("storage", daemon.library.clone()));
     facts.push(("version", format!("{} ({})", daemon.version, daemon.commit)));
     facts
@@ -118,6 +119,28 @@ fn speeds(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     facts
 }
 
+/// Who shares the catalog, where that is not this daemon alone.
+fn members(daemon: &DaemonSnapshot) -> Vec<PageFact> {
+    let members = daemon.members.iter().filter(|_| daemon.members.len() > 1);
+    let words = members.map(|member| {
+        let since = member.since.map(|since| format!(", since {}", second(since)));
+        let note = match (member.this, member.live) {
+            (true, _) => "; this one",
+            (false, true) => "",
+            (false, false) => "; not heard of since its time was over",
+        };
+        format!(
+            "{} on {} ({} {}{}){note}",
+            member.instance,
+            member.host,
+            member.program,
+            member.version,
+            since.unwrap_or_default()
+        )
+    });
+    words.map(|words| ("member", words)).collect()
+}
+
 fn speed(rate: MeasuredRate) -> String {
     format!(
         "{:.2} books/s, {}",
@@ -142,7 +165,7 @@ fn second(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{DaemonState, SignedOut};
+    use crate::observe::{DaemonState, MemberView, SignedOut};
     use crate::vocabulary::{WaitCause, WaitReason};
 
     #[test]
@@ -158,6 +181,35 @@ mod tests {
         assert_eq!(facts[2].1, "since 1970-01-01T00:00:00Z: the refresh token is dead");
         assert_eq!(facts[3], ("to do", "Run `grind auth login`.".into()));
         assert_eq!(facts[4], ("intake paused", "signed_out".into()));
+    }
+
+    #[test]
+    fn members_are_listed_where_there_are_several() {
+        let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
+        let listed = |daemon: &DaemonSnapshot| {
+            let facts = facts(daemon).into_iter().filter(|fact| fact.0 == "member");
+            facts.map(|fact| fact.1).collect::<Vec<_>>()
+        };
+        let member = |instance: &str, this, live| MemberView {
+            instance: instance.into(),
+            host: "attic".into(),
+            program: "daemon".into(),
+            version: "0.1.0".into(),
+            since: Some(Timestamp::UNIX_EPOCH),
+            seen: None,
+            live,
+            this,
+        };
+        daemon.members.push(member("a", true, true));
+        assert_eq!(listed(&daemon), [""; 0]);
+        daemon.members.push(member("b", false, false));
+        assert_eq!(
+            listed(&daemon),
+            [
+                "a on attic (daemon 0.1.0, since 1970-01-01T00:00:00Z); this one",
+                "b on attic (daemon 0.1.0, since 1970-01-01T00:00:00Z); not heard of since its time was over"
+            ]
+        );
     }
 
     #[test]

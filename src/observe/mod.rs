@@ -42,7 +42,7 @@ pub(crate) use crate::observe::rates::MeasuredRate;
 pub(crate) use crate::observe::rates::RateMeter;
 pub(crate) use crate::observe::readiness::DaemonReadiness;
 pub(crate) use crate::observe::server::{ObserverError, ObserverServer};
-pub(crate) use crate::observe::sharing::SharingView;
+pub(crate) use crate::observe::sharing::{MemberView, SharingView};
 pub(crate) use crate::observe::status::DaemonStatus;
 #[cfg(test)]
 pub(crate) use crate::observe::text::render;

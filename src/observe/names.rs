@@ -102,10 +102,8 @@ metrics! {
     UpstreamGate, Gauge, "grind_upstream_gate_closed_until_timestamp_seconds", [], "Until when nothing is asked of GRIN, as it told us with Retry-After; 0 while open.";
     AuthRefresh, Counter, "grind_auth_refresh_total", ["outcome"], "Access tokens fetched.";
     AuthSignedOut, Gauge, "grind_auth_signed_out", [], "1 while GRIN accepts no sign-in and a person must sign in.";
-    SharingDaemons, Gauge, "grind_sharing_daemons", [], "Daemons that share the library, this one among them.";
-    LeasedBlocks, Gauge, "grind_leased_blocks", [], "Blocks of barcodes, of 256, whose books this daemon may take.";
-    RateShare, Gauge, "grind_rate_share_ratio", [], "This daemon's share of GRIN's rate, 0 to 1.";
-    LeaseTrouble, Gauge, "grind_lease_trouble", [], "1 while leases cannot be renewed or asked for.";
+    Members, Gauge, "grind_members", [], "Programs that share the catalog, this one among them.";
+    SharedTaskHeld, Gauge, "grind_shared_task_held", ["task"], "1 while this daemon does the task of which one member at a time does each.";
     StateOpenings, Counter, "grind_state_store_openings_total", [], "How often the state store's client began to be used: at its first message, and at the first after a close.";
     StateMessages, Counter, "grind_state_store_messages_total", ["outcome"], "Messages to the state store, by how they ended.";
     StateInFlight, Gauge, "grind_state_store_messages_in_flight", [], "Messages to the state store under way.";

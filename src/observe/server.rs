@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -71,6 +71,14 @@ struct Doors {
 }
 
 impl ObserverServer {
+    /// Refuses a socket at which another daemon answers.
+    ///
+    /// # Errors
+    /// [`ObserverError::Running`], or the file cannot be looked at.
+    pub fn check_free(socket: &Path) -> Result<(), ObserverError> {
+        socket::clear_stale(socket)
+    }
+
     /// Listens on an address, a Unix socket, or both.
     pub fn start(
         listen: Option<SocketAddr>,

@@ -1,29 +1,49 @@
-//! What of the library is this daemon's, and how the state store fares, as metrics.
+//! Who shares the catalog, what is done here, and how the state store fares.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::dapr::{BreakerState, CooperationSnapshot, StateSnapshot};
+use crate::dapr::{BreakerState, StateSnapshot};
 use crate::observe::family::MetricFamilies;
 use crate::observe::names::MetricName as Metric;
 
-/// How the library is shared with other daemons (`work.leases`).
+/// A program that shares the catalog.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// Its name.
+    pub instance: String,
+    /// The machine it runs on.
+    pub host: String,
+    /// `daemon`, or a step by hand.
+    pub program: String,
+    /// Its version.
+    pub version: String,
+    /// Since when it is a member.
+    pub since: Option<Timestamp>,
+    /// When it was heard of last.
+    pub seen: Option<Timestamp>,
+    /// Its membership has not run out.
+    pub live: bool,
+    /// It is the one that says this.
+    pub this: bool,
+}
+
+/// What this daemon does for all that share the library, and where it publishes its status.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SharingView {
-    /// This daemon's part.
-    pub part: CooperationSnapshot,
-    /// The state store, where the leases are kept in one.
+    /// The tasks of which one member at a time does each, and whether they are this one's.
+    pub tasks: Vec<(String, bool)>,
+    /// The state store, where the status is published in one.
     pub store: Option<StateSnapshot>,
 }
 
 impl MetricFamilies {
-    /// Leases, and the messages to the state store.
+    /// Tasks, and the messages to the state store.
     pub fn from_sharing(sharing: &SharingView) -> Self {
         let mut families = Self::new();
-        let part = &sharing.part;
-        families.count(Metric::SharingDaemons, &[], part.members as u64);
-        families.count(Metric::LeasedBlocks, &[], part.blocks as u64);
-        families.number(Metric::RateShare, &[], part.rate_share);
-        families.flag(Metric::LeaseTrouble, &[], part.trouble.is_some());
+        for (task, held) in &sharing.tasks {
+            families.flag(Metric::SharedTaskHeld, &[&**task], *held);
+        }
         if let Some(store) = &sharing.store {
             families.count(Metric::StateOpenings, &[], store.openings);
             for (outcome, count) in &store.results {
@@ -42,15 +62,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leases_and_the_store_are_told() {
+    fn tasks_and_the_store_are_told() {
         let sharing = SharingView {
-            part: CooperationSnapshot {
-                members: 2,
-                blocks: 128,
-                rate_share: 0.5,
-                collects: true,
-                trouble: None,
-            },
+            tasks: vec![("lists".into(), true), ("plan".into(), false)],
             store: Some(StateSnapshot {
                 openings: 1,
                 results: [("ok".into(), 7), ("conflict".into(), 1)].into(),
@@ -60,10 +74,8 @@ mod tests {
         };
         let text = crate::observe::text::render(&MetricFamilies::from_sharing(&sharing));
         for line in [
-            "grind_sharing_daemons 2",
-            "grind_leased_blocks 128",
-            "grind_rate_share_ratio 0.5",
-            "grind_lease_trouble 0",
+            "grind_shared_task_held{task=\"lists\"} 1",
+            "grind_shared_task_held{task=\"plan\"} 0",
             "grind_state_store_openings_total 1",
             "grind_state_store_messages_total{outcome=\"conflict\"} 1",
             "grind_state_store_breaker_open 1",

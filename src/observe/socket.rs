@@ -39,7 +39,8 @@ pub fn listen(path: PathBuf) -> Result<(UnixListener, SocketFile), ObserverError
     ))
 }
 
-fn clear_stale(path: &Path) -> Result<(), ObserverError> {
+/// Removes the file that a killed daemon left behind.
+pub fn clear_stale(path: &Path) -> Result<(), ObserverError> {
     let failed = |source| ObserverError::Socket {
         path: path.to_owned(),
         source,

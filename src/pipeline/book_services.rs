@@ -6,11 +6,11 @@ use crate::catalog::{
     BookSelection, CatalogError, ClaimBooks, ClaimToken, ClaimedBook, CountBooks, NextBookDue,
     RecordDoubtfulPublication, RecordDownloading, RenewClaims, SettleClaim,
 };
-use crate::dapr::WorkShare;
+use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::policy::BookFault;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
-use crate::pipeline::{PublishedVolume, ReconcileBook, recover};
+use crate::pipeline::{CLAIM_LEASE, PublicationWindow, PublishedVolume, ReconcileBook, recover};
 use crate::storage::StorageError;
 use crate::vocabulary::BookState;
 use jiff::Timestamp;
@@ -46,8 +46,8 @@ pub(super) trait BookServices: 'static {
     async fn check_storage(&self) -> Result<(), StorageError>;
     /// Workers that check and download.
     fn workers(&self) -> usize;
-    /// What of the library is this daemon's to do.
-    fn share(&self) -> &WorkShare;
+    /// This program among those that share the catalog.
+    fn membership(&self) -> &LibraryMembership;
 }
 
 /// An answer of a worker: its own error or the mailbox's, as a fault.
@@ -79,6 +79,8 @@ impl BookServices for WorkerPools {
             storage: self.storage.clone(),
             layout: self.layout.clone(),
             options: self.options.clone(),
+            // It is renewed when a third of its time is over.
+            window: PublicationWindow::of(CLAIM_LEASE / 2).within(self.membership.unbroken()),
         });
         look.await.map_err(|error| BookFault::from(&error))
     }
@@ -122,7 +124,7 @@ impl BookServices for WorkerPools {
         self.downloaders.size() + self.checkers.size()
     }
 
-    fn share(&self) -> &WorkShare {
-        &self.cooperation
+    fn membership(&self) -> &LibraryMembership {
+        &self.membership
     }
 }

@@ -77,8 +77,8 @@ pub(super) struct FanOut<'a, S> {
     /// Why the last book is left to the next run.
     left_because: Option<BookFault>,
     began: Timestamp,
-    /// A run that ends by itself waits no longer for other daemons.
-    leases_until: Instant,
+    /// How often the membership had lapsed when its claims were looked at last.
+    lapses: u64,
     /// Since when there was nothing left to claim.
     idle_since: Option<Instant>,
 }
@@ -98,8 +98,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             intake: BookIntake::new(intake_config(&options, scope.once)),
             memory: FailureMemory::default(),
         };
-        let share = services.share();
-        let leases_until = Instant::now() + share.election().max(share.patience());
+        let lapses = services.membership().lapses();
         Self {
             services,
             control,
@@ -110,7 +109,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             said: None,
             left_because: None,
             began: Timestamp::now(),
-            leases_until,
+            lapses,
             idle_since: None,
         }
     }
@@ -121,10 +120,10 @@ impl<'a, S: BookServices> FanOut<'a, S> {
 
     /// Runs books until nothing is left or the drain, then ends or releases every claim.
     pub async fn run(&mut self) {
-        let mut shares = self.services.share().changes();
+        let mut members = self.services.membership().changes();
         loop {
             self.control.wake.mark_unchanged();
-            shares.mark_unchanged();
+            members.mark_unchanged();
             let intake = intake_config(&self.options(), self.scope.once);
             self.judgement.borrow_mut().intake.configure(intake);
             let NextLook::Wait(until) = self.fill().await else {
@@ -137,7 +136,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
                 () = self.control.stop.cancelled() => break,
                 Some(ended) = self.running.next(), if !self.running.is_empty() => self.note(ended),
                 _ = self.control.wake.changed() => {}
-                Ok(()) = shares.changed() => {}
+                Ok(()) = members.changed() => self.look_at_claims(),
                 () = sleep_until(until) => {}
             }
             self.renew().await;
@@ -222,12 +221,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         let Some(book) = self.claims.pop() else {
             return self.nothing_to_claim().await.map(Begun::Nothing);
         };
-        if self.services.share().holds(book.claim.barcode.as_str()) {
-            self.begin(book);
-        } else {
-            // Its block went to another daemon meanwhile (this one was paused past its lease).
-            self.claims.release(&*self.services, &book).await;
-        }
+        self.begin(book);
         Ok(Begun::Book)
     }
 
@@ -271,6 +265,14 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         match self.claims.renew(&*self.services, &self.options()).await {
             Ok(()) => self.judgement.borrow_mut().intake.answered(WaitCause::Catalog),
             Err(error) => self.catalog_failed(&error),
+        }
+    }
+
+    /// A member that stood still too long has lost its claims, to nobody or to another: what is left of them is asked for now.
+    fn look_at_claims(&mut self) {
+        let lapses = self.services.membership().lapses();
+        if std::mem::replace(&mut self.lapses, lapses) != lapses {
+            self.claims.renew_now();
         }
     }
 

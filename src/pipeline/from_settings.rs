@@ -8,12 +8,12 @@ use crate::catalog::{CatalogAddress, CatalogError};
 use crate::grin::barcode_file;
 use crate::grin::{SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
 use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, WorkOptions, compare_after};
-use crate::settings::{DEMO_PASSPHRASE, LeasesName, Settings, UnusableSetting};
+use crate::settings::{DEMO_PASSPHRASE, Settings, UnusableSetting};
 use crate::storage::StorageConfig;
 use crate::vocabulary::Queue;
 
-/// How long a claim lives without renewal where nobody else waits for it; it is renewed every third of it.
-const LEASE: Duration = Duration::from_secs(600);
+/// How long a claim lives without renewal, which is every third of it; it ends sooner where its owner ceases to be a member.
+pub(crate) const CLAIM_LEASE: Duration = Duration::from_secs(600);
 
 /// Where books are kept; the journal of open uploads lies beside the catalog.
 pub fn storage_config(settings: &Settings) -> Result<StorageConfig, CatalogError> {
@@ -91,7 +91,7 @@ pub fn work_options(settings: &Settings, owner: String) -> WorkOptions {
     let schedule = &settings.schedule;
     WorkOptions {
         owner,
-        lease: claim_lease(settings),
+        lease: CLAIM_LEASE,
         retry: RetryPolicy {
             attempts: settings.retry.attempts,
             backoff: (&settings.retry).into(),
@@ -108,14 +108,6 @@ pub fn work_options(settings: &Settings, owner: String) -> WorkOptions {
             enrich: schedule.enrich_every.0,
             convert: schedule.convert_every.0,
         },
-    }
-}
-
-/// Who shares the catalog with others holds a book no longer than its other leases: if it dies, all is free at once.
-pub(crate) fn claim_lease(settings: &Settings) -> Duration {
-    match settings.work.leases {
-        LeasesName::Sqlite => settings.work.lease_time.min(LEASE),
-        LeasesName::Process | LeasesName::Dapr => LEASE,
     }
 }
 
@@ -139,6 +131,7 @@ pub fn scope_of(settings: &Settings, once: bool) -> Result<RunScope, UnusableSet
         lost_only: work.queues.iter().all(|queue| *queue == Queue::Converted),
         sync: true,
         once,
+        by_hand: false,
         force: work.force,
         recheck: compare_after(&queues),
         limit: work.limit,

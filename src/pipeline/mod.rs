@@ -9,6 +9,7 @@ mod book_services;
 mod fan_out;
 mod from_settings;
 mod intake;
+mod membership;
 pub(crate) mod plan;
 pub(crate) mod policy;
 mod progress;
@@ -20,7 +21,8 @@ mod tasks;
 pub mod workers;
 
 pub use from_settings::scope_of;
-pub(crate) use from_settings::{archive_options, claim_lease, decrypted_options, storage_config, work_options};
+pub(crate) use from_settings::{CLAIM_LEASE, archive_options, decrypted_options, storage_config, work_options};
+pub(crate) use membership::{LibraryMembership, RoundResult};
 pub(crate) use progress::{ProgressSnapshot, RunProgress};
 pub use publish::{
     ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, VolumePublished, stage_taken_over,

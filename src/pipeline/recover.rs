@@ -110,6 +110,8 @@ pub struct ReconcileBook {
     pub layout: StorageLayout,
     /// What is extracted from an archive whose companions are made anew.
     pub options: PassOptions,
+    /// How long they may be published.
+    pub window: PublicationWindow,
 }
 
 /// Looks at the store on a blocking thread; comes back with the volume that is to be recorded, if there is one.
@@ -189,8 +191,8 @@ impl ReconcileBook {
             options: self.options.clone(),
         };
         let source = self.storage.open_read(&self.layout.raw(barcode))?;
-        let published = stage_taken_over(source, &recipe, ArchiveTaken::InPlace)
-            .and_then(|staged| staged.publish(&PublicationWindow::unlimited()));
+        let published =
+            stage_taken_over(source, &recipe, ArchiveTaken::InPlace).and_then(|staged| staged.publish(&self.window));
         match published {
             Ok(VolumePublished::Stored(book)) => {
                 info!(%barcode, "an interrupted publication is complete now");

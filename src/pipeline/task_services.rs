@@ -5,10 +5,11 @@ use std::fmt::Display;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskUnknown, CatalogError, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, ToEnrich,
+    AskUnknown, CatalogError, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, SharedTask, TaskAnswer,
+    ToEnrich,
 };
-use crate::dapr::WorkShare;
 use crate::grin::{Barcode, GrinAddresses};
+use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::workers::{
     CollectError, CollectList, CollectResult, ConvertBatch, ConvertError, ConvertResult, EnrichBarcodes, EnrichError,
@@ -33,6 +34,11 @@ impl TaskFault {
             parts_may_be_answered: false,
             needs_person: false,
         }
+    }
+
+    /// It is another's to do now.
+    pub fn lost(why: &str) -> Self {
+        Self::of(&why)
     }
 }
 
@@ -97,8 +103,12 @@ pub(super) trait TaskServices: 'static {
     async fn record_conversions(&self, record: RecordConversions, cx: &AskContext) -> Result<(), CatalogError>;
     /// Where GRIN's resources lie.
     fn addresses(&self) -> &GrinAddresses;
-    /// What of the library is this daemon's to do.
-    fn share(&self) -> &WorkShare;
+    /// Takes a task that one member at a time does.
+    async fn acquire(&self, task: SharedTask, cx: &AskContext) -> Result<TaskAnswer, CatalogError>;
+    /// Gives such a task back.
+    async fn release(&self, task: SharedTask, cx: &AskContext) -> Result<(), CatalogError>;
+    /// This program among those that share the catalog.
+    fn membership(&self) -> &LibraryMembership;
 }
 
 /// An answer of a worker: its own error or the mailbox's, as a fault.
@@ -151,7 +161,15 @@ impl TaskServices for WorkerPools {
         &self.addresses
     }
 
-    fn share(&self) -> &WorkShare {
-        &self.cooperation
+    async fn acquire(&self, task: SharedTask, cx: &AskContext) -> Result<TaskAnswer, CatalogError> {
+        self.membership.acquire(&self.catalog, task, cx).await
+    }
+
+    async fn release(&self, task: SharedTask, cx: &AskContext) -> Result<(), CatalogError> {
+        self.membership.release(&self.catalog, task, cx).await
+    }
+
+    fn membership(&self) -> &LibraryMembership {
+        &self.membership
     }
 }

@@ -1,7 +1,7 @@
 //! What the session counts, written on its own thread and read from any.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub struct SessionCounters {
     refreshes: [AtomicU64; RefreshOutcome::ALL.len()],
     /// On the monotonic clock: the wall clock may be set meanwhile.
     gate_closed_until: Mutex<Option<Instant>>,
+    /// Whoever divides the rate grants no turns.
+    pub(super) turns_missing: AtomicBool,
     resumes: [AtomicU64; ResumeOutcome::ALL.len()],
     pub(super) downloaded: AtomicU64,
     pub(super) discarded: AtomicU64,
@@ -137,6 +139,7 @@ impl SessionCounters {
             retries: self.retries(),
             auth_refreshes: by_label(&RefreshOutcome::ALL.map(|(_, label)| label), &self.refreshes),
             gate_closed_until: self.gate_closed_until(),
+            turns_missing: self.turns_missing.load(Relaxed),
             download_resumes: by_label(&ResumeOutcome::ALL.map(|(_, label)| label), &self.resumes),
             download_bytes: self.downloaded.load(Relaxed),
             discarded_bytes: self.discarded.load(Relaxed),
@@ -244,6 +247,9 @@ pub struct SessionSnapshot {
     pub auth_refreshes: BTreeMap<SnapshotLabel, u64>,
     /// The end of the wait that GRIN asked for, while it lasts.
     pub gate_closed_until: Option<Timestamp>,
+    /// Requests wait for the catalog to grant them turns of the rate that several programs share.
+    #[serde(default)]
+    pub turns_missing: bool,
     /// Attempts to continue cut bodies by outcome.
     pub download_resumes: BTreeMap<SnapshotLabel, u64>,
     /// Bytes of archives handed out.

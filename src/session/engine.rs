@@ -14,7 +14,8 @@ use crate::session::net::SessionNet;
 use crate::session::pacer::RequestPacer;
 use crate::session::permits::RequestPermits;
 use crate::session::token::TokenKeeper;
-use crate::session::{MinimumSpeed, SessionConfig, SessionCounters, SessionError};
+use crate::session::turns::SharedTurns;
+use crate::session::{MinimumSpeed, RateSource, SessionConfig, SessionCounters, SessionError};
 
 /// Everything one session owner works with; lives on its thread.
 pub(super) struct SessionEngine {
@@ -38,14 +39,16 @@ pub(super) struct SessionEngine {
 impl SessionEngine {
     pub(super) fn new(
         config: SessionConfig,
+        rate: Option<Arc<dyn RateSource>>,
         hub: &ActorRegistry,
         counters: &Arc<SessionCounters>,
     ) -> Result<Rc<Self>, SessionError> {
+        let turns = rate.map(|rate| SharedTurns::new(rate, hub, counters));
         Ok(Rc::new(Self {
             minimum_speed: Cell::new(config.minimum_speed),
             net: SessionNet::new(&config, counters)?,
             permits: RequestPermits::new(&config.limits, &config.state_limits, counters),
-            pacer: RequestPacer::new(config.requests_per_second, counters),
+            pacer: RequestPacer::new(config.requests_per_second, turns, counters),
             keeper: TokenKeeper::new(config.tokens.clone(), counters),
             counters: Arc::clone(counters),
             hub: hub.clone(),

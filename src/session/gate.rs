@@ -56,6 +56,16 @@ impl RequestGate {
         until.map_or(Duration::ZERO, |until| until - now)
     }
 
+    /// Closes the gate till `until`, because GRIN asked another program for a pause; says for how long it is closed now.
+    pub(super) fn closed_elsewhere(&self, until: Instant) -> Duration {
+        if self.status.get() == 0 {
+            self.status.set(503);
+        }
+        self.until.set(self.until.get().max(Some(until)));
+        self.closed_until()
+            .map_or(Duration::ZERO, |until| until - Instant::now())
+    }
+
     /// Forgets refusals after an answer to a request sent since the last one.
     pub(super) fn accepted(&self, sent: Instant) {
         if self.closed_at.get().is_none_or(|closed| sent > closed) {

@@ -9,7 +9,7 @@ use crate::actor::{
 };
 use crate::session::messages::SessionMessage;
 use crate::session::owner::SessionOwner;
-use crate::session::{SessionConfig, SessionCounters, SessionError};
+use crate::session::{RateSource, SessionConfig, SessionCounters, SessionError};
 
 /// Threads for names and token files beside the owner's own.
 const HELPERS: usize = 4;
@@ -34,6 +34,26 @@ impl Session {
     /// # Panics
     /// Outside of an actix `System`.
     pub fn start(hub: &ActorRegistry, config: SessionConfig) -> Result<(Self, SessionThread), SessionError> {
+        Self::begin(hub, config, None)
+    }
+
+    /// As [`Session::start`], where `rate` divides the requests a second among several programs.
+    ///
+    /// # Errors
+    /// As [`Session::start`].
+    pub(crate) fn start_sharing(
+        hub: &ActorRegistry,
+        config: SessionConfig,
+        rate: Arc<dyn RateSource>,
+    ) -> Result<(Self, SessionThread), SessionError> {
+        Self::begin(hub, config, Some(rate))
+    }
+
+    fn begin(
+        hub: &ActorRegistry,
+        config: SessionConfig,
+        rate: Option<Arc<dyn RateSource>>,
+    ) -> Result<(Self, SessionThread), SessionError> {
         crate::session::net::check(&config)?;
         let arbiter = Arbiter::try_with_tokio_rt(|| {
             tokio::runtime::Builder::new_current_thread()
@@ -46,7 +66,7 @@ impl Session {
         let capacity = SpawnOptions::with_capacity(config.mailbox_capacity);
         let factory = {
             let (hub, counters) = (hub.clone(), Arc::clone(&counters));
-            move || SessionOwner::new(config.clone(), &hub, &counters)
+            move || SessionOwner::new(config.clone(), rate.clone(), &hub, &counters)
         };
         let mailbox = spawn::concurrent(hub, &arbiter.handle(), capacity, factory);
         Ok((Self { mailbox, counters }, SessionThread(arbiter)))

@@ -26,6 +26,7 @@ mod request;
 mod status_policy;
 mod stream;
 mod token;
+mod turns;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -53,3 +54,4 @@ pub(crate) use messages::{
 pub(crate) use stream::BodyReader;
 pub(crate) use stream::{ArchiveBody, BodyStream};
 pub(crate) use token::service_account_can_sign;
+pub(crate) use turns::{GrantedSlice, RateSource};

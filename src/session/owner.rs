@@ -16,7 +16,9 @@ use crate::session::messages::{
 };
 use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime};
 use crate::session::stream::{ArchiveBody, BodyHead, BodyPump, BodyStream, ContentCoding, PartialBody, ResumePoint};
-use crate::session::{AuthMode, PermitClass, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer};
+use crate::session::{
+    AuthMode, PermitClass, RateSource, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer,
+};
 
 /// The session owner. Many requests at a time; each holds a permit of its own.
 pub struct SessionOwner {
@@ -28,8 +30,13 @@ impl Worker for SessionOwner {
 }
 
 impl SessionOwner {
-    pub(super) fn new(config: SessionConfig, hub: &ActorRegistry, counters: &Arc<SessionCounters>) -> Self {
-        let engine = SessionEngine::new(config, hub, counters);
+    pub(super) fn new(
+        config: SessionConfig,
+        rate: Option<Arc<dyn RateSource>>,
+        hub: &ActorRegistry,
+        counters: &Arc<SessionCounters>,
+    ) -> Self {
+        let engine = SessionEngine::new(config, rate, hub, counters);
         if let Ok(engine) = &engine {
             engine.reap_idle_connections();
         }

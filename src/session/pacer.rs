@@ -1,6 +1,7 @@
 //! So many requests a second to GRIN and no more, one after another through one gate.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
 
 use crate::session::gate::RequestGate;
-use crate::session::{SessionCounters, SessionError};
+use crate::session::turns::{NextTurn, SharedTurns};
+use crate::session::{SessionCounters, SessionError, TimeoutPhase};
 
 /// Spaces requests evenly (burst 1) and keeps the gate. Who is cancelled while waiting uses up nothing.
 pub(super) struct RequestPacer {
@@ -17,18 +19,25 @@ pub(super) struct RequestPacer {
     interval: Cell<Duration>,
     changed: Notify,
     gate: RequestGate,
+    /// Where others ask GRIN too, the turns granted to this program; `None`: the pace is its own.
+    shared: Option<Rc<SharedTurns>>,
     /// Longest wait at the gate; `None`: as long as GRIN asks.
     longest_pause: Cell<Option<Duration>>,
     counters: Arc<SessionCounters>,
 }
 
 impl RequestPacer {
-    pub(super) fn new(requests_per_second: f64, counters: &Arc<SessionCounters>) -> Self {
+    pub(super) fn new(
+        requests_per_second: f64,
+        shared: Option<Rc<SharedTurns>>,
+        counters: &Arc<SessionCounters>,
+    ) -> Self {
         Self {
             turn: Mutex::new(None),
             interval: Cell::new(interval(requests_per_second)),
             changed: Notify::new(),
             gate: RequestGate::default(),
+            shared,
             longest_pause: Cell::new(None),
             counters: Arc::clone(counters),
         }
@@ -37,19 +46,30 @@ impl RequestPacer {
     /// Waits for the gate and for the pace.
     ///
     /// # Errors
-    /// The gate stays closed for longer than anybody is to wait.
+    /// The gate stays closed, or nobody grants a turn, for longer than anybody is to wait.
     pub(super) async fn pass(&self) -> Result<(), SessionError> {
         if self.interval.get().is_zero() && self.gate.closed_until().is_none() {
             return Ok(());
         }
         let began = Instant::now();
         let mut last = self.turn.lock().await;
-        while let Some(due) = self.due(*last) {
+        loop {
+            let next = self.next_turn(*last);
             self.check_pause()?;
+            let due = match next {
+                NextTurn::Now => break,
+                NextTurn::At(due) => Some(due),
+                NextTurn::Asked => None,
+            };
+            let patience = self.check_source()?;
             tokio::select! {
-                () = sleep_until(due) => {}
+                () = until(due.or(patience)) => {}
                 () = self.changed.notified() => {}
+                () = answered(self.shared.as_deref()) => {}
             }
+        }
+        if let Some(shared) = self.paced_by_others() {
+            shared.take();
         }
         *last = Some(Instant::now());
         self.counters.pace_wait.observe(began.elapsed());
@@ -69,6 +89,26 @@ impl RequestPacer {
         }
     }
 
+    /// Until when a source that grants nothing is waited for, if there is a bound.
+    ///
+    /// # Errors
+    /// It has been waited for long enough.
+    fn check_source(&self) -> Result<Option<Instant>, SessionError> {
+        let away = self.paced_by_others().and_then(|shared| shared.away_since());
+        let Some(until) = away
+            .zip(self.longest_pause.get())
+            .map(|(since, longest)| since + longest)
+        else {
+            return Ok(None);
+        };
+        if until <= Instant::now() {
+            return Err(SessionError::Timeout {
+                phase: TimeoutPhase::Wait,
+            });
+        }
+        Ok(Some(until))
+    }
+
     /// Nobody waits longer at the gate from now on.
     pub(super) fn set_longest_pause(&self, longest: Duration) {
         self.longest_pause.set(Some(longest));
@@ -77,13 +117,25 @@ impl RequestPacer {
 
     /// Another pace from now on, also for those who wait already.
     pub(super) fn set_rate(&self, requests_per_second: f64) {
-        self.interval.set(interval(requests_per_second));
+        if self.interval.replace(interval(requests_per_second)) != self.interval.get()
+            && let Some(shared) = &self.shared
+        {
+            shared.forget();
+        }
         self.changed.notify_waiters();
     }
 
     /// Closes the gate after a 429 or 503.
     pub(super) fn refused(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
-        let wait = self.gate.refused(sent, status, retry_after);
+        let pause = self.closed_for(self.gate.refused(sent, status, retry_after));
+        if let Some(shared) = &self.shared {
+            shared.tell_closed(pause);
+        }
+        pause
+    }
+
+    /// Tells everybody for how long the gate is closed now.
+    fn closed_for(&self, wait: Duration) -> Duration {
         self.counters.set_gate(wait);
         self.changed.notify_waiters();
         wait
@@ -94,12 +146,39 @@ impl RequestPacer {
         self.gate.accepted(sent);
     }
 
-    /// When the next turn is due, if it is not now.
-    fn due(&self, last: Option<Instant>) -> Option<Instant> {
-        let paced = last
-            .map(|last| last + self.interval.get())
-            .filter(|due| *due > Instant::now());
-        paced.max(self.gate.closed_until())
+    /// When the next request may be sent. Nobody is asked for turns while the gate is closed.
+    fn next_turn(&self, last: Option<Instant>) -> NextTurn {
+        let shared = self.paced_by_others();
+        if let Some(until) = shared.and_then(|shared| shared.take_pause()) {
+            self.closed_for(self.gate.closed_elsewhere(until));
+        }
+        if let Some(until) = self.gate.closed_until() {
+            return NextTurn::At(until);
+        }
+        if let Some(shared) = shared {
+            return shared.next(self.interval.get());
+        }
+        let due = last.map(|last| last + self.interval.get());
+        due.filter(|due| *due > Instant::now())
+            .map_or(NextTurn::Now, NextTurn::At)
+    }
+
+    fn paced_by_others(&self) -> Option<&Rc<SharedTurns>> {
+        self.shared.as_ref().filter(|_| !self.interval.get().is_zero())
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn answered(shared: Option<&SharedTurns>) {
+    match shared {
+        Some(shared) => shared.answered().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -118,7 +197,7 @@ mod tests {
     use futures::FutureExt;
 
     fn pacer(rate: f64) -> RequestPacer {
-        RequestPacer::new(rate, &Arc::default())
+        RequestPacer::new(rate, None, &Arc::default())
     }
 
     async fn millis_of(passes: usize, pacer: &RequestPacer) -> u128 {

@@ -98,25 +98,6 @@ words_of! {
     }
 }
 
-/// Where leases between daemons are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeasesName {
-    /// In this process: it shares with nobody.
-    Process,
-    /// In a file beside the catalog, for processes of one machine that share it.
-    Sqlite,
-    /// In the state store, for machines that each have a catalog.
-    Dapr,
-}
-
-words_of! {
-    LeasesName: "process, sqlite, dapr" {
-        Process = "process",
-        Sqlite = "sqlite",
-        Dapr = "dapr",
-    }
-}
-
 impl SettingKind for Vec<Queue> {
     const RIGHT: &'static str =
         "a list of queues out of \"converted\", \"previous\", \"unconverted\", \"changed\", \"failed\", \"all\"";

@@ -12,6 +12,8 @@ use crate::settings::sections::Settings;
 const ENVIRONMENT: &str = "the environment variable ";
 const PREFIX: &str = "GRIND";
 const SEPARATOR: &str = "__";
+/// A key of earlier versions.
+const LEASES: &str = "work.leases";
 
 /// The known keys of one layer; each value's origin says where it stands.
 #[derive(Debug, Clone)]
@@ -120,7 +122,9 @@ fn known(
                 for (name, value) in keys {
                     let path = format!("{section}.{name}");
                     let place = place(&path);
-                    if !Settings::keys().any(|key| key.section == section && key.name == name) {
+                    if path == LEASES {
+                        findings.push(removed_leases(&value, &place));
+                    } else if !Settings::keys().any(|key| key.section == section && key.name == name) {
                         findings.push(unknown_key(&path, &place));
                     } else if matches!(value.kind, ValueKind::Table(_)) {
                         findings.push(no_value(&path, &place));
@@ -134,6 +138,23 @@ fn known(
         }
     }
     kept
+}
+
+/// How work was shared before all daemons of a library had one catalog. Daemons with a catalog each must not start: they would
+/// fetch every book each, at a rate of their own.
+fn removed_leases(value: &Value, place: &str) -> SettingsFinding {
+    let text = format!(
+        "{LEASES} in {place} is a key no more: sharing is automatic, every daemon that uses this catalog shares the work"
+    );
+    match value.to_string().as_str() {
+        "dapr" => SettingsFinding::error(
+            LEASES,
+            format!(
+                "{text}; give machines that had a catalog each one on a PostgreSQL server (catalog.url), and remove the key"
+            ),
+        ),
+        _ => SettingsFinding::warning(LEASES, format!("{text}; remove it")),
+    }
 }
 
 fn no_table(section: &str, place: &str) -> SettingsFinding {

@@ -20,9 +20,9 @@ mod tests;
 
 pub(crate) use crate::settings::address::{StorageAddress, catalog_file};
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
+pub(crate) use crate::settings::choices::DiskReserve;
 #[cfg(test)]
 pub(crate) use crate::settings::choices::ScheduleInterval;
-pub(crate) use crate::settings::choices::{DiskReserve, LeasesName};
 pub use crate::settings::finding::SettingsFindingLevel;
 pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding, UnusableSetting};
 pub(crate) use crate::settings::load::LoadedSettings;

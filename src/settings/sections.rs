@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::grin::ProcessForm;
 use crate::log::LogFormat;
-use crate::settings::choices::{DiskReserve, LeasesName, ScheduleInterval};
+use crate::settings::choices::{DiskReserve, ScheduleInterval};
 use crate::settings::reader::KeyReader;
 use crate::settings::section::{ConfigKey, section};
 use crate::vocabulary::Queue;
@@ -75,9 +75,9 @@ section! {
         force: bool => NeedsRestart,
         /// Begin nothing new.
         paused: bool => Applied,
-        /// Where leases between daemons are kept.
-        leases: LeasesName => NeedsRestart,
-        /// How long a lease lives without renewal.
+        /// Its name among the daemons that share the catalog; the machine's where none is given.
+        instance: Option<String> => NeedsRestart,
+        /// How long a daemon that does not renew its membership keeps what it has.
         lease_time: Duration => NeedsRestart,
     }
 }

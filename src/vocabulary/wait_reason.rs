@@ -31,8 +31,8 @@ words! {
         Disk = "disk_full",
         /// The catalog is locked, full or not writable.
         Catalog = "catalog",
-        /// Other daemons hold what this one would work on, or the leases cannot be had.
-        Leases = "leases",
+        /// Another program has this one's name among the members of the catalog.
+        Members = "members",
     }
 }
 
@@ -48,13 +48,13 @@ impl WaitCause {
             Self::Storage => "the storage",
             Self::Disk => "disk space",
             Self::Catalog => "the catalog",
-            Self::Leases => "the other daemons",
+            Self::Members => "the other daemons",
         }
     }
 
     /// Work goes on by itself once the cause is gone; otherwise somebody must change the configuration.
     pub const fn resumes_by_itself(self) -> bool {
-        !matches!(self, Self::Operator | Self::Passphrase)
+        !matches!(self, Self::Operator | Self::Passphrase | Self::Members)
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         for cause in WaitCause::ALL {
             let wait = WaitReason::new(*cause, "x", now);
-            let by_hand = matches!(cause, WaitCause::Operator | WaitCause::Passphrase);
+            let by_hand = matches!(cause, WaitCause::Operator | WaitCause::Passphrase | WaitCause::Members);
             assert_eq!(wait.resumes_by_itself, !by_hand, "{cause}");
         }
     }

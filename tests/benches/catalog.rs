@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use grind::catalog::{
     BeginPass, BookSelection, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, ClaimBooks, ClaimSettlement,
-    CountBooks, FinishPass, ListPart, SettleClaim, StoredBook,
+    CountBooks, FinishPass, ListPart, SettleClaim, StoredBook, TakeRateSlice,
 };
 use grind::clock::SystemClock;
 use grind::grin::{Barcode, GrinDate, GrinState, ListDates, ListKind, ListRow};
@@ -50,6 +50,7 @@ fn main() {
     settle(&mut ledger, books.min(20_000));
     for connections in [1, 4, 16] {
         share(&mut ledger, &open, connections);
+        slices(&open, connections);
     }
     if let Ok(meta) = std::fs::metadata(&path) {
         println!("file {:.1} MB", meta.len() as f64 / 1e6);
@@ -217,6 +218,30 @@ fn share(
     rate(
         &format!("claim 4 and settle each, {connections} connections"),
         done,
+        watch.stop(),
+    );
+}
+
+/// Slices of the rate that the connections of [`slices`] take together.
+const SLICES: usize = 400;
+
+/// Several connections take slices of the one rate, as fast as they can.
+fn slices(open: &(impl Fn() -> Result<CatalogLedger, CatalogError> + Sync), connections: usize) {
+    let mut ledgers: Vec<_> = (0..connections).map(|_| open().expect("a connection")).collect();
+    let watch = Watch::start();
+    std::thread::scope(|scope| {
+        for ledger in &mut ledgers {
+            scope.spawn(move || {
+                let (turns, every) = (3, Duration::from_micros(1));
+                for _ in 0..SLICES / connections {
+                    ledger.execute(TakeRateSlice { turns, every }).expect("a slice");
+                }
+            });
+        }
+    });
+    rate(
+        &format!("slices of the rate, {connections} connections"),
+        SLICES,
         watch.stop(),
     );
 }

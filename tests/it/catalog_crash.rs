@@ -126,7 +126,7 @@ fn every_settlement_that_was_answered_survives_kill_9() {
         assert!(counts.of(BookState::Stored) >= told.len() as u64);
         assert_eq!(counts.total, 200);
         let owner = format!("round {round}");
-        ledger.execute(grind::catalog::RecoverClaims { owner }).unwrap();
+        ledger.execute(grind::catalog::LeaveMembers { owner }).unwrap();
         let left = ledger.execute(CountBooks).unwrap();
         assert_eq!(left.of(BookState::Checking), 0, "what it held is back");
     }

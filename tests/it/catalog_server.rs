@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use crate::support::service::Service;
 use crate::support::{Finished, Home, finish};
+use grind::catalog::{CatalogAddress, CatalogLedger, CatalogPolicy};
+use grind::clock::SystemClock;
 use grind::lab::simulator::{AuthConfig, SimulatorConfig, SimulatorRequest};
 use rustix::process::Signal;
 use tokio_postgres::NoTls;
 
 /// A schema of its own in the database that the variable names, as long as it is held.
-struct ServerSchema {
+pub struct ServerSchema {
     url: String,
     name: String,
 }
 
 impl ServerSchema {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let url = std::env::var("GRIND_TEST_POSTGRES").expect("GRIND_TEST_POSTGRES names a server");
         let moment = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();
         let name = format!("grind_{}_{moment}", std::process::id());
@@ -26,8 +28,7 @@ impl ServerSchema {
 
     /// The config's section for it.
     fn section(&self) -> String {
-        let Self { url, name } = self;
-        format!("[catalog]\nurl = \"{url}&options=-csearch_path%3D{name}&application_name={name}\"\n")
+        format!("[catalog]\nurl = \"{}\"\n", self.address())
     }
 
     /// What a service file says of it.
@@ -43,7 +44,26 @@ impl ServerSchema {
         self.url.split("host=").nth(1).unwrap()
     }
 
+    /// The schema's address.
+    pub fn address(&self) -> String {
+        let Self { url, name } = self;
+        format!("{url}&options=-csearch_path%3D{name}&application_name={name}")
+    }
+
+    /// Ends all connections that use it.
+    pub fn end_connections(&self) {
+        let name = &self.name;
+        self.run(&format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = '{name}'"
+        ));
+    }
+
     fn run(&self, sql: &str) {
+        self.holding(sql, || ());
+    }
+
+    /// Runs statements, and does something before the connection ends.
+    fn holding<T>(&self, sql: &str, held: impl FnOnce() -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -58,9 +78,11 @@ impl ServerSchema {
             let (client, connection) = config.connect(NoTls).await.unwrap();
             let driven = tokio::spawn(connection);
             client.batch_execute(sql).await.unwrap();
+            let done = held();
             drop(client);
             driven.await.unwrap().unwrap();
-        });
+            done
+        })
     }
 }
 
@@ -144,10 +166,7 @@ fn a_daemon_outlives_the_end_of_all_its_connections() {
     let mut service = Service::of(Home::new(small(60), &schema.section()));
     for books in [5, 20, 40] {
         fetched(&service, books);
-        let name = &schema.name;
-        schema.run(&format!(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = '{name}'"
-        ));
+        schema.end_connections();
     }
     fetched(&service, 60);
     service.signal(Signal::TERM);
@@ -156,4 +175,94 @@ fn a_daemon_outlives_the_end_of_all_its_connections() {
     assert!(ended.status.success(), "{}", ended.err);
     good(service.home.grind(&["run", "--once"]));
     assert_eq!(service.home.whole_books().len(), 60);
+}
+
+/// Runs the program with its catalog elsewhere.
+fn with_catalog(home: &Home, url: &str, arguments: &[&str]) -> Finished {
+    let mut command = home.command(arguments);
+    finish(command.env("GRIND__CATALOG__URL", url).spawn().unwrap())
+}
+
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_catalog_moves_to_a_server_and_back_and_no_book_is_fetched_twice() {
+    let schema = ServerSchema::new();
+    let home = Home::new(small(30), "");
+    good(home.grind(&["run", "--once"]));
+    let server = schema.address();
+    let copied = good(home.grind(&["catalog", "copy", "--to", &server]));
+    assert!(
+        copied.out.contains("books") && copied.out.contains("30 rows"),
+        "{}",
+        copied.out
+    );
+    let again = home.grind(&["catalog", "copy", "--to", &server]);
+    assert_eq!(again.status.code(), Some(1), "{}", again.err);
+    assert!(again.err.contains("is not empty"), "{}", again.err);
+
+    good(with_catalog(&home, &server, &["run", "--once"]));
+    let back = format!("sqlite://{}", home.folder.path().join("back.db").display());
+    let json = good(with_catalog(
+        &home,
+        &server,
+        &["catalog", "copy", "--json", "--to", &back],
+    ));
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 7, "{json}");
+    good(with_catalog(&home, &back, &["run", "--once"]));
+    let report = good(with_catalog(&home, &back, &["report", "--json"]));
+    let report: serde_json::Value = serde_json::from_str(&report.out).unwrap();
+    assert_eq!(report["states"]["by_state"]["stored"], 30, "{report}");
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), 30);
+
+    let none = format!("sqlite://{}", home.folder.path().join("none.db").display());
+    let nothing = with_catalog(&home, &none, &["catalog", "copy", "--to", &back]);
+    assert_eq!(nothing.status.code(), Some(78), "{}", nothing.err);
+    assert!(!home.folder.path().join("none.db").exists());
+}
+
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_copy_that_is_killed_goes_on_when_it_is_begun_again() {
+    let schema = ServerSchema::new();
+    let home = Home::new(small(10), "");
+    good(home.grind(&["run", "--once"]));
+    let (server, name) = (schema.address(), &schema.name);
+    let address = CatalogAddress::parse(&server).unwrap();
+    drop(CatalogLedger::open_at(&address, SystemClock::system(), CatalogPolicy::default()).unwrap());
+    let arguments = ["catalog", "copy", "--to", &server];
+    let lock = format!("BEGIN; LOCK TABLE {name}.sightings");
+    schema.holding(&lock, || {
+        let mut copy = home.command(&arguments).spawn().unwrap();
+        let has_books = format!(
+            "DO $$ BEGIN WHILE (SELECT count(*) FROM {name}.books) = 0 LOOP PERFORM pg_sleep(0.01); END LOOP; END $$"
+        );
+        std::thread::scope(|scope| scope.spawn(|| schema.run(&has_books)).join().unwrap());
+        copy.kill().unwrap();
+        copy.wait().unwrap();
+    });
+    let half = with_catalog(&home, &server, &["run", "--once"]);
+    assert_eq!(half.status.code(), Some(78), "{}", half.err);
+    assert!(half.err.contains("unfinished copy"), "{}", half.err);
+    let copied = good(home.grind(&arguments));
+    assert!(copied.out.contains("10 rows"), "{}", copied.out);
+    good(with_catalog(&home, &server, &["run", "--once"]));
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), 10);
+}
+
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_catalog_that_a_daemon_uses_is_not_copied() {
+    let schema = ServerSchema::new();
+    let mut service = Service::of(Home::new(small(3), &schema.section()));
+    fetched(&service, 3);
+    let url = format!("sqlite://{}", service.home.folder.path().join("copy.db").display());
+    let refused = service.home.grind(&["catalog", "copy", "--to", &url]);
+    assert_eq!(refused.status.code(), Some(73), "{}", refused.err);
+    assert!(refused.err.contains("is in use"), "{}", refused.err);
+    service.signal(Signal::TERM);
+    service.told("STOPPING=1");
+    let ended = service.finish();
+    assert!(ended.status.success(), "{}", ended.err);
+    good(service.home.grind(&["catalog", "copy", "--to", &url]));
 }

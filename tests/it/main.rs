@@ -29,6 +29,8 @@ mod recorded_answers;
 mod refused_books;
 mod refused_lists;
 mod settings_files;
+mod shared_faults;
+mod sharing;
 mod simulator_http;
 mod state_store;
 mod steps;

@@ -240,6 +240,7 @@ fn reconcile_book(storage: &Storage, recorded: Option<&StoredBook>, begun: &[u8]
         storage: storage.clone(),
         layout: layout(),
         options: PassOptions::default(),
+        window: PublicationWindow::unlimited(),
     }
 }
 

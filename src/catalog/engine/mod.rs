@@ -4,6 +4,7 @@
 //! writer at a time, and to a connection that only reads.
 
 pub(crate) mod postgres;
+pub(crate) mod rows;
 pub(crate) mod sqlite;
 pub(crate) mod value;
 
@@ -198,6 +199,30 @@ impl SqlConnection {
         match &self.0 {
             EngineConnection::Sqlite(_) => sqlite::NEXT_FENCE,
             EngineConnection::Postgres(_) => postgres::dialect::NEXT_FENCE,
+        }
+    }
+
+    /// The number of the last claim.
+    pub(crate) fn last_fence(&self) -> &'static str {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => sqlite::LAST_FENCE,
+            EngineConnection::Postgres(_) => postgres::dialect::LAST_FENCE,
+        }
+    }
+
+    /// What follows when all rows of another catalog were written; `:fence` is the number of the last claim there.
+    pub(crate) fn after_copy(&self) -> &'static [&'static str] {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => sqlite::AFTER_COPY,
+            EngineConnection::Postgres(_) => postgres::dialect::AFTER_COPY,
+        }
+    }
+
+    /// The table in which the rows of one are that is read by this name.
+    pub(crate) fn written_table(&self, read: &'static str) -> &'static str {
+        match (&self.0, read) {
+            (EngineConnection::Postgres(_), "tallies") => "tally_parts",
+            _ => read,
         }
     }
 

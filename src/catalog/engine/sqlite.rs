@@ -17,6 +17,11 @@ pub(super) const ADD_TO_TALLY: &str = "INSERT INTO tallies (kind, value, n) VALU
 pub(super) const NEXT_FENCE: &str = "INSERT INTO settings (key, value) VALUES ('last_fence', '1') \
     ON CONFLICT (key) DO UPDATE SET value = CAST(settings.value AS INTEGER) + 1 RETURNING CAST(value AS INTEGER)";
 
+pub(super) const LAST_FENCE: &str = "SELECT CAST(value AS INTEGER) FROM settings WHERE key = 'last_fence'";
+
+pub(super) const AFTER_COPY: &[&str] = &["INSERT INTO settings (key, value) VALUES ('last_fence', :fence) \
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value"];
+
 /// A connection to a file; what it was opened for decides whether it may write.
 pub(crate) struct SqliteEngine(Connection);
 

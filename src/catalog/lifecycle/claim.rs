@@ -23,7 +23,7 @@ pub struct ClaimBooks {
     pub selection: BookSelection,
     /// How many at most; only books count that remain to be done.
     pub limit: usize,
-    /// Who takes them; the same name after a restart, so that [`crate::catalog::RecoverClaims`] finds them.
+    /// Who takes them: with the membership of this owner the claims end.
     pub owner: String,
     /// For how long, unless renewed.
     pub lease: Duration,

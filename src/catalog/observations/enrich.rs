@@ -1,7 +1,5 @@
 //! Which books to search for at GRIN, and what it answered.
 
-use std::ops::ControlFlow;
-
 use jiff::Timestamp;
 
 use crate::catalog::CatalogError;
@@ -13,7 +11,6 @@ use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemar
 use crate::catalog::planning::queue_filter;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::stamp;
-use crate::grin::BlockSet;
 use crate::grin::{Barcode, BookEnrichment};
 use crate::vocabulary::Queue;
 
@@ -28,8 +25,6 @@ pub struct ToEnrich {
     pub queues: Vec<Queue>,
     /// Where the last batch ended, so that a pass sees each book once although answers are still out.
     pub after: Option<EnrichCursor>,
-    /// Only books of these blocks; `None`: of all. Books of other blocks are read and skipped.
-    pub blocks: Option<BlockSet>,
 }
 
 /// A place in the order of books to be searched for.
@@ -59,36 +54,19 @@ impl CatalogOperation for ToEnrich {
         let after = self.after.unwrap_or(EnrichCursor { key: -1, id: 0 });
         let sql = format!(
             "SELECT enrich_key, id, barcode FROM books WHERE (enrich_key, id) > (:key, :id) AND enrich_key <= :newest \
-             AND vanished_at IS NULL AND ({}) ORDER BY enrich_key, id",
+             AND vanished_at IS NULL AND ({}) ORDER BY enrich_key, id LIMIT :limit",
             queue_filter::any_of(&self.queues)
         );
+        let given = arguments! { key: after.key, id: after.id, newest: newest, limit: self.limit };
         let mut batch = EnrichBatch::default();
-        let (mut found, mut is_full) = (0, self.limit == 0);
-        // Rows are read until there are enough of the blocks that are meant.
-        let given = arguments! { key: after.key, id: after.id, newest: newest };
-        tx.conn.each(&sql, &given, |row| {
-            if is_full {
-                return Ok::<_, CatalogError>(ControlFlow::Break(()));
-            }
-            batch.next = Some(EnrichCursor {
+        let places = tx.conn.all(&sql, &given, |row| {
+            batch.barcodes.extend(Barcode::parse(&row.get::<String>("barcode")?));
+            Ok(EnrichCursor {
                 key: row.get("enrich_key")?,
                 id: row.get("id")?,
-            });
-            let barcode: String = row.get("barcode")?;
-            if self.blocks.is_none_or(|blocks| blocks.has(&barcode)) {
-                found += 1;
-                batch.barcodes.extend(Barcode::parse(&barcode));
-            }
-            is_full = found >= self.limit;
-            Ok(if is_full {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
             })
         })?;
-        if !is_full {
-            batch.next = None;
-        }
+        batch.next = places.last().copied().filter(|_| places.len() == self.limit);
         Ok(batch)
     }
 }

@@ -1,7 +1,5 @@
 //! Which conversions to ask GRIN for, and what it answered.
 
-use std::ops::ControlFlow;
-
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::engine::{SqlConnection, SqlRow};
@@ -15,7 +13,6 @@ use crate::catalog::planning::select::BookSelection;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::stamp;
-use crate::grin::BlockSet;
 use crate::grin::{Barcode, ListKind, ProcessOutcome};
 use crate::vocabulary::BookState;
 use crate::vocabulary::Queue;
@@ -47,7 +44,7 @@ impl CatalogOperation for PlanConversions {
     const KIND: &'static str = "plan_conversions";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ConversionPlan, CatalogError> {
-        let in_queue = in_queue(tx, &self.selection)?;
+        let in_queue = in_queue(tx)?;
         let room = self.queue_limit.saturating_sub(in_queue);
         let limit = self.limit.min(usize::try_from(room).unwrap_or(usize::MAX));
         let mut barcodes = Vec::new();
@@ -64,27 +61,18 @@ impl CatalogOperation for PlanConversions {
     }
 }
 
-/// Books in GRIN's queue as far as we know, of the blocks that are meant: each daemon has its part of the queue for these.
-fn in_queue(tx: &CatalogTransaction<'_>, selection: &BookSelection) -> Result<u64, CatalogError> {
+/// Books in GRIN's queue as far as we know.
+fn in_queue(tx: &CatalogTransaction<'_>) -> Result<u64, CatalogError> {
     // Stored books stay so while a newer archive is on its way: asked for, or listed as in process.
-    const STORED: &str = "SELECT barcode FROM books WHERE state = 'stored' AND requested_for IS NOT NULL \
+    const STORED: &str = "SELECT count(*) FROM (SELECT id FROM books WHERE state = 'stored' AND requested_for IS NOT NULL \
         AND listed_converted = 0 AND next_attempt_at > :now \
-        UNION SELECT b.barcode FROM sightings s JOIN books b ON b.id = s.book WHERE s.list = :list AND b.state = 'stored'";
+        UNION SELECT b.id FROM sightings s JOIN books b ON b.id = s.book WHERE s.list = :list AND b.state = 'stored') \
+        AS asked_for";
     let list = lists::number(ListKind::InProcess);
+    let counts = StateCounts::read(tx.conn)?;
     let given = arguments! { now: tx.stamp, list: list };
-    if selection.blocks.is_none_or(|blocks| blocks == BlockSet::ALL) {
-        let counts = StateCounts::read(tx.conn)?;
-        let sql = format!("SELECT count(*) FROM ({STORED}) AS asked_for");
-        let stored: u64 = tx.conn.one(&sql, &given, |row| row.at(0))?;
-        return Ok(counts.of(BookState::Requested) + counts.of(BookState::InProcess) + stored);
-    }
-    let sql = format!("SELECT barcode FROM books WHERE state IN ('requested', 'in_process') UNION ALL {STORED}");
-    let mut count = 0;
-    tx.conn.each(&sql, &given, |row| {
-        count += u64::from(selection.may_be(&row.get::<String>("barcode")?));
-        Ok::<_, CatalogError>(ControlFlow::Continue(()))
-    })?;
-    Ok(count)
+    let stored: u64 = tx.conn.one(STORED, &given, |row| row.at(0))?;
+    Ok(counts.of(BookState::Requested) + counts.of(BookState::InProcess) + stored)
 }
 
 /// Ids of books whose conversion may be asked for now, in order.

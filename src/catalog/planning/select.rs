@@ -12,7 +12,6 @@ use crate::catalog::observations::dates::NEWER;
 use crate::catalog::planning::queue_filter;
 use crate::clock::{read_stamp, stamp};
 use crate::grin::Barcode;
-use crate::grin::BlockSet;
 use crate::vocabulary::BookState;
 use crate::vocabulary::Queue;
 
@@ -30,8 +29,6 @@ pub struct BookSelection {
     pub recheck_before: Option<Timestamp>,
     /// Of conversions, only those of archives that were ready once and left the pool before they were fetched.
     pub lost_only: bool,
-    /// Only books of these blocks; `None`: of all. Books of other blocks that could be taken are looked through each time.
-    pub blocks: Option<BlockSet>,
     /// Not these, whatever else is said: few. They are read and skipped each time.
     pub except: HashSet<Barcode>,
 }
@@ -174,12 +171,8 @@ impl BookSelection {
         )))?;
         let mut out = Vec::new();
         let mut taken = HashSet::new();
-        for barcode in self
-            .only
-            .iter()
-            .flatten()
-            .filter(|barcode| self.may_be(barcode.as_str()))
-        {
+        let named = self.only.iter().flatten();
+        for barcode in named.filter(|barcode| self.may_be(barcode.as_str())) {
             if out.len() == limit {
                 break;
             }
@@ -272,9 +265,9 @@ fn sql_of(queue: Queue) -> String {
 }
 
 impl BookSelection {
-    /// Is a book with this barcode meant, as far as blocks go?
+    /// Whether a book with this barcode is none of those that are left out.
     pub(crate) fn may_be(&self, barcode: &str) -> bool {
-        self.blocks.is_none_or(|blocks| blocks.has(barcode)) && !self.except.contains(barcode)
+        !self.except.contains(barcode)
     }
 
     fn ids(
@@ -288,8 +281,8 @@ impl BookSelection {
         self.pick(conn, sql, &given, limit)
     }
 
-    /// The ids that `SELECT id … LIMIT :limit` gives, of the blocks that are meant. Only where blocks are left out, barcodes
-    /// are read too, and rows until there are enough.
+    /// The ids that `SELECT id … LIMIT :limit` gives. Only where books are left out, barcodes are read too, and rows until there are
+    /// enough.
     pub(crate) fn pick(
         &self,
         conn: &SqlConnection,
@@ -297,7 +290,7 @@ impl BookSelection {
         given: &[SqlArgument<'_>],
         limit: usize,
     ) -> Result<Vec<i64>, CatalogError> {
-        let all = self.except.is_empty() && self.blocks.is_none_or(|blocks| blocks == BlockSet::ALL);
+        let all = self.except.is_empty();
         let filtered = sql.replacen("SELECT id ", "SELECT id, barcode ", 1);
         let sql = if all { sql } else { &filtered };
         let rows_limit = if all { limit } else { usize::MAX };

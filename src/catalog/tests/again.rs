@@ -147,23 +147,6 @@ fn a_newer_archive_that_grin_refuses_or_has_ready_already_is_not_asked_for_witho
 }
 
 #[test]
-fn a_part_of_grins_queue_is_held_against_the_books_of_the_same_blocks() {
-    let mut shelf = Shelf::new();
-    let all: Vec<String> = (0..40).map(|n| format!("TL{n:04}")).collect();
-    let rows = all.iter().map(|code| row(code, "IN_PROCESS")).collect();
-    shelf.list(ListKind::InProcess, rows);
-    let half: BlockSet = (0..128).collect();
-    let mine = all.iter().filter(|code| half.has(code)).count() as u64;
-    assert!(mine > 0 && mine < 40);
-    let selection = BookSelection {
-        blocks: Some(half),
-        ..queue(&[Queue::Unconverted])
-    };
-    assert_eq!(plan(&mut shelf, selection).in_queue, mine);
-    assert_eq!(plan(&mut shelf, queue(&[Queue::Unconverted])).in_queue, 40);
-}
-
-#[test]
 fn what_grin_refused_is_not_asked_for_again_until_it_says_something_else() {
     let mut shelf = Shelf::new();
     shelf.list(ListKind::AllBooks, vec![row("TL0001", "NEW")]);

@@ -75,7 +75,7 @@ fn the_same_owner_with_an_older_claim_is_stale_too() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     let first = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
-    shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
+    shelf.leave("one");
     let again = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
     assert_ne!(first[0].claim.fence, again[0].claim.fence);
     assert!(matches!(
@@ -123,14 +123,13 @@ fn renewing_keeps_a_claim_and_names_the_lost_ones() {
 }
 
 #[test]
-fn a_restarted_owner_gets_its_books_back_at_once() {
+fn what_an_owner_gives_back_can_be_claimed_at_once() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     shelf.claim_of("one", queue(&[Queue::Converted]), 2);
     shelf.claim_of("two", queue(&[Queue::Converted]), 1);
     shelf.reopen();
-    assert_eq!(shelf.ledger.execute(ClaimHolders).unwrap(), ["one", "two"]);
-    assert_eq!(shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap(), 2);
+    assert_eq!(shelf.leave("one"), 2);
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0002", "TL0001"]);
     assert_eq!(shelf.state("TL0003"), S::Checking, "another's claim is left alone");
 }
@@ -210,7 +209,7 @@ fn force_and_recheck_take_stored_books_once_in_each_run() {
         ..queue(&[Queue::Converted])
     };
     shelf.reopen();
-    shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
+    shelf.leave("one");
     let all = shelf.claim_of("one", forced, 9);
     assert_eq!(codes(&all), ["TL0002", "TL0001", "TL0003"], "in turn");
 }
@@ -350,7 +349,7 @@ fn queues_share_fairly_and_repeat_their_order() {
     let both = [Queue::Changed, Queue::Converted];
     let expected = ["TL0012", "TL0002", "TL0011", "TL0001", "TL0003"];
     assert_eq!(codes(&shelf.claim(&both)), expected);
-    shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
+    shelf.leave("one");
     assert_eq!(codes(&shelf.claim_of("one", queue(&both), 3)), expected[..3]);
 }
 

@@ -12,7 +12,7 @@ fn failed_books_are_tried_again_at_growing_intervals_after_those_that_did_not_fa
     assert_eq!(codes(&shelf.claim_of("one", queue(&[Queue::Converted]), 1)), ["TL0002"]);
     shelf.clock.advance(HOUR * 23);
     assert!(!codes(&shelf.claim(&[Queue::Converted])).contains(&"TL0001"), "not yet");
-    shelf.ledger.execute(RecoverClaims { owner: "one".into() }).unwrap();
+    shelf.leave("one");
     shelf.clock.advance(HOUR);
     let again = shelf.claim(&[Queue::Converted]);
     assert_eq!(codes(&again), ["TL0002", "TL0003", "TL0001"], "a day later, and last");

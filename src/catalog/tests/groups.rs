@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use tokio::sync::oneshot;
 
 use crate::actor::{ActorRegistry, AskContext};
-use crate::catalog::tests::shelf::{LEASE, barcode, converted, queue, stored};
+use crate::catalog::tests::shelf::{LEASE, TestSchema, barcode, converted, queue, stored};
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
 use crate::catalog::*;
@@ -217,4 +217,40 @@ fn no_catalog_is_begun_in_the_place_of_one_that_is_gone() {
     let mut asked = group.join(CountBooks);
     group.flush();
     assert_eq!(asked.try_recv().unwrap().unwrap().total, 0);
+}
+
+#[test]
+fn what_others_wait_for_is_not_done_together_with_what_takes_long_on_a_server() {
+    let schema = TestSchema::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = CatalogAddress::Sqlite(folder.path().join("catalog.db"));
+    let opening = LedgerOpening {
+        address: schema.as_ref().map_or(file, |schema| schema.address.clone()),
+        clock: SystemClock::system(),
+        policy: CatalogPolicy::default(),
+        file: schema.is_none().then(|| {
+            let path = folder.path().join("catalog.db");
+            CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()).unwrap();
+            Arc::new(CatalogFile::at(&path))
+        }),
+        transactions: Arc::default(),
+    };
+    let group = WriteGroup::new(None, opening.clone());
+    let every = std::time::Duration::from_secs(60);
+    let mut known = group.join(EnsureKnown(vec![barcode("TL0001")]));
+    let mut slices = [(); 2].map(|()| group.join(TakeRateSlice { turns: 1, every }));
+    group.flush();
+    assert_eq!(known.try_recv().unwrap().unwrap(), 1);
+    let begun = slices
+        .each_mut()
+        .map(|slice| slice.try_recv().unwrap().unwrap().begins_in);
+    assert!(
+        begun[1] > begun[0] + every / 2,
+        "in the order in which they were asked for"
+    );
+    let expected = if schema.is_some() { 2 } else { 1 };
+    assert_eq!(
+        opening.transactions.load(std::sync::atomic::Ordering::Relaxed),
+        expected
+    );
 }

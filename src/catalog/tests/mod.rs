@@ -1,17 +1,20 @@
 //! What the catalog does as a whole, through its ledger.
 
 mod again;
-mod blocks;
 mod claims;
 mod conversions;
+mod copies;
 mod enriching;
 mod failures;
 mod groups;
 mod leases;
 mod lists;
 mod passes;
+mod rates;
 mod servers;
 mod settlements;
+mod sharing;
 mod shelf;
 mod totals;
 mod troubles;
+mod upgrades;

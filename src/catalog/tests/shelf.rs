@@ -238,6 +238,12 @@ impl Shelf {
         self.claim_of("one", queue(queues), 100)
     }
 
+    /// Ends all claims of an owner.
+    pub fn leave(&mut self, owner: &str) -> u64 {
+        let owner = owner.into();
+        self.ledger.execute(LeaveMembers { owner }).unwrap()
+    }
+
     pub fn settle(&mut self, claimed: &ClaimedBook, settlement: ClaimSettlement) -> Result<BookState, CatalogError> {
         self.ledger.execute(SettleClaim {
             claim: claimed.claim.clone(),

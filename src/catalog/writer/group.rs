@@ -50,6 +50,7 @@ struct Waiting<O: CatalogOperation> {
 trait Member: QueuedJob {
     fn queued(&mut self) -> &mut dyn QueuedJob;
     fn is_abandoned(&self) -> bool;
+    fn is_brief(&self) -> bool;
     fn rows(&self) -> usize;
     fn answer(self: Box<Self>);
 }
@@ -75,6 +76,10 @@ impl<O: CatalogOperation> Member for Waiting<O> {
 
     fn is_abandoned(&self) -> bool {
         self.asker.is_closed()
+    }
+
+    fn is_brief(&self) -> bool {
+        O::IS_BRIEF
     }
 
     fn rows(&self) -> usize {
@@ -129,11 +134,15 @@ impl WriteGroup {
         }
     }
 
-    /// The operations of the next transaction, in the order in which they came; those that nobody waits for any more are
-    /// left out.
+    /// The operations of the next transaction, in the order in which they came, those first that keep other programs waiting; those that
+    /// nobody waits for any more are left out.
     fn next_group(&self) -> Vec<Box<dyn Member>> {
         let mut queue = self.queue.borrow_mut();
         queue.retain(|member| !member.is_abandoned());
+        let is_shared = self.opening.file.is_none();
+        if is_shared && queue.iter().any(|member| member.is_brief()) {
+            return queue.extract_if(.., |member| member.is_brief()).collect();
+        }
         let mut rows = 0;
         let end = queue
             .iter()

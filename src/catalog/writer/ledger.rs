@@ -22,6 +22,8 @@ pub trait CatalogOperation: Send + 'static {
     type Output: Send + 'static;
     /// Its name in metrics.
     const KIND: &'static str;
+    /// Whether it changes a row that programs elsewhere wait for: on a server it is then done in a transaction without anything longer.
+    const IS_BRIEF: bool = false;
 
     /// How many rows it writes, as far as that is known before; keeps transactions to a bounded size.
     fn rows(&self) -> usize {
@@ -98,14 +100,25 @@ impl CatalogLedger {
 
     /// The same at this address.
     pub fn open_at(address: &CatalogAddress, clock: SystemClock, policy: CatalogPolicy) -> Result<Self, CatalogError> {
-        let mut conn = connection::open_writer(address)?;
+        let mut ledger = Self::open_unnoted(address, clock, policy)?;
+        let Self { conn, clock, .. } = &mut ledger;
         let begun = match address {
-            CatalogAddress::Sqlite(_) => begin_session(&mut conn, &clock),
-            CatalogAddress::Postgres(_) => outside_runtime(|| begin_session(&mut conn, &clock)),
+            CatalogAddress::Sqlite(_) => begin_session(conn, clock),
+            CatalogAddress::Postgres(_) => outside_runtime(|| begin_session(conn, clock)),
         };
+        ledger.session = begun.map_err(|error| error.at(address))?;
+        Ok(ledger)
+    }
+
+    /// The same without noting who opened it.
+    pub(crate) fn open_unnoted(
+        address: &CatalogAddress,
+        clock: SystemClock,
+        policy: CatalogPolicy,
+    ) -> Result<Self, CatalogError> {
         Ok(Self {
-            session: begun.map_err(|error| error.at(address))?,
-            conn,
+            session: OpenedSession::of_reader(clock.now()),
+            conn: connection::open_writer(address)?,
             address: address.clone(),
             clock,
             policy,

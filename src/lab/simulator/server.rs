@@ -206,6 +206,11 @@ impl RunningSimulator {
         Some(self.shared.shelf.life(self.index_of(barcode)?).state)
     }
 
+    /// The most requests that came within any window of this length.
+    pub fn most_within(&self, window: Duration) -> usize {
+        self.shared.counters.most_within(window)
+    }
+
     /// Waits until so many requests of this kind have come; `false` when the time is over first.
     pub fn wait_for(&self, op: SimulatorRequest, count: u64, limit: Duration) -> bool {
         self.shared.counters.wait_for(op, count, limit)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::lab::simulator::faults::FaultKind;
 
@@ -69,12 +69,22 @@ impl Default for PerFault {
     }
 }
 
+/// When the counters began.
+struct Began(Instant);
+
+impl Default for Began {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
 /// Counters of a running simulator.
 #[derive(Default)]
 pub(super) struct SimulatorCounters {
     requests: [AtomicU64; SimulatorRequest::ALL.len()],
-    /// Told of each request, for those who wait for some.
-    asked: (Mutex<()>, Condvar),
+    /// When each request came, in milliseconds; told of each, for those who wait for some.
+    asked: (Mutex<Vec<u32>>, Condvar),
+    began: Began,
     faults: PerFault,
     pub connections: AtomicU64,
     pub open: AtomicU64,
@@ -91,7 +101,8 @@ pub(super) struct SimulatorCounters {
 
 impl SimulatorCounters {
     pub fn request(&self, op: SimulatorRequest) {
-        let guard = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.push(u32::try_from(self.began.0.elapsed().as_millis()).unwrap_or(u32::MAX));
         self.requests[op as usize].fetch_add(1, Relaxed);
         drop(guard);
         self.asked.1.notify_all();
@@ -101,9 +112,19 @@ impl SimulatorCounters {
     pub fn wait_for(&self, op: SimulatorRequest, count: u64, limit: Duration) -> bool {
         let (lock, asked) = &self.asked;
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let missing = |(): &mut ()| self.requests[op as usize].load(Relaxed) < count;
+        let missing = |_: &mut Vec<u32>| self.requests[op as usize].load(Relaxed) < count;
         let waited = asked.wait_timeout_while(guard, limit, missing);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// The most requests that came within any window of this length.
+    pub fn most_within(&self, window: Duration) -> usize {
+        let mut came = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        came.sort_unstable();
+        let window = u32::try_from(window.as_millis()).unwrap_or(u32::MAX);
+        let until = |from: u32| came.partition_point(|at| *at < from.saturating_add(window));
+        let counts = came.iter().enumerate().map(|(first, from)| until(*from) - first);
+        counts.max().unwrap_or(0)
     }
 
     pub fn fault(&self, fault: FaultKind) {

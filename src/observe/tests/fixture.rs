@@ -10,7 +10,7 @@ use crate::actor::{
     ActorName, ActorSnapshot, ActorState, DurationHistogram, EdgeCount, ExitReason, HistogramSnapshot, HubSnapshot,
     MessageOutcome as Handled, MessageSnapshot, ProtectedWait, SnapshotLabel, TaskSnapshot,
 };
-use crate::dapr::{CooperationSnapshot, StateSnapshot};
+use crate::dapr::StateSnapshot;
 use crate::observe::{
     DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, ReloadState, SharingView, ShutdownPhase,
     SignedOut, TransferView, WorkPhase,
@@ -50,19 +50,12 @@ impl DaemonView for Seen {
     }
 
     fn sharing(&self) -> Option<SharingView> {
-        let part = CooperationSnapshot {
-            members: 2,
-            blocks: 128,
-            rate_share: 0.5,
-            collects: true,
-            trouble: None,
-        };
         let store = StateSnapshot {
             results: [("ok".into(), 7)].into(),
             ..StateSnapshot::default()
         };
         Some(SharingView {
-            part,
+            tasks: vec![("lists".into(), true)],
             store: Some(store),
         })
     }
@@ -258,6 +251,7 @@ fn session() -> SessionSnapshot {
         retries: retries.collect(),
         auth_refreshes: each(["ok", "failed", "denied"]),
         gate_closed_until: Some(Timestamp::from_second(1_800_000_000).unwrap()),
+        turns_missing: false,
         download_resumes: each(["appended", "restarted", "mismatch"]),
         download_bytes: 1_000,
         discarded_bytes: 10,

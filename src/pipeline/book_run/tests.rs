@@ -11,9 +11,9 @@ use super::*;
 use crate::catalog::{
     BookSelection, CatalogError, ClaimBooks, ClaimSettlement, RecordDoubtfulPublication, RenewClaims, SettleClaim,
 };
-use crate::dapr::WorkShare;
 use crate::grin::Barcode;
 use crate::pipeline::intake::{IntakeConfig, IntakeDecision};
+use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
 use crate::session::{BodyError, SessionError};
 use crate::storage::StorageError;
@@ -109,7 +109,7 @@ impl BookServices for RunStub {
         1
     }
 
-    fn share(&self) -> &WorkShare {
+    fn membership(&self) -> &LibraryMembership {
         unreachable!("a run does not ask what is this daemon's")
     }
 }

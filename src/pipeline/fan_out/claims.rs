@@ -11,8 +11,7 @@ use crate::actor::AskContext;
 use crate::catalog::{
     BookSelection, CatalogError, ClaimBooks, ClaimSettlement, ClaimToken, ClaimedBook, RenewClaims, SettleClaim,
 };
-use crate::dapr::InHand;
-use crate::grin::{Barcode, BlockSet};
+use crate::grin::Barcode;
 use crate::pipeline::book_run::BookRunResult;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
@@ -31,8 +30,6 @@ pub(super) struct ClaimedBooks {
     ahead: VecDeque<ClaimedBook>,
     /// What is worked on, to renew its claims, and to cut what was lost.
     working: HashMap<Barcode, (ClaimToken, AskContext)>,
-    /// Keeps the blocks of claimed books from being given to another daemon.
-    uses: HashMap<Barcode, InHand>,
     taken: u64,
     renew_at: Instant,
 }
@@ -42,7 +39,6 @@ impl ClaimedBooks {
         Self {
             ahead: VecDeque::new(),
             working: HashMap::new(),
-            uses: HashMap::new(),
             taken: 0,
             renew_at: Instant::now() + lease / 3,
         }
@@ -50,6 +46,11 @@ impl ClaimedBooks {
 
     pub fn renew_at(&self) -> Instant {
         self.renew_at
+    }
+
+    /// Renews as soon as it can.
+    pub fn renew_now(&mut self) {
+        self.renew_at = Instant::now();
     }
 
     /// Books that count towards the limit of the run.
@@ -84,7 +85,6 @@ impl ClaimedBooks {
 
     pub fn ended(&mut self, ended: &BookRunResult) {
         self.working.remove(&ended.claim.barcode);
-        self.uses.remove(&ended.claim.barcode);
         if matches!(ended.outcome, BookOutcome::Retry | BookOutcome::Released) {
             // It is still to be done: it does not count towards the limit.
             self.taken = self.taken.saturating_sub(1);
@@ -120,14 +120,12 @@ impl ClaimedBooks {
         let before = self.ahead.len();
         self.ahead.retain(|book| book.claim != *claim);
         if self.ahead.len() < before {
-            self.uses.remove(&claim.barcode);
             self.taken = self.taken.saturating_sub(1);
         }
     }
 
     /// Releases a book that was only claimed.
     pub async fn release(&mut self, services: &impl BookServices, book: &ClaimedBook) {
-        self.uses.remove(&book.claim.barcode);
         self.taken = self.taken.saturating_sub(1);
         let settle = SettleClaim {
             claim: book.claim.clone(),
@@ -153,7 +151,7 @@ impl ClaimedBooks {
 }
 
 impl<S: BookServices> FanOut<'_, S> {
-    /// Claims books to work on: those of the blocks that are this daemon's first, and one that is none of `openers` for a probe.
+    /// Claims books to work on: of a probe one that is none of `openers`.
     pub(super) async fn claim(&mut self, probing: bool, openers: Vec<Barcode>) -> Result<(), CatalogError> {
         let left = self
             .scope
@@ -165,21 +163,13 @@ impl<S: BookServices> FanOut<'_, S> {
         if limit == 0 {
             return Ok(());
         }
-        let share = self.services.share().clone();
-        let mut books = self.claim_of(limit, Some(share.blocks()), openers.clone()).await?;
-        if books.is_empty() && !share.is_strict() && !share.is_alone() {
-            // The catalog is shared: its claims keep members apart, so nobody need stand idle.
-            books = self.claim_of(limit, None, openers.clone()).await?;
-        }
-        if books.is_empty() && !openers.is_empty() && self.claims.ahead.is_empty() {
+        let is_probe = !openers.is_empty();
+        let mut books = self.claim_of(limit, openers).await?;
+        if books.is_empty() && is_probe && self.claims.ahead.is_empty() {
             // No other book can be had: one that failed before is the probe when its own wait is over.
-            books = self.claim_of(limit, Some(share.blocks()), Vec::new()).await?;
+            books = self.claim_of(limit, Vec::new()).await?;
         }
         self.judgement.borrow_mut().intake.answered(WaitCause::Catalog);
-        for book in &books {
-            let barcode = &book.claim.barcode;
-            self.claims.uses.insert(barcode.clone(), share.begin(barcode.as_str()));
-        }
         if !books.is_empty() {
             self.idle_since = None;
         }
@@ -190,18 +180,13 @@ impl<S: BookServices> FanOut<'_, S> {
         Ok(())
     }
 
-    async fn claim_of(
-        &self,
-        limit: usize,
-        blocks: Option<BlockSet>,
-        except: Vec<Barcode>,
-    ) -> Result<Vec<ClaimedBook>, CatalogError> {
+    async fn claim_of(&self, limit: usize, except: Vec<Barcode>) -> Result<Vec<ClaimedBook>, CatalogError> {
         let options = self.options();
         // What this run leaves to the next one is due, and not taken again.
         let left = self.judgement.borrow().memory.left().clone();
         let claim = ClaimBooks {
             selection: BookSelection {
-                blocks,
+                // What this run leaves to the next one is due, and not taken again.
                 except: left.into_iter().chain(except).collect(),
                 ..self.scope.selection(self.began, Timestamp::now())
             },

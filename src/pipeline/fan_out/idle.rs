@@ -12,7 +12,7 @@ use crate::pipeline::fan_out::{FanOut, NextLook, SHORTEST, look_again};
 use crate::pipeline::policy::longest_wait_once;
 
 impl<S: BookServices> FanOut<'_, S> {
-    /// Paused, or without a share of the rate; a run that ends by itself waits for neither for ever.
+    /// Paused; a run that ends by itself does not wait for the operator.
     pub(super) fn held_back(&mut self) -> Option<NextLook> {
         let idle = self.running.is_empty() && self.scope.once;
         if self.options().paused {
@@ -22,36 +22,14 @@ impl<S: BookServices> FanOut<'_, S> {
             }
             return Some(NextLook::Wait(look_again()));
         }
-        if self.services.share().may_work() {
-            return None;
-        }
-        if idle && Instant::now() >= self.leases_until {
-            self.not_begun("no share of GRIN's request rate is this daemon's");
-            return Some(NextLook::Done);
-        }
-        let bound = self.leases_until.max(Instant::now() + SHORTEST);
-        Some(NextLook::Wait(if idle {
-            look_again().min(bound)
-        } else {
-            look_again()
-        }))
+        None
     }
 
     /// Nothing can be claimed now: done, or when to look again.
     pub(super) async fn nothing_to_claim(&mut self) -> Result<NextLook, CatalogError> {
         let now = Instant::now();
         let look_again = look_again();
-        let share = self.services.share().clone();
         let idle = self.running.is_empty() && self.scope.once && self.control.sources.get() == 0;
-        if share.is_strict() && !share.is_settled() {
-            // Some of what is this daemon's to do is still another's: told when that changes.
-            self.idle_since = None;
-            if idle && now >= self.leases_until {
-                self.not_begun("blocks of books that are this daemon's due are still held by others");
-                return Ok(NextLook::Done);
-            }
-            return Ok(NextLook::Wait(look_again));
-        }
         let idle_since = *self.idle_since.get_or_insert(now);
         let due = self
             .services
@@ -62,7 +40,11 @@ impl<S: BookServices> FanOut<'_, S> {
         if !idle {
             return Ok(NextLook::Wait(due.unwrap_or(look_again).min(look_again)));
         }
-        let patience = idle_since + share.patience();
+        // By hand means now: what others hold is theirs.
+        let patience = match self.scope.by_hand {
+            true => idle_since,
+            false => idle_since + self.services.membership().patience(),
+        };
         // What is due much later is the next run's; what another daemon holds may be free when that one has died.
         match due.filter(|due| *due <= now + longest_wait_once(&self.options().retry.backoff)) {
             _ if self.scope.limit.is_some_and(|limit| self.claims.taken() >= limit) => Ok(NextLook::Done),
@@ -78,15 +60,5 @@ impl<S: BookServices> FanOut<'_, S> {
                 })
             }
         }
-    }
-
-    fn not_begun(&self, why: &str) {
-        let share = self.services.share().snapshot();
-        let trouble = share.and_then(|share| share.trouble);
-        let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-        self.control
-            .report
-            .borrow_mut()
-            .add_incomplete(format!("sync: not begun: {why}{trouble}"));
     }
 }

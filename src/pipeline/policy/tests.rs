@@ -234,7 +234,7 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         assert_eq!(fault.may_be_one_books(), *expected, "{fault:?}");
     }
     // What the intake waits for and no fault tells of.
-    let others = [WaitCause::Operator, WaitCause::Leases];
+    let others = [WaitCause::Operator, WaitCause::Members];
     for cause in WaitCause::ALL {
         let has_case = cases.iter().any(|(fault, _)| fault.cause == Some(*cause));
         assert_ne!(has_case, others.contains(cause), "{cause:?}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::grin::Barcode;
+use crate::pipeline::membership::UnbrokenMembership;
 use crate::pipeline::publish::stage::PublishError;
 
 /// Until when the objects of a book may be published: as long as its claim surely holds. A process that was stopped in between and
@@ -15,6 +16,8 @@ pub struct PublicationWindow {
     clock: SystemClock,
     /// In milliseconds since the machine started.
     ends_at: Arc<AtomicI64>,
+    /// Under which the book was claimed.
+    membership: Option<UnbrokenMembership>,
 }
 
 impl PublicationWindow {
@@ -30,6 +33,16 @@ impl PublicationWindow {
         Self {
             clock: SystemClock::system(),
             ends_at: Arc::new(AtomicI64::new(i64::MAX)),
+            membership: None,
+        }
+    }
+
+    /// The same, and no longer than this membership: with it all its claims end.
+    #[must_use]
+    pub fn within(self, membership: UnbrokenMembership) -> Self {
+        Self {
+            membership: Some(membership),
+            ..self
         }
     }
 
@@ -46,9 +59,31 @@ impl PublicationWindow {
     }
 
     pub(super) fn check(&self, barcode: &Barcode) -> Result<(), PublishError> {
-        if self.clock.since_boot() < self.ends_at.load(Ordering::Relaxed) {
+        let lasts = self.membership.as_ref().is_none_or(UnbrokenMembership::lasts);
+        if lasts && self.clock.since_boot() < self.ends_at.load(Ordering::Relaxed) {
             return Ok(());
         }
         Err(PublishError::ClaimEnded(barcode.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::MemberStanding;
+    use crate::pipeline::membership::LibraryMembership;
+
+    #[test]
+    fn a_window_is_open_while_claim_and_membership_last() {
+        let barcode = Barcode::parse("TL0001").unwrap();
+        let member = LibraryMembership::of_tests();
+        let window = PublicationWindow::of(Duration::from_secs(600)).within(member.unbroken());
+        assert!(window.check(&barcode).is_ok());
+        member.told(Vec::new(), MemberStanding::Kept);
+        assert!(window.check(&barcode).is_ok());
+        member.told(Vec::new(), MemberStanding::Rejoined);
+        assert!(window.check(&barcode).is_err(), "the book may be another's by now");
+        let next = PublicationWindow::of(Duration::ZERO).within(member.unbroken());
+        assert!(next.check(&barcode).is_err(), "the claim is over");
     }
 }

@@ -3,8 +3,8 @@
 use crate::actor::WorkerPool;
 use crate::archive::PassOptions;
 use crate::catalog::Catalog;
-use crate::dapr::WorkShare;
 use crate::grin::GrinAddresses;
+use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::workers::{CheckWorker, CollectWorker, ConvertWorker, DownloadWorker, EnrichWorker};
 use crate::storage::{Storage, StorageLayout};
 
@@ -31,6 +31,6 @@ pub struct WorkerPools {
     pub options: PassOptions,
     /// Where GRIN's resources lie; batches are cut to its address length.
     pub addresses: GrinAddresses,
-    /// What of the library is this daemon's to do.
-    pub cooperation: WorkShare,
+    /// This program among those that share the catalog.
+    pub membership: LibraryMembership,
 }

@@ -40,6 +40,8 @@ pub struct RunScope {
     pub sync: bool,
     /// Stop by itself when nothing more can be done now.
     pub once: bool,
+    /// A person wants it now: it is done beside a daemon that does the same.
+    pub by_hand: bool,
     /// Download whatever CHECK would say; enrich again; read lists from their first page.
     pub force: bool,
     /// Look again at what is stored and was last compared longer ago than this, also where no list says that it changed:
@@ -87,7 +89,6 @@ impl RunScope {
             },
             queues: self.enrich_queues.clone(),
             after: None,
-            blocks: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorName, AskContext};
-use crate::grin::{Barcode, BlockSet};
+use crate::grin::Barcode;
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RunReport, WorkOptions};
 use crate::pipeline::task_services::TaskServices;
@@ -61,18 +61,6 @@ impl<S: TaskServices> SupervisorState<S> {
     /// Asks made for this run end when the drain cuts them.
     pub fn cx(&self) -> AskContext {
         AskContext::of(ActorName::Supervisor, self.cut.child_token())
-    }
-
-    /// The blocks to keep to; `None` where the catalog is shared, so that books cannot be asked for twice.
-    pub fn blocks(&self) -> Option<BlockSet> {
-        let share = self.services.share();
-        share.is_strict().then(|| share.blocks())
-    }
-
-    /// Blocks that are this daemon's due may still be another's: what is to be asked for is not all known yet.
-    pub fn expects_blocks(&self) -> bool {
-        let share = self.services.share();
-        share.is_strict() && !share.is_settled()
     }
 
     /// Notes for the report what was not done.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::*;
-use crate::catalog::{CatalogError, EnrichBatch, PlanConversions, RecordConversions, ToEnrich};
-use crate::dapr::WorkShare;
+use crate::catalog::{CatalogError, EnrichBatch, PlanConversions, RecordConversions, SharedTask, TaskAnswer, ToEnrich};
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
+use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::task_services::TaskFault;
 use crate::pipeline::workers::{
     CollectList, CollectResult, ConvertBatch, ConvertResult, EnrichBarcodes, MonthlyArrivals,
@@ -63,8 +63,16 @@ impl TaskServices for LibraryStub {
         unreachable!("no batch is cut")
     }
 
-    fn share(&self) -> &WorkShare {
-        BookServices::share(self)
+    async fn acquire(&self, _task: SharedTask, _cx: &AskContext) -> Result<TaskAnswer, CatalogError> {
+        Ok(TaskAnswer::Held { fence: 1 })
+    }
+
+    async fn release(&self, _task: SharedTask, _cx: &AskContext) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    fn membership(&self) -> &LibraryMembership {
+        BookServices::membership(self)
     }
 }
 

@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::catalog::SharedTask;
 use crate::grin::ListKind;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
-use crate::pipeline::task_services::TaskServices;
+use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::tasks::wait::TaskWait;
 use crate::pipeline::tasks::{EndedPass, TaskSchedule, sleep_till, trouble};
 use crate::pipeline::workers::{CollectList, CollectResult, MonthlyArrivals};
@@ -51,7 +52,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         Self {
             state,
             scope,
-            wait: TaskWait::new(state, TASK, scope.once),
+            wait: TaskWait::new(state, TASK, scope),
             schedule: TaskSchedule::default(),
             full_at: Some(Instant::now()),
             known_to: Timestamp::now(),
@@ -61,7 +62,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
     }
 
     async fn run(&mut self) {
-        while self.wait.leads().await {
+        while self.wait.leads(&[SharedTask::Lists]).await {
             let full = self.full_at.is_some_and(|at| at <= Instant::now());
             self.state.progress.active(TASK, true);
             let complete = self.pass(full).await;
@@ -115,7 +116,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             if !self.wait.may_begin().await {
                 break;
             }
-            complete &= self.list(list).await;
+            complete &= !self.wait.has_lost(SharedTask::Lists) && self.list(list).await;
             self.state.wake.send_replace(());
         }
         complete
@@ -141,6 +142,18 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         self.state.wake.send_replace(());
     }
 
+    /// Asks a worker for a list; cut where another daemon has taken over meanwhile, which then reads it.
+    async fn read(&self, ask: CollectList) -> Result<CollectResult, TaskFault> {
+        let cx = self.state.reading_cx();
+        tokio::select! {
+            read = self.state.services.collect(ask, &cx) => read,
+            () = self.wait.lost(SharedTask::Lists) => {
+                cx.cancel();
+                Err(TaskFault::lost("another daemon reads the lists now"))
+            }
+        }
+    }
+
     /// Reads one list; `false` when it is not complete.
     async fn list(&mut self, list: ListKind) -> bool {
         let tell = |words: String| self.state.progress.tell_task(TASK, words);
@@ -150,7 +163,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             limit: self.scope.limit.filter(|_| list == ListKind::AllBooks),
             afresh: self.scope.force,
         };
-        let problem = match self.state.services.collect(ask, &self.state.reading_cx()).await {
+        let problem = match self.read(ask).await {
             Ok(CollectResult {
                 unavailable: Some(why), ..
             }) if !is_needed(list, self.scope) => {

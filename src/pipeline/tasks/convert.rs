@@ -7,7 +7,7 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use tracing::info;
 
-use crate::catalog::{BookSelection, PlanConversions, RecordConversions};
+use crate::catalog::{PlanConversions, RecordConversions, SharedTask};
 use crate::grin::{Barcode, ProcessOutcome};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
@@ -27,9 +27,13 @@ pub(in crate::pipeline) async fn convert<S: TaskServices>(state: &Rc<SupervisorS
         return;
     }
     let mut schedule = TaskSchedule::default();
-    let mut wait = TaskWait::new(&**state, TASK, scope.once);
-    while wait.leads().await {
-        // The lists say what is in process already: let them come first, and the blocks that are this daemon's.
+    let mut wait = TaskWait::new(&**state, TASK, scope);
+    // Who reads the lists plans: they say what is in process already, so they come first.
+    let tasks: &[SharedTask] = match scope.by_hand {
+        true => &[SharedTask::Plan],
+        false => &[SharedTask::Lists, SharedTask::Plan],
+    };
+    while wait.leads(tasks).await {
         wait.until_books_are_known().await;
         if !wait.may_begin().await {
             break;
@@ -37,22 +41,13 @@ pub(in crate::pipeline) async fn convert<S: TaskServices>(state: &Rc<SupervisorS
         state.progress.active(TASK, true);
         let complete = pass(state, scope).await;
         state.progress.active(TASK, false);
+        wait.give_back(SharedTask::Plan).await;
         let interval = state.options.borrow().intervals.convert;
         if !schedule.again(state, scope, EndedPass { complete, interval }).await {
             break;
         }
     }
     state.source_dry();
-}
-
-/// What this daemon may have in GRIN's queue: all that is allowed where the catalog is shared, since that counts for all;
-/// else its part, since what others asked for stands in their catalogs until the lists tell of it.
-fn queue_limit<S: TaskServices>(state: &SupervisorState<S>) -> u64 {
-    let (whole, share) = (state.options.borrow().conversion_queue_limit, state.services.share());
-    match share.is_strict() {
-        true => share.part_of(whole),
-        false => whole,
-    }
 }
 
 /// One pass; `false` when something went wrong that may pass.
@@ -64,12 +59,9 @@ async fn pass<S: TaskServices>(state: &SupervisorState<S>, scope: &RunScope) -> 
         .min(CONVERT_AHEAD);
     let now = Timestamp::now();
     let plan = PlanConversions {
-        selection: BookSelection {
-            blocks: state.blocks(),
-            ..scope.selection(now, now)
-        },
+        selection: scope.selection(now, now),
         limit,
-        queue_limit: queue_limit(state),
+        queue_limit: state.options.borrow().conversion_queue_limit,
     };
     let barcodes = match state.services.plan_conversions(plan, &state.cx()).await {
         Ok(barcodes) => barcodes,

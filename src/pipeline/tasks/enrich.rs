@@ -6,7 +6,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 
-use crate::catalog::{CatalogError, ToEnrich};
+use crate::catalog::{CatalogError, SharedTask, ToEnrich};
 use crate::grin::{Barcode, SEARCH_ADDRESS_LIMIT, batches};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
@@ -27,11 +27,13 @@ pub(in crate::pipeline) async fn enrich<S: TaskServices>(state: &Rc<SupervisorSt
     }
     let mut task = EnrichTask {
         state: &**state,
-        wait: TaskWait::new(&**state, TASK, scope.once),
+        wait: TaskWait::new(&**state, TASK, scope),
         spoilers: SpoilerWaits::default(),
     };
     let mut schedule = TaskSchedule::default();
-    while task.wait.leads().await {
+    // Who reads the lists asks for facts.
+    let tasks: &[SharedTask] = if scope.by_hand { &[] } else { &[SharedTask::Lists] };
+    while task.wait.leads(tasks).await {
         state.progress.active(TASK, true);
         let complete = task.pass(scope).await;
         state.progress.active(TASK, false);
@@ -66,7 +68,7 @@ impl<S: TaskServices> EnrichTask<'_, S> {
         let mut left = scope.limit.unwrap_or(u64::MAX);
         let mut place = EnrichPlace::begin(self.state, scope);
         while left > 0 && self.wait.may_begin().await {
-            // With COLLECT in the same run: go on until the lists bring nothing new; and until all blocks are here.
+            // With COLLECT in the same run: go on until the lists bring nothing new.
             let more_may_come = self.wait.more_may_come();
             let part = self.part(left, &mut place).await;
             complete &= part.complete;
@@ -74,13 +76,11 @@ impl<S: TaskServices> EnrichTask<'_, S> {
             match (part.goes_on, part.taken) {
                 (false, _) => break,
                 (true, 0) if more_may_come => {
-                    if !self.wait.wait_for_books().await {
-                        break;
-                    }
+                    self.wait.wait_for_books().await;
                     place.look_again();
                 }
                 (true, 0) => break,
-                (true, _) => self.wait.books_came(),
+                (true, _) => {}
             }
         }
         complete
@@ -209,20 +209,11 @@ impl EnrichPlace {
         state: &SupervisorState<S>,
         limit: usize,
     ) -> Result<Vec<Barcode>, CatalogError> {
-        let blocks = state.blocks();
         match self {
-            Self::Named(left) => {
-                let mut free = limit;
-                let taken = left.extract_if(.., |barcode| {
-                    let takes = free > 0 && blocks.is_none_or(|blocks| blocks.has(barcode.as_str()));
-                    free -= usize::from(takes);
-                    takes
-                });
-                Ok(taken.collect())
-            }
+            Self::Named(left) => Ok(left.drain(..limit.min(left.len())).collect()),
             Self::Catalog { over: true, .. } => Ok(Vec::new()),
             Self::Catalog { wanted, over } => {
-                (wanted.limit, wanted.blocks) = (limit, blocks);
+                wanted.limit = limit;
                 let batch = state.services.to_enrich(wanted.clone(), &state.cx()).await?;
                 *over = batch.next.is_none();
                 wanted.after = batch.next;

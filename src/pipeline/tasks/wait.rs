@@ -1,40 +1,52 @@
 //! What a task waits for, and how long.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
 
-use crate::pipeline::supervisor::SupervisorState;
+use crate::catalog::{CatalogError, MemberRow, SharedTask, TaskAnswer};
+use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
+use crate::pipeline::tasks::trouble;
 
-/// The waits of one task. A run that ends by itself waits for no operator, and for other daemons only as long as a dead one may
-/// keep its leases; whatever they have then is theirs.
+/// After which a task that another member has is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// The waits of one task. A run that ends by itself waits for no operator, and for other members only until it is known whether they
+/// live; whatever they have then is theirs.
 pub(super) struct TaskWait<'a, S> {
     state: &'a SupervisorState<S>,
     task: &'static str,
     once: bool,
+    by_hand: bool,
     work: watch::Receiver<()>,
     others: watch::Receiver<()>,
-    /// Until when others are waited for that keep this task from beginning; `None`: they do not.
-    begin_until: Option<Instant>,
-    /// Until when books are waited for that others have not released yet.
-    books_until: Option<Instant>,
+    /// It has the shared tasks that it asked for; a step by hand may work without.
+    leading: bool,
+    /// Until when the catalog is waited for, in a run that ends by itself.
+    until: Option<Instant>,
+    /// Who had the task when it was asked for first.
+    holder: Option<MemberRow>,
 }
 
 impl<'a, S: TaskServices> TaskWait<'a, S> {
-    pub fn new(state: &'a SupervisorState<S>, task: &'static str, once: bool) -> Self {
+    pub fn new(state: &'a SupervisorState<S>, task: &'static str, scope: &RunScope) -> Self {
         Self {
             state,
             task,
-            once,
+            once: scope.once,
+            by_hand: scope.by_hand,
             work: state.wake.subscribe(),
-            others: state.services.share().changes(),
-            begin_until: None,
-            books_until: None,
+            others: state.services.membership().changes(),
+            leading: false,
+            until: None,
+            holder: None,
         }
     }
 
-    /// Waits while the intake is paused by configuration, or other daemons have all of the rate; `false` when nothing shall
-    /// be begun any more.
+    /// Waits while the intake is paused by configuration; `false` when nothing shall be begun any more.
     pub async fn may_begin(&mut self) -> bool {
         loop {
             self.mark_seen();
@@ -42,63 +54,126 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
             if self.state.intake.is_cancelled() || (self.once && paused) {
                 return false;
             }
-            if !paused && self.state.services.share().may_work() {
-                self.begin_until = None;
+            if !paused {
                 return true;
             }
-            self.begin_until = self.deadline(self.begin_until);
-            if is_past(self.begin_until) {
-                self.not_begun("no share of GRIN's request rate is this daemon's");
-                return false;
-            }
-            self.next(self.begin_until).await;
+            self.next(None).await;
         }
     }
 
-    /// Waits until lists, facts and conversions are this daemon's to ask for; `false` when they are those of another one that
-    /// lives (`once`), or nothing shall be begun any more. A lease of one that died is waited for: its work is to be done.
-    pub async fn leads(&mut self) -> bool {
-        let share = self.state.services.share();
+    /// Waits until these are this member's to do; `false` when they are those of another one that lives (`once`), or nothing shall be
+    /// begun any more. One that died is waited for: its work is to be done. A step by hand goes on beside whoever has them.
+    pub async fn leads(&mut self, tasks: &[SharedTask]) -> bool {
+        (self.until, self.holder) = (None, None);
+        let mut told = false;
         loop {
             self.mark_seen();
             if self.state.intake.is_cancelled() {
                 return false;
             }
-            if share.may_collect() {
-                self.begin_until = None;
-                return true;
+            match self.acquire(tasks).await {
+                Ok(TaskAnswer::Held { .. }) => {
+                    self.leading = true;
+                    return true;
+                }
+                Ok(TaskAnswer::HeldBy(holder)) if self.by_hand => {
+                    warn!(
+                        instance = holder.card.instance,
+                        "another member does this too; it is done beside that one"
+                    );
+                    self.leading = false;
+                    return true;
+                }
+                Ok(TaskAnswer::HeldBy(holder)) => {
+                    let words = format!("left to {} on {}", holder.card.instance, holder.card.host);
+                    self.state.progress.tell_task(self.task, words);
+                    if self.once && self.lives(holder) {
+                        return false;
+                    }
+                }
+                Ok(TaskAnswer::NoMember) if self.has_waited() => {
+                    self.not_begun("the membership could not be renewed");
+                    return false;
+                }
+                Err(error) if self.has_waited() => {
+                    self.not_begun(&error.to_string());
+                    return false;
+                }
+                Err(error) if !self.once && !std::mem::replace(&mut told, true) => {
+                    trouble(self.state, self.task, &error.to_string());
+                }
+                Ok(TaskAnswer::NoMember) | Err(_) => {}
             }
-            let task = self.task;
-            self.state
-                .progress
-                .tell_task(task, "left to the daemon that reads the lists");
-            if self.once && share.another_leads() {
-                return false;
-            }
-            self.begin_until = self.deadline(self.begin_until);
-            if is_past(self.begin_until) {
-                self.not_begun("the daemon that reads the lists is not heard of");
-                return false;
-            }
-            self.next(self.begin_until).await;
+            self.next(Some(Instant::now() + ASK_AGAIN)).await;
         }
     }
 
-    /// Waits until the lists have been read and the blocks of books that are this daemon's due are its own. A run that ends by
-    /// itself goes on after a while with the blocks that it has.
+    /// Asks for one task after the other; the answer that is not "held", if there is one.
+    async fn acquire(&self, tasks: &[SharedTask]) -> Result<TaskAnswer, CatalogError> {
+        let mut answer = TaskAnswer::Held { fence: 0 };
+        for task in tasks {
+            answer = self.state.services.acquire(*task, &self.state.cx()).await?;
+            if !matches!(answer, TaskAnswer::Held { .. }) {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Whether a member is known to live: it renewed since it was seen first.
+    fn lives(&mut self, holder: MemberRow) -> bool {
+        let seen = self.holder.get_or_insert_with(|| holder.clone());
+        if seen.card.owner != holder.card.owner {
+            *seen = holder;
+            return false;
+        }
+        holder.renewals > seen.renewals
+    }
+
+    /// A run that ends by itself has waited for the catalog long enough.
+    fn has_waited(&mut self) -> bool {
+        let longest = self.state.services.membership().longest_wait();
+        self.once && *self.until.get_or_insert_with(|| Instant::now() + longest) <= Instant::now()
+    }
+
+    /// Gives a task back, so that a step by hand finds it free between two passes.
+    pub async fn give_back(&self, task: SharedTask) {
+        if self.leading
+            && let Err(error) = self.state.services.release(task, &self.state.cx()).await
+        {
+            debug!(%error, "a shared task was not given back; it is free when this member leaves");
+        }
+    }
+
+    /// Whether a task that it had was taken from it: this daemon stood still too long.
+    pub fn has_lost(&self, task: SharedTask) -> bool {
+        self.leading && self.state.services.membership().has_lost(task)
+    }
+
+    /// Completes when a task that it had is taken from it.
+    pub async fn lost(&self, task: SharedTask) {
+        let mut changes = self.state.services.membership().changes();
+        while !self.has_lost(task) {
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Waits until the lists have been read.
     pub async fn until_books_are_known(&mut self) {
         loop {
             self.mark_seen();
-            let known = self.state.intake.is_cancelled() || !self.more_may_come();
-            if known || !self.wait_for_books().await {
+            if self.state.intake.is_cancelled() || !self.more_may_come() {
                 return;
             }
+            self.next(None).await;
         }
     }
 
-    /// More books may be this task's than the catalog has named: lists are being read, or blocks are still another daemon's.
+    /// More books may be this task's than the catalog has named: lists are being read.
     pub fn more_may_come(&self) -> bool {
-        self.state.collecting.get() || self.state.expects_blocks()
+        self.state.collecting.get()
     }
 
     /// What is looked at from now on is newer than the news so far.
@@ -107,30 +182,12 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
         self.others.mark_unchanged();
     }
 
-    /// Books came: whoever keeps others from this daemon gets time anew.
-    pub fn books_came(&mut self) {
-        self.books_until = None;
-    }
-
-    /// Waits for news of books that may still come; `false` when they have been waited for long enough.
-    pub async fn wait_for_books(&mut self) -> bool {
-        if !self.more_may_come() {
-            // The lists ended since the catalog was asked, and nobody else has any: it is asked once more.
-            return true;
+    /// Waits for news of books that may still come.
+    pub async fn wait_for_books(&mut self) {
+        // The lists may have ended since the catalog was asked: it is asked once more.
+        if self.more_may_come() {
+            self.next(None).await;
         }
-        self.books_until = if self.state.collecting.get() {
-            None
-        } else {
-            self.deadline(self.books_until)
-        };
-        if is_past(self.books_until) {
-            let task = self.task;
-            let why = "books that other daemons have not released yet are left out";
-            self.state.incomplete(format!("{task}: {why}"));
-            return false;
-        }
-        self.next(self.books_until).await;
-        true
     }
 
     /// Waits for the next news, the end of the intake, or this moment.
@@ -143,23 +200,10 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
         }
     }
 
-    /// A wait for others ends, in a run that ends by itself: this moment, or as long from now on as a dead one may keep its leases.
-    fn deadline(&self, begun: Option<Instant>) -> Option<Instant> {
-        let share = self.state.services.share();
-        let patience = share.election().max(share.patience());
-        self.once.then(|| begun.unwrap_or_else(|| Instant::now() + patience))
-    }
-
     fn not_begun(&self, why: &str) {
-        let trouble = self.state.services.share().snapshot().and_then(|share| share.trouble);
-        let why = trouble.unwrap_or_else(|| why.to_owned());
         let task = self.task;
         self.state.incomplete(format!("{task}: not begun: {why}"));
     }
-}
-
-fn is_past(moment: Option<Instant>) -> bool {
-    moment.is_some_and(|moment| moment <= Instant::now())
 }
 
 /// Waits for this moment; for good where there is none.

@@ -9,6 +9,7 @@ use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::archive::{PassOptions, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
+use crate::pipeline::LibraryMembership;
 use crate::pipeline::book_services::uncancelled;
 use crate::pipeline::publish;
 use crate::pipeline::publish::{
@@ -49,8 +50,10 @@ pub struct DownloaderParts<S = Session> {
     pub transfers: TransferTable,
     /// Confirms the claim before anything is published.
     pub catalog: Catalog,
-    /// How long a claim holds; a killed daemon's book is free again after it.
+    /// How long a claim holds, at most as long as the membership.
     pub lease: Duration,
+    /// With which all claims end.
+    pub membership: LibraryMembership,
 }
 
 /// Fetch and publish this volume.
@@ -230,7 +233,9 @@ impl<S: GrinSession> DownloadWorker<S> {
             lease,
         };
         let renewal = lease / RENEWALS;
-        let window = PublicationWindow::of(lease.saturating_sub(renewal));
+        // Known before the claim is confirmed: what ends it afterwards ends the window.
+        let membership = self.parts.membership.unbroken();
+        let window = PublicationWindow::of(lease.saturating_sub(renewal)).within(membership);
         if !matches!(staged.decision(), ReplaceDecision::KeepStored(_)) {
             self.parts.catalog.ask(begin.clone(), cx).await?;
         }

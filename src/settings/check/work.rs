@@ -1,9 +1,7 @@
 //! Do library, GRIN, work, workers, retry and schedule make sense?
 
 use crate::settings::check::{check_address, error, warning};
-use crate::settings::choices::LeasesName;
 use crate::settings::finding::SettingsFinding;
-use crate::settings::kinds::SettingKind as _;
 use crate::settings::sections::{GrinSettings, RetrySettings, Settings, WorkSettings};
 
 /// The rate that GRIN permits (src/grin/PROTOCOL.md, section 3).
@@ -11,7 +9,7 @@ const GRIN_RATE: f64 = 5.0;
 const GRIN_HOST: &str = "books.google.com";
 /// More than this of one kind is a slip of the pen.
 const MOST_WORKERS: u32 = 256;
-/// A lease is renewed four times in its life, and each renewal needs its time.
+/// A membership is renewed three times in its life, and each renewal needs its time.
 const SHORTEST_LEASE: std::time::Duration = std::time::Duration::from_secs(2);
 /// The largest page that GRIN is known to give (src/grin/PROTOCOL.md, section 1).
 const LARGEST_PAGE: u32 = 50_000;
@@ -20,7 +18,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     library(&settings.library.directory, findings);
     grin(&settings.grin, findings);
     work(&settings.work, findings);
-    leases(settings, findings);
+    sharing(&settings.work, findings);
     workers(settings, findings);
     retry(&settings.retry, findings);
     schedule(settings, findings);
@@ -146,31 +144,19 @@ fn work(work: &WorkSettings, findings: &mut Vec<SettingsFinding>) {
     }
 }
 
-fn leases(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
-    let (work, enabled) = (&settings.work, settings.state_store.enabled);
-    match work.leases {
-        LeasesName::Dapr if !enabled => error(
-            findings,
-            "work.leases",
-            "is \"dapr\", but state_store.enabled is false; leases would have nowhere to be",
-        ),
-        LeasesName::Sqlite if !settings.catalog.url.starts_with("sqlite:") => error(
-            findings,
-            "work.leases",
-            "is \"sqlite\", which needs a catalog in a file beside which the leases are",
-        ),
-        LeasesName::Process | LeasesName::Sqlite if enabled => {
-            let name = work.leases.show().map_or_else(String::new, |name| name.to_string());
-            let text = format!("is {name}, so the state store is not used; \"dapr\" would use it");
-            warning(findings, "work.leases", text);
-        }
-        _ => {}
+fn sharing(work: &WorkSettings, findings: &mut Vec<SettingsFinding>) {
+    let is_odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if let Some(instance) = &work.instance
+        && (instance.is_empty() || instance.len() > 64 || instance.contains(is_odd))
+    {
+        let text = format!("is {instance:?}, but a name has 1 to 64 letters, digits, -, _ and . only");
+        error(findings, "work.instance", text);
     }
     if work.lease_time < SHORTEST_LEASE {
         error(
             findings,
             "work.lease_time",
-            "is less than 2s, so a moment's pause would lose everything; 60s is a good time",
+            "is less than 2s, so a moment's pause would lose everything; 30s is a good time",
         );
     }
 }

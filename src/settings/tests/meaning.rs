@@ -27,10 +27,11 @@ fn contradictions_are_refused() {
     let cases: &[(&str, &[&str])] = &[
         (
             "[work]\nleases = \"dapr\"",
-            &["work.leases", "state_store.enabled is false"],
+            &["work.leases", "sharing is automatic", "PostgreSQL", "catalog.url"],
         ),
+        ("[work]\ninstance = \"a/b\"", &["work.instance", "letters"]),
+        ("[work]\ninstance = \"\"", &["work.instance", "1 to 64"]),
         ("[work]\nlease_time = \"1s\"", &["work.lease_time", "less than 2s"]),
-        ("[work]\nleases = \"etcd\"", &["work.leases", "process, sqlite, dapr"]),
         ("[library]\ndirectory = \"../x\"", &["library.directory", "'.'"]),
         (
             "[grin]\nbase_url = \"http://books.google.com/libraries/\"",
@@ -182,6 +183,8 @@ fn doubtful_things_are_warnings() {
         ),
         ("[observe]\nlisten = \"0.0.0.0:9618\"", "every machine"),
         ("[work]\nqueues = [\"all\", \"all\"]", "twice"),
+        ("[work]\nleases = \"process\"", "sharing is automatic"),
+        ("[work]\nleases = \"sqlite\"", "remove it"),
         ("[grin]\nrequests_per_second = 50", "GRIN allows 5"),
         ("[grin]\npage_size = 60000", "largest"),
         ("[shutdown]\ngrace = \"10m\"", "TimeoutStopSec"),

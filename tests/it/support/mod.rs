@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "XX")]
 
 pub mod archives;
+pub mod daemons;
 pub mod recorded;
 pub mod service;
 
@@ -37,7 +38,9 @@ impl Home {
         let config = simulator.write_config(folder.path()).expect("a config");
         let dropins = folder.path().join("grind.toml.d");
         fs::create_dir_all(&dropins).expect("a folder for drop-ins");
-        let quick = "[retry]\nbase = \"20ms\"\ncap = \"500ms\"\nattempts = 10\n[storage]\ndisk_reserve = \"0%\"\n";
+        // After a kill the next start waits for the lease.
+        let quick = "[retry]\nbase = \"20ms\"\ncap = \"500ms\"\nattempts = 10\n[storage]\ndisk_reserve = \"0%\"\n\
+                     [work]\nlease_time = \"2s\"\n";
         fs::write(dropins.join("10-quick.toml"), quick).expect("a drop-in");
         fs::write(dropins.join("20-test.toml"), extra).expect("a drop-in");
         Self {

@@ -11,6 +11,33 @@ pub(crate) const ADD_TO_TALLY: &str = "INSERT INTO tally_parts (part, kind, valu
 /// A number that no claim had before; a sequence makes no transaction wait for another.
 pub(crate) const NEXT_FENCE: &str = "SELECT nextval('claim_fences')";
 
+pub(crate) const LAST_FENCE: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM claim_fences";
+
+/// Sequences do not see numbers that are given, and the planner does not see rows before they were counted.
+pub(crate) const AFTER_COPY: &[&str] = &[
+    "SELECT setval('claim_fences', greatest(:fence::bigint, 1), :fence::bigint > 0)",
+    "SELECT setval(pg_get_serial_sequence('sessions', 'id'), ifnull(max(id), 1), max(id) IS NOT NULL) FROM sessions",
+    "SELECT setval(pg_get_serial_sequence('books', 'id'), ifnull(max(id), 1), max(id) IS NOT NULL) FROM books",
+    "SELECT setval(pg_get_serial_sequence('book_status_history', 'id'), ifnull(max(id), 1), max(id) IS NOT NULL) \
+     FROM book_status_history",
+    "SELECT setval(pg_get_serial_sequence('list_passes', 'id'), ifnull(max(id), 1), max(id) IS NOT NULL) FROM list_passes",
+    "ANALYZE books",
+    "ANALYZE book_status_history",
+    "ANALYZE sightings",
+];
+
+/// Adds the rows of `:rows`, JSON objects by column, to a table; of totals, to a part of them.
+pub(crate) fn append_rows(table: &str, columns: &str) -> String {
+    let (part, none) = match table {
+        "tally_parts" => ("part, ", "0, "),
+        _ => ("", ""),
+    };
+    format!(
+        "INSERT INTO {table} ({part}{columns}) \
+         SELECT {none}{columns} FROM json_populate_recordset(NULL::{table}, :rows::text::json)"
+    )
+}
+
 /// A text with numbered parameters, and their names in that order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TranslatedText {

@@ -71,7 +71,7 @@ impl PostgresEngine {
         let engine = Self::connect(address)?;
         schema::prepare(&engine, address)?;
         engine.batch(
-            "SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '60s'; \
+            "SET idle_in_transaction_session_timeout = '15s'; SET lock_timeout = '60s'; \
              SET default_transaction_isolation = 'read committed'",
         )?;
         engine.take_part()?;

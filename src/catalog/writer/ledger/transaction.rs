@@ -8,6 +8,7 @@ use crate::catalog::lifecycle::history;
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
 use crate::catalog::lifecycle::tallies::{PendingTallies, TallyKind};
+use crate::catalog::sharing::members::check_complete;
 use crate::catalog::{CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 use crate::clock::stamp;
@@ -189,6 +190,7 @@ impl CatalogTransaction<'_> {
 /// Notes that this program opened the catalog, and the number by which histories name it.
 pub(super) fn begin_session(conn: &mut SqlConnection, clock: &SystemClock) -> Result<OpenedSession, CatalogError> {
     conn.begin()?;
+    check_complete(conn)?;
     let opened_at = stamp(now(conn, clock));
     let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
     let number = conn.one(

@@ -12,9 +12,9 @@ use crate::catalog::{
     BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, RecordDoubtfulPublication, RenewClaims, SettleClaim,
     StoredBook,
 };
-use crate::dapr::WorkShare;
 use crate::grin::Barcode;
 use crate::pipeline::PublishedVolume;
+use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
 use crate::vocabulary::{Blame, BookState};
 
@@ -54,7 +54,7 @@ pub struct LibraryStub {
     /// Requests that GRIN's pause did not let through.
     pub refused: Cell<u32>,
     fence: RefCell<i64>,
-    share: WorkShare,
+    membership: LibraryMembership,
 }
 
 impl LibraryStub {
@@ -65,7 +65,7 @@ impl LibraryStub {
             began: Instant::now(),
             refused: Cell::default(),
             fence: RefCell::default(),
-            share: WorkShare::alone(),
+            membership: LibraryMembership::of_tests(),
         }
     }
 
@@ -375,8 +375,8 @@ impl BookServices for LibraryStub {
         4
     }
 
-    fn share(&self) -> &WorkShare {
-        &self.share
+    fn membership(&self) -> &LibraryMembership {
+        &self.membership
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use crate::actor::AskContext;
-use crate::catalog::{CatalogError, EnrichBatch, PlanConversions, RecordConversions, ToEnrich};
-use crate::clock::SystemClock;
-use crate::dapr::{CooperationConfig, LeaseRounds, ProcessLeases, WorkShare};
+use crate::catalog::{
+    CatalogError, EnrichBatch, MemberCard, MemberRow, PlanConversions, RecordConversions, SharedTask, TaskAnswer,
+    ToEnrich,
+};
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
+use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::workers::{
     CollectList, CollectResult, ConvertBatch, ConvertResult, EnrichBarcodes, MonthlyArrivals,
@@ -50,7 +51,12 @@ pub struct TaskStub {
     pub catalog_busy: Cell<bool>,
     pub put_off: RefCell<Vec<Barcode>>,
     addresses: GrinAddresses,
-    pub share: WorkShare,
+    pub membership: LibraryMembership,
+    /// Who has a task.
+    pub held_by: RefCell<BTreeMap<SharedTask, MemberRow>>,
+    pub released: RefCell<Vec<SharedTask>>,
+    /// The catalog does not know this member at present.
+    pub no_member: Cell<bool>,
 }
 
 impl TaskStub {
@@ -70,7 +76,10 @@ impl TaskStub {
             catalog_busy: Cell::default(),
             put_off: RefCell::default(),
             addresses: GrinAddresses::new(&base, &LibraryDirectory::parse("TESTLIB").unwrap()).unwrap(),
-            share: WorkShare::alone(),
+            membership: LibraryMembership::of_tests(),
+            held_by: RefCell::default(),
+            released: RefCell::default(),
+            no_member: Cell::default(),
         }
     }
 
@@ -146,17 +155,21 @@ pub fn books(range: std::ops::Range<u32>) -> Vec<Barcode> {
         .collect()
 }
 
-/// What a daemon may do that shares the library with others of whom nothing is heard: nothing, and for good. `apart`: each has a
-/// catalog of its own.
-pub fn silent_others(apart: bool) -> WorkShare {
-    let config = CooperationConfig {
-        owner: "test".into(),
-        clock: SystemClock::system(),
-        lease: Duration::from_secs(60),
-        apart,
-    };
-    let leases = ProcessLeases::new(config.terms());
-    LeaseRounds::new(Rc::new(leases), config).1
+/// Another member, that has renewed so often.
+pub fn other(renewals: u64) -> MemberRow {
+    MemberRow {
+        card: MemberCard {
+            instance: "other".into(),
+            owner: "other:1".into(),
+            host: "elsewhere".into(),
+            program: "daemon".into(),
+            version: "0".into(),
+        },
+        joined_at: String::new(),
+        seen_at: String::new(),
+        renewals,
+        left: Duration::from_secs(10),
+    }
 }
 
 impl TaskServices for TaskStub {
@@ -248,7 +261,24 @@ impl TaskServices for TaskStub {
         &self.addresses
     }
 
-    fn share(&self) -> &WorkShare {
-        &self.share
+    async fn acquire(&self, task: SharedTask, _cx: &AskContext) -> Result<TaskAnswer, CatalogError> {
+        self.catalog()?;
+        if self.no_member.get() {
+            return Ok(TaskAnswer::NoMember);
+        }
+        if let Some(holder) = self.held_by.borrow().get(&task) {
+            return Ok(TaskAnswer::HeldBy(holder.clone()));
+        }
+        self.membership.took(task);
+        Ok(TaskAnswer::Held { fence: 1 })
+    }
+
+    async fn release(&self, task: SharedTask, _cx: &AskContext) -> Result<(), CatalogError> {
+        self.released.borrow_mut().push(task);
+        Ok(())
+    }
+
+    fn membership(&self) -> &LibraryMembership {
+        &self.membership
     }
 }

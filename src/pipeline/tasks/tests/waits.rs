@@ -1,64 +1,125 @@
 //! Every wait of a run that ends by itself has a bound; the daemon waits as long as it takes.
 
 use super::*;
-use crate::pipeline::tasks::tests::stub::silent_others;
+use crate::catalog::{MemberStanding, SharedTask};
+use crate::pipeline::tasks::tests::stub::other;
 use crate::pipeline::tasks::wait::TaskWait;
 
 /// All tasks of a run that ends by itself; how long they took.
-async fn once(stub: TaskStub) -> (State, Duration) {
-    let state = state(stub);
+async fn once(state: &State) -> Duration {
     state.collecting.set(true);
     let (scope, began) = (scope(true), Instant::now());
-    futures::join!(collect(&state, &scope), enrich(&state, &scope), convert(&state, &scope));
-    (state, began.elapsed())
+    futures::join!(collect(state, &scope), enrich(state, &scope), convert(state, &scope));
+    began.elapsed()
 }
 
-fn silent(apart: bool) -> TaskStub {
-    let mut stub = TaskStub::new();
-    stub.share = silent_others(apart);
+fn with_work() -> TaskStub {
+    let stub = TaskStub::new();
     *stub.to_convert.borrow_mut() = books(0..5);
     stub.to_enrich.borrow_mut().push_back(books(0..5));
     stub
 }
 
-#[tokio::test(start_paused = true)]
-async fn others_that_are_not_heard_of_are_waited_for_until_a_dead_one_would_have_lost_its_leases() {
-    for apart in [false, true] {
-        let stub = silent(apart);
-        let election = stub.share.election();
-        let (state, took) = once(stub).await;
-        assert!(took >= election && took <= election * 3, "{apart}: {took:?}");
-        assert_eq!(report(&state).len(), if apart { 4 } else { 3 }, "{:?}", report(&state));
-        assert!(state.services.batches().is_empty() && state.services.lists_asked().is_empty());
-    }
+/// With work of which another member has everything.
+fn held() -> TaskStub {
+    let stub = with_work();
+    let held = [SharedTask::Lists, SharedTask::Plan].map(|task| (task, other(0)));
+    *stub.held_by.borrow_mut() = held.into();
+    stub
 }
 
 #[tokio::test(start_paused = true)]
-async fn news_of_others_lengthens_no_wait() {
-    let stub = silent(true);
-    let state = state(stub);
-    let scope = scope(true);
-    let news = async {
-        loop {
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            state.wake.send_replace(());
+async fn a_run_that_ends_by_itself_leaves_lists_to_a_member_once_it_is_known_to_live() {
+    let state = state(held());
+    let renewing = async {
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        for holder in state.services.held_by.borrow_mut().values_mut() {
+            holder.renewals = 1;
         }
     };
+    let (took, ()) = tokio::join!(once(&state), renewing);
+    assert_eq!(took.as_secs(), 10);
+    assert_eq!(report(&state), [""; 0]);
+    assert!(state.services.batches().is_empty() && state.services.lists_asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_member_had_is_done_when_its_lease_is_over() {
+    let state = state(held());
+    let expiring = async {
+        tokio::time::sleep(Duration::from_secs(28)).await;
+        state.services.held_by.borrow_mut().clear();
+    };
+    let (took, ()) = tokio::join!(once(&state), expiring);
+    assert!((28..35).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(state.services.lists_asked().len(), 4);
+    assert_eq!(state.services.batches(), [5, 5]);
+    assert_eq!(
+        *state.services.released.borrow(),
+        [SharedTask::Plan],
+        "a step by hand may plan then"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_by_hand_goes_on_beside_a_member_that_does_the_same() {
+    let state = state(held());
+    let scope = RunScope {
+        by_hand: true,
+        ..scope(true)
+    };
     let began = Instant::now();
-    tokio::select! {
-        () = news => {}
-        () = convert(&state, &scope) => {}
+    futures::join!(collect(&state, &scope), enrich(&state, &scope), convert(&state, &scope));
+    assert!(began.elapsed().as_secs() < 2);
+    assert_eq!(
+        (state.services.lists_asked().len(), state.services.batches()),
+        (4, vec![5, 5])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_catalog_or_a_membership_a_run_that_ends_by_itself_says_what_it_did_not_begin() {
+    for busy in [true, false] {
+        let stub = with_work();
+        stub.catalog_busy.set(busy);
+        stub.no_member.set(!busy);
+        let longest = stub.membership.longest_wait();
+        let state = state(stub);
+        let took = once(&state).await;
+        assert!(took >= longest && took < longest + Duration::from_secs(6), "{took:?}");
+        assert_eq!(report(&state).len(), 3, "{:?}", report(&state));
     }
-    let election = state.services.share.election();
-    assert!(began.elapsed() < election * 3, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_daemon_waits_for_others_as_long_as_it_takes() {
-    let state = state(silent(true));
+    let state = state(held());
     let scope = scope(false);
-    for_so_long(&state, HOUR * 24, convert(&state, &scope)).await;
+    let tasks = async {
+        futures::join!(collect(&state, &scope), convert(&state, &scope));
+    };
+    for_so_long(&state, HOUR * 24, tasks).await;
     assert_eq!(report(&state), [""; 0]);
+    assert!(state.services.lists_asked().is_empty());
+}
+
+/// It stood still too long, and comes back to find that another reads the lists.
+#[tokio::test(start_paused = true)]
+async fn a_list_is_read_no_further_once_it_is_anothers_to_read() {
+    let stub = TaskStub::new();
+    stub.hangs.set(Some(ListKind::AllBooks));
+    let state = state(stub);
+    let scope = scope(false);
+    let losing = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        state.services.held_by.borrow_mut().insert(SharedTask::Lists, other(0));
+        state.services.membership.told(Vec::new(), MemberStanding::Rejoined);
+    };
+    let work = async {
+        futures::join!(collect(&state, &scope), losing);
+    };
+    for_so_long(&state, HOUR, work).await;
+    assert_eq!(state.services.lists_asked(), [ListKind::AllBooks]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,14 +150,13 @@ async fn a_paused_daemon_begins_when_the_pause_is_lifted() {
     assert_eq!(state.services.asked_at(|_| true), [3_600; 4]);
 }
 
-/// What the last page of a list brought is looked for, and nobody is said to keep books.
+/// What the last page of a list brought is looked for.
 #[tokio::test(start_paused = true)]
 async fn lists_that_end_while_the_catalog_is_asked_leave_no_book_out() {
     let state = state(TaskStub::new());
     state.collecting.set(true);
-    let mut wait = TaskWait::new(&state, "enrich", true);
+    let mut wait = TaskWait::new(&state, "enrich", &scope(true));
     assert!(wait.more_may_come());
     state.collecting.set(false);
-    assert!(wait.wait_for_books().await, "the catalog is asked once more");
-    assert_eq!(report(&state), [""; 0]);
+    wait.wait_for_books().await;
 }

@@ -9,6 +9,7 @@ use crate::actor::HandleMessage as _;
 use crate::archive::{ArchiveError, PassOptions};
 use crate::catalog::{CatalogError, ClaimSettlement, SettleClaim};
 use crate::grin::{Secret, Validator};
+use crate::pipeline::LibraryMembership;
 use crate::pipeline::PublishError;
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
 use crate::pipeline::workers::{
@@ -79,6 +80,7 @@ impl DownloadFixture {
             transfers: self.transfers.clone(),
             catalog: self.base.catalog.clone(),
             lease: LEASE,
+            membership: LibraryMembership::of_tests(),
         })
     }
 

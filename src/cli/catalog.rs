@@ -1,0 +1,135 @@
+//! `grind catalog`: the catalog as a whole, from one database into another.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+
+use crate::catalog::{CatalogAddress, CatalogCopy, CatalogCopyError, CopiedRows, CopyProgress};
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::output::{print_json, write_to};
+use crate::cli::{load, reading};
+use crate::clock::SystemClock;
+
+/// How often the log tells how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// `grind catalog …`.
+#[derive(Debug, Clone, Args)]
+pub struct CatalogArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: CatalogCommand,
+}
+
+/// What can be done with a catalog as a whole.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CatalogCommand {
+    /// Copy the catalog into another database, and compare both
+    Copy(CopyArgs),
+}
+
+/// `grind catalog copy`.
+#[derive(Debug, Clone, Args)]
+pub struct CopyArgs {
+    /// Where the config is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The other database: postgres://host/database, or sqlite:///path of a file that is made
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// What was copied, as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Does it.
+pub fn run(args: &CatalogArgs) -> CommandResult {
+    match &args.command {
+        CatalogCommand::Copy(args) => copy(args),
+    }
+}
+
+fn copy(args: &CopyArgs) -> CommandResult {
+    let settings = load::of_catalog(&args.config)?;
+    let address = |url: &str| CatalogAddress::parse(url).map_err(|error| reading::refused(&error));
+    let (from, to) = (existing(address(&settings.catalog.url)?)?, address(&args.to)?);
+    let mut told = Instant::now();
+    let copy = CatalogCopy {
+        from: &from,
+        to: &to,
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        process: format!("{:08x}", rand::random::<u32>()),
+        clock: SystemClock::system(),
+        progress: &mut |progress| tell(progress, &mut told),
+    };
+    let copied = copy.run().map_err(|error| refused(&error))?;
+    if args.json {
+        print_json(&copied)?;
+    } else {
+        write_to(&mut io::stdout().lock(), |out| in_words(&copied, &from, &to, out))?;
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// No file is made in the place of a catalog that is not there.
+fn existing(address: CatalogAddress) -> Result<CatalogAddress, CliError> {
+    crate::catalog::CatalogReader::open_at(&address, SystemClock::system())
+        .map(drop)
+        .or_else(|error| match error {
+            // It is brought up to date.
+            crate::catalog::CatalogError::Older { .. } => Ok(()),
+            error => Err(reading::refused(&error)),
+        })?;
+    Ok(address)
+}
+
+fn tell(progress: CopyProgress, told: &mut Instant) {
+    if told.elapsed() < TOLD_EVERY {
+        return;
+    }
+    *told = Instant::now();
+    let CopyProgress { table, rows, of, .. } = progress;
+    match progress.is_comparing {
+        false => tracing::info!(table, rows, of, "rows copied so far"),
+        true => tracing::info!(table, rows, of, "rows compared so far"),
+    }
+}
+
+fn in_words(copied: &[CopiedRows], from: &CatalogAddress, to: &CatalogAddress, out: &mut impl Write) -> io::Result<()> {
+    for CopiedRows { table, rows, sha256 } in copied {
+        writeln!(out, "{table:20} {rows:>10} rows  sha256 {}", &sha256[..16])?;
+    }
+    writeln!(out, "{} has all that {} has.", to.shown(), from.shown())?;
+    writeln!(
+        out,
+        "Let catalog.url name it, and keep the other until the daemon has run with it."
+    )
+}
+
+fn refused(error: &CatalogCopyError) -> CliError {
+    let (exit, advice) = match error {
+        CatalogCopyError::Catalog(error) => return reading::refused(error),
+        CatalogCopyError::Same(_) => (
+            ExitStatus::Usage,
+            "Let --to name another database than catalog.url does.",
+        ),
+        CatalogCopyError::InUse { .. } => (
+            ExitStatus::CannotCreate,
+            "Stop every daemon and step that uses it (`systemctl stop grind`); one that was killed is gone when its lease has ended.",
+        ),
+        CatalogCopyError::NotEmpty { .. } => (
+            ExitStatus::Failed,
+            "Nothing was changed. Let --to name an empty database, or a file that does not exist yet.",
+        ),
+        CatalogCopyError::Differs { .. } => (
+            ExitStatus::Failed,
+            "The copy cannot be used. Begin it anew in an empty database, while nothing uses the catalog.",
+        ),
+    };
+    CliError::new(exit, "the catalog was not copied")
+        .because(error)
+        .advise(advice)
+}

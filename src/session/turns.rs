@@ -1,0 +1,280 @@
+//! Turns of a rate that several programs share: asked for in short slices, each a little ahead of its use.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use futures::future::LocalBoxFuture;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::actor::ActorRegistry;
+use crate::actor::tasks::{self, TaskHandle};
+use crate::session::SessionCounters;
+
+/// How long one slice lasts.
+const SLICE: Duration = Duration::from_millis(500);
+/// A turn may be used this much later than its time even where turns follow each other faster.
+const LATENESS: Duration = Duration::from_millis(50);
+/// After which a source that gave nothing is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Turns granted to this program alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantedSlice {
+    /// When they were granted, by the clock of whoever grants them.
+    pub given_at: Duration,
+    /// From then until the first of them.
+    pub begins_in: Duration,
+    /// How many.
+    pub turns: u32,
+    /// From one to the next.
+    pub every: Duration,
+    /// For how long nobody is to ask GRIN anything.
+    pub closed_for: Duration,
+}
+
+/// Who divides the rate among all programs that ask GRIN for one library.
+pub trait RateSource: Send + Sync {
+    /// The next turns; `None`: it cannot tell now.
+    fn slice(&self, turns: u32, every: Duration) -> LocalBoxFuture<'_, Option<GrantedSlice>>;
+    /// GRIN asks everybody to pause for so long.
+    fn closed(&self, pause: Duration) -> LocalBoxFuture<'_, ()>;
+}
+
+/// When the next request may be sent, as far as its turn goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NextTurn {
+    /// At once.
+    Now,
+    /// At this moment.
+    At(Instant),
+    /// The source has been asked; its answer is told by [`SharedTurns::answered`].
+    Asked,
+}
+
+/// The turns this program holds.
+pub(super) struct SharedTurns {
+    source: Arc<dyn RateSource>,
+    hub: ActorRegistry,
+    counters: Arc<SessionCounters>,
+    held: RefCell<VecDeque<HeldSlice>>,
+    asking: Cell<bool>,
+    ask: RefCell<Option<TaskHandle<()>>>,
+    telling: RefCell<Option<TaskHandle<()>>>,
+    again_at: Cell<Option<Instant>>,
+    /// Since when the source has given nothing.
+    away_since: Cell<Option<Instant>>,
+    /// A pause that other programs were told of, not yet taken up.
+    closed_until: Cell<Option<Instant>>,
+    clock: RefCell<SourceClock>,
+    answered: Notify,
+}
+
+/// What is left of a slice.
+#[derive(Debug, Clone, Copy)]
+struct HeldSlice {
+    next: Instant,
+    every: Duration,
+    /// How late a turn may be used.
+    patience: Duration,
+    granted: u32,
+    left: u32,
+}
+
+/// The clock of whoever grants turns, as seen from here: each question and its answer say between which of our moments it gave them.
+#[derive(Debug)]
+struct SourceClock {
+    base: Instant,
+    /// Our microseconds since `base`, without the source's.
+    offset: Option<i64>,
+}
+
+impl SourceClock {
+    fn new() -> Self {
+        Self {
+            base: Instant::now(),
+            offset: None,
+        }
+    }
+
+    /// When something was given, at this time of the source's. What is known of its clock holds as far as this answer allows, so
+    /// that neither an answer that was long on its way nor a clock that was set shifts the turns.
+    fn moment(&mut self, given_at: Duration, asked: Instant, answered: Instant) -> Instant {
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 2);
+        let given_at = micros(given_at);
+        let [earliest, latest] = [asked, answered].map(|at| micros(at - self.base) - given_at);
+        let offset = self.offset.map_or(latest, |known| known.clamp(earliest, latest));
+        self.offset = Some(offset);
+        self.base + Duration::from_micros(u64::try_from(given_at + offset).unwrap_or(0))
+    }
+}
+
+impl HeldSlice {
+    /// Of an answer that came so late that all its turns are over, one is left: a source that is always slow must not stop everything.
+    fn new(slice: GrantedSlice, given: Instant, answered: Instant) -> Self {
+        let mut held = Self {
+            next: given + slice.begins_in,
+            every: slice.every,
+            patience: slice.every.max(LATENESS),
+            granted: slice.turns,
+            left: slice.turns,
+        };
+        held.forget_lost(answered);
+        if held.left == 0 {
+            (held.next, held.left) = (answered, slice.turns.min(1));
+        }
+        held
+    }
+
+    fn pass_one(&mut self) {
+        self.next += self.every;
+        self.left -= 1;
+    }
+
+    /// Drops the turns whose time is over.
+    fn forget_lost(&mut self, now: Instant) {
+        while self.left > 0 && now > self.next + self.patience {
+            self.pass_one();
+        }
+    }
+}
+
+impl SharedTurns {
+    pub(super) fn new(source: Arc<dyn RateSource>, hub: &ActorRegistry, counters: &Arc<SessionCounters>) -> Rc<Self> {
+        Rc::new(Self {
+            source,
+            hub: hub.clone(),
+            counters: Arc::clone(counters),
+            held: RefCell::default(),
+            asking: Cell::default(),
+            ask: RefCell::default(),
+            telling: RefCell::default(),
+            again_at: Cell::default(),
+            away_since: Cell::default(),
+            closed_until: Cell::default(),
+            clock: RefCell::new(SourceClock::new()),
+            answered: Notify::new(),
+        })
+    }
+
+    /// When the next turn is; asks for more where few are left. To be called only by who has a request to send.
+    pub(super) fn next(self: &Rc<Self>, every: Duration) -> NextTurn {
+        let now = Instant::now();
+        let (next, is_low) = self.look(now);
+        if is_low {
+            match self.again_at.get().filter(|at| *at > now) {
+                Some(again) if next.is_none() => return NextTurn::At(again),
+                Some(_) => {}
+                None => self.ask(every),
+            }
+        }
+        match next {
+            Some(at) if at > now => NextTurn::At(at),
+            Some(_) => NextTurn::Now,
+            None => NextTurn::Asked,
+        }
+    }
+
+    /// Uses the turn that [`SharedTurns::next`] told of.
+    pub(super) fn take(&self) {
+        if let Some(slice) = self.held.borrow_mut().front_mut() {
+            slice.pass_one();
+        }
+    }
+
+    /// Completes at the next answer of the source.
+    pub(super) async fn answered(&self) {
+        self.answered.notified().await;
+    }
+
+    /// Since when the source has given nothing, if it gives nothing.
+    pub(super) fn away_since(&self) -> Option<Instant> {
+        self.away_since.get()
+    }
+
+    /// Until when other programs were told to pause, once for each answer.
+    pub(super) fn take_pause(&self) -> Option<Instant> {
+        self.closed_until.take()
+    }
+
+    /// Turns at another pace are asked for from now on.
+    pub(super) fn forget(&self) {
+        self.held.borrow_mut().clear();
+        self.ask.take();
+        self.asking.set(false);
+        self.answered.notify_waiters();
+    }
+
+    /// Tells all others of a pause.
+    pub(super) fn tell_closed(self: &Rc<Self>, pause: Duration) {
+        let source = Arc::clone(&self.source);
+        let telling = tasks::spawn(&self.hub, "rate_closed", async move { source.closed(pause).await });
+        self.telling.replace(Some(telling));
+    }
+
+    /// The time of the next turn, and whether half of what was granted last is used.
+    fn look(&self, now: Instant) -> (Option<Instant>, bool) {
+        let mut held = self.held.borrow_mut();
+        while let Some(slice) = held.front_mut() {
+            slice.forget_lost(now);
+            if slice.left > 0 {
+                break;
+            }
+            held.pop_front();
+        }
+        let is_low = held.len() < 2 && held.front().is_none_or(|slice| slice.left <= slice.granted / 2);
+        (held.front().map(|slice| slice.next), is_low)
+    }
+
+    fn ask(self: &Rc<Self>, every: Duration) {
+        if self.asking.replace(true) {
+            return;
+        }
+        let turns = SLICE.as_nanos().div_ceil(every.as_nanos().max(1));
+        let turns = u32::try_from(turns).unwrap_or(u32::MAX).max(1);
+        let (this, source) = (Rc::downgrade(self), Arc::clone(&self.source));
+        let asked = Instant::now();
+        self.away_since.set(self.away_since.get().or(Some(asked)));
+        let asking = tasks::spawn(&self.hub, "rate_slice", async move {
+            let slice = source.slice(turns, every).await;
+            if let Some(this) = this.upgrade() {
+                this.note(slice, asked);
+            }
+        });
+        self.ask.replace(Some(asking));
+    }
+
+    fn note(&self, slice: Option<GrantedSlice>, asked: Instant) {
+        let answered = Instant::now();
+        self.asking.set(false);
+        self.counters.turns_missing.store(slice.is_none(), Relaxed);
+        match slice {
+            Some(slice) => {
+                if self.again_at.take().is_some() {
+                    tracing::info!("the catalog grants turns of grin.requests_per_second again");
+                }
+                self.away_since.set(None);
+                let given = self.clock.borrow_mut().moment(slice.given_at, asked, answered);
+                self.held.borrow_mut().push_back(HeldSlice::new(slice, given, answered));
+                if !slice.closed_for.is_zero() {
+                    self.closed_until.set(Some(answered + slice.closed_for));
+                }
+            }
+            None => {
+                if self.again_at.replace(Some(answered + ASK_AGAIN)).is_none() {
+                    tracing::warn!(
+                        "the catalog grants no turns of grin.requests_per_second: requests to GRIN wait for it"
+                    );
+                }
+            }
+        }
+        self.answered.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests;

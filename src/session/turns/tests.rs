@@ -1,0 +1,333 @@
+use std::sync::Mutex;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::sleep;
+
+use super::*;
+use crate::session::pacer::RequestPacer;
+use crate::session::{SessionError, TimeoutPhase};
+
+/// The row that all members take their turns from.
+struct SharedRow {
+    state: Mutex<RowState>,
+}
+
+struct RowState {
+    began: Instant,
+    free_at: Instant,
+    closed_until: Instant,
+    away: bool,
+    asked: usize,
+    random: StdRng,
+    /// Longest way of a question, and of an answer, in milliseconds.
+    way: u64,
+}
+
+impl SharedRow {
+    fn new(seed: u64, way: u64) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(RowState {
+                began: Instant::now(),
+                free_at: Instant::now(),
+                closed_until: Instant::now(),
+                away: false,
+                asked: 0,
+                random: StdRng::seed_from_u64(seed),
+                way,
+            }),
+        })
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut RowState) -> T) -> T {
+        look(&mut self.state.lock().unwrap())
+    }
+
+    async fn way(&self) {
+        let wait = self.with(|row| row.random.random_range(0..=row.way));
+        sleep(Duration::from_millis(wait)).await;
+    }
+}
+
+impl RateSource for SharedRow {
+    fn slice(&self, turns: u32, every: Duration) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
+        Box::pin(async move {
+            self.way().await;
+            let granted = self.with(|row| {
+                let now = Instant::now();
+                row.asked += 1;
+                if row.away {
+                    return None;
+                }
+                let begins = row.free_at.max(now);
+                row.free_at = begins + turns * every;
+                Some(GrantedSlice {
+                    // A clock of its own.
+                    given_at: row.began.elapsed() + Duration::from_secs(1_000_000),
+                    begins_in: begins - now,
+                    turns,
+                    every,
+                    closed_for: row.closed_until - now,
+                })
+            });
+            self.way().await;
+            granted
+        })
+    }
+
+    fn closed(&self, pause: Duration) -> LocalBoxFuture<'_, ()> {
+        Box::pin(async move { self.with(|row| row.closed_until = row.closed_until.max(Instant::now() + pause)) })
+    }
+}
+
+fn member(row: &Arc<SharedRow>, rate: f64) -> RequestPacer {
+    counted_member(row, rate, &Arc::default())
+}
+
+fn counted_member(row: &Arc<SharedRow>, rate: f64, counters: &Arc<SessionCounters>) -> RequestPacer {
+    let turns = SharedTurns::new(Arc::<SharedRow>::clone(row), &ActorRegistry::new(), counters);
+    RequestPacer::new(rate, Some(turns), counters)
+}
+
+/// Sends whenever it may, with pauses of its own at random where `idle` is given; notes when it sent.
+async fn send(pacer: &RequestPacer, until: Instant, idle: Option<u64>, sent: &RefCell<Vec<Instant>>) {
+    let mut random = StdRng::seed_from_u64(idle.unwrap_or(0));
+    while tokio::time::timeout_at(until, pacer.pass()).await.is_ok() {
+        sent.borrow_mut().push(Instant::now());
+        if idle.is_some() && random.random_bool(0.1) {
+            sleep(Duration::from_millis(random.random_range(0..3_000))).await;
+        }
+    }
+}
+
+/// The most requests within any window of this length.
+fn most_within(sent: &[Instant], window: Duration) -> usize {
+    let counts = sent
+        .iter()
+        .enumerate()
+        .map(|(first, from)| sent[first..].iter().take_while(|at| **at - *from < window).count());
+    counts.max().unwrap_or(0)
+}
+
+async fn sent_by(members: &[(RequestPacer, Option<u64>)], time: Duration) -> Vec<Instant> {
+    let sent = RefCell::new(Vec::new());
+    let until = Instant::now() + time;
+    futures::future::join_all(members.iter().map(|(pacer, idle)| send(pacer, until, *idle, &sent))).await;
+    let mut sent = sent.into_inner();
+    sent.sort();
+    sent
+}
+
+struct SharingCase {
+    /// Each so many milliseconds.
+    every: u64,
+    members: u64,
+    /// Longest way to the source, in milliseconds.
+    way: u64,
+}
+
+const CASES: [SharingCase; 6] = [
+    SharingCase {
+        every: 200,
+        members: 1,
+        way: 5,
+    },
+    SharingCase {
+        every: 200,
+        members: 3,
+        way: 5,
+    },
+    SharingCase {
+        every: 200,
+        members: 8,
+        way: 40,
+    },
+    SharingCase {
+        every: 2_000,
+        members: 2,
+        way: 5,
+    },
+    SharingCase {
+        every: 25,
+        members: 3,
+        way: 60,
+    },
+    SharingCase {
+        every: 200,
+        members: 3,
+        way: 400,
+    },
+];
+
+#[actix_rt::test]
+async fn members_together_never_pass_the_rate_and_use_all_of_it() {
+    tokio::time::pause();
+    for seed in 0..12 {
+        for SharingCase { every, members, way } in CASES {
+            for idle in [None, Some(seed)] {
+                let row = SharedRow::new(seed, way);
+                let pacer = || member(&row, 1_000.0 / every as f64);
+                let group: Vec<_> = (0..members)
+                    .map(|number| (pacer(), idle.map(|idle| idle * 100 + number)))
+                    .collect();
+                let sent = sent_by(&group, Duration::from_secs(60)).await;
+                let most = most_within(&sent, Duration::from_secs(5)) as u64;
+                let case = format!("seed {seed}, every {every} ms, {members} members, way {way}, idle {idle:?}");
+                assert!(most <= 5_000 / every + members, "{most} in 5 s, {case}");
+                let (all, whole) = (sent.len() as u64, 60_000 / every);
+                assert!(idle.is_some() || all > whole * 9 / 10, "only {all} of {whole}, {case}");
+            }
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn one_member_alone_is_spaced_evenly_and_bursts_after_no_pause() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    let pacer = member(&row, 5.0);
+    for _ in 0..3 {
+        let began = Instant::now();
+        let passed = futures::future::join_all((0..11).map(|_| pacer.pass())).await;
+        assert!(passed.iter().all(Result::is_ok));
+        let took = began.elapsed().as_millis();
+        assert!((2_000..=2_010).contains(&took), "{took}");
+        sleep(Duration::from_secs(60)).await;
+    }
+}
+
+#[actix_rt::test]
+async fn the_next_slice_is_asked_for_when_half_is_used_and_none_without_demand() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    let pacer = member(&row, 20.0);
+    let asked = || row.with(|row| row.asked);
+    let mut after = Vec::new();
+    for _ in 0..9 {
+        pacer.pass().await.unwrap();
+        sleep(Duration::from_millis(1)).await;
+        after.push(asked());
+    }
+    assert_eq!(after, [1, 1, 1, 1, 1, 2, 2, 2, 2], "ten turns a slice");
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(asked(), 2);
+    pacer.pass().await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(asked(), 3, "what was not used is lost");
+}
+
+#[actix_rt::test]
+async fn a_source_that_gives_nothing_is_asked_each_second_until_it_does() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    row.with(|row| row.away = true);
+    let counters = Arc::default();
+    let pacer = counted_member(&row, 5.0, &counters);
+    let began = Instant::now();
+    let back = async {
+        sleep(Duration::from_millis(5_500)).await;
+        assert!(counters.snapshot().turns_missing, "it is shown");
+        row.with(|row| row.away = false);
+    };
+    tokio::join!(pacer.pass(), back).0.unwrap();
+    let took = began.elapsed().as_millis();
+    assert!((6_000..6_100).contains(&took), "{took}");
+    assert_eq!(row.with(|row| row.asked), 7);
+    assert!(!counters.snapshot().turns_missing);
+}
+
+#[actix_rt::test]
+async fn who_has_a_bound_waits_no_longer_for_a_source_that_gives_nothing() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    row.with(|row| row.away = true);
+    let pacer = member(&row, 5.0);
+    pacer.set_longest_pause(Duration::from_secs(20));
+    let began = Instant::now();
+    let refused = SessionError::Timeout {
+        phase: TimeoutPhase::Wait,
+    };
+    assert_eq!(pacer.pass().await, Err(refused));
+    assert_eq!(began.elapsed().as_secs(), 20);
+}
+
+#[actix_rt::test]
+async fn a_pause_that_one_is_asked_for_holds_for_all() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    let (one, other) = (member(&row, 5.0), member(&row, 5.0));
+    one.pass().await.unwrap();
+    let began = Instant::now();
+    one.refused(Instant::now(), 429, Some(Duration::from_secs(30)));
+    sleep(Duration::from_millis(10)).await;
+    other.pass().await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 30);
+}
+
+#[actix_rt::test]
+async fn turns_that_are_over_when_the_answer_comes_are_lost_and_one_is_left_at_least() {
+    let slice = GrantedSlice {
+        given_at: Duration::ZERO,
+        begins_in: Duration::from_millis(300),
+        turns: 3,
+        every: Duration::from_millis(200),
+        closed_for: Duration::ZERO,
+    };
+    let given = Instant::now();
+    let millis = Duration::from_millis;
+    for (answered, next, left) in [
+        (0, 300, 3),
+        (500, 300, 3),
+        (501, 500, 2),
+        (900, 700, 1),
+        (60_000, 60_000, 1),
+    ] {
+        let held = HeldSlice::new(slice, given, given + millis(answered));
+        assert_eq!((held.next - given, held.left), (millis(next), left), "{answered}");
+    }
+}
+
+/// Questions that were asked and answered at these moments, given at that time of the source's, and when that was for us.
+#[actix_rt::test]
+async fn the_sources_clock_is_known_as_well_as_the_answers_say() {
+    let mut clock = SourceClock::new();
+    let base = clock.base;
+    let millis = Duration::from_millis;
+    for (asked, answered, given_at, moment) in [
+        // The first answer says no more than that it was given before it came.
+        (0, 100, 5_000, 100),
+        // A quick one says it better, and so does one that was asked late.
+        (200, 210, 5_130, 210),
+        (300, 400, 5_230, 310),
+        // Long on its way there, or back.
+        (1_000, 61_000, 65_000, 60_080),
+        (70_000, 130_000, 75_000, 70_080),
+        // The clock was set forwards, and back.
+        (140_000, 140_010, 9_000_000, 140_010),
+        (150_000, 150_010, 1_000, 150_000),
+        (160_000, 160_010, 11_005, 160_005),
+    ] {
+        let told = clock.moment(millis(given_at), base + millis(asked), base + millis(answered));
+        assert_eq!(told - base, millis(moment), "{asked} to {answered}, {given_at}");
+    }
+}
+
+#[actix_rt::test]
+async fn another_rate_drops_what_was_granted_at_the_old_one() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    let pacer = member(&row, 5.0);
+    pacer.pass().await.unwrap();
+    row.with(|row| row.free_at = Instant::now());
+    pacer.set_rate(0.5);
+    let began = Instant::now();
+    for _ in 0..3 {
+        pacer.pass().await.unwrap();
+    }
+    assert_eq!(began.elapsed().as_secs(), 4);
+    pacer.set_rate(0.0);
+    for _ in 0..100 {
+        pacer.pass().await.unwrap();
+    }
+    assert_eq!(began.elapsed().as_secs(), 4, "no rate, no turns");
+}

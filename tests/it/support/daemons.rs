@@ -1,0 +1,194 @@
+//! Several real daemons on one library: one storage and one catalog, a name for each.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Finished, Home, finish};
+
+/// Longest that anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long a membership lasts here without being renewed.
+pub const LEASE: Duration = Duration::from_secs(4);
+
+/// A daemon with a config of its own.
+pub struct Daemon {
+    child: Option<Child>,
+    pub config: PathBuf,
+    log: PathBuf,
+}
+
+impl Daemon {
+    fn start(folder: &Path, config: &Path) -> Self {
+        let log = folder.join("daemon.log");
+        let file = OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_grind"));
+        command.args(["run", "--config"]).arg(config);
+        // Into a file: who reads a pipe of a process that is stopped would wait with it.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        Self {
+            child: Some(command.spawn().expect("the program starts")),
+            config: config.to_owned(),
+            log,
+        }
+    }
+
+    fn child(&self) -> &Child {
+        self.child.as_ref().expect("it was not stopped yet")
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child().id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.child()), signal).expect("a process of ours");
+    }
+
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Whether it runs still.
+    pub fn runs(&mut self) -> bool {
+        let ended = self.child.as_mut().expect("it was not stopped yet").try_wait();
+        ended.expect("a process of ours").is_none()
+    }
+
+    pub fn stop(mut self) -> Finished {
+        let child = self.child.take().expect("it was not stopped yet");
+        kill_process(Pid::from_child(&child), Signal::TERM).expect("a process of ours");
+        let ended = finish(child);
+        Finished {
+            err: self.log(),
+            ..ended
+        }
+    }
+
+    pub fn kill(self) {
+        drop(self);
+    }
+}
+
+/// Killed without warning; also when a test fails, so that no process is left.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// A library and the folders of those that work on it; the first one's config is the home's.
+pub struct SharedLibrary {
+    pub home: Home,
+    folders: Vec<tempfile::TempDir>,
+    extra: String,
+}
+
+impl SharedLibrary {
+    /// With a catalog in a file of the home, or where `catalog` (an address) says.
+    pub fn new(library: SimulatorConfig, catalog: Option<&str>, extra: &str) -> Self {
+        Self::leasing(LEASE, library, catalog, extra)
+    }
+
+    /// The same with another lease.
+    pub fn leasing(lease: Duration, library: SimulatorConfig, catalog: Option<&str>, extra: &str) -> Self {
+        let extra = format!("[work]\nlease_time = \"{}s\"\n{extra}", lease.as_secs());
+        let mut shared = Self {
+            home: Home::new(library, ""),
+            folders: Vec::new(),
+            extra,
+        };
+        let url = match catalog {
+            Some(url) => url.to_owned(),
+            None => format!("sqlite://{}", shared.catalog().display()),
+        };
+        shared.extra = format!("[catalog]\nurl = \"{url}\"\n{}", shared.extra);
+        shared.write(shared.home.folder.path(), 0);
+        shared
+    }
+
+    /// The file of a catalog in a file.
+    pub fn catalog(&self) -> PathBuf {
+        self.home.folder.path().join("catalog.db")
+    }
+
+    fn write(&self, folder: &Path, number: usize) {
+        let extra = self
+            .extra
+            .replacen("[work]\n", &format!("[work]\ninstance = \"daemon-{number}\"\n"), 1);
+        let storage = format!(
+            "[storage]\nurl = \"file://{}\"\ndisk_reserve = \"0%\"\n",
+            self.home.root().display()
+        );
+        let dropins = folder.join("grind.toml.d");
+        std::fs::create_dir_all(&dropins).expect("a folder for drop-ins");
+        let quick = "[retry]\nbase = \"20ms\"\ncap = \"500ms\"\nattempts = 10\n";
+        for (name, text) in [("10-quick", quick), ("20-shared", &storage), ("30-test", &extra)] {
+            std::fs::write(dropins.join(format!("{name}.toml")), text).expect("a drop-in");
+        }
+    }
+
+    /// One more daemon; the first one goes by the home's config.
+    pub fn daemon(&mut self) -> Daemon {
+        let number = self.folders.len();
+        let folder = tempfile::tempdir().expect("a folder");
+        let (place, config) = match number {
+            0 => (self.home.folder.path().to_owned(), self.home.config.clone()),
+            _ => {
+                let config = self.home.simulator.write_config(folder.path()).expect("a config");
+                (folder.path().to_owned(), config)
+            }
+        };
+        self.write(&place, number);
+        self.folders.push(folder);
+        Daemon::start(&place, &config)
+    }
+
+    /// One that ended, anew.
+    pub fn again(config: &Path) -> Daemon {
+        Daemon::start(config.parent().expect("a folder"), config)
+    }
+
+    /// Waits until some books were asked for.
+    pub fn under_way(&self, books: u64) {
+        let fetched = self.home.simulator.wait_for(SimulatorRequest::Get, books, PATIENCE);
+        assert!(fetched, "nobody fetches");
+    }
+
+    /// Books that the catalog says are in this state, whichever engine it is on.
+    pub fn in_state(&self, state: &str) -> u64 {
+        let report = self.home.grind(&["report", "--json"]);
+        let report: serde_json::Value = serde_json::from_str(&report.out).unwrap_or_default();
+        report["states"]["by_state"][state].as_u64().unwrap_or(0)
+    }
+
+    /// Every book is stored once and whole, and nothing else is there.
+    pub fn is_complete(&self, books: u32) {
+        assert_eq!(self.home.whole_books(), self.home.sound_books());
+        let folders = std::fs::read_dir(self.home.root().join("raw")).expect("a library");
+        assert_eq!(folders.count(), books as usize);
+        assert_eq!(self.in_state("stored"), u64::from(books));
+    }
+}
+
+/// For what other processes have in their files and answers, which tell nobody when they change.
+pub fn until(what: &str, good: impl FnMut() -> bool) {
+    until_within(PATIENCE, what, good);
+}
+
+pub fn until_within(patience: Duration, what: &str, mut good: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !good() {
+        assert!(began.elapsed() < patience, "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
