@@ -12,7 +12,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::{ClosingTable, ProgressStyle};
-use crate::cli::{load, mission, output};
+use crate::cli::{execution, load, output};
 use crate::daemon::RunOptions;
 use crate::grin::Barcode;
 use crate::lab::simulator::{AuthConfig, FaultPlan, RunningSimulator, Simulator, SimulatorConfig};
@@ -80,7 +80,7 @@ pub fn run(args: &DemoArgs) -> CommandResult {
     let (settings, sources) = load::settings(&ConfigArgs { config: Some(config) })?;
     let scope = scope_of(&settings, !args.serve)
         .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
-    let mission = RunOptions {
+    let options = RunOptions {
         settings: settings.clone(),
         sources: Some(sources),
         scope,
@@ -95,7 +95,7 @@ pub fn run(args: &DemoArgs) -> CommandResult {
             }
         }),
     };
-    let (ended, view) = mission::execute(mission, ProgressStyle::fitting())?;
+    let (ended, view) = execution::execute(options, ProgressStyle::fitting())?;
     let daemon = view.daemon();
     let session = &ended.ledger.session;
     let closing = ClosingTable {
@@ -105,7 +105,7 @@ pub fn run(args: &DemoArgs) -> CommandResult {
         process: ProcessFigures::read(),
     };
     output::print(&format!("\n{closing}\n"))?;
-    let verdict = mission::verdict(&ended, !args.serve);
+    let verdict = execution::verdict(&ended, !args.serve);
     judged(verdict, verify(&simulator, &settings))
 }
 

@@ -7,7 +7,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
 use crate::cli::summary::summary;
-use crate::cli::{load, mission, output};
+use crate::cli::{execution, load, output};
 use crate::daemon::RunOptions;
 use crate::observe::{DaemonView as _, WorkPhase};
 use crate::pipeline::scope_of;
@@ -28,7 +28,7 @@ pub fn run(args: &RunArgs) -> CommandResult {
     let (settings, sources) = load::settings(&args.config)?;
     let scope = scope_of(&settings, args.once)
         .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
-    let mission = RunOptions {
+    let options = RunOptions {
         settings,
         sources: Some(sources),
         scope,
@@ -41,10 +41,10 @@ pub fn run(args: &RunArgs) -> CommandResult {
     } else {
         ProgressStyle::Nothing
     };
-    let (ended, view) = mission::execute(mission, show)?;
+    let (ended, view) = execution::execute(options, show)?;
     if args.once {
         let summary = summary(&view.daemon(), &[WorkPhase::Download], ended.report.incomplete.len());
         output::print(&format!("run: {summary}\n"))?;
     }
-    mission::verdict(&ended, args.once)
+    execution::verdict(&ended, args.once)
 }

@@ -12,7 +12,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
 use crate::cli::summary::summary;
-use crate::cli::{load, mission, output, reading};
+use crate::cli::{execution, load, output, reading};
 use crate::daemon::RunOptions;
 use crate::grin::ListKind;
 use crate::observe::{DaemonView as _, WorkPhase};
@@ -79,7 +79,7 @@ pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
     if args.dry_run {
         return dry_run(step, &scope, &settings);
     }
-    let mission = RunOptions {
+    let options = RunOptions {
         settings,
         sources: None,
         scope,
@@ -87,10 +87,10 @@ pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
         observed: false,
         on_ready: Box::new(|_| {}),
     };
-    let (ended, view) = mission::execute(mission, ProgressStyle::fitting())?;
+    let (ended, view) = execution::execute(options, ProgressStyle::fitting())?;
     let summary = summary(&view.daemon(), &[step.phase()], ended.report.incomplete.len());
     output::print(&format!("{}: {summary}\n", step.as_str()))?;
-    mission::verdict(&ended, true)
+    execution::verdict(&ended, true)
 }
 
 fn scope(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunScope, CliError> {

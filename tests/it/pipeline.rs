@@ -91,7 +91,7 @@ fn with_every_fault_switched_on_each_book_is_home_or_has_its_reason() {
     let lost: BTreeSet<_> = home.sound_books().difference(&at_home).cloned().collect();
     assert!(
         lost.is_empty(),
-        "sound books that did not come home: {:?}\n{}",
+        "sound books that are not stored: {:?}\n{}",
         lost,
         run.err
     );

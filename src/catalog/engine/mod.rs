@@ -187,10 +187,10 @@ impl SqlConnection {
     }
 
     /// Adds `:by` to the total of `:kind` and `:value`.
-    pub(crate) fn add_to_tally(&self) -> &'static str {
+    pub(crate) fn add_to_counter(&self) -> &'static str {
         match &self.0 {
-            EngineConnection::Sqlite(_) => sqlite::ADD_TO_TALLY,
-            EngineConnection::Postgres(_) => postgres::dialect::ADD_TO_TALLY,
+            EngineConnection::Sqlite(_) => sqlite::ADD_TO_COUNTER,
+            EngineConnection::Postgres(_) => postgres::dialect::ADD_TO_COUNTER,
         }
     }
 

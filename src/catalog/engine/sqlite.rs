@@ -10,7 +10,7 @@ use crate::catalog::engine::value::{SqlArgument, SqlValue};
 use crate::catalog::engine::{EngineRow, SqlRow};
 
 /// Adds to a running total.
-pub(super) const ADD_TO_TALLY: &str = "INSERT INTO tallies (kind, value, n) VALUES (:kind, :value, :by) \
+pub(super) const ADD_TO_COUNTER: &str = "INSERT INTO tallies (kind, value, n) VALUES (:kind, :value, :by) \
     ON CONFLICT (kind, value) DO UPDATE SET n = tallies.n + excluded.n";
 
 /// A number that no claim had before; written in the claim's own transaction.

@@ -9,12 +9,12 @@ use crate::catalog::import::files::AdoptedArchive;
 use crate::catalog::import::report::BatchCounts;
 use crate::catalog::import::source::ImportedBook;
 use crate::catalog::lifecycle::claim::{BegunPublication, ClaimToken, claim_ids};
+use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::history;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic, HistoryEntry};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, SignalSource, signal_of_state};
 use crate::catalog::lifecycle::publication::BeginPublication;
 use crate::catalog::lifecycle::settle::{StoredBook, write_stored};
-use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::grin::Barcode;
 use crate::grin::columns::CSV_COLUMNS;
@@ -229,7 +229,7 @@ fn insert(
         &arguments! { barcode: barcode, now: tx.stamp, created: created },
         |row| row.at(0),
     )?;
-    tx.totals.add(TallyKind::GrinState, "", 1);
+    tx.totals.add(CounterKind::GrinState, "", 1);
     Ok(OwnBook {
         id,
         standing: BookStanding::of(BookState::Known),
@@ -248,7 +248,7 @@ fn fill(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, ours: &OwnBook) ->
     let given: Vec<_> = own.into_iter().chain(values).collect();
     tx.conn.execute(&FILL, &given)?;
     if let (None, Some(new)) = (&ours.grin_state, grin_state) {
-        tx.totals.shift(TallyKind::GrinState, "", new);
+        tx.totals.shift(CounterKind::GrinState, "", new);
     }
     Ok(())
 }

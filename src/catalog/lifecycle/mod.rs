@@ -1,6 +1,7 @@
 //! A book's states: transitions, claims, settlements and history.
 
 pub(crate) mod claim;
+pub(crate) mod counters;
 pub(crate) mod decide;
 pub(crate) mod history;
 pub(crate) mod leases;
@@ -9,5 +10,4 @@ pub(crate) mod policy;
 pub(crate) mod publication;
 pub(crate) mod retry;
 pub(crate) mod settle;
-pub(crate) mod tallies;
 pub(crate) mod wish;

@@ -6,9 +6,9 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlRow;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::claim::{ClaimToken, release};
+use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
-use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::dates::READABLE;
 use crate::catalog::observations::marc;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
@@ -240,9 +240,9 @@ impl Settling<'_> {
         let next = self.next(tx, BookChange::Stored);
         write_stored(tx, self.book.id, next, stored)?;
         let day = tx.day().to_owned();
-        tx.totals.add(TallyKind::StoredOn, &day, 1);
+        tx.totals.add(CounterKind::StoredOn, &day, 1);
         tx.totals.add(
-            TallyKind::BytesOn,
+            CounterKind::BytesOn,
             &day,
             i64::try_from(stored.archive_bytes).unwrap_or(i64::MAX),
         );
@@ -267,7 +267,7 @@ impl Settling<'_> {
             },
         )?;
         let day = tx.day().to_owned();
-        tx.totals.add(TallyKind::UnchangedOn, &day, 1);
+        tx.totals.add(CounterKind::UnchangedOn, &day, 1);
         self.record(tx, next, ChangeNote::of(next.cause))
     }
 
@@ -335,9 +335,9 @@ impl Settling<'_> {
             },
         )?;
         let day = tx.day().to_owned();
-        tx.totals.add(TallyKind::FailedOn, &day, 1);
+        tx.totals.add(CounterKind::FailedOn, &day, 1);
         if next.state == BookState::Failed {
-            tx.totals.add(TallyKind::Failure, trouble.reason.as_str(), 1);
+            tx.totals.add(CounterKind::Failure, trouble.reason.as_str(), 1);
         }
         let note = ChangeNote {
             reason: Some(trouble.reason.as_str()),

@@ -3,9 +3,9 @@
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlRow;
 use crate::catalog::engine::value::arguments;
+use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
-use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::grin::Barcode;
 use crate::vocabulary::BookState;
@@ -28,7 +28,7 @@ impl CatalogOperation for EnsureKnown {
         let mut new = 0;
         for barcode in &self.0 {
             if insert.execute(&arguments! { barcode: barcode, now: tx.stamp })? == 1 {
-                tx.totals.add(TallyKind::GrinState, "", 1);
+                tx.totals.add(CounterKind::GrinState, "", 1);
                 tx.record_new_book(barcode.as_str(), BookState::Known, &note)?;
                 new += 1;
             }

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::{SqlArgument, arguments};
 use crate::catalog::engine::{SqlConnection, SqlStatement};
+use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::decide::{BookAfter, BookBefore, decide};
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, DueTime, GrinSignal, SignalSource};
-use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::{ColumnValues, LIST_COLUMNS, SEARCH_COLUMNS};
 use crate::catalog::writer::ledger::{CatalogTransaction, StateChange};
@@ -200,7 +200,7 @@ impl<'c> FactRecorder<'c> {
         let inserted = self.insert.first(&with_facts(&own, facts), |row| row.at(0))?;
         let id = inserted.ok_or_else(|| CatalogError::Fault("no number came of a new book".into()))?;
         tx.totals
-            .add(TallyKind::GrinState, facts.get(facts::GRIN_STATE).unwrap_or(""), 1);
+            .add(CounterKind::GrinState, facts.get(facts::GRIN_STATE).unwrap_or(""), 1);
         let note = ChangeNote {
             list: said.list,
             ..ChangeNote::of(next.cause)
@@ -259,7 +259,7 @@ impl<'c> FactRecorder<'c> {
         };
         if let (true, Some(new)) = (before.differs(facts::GRIN_STATE), facts.get(facts::GRIN_STATE)) {
             let old = before.grin_state.as_deref();
-            tx.totals.shift(TallyKind::GrinState, old.unwrap_or(""), new);
+            tx.totals.shift(CounterKind::GrinState, old.unwrap_or(""), new);
             tx.append_history(barcode, ChangeTopic::GrinState, new, &note(old).text())?;
         }
         if before.vanished {

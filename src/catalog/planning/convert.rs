@@ -3,9 +3,9 @@
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::engine::{SqlConnection, SqlRow};
+use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, ConversionAnswer, DueTime, answer_about_book};
-use crate::catalog::lifecycle::tallies::TallyKind;
 use crate::catalog::observations::dates::OUTDATED;
 use crate::catalog::observations::lists;
 use crate::catalog::planning::queue_filter;
@@ -311,7 +311,7 @@ impl RequestedBook {
         }
         if said.answer == ConversionAnswer::Requested {
             let day = tx.day().to_owned();
-            tx.totals.add(TallyKind::RequestedOn, &day, 1);
+            tx.totals.add(CounterKind::RequestedOn, &day, 1);
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
-use crate::catalog::lifecycle::tallies;
-use crate::catalog::lifecycle::tallies::TallyKind;
+use crate::catalog::lifecycle::counters;
+use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::planning::convert;
 use crate::catalog::planning::select::{BookSelection, RowLock, SelectionTimes, next_due};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
@@ -28,7 +28,7 @@ pub struct StateCounts {
 impl StateCounts {
     pub(crate) fn read(conn: &SqlConnection) -> Result<Self, CatalogError> {
         let mut by_state: BTreeMap<_, _> = BookState::ALL.into_iter().map(|state| (state, 0)).collect();
-        for (word, n) in tallies::read(conn, TallyKind::State)? {
+        for (word, n) in counters::read(conn, CounterKind::State)? {
             let state = word
                 .parse()
                 .map_err(|error| CatalogError::Fault(format!("in the totals: {error}")))?;

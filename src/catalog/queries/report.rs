@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
-use crate::catalog::lifecycle::tallies;
-use crate::catalog::lifecycle::tallies::TallyKind;
+use crate::catalog::lifecycle::counters;
+use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::observations::lists;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::queries::reader::CatalogReader;
@@ -105,12 +105,12 @@ impl CatalogReader {
         let now = self.clock().now();
         let states = StateCounts::read(conn)?;
         let days = last_days(conn, now)?;
-        let mut failures = tallies::read(conn, TallyKind::Failure)?;
+        let mut failures = counters::read(conn, CounterKind::Failure)?;
         failures.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         Ok(LibraryReport {
             at: stamp(now),
             forecast: forecast(&states, &days),
-            grin_states: tallies::read(conn, TallyKind::GrinState)?.into_iter().collect(),
+            grin_states: counters::read(conn, CounterKind::GrinState)?.into_iter().collect(),
             failures,
             verification: VerificationCounts::read(conn, &states)?,
             conversion_failures: conversion_failures(conn)?,
@@ -127,7 +127,7 @@ impl CatalogReader {
 
 fn last_days(conn: &SqlConnection, now: jiff::Timestamp) -> Result<Vec<DayReport>, CatalogError> {
     let mut n = conn.prepare("SELECT n FROM tallies WHERE kind = :kind AND value = :day")?;
-    let mut of = |kind: TallyKind, day: &str| -> Result<u64, CatalogError> {
+    let mut of = |kind: CounterKind, day: &str| -> Result<u64, CatalogError> {
         let n: Option<i64> = n.first(&arguments! { kind: kind.as_str(), day: day }, |row| row.at(0))?;
         Ok(n.map_or(0, |n| u64::try_from(n).unwrap_or(0)))
     };
@@ -136,11 +136,11 @@ fn last_days(conn: &SqlConnection, now: jiff::Timestamp) -> Result<Vec<DayReport
         let at = stamp(earlier(now, Duration::from_secs(back * 24 * 3_600)));
         let day = &at[..10];
         days.push(DayReport {
-            stored: of(TallyKind::StoredOn, day)?,
-            bytes: of(TallyKind::BytesOn, day)?,
-            failed: of(TallyKind::FailedOn, day)?,
-            unchanged: of(TallyKind::UnchangedOn, day)?,
-            requested: of(TallyKind::RequestedOn, day)?,
+            stored: of(CounterKind::StoredOn, day)?,
+            bytes: of(CounterKind::BytesOn, day)?,
+            failed: of(CounterKind::FailedOn, day)?,
+            unchanged: of(CounterKind::UnchangedOn, day)?,
+            requested: of(CounterKind::RequestedOn, day)?,
             day: day.into(),
         });
     }

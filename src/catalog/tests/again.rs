@@ -1,4 +1,4 @@
-//! When a book that is home, given up or refused is looked at again, and when not.
+//! When a book that is stored, given up or refused is looked at again, and when not.
 
 use crate::catalog::engine::value::arguments;
 use crate::catalog::tests::shelf::{DAY, Shelf, barcode, codes, converted, given_up, only, queue, row};

@@ -219,7 +219,7 @@ fn an_outdated_stored_book_is_asked_for_once_and_fetched_when_converted_anew() {
     shelf.list(ListKind::AllBooks, vec![worked_on]);
     assert_eq!(plan(&mut shelf, &[Queue::Changed], 9).len(), 1);
     answer(&mut shelf, "TL0001", O::Requested, "Success");
-    assert_eq!(shelf.state("TL0001"), S::Stored, "what is home is home");
+    assert_eq!(shelf.state("TL0001"), S::Stored, "what is stored stays stored");
     assert!(plan(&mut shelf, &[Queue::Changed], 9).is_empty(), "not asked for twice");
     shelf.clock.advance(DAY);
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2026/01/11")]);

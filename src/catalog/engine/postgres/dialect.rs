@@ -4,7 +4,7 @@
 const READABLE: [&str; 2] = ["GLOB '????-??-??T??:??:??'", "LIKE '____-__-__T__:__:__'"];
 
 /// Adds to a running total. Each connection has a part of its own, so that none waits for another's transaction.
-pub(crate) const ADD_TO_TALLY: &str = "INSERT INTO tally_parts (part, kind, value, n) \
+pub(crate) const ADD_TO_COUNTER: &str = "INSERT INTO tally_parts (part, kind, value, n) \
     VALUES (current_setting('grind.part')::bigint, :kind, :value, :by) \
     ON CONFLICT (kind, value, part) DO UPDATE SET n = tally_parts.n + excluded.n";
 

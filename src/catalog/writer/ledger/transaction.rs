@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
+use crate::catalog::lifecycle::counters::{CounterKind, PendingCounters};
 use crate::catalog::lifecycle::history;
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
-use crate::catalog::lifecycle::tallies::{PendingTallies, TallyKind};
 use crate::catalog::sharing::members::check_complete;
 use crate::catalog::{CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
@@ -44,7 +44,7 @@ pub struct CatalogTransaction<'a> {
     /// When this program opened the catalog.
     pub(crate) opened_at: &'a str,
     pub(crate) policy: &'a CatalogPolicy,
-    pub(crate) totals: PendingTallies,
+    pub(crate) totals: PendingCounters,
 }
 
 /// Under which number, and since when, this program has the catalog open.
@@ -81,7 +81,7 @@ impl<'a> CatalogTransaction<'a> {
             session: session.number,
             opened_at: &session.opened_at,
             policy,
-            totals: PendingTallies::default(),
+            totals: PendingCounters::default(),
         }
     }
 }
@@ -118,7 +118,7 @@ impl CatalogTransaction<'_> {
         note: ChangeNote<'_>,
     ) -> Result<(), CatalogError> {
         let StateChange { from, to } = change;
-        self.totals.shift(TallyKind::State, from.as_str(), to.as_str());
+        self.totals.shift(CounterKind::State, from.as_str(), to.as_str());
         let note = ChangeNote {
             from: Some(from.as_str()),
             ..note
@@ -128,7 +128,7 @@ impl CatalogTransaction<'_> {
 
     /// The same for a book that was not known before.
     pub(crate) fn record_new_book(&mut self, barcode: &str, state: BookState, note: &str) -> Result<(), CatalogError> {
-        self.totals.add(TallyKind::State, state.as_str(), 1);
+        self.totals.add(CounterKind::State, state.as_str(), 1);
         self.append_history(barcode, ChangeTopic::State, state.as_str(), note)
     }
 
@@ -172,7 +172,8 @@ impl CatalogTransaction<'_> {
         let sql = "SELECT failure_reason FROM books WHERE id = :id";
         let reason: Option<Option<String>> = self.conn.first(sql, &arguments! { id: id }, |row| row.at(0))?;
         let reason = reason.flatten();
-        self.totals.add(TallyKind::Failure, reason.as_deref().unwrap_or(""), by);
+        self.totals
+            .add(CounterKind::Failure, reason.as_deref().unwrap_or(""), by);
         Ok(())
     }
 

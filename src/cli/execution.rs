@@ -1,4 +1,4 @@
-//! What `run`, `demo` and the single steps share: a system, a mission, an exit code.
+//! What `run`, `demo` and the single steps share: a system, the options, an exit code.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::observe::{DaemonView, ObserverError};
 use crate::pipeline::RunReport;
 use crate::vocabulary::WaitCause;
 
-/// Runs a mission on an actix system of its own, with progress shown if wanted, and says how it ended.
-pub fn execute(mut mission: RunOptions, show: ProgressStyle) -> Result<(DaemonEnd, Arc<LiveDaemonView>), CliError> {
+/// Runs what the options say on an actix system of its own, with progress shown if wanted, and says how it ended.
+pub fn execute(mut options: RunOptions, show: ProgressStyle) -> Result<(DaemonEnd, Arc<LiveDaemonView>), CliError> {
     let (seen, shown) = std::sync::mpsc::channel();
-    let before = std::mem::replace(&mut mission.on_ready, Box::new(|_| {}));
-    mission.on_ready = Box::new(move |view: Arc<LiveDaemonView>| {
+    let before = std::mem::replace(&mut options.on_ready, Box::new(|_| {}));
+    options.on_ready = Box::new(move |view: Arc<LiveDaemonView>| {
         before(Arc::clone(&view));
         let source = Arc::clone(&view);
         let progress = ProgressDisplay::start(Arc::new(move || source.daemon()), show);
@@ -28,7 +28,7 @@ pub fn execute(mut mission: RunOptions, show: ProgressStyle) -> Result<(DaemonEn
         drop(seen.send((progress, view)));
     });
     let system = actix_rt::System::new();
-    let ended = system.block_on(daemon::run(mission));
+    let ended = system.block_on(daemon::run(options));
     let shown = shown.try_recv();
     if let Some(log) = log::running() {
         log.draw_above(None);

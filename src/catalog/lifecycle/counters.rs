@@ -8,7 +8,7 @@ use crate::catalog::engine::value::arguments;
 
 /// What is counted; the `kind` column of `tallies`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum TallyKind {
+pub(crate) enum CounterKind {
     /// Books by our state.
     State,
     /// Books by GRIN's state; unknown is the empty word.
@@ -27,7 +27,7 @@ pub(crate) enum TallyKind {
     RequestedOn,
 }
 
-impl TallyKind {
+impl CounterKind {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::State => "state",
@@ -44,17 +44,17 @@ impl TallyKind {
 
 /// Changes of totals that the running operation has not yet written.
 #[derive(Debug, Default)]
-pub(crate) struct PendingTallies(HashMap<(TallyKind, Box<str>), i64>);
+pub(crate) struct PendingCounters(HashMap<(CounterKind, Box<str>), i64>);
 
-impl PendingTallies {
-    pub(crate) fn add(&mut self, kind: TallyKind, value: &str, by: i64) {
+impl PendingCounters {
+    pub(crate) fn add(&mut self, kind: CounterKind, value: &str, by: i64) {
         if by == 0 {
             return;
         }
         *self.0.entry((kind, value.into())).or_default() += by;
     }
 
-    pub(crate) fn shift(&mut self, kind: TallyKind, from: &str, to: &str) {
+    pub(crate) fn shift(&mut self, kind: CounterKind, from: &str, to: &str) {
         if from != to {
             self.add(kind, from, -1);
             self.add(kind, to, 1);
@@ -63,7 +63,7 @@ impl PendingTallies {
 
     /// Writes the changes into the running transaction.
     pub(crate) fn write(self, conn: &SqlConnection) -> Result<(), CatalogError> {
-        let mut upsert = conn.prepare(conn.add_to_tally())?;
+        let mut upsert = conn.prepare(conn.add_to_counter())?;
         for ((kind, value), by) in self.0 {
             if by != 0 {
                 upsert.execute(&arguments! { kind: kind.as_str(), value: *value, by: by })?;
@@ -74,7 +74,7 @@ impl PendingTallies {
 }
 
 /// All totals of one kind that are not zero, in the order of their values.
-pub(crate) fn read(conn: &SqlConnection, kind: TallyKind) -> Result<Vec<(String, u64)>, CatalogError> {
+pub(crate) fn read(conn: &SqlConnection, kind: CounterKind) -> Result<Vec<(String, u64)>, CatalogError> {
     let sql = "SELECT value, n FROM tallies WHERE kind = :kind AND n > 0 ORDER BY value";
     conn.all(sql, &arguments! { kind: kind.as_str() }, |row| {
         Ok((row.get("value")?, row.get("n")?))
