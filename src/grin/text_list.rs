@@ -202,14 +202,16 @@ impl TextListParser {
         };
         // Without a heading only the place of a cell says what it is, so its text has to fit.
         let mut misfit = known.is_none() && count > fields.len();
+        let mut is_dated = false;
         for (cell, field) in cells() {
             if known.is_some() || fits(*field, &cell) {
+                is_dated |= !cell.is_empty() && !names(field);
                 set(&mut row, *field, &cell, None);
             } else {
                 misfit = true;
             }
         }
-        if misfit && !speaks_for_itself(&name) && row.file_name.is_none() {
+        if misfit && !is_dated && !speaks_for_itself(&name) && row.file_name.is_none() {
             return Err(RejectedRow::new(&name, RejectionReason::LoneWord));
         }
         self.misfits += u64::from(misfit);
@@ -225,11 +227,7 @@ impl TextListParser {
     fn is_torn(&self, line: &str) -> bool {
         let heading = self.heading.as_ref().map(|heading| heading.fields.len());
         let (cells, usual) = (cells_of(line), self.cells.max(heading));
-        let is_shorter = usual == Some(1)
-            && self
-                .census
-                .usual_length()
-                .is_some_and(|usual| line.trim().len() < usual);
+        let is_shorter = usual == Some(1) && self.census.may_begin(line.trim());
         self.is_open && (is_shorter || usual.is_some_and(|usual| cells < usual))
     }
 

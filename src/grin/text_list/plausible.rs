@@ -2,50 +2,15 @@
 
 /// Fewer lines of one shape than this are no shape of the library's barcodes.
 const ENOUGH: u64 = 3;
-/// Fewest characters of a word that nothing speaks for but itself.
+/// Fewest characters of a word that nothing speaks for but itself, and fewest of a mere number.
 const SHORTEST: usize = 6;
+const SHORTEST_NUMBER: usize = 10;
+/// Barcodes have no more letters side by side; words have.
+const MOST_LETTERS: usize = 4;
 /// Words of servers in trouble.
-const TROUBLE: [&str; 40] = [
-    "ABORTED",
-    "BACKEND",
-    "BAD",
-    "CODE",
-    "DEADLINE",
-    "DENIED",
-    "E",
-    "ERR",
-    "ERRNO",
-    "ERROR",
-    "EXCEEDED",
-    "EXCEPTION",
-    "EXCEPTIONS",
-    "FAIL",
-    "FAILED",
-    "FAILURE",
-    "FATAL",
-    "FAULT",
-    "FORBIDDEN",
-    "GATEWAY",
-    "HTTP",
-    "INTERNAL",
-    "INVALID",
-    "LIMIT",
-    "NONE",
-    "NULL",
-    "PROXY",
-    "QUOTA",
-    "REQUEST",
-    "RETRY",
-    "RPC",
-    "SERVER",
-    "STATUS",
-    "SVR",
-    "THROTTLED",
-    "TIMEDOUT",
-    "TIMEOUT",
-    "UNAVAILABLE",
-    "WARN",
-    "WARNING",
+const TROUBLE: [&str; 16] = [
+    "ABORT", "BAD", "BUSY", "CODE", "ERR", "FAIL", "FOUND", "HTTP", "NONE", "NOT", "NULL", "RETRY", "RPC", "SVR",
+    "TRY", "WARN",
 ];
 
 /// What barcodes of one library have in common: their length and the kinds of characters in them.
@@ -67,6 +32,16 @@ impl WordShape {
             has_digit: word.contains(|c: char| c.is_ascii_digit()),
             has_sign: word.contains(|c: char| !c.is_ascii_alphanumeric()),
         }
+    }
+
+    /// Whether a word of this shape may be the beginning of one of that shape: it is shorter, and has nothing that the other has not.
+    fn may_begin(self, whole: Self) -> bool {
+        let lacks = |has: bool, whole_has: bool| has && !whole_has;
+        self.length < whole.length
+            && !lacks(self.has_upper, whole.has_upper)
+            && !lacks(self.has_lower, whole.has_lower)
+            && !lacks(self.has_digit, whole.has_digit)
+            && !lacks(self.has_sign, whole.has_sign)
     }
 }
 
@@ -98,10 +73,16 @@ impl ShapeCensus {
         (*most.1 >= ENOUGH && most.1 * 2 > self.words).then_some(most.0.length)
     }
 
-    /// Whether a word is taken for a barcode, once all words of the list are known: many have its shape; or none is usual, and the word
-    /// itself looks like one.
+    /// Whether a word is taken for a barcode, once all words of the list are known: many have its shape, or the word itself looks like
+    /// one. A library has barcodes of several ages, and few of some.
     pub(super) fn takes(&self, word: &str) -> bool {
-        self.is_common(WordShape::of(word)) || (self.usual_length().is_none() && speaks_for_itself(word))
+        self.is_common(WordShape::of(word)) || speaks_for_itself(word)
+    }
+
+    /// Whether a word may be the beginning of one of the usual shape.
+    pub(super) fn may_begin(&self, word: &str) -> bool {
+        let most = self.shapes.iter().max_by_key(|(_, count)| **count);
+        most.is_some_and(|(usual, _)| self.usual_length().is_some() && WordShape::of(word).may_begin(*usual))
     }
 }
 
@@ -109,8 +90,15 @@ impl ShapeCensus {
 pub(super) fn speaks_for_itself(word: &str) -> bool {
     let shape = WordShape::of(word);
     let mut parts = word.split(|c: char| !c.is_ascii_alphabetic());
-    let is_trouble = parts.any(|part| TROUBLE.iter().any(|trouble| part.eq_ignore_ascii_case(trouble)));
-    shape.has_digit && !shape.has_lower && shape.length >= SHORTEST && !is_trouble
+    let is_word =
+        |part: &str| part.len() > MOST_LETTERS || TROUBLE.iter().any(|trouble| part.eq_ignore_ascii_case(trouble));
+    let is_number = !(shape.has_upper || shape.has_lower || shape.has_sign);
+    // `E500` and the like, however long.
+    let is_error = word
+        .strip_prefix('E')
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    let shortest = if is_number { SHORTEST_NUMBER } else { SHORTEST };
+    shape.has_digit && !shape.has_lower && shape.length >= shortest && !is_error && !parts.any(is_word)
 }
 
 #[cfg(test)]
@@ -128,6 +116,15 @@ mod tests {
             ("+Z170669505", true),
             ("UCAL_$B123456", true),
             ("W22084-I0886", true),
+            ("HN1E2A", true),
+            ("A1B2C3D4E5", true),
+            ("RESOURCE_EXHAUSTED_429", false),
+            ("NOT_FOUND_404", false),
+            ("MAINTENANCE2026", false),
+            ("OVERLOAD503", false),
+            ("BUSY-12345", false),
+            ("TRY_AGAIN_30", false),
+            ("12345678", false),
             ("None", false),
             ("503", false),
             ("12345", false),
@@ -152,7 +149,13 @@ mod tests {
             (&["TL0001", "TL0002", "TL0003"][..], "TL0004", true),
             (&["TL0001", "TL0002", "TL0003"], "12345", false),
             (&["TL0001", "TL0002", "TL0003"], "E500", false),
-            (&["TL0001", "TL0002", "TL0003"], "TL00011", false),
+            (&["TL0001", "TL0002", "TL0003"], "TL00011", true),
+            (&["39015000000001", "39015000000002", "39015000000003"], "HN1ABC", true),
+            (
+                &["39015000000001", "39015000000002", "39015000000003"],
+                "$B123456",
+                true,
+            ),
             (&["TL0001", "TL0002", "TL0003"], "ABCDEF", false),
             // Short or odd in itself, but just so are they all.
             (&["E501", "E502", "E503"], "E504", true),
@@ -173,6 +176,17 @@ mod tests {
                 .chain([&word])
                 .for_each(|word| census.note(WordShape::of(word)));
             assert_eq!(census.takes(word), expected, "{word} in {words:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_word_of_the_usual_kinds_of_characters_may_be_torn() {
+        let mut census = ShapeCensus::default();
+        for word in ["39015000000001", "39015000000002", "39015000000003"] {
+            census.note(WordShape::of(word));
+        }
+        for (word, expected) in [("3901500", true), ("HN1ABC", false), ("39015000000004", false)] {
+            assert_eq!(census.may_begin(word), expected, "{word}");
         }
     }
 }

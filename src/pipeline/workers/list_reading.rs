@@ -152,11 +152,9 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             added: self.fresh - named_before + text.unknown,
         };
         info!(list = %self.list, pages = pages.books, text = text.books, added = text.added, "books in the pages and in the text form");
-        if let Some(why) = text.disagrees(pages.books) {
-            return Ok(PassState::Incomplete(why));
-        }
+        let disagreement = text.disagrees(pages.books);
         if text.added == 0 {
-            return Ok(PassState::Complete);
+            return Ok(disagreement.map_or(PassState::Complete, PassState::Incomplete));
         }
         let missed = format!("its text form names {} books that its pages do not", text.added);
         warn!(list = %self.list, missed, "reading the rows of the text form too");
@@ -164,9 +162,11 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             Err(fault) if fault.concerns_form() => self.whole_text(ListForm::Text, cx).await,
             read => read,
         };
-        Ok(match read {
-            Ok(()) => PassState::Complete,
-            Err(fault) => PassState::Incomplete(format!("{missed}, and reading them failed: {fault}")),
+        // The rows of both forms are recorded, also where they disagree and nothing is concluded from what is missing.
+        Ok(match (read, disagreement) {
+            (Ok(()), None) => PassState::Complete,
+            (Ok(()), Some(why)) => PassState::Incomplete(why),
+            (Err(fault), _) => PassState::Incomplete(format!("{missed}, and reading them failed: {fault}")),
         })
     }
 
