@@ -59,6 +59,9 @@ pub struct VolumeAcceptance {
     pub pages: u64,
     /// Pages that have a text file.
     pub text_pages: u64,
+    /// Pages that have an image with bytes in it.
+    #[serde(default)]
+    pub images: u64,
     /// Number of the first page, which is the text's first line; 0 without pages.
     pub first_page: u64,
     /// Page files that were compared with a digest and are equal.

@@ -32,6 +32,9 @@ pub struct BookManifest {
     pub pages: u64,
     /// Pages that have a text.
     pub text_pages: u64,
+    /// Pages that have an image; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<u64>,
     /// True if every page file agreed with its listed digest.
     pub verified: bool,
     /// What came of the search for a MARC record.
@@ -88,6 +91,7 @@ impl BookManifest {
             archive_bytes: volume.bytes,
             pages: volume.acceptance.pages,
             text_pages: volume.acceptance.text_pages,
+            images: Some(volume.acceptance.images),
             verified: volume.acceptance.verified,
             record: volume.record,
             marc: volume.marc.clone(),

@@ -26,6 +26,8 @@ pub struct VolumeStanding {
     pub pages: u64,
     /// Pages that have a text file.
     pub text_pages: u64,
+    /// Pages that have an image; `None`: not known of what an earlier version stored.
+    pub images: Option<u64>,
     /// Every page agrees with a listed digest.
     pub verified: bool,
     /// SHA-256 of the archive, in hexadecimal digits.
@@ -53,6 +55,9 @@ pub enum KeepReason {
     /// The new archive has fewer pages.
     #[error("the new archive has fewer pages than the stored one")]
     FewerPages,
+    /// The new archive has images of fewer pages.
+    #[error("the new archive has images of fewer pages than the stored one")]
+    FewerImages,
     /// The stored archive is verified, the new one is not.
     #[error("the stored archive is verified and the new one is not")]
     WeakerProof,
@@ -61,7 +66,7 @@ pub enum KeepReason {
     LessText,
 }
 
-/// May this archive replace what is stored? Only a volume may, and never with fewer pages or weaker verification, nor with far less
+/// May this archive replace what is stored? Only a volume may, and never with fewer pages, images of fewer pages or weaker verification, nor with far less
 /// text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a good reason.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
     use ReplaceDecision as D;
@@ -70,6 +75,7 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
         None => D::Publish,
         Some(stored) if stored.sha256 == new.sha256 => D::SameBytes,
         Some(stored) if new.pages < stored.pages => D::KeepStored(KeepReason::FewerPages),
+        Some(stored) if has_fewer_images(stored, new) => D::KeepStored(KeepReason::FewerImages),
         Some(stored) if stored.verified && !new.verified => D::KeepStored(KeepReason::WeakerProof),
         Some(stored) if stored.verified == new.verified && new.text_pages < stored.text_pages.div_ceil(2) => {
             D::KeepStored(KeepReason::LessText)
@@ -78,11 +84,22 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
     }
 }
 
+/// Pages are counted by the highest number, so that a text has a line for each; what is really there shows in the images. Where those of the
+/// stored archive were not counted, the new one must have as many as that has pages, or one for each page of its own.
+fn has_fewer_images(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
+    let images = new.images.unwrap_or(new.pages);
+    match stored.images {
+        Some(before) => images < before,
+        None => images < stored.pages && images < new.pages,
+    }
+}
+
 impl From<&ProvenVolume> for VolumeStanding {
     fn from(volume: &ProvenVolume) -> Self {
         Self {
             pages: volume.acceptance.pages,
             text_pages: volume.acceptance.text_pages,
+            images: Some(volume.acceptance.images),
             verified: volume.acceptance.verified,
             sha256: volume.sha256_hex(),
         }
@@ -94,6 +111,7 @@ impl From<&BookManifest> for VolumeStanding {
         Self {
             pages: manifest.pages,
             text_pages: manifest.text_pages,
+            images: manifest.images,
             verified: manifest.verified,
             sha256: manifest.sha256.clone(),
         }

@@ -53,6 +53,7 @@ impl ScanResult {
             verified: refusal.is_none() && count.empty_images == 0 && has_all_digests(&compared),
             pages: count.pages,
             text_pages: count.text_pages,
+            images: count.images,
             first_page: count.first_page,
             proven_files: compared.proven_files,
             worst_finding: worst_of(&findings),

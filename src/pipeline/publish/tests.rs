@@ -5,6 +5,7 @@ fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
     VolumeStanding {
         pages,
         text_pages: pages,
+        images: Some(pages),
         verified,
         sha256: sha256.into(),
     }
@@ -86,6 +87,30 @@ fn far_less_text_does_not_replace_what_is_as_well_proven() {
         let standing = |(text_pages, verified), sha256| VolumeStanding {
             text_pages,
             ..standing(9, verified, sha256)
+        };
+        let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
+        assert_eq!(decision, expected, "{stored:?} {new:?}");
+    }
+}
+
+#[test]
+fn a_gap_counts_for_no_image() {
+    let kept = D::KeepStored(KeepReason::FewerImages);
+    for (stored, new, expected) in [
+        ((6, Some(6)), (50, Some(3)), kept),
+        ((6, Some(6)), (6, Some(0)), kept),
+        ((6, Some(6)), (6, Some(6)), D::Publish),
+        ((6, Some(6)), (7, Some(6)), D::Publish),
+        ((6, Some(0)), (6, Some(0)), D::Publish),
+        ((50, Some(3)), (50, Some(3)), D::Publish),
+        ((6, None), (50, Some(3)), kept),
+        ((6, None), (6, Some(0)), kept),
+        ((6, None), (6, Some(6)), D::Publish),
+        ((6, None), (9, Some(7)), D::Publish),
+    ] {
+        let standing = |(pages, images), sha256| VolumeStanding {
+            images,
+            ..standing(pages, true, sha256)
         };
         let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
         assert_eq!(decision, expected, "{stored:?} {new:?}");
