@@ -24,10 +24,14 @@ pub fn refusal_of(reason: FailureReason, evidence: RefusalEvidence) -> Blame {
     }
 }
 
-/// GRIN, or a host that it redirects to, does not let us have the archive; or our settings do not let us follow it there.
+/// GRIN, or a host that it redirects to, does not let us have the archive, or answers a page in its place; or our settings do not let us
+/// follow it there.
 fn is_refusal(reason: FailureReason) -> bool {
     use FailureReason as R;
-    matches!(reason, R::Forbidden | R::RefusedByHost | R::Redirect | R::Status)
+    matches!(
+        reason,
+        R::Forbidden | R::RefusedByHost | R::Redirect | R::Status | R::NotAnArchive
+    )
 }
 
 /// What a person is told of a refusal that is everybody's.
@@ -37,6 +41,7 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         FailureReason::Forbidden => "GRIN refuses this account's archives",
         FailureReason::Redirect => "GRIN redirects where grin.redirect_hosts does not lead",
         FailureReason::RefusedByHost => "the host to which GRIN redirects refuses every archive",
+        FailureReason::NotAnArchive => "what GRIN hands out is no archive",
         _ => "GRIN answers no request for an archive",
     };
     format!(
@@ -63,6 +68,8 @@ mod tests {
             (R::Redirect, MOST_ALIKE, true, Blame::Book),
             (R::RefusedByHost, MOST_ALIKE, false, Blame::Operator),
             (R::Status, MOST_ALIKE, false, Blame::Operator),
+            (R::NotAnArchive, MOST_ALIKE, false, Blame::Operator),
+            (R::NotAnArchive, MOST_ALIKE, true, Blame::Book),
             // These say something of the bytes that came, or of the way.
             (R::Truncated, 100, false, Blame::Book),
             (R::Server, 100, false, Blame::Book),
