@@ -139,8 +139,8 @@ const CHECK_CONFIG: &str = "Check the configuration with `grind check-config`; n
 fn observer_advice(error: &ObserverError) -> &'static str {
     match error {
         ObserverError::Running { .. } => {
-            "`grind status` shows what that daemon does. Stop it first (`systemctl stop grind`), or give this one a catalog, a \
-             storage, an observe.socket and an observe.listen of its own."
+            "`grind status` shows what that daemon does. Stop it first (`systemctl stop grind`), or give this one a \
+             work.instance, an observe.socket and an observe.listen of its own."
         }
         ObserverError::Listen { .. } => {
             "Another program may use this address (`ss -ltnp` shows which): let observe.listen name a free one."

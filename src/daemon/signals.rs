@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::daemon::notify;
 
-/// What the end may take after the grace of the drain: the catalog waits 15 s for a lock, leases are released within 5 s,
+/// What the end may take after the grace of the drain: the catalog waits 15 s for a lock, the membership ends within 5 s,
 /// and the session waits 5 s for its requests. With the default grace that is before systemd kills the process
 /// (`TimeoutStopSec=90s`), so that the log says what happened.
 const CLOSE_LIMIT: Duration = Duration::from_secs(25);

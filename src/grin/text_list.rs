@@ -223,7 +223,7 @@ impl TextListParser {
     }
 
     /// Whether the last line, which nothing ends, is only the beginning of one: it has fewer cells than the line before or the heading,
-    /// or its word is shorter than they usually are, or it begins an archive's name.
+    /// or is a word that may be the beginning of one of the usual shape.
     fn is_torn(&self, line: &str) -> bool {
         let heading = self.heading.as_ref().map(|heading| heading.fields.len());
         let (cells, usual) = (cells_of(line), self.cells.max(heading));

@@ -99,7 +99,7 @@ metrics! {
     UpstreamHead, Histogram, "grind_upstream_head_seconds", ["kind"], "Time from sending a request to the head of its answer.";
     UpstreamRetries, Counter, "grind_upstream_retries_total", ["kind", "reason"], "Requests sent again.";
     UpstreamPaceWait, Histogram, "grind_upstream_pace_wait_seconds", [], "Time requests waited for the pace and the gate.";
-    UpstreamGate, Gauge, "grind_upstream_gate_closed_until_timestamp_seconds", [], "Until when nothing is asked of GRIN, as it told us with Retry-After; 0 while open.";
+    UpstreamGate, Gauge, "grind_upstream_gate_closed_until_timestamp_seconds", [], "Until when nothing is asked of GRIN, because it refused a list, a search or a request for conversions; 0 while open.";
     AuthRefresh, Counter, "grind_auth_refresh_total", ["outcome"], "Access tokens fetched.";
     AuthSignedOut, Gauge, "grind_auth_signed_out", [], "1 while GRIN accepts no sign-in and a person must sign in.";
     Members, Gauge, "grind_members", [], "Programs that share the catalog, this one among them.";

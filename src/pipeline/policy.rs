@@ -2,8 +2,8 @@
 //!
 //! The book's: it counts as an attempt, and attempts are days apart. The path's (network, name service, server errors,
 //! throttling, the token service): it never fails a book, however long it lasts. The operator's (not signed in, no
-//! passphrase) and ours (storage, catalog, shutdown): it costs the book nothing. A refusal (403, or any refusal by the host
-//! to which GRIN redirects) is the book's while other archives are served; where none is and different books are refused in the
+//! passphrase) and ours (storage, catalog, shutdown): it costs the book nothing. A refusal (403, another status, a redirect that
+//! is not allowed, a page in place of an archive, any refusal by the host to which GRIN redirects) is the book's while other archives are served; where none is and different books are refused in the
 //! same way, it is the operator's. A sign-in page in place of an archive is the path's: only the session can tell that we are
 //! signed out.
 

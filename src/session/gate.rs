@@ -18,7 +18,8 @@ const GROWTH: RetryBackoff = RetryBackoff {
     attempts: u32::MAX,
 };
 
-/// Closed until some moment for every request to GRIN, whatever its class: one `Retry-After` holds for all workers.
+/// Closed until some moment for every request to GRIN, whatever its class, after a refusal that speaks for all of GRIN
+/// ([`crate::session::status_policy::refusal_scope`]).
 #[derive(Debug, Default)]
 pub(super) struct RequestGate {
     until: Cell<Option<Instant>>,

@@ -125,7 +125,7 @@ impl RequestPacer {
         self.changed.notify_waiters();
     }
 
-    /// Closes the gate after a 429 or 503.
+    /// Closes the gate after a refusal that speaks for all of GRIN.
     pub(super) fn refused(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
         let pause = self.closed_for(self.gate.refused(sent, status, retry_after));
         if let Some(shared) = &self.shared {
