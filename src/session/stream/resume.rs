@@ -54,6 +54,11 @@ struct ResumeAttempts {
 }
 
 impl ResumeAttempts {
+    /// Whether the last attempt brought hardly anything, with `got` bytes there now.
+    const fn brought_little(&self, got: u64) -> bool {
+        got - self.began_with < PROGRESS
+    }
+
     /// Notes an attempt with `got` bytes there; which wait comes before it, 1 for the shortest; `None`: more than `most` were in vain.
     fn next(&mut self, got: u64, most: u32) -> Option<u32> {
         let brought = got - self.began_with;
@@ -124,11 +129,16 @@ impl BodyPump {
     /// `fault`: what ended the last answer early; `None`: it ended properly and was shorter than the rest.
     pub(super) async fn resume(&mut self, fault: Option<SessionError>) -> Result<ResumeEnd, BodyError> {
         let got = self.got;
-        let mut wait = fault.is_some();
+        let ended_early = fault.is_some();
         let mut fault = fault.unwrap_or(SessionError::Short { got, expected: None });
-        let Some(point) = self.resumable.as_ref() else {
+        let Some(point) = self.resumable.as_mut() else {
             return Err(self.lost(fault));
         };
+        // A server that sends the rest in large parts is asked for the next one at once.
+        let mut wait = ended_early || point.attempts.brought_little(got);
+        if !wait {
+            point.attempts.next(got, u32::MAX);
+        }
         let mut mode = point
             .mode
             .filter(|_| got > 0)

@@ -129,3 +129,22 @@ async fn waiting_at_the_gate_is_not_charged_to_the_body() {
     assert_eq!((bytes.len(), ended), (LENGTH, Ok(())));
     fixture.end();
 }
+
+#[actix_rt::test]
+async fn parts_that_end_properly_and_are_empty_are_attempts_without_progress() {
+    let server = Server::start(|seen, wire| match seen.header("range") {
+        None => part(wire, 0, 300_000, "\"a\""),
+        Some(_) => {
+            let range = "content-range: bytes 300000-999999/1000000\r\netag: \"a\"";
+            let head = format!("HTTP/1.1 206 Partial\r\n{range}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
+            say(wire, head)
+        }
+    });
+    let mut config = config(&server);
+    config.resume_attempts = 2;
+    let fixture = Fixture::new(config);
+    let (_, ended) = fixture.download(server.url("/a")).await;
+    assert!(matches!(ended, Err(BodyError::Cut { got: 300_000, .. })), "{ended:?}");
+    assert!(server.seen().len() <= 4, "{}", server.seen().len());
+    fixture.end();
+}
