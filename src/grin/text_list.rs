@@ -23,6 +23,8 @@ pub struct TextList {
     pub rows: Vec<ListRow>,
     /// Rows that were not taken; at most a thousand are kept.
     pub rejected: Vec<RejectedRow>,
+    /// Further rows that were not taken.
+    pub rejected_more: u64,
     /// Why the text is not what was asked for; then it must not be taken for the whole list.
     pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.
@@ -45,14 +47,13 @@ pub struct TextListParser {
     rows: Vec<ListRow>,
     out: TextList,
     taken: u64,
-    unnoted: u64,
     /// Lines of which cells were left out.
     misfits: u64,
     /// Lone words, by shape.
     census: ShapeCensus,
     /// Lone words of shapes that are not common so far; they are judged when the text is over, or when their shape is common.
     held: Vec<ListRow>,
-    /// Cells of the line before, and whether all lines had as many.
+    /// Cells of the line before.
     cells: Option<usize>,
     /// The line has no end: it is the last one, and may be torn.
     is_open: bool,
@@ -72,7 +73,6 @@ impl TextListParser {
             rows: Vec::new(),
             out: TextList::default(),
             taken: 0,
-            unnoted: 0,
             misfits: 0,
             census: ShapeCensus::default(),
             held: Vec::new(),
@@ -127,7 +127,7 @@ impl TextListParser {
         if line.trim().is_empty() || self.out.refusal.is_some() {
             return;
         }
-        let first = self.taken == 0 && self.heading.is_none() && self.out.rejected.is_empty();
+        let first = self.cells.is_none() && self.heading.is_none();
         if first && let Some(heading) = header(line) {
             self.out.unknown_columns.clone_from(&heading.unknown);
             self.heading = Some(heading);
@@ -154,7 +154,7 @@ impl TextListParser {
         if self.out.rejected.len() < MOST_NOTES {
             self.out.rejected.push(rejected);
         } else {
-            self.unnoted += 1;
+            self.out.rejected_more += 1;
         }
     }
 
@@ -225,10 +225,13 @@ impl TextListParser {
     /// Whether the last line, which nothing ends, is only the beginning of one: it has fewer cells than the line before or the heading,
     /// or is a word that may be the beginning of one of the usual shape.
     fn is_torn(&self, line: &str) -> bool {
+        if !self.is_open {
+            return false;
+        }
         let heading = self.heading.as_ref().map(|heading| heading.fields.len());
         let (cells, usual) = (cells_of(line), self.cells.max(heading));
         let is_shorter = usual == Some(1) && self.census.may_begin(line.trim());
-        self.is_open && (is_shorter || usual.is_some_and(|usual| cells < usual))
+        is_shorter || usual.is_some_and(|usual| cells < usual)
     }
 
     /// The text is over. Rows that were still held back are in [`TextList::rows`].
@@ -252,8 +255,9 @@ impl TextListParser {
             let warning = format!("{lines} lines have cells that do not fit their columns; those were left out");
             self.out.warnings.push(warning);
         }
-        if self.unnoted > 0 {
-            self.out.warnings.push(format!("{} more rejected rows", self.unnoted));
+        if self.out.rejected_more > 0 {
+            let more = self.out.rejected_more;
+            self.out.warnings.push(format!("{more} more rejected rows"));
         }
         TextList {
             rows: self.rows,

@@ -96,7 +96,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         }
         batch.extend(end.rows);
         self.warn(&end.warnings);
-        self.reject(&end.rejected, 0);
+        self.reject(&end.rejected, end.rejected_more);
         // A word unlike the barcodes around it: a book if the catalog knows it, else maybe a server's word in place of the rest.
         let odd = end
             .rejected
