@@ -120,6 +120,10 @@ fn refused(error: &CatalogCopyError) -> CliError {
             ExitStatus::CannotCreate,
             "Stop every daemon and step that uses it (`systemctl stop grind`); one that was killed is gone when its lease has ended.",
         ),
+        CatalogCopyError::Interrupted(_) => (
+            ExitStatus::Unavailable,
+            "Stop every daemon and step that uses it, and begin the copy again: it goes on.",
+        ),
         CatalogCopyError::NotEmpty { .. } => (
             ExitStatus::Failed,
             "Nothing was changed. Let --to name an empty database, or a file that does not exist yet.",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -63,6 +64,7 @@ pub async fn join(catalog: &Catalog, settings: &Settings, step: Option<&str>) ->
     };
     let (cx, clock) = (AskContext::root("daemon"), SystemClock::system());
     let mut before: Option<MemberRow> = None;
+    let began = Instant::now();
     loop {
         let asked = clock.since_boot();
         match catalog.ask(join.clone(), &cx).await {
@@ -82,8 +84,8 @@ pub async fn join(catalog: &Catalog, settings: &Settings, step: Option<&str>) ->
                 tell_wait(&by, before.is_none());
                 before.get_or_insert(by);
             }
-            // It went at that moment.
-            Err(CatalogError::Busy) if before.is_some() => {}
+            // It went at that moment, or the catalog is locked.
+            Err(CatalogError::Busy) if before.is_some() && began.elapsed() < settings.work.lease_time * 2 => {}
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(ASK_AGAIN).await;

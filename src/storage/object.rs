@@ -104,7 +104,7 @@ impl ObjectStorage {
         let store = Arc::clone(&self.store);
         let written = self.runtime.wait(async move {
             in_time(0, store.put(&path, PutPayload::new())).await?;
-            if let Err(error) = absent(store.delete(&path).await) {
+            if let Err(error) = absent(in_time(0, store.delete(&path)).await) {
                 tracing::warn!(%path, %error, "the object that was written to try the storage could not be removed");
             }
             Ok(())

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::catalog::copy::operations::{AppendRows, BeginCopy, CountRows, FinishCopy, LastFence, LastKey, ReadRows};
+use crate::catalog::copy::operations::{
+    AppendRows, BeginCopy, CheckComplete, CountRows, FinishCopy, LastFence, LastKey, ReadRows,
+};
 use crate::catalog::copy::tables::{CopiedTable, TABLES};
 use crate::catalog::engine::rows::{KeptRows, KeptValue};
 use crate::catalog::sharing::members::{
-    COPIER, JoinAnswer, JoinMembers, LeaveMembers, ListMembers, MemberCard, MemberRow, RenewMember,
+    COPIER, JoinAnswer, JoinMembers, LeaveMembers, ListMembers, MemberCard, MemberRow, MemberStanding, RenewMember,
 };
 use crate::catalog::{CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy};
 use crate::clock::SystemClock;
@@ -66,6 +68,8 @@ pub(crate) enum CatalogCopyError {
     Same(String),
     #[error("{catalog} is in use: {} ({} on {}) joined it at {}, and its lease holds for {} s", by.card.instance, by.card.program, by.card.host, by.joined_at, by.left.as_secs() + 1)]
     InUse { catalog: String, by: Box<MemberRow> },
+    #[error("the copy stood still for so long that another program may have used {0} meanwhile")]
+    Interrupted(String),
     #[error("{catalog} is not empty: it has {books} books and is no copy that was begun from {from}")]
     NotEmpty { catalog: String, books: u64, from: String },
     #[error("{table} is not the same in both catalogs: {from} rows in the one, {to} in the other")]
@@ -78,7 +82,8 @@ impl CatalogCopy<'_> {
         let mut source = CopyEnd::open(self.from, &self, "from")?;
         let mut target = CopyEnd::open(self.to, &self, "to")?;
         source.join(None)?;
-        let outcome = target.join(Some(&source.member)).and_then(|()| {
+        let outcome = source.is_complete().and_then(|()| target.join(Some(&source.member)));
+        let outcome = outcome.and_then(|()| {
             let mut run = CopyRun {
                 source: &mut source,
                 target: &mut target,
@@ -156,9 +161,21 @@ impl CopyEnd {
         }
     }
 
-    fn renew(&mut self) -> Result<(), CatalogError> {
+    /// What is copied must not be a copy itself of which a part is missing.
+    fn is_complete(&mut self) -> Result<(), CatalogCopyError> {
+        Ok(self.ledger.execute(CheckComplete)?)
+    }
+
+    /// Whoever was removed from the members in between does not know what others changed since.
+    fn renew(&mut self) -> Result<(), CatalogCopyError> {
         let member = self.member.clone();
-        self.ledger.execute(RenewMember { member, lease: LEASE }).map(drop)
+        let round = self.ledger.execute(RenewMember { member, lease: LEASE })?;
+        match round.standing {
+            MemberStanding::Kept => Ok(()),
+            MemberStanding::Rejoined | MemberStanding::Replaced { .. } => {
+                Err(CatalogCopyError::Interrupted(self.shown.clone()))
+            }
+        }
     }
 
     /// Best effort: the membership ends by itself.
@@ -231,6 +248,7 @@ impl CopyRun<'_> {
         for table in &TABLES {
             copied.push(self.compare_or_copy_anew(table)?);
         }
+        self.renew()?;
         let fence = self.source.ledger.execute(LastFence)?;
         self.target.ledger.execute(FinishCopy { fence })?;
         Ok(copied)
@@ -325,13 +343,18 @@ impl CopyRun<'_> {
     }
 
     /// Tells how far it is, and stays a member of both.
-    fn tell(&mut self, progress: CopyProgress) -> Result<(), CatalogError> {
+    fn tell(&mut self, progress: CopyProgress) -> Result<(), CatalogCopyError> {
         (self.progress)(progress);
         if self.renewed.elapsed() >= RENEW_EVERY {
-            self.source.renew()?;
-            self.target.renew()?;
-            self.renewed = Instant::now();
+            self.renew()?;
         }
+        Ok(())
+    }
+
+    fn renew(&mut self) -> Result<(), CatalogCopyError> {
+        self.source.renew()?;
+        self.target.renew()?;
+        self.renewed = Instant::now();
         Ok(())
     }
 }

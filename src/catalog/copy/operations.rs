@@ -4,7 +4,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::copy::tables::CopiedTable;
 use crate::catalog::engine::rows::{KeptRows, KeptValue};
 use crate::catalog::engine::value::{SqlArgument, arguments};
-use crate::catalog::sharing::members::BEGUN_FROM;
+use crate::catalog::sharing::members::{BEGUN_FROM, check_complete};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 
 /// Notes that a copy of the catalog at `from` begins or goes on; comes back with the number of books if the catalog has some that are
@@ -35,6 +35,18 @@ impl CatalogOperation for BeginCopy {
                    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
         tx.conn.execute(sql, &arguments! { key: BEGUN_FROM, from: self.from })?;
         Ok(None)
+    }
+}
+
+/// Refuses a catalog that is an unfinished copy of another.
+pub(super) struct CheckComplete;
+
+impl CatalogOperation for CheckComplete {
+    type Output = ();
+    const KIND: &'static str = "check_complete";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
+        check_complete(tx.conn)
     }
 }
 

@@ -186,6 +186,12 @@ fn a_copy_that_was_killed_goes_on_and_doubles_nothing() {
         assert!(matches!(joined, Err(CatalogError::BeingCopied { .. })), "{joined:?}");
         drop(half);
         shelf.clock.advance(HOUR);
+        let beyond = places.file("beyond.db");
+        let of_half = copy(&to, &beyond, &shelf.clock);
+        assert!(
+            matches!(of_half, Err(CatalogCopyError::Catalog(CatalogError::HalfCopied { .. }))),
+            "{of_half:?}"
+        );
         let mut first = None;
         let note = &mut |at: CopyProgress| {
             if at.table == "books" && !at.is_comparing {
