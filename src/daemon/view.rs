@@ -47,7 +47,8 @@ pub struct LiveDaemonView {
 struct Changing {
     ready: bool,
     counted: CountedBooks,
-    state: (DaemonState, Timestamp),
+    state: DaemonState,
+    state_since: Timestamp,
     page: Option<SocketAddr>,
     phase: Option<ShutdownPhase>,
     reload: Option<ReloadState>,
@@ -61,7 +62,8 @@ impl LiveDaemonView {
         let changing = Changing {
             ready: false,
             counted: CountedBooks::default(),
-            state: (DaemonState::Starting, Timestamp::now()),
+            state: DaemonState::Starting,
+            state_since: Timestamp::now(),
             page: None,
             phase: None,
             reload: None,
@@ -185,10 +187,11 @@ impl DaemonView for LiveDaemonView {
         shown.paused = pauses(&progress, &shown, session.turns_missing);
         shown.waiting = progress.waiting.iter().cloned().collect();
         shown.state = state(&changing, &progress, &shown);
-        if changing.state.0 != shown.state {
-            changing.state = (shown.state, shown.taken_at);
+        if changing.state != shown.state {
+            changing.state = shown.state;
+            changing.state_since = shown.taken_at;
         }
-        shown.state_since = changing.state.1;
+        shown.state_since = changing.state_since;
         shown
     }
 

@@ -241,7 +241,7 @@ impl OpenedServices {
         let lists = Arbiter::new();
         let transfers = TransferTable::default();
         let parts = Parts {
-            shared: (&self.hub, &self.session, &self.catalog, &self.storage),
+            services: &self,
             addresses,
             library,
             progress: &progress,
@@ -282,7 +282,7 @@ fn sweep(storage: &Storage) {
 }
 
 struct Parts<'a> {
-    shared: (&'a ActorRegistry, &'a Session, &'a Catalog, &'a Storage),
+    services: &'a OpenedServices,
     addresses: GrinAddresses,
     library: LibraryDirectory,
     progress: &'a Arc<RunProgress>,
@@ -293,16 +293,16 @@ struct Parts<'a> {
 impl Parts<'_> {
     /// Parsing lists takes the processor for itself, so those who do it have a thread of their own.
     fn pools(&self, settings: &Settings, lists: &ArbiterHandle) -> Result<WorkerPools, BuildError> {
-        let (_, session, catalog, storage) = self.shared;
+        let services = self.services;
         let (here, workers) = (Arbiter::current(), &settings.workers);
         let layout = StorageLayout::from_settings(&settings.storage)?;
         let form = settings.grin.conversion_form;
         let collector = self.collector(settings);
         let downloader = self.downloader(settings, &layout)?;
         let enricher = BatchParts {
-            session: session.clone(),
+            session: services.session.clone(),
             addresses: self.addresses.clone(),
-            catalog: catalog.clone(),
+            catalog: services.catalog.clone(),
             backoff: RetryBackoff::from(&settings.retry),
         };
         let (converter, checker) = (enricher.clone(), enricher.clone());
@@ -316,8 +316,8 @@ impl Parts<'_> {
                 CheckWorker::new(checker.session.clone(), checker.addresses.clone())
             }),
             downloaders: self.pool(&here, workers.download, move || DownloadWorker::new(downloader.clone())),
-            catalog: catalog.clone(),
-            storage: storage.clone(),
+            catalog: services.catalog.clone(),
+            storage: services.storage.clone(),
             layout,
             options: decrypted_options(settings),
             addresses: self.addresses.clone(),
@@ -326,12 +326,12 @@ impl Parts<'_> {
     }
 
     fn collector(&self, settings: &Settings) -> CollectorParts {
-        let (_, session, catalog, _) = self.shared;
+        let services = self.services;
         CollectorParts {
-            session: session.clone(),
+            session: services.session.clone(),
             addresses: self.addresses.clone(),
             library: self.library.clone(),
-            catalog: catalog.clone(),
+            catalog: services.catalog.clone(),
             page_size: settings.grin.page_size,
             count_check: settings.grin.count_check,
             backoff: RetryBackoff::from(&settings.retry),
@@ -340,14 +340,14 @@ impl Parts<'_> {
     }
 
     fn downloader(&self, settings: &Settings, layout: &StorageLayout) -> Result<DownloaderParts, BuildError> {
-        let (_, session, catalog, storage) = self.shared;
+        let services = self.services;
         Ok(DownloaderParts {
-            catalog: catalog.clone(),
+            catalog: services.catalog.clone(),
             lease: CLAIM_LEASE,
             membership: self.membership.clone(),
-            session: session.clone(),
+            session: services.session.clone(),
             addresses: self.addresses.clone(),
-            storage: storage.clone(),
+            storage: services.storage.clone(),
             layout: layout.clone(),
             options: archive_options(settings)?,
             transfers: self.transfers.clone(),
@@ -361,7 +361,7 @@ impl Parts<'_> {
         factory: impl Fn() -> W + Send + Sync + 'static,
     ) -> WorkerPool<W> {
         WorkerPool::start(
-            self.shared.0,
+            &self.services.hub,
             std::slice::from_ref(arbiter),
             size as usize,
             SpawnOptions::with_capacity(WORKER_MAILBOX),
@@ -374,7 +374,7 @@ impl Parts<'_> {
         let options = work_options(settings, self.membership.owner().to_owned());
         let factory = move || Supervisor::new(pools.clone(), Arc::clone(&progress), options.clone());
         spawn::concurrent(
-            self.shared.0,
+            &self.services.hub,
             &Arbiter::current(),
             SpawnOptions::with_capacity(SUPERVISOR_MAILBOX),
             factory,
