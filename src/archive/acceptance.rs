@@ -59,6 +59,9 @@ pub struct VolumeAcceptance {
     pub pages: u64,
     /// Pages that have a text file.
     pub text_pages: u64,
+    /// Those of them whose text has at least one character to read.
+    #[serde(default)]
+    pub nonblank_texts: u64,
     /// Pages that have an image with bytes in it.
     #[serde(default)]
     pub images: u64,

@@ -85,7 +85,7 @@ pub enum FindingCode {
     BadUtf8,
     /// Control characters other than tab, line feed and carriage return.
     ControlChars,
-    /// No page text at all.
+    /// No page text at all, or none that is not blank.
     NoText,
     /// No page at all.
     NoPages,

@@ -30,8 +30,11 @@ pub struct BookManifest {
     pub archive_bytes: u64,
     /// Pages of the volume.
     pub pages: u64,
-    /// Pages that have a text.
+    /// Pages that have a text file.
     pub text_pages: u64,
+    /// Those of them whose text has at least one character to read; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonblank_texts: Option<u64>,
     /// Pages that have an image; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<u64>,
@@ -91,6 +94,7 @@ impl BookManifest {
             archive_bytes: volume.bytes,
             pages: volume.acceptance.pages,
             text_pages: volume.acceptance.text_pages,
+            nonblank_texts: Some(volume.acceptance.nonblank_texts),
             images: Some(volume.acceptance.images),
             verified: volume.acceptance.verified,
             record: volume.record,

@@ -43,6 +43,8 @@ pub(super) struct VolumePages {
 struct Line {
     offset: u64,
     bytes: u64,
+    /// The text has no character that could be read.
+    is_blank: bool,
 }
 
 /// How often something was met, and on which pages first.
@@ -70,6 +72,8 @@ pub(super) struct PageCount {
     pub(super) pages: u64,
     /// Pages that have a text file.
     pub(super) text_pages: u64,
+    /// Those of them whose text is not blank.
+    pub(super) nonblank_texts: u64,
     /// Number of the first page; 0 without pages.
     pub(super) first_page: u64,
     /// Pages that have an image.
@@ -128,6 +132,7 @@ impl VolumePages {
             .bytes()
             .filter(|byte| byte.is_ascii_control() && !b"\t\n\r".contains(byte))
             .count();
+        let is_blank = is_blank(&text);
         self.bad_utf8.add(page, replaced);
         self.control.add(page, odd);
         match encoding {
@@ -143,15 +148,21 @@ impl VolumePages {
             Line {
                 offset: self.written,
                 bytes: line.len() as u64,
+                is_blank,
             },
         );
         self.written += line.len() as u64;
         Ok(())
     }
 
-    /// Notes that a page has a text that is not wanted.
-    pub(super) fn text_unread(&mut self, page: u32) {
-        self.texts.insert(page, Line { offset: 0, bytes: 0 });
+    /// Notes that a page has a text that is not to be written.
+    pub(super) fn text_not_kept(&mut self, page: u32, bytes: &[u8]) {
+        let line = Line {
+            offset: 0,
+            bytes: 0,
+            is_blank: is_blank(&decoded(bytes).text),
+        };
+        self.texts.insert(page, line);
     }
 
     /// Notes that there is neither a METS nor a checksum list: then a text alone makes a page, too.
@@ -190,10 +201,16 @@ impl VolumePages {
         PageCount {
             pages: self.lines.clone().count() as u64,
             text_pages: self.texts.range(self.lines.clone()).count() as u64,
+            nonblank_texts: self.nonblank_texts() as u64,
             first_page: last.map_or(0, |_| numbering.first.into()),
             images: (self.images.len() - self.empty_images.len()) as u64,
             empty_images: self.empty_images.len() as u64,
         }
+    }
+
+    fn nonblank_texts(&self) -> usize {
+        let texts = self.texts.range(self.lines.clone());
+        texts.filter(|(_, line)| !line.is_blank).count()
     }
 
     /// A number far beyond the others that nothing names is a misnamed file, not a page.
@@ -250,6 +267,8 @@ impl VolumePages {
             findings.note(FindingCode::NoPages, None, "there is no page in it");
         } else if self.texts.is_empty() {
             findings.note(FindingCode::NoText, None, "there is no page text in it");
+        } else if self.nonblank_texts() == 0 {
+            findings.note(FindingCode::NoText, None, "all of its page texts are blank");
         }
         let tallies = [
             (
@@ -305,6 +324,13 @@ impl VolumePages {
         }
         Ok(())
     }
+}
+
+/// Is there nothing to read in a page's text? White space, control characters, marks without width and what stands for bytes that are no
+/// text are nothing.
+fn is_blank(text: &str) -> bool {
+    let is_nothing = |c: char| c.is_whitespace() || c.is_control() || "\u{200b}\u{2060}\u{feff}\u{fffd}".contains(c);
+    text.chars().all(is_nothing)
 }
 
 fn listed(what: &str, pages: &[u32]) -> String {

@@ -3,7 +3,7 @@
 mod found_mets;
 mod judgement;
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 pub(super) use crate::archive::scan::judgement::{JudgedArchive, ScanResult};
 
@@ -180,11 +180,15 @@ impl<'o> TarScan<'o> {
             self.findings.note(FindingCode::DuplicatePage, Some(&member.name), what);
             return Ok(());
         }
+        let most = self.options.limits.page_text_bytes;
         if !self.options.extract_text {
-            self.pages.text_unread(page);
+            let mut bytes = Vec::new();
+            data.take(most).read_to_end(&mut bytes)?;
+            self.digests.update(&bytes);
+            self.pages.text_not_kept(page, &bytes);
             return Ok(());
         }
-        Self::must_fit(member, ArchiveLimit::PageText, self.options.limits.page_text_bytes)?;
+        Self::must_fit(member, ArchiveLimit::PageText, most)?;
         let bytes = self.whole(member, data)?;
         self.pages.text(page, &bytes).map_err(|error| {
             self.text_failure = Some(error);

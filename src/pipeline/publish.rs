@@ -20,11 +20,12 @@ pub use crate::pipeline::publish::window::PublicationWindow;
 pub(in crate::pipeline) use crate::pipeline::publish::witness::read_manifest;
 
 /// What the replacement rule compares of two archives of one book.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VolumeStanding {
     /// Pages; an archive without any is no volume.
     pub pages: u64,
-    /// Pages that have a text file.
+    /// Pages whose text has at least one character to read. The manifest of an earlier version says only how many have a text file, which
+    /// is never fewer: what is stored then stays until the archive itself is read.
     pub text_pages: u64,
     /// Pages that have an image; `None`: not known of what an earlier version stored.
     pub images: Option<u64>,
@@ -98,7 +99,7 @@ impl From<&ProvenVolume> for VolumeStanding {
     fn from(volume: &ProvenVolume) -> Self {
         Self {
             pages: volume.acceptance.pages,
-            text_pages: volume.acceptance.text_pages,
+            text_pages: volume.acceptance.nonblank_texts,
             images: Some(volume.acceptance.images),
             verified: volume.acceptance.verified,
             sha256: volume.sha256_hex(),
@@ -110,7 +111,7 @@ impl From<&BookManifest> for VolumeStanding {
     fn from(manifest: &BookManifest) -> Self {
         Self {
             pages: manifest.pages,
-            text_pages: manifest.text_pages,
+            text_pages: manifest.nonblank_texts.unwrap_or(manifest.text_pages),
             images: manifest.images,
             verified: manifest.verified,
             sha256: manifest.sha256.clone(),

@@ -134,6 +134,59 @@ fn a_worse_archive_never_takes_the_place_of_a_better_one_and_is_kept_aside() {
     }
 }
 
+/// The manifest as a version wrote it that did not look into the texts.
+fn forget_blank_texts(storage: &Storage) {
+    let key = layout().manifest(&barcode());
+    let mut manifest: serde_json::Value = serde_json::from_slice(&read(storage, &key)).unwrap();
+    assert!(manifest.as_object_mut().unwrap().remove("nonblank_texts").is_some());
+    storage
+        .put(&key, manifest.to_string().as_bytes(), &ObjectMeta::default())
+        .unwrap();
+}
+
+#[test]
+fn texts_that_are_blank_do_not_take_the_place_of_texts() {
+    let with_texts = |text: &[u8]| {
+        let pages = (1..=3).fold(Files::bare(3, 100), |files, page| {
+            files.replace(&format!("{page:08}.txt"), text)
+        });
+        let mets = pages.mets(false);
+        let pages = pages.with("TESTLIB_TL0000000001.xml", mets.as_bytes());
+        let list = pages.checksums();
+        pages.with("checksum.md5", list.as_bytes()).tar_gz()
+    };
+    let good = with_texts(b"text");
+    for blank in [&b""[..], b" \r\n", b"\xef\xbb\xbf", b"\0\0\0"].map(with_texts) {
+        for by_old_version in [false, true] {
+            for (storage, _folder) in stores() {
+                publish_stored(&recipe(&storage, "\"a\""), &good);
+                if by_old_version {
+                    forget_blank_texts(&storage);
+                }
+                let published = publish(&recipe(&storage, "\"b\""), &blank).unwrap();
+                assert!(
+                    matches!(
+                        published,
+                        VolumePublished::KeptAside {
+                            reason: KeepReason::LessText,
+                            ..
+                        }
+                    ),
+                    "{published:?}"
+                );
+                assert_eq!(read(&storage, &raw()), good);
+                // What is blank itself is no better than what is.
+                publish_stored(&recipe(&storage, "\"c\""), &good);
+                storage.put(&raw(), &blank, &ObjectMeta::default()).unwrap();
+                storage.remove(&layout().manifest(&barcode())).unwrap();
+                publish_stored(&recipe(&storage, "\"d\""), &with_texts(b"\n"));
+                forget_blank_texts(&storage);
+                publish_stored(&recipe(&storage, "\"e\""), &blank);
+            }
+        }
+    }
+}
+
 #[test]
 fn without_a_manifest_the_stored_archive_itself_is_the_witness() {
     for (storage, _folder) in stores() {

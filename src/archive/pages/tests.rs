@@ -152,6 +152,47 @@ fn numbers_make_pages() {
 }
 
 #[test]
+fn a_text_without_anything_to_read_is_blank() {
+    let cases: [(&[u8], bool); 16] = [
+        (b"", true),
+        (b" \t\r\n\x0c", true),
+        (b"\0\0\0\0", true),
+        (b"\xef\xbb\xbf", true),
+        (b"\xef\xbb\xbf\n", true),
+        (b"\xff\xfe", true),
+        (b"\xff\xfe \0\n\0", true),
+        ("\u{a0}\u{3000}\u{200b}".as_bytes(), true),
+        (b"\xff\xc0\x80", true),
+        (b".", false),
+        (b" 7 \n", false),
+        (b"\0a\0", false),
+        (b"\xef\xbb\xbfa", false),
+        (b"\xff\xfea\0", false),
+        (b"\xff a", false),
+        ("\u{e4}".as_bytes(), false),
+    ];
+    for (bytes, is_blank) in cases {
+        let (mut kept, mut not_kept) = (VolumePages::new(), VolumePages::new());
+        kept.text(1, bytes).unwrap();
+        not_kept.text_not_kept(1, bytes);
+        for mut pages in [kept, not_kept] {
+            let mut findings = FindingList::default();
+            let count = pages.judge(&BTreeSet::new(), &mut findings);
+            assert_eq!(
+                (count.text_pages, count.nonblank_texts),
+                (1, u64::from(!is_blank)),
+                "{bytes:x?}"
+            );
+            let is_said = findings
+                .finish()
+                .iter()
+                .any(|finding| finding.code == FindingCode::NoText);
+            assert_eq!(is_said, is_blank, "{bytes:x?}");
+        }
+    }
+}
+
+#[test]
 fn an_image_without_bytes_is_none() {
     type Images = &'static [(u32, u64)];
     let cases: [(Images, u64, u64); 5] = [

@@ -52,6 +52,7 @@ impl ScanResult {
             refusal,
             verified: refusal.is_none() && count.empty_images == 0 && has_all_digests(&compared),
             pages: count.pages,
+            nonblank_texts: count.nonblank_texts,
             text_pages: count.text_pages,
             images: count.images,
             first_page: count.first_page,

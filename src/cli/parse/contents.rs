@@ -107,6 +107,7 @@ fn put_acceptance(document: &mut Document, acceptance: &VolumeAcceptance) {
     put(document, "verified", acceptance.verified);
     put(document, "pages", acceptance.pages);
     put(document, "text_pages", acceptance.text_pages);
+    put(document, "nonblank_texts", acceptance.nonblank_texts);
     put(document, "proven_files", acceptance.proven_files);
     put(document, "worst_finding", json!(acceptance.worst_finding));
 }

@@ -270,7 +270,8 @@ impl StagedVolume {
     /// Under `quarantine/`, with both archives' facts beside it; the name tells versions apart.
     fn keep_aside(self, reason: KeepReason) -> Result<VolumePublished, PublishError> {
         let recipe = &self.recipe;
-        let (barcode, sha256) = (&recipe.barcode, self.volume.sha256_hex());
+        let (barcode, new) = (&recipe.barcode, VolumeStanding::from(&self.volume));
+        let sha256 = &new.sha256;
         let name = format!("{}-{}", barcode.for_key(), &sha256[..12]);
         let key = recipe
             .layout
@@ -284,20 +285,17 @@ impl StagedVolume {
             })?;
             raw.publish()?;
         }
-        let stored = self.stored.as_ref().map(|stored| &stored.standing);
         let findings = serde_json::json!({
             "barcode": barcode,
             "reason": reason,
             "error": reason.to_string(),
             "encrypted_etag": recipe.validator.as_ref().map(ToString::to_string),
             "sha256": sha256,
-            "pages": self.volume.acceptance.pages,
-            "text_pages": self.volume.acceptance.text_pages,
-            "verified": self.volume.acceptance.verified,
-            "stored": stored.map(|stored| serde_json::json!({
-                "sha256": stored.sha256, "pages": stored.pages, "text_pages": stored.text_pages,
-                "verified": stored.verified,
-            })),
+            "pages": new.pages,
+            "text_pages": new.text_pages,
+            "images": new.images,
+            "verified": new.verified,
+            "stored": self.stored.as_ref().map(|stored| &stored.standing),
             "findings": self.volume.findings,
             "at": Timestamp::now().to_string(),
         });
