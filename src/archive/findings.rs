@@ -45,7 +45,7 @@ impl FindingLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingCode {
-    /// Neither a checksum list nor METS digests: nothing could be compared.
+    /// Neither a checksum list nor MD5 digests in the METS: nothing could be compared.
     PagesUnverified,
     /// A member's MD5 is not the one listed.
     ChecksumMismatch,
@@ -61,6 +61,8 @@ pub enum FindingCode {
     ChecksumListMalformed,
     /// The checksum list and the METS name different digests for a member.
     MetsDigestDiffers,
+    /// The METS gives digests of a kind that is not compared, such as SHA-256: they prove nothing here.
+    DigestNotCompared,
     /// The METS names fewer pages than the checksum list.
     MetsLacksPages,
     /// A page image of 0 bytes.
@@ -139,6 +141,7 @@ impl FindingCode {
             Self::MemberNotListed => "member_not_listed",
             Self::ChecksumListMalformed => "checksum_list_malformed",
             Self::MetsDigestDiffers => "mets_digest_differs",
+            Self::DigestNotCompared => "digest_not_compared",
             Self::MetsLacksPages => "mets_lacks_pages",
             Self::EmptyPageImage => "empty_page_image",
             Self::PageGap => "page_gap",
@@ -191,6 +194,7 @@ impl FindingCode {
             | Self::FolderInArchive
             | Self::ImageWithoutText
             | Self::ByteOrderMark
+            | Self::DigestNotCompared
             | Self::ListedNotDelivered
             | Self::ListedNameDiffers => FindingLevel::Info,
             _ => FindingLevel::Warning,
@@ -266,6 +270,7 @@ mod tests {
             FindingCode::MetsDigestDiffers,
             FindingCode::OddEntry,
             FindingCode::TextInUtf16,
+            FindingCode::DigestNotCompared,
             FindingCode::MetsLacksPages,
             FindingCode::EmptyPageImage,
         ] {

@@ -13,7 +13,7 @@ const FAILED: usize = 100;
 /// What the comparison came to.
 #[derive(Debug, Default)]
 pub(super) struct DigestComparison {
-    /// The checksum list or the METS had digests, and they were compared.
+    /// The checksum list or the METS had MD5 digests, and they were compared.
     pub(super) has_source: bool,
     /// Page files for which no digest is listed.
     pub(super) unlisted_pages: usize,
@@ -31,7 +31,7 @@ pub(super) struct DigestSources<'s> {
     pub(super) list: Option<&'s ChecksumList>,
     /// The METS's digests.
     pub(super) mets: Option<&'s ChecksumList>,
-    /// Files that the METS names without a digest.
+    /// Files that the METS names without an MD5 digest.
     pub(super) named: &'s BTreeSet<String>,
 }
 
@@ -111,7 +111,7 @@ pub(super) fn compare(
             }
         }
         Some(_) => {
-            let text = "neither a checksum list nor digests in the METS: the files could not be compared";
+            let text = "neither a checksum list nor MD5 digests in the METS: the files could not be compared";
             findings.note(FindingCode::PagesUnverified, None, text);
         }
         None => {}

@@ -62,6 +62,54 @@ fn without_a_list_the_mets_serves_and_without_both_it_is_said() {
 }
 
 #[test]
+fn a_digest_that_is_not_compared_is_said_and_proves_nothing() {
+    let bare = Files::bare(3, 100);
+    let md5 = bare.mets(true);
+    let sha = md5.replace("\"MD5\"", "\"SHA-256\"");
+    let second = md5_hex(&bare.0.iter().find(|(name, _)| name == "00000002.jp2").unwrap().1);
+    let one_sha = md5.replace(
+        &format!("\"{second}\" CHECKSUMTYPE=\"MD5\""),
+        &format!("\"{second}{second}\" CHECKSUMTYPE=\"SHA-256\""),
+    );
+    let cases: [(&str, &str, bool, bool, &[&str]); 4] = [
+        ("MD5 alone", &md5, false, true, &[]),
+        (
+            "another alone",
+            &sha,
+            false,
+            false,
+            &["digest_not_compared", "pages_unverified"],
+        ),
+        ("another beside the list's", &sha, true, true, &["digest_not_compared"]),
+        (
+            "another of one page",
+            &one_sha,
+            false,
+            false,
+            &["digest_not_compared", "member_not_listed"],
+        ),
+    ];
+    for (what, mets, has_list, verified, codes) in cases {
+        let files = bare.clone().with("TL0000000001.xml", mets.as_bytes());
+        let passed = pass_plain(&match has_list {
+            true => files.with("checksum.md5", bare.checksums().as_bytes()).tar_gz(),
+            false => files.tar_gz(),
+        });
+        assert_eq!(
+            (passed.volume().acceptance.verified, &passed.codes()[..]),
+            (verified, codes),
+            "{what}"
+        );
+    }
+    let counted = pass_plain(&bare.with("TL0000000001.xml", sha.as_bytes()).tar_gz());
+    assert!(
+        counted.volume().findings[0].text.ends_with("SHA-256 (9)"),
+        "{counted:?}",
+        counted = counted.volume()
+    );
+}
+
+#[test]
 fn listed_and_absent_fails_present_and_unlisted_is_said() {
     let absent = pass_plain(&Files::volume(3, 100).without("00000002.jp2").tar_gz());
     assert!(matches!(absent.error(), ArchiveError::Refused { failed, .. } if failed == &["00000002.jp2"]));

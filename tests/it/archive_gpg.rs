@@ -233,6 +233,12 @@ fn without_an_integrity_check_only_digests_prove_a_volume() {
     let unlisted = volume.clone().with("00000013.txt", b"unlisted");
     let unproven = pass_with(&without_integrity_check(&unlisted.tar_gz(), 0)[..], &willing);
     assert_eq!(unproven.error().reason().to_string(), "unauthenticated");
+    // Nor is a digest that is not compared.
+    let bare = Files::bare(3, 100);
+    let sha = bare.mets(true).replace("\"MD5\"", "\"SHA-256\"");
+    let sha = bare.with("TL0000000001.xml", sha.as_bytes());
+    let unproven = pass_with(&without_integrity_check(&sha.tar_gz(), 0)[..], &willing);
+    assert_eq!(unproven.error().reason().to_string(), "unauthenticated");
     let cut = pass_with(&without_integrity_check(&volume.tar_gz(), 40)[..], &willing);
     assert!(matches!(cut.error(), ArchiveError::Truncated { .. }), "{}", cut.error());
     let wrong = PassOptions {

@@ -3,13 +3,14 @@
 mod bounded;
 mod encoding;
 mod fields;
+mod file_digest;
 mod iso2709;
 mod record;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,8 @@ pub(super) struct MetsSummary {
     pub(super) digests: ChecksumList,
     /// Files listed without an MD5 digest.
     pub(super) named: BTreeSet<String>,
+    /// How many files have a digest that is not compared, by its type.
+    pub(super) not_compared: BTreeMap<String, u64>,
     /// There are several MARC records.
     pub(super) more_records: bool,
     /// Characters that XML 1.0 forbids, removed from the record.
@@ -99,6 +102,7 @@ impl MetsSummary {
             object: walk.object,
             digests: walk.digests,
             named: walk.named,
+            not_compared: walk.not_compared,
             more_records: walk.more_records,
             forbidden,
             unread: walk.unread,
@@ -123,6 +127,15 @@ impl MetsSummary {
                 format!("its METS is not read: {because}"),
             ),
             RecordKind::Found | RecordKind::NoMets => {}
+        }
+        if !self.not_compared.is_empty() {
+            let types = self
+                .not_compared
+                .iter()
+                .map(|(kind, count)| format!("{kind} ({count})"));
+            let types = types.collect::<Vec<_>>().join(", ");
+            let text = format!("its METS gives digests that are not compared and prove nothing here: {types}");
+            findings.note(FindingCode::DigestNotCompared, None, text);
         }
         if self.more_records {
             findings.note(

@@ -1,16 +1,17 @@
 //! The walk through a METS document, element by element.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 
 use quick_xml::Reader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use crate::archive::digest::{ChecksumList, Md5Digest, listed_path, md5_of_hex};
+use crate::archive::digest::{ChecksumList, Md5Digest, listed_path};
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::mets::bounded::BoundedReader;
+use crate::archive::mets::file_digest::{FileDigest, file_digest};
 use crate::archive::mets::iso2709;
 use crate::archive::mets::record::{DataField, MarcRecord};
 
@@ -54,6 +55,7 @@ pub(super) struct MetsWalk {
     pub(super) object: Option<String>,
     pub(super) digests: ChecksumList,
     pub(super) named: BTreeSet<String>,
+    pub(super) not_compared: BTreeMap<String, u64>,
     pub(super) replaced: bool,
     open: Vec<Element>,
     rooted: bool,
@@ -180,11 +182,22 @@ impl MetsWalk {
                 self.text = Some(String::new());
                 self.in_field(|field| field.subfields.push((code, String::new())));
             }
-            Element::File => self.file = md5_attribute(tag)?,
+            Element::File => self.file = self.digest_of(tag)?,
             Element::FileLocation => self.locate(tag)?,
             Element::MarcWrap | Element::Other => {}
         }
         Ok(())
+    }
+
+    /// The file's MD5, if one is given; what is given in its place is counted.
+    fn digest_of(&mut self, tag: &BytesStart<'_>) -> Result<Option<Md5Digest>, WalkEnd> {
+        let (kind, digest) = (attribute(tag, b"CHECKSUMTYPE")?, attribute(tag, b"CHECKSUM")?);
+        match file_digest(kind.as_deref(), digest.as_deref()) {
+            FileDigest::Md5(digest) => return Ok(Some(digest)),
+            FileDigest::NotCompared(kind) => *self.not_compared.entry(kind).or_default() += 1,
+            FileDigest::NotGiven => {}
+        }
+        Ok(None)
     }
 
     /// A file's location gives the name to the digest that stands with the file.
@@ -378,13 +391,4 @@ fn with_zeros(raw: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(text)
-}
-
-/// The file's CHECKSUM, if it is an MD5.
-fn md5_attribute(tag: &BytesStart<'_>) -> Result<Option<Md5Digest>, WalkEnd> {
-    let is_md5 = attribute(tag, b"CHECKSUMTYPE")?.is_none_or(|kind| kind.eq_ignore_ascii_case("MD5"));
-    let digest = attribute(tag, b"CHECKSUM")?;
-    Ok(digest
-        .filter(|_| is_md5)
-        .and_then(|digest| md5_of_hex(digest.trim().as_bytes())))
 }

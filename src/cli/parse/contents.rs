@@ -161,6 +161,7 @@ fn is_of_mets(code: FindingCode) -> bool {
             | FindingCode::MetsRepeated
             | FindingCode::MarcRepeated
             | FindingCode::MarcUnread
+            | FindingCode::DigestNotCompared
             | FindingCode::ForbiddenChars
             | FindingCode::AnotherBook
             | FindingCode::UnnamedBook
