@@ -36,31 +36,21 @@ pub(super) struct DigestSources<'s> {
 }
 
 impl DigestSources<'_> {
-    /// Every name in any of them.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.list_names().chain(self.mets_names())
-    }
-
-    fn list_names(&self) -> impl Iterator<Item = &str> {
-        let entries = self.list.into_iter().flat_map(ChecksumList::entries);
-        entries.map(|(name, _)| name)
-    }
-
-    fn mets_names(&self) -> impl Iterator<Item = &str> {
-        let entries = self.mets.into_iter().flat_map(ChecksumList::entries);
-        let with_digests = entries.map(|(name, _)| name);
-        with_digests.chain(self.named.iter().map(String::as_str))
-    }
-
     /// Pages in the checksum list.
     pub(super) fn list_pages(&self) -> BTreeSet<u32> {
-        self.list_names().filter_map(|name| role(name, None).page()).collect()
+        pages_in(self.list)
     }
 
     /// Pages in the METS.
     pub(super) fn mets_pages(&self) -> BTreeSet<u32> {
-        self.mets_names().filter_map(|name| role(name, None).page()).collect()
+        let named = self.named.iter().filter_map(|name| role(name, None).page());
+        pages_in(self.mets).into_iter().chain(named).collect()
     }
+}
+
+fn pages_in(list: Option<&ChecksumList>) -> BTreeSet<u32> {
+    let entries = list.into_iter().flat_map(ChecksumList::entries);
+    entries.filter_map(|(name, _)| role(name, None).page()).collect()
 }
 
 /// Which file each name of one list means.

@@ -15,7 +15,7 @@ pub(super) struct FoundMets {
     pub(super) mets: MetsSummary,
     by_name: bool,
     /// It has this book's file name and another book's OBJID.
-    contradicts_itself: bool,
+    pub(super) contradicts_itself: bool,
     pub(super) identity: BookIdentity,
 }
 

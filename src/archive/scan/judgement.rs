@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, decide, has_all_digests, worst_of};
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
-use crate::archive::names::{object_names, role};
 use crate::archive::pages::VolumePages;
 use crate::archive::scan::TarScan;
 use crate::archive::verify::{DigestComparison, DigestSources, compare};
@@ -52,8 +51,8 @@ impl ScanResult {
             refusal,
             verified: refusal.is_none() && count.empty_images == 0 && has_all_digests(&compared),
             pages: count.pages,
-            nonblank_texts: count.nonblank_texts,
             text_pages: count.text_pages,
+            nonblank_texts: count.nonblank_texts,
             images: count.images,
             first_page: count.first_page,
             proven_files: compared.proven_files,
@@ -91,55 +90,48 @@ impl TarScan<'_> {
             mets: mets.as_ref().map(|mets| &mets.digests),
             named: mets.as_ref().map_or(&none, |mets| &mets.named),
         };
-        note_unnamed_pages(&sources, &mut self.findings);
-        let named_pages = sources.names().filter_map(|name| role(name, None).page()).collect();
+        let (list_pages, mets_pages) = (sources.list_pages(), sources.mets_pages());
+        note_unnamed_pages(&list_pages, &mets_pages, &mut self.findings);
         let digests = self.options.verify_checksums.then_some(self.digests);
         ScanResult {
             compared: compare(&self.files, digests, &sources, &mut self.findings),
             identity,
             terminated: self.terminated,
             authenticated: self.authenticated,
-            named_pages,
+            named_pages: &list_pages | &mets_pages,
             mets,
             pages: self.pages,
             findings: self.findings,
         }
     }
 
-    /// The file name is enough for the identity; what its OBJID says beside it is for a person to look at.
-    fn note_other_object(&mut self) {
-        let object = self.mets.as_ref().and_then(|found| found.mets.object.as_deref());
-        if let (Some(object), Some(barcode)) = (object, self.barcode)
-            && !object_names(object, barcode)
-        {
-            let text = format!("the METS has this book's file name, and the OBJID {object}");
-            self.findings.note(FindingCode::ObjidDiffers, None, text);
-        }
-    }
-
     fn note_identity(&mut self, identity: BookIdentity) {
-        let object = self.mets.as_ref().and_then(|found| found.mets.object.as_deref());
-        match identity {
+        let found = self.mets.as_ref();
+        let object = found.and_then(|found| found.mets.object.as_deref());
+        let object = object.unwrap_or("not given");
+        let (code, text) = match identity {
             BookIdentity::Another => {
-                let text = format!(
-                    "its METS is another book's; its OBJID is {}",
-                    object.unwrap_or("not given")
-                );
-                self.findings.note(FindingCode::AnotherBook, None, text);
+                let text = format!("its METS is another book's; its OBJID is {object}");
+                (FindingCode::AnotherBook, text)
             }
             BookIdentity::Unnamed => {
                 let text = "neither the name of a METS nor an OBJID says which book it is";
-                self.findings.note(FindingCode::UnnamedBook, None, text);
+                (FindingCode::UnnamedBook, text.to_owned())
             }
-            BookIdentity::Requested => self.note_other_object(),
-            BookIdentity::NotRequested => {}
-        }
+            // The file name is enough for the identity; what the OBJID says beside it is for a person to look at.
+            BookIdentity::Requested if found.is_some_and(|found| found.contradicts_itself) => {
+                let text = format!("the METS has this book's file name, and the OBJID {object}");
+                (FindingCode::ObjidDiffers, text)
+            }
+            BookIdentity::Requested | BookIdentity::NotRequested => return,
+        };
+        self.findings.note(code, None, text);
     }
 }
 
 /// A METS that names pages, and fewer than the checksum list does, is not the whole description of this volume.
-fn note_unnamed_pages(sources: &DigestSources<'_>, findings: &mut FindingList) {
-    let unnamed = pages_without_mets(&sources.list_pages(), &sources.mets_pages());
+fn note_unnamed_pages(list: &BTreeSet<u32>, mets: &BTreeSet<u32>, findings: &mut FindingList) {
+    let unnamed = pages_without_mets(list, mets);
     if unnamed > 0 {
         let text = format!("the checksum list has {unnamed} pages that the METS does not name");
         findings.note(FindingCode::MetsLacksPages, None, text);
