@@ -14,7 +14,7 @@ use std::task::{Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::ReadBuf;
 
-use crate::session::net::head_fields::readable;
+use crate::session::net::head_fields::{is_named, readable};
 
 /// A head longer than this is passed on as it is; awc refuses it.
 const LONGEST_HEAD: usize = 128 * 1024;
@@ -150,10 +150,7 @@ fn mark_unframed(head: &mut [u8]) {
     if !head.starts_with(b"HTTP/1.1 ") || bodiless.iter().any(|start| head.starts_with(start)) {
         return;
     }
-    let names_framing = |line: &[u8]| {
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding")
-    };
+    let names_framing = |line: &[u8]| is_named(line, "content-length") || is_named(line, "transfer-encoding");
     if !head.split(|byte| *byte == b'\n').any(names_framing) {
         head[..8].copy_from_slice(b"HTTP/1.0");
     }

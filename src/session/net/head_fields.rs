@@ -6,23 +6,18 @@ use std::borrow::Cow;
 const MOST_FIELDS: usize = 96;
 
 /// The fields that are read, here or in awc. Of a head with too many fields they are what is left.
-const NEEDED: [&str; 16] = [
+const NEEDED: [&str; 11] = [
     "connection",
-    "content-disposition",
     "content-encoding",
     "content-length",
     "content-range",
     "content-type",
     "date",
     "etag",
-    "keep-alive",
-    "last-modified",
     "location",
     "retry-after",
-    "server",
     "transfer-encoding",
     "upgrade",
-    "www-authenticate",
 ];
 
 /// A head as awc reads it; `None`: it is to be left as it is.
@@ -79,7 +74,8 @@ fn join_lengths(fields: &mut Vec<Cow<'_, [u8]>>) {
     fields.push([b"Content-Length: ", &first[..]].concat().into());
 }
 
-fn is_named(field: &[u8], name: &str) -> bool {
+/// Whether a line of a head is the field of this name.
+pub(super) fn is_named(field: &[u8], name: &str) -> bool {
     let end = field.iter().position(|byte| *byte == b':').unwrap_or(field.len());
     field[..end].eq_ignore_ascii_case(name.as_bytes())
 }
