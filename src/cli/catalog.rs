@@ -12,6 +12,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::output::{print_json, write_to};
 use crate::cli::{load, reading};
 use crate::clock::SystemClock;
+use crate::daemon::host;
 
 /// How often the log tells how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
@@ -60,7 +61,7 @@ fn copy(args: &CopyArgs) -> CommandResult {
     let copy = CatalogCopy {
         from: &from,
         to: &to,
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        host: host(),
         process: format!("{:08x}", rand::random::<u32>()),
         clock: SystemClock::system(),
         progress: &mut |progress| tell(progress, &mut told),

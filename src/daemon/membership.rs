@@ -37,7 +37,8 @@ pub fn instance(settings: &Settings) -> String {
     settings.work.instance.clone().unwrap_or_else(host)
 }
 
-fn host() -> String {
+/// The machine's name.
+pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
