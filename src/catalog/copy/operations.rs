@@ -127,9 +127,10 @@ impl CatalogOperation for AppendRows {
     const KIND: &'static str = "append_rows";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
-        let name = tx.conn.written_table(self.table.name);
+        let name = self.table.name;
         if self.anew {
-            tx.conn.execute(&self.table.clear(name), &[])?;
+            let clear = self.table.clear(tx.conn.written_table(name));
+            tx.conn.execute(&clear, &[])?;
         }
         tx.conn.append_rows(name, &self.rows)
     }

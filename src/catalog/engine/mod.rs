@@ -220,9 +220,9 @@ impl SqlConnection {
 
     /// The table in which the rows of one are that is read by this name.
     pub(crate) fn written_table(&self, read: &'static str) -> &'static str {
-        match (&self.0, read) {
-            (EngineConnection::Postgres(_), "tallies") => "tally_parts",
-            _ => read,
+        match &self.0 {
+            EngineConnection::Sqlite(_) => read,
+            EngineConnection::Postgres(_) => postgres::dialect::written_table(read).name,
         }
     }
 

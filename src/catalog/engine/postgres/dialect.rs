@@ -26,15 +26,28 @@ pub(crate) const AFTER_COPY: &[&str] = &[
     "ANALYZE sightings",
 ];
 
-/// Adds the rows of `:rows`, JSON objects by column, to a table; of totals, to a part of them.
-pub(crate) fn append_rows(table: &str, columns: &str) -> String {
-    let (part, none) = match table {
-        "tally_parts" => ("part, ", "0, "),
-        _ => ("", ""),
+/// The table in which rows are written, and what stands in front of each.
+pub(crate) struct WrittenTable<'t> {
+    pub name: &'t str,
+    column: &'static str,
+    value: &'static str,
+}
+
+/// Where rows are written that are read by this name: of totals, in a part of them.
+pub(crate) fn written_table(read: &str) -> WrittenTable<'_> {
+    let (name, column, value) = match read {
+        "tallies" => ("tally_parts", "part, ", "0, "),
+        _ => (read, "", ""),
     };
+    WrittenTable { name, column, value }
+}
+
+/// Adds the rows of `:rows`, JSON objects by column, to the table that is read by this name.
+pub(crate) fn append_rows(read: &str, columns: &str) -> String {
+    let WrittenTable { name, column, value } = written_table(read);
     format!(
-        "INSERT INTO {table} ({part}{columns}) \
-         SELECT {none}{columns} FROM json_populate_recordset(NULL::{table}, :rows::text::json)"
+        "INSERT INTO {name} ({column}{columns}) \
+         SELECT {value}{columns} FROM json_populate_recordset(NULL::{name}, :rows::text::json)"
     )
 }
 
