@@ -22,8 +22,6 @@ use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
 use crate::storage::{ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
 use crate::vocabulary::FailureReason;
 
-/// How often one DOWNLOAD begins again from zero because GRIN's archive changed under it.
-const RESTARTS: usize = 3;
 /// The claim is renewed six times in each lease while objects are published, and they are published only while at least a sixth of
 /// the lease is left: whoever takes the claim over later meets no object of ours that appears afterwards.
 const RENEWALS: u32 = 6;
@@ -169,22 +167,19 @@ impl<S: GrinSession> DownloadWorker<S> {
         }
     }
 
-    /// One GET and one pass; begins again from zero when GRIN has put another archive in its place meanwhile.
+    /// One GET and one pass; begins again from zero, once, when GRIN has put another archive in its place meanwhile.
     async fn fetch(
         &self,
         download: &DownloadBook,
         cx: &AskContext,
         first: Option<SeenArchive>,
     ) -> Result<DownloadResult, DownloadError> {
-        let mut restarts = 0;
-        loop {
-            match self.fetch_once(download, cx, first.clone()).await {
-                Err(DownloadError::Publish(PublishError::Body(error @ BodyError::Restart))) if restarts < RESTARTS => {
-                    restarts += 1;
-                    warn!(barcode = %download.barcode, %error, restarts, "download begins again from its first byte");
-                }
-                other => return other,
+        match self.fetch_once(download, cx, first.clone()).await {
+            Err(DownloadError::Publish(PublishError::Body(error @ BodyError::Restart))) => {
+                warn!(barcode = %download.barcode, %error, "download begins again from its first byte");
+                self.fetch_once(download, cx, first).await
             }
+            other => other,
         }
     }
 

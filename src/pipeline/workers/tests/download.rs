@@ -277,12 +277,12 @@ fn a_wrong_passphrase_is_met_once() {
 }
 
 #[test]
-fn an_archive_that_changes_while_it_is_read_is_begun_again_three_times() {
+fn an_archive_that_changes_while_it_is_read_is_begun_again_once() {
     paused(async || {
         let changed = || ended(volume()[..700].to_vec(), Err(BodyError::Restart));
-        let (_, result) = download(vec![changed(), changed(), changed(), archive(volume())]).await;
+        let (_, result) = download(vec![changed(), archive(volume())]).await;
         assert!(matches!(result, Ok(DownloadResult::Stored(_))), "{result:?}");
-        let (fixture, result) = download(vec![changed(), changed(), changed(), changed()]).await;
+        let (fixture, result) = download(vec![changed(), changed()]).await;
         let restart = PublishError::Body(BodyError::Restart).to_string();
         assert!(
             matches!(&result, Err(DownloadError::Publish(error)) if error.to_string() == restart),
