@@ -3,11 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use awc::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
+use awc::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::time::timeout;
 
 use crate::actor::{ActorName, ActorRegistry, AskContext, ServeMessages, Worker};
-use crate::grin::Validator;
 use crate::session::engine::SessionEngine;
 use crate::session::exchange::OutgoingRequest;
 use crate::session::in_flight::InFlightGuard;
@@ -15,7 +14,7 @@ use crate::session::messages::{
     CloseSession, FetchAnswer, HeadRequest, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
 };
 use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime};
-use crate::session::stream::{ArchiveBody, BodyHead, BodyPump, BodyStream, ContentCoding, PartialBody, ResumePoint};
+use crate::session::stream::{ArchiveBody, BodyPump, BodyStream, ContentCoding, ResumePoint};
 use crate::session::{
     AuthMode, PermitClass, RateSource, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer,
 };
@@ -122,13 +121,9 @@ impl ServeMessages<OpenBody> for SessionOwner {
             };
             let time = ResponseTime::Body(engine.config().timeouts.download);
             let opened = engine.open(&ask, time, Some(&cx)).await?;
-            let head = body_head(&opened)?;
-            let body = PartialBody {
-                validator: head.validator.clone(),
-                length: opened.incoming.length(),
-                coded: opened.incoming.coding() != ContentCoding::Identity,
-            };
-            let (pump, reader) = BodyPump::for_reader(&engine, flight, opened, ResumePoint::new(ask, body), work);
+            let point = ResumePoint::of(ask, &opened)?;
+            let head = point.head();
+            let (pump, reader) = BodyPump::for_reader(&engine, flight, opened, point, work);
             engine.run_pump(pump);
             Ok(ArchiveBody { head, reader })
         })
@@ -152,7 +147,7 @@ impl ServeMessages<OpenStream> for SessionOwner {
             };
             let time = ResponseTime::Body(engine.config().timeouts_of(open.class).download);
             let opened = engine.open(&ask, time, Some(&cx)).await?;
-            require_body(&opened)?;
+            opened.require_body()?;
             require_end(&opened)?;
             let (pump, stream) = BodyPump::for_stream(&engine, flight, opened, work);
             engine.run_pump(pump);
@@ -284,18 +279,6 @@ impl FetchAnswer {
     }
 }
 
-/// Refuses every answer that has no whole body.
-fn require_body(opened: &OpenedRequest) -> Result<(), SessionError> {
-    match opened.incoming.status() {
-        200 => opened.incoming.require_framing(),
-        404 => Err(SessionError::NotFound),
-        status => Err(SessionError::Unexpected {
-            status,
-            snippet: String::new(),
-        }),
-    }
-}
-
 /// Refuses a list of which nothing could tell whether it is whole: only of a page its last tag does.
 fn require_end(opened: &OpenedRequest) -> Result<(), SessionError> {
     let incoming = &opened.incoming;
@@ -315,14 +298,4 @@ fn require_end(opened: &OpenedRequest) -> Result<(), SessionError> {
 fn is_page(opened: &OpenedRequest) -> bool {
     let content_type = opened.incoming.header(CONTENT_TYPE).unwrap_or_default();
     content_type.trim_start().to_ascii_lowercase().starts_with("text/html")
-}
-
-fn body_head(opened: &OpenedRequest) -> Result<BodyHead, SessionError> {
-    require_body(opened)?;
-    let incoming = &opened.incoming;
-    let plain = incoming.coding() == ContentCoding::Identity;
-    Ok(BodyHead {
-        validator: incoming.header(ETAG).and_then(|text| Validator::parse(text).ok()),
-        length: incoming.length().filter(|_| plain),
-    })
 }

@@ -158,6 +158,22 @@ impl OpenedRequest {
         incoming.whole(limit, &deadlines, url).await
     }
 
+    /// Refuses every answer that has no whole body.
+    pub(super) fn require_body(&self) -> Result<(), SessionError> {
+        match self.incoming.status() {
+            200 => self.incoming.require_framing(),
+            // Whoever sends it may send the whole the next time: it says nothing of what was asked for.
+            206 => Err(SessionError::Protocol(
+                "a part of it came, which was not asked for".to_owned(),
+            )),
+            404 => Err(SessionError::NotFound),
+            status => Err(SessionError::Unexpected {
+                status,
+                snippet: String::new(),
+            }),
+        }
+    }
+
     /// Reads what is left of an error's answer; its first words.
     pub(super) async fn drain(self) -> String {
         self.incoming.drain().await

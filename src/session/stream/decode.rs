@@ -32,6 +32,17 @@ impl ContentCoding {
             _ => Self::Unknown,
         }
     }
+
+    /// What it is by the body's first two bytes: an archive's own name may have been taken for a coding. What only claims to be coded comes as
+    /// it is, and no decoder finds out whether it is whole.
+    pub(super) fn as_begun(self, first: &[u8]) -> Self {
+        match self {
+            Self::Gzip if first.starts_with(&[0x1f, 0x8b]) => Self::Gzip,
+            Self::Deflate if begins_zlib(first) => Self::Deflate,
+            Self::Unknown => Self::Unknown,
+            Self::Identity | Self::Gzip | Self::Deflate => Self::Identity,
+        }
+    }
 }
 
 /// Undoes the coding of one body, piece by piece.
@@ -42,7 +53,7 @@ pub(in crate::session) struct ContentDecoder {
 
 enum DecoderState {
     Identity,
-    /// Said to be coded; the first two bytes tell whether it is: an archive's own name may have been taken for a coding.
+    /// Said to be coded; the first two bytes tell whether it is.
     Undecided(ContentCoding),
     Gzip(Box<MultiGzDecoder<Vec<u8>>>),
     Zlib(ZlibDecoder),
@@ -78,12 +89,10 @@ impl ContentDecoder {
             if self.waiting.len() < 2 {
                 return Ok(None);
             }
-            self.state = match coding {
-                ContentCoding::Gzip if self.waiting.starts_with(&[0x1f, 0x8b]) => {
-                    DecoderState::Gzip(Box::new(MultiGzDecoder::new(Vec::new())))
-                }
-                ContentCoding::Deflate if begins_zlib(&self.waiting) => DecoderState::Zlib(ZlibDecoder::new()),
-                _ => DecoderState::Identity,
+            self.state = match coding.as_begun(&self.waiting) {
+                ContentCoding::Gzip => DecoderState::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+                ContentCoding::Deflate => DecoderState::Zlib(ZlibDecoder::new()),
+                ContentCoding::Identity | ContentCoding::Unknown => DecoderState::Identity,
             };
         }
         let decoder = match &mut self.state {
@@ -245,6 +254,7 @@ mod tests {
         for text in [&b""[..], b"\x1f", b"\x8c\x0d", b"plain"] {
             for coding in [ContentCoding::Gzip, ContentCoding::Deflate] {
                 assert_eq!(decode(coding, &[text]).unwrap(), text);
+                assert_eq!(coding.as_begun(text), ContentCoding::Identity);
             }
         }
     }

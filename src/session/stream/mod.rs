@@ -5,6 +5,7 @@
 //! 256 KiB and one chunk of awc's (32 KiB): 1.4 MiB.
 
 mod channel;
+mod content_range;
 mod decode;
 mod pump;
 mod range;
@@ -16,7 +17,7 @@ mod speed;
 pub(super) use crate::session::stream::channel::{ChunkReceiver, channel};
 pub(super) use crate::session::stream::decode::{ContentCoding, decode_all};
 pub(super) use crate::session::stream::pump::BodyPump;
-pub(super) use crate::session::stream::range::{PartialBody, status_read};
+pub(super) use crate::session::stream::range::status_read;
 #[cfg(test)]
 pub(crate) use crate::session::stream::reader::BodyReader;
 pub use crate::session::stream::reader::{ArchiveBody, BodyHead, BodyStream};

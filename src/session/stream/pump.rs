@@ -42,7 +42,9 @@ pub(in crate::session) struct BodyPump {
     /// Bytes handed out.
     pub(super) got: u64,
     /// Bytes still to come that are there already.
-    skip: u64,
+    pub(super) skip: u64,
+    /// Of a list: its first two bytes as they came, and its last ones.
+    start: Vec<u8>,
     tail: Vec<u8>,
 }
 
@@ -114,6 +116,7 @@ impl BodyPump {
             _in_flight: in_flight,
             got: 0,
             skip: 0,
+            start: Vec::new(),
             tail: Vec::new(),
         }
     }
@@ -235,6 +238,7 @@ impl BodyPump {
         if self.resumable.is_some() {
             self.engine.counters.downloaded.fetch_add(bytes as u64, Relaxed);
         } else {
+            self.start.extend(chunk.iter().take(2 - self.start.len()));
             self.tail.extend_from_slice(&chunk[bytes.saturating_sub(TAIL)..]);
             self.tail.drain(..self.tail.len().saturating_sub(TAIL));
         }
@@ -246,13 +250,15 @@ impl BodyPump {
         length == Some(self.got)
     }
 
-    /// Whether a list that ends with its connection is whole. A coded one is found out by its decoder, an archive by its own check.
+    /// Whether a list that ends with its connection is whole. One that is really coded is found out by its decoder, an archive by its own
+    /// check.
     fn check_end(&self) -> Result<(), SessionError> {
         let Some(opened) = self.opened.as_ref().filter(|_| self.resumable.is_none()) else {
             return Ok(());
         };
         let incoming = &opened.incoming;
-        let unproven = incoming.ends_with_connection() && incoming.coding() == ContentCoding::Identity;
+        let coding = incoming.coding().as_begun(&self.start);
+        let unproven = incoming.ends_with_connection() && coding == ContentCoding::Identity;
         if unproven && !proves_its_end(&self.tail) {
             return Err(SessionError::Short {
                 got: self.got,

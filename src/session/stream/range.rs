@@ -1,6 +1,7 @@
 //! The rest of a cut body: how it is asked for, and what an answer to that brings.
 
 use crate::grin::Validator;
+use crate::session::stream::content_range::{ContentRange, unsatisfied_total};
 
 /// What is known of a body that was cut.
 #[derive(Debug, Clone, Default)]
@@ -10,6 +11,8 @@ pub(in crate::session) struct PartialBody {
     pub(in crate::session) length: Option<u64>,
     /// Whether it comes with a `Content-Encoding`: then only a part with one continues it.
     pub(in crate::session) coded: bool,
+    /// The first answer brought the beginning alone.
+    pub(super) is_part: bool,
 }
 
 /// How the rest is asked for; each mode is tried when the one before it was in vain.
@@ -83,6 +86,26 @@ pub(super) enum RangeVerdict {
 }
 
 impl PartialBody {
+    /// What the first answer for an archive begins. `None`: a part that nobody asked for and that is not the beginning, so that nothing
+    /// can be made of it.
+    pub(super) fn begun_by(answer: &RangeAnswer<'_>) -> Option<Self> {
+        let is_part = answer.status == 206;
+        let fits = |range: &ContentRange| {
+            let bytes = range.last + 1;
+            range.first == 0 && answer.length.is_none_or(|length| length == bytes)
+        };
+        let is_beginning = || {
+            let range = answer.content_range.and_then(ContentRange::parse);
+            range.as_ref().is_some_and(fits)
+        };
+        (!is_part || is_beginning()).then(|| Self {
+            validator: answer.etag.and_then(|etag| Validator::parse(etag).ok()),
+            length: Self::total_of(answer),
+            coded: answer.coded,
+            is_part,
+        })
+    }
+
     /// How the rest after `got` bytes is asked for first.
     pub(super) fn first_mode(&self, got: u64) -> RangeMode {
         match &self.validator {
@@ -187,44 +210,6 @@ pub(super) fn range(got: u64) -> String {
     format!("bytes={got}-")
 }
 
-/// `bytes FIRST-LAST/TOTAL`, where the total may be `*`.
-struct ContentRange {
-    first: u64,
-    last: u64,
-    total: Option<u64>,
-}
-
-impl ContentRange {
-    /// `None` also for a range that contradicts itself.
-    fn parse(text: &str) -> Option<Self> {
-        let (range, total) = strip_unit(text)?.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        let (first, last) = (number(first)?, number(last)?);
-        let total = match total.trim() {
-            "*" => None,
-            digits => Some(number(digits)?),
-        };
-        let sound = first <= last && last < u64::MAX && total.is_none_or(|total| last < total);
-        sound.then_some(Self { first, last, total })
-    }
-}
-
-/// The total in `bytes */TOTAL`.
-fn unsatisfied_total(text: &str) -> Option<u64> {
-    number(strip_unit(text)?.strip_prefix("*/")?)
-}
-
-fn strip_unit(text: &str) -> Option<&str> {
-    let (unit, rest) = text.trim().split_at_checked(5)?;
-    unit.eq_ignore_ascii_case("bytes").then(|| rest.trim_start())
-}
-
-fn number(digits: &str) -> Option<u64> {
-    let digits = digits.trim();
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| digits.parse().ok()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,7 +224,7 @@ mod tests {
         PartialBody {
             validator: Validator::parse(etag).ok(),
             length,
-            coded: false,
+            ..PartialBody::default()
         }
     }
 
@@ -325,6 +310,26 @@ mod tests {
             let range = Some(content_range).filter(|range| !range.is_empty());
             let found = status_read(status, asks_for_part, range, length);
             assert_eq!(found, read, "{status} {asks_for_part} {content_range} {length:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_nobody_asked_for_is_taken_where_it_is_the_beginning() {
+        // Whether it is taken, the length of the whole, whether it is a part.
+        for (given, expected) in [
+            ((200, "", "\"a\"", Some(1_000)), Some((Some(1_000), false))),
+            ((200, "", "\"a\"", None), Some((None, false))),
+            ((206, "bytes 0-399/1000", "\"a\"", Some(400)), Some((Some(1_000), true))),
+            ((206, "bytes 0-399/1000", "\"a\"", None), Some((Some(1_000), true))),
+            ((206, "bytes 0-399/*", "\"a\"", Some(400)), Some((None, true))),
+            ((206, "bytes 0-399/1000", "\"a\"", Some(399)), None),
+            ((206, "bytes 1-399/1000", "\"a\"", Some(399)), None),
+            ((206, "bytes 400-999/1000", "\"a\"", None), None),
+            ((206, "bytes */1000", "\"a\"", Some(400)), None),
+            ((206, "", "\"a\"", Some(1_000)), None),
+        ] {
+            let begun = PartialBody::begun_by(&answer(given));
+            assert_eq!(begun.map(|body| (body.length, body.is_part)), expected, "{given:?}");
         }
     }
 

@@ -8,9 +8,9 @@ use tokio::time::sleep;
 
 use crate::session::counters::ResumeOutcome;
 use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime};
-use crate::session::stream::ContentCoding;
 use crate::session::stream::pump::BodyPump;
 use crate::session::stream::range::{PartialBody, RangeAnswer, RangeMode, RangeVerdict, range};
+use crate::session::stream::{BodyHead, ContentCoding};
 use crate::session::{BodyError, ErrorClass, RetryBackoff, SessionError, TimeoutPhase};
 
 /// Waits between attempts to continue.
@@ -24,8 +24,8 @@ const PAUSES: RetryBackoff = RetryBackoff {
 /// complete an archive slowly; beginning anew never completes it.
 const PROGRESS: u64 = 1 << 10;
 
-/// Answers with the whole body that are read only to skip what is there already. More of them would load the server, and the
-/// line, more than they can bring.
+/// So many times an archive is read again from its first byte to go on behind what is there already. More would load the server, and
+/// the line, more than they can bring.
 const WHOLE_ANSWERS: u32 = 2;
 
 /// How a cut body is continued, and how often that was tried.
@@ -36,7 +36,7 @@ pub(in crate::session) struct ResumePoint {
     /// The mode in which the server gave the rest before.
     mode: Option<RangeMode>,
     attempts: ResumeAttempts,
-    whole_answers: u32,
+    wholes: WholeAnswers,
     /// The last part did not say how long the whole is, so more may follow.
     open_ended: bool,
 }
@@ -69,6 +69,40 @@ impl ResumeAttempts {
     }
 }
 
+/// Answers that begin with the archive's first byte. A line that is cut here and there may bring the rest with the next one; where two
+/// end at the same place the server ends them there, whatever length it names.
+#[derive(Debug, Default)]
+struct WholeAnswers {
+    /// Those after the first answer.
+    again: u32,
+    /// The last answer is one of them.
+    is_last: bool,
+    /// Where the last of them ended, or the first answer.
+    ended_at: Option<u64>,
+    same_place: bool,
+}
+
+impl WholeAnswers {
+    /// Notes an answer that begins; `whole`: with the first byte.
+    fn note_answer(&mut self, whole: bool) {
+        self.again += u32::from(whole);
+        self.is_last = whole;
+    }
+
+    /// Notes where the last answer ended.
+    fn note_end(&mut self, place: u64) {
+        if self.is_last || self.ended_at.is_none() {
+            self.same_place |= place > 0 && self.ended_at == Some(place);
+            self.ended_at = Some(place);
+        }
+    }
+
+    /// Whether another one would bring no more.
+    const fn are_in_vain(&self) -> bool {
+        self.same_place || self.again >= WHOLE_ANSWERS
+    }
+}
+
 /// What became of a request for the rest.
 pub(super) enum ResumeEnd {
     /// More bytes come.
@@ -78,14 +112,29 @@ pub(super) enum ResumeEnd {
 }
 
 impl ResumePoint {
-    pub(in crate::session) fn new(ask: RequestSpec, body: PartialBody) -> Self {
-        Self {
+    /// Refuses an answer that does not begin an archive.
+    pub(in crate::session) fn of(ask: RequestSpec, opened: &OpenedRequest) -> Result<Self, SessionError> {
+        let answer = range_answer(opened);
+        let begun = PartialBody::begun_by(&answer);
+        let body = match (answer.status, begun) {
+            (206, Some(body)) => opened.incoming.require_framing().map(|()| body)?,
+            (_, body) => opened.require_body().map(|()| body.unwrap_or_default())?,
+        };
+        Ok(Self {
             ask,
-            body,
             mode: None,
             attempts: ResumeAttempts::default(),
-            whole_answers: 0,
-            open_ended: false,
+            wholes: WholeAnswers::default(),
+            open_ended: body.is_part && body.length.is_none(),
+            body,
+        })
+    }
+
+    /// What is known of the archive before its first byte.
+    pub(in crate::session) fn head(&self) -> BodyHead {
+        BodyHead {
+            validator: self.body.validator.clone(),
+            length: self.body.length.filter(|_| !self.body.coded),
         }
     }
 
@@ -97,6 +146,30 @@ impl ResumePoint {
     /// Whether a body whose answer has ended is complete with `got` bytes.
     pub(super) fn is_complete(&self, got: u64) -> bool {
         !self.open_ended && self.body.length.is_none_or(|length| length == got)
+    }
+
+    /// How to ask for the rest after the answer that has just ended; `None`: whatever comes, it brings no more.
+    fn next_mode(&self, got: u64) -> Option<RangeMode> {
+        let mode = self.mode.filter(|_| got > 0);
+        let mode = mode.unwrap_or_else(|| self.body.first_mode(got));
+        match mode {
+            // Without the condition the server may give the rest alone.
+            RangeMode::IfRange if self.wholes.is_last => Some(RangeMode::Range),
+            _ if self.wholes.is_last && self.wholes.are_in_vain() => None,
+            mode => Some(mode),
+        }
+    }
+
+    /// How to ask after an answer that brought nothing; `None`: not at all.
+    fn mode_after(&self, mode: RangeMode) -> Option<RangeMode> {
+        // A first answer that was a part is all that the request for the whole brings.
+        let is_whole_vain = self.body.is_part || self.wholes.are_in_vain();
+        mode.next().filter(|next| *next != RangeMode::Whole || !is_whole_vain)
+    }
+
+    /// Whether to read an answer whose first `skip` of `got` bytes are there already.
+    const fn may_skip(&self, skip: u64, got: u64) -> bool {
+        skip < got || !self.wholes.are_in_vain()
     }
 
     /// The request for what is left after `got` bytes.
@@ -115,11 +188,12 @@ impl ResumePoint {
         ask
     }
 
-    fn take(&mut self, answer: &RangeAnswer<'_>, mode: RangeMode) {
+    /// Notes the answer that goes on; `whole`: it begins with the archive's first byte.
+    fn take(&mut self, answer: &RangeAnswer<'_>, mode: RangeMode, whole: bool) {
         self.mode = Some(mode);
         self.body.length = self.body.length.or(PartialBody::total_of(answer));
         self.open_ended = answer.status == 206 && self.body.length.is_none();
-        self.whole_answers += u32::from(answer.status == 200);
+        self.wholes.note_answer(whole);
     }
 }
 
@@ -128,21 +202,21 @@ impl BodyPump {
     ///
     /// `fault`: what ended the last answer early; `None`: it ended properly and was shorter than the rest.
     pub(super) async fn resume(&mut self, fault: Option<SessionError>) -> Result<ResumeEnd, BodyError> {
-        let got = self.got;
+        let (got, ended_at) = (self.got, self.got - self.skip);
         let ended_early = fault.is_some();
         let mut fault = fault.unwrap_or(SessionError::Short { got, expected: None });
         let Some(point) = self.resumable.as_mut() else {
             return Err(self.lost(fault));
         };
+        point.wholes.note_end(ended_at);
         // A server that sends the rest in large parts is asked for the next one at once.
         let mut wait = ended_early || point.attempts.brought_little(got);
         if !wait {
             point.attempts.next(got, u32::MAX);
         }
-        let mut mode = point
-            .mode
-            .filter(|_| got > 0)
-            .unwrap_or_else(|| point.body.first_mode(got));
+        let Some(mut mode) = point.next_mode(got) else {
+            return Err(self.lost(fault));
+        };
         loop {
             if !may_resume(&fault) || self.left.is_zero() {
                 return Err(self.lost(fault));
@@ -168,12 +242,12 @@ impl BodyPump {
                     self.engine.counters.note_resume(ResumeOutcome::Mismatch);
                     return Err(BodyError::Restart);
                 }
-                RangeVerdict::Append { skip } if self.may_skip(skip) => {
+                RangeVerdict::Append { skip } if point.may_skip(skip, got) => {
                     self.append(opened, mode, skip);
                     return Ok(ResumeEnd::Continued);
                 }
                 RangeVerdict::Append { .. } | RangeVerdict::NextMode => {
-                    let Some(next) = mode.next() else {
+                    let Some(next) = point.mode_after(mode) else {
                         return Err(self.lost(fault));
                     };
                     (mode, wait) = (next, false);
@@ -206,12 +280,6 @@ impl BodyPump {
         true
     }
 
-    fn may_skip(&self, skip: u64) -> bool {
-        let whole = skip == self.got && skip > 0;
-        let read = self.resumable.as_ref().map_or(0, |point| point.whole_answers);
-        !whole || read < WHOLE_ANSWERS
-    }
-
     fn judge(&self, opened: &OpenedRequest, mode: RangeMode) -> RangeVerdict {
         match &self.resumable {
             Some(point) if opened.incoming.require_framing().is_ok() => {
@@ -230,7 +298,7 @@ impl BodyPump {
         });
         self.engine.counters.discarded.fetch_add(skip, Relaxed);
         if let Some(point) = self.resumable.as_mut() {
-            point.take(&range_answer(&opened), mode);
+            point.take(&range_answer(&opened), mode, skip == self.got);
         }
         self.begin(opened, skip);
     }
@@ -288,6 +356,41 @@ mod tests {
             let mut attempts = ResumeAttempts::default();
             let found: Vec<_> = got.iter().map(|got| attempts.next(*got, 3)).collect();
             assert_eq!(found, expected, "{what}");
+        }
+    }
+    #[test]
+    fn answers_from_the_first_byte_end_where_they_bring_no_more() {
+        type Case = (&'static str, &'static [(bool, u64)], bool);
+        // Whether an answer begins with the first byte, and where it ends.
+        let cases: [Case; 9] = [
+            ("the first answer", &[(false, 300)], false),
+            ("the same place again", &[(false, 300), (true, 300)], true),
+            ("before it", &[(false, 300), (true, 200)], false),
+            ("behind it", &[(false, 300), (true, 500)], false),
+            ("twice before it", &[(false, 300), (true, 200), (true, 250)], true),
+            (
+                "the same place twice, not the first",
+                &[(false, 300), (true, 200), (true, 200)],
+                true,
+            ),
+            (
+                "parts may end at one place",
+                &[(false, 300), (false, 300), (false, 300)],
+                false,
+            ),
+            ("a part in between", &[(false, 300), (false, 400), (true, 300)], true),
+            // Before its first byte any line may be cut twice.
+            ("nothing twice", &[(false, 0), (true, 0)], false),
+        ];
+        for (what, answers, expected) in cases {
+            let mut wholes = WholeAnswers::default();
+            for (number, (whole, ended_at)) in answers.iter().enumerate() {
+                if number > 0 {
+                    wholes.note_answer(*whole);
+                }
+                wholes.note_end(*ended_at);
+            }
+            assert_eq!(wholes.are_in_vain(), expected, "{what}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod odd_heads;
 mod pins;
 mod refusals;
 mod resume;
+mod resume_from_zero;
 mod resume_pauses;
 pub(super) mod support;
 mod tls;

@@ -194,16 +194,6 @@ async fn a_chunked_body_is_continued_and_its_end_is_the_servers_word() {
 }
 
 #[actix_rt::test]
-async fn a_server_that_always_cuts_and_knows_no_ranges_is_not_asked_from_zero_for_ever() {
-    let server = Server::start(|_, wire| part(wire, 0, 300_000, "\"a\""));
-    let fixture = Fixture::of(&server);
-    let (_, ended) = fixture.download(server.url("/a")).await;
-    assert!(matches!(ended, Err(BodyError::Cut { got: 300_000, .. })), "{ended:?}");
-    assert!(server.seen().len() <= 8, "{}", server.seen().len());
-    fixture.end();
-}
-
-#[actix_rt::test]
 async fn an_archive_pushed_out_of_the_pool_meanwhile_begins_anew() {
     let server = Server::start(|seen, wire| match seen.header("range") {
         None => part(wire, 0, 300_000, "\"a\""),
