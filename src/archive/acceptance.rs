@@ -10,8 +10,8 @@ use crate::vocabulary::FailureReason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum VolumeRefusal {
-    /// Neither a page image nor a page text nor hOCR; or page images that are all empty.
-    #[error("there is no page in it, or none of its page images has a single byte")]
+    /// Neither a page image nor a page text nor hOCR; or only empty ones; or page images that are all empty.
+    #[error("there is no page in it, or nothing in its pages")]
     NoPages,
     /// Its METS names another book, by its file name and by its OBJID.
     #[error("its METS belongs to another book")]
@@ -95,6 +95,8 @@ pub(super) struct VolumeFacts {
     pub(super) has_images: bool,
     /// Page images without a single byte.
     pub(super) empty_images: u64,
+    /// There is a text that is not blank, or hOCR with bytes in it.
+    pub(super) has_words: bool,
     pub(super) terminated: bool,
     pub(super) identity: BookIdentity,
     /// The message's integrity check was good, or every page is equal to its digest.
@@ -105,7 +107,7 @@ pub(super) struct VolumeFacts {
     pub(super) missing: usize,
 }
 
-/// A volume has at least one page, not only empty page images, its METS names the requested barcode, every page that the checksum list or the METS
+/// A volume has at least one page, something in its page images or, without any, in its texts or hOCR, its METS names the requested barcode, every page that the checksum list or the METS
 /// names is present and equal, and its tar is terminated. The first fault in this order is the reason.
 pub(super) fn decide(facts: VolumeFacts) -> Option<VolumeRefusal> {
     match facts {
@@ -113,6 +115,11 @@ pub(super) fn decide(facts: VolumeFacts) -> Option<VolumeRefusal> {
         VolumeFacts {
             has_images: false,
             empty_images: 1..,
+            ..
+        }
+        | VolumeFacts {
+            has_images: false,
+            has_words: false,
             ..
         } => Some(VolumeRefusal::NoPages),
         VolumeFacts {
@@ -149,6 +156,7 @@ mod tests {
         pages: 5,
         has_images: true,
         empty_images: 0,
+        has_words: true,
         terminated: true,
         identity: BookIdentity::Requested,
         proven: true,
@@ -196,6 +204,23 @@ mod tests {
                 "texts alone",
                 VolumeFacts {
                     has_images: false,
+                    ..VOLUME
+                },
+                None,
+            ),
+            (
+                "blank texts alone",
+                VolumeFacts {
+                    has_images: false,
+                    has_words: false,
+                    ..VOLUME
+                },
+                Some(Refusal::NoPages),
+            ),
+            (
+                "images with blank texts",
+                VolumeFacts {
+                    has_words: false,
                     ..VOLUME
                 },
                 None,

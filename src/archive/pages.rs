@@ -27,6 +27,8 @@ pub(super) struct VolumePages {
     /// Those of them that have no bytes.
     empty_images: BTreeSet<u32>,
     coordinates: BTreeSet<u32>,
+    /// One of them has bytes.
+    has_coordinates: bool,
     texts: BTreeMap<u32, Line>,
     spool: SpooledTempFile,
     written: u64,
@@ -80,6 +82,8 @@ pub(super) struct PageCount {
     pub(super) images: u64,
     /// Pages whose image has no bytes.
     pub(super) empty_images: u64,
+    /// There is hOCR with bytes.
+    pub(super) has_coordinates: bool,
 }
 
 impl VolumePages {
@@ -88,6 +92,7 @@ impl VolumePages {
             images: BTreeSet::new(),
             empty_images: BTreeSet::new(),
             coordinates: BTreeSet::new(),
+            has_coordinates: false,
             texts: BTreeMap::new(),
             spool: SpooledTempFile::new(IN_MEMORY),
             written: 0,
@@ -112,7 +117,8 @@ impl VolumePages {
     }
 
     /// Notes a page's hOCR; false if there was one for this page.
-    pub(super) fn coordinates(&mut self, page: u32) -> bool {
+    pub(super) fn coordinates(&mut self, page: u32, bytes: u64) -> bool {
+        self.has_coordinates |= bytes > 0;
         self.coordinates.insert(page)
     }
 
@@ -205,6 +211,7 @@ impl VolumePages {
             first_page: last.map_or(0, |_| numbering.first.into()),
             images: (self.images.len() - self.empty_images.len()) as u64,
             empty_images: self.empty_images.len() as u64,
+            has_coordinates: self.has_coordinates,
         }
     }
 

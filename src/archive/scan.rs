@@ -168,7 +168,7 @@ impl<'o> TarScan<'o> {
     }
 
     fn coordinates(&mut self, page: u32, member: &TarMember) {
-        if !self.pages.coordinates(page) {
+        if !self.pages.coordinates(page, member.size) {
             let text = format!("page {page} has hOCR already");
             self.findings.note(FindingCode::DuplicatePage, Some(&member.name), text);
         }

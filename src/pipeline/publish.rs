@@ -9,7 +9,7 @@ mod witness;
 
 use serde::Serialize;
 
-use crate::archive::{BookManifest, ProvenVolume};
+use crate::archive::{ArchiveFinding, BookManifest, FindingCode, ProvenVolume};
 
 pub(crate) use crate::pipeline::publish::quarantine::{evidence_key, keep_evidence, same_bytes};
 pub(crate) use crate::pipeline::publish::record::record_of;
@@ -31,6 +31,8 @@ pub struct VolumeStanding {
     pub images: Option<u64>,
     /// Every page agrees with a listed digest.
     pub verified: bool,
+    /// Its METS has this book's file name and another book's OBJID.
+    pub names_another: bool,
     /// SHA-256 of the archive, in hexadecimal digits.
     pub sha256: String,
 }
@@ -62,13 +64,17 @@ pub enum KeepReason {
     /// The stored archive is verified, the new one is not.
     #[error("the stored archive is verified and the new one is not")]
     WeakerProof,
+    /// Of the METS of both only the new one names another book as well.
+    #[error("the METS of the new archive names another book as well, and that of the stored one does not")]
+    AnotherBook,
     /// The new archive has a text for less than half as many pages.
     #[error("the new archive has text for less than half as many pages as the stored one")]
     LessText,
 }
 
 /// May this archive replace what is stored? Only a volume may, and never with fewer pages, images of fewer pages or weaker verification, nor with far less
-/// text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a good reason.
+/// text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a good reason. Nor may one that may be another
+/// book's, by its METS, unless that of the stored one is as unclear.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
     use ReplaceDecision as D;
     match stored {
@@ -78,6 +84,7 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
         Some(stored) if new.pages < stored.pages => D::KeepStored(KeepReason::FewerPages),
         Some(stored) if has_fewer_images(stored, new) => D::KeepStored(KeepReason::FewerImages),
         Some(stored) if stored.verified && !new.verified => D::KeepStored(KeepReason::WeakerProof),
+        Some(stored) if new.names_another && !stored.names_another => D::KeepStored(KeepReason::AnotherBook),
         Some(stored) if stored.verified == new.verified && new.text_pages < stored.text_pages.div_ceil(2) => {
             D::KeepStored(KeepReason::LessText)
         }
@@ -102,6 +109,7 @@ impl From<&ProvenVolume> for VolumeStanding {
             text_pages: volume.acceptance.nonblank_texts,
             images: Some(volume.acceptance.images),
             verified: volume.acceptance.verified,
+            names_another: names_another(&volume.findings),
             sha256: volume.sha256_hex(),
         }
     }
@@ -114,9 +122,14 @@ impl From<&BookManifest> for VolumeStanding {
             text_pages: manifest.nonblank_texts.unwrap_or(manifest.text_pages),
             images: manifest.images,
             verified: manifest.verified,
+            names_another: names_another(&manifest.findings),
             sha256: manifest.sha256.clone(),
         }
     }
+}
+
+fn names_another(findings: &[ArchiveFinding]) -> bool {
+    findings.iter().any(|finding| finding.code == FindingCode::ObjidDiffers)
 }
 
 #[cfg(test)]

@@ -196,6 +196,10 @@ fn empty_page_images_are_no_pages() {
         (one.volume().acceptance.verified, one.codes()),
         (false, vec!["empty_page_image"])
     );
+    // Nor are blank texts where there is no image.
+    let texts = |text: &[u8]| listed(Files::default().with("00000001.txt", text).with("00000002.txt", b" "));
+    assert_eq!(texts(b"\n").error().reason().as_str(), "no_pages");
+    assert!(texts(b"words").volume().acceptance.verified);
     let blank = listed(Files::bare(2, 100).replace("00000002.txt", b""));
     assert!(blank.volume().acceptance.verified && blank.codes().is_empty());
 }

@@ -134,6 +134,36 @@ fn a_worse_archive_never_takes_the_place_of_a_better_one_and_is_kept_aside() {
     }
 }
 
+#[test]
+fn what_may_be_another_books_is_kept_aside_unless_the_stored_one_may_be_too() {
+    let doubtful = |pages| {
+        let bare = Files::bare(pages, 100);
+        let mets = bare.mets(true).replace("TESTLIB:TL0000000001", "TESTLIB:TL0000000002");
+        bare.with("TESTLIB_TL0000000001.xml", mets.as_bytes()).tar_gz()
+    };
+    for (storage, _folder) in stores() {
+        let good = Files::volume(3, 100).tar_gz();
+        publish_stored(&recipe(&storage, "\"a\""), &good);
+        let published = publish(&recipe(&storage, "\"b\""), &doubtful(4)).unwrap();
+        assert!(
+            matches!(
+                published,
+                VolumePublished::KeptAside {
+                    reason: KeepReason::AnotherBook,
+                    ..
+                }
+            ),
+            "{published:?}"
+        );
+        assert_eq!(read(&storage, &raw()), good);
+    }
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &doubtful(3));
+        publish_stored(&recipe(&storage, "\"b\""), &doubtful(4));
+        publish_stored(&recipe(&storage, "\"c\""), &Files::volume(4, 100).tar_gz());
+    }
+}
+
 /// The manifest as a version wrote it that did not look into the texts.
 fn forget_blank_texts(storage: &Storage) {
     let key = layout().manifest(&barcode());

@@ -128,7 +128,7 @@ fn numbers_make_pages() {
     for case in cases() {
         let mut pages = VolumePages::new();
         assert!(case.images.iter().all(|page| pages.image(*page, 1)));
-        assert!(case.coordinates.iter().all(|page| pages.coordinates(*page)));
+        assert!(case.coordinates.iter().all(|page| pages.coordinates(*page, 1)));
         case.texts.iter().for_each(|page| pages.text(*page, b"text").unwrap());
         let mut findings = FindingList::default();
         let count = pages.judge(&case.named.into_iter().collect(), &mut findings);

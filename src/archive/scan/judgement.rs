@@ -43,6 +43,7 @@ impl ScanResult {
             proven: self.authenticated || has_all_digests(&compared),
             has_images: count.images > 0,
             empty_images: count.empty_images,
+            has_words: count.nonblank_texts > 0 || count.has_coordinates,
             mismatched: compared.mismatched.len(),
             missing: compared.missing.len(),
         });

@@ -7,7 +7,27 @@ fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
         text_pages: pages,
         images: Some(pages),
         verified,
+        names_another: false,
         sha256: sha256.into(),
+    }
+}
+
+#[test]
+fn what_may_be_another_books_does_not_replace_what_is_this_ones() {
+    let kept = D::KeepStored(KeepReason::AnotherBook);
+    for (stored, new, expected) in [
+        ((false, true), (true, true), kept),
+        ((false, false), (true, true), kept),
+        ((true, true), (true, true), D::Publish),
+        ((true, true), (false, true), D::Publish),
+        ((false, true), (true, false), D::KeepStored(KeepReason::WeakerProof)),
+    ] {
+        let standing = |(names_another, verified), sha256| VolumeStanding {
+            names_another,
+            ..standing(9, verified, sha256)
+        };
+        let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
+        assert_eq!(decision, expected, "{stored:?} {new:?}");
     }
 }
 
