@@ -33,7 +33,7 @@ pub(in crate::session) struct ResumePoint {
     /// The request, as it was made first.
     ask: RequestSpec,
     body: PartialBody,
-    /// The mode in which the server gave the rest before.
+    /// The mode in which the server gave the rest before; `None` as long as there was nothing to give the rest of.
     mode: Option<RangeMode>,
     attempts: ResumeAttempts,
     wholes: WholeAnswers,
@@ -150,13 +150,12 @@ impl ResumePoint {
 
     /// How to ask for the rest after the answer that has just ended; `None`: whatever comes, it brings no more.
     fn next_mode(&self, got: u64) -> Option<RangeMode> {
-        let mode = self.mode.filter(|_| got > 0);
-        let mode = mode.unwrap_or_else(|| self.body.first_mode(got));
-        match mode {
+        let mode = self.mode.unwrap_or_else(|| self.body.first_mode(got));
+        match self.mode {
             // Without the condition the server may give the rest alone.
-            RangeMode::IfRange if self.wholes.is_last => Some(RangeMode::Range),
+            Some(RangeMode::IfRange) if self.wholes.is_last => Some(RangeMode::Range),
             _ if self.wholes.is_last && self.wholes.are_in_vain() => None,
-            mode => Some(mode),
+            _ => Some(mode),
         }
     }
 
@@ -188,12 +187,12 @@ impl ResumePoint {
         ask
     }
 
-    /// Notes the answer that goes on; `whole`: it begins with the archive's first byte.
-    fn take(&mut self, answer: &RangeAnswer<'_>, mode: RangeMode, whole: bool) {
-        self.mode = Some(mode);
+    /// Notes the answer that goes on behind `got` bytes, its first `skip` left out.
+    fn take(&mut self, answer: &RangeAnswer<'_>, mode: RangeMode, got: u64, skip: u64) {
+        self.mode = Some(mode).filter(|_| got > 0);
         self.body.length = self.body.length.or(PartialBody::total_of(answer));
         self.open_ended = answer.status == 206 && self.body.length.is_none();
-        self.wholes.note_answer(whole);
+        self.wholes.note_answer(skip == got);
     }
 }
 
@@ -298,7 +297,7 @@ impl BodyPump {
         });
         self.engine.counters.discarded.fetch_add(skip, Relaxed);
         if let Some(point) = self.resumable.as_mut() {
-            point.take(&range_answer(&opened), mode, skip == self.got);
+            point.take(&range_answer(&opened), mode, self.got, skip);
         }
         self.begin(opened, skip);
     }

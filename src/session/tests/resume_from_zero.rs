@@ -98,3 +98,20 @@ async fn a_beginning_that_nobody_asked_for_is_continued() {
     }
     fixture.end();
 }
+
+#[actix_rt::test]
+async fn an_archive_that_was_cut_before_its_first_byte_is_continued_by_range_afterwards() {
+    let server = Server::start(|seen, wire| {
+        let most = [0, 300_000, LENGTH][seen.number.min(2)];
+        part(wire, first_byte(seen), most, "\"a\"")
+    });
+    let fixture = Fixture::of(&server);
+    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    assert_eq!(ended, Ok(()));
+    assert!(bytes == pattern(LENGTH));
+    let seen = server.seen();
+    let ranges: Vec<_> = seen.iter().map(|seen| seen.header("range")).collect();
+    assert_eq!(ranges, [None, None, Some("bytes=300000-")]);
+    assert_eq!(seen[2].header("if-range"), Some("\"a\""));
+    fixture.end();
+}
