@@ -124,6 +124,7 @@ fn collect(ledger: &mut CatalogLedger, order: &[usize], what: &str) {
     let end = FinishPass {
         pass,
         complete: true,
+        none_missing: false,
         note: None,
     };
     ledger.execute(end).expect("the pass ended");

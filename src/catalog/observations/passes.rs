@@ -49,6 +49,8 @@ pub struct FinishPass {
     pub pass: PassId,
     /// Whether the list is complete: read without a refusal, gap or loop. Only then something follows from what it does not name.
     pub complete: bool,
+    /// It was counted before ([`CountMissing`]) that it named every book that earlier passes did; that is not counted again.
+    pub none_missing: bool,
     /// Why it is incomplete, or anything else worth keeping.
     pub note: Option<String>,
 }
@@ -182,7 +184,7 @@ impl CatalogOperation for FinishPass {
             note = Some(format!("{} rows do not tell which books they are about", end.unsure));
         }
         if complete {
-            end.doubtful = !ending.is_believable(tx)?;
+            end.doubtful = !self.none_missing && !ending.is_believable(tx)?;
             if end.doubtful {
                 note = Some("too few rows to be believed: nothing was marked as vanished".into());
             } else {

@@ -187,6 +187,7 @@ fn an_interrupted_pass_goes_on_where_it_was() {
         .execute(FinishPass {
             pass,
             complete: true,
+            none_missing: false,
             note: None,
         })
         .unwrap_err();

@@ -218,6 +218,7 @@ impl Shelf {
             .execute(FinishPass {
                 pass,
                 complete,
+                none_missing: false,
                 note: None,
             })
             .unwrap()

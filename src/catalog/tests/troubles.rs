@@ -83,6 +83,7 @@ fn an_error_in_a_group_undoes_its_own_operation_only() {
         LedgerJob::new(FinishPass {
             pass: PassId(404),
             complete: true,
+            none_missing: false,
             note: None,
         })
     };

@@ -108,31 +108,23 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         let mut reading = ListReading::new(&self.parts, collect.list, Some(pass.id));
         let state = reading.list(&pass, collect.limit, cx).await?;
         let mut seen = reading.seen;
-        let mut unproven = None;
+        let why = state.why().map(str::to_owned);
         match state {
-            // The pass stays open: the next one resumes at the page that failed.
-            PassState::Interrupted(why) => {
-                seen.incomplete = Some(why);
-                report(collect.list, &seen);
-                return Ok(seen);
-            }
-            PassState::Complete => {}
-            PassState::Unproven(why) => unproven = Some(why),
+            PassState::Complete | PassState::Unproven(_) => {}
             PassState::Limited => seen.limited = true,
-            PassState::Incomplete(why) => seen.incomplete = Some(why),
-            PassState::Unavailable(why) => seen.unavailable = Some(why),
+            PassState::Interrupted(_) | PassState::Incomplete(_) => seen.incomplete.clone_from(&why),
+            PassState::Unavailable(_) => seen.unavailable.clone_from(&why),
+        }
+        report(collect.list, &seen, &state);
+        // An interrupted pass stays open: the next one resumes at the page that failed.
+        if matches!(state, PassState::Interrupted(_)) {
+            return Ok(seen);
         }
         let finish = FinishPass {
             pass: pass.id,
-            complete: [&seen.incomplete, &seen.unavailable, &unproven]
-                .iter()
-                .all(|why| why.is_none())
-                && !seen.limited,
-            note: seen
-                .incomplete
-                .clone()
-                .or_else(|| seen.unavailable.clone())
-                .or_else(|| unproven.clone()),
+            complete: matches!(state, PassState::Complete),
+            none_missing: reading.none_missing,
+            note: why,
         };
         let end = self.parts.catalog.ask(finish, cx).await?;
         if end.unsure > 0 {
@@ -144,33 +136,27 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         } else if end.vanished > 0 {
             info!(list = %collect.list, end.vanished, "books that the list no longer names");
         }
-        match unproven {
-            None => report(collect.list, &seen),
-            Some(why) => {
-                let (list, rows) = (collect.list, seen.rows);
-                warn!(%list, rows, why, "list read, and nothing confirms its end; nothing is concluded from what is missing");
-            }
-        }
         Ok(seen)
     }
 }
 
-fn report(list: ListKind, seen: &CollectResult) {
+fn report(list: ListKind, seen: &CollectResult, state: &PassState) {
     let CollectResult {
         rows,
         new,
         pages,
         rejected,
-        incomplete,
-        unavailable,
-        limited: _,
+        ..
     } = seen;
-    match (incomplete, unavailable) {
-        (None, None) => info!(%list, rows, new, pages, rejected, "list complete"),
-        (Some(why), _) => {
+    match state {
+        PassState::Complete | PassState::Limited => info!(%list, rows, new, pages, rejected, "list complete"),
+        PassState::Interrupted(why) | PassState::Incomplete(why) => {
             warn!(%list, rows, new, pages, why, "list incomplete; nothing is concluded from what is missing");
         }
+        PassState::Unproven(why) => {
+            warn!(%list, rows, why, "list read, and nothing confirms its end; nothing is concluded from what is missing");
+        }
         // The task says it, once.
-        (None, Some(_)) => {}
+        PassState::Unavailable(_) => {}
     }
 }

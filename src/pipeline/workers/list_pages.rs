@@ -45,8 +45,8 @@ impl<S: GrinSession> ListReading<'_, S> {
             resumed = false;
             visited.leave(&mark).map_err(PageFault::Refused)?;
             self.seen.pages += 1;
-            let requested = u64::from(self.parts.page_size);
-            self.has_short_pages |= page.next.is_some() && self.list != ListKind::Failed && page.rows < requested;
+            let is_short = self.page_size().is_some_and(|requested| page.rows < u64::from(requested));
+            self.has_short_pages |= page.next.is_some() && is_short;
             match page.next {
                 None => return Ok(end_of(page.doubt, &visited)),
                 Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => return Ok(ListEnd::Limited),
@@ -55,16 +55,15 @@ impl<S: GrinSession> ListReading<'_, S> {
         }
     }
 
+    /// Rows requested for one page. The failed books are few and come on one (src/grin/PROTOCOL.md, section 1).
+    fn page_size(&self) -> Option<u32> {
+        (self.list != ListKind::Failed).then_some(self.parts.page_size)
+    }
+
     fn first_page(&self) -> Url {
-        // The failed books are few and come on one page (src/grin/PROTOCOL.md, section 1).
-        let page_size = if self.list == ListKind::Failed {
-            -1
-        } else {
-            i64::from(self.parts.page_size)
-        };
         let query = ListQuery {
             form: ListForm::Html,
-            page_size: Some(page_size),
+            page_size: Some(self.page_size().map_or(-1, i64::from)),
         };
         self.parts.addresses.list(self.list, &query)
     }

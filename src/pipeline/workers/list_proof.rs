@@ -5,8 +5,9 @@
 //! - The pages end in a way that is understood, name just as many books as the last complete pass and miss none of those seen before.
 //! - The text form of the same moment names, all but one in a hundred, the books of the pages; rows that only it has are read too.
 //!
-//! Books are counted, never rows: a pager that repeats rows hides others. If GRIN does not have the text form, the pass ends without a
-//! fault, its rows are kept, and nothing follows from what it does not name, in this pass or in any other like it.
+//! Books are counted, never rows: a pager that repeats rows hides others. If GRIN says that it does not have the text form, the pass
+//! ends without a fault, its rows are kept, and nothing follows from what it does not name, in this pass or in any other like it. Where
+//! trouble kept the text form away, the pass stays open: the next one goes on at the last page and compares then.
 
 use crate::pipeline::workers::list_reading::PassState;
 
@@ -17,8 +18,6 @@ pub(super) struct PagesRead {
     pub(super) books: u64,
     /// Books that the last complete pass named, those of its text form included if it was read too; `None`: there was none.
     pub(super) last_books: Option<u64>,
-    /// Books that earlier passes saw in the list and this one did not.
-    pub(super) missing: u64,
     /// It went on with a pass that was interrupted.
     pub(super) is_resumed: bool,
     /// The last page may not be the last one.
@@ -31,22 +30,22 @@ pub(super) struct PagesRead {
 
 impl PagesRead {
     /// Whether the books are compared with the list's text form: wherever anything hints at rows that were not seen, or anything would
-    /// follow from their absence. `always`: the configuration says so.
+    /// follow from their absence. `always`: the configuration says so. Otherwise the pages name as many books as before, and it is left
+    /// to see whether they are the same ones.
     pub(super) fn are_compared(self, always: bool) -> bool {
-        let is_as_before = self.last_books == Some(self.books) && self.missing == 0;
         let is_odd = self.is_resumed || self.is_doubted || self.repeats || self.are_cut;
-        always || is_odd || !is_as_before
+        always || is_odd || self.last_books != Some(self.books)
     }
 
-    /// How a pass ends that had to be compared and could not be, because of `fault`.
-    pub(super) fn without_text(self, doubt: Option<String>, text_is_not_to_be_had: bool, fault: &str) -> PassState {
+    /// How a pass ends that had to be compared and could not be, because of `fault`. `denied`: GRIN says that it has no text form;
+    /// otherwise it was trouble, which passes.
+    pub(super) fn without_text(self, doubt: Option<String>, denied: bool, fault: &str) -> PassState {
         match doubt {
+            // A pass that goes on at the last page would not see it again.
+            _ if self.repeats => PassState::Incomplete("its pages repeat rows, so others may be left out".to_owned()),
+            _ if !denied => PassState::Interrupted(format!("it could not be compared with its text form: {fault}")),
             Some(doubt) => PassState::Incomplete(doubt),
-            None if self.repeats => {
-                PassState::Incomplete("its pages repeat rows, so others may be left out".to_owned())
-            }
-            None if text_is_not_to_be_had => PassState::Unproven(fault.to_owned()),
-            None => PassState::Incomplete(fault.to_owned()),
+            None => PassState::Unproven(fault.to_owned()),
         }
     }
 }
@@ -76,7 +75,6 @@ mod tests {
     const AS_BEFORE: PagesRead = PagesRead {
         books: 60,
         last_books: Some(60),
-        missing: 0,
         is_resumed: false,
         is_doubted: false,
         repeats: false,
@@ -96,8 +94,6 @@ mod tests {
             pages(|pages| pages.books = 59),
             // The list has grown: more of it may lie behind a way on that was not seen.
             pages(|pages| pages.books = 61),
-            // As many as before, and others.
-            pages(|pages| pages.missing = 20),
             pages(|pages| pages.is_resumed = true),
             pages(|pages| (pages.is_resumed, pages.last_books) = (true, None)),
             pages(|pages| pages.is_doubted = true),
@@ -114,20 +110,17 @@ mod tests {
             repeats: true,
             ..AS_BEFORE
         };
-        for (pages, doubt, no_text, proven_enough) in [
-            (AS_BEFORE, None, true, true),
-            (AS_BEFORE, None, false, false),
-            (repeating, None, true, false),
-            (AS_BEFORE, Some("a link"), true, false),
+        for (pages, doubt, denied, expected) in [
+            (AS_BEFORE, None, true, "Unproven"),
+            (AS_BEFORE, None, false, "Interrupted"),
+            (repeating, None, true, "Incomplete"),
+            (repeating, None, false, "Incomplete"),
+            (AS_BEFORE, Some("a link"), true, "Incomplete"),
+            (AS_BEFORE, Some("a link"), false, "Interrupted"),
         ] {
-            let state = pages.without_text(doubt.map(str::to_owned), no_text, "404");
-            let is_unproven = matches!(state, PassState::Unproven(_));
-            let is_incomplete = matches!(state, PassState::Incomplete(_));
-            assert_eq!(
-                (is_unproven, is_incomplete),
-                (proven_enough, !proven_enough),
-                "{pages:?} {doubt:?}"
-            );
+            let state = pages.without_text(doubt.map(str::to_owned), denied, "a status");
+            let state = format!("{state:?}");
+            assert!(state.starts_with(expected), "{pages:?} {doubt:?} {denied}: {state}");
         }
     }
 

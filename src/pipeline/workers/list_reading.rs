@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use crate::actor::AskContext;
 use crate::catalog::{CatalogError, CountMissing, ListPart, ListPass, PassId};
-use crate::grin::{Barcode, EndDoubt, ListForm, ListKind, ListRow, RejectedRow};
+use crate::grin::{Barcode, EndDoubt, ListForm, ListKind, ListRow, RejectedRow, RejectionReason};
 use crate::pipeline::workers::collect::{CollectError, CollectResult, CollectorParts};
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_proof::{PagesRead, TextSeen};
@@ -29,6 +29,8 @@ pub(super) struct ListReading<'a, S> {
     pub(super) fresh: u64,
     /// A page that led on had fewer rows than were requested.
     pub(super) has_short_pages: bool,
+    /// It was counted that the pass saw every book that earlier ones did.
+    pub(super) none_missing: bool,
     /// Volumes of rejected rows, still to be recorded as listed.
     sighted: Vec<Barcode>,
     /// Rejected rows of which it is not known which volume they are about, still to be recorded.
@@ -52,6 +54,16 @@ pub(super) enum PassState {
     Unavailable(String),
 }
 
+impl PassState {
+    /// What keeps the pass from being complete; that it stopped at the limit needs no words.
+    pub(super) fn why(&self) -> Option<&str> {
+        match self {
+            Self::Complete | Self::Limited => None,
+            Self::Unproven(why) | Self::Interrupted(why) | Self::Incomplete(why) | Self::Unavailable(why) => Some(why),
+        }
+    }
+}
+
 /// Where reading a list in one form came to.
 #[derive(Debug)]
 pub(super) enum ListEnd {
@@ -72,6 +84,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             seen: CollectResult::default(),
             fresh: 0,
             has_short_pages: false,
+            none_missing: false,
             sighted: Vec::new(),
             unsure: 0,
         }
@@ -128,13 +141,13 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         let pages = PagesRead {
             books: pass.rows + self.fresh,
             last_books: pass.last_rows,
-            missing: self.missing(cx).await?,
             is_resumed: pass.next.is_some(),
             is_doubted: doubt.is_some(),
             repeats: self.seen.rows > self.fresh,
             are_cut: self.has_short_pages,
         };
-        if !pages.are_compared(self.parts.count_check) {
+        self.none_missing = !pages.are_compared(self.parts.count_check) && self.missing(cx).await? == 0;
+        if self.none_missing {
             return Ok(PassState::Complete);
         }
         let named_before = self.fresh;
@@ -144,7 +157,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             Err(fault) => {
                 warn!(list = %self.list, %fault, "the pages could not be compared with the list's text form");
                 let doubt = doubt.map(|doubt| doubt.to_string());
-                return Ok(pages.without_text(doubt, fault.concerns_form(), &fault.to_string()));
+                return Ok(pages.without_text(doubt, fault.denies_form(), &fault.to_string()));
             }
         };
         let text = TextSeen {
@@ -184,6 +197,8 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         self.unsure += more;
         for row in rejected {
             match row.about() {
+                // The reader of the text looks whether the catalog knows it.
+                _ if row.because == RejectionReason::LoneWord => {}
                 Some(volumes) => self.sighted.extend(volumes),
                 None => self.unsure += 1,
             }

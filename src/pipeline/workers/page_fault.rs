@@ -34,20 +34,28 @@ impl PageFault {
         }
     }
 
+    /// GRIN says that it does not have the list in this form, or not for this account. Trouble says no such thing: an error of its
+    /// server, a body that was cut, a page of whatever kind in place of a list.
+    pub fn denies_form(&self) -> bool {
+        match self {
+            Self::Session(SessionError::NotFound | SessionError::Forbidden { .. }) => true,
+            Self::Session(SessionError::Unexpected { status, .. }) => (400..500).contains(status),
+            _ => false,
+        }
+    }
+
     /// GRIN does not have the list in this form, or fails to make it each time: another form may be had. A sign-in page and GRIN's
     /// words of refusal say nothing about the form.
     pub fn concerns_form(&self) -> bool {
-        match self {
-            Self::Session(SessionError::NotFound | SessionError::Forbidden { .. } | SessionError::Server { .. }) => {
-                true
-            }
-            Self::Session(SessionError::Unexpected { status, .. }) => (400..500).contains(status),
+        let fails = match self {
+            Self::Session(error) => matches!(error, SessionError::Server { .. }),
             Self::Refused(refusal) => matches!(
                 refusal,
                 AnswerRefusal::NotAList | AnswerRefusal::Html | AnswerRefusal::BadHeader
             ),
             _ => false,
-        }
+        };
+        fails || self.denies_form()
     }
 
     /// Nothing is wrong with the pages before this one: the next pass resumes here.
@@ -70,28 +78,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_form_is_tried_only_where_this_one_is_not_to_be_had() {
+    fn trouble_is_told_from_a_form_that_grin_does_not_have() {
         let unexpected = |status| SessionError::Unexpected {
             status,
             snippet: String::new(),
         };
         let forbidden = SessionError::Forbidden { snippet: String::new() };
-        for (fault, another_form, resumed) in [
-            (PageFault::Session(SessionError::NotFound), true, false),
-            (PageFault::Session(forbidden), true, false),
-            (PageFault::Session(unexpected(410)), true, false),
-            (PageFault::Session(unexpected(300)), false, false),
-            (PageFault::Session(SessionError::Server { status: 500 }), true, true),
-            (PageFault::Session(SessionError::Reset), false, true),
-            (PageFault::Refused(AnswerRefusal::NotAList), true, true),
-            (PageFault::Refused(AnswerRefusal::SignIn), false, true),
-            (PageFault::Refused(AnswerRefusal::Unavailable), false, true),
-            (PageFault::Refused(AnswerRefusal::Loop), false, false),
-            (PageFault::Torn, false, true),
+        for (fault, denied, another_form, resumed) in [
+            (PageFault::Session(SessionError::NotFound), true, true, false),
+            (PageFault::Session(forbidden), true, true, false),
+            (PageFault::Session(unexpected(410)), true, true, false),
+            (PageFault::Session(unexpected(300)), false, false, false),
+            (PageFault::Session(SessionError::Server { status: 500 }), false, true, true),
+            (PageFault::Session(SessionError::Reset), false, false, true),
+            (PageFault::Refused(AnswerRefusal::NotAList), false, true, true),
+            (PageFault::Refused(AnswerRefusal::Html), false, true, true),
+            (PageFault::Refused(AnswerRefusal::SignIn), false, false, true),
+            (PageFault::Refused(AnswerRefusal::Unavailable), false, false, true),
+            (PageFault::Refused(AnswerRefusal::Loop), false, false, false),
+            (PageFault::Body(BodyError::Stalled), false, false, true),
+            (PageFault::Torn, false, false, true),
         ] {
             assert_eq!(
-                (fault.concerns_form(), fault.may_be_resumed()),
-                (another_form, resumed),
+                (fault.denies_form(), fault.concerns_form(), fault.may_be_resumed()),
+                (denied, another_form, resumed),
                 "{fault:?}"
             );
         }

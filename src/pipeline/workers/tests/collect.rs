@@ -225,6 +225,51 @@ fn fewer_rows_that_cannot_be_compared_conclude_nothing() {
     });
 }
 
+/// The text form's faults that are trouble, each in every attempt, and what follows for a first pass whose page shows no way on.
+#[test]
+fn a_first_pass_that_trouble_kept_from_being_compared_is_not_complete() {
+    let trouble: [fn(&GrinStub); 4] = [
+        |grin| grin.fails(SessionError::Server { status: 500 }),
+        |grin| grin.fails(SessionError::Reset),
+        |grin| grin.list("<html><body>Server Error</body></html>"),
+        |grin| {
+            grin.answer(StubAnswer::List {
+                text: "TL0001\n".to_owned(),
+                end: Err(BodyError::Stalled),
+            });
+        },
+    ];
+    for (case, trouble) in trouble.into_iter().enumerate() {
+        paused(async || {
+            let fixture = WorkerFixture::new();
+            fixture.grin.list(&page(&["TL0001"], Some("x")));
+            fixture.grin.list(&page(&["TL0002"], None));
+            (0..BACKOFF.attempts).for_each(|_| trouble(&fixture.grin));
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            let why = seen.incomplete.expect("not complete");
+            assert!(why.contains("could not be compared"), "{case}: {why}");
+            // The next pass compares, and reads only the last page again.
+            let before = fixture.grin.count();
+            fixture.grin.list(&page(&["TL0002"], None));
+            fixture.grin.list(TEXT);
+            fixture.grin.list(TEXT);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.incomplete, known(&fixture)), (None, (3, 0)), "{case}");
+            assert!(fixture.grin.asked()[before].contains("ctoken=x"), "{case}");
+        });
+    }
+    // What GRIN says it does not have is not missed.
+    for denied in [SessionError::NotFound, forbidden()] {
+        paused(async || {
+            let fixture = WorkerFixture::new();
+            fixture.grin.list(&page(&["TL0001"], None));
+            fixture.grin.fails(denied);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.rows, seen.incomplete), (1, None));
+        });
+    }
+}
+
 #[test]
 fn a_page_that_fails_is_asked_for_again_as_late_as_grin_wishes() {
     paused(async || {
