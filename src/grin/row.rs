@@ -73,6 +73,9 @@ pub enum RejectionReason {
     /// A line of a text list is one word that no barcode looks like.
     #[error("a word unlike the barcodes around it is taken for no barcode")]
     LoneWord,
+    /// A line of a text list is words of a server, maybe in place of the rest of the list.
+    #[error("the line is a message and no row")]
+    Message,
     /// The last line of a text list has no end and is shorter than the others.
     #[error("the text ends within this line")]
     Torn,
@@ -94,7 +97,7 @@ impl RejectedRow {
             RejectionReason::Disagree(one, other) => {
                 [one, other].map(|name| Barcode::parse(name).ok()).into_iter().collect()
             }
-            RejectionReason::Torn => None,
+            RejectionReason::Torn | RejectionReason::Message => None,
             _ => Barcode::parse(&self.barcode).ok().map(|barcode| vec![barcode]),
         }
     }
@@ -163,6 +166,7 @@ mod tests {
         assert_eq!(about("TL0001", RejectionReason::TooLongCell(9)), one);
         assert_eq!(about("", RejectionReason::TooLongCell(9)), None);
         assert_eq!(about("", BadBarcode::Length(0).into()), None);
+        assert_eq!(about("try again", RejectionReason::Message), None);
         let bad = Barcode::parse("../evil").unwrap_err();
         assert_eq!(about("../evil", bad.into()), Some(Vec::new()), "no volume is called so");
         let both = RejectionReason::Disagree("TL0001".into(), "TL0002".into());

@@ -3,11 +3,17 @@
 mod columns;
 mod plausible;
 
+pub(super) use crate::grin::text_list::plausible::speaks_for_itself;
+
+use std::cmp::Ordering;
+
 use crate::grin::lines::LineCutter;
 use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set};
 use crate::grin::text_list::columns::{columns, fits};
-use crate::grin::text_list::plausible::{ShapeCensus, WordShape, speaks_for_itself};
-use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, text};
+use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape, is_message};
+use crate::grin::{
+    AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, refusal, text,
+};
 
 /// Longest line taken.
 const LONGEST_LINE: usize = 64 << 10;
@@ -127,6 +133,11 @@ impl TextListParser {
         if line.trim().is_empty() || self.out.refusal.is_some() {
             return;
         }
+        if refusal::looks_like_html(line.as_bytes()) {
+            // A page in place of the rest.
+            self.out.refusal = Some(refusal::refusal_of_html(line.as_bytes()));
+            return;
+        }
         let first = self.cells.is_none() && self.heading.is_none();
         if first && let Some(heading) = header(line) {
             self.out.unknown_columns.clone_from(&heading.unknown);
@@ -158,17 +169,18 @@ impl TextListParser {
         }
     }
 
-    /// A line of one word is taken at once if its shape is common; others wait. Waiting ones are few, as shapes are.
+    /// A line of one word is taken at once if its shape is common; others wait, until their shape has just become so.
     fn hold(&mut self, row: ListRow) {
         let shape = WordShape::of(row.barcode.as_str());
-        self.census.note(shape);
-        if !self.census.is_common(shape) {
-            self.held.push(row);
-            return;
+        match self.census.note(shape).cmp(&ENOUGH) {
+            Ordering::Less => self.held.push(row),
+            Ordering::Equal => {
+                let same = |held: &mut ListRow| WordShape::of(held.barcode.as_str()) == shape;
+                let waiting: Vec<ListRow> = self.held.extract_if(.., same).collect();
+                waiting.into_iter().chain([row]).for_each(|row| self.take(row));
+            }
+            Ordering::Greater => self.take(row),
         }
-        let same = |held: &mut ListRow| WordShape::of(held.barcode.as_str()) == shape;
-        let waiting: Vec<ListRow> = self.held.extract_if(.., same).collect();
-        waiting.into_iter().chain([row]).for_each(|row| self.take(row));
     }
 
     /// The text is over: each word that still waits is taken or not.
@@ -194,7 +206,14 @@ impl TextListParser {
         let (name, _) = cells()
             .find(|(_, field)| names(field))
             .ok_or_else(|| RejectedRow::new(line, RejectionReason::TooFewCells(count)))?;
-        let (barcode, file_name) = name_of(&name, &self.library).map_err(|because| RejectedRow::new(&name, because))?;
+        let (barcode, file_name) = name_of(&name, &self.library).map_err(|because| {
+            let because = if is_message(&name) {
+                RejectionReason::Message
+            } else {
+                because
+            };
+            RejectedRow::new(&name, because)
+        })?;
         let is_lone = known.is_none() && cells_of(line) == 1 && file_name.is_none();
         let mut row = ListRow {
             file_name,
@@ -248,7 +267,7 @@ impl TextListParser {
             self.judge();
             self.out.warnings.extend(warnings);
             let nothing_fits = self.taken == 0 && !self.out.rejected.is_empty();
-            self.out.refusal = nothing_fits.then_some(AnswerRefusal::NotAList);
+            self.out.refusal = self.out.refusal.or(nothing_fits.then_some(AnswerRefusal::NotAList));
         }
         if self.misfits > 0 {
             let lines = self.misfits;
@@ -272,6 +291,9 @@ pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &LibraryDirectory)
     let mut rows = parser.push(bytes).unwrap_or_default();
     let mut list = parser.finish();
     rows.append(&mut list.rows);
+    if list.refusal.is_some() {
+        rows.clear();
+    }
     TextList { rows, ..list }
 }
 

@@ -1,7 +1,7 @@
 //! Which lone words of a text list are barcodes. Servers in trouble answer words too, and such a word would become a book.
 
 /// Fewer lines of one shape than this are no shape of the library's barcodes.
-const ENOUGH: u64 = 3;
+pub(super) const ENOUGH: u64 = 3;
 /// Fewest characters of a word that nothing speaks for but itself, and fewest of a mere number.
 const SHORTEST: usize = 6;
 const SHORTEST_NUMBER: usize = 10;
@@ -53,18 +53,17 @@ pub(super) struct ShapeCensus {
 }
 
 impl ShapeCensus {
-    pub(super) fn note(&mut self, shape: WordShape) {
-        *self.shapes.entry(shape).or_default() += 1;
+    /// Counts a word; returns how many of its shape there are now.
+    pub(super) fn note(&mut self, shape: WordShape) -> u64 {
         self.words += 1;
+        let count = self.shapes.entry(shape).or_default();
+        *count += 1;
+        *count
     }
 
     /// Whether so many words have this shape that it is one of the library's.
-    pub(super) fn is_common(&self, shape: WordShape) -> bool {
-        self.count(shape) >= ENOUGH
-    }
-
-    fn count(&self, shape: WordShape) -> u64 {
-        self.shapes.get(&shape).copied().unwrap_or_default()
+    fn is_common(&self, shape: WordShape) -> bool {
+        self.shapes.get(&shape).is_some_and(|count| *count >= ENOUGH)
     }
 
     /// The length that most words have, if there are enough of them.
@@ -87,7 +86,7 @@ impl ShapeCensus {
 }
 
 /// Whether a word may be a barcode that stands alone: letters and digits as barcodes have them, and no word of a server.
-pub(super) fn speaks_for_itself(word: &str) -> bool {
+pub(in crate::grin) fn speaks_for_itself(word: &str) -> bool {
     let shape = WordShape::of(word);
     let mut parts = word.split(|c: char| !c.is_ascii_alphabetic());
     let is_word =
@@ -99,6 +98,18 @@ pub(super) fn speaks_for_itself(word: &str) -> bool {
         .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
     let shortest = if is_number { SHORTEST_NUMBER } else { SHORTEST };
     shape.has_digit && !shape.has_lower && shape.length >= shortest && !is_error && !parts.any(is_word)
+}
+
+/// Whether a cell is a message of a server rather than an odd name of a volume: it has two words of letters side by side, or is JSON, or
+/// names what it tells.
+pub(super) fn is_message(cell: &str) -> bool {
+    let is_word = |word: &&str| {
+        let letters = word.trim_matches(|c: char| c.is_ascii_punctuation());
+        letters.chars().count() > 1 && letters.chars().all(char::is_alphabetic)
+    };
+    let words: Vec<&str> = cell.split_whitespace().collect();
+    let has_sentence = words.windows(2).any(|pair| pair.iter().all(is_word));
+    has_sentence || cell.starts_with(['{', '[']) || cell.contains(": ")
 }
 
 #[cfg(test)]
@@ -144,6 +155,25 @@ mod tests {
     }
 
     #[test]
+    fn messages_are_told_from_odd_names() {
+        for (cell, expected) in [
+            ("Internal error", true),
+            ("HTTP/1.1 502 Bad Gateway", true),
+            ("Too many requests, retry later.", true),
+            ("Dienst gestört", true),
+            ("Error: 500", true),
+            ("{\"error\": 500}", true),
+            ("HN 1ABC", false),
+            ("a/b/c", false),
+            ("39015 000 000", false),
+            ("../../etc", false),
+            ("", false),
+        ] {
+            assert_eq!(is_message(cell), expected, "{cell}");
+        }
+    }
+
+    #[test]
     fn a_word_is_judged_by_the_list_around_it() {
         for (words, word, expected) in [
             (&["TL0001", "TL0002", "TL0003"][..], "TL0004", true),
@@ -171,10 +201,9 @@ mod tests {
             (&["TL0001"], "E500", false),
         ] {
             let mut census = ShapeCensus::default();
-            words
-                .iter()
-                .chain([&word])
-                .for_each(|word| census.note(WordShape::of(word)));
+            words.iter().chain([&word]).for_each(|word| {
+                census.note(WordShape::of(word));
+            });
             assert_eq!(census.takes(word), expected, "{word} in {words:?}");
         }
     }

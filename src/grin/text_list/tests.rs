@@ -152,6 +152,31 @@ fn pages_are_no_lists() {
 }
 
 #[test]
+fn a_text_that_ends_in_something_else_is_no_whole_list() {
+    for (rest, refusal) in [
+        ("<html><body>502 Bad Gateway</body></html>", Some(AnswerRefusal::Html)),
+        ("<!DOCTYPE html>\n<title>x</title>\n", Some(AnswerRefusal::Html)),
+        (
+            "  <a href=\"https://accounts.google.com/ServiceLogin\">Sign in</a>\n",
+            Some(AnswerRefusal::SignIn),
+        ),
+        ("Internal error, please retry\n", None),
+        ("Internal error", None),
+        ("{\"error\": \"x\"}\n", None),
+    ] {
+        for rows in [10, 2_000] {
+            let rows: String = (0..rows).map(|number| format!("TL{number:06}\n")).collect();
+            let list = parse(ListKind::InProcess, format!("{rows}{rest}"));
+            assert_eq!(list.refusal, refusal, "{rest}");
+            if refusal.is_none() {
+                let unsure = list.rejected.iter().filter(|row| row.about().is_none());
+                assert_eq!(unsure.count(), 1, "{rest}");
+            }
+        }
+    }
+}
+
+#[test]
 fn pieces_of_any_size_give_the_same() {
     let text = (0..2_000)
         .map(|i| format!("TL{i:08}\t2001/01/01\té\n"))
