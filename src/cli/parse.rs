@@ -302,7 +302,7 @@ fn failed(args: &ParseArgs) -> Result<Document, ParseError> {
 }
 
 fn tsv(bytes: &[u8]) -> Document {
-    let tsv = parse_tsv(bytes);
+    let tsv = parse_tsv(bytes, &crate::grin::AskedBooks::default());
     let book = |book: &crate::grin::BookEnrichment| -> Value {
         book.iter()
             .map(|(sql, value)| (sql.to_owned(), json!(value.stored())))

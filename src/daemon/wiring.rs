@@ -304,6 +304,7 @@ impl Parts<'_> {
             addresses: self.addresses.clone(),
             catalog: services.catalog.clone(),
             backoff: RetryBackoff::from(&settings.retry),
+            rows_are_trimmed: Arc::default(),
         };
         let (converter, checker) = (enricher.clone(), enricher.clone());
         Ok(WorkerPools {

@@ -127,7 +127,7 @@ fn list_pages() {
 fn search_tables_and_text_lists() {
     let library = LibraryDirectory::parse("TESTLIB").unwrap();
     mutate(TSV, |bytes, _| {
-        let tsv = parse_tsv(bytes);
+        let tsv = parse_tsv(bytes, &AskedBooks::default());
         assert!(tsv.refusal.is_none() || tsv.books.is_empty());
         for kind in ListKind::ALL {
             let list = parse_text_list(bytes, kind, &library);

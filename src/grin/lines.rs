@@ -87,6 +87,11 @@ impl LineCutter {
             .position(|byte| *byte == b'\n' || (by_cr && *byte == b'\r'))
     }
 
+    /// A line was longer than allowed, or is so already.
+    pub(super) fn has_skipped(&self) -> bool {
+        self.skipping || self.too_long > 0
+    }
+
     /// The bytes are over; a last line without line feed is a line.
     pub(super) fn finish(mut self, mut each: impl FnMut(&str)) -> Vec<String> {
         let open = std::mem::take(&mut self.open);

@@ -1,11 +1,15 @@
 //! The table that `_barcode_search` answers.
 
+mod short_rows;
+
 use std::collections::BTreeMap;
 
 use crate::grin::columns;
 use crate::grin::columns::ExportColumn;
 use crate::grin::lines;
 use crate::grin::lines::LineCutter;
+use crate::grin::text_list::speaks_for_itself;
+use crate::grin::tsv::short_rows::{AfterShortRow, LineBeginning, RowEnds, ShortRow, after_short_row};
 use crate::grin::{AnswerRefusal, Barcode, BookEnrichment, FieldValue, RejectedRow, text};
 
 /// Longest line taken; 25 columns of words and dates have a few hundred bytes.
@@ -22,9 +26,11 @@ pub struct TsvReader {
     pub columns_unknown: Vec<String>,
     /// Rows that were not taken.
     pub rejected: Vec<RejectedRow>,
-    /// Volumes whose row has fewer cells than there are columns: a line break within a cell has torn it, or the answer ends in it. They are
-    /// not in `books` for that row, because the last cell may be half of one.
+    /// Volumes whose row has fewer cells than there are columns, and may be torn (`short_rows.rs`). They are not in `books` for that
+    /// row, because the last cell may be half of one.
     pub torn: Vec<Barcode>,
+    /// Whether GRIN leaves out empty cells at a row's end; `None`: the answer does not tell.
+    pub rows_are_trimmed: Option<bool>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
     /// Why the answer is no such table; then nothing can be concluded about any volume.
@@ -41,8 +47,17 @@ impl TsvReader {
     }
 }
 
+/// What is known about an answer of `_barcode_search` before it is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AskedBooks<'a> {
+    /// The volumes that were requested, if that is known.
+    pub barcodes: Option<&'a [Barcode]>,
+    /// An earlier answer proved that GRIN leaves out empty cells at a row's end.
+    pub rows_are_trimmed: bool,
+}
+
 /// Reads an answer of `_barcode_search`. Columns are known by their whole names, wherever they stand; there is no quoting.
-pub fn parse_tsv(bytes: &[u8]) -> TsvReader {
+pub fn parse_tsv(bytes: &[u8], asked: &AskedBooks<'_>) -> TsvReader {
     let tsv = TsvReader {
         refusal: lines::refused(bytes),
         ..TsvReader::default()
@@ -51,30 +66,35 @@ pub fn parse_tsv(bytes: &[u8]) -> TsvReader {
         return tsv;
     }
     let mut table = Table {
+        asked,
         header: None,
         short: None,
+        ends: RowEnds::default(),
         long_rows: 0,
         unnoted: 0,
         tsv,
     };
     let mut lines = LineCutter::new(LONGEST_LINE);
     lines.push(bytes, |line| table.line(line));
-    let warnings = lines.finish(|line| table.line(line));
+    table.ends.has_gaps = lines.has_skipped();
+    let mut is_cut = false;
+    let warnings = lines.finish(|line| {
+        is_cut = true;
+        table.line(line);
+    });
+    table.judge_short_rows(is_cut);
     table.finish(warnings)
 }
 
-struct Table {
+struct Table<'a> {
+    asked: &'a AskedBooks<'a>,
     header: Option<Header>,
     /// The last row, if it had fewer cells than there are columns.
     short: Option<ShortRow>,
+    ends: RowEnds,
     long_rows: u64,
     unnoted: u64,
     tsv: TsvReader,
-}
-
-/// A torn row; the next line may be the rest of it.
-struct ShortRow {
-    cells: usize,
 }
 
 struct Header {
@@ -83,9 +103,28 @@ struct Header {
     barcode: Option<usize>,
 }
 
-impl Table {
+impl Header {
+    /// What a row says, and whether it has more cells than there are columns.
+    fn facts(&self, line: &str) -> (BookEnrichment, bool) {
+        let mut book = BookEnrichment::default();
+        let mut cells = line.split('\t');
+        // In this order, so that the last step takes no cell away.
+        for (column, cell) in self.columns.iter().zip(cells.by_ref()) {
+            if let Some(column) = column.filter(|column| column.sql != "barcode")
+                && let Some(value) = FieldValue::read(column.kind, &text::one_line(cell))
+            {
+                book.set(column.sql, value);
+            }
+        }
+        (book, cells.any(|cell| !cell.trim().is_empty()))
+    }
+}
+
+impl Table<'_> {
     fn line(&mut self, line: &str) {
-        if line.trim().is_empty() {
+        // Empty cells alone are no row, but they may be the rest of one.
+        let is_rest = self.short.is_some() && line.contains('\t');
+        if line.trim().is_empty() && !is_rest {
             return;
         }
         match self.header.take() {
@@ -119,28 +158,33 @@ impl Table {
         let Some(at) = header.barcode else { return };
         let name = text::one_line(line.split('\t').nth(at).unwrap_or_default());
         let parsed = Barcode::parse(&name);
-        if self.continues(header, line, parsed.is_ok()) {
+        let count = line.split('\t').count();
+        let columns = header.columns.len();
+        self.ends.any_empty |= line.rsplit('\t').next().is_some_and(|cell| cell.trim().is_empty());
+        let begins = self.beginning(parsed.as_ref().ok());
+        if self.continues(count, columns, begins) {
             return;
         }
         let barcode = match parsed {
             Ok(barcode) => barcode,
             Err(bad) => return self.reject(RejectedRow::new(&name, bad)),
         };
-        let count = line.split('\t').count();
-        if count < header.columns.len() {
-            return self.tear(barcode, count);
+        let (book, more) = header.facts(line);
+        if count < columns {
+            let facts = if begins == LineBeginning::Requested {
+                Some((barcode, book))
+            } else {
+                self.tear(barcode);
+                None
+            };
+            self.short = Some(ShortRow { cells: count, facts });
+        } else {
+            self.long_rows += u64::from(more);
+            self.take(barcode, book);
         }
-        let mut book = BookEnrichment::default();
-        let mut cells = line.split('\t');
-        // In this order, so that the last step takes no cell away.
-        for (column, cell) in header.columns.iter().zip(cells.by_ref()) {
-            if let Some(column) = column.filter(|column| column.sql != "barcode")
-                && let Some(value) = FieldValue::read(column.kind, &text::one_line(cell))
-            {
-                book.set(column.sql, value);
-            }
-        }
-        self.long_rows += u64::from(cells.any(|cell| !cell.trim().is_empty()));
+    }
+
+    fn take(&mut self, barcode: Barcode, book: BookEnrichment) {
         let known = self.tsv.books.get(&barcode);
         let is_new = known.is_none();
         if known.is_some_and(|known| *known != book) {
@@ -151,29 +195,66 @@ impl Table {
         }
     }
 
-    /// A row with too few cells. What it says is dropped: cells are missing, and its last one may be half of one.
-    fn tear(&mut self, barcode: Barcode, cells: usize) {
-        self.short = Some(ShortRow { cells });
-        self.warn(format!("the row of {barcode} is torn; its facts were not taken"));
-        self.tsv.torn.push(barcode);
+    fn beginning(&self, barcode: Option<&Barcode>) -> LineBeginning {
+        let Some(barcode) = barcode else {
+            return LineBeginning::Other;
+        };
+        let same = |asked: &Barcode| asked.as_str().eq_ignore_ascii_case(barcode.as_str());
+        let is_requested = match self.asked.barcodes {
+            Some(asked) => asked.iter().any(same),
+            None => speaks_for_itself(barcode.as_str()),
+        };
+        if is_requested {
+            LineBeginning::Requested
+        } else {
+            LineBeginning::Word
+        }
     }
 
-    /// Whether a line is the rest of the row before it, which a line break within a cell has torn: that row lacked cells, and
-    /// this line names no volume, or has just the cells that were lacking.
-    fn continues(&mut self, header: &Header, line: &str, names_a_volume: bool) -> bool {
+    /// Whether a line is the rest of the short row before it. If it is not, that row is over.
+    fn continues(&mut self, cells: usize, columns: usize, begins: LineBeginning) -> bool {
         let Some(short) = self.short.take() else { return false };
-        let cells = line.split('\t').count();
+        let after = after_short_row(short.cells, cells, columns, begins);
+        match (after, short.facts) {
+            (AfterShortRow::Closing, Some(row)) => self.ends.short.push(row),
+            (_, Some((barcode, _))) => self.tear(barcode),
+            (_, None) => {}
+        }
         let together = short.cells + cells - 1;
-        // A line with all cells is a row of its own, and so is one that does not fill the gap.
-        let fits = cells < header.columns.len() && together == header.columns.len();
-        if names_a_volume && !fits {
-            return false;
-        }
-        if together < header.columns.len() {
+        if after == AfterShortRow::Rest && together < columns {
             // Torn once more: the next line may be the rest.
-            self.short = Some(ShortRow { cells: together });
+            self.short = Some(ShortRow {
+                cells: together,
+                facts: None,
+            });
         }
-        true
+        after == AfterShortRow::Rest
+    }
+
+    /// The answer is over, within a line if `is_cut`: what the short rows say is taken or not.
+    fn judge_short_rows(&mut self, is_cut: bool) {
+        if let Some((barcode, book)) = self.short.take().and_then(|short| short.facts) {
+            if is_cut {
+                self.tear(barcode);
+            } else {
+                self.ends.short.push((barcode, book));
+            }
+        }
+        self.tsv.rows_are_trimmed = self.ends.are_trimmed();
+        let are_whole = self.tsv.rows_are_trimmed.unwrap_or(self.asked.rows_are_trimmed);
+        for (barcode, book) in std::mem::take(&mut self.ends.short) {
+            if are_whole && !self.ends.has_gaps {
+                self.take(barcode, book);
+            } else {
+                self.tear(barcode);
+            }
+        }
+    }
+
+    /// A row with too few cells. What it says is dropped: cells are missing, and its last one may be half of one.
+    fn tear(&mut self, barcode: Barcode) {
+        self.warn(format!("the row of {barcode} is torn; its facts were not taken"));
+        self.tsv.torn.push(barcode);
     }
 
     fn reject(&mut self, rejected: RejectedRow) {
@@ -218,179 +299,4 @@ impl Table {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HEADER: &str = "Barcode\tCheck-In Date\tState\tOCR Analysis Score\tOCR'd Date";
-
-    fn book<'a>(tsv: &'a TsvReader, barcode: &str) -> &'a BookEnrichment {
-        tsv.of(&Barcode::parse(barcode).unwrap()).unwrap()
-    }
-
-    fn stored(tsv: &TsvReader, barcode: &str) -> Vec<(&'static str, String)> {
-        book(tsv, barcode)
-            .iter()
-            .map(|(sql, value)| (sql, value.stored()))
-            .collect()
-    }
-
-    #[test]
-    fn columns_go_to_their_names() {
-        let tsv = parse_tsv(format!("{HEADER}\nTL0001\t2011/02/03 04:05\tNEW\t77\t2012-02-03\n").as_bytes());
-        let expected = [
-            ("grin_check_in_date", "2011-02-03T04:05:00"),
-            ("grin_state", "NEW"),
-            ("grin_ocr_analysis_score", "77"),
-            ("ocr_date", "2012-02-03T00:00:00"),
-        ];
-        assert_eq!(
-            stored(&tsv, "TL0001"),
-            expected.map(|(sql, value)| (sql, value.to_owned()))
-        );
-        assert_eq!(
-            book(&tsv, "tl0001").get("grin_state").map(FieldValue::stored),
-            Some("NEW".to_owned()),
-            "GRIN may write another case"
-        );
-        assert_eq!(
-            (tsv.refusal, tsv.warnings.len(), tsv.columns_unknown.len()),
-            (None, 0, 0)
-        );
-    }
-
-    #[test]
-    fn a_score_is_no_date() {
-        let tsv = parse_tsv(b"Barcode\tOCR Analysis Score\tOCR GTD Score\nTL0001\t77\t3\n");
-        assert_eq!(book(&tsv, "TL0001").get("ocr_date"), None);
-    }
-
-    #[test]
-    fn crlf_keeps_the_last_column_and_a_mark_the_first() {
-        let tsv = parse_tsv("\u{feff}Barcode\tState\r\nTL0001\tNEW\r\n".as_bytes());
-        assert_eq!(stored(&tsv, "TL0001"), [("grin_state", "NEW".to_owned())]);
-    }
-
-    #[test]
-    fn cells_that_are_empty_are_absent() {
-        let tsv = parse_tsv(format!("{HEADER}\nTL0001\t\t\t\t\nTL0002\t\t \tx\t\n").as_bytes());
-        assert_eq!(book(&tsv, "TL0001"), &BookEnrichment::default());
-        assert_eq!(stored(&tsv, "TL0002"), [("grin_ocr_analysis_score", "x".to_owned())]);
-    }
-
-    #[test]
-    fn a_row_with_too_few_cells_is_told_and_not_taken() {
-        let whole = "TL0009\t\tNEW\t1\t\n";
-        for (rows, torn, books) in [
-            // The rest begins with words, with what could be a barcode, or is torn again.
-            (
-                "TL0001\tLichens\nand their keys\tNEW\t7\t\n",
-                &["TL0001"][..],
-                &["TL0009"][..],
-            ),
-            ("TL0001\tLichens\nkeys\tNEW\t7\t\n", &["TL0001"], &["TL0009"]),
-            (
-                "TL0001\tLichens\n and so\n\n keys\tNEW\t7\t\n",
-                &["TL0001"],
-                &["TL0009"],
-            ),
-            // The cell before the missing ones may be half of one.
-            ("TL0001\t\tNEW\n", &["TL0001"], &["TL0009"]),
-            ("TL0001\nTL0002\n", &["TL0001", "TL0002"], &["TL0009"]),
-            ("TL0001\n", &["TL0001"], &["TL0009"]),
-            // The rest looks like a volume of its own.
-            ("TL0001\nNEW\t7\t\n", &["TL0001", "NEW"], &["TL0009"]),
-            (
-                "TL0001\t\tNEW\nTL0001\t\tNEW\t7\t\n",
-                &["TL0001"],
-                &["TL0001", "TL0009"],
-            ),
-        ] {
-            let tsv = parse_tsv(format!("{HEADER}\n{rows}{whole}").as_bytes());
-            let names = |barcodes: Vec<&Barcode>| barcodes.iter().map(|b| b.to_string()).collect::<Vec<_>>();
-            assert_eq!(names(tsv.torn.iter().collect()), torn, "{rows}");
-            assert_eq!(names(tsv.books.keys().collect()), books, "{rows}");
-            assert_eq!(tsv.warnings.len(), torn.len(), "{rows}");
-        }
-    }
-
-    #[test]
-    fn a_last_row_that_is_cut_is_torn() {
-        for last in ["TL0002\t\tNE", "TL0002\t2011/02/03 04:05\tNEW\t7", "TL0002"] {
-            let tsv = parse_tsv(format!("{HEADER}\nTL0001\t\tNEW\t1\t\n{last}").as_bytes());
-            assert_eq!(
-                (tsv.books.len(), tsv.torn.len(), tsv.warnings.len()),
-                (1, 1, 1),
-                "{last}"
-            );
-        }
-        let whole = format!("{HEADER}\nTL0002\t\tNEW\t1\t2012-02-03");
-        assert_eq!(parse_tsv(whole.as_bytes()).books.len(), 1);
-    }
-
-    #[test]
-    fn lines_ended_by_cr_alone_are_rows() {
-        let tsv = parse_tsv(b"Barcode\tState\rTL0001\tNEW\rTL0002\tNEW\r");
-        assert_eq!((tsv.books.len(), tsv.refusal, tsv.warnings.len()), (2, None, 0));
-    }
-
-    #[test]
-    fn rows_that_are_too_long_are_told() {
-        let tsv = parse_tsv(format!("{HEADER}\nTL0001\t\tNEW\t\t\textra\nTL0002\t\tNEW\t\t\t\t\n").as_bytes());
-        assert_eq!((tsv.books.len(), tsv.warnings.len()), (2, 1));
-    }
-
-    #[test]
-    fn the_barcode_is_found_by_name() {
-        let tsv = parse_tsv(b"State\tBarcode\nNEW\tTL0001\n");
-        assert_eq!(stored(&tsv, "TL0001"), [("grin_state", "NEW".to_owned())]);
-        let tsv = parse_tsv(b"Name\tState\nTL0001\tNEW\n");
-        assert_eq!((tsv.books.len(), tsv.refusal), (0, Some(AnswerRefusal::BadHeader)));
-    }
-
-    #[test]
-    fn answers_that_are_no_table() {
-        let cases: [(&[u8], Option<AnswerRefusal>); 6] = [
-            (b"<html><body>Barcode</body></html>", Some(AnswerRefusal::Html)),
-            (
-                b"<!doctype html><p>Your request is unavailable",
-                Some(AnswerRefusal::Unavailable),
-            ),
-            (b"", Some(AnswerRefusal::Empty)),
-            (b"\n\r\n", Some(AnswerRefusal::Empty)),
-            (b"TL0001\tNEW\n", Some(AnswerRefusal::BadHeader)),
-            (b"Barcode\tState\n", None),
-        ];
-        for (bytes, refusal) in cases {
-            let tsv = parse_tsv(bytes);
-            assert_eq!(
-                (tsv.refusal, tsv.books.len()),
-                (refusal, 0),
-                "{}",
-                String::from_utf8_lossy(bytes)
-            );
-        }
-    }
-
-    #[test]
-    fn unknown_and_doubled_columns_are_told() {
-        let tsv =
-            parse_tsv(b"Barcode\tMood\tState\tState\tOCR Date\tOCR'd Date\nTL0001\tsad\tNEW\tOLD\t\t2001/01/01\n");
-        assert_eq!(stored(&tsv, "TL0001"), [("grin_state", "NEW".to_owned())]);
-        assert_eq!((tsv.columns_unknown, tsv.warnings.len()), (vec!["Mood".to_owned()], 2));
-    }
-
-    #[test]
-    fn bad_rows_leave_the_others() {
-        let long = "9".repeat(300);
-        let text = format!("Barcode\tState\n../x\tNEW\n{long}\tNEW\na\u{0}b\tNEW\n\tNEW\nTL0001\tNEW\nTL0001\tOLD\n");
-        let tsv = parse_tsv(text.as_bytes());
-        assert_eq!((tsv.books.len(), tsv.rejected.len(), tsv.warnings.len()), (1, 4, 1));
-        let endless = format!("Barcode\tState\nTL0001\t{}\nTL0002\tNEW\n", "x".repeat(10 << 20));
-        assert_eq!(parse_tsv(endless.as_bytes()).books.len(), 1);
-        let bad = parse_tsv(b"Barcode\tState\nTL0001\tN\xff\n");
-        assert_eq!(
-            (stored(&bad, "TL0001")[0].1.as_str(), bad.warnings.len()),
-            ("N\u{fffd}", 1)
-        );
-    }
-}
+mod tests;

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use crate::catalog::engine::postgres::{PostgresEngine, outside_runtime};
 use crate::catalog::engine::value::{ColumnValue, arguments};
 use crate::catalog::*;
-use crate::grin::{Barcode, BookEnrichment, GrinDate, GrinState, ListFailure, ListKind, ListRow, parse_tsv};
+use crate::grin::{
+    AskedBooks, Barcode, BookEnrichment, GrinDate, GrinState, ListFailure, ListKind, ListRow, parse_tsv,
+};
 
 pub const HOUR: Duration = Duration::from_secs(3_600);
 pub const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -127,7 +129,7 @@ pub fn found(code: &str, columns: &[(&str, &str)]) -> (Barcode, BookEnrichment) 
     let names: Vec<_> = std::iter::once("Barcode").chain(columns.iter().map(|c| c.0)).collect();
     let values: Vec<_> = std::iter::once(code).chain(columns.iter().map(|c| c.1)).collect();
     let text = format!("{}\n{}\n", names.join("\t"), values.join("\t"));
-    let mut books = parse_tsv(text.as_bytes()).books;
+    let mut books = parse_tsv(text.as_bytes(), &AskedBooks::default()).books;
     books.pop_first().expect("one book")
 }
 

@@ -1,11 +1,13 @@
 //! ENRICH asks GRIN for the facts of a batch of barcodes and records those that were answered.
 
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{CatalogError, EnrichmentCounts, EnsureKnown, RecordEnrichment};
-use crate::grin::{AnswerRefusal, Barcode, TsvReader, parse_tsv};
+use crate::grin::{AnswerRefusal, AskedBooks, Barcode, TsvReader, parse_tsv};
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
 use crate::session::{FetchAnswer, RequestKind, Session, SessionError};
@@ -87,7 +89,14 @@ impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
         if answer.status != 200 {
             return Err(EnrichError::Status(answer.status));
         }
-        let table = parse_tsv(&answer.body);
+        let asked = AskedBooks {
+            barcodes: Some(&batch.barcodes),
+            rows_are_trimmed: self.parts.rows_are_trimmed.load(Ordering::Relaxed),
+        };
+        let table = parse_tsv(&answer.body, &asked);
+        if let Some(trimmed) = table.rows_are_trimmed {
+            self.parts.rows_are_trimmed.store(trimmed, Ordering::Relaxed);
+        }
         if let Some(refusal) = table.refusal {
             return Err(EnrichError::Refused(refusal));
         }
@@ -162,7 +171,11 @@ mod tests {
             ("TL0001\tNEW\tx\nTL0002\tNE", &["TL0001"]),
             ("TL0001\tNEW\nTL0002\tNEW\tx\n", &["TL0002"]),
         ] {
-            let table = parse_tsv(format!("Barcode\tState\tAudit\n{rows}").as_bytes());
+            let books = AskedBooks {
+                barcodes: Some(&asked),
+                ..AskedBooks::default()
+            };
+            let table = parse_tsv(format!("Barcode\tState\tAudit\n{rows}").as_bytes(), &books);
             assert_eq!(settled(asked.clone(), &table), names(expected), "{rows}");
         }
     }

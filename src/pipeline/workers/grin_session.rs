@@ -1,5 +1,8 @@
 //! What the workers ask of the session, behind one interface, so that each can be tested without a network.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
@@ -81,4 +84,6 @@ pub struct BatchParts<S = Session> {
     pub catalog: Catalog,
     /// How often and how long after a batch is requested again.
     pub backoff: RetryBackoff,
+    /// An answer about books proved that GRIN leaves out empty cells at a row's end.
+    pub rows_are_trimmed: Arc<AtomicBool>,
 }

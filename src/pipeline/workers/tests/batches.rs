@@ -19,6 +19,7 @@ fn parts(fixture: &WorkerFixture) -> BatchParts<GrinStub> {
         addresses: addresses(),
         catalog: fixture.catalog.clone(),
         backoff: BACKOFF,
+        rows_are_trimmed: std::sync::Arc::default(),
     }
 }
 
@@ -60,6 +61,30 @@ fn facts_are_recorded_and_books_without_a_row_count_as_asked_for() {
         assert_eq!(enrich(&fixture, None).await.unwrap(), 1);
         assert_eq!(fixture.column::<String>("TL0001", "grin_viewability"), "VIEW_FULL");
         assert_eq!(left(&fixture).await, [], "also the one that GRIN does not know");
+    });
+}
+
+#[test]
+fn short_rows_are_taken_once_an_answer_has_shown_that_grin_leaves_out_empty_cells() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001", "TL0002", "TL0003"]).await;
+        let (parts, head) = (parts(&fixture), "Barcode\tState\tViewability\n");
+        let answered = async |asked: &[&str], rows: &str| {
+            fixture.grin.small(200, &format!("{head}{rows}"));
+            let ask = EnrichBarcodes {
+                barcodes: barcodes(asked),
+                adds: false,
+                attempts: None,
+            };
+            let mut worker = EnrichWorker::new(parts.clone());
+            worker.handle(ask, &fixture.cx).await.unwrap().answered
+        };
+        assert_eq!(answered(&["TL0003"], "TL0003\tNEW\n").await, 0, "it may be torn");
+        assert_eq!(answered(&["TL0001", "TL0002"], "TL0001\tNEW\nTL0002\n").await, 2);
+        assert_eq!(left(&fixture).await, barcodes(&["TL0003"]));
+        assert_eq!(answered(&["TL0003"], "TL0003\tNEW\n").await, 1);
+        assert_eq!(left(&fixture).await, []);
     });
 }
 
