@@ -1,6 +1,7 @@
 //! A list page, read as it arrives.
 
 mod cells;
+mod counted;
 mod heading;
 mod loop_guard;
 mod outside;
@@ -52,7 +53,7 @@ pub struct ListPage {
 pub enum EndDoubt {
     /// Links of the same list of which it is not known where they lead.
     OpenLinks(Vec<Url>),
-    /// Something says "next" and tells no address that could be followed.
+    /// Something says that there is more, such as a button or a count, and tells no address that could be followed.
     NextWithoutAddress,
     /// Links that may be the list's are too many or too long to look at.
     LinksLeftOut,
@@ -67,7 +68,9 @@ impl std::fmt::Display for EndDoubt {
                 f.write_str("a link that may lead to more of the list is not understood: ")?;
                 f.write_str(&page_end::short(links.first().map_or("", Url::as_str)))
             }
-            Self::NextWithoutAddress => f.write_str("a button or link says \"next\" and tells no address"),
+            Self::NextWithoutAddress => {
+                f.write_str("something on the page says that there is more and tells no address that is understood")
+            }
             Self::LinksLeftOut => f.write_str("the page has more or longer links of the list than are looked at"),
             Self::FullPage => f.write_str("the page has as many rows as were requested and no link to another page"),
         }

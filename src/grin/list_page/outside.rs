@@ -1,6 +1,7 @@
 //! What a page says outside of the list's table, where refusals stand.
 
 use crate::grin::AnswerRefusal;
+use crate::grin::list_page::counted::tells_of_more;
 use crate::grin::refusal::{contains_ignoring_case, says_unavailable};
 
 /// Text that is kept before it is searched.
@@ -12,7 +13,7 @@ const OVERLAP: usize = 64;
 #[derive(Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four findings that do not exclude each other"
+    reason = "five findings that do not exclude each other"
 )]
 pub(super) struct OutsideTable {
     text: String,
@@ -22,6 +23,7 @@ pub(super) struct OutsideTable {
     unavailable: bool,
     /// A field for a password, or an address of Google's sign-in.
     signs_in: bool,
+    tells_of_more: bool,
 }
 
 impl OutsideTable {
@@ -42,6 +44,7 @@ impl OutsideTable {
 
     fn search(&mut self) {
         self.unavailable |= says_unavailable(&self.text);
+        self.tells_of_more |= tells_of_more(&self.text);
         let keep = self.text.floor_char_boundary(self.text.len().saturating_sub(OVERLAP));
         self.text.drain(..keep);
     }
@@ -66,6 +69,12 @@ impl OutsideTable {
             "accounts.google.com/signin",
         ];
         self.signs_in |= signs.iter().any(|sign| contains_ignoring_case(address, sign));
+    }
+
+    /// Whether a count tells of more rows than the page has.
+    pub(super) fn tells_of_more(&mut self) -> bool {
+        self.search();
+        self.tells_of_more
     }
 
     /// What follows from all that. A page with a list may well have a link for signing in.

@@ -10,7 +10,8 @@
 //! 3. Any other link of the same list with `first=` or `ctoken=`, whatever its text, leaves the end in doubt; so does one at an
 //!    address that must not be asked (another scheme or server, a form that posts).
 //! 4. Something that says "next" and tells no address (a button, a link that is a script) leaves the end in doubt; so does a link of the
-//!    list that says "more" or "all" or is a number, whatever its parameters.
+//!    list that says "more" or "all", is a number, or has another parameter that may be a position, and so does a value that the page
+//!    holds for a script and that leads on by its name (`pager/held.rs`), or a count in words that tells of more (`counted.rs`).
 //! 5. Links and forms of the list that are too many or too long to look at leave the end in doubt; so do scripts in scripts.
 //! 6. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
 //! 7. Otherwise the page is the last one.
@@ -85,10 +86,8 @@ pub(super) struct PageFacts<'a> {
     pub(super) rows: u64,
     /// Links that could lead to more of the list.
     pub(super) links: &'a [PageLink],
-    /// Something says "next" and tells no address.
-    pub(super) unaddressed_next: bool,
-    /// Something promises more of the list and tells no address.
-    pub(super) unaddressed_more: bool,
+    /// Something says "next" or promises more of the list, and tells no address that is understood.
+    pub(super) unaddressed: bool,
     /// Links that may be the list's were not looked at.
     pub(super) left_out: bool,
 }
@@ -158,15 +157,13 @@ fn end_without_next(facts: &PageFacts<'_>, place: &Place) -> PageEnd {
         }
     }
     let requested = number_of(facts.page, "result_count");
-    // Open links that a pass came by elsewhere are no doubt any more; so they are told last.
-    if facts.unaddressed_next {
-        PageEnd::Doubt(EndDoubt::NextWithoutAddress)
-    } else if facts.left_out {
+    // Open links that a pass came by elsewhere are no doubt any more; so they are told after all that it cannot come by.
+    if facts.left_out {
         PageEnd::Doubt(EndDoubt::LinksLeftOut)
+    } else if facts.unaddressed {
+        PageEnd::Doubt(EndDoubt::NextWithoutAddress)
     } else if !open.is_empty() {
         PageEnd::Doubt(EndDoubt::OpenLinks(open))
-    } else if facts.unaddressed_more {
-        PageEnd::Doubt(EndDoubt::NextWithoutAddress)
     } else if facts.links.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
         PageEnd::Doubt(EndDoubt::FullPage)
     } else {
@@ -205,7 +202,8 @@ impl Place {
 
     /// The link leads to this page, to one of its rows or to an earlier one.
     fn is_back(&self, link: &PageLink, url: &Url, page: &Url) -> bool {
-        if url == page {
+        let place = |url: &Url| (ctoken_of(url), first_of(url));
+        if url == page || place(url) == place(page) && place(url) != (None, None) {
             return true;
         }
         let says_back = link.meaning == LinkMeaning::Back && !self.is_beginning();
@@ -304,12 +302,35 @@ pub(super) fn promises_more(text: &str, except: Option<&str>) -> bool {
     let words: Vec<String> = parts.map(str::to_lowercase).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["more", ref rest @ ..] | ["show" | "load" | "view" | "see" | "list", "more" | "all", ref rest @ ..] => {
-            rest.len() <= 4 && rest.iter().all(|word| goes_with_next(word))
-        }
-        [number] => number.chars().all(|c| c.is_ascii_digit()) && Some(number) != except,
+        [
+            "more" | "older" | "further" | "remaining" | "continue" | "forward" | "onward",
+            ref rest @ ..,
+        ]
+        | [
+            "show" | "load" | "view" | "see" | "list" | "get" | "go",
+            "more" | "all" | "next",
+            ref rest @ ..,
+        ] => goes_with_more(rest),
+        [count, "more", ref rest @ ..] if is_number(count) => goes_with_more(rest),
+        ["page", number] | ["go", "to", "page", number] => is_number(number) && number != "1",
+        [number] => is_number(number) && Some(number) != except,
         _ => false,
     }
+}
+
+/// Whether words are nothing but arrows that point onward, as ">>" on a button; in a link, they may lead to the end or anywhere.
+pub(super) fn are_onward_arrows(text: &str) -> bool {
+    let is_arrow = |c: char| matches!(c, '>' | '›' | '→' | '▶' | '►' | '⟩' | '»' | '⏵' | '⏩');
+    let text = text.trim();
+    !text.is_empty() && text.chars().all(|c| is_arrow(c) || c.is_whitespace())
+}
+
+fn goes_with_more(words: &[&str]) -> bool {
+    words.len() <= 4 && words.iter().all(|word| goes_with_next(word))
+}
+
+fn is_number(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_digit())
 }
 
 /// Words that may follow "Next": "Next page", "Next 10,000 books", "Next 2 of 6".

@@ -2,15 +2,19 @@
 
 mod address;
 mod form;
+mod found;
+mod held;
 
 pub(super) use crate::grin::list_page::pager::address::{RawText, looks_marked, script_of};
+pub(super) use crate::grin::list_page::pager::found::{FoundLink, LinkTag};
+pub(super) use crate::grin::list_page::pager::held::{HeldValue, held_value, held_values, is_position, names_onward};
 
 use url::Url;
 
-use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink, promises_more};
+use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
 use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, addresses_in, names_place, spelled_out};
 use crate::grin::list_page::pager::form::OpenForm;
-use crate::grin::text;
+use crate::grin::list_page::pager::held::OpenSelect;
 
 /// Longest text of a link that is looked at.
 const LONGEST: usize = 4_096;
@@ -25,14 +29,12 @@ pub(super) struct PagerWatch {
     open: Option<OpenLink>,
     form: Option<OpenForm>,
     links: Vec<PageLink>,
-    /// Something says "next" and tells no address: a button, a link whose address is a script.
-    unaddressed_next: bool,
-    /// Something promises more of the list and tells no address that is known to name a place in it.
-    unaddressed_more: bool,
+    /// Something says "next" or promises more of the list, and tells no address that is known to name a place in it: a button, a link
+    /// whose address is a script.
+    unaddressed: bool,
     /// Links that may be the list's are too many or too long to be kept.
     left_out: bool,
-    /// Name of the open `<select>`.
-    select: Option<String>,
+    select: Option<OpenSelect>,
     /// Words of the element that is open, is no link and can be clicked.
     clickable: Option<FoundLink>,
 }
@@ -47,66 +49,6 @@ struct OpenLink {
     text: String,
 }
 
-/// `<a>`'s or `<button>`'s attributes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct LinkTag {
-    /// Empty for a button.
-    pub(super) href: String,
-    pub(super) rel: Option<String>,
-    /// `aria-label` or `title`.
-    pub(super) label: Option<String>,
-}
-
-/// A link as its tags and text tell it, with its address as it stands in the page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FoundLink {
-    pub(super) href: String,
-    rel: Option<LinkMeaning>,
-    label: String,
-    text: String,
-}
-
-impl FoundLink {
-    /// An address in an attribute, such as `data-href` or `onclick`.
-    pub(super) fn bare(href: String) -> Self {
-        Self {
-            href,
-            rel: None,
-            label: String::new(),
-            text: String::new(),
-        }
-    }
-
-    /// A button with these words on it.
-    pub(super) fn button(words: String) -> Self {
-        Self {
-            text: words,
-            ..Self::bare(String::new())
-        }
-    }
-
-    /// See [`promises_more`].
-    fn promises_more(&self, size: Option<&str>) -> bool {
-        [&self.text, &self.label]
-            .iter()
-            .any(|text| promises_more(&text::from_html(text), size))
-    }
-
-    /// Whether it leads on by its words.
-    pub(super) fn says_on(&self) -> bool {
-        self.meaning().rank() > 0 || self.promises_more(None)
-    }
-
-    /// What it says: by `rel`, else by its text, else by its label.
-    fn meaning(&self) -> LinkMeaning {
-        let of = |text: &str| LinkMeaning::of_text(&text::from_html(text));
-        self.rel.unwrap_or_else(|| match of(&self.text) {
-            LinkMeaning::Unknown => of(&self.label),
-            known => known,
-        })
-    }
-}
-
 impl PagerWatch {
     pub(super) fn new(page: &Url) -> Self {
         let mut page = page.clone();
@@ -117,8 +59,7 @@ impl PagerWatch {
             open: None,
             form: None,
             links: Vec::new(),
-            unaddressed_next: false,
-            unaddressed_more: false,
+            unaddressed: false,
             left_out: false,
             select: None,
             clickable: None,
@@ -197,7 +138,12 @@ impl PagerWatch {
         let OpenLink {
             href, rel, label, text, ..
         } = self.open.take()?;
-        Some(FoundLink { href, rel, label, text })
+        Some(FoundLink {
+            rel,
+            label,
+            text,
+            ..FoundLink::bare(href)
+        })
     }
 
     /// `<link rel href>`, which has no text.
@@ -228,16 +174,22 @@ impl PagerWatch {
 
     /// Keeps a link if it could lead to more of the list.
     pub(super) fn take(&mut self, found: &FoundLink) {
+        match &found.held {
+            None => {}
+            Some(HeldValue::More) => return self.unaddressed = true,
+            Some(HeldValue::Place(mark, value)) => {
+                let mut place = self.page.clone();
+                place.query_pairs_mut().clear().append_pair(mark, value);
+                return self.keep_mirror(place);
+            }
+        }
         let meaning = found.meaning();
         let Some(script) = script_of(&found.href) else {
-            if self.promises_more(found) {
-                self.unaddressed_more = true;
-            }
+            self.unaddressed |= self.promises_more(found);
             return self.take_address(&found.href, meaning);
         };
         let addresses = self.addresses_in(script);
-        self.unaddressed_next |= addresses.is_empty() && meaning.rank() > 0;
-        self.unaddressed_more |= addresses.is_empty() && found.promises_more(None);
+        self.unaddressed |= addresses.is_empty() && found.says_on();
         for href in addresses {
             if script_of(&href).is_some() {
                 // A script within a script is not looked into, however deep it goes.
@@ -261,8 +213,21 @@ impl PagerWatch {
         let is_other = is_below || rest.is_empty() && url.query() != self.page.query();
         let mut pairs = url.query_pairs();
         let size = pairs.find(|(name, _)| name == "result_count").map(|(_, size)| size);
-        let onward = found.promises_more(size.as_deref()) || is_below && found.meaning().rank() > 0;
-        is_other && !names_place(&url) && onward
+        let says_on = found.promises_more(size.as_deref()) || is_below && found.meaning().rank() > 0;
+        let is_later = self.is_later(&url) && found.meaning() != LinkMeaning::Back;
+        is_other && !names_place(&url) && (says_on || is_later)
+    }
+
+    /// Whether an address of this list may be that of a later page, by parameters that have not been seen.
+    fn is_later(&self, url: &Url) -> bool {
+        let own = |name: &str| self.page.query_pairs().find(|(own, _)| own == name);
+        url.query_pairs().any(|(name, value)| {
+            let is_back = own(&name).is_some_and(|(_, own)| match (own.parse::<u64>(), value.parse::<u64>()) {
+                (Ok(own), Ok(value)) => value <= own,
+                _ => own == value,
+            });
+            is_position(&name, &value) && !is_back
+        })
     }
 
     /// Keeps a link that is no script if it could lead to more of the list.
@@ -340,19 +305,15 @@ impl PagerWatch {
         self.left_out
     }
 
-    /// Whether something says "next" and tells no address.
-    pub(super) fn has_unaddressed_next(&self) -> bool {
-        self.unaddressed_next
-    }
-
-    /// Whether something promises more of the list and tells no address.
-    pub(super) fn has_unaddressed_more(&self) -> bool {
-        self.unaddressed_more
+    /// Whether something says "next" or promises more, and tells no address that is understood.
+    pub(super) fn has_unaddressed(&self) -> bool {
+        self.unaddressed
     }
 
     /// All links were seen. One that is still open was cut off, and its text may be half of something else.
     pub(super) fn finish(&mut self) -> Vec<PageLink> {
         self.form_end();
+        self.select_end();
         std::mem::take(&mut self.links)
     }
 }

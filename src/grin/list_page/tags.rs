@@ -7,7 +7,9 @@ use lol_html::send::{Element, SendHandlerTypes};
 use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, Selector};
 
 use crate::grin::list_page::page::InputTag;
-use crate::grin::list_page::pager::{LinkTag, looks_marked, script_of};
+use crate::grin::list_page::pager::{
+    HeldValue, LinkTag, held_value, held_values, is_position, looks_marked, names_onward, script_of,
+};
 use crate::grin::list_page::parser::SharedListPage;
 
 type Tag<'r, 't> = Element<'r, 't>;
@@ -32,7 +34,11 @@ pub(super) fn tags(
 fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let tag = element.tag_name();
     attribute_addresses(page, element, &tag);
-    if is_clickable(element, &tag) {
+    let is_clickable = is_clickable(element, &tag);
+    if (is_clickable || is_control(element, &tag)) && names_way_on(element) {
+        page.get().held(HeldValue::More);
+    }
+    if is_clickable {
         let label = link_tag(element).label.unwrap_or_default();
         page.get().clickable(label);
         at_end(element, page, |page| page.get().clickable_end());
@@ -45,10 +51,17 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         "link" => page
             .get()
             .relation(&attribute(element, "href"), &attribute(element, "rel")),
-        "img" => page.get().image(&attribute(element, "alt")),
+        "img" => page.get().image(&image_words(element)),
         "input" => page.get().input(input_tag(element, "")),
         "button" => button(page, element),
-        "select" => select(page, element),
+        "select" => {
+            page.get().select(&attribute(element, "name"));
+            at_end(element, page, |page| page.get().select_end());
+        }
+        "datalist" => {
+            page.get().suggestions();
+            at_end(element, page, |page| page.get().select_end());
+        }
         "span" => name(page, element),
         "table" => table(page, element),
         "thead" | "tbody" => page.get().section(false),
@@ -58,7 +71,9 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         "p" | "div" | "li" | "ul" | "ol" | "dl" | "dt" | "dd" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre"
         | "blockquote" => block(page, element),
         "option" => {
-            page.get().option(&attribute(element, "value"));
+            let is_selected = element.has_attribute("selected");
+            page.get()
+                .option(element.get_attribute("value").as_deref(), is_selected);
             block(page, element);
         }
         "html" | "body" => root(page, element),
@@ -69,7 +84,8 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     }
 }
 
-/// Addresses of places in a list that stand elsewhere than in a link: `onclick`, `data-href`, `formaction`, `value`.
+/// Addresses of places in a list, and values that lead on, that stand elsewhere than in a link: `onclick`, `data-href`, `formaction`,
+/// `value`.
 fn attribute_addresses(page: &SharedListPage, element: &Tag<'_, '_>, tag: &str) {
     for attribute in element.attributes() {
         let name = attribute.name();
@@ -81,9 +97,56 @@ fn attribute_addresses(page: &SharedListPage, element: &Tag<'_, '_>, tag: &str) 
         if !own && looks_marked(&value) {
             page.get().addresses_in(&value);
         }
-        if matches!(name.as_str(), "data-first" | "data-ctoken") && !value.is_empty() && !is_disabled(element) {
-            page.get().script_place();
+        let is_handler = name.starts_with("on") && names_onward(&value);
+        let mut held: Vec<_> = held_value(&name, &value).into_iter().collect();
+        held.extend(is_handler.then_some(HeldValue::More));
+        if value.contains('{') {
+            held.extend(held_values(&html_escape::decode_html_entities(&value)));
         }
+        if !held.is_empty() && !is_disabled(element) {
+            held.into_iter().for_each(|value| page.get().held(value));
+        }
+    }
+}
+
+/// Whether something does what a script says, and has no address.
+fn is_control(element: &Tag<'_, '_>, tag: &str) -> bool {
+    let acts = match tag {
+        "a" => element
+            .get_attribute("href")
+            .is_some_and(|href| script_of(&href).is_some()),
+        "button" => true,
+        "img" => element.has_attribute("onclick"),
+        _ => false,
+    };
+    acts && !is_disabled(element)
+}
+
+/// Whether something that can be clicked leads on by its attributes: its class, its id, or what it holds for a script.
+fn names_way_on(element: &Tag<'_, '_>) -> bool {
+    element.attributes().iter().any(|attribute| {
+        let (name, value) = (attribute.name(), attribute.value());
+        match name.strip_prefix("data-") {
+            Some(name) => names_onward(&value) || is_position(name, &value),
+            None => matches!(name.as_str(), "class" | "id" | "name") && names_onward(&value),
+        }
+    })
+}
+
+/// What an image says: by its text, else by its file's name.
+fn image_words(element: &Tag<'_, '_>) -> String {
+    let alt = attribute(element, "alt");
+    if !alt.trim().is_empty() {
+        return alt;
+    }
+    let source = attribute(element, "src");
+    let file = source.split(['?', '#']).next().unwrap_or_default();
+    let file = file.rsplit('/').next().unwrap_or_default();
+    let stem = file.split('.').next().unwrap_or_default();
+    match stem {
+        "next" => stem.to_owned(),
+        _ if names_onward(stem) => "more".to_owned(),
+        _ => alt,
     }
 }
 
@@ -93,11 +156,14 @@ fn is_clickable(element: &Tag<'_, '_>, tag: &str) -> bool {
         tag,
         "span" | "div" | "li" | "p" | "b" | "i" | "u" | "em" | "strong" | "font" | "label" | "td"
     );
-    let is_role = ["button", "link"].contains(&attribute(element, "role").to_ascii_lowercase().as_str());
+    if !is_plain {
+        return false;
+    }
+    let is_role = || ["button", "link"].contains(&attribute(element, "role").to_ascii_lowercase().as_str());
     let class = attribute(element, "class").to_ascii_lowercase();
     let is_styled = ["button", "btn"].iter().any(|word| class.contains(word));
     let has_handler = element.has_attribute("onclick") || element.has_attribute("tabindex");
-    is_plain && !is_disabled(element) && (is_role || has_handler || is_styled)
+    (has_handler || is_styled || is_role()) && !is_disabled(element)
 }
 
 fn form(page: &SharedListPage, element: &mut Tag<'_, '_>) {
@@ -188,11 +254,6 @@ fn button(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         at_end(element, page, |page| page.get().button_end());
     }
     page.get().input(tag);
-}
-
-fn select(page: &SharedListPage, element: &mut Tag<'_, '_>) {
-    page.get().select(&attribute(element, "name"));
-    at_end(element, page, |page| page.get().select_end());
 }
 
 /// Whether it is shown and does nothing.

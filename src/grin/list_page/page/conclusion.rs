@@ -62,12 +62,12 @@ impl ListPageState {
 
     fn end(&mut self, rejected: u64) -> PageEnd {
         let links = self.pager.finish();
+        let tells_of_more = self.outside.tells_of_more();
         page_end(&PageFacts {
             page: self.pager.page(),
             rows: self.rows_seen + rejected,
             links: &links,
-            unaddressed_next: self.pager.has_unaddressed_next(),
-            unaddressed_more: self.pager.has_unaddressed_more(),
+            unaddressed: self.pager.has_unaddressed() || tells_of_more,
             left_out: self.pager.has_left_out(),
         })
     }

@@ -1,7 +1,7 @@
 //! Cells, text, links and fields as they go by: each to the row, the pager or what stands outside of the table.
 
 use crate::grin::list_page::page::{ListPageState, MOST_NOTES, OpenRow, RowKind};
-use crate::grin::list_page::pager::{FoundLink, LinkTag};
+use crate::grin::list_page::pager::{FoundLink, HeldValue, LinkTag, held_values};
 
 /// `<input>`'s and `<button>`'s attributes.
 #[derive(Debug, Clone, Default)]
@@ -121,9 +121,9 @@ impl ListPageState {
         self.place_link(found);
     }
 
-    /// An attribute that tells a script where to go on.
-    pub(in crate::grin::list_page) fn script_place(&mut self) {
-        self.place_link(Some(FoundLink::button("next".to_owned())));
+    /// A value that the page holds for a script.
+    pub(in crate::grin::list_page) fn held(&mut self, value: HeldValue) {
+        self.place_link(Some(FoundLink::held(value)));
     }
 
     /// `<area href alt>`, which has no end tag.
@@ -154,6 +154,7 @@ impl ListPageState {
     pub(in crate::grin::list_page) fn raw_text(&mut self, text: &str, last: bool) {
         if let Some(text) = self.raw.push(text, last) {
             self.addresses_in(&text);
+            held_values(&text).into_iter().for_each(|value| self.held(value));
         }
     }
 
@@ -162,14 +163,19 @@ impl ListPageState {
         self.pager.select(name);
     }
 
-    /// `</select>`.
+    /// `<datalist>`.
+    pub(in crate::grin::list_page) fn suggestions(&mut self) {
+        self.pager.suggestions();
+    }
+
+    /// `</select>` or `</datalist>`.
     pub(in crate::grin::list_page) fn select_end(&mut self) {
         self.pager.select_end();
     }
 
     /// `<option value>`.
-    pub(in crate::grin::list_page) fn option(&mut self, value: &str) {
-        self.pager.option(value);
+    pub(in crate::grin::list_page) fn option(&mut self, value: Option<&str>, is_selected: bool) {
+        self.pager.option(value, is_selected);
     }
 
     fn place_link(&mut self, link: Option<FoundLink>) {

@@ -24,8 +24,7 @@ fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
         page: &page,
         rows,
         links: &links,
-        unaddressed_next: false,
-        unaddressed_more: false,
+        unaddressed: false,
         left_out: false,
     })
 }
@@ -163,8 +162,7 @@ fn links_that_must_not_be_asked_leave_the_end_in_doubt() {
             page: &page,
             rows: 2,
             links: &links,
-            unaddressed_next: false,
-            unaddressed_more: false,
+            unaddressed: false,
             left_out,
         }))
     };
@@ -186,6 +184,35 @@ fn what_is_odd_about_the_next_page_is_said() {
             panic!("{links:?}");
         };
         assert!(warning.contains(words), "{warning}");
+    }
+}
+
+#[test]
+fn words_that_promise_more() {
+    for (text, expected) in [
+        ("More", true),
+        ("more books...", true),
+        ("Show all", true),
+        ("Show next 50", true),
+        ("See next page", true),
+        ("50 more", true),
+        ("Older", true),
+        ("Continue >", true),
+        ("2", true),
+        ("Page 2", true),
+        ("100", false),
+        ("Page 1", false),
+        ("All", false),
+        ("Learn more", false),
+        ("More about GRIN", false),
+        ("Search", false),
+        ("<<", false),
+        ("", false),
+    ] {
+        assert_eq!(promises_more(text, Some("100")), expected, "{text}");
+    }
+    for (text, expected) in [(">>", true), ("▶ ▶", true), ("<<", false), ("> 2", false), (" ", false)] {
+        assert_eq!(are_onward_arrows(text), expected, "{text}");
     }
 }
 

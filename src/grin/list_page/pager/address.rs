@@ -103,7 +103,12 @@ fn has_mark(query: &str) -> bool {
 
 /// Whether a parameter of this name says where in a list a page begins.
 pub(super) fn is_mark(name: &str) -> bool {
-    MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(name))
+    mark_of(name).is_some()
+}
+
+/// The parameter of this name that says where in a list a page begins.
+pub(super) fn mark_of(name: &str) -> Option<&'static str> {
+    MARKS.into_iter().find(|mark| mark.eq_ignore_ascii_case(name))
 }
 
 /// Whether something in it looks like a parameter that says where in a list a page begins.

@@ -4,6 +4,7 @@ use url::Url;
 
 use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
 use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, is_mark, looks_marked, names_place};
+use crate::grin::list_page::pager::held::{OpenSelect, held_value};
 use crate::grin::list_page::pager::{FoundLink, MOST_LINKS, PagerWatch, say};
 
 /// Bytes of all addresses that a form makes, one for each button with all fields in it.
@@ -98,7 +99,10 @@ impl PagerWatch {
     pub(in crate::grin::list_page) fn field(&mut self, name: &str, value: &str, is_button: bool) {
         let Some(form) = &mut self.form else {
             // A button far from its form, which it names: `<button form=f name=first value=4>`.
-            self.unaddressed_next |= is_button && is_mark(name) && !value.is_empty();
+            self.unaddressed |= is_button && is_mark(name) && !value.is_empty();
+            if let Some(value) = held_value(name, value).filter(|_| !is_button) {
+                self.take(&FoundLink::held(value));
+            }
             return;
         };
         if is_button {
@@ -112,12 +116,24 @@ impl PagerWatch {
 
     /// `<select name>`.
     pub(in crate::grin::list_page) fn select(&mut self, name: &str) {
-        self.select = Some(name.to_owned()).filter(|name| is_mark(name));
+        self.select_end();
+        self.select = Some(OpenSelect::new(name, false));
+    }
+
+    /// `<datalist>`.
+    pub(in crate::grin::list_page) fn suggestions(&mut self) {
+        self.select_end();
+        self.select = Some(OpenSelect::new("", true));
     }
 
     /// `<option value>`: a page that may be chosen, as by a button of its own.
-    pub(in crate::grin::list_page) fn option(&mut self, value: &str) {
-        let Some(name) = self.select.clone() else { return };
+    pub(in crate::grin::list_page) fn option(&mut self, value: Option<&str>, is_selected: bool) {
+        let Some(select) = &mut self.select else { return };
+        select.option(value, is_selected);
+        let (name, value) = (select.name.clone(), value.unwrap_or_default());
+        if !is_mark(&name) {
+            return;
+        }
         if self.form.is_some() {
             self.field(&name, value, true);
         } else {
@@ -125,9 +141,10 @@ impl PagerWatch {
         }
     }
 
-    /// `</select>`.
+    /// `</select>` or `</datalist>`.
     pub(in crate::grin::list_page) fn select_end(&mut self) {
-        self.select = None;
+        let select = self.select.take();
+        self.unaddressed |= select.is_some_and(|select| select.leads_on());
     }
 
     /// `</form>`: a link for its fields, and one for each button that adds a field.
@@ -169,14 +186,21 @@ impl PagerWatch {
     fn take_posted(&mut self, url: &Url) {
         if self.is_short(url.as_str())
             && let LinkTarget::Own(url) | LinkTarget::Mirror(url) = self.target(url.as_str())
-            && names_place(&url)
         {
-            self.keep(PageLink {
-                href: url.to_string(),
-                target: LinkTarget::Mirror(url),
-                marked: true,
-                meaning: LinkMeaning::Unknown,
-            });
+            self.unaddressed |= self.is_later(&url);
+            if names_place(&url) {
+                self.keep_mirror(url);
+            }
         }
+    }
+
+    /// Keeps a place in the list that nobody can be asked for.
+    pub(super) fn keep_mirror(&mut self, place: Url) {
+        self.keep(PageLink {
+            href: place.to_string(),
+            target: LinkTarget::Mirror(place),
+            marked: true,
+            meaning: LinkMeaning::Unknown,
+        });
     }
 }

@@ -21,8 +21,7 @@ fn end_of(pager: &mut PagerWatch) -> PageEnd {
         page: &page,
         rows: 2,
         links: &links,
-        unaddressed_next: pager.has_unaddressed_next(),
-        unaddressed_more: pager.has_unaddressed_more(),
+        unaddressed: pager.has_unaddressed(),
         left_out: pager.has_left_out(),
     })
 }
