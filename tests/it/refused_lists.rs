@@ -37,7 +37,7 @@ fn a_list_that_is_refused_in_one_form_is_read_in_the_other() {
         "in_process:all=404",
         "in_process:all=403",
         "in_process:all=500",
-        // Only the rows are counted in this form.
+        // The books are only compared in this form, and in the other one where this cannot be had.
         "all_books:text=404",
         "all_books:text=500",
     ] {
@@ -81,6 +81,22 @@ fn a_run_fails_where_a_list_that_it_depends_on_is_refused_in_every_form() {
 }
 
 /// Round after round the list is asked for again, since the right to it may come; it is said once.
+#[test]
+fn a_first_pass_that_cannot_be_compared_with_any_text_form_fails_unless_there_is_none() {
+    for (status, code) in [(404, 0), (403, 0), (500, 1)] {
+        let refused = ["text", "all"].map(|form| format!("all_books:{form}={status}"));
+        let (home, run) = once(&refused.each_ref().map(String::as_str));
+        assert_eq!(run.status.code(), Some(code), "{status}: {}", run.err);
+        assert_eq!(
+            home.whole_books().len(),
+            4,
+            "{status}: what the pages name is fetched all the same"
+        );
+        let is_said = run.err.contains("could not be compared with its text form");
+        assert_eq!(is_said, code == 1, "{status}: {}", run.err);
+    }
+}
+
 #[test]
 fn a_daemon_says_once_what_it_asks_for_in_every_round() {
     let home = Home::new(refusing(&["in_process=404"]), "[schedule]\nrefresh_every = \"1s\"\n");

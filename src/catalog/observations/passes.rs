@@ -150,11 +150,7 @@ impl PassId {
                 rows: done.fresh, new: done.new, changed: done.changed, next: next, unsure: unsure, pass: self.0,
             },
         )?;
-        if noted == 1 {
-            Ok(())
-        } else {
-            Err(CatalogError::NoPass(self.0))
-        }
+        (noted == 1).then_some(()).ok_or(CatalogError::NoPass(self.0))
     }
 }
 

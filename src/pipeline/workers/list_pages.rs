@@ -45,7 +45,9 @@ impl<S: GrinSession> ListReading<'_, S> {
             resumed = false;
             visited.leave(&mark).map_err(PageFault::Refused)?;
             self.seen.pages += 1;
-            let is_short = self.page_size().is_some_and(|requested| page.rows < u64::from(requested));
+            let is_short = self
+                .page_size()
+                .is_some_and(|requested| page.rows < u64::from(requested));
             self.has_short_pages |= page.next.is_some() && is_short;
             match page.next {
                 None => return Ok(end_of(page.doubt, &visited)),

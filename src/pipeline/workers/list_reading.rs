@@ -11,7 +11,7 @@ use crate::grin::{Barcode, EndDoubt, ListForm, ListKind, ListRow, RejectedRow, R
 use crate::pipeline::workers::collect::{CollectError, CollectResult, CollectorParts};
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_proof::{PagesRead, TextSeen};
-use crate::pipeline::workers::list_text::TextUse;
+use crate::pipeline::workers::list_text::{TextRead, TextUse};
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::session::ErrorClass;
 
@@ -151,7 +151,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             return Ok(PassState::Complete);
         }
         let named_before = self.fresh;
-        let text = match self.text(ListForm::Text, TextUse::Compare, cx).await {
+        let text = match self.text_form(cx).await {
             Ok(text) => text,
             Err(PageFault::Catalog(error)) => return Err(error),
             Err(fault) => {
@@ -180,6 +180,21 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             (Ok(()), None) => PassState::Complete,
             (Ok(()), Some(why)) => PassState::Incomplete(why),
             (Err(fault), _) => PassState::Incomplete(format!("{missed}, and reading them failed: {fault}")),
+        })
+    }
+
+    /// The books of the list's text form: of the short one, or of the one with columns if that is all there is.
+    async fn text_form(&mut self, cx: &AskContext) -> Result<TextRead, PageFault> {
+        let fault = match self.text(ListForm::Text, TextUse::Compare, cx).await {
+            Err(fault) if fault.concerns_form() => fault,
+            read => return read,
+        };
+        let read = self.text(ListForm::TextAll, TextUse::Compare, cx).await;
+        read.map_err(|other| match other {
+            PageFault::Catalog(_) => other,
+            _ if fault.denies_form() => other,
+            // It is trouble, whatever is said of the other form.
+            _ => fault,
         })
     }
 

@@ -89,7 +89,12 @@ mod tests {
             (PageFault::Session(forbidden), true, true, false),
             (PageFault::Session(unexpected(410)), true, true, false),
             (PageFault::Session(unexpected(300)), false, false, false),
-            (PageFault::Session(SessionError::Server { status: 500 }), false, true, true),
+            (
+                PageFault::Session(SessionError::Server { status: 500 }),
+                false,
+                true,
+                true,
+            ),
             (PageFault::Session(SessionError::Reset), false, false, true),
             (PageFault::Refused(AnswerRefusal::NotAList), false, true, true),
             (PageFault::Refused(AnswerRefusal::Html), false, true, true),

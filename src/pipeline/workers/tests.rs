@@ -3,6 +3,7 @@
 mod batches;
 mod check;
 mod collect;
+mod comparison;
 mod download;
 mod grin_stub;
 

@@ -1,0 +1,120 @@
+//! COLLECT: pages that have to be compared with the list's text form, and what follows where that cannot be had.
+
+use super::collect::{TEXT, collect, known, page};
+use super::*;
+use crate::grin::ListKind;
+use crate::pipeline::workers::tests::grin_stub::StubAnswer;
+use crate::session::BodyError;
+
+#[test]
+fn without_a_text_form_no_book_vanishes() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.list(&page(&["TL0001", "TL0002", "TL0003"], None));
+        fixture.grin.list(TEXT);
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        for _ in 0..2 {
+            fixture.grin.list(&page(&["TL0001", "TL0002"], Some("x")));
+            fixture.grin.list(&page(&[], None));
+            fixture.grin.fails(SessionError::NotFound);
+            fixture.grin.fails(forbidden());
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!(
+                (seen.incomplete, known(&fixture)),
+                (None, (3, 0)),
+                "said once, and no fault"
+            );
+        }
+    });
+}
+
+#[test]
+fn fewer_rows_that_cannot_be_compared_conclude_nothing() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.grin.list(&page(&["TL0001", "TL0002", "TL0003"], None));
+        fixture.grin.list(TEXT);
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        fixture.grin.list(&page(&["TL0001", "TL0002"], None));
+        for _ in 0..BACKOFF.attempts {
+            fixture.grin.fails(SessionError::Reset);
+        }
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert!(seen.incomplete.is_some(), "{seen:?}");
+    });
+}
+
+/// What a request meets, and how often.
+type Trouble<'a> = (&'a dyn Fn(&GrinStub), u32);
+
+/// The text form's faults that are trouble, each in every attempt, and what follows for a first pass whose page shows no way on.
+#[test]
+fn a_first_pass_that_trouble_kept_from_being_compared_is_not_complete() {
+    let error = |grin: &GrinStub| grin.fails(SessionError::Server { status: 500 });
+    let cut = |grin: &GrinStub| {
+        let (text, end) = ("TL0001\n".to_owned(), Err(BodyError::Stalled));
+        grin.answer(StubAnswer::List { text, end });
+    };
+    let page_of_error = |grin: &GrinStub| grin.list("<html><body>Server Error</body></html>");
+    let denied = |grin: &GrinStub| grin.fails(SessionError::NotFound);
+    let every = BACKOFF.attempts;
+    // What each attempt at one text form meets, and then at the other.
+    let troubles: [&[Trouble<'_>]; 6] = [
+        &[(&error, every), (&error, every)],
+        &[(&error, every), (&denied, 1)],
+        &[(&denied, 1), (&error, every)],
+        &[(&|grin| grin.fails(SessionError::Reset), every)],
+        &[(&page_of_error, every), (&page_of_error, every)],
+        &[(&cut, every)],
+    ];
+    for (case, troubles) in troubles.into_iter().enumerate() {
+        paused(async || {
+            let fixture = WorkerFixture::new();
+            fixture.grin.list(&page(&["TL0001"], Some("x")));
+            fixture.grin.list(&page(&["TL0002"], None));
+            for (trouble, times) in troubles {
+                (0..*times).for_each(|_| trouble(&fixture.grin));
+            }
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            let why = seen.incomplete.expect("not complete");
+            assert!(why.contains("could not be compared"), "{case}: {why}");
+            // The next pass compares, and reads only the last page again.
+            let before = fixture.grin.count();
+            fixture.grin.list(&page(&["TL0002"], None));
+            fixture.grin.list(TEXT);
+            fixture.grin.list(TEXT);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.incomplete, known(&fixture)), (None, (3, 0)), "{case}");
+            assert!(fixture.grin.asked()[before].contains("ctoken=x"), "{case}");
+        });
+    }
+    // What GRIN says it does not have is not missed.
+    for (denied, other) in [
+        (SessionError::NotFound, forbidden()),
+        (forbidden(), SessionError::NotFound),
+    ] {
+        paused(async || {
+            let fixture = WorkerFixture::new();
+            fixture.grin.list(&page(&["TL0001"], None));
+            fixture.grin.fails(denied);
+            fixture.grin.fails(other);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.rows, seen.incomplete), (1, None));
+        });
+    }
+}
+
+#[test]
+fn one_row_that_only_the_text_form_has_is_recorded() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let open = page(&["TL0001", "TL0002"], Some("x")).replace("Next &gt;", "More");
+        fixture.grin.list(&open);
+        fixture.grin.list(TEXT);
+        // GRIN has only one of the two text forms.
+        fixture.grin.fails(SessionError::NotFound);
+        fixture.grin.list(TEXT);
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert_eq!((seen.new, seen.incomplete), (3, None));
+    });
+}
