@@ -191,19 +191,19 @@ mod tests {
     use super::*;
     use HeldValue::More;
 
-    fn place(name: &'static str, value: &str) -> Option<HeldValue> {
-        Some(HeldValue::Place(name, value.to_owned()))
+    fn place(name: &'static str, value: &str) -> HeldValue {
+        HeldValue::Place(name, value.to_owned())
     }
 
     #[test]
     fn values_that_lead_on_are_known_by_their_names() {
         for (name, value, expected) in [
-            ("data-first", "3", place("first", "3")),
-            ("first", "0", place("first", "0")),
+            ("data-first", "3", Some(place("first", "3"))),
+            ("first", "0", Some(place("first", "0"))),
             ("data-first", "Adams", None),
             ("data-first", "", None),
-            ("data-ctoken", "abc", place("ctoken", "abc")),
-            ("cToken", "abc", place("ctoken", "abc")),
+            ("data-ctoken", "abc", Some(place("ctoken", "abc"))),
+            ("cToken", "abc", Some(place("ctoken", "abc"))),
             ("ctoken", "null", None),
             ("data-next-page-token", "abc", Some(More)),
             ("nextPage", "2", Some(More)),
