@@ -286,6 +286,46 @@ fn a_catalog_with_members_is_not_copied_nor_copied_into() {
 }
 
 #[test]
+fn a_copy_that_lost_its_membership_ends_and_is_no_whole_one() {
+    for lost in [0, 1] {
+        let places = CopyPlaces::new();
+        let shelf = filled();
+        let (from, to) = (shelf.ledger.address().clone(), places.elsewhere());
+        let catalog = [&from, &to][lost];
+        let other = MemberCard {
+            instance: "a".into(),
+            owner: "a:1".into(),
+            host: "host".into(),
+            program: "catalog-copy".into(),
+            version: "1".into(),
+        };
+        let mut ledger = None;
+        // It stands still in the middle, and another program has been a member meanwhile.
+        let mut stand_still = |at: CopyProgress| {
+            if at.table == "books" && ledger.is_none() {
+                shelf.clock.advance(HOUR);
+                let opened = CatalogLedger::open_unnoted(catalog, shelf.clock.clone(), CatalogPolicy::default());
+                let ledger = ledger.insert(opened.unwrap());
+                let member = other.clone();
+                ledger.execute(JoinMembers { member, lease: LEASE }).unwrap();
+            }
+        };
+        let ended = copy_with(&from, &to, &shelf.clock, &mut stand_still).unwrap_err();
+        assert!(
+            matches!(&ended, CatalogCopyError::Interrupted(of) if *of == catalog.shown()),
+            "{ended}"
+        );
+        let half = CatalogLedger::open_at(&to, shelf.clock.clone(), CatalogPolicy::default()).err();
+        assert!(matches!(half, Some(CatalogError::HalfCopied { .. })), "{half:?}");
+        let mut ledger = ledger.expect("it was in the middle");
+        let members = ledger.execute(ListMembers).unwrap();
+        assert_eq!(members.iter().map(|row| &row.card).collect::<Vec<_>>(), [&other]);
+        ledger.execute(LeaveMembers { owner: other.owner }).unwrap();
+        copy(&from, &to, &shelf.clock).unwrap();
+    }
+}
+
+#[test]
 fn a_catalog_that_holds_books_of_its_own_stays_as_it_is() {
     let places = CopyPlaces::new();
     let mut shelf = Shelf::in_file();
