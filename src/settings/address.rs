@@ -35,8 +35,9 @@ impl StorageAddress {
 }
 
 fn folder(url: &str) -> Option<PathBuf> {
-    // `Url` would follow what leads upwards.
-    if !is_absolute(Path::new(url.strip_prefix("file://")?)) {
+    // `Url` would follow what leads upwards, also in percent-encoded dots.
+    let path = url.strip_prefix("file://")?;
+    if !is_absolute(Path::new(path)) || path.to_ascii_lowercase().contains("%2e") {
         return None;
     }
     let parsed = Url::parse(url).ok()?;
@@ -54,10 +55,54 @@ fn bucket(url: &str) -> Result<StorageAddress, &'static str> {
     if name.is_empty() || !name.chars().all(is_of_bucket) {
         return Err("it has no bucket, or one with odd characters; write s3://bucket/prefix");
     }
+    let prefix = prefix.trim_end_matches('/');
+    if !prefix.is_empty() && wrong_key(prefix).is_some() {
+        return Err(
+            "what follows its bucket is no folder: parts between single slashes, of letters, digits, . - _ and =, no dot in front",
+        );
+    }
     Ok(StorageAddress::Bucket {
         name: name.to_owned(),
-        prefix: prefix.trim_end_matches('/').to_owned(),
+        prefix: prefix.to_owned(),
     })
+}
+
+/// Longest whole name of an object and longest part of one; every file system and object store takes these.
+const LONGEST_KEY: usize = 900;
+const LONGEST_PART: usize = 200;
+
+/// What is wrong with the name of an object, or of a folder of objects; `None`: nothing.
+pub(crate) fn wrong_key(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("it is empty")
+    } else if text.len() > LONGEST_KEY {
+        Some("it is too long")
+    } else {
+        text.split('/').find_map(wrong_part)
+    }
+}
+
+/// The same of a folder that has the names of all books below it.
+pub(crate) fn wrong_prefix(text: &str) -> Option<&'static str> {
+    let too_long = (text.len() > LONGEST_KEY / 3).then_some("it is too long");
+    wrong_key(text).or(too_long)
+}
+
+fn wrong_part(part: &str) -> Option<&'static str> {
+    if part.is_empty() {
+        Some("it has an empty part")
+    } else if part.starts_with('.') {
+        Some("a part begins with a dot")
+    } else if part.len() > LONGEST_PART {
+        Some("a part is too long")
+    } else if !part
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '='))
+    {
+        Some("it has a character that is not a letter, digit, dot, hyphen, underscore or equals sign")
+    } else {
+        None
+    }
 }
 
 /// Absolute, and nothing in it leads upwards.
@@ -91,6 +136,7 @@ mod tests {
             ("file:///srv/my%20library", folder("/srv/my library")),
             ("file:///srv/my library", folder("/srv/my library")),
             ("file:///srv/../etc", None),
+            ("file:///srv/%2e%2E/etc", None),
             ("file:///srv/library?x", None),
             ("file:///srv/library#x", None),
             ("file://host/path", None),
@@ -98,6 +144,15 @@ mod tests {
             ("s3://b", bucket("b", "")),
             ("s3://b/", bucket("b", "")),
             ("s3://b/x/y/", bucket("b", "x/y")),
+            ("s3://b/x=y/z.1", bucket("b", "x=y/z.1")),
+            ("s3://b/../x", None),
+            ("s3://b/x/..", None),
+            ("s3://b/./x", None),
+            ("s3://b/.x", None),
+            ("s3://b//x", None),
+            ("s3://b/x//y", None),
+            ("s3://b/x y", None),
+            ("s3://b/x?y", None),
             ("s3:b", None),
             ("s3://", None),
             ("s3:///x", None),

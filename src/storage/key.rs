@@ -4,10 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::grin::Barcode;
-
-/// Longest whole name and longest part of one; every file system and object store takes these.
-const LONGEST: usize = 900;
-const LONGEST_PART: usize = 200;
+use crate::settings::{wrong_key, wrong_prefix};
 
 /// The name of an object, or of a folder of objects: one or more parts joined by `/`.
 ///
@@ -26,21 +23,18 @@ pub struct BadKey {
     pub why: &'static str,
 }
 
+impl BadKey {
+    fn of(text: &str, why: &'static str) -> Self {
+        let key = text.chars().take(80).collect();
+        Self { key, why }
+    }
+}
+
 impl ObjectKey {
     /// Checks a text and takes it as a key.
     pub fn parse(text: &str) -> Result<Self, BadKey> {
-        let why = if text.is_empty() {
-            Some("it is empty")
-        } else if text.len() > LONGEST {
-            Some("it is too long")
-        } else {
-            text.split('/').find_map(wrong_part)
-        };
-        match why {
-            Some(why) => Err(BadKey {
-                key: text.chars().take(80).collect(),
-                why,
-            }),
+        match wrong_key(text) {
+            Some(why) => Err(BadKey::of(text, why)),
             None => Ok(Self(text.into())),
         }
     }
@@ -58,23 +52,6 @@ impl ObjectKey {
     /// Folder (empty at the top) and last part.
     pub(super) fn split(&self) -> (&str, &str) {
         self.0.rsplit_once('/').unwrap_or(("", &self.0))
-    }
-}
-
-fn wrong_part(part: &str) -> Option<&'static str> {
-    if part.is_empty() {
-        Some("it has an empty part")
-    } else if part.starts_with('.') {
-        Some("a part begins with a dot")
-    } else if part.len() > LONGEST_PART {
-        Some("a part is too long")
-    } else if !part
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '='))
-    {
-        Some("it has a character that is not a letter, digit, dot, hyphen, underscore or equals sign")
-    } else {
-        None
     }
 }
 
@@ -101,12 +78,9 @@ pub struct StorageLayout {
 impl StorageLayout {
     /// Takes the three prefixes of the config.
     pub fn new(raw_prefix: &str, full_prefix: &str, meta_prefix: &str) -> Result<Self, BadKey> {
-        let prefix = |text: &str| match ObjectKey::parse(text) {
-            Ok(key) if key.as_str().len() > LONGEST / 3 => Err(BadKey {
-                key: text.into(),
-                why: "it is too long",
-            }),
-            other => other,
+        let prefix = |text: &str| match wrong_prefix(text) {
+            Some(why) => Err(BadKey::of(text, why)),
+            None => ObjectKey::parse(text),
         };
         Ok(Self {
             raw: prefix(raw_prefix)?,

@@ -134,7 +134,7 @@ mod tests {
             ("file://host/path", "absolute path"),
             ("s3:///prefix", "no bucket"),
             ("s3://key:secret@bucket/x", "AWS_"),
-            ("s3://bucket/../x", "no name for"),
+            ("s3://bucket/../x", "no folder"),
             ("", "should begin"),
         ];
         for (url, words) in cases {

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::fs::Access;
 use url::Url;
 
-use crate::settings::address::{StorageAddress, catalog_file, is_absolute};
+use crate::settings::address::{StorageAddress, catalog_file, is_absolute, wrong_prefix};
 use crate::settings::check::{check_address, error, is_loopback, warning};
 use crate::settings::choices::DiskReserve;
 use crate::settings::effective::masked;
@@ -79,11 +79,12 @@ fn prefixes(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
         ("storage.meta_prefix", &storage.meta_prefix),
     ];
     for (index, (key, prefix)) in all.iter().enumerate() {
-        if let Some(bad) = prefix.split('/').find(|part| !plain_name(part)) {
-            let text = format!(
-                "is {prefix:?}, but {bad:?} is no folder's name; letters, digits, -, _ and . may be in it, no . in front"
+        if let Some(why) = wrong_prefix(prefix) {
+            error(
+                findings,
+                key,
+                format!("is {prefix:?}, which is no folder's name: {why}"),
             );
-            error(findings, key, text);
         }
         if prefix.as_str() == "quarantine" {
             error(findings, key, "is \"quarantine\", where damaged archives are kept");
@@ -96,14 +97,6 @@ fn prefixes(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
             );
         }
     }
-}
-
-fn plain_name(part: &str) -> bool {
-    !part.is_empty()
-        && !part.starts_with('.')
-        && part
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 fn catalog(url: &str, findings: &mut Vec<SettingsFinding>) {
