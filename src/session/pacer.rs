@@ -52,6 +52,7 @@ impl RequestPacer {
             return Ok(());
         }
         let began = Instant::now();
+        let _waiting = self.paced_by_others().map(SharedTurns::wait);
         let mut last = self.turn.lock().await;
         loop {
             let next = self.next_turn(*last);

@@ -22,6 +22,9 @@ const LATENESS: Duration = Duration::from_millis(50);
 /// After which a source that gave nothing is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// After so much time without a request, it is not a source's silence of before that the next one waits for.
+const IDLE: Duration = Duration::from_secs(60);
+
 /// Turns granted to this program alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GrantedSlice {
@@ -68,6 +71,7 @@ pub(super) struct SharedTurns {
     again_at: Cell<Option<Instant>>,
     /// Since when the source has given nothing.
     away_since: Cell<Option<Instant>>,
+    demand: Cell<TurnDemand>,
     /// A pause that other programs were told of, not yet taken up.
     closed_until: Cell<Option<Instant>>,
     clock: RefCell<SourceClock>,
@@ -83,6 +87,50 @@ struct HeldSlice {
     patience: Duration,
     granted: u32,
     left: u32,
+}
+
+/// Requests that wait for their turns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct TurnDemand {
+    waiting: usize,
+    /// When the first of them came, or one before it after which there was no long time without any.
+    since: Option<Instant>,
+    /// When there was none any more.
+    ended: Option<Instant>,
+}
+
+impl TurnDemand {
+    fn joined(self, now: Instant) -> Self {
+        let goes_on = self.waiting > 0 || self.ended.is_some_and(|ended| now - ended < IDLE);
+        Self {
+            waiting: self.waiting + 1,
+            since: self.since.filter(|_| goes_on).or(Some(now)),
+            ended: None,
+        }
+    }
+
+    fn left(self, now: Instant) -> Self {
+        let waiting = self.waiting.saturating_sub(1);
+        Self {
+            waiting,
+            ended: (waiting == 0).then_some(now),
+            ..self
+        }
+    }
+}
+
+/// A request that waits for its turn.
+pub(super) struct WaitingRequest(Rc<SharedTurns>);
+
+impl Drop for WaitingRequest {
+    fn drop(&mut self) {
+        let demand = self.0.demand.get().left(Instant::now());
+        self.0.demand.set(demand);
+        if demand.waiting == 0 {
+            // Nobody waits, so nobody misses a turn.
+            self.0.counters.turns_missing.store(false, Relaxed);
+        }
+    }
 }
 
 /// The clock of whoever grants turns, as seen from here: each question and its answer say between which of our moments it gave them.
@@ -155,6 +203,7 @@ impl SharedTurns {
             telling: RefCell::default(),
             again_at: Cell::default(),
             away_since: Cell::default(),
+            demand: Cell::default(),
             closed_until: Cell::default(),
             clock: RefCell::new(SourceClock::new()),
             answered: Notify::new(),
@@ -191,9 +240,16 @@ impl SharedTurns {
         self.answered.notified().await;
     }
 
-    /// Since when the source has given nothing, if it gives nothing.
+    /// Counts a request that waits for its turn, until what is returned is dropped.
+    pub(super) fn wait(self: &Rc<Self>) -> WaitingRequest {
+        self.demand.set(self.demand.get().joined(Instant::now()));
+        WaitingRequest(Rc::clone(self))
+    }
+
+    /// Since when requests wait for a source that gives nothing.
     pub(super) fn away_since(&self) -> Option<Instant> {
-        self.away_since.get()
+        let away_since = self.away_since.get()?;
+        Some(away_since).max(self.demand.get().since)
     }
 
     /// Until when other programs were told to pause, once for each answer.
@@ -251,7 +307,8 @@ impl SharedTurns {
     fn note(&self, slice: Option<GrantedSlice>, asked: Instant) {
         let answered = Instant::now();
         self.asking.set(false);
-        self.counters.turns_missing.store(slice.is_none(), Relaxed);
+        let is_missed = slice.is_none() && self.demand.get().waiting > 0;
+        self.counters.turns_missing.store(is_missed, Relaxed);
         match slice {
             Some(slice) => {
                 if self.again_at.take().is_some() {

@@ -252,6 +252,46 @@ async fn who_has_a_bound_waits_no_longer_for_a_source_that_gives_nothing() {
 }
 
 #[actix_rt::test]
+async fn the_silence_of_a_source_counts_from_the_first_request_that_waits_for_it() {
+    const BOUND: u64 = 20;
+    tokio::time::pause();
+    // Without a request for so long after one that waited in vain; and how long the next one waits.
+    for (idle, waits) in [(1, 0), (59, 0), (61, BOUND), (3_600, BOUND)] {
+        let row = SharedRow::new(1, 0);
+        row.with(|row| row.away = true);
+        let counters = Arc::default();
+        let pacer = counted_member(&row, 5.0, &counters);
+        pacer.set_longest_pause(Duration::from_secs(BOUND));
+        assert!(pacer.pass().await.is_err());
+        assert!(!counters.snapshot().turns_missing, "nobody waits for one");
+        sleep(Duration::from_secs(idle)).await;
+        let began = Instant::now();
+        assert!(pacer.pass().await.is_err());
+        assert_eq!(began.elapsed().as_secs(), waits, "{idle}");
+        sleep(Duration::from_secs(3_600)).await;
+        row.with(|row| row.away = false);
+        assert!(pacer.pass().await.is_ok(), "{idle}");
+    }
+}
+
+#[actix_rt::test]
+async fn requests_that_wait_together_wait_no_longer_than_the_first_of_them() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    row.with(|row| row.away = true);
+    let pacer = member(&row, 5.0);
+    pacer.set_longest_pause(Duration::from_secs(20));
+    let began = Instant::now();
+    let later = async {
+        sleep(Duration::from_secs(15)).await;
+        pacer.pass().await
+    };
+    let (one, other) = tokio::join!(pacer.pass(), later);
+    assert!(one.is_err() && other.is_err());
+    assert_eq!(began.elapsed().as_secs(), 20);
+}
+
+#[actix_rt::test]
 async fn a_pause_that_one_is_asked_for_holds_for_all() {
     tokio::time::pause();
     let row = SharedRow::new(1, 0);
