@@ -19,7 +19,7 @@ use crate::catalog::CatalogError;
 use crate::grin::{AnswerRefusal, RedirectRefused};
 use crate::pipeline::PublishError;
 use crate::pipeline::workers::{CheckError, DownloadError};
-use crate::session::{BodyError, SessionError, TimeoutPhase};
+use crate::session::{BodyError, SessionError, TimeoutPhase, in_brackets};
 use crate::storage::{StorageError, StorageErrorClass};
 use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
@@ -176,7 +176,7 @@ impl From<&SessionError> for BookFault {
         };
         let fault = Self::new(blame, cause, error.reason(), error);
         let detail = match error {
-            E::Throttled { status, .. } => format!("GRIN asked everybody to wait ({status})"),
+            E::Throttled { status, .. } => format!("GRIN asked everybody to wait{}", in_brackets(*status)),
             _ => fault.detail,
         };
         Self {

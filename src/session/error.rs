@@ -142,10 +142,10 @@ pub enum SessionError {
         retry_after: Option<Duration>,
     },
     /// 429 or 503, with or without `Retry-After`, that speaks for all of GRIN: the gate is closed.
-    #[error("throttled ({status})")]
+    #[error("throttled{}", in_brackets(*status))]
     Throttled {
-        /// The status.
-        status: u16,
+        /// The status; `None`: another program of this library got it.
+        status: Option<u16>,
         /// What the server asked for.
         retry_after: Option<Duration>,
     },
@@ -226,6 +226,11 @@ impl From<AskError> for SessionError {
             other => Self::Mailbox(other),
         }
     }
+}
+
+/// ` (429)`, where a status is known.
+pub(crate) fn in_brackets(status: Option<u16>) -> String {
+    status.map_or_else(String::new, |status| format!(" ({status})"))
 }
 
 impl SessionError {
@@ -312,7 +317,7 @@ mod tests {
         for (error, class) in [
             (
                 SessionError::Throttled {
-                    status: 429,
+                    status: Some(429),
                     retry_after: wait,
                 },
                 ErrorClass::Transient { wait },
@@ -344,7 +349,10 @@ mod tests {
     fn a_status_that_asks_for_a_pause_is_no_server_error() {
         let (status, retry_after) = (503, None);
         for error in [
-            SessionError::Throttled { status, retry_after },
+            SessionError::Throttled {
+                status: Some(status),
+                retry_after,
+            },
             SessionError::NotServed { status, retry_after },
             SessionError::QueueFull,
         ] {

@@ -25,8 +25,8 @@ pub(super) struct RequestGate {
     until: Cell<Option<Instant>>,
     closed_at: Cell<Option<Instant>>,
     refusals: Cell<u32>,
-    /// The status of the last refusal.
-    status: Cell<u16>,
+    /// The status of the refusal that closed it; `None`: another program was refused.
+    status: Cell<Option<u16>>,
 }
 
 impl RequestGate {
@@ -35,8 +35,8 @@ impl RequestGate {
         self.until.get().filter(|until| *until > Instant::now())
     }
 
-    /// The status that closed the gate.
-    pub(super) fn closed_by(&self) -> u16 {
+    /// The status that closed the gate, where it is known.
+    pub(super) fn closed_by(&self) -> Option<u16> {
         self.status.get()
     }
 
@@ -45,7 +45,7 @@ impl RequestGate {
     /// Refusals of requests that were under way when the gate closed are one refusal, so the wait does not grow by them.
     pub(super) fn refused(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
         let now = Instant::now();
-        self.status.set(status);
+        self.status.set(Some(status));
         if self.closed_at.get().is_none_or(|closed| sent > closed) {
             self.refusals.set(self.refusals.get().saturating_add(1));
             self.closed_at.set(Some(now));
@@ -59,8 +59,8 @@ impl RequestGate {
 
     /// Closes the gate till `until`, because GRIN asked another program for a pause; says for how long it is closed now.
     pub(super) fn closed_elsewhere(&self, until: Instant) -> Duration {
-        if self.status.get() == 0 {
-            self.status.set(503);
+        if self.closed_until().is_none() {
+            self.status.set(None);
         }
         self.until.set(self.until.get().max(Some(until)));
         self.closed_until()
@@ -161,6 +161,20 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(gate.refused(sent, 429, None).as_secs(), 2);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_status_is_that_of_the_refusal_which_closed_the_gate() {
+        let gate = RequestGate::default();
+        let soon = || Instant::now() + Duration::from_secs(5);
+        gate.closed_elsewhere(soon());
+        assert_eq!(gate.closed_by(), None, "another program was refused");
+        gate.refused(Instant::now(), 429, Some(Duration::from_secs(9)));
+        gate.closed_elsewhere(soon());
+        assert_eq!(gate.closed_by(), Some(429), "it is closed by that still");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        gate.closed_elsewhere(soon());
+        assert_eq!(gate.closed_by(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -156,7 +156,7 @@ impl SessionEngine {
         };
         tracing::warn!(status, seconds = pause.as_secs(), "GRIN asks for a pause");
         SessionError::Throttled {
-            status,
+            status: Some(status),
             retry_after: Some(pause),
         }
     }

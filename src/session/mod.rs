@@ -43,7 +43,7 @@ pub(crate) use counters::{PermitSnapshot, RetryCount};
 pub(crate) use counters::{RequestCount, STATUS_CLASSES, SessionCounters, SessionSnapshot};
 #[cfg(test)]
 pub(crate) use error::AnswerOrigin;
-pub(crate) use error::{ErrorClass, SessionError, TimeoutPhase};
+pub(crate) use error::{ErrorClass, SessionError, TimeoutPhase, in_brackets};
 pub use handle::Session;
 pub(crate) use handle::SessionThread;
 pub use messages::HeadRequest;

@@ -273,7 +273,7 @@ mod tests {
         pacer.set_longest_pause(Duration::from_secs(600));
         pacer.refused(Instant::now(), 503, Some(Duration::from_secs(3_600)));
         let refused = SessionError::Throttled {
-            status: 503,
+            status: Some(503),
             retry_after: Some(Duration::from_secs(3_600)),
         };
         assert_eq!(pacer.pass().await, Err(refused));

@@ -276,7 +276,7 @@ async fn the_wait_that_grin_asks_for_is_the_books_and_costs_no_attempt() {
 async fn a_book_that_was_not_asked_for_because_grin_lets_everybody_wait_is_as_before() {
     for once in [false, true] {
         let throttled = fails(&SessionError::Throttled {
-            status: 503,
+            status: Some(503),
             retry_after: Some(HOUR * 2),
         });
         let end = run(downloads(throttled), context(once), book(0)).await;

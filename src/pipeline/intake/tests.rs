@@ -328,7 +328,7 @@ fn what_is_asked_of_one_book_ends_no_run() {
 
 fn throttled(seconds: u64) -> BookFault {
     BookFault::from(&SessionError::Throttled {
-        status: 503,
+        status: Some(503),
         retry_after: Some(Duration::from_secs(seconds)),
     })
 }

@@ -19,7 +19,7 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>, bool)> {
         cause: "name not found".into(),
     };
     let throttled = SessionError::Throttled {
-        status: 503,
+        status: Some(503),
         retry_after: None,
     };
     let full = StorageError::Full {
@@ -201,7 +201,14 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
     let cases: [(BookFault, bool); 22] = [
         ((&SessionError::Forbidden { snippet }).into(), true),
         ((&SessionError::NotServed { status, retry_after }).into(), true),
-        ((&SessionError::Throttled { status, retry_after }).into(), false),
+        (
+            (&SessionError::Throttled {
+                status: Some(status),
+                retry_after,
+            })
+                .into(),
+            false,
+        ),
         ((&SessionError::Server { status: 500 }).into(), true),
         (
             (&SessionError::Short {

@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_full_conversion_queue_does_not_pass_in_seconds() {
         let throttled = SessionError::Throttled {
-            status: 429,
+            status: Some(429),
             retry_after: None,
         };
         assert_eq!(transient(&SessionError::QueueFull), None);

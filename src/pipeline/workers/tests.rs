@@ -133,7 +133,7 @@ fn forbidden() -> SessionError {
 
 fn throttled(seconds: u64) -> SessionError {
     SessionError::Throttled {
-        status: 503,
+        status: Some(503),
         retry_after: Some(Duration::from_secs(seconds)),
     }
 }

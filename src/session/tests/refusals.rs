@@ -20,7 +20,7 @@ async fn one_refusal_holds_everyone_back_for_as_long_as_grin_says() {
     assert_eq!(
         error,
         SessionError::Throttled {
-            status: 429,
+            status: Some(429),
             retry_after: Some(Duration::from_secs(3))
         }
     );
@@ -65,7 +65,7 @@ async fn a_list_that_answers_503_speaks_for_all_of_grin() {
     assert_eq!(
         error,
         SessionError::Throttled {
-            status: 503,
+            status: Some(503),
             retry_after: wait
         }
     );
@@ -98,7 +98,7 @@ async fn a_full_conversion_queue_stops_nobody_else() {
         .await
         .unwrap_err();
     let hour = SessionError::Throttled {
-        status: 429,
+        status: Some(429),
         retry_after: Some(Duration::from_hours(1)),
     };
     assert_eq!(error, hour);

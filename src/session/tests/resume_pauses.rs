@@ -105,7 +105,10 @@ async fn a_pause_that_nobody_waits_for_ends_a_download_at_once() {
     let longest = Some(Duration::from_mins(10));
     let (server, fixture, ended) = refused_while_the_gate_is_closed(3_600, longest).await;
     assert!(
-        matches!(ended, BodyError::Session(SessionError::Throttled { status: 429, .. })),
+        matches!(
+            ended,
+            BodyError::Session(SessionError::Throttled { status: Some(429), .. })
+        ),
         "{ended:?}"
     );
     assert_eq!(server.seen().len(), 3, "the archive, its rest and the list");

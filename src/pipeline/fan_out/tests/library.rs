@@ -108,7 +108,7 @@ impl LibraryStub {
         }
         self.refused.update(|refused| refused + 1);
         Err((&SessionError::Throttled {
-            status: 503,
+            status: Some(503),
             retry_after: Some(wait),
         })
             .into())

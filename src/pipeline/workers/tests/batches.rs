@@ -201,7 +201,7 @@ fn a_pause_of_everybodys_is_no_full_queue() {
     paused(async || {
         let fixture = WorkerFixture::new();
         let day = SessionError::Throttled {
-            status: 429,
+            status: Some(429),
             retry_after: Some(Duration::from_hours(24)),
         };
         fixture.grin.fails(day.clone());
