@@ -154,13 +154,10 @@ impl MembershipTask {
     /// Completes when another program has this one's name.
     pub async fn replaced(&self) -> MemberRow {
         let mut replaced = self.replaced.clone();
-        loop {
-            if let Some(by) = replaced.borrow_and_update().clone() {
-                return by;
-            }
-            if replaced.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+        let by = replaced.wait_for(Option::is_some).await.ok().and_then(|by| by.clone());
+        match by {
+            Some(by) => by,
+            None => std::future::pending().await,
         }
     }
 

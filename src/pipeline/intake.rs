@@ -23,7 +23,7 @@ use rand::Rng;
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
-use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, ProbeFailures};
+use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, FailedProbe, ProbeFailures};
 use crate::pipeline::policy::{BookFault, FaultOutlook, MOST_ALIKE, RefusalEvidence, longest_wait_once};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, FailureReason, WaitCause, WaitReason};
@@ -33,9 +33,6 @@ const MOST_REFUSED: usize = 10_000;
 
 /// An archive that was served so long ago says nothing of today's refusals.
 const SERVED_LATELY: Duration = Duration::from_hours(24);
-
-/// Books remembered of one incident; further ones have waits of their own.
-const MOST_OPENERS: usize = 256;
 
 /// What the intake goes by.
 #[derive(Debug, Clone)]
@@ -231,59 +228,59 @@ impl BookIntake {
             self.asked_to_wait(fault, now);
             return;
         }
-        let Some(cause) = fault.cause else { return };
         self.gate_was_passed(fault, now);
-        let may_be_one_books = fault.may_be_one_books();
-        let tells_nothing = may_be_one_books && self.was_refused(barcode);
+        if fault.cause.is_some_and(|cause| self.is_open(cause)) {
+            self.failed_while_open(barcode, fault, now, rng);
+        } else {
+            self.add_to_series(barcode, fault, now, rng);
+        }
+    }
+
+    /// A book failed by that for which a breaker is open already.
+    fn failed_while_open(&mut self, barcode: &Barcode, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
+        let failure = FailedProbe {
+            may_be_one_books: fault.may_be_one_books(),
+            refused_before: fault.may_be_one_books() && self.was_refused(barcode),
+            others_served: self.are_others_served(now),
+            once: self.config.once,
+        };
+        let is_probe = self.probe.as_ref() == Some(barcode);
+        let open = fault
+            .cause
+            .and_then(|cause| Some((cause, self.breakers.get_mut(&cause)?)));
+        let Some((cause, breaker)) = open else { return };
+        breaker.only_a_write_tells |= cause == WaitCause::Disk && self.disk_was_believed;
+        let was_opener = breaker.add_opener(barcode, fault);
+        let backoff = &self.config.backoff;
+        if is_probe && breaker.note_probe(&failure, barcode, was_opener) {
+            breaker.give_up_after(longest_wait_once(backoff), now);
+            breaker.lengthen(cause, backoff, now, rng);
+        }
+    }
+
+    /// A book failed by that for which no breaker is open yet: one that was refused before tells nothing new.
+    fn add_to_series(&mut self, barcode: &Barcode, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
+        let Some(cause) = fault.cause else { return };
+        if fault.may_be_one_books() && self.was_refused(barcode) {
+            return;
+        }
         let others_served = self.are_others_served(now);
-        let only_a_write_tells = cause == WaitCause::Disk && self.disk_was_believed;
-        let longest = longest_wait_once(&self.config.backoff);
-        if let Some(breaker) = self.breakers.get_mut(&cause) {
-            let known = breaker.openers.contains(barcode);
-            breaker.only_a_write_tells |= only_a_write_tells;
-            if fault.needs_person && !breaker.needs_person {
-                (breaker.needs_person, breaker.why) = (true, fault.detail.clone());
-            }
-            if breaker.openers.len() < MOST_OPENERS {
-                breaker.openers.insert(barcode.clone());
-            }
-            // A book that had failed before tells nothing new: it has a wait of its own, and the next other book is a probe at once.
-            // In a run that ends by itself it is the probe only where no other book can be had: then its failure counts.
-            // Nor is there another way to learn that a disk has room than such a book, where a look at it is not believed.
-            let is_news = !known || breaker.only_a_write_tells || (self.config.once && !may_be_one_books);
-            if self.probe.as_ref() == Some(barcode) && (is_news || tells_nothing) {
-                if !tells_nothing {
-                    breaker.note_failed_probe(may_be_one_books);
-                } else if !self.config.once {
-                    breaker.note_refused_again(barcode);
-                } else if !others_served {
-                    // No other book can be had, and none was served. Where others were, each is asked a few times at most.
-                    breaker.note_failed_probe(false);
-                }
-                breaker.give_up_after(longest, now);
-                breaker.lengthen(cause, &self.config.backoff, now, rng);
-            }
-            return;
-        }
-        if tells_nothing {
-            return;
-        }
         let series = self.series.entry(cause).or_default();
         series.books.insert(barcode.clone());
         let in_a_row = series.books.len();
         if is_everybodys(fault, cause) {
             self.open(cause, BreakerTrouble::of(fault), now, rng);
         } else if in_a_row >= self.config.series.max(1) {
-            let why = format!(
-                "{in_a_row} books in a row failed, the last one with {}: {}",
-                fault.reason, fault.detail
-            );
+            let (reason, detail) = (fault.reason, &fault.detail);
+            let needs_person = match cause {
+                WaitCause::Passphrase => true,
+                WaitCause::SignIn => fault.needs_person || !others_served,
+                _ => fault.needs_person,
+            };
             let trouble = BreakerTrouble {
-                why,
-                needs_person: fault.needs_person
-                    || cause == WaitCause::Passphrase
-                    || (cause == WaitCause::SignIn && !others_served),
-                may_be_one_books,
+                why: format!("{in_a_row} books in a row failed, the last one with {reason}: {detail}"),
+                needs_person,
+                ..BreakerTrouble::of(fault)
             };
             self.open(cause, trouble, now, rng);
         }
@@ -327,22 +324,22 @@ impl BookIntake {
             // A look that says so itself is believed again when it finds room.
             self.disk_was_believed = false;
         }
-        if let Some(breaker) = self.breakers.get_mut(&cause) {
-            breaker.only_a_write_tells = false;
+        let is_new = !self.is_open(cause);
+        if is_new {
+            self.open(cause, BreakerTrouble::of(fault), now, rng);
         }
-        match self.breakers.get_mut(&cause) {
-            // Several calls of one moment are one incident.
-            Some(breaker) if breaker.until > now => {}
-            Some(breaker) => {
-                breaker.note_failed_probe(false);
-                breaker.give_up_after(longest_wait_once(&self.config.backoff), now);
-                breaker.lengthen(cause, &self.config.backoff, now, rng);
-            }
-            None => self.open(cause, BreakerTrouble::of(fault), now, rng),
+        let backoff = &self.config.backoff;
+        let Some(breaker) = self.breakers.get_mut(&cause) else {
+            return;
+        };
+        breaker.only_a_write_tells = false;
+        // Several calls of one moment are one incident.
+        if !is_new && breaker.until <= now {
+            breaker.note_failed_probe(false);
+            breaker.give_up_after(longest_wait_once(backoff), now);
+            breaker.lengthen(cause, backoff, now, rng);
         }
-        if let (Some(breaker), FaultOutlook::Same) = (self.breakers.get_mut(&cause), fault.outlook) {
-            breaker.hopeless = true;
-        }
+        breaker.hopeless |= fault.outlook == FaultOutlook::Same;
     }
 
     /// What the intake waits for: the breaker that opens last.

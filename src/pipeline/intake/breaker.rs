@@ -19,6 +19,8 @@ const PROBES_FOR_A_PERSON: u32 = 3;
 const PROBES: u32 = 7;
 /// Different books refused one after another, after a series has opened a breaker, before that counts as everybody's trouble.
 const REFUSED_IN_A_ROW: u32 = 200;
+/// Books remembered of one incident; further ones have waits of their own.
+const MOST_OPENERS: usize = 256;
 /// The pause before the next book is tried until then.
 const NEXT_BOOK: Duration = Duration::from_secs(3);
 
@@ -59,6 +61,59 @@ pub(super) struct BreakerTrouble {
     pub may_be_one_books: bool,
 }
 
+/// The failure of a book while a breaker is open for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FailedProbe {
+    pub may_be_one_books: bool,
+    /// The book was refused before, and this is such a refusal.
+    pub refused_before: bool,
+    /// Archives of other books are served.
+    pub others_served: bool,
+    /// The run ends by itself.
+    pub once: bool,
+}
+
+/// What such a failure tells where the book was the probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ProbeNews {
+    Everybodys,
+    MayBeOneBooks,
+    /// Counted apart from the others.
+    RefusedAgain,
+    /// That the next other book is to be tried after a pause.
+    ThatBooks,
+}
+
+impl FailedProbe {
+    /// `None`: nothing new. A book that opened the breaker has a wait of its own, and the next other book is a probe at once; in a
+    /// run that ends by itself it is the probe only where no other book can be had, and then its failure counts. Nor is there
+    /// another way to learn that a disk has room than such a book, where only a write tells.
+    fn news(self, was_opener: bool, only_a_write_tells: bool) -> Option<ProbeNews> {
+        match self {
+            Self {
+                refused_before: true,
+                once: false,
+                ..
+            } => Some(ProbeNews::RefusedAgain),
+            // Each is asked a few times at most.
+            Self {
+                refused_before: true,
+                others_served: true,
+                ..
+            } => Some(ProbeNews::ThatBooks),
+            // No other book can be had, and none was served.
+            Self {
+                refused_before: true, ..
+            } => Some(ProbeNews::Everybodys),
+            _ if was_opener && !only_a_write_tells && (self.may_be_one_books || !self.once) => None,
+            Self {
+                may_be_one_books: true, ..
+            } => Some(ProbeNews::MayBeOneBooks),
+            _ => Some(ProbeNews::Everybodys),
+        }
+    }
+}
+
 impl BreakerTrouble {
     pub fn of(fault: &BookFault) -> Self {
         Self {
@@ -86,6 +141,30 @@ impl CircuitBreaker {
         }
     }
 
+    /// Notes a book that failed in this trouble; `true` if it is known to have.
+    pub fn add_opener(&mut self, barcode: &Barcode, fault: &BookFault) -> bool {
+        if fault.needs_person && !self.needs_person {
+            (self.needs_person, self.why) = (true, fault.detail.clone());
+        }
+        let was_opener = self.openers.contains(barcode);
+        if self.openers.len() < MOST_OPENERS {
+            self.openers.insert(barcode.clone());
+        }
+        was_opener
+    }
+
+    /// Counts the failure of the probe; `false` if it tells nothing new.
+    pub fn note_probe(&mut self, failure: &FailedProbe, barcode: &Barcode, was_opener: bool) -> bool {
+        let news = failure.news(was_opener, self.only_a_write_tells);
+        match news {
+            Some(ProbeNews::Everybodys) => self.note_failed_probe(false),
+            Some(ProbeNews::MayBeOneBooks) => self.note_failed_probe(true),
+            Some(ProbeNews::RefusedAgain) => self.note_refused_again(barcode),
+            Some(ProbeNews::ThatBooks) | None => {}
+        }
+        news.is_some()
+    }
+
     pub fn note_failed_probe(&mut self, may_be_one_books: bool) {
         let failures = &mut self.failures;
         if may_be_one_books && failures.of_one < REFUSED_IN_A_ROW {
@@ -95,7 +174,7 @@ impl CircuitBreaker {
         }
     }
 
-    pub fn note_refused_again(&mut self, barcode: &Barcode) {
+    fn note_refused_again(&mut self, barcode: &Barcode) {
         if self.refused_again.len() < REFUSED_IN_A_ROW as usize {
             self.refused_again.insert(barcode.clone());
         } else {
@@ -126,5 +205,44 @@ impl CircuitBreaker {
     pub fn is_hopeless(&self) -> bool {
         let most = if self.needs_person { PROBES_FOR_A_PERSON } else { PROBES };
         self.hopeless || self.failures.of_all >= most || self.failures.of_one >= REFUSED_IN_A_ROW
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failed_probe_tells() {
+        use ProbeNews::{Everybodys, MayBeOneBooks, RefusedAgain, ThatBooks};
+        let probe = |[may_be_one_books, refused_before, others_served, once]: [bool; 4]| FailedProbe {
+            may_be_one_books,
+            refused_before,
+            others_served,
+            once,
+        };
+        let (yes, no) = (true, false);
+        for (of, was_opener, only_a_write_tells, news) in [
+            // It had no part in the trouble.
+            ([no, no, no, no], no, no, Some(Everybodys)),
+            ([yes, no, no, no], no, no, Some(MayBeOneBooks)),
+            ([yes, no, yes, yes], no, no, Some(MayBeOneBooks)),
+            // It opened the breaker.
+            ([no, no, no, no], yes, no, None),
+            ([no, no, no, no], yes, yes, Some(Everybodys)),
+            ([no, no, no, yes], yes, no, Some(Everybodys)),
+            ([yes, no, no, yes], yes, no, None),
+            // It was refused before.
+            ([yes, yes, no, no], no, no, Some(RefusedAgain)),
+            ([yes, yes, yes, no], yes, no, Some(RefusedAgain)),
+            ([yes, yes, yes, yes], yes, no, Some(ThatBooks)),
+            ([yes, yes, no, yes], yes, no, Some(Everybodys)),
+        ] {
+            assert_eq!(
+                probe(of).news(was_opener, only_a_write_tells),
+                news,
+                "{of:?} {was_opener} {only_a_write_tells}"
+            );
+        }
     }
 }
