@@ -151,6 +151,9 @@ pub enum CatalogError {
     /// A pass over a list was named that is not running.
     #[error("there is no running pass {0}")]
     NoPass(i64),
+    /// What is to be recorded is part of a task that another member has taken over.
+    #[error("the task {0:?} is another member's by now")]
+    TaskLost(&'static str),
     /// A fault of this program: SQLite refused a statement, or an operation panicked. Nothing of it was written.
     #[error("fault in the catalog: {0}")]
     Fault(String),

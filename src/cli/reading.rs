@@ -36,9 +36,13 @@ pub fn exit_of(error: &CatalogError) -> ExitStatus {
             ExitStatus::Unavailable
         }
         E::Open { .. } | E::DiskFull(_) | E::ReadOnly(_) => ExitStatus::CannotCreate,
-        E::Damaged { .. } | E::Stale { .. } | E::Unknown(_) | E::NoPass(_) | E::Fault(_) | E::Asked(_) => {
-            ExitStatus::Internal
-        }
+        E::Damaged { .. }
+        | E::Stale { .. }
+        | E::Unknown(_)
+        | E::NoPass(_)
+        | E::TaskLost(_)
+        | E::Fault(_)
+        | E::Asked(_) => ExitStatus::Internal,
     }
 }
 

@@ -103,7 +103,14 @@ fn rate(what: &str, n: usize, took: Took) {
 fn collect(ledger: &mut CatalogLedger, order: &[usize], what: &str) {
     let list = ListKind::AllBooks;
     let mut took = Took::default();
-    let pass = ledger.execute(BeginPass { list, resume: false }).expect("a pass").id;
+    let pass = ledger
+        .execute(BeginPass {
+            list,
+            resume: false,
+            fence: None,
+        })
+        .expect("a pass")
+        .id;
     for page in order.chunks(PAGE) {
         let rows: Vec<_> = page.iter().map(|at| row(*at)).collect();
         let part = ListPart {

@@ -119,7 +119,7 @@ impl<'c> Sightings<'c> {
                  WHERE sightings.pass <> excluded.pass OR excluded.pass = 0",
             )?,
             list: lists::number(part.list),
-            pass: part.pass.map_or(0, |pass| pass.0),
+            pass: part.pass.map_or(0, |pass| pass.number),
             observed: part.observed.as_millisecond(),
         })
     }

@@ -7,13 +7,19 @@ use crate::catalog::observations::absent::{MarkedBook, not_listed};
 use crate::catalog::observations::believable::PassEvidence;
 use crate::catalog::observations::listing::ListPartCounts;
 use crate::catalog::observations::lists;
+use crate::catalog::sharing::tasks::{SharedTask, check_fence};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::read_stamp;
 use crate::grin::ListKind;
 
 /// A pass over a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PassId(pub i64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassId {
+    /// Its number.
+    pub number: i64,
+    /// Under which the lists are read, as far as that is this program's task: nothing is recorded of the pass after another took it over.
+    pub fence: Option<i64>,
+}
 
 /// Begins a pass over a list, or goes on with one that was interrupted.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +28,8 @@ pub struct BeginPass {
     pub list: ListKind,
     /// Whether an interrupted pass may be resumed; else it ends as incomplete.
     pub resume: bool,
+    /// The fence of the task; `None`: the list is read by hand, beside whoever has the task.
+    pub fence: Option<i64>,
 }
 
 /// A running pass.
@@ -77,6 +85,7 @@ impl CatalogOperation for BeginPass {
     const KIND: &'static str = "begin_pass";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ListPass, CatalogError> {
+        check_task(tx, self.fence)?;
         let list = lists::name(self.list);
         let last_rows = tx.conn.first(
             "SELECT rows FROM list_passes WHERE list = :list AND complete = 1 ORDER BY id DESC LIMIT 1",
@@ -84,7 +93,7 @@ impl CatalogOperation for BeginPass {
             |row| row.at(0),
         )?;
         if self.resume
-            && let Some(pass) = interrupted(tx, list)?
+            && let Some(pass) = self.interrupted(tx, list)?
             && is_recent(&pass.started_at, &tx.stamp)
         {
             return Ok(ListPass { last_rows, ..pass });
@@ -99,7 +108,7 @@ impl CatalogOperation for BeginPass {
             |row| row.at(0),
         )?;
         Ok(ListPass {
-            id: PassId(id),
+            id: self.pass(id),
             next: None,
             started_at: tx.stamp.clone(),
             rows: 0,
@@ -108,22 +117,34 @@ impl CatalogOperation for BeginPass {
     }
 }
 
-/// The list's last pass, if it was interrupted after a page that led on.
-fn interrupted(tx: &CatalogTransaction<'_>, list: &str) -> Result<Option<ListPass>, CatalogError> {
-    tx.conn.first(
-        "SELECT id, next_url, started_at, rows FROM list_passes \
-         WHERE list = :list AND ended_at IS NULL AND next_url IS NOT NULL ORDER BY id DESC LIMIT 1",
-        &arguments! { list: list },
-        |row| {
-            Ok(ListPass {
-                id: PassId(row.get("id")?),
-                next: row.get("next_url")?,
-                started_at: row.get("started_at")?,
-                rows: row.get("rows")?,
-                last_rows: None,
-            })
-        },
-    )
+impl BeginPass {
+    fn pass(&self, number: i64) -> PassId {
+        let fence = self.fence;
+        PassId { number, fence }
+    }
+
+    /// The list's last pass, if it was interrupted after a page that led on.
+    fn interrupted(&self, tx: &CatalogTransaction<'_>, list: &str) -> Result<Option<ListPass>, CatalogError> {
+        tx.conn.first(
+            "SELECT id, next_url, started_at, rows FROM list_passes \
+             WHERE list = :list AND ended_at IS NULL AND next_url IS NOT NULL ORDER BY id DESC LIMIT 1",
+            &arguments! { list: list },
+            |row| {
+                Ok(ListPass {
+                    id: self.pass(row.get("id")?),
+                    next: row.get("next_url")?,
+                    started_at: row.get("started_at")?,
+                    rows: row.get("rows")?,
+                    last_rows: None,
+                })
+            },
+        )
+    }
+}
+
+/// Refuses what is recorded of lists that another member reads by now.
+fn check_task(tx: &CatalogTransaction<'_>, fence: Option<i64>) -> Result<(), CatalogError> {
+    fence.map_or(Ok(()), |fence| check_fence(tx, SharedTask::Lists, fence))
 }
 
 /// Whether a pass began recently enough to be resumed.
@@ -142,15 +163,16 @@ impl PassId {
         done: ListPartCounts,
         unsure: u64,
     ) -> Result<(), CatalogError> {
+        check_task(tx, self.fence)?;
         let noted = tx.conn.execute(
             "UPDATE list_passes SET pages = pages + 1, rows = rows + :rows, new_books = new_books + :new, \
              changed = changed + :changed, next_url = ifnull(:next, next_url), unsure = unsure + :unsure \
              WHERE id = :pass AND ended_at IS NULL",
             &arguments! {
-                rows: done.fresh, new: done.new, changed: done.changed, next: next, unsure: unsure, pass: self.0,
+                rows: done.fresh, new: done.new, changed: done.changed, next: next, unsure: unsure, pass: self.number,
             },
         )?;
-        (noted == 1).then_some(()).ok_or(CatalogError::NoPass(self.0))
+        (noted == 1).then_some(()).ok_or(CatalogError::NoPass(self.number))
     }
 }
 
@@ -173,6 +195,7 @@ impl CatalogOperation for FinishPass {
     const KIND: &'static str = "finish_pass";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<PassEnd, CatalogError> {
+        check_task(tx, self.pass.fence)?;
         let (ending, mut end) = Ending::read(tx, self.pass)?;
         let mut note = self.note.clone();
         let complete = self.complete && end.unsure == 0;
@@ -192,7 +215,7 @@ impl CatalogOperation for FinishPass {
              next_url = NULL, note = :note WHERE id = :pass",
             &arguments! {
                 now: tx.stamp, complete: complete && !end.doubtful, doubtful: end.doubtful,
-                vanished: end.vanished, note: note, pass: self.pass.0,
+                vanished: end.vanished, note: note, pass: self.pass.number,
             },
         )?;
         Ok(end)
@@ -221,7 +244,7 @@ impl Ending {
         let found = tx.conn.first(
             "SELECT list, started_at, rows, new_books, changed, unsure FROM list_passes \
              WHERE id = :pass AND ended_at IS NULL",
-            &arguments! { pass: pass.0 },
+            &arguments! { pass: pass.number },
             |row| {
                 let end = PassEnd {
                     rows: row.get("rows")?,
@@ -233,10 +256,10 @@ impl Ending {
                 Ok((row.get::<String>("list")?, row.get::<String>("started_at")?, end))
             },
         )?;
-        let (name, started_at, end) = found.ok_or(CatalogError::NoPass(pass.0))?;
+        let (name, started_at, end) = found.ok_or(CatalogError::NoPass(pass.number))?;
         let list = ListKind::ALL.into_iter().find(|list| lists::name(*list) == name);
         let ending = Self {
-            pass: pass.0,
+            pass: pass.number,
             list: list.ok_or_else(|| CatalogError::Fault(format!("a pass over {name:?}")))?,
             started: read_stamp(&started_at).map_or(0, jiff::Timestamp::as_millisecond),
             started_at,

@@ -13,23 +13,17 @@ pub enum SharedTask {
     Lists,
     /// Planning conversions.
     Plan,
-    /// Writing the exports.
-    Export,
-    /// Writing the backup.
-    Backup,
 }
 
 impl SharedTask {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Lists, Self::Plan, Self::Export, Self::Backup];
+    pub const ALL: [Self; 2] = [Self::Lists, Self::Plan];
 
     /// Its name in the catalog.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Lists => "lists",
             Self::Plan => "plan",
-            Self::Export => "export",
-            Self::Backup => "backup",
         }
     }
 }
@@ -48,7 +42,7 @@ pub struct AcquireTask {
 pub enum TaskAnswer {
     /// Whoever asked.
     Held {
-        /// Grows each time the task changes hands.
+        /// Another each time the task changes hands; what is written for it shows it.
         fence: i64,
     },
     /// Another member.
@@ -156,6 +150,17 @@ impl CatalogOperation for ReleaseTask {
         let released = tx.conn.execute(sql, &arguments! { task: task, owner: self.owner })?;
         Ok(released > 0)
     }
+}
+
+/// Refuses what is done for a task that has changed hands since it was taken under this fence.
+pub(crate) fn check_fence(tx: &CatalogTransaction<'_>, task: SharedTask, fence: i64) -> Result<(), CatalogError> {
+    // Locked, so that it is not taken over before what follows is recorded.
+    let sql = "SELECT 1 FROM task_leases WHERE task = :task AND fence = :fence /*pg FOR SHARE*/";
+    let task = task.as_str();
+    let held = tx
+        .conn
+        .first(sql, &arguments! { task: task, fence: fence }, |_| Ok(()))?;
+    held.ok_or(CatalogError::TaskLost(task))
 }
 
 /// The tasks that an owner holds.

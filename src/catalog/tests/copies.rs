@@ -139,6 +139,7 @@ fn a_catalog_is_copied_there_and_back_and_goes_on_in_each() {
             .execute(BeginPass {
                 list: ListKind::Converted,
                 resume: false,
+                fence: None,
             })
             .unwrap();
         assert_eq!(ledger.execute(CountBooks).unwrap().of(S::Stored), 4);

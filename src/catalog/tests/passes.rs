@@ -93,6 +93,7 @@ fn a_pass_is_resumed_only_within_a_day() {
         let begin = BeginPass {
             list: ListKind::AllBooks,
             resume: true,
+            fence: None,
         };
         let again = shelf.ledger.execute(begin).unwrap();
         assert_eq!(
@@ -176,6 +177,7 @@ fn an_interrupted_pass_goes_on_where_it_was() {
         .execute(BeginPass {
             list: ListKind::AllBooks,
             resume: true,
+            fence: None,
         })
         .unwrap();
     assert_eq!((again.id, again.rows), (pass, 1));
@@ -197,6 +199,7 @@ fn an_interrupted_pass_goes_on_where_it_was() {
         .execute(BeginPass {
             list: ListKind::AllBooks,
             resume: true,
+            fence: None,
         })
         .unwrap();
     assert_eq!((fresh.next, fresh.rows, fresh.last_rows), (None, 0, Some(2)));
@@ -222,6 +225,7 @@ fn a_part_of_a_page_does_not_take_away_where_to_go_on() {
     let begin = BeginPass {
         list: ListKind::AllBooks,
         resume: true,
+        fence: None,
     };
     let again = shelf.ledger.execute(begin).unwrap();
     assert_eq!((again.id, again.next, again.rows), (pass, next, 2));

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::catalog::tests::shelf::{LEASE, Shelf, codes, queue, three};
+use crate::catalog::tests::shelf::{LEASE, Shelf, codes, converted, queue, three};
 use crate::catalog::*;
+use crate::grin::ListKind;
 
 use BookState as S;
 
@@ -138,7 +139,7 @@ fn what_an_expired_member_held_is_free_and_it_is_told_when_it_comes_back() {
     three(&mut shelf);
     let claimed = shelf.claim_of(&gone.owner, queue(&[Queue::Converted]), 2);
     let kept = shelf.claim_of(&other.owner, queue(&[Queue::Converted]), 1);
-    acquire(&mut shelf, &gone, SharedTask::Export);
+    acquire(&mut shelf, &gone, SharedTask::Lists);
     shelf.clock.advance(MEMBERSHIP - SECOND);
     assert_eq!(renew(&mut shelf, &other).freed_claims, 0);
     shelf.clock.advance(SECOND);
@@ -149,7 +150,7 @@ fn what_an_expired_member_held_is_free_and_it_is_told_when_it_comes_back() {
     let causes = shelf.causes(claimed[0].claim.barcode.as_str());
     assert_eq!(causes.last().unwrap(), "available:lease_expired");
     assert!(matches!(
-        acquire(&mut shelf, &gone, SharedTask::Export),
+        acquire(&mut shelf, &gone, SharedTask::Lists),
         TaskAnswer::NoMember
     ));
 
@@ -189,13 +190,13 @@ fn whoever_leaves_gives_everything_back() {
     three(&mut shelf);
     shelf.claim_of(&member.owner, queue(&[Queue::Converted]), 2);
     shelf.claim_of("other", queue(&[Queue::Converted]), 1);
-    acquire(&mut shelf, &member, SharedTask::Backup);
+    acquire(&mut shelf, &member, SharedTask::Plan);
     assert_eq!(leave(&mut shelf, &member), 2);
     assert_eq!(leave(&mut shelf, &member), 0, "twice is once");
     assert!(shelf.ledger.execute(ListMembers).unwrap().is_empty());
     assert_eq!(shelf.causes("TL0002").last().unwrap(), "available:handed_back");
     join(&mut shelf, &card("b", "1"));
-    let answer = acquire(&mut shelf, &card("b", "1"), SharedTask::Backup);
+    let answer = acquire(&mut shelf, &card("b", "1"), SharedTask::Plan);
     assert!(matches!(answer, TaskAnswer::Held { .. }));
 }
 

@@ -183,7 +183,14 @@ impl Shelf {
     }
 
     pub fn pass(&mut self, list: ListKind) -> PassId {
-        self.ledger.execute(BeginPass { list, resume: false }).unwrap().id
+        self.ledger
+            .execute(BeginPass {
+                list,
+                resume: false,
+                fence: None,
+            })
+            .unwrap()
+            .id
     }
 
     /// Records rows, in a pass or without.

@@ -81,7 +81,10 @@ fn an_error_in_a_group_undoes_its_own_operation_only() {
     let new = |code| LedgerJob::new(EnsureKnown(vec![crate::catalog::tests::shelf::barcode(code)]));
     let finish = || {
         LedgerJob::new(FinishPass {
-            pass: PassId(404),
+            pass: PassId {
+                number: 404,
+                fence: None,
+            },
             complete: true,
             none_missing: false,
             note: None,

@@ -62,7 +62,7 @@ impl<S: BookServices> BookRun<S> {
     /// How long it is tried in all; `None`: no longer.
     fn patience(&self, error: &CatalogError, attempt: u32) -> Option<Duration> {
         match error {
-            CatalogError::Stale { .. } | CatalogError::Unknown(_) | CatalogError::NoPass(_) => None,
+            CatalogError::Stale { .. } | CatalogError::Unknown(_) => None,
             CatalogError::Asked(AskError::Closed | AskError::Draining) => None,
             // Nothing can be recorded: the claim of the catalog that is gone ends with it.
             CatalogError::Gone { .. } if self.context.once || self.context.stop.is_cancelled() => None,

@@ -162,6 +162,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             list,
             limit: self.scope.limit.filter(|_| list == ListKind::AllBooks),
             afresh: self.scope.force,
+            fence: self.wait.fence(),
         };
         let problem = match self.read(ask).await {
             Ok(CollectResult {

@@ -25,6 +25,8 @@ pub(super) struct TaskWait<'a, S> {
     others: watch::Receiver<()>,
     /// It has the shared tasks that it asked for; a step by hand may work without.
     leading: bool,
+    /// The fence of the last of them.
+    fence: i64,
     /// Until when the catalog is waited for, in a run that ends by itself.
     until: Option<Instant>,
     /// Who had the task when it was asked for first.
@@ -41,6 +43,7 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
             work: state.wake.subscribe(),
             others: state.services.membership().changes(),
             leading: false,
+            fence: 0,
             until: None,
             holder: None,
         }
@@ -72,8 +75,8 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
                 return false;
             }
             match self.acquire(tasks).await {
-                Ok(TaskAnswer::Held { .. }) => {
-                    self.leading = true;
+                Ok(TaskAnswer::Held { fence }) => {
+                    (self.leading, self.fence) = (true, fence);
                     return true;
                 }
                 Ok(TaskAnswer::HeldBy(holder)) if self.by_hand => {
@@ -143,6 +146,11 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
         {
             debug!(%error, "a shared task was not given back; it is free when this member leaves");
         }
+    }
+
+    /// What is written for the shared task shows it; `None` for a step by hand beside whoever has that task.
+    pub fn fence(&self) -> Option<i64> {
+        self.leading.then_some(self.fence)
     }
 
     /// Whether a task that it had was taken from it: this daemon stood still too long.

@@ -47,6 +47,8 @@ pub struct CollectList {
     pub limit: Option<u64>,
     /// From the first page, also where an earlier pass could be resumed.
     pub afresh: bool,
+    /// Under which the lists are read; `None`: beside whoever has that task.
+    pub fence: Option<i64>,
 }
 
 impl Message for CollectList {
@@ -103,6 +105,7 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         let begin = BeginPass {
             list: collect.list,
             resume: collect.limit.is_none() && !collect.afresh,
+            fence: collect.fence,
         };
         let pass = self.parts.catalog.ask(begin, cx).await?;
         let mut reading = ListReading::new(&self.parts, collect.list, Some(pass.id));

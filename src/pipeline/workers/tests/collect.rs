@@ -27,6 +27,7 @@ pub(super) async fn collect(fixture: &WorkerFixture, list: ListKind) -> Result<C
         list,
         limit: None,
         afresh: false,
+        fence: None,
     };
     let answer = collector(fixture).handle(ask, &fixture.cx).await;
     assert!(fixture.grin.is_used_up(), "asked: {:?}", fixture.grin.asked());
