@@ -322,7 +322,7 @@ fn copy_history(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<(), 
                 topic: ChangeTopic::Import,
                 value: &value,
                 stamp: &event.timestamp,
-                session: tx.session,
+                session: tx.session(),
                 note: metadata,
             },
         )?;

@@ -46,7 +46,7 @@ impl CatalogReader {
     /// Answers an operation that only asks, as the writer would. One that changes something fails: this connection can change nothing.
     pub fn ask<O: CatalogOperation>(&self, question: &O) -> Result<O::Output, CatalogError> {
         let answer = self.conn.begin_reading().and_then(|()| {
-            let session = OpenedSession::of_reader(ledger::now(&self.conn, &self.clock));
+            let session = OpenedSession::unnoted(ledger::now(&self.conn, &self.clock));
             let policy = CatalogPolicy::default();
             question.run(&mut CatalogTransaction::of(&self.conn, &self.clock, &policy, &session))
         });

@@ -146,6 +146,10 @@ impl CatalogOperation for JoinMembers {
     const KIND: &'static str = "join";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<JoinAnswer, CatalogError> {
+        if let Some(by) = holder_of_name(tx, &self.member)? {
+            return Ok(JoinAnswer::Taken { by });
+        }
+        note(tx, &self.member)?;
         let freed_claims = remove_expired(tx, &self.member)?;
         if insert(tx, &self.member, self.lease)? || renew(tx, &self.member, self.lease)? {
             return Ok(JoinAnswer::Joined { freed_claims });
@@ -160,6 +164,7 @@ impl CatalogOperation for RenewMember {
     const KIND: &'static str = "renew_member";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<MemberRound, CatalogError> {
+        note(tx, &self.member)?;
         let mut freed_claims = remove_expired(tx, &self.member)?;
         let standing = if renew(tx, &self.member, self.lease)? {
             MemberStanding::Kept
@@ -198,6 +203,21 @@ impl CatalogOperation for ListMembers {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<MemberRow>, CatalogError> {
         all(tx)
     }
+}
+
+/// Another live member of this name.
+fn holder_of_name(tx: &CatalogTransaction<'_>, member: &MemberCard) -> Result<Option<MemberRow>, CatalogError> {
+    let is_holder =
+        |row: &MemberRow| row.is_live() && row.card.instance == member.instance && row.card.owner != member.owner;
+    Ok(all(tx)?.into_iter().find(is_holder))
+}
+
+/// Notes that a member has the catalog open: before it is a member, nothing of it stands in the catalog. A copy leaves no trace.
+fn note(tx: &CatalogTransaction<'_>, member: &MemberCard) -> Result<(), CatalogError> {
+    if member.program == COPIER {
+        return Ok(());
+    }
+    tx.note_session()
 }
 
 /// Adds a member; `false` if its name is taken.

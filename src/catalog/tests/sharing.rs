@@ -305,3 +305,110 @@ fn a_membership_does_not_end_claims_of_those_who_are_none() {
     let left = shelf.claim_of("other", queue(&[Queue::Converted]), 9);
     assert!(codes(&left).is_empty());
 }
+
+#[test]
+fn nothing_is_recorded_of_a_pass_after_another_member_has_taken_it_over() {
+    let mut shelf = Shelf::new();
+    let (slow, next) = (card("a", "1"), card("b", "1"));
+    join(&mut shelf, &slow);
+    join(&mut shelf, &next);
+    let begin = |shelf: &mut Shelf, member: &MemberCard| {
+        let TaskAnswer::Held { fence } = acquire(shelf, member, SharedTask::Lists) else {
+            panic!("it is free");
+        };
+        let begin = BeginPass {
+            list: ListKind::Converted,
+            resume: true,
+            fence: Some(fence),
+        };
+        (begin, shelf.ledger.execute(begin).unwrap().id)
+    };
+    let (again, pass) = begin(&mut shelf, &slow);
+    let part = |pass: PassId, code: &str| ListPart {
+        list: ListKind::Converted,
+        pass: Some(pass),
+        rows: vec![converted(code, "2025/06/01")],
+        sighted: Vec::new(),
+        unsure: 0,
+        observed: jiff::Timestamp::UNIX_EPOCH,
+        next: Some("page-2".into()),
+    };
+    let finish = |pass| FinishPass {
+        pass,
+        complete: true,
+        note: None,
+    };
+    shelf.ledger.execute(part(pass, "TL0001")).unwrap();
+    // It stands still for longer than its lease, and another goes on with the same pass.
+    shelf.clock.advance(MEMBERSHIP * 2);
+    renew(&mut shelf, &next);
+    let (_, taken_over) = begin(&mut shelf, &next);
+    assert_eq!(taken_over.number, pass.number);
+    let late = [
+        shelf.ledger.execute(part(pass, "TL0002")).map(drop),
+        shelf.ledger.execute(finish(pass)).map(drop),
+        shelf.ledger.execute(again).map(drop),
+    ];
+    for late in late {
+        assert!(matches!(late, Err(CatalogError::TaskLost("lists"))), "{late:?}");
+    }
+    // By hand it is done beside whoever has the task.
+    let by_hand = PassId { fence: None, ..pass };
+    shelf.ledger.execute(part(by_hand, "TL0003")).unwrap();
+    shelf.ledger.execute(part(taken_over, "TL0004")).unwrap();
+    assert_eq!(shelf.ledger.execute(finish(taken_over)).unwrap().rows, 3);
+}
+
+#[test]
+fn a_start_that_is_refused_leaves_no_trace_in_the_catalog() {
+    let mut shelf = Shelf::new();
+    let sessions = |shelf: &Shelf| -> i64 {
+        let count = shelf
+            .ledger
+            .conn()
+            .one("SELECT count(*) FROM sessions", &[], |row| row.at(0));
+        count.unwrap()
+    };
+    let before = sessions(&shelf);
+    let unnoted = |shelf: &Shelf| {
+        let address = shelf.ledger.address();
+        CatalogLedger::open_unnoted(address, shelf.clock.clone(), CatalogPolicy::default()).unwrap()
+    };
+    join(&mut shelf, &card("a", "1"));
+    let (lease, copier) = (
+        MEMBERSHIP,
+        MemberCard {
+            program: "catalog-copy".into(),
+            ..card("c", "1")
+        },
+    );
+    let mut second = unnoted(&shelf);
+    let member = card("a", "2");
+    let taken = second.execute(JoinMembers { member, lease }).unwrap();
+    assert!(matches!(taken, JoinAnswer::Taken { .. }), "{taken:?}");
+    unnoted(&shelf)
+        .execute(JoinMembers {
+            member: copier.clone(),
+            lease,
+        })
+        .unwrap();
+    let member = card("b", "1");
+    let refused = second.execute(JoinMembers {
+        member: member.clone(),
+        lease,
+    });
+    assert!(matches!(refused, Err(CatalogError::BeingCopied { .. })), "{refused:?}");
+    assert_eq!(sessions(&shelf), before, "neither was granted membership");
+    shelf.leave(&copier.owner);
+    assert_eq!(
+        second
+            .execute(JoinMembers {
+                member: member.clone(),
+                lease
+            })
+            .unwrap(),
+        JOINED
+    );
+    second.execute(RenewMember { member, lease }).unwrap();
+    assert_eq!(sessions(&shelf), before + 1, "once");
+}

@@ -45,7 +45,7 @@ impl Catalog {
     ) -> Result<(Self, CatalogThread), CatalogError> {
         let address = CatalogAddress::parse(url)?;
         // Opened here, so that the caller hears at once of a file that cannot be used.
-        let first = CatalogLedger::open_at(&address, clock.clone(), policy.clone())?;
+        let first = CatalogLedger::open_unnoted(&address, clock.clone(), policy.clone())?;
         let first = Mutex::new(Some(first));
         let file = address.file().map(|path| Arc::new(CatalogFile::at(path)));
         #[cfg(test)]

@@ -8,12 +8,12 @@ use std::path::Path;
 
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::postgres::outside_runtime;
+use crate::catalog::sharing::members::check_complete;
 use crate::catalog::writer::connection;
 use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 
 pub use transaction::CatalogTransaction;
-use transaction::begin_session;
 pub(crate) use transaction::{OpenedSession, StateChange, now};
 
 /// Something that is asked of the catalog: a change, or a question that must see all changes before it.
@@ -33,6 +33,19 @@ pub trait CatalogOperation: Send + 'static {
     /// Does it, inside the running transaction. An error undoes what it did, and nothing else. It may be done again when the transaction
     /// could not be committed.
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError>;
+}
+
+/// Notes that this program has the catalog open.
+struct NoteSession;
+
+impl CatalogOperation for NoteSession {
+    type Output = ();
+    const KIND: &'static str = "note_session";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
+        check_complete(tx.conn)?;
+        tx.note_session()
+    }
 }
 
 /// An operation in a group, its type forgotten.
@@ -101,23 +114,18 @@ impl CatalogLedger {
     /// The same at this address.
     pub fn open_at(address: &CatalogAddress, clock: SystemClock, policy: CatalogPolicy) -> Result<Self, CatalogError> {
         let mut ledger = Self::open_unnoted(address, clock, policy)?;
-        let Self { conn, clock, .. } = &mut ledger;
-        let begun = match address {
-            CatalogAddress::Sqlite(_) => begin_session(conn, clock),
-            CatalogAddress::Postgres(_) => outside_runtime(|| begin_session(conn, clock)),
-        };
-        ledger.session = begun.map_err(|error| error.at(address))?;
+        ledger.execute(NoteSession)?;
         Ok(ledger)
     }
 
-    /// The same without noting who opened it.
+    /// The same without noting who opened it: whoever joins the members is noted then.
     pub(crate) fn open_unnoted(
         address: &CatalogAddress,
         clock: SystemClock,
         policy: CatalogPolicy,
     ) -> Result<Self, CatalogError> {
         Ok(Self {
-            session: OpenedSession::of_reader(clock.now()),
+            session: OpenedSession::unnoted(clock.now()),
             conn: connection::open_writer(address)?,
             address: address.clone(),
             clock,
@@ -150,6 +158,16 @@ impl CatalogLedger {
     }
 
     fn try_transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
+        let noted = self.session.number();
+        let done = self.run_all(jobs);
+        if done.is_err() {
+            // Perhaps it was recorded after all: then the next renewal of the membership notes it once more.
+            self.session.go_back_to(noted);
+        }
+        done
+    }
+
+    fn run_all(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
         self.conn.begin()?;
         let mut clean = true;
         for job in jobs.iter_mut() {
@@ -192,11 +210,15 @@ impl CatalogLedger {
     }
 
     fn run_one(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
+        let noted = self.session.number();
         let mut tx = CatalogTransaction::of(&self.conn, &self.clock, &self.policy, &self.session);
         let good = job.run(&mut tx);
         if good {
             tx.write_totals()?;
-        } else if let Some(error) = job.error() {
+            return Ok(true);
+        }
+        self.session.go_back_to(noted);
+        if let Some(error) = job.error() {
             if self.is_passing(&error) {
                 return Err(error);
             }

@@ -1,5 +1,7 @@
 //! What an operation works with: the connection inside a transaction, the moment, and who has the catalog open.
 
+use std::cell::Cell;
+
 use jiff::Timestamp;
 
 use crate::catalog::engine::SqlConnection;
@@ -8,7 +10,6 @@ use crate::catalog::lifecycle::counters::{CounterKind, PendingCounters};
 use crate::catalog::lifecycle::history;
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
-use crate::catalog::sharing::members::check_complete;
 use crate::catalog::{CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 use crate::clock::stamp;
@@ -40,7 +41,7 @@ pub struct CatalogTransaction<'a> {
     pub(crate) stamp: String,
     /// By which claims are judged.
     pub(crate) clock: LeaseClock,
-    pub(crate) session: i64,
+    session: &'a OpenedSession,
     /// When this program opened the catalog.
     pub(crate) opened_at: &'a str,
     pub(crate) policy: &'a CatalogPolicy,
@@ -49,18 +50,41 @@ pub struct CatalogTransaction<'a> {
 
 /// Under which number, and since when, this program has the catalog open.
 pub(crate) struct OpenedSession {
-    /// As histories name it; 0 for who writes no history.
-    number: i64,
+    /// As histories name it; 0 before it is noted in the catalog.
+    number: Cell<i64>,
     opened_at: String,
 }
 
 impl OpenedSession {
-    /// Of a connection that only reads.
-    pub(crate) fn of_reader(now: Timestamp) -> Self {
+    /// Not noted in the catalog.
+    pub(crate) fn unnoted(now: Timestamp) -> Self {
         Self {
-            number: 0,
+            number: Cell::new(0),
             opened_at: stamp(now),
         }
+    }
+
+    pub(super) fn number(&self) -> i64 {
+        self.number.get()
+    }
+
+    /// What was noted since then is undone.
+    pub(super) fn go_back_to(&self, number: i64) {
+        self.number.set(number);
+    }
+
+    /// Notes it in the catalog, once.
+    pub(super) fn note(&self, conn: &SqlConnection) -> Result<(), CatalogError> {
+        if self.number.get() > 0 {
+            return Ok(());
+        }
+        let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+        self.number.set(conn.one(
+            "INSERT INTO sessions (opened_at, program, version) VALUES (:opened_at, :program, :version) RETURNING id",
+            &arguments! { opened_at: self.opened_at, program: program, version: version },
+            |row| row.at(0),
+        )?);
+        Ok(())
     }
 }
 
@@ -78,7 +102,7 @@ impl<'a> CatalogTransaction<'a> {
             now,
             stamp: stamp(now),
             clock: lease_clock(conn, clock),
-            session: session.number,
+            session,
             opened_at: &session.opened_at,
             policy,
             totals: PendingCounters::default(),
@@ -147,7 +171,7 @@ impl CatalogTransaction<'_> {
                 topic,
                 value,
                 stamp: &self.stamp,
-                session: self.session,
+                session: self.session(),
                 note,
             },
         )
@@ -182,23 +206,18 @@ impl CatalogTransaction<'_> {
         std::mem::take(&mut self.totals).write(self.conn)
     }
 
+    /// The number by which histories name this program.
+    pub(crate) fn session(&self) -> i64 {
+        self.session.number()
+    }
+
+    /// Notes in the catalog that this program has it open; histories name it from now on.
+    pub(crate) fn note_session(&self) -> Result<(), CatalogError> {
+        self.session.note(self.conn)
+    }
+
     /// Today (UTC), as the daily totals name it.
     pub(crate) fn day(&self) -> &str {
         &self.stamp[..10]
     }
-}
-
-/// Notes that this program opened the catalog, and the number by which histories name it.
-pub(super) fn begin_session(conn: &mut SqlConnection, clock: &SystemClock) -> Result<OpenedSession, CatalogError> {
-    conn.begin()?;
-    check_complete(conn)?;
-    let opened_at = stamp(now(conn, clock));
-    let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    let number = conn.one(
-        "INSERT INTO sessions (opened_at, program, version) VALUES (:opened_at, :program, :version) RETURNING id",
-        &arguments! { opened_at: opened_at, program: program, version: version },
-        |row| row.at(0),
-    )?;
-    conn.commit()?;
-    Ok(OpenedSession { number, opened_at })
 }
