@@ -112,6 +112,11 @@ fn with_unknown(error: CliError, report: &RunReport) -> CliError {
     named.fold(error, |error, barcode| error.cause(format!("{barcode} is unknown")))
 }
 
+/// Why a command that is to be a member of the catalog is none.
+pub fn cannot_start(error: BuildError) -> CliError {
+    explain(&StartError::Build(error))
+}
+
 fn explain(error: &StartError) -> CliError {
     let (exit, advice) = match error {
         StartError::Build(BuildError::Settings(_)) => (ExitStatus::Config, CHECK_CONFIG),

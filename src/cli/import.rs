@@ -9,16 +9,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::catalog::{ImportError, ImportPlan, ImportTarget, StoredFiles};
+use crate::catalog::{ImportError, ImportPlan, ImportReport, ImportTarget};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::import::source::FileSource;
 use crate::cli::import::stored::{RunFiles, StoredCheck, StoredPass};
 use crate::cli::output::write_to;
-use crate::cli::{load, reading};
-use crate::daemon::owner_name;
-use crate::pipeline::{ArchiveTaken, decrypted_options, storage_config};
+use crate::cli::{execution, load, reading};
+use crate::daemon::as_member;
+use crate::pipeline::{ArchiveTaken, LibraryMembership, decrypted_options, storage_config};
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageConfig, StorageLayout};
 
@@ -53,7 +53,62 @@ pub struct ImportArgs {
 pub fn run(args: &ImportArgs) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
     let mut files = files(args, &settings)?;
-    run_with(args, &settings.catalog.url, &mut files, &mut std::io::stdout().lock())
+    let report = if args.dry_run {
+        let catalog = reading::existing(&settings.catalog.url)?;
+        let plan = ImportPlan {
+            from: &args.from,
+            files: Some(&mut files),
+            owner: String::new(),
+            into: ImportTarget::Compared(catalog.as_ref()),
+            may_go_on: &|| true,
+            progress: &mut tell,
+        };
+        plan.run().map_err(|error| refused(&error))?
+    } else {
+        let work = |membership| into_catalog(args, &settings, &mut files, &membership);
+        as_member(&settings, STEP, work).map_err(execution::cannot_start)??
+    };
+    said(args, &report)
+}
+
+/// As a step by hand, a member of the catalog.
+const STEP: &str = "import";
+
+fn into_catalog(
+    args: &ImportArgs,
+    settings: &Settings,
+    files: &mut RunFiles,
+    membership: &LibraryMembership,
+) -> Result<ImportReport, CliError> {
+    let unbroken = membership.unbroken();
+    files.publish_under(unbroken.clone());
+    let mut ledger = reading::open_ledger(&settings.catalog.url)?;
+    let plan = ImportPlan {
+        from: &args.from,
+        files: Some(files),
+        owner: membership.owner().to_owned(),
+        into: ImportTarget::Catalog(&mut ledger),
+        may_go_on: &|| unbroken.lasts(),
+        progress: &mut tell,
+    };
+    let report = plan.run().map_err(|error| refused(&error))?;
+    ledger.close().map_err(|error| reading::refused(&error))?;
+    Ok(report)
+}
+
+fn tell(books: u64) {
+    tracing::info!(books, "books of the other database read so far");
+}
+
+fn said(args: &ImportArgs, report: &ImportReport) -> CommandResult {
+    write_to(&mut std::io::stdout().lock(), |out| {
+        if args.json {
+            serde_json::to_writer_pretty(&mut *out, report)?;
+            return writeln!(out);
+        }
+        write!(out, "{report}")
+    })?;
+    Ok(ExitStatus::Done)
 }
 
 fn files(args: &ImportArgs, settings: &Settings) -> Result<RunFiles, CliError> {
@@ -134,36 +189,6 @@ fn same_place(one: &str, other: &str) -> bool {
     }
 }
 
-fn run_with<W: Write>(args: &ImportArgs, url: &str, files: &mut dyn StoredFiles, out: &mut W) -> CommandResult {
-    let mut progress = |books| tracing::info!(books, "books of the other database read so far");
-    let mut import = |into: ImportTarget<'_>| {
-        let plan = ImportPlan {
-            from: &args.from,
-            files: Some(&mut *files),
-            owner: owner_name("import"),
-            into,
-            progress: &mut progress,
-        };
-        plan.run().map_err(|error| refused(&error))
-    };
-    let report = if args.dry_run {
-        import(ImportTarget::Compared(reading::existing(url)?.as_ref()))?
-    } else {
-        let mut ledger = reading::open_ledger(url)?;
-        let report = import(ImportTarget::Catalog(&mut ledger))?;
-        ledger.close().map_err(|error| reading::refused(&error))?;
-        report
-    };
-    write_to(out, |out| {
-        if args.json {
-            serde_json::to_writer_pretty(&mut *out, &report)?;
-            return writeln!(out);
-        }
-        write!(out, "{report}")
-    })?;
-    Ok(ExitStatus::Done)
-}
-
 fn refused(error: &ImportError) -> CliError {
     match error {
         ImportError::Catalog(error) => reading::refused(error),
@@ -172,6 +197,9 @@ fn refused(error: &ImportError) -> CliError {
                 .because(error)
                 .advise("--from wants the books.db of a grin-transfer run.")
         }
+        ImportError::Interrupted => CliError::new(ExitStatus::Unavailable, "the import was interrupted")
+            .because(error)
+            .advise("Begin it again: what is there already is kept."),
         ImportError::Files(_) => {
             CliError::new(ExitStatus::Internal, "the stored files cannot be looked at").because(error)
         }

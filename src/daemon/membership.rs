@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::actor::tasks::{self, TaskHandle};
 use crate::actor::{ActorRegistry, AskContext};
-use crate::catalog::{Catalog, CatalogError, JoinAnswer, JoinMembers, MemberCard, MemberRow};
+use crate::catalog::{Catalog, CatalogError, CatalogPolicy, JoinAnswer, JoinMembers, MemberCard, MemberRow};
 use crate::clock::SystemClock;
 use crate::daemon::build_error::BuildError;
 use crate::daemon::notify;
@@ -27,8 +27,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long leaving may hold up the end.
 const LEAVE: Duration = Duration::from_secs(5);
 
-/// The name of this process alone, as `instance` of the members or beside them; it stands in its claims.
-pub fn owner_name(instance: &str) -> String {
+/// The name of this process alone, which stands in its claims.
+fn owner_name(instance: &str) -> String {
     format!("{instance}:{:016x}", rand::random::<u64>())
 }
 
@@ -91,6 +91,40 @@ pub async fn join(catalog: &Catalog, settings: &Settings, step: Option<&str>) ->
         }
         tokio::time::sleep(ASK_AGAIN).await;
     }
+}
+
+/// Does this as a member of the catalog, like a step by hand: it may block, on a thread of its own, while the membership is renewed.
+///
+/// # Errors
+/// It cannot become a member: the catalog cannot be opened, or is being copied.
+pub fn as_member<T: Send>(
+    settings: &Settings,
+    step: &str,
+    work: impl FnOnce(LibraryMembership) -> T + Send,
+) -> Result<T, BuildError> {
+    let system = actix_rt::System::new();
+    std::thread::scope(|scope| {
+        system.block_on(async {
+            let hub = ActorRegistry::new();
+            let (clock, policy) = (SystemClock::system(), CatalogPolicy::default());
+            let (catalog, thread) = Catalog::open(&hub, &settings.catalog.url, clock, policy)?;
+            let membership = join(&catalog, settings, Some(step)).await?;
+            let kept = MembershipTask::begin(&hub, &catalog, membership.clone(), &Arc::default());
+            let (tell, told) = oneshot::channel();
+            let working = scope.spawn(move || {
+                let done = work(membership);
+                // It is heard, unless the other thread has panicked.
+                let _ = tell.send(());
+                done
+            });
+            // An error says the same: the work is over, by a panic.
+            drop(told.await);
+            kept.end().await;
+            catalog.close().await;
+            thread.join();
+            Ok(working.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    })
 }
 
 /// Whether the name belongs to a program that lives: it renewed since, or is another than before.

@@ -15,7 +15,7 @@ mod wiring;
 
 pub(crate) use build_error::BuildError;
 pub(crate) use ledger::ShutdownLedger;
-pub(crate) use membership::{host, owner_name};
+pub(crate) use membership::{as_member, host};
 pub(crate) use run::StartError;
 pub use run::{DaemonEnd, RunOptions, run};
 pub use view::LiveDaemonView;

@@ -123,6 +123,7 @@ impl Run {
             from: &self.folder.path().join("books.db"),
             files: with_files.then_some(&mut files as &mut dyn StoredFiles),
             into,
+            may_go_on: &|| true,
             progress: &mut |_| {},
         };
         import.run().unwrap()
@@ -206,6 +207,7 @@ fn a_full_storage_ends_the_import_instead_of_calling_archives_bad() {
         from: &run.folder.path().join("books.db"),
         files: Some(&mut Full),
         into: ImportTarget::Catalog(&mut run.ledger()),
+        may_go_on: &|| true,
         progress: &mut |_| {},
     };
     let error = import.run().unwrap_err();
@@ -280,6 +282,7 @@ fn another_kind_of_database_is_refused() {
             from,
             files: None,
             into: ImportTarget::Compared(None),
+            may_go_on: &|| true,
             progress: &mut |_| {},
         };
         import.run().unwrap_err()
@@ -348,4 +351,20 @@ fn a_backup_is_a_whole_catalog() {
         .filter(|name| name.contains("backup"))
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_import_that_is_no_member_any_more_takes_nothing_over() {
+    let run = Run::new();
+    let import = ImportPlan {
+        owner: "import".into(),
+        from: &run.folder.path().join("books.db"),
+        files: None,
+        into: ImportTarget::Catalog(&mut run.ledger()),
+        may_go_on: &|| false,
+        progress: &mut |_| {},
+    };
+    let error = import.run().unwrap_err();
+    assert!(matches!(error, ImportError::Interrupted), "{error}");
+    assert_eq!(run.reader().counts().unwrap().total, 0);
 }

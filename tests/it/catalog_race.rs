@@ -94,6 +94,7 @@ fn an_import_publishes_only_what_no_worker_has() {
             from: &from,
             files: Some(&mut files),
             into: ImportTarget::Catalog(&mut ours),
+            may_go_on: &|| true,
             progress: &mut |_| {},
         };
         let report = import.run().unwrap();

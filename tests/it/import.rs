@@ -320,3 +320,55 @@ fn a_copy_with_fewer_pages_is_left_where_it_is() {
     );
     assert_eq!(fs::read(home.root().join(&archive)).unwrap(), ours);
 }
+
+/// What is stored is better than the run's archive, and a manifest tells of it: the book is what lies in our storage.
+#[test]
+fn what_stays_in_place_of_a_copy_is_recorded_as_stored() {
+    let home = Home::new(small(), "");
+    let ours = Files::volume(3, 100).tar_gz();
+    for (bytes, stored) in [(ours.clone(), 1), (Files::volume(2, 100).tar_gz(), 1)] {
+        for file in fs::read_dir(home.folder.path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.to_string_lossy().contains("catalog.db") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        let run = run_with_copies(&[("first", bytes)]);
+        let place = run.path().to_str().unwrap();
+        let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+        assert_eq!((code, &report["stored"]), (Some(0), &stored.into()), "{report}{err}");
+        let archive = home.root().join(format!("raw/{BARCODE}/{BARCODE}.tar.gz"));
+        assert_eq!(fs::read(archive).unwrap(), ours);
+        let catalog = rusqlite::Connection::open(home.folder.path().join("catalog.db")).unwrap();
+        let sql = "SELECT state || ' ' || page_count || ' ' || archive_bytes FROM books";
+        let book: String = catalog.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(book, format!("stored 3 {}", ours.len()));
+    }
+}
+
+#[test]
+fn an_import_is_a_member_and_changes_nothing_while_the_catalog_is_copied() {
+    let home = Home::new(small(), "");
+    let run = run_with_copies(&[("first", Files::volume(2, 100).tar_gz())]);
+    let place = run.path().to_str().unwrap();
+    let (code, _, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+    assert_eq!(code, Some(0), "{err}");
+    let catalog = rusqlite::Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    let count = |table: &str| -> u64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        catalog.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count("members"), 0, "it has left");
+    let before = count("sessions");
+    catalog
+        .execute(
+            "INSERT INTO members (instance, owner, host, version, program, joined_at, seen_at, lease_from, lease_to, lease_until) \
+             VALUES ('copy', 'copy:1', 'host', '1', 'catalog-copy', 'now', 'now', 0, 4000000000000000, '9')",
+            [],
+        )
+        .unwrap();
+    let (code, _, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+    assert_eq!(code, Some(69), "{err}");
+    assert!(err.contains("being copied"), "{err}");
+    assert_eq!(count("sessions"), before, "a refused start leaves no trace");
+}

@@ -280,7 +280,9 @@ fn store(
         tx.uncount_failure(ours.id)?;
     }
     let next = tx.next_state(&ours.standing, BookChange::Imported);
-    let theirs = book.value("encrypted_etag").filter(|_| book.etag_fits);
+    let theirs = book
+        .value("encrypted_etag")
+        .filter(|_| book.etag_fits && !archive.stays);
     let etag = archive.encrypted_etag.as_deref().or(theirs);
     write_stored(
         tx,
@@ -301,7 +303,7 @@ fn store(
         },
     )?;
     // Unless it is the newest by what is known, it is compared with GRIN's when a list names it as converted.
-    let judged = etag.is_some() || book.is_newest_by_dates();
+    let judged = etag.is_some() || (book.is_newest_by_dates() && !archive.stays);
     tx.conn.execute(
         "UPDATE books SET sha256 = nullif(sha256, ''), last_etag_check = NULL, \
          judged_converted_date = CASE WHEN :judged THEN judged_converted_date END WHERE id = :id",

@@ -45,6 +45,8 @@ pub struct AdoptedArchive {
     pub worst_finding: Option<StoredFinding>,
     /// The catalogue record, if it was looked into.
     pub marc: Option<MarcFields>,
+    /// It lay in our storage before, and stays in place of the run's.
+    pub stays: bool,
 }
 
 /// Why a stored file is no archive that could be taken over.

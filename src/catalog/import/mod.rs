@@ -37,6 +37,8 @@ pub struct ImportPlan<'a> {
     pub owner: String,
     /// Where to.
     pub into: ImportTarget<'a>,
+    /// Whether it is a member of the catalog still; asked before each book.
+    pub may_go_on: &'a dyn Fn() -> bool,
     /// Called now and then with the number of books looked at.
     pub progress: &'a mut dyn FnMut(u64),
 }
@@ -84,6 +86,9 @@ impl ImportPlan<'_> {
     fn take_over(&mut self, books: Vec<ImportedBook>, report: &mut ImportReport) -> Result<(), ImportError> {
         let mut together = Vec::with_capacity(books.len());
         for mut book in books {
+            if !(self.may_go_on)() {
+                return Err(ImportError::Interrupted);
+            }
             let is_stray = book.is_stray;
             self.look_for_archive(&mut book, report)?;
             if is_stray && book.archive.is_none() {

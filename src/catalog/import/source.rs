@@ -33,6 +33,9 @@ pub enum ImportError {
     /// Our own catalog failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// It is no member of the catalog any more, so others may have worked on the same books meanwhile.
+    #[error("the import stood still for so long that it lost its membership of the catalog, and what it had claimed")]
+    Interrupted,
     /// The stored files cannot be listed, or our own storage does not take them.
     #[error("cannot go on with the stored files: {0}")]
     Files(io::Error),

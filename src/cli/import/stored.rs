@@ -9,8 +9,8 @@ use crate::cli::import::place::{ArchivePlace, main_archive};
 use crate::cli::import::source::{FileSource, FileStat};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::{
-    ArchiveTaken, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, VolumePublished, examine,
-    stage_taken_over,
+    ArchiveTaken, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, UnbrokenMembership, VolumePublished,
+    examine, stage_taken_over,
 };
 use crate::storage::{Storage, StorageLayout};
 
@@ -20,6 +20,8 @@ pub struct RunFiles {
     /// Where in it archives lie.
     places: Vec<ArchivePlace>,
     look: StoredCheck,
+    /// Under which archives are published; `None`: nothing is.
+    membership: Option<UnbrokenMembership>,
 }
 
 /// How closely archives are looked at.
@@ -74,7 +76,25 @@ impl RunFiles {
                 return Err(io::Error::other("archives lie in more folders than a run makes"));
             }
         }
-        Ok(Self { source, places, look })
+        Ok(Self {
+            source,
+            places,
+            look,
+            membership: None,
+        })
+    }
+
+    /// What is published from now on is so under this membership.
+    pub fn publish_under(&mut self, membership: UnbrokenMembership) {
+        self.membership = Some(membership);
+    }
+
+    fn window(&self) -> PublicationWindow {
+        let window = PublicationWindow::of(WINDOW);
+        match &self.membership {
+            Some(membership) => window.within(membership.clone()),
+            None => window,
+        }
     }
 
     /// The copies of a book, the best first: the one with the most pages, then the one that is proven, then the largest; where
@@ -130,11 +150,45 @@ impl RunFiles {
             });
         };
         let recipe = recipe(pass, barcode, etag);
-        let book = match pass.taken {
-            ArchiveTaken::Nothing => examine(archive, &recipe).map_err(unfit)?,
-            taken => take_over(archive, &recipe, taken, begin)?,
+        let found = match pass.taken {
+            ArchiveTaken::Nothing => adopted(examine(archive, &recipe).map_err(unfit)?),
+            taken => self.take_over(archive, &recipe, taken, begin)?,
         };
-        Ok(adopted(book, (pass.taken != ArchiveTaken::Copied).then_some(key)))
+        Ok(match pass.taken {
+            ArchiveTaken::Copied => found,
+            ArchiveTaken::InPlace | ArchiveTaken::Nothing => AdoptedArchive {
+                storage_path: key.to_owned(),
+                ..found
+            },
+        })
+    }
+
+    /// Stages the archive and publishes it, unless what is stored already is better: that stays, and is what the book is. Nothing of a
+    /// refused archive is kept aside: it stays in the other program's storage.
+    fn take_over<R: io::Read>(
+        &self,
+        archive: R,
+        recipe: &PublishRecipe,
+        taken: ArchiveTaken,
+        begin: &mut BeginAdoption<'_>,
+    ) -> Result<AdoptedArchive, ArchiveUnfit> {
+        let staged = stage_taken_over(archive, recipe, taken).map_err(unfit)?;
+        if let ReplaceDecision::KeepStored(reason) = staged.decision() {
+            let stays = staged.what_stays();
+            let stays = stays.ok_or_else(|| ArchiveUnfit::Worse(reason.to_string()))?;
+            tracing::warn!(barcode = %recipe.barcode, %reason, "what is stored already stays, and is recorded");
+            return Ok(AdoptedArchive {
+                bytes: stays.archive_bytes,
+                encrypted_etag: stays.encrypted_etag.clone(),
+                stays: true,
+                ..adopted(stays)
+            });
+        }
+        begin(&staged.archive())?;
+        match staged.publish(&self.window()).map_err(unfit)? {
+            VolumePublished::Stored(book) => Ok(adopted(*book)),
+            VolumePublished::KeptAside { reason, .. } => Err(ArchiveUnfit::Worse(reason.to_string())),
+        }
     }
 }
 
@@ -156,29 +210,9 @@ fn recipe(pass: &StoredPass, barcode: &Barcode, etag: Option<&str>) -> PublishRe
     }
 }
 
-/// Stages the archive and publishes it, unless what is stored already is better. Nothing of a refused archive is kept aside: it
-/// stays in the other program's storage.
-fn take_over<R: io::Read>(
-    archive: R,
-    recipe: &PublishRecipe,
-    taken: ArchiveTaken,
-    begin: &mut BeginAdoption<'_>,
-) -> Result<StoredBook, ArchiveUnfit> {
-    let staged = stage_taken_over(archive, recipe, taken).map_err(unfit)?;
-    if let ReplaceDecision::KeepStored(reason) = staged.decision() {
-        return Err(ArchiveUnfit::Worse(reason.to_string()));
-    }
-    begin(&staged.archive())?;
-    match staged.publish(&PublicationWindow::of(WINDOW)).map_err(unfit)? {
-        VolumePublished::Stored(book) => Ok(*book),
-        VolumePublished::KeptAside { reason, .. } => Err(ArchiveUnfit::Worse(reason.to_string())),
-    }
-}
-
-/// The record; at `key` if the archive stays where it is.
-fn adopted(book: StoredBook, key: Option<&str>) -> AdoptedArchive {
+fn adopted(book: StoredBook) -> AdoptedArchive {
     AdoptedArchive {
-        storage_path: key.map_or(book.storage_path, str::to_owned),
+        storage_path: book.storage_path,
         sha256: Some(book.sha256),
         page_count: book.page_count,
         text_pages: book.text_pages,
@@ -227,6 +261,7 @@ impl StoredFiles for RunFiles {
         let mut unfit = None;
         for (key, stat) in self.by_worth(barcode, copies)? {
             match self.look_at(&key, barcode, stat.encrypted_etag.as_deref().or(etag), begin) {
+                Ok(archive) if archive.stays => return Ok(Some(archive)),
                 Ok(archive) => {
                     return Ok(Some(AdoptedArchive {
                         bytes: stat.bytes,

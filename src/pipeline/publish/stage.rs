@@ -210,6 +210,14 @@ impl StagedVolume {
         }
     }
 
+    /// What is stored already, where a manifest tells of it: to be recorded where the catalog does not know it.
+    pub fn what_stays(&self) -> Option<StoredBook> {
+        let stored = self.stored.as_ref()?;
+        let manifest = stored.manifest.clone();
+        let of_archive = manifest.filter(|manifest| manifest.sha256 == stored.standing.sha256)?;
+        Some(record_of(of_archive, &self.recipe.layout.raw(&self.recipe.barcode)))
+    }
+
     /// Publishes it, or keeps it aside if what is stored stays.
     pub fn publish(mut self, window: &PublicationWindow) -> Result<VolumePublished, PublishError> {
         match self.decision {
