@@ -47,8 +47,9 @@ pub(crate) use observations::passes::{CountMissing, ListPass, PassId};
 pub(crate) use planning::convert::{ConversionPlan, ConversionsRecorded};
 pub(crate) use planning::convert::{PlanConversions, RecordConversions};
 pub use planning::select::BookSelection;
+pub(crate) use planning::select::PutOffBook;
 pub use queries::ask::CountBooks;
-pub(crate) use queries::ask::{AskRemaining, ListReady, NextBookDue, StateCounts};
+pub(crate) use queries::ask::{AskRemaining, ListPutOff, ListReady, StateCounts};
 pub(crate) use queries::export::ExportError;
 pub use queries::reader::CatalogReader;
 #[cfg(test)]

@@ -73,9 +73,10 @@ const NAMED: usize = 20;
 /// What was not done, why, and what to do about it.
 fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Option<CliError> {
     let stopped = report.stopped_by.as_ref();
-    let incomplete = once && !report.incomplete.is_empty();
+    let incomplete = once && !(report.incomplete.is_empty() && report.left.is_empty());
     let causes = stopped.map(ToString::to_string).into_iter();
-    let causes = causes.chain(report.incomplete.iter().filter(|_| once).cloned());
+    let not_done = report.incomplete.iter().chain(&report.left);
+    let causes = causes.chain(not_done.filter(|_| once).cloned());
     let explained = |error: CliError| causes.fold(error, |error, why| error.cause(why));
     if let Some(why) = signed_out.filter(|_| stopped.is_some() || incomplete) {
         let error = CliError::new(ExitStatus::NotPermitted, "not signed in to GRIN").cause(why);
@@ -95,7 +96,12 @@ fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Optio
     }
     if incomplete {
         let error = explained(CliError::new(ExitStatus::Failed, "run incomplete"));
-        return Some(with_unknown(error, report).advise("Run it again to resume."));
+        let advice = if report.incomplete.is_empty() {
+            "Run it again when their time has come; the daemon (`grind run`) does so by itself."
+        } else {
+            "Run it again to resume."
+        };
+        return Some(with_unknown(error, report).advise(advice));
     }
     (once && !report.unknown.is_empty()).then(|| {
         let what = match report.unknown.len() {
@@ -229,12 +235,14 @@ mod tests {
         }
     }
 
-    fn report(stopped: Option<WaitCause>, incomplete: &[&str], unknown: &[&str]) -> RunReport {
-        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    fn report(stopped: Option<WaitCause>, not_done: &[&str], unknown: &[&str]) -> RunReport {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let is_left = |what: &String| what.starts_with("sync: ") || what.starts_with("X2: ");
         RunReport {
             failed: 0,
             stopped_by: stopped.map(|cause| WaitReason::new(cause, "a reason", Timestamp::UNIX_EPOCH)),
-            incomplete: owned(incomplete),
+            incomplete: owned(not_done).into_iter().filter(|what| !is_left(what)).collect(),
+            left: owned(not_done).into_iter().filter(is_left).collect(),
             unknown: owned(unknown),
         }
     }
@@ -243,7 +251,11 @@ mod tests {
     fn what_was_not_done_has_one_code_and_names_its_reason() {
         use WaitCause as W;
         let list = &["_all_books: not signed in: revoked"][..];
-        let book = &["sync: 1 book could not be fetched"][..];
+        let part = &["a part: broken off"][..];
+        let book = &[
+            "sync: 1 book could not be fetched and is left to the next run",
+            "X2: forbidden",
+        ][..];
         let gone = Some("revoked");
         for (stopped, incomplete, unknown, signed_out, code, says) in [
             (None, list, &[][..], gone, 77, "grind auth login"),
@@ -252,6 +264,8 @@ mod tests {
             (Some(W::Grin), book, &[], None, 1, "1 book could not be fetched"),
             (Some(W::Passphrase), &[], &[], None, 77, "a reason"),
             (None, book, &["X1"], None, 1, "X1 is unknown"),
+            (None, book, &[], None, 1, "when their time has come"),
+            (None, part, &[], None, 1, "Run it again to resume"),
             (None, &[], &["X1"], None, 1, "1 barcode is unknown"),
         ] {
             let error = unfinished(&report(stopped, incomplete, unknown), signed_out, true).unwrap();

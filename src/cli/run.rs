@@ -18,7 +18,8 @@ pub struct RunArgs {
     /// Where the config is.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Stop when nothing more can be done now: every selected book is stored, waits for GRIN, or has failed for good
+    /// Stop when nothing more can be done now: every selected book is stored, waits for GRIN, has failed for good, or is left to the
+    /// next run
     #[arg(long)]
     pub once: bool,
 }

@@ -13,13 +13,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
-use crate::catalog::{ClaimToken, ClaimedBook, StoredBook};
+use crate::catalog::{ClaimToken, ClaimedBook, PutOffBook, StoredBook};
 use crate::pipeline::PublishedVolume;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::intake::BookIntake;
 use crate::pipeline::plan;
-use crate::pipeline::plan::{AttemptLimits, BookFacts, PlanStep, WorkerOutcome};
-use crate::pipeline::policy::{BookFault, FailureMemory};
+use crate::pipeline::plan::{BookFacts, PlanStep, WorkerOutcome};
+use crate::pipeline::policy::{BookFault, FailureMemory, PutOff};
 use crate::pipeline::supervisor::WorkOptions;
 use crate::vocabulary::{BookOutcome, FailureReason};
 
@@ -28,8 +28,8 @@ use crate::vocabulary::{BookOutcome, FailureReason};
 pub(super) struct BookRunResult {
     pub outcome: BookOutcome,
     pub claim: ClaimToken,
-    /// What kept the book from being done in a run that ends by itself, and that leaves it to the next one.
-    pub left: Option<BookFault>,
+    /// The book, where a run that ends by itself leaves it to the next one.
+    pub left: Option<PutOffBook>,
     /// Bytes of the archive that was published.
     pub bytes: u64,
     pub fault: Option<BookFault>,
@@ -79,13 +79,13 @@ pub(super) async fn run_book<S: BookServices>(
     let followed = AssertUnwindSafe(run.follow_plan()).catch_unwind().await;
     let outcome = followed.unwrap_or_else(|_panic| run.panicked());
     let end = run.judge(outcome);
-    let settled = AssertUnwindSafe(run.settle(outcome, end.delay)).catch_unwind().await;
+    let settled = AssertUnwindSafe(run.settle(outcome, end)).catch_unwind().await;
     let outcome = settled.unwrap_or(BookOutcome::Released);
     run.context.judgement.borrow_mut().intake.ended(&run.book.claim.barcode);
     BookRunResult {
         outcome,
+        left: run.left(end),
         claim: run.book.claim,
-        left: run.fault.clone().filter(|_| end.left),
         bytes: run.stored.map_or(0, |stored| stored.archive_bytes),
         fault: run.fault,
     }
@@ -130,7 +130,7 @@ impl<S: BookServices> BookRun<S> {
         let result = self.among_others(result);
         self.stored = result.stored.or(self.stored.take());
         self.fault = result.fault;
-        plan::next(facts, result.outcome, self.limits())
+        plan::next(facts, result.outcome, self.context.options.retry.attempts)
     }
 
     /// The same result, with the fault as others fared so far.
@@ -167,11 +167,14 @@ impl<S: BookServices> BookRun<S> {
         }
     }
 
-    fn limits(&self) -> AttemptLimits {
-        AttemptLimits {
-            attempts: self.context.options.retry.attempts,
-            once: self.context.once,
-        }
+    fn left(&self, end: PutOff) -> Option<PutOffBook> {
+        let fault = self.fault.as_ref().filter(|_| end.left)?;
+        Some(PutOffBook {
+            barcode: self.book.claim.barcode.clone(),
+            reason: Some(fault.reason),
+            detail: fault.detail.clone(),
+            until: end.due_at(),
+        })
     }
 
     /// One attempt of this book, whatever it was that panicked.

@@ -3,7 +3,7 @@
 
 use crate::actor::{ActorName, AskContext, AskError};
 use crate::catalog::{
-    BookSelection, CatalogError, ClaimBooks, ClaimToken, ClaimedBook, CountBooks, NextBookDue,
+    BookSelection, CatalogError, ClaimBooks, ClaimToken, ClaimedBook, CountBooks, ListPutOff, PutOffBook,
     RecordDoubtfulPublication, RecordDownloading, RenewClaims, SettleClaim,
 };
 use crate::pipeline::membership::LibraryMembership;
@@ -13,7 +13,6 @@ use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadRes
 use crate::pipeline::{CLAIM_LEASE, PublicationWindow, PublishedVolume, ReconcileBook, recover};
 use crate::storage::StorageError;
 use crate::vocabulary::BookState;
-use jiff::Timestamp;
 
 /// A context for what must be said even while a drain cuts everything else: settlements.
 pub(super) fn uncancelled() -> AskContext {
@@ -38,8 +37,8 @@ pub(super) trait BookServices: 'static {
     async fn claim(&self, claim: ClaimBooks) -> Result<Vec<ClaimedBook>, CatalogError>;
     /// Keeps claims; comes back with those that are lost.
     async fn renew(&self, renew: RenewClaims) -> Result<Vec<ClaimToken>, CatalogError>;
-    /// When the next of these books comes due.
-    async fn next_due(&self, selection: BookSelection) -> Result<Option<Timestamp>, CatalogError>;
+    /// Books that are not taken before their time, the first to come due first, so many at most.
+    async fn put_off(&self, selection: BookSelection, limit: usize) -> Result<Vec<PutOffBook>, CatalogError>;
     /// Books that GRIN has ready and that are not stored.
     async fn available(&self) -> Result<u64, CatalogError>;
     /// Looks whether the storage would take a book now: the reserve of the disk, whether it may be written to.
@@ -105,8 +104,8 @@ impl BookServices for WorkerPools {
         self.catalog.ask(renew, &uncancelled()).await
     }
 
-    async fn next_due(&self, selection: BookSelection) -> Result<Option<Timestamp>, CatalogError> {
-        self.catalog.ask(NextBookDue(selection), &uncancelled()).await
+    async fn put_off(&self, selection: BookSelection, limit: usize) -> Result<Vec<PutOffBook>, CatalogError> {
+        self.catalog.ask(ListPutOff { selection, limit }, &uncancelled()).await
     }
 
     async fn available(&self) -> Result<u64, CatalogError> {

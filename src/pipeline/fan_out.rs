@@ -2,6 +2,7 @@
 
 mod claims;
 mod idle;
+mod left;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -22,8 +23,9 @@ use crate::catalog::{CatalogError, ClaimedBook};
 use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run_book};
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::claims::ClaimedBooks;
+use crate::pipeline::fan_out::left::LeftBooks;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
-use crate::pipeline::policy::{BOOKS_AFTER_CUT, BookFault, FailureMemory, MOST_LEFT};
+use crate::pipeline::policy::{BOOKS_AFTER_CUT, BookFault, FailureMemory};
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RunReport, RunScope, SupervisorState, WorkOptions};
 use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
@@ -74,8 +76,8 @@ pub(super) struct FanOut<'a, S> {
     claims: ClaimedBooks,
     /// What was last said of a wait.
     said: Option<WaitReason>,
-    /// Why the last book is left to the next run.
-    left_because: Option<BookFault>,
+    /// What is left to the next run.
+    left: LeftBooks,
     began: Timestamp,
     /// How often the membership had lapsed when its claims were looked at last.
     lapses: u64,
@@ -107,7 +109,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             running: FuturesUnordered::new(),
             claims: ClaimedBooks::new(options.lease),
             said: None,
-            left_because: None,
+            left: LeftBooks::default(),
             began: Timestamp::now(),
             lapses,
             idle_since: None,
@@ -121,28 +123,28 @@ impl<'a, S: BookServices> FanOut<'a, S> {
     /// Runs books until nothing is left or the drain, then ends or releases every claim.
     pub async fn run(&mut self) {
         let mut members = self.services.membership().changes();
-        loop {
+        let ended_by_itself = loop {
             self.control.wake.mark_unchanged();
             members.mark_unchanged();
             let intake = intake_config(&self.options(), self.scope.once);
             self.judgement.borrow_mut().intake.configure(intake);
             let NextLook::Wait(until) = self.fill().await else {
-                break;
+                break true;
             };
             self.show();
             let until = until.min(self.claims.renew_at());
             tokio::select! {
                 biased;
-                () = self.control.stop.cancelled() => break,
+                () = self.control.stop.cancelled() => break false,
                 Some(ended) = self.running.next(), if !self.running.is_empty() => self.note(ended),
                 _ = self.control.wake.changed() => {}
                 Ok(()) = members.changed() => self.look_at_claims(),
                 () = sleep_until(until) => {}
             }
             self.renew().await;
-        }
+        };
         self.release_everything().await;
-        self.report_left();
+        self.report_left(ended_by_itself).await;
         self.report_gate().await;
         self.control.progress.wait_for(None);
     }
@@ -249,7 +251,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         if let (BookOutcome::Failed, Some(fault)) = (ended.outcome, &ended.fault) {
             self.control.progress.failure(fault.reason);
         }
-        self.left_because = ended.left.or(self.left_because.take());
+        self.left.note(&ended.claim.barcode, ended.left);
     }
 
     fn catalog_failed(&mut self, error: &CatalogError) {
@@ -307,40 +309,6 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         }
         self.said.clone_from(&waiting);
         self.control.progress.wait_for(waiting);
-    }
-
-    fn report_left(&self) {
-        if let Some(fault) = &self.left_because {
-            let (reason, detail) = (fault.reason, &fault.detail);
-            let books = match self.judgement.borrow().memory.left().len() {
-                1 => "1 book could not be fetched and is left to the next run,".to_owned(),
-                most if most == MOST_LEFT => {
-                    format!("{most} books or more could not be fetched and are left to the next run, the last one")
-                }
-                more => format!("{more} books could not be fetched and are left to the next run, the last one"),
-            };
-            let what = format!("sync: {books} because of {reason}: {detail}");
-            self.control.report.borrow_mut().add_incomplete(what);
-        }
-    }
-
-    /// GRIN asked everybody to wait for longer than such a run does: until when, and what is left.
-    async fn report_gate(&self) {
-        let stopped_by = self.control.report.borrow().stopped_by.clone();
-        let Some(until) = stopped_by
-            .filter(|wait| wait.cause == WaitCause::Gate)
-            .and_then(|wait| wait.until)
-        else {
-            return;
-        };
-        let books = match self.services.available().await {
-            Ok(1) => "1 book is".to_owned(),
-            Ok(books) => format!("{books} books are"),
-            Err(_) => "books are".to_owned(),
-        };
-        let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
-        let what = format!("sync: GRIN asked everybody to wait until {until}; {books} left to the next run");
-        self.control.report.borrow_mut().add_incomplete(what);
     }
 
     /// Books that run go to their end (the drain's grace cuts them); books only claimed are released at once.

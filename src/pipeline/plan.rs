@@ -21,15 +21,6 @@ pub struct BookFacts {
     pub attempts: u32,
 }
 
-/// How many attempts a book has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttemptLimits {
-    /// Attempts that count, before the book has failed.
-    pub attempts: u32,
-    /// The run ends by itself, so an answer that will not change soon ends the book's part in it.
-    pub once: bool,
-}
-
 /// What to do next with a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanStep {
@@ -77,9 +68,9 @@ pub fn first(claim: BookFacts) -> PlanStep {
     }
 }
 
-/// The step after a worker's answer.
-pub fn next(claim: BookFacts, outcome: WorkerOutcome, limits: AttemptLimits) -> PlanStep {
-    let is_last = claim.attempts + 1 >= limits.attempts;
+/// The step after a worker's answer; a book has failed when so many attempts of it have counted.
+pub fn next(claim: BookFacts, outcome: WorkerOutcome, most_attempts: u32) -> PlanStep {
+    let is_last = claim.attempts + 1 >= most_attempts;
     PlanStep::Settle(match outcome {
         WorkerOutcome::Wanted => return PlanStep::Download,
         WorkerOutcome::Same => BookOutcome::UpToDate,
@@ -89,12 +80,7 @@ pub fn next(claim: BookFacts, outcome: WorkerOutcome, limits: AttemptLimits) -> 
         WorkerOutcome::Panicked if is_last => BookOutcome::Failed,
         WorkerOutcome::Panicked => BookOutcome::Retry,
         WorkerOutcome::Fault(Blame::Book, outlook) => {
-            let is_final = match outlook {
-                FaultOutlook::Proven => true,
-                FaultOutlook::Same => limits.once || is_last,
-                FaultOutlook::Open => is_last,
-            };
-            match (is_final, claim.interrupted) {
+            match (is_last || outlook == FaultOutlook::Proven, claim.interrupted) {
                 // The newer archive cannot be had: the book is what the store holds.
                 (true, true) => return PlanStep::SettleFound,
                 (true, false) => BookOutcome::Failed,
@@ -116,10 +102,7 @@ mod tests {
         force: false,
         attempts: 0,
     };
-    const DAEMON: AttemptLimits = AttemptLimits {
-        attempts: 5,
-        once: false,
-    };
+    const ATTEMPTS: u32 = 5;
 
     #[test]
     fn the_first_step() {
@@ -149,27 +132,29 @@ mod tests {
         use BookOutcome as B;
         use FaultOutlook as O;
         let worn = BookFacts { attempts: 4, ..NEW };
-        let once = AttemptLimits { once: true, ..DAEMON };
         let cases = [
-            (NEW, WorkerOutcome::Same, DAEMON, B::UpToDate),
-            (NEW, WorkerOutcome::NotThere, DAEMON, B::NotConverted),
-            (NEW, WorkerOutcome::Published, DAEMON, B::Stored),
-            (NEW, WorkerOutcome::NotBegun, DAEMON, B::Released),
-            (NEW, WorkerOutcome::Fault(Blame::Book, O::Open), DAEMON, B::Retry),
-            (NEW, WorkerOutcome::Fault(Blame::Book, O::Same), DAEMON, B::Retry),
-            (NEW, WorkerOutcome::Fault(Blame::Book, O::Same), once, B::Failed),
-            (NEW, WorkerOutcome::Fault(Blame::Book, O::Proven), DAEMON, B::Failed),
-            (worn, WorkerOutcome::Fault(Blame::Book, O::Open), DAEMON, B::Failed),
-            (worn, WorkerOutcome::Fault(Blame::Path, O::Open), DAEMON, B::Released),
-            (worn, WorkerOutcome::Fault(Blame::Path, O::Open), once, B::Released),
-            (worn, WorkerOutcome::Fault(Blame::Operator, O::Same), once, B::Released),
-            (worn, WorkerOutcome::Fault(Blame::Us, O::Open), DAEMON, B::Released),
-            (NEW, WorkerOutcome::Panicked, DAEMON, B::Retry),
-            (worn, WorkerOutcome::Panicked, DAEMON, B::Failed),
+            (NEW, WorkerOutcome::Same, B::UpToDate),
+            (NEW, WorkerOutcome::NotThere, B::NotConverted),
+            (NEW, WorkerOutcome::Published, B::Stored),
+            (NEW, WorkerOutcome::NotBegun, B::Released),
+            (NEW, WorkerOutcome::Fault(Blame::Book, O::Open), B::Retry),
+            (NEW, WorkerOutcome::Fault(Blame::Book, O::Same), B::Retry),
+            (NEW, WorkerOutcome::Fault(Blame::Book, O::Proven), B::Failed),
+            (worn, WorkerOutcome::Fault(Blame::Book, O::Open), B::Failed),
+            (worn, WorkerOutcome::Fault(Blame::Book, O::Same), B::Failed),
+            (worn, WorkerOutcome::Fault(Blame::Path, O::Open), B::Released),
+            (worn, WorkerOutcome::Fault(Blame::Operator, O::Same), B::Released),
+            (worn, WorkerOutcome::Fault(Blame::Us, O::Open), B::Released),
+            (NEW, WorkerOutcome::Panicked, B::Retry),
+            (worn, WorkerOutcome::Panicked, B::Failed),
         ];
-        assert_eq!(next(NEW, WorkerOutcome::Wanted, DAEMON), PlanStep::Download);
-        for (claim, outcome, limits, expected) in cases {
-            assert_eq!(next(claim, outcome, limits), PlanStep::Settle(expected), "{outcome:?}");
+        assert_eq!(next(NEW, WorkerOutcome::Wanted, ATTEMPTS), PlanStep::Download);
+        for (claim, outcome, expected) in cases {
+            assert_eq!(
+                next(claim, outcome, ATTEMPTS),
+                PlanStep::Settle(expected),
+                "{outcome:?}"
+            );
         }
     }
 
@@ -182,24 +167,22 @@ mod tests {
             ..NEW
         };
         let worn = BookFacts { attempts: 4, ..found };
-        let once = AttemptLimits { once: true, ..DAEMON };
         let of_book = |outlook| WorkerOutcome::Fault(Blame::Book, outlook);
-        for (claim, outcome, limits, expected) in [
-            (found, of_book(O::Proven), DAEMON, PlanStep::SettleFound),
-            (found, of_book(O::Same), once, PlanStep::SettleFound),
-            (worn, of_book(O::Open), DAEMON, PlanStep::SettleFound),
-            (found, of_book(O::Open), DAEMON, PlanStep::Settle(B::Retry)),
-            (found, of_book(O::Same), DAEMON, PlanStep::Settle(B::Retry)),
+        for (claim, outcome, expected) in [
+            (found, of_book(O::Proven), PlanStep::SettleFound),
+            (worn, of_book(O::Same), PlanStep::SettleFound),
+            (worn, of_book(O::Open), PlanStep::SettleFound),
+            (found, of_book(O::Open), PlanStep::Settle(B::Retry)),
+            (found, of_book(O::Same), PlanStep::Settle(B::Retry)),
             (
                 worn,
                 WorkerOutcome::Fault(Blame::Path, O::Open),
-                DAEMON,
                 PlanStep::Settle(B::Released),
             ),
             // The store may hold either archive.
-            (worn, WorkerOutcome::Panicked, DAEMON, PlanStep::Settle(B::Failed)),
+            (worn, WorkerOutcome::Panicked, PlanStep::Settle(B::Failed)),
         ] {
-            assert_eq!(next(claim, outcome, limits), expected, "{claim:?} {outcome:?}");
+            assert_eq!(next(claim, outcome, ATTEMPTS), expected, "{claim:?} {outcome:?}");
         }
     }
 }

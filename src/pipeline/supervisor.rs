@@ -71,6 +71,8 @@ pub struct RunReport {
     pub failed: u64,
     /// What was not done completely, with the reason.
     pub incomplete: Vec<String>,
+    /// Books that are left to the next run, in sentences: how many, and of some why and until when.
+    pub left: Vec<String>,
     /// Barcodes that a person named and that neither the catalog nor GRIN knows.
     pub unknown: Vec<String>,
     /// What stopped it before its end, if anything did.

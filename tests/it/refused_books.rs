@@ -14,16 +14,28 @@ fn refuse_always(home: &Home, op: SimulatorRequest, book: &Barcode) {
     }
 }
 
+/// Attempts are spread over days, whoever makes them: those of a run that ends by itself are one.
 #[test]
-fn one_refused_book_fails_and_all_others_are_stored() {
+fn one_refused_book_is_left_to_the_next_run_and_all_others_are_stored() {
     let home = Home::new(small(6), "[retry]\nattempts = 4\n");
     let refused = home.simulator.barcodes().next().unwrap();
     refuse_always(&home, SimulatorRequest::Get, &refused);
-    let run = home.grind(&["run", "--once"]);
-    assert_eq!(run.status.code(), Some(1), "{}", run.err);
-    assert_eq!(home.whole_books().len(), 5);
-    let (state, reason) = &states(&home)[refused.as_str()];
-    assert_eq!((state.as_str(), reason.as_deref()), ("failed", Some("forbidden")));
+    let said = format!("{refused}: forbidden, not before ");
+    for gets in [3, 0] {
+        let before = home.simulator.stats().count(SimulatorRequest::Get);
+        let run = home.grind(&["run", "--once"]);
+        assert_eq!(run.status.code(), Some(1), "{}", run.err);
+        assert!(
+            run.err.contains("1 book could not be fetched") && run.err.contains(&said),
+            "{}",
+            run.err
+        );
+        let asked = home.simulator.stats().count(SimulatorRequest::Get) - before;
+        assert_eq!(asked, if gets > 0 { 5 + gets } else { 0 });
+        assert_eq!(home.whole_books().len(), 5);
+        let (state, reason) = &states(&home)[refused.as_str()];
+        assert_eq!((state.as_str(), reason.as_deref()), ("available", Some("forbidden")));
+    }
 }
 
 #[test]

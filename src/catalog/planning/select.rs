@@ -1,6 +1,6 @@
 //! Which books a worker may take now, and which later.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
@@ -12,8 +12,7 @@ use crate::catalog::observations::dates::NEWER;
 use crate::catalog::planning::queue_filter;
 use crate::clock::{read_stamp, stamp};
 use crate::grin::Barcode;
-use crate::vocabulary::BookState;
-use crate::vocabulary::Queue;
+use crate::vocabulary::{BookState, FailureReason, Queue};
 
 /// Which books are meant.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +59,9 @@ impl RowLock {
 
 /// A due time that has come, or none.
 const DUE: &str = "(next_attempt_at IS NULL OR next_attempt_at <= :now)";
+/// A due time that is still to come, of a book that waits for us: what was asked of GRIN without a certain answer waits for GRIN.
+const PUT_OFF: &str = "next_attempt_at > :now AND ((state IN ('available', 'known') AND conversion_asks = 0) \
+                       OR (state = 'stored' AND (requested_for IS NULL OR listed_converted = 1)))";
 /// Oldest conversion first, since the pool drops those.
 const OLDEST_FIRST: &str = "ORDER BY priority DESC, ifnull(converted_date, '9'), barcode";
 
@@ -91,12 +93,18 @@ impl BookSelection {
         for queue in &queues {
             lists.push(find(&sql_of(*queue), times)?);
         }
-        for again in self.stored_again(times) {
+        for BookGroup { which, before } in self.stored_again(times) {
             let before = SelectionTimes {
-                opened_at: &again.checked_before,
+                opened_at: &before,
                 ..times
             };
-            lists.push(find(&again.sql, before)?);
+            // Two statements, so that each ends where its part of the index does.
+            for checked in ["last_etag_check IS NULL", "last_etag_check < :before"] {
+                let sql = format!(
+                    "SELECT id FROM books WHERE {which} AND {checked} AND {DUE} ORDER BY last_etag_check, id LIMIT :limit"
+                );
+                lists.push(find(&sql, before)?);
+            }
         }
         let mut ids = queue_filter::in_turn(lists, limit);
         if ids.len() < limit && !queues.is_empty() {
@@ -107,51 +115,58 @@ impl BookSelection {
         Ok(ids)
     }
 
-    /// When the first of these books that was put off comes due.
-    pub(crate) fn next_due(&self, conn: &SqlConnection, now: &str) -> Result<Option<Timestamp>, CatalogError> {
-        // What was asked of GRIN without a certain answer waits for GRIN.
-        const PUT_OFF: &str = "next_attempt_at > :now AND ((state IN ('available', 'known') AND conversion_asks = 0) \
-             OR (state = 'stored' AND (requested_for IS NULL OR listed_converted = 1)))";
-        let Some(only) = &self.only else {
-            let sql = format!("SELECT min(next_attempt_at) FROM books WHERE {PUT_OFF}");
-            let at: Option<String> = conn.one(&sql, &arguments! { now: now }, |row| row.at(0))?;
-            return Ok(at.as_deref().and_then(read_stamp));
+    /// Books that failed, or that GRIN wants nobody to ask for yet, and that may be taken later: the first to come due first.
+    pub(crate) fn put_off(
+        &self,
+        conn: &SqlConnection,
+        times: SelectionTimes<'_>,
+        limit: usize,
+    ) -> Result<Vec<PutOffBook>, CatalogError> {
+        const COLUMNS: &str = "SELECT barcode, failure_reason, failure_detail, next_attempt_at FROM books WHERE";
+        let mut out = BTreeMap::new();
+        let mut add = |book: PutOffBook| {
+            if self.may_be(book.barcode.as_str()) {
+                out.insert((book.until, book.barcode.clone()), book);
+            }
         };
-        let mut find = conn.prepare(&format!(
-            "SELECT next_attempt_at FROM books WHERE barcode = :barcode AND {PUT_OFF}"
-        ))?;
-        let mut first: Option<String> = None;
-        for barcode in only {
-            let at: Option<String> = find.first(&arguments! { barcode: barcode, now: now }, |row| row.at(0))?;
-            first = [first, at].into_iter().flatten().min();
+        if let Some(only) = &self.only {
+            let mut find = conn.prepare(&format!("{COLUMNS} barcode = :barcode AND {PUT_OFF}"))?;
+            for barcode in only {
+                let given = arguments! { barcode: barcode, now: times.now };
+                find.first(&given, PutOffBook::read)?.flatten().map(&mut add);
+            }
+        } else {
+            let most = limit.saturating_add(self.except.len());
+            let queues = Queue::resolve(&self.queues);
+            let queued = queues.into_iter().filter_map(BookGroup::of_queue);
+            let again = self.stored_again(times).into_iter().map(BookGroup::not_checked);
+            for BookGroup { which, before } in queued.chain(again) {
+                let sql = format!("{COLUMNS} {which} AND {PUT_OFF} ORDER BY next_attempt_at, id LIMIT :limit");
+                let given = arguments! { now: times.now, before: before, limit: most };
+                let books = conn.all(&sql, &given, PutOffBook::read)?;
+                books.into_iter().flatten().for_each(&mut add);
+            }
         }
-        Ok(first.as_deref().and_then(read_stamp))
+        Ok(out.into_values().take(limit).collect())
     }
 
-    /// What is stored and to be looked at again all the same.
-    fn stored_again(&self, times: SelectionTimes<'_>) -> Vec<StoredAgain> {
-        // Two statements, so that each ends where its part of the index does.
-        let each = |more: &str, before: &str| {
-            ["last_etag_check IS NULL", "last_etag_check < :before"].map(|checked| {
-                let sql = format!(
-                    "SELECT id FROM books WHERE state = 'stored'{more} AND {checked} AND {DUE} \
-                     ORDER BY last_etag_check, id LIMIT :limit"
-                );
-                let checked_before = before.to_owned();
-                StoredAgain { sql, checked_before }
-            })
+    /// What is stored and to be looked at again all the same, if it was not before the group's moment.
+    fn stored_again(&self, times: SelectionTimes<'_>) -> Vec<BookGroup> {
+        let group = |more: &str, before: &str| BookGroup {
+            which: format!("state = 'stored'{more}"),
+            before: before.to_owned(),
         };
         let queues = Queue::resolve(&self.queues);
         let mut out = Vec::new();
         if self.force && !queues.is_empty() {
             let all = queues.contains(&Queue::Changed);
             let more = if all { "" } else { " AND listed_converted = 1" };
-            out.extend(each(more, times.opened_at));
+            out.push(group(more, times.opened_at));
         }
         if let Some(before) = self.recheck_before
             && queues.contains(&Queue::Changed)
         {
-            out.extend(each(" AND listed_converted = 1", &stamp(before)));
+            out.push(group(" AND listed_converted = 1", &stamp(before)));
         }
         out
     }
@@ -185,10 +200,64 @@ impl BookSelection {
     }
 }
 
-/// A statement that finds stored books, and the moment since which they have not been compared with GRIN's.
-struct StoredAgain {
-    sql: String,
-    checked_before: String,
+/// Books that may be taken when they are due: what they have in common, in SQL, and the moment that it calls `:before`.
+struct BookGroup {
+    which: String,
+    before: String,
+}
+
+impl BookGroup {
+    /// Those of a queue; failed books are not taken by their due time.
+    fn of_queue(queue: Queue) -> Option<Self> {
+        let which = match queue {
+            Queue::Converted | Queue::All => "state = 'available'".to_owned(),
+            Queue::Previous => "state = 'available' AND (requested_for = 'previous' \
+                                OR grin_state = 'PREVIOUSLY_DOWNLOADED')"
+                .to_owned(),
+            Queue::Unconverted => "state = 'available' AND requested_for = 'unconverted'".to_owned(),
+            Queue::Changed => format!("state = 'stored' AND {NEWER}"),
+            Queue::Failed => return None,
+        };
+        let before = String::new();
+        Some(Self { which, before })
+    }
+
+    /// Those of them that were not compared with GRIN's since the moment.
+    fn not_checked(self) -> Self {
+        Self {
+            which: format!("{} AND ifnull(last_etag_check, '') < :before", self.which),
+            ..self
+        }
+    }
+}
+
+/// A book that is not taken before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutOffBook {
+    /// The book.
+    pub barcode: Barcode,
+    /// Why it was not done, in one word.
+    pub reason: Option<FailureReason>,
+    /// And in a sentence.
+    pub detail: String,
+    /// When it is taken again.
+    pub until: Timestamp,
+}
+
+impl PutOffBook {
+    /// `None` if its barcode or its time is none of ours (somebody else wrote into the catalog).
+    fn read(row: &SqlRow<'_>) -> Result<Option<Self>, CatalogError> {
+        let reason: Option<String> = row.get("failure_reason")?;
+        let detail: Option<String> = row.get("failure_detail")?;
+        let barcode = Barcode::parse(&row.get::<String>("barcode")?);
+        let until = read_stamp(&row.get::<String>("next_attempt_at")?);
+        Ok(barcode.ok().zip(until).map(|(barcode, until)| Self {
+            barcode,
+            reason: reason.and_then(|word| word.parse().ok()),
+            detail: detail.unwrap_or_default(),
+            until,
+        }))
+    }
 }
 
 /// A book that was named, as far as it decides whether it may be taken.
@@ -248,17 +317,12 @@ impl NamedBook {
 
 /// The books of one queue that may be taken, each from an index of its own.
 fn sql_of(queue: Queue) -> String {
-    let available = |more: &str| {
-        format!("SELECT id FROM books WHERE state = 'available' AND {DUE}{more} {OLDEST_FIRST} LIMIT :limit")
-    };
-    match queue {
-        Queue::Converted | Queue::All => available(""),
-        Queue::Previous => available(" AND (requested_for = 'previous' OR grin_state = 'PREVIOUSLY_DOWNLOADED')"),
-        Queue::Unconverted => available(" AND requested_for = 'unconverted'"),
-        Queue::Changed => {
-            format!("SELECT id FROM books WHERE state = 'stored' AND {NEWER} AND {DUE} {OLDEST_FIRST} LIMIT :limit")
+    match BookGroup::of_queue(queue) {
+        Some(group) => {
+            let which = group.which;
+            format!("SELECT id FROM books WHERE {which} AND {DUE} {OLDEST_FIRST} LIMIT :limit")
         }
-        Queue::Failed => String::from(
+        None => String::from(
             "SELECT id FROM books WHERE state = 'failed' AND state_at < :before ORDER BY priority DESC, id LIMIT :limit",
         ),
     }

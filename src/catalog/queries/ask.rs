@@ -11,7 +11,7 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::counters;
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::planning::convert;
-use crate::catalog::planning::select::{BookSelection, RowLock, SelectionTimes, next_due};
+use crate::catalog::planning::select::{BookSelection, PutOffBook, RowLock, SelectionTimes, next_due};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::grin::Barcode;
 use crate::vocabulary::BookState;
@@ -48,17 +48,26 @@ impl StateCounts {
 #[derive(Debug, Clone, Copy)]
 pub struct CountBooks;
 
-/// Asks for the earliest moment at which a book of a selection, put off after a failure, may be taken again. Books that
-/// wait for GRIN are not meant: their time is no time of ours.
+/// Asks which books of a selection are put off, the first to come due first. Books that wait for GRIN are not meant: their time is no
+/// time of ours.
 #[derive(Debug, Clone, Default)]
-pub struct NextBookDue(pub BookSelection);
+pub struct ListPutOff {
+    /// Which books.
+    pub selection: BookSelection,
+    /// How many at most.
+    pub limit: usize,
+}
 
-impl CatalogOperation for NextBookDue {
-    type Output = Option<Timestamp>;
-    const KIND: &'static str = "next_book_due";
+impl CatalogOperation for ListPutOff {
+    type Output = Vec<PutOffBook>;
+    const KIND: &'static str = "put_off";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
-        self.0.next_due(tx.conn, &tx.stamp)
+        let times = SelectionTimes {
+            now: &tx.stamp,
+            opened_at: tx.opened_at,
+        };
+        self.selection.put_off(tx.conn, times, self.limit)
     }
 }
 

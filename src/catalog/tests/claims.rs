@@ -146,8 +146,23 @@ fn a_book_that_waits_for_its_time_is_not_handed_out_before() {
         (queue(&[Queue::Converted]), Some(at)),
         (only(&["TL0002"]), Some(at)),
         (only(&["TL0001"]), None),
+        // Not of this queue, and left out.
+        (queue(&[Queue::Changed]), None),
+        (
+            BookSelection {
+                except: [barcode("TL0002")].into(),
+                ..queue(&[Queue::Converted])
+            },
+            None,
+        ),
     ] {
-        assert_eq!(shelf.ledger.execute(NextBookDue(selection)).unwrap(), due);
+        let put_off = ListPutOff { selection, limit: 9 };
+        let put_off = shelf.ledger.execute(put_off).unwrap();
+        let told = put_off
+            .iter()
+            .map(|book| (book.barcode.as_str(), book.reason, book.until));
+        let expected = due.map(|at| ("TL0002", Some(crate::vocabulary::FailureReason::Timeout), at));
+        assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(expected));
     }
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001", "TL0003"]);
     shelf.clock.advance(HOUR);

@@ -35,6 +35,7 @@ impl<S: BookServices> BookRun<S> {
             number: self.book.attempts + 1,
             limit: self.context.options.retry.attempts,
             asked_wait: fault.asked_wait,
+            outlook: fault.outlook,
         };
         let due = judgement.memory.due_again(&attempt, now, &rules, rng);
         judgement.intake.failed(barcode, fault, now, rng);

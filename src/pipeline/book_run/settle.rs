@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -10,7 +9,7 @@ use crate::actor::AskError;
 use crate::catalog::{BegunPublication, CatalogError, ClaimSettlement, RecordDoubtfulPublication, SettleClaim};
 use crate::pipeline::book_run::BookRun;
 use crate::pipeline::book_services::BookServices;
-use crate::pipeline::policy::{BookFault, SETTLEMENT_AFTER_CUT};
+use crate::pipeline::policy::{BookFault, PutOff, SETTLEMENT_AFTER_CUT};
 use crate::vocabulary::{BookOutcome, WaitCause};
 
 /// The longest pause between two tries.
@@ -24,10 +23,10 @@ impl<S: BookServices> BookRun<S> {
     /// Tells the catalog; comes back with what the book really became (nothing comes of it when the claim was lost).
     ///
     /// What was published must be recorded, so a catalog that is locked, full or not writable is asked until it answers.
-    pub(super) async fn settle(&mut self, outcome: BookOutcome, delay: Duration) -> BookOutcome {
+    pub(super) async fn settle(&mut self, outcome: BookOutcome, end: PutOff) -> BookOutcome {
         let settle = SettleClaim {
             claim: self.book.claim.clone(),
-            settlement: self.settlement(outcome, delay),
+            settlement: self.settlement(outcome, end),
         };
         let began = Instant::now();
         for attempt in 1.. {
@@ -99,8 +98,7 @@ impl<S: BookServices> BookRun<S> {
         }
     }
 
-    fn settlement(&self, outcome: BookOutcome, delay: Duration) -> ClaimSettlement {
-        let at = Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX);
+    fn settlement(&self, outcome: BookOutcome, end: PutOff) -> ClaimSettlement {
         match (outcome, &self.fault) {
             (BookOutcome::Stored, _) => match &self.stored {
                 Some(stored) => ClaimSettlement::Stored(stored.clone()),
@@ -119,8 +117,8 @@ impl<S: BookServices> BookRun<S> {
             (BookOutcome::Retry | BookOutcome::Released, Some(fault)) => ClaimSettlement::Retry {
                 reason: fault.reason,
                 detail: fault.detail.clone(),
-                at,
-                counts: outcome == BookOutcome::Retry,
+                at: end.due_at(),
+                counts: end.counts,
             },
             (BookOutcome::Failed | BookOutcome::Retry | BookOutcome::Released, None) => ClaimSettlement::Released,
         }

@@ -93,7 +93,7 @@ impl BookServices for RunStub {
         unreachable!("a run renews nothing")
     }
 
-    async fn next_due(&self, _selection: BookSelection) -> Result<Option<Timestamp>, CatalogError> {
+    async fn put_off(&self, _selection: BookSelection, _limit: usize) -> Result<Vec<PutOffBook>, CatalogError> {
         unreachable!("a run looks for no other book")
     }
 

@@ -182,18 +182,21 @@ impl<S: BookServices> FanOut<'_, S> {
 
     async fn claim_of(&self, limit: usize, except: Vec<Barcode>) -> Result<Vec<ClaimedBook>, CatalogError> {
         let options = self.options();
-        // What this run leaves to the next one is due, and not taken again.
-        let left = self.judgement.borrow().memory.left().clone();
         let claim = ClaimBooks {
-            selection: BookSelection {
-                // What this run leaves to the next one is due, and not taken again.
-                except: left.into_iter().chain(except).collect(),
-                ..self.scope.selection(self.began, Timestamp::now())
-            },
+            selection: self.selection(except),
             limit,
             owner: options.owner,
             lease: options.lease,
         };
         self.services.claim(claim).await
+    }
+
+    /// The books meant, without these and without those that this run leaves to the next one.
+    pub(super) fn selection(&self, except: Vec<Barcode>) -> BookSelection {
+        let left = self.judgement.borrow().memory.left().clone();
+        BookSelection {
+            except: left.into_iter().chain(except).collect(),
+            ..self.scope.selection(self.began, Timestamp::now())
+        }
     }
 }

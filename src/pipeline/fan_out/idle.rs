@@ -25,18 +25,21 @@ impl<S: BookServices> FanOut<'_, S> {
         None
     }
 
+    /// As many books are done as were asked for.
+    pub(super) fn has_reached_limit(&self) -> bool {
+        self.scope.limit.is_some_and(|limit| self.claims.taken() >= limit)
+    }
+
     /// Nothing can be claimed now: done, or when to look again.
     pub(super) async fn nothing_to_claim(&mut self) -> Result<NextLook, CatalogError> {
         let now = Instant::now();
         let look_again = look_again();
         let idle = self.running.is_empty() && self.scope.once && self.control.sources.get() == 0;
         let idle_since = *self.idle_since.get_or_insert(now);
-        let due = self
-            .services
-            .next_due(self.scope.selection(self.began, Timestamp::now()))
-            .await?;
+        // What this run leaves to the next one is not waited for.
+        let put_off = self.services.put_off(self.selection(Vec::new()), 1).await?;
         let wait = |due: Timestamp| Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
-        let due = due.map(|due| now + wait(due).max(SHORTEST));
+        let due = put_off.first().map(|book| now + wait(book.until).max(SHORTEST));
         if !idle {
             return Ok(NextLook::Wait(due.unwrap_or(look_again).min(look_again)));
         }
@@ -47,7 +50,7 @@ impl<S: BookServices> FanOut<'_, S> {
         };
         // What is due much later is the next run's; what another daemon holds may be free when that one has died.
         match due.filter(|due| *due <= now + longest_wait_once(&self.options().retry.backoff)) {
-            _ if self.scope.limit.is_some_and(|limit| self.claims.taken() >= limit) => Ok(NextLook::Done),
+            _ if self.has_reached_limit() => Ok(NextLook::Done),
             Some(due) => Ok(NextLook::Wait(due.min(look_again))),
             None if now < patience => Ok(NextLook::Wait(patience)),
             None => {

@@ -8,7 +8,7 @@ use super::*;
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::session::SessionError;
 use crate::storage::StorageError;
-use crate::vocabulary::{Blame, FailureReason};
+use crate::vocabulary::FailureReason;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -108,7 +108,7 @@ async fn a_refused_book_keeps_no_other_one_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_ends_by_itself_fails_the_refused_book_and_leaves_the_unreachable_one() {
+async fn a_run_that_ends_by_itself_tries_bad_books_a_few_times_and_leaves_them() {
     let library = LibraryStub::new();
     library.add("BAD001", Fate::Fails(forbidden()), Duration::ZERO);
     library.add("BAD002", Fate::Fails(server()), Duration::ZERO);
@@ -117,10 +117,14 @@ async fn a_run_that_ends_by_itself_fails_the_refused_book_and_leaves_the_unreach
     }
     let began = Instant::now();
     let (run, report) = once(library).await;
-    assert_eq!((run.library.stored(), run.library.failed()), (5, 1));
-    assert!(
-        report.incomplete[0].contains("1 book could not be fetched"),
-        "{report:?}"
+    assert_eq!((run.library.stored(), run.library.failed()), (5, 0));
+    assert!(report.left[0].contains("2 books could not be fetched"), "{report:?}");
+    assert_eq!((run.library.asked("BAD001"), run.library.asked("BAD002")), (3, 6));
+    let attempts = |code: &str| run.library.books.borrow()[code].attempts;
+    assert_eq!(
+        (attempts("BAD001"), attempts("BAD002")),
+        (1, 0),
+        "the tries of a run are one attempt"
     );
     assert!(began.elapsed() < Duration::from_secs(300), "{:?}", began.elapsed());
 }
@@ -138,8 +142,11 @@ async fn many_refused_books_keep_the_good_ones_behind_them_waiting_for_minutes_a
             }
             let (run, report) = once(library).await;
             assert_eq!(run.library.stored(), 60 - bad, "{bad} {fault:?}: {report:?}");
-            let failed = if fault.blame == Blame::Book { bad } else { 0 };
-            assert_eq!(run.library.failed(), failed, "{bad} {fault:?}");
+            assert_eq!(run.library.failed(), 0, "{bad} {fault:?}");
+            assert!(
+                report.left[0].contains(&format!("{bad} books")),
+                "{bad} {fault:?}: {report:?}"
+            );
             assert!(report.stopped_by.is_none(), "{bad}: {report:?}");
             let last = run.library.last_good_stored();
             assert!(last < Duration::from_secs(180), "{bad} {fault:?}: {last:?}");
@@ -187,7 +194,7 @@ async fn a_book_that_panics_each_time_ends_as_failed_and_nothing_else_ends() {
     let library = LibraryStub::new();
     library.add("BAD001", Fate::Panics, Duration::ZERO);
     library.add("GOOD01", Fate::Good, Duration::ZERO);
-    let (run, _) = once(library).await;
+    let run = daemon(library, Duration::from_secs(4 * 24 * 3_600)).await;
     assert_eq!((run.library.stored(), run.library.failed()), (1, 1));
     assert_eq!(run.library.asked("BAD001"), 4, "each panic costs one attempt");
     assert_eq!(run.progress.snapshot().failures[&FailureReason::Panicked], 1);

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rand::Rng;
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
+use crate::pipeline::policy::FaultOutlook;
 use crate::session::RetryBackoff;
 use crate::vocabulary::BookOutcome;
 
@@ -29,6 +31,8 @@ const OUTAGE_PAUSE_CAP: Duration = Duration::from_secs(15 * 60);
 const OUTAGE_PART: u32 = 20;
 /// Tries of one book on a way that fails, in a run that ends by itself.
 const TRIES_ONCE: u32 = 6;
+/// The same of a book that GRIN refuses: together they are one attempt.
+const REFUSALS_ONCE: u32 = 3;
 /// Books whose failures are remembered; whatever is beyond begins its waits anew.
 const REMEMBERED: usize = 100_000;
 /// Books that a run that ends by itself leaves to the next one although they are due: each claim skips all of them.
@@ -69,6 +73,8 @@ pub struct FailureMemory {
 #[derive(Debug, Clone, Copy)]
 struct BookTries {
     tries: u32,
+    /// Attempts that failed through the book's own fault.
+    refusals: u32,
     /// Failures between which others succeeded.
     own: u32,
     first: Instant,
@@ -82,6 +88,23 @@ pub struct PutOff {
     pub delay: Duration,
     /// A run that ends by itself leaves it to the next one.
     pub left: bool,
+    /// Whether the attempt counts.
+    pub counts: bool,
+}
+
+impl PutOff {
+    /// The moment that is so far from now.
+    pub fn due_at(self) -> Timestamp {
+        Timestamp::now().checked_add(self.delay).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// How long a book waits after a failure.
+struct BookWait {
+    /// By the schedule that holds whoever runs.
+    scheduled: Duration,
+    /// Before a quick try more, which a run that ends by itself makes first; `None`: it has made enough of them.
+    quick: Option<Duration>,
 }
 
 impl FailureMemory {
@@ -95,8 +118,9 @@ impl FailureMemory {
         &self.left
     }
 
-    /// When a book is due again after an attempt that a fault ended. What the server asked for is waited for; a run that ends by
-    /// itself leaves to the next one what it would wait too long for, all waits for one book together.
+    /// When a book is due again after an attempt that a fault ended. Its schedule is one for all runs; one that ends by itself waits
+    /// for nothing but a few quick tries, which do not count, and leaves the book to the next run then. What the server asked for is
+    /// waited for, in such a run as long as all waits for one book together are not too long.
     pub fn due_again(
         &mut self,
         attempt: &FailedAttempt<'_>,
@@ -104,29 +128,45 @@ impl FailureMemory {
         rules: &PutOffRules<'_>,
         rng: &mut impl Rng,
     ) -> PutOff {
-        let own = match attempt.outcome {
+        let wait = match attempt.outcome {
             BookOutcome::Released => self.put_off(attempt.barcode, now, rules, rng),
-            BookOutcome::Retry => PutOff {
-                delay: match rules.once {
-                    true => rules.backoff.pause(attempt.number, rng),
-                    false => attempt_delay(attempt.limit, attempt.number),
-                },
-                left: false,
-            },
+            BookOutcome::Retry => self.refused(attempt, now, rules, rng),
             // It is done: stored, or failed for good.
             _ => return PutOff::default(),
         };
-        let delay = own.delay.max(attempt.asked_wait.unwrap_or_default());
-        let longest = longest_wait_once(rules.backoff);
+        let asked = attempt.asked_wait.unwrap_or_default();
         let waited = now - self.remember(attempt.barcode, now).first;
-        let asked = attempt.asked_wait.is_some() && waited + delay >= longest;
-        let left = own.left || (rules.once && (asked || delay > longest));
-        if !left || self.leave(attempt.barcode) {
-            return PutOff { delay, left };
+        let is_short = |delay: &Duration| asked.is_zero() || waited + *delay < longest_wait_once(rules.backoff);
+        let quick = wait.quick.map(|quick| quick.max(asked)).filter(is_short);
+        if let (true, Some(delay)) = (rules.once, quick) {
+            return PutOff {
+                delay,
+                ..PutOff::default()
+            };
         }
+        let delay = wait.scheduled.max(asked);
+        let has_place = !rules.once || self.leave(attempt.barcode);
         PutOff {
-            delay: delay.max(LEFT_LATER),
-            left,
+            delay: if has_place { delay } else { delay.max(LEFT_LATER) },
+            left: rules.once,
+            counts: attempt.outcome == BookOutcome::Retry,
+        }
+    }
+
+    /// A book failed through its own fault.
+    fn refused(
+        &mut self,
+        attempt: &FailedAttempt<'_>,
+        now: Instant,
+        rules: &PutOffRules<'_>,
+        rng: &mut impl Rng,
+    ) -> BookWait {
+        let tries = self.remember(attempt.barcode, now);
+        tries.refusals += 1;
+        let may_change = attempt.outlook == FaultOutlook::Open && tries.refusals < REFUSALS_ONCE;
+        BookWait {
+            scheduled: attempt_delay(attempt.limit, attempt.number),
+            quick: may_change.then(|| rules.backoff.pause(tries.refusals, rng)),
         }
     }
 
@@ -142,6 +182,7 @@ impl FailureMemory {
     fn remember(&mut self, barcode: &Barcode, now: Instant) -> &mut BookTries {
         let new = BookTries {
             tries: 0,
+            refusals: 0,
             own: 0,
             first: now,
             last: now,
@@ -154,7 +195,7 @@ impl FailureMemory {
 
     /// A book failed through no fault of its own. While nothing at all succeeds it shares in the outage and is put off no
     /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day.
-    fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> PutOff {
+    fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> BookWait {
         let tries = self.remember(barcode, now);
         if tries.tries > 0 && rules.last_good.is_some_and(|good| good > tries.last) {
             tries.own += 1;
@@ -164,20 +205,9 @@ impl FailureMemory {
         let tries = *tries;
         let own = OWN_TROUBLE.pause(tries.own, rng);
         let shared = shared_pause(rules.backoff, tries.tries, now.duration_since(tries.first), rng);
-        match rules.once {
-            // Due at once, for the next run; this one does not take it again.
-            true if tries.tries >= TRIES_ONCE => PutOff {
-                delay: Duration::ZERO,
-                left: true,
-            },
-            true => PutOff {
-                delay: shared,
-                left: false,
-            },
-            false => PutOff {
-                delay: if tries.own > 0 { own.max(shared) } else { shared },
-                left: false,
-            },
+        BookWait {
+            scheduled: if tries.own > 0 { own.max(shared) } else { shared },
+            quick: (tries.tries < TRIES_ONCE).then_some(shared),
         }
     }
 }
@@ -195,6 +225,8 @@ pub struct FailedAttempt<'a> {
     pub limit: u32,
     /// What the server asked for before the next attempt.
     pub asked_wait: Option<Duration>,
+    /// What the next attempt would bring.
+    pub outlook: FaultOutlook,
 }
 
 /// What [`FailureMemory::due_again`] goes by.

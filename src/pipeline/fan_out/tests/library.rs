@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::catalog::{
-    BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, RecordDoubtfulPublication, RenewClaims, SettleClaim,
-    StoredBook,
+    BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, PutOffBook, RecordDoubtfulPublication, RenewClaims,
+    SettleClaim, StoredBook,
 };
 use crate::grin::Barcode;
 use crate::pipeline::PublishedVolume;
@@ -343,13 +343,22 @@ impl BookServices for LibraryStub {
         Ok(renew.claims.into_iter().filter(is_lost).collect())
     }
 
-    async fn next_due(&self, _selection: BookSelection) -> Result<Option<Timestamp>, CatalogError> {
+    async fn put_off(&self, selection: BookSelection, limit: usize) -> Result<Vec<PutOffBook>, CatalogError> {
         self.catalog()?;
         let now = Instant::now();
         let books = self.books.borrow();
-        let waiting = books.values().filter(|book| book.end.is_none() && book.due > now);
-        let first = waiting.map(|book| book.due).min();
-        Ok(first.map(|due| Timestamp::now() + (due - now)))
+        let waiting = books
+            .iter()
+            .filter(|(code, book)| !selection.except.contains(code.as_str()) && book.end.is_none() && book.due > now);
+        let mut waiting: Vec<_> = waiting.collect();
+        waiting.sort_by_key(|(_, book)| book.due);
+        let put_off = waiting.into_iter().take(limit).map(|(code, book)| PutOffBook {
+            barcode: Barcode::parse(code).unwrap(),
+            reason: None,
+            detail: String::new(),
+            until: Timestamp::now() + (book.due - now),
+        });
+        Ok(put_off.collect())
     }
 
     async fn available(&self) -> Result<u64, CatalogError> {

@@ -46,7 +46,7 @@ async fn archives_that_are_not_served_keep_the_good_ones_waiting_for_a_minute_at
                 "{bad} {retry_after:?}: {:?}",
                 began.elapsed()
             );
-            assert!(!report.incomplete.is_empty(), "{bad} {retry_after:?}");
+            assert!(!report.left.is_empty(), "{bad} {retry_after:?}");
             assert_eq!(run.library.failed(), 0);
         }
     }
@@ -60,7 +60,7 @@ async fn where_no_archive_is_served_the_run_ends_within_minutes_and_says_why() {
         assert!(began.elapsed() < MINUTE * 11, "{retry_after:?}: {:?}", began.elapsed());
         assert_eq!((run.library.stored(), run.library.failed()), (0, 0));
         assert!(
-            report.stopped_by.is_some() || !report.incomplete.is_empty(),
+            report.stopped_by.is_some() || !report.left.is_empty(),
             "{retry_after:?}"
         );
     }
@@ -94,7 +94,7 @@ async fn a_pause_that_grin_asks_of_everybody_ends_the_run_and_leaves_every_book_
     let (run, report) = once(library).await;
     let stopped_by = report.stopped_by.clone().expect("it gives up");
     assert_eq!(stopped_by.cause, WaitCause::Gate);
-    assert!(report.incomplete[0].contains("60 books are left"), "{report:?}");
+    assert!(report.left[0].contains("60 books are left"), "{report:?}");
     let now = Instant::now();
     for (code, book) in run.library.books.borrow().iter() {
         assert!(book.due <= now && book.attempts == 0, "{code}");
@@ -134,4 +134,31 @@ async fn a_catalog_that_is_gone_ends_the_run_at_once() {
     futures::join!(fan_out.run(), losing);
     assert!(began.elapsed() < MINUTE, "{:?}", began.elapsed());
     assert!(run.cut.is_cancelled(), "what is still fetched could not be recorded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn books_that_were_put_off_before_are_waited_for_or_told() {
+    for (due_in, stored, is_left) in [(MINUTE * 5, 1, false), (MINUTE * 60, 0, true)] {
+        let library = LibraryStub::new();
+        library.add("GOOD01", Fate::Good, due_in);
+        let began = Instant::now();
+        let (run, report) = once(library).await;
+        assert_eq!(
+            (run.library.stored(), report.left.is_empty()),
+            (stored, !is_left),
+            "{report:?}"
+        );
+        assert!(!is_left || began.elapsed() < MINUTE, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_to_the_next_run_anyway_is_not_waited_for() {
+    for fault in [not_served(Some(MINUTE * 10)), forbidden()] {
+        let began = Instant::now();
+        let (run, report) = once(library(1, &fault)).await;
+        assert_eq!(run.library.stored(), 59);
+        assert!(report.left[1].starts_with("BOOK00: "), "{report:?}");
+        assert!(began.elapsed() < MINUTE, "{fault:?}: {:?}", began.elapsed());
+    }
 }
