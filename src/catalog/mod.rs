@@ -35,14 +35,16 @@ pub use lifecycle::wish::EnsureKnown;
 #[cfg(test)]
 pub(crate) use lifecycle::wish::SetPriority;
 pub(crate) use lifecycle::wish::{AskUnknown, ResetFailed};
+pub use observations::begin_pass::BeginPass;
+pub(crate) use observations::begin_pass::ListPass;
 pub(crate) use observations::enrich::{EnrichBatch, EnrichmentCounts, RecordEnrichment, ToEnrich};
 pub use observations::listing::ListPart;
 #[cfg(test)]
 pub(crate) use observations::listing::ListPartCounts;
+pub use observations::passes::FinishPass;
 #[cfg(test)]
 pub(crate) use observations::passes::PassEnd;
-pub use observations::passes::{BeginPass, FinishPass};
-pub(crate) use observations::passes::{CountMissing, ListPass, PassId};
+pub(crate) use observations::passes::{CountMissing, PassId};
 #[cfg(test)]
 pub(crate) use planning::convert::{ConversionPlan, ConversionsRecorded};
 pub(crate) use planning::convert::{PlanConversions, RecordConversions};

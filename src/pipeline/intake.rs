@@ -252,7 +252,7 @@ impl BookIntake {
         breaker.only_a_write_tells |= cause == WaitCause::Disk && self.disk_was_believed;
         let was_opener = breaker.add_opener(barcode, fault);
         let backoff = &self.config.backoff;
-        if is_probe && breaker.note_probe(&failure, barcode, was_opener) {
+        if is_probe && breaker.note_probe(failure, barcode, was_opener) {
             breaker.give_up_after(longest_wait_once(backoff), now);
             breaker.lengthen(cause, backoff, now, rng);
         }

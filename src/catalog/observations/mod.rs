@@ -1,6 +1,7 @@
 //! What GRIN tells of books: lists and their passes, searches, facts and MARC fields.
 
 mod absent;
+pub(crate) mod begin_pass;
 pub(crate) mod believable;
 pub(crate) mod dates;
 pub(crate) mod enrich;

@@ -1,7 +1,7 @@
 //! Claims, leases and queues.
 
 use crate::catalog::tests::shelf::{
-    DAY, HOUR, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored, three,
+    DAY, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored, three,
 };
 use crate::catalog::*;
 use crate::grin::{GrinDate, ListKind};
@@ -132,48 +132,6 @@ fn what_an_owner_gives_back_can_be_claimed_at_once() {
     assert_eq!(shelf.leave("one"), 2);
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0002", "TL0001"]);
     assert_eq!(shelf.state("TL0003"), S::Checking, "another's claim is left alone");
-}
-
-#[test]
-fn a_book_that_waits_for_its_time_is_not_handed_out_before() {
-    let mut shelf = Shelf::new();
-    three(&mut shelf);
-    let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
-    let at = shelf.now_plus(HOUR);
-    assert_eq!(shelf.settle(&claimed[0], retry(at)).unwrap(), S::Available);
-    assert_eq!(shelf.reader().report().unwrap().next_due, Some(crate::clock::stamp(at)));
-    for (selection, due) in [
-        (queue(&[Queue::Converted]), Some(at)),
-        (only(&["TL0002"]), Some(at)),
-        (only(&["TL0001"]), None),
-        // Not of this queue, and left out.
-        (queue(&[Queue::Changed]), None),
-        (
-            BookSelection {
-                except: [barcode("TL0002")].into(),
-                ..queue(&[Queue::Converted])
-            },
-            None,
-        ),
-    ] {
-        let put_off = ListPutOff { selection, limit: 9 };
-        let put_off = shelf.ledger.execute(put_off).unwrap();
-        let told = put_off
-            .iter()
-            .map(|book| (book.barcode.as_str(), book.reason, book.until));
-        let expected = due.map(|at| ("TL0002", Some(crate::vocabulary::FailureReason::Timeout), at));
-        assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(expected));
-    }
-    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001", "TL0003"]);
-    shelf.clock.advance(HOUR);
-    let again = shelf.claim_of("two", queue(&[Queue::Converted]), 9);
-    assert_eq!(
-        codes(&again),
-        ["TL0002", "TL0001", "TL0003"],
-        "its time has come, and the other owner's leases have run out"
-    );
-    assert_eq!(again[0].attempts, 1);
-    assert_eq!(shelf.reader().report().unwrap().next_due, None);
 }
 
 #[test]

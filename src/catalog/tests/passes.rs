@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::catalog::tests::sharing::{MEMBERSHIP, acquire, card, join, renew};
 use crate::catalog::tests::shelf::{DAY, Shelf, barcode, converted, row};
 use crate::catalog::*;
 use crate::grin::{ListKind, ProcessOutcome};
@@ -229,4 +230,57 @@ fn a_part_of_a_page_does_not_take_away_where_to_go_on() {
     };
     let again = shelf.ledger.execute(begin).unwrap();
     assert_eq!((again.id, again.next, again.rows), (pass, next, 2));
+}
+
+#[test]
+fn nothing_is_recorded_of_a_pass_after_another_member_has_taken_it_over() {
+    let mut shelf = Shelf::new();
+    let (slow, next) = (card("a", "1"), card("b", "1"));
+    join(&mut shelf, &slow);
+    join(&mut shelf, &next);
+    let begin = |shelf: &mut Shelf, member: &MemberCard| {
+        let TaskAnswer::Held { fence } = acquire(shelf, member, SharedTask::Lists) else {
+            panic!("it is free");
+        };
+        let begin = BeginPass {
+            list: ListKind::Converted,
+            resume: true,
+            fence: Some(fence),
+        };
+        (begin, shelf.ledger.execute(begin).unwrap().id)
+    };
+    let (again, pass) = begin(&mut shelf, &slow);
+    let part = |pass: PassId, code: &str| ListPart {
+        list: ListKind::Converted,
+        pass: Some(pass),
+        rows: vec![converted(code, "2025/06/01")],
+        sighted: Vec::new(),
+        unsure: 0,
+        observed: jiff::Timestamp::UNIX_EPOCH,
+        next: Some("page-2".into()),
+    };
+    let finish = |pass| FinishPass {
+        pass,
+        complete: true,
+        note: None,
+    };
+    shelf.ledger.execute(part(pass, "TL0001")).unwrap();
+    // It stands still for longer than its lease, and another goes on with the same pass.
+    shelf.clock.advance(MEMBERSHIP * 2);
+    renew(&mut shelf, &next);
+    let (_, taken_over) = begin(&mut shelf, &next);
+    assert_eq!(taken_over.number, pass.number);
+    let late = [
+        shelf.ledger.execute(part(pass, "TL0002")).map(drop),
+        shelf.ledger.execute(finish(pass)).map(drop),
+        shelf.ledger.execute(again).map(drop),
+    ];
+    for late in late {
+        assert!(matches!(late, Err(CatalogError::TaskLost("lists"))), "{late:?}");
+    }
+    // By hand it is done beside whoever has the task.
+    let by_hand = PassId { fence: None, ..pass };
+    shelf.ledger.execute(part(by_hand, "TL0003")).unwrap();
+    shelf.ledger.execute(part(taken_over, "TL0004")).unwrap();
+    assert_eq!(shelf.ledger.execute(finish(taken_over)).unwrap().rows, 3);
 }

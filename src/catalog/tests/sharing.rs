@@ -3,16 +3,15 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::catalog::tests::shelf::{LEASE, Shelf, codes, converted, queue, three};
+use crate::catalog::tests::shelf::{LEASE, Shelf, codes, queue, three};
 use crate::catalog::*;
-use crate::grin::ListKind;
 
 use BookState as S;
 
-const MEMBERSHIP: Duration = Duration::from_secs(30);
+pub const MEMBERSHIP: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn card(instance: &str, process: &str) -> MemberCard {
+pub fn card(instance: &str, process: &str) -> MemberCard {
     MemberCard {
         instance: instance.into(),
         owner: format!("{instance}:{process}"),
@@ -22,19 +21,19 @@ fn card(instance: &str, process: &str) -> MemberCard {
     }
 }
 
-fn join(shelf: &mut Shelf, member: &MemberCard) -> JoinAnswer {
+pub fn join(shelf: &mut Shelf, member: &MemberCard) -> JoinAnswer {
     let member = member.clone();
     let lease = MEMBERSHIP;
     shelf.ledger.execute(JoinMembers { member, lease }).unwrap()
 }
 
-fn renew(shelf: &mut Shelf, member: &MemberCard) -> MemberRound {
+pub fn renew(shelf: &mut Shelf, member: &MemberCard) -> MemberRound {
     let member = member.clone();
     let lease = MEMBERSHIP;
     shelf.ledger.execute(RenewMember { member, lease }).unwrap()
 }
 
-fn acquire(shelf: &mut Shelf, member: &MemberCard, task: SharedTask) -> TaskAnswer {
+pub fn acquire(shelf: &mut Shelf, member: &MemberCard, task: SharedTask) -> TaskAnswer {
     let owner = member.owner.clone();
     shelf.ledger.execute(AcquireTask { task, owner }).unwrap()
 }
@@ -304,59 +303,6 @@ fn a_membership_does_not_end_claims_of_those_who_are_none() {
     assert_eq!(renew(&mut shelf, &card("a", "1")).freed_claims, 0);
     let left = shelf.claim_of("other", queue(&[Queue::Converted]), 9);
     assert!(codes(&left).is_empty());
-}
-
-#[test]
-fn nothing_is_recorded_of_a_pass_after_another_member_has_taken_it_over() {
-    let mut shelf = Shelf::new();
-    let (slow, next) = (card("a", "1"), card("b", "1"));
-    join(&mut shelf, &slow);
-    join(&mut shelf, &next);
-    let begin = |shelf: &mut Shelf, member: &MemberCard| {
-        let TaskAnswer::Held { fence } = acquire(shelf, member, SharedTask::Lists) else {
-            panic!("it is free");
-        };
-        let begin = BeginPass {
-            list: ListKind::Converted,
-            resume: true,
-            fence: Some(fence),
-        };
-        (begin, shelf.ledger.execute(begin).unwrap().id)
-    };
-    let (again, pass) = begin(&mut shelf, &slow);
-    let part = |pass: PassId, code: &str| ListPart {
-        list: ListKind::Converted,
-        pass: Some(pass),
-        rows: vec![converted(code, "2025/06/01")],
-        sighted: Vec::new(),
-        unsure: 0,
-        observed: jiff::Timestamp::UNIX_EPOCH,
-        next: Some("page-2".into()),
-    };
-    let finish = |pass| FinishPass {
-        pass,
-        complete: true,
-        note: None,
-    };
-    shelf.ledger.execute(part(pass, "TL0001")).unwrap();
-    // It stands still for longer than its lease, and another goes on with the same pass.
-    shelf.clock.advance(MEMBERSHIP * 2);
-    renew(&mut shelf, &next);
-    let (_, taken_over) = begin(&mut shelf, &next);
-    assert_eq!(taken_over.number, pass.number);
-    let late = [
-        shelf.ledger.execute(part(pass, "TL0002")).map(drop),
-        shelf.ledger.execute(finish(pass)).map(drop),
-        shelf.ledger.execute(again).map(drop),
-    ];
-    for late in late {
-        assert!(matches!(late, Err(CatalogError::TaskLost("lists"))), "{late:?}");
-    }
-    // By hand it is done beside whoever has the task.
-    let by_hand = PassId { fence: None, ..pass };
-    shelf.ledger.execute(part(by_hand, "TL0003")).unwrap();
-    shelf.ledger.execute(part(taken_over, "TL0004")).unwrap();
-    assert_eq!(shelf.ledger.execute(finish(taken_over)).unwrap().rows, 3);
 }
 
 #[test]

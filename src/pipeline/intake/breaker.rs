@@ -154,7 +154,7 @@ impl CircuitBreaker {
     }
 
     /// Counts the failure of the probe; `false` if it tells nothing new.
-    pub fn note_probe(&mut self, failure: &FailedProbe, barcode: &Barcode, was_opener: bool) -> bool {
+    pub fn note_probe(&mut self, failure: FailedProbe, barcode: &Barcode, was_opener: bool) -> bool {
         let news = failure.news(was_opener, self.only_a_write_tells);
         match news {
             Some(ProbeNews::Everybodys) => self.note_failed_probe(false),

@@ -18,10 +18,6 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>, bool)> {
         host: words(),
         cause: "name not found".into(),
     };
-    let throttled = SessionError::Throttled {
-        status: Some(503),
-        retry_after: None,
-    };
     let full = StorageError::Full {
         place: words(),
         detail: words(),
@@ -51,7 +47,7 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>, bool)> {
         ),
         (
             "503 of a list",
-            (&throttled).into(),
+            (&throttled()).into(),
             Blame::Path,
             Some(WaitCause::Gate),
             false,
@@ -170,6 +166,13 @@ fn faults() -> Vec<(&'static str, BookFault, Blame, Option<WaitCause>, bool)> {
     ]
 }
 
+fn throttled() -> SessionError {
+    SessionError::Throttled {
+        status: Some(503),
+        retry_after: None,
+    }
+}
+
 #[test]
 fn each_error_has_one_to_blame() {
     for (what, fault, blame, cause, needs_person) in faults() {
@@ -201,14 +204,7 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
     let cases: [(BookFault, bool); 22] = [
         ((&SessionError::Forbidden { snippet }).into(), true),
         ((&SessionError::NotServed { status, retry_after }).into(), true),
-        (
-            (&SessionError::Throttled {
-                status: Some(status),
-                retry_after,
-            })
-                .into(),
-            false,
-        ),
+        ((&throttled()).into(), false),
         ((&SessionError::Server { status: 500 }).into(), true),
         (
             (&SessionError::Short {

@@ -102,7 +102,10 @@ fn contradictions_are_refused() {
             "[retry]\nmax_sequential_failures = 0",
             &["retry.max_sequential_failures"],
         ),
-        ("[storage]\nraw_prefix = \"../raw\"", &["storage.raw_prefix", "begins with a dot"]),
+        (
+            "[storage]\nraw_prefix = \"../raw\"",
+            &["storage.raw_prefix", "begins with a dot"],
+        ),
         ("[storage]\nurl = \"s3://b/../x\"", &["storage.url", "no folder"]),
         ("[storage]\nraw_prefix = \"\"", &["storage.raw_prefix"]),
         (
