@@ -106,7 +106,6 @@ fn contradictions_are_refused() {
             "[storage]\nraw_prefix = \"../raw\"",
             &["storage.raw_prefix", "begins with a dot"],
         ),
-        ("[storage]\nurl = \"s3://b/../x\"", &["storage.url", "no folder"]),
         ("[storage]\nraw_prefix = \"\"", &["storage.raw_prefix"]),
         (
             "[storage]\nraw_prefix = \"meta\"",
@@ -154,6 +153,7 @@ fn storage_and_catalog_addresses_are_judged_by_scheme() {
         ("STORAGE__URL", "file:library", "absolute path"),
         ("STORAGE__URL", "file:///srv/../etc", "absolute path"),
         ("STORAGE__URL", "s3:///prefix", "no bucket"),
+        ("STORAGE__URL", "s3://bucket/../x", "no folder"),
         ("STORAGE__URL", "s3://key:secret@bucket/x", "AWS_*"),
         ("STORAGE__ENDPOINT", "http://s3.example.org", "in clear"),
         ("CATALOG__URL", "mysql://me:pw@host/db", "sqlite://"),
