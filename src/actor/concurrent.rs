@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{self, Waker};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
+use futures::future::LocalBoxFuture;
 use tokio::task::AbortHandle;
 
 use crate::actor::held_messages::RecordSlab;
@@ -97,7 +98,10 @@ impl<W: ServeMessages<M>, M: Message> Handler<MessageEnvelope<M>> for Concurrent
             return;
         };
         match catch_unwind(AssertUnwindSafe(|| worker.serve(message, cx))) {
-            Ok(future) => self.run(future, call, ctx),
+            Ok(future) => {
+                let own = Arc::clone(&self.slot.runner.instance);
+                self.run(Box::pin(async move { serve(&own, future, call).await }), ctx);
+            }
             Err(payload) => {
                 call.panicked(&fault_text(payload));
                 discard(self.slot.worker.take());
@@ -108,16 +112,10 @@ impl<W: ServeMessages<M>, M: Message> Handler<MessageEnvelope<M>> for Concurrent
 }
 
 impl<W: Worker> ConcurrentRunner<W> {
-    /// Runs a served future as a task of its own, so that a wake-up costs one poll and not one for each in flight.
+    /// Runs a served future as a task of its own, so that a wake-up costs one poll and not one for each in flight. Its type is forgotten here:
+    /// the compiler would else make all of a task, and of this, for each message.
     #[expect(clippy::disallowed_methods, reason = "counted by the call, aborted with the actor")]
-    fn run<M: Message>(
-        &mut self,
-        future: impl Future<Output = M::Reply> + 'static,
-        call: ReplyDuty<M>,
-        ctx: &mut Context<Self>,
-    ) {
-        let own = Arc::clone(&self.slot.runner.instance);
-        let mut turn = Box::pin(async move { serve(&own, future, call).await });
+    fn run(&mut self, mut turn: LocalBoxFuture<'static, ()>, ctx: &mut Context<Self>) {
         // Many answers stand ready; a task for each would cost more than the answer.
         if turn
             .as_mut()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use tokio::task::JoinHandle;
 
 use crate::actor::runner::fault_text;
@@ -57,6 +58,8 @@ pub fn spawn<T: 'static>(
 ) -> TaskHandle<T> {
     let stats = Arc::clone(lock(&hub.inner.tasks).entry(name).or_default());
     let counted = Counted::new(stats);
+    // Its type is forgotten: the compiler would else make all of a task for each.
+    let future: LocalBoxFuture<'static, T> = Box::pin(future);
     let handle = actix_rt::spawn(async move {
         let ended = AssertUnwindSafe(future).catch_unwind().await;
         ended
