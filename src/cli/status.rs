@@ -53,10 +53,22 @@ fn other_version(endpoint: &DaemonEndpoint, error: &serde_json::Error) -> CliErr
     .advise("Are this program and the daemon of the same version?")
 }
 
-/// Nobody answered at any of the places where a daemon was looked for.
+/// Nobody answered at any of the places where a daemon was looked for; one that runs and does not answer is told from none.
 pub fn not_running(errors: &[ClientError]) -> CliError {
-    let error = CliError::new(ExitStatus::Unavailable, "no running daemon was found");
-    let error = errors.iter().fold(error, |error, cause| error.because(cause));
+    let is_silent = errors.iter().any(|error| matches!(error, ClientError::Silent { .. }));
+    let what = if is_silent {
+        "the daemon runs, but does not answer"
+    } else {
+        "no running daemon was found"
+    };
+    let error = errors
+        .iter()
+        .fold(CliError::new(ExitStatus::Unavailable, what), |error, cause| {
+            error.because(cause)
+        });
+    if is_silent {
+        return error.advise("It is stopped or hangs; `systemctl status grind` and `journalctl -u grind` tell more. Under systemd it is ended and started again by itself.");
+    }
     error.advise("Start it with `systemctl start grind` or `grind run`, or say where it is with --socket or --address.")
 }
 

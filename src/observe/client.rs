@@ -35,13 +35,19 @@ impl fmt::Display for DaemonEndpoint {
 /// Why a daemon gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens, or not in time.
+    /// Nobody listens.
     #[error("no daemon answers at {endpoint}")]
     Unreachable {
         /// Where it was tried.
         endpoint: DaemonEndpoint,
         /// Why.
         source: io::Error,
+    },
+    /// Somebody listens, and says nothing in time.
+    #[error("what listens at {endpoint} runs, but does not answer")]
+    Silent {
+        /// Where it was tried.
+        endpoint: DaemonEndpoint,
     },
     /// Somebody answers, but not as a daemon does.
     #[error("what answers at {endpoint} is no grind daemon: {why}")]
@@ -83,9 +89,13 @@ pub fn post(endpoint: &DaemonEndpoint, path: &str, json: &str) -> Result<Vec<u8>
 }
 
 fn request(endpoint: &DaemonEndpoint, text: &str, patience: Duration) -> Result<Vec<u8>, ClientError> {
-    let unreachable = |source| ClientError::Unreachable {
-        endpoint: endpoint.clone(),
-        source,
+    let failed = |source: io::Error| {
+        let endpoint = endpoint.clone();
+        match source.kind() {
+            // A time-out of the socket; that of a connection has another kind.
+            ErrorKind::WouldBlock => ClientError::Silent { endpoint },
+            _ => ClientError::Unreachable { endpoint, source },
+        }
     };
     let answer = match endpoint {
         DaemonEndpoint::Socket(path) => UnixStream::connect(path).and_then(|stream| {
@@ -99,7 +109,7 @@ fn request(endpoint: &DaemonEndpoint, text: &str, patience: Duration) -> Result<
             talk(stream, text)
         }),
     };
-    read_answer(endpoint, &answer.map_err(unreachable)?)
+    read_answer(endpoint, &answer.map_err(failed)?)
 }
 
 fn talk(mut stream: impl Read + Write, text: &str) -> io::Result<Vec<u8>> {
