@@ -140,7 +140,7 @@ fn explain(error: &StartError) -> CliError {
             "Each daemon of a catalog needs a name of its own: set work.instance, or stop the other one (`systemctl stop grind`).",
         ),
         StartError::Observer(error) => (ExitStatus::CannotCreate, observer_advice(error)),
-        StartError::Signals(_) => (ExitStatus::Internal, "Nothing was changed."),
+        StartError::Signals(_) | StartError::Watchdog(_) => (ExitStatus::Internal, "Nothing was changed."),
     };
     CliError::new(exit, "grind cannot start").because(error).advise(advice)
 }

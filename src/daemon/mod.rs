@@ -10,7 +10,9 @@ mod reload;
 mod run;
 mod shared_rate;
 mod signals;
+mod threads;
 mod view;
+mod watchdog;
 mod wiring;
 
 pub(crate) use build_error::BuildError;

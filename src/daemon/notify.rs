@@ -1,5 +1,6 @@
 //! What systemd is told. Outside systemd (`NOTIFY_SOCKET` not set) nothing happens.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -10,9 +11,24 @@ pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// One line for `systemctl status`.
+/// One line for `systemctl status`; told only when it is another than the last.
 pub fn status(line: &str) {
-    tell(&[NotifyState::Status(line)]);
+    static LAST: Mutex<String> = Mutex::new(String::new());
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if *last != line {
+        line.clone_into(&mut last);
+        tell(&[NotifyState::Status(line)]);
+    }
+}
+
+/// How long systemd waits for [`alive`] before it ends the process; `None`: it does not.
+pub fn watchdog_interval() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+/// All threads answer.
+pub fn alive() {
+    tell(&[NotifyState::Watchdog]);
 }
 
 /// The start takes so much longer: systemd waits for it.
@@ -23,7 +39,8 @@ pub fn starting_until(left: Duration) {
 
 /// The drain has begun.
 pub fn stopping(line: &str) {
-    tell(&[NotifyState::Stopping, NotifyState::Status(line)]);
+    tell(&[NotifyState::Stopping]);
+    status(line);
 }
 
 /// A reload has begun; systemd wants the monotonic time with it (since v253) and a READY when it is over.

@@ -16,6 +16,7 @@ use crate::daemon::build_error::BuildError;
 use crate::daemon::published_status::StatusPublisher;
 use crate::daemon::signals::{DaemonSignals, RunStage};
 use crate::daemon::view::LiveDaemonView;
+use crate::daemon::watchdog::Watchdog;
 use crate::daemon::wiring::Daemon;
 use crate::daemon::{ShutdownLedger, notify, reload};
 use crate::observe::{DaemonView, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
@@ -67,6 +68,9 @@ pub enum StartError {
     /// The handlers of signals.
     #[error("cannot install signal handlers")]
     Signals(#[source] std::io::Error),
+    /// The thread that watches the others.
+    #[error("cannot start the watchdog")]
+    Watchdog(#[source] std::io::Error),
 }
 
 /// Runs to the end of what is to be done on the current actix system. A second stop signal ends the process at once with status 130.
@@ -104,6 +108,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     view.served_at(observer.as_ref().and_then(ObserverServer::local_addr));
     view.ready();
     notify::ready();
+    let watchdog = Watchdog::start(daemon.hub.clone(), Arc::clone(&daemon.threads)).map_err(StartError::Watchdog)?;
     tell_ready(&settings, observer.as_ref());
     on_ready(Arc::clone(&view));
 
@@ -122,7 +127,9 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     if let Some(publisher) = publisher {
         publisher.end().await;
     }
-    Ok(finish(daemon, &view, observer, report).await)
+    let ended = finish(daemon, &view, observer, report).await;
+    drop(watchdog);
+    Ok(ended)
 }
 
 /// Closes everything, the observer last.

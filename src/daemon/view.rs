@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::actor::{ActorRegistry, HubSnapshot};
 use crate::catalog::{MemberRow, SharedTask, StateCounts};
 use crate::daemon::control::DaemonControl;
+use crate::daemon::threads::WatchedThreads;
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases};
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, StateStore};
@@ -20,7 +21,7 @@ use crate::log;
 use crate::observe::{
     ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, MemberView, PROGRAM_COMMIT,
     PROGRAM_VERSION, RateMeter, ReloadState, RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut,
-    TransferView,
+    ThreadSilence, TransferView,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
@@ -41,6 +42,7 @@ pub struct LiveDaemonView {
     since: Timestamp,
     /// See [`most_books`].
     most_books: Option<u64>,
+    threads: Arc<WatchedThreads>,
     changing: Mutex<Changing>,
 }
 
@@ -81,6 +83,7 @@ impl LiveDaemonView {
             storage: settings.storage.url.clone(),
             since: Timestamp::now(),
             most_books: most_books(scope),
+            threads: Arc::clone(&daemon.threads),
             changing: Mutex::new(changing),
         }
     }
@@ -141,9 +144,12 @@ impl LiveDaemonView {
             (None, Some(wait)) => wait.to_string(),
             (None, None) => now.state.to_string(),
         };
+        let refused = now.reload.as_ref().filter(|reload| !reload.successful);
+        let refused = refused.map(|reload| format!("; the changed config is not in force: {}", reload.summary));
         format!(
-            "{stored} of {known} books stored, {} claimed, {doing}",
-            now.books_in_hand
+            "{stored} of {known} books stored, {} claimed, {doing}{}",
+            now.books_in_hand,
+            refused.unwrap_or_default()
         )
     }
 
@@ -210,6 +216,10 @@ impl DaemonView for LiveDaemonView {
             tasks: tasks.map(held).collect(),
             store: self.store.as_ref().map(|store| store.snapshot()),
         })
+    }
+
+    fn stuck_threads(&self) -> Vec<ThreadSilence> {
+        self.threads.stuck(std::time::Instant::now())
     }
 
     fn ready(&self) -> DaemonReadiness {

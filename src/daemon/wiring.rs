@@ -15,6 +15,8 @@ use crate::daemon::ledger::ShutdownLedger;
 use crate::daemon::membership::{self, MembershipTask};
 use crate::daemon::published_status::state_store;
 use crate::daemon::shared_rate::CatalogRate;
+use crate::daemon::threads::{ThreadRole, WatchedThreads};
+use crate::daemon::watchdog::silence_limit;
 use crate::dapr::StateStore;
 use crate::grin::{GrinAddresses, LibraryDirectory};
 use crate::observe::ShutdownPhase;
@@ -60,6 +62,8 @@ pub struct Daemon {
     pub(super) store: Option<StateStore>,
     pub(super) membership: MembershipTask,
     lists: Arbiter,
+    /// Those that must answer.
+    pub(super) threads: Arc<WatchedThreads>,
 }
 
 impl Daemon {
@@ -250,6 +254,12 @@ impl OpenedServices {
         };
         let pools = parts.pools(settings, &lists.handle())?;
         let supervisor = parts.supervisor(settings, &pools);
+        let threads = vec![
+            (ThreadRole::MAIN, Arbiter::current()),
+            (ThreadRole::LISTS, lists.handle()),
+            (ThreadRole::CATALOG, self.catalog_thread.arbiter()),
+            (ThreadRole::SESSION, self.session_thread.arbiter()),
+        ];
         Ok(Daemon {
             membership: MembershipTask::begin(&self.hub, &self.catalog, membership.clone(), &progress),
             hub: self.hub,
@@ -263,6 +273,7 @@ impl OpenedServices {
             catalog_thread: self.catalog_thread,
             store,
             lists,
+            threads: Arc::new(WatchedThreads::new(threads, silence_limit())),
         })
     }
 }

@@ -7,6 +7,7 @@ mod daemon_families;
 mod facts;
 mod family;
 mod hub;
+mod liveness;
 mod names;
 mod page;
 mod process;
@@ -33,6 +34,7 @@ pub(crate) use crate::observe::daemon::{
     TransferView, WorkPhase,
 };
 pub use crate::observe::facts::facts;
+pub(crate) use crate::observe::liveness::ThreadSilence;
 #[cfg(test)]
 pub(crate) use crate::observe::names::MetricName;
 #[cfg(any(test, feature = "lab"))]

@@ -1,7 +1,7 @@
 //! What is answered at which address.
 //!
-//! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /live` 200 while the process
-//! answers · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/retry`
+//! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /live` 200 while all threads
+//! answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/retry`
 //! has books tried again (over the Unix socket only, whose file says who may).
 
 use actix_web::http::header;
@@ -56,8 +56,19 @@ async fn api_status(view: Data<dyn DaemonView>) -> HttpResponse {
 }
 
 #[get("/live")]
-async fn live() -> HttpResponse {
-    plain(&mut HttpResponse::Ok(), "live")
+async fn live(view: Data<dyn DaemonView>) -> HttpResponse {
+    let stuck = view.stuck_threads();
+    if stuck.is_empty() {
+        return plain(&mut HttpResponse::Ok(), "live");
+    }
+    let told = stuck.iter().map(|silence| {
+        format!(
+            "the thread {} has not answered for {:.0} s",
+            silence.thread, silence.seconds
+        )
+    });
+    let told = told.collect::<Vec<_>>().join("\n");
+    plain(&mut HttpResponse::ServiceUnavailable(), &told)
 }
 
 #[get("/ready")]

@@ -5,6 +5,7 @@ use futures::future::LocalBoxFuture;
 use crate::actor::HubSnapshot;
 use crate::observe::control::{ControlError, RetryReply, RetryRequest};
 use crate::observe::daemon::DaemonSnapshot;
+use crate::observe::liveness::ThreadSilence;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::sharing::SharingView;
 use crate::session::SessionSnapshot;
@@ -21,6 +22,10 @@ pub trait DaemonView: Send + Sync + 'static {
     /// How the library is shared; `None` where it is not.
     fn sharing(&self) -> Option<SharingView> {
         None
+    }
+    /// Threads that have not answered for longer than they may; empty: the daemon lives.
+    fn stuck_threads(&self) -> Vec<ThreadSilence> {
+        Vec::new()
     }
     /// Whether the daemon can do its job.
     fn ready(&self) -> DaemonReadiness;

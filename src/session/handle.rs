@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 
 use crate::actor::{
     ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, ServeMessages, SpawnOptions, spawn,
@@ -99,6 +99,11 @@ impl Session {
 }
 
 impl SessionThread {
+    /// The thread, to see whether it answers.
+    pub(crate) fn arbiter(&self) -> ArbiterHandle {
+        self.0.handle()
+    }
+
     /// Ends the owner's thread and waits for it. Blocks; what is under way is dropped.
     pub fn join(self) -> Result<(), SessionError> {
         self.0.stop();

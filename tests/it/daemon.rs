@@ -145,6 +145,54 @@ fn a_stop_is_heard_while_the_catalog_is_locked_and_a_second_one_ends_the_drain()
 }
 
 #[test]
+fn a_thread_that_stands_still_is_named_and_systemd_hears_no_more() {
+    let environment = [("WATCHDOG_USEC", "2000000"), ("GRIND_DEBUG_WEDGE", "session")];
+    let mut service = Service::with(Home::new(small(), ""), &environment);
+    service.told("READY=1");
+    service.told_when(|service| service.is_refused("/live"));
+    service.take_messages();
+    let (heard, silence) = (Instant::now(), Duration::from_secs(2));
+    while let Some(message) = service.message_within(silence.saturating_sub(heard.elapsed())) {
+        assert!(!message.contains("WATCHDOG=1"), "systemd is told that all is well");
+    }
+    service.signal(Signal::KILL);
+    let log = service.finish().err;
+    for said in ["a thread does not answer", "thread=session", "waits for session_owner"] {
+        assert!(log.contains(said), "{said} is not in {log}");
+    }
+}
+
+#[test]
+fn systemd_hears_that_the_daemon_lives_as_long_as_its_threads_answer() {
+    let service = Service::with(Home::new(small(), ""), &[("WATCHDOG_USEC", "2000000")]);
+    service.told("READY=1");
+    for _ in 0..3 {
+        service.told("WATCHDOG=1");
+    }
+    assert!(!service.is_refused("/live"));
+}
+
+#[test]
+fn a_daemon_that_is_frozen_is_told_from_one_that_is_absent() {
+    let mut service = Service::start(small(), "");
+    service.told("READY=1");
+    let status = |service: &Service| service.home.command(&["status"]).output().unwrap();
+    service.signal(Signal::STOP);
+    let told = status(&service);
+    service.signal(Signal::CONT);
+    assert_eq!(told.status.code(), Some(69));
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(
+        told.starts_with("grind: the daemon runs, but does not answer"),
+        "{told}"
+    );
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
+    let told = status(&service);
+    assert!(String::from_utf8_lossy(&told.stderr).contains("no running daemon was found"));
+}
+
+#[test]
 fn failed_books_are_tried_again_when_an_operator_says_so() {
     let mut faults = FaultPlan::all();
     faults.stall = Duration::from_secs(1);

@@ -128,7 +128,12 @@ fn the_unit_gives_the_daemon_time_to_drain_and_does_not_restart_what_a_person_mu
         .shutdown
         .grace;
     assert!(humantime::parse_duration(key("TimeoutStopSec")).unwrap() > grace);
-    assert_eq!(key("RestartPreventExitStatus"), "77 78");
+    assert_eq!(key("RestartPreventExitStatus"), "77 78 243");
+    assert!(
+        unit.contains("\nExecReload=/usr/local/bin/grind check-config\nExecReload=/bin/kill -HUP"),
+        "a wrong config fails `systemctl reload`"
+    );
+    assert_eq!(key("WatchdogSec"), "2min");
     assert_eq!(key("Type"), "notify");
     assert_eq!(key("RuntimeDirectory"), "grind", "observe.socket lies in it");
 }

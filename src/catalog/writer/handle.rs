@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 
 use crate::actor::{ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, SpawnOptions, spawn};
 use crate::catalog::writer::actor::{CatalogMessage, CatalogWriter};
@@ -107,6 +107,11 @@ impl Catalog {
 }
 
 impl CatalogThread {
+    /// The thread, to see whether it answers.
+    pub(crate) fn arbiter(&self) -> ArbiterHandle {
+        self.0.handle()
+    }
+
     /// Ends the writer's thread; `false` if it ended by a panic.
     pub fn join(self) -> bool {
         self.0.stop();

@@ -26,6 +26,11 @@ impl Service {
     }
 
     pub fn of(home: Home) -> Self {
+        Self::with(home, &[])
+    }
+
+    /// With more variables of the environment.
+    pub fn with(home: Home, environment: &[(&str, &str)]) -> Self {
         let path = home.folder.path().join("notify.sock");
         let notify = UnixDatagram::bind(&path).expect("a daemon that can be spoken with");
         notify
@@ -34,6 +39,7 @@ impl Service {
         let child = home
             .command(&["run"])
             .env("NOTIFY_SOCKET", &path)
+            .envs(environment.iter().copied())
             .spawn()
             .expect("a daemon that can be spoken with");
         let process = Pid::from_child(&child);
@@ -74,17 +80,36 @@ impl Service {
         finish(self.child.take().expect("it has not ended yet"))
     }
 
-    /// Waits until this holds, looked at with each message (the status comes every second).
+    /// Waits until this holds, looked at with each message and often between: the status comes when it changes.
     pub fn told_when(&self, holds: impl Fn(&Self) -> bool) {
         let end = Instant::now() + 2 * PATIENCE;
         while !holds(self) {
             assert!(Instant::now() < end, "it never came to hold");
-            self.told("STATUS=");
+            let often = Duration::from_millis(200);
+            self.notify.set_read_timeout(Some(often)).expect("a socket");
+            drop(self.notify.recv(&mut [0; 4096]));
         }
+        self.notify.set_read_timeout(Some(PATIENCE)).expect("a socket");
     }
 
     pub fn signal(&self, signal: Signal) {
         kill_process(self.process, signal).expect("a daemon that can be spoken with");
+    }
+
+    /// The next message, if one comes in time.
+    pub fn message_within(&self, limit: Duration) -> Option<String> {
+        // No time is no limit to a socket.
+        let limit = limit.max(Duration::from_millis(1));
+        self.notify.set_read_timeout(Some(limit)).expect("a socket");
+        let mut buffer = [0; 4096];
+        let length = self.notify.recv(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+    }
+
+    /// Whether this is answered with another status than 200.
+    pub fn is_refused(&self, path: &str) -> bool {
+        let endpoint = grind::observe::DaemonEndpoint::Socket(self.home.folder.path().join("grind.sock"));
+        grind::observe::client::get(&endpoint, path).is_err()
     }
 
     pub fn ask(&self, path: &str) -> String {

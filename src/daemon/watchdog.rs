@@ -1,0 +1,143 @@
+//! The watchdog: systemd is told that the daemon is alive only while each of its threads answers. It has a thread of its own, so that no
+//! other can keep it, and says in the log what a silent thread has in hand before systemd ends the process.
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info};
+
+use crate::actor::ActorRegistry;
+use crate::daemon::notify;
+use crate::daemon::threads::{self, SILENCE_LIMIT, WatchedThreads};
+use crate::observe::ThreadSilence;
+
+/// How often threads are asked, where systemd does not want to hear more often.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// For tests: the thread of this name stands still once everything is up.
+const WEDGE: &str = "GRIND_DEBUG_WEDGE";
+
+/// The thread that asks the others; it ends when this is dropped.
+pub(crate) struct Watchdog {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How often to ask, and for how long a thread may be silent: systemd ends a process that it has not heard of for its whole interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct WatchdogPace {
+    ask_every: Duration,
+    limit: Duration,
+}
+
+impl WatchdogPace {
+    fn of(interval: Option<Duration>) -> Self {
+        match interval {
+            Some(interval) => Self {
+                ask_every: (interval / 4).min(ASK_EVERY),
+                limit: interval / 2,
+            },
+            None => Self {
+                ask_every: ASK_EVERY,
+                limit: SILENCE_LIMIT,
+            },
+        }
+    }
+}
+
+/// For how long a thread may be silent.
+pub(crate) fn silence_limit() -> Duration {
+    WatchdogPace::of(notify::watchdog_interval()).limit
+}
+
+impl Watchdog {
+    /// Begins to ask.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub(crate) fn start(hub: ActorRegistry, threads: Arc<WatchedThreads>) -> std::io::Result<Self> {
+        if let Ok(name) = std::env::var(WEDGE) {
+            let found = threads.wedge(&name);
+            error!(name, found, "a thread is made to stand still, as {WEDGE} says");
+        }
+        let (stop, stopped) = mpsc::channel();
+        let ask_every = WatchdogPace::of(notify::watchdog_interval()).ask_every;
+        let watch = move || {
+            let mut seen = Seen::default();
+            let mut last = Instant::now();
+            while stopped.recv_timeout(ask_every) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let now = Instant::now();
+                // The process was stopped or the machine slept: the others could not answer either.
+                if now.saturating_duration_since(last) > ask_every * 2 {
+                    threads.forgive(now);
+                }
+                last = now;
+                threads.ask(now);
+                seen.tell(threads.stuck(now), &hub, &threads);
+                if seen.stuck.is_empty() {
+                    notify::alive();
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("watchdog".into()).spawn(watch)?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+/// What was said of silent threads, so that each is said once.
+#[derive(Default)]
+struct Seen {
+    stuck: Vec<ThreadSilence>,
+}
+
+impl Seen {
+    fn tell(&mut self, now: Vec<ThreadSilence>, hub: &ActorRegistry, threads: &WatchedThreads) {
+        let is_in = |list: &[ThreadSilence], thread: &str| list.iter().any(|silence| silence.thread == thread);
+        for silence in now.iter().filter(|silence| !is_in(&self.stuck, &silence.thread)) {
+            let (thread, seconds) = (&silence.thread, silence.seconds);
+            let held = threads::in_hand(threads.actors(thread), &hub.snapshot()).join("; ");
+            error!(
+                thread,
+                seconds, held, "a thread does not answer; systemd ends the daemon if that lasts, and starts it again"
+            );
+        }
+        for silence in self.stuck.iter().filter(|silence| !is_in(&now, &silence.thread)) {
+            let (thread, seconds) = (&silence.thread, silence.seconds);
+            info!(
+                thread,
+                seconds, "a thread answers again that was silent for longer than this"
+            );
+        }
+        self.stuck = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_told_and_acted_on_within_the_interval_of_systemd() {
+        let seconds = Duration::from_secs;
+        let cases = [
+            (None, seconds(5), seconds(60)),
+            (Some(seconds(120)), seconds(5), seconds(60)),
+            (Some(seconds(8)), seconds(2), seconds(4)),
+        ];
+        for (interval, ask_every, limit) in cases {
+            assert_eq!(WatchdogPace::of(interval), WatchdogPace { ask_every, limit });
+        }
+    }
+}
