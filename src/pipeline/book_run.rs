@@ -79,12 +79,14 @@ pub(super) async fn run_book<S: BookServices>(
     let followed = AssertUnwindSafe(run.follow_plan()).catch_unwind().await;
     let outcome = followed.unwrap_or_else(|_panic| run.panicked());
     let end = run.judge(outcome);
+    let outcome = run.given_up(outcome, end);
+    run.log(outcome);
     let settled = AssertUnwindSafe(run.settle(outcome, end)).catch_unwind().await;
     let outcome = settled.unwrap_or(BookOutcome::Released);
     run.context.judgement.borrow_mut().intake.ended(&run.book.claim.barcode);
     BookRunResult {
         outcome,
-        left: run.left(end),
+        left: run.left(outcome, end),
         claim: run.book.claim,
         bytes: run.stored.map_or(0, |stored| stored.archive_bytes),
         fault: run.fault,
@@ -167,8 +169,19 @@ impl<S: BookServices> BookRun<S> {
         }
     }
 
-    fn left(&self, end: PutOff) -> Option<PutOffBook> {
-        let fault = self.fault.as_ref().filter(|_| end.left)?;
+    /// A run that ends by itself gives a book up that failed through its own fault: attempts that are days apart are not for it. The
+    /// book is served again when its time has come. What an interrupted run stored stays what it is.
+    fn given_up(&self, outcome: BookOutcome, end: PutOff) -> BookOutcome {
+        match outcome {
+            BookOutcome::Retry if end.left && self.found.is_none() => BookOutcome::Failed,
+            other => other,
+        }
+    }
+
+    /// A failed book is told with the time that the catalog gives it.
+    fn left(&self, outcome: BookOutcome, end: PutOff) -> Option<PutOffBook> {
+        let is_left = end.left && outcome != BookOutcome::Failed;
+        let fault = self.fault.as_ref().filter(|_| is_left)?;
         Some(PutOffBook {
             barcode: self.book.claim.barcode.clone(),
             reason: Some(fault.reason),

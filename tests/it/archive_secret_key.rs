@@ -173,7 +173,7 @@ fn an_archive_to_somebody_else_says_to_whom() {
     assert_eq!(run.status.code(), Some(1), "{}", run.err);
     let states = states(&home);
     let (state, reason) = states.values().next().unwrap();
-    assert_eq!((state.as_str(), reason.as_deref()), ("available", Some("unsupported")));
+    assert_eq!((state.as_str(), reason.as_deref()), ("failed", Some("unsupported")));
     assert!(run.err.contains("encrypted to the public keys"), "{}", run.err);
     home.nothing_is_left_over();
 }

@@ -14,9 +14,9 @@ fn refuse_always(home: &Home, op: SimulatorRequest, book: &Barcode) {
     }
 }
 
-/// Attempts are spread over days, whoever makes them: those of a run that ends by itself are one.
+/// Attempts are spread over days, and a run that ends by itself makes one of them, in a few tries.
 #[test]
-fn one_refused_book_is_left_to_the_next_run_and_all_others_are_stored() {
+fn one_refused_book_fails_and_is_left_to_the_next_run_and_all_others_are_stored() {
     let home = Home::new(small(6), "[retry]\nattempts = 4\n");
     let refused = home.simulator.barcodes().next().unwrap();
     refuse_always(&home, SimulatorRequest::Get, &refused);
@@ -34,7 +34,7 @@ fn one_refused_book_is_left_to_the_next_run_and_all_others_are_stored() {
         assert_eq!(asked, if gets > 0 { 5 + gets } else { 0 });
         assert_eq!(home.whole_books().len(), 5);
         let (state, reason) = &states(&home)[refused.as_str()];
-        assert_eq!((state.as_str(), reason.as_deref()), ("available", Some("forbidden")));
+        assert_eq!((state.as_str(), reason.as_deref()), ("failed", Some("forbidden")));
     }
 }
 

@@ -60,7 +60,7 @@ impl RowLock {
 /// A due time that has come, or none.
 const DUE: &str = "(next_attempt_at IS NULL OR next_attempt_at <= :now)";
 /// A due time that is still to come, of a book that waits for us: what was asked of GRIN without a certain answer waits for GRIN.
-const PUT_OFF: &str = "next_attempt_at > :now AND ((state IN ('available', 'known') AND conversion_asks = 0) \
+const PUT_OFF: &str = "next_attempt_at > :now AND (state = 'failed' OR (state IN ('available', 'known') AND conversion_asks = 0) \
                        OR (state = 'stored' AND (requested_for IS NULL OR listed_converted = 1)))";
 /// Oldest conversion first, since the pool drops those.
 const OLDEST_FIRST: &str = "ORDER BY priority DESC, ifnull(converted_date, '9'), barcode";
@@ -138,9 +138,10 @@ impl BookSelection {
         } else {
             let most = limit.saturating_add(self.except.len());
             let queues = Queue::resolve(&self.queues);
+            let failed = (!queues.is_empty()).then(BookGroup::failed);
             let queued = queues.into_iter().filter_map(BookGroup::of_queue);
             let again = self.stored_again(times).into_iter().map(BookGroup::not_checked);
-            for BookGroup { which, before } in queued.chain(again) {
+            for BookGroup { which, before } in queued.chain(again).chain(failed) {
                 let sql = format!("{COLUMNS} {which} AND {PUT_OFF} ORDER BY next_attempt_at, id LIMIT :limit");
                 let given = arguments! { now: times.now, before: before, limit: most };
                 let books = conn.all(&sql, &given, PutOffBook::read)?;
@@ -220,6 +221,14 @@ impl BookGroup {
         };
         let before = String::new();
         Some(Self { which, before })
+    }
+
+    /// Books that were given up, whatever the queue.
+    fn failed() -> Self {
+        Self {
+            which: "state = 'failed'".to_owned(),
+            before: String::new(),
+        }
     }
 
     /// Those of them that were not compared with GRIN's since the moment.

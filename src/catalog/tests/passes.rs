@@ -262,6 +262,7 @@ fn nothing_is_recorded_of_a_pass_after_another_member_has_taken_it_over() {
     let finish = |pass| FinishPass {
         pass,
         complete: true,
+        none_missing: false,
         note: None,
     };
     shelf.ledger.execute(part(pass, "TL0001")).unwrap();

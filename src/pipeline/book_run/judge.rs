@@ -11,7 +11,6 @@ use crate::vocabulary::BookOutcome;
 impl<S: BookServices> BookRun<S> {
     /// Tells the intake what the outcome says about others, and decides when the book is due again.
     pub(super) fn judge(&mut self, outcome: BookOutcome) -> PutOff {
-        self.log(outcome);
         let (now, rng) = (Instant::now(), &mut rand::rng());
         let barcode = &self.book.claim.barcode;
         let judgement = &mut *self.context.judgement.borrow_mut();
@@ -42,7 +41,7 @@ impl<S: BookServices> BookRun<S> {
         due
     }
 
-    fn log(&self, outcome: BookOutcome) {
+    pub(super) fn log(&self, outcome: BookOutcome) {
         let barcode = &self.book.claim.barcode;
         match (&self.fault, outcome) {
             (Some(fault), BookOutcome::Failed) => {
