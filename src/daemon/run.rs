@@ -16,7 +16,7 @@ use crate::daemon::build_error::BuildError;
 use crate::daemon::published_status::StatusPublisher;
 use crate::daemon::signals::{DaemonSignals, RunStage};
 use crate::daemon::view::LiveDaemonView;
-use crate::daemon::watchdog::Watchdog;
+use crate::daemon::watchdog::WatchdogThread;
 use crate::daemon::wiring::Daemon;
 use crate::daemon::{ShutdownLedger, notify, reload};
 use crate::observe::{DaemonView, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
@@ -108,7 +108,8 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     view.served_at(observer.as_ref().and_then(ObserverServer::local_addr));
     view.ready();
     notify::ready();
-    let watchdog = Watchdog::start(daemon.hub.clone(), Arc::clone(&daemon.threads)).map_err(StartError::Watchdog)?;
+    let watchdog =
+        WatchdogThread::start(daemon.hub.clone(), Arc::clone(&daemon.threads)).map_err(StartError::Watchdog)?;
     tell_ready(&settings, observer.as_ref());
     on_ready(Arc::clone(&view));
 

@@ -18,7 +18,7 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 const WEDGE: &str = "GRIND_DEBUG_WEDGE";
 
 /// The thread that asks the others; it ends when this is dropped.
-pub(crate) struct Watchdog {
+pub(crate) struct WatchdogThread {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -50,7 +50,7 @@ pub(crate) fn silence_limit() -> Duration {
     WatchdogPace::of(notify::watchdog_interval()).limit
 }
 
-impl Watchdog {
+impl WatchdogThread {
     /// Begins to ask.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Watchdog {
     }
 }
 
-impl Drop for Watchdog {
+impl Drop for WatchdogThread {
     fn drop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {

@@ -1,10 +1,10 @@
 //! What a run that ends by itself leaves to the next one: which books, why, and until when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::catalog::{CatalogError, PutOffBook};
+use crate::catalog::{BookSelection, CatalogError, PutOffBook};
 use crate::grin::Barcode;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
@@ -76,7 +76,12 @@ impl<S: BookServices> FanOut<'_, S> {
         if !self.scope.once || stopped || !ended_by_itself || self.has_reached_limit() {
             return self.say_left();
         }
-        match self.services.put_off(self.selection(Vec::new()), MOST_LEFT).await {
+        // Those that this run left or gave up, too: what it knows of them already stays.
+        let selection = BookSelection {
+            except: HashSet::new(),
+            ..self.selection(Vec::new())
+        };
+        match self.services.put_off(selection, MOST_LEFT).await {
             Ok(books) => self.left.add(books),
             Err(error) => self.put_off_unknown(&error),
         }

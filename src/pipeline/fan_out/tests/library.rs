@@ -218,6 +218,8 @@ impl LibraryStub {
             ClaimSettlement::Failed { .. } => {
                 assert!(!matches!(book.fate, Fate::Good), "{code} is good");
                 (book.end, book.ended) = (Some(BookOutcome::Failed), Some(now));
+                book.due = now + Duration::from_secs(3 * 24 * 3_600);
+                book.attempts += 1;
             }
             ClaimSettlement::Retry { at, counts, .. } => {
                 let delay = at.duration_since(Timestamp::now()).try_into().unwrap_or_default();
@@ -347,10 +349,9 @@ impl BookServices for LibraryStub {
         self.catalog()?;
         let now = Instant::now();
         let books = self.books.borrow();
-        let waiting = books
-            .iter()
-            .filter(|(code, book)| !selection.except.contains(code.as_str()) && book.end.is_none() && book.due > now);
-        let mut waiting: Vec<_> = waiting.collect();
+        let is_put_off = |book: &StubBook| matches!(book.end, None | Some(BookOutcome::Failed)) && book.due > now;
+        let mut waiting: Vec<_> = books.iter().filter(|(_, book)| is_put_off(book)).collect();
+        waiting.retain(|(code, _)| !selection.except.contains(code.as_str()));
         waiting.sort_by_key(|(_, book)| book.due);
         let put_off = waiting.into_iter().take(limit).map(|(code, book)| PutOffBook {
             barcode: Barcode::parse(code).unwrap(),
