@@ -28,7 +28,6 @@ fn fill(path: &Path, books: usize) {
         list: ListKind::Converted,
         pass: None,
         rows: rows.collect(),
-        observed: SystemClock::system().now(),
         sighted: Vec::new(),
         unsure: 0,
         next: None,

@@ -95,7 +95,7 @@ impl BookBefore {
 }
 
 /// What is written over a book.
-pub(crate) struct BookAfter<'a> {
+pub(crate) struct BookAfter {
     pub state: BookState,
     pub cause: ChangeCause,
     pub next_attempt_at: Option<String>,
@@ -108,16 +108,17 @@ pub(crate) struct BookAfter<'a> {
     pub revived: bool,
     /// New value of `enrich_key`: 0 to have it searched for anew.
     pub enrich_key: Option<i64>,
-    pub enriched_at: Option<&'a str>,
+    /// GRIN was asked for this book, and answered just now.
+    pub enriched: bool,
 }
 
 /// What follows for the book from what was said.
-pub(crate) fn decide<'a>(
+pub(crate) fn decide(
     tx: &CatalogTransaction<'_>,
     facts: &ColumnValues<'_>,
     before: &BookBefore,
-    said: &RecordRemarks<'a>,
-) -> BookAfter<'a> {
+    said: &RecordRemarks,
+) -> BookAfter {
     let ready = said.word == GrinSignal::Ready;
     let revived = before.state == BookState::Failed && ready && before.has_newer_archive(facts);
     let standing = BookStanding {
@@ -159,15 +160,15 @@ pub(crate) fn decide<'a>(
         can_be_requested: before.can_be_requested || said.can_be_requested,
         ready,
         revived,
-        enrich_key: match said.enriched {
-            Some(answered) => Some(answered.millis),
-            None => before
+        enrich_key: match said.list {
+            None => Some(tx.now.as_millisecond()),
+            Some(_) => before
                 .differing
                 .iter()
                 .any(|column| facts::WATCHED_COLUMNS.contains(column))
                 .then_some(0),
         },
-        enriched_at: said.enriched.map(|answered| answered.stamp),
+        enriched: said.list.is_none(),
     }
 }
 

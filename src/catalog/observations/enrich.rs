@@ -7,10 +7,9 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::next_state::signal_of_state;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::ColumnValues;
-use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks, SearchTime};
+use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks};
 use crate::catalog::planning::queue_filter;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
-use crate::clock::stamp;
 use crate::grin::{Barcode, BookEnrichment};
 use crate::vocabulary::Queue;
 
@@ -78,8 +77,6 @@ pub struct RecordEnrichment {
     pub asked: Vec<Barcode>,
     /// What came.
     pub answered: Vec<(Barcode, BookEnrichment)>,
-    /// When it came.
-    pub at: Timestamp,
 }
 
 /// What recording did.
@@ -102,7 +99,6 @@ impl CatalogOperation for RecordEnrichment {
     }
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<EnrichmentCounts, CatalogError> {
-        let (at, millis) = (stamp(self.at), self.at.as_millisecond());
         let mut done = EnrichmentCounts::default();
         let mut recorder = FactRecorder::new(tx.conn, FactSource::Search)?;
         for (barcode, found) in &self.answered {
@@ -111,7 +107,6 @@ impl CatalogOperation for RecordEnrichment {
                 word: signal_of_state(facts.get(facts::GRIN_STATE)),
                 list: None,
                 can_be_requested: false,
-                enriched: Some(SearchTime { stamp: &at, millis }),
             };
             match recorder.record(tx, barcode.as_str(), &facts, said)? {
                 Some(_) => done.answered += 1,
@@ -123,7 +118,7 @@ impl CatalogOperation for RecordEnrichment {
             .conn
             .prepare("UPDATE books SET enrich_asked_at = :at, enrich_key = :millis WHERE barcode = :barcode")?;
         for barcode in self.asked.iter().filter(|barcode| !answered.contains(barcode)) {
-            unanswered.execute(&arguments! { at: at, millis: millis, barcode: barcode })?;
+            unanswered.execute(&arguments! { at: tx.stamp, millis: tx.now.as_millisecond(), barcode: barcode })?;
             done.unanswered += 1;
         }
         Ok(done)

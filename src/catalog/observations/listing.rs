@@ -1,10 +1,8 @@
 //! Recording a page of one of GRIN's lists.
 
-use jiff::Timestamp;
-
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlStatement;
 use crate::catalog::engine::value::arguments;
-use crate::catalog::engine::{SqlConnection, SqlStatement};
 use crate::catalog::lifecycle::next_state::signal_of_list;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::ColumnValues;
@@ -27,8 +25,6 @@ pub struct ListPart {
     pub sighted: Vec<Barcode>,
     /// Rows that could not be taken and do not tell which book they are about.
     pub unsure: u64,
-    /// When GRIN gave it.
-    pub observed: Timestamp,
     /// Where the list goes on, for resuming an interrupted pass.
     pub next: Option<String>,
 }
@@ -59,7 +55,7 @@ impl CatalogOperation for ListPart {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ListPartCounts, CatalogError> {
         let mut done = ListPartCounts::default();
         let mut recorder = FactRecorder::new(tx.conn, FactSource::List)?;
-        let mut sightings = Sightings::new(tx.conn, self)?;
+        let mut sightings = Sightings::new(tx, self)?;
         for row in &self.rows {
             let recorded = record_row(&mut recorder, tx, self.list, row)?;
             done.fresh += u64::from(sightings.note(recorded.id())?);
@@ -96,7 +92,6 @@ fn record_row(
         word: signal_of_list(list, facts.get(facts::GRIN_STATE), failure_is_news),
         list: Some(lists::name(list)),
         can_be_requested: facts.can_be_requested || list == ListKind::Available,
-        enriched: None,
     };
     let recorded = recorder.record(tx, row.barcode.as_str(), &facts, said)?;
     recorded.ok_or_else(|| CatalogError::Fault("a listed book was not recorded".into()))
@@ -111,16 +106,16 @@ struct Sightings<'c> {
 }
 
 impl<'c> Sightings<'c> {
-    fn new(conn: &'c SqlConnection, part: &ListPart) -> Result<Self, CatalogError> {
+    fn new(tx: &CatalogTransaction<'c>, part: &ListPart) -> Result<Self, CatalogError> {
         Ok(Self {
-            upsert: conn.prepare(
+            upsert: tx.conn.prepare(
                 "INSERT INTO sightings (list, book, pass, observed) VALUES (:list, :book, :pass, :observed) \
                  ON CONFLICT (list, book) DO UPDATE SET pass = excluded.pass, observed = excluded.observed \
                  WHERE sightings.pass <> excluded.pass OR excluded.pass = 0",
             )?,
             list: lists::number(part.list),
             pass: part.pass.map_or(0, |pass| pass.number),
-            observed: part.observed.as_millisecond(),
+            observed: tx.now.as_millisecond(),
         })
     }
 

@@ -84,43 +84,34 @@ impl RowChange {
 }
 
 /// What is said beside the facts.
-pub(crate) struct RecordRemarks<'a> {
+pub(crate) struct RecordRemarks {
     pub word: GrinSignal,
     /// `None` for a barcode search.
     pub list: Option<&'static str>,
     pub can_be_requested: bool,
-    /// For a barcode search: when it was answered.
-    pub enriched: Option<SearchTime<'a>>,
-}
-
-/// When a barcode search was answered, as text and in Unix milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SearchTime<'a> {
-    pub stamp: &'a str,
-    pub millis: i64,
 }
 
 /// A row about a book, and what is said beside it.
 struct RowReport<'a> {
     barcode: &'a str,
     facts: &'a ColumnValues<'a>,
-    said: RecordRemarks<'a>,
+    said: RecordRemarks,
 }
 
-impl<'a> RowReport<'a> {
-    fn after(&self, tx: &CatalogTransaction<'_>, before: &BookBefore) -> BookAfter<'a> {
+impl RowReport<'_> {
+    fn after(&self, tx: &CatalogTransaction<'_>, before: &BookBefore) -> BookAfter {
         decide(tx, self.facts, before, &self.said)
     }
 }
 
 /// Nothing is to be written of the row.
-fn is_same(before: &BookBefore, after: &BookAfter<'_>) -> bool {
+fn is_same(before: &BookBefore, after: &BookAfter) -> bool {
     before.differing.is_empty()
         && after.state == before.state
         && after.listed_converted == before.listed_converted
         && after.can_be_requested == before.can_be_requested
         && !before.vanished
-        && after.enriched_at.is_none()
+        && !after.enriched
 }
 
 /// Writes facts of one source into the running transaction; its statements are prepared once.
@@ -156,7 +147,7 @@ impl<'c> FactRecorder<'c> {
         tx: &mut CatalogTransaction<'_>,
         barcode: &'s str,
         facts: &'s ColumnValues<'s>,
-        said: impl Fn(bool) -> RecordRemarks<'s>,
+        said: impl Fn(bool) -> RecordRemarks,
     ) -> Result<Option<RowChange>, CatalogError> {
         let given = arguments! { barcode: barcode };
         let before = self.find.first(&given, |row| BookBefore::read(row, facts))?;
@@ -235,10 +226,11 @@ impl<'c> FactRecorder<'c> {
             tx.uncount_failure(before.id)?;
         }
         let requestable = after.can_be_requested.then_some(true);
+        let enriched_at = after.enriched.then_some(&*tx.stamp);
         let own = arguments! {
             state: after.state, now: tx.stamp, listed: after.listed_converted, requestable: requestable,
             due: after.next_attempt_at, failures: after.conversion_failures, ready: after.ready,
-            revived: after.revived, enrich_key: after.enrich_key, enriched_at: after.enriched_at, id: before.id,
+            revived: after.revived, enrich_key: after.enrich_key, enriched_at: enriched_at, id: before.id,
         };
         self.update.execute(&with_facts(&own, row.facts))?;
         Self::note_changes(tx, row, before, &after)?;
@@ -249,7 +241,7 @@ impl<'c> FactRecorder<'c> {
         tx: &mut CatalogTransaction<'_>,
         row: &RowReport<'_>,
         before: &BookBefore,
-        after: &BookAfter<'_>,
+        after: &BookAfter,
     ) -> Result<(), CatalogError> {
         let RowReport { barcode, facts, said } = row;
         let note = |from| ChangeNote {

@@ -223,7 +223,6 @@ fn books_in_rows_that_could_not_be_taken_are_listed_all_the_same() {
         rows: rows()[..2].to_vec(),
         sighted: vec![barcode("TL0003"), barcode("TL0404")],
         unsure: 0,
-        observed: shelf.now_plus(DAY),
         next: None,
     };
     shelf.ledger.execute(part).unwrap();

@@ -63,7 +63,6 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
         list: ListKind::Converted,
         pass: None,
         rows,
-        observed: SystemClock::system().now(),
         sighted: Vec::new(),
         unsure: 0,
         next: None,

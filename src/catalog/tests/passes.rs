@@ -86,7 +86,6 @@ fn a_pass_is_resumed_only_within_a_day() {
             rows: all(&["TL0001"]),
             sighted: Vec::new(),
             unsure: 0,
-            observed: shelf.clock.now(),
             next: Some("https://x.example/_all_books?first=2".into()),
         };
         shelf.ledger.execute(part).unwrap();
@@ -168,7 +167,6 @@ fn an_interrupted_pass_goes_on_where_it_was() {
         rows: all(&["TL0001"]),
         sighted: Vec::new(),
         unsure: 0,
-        observed: shelf.clock.now(),
         next: Some("https://x/_all_books?first=2".into()),
     };
     shelf.ledger.execute(part).unwrap();
@@ -217,7 +215,6 @@ fn a_part_of_a_page_does_not_take_away_where_to_go_on() {
         rows: all(&["TL0001"]),
         sighted: Vec::new(),
         unsure: 0,
-        observed: shelf.clock.now(),
         next: next.clone(),
     };
     shelf.ledger.execute(part).unwrap();

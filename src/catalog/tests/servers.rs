@@ -26,7 +26,6 @@ fn rows(ledger: &mut CatalogLedger, books: usize) {
         rows: rows.collect(),
         sighted: Vec::new(),
         unsure: 0,
-        observed: SystemClock::system().now(),
         next: None,
     };
     ledger.execute(part).unwrap();

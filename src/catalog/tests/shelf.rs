@@ -195,13 +195,11 @@ impl Shelf {
 
     /// Records rows, in a pass or without.
     pub fn rows(&mut self, list: ListKind, pass: Option<PassId>, rows: Vec<ListRow>) -> ListPartCounts {
-        let observed = self.clock.now();
         self.ledger
             .execute(ListPart {
                 list,
                 pass,
                 rows,
-                observed,
                 sighted: Vec::new(),
                 unsure: 0,
                 next: None,

@@ -90,15 +90,8 @@ fn apply(shelf: &mut Shelf, event: BookEvent) {
         }
         BookEvent::Enriched(book, word) => {
             let answered = vec![found(&code(book), &[("State", WORDS[usize::from(word) % WORDS.len()])])];
-            let at = shelf.clock.now();
-            shelf
-                .ledger
-                .execute(RecordEnrichment {
-                    asked: vec![],
-                    answered,
-                    at,
-                })
-                .unwrap();
+            let asked = vec![];
+            shelf.ledger.execute(RecordEnrichment { asked, answered }).unwrap();
         }
         BookEvent::Answered(book, outcome) => {
             let outcome = OUTCOMES[usize::from(outcome) % OUTCOMES.len()];

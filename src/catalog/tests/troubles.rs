@@ -17,7 +17,6 @@ fn a_full_disk_is_told_and_loses_nothing() {
     };
     limit(&shelf, 1);
     let rows = (2..9_000).map(|at| row(&format!("TL{at:04}"), "NEW")).collect();
-    let observed = shelf.clock.now();
     let list = ListKind::AllBooks;
     let error = shelf
         .ledger
@@ -25,7 +24,6 @@ fn a_full_disk_is_told_and_loses_nothing() {
             list,
             pass: None,
             rows,
-            observed,
             sighted: Vec::new(),
             unsure: 0,
             next: None,

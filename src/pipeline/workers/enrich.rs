@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
@@ -133,7 +132,6 @@ impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
         let record = RecordEnrichment {
             asked: settled,
             answered,
-            at: Timestamp::now(),
         };
         Ok(self.parts.catalog.ask(record, cx).await?)
     }

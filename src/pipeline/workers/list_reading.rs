@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use crate::actor::AskContext;
@@ -251,7 +250,6 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             rows,
             sighted: std::mem::take(&mut self.sighted),
             unsure: std::mem::take(&mut self.unsure),
-            observed: Timestamp::now(),
             next,
         };
         let upserted = self.parts.catalog.ask(part, cx).await?;
@@ -273,7 +271,6 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             rows: Vec::new(),
             sighted: books,
             unsure: 0,
-            observed: Timestamp::now(),
             next: None,
         };
         let seen = self.parts.catalog.ask(part, cx).await?;
