@@ -69,14 +69,14 @@ pub async fn join(catalog: &Catalog, settings: &Settings, step: Option<&str>) ->
     loop {
         let asked = clock.since_boot();
         match catalog.ask(join.clone(), &cx).await {
-            Ok(JoinAnswer::Joined { freed_claims }) => {
+            Ok(JoinAnswer::Joined { freed_claims, now }) => {
                 if freed_claims > 0 {
                     info!(
                         books = freed_claims,
                         "books that programs had claimed which are gone are released"
                     );
                 }
-                return Ok(LibraryMembership::joined(join.member, join.lease, clock, asked));
+                return Ok(LibraryMembership::joined(join.member, join.lease, clock, asked, now));
             }
             Ok(JoinAnswer::Taken { by }) if before.as_ref().is_some_and(|before| is_alive(before, &by)) => {
                 return Err(taken(&by));

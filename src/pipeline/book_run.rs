@@ -186,7 +186,7 @@ impl<S: BookServices> BookRun<S> {
             barcode: self.book.claim.barcode.clone(),
             reason: Some(fault.reason),
             detail: fault.detail.clone(),
-            until: end.due_at(),
+            until: end.due_at(self.services.membership().now()),
         })
     }
 

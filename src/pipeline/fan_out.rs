@@ -101,6 +101,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             memory: FailureMemory::default(),
         };
         let lapses = services.membership().lapses();
+        let began = services.membership().now();
         Self {
             services,
             control,
@@ -110,10 +111,15 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             claims: ClaimedBooks::new(options.lease),
             said: None,
             left: LeftBooks::default(),
-            began: Timestamp::now(),
+            began,
             lapses,
             idle_since: None,
         }
+    }
+
+    /// What is chosen in the catalog is chosen by its clock.
+    fn catalog_time(&self) -> Timestamp {
+        self.services.membership().now()
     }
 
     fn options(&self) -> WorkOptions {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::actor::AskContext;
@@ -37,6 +38,8 @@ struct KnownMembers {
     tasks: BTreeSet<SharedTask>,
     /// In milliseconds since the machine started: time in which it slept counts.
     good_until: i64,
+    /// What the catalog's clock shows, less that: both in milliseconds.
+    clock_ahead: i64,
     /// How often the membership had lapsed.
     lapses: u64,
     trouble: Option<String>,
@@ -54,12 +57,13 @@ pub enum RoundResult {
 }
 
 impl LibraryMembership {
-    /// A member that asked to join at this moment, and did, for `lease`.
-    pub fn joined(card: MemberCard, lease: Duration, clock: SystemClock, asked: i64) -> Self {
+    /// A member that asked to join at this moment, and did just now, when the catalog's clock showed `now`, for `lease`.
+    pub fn joined(card: MemberCard, lease: Duration, clock: SystemClock, asked: i64, now: Timestamp) -> Self {
         let known = KnownMembers {
             members: Vec::new(),
             tasks: BTreeSet::new(),
             good_until: asked.saturating_add(millis(lease)),
+            clock_ahead: now.as_millisecond() - clock.since_boot(),
             lapses: 0,
             trouble: None,
         };
@@ -72,6 +76,13 @@ impl LibraryMembership {
                 changed: watch::Sender::new(()),
             }),
         }
+    }
+
+    /// The time by the catalog's clock, as well as it is known here. What the catalog compares with times of its own is told in it: the
+    /// clock of this machine may be hours wrong.
+    pub fn now(&self) -> Timestamp {
+        let millis = self.shared.clock.since_boot() + self.known().clock_ahead;
+        Timestamp::from_millisecond(millis).unwrap_or_default()
     }
 
     /// Its own name, which stands in its claims.
@@ -214,6 +225,10 @@ impl LibraryMembership {
         known.tasks.retain(|task| !lost.contains(&task));
         changed |= !lost.is_empty() || owners(&known.members) != owners(&round.members);
         known.members = round.members;
+        // It was looked at between then and now, which may be long: what was known before is kept as far as that allows.
+        let earliest = round.now.as_millisecond() - self.shared.clock.since_boot();
+        let latest = round.now.as_millisecond() - began;
+        known.clock_ahead = known.clock_ahead.clamp(earliest, latest);
         let result = match round.standing {
             MemberStanding::Kept => RoundResult::Kept,
             MemberStanding::Rejoined => {
@@ -280,7 +295,8 @@ impl LibraryMembership {
         };
         let clock = SystemClock::system();
         let asked = clock.since_boot();
-        Self::joined(card, Duration::from_secs(30), clock, asked)
+        let now = clock.now();
+        Self::joined(card, Duration::from_secs(30), clock, asked, now)
     }
 
     /// As if a round had told of these members.
@@ -290,6 +306,7 @@ impl LibraryMembership {
             tasks: Vec::new(),
             standing,
             freed_claims: 0,
+            now: self.shared.clock.now(),
         };
         let held = self.known().tasks.clone();
         self.note(round, &held, self.shared.clock.since_boot())
@@ -298,15 +315,13 @@ impl LibraryMembership {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     const LEASE: Duration = Duration::from_secs(30);
 
     fn member(clock: &SystemClock) -> LibraryMembership {
         let card = LibraryMembership::of_tests().shared.card.clone();
-        LibraryMembership::joined(card, LEASE, clock.clone(), clock.since_boot())
+        LibraryMembership::joined(card, LEASE, clock.clone(), clock.since_boot(), clock.now())
     }
 
     fn round(tasks: &[SharedTask], standing: MemberStanding) -> MemberRound {
@@ -315,6 +330,7 @@ mod tests {
             tasks: tasks.to_vec(),
             standing,
             freed_claims: 0,
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -353,6 +369,24 @@ mod tests {
         clock.advance(LEASE * 2);
         renewed(MemberStanding::Rejoined);
         assert!(!before.lasts() && member.unbroken().lasts());
+    }
+
+    #[test]
+    fn the_time_is_the_catalogs_whatever_this_machines_clock_shows() {
+        let clock = SystemClock::manual(Timestamp::UNIX_EPOCH);
+        let member = member(&clock);
+        let seconds = |s| Timestamp::from_second(s).unwrap();
+        clock.step(20 * 3_600_000);
+        assert_eq!(member.now(), seconds(0));
+        // Asked, looked at and answered at these seconds; the catalog's clock showed this; what is known of it then.
+        for (waited, shown, now) in [(0, 0, 0), (10, 3, 10), (10, 25, 25), (5, 24, 29), (0, 100, 100)] {
+            let began = clock.since_boot();
+            clock.advance(Duration::from_secs(waited));
+            let mut round = round(&[], MemberStanding::Kept);
+            round.now = seconds(shown);
+            member.note(round, &BTreeSet::new(), began);
+            assert_eq!(member.now(), seconds(now), "{shown}");
+        }
     }
 
     #[test]

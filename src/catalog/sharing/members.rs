@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::engine::{SqlConnection, SqlRow};
@@ -86,6 +88,8 @@ pub enum JoinAnswer {
     Joined {
         /// Claims of members that were gone.
         freed_claims: u64,
+        /// The time by the catalog's clock.
+        now: Timestamp,
     },
     /// Another has its name, and a lease that holds.
     Taken {
@@ -114,6 +118,8 @@ pub struct MemberRound {
     pub standing: MemberStanding,
     /// Claims of members that were gone.
     pub freed_claims: u64,
+    /// The time by the catalog's clock.
+    pub now: Timestamp,
 }
 
 /// What became of a member since it last renewed.
@@ -152,7 +158,10 @@ impl CatalogOperation for JoinMembers {
         note(tx, &self.member)?;
         let freed_claims = remove_expired(tx, &self.member)?;
         if insert(tx, &self.member, self.lease)? || renew(tx, &self.member, self.lease)? {
-            return Ok(JoinAnswer::Joined { freed_claims });
+            return Ok(JoinAnswer::Joined {
+                freed_claims,
+                now: tx.now,
+            });
         }
         let by = named(tx, &self.member.instance)?;
         Ok(JoinAnswer::Taken { by })
@@ -181,6 +190,7 @@ impl CatalogOperation for RenewMember {
             tasks: tasks_of(tx, &self.member.owner)?,
             standing,
             freed_claims,
+            now: tx.now,
         })
     }
 }

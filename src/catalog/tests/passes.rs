@@ -253,7 +253,6 @@ fn nothing_is_recorded_of_a_pass_after_another_member_has_taken_it_over() {
         rows: vec![converted(code, "2025/06/01")],
         sighted: Vec::new(),
         unsure: 0,
-        observed: jiff::Timestamp::UNIX_EPOCH,
         next: Some("page-2".into()),
     };
     let finish = |pass| FinishPass {

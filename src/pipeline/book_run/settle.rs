@@ -117,7 +117,7 @@ impl<S: BookServices> BookRun<S> {
             (BookOutcome::Retry | BookOutcome::Released, Some(fault)) => ClaimSettlement::Retry {
                 reason: fault.reason,
                 detail: fault.detail.clone(),
-                at: end.due_at(),
+                at: end.due_at(self.services.membership().now()),
                 counts: end.counts,
             },
             (BookOutcome::Failed | BookOutcome::Retry | BookOutcome::Released, None) => ClaimSettlement::Released,

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
@@ -196,7 +195,7 @@ impl<S: BookServices> FanOut<'_, S> {
         let left = self.judgement.borrow().memory.left().clone();
         BookSelection {
             except: left.into_iter().chain(except).collect(),
-            ..self.scope.selection(self.began, Timestamp::now())
+            ..self.scope.selection(self.began, self.catalog_time())
         }
     }
 }

@@ -38,7 +38,8 @@ impl<S: BookServices> FanOut<'_, S> {
         let idle_since = *self.idle_since.get_or_insert(now);
         // What this run leaves to the next one is not waited for.
         let put_off = self.services.put_off(self.selection(Vec::new()), 1).await?;
-        let wait = |due: Timestamp| Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
+        let from = self.catalog_time();
+        let wait = |due: Timestamp| Duration::try_from(due.duration_since(from)).unwrap_or_default();
         let due = put_off.first().map(|book| now + wait(book.until).max(SHORTEST));
         if !idle {
             return Ok(NextLook::Wait(due.unwrap_or(look_again).min(look_again)));

@@ -89,7 +89,7 @@ impl<S: BookServices> FanOut<'_, S> {
     }
 
     fn say_left(&self) {
-        let words = self.left.in_words(Timestamp::now());
+        let words = self.left.in_words(self.catalog_time());
         self.control.report.borrow_mut().left.extend(words);
     }
 

@@ -94,8 +94,8 @@ pub struct PutOff {
 
 impl PutOff {
     /// The moment that is so far from now.
-    pub fn due_at(self) -> Timestamp {
-        Timestamp::now().checked_add(self.delay).unwrap_or(Timestamp::MAX)
+    pub fn due_at(self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.delay).unwrap_or(Timestamp::MAX)
     }
 }
 

@@ -4,7 +4,6 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use tracing::info;
 
 use crate::catalog::{PlanConversions, RecordConversions, SharedTask};
@@ -57,7 +56,7 @@ async fn pass<S: TaskServices>(state: &SupervisorState<S>, scope: &RunScope) -> 
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(usize::MAX)
         .min(CONVERT_AHEAD);
-    let now = Timestamp::now();
+    let now = state.services.membership().now();
     let plan = PlanConversions {
         selection: scope.selection(now, now),
         limit,

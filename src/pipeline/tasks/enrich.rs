@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use jiff::Timestamp;
 
 use crate::catalog::{CatalogError, SharedTask, ToEnrich};
 use crate::grin::{Barcode, SEARCH_ADDRESS_LIMIT, batches};
@@ -181,7 +180,7 @@ enum EnrichPlace {
 }
 
 impl EnrichPlace {
-    fn begin<S>(state: &SupervisorState<S>, scope: &RunScope) -> Self {
+    fn begin<S: TaskServices>(state: &SupervisorState<S>, scope: &RunScope) -> Self {
         let looked_up = state.looked_up.borrow();
         match &scope.only {
             Some(only) => Self::Named(
@@ -191,7 +190,7 @@ impl EnrichPlace {
                     .collect(),
             ),
             None => Self::Catalog {
-                wanted: scope.to_enrich(0, Timestamp::now()),
+                wanted: scope.to_enrich(0, state.services.membership().now()),
                 over: false,
             },
         }
