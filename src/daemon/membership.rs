@@ -240,9 +240,12 @@ impl MemberRounds {
                 changes.mark_unchanged();
                 self.tell();
             }
+            let every = self.membership.every();
+            // Soon again after trouble: others hold it against a member when it is silent for longer than they were.
+            let pause = if self.in_trouble { every.min(ASK_AGAIN) } else { every };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.membership.every()) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }

@@ -284,13 +284,17 @@ fn renew(tx: &CatalogTransaction<'_>, member: &MemberCard, lease: Duration) -> R
 }
 
 /// Removes all other members whose lease ran out, and frees what they held; comes back with the number of claims. One that another
-/// program has to do with at this moment is left for the next time.
+/// program has to do with at this moment is left for the next time, and so are all where the member's own lease ran out, too: then
+/// the catalog may have answered nobody, and the others renew in a moment.
 fn remove_expired(tx: &mut CatalogTransaction<'_>, member: &MemberCard) -> Result<u64, CatalogError> {
     let sql = format!(
         "DELETE FROM members WHERE instance IN (SELECT instance FROM members WHERE owner <> :owner AND {EXPIRED} \
+         AND (instance = :instance OR NOT EXISTS (SELECT 1 FROM members AS own WHERE owner = :owner AND {EXPIRED})) \
          ORDER BY instance /*pg FOR UPDATE SKIP LOCKED*/) RETURNING instance, owner"
     );
-    let given = arguments! { owner: member.owner, now: tx.stamp, lease_now: tx.clock.lease_now };
+    let given = arguments! {
+        owner: member.owner, instance: member.instance, now: tx.stamp, lease_now: tx.clock.lease_now,
+    };
     let read = |row: &SqlRow<'_>| Ok((row.get::<String>("instance")?, row.get::<String>("owner")?));
     let mut freed = 0;
     for (instance, owner) in tx.conn.all(&sql, &given, read)? {

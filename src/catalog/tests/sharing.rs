@@ -144,6 +144,28 @@ fn a_member_is_never_removed_by_itself() {
 }
 
 #[test]
+fn whoever_was_silent_itself_removes_nobody_before_the_others_had_their_time() {
+    let mut shelf = Shelf::new();
+    let [first, second, gone] = ["a", "b", "c"].map(|instance| card(instance, "1"));
+    three(&mut shelf);
+    for member in [&first, &second, &gone] {
+        join(&mut shelf, member);
+        acquire(&mut shelf, member, SharedTask::Lists);
+        shelf.claim_of(&member.owner, queue(&[Queue::Converted]), 1);
+    }
+    // The server stood still.
+    shelf.clock.advance(MEMBERSHIP * 2);
+    for member in [&first, &second] {
+        let round = renew(&mut shelf, member);
+        assert_eq!((round.standing, round.freed_claims), (MemberStanding::Kept, 0));
+    }
+    shelf.clock.advance(SECOND);
+    let round = renew(&mut shelf, &first);
+    assert_eq!((round.tasks, round.freed_claims), (vec![SharedTask::Lists], 1));
+    assert_eq!(round.members.len(), 2, "the one that stays silent is gone");
+}
+
+#[test]
 fn what_an_expired_member_held_is_free_and_it_is_told_when_it_comes_back() {
     let mut shelf = Shelf::new();
     let (gone, other) = (card("a", "1"), card("b", "1"));
