@@ -131,11 +131,13 @@ impl BookIntake {
         self.breakers.contains_key(&cause)
     }
 
-    /// When another book last succeeded in what a book with this fault failed in.
-    pub fn last_good(&self, blame: Blame) -> Option<Instant> {
-        match blame {
-            Blame::Book | Blame::Path => self.last_answer,
-            Blame::Operator | Blame::Us => self.last_stored,
+    /// When another book last succeeded in what a book with this fault failed in. A catalog that was away, and a claim lost by that,
+    /// is never one book's trouble, however well others fared meanwhile.
+    pub fn last_good(&self, fault: &BookFault) -> Option<Instant> {
+        match (fault.reason, fault.blame) {
+            (FailureReason::Catalog | FailureReason::ClaimLost, _) => None,
+            (_, Blame::Book | Blame::Path) => self.last_answer,
+            (_, Blame::Operator | Blame::Us) => self.last_stored,
         }
     }
 

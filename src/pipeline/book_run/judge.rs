@@ -26,7 +26,7 @@ impl<S: BookServices> BookRun<S> {
         let rules = PutOffRules {
             backoff: &self.context.options.retry.backoff,
             once: self.context.once,
-            last_good: judgement.intake.last_good(fault.blame),
+            last_good: judgement.intake.last_good(fault),
         };
         let attempt = FailedAttempt {
             barcode,

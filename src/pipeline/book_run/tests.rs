@@ -17,7 +17,7 @@ use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
 use crate::session::{BodyError, SessionError};
 use crate::storage::StorageError;
-use crate::vocabulary::{BookState, FailureReason, WaitCause};
+use crate::vocabulary::{BookOutcome, BookState, FailureReason, WaitCause};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -456,4 +456,24 @@ async fn a_claim_lost_after_publication_is_noted_for_the_next_run() {
     let end = run(stub, context(false), book(0)).await;
     assert_eq!((end.result.outcome, end.stub.doubts.get()), (BookOutcome::Released, 1));
     assert!(end.stub.settled.borrow().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_catalog_that_was_away_is_not_held_against_a_book_while_others_are_stored() {
+    let stale = CatalogError::Stale {
+        barcode: "TL0001".into(),
+        owner: "test".into(),
+    };
+    for fault in [CatalogError::Busy, stale] {
+        let (context, other) = (context(false), Barcode::parse("TL0002").unwrap());
+        for _ in 0..8 {
+            let end = run(downloads(fails(&fault)), context.clone(), book(0)).await;
+            let (_, wait, counts) = end.retry();
+            assert!(wait <= Duration::from_secs(30) && !counts, "{fault}: {wait:?}");
+            tokio::time::advance(Duration::from_secs(1)).await;
+            let stored = |intake: &mut BookIntake| intake.succeeded(&other, BookOutcome::Stored, Instant::now());
+            stored(&mut context.judgement.borrow_mut().intake);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    }
 }
