@@ -171,6 +171,7 @@ impl CatalogOperation for JoinMembers {
 impl CatalogOperation for RenewMember {
     type Output = MemberRound;
     const KIND: &'static str = "renew_member";
+    const IS_BRIEF: bool = true;
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<MemberRound, CatalogError> {
         note(tx, &self.member)?;

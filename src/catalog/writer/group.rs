@@ -16,6 +16,8 @@ use crate::clock::SystemClock;
 const MOST_OPERATIONS: usize = 512;
 /// Most rows in one transaction: two full pages of the longest list.
 const MOST_ROWS: usize = 20_000;
+/// The same on a server, where each takes long, and stays locked for all others as long as the transaction lasts.
+const MOST_ROWS_ON_SERVER: usize = 1_000;
 
 /// How a ledger is opened, first and after a fault.
 #[derive(Debug, Clone)]
@@ -143,6 +145,7 @@ impl WriteGroup {
         if is_shared && queue.iter().any(|member| member.is_brief()) {
             return queue.extract_if(.., |member| member.is_brief()).collect();
         }
+        let most = if is_shared { MOST_ROWS_ON_SERVER } else { MOST_ROWS };
         let mut rows = 0;
         let end = queue
             .iter()
@@ -150,7 +153,7 @@ impl WriteGroup {
             .take_while(|member| {
                 let first = rows == 0;
                 rows += member.rows().max(1);
-                first || rows <= MOST_ROWS
+                first || rows <= most
             })
             .count();
         queue.drain(..end).collect()

@@ -22,7 +22,8 @@ pub trait CatalogOperation: Send + 'static {
     type Output: Send + 'static;
     /// Its name in metrics.
     const KIND: &'static str;
-    /// Whether it changes a row that programs elsewhere wait for: on a server it is then done in a transaction without anything longer.
+    /// Whether it changes a row that programs elsewhere wait for, or must be in time: on a server it is then done before all else, in a
+    /// transaction without anything longer.
     const IS_BRIEF: bool = false;
 
     /// How many rows it writes, as far as that is known before; keeps transactions to a bounded size.

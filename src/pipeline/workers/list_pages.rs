@@ -13,8 +13,9 @@ use crate::pipeline::workers::page_fault::PageFault;
 use crate::pipeline::workers::retry::retried;
 use crate::session::{BodyStream, OpenStream, PermitClass, RequestKind};
 
-/// Rows that go to the catalog in one message: few enough to stay small in memory, enough to share one commit.
-pub(super) const ROWS_A_BATCH: usize = 2_000;
+/// Rows that go to the catalog in one message: few enough to stay small in memory and, at milliseconds for each on a slow server, to be
+/// recorded long before a membership of the catalog ends, which is renewed between them; enough to share one commit.
+pub(super) const ROWS_A_BATCH: usize = 500;
 
 impl<S: GrinSession> ListReading<'_, S> {
     /// Follows the links to the next page, from the first page or from where an interrupted pass stopped.
