@@ -58,6 +58,13 @@ impl ServerSchema {
         ));
     }
 
+    /// Whether new transactions of everybody may only read, this server's other schemas included.
+    pub fn set_read_only(&self, is_read_only: bool) {
+        let value = if is_read_only { "on" } else { "off" };
+        self.run(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}"));
+        self.run("SELECT pg_reload_conf()");
+    }
+
     fn run(&self, sql: &str) {
         self.holding(sql, || ());
     }

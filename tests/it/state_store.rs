@@ -46,22 +46,19 @@ fn a_daemon_publishes_its_status_reads_its_predecessors_and_deletes_it_at_a_clea
     let extra = format!("[state_store]\nenabled = true\nurl = \"{}\"\n", sidecar.base_url());
     let mut shared = SharedLibrary::new(library(20), None, &extra);
     let library = shared.home.simulator.config().library.clone();
-    let killed = shared.daemon();
+    let mut daemon = shared.daemon();
     until("it is published", || sidecar.stats().saves >= 1);
     let status = published(&sidecar.base_url(), &library).unwrap();
     assert!(
         status["state"].is_string() && status["barcodes"].is_object(),
         "{status}"
     );
-    let config = killed.config.clone();
-    killed.kill();
-    assert_eq!(sidecar.keys(), 1, "nobody deleted it");
-    let next = SharedLibrary::again(&config);
-    until("the next one has read it", || {
-        next.log().contains("ended without a clean stop; its last status")
+    daemon.restart();
+    until("the next one has read what nobody deleted", || {
+        daemon.log().contains("ended without a clean stop; its last status")
     });
     until("it publishes its own", || sidecar.stats().saves >= 2);
-    let ended = next.stop();
+    let ended = daemon.stop();
     assert!(ended.status.success(), "{}", ended.err);
     assert_eq!(sidecar.keys(), 0, "it was deleted");
     assert_eq!(published(&sidecar.base_url(), &library), None);

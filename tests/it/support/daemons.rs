@@ -1,11 +1,14 @@
 //! Several real daemons on one library: one storage and one catalog, a name for each.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
+use grind::observe::DaemonEndpoint;
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Finished, Home, finish};
@@ -20,26 +23,78 @@ pub const LEASE: Duration = Duration::from_secs(4);
 pub struct Daemon {
     child: Option<Child>,
     pub config: PathBuf,
-    log: PathBuf,
+    clock: DaemonClock,
+}
+
+/// How many hours a daemon's clock is fast or, below zero, slow. The time that merely passes is right.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct DaemonClock(pub i32);
+
+impl DaemonClock {
+    /// Where the library is that makes a clock wrong, if it is there.
+    pub fn library() -> Option<OsString> {
+        std::env::var_os("GRIND_TEST_FAKETIME")
+    }
+
+    fn set(self, command: &mut Command) {
+        if self == Self::default() {
+            return;
+        }
+        command.env("LD_PRELOAD", Self::library().expect("it was looked for"));
+        command.env("FAKETIME", format!("{:+}h", self.0));
+        // Files keep their times, too.
+        command.envs([("FAKETIME_DONT_FAKE_MONOTONIC", "1"), ("NO_FAKE_STAT", "1")]);
+    }
 }
 
 impl Daemon {
-    fn start(folder: &Path, config: &Path) -> Self {
-        let log = folder.join("daemon.log");
-        let file = OpenOptions::new().create(true).append(true).open(&log).expect("a log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_grind"));
-        command.args(["run", "--config"]).arg(config);
-        // Into a file: who reads a pipe of a process that is stopped would wait with it.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
-        Self {
-            child: Some(command.spawn().expect("the program starts")),
+    fn start(config: &Path, clock: DaemonClock) -> Self {
+        let mut daemon = Self {
+            child: None,
             config: config.to_owned(),
-            log,
+            clock,
+        };
+        daemon.begin();
+        daemon
+    }
+
+    fn begin(&mut self) {
+        let file = OpenOptions::new().create(true).append(true).open(self.log_file());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_grind"));
+        command.args(["run", "--config"]).arg(&self.config);
+        // Into a file: who reads a pipe of a process that is stopped would wait with it.
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file.expect("a log"));
+        self.clock.set(&mut command);
+        self.child = Some(command.spawn().expect("the program starts"));
+    }
+
+    /// Kills it without warning, and begins it anew.
+    pub fn restart(&mut self) {
+        self.end();
+        self.begin();
+    }
+
+    fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
         }
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.config.with_file_name("daemon.log")
     }
 
     fn child(&self) -> &Child {
         self.child.as_ref().expect("it was not stopped yet")
+    }
+
+    /// Where it tells its status.
+    pub fn endpoint(&self) -> DaemonEndpoint {
+        DaemonEndpoint::Socket(self.config.with_file_name("grind.sock"))
     }
 
     pub fn id(&self) -> u32 {
@@ -52,7 +107,12 @@ impl Daemon {
 
     /// What it wrote so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// What its clock shows at the beginning of its log.
+    pub fn first_moment(&self) -> Option<Timestamp> {
+        self.log().split(' ').next()?.parse().ok()
     }
 
     /// Whether it runs still.
@@ -79,10 +139,11 @@ impl Daemon {
 /// Killed without warning; also when a test fails, so that no process is left.
 impl Drop for Daemon {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
+        if std::thread::panicking() && self.child.is_some() {
+            let status = grind::observe::client::get(&self.endpoint(), "/api/status").unwrap_or_default();
+            drop(std::fs::write(self.config.with_file_name("last_status.json"), status));
         }
+        self.end();
     }
 }
 
@@ -139,6 +200,10 @@ impl SharedLibrary {
 
     /// One more daemon; the first one goes by the home's config.
     pub fn daemon(&mut self) -> Daemon {
+        self.daemon_with(DaemonClock::default())
+    }
+
+    pub fn daemon_with(&mut self, clock: DaemonClock) -> Daemon {
         let number = self.folders.len();
         let folder = tempfile::tempdir().expect("a folder");
         let (place, config) = match number {
@@ -150,12 +215,7 @@ impl SharedLibrary {
         };
         self.write(&place, number);
         self.folders.push(folder);
-        Daemon::start(&place, &config)
-    }
-
-    /// One that ended, anew.
-    pub fn again(config: &Path) -> Daemon {
-        Daemon::start(config.parent().expect("a folder"), config)
+        Daemon::start(&config, clock)
     }
 
     /// Waits until some books were asked for.
@@ -177,6 +237,20 @@ impl SharedLibrary {
         let folders = std::fs::read_dir(self.home.root().join("raw")).expect("a library");
         assert_eq!(folders.count(), books as usize);
         assert_eq!(self.in_state("stored"), u64::from(books));
+    }
+}
+
+/// What a failed test leaves is kept, for people to read.
+impl Drop for SharedLibrary {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        println!("{}", self.home.grind(&["report"]).out);
+        for folder in self.folders.iter_mut().chain([&mut self.home.folder]) {
+            folder.disable_cleanup(true);
+            println!("kept: {}", folder.path().display());
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod archives;
 pub mod daemons;
+pub mod fault_plan;
 pub mod recorded;
 pub mod service;
 
