@@ -15,7 +15,7 @@ pub struct BeginPass {
     pub list: ListKind,
     /// Whether an interrupted pass may be resumed; else it ends as incomplete.
     pub resume: bool,
-    /// The fence of the task; `None`: the list is read by hand, beside whoever has the task.
+    /// The fence of the task under which lists are read; `None`: nobody else can read lists.
     pub fence: Option<i64>,
 }
 

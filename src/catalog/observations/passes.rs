@@ -17,7 +17,7 @@ use crate::grin::ListKind;
 pub struct PassId {
     /// Its number.
     pub number: i64,
-    /// Under which the lists are read, as far as that is this program's task: nothing is recorded of the pass after another took it over.
+    /// Of [`SharedTask::Reading`]: nothing is recorded of the pass after another member took it over. `None`: nobody else can read lists.
     pub fence: Option<i64>,
 }
 
@@ -53,7 +53,7 @@ pub struct PassEnd {
 
 /// Refuses what is recorded of lists that another member reads by now.
 pub(super) fn check_task(tx: &CatalogTransaction<'_>, fence: Option<i64>) -> Result<(), CatalogError> {
-    fence.map_or(Ok(()), |fence| check_fence(tx, SharedTask::Lists, fence))
+    fence.map_or(Ok(()), |fence| check_fence(tx, SharedTask::Reading, fence))
 }
 
 impl PassId {

@@ -9,20 +9,23 @@ use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 /// What is done by one member at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SharedTask {
-    /// Reading GRIN's lists.
+    /// Seeing to it that GRIN's lists are read at their intervals, and that books get their facts.
     Lists,
+    /// Reading lists, for one pass, whoever wants it: a daemon that has [`Self::Lists`], or a step by hand.
+    Reading,
     /// Planning conversions.
     Plan,
 }
 
 impl SharedTask {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Lists, Self::Plan];
+    pub const ALL: [Self; 3] = [Self::Lists, Self::Reading, Self::Plan];
 
     /// Its name in the catalog.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Lists => "lists",
+            Self::Reading => "reading",
             Self::Plan => "plan",
         }
     }

@@ -40,7 +40,7 @@ pub struct RunScope {
     pub sync: bool,
     /// Stop by itself when nothing more can be done now.
     pub once: bool,
-    /// A person wants it now: it is done beside a daemon that does the same.
+    /// A person wants it now: it takes over no task that daemons do at intervals, and waits for a member that does the same just now.
     pub by_hand: bool,
     /// Download whatever CHECK would say; enrich again; read lists from their first page.
     pub force: bool,

@@ -62,11 +62,17 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
     }
 
     async fn run(&mut self) {
-        while self.wait.leads(&[SharedTask::Lists]).await {
+        // A step by hand reads them now, and leaves it to the daemons who does so at intervals.
+        let tasks: &[SharedTask] = match self.scope.by_hand {
+            true => &[SharedTask::Reading],
+            false => &[SharedTask::Lists, SharedTask::Reading],
+        };
+        while self.wait.leads(tasks).await {
             let full = self.full_at.is_some_and(|at| at <= Instant::now());
             self.state.progress.active(TASK, true);
             let complete = self.pass(full).await;
             self.state.progress.active(TASK, false);
+            self.wait.give_back(SharedTask::Reading).await;
             // The lists have been read once: the other tasks need not wait for a second time.
             self.state.collecting.set(false);
             self.state.wake.send_replace(());
@@ -74,6 +80,10 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             if self.scope.once || !sleep_till(self.state, next).await {
                 return;
             }
+        }
+        if self.wait.has_left() && self.wait.leads(&[SharedTask::Reading]).await {
+            // The member that it is left to is not reading any more: this run knows what there is to know.
+            self.wait.give_back(SharedTask::Reading).await;
         }
     }
 
@@ -116,7 +126,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             if !self.wait.may_begin().await {
                 break;
             }
-            complete &= !self.wait.has_lost(SharedTask::Lists) && self.list(list).await;
+            complete &= !self.wait.has_lost(SharedTask::Reading) && self.list(list).await;
             self.state.wake.send_replace(());
         }
         complete
@@ -142,14 +152,14 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         self.state.wake.send_replace(());
     }
 
-    /// Asks a worker for a list; cut where another daemon has taken over meanwhile, which then reads it.
+    /// Asks a worker for a list; cut where another member may have taken over meanwhile, which then reads it.
     async fn read(&self, ask: CollectList) -> Result<CollectResult, TaskFault> {
         let cx = self.state.reading_cx();
         tokio::select! {
             read = self.state.services.collect(ask, &cx) => read,
-            () = self.wait.lost(SharedTask::Lists) => {
+            () = self.wait.lost(SharedTask::Reading) => {
                 cx.cancel();
-                Err(TaskFault::lost("another daemon reads the lists now"))
+                Err(TaskFault::lost("this program stood still for too long, and another member may read the lists by now"))
             }
         }
     }
@@ -162,7 +172,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             list,
             limit: self.scope.limit.filter(|_| list == ListKind::AllBooks),
             afresh: self.scope.force,
-            fence: self.wait.fence(),
+            fence: Some(self.wait.fence()),
         };
         let problem = match self.read(ask).await {
             Ok(CollectResult {

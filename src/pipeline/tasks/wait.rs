@@ -1,36 +1,50 @@
 //! What a task waits for, and how long.
 
+mod held;
+
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, warn};
+use tracing::{debug, info};
 
 use crate::catalog::{CatalogError, MemberRow, SharedTask, TaskAnswer};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::trouble;
+use crate::pipeline::tasks::wait::held::{HeldStep, HeldTask, TaskSeeker};
 
 /// After which a task that another member has is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
-/// The waits of one task. A run that ends by itself waits for no operator, and for other members only until it is known whether they
-/// live; whatever they have then is theirs.
+/// The waits of one task. A run that ends by itself waits for no operator, and for other members as [`HeldTask`] says.
 pub(super) struct TaskWait<'a, S> {
     state: &'a SupervisorState<S>,
     task: &'static str,
     once: bool,
-    by_hand: bool,
+    seeker: TaskSeeker,
     work: watch::Receiver<()>,
     others: watch::Receiver<()>,
-    /// It has the shared tasks that it asked for; a step by hand may work without.
-    leading: bool,
-    /// The fence of the last of them.
+    /// The fence of the last task that it was given.
     fence: i64,
     /// Until when the catalog is waited for, in a run that ends by itself.
     until: Option<Instant>,
     /// Who had the task when it was asked for first.
     holder: Option<MemberRow>,
+    /// Since when another member has it.
+    held_since: Option<Instant>,
+    /// What was said of that last.
+    said: Option<HeldStep>,
+}
+
+/// What came of asking for tasks.
+enum TasksAnswer {
+    /// All are this member's.
+    Held,
+    /// This one is another's.
+    HeldBy(SharedTask, MemberRow),
+    /// This program is no member at present.
+    NoMember,
 }
 
 impl<'a, S: TaskServices> TaskWait<'a, S> {
@@ -39,13 +53,14 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
             state,
             task,
             once: scope.once,
-            by_hand: scope.by_hand,
+            seeker: TaskSeeker::of(scope),
             work: state.wake.subscribe(),
             others: state.services.membership().changes(),
-            leading: false,
             fence: 0,
             until: None,
             holder: None,
+            held_since: None,
+            said: None,
         }
     }
 
@@ -64,10 +79,14 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
         }
     }
 
-    /// Waits until these are this member's to do; `false` when they are those of another one that lives (`once`), or nothing shall be
-    /// begun any more. One that died is waited for: its work is to be done. A step by hand goes on beside whoever has them.
+    /// Waits until these are this member's to do; `false` when they are left to another one that lives, when that one does not come to
+    /// an end in time, or when nothing shall be begun any more.
     pub async fn leads(&mut self, tasks: &[SharedTask]) -> bool {
-        (self.until, self.holder) = (None, None);
+        if !self.has_left() {
+            // Of one that it left something to, it knows that it lives.
+            self.holder = None;
+        }
+        (self.until, self.held_since, self.said) = (None, None, None);
         let mut told = false;
         loop {
             self.mark_seen();
@@ -75,26 +94,13 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
                 return false;
             }
             match self.acquire(tasks).await {
-                Ok(TaskAnswer::Held { fence }) => {
-                    (self.leading, self.fence) = (true, fence);
-                    return true;
-                }
-                Ok(TaskAnswer::HeldBy(holder)) if self.by_hand => {
-                    warn!(
-                        instance = holder.card.instance,
-                        "another member does this too; it is done beside that one"
-                    );
-                    self.leading = false;
-                    return true;
-                }
-                Ok(TaskAnswer::HeldBy(holder)) => {
-                    let words = format!("left to {} on {}", holder.card.instance, holder.card.host);
-                    self.state.progress.tell_task(self.task, words);
-                    if self.once && self.lives(holder) {
+                Ok(TasksAnswer::Held) => return true,
+                Ok(TasksAnswer::HeldBy(task, holder)) => {
+                    if !self.waits_for(task, holder) {
                         return false;
                     }
                 }
-                Ok(TaskAnswer::NoMember) if self.has_waited() => {
+                Ok(TasksAnswer::NoMember) if self.has_waited() => {
                     self.not_begun("the membership could not be renewed");
                     return false;
                 }
@@ -105,29 +111,56 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
                 Err(error) if !self.once && !std::mem::replace(&mut told, true) => {
                     trouble(self.state, self.task, &error.to_string());
                 }
-                Ok(TaskAnswer::NoMember) | Err(_) => {}
+                Ok(TasksAnswer::NoMember) | Err(_) => {}
             }
             self.next(Some(Instant::now() + ASK_AGAIN)).await;
         }
     }
 
-    /// Asks for one task after the other; the answer that is not "held", if there is one.
-    async fn acquire(&self, tasks: &[SharedTask]) -> Result<TaskAnswer, CatalogError> {
-        let mut answer = TaskAnswer::Held { fence: 0 };
+    /// Asks for one task after the other, up to the first that is another's.
+    async fn acquire(&mut self, tasks: &[SharedTask]) -> Result<TasksAnswer, CatalogError> {
         for task in tasks {
-            answer = self.state.services.acquire(*task, &self.state.cx()).await?;
-            if !matches!(answer, TaskAnswer::Held { .. }) {
-                break;
+            match self.state.services.acquire(*task, &self.state.cx()).await? {
+                TaskAnswer::Held { fence } => self.fence = fence,
+                TaskAnswer::HeldBy(holder) => return Ok(TasksAnswer::HeldBy(*task, holder)),
+                TaskAnswer::NoMember => return Ok(TasksAnswer::NoMember),
             }
         }
-        Ok(answer)
+        Ok(TasksAnswer::Held)
+    }
+
+    /// Whether a task that another member has is waited for. A person who waits with it is told once of each step.
+    fn waits_for(&mut self, task: SharedTask, holder: MemberRow) -> bool {
+        let since = *self.held_since.get_or_insert_with(Instant::now);
+        let lives = self.lives(&holder);
+        let held = HeldTask {
+            task,
+            holder,
+            lives,
+            waited: since.elapsed(),
+        };
+        let step = held.step(self.seeker);
+        let words = held.words(step);
+        if self.said.replace(step) != Some(step) && self.once {
+            info!(task = self.task, "{words}");
+        }
+        if step == HeldStep::GiveUp {
+            self.not_begun(&words);
+        }
+        self.state.progress.tell_task(self.task, words);
+        matches!(step, HeldStep::Look | HeldStep::Wait)
+    }
+
+    /// Whether the task was left to another member that does it.
+    pub fn has_left(&self) -> bool {
+        self.said == Some(HeldStep::Leave)
     }
 
     /// Whether a member is known to live: it renewed since it was seen first.
-    fn lives(&mut self, holder: MemberRow) -> bool {
+    fn lives(&mut self, holder: &MemberRow) -> bool {
         let seen = self.holder.get_or_insert_with(|| holder.clone());
         if seen.card.owner != holder.card.owner {
-            *seen = holder;
+            seen.clone_from(holder);
             return false;
         }
         holder.renewals > seen.renewals
@@ -139,23 +172,21 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
         self.once && *self.until.get_or_insert_with(|| Instant::now() + longest) <= Instant::now()
     }
 
-    /// Gives a task back, so that a step by hand finds it free between two passes.
+    /// Gives a task back, so that others find it free between two passes.
     pub async fn give_back(&self, task: SharedTask) {
-        if self.leading
-            && let Err(error) = self.state.services.release(task, &self.state.cx()).await
-        {
+        if let Err(error) = self.state.services.release(task, &self.state.cx()).await {
             debug!(%error, "a shared task was not given back; it is free when this member leaves");
         }
     }
 
-    /// What is written for the shared task shows it; `None` for a step by hand beside whoever has that task.
-    pub fn fence(&self) -> Option<i64> {
-        self.leading.then_some(self.fence)
+    /// What is written for the shared task shows it.
+    pub fn fence(&self) -> i64 {
+        self.fence
     }
 
     /// Whether a task that it had was taken from it: this daemon stood still too long.
     pub fn has_lost(&self, task: SharedTask) -> bool {
-        self.leading && self.state.services.membership().has_lost(task)
+        self.state.services.membership().has_lost(task)
     }
 
     /// Completes when a task that it had is taken from it.

@@ -47,7 +47,7 @@ pub struct CollectList {
     pub limit: Option<u64>,
     /// From the first page, also where an earlier pass could be resumed.
     pub afresh: bool,
-    /// Under which the lists are read; `None`: beside whoever has that task.
+    /// The fence of the task under which lists are read; `None`: nobody else can read lists.
     pub fence: Option<i64>,
 }
 

@@ -56,25 +56,120 @@ async fn what_a_dead_member_had_is_done_when_its_lease_is_over() {
     assert_eq!(state.services.batches(), [5, 5]);
     assert_eq!(
         *state.services.released.borrow(),
-        [SharedTask::Plan],
-        "a step by hand may plan then"
+        [SharedTask::Reading, SharedTask::Plan],
+        "a step by hand may read and plan then"
+    );
+}
+
+fn by_hand() -> RunScope {
+    RunScope {
+        by_hand: true,
+        ..scope(true)
+    }
+}
+
+/// Lists that another member reads just now, and releases after so long; until then it renews, if it lives.
+fn being_read() -> TaskStub {
+    let stub = with_work();
+    stub.held_by.borrow_mut().insert(SharedTask::Reading, other(0));
+    stub
+}
+
+async fn renew_every_ten_seconds(state: &State) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        for holder in state.services.held_by.borrow_mut().values_mut() {
+            holder.renewals += 1;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_by_hand_waits_for_a_member_that_reads_the_lists_and_reads_them_then() {
+    let state = state(being_read());
+    let scope = by_hand();
+    let reading = async {
+        tokio::time::sleep(MINUTE * 20).await;
+        assert!(state.services.lists_asked().is_empty());
+        state.services.held_by.borrow_mut().clear();
+    };
+    let step = async { tokio::join!(collect(&state, &scope), reading) };
+    tokio::select! {
+        _ = step => {}
+        () = renew_every_ten_seconds(&state) => {}
+    }
+    assert_eq!(state.services.lists_asked().len(), 4);
+    assert_eq!(
+        *state.services.released.borrow(),
+        [SharedTask::Reading],
+        "the next one may read"
+    );
+    assert_eq!(report(&state), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_by_hand_does_what_a_dead_member_had_when_its_lease_is_over() {
+    let stub = being_read();
+    stub.held_by.borrow_mut().insert(SharedTask::Plan, other(0));
+    let state = state(stub);
+    let (scope, began) = (by_hand(), Instant::now());
+    let expiring = async {
+        tokio::time::sleep(Duration::from_secs(28)).await;
+        state.services.held_by.borrow_mut().clear();
+    };
+    futures::join!(collect(&state, &scope), convert(&state, &scope), expiring);
+    assert!((28..35).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert_eq!(
+        (state.services.lists_asked().len(), state.services.batches()),
+        (4, vec![5])
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_by_hand_goes_on_beside_a_member_that_does_the_same() {
-    let state = state(held());
-    let scope = RunScope {
-        by_hand: true,
-        ..scope(true)
-    };
-    let began = Instant::now();
-    futures::join!(collect(&state, &scope), enrich(&state, &scope), convert(&state, &scope));
-    assert!(began.elapsed().as_secs() < 2);
+async fn a_step_by_hand_says_who_still_reads_the_lists_after_an_hour() {
+    let state = state(being_read());
+    let scope = by_hand();
+    tokio::select! {
+        () = collect(&state, &scope) => {}
+        () = renew_every_ten_seconds(&state) => {}
+    }
     assert_eq!(
-        (state.services.lists_asked().len(), state.services.batches()),
-        (4, vec![5, 5])
+        report(&state),
+        ["collect: not begun: other on elsewhere still reads the lists, after 60 minutes"]
     );
+    assert!(state.services.lists_asked().is_empty());
+}
+
+/// Its books may be among those that are being read.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_by_itself_waits_for_lists_that_it_leaves_to_another_while_they_are_being_read() {
+    let stub = being_read();
+    stub.held_by.borrow_mut().insert(SharedTask::Lists, other(0));
+    let state = state(stub);
+    state.collecting.set(true);
+    let (scope, began) = (scope(true), Instant::now());
+    let reading = async {
+        tokio::time::sleep(MINUTE * 20).await;
+        assert!(state.collecting.get());
+        state.services.held_by.borrow_mut().remove(&SharedTask::Reading);
+    };
+    tokio::select! {
+        _ = async { tokio::join!(collect(&state, &scope), reading) } => {}
+        () = renew_every_ten_seconds(&state) => {}
+    }
+    assert!((1_200..1_210).contains(&began.elapsed().as_secs()));
+    assert!(!state.collecting.get() && state.services.lists_asked().is_empty());
+    assert_eq!(report(&state), [""; 0]);
+}
+
+/// A step by hand must not find the task taken for as long as the daemon runs.
+#[tokio::test(start_paused = true)]
+async fn a_daemon_has_the_reading_of_lists_for_no_longer_than_a_pass() {
+    let state = state(TaskStub::new());
+    let scope = scope(false);
+    for_so_long(&state, MINUTE, collect(&state, &scope)).await;
+    assert_eq!(*state.services.released.borrow(), [SharedTask::Reading]);
+    assert_eq!(state.services.lists_asked().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +207,8 @@ async fn a_list_is_read_no_further_once_it_is_anothers_to_read() {
     let scope = scope(false);
     let losing = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        state.services.held_by.borrow_mut().insert(SharedTask::Lists, other(0));
+        let held = SharedTask::ALL.map(|task| (task, other(0)));
+        *state.services.held_by.borrow_mut() = held.into();
         state.services.membership.told(Vec::new(), MemberStanding::Rejoined);
     };
     let work = async {
