@@ -133,12 +133,20 @@ fn is_final(error: &str) -> bool {
     )
 }
 
-/// Google answers `invalid_grant` also when this machine's clock is wrong, which passes when the clock is set.
+/// Google answers `invalid_grant` also when this machine's clock is wrong, which passes when the clock is set. What is said of a
+/// refresh token that has expired is not about the clock; of an assertion, which is made anew for each request, it is.
 fn is_about_the_clock(description: &str) -> bool {
+    const PHRASES: [&str; 5] = ["too early", "too late", "in the future", "not yet valid", "issued at"];
+    const WORDS: [&str; 7] = ["iat", "exp", "nbf", "clock", "skew", "timeframe", "timestamp"];
     let description = description.to_ascii_lowercase();
-    ["reasonable timeframe", "token used too early", "check your iat and exp"]
-        .iter()
-        .any(|words| description.contains(words))
+    let has = |word: &str| {
+        description
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|part| part == word)
+    };
+    PHRASES.iter().any(|words| description.contains(words))
+        || WORDS.iter().any(|word| has(word))
+        || ((has("jwt") || has("assertion")) && has("expired"))
 }
 
 #[cfg(test)]
@@ -200,12 +208,10 @@ mod tests {
                 9,
                 RetryLater,
             ),
-            (
-                "invalid_grant",
-                "Token used too early, 1700000000 < 1700000100",
-                9,
-                RetryLater,
-            ),
+            ("invalid_grant", "Invalid JWT Signature.", 3, SignedOut),
+            ("invalid_grant", "Invalid grant: account not found", 3, SignedOut),
+            ("invalid_grant", "Bad Request", 3, SignedOut),
+            ("invalid_grant", "The expiration policy revoked it", 3, SignedOut),
         ] {
             let event = TokenEvent::Denied {
                 error,
@@ -213,6 +219,23 @@ mod tests {
                 times,
             };
             assert_eq!(next_step(event), step, "{event:?}");
+        }
+        for description in [
+            "Token used too early, 1700000000 < 1700000100",
+            "Token used too late, 1700 > 1600. Check that your computer's clock is set correctly.",
+            "Invalid JWT: iat is in the future",
+            "Invalid JWT: Token must be used within its lifetime. Check your iat and exp values in the JWT claim.",
+            "Invalid JWT: the nbf claim is not satisfied",
+            "JWT has expired",
+            "The assertion is not yet valid",
+            "Clock skew is too large",
+        ] {
+            let event = TokenEvent::Denied {
+                error: "invalid_grant",
+                description,
+                times: 9,
+            };
+            assert_eq!(next_step(event), RetryLater, "{event:?}");
         }
         assert_eq!(next_step(TokenEvent::NoAnswer), RetryLater);
         assert_eq!(next_step(TokenEvent::UnusableFile), SignedOut);
