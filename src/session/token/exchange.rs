@@ -74,9 +74,14 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, Toke
         #[serde(default)]
         error_description: String,
     }
+    // Some servers begin a text with a byte-order mark.
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    let is_there = |secret: &Secret| !secret.expose().is_empty();
     if (200..300).contains(&status) {
-        let good: Good = serde_json::from_slice(body)
-            .map_err(|_| TokenDenied::NoAnswer(format!("the token address answered {status} without a token")))?;
+        let good = serde_json::from_slice(body).ok();
+        let good = good.filter(|good: &Good| is_there(&good.access_token));
+        let good =
+            good.ok_or_else(|| TokenDenied::NoAnswer(format!("the token address answered {status} without a token")))?;
         if !good.access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(TokenDenied::NoAnswer(
                 "the token address gave out a token that cannot be sent".to_owned(),
@@ -85,7 +90,7 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, Toke
         return Ok(TokenGranted {
             token: good.access_token,
             life: life(good.expires_in.as_ref().and_then(seconds_of)),
-            refresh_token: good.refresh_token,
+            refresh_token: good.refresh_token.filter(is_there),
         });
     }
     match serde_json::from_slice::<Bad>(body) {
@@ -137,7 +142,24 @@ mod tests {
         }
         let unsaid = read_answer(200, br#"{"access_token": "t"}"#).unwrap();
         assert_eq!(unsaid.life.as_secs(), 3_599);
+        let marked = read_answer(
+            200,
+            "\u{feff}{\"access_token\": \"t\", \"refresh_token\": \"\"}".as_bytes(),
+        )
+        .unwrap();
+        assert_eq!((marked.token.expose(), marked.refresh_token), ("t", None));
         for (status, body, denied) in [
+            (
+                200,
+                r#"{"access_token": "", "expires_in": 3599}"#,
+                "the token address answered 200 without a token",
+            ),
+            (
+                200,
+                r#"{"access_token": null}"#,
+                "the token address answered 200 without a token",
+            ),
+            (400, "\u{feff}{\"error\": \"invalid_grant\"}", "invalid_grant"),
             (
                 400,
                 r#"{"error": "invalid_grant", "error_description": "Token has been expired or revoked."}"#,
