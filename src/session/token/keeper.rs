@@ -262,9 +262,10 @@ impl TokenKeeper {
         self.adopt(&granted.token, Some(granted.life), true)?;
         self.counters.note_refresh(RefreshOutcome::Ok);
         if let (Some(path), Some(used)) = (source::kept_in(&self.source), used) {
+            let loss = source::loss(&used, &granted);
             let kept = off_thread(move || source::keep(&path, &used, &granted)).await?;
             if let Err(error) = kept {
-                tracing::warn!(%error, "cannot write the new access token to the credentials file; it is lost at the next start");
+                tracing::warn!(%error, "{loss}");
             }
         }
         Ok(())

@@ -105,6 +105,20 @@ pub(super) fn keep(path: &Path, used: &CredentialsFile, granted: &TokenGranted) 
     credentials.write(path)
 }
 
+/// What it means that [`keep`] fails.
+pub(super) fn loss(used: &CredentialsFile, granted: &TokenGranted) -> &'static str {
+    match &granted.refresh_token {
+        Some(new) if *new != used.refresh_token => {
+            "the new refresh token could not be kept in the credentials file, and the one in it may be refused from now on: \
+             the next start, or the end of this access token, may find grind signed out; make the file and its folder \
+             writable, then sign in with: grind auth login"
+        }
+        _ => {
+            "cannot write the new access token to the credentials file; it is lost at the next start, which asks for another"
+        }
+    }
+}
+
 /// The path to write to, if the source is written to at all.
 pub(super) fn kept_in(source: &TokenSource) -> Option<PathBuf> {
     match source {

@@ -178,6 +178,26 @@ async fn a_rotated_refresh_token_is_kept() {
     );
 }
 
+#[test]
+fn what_a_person_is_told_of_an_unwritten_file_says_what_is_lost() {
+    let fixture = installed(&credentials("old", "r1", PAST));
+    let used = CredentialsFile::read(&fixture.path).unwrap();
+    for (refresh_token, said) in [
+        (None, "new access token"),
+        (Some("r1"), "new access token"),
+        (Some("r2"), "new refresh token could not be kept"),
+    ] {
+        let granted = TokenGranted {
+            token: Secret::new("new"),
+            life: Duration::from_secs(3_600),
+            refresh_token: refresh_token.map(Secret::new),
+        };
+        let loss = source::loss(&used, &granted);
+        assert!(loss.contains(said), "{loss}");
+        assert_eq!(loss.contains("grind auth login"), refresh_token == Some("r2"), "{loss}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_login_during_a_refresh_is_not_written_over() {
     let fixture = installed(&credentials("old", "r", PAST));
