@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::cli::args::ConfigArgs;
+use crate::pipeline::{archive_options, scope_of};
+use crate::session::sign_in_findings;
 use crate::settings::{
     LoadedSettings, Settings, SettingsError, SettingsFinding, SettingsFindingLevel, SettingsSources,
 };
@@ -46,7 +48,7 @@ impl CheckConfig {
 
 /// The command on any result of loading.
 pub fn outcome(loaded: Result<LoadedSettings, SettingsError>, print: bool) -> CheckConfigOutcome {
-    match loaded {
+    match loaded.and_then(usable) {
         Ok(loaded) => CheckConfigOutcome {
             code: SOUND,
             output: sound(&loaded, print),
@@ -58,6 +60,26 @@ pub fn outcome(loaded: Result<LoadedSettings, SettingsError>, print: bool) -> Ch
             findings: refused(&error.findings),
         },
     }
+}
+
+/// Makes of the settings what a run makes of them before it begins: files are read, and nobody is asked.
+fn usable(mut loaded: LoadedSettings) -> Result<LoadedSettings, SettingsError> {
+    let settings = &loaded.settings;
+    let mut unusable = sign_in_findings(settings);
+    let begun = [
+        ("archive", archive_options(settings).map(drop)),
+        ("work.barcodes_file", scope_of(settings, true).map(drop)),
+    ];
+    for (key, made) in begun {
+        unusable.extend(made.err().map(|why| SettingsFinding::error(key, why.to_string())));
+    }
+    if unusable.is_empty() {
+        return Ok(loaded);
+    }
+    loaded.findings.extend(unusable);
+    Err(SettingsError {
+        findings: loaded.findings,
+    })
 }
 
 fn sound(loaded: &LoadedSettings, print: bool) -> String {

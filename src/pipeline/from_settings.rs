@@ -118,7 +118,7 @@ pub fn scope_of(settings: &Settings, once: bool) -> Result<RunScope, UnusableSet
         None => None,
         Some(path) => Some(
             barcode_file::from_file(path)
-                .map_err(|error| UnusableSetting(error.to_string()))?
+                .map_err(|error| UnusableSetting(format!("work.barcodes_file: {error}")))?
                 .into(),
         ),
     };

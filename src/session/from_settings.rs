@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::grin::{RedirectPolicy, TokenUriPolicy};
+use crate::grin::{ClientSecretFile, RedirectPolicy, TokenUriPolicy};
+use crate::session::token::unusable_files;
 use crate::session::{ConnectionLimits, MinimumSpeed, RequestTimeouts, RetryBackoff, SessionConfig, TokenSource};
-use crate::settings::{RetrySettings, Settings, UnusableSetting};
+use crate::settings::{RetrySettings, Settings, SettingsFinding, UnusableSetting};
 
 /// Over which the minimum speed of a download is taken.
 const SPEED_WINDOW: Duration = Duration::from_secs(60);
@@ -68,6 +69,30 @@ fn tokens(settings: &Settings) -> Result<TokenSource, UnusableSetting> {
         },
         (None, None) => TokenSource::None,
     })
+}
+
+/// What keeps the files from signing in, as a run and a sign-in read them; nobody is asked.
+pub fn sign_in_findings(settings: &Settings) -> Vec<SettingsFinding> {
+    let auth = &settings.auth;
+    let key = match auth.service_account_file {
+        Some(_) => "auth.service_account_file",
+        None => "auth.credentials_file",
+    };
+    let unusable = match tokens(settings) {
+        Ok(source) => unusable_files(&source),
+        Err(UnusableSetting(why)) => Some(why),
+    };
+    let is_used = auth.service_account_file.is_none();
+    let client = auth
+        .client_secret_file
+        .as_deref()
+        .filter(|_| is_used)
+        .map(ClientSecretFile::read);
+    let client = client.and_then(Result::err).map(|error| error.to_string());
+    [(key, unusable), ("auth.client_secret_file", client)]
+        .into_iter()
+        .filter_map(|(key, why)| Some(SettingsFinding::error(key, format!("{key}: {}", why?))))
+        .collect()
 }
 
 impl From<&RetrySettings> for RetryBackoff {

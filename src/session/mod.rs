@@ -44,6 +44,7 @@ pub(crate) use counters::{RequestCount, STATUS_CLASSES, SessionCounters, Session
 #[cfg(test)]
 pub(crate) use error::AnswerOrigin;
 pub(crate) use error::{ErrorClass, SessionError, TimeoutPhase, in_brackets};
+pub(crate) use from_settings::sign_in_findings;
 pub use handle::Session;
 pub(crate) use handle::SessionThread;
 pub use messages::HeadRequest;

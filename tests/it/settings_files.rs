@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -73,6 +74,69 @@ fn check_config_answers_with_code_and_text() {
         refused.findings
     );
     assert!(refused.findings.contains("wrong: errors: 2, "), "{}", refused.findings);
+}
+
+#[test]
+fn check_config_refuses_the_files_that_a_run_would_refuse() {
+    const CREDENTIALS: &str = r#"{"refresh_token": "r", "client_id": "c", "client_secret": "s"}"#;
+    const KEY: &str = r#"{"type": "service_account", "client_email": "a@b", "token_uri": "https://oauth2.googleapis.com/token",
+        "private_key": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"}"#;
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("auth.credentials_file", CREDENTIALS, &[]),
+        (
+            "auth.credentials_file",
+            "{}",
+            &["its field \"refresh_token\" is missing"],
+        ),
+        (
+            "auth.credentials_file",
+            r#"{"type": "external_account"}"#,
+            &["its field \"type\" is not"],
+        ),
+        ("auth.client_secret_file", "{}", &["no section \"installed\""]),
+        ("auth.service_account_file", "{}", &["its field \"type\" is missing"]),
+        (
+            "auth.service_account_file",
+            r#"{"type": "service_account"}"#,
+            &["its field \"client_email\" is missing"],
+        ),
+        (
+            "auth.service_account_file",
+            r#"{"type": "service_account", "client_email": "a@b"}"#,
+            &["its field \"private_key\" is missing"],
+        ),
+        ("auth.service_account_file", KEY, &["private_key", "no RSA key in PEM"]),
+        ("work.barcodes_file", "TL0001\nTL0002\n", &[]),
+        (
+            "work.barcodes_file",
+            "TL0001\n39015.01\n\n-x\n",
+            &["line 2: \"39015.01\"", "line 4: \"-x\""],
+        ),
+        ("archive.secret_key_file", "no key", &["archive.secret_key_file"]),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let (config, file) = (folder.path().join("grind.toml"), folder.path().join("named"));
+    for (key, content, words) in cases {
+        std::fs::write(&file, content).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let (section, name) = key.split_once('.').unwrap();
+        let root = folder.path().display();
+        let text = format!(
+            "[library]\ndirectory = \"X\"\n[storage]\nurl = \"file://{root}/library\"\n\
+             [catalog]\nurl = \"sqlite://{root}/catalog.db\"\n[{section}]\n{name} = \"{}\"\n",
+            file.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let said = outcome(Settings::load(&SettingsSources::of_file(&config)), false);
+        let code = if words.is_empty() { SOUND } else { WRONG };
+        assert_eq!(said.code, code, "{key} {content}: {}", said.findings);
+        let named = file.display().to_string();
+        let mut expected: Vec<&str> = words.to_vec();
+        expected.extend((!words.is_empty()).then_some([*key, &named]).into_iter().flatten());
+        for word in expected {
+            assert!(said.findings.contains(word), "{key}: {word} in {}", said.findings);
+        }
+    }
 }
 
 #[test]

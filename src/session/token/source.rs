@@ -56,7 +56,8 @@ pub(super) fn request(source: &TokenSource) -> Result<TokenRequest, TokenDenied>
         TokenSource::ServiceAccount { key_file, policy } => {
             let key = ServiceAccountKey::read(key_file).map_err(|error| unusable(&error))?;
             let url = allowed(policy, &key.token_uri)?;
-            let form = assertion_form(&key, Timestamp::now().as_second())?;
+            let form = assertion_form(&key, Timestamp::now().as_second())
+                .map_err(|denied| TokenDenied::UnusableFile(format!("{}: {denied}", key_file.display())))?;
             Ok(TokenRequest {
                 url,
                 form,
@@ -64,6 +65,15 @@ pub(super) fn request(source: &TokenSource) -> Result<TokenRequest, TokenDenied>
             })
         }
     }
+}
+
+/// Why no token can be asked for with these files; not where a sign-in has yet to make its file.
+pub(in crate::session) fn unusable_files(source: &TokenSource) -> Option<String> {
+    let is_there = watched(source).is_some_and(Path::exists);
+    request(source)
+        .err()
+        .filter(|_| is_there)
+        .map(|denied| denied.to_string())
 }
 
 fn installed(
