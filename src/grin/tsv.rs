@@ -9,7 +9,7 @@ use crate::grin::columns::ExportColumn;
 use crate::grin::lines;
 use crate::grin::lines::LineCutter;
 use crate::grin::text_list::speaks_for_itself;
-use crate::grin::tsv::short_rows::{AfterShortRow, LineBeginning, RowEnds, ShortRow, after_short_row};
+use crate::grin::tsv::short_rows::{AfterShortRow, EndedRow, LineBeginning, RowEnds, ShortRow, after_short_row};
 use crate::grin::{AnswerRefusal, Barcode, BookEnrichment, FieldValue, RejectedRow, text};
 
 /// Longest line taken; 25 columns of words and dates have a few hundred bytes.
@@ -70,6 +70,7 @@ pub fn parse_tsv(bytes: &[u8], asked: &AskedBooks<'_>) -> TsvReader {
         header: None,
         short: None,
         ends: RowEnds::default(),
+        rows: 0,
         long_rows: 0,
         unnoted: 0,
         tsv,
@@ -92,6 +93,8 @@ struct Table<'a> {
     /// The last row, if it had fewer cells than there are columns.
     short: Option<ShortRow>,
     ends: RowEnds,
+    /// Lines after the header, but empty ones.
+    rows: u64,
     long_rows: u64,
     unnoted: u64,
     tsv: TsvReader,
@@ -156,13 +159,15 @@ impl Table<'_> {
 
     fn row(&mut self, header: &Header, line: &str) {
         let Some(at) = header.barcode else { return };
+        self.rows += 1;
         let name = text::one_line(line.split('\t').nth(at).unwrap_or_default());
         let parsed = Barcode::parse(&name);
         let count = line.split('\t').count();
         let columns = header.columns.len();
         self.ends.any_empty |= line.rsplit('\t').next().is_some_and(|cell| cell.trim().is_empty());
         let begins = self.beginning(parsed.as_ref().ok());
-        if self.continues(count, columns, begins) {
+        let next = parsed.as_ref().ok().filter(|_| begins == LineBeginning::Requested);
+        if self.continues(count, columns, next, begins) {
             return;
         }
         let barcode = match parsed {
@@ -212,11 +217,16 @@ impl Table<'_> {
     }
 
     /// Whether a line is the rest of the short row before it. If it is not, that row is over.
-    fn continues(&mut self, cells: usize, columns: usize, begins: LineBeginning) -> bool {
+    fn continues(&mut self, cells: usize, columns: usize, next: Option<&Barcode>, begins: LineBeginning) -> bool {
         let Some(short) = self.short.take() else { return false };
         let after = after_short_row(short.cells, cells, columns, begins);
         match (after, short.facts) {
-            (AfterShortRow::Closing, Some(row)) => self.ends.short.push(row),
+            (AfterShortRow::Closing, Some((barcode, book))) => {
+                let fits = next
+                    .filter(|_| cells < columns && short.cells + cells - 1 == columns)
+                    .cloned();
+                self.ends.short.push(EndedRow { barcode, book, fits });
+            }
             (_, Some((barcode, _))) => self.tear(barcode),
             (_, None) => {}
         }
@@ -237,12 +247,18 @@ impl Table<'_> {
             if is_cut {
                 self.tear(barcode);
             } else {
-                self.ends.short.push((barcode, book));
+                let fits = None;
+                self.ends.short.push(EndedRow { barcode, book, fits });
             }
         }
+        for row in self.ends.take_doubtful(|name| self.tsv.books.contains_key(name)) {
+            self.tear(row.barcode);
+        }
         self.tsv.rows_are_trimmed = self.ends.are_trimmed();
-        let are_whole = self.tsv.rows_are_trimmed.unwrap_or(self.asked.rows_are_trimmed);
-        for (barcode, book) in std::mem::take(&mut self.ends.short) {
+        let is_alone = self.rows == 1 && self.asked.barcodes.is_some_and(|asked| asked.len() == 1);
+        let may_be_whole = is_alone || self.asked.rows_are_trimmed;
+        let are_whole = self.tsv.rows_are_trimmed.unwrap_or(may_be_whole);
+        for EndedRow { barcode, book, .. } in std::mem::take(&mut self.ends.short) {
             if are_whole && !self.ends.has_gaps {
                 self.take(barcode, book);
             } else {

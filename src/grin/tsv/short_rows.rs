@@ -6,7 +6,10 @@
 //! 1. it is of a requested book, its line has an end, and after it comes a row of a requested book, or nothing more: the rest of a torn row is not begun by a whole
 //!    cell that is the barcode of a requested book, and
 //! 2. GRIN leaves out empty cells: no row of the answer ends with one, and several are short; or an earlier answer was such a one, and
-//!    this one has no row that ends with an empty cell either.
+//!    this one has no row that ends with an empty cell either; or it is the only row, of the only book that was requested: what may be
+//!    its rest would stand after it; and
+//! 3. no other row is of its book, nor of the book whose row comes next where the two would fill all columns together: the rest of a
+//!    torn row may begin with the name of a requested book.
 //!
 //! What was requested may be unknown (a saved answer); then a word that can only be a barcode stands for a requested book.
 
@@ -56,11 +59,20 @@ pub(super) struct ShortRow {
     pub(super) facts: Option<(Barcode, BookEnrichment)>,
 }
 
+/// A short row of a requested book that has ended.
+#[derive(Debug)]
+pub(super) struct EndedRow {
+    pub(super) barcode: Barcode,
+    pub(super) book: BookEnrichment,
+    /// Whose row comes next, if that one would fill the columns that this one lacks.
+    pub(super) fits: Option<Barcode>,
+}
+
 /// What an answer shows about the cells at the end of its rows.
 #[derive(Debug, Default)]
 pub(super) struct RowEnds {
-    /// Short rows of requested books that have ended, and what they say.
-    pub(super) short: Vec<(Barcode, BookEnrichment)>,
+    /// Short rows of requested books that have ended.
+    pub(super) short: Vec<EndedRow>,
     /// A row, or a part of one, ends with an empty cell.
     pub(super) any_empty: bool,
     /// Lines were left out, of which one may be the rest of a row.
@@ -68,6 +80,14 @@ pub(super) struct RowEnds {
 }
 
 impl RowEnds {
+    /// Takes out the rows of which another row makes it doubtful that they are rows; `has_row`: whose whole row is in the answer.
+    pub(super) fn take_doubtful(&mut self, has_row: impl Fn(&Barcode) -> bool) -> Vec<EndedRow> {
+        let names: Vec<_> = self.short.iter().map(|row| row.barcode.clone()).collect();
+        let is_twice = |name: &Barcode| has_row(name) || names.iter().filter(|other| *other == name).count() > 1;
+        let is_doubtful = |row: &mut EndedRow| is_twice(&row.barcode) || row.fits.as_ref().is_some_and(is_twice);
+        self.short.extract_if(.., is_doubtful).collect()
+    }
+
     /// Whether GRIN leaves out empty cells at a row's end; `None`: the answer does not tell.
     pub(super) fn are_trimmed(&self) -> Option<bool> {
         match self.short.len() {
@@ -112,7 +132,11 @@ mod tests {
 
     #[test]
     fn several_short_rows_and_no_empty_last_cell_show_that_rows_are_trimmed() {
-        let row = || (Barcode::parse("TL0001").unwrap(), BookEnrichment::default());
+        let row = || EndedRow {
+            barcode: Barcode::parse("TL0001").unwrap(),
+            book: BookEnrichment::default(),
+            fits: None,
+        };
         for (short, any_empty, has_gaps, expected) in [
             (0, false, false, None),
             (1, false, false, None),

@@ -299,3 +299,61 @@ fn rows_without_their_empty_last_cells_are_taken_where_the_answer_shows_that_gri
         "a line that was skipped may be the rest of one"
     );
 }
+
+#[test]
+fn a_short_row_is_taken_if_it_is_all_that_there_is_of_the_only_book_requested() {
+    let asked = [Barcode::parse("TL0001").unwrap()];
+    for (rows, is_taken) in [
+        ("TL0001\t\tNEW\n", true),
+        ("tl0001\t\tNEW\r\n\r\n", true),
+        ("TL0001\t\tNEW", false),
+        ("TL0001\t\tNE\nW\t\t\n", false),
+        ("TL0001\t\tNE\nW\n", false),
+        ("TL0001\t\tNEW\n\t\t\n", false),
+        ("TL0001\t\tNEW\nTL0002\t\tNEW\n", false),
+        ("TL0001\t\tNEW\nTL0001\t\tNEW\n", false),
+        ("TL0001\t\tNEW\t\n", false),
+    ] {
+        let asked = AskedBooks {
+            barcodes: Some(&asked),
+            rows_are_trimmed: false,
+        };
+        let tsv = parse_tsv(format!("{HEADER}\n{rows}").as_bytes(), &asked);
+        assert_eq!(tsv.books.len(), usize::from(is_taken), "{rows}");
+    }
+}
+
+#[test]
+fn the_rest_of_a_torn_row_is_no_row_of_the_book_that_it_begins_with() {
+    let asked = ["TL0001", "TL0002", "TL0003"].map(|name| Barcode::parse(name).unwrap());
+    let whole = "TL0002\t2011/02/03\tNEW\t7\t2012-02-03\n";
+    for (rows, books) in [
+        (
+            format!("{whole}TL0001\tLike\nTL0002\tNEW\t7\t2012-02-03\n"),
+            &["TL0002"][..],
+        ),
+        (
+            format!("TL0001\tLike\nTL0002\tNEW\t7\t2012-02-03\n{whole}"),
+            &["TL0002"],
+        ),
+        // Rows of their own.
+        ("TL0001\tLike\nTL0002\tNEW\t7\tx\n".to_owned(), &["TL0001", "TL0002"]),
+        (
+            format!("TL0001\tLike\nTL0003\t\tNEW\n{whole}"),
+            &["TL0001", "TL0002", "TL0003"],
+        ),
+    ] {
+        let asked = AskedBooks {
+            barcodes: Some(&asked),
+            rows_are_trimmed: false,
+        };
+        let tsv = parse_tsv(format!("{HEADER}\n{rows}").as_bytes(), &asked);
+        let taken: Vec<_> = tsv.books.keys().map(Barcode::as_str).collect();
+        assert_eq!(taken, books, "{rows}");
+        let other = stored(&tsv, "TL0002");
+        assert!(
+            rows.contains("Like\nTL0002\tNEW\t7\tx") || other.len() > 2,
+            "{rows}: {other:?}"
+        );
+    }
+}
