@@ -37,7 +37,7 @@ pub(crate) use lifecycle::wish::SetPriority;
 pub(crate) use lifecycle::wish::{AskUnknown, ResetFailed};
 pub use observations::begin_pass::BeginPass;
 pub(crate) use observations::begin_pass::ListPass;
-pub(crate) use observations::enrich::{EnrichBatch, EnrichmentCounts, RecordEnrichment, ToEnrich};
+pub(crate) use observations::enrich::{EnrichBatch, RENEW_FACTS_AFTER, RecordEnrichment, ToEnrich};
 pub use observations::listing::ListPart;
 #[cfg(test)]
 pub(crate) use observations::listing::ListPartCounts;

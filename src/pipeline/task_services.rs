@@ -5,15 +5,15 @@ use std::fmt::Display;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskUnknown, CatalogError, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, SharedTask, TaskAnswer,
-    ToEnrich,
+    AskUnknown, CatalogError, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, RecordEnrichment,
+    SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::workers::{
-    CollectError, CollectList, CollectResult, ConvertBatch, ConvertError, ConvertResult, EnrichBarcodes, EnrichError,
-    MonthlyArrivals,
+    CollectError, CollectList, CollectResult, ConvertAnswer, ConvertBatch, ConvertError, EnrichAnswer, EnrichBarcodes,
+    EnrichError, MonthlyArrivals,
 };
 
 /// Why something was not done.
@@ -23,6 +23,8 @@ pub(super) struct TaskFault {
     pub why: String,
     /// One of the books asked for, or their number, may be the reason: fewer of them may be answered.
     pub parts_may_be_answered: bool,
+    /// GRIN answered, and named none of the books asked for.
+    pub unnamed: bool,
     /// Only a person can mend it, so whatever is asked next meets it too.
     pub needs_person: bool,
 }
@@ -32,6 +34,7 @@ impl TaskFault {
         Self {
             why: error.to_string(),
             parts_may_be_answered: false,
+            unnamed: false,
             needs_person: false,
         }
     }
@@ -64,6 +67,7 @@ impl From<EnrichError> for TaskFault {
     fn from(error: EnrichError) -> Self {
         Self {
             parts_may_be_answered: error.parts_may_be_answered(),
+            unnamed: matches!(error, EnrichError::Unnamed(_)),
             ..Self::of(&error)
         }
     }
@@ -73,6 +77,7 @@ impl From<ConvertError> for TaskFault {
     fn from(error: ConvertError) -> Self {
         Self {
             parts_may_be_answered: error.parts_may_be_answered(),
+            unnamed: matches!(error, ConvertError::Unnamed(_)),
             needs_person: error.needs_person(),
             ..Self::of(&error)
         }
@@ -85,10 +90,10 @@ pub(super) trait TaskServices: 'static {
     async fn collect(&self, ask: CollectList, cx: &AskContext) -> Result<CollectResult, TaskFault>;
     /// Reads the report of volumes checked in; comes back with the number of books not known before.
     async fn arrivals(&self, ask: MonthlyArrivals, cx: &AskContext) -> Result<u64, TaskFault>;
-    /// Asks for facts; comes back with the number of books that were answered.
-    async fn enrich(&self, ask: EnrichBarcodes, cx: &AskContext) -> Result<u64, TaskFault>;
+    /// Asks for facts.
+    async fn enrich(&self, ask: EnrichBarcodes, cx: &AskContext) -> Result<EnrichAnswer, TaskFault>;
     /// Asks for conversions.
-    async fn convert(&self, ask: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, TaskFault>;
+    async fn convert(&self, ask: ConvertBatch, cx: &AskContext) -> Result<ConvertAnswer, TaskFault>;
     /// Batches for conversion at a time.
     fn converters(&self) -> usize;
     /// Which of these books the catalog does not have.
@@ -99,6 +104,8 @@ pub(super) trait TaskServices: 'static {
     async fn to_enrich(&self, ask: ToEnrich, cx: &AskContext) -> Result<EnrichBatch, CatalogError>;
     /// Which conversions are to be requested.
     async fn plan_conversions(&self, ask: PlanConversions, cx: &AskContext) -> Result<Vec<Barcode>, CatalogError>;
+    /// Records what came of searches.
+    async fn record_enrichment(&self, record: RecordEnrichment, cx: &AskContext) -> Result<(), CatalogError>;
     /// Records what came of requests for conversion.
     async fn record_conversions(&self, record: RecordConversions, cx: &AskContext) -> Result<(), CatalogError>;
     /// Where GRIN's resources lie.
@@ -125,11 +132,11 @@ impl TaskServices for WorkerPools {
         answered(self.collectors.ask(ask, cx).await)
     }
 
-    async fn enrich(&self, ask: EnrichBarcodes, cx: &AskContext) -> Result<u64, TaskFault> {
-        answered(self.enrichers.ask(ask, cx).await).map(|counts| counts.answered)
+    async fn enrich(&self, ask: EnrichBarcodes, cx: &AskContext) -> Result<EnrichAnswer, TaskFault> {
+        answered(self.enrichers.ask(ask, cx).await)
     }
 
-    async fn convert(&self, ask: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, TaskFault> {
+    async fn convert(&self, ask: ConvertBatch, cx: &AskContext) -> Result<ConvertAnswer, TaskFault> {
         answered(self.converters.ask(ask, cx).await)
     }
 
@@ -151,6 +158,10 @@ impl TaskServices for WorkerPools {
 
     async fn plan_conversions(&self, ask: PlanConversions, cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
         self.catalog.ask(ask, cx).await.map(|plan| plan.barcodes)
+    }
+
+    async fn record_enrichment(&self, record: RecordEnrichment, cx: &AskContext) -> Result<(), CatalogError> {
+        self.catalog.ask(record, cx).await.map(drop)
     }
 
     async fn record_conversions(&self, record: RecordConversions, cx: &AskContext) -> Result<(), CatalogError> {

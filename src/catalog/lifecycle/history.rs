@@ -15,6 +15,8 @@ pub(crate) enum ChangeTopic {
     GrinState,
     /// Answer of GRIN to a request for conversion.
     Conversion,
+    /// Answer of GRIN to a search that says nothing about it.
+    Facts,
     /// It vanished from, or came back to, the list of all books.
     Listing,
     /// It was adopted from another program.
@@ -27,6 +29,7 @@ impl ChangeTopic {
             Self::State => "state",
             Self::GrinState => "grin_state",
             Self::Conversion => "conversion",
+            Self::Facts => "facts",
             Self::Listing => "listing",
             Self::Import => "import",
         }

@@ -62,6 +62,12 @@ impl CatalogPolicy {
     pub(crate) fn after_unclear_answer(&self, asks: u32, now: Timestamp) -> Timestamp {
         later(now, doubled(self.ask_again, asks, self.ask_again_cap))
     }
+
+    /// How long a book waits about which a search said nothing, after it last waited so long for the same reason.
+    pub(crate) fn after_no_facts(&self, before: Option<Duration>) -> Duration {
+        let wait = before.unwrap_or_default().saturating_mul(2);
+        wait.clamp(self.ask_again, self.ask_again_cap)
+    }
 }
 
 /// `base` for the first time, doubling each time, at most `cap`.

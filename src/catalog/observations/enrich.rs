@@ -1,17 +1,24 @@
 //! Which books to search for at GRIN, and what it answered.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
+use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
 use crate::catalog::lifecycle::next_state::signal_of_state;
 use crate::catalog::observations::facts;
 use crate::catalog::observations::facts::ColumnValues;
 use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks};
 use crate::catalog::planning::queue_filter;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::clock::{earlier, later, read_stamp, stamp};
 use crate::grin::{Barcode, BookEnrichment};
 use crate::vocabulary::Queue;
+
+/// Facts that are older are asked for again, after those that are missing or changed.
+pub(crate) const RENEW_FACTS_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// Asks for books to search for: never answered, or changed since in the lists, first; then those longest ago.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +80,7 @@ impl CatalogOperation for ToEnrich {
 /// Records the answer to a search. Only books that it names count as enriched.
 #[derive(Debug, Clone)]
 pub struct RecordEnrichment {
-    /// All that were searched for; those without an answer are noted as asked, no more.
+    /// All that were searched for; those without an answer are put off, longer each time.
     pub asked: Vec<Barcode>,
     /// What came.
     pub answered: Vec<(Barcode, BookEnrichment)>,
@@ -114,13 +121,58 @@ impl CatalogOperation for RecordEnrichment {
             }
         }
         let answered: std::collections::HashSet<_> = self.answered.iter().map(|(barcode, _)| barcode).collect();
-        let mut unanswered = tx
-            .conn
-            .prepare("UPDATE books SET enrich_asked_at = :at, enrich_key = :millis WHERE barcode = :barcode")?;
         for barcode in self.asked.iter().filter(|barcode| !answered.contains(barcode)) {
-            unanswered.execute(&arguments! { at: tx.stamp, millis: tx.now.as_millisecond(), barcode: barcode })?;
-            done.unanswered += 1;
+            done.unanswered += u64::from(put_off(tx, barcode)?);
         }
         Ok(done)
     }
+}
+
+/// A book that has no answer is asked for again after a wait that grows; `false`: it is not in the catalog.
+fn put_off(tx: &CatalogTransaction<'_>, barcode: &Barcode) -> Result<bool, CatalogError> {
+    let sql = "SELECT enrich_key, enrich_asked_at, enrichment_timestamp FROM books WHERE barcode = :barcode";
+    let before = tx.conn.first(sql, &arguments! { barcode: barcode }, |row| {
+        Ok(EarlierSearch {
+            key: row.get("enrich_key")?,
+            asked_at: row.get("enrich_asked_at")?,
+            answered_at: row.get("enrichment_timestamp")?,
+        })
+    })?;
+    let Some(before) = before else { return Ok(false) };
+    let wait = tx.policy.after_no_facts(before.wait());
+    let (key, next) = (key_after(tx.now, wait), stamp(later(tx.now, wait)));
+    tx.conn.execute(
+        "UPDATE books SET enrich_asked_at = :at, enrich_key = :key WHERE barcode = :barcode",
+        &arguments! { at: tx.stamp, key: key, barcode: barcode },
+    )?;
+    let note = ChangeNote {
+        next: Some(&next),
+        ..ChangeNote::of(ChangeCause::Enriched)
+    };
+    tx.append_history(barcode.as_str(), ChangeTopic::Facts, "unanswered", &note.text())?;
+    Ok(true)
+}
+
+/// When a book was searched for last.
+struct EarlierSearch {
+    key: i64,
+    asked_at: Option<String>,
+    answered_at: Option<String>,
+}
+
+impl EarlierSearch {
+    /// How long it was put off then; `None`: it was answered, was not searched for, or has changed since.
+    fn wait(&self) -> Option<Duration> {
+        let asked = self.asked_at.as_deref().filter(|_| self.asked_at != self.answered_at);
+        let asked = read_stamp(asked?)?.as_millisecond();
+        let due = self
+            .key
+            .checked_add(i64::try_from(RENEW_FACTS_AFTER.as_millis()).ok()?)?;
+        u64::try_from(due.checked_sub(asked)?).ok().map(Duration::from_millis)
+    }
+}
+
+/// The key of a book that is due again after this wait: as though it had been searched for so much earlier.
+fn key_after(now: Timestamp, wait: Duration) -> i64 {
+    later(earlier(now, RENEW_FACTS_AFTER), wait).as_millisecond()
 }

@@ -1,5 +1,7 @@
 //! Which books are searched for, and what is recorded of the answers.
 
+use std::time::Duration;
+
 use crate::catalog::tests::shelf::{DAY, Shelf, barcode, found, row};
 use crate::catalog::*;
 use crate::grin::{Barcode, ListKind};
@@ -31,7 +33,7 @@ fn record(
     shelf: &mut Shelf,
     asked: &[&str],
     answered: Vec<(Barcode, crate::grin::BookEnrichment)>,
-) -> EnrichmentCounts {
+) -> crate::catalog::observations::enrich::EnrichmentCounts {
     let asked = asked.iter().map(|code| barcode(code)).collect();
     shelf.ledger.execute(RecordEnrichment { asked, answered }).unwrap()
 }
@@ -187,4 +189,34 @@ fn only_books_of_the_queues_named_are_searched_for() {
     assert_eq!(of(&[Queue::Failed, Queue::Changed, Queue::Converted]), []);
     assert_eq!(of(&[Queue::All]).len(), 3);
     assert_eq!(of(&[]).len(), 3);
+}
+
+#[test]
+fn a_book_that_a_search_does_not_name_waits_longer_each_time() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let mut shelf = shelf_of(1);
+    let renewed = |shelf: &Shelf| crate::clock::earlier(shelf.clock.now(), RENEW_FACTS_AFTER);
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        record(&mut shelf, &["TL0001"], vec![]);
+        let mut hours = 0;
+        loop {
+            shelf.clock.advance(HOUR);
+            hours += 1;
+            // A moment later: what is due at this very one comes with the next question.
+            let moment = crate::clock::later(renewed(&shelf), Duration::from_millis(1));
+            if !due(&mut shelf, Some(moment)).is_empty() {
+                break;
+            }
+        }
+        waits.push(hours);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 168]);
+    // An answer begins it anew.
+    record(&mut shelf, &[], vec![found("TL0001", &[("State", "NEW")])]);
+    shelf.clock.advance(DAY);
+    record(&mut shelf, &["TL0001"], vec![]);
+    shelf.clock.advance(HOUR * 2);
+    let now = renewed(&shelf);
+    assert_eq!(due(&mut shelf, Some(now)).len(), 1);
 }

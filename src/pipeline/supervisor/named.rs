@@ -49,8 +49,8 @@ impl<S: TaskServices> SupervisorState<S> {
             adds: true,
         };
         match self.services.enrich(ask, &self.reading_cx()).await {
-            Ok(answered) => {
-                self.progress.enriched(answered);
+            Ok(answer) => {
+                self.progress.enriched(answer.answered);
                 self.looked_up.borrow_mut().extend(batch.iter().cloned());
                 true
             }

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::catalog::{BookSelection, ToEnrich};
+use crate::catalog::{BookSelection, RENEW_FACTS_AFTER, ToEnrich};
 use crate::grin::{Barcode, ListKind};
 use crate::vocabulary::Queue;
-
-/// Facts that are older are asked for again, after those that are missing or changed.
-const RENEW_FACTS_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// What is stored is compared with GRIN's archive this often, where the queue `changed` is served: an archive may be another
 /// although no date says so.

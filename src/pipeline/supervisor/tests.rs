@@ -5,13 +5,15 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::*;
-use crate::catalog::{CatalogError, EnrichBatch, PlanConversions, RecordConversions, SharedTask, TaskAnswer, ToEnrich};
+use crate::catalog::{
+    CatalogError, EnrichBatch, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
+};
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::task_services::TaskFault;
 use crate::pipeline::workers::{
-    CollectList, CollectResult, ConvertBatch, ConvertResult, EnrichBarcodes, MonthlyArrivals,
+    CollectList, CollectResult, ConvertAnswer, ConvertBatch, EnrichAnswer, EnrichBarcodes, MonthlyArrivals,
 };
 use crate::vocabulary::WaitCause;
 
@@ -27,11 +29,11 @@ impl TaskServices for LibraryStub {
         Ok(0)
     }
 
-    async fn enrich(&self, _ask: EnrichBarcodes, _cx: &AskContext) -> Result<u64, TaskFault> {
+    async fn enrich(&self, _ask: EnrichBarcodes, _cx: &AskContext) -> Result<EnrichAnswer, TaskFault> {
         unreachable!("no book is named to be asked for")
     }
 
-    async fn convert(&self, _ask: ConvertBatch, _cx: &AskContext) -> Result<ConvertResult, TaskFault> {
+    async fn convert(&self, _ask: ConvertBatch, _cx: &AskContext) -> Result<ConvertAnswer, TaskFault> {
         unreachable!("no book is named to be converted")
     }
 
@@ -53,6 +55,10 @@ impl TaskServices for LibraryStub {
 
     async fn plan_conversions(&self, _ask: PlanConversions, _cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
         Ok(Vec::new())
+    }
+
+    async fn record_enrichment(&self, _record: RecordEnrichment, _cx: &AskContext) -> Result<(), CatalogError> {
+        Ok(())
     }
 
     async fn record_conversions(&self, _record: RecordConversions, _cx: &AskContext) -> Result<(), CatalogError> {

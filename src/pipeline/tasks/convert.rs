@@ -10,7 +10,7 @@ use crate::catalog::{PlanConversions, RecordConversions, SharedTask};
 use crate::grin::{Barcode, ProcessOutcome};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
-use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, FailedBatch, bisect};
+use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, BatchBisection, FailedBatch, MOST_UNANSWERED, PartAnswer};
 use crate::pipeline::tasks::wait::TaskWait;
 use crate::pipeline::tasks::{EndedPass, TaskSchedule, trouble};
 use crate::pipeline::workers::{ConvertBatch, ConvertResult};
@@ -100,9 +100,10 @@ async fn ask_for<S: TaskServices>(state: &SupervisorState<S>, barcodes: &[Barcod
     while let Some(answer) = answers.next().await {
         state.wake.send_replace(());
         match answer {
-            Ok(answer) => {
+            Ok(PartAnswer { answer, rest }) => {
                 answered = true;
                 note_answer(state, &answer);
+                failed.extend(rest);
                 if answer.queue_full {
                     reach = PassReach::Part;
                     enough.cancel();
@@ -110,25 +111,24 @@ async fn ask_for<S: TaskServices>(state: &SupervisorState<S>, barcodes: &[Barcod
             }
             Err(UnansweredBatch { batch, needs_person }) => {
                 reach = PassReach::Trouble;
-                // What a person must see to would meet each further batch.
-                if needs_person {
+                failed.push(batch);
+                // What a person must see to, or everybody meets, would meet each further batch.
+                if needs_person || (!answered && failed.len() >= MOST_UNANSWERED) {
                     enough.cancel();
                 }
-                failed.push(batch);
             }
         }
     }
-    let halves = answered || failed.len() == 1;
+    let mut bisection = BatchBisection::new(answered);
     for batch in failed {
-        if halves && batch.parts_may_be_answered && !enough.is_cancelled() {
-            let half = ask_halves(state, batch, answered).await;
-            answered |= half.answered;
-            if half.queue_full {
-                enough.cancel();
+        if reach == PassReach::Part {
+            // What was left out of an answer may be what the queue had no room for.
+            if batch.was_asked {
+                trouble(state, TASK, &batch.why);
             }
-        } else {
-            trouble(state, TASK, &batch.why);
+            continue;
         }
+        reach = ask_halves(state, batch, &mut bisection).await.unwrap_or(reach);
     }
     if reach == PassReach::All && enough.is_cancelled() {
         return PassReach::Part;
@@ -145,35 +145,24 @@ fn note_answer<S>(state: &SupervisorState<S>, answer: &ConvertResult) {
     }
 }
 
-/// What came of halving a batch.
-struct HalvesResult {
-    /// A part of it was answered.
-    answered: bool,
-    queue_full: bool,
-}
-
 /// Halves a batch without an answer, until GRIN's queue is full. A book that has no answer even by itself is put off by the catalog,
-/// longer each time.
+/// longer each time. `None`: each part was answered.
 async fn ask_halves<S: TaskServices>(
     state: &SupervisorState<S>,
     batch: FailedBatch,
-    others_answered: bool,
-) -> HalvesResult {
+    bisection: &mut BatchBisection,
+) -> Option<PassReach> {
     let ask = async |half| {
         let answer = ask_batch(state, half, Some(ATTEMPTS_A_PART)).await;
         answer.map_err(|unanswered| unanswered.batch)
     };
-    let found = bisect(batch, others_answered, ask, |answer| answer.queue_full).await;
+    let found = bisection.run(batch, ask, |answer| answer.queue_full).await;
     for answer in &found.answers {
         note_answer(state, answer);
     }
-    for (barcode, why) in &found.spoilers {
-        let why = format!("no answer about {barcode}: {why}; requested again later");
-        trouble(state, TASK, &why);
-    }
-    let put_off = found.spoilers.into_iter();
+    let put_off = found.spoilers.iter();
     let put_off: Vec<_> = put_off
-        .map(|(barcode, why)| (barcode, ProcessOutcome::NoAnswer, why))
+        .map(|book| (book.barcode.clone(), ProcessOutcome::NoAnswer, book.why.clone()))
         .collect();
     if !put_off.is_empty()
         && let Err(error) = state
@@ -183,13 +172,14 @@ async fn ask_halves<S: TaskServices>(
     {
         trouble(state, TASK, &error.to_string());
     }
-    if let Some(why) = &found.stopped {
+    let why = found.trouble();
+    if let Some(why) = &why {
         trouble(state, TASK, why);
     }
-    HalvesResult {
-        answered: !found.answers.is_empty(),
-        queue_full: found.answers.iter().any(|answer| answer.queue_full),
+    if found.answers.iter().any(|answer| answer.queue_full) {
+        return Some(PassReach::Part);
     }
+    why.map(|_| PassReach::Trouble)
 }
 
 /// A batch without an answer.
@@ -202,14 +192,17 @@ async fn ask_batch<S: TaskServices>(
     state: &SupervisorState<S>,
     barcodes: Vec<Barcode>,
     attempts: Option<u32>,
-) -> Result<ConvertResult, UnansweredBatch> {
+) -> Result<PartAnswer<ConvertResult>, UnansweredBatch> {
+    let (ask, asked) = (barcodes.clone(), barcodes.len());
     let ask = ConvertBatch {
-        barcodes: barcodes.clone(),
+        barcodes: ask,
         attempts,
     };
-    let answer = state.services.convert(ask, &state.cx()).await;
-    answer.map_err(|fault| UnansweredBatch {
-        needs_person: fault.needs_person,
-        batch: FailedBatch::of(barcodes, fault),
-    })
+    match state.services.convert(ask, &state.cx()).await {
+        Ok(answer) => Ok(PartAnswer::new(answer.result, answer.unnamed, asked)),
+        Err(fault) => Err(UnansweredBatch {
+            needs_person: fault.needs_person,
+            batch: FailedBatch::of(barcodes, fault),
+        }),
+    }
 }

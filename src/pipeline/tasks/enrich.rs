@@ -5,11 +5,11 @@ use std::rc::Rc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use crate::catalog::{CatalogError, SharedTask, ToEnrich};
+use crate::catalog::{CatalogError, RecordEnrichment, SharedTask, ToEnrich};
 use crate::grin::{Barcode, SEARCH_ADDRESS_LIMIT, batches};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
-use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, FailedBatch, SpoilerWaits, bisect};
+use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, BatchBisection, FailedBatch, PartAnswer};
 use crate::pipeline::tasks::wait::TaskWait;
 use crate::pipeline::tasks::{EndedPass, TaskSchedule, trouble};
 use crate::pipeline::workers::EnrichBarcodes;
@@ -27,7 +27,6 @@ pub(in crate::pipeline) async fn enrich<S: TaskServices>(state: &Rc<SupervisorSt
     let mut task = EnrichTask {
         state: &**state,
         wait: TaskWait::new(&**state, TASK, scope),
-        spoilers: SpoilerWaits::default(),
     };
     let mut schedule = TaskSchedule::default();
     // Who reads the lists asks for facts.
@@ -47,7 +46,6 @@ pub(in crate::pipeline) async fn enrich<S: TaskServices>(state: &Rc<SupervisorSt
 struct EnrichTask<'a, S> {
     state: &'a SupervisorState<S>,
     wait: TaskWait<'a, S>,
-    spoilers: SpoilerWaits,
 }
 
 /// What came of one part of a pass.
@@ -94,7 +92,7 @@ impl<S: TaskServices> EnrichTask<'_, S> {
             complete: true,
             goes_on: true,
         };
-        let mut barcodes = match place.next(state, limit).await {
+        let barcodes = match place.next(state, limit).await {
             Ok(barcodes) => barcodes,
             Err(error) => {
                 trouble(state, TASK, &error.to_string());
@@ -103,7 +101,6 @@ impl<S: TaskServices> EnrichTask<'_, S> {
             }
         };
         part.taken = barcodes.len() as u64;
-        barcodes.retain(|barcode| self.spoilers.is_due(barcode));
         if barcodes.is_empty() {
             return part;
         }
@@ -113,9 +110,10 @@ impl<S: TaskServices> EnrichTask<'_, S> {
         let (mut answered, mut failed) = (false, Vec::new());
         while let Some(answer) = asks.next().await {
             match answer {
-                Ok(count) => {
+                Ok(part) => {
                     answered = true;
-                    state.progress.enriched(count);
+                    state.progress.enriched(part.answer);
+                    failed.extend(part.rest);
                 }
                 Err(batch) => failed.push(batch),
             }
@@ -124,35 +122,35 @@ impl<S: TaskServices> EnrichTask<'_, S> {
         state
             .progress
             .tell_task(TASK, format!("{} books requested", barcodes.len()));
-        part.complete = failed.is_empty();
-        // One batch in trouble while others are answered, or the only one: a book may be the reason. All of several: GRIN is.
-        let halves = answered || failed.len() == 1;
+        let mut bisection = BatchBisection::new(answered);
         for batch in failed {
-            if halves && batch.parts_may_be_answered {
-                answered |= self.halves(batch, answered).await;
-            } else {
-                trouble(state, TASK, &batch.why);
-            }
+            part.complete &= self.halves(batch, &mut bisection).await;
         }
-        part.goes_on = answered;
+        part.goes_on = bisection.answered();
         part
     }
 
-    /// Halves a batch without an answer; `true` if a part of it was answered.
-    async fn halves(&mut self, batch: FailedBatch, others_answered: bool) -> bool {
+    /// Halves a batch without an answer; `true` if each part of it was answered. Books without an answer are put off by the catalog,
+    /// longer each time.
+    async fn halves(&mut self, batch: FailedBatch, bisection: &mut BatchBisection) -> bool {
         let state = self.state;
         let ask = async |half| ask_batch(state, half, Some(ATTEMPTS_A_PART)).await;
-        let found = bisect(batch, others_answered, ask, |_| false).await;
+        let found = bisection.run(batch, ask, |_| false).await;
         state.progress.enriched(found.answers.iter().sum());
-        for (barcode, why) in &found.spoilers {
-            let wait = self.spoilers.note(barcode);
-            let why = format!("no answer about {barcode}: {why}; requested again in {wait:?}");
-            trouble(state, TASK, &why);
+        let put_off = RecordEnrichment {
+            asked: found.spoilers.iter().map(|book| book.barcode.clone()).collect(),
+            answered: Vec::new(),
+        };
+        if !put_off.asked.is_empty()
+            && let Err(error) = state.services.record_enrichment(put_off, &state.cx()).await
+        {
+            trouble(state, TASK, &error.to_string());
         }
-        if let Some(why) = &found.stopped {
+        let why = found.trouble();
+        if let Some(why) = &why {
             trouble(state, TASK, why);
         }
-        !found.answers.is_empty()
+        why.is_none()
     }
 }
 
@@ -161,14 +159,17 @@ async fn ask_batch<S: TaskServices>(
     state: &SupervisorState<S>,
     barcodes: Vec<Barcode>,
     attempts: Option<u32>,
-) -> Result<u64, FailedBatch> {
+) -> Result<PartAnswer<u64>, FailedBatch> {
+    let (ask, asked) = (barcodes.clone(), barcodes.len());
     let ask = EnrichBarcodes {
-        barcodes: barcodes.clone(),
+        barcodes: ask,
         attempts,
         adds: false,
     };
-    let answer = state.services.enrich(ask, &state.cx()).await;
-    answer.map_err(|fault| FailedBatch::of(barcodes, fault))
+    match state.services.enrich(ask, &state.cx()).await {
+        Ok(answer) => Ok(PartAnswer::new(answer.answered, answer.unnamed, asked)),
+        Err(fault) => Err(FailedBatch::of(barcodes, fault)),
+    }
 }
 
 /// Where a pass of enrichment stands, so that it sees each book once although answers are still out.

@@ -146,28 +146,16 @@ async fn a_stop_while_a_list_is_read_is_no_failure_of_the_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_spoils_a_batch_is_found_left_out_and_asked_for_again_after_its_wait() {
+async fn the_catalog_puts_off_what_spoils_a_batch_and_the_others_are_answered() {
     let stub = TaskStub::new();
-    let spoiler = books(7..8).remove(0);
-    stub.spoilers.borrow_mut().insert(spoiler.clone());
-    for _ in 0..8 {
-        stub.to_enrich.borrow_mut().push_back(books(0..20));
-    }
-    let state = state_with(stub, |options| options.intervals.enrich = Some(MINUTE * 20));
-    let scope = scope(false);
-    for_so_long(&state, MINUTE * 150, enrich(&state, &scope)).await;
-    let alone = state
-        .services
-        .asked_at(|asked| *asked == AskedTask::Enrich(vec![spoiler.clone()]));
-    let minutes: Vec<_> = alone.iter().map(|second| second / 60).collect();
-    assert!(minutes.len() == 2 && minutes[0] == 0, "{minutes:?}");
-    assert!((60..=80).contains(&minutes[1]), "left out for an hour: {minutes:?}");
+    stub.spoilers.borrow_mut().extend(books(7..8));
+    stub.to_enrich.borrow_mut().push_back(books(0..20));
+    let state = state(stub);
+    enrich(&state, &scope(true)).await;
+    assert_eq!(*state.services.put_off.borrow(), books(7..8));
     let told = report(&state);
-    assert!(
-        !told.is_empty() && told.iter().all(|why| why.contains("TL0007")),
-        "{told:?}"
-    );
-    assert!(state.progress.snapshot().enriched >= 19 * 7);
+    assert!(told.len() == 1 && told[0].contains("TL0007"), "{told:?}");
+    assert_eq!(state.progress.snapshot().enriched, 19);
 }
 
 #[tokio::test(start_paused = true)]
@@ -327,7 +315,11 @@ async fn where_no_batch_is_answered_no_book_is_blamed() {
     *stub.batch_fault.borrow_mut() = Some(fault("server error 500", true));
     let state = state(stub);
     convert(&state, &scope(true)).await;
-    assert_eq!(state.services.batches(), [10, 10, 10], "nothing is halved");
+    assert_eq!(
+        state.services.batches(),
+        [10, 10, 10, 5, 5, 3, 2, 3, 2, 1, 1],
+        "one batch tells of all"
+    );
     assert!(state.services.put_off.borrow().is_empty());
 }
 

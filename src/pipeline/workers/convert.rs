@@ -32,8 +32,17 @@ pub struct ConvertBatch {
 }
 
 impl Message for ConvertBatch {
-    type Reply = Result<ConvertResult, ConvertError>;
+    type Reply = Result<ConvertAnswer, ConvertError>;
     const KIND: &'static str = "convert";
+}
+
+/// An answer about a batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ConvertAnswer {
+    /// What came of the books that it names.
+    pub result: ConvertResult,
+    /// Books that it does not name; nothing is recorded of them.
+    pub unnamed: Vec<Barcode>,
 }
 
 /// What came of a batch.
@@ -63,6 +72,9 @@ pub enum ConvertError {
     /// GRIN answered with something that says nothing about any book.
     #[error("GRIN's answer to _process is not a table of books: {0}")]
     Refused(AnswerRefusal),
+    /// GRIN answered with such a table, and none of so many books is in it.
+    #[error("GRIN's answer to _process names none of {0} books")]
+    Unnamed(usize),
     /// GRIN has no such page.
     #[error("GRIN answered _process with status {0}")]
     Status(u16),
@@ -74,7 +86,7 @@ impl ConvertError {
         match self {
             Self::Session(error) => retry::parts_may_be_answered(error),
             Self::Refused(refusal) => retry::parts_may_not_be_refused(*refusal),
-            Self::Status(_) => true,
+            Self::Unnamed(_) | Self::Status(_) => true,
             Self::Catalog(_) => false,
         }
     }
@@ -82,9 +94,9 @@ impl ConvertError {
     /// The next batch would meet it too.
     pub fn needs_person(&self) -> bool {
         match self {
-            Self::Session(error) => error.class() == ErrorClass::NeedsPerson,
+            Self::Session(error) => error.class() == ErrorClass::NeedsPerson && !retry::parts_may_be_answered(error),
             Self::Catalog(error) => !error.may_pass(),
-            Self::Refused(_) | Self::Status(_) => false,
+            Self::Refused(_) | Self::Unnamed(_) | Self::Status(_) => false,
         }
     }
 }
@@ -101,12 +113,16 @@ impl<S: GrinSession> Worker for ConvertWorker<S> {
 }
 
 impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
-    async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertResult, ConvertError> {
+    async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertAnswer, ConvertError> {
         let answer = match self.ask(&batch, cx).await {
             Err(SessionError::QueueFull) => {
-                return Ok(ConvertResult {
+                let result = ConvertResult {
                     queue_full: true,
                     ..ConvertResult::default()
+                };
+                return Ok(ConvertAnswer {
+                    result,
+                    unnamed: Vec::new(),
                 });
             }
             other => other?,
@@ -121,14 +137,22 @@ impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
         for warning in &reply.warnings {
             warn!(%warning, "answer to a request for conversion");
         }
-        let summary = summarise(reply.outcomes.iter().map(|processed| processed.outcome));
-        let rows = reply
-            .outcomes
+        let outcomes = reply.outcomes.into_iter();
+        let (unnamed, named): (Vec<_>, Vec<_>) =
+            outcomes.partition(|processed| processed.outcome == ProcessOutcome::NoAnswer);
+        if named.is_empty() {
+            return Err(ConvertError::Unnamed(unnamed.len()));
+        }
+        let result = summarise(named.iter().map(|processed| processed.outcome));
+        let rows = named
             .into_iter()
             .map(|processed| (processed.barcode, processed.outcome, processed.words))
             .collect();
         self.parts.catalog.ask(RecordConversions(rows), cx).await?;
-        Ok(summary)
+        Ok(ConvertAnswer {
+            result,
+            unnamed: unnamed.into_iter().map(|processed| processed.barcode).collect(),
+        })
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use tracing::{info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
-use crate::catalog::{CatalogError, EnrichmentCounts, EnsureKnown, RecordEnrichment};
-use crate::grin::{AnswerRefusal, AskedBooks, Barcode, TsvReader, parse_tsv};
+use crate::catalog::{CatalogError, EnsureKnown, RecordEnrichment};
+use crate::grin::{AnswerRefusal, AskedBooks, Barcode, BookEnrichment, TsvReader, parse_tsv};
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
 use crate::session::{FetchAnswer, RequestKind, Session, SessionError};
@@ -35,8 +35,18 @@ pub struct EnrichBarcodes {
 }
 
 impl Message for EnrichBarcodes {
-    type Reply = Result<EnrichmentCounts, EnrichError>;
+    type Reply = Result<EnrichAnswer, EnrichError>;
     const KIND: &'static str = "enrich";
+}
+
+/// An answer about a batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct EnrichAnswer {
+    /// Books of the catalog that GRIN told about.
+    pub answered: u64,
+    /// Books of which it has no row, or none that is whole; nothing is recorded of them. Of books that the catalog does not have none
+    /// is named here.
+    pub unnamed: Vec<Barcode>,
 }
 
 /// Why a batch has no answer; none of its books counts as enriched.
@@ -48,6 +58,9 @@ pub enum EnrichError {
     /// GRIN answered with something that is not a table of books.
     #[error("GRIN's answer to _barcode_search is not a table of books: {0}")]
     Refused(AnswerRefusal),
+    /// GRIN answered with such a table, and none of so many books has a row in it that is whole.
+    #[error("GRIN's answer to _barcode_search has no whole row of {0} books")]
+    Unnamed(usize),
     /// GRIN has no such page.
     #[error("GRIN answered _barcode_search with status {0}")]
     Status(u16),
@@ -62,7 +75,7 @@ impl EnrichError {
         match self {
             Self::Session(error) => retry::parts_may_be_answered(error),
             Self::Refused(refusal) => retry::parts_may_not_be_refused(*refusal),
-            Self::Status(_) => true,
+            Self::Unnamed(_) | Self::Status(_) => true,
             Self::Catalog(_) => false,
         }
     }
@@ -80,7 +93,7 @@ impl<S: GrinSession> Worker for EnrichWorker<S> {
 }
 
 impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
-    async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichmentCounts, EnrichError> {
+    async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichAnswer, EnrichError> {
         let url = self.parts.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);
         let policy = self.parts.backoff.limited(batch.attempts);
@@ -108,73 +121,58 @@ impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
         if !table.columns_unknown.is_empty() && !std::mem::replace(&mut self.told, true) {
             info!(columns = ?table.columns_unknown, "GRIN has columns that are not known here; they are skipped");
         }
-        let answered: Vec<_> = batch
-            .barcodes
-            .iter()
-            .filter_map(|asked| Some((asked.clone(), table.of(asked)?.clone())))
-            .collect();
-        let adds = batch.adds;
-        let settled = settled(batch.barcodes.clone(), &table);
-        if adds {
+        let (answered, unnamed) = named(batch.barcodes, &table);
+        if batch.adds {
             // Where rows could not be read, GRIN may know the books all the same.
-            let unread = batch
-                .barcodes
-                .iter()
-                .filter(|barcode| !settled.contains(barcode))
-                .cloned();
-            let known = answered
-                .iter()
-                .map(|(barcode, _)| barcode.clone())
-                .chain(unread)
-                .collect();
-            self.parts.catalog.ask(EnsureKnown(known), cx).await?;
+            let has_unread = !(table.torn.is_empty() && table.rejected.is_empty());
+            let unread = unnamed.into_iter().filter(|_| has_unread);
+            let known = answered.iter().map(|(barcode, _)| barcode.clone()).chain(unread);
+            self.parts.catalog.ask(EnsureKnown(known.collect()), cx).await?;
+            return Ok(self.record(answered, Vec::new(), cx).await?);
+        }
+        if answered.is_empty() {
+            return Err(EnrichError::Unnamed(unnamed.len()));
+        }
+        Ok(self.record(answered, unnamed, cx).await?)
+    }
+}
+
+impl<S: GrinSession> EnrichWorker<S> {
+    async fn record(
+        &self,
+        answered: Vec<(Barcode, BookEnrichment)>,
+        unnamed: Vec<Barcode>,
+        cx: &AskContext,
+    ) -> Result<EnrichAnswer, CatalogError> {
+        if !unnamed.is_empty() {
+            let barcodes: Vec<_> = unnamed.iter().take(MOST_NAMED).map(Barcode::as_str).collect();
+            warn!(
+                books = unnamed.len(),
+                answered = answered.len(),
+                ?barcodes,
+                "GRIN has no whole row of these books; they are requested again"
+            );
         }
         let record = RecordEnrichment {
-            asked: settled,
+            asked: Vec::new(),
             answered,
         };
-        Ok(self.parts.catalog.ask(record, cx).await?)
+        let counts = self.parts.catalog.ask(record, cx).await?;
+        Ok(EnrichAnswer {
+            answered: counts.answered,
+            unnamed,
+        })
     }
 }
 
-/// The books of which the answer says something: their facts, or that GRIN does not know them. Where rows could not be read, a
-/// book without one may be known all the same; it is not noted as asked for, so that the next pass asks again.
-fn settled(asked: Vec<Barcode>, table: &TsvReader) -> Vec<Barcode> {
-    if table.torn.is_empty() && table.rejected.is_empty() {
-        return asked;
-    }
-    let (answered, absent): (Vec<_>, Vec<_>) = asked.into_iter().partition(|barcode| table.of(barcode).is_some());
-    if !absent.is_empty() {
-        let named: Vec<_> = absent.iter().take(MOST_NAMED).map(Barcode::as_str).collect();
-        warn!(books = absent.len(), barcodes = ?named, "the answer has rows that cannot be read, and none for these books; they are requested again");
-    }
-    answered
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_book_whose_row_cannot_be_read_is_not_noted_as_asked_for() {
-        let names =
-            |names: &[&str]| -> Vec<Barcode> { names.iter().map(|name| Barcode::parse(name).unwrap()).collect() };
-        let asked = names(&["TL0001", "TL0002", "TL0003"]);
-        for (rows, expected) in [
-            // GRIN does not know the other two.
-            ("TL0001\tNEW\tx\n", &["TL0001", "TL0002", "TL0003"][..]),
-            ("TL0001\tNEW\tx\nTL0002\tNE\nW and so on\tx\n", &["TL0001"]),
-            ("TL0001\tNEW\tx\n???\tNEW\tx\n", &["TL0001"]),
-            // Half a row says nothing, and nothing about the others either.
-            ("TL0001\tNEW\tx\nTL0002\tNE", &["TL0001"]),
-            ("TL0001\tNEW\nTL0002\tNEW\tx\n", &["TL0002"]),
-        ] {
-            let books = AskedBooks {
-                barcodes: Some(&asked),
-                ..AskedBooks::default()
-            };
-            let table = parse_tsv(format!("Barcode\tState\tAudit\n{rows}").as_bytes(), &books);
-            assert_eq!(settled(asked.clone(), &table), names(expected), "{rows}");
+/// The books of which the answer tells, with what it tells, and the others.
+fn named(asked: Vec<Barcode>, table: &TsvReader) -> (Vec<(Barcode, BookEnrichment)>, Vec<Barcode>) {
+    let (mut answered, mut unnamed) = (Vec::new(), Vec::new());
+    for barcode in asked {
+        match table.of(&barcode) {
+            Some(facts) => answered.push((barcode, facts.clone())),
+            None => unnamed.push(barcode),
         }
     }
+    (answered, unnamed)
 }

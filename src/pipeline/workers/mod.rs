@@ -25,11 +25,11 @@ pub(crate) use check::{CheckBook, CheckError, CheckResult};
 pub(crate) use collect::{CollectError, CollectList, CollectResult};
 pub use collect::{CollectWorker, CollectorParts};
 pub use convert::ConvertWorker;
-pub(crate) use convert::{ConvertBatch, ConvertError, ConvertResult};
+pub(crate) use convert::{ConvertAnswer, ConvertBatch, ConvertError, ConvertResult};
 pub use download::DownloadWorker;
 pub(crate) use download::{DownloadBook, DownloadError, DownloadResult, DownloaderParts};
 pub use enrich::EnrichWorker;
-pub(crate) use enrich::{EnrichBarcodes, EnrichError};
+pub(crate) use enrich::{EnrichAnswer, EnrichBarcodes, EnrichError};
 pub(crate) use grin_session::BatchParts;
 pub(crate) use transfers::{TransferTable, UnderWay};
 

@@ -68,7 +68,10 @@ pub(super) fn transient(error: &SessionError) -> Option<Duration> {
 /// ([`crate::pipeline::policy::BookFault::may_be_one_books`]): a smaller request also takes less time, and breaks less often.
 pub(super) fn parts_may_be_answered(error: &SessionError) -> bool {
     match error {
-        SessionError::Server { .. }
+        // Without the right to one book of another library, or to all: parts tell.
+        SessionError::Forbidden { .. }
+        | SessionError::RefusedByHost { .. }
+        | SessionError::Server { .. }
         | SessionError::Unexpected { .. }
         | SessionError::NotFound
         | SessionError::TooLarge { .. }
@@ -84,7 +87,7 @@ pub(super) fn parts_may_be_answered(error: &SessionError) -> bool {
 
 /// As [`parts_may_be_answered`], of an answer that is not the expected table.
 pub(super) fn parts_may_not_be_refused(refusal: AnswerRefusal) -> bool {
-    !matches!(refusal, AnswerRefusal::SignIn | AnswerRefusal::Unavailable)
+    refusal != AnswerRefusal::SignIn
 }
 
 #[cfg(test)]

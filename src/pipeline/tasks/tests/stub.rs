@@ -8,14 +8,15 @@ use tokio::time::{Instant, sleep};
 
 use crate::actor::AskContext;
 use crate::catalog::{
-    CatalogError, EnrichBatch, MemberCard, MemberRow, PlanConversions, RecordConversions, SharedTask, TaskAnswer,
-    ToEnrich,
+    CatalogError, EnrichBatch, MemberCard, MemberRow, PlanConversions, RecordConversions, RecordEnrichment, SharedTask,
+    TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::workers::{
-    CollectList, CollectResult, ConvertBatch, ConvertResult, EnrichBarcodes, MonthlyArrivals,
+    CollectList, CollectResult, ConvertAnswer, ConvertBatch, ConvertResult, EnrichAnswer, EnrichBarcodes,
+    MonthlyArrivals,
 };
 
 /// How long every answer takes.
@@ -138,6 +139,7 @@ pub fn fault(why: &str, parts_may_be_answered: bool) -> TaskFault {
     TaskFault {
         why: why.to_owned(),
         parts_may_be_answered,
+        unnamed: false,
         needs_person: false,
     }
 }
@@ -189,7 +191,7 @@ impl TaskServices for TaskStub {
         Ok(0)
     }
 
-    async fn enrich(&self, ask: EnrichBarcodes, _cx: &AskContext) -> Result<u64, TaskFault> {
+    async fn enrich(&self, ask: EnrichBarcodes, _cx: &AskContext) -> Result<EnrichAnswer, TaskFault> {
         self.note(AskedTask::Enrich(ask.barcodes.clone()));
         sleep(ANSWER).await;
         self.batch(&ask.barcodes)?;
@@ -199,19 +201,26 @@ impl TaskServices for TaskStub {
                 .borrow_mut()
                 .retain(|barcode| barcode.as_str().starts_with("NONE") || !ask.barcodes.contains(barcode));
         }
-        Ok(ask.barcodes.len() as u64)
+        Ok(EnrichAnswer {
+            answered: ask.barcodes.len() as u64,
+            unnamed: Vec::new(),
+        })
     }
 
-    async fn convert(&self, ask: ConvertBatch, _cx: &AskContext) -> Result<ConvertResult, TaskFault> {
+    async fn convert(&self, ask: ConvertBatch, _cx: &AskContext) -> Result<ConvertAnswer, TaskFault> {
         self.note(AskedTask::Convert(ask.barcodes.clone()));
         sleep(ANSWER).await;
         self.batch(&ask.barcodes)?;
         let requested = ask.barcodes.len().min(self.queue.get());
         self.queue.update(|left| left - requested);
-        Ok(ConvertResult {
+        let result = ConvertResult {
             requested,
             queue_full: requested < ask.barcodes.len(),
             ..ConvertResult::default()
+        };
+        Ok(ConvertAnswer {
+            result,
+            unnamed: Vec::new(),
         })
     }
 
@@ -242,6 +251,13 @@ impl TaskServices for TaskStub {
     async fn plan_conversions(&self, _ask: PlanConversions, _cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
         self.catalog()?;
         Ok(self.to_convert.borrow().clone())
+    }
+
+    async fn record_enrichment(&self, record: RecordEnrichment, _cx: &AskContext) -> Result<(), CatalogError> {
+        self.catalog()?;
+        assert_eq!(record.answered, []);
+        self.put_off.borrow_mut().extend(record.asked);
+        Ok(())
     }
 
     async fn record_conversions(

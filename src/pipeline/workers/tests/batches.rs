@@ -50,17 +50,18 @@ async fn convert(fixture: &WorkerFixture) -> Result<ConvertResult, ConvertError>
     ConvertWorker::new(parts(fixture), ProcessForm::PostLines)
         .handle(ask, &fixture.cx)
         .await
+        .map(|answer| answer.result)
 }
 
 #[test]
-fn facts_are_recorded_and_books_without_a_row_count_as_asked_for() {
+fn facts_are_recorded_and_books_without_a_row_stay_to_be_asked_for() {
     paused(async || {
         let fixture = WorkerFixture::new();
         fixture.know(&["TL0001", "TL0002"]).await;
         fixture.grin.small(200, FACTS);
         assert_eq!(enrich(&fixture, None).await.unwrap(), 1);
         assert_eq!(fixture.column::<String>("TL0001", "grin_viewability"), "VIEW_FULL");
-        assert_eq!(left(&fixture).await, [], "also the one that GRIN does not know");
+        assert_eq!(left(&fixture).await, barcodes(&["TL0002"]));
     });
 }
 
@@ -68,7 +69,7 @@ fn facts_are_recorded_and_books_without_a_row_count_as_asked_for() {
 fn short_rows_are_taken_once_an_answer_has_shown_that_grin_leaves_out_empty_cells() {
     paused(async || {
         let fixture = WorkerFixture::new();
-        fixture.know(&["TL0001", "TL0002", "TL0003"]).await;
+        fixture.know(&["TL0001", "TL0002", "TL0003", "TL0004"]).await;
         let (parts, head) = (parts(&fixture), "Barcode\tState\tViewability\n");
         let answered = async |asked: &[&str], rows: &str| {
             fixture.grin.small(200, &format!("{head}{rows}"));
@@ -80,11 +81,85 @@ fn short_rows_are_taken_once_an_answer_has_shown_that_grin_leaves_out_empty_cell
             let mut worker = EnrichWorker::new(parts.clone());
             worker.handle(ask, &fixture.cx).await.unwrap().answered
         };
-        assert_eq!(answered(&["TL0003"], "TL0003\tNEW\n").await, 0, "it may be torn");
+        let half = "TL0004\tNEW\tx\nTL0003\tNEW\n";
+        assert_eq!(answered(&["TL0003", "TL0004"], half).await, 1, "it may be torn");
         assert_eq!(answered(&["TL0001", "TL0002"], "TL0001\tNEW\nTL0002\n").await, 2);
         assert_eq!(left(&fixture).await, barcodes(&["TL0003"]));
-        assert_eq!(answered(&["TL0003"], "TL0003\tNEW\n").await, 1);
+        assert_eq!(answered(&["TL0003", "TL0004"], half).await, 2);
         assert_eq!(left(&fixture).await, []);
+    });
+}
+
+#[test]
+fn a_short_row_of_a_book_that_was_requested_alone_is_taken() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001"]).await;
+        fixture.grin.small(200, "Barcode\tState\tViewability\nTL0001\tNEW\n");
+        let ask = EnrichBarcodes {
+            barcodes: barcodes(&["TL0001"]),
+            adds: false,
+            attempts: None,
+        };
+        let answer = EnrichWorker::new(parts(&fixture))
+            .handle(ask, &fixture.cx)
+            .await
+            .unwrap();
+        assert_eq!((answer.answered, answer.unnamed), (1, Vec::new()));
+    });
+}
+
+#[test]
+fn a_table_that_names_no_book_is_an_error_of_those_books() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001", "TL0002"]).await;
+        for rows in ["", "???\tNEW\tx\n", "TL0001\tNE", "TL0001\tNE\nW and so on\tx\n"] {
+            fixture.grin.small(200, &format!("Barcode\tState\tViewability\n{rows}"));
+            let error = enrich(&fixture, None).await.unwrap_err();
+            assert!(matches!(error, EnrichError::Unnamed(2)), "{rows}: {error}");
+            assert!(error.parts_may_be_answered(), "{rows}");
+        }
+        assert_eq!(left(&fixture).await.len(), 2);
+        fixture.grin.small(200, "Barcode\tStatus\n");
+        let error = convert(&fixture).await.unwrap_err();
+        assert!(matches!(error, ConvertError::Unnamed(2)), "{error}");
+        assert!(error.parts_may_be_answered());
+    });
+}
+
+#[test]
+fn conversions_that_an_answer_does_not_name_are_told_and_not_recorded() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001", "TL0002"]).await;
+        fixture.grin.small(200, "Barcode\tStatus\nTL0001\tSuccess\n");
+        let ask = ConvertBatch {
+            barcodes: barcodes(&["TL0001", "TL0002"]),
+            attempts: None,
+        };
+        let mut worker = ConvertWorker::new(parts(&fixture), ProcessForm::PostLines);
+        let answer = worker.handle(ask, &fixture.cx).await.unwrap();
+        assert_eq!((answer.result.requested, answer.unnamed), (1, barcodes(&["TL0002"])));
+        assert_eq!(fixture.column::<String>("TL0002", "state"), "known");
+    });
+}
+
+#[test]
+fn a_refusal_that_may_be_one_books_lets_parts_be_asked_for() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let forbidden = SessionError::Forbidden { snippet: String::new() };
+        fixture.grin.fails(forbidden.clone());
+        assert!(enrich(&fixture, None).await.unwrap_err().parts_may_be_answered());
+        fixture.grin.fails(forbidden);
+        let error = convert(&fixture).await.unwrap_err();
+        assert!(error.parts_may_be_answered() && !error.needs_person(), "{error}");
+        for _ in 0..2 {
+            fixture.grin.small(200, "Your request is unavailable");
+        }
+        assert!(enrich(&fixture, None).await.unwrap_err().parts_may_be_answered());
+        assert!(convert(&fixture).await.unwrap_err().parts_may_be_answered());
     });
 }
 
