@@ -13,13 +13,15 @@ pub enum SharedTask {
     Lists,
     /// Reading lists, for one pass, whoever wants it: a daemon that has [`Self::Lists`], or a step by hand.
     Reading,
-    /// Planning conversions.
+    /// Planning conversions, and requesting them.
     Plan,
+    /// Asking for facts, for one pass.
+    Facts,
 }
 
 impl SharedTask {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Lists, Self::Reading, Self::Plan];
+    pub const ALL: [Self; 4] = [Self::Lists, Self::Reading, Self::Plan, Self::Facts];
 
     /// Its name in the catalog.
     pub const fn as_str(self) -> &'static str {
@@ -27,6 +29,7 @@ impl SharedTask {
             Self::Lists => "lists",
             Self::Reading => "reading",
             Self::Plan => "plan",
+            Self::Facts => "facts",
         }
     }
 }

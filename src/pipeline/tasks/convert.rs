@@ -28,13 +28,10 @@ pub(in crate::pipeline) async fn convert<S: TaskServices>(state: &Rc<SupervisorS
     let mut schedule = TaskSchedule::default();
     let mut wait = TaskWait::new(&**state, TASK, scope);
     // Who reads the lists plans: they say what is in process already, so they come first.
-    let tasks: &[SharedTask] = match scope.by_hand {
-        true => &[SharedTask::Plan],
-        false => &[SharedTask::Lists, SharedTask::Plan],
-    };
-    while wait.leads(tasks).await {
+    let lists: &[SharedTask] = if scope.by_hand { &[] } else { &[SharedTask::Lists] };
+    while wait.leads(lists).await {
         wait.until_books_are_known().await;
-        if !wait.may_begin().await {
+        if !wait.may_begin().await || !wait.leads(&[SharedTask::Plan]).await {
             break;
         }
         state.progress.active(TASK, true);

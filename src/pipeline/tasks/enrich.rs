@@ -34,6 +34,7 @@ pub(in crate::pipeline) async fn enrich<S: TaskServices>(state: &Rc<SupervisorSt
     while task.wait.leads(tasks).await {
         state.progress.active(TASK, true);
         let complete = task.pass(scope).await;
+        task.wait.give_back(SharedTask::Facts).await;
         state.progress.active(TASK, false);
         let interval = state.options.borrow().intervals.enrich;
         if !schedule.again(state, scope, EndedPass { complete, interval }).await {
@@ -64,7 +65,12 @@ impl<S: TaskServices> EnrichTask<'_, S> {
         let mut complete = true;
         let mut left = scope.limit.unwrap_or(u64::MAX);
         let mut place = EnrichPlace::begin(self.state, scope);
+        let mut has_turn = false;
         while left > 0 && self.wait.may_begin().await {
+            has_turn = has_turn || self.wait.leads(&[SharedTask::Facts]).await;
+            if !has_turn {
+                break;
+            }
             // With COLLECT in the same run: go on until the lists bring nothing new.
             let more_may_come = self.wait.more_may_come();
             let part = self.part(left, &mut place).await;
@@ -73,6 +79,8 @@ impl<S: TaskServices> EnrichTask<'_, S> {
             match (part.goes_on, part.taken) {
                 (false, _) => break,
                 (true, 0) if more_may_come => {
+                    self.wait.give_back(SharedTask::Facts).await;
+                    has_turn = false;
                     self.wait.wait_for_books().await;
                     place.look_again();
                 }

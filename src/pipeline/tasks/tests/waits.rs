@@ -54,11 +54,36 @@ async fn what_a_dead_member_had_is_done_when_its_lease_is_over() {
     assert!((28..35).contains(&took.as_secs()), "{took:?}");
     assert_eq!(state.services.lists_asked().len(), 4);
     assert_eq!(state.services.batches(), [5, 5]);
+    let mut released = state.services.released.borrow().clone();
+    released.sort_unstable();
+    released.dedup();
     assert_eq!(
-        *state.services.released.borrow(),
-        [SharedTask::Reading, SharedTask::Plan],
-        "a step by hand may read and plan then"
+        released,
+        [SharedTask::Reading, SharedTask::Plan, SharedTask::Facts],
+        "a step by hand may do it then"
     );
+}
+
+/// Each book that both plan would be asked for twice.
+#[tokio::test(start_paused = true)]
+async fn a_pass_of_another_member_over_the_same_books_is_waited_for() {
+    let stub = with_work();
+    let passes = [SharedTask::Facts, SharedTask::Plan].map(|task| (task, other(0)));
+    *stub.held_by.borrow_mut() = passes.into();
+    let state = state(stub);
+    let (scope, began) = (by_hand(), Instant::now());
+    let passing = async {
+        tokio::time::sleep(MINUTE * 2).await;
+        assert!(state.services.batches().is_empty());
+        state.services.held_by.borrow_mut().clear();
+    };
+    let work = async { futures::join!(enrich(&state, &scope), convert(&state, &scope), passing) };
+    tokio::select! {
+        _ = work => {}
+        () = renew_every_ten_seconds(&state) => {}
+    }
+    assert!((120..126).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert_eq!(state.services.batches(), [5, 5]);
 }
 
 fn by_hand() -> RunScope {

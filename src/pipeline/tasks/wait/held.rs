@@ -88,6 +88,7 @@ fn doing(task: SharedTask) -> &'static str {
     match task {
         SharedTask::Lists | SharedTask::Reading => "reads the lists",
         SharedTask::Plan => "plans conversions",
+        SharedTask::Facts => "asks for facts",
     }
 }
 
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn a_dead_member_is_waited_for_and_a_living_one_as_long_as_it_makes_sense() {
         use HeldStep::{GiveUp, Leave, Look, Wait};
-        use SharedTask::{Lists, Plan, Reading};
+        use SharedTask::{Facts, Lists, Plan, Reading};
         use TaskSeeker::{ByHand, Daemon, Once};
         for (seeker, task, lives, minutes, step) in [
             (Daemon, Lists, true, 9_999, Wait),
@@ -118,6 +119,9 @@ mod tests {
             (ByHand, Reading, true, 0, Wait),
             (ByHand, Reading, true, 59, Wait),
             (ByHand, Reading, true, 60, GiveUp),
+            (Once, Facts, true, 59, Wait),
+            (ByHand, Facts, true, 59, Wait),
+            (ByHand, Facts, true, 60, GiveUp),
             (ByHand, Plan, true, 59, Wait),
             (ByHand, Plan, true, 60, GiveUp),
         ] {
