@@ -68,6 +68,35 @@ pub(super) fn says_unavailable(text: &str) -> bool {
     contains_ignoring_case(text, UNAVAILABLE_WORDS)
 }
 
+/// What servers say in place of the rest of a page, in lower case.
+const TROUBLE_WORDS: [&str; 19] = [
+    "an error occurred",
+    "backend error",
+    "bad gateway",
+    "deadline exceeded",
+    "deadlineexceeded",
+    "error has occurred",
+    "gateway time-out",
+    "gateway timeout",
+    "internal error",
+    "internal server error",
+    "quota exceeded",
+    "request timed out",
+    "resource_exhausted",
+    "server error",
+    "service unavailable",
+    "temporarily unavailable",
+    "that's an error",
+    "too many requests",
+    "try again later",
+];
+
+/// Whether a text outside of a list's rows holds what a server in trouble says, whatever its case.
+pub(super) fn tells_of_trouble(text: &str) -> bool {
+    let text = text.replace('’', "'");
+    TROUBLE_WORDS.iter().any(|words| contains_ignoring_case(&text, words))
+}
+
 /// Whether `text` holds `words`, which are ASCII and in lower case.
 pub(super) fn contains_ignoring_case(text: &str, words: &str) -> bool {
     text.as_bytes()
@@ -119,6 +148,23 @@ mod tests {
         }
         for text in ["", "<", "TL0001", "<1>", "Barcode\t<b>"] {
             assert!(!looks_like_html(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn trouble_of_a_server_is_known_by_its_words() {
+        for (text, expected) in [
+            ("DeadlineExceeded", true),
+            ("Internal error, please try again later", true),
+            ("500 Internal Server Error", true),
+            ("502. That’s an error.", true),
+            ("HTTP 504 Gateway Time-out", true),
+            ("None", false),
+            ("Books 1-2 of 2", false),
+            ("Errors in conversion", false),
+            ("", false),
+        ] {
+            assert_eq!(tells_of_trouble(text), expected, "{text}");
         }
     }
 

@@ -59,6 +59,8 @@ pub enum EndDoubt {
     LinksLeftOut,
     /// As many rows as were requested, and no link of the list at all.
     FullPage,
+    /// Words stand where rows should, or tell of a server's trouble.
+    Trouble,
 }
 
 impl std::fmt::Display for EndDoubt {
@@ -72,6 +74,9 @@ impl std::fmt::Display for EndDoubt {
                 f.write_str("something on the page says that there is more and tells no address that is understood")
             }
             Self::LinksLeftOut => f.write_str("the page has more or longer links of the list than are looked at"),
+            Self::Trouble => f.write_str(
+                "words on the page tell of trouble, or stand in its table and in no row: rows may be missing",
+            ),
             Self::FullPage => f.write_str("the page has as many rows as were requested and no link to another page"),
         }
     }

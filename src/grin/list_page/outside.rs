@@ -1,8 +1,8 @@
 //! What a page says outside of the list's table, where refusals stand.
 
-use crate::grin::AnswerRefusal;
 use crate::grin::list_page::counted::tells_of_more;
-use crate::grin::refusal::{contains_ignoring_case, says_unavailable};
+use crate::grin::refusal::{contains_ignoring_case, says_unavailable, tells_of_trouble};
+use crate::grin::{AnswerRefusal, text};
 
 /// Text that is kept before it is searched.
 const WINDOW: usize = 4_096;
@@ -11,10 +11,7 @@ const OVERLAP: usize = 64;
 
 /// Searches a page's text and addresses as they go by.
 #[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "five findings that do not exclude each other"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "findings that do not exclude each other")]
 pub(super) struct OutsideTable {
     text: String,
     title: String,
@@ -24,6 +21,8 @@ pub(super) struct OutsideTable {
     /// A field for a password, or an address of Google's sign-in.
     signs_in: bool,
     tells_of_more: bool,
+    /// What a server in trouble says, or words in the list's table that stand in none of its rows.
+    trouble: bool,
 }
 
 impl OutsideTable {
@@ -42,9 +41,22 @@ impl OutsideTable {
         }
     }
 
+    /// Text in the list's table and in none of its rows, where only a server's words come to stand.
+    pub(super) fn loose(&mut self, text: &str) {
+        self.trouble |= !text::from_html(text).is_empty();
+        self.text(text);
+    }
+
+    /// Another page begins within this one, as a server's page of an error does in place of the rest.
+    pub(super) fn second_page(&mut self) {
+        self.trouble = true;
+    }
+
     fn search(&mut self) {
-        self.unavailable |= says_unavailable(&self.text);
-        self.tells_of_more |= tells_of_more(&self.text);
+        let shown = text::from_html(&self.text);
+        self.unavailable |= says_unavailable(&shown);
+        self.tells_of_more |= tells_of_more(&shown);
+        self.trouble |= tells_of_trouble(&shown);
         let keep = self.text.floor_char_boundary(self.text.len().saturating_sub(OVERLAP));
         self.text.drain(..keep);
     }
@@ -74,14 +86,20 @@ impl OutsideTable {
     /// Whether a count tells of more rows than the page has.
     pub(super) fn tells_of_more(&mut self) -> bool {
         self.search();
-        self.tells_of_more
+        self.tells_of_more || tells_of_more(&self.title)
+    }
+
+    /// Whether a server's words may stand in place of rows.
+    pub(super) fn tells_of_trouble(&mut self) -> bool {
+        self.search();
+        self.trouble
     }
 
     /// What follows from all that. A page with a list may well have a link for signing in.
     pub(super) fn refusal(&mut self, listed: bool) -> Option<AnswerRefusal> {
         self.search();
         let sign_in = self.signs_in || contains_ignoring_case(&self.title, "sign in");
-        match (self.unavailable, listed) {
+        match (self.unavailable || says_unavailable(&self.title), listed) {
             (true, _) => Some(AnswerRefusal::Unavailable),
             (false, true) => None,
             (false, false) if sign_in => Some(AnswerRefusal::SignIn),

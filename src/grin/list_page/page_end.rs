@@ -13,8 +13,10 @@
 //!    list that says "more" or "all", is a number, or has another parameter that may be a position, and so does a value that the page
 //!    holds for a script and that leads on by its name (`pager/held.rs`), or a count in words that tells of more (`counted.rs`).
 //! 5. Links and forms of the list that are too many or too long to look at leave the end in doubt; so do scripts in scripts.
-//! 6. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
-//! 7. Otherwise the page is the last one.
+//! 6. Words of a server in trouble, and words in the list's table that stand in none of its rows, leave the end in doubt: they may have
+//!    taken the place of rows.
+//! 7. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
+//! 8. Otherwise the page is the last one.
 
 use url::Url;
 
@@ -90,6 +92,8 @@ pub(super) struct PageFacts<'a> {
     pub(super) unaddressed: bool,
     /// Links that may be the list's were not looked at.
     pub(super) left_out: bool,
+    /// Words tell of trouble, or stand where rows should.
+    pub(super) trouble: bool,
 }
 
 /// What follows after a page.
@@ -158,7 +162,9 @@ fn end_without_next(facts: &PageFacts<'_>, place: &Place) -> PageEnd {
     }
     let requested = number_of(facts.page, "result_count");
     // Open links that a pass came by elsewhere are no doubt any more; so they are told after all that it cannot come by.
-    if facts.left_out {
+    if facts.trouble {
+        PageEnd::Doubt(EndDoubt::Trouble)
+    } else if facts.left_out {
         PageEnd::Doubt(EndDoubt::LinksLeftOut)
     } else if facts.unaddressed {
         PageEnd::Doubt(EndDoubt::NextWithoutAddress)

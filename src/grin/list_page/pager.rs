@@ -7,7 +7,9 @@ mod held;
 
 pub(super) use crate::grin::list_page::pager::address::{RawText, looks_marked, script_of};
 pub(super) use crate::grin::list_page::pager::found::{FoundLink, LinkTag};
-pub(super) use crate::grin::list_page::pager::held::{HeldValue, held_value, held_values, is_position, names_onward};
+pub(super) use crate::grin::list_page::pager::held::{
+    HeldValue, calls_later_page, held_value, held_values, is_position, names_onward,
+};
 
 use url::Url;
 
@@ -115,7 +117,9 @@ impl PagerWatch {
         let link = self.open.as_mut().map(|link| &mut link.text);
         let form = self.form.as_mut().map(|form| &mut form.text);
         let clickable = self.clickable.as_mut().map(|found| &mut found.text);
-        for kept in [link, form, clickable].into_iter().flatten() {
+        let option = self.select.as_mut().and_then(|select| select.untold.as_mut());
+        let option = option.map(|option| &mut option.text);
+        for kept in [link, form, clickable, option].into_iter().flatten() {
             say(kept, text);
         }
     }

@@ -8,7 +8,7 @@ use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, S
 
 use crate::grin::list_page::page::InputTag;
 use crate::grin::list_page::pager::{
-    HeldValue, LinkTag, held_value, held_values, is_position, looks_marked, names_onward, script_of,
+    HeldValue, LinkTag, calls_later_page, held_value, held_values, is_position, looks_marked, names_onward, script_of,
 };
 use crate::grin::list_page::parser::SharedListPage;
 
@@ -51,8 +51,13 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         "link" => page
             .get()
             .relation(&attribute(element, "href"), &attribute(element, "rel")),
-        "img" => page.get().image(&image_words(element)),
-        "input" => page.get().input(input_tag(element, "")),
+        "img" => image(page, element),
+        "input" => {
+            if attribute(element, "type").eq_ignore_ascii_case("image") && !is_disabled(element) {
+                page.get().image_button(image_words(element));
+            }
+            page.get().input(input_tag(element, ""));
+        }
         "button" => button(page, element),
         "select" => {
             page.get().select(&attribute(element, "name"));
@@ -97,7 +102,11 @@ fn attribute_addresses(page: &SharedListPage, element: &Tag<'_, '_>, tag: &str) 
         if !own && looks_marked(&value) {
             page.get().addresses_in(&value);
         }
-        let is_handler = name.starts_with("on") && names_onward(&value);
+        if matches!(name.as_str(), "title" | "alt" | "value" | "aria-label") {
+            page.get().aside(&value);
+        }
+        let acts = name.starts_with("on") && names_onward(&value);
+        let is_handler = acts || leads_to_later_page(&name, &value);
         let mut held: Vec<_> = held_value(&name, &value).into_iter().collect();
         held.extend(is_handler.then_some(HeldValue::More));
         if value.contains('{') {
@@ -106,6 +115,23 @@ fn attribute_addresses(page: &SharedListPage, element: &Tag<'_, '_>, tag: &str) 
         if !held.is_empty() && !is_disabled(element) {
             held.into_iter().for_each(|value| page.get().held(value));
         }
+    }
+}
+
+/// Whether an attribute is a script that is given the number of a later page.
+fn leads_to_later_page(name: &str, value: &str) -> bool {
+    let script = match name {
+        "href" => script_of(value),
+        _ => name.starts_with("on").then_some(value),
+    };
+    script.is_some_and(|script| calls_later_page(&html_escape::decode_html_entities(script)))
+}
+
+fn image(page: &SharedListPage, element: &Tag<'_, '_>) {
+    let words = image_words(element);
+    page.get().image(&words);
+    if element.has_attribute("onclick") && !is_disabled(element) {
+        page.get().image_button(words);
     }
 }
 
@@ -156,8 +182,10 @@ fn is_clickable(element: &Tag<'_, '_>, tag: &str) -> bool {
         tag,
         "span" | "div" | "li" | "p" | "b" | "i" | "u" | "em" | "strong" | "font" | "label" | "td"
     );
+    // Without an address, a link is what its handler makes of it.
+    let is_bare_link = tag == "a" && !element.has_attribute("href") && element.has_attribute("onclick");
     if !is_plain {
-        return false;
+        return is_bare_link && !is_disabled(element);
     }
     let is_role = || ["button", "link"].contains(&attribute(element, "role").to_ascii_lowercase().as_str());
     let class = attribute(element, "class").to_ascii_lowercase();
@@ -299,6 +327,6 @@ fn name(page: &SharedListPage, element: &mut Tag<'_, '_>) {
 }
 
 fn root(page: &SharedListPage, element: &mut Tag<'_, '_>) {
-    page.get().root_begin();
+    page.get().root_begin(element.tag_name() == "html");
     at_end(element, page, |page| page.get().root_end());
 }

@@ -63,12 +63,14 @@ impl ListPageState {
     fn end(&mut self, rejected: u64) -> PageEnd {
         let links = self.pager.finish();
         let tells_of_more = self.outside.tells_of_more();
+        let tells_of_trouble = self.outside.tells_of_trouble();
         page_end(&PageFacts {
             page: self.pager.page(),
             rows: self.rows_seen + rejected,
             links: &links,
             unaddressed: self.pager.has_unaddressed() || tells_of_more,
             left_out: self.pager.has_left_out(),
+            trouble: tells_of_trouble,
         })
     }
 }

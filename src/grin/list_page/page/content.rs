@@ -1,7 +1,11 @@
 //! Cells, text, links and fields as they go by: each to the row, the pager or what stands outside of the table.
 
+use crate::grin::list_page::counted::tells_of_more;
 use crate::grin::list_page::page::{ListPageState, MOST_NOTES, OpenRow, RowKind};
 use crate::grin::list_page::pager::{FoundLink, HeldValue, LinkTag, held_values};
+
+/// Longest attribute in which a count is looked for.
+const MOST_SHOWN: usize = 1_000;
 
 /// `<input>`'s and `<button>`'s attributes.
 #[derive(Debug, Clone, Default)]
@@ -75,8 +79,9 @@ impl ListPageState {
                     },
                 ..
             }) => {}
+            Some(row) if row.kind == RowKind::Data && self.cells.is_empty() => self.outside.loose(text),
             Some(_) => self.cells.text(text, self.cell_limit),
-            None if self.in_list() && !self.foot => {}
+            None if self.in_list() && !self.foot => self.outside.loose(text),
             None => self.outside.text(text),
         }
     }
@@ -136,6 +141,18 @@ impl ListPageState {
     /// `<img alt>`: what a link says that is an image.
     pub(in crate::grin::list_page) fn image(&mut self, alt: &str) {
         self.pager.text(alt);
+    }
+
+    /// An image that does something when it is clicked.
+    pub(in crate::grin::list_page) fn image_button(&mut self, words: String) {
+        self.place_link(Some(FoundLink::button(words)));
+    }
+
+    /// Words in an attribute: what something shows that is no text.
+    pub(in crate::grin::list_page) fn aside(&mut self, words: &str) {
+        if words.len() <= MOST_SHOWN && tells_of_more(words) {
+            self.held(HeldValue::More);
+        }
     }
 
     /// `<link rel href>`.
@@ -205,6 +222,9 @@ impl ListPageState {
         if is(&["submit", "image", "button"]) && !tag.disabled {
             self.place_link(Some(FoundLink::button(value.clone())));
         }
+        if is(&["radio"]) {
+            self.pager.choice(&tag.name, &value);
+        }
         if is(&["", "hidden", "text", "number", "submit", "image"]) {
             self.pager.field(&tag.name, &value, is(&["submit", "image"]));
         }
@@ -237,7 +257,10 @@ impl ListPageState {
     }
 
     /// `<html>` or `<body>`.
-    pub(in crate::grin::list_page) fn root_begin(&mut self) {
+    pub(in crate::grin::list_page) fn root_begin(&mut self, is_html: bool) {
+        if is_html && self.root_begun {
+            self.outside.second_page();
+        }
         self.root_begun = true;
     }
 

@@ -26,6 +26,7 @@ fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
         links: &links,
         unaddressed: false,
         left_out: false,
+        trouble: false,
     })
 }
 
@@ -36,6 +37,7 @@ fn shown(end: &PageEnd) -> String {
         PageEnd::Last => "last".to_owned(),
         PageEnd::Doubt(EndDoubt::FullPage) => "full".to_owned(),
         PageEnd::Doubt(EndDoubt::NextWithoutAddress) => "said".to_owned(),
+        PageEnd::Doubt(EndDoubt::Trouble) => "trouble".to_owned(),
         PageEnd::Doubt(EndDoubt::LinksLeftOut) => "left out".to_owned(),
         PageEnd::Doubt(EndDoubt::OpenLinks(links)) => format!("open {}", links.len()),
         PageEnd::Refused(refusal, _) => refusal.to_string(),
@@ -164,6 +166,7 @@ fn links_that_must_not_be_asked_leave_the_end_in_doubt() {
             links: &links,
             unaddressed: false,
             left_out,
+            trouble: false,
         }))
     };
     assert_eq!(end(false, &[("?first=1", M::Unknown)]), "last");

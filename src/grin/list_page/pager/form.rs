@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
 use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, is_mark, looks_marked, names_place};
-use crate::grin::list_page::pager::held::{OpenSelect, held_value};
+use crate::grin::list_page::pager::held::{HeldValue, OpenSelect, UntoldOption, held_value};
 use crate::grin::list_page::pager::{FoundLink, MOST_LINKS, PagerWatch, say};
 
 /// Bytes of all addresses that a form makes, one for each button with all fields in it.
@@ -126,16 +126,40 @@ impl PagerWatch {
         self.select = Some(OpenSelect::new("", true));
     }
 
-    /// `<option value>`: a page that may be chosen, as by a button of its own.
+    /// `<option value>`: a page that may be chosen. Without a value, what it says is its value.
     pub(in crate::grin::list_page) fn option(&mut self, value: Option<&str>, is_selected: bool) {
+        self.option_end();
+        match (value, &mut self.select) {
+            (Some(value), _) => self.choose(value, is_selected),
+            (None, Some(select)) => {
+                let text = String::new();
+                select.untold = Some(UntoldOption { text, is_selected });
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn option_end(&mut self) {
+        let untold = self.select.as_mut().and_then(|select| select.untold.take());
+        if let Some(UntoldOption { text, is_selected }) = untold {
+            self.choose(text.trim(), is_selected);
+        }
+    }
+
+    fn choose(&mut self, value: &str, is_selected: bool) {
         let Some(select) = &mut self.select else { return };
         select.option(value, is_selected);
-        let (name, value) = (select.name.clone(), value.unwrap_or_default());
-        if !is_mark(&name) {
+        let name = select.name.clone();
+        self.choice(&name, value);
+    }
+
+    /// A value that may be chosen, as by a button of its own: an option, or `<input type=radio>`.
+    pub(in crate::grin::list_page) fn choice(&mut self, name: &str, value: &str) {
+        if !is_mark(name) {
             return;
         }
         if self.form.is_some() {
-            self.field(&name, value, true);
+            self.field(name, value, true);
         } else {
             self.take(&FoundLink::bare(format!("?{name}={}", address(value))));
         }
@@ -143,6 +167,7 @@ impl PagerWatch {
 
     /// `</select>` or `</datalist>`.
     pub(in crate::grin::list_page) fn select_end(&mut self) {
+        self.option_end();
         let select = self.select.take();
         self.unaddressed |= select.is_some_and(|select| select.leads_on());
     }
@@ -158,6 +183,16 @@ impl PagerWatch {
             let of_list = self.leads_to_list(&action);
             self.left_out |= (of_list && !form.posts) || (form.marked && (of_list || !form.posts));
             return;
+        }
+        if form.posts && !self.leads_to_list(&action) {
+            // The page's own place would be one of its rows or before them.
+            let held = form
+                .fields
+                .fields
+                .iter()
+                .filter_map(|(name, value)| held_value(name, value));
+            let places: Vec<_> = held.filter(|held| matches!(held, HeldValue::Place(..))).collect();
+            return places.into_iter().for_each(|place| self.take(&FoundLink::held(place)));
         }
         // What is sent in a body says that there is another page; nothing can be followed.
         let alone = form.posts || form.buttons.fields.is_empty();

@@ -57,6 +57,15 @@ pub(super) struct OpenSelect {
     /// An option stands after the one that is selected.
     leads_on: bool,
     options: u64,
+    /// The last option, if what it says is its value.
+    pub(super) untold: Option<UntoldOption>,
+}
+
+/// `<option>` without a value.
+#[derive(Debug, Default)]
+pub(super) struct UntoldOption {
+    pub(super) text: String,
+    pub(super) is_selected: bool,
 }
 
 impl OpenSelect {
@@ -67,12 +76,12 @@ impl OpenSelect {
             suggests,
             leads_on: false,
             options: 0,
+            untold: None,
         }
     }
 
-    /// An option; without a value, what it says is its value.
-    pub(super) fn option(&mut self, value: Option<&str>, is_selected: bool) {
-        let value = value.unwrap_or("?");
+    /// An option.
+    pub(super) fn option(&mut self, value: &str, is_selected: bool) {
         let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
         if is_selected {
             self.leads_on = false;
@@ -122,6 +131,18 @@ pub(in crate::grin::list_page) fn names_onward(words: &str) -> bool {
     ["next", "loadmore", "showmore", "viewmore", "getmore", "morerows"]
         .iter()
         .any(|part| words.contains(part))
+}
+
+/// Whether a script is given the number of a later page, or the place where one begins: `page(2)`, `doPostBack('pager', 'Page$2')`.
+pub(in crate::grin::list_page) fn calls_later_page(script: &str) -> bool {
+    let words = script.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    let is_later = |word: &str| word.parse::<u64>().is_ok_and(|number| number > 1);
+    let names_place = |word: &str| {
+        let ends = ["page", "pager", "first", "offset"];
+        POSITIONS.contains(&word) || ends.iter().any(|end| word.ends_with(end))
+    };
+    words.windows(2).any(|pair| names_place(&pair[0]) && is_later(&pair[1]))
 }
 
 /// The values that a script or JSON gives names to: `first: 3`, `"nextToken": "x"`, `var next = 'x'`.
@@ -262,6 +283,19 @@ mod tests {
             ("sort", "title", false),
         ] {
             assert_eq!(is_position(name, value), expected, "{name}={value}");
+        }
+        for (script, expected) in [
+            ("__doPostBack('ctl00$pager','Page$2')", true),
+            ("loadPage(2);return false", true),
+            ("p(3)", true),
+            ("list.setFirst(101)", true),
+            ("__doPostBack('ctl00$pager','Page$1')", false),
+            ("sort(2)", false),
+            ("page()", false),
+            ("void(0)", false),
+            ("", false),
+        ] {
+            assert_eq!(calls_later_page(script), expected, "{script}");
         }
         for (words, expected) in [
             ("nextPage()", true),

@@ -23,6 +23,7 @@ fn end_of(pager: &mut PagerWatch) -> PageEnd {
         links: &links,
         unaddressed: pager.has_unaddressed(),
         left_out: pager.has_left_out(),
+        trouble: false,
     })
 }
 

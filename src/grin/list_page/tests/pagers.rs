@@ -43,6 +43,9 @@ const TO_THREE: &[&str] = &[
     "<a href='?first=3'><button>Next</button></a>",
     "<noscript><a href=\"_all_books?result_count=2&amp;first=3\">Next</a></noscript>",
     "<script>document.write('<a href=\"_all_books?first=3\">Next</a>')</script>",
+    "<form action='_all_books'><select name=first><option selected>1</option><option>3</option></select></form>",
+    "<form action='_all_books'><input type=radio name=first value=1 checked>1<input type=radio name=first value=3>2</form>",
+    "<select name=first onchange=go()><option>1<option>3</select>",
     "<form action='_all_books'><select name=first><option value=1>1<option value=3>2</select><input type=submit value=Go></form>",
     "<select name=first onchange=go()><option value=1>1</option><option value=3>2</option></select>",
     "<a href='?%66irst=3'>More</a>",
@@ -94,6 +97,8 @@ fn a_way_on_that_is_not_understood_leaves_the_end_in_doubt() {
         "<a href='?first=99'>Last</a>",
         "<button onclick=\"go('?ctoken=abc')\">Proceed</button>",
         "<noscript><a href='?ctoken=abc'>Next</a></noscript>",
+        "<form action='_process' method=post><input type=hidden name=first value=3><button>Proceed</button></form>",
+        "<form action='_all_books' method=post><input type=radio name=first value=1><input type=radio name=first value=3></form>",
         "<form action='_all_books' method=post><input type=hidden name=ctoken value=abc><button>Proceed</button></form>",
         "<form action='_all_books'><input type=hidden name=ctoken value=abc><button>Proceed</button></form>",
         "<a href='#' data-ctoken=abc>Proceed</a>",
@@ -150,6 +155,16 @@ fn what_says_next_and_tells_no_address_leaves_the_end_in_doubt() {
         "<a href='#' data-next-token=abc>Proceed</a>",
         "<a href='#' data-page=3>Proceed</a>",
         "<a href='#' data-action=next-page>Proceed</a>",
+        "<a onclick='p(2)'>2</a>",
+        "<img alt=Next src=x.gif onclick='go(4)'>",
+        "<img src='img/next.gif' onclick='go(4)'>",
+        "<input type=image src='next.gif'>",
+        "<a href=\"javascript:__doPostBack('ctl00$pager','Page$2')\"><img src=r.gif></a>",
+        "<p>Page 1/50</p>",
+        "<p>List truncated.</p>",
+        "<img src=bar.png alt='1-2 of 5000'>",
+        "<p title='2 of 5,000 books'></p>",
+        "<input type=text readonly value='1-2 of 5000'>",
         "<a href='#' class='page-link next'><i></i></a>",
         "<a href='#'><img src='img/next.gif'></a>",
         "<a href='#'><img src='img/btn_next_on.png'></a>",
@@ -223,6 +238,8 @@ fn what_is_shown_and_does_nothing_is_no_way_on() {
         "<style>.next { cursor: pointer }</style>",
         "<select name=page><option value=1>1</option><option value=2 selected>2</option></select>",
         "<select name=result_count><option>50<option>100</select>",
+        "<select name=page><option>1<option selected>2</select>",
+        "<img src=help.gif alt=Help onclick='help()'> <a onclick='help()'>Help</a>",
         "<input list=titles><datalist id=titles><option value='Lichens'><option value='Mosses'></datalist>",
         "<a href='#' data-page=1>First</a> <a href='?page=1'>First</a> <a href='?sort=date'><img src=sort.png></a>",
         "<span onclick='toggle(this.nextSibling)'>Help</span>",
@@ -274,7 +291,7 @@ fn what_leads_nowhere_new_is_no_way_on() {
         "<form action='_all_books'><input name=first value=3><button>Go to row</button></form>",
         "<form action='_all_books'><input name=first><button>Go to row</button></form><a href='?first=1'>1</a>",
         "<a href='_converted?first=1'>Converted</a> <a href='?first=1'>1</a>",
-        "<form action='_process' method=post><input type=hidden name=first value=9></form><a href='?first=1'>1</a>",
+        "<form action='_process' method=post><input type=hidden name=first value=3></form><a href='?first=1'>1</a>",
         "<script>var state = {first: 3};</script><a href='#' data-first=1>Beginning</a>",
     ] {
         let page = read("?result_count=2&first=3", "", pager);
@@ -298,4 +315,37 @@ fn links_beyond_what_is_kept_leave_the_end_in_doubt() {
         &format!("<tr><td>TL0001</td><td>{links}</td></tr>"),
     ));
     assert_eq!((rows.len(), page.doubt), (1, None));
+}
+
+/// What a server in trouble says takes the place of rows: outside of the rows' cells, it is never passed over.
+#[test]
+fn words_in_place_of_rows_leave_no_page_complete() {
+    for (inside, after, refused) in [
+        ("<p>Your request is unavailable</p>", "", true),
+        ("Your request is <b>unavailable</b>", "", true),
+        ("</tbody><tr>Your request is unavailable</tr>", "", true),
+        ("", "<p>Your request\n is unavailable.</p>", true),
+        ("\nDeadlineExceeded\n</tbody>", "", false),
+        ("<tr>DeadlineExceeded</tr>", "", false),
+        ("Oops</tbody>", "", false),
+        ("", "<h1>500 Internal Server Error</h1>", false),
+        ("<html><title>Sign in</title><body></body></html>", "", false),
+        (
+            "<tr><td colspan=2>Internal error, please try again later</td></tr>",
+            "",
+            false,
+        ),
+    ] {
+        let page = read("?result_count=100", inside, after);
+        let refusal = refused.then_some(AnswerRefusal::Unavailable);
+        let doubt = (!refused).then_some(EndDoubt::Trouble);
+        assert_eq!(
+            (page.refusal, page.doubt, page.complete),
+            (refusal, doubt, false),
+            "{inside}{after}"
+        );
+    }
+    for inside in ["", " \n&nbsp;", "<tr><td colspan=2>None</td></tr>"] {
+        assert!(read("?result_count=100", inside, "").complete, "{inside}");
+    }
 }
