@@ -36,7 +36,7 @@ pub use lifecycle::wish::EnsureKnown;
 pub(crate) use lifecycle::wish::SetPriority;
 pub(crate) use lifecycle::wish::{AskUnknown, ResetFailed};
 pub use observations::begin_pass::BeginPass;
-pub(crate) use observations::begin_pass::ListPass;
+pub(crate) use observations::begin_pass::{ListPass, NOT_COMPARED};
 pub(crate) use observations::enrich::{EnrichBatch, RENEW_FACTS_AFTER, RecordEnrichment, ToEnrich};
 pub use observations::listing::ListPart;
 #[cfg(test)]

@@ -55,6 +55,6 @@ pub use secret::{Secret, SecretBytes};
 pub(crate) use secret_file::write_secret_file;
 pub(crate) use secret_file::{SecretFileError, read_passphrase, read_secret_bytes, read_secret_text};
 pub use state::GrinState;
-pub(crate) use text_list::{TextListParser, parse_text_list};
+pub(crate) use text_list::{TEXT_BEGINNING, TextListParser, parse_text_list};
 pub(crate) use tsv::{AskedBooks, TsvReader, parse_tsv};
 pub use validator::Validator;

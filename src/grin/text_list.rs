@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use crate::grin::lines::LineCutter;
 use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set};
 use crate::grin::text_list::columns::{columns, fits};
-use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape, is_message};
+use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape, is_message, says_cut_short};
 use crate::grin::{
     AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, refusal, text,
 };
@@ -20,7 +20,7 @@ const LONGEST_LINE: usize = 64 << 10;
 /// Rejected rows kept; beyond, they are only counted.
 const MOST_NOTES: usize = 1_000;
 /// Bytes looked at to tell a page from a text.
-const BEGINNING: usize = 4_096;
+pub const TEXT_BEGINNING: usize = 4_096;
 
 /// What a text list was, besides its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct TextListParser {
     cells: Option<usize>,
     /// The line has no end: it is the last one, and may be torn.
     is_open: bool,
+    /// The line before says that the list goes on.
+    is_cut_short: bool,
 }
 
 impl TextListParser {
@@ -84,6 +86,7 @@ impl TextListParser {
             held: Vec::new(),
             cells: None,
             is_open: false,
+            is_cut_short: false,
         }
     }
 
@@ -105,7 +108,7 @@ impl TextListParser {
             return self.read(bytes);
         }
         self.beginning.extend_from_slice(bytes);
-        if self.beginning.len() < BEGINNING {
+        if self.beginning.len() < TEXT_BEGINNING {
             Ok(Vec::new())
         } else {
             self.begin()
@@ -148,6 +151,7 @@ impl TextListParser {
             self.out.refusal = Some(AnswerRefusal::NotAList);
             return;
         }
+        self.is_cut_short = says_cut_short(line);
         match self.row(line) {
             Ok(LineRead::Whole(row)) => self.take(row),
             Ok(LineRead::Lone(row)) => self.hold(row),
@@ -267,7 +271,8 @@ impl TextListParser {
             self.judge();
             self.out.warnings.extend(warnings);
             let nothing_fits = self.taken == 0 && !self.out.rejected.is_empty();
-            self.out.refusal = self.out.refusal.or(nothing_fits.then_some(AnswerRefusal::NotAList));
+            let refusal = self.out.refusal.or(nothing_fits.then_some(AnswerRefusal::NotAList));
+            self.out.refusal = refusal.or(self.is_cut_short.then_some(AnswerRefusal::Truncated));
         }
         if self.misfits > 0 {
             let lines = self.misfits;

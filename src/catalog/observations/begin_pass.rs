@@ -8,6 +8,9 @@ use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::read_stamp;
 use crate::grin::ListKind;
 
+/// How the note of a pass begins that trouble kept from being compared with the list's text form.
+pub const NOT_COMPARED: &str = "it could not be compared with its text form";
+
 /// Begins a pass over a list, or goes on with one that was interrupted.
 #[derive(Debug, Clone, Copy)]
 pub struct BeginPass {
@@ -32,6 +35,8 @@ pub struct ListPass {
     pub rows: u64,
     /// Books that the last complete pass over this list named; `None`: none was ever complete.
     pub last_rows: Option<u64>,
+    /// Passes since then that trouble kept from being compared ([`NOT_COMPARED`]).
+    pub uncompared: u64,
 }
 
 /// An interrupted pass is resumed within a day of its beginning: later, what its first part saw says too little about now.
@@ -49,11 +54,21 @@ impl CatalogOperation for BeginPass {
             &arguments! { list: list },
             |row| row.at(0),
         )?;
+        let uncompared = tx.conn.one(
+            "SELECT count(*) FROM list_passes WHERE list = :list AND note LIKE :note AND id > \
+             (SELECT ifnull(max(id), 0) FROM list_passes WHERE list = :list AND complete = 1)",
+            &arguments! { list: list, note: format!("{NOT_COMPARED}%") },
+            |row| row.at(0),
+        )?;
         if self.resume
             && let Some(pass) = self.interrupted(tx, list)?
             && is_recent(&pass.started_at, &tx.stamp)
         {
-            return Ok(ListPass { last_rows, ..pass });
+            return Ok(ListPass {
+                last_rows,
+                uncompared,
+                ..pass
+            });
         }
         tx.conn.execute(
             "UPDATE list_passes SET ended_at = :now, note = 'interrupted' WHERE list = :list AND ended_at IS NULL",
@@ -70,6 +85,7 @@ impl CatalogOperation for BeginPass {
             started_at: tx.stamp.clone(),
             rows: 0,
             last_rows,
+            uncompared,
         })
     }
 }
@@ -93,6 +109,7 @@ impl BeginPass {
                     started_at: row.get("started_at")?,
                     rows: row.get("rows")?,
                     last_rows: None,
+                    uncompared: 0,
                 })
             },
         )

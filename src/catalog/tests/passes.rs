@@ -278,3 +278,33 @@ fn nothing_is_recorded_of_a_pass_after_another_member_has_taken_it_over() {
     shelf.ledger.execute(part(taken_over, "TL0004")).unwrap();
     assert_eq!(shelf.ledger.execute(finish(taken_over)).unwrap().rows, 2);
 }
+
+#[test]
+fn passes_that_were_not_compared_are_counted_until_one_is_complete() {
+    let mut shelf = Shelf::new();
+    let begin = BeginPass {
+        list: ListKind::AllBooks,
+        resume: true,
+        fence: None,
+    };
+    for (note, complete, counted) in [
+        (None, true, 0),
+        (Some(NOT_COMPARED), false, 0),
+        (Some("another fault"), false, 1),
+        (Some(NOT_COMPARED), false, 1),
+        (None, true, 2),
+        (None, true, 0),
+    ] {
+        let pass = shelf.ledger.execute(begin).unwrap();
+        assert_eq!(pass.uncompared, counted, "{note:?}");
+        shelf
+            .ledger
+            .execute(FinishPass {
+                pass: pass.id,
+                complete,
+                none_missing: false,
+                note: note.map(|note| format!("{note}: a status")),
+            })
+            .unwrap();
+    }
+}

@@ -112,9 +112,45 @@ pub(super) fn is_message(cell: &str) -> bool {
     has_sentence || cell.starts_with(['{', '[']) || cell.contains(": ")
 }
 
+/// Whether a list's last line says that there is more of it: `...`, `(truncated)`, `and 400 more`.
+pub(super) fn says_cut_short(line: &str) -> bool {
+    let words = || {
+        line.split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+    };
+    let is = |word: Option<&str>, known: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(known));
+    let (first, last) = (words().next(), words().next_back());
+    match first {
+        None => line.contains("...") || line.contains('…'),
+        Some(_) if line.contains('\t') => false,
+        Some(_) => {
+            let is_one = words().nth(1).is_none() && (is(first, "more") || is(first, "continued"));
+            is_one || is(first, "and") && is(last, "more") || words().any(|word| is(Some(word), "truncated"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn last_lines_that_say_that_there_is_more() {
+        for (line, expected) in [
+            ("...", true),
+            (" [ … ]", true),
+            ("(truncated)", true),
+            ("-- list truncated --", true),
+            ("and 400 more", true),
+            ("More...", true),
+            ("TL0001", false),
+            ("TL0001\tThe truncated edition", false),
+            ("TL0001\t...", false),
+            ("", false),
+        ] {
+            assert_eq!(says_cut_short(line), expected, "{line}");
+        }
+    }
 
     #[test]
     fn words_that_stand_alone() {

@@ -6,10 +6,16 @@
 //! - The text form of the same moment names, all but one in a hundred, the books of the pages; rows that only it has are read too.
 //!
 //! Books are counted, never rows: a pager that repeats rows hides others. If GRIN says that it does not have the text form, the pass
-//! ends without a fault, its rows are kept, and nothing follows from what it does not name, in this pass or in any other like it. Where
-//! trouble kept the text form away, the pass stays open: the next one goes on at the last page and compares then.
+//! ends without a fault, its rows are kept, and nothing follows from what it does not name, in this pass or in any other like it. So it is
+//! with a text form that names a part of the books in the pages and no other. Where trouble kept the text form away, the pass stays open
+//! once: the next one goes on at the last page and compares then. If that fails too, each later pass reads all pages, and after
+//! [`MOST_UNCOMPARED`] the text form counts as one that GRIN does not have.
 
+use crate::catalog::NOT_COMPARED;
 use crate::pipeline::workers::list_reading::PassState;
+
+/// So many passes in turn that trouble kept from being compared are faults; after them, trouble is how it always is.
+const MOST_UNCOMPARED: u64 = 2;
 
 /// A list that was read page by page, to a page without a next one.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +24,10 @@ pub(super) struct PagesRead {
     pub(super) books: u64,
     /// Books that the last complete pass named, those of its text form included if it was read too; `None`: there was none.
     pub(super) last_books: Option<u64>,
+    /// Pages that were read now.
+    pub(super) pages: u64,
+    /// Passes before it, since the last complete one, that trouble kept from being compared.
+    pub(super) uncompared: u64,
     /// It went on with a pass that was interrupted.
     pub(super) is_resumed: bool,
     /// The last page may not be the last one.
@@ -40,12 +50,29 @@ impl PagesRead {
     /// How a pass ends that had to be compared and could not be, because of `fault`. `denied`: GRIN says that it has no text form;
     /// otherwise it was trouble, which passes.
     pub(super) fn without_text(self, doubt: Option<String>, denied: bool, fault: &str) -> PassState {
+        let uncompared = format!("{NOT_COMPARED}: {fault}");
         match doubt {
             // A pass that goes on at the last page would not see it again.
             _ if self.repeats => PassState::Incomplete("its pages repeat rows, so others may be left out".to_owned()),
-            _ if !denied => PassState::Interrupted(format!("it could not be compared with its text form: {fault}")),
+            _ if !denied && self.uncompared < MOST_UNCOMPARED => {
+                // One page is all that the next pass would read anyway.
+                if self.is_resumed || self.uncompared > 0 || self.pages < 2 {
+                    PassState::Incomplete(uncompared)
+                } else {
+                    PassState::Interrupted(uncompared)
+                }
+            }
             Some(doubt) => PassState::Incomplete(doubt),
-            None => PassState::Unproven(fault.to_owned()),
+            None => PassState::Unproven(if denied { fault.to_owned() } else { uncompared }),
+        }
+    }
+
+    /// How a pass ends that was compared with a text form that names no other books than the pages, and lacks many of them.
+    pub(super) fn with_part(self, doubt: Option<String>, lacks: String) -> PassState {
+        match doubt {
+            None if self.repeats => PassState::Incomplete(lacks),
+            None => PassState::Unproven(lacks),
+            Some(doubt) => PassState::Incomplete(format!("{lacks}; {doubt}")),
         }
     }
 }
@@ -75,6 +102,8 @@ mod tests {
     const AS_BEFORE: PagesRead = PagesRead {
         books: 60,
         last_books: Some(60),
+        pages: 2,
+        uncompared: 0,
         is_resumed: false,
         is_doubted: false,
         repeats: false,
@@ -110,7 +139,24 @@ mod tests {
             repeats: true,
             ..AS_BEFORE
         };
+        let resumed = PagesRead {
+            is_resumed: true,
+            ..AS_BEFORE
+        };
+        let after = |uncompared| PagesRead {
+            uncompared,
+            ..AS_BEFORE
+        };
+        let single = PagesRead { pages: 1, ..AS_BEFORE };
         for (pages, doubt, denied, expected) in [
+            (single, None, false, "Incomplete"),
+            // Trouble that lasts: the last page is read again once, and all pages from then on.
+            (resumed, None, false, "Incomplete"),
+            (after(1), None, false, "Incomplete"),
+            (after(2), None, false, "Unproven"),
+            (after(9), None, false, "Unproven"),
+            (after(9), Some("a link"), false, "Incomplete"),
+            (after(9), None, true, "Unproven"),
             (AS_BEFORE, None, true, "Unproven"),
             (AS_BEFORE, None, false, "Interrupted"),
             (repeating, None, true, "Incomplete"),
@@ -121,6 +167,23 @@ mod tests {
             let state = pages.without_text(doubt.map(str::to_owned), denied, "a status");
             let state = format!("{state:?}");
             assert!(state.starts_with(expected), "{pages:?} {doubt:?} {denied}: {state}");
+        }
+    }
+
+    #[test]
+    fn a_text_form_that_names_a_part_of_the_books_is_no_fault() {
+        let repeating = PagesRead {
+            repeats: true,
+            ..AS_BEFORE
+        };
+        for (pages, doubt, expected) in [
+            (AS_BEFORE, None, "Unproven"),
+            (AS_BEFORE, Some("a link"), "Incomplete"),
+            (repeating, None, "Incomplete"),
+        ] {
+            let state = pages.with_part(doubt.map(str::to_owned), "it lacks some".to_owned());
+            let state = format!("{state:?}");
+            assert!(state.starts_with(expected), "{pages:?} {doubt:?}: {state}");
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) struct ListReading<'a, S> {
 pub(super) enum PassState {
     /// Every row was read, and nothing says that there are more.
     Complete,
-    /// Read to an end that nothing confirms, because GRIN does not have the text form. The rows are good; absence proves nothing.
+    /// Read to an end that nothing confirms, because GRIN does not have the text form, or not whole. The rows are good; absence proves nothing.
     Unproven(String),
     /// Stopped at the limit.
     Limited,
@@ -140,22 +140,25 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         let pages = PagesRead {
             books: pass.rows + self.fresh,
             last_books: pass.last_rows,
+            pages: self.seen.pages,
+            uncompared: pass.uncompared,
             is_resumed: pass.next.is_some(),
             is_doubted: doubt.is_some(),
-            repeats: self.seen.rows > self.fresh,
+            // A resumed pass reads rows again that it has recorded.
+            repeats: pass.next.is_none() && self.seen.rows > self.fresh,
             are_cut: self.has_short_pages,
         };
         self.none_missing = !pages.are_compared(self.parts.count_check) && self.missing(cx).await? == 0;
         if self.none_missing {
             return Ok(PassState::Complete);
         }
+        let doubt = doubt.map(|doubt| doubt.to_string());
         let named_before = self.fresh;
         let text = match self.text_form(cx).await {
             Ok(text) => text,
             Err(PageFault::Catalog(error)) => return Err(error),
             Err(fault) => {
                 warn!(list = %self.list, %fault, "the pages could not be compared with the list's text form");
-                let doubt = doubt.map(|doubt| doubt.to_string());
                 return Ok(pages.without_text(doubt, fault.denies_form(), &fault.to_string()));
             }
         };
@@ -166,7 +169,8 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         info!(list = %self.list, pages = pages.books, text = text.books, added = text.added, "books in the pages and in the text form");
         let disagreement = text.disagrees(pages.books);
         if text.added == 0 {
-            return Ok(disagreement.map_or(PassState::Complete, PassState::Incomplete));
+            let part = |lacks| pages.with_part(doubt, lacks);
+            return Ok(disagreement.map_or(PassState::Complete, part));
         }
         let missed = format!("its text form names {} books that its pages do not", text.added);
         warn!(list = %self.list, missed, "reading the rows of the text form too");

@@ -6,13 +6,16 @@ use futures::StreamExt;
 use url::Url;
 
 use crate::actor::AskContext;
-use crate::grin::{Barcode, ListForm, ListQuery, ListRow, RejectedRow, RejectionReason, TextListParser};
+use crate::grin::{
+    AnswerRefusal, Barcode, ListForm, ListPageParser, ListQuery, ListRow, RejectedRow, RejectionReason, TEXT_BEGINNING,
+    TextListParser,
+};
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_pages::ROWS_A_BATCH;
 use crate::pipeline::workers::list_reading::ListReading;
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::pipeline::workers::retry::retried;
-use crate::session::{OpenStream, PermitClass, RequestKind};
+use crate::session::{BodyStream, OpenStream, PermitClass, RequestKind};
 
 /// What becomes of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,16 +86,23 @@ impl<S: GrinSession> ListReading<'_, S> {
         if rows == TextUse::RecordHeaded {
             parser = parser.headed();
         }
-        let (mut read, mut batch) = (TextRead::default(), Vec::new());
+        let (mut read, mut batch, mut beginning) = (TextRead::default(), Vec::new(), Vec::new());
         while let Some(chunk) = body.next().await {
-            batch.extend(parser.push(&chunk?).map_err(PageFault::Refused)?);
+            let chunk = chunk?;
+            if beginning.len() < TEXT_BEGINNING {
+                beginning.extend_from_slice(&chunk);
+            }
+            match parser.push(&chunk) {
+                Ok(rows) => batch.extend(rows),
+                Err(refusal) => return Err(self.not_text(refusal, &beginning, body).await),
+            }
             if batch.len() >= ROWS_A_BATCH {
                 self.take(std::mem::take(&mut batch), rows, &mut read, cx).await?;
             }
         }
         let end = parser.finish();
         if let Some(refusal) = end.refusal {
-            return Err(PageFault::Refused(refusal));
+            return Err(self.not_text(refusal, &beginning, body).await);
         }
         batch.extend(end.rows);
         self.warn(&end.warnings);
@@ -112,6 +122,27 @@ impl<S: GrinSession> ListReading<'_, S> {
         read.count();
         read.books += words.saturating_sub(unknown);
         Ok(read)
+    }
+
+    /// Why an answer that begins so is no text. The list's own pages say that GRIN does not make a text of it.
+    async fn not_text(&self, refusal: AnswerRefusal, beginning: &[u8], mut body: BodyStream) -> PageFault {
+        if refusal != AnswerRefusal::Html {
+            return PageFault::Refused(refusal);
+        }
+        let mut parser = ListPageParser::new(&self.parts.library, &body.url);
+        let mut rows = parser.push(beginning).map_or(0, |rows| rows.len());
+        while rows == 0
+            && let Some(Ok(chunk)) = body.next().await
+        {
+            let Ok(more) = parser.push(&chunk) else { break };
+            rows = more.len();
+        }
+        let (rest, _) = parser.finish();
+        if rows + rest.len() > 0 {
+            PageFault::PagesInstead
+        } else {
+            PageFault::Refused(refusal)
+        }
     }
 
     async fn take(

@@ -18,6 +18,8 @@ pub(super) enum PageFault {
     Refused(AnswerRefusal),
     #[error(transparent)]
     Unreadable(#[from] ListRefusal),
+    #[error("GRIN answers with the list's pages where its text form was asked for")]
+    PagesInstead,
     #[error("the page breaks off before its end")]
     Torn,
     #[error(transparent)]
@@ -29,7 +31,7 @@ impl PageFault {
     pub fn is_grins(&self) -> bool {
         match self {
             Self::Session(error) => matches!(error.class(), ErrorClass::Permanent),
-            Self::Refused(_) | Self::Unreadable(_) | Self::Torn => true,
+            Self::Refused(_) | Self::Unreadable(_) | Self::PagesInstead | Self::Torn => true,
             Self::Body(_) | Self::Catalog(_) => false,
         }
     }
@@ -38,7 +40,7 @@ impl PageFault {
     /// server, a body that was cut, a page of whatever kind in place of a list.
     pub fn denies_form(&self) -> bool {
         match self {
-            Self::Session(SessionError::NotFound | SessionError::Forbidden { .. }) => true,
+            Self::PagesInstead | Self::Session(SessionError::NotFound | SessionError::Forbidden { .. }) => true,
             Self::Session(SessionError::Unexpected { status, .. }) => (400..500).contains(status),
             _ => false,
         }
@@ -68,7 +70,7 @@ impl PageFault {
         match self {
             Self::Session(error) => retry::transient(error),
             Self::Body(_) | Self::Refused(_) | Self::Torn => Some(Duration::ZERO),
-            Self::Unreadable(_) | Self::Catalog(_) => None,
+            Self::PagesInstead | Self::Unreadable(_) | Self::Catalog(_) => None,
         }
     }
 }
@@ -88,6 +90,7 @@ mod tests {
             (PageFault::Session(SessionError::NotFound), true, true, false),
             (PageFault::Session(forbidden), true, true, false),
             (PageFault::Session(unexpected(410)), true, true, false),
+            (PageFault::PagesInstead, true, true, false),
             (PageFault::Session(unexpected(300)), false, false, false),
             (
                 PageFault::Session(SessionError::Server { status: 500 }),

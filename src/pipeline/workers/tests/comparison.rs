@@ -118,3 +118,63 @@ fn one_row_that_only_the_text_form_has_is_recorded() {
         assert_eq!((seen.new, seen.incomplete), (3, None));
     });
 }
+
+/// A server that never makes the text form is no fault for ever, and no reason to read less than all pages.
+#[test]
+fn a_text_form_that_never_comes_is_done_without() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let error = |fixture: &WorkerFixture| {
+            let times = 2 * BACKOFF.attempts;
+            (0..times).for_each(|_| fixture.grin.fails(SessionError::Server { status: 501 }));
+        };
+        let books = ["TL0003", "TL0003", "TL0004", "TL0004"];
+        for (run, (pages, faulty)) in [(2, true), (1, true), (2, true), (2, false), (2, false)]
+            .into_iter()
+            .enumerate()
+        {
+            if pages == 2 {
+                fixture.grin.list(&page(&["TL0001", books[run.min(3)]], Some("x")));
+            }
+            fixture.grin.list(&page(&["TL0002"], None));
+            error(&fixture);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!(seen.incomplete.is_some(), faulty, "{run}: {seen:?}");
+            assert!(fixture.grin.is_used_up(), "{run}");
+        }
+        assert_eq!(known(&fixture), (4, 0), "books that are new are known from the pages");
+    });
+}
+
+#[test]
+fn pages_in_place_of_the_text_form_deny_it() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let list = page(&["TL0001", "TL0002"], None);
+        for _ in 0..2 {
+            // The list, and either text form.
+            (0..3).for_each(|_| fixture.grin.list(&list));
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.incomplete, known(&fixture)), (None, (2, 0)));
+            assert!(fixture.grin.is_used_up());
+        }
+    });
+}
+
+#[test]
+fn a_text_form_that_names_a_part_of_the_books_is_no_fault() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let codes = ["TL0001", "TL0002", "TL0003", "TL0004"];
+        fixture.grin.list(&page(&codes, None));
+        fixture.grin.list(TEXT);
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert_eq!((seen.rows, seen.incomplete), (4, None));
+        // A text that says itself that it is not whole proves nothing.
+        fixture.grin.list(&page(&codes[..3], None));
+        (0..BACKOFF.attempts).for_each(|_| fixture.grin.list(&format!("{TEXT}...\n")));
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert!(seen.incomplete.is_some(), "{seen:?}");
+        assert_eq!(known(&fixture), (4, 0));
+    });
+}
