@@ -185,28 +185,53 @@ impl Ending {
 
     fn is_believable(&self, tx: &CatalogTransaction<'_>) -> Result<bool, CatalogError> {
         let NamedBooks { seen, missing } = self.named(tx)?;
+        let doubted_at = self.doubted_at(tx)?;
+        let doubtful_for = doubted_at
+            .as_deref()
+            .and_then(read_stamp)
+            .zip(read_stamp(&self.started_at));
         let evidence = PassEvidence {
             list: self.list,
             seen,
+            known: self.known(tx, doubted_at.as_ref())?,
             missing,
             believable_percent: tx.policy.believable_percent.into(),
-            empty_for: self.empty_for(tx)?,
+            doubtful_for: doubtful_for.map(|(began, now)| now.duration_since(began)),
         };
         Ok(evidence.is_believable())
     }
 
-    /// How long before this pass the first of the doubtful passes directly before it began; rows end such a series.
-    fn empty_for(&self, tx: &CatalogTransaction<'_>) -> Result<Option<jiff::SignedDuration>, CatalogError> {
-        let first: Option<String> = tx.conn.one(
-            "SELECT min(started_at) FROM list_passes WHERE list = :list AND id < :pass AND doubtful = 1 AND id > \
-             (SELECT ifnull(max(id), 0) FROM list_passes WHERE list = :list AND id < :pass AND rows > 0)",
+    /// When the first of the doubtful passes directly before this one began. A complete one ends such a series, and of a list that was
+    /// found empty, one that named books.
+    fn doubted_at(&self, tx: &CatalogTransaction<'_>) -> Result<Option<String>, CatalogError> {
+        let ends = match self.list {
+            ListKind::AllBooks => "complete = 1",
+            _ => "rows > 0 AND doubtful = 0",
+        };
+        tx.conn.one(
+            &format!(
+                "SELECT min(started_at) FROM list_passes WHERE list = :list AND id < :pass AND doubtful = 1 AND id > \
+                 (SELECT ifnull(max(id), 0) FROM list_passes WHERE list = :list AND id < :pass AND {ends})"
+            ),
             &arguments! { list: lists::name(self.list), pass: self.pass },
             |row| row.at(0),
-        )?;
-        let began = first.as_deref().and_then(read_stamp);
-        Ok(began
-            .zip(read_stamp(&self.started_at))
-            .map(|(began, now)| now.duration_since(began)))
+        )
+    }
+
+    /// How many of the books that the list of all books names were known before this pass and the doubtful ones directly before it.
+    fn known(&self, tx: &CatalogTransaction<'_>, doubted_at: Option<&String>) -> Result<u64, CatalogError> {
+        if self.list != ListKind::AllBooks {
+            return Ok(0);
+        }
+        tx.conn.one(
+            "SELECT count(*) FROM sightings s JOIN books b ON b.id = s.book WHERE s.list = :list \
+             AND (s.pass = :pass OR s.observed >= :started) AND b.created_at < :since",
+            &arguments! {
+                list: lists::number(self.list), pass: self.pass, started: self.started,
+                since: doubted_at.unwrap_or(&self.started_at),
+            },
+            |row| row.at(0),
+        )
     }
 
     fn conclude(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {

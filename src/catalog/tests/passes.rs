@@ -280,6 +280,26 @@ fn nothing_is_recorded_of_a_pass_after_another_member_has_taken_it_over() {
 }
 
 #[test]
+fn a_list_of_other_books_is_not_believed_at_once() {
+    let mut shelf = Shelf::new();
+    let books = |kind: &str| -> Vec<_> {
+        (0..20)
+            .map(|number| row(&format!("{kind}{number:04}"), "NEW"))
+            .collect()
+    };
+    shelf.complete_pass(ListKind::AllBooks, books("TL"));
+    for (wait, doubtful) in [(1, true), (1, true), (20, false)] {
+        shelf.clock.advance(Duration::from_mins(wait));
+        let end = shelf.complete_pass(ListKind::AllBooks, books("XX"));
+        assert_eq!(
+            (end.doubtful, end.vanished),
+            (doubtful, if doubtful { 0 } else { 20 }),
+            "{wait}"
+        );
+    }
+}
+
+#[test]
 fn passes_that_were_not_compared_are_counted_until_one_is_complete() {
     let mut shelf = Shelf::new();
     let begin = BeginPass {
