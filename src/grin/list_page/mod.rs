@@ -1,6 +1,7 @@
 //! A list page, read as it arrives.
 
 mod cells;
+mod charset;
 mod counted;
 mod heading;
 mod loop_guard;

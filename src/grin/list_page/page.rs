@@ -6,6 +6,8 @@ mod rows;
 
 pub(super) use crate::grin::list_page::page::content::InputTag;
 
+use lol_html::AsciiCompatibleEncoding;
+
 use crate::grin::list_page::ListPage;
 use crate::grin::list_page::cells::RowCells;
 use crate::grin::list_page::heading::ListHeading;
@@ -48,6 +50,8 @@ pub(super) struct ListPageState {
     root_begun: bool,
     /// `</html>` or `</body>` was there.
     root_ended: bool,
+    /// The first that a `<meta>` names.
+    charset: Option<AsciiCompatibleEncoding>,
     outside: OutsideTable,
     pager: PagerWatch,
     raw: RawText,
@@ -96,6 +100,7 @@ impl ListPageState {
             leaves_rows_open: false,
             root_begun: false,
             root_ended: false,
+            charset: None,
             outside: OutsideTable::default(),
             pager,
             raw: RawText::default(),
@@ -199,6 +204,15 @@ impl ListPageState {
             kind,
             tagged: true,
         });
+    }
+
+    /// `<meta>` names the encoding, which the tokenizer decodes by if the header names none.
+    pub(super) fn declare_charset(&mut self, charset: AsciiCompatibleEncoding) {
+        self.charset.get_or_insert(charset);
+    }
+
+    pub(super) fn charset(&self) -> Option<AsciiCompatibleEncoding> {
+        self.charset
     }
 
     /// Whether the page has rows without `</tr>`.

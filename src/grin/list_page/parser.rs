@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lol_html::MemorySettings;
 use lol_html::errors::RewritingError;
 use lol_html::send::{HtmlRewriter, Settings};
+use lol_html::{AsciiCompatibleEncoding, MemorySettings};
 use url::Url;
 
 use crate::grin::list_page::ListPage;
+use crate::grin::list_page::charset::charset_of;
 use crate::grin::list_page::page::ListPageState;
 use crate::grin::list_page::pager::PagerWatch;
 use crate::grin::list_page::tags::{tags, texts};
@@ -77,6 +78,8 @@ pub struct ListPageParser {
     /// Bytes that the tokenizer has not had yet; fewer than [`PIECE`].
     held: Vec<u8>,
     utf8: Utf8Check,
+    /// As the header says.
+    charset: Option<AsciiCompatibleEncoding>,
     refused: Option<ListRefusal>,
 }
 
@@ -101,15 +104,29 @@ impl ListPageParser {
         Self::with_limits(library, page_url, PageLimits::default())
     }
 
+    /// As [`ListPageParser::new`], of a page that was sent with this `Content-Type`.
+    pub fn served_as(library: &LibraryDirectory, page_url: &Url, content_type: &str) -> Self {
+        Self::build(library, page_url, PageLimits::default(), charset_of(content_type))
+    }
+
     /// As [`ListPageParser::new`], with other limits.
     pub(in crate::grin) fn with_limits(library: &LibraryDirectory, page_url: &Url, limits: PageLimits) -> Self {
+        Self::build(library, page_url, limits, None)
+    }
+
+    fn build(
+        library: &LibraryDirectory,
+        page_url: &Url,
+        limits: PageLimits,
+        charset: Option<AsciiCompatibleEncoding>,
+    ) -> Self {
         let page = SharedListPage(Arc::new(Mutex::new(ListPageState::new(
             library,
             PagerWatch::new(page_url),
             limits.cell,
         ))));
         let discard: fn(&[u8]) = |_| {};
-        let rewriter = HtmlRewriter::new(settings(&page, limits.memory), discard);
+        let rewriter = HtmlRewriter::new(settings(&page, limits.memory, charset), discard);
         Self {
             page,
             rewriter: Some(rewriter),
@@ -117,6 +134,7 @@ impl ListPageParser {
             taken: 0,
             held: Vec::with_capacity(PIECE),
             utf8: Utf8Check::default(),
+            charset,
             refused: None,
         }
     }
@@ -200,10 +218,12 @@ impl ListPageParser {
             self.refused = Some(self.explain(&error));
         }
         let rows = self.page.get().take_rows();
+        let charset = self.charset.or(self.page.get().charset());
+        let is_utf8 = charset.is_none_or(|charset| charset == AsciiCompatibleEncoding::utf_8());
         let mut page = self.page.get().finish(self.refused.as_ref().map(ListRefusal::refusal));
         page.warnings.extend(self.refused.map(|refused| refused.to_string()));
         match self.utf8.finish() {
-            0 => {}
+            bad if bad == 0 || !is_utf8 => {}
             bad => page
                 .warnings
                 .push(format!("{bad} places that are not UTF-8 were replaced")),
@@ -251,8 +271,14 @@ impl std::fmt::Debug for ListPageParser {
     }
 }
 
-fn settings(page: &SharedListPage, memory: usize) -> Settings<'static, 'static> {
+fn settings(
+    page: &SharedListPage,
+    memory: usize,
+    charset: Option<AsciiCompatibleEncoding>,
+) -> Settings<'static, 'static> {
     Settings::new_send()
+        .with_encoding(charset.unwrap_or_else(AsciiCompatibleEncoding::utf_8))
+        .with_adjust_charset_on_meta_tag(charset.is_none())
         .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(memory))
         .with_strict(false)
         .append_document_content_handler(texts(page.clone()))

@@ -6,6 +6,7 @@ use lol_html::html_content::TextType;
 use lol_html::send::{Element, SendHandlerTypes};
 use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, Selector};
 
+use crate::grin::list_page::charset::{charset, charset_of};
 use crate::grin::list_page::page::InputTag;
 use crate::grin::list_page::pager::{
     HeldValue, LinkTag, calls_later_page, held_value, held_values, is_position, looks_marked, names_onward, script_of,
@@ -84,7 +85,7 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         "html" | "body" => root(page, element),
         "base" => page.get().base(&attribute(element, "href")),
         "form" => form(page, element),
-        "meta" => page.get().address(&attribute(element, "content")),
+        "meta" => meta(page, element),
         _ => {}
     }
 }
@@ -125,6 +126,16 @@ fn leads_to_later_page(name: &str, value: &str) -> bool {
         _ => name.starts_with("on").then_some(value),
     };
     script.is_some_and(|script| calls_later_page(&html_escape::decode_html_entities(script)))
+}
+
+fn meta(page: &SharedListPage, element: &Tag<'_, '_>) {
+    let content = attribute(element, "content");
+    page.get().address(&content);
+    let is_type = attribute(element, "http-equiv").eq_ignore_ascii_case("content-type");
+    let named = charset(&attribute(element, "charset"));
+    if let Some(charset) = named.or_else(|| charset_of(&content).filter(|_| is_type)) {
+        page.get().declare_charset(charset);
+    }
 }
 
 fn image(page: &SharedListPage, element: &Tag<'_, '_>) {

@@ -96,7 +96,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::ListPage);
         let body = self.parts.session.stream(ask, cx).await?;
         let mut arriving = ArrivingPage {
-            parser: ListPageParser::new(&self.parts.library, &body.url),
+            parser: ListPageParser::served_as(&self.parts.library, &body.url, &body.content_type),
             body,
             mark: PageMark::default(),
             over: false,

@@ -129,7 +129,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         if refusal != AnswerRefusal::Html {
             return PageFault::Refused(refusal);
         }
-        let mut parser = ListPageParser::new(&self.parts.library, &body.url);
+        let mut parser = ListPageParser::served_as(&self.parts.library, &body.url, &body.content_type);
         let mut rows = parser.push(beginning).map_or(0, |rows| rows.len());
         while rows == 0
             && let Some(Ok(chunk)) = body.next().await

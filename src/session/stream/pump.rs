@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::Duration;
 
+use awc::http::header::CONTENT_TYPE;
 use bytes::{Buf, Bytes};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -90,10 +91,10 @@ impl BodyPump {
         let (sender, receiver) = channel();
         let url: Url = opened.url.clone();
         let coding = opened.incoming.coding();
-        (
-            Self::new(engine, in_flight, opened, work, sender),
-            BodyStream::new(receiver, url, coding),
-        )
+        let mut stream = BodyStream::new(receiver, url, coding);
+        let content_type = opened.incoming.header(CONTENT_TYPE).unwrap_or_default();
+        content_type.clone_into(&mut stream.content_type);
+        (Self::new(engine, in_flight, opened, work, sender), stream)
     }
 
     fn new(

@@ -52,6 +52,8 @@ pub struct BodyReader {
 pub struct BodyStream {
     /// Where it comes from, redirects followed.
     pub url: Url,
+    /// What it is, as its head says; may be empty.
+    pub content_type: String,
     receiver: ChunkReceiver,
     chunks: IntoIter<Bytes>,
     decoder: ContentDecoder,
@@ -139,6 +141,7 @@ impl BodyStream {
     pub(in crate::session) fn new(receiver: ChunkReceiver, url: Url, coding: ContentCoding) -> Self {
         Self {
             url,
+            content_type: String::new(),
             receiver,
             chunks: ChunkBatch::new().into_iter(),
             decoder: ContentDecoder::new(coding),

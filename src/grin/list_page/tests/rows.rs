@@ -175,3 +175,35 @@ fn a_table_within_a_cell_is_part_of_the_cell() {
     let nested = "<table><tr><td>Vol.</td><td>2</td></tr></table>";
     assert_eq!(titles(&[&format!("Tides {nested}")]), [Some("Tides Vol. 2".to_owned())]);
 }
+
+/// Titles are read in the encoding that the page declares: by its header, else by its `<meta>`.
+#[test]
+fn titles_are_read_as_the_page_declares() {
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
+    let page = |head: &str, title: &[u8]| {
+        let html = "<table><tr class=heading><td>Barcode</td><td>Title</td></tr><tr><td>TL0001</td><td>";
+        [
+            format!("<html><head>{head}</head><body>{html}").as_bytes(),
+            title,
+            b"</td></tr></table></body></html>",
+        ]
+        .concat()
+    };
+    let in_meta = "<meta charset=iso-8859-1>";
+    let as_type = "<meta http-equiv=Content-Type content='text/html; charset=windows-1252'>";
+    for (content_type, head, title, read, warned) in [
+        ("text/html; charset=ISO-8859-1", "", &b"\xdcber"[..], "Über", 0),
+        ("text/html", in_meta, b"\xdcber", "Über", 0),
+        ("", as_type, b"\x96 \xdcber", "– Über", 0),
+        ("text/html; charset=utf-8", in_meta, "Über".as_bytes(), "Über", 0),
+        ("text/html", "", "Über".as_bytes(), "Über", 0),
+        ("text/html", "", b"\xdcber", "\u{fffd}ber", 1),
+    ] {
+        let mut parser = ListPageParser::served_as(&library, &Url::parse(URL).unwrap(), content_type);
+        let mut rows = parser.push(&page(head, title)).unwrap();
+        let (rest, ended) = parser.finish();
+        rows.extend(rest);
+        assert_eq!(rows[0].title.as_deref(), Some(read), "{content_type} {head}");
+        assert_eq!(ended.warnings.len(), warned, "{content_type} {head}");
+    }
+}
