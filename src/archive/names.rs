@@ -58,13 +58,13 @@ pub(super) fn role(name: &str, barcode: Option<&Barcode>) -> MemberRole {
         return MemberRole::Other;
     };
     let page = page_number(stem);
+    let named_as_mets = barcode.is_some_and(|barcode| names_book(stem, barcode));
     match (extension.to_ascii_lowercase().as_str(), page) {
         ("jp2" | "tif" | "tiff" | "jpg" | "jpeg" | "png", Some(page)) => MemberRole::Image(page),
         ("txt", Some(page)) => MemberRole::Text(page),
         ("html" | "htm", Some(page)) => MemberRole::Coordinates(page),
-        ("xml", None) => MemberRole::Xml {
-            named_as_mets: barcode.is_some_and(|barcode| names_mets(stem, barcode)),
-        },
+        // A barcode of a few digits looks like a page number.
+        ("xml", page) if page.is_none() || named_as_mets => MemberRole::Xml { named_as_mets },
         _ => MemberRole::Other,
     }
 }
@@ -86,18 +86,31 @@ pub(super) fn is_page_zero(name: &str) -> bool {
     parts.is_some_and(|(stem, extension)| digits(stem) == Some(0) && as_page(extension).is_some())
 }
 
-/// `<BARCODE>` or `<LIB>_<BARCODE>`, case and percent-encoding aside.
-fn names_mets(stem: &str, barcode: &Barcode) -> bool {
-    ends_with_barcode(stem, barcode, |library| {
-        library.is_empty() || library.len() > 1 && library.ends_with('_')
-    })
+/// Does an OBJID, or the file name of a METS without its extension, name the barcode? It is `<BARCODE>` alone, `<BARCODE>` behind a
+/// character that neither a barcode nor its encodings have, as in `<LIB>:<BARCODE>`, or `<LIB>_<BARCODE>` where `<LIB>` has only letters and
+/// digits. The whole rest must be the barcode: `$B123` and `AB_123` are other books than `B123` and `123`. Letter case and
+/// encoding are put aside.
+pub(super) fn names_book(text: &str, barcode: &Barcode) -> bool {
+    let text = decoded_barcode(text.trim());
+    let is_barcode = |text: &str| text.eq_ignore_ascii_case(barcode.as_str());
+    let is_separator = |c: char| !(c.is_alphanumeric() || "-_$+=%".contains(c));
+    match text.rsplit_once(is_separator) {
+        Some((_, last)) => is_barcode(last),
+        None => is_barcode(&text) || without_library(&text).is_some_and(is_barcode),
+    }
 }
 
-/// Does an OBJID such as `<LIB>:<BARCODE>` name the barcode?
-pub(super) fn object_names(object: &str, barcode: &Barcode) -> bool {
-    ends_with_barcode(object.trim(), barcode, |before| {
-        before.chars().next_back().is_none_or(|last| !last.is_alphanumeric())
-    })
+/// What follows `<LIB>_`.
+fn without_library(text: &str) -> Option<&str> {
+    let (library, rest) = text.split_once('_')?;
+    let is_library = !library.is_empty() && library.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_library.then_some(rest)
+}
+
+/// A text without percent-encoding and without the encoding of barcodes in object keys.
+fn decoded_barcode(text: &str) -> String {
+    let text = percent_decoded(text);
+    text.replace("=24", "$").replace("=2B", "+").replace("=2b", "+")
 }
 
 /// Does a METS's file name name some book, as `<LIB>_<BARCODE>` does?
@@ -105,17 +118,6 @@ pub(super) fn names_some_book(base_name: &str) -> bool {
     let stem = base_name.rsplit_once('.').map_or(base_name, |(stem, _)| stem);
     let barcode = stem.rsplit_once('_').map(|(_, barcode)| barcode);
     barcode.is_some_and(|barcode| barcode.len() > 3 && barcode.bytes().any(|byte| byte.is_ascii_digit()))
-}
-
-fn ends_with_barcode(text: &str, barcode: &Barcode, fits: impl Fn(&str) -> bool) -> bool {
-    let barcode = barcode.as_str();
-    [text, &percent_decoded(text)].into_iter().any(|text| {
-        let cut = text
-            .len()
-            .checked_sub(barcode.len())
-            .filter(|cut| text.is_char_boundary(*cut));
-        cut.is_some_and(|cut| text[cut..].eq_ignore_ascii_case(barcode) && fits(&text[..cut]))
-    })
 }
 
 /// A name with `%24` and the like decoded; as it is if that gives no UTF-8.
@@ -175,19 +177,53 @@ mod tests {
     }
 
     #[test]
-    fn an_objid_names_a_barcode_at_its_end() {
-        let barcode = Barcode::parse("TL0000000001").unwrap();
+    fn a_name_of_few_digits_is_a_mets_where_it_is_the_barcode() {
+        let named = |name, barcode| role(name, Some(&Barcode::parse(barcode).unwrap()));
+        let mets = MemberRole::Xml { named_as_mets: true };
+        for barcode in ["123", "12345678", "1000123"] {
+            assert_eq!(named(&format!("{barcode}.xml"), barcode), mets);
+            assert_eq!(named(&format!("TESTLIB_{barcode}.xml"), barcode), mets);
+            assert_eq!(named("00000001.xml", barcode), MemberRole::Other);
+        }
+    }
+
+    #[test]
+    fn only_the_whole_barcode_names_the_book() {
         let cases = [
-            ("TESTLIB:TL0000000001", true),
-            ("TL0000000001", true),
-            (" testlib/tl0000000001 ", true),
-            ("TESTLIB:XTL0000000001", false),
-            ("TESTLIB:TL0000000002", false),
-            ("TL00000000011", false),
-            ("", false),
+            ("TL0000000001", "TESTLIB:TL0000000001", true),
+            ("TL0000000001", "TL0000000001", true),
+            ("TL0000000001", " testlib/tl0000000001 ", true),
+            ("TL0000000001", "urn:TESTLIB:TL0000000001", true),
+            ("TL0000000001", "TESTLIB.TL0000000001", true),
+            ("TL0000000001", "TESTLIB_TL0000000001", true),
+            ("TL0000000001", "TESTLIB%3ATL0000000001", true),
+            ("TL0000000001", "_TL0000000001", false),
+            ("TL0000000001", "TESTLIB:XTL0000000001", false),
+            ("TL0000000001", "TESTLIB:TL0000000002", false),
+            ("TL0000000001", "TL00000000011", false),
+            ("TL0000000001", "", false),
+            ("$B123456", "TESTLIB:$B123456", true),
+            ("$B123456", "TESTLIB_$B123456", true),
+            ("$B123456", "TESTLIB_=24B123456", true),
+            ("$B123456", "TESTLIB_%24B123456", true),
+            ("+Z170669505", "TESTLIB_=2BZ170669505", true),
+            ("AB_123456", "TESTLIB_AB_123456", true),
+            ("AB_123456", "AB_123456", true),
+            ("B123456", "TESTLIB:$B123456", false),
+            ("B123456", "TESTLIB_$B123456", false),
+            ("24B123456", "TESTLIB:=24B123456", false),
+            ("24B123456", "TESTLIB:%24B123456", false),
+            ("Z170669505", "TESTLIB:+Z170669505", false),
+            ("Z170669505", "+Z170669505", false),
+            ("123456", "TESTLIB:X-123456", false),
+            ("123456", "X-123456", false),
+            ("123456", "TESTLIB:AB_123456", false),
+            ("123456", "TESTLIB_AB_123456", false),
+            ("123456", "TESTLIB_X-123456", false),
         ];
-        for (object, expected) in cases {
-            assert_eq!(object_names(object, &barcode), expected, "{object:?}");
+        for (barcode, text, expected) in cases {
+            let parsed = Barcode::parse(barcode).unwrap();
+            assert_eq!(names_book(text, &parsed), expected, "{text:?} for {barcode}");
         }
     }
 

@@ -7,7 +7,7 @@ use crate::archive::digest::LaneDigests;
 use crate::archive::findings::FindingCode;
 use crate::archive::members::TarMember;
 use crate::archive::mets::{MetsSummary, RecordKind};
-use crate::archive::names::{names_some_book, object_names};
+use crate::archive::names::{names_book, names_some_book};
 use crate::archive::scan::TarScan;
 
 /// A METS, and which book it names.
@@ -48,7 +48,7 @@ impl TarScan<'_> {
             let text = "METS by its root element, not its name";
             self.findings.note(FindingCode::MetsMisnamed, Some(&member.name), text);
         }
-        let names_this_book = |object: &String| self.barcode.is_some_and(|barcode| object_names(object, barcode));
+        let names_this_book = |object: &String| self.barcode.is_some_and(|barcode| names_book(object, barcode));
         let found = FoundMets {
             identity: self.identity_of(&mets, by_name, member),
             contradicts_itself: mets.object.as_ref().is_some_and(|object| !names_this_book(object)),
@@ -77,7 +77,7 @@ impl TarScan<'_> {
         };
         match &mets.object {
             _ if by_name => BookIdentity::Requested,
-            Some(object) if object_names(object, barcode) => BookIdentity::Requested,
+            Some(object) if names_book(object, barcode) => BookIdentity::Requested,
             Some(_) => BookIdentity::Another,
             None if names_some_book(member.base_name()) => BookIdentity::Another,
             None => BookIdentity::Unnamed,
