@@ -39,12 +39,6 @@ impl TarMember {
     pub(super) fn base_name(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or(&self.name)
     }
-
-    /// The folders before it, each with its slash; empty at the top.
-    pub(super) fn folder(&self) -> &str {
-        let folder = self.name.strip_suffix(self.base_name()).unwrap_or_default();
-        folder.trim_start_matches("./")
-    }
 }
 
 /// Walks through a tar. Reading it gives the data of the member that [`TarMembers::next`] named last.

@@ -79,11 +79,18 @@ fn digits(stem: &str) -> Option<u32> {
     is_number.then(|| stem.parse().ok()).flatten()
 }
 
-/// Is a file named like one of a page, and the page's number is zero?
-pub(super) fn is_page_zero(name: &str) -> bool {
-    let as_page = |extension: &str| role(&format!("1.{extension}"), None).page();
-    let parts = base_name(name).rsplit_once('.');
-    parts.is_some_and(|(stem, extension)| digits(stem) == Some(0) && as_page(extension).is_some())
+/// What a file of page zero would be with another number; `None` for any other file.
+pub(super) fn page_zero(name: &str) -> Option<MemberRole> {
+    let (stem, extension) = base_name(name).rsplit_once('.')?;
+    digits(stem).filter(|page| *page == 0)?;
+    role(&format!("1.{extension}"), None).page_part()
+}
+
+/// The name of a file as a METS or a checksum list may decorate it: without percent-encoding, with slashes, without what an address
+/// has behind `?` and `#`.
+pub(super) fn plain_name(name: &str) -> String {
+    let bare = name.split(['?', '#']).next().unwrap_or(name);
+    percent_decoded(bare).replace('\\', "/").trim().to_owned()
 }
 
 /// Does an OBJID, or the file name of a METS without its extension, name the barcode? It is `<BARCODE>` alone, `<BARCODE>` behind a
@@ -224,6 +231,36 @@ mod tests {
         for (barcode, text, expected) in cases {
             let parsed = Barcode::parse(barcode).unwrap();
             assert_eq!(names_book(text, &parsed), expected, "{text:?} for {barcode}");
+        }
+    }
+
+    #[test]
+    fn a_decorated_name_of_a_page_is_a_page() {
+        let cases = [
+            ("00000004.jp2", MemberRole::Image(4)),
+            ("00000004%2Ejp2", MemberRole::Image(4)),
+            ("%30%30000004.jp2", MemberRole::Image(4)),
+            ("images%2F00000004.jp2", MemberRole::Image(4)),
+            ("images%5C00000004.txt", MemberRole::Text(4)),
+            ("images\\00000004.html", MemberRole::Coordinates(4)),
+            ("00000004.jp2?v=1", MemberRole::Image(4)),
+            ("http://example.org/x/00000004.jp2#p", MemberRole::Image(4)),
+            ("00000004.jp2 ", MemberRole::Image(4)),
+            ("notes%2Etxt", MemberRole::Other),
+            ("#", MemberRole::Other),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(role(&plain_name(name), None), expected, "{name}");
+        }
+        let cases = [
+            ("00000000.jp2", Some(MemberRole::Image(1))),
+            ("0.txt", Some(MemberRole::Text(1))),
+            ("00000000.xml", None),
+            ("00000001.jp2", None),
+            ("0", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(page_zero(name), expected, "{name}");
         }
     }
 

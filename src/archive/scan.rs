@@ -7,11 +7,12 @@ use std::io::{self, BufRead, Read};
 
 pub(super) use crate::archive::scan::judgement::{JudgedArchive, ScanResult};
 
-use crate::archive::digest::{ChecksumList, LaneDigests};
+use crate::archive::digest::{ChecksumList, LaneDigests, folder_of};
 use crate::archive::error::{ArchiveLimit, LayerFault};
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers};
-use crate::archive::names::{MemberRole, is_page_zero, role};
+use crate::archive::mets::MetsSummary;
+use crate::archive::names::{MemberRole, page_zero, role};
 use crate::archive::pages::VolumePages;
 use crate::archive::scan::found_mets::FoundMets;
 use crate::archive::volume::PassOptions;
@@ -24,9 +25,9 @@ pub(super) struct FileSeen {
 }
 
 /// A checksum list and the folder that it stands in.
-struct FoundList {
-    folder: String,
-    list: ChecksumList,
+pub(super) struct FoundList {
+    pub(super) folder: String,
+    pub(super) list: ChecksumList,
 }
 
 /// The walk, and what it gathered.
@@ -35,8 +36,10 @@ pub(super) struct TarScan<'o> {
     barcode: Option<&'o Barcode>,
     digests: LaneDigests,
     files: Vec<FileSeen>,
-    list: Option<FoundList>,
+    lists: Vec<FoundList>,
     mets: Option<FoundMets>,
+    /// What other METS of this book say of its files.
+    more_mets: Vec<MetsSummary>,
     in_folder: bool,
     terminated: bool,
     authenticated: bool,
@@ -52,8 +55,9 @@ impl<'o> TarScan<'o> {
             barcode,
             digests: LaneDigests::default(),
             files: Vec::new(),
-            list: None,
+            lists: Vec::new(),
             mets: None,
+            more_mets: Vec::new(),
             in_folder: false,
             terminated: true,
             authenticated: true,
@@ -133,7 +137,7 @@ impl<'o> TarScan<'o> {
                 "its files lie in a folder",
             );
         }
-        if is_page_zero(&member.name) {
+        if page_zero(&member.name).is_some() {
             let text = "pages are numbered from 1; it is not counted";
             self.findings
                 .note(FindingCode::PageNumberImplausible, Some(&member.name), text);
@@ -212,28 +216,20 @@ impl<'o> TarScan<'o> {
         Ok(())
     }
 
-    /// Lists of one folder count together, so that a file has to be equal to what each of them says. Names in a list of another folder
-    /// mean other files.
+    /// Lists of one folder count together, so that a file has to be equal to what each of them says.
     fn add_list(&mut self, list: ChecksumList, member: &TarMember) {
-        let code = FindingCode::ChecksumListMalformed;
-        let known = self.list.as_mut().filter(|known| !known.list.is_empty());
-        match known {
-            None => {
-                self.list = Some(FoundList {
-                    folder: member.folder().to_owned(),
-                    list,
-                });
-            }
-            Some(_) if list.is_empty() => {}
-            Some(known) if known.folder == member.folder() => {
+        let folder = folder_of(&member.name);
+        match self.lists.iter_mut().find(|known| known.folder == folder) {
+            Some(known) => {
                 for text in known.list.merge(list) {
-                    self.findings.note(code, Some(&member.name), text);
+                    self.findings
+                        .note(FindingCode::ChecksumListMalformed, Some(&member.name), text);
                 }
             }
-            Some(_) => {
-                let text = "another checksum list counts; this one is not read";
-                self.findings.note(code, Some(&member.name), text);
-            }
+            None => self.lists.push(FoundList {
+                folder: folder.to_owned(),
+                list,
+            }),
         }
     }
 

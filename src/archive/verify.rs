@@ -1,11 +1,17 @@
 //! The files against the digests listed for them, wherever the lists stood.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod file_names;
+mod sources;
 
-use crate::archive::digest::{ChecksumList, LaneDigests, Md5Digest, base_name};
+use std::collections::BTreeSet;
+
+pub(super) use crate::archive::verify::sources::{DigestSources, ListRange, RangedList, list_ranges};
+
+use crate::archive::digest::{LaneDigests, Md5Digest};
 use crate::archive::findings::{FindingCode, FindingList};
-use crate::archive::names::{MemberRole, is_desktop_litter, percent_decoded, role};
+use crate::archive::names::{MemberRole, is_desktop_litter, page_zero, plain_name, role};
 use crate::archive::scan::FileSeen;
+use crate::archive::verify::file_names::{FileNames, ListedFiles};
 
 /// Names of failed members that are kept.
 const FAILED: usize = 100;
@@ -25,44 +31,6 @@ pub(super) struct DigestComparison {
     pub(super) proven_files: u64,
 }
 
-/// What names files and their digests.
-pub(super) struct DigestSources<'s> {
-    /// `checksum.md5`.
-    pub(super) list: Option<&'s ChecksumList>,
-    /// The METS's digests.
-    pub(super) mets: Option<&'s ChecksumList>,
-    /// Files that the METS names without an MD5 digest.
-    pub(super) named: &'s BTreeSet<String>,
-}
-
-impl DigestSources<'_> {
-    /// Pages in the checksum list.
-    pub(super) fn list_pages(&self) -> BTreeSet<u32> {
-        pages_in(self.list)
-    }
-
-    /// Pages in the METS.
-    pub(super) fn mets_pages(&self) -> BTreeSet<u32> {
-        let named = self.named.iter().filter_map(|name| role(name, None).page());
-        pages_in(self.mets).into_iter().chain(named).collect()
-    }
-}
-
-fn pages_in(list: Option<&ChecksumList>) -> BTreeSet<u32> {
-    let entries = list.into_iter().flat_map(ChecksumList::entries);
-    entries.filter_map(|(name, _)| role(name, None).page()).collect()
-}
-
-/// Which file each name of one list means.
-struct ListedFiles {
-    /// The digests for each file, by the file's number.
-    digests: BTreeMap<usize, Vec<Md5Digest>>,
-    /// Names that mean no file.
-    absent: Vec<String>,
-    /// Names that mean a file only if letter case or percent-encoding is put aside.
-    respelled: Vec<(String, usize)>,
-}
-
 /// Compares every file with its digest, if there are `digests`, and looks for listed pages that are missing.
 pub(super) fn compare(
     files: &[FileSeen],
@@ -71,17 +39,13 @@ pub(super) fn compare(
     findings: &mut FindingList,
 ) -> DigestComparison {
     let names = FileNames::of(files);
-    let list = sources
-        .list
-        .filter(|list| !list.is_empty())
-        .map(|list| names.find(list.entries()));
-    let mets = sources
-        .mets
-        .filter(|mets| !mets.is_empty())
-        .map(|mets| names.find(mets.entries()));
-    let named = names.find(sources.named.iter().map(|name| (name.as_str(), &[][..])));
+    let lists: Vec<_> = sources.lists.iter().map(|list| names.find_list(list)).collect();
+    let digested = sources.mets.iter().filter(|mets| !mets.digests.is_empty());
+    let mets: Vec<_> = digested.map(|mets| names.find("", mets.digests.entries())).collect();
+    let named = sources.mets.iter().flat_map(|mets| &mets.named);
+    let named = names.find("", named.map(|name| (name.as_str(), &[][..])));
     let mut compared = DigestComparison {
-        has_source: digests.is_some() && (list.is_some() || mets.is_some()),
+        has_source: digests.is_some() && !(lists.is_empty() && mets.is_empty()),
         ..DigestComparison::default()
     };
     let mut proven = BTreeSet::new();
@@ -92,8 +56,8 @@ pub(super) fn compare(
         Some(digests) if compared.has_source => {
             for (id, digest) in digests.finish() {
                 let given = GivenDigests {
-                    by_list: listed_digests(list.as_ref(), id),
-                    by_mets: listed_digests(mets.as_ref(), id),
+                    by_list: &listed_digests(&lists, id),
+                    by_mets: &listed_digests(&mets, id),
                 };
                 if compared.compare_file(&files[id], given, digest, findings) {
                     proven.extend(files[id].role.page_part());
@@ -106,14 +70,14 @@ pub(super) fn compare(
         }
         None => {}
     }
-    let listed = [list, mets, Some(named)];
-    compared.note_names(files, listed.iter().flatten(), &proven, findings);
+    let listed = lists.iter().chain(&mets).chain([&named]);
+    compared.note_names(files, listed, &proven, findings);
     compared
 }
 
-fn listed_digests(listed: Option<&ListedFiles>, id: usize) -> &[Md5Digest] {
-    let digests = listed.and_then(|listed| listed.digests.get(&id));
-    digests.map_or(&[], Vec::as_slice)
+fn listed_digests(listed: &[ListedFiles], id: usize) -> Vec<Md5Digest> {
+    let digests = listed.iter().filter_map(|listed| listed.digests.get(&id));
+    digests.flatten().copied().collect()
 }
 
 /// Every digest that is given for one file.
@@ -223,8 +187,7 @@ impl DigestComparison {
                 if !said.insert(name) {
                     continue;
                 }
-                let part = role(name, None).page_part();
-                if part.is_some_and(|part| !proven.contains(&part)) {
+                if is_missing(&plain_name(name), files, proven) {
                     let text = "it is listed and not in the archive";
                     findings.note(FindingCode::ChecksumMissingMember, Some(name), text);
                     keep(&mut self.missing, name);
@@ -237,71 +200,52 @@ impl DigestComparison {
     }
 }
 
+/// Is a file that a list names and the archive lacks one of a page? Not where another form of it is there and proven. Page zero is not
+/// counted, and as much a page of the book as the others.
+fn is_missing(name: &str, files: &[FileSeen], proven: &BTreeSet<MemberRole>) -> bool {
+    if let Some(part) = role(name, None).page_part() {
+        return !proven.contains(&part);
+    }
+    let zero = page_zero(name);
+    zero.is_some() && !files.iter().any(|file| page_zero(&file.name) == zero)
+}
+
 fn keep(names: &mut Vec<String>, name: &str) {
     if names.len() < FAILED {
         names.push(name.to_owned());
     }
 }
 
-/// The files by their names: whole, without folders, and without letter case and percent-encoding.
-struct FileNames<'f> {
-    forms: [BTreeMap<String, Vec<usize>>; 3],
-    files: &'f [FileSeen],
-}
-
-impl<'f> FileNames<'f> {
-    fn of(files: &'f [FileSeen]) -> Self {
-        let mut forms: [BTreeMap<String, Vec<usize>>; 3] = Default::default();
-        for (id, file) in files.iter().enumerate() {
-            for (form, name) in forms.iter_mut().zip(forms_of(&file.name)) {
-                form.entry(name).or_default().push(id);
-            }
-        }
-        Self { forms, files }
-    }
-
-    /// Finds the files that a list means. The closest form of a name counts first, and a file is meant only once, so that
-    /// `1.txt` never speaks for `copy/1.txt` where both are there. Files of one and the same name are all meant: unpacked, the last
-    /// takes the place of the first.
-    fn find<'l>(&self, entries: impl Iterator<Item = (&'l str, &'l [Md5Digest])>) -> ListedFiles {
-        let mut listed = ListedFiles {
-            digests: BTreeMap::new(),
-            absent: Vec::new(),
-            respelled: Vec::new(),
-        };
-        let mut taken = vec![false; self.files.len()];
-        let mut open: Vec<(&str, &[Md5Digest])> = entries.collect();
-        for (number, form) in self.forms.iter().enumerate() {
-            open.retain(|(name, digests)| {
-                let key = &forms_of(name)[number];
-                let ids = form.get(key).map_or(&[][..], Vec::as_slice);
-                let Some(first) = ids.iter().find(|id| !taken[**id]) else {
-                    return true;
-                };
-                let is_meant = |id: &&usize| self.files[**id].name == self.files[*first].name;
-                for id in ids.iter().filter(is_meant) {
-                    taken[*id] = true;
-                    listed.digests.entry(*id).or_default().extend(*digests);
-                }
-                if number == 2 {
-                    listed.respelled.push(((*name).to_owned(), *first));
-                }
-                false
-            });
-        }
-        listed.absent = open.into_iter().map(|(name, _)| name.to_owned()).collect();
-        listed
-    }
-}
-
-fn forms_of(name: &str) -> [String; 3] {
-    let base = base_name(name);
-    [name.to_owned(), base.to_owned(), percent_decoded(base).to_lowercase()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Files of these names.
+    pub(super) fn seen(names: &[&str]) -> Vec<FileSeen> {
+        let file = |name: &&str| FileSeen {
+            name: (*name).to_owned(),
+            role: role(name, None),
+        };
+        names.iter().map(file).collect()
+    }
+
+    #[test]
+    fn a_page_that_is_named_and_not_there_is_missing() {
+        let proven = BTreeSet::from([MemberRole::Image(1)]);
+        let cases = [
+            ("00000001.jp2", false),
+            ("00000001.tif", false),
+            ("00000001.txt", true),
+            ("00000002.jp2", true),
+            ("00000000.jp2", false),
+            ("00000000.txt", true),
+            ("readme.txt", false),
+        ];
+        for (name, expected) in cases {
+            let files = seen(&["00000001.jp2", "00000000.tif"]);
+            assert_eq!(is_missing(name, &files, &proven), expected, "{name}");
+        }
+    }
 
     #[test]
     fn a_page_is_equal_to_every_digest_that_is_given() {

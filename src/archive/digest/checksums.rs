@@ -136,6 +136,12 @@ pub(in crate::archive) fn listed_path(name: &str) -> String {
     name.trim_start_matches("./").trim_start_matches('/').to_owned()
 }
 
+/// The folders before a name, each with its slash; empty at the top.
+pub(in crate::archive) fn folder_of(name: &str) -> &str {
+    let folder = name.strip_suffix(base_name(name)).unwrap_or_default();
+    folder.trim_start_matches("./")
+}
+
 /// The name without folders.
 pub(crate) fn base_name(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)

@@ -6,7 +6,7 @@ mod lanes;
 
 pub use crate::archive::digest::checksums::ChecksumList;
 pub(crate) use crate::archive::digest::checksums::base_name;
-pub(in crate::archive) use crate::archive::digest::checksums::{LIST_NAME, listed_path};
+pub(in crate::archive) use crate::archive::digest::checksums::{LIST_NAME, folder_of, listed_path};
 pub(crate) use crate::archive::digest::lanes::{LaneDigests, Md5Digest};
 
 /// Bytes as lower-case hexadecimal digits.

@@ -10,6 +10,9 @@ use crate::archive::mets::{MetsSummary, RecordKind};
 use crate::archive::names::{names_book, names_some_book};
 use crate::archive::scan::TarScan;
 
+/// METS beside the first one whose files are compared; each may name as many as an archive has.
+const MOST_METS: usize = 4;
+
 /// A METS, and which book it names.
 pub(super) struct FoundMets {
     pub(super) mets: MetsSummary,
@@ -30,6 +33,13 @@ impl FoundMets {
             self.identity == BookIdentity::Requested,
             self.by_name,
         )
+    }
+
+    /// May its list of files be held against the volume?
+    fn speaks_of_this_book(&self) -> bool {
+        self.identity == BookIdentity::Requested
+            && !self.contradicts_itself
+            && matches!(self.mets.record, RecordKind::Found | RecordKind::NoMarc)
     }
 }
 
@@ -55,19 +65,31 @@ impl TarScan<'_> {
             mets,
             by_name,
         };
-        let is_better = self.mets.as_ref().is_none_or(|known| found.rank() > known.rank());
-        let text = match (&self.mets, is_better) {
-            (None, _) => None,
-            (Some(_), true) => Some("this one counts: it is readable, has a record or names this book"),
-            (Some(_), false) => Some("another METS counts"),
-        };
-        if let Some(text) = text {
-            self.findings.note(FindingCode::MetsRepeated, Some(&member.name), text);
-        }
-        if is_better {
-            self.mets = Some(found);
-        }
+        self.add_mets(found, member);
         Ok(())
+    }
+
+    /// The best METS gives record and identity; what any of this book says of its files counts.
+    fn add_mets(&mut self, found: FoundMets, member: &TarMember) {
+        let Some(known) = &mut self.mets else {
+            self.mets = Some(found);
+            return;
+        };
+        let is_better = found.rank() > known.rank();
+        let text = if is_better {
+            "this one counts: it is readable, has a record or names this book"
+        } else {
+            "another METS counts"
+        };
+        self.findings.note(FindingCode::MetsRepeated, Some(&member.name), text);
+        let other = if is_better {
+            std::mem::replace(known, found)
+        } else {
+            found
+        };
+        if other.speaks_of_this_book() && self.more_mets.len() < MOST_METS {
+            self.more_mets.push(other.mets);
+        }
     }
 
     /// Which book a METS names. Its name or its OBJID is enough.
@@ -110,5 +132,55 @@ impl<B: BufRead> Read for Digested<'_, B> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);
         Ok(got)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::members::MemberKind;
+    use crate::archive::volume::PassOptions;
+    use crate::grin::Barcode;
+
+    #[test]
+    fn every_mets_of_this_book_names_its_pages() {
+        const OURS: &str = "TESTLIB:TL0000000001";
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        let mets = |object: &str, pages: &[&str]| {
+            let files: String = pages
+                .iter()
+                .map(|name| format!("<file><FLocat href=\"{name}\"/></file>"))
+                .collect();
+            format!("<mets OBJID=\"{object}\"><fileSec><fileGrp>{files}</fileGrp></fileSec></mets>")
+        };
+        let whole = mets(OURS, &["1.jp2", "2%2Ejp2"]);
+        let short = mets(OURS, &["1.jp2"]);
+        let another = mets("TESTLIB:TL0000000002", &["1.jp2", "2.jp2"]);
+        let zero = mets(OURS, &["0.jp2", "1.jp2"]);
+        let cases: [(&[&str], &[&str]); 6] = [
+            (&[&short], &[]),
+            (&[&whole], &["2%2Ejp2"]),
+            (&[&short, &whole], &["2%2Ejp2"]),
+            (&[&whole, &short], &["2%2Ejp2"]),
+            (&[&short, &another], &[]),
+            (&[&short, &zero], &["0.jp2"]),
+        ];
+        for (documents, expected) in cases {
+            let options = PassOptions::default();
+            let mut scan = TarScan::new(&options, Some(&barcode));
+            let mut add = |name: &str, content: &[u8]| {
+                let member = TarMember {
+                    name: name.to_owned(),
+                    size: content.len() as u64,
+                    kind: MemberKind::File,
+                };
+                scan.file(&member, &mut &content[..]).unwrap();
+            };
+            add("1.jp2", b"an image");
+            for (number, document) in documents.iter().enumerate() {
+                add(&format!("{number}.mets.xml"), document.as_bytes());
+            }
+            assert_eq!(scan.judge().decide().failed, expected, "{documents:?}");
+        }
     }
 }

@@ -6,8 +6,8 @@ use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, de
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
 use crate::archive::pages::VolumePages;
-use crate::archive::scan::TarScan;
-use crate::archive::verify::{DigestComparison, DigestSources, compare};
+use crate::archive::scan::{FoundList, TarScan};
+use crate::archive::verify::{DigestComparison, DigestSources, ListRange, RangedList, compare, list_ranges};
 
 /// What a whole archive came to.
 pub(in crate::archive) struct ScanResult {
@@ -81,15 +81,16 @@ impl TarScan<'_> {
             (None, Some(_)) => BookIdentity::Unnamed,
         };
         self.note_identity(identity);
-        if self.mets.is_none() && self.list.is_none() {
+        if self.mets.is_none() && self.lists.is_empty() {
             self.pages.set_nothing_names_pages();
         }
+        self.lists.retain(|found| !found.list.is_empty());
+        let ranges = list_ranges(&self.lists, &self.files);
+        note_lists_elsewhere(&self.lists, &ranges, &mut self.findings);
         let mets = self.mets.map(|found| found.mets);
-        let none = BTreeSet::new();
         let sources = DigestSources {
-            list: self.list.as_ref().map(|found| &found.list),
-            mets: mets.as_ref().map(|mets| &mets.digests),
-            named: mets.as_ref().map_or(&none, |mets| &mets.named),
+            lists: ranged(&self.lists, ranges),
+            mets: mets.iter().chain(&self.more_mets).collect(),
         };
         let (list_pages, mets_pages) = (sources.list_pages(), sources.mets_pages());
         note_unnamed_pages(&list_pages, &mets_pages, &mut self.findings);
@@ -127,6 +128,20 @@ impl TarScan<'_> {
             BookIdentity::Requested | BookIdentity::NotRequested => return,
         };
         self.findings.note(code, None, text);
+    }
+}
+
+fn ranged(lists: &[FoundList], ranges: Vec<ListRange>) -> Vec<RangedList<'_>> {
+    let pairs = lists.iter().zip(ranges);
+    pairs.map(|(found, range)| RangedList { found, range }).collect()
+}
+
+fn note_lists_elsewhere(lists: &[FoundList], ranges: &[ListRange], findings: &mut FindingList) {
+    for (found, range) in lists.iter().zip(ranges) {
+        if *range == ListRange::OwnFolder {
+            let text = "another checksum list is the volume's; this one counts for the files of its own folder";
+            findings.note(FindingCode::ChecksumListMalformed, Some(&found.folder), text);
+        }
     }
 }
 

@@ -1,0 +1,103 @@
+//! What names the files of a volume, and which of several checksum lists is the volume's.
+
+use std::collections::BTreeSet;
+
+use crate::archive::digest::{ChecksumList, folder_of};
+use crate::archive::mets::MetsSummary;
+use crate::archive::names::{plain_name, role};
+use crate::archive::scan::{FileSeen, FoundList};
+
+/// What names files and their digests.
+pub(in crate::archive) struct DigestSources<'s> {
+    /// Every `checksum.md5`.
+    pub(in crate::archive) lists: Vec<RangedList<'s>>,
+    /// Every METS of this book.
+    pub(in crate::archive) mets: Vec<&'s MetsSummary>,
+}
+
+/// A checksum list, and for which files it counts.
+pub(in crate::archive) struct RangedList<'s> {
+    pub(in crate::archive) found: &'s FoundList,
+    pub(in crate::archive) range: ListRange,
+}
+
+/// For which files a checksum list counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::archive) enum ListRange {
+    /// For every file; a page that it names and that is not there is missing.
+    Volume,
+    /// For the files of its own folder.
+    OwnFolder,
+}
+
+/// The volume's lists are the one at the top and the one of the folder with the most pages; without either it is the first. The order
+/// in the archive says nothing.
+pub(in crate::archive) fn list_ranges(lists: &[FoundList], files: &[FileSeen]) -> Vec<ListRange> {
+    let pages_in = |folder: &str| {
+        let is_in = |file: &&FileSeen| file.role.page().is_some() && folder_of(&file.name) == folder;
+        files.iter().filter(is_in).count()
+    };
+    let rank = |found: &FoundList| (pages_in(&found.folder), found.folder.is_empty());
+    // Of equal ones the last is the greatest to `max_by_key`.
+    let best = lists.iter().rev().max_by_key(|found| rank(found));
+    let best = best.map(|found| found.folder.as_str());
+    let range = |found: &FoundList| match found.folder.as_str() {
+        "" => ListRange::Volume,
+        folder if Some(folder) == best => ListRange::Volume,
+        _ => ListRange::OwnFolder,
+    };
+    lists.iter().map(range).collect()
+}
+
+impl DigestSources<'_> {
+    /// Pages in the volume's checksum lists.
+    pub(in crate::archive) fn list_pages(&self) -> BTreeSet<u32> {
+        let lists = self.lists.iter().filter(|list| list.range == ListRange::Volume);
+        lists.flat_map(|list| pages_in(&list.found.list)).collect()
+    }
+
+    /// Pages in the METS.
+    pub(in crate::archive) fn mets_pages(&self) -> BTreeSet<u32> {
+        let named = self.mets.iter().flat_map(|mets| &mets.named);
+        let named = named.filter_map(|name| role(&plain_name(name), None).page());
+        let digested = self.mets.iter().flat_map(|mets| pages_in(&mets.digests));
+        digested.chain(named).collect()
+    }
+}
+
+fn pages_in(list: &ChecksumList) -> impl Iterator<Item = u32> {
+    list.entries()
+        .filter_map(|(name, _)| role(&plain_name(name), None).page())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::verify::tests::seen;
+
+    #[test]
+    fn the_lists_at_the_top_and_beside_the_pages_are_the_volumes() {
+        use ListRange::{OwnFolder, Volume};
+        let cases: [(&[&str], &[&str], &[ListRange]); 7] = [
+            (&[""], &["1.jp2"], &[Volume]),
+            (&["md5/"], &["1.jp2"], &[Volume]),
+            (&["sub/", ""], &["1.jp2"], &[OwnFolder, Volume]),
+            (
+                &["copy/", "vol/"],
+                &["vol/1.jp2", "vol/1.txt", "copy/1.jp2"],
+                &[OwnFolder, Volume],
+            ),
+            (&["", "vol/"], &["vol/1.jp2"], &[Volume, Volume]),
+            (&["a/", "b/"], &["1.jp2"], &[Volume, OwnFolder]),
+            (&["a/", ""], &[], &[OwnFolder, Volume]),
+        ];
+        for (folders, files, expected) in cases {
+            let list = |folder: &&str| FoundList {
+                folder: (*folder).to_owned(),
+                list: ChecksumList::default(),
+            };
+            let lists: Vec<_> = folders.iter().map(list).collect();
+            assert_eq!(list_ranges(&lists, &seen(files)), expected, "{folders:?} {files:?}");
+        }
+    }
+}
