@@ -10,7 +10,7 @@ use crate::vocabulary::FailureReason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum VolumeRefusal {
-    /// Neither a page image nor a page text nor hOCR; or only empty ones; or page images that are all empty.
+    /// Neither a page image nor a page text nor hOCR; or only empty ones; or page images that are all empty or none.
     #[error("there is no page in it, or nothing in its pages")]
     NoPages,
     /// Its METS names another book, by its file name and by its OBJID.
@@ -53,7 +53,7 @@ impl VolumeRefusal {
 pub struct VolumeAcceptance {
     /// Why it is no volume; `None` for a volume.
     pub refusal: Option<VolumeRefusal>,
-    /// Every page file was compared with every digest given for it and is equal, no listed page is missing and no page image is empty.
+    /// Every page file was compared with every digest given for it and is equal, no listed page is missing and no page image is empty or none.
     pub verified: bool,
     /// Pages, as many as the text has lines.
     pub pages: u64,
@@ -62,7 +62,7 @@ pub struct VolumeAcceptance {
     /// Those of them whose text has at least one character to read.
     #[serde(default)]
     pub nonblank_texts: u64,
-    /// Pages that have an image with bytes in it.
+    /// Pages that have an image, by its first bytes.
     #[serde(default)]
     pub images: u64,
     /// Number of the first page, which is the text's first line; 0 without pages.
@@ -91,9 +91,9 @@ pub(super) enum BookIdentity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct VolumeFacts {
     pub(super) pages: u64,
-    /// There is a page image with bytes in it.
+    /// There is a page image that can be one.
     pub(super) has_images: bool,
-    /// Page images without a single byte.
+    /// Page images without a single byte, or of bytes that no image has.
     pub(super) empty_images: u64,
     /// There is a text that is not blank, or hOCR with bytes in it.
     pub(super) has_words: bool,

@@ -67,6 +67,8 @@ pub enum FindingCode {
     MetsLacksPages,
     /// A page image of 0 bytes.
     EmptyPageImage,
+    /// A page image of bytes that no image has: zeros alone, HTML, a message.
+    NotAnImage,
     /// A page number is missing in between.
     PageGap,
     /// A second file for the same page, in another folder or spelling; the first one counts.
@@ -144,6 +146,7 @@ impl FindingCode {
             Self::DigestNotCompared => "digest_not_compared",
             Self::MetsLacksPages => "mets_lacks_pages",
             Self::EmptyPageImage => "empty_page_image",
+            Self::NotAnImage => "not_an_image",
             Self::PageGap => "page_gap",
             Self::DuplicatePage => "duplicate_page",
             Self::ImageWithoutText => "image_without_text",
@@ -183,6 +186,7 @@ impl FindingCode {
             Self::ChecksumMismatch
             | Self::ChecksumMissingMember
             | Self::EmptyPageImage
+            | Self::NotAnImage
             | Self::NoPages
             | Self::AnotherBook
             | Self::UnnamedBook
@@ -273,6 +277,7 @@ mod tests {
             FindingCode::DigestNotCompared,
             FindingCode::MetsLacksPages,
             FindingCode::EmptyPageImage,
+            FindingCode::NotAnImage,
         ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }

@@ -11,6 +11,7 @@ use tempfile::SpooledTempFile;
 
 use crate::archive::encoding::{DecodedText, decoded};
 use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::image_head::ImageContent;
 use crate::archive::pages::numbering::PageNumbering;
 
 /// Bytes of text that stay in memory; more go to a temporary file.
@@ -24,8 +25,8 @@ const NO_LINES: RangeInclusive<u32> = 1..=0;
 /// All that is known of a volume's pages.
 pub(super) struct VolumePages {
     images: BTreeSet<u32>,
-    /// Those of them that have no bytes.
-    empty_images: BTreeSet<u32>,
+    /// Those of them that have no bytes, or bytes that no image has.
+    void_images: BTreeMap<u32, ImageContent>,
     coordinates: BTreeSet<u32>,
     /// One of them has bytes.
     has_coordinates: bool,
@@ -80,7 +81,7 @@ pub(super) struct PageCount {
     pub(super) first_page: u64,
     /// Pages that have an image.
     pub(super) images: u64,
-    /// Pages whose image has no bytes.
+    /// Pages whose image has no bytes, or bytes that no image has.
     pub(super) empty_images: u64,
     /// There is hOCR with bytes.
     pub(super) has_coordinates: bool,
@@ -90,7 +91,7 @@ impl VolumePages {
     pub(super) fn new() -> Self {
         Self {
             images: BTreeSet::new(),
-            empty_images: BTreeSet::new(),
+            void_images: BTreeMap::new(),
             coordinates: BTreeSet::new(),
             has_coordinates: false,
             texts: BTreeMap::new(),
@@ -105,13 +106,13 @@ impl VolumePages {
         }
     }
 
-    /// Notes a page image; false if there was one for this page. A second one counts where the first is empty.
-    pub(super) fn image(&mut self, page: u32, bytes: u64) -> bool {
+    /// Notes a page image; false if there was one for this page. A second one counts where the first is none.
+    pub(super) fn image(&mut self, page: u32, content: ImageContent) -> bool {
         let is_first = self.images.insert(page);
-        if bytes > 0 {
-            self.empty_images.remove(&page);
+        if content == ImageContent::Image {
+            self.void_images.remove(&page);
         } else if is_first {
-            self.empty_images.insert(page);
+            self.void_images.insert(page, content);
         }
         is_first
     }
@@ -209,8 +210,8 @@ impl VolumePages {
             text_pages: self.texts.range(self.lines.clone()).count() as u64,
             nonblank_texts: self.nonblank_texts() as u64,
             first_page: last.map_or(0, |_| numbering.first.into()),
-            images: (self.images.len() - self.empty_images.len()) as u64,
-            empty_images: self.empty_images.len() as u64,
+            images: (self.images.len() - self.void_images.len()) as u64,
+            empty_images: self.void_images.len() as u64,
             has_coordinates: self.has_coordinates,
         }
     }
@@ -229,18 +230,14 @@ impl VolumePages {
                 format!("page {page} is not counted"),
             );
             self.images.remove(page);
-            self.empty_images.remove(page);
+            self.void_images.remove(page);
             self.coordinates.remove(page);
             self.texts.remove(page);
         }
     }
 
     fn compare(&self, findings: &mut FindingList) {
-        if !self.empty_images.is_empty() {
-            let empty: Vec<u32> = self.empty_images.iter().copied().collect();
-            let text = listed("page images without a single byte, on pages", &empty);
-            findings.note(FindingCode::EmptyPageImage, None, text);
-        }
+        self.note_void_images(findings);
         let among = |page: &u32| !self.images.contains(page);
         let without_image: Vec<u32> = self.texts.keys().copied().filter(among).collect();
         let without_text: Vec<u32> = self
@@ -256,6 +253,29 @@ impl VolumePages {
         if !without_text.is_empty() && !self.texts.is_empty() {
             let text = listed("pages without text", &without_text);
             findings.note(FindingCode::ImageWithoutText, None, text);
+        }
+    }
+
+    fn note_void_images(&self, findings: &mut FindingList) {
+        let kinds = [
+            (
+                FindingCode::EmptyPageImage,
+                ImageContent::Empty,
+                "page images without a single byte, on pages",
+            ),
+            (
+                FindingCode::NotAnImage,
+                ImageContent::NotAnImage,
+                "page images with bytes that no image has, on pages",
+            ),
+        ];
+        for (code, kind, what) in kinds {
+            let of_kind = self.void_images.iter().filter(|(_, content)| **content == kind);
+            let pages: Vec<u32> = of_kind.map(|(page, _)| *page).collect();
+            if !pages.is_empty() {
+                let text = format!("{} {}", pages.len(), listed(what, &pages));
+                findings.note(code, None, text);
+            }
         }
     }
 

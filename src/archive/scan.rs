@@ -10,6 +10,7 @@ pub(super) use crate::archive::scan::judgement::{JudgedArchive, ScanResult};
 use crate::archive::digest::{ChecksumList, LaneDigests, folder_of};
 use crate::archive::error::{ArchiveLimit, LayerFault};
 use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::image_head::{IMAGE_HEAD, image_content};
 use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers};
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::{MemberRole, page_zero, role};
@@ -115,7 +116,7 @@ impl<'o> TarScan<'o> {
             role,
         });
         match role {
-            MemberRole::Image(page) => self.image(page, member),
+            MemberRole::Image(page) => self.image(page, member, data)?,
             MemberRole::Text(page) => self.text(page, member, data)?,
             MemberRole::ChecksumList => self.checksum_list(member, data)?,
             MemberRole::Xml { named_as_mets } => self.xml(named_as_mets, member, data)?,
@@ -161,14 +162,18 @@ impl<'o> TarScan<'o> {
         }
     }
 
-    fn image(&mut self, page: u32, member: &TarMember) {
-        if !self.pages.image(page, member.size) {
+    fn image(&mut self, page: u32, member: &TarMember, data: &mut impl BufRead) -> io::Result<()> {
+        let mut head = Vec::new();
+        data.take(IMAGE_HEAD).read_to_end(&mut head)?;
+        self.digests.update(&head);
+        if !self.pages.image(page, image_content(&head)) {
             self.findings.note(
                 FindingCode::DuplicatePage,
                 Some(&member.name),
                 format!("page {page} has an image already"),
             );
         }
+        Ok(())
     }
 
     fn coordinates(&mut self, page: u32, member: &TarMember) {
