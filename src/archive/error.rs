@@ -81,6 +81,19 @@ pub enum ArchiveError {
     Text(#[source] io::Error),
 }
 
+/// Characters that are kept of what is said for people: what an archive holds may stand in it.
+const SAID: usize = 400;
+
+/// A text cut to a length that people read.
+pub(super) fn shortened(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    if let Some((cut, _)) = text.char_indices().nth(SAID) {
+        text.truncate(cut);
+        text.push('\u{2026}');
+    }
+    text
+}
+
 fn first_of(failed: &[String]) -> String {
     failed
         .first()
@@ -258,17 +271,40 @@ impl LayerFault {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
             Some(fault) => fault.clone(),
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Truncated,
-            None => Self::Damaged(otherwise(error.to_string())),
+            None => Self::Damaged(otherwise(shortened(error.to_string()))),
         }
     }
 
     pub(super) fn packets(what: impl Into<String>) -> Self {
-        Self::Damaged(DamageKind::Packets(what.into()))
+        Self::Damaged(DamageKind::Packets(shortened(what)))
     }
 }
 
 impl From<LayerFault> for io::Error {
     fn from(fault: LayerFault) -> Self {
         Self::other(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_is_cut_between_characters() {
+        let cases = [
+            (String::new(), 0),
+            ("a".repeat(SAID), SAID),
+            ("a".repeat(SAID + 1), SAID + 1),
+            ("\u{fc}".repeat(14_469), SAID + 1),
+        ];
+        for (text, expected) in cases {
+            let error = io::Error::other(text.clone());
+            let LayerFault::Damaged(DamageKind::Packets(said)) = LayerFault::of(&error, DamageKind::Packets) else {
+                panic!("another fault");
+            };
+            assert_eq!(said.chars().count(), expected);
+            assert_eq!(said.ends_with('\u{2026}'), text.chars().count() > SAID);
+        }
     }
 }

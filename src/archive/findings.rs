@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::error::shortened;
+
 /// One thing noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchiveFinding {
@@ -224,8 +226,8 @@ impl FindingList {
             let finding = ArchiveFinding {
                 code,
                 level: code.level(),
-                member: member.map(str::to_owned),
-                text: text.into(),
+                member: member.map(shortened),
+                text: shortened(text),
             };
             self.kept.push(finding);
         }

@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_name_of_few_digits_is_a_mets_where_it_is_the_barcode() {
-        let named = |name, barcode| role(name, Some(&Barcode::parse(barcode).unwrap()));
+        let named = |name: &str, barcode: &str| role(name, Some(&Barcode::parse(barcode).unwrap()));
         let mets = MemberRole::Xml { named_as_mets: true };
         for barcode in ["123", "12345678", "1000123"] {
             assert_eq!(named(&format!("{barcode}.xml"), barcode), mets);

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use crate::archive::error::{ArchiveError, DamageKind, LayerFault, SeenArchive};
+use crate::archive::error::{ArchiveError, DamageKind, LayerFault, SeenArchive, shortened};
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::inflate::{CompressionWrap, InflateReader};
 use crate::archive::members::TarMembers;
@@ -245,7 +245,11 @@ fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -> ArchiveEr
     match fault {
         LayerFault::Truncated => ArchiveError::Truncated { seen },
         LayerFault::Damaged(what) => ArchiveError::Damaged { what, seen },
-        LayerFault::Hostile(limit, detail) => ArchiveError::Hostile { limit, detail, seen },
+        LayerFault::Hostile(limit, detail) => ArchiveError::Hostile {
+            limit,
+            detail: shortened(detail),
+            seen,
+        },
         LayerFault::WrongPassphrase => ArchiveError::WrongPassphrase,
         LayerFault::NoPassphrase => ArchiveError::NoPassphrase,
         // Decrypted bytes were looked at where they are; encrypted ones are looked at again with more of them there.
@@ -256,7 +260,7 @@ fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -> ArchiveEr
                 looks_like: looks_like(head),
             },
         },
-        LayerFault::Unsupported(what) => ArchiveError::Unsupported { what },
+        LayerFault::Unsupported(what) => ArchiveError::Unsupported { what: shortened(what) },
         LayerFault::Input => ArchiveError::Input(io::ErrorKind::Other.into()),
         LayerFault::Sink => ArchiveError::Sink(io::ErrorKind::Other.into()),
         LayerFault::Text => ArchiveError::Text(io::ErrorKind::Other.into()),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 pub(super) use crate::archive::verify::sources::{DigestSources, ListRange, RangedList, list_ranges};
 
 use crate::archive::digest::{LaneDigests, Md5Digest};
+use crate::archive::error::shortened;
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::names::{MemberRole, is_desktop_litter, page_zero, plain_name, role};
 use crate::archive::scan::FileSeen;
@@ -212,7 +213,7 @@ fn is_missing(name: &str, files: &[FileSeen], proven: &BTreeSet<MemberRole>) -> 
 
 fn keep(names: &mut Vec<String>, name: &str) {
     if names.len() < FAILED {
-        names.push(name.to_owned());
+        names.push(shortened(name));
     }
 }
 

@@ -17,7 +17,7 @@ pub use crate::archive::openpgp::secret_key::{BadSecretKey, SecretKey};
 
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::limits::ArchiveLimits;
-use crate::archive::openpgp::armour::{ARMOUR, ArmourReader};
+use crate::archive::openpgp::armour::{ARMOUR_WITHIN, ArmourReader, TrimmedLines, armour_begin};
 use crate::archive::openpgp::decrypted::DecryptedMessage;
 use crate::archive::openpgp::head::{DataKind, HeadReader, MessageHead};
 use crate::archive::openpgp::literal::LiteralReader;
@@ -96,12 +96,19 @@ where
 {
     let mut reader = BufReader::with_capacity(READ, source);
     let first = reader.fill_buf().map_err(|error| fault(&error))?;
-    if first.starts_with(ARMOUR) {
-        let mut reader = BufReader::with_capacity(READ, ArmourReader::new(reader));
-        if reader.fill_buf().map_err(|error| fault(&error))?.is_empty() {
-            return Err(LayerFault::Truncated);
-        }
+    if first.first().is_none_or(|byte| begins_message(*byte)) {
         return open_packets(reader, keys, limits);
+    }
+    let mut head = Vec::new();
+    let within = reader.by_ref().take(ARMOUR_WITHIN).read_to_end(&mut head);
+    within.map_err(|error| fault(&error))?;
+    let Some(at) = armour_begin(&head) else {
+        return Err(LayerFault::NotAnArchive(looks_like(&head)));
+    };
+    let lines = TrimmedLines::new(Cursor::new(head.split_off(at)).chain(reader));
+    let mut reader = BufReader::with_capacity(READ, ArmourReader::new(lines));
+    if reader.fill_buf().map_err(|error| fault(&error))?.is_empty() {
+        return Err(LayerFault::Truncated);
     }
     open_packets(reader, keys, limits)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::archive::openpgp::armour::ARMOUR;
 
 const PASSPHRASE: &str = "two words";
 const FLIPS: u32 = 12;
@@ -200,12 +201,17 @@ fn armour_changes_nothing_of_what_is_told() {
     flipped[9_000] ^= 0x20;
     let mut spoiled = armoured(&plain);
     spoiled[9_000] = b'%';
+    let text = String::from_utf8(armoured(&plain)).unwrap();
+    let blanks = text.replace('\n', " \t\n").into_bytes();
+    let behind = format!("\nDear all,\r\n\n{text}").into_bytes();
     let skesk = [0x8c, 13, 4, 9, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0x60];
     let unprotected = [&skesk[..], &[0xc9, 40], &[7; 40]].concat();
     let cases = [
         ("by gpg itself", by_gpg_itself, &right, whole(0)),
         ("whole", armoured(&plain), &right, whole(0)),
         ("longer", armoured(&longer), &right, whole(6)),
+        ("with blanks at the ends of lines", blanks, &right, whole(0)),
+        ("behind other lines", behind, &right, whole(0)),
         (
             "wrong passphrase",
             armoured(&plain),

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 /// How far a page number may lie beyond the number of pages: `factor * pages + slack`.
 const FACTOR: u64 = 2;
 const SLACK: u64 = 1_000;
+/// Where the METS or the list begins beyond this number, the book does; up to it, the first pages may be missing in both.
+const LATE: u32 = 100;
 /// Lines that a text has at most because of a page that is named by the METS or the list; as many as an archive has files.
 const MOST_LINES: u64 = 65_536;
 
@@ -19,12 +21,12 @@ pub(super) struct PageNumbering {
 }
 
 impl PageNumbering {
-    /// Numbers begin at 1, unless the lowest one is out of reach of 1, or the METS or the list, too, begins there and far
-    /// from 1.
+    /// Numbers begin at 1, unless the lowest one is out of reach of 1, or the METS or the list, too, begins there and well
+    /// beyond 1.
     pub(super) fn of(all: &BTreeSet<u32>, named: &BTreeSet<u32>) -> Self {
         let reach = FACTOR * all.len() as u64 + SLACK;
         let lowest = all.first().copied().unwrap_or(1);
-        let begins_late = u64::from(lowest) > reach || u64::from(lowest) > SLACK && named.first() == Some(&lowest);
+        let begins_late = u64::from(lowest) > reach || lowest > LATE && named.first() == Some(&lowest);
         let first = if begins_late { lowest } else { 1 };
         let before = u64::from(first) - 1;
         Self {

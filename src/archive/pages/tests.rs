@@ -90,6 +90,30 @@ fn cases() -> Vec<Case> {
             ..case("from 5001 on, named")
         },
         Case {
+            images: vec![501, 502, 503],
+            texts: vec![501, 502, 503],
+            named: vec![501, 502, 503],
+            expected: (501, 3, 3),
+            codes: &["page_numbers_start_late"],
+            ..case("from 501 on, named")
+        },
+        Case {
+            images: vec![1_000, 1_001, 1_002],
+            texts: vec![1_000],
+            named: vec![1_000, 1_001, 1_002],
+            expected: (1_000, 3, 1),
+            codes: &["image_without_text", "page_numbers_start_late"],
+            ..case("from 1000 on, named")
+        },
+        Case {
+            images: vec![501, 502],
+            texts: vec![501, 502],
+            named: vec![1, 501, 502],
+            expected: (1, 502, 2),
+            codes: &["page_gap"],
+            ..case("from 501 on, and page 1 is named")
+        },
+        Case {
             images: long.clone(),
             texts: long.clone(),
             named: long,
