@@ -75,6 +75,7 @@ pub(super) async fn run_book<S: BookServices>(
         stored: None,
         fault: None,
         found: None,
+        unrecorded: false,
     };
     let followed = AssertUnwindSafe(run.follow_plan()).catch_unwind().await;
     let outcome = followed.unwrap_or_else(|_panic| run.panicked());
@@ -82,7 +83,7 @@ pub(super) async fn run_book<S: BookServices>(
     let outcome = run.given_up(outcome, end);
     run.log(outcome);
     let settled = AssertUnwindSafe(run.settle(outcome, end)).catch_unwind().await;
-    let outcome = settled.unwrap_or(BookOutcome::Released);
+    let outcome = settled.unwrap_or_else(|_panic| run.remains_unrecorded(BookFault::panicked("the settlement")));
     run.context.judgement.borrow_mut().intake.ended(&run.book.claim.barcode);
     BookRunResult {
         outcome,
@@ -102,6 +103,8 @@ struct BookRun<S> {
     fault: Option<BookFault>,
     /// What an interrupted run left in the store.
     found: Option<PublishedVolume>,
+    /// The catalog was not told what came of it.
+    unrecorded: bool,
 }
 
 impl<S: BookServices> BookRun<S> {
@@ -178,9 +181,11 @@ impl<S: BookServices> BookRun<S> {
         }
     }
 
-    /// A failed book is told with the time that the catalog gives it.
+    /// A failed book is told with the time that the catalog gives it; one of which the catalog was told nothing is not done, unless a
+    /// drain was to cut it.
     fn left(&self, outcome: BookOutcome, end: PutOff) -> Option<PutOffBook> {
-        let is_left = end.left && outcome != BookOutcome::Failed;
+        let unrecorded = self.unrecorded && self.context.once && !self.cx.is_cancelled();
+        let is_left = unrecorded || (end.left && outcome != BookOutcome::Failed);
         let fault = self.fault.as_ref().filter(|_| is_left)?;
         Some(PutOffBook {
             barcode: self.book.claim.barcode.clone(),

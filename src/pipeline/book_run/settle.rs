@@ -76,7 +76,12 @@ impl<S: BookServices> BookRun<S> {
         let barcode = &self.book.claim.barcode;
         warn!(%barcode, %error, "what came of the book is not recorded; it is claimed again when its claim has expired");
         self.record_doubt(error).await;
-        self.fault = Some(BookFault::from(error));
+        self.remains_unrecorded(BookFault::from(error))
+    }
+
+    /// Nothing came of the book, as far as the catalog knows.
+    pub(super) fn remains_unrecorded(&mut self, fault: BookFault) -> BookOutcome {
+        (self.fault, self.unrecorded) = (Some(fault), true);
         BookOutcome::Released
     }
 

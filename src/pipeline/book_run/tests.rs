@@ -396,6 +396,28 @@ async fn a_run_that_ends_by_itself_asks_a_locked_catalog_for_some_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_book_of_which_the_catalog_could_not_be_told_is_left_by_a_run_that_ends_by_itself() {
+    let (barcode, owner) = ("TL0001".to_owned(), "test".to_owned());
+    let full = CatalogError::DiskFull("nothing is free".to_owned());
+    for (error, once, is_left) in [
+        (full, true, true),
+        (CatalogError::Busy, true, true),
+        (CatalogError::Stale { barcode, owner }, true, true),
+        (CatalogError::Fault("no such column".to_owned()), true, true),
+        (CatalogError::Fault("no such column".to_owned()), false, false),
+    ] {
+        for answer in [stored(), fails(&SessionError::Reset)] {
+            let stub = downloads(answer);
+            let errors = std::iter::repeat_with(|| error.clone()).take(1_000);
+            stub.catalog.borrow_mut().extend(errors);
+            let end = run(stub, context(once), book(0)).await;
+            assert_eq!(end.result.outcome, BookOutcome::Released);
+            assert_eq!(end.result.left.is_some(), is_left, "{error} {once}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_catalog_that_is_gone_is_asked_once_where_the_run_is_to_end() {
     for (once, stopped, asked_again) in [(true, false, false), (false, true, false), (false, false, true)] {
         let stub = downloads(stored());
