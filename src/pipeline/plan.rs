@@ -70,6 +70,9 @@ pub fn first(claim: BookFacts) -> PlanStep {
 
 /// The step after a worker's answer; a book has failed when so many attempts of it have counted.
 pub fn next(claim: BookFacts, outcome: WorkerOutcome, most_attempts: u32) -> PlanStep {
+    if claim.interrupted && leaves_the_store(outcome) {
+        return PlanStep::SettleFound;
+    }
     let is_last = claim.attempts + 1 >= most_attempts;
     PlanStep::Settle(match outcome {
         WorkerOutcome::Wanted => return PlanStep::Download,
@@ -79,16 +82,21 @@ pub fn next(claim: BookFacts, outcome: WorkerOutcome, most_attempts: u32) -> Pla
         WorkerOutcome::NotBegun => BookOutcome::Released,
         WorkerOutcome::Panicked if is_last => BookOutcome::Failed,
         WorkerOutcome::Panicked => BookOutcome::Retry,
-        WorkerOutcome::Fault(Blame::Book, outlook) => {
-            match (is_last || outlook == FaultOutlook::Proven, claim.interrupted) {
-                // The newer archive cannot be had: the book is what the store holds.
-                (true, true) => return PlanStep::SettleFound,
-                (true, false) => BookOutcome::Failed,
-                (false, _) => BookOutcome::Retry,
-            }
-        }
+        WorkerOutcome::Fault(Blame::Book, outlook) if is_last || outlook == FaultOutlook::Proven => BookOutcome::Failed,
+        WorkerOutcome::Fault(Blame::Book, _) => BookOutcome::Retry,
         WorkerOutcome::Fault(Blame::Path | Blame::Operator | Blame::Us, _) => BookOutcome::Released,
     })
+}
+
+/// Nothing newer came, and what the store holds is as it was found: that is what the book is, whatever GRIN answered. A fault of ours,
+/// or a panic, may have come in the middle of a publication, and then the store may hold either archive.
+fn leaves_the_store(outcome: WorkerOutcome) -> bool {
+    use WorkerOutcome as W;
+    match outcome {
+        W::Same | W::NotThere | W::NotBegun => true,
+        W::Fault(blame, _) => blame != Blame::Us,
+        W::Wanted | W::Published | W::Panicked => false,
+    }
 }
 
 #[cfg(test)]
@@ -159,28 +167,34 @@ mod tests {
     }
 
     #[test]
-    fn what_an_interrupted_run_published_is_stored_where_the_newer_archive_cannot_be_had() {
+    fn what_an_interrupted_run_published_is_stored_unless_a_newer_archive_is() {
         use BookOutcome as B;
         use FaultOutlook as O;
+        use WorkerOutcome as W;
         let found = BookFacts {
             interrupted: true,
             ..NEW
         };
         let worn = BookFacts { attempts: 4, ..found };
-        let of_book = |outlook| WorkerOutcome::Fault(Blame::Book, outlook);
+        let outlooks = [O::Open, O::Same, O::Proven];
+        let of = |blame| outlooks.map(|outlook| W::Fault(blame, outlook));
+        let refusals = [Blame::Book, Blame::Path, Blame::Operator].map(of).concat();
+        for outcome in refusals.into_iter().chain([W::Same, W::NotThere, W::NotBegun]) {
+            for claim in [found, worn] {
+                assert_eq!(
+                    next(claim, outcome, ATTEMPTS),
+                    PlanStep::SettleFound,
+                    "{claim:?} {outcome:?}"
+                );
+            }
+        }
         for (claim, outcome, expected) in [
-            (found, of_book(O::Proven), PlanStep::SettleFound),
-            (worn, of_book(O::Same), PlanStep::SettleFound),
-            (worn, of_book(O::Open), PlanStep::SettleFound),
-            (found, of_book(O::Open), PlanStep::Settle(B::Retry)),
-            (found, of_book(O::Same), PlanStep::Settle(B::Retry)),
-            (
-                worn,
-                WorkerOutcome::Fault(Blame::Path, O::Open),
-                PlanStep::Settle(B::Released),
-            ),
+            (found, W::Wanted, PlanStep::Download),
+            (found, W::Published, PlanStep::Settle(B::Stored)),
             // The store may hold either archive.
-            (worn, WorkerOutcome::Panicked, PlanStep::Settle(B::Failed)),
+            (worn, W::Fault(Blame::Us, O::Open), PlanStep::Settle(B::Released)),
+            (found, W::Panicked, PlanStep::Settle(B::Retry)),
+            (worn, W::Panicked, PlanStep::Settle(B::Failed)),
         ] {
             assert_eq!(next(claim, outcome, ATTEMPTS), expected, "{claim:?} {outcome:?}");
         }

@@ -23,6 +23,11 @@ impl<S: BookServices> BookRun<S> {
             judgement.intake.failed(barcode, fault, now, rng);
             return PutOff::default();
         }
+        if outcome == BookOutcome::Stored {
+            // It is done by what an earlier run had stored: nobody else waits for what it met on the way.
+            judgement.memory.forget(barcode);
+            return PutOff::default();
+        }
         let rules = PutOffRules {
             backoff: &self.context.options.retry.backoff,
             once: self.context.once,

@@ -41,24 +41,10 @@ impl<S: BookServices> BookRun<S> {
         };
         match self.services.check(ask, &self.cx).await {
             Ok(CheckResult::Download) => StepResult::plain(WorkerOutcome::Wanted),
-            Ok(CheckResult::UpToDate) => self.same(),
-            // GRIN has dropped it since, and it is whole in the store.
-            Ok(CheckResult::NotConverted) if self.found.is_some() => self.same(),
+            Ok(CheckResult::UpToDate) => StepResult::plain(WorkerOutcome::Same),
             Ok(CheckResult::NotConverted) => StepResult::plain(WorkerOutcome::NotThere),
             Ok(CheckResult::NotBegun) => StepResult::plain(WorkerOutcome::NotBegun),
             Err(fault) => StepResult::fault(fault),
-        }
-    }
-
-    /// GRIN has what the store has; the volume of an interrupted run is recorded as stored now.
-    fn same(&mut self) -> StepResult {
-        match self.found.take() {
-            Some(found) => StepResult {
-                outcome: WorkerOutcome::Published,
-                stored: Some(Box::new(found.into_book())),
-                fault: None,
-            },
-            None => StepResult::plain(WorkerOutcome::Same),
         }
     }
 
@@ -85,7 +71,7 @@ impl<S: BookServices> BookRun<S> {
                 stored: Some(stored),
                 fault: None,
             },
-            Ok(DownloadResult::UpToDate) => self.same(),
+            Ok(DownloadResult::UpToDate) => StepResult::plain(WorkerOutcome::Same),
             Ok(DownloadResult::NotConverted) => StepResult::plain(WorkerOutcome::NotThere),
             Ok(DownloadResult::NotBegun) => StepResult::plain(WorkerOutcome::NotBegun),
             // Judged once: the same archive would be refused again.

@@ -450,6 +450,7 @@ async fn what_was_published_is_recorded_where_the_newer_archive_fails() {
             detail: "cut".into(),
         }))
     };
+    let away = || fails(&SessionError::Reset);
     // After a panic the store may hold either archive.
     for (answer, attempts, is_stored) in [(damaged(), 0, true), (Scripted::Panics, 100, false)] {
         let stub = downloads(answer);
@@ -460,6 +461,7 @@ async fn what_was_published_is_recorded_where_the_newer_archive_fails() {
         };
         stub.found.replace(Some(published));
         let end = run(stub, context(false), book(attempts)).await;
+        assert_eq!(end.waits_for(), None, "others do not wait for it");
         match end.settlement() {
             ClaimSettlement::Stored(book) if is_stored => assert_eq!(book.sha256, "ab"),
             ClaimSettlement::Failed { reason, .. } if !is_stored => assert_eq!(reason, FailureReason::Panicked),
