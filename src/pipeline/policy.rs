@@ -296,6 +296,7 @@ impl From<&DownloadError> for BookFault {
             DownloadError::Catalog(error) => Self::from(error),
             DownloadError::Panicked(_) => Self::panicked("the download"),
         }
+            DownloadError::Proven(error) => Self::damaged_at_source(error.reason(), &error.to_string()),
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
-use crate::archive::{PassOptions, SeenArchive};
+use crate::archive::{ArchiveError, PassOptions, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
 use crate::pipeline::LibraryMembership;
@@ -111,6 +111,9 @@ pub enum DownloadError {
     /// The claim is lost, or the catalog could not be asked for it.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The second fetch brought the same bytes with the same fault, and was no cut on the way; they are kept in quarantine.
+    #[error(transparent)]
+    Proven(Box<ArchiveError>),
     /// The worker or its blocking thread panicked; one attempt of one book.
     #[error("the download of {0} panicked")]
     Panicked(Barcode),
@@ -156,13 +159,11 @@ impl<S: GrinSession> DownloadWorker<S> {
             },
             other => return other,
         };
-        match self.fetch(download, cx, Some(first.clone())).await {
-            Err(DownloadError::Publish(PublishError::Archive(error))) if publish::same_bytes(&first, &error) => {
-                Ok(DownloadResult::DamagedAtSource {
-                    reason: error.reason(),
-                    detail: error.to_string(),
-                })
-            }
+        match self.fetch(download, cx, Some(first)).await {
+            Err(DownloadError::Proven(error)) => Ok(DownloadResult::DamagedAtSource {
+                reason: error.reason(),
+                detail: error.to_string(),
+            }),
             other => other,
         }
     }
@@ -269,7 +270,8 @@ impl<S: GrinSession> DownloadWorker<S> {
 }
 
 /// Runs on a blocking thread. When the first fetch was damaged, the second keeps its encrypted bytes: if they are the same,
-/// they go to quarantine, so that the damage can be shown to GRIN's people.
+/// they go to quarantine, so that the damage can be shown to GRIN's people. A body that ends with its connection proves nothing: what is
+/// on the way may cut each at the same byte.
 fn one_pass(
     body: ArchiveBody,
     recipe: &PublishRecipe,
@@ -281,10 +283,11 @@ fn one_pass(
     let mut evidence: ObjectUpload = recipe
         .storage
         .begin(&publish::evidence_key(recipe)?, &ObjectMeta::default())?;
+    let framed = body.head.framed;
     match publish::stage(body.reader, recipe, Some(&mut evidence)) {
-        Err(PublishError::Archive(error)) if publish::same_bytes(&first, &error) => {
+        Err(PublishError::Archive(error)) if framed && publish::same_bytes(&first, &error) => {
             publish::keep_evidence(recipe, evidence, &error)?;
-            Err(PublishError::Archive(error).into())
+            Err(DownloadError::Proven(error))
         }
         other => {
             evidence.abort();

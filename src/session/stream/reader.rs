@@ -23,6 +23,8 @@ pub struct BodyHead {
     pub validator: Option<Validator>,
     /// Bytes of the archive, if they are known: `Content-Length`, unless the body is coded.
     pub length: Option<u64>,
+    /// The answer says where its body ends (a length, or chunks), so that a cut on the way is noticed.
+    pub framed: bool,
 }
 
 /// An archive on its way.

@@ -39,6 +39,8 @@ pub(in crate::session) struct ResumePoint {
     wholes: WholeAnswers,
     /// The last part did not say how long the whole is, so more may follow.
     open_ended: bool,
+    /// The first answer says itself where its body ends.
+    framed: bool,
 }
 
 /// Attempts to continue one body. As long as each brings a byte there is no bound but the download's own time; the waits grow where
@@ -126,6 +128,7 @@ impl ResumePoint {
             attempts: ResumeAttempts::default(),
             wholes: WholeAnswers::default(),
             open_ended: body.is_part && body.length.is_none(),
+            framed: !opened.incoming.ends_with_connection(),
             body,
         })
     }
@@ -135,6 +138,7 @@ impl ResumePoint {
         BodyHead {
             validator: self.body.validator.clone(),
             length: self.body.length.filter(|_| !self.body.coded),
+            framed: self.framed,
         }
     }
 

@@ -22,6 +22,7 @@ pub(crate) fn archive(etag: &str, bytes: &[u8], end: Result<(), BodyError>) -> A
         head: BodyHead {
             validator: Validator::parse(etag).ok(),
             length: Some(bytes.len() as u64),
+            framed: true,
         },
         reader: BodyReader::new(body(bytes, end), ContentCoding::Identity),
     }

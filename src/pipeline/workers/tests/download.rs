@@ -238,6 +238,28 @@ fn damage_that_differs_proves_nothing_about_the_source() {
 }
 
 #[test]
+fn a_body_that_ends_with_its_connection_proves_nothing_about_the_source() {
+    paused(async || {
+        let cut = || StubAnswer::UntilClose(damaged());
+        for (answers, is_proven) in [
+            (vec![cut(), cut()], false),
+            (vec![archive(damaged()), cut()], false),
+            (vec![cut(), archive(damaged())], true),
+        ] {
+            let (fixture, result) = download(answers).await;
+            match &result {
+                Ok(DownloadResult::DamagedAtSource { .. }) if is_proven => {}
+                Err(DownloadError::Publish(PublishError::Archive(error))) if !is_proven => {
+                    assert!(matches!(**error, ArchiveError::Truncated { .. }), "{error}");
+                    assert!(fixture.files().is_empty(), "{:?}", fixture.files());
+                }
+                _ => panic!("{result:?}"),
+            }
+        }
+    });
+}
+
+#[test]
 fn another_books_archive_is_refused_and_kept_in_quarantine() {
     paused(async || {
         let fixture = DownloadFixture::new();

@@ -25,6 +25,8 @@ pub enum StubAnswer {
         bytes: Vec<u8>,
         end: Result<(), BodyError>,
     },
+    /// An archive that ends with its connection.
+    UntilClose(Vec<u8>),
     List {
         text: String,
         end: Result<(), BodyError>,
@@ -142,6 +144,11 @@ impl GrinSession for GrinStub {
     async fn archive(&self, ask: OpenBody, cx: &AskContext) -> Result<ArchiveBody, SessionError> {
         match self.next(&ask.url, cx).await? {
             StubAnswer::Archive { etag, bytes, end } => Ok(canned::archive(etag, &bytes, end)),
+            StubAnswer::UntilClose(bytes) => {
+                let mut body = canned::archive("\"until-close\"", &bytes, Ok(()));
+                body.head.framed = false;
+                Ok(body)
+            }
             other => panic!("{other:?} is no archive"),
         }
     }
