@@ -188,6 +188,7 @@ impl BookIntake {
     /// Whose a book's fault is, as others fared so far.
     pub fn judged(&mut self, barcode: &Barcode, fault: BookFault, now: Instant) -> BookFault {
         let others_served = self.are_others_served(now);
+        let others_opened = self.last_stored.is_some();
         let alike = self.alike.entry(fault.reason).or_default();
         if alike.len() < MOST_ALIKE {
             alike.insert(barcode.clone());
@@ -195,6 +196,7 @@ impl BookIntake {
         fault.among_others(RefusalEvidence {
             alike: alike.len(),
             others_served,
+            others_opened,
         })
     }
 

@@ -3,9 +3,10 @@
 //! The book's: it counts as an attempt, and attempts are days apart. The path's (network, name service, server errors,
 //! throttling, the token service): it never fails a book, however long it lasts. The operator's (not signed in, no
 //! passphrase) and ours (storage, catalog, shutdown): it costs the book nothing. A refusal (403, another status, a redirect that
-//! is not allowed, a page in place of an archive, any refusal by the host to which GRIN redirects) is the book's while other archives are served; where none is and different books are refused in the
-//! same way, it is the operator's. A sign-in page in place of an archive is the path's: only the session can tell that we are
-//! signed out.
+//! is not allowed, a page in place of an archive, any refusal by the host to which GRIN redirects) is the book's while other
+//! archives are served; where none is and different books are refused in the same way, it is the operator's. So is damage that
+//! they all have, and a passphrase that opened no archive yet is the operator's with the first book. A sign-in page in place of an
+//! archive is the path's: only the session can tell that we are signed out.
 
 mod after_cut;
 mod delays;
@@ -98,7 +99,9 @@ impl BookFault {
             Blame::Operator if self.blame == Blame::Book => Self {
                 blame: Blame::Operator,
                 detail: refusal::explanation(&self, evidence),
-                needs_person: true,
+                needs_person: refusal::needs_person(self.reason),
+                cause: self.cause.or(Some(WaitCause::Failures)),
+                outlook: FaultOutlook::Open,
                 ..self
             },
             _ => self,
@@ -203,7 +206,7 @@ impl From<&ArchiveError> for BookFault {
     fn from(error: &ArchiveError) -> Self {
         use ArchiveError as E;
         let (blame, cause, outlook) = match error {
-            // One book may have another passphrase; a series of them means that ours is wrong.
+            // One book may have another passphrase, where ours opened others.
             E::WrongPassphrase => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
             E::NoPassphrase => (Blame::Operator, WaitCause::Passphrase, FaultOutlook::Same),
             // Another version of the program may read it.
@@ -294,9 +297,9 @@ impl From<&DownloadError> for BookFault {
             DownloadError::Session(error) => Self::from(error),
             DownloadError::Publish(error) => Self::from(error),
             DownloadError::Catalog(error) => Self::from(error),
+            DownloadError::Proven(error) => Self::damaged_at_source(error.reason(), &error.to_string()),
             DownloadError::Panicked(_) => Self::panicked("the download"),
         }
-            DownloadError::Proven(error) => Self::damaged_at_source(error.reason(), &error.to_string()),
     }
 }
 

@@ -13,35 +13,48 @@ pub struct RefusalEvidence {
     pub alike: usize,
     /// An archive was stored, or found to be the one that is stored.
     pub others_served: bool,
+    /// An archive was stored, and so the passphrase opened it.
+    pub others_opened: bool,
 }
 
 /// Whose a fault with this reason is. What is no refusal says nothing of others, and stays whose it was ([`Blame::Book`] here).
 pub fn refusal_of(reason: FailureReason, evidence: RefusalEvidence) -> Blame {
-    let is_everybodys = !evidence.others_served && evidence.alike >= MOST_ALIKE;
-    match is_refusal(reason) && is_everybodys {
-        true => Blame::Operator,
-        false => Blame::Book,
-    }
+    use FailureReason as R;
+    let is_everybodys = match reason {
+        // As long as it opened no archive, it is the passphrase that is wrong.
+        R::WrongPassphrase => !evidence.others_opened,
+        // GRIN, or a host that it redirects to, does not let us have the archive, or answers a page in its place; or our settings do not
+        // let us follow it there. Or what is served is damaged, each time in the same way.
+        R::Forbidden | R::RefusedByHost | R::Redirect | R::Status | R::NotAnArchive | R::DamagedAtSource => {
+            !evidence.others_served && evidence.alike >= MOST_ALIKE
+        }
+        _ => false,
+    };
+    if is_everybodys { Blame::Operator } else { Blame::Book }
 }
 
-/// GRIN, or a host that it redirects to, does not let us have the archive, or answers a page in its place; or our settings do not let us
-/// follow it there.
-fn is_refusal(reason: FailureReason) -> bool {
+/// Whether a person must act where a fault with this reason is everybody's. Who answers in another way than with a refusal may mend that
+/// without us.
+pub(super) fn needs_person(reason: FailureReason) -> bool {
     use FailureReason as R;
     matches!(
         reason,
-        R::Forbidden | R::RefusedByHost | R::Redirect | R::Status | R::NotAnArchive
+        R::Forbidden | R::RefusedByHost | R::Redirect | R::WrongPassphrase
     )
 }
 
 /// What a person is told of a refusal that is everybody's.
 pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> String {
     let books = evidence.alike;
+    if fault.reason == FailureReason::WrongPassphrase {
+        return format!("{}; archive.passphrase_file opened no archive so far", fault.detail);
+    }
     let what = match fault.reason {
         FailureReason::Forbidden => "GRIN refuses this account's archives",
         FailureReason::Redirect => "GRIN redirects where grin.redirect_hosts does not lead",
         FailureReason::RefusedByHost => "the host to which GRIN redirects refuses every archive",
         FailureReason::NotAnArchive => "what GRIN hands out is no archive",
+        FailureReason::DamagedAtSource => "what GRIN hands out is damaged",
         _ => "GRIN answers no request for an archive",
     };
     format!(
@@ -53,8 +66,10 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::ArchiveError;
     use crate::grin::RedirectRefused;
     use crate::session::SessionError;
+    use crate::vocabulary::WaitCause;
 
     #[test]
     fn a_refusal_is_the_books_until_many_are_refused_alike_and_none_is_served() {
@@ -70,21 +85,68 @@ mod tests {
             (R::Status, MOST_ALIKE, false, Blame::Operator),
             (R::NotAnArchive, MOST_ALIKE, false, Blame::Operator),
             (R::NotAnArchive, MOST_ALIKE, true, Blame::Book),
+            (R::DamagedAtSource, MOST_ALIKE - 1, false, Blame::Book),
+            (R::DamagedAtSource, MOST_ALIKE, false, Blame::Operator),
+            (R::DamagedAtSource, MOST_ALIKE, true, Blame::Book),
             // These say something of the bytes that came, or of the way.
             (R::Truncated, 100, false, Blame::Book),
             (R::Server, 100, false, Blame::Book),
         ] {
-            let evidence = RefusalEvidence { alike, others_served };
+            let evidence = RefusalEvidence {
+                alike,
+                others_served,
+                others_opened: false,
+            };
             assert_eq!(refusal_of(reason, evidence), blame, "{reason} {evidence:?}");
         }
     }
 
     #[test]
-    fn what_everybody_meets_needs_a_person_who_is_told_what_to_look_at() {
-        let evidence = RefusalEvidence {
-            alike: MOST_ALIKE,
-            others_served: false,
+    fn a_passphrase_that_opened_nothing_is_the_operators() {
+        for (alike, others_served, others_opened, blame) in [
+            (1, false, false, Blame::Operator),
+            (100, false, false, Blame::Operator),
+            // What was stored before may have been opened with another one.
+            (1, true, false, Blame::Operator),
+            (1, true, true, Blame::Book),
+            (100, true, true, Blame::Book),
+        ] {
+            let evidence = RefusalEvidence {
+                alike,
+                others_served,
+                others_opened,
+            };
+            let fault = BookFault::from(&ArchiveError::WrongPassphrase).among_others(evidence);
+            assert_eq!(fault.blame, blame, "{evidence:?}");
+            assert_eq!(fault.needs_person, blame == Blame::Operator, "{evidence:?}");
+        }
+    }
+
+    const OF_ALL: RefusalEvidence = RefusalEvidence {
+        alike: MOST_ALIKE,
+        others_served: false,
+        others_opened: false,
+    };
+
+    #[test]
+    fn where_grin_does_not_refuse_but_answers_wrongly_nobody_has_to_be_permitted_anything() {
+        let status = |status| SessionError::Unexpected {
+            status,
+            snippet: String::new(),
         };
+        for fault in [
+            BookFault::from(&status(410)),
+            BookFault::from(&ArchiveError::NotAnArchive { looks_like: "html" }),
+            BookFault::damaged_at_source(FailureReason::Truncated, "cut"),
+        ] {
+            let told = fault.among_others(OF_ALL);
+            assert!(told.blame == Blame::Operator && !told.needs_person, "{told:?}");
+            assert!(told.cause == Some(WaitCause::Failures), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_everybody_meets_needs_a_person_who_is_told_what_to_look_at() {
         let snippet = "not yours".to_owned();
         for (error, says) in [
             (SessionError::Forbidden { snippet }, "refuses this account's archives"),
@@ -99,7 +161,7 @@ mod tests {
         ] {
             let fault = BookFault::from(&error);
             assert_eq!(fault.blame, Blame::Book);
-            let told = fault.clone().among_others(evidence);
+            let told = fault.clone().among_others(OF_ALL);
             assert!(told.blame == Blame::Operator && told.needs_person, "{told:?}");
             assert_eq!((told.reason, told.cause), (fault.reason, fault.cause));
             assert!(told.detail.contains(says), "{told:?}");
