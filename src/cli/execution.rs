@@ -83,11 +83,7 @@ fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Optio
         return Some(explained(error).advise(SIGN_IN));
     }
     if let Some(waiting) = stopped {
-        let exit = if waiting.needs_person {
-            ExitStatus::NotPermitted
-        } else {
-            ExitStatus::Failed
-        };
+        let exit = exit_of_stop(waiting.cause, waiting.needs_person);
         let advice = match waiting.cause {
             WaitCause::SignIn => SIGN_IN,
             _ => "Nothing is lost. Correct this and run it again; stored books are not fetched twice.",
@@ -111,6 +107,16 @@ fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Optio
         with_unknown(CliError::new(ExitStatus::Failed, what), report)
             .advise("Neither the catalog nor GRIN knows them, and nothing was added. Everything else is done.")
     })
+}
+
+/// The exit code of a run that something stopped before its end.
+fn exit_of_stop(cause: WaitCause, needs_person: bool) -> ExitStatus {
+    match cause {
+        _ if !needs_person => ExitStatus::Failed,
+        // No room, or no right to write there.
+        WaitCause::Disk | WaitCause::Storage | WaitCause::Catalog => ExitStatus::CannotCreate,
+        _ => ExitStatus::NotPermitted,
+    }
 }
 
 fn with_unknown(error: CliError, report: &RunReport) -> CliError {
@@ -244,6 +250,26 @@ mod tests {
             incomplete: owned(not_done).into_iter().filter(|what| !is_left(what)).collect(),
             left: owned(not_done).into_iter().filter(is_left).collect(),
             unknown: owned(unknown),
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_says_by_its_code_what_a_person_is_to_look_at() {
+        use WaitCause as W;
+        for (cause, needs_person, exit) in [
+            (W::Disk, true, ExitStatus::CannotCreate),
+            (W::Storage, true, ExitStatus::CannotCreate),
+            (W::Storage, false, ExitStatus::Failed),
+            (W::Catalog, true, ExitStatus::CannotCreate),
+            (W::Catalog, false, ExitStatus::Failed),
+            (W::Failures, true, ExitStatus::NotPermitted),
+            (W::Failures, false, ExitStatus::Failed),
+            (W::Passphrase, true, ExitStatus::NotPermitted),
+            (W::SignIn, true, ExitStatus::NotPermitted),
+            (W::Grin, false, ExitStatus::Failed),
+            (W::Gate, false, ExitStatus::Failed),
+        ] {
+            assert_eq!(exit_of_stop(cause, needs_person), exit, "{cause:?} {needs_person}");
         }
     }
 
