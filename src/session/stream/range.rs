@@ -92,7 +92,7 @@ impl PartialBody {
         let is_part = answer.status == 206;
         let fits = |range: &ContentRange| {
             let bytes = range.last + 1;
-            range.first == 0 && answer.length.is_none_or(|length| length == bytes)
+            range.first == 0 && answer.length.is_none_or(|length| length <= bytes)
         };
         let is_beginning = || {
             let range = answer.content_range.and_then(ContentRange::parse);
@@ -158,10 +158,13 @@ impl PartialBody {
             return verdict;
         }
         let brings_new = range.first <= got && got <= range.last;
-        let fits = answer
-            .length
-            .is_none_or(|length| length == range.last - range.first + 1)
-            && self.length.is_none_or(|length| range.last < length);
+        // Of a body that is shorter than its range says the bytes are as good, and the rest of them is asked for; one that is longer is
+        // taken where it ends with the whole.
+        let fits = |length: u64| {
+            let end = range.first.saturating_add(length);
+            (end <= range.last + 1 || Some(end) == self.length) && end > got
+        };
+        let fits = answer.length.is_none_or(fits) && self.length.is_none_or(|length| range.last < length);
         if brings_new && fits {
             RangeVerdict::Append {
                 skip: got - range.first,
@@ -244,7 +247,7 @@ mod tests {
 
     #[test]
     fn each_answer_after_400_of_1000_bytes_has_one_meaning() {
-        let cases: [(Given, [RangeVerdict; 3]); 26] = [
+        let cases: [(Given, [RangeVerdict; 3]); 32] = [
             // The exact rest, from the same node or from another one.
             ((206, "bytes 400-999/1000", "\"a\"", Some(600)), [append(0); 3]),
             ((206, "bytes 400-999/1000", "\"b\"", Some(600)), [append(0); 3]),
@@ -260,10 +263,18 @@ mod tests {
                 [NextMode, Restart, Restart],
             ),
             ((206, "", "\"a\"", Some(600)), [append(0); 3]),
-            // Nothing new, a gap, a length that does not fit, no range at all.
+            // The body is shorter than its range says.
+            ((206, "bytes 400-999/1000", "\"a\"", Some(599)), [append(0); 3]),
+            ((206, "bytes 100-999/1000", "\"a\"", Some(301)), [append(300); 3]),
+            ((206, "bytes 100-999/1000", "\"a\"", Some(300)), [NextMode; 3]),
+            ((206, "bytes 400-999/1000", "\"a\"", Some(0)), [NextMode; 3]),
+            // It is longer, and ends with the whole.
+            ((206, "bytes 400-499/1000", "\"a\"", Some(600)), [append(0); 3]),
+            ((206, "bytes 400-499/1000", "\"a\"", Some(599)), [NextMode; 3]),
+            // Nothing new, a gap, a body longer than its range says, no range at all.
             ((206, "bytes 0-399/1000", "\"a\"", Some(400)), [NextMode; 3]),
             ((206, "bytes 401-999/1000", "\"a\"", Some(599)), [NextMode; 3]),
-            ((206, "bytes 400-999/1000", "\"a\"", Some(599)), [NextMode; 3]),
+            ((206, "bytes 400-999/1000", "\"a\"", Some(601)), [NextMode; 3]),
             ((206, "bytes +400-999/1000", "\"a\"", Some(5)), [NextMode; 3]),
             // Another archive.
             ((206, "bytes 400-1000/1001", "\"a\"", Some(601)), [Restart; 3]),
@@ -322,7 +333,8 @@ mod tests {
             ((206, "bytes 0-399/1000", "\"a\"", Some(400)), Some((Some(1_000), true))),
             ((206, "bytes 0-399/1000", "\"a\"", None), Some((Some(1_000), true))),
             ((206, "bytes 0-399/*", "\"a\"", Some(400)), Some((None, true))),
-            ((206, "bytes 0-399/1000", "\"a\"", Some(399)), None),
+            ((206, "bytes 0-399/1000", "\"a\"", Some(399)), Some((Some(1_000), true))),
+            ((206, "bytes 0-399/1000", "\"a\"", Some(401)), None),
             ((206, "bytes 1-399/1000", "\"a\"", Some(399)), None),
             ((206, "bytes 400-999/1000", "\"a\"", None), None),
             ((206, "bytes */1000", "\"a\"", Some(400)), None),
