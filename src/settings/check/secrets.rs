@@ -71,7 +71,12 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
 fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<SettingsFinding>) {
     let name = file.display();
     match std::fs::metadata(file) {
-        Ok(metadata) if metadata.is_file() => {}
+        Ok(metadata) if metadata.is_file() => {
+            let is_empty = std::fs::read(file).is_ok_and(|text| text.trim_ascii().is_empty());
+            if needed == Needed::Now && is_empty {
+                error(findings, key, format!("names {name}, which is empty"));
+            }
+        }
         Ok(_) => error(findings, key, format!("names {name}, which is not a file")),
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
             error(findings, key, format!("names {name}, which cannot be looked at: {why}"));
