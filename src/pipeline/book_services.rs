@@ -39,8 +39,8 @@ pub(super) trait BookServices: 'static {
     async fn renew(&self, renew: RenewClaims) -> Result<Vec<ClaimToken>, CatalogError>;
     /// Books that are not taken before their time, the first to come due first, so many at most.
     async fn put_off(&self, selection: BookSelection, limit: usize) -> Result<Vec<PutOffBook>, CatalogError>;
-    /// Books that GRIN has ready and that are not stored.
-    async fn available(&self) -> Result<u64, CatalogError>;
+    /// Books in this state.
+    async fn count(&self, state: BookState) -> Result<u64, CatalogError>;
     /// Looks whether the storage would take a book now: the reserve of the disk, whether it may be written to.
     async fn check_storage(&self) -> Result<(), StorageError>;
     /// Workers that check and download.
@@ -108,9 +108,9 @@ impl BookServices for WorkerPools {
         self.catalog.ask(ListPutOff { selection, limit }, &uncancelled()).await
     }
 
-    async fn available(&self) -> Result<u64, CatalogError> {
+    async fn count(&self, state: BookState) -> Result<u64, CatalogError> {
         let counts = self.catalog.ask(CountBooks, &uncancelled()).await?;
-        Ok(counts.of(BookState::Available))
+        Ok(counts.of(state))
     }
 
     async fn check_storage(&self) -> Result<(), StorageError> {

@@ -98,7 +98,7 @@ impl BookServices for RunStub {
         unreachable!("a run looks for no other book")
     }
 
-    async fn available(&self) -> Result<u64, CatalogError> {
+    async fn count(&self, _state: BookState) -> Result<u64, CatalogError> {
         Ok(0)
     }
 
@@ -452,7 +452,7 @@ async fn what_was_published_is_recorded_where_the_newer_archive_fails() {
     };
     let away = || fails(&SessionError::Reset);
     // After a panic the store may hold either archive.
-    for (answer, attempts, is_stored) in [(damaged(), 0, true), (Scripted::Panics, 100, false)] {
+    for (answer, attempts, is_stored) in [(damaged(), 0, true), (away(), 0, true), (Scripted::Panics, 100, false)] {
         let stub = downloads(answer);
         stub.checks.borrow_mut().push_back(Ok(CheckResult::Download));
         let published = StoredBook {

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
+use tracing::warn;
 
 use crate::catalog::{BookSelection, CatalogError, PutOffBook};
 use crate::grin::Barcode;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
 use crate::pipeline::policy::MOST_LEFT;
-use crate::vocabulary::WaitCause;
+use crate::vocabulary::{BookState, WaitCause};
 
 /// Most books that are named.
 const NAMED: usize = 20;
@@ -86,6 +87,17 @@ impl<S: BookServices> FanOut<'_, S> {
             Err(error) => self.put_off_unknown(&error),
         }
         self.say_left();
+        self.tell_failed().await;
+    }
+
+    /// Failed books are not among those that are left: without a word they would go unnoticed.
+    async fn tell_failed(&self) {
+        if let Ok(books @ 1..) = self.services.count(BookState::Failed).await {
+            warn!(
+                books,
+                "failed books are not fetched before their time: `grind report` says why they failed, `grind sync --queue failed` fetches them now"
+            );
+        }
     }
 
     fn say_left(&self) {
@@ -107,7 +119,7 @@ impl<S: BookServices> FanOut<'_, S> {
         else {
             return;
         };
-        let books = match self.services.available().await {
+        let books = match self.services.count(BookState::Available).await {
             Ok(1) => "1 book is".to_owned(),
             Ok(books) => format!("{books} books are"),
             Err(_) => "books are".to_owned(),

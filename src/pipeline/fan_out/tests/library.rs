@@ -362,7 +362,7 @@ impl BookServices for LibraryStub {
         Ok(put_off.collect())
     }
 
-    async fn available(&self) -> Result<u64, CatalogError> {
+    async fn count(&self, _state: BookState) -> Result<u64, CatalogError> {
         self.catalog()?;
         let books = self.books.borrow();
         Ok(books.values().filter(|book| book.end.is_none()).count() as u64)
