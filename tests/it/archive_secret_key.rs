@@ -129,11 +129,7 @@ fn a_key_that_cannot_be_used_is_wrong_configuration() {
             Some(PASSPHRASE),
             "no OpenPGP secret key",
         ),
-        (
-            secret_file(&home, "empty", b""),
-            Some(PASSPHRASE),
-            "no OpenPGP secret key",
-        ),
+        (secret_file(&home, "empty", b""), Some(PASSPHRASE), "which is empty"),
         (
             secret_file(&home, "cut", &ours[..ours.len() / 2]),
             Some(PASSPHRASE),
