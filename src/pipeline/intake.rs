@@ -70,6 +70,7 @@ pub struct BookIntake {
     alike: BTreeMap<FailureReason, BTreeSet<Barcode>>,
     /// The look at the disk found room and was believed; since then nothing was stored.
     disk_was_believed: bool,
+    unrecordable: bool,
     probe: Option<Barcode>,
     last_answer: Option<Instant>,
     last_stored: Option<Instant>,
@@ -95,6 +96,7 @@ impl BookIntake {
             refused: BTreeSet::new(),
             alike: BTreeMap::new(),
             disk_was_believed: false,
+            unrecordable: false,
             probe: None,
             last_answer: None,
             last_stored: None,
@@ -109,7 +111,7 @@ impl BookIntake {
 
     /// May a book be begun?
     pub fn decide(&self, now: Instant) -> IntakeDecision {
-        if self.config.once && self.breakers.values().any(CircuitBreaker::is_hopeless) {
+        if self.config.once && (self.unrecordable || self.breakers.values().any(CircuitBreaker::is_hopeless)) {
             return IntakeDecision::GiveUp;
         }
         match self.breakers.values().map(|breaker| breaker.until).max() {
@@ -319,6 +321,11 @@ impl BookIntake {
         {
             self.breakers.remove(&WaitCause::Gate);
         }
+    }
+
+    /// What came of a book could not be recorded in all its time; a claim that the catalog answers does not show that it would take more.
+    pub fn gave_up_recording(&mut self) {
+        self.unrecordable = true;
     }
 
     /// A call that every book needs failed (the catalog), or a look at what a breaker waits for (the disk).

@@ -75,6 +75,9 @@ impl<S: BookServices> BookRun<S> {
     async fn give_up(&mut self, error: &CatalogError) -> BookOutcome {
         let barcode = &self.book.claim.barcode;
         warn!(%barcode, %error, "what came of the book is not recorded; it is claimed again when its claim has expired");
+        if !matches!(error, CatalogError::Stale { .. } | CatalogError::Unknown(_)) {
+            self.context.judgement.borrow_mut().intake.gave_up_recording();
+        }
         self.record_doubt(error).await;
         self.remains_unrecorded(BookFault::from(error))
     }

@@ -361,3 +361,14 @@ fn the_wait_that_grin_asks_for_ends_by_itself() {
     bench.fail("LATE01", &forbidden());
     assert_ne!(bench.intake.decide(bench.now), IntakeDecision::Open, "asked for before");
 }
+
+/// A full disk takes a small claim, and not what came of a book.
+#[test]
+fn a_run_that_ends_by_itself_begins_no_book_after_one_that_could_not_be_recorded() {
+    for (once, decision) in [(true, IntakeDecision::GiveUp), (false, IntakeDecision::Open)] {
+        let mut bench = Bench::new(once);
+        bench.intake.gave_up_recording();
+        bench.intake.answered(WaitCause::Catalog);
+        assert_eq!(bench.intake.decide(bench.now), decision);
+    }
+}
