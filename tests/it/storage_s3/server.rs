@@ -1,12 +1,15 @@
 //! An S3 server in this process (s3s over a folder), with a log of requests and faults on demand.
 
 use std::fs;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
 
 use grind::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig};
 use hyper::Response;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
@@ -181,13 +184,14 @@ fn serve(
                 _ = &mut stopped => return,
             };
             let (s3, shared) = (s3.clone(), Arc::clone(shared));
-            let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
                 let copies = request.headers().contains_key("x-amz-copy-source");
                 let treatment = treatment(&shared, &format!("{} {}", request.method(), request.uri()), copies);
                 let s3 = s3.clone();
                 async move {
                     match treatment {
                         Treatment::Answer(status) => {
+                            read_whole(request.body_mut()).await;
                             Ok(Response::builder().status(status).body(s3s::Body::empty()).unwrap())
                         }
                         Treatment::CarryOut => hyper::service::Service::call(&s3, request).await,
@@ -208,6 +212,11 @@ fn serve(
             });
         }
     });
+}
+
+/// Whoever answers before the body has come closes the connection, and a client that still sends may not read the answer.
+async fn read_whole(body: &mut Incoming) {
+    while let Some(Ok(_)) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {}
 }
 
 fn treatment(shared: &Mutex<Shared>, request: &str, copies: bool) -> Treatment {
