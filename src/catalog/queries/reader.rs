@@ -8,7 +8,7 @@ use crate::catalog::CatalogPolicy;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::writer::connection;
-use crate::catalog::writer::ledger::{self, CatalogOperation, CatalogTransaction, OpenedSession};
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, OpenedSession};
 use crate::clock::SystemClock;
 
 /// Reads the catalog; blocking. Each reader sees the catalog as it was when its query began, and holds nobody up.
@@ -46,7 +46,7 @@ impl CatalogReader {
     /// Answers an operation that only asks, as the writer would. One that changes something fails: this connection can change nothing.
     pub fn ask<O: CatalogOperation>(&self, question: &O) -> Result<O::Output, CatalogError> {
         let answer = self.conn.begin_reading().and_then(|()| {
-            let session = OpenedSession::unnoted(ledger::now(&self.conn, &self.clock));
+            let session = OpenedSession::default();
             let policy = CatalogPolicy::default();
             question.run(&mut CatalogTransaction::of(&self.conn, &self.clock, &policy, &session))
         });

@@ -389,3 +389,17 @@ fn a_start_that_is_refused_leaves_no_trace_in_the_catalog() {
     second.execute(RenewMember { member, lease }).unwrap();
     assert_eq!(sessions(&shelf), before + 1, "once");
 }
+
+#[test]
+fn a_program_has_the_catalog_open_since_its_first_transaction_by_the_catalogs_clock() {
+    let shelf = Shelf::new();
+    let address = shelf.ledger.address();
+    let mut ledger = CatalogLedger::open_unnoted(address, shelf.clock.clone(), CatalogPolicy::default()).unwrap();
+    shelf.clock.advance(MEMBERSHIP);
+    let (member, lease) = (card("a", "1"), MEMBERSHIP);
+    ledger.execute(JoinMembers { member, lease }).unwrap();
+    let members = ledger.execute(ListMembers).unwrap();
+    let latest = "SELECT max(opened_at) FROM sessions";
+    let opened: String = ledger.conn().one(latest, &[], |row| row.at(0)).unwrap();
+    assert_eq!(opened, members[0].joined_at);
+}

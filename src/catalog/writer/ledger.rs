@@ -8,13 +8,12 @@ use std::path::Path;
 
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::postgres::outside_runtime;
-use crate::catalog::sharing::members::check_complete;
 use crate::catalog::writer::connection;
 use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 
 pub use transaction::CatalogTransaction;
-pub(crate) use transaction::{OpenedSession, StateChange, now};
+pub(crate) use transaction::{OpenedSession, StateChange};
 
 /// Something that is asked of the catalog: a change, or a question that must see all changes before it.
 pub trait CatalogOperation: Send + 'static {
@@ -44,7 +43,6 @@ impl CatalogOperation for NoteSession {
     const KIND: &'static str = "note_session";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
-        check_complete(tx.conn)?;
         tx.note_session()
     }
 }
@@ -126,7 +124,7 @@ impl CatalogLedger {
         policy: CatalogPolicy,
     ) -> Result<Self, CatalogError> {
         Ok(Self {
-            session: OpenedSession::unnoted(clock.now()),
+            session: OpenedSession::default(),
             conn: connection::open_writer(address)?,
             address: address.clone(),
             clock,

@@ -1,6 +1,6 @@
 //! What an operation works with: the connection inside a transaction, the moment, and who has the catalog open.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use jiff::Timestamp;
 
@@ -10,6 +10,7 @@ use crate::catalog::lifecycle::counters::{CounterKind, PendingCounters};
 use crate::catalog::lifecycle::history;
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
+use crate::catalog::sharing::members::check_complete;
 use crate::catalog::{CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 use crate::clock::stamp;
@@ -42,28 +43,22 @@ pub struct CatalogTransaction<'a> {
     /// By which claims are judged.
     pub(crate) clock: LeaseClock,
     session: &'a OpenedSession,
-    /// When this program opened the catalog.
+    /// When this program began its first transaction.
     pub(crate) opened_at: &'a str,
     pub(crate) policy: &'a CatalogPolicy,
     pub(crate) totals: PendingCounters,
 }
 
 /// Under which number, and since when, this program has the catalog open.
+#[derive(Default)]
 pub(crate) struct OpenedSession {
     /// As histories name it; 0 before it is noted in the catalog.
     number: Cell<i64>,
-    opened_at: String,
+    /// The time of its first transaction: it is compared with times of books, and those are by the same clock.
+    opened_at: OnceCell<String>,
 }
 
 impl OpenedSession {
-    /// Not noted in the catalog.
-    pub(crate) fn unnoted(now: Timestamp) -> Self {
-        Self {
-            number: Cell::new(0),
-            opened_at: stamp(now),
-        }
-    }
-
     pub(super) fn number(&self) -> i64 {
         self.number.get()
     }
@@ -71,20 +66,6 @@ impl OpenedSession {
     /// What was noted since then is undone.
     pub(super) fn go_back_to(&self, number: i64) {
         self.number.set(number);
-    }
-
-    /// Notes it in the catalog, once.
-    pub(super) fn note(&self, conn: &SqlConnection) -> Result<(), CatalogError> {
-        if self.number.get() > 0 {
-            return Ok(());
-        }
-        let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-        self.number.set(conn.one(
-            "INSERT INTO sessions (opened_at, program, version) VALUES (:opened_at, :program, :version) RETURNING id",
-            &arguments! { opened_at: self.opened_at, program: program, version: version },
-            |row| row.at(0),
-        )?);
-        Ok(())
     }
 }
 
@@ -97,13 +78,14 @@ impl<'a> CatalogTransaction<'a> {
         session: &'a OpenedSession,
     ) -> Self {
         let now = now(conn, clock);
+        let stamp = stamp(now);
         Self {
             conn,
             now,
-            stamp: stamp(now),
             clock: lease_clock(conn, clock),
             session,
-            opened_at: &session.opened_at,
+            opened_at: session.opened_at.get_or_init(|| stamp.clone()),
+            stamp,
             policy,
             totals: PendingCounters::default(),
         }
@@ -111,7 +93,7 @@ impl<'a> CatalogTransaction<'a> {
 }
 
 /// The time of the transaction: by the server's clock, so that all that share a catalog have one; a test's clock goes first.
-pub(crate) fn now(conn: &SqlConnection, clock: &SystemClock) -> Timestamp {
+fn now(conn: &SqlConnection, clock: &SystemClock) -> Timestamp {
     let server = conn.server_time().filter(|_| !clock.is_manual());
     let server = server.and_then(|millis| Timestamp::from_millisecond(millis).ok());
     server.unwrap_or_else(|| clock.now())
@@ -211,9 +193,20 @@ impl CatalogTransaction<'_> {
         self.session.number()
     }
 
-    /// Notes in the catalog that this program has it open; histories name it from now on.
+    /// Notes in the catalog, once, that this program has it open; histories name it from now on.
     pub(crate) fn note_session(&self) -> Result<(), CatalogError> {
-        self.session.note(self.conn)
+        if self.session() > 0 {
+            return Ok(());
+        }
+        // Nothing is written into a half copy: its numbers are those of the other catalog's rows.
+        check_complete(self.conn)?;
+        let (program, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+        self.session.number.set(self.conn.one(
+            "INSERT INTO sessions (opened_at, program, version) VALUES (:opened_at, :program, :version) RETURNING id",
+            &arguments! { opened_at: self.opened_at, program: program, version: version },
+            |row| row.at(0),
+        )?);
+        Ok(())
     }
 
     /// Today (UTC), as the daily totals name it.
