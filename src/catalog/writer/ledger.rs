@@ -141,12 +141,15 @@ impl CatalogLedger {
 
     /// Runs operations in one transaction. Each job then has its outcome; none is good unless the commit was.
     pub(crate) fn transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) {
+        let noted = self.session.number();
         let done = if self.conn.is_remote() {
             outside_runtime(|| self.transact_on_server(jobs))
         } else {
             self.try_transact(jobs)
         };
         if let Err(error) = done {
+            // Perhaps it was recorded after all: then the next renewal of the membership notes it once more.
+            self.session.go_back_to(noted);
             // A failed rollback leaves the connection in the transaction; the next BEGIN would then say so.
             let _ = self.conn.roll_back();
             let error = error.at(&self.address);
@@ -157,16 +160,6 @@ impl CatalogLedger {
     }
 
     fn try_transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
-        let noted = self.session.number();
-        let done = self.run_all(jobs);
-        if done.is_err() {
-            // Perhaps it was recorded after all: then the next renewal of the membership notes it once more.
-            self.session.go_back_to(noted);
-        }
-        done
-    }
-
-    fn run_all(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
         self.conn.begin()?;
         let mut clean = true;
         for job in jobs.iter_mut() {

@@ -26,6 +26,7 @@ impl CatalogLedger {
     /// Again where another transaction was in the way or the connection broke; never what may have been recorded.
     pub(super) fn transact_on_server(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
         let mut last = CatalogError::Busy;
+        let noted = self.session.number();
         for tried in 0..MOST_TRIES {
             if !self.conn.is_usable() {
                 self.conn = connection::open_writer(&self.address)?;
@@ -41,7 +42,10 @@ impl CatalogLedger {
                 None => TransactionFailure::Failed(error.clone()),
             };
             match failure {
-                TransactionFailure::Again => std::thread::sleep(Duration::from_millis(5 << tried)),
+                TransactionFailure::Again => {
+                    self.session.go_back_to(noted);
+                    std::thread::sleep(Duration::from_millis(5 << tried));
+                }
                 TransactionFailure::Committed => return Ok(()),
                 TransactionFailure::Failed(error) => return Err(error),
             }
