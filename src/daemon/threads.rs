@@ -14,15 +14,15 @@ use crate::observe::ThreadSilence;
 
 /// How long a thread may be silent where systemd sets no watchdog.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
-/// How long the catalog's thread may be silent: a server has 180 s for one statement, and a connection that broke is made again.
-const CATALOG_LIMIT: Duration = Duration::from_secs(300);
 
-/// A thread by the name that it has in the log and in `ps -L`, and the actors on it.
+/// A thread by the name that it has in the log and in `ps -L` (the main one has the program's there), and the actors on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ThreadRole {
     pub name: &'static str,
     c_name: &'static CStr,
     actors: &'static [ActorName],
+    /// How long it may wait for others, whatever limit holds for all.
+    longest_wait: Duration,
 }
 
 impl ThreadRole {
@@ -35,22 +35,32 @@ impl ThreadRole {
             ActorName::Downloader,
             ActorName::StateStore,
         ],
+        longest_wait: Duration::ZERO,
     };
     pub(crate) const LISTS: Self = Self {
         name: "lists",
         c_name: c"lists",
         actors: &[ActorName::Collector, ActorName::Enricher, ActorName::Converter],
+        longest_wait: Duration::ZERO,
     };
     pub(crate) const CATALOG: Self = Self {
         name: "catalog",
         c_name: c"catalog",
         actors: &[ActorName::Catalog],
+        // A server has 180 s for one statement, and a connection that broke is made again.
+        longest_wait: Duration::from_secs(300),
     };
     pub(crate) const SESSION: Self = Self {
         name: "session",
         c_name: c"session",
         actors: &[ActorName::SessionOwner],
+        longest_wait: Duration::ZERO,
     };
+
+    /// Whether it has been silent for longer than it may; `limit` holds for all whose waits have no longer bound.
+    fn is_stuck(self, silent: Duration, limit: Duration) -> bool {
+        silent > limit.max(self.longest_wait)
+    }
 }
 
 /// One thread.
@@ -62,6 +72,13 @@ struct WatchedThread {
     asked: Arc<Mutex<Option<Instant>>>,
 }
 
+impl WatchedThread {
+    /// How long it has been silent.
+    fn silence(&self, now: Instant) -> Duration {
+        lock(&self.asked).map_or(Duration::ZERO, |asked| now.saturating_duration_since(asked))
+    }
+}
+
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct WatchedThreads {
@@ -70,7 +87,7 @@ pub(crate) struct WatchedThreads {
 }
 
 impl WatchedThreads {
-    /// Names the threads, for `ps -L` and debuggers; `limit`: for how long each but the catalog's may be silent.
+    /// Names the threads, for `ps -L` and debuggers; `limit`: for how long each may be silent whose waits have no longer bound.
     pub(crate) fn new(threads: Vec<(ThreadRole, ArbiterHandle)>, limit: Duration) -> Self {
         let watched = threads.into_iter().map(|(role, arbiter)| {
             arbiter.spawn_fn(move || {
@@ -105,18 +122,16 @@ impl WatchedThreads {
         }
     }
 
-    /// How long each thread has been silent.
-    fn silences(&self, now: Instant) -> Vec<ThreadSilence> {
-        let silence = |thread: &WatchedThread| ThreadSilence {
-            thread: thread.role.name.into(),
-            seconds: lock(&thread.asked).map_or(0.0, |asked| now.saturating_duration_since(asked).as_secs_f64()),
-        };
-        self.threads.iter().map(silence).collect()
-    }
-
     /// Those that have been silent for longer than they may.
     pub(crate) fn stuck(&self, now: Instant) -> Vec<ThreadSilence> {
-        stuck(&self.silences(now), self.limit)
+        let stuck = self.threads.iter().filter_map(|thread| {
+            let silent = thread.silence(now);
+            thread.role.is_stuck(silent, self.limit).then(|| ThreadSilence {
+                thread: thread.role.name.into(),
+                seconds: silent.as_secs_f64(),
+            })
+        });
+        stuck.collect()
     }
 
     /// For tests of the watchdog: the thread of this name never does anything again. `false`: there is none.
@@ -137,18 +152,6 @@ impl WatchedThreads {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Those that have been silent for longer than they may; `limit` holds for all but the catalog's, whose waits have a longer bound.
-fn stuck(silences: &[ThreadSilence], limit: Duration) -> Vec<ThreadSilence> {
-    let is_stuck = |silence: &&ThreadSilence| {
-        let limit = match &*silence.thread {
-            "catalog" => CATALOG_LIMIT.max(limit),
-            _ => limit,
-        };
-        silence.seconds > limit.as_secs_f64()
-    };
-    silences.iter().filter(is_stuck).cloned().collect()
 }
 
 /// What the actors of a silent thread have in hand, and who waits for them, a line each.
@@ -184,31 +187,23 @@ pub(crate) fn in_hand(actors: &[ActorName], hub: &HubSnapshot) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn silence(thread: &str, seconds: f64) -> ThreadSilence {
-        ThreadSilence {
-            thread: thread.to_owned(),
-            seconds,
-        }
-    }
-
     #[test]
     fn a_thread_is_stuck_beyond_its_limit_and_the_catalogs_is_longer() {
-        let limit = Duration::from_secs(60);
-        let cases = [
-            ("main", 59.0, false),
-            ("main", 61.0, true),
-            ("session", 61.0, true),
-            ("lists", 61.0, true),
-            ("catalog", 61.0, false),
-            ("catalog", 299.0, false),
-            ("catalog", 301.0, true),
-        ];
-        for (thread, seconds, expected) in cases {
-            let found = stuck(&[silence("other", 0.0), silence(thread, seconds)], limit);
-            assert_eq!(!found.is_empty(), expected, "{thread} {seconds}");
+        let seconds = Duration::from_secs;
+        for (thread, silent, limit, expected) in [
+            (ThreadRole::MAIN, 60, 60, false),
+            (ThreadRole::MAIN, 61, 60, true),
+            (ThreadRole::SESSION, 61, 60, true),
+            (ThreadRole::LISTS, 61, 60, true),
+            (ThreadRole::CATALOG, 61, 60, false),
+            (ThreadRole::CATALOG, 300, 60, false),
+            (ThreadRole::CATALOG, 301, 60, true),
+            // A longer watchdog holds for the catalog, too.
+            (ThreadRole::CATALOG, 301, 600, false),
+        ] {
+            let is_stuck = thread.is_stuck(seconds(silent), seconds(limit));
+            assert_eq!(is_stuck, expected, "{} {silent} of {limit}", thread.name);
         }
-        let long = stuck(&[silence("catalog", 301.0)], Duration::from_secs(600));
-        assert!(long.is_empty(), "a longer watchdog holds for the catalog, too");
     }
 
     #[test]
@@ -234,25 +229,29 @@ mod tests {
             });
             answer.await.unwrap();
             let later = begun + Duration::from_secs(5);
-            let told = threads.silences(later);
-            assert_eq!(told, [silence("session", 0.0), silence("catalog", 5.0)]);
-            threads.forgive(later);
+            let silences = |now| {
+                threads
+                    .threads
+                    .iter()
+                    .map(|thread| thread.silence(now))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(silences(later), [Duration::ZERO, Duration::from_secs(5)]);
+            let much_later = begun + ThreadRole::CATALOG.longest_wait * 2;
+            let stuck = threads.stuck(much_later);
             assert_eq!(
-                threads.silences(later)[1],
-                silence("catalog", 0.0),
-                "it stood still with the process"
+                stuck.iter().map(|silence| &*silence.thread).collect::<Vec<_>>(),
+                ["catalog"]
             );
+            threads.forgive(later);
+            assert_eq!(silences(later)[1], Duration::ZERO, "it stood still with the process");
             drop(release);
             free.stop();
             held.stop();
             free.join().unwrap();
             held.join().unwrap();
             threads.ask(later);
-            assert_eq!(
-                threads.silences(later + CATALOG_LIMIT * 2)[0],
-                silence("session", 0.0),
-                "it has ended"
-            );
+            assert_eq!(silences(much_later)[0], Duration::ZERO, "it has ended");
         });
     }
 }
