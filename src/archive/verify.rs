@@ -10,6 +10,7 @@ pub(super) use crate::archive::verify::sources::{DigestSources, ListRange, Range
 use crate::archive::digest::{LaneDigests, Md5Digest};
 use crate::archive::error::shortened;
 use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::mets::MetsSummary;
 use crate::archive::names::{MemberRole, is_desktop_litter, page_zero, plain_name, role};
 use crate::archive::scan::FileSeen;
 use crate::archive::verify::file_names::{FileNames, ListedFiles};
@@ -43,8 +44,9 @@ pub(super) fn compare(
     let lists: Vec<_> = sources.lists.iter().map(|list| names.find_list(list)).collect();
     let digested = sources.mets.iter().filter(|mets| !mets.digests.is_empty());
     let mets: Vec<_> = digested.map(|mets| names.find("", mets.digests.entries())).collect();
-    let named = sources.mets.iter().flat_map(|mets| &mets.named);
-    let named = names.find("", named.map(|name| (name.as_str(), &[][..])));
+    // Each METS by itself: what two of them name is meant by both.
+    let named_by = |mets: &&MetsSummary| names.find("", mets.named.iter().map(|name| (name.as_str(), &[][..])));
+    let named: Vec<_> = sources.mets.iter().map(named_by).collect();
     let mut compared = DigestComparison {
         has_source: digests.is_some() && !(lists.is_empty() && mets.is_empty()),
         ..DigestComparison::default()
@@ -71,7 +73,7 @@ pub(super) fn compare(
         }
         None => {}
     }
-    let listed = lists.iter().chain(&mets).chain([&named]);
+    let listed = lists.iter().chain(&mets).chain(&named);
     compared.note_names(files, listed, &proven, findings);
     compared
 }

@@ -138,6 +138,7 @@ impl<B: BufRead> Read for Digested<'_, B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::findings::ArchiveFinding;
     use crate::archive::members::MemberKind;
     use crate::archive::volume::PassOptions;
     use crate::grin::Barcode;
@@ -180,7 +181,10 @@ mod tests {
             for (number, document) in documents.iter().enumerate() {
                 add(&format!("{number}.mets.xml"), document.as_bytes());
             }
-            assert_eq!(scan.judge().decide().failed, expected, "{documents:?}");
+            let judged = scan.judge().decide();
+            assert_eq!(judged.failed, expected, "{documents:?}");
+            let is_absent = |finding: &ArchiveFinding| finding.code == FindingCode::ListedNotDelivered;
+            assert!(!judged.findings.iter().any(is_absent), "1.jp2 is there, {documents:?}");
         }
     }
 }
