@@ -110,15 +110,14 @@ pub fn as_member<T: Send>(
             let (catalog, thread) = Catalog::open(&hub, &settings.catalog.url, clock, policy)?;
             let membership = join(&catalog, settings, Some(step)).await?;
             let kept = MembershipTask::begin(&hub, &catalog, membership.clone(), &Arc::default());
-            let (tell, told) = oneshot::channel();
+            let (over, is_over) = oneshot::channel::<()>();
             let working = scope.spawn(move || {
                 let done = work(membership);
-                // It is heard, unless the other thread has panicked.
-                let _ = tell.send(());
+                drop(over);
                 done
             });
-            // An error says the same: the work is over, by a panic.
-            drop(told.await);
+            // Nothing is sent: it ends when the sender is dropped, also by a panic of the work.
+            is_over.await.ok();
             kept.end().await;
             catalog.close().await;
             thread.join();
