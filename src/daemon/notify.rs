@@ -11,13 +11,12 @@ pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// One line for `systemctl status`; told only when it is another than the last.
+/// One line for `systemctl status`; told only when it is another than the last that systemd was told.
 pub fn status(line: &str) {
     static LAST: Mutex<String> = Mutex::new(String::new());
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if *last != line {
+    if *last != line && tell(&[NotifyState::Status(line)]) {
         line.clone_into(&mut last);
-        tell(&[NotifyState::Status(line)]);
     }
 }
 
@@ -46,13 +45,16 @@ pub fn stopping(line: &str) {
 /// A reload has begun; systemd wants the monotonic time with it (since v253) and a READY when it is over.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Ok(now) => {
+            tell(&[NotifyState::Reloading, now]);
+        }
         Err(error) => debug!(%error, "no monotonic clock for systemd"),
     }
 }
 
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        debug!(%error, "systemd could not be told");
-    }
+/// `false`: it could not be told.
+fn tell(states: &[NotifyState<'_>]) -> bool {
+    sd_notify::notify(states)
+        .inspect_err(|error| debug!(%error, "systemd could not be told"))
+        .is_ok()
 }
