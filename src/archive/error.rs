@@ -149,7 +149,7 @@ pub enum ArchiveLimit {
     Sparse,
     /// Extended header blocks (GNU long names, pax) beyond their size.
     HeaderSize,
-    /// Length of a checksum list.
+    /// Length of the checksum lists.
     ChecksumList,
     /// Length of one page's text.
     PageText,

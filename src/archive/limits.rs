@@ -21,7 +21,7 @@ pub struct ArchiveLimits {
     pub header_bytes: u64,
     /// Bytes of a whole pax header; the most of it is skipped and never kept.
     pub pax_header_bytes: u64,
-    /// Bytes of the checksum list.
+    /// Bytes of all checksum lists together.
     pub checksum_list_bytes: u64,
     /// Bytes of one page's text.
     pub page_text_bytes: u64,

@@ -19,6 +19,9 @@ use crate::archive::scan::found_mets::FoundMets;
 use crate::archive::volume::PassOptions;
 use crate::grin::Barcode;
 
+/// Folders whose checksum lists are read; each list is looked through for each file.
+const MOST_LISTS: usize = 64;
+
 /// A file that was seen, under the number its digest has.
 pub(super) struct FileSeen {
     pub(super) name: String,
@@ -38,6 +41,8 @@ pub(super) struct TarScan<'o> {
     digests: LaneDigests,
     files: Vec<FileSeen>,
     lists: Vec<FoundList>,
+    /// Bytes that further checksum lists may have.
+    list_room: u64,
     mets: Option<FoundMets>,
     /// What other METS of this book say of its files.
     more_mets: Vec<MetsSummary>,
@@ -57,6 +62,7 @@ impl<'o> TarScan<'o> {
             digests: LaneDigests::default(),
             files: Vec::new(),
             lists: Vec::new(),
+            list_room: options.limits.checksum_list_bytes,
             mets: None,
             more_mets: Vec::new(),
             in_folder: false,
@@ -206,11 +212,8 @@ impl<'o> TarScan<'o> {
     }
 
     fn checksum_list(&mut self, member: &TarMember, data: &mut impl BufRead) -> io::Result<()> {
-        Self::must_fit(
-            member,
-            ArchiveLimit::ChecksumList,
-            self.options.limits.checksum_list_bytes,
-        )?;
+        Self::must_fit(member, ArchiveLimit::ChecksumList, self.list_room)?;
+        self.list_room -= member.size;
         let bytes = self.whole(member, data)?;
         let list = ChecksumList::parse(&bytes);
         for warning in &list.warnings {
@@ -224,12 +227,18 @@ impl<'o> TarScan<'o> {
     /// Lists of one folder count together, so that a file has to be equal to what each of them says.
     fn add_list(&mut self, list: ChecksumList, member: &TarMember) {
         let folder = folder_of(&member.name);
+        let is_full = self.lists.len() == MOST_LISTS;
         match self.lists.iter_mut().find(|known| known.folder == folder) {
             Some(known) => {
                 for text in known.list.merge(list) {
                     self.findings
                         .note(FindingCode::ChecksumListMalformed, Some(&member.name), text);
                 }
+            }
+            None if is_full => {
+                let text = "lists of so many folders are read already; this one is not";
+                self.findings
+                    .note(FindingCode::ChecksumListMalformed, Some(&member.name), text);
             }
             None => self.lists.push(FoundList {
                 folder: folder.to_owned(),
@@ -253,5 +262,38 @@ impl<'o> TarScan<'o> {
         data.read_to_end(&mut bytes)?;
         self.digests.update(&bytes);
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::limits::ArchiveLimits;
+
+    #[test]
+    fn checksum_lists_are_bounded_together() {
+        let line = format!("{}  1.jp2\n", "0".repeat(32));
+        let most = 2 * MOST_LISTS;
+        let options = PassOptions {
+            limits: ArchiveLimits {
+                checksum_list_bytes: (most * line.len()) as u64,
+                ..ArchiveLimits::default()
+            },
+            ..PassOptions::default()
+        };
+        let mut scan = TarScan::new(&options, None);
+        let mut add = |number: usize| {
+            let member = TarMember {
+                name: format!("{number}/checksum.md5"),
+                size: line.len() as u64,
+                kind: MemberKind::File,
+            };
+            scan.file(&member, &mut line.as_bytes())
+        };
+        for number in 0..most {
+            add(number).unwrap();
+        }
+        assert!(add(most).is_err(), "together they are too long");
+        assert_eq!(scan.lists.len(), MOST_LISTS);
     }
 }
