@@ -72,8 +72,7 @@ fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<SettingsFind
     let name = file.display();
     match std::fs::metadata(file) {
         Ok(metadata) if metadata.is_file() => {
-            let is_empty = std::fs::read(file).is_ok_and(|text| text.trim_ascii().is_empty());
-            if needed == Needed::Now && is_empty {
+            if needed == Needed::Now && is_blank(file, metadata.len()) {
                 error(findings, key, format!("names {name}, which is empty"));
             }
         }
@@ -90,6 +89,11 @@ fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<SettingsFind
         }
         Err(_) => error(findings, key, format!("names {name}, which is not there")),
     }
+}
+
+/// Whether a file of so many bytes says nothing; a long one is not read for that.
+fn is_blank(file: &Path, bytes: u64) -> bool {
+    bytes < 1024 && std::fs::read(file).is_ok_and(|text| text.trim_ascii().is_empty())
 }
 
 fn closed(key: &str, file: &Path, findings: &mut Vec<SettingsFinding>) {
