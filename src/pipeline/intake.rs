@@ -70,7 +70,8 @@ pub struct BookIntake {
     alike: BTreeMap<FailureReason, BTreeSet<Barcode>>,
     /// The look at the disk found room and was believed; since then nothing was stored.
     disk_was_believed: bool,
-    unrecordable: bool,
+    /// What came of a book could not be recorded. Nothing that answers or is stored later shows that more would be.
+    unrecordable: Option<CircuitBreaker>,
     probe: Option<Barcode>,
     last_answer: Option<Instant>,
     last_stored: Option<Instant>,
@@ -96,7 +97,7 @@ impl BookIntake {
             refused: BTreeSet::new(),
             alike: BTreeMap::new(),
             disk_was_believed: false,
-            unrecordable: false,
+            unrecordable: None,
             probe: None,
             last_answer: None,
             last_stored: None,
@@ -111,7 +112,8 @@ impl BookIntake {
 
     /// May a book be begun?
     pub fn decide(&self, now: Instant) -> IntakeDecision {
-        if self.config.once && (self.unrecordable || self.breakers.values().any(CircuitBreaker::is_hopeless)) {
+        if self.config.once && (self.unrecordable.is_some() || self.breakers.values().any(CircuitBreaker::is_hopeless))
+        {
             return IntakeDecision::GiveUp;
         }
         match self.breakers.values().map(|breaker| breaker.until).max() {
@@ -323,9 +325,9 @@ impl BookIntake {
         }
     }
 
-    /// What came of a book could not be recorded in all its time; a claim that the catalog answers does not show that it would take more.
-    pub fn gave_up_recording(&mut self) {
-        self.unrecordable = true;
+    /// What came of a book could not be recorded in all its time: a run that ends by itself begins no other one.
+    pub fn gave_up_recording(&mut self, fault: &BookFault, now: Instant) {
+        self.unrecordable = Some(CircuitBreaker::new(BreakerTrouble::of(fault), now));
     }
 
     /// A call that every book needs failed (the catalog), or a look at what a breaker waits for (the disk).
@@ -353,9 +355,11 @@ impl BookIntake {
         breaker.hopeless |= fault.outlook == FaultOutlook::Same;
     }
 
-    /// What the intake waits for: the breaker that opens last.
+    /// What the intake waits for, or gives up for: the breaker that opens last, unless nothing can be recorded.
     pub fn waiting(&self, now: Instant, wall: Timestamp) -> Option<WaitReason> {
-        let (cause, breaker) = self.breakers.iter().max_by_key(|(_, breaker)| breaker.until)?;
+        let unrecordable = self.unrecordable.as_ref().filter(|_| self.config.once);
+        let last = || self.breakers.iter().max_by_key(|(_, breaker)| breaker.until);
+        let (cause, breaker) = unrecordable.map(|why| (&WaitCause::Catalog, why)).or_else(last)?;
         let since = wall.checked_sub(now.duration_since(breaker.since)).unwrap_or(wall);
         Some(WaitReason {
             until: wall.checked_add(breaker.until.saturating_duration_since(now)).ok(),

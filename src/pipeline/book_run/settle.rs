@@ -75,11 +75,14 @@ impl<S: BookServices> BookRun<S> {
     async fn give_up(&mut self, error: &CatalogError) -> BookOutcome {
         let barcode = &self.book.claim.barcode;
         warn!(%barcode, %error, "what came of the book is not recorded; it is claimed again when its claim has expired");
-        if !matches!(error, CatalogError::Stale { .. } | CatalogError::Unknown(_)) {
-            self.context.judgement.borrow_mut().intake.gave_up_recording();
+        let fault = BookFault::from(error);
+        // A lost claim is no trouble of the catalog's.
+        if fault.cause == Some(WaitCause::Catalog) {
+            let intake = &mut self.context.judgement.borrow_mut().intake;
+            intake.gave_up_recording(&fault, Instant::now());
         }
         self.record_doubt(error).await;
-        self.remains_unrecorded(BookFault::from(error))
+        self.remains_unrecorded(fault)
     }
 
     /// Nothing came of the book, as far as the catalog knows.
