@@ -80,7 +80,11 @@ pub(super) async fn run_book<S: BookServices>(
     let followed = AssertUnwindSafe(run.follow_plan()).catch_unwind().await;
     let outcome = followed.unwrap_or_else(|_panic| run.panicked());
     let end = run.judge(outcome);
-    let outcome = run.given_up(outcome, end);
+    let outcome = if end.left {
+        plan::left(outcome, run.found.is_some())
+    } else {
+        outcome
+    };
     run.log(outcome);
     let settled = AssertUnwindSafe(run.settle(outcome, end)).catch_unwind().await;
     let outcome = settled.unwrap_or_else(|_panic| run.remains_unrecorded(BookFault::panicked("the settlement")));
@@ -169,15 +173,6 @@ impl<S: BookServices> BookRun<S> {
             interrupted,
             force: self.context.options.force,
             attempts: self.book.attempts,
-        }
-    }
-
-    /// A run that ends by itself gives a book up that failed through its own fault: attempts that are days apart are not for it. The
-    /// book is served again when its time has come. What an interrupted run stored stays what it is.
-    fn given_up(&self, outcome: BookOutcome, end: PutOff) -> BookOutcome {
-        match outcome {
-            BookOutcome::Retry if end.left && self.found.is_none() => BookOutcome::Failed,
-            other => other,
         }
     }
 

@@ -88,6 +88,16 @@ pub fn next(claim: BookFacts, outcome: WorkerOutcome, most_attempts: u32) -> Pla
     })
 }
 
+/// What a book becomes that its run leaves to the next one. One that failed through its own fault is given up: attempts that are days
+/// apart are not for a run that ends by itself, and the book is served again when its time has come. Where an interrupted run may have
+/// published it, the store is looked at before that.
+pub fn left(outcome: BookOutcome, interrupted: bool) -> BookOutcome {
+    match outcome {
+        BookOutcome::Retry if !interrupted => BookOutcome::Failed,
+        other => other,
+    }
+}
+
 /// Nothing newer came, and what the store holds is as it was found: that is what the book is, whatever GRIN answered. A fault of ours,
 /// or a panic, may have come in the middle of a publication, and then the store may hold either archive.
 fn leaves_the_store(outcome: WorkerOutcome) -> bool {
@@ -163,6 +173,19 @@ mod tests {
                 PlanStep::Settle(expected),
                 "{outcome:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_run_leaves_to_the_next_one_is_given_up_where_it_failed_through_its_own_fault() {
+        use BookOutcome as B;
+        for (outcome, interrupted, expected) in [
+            (B::Retry, false, B::Failed),
+            (B::Retry, true, B::Retry),
+            (B::Released, false, B::Released),
+            (B::Released, true, B::Released),
+        ] {
+            assert_eq!(left(outcome, interrupted), expected, "{outcome:?} {interrupted}");
         }
     }
 
