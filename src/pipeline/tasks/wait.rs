@@ -221,11 +221,15 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
         self.others.mark_unchanged();
     }
 
-    /// Waits for news of books that may still come.
+    /// Waits for news of books that may still come. News of the members is none, and comes of each task that this one takes or gives
+    /// back itself.
     pub async fn wait_for_books(&mut self) {
         // The lists may have ended since the catalog was asked: it is asked once more.
         if self.more_may_come() {
-            self.next(None).await;
+            tokio::select! {
+                _ = self.work.changed() => {}
+                () = self.state.intake.cancelled() => {}
+            }
         }
     }
 

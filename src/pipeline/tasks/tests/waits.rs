@@ -281,3 +281,16 @@ async fn lists_that_end_while_the_catalog_is_asked_leave_no_book_out() {
     state.collecting.set(false);
     wait.wait_for_books().await;
 }
+
+/// A task that it takes and gives back itself changes the membership, too: it would ask the catalog without end.
+#[tokio::test(start_paused = true)]
+async fn news_of_the_members_is_none_of_books() {
+    let state = state(TaskStub::new());
+    state.collecting.set(true);
+    let mut wait = TaskWait::new(&state, "enrich", &scope(false));
+    state.services.membership.took(SharedTask::Facts);
+    let waited = tokio::time::timeout(MINUTE, wait.wait_for_books()).await;
+    assert!(waited.is_err(), "nothing was told of books");
+    state.wake.send_replace(());
+    wait.wait_for_books().await;
+}
