@@ -14,6 +14,7 @@ use crate::actor::budget::RestartsSpent;
 use crate::actor::instance::ActorInstance;
 use crate::actor::stats::RestartReason;
 use crate::actor::{ExitReason, Worker, lock};
+use crate::log::as_actor;
 
 /// The worker's factory, its budget and its instance.
 pub(super) struct RunnerState<W> {
@@ -117,12 +118,12 @@ pub(super) fn discard<T>(broken: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
 }
 
-/// Runs a handler's future: its panics come back as text, its time in polls counts as busy.
+/// Runs a handler's future: its panics come back as text, its time in polls counts as busy, and what it logs carries the actor's name.
 pub(super) async fn guarded<F: Future>(instance: &ActorInstance, future: F) -> Result<F::Output, String> {
     let mut future = pin!(AssertUnwindSafe(future).catch_unwind());
     let ended = std::future::poll_fn(|context| {
         let begun = Instant::now();
-        let polled = future.as_mut().poll(context);
+        let polled = as_actor(instance.name().as_str(), || future.as_mut().poll(context));
         let busy = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         instance.stats().busy_nanos.fetch_add(busy, Relaxed);
         polled

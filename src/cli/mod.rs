@@ -34,7 +34,7 @@ pub(crate) mod step;
 mod summary;
 mod top;
 
-use std::io::{StdoutLock, Write};
+use std::io::StdoutLock;
 
 use clap::FromArgMatches as _;
 
@@ -104,8 +104,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
 pub fn conclude(outcome: CommandResult) -> ExitStatus {
     outcome.unwrap_or_else(|error| {
         if !error.is_silent() {
-            // If standard error is gone too, the code still tells.
-            drop(write!(std::io::stderr(), "{error}"));
+            log::tell_failure(&error.to_string());
         }
         error.exit()
     })
@@ -134,7 +133,7 @@ fn parse_input(args: &ParseArgs) -> CommandResult {
 
 fn check_config(args: &CheckConfig) -> CommandResult {
     let said = args.run();
-    drop(write!(std::io::stderr(), "{}", said.findings));
+    log::tell_failure(&said.findings);
     output::print(&said.output)?;
     Ok(if said.code == check_config::SOUND {
         ExitStatus::Done

@@ -4,11 +4,27 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tracing::callsite::Identifier;
+use xxhash_rust::xxh3::xxh3_64;
 
-/// So many warnings of one place are written in each [`WINDOW`]; the rest is counted.
-const MOST: u32 = 20;
-/// How long counting goes on before the place may speak again.
-const WINDOW: Duration = Duration::from_secs(10);
+/// So many warnings of one place are written in each window; the rest is counted.
+const OF_A_PLACE: LimitRule = LimitRule {
+    most: 20,
+    window: Duration::from_secs(10),
+};
+/// So many that say the same, as a fault that lasts does at each attempt.
+const THE_SAME: LimitRule = LimitRule {
+    most: 2,
+    window: Duration::from_secs(300),
+};
+/// Texts that are remembered; what is beyond is limited by its place alone.
+const MOST_TEXTS: usize = 256;
+
+/// How much may be written before the rest is counted, and for how long.
+#[derive(Debug, Clone, Copy)]
+struct LimitRule {
+    most: u32,
+    window: Duration,
+}
 
 /// What to do with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,42 +38,69 @@ pub enum LimitVerdict {
     LeaveOut,
 }
 
-/// Counts by place in the code, so it holds at most as many entries as there are such places.
+/// Counts by place in the code, of which there are few, and by what is said there.
 #[derive(Debug, Default)]
 pub struct RepeatLimit {
-    places: HashMap<Identifier, Place>,
+    places: HashMap<Identifier, Written>,
+    texts: HashMap<(Identifier, u64), Written>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Written {
     since: Instant,
-    written: u32,
+    times: u32,
     left_out: u32,
 }
 
-impl RepeatLimit {
-    /// Judges the next message of a place.
-    pub fn judge(&mut self, place: Identifier, now: Instant) -> LimitVerdict {
-        let place = self.places.entry(place).or_insert(Place {
-            since: now,
-            written: 0,
+impl Written {
+    fn at(since: Instant) -> Self {
+        Self {
+            since,
+            times: 0,
             left_out: 0,
-        });
-        let mut left_out = 0;
-        if now.duration_since(place.since) >= WINDOW {
-            left_out = place.left_out;
-            *place = Place {
-                since: now,
-                written: 0,
-                left_out: 0,
-            };
         }
-        if place.written == MOST {
-            place.left_out = place.left_out.saturating_add(1);
+    }
+
+    fn judge(&mut self, rule: LimitRule, now: Instant) -> LimitVerdict {
+        let mut left_out = 0;
+        if now.duration_since(self.since) >= rule.window {
+            left_out = std::mem::replace(self, Self::at(now)).left_out;
+        }
+        if self.times == rule.most {
+            self.left_out = self.left_out.saturating_add(1);
             return LimitVerdict::LeaveOut;
         }
-        place.written += 1;
+        self.times += 1;
         LimitVerdict::Write { left_out }
+    }
+}
+
+impl RepeatLimit {
+    /// Judges the next message of a place, which says this.
+    pub fn judge(&mut self, place: Identifier, text: &str, now: Instant) -> LimitVerdict {
+        let same = self.judge_text((place.clone(), xxh3_64(text.as_bytes())), now);
+        let LimitVerdict::Write { left_out: same } = same else {
+            return same;
+        };
+        let written = self.places.entry(place).or_insert_with(|| Written::at(now));
+        match written.judge(OF_A_PLACE, now) {
+            LimitVerdict::Write { left_out } => LimitVerdict::Write {
+                left_out: left_out + same,
+            },
+            LimitVerdict::LeaveOut => LimitVerdict::LeaveOut,
+        }
+    }
+
+    fn judge_text(&mut self, text: (Identifier, u64), now: Instant) -> LimitVerdict {
+        if self.texts.len() >= MOST_TEXTS && !self.texts.contains_key(&text) {
+            self.texts
+                .retain(|_, written| now.duration_since(written.since) < THE_SAME.window);
+            if self.texts.len() >= MOST_TEXTS {
+                return LimitVerdict::Write { left_out: 0 };
+            }
+        }
+        let written = self.texts.entry(text).or_insert_with(|| Written::at(now));
+        written.judge(THE_SAME, now)
     }
 }
 
@@ -82,19 +125,43 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_counted_and_others_are_still_heard() {
         let (mut limit, start) = (RepeatLimit::default(), Instant::now());
+        let mut said = 0;
+        let mut judge = |place, now| {
+            said += 1;
+            limit.judge(place, &said.to_string(), now)
+        };
         let here = || Identifier(&HERE.0);
         let written = (0..50)
-            .filter(|_| limit.judge(here(), start) != LimitVerdict::LeaveOut)
+            .filter(|_| judge(here(), start) != LimitVerdict::LeaveOut)
             .count();
         assert_eq!(written, 20);
-        assert_eq!(
-            limit.judge(Identifier(&THERE.0), start),
-            LimitVerdict::Write { left_out: 0 }
-        );
-        assert_eq!(
-            limit.judge(here(), start + WINDOW),
-            LimitVerdict::Write { left_out: 30 }
-        );
-        assert_eq!(limit.judge(here(), start + WINDOW), LimitVerdict::Write { left_out: 0 });
+        assert_eq!(judge(Identifier(&THERE.0), start), LimitVerdict::Write { left_out: 0 });
+        let later = start + OF_A_PLACE.window;
+        assert_eq!(judge(here(), later), LimitVerdict::Write { left_out: 30 });
+        assert_eq!(judge(here(), later), LimitVerdict::Write { left_out: 0 });
+    }
+
+    #[test]
+    fn what_lasts_is_said_twice_and_then_counted_for_minutes() {
+        let (mut limit, start) = (RepeatLimit::default(), Instant::now());
+        let minutes = |minutes: u32| start + Duration::from_secs(60) * minutes;
+        let mut judge = |text, minute| limit.judge(Identifier(&HERE.0), text, minutes(minute));
+        let write = |left_out| LimitVerdict::Write { left_out };
+        assert_eq!([judge("signed out", 0), judge("signed out", 1)], [write(0); 2]);
+        assert_eq!(judge("signed out", 2), LimitVerdict::LeaveOut);
+        assert_eq!(judge("another list", 2), write(0));
+        assert_eq!(judge("signed out", 3), LimitVerdict::LeaveOut);
+        assert_eq!(judge("signed out", 5), write(2));
+    }
+
+    #[test]
+    fn a_fault_with_ever_other_words_takes_no_memory_without_end() {
+        let (mut limit, start) = (RepeatLimit::default(), Instant::now());
+        for number in 0..5_000 {
+            limit.judge(Identifier(&HERE.0), &number.to_string(), start);
+        }
+        assert_eq!(limit.texts.len(), MOST_TEXTS);
+        limit.judge(Identifier(&HERE.0), "later", start + THE_SAME.window);
+        assert_eq!(limit.texts.len(), 1);
     }
 }

@@ -15,8 +15,10 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::log::journal::JournalSocket;
 use crate::log::limit::{LimitVerdict, RepeatLimit};
 use crate::log::render::{LogFields, LogRecord, LogStyle};
+use crate::log::speaker::speaker;
 
 /// Where lines go, and how they look.
 pub struct LogSink {
@@ -25,6 +27,8 @@ pub struct LogSink {
 
 struct State {
     style: LogStyle,
+    /// Where standard error leads to journald; used for its style.
+    journal: Option<JournalSocket>,
     out: Out,
     limit: RepeatLimit,
 }
@@ -38,15 +42,16 @@ enum Out {
 }
 
 impl LogSink {
-    /// Writes to standard error.
-    pub fn new(style: LogStyle) -> Self {
-        Self::to(style, Out::Stderr)
+    /// Writes to standard error, and for journald to this socket, if there is one.
+    pub fn new(style: LogStyle, journal: Option<JournalSocket>) -> Self {
+        Self::to(style, Out::Stderr, journal)
     }
 
-    fn to(style: LogStyle, out: Out) -> Self {
+    fn to(style: LogStyle, out: Out, journal: Option<JournalSocket>) -> Self {
         Self {
             state: Mutex::new(State {
                 style,
+                journal,
                 out,
                 limit: RepeatLimit::default(),
             }),
@@ -71,28 +76,37 @@ impl LogSink {
     fn write(&self, event: &Event<'_>, fields: LogFields) {
         let mut state = self.state();
         let metadata = event.metadata();
-        let Some(left_out) = state.allowance(event) else { return };
         let record = LogRecord {
             at: Timestamp::now(),
             level: *metadata.level(),
             target: metadata.target(),
+            actor: speaker(),
             fields,
-            left_out,
+            left_out: 0,
         };
-        let line = record.line(state.style);
-        state.out.write(&line);
+        if let Some(left_out) = state.allowance(event, &record) {
+            state.write(&LogRecord { left_out, ..record });
+        }
     }
 }
 
 impl State {
+    /// What journald does not take as a datagram is written as a line, which it takes too.
+    fn write(&mut self, record: &LogRecord<'_>) {
+        let journal = self.journal.as_ref().filter(|_| self.style == LogStyle::Journald);
+        if !journal.is_some_and(|journal| journal.send(record)) {
+            self.out.write(&record.line(self.style));
+        }
+    }
+
     /// How many messages were left out before this one; `None` if this one is left out too. Only warnings and errors are
     /// limited: they come in floods when something is down; the rest is wanted or switched off.
-    fn allowance(&mut self, event: &Event<'_>) -> Option<u32> {
+    fn allowance(&mut self, event: &Event<'_>, record: &LogRecord<'_>) -> Option<u32> {
         let metadata = event.metadata();
         if *metadata.level() > Level::WARN {
             return Some(0);
         }
-        match self.limit.judge(metadata.callsite(), Instant::now()) {
+        match self.limit.judge(metadata.callsite(), &record.words(), Instant::now()) {
             LimitVerdict::Write { left_out } => Some(left_out),
             LimitVerdict::LeaveOut => None,
         }
@@ -114,7 +128,7 @@ impl Out {
 #[cfg(test)]
 impl LogSink {
     pub(super) fn to_memory(style: LogStyle) -> Self {
-        Self::to(style, Out::Memory(String::new()))
+        Self::to(style, Out::Memory(String::new()), None)
     }
 
     pub(super) fn written(&self) -> String {
@@ -229,7 +243,10 @@ impl Visit for Collect {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixDatagram;
+
     use super::*;
+    use crate::log::journal::tests::received;
     use tracing_subscriber::layer::SubscriberExt;
 
     fn logged(style: LogStyle, speak: impl FnOnce()) -> String {
@@ -249,6 +266,45 @@ mod tests {
             tracing::info!(bytes = 7, "arrived");
         });
         assert_eq!(text, "<6>arrived bytes=7 barcode=ABC1 step=download\n");
+    }
+
+    #[test]
+    fn journald_is_sent_fields_and_standard_error_what_it_does_not_take() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journald = UnixDatagram::bind(&path).unwrap();
+        let sink = LogSink::to(
+            LogStyle::Journald,
+            Out::Memory(String::new()),
+            Some(JournalSocket::to(&path).unwrap()),
+        );
+        let sink = Arc::new(sink);
+        let subscriber = tracing_subscriber::registry().with(LogLayer::new(Arc::clone(&sink)));
+        tracing::subscriber::with_default(subscriber, || {
+            crate::log::as_actor("downloader", || {
+                tracing::info!(barcode = "ABC1", passphrase = "open", "arrived")
+            });
+            let told = received(&journald);
+            for field in [
+                "BARCODE=ABC1\n",
+                "ACTOR=downloader\n",
+                "PRIORITY=6\n",
+                "PASSPHRASE=***\n",
+            ] {
+                assert!(told.contains(field), "{told}");
+            }
+            sink.set_style(LogStyle::Json);
+            tracing::info!("as JSON");
+            sink.set_style(LogStyle::Journald);
+            drop(journald);
+            tracing::info!("journald is gone");
+        });
+        let written = sink.written();
+        assert!(
+            !written.contains("arrived") && written.contains("\"as JSON\""),
+            "{written}"
+        );
+        assert!(written.ends_with("<6>journald is gone\n"), "{written}");
     }
 
     #[test]

@@ -1,26 +1,31 @@
 //! Logging: to standard error, as text, for journald or as JSON, the level changed live.
 
 mod figures;
+mod journal;
 mod level;
 mod limit;
 mod lines;
 mod plain_text;
 mod render;
+mod speaker;
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write as _, stderr};
 use std::sync::{Arc, OnceLock};
 
 use clap::Args;
+use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
 pub(crate) use crate::log::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
+use crate::log::journal::JournalSocket;
 pub(crate) use crate::log::level::{BadLevel, LogLevel};
 use crate::log::lines::LogLayer;
 pub(crate) use crate::log::lines::LogSink;
 pub(crate) use crate::log::render::LogStyle;
+pub(crate) use crate::log::speaker::as_actor;
 pub(crate) use plain_text::PlainText;
 
 /// `-v` and `-q`.
@@ -55,7 +60,8 @@ pub enum LogFormat {
     Auto,
     /// One line a message with the time before it; in colour on a terminal.
     Text,
-    /// As text without the time, with the priority as `<N>` before it (sd-daemon(3)).
+    /// As text without the time, with the priority as `<N>` before it (sd-daemon(3)); where standard error leads to journald, each
+    /// message with its fields as fields of the journal.
     Journald,
     /// One JSON object a line.
     Json,
@@ -85,6 +91,29 @@ fn leads_to_journald() -> bool {
         return false;
     };
     stream == format!("{}:{}", stat.st_dev, stat.st_ino)
+}
+
+/// What a command says on standard error when it fails, each line with its priority where journald reads it.
+pub fn tell_failure(text: &str) {
+    let text = if leads_to_journald() {
+        with_priority(text)
+    } else {
+        text.to_owned()
+    };
+    // If standard error is gone too, the exit code still tells.
+    drop(stderr().write_all(text.as_bytes()));
+}
+
+fn with_priority(text: &str) -> String {
+    let level = |line: &str| {
+        if line.starts_with("warning: ") {
+            Level::WARN
+        } else {
+            Level::ERROR
+        }
+    };
+    let marked = |line| format!("<{}>{line}\n", render::priority(level(line)));
+    text.lines().map(marked).collect()
 }
 
 /// The running log: changes level and format, and lets progress bars stay below the lines.
@@ -128,7 +157,10 @@ pub enum LogError {
 /// [`LogHandle::configure`].
 pub fn start(level: &str, format: LogFormat) -> Result<LogHandle, LogError> {
     let (filter, handle) = reload::Layer::new(LogLevel::parse(level)?.targets());
-    let lines = Arc::new(LogSink::new(format.style()));
+    let lines = Arc::new(LogSink::new(
+        format.style(),
+        leads_to_journald().then(JournalSocket::open).flatten(),
+    ));
     let layer = LogLayer::new(Arc::clone(&lines));
     tracing_subscriber::registry()
         .with(filter)
@@ -167,6 +199,12 @@ mod tests {
         let level = |verbose, quiet| LogArgs { verbose, quiet }.level("info");
         assert_eq!([level(0, 0), level(1, 0), level(3, 0)], ["info", "debug", "trace"]);
         assert_eq!([level(0, 1), level(0, 2)], ["warn", "error"]);
+    }
+
+    #[test]
+    fn each_line_of_a_failure_has_its_priority_for_journald() {
+        assert_eq!(with_priority("grind: no\n -> why\n"), "<3>grind: no\n<3> -> why\n");
+        assert_eq!(with_priority("warning: odd\n"), "<4>warning: odd\n");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub enum LogStyle {
         /// Whether the level is in colour.
         colour: bool,
     },
-    /// `<N>`, message, fields; journald knows the time.
+    /// `<N>`, message, fields; journald knows the time. To journald itself the fields are sent as such.
     Journald,
     /// One JSON object.
     Json,
@@ -32,6 +32,8 @@ pub struct LogRecord<'a> {
     pub level: Level,
     /// The part of the program that speaks.
     pub target: &'a str,
+    /// The actor that speaks.
+    pub actor: Option<&'static str>,
     /// Fields of the message, `message` among them, those of the spans round it after them.
     pub fields: LogFields,
     /// Messages of the same place left out before this one.
@@ -50,7 +52,8 @@ impl LogRecord<'_> {
         line
     }
 
-    fn words(&self) -> String {
+    /// Message and fields on one line.
+    pub fn words(&self) -> String {
         let mut words: Vec<String> = self.fields.iter().map(|(name, value)| word(name, value)).collect();
         if self.left_out > 0 {
             words.push(format!("({} more like this were left out)", self.left_out));
@@ -65,6 +68,9 @@ impl LogRecord<'_> {
         object.insert("target".into(), self.target.into());
         for (name, value) in &self.fields {
             object.entry(*name).or_insert_with(|| value.clone());
+        }
+        if let Some(actor) = self.actor {
+            object.entry("actor").or_insert_with(|| actor.into());
         }
         if self.left_out > 0 {
             object.insert("left_out".into(), self.left_out.into());
@@ -90,7 +96,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// Priorities of syslog(3).
-fn priority(level: Level) -> u8 {
+pub fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
         Level::WARN => 4,
@@ -123,6 +129,7 @@ mod tests {
             at: Timestamp::from_second(1_000_000_000).unwrap(),
             level: Level::WARN,
             target: "grind::session",
+            actor: Some("downloader"),
             fields: vec![
                 ("message", "cut\nshort \u{1b}[2J".into()),
                 ("barcode", "ABC1".into()),
@@ -165,6 +172,7 @@ mod tests {
         assert_eq!(object["level"], "warn");
         assert_eq!(object["message"], "cut\nshort \u{1b}[2J");
         assert_eq!(object["attempt"], 2);
+        assert_eq!(object["actor"], "downloader");
         assert_eq!(object["timestamp"], "2001-09-09T01:46:40.000Z");
     }
 }

@@ -308,9 +308,17 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             (Some(before), Some(now)) if before.cause == now.cause => {}
             (_, Some(now)) => {
                 let until = now.until.map(tracing::field::display);
-                warn!(cause = now.cause.as_str(), until, "no new book is begun: {now}");
+                warn!(error_kind = now.cause.as_str(), until, "no new book is begun: {now}");
             }
-            (Some(before), None) => info!(cause = before.cause.as_str(), reason = before.why, "intake resumed"),
+            (Some(before), None) => {
+                let seconds = Timestamp::now().duration_since(before.since).as_secs();
+                info!(
+                    cause = before.cause.as_str(),
+                    reason = before.why,
+                    seconds,
+                    "intake resumed"
+                );
+            }
             (None, None) => {}
         }
         self.said.clone_from(&waiting);

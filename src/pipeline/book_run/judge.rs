@@ -50,17 +50,30 @@ impl<S: BookServices> BookRun<S> {
         let barcode = &self.book.claim.barcode;
         match (&self.fault, outcome) {
             (Some(fault), BookOutcome::Failed) => {
-                warn!(%barcode, reason = fault.reason.as_str(), detail = fault.detail, "book failed");
+                warn!(%barcode, error_kind = fault.reason.as_str(), detail = fault.detail, "book failed");
             }
             (Some(fault), BookOutcome::Stored) => {
-                let (reason, detail) = (fault.reason.as_str(), &fault.detail);
-                warn!(%barcode, reason, detail, "the newer archive was not taken; what was published before is recorded as stored");
+                let (error_kind, detail) = (fault.reason.as_str(), &fault.detail);
+                warn!(%barcode, error_kind, detail, "the newer archive was not taken; what was published before is recorded as stored");
+            }
+            (Some(fault), BookOutcome::Released) => {
+                // Not the book's fault: what all wait for is said once, where the intake closes.
+                let (error_kind, blame) = (fault.reason.as_str(), fault.blame.as_str());
+                debug!(%barcode, error_kind, blame, detail = fault.detail, "book not begun or broken off");
             }
             (Some(fault), _) => {
-                let (reason, blame) = (fault.reason.as_str(), fault.blame.as_str());
-                info!(%barcode, reason, blame, detail = fault.detail, %outcome, "book not done");
+                let (error_kind, blame) = (fault.reason.as_str(), fault.blame.as_str());
+                info!(%barcode, error_kind, blame, detail = fault.detail, %outcome, "book not done");
             }
-            (None, _) => debug!(%barcode, %outcome, "book done"),
+            (None, BookOutcome::Stored) => {
+                let bytes = self.stored.as_ref().map(|stored| stored.archive_bytes);
+                info!(%barcode, bytes, "book stored");
+            }
+            (None, BookOutcome::NotConverted) => {
+                info!(%barcode, "GRIN has no archive of the book; it has to be converted")
+            }
+            // Nothing of the book has changed.
+            (None, _) => debug!(%barcode, %outcome, "book looked at"),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::archive::{ArchiveError, PassOptions, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
+use crate::log::as_actor;
 use crate::pipeline::LibraryMembership;
 use crate::pipeline::book_services::uncancelled;
 use crate::pipeline::publish;
@@ -207,7 +208,7 @@ impl<S: GrinSession> DownloadWorker<S> {
             .parts
             .transfers
             .begin(&download.barcode, body.reader.received(), body.head.length);
-        let pass = actix_rt::task::spawn_blocking(move || one_pass(body, &recipe, first));
+        let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, &recipe, first)));
         let staged = pass
             .await
             .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))??;
@@ -236,7 +237,7 @@ impl<S: GrinSession> DownloadWorker<S> {
             self.parts.catalog.ask(begin.clone(), cx).await?;
         }
         let theirs = window.clone();
-        let mut publishing = actix_rt::task::spawn_blocking(move || staged.publish(&theirs));
+        let mut publishing = actix_rt::task::spawn_blocking(move || as_downloader(|| staged.publish(&theirs)));
         let published = loop {
             tokio::select! {
                 published = &mut publishing => break published,
@@ -267,6 +268,11 @@ impl<S: GrinSession> DownloadWorker<S> {
             options: self.parts.options.clone(),
         }
     }
+}
+
+/// What is logged on a blocking thread is this actor's, too.
+fn as_downloader<T>(act: impl FnOnce() -> T) -> T {
+    as_actor(ActorName::Downloader.as_str(), act)
 }
 
 /// Runs on a blocking thread. When the first fetch was damaged, the second keeps its encrypted bytes: if they are the same,

@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 5] = [
 ];
 
 /// Who may use whom within one layer, and why.
-const BESIDE: [(&str, &str, &str); 11] = [
+const BESIDE: [(&str, &str, &str); 12] = [
     ("cli", "daemon", "a command wires and runs the daemon"),
     ("cli", "observe", "commands show the daemon's snapshots"),
     ("daemon", "observe", "the daemon publishes its snapshots there"),
@@ -36,6 +36,7 @@ const BESIDE: [(&str, &str, &str); 11] = [
         "a refused archive is told in the common reasons",
     ),
     ("actor", "clock", "ages and budgets are told by the injected clock"),
+    ("actor", "log", "what an actor logs carries its name"),
     ("settings", "grin", "keys hold barcodes and library names"),
     ("settings", "log", "a key holds the form of the log"),
     ("settings", "vocabulary", "keys hold queues"),
