@@ -11,7 +11,7 @@ use crate::actor::{ActorName, ActorState, ExitReason, GaveUp, HistogramSnapshot,
 pub type SnapshotLabel = Cow<'static, str>;
 
 /// Everything the hub knows at one moment.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HubSnapshot {
     /// Since the hub was made.
     pub uptime_seconds: f64,

@@ -8,7 +8,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::progress::ProgressStyle;
 use crate::cli::summary::summary;
 use crate::cli::{execution, load, output};
-use crate::daemon::RunOptions;
+use crate::daemon::{DaemonSignals, RunOptions};
 use crate::observe::{DaemonView as _, WorkPhase};
 use crate::pipeline::scope_of;
 
@@ -26,6 +26,9 @@ pub struct RunArgs {
 
 /// Runs until a signal, or with `--once` until nothing more can be done now.
 pub fn run(args: &RunArgs) -> CommandResult {
+    // Before all else: a signal to reload must not end a daemon that is about to read its config.
+    let _heard = DaemonSignals::listen()
+        .map_err(|error| CliError::new(ExitStatus::Internal, "cannot install signal handlers").because(&error))?;
     let (settings, sources) = load::settings(&args.config)?;
     let scope = scope_of(&settings, args.once)
         .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;

@@ -34,21 +34,23 @@ impl ShutdownLedger {
     }
 }
 
+/// A line for each actor and each way in which it ended: the members of a pool count together.
 impl fmt::Display for ShutdownLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<(ActorName, &str, [u64; 2])> = Vec::new();
         for entry in &self.entries {
-            let LedgerEntry {
-                actor,
-                handled,
-                handed_back,
-                reason,
-                ..
-            } = entry;
-            writeln!(
-                f,
-                "{actor}: handled {handled}, released {handed_back}, {}",
-                reason.as_str()
-            )?;
+            let (actor, reason) = (entry.actor, entry.reason.as_str());
+            let found = lines.iter_mut().find(|line| (line.0, line.1) == (actor, reason));
+            match found {
+                Some((_, _, [handled, released])) => {
+                    *handled += entry.handled;
+                    *released += entry.handed_back;
+                }
+                None => lines.push((actor, reason, [entry.handled, entry.handed_back])),
+            }
+        }
+        for (actor, reason, [handled, released]) in lines {
+            writeln!(f, "{actor}: handled {handled}, released {released}, {reason}")?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod build_error;
 mod control;
+mod course;
 mod ledger;
 mod membership;
 mod notify;
@@ -20,5 +21,6 @@ pub(crate) use ledger::ShutdownLedger;
 pub(crate) use membership::{as_member, host};
 pub(crate) use run::StartError;
 pub use run::{DaemonEnd, RunOptions, run};
+pub(crate) use signals::DaemonSignals;
 pub use view::LiveDaemonView;
 pub use wiring::Daemon;

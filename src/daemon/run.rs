@@ -18,7 +18,7 @@ use crate::daemon::signals::{DaemonSignals, RunStage};
 use crate::daemon::view::LiveDaemonView;
 use crate::daemon::watchdog::WatchdogThread;
 use crate::daemon::wiring::Daemon;
-use crate::daemon::{ShutdownLedger, notify, reload};
+use crate::daemon::{ShutdownLedger, course, notify, reload};
 use crate::observe::{DaemonView, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
 use crate::pipeline::{RunReport, RunScope};
 use crate::settings::{Settings, SettingsSources};
@@ -111,6 +111,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     let watchdog =
         WatchdogThread::start(daemon.hub.clone(), Arc::clone(&daemon.threads)).map_err(StartError::Watchdog)?;
     tell_ready(&settings, observer.as_ref());
+    let course = course::tell(&view);
     on_ready(Arc::clone(&view));
 
     let report = work(
@@ -129,7 +130,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         publisher.end().await;
     }
     let ended = finish(daemon, &view, observer, report).await;
-    drop(watchdog);
+    drop((course, watchdog));
     Ok(ended)
 }
 
@@ -148,12 +149,15 @@ async fn finish(
     notify::status(&view.line());
     let signed_out = daemon.session.counters().snapshot().signed_out;
     let ledger = daemon.close(|phase| view.phase(phase)).await;
+    let observed = observer.is_some();
     if let Some(observer) = observer {
         observer.stop();
     }
+    let actors = observed.then(|| ledger.to_string().trim_end().replace('\n', "; "));
     info!(
         clean = ledger.is_clean(),
         session_owner_last = ledger.session_owner_was_last(),
+        actors,
         "stopped"
     );
     let (report, lost) = reported(report);

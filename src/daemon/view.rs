@@ -1,6 +1,7 @@
 //! What the daemon shows of itself: snapshots put together without asking any actor.
 
 mod phases;
+mod words;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use crate::catalog::{MemberRow, SharedTask, StateCounts};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::threads::WatchedThreads;
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases};
+use crate::daemon::view::words::{readiness, status_line};
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, StateStore};
 use crate::log;
@@ -134,23 +136,12 @@ impl LiveDaemonView {
 
     /// One line for `systemctl status`.
     pub fn line(&self) -> String {
-        let now = self.daemon();
-        let stored = now.barcodes.get("stored").copied().unwrap_or_default();
-        let known: u64 = now.barcodes.values().sum();
-        let doing = match (&now.signed_out, now.waiting.first()) {
-            // What only a person can mend stands where systemd shows it.
-            (Some(signed_out), _) => format!("signed out: {}", signed_out.advice),
-            (None, Some(wait)) if wait.resumes_by_itself => format!("{wait}; resumes by itself"),
-            (None, Some(wait)) => wait.to_string(),
-            (None, None) => now.state.to_string(),
-        };
-        let refused = now.reload.as_ref().filter(|reload| !reload.successful);
-        let refused = refused.map(|reload| format!("; the changed config is not in force: {}", reload.summary));
-        format!(
-            "{stored} of {known} books stored, {} claimed, {doing}{}",
-            now.books_in_hand,
-            refused.unwrap_or_default()
-        )
+        status_line(&self.daemon())
+    }
+
+    /// Where tasks are counted.
+    pub(super) fn registry(&self) -> ActorRegistry {
+        self.hub.clone()
     }
 
     fn changing(&self) -> MutexGuard<'_, Changing> {
@@ -223,14 +214,7 @@ impl DaemonView for LiveDaemonView {
     }
 
     fn ready(&self) -> DaemonReadiness {
-        let changing = self.changing();
-        match (changing.ready, changing.phase) {
-            (true, None) => DaemonReadiness::Yes,
-            (_, Some(phase)) => DaemonReadiness::No {
-                why: format!("shutting down: {phase}"),
-            },
-            (false, None) => DaemonReadiness::No { why: "starting".into() },
-        }
+        readiness(&self.daemon())
     }
 
     fn set_log_level(&self, level: &str) -> Result<(), String> {

@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::vocabulary::{BookOutcome, FailureReason, WaitReason};
 
+/// How what a task did last begins, where something of it is still to be done.
+pub const NOT_FINISHED: &str = "not finished: ";
+
 /// Shared figures of a run: written by the supervisor, read by `observe` and by progress bars.
 #[derive(Debug, Default)]
 pub struct RunProgress {

@@ -1,0 +1,146 @@
+//! What the daemon says of itself in one line, and whether it can do its job.
+
+use jiff::tz::TimeZone;
+
+use crate::observe::{DaemonReadiness, DaemonSnapshot, DaemonState};
+use crate::pipeline::NOT_FINISHED;
+use crate::vocabulary::WaitCause;
+
+/// One line for `systemctl status`.
+pub(super) fn status_line(now: &DaemonSnapshot) -> String {
+    let stored = now.barcodes.get("stored").copied().unwrap_or_default();
+    let known: u64 = now.barcodes.values().sum();
+    let refused = now.reload.as_ref().filter(|reload| !reload.successful);
+    let refused = refused.map(|reload| format!("; the changed config is not in force: {}", reload.summary));
+    format!(
+        "{stored} of {known} books stored, {} claimed, {}{}",
+        now.books_in_hand,
+        doing(now, TimeZone::system()),
+        refused.unwrap_or_default()
+    )
+}
+
+/// What it does or waits for. What only a person can mend stands where systemd shows it.
+fn doing(now: &DaemonSnapshot, zone: TimeZone) -> String {
+    if now.state == DaemonState::Draining {
+        return now.state.to_string();
+    }
+    if let Some(signed_out) = &now.signed_out {
+        return format!("signed out: {}", signed_out.advice);
+    }
+    if let Some(wait) = now.waiting.first() {
+        let ends = if wait.resumes_by_itself {
+            "; resumes by itself"
+        } else {
+            ""
+        };
+        return format!("{wait}{ends}");
+    }
+    if let Some(until) = now.gate_closed_until.filter(|until| *until > now.taken_at) {
+        let until = until.to_zoned(zone).strftime("%H:%M:%S");
+        return format!("waiting for GRIN until {until}; resumes by itself");
+    }
+    let troubles = now.tasks.iter().filter(|(_, words)| words.starts_with(NOT_FINISHED));
+    let troubles: Vec<_> = troubles.map(|(task, words)| format!("; {task} {words}")).collect();
+    format!("{}{}", now.state, troubles.concat())
+}
+
+/// Whether it can do its job. A pause that GRIN asked for is part of it.
+pub(super) fn readiness(now: &DaemonSnapshot) -> DaemonReadiness {
+    let no = |why| DaemonReadiness::No { why };
+    if let Some(phase) = now.shutdown {
+        return no(format!("shutting down: {phase}"));
+    }
+    if now.state == DaemonState::Starting {
+        return no("starting".into());
+    }
+    if let Some(signed_out) = &now.signed_out {
+        return no(format!("signed out: {}", signed_out.why));
+    }
+    if let Some(wait) = now.waiting.iter().find(|wait| wait.cause != WaitCause::Gate) {
+        return no(wait.to_string());
+    }
+    if now.state == DaemonState::Paused {
+        return no("paused: work.paused is set".into());
+    }
+    DaemonReadiness::Yes
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::observe::{ShutdownPhase, SignedOut};
+    use crate::vocabulary::WaitReason;
+
+    fn working() -> DaemonSnapshot {
+        let mut now = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
+        now.state = DaemonState::Working;
+        now
+    }
+
+    fn changed(change: impl FnOnce(&mut DaemonSnapshot)) -> DaemonSnapshot {
+        let mut now = working();
+        change(&mut now);
+        now
+    }
+
+    fn waiting(cause: WaitCause) -> DaemonSnapshot {
+        changed(|now| now.waiting = vec![WaitReason::new(cause, "a reason", Timestamp::UNIX_EPOCH)])
+    }
+
+    #[test]
+    fn trouble_is_said_and_makes_it_not_ready() {
+        let signed_out = changed(|now| {
+            now.signed_out = Some(SignedOut {
+                since: Timestamp::UNIX_EPOCH,
+                why: "revoked".into(),
+                advice: "sign in".into(),
+            });
+        });
+        let unread = changed(|now| {
+            now.tasks
+                .insert("collect".into(), "not finished: _all_books: 503".into());
+            now.tasks.insert("convert".into(), "12 requested".into());
+        });
+        let gate = changed(|now| now.gate_closed_until = Some(Timestamp::from_second(3_600).unwrap()));
+        let paused = changed(|now| now.state = DaemonState::Paused);
+        let draining = changed(|now| {
+            now.state = DaemonState::Draining;
+            now.shutdown = Some(ShutdownPhase::IntakeClosed);
+            now.waiting = vec![WaitReason::new(WaitCause::Disk, "full", Timestamp::UNIX_EPOCH)];
+        });
+        for (now, says, ready) in [
+            (working(), "working", true),
+            (signed_out, "signed out: sign in", false),
+            (
+                waiting(WaitCause::Disk),
+                "waiting for disk space: a reason; resumes by itself",
+                false,
+            ),
+            (
+                waiting(WaitCause::Passphrase),
+                "waiting for the passphrase: a reason",
+                false,
+            ),
+            (
+                waiting(WaitCause::Grin),
+                "waiting for GRIN: a reason; resumes by itself",
+                false,
+            ),
+            (
+                waiting(WaitCause::Gate),
+                "waiting for GRIN: a reason; resumes by itself",
+                true,
+            ),
+            (gate, "waiting for GRIN until 01:00:00; resumes by itself", true),
+            (unread, "working; collect not finished: _all_books: 503", true),
+            (paused, "paused", false),
+            (draining, "draining", false),
+        ] {
+            assert_eq!(doing(&now, TimeZone::UTC), says);
+            assert_eq!(readiness(&now) == DaemonReadiness::Yes, ready, "{says}");
+        }
+    }
+}
