@@ -81,11 +81,8 @@ async fn ready(view: Data<dyn DaemonView>) -> HttpResponse {
 
 #[put("/api/log-level")]
 async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn DaemonView>) -> HttpResponse {
-    if !is_from_here(&request) {
-        return plain(
-            &mut HttpResponse::Forbidden(),
-            "the log level can only be changed on the daemon's own machine",
-        );
+    if let Some(refused) = refused_order(&request) {
+        return refused;
     }
     let level = String::from_utf8_lossy(&body);
     match view.set_log_level(level.trim()) {
@@ -96,11 +93,8 @@ async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn Daemon
 
 #[post("/api/retry")]
 async fn retry(request: HttpRequest, body: Json<RetryRequest>, view: Data<dyn DaemonView>) -> HttpResponse {
-    if request.peer_addr().is_some() || request.headers().contains_key(header::ORIGIN) {
-        return plain(
-            &mut HttpResponse::Forbidden(),
-            "the daemon takes orders over its Unix socket only (observe.socket)",
-        );
+    if let Some(refused) = refused_order(&request) {
+        return refused;
     }
     match view.retry(body.into_inner()).await {
         Ok(reply) => HttpResponse::Ok().json(reply),
@@ -108,10 +102,16 @@ async fn retry(request: HttpRequest, body: Json<RetryRequest>, view: Data<dyn Da
     }
 }
 
-/// The Unix socket or the loopback interface, and no page in a browser (those send an `Origin` with every `PUT`).
-fn is_from_here(request: &HttpRequest) -> bool {
-    let near = request.peer_addr().is_none_or(|peer| peer.ip().is_loopback());
-    near && !request.headers().contains_key(header::ORIGIN)
+/// Orders are taken over the Unix socket, whose mode says who may, and from no page in a browser (those send an `Origin`). Any user of
+/// this machine may connect to the loopback interface.
+fn refused_order(request: &HttpRequest) -> Option<HttpResponse> {
+    let is_refused = request.peer_addr().is_some() || request.headers().contains_key(header::ORIGIN);
+    is_refused.then(|| {
+        plain(
+            &mut HttpResponse::Forbidden(),
+            "the daemon takes orders over its Unix socket only (observe.socket)",
+        )
+    })
 }
 
 fn plain(response: &mut actix_web::HttpResponseBuilder, text: &str) -> HttpResponse {

@@ -74,23 +74,24 @@ fn ready_is_503_with_the_reason_until_it_is_so() {
 }
 
 #[test]
-fn the_log_level_is_changed_from_here_but_not_by_a_page_in_a_browser() {
-    let (seen, observer, _) = observed();
-    let address = observer.local_addr().unwrap();
-    assert!(put(address, "debug\n").starts_with("HTTP/1.1 200 "));
-    assert_eq!(*seen.level.lock().unwrap(), "debug");
-    let refused = put(address, "loud");
-    assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
-    let long = put(address, &"x".repeat(2_000));
-    assert!(long.starts_with("HTTP/1.1 413 "), "{long}");
-    let request = "PUT /api/log-level HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\nConnection: close\r\nContent-Length: 5\r\n\r\ntrace";
-    assert!(raw(TcpStream::connect(address).unwrap(), request).starts_with("HTTP/1.1 403 "));
+fn the_log_level_is_changed_over_the_socket_and_by_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grind.sock");
+    let seen = Arc::new(Seen::default());
+    let view: Arc<dyn DaemonView> = Arc::<Seen>::clone(&seen);
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let observer = ObserverServer::start(Some(anywhere), Some(path.clone()), view).unwrap();
+    let put = |request: &str| raw(UnixStream::connect(&path).unwrap(), request);
+    for (level, status) in [("debug\n", 200), ("loud", 400), (&*"x".repeat(2_000), 413)] {
+        let answer = put(&put_request(level));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    let by_a_page = put_request("trace").replacen("Host: x", "Host: x\r\nOrigin: http://evil.example", 1);
+    assert!(put(&by_a_page).starts_with("HTTP/1.1 403 "));
+    let by_tcp = TcpStream::connect(observer.local_addr().unwrap()).unwrap();
+    assert!(raw(by_tcp, &put_request("trace")).starts_with("HTTP/1.1 403 "));
     assert_eq!(*seen.level.lock().unwrap(), "debug");
     observer.stop();
-}
-
-fn put(address: SocketAddr, level: &str) -> String {
-    raw(TcpStream::connect(address).unwrap(), &put_request(level))
 }
 
 fn put_request(level: &str) -> String {
