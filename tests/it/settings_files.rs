@@ -149,7 +149,7 @@ fn the_unit_is_one_that_systemd_understands() {
     let unit = std::fs::read_to_string(shipped("grind.service")).unwrap();
     let file = folder.path().join("grind.service");
     // The program is not installed where the unit looks for it.
-    std::fs::write(&file, unit.replace("/usr/local/bin/grind", "/bin/true")).unwrap();
+    std::fs::write(&file, unit.replace("/usr/bin/grind", "/bin/true")).unwrap();
     let verified = Command::new("systemd-analyze")
         .args(["verify", "--man=no"])
         .arg(&file)
@@ -164,11 +164,7 @@ fn the_unit_is_one_that_systemd_understands() {
 fn the_unit_and_the_example_are_for_the_same_user_and_folders() {
     let unit = std::fs::read_to_string(shipped("grind.service")).unwrap();
     let example = std::fs::read_to_string(shipped("example.toml")).unwrap();
-    assert!(unit.contains("\nUser=grind\n"), "the README makes this user");
-    assert!(
-        unit.contains("\nConfigurationDirectory=grind\nConfigurationDirectoryMode=0750\n"),
-        "the README makes /etc/grind with these rights, and systemd sets them at each start"
-    );
+    assert!(unit.contains("\nUser=grind\n"), "the package makes this user");
     assert!(unit.contains("\nReadWritePaths=-/srv/library\n"), "{unit}");
     assert!(example.contains("\nurl = \"file:///srv/library\"\n"), "{example}");
 }
@@ -190,11 +186,29 @@ fn the_unit_gives_the_daemon_time_to_drain_and_does_not_restart_what_a_person_mu
     assert_eq!(key("RestartPreventExitStatus"), "77 78 243");
     assert!(
         unit.contains(
-            "\nExecReload=+/usr/bin/env CREDENTIALS_DIRECTORY=%d /usr/local/bin/grind check-config\nExecReload=/bin/kill -HUP"
+            "\nExecReload=+/usr/bin/env CREDENTIALS_DIRECTORY=%d /usr/bin/grind check-config\nExecReload=/bin/kill -HUP"
         ),
         "a wrong config fails `systemctl reload`, and a right one does not where secrets are credentials"
     );
     assert_eq!(key("WatchdogSec"), "2min");
     assert_eq!(key("Type"), "notify");
     assert_eq!(key("RuntimeDirectory"), "grind", "observe.socket lies in it");
+}
+
+/// What an administrator uncomments in the package's skeleton must be understood, and as it comes it sets nothing: a program that writes
+/// a config may take it for none.
+#[test]
+fn the_skeleton_of_the_package_sets_nothing_and_names_known_keys_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let skeleton = std::fs::read_to_string(root.join("packaging/grind.toml")).unwrap();
+    assert!(skeleton.lines().all(|line| line.is_empty() || line.starts_with('#')));
+    let is_key = |line: &&str| line.starts_with('[') || line.contains(" = ");
+    let bare = skeleton.lines().filter_map(|line| line.strip_prefix("# "));
+    let text: String = bare.filter(is_key).map(|line| format!("{line}\n")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("grind.toml");
+    std::fs::write(&file, &text).unwrap();
+    let said = outcome(Settings::load(&SettingsSources::of_file(&file)), false).findings;
+    let wrong: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(text.contains("directory = ") && wrong.iter().all(|line| line.contains("_file")), "{wrong:?}");
 }
