@@ -210,5 +210,8 @@ fn the_skeleton_of_the_package_sets_nothing_and_names_known_keys_only() {
     std::fs::write(&file, &text).unwrap();
     let said = outcome(Settings::load(&SettingsSources::of_file(&file)), false).findings;
     let wrong: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert!(text.contains("directory = ") && wrong.iter().all(|line| line.contains("_file")), "{wrong:?}");
+    assert!(
+        text.contains("directory = ") && wrong.iter().all(|line| line.contains("_file")),
+        "{wrong:?}"
+    );
 }
