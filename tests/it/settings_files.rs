@@ -186,7 +186,7 @@ fn the_unit_gives_the_daemon_time_to_drain_and_does_not_restart_what_a_person_mu
     assert_eq!(key("RestartPreventExitStatus"), "77 78 243");
     assert!(
         unit.contains(
-            "\nExecReload=+/usr/bin/env CREDENTIALS_DIRECTORY=%d /usr/bin/grind check-config\nExecReload=/bin/kill -HUP"
+            "\nExecReload=+/usr/bin/env CREDENTIALS_DIRECTORY=%d /usr/bin/grind check-config\nExecReload=/bin/sh -c 'kill -HUP"
         ),
         "a wrong config fails `systemctl reload`, and a right one does not where secrets are credentials"
     );
