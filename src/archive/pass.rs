@@ -34,11 +34,7 @@ where
     T: Write,
 {
     let mut source = ArchiveSource::new(input);
-    let keys = ArchiveKeys {
-        passphrase: options.passphrase.clone(),
-        secret_key: options.secret_key.clone(),
-        accept_unauthenticated: options.accept_unauthenticated,
-    };
+    let keys = ArchiveKeys::of(options);
     let passed = match openpgp::open(&mut source, &keys, &options.limits) {
         Ok(message) => through(message, archive, barcode.into(), options),
         Err(fault) => Passed::at_head(fault),
@@ -241,7 +237,7 @@ fn read_on<R: Read>(source: &mut ArchiveSource<R>, fault: Option<&LayerFault>) {
     };
 }
 
-fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -> ArchiveError {
+pub(super) fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -> ArchiveError {
     match fault {
         LayerFault::Truncated => ArchiveError::Truncated { seen },
         LayerFault::Damaged(what) => ArchiveError::Damaged { what, seen },

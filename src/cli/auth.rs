@@ -3,7 +3,6 @@
 mod answer;
 mod listener;
 mod login;
-mod session;
 mod status;
 
 use clap::{Args, Subcommand};

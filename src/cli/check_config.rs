@@ -23,6 +23,9 @@ pub struct CheckConfig {
     /// Show the configuration in force, all layers merged; secrets as ***
     #[arg(long)]
     pub print: bool,
+    /// Ask the real services, too: sign-in, lists, storage, passphrase, disk, clock; at most some ten requests to GRIN
+    #[arg(long, conflicts_with = "print")]
+    pub connect: bool,
 }
 
 /// What the command has to say.
@@ -64,7 +67,18 @@ pub fn outcome(loaded: Result<LoadedSettings, SettingsError>, print: bool) -> Ch
 
 /// Makes of the settings what a run makes of them before it begins: files are read, and nobody is asked.
 fn usable(mut loaded: LoadedSettings) -> Result<LoadedSettings, SettingsError> {
-    let settings = &loaded.settings;
+    let unusable = unusable(&loaded.settings);
+    if unusable.is_empty() {
+        return Ok(loaded);
+    }
+    loaded.findings.extend(unusable);
+    Err(SettingsError {
+        findings: loaded.findings,
+    })
+}
+
+/// What the files that the settings name keep a run from.
+pub(super) fn unusable(settings: &Settings) -> Vec<SettingsFinding> {
     let mut unusable = sign_in_findings(settings);
     let begun = [
         ("archive", archive_options(settings).map(drop)),
@@ -73,13 +87,7 @@ fn usable(mut loaded: LoadedSettings) -> Result<LoadedSettings, SettingsError> {
     for (key, made) in begun {
         unusable.extend(made.err().map(|why| SettingsFinding::error(key, why.to_string())));
     }
-    if unusable.is_empty() {
-        return Ok(loaded);
-    }
-    loaded.findings.extend(unusable);
-    Err(SettingsError {
-        findings: loaded.findings,
-    })
+    unusable
 }
 
 fn sound(loaded: &LoadedSettings, print: bool) -> String {

@@ -13,6 +13,7 @@ use crate::cli::docs::{CompletionsArgs, ManArgs};
 use crate::cli::explain::ExplainArgs;
 use crate::cli::export::ExportArgs;
 use crate::cli::import::ImportArgs;
+use crate::cli::init::InitArgs;
 use crate::cli::parse::ParseArgs;
 use crate::cli::report::ReportArgs;
 use crate::cli::retry::RetryArgs;
@@ -48,6 +49,8 @@ pub enum CliCommand {
     /// See it work: the whole pipeline against a simulated GRIN
     #[cfg(feature = "lab")]
     Demo(DemoArgs),
+    /// Write the first configuration: asks for what must be known, and checks each answer
+    Init(Box<InitArgs>),
     /// Sign in to GRIN, or see whether the sign-in works
     Auth(AuthArgs),
     /// Read and validate the configuration
@@ -110,6 +113,9 @@ mod tests {
             "grind run --config f --once",
             "grind demo --books 5 --pages 3 --image-bytes 100 --faults --dir d --serve",
             "grind auth login --no-browser",
+            "grind check-config --connect",
+            "grind init --library L --storage file:///x --service-account-file k --passphrase-file p --root r --force --connect",
+            "grind init --client-secret-file c",
             "grind auth status",
             "grind collect --config f --limit 5 --barcodes AAA1,BBB2 --queue converted --queue failed --force --dry-run",
             "grind enrich --barcodes-file -",

@@ -76,6 +76,18 @@ impl CliError {
         }
     }
 
+    /// All of it in one line, for a list of findings.
+    pub fn in_one_line(&self) -> String {
+        let mut parts = vec![self.message.clone()];
+        parts.extend(self.causes.iter().cloned());
+        let said = parts.join(": ");
+        let line = match &self.advice {
+            Some(advice) => format!("{said}. {advice}"),
+            None => said,
+        };
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// What the shell shall see.
     pub fn exit(&self) -> ExitStatus {
         self.exit
@@ -114,6 +126,10 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "grind: cannot export\n -> cannot read the catalog\n -> disk on fire\nFetch water.\n"
+        );
+        assert_eq!(
+            error.in_one_line(),
+            "cannot export: cannot read the catalog: disk on fire. Fetch water."
         );
         assert_eq!(error.exit(), ExitStatus::Internal);
     }

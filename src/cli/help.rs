@@ -60,6 +60,19 @@ book is among them.",
         exits: WHOLE_RUN,
     },
     CommandHelp {
+        path: "init",
+        notes: "\
+What no flag says is asked for on the terminal. Each answer is checked at once: the storage takes a small object and gives it back, files
+are read. Two files are written, and none that is there already (exit code 73): the configuration, and a drop-in of the systemd unit with a
+LoadCredential= line for each secret. Secrets themselves are not copied.",
+        examples: &[
+            "grind init",
+            "grind init --library Harvard --storage file:///srv/library --service-account-file /etc/grind/service_account.json \
+             --passphrase-file /etc/grind/gpg_passphrase --connect",
+        ],
+        exits: &[Done, Usage, Unavailable, CannotCreate, NotPermitted, Config],
+    },
+    CommandHelp {
         path: "auth",
         notes: "",
         examples: &["grind auth login", "grind auth status"],
@@ -79,12 +92,16 @@ book is among them.",
     },
     CommandHelp {
         path: "check-config",
-        notes: "",
+        notes: "\
+With --connect one line a check says what was found, why, and what to do about it: ok, warning, error, or not checked where it depends on
+what failed before. Run it as the user of the daemon. GRIN is asked for the summary of the directory, the first rows of a list, and the
+first bytes of one archive; one small object is stored, read back and removed.",
         examples: &[
             "grind check-config",
             "grind check-config --config /etc/grind/grind.toml --print",
+            "grind check-config --connect",
         ],
-        exits: &[Done, Usage, Config],
+        exits: &[Done, Usage, Unavailable, CannotCreate, NotPermitted, Config],
     },
     CommandHelp {
         path: "simulate",

@@ -9,20 +9,21 @@ use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsSources};
 /// Reads the configuration; warnings go to the log, errors end the command with every finding as a cause.
 pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {
     let sources = SettingsSources::of_process(args.config.as_deref());
-    let loaded = read(&sources)?;
+    let loaded = read(Settings::load(&sources))?;
     for finding in &loaded.findings {
         tracing::warn!("{}", finding.text);
     }
     Ok((loaded.settings, sources))
 }
 
-/// For commands that ask GRIN nothing: warnings, which are about asking it, stay unsaid.
+/// For commands that ask GRIN nothing: they need no secrets, and warnings, which are about asking it, stay unsaid.
 pub fn of_catalog(args: &ConfigArgs) -> Result<Settings, CliError> {
-    Ok(read(&SettingsSources::of_process(args.config.as_deref()))?.settings)
+    let sources = SettingsSources::of_process(args.config.as_deref());
+    Ok(read(Settings::load_without_secrets(&sources))?.settings)
 }
 
-fn read(sources: &SettingsSources) -> Result<LoadedSettings, CliError> {
-    let loaded = Settings::load(sources).map_err(|error| refused(&error))?;
+fn read(loaded: Result<LoadedSettings, SettingsError>) -> Result<LoadedSettings, CliError> {
+    let loaded = loaded.map_err(|error| refused(&error))?;
     configure_log(&loaded.settings)?;
     Ok(loaded)
 }

@@ -16,12 +16,16 @@ mod execution;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod export;
+mod first_contact;
 pub(crate) mod frame;
+mod grin_line;
 mod help;
 pub(crate) mod import;
+pub(crate) mod init;
 pub(crate) mod load;
 pub(crate) mod output;
 pub mod parse;
+mod preflight;
 pub(crate) mod progress;
 mod reading;
 pub(crate) mod report;
@@ -76,6 +80,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Run(args) => run::run(args),
         #[cfg(feature = "lab")]
         CliCommand::Demo(args) => demo::run(args),
+        CliCommand::Init(args) => init::run(args),
         CliCommand::Auth(args) => auth::run(args),
         CliCommand::CheckConfig(args) => check_config(args),
         #[cfg(feature = "lab")]
@@ -132,6 +137,9 @@ fn parse_input(args: &ParseArgs) -> CommandResult {
 }
 
 fn check_config(args: &CheckConfig) -> CommandResult {
+    if args.connect {
+        return preflight::run(&args.config);
+    }
     let said = args.run();
     log::tell_failure(&said.findings);
     output::print(&said.output)?;

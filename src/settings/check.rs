@@ -12,6 +12,8 @@ use url::{Host, Url};
 use crate::settings::finding::SettingsFinding;
 use crate::settings::sections::Settings;
 
+pub(super) use secrets::is_of_secret;
+
 /// Every finding about the meaning of the settings; nothing is changed.
 pub(super) fn meaning(settings: &Settings) -> Vec<SettingsFinding> {
     let mut findings = Vec::new();

@@ -84,17 +84,18 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong at once, and the warnings with it.
     pub fn load(sources: &SettingsSources) -> Result<LoadedSettings, SettingsError> {
-        let gathered = GatheredSettings::of(sources);
-        match gathered.settings {
-            Some(settings) if gathered.findings.iter().all(SettingsFinding::is_warning) => Ok(LoadedSettings {
-                settings,
-                findings: gathered.findings,
-                files: gathered.files,
-            }),
-            _ => Err(SettingsError {
-                findings: gathered.findings,
-            }),
-        }
+        GatheredSettings::of(sources).usable()
+    }
+
+    /// The same for what asks neither GRIN nor an archive: whatever is wrong with the files of secrets is passed over, which other users
+    /// than the daemon's cannot read.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_without_secrets(sources: &SettingsSources) -> Result<LoadedSettings, SettingsError> {
+        let mut gathered = GatheredSettings::of(sources);
+        gathered.findings.retain(|finding| !check::is_of_secret(&finding.key));
+        gathered.usable()
     }
 
     /// Where the daemon of this config can be asked, even where the config is refused for the sake of other sections: a daemon
@@ -124,6 +125,19 @@ struct GatheredSettings {
 }
 
 impl GatheredSettings {
+    fn usable(self) -> Result<LoadedSettings, SettingsError> {
+        match self.settings {
+            Some(settings) if self.findings.iter().all(SettingsFinding::is_warning) => Ok(LoadedSettings {
+                settings,
+                findings: self.findings,
+                files: self.files,
+            }),
+            _ => Err(SettingsError {
+                findings: self.findings,
+            }),
+        }
+    }
+
     fn of(sources: &SettingsSources) -> Self {
         let mut findings = Vec::new();
         let files = config_files(sources, &mut findings);

@@ -56,15 +56,15 @@ impl LocalStorage {
         temporary::TemporaryFile::create(self).map(drop)
     }
 
-    /// Refuses when less is free than the reserve.
-    pub fn check_room(&self) -> Result<(), StorageError> {
+    /// Free bytes; refuses when less is free than the reserve.
+    pub fn check_room(&self) -> Result<u64, StorageError> {
         let space = space::of(self.top.as_fd()).map_err(|why| self.failed("measuring", "", why))?;
         match space.lacks(self.reserve) {
             Some(detail) => Err(StorageError::Full {
                 place: self.root.display().to_string(),
                 detail,
             }),
-            None => Ok(()),
+            None => Ok(space.free),
         }
     }
 

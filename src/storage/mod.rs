@@ -87,6 +87,17 @@ impl Storage {
         }
     }
 
+    /// Bytes that are free, at least the reserve; `None` where an object store has no such bound.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`] when less is free than the reserve.
+    pub fn room(&self) -> Result<Option<u64>, StorageError> {
+        match &self.backend {
+            Backend::Local(local) => local.check_room().map(Some),
+            Backend::Object(_) => Ok(None),
+        }
+    }
+
     /// Begins an object. Nothing is visible under `key` until [`ObjectUpload::publish`], and an object already there stays until then.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod catalog_server;
 mod collect;
 mod daemon;
 mod dependencies;
+mod first_contact;
 mod import;
 mod parse_cases;
 mod pipeline;

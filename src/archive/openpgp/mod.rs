@@ -24,6 +24,7 @@ use crate::archive::openpgp::literal::LiteralReader;
 use crate::archive::openpgp::packet::tag;
 use crate::archive::openpgp::watch::BodyWatch;
 use crate::archive::source::{ArchiveSource, looks_like};
+use crate::archive::volume::PassOptions;
 use crate::grin::SecretBytes;
 
 /// Bytes read from the input at a time.
@@ -36,6 +37,16 @@ pub(super) struct ArchiveKeys {
     pub(super) secret_key: Option<SecretKey>,
     /// Read also messages without an integrity check.
     pub(super) accept_unauthenticated: bool,
+}
+
+impl ArchiveKeys {
+    pub(super) fn of(options: &PassOptions) -> Self {
+        Self {
+            passphrase: options.passphrase.clone(),
+            secret_key: options.secret_key.clone(),
+            accept_unauthenticated: options.accept_unauthenticated,
+        }
+    }
 }
 
 /// An opened message.

@@ -16,11 +16,10 @@ use url::Url;
 
 use crate::cli::auth::answer::RedirectAnswer;
 use crate::cli::auth::listener;
-use crate::cli::auth::session;
-use crate::cli::auth::session::AuthSession;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::output;
+use crate::cli::grin_line::GrinLine;
+use crate::cli::{grin_line, output};
 use crate::grin::{ClientSecretFile, CredentialsFile, Secret, SecretFileError, TokenUriPolicy};
 use crate::session::{AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, SessionError, TokenSource};
 use crate::settings::Settings;
@@ -62,10 +61,10 @@ struct Question {
 /// Signs in and writes the credentials.
 pub(super) fn run(settings: &Settings, no_browser: bool) -> CommandResult {
     let application = Application::of(settings)?;
-    let mut config = session::config(settings)?;
+    let mut config = grin_line::config(settings)?;
     // The token address is asked without a token, and what the old files hold does not matter.
     config.tokens = TokenSource::None;
-    session::with(config, async |line: &AuthSession| {
+    grin_line::with(config, async |line: &GrinLine| {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.and_then(|listener| {
             let port = listener.local_addr()?.port();
             Ok((listener, port))
@@ -258,7 +257,7 @@ impl Question {
     }
 
     /// The tokens for a code.
-    async fn exchange(self, code: AuthorizationCode, line: &AuthSession) -> Result<BasicTokenResponse, CliError> {
+    async fn exchange(self, code: AuthorizationCode, line: &GrinLine) -> Result<BasicTokenResponse, CliError> {
         let post = |request: HttpRequest| post(line, request);
         self.client
             .exchange_code(code)
@@ -279,7 +278,7 @@ fn code(answer: RedirectAnswer) -> Result<AuthorizationCode, CliError> {
 }
 
 /// A request of the oauth2 crate, sent by our session.
-async fn post(line: &AuthSession, request: HttpRequest) -> Result<HttpResponse, SessionError> {
+async fn post(line: &GrinLine, request: HttpRequest) -> Result<HttpResponse, SessionError> {
     let url = Url::parse(&request.uri().to_string()).map_err(|error| SessionError::BadRequest(error.to_string()))?;
     let fetch = FetchAnswer {
         url,
@@ -309,7 +308,7 @@ fn no_tokens(error: &RequestTokenError<SessionError, BasicErrorResponse>) -> Cli
         RequestTokenError::ServerResponse(said) => not_signed_in("the token address refused")
             .cause(said.to_string())
             .advise("Start `grind auth login` again; a code is good once and for a few minutes."),
-        RequestTokenError::Request(error) => session::failed(error),
+        RequestTokenError::Request(error) => grin_line::failed(error),
         _ => CliError::new(
             ExitStatus::Unavailable,
             "the token address gave an answer that cannot be understood",

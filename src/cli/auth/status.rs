@@ -8,21 +8,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::auth::login::unusable;
-use crate::cli::auth::session;
-use crate::cli::auth::session::AuthSession;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::output;
-use crate::grin::{
-    ClientSecretFile, CredentialsFile, GrinAddresses, LibraryDirectory, SecretFileError, ServiceAccountKey,
-    TokenUriPolicy,
-};
+use crate::cli::first_contact::{GrinContact, judge_summary};
+use crate::cli::grin_line::GrinLine;
+use crate::cli::{grin_line, output};
+use crate::grin::{ClientSecretFile, CredentialsFile, SecretFileError, ServiceAccountKey, TokenUriPolicy};
 use crate::log::PlainText;
-use crate::session::{FetchAnswer, RequestKind, service_account_can_sign};
+use crate::session::service_account_can_sign;
 use crate::settings::Settings;
-
-/// Bytes of the summary of the directory.
-const SUMMARY: usize = 256 * 1024;
 
 /// Everything that is told.
 #[derive(Debug, Serialize)]
@@ -177,38 +171,10 @@ fn expiry(settings: &Settings) -> Option<Timestamp> {
 
 /// Asks GRIN for the summary of the directory, the cheapest thing that needs a sign-in.
 fn ask(settings: &Settings) -> Result<(), CliError> {
-    let wrong = |error: &dyn std::error::Error| CliError::new(ExitStatus::Config, "cannot ask GRIN").because(error);
-    let library = LibraryDirectory::parse(&settings.library.directory).map_err(|error| wrong(&error))?;
-    let addresses = GrinAddresses::new(&settings.grin.base_url, &library).map_err(|error| wrong(&error))?;
-    session::with(session::config(settings)?, async |line: &AuthSession| {
-        let fetch = FetchAnswer::get(addresses.summary(), RequestKind::Other, SUMMARY);
-        let cx = line.cx.with_timeout(settings.session.total_timeout);
-        let answer = line
-            .session
-            .ask(fetch, &cx)
-            .await
-            .map_err(|error| session::failed(&error))?;
-        match answer.status {
-            200 if !is_page(&answer.body) => Ok(()),
-            200 => Err(CliError::new(
-                ExitStatus::NotPermitted,
-                "GRIN answers with a page instead of the summary",
-            )
-            .cause("it looks like a sign-in page or a refusal")
-            .advise("Sign in with `grind auth login`; check grin.base_url and library.directory.")),
-            status => Err(
-                CliError::new(ExitStatus::NotPermitted, "GRIN has no such directory for this account")
-                    .cause(format!("status {status} for {}", answer.url))
-                    .advise("Check library.directory; upper and lower case count."),
-            ),
-        }
+    grin_line::with(grin_line::config(settings)?, async |line: &GrinLine| {
+        let summary = GrinContact::new(line, settings)?.summary().await;
+        judge_summary(&summary.map_err(|error| grin_line::failed(&error))?)
     })
-}
-
-/// The summary is text; a page in its place is a sign-in page or a refusal, whatever its status.
-fn is_page(body: &[u8]) -> bool {
-    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    text.trim_ascii_start().starts_with(b"<")
 }
 
 impl Display for Status {

@@ -1,7 +1,8 @@
 //! Are the files with secrets there, and closed to others?
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
@@ -17,24 +18,35 @@ enum Needed {
     Later,
 }
 
+type SecretKey = (&'static str, Needed, fn(&Settings) -> &Option<PathBuf>);
+
+/// The keys that name files with secrets.
+const KEYS: [SecretKey; 6] = [
+    ("auth.client_secret_file", Needed::Now, |all| {
+        &all.auth.client_secret_file
+    }),
+    ("auth.credentials_file", Needed::Later, |all| &all.auth.credentials_file),
+    ("auth.service_account_file", Needed::Now, |all| {
+        &all.auth.service_account_file
+    }),
+    ("archive.passphrase_file", Needed::Now, |all| {
+        &all.archive.passphrase_file
+    }),
+    ("state_store.token_file", Needed::Now, |all| &all.state_store.token_file),
+    ("archive.secret_key_file", Needed::Now, |all| {
+        &all.archive.secret_key_file
+    }),
+];
+
+/// Whether a key names a file with a secret.
+pub fn is_of_secret(key: &str) -> bool {
+    KEYS.iter().any(|(known, ..)| *known == key)
+}
+
 pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     let auth = &settings.auth;
-    for (key, file, needed) in [
-        ("auth.client_secret_file", &auth.client_secret_file, Needed::Now),
-        ("auth.credentials_file", &auth.credentials_file, Needed::Later),
-        ("auth.service_account_file", &auth.service_account_file, Needed::Now),
-        (
-            "archive.passphrase_file",
-            &settings.archive.passphrase_file,
-            Needed::Now,
-        ),
-        ("state_store.token_file", &settings.state_store.token_file, Needed::Now),
-        (
-            "archive.secret_key_file",
-            &settings.archive.secret_key_file,
-            Needed::Now,
-        ),
-    ] {
+    for (key, needed, of) in KEYS {
+        let file = of(settings);
         let Some(file) = file else { continue };
         there(key, file, needed, findings);
         // The simulator on this machine has no secrets.
@@ -72,7 +84,10 @@ fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<SettingsFind
     let name = file.display();
     match std::fs::metadata(file) {
         Ok(metadata) if metadata.is_file() => {
-            if needed == Needed::Now && is_blank(file, metadata.len()) {
+            if let Err(why) = File::open(file) {
+                let text = format!("names {name}, which the user running this check cannot read: {why}");
+                error(findings, key, text);
+            } else if needed == Needed::Now && is_blank(file, metadata.len()) {
                 error(findings, key, format!("names {name}, which is empty"));
             }
         }

@@ -1,4 +1,4 @@
-//! Our own session for the few requests of `grind auth`.
+//! A session of a command's own, for its few requests to GRIN.
 
 use std::time::Duration;
 
@@ -12,27 +12,25 @@ use crate::settings::Settings;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What the session is asked with.
-pub(super) struct AuthSession {
-    pub(super) session: Session,
-    pub(super) cx: AskContext,
+pub struct GrinLine {
+    pub session: Session,
+    pub cx: AskContext,
 }
 
 /// The session's config as the daemon would have it.
-pub(super) fn config(settings: &Settings) -> Result<SessionConfig, CliError> {
-    SessionConfig::from_settings(settings)
-        .map_err(|error| CliError::new(ExitStatus::Config, "cannot sign in").because(&error))
+pub fn config(settings: &Settings) -> Result<SessionConfig, CliError> {
+    SessionConfig::from_settings(settings).map_err(|error| {
+        CliError::new(ExitStatus::Config, "GRIN cannot be asked with this configuration").because(&error)
+    })
 }
 
 /// Runs `work` on a system of its own, with a session that is closed afterwards.
-pub(super) fn with<T>(
-    config: SessionConfig,
-    work: impl AsyncFnOnce(&AuthSession) -> Result<T, CliError>,
-) -> Result<T, CliError> {
+pub fn with<T>(config: SessionConfig, work: impl AsyncFnOnce(&GrinLine) -> Result<T, CliError>) -> Result<T, CliError> {
     actix_rt::System::new().block_on(async {
         let (session, thread) = Session::start(&ActorRegistry::new(), config).map_err(|error| failed(&error))?;
-        let line = AuthSession {
+        let line = GrinLine {
             session,
-            cx: AskContext::root("auth"),
+            cx: AskContext::root("command"),
         };
         let done = work(&line).await;
         // What is asked for is done or not by now; the farewell changes nothing about it.
@@ -45,7 +43,7 @@ pub(super) fn with<T>(
 }
 
 /// A request that has no answer.
-pub(super) fn failed(error: &SessionError) -> CliError {
+pub fn failed(error: &SessionError) -> CliError {
     match error {
         SessionError::SignedOut { .. } | SessionError::TokenWanted => {
             CliError::new(ExitStatus::NotPermitted, "not signed in: no access token can be got")

@@ -1,0 +1,200 @@
+//! What must be known: each answer by a flag, else asked for on the terminal, and checked at once.
+
+use std::io::{BufRead, Read as _, Write};
+use std::path::PathBuf;
+
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::init::InitArgs;
+use crate::cli::init::checks;
+
+/// How often a person may answer a question wrongly.
+const TRIES: usize = 3;
+/// Bytes of an answer.
+const LONGEST: u64 = 4096;
+
+/// How the daemon signs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInAnswer {
+    /// By the key of a service account.
+    ServiceAccount(PathBuf),
+    /// For the person who signs in with `grind auth login`, by this client.
+    Person(PathBuf),
+}
+
+/// All answers, each found to be fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitAnswers {
+    /// GRIN's directory.
+    pub library: String,
+    /// `storage.url`.
+    pub storage: String,
+    /// The sign-in.
+    pub sign_in: SignInAnswer,
+    /// The file with the passphrase.
+    pub passphrase: PathBuf,
+}
+
+/// Where answers come from that no flag gives.
+pub struct AnswerSource<R, W> {
+    /// What a person types; `None`: there is no terminal.
+    pub typed: Option<R>,
+    /// Where the questions go.
+    pub asked: W,
+}
+
+/// One thing that must be known.
+struct Question<'a> {
+    flag: &'static str,
+    words: &'static str,
+    given: Option<&'a str>,
+}
+
+impl InitAnswers {
+    /// Gathers them.
+    pub fn gather<R: BufRead, W: Write>(args: &InitArgs, source: &mut AnswerSource<R, W>) -> Result<Self, CliError> {
+        let library = Question {
+            flag: "--library",
+            words: "GRIN's directory for your library, exactly as GRIN writes it (such as Harvard)",
+            given: args.library.as_deref(),
+        };
+        let library = source.answer(&library, checks::library)?;
+        let storage = Question {
+            flag: "--storage",
+            words: "Where books go (file:///srv/library, or s3://bucket/prefix)",
+            given: args.storage.as_deref(),
+        };
+        let storage = source.answer(&storage, |url| checks::storage(url, args))?;
+        let sign_in = sign_in(args, source)?;
+        let passphrase = Question {
+            flag: "--passphrase-file",
+            words: "The file with the passphrase of GRIN's archives",
+            given: path(args.passphrase_file.as_ref()),
+        };
+        let passphrase = source.answer(&passphrase, checks::passphrase)?;
+        Ok(Self {
+            library,
+            storage,
+            sign_in,
+            passphrase,
+        })
+    }
+}
+
+fn path(path: Option<&PathBuf>) -> Option<&str> {
+    path.and_then(|path| path.to_str())
+}
+
+fn sign_in<R: BufRead, W: Write>(args: &InitArgs, source: &mut AnswerSource<R, W>) -> Result<SignInAnswer, CliError> {
+    let key = Question {
+        flag: "--service-account-file",
+        words: "The key file of the service account",
+        given: path(args.service_account_file.as_ref()),
+    };
+    let client = Question {
+        flag: "--client-secret-file",
+        words: "The client secret file that Google's console hands out for an application of type desktop",
+        given: path(args.client_secret_file.as_ref()),
+    };
+    let is_person = match (key.given, client.given) {
+        (Some(_), _) => false,
+        (None, Some(_)) => true,
+        (None, None) => {
+            let kind = Question {
+                flag: "--service-account-file or --client-secret-file",
+                words: "Sign in by a service account (1, the better way for a daemon) or as a person (2)",
+                given: None,
+            };
+            source.answer(&kind, checks::kind_of_sign_in)?
+        }
+    };
+    Ok(match is_person {
+        true => SignInAnswer::Person(source.answer(&client, checks::client_secret)?),
+        false => SignInAnswer::ServiceAccount(source.answer(&key, checks::service_account)?),
+    })
+}
+
+impl<R: BufRead, W: Write> AnswerSource<R, W> {
+    /// The answer to one question. One that a flag gives is wrong for good; a person is asked again.
+    fn answer<T>(&mut self, question: &Question<'_>, check: impl Fn(&str) -> Result<T, String>) -> Result<T, CliError> {
+        let unfit = |why: String| CliError::new(ExitStatus::Config, format!("{}: {why}", question.flag));
+        if let Some(given) = question.given {
+            return check(given).map_err(|why| unfit(why).advise("Nothing was written."));
+        }
+        let mut why = String::new();
+        for _ in 0..TRIES {
+            let typed = self.ask(question)?;
+            match check(&typed) {
+                Ok(answer) => return Ok(answer),
+                Err(unfit) => {
+                    say(&mut self.asked, &format!("  {unfit}\n"))?;
+                    why = unfit;
+                }
+            }
+        }
+        Err(unfit(why).advise("Nothing was written."))
+    }
+
+    fn ask(&mut self, question: &Question<'_>) -> Result<String, CliError> {
+        let missing = || {
+            CliError::new(ExitStatus::Usage, format!("{} is missing", question.flag))
+                .cause(format!("wanted: {}", question.words))
+                .cause("there is no terminal to ask for it")
+                .advise("Give the flag. Nothing was written.")
+        };
+        let typed = self.typed.as_mut().ok_or_else(missing)?;
+        say(&mut self.asked, &format!("{}: ", question.words))?;
+        let mut line = String::new();
+        let read = typed.by_ref().take(LONGEST).read_line(&mut line);
+        match read {
+            Ok(bytes) if bytes > 0 => Ok(line.trim().to_owned()),
+            // The terminal is gone, or Ctrl-D was pressed.
+            _ => Err(missing()),
+        }
+    }
+}
+
+fn say(out: &mut impl Write, text: &str) -> Result<(), CliError> {
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| CliError::output(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(typed: Option<&str>, given: Option<&str>) -> (Result<String, CliError>, String) {
+        let mut source = AnswerSource {
+            typed: typed.map(str::as_bytes),
+            asked: Vec::new(),
+        };
+        let question = Question {
+            flag: "--library",
+            words: "The library",
+            given,
+        };
+        let answer = source.answer(&question, checks::library);
+        (answer, String::from_utf8(source.asked).unwrap())
+    }
+
+    #[test]
+    fn a_wrong_answer_is_asked_again_and_a_wrong_flag_is_not() {
+        let (answer, said) = asked(Some("../x\n  TESTLIB \n"), None);
+        assert_eq!(answer.unwrap(), "TESTLIB");
+        assert_eq!(said.matches("The library: ").count(), 2, "{said}");
+        let (answer, said) = asked(Some("TESTLIB\n"), Some("../x"));
+        assert_eq!((answer.unwrap_err().exit(), said.as_str()), (ExitStatus::Config, ""));
+        let (answer, said) = asked(Some("/\n/\n/\n/\nTESTLIB\n"), None);
+        assert_eq!(answer.unwrap_err().exit(), ExitStatus::Config, "{said}");
+    }
+
+    #[test]
+    fn without_a_terminal_the_flag_that_is_missing_is_named() {
+        for typed in [None, Some("")] {
+            let error = asked(typed, None).0.unwrap_err();
+            assert_eq!(error.exit(), ExitStatus::Usage);
+            assert!(error.to_string().contains("--library is missing"), "{error}");
+        }
+    }
+}

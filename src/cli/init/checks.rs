@@ -1,0 +1,79 @@
+//! Whether an answer is fit, looked at when it is given.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::init::InitArgs;
+use crate::cli::preflight;
+use crate::grin::{ClientSecretFile, LibraryDirectory, ServiceAccountKey, TokenUriPolicy, read_passphrase};
+use crate::session::service_account_can_sign;
+use crate::storage::StorageConfig;
+
+/// GRIN's directory.
+pub fn library(text: &str) -> Result<String, String> {
+    match LibraryDirectory::parse(text) {
+        Ok(library) => Ok(library.as_str().to_owned()),
+        Err(bad) => Err(bad.to_string()),
+    }
+}
+
+/// An address that takes an object.
+pub fn storage(url: &str, args: &InitArgs) -> Result<String, String> {
+    let config = StorageConfig {
+        endpoint: args.endpoint.clone(),
+        region: args.region.clone(),
+        ..StorageConfig::of_url(url)
+    };
+    preflight::storage_fault(&config).map_or_else(|| Ok(url.to_owned()), Err)
+}
+
+/// `true`: as a person.
+pub fn kind_of_sign_in(text: &str) -> Result<bool, String> {
+    match text {
+        "1" => Ok(false),
+        "2" => Ok(true),
+        _ => Err("answer 1 or 2".to_owned()),
+    }
+}
+
+/// The key of a service account that can sign.
+pub fn service_account(path: &str) -> Result<PathBuf, String> {
+    let path = absolute(path)?;
+    let key = ServiceAccountKey::read(&path).map_err(|error| error.to_string())?;
+    if !service_account_can_sign(&key) {
+        return Err(format!("{} holds no RSA key in PEM, so it cannot sign", path.display()));
+    }
+    token_uri(&key.token_uri)?;
+    Ok(path)
+}
+
+/// A client of Google's console.
+pub fn client_secret(path: &str) -> Result<PathBuf, String> {
+    let path = absolute(path)?;
+    let client = ClientSecretFile::read(&path).map_err(|error| error.to_string())?;
+    token_uri(&client.token_uri)?;
+    Ok(path)
+}
+
+/// Secrets go to Google only, unless the settings say otherwise.
+fn token_uri(uri: &str) -> Result<(), String> {
+    TokenUriPolicy::default()
+        .check(uri)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+/// A file with a passphrase in it.
+pub fn passphrase(path: &str) -> Result<PathBuf, String> {
+    let path = absolute(path)?;
+    let passphrase = read_passphrase(&path).map_err(|error| error.to_string())?;
+    if passphrase.expose().is_empty() {
+        return Err(format!("the first line of {} is empty", path.display()));
+    }
+    Ok(path)
+}
+
+/// What systemd and the configuration can name.
+fn absolute(path: &str) -> Result<PathBuf, String> {
+    let resolved = Path::new(path).canonicalize();
+    resolved.map_err(|error| format!("{path:?} cannot be found: {error}"))
+}

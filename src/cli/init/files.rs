@@ -1,0 +1,224 @@
+//! The two files: their text, and how they are written.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::init::InitArgs;
+use crate::cli::init::answers::{InitAnswers, SignInAnswer};
+use crate::settings::StorageAddress;
+
+/// Where the daemon keeps a person's tokens, which it renews.
+pub const CREDENTIALS: &str = "/var/lib/grind/credentials.json";
+
+/// A file to be written.
+pub struct NewFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// A secret as configuration and unit name it: the name of the credential, and the file.
+pub struct NamedSecret<'a> {
+    /// The key.
+    pub key: &'static str,
+    /// The name.
+    pub name: String,
+    /// The file.
+    pub file: &'a Path,
+}
+
+impl InitAnswers {
+    /// Its secrets; two files of one name cannot both be credentials.
+    pub fn secrets(&self) -> Result<[NamedSecret<'_>; 2], CliError> {
+        let (key, file) = match &self.sign_in {
+            SignInAnswer::ServiceAccount(file) => ("service_account_file", file),
+            SignInAnswer::Person(file) => ("client_secret_file", file),
+        };
+        let secrets = [(key, file), ("passphrase_file", &self.passphrase)].map(|(key, file)| NamedSecret {
+            key,
+            name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            file,
+        });
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let is_name = |name: &str| !name.is_empty() && name.chars().all(is_plain);
+        match &secrets {
+            [one, other] if one.name != other.name && is_name(&one.name) && is_name(&other.name) => Ok(secrets),
+            _ => Err(
+                CliError::new(ExitStatus::Config, "systemd cannot hand over files with these names")
+                    .cause(secrets.map(|secret| secret.file.display().to_string()).join(", "))
+                    .advise(
+                        "Give each a name of its own, of ASCII letters, digits, dots, - and _. Nothing was written.",
+                    ),
+            ),
+        }
+    }
+
+    /// The configuration file.
+    pub fn configuration(&self, args: &InitArgs) -> Result<String, CliError> {
+        let [sign_in, passphrase] = self.secrets()?;
+        let mut text = String::from(
+            "# Written by grind init. Every key with its default: grind check-config --print.\n\
+             # Files of secrets are named without a folder: systemd hands them over (credentials.conf), and commands that are run by hand\n\
+             # look for them beside this file.\n\n",
+        );
+        let mut section = |name: &str, pairs: &[(&str, Option<&str>)]| {
+            let _ = writeln!(text, "[{name}]");
+            for (key, value) in pairs {
+                let value = value.map(|value| toml::Value::from(value).to_string());
+                let _ = value.map(|value| writeln!(text, "{key} = {value}"));
+            }
+            text.push('\n');
+        };
+        section("library", &[("directory", Some(&self.library))]);
+        let credentials = matches!(self.sign_in, SignInAnswer::Person(_)).then_some(CREDENTIALS);
+        section(
+            "auth",
+            &[(sign_in.key, Some(&sign_in.name)), ("credentials_file", credentials)],
+        );
+        section("archive", &[(passphrase.key, Some(&passphrase.name))]);
+        let endpoint = args.endpoint.as_ref().map(url::Url::as_str);
+        let place = [
+            ("url", Some(self.storage.as_str())),
+            ("endpoint", endpoint),
+            ("region", args.region.as_deref()),
+        ];
+        section("storage", &place);
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// The drop-in of the unit.
+    pub fn drop_in(&self) -> Result<String, CliError> {
+        let mut text =
+            String::from("# Written by grind init. Secrets that systemd hands to the daemon alone.\n[Service]\n");
+        for secret in self.secrets()? {
+            let _ = writeln!(text, "LoadCredential={}:{}", secret.name, literal(secret.file));
+        }
+        if let Ok(StorageAddress::Folder(folder)) = StorageAddress::parse(&self.storage) {
+            let _ = writeln!(text, "ReadWritePaths=\"-{}\"", literal(&folder));
+        }
+        Ok(text)
+    }
+}
+
+/// A path as a unit has it, where a percent sign begins a specifier.
+fn literal(path: &Path) -> String {
+    path.display().to_string().replace('%', "%%")
+}
+
+/// Refuses files that are there already, unless they may be replaced.
+pub fn refuse_existing(paths: &[PathBuf], force: bool) -> Result<(), CliError> {
+    let there = paths.iter().filter(|path| !force && path.symlink_metadata().is_ok());
+    let there: Vec<String> = there.map(|path| path.display().to_string()).collect();
+    if there.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(
+        ExitStatus::CannotCreate,
+        "a file is there already, and nothing was written",
+    )
+    .cause(there.join(", "))
+    .advise("Give --force to replace it, or name another with --config or --drop-in."))
+}
+
+impl NewFile {
+    /// A file appears whole, with the group of its folder: the daemon's group may read what lies in its folder.
+    pub fn write(&self, force: bool) -> Result<(), CliError> {
+        self.put(force).map_err(|error| {
+            CliError::new(
+                ExitStatus::CannotCreate,
+                format!("cannot write {}", self.path.display()),
+            )
+            .because(&error)
+            .advise("Run it as root, or name other files with --config and --drop-in.")
+        })
+    }
+
+    fn put(&self, force: bool) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(folder)?;
+        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        io::Write::write_all(&mut new, self.text.as_bytes())?;
+        let group = rustix::fs::Gid::from_raw(fs::metadata(folder)?.gid());
+        // Who may not give it to that group leaves it with their own.
+        let _kept_with_their_own = rustix::fs::fchown(new.as_file(), None, Some(group));
+        new.as_file().set_permissions(fs::Permissions::from_mode(self.mode))?;
+        new.as_file().sync_all()?;
+        match force {
+            true => new.persist(&self.path)?,
+            false => new.persist_noclobber(&self.path)?,
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers() -> InitAnswers {
+        InitAnswers {
+            library: "Harvard".to_owned(),
+            storage: "file:///srv/library".to_owned(),
+            sign_in: SignInAnswer::Person("/etc/grind/client.json".into()),
+            passphrase: "/root/100%/gpg".into(),
+        }
+    }
+
+    #[test]
+    fn configuration_and_drop_in_name_the_same_credentials() {
+        let text = answers().configuration(&InitArgs::default()).unwrap();
+        let read: toml::Table = text.parse().unwrap();
+        assert_eq!(read["auth"]["client_secret_file"].as_str(), Some("client.json"));
+        assert_eq!(read["auth"]["credentials_file"].as_str(), Some(CREDENTIALS));
+        assert_eq!(read["archive"]["passphrase_file"].as_str(), Some("gpg"));
+        let unit = answers().drop_in().unwrap();
+        assert!(
+            unit.contains("\nLoadCredential=client.json:/etc/grind/client.json\n"),
+            "{unit}"
+        );
+        assert!(unit.contains("\nLoadCredential=gpg:/root/100%%/gpg\n"), "{unit}");
+        assert!(unit.contains("\nReadWritePaths=\"-/srv/library\"\n"), "{unit}");
+    }
+
+    #[test]
+    fn files_of_one_name_or_of_names_that_systemd_reads_otherwise_are_refused() {
+        for (client, passphrase) in [("/a/secret", "/b/secret"), ("/a/x:y", "/b/z"), ("/a/x", "/b/100%")] {
+            let answers = InitAnswers {
+                sign_in: SignInAnswer::ServiceAccount(client.into()),
+                passphrase: passphrase.into(),
+                ..answers()
+            };
+            assert!(answers.drop_in().is_err(), "{client} {passphrase}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_replaced_by_force_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = NewFile {
+            path: folder.path().join("sub").join("b"),
+            text: "new\n".to_owned(),
+            mode: 0o640,
+        };
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        fs::write(&file.path, "old\n").unwrap();
+        let refused = refuse_existing(&[folder.path().join("a"), file.path.clone()], false).unwrap_err();
+        assert_eq!(refused.exit(), ExitStatus::CannotCreate);
+        assert_eq!(file.write(false).unwrap_err().exit(), ExitStatus::CannotCreate);
+        assert_eq!(fs::read_to_string(&file.path).unwrap(), "old\n");
+        refuse_existing(std::slice::from_ref(&file.path), true).unwrap();
+        file.write(true).unwrap();
+        assert_eq!(fs::read_to_string(&file.path).unwrap(), "new\n");
+        assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+}

@@ -1,0 +1,220 @@
+//! Storage, the room in it, and the catalog: tried as the daemon uses them.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::Access;
+
+use crate::catalog::{CatalogAddress, CatalogError, CatalogReader};
+use crate::cli::exit::ExitStatus;
+use crate::cli::preflight::line::CheckLine;
+use crate::cli::reading;
+use crate::pipeline::storage_config;
+use crate::settings::{Settings, StorageAddress};
+use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageError, StorageErrorClass};
+
+const STORAGE: &str = "storage.url";
+const ROOM: &str = "storage.disk_reserve";
+const CATALOG: &str = "catalog.url";
+
+/// What is written, read back, compared and removed.
+const CONTENT: &[u8] = b"Written by grind check-config --connect; it may be removed.\n";
+
+/// Tries the storage and says what room it has.
+pub fn storage(settings: &Settings) -> Vec<CheckLine> {
+    let config = match storage_config(settings) {
+        Ok(config) => config,
+        Err(error) => return vec![CheckLine::not_checked(STORAGE, error.to_string())],
+    };
+    let made = MadeFolders::below(&settings.storage.url);
+    let lines = match Storage::open(&config) {
+        Ok(storage) => vec![tried(&storage), room(&storage)],
+        Err(error) => vec![
+            failed(STORAGE, "cannot be opened", &error),
+            CheckLine::not_checked(ROOM, "the storage cannot be opened"),
+        ],
+    };
+    made.remove();
+    lines
+}
+
+/// Why a storage cannot be used; `None`: it took an object and gave it back.
+pub fn storage_fault(config: &StorageConfig) -> Option<String> {
+    let made = MadeFolders::below(&config.url);
+    let fault = match Storage::open(config) {
+        Ok(storage) => Some(tried(&storage)).filter(|line| !line.is_passed()),
+        Err(error) => Some(failed(STORAGE, "cannot be opened", &error)),
+    };
+    made.remove();
+    fault.map(|line| line.to_string())
+}
+
+fn tried(storage: &Storage) -> CheckLine {
+    let name = format!(
+        "grind-check-config-{}-{}",
+        std::process::id(),
+        Timestamp::now().as_millisecond()
+    );
+    let tried = ObjectKey::parse(&name)
+        .map_err(StorageError::from)
+        .and_then(|key| round_trip(storage, &key));
+    match tried {
+        Ok(true) => CheckLine::passed(STORAGE, "a small object was written, read back, compared and removed"),
+        Ok(false) => CheckLine::failed(
+            STORAGE,
+            ExitStatus::Config,
+            format!(
+                "the object {name} that was written is not what is read back. Look at the file system or the object store."
+            ),
+        ),
+        Err(error) => failed(STORAGE, "cannot be used", &error),
+    }
+}
+
+/// Whether what is read back is what was written; it is removed in any case.
+fn round_trip(storage: &Storage, key: &ObjectKey) -> Result<bool, StorageError> {
+    storage.put(key, CONTENT, &ObjectMeta::default())?;
+    let mut read = Vec::new();
+    let came = storage.open_read(key).and_then(|mut reader| {
+        reader.read_to_end(&mut read).map_err(StorageError::from_read)?;
+        Ok(())
+    });
+    storage.remove(key)?;
+    came?;
+    Ok(read == CONTENT && storage.stat(key)?.is_none())
+}
+
+fn room(storage: &Storage) -> CheckLine {
+    match storage.room() {
+        Ok(Some(free)) => {
+            let free = bytesize::ByteSize::b(free).display().iec();
+            CheckLine::passed(ROOM, format!("{free} are free, more than the reserve"))
+        }
+        Ok(None) => CheckLine::passed(ROOM, "means nothing for this storage, which is no disk"),
+        Err(error) => failed(ROOM, "is not kept", &error),
+    }
+}
+
+fn failed(key: &str, what: &str, error: &StorageError) -> CheckLine {
+    let (exit, advice) = match error {
+        StorageError::Full { .. } => (ExitStatus::CannotCreate, "Make room, or name another place."),
+        StorageError::Denied { .. } => (
+            ExitStatus::NotPermitted,
+            "The daemon's user needs the right to write, read and remove there.",
+        ),
+        StorageError::ReadOnly { .. } => (ExitStatus::CannotCreate, "Mount it for writing."),
+        StorageError::NoBucket(_) => (ExitStatus::Config, "Make the bucket, or correct storage.url."),
+        _ => match error.class() {
+            StorageErrorClass::Transient => (
+                ExitStatus::Unavailable,
+                "Look at the store and the network, and try again.",
+            ),
+            _ => (ExitStatus::Config, "Correct the configuration."),
+        },
+    };
+    CheckLine::failed(key, exit, format!("{what}: {error}. {advice}"))
+}
+
+/// Folders of the storage that are not there yet: the check leaves none behind, as they might belong to the wrong user.
+struct MadeFolders(Vec<PathBuf>);
+
+impl MadeFolders {
+    fn below(url: &str) -> Self {
+        match StorageAddress::parse(url) {
+            Ok(StorageAddress::Folder(folder)) => {
+                let missing = folder.ancestors().take_while(|ancestor| !ancestor.exists());
+                Self(missing.map(Path::to_owned).collect())
+            }
+            _ => Self(Vec::new()),
+        }
+    }
+
+    /// Removes those that are empty, but for the empty folders that the storage makes for itself.
+    fn remove(self) {
+        for folder in self.0 {
+            let inside = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            // What is in use by now stays.
+            inside.for_each(|inside| drop(std::fs::remove_dir(inside.path())));
+            drop(std::fs::remove_dir(folder));
+        }
+    }
+}
+
+/// Whether the catalog can be read, and can be written as far as that shows.
+pub fn catalog(settings: &Settings) -> CheckLine {
+    let url = &settings.catalog.url;
+    match CatalogReader::open(url) {
+        Ok(_) => writable(url).unwrap_or_else(|| CheckLine::passed(CATALOG, "the catalog can be opened")),
+        Err(CatalogError::Missing { .. }) => writable(url)
+            .unwrap_or_else(|| CheckLine::passed(CATALOG, "there is no catalog yet; the first run makes it")),
+        Err(error) => CheckLine::of_error(CATALOG, &reading::refused(&error)),
+    }
+}
+
+/// Why the file of a catalog cannot be written; `None` where nothing keeps from it.
+fn writable(url: &str) -> Option<CheckLine> {
+    let file = CatalogAddress::parse(url).ok()?.file()?.to_owned();
+    let there = file.ancestors().find(|ancestor| ancestor.exists())?;
+    let folder = file.ancestors().skip(1).find(|ancestor| ancestor.exists())?;
+    let refused = [there, folder]
+        .into_iter()
+        .find(|place| rustix::fs::access(*place, Access::WRITE_OK).is_err())?;
+    let text = format!(
+        "{} cannot be written by the user running this check. Give it to the daemon's user.",
+        refused.display()
+    );
+    Some(CheckLine::failed(CATALOG, ExitStatus::NotPermitted, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::preflight::line::exit_of;
+
+    #[test]
+    fn a_storage_that_takes_an_object_keeps_nothing_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&StorageConfig::of_url(format!("file://{}", folder.path().display()))).unwrap();
+        assert_eq!(exit_of(&[tried(&storage), room(&storage)]), ExitStatus::Done);
+        assert_eq!(storage.list(None).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn each_fault_of_a_storage_says_what_to_do_and_has_its_code() {
+        let place = || "s3://b".to_owned();
+        let detail = || "x".to_owned();
+        for (error, exit, words) in [
+            (
+                StorageError::NoBucket("b".to_owned()),
+                ExitStatus::Config,
+                "Make the bucket",
+            ),
+            (
+                StorageError::Denied {
+                    place: place(),
+                    detail: detail(),
+                },
+                ExitStatus::NotPermitted,
+                "right",
+            ),
+            (
+                StorageError::Full {
+                    place: place(),
+                    detail: detail(),
+                },
+                ExitStatus::CannotCreate,
+                "room",
+            ),
+            (
+                StorageError::store("writing".to_owned(), &"503"),
+                ExitStatus::Unavailable,
+                "try again",
+            ),
+        ] {
+            let line = failed(STORAGE, "cannot be used", &error);
+            assert!(line.to_string().contains(words), "{line}");
+            assert_eq!(exit_of(&[line]), exit);
+        }
+    }
+}

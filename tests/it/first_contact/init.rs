@@ -1,0 +1,135 @@
+//! `grind init`, with every answer as a flag, and without a terminal.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use grind::lab::simulator::SimulatorConfig;
+use grind::settings::{DEMO_PASSPHRASE, Settings, SettingsSources};
+
+use crate::support::{Finished, Home, finish};
+
+/// A folder with secrets beside where the configuration goes.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new(passphrase: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let etc = folder.path().join("etc/grind");
+        fs::create_dir_all(&etc).unwrap();
+        let client = r#"{"installed": {"client_id": "x", "client_secret": "y",
+            "auth_uri": "https://accounts.google.com/o/oauth2/auth", "token_uri": "https://oauth2.googleapis.com/token"}}"#;
+        for (name, text) in [("client.json", client), ("gpg_passphrase", passphrase)] {
+            fs::write(etc.join(name), text).unwrap();
+            fs::set_permissions(etc.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn init(&self, extra: &[&str], environment: &[(&str, String)]) -> Finished {
+        let storage = format!("file://{}", self.path("library").display());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_grind"));
+        command.args(["init", "--storage", &storage]).args(extra);
+        command.arg("--root").arg(self.folder.path());
+        command
+            .arg("--client-secret-file")
+            .arg(self.path("etc/grind/client.json"));
+        command
+            .arg("--passphrase-file")
+            .arg(self.path("etc/grind/gpg_passphrase"));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        finish(command.spawn().unwrap())
+    }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+#[test]
+fn flags_alone_write_a_configuration_that_is_sound_and_never_over_another() {
+    let desk = Desk::new("secret\n");
+    let ended = desk.init(&["--library", "TESTLIB"], &[]);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    assert!(ended.out.contains("grind auth login"), "{}", ended.out);
+    let configuration = desk.path("etc/grind/grind.toml");
+    let settings = Settings::load(&SettingsSources::of_file(&configuration))
+        .unwrap()
+        .settings;
+    assert_eq!(settings.library.directory, "TESTLIB");
+    assert_eq!(
+        settings.archive.passphrase_file,
+        Some(desk.path("etc/grind/gpg_passphrase"))
+    );
+    let unit = read(&desk.path("etc/systemd/system/grind.service.d/credentials.conf"));
+    assert_eq!(unit.matches("LoadCredential=").count(), 2, "{unit}");
+    assert!(!read(&configuration).contains("secret\n") && !desk.path("library").exists());
+    let before = read(&configuration);
+    let again = desk.init(&["--library", "OTHER"], &[]);
+    assert_eq!(
+        (again.status.code(), read(&configuration)),
+        (Some(73), before),
+        "{}",
+        again.err
+    );
+    let forced = desk.init(&["--library", "OTHER", "--force"], &[]);
+    assert_eq!(forced.status.code(), Some(0), "{}", forced.err);
+    assert!(read(&configuration).contains("\"OTHER\""));
+}
+
+#[test]
+fn a_missing_answer_and_a_wrong_one_write_nothing() {
+    let desk = Desk::new("secret\n");
+    let missing = desk.init(&[], &[]);
+    assert_eq!(missing.status.code(), Some(2), "{}", missing.err);
+    assert!(missing.err.contains("--library is missing"), "{}", missing.err);
+    let wrong = desk.init(&["--library", "../x"], &[]);
+    assert_eq!(wrong.status.code(), Some(78), "{}", wrong.err);
+    fs::write(desk.path("etc/grind/gpg_passphrase"), "\n").unwrap();
+    let empty = desk.init(&["--library", "TESTLIB"], &[]);
+    assert_eq!(empty.status.code(), Some(78), "{}", empty.err);
+    assert!(empty.err.contains("--passphrase-file"), "{}", empty.err);
+    assert!(!desk.path("etc/grind/grind.toml").exists());
+    assert!(!desk.path("etc/systemd").exists());
+}
+
+#[test]
+fn with_connect_the_answers_are_tried_against_the_services() {
+    let home = Home::new(
+        SimulatorConfig {
+            books: 2,
+            pages: 1,
+            image_bytes: 200,
+            ..SimulatorConfig::default()
+        },
+        "",
+    );
+    let desk = Desk::new(DEMO_PASSPHRASE);
+    let catalog = format!("sqlite://{}", desk.path("catalog.db").display());
+    // Nobody has signed in yet: there is no file of credentials, and the simulator lets everybody in.
+    let environment = [
+        ("GRIND__GRIN__BASE_URL", home.simulator.base_url()),
+        ("GRIND__CATALOG__URL", catalog),
+    ];
+    let ended = desk.init(&["--library", "TESTLIB", "--connect"], &environment);
+    assert!(
+        ended.out.contains("error: auth: not signed in"),
+        "{} {}",
+        ended.out,
+        ended.err
+    );
+    assert!(ended.out.contains("ok: storage.url: "), "{}", ended.out);
+    assert_eq!(ended.status.code(), Some(77), "{}", ended.out);
+    assert!(ended.out.contains("Next:\n1. "), "{}", ended.out);
+}

@@ -1,0 +1,4 @@
+//! The commands by which a librarian meets GRIN for the first time, against the simulator.
+
+mod init;
+mod preflight;
