@@ -15,6 +15,7 @@ use crate::cli::export::ExportArgs;
 use crate::cli::import::ImportArgs;
 use crate::cli::init::InitArgs;
 use crate::cli::parse::ParseArgs;
+use crate::cli::rehearse::RehearseArgs;
 use crate::cli::report::ReportArgs;
 use crate::cli::retry::RetryArgs;
 use crate::cli::run::RunArgs;
@@ -55,6 +56,8 @@ pub enum CliCommand {
     Auth(AuthArgs),
     /// Read and validate the configuration
     CheckConfig(CheckConfig),
+    /// Meet GRIN with at most 30 requests, and say what of its answers is recognised; nothing is stored
+    Rehearse(RehearseArgs),
     /// Serve a simulated GRIN, to try things out
     #[cfg(feature = "lab")]
     Simulate(Box<SimulateArgs>),
@@ -115,6 +118,7 @@ mod tests {
             "grind auth login --no-browser",
             "grind check-config --connect",
             "grind init --library L --storage file:///x --service-account-file k --passphrase-file p --root r --force --connect",
+            "grind rehearse --config f",
             "grind init --client-secret-file c",
             "grind auth status",
             "grind collect --config f --limit 5 --barcodes AAA1,BBB2 --queue converted --queue failed --force --dry-run",

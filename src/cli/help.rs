@@ -104,6 +104,15 @@ first bytes of one archive; one small object is stored, read back and removed.",
         exits: &[Done, Usage, Unavailable, CannotCreate, NotPermitted, Config],
     },
     CommandHelp {
+        path: "rehearse",
+        notes: "\
+For the first contact with the real GRIN: one page of each list and the beginning of its text, one search, one HEAD, and the first and last
+megabyte of one archive. Of each answer it says what was recognised, what was not (exit code 1), and what the daemon would do. Nothing is
+stored, nothing is asked for conversion, and no catalog is made.",
+        examples: &["grind rehearse", "grind rehearse --config /etc/grind/grind.toml"],
+        exits: &[Done, Failed, Usage, Unavailable, CannotCreate, NotPermitted, Config],
+    },
+    CommandHelp {
         path: "simulate",
         notes: "",
         examples: &[

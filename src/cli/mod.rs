@@ -28,6 +28,7 @@ pub mod parse;
 mod preflight;
 pub(crate) mod progress;
 mod reading;
+mod rehearse;
 pub(crate) mod report;
 mod retry;
 pub mod run;
@@ -81,6 +82,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         #[cfg(feature = "lab")]
         CliCommand::Demo(args) => demo::run(args),
         CliCommand::Init(args) => init::run(args),
+        CliCommand::Rehearse(args) => rehearse::run(args),
         CliCommand::Auth(args) => auth::run(args),
         CliCommand::CheckConfig(args) => check_config(args),
         #[cfg(feature = "lab")]

@@ -4,17 +4,16 @@ mod sample;
 
 use futures::StreamExt as _;
 
-pub use sample::ListSample;
-use sample::ServedList;
+pub use sample::{ListSample, SampleEnd, ServedList};
 
 use crate::actor::AskContext;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::grin_line::GrinLine;
-use crate::grin::{FileName, GrinAddresses, LibraryDirectory, ListForm, ListKind, ListQuery};
+use crate::grin::{Barcode, FileName, GrinAddresses, LibraryDirectory, ListForm, ListKind, ListQuery};
 use crate::session::{
-    AuthMode, BodyError, FetchAnswer, OpenStream, PermitClass, RequestKind, RequestMethod, SessionError, SmallAnswer,
-    TimeoutPhase,
+    AuthMode, BodyError, FetchAnswer, HeadRequest, OpenStream, PermitClass, RequestKind, RequestMethod, SessionError,
+    SmallAnswer, TimeoutPhase,
 };
 use crate::settings::Settings;
 
@@ -94,6 +93,23 @@ impl<'a> GrinContact<'a> {
             }
         }
         Ok(served.read(&self.library))
+    }
+
+    /// The facts of a few books.
+    pub async fn search(&self, barcodes: &[Barcode]) -> Result<SmallAnswer, SessionError> {
+        let fetch = FetchAnswer::get(self.addresses.barcode_search(barcodes), RequestKind::Search, PAGE);
+        self.line.session.ask(fetch, &self.cx).await
+    }
+
+    /// The headers of an archive.
+    pub async fn head(&self, name: &FileName) -> Result<SmallAnswer, SessionError> {
+        let head = HeadRequest {
+            url: self.addresses.archive(name),
+            class: PermitClass::Check,
+            kind: RequestKind::ArchiveHead,
+            auth: AuthMode::Grin,
+        };
+        self.line.session.ask(head, &self.cx).await
     }
 
     /// Bytes `first` to `last` of an archive.

@@ -160,8 +160,8 @@ impl ListSample {
         trouble.extend(self.warnings.iter().cloned());
         match &self.end {
             SampleEnd::Doubt(doubt) => trouble.push(format!("it is not sure that the list ends here: {doubt}")),
-            SampleEnd::Torn => trouble.push("the page ends in its middle".to_owned()),
-            SampleEnd::Next(_) | SampleEnd::Last | SampleEnd::Cut => {}
+            SampleEnd::Torn if self.refusal.is_none() => trouble.push("the page ends in its middle".to_owned()),
+            SampleEnd::Torn | SampleEnd::Next(_) | SampleEnd::Last | SampleEnd::Cut => {}
         }
         trouble.join("; ")
     }

@@ -168,6 +168,9 @@ fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> R
     steps.push(format!(
         "Try it against the real services: sudo -u grind grind check-config --connect{config}"
     ));
+    steps.push(format!(
+        "See what is recognised of GRIN's answers, with nothing stored: sudo -u grind grind rehearse{config}"
+    ));
     steps.push("Start it: systemctl daemon-reload && systemctl enable --now grind".to_owned());
     let mut text = String::from("Next:\n");
     for (number, step) in (1..).zip(steps) {

@@ -99,7 +99,7 @@ fn list(sample: &ListSample) -> CheckLine {
     if sample.is_recognised() {
         return CheckLine::passed(LIST, format!("recognised: {sample}"));
     }
-    let text = format!("{sample}: {}", sample.trouble());
+    let text = format!("{sample}: {}. `grind rehearse` tells more.", sample.trouble());
     match sample.refusal {
         Some(_) => CheckLine::failed(LIST, ExitStatus::Unavailable, text),
         None => CheckLine::doubtful(LIST, text),

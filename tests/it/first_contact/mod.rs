@@ -2,3 +2,4 @@
 
 mod init;
 mod preflight;
+mod rehearse;

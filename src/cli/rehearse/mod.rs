@@ -1,0 +1,200 @@
+//! `grind rehearse`: GRIN is met for the first time with a few requests, nothing is stored, and nothing asked for conversion.
+
+mod archive;
+mod lists;
+mod step;
+
+use clap::Args;
+
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::first_contact::{GrinContact, judge_summary};
+use crate::cli::grin_line::GrinLine;
+use crate::cli::rehearse::step::{RehearsalStep, exit_of};
+use crate::cli::{grin_line, load, output};
+use crate::grin::{Barcode, FileName, ListKind, ListRow};
+use crate::pipeline::archive_options;
+use crate::settings::Settings;
+
+/// Requests at most, redirects and repeats counted.
+const REQUESTS: u64 = 30;
+/// Requests that one question may come to, with its redirects.
+const OF_ONE: u64 = 6;
+/// Bytes of an archive's first and last part.
+const PART: u64 = 1 << 20;
+/// Books that are searched for.
+const SEARCHED: usize = 5;
+
+/// `grind rehearse`.
+#[derive(Debug, Clone, Args)]
+pub struct RehearseArgs {
+    /// Where the config is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Asks, and says of each answer what was recognised.
+pub fn run(args: &RehearseArgs) -> CommandResult {
+    let settings = load::settings(&args.config)?.0;
+    grin_line::with(grin_line::config(&settings)?, async |line: &GrinLine| {
+        let mut rehearsal = Rehearsal {
+            contact: GrinContact::new(line, &settings)?,
+            settings: &settings,
+            steps: Vec::new(),
+            rows: Vec::new(),
+        };
+        rehearsal.sign_in().await?;
+        rehearsal.lists().await?;
+        rehearsal.search().await?;
+        rehearsal.archive().await?;
+        rehearsal.conclude()
+    })
+}
+
+struct Rehearsal<'a> {
+    contact: GrinContact<'a>,
+    settings: &'a Settings,
+    steps: Vec<RehearsalStep>,
+    /// Rows of the lists, archives that are ready first.
+    rows: Vec<ListRow>,
+}
+
+impl Rehearsal<'_> {
+    /// Prints a step as soon as it is known, for a slow GRIN.
+    fn note(&mut self, step: RehearsalStep) -> Result<(), CliError> {
+        output::print(&step.to_string())?;
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn asked(&self) -> u64 {
+        let counts = self.contact.line.session.counters().snapshot().requests;
+        counts.iter().map(|count| count.count).sum()
+    }
+
+    /// Whether another question may be asked; where not, it is said.
+    fn may_ask(&mut self, what: &str) -> Result<bool, CliError> {
+        let may = self.asked() + OF_ONE <= REQUESTS;
+        if !may {
+            let why = format!("no more than {REQUESTS} requests are made");
+            self.note(RehearsalStep::left_out(what, &why))?;
+        }
+        Ok(may)
+    }
+
+    /// Without a sign-in nothing else can be seen.
+    async fn sign_in(&mut self) -> Result<(), CliError> {
+        let summary = self.contact.summary().await;
+        judge_summary(&summary.map_err(|error| grin_line::failed(&error))?)?;
+        self.note(RehearsalStep::recognised(
+            "the summary of the directory: GRIN accepts the sign-in",
+            "",
+        ))
+    }
+
+    async fn lists(&mut self) -> Result<(), CliError> {
+        for kind in ListKind::ALL {
+            for form in kind.forms() {
+                let what = format!("{kind} as {form}");
+                if !self.may_ask(&what)? {
+                    continue;
+                }
+                let step = match self.contact.list(kind, form).await {
+                    Ok(sample) => {
+                        let step = lists::list(&sample);
+                        let at = if kind == ListKind::Converted {
+                            0
+                        } else {
+                            self.rows.len()
+                        };
+                        self.rows.splice(at..at, sample.rows);
+                        step
+                    }
+                    Err(error) => RehearsalStep::of_error(&what, &error),
+                };
+                self.note(step)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn search(&mut self) -> Result<(), CliError> {
+        const WHAT: &str = "_barcode_search";
+        let mut asked: Vec<Barcode> = self.rows.iter().map(|row| row.barcode.clone()).take(SEARCHED).collect();
+        asked.dedup();
+        if asked.is_empty() {
+            return self.note(RehearsalStep::left_out(WHAT, "no list names a book"));
+        }
+        if !self.may_ask(WHAT)? {
+            return Ok(());
+        }
+        let step = match self.contact.search(&asked).await {
+            Ok(answer) => lists::search(&answer, &asked),
+            Err(error) => RehearsalStep::of_error(WHAT, &error),
+        };
+        self.note(step)
+    }
+
+    async fn archive(&mut self) -> Result<(), CliError> {
+        const WHAT: &str = "an archive";
+        let Some(name) = self.rows.iter().find_map(|row| row.file_name.clone()) else {
+            return self.note(RehearsalStep::left_out(WHAT, "GRIN has none ready"));
+        };
+        if !self.may_ask(WHAT)? {
+            return Ok(());
+        }
+        let headers = self.contact.head(&name).await;
+        self.note(archive::head(&name, &headers))?;
+        if self.may_ask(WHAT)? {
+            self.parts(&name).await?;
+        }
+        Ok(())
+    }
+
+    async fn parts(&mut self, name: &FileName) -> Result<(), CliError> {
+        let options = archive_options(self.settings).map_err(|unusable| {
+            CliError::new(ExitStatus::Config, "archives cannot be opened with this configuration").because(&unusable)
+        })?;
+        let first = match self.contact.part(name, 0, PART - 1).await {
+            Ok(first) => first,
+            Err(error) => {
+                let what = format!("the first {PART} bytes of {name}");
+                return self.note(RehearsalStep::of_error(&what, &error));
+            }
+        };
+        self.note(archive::first_part(name, &first, &options))?;
+        let what = format!("the last bytes of {name}");
+        let Some(total) = archive::total_of(&first) else {
+            let then = "The daemon would begin a download that was cut from its first byte.";
+            let seen = format!("{what}: GRIN does not say of a part how long the whole is");
+            return self.note(RehearsalStep::not_recognised(seen, then));
+        };
+        if !self.may_ask(&what)? {
+            return Ok(());
+        }
+        let step = match self
+            .contact
+            .part(name, total.saturating_sub(PART), total.saturating_sub(1))
+            .await
+        {
+            Ok(last) => archive::last_part(name, &last, total),
+            Err(error) => RehearsalStep::of_error(&what, &error),
+        };
+        self.note(step)
+    }
+
+    fn conclude(&self) -> CommandResult {
+        let exit = exit_of(&self.steps);
+        let verdict = match exit {
+            ExitStatus::Done => "Everything that was looked at was recognised.",
+            ExitStatus::Failed => "Something was not recognised; please report the lines above.",
+            _ => "Not everything could be looked at.",
+        };
+        let asked = self.asked();
+        output::print(&format!(
+            "\n{verdict} {asked} requests were made; nothing was stored, and nothing asked for conversion.\n"
+        ))?;
+        Ok(exit)
+    }
+}

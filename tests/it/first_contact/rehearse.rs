@@ -1,0 +1,145 @@
+//! `grind rehearse`: few requests, nothing stored, and what is not recognised is said.
+
+use grind::lab::simulator::{
+    AuthConfig, FaultKind, ListConfig, PagerForm, RunningSimulator, SimulatorConfig, SimulatorRequest, StateMix,
+};
+
+use crate::support::Home;
+
+fn small() -> SimulatorConfig {
+    SimulatorConfig {
+        books: 150,
+        pages: 1,
+        image_bytes: 200,
+        ..SimulatorConfig::default()
+    }
+}
+
+fn requests(simulator: &RunningSimulator) -> u64 {
+    let stats = simulator.stats();
+    SimulatorRequest::ALL.iter().map(|(op, _)| stats.count(*op)).sum()
+}
+
+#[test]
+fn a_known_grin_is_recognised_with_few_requests_and_nothing_is_kept() {
+    let home = Home::new(
+        SimulatorConfig {
+            auth: Some(AuthConfig::default()),
+            ..small()
+        },
+        "",
+    );
+    let ended = home.grind(&["rehearse"]);
+    assert_eq!(ended.status.code(), Some(0), "{} {}", ended.out, ended.err);
+    for words in [
+        "recognised: _all_books as pages, 100 rows",
+        "recognised: _failed as text with columns",
+        "The daemon would read on at http",
+        "_barcode_search for 5 books, 5 in the answer",
+        "it has an ETag",
+        "the passphrase or key opens it",
+        "a part alone can be had",
+        "nothing asked for conversion",
+    ] {
+        assert!(ended.out.contains(words), "{words}: {}", ended.out);
+    }
+    assert!(requests(&home.simulator) <= 30, "{}", requests(&home.simulator));
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Process), 0);
+    assert!(!home.root().exists() && !home.folder.path().join("catalog.db").exists());
+}
+
+#[test]
+fn redirects_and_repeats_do_not_lead_beyond_the_bound() {
+    let faults = grind::lab::simulator::FaultPlan::default().with(FaultKind::TokenRefused, 0.7);
+    let home = Home::new(
+        SimulatorConfig {
+            auth: Some(AuthConfig::default()),
+            faults,
+            ..small()
+        },
+        "",
+    );
+    let ended = home.grind(&["rehearse"]);
+    assert!(ended.status.code().is_some(), "{}", ended.err);
+    let tokens = home.simulator.stats().count(SimulatorRequest::Token);
+    assert!(
+        requests(&home.simulator) - tokens <= 30,
+        "{} {}",
+        requests(&home.simulator),
+        ended.out
+    );
+}
+
+#[test]
+fn a_page_and_an_archive_that_are_not_recognised_are_said_with_what_would_follow() {
+    let home = Home::new(small(), "");
+    home.simulator
+        .inject(SimulatorRequest::ListPage, None, FaultKind::NoHeading);
+    home.simulator.inject(SimulatorRequest::Get, None, FaultKind::Html);
+    let ended = home.grind(&["rehearse"]);
+    assert_eq!(ended.status.code(), Some(1), "{} {}", ended.out, ended.err);
+    assert!(ended.out.matches("NOT RECOGNISED").count() >= 2, "{}", ended.out);
+    assert!(
+        ended.out.contains("The daemon would record nothing of it"),
+        "{}",
+        ended.out
+    );
+    assert!(ended.out.contains("The daemon would not store it"), "{}", ended.out);
+}
+
+#[test]
+fn a_pager_that_is_not_understood_is_said() {
+    let lists = ListConfig {
+        pager: PagerForm::Script,
+        ..ListConfig::default()
+    };
+    let home = Home::new(SimulatorConfig { lists, ..small() }, "");
+    let ended = home.grind(&["rehearse"]);
+    assert_eq!(ended.status.code(), Some(1), "{} {}", ended.out, ended.err);
+    assert!(
+        ended.out.contains("it is not sure that the list ends here"),
+        "{}",
+        ended.out
+    );
+}
+
+#[test]
+fn without_an_archive_the_rest_is_rehearsed() {
+    let home = Home::new(
+        SimulatorConfig {
+            mix: StateMix::NEW,
+            ..small()
+        },
+        "",
+    );
+    let ended = home.grind(&["rehearse"]);
+    assert!(
+        ended.out.contains("left out: an archive: GRIN has none ready"),
+        "{}",
+        ended.out
+    );
+    assert_eq!(ended.status.code(), Some(0), "{} {}", ended.out, ended.err);
+}
+
+#[test]
+fn a_sign_in_that_has_ended_and_a_grin_that_is_away_have_their_codes() {
+    let home = Home::new(
+        SimulatorConfig {
+            auth: Some(AuthConfig::default()),
+            ..small()
+        },
+        "",
+    );
+    home.simulator.set_refresh_alive(false);
+    home.simulator.expire_tokens();
+    let ended = home.grind(&["rehearse"]);
+    assert_eq!(ended.status.code(), Some(77), "{}", ended.err);
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let away = format!("[grin]\nbase_url = \"http://127.0.0.1:{port}/libraries/\"\n");
+    let ended = Home::new(small(), &away).grind(&["rehearse"]);
+    assert_eq!(ended.status.code(), Some(69), "{}", ended.err);
+}
