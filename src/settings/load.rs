@@ -35,7 +35,7 @@ impl SettingsSources {
         let usual = Path::new(DEFAULT_FILE);
         let file = config
             .map(Path::to_owned)
-            .or_else(|| usual.is_file().then(|| usual.to_owned()));
+            .or_else(|| may_be_file(&fs::metadata(usual)).then(|| usual.to_owned()));
         let env = std::env::vars_os()
             .map(|(name, value)| {
                 (
@@ -58,6 +58,14 @@ impl SettingsSources {
             file: Some(file.to_owned()),
             env: BTreeMap::new(),
         }
+    }
+}
+
+/// A file that this user may not look at is read all the same, so that it is said instead of passed over.
+fn may_be_file(found: &std::io::Result<fs::Metadata>) -> bool {
+    match found {
+        Ok(found) => found.is_file(),
+        Err(why) => why.kind() == std::io::ErrorKind::PermissionDenied,
     }
 }
 
@@ -252,4 +260,17 @@ fn read_file(file: &Path) -> std::io::Result<(String, u32)> {
         return Err(std::io::Error::other("it is larger than 1 MiB, which no config is"));
     }
     Ok((fs::read_to_string(file)?, metadata.mode()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_is_not_there_is_passed_over() {
+        let refused = |kind: std::io::ErrorKind| may_be_file(&Err(kind.into()));
+        assert!(refused(std::io::ErrorKind::PermissionDenied));
+        assert!(!refused(std::io::ErrorKind::NotFound));
+        assert!(!may_be_file(&fs::metadata("/")));
+    }
 }

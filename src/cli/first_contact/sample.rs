@@ -176,7 +176,11 @@ impl fmt::Display for ListSample {
             rows,
             ..
         } = self;
-        write!(f, "{kind} as {form}, {} rows in {bytes} bytes", rows.len())
+        let rows = match rows.len() {
+            1 => "1 row".to_owned(),
+            count => format!("{count} rows"),
+        };
+        write!(f, "{kind} as {form}, {rows} in {bytes} bytes")
     }
 }
 

@@ -96,7 +96,7 @@ pub fn run(args: &InitArgs) -> CommandResult {
         output::print(&format!("written: {}\n", file.path.display()))?;
     }
     let exit = match args.connect {
-        true => preflight::print(&preflight::checked(&loaded))?,
+        true => preflight::print(&preflight::checked(&loaded, &loaded.findings))?,
         false => ExitStatus::Done,
     };
     output::print(&next_steps(args, &answers, &files[0].path)?)?;

@@ -4,6 +4,7 @@ mod clock;
 mod grin;
 mod line;
 mod places;
+mod service_user;
 
 pub use places::storage_fault;
 
@@ -14,14 +15,18 @@ use crate::cli::check_config::unusable;
 use crate::cli::error::CommandResult;
 use crate::cli::output;
 use crate::cli::preflight::line::{CheckLine, exit_of};
-use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsSources};
+use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsFinding, SettingsSources};
 
 /// Runs every check, also after one that failed, and prints its line.
 pub fn run(args: &ConfigArgs) -> CommandResult {
-    let loaded = Settings::load(&SettingsSources::of_process(args.config.as_deref()));
-    let lines = match &loaded {
-        Ok(loaded) => checked(loaded),
-        Err(error) => not_checked(error),
+    let sources = SettingsSources::of_process(args.config.as_deref());
+    let lines = match Settings::load(&sources) {
+        Ok(loaded) => checked(&loaded, &loaded.findings),
+        // Files of secrets that are wrong keep only from what needs them.
+        Err(error) => match Settings::load_without_secrets(&sources) {
+            Ok(loaded) => checked(&loaded, &error.findings),
+            Err(_) => not_checked(&error),
+        },
     };
     print(&lines)
 }
@@ -36,26 +41,25 @@ pub fn print(lines: &[CheckLine]) -> CommandResult {
     Ok(exit_of(lines))
 }
 
-/// Every check of a configuration that can be read.
-pub fn checked(loaded: &LoadedSettings) -> Vec<CheckLine> {
+/// Every check of a configuration that can be read, with what was found in it.
+pub fn checked(loaded: &LoadedSettings, findings: &[SettingsFinding]) -> Vec<CheckLine> {
     let settings = &loaded.settings;
-    let mut lines: Vec<CheckLine> = loaded.findings.iter().map(CheckLine::of_finding).collect();
-    let unusable = unusable(settings);
-    lines.extend(unusable.iter().map(CheckLine::of_finding));
-    if unusable.is_empty() {
+    let mut findings = findings.to_vec();
+    for finding in unusable(settings) {
+        if findings.iter().all(|said| said.key != finding.key) {
+            findings.push(finding);
+        }
+    }
+    let mut lines: Vec<CheckLine> = findings.iter().map(CheckLine::of_finding).collect();
+    if findings.iter().all(SettingsFinding::is_warning) {
         let files: Vec<String> = loaded.files.iter().map(|file| file.display().to_string()).collect();
-        let files = if files.is_empty() {
-            "no file; the defaults".to_owned()
-        } else {
-            files.join(", ")
+        let files = match files.is_empty() {
+            true => "no file; the defaults".to_owned(),
+            false => files.join(", "),
         };
         lines.push(CheckLine::passed("configuration", format!("sound: {files}")));
     }
-    if rustix::process::geteuid().is_root() {
-        let text = "this check runs as root, who may read and write what the daemon's user may not: \
-                    sudo -u grind grind check-config --connect";
-        lines.push(CheckLine::doubtful("user", text));
-    }
+    lines.extend(service_user::check(settings));
     lines.extend(grin::check(settings));
     lines.extend(places::storage(settings));
     lines.push(places::catalog(settings));

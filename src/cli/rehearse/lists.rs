@@ -142,13 +142,13 @@ mod tests {
             (
                 ListForm::Html,
                 known.as_str(),
-                "recognised: _all_books as pages, 1 rows",
+                "recognised: _all_books as pages, 1 row",
                 "complete",
             ),
             (
                 ListForm::Html,
                 &page("<th>Status</th>", "<td>ON_HOLD</td>", ""),
-                "NOT RECOGNISED: _all_books as pages, 1 rows in",
+                "NOT RECOGNISED: _all_books as pages, 1 row in",
                 "ON_HOLD",
             ),
             (

@@ -38,6 +38,14 @@ const KEYS: [SecretKey; 6] = [
     }),
 ];
 
+impl Settings {
+    /// The files with secrets that are named, and their keys.
+    pub fn secret_files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        KEYS.into_iter()
+            .filter_map(|(key, _, of)| Some((key, of(self).as_deref()?)))
+    }
+}
+
 /// Whether a key names a file with a secret.
 pub fn is_of_secret(key: &str) -> bool {
     KEYS.iter().any(|(known, ..)| *known == key)

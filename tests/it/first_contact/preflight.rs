@@ -76,6 +76,26 @@ fn a_passphrase_that_does_not_open_is_found_with_one_archive() {
 }
 
 #[test]
+fn a_secret_that_is_missing_keeps_only_from_what_needs_it() {
+    let home = Home::new(small(), "[archive]\npassphrase_file = \"not-there\"\n");
+    let ended = connect(&home);
+    let about: Vec<_> = ended
+        .out
+        .lines()
+        .filter(|line| line.contains(": archive.passphrase_file: "))
+        .collect();
+    assert!(
+        about[0].starts_with("error: ") && about[1].starts_with("not checked: "),
+        "{}",
+        ended.out
+    );
+    for key in ["auth", "grin._converted", "storage.url", "catalog.url"] {
+        assert_eq!(verdict(&ended, key), "ok");
+    }
+    assert_eq!(ended.status.code(), Some(78), "{}", ended.out);
+}
+
+#[test]
 fn without_an_archive_the_passphrase_is_not_checked_and_that_is_no_fault() {
     let home = Home::new(
         SimulatorConfig {
