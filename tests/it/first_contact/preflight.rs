@@ -124,6 +124,29 @@ fn a_grin_that_is_away_leaves_the_other_checks_to_be_made() {
 }
 
 #[test]
+fn a_certificate_of_an_authority_that_is_not_trusted_is_wrong_configuration() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let tls = |folder: &tempfile::TempDir, extra: &str| {
+        let config = SimulatorConfig {
+            tls: Some(folder.path().to_owned()),
+            ..small()
+        };
+        Home::new(config, extra)
+    };
+    let trusted = tls(&folders[0], "");
+    verdicts(&connect(&trusted), ["ok"; 8], 0);
+    let authority = trusted.simulator.ca_file().unwrap().display();
+    let other = tls(&folders[1], &format!("[session]\nca_file = \"{authority}\"\n"));
+    let ended = connect(&other);
+    let skipped = "not checked";
+    verdicts(
+        &ended,
+        ["error", "error", skipped, skipped, skipped, "ok", "ok", "ok"],
+        78,
+    );
+}
+
+#[test]
 fn a_sign_in_that_has_ended_is_not_permitted() {
     let home = Home::new(
         SimulatorConfig {
