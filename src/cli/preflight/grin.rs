@@ -126,6 +126,9 @@ async fn passphrase(contact: &GrinContact<'_>, settings: &Settings, rows: &[List
             match contact.part(&name, 0, last - 1).await {
                 Ok(answer) if matches!(answer.status, 200 | 206) => tried = Some(try_keys(&answer.body, &options)),
                 Ok(answer) => why = format!("{name} was answered with status {}", answer.status),
+                Err(SessionError::TooLarge { status: 200, .. }) => {
+                    why = format!("GRIN sends all of {name} in place of its beginning");
+                }
                 Err(error) => why = format!("{name} cannot be had: {error}"),
             }
             if !matches!(tried, Some(Err(ArchiveError::Truncated { .. }))) {

@@ -57,6 +57,19 @@ pub fn first_part(name: &FileName, answer: &SmallAnswer, options: &PassOptions) 
 
 const LATER: &str = "The daemon would not store it, and try it again later.";
 
+/// No part, for this reason. An answer that is larger is the whole.
+pub fn no_part(what: &str, error: &SessionError) -> RehearsalStep {
+    match error {
+        SessionError::TooLarge { status: 200, .. } => RehearsalStep::not_recognised(
+            format!("{what}: GRIN sends the whole archive in place of a part"),
+            FROM_ZERO,
+        ),
+        error => RehearsalStep::of_error(what, error),
+    }
+}
+
+const FROM_ZERO: &str = "The daemon would begin a download that was cut from its first byte.";
+
 /// The last part, which GRIN must be able to hand out alone so that a download that was cut can go on.
 pub fn last_part(name: &FileName, answer: &SmallAnswer, total: u64) -> RehearsalStep {
     let what = format!("the last {} bytes of {name}", answer.body.len());
@@ -67,9 +80,15 @@ pub fn last_part(name: &FileName, answer: &SmallAnswer, total: u64) -> Rehearsal
         ),
         (status, _) => RehearsalStep::not_recognised(
             format!("{what}: status {status}, which is not the part that was asked for"),
-            "The daemon would begin a download that was cut from its first byte.",
+            FROM_ZERO,
         ),
     }
+}
+
+/// A first part that does not say how long the whole is, so that no last one can be asked for.
+pub fn no_total(what: &str) -> RehearsalStep {
+    let seen = format!("{what}: GRIN does not say of a part how long the whole is");
+    RehearsalStep::not_recognised(seen, FROM_ZERO)
 }
 
 /// How long an archive is, by the answer to a request for a part of it.

@@ -160,15 +160,13 @@ impl Rehearsal<'_> {
             Ok(first) => first,
             Err(error) => {
                 let what = format!("the first {PART} bytes of {name}");
-                return self.note(RehearsalStep::of_error(&what, &error));
+                return self.note(archive::no_part(&what, &error));
             }
         };
         self.note(archive::first_part(name, &first, &options))?;
         let what = format!("the last bytes of {name}");
         let Some(total) = archive::total_of(&first) else {
-            let then = "The daemon would begin a download that was cut from its first byte.";
-            let seen = format!("{what}: GRIN does not say of a part how long the whole is");
-            return self.note(RehearsalStep::not_recognised(seen, then));
+            return self.note(archive::no_total(&what));
         };
         if !self.may_ask(&what)? {
             return Ok(());
@@ -179,7 +177,7 @@ impl Rehearsal<'_> {
             .await
         {
             Ok(last) => archive::last_part(name, &last, total),
-            Err(error) => RehearsalStep::of_error(&what, &error),
+            Err(error) => archive::no_part(&what, &error),
         };
         self.note(step)
     }

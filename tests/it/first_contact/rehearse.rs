@@ -104,6 +104,26 @@ fn a_pager_that_is_not_understood_is_said() {
 }
 
 #[test]
+fn a_grin_without_parts_is_said_to_have_none() {
+    let home = Home::new(
+        SimulatorConfig {
+            books: 2,
+            image_bytes: 2_000_000,
+            ranges: false,
+            ..small()
+        },
+        "",
+    );
+    let ended = home.grind(&["rehearse"]);
+    assert!(
+        ended.out.contains("GRIN sends the whole archive in place of a part"),
+        "{}",
+        ended.out
+    );
+    assert_eq!(ended.status.code(), Some(1), "{} {}", ended.out, ended.err);
+}
+
+#[test]
 fn without_an_archive_the_rest_is_rehearsed() {
     let home = Home::new(
         SimulatorConfig {
