@@ -6,6 +6,7 @@ mod engine;
 mod error;
 mod import;
 mod lifecycle;
+mod notes;
 mod observations;
 mod passwords;
 mod planning;
@@ -35,6 +36,7 @@ pub use lifecycle::wish::EnsureKnown;
 #[cfg(test)]
 pub(crate) use lifecycle::wish::SetPriority;
 pub(crate) use lifecycle::wish::{AskUnknown, ResetFailed};
+pub(crate) use notes::{AskStorageMark, KeepStorageMark, KeptStorageMark};
 pub use observations::begin_pass::BeginPass;
 pub(crate) use observations::begin_pass::{ListPass, NOT_COMPARED};
 pub(crate) use observations::enrich::{EnrichBatch, RENEW_FACTS_AFTER, RecordEnrichment, ToEnrich};

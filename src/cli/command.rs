@@ -23,6 +23,7 @@ use crate::cli::run::RunArgs;
 use crate::cli::simulate::SimulateArgs;
 use crate::cli::status::StatusArgs;
 use crate::cli::step::StepArgs;
+use crate::cli::storage::StorageArgs;
 use crate::cli::top::TopArgs;
 use crate::log::LogArgs;
 
@@ -79,6 +80,8 @@ pub enum CliCommand {
     Import(ImportArgs),
     /// The catalog as a whole: copy it into another database
     Catalog(CatalogArgs),
+    /// The place where books are stored
+    Storage(StorageArgs),
     /// Show as JSON how a saved answer or file of GRIN is understood
     Parse(ParseArgs),
     /// Have the running daemon try failed books again
@@ -126,6 +129,7 @@ mod tests {
             "grind sync",
             "grind convert -v",
             "grind catalog copy --to postgres://db/grind",
+            "grind storage adopt --config f",
             "grind status --json",
             "grind status --config f",
             "grind retry 39015012345678 39015012345679",

@@ -114,7 +114,7 @@ fn exit_of_stop(cause: WaitCause, needs_person: bool) -> ExitStatus {
     match cause {
         _ if !needs_person => ExitStatus::Failed,
         // No room, or no right to write there.
-        WaitCause::Disk | WaitCause::Storage | WaitCause::Catalog => ExitStatus::CannotCreate,
+        WaitCause::Disk | WaitCause::Mount | WaitCause::Storage | WaitCause::Catalog => ExitStatus::CannotCreate,
         _ => ExitStatus::NotPermitted,
     }
 }

@@ -16,9 +16,10 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::import::source::FileSource;
 use crate::cli::import::stored::{RunFiles, StoredCheck, StoredPass};
 use crate::cli::output::write_to;
+use crate::cli::storage::not_usable;
 use crate::cli::{execution, load, reading};
 use crate::daemon::as_member;
-use crate::pipeline::{ArchiveTaken, LibraryMembership, decrypted_options, storage_config};
+use crate::pipeline::{ArchiveTaken, LibraryMembership, confirm_by_hand, decrypted_options, storage_config};
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageConfig, StorageLayout};
 
@@ -83,6 +84,9 @@ fn into_catalog(
     let unbroken = membership.unbroken();
     files.publish_under(unbroken.clone());
     let mut ledger = reading::open_ledger(&settings.catalog.url)?;
+    if let Some(storage) = files.storage() {
+        confirm_by_hand(&mut ledger, storage).map_err(|error| not_usable(&error))?;
+    }
     let plan = ImportPlan {
         from: &args.from,
         files: Some(files),

@@ -36,6 +36,7 @@ pub mod run;
 pub(crate) mod simulate;
 mod status;
 pub(crate) mod step;
+mod storage;
 mod summary;
 mod top;
 
@@ -97,6 +98,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Import(args) => import::run(args),
         CliCommand::Catalog(args) => catalog::run(args),
         CliCommand::Parse(args) => parse_input(args),
+        CliCommand::Storage(args) => storage::run(args),
         CliCommand::Retry(args) => retry::run(args),
         CliCommand::Status(args) => status::run(args),
         CliCommand::Top(args) => top::run(args),

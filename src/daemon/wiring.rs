@@ -71,6 +71,7 @@ impl Daemon {
     pub async fn build(settings: &Settings, step: Option<&str>) -> Result<Self, BuildError> {
         let hub = ActorRegistry::new();
         let storage = Storage::open(&storage_config(settings)?)?;
+        storage.guard();
         let (catalog, catalog_thread) = Catalog::open(
             &hub,
             &settings.catalog.url,

@@ -10,7 +10,7 @@ use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::policy::BookFault;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
-use crate::pipeline::{CLAIM_LEASE, PublicationWindow, PublishedVolume, ReconcileBook, recover};
+use crate::pipeline::{CLAIM_LEASE, PublicationWindow, PublishedVolume, ReconcileBook, mount, recover};
 use crate::storage::StorageError;
 use crate::vocabulary::BookState;
 
@@ -43,6 +43,8 @@ pub(super) trait BookServices: 'static {
     async fn count(&self, state: BookState) -> Result<u64, CatalogError>;
     /// Looks whether the storage would take a book now: the reserve of the disk, whether it may be written to.
     async fn check_storage(&self) -> Result<(), StorageError>;
+    /// Looks whether the storage is the one that the catalog knows.
+    async fn confirm_storage(&self) -> Result<(), BookFault>;
     /// Workers that check and download.
     fn workers(&self) -> usize;
     /// This program among those that share the catalog.
@@ -117,6 +119,10 @@ impl BookServices for WorkerPools {
         let storage = self.storage.clone();
         let look = actix_rt::task::spawn_blocking(move || storage.check());
         look.await.unwrap_or(Err(StorageError::Closed))
+    }
+
+    async fn confirm_storage(&self) -> Result<(), BookFault> {
+        mount::confirm(&self.catalog, &self.storage, &uncancelled()).await
     }
 
     fn workers(&self) -> usize {

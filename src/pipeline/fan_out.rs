@@ -83,6 +83,8 @@ pub(super) struct FanOut<'a, S> {
     lapses: u64,
     /// Since when there was nothing left to claim.
     idle_since: Option<Instant>,
+    /// The storage was found to be the one that the catalog knows.
+    is_confirmed: bool,
 }
 
 /// What the loop does after a look for work.
@@ -114,6 +116,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             began,
             lapses,
             idle_since: None,
+            is_confirmed: false,
         }
     }
 
@@ -169,6 +172,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
                 IntakeDecision::GiveUp => return self.give_up(),
                 IntakeDecision::Closed(until) => return NextLook::Wait(until.unwrap_or_else(look_again)),
                 IntakeDecision::Probe if !self.storage_is_ready().await => {}
+                IntakeDecision::Open if !self.is_confirmed && !self.look_at_mount().await => {}
                 // The look at the disk may have closed the breaker.
                 IntakeDecision::Probe if self.judgement.borrow().intake.decide(Instant::now()) != decision => {}
                 IntakeDecision::Probe | IntakeDecision::Open => match self.begin_next(decision).await {
@@ -188,6 +192,9 @@ impl<'a, S: BookServices> FanOut<'a, S> {
     /// While the storage takes nothing, it is looked at instead of a book being fetched for nothing.
     async fn storage_is_ready(&mut self) -> bool {
         let waits_for = |cause: &WaitCause| self.judgement.borrow().intake.is_open(*cause);
+        if !self.is_confirmed || waits_for(&WaitCause::Mount) {
+            return self.look_at_mount().await;
+        }
         let Some(cause) = [WaitCause::Disk, WaitCause::Storage].into_iter().find(waits_for) else {
             return true;
         };
@@ -210,6 +217,21 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             }
         }
         true
+    }
+
+    /// Whether the storage is the one that the catalog knows; nothing is fetched for another one.
+    async fn look_at_mount(&mut self) -> bool {
+        let looked = tokio::select! {
+            looked = self.services.confirm_storage() => looked,
+            () = self.control.stop.cancelled() => return false,
+        };
+        let intake = &mut self.judgement.borrow_mut().intake;
+        self.is_confirmed = looked.is_ok();
+        match &looked {
+            Ok(()) => intake.answered(WaitCause::Mount),
+            Err(fault) => intake.call_failed(fault, Instant::now(), &mut rand::rng()),
+        }
+        looked.is_ok()
     }
 
     /// Begins one book; while any breaker is open, one that had no part in opening it, if there is one.

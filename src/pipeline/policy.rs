@@ -236,9 +236,16 @@ impl From<&StorageError> for BookFault {
             // A name or metadata that this store does not take: not the book's doing, and the next book may be another matter.
             StorageErrorClass::Permanent => (Blame::Us, None),
             _ if matches!(error, StorageError::Full { .. }) => (Blame::Us, Some(WaitCause::Disk)),
+            _ if matches!(error, StorageError::NotOurs { .. }) => (Blame::Us, Some(WaitCause::Mount)),
             StorageErrorClass::Transient | StorageErrorClass::NeedsPerson => (Blame::Us, Some(WaitCause::Storage)),
         };
+        let outlook = match error {
+            // Nothing can be stored before somebody mounts the right one.
+            StorageError::NotOurs { .. } => FaultOutlook::Same,
+            _ => FaultOutlook::Open,
+        };
         Self {
+            outlook,
             needs_person: error.class() == StorageErrorClass::NeedsPerson,
             ..Self::new(blame, cause, error.reason(), error)
         }

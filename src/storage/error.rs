@@ -60,6 +60,16 @@ pub enum StorageError {
     /// There is no such object.
     #[error("{0} is not in storage")]
     NotFound(ObjectKey),
+    /// Another storage is expected here: this one's marker is missing, or another's.
+    #[error(
+        "{place} is not the storage that the catalog knows: {detail}. Mount the right one; if this one is to take its place, say so with `grind storage adopt`"
+    )]
+    NotOurs {
+        /// The folder or bucket.
+        place: String,
+        /// What was found.
+        detail: String,
+    },
     /// The bucket does not exist.
     #[error("there is no bucket {0}")]
     NoBucket(String),
@@ -134,6 +144,7 @@ impl StorageError {
             | Self::ClockDiffers { .. }
             | Self::ReadOnly { .. }
             | Self::Unsafe { .. }
+            | Self::NotOurs { .. }
             | Self::NoBucket(_)
             | Self::Url { .. } => StorageErrorClass::NeedsPerson,
             Self::NotFound(_) | Self::Meta { .. } | Self::Key(_) => StorageErrorClass::Permanent,
@@ -151,6 +162,7 @@ impl StorageError {
             Self::ReadOnly { .. } => FailureReason::StorageReadOnly,
             Self::Unsafe { .. } => FailureReason::StorageUnsafe,
             Self::NotFound(_) => FailureReason::StorageNotFound,
+            Self::NotOurs { .. } => FailureReason::StorageNotOurs,
             Self::NoBucket(_) => FailureReason::StorageNoBucket,
             Self::Url { .. } => FailureReason::StorageUrl,
             Self::Meta { .. } => FailureReason::StorageMeta,

@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
@@ -32,7 +33,8 @@ const TEMPORARY: &str = ".grind-tmp";
 #[derive(Debug)]
 pub(super) struct LocalStorage {
     root: PathBuf,
-    top: OwnedFd,
+    /// The folder that the root was when it was looked for last.
+    top: Mutex<Arc<OwnedFd>>,
     reserve: SpaceReserve,
 }
 
@@ -45,9 +47,25 @@ impl LocalStorage {
         folder::make_root(path).map_err(failed("making the folder"))?;
         let root = path.canonicalize().map_err(failed("finding the folder"))?;
         let top = folder::open_root(&root).map_err(failed("opening the folder"))?;
+        let top = Mutex::new(Arc::new(top));
         let local = Self { root, top, reserve };
         temporary::TemporaryFile::create(&local)?;
         Ok(local)
+    }
+
+    fn top(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.top.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks for the root anew: an open folder stays what it was, whatever is mounted over it. What is written already goes on there.
+    pub fn reopen(&self) -> Result<(), StorageError> {
+        let top = folder::open_root(&self.root).map_err(|why| self.failed("opening the folder", "", why))?;
+        *self.top.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(top);
+        Ok(())
+    }
+
+    pub fn root(&self) -> String {
+        self.root.display().to_string()
     }
 
     /// Looks whether a book would be taken now: more is free than the reserve, and the folder may be written to.
@@ -58,7 +76,7 @@ impl LocalStorage {
 
     /// Free bytes; refuses when less is free than the reserve.
     pub fn check_room(&self) -> Result<u64, StorageError> {
-        let space = space::of(self.top.as_fd()).map_err(|why| self.failed("measuring", "", why))?;
+        let space = space::of(self.top().as_fd()).map_err(|why| self.failed("measuring", "", why))?;
         match space.lacks(self.reserve) {
             Some(detail) => Err(StorageError::Full {
                 place: self.root.display().to_string(),
@@ -70,7 +88,7 @@ impl LocalStorage {
 
     pub fn open_read(&self, key: &ObjectKey) -> Result<File, StorageError> {
         let (folder, name) = key.split();
-        let found = folder::open(self.top.as_fd(), folder).and_then(|folder| {
+        let found = folder::open(self.top().as_fd(), folder).and_then(|folder| {
             // Not to wait for a writer, should a pipe stand there.
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             rustix::fs::openat(&folder, name, flags, Mode::empty())
@@ -97,7 +115,7 @@ impl LocalStorage {
 
     pub fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectStat>, StorageError> {
         let (folder, name) = key.split();
-        let found = folder::open(self.top.as_fd(), folder)
+        let found = folder::open(self.top().as_fd(), folder)
             .and_then(|folder| rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW));
         match found {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
@@ -120,13 +138,13 @@ impl LocalStorage {
             return Ok(false);
         }
         let (folder, name) = key.split();
-        let removed = folder::open(self.top.as_fd(), folder).and_then(|opened| {
+        let removed = folder::open(self.top().as_fd(), folder).and_then(|opened| {
             rustix::fs::unlinkat(&opened, name, AtFlags::empty())?;
             folder::sync(opened.as_fd())
         });
         match removed {
             Ok(()) => {
-                folder::prune(self.top.as_fd(), folder);
+                folder::prune(self.top().as_fd(), folder);
                 Ok(true)
             }
             Err(rustix::io::Errno::NOENT) => Ok(false),

@@ -11,6 +11,7 @@ mod error;
 mod from_settings;
 mod key;
 mod local;
+mod marker;
 mod meta;
 mod object;
 mod open;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 pub use crate::storage::error::{StorageError, StorageErrorClass};
 pub use crate::storage::key::{ObjectKey, StorageLayout};
+pub(crate) use crate::storage::marker::MARKER_NAME;
 pub use crate::storage::meta::ObjectMeta;
 pub(crate) use crate::storage::open::SpaceReserve;
 pub use crate::storage::open::StorageConfig;
@@ -31,6 +33,7 @@ pub(crate) use crate::storage::upload::PublishedObject;
 #[derive(Clone, Debug)]
 pub struct Storage {
     backend: Backend,
+    guard: Arc<marker::MarkerGuard>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,11 +79,13 @@ impl Storage {
     pub fn open(config: &StorageConfig) -> Result<Self, StorageError> {
         Ok(Self {
             backend: open::backend(config)?,
+            guard: Arc::default(),
         })
     }
 
     /// Does the storage take what is written to it? A file or a small object is made and removed again.
     pub fn check(&self) -> Result<(), StorageError> {
+        self.check_marker()?;
         match &self.backend {
             Backend::Local(local) => local.check(),
             Backend::Object(objects) => objects.check(),
@@ -101,9 +106,10 @@ impl Storage {
     /// Begins an object. Nothing is visible under `key` until [`ObjectUpload::publish`], and an object already there stays until then.
     ///
     /// # Errors
-    /// [`StorageError::Full`] when less room is free than the reserve.
+    /// [`StorageError::Full`] when less room is free than the reserve; [`StorageError::NotOurs`] when another storage is expected here.
     pub fn begin(&self, key: &ObjectKey, meta: &ObjectMeta) -> Result<ObjectUpload, StorageError> {
         meta.check()?;
+        self.check_marker()?;
         match &self.backend {
             Backend::Local(local) => Ok(ObjectUpload::local(local::LocalUpload::begin(local, key)?)),
             Backend::Object(objects) => Ok(ObjectUpload::object(object::StreamedUpload::begin(objects, key, meta))),
@@ -146,6 +152,30 @@ impl Storage {
         match &self.backend {
             Backend::Local(local) => Ok(Box::new(local::list(local, folder))),
             Backend::Object(objects) => Ok(Box::new(object::list(objects, folder))),
+        }
+    }
+
+    /// Whether what is stored outlives the process.
+    pub fn is_lasting(&self) -> bool {
+        match &self.backend {
+            Backend::Local(_) => true,
+            Backend::Object(objects) => objects.is_lasting(),
+        }
+    }
+
+    /// The folder or bucket, for messages.
+    fn place(&self) -> String {
+        match &self.backend {
+            Backend::Local(local) => local.root(),
+            Backend::Object(objects) => objects.place().to_owned(),
+        }
+    }
+
+    /// Looks for the root anew, where something else may be mounted by now.
+    fn reopen(&self) -> Result<(), StorageError> {
+        match &self.backend {
+            Backend::Local(local) => local.reopen(),
+            Backend::Object(_) => Ok(()),
         }
     }
 

@@ -79,6 +79,14 @@ impl ObjectStorage {
         })
     }
 
+    pub fn is_lasting(&self) -> bool {
+        self.s3.is_some()
+    }
+
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The bucket that `config.url` names; it is not asked yet.
     pub fn s3(config: &StorageConfig, bucket: &str, prefix: &str) -> Result<Self, StorageError> {
         let prefix = (!prefix.is_empty()).then(|| ObjectKey::parse(prefix)).transpose()?;

@@ -111,6 +111,8 @@ words! {
         StorageUnsafe = "storage_unsafe",
         /// An object that should be in the storage is not.
         StorageNotFound = "storage_not_found",
+        /// Another storage is expected where this one is.
+        StorageNotOurs = "storage_not_ours",
         /// The bucket does not exist.
         StorageNoBucket = "storage_no_bucket",
         /// `storage.url` cannot be used.

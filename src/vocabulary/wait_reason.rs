@@ -27,6 +27,8 @@ words! {
         Passphrase = "passphrase",
         /// The storage does not take what it is given.
         Storage = "storage",
+        /// Another storage is mounted than the catalog knows, or none.
+        Mount = "storage_not_ours",
         /// The storage is short of space.
         Disk = "disk_full",
         /// The catalog is locked, full or not writable.
@@ -46,6 +48,7 @@ impl WaitCause {
             Self::Token => "an access token",
             Self::Passphrase => "the passphrase",
             Self::Storage => "the storage",
+            Self::Mount => "the right storage",
             Self::Disk => "disk space",
             Self::Catalog => "the catalog",
             Self::Members => "the other daemons",

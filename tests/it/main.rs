@@ -23,6 +23,7 @@ mod daemon;
 mod dependencies;
 mod first_contact;
 mod import;
+mod mount;
 mod parse_cases;
 mod pipeline;
 mod publication_kill;

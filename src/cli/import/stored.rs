@@ -89,6 +89,14 @@ impl RunFiles {
         self.membership = Some(membership);
     }
 
+    /// Our storage, where something is stored in it.
+    pub fn storage(&self) -> Option<&Storage> {
+        match &self.look {
+            StoredCheck::Whole(pass) if pass.taken != ArchiveTaken::Nothing => Some(&pass.storage),
+            StoredCheck::Whole(_) | StoredCheck::Quick => None,
+        }
+    }
+
     fn window(&self) -> PublicationWindow {
         let window = PublicationWindow::of(WINDOW);
         match &self.membership {

@@ -249,6 +249,31 @@ async fn a_full_disk_is_looked_at_and_no_book_is_fetched_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_fetched_before_the_right_storage_is_mounted() {
+    let library = LibraryStub::new();
+    library.add("GOOD01", Fate::Good, Duration::ZERO);
+    library.outage(WaitCause::Mount, Duration::ZERO, Duration::from_secs(300));
+    let run = daemon(library, Duration::from_secs(420)).await;
+    assert_eq!(run.library.stored(), 1);
+    let last = run.library.last_stored_after(Duration::from_secs(300));
+    assert!(last <= Duration::from_secs(45), "{last:?}");
+    assert_eq!(run.library.asked("GOOD01"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_by_itself_does_not_wait_for_a_volume_to_be_mounted() {
+    let library = LibraryStub::new();
+    library.add("GOOD01", Fate::Good, Duration::ZERO);
+    library.outage(WaitCause::Mount, Duration::ZERO, Duration::from_secs(300));
+    let began = Instant::now();
+    let (run, report) = once(library).await;
+    let stopped_by = report.stopped_by.expect("it gave up");
+    assert_eq!((stopped_by.cause, stopped_by.needs_person), (WaitCause::Mount, true));
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+    assert_eq!(run.library.asked("GOOD01"), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_ends_by_itself_ends_while_the_catalog_is_locked_for_ever() {
     let library = LibraryStub::new();
     library.add("GOOD01", Fate::Good, Duration::ZERO);

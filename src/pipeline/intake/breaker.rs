@@ -11,7 +11,7 @@ use crate::pipeline::policy::{BookFault, shared_pause};
 use crate::session::RetryBackoff;
 use crate::vocabulary::WaitCause;
 
-/// How often a disk that was full is looked at, and how long the pause is at most while GRIN answers and books fail.
+/// How often a disk that was full, or a storage that was not mounted, is looked at, and how long the pause is at most while GRIN answers and books fail.
 const SHORT_PAUSE: Duration = Duration::from_secs(30);
 /// Probes after which a run that ends by itself gives up what only a person can mend.
 const PROBES_FOR_A_PERSON: u32 = 3;
@@ -194,7 +194,7 @@ impl CircuitBreaker {
         let longest = match cause {
             _ if everybodys == 0 => NEXT_BOOK,
             WaitCause::Disk if self.only_a_write_tells => Duration::MAX,
-            WaitCause::Disk | WaitCause::Failures => SHORT_PAUSE,
+            WaitCause::Disk | WaitCause::Mount | WaitCause::Failures => SHORT_PAUSE,
             _ => Duration::MAX,
         };
         let probe = if everybodys == 0 { of_one } else { everybodys };

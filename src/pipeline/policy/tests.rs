@@ -197,6 +197,10 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         got: 7,
         expected: Some(9),
     };
+    let not_ours = StorageError::NotOurs {
+        place: "/library".into(),
+        detail: "it has no marker".into(),
+    };
     let full = StorageError::Full {
         place: "/library".to_owned(),
         detail: "nothing is free".to_owned(),
@@ -230,6 +234,7 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         ((&tokens).into(), false),
         ((&StorageError::Broken).into(), false),
         ((&full).into(), false),
+        ((&not_ours).into(), false),
         ((&CatalogError::Busy).into(), false),
         ((&ArchiveError::WrongPassphrase).into(), false),
     ];

@@ -38,7 +38,7 @@ impl FolderWalk {
         if self.open.len() >= DEEPEST {
             return;
         }
-        match folder::open(self.local.top.as_fd(), path).and_then(Dir::new) {
+        match folder::open(self.local.top().as_fd(), path).and_then(Dir::new) {
             Ok(dir) => self.open.push((path.to_owned(), dir)),
             // Never made, or removed since its parent was read.
             Err(Errno::NOENT) => {}

@@ -28,7 +28,7 @@ impl TemporaryFile {
     /// A new, empty, locked file.
     pub fn create(local: &LocalStorage) -> Result<Self, StorageError> {
         for _ in 0..ATTEMPTS {
-            let folder = folder::open_or_make(local.top.as_fd(), TEMPORARY)
+            let folder = folder::open_or_make(local.top().as_fd(), TEMPORARY)
                 .map_err(|why| local.failed("making the folder", TEMPORARY, why))?;
             let name = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -72,7 +72,7 @@ impl Drop for TemporaryFile {
 /// Removes every temporary file that no living process holds.
 pub(super) fn sweep(local: &LocalStorage) -> SweepResult {
     let mut swept = SweepResult::default();
-    let folder = match folder::open(local.top.as_fd(), TEMPORARY) {
+    let folder = match folder::open(local.top().as_fd(), TEMPORARY) {
         Ok(folder) => folder,
         Err(Errno::NOENT) => return swept,
         Err(why) => {

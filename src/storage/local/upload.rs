@@ -58,7 +58,7 @@ impl LocalUpload {
         let Some(temporary) = self.temporary.name.clone() else {
             return Err(Errno::NOENT);
         };
-        let enter = || folder::open_or_make(self.local.top.as_fd(), folder_path);
+        let enter = || folder::open_or_make(self.local.top().as_fd(), folder_path);
         let rename = |target: &_| {
             steps::note("renamed");
             rustix::fs::renameat(&self.temporary.folder, temporary.as_str(), target, name)

@@ -112,6 +112,13 @@ impl Service {
         grind::observe::client::get(&endpoint, path).is_err()
     }
 
+    /// The words with which this is refused.
+    pub fn refusal(&self, path: &str) -> String {
+        let endpoint = grind::observe::DaemonEndpoint::Socket(self.home.folder.path().join("grind.sock"));
+        let refused = grind::observe::client::get(&endpoint, path).expect_err("a refusal");
+        refused.to_string()
+    }
+
     pub fn ask(&self, path: &str) -> String {
         let socket = self.home.folder.path().join("grind.sock");
         let endpoint = grind::observe::DaemonEndpoint::Socket(socket);

@@ -381,6 +381,18 @@ impl BookServices for LibraryStub {
         }
     }
 
+    async fn confirm_storage(&self) -> Result<(), BookFault> {
+        let place = "/library".to_owned();
+        match self.is_out(WaitCause::Mount) {
+            true => Err((&StorageError::NotOurs {
+                place,
+                detail: "it has no marker".into(),
+            })
+                .into()),
+            false => Ok(()),
+        }
+    }
+
     fn workers(&self) -> usize {
         4
     }

@@ -1,0 +1,81 @@
+//! Single facts about the library that belong to no book, kept as key and value.
+
+use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::arguments;
+use crate::catalog::queries::ask::StateCounts;
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::vocabulary::BookState;
+
+/// The key under which the storage's id stands.
+const STORAGE_MARK: &str = "storage_mark";
+
+/// Stored books that are looked for in the storage where it has no mark yet.
+const SAMPLES: usize = 5;
+
+pub(crate) fn read(conn: &SqlConnection, key: &str) -> Result<Option<String>, CatalogError> {
+    let sql = "SELECT value FROM settings WHERE key = :key";
+    conn.first(sql, &arguments! { key: key }, |row| row.at(0))
+}
+
+pub(crate) fn write(conn: &SqlConnection, key: &str, value: &str) -> Result<(), CatalogError> {
+    let sql = "INSERT INTO settings (key, value) VALUES (:key, :value) \
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    conn.execute(sql, &arguments! { key: key, value: value }).map(drop)
+}
+
+/// Asks what the catalog knows of the storage it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct AskStorageMark;
+
+/// What the catalog knows of its storage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptStorageMark {
+    /// The id that stands in the storage's marker; `None` before its first use.
+    pub id: Option<String>,
+    /// Books that are stored.
+    pub stored: u64,
+    /// Where some of them are, within the storage.
+    pub samples: Vec<String>,
+}
+
+impl CatalogOperation for AskStorageMark {
+    type Output = KeptStorageMark;
+    const KIND: &'static str = "ask_storage_mark";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<KeptStorageMark, CatalogError> {
+        let sql = "SELECT storage_path FROM books WHERE state = 'stored' AND storage_path IS NOT NULL \
+                   ORDER BY last_etag_check DESC LIMIT :limit";
+        Ok(KeptStorageMark {
+            id: read(tx.conn, STORAGE_MARK)?,
+            stored: StateCounts::read(tx.conn)?.of(BookState::Stored),
+            samples: tx.conn.all(sql, &arguments! { limit: SAMPLES }, |row| row.at(0))?,
+        })
+    }
+}
+
+/// Keeps the id of a storage instead of this one; comes back with the id that is kept, which is another's where another program was
+/// faster.
+#[derive(Debug, Clone)]
+pub struct KeepStorageMark {
+    /// The id.
+    pub id: String,
+    /// The one that was kept.
+    pub instead_of: Option<String>,
+}
+
+impl CatalogOperation for KeepStorageMark {
+    type Output = String;
+    const KIND: &'static str = "keep_storage_mark";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<String, CatalogError> {
+        let kept = read(tx.conn, STORAGE_MARK)?;
+        match kept {
+            Some(other) if Some(&other) != self.instead_of.as_ref() => Ok(other),
+            _ => {
+                write(tx.conn, STORAGE_MARK, &self.id)?;
+                Ok(self.id.clone())
+            }
+        }
+    }
+}

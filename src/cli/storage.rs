@@ -1,0 +1,63 @@
+//! `grind storage`: the place where books are stored.
+
+use clap::{Args, Subcommand};
+
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::{load, output, reading};
+use crate::pipeline::{MountError, adopt_storage, storage_config};
+use crate::settings::Settings;
+use crate::storage::{MARKER_NAME, Storage, StorageError, StorageErrorClass};
+
+/// `grind storage …`.
+#[derive(Debug, Clone, Args)]
+pub struct StorageArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StorageCommand,
+}
+
+/// What can be done with the storage.
+#[derive(Debug, Clone, Subcommand)]
+pub enum StorageCommand {
+    /// Make the configured storage the one that the catalog knows, in place of another
+    Adopt(ConfigArgs),
+}
+
+/// Does it.
+pub fn run(args: &StorageArgs) -> CommandResult {
+    let StorageCommand::Adopt(config) = &args.command;
+    let settings = load::of_catalog(config)?;
+    let storage = open(&settings)?;
+    let mut ledger = reading::open_ledger(&settings.catalog.url)?;
+    let id = adopt_storage(&mut ledger, &storage).map_err(|error| not_usable(&error))?;
+    let url = &settings.storage.url;
+    output::print(&format!(
+        "{url} is the storage of this catalog from now on; {MARKER_NAME} has the id {id}\n"
+    ))?;
+    Ok(ExitStatus::Done)
+}
+
+/// Opens the configured storage.
+pub(super) fn open(settings: &Settings) -> Result<Storage, CliError> {
+    let config = storage_config(settings).map_err(|error| reading::refused(&error))?;
+    Storage::open(&config).map_err(|error| refused(&error))
+}
+
+/// Why a command cannot use the storage, with the code that the shell shall see.
+pub(super) fn not_usable(error: &MountError) -> CliError {
+    match error {
+        MountError::Catalog(error) => reading::refused(error),
+        MountError::Storage(error) => refused(error),
+    }
+}
+
+/// The same of an error of the storage's.
+pub(super) fn refused(error: &StorageError) -> CliError {
+    let (exit, what) = match error.class() {
+        StorageErrorClass::NeedsPerson => (ExitStatus::CannotCreate, "the storage cannot be used"),
+        _ => (ExitStatus::Unavailable, "the storage cannot be reached"),
+    };
+    CliError::new(exit, what).because(error)
+}

@@ -1,0 +1,226 @@
+//! Is this the storage that the catalog knows?
+//!
+//! At its first use a storage gets a marker with an id that the catalog keeps, too. While the catalog knows stored books, nothing is
+//! stored where that marker is missing (a volume that is not mounted) or is another's. A storage in which books of the catalog are found
+//! is the right one even if the catalog keeps no id yet: an earlier version wrote none.
+
+use crate::actor::AskContext;
+use crate::catalog::{AskStorageMark, Catalog, CatalogError, CatalogLedger, KeepStorageMark, KeptStorageMark};
+use crate::pipeline::policy::BookFault;
+use crate::storage::{ObjectKey, Storage, StorageError};
+
+/// What decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct MountFacts<'a> {
+    /// The id that the catalog keeps.
+    kept: Option<&'a str>,
+    /// The id in the storage's marker.
+    found: Option<&'a str>,
+    /// The catalog knows stored books.
+    has_stored: bool,
+    /// One of them is in the storage.
+    holds_books: bool,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MountVerdict {
+    /// It is the one.
+    Right,
+    /// It is used for the first time: it gets a marker.
+    Mark,
+    /// The catalog keeps the id of its marker.
+    Adopt,
+    /// It has no marker: nothing is stored.
+    Missing,
+    /// It has another marker: nothing is stored.
+    Another,
+}
+
+fn judge(facts: MountFacts<'_>) -> MountVerdict {
+    use MountVerdict as V;
+    let nothing_to_lose = !facts.has_stored || (facts.kept.is_none() && facts.holds_books);
+    match (facts.kept, facts.found) {
+        (Some(kept), Some(found)) if kept == found => V::Right,
+        (_, Some(_)) if nothing_to_lose => V::Adopt,
+        (_, None) if nothing_to_lose => V::Mark,
+        (_, Some(_)) => V::Another,
+        (_, None) => V::Missing,
+    }
+}
+
+/// A storage after a look at it.
+enum MountLook {
+    /// It is the one, and books may be stored in it.
+    Right,
+    /// The catalog is to keep the id of its marker.
+    Keep(KeepStorageMark),
+}
+
+/// Looks at the storage, and marks it where nothing can be lost by that; blocking.
+fn look(storage: &Storage, kept: KeptStorageMark) -> Result<MountLook, StorageError> {
+    let found = storage.read_marker()?;
+    let verdict = judge(MountFacts {
+        kept: kept.id.as_deref(),
+        found: found.as_deref(),
+        has_stored: kept.stored > 0,
+        holds_books: kept.id.is_none() && holds_any(storage, &kept.samples)?,
+    });
+    match verdict {
+        MountVerdict::Right => {
+            storage.expect_marker(&found.unwrap_or_default());
+            Ok(MountLook::Right)
+        }
+        MountVerdict::Mark | MountVerdict::Adopt => taken_in(storage, kept, found).map(MountLook::Keep),
+        MountVerdict::Missing | MountVerdict::Another => {
+            let what = match verdict {
+                MountVerdict::Missing => "its marker is missing",
+                _ => "its marker is another's",
+            };
+            Err(storage.not_ours(&format!("{what}, and the catalog knows {} stored books", kept.stored)))
+        }
+    }
+}
+
+/// Gives the storage a marker unless it has one; what the catalog is to keep of it. An unreadable marker is written anew.
+fn taken_in(storage: &Storage, kept: KeptStorageMark, found: Option<String>) -> Result<KeepStorageMark, StorageError> {
+    let id = match found.filter(|id| !id.is_empty()) {
+        Some(id) => id,
+        None => {
+            let id = kept
+                .id
+                .clone()
+                .unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+            storage.write_marker(&id)?;
+            id
+        }
+    };
+    let instead_of = kept.id;
+    Ok(KeepStorageMark { id, instead_of })
+}
+
+fn holds_any(storage: &Storage, paths: &[String]) -> Result<bool, StorageError> {
+    for key in paths.iter().filter_map(|path| ObjectKey::parse(path).ok()) {
+        if storage.stat(&key)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What the catalog keeps is what counts: another program may have marked the storage at the same moment.
+fn settle(storage: &Storage, marked: &str, kept: &str) -> Result<(), StorageError> {
+    if marked == kept {
+        storage.expect_marker(kept);
+        return Ok(());
+    }
+    storage.write_marker(kept)
+}
+
+/// Looks whether the storage is the one that the catalog knows; marks it at its first use.
+pub(super) async fn confirm(catalog: &Catalog, storage: &Storage, cx: &AskContext) -> Result<(), BookFault> {
+    if !storage.is_lasting() {
+        return in_memory(storage).map_err(|error| BookFault::from(&error));
+    }
+    let of_catalog = |error: CatalogError| BookFault::from(&error);
+    let kept = catalog.ask(AskStorageMark, cx).await.map_err(of_catalog)?;
+    let looked = blocking(storage, move |storage| look(storage, kept)).await?;
+    let MountLook::Keep(keep) = looked else { return Ok(()) };
+    let marked = keep.id.clone();
+    let kept = catalog.ask(keep, cx).await.map_err(of_catalog)?;
+    tracing::info!(id = kept, "the storage has a marker now, by which it is known again");
+    blocking(storage, move |storage| settle(storage, &marked, &kept)).await
+}
+
+async fn blocking<T: Send + 'static>(
+    storage: &Storage,
+    look: impl FnOnce(&Storage) -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, BookFault> {
+    let storage = storage.clone();
+    let looked = actix_rt::task::spawn_blocking(move || look(&storage)).await;
+    looked
+        .unwrap_or(Err(StorageError::Closed))
+        .map_err(|error| BookFault::from(&error))
+}
+
+/// It is empty whenever the program starts, so there is nothing that could be missing.
+fn in_memory(storage: &Storage) -> Result<(), StorageError> {
+    if storage.read_marker()?.is_none() {
+        storage.write_marker("in memory")?;
+    }
+    Ok(())
+}
+
+/// Why a command cannot use the storage.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    /// The catalog could not be asked.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The storage is not the one, or cannot be looked at.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// The same as [`confirm`] for a command that works on the catalog by itself.
+pub fn confirm_by_hand(ledger: &mut CatalogLedger, storage: &Storage) -> Result<(), MountError> {
+    let kept = ledger.execute(AskStorageMark)?;
+    if let MountLook::Keep(keep) = look(storage, kept)? {
+        let marked = keep.id.clone();
+        settle(storage, &marked, &ledger.execute(keep)?)?;
+    }
+    Ok(())
+}
+
+/// Makes this storage the catalog's, whatever it was before; comes back with the id of its marker.
+pub fn adopt_storage(ledger: &mut CatalogLedger, storage: &Storage) -> Result<String, MountError> {
+    let kept = ledger.execute(AskStorageMark)?;
+    let keep = taken_in(storage, kept, storage.read_marker()?)?;
+    let marked = keep.id.clone();
+    let id = ledger.execute(keep)?;
+    settle(storage, &marked, &id)?;
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use MountVerdict as V;
+
+    #[test]
+    fn a_storage_is_taken_for_the_right_one_only_where_nothing_can_be_lost() {
+        let (a, b, yes, no) = (Some("a"), Some("b"), true, false);
+        // Kept, found, books are stored, one of them is here.
+        for (what, (kept, found, has_stored, holds_books), verdict) in [
+            ("as ever", (a, a, yes, no), V::Right),
+            ("nothing stored yet", (a, a, no, no), V::Right),
+            ("first use", (None, None, no, no), V::Mark),
+            ("the catalog is new", (None, a, no, no), V::Adopt),
+            ("by an earlier version, books and all", (None, None, yes, yes), V::Mark),
+            (
+                "the same, killed before the catalog kept it",
+                (None, a, yes, yes),
+                V::Adopt,
+            ),
+            (
+                "by an earlier version, and not mounted",
+                (None, None, yes, no),
+                V::Missing,
+            ),
+            ("by an earlier version, and another", (None, b, yes, no), V::Another),
+            ("not mounted", (a, None, yes, no), V::Missing),
+            ("the marker was removed", (a, None, yes, yes), V::Missing),
+            ("another one", (a, b, yes, yes), V::Another),
+            ("marked, and empty since", (a, None, no, no), V::Mark),
+            ("another one, and nothing to lose", (a, b, no, no), V::Adopt),
+        ] {
+            let facts = MountFacts {
+                kept,
+                found,
+                has_stored,
+                holds_books,
+            };
+            assert_eq!(judge(facts), verdict, "{what}");
+        }
+    }
+}

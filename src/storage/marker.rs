@@ -1,0 +1,188 @@
+//! The marker in a storage's root, by which a storage that is not mounted, or another one, is told from the right one.
+
+use std::io::Read;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::storage::key::ObjectKey;
+use crate::storage::meta::ObjectMeta;
+use crate::storage::{Storage, StorageError};
+
+/// The object's name, in the root of the storage.
+pub const MARKER_NAME: &str = "grind-storage.json";
+
+/// A marker that was seen so lately is still there.
+const SEEN_LATELY: Duration = Duration::from_secs(5);
+
+/// No marker is longer.
+const LONGEST: u64 = 64 * 1024;
+
+/// What stands in the marker.
+#[derive(Debug, Serialize, Deserialize)]
+struct MarkerText {
+    id: String,
+    #[serde(default)]
+    note: String,
+}
+
+/// Which marker must be there before anything is stored.
+#[derive(Debug, Default)]
+pub(super) struct MarkerGuard {
+    expected: Mutex<ExpectedMarker>,
+}
+
+#[derive(Debug, Default)]
+enum ExpectedMarker {
+    /// Nothing is asked: no catalog goes with this storage.
+    #[default]
+    Any,
+    /// It is not known yet whether this is the right storage.
+    Unconfirmed,
+    /// The one with this id.
+    Id { id: String, seen: Option<Instant> },
+}
+
+impl MarkerGuard {
+    fn expected(&self) -> MutexGuard<'_, ExpectedMarker> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Storage {
+    /// Stores nothing before [`Storage::expect_marker`].
+    pub fn guard(&self) {
+        *self.guard.expected() = ExpectedMarker::Unconfirmed;
+    }
+
+    /// Stores nothing from now on while another marker than this one is there, or none.
+    pub fn expect_marker(&self, id: &str) {
+        *self.guard.expected() = ExpectedMarker::Id {
+            id: id.to_owned(),
+            seen: Some(Instant::now()),
+        };
+    }
+
+    /// Whether this is the storage that is expected.
+    ///
+    /// # Errors
+    /// [`StorageError::NotOurs`] if it is not; others if it cannot be looked at.
+    pub fn check_marker(&self) -> Result<(), StorageError> {
+        let wanted = match &*self.guard.expected() {
+            ExpectedMarker::Any => return Ok(()),
+            ExpectedMarker::Unconfirmed => None,
+            ExpectedMarker::Id { seen: Some(seen), .. } if seen.elapsed() < SEEN_LATELY => return Ok(()),
+            ExpectedMarker::Id { id, .. } => Some(id.clone()),
+        };
+        let Some(wanted) = wanted else {
+            return Err(self.not_ours("it has not been compared with the catalog yet"));
+        };
+        match self.read_marker()? {
+            Some(found) if found == wanted => {
+                self.expect_marker(&wanted);
+                Ok(())
+            }
+            Some(_) => Err(self.not_ours(&format!("the id in its {MARKER_NAME} is another"))),
+            None => Err(self.not_ours(&format!("it has no {MARKER_NAME}"))),
+        }
+    }
+
+    /// This storage is refused.
+    pub fn not_ours(&self, detail: &str) -> StorageError {
+        StorageError::NotOurs {
+            place: self.place(),
+            detail: detail.to_owned(),
+        }
+    }
+
+    /// The id in the marker; `None` if there is no marker. On disk the folder is looked for anew: what is mounted there may be another.
+    pub fn read_marker(&self) -> Result<Option<String>, StorageError> {
+        self.reopen()?;
+        let mut text = String::new();
+        let reading = match self.open_read(&key()?) {
+            Ok(object) => object.take(LONGEST).read_to_string(&mut text),
+            Err(StorageError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        reading.map_err(StorageError::from_read)?;
+        // A marker that cannot be read is none of this catalog.
+        let read = serde_json::from_str(&text).map(|MarkerText { id, .. }| id);
+        Ok(Some(read.unwrap_or_default()))
+    }
+
+    /// Writes the marker, and expects it from now on.
+    pub fn write_marker(&self, id: &str) -> Result<(), StorageError> {
+        let text = MarkerText {
+            id: id.to_owned(),
+            note: "The catalog of grind keeps the same id, and stores nothing where it does not stand. Leave this file where it is.".into(),
+        };
+        let json = serde_json::to_string_pretty(&text).unwrap_or_default() + "\n";
+        self.expect_marker(id);
+        self.put(&key()?, json.as_bytes(), &ObjectMeta::default()).map(drop)
+    }
+}
+
+fn key() -> Result<ObjectKey, StorageError> {
+    Ok(ObjectKey::parse(MARKER_NAME)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::StorageConfig;
+
+    fn in_folder(path: &std::path::Path) -> Storage {
+        Storage::open(&StorageConfig::of_url(format!("file://{}", path.display()))).unwrap()
+    }
+
+    fn put(storage: &Storage) -> Result<(), StorageError> {
+        let key = ObjectKey::parse("raw/x").unwrap();
+        storage.put(&key, b"x", &ObjectMeta::default()).map(drop)
+    }
+
+    fn seen_long_ago(storage: &Storage) {
+        if let ExpectedMarker::Id { seen, .. } = &mut *storage.guard.expected() {
+            *seen = None;
+        }
+    }
+
+    #[test]
+    fn nothing_is_stored_where_the_expected_marker_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, away) = (folder.path().join("library"), folder.path().join("away"));
+        let storage = in_folder(&place);
+        put(&storage).unwrap();
+        storage.guard();
+        assert!(matches!(put(&storage), Err(StorageError::NotOurs { .. })));
+        storage.write_marker("a").unwrap();
+        put(&storage).unwrap();
+        // As if the volume were not mounted: the same path, another folder.
+        std::fs::rename(&place, &away).unwrap();
+        std::fs::create_dir(&place).unwrap();
+        seen_long_ago(&storage);
+        assert!(matches!(put(&storage), Err(StorageError::NotOurs { .. })));
+        assert_eq!(
+            std::fs::read_dir(&place).unwrap().count(),
+            0,
+            "nothing is written there"
+        );
+        std::fs::write(place.join(MARKER_NAME), r#"{"id":"b"}"#).unwrap();
+        assert!(matches!(put(&storage), Err(StorageError::NotOurs { .. })));
+        std::fs::remove_dir_all(&place).unwrap();
+        std::fs::rename(&away, &place).unwrap();
+        put(&storage).unwrap();
+        assert_eq!(storage.read_marker().unwrap().as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_marker_that_cannot_be_read_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = in_folder(folder.path());
+        assert_eq!(storage.read_marker().unwrap(), None);
+        for text in ["", "{", "[1]", r#"{"id":7}"#] {
+            std::fs::write(folder.path().join(MARKER_NAME), text).unwrap();
+            assert_eq!(storage.read_marker().unwrap().as_deref(), Some(""), "{text}");
+        }
+    }
+}
