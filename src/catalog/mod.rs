@@ -27,14 +27,12 @@ pub use import::{
 pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
 pub(crate) use lifecycle::leases::RenewClaims;
+pub(crate) use lifecycle::named::{BookWish, ChangeBooks};
 pub use lifecycle::policy::CatalogPolicy;
 pub(crate) use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
-pub(crate) use lifecycle::retry::RetryBooks;
 pub use lifecycle::settle::{ClaimSettlement, SettleClaim, StoredBook};
 pub(crate) use lifecycle::settle::{RecordDownloading, StoredFinding};
 pub use lifecycle::wish::EnsureKnown;
-#[cfg(test)]
-pub(crate) use lifecycle::wish::SetPriority;
 pub(crate) use lifecycle::wish::{AskUnknown, ResetFailed};
 pub(crate) use notes::{AskStorageMark, KeepStorageMark, KeptStorageMark};
 pub use observations::begin_pass::BeginPass;
@@ -62,6 +60,7 @@ pub use sharing::members::LeaveMembers;
 pub(crate) use sharing::members::{
     JoinAnswer, JoinMembers, MemberCard, MemberRound, MemberRow, MemberStanding, RenewMember,
 };
+pub(crate) use sharing::pause::{AskPause, BeginPause, EndPause, OperatorPause};
 pub(crate) use sharing::rate::CloseRequests;
 pub use sharing::rate::TakeRateSlice;
 pub(crate) use sharing::tasks::{AcquireTask, ReleaseTask, SharedTask, TaskAnswer};
@@ -70,9 +69,7 @@ pub(crate) use sharing::{members::ListMembers, rate::RateSlice};
 pub use writer::handle::Catalog;
 pub(crate) use writer::handle::CatalogThread;
 pub use writer::ledger::CatalogLedger;
-#[cfg(test)]
-pub(crate) use writer::ledger::CatalogOperation;
-pub(crate) use writer::ledger::CatalogTransaction;
+pub(crate) use writer::ledger::{CatalogOperation, CatalogTransaction};
 #[cfg(test)]
 pub(crate) use writer::schema::VERSION as SCHEMA_VERSION;
 

@@ -2,11 +2,13 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::cli::args::ReachArgs;
 use crate::cli::auth::AuthArgs;
 #[cfg(feature = "lab")]
 use crate::cli::bench::BenchArgs;
 use crate::cli::catalog::CatalogArgs;
 use crate::cli::check_config::CheckConfig;
+use crate::cli::control::{BooksArgs, PauseArgs, RetryArgs};
 #[cfg(feature = "lab")]
 use crate::cli::demo::DemoArgs;
 use crate::cli::docs::{CompletionsArgs, ManArgs};
@@ -17,7 +19,6 @@ use crate::cli::init::InitArgs;
 use crate::cli::parse::ParseArgs;
 use crate::cli::rehearse::RehearseArgs;
 use crate::cli::report::ReportArgs;
-use crate::cli::retry::RetryArgs;
 use crate::cli::run::RunArgs;
 #[cfg(feature = "lab")]
 use crate::cli::simulate::SimulateArgs;
@@ -86,6 +87,14 @@ pub enum CliCommand {
     Parse(ParseArgs),
     /// Have the running daemon try failed books again
     Retry(RetryArgs),
+    /// Have the running daemon begin nothing more, for a time or until `grind resume`
+    Pause(PauseArgs),
+    /// End a pause of the running daemon
+    Resume(ReachArgs),
+    /// Have the running daemon take books before others
+    Prioritise(BooksArgs),
+    /// Have the running daemon leave books out; what is stored of them stays
+    Forget(BooksArgs),
     /// Ask the running daemon how far it is and what it waits for
     Status(StatusArgs),
     /// Watch actors, permits and transfers of the running daemon
@@ -135,6 +144,11 @@ mod tests {
             "grind retry 39015012345678 39015012345679",
             "grind retry --failed",
             "grind retry --failed --reason damaged_at_source --socket s",
+            "grind pause --until 18:00",
+            "grind pause",
+            "grind resume --socket s",
+            "grind prioritise 39015012345678 39015012345679",
+            "grind forget 39015012345678",
             "grind top",
             "grind bench sessions --report d",
             "grind man",
@@ -214,6 +228,7 @@ mod tests {
             "grind retry --failed TL0001",
             "grind retry TL0001 --reason damaged_at_source",
             "grind retry --failed --reason typo",
+            "grind forget",
             "grind -v -q sync",
         ] {
             assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");

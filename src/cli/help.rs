@@ -237,6 +237,35 @@ due at once. A barcode that the catalog does not know refuses the whole request,
         exits: &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config],
     },
     CommandHelp {
+        path: "pause",
+        notes: "\
+Nothing more is begun; what was begun is finished. The pause outlives a restart, is shown by `grind status`, and ends at --until or with
+`grind resume`. It is this daemon's alone: others that share its catalog go on, so give each the command. Without --until it has no end.
+Steps by hand are not paused.",
+        examples: &["grind pause", "grind pause --until 18:00", "grind pause --until 2h"],
+        exits: OF_DAEMON,
+    },
+    CommandHelp {
+        path: "resume",
+        notes: "A pause by work.paused in the config ends there.",
+        examples: &["grind resume"],
+        exits: OF_DAEMON,
+    },
+    CommandHelp {
+        path: "prioritise",
+        notes: "A barcode that the catalog does not know refuses the whole request, and nothing is changed (exit code 1).",
+        examples: &["grind prioritise 39015012345678 39015012345679"],
+        exits: &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config],
+    },
+    CommandHelp {
+        path: "forget",
+        notes: "\
+The book is neither asked for nor counted as missing any more, whatever GRIN says of it. Nothing that is stored is removed, and its
+history stays. `grind retry BARCODE` brings it back. A barcode that the catalog does not know refuses the whole request (exit code 1).",
+        examples: &["grind forget 39015012345678"],
+        exits: &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config],
+    },
+    CommandHelp {
         path: "storage",
         notes: "",
         examples: &["grind storage adopt"],

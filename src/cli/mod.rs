@@ -8,6 +8,7 @@ pub(crate) mod bench;
 pub(crate) mod catalog;
 pub mod check_config;
 mod command;
+mod control;
 #[cfg(feature = "lab")]
 pub(crate) mod demo;
 mod docs;
@@ -23,6 +24,7 @@ mod help;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod load;
+mod moment;
 pub(crate) mod output;
 pub mod parse;
 mod preflight;
@@ -30,7 +32,6 @@ pub(crate) mod progress;
 mod reading;
 mod rehearse;
 pub(crate) mod report;
-mod retry;
 pub mod run;
 #[cfg(feature = "lab")]
 pub(crate) mod simulate;
@@ -99,7 +100,11 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Catalog(args) => catalog::run(args),
         CliCommand::Parse(args) => parse_input(args),
         CliCommand::Storage(args) => storage::run(args),
-        CliCommand::Retry(args) => retry::run(args),
+        CliCommand::Retry(args) => control::retry(args),
+        CliCommand::Pause(args) => control::pause(args),
+        CliCommand::Resume(reach) => control::resume(reach),
+        CliCommand::Prioritise(args) => control::prioritise(args),
+        CliCommand::Forget(args) => control::forget(args),
         CliCommand::Status(args) => status::run(args),
         CliCommand::Top(args) => top::run(args),
         #[cfg(feature = "lab")]

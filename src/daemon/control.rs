@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::actor::{AskContext, AskError, ConcurrentRunner, Mailbox};
-use crate::catalog::{Catalog, CatalogError, ResetFailed, RetryBooks};
-use crate::observe::{ControlError, RetryReply, RetryRequest};
-use crate::pipeline::{LookAgain, Supervisor};
+use crate::catalog::{
+    AskPause, BeginPause, BookWish, Catalog, CatalogError, CatalogOperation, ChangeBooks, EndPause, OperatorPause,
+    ResetFailed,
+};
+use crate::grin::Barcode;
+use crate::observe::{ControlError, ControlReply, ControlRequest, RetryRequest};
+use crate::pipeline::{ChangePause, LibraryMembership, LookAgain, Supervisor};
 
 /// A catalog that another program locks answers after 15 s; the client waits for 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -17,41 +22,107 @@ const LONGEST: Duration = Duration::from_secs(25);
 pub(super) struct DaemonControl {
     pub catalog: Catalog,
     pub supervisor: Mailbox<ConcurrentRunner<Supervisor>>,
+    /// The daemon's name among the members, under which its pause stands.
+    pub instance: String,
 }
 
 impl DaemonControl {
-    /// Has books tried again, and the supervisor look for them at once.
-    pub async fn retry(self, request: RetryRequest) -> Result<RetryReply, ControlError> {
-        let cx = AskContext::root("operator").with_timeout(LONGEST);
-        let reply = match request {
-            RetryRequest::Barcodes(barcodes) => {
-                let done = self.catalog.ask(RetryBooks(barcodes), &cx).await.map_err(refused)?;
-                let unchanged = done.unchanged.into_iter();
-                RetryReply {
-                    reset: done.reset,
-                    unchanged: unchanged.map(|(barcode, state)| (barcode, state.to_string())).collect(),
-                    unknown: done.unknown,
-                }
-            }
-            RetryRequest::Failed { reason } => {
-                let reset = self.catalog.ask(ResetFailed { only: None, reason }, &cx).await;
-                RetryReply {
-                    reset: reset.map_err(refused)?,
-                    ..RetryReply::default()
-                }
-            }
-        };
-        if reply.reset > 0 {
-            info!(
-                books = reply.reset,
-                "an operator asked for these books to be tried again"
-            );
-            if let Err(error) = self.supervisor.ask(LookAgain, &cx).await {
-                warn!(%error, "the supervisor was not told of these books; it looks for work again within half a minute");
-            }
+    /// Does what is asked for; of books, and the supervisor looks for them at once.
+    pub async fn done(self, request: ControlRequest) -> Result<ControlReply, ControlError> {
+        match request {
+            ControlRequest::Retry(RetryRequest::Failed { reason }) => self.retry_failed(reason).await,
+            ControlRequest::Retry(RetryRequest::Barcodes(barcodes)) => self.change(barcodes, BookWish::Retry).await,
+            ControlRequest::Prioritise(barcodes) => self.change(barcodes, BookWish::First).await,
+            ControlRequest::Forget(barcodes) => self.change(barcodes, BookWish::Forget).await,
+            ControlRequest::Pause { until } => self.pause(until).await,
+            ControlRequest::Resume => self.resume().await,
         }
-        Ok(reply)
     }
+
+    fn cx() -> AskContext {
+        AskContext::root("operator").with_timeout(LONGEST)
+    }
+
+    async fn ask<O: CatalogOperation>(&self, operation: O) -> Result<O::Output, ControlError> {
+        self.catalog.ask(operation, &Self::cx()).await.map_err(refused)
+    }
+
+    async fn retry_failed(&self, reason: Option<String>) -> Result<ControlReply, ControlError> {
+        let changed = self.ask(ResetFailed { only: None, reason }).await?;
+        self.look_again(changed, BookWish::Retry).await;
+        Ok(ControlReply {
+            changed,
+            ..ControlReply::default()
+        })
+    }
+
+    async fn change(&self, barcodes: Vec<Barcode>, wish: BookWish) -> Result<ControlReply, ControlError> {
+        let done = self.ask(ChangeBooks { barcodes, wish }).await?;
+        self.look_again(done.changed, wish).await;
+        let unchanged = done.unchanged.into_iter();
+        Ok(ControlReply {
+            changed: done.changed,
+            unchanged: unchanged.map(|(barcode, state)| (barcode, state.to_string())).collect(),
+            unknown: done.unknown,
+            paused: None,
+        })
+    }
+
+    async fn look_again(&self, books: u64, wish: BookWish) {
+        if books == 0 {
+            return;
+        }
+        info!(books, ?wish, "an operator changed these books");
+        if let Err(error) = self.supervisor.ask(LookAgain, &Self::cx()).await {
+            warn!(%error, "the supervisor was not told of these books; it looks for work again within half a minute");
+        }
+    }
+
+    async fn pause(&self, until: Option<Timestamp>) -> Result<ControlReply, ControlError> {
+        let since = Timestamp::now();
+        let pause = OperatorPause { since, until };
+        let instance = self.instance.clone();
+        // Recorded first, so that a pause of which the operator heard outlives a restart.
+        self.ask(BeginPause { instance, pause }).await?;
+        info!(
+            until = until.map(tracing::field::display),
+            "an operator paused this daemon"
+        );
+        self.change_pause(Some(pause)).await
+    }
+
+    async fn resume(&self) -> Result<ControlReply, ControlError> {
+        let (instance, by_itself) = (self.instance.clone(), false);
+        if self.ask(EndPause { instance, by_itself }).await? {
+            info!("an operator ended the pause of this daemon");
+        }
+        self.change_pause(None).await
+    }
+
+    async fn change_pause(&self, pause: Option<OperatorPause>) -> Result<ControlReply, ControlError> {
+        let changed = self.supervisor.ask(ChangePause(pause), &Self::cx()).await;
+        Ok(ControlReply {
+            paused: changed.map_err(|_| ControlError::Stopping)?,
+            ..ControlReply::default()
+        })
+    }
+}
+
+/// A pause that outlived a restart; a step by hand has none.
+pub(super) async fn pause_of(
+    catalog: &Catalog,
+    membership: &LibraryMembership,
+    step: Option<&str>,
+) -> Option<OperatorPause> {
+    if step.is_some() {
+        return None;
+    }
+    let instance = membership.instance().to_owned();
+    let asked = catalog.ask(AskPause { instance }, &AskContext::root("daemon")).await;
+    asked.unwrap_or_else(|error| {
+        warn!(%error, "whether an operator paused this daemon could not be read; it begins its work");
+        None
+    })
 }
 
 fn refused(error: CatalogError) -> ControlError {

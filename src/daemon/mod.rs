@@ -15,6 +15,7 @@ mod threads;
 mod view;
 mod watchdog;
 mod wiring;
+mod workers;
 
 pub(crate) use build_error::BuildError;
 pub(crate) use ledger::ShutdownLedger;

@@ -21,9 +21,9 @@ use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, StateStore};
 use crate::log;
 use crate::observe::{
-    ControlError, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, MemberView, PROGRAM_COMMIT,
-    PROGRAM_VERSION, RateMeter, ReloadState, RetryReply, RetryRequest, SharingView, ShutdownPhase, SignedOut,
-    ThreadSilence, TransferView,
+    ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, MemberView,
+    PROGRAM_COMMIT, PROGRAM_VERSION, RateMeter, ReloadState, SharingView, ShutdownPhase, SignedOut, ThreadSilence,
+    TransferView,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
@@ -182,7 +182,7 @@ impl DaemonView for LiveDaemonView {
         shown.members = members(&self.membership);
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
         shown.paused = pauses(&progress, &shown, session.turns_missing);
-        shown.waiting = progress.waiting.iter().cloned().collect();
+        shown.waiting = progress.paused.iter().chain(&progress.waiting).cloned().collect();
         shown.state = state(&changing, &progress, &shown);
         if changing.state != shown.state {
             changing.state = shown.state;
@@ -221,8 +221,8 @@ impl DaemonView for LiveDaemonView {
         log::set_level(level).map_err(|error| error.to_string())
     }
 
-    fn retry(&self, request: RetryRequest) -> LocalBoxFuture<'static, Result<RetryReply, ControlError>> {
-        Box::pin(self.control.clone().retry(request))
+    fn control(&self, request: ControlRequest) -> LocalBoxFuture<'static, Result<ControlReply, ControlError>> {
+        Box::pin(self.control.clone().done(request))
     }
 }
 
@@ -269,7 +269,7 @@ fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Option<Signed
 /// Everything that keeps new books from being begun: what the intake waits for, and what the session knows.
 fn pauses(progress: &ProgressSnapshot, shown: &DaemonSnapshot, turns_missing: bool) -> Vec<WaitCause> {
     let known = [
-        (progress.paused, WaitCause::Operator),
+        (progress.paused.is_some(), WaitCause::Operator),
         (shown.signed_out.is_some(), WaitCause::SignIn),
         // Requests wait for it that were begun; nothing new is gained by beginning more.
         (turns_missing, WaitCause::Catalog),
@@ -288,7 +288,7 @@ fn state(changing: &Changing, progress: &ProgressSnapshot, shown: &DaemonSnapsho
         Some(ShutdownPhase::Done) => DaemonState::Stopped,
         Some(_) => DaemonState::Draining,
         None if !changing.ready => DaemonState::Starting,
-        None if progress.paused => DaemonState::Paused,
+        None if progress.paused.is_some() => DaemonState::Paused,
         None if progress.claimed > 0 || shown.phases.values().any(|phase| phase.active) => DaemonState::Working,
         None => DaemonState::Waiting,
     }

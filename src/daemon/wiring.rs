@@ -7,16 +7,17 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use tracing::{info, warn};
 
 use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
-use crate::catalog::{Catalog, CatalogPolicy, CatalogThread};
+use crate::catalog::{Catalog, CatalogPolicy, CatalogThread, OperatorPause};
 use crate::clock::SystemClock;
 use crate::daemon::build_error::BuildError;
-use crate::daemon::control::DaemonControl;
+use crate::daemon::control::{DaemonControl, pause_of};
 use crate::daemon::ledger::ShutdownLedger;
 use crate::daemon::membership::{self, MembershipTask};
 use crate::daemon::published_status::state_store;
 use crate::daemon::shared_rate::CatalogRate;
 use crate::daemon::threads::{ThreadRole, WatchedThreads};
 use crate::daemon::watchdog::silence_limit;
+use crate::daemon::workers::{WORKERS_GRACE, stop_workers};
 use crate::dapr::StateStore;
 use crate::grin::{GrinAddresses, LibraryDirectory};
 use crate::observe::ShutdownPhase;
@@ -27,7 +28,7 @@ use crate::pipeline::workers::{
 };
 use crate::pipeline::{
     BeginRun, CLAIM_LEASE, ChangeOptions, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope, Supervisor,
-    WorkerPools, archive_options, decrypted_options, storage_config, work_options,
+    WorkOptions, WorkerPools, archive_options, decrypted_options, storage_config, work_options,
 };
 use crate::session::{CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionThread};
 use crate::settings::Settings;
@@ -37,8 +38,6 @@ use crate::storage::{Storage, StorageLayout};
 const WORKER_MAILBOX: usize = 1;
 /// Messages the supervisor may have waiting: a handful.
 const SUPERVISOR_MAILBOX: usize = 8;
-/// How long workers may take to end once nobody asks anything of them.
-const WORKERS_GRACE: Duration = Duration::from_secs(20);
 /// How long the session waits for requests in flight when everybody who asks has ended already.
 const SESSION_GRACE: Duration = Duration::from_secs(5);
 
@@ -81,7 +80,9 @@ impl Daemon {
         let rate = Arc::new(CatalogRate(catalog.clone()));
         let (session, session_thread) = Session::start_sharing(&hub, SessionConfig::from_settings(settings)?, rate)?;
         let membership = membership::join(&catalog, settings, step).await?;
+        let pause = pause_of(&catalog, &membership, step).await;
         let opened = OpenedServices {
+            pause,
             hub,
             session,
             session_thread,
@@ -152,6 +153,7 @@ impl Daemon {
         DaemonControl {
             catalog: self.catalog.clone(),
             supervisor: self.supervisor.clone(),
+            instance: self.membership.membership.instance().to_owned(),
         }
     }
 
@@ -202,28 +204,6 @@ impl Daemon {
     }
 }
 
-/// Lets the workers finish what they have, within a time.
-async fn stop_workers(pools: &WorkerPools) {
-    pools.collectors.close();
-    pools.enrichers.close();
-    pools.converters.close();
-    pools.checkers.close();
-    pools.downloaders.close();
-    let drained = async {
-        futures::join!(
-            pools.collectors.drained(),
-            pools.enrichers.drained(),
-            pools.converters.drained(),
-            pools.checkers.drained(),
-            pools.downloaders.drained(),
-        )
-    };
-    if tokio::time::timeout(WORKERS_GRACE, drained).await.is_err() {
-        // A blocking pass that does not come back: its book is claimed again at the next start.
-        tracing::error!(grace = ?WORKERS_GRACE, "workers do not end; stopping without them");
-    }
-}
-
 /// What the others are built on.
 struct OpenedServices {
     hub: ActorRegistry,
@@ -232,6 +212,8 @@ struct OpenedServices {
     catalog: Catalog,
     catalog_thread: CatalogThread,
     storage: Storage,
+    /// What an operator asked of this daemon before it started.
+    pause: Option<OperatorPause>,
 }
 
 impl OpenedServices {
@@ -384,7 +366,10 @@ impl Parts<'_> {
 
     fn supervisor(&self, settings: &Settings, pools: &WorkerPools) -> Mailbox<ConcurrentRunner<Supervisor>> {
         let (pools, progress) = (pools.clone(), Arc::clone(self.progress));
-        let options = work_options(settings, self.membership.owner().to_owned());
+        let options = WorkOptions {
+            pause: self.services.pause,
+            ..work_options(settings, self.membership.owner().to_owned())
+        };
         let factory = move || Supervisor::new(pools.clone(), Arc::clone(&progress), options.clone());
         spawn::concurrent(
             &self.services.hub,

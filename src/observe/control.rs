@@ -1,8 +1,29 @@
 //! What an operator asks of the running daemon over its socket, and what the daemon answers.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::grin::Barcode;
+use crate::vocabulary::WaitReason;
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ControlRequest {
+    /// Try books again.
+    Retry(RetryRequest),
+    /// These books go before others.
+    Prioritise(Vec<Barcode>),
+    /// These books are left out.
+    Forget(Vec<Barcode>),
+    /// Begin nothing more.
+    Pause {
+        /// When the pause ends by itself.
+        until: Option<Timestamp>,
+    },
+    /// The pause is over.
+    Resume,
+}
 
 /// Try books again: either these, or all failed ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,15 +38,17 @@ pub enum RetryRequest {
     },
 }
 
-/// What came of a [`RetryRequest`].
+/// What came of a [`ControlRequest`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RetryReply {
-    /// Books that are tried again.
-    pub reset: u64,
-    /// Books with nothing to reset, each with its state.
+pub struct ControlReply {
+    /// Books that were changed.
+    pub changed: u64,
+    /// Books with nothing to change, each with its state.
     pub unchanged: Vec<(Barcode, String)>,
     /// Barcodes that the catalog does not know. With any of them nothing was changed.
     pub unknown: Vec<Barcode>,
+    /// Why no book is begun, after a pause or its end.
+    pub paused: Option<WaitReason>,
 }
 
 /// Why the daemon did not do what it was asked for.

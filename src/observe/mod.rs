@@ -28,7 +28,7 @@ mod tests;
 pub(crate) use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 pub(crate) use crate::observe::client::ClientError;
 pub use crate::observe::client::DaemonEndpoint;
-pub(crate) use crate::observe::control::{ControlError, RetryReply, RetryRequest};
+pub(crate) use crate::observe::control::{ControlError, ControlReply, ControlRequest, RetryRequest};
 pub(crate) use crate::observe::daemon::{
     DaemonSnapshot, DaemonState, PROGRAM_COMMIT, PROGRAM_VERSION, PhaseProgress, ReloadState, ShutdownPhase, SignedOut,
     TransferView, WorkPhase,

@@ -1,14 +1,14 @@
 //! What is answered at which address.
 //!
 //! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /live` 200 while all threads
-//! answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/retry`
-//! has books tried again (over the Unix socket only, whose file says who may).
+//! answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
+//! does what an operator asks for (over the Unix socket only, whose file says who may).
 
 use actix_web::http::header;
 use actix_web::web::{Data, Json, JsonConfig, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
 
-use crate::observe::control::RetryRequest;
+use crate::observe::control::ControlRequest;
 use crate::observe::page::StatusPage;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::status::DaemonStatus;
@@ -31,7 +31,7 @@ pub fn all(config: &mut ServiceConfig) {
         .service(ready)
         .app_data(JsonConfig::default().limit(LONGEST_REQUEST))
         .service(log_level)
-        .service(retry);
+        .service(control);
 }
 
 #[get("/")]
@@ -91,12 +91,12 @@ async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn Daemon
     }
 }
 
-#[post("/api/retry")]
-async fn retry(request: HttpRequest, body: Json<RetryRequest>, view: Data<dyn DaemonView>) -> HttpResponse {
+#[post("/api/control")]
+async fn control(request: HttpRequest, body: Json<ControlRequest>, view: Data<dyn DaemonView>) -> HttpResponse {
     if let Some(refused) = refused_order(&request) {
         return refused;
     }
-    match view.retry(body.into_inner()).await {
+    match view.control(body.into_inner()).await {
         Ok(reply) => HttpResponse::Ok().json(reply),
         Err(error) => plain(&mut HttpResponse::ServiceUnavailable(), &error.to_string()),
     }

@@ -3,7 +3,7 @@
 use futures::future::LocalBoxFuture;
 
 use crate::actor::HubSnapshot;
-use crate::observe::control::{ControlError, RetryReply, RetryRequest};
+use crate::observe::control::{ControlError, ControlReply, ControlRequest};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::liveness::ThreadSilence;
 use crate::observe::readiness::DaemonReadiness;
@@ -32,8 +32,8 @@ pub trait DaemonView: Send + Sync + 'static {
     /// Changes the log level of the running daemon: `debug`, or `info,grind::session=trace`. `Err` says in one sentence what
     /// is wrong with it.
     fn set_log_level(&self, level: &str) -> Result<(), String>;
-    /// Has books tried again. Unlike everything else here this asks an actor: it completes when the catalog has recorded it.
-    fn retry(&self, _request: RetryRequest) -> LocalBoxFuture<'static, Result<RetryReply, ControlError>> {
+    /// Does what an operator asks for. Unlike everything else here this asks an actor: it completes when the catalog has recorded it.
+    fn control(&self, _request: ControlRequest) -> LocalBoxFuture<'static, Result<ControlReply, ControlError>> {
         Box::pin(std::future::ready(Err(ControlError::Unsupported)))
     }
 }

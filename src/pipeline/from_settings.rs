@@ -101,6 +101,7 @@ pub fn work_options(settings: &Settings, owner: String) -> WorkOptions {
         conversion_batch: settings.grin.conversion_batch as usize,
         monthly_report: settings.grin.monthly_report,
         paused: settings.work.paused,
+        pause: None,
         force: settings.work.force,
         intervals: TaskIntervals {
             collect: schedule.collect_every.0,

@@ -34,6 +34,6 @@ pub(crate) use recover::PublishedVolume;
 pub use recover::{ReconcileBook, reconcile};
 pub use supervisor::Supervisor;
 pub(crate) use supervisor::{
-    BeginRun, ChangeOptions, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, TaskIntervals, WorkOptions,
-    WorkerPools, compare_after,
+    BeginRun, ChangeOptions, ChangePause, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, TaskIntervals,
+    WorkOptions, WorkerPools, compare_after,
 };

@@ -1,7 +1,7 @@
 //! What others may see of the run without asking for it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ pub struct RunProgress {
     rows: Arc<AtomicU64>,
     enriched: AtomicU64,
     requested: AtomicU64,
-    paused: AtomicBool,
+    paused: Mutex<Option<WaitReason>>,
     waiting: Mutex<Option<WaitReason>>,
     tasks: Mutex<BTreeMap<&'static str, String>>,
     active: Mutex<BTreeSet<&'static str>>,
@@ -46,8 +46,8 @@ pub struct ProgressSnapshot {
     pub enriched: u64,
     /// Conversions asked for in this run.
     pub requested: u64,
-    /// Intake is paused by configuration.
-    pub paused: bool,
+    /// Why an operator has nothing begun.
+    pub paused: Option<WaitReason>,
     /// What the intake waits for.
     pub waiting: Option<WaitReason>,
     /// What each task does just now or did last.
@@ -91,8 +91,8 @@ impl RunProgress {
         self.requested.fetch_add(count, Ordering::Relaxed);
     }
 
-    pub(super) fn pause(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Relaxed);
+    pub(super) fn pause(&self, paused: Option<WaitReason>) {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = paused;
     }
 
     pub(super) fn wait_for(&self, waiting: Option<WaitReason>) {
@@ -139,7 +139,7 @@ impl RunProgress {
             rows: self.rows.load(Ordering::Relaxed),
             enriched: self.enriched.load(Ordering::Relaxed),
             requested: self.requested.load(Ordering::Relaxed),
-            paused: self.paused.load(Ordering::Relaxed),
+            paused: self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             waiting: self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             tasks: self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             active: self.active.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -2,6 +2,7 @@
 
 mod named;
 mod options;
+mod pause;
 mod pools;
 mod scope;
 mod state;
@@ -21,6 +22,7 @@ use crate::pipeline::{fan_out, tasks};
 use crate::vocabulary::WaitReason;
 
 pub use options::{RetryPolicy, TaskIntervals, WorkOptions};
+pub use pause::ChangePause;
 pub use pools::WorkerPools;
 pub use scope::{RunScope, compare_after};
 pub(super) use state::SupervisorState;
@@ -128,6 +130,7 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
     };
     tokio::select! {
         () = work => {}
+        () = pause::end_pauses(&state) => {}
         () = abandoned(&state) => tracing::error!("work that was cut does not end; it is left as it is"),
     }
     state.done.cancel();
@@ -165,9 +168,9 @@ impl ServeMessages<DrainRun> for Supervisor {
 
 impl ServeMessages<ChangeOptions> for Supervisor {
     fn serve(&mut self, ChangeOptions(options): ChangeOptions, _cx: AskContext) -> impl Future<Output = ()> + 'static {
-        self.state.progress.pause(options.paused);
-        *self.state.options.borrow_mut() = options;
-        self.state.wake.send_replace(());
+        // An operator's pause is none of the config's.
+        let pause = self.state.options.replace(options).pause;
+        self.state.pause(pause);
         std::future::ready(())
     }
 }

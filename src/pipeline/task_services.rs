@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskUnknown, CatalogError, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, RecordEnrichment,
+    AskUnknown, CatalogError, EndPause, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, RecordEnrichment,
     SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
@@ -114,6 +114,8 @@ pub(super) trait TaskServices: 'static {
     async fn acquire(&self, task: SharedTask, cx: &AskContext) -> Result<TaskAnswer, CatalogError>;
     /// Gives such a task back.
     async fn release(&self, task: SharedTask, cx: &AskContext) -> Result<(), CatalogError>;
+    /// Records that the pause of this daemon ended by itself.
+    async fn pause_is_over(&self) -> Result<(), CatalogError>;
     /// This program among those that share the catalog.
     fn membership(&self) -> &LibraryMembership;
 }
@@ -178,6 +180,12 @@ impl TaskServices for WorkerPools {
 
     async fn release(&self, task: SharedTask, cx: &AskContext) -> Result<(), CatalogError> {
         self.membership.release(&self.catalog, task, cx).await
+    }
+
+    async fn pause_is_over(&self) -> Result<(), CatalogError> {
+        let (instance, by_itself) = (self.membership.instance().to_owned(), true);
+        let end = EndPause { instance, by_itself };
+        self.catalog.ask(end, &AskContext::root("supervisor")).await.map(drop)
     }
 
     fn membership(&self) -> &LibraryMembership {

@@ -26,11 +26,13 @@ pub enum BookState {
     ConversionFailed,
     /// Given up until somebody says otherwise; the reason stands beside it.
     Failed,
+    /// An operator wants it left out: it is neither asked for nor missing. What is stored of it stays.
+    Forgotten,
 }
 
 impl BookState {
     /// All states, in the order of a book's way.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Known,
         Self::Requested,
         Self::InProcess,
@@ -41,6 +43,7 @@ impl BookState {
         Self::Unavailable,
         Self::ConversionFailed,
         Self::Failed,
+        Self::Forgotten,
     ];
 
     /// The word in the catalog, in metrics and in reports.
@@ -56,6 +59,7 @@ impl BookState {
             Self::Unavailable => "unavailable",
             Self::ConversionFailed => "conversion_failed",
             Self::Failed => "failed",
+            Self::Forgotten => "forgotten",
         }
     }
 

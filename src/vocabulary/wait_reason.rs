@@ -11,7 +11,7 @@ use crate::vocabulary::words::words;
 words! {
     /// What is waited for.
     WaitCause {
-        /// `work.paused` is set.
+        /// An operator paused the work, or `work.paused` is set.
         Operator = "operator",
         /// GRIN does not answer as it should.
         Grin = "grin",
@@ -95,8 +95,12 @@ impl WaitReason {
     /// The same, with the time of day of the next attempt in this time zone.
     fn write(&self, f: &mut fmt::Formatter<'_>, zone: TimeZone) -> fmt::Result {
         write!(f, "waiting for {}: {}", self.cause.label(), self.why)?;
-        match self.until {
-            Some(until) => write!(f, ", next attempt {}", until.to_zoned(zone).strftime("%H:%M:%S")),
+        match self.until.map(|until| until.to_zoned(zone)) {
+            // Hours or days ahead.
+            Some(until) if self.cause == WaitCause::Operator => {
+                write!(f, ", until {}", until.strftime("%Y-%m-%d %H:%M:%S"))
+            }
+            Some(until) => write!(f, ", next attempt {}", until.strftime("%H:%M:%S")),
             None => Ok(()),
         }
     }

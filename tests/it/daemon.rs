@@ -259,3 +259,68 @@ fn failed_books_are_tried_again_when_an_operator_says_so() {
     let nobody = service.home.grind(&["retry", "--failed"]);
     assert_eq!(nobody.status.code(), Some(69), "{}", nobody.err);
 }
+
+#[test]
+fn a_pause_outlives_a_restart_and_ends_by_itself_and_at_a_word() {
+    let mut service = Service::start(small(), "[work]\ninstance = \"attic\"\n");
+    service.told("5 of 5 books stored");
+    let paused = service.home.grind(&["pause"]);
+    assert!(paused.status.success(), "{}", paused.err);
+    assert!(paused.out.contains("waiting for the operator"), "{}", paused.out);
+    service.told("waiting for the operator: paused with `grind pause`");
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
+
+    let Service { home, .. } = &service;
+    let catalog = Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    let told = |value: &str| -> u32 {
+        let sql = "SELECT count(*) FROM book_status_history WHERE status_type = 'operator' AND status_value = ?1";
+        catalog.query_row(sql, [value], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((told("paused"), told("resumed")), (1, 0));
+    service.take_messages();
+    service.start_again();
+    service.told("READY=1");
+    service.told("waiting for the operator: paused with `grind pause`");
+    let status = service.home.grind(&["status"]);
+    assert!(status.out.contains("paused with `grind pause`"), "{}", status.out);
+    let resumed = service.home.grind(&["resume"]);
+    assert_eq!(resumed.out, "not paused: books are begun\n", "{}", resumed.err);
+    let paused = service.home.grind(&["pause", "--until", "2s"]);
+    assert!(paused.out.contains(", until "), "{}", paused.out);
+    service.told_when(|service| {
+        service
+            .ask("/metrics")
+            .contains("grind_intake_paused{reason=\"operator\"} 0")
+    });
+    service.told_when(|_| (told("paused"), told("resumed")) == (2, 2));
+    let wrong = service.home.grind(&["pause", "--until", "yesterday"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", wrong.err);
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
+    assert_eq!(service.home.grind(&["resume"]).status.code(), Some(69));
+}
+
+#[test]
+fn forgotten_books_are_left_out_and_their_files_stay() {
+    let mut service = Service::start(small(), "");
+    service.told("5 of 5 books stored");
+    let barcode = service.home.simulator.barcode(0).unwrap();
+    let forgotten = service.home.grind(&["forget", barcode.as_str()]);
+    assert!(
+        forgotten.out.starts_with("1 book left out from now on"),
+        "{}",
+        forgotten.err
+    );
+    assert_eq!(states(&service.home)[barcode.as_str()].0, "forgotten");
+    assert!(service.home.raw(&barcode).is_file());
+    let unknown = service.home.grind(&["forget", "TL0404NOWHERE"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", unknown.err);
+    let retried = service.home.grind(&["retry", barcode.as_str()]);
+    assert_eq!(retried.out, "1 book will be tried again\n");
+    let first = service.home.grind(&["prioritise", barcode.as_str()]);
+    assert_eq!(first.out, "1 book before others from now on\n");
+    service.told_when(|service| states(&service.home)[barcode.as_str()].0 == "stored");
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
+}

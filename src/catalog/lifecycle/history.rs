@@ -21,6 +21,10 @@ pub(crate) enum ChangeTopic {
     Listing,
     /// It was adopted from another program.
     Import,
+    /// It goes before others.
+    Priority,
+    /// What an operator did that is about no book: the barcode of such a row is empty.
+    Operator,
 }
 
 impl ChangeTopic {
@@ -32,6 +36,8 @@ impl ChangeTopic {
             Self::Facts => "facts",
             Self::Listing => "listing",
             Self::Import => "import",
+            Self::Priority => "priority",
+            Self::Operator => "operator",
         }
     }
 }
@@ -73,6 +79,14 @@ pub(crate) enum ChangeCause {
     Recovered,
     /// Somebody asked for failed books to be tried again.
     Reset,
+    /// Somebody wants it to go before others.
+    Prioritised,
+    /// Somebody wants it left out.
+    Forgotten,
+    /// Somebody asked for it.
+    Operator,
+    /// The time of a pause was over.
+    PauseOver,
     /// Taken over from another program's database and storage.
     Imported,
 }

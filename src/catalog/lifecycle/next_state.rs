@@ -75,6 +75,8 @@ pub(crate) enum BookChange {
     Failed(FailureReason),
     /// A person wants it tried again.
     Reset,
+    /// A person wants it left out.
+    Forgotten,
     /// An archive from another program is stored.
     Imported,
 }
@@ -165,6 +167,11 @@ pub(crate) fn next_state(
     use BookChange as C;
     use BookState as S;
     let (state, cause, due) = match change {
+        C::Forgotten => (S::Forgotten, ChangeCause::Forgotten, DueTime::Keep),
+        // Whatever GRIN says of it; only a person, or an import that finds its archive, brings it back.
+        change if book.state == S::Forgotten && !matches!(change, C::Reset | C::Imported) => {
+            (S::Forgotten, ChangeCause::Forgotten, DueTime::Keep)
+        }
         C::Signal(signal, source) => return after_signal(book, signal, source, policy, now),
         C::Answer(answer) => return after_answer(book, answer, policy, now),
         C::NewerArchive => (S::Available, ChangeCause::Listed, DueTime::Clear),
@@ -186,7 +193,9 @@ pub(crate) fn next_state(
             (book.stored_or(S::Failed), ChangeCause::Failed, due)
         }
         C::Reset => {
-            let state = match book.state {
+            // A forgotten book is what it was before, tried again.
+            let state = match book.resume {
+                _ if book.state == S::Forgotten && book.stored => S::Stored,
                 // A failed conversion is requested again; a given-up archive is looked for again, and 404 sends it to conversion.
                 S::ConversionFailed => S::Known,
                 S::Failed => S::Available,

@@ -1,4 +1,4 @@
-//! What a person wishes of books: to be known, to go first, to be tried again.
+//! What a person wishes of books: to be known, to be tried again.
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlRow;
@@ -58,34 +58,8 @@ impl CatalogOperation for AskUnknown {
     }
 }
 
-/// Sets the priority of books, for the command `prioritise` that is to come; higher goes first, 0 is usual. Comes back with how many there were.
-#[derive(Debug, Clone)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the command `prioritise` is to come"))]
-pub struct SetPriority {
-    /// The books.
-    pub barcodes: Vec<Barcode>,
-    /// Their priority.
-    pub priority: i32,
-}
-
-impl CatalogOperation for SetPriority {
-    type Output = u64;
-    const KIND: &'static str = "set_priority";
-
-    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
-        let mut update = tx
-            .conn
-            .prepare("UPDATE books SET priority = :priority WHERE barcode = :barcode")?;
-        let mut done = 0;
-        for barcode in &self.barcodes {
-            done += update.execute(&arguments! { priority: self.priority, barcode: barcode })?;
-        }
-        Ok(done)
-    }
-}
-
 /// Has given-up books tried again as if they were new, for `grind retry`; comes back with how many there were. A book that is named
-/// and waits for its next attempt is tried at once, too.
+/// and waits for its next attempt is tried at once, too; one that is forgotten and named is what it was before.
 #[derive(Debug, Clone, Default)]
 pub struct ResetFailed {
     /// Just these; `None`: all that were given up.
@@ -107,7 +81,7 @@ impl CatalogOperation for ResetFailed {
             for barcode in only {
                 let id = tx.conn.first(
                     "SELECT id FROM books WHERE barcode = :barcode AND claimed_by IS NULL \
-                     AND (state IN ('failed', 'conversion_failed') OR failure_reason IS NOT NULL) /*pg FOR UPDATE*/",
+                     AND (state IN ('failed', 'conversion_failed', 'forgotten') OR failure_reason IS NOT NULL) /*pg FOR UPDATE*/",
                     &arguments! { barcode: barcode },
                     |row| row.at(0),
                 )?;
@@ -145,20 +119,26 @@ impl ResetFailed {
     }
 
     fn reset(&self, tx: &mut CatalogTransaction<'_>, id: i64) -> Result<bool, CatalogError> {
-        let sql = "SELECT barcode, state, failure_reason FROM books WHERE id = :id";
+        let sql = "SELECT barcode, state, ifnull(resume_state, state) AS resume, sync_timestamp IS NOT NULL AS stored, \
+                   failure_reason FROM books WHERE id = :id";
         let book = tx.conn.one(sql, &arguments! { id: id }, ResetBook::read)?;
         if self.reason.is_some() && self.reason != book.reason {
             return Ok(false);
         }
         let state = book.state;
-        let next = tx.next_state(&BookStanding::of(state), BookChange::Reset);
+        let standing = BookStanding {
+            resume: book.resume,
+            stored: book.stored,
+            ..BookStanding::of(state)
+        };
+        let next = tx.next_state(&standing, BookChange::Reset);
         if state == BookState::Failed {
             tx.uncount_failure(id)?;
         }
         let (keep, due) = next.due.column();
         // A stored book whose newer archive was refused is compared with GRIN's again.
         tx.conn.execute(
-            "UPDATE books SET state = :state, state_at = :now, updated_at = :now, attempts = 0, failures = 0, \
+            "UPDATE books SET state = :state, resume_state = NULL, state_at = :now, updated_at = :now, attempts = 0, failures = 0, \
              next_attempt_at = CASE WHEN :keep THEN next_attempt_at ELSE :due END, \
              failure_reason = NULL, failure_detail = NULL, conversion_failures = 0, conversion_asks = 0, \
              pushed_out = pushed_out + :pushed_out, \
@@ -182,6 +162,9 @@ impl ResetFailed {
 struct ResetBook {
     barcode: String,
     state: BookState,
+    /// Where it stood before it was forgotten.
+    resume: BookState,
+    stored: bool,
     reason: Option<String>,
 }
 
@@ -190,6 +173,8 @@ impl ResetBook {
         Ok(Self {
             barcode: row.get("barcode")?,
             state: row.get("state")?,
+            resume: row.get("resume")?,
+            stored: row.get("stored")?,
             reason: row.get("failure_reason")?,
         })
     }

@@ -60,7 +60,7 @@ impl CatalogOperation for ToEnrich {
         let after = self.after.unwrap_or(EnrichCursor { key: -1, id: 0 });
         let sql = format!(
             "SELECT enrich_key, id, barcode FROM books WHERE (enrich_key, id) > (:key, :id) AND enrich_key <= :newest \
-             AND vanished_at IS NULL AND ({}) ORDER BY enrich_key, id LIMIT :limit",
+             AND vanished_at IS NULL AND state <> 'forgotten' AND ({}) ORDER BY enrich_key, id LIMIT :limit",
             queue_filter::any_of(&self.queues)
         );
         let given = arguments! { key: after.key, id: after.id, newest: newest, limit: self.limit };

@@ -256,7 +256,7 @@ impl Ending {
     fn mark_vanished(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let sql = "SELECT b.id, b.barcode, b.state FROM sightings s JOIN books b ON b.id = s.book \
                    WHERE s.list = 0 AND s.book > :after AND s.pass <> :pass AND s.observed < :started \
-                   AND b.vanished_at IS NULL ORDER BY s.book LIMIT :limit";
+                   AND b.vanished_at IS NULL AND b.state <> 'forgotten' ORDER BY s.book LIMIT :limit";
         let note = ChangeNote::of(ChangeCause::NotListed).text();
         self.each(tx, sql, |tx, book| {
             tx.conn.execute(

@@ -66,7 +66,7 @@ const PUT_OFF: &str = "next_attempt_at > :now AND (state = 'failed' OR (state IN
 const OLDEST_FIRST: &str = "ORDER BY priority DESC, ifnull(converted_date, '9'), barcode";
 
 /// Books of which an earlier run may have published an archive without recording it: the store tells.
-pub(crate) const UNRECORDED: &str = "SELECT id FROM books WHERE publishing_sha256 IS NOT NULL AND claimed_by IS NULL \
+pub(crate) const UNRECORDED: &str = "SELECT id FROM books WHERE publishing_sha256 IS NOT NULL AND claimed_by IS NULL AND state <> 'forgotten' \
                           AND (next_attempt_at IS NULL OR next_attempt_at <= :now) ORDER BY id LIMIT :limit";
 /// Given-up books whose time has come again.
 pub(crate) const FAILED_DUE: &str = "SELECT id FROM books WHERE state = 'failed' AND next_attempt_at <= :now \

@@ -125,6 +125,9 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
             text("lease_until").unwrap_or("now")
         ),
         BookState::Stored => stored(book),
+        BookState::Forgotten => {
+            "An operator wants it left out; `grind retry` brings it back. What is stored of it stays.".into()
+        }
         BookState::Unavailable => "GRIN does not give it out.".into(),
         BookState::ConversionFailed => format!(
             "GRIN failed to convert it ({}).{}",

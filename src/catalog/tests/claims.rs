@@ -31,11 +31,15 @@ fn the_oldest_conversion_goes_first_unknown_dates_last() {
 fn priority_goes_before_age() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
-    let first = SetPriority {
+    let first = || ChangeBooks {
         barcodes: vec![barcode("TL0003")],
-        priority: 5,
+        wish: BookWish::First,
     };
-    assert_eq!(shelf.ledger.execute(first).unwrap(), 1);
+    assert_eq!(shelf.ledger.execute(first()).unwrap().changed, 1);
+    assert_eq!(
+        shelf.ledger.execute(first()).unwrap().unchanged,
+        [(barcode("TL0003"), S::Available)]
+    );
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0003", "TL0002", "TL0001"]);
 }
 
@@ -244,33 +248,6 @@ fn resetting_makes_given_up_books_as_new() {
     );
     assert_eq!(shelf.ledger.execute(ResetFailed::default()).unwrap(), 1);
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0002", "TL0001", "TL0003"]);
-}
-
-#[test]
-fn a_retry_resets_what_failed_or_waits_and_one_unknown_barcode_refuses_it_whole() {
-    let mut shelf = Shelf::new();
-    three(&mut shelf);
-    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
-    shelf.settle(&claimed[0], given_up("checksum_mismatch")).unwrap();
-    let claimed = shelf.claim_of("one", only(&["TL0002"]), 1);
-    let later = shelf.clock.now().checked_add(DAY).unwrap();
-    shelf.settle(&claimed[0], retry(later)).unwrap();
-    let named = |codes: &[&str]| RetryBooks(codes.iter().map(|code| barcode(code)).collect());
-
-    let refused = shelf.ledger.execute(named(&["TL0001", "TL0404"])).unwrap();
-    assert_eq!((refused.reset, refused.unknown), (0, vec![barcode("TL0404")]));
-    assert_eq!(shelf.state("TL0001"), S::Failed, "nothing was changed");
-
-    let done = shelf.ledger.execute(named(&["TL0001", "TL0002", "TL0003"])).unwrap();
-    assert_eq!((done.reset, done.unknown.len()), (2, 0));
-    assert_eq!(
-        done.unchanged,
-        [(barcode("TL0003"), S::Available)],
-        "it was due already"
-    );
-    assert_eq!(codes(&shelf.claim(&[Queue::Converted])).len(), 3, "all are due now");
-    shelf.reopen();
-    assert_eq!(shelf.reader().report().unwrap().failures, [], "the totals follow");
 }
 
 #[test]

@@ -43,9 +43,9 @@ fn each_queue_has_its_books_oldest_first_by_priority() {
     shelf.list(ListKind::AllBooks, vec![ticked]);
     shelf
         .ledger
-        .execute(SetPriority {
+        .execute(ChangeBooks {
             barcodes: vec![barcode("TL0006")],
-            priority: 1,
+            wish: BookWish::First,
         })
         .unwrap();
     let cases: [(&[Queue], &[&str]); 5] = [

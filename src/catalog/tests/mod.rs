@@ -18,3 +18,4 @@ mod shelf;
 mod totals;
 mod troubles;
 mod upgrades;
+mod wishes;

@@ -15,9 +15,9 @@ impl<S: BookServices> FanOut<'_, S> {
     /// Paused; a run that ends by itself does not wait for the operator.
     pub(super) fn held_back(&mut self) -> Option<NextLook> {
         let idle = self.running.is_empty() && self.scope.once;
-        if self.options().paused {
+        if self.options().is_paused() {
             if idle {
-                info!("work.paused is set: nothing is begun");
+                info!("the work is paused: nothing is begun");
                 return Some(NextLook::Done);
             }
             return Some(NextLook::Wait(look_again()));

@@ -205,7 +205,7 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         place: "/library".to_owned(),
         detail: "nothing is free".to_owned(),
     };
-    let cases: [(BookFault, bool); 22] = [
+    let cases: [(BookFault, bool); 23] = [
         ((&SessionError::Forbidden { snippet }).into(), true),
         ((&SessionError::NotServed { status, retry_after }).into(), true),
         ((&throttled()).into(), false),

@@ -26,7 +26,7 @@ impl<S: TaskServices> SupervisorState<S> {
             books = new.len(),
             "named books that no list has brought; GRIN is asked for them"
         );
-        let mut may_ask = !self.options.borrow().paused;
+        let mut may_ask = !self.options.borrow().is_paused();
         for batch in batches(&new, self.services.addresses(), SEARCH_ADDRESS_LIMIT) {
             may_ask = may_ask && self.search(batch).await;
             if !may_ask {

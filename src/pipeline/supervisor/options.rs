@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::catalog::OperatorPause;
 use crate::session::RetryBackoff;
 
 /// What the work goes by; [`super::ChangeOptions`] replaces it while running.
@@ -19,8 +20,10 @@ pub struct WorkOptions {
     pub conversion_batch: usize,
     /// Ask for volumes checked in between full passes.
     pub monthly_report: bool,
-    /// No book is begun.
+    /// No book is begun, as the config says.
     pub paused: bool,
+    /// No book is begun, as an operator said; none of the config's.
+    pub pause: Option<OperatorPause>,
     /// Download whatever CHECK would say.
     pub force: bool,
     /// How often each task is begun.
@@ -71,6 +74,7 @@ impl WorkOptions {
             conversion_batch: 10,
             monthly_report: false,
             paused: false,
+            pause: None,
             force: false,
             intervals: TaskIntervals::default(),
         }

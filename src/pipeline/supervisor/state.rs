@@ -37,7 +37,7 @@ pub(in crate::pipeline) struct SupervisorState<S> {
 
 impl<S: TaskServices> SupervisorState<S> {
     pub fn new(services: S, progress: Arc<RunProgress>, options: WorkOptions) -> Self {
-        progress.pause(options.paused);
+        progress.pause(options.pause_reason());
         Self {
             services: Rc::new(services),
             progress,

@@ -77,6 +77,10 @@ impl TaskServices for LibraryStub {
         Ok(())
     }
 
+    async fn pause_is_over(&self) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
     fn membership(&self) -> &LibraryMembership {
         BookServices::membership(self)
     }

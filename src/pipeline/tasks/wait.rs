@@ -68,7 +68,7 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
     pub async fn may_begin(&mut self) -> bool {
         loop {
             self.mark_seen();
-            let paused = self.state.options.borrow().paused;
+            let paused = self.state.options.borrow().is_paused();
             if self.state.intake.is_cancelled() || (self.once && paused) {
                 return false;
             }

@@ -11,6 +11,14 @@ use super::{Finished, Home, finish};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+fn begin(home: &Home, environment: &[(&str, &str)]) -> Child {
+    home.command(&["run"])
+        .env("NOTIFY_SOCKET", home.folder.path().join("notify.sock"))
+        .envs(environment.iter().copied())
+        .spawn()
+        .expect("a daemon that can be spoken with")
+}
+
 /// A daemon that is told a notify socket, as systemd does.
 pub struct Service {
     pub home: Home,
@@ -36,12 +44,7 @@ impl Service {
         notify
             .set_read_timeout(Some(PATIENCE))
             .expect("a daemon that can be spoken with");
-        let child = home
-            .command(&["run"])
-            .env("NOTIFY_SOCKET", &path)
-            .envs(environment.iter().copied())
-            .spawn()
-            .expect("a daemon that can be spoken with");
+        let child = begin(&home, environment);
         let process = Pid::from_child(&child);
         Self {
             home,
@@ -49,6 +52,12 @@ impl Service {
             process,
             notify,
         }
+    }
+
+    /// Starts it again after its end.
+    pub fn start_again(&mut self) {
+        let child = begin(&self.home, &[]);
+        (self.process, self.child) = (Pid::from_child(&child), Some(child));
     }
 
     /// Waits for a message with this in it; messages before it are passed over.

@@ -294,6 +294,10 @@ impl TaskServices for TaskStub {
         Ok(())
     }
 
+    async fn pause_is_over(&self) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
     fn membership(&self) -> &LibraryMembership {
         &self.membership
     }

@@ -1,0 +1,67 @@
+//! What an operator wants of books that are named.
+
+use crate::catalog::tests::shelf::{DAY, Shelf, barcode, codes, given_up, only, queue, retry, stored, three};
+use crate::catalog::*;
+
+use BookState as S;
+
+#[test]
+fn a_retry_resets_what_failed_or_waits_and_one_unknown_barcode_refuses_it_whole() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], given_up("checksum_mismatch")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0002"]), 1);
+    let later = shelf.clock.now().checked_add(DAY).unwrap();
+    shelf.settle(&claimed[0], retry(later)).unwrap();
+    let named = |codes: &[&str]| ChangeBooks {
+        barcodes: codes.iter().map(|code| barcode(code)).collect(),
+        wish: BookWish::Retry,
+    };
+
+    let refused = shelf.ledger.execute(named(&["TL0001", "TL0404"])).unwrap();
+    assert_eq!((refused.changed, refused.unknown), (0, vec![barcode("TL0404")]));
+    assert_eq!(shelf.state("TL0001"), S::Failed, "nothing was changed");
+
+    let done = shelf.ledger.execute(named(&["TL0001", "TL0002", "TL0003"])).unwrap();
+    assert_eq!((done.changed, done.unknown.len()), (2, 0));
+    assert_eq!(
+        done.unchanged,
+        [(barcode("TL0003"), S::Available)],
+        "it was due already"
+    );
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])).len(), 3, "all are due now");
+    shelf.reopen();
+    assert_eq!(shelf.reader().report().unwrap().failures, [], "the totals follow");
+}
+
+#[test]
+fn a_forgotten_book_is_left_alone_whatever_is_said_of_it_and_a_retry_brings_it_back() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    shelf.settle(&claimed[0], stored("TL0001", "\"a\"")).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0002"]), 1);
+    let all = |wish| ChangeBooks {
+        barcodes: ["TL0001", "TL0002", "TL0003"].map(barcode).into(),
+        wish,
+    };
+    assert_eq!(shelf.ledger.execute(all(BookWish::Forget)).unwrap().changed, 3);
+    assert!(
+        shelf.settle(&claimed[0], stored("TL0002", "\"b\"")).is_err(),
+        "its claim is over"
+    );
+    three(&mut shelf);
+    for code in ["TL0001", "TL0002", "TL0003"] {
+        assert_eq!(shelf.state(code), S::Forgotten, "{code}");
+    }
+    let everything = BookSelection {
+        force: true,
+        ..queue(&[Queue::All, Queue::Changed])
+    };
+    assert!(shelf.claim_of("one", everything, 9).is_empty());
+    assert!(shelf.claim_of("one", only(&["TL0001", "TL0003"]), 9).is_empty());
+    assert_eq!(shelf.ledger.execute(all(BookWish::Retry)).unwrap().changed, 3);
+    assert_eq!(shelf.state("TL0001"), S::Stored, "what is stored was never gone");
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])).len(), 2);
+}

@@ -1,0 +1,65 @@
+//! A moment as a person writes it on the command line.
+
+use jiff::civil::Time;
+use jiff::{Timestamp, Zoned};
+
+/// A moment to come: a time of day (`18:00`, the next one there is), a span from now (`2h`, `1d 12h`), or RFC 3339.
+///
+/// # Errors
+/// Says what is wrong with the text.
+pub fn moment_to_come(text: &str, now: &Zoned) -> Result<Timestamp, String> {
+    let text = text.trim();
+    let moment = if let Ok(moment) = text.parse::<Timestamp>() {
+        moment
+    } else if let Ok(span) = humantime::parse_duration(text) {
+        let moment = now.timestamp().checked_add(span);
+        moment.map_err(|_| format!("{text:?} is too far away"))?
+    } else {
+        next_time_of_day(text, now).ok_or_else(|| {
+            format!("{text:?} is no moment: use a time of day (18:00), a span from now (2h), or 2026-01-31T18:00:00Z")
+        })?
+    };
+    if moment <= now.timestamp() {
+        return Err(format!("{text:?} is over already"));
+    }
+    Ok(moment)
+}
+
+fn next_time_of_day(text: &str, now: &Zoned) -> Option<Timestamp> {
+    let is_time = text.contains(':') && text.chars().all(|c| c.is_ascii_digit() || c == ':');
+    let time: Time = text.parse().ok().filter(|_| is_time)?;
+    let today = now.with().time(time).build().ok()?;
+    let next = match today > *now {
+        true => today,
+        false => now.tomorrow().ok()?.with().time(time).build().ok()?,
+    };
+    Some(next.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_taken_as_people_write_them() {
+        let now: Zoned = "2026-11-29T16:30:00+01:00[+01:00]".parse().unwrap();
+        for (text, moment) in [
+            ("18:00", Some("2026-11-29T17:00:00Z")),
+            ("16:30", Some("2026-11-30T15:30:00Z")),
+            ("07:15", Some("2026-11-30T06:15:00Z")),
+            ("2h", Some("2026-11-29T17:30:00Z")),
+            ("1d 12h", Some("2026-12-01T03:30:00Z")),
+            ("2026-12-01T00:00:00+01:00", Some("2026-11-30T23:00:00Z")),
+            ("2026-11-29T15:00:00Z", None),
+            ("0s", None),
+            ("25:00", None),
+            ("tomorrow", None),
+            ("18", None),
+            ("", None),
+        ] {
+            let read = moment_to_come(text, &now);
+            let expected = moment.map(|moment| moment.parse::<Timestamp>().unwrap());
+            assert_eq!(read.clone().ok(), expected, "{text:?}: {read:?}");
+        }
+    }
+}
