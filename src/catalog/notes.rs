@@ -1,10 +1,13 @@
 //! Single facts about the library that belong to no book, kept as key and value.
 
+use jiff::Timestamp;
+
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::clock::{read_stamp, stamp};
 use crate::vocabulary::BookState;
 
 /// The key under which the storage's id stands.
@@ -77,5 +80,63 @@ impl CatalogOperation for KeepStorageMark {
                 Ok(self.id.clone())
             }
         }
+    }
+}
+
+/// A copy of the catalog that is kept in the storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptCopy {
+    /// Everything, to be restored from.
+    Backup,
+    /// The table for other programs.
+    Export,
+}
+
+impl KeptCopy {
+    /// Its name in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Export => "export",
+        }
+    }
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Backup => "last_backup",
+            Self::Export => "last_export",
+        }
+    }
+}
+
+/// Asks when a copy was last made, by whichever member.
+#[derive(Debug, Clone, Copy)]
+pub struct AskLastCopy(pub KeptCopy);
+
+impl CatalogOperation for AskLastCopy {
+    type Output = Option<Timestamp>;
+    const KIND: &'static str = "ask_last_copy";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Option<Timestamp>, CatalogError> {
+        let at = read(tx.conn, self.0.key())?;
+        Ok(at.as_deref().and_then(read_stamp))
+    }
+}
+
+/// Notes that a copy was made.
+#[derive(Debug, Clone, Copy)]
+pub struct NoteCopy {
+    /// Which.
+    pub copy: KeptCopy,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl CatalogOperation for NoteCopy {
+    type Output = ();
+    const KIND: &'static str = "note_copy";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
+        write(tx.conn, self.copy.key(), &stamp(self.at))
     }
 }

@@ -110,6 +110,16 @@ fn in_words(copied: &[CopiedRows], from: &CatalogAddress, to: &CatalogAddress, o
     )
 }
 
+/// Why a backup was not copied into the configured catalog.
+pub(super) fn not_restored(error: &CatalogCopyError) -> CliError {
+    match error {
+        CatalogCopyError::NotEmpty { .. } => CliError::new(ExitStatus::Failed, "nothing was restored")
+            .because(error)
+            .advise("A backup is restored into an empty catalog only. Move the one that is there away, or name another in catalog.url."),
+        error => refused(error),
+    }
+}
+
 fn refused(error: &CatalogCopyError) -> CliError {
     let (exit, advice) = match error {
         CatalogCopyError::Catalog(error) => return reading::refused(error),

@@ -19,6 +19,7 @@ use crate::cli::init::InitArgs;
 use crate::cli::parse::ParseArgs;
 use crate::cli::rehearse::RehearseArgs;
 use crate::cli::report::ReportArgs;
+use crate::cli::restore::RestoreArgs;
 use crate::cli::run::RunArgs;
 #[cfg(feature = "lab")]
 use crate::cli::simulate::SimulateArgs;
@@ -81,6 +82,8 @@ pub enum CliCommand {
     Import(ImportArgs),
     /// The catalog as a whole: copy it into another database
     Catalog(CatalogArgs),
+    /// Begin anew from a backup of the catalog, and make it agree with the storage
+    Restore(RestoreArgs),
     /// The place where books are stored
     Storage(StorageArgs),
     /// Show as JSON how a saved answer or file of GRIN is understood
@@ -139,6 +142,8 @@ mod tests {
             "grind convert -v",
             "grind catalog copy --to postgres://db/grind",
             "grind storage adopt --config f",
+            "grind restore",
+            "grind restore meta/catalog-2026-11-29.db.gz",
             "grind status --json",
             "grind status --config f",
             "grind retry 39015012345678 39015012345679",

@@ -32,6 +32,7 @@ pub(crate) mod progress;
 mod reading;
 mod rehearse;
 pub(crate) mod report;
+mod restore;
 pub mod run;
 #[cfg(feature = "lab")]
 pub(crate) mod simulate;
@@ -99,6 +100,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Import(args) => import::run(args),
         CliCommand::Catalog(args) => catalog::run(args),
         CliCommand::Parse(args) => parse_input(args),
+        CliCommand::Restore(args) => restore::run(args),
         CliCommand::Storage(args) => storage::run(args),
         CliCommand::Retry(args) => control::retry(args),
         CliCommand::Pause(args) => control::pause(args),

@@ -105,6 +105,7 @@ fn scope(step: ManualStep, args: &StepArgs, settings: &Settings) -> Result<RunSc
         enrich: step == ManualStep::Enrich || searched,
         convert: step == ManualStep::Convert,
         sync: step == ManualStep::Sync,
+        copies: false,
         force: args.selection.force || configured.force,
         recheck: match &named {
             Some(_) => Some(Duration::ZERO),

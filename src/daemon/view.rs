@@ -176,6 +176,7 @@ impl DaemonView for LiveDaemonView {
         shown.rates = changing.meter.rates();
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
         shown.last_success = progress.last_stored;
+        shown.last_backup = progress.backup;
         shown.shutdown = changing.phase;
         shown.reload.clone_from(&changing.reload);
         shown.gate_closed_until = session.gate_closed_until;

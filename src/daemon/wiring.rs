@@ -7,7 +7,7 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use tracing::{info, warn};
 
 use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
-use crate::catalog::{Catalog, CatalogPolicy, CatalogThread, OperatorPause};
+use crate::catalog::{Catalog, CatalogAddress, CatalogPolicy, CatalogThread, OperatorPause};
 use crate::clock::SystemClock;
 use crate::daemon::build_error::BuildError;
 use crate::daemon::control::{DaemonControl, pause_of};
@@ -27,8 +27,8 @@ use crate::pipeline::workers::{
     EnrichWorker, TransferTable,
 };
 use crate::pipeline::{
-    BeginRun, CLAIM_LEASE, ChangeOptions, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope, Supervisor,
-    WorkOptions, WorkerPools, archive_options, decrypted_options, storage_config, work_options,
+    BeginRun, CLAIM_LEASE, ChangeOptions, CopyMaker, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope,
+    Supervisor, WorkOptions, WorkerPools, archive_options, decrypted_options, storage_config, work_options,
 };
 use crate::session::{CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionThread};
 use crate::settings::Settings;
@@ -313,6 +313,11 @@ impl Parts<'_> {
             downloaders: self.pool(&here, workers.download, move || DownloadWorker::new(downloader.clone())),
             catalog: services.catalog.clone(),
             storage: services.storage.clone(),
+            copies: CopyMaker {
+                catalog: CatalogAddress::parse(&settings.catalog.url)?,
+                storage: services.storage.clone(),
+                layout: layout.clone(),
+            },
             layout,
             options: decrypted_options(settings),
             addresses: self.addresses.clone(),

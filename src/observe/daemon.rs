@@ -55,6 +55,9 @@ pub struct DaemonSnapshot {
     pub eta_seconds: Option<f64>,
     /// When a book was last stored.
     pub last_success: Option<Timestamp>,
+    /// When a backup of the catalog was last read back from the storage and found whole.
+    #[serde(default)]
+    pub last_backup: Option<Timestamp>,
     /// How far the shutdown has come; `None` while running.
     pub shutdown: Option<ShutdownPhase>,
     /// The last reading of the config after the start.
@@ -93,6 +96,7 @@ impl DaemonSnapshot {
             rates: MeasuredRates::default(),
             eta_seconds: None,
             last_success: None,
+            last_backup: None,
             shutdown: None,
             reload: None,
             paused: Vec::new(),

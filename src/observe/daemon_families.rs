@@ -45,6 +45,7 @@ fn barcodes(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     families.count(Metric::BooksInHand, &[], daemon.books_in_hand);
     families.count(Metric::StoredBytes, &[], daemon.stored_bytes);
     families.number(Metric::LastDownload, &[], seconds(daemon.last_success));
+    families.number(Metric::BackupVerified, &[], seconds(daemon.last_backup));
 }
 
 fn condition(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {

@@ -101,6 +101,7 @@ fn work(daemon: &DaemonSnapshot) -> Vec<PageFact> {
             .map(|(task, words)| ("task", format!("{task}: {words}"))),
     );
     facts.extend(daemon.last_success.map(|at| ("last book stored", second(at))));
+    facts.extend(daemon.last_backup.map(|at| ("last backup", second(at))));
     facts
 }
 

@@ -113,6 +113,7 @@ metrics! {
     BarcodesFinished, Counter, "grind_barcodes_finished_total", ["outcome"], "Barcodes finished since the start, by outcome.";
     BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";
     LastDownload, Gauge, "grind_last_download_success_timestamp_seconds", [], "When a book was last stored; 0 before the first.";
+    BackupVerified, Gauge, "grind_backup_last_verified_timestamp_seconds", [], "When a backup of the catalog was last read back from the storage and found whole; 0 before the first.";
     DownloadBytes, Counter, "grind_download_bytes_total", [], "Bytes of archives received and used.";
     DownloadDiscarded, Counter, "grind_download_discarded_bytes_total", [], "Bytes of archives thrown away because the book began anew.";
     DownloadStalls, Counter, "grind_download_stalls_total", [], "Bodies that went silent or slower than the minimum speed.";

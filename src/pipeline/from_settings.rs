@@ -108,6 +108,8 @@ pub fn work_options(settings: &Settings, owner: String) -> WorkOptions {
             refresh: schedule.refresh_every.0,
             enrich: schedule.enrich_every.0,
             convert: schedule.convert_every.0,
+            backup: schedule.backup_every.0,
+            export: schedule.export_every.0,
         },
     }
 }
@@ -131,6 +133,7 @@ pub fn scope_of(settings: &Settings, once: bool) -> Result<RunScope, UnusableSet
         convert: !work.queues.is_empty(),
         lost_only: work.queues.iter().all(|queue| *queue == Queue::Converted),
         sync: true,
+        copies: true,
         once,
         by_hand: false,
         force: work.force,

@@ -6,6 +6,7 @@
 
 mod book_run;
 mod book_services;
+mod copies;
 mod fan_out;
 mod from_settings;
 mod intake;
@@ -16,11 +17,13 @@ pub(crate) mod policy;
 mod progress;
 mod publish;
 mod recover;
+mod restore;
 mod supervisor;
 mod task_services;
 mod tasks;
 pub mod workers;
 
+pub(crate) use copies::{CopyMaker, KeptCopyError, unpack};
 pub use from_settings::scope_of;
 pub(crate) use from_settings::{CLAIM_LEASE, archive_options, decrypted_options, storage_config, work_options};
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
@@ -32,6 +35,7 @@ pub use publish::{
 pub(crate) use publish::{ReplaceDecision, examine};
 pub(crate) use recover::PublishedVolume;
 pub use recover::{ReconcileBook, reconcile};
+pub(crate) use restore::{ReconcileError, RestoredBooks, StoreComparison};
 pub use supervisor::Supervisor;
 pub(crate) use supervisor::{
     BeginRun, ChangeOptions, ChangePause, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, TaskIntervals,

@@ -19,6 +19,7 @@ pub struct RunProgress {
     finished: [AtomicU64; BookOutcome::ALL.len()],
     bytes_stored: AtomicU64,
     last_stored_ms: AtomicU64,
+    backup_ms: AtomicU64,
     rows: Arc<AtomicU64>,
     enriched: AtomicU64,
     requested: AtomicU64,
@@ -40,6 +41,8 @@ pub struct ProgressSnapshot {
     pub bytes_stored: u64,
     /// When the last book was stored.
     pub last_stored: Option<Timestamp>,
+    /// When a backup of the catalog was last read back and found whole, by whichever member.
+    pub backup: Option<Timestamp>,
     /// Rows collected in this run.
     pub rows: u64,
     /// Books enriched in this run.
@@ -71,6 +74,11 @@ impl RunProgress {
             let now = Timestamp::now().as_millisecond().unsigned_abs();
             self.last_stored_ms.store(now, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn backup_verified(&self, at: Option<Timestamp>) {
+        let at = at.map_or(0, |at| at.as_millisecond().unsigned_abs());
+        self.backup_ms.store(at, Ordering::Relaxed);
     }
 
     pub(super) fn failure(&self, reason: FailureReason) {
@@ -128,14 +136,18 @@ impl RunProgress {
             .zip(&self.finished)
             .map(|(outcome, n)| (*outcome, n.load(Ordering::Relaxed)))
             .collect();
-        let last = self.last_stored_ms.load(Ordering::Relaxed);
+        let moment = |ms: &AtomicU64| {
+            let ms = ms.load(Ordering::Relaxed);
+            (ms > 0)
+                .then(|| Timestamp::from_millisecond(ms.cast_signed()).ok())
+                .flatten()
+        };
         ProgressSnapshot {
             claimed: self.claimed.load(Ordering::Relaxed),
             finished,
             bytes_stored: self.bytes_stored.load(Ordering::Relaxed),
-            last_stored: (last > 0)
-                .then(|| Timestamp::from_millisecond(last.cast_signed()).ok())
-                .flatten(),
+            last_stored: moment(&self.last_stored_ms),
+            backup: moment(&self.backup_ms),
             rows: self.rows.load(Ordering::Relaxed),
             enriched: self.enriched.load(Ordering::Relaxed),
             requested: self.requested.load(Ordering::Relaxed),

@@ -128,7 +128,8 @@ pub async fn reconcile(book: ReconcileBook) -> Result<Option<PublishedVolume>, P
 }
 
 impl ReconcileBook {
-    fn reconcile(self) -> Result<Option<PublishedVolume>, PublishError> {
+    /// The same on this thread.
+    pub(super) fn reconcile(self) -> Result<Option<PublishedVolume>, PublishError> {
         let (storage, layout, barcode) = (&self.storage, &self.layout, &self.barcode);
         let manifest = read_manifest(storage, layout, barcode)?;
         if manifest.is_none() && self.begun.is_none() {

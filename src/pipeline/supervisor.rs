@@ -126,7 +126,9 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
             tasks::enrich(&state, &scope),
             tasks::convert(&state, &scope),
             fan_out::sync(&state, &scope),
+            tasks::keep_copies(&state, &scope),
         );
+        tasks::copies_at_end(&state, &scope).await;
     };
     tokio::select! {
         () = work => {}

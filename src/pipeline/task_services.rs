@@ -3,13 +3,17 @@
 
 use std::fmt::Display;
 
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskUnknown, CatalogError, EndPause, EnrichBatch, EnsureKnown, PlanConversions, RecordConversions, RecordEnrichment,
-    SharedTask, TaskAnswer, ToEnrich,
+    AskLastCopy, AskUnknown, CatalogError, EndPause, EnrichBatch, EnsureKnown, KeptCopy, NoteCopy, PlanConversions,
+    RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::membership::LibraryMembership;
+use crate::pipeline::mount;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::workers::{
     CollectError, CollectList, CollectResult, ConvertAnswer, ConvertBatch, ConvertError, EnrichAnswer, EnrichBarcodes,
@@ -114,6 +118,10 @@ pub(super) trait TaskServices: 'static {
     async fn acquire(&self, task: SharedTask, cx: &AskContext) -> Result<TaskAnswer, CatalogError>;
     /// Gives such a task back.
     async fn release(&self, task: SharedTask, cx: &AskContext) -> Result<(), CatalogError>;
+    /// When a copy of the catalog was last made.
+    async fn last_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<Option<Timestamp>, CatalogError>;
+    /// Makes a copy of the catalog in the storage.
+    async fn make_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<(), TaskFault>;
     /// Records that the pause of this daemon ended by itself.
     async fn pause_is_over(&self) -> Result<(), CatalogError>;
     /// This program among those that share the catalog.
@@ -180,6 +188,30 @@ impl TaskServices for WorkerPools {
 
     async fn release(&self, task: SharedTask, cx: &AskContext) -> Result<(), CatalogError> {
         self.membership.release(&self.catalog, task, cx).await
+    }
+
+    async fn last_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<Option<Timestamp>, CatalogError> {
+        self.catalog.ask(AskLastCopy(copy), cx).await
+    }
+
+    async fn make_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<(), TaskFault> {
+        let confirmed = mount::confirm(&self.catalog, &self.storage, cx).await;
+        confirmed.map_err(|fault| TaskFault::of(&fault.detail))?;
+        let (maker, cut) = (self.copies.clone(), CancellationToken::new());
+        let ends_with_this = cut.clone().drop_guard();
+        let made = actix_rt::task::spawn_blocking(move || maker.make(copy, &cut));
+        let made = tokio::select! {
+            made = made => made,
+            () = cx.cancelled() => return Err(TaskFault::lost("the work was cut")),
+        };
+        drop(ends_with_this);
+        made.map_err(|_| TaskFault::lost("it panicked"))?
+            .map_err(|error| TaskFault::of(&error))?;
+        let at = self.membership.now();
+        self.catalog
+            .ask(NoteCopy { copy, at }, cx)
+            .await
+            .map_err(TaskFault::from)
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {

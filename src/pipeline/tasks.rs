@@ -3,6 +3,7 @@
 mod bisect;
 mod collect;
 mod convert;
+mod copies;
 mod enrich;
 mod wait;
 
@@ -18,6 +19,7 @@ use crate::session::RetryBackoff;
 
 pub(super) use crate::pipeline::tasks::collect::collect;
 pub(super) use crate::pipeline::tasks::convert::convert;
+pub(super) use crate::pipeline::tasks::copies::{copies_at_end, keep_copies};
 pub(super) use crate::pipeline::tasks::enrich::enrich;
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends

@@ -198,7 +198,6 @@ fn read(
     };
     let settings = Settings::read(&mut reader).map(check::completed);
     findings.append(&mut reader.findings);
-    findings.extend(reader.without_effect());
     settings
 }
 

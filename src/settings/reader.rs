@@ -31,27 +31,6 @@ impl KeyReader<'_> {
             .or_else(T::absent)
     }
 
-    /// Warnings of keys that were set and do nothing in this version.
-    pub fn without_effect(&self) -> Vec<SettingsFinding> {
-        const KEYS: [(&str, &str); 2] = [("schedule", "export_every"), ("schedule", "backup_every")];
-        let set = KEYS.into_iter().filter_map(|(section, name)| {
-            let (given, default) = (
-                lookup(self.merged, section, name)?,
-                lookup(self.defaults, section, name)?,
-            );
-            let is_off = matches!(&given.kind, ValueKind::String(word) if word == "off");
-            (!is_off && given.origin() != default.origin()).then(|| (format!("{section}.{name}"), given))
-        });
-        let warned = set.map(|(key, given)| {
-            let place = given.origin().unwrap_or("an unknown place");
-            let text = format!(
-                "{key} in {place} does nothing yet: this version makes no export and no backup by itself; `grind export` makes one now"
-            );
-            SettingsFinding::warning(key, text)
-        });
-        warned.collect()
-    }
-
     fn given<'v>(&'v self, value: &'v Value) -> GivenValue<'v> {
         let origin = value.origin().unwrap_or_default();
         GivenValue {

@@ -115,6 +115,11 @@ impl StorageLayout {
         ObjectKey::parse(&format!("{}/{name}", self.meta))
     }
 
+    /// The folder of archives.
+    pub fn raw_folder(&self) -> &ObjectKey {
+        &self.raw
+    }
+
     /// The folder of pages' text.
     pub fn text_folder(&self) -> &ObjectKey {
         &self.full

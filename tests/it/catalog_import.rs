@@ -334,26 +334,6 @@ fn the_json_lines_hold_everything_and_leave_out_what_is_not_known() {
 }
 
 #[test]
-fn a_backup_is_a_whole_catalog() {
-    let run = Run::new();
-    let mut ledger = run.ledger();
-    run.import(Some(&mut ledger), true);
-    let mut packed = Vec::new();
-    run.reader().backup(&mut packed, run.folder.path()).unwrap();
-    let copy = run.folder.path().join("copy.db");
-    let mut unpacked = flate2::read::GzDecoder::new(packed.as_slice());
-    std::io::copy(&mut unpacked, &mut std::fs::File::create(&copy).unwrap()).unwrap();
-    let copied = CatalogReader::open_path(&copy, SystemClock::system()).unwrap();
-    assert_eq!(copied.counts().unwrap(), run.reader().counts().unwrap());
-    let left: Vec<_> = std::fs::read_dir(run.folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .filter(|name| name.contains("backup"))
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
-}
-
-#[test]
 fn an_import_that_is_no_member_any_more_takes_nothing_over() {
     let run = Run::new();
     let import = ImportPlan {

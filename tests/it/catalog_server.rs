@@ -273,3 +273,31 @@ fn a_catalog_that_a_daemon_uses_is_not_copied() {
     assert!(ended.status.success(), "{}", ended.err);
     good(service.home.grind(&["catalog", "copy", "--to", &url]));
 }
+
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_backup_of_a_server_is_a_file_like_any_other_and_goes_back_into_a_server() {
+    let (schema, new) = (ServerSchema::new(), ServerSchema::new());
+    let library = SimulatorConfig {
+        books: 3,
+        pages: 1,
+        image_bytes: 500,
+        ..SimulatorConfig::default()
+    };
+    let home = Home::new(library, &schema.section());
+    let ran = home.grind(&["run", "--once"]);
+    assert!(ran.status.success(), "{}", ran.err);
+    assert!(ran.err.contains("read back and found whole"), "{}", ran.err);
+    let dropin = home.folder.path().join("grind.toml.d/30-new.toml");
+    std::fs::write(dropin, new.section()).unwrap();
+    let restored = home.grind(&["restore"]);
+    assert!(restored.status.success(), "{}", restored.err);
+    assert!(
+        restored.out.contains("3 books are in the storage as recorded"),
+        "{}",
+        restored.out
+    );
+    let again = home.grind(&["run", "--once"]);
+    assert!(again.status.success(), "{}", again.err);
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), 3);
+}

@@ -13,6 +13,7 @@ mod archive_gpg;
 mod archive_odd_forms;
 mod archive_secret_key;
 mod auth;
+mod backups;
 mod bench;
 mod catalog_crash;
 mod catalog_import;

@@ -3,6 +3,7 @@
 //! Large tables are copied piece by piece, each in a transaction, in the order of their keys: what was interrupted goes on after the last
 //! row that arrived. At the end both catalogs are read and compared.
 
+mod one_view;
 mod operations;
 mod tables;
 
@@ -10,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
+pub(in crate::catalog) use crate::catalog::copy::one_view::copy_rows;
 use crate::catalog::copy::operations::{
     AppendRows, BeginCopy, CheckComplete, CountRows, FinishCopy, LastFence, LastKey, ReadRows,
 };
-use crate::catalog::copy::tables::{CopiedTable, TABLES};
+use crate::catalog::copy::tables::CopiedTable;
+pub(in crate::catalog) use crate::catalog::copy::tables::TABLES;
 use crate::catalog::engine::rows::{KeptRows, KeptValue};
 use crate::catalog::sharing::members::{
     COPIER, JoinAnswer, JoinMembers, LeaveMembers, ListMembers, MemberCard, MemberRow, MemberStanding, RenewMember,

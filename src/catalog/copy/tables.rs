@@ -5,7 +5,7 @@ use crate::catalog::engine::rows::{KeptRows, KeptValue};
 
 /// A table as it is copied.
 #[derive(Debug)]
-pub(super) struct CopiedTable {
+pub(in crate::catalog) struct CopiedTable {
     pub name: &'static str,
     /// The numbers that tell its rows apart, by which it is copied piece by piece; none where it is small, and copied as a whole.
     pub key: &'static [&'static str],
@@ -19,7 +19,7 @@ pub(super) struct CopiedTable {
 
 const ALL: &str = "TRUE";
 
-pub(super) const TABLES: [CopiedTable; 7] = [
+pub(in crate::catalog) const TABLES: [CopiedTable; 7] = [
     CopiedTable {
         name: "settings",
         key: &[],

@@ -110,7 +110,7 @@ impl SqlConnection {
     pub(crate) fn begin_reading(&self) -> Result<(), CatalogError> {
         match &self.0 {
             EngineConnection::Sqlite(engine) => engine.run("BEGIN"),
-            EngineConnection::Postgres(engine) => engine.begin(),
+            EngineConnection::Postgres(engine) => engine.begin_reading(),
         }
     }
 

@@ -87,6 +87,8 @@ pub(crate) enum ChangeCause {
     Operator,
     /// The time of a pause was over.
     PauseOver,
+    /// The storage said so after the catalog was restored from a backup.
+    Restored,
     /// Taken over from another program's database and storage.
     Imported,
 }

@@ -9,5 +9,6 @@ pub(crate) mod named;
 pub(crate) mod next_state;
 pub(crate) mod policy;
 pub(crate) mod publication;
+pub(crate) mod restore;
 pub(crate) mod settle;
 pub(crate) mod wish;

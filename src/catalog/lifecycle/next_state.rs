@@ -79,6 +79,10 @@ pub(crate) enum BookChange {
     Forgotten,
     /// An archive from another program is stored.
     Imported,
+    /// The storage has it, which a restored catalog does not know.
+    Found,
+    /// The storage does not have what a restored catalog calls stored.
+    Lost,
 }
 
 /// A book as far as the table looks at it.
@@ -204,6 +208,9 @@ pub(crate) fn next_state(
             (state, ChangeCause::Reset, DueTime::Clear)
         }
         C::Imported => (S::Stored, ChangeCause::Imported, DueTime::Clear),
+        C::Found => (S::Stored, ChangeCause::Restored, DueTime::Clear),
+        // CHECK, or the archive's 404, tells whether it is still there to be fetched.
+        C::Lost => (S::Available, ChangeCause::Restored, DueTime::Clear),
     };
     BookTransition { state, cause, due }
 }

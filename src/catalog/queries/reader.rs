@@ -45,14 +45,22 @@ impl CatalogReader {
 
     /// Answers an operation that only asks, as the writer would. One that changes something fails: this connection can change nothing.
     pub fn ask<O: CatalogOperation>(&self, question: &O) -> Result<O::Output, CatalogError> {
-        let answer = self.conn.begin_reading().and_then(|()| {
+        let answer = self.in_one_view(|tx| question.run(tx));
+        answer.map_err(|error| error.at(&self.address))
+    }
+
+    /// Reads all of one moment, whatever the writer does meanwhile.
+    pub(crate) fn in_one_view<T, E: From<CatalogError>>(
+        &self,
+        read: impl FnOnce(&mut CatalogTransaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let answer = self.conn.begin_reading().map_err(E::from).and_then(|()| {
             let session = OpenedSession::default();
             let policy = CatalogPolicy::default();
-            question.run(&mut CatalogTransaction::of(&self.conn, &self.clock, &policy, &session))
+            read(&mut CatalogTransaction::of(&self.conn, &self.clock, &policy, &session))
         });
         let ended = self.conn.roll_back();
-        let answer = answer.and_then(|answer| ended.map(|()| answer));
-        answer.map_err(|error| error.at(&self.address))
+        answer.and_then(|answer| ended.map(|()| answer).map_err(E::from))
     }
 
     pub(crate) fn conn(&self) -> &SqlConnection {

@@ -17,11 +17,22 @@ pub enum SharedTask {
     Plan,
     /// Asking for facts, for one pass.
     Facts,
+    /// Making a backup of the catalog.
+    Backup,
+    /// Making the export of the catalog.
+    Export,
 }
 
 impl SharedTask {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Lists, Self::Reading, Self::Plan, Self::Facts];
+    pub const ALL: [Self; 6] = [
+        Self::Lists,
+        Self::Reading,
+        Self::Plan,
+        Self::Facts,
+        Self::Backup,
+        Self::Export,
+    ];
 
     /// Its name in the catalog.
     pub const fn as_str(self) -> &'static str {
@@ -30,6 +41,8 @@ impl SharedTask {
             Self::Reading => "reading",
             Self::Plan => "plan",
             Self::Facts => "facts",
+            Self::Backup => "backup",
+            Self::Export => "export",
         }
     }
 }

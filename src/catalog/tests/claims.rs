@@ -1,7 +1,7 @@
 //! Claims, leases and queues.
 
 use crate::catalog::tests::shelf::{
-    DAY, LEASE, Shelf, barcode, codes, converted, given_up, only, queue, retry, row, stored, three,
+    LEASE, Shelf, barcode, codes, converted, given_up, only, queue, row, stored, three,
 };
 use crate::catalog::*;
 use crate::grin::{GrinDate, ListKind};

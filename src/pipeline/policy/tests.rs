@@ -197,10 +197,8 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         got: 7,
         expected: Some(9),
     };
-    let not_ours = StorageError::NotOurs {
-        place: "/library".into(),
-        detail: "it has no marker".into(),
-    };
+    let (place, detail) = ("/library".to_owned(), "no marker".to_owned());
+    let not_ours = StorageError::NotOurs { place, detail };
     let full = StorageError::Full {
         place: "/library".to_owned(),
         detail: "nothing is free".to_owned(),

@@ -52,6 +52,10 @@ pub struct TaskIntervals {
     pub enrich: Option<Duration>,
     /// Requesting conversions.
     pub convert: Option<Duration>,
+    /// A backup of the catalog.
+    pub backup: Option<Duration>,
+    /// The export of the catalog.
+    pub export: Option<Duration>,
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::actor::WorkerPool;
 use crate::archive::PassOptions;
 use crate::catalog::Catalog;
 use crate::grin::GrinAddresses;
+use crate::pipeline::copies::CopyMaker;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::workers::{CheckWorker, CollectWorker, ConvertWorker, DownloadWorker, EnrichWorker};
 use crate::storage::{Storage, StorageLayout};
@@ -27,6 +28,8 @@ pub struct WorkerPools {
     pub storage: Storage,
     /// Under which names.
     pub layout: StorageLayout,
+    /// Copies the catalog into the storage.
+    pub(crate) copies: CopyMaker,
     /// What is extracted from an archive that is stored already.
     pub options: PassOptions,
     /// Where GRIN's resources lie; batches are cut to its address length.

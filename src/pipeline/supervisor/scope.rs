@@ -35,6 +35,8 @@ pub struct RunScope {
     pub convert: bool,
     /// Check and download.
     pub sync: bool,
+    /// Keep copies of the catalog in the storage.
+    pub copies: bool,
     /// Stop by itself when nothing more can be done now.
     pub once: bool,
     /// A person wants it now: it takes over no task that daemons do at intervals, and waits for a member that does the same just now.

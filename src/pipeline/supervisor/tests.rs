@@ -77,6 +77,18 @@ impl TaskServices for LibraryStub {
         Ok(())
     }
 
+    async fn last_copy(
+        &self,
+        _copy: crate::catalog::KeptCopy,
+        _cx: &AskContext,
+    ) -> Result<Option<jiff::Timestamp>, CatalogError> {
+        Ok(None)
+    }
+
+    async fn make_copy(&self, _copy: crate::catalog::KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
+        Ok(())
+    }
+
     async fn pause_is_over(&self) -> Result<(), CatalogError> {
         Ok(())
     }

@@ -362,19 +362,6 @@ fn a_file_that_cannot_be_read_is_not_also_blamed_for_what_it_sets() {
 }
 
 #[test]
-fn keys_that_do_nothing_yet_are_warned_of_where_they_are_set() {
-    let set = House::new().toml("[schedule]\nbackup_every = \"1h\"\nexport_every = \"24h\"\n");
-    let said = set.said();
-    assert_said(&said, &["warning: schedule.backup_every in ", "does nothing yet"]);
-    assert_said(&said, &["warning: schedule.export_every in ", "does nothing yet"]);
-    let unset = House::new().toml("[schedule]\nbackup_every = \"off\"\n").said();
-    assert!(
-        unset.iter().all(|sentence| !sentence.contains("schedule.")),
-        "{unset:#?}"
-    );
-}
-
-#[test]
 fn a_refused_config_is_one_line() {
     let error = House::new()
         .toml("[grin]\npage_size = 0\nconversion_batch = 0\n")

@@ -26,6 +26,8 @@ pub(super) use crate::catalog::engine::postgres::values::value;
 /// How long a server may take for one statement, long ones over a million books included.
 const ANSWER_WITHIN: Duration = Duration::from_secs(180);
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+/// Begins a transaction that sees one moment.
+const READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Rows fetched at a time where there may be many.
 const FETCHED: usize = 500;
 /// The first number of the advisory locks by which connections take a part of the totals each: `GRIN` in ASCII.
@@ -186,8 +188,17 @@ impl PostgresEngine {
 
     /// Begins a transaction and asks the server for the time, in one go.
     pub(super) fn begin(&self) -> Result<(), CatalogError> {
-        let asked = "BEGIN; SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-        let answer = self.wait(self.client.simple_query(asked))?;
+        self.begin_with("BEGIN")
+    }
+
+    /// The same for reading: all statements see one moment.
+    pub(super) fn begin_reading(&self) -> Result<(), CatalogError> {
+        self.begin_with(READING)
+    }
+
+    fn begin_with(&self, begin: &str) -> Result<(), CatalogError> {
+        let asked = format!("{begin}; SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+        let answer = self.wait(self.client.simple_query(&asked))?;
         let millis = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
             _ => None,
@@ -258,7 +269,7 @@ impl PostgresEngine {
         if self.in_transaction.get() {
             return self.each_by_cursor(sql, arguments, read);
         }
-        self.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        self.batch(READING)?;
         self.in_transaction.set(true);
         let outcome = self.each_by_cursor(sql, arguments, read);
         let ended = self.roll_back();

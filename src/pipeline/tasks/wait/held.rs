@@ -89,6 +89,8 @@ fn doing(task: SharedTask) -> &'static str {
         SharedTask::Lists | SharedTask::Reading => "reads the lists",
         SharedTask::Plan => "plans conversions",
         SharedTask::Facts => "asks for facts",
+        SharedTask::Backup => "makes the backup of the catalog",
+        SharedTask::Export => "makes the export of the catalog",
     }
 }
 

@@ -1,0 +1,158 @@
+//! `grind restore`: a lost catalog from a backup, made to agree with the storage.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::{CatalogAddress, CatalogCopy, check_backup};
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::{catalog, execution, load, output, reading, storage};
+use crate::clock::SystemClock;
+use crate::daemon::{as_member, host};
+use crate::pipeline::{
+    CopyMaker, KeptCopyError, LibraryMembership, PublicationWindow, ReconcileError, RestoredBooks, StoreComparison,
+    confirm_by_hand, decrypted_options, unpack,
+};
+use crate::settings::Settings;
+use crate::storage::{ObjectKey, Storage, StorageLayout};
+
+/// `grind restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// Where the config is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// A backup: a file, or the name of an object in the storage [default: the newest backup in the storage]
+    #[arg(value_name = "FROM")]
+    pub from: Option<String>,
+}
+
+/// As a step by hand, a member of the catalog.
+const STEP: &str = "restore";
+
+/// Companions of a book are made anew in less.
+const WINDOW: Duration = Duration::from_secs(3 * 3_600);
+
+/// Restores the configured catalog, which must be empty.
+pub fn run(args: &RestoreArgs) -> CommandResult {
+    let settings = load::of_catalog(&args.config)?;
+    let address = CatalogAddress::parse(&settings.catalog.url).map_err(|error| reading::refused(&error))?;
+    let storage = storage::open(&settings)?;
+    let maker = CopyMaker {
+        catalog: address,
+        storage: storage.clone(),
+        layout: layout(&settings)?,
+    };
+    let scratch = maker.scratch().map_err(|error| refused(&error))?;
+    let (backup, said) = backup(args.from.as_deref(), &maker, &scratch).map_err(|error| refused(&error))?;
+    let rows = check_backup(&backup).map_err(|error| refused(&KeptCopyError::Catalog(error)))?;
+    let books = rows.get("books").copied().unwrap_or_default();
+    copy(&backup, &maker.catalog)?;
+    output::print(&format!("{books} books restored from {said}\n"))?;
+    let compare = |membership| compare(&settings, storage, &membership);
+    let compared = as_member(&settings, STEP, compare).map_err(execution::cannot_start)??;
+    output::print(&in_words(compared))?;
+    Ok(ExitStatus::Done)
+}
+
+fn layout(settings: &Settings) -> Result<StorageLayout, CliError> {
+    StorageLayout::from_settings(&settings.storage)
+        .map_err(|error| CliError::new(ExitStatus::Config, "the storage cannot be used").because(&error))
+}
+
+/// Unpacks the backup; comes back with the file, and with what it was.
+fn backup(from: Option<&str>, maker: &CopyMaker, scratch: &TempDir) -> Result<(PathBuf, String), KeptCopyError> {
+    let path = scratch.path().join("backup.db");
+    let file = from.filter(|from| Path::new(from).is_file());
+    if let Some(file) = file {
+        unpack(File::open(file).map_err(KeptCopyError::Scratch)?, &path)?;
+        return Ok((path, file.to_owned()));
+    }
+    let key = match from {
+        Some(name) => ObjectKey::parse(name).map_err(|error| KeptCopyError::Storage(error.into()))?,
+        None => maker.newest_backup()?,
+    };
+    maker.fetch(&key, &path, &CancellationToken::new())?;
+    Ok((path, key.to_string()))
+}
+
+/// Into the configured catalog, whichever engine has it: refused unless it is empty, and compared at the end.
+fn copy(backup: &Path, to: &CatalogAddress) -> Result<(), CliError> {
+    let copy = CatalogCopy {
+        from: &CatalogAddress::Sqlite(backup.to_owned()),
+        to,
+        host: host(),
+        process: format!("{:08x}", rand::random::<u32>()),
+        clock: SystemClock::system(),
+        progress: &mut |_| {},
+    };
+    copy.run().map(drop).map_err(|error| catalog::not_restored(&error))
+}
+
+fn compare(settings: &Settings, storage: Storage, membership: &LibraryMembership) -> Result<RestoredBooks, CliError> {
+    let mut ledger = reading::open_ledger(&settings.catalog.url)?;
+    // Nothing is concluded from what a storage lacks that is not the right one.
+    confirm_by_hand(&mut ledger, &storage).map_err(|error| not_compared(storage::not_usable(&error)))?;
+    let comparison = StoreComparison {
+        storage,
+        layout: layout(settings)?,
+        options: decrypted_options(settings),
+        window: PublicationWindow::of(WINDOW).within(membership.unbroken()),
+    };
+    let compared = comparison
+        .run(&mut ledger)
+        .map_err(|error| not_compared(of_comparison(&error)))?;
+    ledger.close().map_err(|error| reading::refused(&error))?;
+    Ok(compared)
+}
+
+fn of_comparison(error: &ReconcileError) -> CliError {
+    match error {
+        ReconcileError::Catalog(error) => reading::refused(error),
+        ReconcileError::Storage(error) => storage::refused(error),
+        ReconcileError::Publish(_) => {
+            CliError::new(ExitStatus::Unavailable, "the storage cannot be used").because(error)
+        }
+    }
+}
+
+fn not_compared(error: CliError) -> CliError {
+    error.cause("the catalog is restored, and was not compared with the storage to the end").advise(
+        "The daemon looks for each book in the storage before it fetches it, so nothing is fetched twice. To compare all at once, correct \
+         this, remove the catalog, and restore it again.",
+    )
+}
+
+fn in_words(compared: RestoredBooks) -> String {
+    let RestoredBooks {
+        agreed,
+        found,
+        lost,
+        unproven,
+    } = compared;
+    format!(
+        "{agreed} books are in the storage as recorded\n{found} books were stored after the backup and are recorded again\n\
+         {lost} books are not in the storage and will be fetched again\n{unproven} archives in the storage prove nothing\n"
+    )
+}
+
+fn refused(error: &KeptCopyError) -> CliError {
+    let (exit, advice) = match error {
+        KeptCopyError::Storage(error) => return storage::refused(error),
+        KeptCopyError::NoBackup => (ExitStatus::Failed, "Name a file: `grind restore FROM`."),
+        KeptCopyError::Scratch(_) => (
+            ExitStatus::CannotCreate,
+            "The backup is unpacked beside the catalog first.",
+        ),
+        _ => (ExitStatus::Failed, "Name another backup: `grind restore FROM`."),
+    };
+    CliError::new(exit, "this backup cannot be used")
+        .because(error)
+        .advise(advice)
+}

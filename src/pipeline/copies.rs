@@ -1,0 +1,258 @@
+//! Copies of the catalog in the storage: the export for other programs, and backups, each read back and compared before it counts.
+//!
+//! Blocking; each copy has a thread of its own and a temporary folder, beside the catalog where that is a file.
+
+mod schedule;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil::Date};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::archive::hex;
+use crate::catalog::{
+    CatalogAddress, CatalogCopyError, CatalogError, CatalogReader, ExportError, KeptCopy, check_backup,
+};
+use crate::clock::SystemClock;
+use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageError, StorageLayout};
+
+pub(super) use schedule::{due, jitter};
+
+/// The export's name.
+const EXPORT: &str = "books_export.csv.gz";
+
+/// Why a copy was not made, or cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeptCopyError {
+    /// The catalog could not be read.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// Its rows could not be copied.
+    #[error(transparent)]
+    Rows(#[from] CatalogCopyError),
+    /// The storage did not take it, or did not give it back.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The temporary file could not be written or read.
+    #[error("the temporary copy: {0}")]
+    Scratch(#[source] io::Error),
+    /// What the storage gave back is not what it was given.
+    #[error("{0} is not in the storage as it was written; it was removed")]
+    Differs(ObjectKey),
+    /// There is no backup.
+    #[error("there is no backup in the storage")]
+    NoBackup,
+}
+
+impl From<ExportError> for KeptCopyError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Catalog(error) => Self::Catalog(error),
+            ExportError::Write(error) => Self::of_stream(error),
+        }
+    }
+}
+
+impl KeptCopyError {
+    /// An error of a stream is the storage's, or that of the temporary file.
+    fn of_stream(error: io::Error) -> Self {
+        match StorageError::of(&error) {
+            Some(_) => Self::Storage(StorageError::from_read(error)),
+            None => Self::Scratch(error),
+        }
+    }
+}
+
+/// Makes copies of the catalog.
+#[derive(Clone)]
+pub(crate) struct CopyMaker {
+    /// The catalog.
+    pub catalog: CatalogAddress,
+    /// Where they go.
+    pub storage: Storage,
+    /// Under which names.
+    pub layout: StorageLayout,
+}
+
+impl CopyMaker {
+    /// Makes a copy; cut, it leaves nothing.
+    pub fn make(&self, copy: KeptCopy, cut: &CancellationToken) -> Result<(), KeptCopyError> {
+        match copy {
+            KeptCopy::Export => self.export(cut),
+            KeptCopy::Backup => self.back_up(Timestamp::now().to_zoned(TimeZone::UTC).date(), cut),
+        }
+    }
+
+    /// Whole under its name, or not at all.
+    fn export(&self, cut: &CancellationToken) -> Result<(), KeptCopyError> {
+        let reader = CatalogReader::open_at(&self.catalog, SystemClock::system())?;
+        let key = self.key(EXPORT)?;
+        let upload = self.storage.begin(&key, &ObjectMeta::default())?;
+        let mut packed = GzEncoder::new(CutStream { inner: upload, cut }, Compression::default());
+        let books = reader.export_csv(&mut packed)?;
+        packed.finish().map_err(KeptCopyError::of_stream)?.inner.publish()?;
+        info!(books, %key, "the catalog was exported");
+        Ok(())
+    }
+
+    fn back_up(&self, day: Date, cut: &CancellationToken) -> Result<(), KeptCopyError> {
+        let scratch = self.scratch()?;
+        let path = scratch.path().join("catalog.db");
+        let reader = CatalogReader::open_at(&self.catalog, SystemClock::system())?;
+        reader.copy_to(&path, &|| !cut.is_cancelled())?;
+        let rows = check_backup(&path)?;
+        let key = self.key(&schedule::backup_name(day))?;
+        let sha256 = self.publish(&path, &key, cut)?;
+        std::fs::remove_file(&path).map_err(KeptCopyError::Scratch)?;
+        let is_same = self.fetch(&key, &path, cut).and_then(|found| {
+            // Only what the storage gave back is looked at: that is what a restore would get.
+            Ok(found == sha256 && check_backup(&path)? == rows)
+        });
+        if matches!(
+            is_same,
+            Ok(false) | Err(KeptCopyError::Catalog(_) | KeptCopyError::Scratch(_))
+        ) && !cut.is_cancelled()
+        {
+            self.storage.remove(&key)?;
+            return Err(KeptCopyError::Differs(key));
+        }
+        is_same?;
+        let books = rows.get("books").copied().unwrap_or_default();
+        info!(books, %key, "a backup of the catalog was made, read back and found whole");
+        self.rotate()
+    }
+
+    /// Packs a file into the storage; comes back with the digest of what is in it.
+    fn publish(&self, path: &Path, key: &ObjectKey, cut: &CancellationToken) -> Result<String, KeptCopyError> {
+        let mut plain = DigestStream::of(File::open(path).map_err(KeptCopyError::Scratch)?);
+        let upload = self.storage.begin(key, &ObjectMeta::default())?;
+        let mut packed = GzEncoder::new(CutStream { inner: upload, cut }, Compression::fast());
+        io::copy(&mut plain, &mut packed).map_err(KeptCopyError::of_stream)?;
+        packed.finish().map_err(KeptCopyError::of_stream)?.inner.publish()?;
+        Ok(plain.sha256())
+    }
+
+    /// Unpacks an object into a file; comes back with the digest of what is in it.
+    pub fn fetch(&self, key: &ObjectKey, path: &Path, cut: &CancellationToken) -> Result<String, KeptCopyError> {
+        let object = self.storage.open_read(key)?;
+        unpack(CutStream { inner: object, cut }, path)
+    }
+
+    /// The newest backup in the storage.
+    pub fn newest_backup(&self) -> Result<ObjectKey, KeptCopyError> {
+        self.backups()?.into_iter().next().ok_or(KeptCopyError::NoBackup)
+    }
+
+    fn backups(&self) -> Result<Vec<ObjectKey>, KeptCopyError> {
+        let listed = self.storage.list(Some(self.layout.meta_folder()))?;
+        let keys: Result<Vec<_>, _> = listed.map(|object| object.map(|object| object.key)).collect();
+        Ok(schedule::backups(keys?))
+    }
+
+    fn rotate(&self) -> Result<(), KeptCopyError> {
+        for key in schedule::outdated(&self.backups()?) {
+            self.storage.remove(key)?;
+            info!(%key, "an old backup of the catalog was removed");
+        }
+        Ok(())
+    }
+
+    fn key(&self, name: &str) -> Result<ObjectKey, KeptCopyError> {
+        Ok(self.layout.meta(name).map_err(StorageError::from)?)
+    }
+
+    /// A folder that is gone when the copy is made, or its thread ends otherwise.
+    pub fn scratch(&self) -> Result<TempDir, KeptCopyError> {
+        let beside = self.catalog.file().and_then(Path::parent);
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix(".catalog-copy-");
+        let made = match beside.filter(|folder| folder.is_dir()) {
+            Some(folder) => builder.tempdir_in(folder),
+            None => builder.tempdir(),
+        };
+        made.map_err(KeptCopyError::Scratch)
+    }
+}
+
+/// Unpacks what is packed with gzip into a file, and takes anything else as it is; comes back with the digest of what is in the file.
+pub(crate) fn unpack(packed: impl Read, path: &Path) -> Result<String, KeptCopyError> {
+    let mut packed = BufReader::new(packed);
+    let is_packed = io::BufRead::fill_buf(&mut packed)
+        .map_err(KeptCopyError::of_stream)?
+        .starts_with(&[0x1f, 0x8b]);
+    let plain: Box<dyn Read + '_> = match is_packed {
+        true => Box::new(GzDecoder::new(packed)),
+        false => Box::new(packed),
+    };
+    let mut plain = DigestStream::of(plain);
+    let mut file = File::create(path).map_err(KeptCopyError::Scratch)?;
+    io::copy(&mut plain, &mut file).map_err(KeptCopyError::of_stream)?;
+    Ok(plain.sha256())
+}
+
+/// Bytes that are digested while they are read.
+struct DigestStream<R> {
+    inner: R,
+    digest: Sha256,
+}
+
+impl<R> DigestStream<R> {
+    fn of(inner: R) -> Self {
+        let digest = Sha256::new();
+        Self { inner, digest }
+    }
+
+    fn sha256(self) -> String {
+        hex(&self.digest.finalize())
+    }
+}
+
+impl<R: Read> Read for DigestStream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.digest.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// A stream that fails when the work is cut: a thread that copies can be ended by nothing else.
+struct CutStream<'a, S> {
+    inner: S,
+    cut: &'a CancellationToken,
+}
+
+impl<S> CutStream<'_, S> {
+    fn check(&self) -> io::Result<()> {
+        match self.cut.is_cancelled() {
+            true => Err(io::Error::other("the work was cut")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl<S: Read> Read for CutStream<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        self.inner.read(buffer)
+    }
+}
+
+impl<S: Write> Write for CutStream<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}

@@ -1,0 +1,99 @@
+//! When a copy of the catalog is due, what it is called, and which earlier ones go.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::storage::ObjectKey;
+
+/// Backups that are kept: the newest of each of so many days.
+const KEPT: usize = 14;
+
+/// When a copy is due that is made at intervals: one interval after the last one. One that was missed, however often, is due once, at
+/// once. A catalog of which none was made yet is new, and has little in it for the first part of an interval.
+pub(crate) fn due(last: Option<Timestamp>, interval: Duration, began: Timestamp) -> Timestamp {
+    let after = |moment: Timestamp, wait: Duration| moment.checked_add(wait).unwrap_or(Timestamp::MAX);
+    match last {
+        Some(last) => after(last, interval).max(began),
+        None => after(began, interval / 24),
+    }
+}
+
+/// So much later, so that many daemons do not do it in the same minute; `share` is from 0 to 1.
+pub(crate) fn jitter(interval: Duration, share: f64) -> Duration {
+    (interval / 20).mul_f64(share.clamp(0.0, 1.0))
+}
+
+/// The name of a day's backup.
+pub(crate) fn backup_name(day: Date) -> String {
+    format!("catalog-{day}.db.gz")
+}
+
+/// The day of a backup; `None` for all other objects.
+fn day_of(key: &ObjectKey) -> Option<Date> {
+    let name = key.as_str().rsplit('/').next()?;
+    let day: Date = name.strip_prefix("catalog-")?.strip_suffix(".db.gz")?.parse().ok()?;
+    (backup_name(day) == name).then_some(day)
+}
+
+/// Of these objects those that are backups, the newest first.
+pub(crate) fn backups(keys: impl IntoIterator<Item = ObjectKey>) -> Vec<ObjectKey> {
+    let mut found: Vec<_> = keys.into_iter().filter(|key| day_of(key).is_some()).collect();
+    found.sort_by_key(|key| std::cmp::Reverse(day_of(key)));
+    found
+}
+
+/// Of these backups, the newest first, those that are not kept.
+pub(crate) fn outdated(backups: &[ObjectKey]) -> &[ObjectKey] {
+    backups.get(KEPT..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missed_copy_is_due_once_and_a_new_catalog_has_time() {
+        let moment = |text: &str| text.parse::<Timestamp>().unwrap();
+        let began = moment("2026-11-29T12:00:00Z");
+        let day = Duration::from_hours(24);
+        for (last, expected) in [
+            (None, "2026-11-29T13:00:00Z"),
+            (Some("2026-11-29T11:00:00Z"), "2026-11-30T11:00:00Z"),
+            (Some("2026-11-28T11:00:00Z"), "2026-11-29T12:00:00Z"),
+            (Some("2026-10-01T00:00:00Z"), "2026-11-29T12:00:00Z"),
+        ] {
+            assert_eq!(due(last.map(moment), day, began), moment(expected), "{last:?}");
+        }
+        assert_eq!(jitter(day, 0.0), Duration::ZERO);
+        assert_eq!(jitter(day, 1.0), Duration::from_secs(72 * 60));
+    }
+
+    #[test]
+    fn only_backups_go_and_the_newest_stay() {
+        let key = |name: &str| ObjectKey::parse(&format!("meta/{name}")).unwrap();
+        let mut keys: Vec<_> = (1..=20)
+            .map(|day| key(&format!("catalog-2026-11-{day:02}.db.gz")))
+            .collect();
+        keys.extend(
+            [
+                "catalog-2026-11-1.db.gz",
+                "catalog-x.db.gz",
+                "TL0001.json",
+                "books_export.csv.gz",
+            ]
+            .map(key),
+        );
+        let found = backups(keys);
+        assert_eq!(found.len(), 20);
+        assert_eq!(found[0], key("catalog-2026-11-20.db.gz"));
+        let gone: Vec<_> = outdated(&found).iter().map(ObjectKey::as_str).collect();
+        assert_eq!(gone.len(), 6);
+        assert_eq!(
+            (gone[0], gone[5]),
+            ("meta/catalog-2026-11-06.db.gz", "meta/catalog-2026-11-01.db.gz")
+        );
+        assert!(outdated(&found[..3]).is_empty());
+    }
+}

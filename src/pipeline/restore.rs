@@ -1,0 +1,147 @@
+//! Makes a restored catalog agree with the storage: what was stored after the backup is recorded, and what the storage lacks is to be
+//! fetched again.
+
+use std::collections::HashMap;
+
+use tracing::{info, warn};
+
+use crate::archive::PassOptions;
+use crate::catalog::{CatalogError, CatalogLedger, ListRecorded, RecordFound, RecordedBook};
+use crate::grin::Barcode;
+use crate::pipeline::publish::{PublicationWindow, PublishError};
+use crate::pipeline::recover::ReconcileBook;
+use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
+
+/// Books read from the catalog at a time.
+const BOOKS: usize = 1_000;
+
+/// What a comparison came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RestoredBooks {
+    /// Books that catalog and storage agree about.
+    pub agreed: u64,
+    /// Books that are in the storage, and were not recorded as they are there.
+    pub found: u64,
+    /// Books that were recorded and are not in the storage: they are to be fetched again.
+    pub lost: u64,
+    /// Archives in the storage that nothing proves to be what they should be: their books are fetched again.
+    pub unproven: u64,
+}
+
+/// Why they do not agree.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The catalog could not be read or written.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The storage could not be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The objects beside an archive could not be made anew.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+/// Where books are stored, and how they are looked at.
+pub struct StoreComparison {
+    /// The storage.
+    pub storage: Storage,
+    /// Its names.
+    pub layout: StorageLayout,
+    /// What is extracted from an archive whose companions are made anew.
+    pub options: PassOptions,
+    /// How long objects may be published.
+    pub window: PublicationWindow,
+}
+
+impl StoreComparison {
+    /// Compares all of the catalog with all of the storage; blocking.
+    pub fn run(&self, ledger: &mut CatalogLedger) -> Result<RestoredBooks, ReconcileError> {
+        let mut archives = self.archives()?;
+        let mut done = RestoredBooks::default();
+        let mut doubtful = Vec::new();
+        let mut after = 0;
+        loop {
+            let books = ledger.execute(ListRecorded { after, limit: BOOKS })?;
+            let Some(last) = books.last() else { break };
+            after = last.id;
+            for book in books {
+                match archives.remove(&book.path) {
+                    // Most are told by their size: reading them all would take as long as fetching them.
+                    Some(bytes) if book.stored.bytes == Some(bytes) => done.agreed += 1,
+                    Some(_) => doubtful.push(book),
+                    None => done.lost += lost(ledger, &book)?,
+                }
+            }
+        }
+        for book in doubtful {
+            let Some(barcode) = book.barcode.clone() else { continue };
+            self.look(ledger, &barcode, Some(book), &mut done)?;
+        }
+        for barcode in archives.keys().filter_map(|path| self.barcode_of(path)) {
+            self.look(ledger, &barcode, None, &mut done)?;
+        }
+        Ok(done)
+    }
+
+    /// The archives in the storage with their sizes.
+    fn archives(&self) -> Result<HashMap<String, u64>, ReconcileError> {
+        let mut found = HashMap::new();
+        for object in self.storage.list(Some(self.layout.raw_folder()))? {
+            let object = object?;
+            found.insert(object.key.to_string(), object.bytes);
+        }
+        Ok(found)
+    }
+
+    /// The book whose archive is stored under this name.
+    fn barcode_of(&self, path: &str) -> Option<Barcode> {
+        let key = ObjectKey::parse(path).ok()?;
+        let folder = path.rsplit('/').nth(1)?;
+        let barcode = Barcode::of_key(folder)?;
+        (self.layout.raw(&barcode) == key).then_some(barcode)
+    }
+
+    /// Looks into an archive that is not recorded as it is.
+    fn look(
+        &self,
+        ledger: &mut CatalogLedger,
+        barcode: &Barcode,
+        recorded: Option<RecordedBook>,
+        done: &mut RestoredBooks,
+    ) -> Result<(), ReconcileError> {
+        let (stored, begun) = recorded.map(|book| (book.stored, book.begun)).unzip();
+        let look = ReconcileBook {
+            barcode: barcode.clone(),
+            recorded: stored,
+            begun: begun.flatten(),
+            storage: self.storage.clone(),
+            layout: self.layout.clone(),
+            options: self.options.clone(),
+            window: self.window.clone(),
+        };
+        match look.reconcile()? {
+            Some(volume) => {
+                info!(%barcode, "stored after the backup; recorded again");
+                let found = Some(volume.into_book());
+                let barcode = barcode.clone();
+                ledger.execute(RecordFound { barcode, found })?;
+                done.found += 1;
+            }
+            None => {
+                warn!(%barcode, "nothing proves that the archive in the storage is what it should be; it stays until the book is fetched again");
+                done.unproven += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lost(ledger: &mut CatalogLedger, book: &RecordedBook) -> Result<u64, ReconcileError> {
+    let Some(barcode) = book.barcode.clone() else {
+        return Ok(0);
+    };
+    warn!(%barcode, path = book.path, "recorded as stored, and not in the storage; it is to be fetched again");
+    ledger.execute(RecordFound { barcode, found: None })?;
+    Ok(1)
+}

@@ -1,0 +1,156 @@
+//! Keeps copies of the catalog in the storage: at intervals, one member at a time, and at the end of a run that ends by itself.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::catalog::{KeptCopy, SharedTask};
+use crate::pipeline::copies::{due, jitter};
+use crate::pipeline::supervisor::{RunScope, SupervisorState};
+use crate::pipeline::task_services::TaskServices;
+use crate::pipeline::tasks::wait::TaskWait;
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, sleep_till, trouble};
+
+const TASK: &str = "copies";
+
+/// Another member may have made a copy meanwhile, and the clock may have been set.
+const LOOK_AGAIN: Duration = Duration::from_hours(1);
+
+/// Makes copies at their intervals, in a daemon.
+pub(in crate::pipeline) async fn keep_copies<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
+    if scope.copies && !scope.once {
+        let one = |copy| CopyTask::new(state, scope, copy).run();
+        futures::join!(one(KeptCopy::Backup), one(KeptCopy::Export));
+    }
+}
+
+/// Makes an export at the end of a run that ends by itself, and a backup where one is due: such a run may be all that there is.
+pub(in crate::pipeline) async fn copies_at_end<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
+    if !scope.copies || !scope.once {
+        return;
+    }
+    for copy in [KeptCopy::Export, KeptCopy::Backup] {
+        let mut task = CopyTask::new(state, scope, copy);
+        let Some(interval) = task.interval() else { continue };
+        let is_due = copy == KeptCopy::Export || task.is_due(interval).await;
+        if is_due && task.wait.leads(&[task.shared()]).await {
+            task.pass().await;
+        }
+    }
+}
+
+struct CopyTask<'a, S> {
+    state: &'a SupervisorState<S>,
+    scope: &'a RunScope,
+    copy: KeptCopy,
+    wait: TaskWait<'a, S>,
+    schedule: TaskSchedule,
+    began: Timestamp,
+    /// From 0 to 1: which part of the longest delay this daemon takes.
+    share: f64,
+}
+
+impl<'a, S: TaskServices> CopyTask<'a, S> {
+    fn new(state: &'a SupervisorState<S>, scope: &'a RunScope, copy: KeptCopy) -> Self {
+        Self {
+            state,
+            scope,
+            copy,
+            wait: TaskWait::new(state, TASK, scope),
+            schedule: TaskSchedule::default(),
+            began: Timestamp::now(),
+            share: rand::random(),
+        }
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        let intervals = self.state.options.borrow().intervals;
+        match self.copy {
+            KeptCopy::Backup => intervals.backup,
+            KeptCopy::Export => intervals.export,
+        }
+    }
+
+    fn shared(&self) -> SharedTask {
+        match self.copy {
+            KeptCopy::Backup => SharedTask::Backup,
+            KeptCopy::Export => SharedTask::Export,
+        }
+    }
+
+    async fn run(mut self) {
+        let Some(interval) = self.interval() else { return };
+        let later = jitter(interval, self.share);
+        loop {
+            let left = self.left(interval, later).await.min(LOOK_AGAIN);
+            if !left.is_zero() {
+                if !sleep_till(self.state, Some(Instant::now() + left)).await {
+                    return;
+                }
+                continue;
+            }
+            if !self.wait.leads(&[self.shared()]).await {
+                return;
+            }
+            // Another member may have made it while the task was waited for.
+            let complete = !self.left(interval, later).await.is_zero() || self.pass().await;
+            self.wait.give_back(self.shared()).await;
+            let ended = EndedPass {
+                complete,
+                interval: Some(interval),
+            };
+            if !complete && !self.schedule.again(self.state, self.scope, ended).await {
+                return;
+            }
+        }
+    }
+
+    /// How long it is until the next one is due.
+    async fn left(&self, interval: Duration, later: Duration) -> Duration {
+        let due = due(self.last().await, interval, self.began).checked_add(later);
+        let left = due.unwrap_or(Timestamp::MAX).duration_since(Timestamp::now());
+        Duration::try_from(left).unwrap_or_default()
+    }
+
+    async fn is_due(&self, interval: Duration) -> bool {
+        match self.last().await {
+            Some(last) => due(Some(last), interval, last) <= Timestamp::now(),
+            None => true,
+        }
+    }
+
+    async fn last(&self) -> Option<Timestamp> {
+        let last = self.state.services.last_copy(self.copy, &self.state.cx()).await;
+        let last = last.unwrap_or_else(|error| {
+            warn!(%error, "when the last copy of the catalog was made could not be read");
+            None
+        });
+        if self.copy == KeptCopy::Backup {
+            self.state.progress.backup_verified(last);
+        }
+        last
+    }
+
+    /// `false` when it was not made.
+    async fn pass(&mut self) -> bool {
+        self.state
+            .progress
+            .tell_task(TASK, format!("making the {}", self.copy.as_str()));
+        match self.state.services.make_copy(self.copy, &self.state.cx()).await {
+            Ok(()) => {
+                self.last().await;
+                self.state
+                    .progress
+                    .tell_task(TASK, format!("{} made", self.copy.as_str()));
+                true
+            }
+            Err(fault) => {
+                trouble(self.state, self.copy.as_str(), &fault.why);
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Copies of the catalog in the storage, and a machine that begins anew from them.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::service::Service;
+use crate::support::{Home, files, states};
+use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
+use rusqlite::Connection;
+use rustix::process::Signal;
+
+fn library(books: u32) -> SimulatorConfig {
+    SimulatorConfig {
+        books,
+        pages: 2,
+        image_bytes: 500,
+        ..SimulatorConfig::default()
+    }
+}
+
+fn backups(home: &Home) -> Vec<PathBuf> {
+    let is_backup = |path: &PathBuf| path.to_string_lossy().ends_with(".db.gz");
+    files(&home.root().join("meta")).into_iter().filter(is_backup).collect()
+}
+
+fn archives_asked(home: &Home) -> u64 {
+    home.simulator.stats().count(SimulatorRequest::Get)
+}
+
+/// What a person is told of each book: state and digest.
+fn answers(home: &Home) -> BTreeMap<String, (String, Option<String>)> {
+    let catalog = Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    let mut select = catalog.prepare("SELECT barcode, state, sha256 FROM books").unwrap();
+    let rows = select
+        .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))
+        .unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn lose_the_catalog(home: &Home) {
+    for file in files(home.folder.path()) {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with("catalog.db") {
+            fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_ends_leaves_an_export_and_a_backup_that_is_whole() {
+    let home = Home::new(library(3), "");
+    let ran = home.grind(&["run", "--once"]);
+    assert!(ran.status.success(), "{}", ran.err);
+    let mut export =
+        flate2::read::GzDecoder::new(fs::File::open(home.root().join("meta/books_export.csv.gz")).unwrap());
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut export, &mut text).unwrap();
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert_eq!(backups(&home).len(), 1);
+    assert!(ran.err.contains("read back and found whole"), "{}", ran.err);
+    home.nothing_is_left_over();
+    let refused = home.grind(&["restore"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.err);
+    assert!(refused.err.contains("is not empty"), "{}", refused.err);
+}
+
+#[test]
+fn a_daemon_makes_its_copies_at_their_intervals_and_tells_when() {
+    let mut service = Service::start(
+        library(2),
+        "[schedule]\nbackup_every = \"2s\"\nexport_every = \"off\"\n",
+    );
+    service.told("2 of 2 books stored");
+    service.told_when(|service| {
+        let metrics = service.ask("/metrics");
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("grind_backup_last_verified_timestamp_seconds "));
+        line.unwrap().split(' ').nth(1).unwrap().parse::<f64>().unwrap() > 1_000_000_000.0
+    });
+    assert_eq!(backups(&service.home).len(), 1);
+    assert!(!service.home.root().join("meta/books_export.csv.gz").exists());
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert!(ended.status.success(), "{}", ended.err);
+}
+
+#[test]
+fn a_new_machine_with_backup_and_store_gives_the_same_answers_and_fetches_nothing_twice() {
+    let home = Home::new(library(6), "");
+    let half: Vec<_> = (0..3)
+        .map(|index| home.simulator.barcode(index).unwrap().to_string())
+        .collect();
+    let first = home.grind(&["sync", "--barcodes", &half.join(",")]);
+    assert!(first.status.success(), "{}", first.err);
+    // A backup of the half, made by a run that has nothing else to do.
+    let file = home.folder.path().join("half.txt");
+    fs::write(&file, half.join("\n")).unwrap();
+    let dropin = home.folder.path().join("grind.toml.d/30-half.toml");
+    fs::write(
+        &dropin,
+        format!("[work]\nbarcodes_file = {:?}\n", file.display().to_string()),
+    )
+    .unwrap();
+    let backed_up = home.grind(&["run", "--once"]);
+    assert!(backed_up.status.success(), "{}", backed_up.err);
+    fs::remove_file(&dropin).unwrap();
+    let kept = home.folder.path().join("half.db.gz");
+    fs::copy(&backups(&home)[0], &kept).unwrap();
+
+    let second = home.grind(&["run", "--once"]);
+    assert!(second.status.success(), "{}", second.err);
+    let (before, asked) = (answers(&home), archives_asked(&home));
+    assert_eq!(asked, 6);
+    lose_the_catalog(&home);
+    // And one book of the first half is lost with its volume.
+    let lost = home.simulator.barcode(0).unwrap();
+    fs::remove_file(home.raw(&lost)).unwrap();
+
+    let restored = home.grind(&["restore", kept.to_str().unwrap()]);
+    assert!(restored.status.success(), "{}", restored.err);
+    for told in [
+        "2 books are in the storage as recorded",
+        "3 books were stored after",
+        "1 books are not in the storage",
+    ] {
+        assert!(restored.out.contains(told), "{}", restored.out);
+    }
+    assert_eq!(archives_asked(&home), asked, "a restore asks GRIN for nothing");
+    let again = home.grind(&["run", "--once"]);
+    assert!(again.status.success(), "{}", again.err);
+    assert_eq!(answers(&home), before);
+    assert_eq!(archives_asked(&home), asked + 1, "only what was lost is fetched again");
+    assert_eq!(home.whole_books().len(), 6);
+}
+
+#[test]
+fn nothing_is_concluded_from_a_storage_that_is_not_mounted() {
+    let home = Home::new(library(3), "");
+    let ran = home.grind(&["run", "--once"]);
+    assert!(ran.status.success(), "{}", ran.err);
+    let kept = home.folder.path().join("kept.db.gz");
+    fs::copy(&backups(&home)[0], &kept).unwrap();
+    lose_the_catalog(&home);
+    fs::rename(home.root(), home.folder.path().join("volume")).unwrap();
+    let restored = home.grind(&["restore", kept.to_str().unwrap()]);
+    assert_eq!(restored.status.code(), Some(73), "{}", restored.err);
+    assert!(restored.err.contains("the catalog is restored"), "{}", restored.err);
+    assert!(states(&home).values().all(|(state, _)| state == "stored"));
+    let none = home.grind(&["restore"]);
+    assert_eq!(none.status.code(), Some(1), "{}", none.err);
+}
