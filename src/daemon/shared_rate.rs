@@ -6,16 +6,17 @@ use futures::future::LocalBoxFuture;
 
 use crate::actor::AskContext;
 use crate::catalog::{Catalog, CloseRequests, TakeRateSlice};
-use crate::session::{GrantedSlice, RateSource};
+use crate::session::{GrantedSlice, RateSource, WantedSlice};
 
 /// Takes turns from the catalog.
 pub(super) struct CatalogRate(pub Catalog);
 
 impl RateSource for CatalogRate {
-    fn slice(&self, turns: u32, every: Duration) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
+    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
         Box::pin(async move {
             let cx = AskContext::root("rate");
-            match self.0.ask(TakeRateSlice { turns, every }, &cx).await {
+            let WantedSlice { turns, every, ahead } = wanted;
+            match self.0.ask(TakeRateSlice { turns, every, ahead }, &cx).await {
                 Ok(slice) => Some(GrantedSlice {
                     given_at: slice.given_at,
                     begins_in: slice.begins_in,

@@ -55,4 +55,4 @@ pub(crate) use messages::{
 pub(crate) use stream::BodyReader;
 pub(crate) use stream::{ArchiveBody, BodyStream};
 pub(crate) use token::service_account_can_sign;
-pub(crate) use turns::{GrantedSlice, RateSource};
+pub(crate) use turns::{GrantedSlice, RateSource, WantedSlice};

@@ -12,6 +12,12 @@ use crate::session::gate::RequestGate;
 use crate::session::turns::{NextTurn, SharedTurns};
 use crate::session::{SessionCounters, SessionError, TimeoutPhase};
 
+/// No time of this length has more requests than the rate allows in it.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Two requests may come nearer to each other by so much than their turns are: one uses its turn late
+/// ([`crate::session::turns`]), another comes quickly, and clocks of several members are known only so well.
+const UNEVENNESS: Duration = Duration::from_millis(150);
+
 /// Spaces requests evenly (burst 1) and keeps the gate. Who is cancelled while waiting uses up nothing.
 pub(super) struct RequestPacer {
     /// Held by the one whose turn is next; fair, so turns are taken in order.
@@ -183,10 +189,12 @@ async fn answered(shared: Option<&SharedTurns>) {
     }
 }
 
-/// Time between two requests; zero when they are not paced.
+/// Time between two turns; zero when they are not paced. Turns are a little further apart than the rate's reciprocal, so that a
+/// [`WINDOW`] holds no more requests than the rate allows although some come later after their turn than others.
 fn interval(requests_per_second: f64) -> Duration {
     if requests_per_second > 0.0 && requests_per_second.is_finite() {
-        Duration::try_from_secs_f64(requests_per_second.recip()).unwrap_or(Duration::from_hours(1))
+        let stretch = 1.0 + UNEVENNESS.as_secs_f64() / WINDOW.as_secs_f64();
+        Duration::try_from_secs_f64(stretch / requests_per_second).unwrap_or(Duration::from_hours(1))
     } else {
         Duration::ZERO
     }
@@ -211,10 +219,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn requests_are_spaced_evenly_with_no_burst_after_a_pause() {
         let pacer = pacer(5.0);
-        assert_eq!(millis_of(6, &pacer).await, 1_000);
+        assert_eq!(millis_of(6, &pacer).await, 1_030);
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(millis_of(6, &pacer).await, 1_000);
+        assert_eq!(millis_of(6, &pacer).await, 1_030);
         assert_eq!(pacer.counters.snapshot().pace_wait_seconds.count, 12);
+    }
+
+    /// The rate, and how many turns there may be in a window and the unevenness: those of the rate, also when the first one is at the
+    /// very beginning.
+    #[test]
+    fn a_window_holds_no_more_than_the_rate_allows_however_uneven_requests_come() {
+        for (rate, most) in [(0.2, 1), (1.0, 5), (5.0, 25), (10.0, 50), (25.0, 125), (1_000.0, 5_000)] {
+            let apart = interval(rate).as_secs_f64();
+            let last = (WINDOW + UNEVENNESS).as_secs_f64() / apart;
+            assert_eq!((last - 1e-3).ceil() as u32, most, "{rate}");
+            assert!(apart * rate <= 1.03 + 1e-6, "hardly slower than the rate");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -231,7 +251,7 @@ mod tests {
         for _ in 0..10 {
             assert!(pacer.pass().now_or_never().is_none());
         }
-        assert_eq!(millis_of(1, &pacer).await, 1_000);
+        assert_eq!(millis_of(1, &pacer).await, 1_030);
     }
 
     #[tokio::test(start_paused = true)]

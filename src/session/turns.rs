@@ -15,10 +15,12 @@ use crate::actor::ActorRegistry;
 use crate::actor::tasks::{self, TaskHandle};
 use crate::session::SessionCounters;
 
-/// How long one slice lasts.
+/// How long one slice lasts, where the next one comes quickly.
 const SLICE: Duration = Duration::from_millis(500);
-/// A turn may be used this much later than its time even where turns follow each other faster.
+/// A turn may be used this much later than its time, and is lost then: part of what the pace leaves for requests that come unevenly.
 const LATENESS: Duration = Duration::from_millis(50);
+/// No slice is asked for that begins later than this, however slow the source is.
+const MOST_AHEAD: Duration = Duration::from_secs(10);
 /// After which a source that gave nothing is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -40,10 +42,21 @@ pub struct GrantedSlice {
     pub closed_for: Duration,
 }
 
+/// Turns to be granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantedSlice {
+    /// How many.
+    pub turns: u32,
+    /// From one to the next.
+    pub every: Duration,
+    /// The first of them is to be no sooner than so long after they are granted: the answer takes its time.
+    pub ahead: Duration,
+}
+
 /// Who divides the rate among all programs that ask GRIN for one library.
 pub trait RateSource: Send + Sync {
     /// The next turns; `None`: it cannot tell now.
-    fn slice(&self, turns: u32, every: Duration) -> LocalBoxFuture<'_, Option<GrantedSlice>>;
+    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>>;
     /// GRIN asks everybody to pause for so long.
     fn closed(&self, pause: Duration) -> LocalBoxFuture<'_, ()>;
 }
@@ -66,6 +79,8 @@ pub(super) struct SharedTurns {
     counters: Arc<SessionCounters>,
     held: RefCell<VecDeque<HeldSlice>>,
     asking: Cell<bool>,
+    /// How long the last two answers took.
+    trips: Cell<[Duration; 2]>,
     ask: RefCell<Option<TaskHandle<()>>>,
     telling: RefCell<Option<TaskHandle<()>>>,
     again_at: Cell<Option<Instant>>,
@@ -83,8 +98,6 @@ pub(super) struct SharedTurns {
 struct HeldSlice {
     next: Instant,
     every: Duration,
-    /// How late a turn may be used.
-    patience: Duration,
     granted: u32,
     left: u32,
 }
@@ -162,19 +175,15 @@ impl SourceClock {
 }
 
 impl HeldSlice {
-    /// Of an answer that came so late that all its turns are over, one is left: a source that is always slow must not stop everything.
+    /// What is left of it when the answer comes: nothing where all its turns are over, as others have the time after them.
     fn new(slice: GrantedSlice, given: Instant, answered: Instant) -> Self {
         let mut held = Self {
             next: given + slice.begins_in,
             every: slice.every,
-            patience: slice.every.max(LATENESS),
             granted: slice.turns,
             left: slice.turns,
         };
         held.forget_lost(answered);
-        if held.left == 0 {
-            (held.next, held.left) = (answered, slice.turns.min(1));
-        }
         held
     }
 
@@ -185,10 +194,16 @@ impl HeldSlice {
 
     /// Drops the turns whose time is over.
     fn forget_lost(&mut self, now: Instant) {
-        while self.left > 0 && now > self.next + self.patience {
+        while self.left > 0 && now > self.next + LATENESS {
             self.pass_one();
         }
     }
+}
+
+/// How far ahead the next slice is asked for, by how long the last two answers took: so that a source that is always slow does not
+/// grant what is over when its answer comes, and one that was slow once keeps nobody waiting.
+fn ahead([before, last]: [Duration; 2]) -> Duration {
+    before.min(last).min(MOST_AHEAD)
 }
 
 impl SharedTurns {
@@ -199,6 +214,7 @@ impl SharedTurns {
             counters: Arc::clone(counters),
             held: RefCell::default(),
             asking: Cell::default(),
+            trips: Cell::default(),
             ask: RefCell::default(),
             telling: RefCell::default(),
             again_at: Cell::default(),
@@ -290,13 +306,15 @@ impl SharedTurns {
         if self.asking.replace(true) {
             return;
         }
-        let turns = SLICE.as_nanos().div_ceil(every.as_nanos().max(1));
+        let ahead = ahead(self.trips.get());
+        let turns = SLICE.max(ahead * 2).as_nanos().div_ceil(every.as_nanos().max(1));
         let turns = u32::try_from(turns).unwrap_or(u32::MAX).max(1);
+        let wanted = WantedSlice { turns, every, ahead };
         let (this, source) = (Rc::downgrade(self), Arc::clone(&self.source));
         let asked = Instant::now();
         self.away_since.set(self.away_since.get().or(Some(asked)));
         let asking = tasks::spawn(&self.hub, "rate_slice", async move {
-            let slice = source.slice(turns, every).await;
+            let slice = source.slice(wanted).await;
             if let Some(this) = this.upgrade() {
                 this.note(slice, asked);
             }
@@ -307,6 +325,8 @@ impl SharedTurns {
     fn note(&self, slice: Option<GrantedSlice>, asked: Instant) {
         let answered = Instant::now();
         self.asking.set(false);
+        let [_, before] = self.trips.get();
+        self.trips.set([before, answered - asked]);
         let is_missed = slice.is_none() && self.demand.get().waiting > 0;
         self.counters.turns_missing.store(is_missed, Relaxed);
         match slice {

@@ -237,9 +237,9 @@ fn slices(open: &(impl Fn() -> Result<CatalogLedger, CatalogError> + Sync), conn
     std::thread::scope(|scope| {
         for ledger in &mut ledgers {
             scope.spawn(move || {
-                let (turns, every) = (3, Duration::from_micros(1));
+                let (turns, every, ahead) = (3, Duration::from_micros(1), Duration::ZERO);
                 for _ in 0..SLICES / connections {
-                    ledger.execute(TakeRateSlice { turns, every }).expect("a slice");
+                    ledger.execute(TakeRateSlice { turns, every, ahead }).expect("a slice");
                 }
             });
         }

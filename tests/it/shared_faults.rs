@@ -217,8 +217,7 @@ impl<'s> FaultyLibrary<'s> {
         let (run, simulator) = (self.run, &self.shared.home.simulator);
         let most = simulator.most_within(Duration::from_secs(5));
         println!("{most} requests within 5 s at {} a second", run.rate);
-        // One more for each that was a member in these seconds.
-        assert!(most <= 5 * run.rate as usize + 4, "{most} requests within 5 s");
+        assert!(most <= 5 * run.rate as usize, "{most} requests within 5 s");
         let gets = simulator.stats().count(SimulatorRequest::Get);
         println!("{gets} GETs of {} archives", run.books);
         // What was being fetched when a fault came, four downloads each, is fetched again.

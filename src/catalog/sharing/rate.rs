@@ -20,6 +20,8 @@ pub struct TakeRateSlice {
     pub turns: u32,
     /// The time from one to the next.
     pub every: Duration,
+    /// The first is no sooner than so long after now.
+    pub ahead: Duration,
 }
 
 /// Turns that nobody else has: one each `every`, the first after `begins_in`.
@@ -55,14 +57,15 @@ impl CatalogOperation for TakeRateSlice {
             .as_millis()
             .max(span.saturating_mul(u128::from(MOST_SLICES_AHEAD)));
         let (span, now) = (saturated(span), tx.clock.lease_now);
+        let earliest = now.saturating_add(saturated(self.ahead.as_millis()));
         let latest = now.saturating_add(saturated(ahead));
         let (free_at, closed_until): (i64, i64) = tx.conn.one(
             "UPDATE request_rate SET lease_from = :from, \
-             free_at = :span + CASE WHEN lease_from > :lease_now OR free_at < :lease_now THEN :lease_now \
+             free_at = :span + CASE WHEN lease_from > :lease_now OR free_at < :earliest THEN :earliest \
                                     WHEN free_at > :latest THEN :latest ELSE free_at END, \
              closed_until = CASE WHEN lease_from > :lease_now THEN 0 ELSE closed_until END \
              WHERE id = 1 RETURNING free_at, closed_until",
-            &arguments! { from: tx.clock.lease_from, span: span, lease_now: now, latest: latest },
+            &arguments! { from: tx.clock.lease_from, span: span, lease_now: now, earliest: earliest, latest: latest },
             |row| Ok((row.get("free_at")?, row.get("closed_until")?)),
         )?;
         Ok(RateSlice {

@@ -237,7 +237,13 @@ fn what_others_wait_for_is_not_done_together_with_what_takes_long_on_a_server() 
     let group = WriteGroup::new(None, opening.clone());
     let every = std::time::Duration::from_secs(60);
     let mut known = group.join(EnsureKnown(vec![barcode("TL0001")]));
-    let mut slices = [(); 2].map(|()| group.join(TakeRateSlice { turns: 1, every }));
+    let mut slices = [(); 2].map(|()| {
+        group.join(TakeRateSlice {
+            turns: 1,
+            every,
+            ahead: std::time::Duration::ZERO,
+        })
+    });
     group.flush();
     assert_eq!(known.try_recv().unwrap().unwrap(), 1);
     let begun = slices

@@ -10,7 +10,11 @@ use crate::catalog::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn slice(shelf: &mut Shelf, turns: u32, every: Duration) -> RateSlice {
-    shelf.ledger.execute(TakeRateSlice { turns, every }).unwrap()
+    slice_ahead(shelf, turns, every, Duration::ZERO)
+}
+
+fn slice_ahead(shelf: &mut Shelf, turns: u32, every: Duration, ahead: Duration) -> RateSlice {
+    shelf.ledger.execute(TakeRateSlice { turns, every, ahead }).unwrap()
 }
 
 fn millis(n: u64) -> Duration {
@@ -32,6 +36,18 @@ fn slices_follow_each_other_and_unused_time_is_gone() {
     // A third of a second has no end in milliseconds.
     let begun = slice(&mut shelf, 1, SECOND / 3).begins_in;
     assert_eq!(slice(&mut shelf, 1, SECOND / 3).begins_in, begun + millis(334));
+}
+
+#[test]
+fn whoever_waits_long_for_the_answer_takes_a_later_slice() {
+    let mut shelf = Shelf::new();
+    assert_eq!(
+        slice_ahead(&mut shelf, 3, millis(200), millis(400)).begins_in,
+        millis(400)
+    );
+    // Far enough behind another's.
+    assert_eq!(slice_ahead(&mut shelf, 3, millis(200), millis(400)).begins_in, SECOND);
+    assert_eq!(slice(&mut shelf, 3, millis(200)).begins_in, millis(1_600));
 }
 
 #[test]
@@ -113,7 +129,7 @@ proptest! {
             if now < busy[member] {
                 continue;
             }
-            let taken = TakeRateSlice { turns: wanted, every };
+            let taken = TakeRateSlice { turns: wanted, every, ahead: millis(pause / 10) };
             let slice = ledgers[member].execute(taken).unwrap();
             turns.extend((0..slice.turns).map(|at| now + slice.begins_in + every * at));
             busy[member] = *turns.last().unwrap();

@@ -40,7 +40,13 @@ fn a_catalog_of_version_3_gets_members_and_its_claims_end() {
     let mut ledger = CatalogLedger::open_at(&address, SystemClock::system(), CatalogPolicy::default()).unwrap();
     assert!(ledger.execute(ListMembers).unwrap().is_empty());
     let (turns, every) = (1, Duration::from_secs(1));
-    let slice = ledger.execute(TakeRateSlice { turns, every }).unwrap();
+    let slice = ledger
+        .execute(TakeRateSlice {
+            turns,
+            every,
+            ahead: Duration::ZERO,
+        })
+        .unwrap();
     assert_eq!((slice.begins_in, slice.closed_for), (Duration::ZERO, Duration::ZERO));
     let claim = ClaimBooks {
         selection: only(&["TL0001"]),

@@ -22,6 +22,8 @@ struct RowState {
     random: StdRng,
     /// Longest way of a question, and of an answer, in milliseconds.
     way: u64,
+    /// What each way takes beside that.
+    constant: Duration,
 }
 
 impl SharedRow {
@@ -35,6 +37,7 @@ impl SharedRow {
                 asked: 0,
                 random: StdRng::seed_from_u64(seed),
                 way,
+                constant: Duration::ZERO,
             }),
         })
     }
@@ -44,13 +47,14 @@ impl SharedRow {
     }
 
     async fn way(&self) {
-        let wait = self.with(|row| row.random.random_range(0..=row.way));
-        sleep(Duration::from_millis(wait)).await;
+        let wait = self.with(|row| row.constant + Duration::from_millis(row.random.random_range(0..=row.way)));
+        sleep(wait).await;
     }
 }
 
 impl RateSource for SharedRow {
-    fn slice(&self, turns: u32, every: Duration) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
+    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
+        let WantedSlice { turns, every, ahead } = wanted;
         Box::pin(async move {
             self.way().await;
             let granted = self.with(|row| {
@@ -59,7 +63,7 @@ impl RateSource for SharedRow {
                 if row.away {
                     return None;
                 }
-                let begins = row.free_at.max(now);
+                let begins = row.free_at.max(now + ahead);
                 row.free_at = begins + turns * every;
                 Some(GrantedSlice {
                     // A clock of its own.
@@ -173,7 +177,9 @@ async fn members_together_never_pass_the_rate_and_use_all_of_it() {
                 let sent = sent_by(&group, Duration::from_secs(60)).await;
                 let most = most_within(&sent, Duration::from_secs(5)) as u64;
                 let case = format!("seed {seed}, every {every} ms, {members} members, way {way}, idle {idle:?}");
-                assert!(most <= 5_000 / every + members, "{most} in 5 s, {case}");
+                // What is known of the clock of a source that is slow is not enough for it at once.
+                let allowance = if way > 100 { members } else { 0 };
+                assert!(most <= 5_000_u64.div_ceil(every) + allowance, "{most} in 5 s, {case}");
                 let (all, whole) = (sent.len() as u64, 60_000 / every);
                 assert!(idle.is_some() || all > whole * 9 / 10, "only {all} of {whole}, {case}");
             }
@@ -191,7 +197,7 @@ async fn one_member_alone_is_spaced_evenly_and_bursts_after_no_pause() {
         let passed = futures::future::join_all((0..11).map(|_| pacer.pass())).await;
         assert!(passed.iter().all(Result::is_ok));
         let took = began.elapsed().as_millis();
-        assert!((2_000..=2_010).contains(&took), "{took}");
+        assert!((2_060..=2_071).contains(&took), "{took}");
         sleep(Duration::from_secs(60)).await;
     }
 }
@@ -305,7 +311,7 @@ async fn a_pause_that_one_is_asked_for_holds_for_all() {
 }
 
 #[actix_rt::test]
-async fn turns_that_are_over_when_the_answer_comes_are_lost_and_one_is_left_at_least() {
+async fn turns_that_are_over_when_the_answer_comes_are_lost_together() {
     let slice = GrantedSlice {
         given_at: Duration::ZERO,
         begins_in: Duration::from_millis(300),
@@ -317,14 +323,36 @@ async fn turns_that_are_over_when_the_answer_comes_are_lost_and_one_is_left_at_l
     let millis = Duration::from_millis;
     for (answered, next, left) in [
         (0, 300, 3),
-        (500, 300, 3),
-        (501, 500, 2),
-        (900, 700, 1),
-        (60_000, 60_000, 1),
+        (350, 300, 3),
+        (351, 500, 2),
+        (750, 700, 1),
+        (751, 900, 0),
+        (60_000, 900, 0),
     ] {
         let held = HeldSlice::new(slice, given, given + millis(answered));
         assert_eq!((held.next - given, held.left), (millis(next), left), "{answered}");
     }
+}
+
+#[test]
+fn the_next_slice_is_asked_for_as_far_ahead_as_the_source_is_always_slow() {
+    let second = Duration::from_secs(1);
+    for (before, last, wanted) in [(0, 0, 0), (0, 60, 0), (60, 0, 0), (2, 3, 2), (3, 2, 2), (60, 60, 10)] {
+        assert_eq!(
+            ahead([second * before, second * last]),
+            second * wanted,
+            "{before}, {last}"
+        );
+    }
+}
+
+#[actix_rt::test]
+async fn a_source_that_is_always_slow_stops_nobody() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    row.with(|row| row.constant = Duration::from_millis(700));
+    let sent = sent_by(&[(member(&row, 5.0), None)], Duration::from_secs(60)).await;
+    assert!(sent.len() > 150, "only {}", sent.len());
 }
 
 /// Questions that were asked and answered at these moments, given at that time of the source's, and when that was for us.
