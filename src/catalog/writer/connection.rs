@@ -1,5 +1,7 @@
 //! Opening the database, for the one writer and for readers.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -61,14 +63,24 @@ pub(crate) fn open_reader(address: &CatalogAddress) -> Result<SqlConnection, Cat
 }
 
 fn open_file_for_reading(path: &Path) -> Result<SqlConnection, CatalogError> {
-    let conn = connect_for_reading(path).map_err(|error| error.in_file(path))?;
-    schema::check_readable(&conn, path).map_err(|error| error.in_file(path))?;
-    Ok(SqliteEngine::new(conn).into())
+    let conn = match connect_for_reading(path, "") {
+        // SQLite wants to make a log and its index beside the file, which the folder's other users may not. Without a log nobody has
+        // the catalog open, and the file has all.
+        Err(CatalogError::ReadOnly(_)) if !has_log(path) => connect_for_reading(path, "?immutable=1"),
+        opened => opened,
+    };
+    Ok(SqliteEngine::new(conn.map_err(|error| error.in_file(path))?).into())
 }
 
-fn connect_for_reading(path: &Path) -> Result<Connection, CatalogError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(|error| match path.try_exists() {
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).try_exists().unwrap_or(true)
+}
+
+fn connect_for_reading(path: &Path, query: &str) -> Result<Connection, CatalogError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(uri(path, query), flags).map_err(|error| match path.try_exists() {
         Ok(false) => CatalogError::Missing { path: path.into() },
         _ => cannot_open(path, &error),
     })?;
@@ -76,7 +88,21 @@ fn connect_for_reading(path: &Path) -> Result<Connection, CatalogError> {
     conn.set_prepared_statement_cache_capacity(32);
     conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     conn.pragma_update(None, "query_only", true)?;
+    schema::check_readable(&conn, path)?;
     Ok(conn)
+}
+
+/// The file's address for SQLite, each byte that means something in an address written as its number.
+fn uri(path: &Path, query: &str) -> OsString {
+    let mut uri = OsString::from("file:");
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.push(format!("%{byte:02x}")),
+            _ => uri.push(OsStr::from_bytes(&[byte])),
+        }
+    }
+    uri.push(query);
+    uri
 }
 
 fn cannot_open(path: &Path, error: &rusqlite::Error) -> CatalogError {
@@ -88,6 +114,34 @@ fn cannot_open(path: &Path, error: &rusqlite::Error) -> CatalogError {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_the_same_file_as_an_address() {
+        for (path, address) in [
+            ("/a b/c.db", "file:/a b/c.db?x"),
+            ("/50%?#.db", "file:/50%25%3f%23.db?x"),
+        ] {
+            assert_eq!(uri(Path::new(path), "?x"), address);
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_open_is_read_as_it_lies_and_a_log_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("50% ready?.db");
+        drop(open_file(&path).unwrap());
+        assert!(!has_log(&path), "the last connection removes it");
+        let read = connect_for_reading(&path, "?immutable=1").unwrap();
+        let books: i64 = read
+            .query_row("SELECT count(*) FROM books", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(books, 0);
+        assert!(!has_log(&path), "nothing was written beside it");
+        let _open = open_file(&path).unwrap();
+        assert!(has_log(&path));
+    }
+
     #[test]
     fn the_bundled_sqlite_has_the_wal_reset_fix() {
         // SQLite before 3.51.3 can corrupt a database when a checkpoint resets the write-ahead log.
