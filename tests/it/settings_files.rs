@@ -200,7 +200,7 @@ fn the_unit_gives_the_daemon_time_to_drain_and_does_not_restart_what_a_person_mu
 #[test]
 fn the_skeleton_of_the_package_sets_nothing_and_names_known_keys_only() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let skeleton = std::fs::read_to_string(root.join("packaging/grind.toml")).unwrap();
+    let skeleton = std::fs::read_to_string(root.join("settings/packaging/grind.toml")).unwrap();
     assert!(skeleton.lines().all(|line| line.is_empty() || line.starts_with('#')));
     let is_key = |line: &&str| line.starts_with('[') || line.contains(" = ");
     let bare = skeleton.lines().filter_map(|line| line.strip_prefix("# "));
