@@ -257,7 +257,10 @@ impl<'a, S: BookServices> FanOut<'a, S> {
 
     fn begin(&mut self, book: ClaimedBook) {
         self.control.progress.taken();
-        self.judgement.borrow_mut().intake.begun(&book.claim.barcode);
+        self.judgement
+            .borrow_mut()
+            .intake
+            .begun(&book.claim.barcode, Instant::now());
         let context = BookRunContext {
             options: WorkOptions {
                 force: self.scope.force,

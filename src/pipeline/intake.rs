@@ -23,7 +23,7 @@ use rand::Rng;
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
-use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, FailedProbe, ProbeFailures};
+use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, FailedProbe, ProbeFailures, is_everybodys};
 use crate::pipeline::policy::{BookFault, FaultOutlook, MOST_ALIKE, RefusalEvidence, longest_wait_once};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, FailureReason, WaitCause, WaitReason};
@@ -72,6 +72,8 @@ pub struct BookIntake {
     disk_was_believed: bool,
     /// What came of a book could not be recorded. Nothing that answers or is stored later shows that more would be.
     unrecordable: Option<CircuitBreaker>,
+    /// Books that are worked on, and since when.
+    at_work: BTreeMap<Barcode, Instant>,
     probe: Option<Barcode>,
     last_answer: Option<Instant>,
     last_stored: Option<Instant>,
@@ -98,6 +100,7 @@ impl BookIntake {
             alike: BTreeMap::new(),
             disk_was_believed: false,
             unrecordable: None,
+            at_work: BTreeMap::new(),
             probe: None,
             last_answer: None,
             last_stored: None,
@@ -146,7 +149,8 @@ impl BookIntake {
     }
 
     /// A book is begun. While any breaker is open it is the probe.
-    pub fn begun(&mut self, barcode: &Barcode) {
+    pub fn begun(&mut self, barcode: &Barcode, now: Instant) {
+        self.at_work.insert(barcode.clone(), now);
         if !self.breakers.is_empty() {
             self.probe = Some(barcode.clone());
         }
@@ -154,6 +158,7 @@ impl BookIntake {
 
     /// A book's run ended, whatever came of it.
     pub fn ended(&mut self, barcode: &Barcode) {
+        self.at_work.remove(barcode);
         if self.probe.as_ref() == Some(barcode) {
             self.probe = None;
         }
@@ -166,8 +171,9 @@ impl BookIntake {
                 self.refused.remove(barcode);
                 self.archive_served(now);
                 self.disk_was_believed = false;
-                // Everything was needed for it, and everything worked.
-                self.breakers.clear();
+                // Everything was needed for it, and everything worked: what it asks first, when it began.
+                let began = self.at_work.get(barcode).copied().unwrap_or(now);
+                self.breakers.retain(|cause, breaker| breaker.stays_open(*cause, began));
                 self.series.clear();
                 (self.last_answer, self.last_stored) = (Some(now), Some(now));
             }
@@ -386,17 +392,6 @@ impl BookIntake {
         breaker.note_failed_probe(may_be_one_books);
         breaker.lengthen(cause, &self.config.backoff, now, rng);
         self.breakers.insert(cause, breaker);
-    }
-}
-
-/// One such fault is enough: it says of itself that it would meet every book.
-fn is_everybodys(fault: &BookFault, cause: WaitCause) -> bool {
-    match cause {
-        WaitCause::Grin => fault.needs_person,
-        WaitCause::Failures => false,
-        WaitCause::SignIn => fault.needs_person,
-        WaitCause::Passphrase => fault.blame == Blame::Operator,
-        _ => true,
     }
 }
 

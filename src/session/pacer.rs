@@ -232,7 +232,7 @@ mod tests {
         for (rate, most) in [(0.2, 1), (1.0, 5), (5.0, 25), (10.0, 50), (25.0, 125), (1_000.0, 5_000)] {
             let apart = interval(rate).as_secs_f64();
             let last = (WINDOW + UNEVENNESS).as_secs_f64() / apart;
-            assert_eq!((last - 1e-3).ceil() as u32, most, "{rate}");
+            assert!(((last - 1e-3).ceil() - f64::from(most)).abs() < 0.5, "{rate}");
             assert!(apart * rate <= 1.03 + 1e-6, "hardly slower than the rate");
         }
     }

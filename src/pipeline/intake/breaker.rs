@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::grin::Barcode;
 use crate::pipeline::policy::{BookFault, shared_pause};
 use crate::session::RetryBackoff;
-use crate::vocabulary::WaitCause;
+use crate::vocabulary::{Blame, WaitCause};
 
 /// How often a disk that was full, or a storage that was not mounted, is looked at, and how long the pause is at most while GRIN answers and books fail.
 const SHORT_PAUSE: Duration = Duration::from_secs(30);
@@ -202,9 +202,27 @@ impl CircuitBreaker {
         self.until = now + pause.min(longest);
     }
 
+    /// Whether a book that was stored, and had begun then, leaves it open: one that GRIN had let have its archive before says nothing of
+    /// whom GRIN refuses since.
+    pub fn stays_open(&self, cause: WaitCause, began: Instant) -> bool {
+        use WaitCause as C;
+        began < self.opened && matches!(cause, C::Grin | C::Gate | C::Token | C::SignIn | C::Failures)
+    }
+
     pub fn is_hopeless(&self) -> bool {
         let most = if self.needs_person { PROBES_FOR_A_PERSON } else { PROBES };
         self.hopeless || self.failures.of_all >= most || self.failures.of_one >= REFUSED_IN_A_ROW
+    }
+}
+
+/// One such fault is enough: it says of itself that it would meet every book.
+pub(super) fn is_everybodys(fault: &BookFault, cause: WaitCause) -> bool {
+    match cause {
+        WaitCause::Grin => fault.needs_person,
+        WaitCause::Failures => false,
+        WaitCause::SignIn => fault.needs_person,
+        WaitCause::Passphrase => fault.blame == Blame::Operator,
+        _ => true,
     }
 }
 

@@ -48,7 +48,7 @@ impl Bench {
             self.now = until.expect("no probe is under way");
         }
         assert_eq!(self.intake.decide(self.now), IntakeDecision::Probe);
-        self.intake.begun(&book(code));
+        self.intake.begun(&book(code), self.now);
         assert_eq!(
             self.intake.decide(self.now),
             IntakeDecision::Closed(None),
@@ -109,6 +109,33 @@ fn different_books_in_a_row_close_it_and_the_probe_is_another_one() {
     bench.probe("GOOD01");
     bench.store("GOOD01");
     assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+}
+
+/// What it shows is of the time before; the probe shows how it is now.
+#[test]
+fn a_book_begun_before_grin_refused_everybody_does_not_end_the_pause() {
+    for (fault, cause) in [(forbidden(), WaitCause::SignIn), (server(), WaitCause::Grin)] {
+        let mut bench = Bench::new(false);
+        bench.intake.begun(&book("EARLY1"), bench.now);
+        bench.intake.begun(&book("EARLY2"), bench.now);
+        bench.now += Duration::from_secs(1);
+        for code in ["BAD001", "BAD002", "BAD003"] {
+            bench.fail(code, &fault);
+        }
+        for code in ["EARLY1", "EARLY2"] {
+            bench.store(code);
+            assert_eq!(bench.cause(), Some(cause));
+        }
+        bench.probe("GOOD01");
+        bench.store("GOOD01");
+        assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+    }
+    let mut bench = Bench::new(false);
+    bench.intake.begun(&book("EARLY1"), bench.now);
+    bench.now += Duration::from_secs(1);
+    bench.fail("BAD001", &full());
+    bench.store("EARLY1");
+    assert_eq!(bench.cause(), None, "what comes last, the disk, worked now");
 }
 
 #[test]
