@@ -187,10 +187,12 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
     fn member(&mut self, header: &Header, extended: ExtendedHeader) -> io::Result<TarMember> {
         let raw = extended.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let name = self.safe_name(&raw)?;
-        let kind = kind_of(header, &name)?;
+        let kind = kind_of(header, &name, raw.ends_with(b"/"))?;
         let size = match (kind, extended.size) {
             (MemberKind::Folder, _) => 0,
             (_, Some(size)) => size,
+            // The label of a volume has no size at all.
+            (MemberKind::Odd, _) if is_zero(&header.as_old().size) => 0,
             _ => header.entry_size().map_err(|_| broken("a size is no number"))?,
         };
         self.total = self.total.saturating_add(size);
@@ -231,9 +233,10 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
     }
 }
 
-fn kind_of(header: &Header, name: &str) -> io::Result<MemberKind> {
+/// Old tars have no other mark of a folder than the slash at the end of its whole name; the name in the header may be cut anywhere.
+fn kind_of(header: &Header, name: &str, has_slash: bool) -> io::Result<MemberKind> {
     Ok(match header.entry_type() {
-        EntryType::Regular | EntryType::Continuous if header.path_bytes().ends_with(b"/") => MemberKind::Folder,
+        EntryType::Regular | EntryType::Continuous if has_slash => MemberKind::Folder,
         EntryType::Regular | EntryType::Continuous => MemberKind::File,
         EntryType::Directory => MemberKind::Folder,
         EntryType::Symlink | EntryType::Link => return Err(hostile(ArchiveLimit::Link, format!("{name} is a link"))),

@@ -629,6 +629,34 @@ fn extended_headers_cannot_smuggle_names_or_sizes() {
 }
 
 #[test]
+fn a_long_name_that_the_header_cuts_at_a_slash_is_a_files() {
+    use tar::EntryType as Type;
+    let name = format!("{}/{}", "n".repeat(99), "x.log");
+    let tar = [
+        with_data(
+            raw_entry(Type::GNULongName, b"././@LongLink", name.len() as u64),
+            name.as_bytes(),
+        ),
+        with_data(raw_entry(Type::Regular, &name.as_bytes()[..100], 3), b"log"),
+        with_data(raw_entry(Type::Regular, b"00000001.txt", 3), b"one"),
+        vec![0; 1_024],
+    ];
+    assert_eq!(look_into(&gz(&tar.concat())).lines(), ["one"]);
+}
+
+#[test]
+fn the_label_of_a_volume_is_passed_over() {
+    let mut label = tar::Header::new_gnu();
+    label.set_entry_type(tar::EntryType::new(b'V'));
+    label.as_old_mut().name[..3].copy_from_slice(b"vol");
+    label.as_old_mut().size = [0; 12];
+    label.set_cksum();
+    let file = with_data(raw_entry(tar::EntryType::Regular, b"00000001.txt", 3), b"one");
+    let tar = [label.as_bytes().to_vec(), file, vec![0; 1_024]].concat();
+    assert_eq!(look_into(&gz(&tar)).lines(), ["one"]);
+}
+
+#[test]
 fn a_hundred_thousand_entries_are_refused() {
     let entry = raw_entry(tar::EntryType::Regular, b"a", 0);
     hostile(&entry.repeat(100_000), ArchiveLimit::Entries);
