@@ -205,15 +205,21 @@ impl RowCells {
         }
     }
 
-    /// What stands in a column that names the volume; an archive's name may stand in the link's address alone.
+    /// What stands in a column that names the volume. Where the text is no archive's name (a word such as "Download"), an archive that the
+    /// link's address names goes before it; any other address does so only where there is no text.
     fn name_in(&self, index: usize, field: ListField) -> Option<Cow<'_, str>> {
         let text = self.shown(index);
-        if !text.is_empty() {
-            return Some(text);
+        let linked = || {
+            let href = self.columns.get(index)?.href.as_deref()?;
+            href.split(['?', '#']).next()?.rsplit('/').next()
+        };
+        let linked = linked().filter(|name| field == ListField::FileName && !name.is_empty());
+        let is_better =
+            |name: &str| text.is_empty() || (FileName::parse(&text).is_err() && FileName::parse(name).is_ok());
+        match linked.filter(|name| is_better(name)) {
+            Some(name) => Some(text::from_html(name)),
+            None => (!text.is_empty()).then_some(text),
         }
-        let href = self.columns.get(index)?.href.as_deref()?;
-        let name = href.split(['?', '#']).next()?.rsplit('/').next()?;
-        (field == ListField::FileName && !name.is_empty()).then(|| text::from_html(name))
     }
 
     fn nameless(&self, heading: &ListHeading, shift: usize) -> RejectedRow {

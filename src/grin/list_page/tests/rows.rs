@@ -75,7 +75,10 @@ fn converted_lists_name_files() {
     let rows = "<tr><td><a href='TESTLIB_TL0001.tar.gz.gpg'>TESTLIB_TL0001.tar.gz.gpg</a></td><td>A</td></tr>\
         <tr><td>TL0002.tar.gz.gpg</td><td>B</td></tr>\
         <tr><td><a href='/libraries/TESTLIB/TL0003.tar.gz.gpg?x=1'></a></td><td>C</td></tr>\
-        <tr><td>../TL0004.tar.gz.gpg</td><td>D</td></tr>";
+        <tr><td>../TL0004.tar.gz.gpg</td><td>D</td></tr>\
+        <tr><td><a href='/libraries/TESTLIB/TL0005.tar.gz.gpg'>Download</a></td><td>E</td></tr>\
+        <tr><td><a href='TESTLIB_TL0006.tar.gz.gpg'>TL0006</a></td><td>F</td></tr>\
+        <tr><td><a href='%24B0007.tar.gz.gpg'>$B0007.tar.gz.gpg</a></td><td>G</td></tr>";
     let (rows, page) = parse(page("Filename|Title", rows));
     let shown: Vec<_> = rows
         .iter()
@@ -85,6 +88,9 @@ fn converted_lists_name_files() {
         ("TL0001", "TESTLIB_TL0001.tar.gz.gpg"),
         ("TL0002", "TL0002.tar.gz.gpg"),
         ("TL0003", "TL0003.tar.gz.gpg"),
+        ("TL0005", "TL0005.tar.gz.gpg"),
+        ("TL0006", "TESTLIB_TL0006.tar.gz.gpg"),
+        ("$B0007", "$B0007.tar.gz.gpg"),
     ];
     assert_eq!(shown, expected);
     assert_eq!(page.rejected.len(), 1);
