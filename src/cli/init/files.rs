@@ -115,9 +115,17 @@ fn literal(path: &Path) -> String {
     path.display().to_string().replace('%', "%%")
 }
 
+/// A file that says nothing, such as the one that a package brings, may be replaced: only comments and blank lines are in it.
+fn says_nothing(path: &Path) -> bool {
+    let is_silent = |line: &str| line.trim_start().is_empty() || line.trim_start().starts_with('#');
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+        && fs::read_to_string(path).is_ok_and(|text| text.lines().all(is_silent))
+}
+
 /// Refuses files that are there already, unless they may be replaced.
 pub fn refuse_existing(paths: &[PathBuf], force: bool) -> Result<(), CliError> {
-    let there = paths.iter().filter(|path| !force && path.symlink_metadata().is_ok());
+    let is_kept = |path: &&PathBuf| !force && path.symlink_metadata().is_ok() && !says_nothing(path);
+    let there = paths.iter().filter(is_kept);
     let there: Vec<String> = there.map(|path| path.display().to_string()).collect();
     if there.is_empty() {
         return Ok(());
@@ -153,7 +161,7 @@ impl NewFile {
         let _kept_with_their_own = rustix::fs::fchown(new.as_file(), None, Some(group));
         new.as_file().set_permissions(fs::Permissions::from_mode(self.mode))?;
         new.as_file().sync_all()?;
-        match force {
+        match force || says_nothing(&self.path) {
             true => new.persist(&self.path)?,
             false => new.persist_noclobber(&self.path)?,
         };
@@ -216,6 +224,10 @@ mod tests {
         assert_eq!(refused.exit(), ExitStatus::CannotCreate);
         assert_eq!(file.write(false).unwrap_err().exit(), ExitStatus::CannotCreate);
         assert_eq!(fs::read_to_string(&file.path).unwrap(), "old\n");
+        fs::write(&file.path, "# [library]\n\n  # directory = \"Harvard\"\n").unwrap();
+        refuse_existing(std::slice::from_ref(&file.path), false).unwrap();
+        file.write(false).unwrap();
+        assert_eq!(fs::read_to_string(&file.path).unwrap(), "new\n", "it had said nothing");
         refuse_existing(std::slice::from_ref(&file.path), true).unwrap();
         file.write(true).unwrap();
         assert_eq!(fs::read_to_string(&file.path).unwrap(), "new\n");
