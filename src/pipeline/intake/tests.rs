@@ -114,7 +114,7 @@ fn different_books_in_a_row_close_it_and_the_probe_is_another_one() {
 /// What it shows is of the time before; the probe shows how it is now.
 #[test]
 fn a_book_begun_before_grin_refused_everybody_does_not_end_the_pause() {
-    for (fault, cause) in [(forbidden(), WaitCause::SignIn), (server(), WaitCause::Grin)] {
+    for (fault, cause) in [(forbidden(), WaitCause::Failures), (server(), WaitCause::Grin)] {
         let mut bench = Bench::new(false);
         bench.intake.begun(&book("EARLY1"), bench.now);
         bench.intake.begun(&book("EARLY2"), bench.now);
