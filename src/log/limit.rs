@@ -78,16 +78,23 @@ impl Written {
 impl RepeatLimit {
     /// Judges the next message of a place, which says this.
     pub fn judge(&mut self, place: Identifier, text: &str, now: Instant) -> LimitVerdict {
-        let same = self.judge_text((place.clone(), xxh3_64(text.as_bytes())), now);
-        let LimitVerdict::Write { left_out: same } = same else {
-            return same;
+        let text = (place.clone(), xxh3_64(text.as_bytes()));
+        let LimitVerdict::Write { left_out: same } = self.judge_text(text.clone(), now) else {
+            return LimitVerdict::LeaveOut;
         };
         let written = self.places.entry(place).or_insert_with(|| Written::at(now));
         match written.judge(OF_A_PLACE, now) {
             LimitVerdict::Write { left_out } => LimitVerdict::Write {
                 left_out: left_out + same,
             },
-            LimitVerdict::LeaveOut => LimitVerdict::LeaveOut,
+            LimitVerdict::LeaveOut => {
+                written.left_out = written.left_out.saturating_add(same);
+                // It was not written, so it is none of the times that the same was.
+                if let Some(unwritten) = self.texts.get_mut(&text) {
+                    unwritten.times = unwritten.times.saturating_sub(1);
+                }
+                LimitVerdict::LeaveOut
+            }
         }
     }
 
@@ -152,6 +159,26 @@ mod tests {
         assert_eq!(judge("another list", 2), write(0));
         assert_eq!(judge("signed out", 3), LimitVerdict::LeaveOut);
         assert_eq!(judge("signed out", 5), write(2));
+    }
+
+    #[test]
+    fn what_a_flood_of_its_place_hides_is_written_after_it_with_the_whole_count() {
+        let (mut limit, start) = (RepeatLimit::default(), Instant::now());
+        let mut judge = |text: &str, seconds| {
+            let now = start + Duration::from_secs(seconds);
+            limit.judge(Identifier(&HERE.0), text, now)
+        };
+        for _ in 0..3 {
+            judge("disk full", 0);
+        }
+        for number in 0..20 {
+            judge(&number.to_string(), 300);
+        }
+        assert_eq!(
+            [judge("disk full", 301), judge("disk full", 301)],
+            [LimitVerdict::LeaveOut; 2]
+        );
+        assert_eq!(judge("disk full", 310), LimitVerdict::Write { left_out: 3 });
     }
 
     #[test]
