@@ -182,8 +182,8 @@ impl DaemonView for LiveDaemonView {
         shown.gate_closed_until = session.gate_closed_until;
         shown.members = members(&self.membership);
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
-        shown.paused = pauses(&progress, &shown, session.turns_missing);
         shown.waiting = progress.paused.iter().chain(&progress.waiting).cloned().collect();
+        shown.paused = pauses(&shown, session.turns_missing);
         shown.state = state(&changing, &progress, &shown);
         if changing.state != shown.state {
             changing.state = shown.state;
@@ -267,10 +267,9 @@ fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Option<Signed
     })
 }
 
-/// Everything that keeps new books from being begun: what the intake waits for, and what the session knows.
-fn pauses(progress: &ProgressSnapshot, shown: &DaemonSnapshot, turns_missing: bool) -> Vec<WaitCause> {
+/// Everything that keeps new books from being begun: what the work waits for, and what the session knows.
+fn pauses(shown: &DaemonSnapshot, turns_missing: bool) -> Vec<WaitCause> {
     let known = [
-        (progress.paused.is_some(), WaitCause::Operator),
         (shown.signed_out.is_some(), WaitCause::SignIn),
         // Requests wait for it that were begun; nothing new is gained by beginning more.
         (turns_missing, WaitCause::Catalog),
@@ -280,7 +279,7 @@ fn pauses(progress: &ProgressSnapshot, shown: &DaemonSnapshot, turns_missing: bo
         ),
     ];
     let known = known.into_iter().filter_map(|(holds, cause)| holds.then_some(cause));
-    let causes: BTreeSet<_> = progress.waiting.iter().map(|wait| wait.cause).chain(known).collect();
+    let causes: BTreeSet<_> = shown.waiting.iter().map(|wait| wait.cause).chain(known).collect();
     causes.into_iter().collect()
 }
 

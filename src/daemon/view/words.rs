@@ -60,9 +60,6 @@ pub(super) fn readiness(now: &DaemonSnapshot) -> DaemonReadiness {
     if let Some(wait) = now.waiting.iter().find(|wait| wait.cause != WaitCause::Gate) {
         return no(wait.to_string());
     }
-    if now.state == DaemonState::Paused {
-        return no("paused: work.paused is set".into());
-    }
     DaemonReadiness::Yes
 }
 
@@ -105,7 +102,6 @@ mod tests {
             now.tasks.insert("convert".into(), "12 requested".into());
         });
         let gate = changed(|now| now.gate_closed_until = Some(Timestamp::from_second(3_600).unwrap()));
-        let paused = changed(|now| now.state = DaemonState::Paused);
         let draining = changed(|now| {
             now.state = DaemonState::Draining;
             now.shutdown = Some(ShutdownPhase::IntakeClosed);
@@ -136,7 +132,11 @@ mod tests {
             ),
             (gate, "waiting for GRIN until 01:00:00; resumes by itself", true),
             (unread, "working; collect not finished: _all_books: 503", true),
-            (paused, "paused", false),
+            (
+                waiting(WaitCause::Operator),
+                "waiting for the operator: a reason",
+                false,
+            ),
             (draining, "draining", false),
         ] {
             assert_eq!(doing(&now, TimeZone::UTC), says);
