@@ -35,8 +35,9 @@ pub(super) fn tell(view: &Arc<LiveDaemonView>) -> TaskHandle<()> {
             let now = view.daemon();
             if now.shutdown.is_some() {
                 info!("draining: {}", who_is_left(&now, &view.hub()));
-                if std::mem::replace(&mut moved, bytes(&now)) != bytes(&now) {
-                    notify::stopping_within(STOP_LONGER);
+                let before = std::mem::replace(&mut moved, bytes(&now));
+                if moved != before {
+                    notify::wait_longer(STOP_LONGER);
                 }
             } else if Instant::now() >= summary_at {
                 summary_at += SUMMARY_EVERY;

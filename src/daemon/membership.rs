@@ -138,7 +138,7 @@ fn tell_wait(by: &MemberRow, first: bool) {
         warn!(instance = by.card.instance, host = by.card.host, "{line}");
     }
     notify::status(&line);
-    notify::starting_until(by.left + ASK_AGAIN * 30);
+    notify::wait_longer(by.left + ASK_AGAIN * 30);
 }
 
 fn taken(by: &MemberRow) -> BuildError {

@@ -30,17 +30,8 @@ pub fn alive() {
     tell(&[NotifyState::Watchdog]);
 }
 
-/// The start takes so much longer: systemd waits for it.
-pub fn starting_until(left: Duration) {
-    wait_longer(left);
-}
-
-/// The stop may take so much longer: systemd waits for it, and for what is told meanwhile.
-pub fn stopping_within(left: Duration) {
-    wait_longer(left);
-}
-
-fn wait_longer(left: Duration) {
+/// The start, or the stop, may take so much longer from now on: systemd waits for it, and for what is told meanwhile.
+pub fn wait_longer(left: Duration) {
     let micros = u32::try_from(left.as_micros()).unwrap_or(u32::MAX);
     tell(&[NotifyState::ExtendTimeoutUsec(micros)]);
 }
