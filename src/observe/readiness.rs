@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum DaemonReadiness {
     /// Yes.
     Yes,
-    /// Not yet, or no more, and why: "waiting for the first sign-in", "draining".
+    /// Not yet, not now, or no more, and why: "starting", "signed out: …", "shutting down: …".
     No {
         /// One line for a person.
         why: String,
