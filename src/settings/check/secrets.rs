@@ -54,8 +54,7 @@ pub fn is_of_secret(key: &str) -> bool {
 pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     let auth = &settings.auth;
     for (key, needed, of) in KEYS {
-        let file = of(settings);
-        let Some(file) = file else { continue };
+        let Some(file) = of(settings) else { continue };
         there(key, file, needed, findings);
         // The simulator on this machine has no secrets.
         if !is_loopback(&settings.grin.base_url) {
