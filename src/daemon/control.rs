@@ -99,10 +99,11 @@ impl DaemonControl {
         self.change_pause(None).await
     }
 
+    /// Tells the supervisor of what is recorded already.
     async fn change_pause(&self, pause: Option<OperatorPause>) -> Result<ControlReply, ControlError> {
         let changed = self.supervisor.ask(ChangePause(pause), &Self::cx()).await;
         Ok(ControlReply {
-            paused: changed.map_err(|_| ControlError::Stopping)?,
+            paused: changed.map_err(|_| ControlError::StoppingRecorded)?,
             ..ControlReply::default()
         })
     }

@@ -57,6 +57,9 @@ pub enum ControlError {
     /// It is stopping.
     #[error("the daemon is stopping; nothing was changed")]
     Stopping,
+    /// It is stopping, and has recorded a pause or its end.
+    #[error("the daemon is stopping; what was asked for is recorded and holds from its next start")]
+    StoppingRecorded,
     /// The catalog did not do it.
     #[error("the catalog could not do it: {0}")]
     Catalog(String),
