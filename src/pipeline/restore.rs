@@ -66,7 +66,11 @@ impl StoreComparison {
             let Some(last) = books.last() else { break };
             after = last.id;
             for book in books {
-                match archives.remove(&book.path) {
+                let found = match archives.remove(&book.path) {
+                    Some(bytes) => Some(bytes),
+                    None => self.bytes_at(&book.path)?,
+                };
+                match found {
                     // Most are told by their size: reading them all would take as long as fetching them.
                     Some(bytes) if book.stored.bytes == Some(bytes) => done.agreed += 1,
                     Some(_) => doubtful.push(book),
@@ -92,6 +96,14 @@ impl StoreComparison {
             found.insert(object.key.to_string(), object.bytes);
         }
         Ok(found)
+    }
+
+    /// The size of an archive that is not among those: the layout may have been another when it was stored.
+    fn bytes_at(&self, path: &str) -> Result<Option<u64>, StorageError> {
+        let Ok(key) = ObjectKey::parse(path) else {
+            return Ok(None);
+        };
+        Ok(self.storage.stat(&key)?.map(|found| found.bytes))
     }
 
     /// The book whose archive is stored under this name.
