@@ -98,11 +98,15 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             // Another member may have made it while the task was waited for.
             let complete = !self.left(interval, later).await.is_zero() || self.pass().await;
             self.wait.give_back(self.shared()).await;
+            if complete {
+                self.schedule = TaskSchedule::default();
+                continue;
+            }
             let ended = EndedPass {
                 complete,
                 interval: Some(interval),
             };
-            if !complete && !self.schedule.again(self.state, self.scope, ended).await {
+            if !self.schedule.again(self.state, self.scope, ended).await {
                 return;
             }
         }
