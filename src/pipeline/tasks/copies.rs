@@ -127,15 +127,18 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
     }
 
     async fn last(&self) -> Option<Timestamp> {
-        let last = self.state.services.last_copy(self.copy, &self.state.cx()).await;
-        let last = last.unwrap_or_else(|error| {
-            warn!(%error, "when the last copy of the catalog was made could not be read");
-            None
-        });
-        if self.copy == KeptCopy::Backup {
-            self.state.progress.backup_verified(last);
+        match self.state.services.last_copy(self.copy, &self.state.cx()).await {
+            Ok(last) => {
+                if self.copy == KeptCopy::Backup {
+                    self.state.progress.backup_verified(last);
+                }
+                last
+            }
+            Err(error) => {
+                warn!(%error, "when the last copy of the catalog was made could not be read");
+                None
+            }
         }
-        last
     }
 
     /// `false` when it was not made.
