@@ -16,7 +16,7 @@ use jiff::{Timestamp, civil::Date};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::archive::hex;
 use crate::catalog::{
@@ -128,7 +128,11 @@ impl CopyMaker {
         is_same?;
         let books = rows.get("books").copied().unwrap_or_default();
         info!(books, %key, "a backup of the catalog was made, read back and found whole");
-        self.rotate()
+        // The backup is good all the same, and would be made again and again otherwise.
+        if let Err(error) = self.rotate() {
+            warn!(%error, "old backups of the catalog could not be removed");
+        }
+        Ok(())
     }
 
     /// Packs a file into the storage; comes back with the digest of what is in it.
