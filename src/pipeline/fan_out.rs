@@ -227,11 +227,16 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         };
         let intake = &mut self.judgement.borrow_mut().intake;
         self.is_confirmed = looked.is_ok();
-        match &looked {
+        match looked {
             Ok(()) => intake.answered(WaitCause::Mount),
-            Err(fault) => intake.call_failed(fault, Instant::now(), &mut rand::rng()),
+            Err(fault) => {
+                // A fault that nothing waits for would leave the intake open, and be looked for again at once, without end.
+                let cause = fault.cause.or(Some(WaitCause::Storage));
+                let fault = BookFault { cause, ..fault };
+                intake.call_failed(&fault, Instant::now(), &mut rand::rng());
+            }
         }
-        looked.is_ok()
+        self.is_confirmed
     }
 
     /// Begins one book; while any breaker is open, one that had no part in opening it, if there is one.
