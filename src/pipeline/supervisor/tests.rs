@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::*;
 use crate::catalog::{
-    CatalogError, EnrichBatch, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
+    CatalogError, EnrichBatch, KeptCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer,
+    ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
@@ -77,15 +79,11 @@ impl TaskServices for LibraryStub {
         Ok(())
     }
 
-    async fn last_copy(
-        &self,
-        _copy: crate::catalog::KeptCopy,
-        _cx: &AskContext,
-    ) -> Result<Option<jiff::Timestamp>, CatalogError> {
+    async fn last_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<Option<Timestamp>, CatalogError> {
         Ok(None)
     }
 
-    async fn make_copy(&self, _copy: crate::catalog::KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
+    async fn make_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
         Ok(())
     }
 

@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::actor::AskContext;
 use crate::catalog::{
-    CatalogError, EnrichBatch, MemberCard, MemberRow, PlanConversions, RecordConversions, RecordEnrichment, SharedTask,
-    TaskAnswer, ToEnrich,
+    CatalogError, EnrichBatch, KeptCopy, MemberCard, MemberRow, PlanConversions, RecordConversions, RecordEnrichment,
+    SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
 use crate::pipeline::membership::LibraryMembership;
@@ -294,15 +295,11 @@ impl TaskServices for TaskStub {
         Ok(())
     }
 
-    async fn last_copy(
-        &self,
-        _copy: crate::catalog::KeptCopy,
-        _cx: &AskContext,
-    ) -> Result<Option<jiff::Timestamp>, CatalogError> {
+    async fn last_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<Option<Timestamp>, CatalogError> {
         Ok(None)
     }
 
-    async fn make_copy(&self, _copy: crate::catalog::KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
+    async fn make_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
         Ok(())
     }
 
