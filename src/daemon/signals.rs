@@ -103,7 +103,9 @@ impl DaemonSignals {
         let mut thread = THREAD.lock().unwrap_or_else(PoisonError::into_inner);
         let state = match &*thread {
             Some(state) => {
-                state.send_replace(fresh);
+                // A reload that was asked for since an earlier call is still to be done.
+                let reload = Arc::clone(&state.borrow().reload);
+                state.send_replace(RunState { reload, ..fresh });
                 state.clone()
             }
             None => {
