@@ -202,7 +202,8 @@ pub(crate) fn next_state(
                 _ if book.state == S::Forgotten && book.stored => S::Stored,
                 // A failed conversion is requested again; a given-up archive is looked for again, and 404 sends it to conversion.
                 S::ConversionFailed => S::Known,
-                S::Failed => S::Available,
+                // A forgotten book has no state before where the storage lost its archive.
+                S::Failed | S::Forgotten => S::Available,
                 other => other,
             };
             (state, ChangeCause::Reset, DueTime::Clear)

@@ -5,8 +5,8 @@ use crate::catalog::engine::SqlRow;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::claim::{BegunPublication, StoredArchive};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
-use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
-use crate::catalog::lifecycle::settle::{StoredBook, write_stored};
+use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
+use crate::catalog::lifecycle::settle::{OVER, StoredBook, write_stored};
 use crate::catalog::lifecycle::wish::EnsureKnown;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::grin::Barcode;
@@ -118,7 +118,7 @@ impl CatalogOperation for RecordFound {
         let next = tx.next_state(&standing, change);
         match &self.found {
             Some(stored) => write_stored(tx, id, next, stored)?,
-            None => forget_stored(tx, id, next.state)?,
+            None => forget_stored(tx, id, next)?,
         }
         let note = ChangeNote {
             sha256: self.found.as_ref().map(|stored| stored.sha256.as_str()),
@@ -132,13 +132,16 @@ impl CatalogOperation for RecordFound {
     }
 }
 
-fn forget_stored(tx: &CatalogTransaction<'_>, id: i64, state: BookState) -> Result<(), CatalogError> {
+/// A claim that the backup has of it is over, too: when its lease ended, the book would else be what it was before the claim.
+fn forget_stored(tx: &CatalogTransaction<'_>, id: i64, next: BookTransition) -> Result<(), CatalogError> {
+    let (keep, due) = next.due.column();
     tx.conn.execute(
-        "UPDATE books SET state = :state, state_at = :now, updated_at = :now, next_attempt_at = NULL, sync_timestamp = NULL, \
-         storage_path = NULL, sha256 = NULL, archive_bytes = NULL, encrypted_etag = NULL, encrypted_bytes = NULL, \
-         is_decrypted = 0, verified = NULL, last_etag_check = NULL, judged_converted_date = NULL, requested_for = NULL, \
-         absent_at = NULL WHERE id = :id",
-        &arguments! { state: state, now: tx.stamp, id: id },
+        &format!(
+            "{OVER}sync_timestamp = NULL, storage_path = NULL, sha256 = NULL, archive_bytes = NULL, encrypted_etag = NULL, \
+             encrypted_bytes = NULL, is_decrypted = 0, verified = NULL, last_etag_check = NULL, judged_converted_date = NULL, \
+             requested_for = NULL, absent_at = NULL WHERE id = :id"
+        ),
+        &arguments! { id: id, now: tx.stamp, state: next.state, keep: keep, due: due },
     )?;
     Ok(())
 }

@@ -199,7 +199,7 @@ impl CatalogOperation for SettleClaim {
 }
 
 /// What every settlement writes: the claim is over.
-const OVER: &str = "UPDATE books SET state = :state, state_at = :now, updated_at = :now, resume_state = NULL, \
+pub(super) const OVER: &str = "UPDATE books SET state = :state, state_at = :now, updated_at = :now, resume_state = NULL, \
                     claimed_by = NULL, claim_fence = NULL, lease_until = NULL, lease_from = NULL, lease_to = NULL, \
                     next_attempt_at = CASE WHEN :keep THEN next_attempt_at ELSE :due END, ";
 /// Store and catalog agree about this book.

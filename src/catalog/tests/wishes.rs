@@ -65,3 +65,35 @@ fn a_forgotten_book_is_left_alone_whatever_is_said_of_it_and_a_retry_brings_it_b
     assert_eq!(shelf.state("TL0001"), S::Stored, "what is stored was never gone");
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])).len(), 2);
 }
+
+#[test]
+fn what_the_storage_lost_is_fetched_again_whatever_the_backup_had_begun_with_it() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    for code in ["TL0001", "TL0002"] {
+        shelf.store(code, "\"a\"");
+    }
+    let of_first = |wish| ChangeBooks {
+        barcodes: vec![barcode("TL0001")],
+        wish,
+    };
+    shelf.ledger.execute(of_first(BookWish::Forget)).unwrap();
+    shelf.reopen();
+    let forced = BookSelection {
+        force: true,
+        ..only(&["TL0002"])
+    };
+    let claimed = shelf.claim_of("one", forced, 1);
+    for code in ["TL0001", "TL0002"] {
+        let (barcode, found) = (barcode(code), None);
+        shelf.ledger.execute(RecordFound { barcode, found }).unwrap();
+    }
+    assert!(
+        shelf.settle(&claimed[0], ClaimSettlement::Released).is_err(),
+        "its claim is over"
+    );
+    assert_eq!(shelf.state("TL0002"), S::Available);
+    assert_eq!(shelf.state("TL0001"), S::Forgotten);
+    shelf.ledger.execute(of_first(BookWish::Retry)).unwrap();
+    assert_eq!(shelf.state("TL0001"), S::Available, "nothing is stored of it");
+}
