@@ -1,5 +1,7 @@
 //! What an operator wants of books that are named: all of them, or none where the catalog does not know one of them.
 
+use std::collections::HashSet;
+
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlRow;
 use crate::catalog::engine::value::arguments;
@@ -73,9 +75,10 @@ impl CatalogOperation for ChangeBooks {
     }
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ChangedBooks, CatalogError> {
-        let mut found = Vec::new();
+        let (mut found, mut named) = (Vec::new(), HashSet::new());
         let mut done = ChangedBooks::default();
-        for barcode in &self.barcodes {
+        // What is named twice is changed, and counted in the totals, once.
+        for barcode in self.barcodes.iter().filter(|barcode| named.insert(*barcode)) {
             let sql = "SELECT id, state, resume_state, priority FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/";
             match tx.conn.first(sql, &arguments! { barcode: barcode }, NamedRow::read)? {
                 Some(book) => found.push((barcode, book)),

@@ -43,10 +43,15 @@ fn a_forgotten_book_is_left_alone_whatever_is_said_of_it_and_a_retry_brings_it_b
     shelf.settle(&claimed[0], stored("TL0001", "\"a\"")).unwrap();
     let claimed = shelf.claim_of("one", only(&["TL0002"]), 1);
     let all = |wish| ChangeBooks {
-        barcodes: ["TL0001", "TL0002", "TL0003"].map(barcode).into(),
+        barcodes: ["TL0001", "TL0002", "TL0003", "TL0003"].map(barcode).into(),
         wish,
     };
     assert_eq!(shelf.ledger.execute(all(BookWish::Forget)).unwrap().changed, 3);
+    assert_eq!(
+        shelf.reader().counts().unwrap().of(S::Forgotten),
+        3,
+        "one was named twice"
+    );
     assert!(
         shelf.settle(&claimed[0], stored("TL0002", "\"b\"")).is_err(),
         "its claim is over"
