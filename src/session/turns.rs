@@ -79,7 +79,7 @@ pub(super) struct SharedTurns {
     counters: Arc<SessionCounters>,
     held: RefCell<VecDeque<HeldSlice>>,
     asking: Cell<bool>,
-    /// How long the last two answers took.
+    /// How long the last two answers that granted turns took.
     trips: Cell<[Duration; 2]>,
     ask: RefCell<Option<TaskHandle<()>>>,
     telling: RefCell<Option<TaskHandle<()>>>,
@@ -325,8 +325,6 @@ impl SharedTurns {
     fn note(&self, slice: Option<GrantedSlice>, asked: Instant) {
         let answered = Instant::now();
         self.asking.set(false);
-        let [_, before] = self.trips.get();
-        self.trips.set([before, answered - asked]);
         let is_missed = slice.is_none() && self.demand.get().waiting > 0;
         self.counters.turns_missing.store(is_missed, Relaxed);
         match slice {
@@ -335,6 +333,8 @@ impl SharedTurns {
                     tracing::info!("the catalog grants turns of grin.requests_per_second again");
                 }
                 self.away_since.set(None);
+                let [_, before] = self.trips.get();
+                self.trips.set([before, answered - asked]);
                 let given = self.clock.borrow_mut().moment(slice.given_at, asked, answered);
                 self.held.borrow_mut().push_back(HeldSlice::new(slice, given, answered));
                 if !slice.closed_for.is_zero() {
