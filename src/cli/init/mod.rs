@@ -17,7 +17,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::init::answers::{AnswerSource, InitAnswers, SignInAnswer};
 use crate::cli::init::files::{NewFile, refuse_existing};
 use crate::cli::{load, output, preflight};
-use crate::settings::{LoadedSettings, Settings, SettingsSources};
+use crate::settings::{LoadedSettings, Settings, SettingsSources, StorageAddress};
 
 const CONFIGURATION: &str = "/etc/grind/grind.toml";
 const DROP_IN: &str = "/etc/systemd/system/grind.service.d/credentials.conf";
@@ -105,10 +105,14 @@ pub fn run(args: &InitArgs) -> CommandResult {
 
 /// Where configuration and drop-in go.
 fn places(args: &InitArgs) -> [PathBuf; 2] {
-    let place = |named: Option<&PathBuf>, usual: &str| match (named, &args.root) {
-        (Some(named), _) => named.clone(),
-        (None, Some(root)) => root.join(usual.trim_start_matches('/')),
-        (None, None) => PathBuf::from(usual),
+    let place = |named: Option<&PathBuf>, usual: &str| {
+        let place = match (named, &args.root) {
+            (Some(named), _) => named.clone(),
+            (None, Some(root)) => root.join(usual.trim_start_matches('/')),
+            (None, None) => PathBuf::from(usual),
+        };
+        // The folder of a bare name is the working folder, which `parent` gives as an empty path.
+        std::path::absolute(&place).unwrap_or(place)
     };
     [
         place(args.config.config.as_ref(), CONFIGURATION),
@@ -153,9 +157,10 @@ fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> R
             ));
         }
     }
-    if let Some(storage) = answers.storage.strip_prefix("file://") {
+    if let Ok(StorageAddress::Folder(folder)) = StorageAddress::parse(&answers.storage) {
         steps.push(format!(
-            "Let the storage belong to the daemon's user: install -d -o grind -g grind -m 750 {storage}"
+            "Let the storage belong to the daemon's user: install -d -o grind -g grind -m 750 {}",
+            folder.display()
         ));
     }
     let config = match &args.config.config {
@@ -177,4 +182,19 @@ fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> R
         let _ = writeln!(text, "{number}. {step}");
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_lies_in_the_working_folder() {
+        let args = InitArgs {
+            drop_in: Some("grind.conf".into()),
+            ..InitArgs::default()
+        };
+        let drop_in = std::env::current_dir().unwrap().join("grind.conf");
+        assert_eq!(places(&args), [PathBuf::from(CONFIGURATION), drop_in]);
+    }
 }
