@@ -1,6 +1,8 @@
 //! What is SQLite's own: how its statements are prepared, bound and read, and its one writer at a time.
 
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Rows, ToSql};
@@ -23,24 +25,79 @@ pub(super) const AFTER_COPY: &[&str] = &["INSERT INTO settings (key, value) VALU
     ON CONFLICT (key) DO UPDATE SET value = excluded.value"];
 
 /// A connection to a file; what it was opened for decides whether it may write.
-pub(crate) struct SqliteEngine(Connection);
+pub(crate) struct SqliteEngine {
+    connection: Connection,
+    /// What it reads without locks.
+    file: Option<UnlockedFile>,
+}
+
+/// A file that is read without SQLite's locks, as it was when it was opened.
+pub(crate) struct UnlockedFile {
+    path: PathBuf,
+    opened: FileState,
+}
+
+/// What differs after another program wrote into a file.
+#[derive(PartialEq, Eq)]
+struct FileState {
+    bytes: u64,
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl FileState {
+    fn of(path: &Path) -> Result<Self, CatalogError> {
+        let file = std::fs::metadata(path).map_err(|error| CatalogError::Disk(error.to_string()))?;
+        Ok(Self {
+            bytes: file.size(),
+            seconds: file.mtime(),
+            nanoseconds: file.mtime_nsec(),
+        })
+    }
+}
+
+impl UnlockedFile {
+    pub(crate) fn at(path: &Path) -> Result<Self, CatalogError> {
+        Ok(Self {
+            path: path.to_owned(),
+            opened: FileState::of(path)?,
+        })
+    }
+
+    /// Whether all that was read is of one moment.
+    fn check(&self) -> Result<(), CatalogError> {
+        match FileState::of(&self.path)? == self.opened {
+            true => Ok(()),
+            false => Err(CatalogError::Busy),
+        }
+    }
+}
 
 impl SqliteEngine {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self(connection)
+        Self { connection, file: None }
+    }
+
+    /// Without locks: each answer is good only if the file is the same afterwards.
+    pub(crate) fn unlocked(connection: Connection, file: UnlockedFile) -> Self {
+        let file = Some(file);
+        Self { connection, file }
     }
 
     pub(super) fn connection(&self) -> &Connection {
-        &self.0
+        &self.connection
     }
 
     pub(super) fn prepare(&self, sql: &str) -> Result<SqliteStatement<'_>, CatalogError> {
-        Ok(SqliteStatement(self.0.prepare_cached(sql)?))
+        Ok(SqliteStatement {
+            statement: self.connection.prepare_cached(sql)?,
+            file: self.file.as_ref(),
+        })
     }
 
     /// Executes a statement without parameters.
     pub(super) fn run(&self, sql: &str) -> Result<(), CatalogError> {
-        self.0.prepare_cached(sql)?.execute([])?;
+        self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
 
@@ -50,27 +107,42 @@ impl SqliteEngine {
     }
 
     pub(super) fn in_transaction(&self) -> bool {
-        !self.0.is_autocommit()
+        !self.connection.is_autocommit()
     }
 
     /// Copies the log back into the file and shortens it.
     pub(super) fn close(self) -> Result<(), CatalogError> {
-        let _ = self.0.execute_batch("PRAGMA optimize");
-        self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        let _ = self.connection.execute_batch("PRAGMA optimize");
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
 }
 
 /// A statement from the connection's cache.
-pub(super) struct SqliteStatement<'c>(CachedStatement<'c>);
+pub(super) struct SqliteStatement<'c> {
+    statement: CachedStatement<'c>,
+    file: Option<&'c UnlockedFile>,
+}
 
 impl SqliteStatement<'_> {
     pub(super) fn execute(&mut self, arguments: &[SqlArgument<'_>]) -> Result<u64, CatalogError> {
         self.bind(arguments)?;
-        Ok(self.0.raw_execute()? as u64)
+        Ok(self.statement.raw_execute()? as u64)
     }
 
     pub(super) fn first<T>(
+        &mut self,
+        arguments: &[SqlArgument<'_>],
+        read: impl FnOnce(&SqlRow<'_>) -> Result<T, CatalogError>,
+    ) -> Result<Option<T>, CatalogError> {
+        let file = self.file;
+        let found = self.read_first(arguments, read);
+        file.map_or(Ok(()), UnlockedFile::check)?;
+        found
+    }
+
+    fn read_first<T>(
         &mut self,
         arguments: &[SqlArgument<'_>],
         read: impl FnOnce(&SqlRow<'_>) -> Result<T, CatalogError>,
@@ -83,6 +155,17 @@ impl SqliteStatement<'_> {
     }
 
     pub(super) fn each<E: From<CatalogError>>(
+        &mut self,
+        arguments: &[SqlArgument<'_>],
+        read: impl FnMut(&SqlRow<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let file = self.file;
+        let done = self.read_each(arguments, read);
+        file.map_or(Ok(()), UnlockedFile::check)?;
+        done
+    }
+
+    fn read_each<E: From<CatalogError>>(
         &mut self,
         arguments: &[SqlArgument<'_>],
         mut read: impl FnMut(&SqlRow<'_>) -> Result<ControlFlow<()>, E>,
@@ -98,14 +181,14 @@ impl SqliteStatement<'_> {
 
     fn query(&mut self, arguments: &[SqlArgument<'_>]) -> Result<Rows<'_>, CatalogError> {
         self.bind(arguments)?;
-        Ok(self.0.raw_query())
+        Ok(self.statement.raw_query())
     }
 
     /// Gives each parameter of the statement its value; arguments that it does not have are left out.
     fn bind(&mut self, arguments: &[SqlArgument<'_>]) -> Result<(), CatalogError> {
-        for at in 1..=self.0.parameter_count() {
+        for at in 1..=self.statement.parameter_count() {
             let value = {
-                let name = self.0.parameter_name(at).unwrap_or_default();
+                let name = self.statement.parameter_name(at).unwrap_or_default();
                 let name = name.get(1..).unwrap_or_default();
                 // Mostly they are given in the order in which the statement names them.
                 let (before, from_here) = arguments.split_at(arguments.len().min(at - 1));
@@ -115,7 +198,7 @@ impl SqliteStatement<'_> {
                     .ok_or_else(|| CatalogError::Fault(format!("a statement's parameter {name:?} was not given")))?
                     .value
             };
-            self.0.raw_bind_parameter(at, value)?;
+            self.statement.raw_bind_parameter(at, value)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::postgres::{PostgresEngine, outside_runtime};
-use crate::catalog::engine::sqlite::SqliteEngine;
+use crate::catalog::engine::sqlite::{SqliteEngine, UnlockedFile};
 use crate::catalog::writer::schema;
 use crate::catalog::{CatalogAddress, CatalogError};
 
@@ -63,13 +63,20 @@ pub(crate) fn open_reader(address: &CatalogAddress) -> Result<SqlConnection, Cat
 }
 
 fn open_file_for_reading(path: &Path) -> Result<SqlConnection, CatalogError> {
-    let conn = match connect_for_reading(path, "") {
+    // Looked at before anything else, so that a program which begins to write at any time from here on is noticed.
+    let file = UnlockedFile::at(path);
+    let opened = match connect_for_reading(path, "") {
         // SQLite wants to make a log and its index beside the file, which the folder's other users may not. Without a log nobody has
         // the catalog open, and the file has all.
-        Err(CatalogError::ReadOnly(_)) if !has_log(path) => connect_for_reading(path, "?immutable=1"),
-        opened => opened,
+        Err(CatalogError::ReadOnly(_)) if !has_log(path) => file.and_then(|file| connect_unlocked(path, file)),
+        opened => opened.map(SqliteEngine::new),
     };
-    Ok(SqliteEngine::new(conn.map_err(|error| error.in_file(path))?).into())
+    Ok(opened.map_err(|error| error.in_file(path))?.into())
+}
+
+fn connect_unlocked(path: &Path, file: UnlockedFile) -> Result<SqliteEngine, CatalogError> {
+    let conn = connect_for_reading(path, "?immutable=1")?;
+    Ok(SqliteEngine::unlocked(conn, file))
 }
 
 fn has_log(path: &Path) -> bool {
@@ -132,14 +139,26 @@ mod tests {
         let path = folder.path().join("50% ready?.db");
         drop(open_file(&path).unwrap());
         assert!(!has_log(&path), "the last connection removes it");
-        let read = connect_for_reading(&path, "?immutable=1").unwrap();
-        let books: i64 = read
-            .query_row("SELECT count(*) FROM books", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(books, 0);
+        // Its time is another one after the next change, however soon that comes.
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        drop(file);
+        let engine = connect_unlocked(&path, UnlockedFile::at(&path).unwrap()).unwrap();
+        let read = SqlConnection::from(engine);
+        let sql = "SELECT count(*) FROM books";
+        let books = || read.one::<i64>(sql, &[], |row| row.at(0));
+        assert_eq!(books().unwrap(), 0);
         assert!(!has_log(&path), "nothing was written beside it");
-        let _open = open_file(&path).unwrap();
+        let open = open_file(&path).unwrap();
         assert!(has_log(&path));
+        assert_eq!(books().unwrap(), 0, "the file is as it was");
+        let sql = "INSERT INTO settings (key, value) VALUES ('a', 'b')";
+        open.as_sqlite().unwrap().execute(sql, []).unwrap();
+        open.close().unwrap();
+        assert!(
+            matches!(books(), Err(CatalogError::Busy)),
+            "another program wrote meanwhile"
+        );
     }
 
     #[test]
