@@ -27,7 +27,7 @@ use crate::storage::open::SpaceReserve;
 use crate::storage::{ObjectStat, SweepResult};
 
 /// Folder of uploads under way, on the same file system as the objects. No key can begin with a dot.
-const TEMPORARY: &str = ".grind-tmp";
+pub(crate) const TEMPORARY: &str = ".grind-tmp";
 
 /// A folder of the local disk. All work below it goes by open folders, never through symbolic links.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 pub use crate::storage::error::{StorageError, StorageErrorClass};
 pub use crate::storage::key::{ObjectKey, StorageLayout};
+pub(crate) use crate::storage::local::TEMPORARY;
 pub(crate) use crate::storage::marker::MARKER_NAME;
 pub use crate::storage::meta::ObjectMeta;
 pub(crate) use crate::storage::open::SpaceReserve;

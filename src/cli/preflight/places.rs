@@ -12,7 +12,7 @@ use crate::cli::preflight::line::CheckLine;
 use crate::cli::reading;
 use crate::pipeline::storage_config;
 use crate::settings::{Settings, StorageAddress};
-use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageError, StorageErrorClass};
+use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageError, StorageErrorClass, TEMPORARY};
 
 const STORAGE: &str = "storage.url";
 const ROOM: &str = "storage.disk_reserve";
@@ -116,26 +116,28 @@ fn failed(key: &str, what: &str, error: &StorageError) -> CheckLine {
     CheckLine::failed(key, exit, format!("{what}: {error}. {advice}"))
 }
 
-/// Folders of the storage that are not there yet: the check leaves none behind, as they might belong to the wrong user.
+/// Folders of the storage that are not there yet, with the one of its temporary files: the check leaves none behind, as they might belong
+/// to the wrong user.
 struct MadeFolders(Vec<PathBuf>);
 
 impl MadeFolders {
     fn below(url: &str) -> Self {
         match StorageAddress::parse(url) {
             Ok(StorageAddress::Folder(folder)) => {
-                let missing = folder.ancestors().take_while(|ancestor| !ancestor.exists());
+                let temporary = folder.join(TEMPORARY);
+                let missing = temporary
+                    .ancestors()
+                    .take_while(|ancestor| matches!(ancestor.try_exists(), Ok(false)));
                 Self(missing.map(Path::to_owned).collect())
             }
             _ => Self(Vec::new()),
         }
     }
 
-    /// Removes those that are empty, but for the empty folders that the storage makes for itself.
+    /// Removes those that are empty.
     fn remove(self) {
         for folder in self.0 {
-            let inside = std::fs::read_dir(&folder).into_iter().flatten().flatten();
             // What is in use by now stays.
-            inside.for_each(|inside| drop(std::fs::remove_dir(inside.path())));
             drop(std::fs::remove_dir(folder));
         }
     }
@@ -178,6 +180,14 @@ mod tests {
         let storage = Storage::open(&StorageConfig::of_url(format!("file://{}", folder.path().display()))).unwrap();
         assert_eq!(exit_of(&[tried(&storage), room(&storage)]), ExitStatus::Done);
         assert_eq!(storage.list(None).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_that_was_there_and_empty_is_empty_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StorageConfig::of_url(format!("file://{}", folder.path().display()));
+        assert_eq!(storage_fault(&config), None);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
