@@ -35,7 +35,9 @@ pub use lifecycle::settle::{ClaimSettlement, SettleClaim, StoredBook};
 pub(crate) use lifecycle::settle::{RecordDownloading, StoredFinding};
 pub use lifecycle::wish::EnsureKnown;
 pub(crate) use lifecycle::wish::{AskUnknown, ResetFailed};
-pub(crate) use notes::{AskLastCopy, AskStorageMark, KeepStorageMark, KeptCopy, KeptStorageMark, NoteCopy};
+pub(crate) use notes::{
+    AskLastCopy, AskStorageMark, ClaimBackups, KeepStorageMark, KeptCopy, KeptStorageMark, NoteCopy,
+};
 pub use observations::begin_pass::BeginPass;
 pub(crate) use observations::begin_pass::{ListPass, NOT_COMPARED};
 pub(crate) use observations::enrich::{EnrichBatch, RENEW_FACTS_AFTER, RecordEnrichment, ToEnrich};

@@ -123,6 +123,31 @@ impl CatalogOperation for AskLastCopy {
     }
 }
 
+/// Whether the storage's backups are this catalog's. One whose file was lost and that began anew would in time rotate all of them out,
+/// so they are its own only where it made them, went on from one, or found none.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimBackups {
+    /// The storage has some that may be another's.
+    pub others: bool,
+}
+
+impl CatalogOperation for ClaimBackups {
+    type Output = bool;
+    const KIND: &'static str = "claim_backups";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<bool, CatalogError> {
+        let key = KeptCopy::Backup.key();
+        if read(tx.conn, key)?.is_some() {
+            return Ok(true);
+        }
+        if !self.others {
+            // No time: none was made yet.
+            write(tx.conn, key, "")?;
+        }
+        Ok(!self.others)
+    }
+}
+
 /// Notes that a copy was made.
 #[derive(Debug, Clone, Copy)]
 pub struct NoteCopy {

@@ -8,7 +8,7 @@ use clap::Args;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{CatalogAddress, CatalogCopy, check_backup};
+use crate::catalog::{CatalogAddress, CatalogCopy, ClaimBackups, check_backup};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -97,6 +97,8 @@ fn copy(backup: &Path, to: &CatalogAddress) -> Result<(), CliError> {
 
 fn compare(settings: &Settings, storage: Storage, membership: &LibraryMembership) -> Result<RestoredBooks, CliError> {
     let mut ledger = reading::open_ledger(&settings.catalog.url)?;
+    let claim = ClaimBackups { others: false };
+    ledger.execute(claim).map_err(|error| reading::refused(&error))?;
     // Nothing is concluded from what a storage lacks that is not the right one.
     confirm_by_hand(&mut ledger, &storage).map_err(|error| not_compared(storage::not_usable(&error)))?;
     let comparison = StoreComparison {

@@ -48,6 +48,12 @@ pub(crate) enum KeptCopyError {
     /// What the storage gave back is not what it was given.
     #[error("{0} is not in the storage as it was written; it was removed")]
     Differs(ObjectKey),
+    /// The storage has backups, and this catalog made none: its file was lost, or it is another library's.
+    #[error(
+        "the storage has backups of another catalog, {0} the newest: to go on with that one, stop the daemon, remove this catalog and run \
+         `grind restore`; to begin anew, move those backups to another place"
+    )]
+    OfAnother(ObjectKey),
     /// There is no backup.
     #[error("there is no backup in the storage")]
     NoBackup,
@@ -117,11 +123,7 @@ impl CopyMaker {
             // Only what the storage gave back is looked at: that is what a restore would get.
             Ok(found == sha256 && check_backup(&path)? == rows)
         });
-        if matches!(
-            is_same,
-            Ok(false) | Err(KeptCopyError::Catalog(_) | KeptCopyError::Scratch(_))
-        ) && !cut.is_cancelled()
-        {
+        if is_same.as_ref().map_or_else(shows_damage, |same| !same) && !cut.is_cancelled() {
             self.storage.remove(&key)?;
             return Err(KeptCopyError::Differs(key));
         }
@@ -184,6 +186,16 @@ impl CopyMaker {
             None => builder.tempdir(),
         };
         made.map_err(KeptCopyError::Scratch)
+    }
+}
+
+/// What was read is no catalog, or is not what gzip wrote; a full disk beside the catalog says nothing of it.
+fn shows_damage(error: &KeptCopyError) -> bool {
+    use io::ErrorKind as K;
+    match error {
+        KeptCopyError::Catalog(_) => true,
+        KeptCopyError::Scratch(error) => matches!(error.kind(), K::InvalidData | K::InvalidInput | K::UnexpectedEof),
+        _ => false,
     }
 }
 

@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskLastCopy, AskUnknown, CatalogError, EndPause, EnrichBatch, EnsureKnown, KeptCopy, NoteCopy, PlanConversions,
-    RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
+    AskLastCopy, AskUnknown, CatalogError, ClaimBackups, EndPause, EnrichBatch, EnsureKnown, KeptCopy, NoteCopy,
+    PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
+use crate::pipeline::KeptCopyError;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::mount;
 use crate::pipeline::supervisor::WorkerPools;
@@ -133,6 +134,25 @@ fn answered<T, E: Into<TaskFault>>(answer: Result<Result<T, E>, AskError>) -> Re
     answer?.map_err(Into::into)
 }
 
+impl WorkerPools {
+    /// Refuses to add to the backups of another catalog.
+    async fn claim_backups(&self, cx: &AskContext) -> Result<(), TaskFault> {
+        if self.catalog.ask(ClaimBackups { others: true }, cx).await? {
+            return Ok(());
+        }
+        let maker = self.copies.clone();
+        let newest = actix_rt::task::spawn_blocking(move || maker.newest_backup()).await;
+        match newest.map_err(|_| TaskFault::lost("it panicked"))? {
+            Ok(newest) => Err(TaskFault::of(&KeptCopyError::OfAnother(newest))),
+            Err(KeptCopyError::NoBackup) => {
+                let claimed = self.catalog.ask(ClaimBackups { others: false }, cx).await;
+                claimed.map(drop).map_err(TaskFault::from)
+            }
+            Err(error) => Err(TaskFault::of(&error)),
+        }
+    }
+}
+
 impl TaskServices for WorkerPools {
     async fn collect(&self, ask: CollectList, cx: &AskContext) -> Result<CollectResult, TaskFault> {
         answered(self.collectors.ask(ask, cx).await)
@@ -197,6 +217,9 @@ impl TaskServices for WorkerPools {
     async fn make_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<(), TaskFault> {
         let confirmed = mount::confirm(&self.catalog, &self.storage, cx).await;
         confirmed.map_err(|fault| TaskFault::of(&fault.detail))?;
+        if copy == KeptCopy::Backup {
+            self.claim_backups(cx).await?;
+        }
         let (maker, cut) = (self.copies.clone(), CancellationToken::new());
         let ends_with_this = cut.clone().drop_guard();
         let made = actix_rt::task::spawn_blocking(move || maker.make(copy, &cut));

@@ -89,6 +89,24 @@ fn a_daemon_makes_its_copies_at_their_intervals_and_tells_when() {
 }
 
 #[test]
+fn a_catalog_that_began_anew_leaves_the_backups_of_the_one_before() {
+    let home = Home::new(library(3), "");
+    let first = home.grind(&["run", "--once"]);
+    assert!(first.status.success(), "{}", first.err);
+    let whole = fs::read(&backups(&home)[0]).unwrap();
+    lose_the_catalog(&home);
+    let anew = home.grind(&["run", "--once"]);
+    assert!(anew.err.contains("backups of another catalog"), "{}", anew.err);
+    assert_eq!(backups(&home).len(), 1);
+    assert_eq!(fs::read(&backups(&home)[0]).unwrap(), whole);
+    lose_the_catalog(&home);
+    let restored = home.grind(&["restore"]);
+    assert!(restored.status.success(), "{}", restored.err);
+    let again = home.grind(&["run", "--once"]);
+    assert!(again.err.contains("read back and found whole"), "{}", again.err);
+}
+
+#[test]
 fn a_new_machine_with_backup_and_store_gives_the_same_answers_and_fetches_nothing_twice() {
     let home = Home::new(library(6), "");
     let half: Vec<_> = (0..3)

@@ -38,6 +38,7 @@ pub(in crate::pipeline) async fn copies_at_end<S: TaskServices>(state: &Rc<Super
         let is_due = copy == KeptCopy::Export || task.is_due(interval).await;
         if is_due && task.wait.leads(&[task.shared()]).await {
             task.pass().await;
+            task.wait.give_back(task.shared()).await;
         }
     }
 }
