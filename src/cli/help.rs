@@ -284,9 +284,9 @@ GRIN is asked for nothing. Archives are compared by size; those that no record n
     CommandHelp {
         path: "storage adopt",
         notes: "\
-At its first use a storage gets a marker, grind-storage.json, with an id that the catalog keeps, too. While the catalog knows stored
-books, nothing is stored where that marker is missing or is another's: most likely a volume is not mounted, and mounting it is all that is
-needed. This command is for a storage that takes the place of another on purpose, as after a move: a running daemon goes on with it within
+At its first use a storage gets a marker, grind-storage.json, with an id that the catalog keeps, too. From then on nothing is stored
+where that marker is missing: most likely a volume is not mounted, and mounting it is all that is needed. While the catalog knows stored
+books, nothing is stored where the marker is another's either. This command is for a storage that takes the place of another on purpose, as after a move: a running daemon goes on with it within
 half a minute. What the catalog has recorded as stored stays recorded, so copy it there first.",
         examples: &["grind storage adopt", "grind storage adopt --config /etc/grind/grind.toml"],
         exits: OF_CATALOG,

@@ -1,7 +1,7 @@
 //! Is this the storage that the catalog knows?
 //!
-//! At its first use a storage gets a marker with an id that the catalog keeps, too. While the catalog knows stored books, nothing is
-//! stored where that marker is missing (a volume that is not mounted) or is another's. A storage in which books of the catalog are found
+//! At its first use a storage gets a marker with an id that the catalog keeps, too. From then on nothing is stored where that marker is
+//! missing (a volume that is not mounted), and while the catalog knows stored books, nothing where it is another's. A storage in which books of the catalog are found
 //! is the right one even if the catalog keeps no id yet: an earlier version wrote none.
 
 use crate::actor::AskContext;
@@ -42,6 +42,8 @@ fn judge(facts: MountFacts<'_>) -> MountVerdict {
     let nothing_to_lose = !facts.has_stored || (facts.kept.is_none() && facts.holds_books);
     match (facts.kept, facts.found) {
         (Some(kept), Some(found)) if kept == found => V::Right,
+        // Also before the first book: a conversion takes days, and the empty folder of a volume that is away since takes anything.
+        (Some(_), None) => V::Missing,
         (_, Some(_)) if nothing_to_lose => V::Adopt,
         (_, None) if nothing_to_lose => V::Mark,
         (_, Some(_)) => V::Another,
@@ -77,7 +79,7 @@ fn look(storage: &Storage, kept: KeptStorageMark) -> Result<MountLook, StorageEr
                 MountVerdict::Missing => "its marker is missing",
                 _ => "its marker is another's",
             };
-            Err(storage.not_ours(&format!("{what}, and the catalog knows {} stored books", kept.stored)))
+            Err(storage.not_ours(&format!("{what}; stored books that the catalog knows: {}", kept.stored)))
         }
     }
 }
@@ -211,7 +213,11 @@ mod tests {
             ("not mounted", (a, None, yes, no), V::Missing),
             ("the marker was removed", (a, None, yes, yes), V::Missing),
             ("another one", (a, b, yes, yes), V::Another),
-            ("marked, and empty since", (a, None, no, no), V::Mark),
+            (
+                "marked, not mounted since, and nothing stored yet",
+                (a, None, no, no),
+                V::Missing,
+            ),
             ("another one, and nothing to lose", (a, b, no, no), V::Adopt),
         ] {
             let facts = MountFacts {
