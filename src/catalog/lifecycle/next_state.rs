@@ -209,6 +209,8 @@ pub(crate) fn next_state(
             (state, ChangeCause::Reset, DueTime::Clear)
         }
         C::Imported => (S::Stored, ChangeCause::Imported, DueTime::Clear),
+        // What an operator said of a book holds in a restored catalog, too.
+        C::Found | C::Lost if book.state == S::Forgotten => (S::Forgotten, ChangeCause::Restored, DueTime::Clear),
         C::Found => (S::Stored, ChangeCause::Restored, DueTime::Clear),
         // CHECK, or the archive's 404, tells whether it is still there to be fetched.
         C::Lost => (S::Available, ChangeCause::Restored, DueTime::Clear),

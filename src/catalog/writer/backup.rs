@@ -57,7 +57,10 @@ impl CatalogReader {
 fn as_one_file(path: &Path) -> Result<(), CatalogError> {
     let copy = Connection::open(path)?;
     copy.pragma_update(None, "journal_mode", "delete")?;
-    copy.execute_batch("DELETE FROM members; DELETE FROM task_leases;")?;
+    copy.execute_batch(
+        "DELETE FROM members; DELETE FROM task_leases;
+         UPDATE books SET lease_from = 0, lease_to = 0 WHERE claimed_by IS NOT NULL;",
+    )?;
     Ok(())
 }
 
