@@ -62,7 +62,7 @@ impl CatalogOperation for BeginPause {
     }
 }
 
-/// Ends a daemon's pause; `false` if it has none.
+/// Ends a daemon's pause; `false` if it has none, or if another one began before the end of the last was recorded.
 #[derive(Debug, Clone)]
 pub struct EndPause {
     /// The daemon's name among the members.
@@ -76,6 +76,13 @@ impl CatalogOperation for EndPause {
     const KIND: &'static str = "end_pause";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<bool, CatalogError> {
+        let pause = AskPause {
+            instance: self.instance.clone(),
+        }
+        .run(tx)?;
+        if self.by_itself && pause.is_some_and(|pause| !pause.is_over(tx.now)) {
+            return Ok(false);
+        }
         let sql = "DELETE FROM settings WHERE key = :key";
         if tx.conn.execute(sql, &arguments! { key: key(&self.instance) })? == 0 {
             return Ok(false);

@@ -72,6 +72,26 @@ fn a_forgotten_book_is_left_alone_whatever_is_said_of_it_and_a_retry_brings_it_b
 }
 
 #[test]
+fn a_pause_that_ends_by_itself_leaves_the_one_that_began_meanwhile() {
+    let mut shelf = Shelf::new();
+    let (instance, now) = ("one".to_owned(), shelf.clock.now());
+    let begin = |until| BeginPause {
+        instance: instance.clone(),
+        pause: OperatorPause { since: now, until },
+    };
+    let end = EndPause {
+        instance: instance.clone(),
+        by_itself: true,
+    };
+    shelf.ledger.execute(begin(Some(now))).unwrap();
+    assert!(shelf.ledger.execute(end.clone()).unwrap());
+    shelf.ledger.execute(begin(None)).unwrap();
+    assert!(!shelf.ledger.execute(end).unwrap());
+    let instance = instance.clone();
+    assert!(shelf.ledger.execute(AskPause { instance }).unwrap().is_some());
+}
+
+#[test]
 fn what_the_storage_lost_is_fetched_again_whatever_the_backup_had_begun_with_it() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
