@@ -127,6 +127,7 @@ impl<'s> FaultyLibrary<'s> {
         while !good(self) {
             assert!(began.elapsed() < self.run.patience(), "never: {what}");
             self.look();
+            // What is looked at lies in other processes, which tell nobody.
             std::thread::sleep(LOOK / 5);
         }
     }
@@ -161,6 +162,11 @@ impl<'s> FaultyLibrary<'s> {
             }
             SharedFault::Sleep => {
                 sleeper(self, Signal::STOP);
+                // Whoever stands still in the middle of a transaction keeps the lock of a file, and nobody else can go on.
+                while self.schema.is_none() && !self.shared.can_be_written() {
+                    sleeper(self, Signal::CONT);
+                    sleeper(self, Signal::STOP);
+                }
                 self.asleep = Some(plan.sleeper);
             }
             SharedFault::Wake => {

@@ -231,6 +231,14 @@ impl SharedLibrary {
         report["states"]["by_state"][state].as_u64().unwrap_or(0)
     }
 
+    /// Whether a program may write into the catalog, which is in a file.
+    pub fn can_be_written(&self) -> bool {
+        let catalog = self.home.folder.path().join("catalog.db");
+        let catalog = rusqlite::Connection::open(catalog).expect("a catalog");
+        catalog.busy_timeout(Duration::from_secs(2)).expect("a time");
+        catalog.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
+    }
+
     /// Every book is stored once and whole, and nothing else is there.
     pub fn is_complete(&self, books: u32) {
         assert_eq!(self.home.whole_books(), self.home.sound_books());
