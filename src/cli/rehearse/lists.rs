@@ -164,8 +164,8 @@ mod tests {
                     "<td>NEW</td>",
                     "<a href=\"_all_books?ctoken=x\">more</a>",
                 ),
-                "",
-                "daemon would",
+                "NOT RECOGNISED",
+                "compare with the list's text form",
             ),
             (
                 ListForm::TextAll,

@@ -121,8 +121,12 @@ impl Rehearsal<'_> {
 
     async fn search(&mut self) -> Result<(), CliError> {
         const WHAT: &str = "_barcode_search";
-        let mut asked: Vec<Barcode> = self.rows.iter().map(|row| row.barcode.clone()).take(SEARCHED).collect();
-        asked.dedup();
+        let mut asked: Vec<Barcode> = Vec::with_capacity(SEARCHED);
+        for row in &self.rows {
+            if asked.len() < SEARCHED && !asked.contains(&row.barcode) {
+                asked.push(row.barcode.clone());
+            }
+        }
         if asked.is_empty() {
             return self.note(RehearsalStep::left_out(WHAT, "no list names a book"));
         }
