@@ -229,10 +229,9 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         self.is_confirmed = looked.is_ok();
         match looked {
             Ok(()) => intake.answered(WaitCause::Mount),
-            Err(fault) => {
+            Err(mut fault) => {
                 // A fault that nothing waits for would leave the intake open, and be looked for again at once, without end.
-                let cause = fault.cause.or(Some(WaitCause::Storage));
-                let fault = BookFault { cause, ..fault };
+                fault.cause = fault.cause.or(Some(WaitCause::Storage));
                 intake.call_failed(&fault, Instant::now(), &mut rand::rng());
             }
         }
