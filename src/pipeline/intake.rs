@@ -14,6 +14,7 @@
 //! probes as seldom as in any outage; a run that ends by itself gives up after some of them if no archive was served at all.
 
 mod breaker;
+mod series;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,7 +25,8 @@ use tokio::time::Instant;
 
 use crate::grin::Barcode;
 use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, FailedProbe, ProbeFailures, is_everybodys};
-use crate::pipeline::policy::{BookFault, FaultOutlook, MOST_ALIKE, RefusalEvidence, longest_wait_once};
+use crate::pipeline::intake::series::{FailureSeries, RefusalRow};
+use crate::pipeline::policy::{BookFault, FaultOutlook, RefusalEvidence, longest_wait_once};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, FailureReason, WaitCause, WaitReason};
 
@@ -66,8 +68,8 @@ pub struct BookIntake {
     series: BTreeMap<WaitCause, FailureSeries>,
     /// Books that were refused once, by an answer that may concern them alone.
     refused: BTreeSet<Barcode>,
-    /// Books that failed, by the way in which they did, since an archive was served: no more than the policy asks for.
-    alike: BTreeMap<FailureReason, BTreeSet<Barcode>>,
+    /// Books that failed, by the way in which they did.
+    alike: BTreeMap<FailureReason, RefusalRow>,
     /// The look at the disk found room and was believed; since then nothing was stored.
     disk_was_believed: bool,
     /// What came of a book could not be recorded. Nothing that answers or is stored later shows that more would be.
@@ -79,14 +81,6 @@ pub struct BookIntake {
     last_stored: Option<Instant>,
     /// When an archive was last stored, or found to be the one that is stored.
     last_served: Option<Instant>,
-}
-
-/// Different books that failed since the last success.
-#[derive(Debug, Default)]
-struct FailureSeries {
-    books: BTreeSet<Barcode>,
-    /// Kept from a breaker that closed without a book having been stored, so that the next pause is no shorter.
-    before: Option<(Instant, ProbeFailures)>,
 }
 
 impl BookIntake {
@@ -166,19 +160,19 @@ impl BookIntake {
 
     /// A run came to an end that is no fault.
     pub fn succeeded(&mut self, barcode: &Barcode, outcome: BookOutcome, now: Instant) {
+        let began = self.at_work.get(barcode).copied().unwrap_or(now);
         match outcome {
             BookOutcome::Stored => {
                 self.refused.remove(barcode);
-                self.archive_served(now);
+                self.archive_served(began, now);
                 self.disk_was_believed = false;
                 // Everything was needed for it, and everything worked: what it asks first, when it began.
-                let began = self.at_work.get(barcode).copied().unwrap_or(now);
                 self.breakers.retain(|cause, breaker| breaker.stays_open(*cause, began));
                 self.series.clear();
                 (self.last_answer, self.last_stored) = (Some(now), Some(now));
             }
             BookOutcome::UpToDate => {
-                self.archive_served(now);
+                self.archive_served(began, now);
                 self.grin_answered(now);
             }
             BookOutcome::NotConverted => self.grin_answered(now),
@@ -186,9 +180,10 @@ impl BookIntake {
         }
     }
 
-    fn archive_served(&mut self, now: Instant) {
+    /// An archive that GRIN let its book have before says nothing of whom GRIN refuses since.
+    fn archive_served(&mut self, began: Instant, now: Instant) {
         self.last_served = Some(now);
-        self.alike.clear();
+        self.alike.retain(|_, row| !row.is_ended_by(began));
     }
 
     fn are_others_served(&self, now: Instant) -> bool {
@@ -197,17 +192,15 @@ impl BookIntake {
 
     /// Whose a book's fault is, as others fared so far.
     pub fn judged(&mut self, barcode: &Barcode, fault: BookFault, now: Instant) -> BookFault {
-        let others_served = self.are_others_served(now);
         let others_opened = self.last_stored.is_some();
-        let alike = self.alike.entry(fault.reason).or_default();
-        if alike.len() < MOST_ALIKE {
-            alike.insert(barcode.clone());
+        let is_new = !self.refused.contains(barcode);
+        if is_new {
+            let row = self.alike.entry(fault.reason);
+            row.or_insert_with(|| RefusalRow::new(now)).add(barcode);
         }
-        fault.among_others(RefusalEvidence {
-            alike: alike.len(),
-            others_served,
-            others_opened,
-        })
+        // One that was refused before, when others were served since, says nothing of others.
+        let alike = self.alike.get(&fault.reason).map_or(0, RefusalRow::len);
+        fault.among_others(RefusalEvidence { alike, others_opened })
     }
 
     /// GRIN answered: the way there is open. Of downloads that says nothing, so their series stand.
@@ -272,19 +265,18 @@ impl BookIntake {
         }
     }
 
-    /// A book failed by that for which no breaker is open yet: one that was refused before tells nothing new.
+    /// A book failed by that for which no breaker is open yet: one that was refused before this series tells nothing new.
     fn add_to_series(&mut self, barcode: &Barcode, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
         let Some(cause) = fault.cause else { return };
-        if fault.may_be_one_books() && self.was_refused(barcode) {
-            return;
-        }
+        let is_new = !fault.may_be_one_books() || !self.was_refused(barcode);
         let others_served = self.are_others_served(now);
         let series = self.series.entry(cause).or_default();
-        series.books.insert(barcode.clone());
-        let in_a_row = series.books.len();
+        if !series.add(barcode, is_new) {
+            return;
+        }
         if is_everybodys(fault, cause) {
             self.open(cause, BreakerTrouble::of(fault), now, rng);
-        } else if in_a_row >= self.config.series.max(1) {
+        } else if let Some(how_many) = series.is_everybodys(fault, self.config.series.max(1), &self.at_work) {
             let (reason, detail) = (fault.reason, &fault.detail);
             let needs_person = match cause {
                 WaitCause::Passphrase => true,
@@ -292,7 +284,7 @@ impl BookIntake {
                 _ => fault.needs_person,
             };
             let trouble = BreakerTrouble {
-                why: format!("{in_a_row} books in a row failed, the last one with {reason}: {detail}"),
+                why: format!("{how_many} in a row failed, the last one with {reason}: {detail}"),
                 needs_person,
                 ..BreakerTrouble::of(fault)
             };
@@ -387,7 +379,7 @@ impl BookIntake {
         let mut breaker = CircuitBreaker::new(trouble, now);
         breaker.since = since;
         breaker.failures = failures;
-        breaker.openers = std::mem::take(&mut series.books);
+        breaker.openers = series.take_books();
         breaker.only_a_write_tells = cause == WaitCause::Disk && self.disk_was_believed;
         breaker.note_failed_probe(may_be_one_books);
         breaker.lengthen(cause, &self.config.backoff, now, rng);

@@ -111,6 +111,36 @@ fn different_books_in_a_row_close_it_and_the_probe_is_another_one() {
     assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
 }
 
+/// Fewer books are left than make a series.
+#[test]
+fn where_few_books_are_left_their_attempts_count_and_the_probe_is_another_one() {
+    let connect = BookFault::from(&SessionError::Connect {
+        host: "grin".to_owned(),
+        cause: "refused".to_owned(),
+    });
+    for (fault, codes) in [(&connect, &["BAD001"][..]), (&server(), &["BAD001", "BAD002"])] {
+        let mut bench = Bench::new(false);
+        for attempt in 0..3 {
+            assert_eq!(bench.cause(), None, "{fault:?} {attempt}");
+            bench.fail(codes[attempt % codes.len()], fault);
+        }
+        let wait = bench.intake.waiting(bench.now, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(
+            wait.cause == WaitCause::Grin && wait.why.contains("3 attempts"),
+            "{wait:?}"
+        );
+        assert_eq!(bench.intake.openers().len(), codes.len());
+        // They have waits of their own; a book that arrives is not kept by them.
+        for _ in 0..20 {
+            assert!(bench.probe(codes[0]) <= Duration::from_secs(3));
+            bench.fail(codes[0], fault);
+        }
+        bench.probe("GOOD01");
+        bench.store("GOOD01");
+        assert_eq!(bench.intake.decide(bench.now), IntakeDecision::Open);
+    }
+}
+
 /// What it shows is of the time before; the probe shows how it is now.
 #[test]
 fn a_book_begun_before_grin_refused_everybody_does_not_end_the_pause() {

@@ -6,13 +6,12 @@ use crate::vocabulary::{Blame, FailureReason};
 /// So many different books refused in the same way, and no archive served: everybody is refused.
 pub const MOST_ALIKE: usize = 10;
 
-/// How others fared in this run, and in the last day of it.
+/// How others fared in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalEvidence {
-    /// Different books refused in the same way since an archive was served, this one included.
+    /// Different books refused in the same way, since no archive was stored, or found to be the one that is stored, whose run began
+    /// after the first of these refusals. A book that was refused before counts no more.
     pub alike: usize,
-    /// An archive was stored, or found to be the one that is stored.
-    pub others_served: bool,
     /// An archive was stored, and so the passphrase opened it.
     pub others_opened: bool,
 }
@@ -26,7 +25,7 @@ pub fn refusal_of(reason: FailureReason, evidence: RefusalEvidence) -> Blame {
         // GRIN, or a host that it redirects to, does not let us have the archive, or answers a page in its place; or our settings do not
         // let us follow it there. Or what is served is damaged, each time in the same way.
         R::Forbidden | R::RefusedByHost | R::Redirect | R::Status | R::NotAnArchive | R::DamagedAtSource => {
-            !evidence.others_served && evidence.alike >= MOST_ALIKE
+            evidence.alike >= MOST_ALIKE
         }
         _ => false,
     };
@@ -58,7 +57,7 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         _ => "GRIN answers no request for an archive",
     };
     format!(
-        "{what}: {books} different books or more in the same way, and none was served; {}",
+        "{what}: {books} different books or more in the same way, and none was served since; {}",
         fault.detail
     )
 }
@@ -74,48 +73,37 @@ mod tests {
     #[test]
     fn a_refusal_is_the_books_until_many_are_refused_alike_and_none_is_served() {
         use FailureReason as R;
-        for (reason, alike, others_served, blame) in [
-            (R::Forbidden, 1, false, Blame::Book),
-            (R::Forbidden, MOST_ALIKE - 1, false, Blame::Book),
-            (R::Forbidden, MOST_ALIKE, false, Blame::Operator),
-            (R::Forbidden, MOST_ALIKE, true, Blame::Book),
-            (R::Redirect, MOST_ALIKE, false, Blame::Operator),
-            (R::Redirect, MOST_ALIKE, true, Blame::Book),
-            (R::RefusedByHost, MOST_ALIKE, false, Blame::Operator),
-            (R::Status, MOST_ALIKE, false, Blame::Operator),
-            (R::NotAnArchive, MOST_ALIKE, false, Blame::Operator),
-            (R::NotAnArchive, MOST_ALIKE, true, Blame::Book),
-            (R::DamagedAtSource, MOST_ALIKE - 1, false, Blame::Book),
-            (R::DamagedAtSource, MOST_ALIKE, false, Blame::Operator),
-            (R::DamagedAtSource, MOST_ALIKE, true, Blame::Book),
+        for (reason, alike, blame) in [
+            (R::Forbidden, 1, Blame::Book),
+            (R::Forbidden, MOST_ALIKE - 1, Blame::Book),
+            (R::Forbidden, MOST_ALIKE, Blame::Operator),
+            (R::Redirect, MOST_ALIKE, Blame::Operator),
+            (R::RefusedByHost, MOST_ALIKE, Blame::Operator),
+            (R::Status, MOST_ALIKE, Blame::Operator),
+            (R::NotAnArchive, MOST_ALIKE - 1, Blame::Book),
+            (R::NotAnArchive, MOST_ALIKE, Blame::Operator),
+            (R::DamagedAtSource, MOST_ALIKE - 1, Blame::Book),
+            (R::DamagedAtSource, MOST_ALIKE, Blame::Operator),
             // These say something of the bytes that came, or of the way.
-            (R::Truncated, 100, false, Blame::Book),
-            (R::Server, 100, false, Blame::Book),
+            (R::Truncated, 100, Blame::Book),
+            (R::Server, 100, Blame::Book),
         ] {
-            let evidence = RefusalEvidence {
-                alike,
-                others_served,
-                others_opened: false,
-            };
-            assert_eq!(refusal_of(reason, evidence), blame, "{reason} {evidence:?}");
+            for others_opened in [false, true] {
+                let evidence = RefusalEvidence { alike, others_opened };
+                assert_eq!(refusal_of(reason, evidence), blame, "{reason} {evidence:?}");
+            }
         }
     }
 
     #[test]
     fn a_passphrase_that_opened_nothing_is_the_operators() {
-        for (alike, others_served, others_opened, blame) in [
-            (1, false, false, Blame::Operator),
-            (100, false, false, Blame::Operator),
-            // What was stored before may have been opened with another one.
-            (1, true, false, Blame::Operator),
-            (1, true, true, Blame::Book),
-            (100, true, true, Blame::Book),
+        for (alike, others_opened, blame) in [
+            (1, false, Blame::Operator),
+            (100, false, Blame::Operator),
+            (1, true, Blame::Book),
+            (100, true, Blame::Book),
         ] {
-            let evidence = RefusalEvidence {
-                alike,
-                others_served,
-                others_opened,
-            };
+            let evidence = RefusalEvidence { alike, others_opened };
             let fault = BookFault::from(&ArchiveError::WrongPassphrase).among_others(evidence);
             assert_eq!(fault.blame, blame, "{evidence:?}");
             assert_eq!(fault.needs_person, blame == Blame::Operator, "{evidence:?}");
@@ -124,7 +112,6 @@ mod tests {
 
     const OF_ALL: RefusalEvidence = RefusalEvidence {
         alike: MOST_ALIKE,
-        others_served: false,
         others_opened: false,
     };
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::archive::ArchiveError;
 use crate::catalog::{
     BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, PutOffBook, RecordDoubtfulPublication, RenewClaims,
     SettleClaim, StoredBook,
@@ -257,6 +258,9 @@ impl BookServices for LibraryStub {
         if self.is_out(WaitCause::Token) {
             let why = "the token address is down".to_owned();
             return Err((&SessionError::TokenUnavailable { why }).into());
+        }
+        if self.is_out(WaitCause::Failures) {
+            return Err((&ArchiveError::NotAnArchive { looks_like: "html" }).into());
         }
         let fate = match fate {
             Fate::FailsAtFirst(faults) => match faults.get(self.served(code)) {

@@ -162,3 +162,42 @@ async fn what_is_left_to_the_next_run_anyway_is_not_waited_for() {
         assert!(began.elapsed() < MINUTE, "{fault:?}: {:?}", began.elapsed());
     }
 }
+
+/// GRIN hands out a page about its maintenance for an hour, after it has served many archives.
+#[tokio::test(start_paused = true)]
+async fn a_page_in_place_of_every_archive_costs_few_books_an_attempt_although_archives_were_served_before() {
+    let library = LibraryStub::new();
+    for number in 0..100 {
+        library.add(&format!("BOOK{number:03}"), Fate::Good, MINUTE * number);
+    }
+    library.outage(WaitCause::Failures, MINUTE * 30, MINUTE * 60);
+    let run = daemon(library, MINUTE * 60 * 6).await;
+    assert_eq!(run.library.stored(), 100);
+    let charged: u32 = run.library.books.borrow().values().map(|book| book.attempts).sum();
+    assert!((1..30).contains(&charged), "{charged}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_few_books_are_left_an_outage_is_told_and_work_resumes_soon_after_it() {
+    let library = LibraryStub::new();
+    for number in 0..5 {
+        library.add(&format!("BOOK{number}"), Fate::Good, Duration::ZERO);
+    }
+    library.outage(WaitCause::Grin, Duration::ZERO, MINUTE * 10);
+    library.add("LATER1", Fate::Good, MINUTE * 10);
+    let (run, control) = Run::new(library);
+    let scope = scope(false);
+    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
+    let watching = async {
+        tokio::time::sleep(MINUTE).await;
+        let waiting = run.progress.snapshot().waiting;
+        assert_eq!(waiting.map(|wait| wait.cause), Some(WaitCause::Grin));
+        tokio::time::sleep(MINUTE * 10).await;
+        assert!(run.progress.snapshot().waiting.is_none());
+        run.stop.cancel();
+    };
+    futures::join!(fan_out.run(), watching);
+    assert_eq!(run.library.stored(), 6);
+    let last = run.library.last_stored_after(MINUTE * 10);
+    assert!(last <= SECOND * 45, "{last:?}");
+}

@@ -133,31 +133,62 @@ fn where_no_archive_is_served_at_all_a_run_that_ends_by_itself_gives_up_after_ea
 }
 
 #[test]
-fn a_refusal_is_everybodys_only_while_no_archive_was_served_for_a_day() {
-    let judged = |served: Option<(BookOutcome, u64)>| {
+fn a_refusal_is_the_books_only_while_archives_are_served_that_are_asked_for_after_it() {
+    let page = BookFault::from(&ArchiveError::NotAnArchive { looks_like: "html" });
+    // What ends once, after so many books were refused; it began so many seconds before the first of them.
+    let charged = |fault: &BookFault, served: Option<(BookOutcome, usize, u64)>| {
         let mut bench = Bench::new(false);
-        if let Some((outcome, hours)) = served {
-            bench.intake.succeeded(&book("GOOD01"), outcome, bench.now);
-            bench.now += Duration::from_secs(hours * 3_600);
+        bench.now += Duration::from_secs(3_600);
+        bench.store("BEFORE");
+        let mut charged = 0;
+        if let Some((.., early)) = served {
+            let began = bench.now + Duration::from_secs(10) - Duration::from_secs(early);
+            bench.intake.begun(&book("GOOD01"), began);
         }
-        let mut blamed = Vec::new();
-        for number in 0..12 {
+        bench.now += Duration::from_secs(10);
+        for number in 0..18 {
+            if let Some((outcome, ..)) = served.filter(|(_, after, _)| *after == number) {
+                bench.intake.succeeded(&book("GOOD01"), outcome, bench.now);
+                bench.intake.ended(&book("GOOD01"));
+            }
             let code = book(&format!("BAD{number:03}"));
             // One book refused again and again is one book.
-            for _ in 0..3 {
-                blamed.push(bench.intake.judged(&code, forbidden(), bench.now).blame);
-            }
+            let blamed = [(); 3].map(|()| bench.intake.judged(&code, fault.clone(), bench.now).blame);
+            charged += usize::from(blamed[2] == Blame::Book);
+            bench.now += Duration::from_secs(1);
         }
-        blamed.iter().filter(|blame| **blame == Blame::Book).count() / 3
+        charged
     };
-    for (served, charged) in [
-        (None, 9),
-        (Some((BookOutcome::Stored, 23)), 12),
-        (Some((BookOutcome::UpToDate, 1)), 12),
-        (Some((BookOutcome::NotConverted, 1)), 9),
-        (Some((BookOutcome::Stored, 25)), 9),
-    ] {
-        assert_eq!(judged(served), charged, "{served:?}");
+    for fault in [forbidden(), page] {
+        for (served, expected) in [
+            (None, 9),
+            (Some((BookOutcome::Stored, 9, 0)), 18),
+            (Some((BookOutcome::UpToDate, 9, 0)), 18),
+            (Some((BookOutcome::NotConverted, 9, 0)), 9),
+            // GRIN had let this one have its archive before.
+            (Some((BookOutcome::Stored, 9, 5)), 9),
+            (Some((BookOutcome::UpToDate, 9, 5)), 9),
+        ] {
+            assert_eq!(charged(&fault, served), expected, "{fault:?} {served:?}");
+        }
+    }
+}
+
+#[test]
+fn books_that_were_refused_before_others_were_served_are_to_blame_when_they_are_refused_again() {
+    let mut bench = Bench::new(false);
+    let codes: Vec<_> = (0..40).map(|number| format!("BAD{number:03}")).collect();
+    for expected in [9, 40, 40] {
+        let mut charged = 0;
+        for code in &codes {
+            let fault = bench.intake.judged(&book(code), forbidden(), bench.now);
+            charged += usize::from(fault.blame == Blame::Book);
+            bench.fail(code, &fault);
+        }
+        assert_eq!(charged, expected);
+        bench.now += Duration::from_secs(3_600);
+        bench.intake.begun(&book("GOOD01"), bench.now);
+        bench.store("GOOD01");
     }
 }
 
