@@ -24,12 +24,12 @@ pub struct ChecksumList {
 const WARNINGS: usize = 20;
 
 impl ChecksumList {
-    /// Reads a list: 32 hexadecimal digits, blanks, perhaps a star, a name. Read as well: UTF-8 with a byte order mark, UTF-16 with and without one, CRLF, trailing blanks, folders before the name, empty lines, comments, the BSD form `MD5 (name) = digest`.
+    /// Reads a list: 32 hexadecimal digits, blanks, perhaps a star, a name. Read as well: UTF-8 with a byte order mark, UTF-16 with and without one, CRLF, zeros at the ends of lines (`md5sum -z`), trailing blanks, folders before the name, empty lines, comments, the forms `MD5 (name) = digest` of BSD and `MD5(name)= digest` of OpenSSL.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut list = Self::default();
         let text = decoded(bytes).text;
         let mut backslashes = 0_u64;
-        for (number, line) in text.split(['\n', '\r']).enumerate() {
+        for (number, line) in text.split(line_ends(&text)).enumerate() {
             let line = line.trim_matches(|c: char| c.is_ascii_whitespace());
             if line.is_empty() || line.starts_with('#') {
                 continue;
@@ -105,16 +105,22 @@ impl ChecksumList {
 }
 
 fn entry(line: &[u8]) -> Option<(String, Md5Digest)> {
-    if let Some(rest) = line.strip_prefix(b"MD5 (") {
-        let close = rest.windows(4).rposition(|part| part == b") = ")?;
-        return Some((
-            listed_name(&rest[..close])?,
-            md5_of_hex(rest[close + 4..].trim_ascii())?,
-        ));
+    if let Some(tagged) = tagged_entry(line) {
+        return Some(tagged);
     }
     // GNU md5sum marks a line whose name holds escapes with a backslash.
     let escaped = line.starts_with(b"\\");
     let line = line.strip_prefix(b"\\").unwrap_or(line);
+/// What ends the lines of a list: a zero where it has no other line ends, and something that can be read.
+fn line_ends(text: &str) -> &'static [char] {
+    let is_listed = text.contains(|c: char| !c.is_control());
+    if is_listed && !text.trim_end().contains(['\n', '\r']) {
+        &['\0']
+    } else {
+        &['\n', '\r']
+    }
+}
+
     let digest = md5_of_hex(line.get(..32)?)?;
     let after = &line[32..];
     let name = after.trim_ascii_start();
@@ -134,6 +140,16 @@ fn listed_name(name: &[u8]) -> Option<String> {
 pub(in crate::archive) fn listed_path(name: &str) -> String {
     let name = name.trim().replace('\\', "/");
     name.trim_start_matches("./").trim_start_matches('/').to_owned()
+}
+
+/// `MD5 (name) = digest`, with or without its blanks.
+fn tagged_entry(line: &[u8]) -> Option<(String, Md5Digest)> {
+    let (tag, rest) = line.split_at_checked(3)?;
+    let name = rest.trim_ascii_start().strip_prefix(b"(")?;
+    let equals = name.iter().rposition(|byte| *byte == b'=')?;
+    let digest = md5_of_hex(name[equals + 1..].trim_ascii())?;
+    let name = name[..equals].trim_ascii_end().strip_suffix(b")")?;
+    tag.eq_ignore_ascii_case(b"MD5").then_some((listed_name(name)?, digest))
 }
 
 /// The folders before a name, each with its slash; empty at the top.
@@ -173,6 +189,11 @@ mod tests {
             );
             assert_eq!(list.warnings, Vec::<String>::new());
         }
+            format!("MD5(00000001.jp2)= {A}\n"),
+            format!("md5(./00000001.jp2)={A}\r\n"),
+            format!("{A}  00000001.jp2\0"),
+            format!("{A}  00000001.jp2\0{A}  00000001.jp2\0\n"),
+            format!("{A} *00000001.jp2\0{A}  00000001.jp2\0"),
     }
 
     #[test]
@@ -206,6 +227,9 @@ mod tests {
         let list = ChecksumList::parse(format!("{A}  a.txt\n{}  a.txt\n", A.replace('0', "1")).as_bytes());
         assert_eq!(list.to_hex()["a.txt"], A);
         assert_eq!(list.warnings, ["a.txt is listed with two digests"]);
+            &format!("MD5 () = {A}"),
+            &format!("SHA1(a)= {A}"),
+            &format!("MD5 a) = {A}"),
         assert_eq!(
             list.entries().map(|(_, digests)| digests.len()).collect::<Vec<_>>(),
             [2]
