@@ -4,6 +4,9 @@ use crate::archive::digest::{LIST_NAME, base_name};
 use crate::grin::Barcode;
 
 /// What a file of the archive is for.
+/// What stands between the words of a file's name.
+const SEPARATORS: [char; 4] = ['_', '-', '.', ' '];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum MemberRole {
     /// A page image, with the page's number.
@@ -94,23 +97,40 @@ pub(super) fn plain_name(name: &str) -> String {
 }
 
 /// Does an OBJID, or the file name of a METS without its extension, name the barcode? It is `<BARCODE>` alone, `<BARCODE>` behind a
-/// character that neither a barcode nor its encodings have, as in `<LIB>:<BARCODE>`, or `<LIB>_<BARCODE>` where `<LIB>` has only letters and
-/// digits. The whole rest must be the barcode: `$B123` and `AB_123` are other books than `B123` and `123`. Letter case and
-/// encoding are put aside.
+/// character that neither a barcode nor its encodings have, as in `<LIB>:<BARCODE>`, or `<LIB>_<BARCODE>` where `<LIB>` has only letters,
+/// digits and hyphens; the word METS before or behind it is put aside. The whole rest must be the barcode: `$B123` and `AB_123` are other
+/// books than `B123` and `123`. Letter case and encoding are put aside.
 pub(super) fn names_book(text: &str, barcode: &Barcode) -> bool {
     let text = decoded_barcode(text.trim());
     let is_barcode = |text: &str| text.eq_ignore_ascii_case(barcode.as_str());
     let is_separator = |c: char| !(c.is_alphanumeric() || "-_$+=%".contains(c));
-    match text.rsplit_once(is_separator) {
+    let names = |text: &str| match text.rsplit_once(is_separator) {
         Some((_, last)) => is_barcode(last),
-        None => is_barcode(&text) || without_library(&text).is_some_and(is_barcode),
+        None => is_barcode(text) || without_library(text).is_some_and(is_barcode),
+    };
+    names(&text) || names(without_mets(&text))
+}
+
+/// A name without the word METS and the extension that some put before or behind it.
+fn without_mets(text: &str) -> &str {
+    const WORD: &str = "METS";
+    let is_word = |part: &str| part.eq_ignore_ascii_case(WORD);
+    let behind = text
+        .len()
+        .checked_sub(WORD.len())
+        .and_then(|at| text.split_at_checked(at));
+    match (behind, text.split_at_checked(WORD.len())) {
+        (Some((rest, word)), _) if is_word(word) => rest.trim_end_matches(SEPARATORS),
+        (_, Some((word, rest))) if is_word(word) => rest.trim_start_matches(SEPARATORS),
+        _ => text,
     }
 }
 
 /// What follows `<LIB>_`.
 fn without_library(text: &str) -> Option<&str> {
     let (library, rest) = text.split_once('_')?;
-    let is_library = !library.is_empty() && library.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_library = library.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && library.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     is_library.then_some(rest)
 }
 
@@ -148,6 +168,7 @@ pub(super) fn percent_decoded(name: &str) -> String {
         }
     }
     String::from_utf8(bytes).unwrap_or_else(|_| name.to_owned())
+    let stem = without_mets(stem);
 }
 
 #[cfg(test)]
@@ -252,6 +273,17 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(role(&plain_name(name), None), expected, "{name}");
         }
+            ("TL0000000001", "TESTLIB_TL0000000001.mets", true),
+            ("TL0000000001", "TL0000000001_mets", true),
+            ("TL0000000001", "TL0000000001-METS", true),
+            ("TL0000000001", "mets_TESTLIB_TL0000000001", true),
+            ("TL0000000001", "METS.TL0000000001", true),
+            ("TL0000000001", "TEST-LIB_TL0000000001", true),
+            ("TL0000000001", "TEST-LIB_TL0000000001.mets", true),
+            ("TL0000000001", "TESTLIB_TL0000000002.mets", false),
+            ("TL0000000001", "-LIB_TL0000000001", false),
+            ("TL0000000001", "mets", false),
+            ("LIB_METS", "LIB_METS", true),
         let cases = [
             ("00000000.jp2", Some(MemberRole::Image(1))),
             ("0.txt", Some(MemberRole::Text(1))),
