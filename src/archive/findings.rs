@@ -109,6 +109,8 @@ pub enum FindingCode {
     MetsMalformed,
     /// The METS holds what is never read: a DTD, or more than the limits allow.
     MetsRefused,
+    /// The METS is in another encoding than the one that it declares; it is read as what it is in.
+    MetsEncodingDiffers,
     /// The METS is found by its root element; its name is another one.
     MetsMisnamed,
     /// More than one METS; the first counts.
@@ -168,6 +170,7 @@ impl FindingCode {
             Self::NoMarc => "no_marc",
             Self::MetsMalformed => "mets_malformed",
             Self::MetsRefused => "mets_refused",
+            Self::MetsEncodingDiffers => "mets_encoding_differs",
             Self::MetsMisnamed => "mets_misnamed",
             Self::MetsRepeated => "mets_repeated",
             Self::MarcRepeated => "marc_repeated",

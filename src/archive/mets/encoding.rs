@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
-use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{CoderResult, Decoder, Encoding, ISO_8859_15, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// Bytes in which the XML declaration stands.
 const HEAD: usize = 256;
@@ -20,11 +20,113 @@ pub(super) enum AsUtf8<B> {
 
 pub(super) struct DecodedReader<B> {
     input: Input<B>,
-    decoder: Decoder,
-    buffer: Vec<u8>,
+    decoder: DocumentDecoder,
+    decoded: Vec<u8>,
     start: usize,
-    end: usize,
     ended: bool,
+    oddity: EncodingOddity,
+}
+
+/// What was odd about a document's encoding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct EncodingOddity {
+    /// It has UTF-8 where another encoding is declared.
+    pub(super) has_utf8: bool,
+    /// Something was not valid in its encoding and was replaced.
+    pub(super) replaced: bool,
+}
+
+enum DocumentDecoder {
+    Declared(Decoder),
+    /// A Western encoding of one byte a character, or ASCII, is declared: what is valid UTF-8 is read as such all the same, because no
+    /// text of these encodings has such a sequence.
+    Western {
+        encoding: &'static Encoding,
+        /// A character that is not whole yet.
+        rest: Vec<u8>,
+    },
+}
+
+impl DocumentDecoder {
+    fn of(encoding: &'static Encoding) -> Self {
+        if encoding == WINDOWS_1252 || encoding == ISO_8859_15 {
+            return Self::Western {
+                encoding,
+                rest: Vec::new(),
+            };
+        }
+        Self::Declared(encoding.new_decoder_without_bom_handling())
+    }
+
+    /// Decodes some bytes; none are the end.
+    fn decode(&mut self, raw: &[u8], out: &mut Vec<u8>, oddity: &mut EncodingOddity) -> DecodedBytes {
+        let is_last = raw.is_empty();
+        match self {
+            Self::Declared(decoder) => {
+                out.resize(CHUNK, 0);
+                let (result, read, written, replaced) = decoder.decode_to_utf8(raw, out, is_last);
+                out.truncate(written);
+                oddity.replaced |= replaced;
+                DecodedBytes {
+                    read,
+                    is_end: is_last && result == CoderResult::InputEmpty,
+                }
+            }
+            Self::Western { encoding, rest } => {
+                let raw = &raw[..raw.len().min(CHUNK)];
+                rest.extend_from_slice(raw);
+                let taken = decode_western(rest, encoding, is_last, &mut |text| {
+                    out.extend_from_slice(text.as_bytes());
+                });
+                oddity.has_utf8 |= taken.has_utf8;
+                rest.drain(..taken.bytes);
+                DecodedBytes {
+                    read: raw.len(),
+                    is_end: is_last,
+                }
+            }
+        }
+    }
+}
+
+/// How far a decoder came.
+struct DecodedBytes {
+    read: usize,
+    is_end: bool,
+}
+
+/// What was taken of some bytes.
+#[derive(Debug, PartialEq, Eq)]
+struct WesternText {
+    bytes: usize,
+    has_utf8: bool,
+}
+
+/// Gives the text of bytes that are in this encoding, or in UTF-8, or here in one and there in the other. A character that may go on
+/// behind the bytes is left unless they are the last ones.
+fn decode_western(
+    bytes: &[u8],
+    encoding: &'static Encoding,
+    is_last: bool,
+    give: &mut impl FnMut(&str),
+) -> WesternText {
+    let mut taken = WesternText {
+        bytes: 0,
+        has_utf8: false,
+    };
+    for chunk in bytes.utf8_chunks() {
+        give(chunk.valid());
+        taken.has_utf8 |= !chunk.valid().is_ascii();
+        taken.bytes += chunk.valid().len();
+        let invalid = chunk.invalid();
+        let may_go_on = std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+        if may_go_on && !is_last && taken.bytes + invalid.len() == bytes.len() {
+            break;
+        }
+        give(&encoding.decode_without_bom_handling(invalid).0);
+        taken.bytes += invalid.len();
+    }
+    taken
 }
 
 /// The declared encoding is not known.
@@ -46,16 +148,22 @@ impl<B: BufRead> AsUtf8<B> {
         if encoding == UTF_8 {
             return Ok(Ok(Self::Through(input)));
         }
-        let decoder = encoding.new_decoder_without_bom_handling();
-        let buffer = vec![0; CHUNK];
         Ok(Ok(Self::Decoded(Box::new(DecodedReader {
             input,
-            decoder,
-            buffer,
+            decoder: DocumentDecoder::of(encoding),
+            decoded: Vec::new(),
             start: 0,
-            end: 0,
             ended: false,
+            oddity: EncodingOddity::default(),
         }))))
+    }
+
+    /// What was odd in what was read so far.
+    pub(super) fn oddity(&self) -> EncodingOddity {
+        match self {
+            Self::Through(_) => EncodingOddity::default(),
+            Self::Decoded(decoded) => decoded.oddity,
+        }
     }
 }
 
@@ -72,12 +180,18 @@ fn encoding_of(head: &[u8]) -> Result<(&'static Encoding, usize), UnknownEncodin
     match declared(head) {
         None => Ok((UTF_8, 0)),
         // A document whose declaration can be read byte by byte is not in UTF-16, whatever it says.
-        Some(label) => match Encoding::for_label(label) {
+        Some(label) => match by_label(label) {
             Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => Ok((UTF_8, 0)),
             Some(encoding) => Ok((encoding, 0)),
             None => Err(UnknownEncoding(String::from_utf8_lossy(label).into_owned())),
         },
     }
+}
+
+/// An encoding by its name, also where hyphens stand in it that the name has not.
+fn by_label(label: &[u8]) -> Option<&'static Encoding> {
+    let joined: Vec<u8> = label.iter().copied().filter(|byte| !b"-_ ".contains(byte)).collect();
+    Encoding::for_label(label).or_else(|| Encoding::for_label(&joined))
 }
 
 /// The value of `encoding` in the XML declaration.
@@ -96,13 +210,13 @@ fn declared(head: &[u8]) -> Option<&[u8]> {
 
 impl<B: BufRead> DecodedReader<B> {
     fn refill(&mut self) -> io::Result<()> {
-        while self.start == self.end && !self.ended {
+        while self.start == self.decoded.len() && !self.ended {
+            self.start = 0;
+            self.decoded.clear();
             let raw = self.input.fill_buf()?;
-            let last = raw.is_empty();
-            let (result, read, written, _) = self.decoder.decode_to_utf8(raw, &mut self.buffer, last);
+            let DecodedBytes { read, is_end } = self.decoder.decode(raw, &mut self.decoded, &mut self.oddity);
             self.input.consume(read);
-            (self.start, self.end) = (0, written);
-            self.ended = last && result == CoderResult::InputEmpty;
+            self.ended = is_end;
         }
         Ok(())
     }
@@ -114,7 +228,7 @@ impl<B: BufRead> BufRead for AsUtf8<B> {
             Self::Through(input) => input.fill_buf(),
             Self::Decoded(decoded) => {
                 decoded.refill()?;
-                Ok(&decoded.buffer[decoded.start..decoded.end])
+                Ok(&decoded.decoded[decoded.start..])
             }
         }
     }
@@ -172,6 +286,48 @@ mod tests {
         }
         let long = format!("<?xml encoding=\"latin1\"?>{}", "x".repeat(100_000));
         assert_eq!(read(long.as_bytes()), long);
+    }
+
+    #[test]
+    fn utf_8_is_read_where_another_encoding_is_declared() {
+        let cases: [(&str, &[u8], &str, bool); 8] = [
+            (
+                "US-ASCII",
+                "M\u{fc}ller \u{2014} \u{1f4d6}".as_bytes(),
+                "M\u{fc}ller \u{2014} \u{1f4d6}",
+                true,
+            ),
+            ("ISO-8859-1", "M\u{fc}ller".as_bytes(), "M\u{fc}ller", true),
+            ("ISO-8859-1", b"M\xfcller", "M\u{fc}ller", false),
+            ("ISO-8859-15", b"\xa4 \xe9", "\u{20ac} \u{e9}", false),
+            (
+                "windows-1252",
+                b"\x93\xe9\xe8\x94",
+                "\u{201c}\u{e9}\u{e8}\u{201d}",
+                false,
+            ),
+            ("latin1", b"\xc3\xbc and \xfc", "\u{fc} and \u{fc}", true),
+            ("Latin-1", b"\xe9\xc3", "\u{e9}\u{c3}", false),
+            ("windows-1251", b"\xc0\xe1", "\u{410}\u{431}", false),
+        ];
+        for (label, bytes, expected, has_utf8) in cases {
+            let document = [
+                format!("<?xml version=\"1.0\" encoding=\"{label}\"?>").as_bytes(),
+                bytes,
+            ]
+            .concat();
+            // However the bytes come.
+            for size in [1, 2, 3, 1_000] {
+                let reader = io::BufReader::with_capacity(size, &document[..]);
+                let mut text = String::new();
+                let mut as_utf8 = AsUtf8::of(reader).unwrap().map_err(|unknown| unknown.0).unwrap();
+                as_utf8.read_to_string(&mut text).unwrap();
+                assert!(text.ends_with(&format!("?>{expected}")), "{label} {size}: {text}");
+                assert_eq!(as_utf8.oddity().has_utf8, has_utf8, "{label} {size}");
+            }
+            let long = [&document[..], &vec![b'x'; 100_000], bytes].concat();
+            assert!(read(&long).ends_with(&format!("x{expected}")), "{label}");
+        }
     }
 
     #[test]

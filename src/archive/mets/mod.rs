@@ -19,7 +19,7 @@ use crate::archive::digest::ChecksumList;
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::limits::ArchiveLimits;
 use crate::archive::mets::bounded::BoundedReader;
-use crate::archive::mets::encoding::AsUtf8;
+use crate::archive::mets::encoding::{AsUtf8, EncodingOddity};
 use crate::archive::mets::record::MarcRecord;
 use crate::archive::mets::walk::{MetsWalk, WalkEnd};
 use crate::vocabulary::MarcFields;
@@ -62,6 +62,8 @@ pub(super) struct MetsSummary {
     pub(super) unread: Option<String>,
     /// Something was not valid UTF-8 and was replaced.
     pub(super) replaced: bool,
+    /// It has UTF-8 where another encoding is declared.
+    pub(super) has_utf8: bool,
     /// Why it is malformed or refused.
     pub(super) because: Option<String>,
 }
@@ -72,17 +74,25 @@ impl MetsSummary {
     /// An error is the input's own; what is wrong with the document stands in the answer.
     pub(super) fn read(input: impl BufRead, limits: &ArchiveLimits) -> io::Result<Option<Self>> {
         let mut walk = MetsWalk::default();
+        let mut oddity = EncodingOddity::default();
         let stop = match AsUtf8::of(input)? {
             Err(unknown) => WalkEnd::Malformed(format!("its encoding {:?} is not known", unknown.0)),
-            Ok(text) => walk.run(
-                BoundedReader::new(text, limits.mets_event_bytes, limits.mets_bytes),
-                limits.mets_depth,
-            )?,
+            Ok(mut text) => {
+                let bounded = BoundedReader::new(&mut text, limits.mets_event_bytes, limits.mets_bytes);
+                let stop = walk.run(bounded, limits.mets_depth)?;
+                oddity = text.oddity();
+                stop
+            }
         };
         if matches!(stop, WalkEnd::OtherRoot) {
             return Ok(None);
         }
-        Ok(Some(Self::of(walk, stop)))
+        walk.replaced |= oddity.replaced;
+        let summary = Self::of(walk, stop);
+        Ok(Some(Self {
+            has_utf8: oddity.has_utf8,
+            ..summary
+        }))
     }
 
     fn of(walk: MetsWalk, stop: WalkEnd) -> Self {
@@ -107,6 +117,7 @@ impl MetsSummary {
             forbidden,
             unread: walk.unread,
             replaced: walk.replaced,
+            has_utf8: false,
             because,
         }
     }
@@ -159,8 +170,12 @@ impl MetsSummary {
             findings.note(
                 FindingCode::BadUtf8,
                 None,
-                "its METS has bytes that are not UTF-8 in the MARC record",
+                "its METS has bytes that are not UTF-8, or not of the encoding that it declares",
             );
+        }
+        if self.has_utf8 {
+            let text = "its METS declares another encoding and is in UTF-8; it is read as UTF-8";
+            findings.note(FindingCode::MetsEncodingDiffers, None, text);
         }
     }
 }

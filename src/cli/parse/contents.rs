@@ -33,7 +33,13 @@ pub(super) fn mets(args: &ParseArgs) -> Result<Document, ParseError> {
         Ok(seen) => seen,
         Err(error) => return failed(input, error),
     };
-    let mut document = document(None, &warnings(&seen.findings, is_of_mets));
+    let mut document = document(
+        None,
+        &warnings(&seen.findings, |code| {
+            // The texts of pages are not read here.
+            is_of_mets(code) || code == FindingCode::BadUtf8
+        }),
+    );
     if let RecordKind::Malformed | RecordKind::Refused = seen.record {
         put(&mut document, "refusal", json!(seen.record));
     }
@@ -157,6 +163,7 @@ fn is_of_mets(code: FindingCode) -> bool {
             | FindingCode::NoMarc
             | FindingCode::MetsMalformed
             | FindingCode::MetsRefused
+            | FindingCode::MetsEncodingDiffers
             | FindingCode::MetsMisnamed
             | FindingCode::MetsRepeated
             | FindingCode::MarcRepeated
