@@ -75,6 +75,14 @@ pub enum FindingCode {
     PageGap,
     /// A second file for the same page, in another folder or spelling; the first one counts.
     DuplicatePage,
+    /// The same name twice; the last file counts, as when the archive is unpacked.
+    MemberRepeated,
+    /// An image, or a file with a number as pages have it, of which nothing tells the page; it is not counted.
+    UnplacedPageFile,
+    /// A folder with another book's METS; its files are not counted.
+    AnotherBookBeside,
+    /// A folder with pages that the volume's has, too, and with more of them; nothing names them, and they are not counted.
+    PagesElsewhere,
     /// A page without a text file.
     ImageWithoutText,
     /// A text file without a page image; beyond the last image its text is left out unless the METS or the list names it, or there is neither.
@@ -153,6 +161,10 @@ impl FindingCode {
             Self::NotAnImage => "not_an_image",
             Self::PageGap => "page_gap",
             Self::DuplicatePage => "duplicate_page",
+            Self::MemberRepeated => "member_repeated",
+            Self::UnplacedPageFile => "unplaced_page_file",
+            Self::AnotherBookBeside => "another_book_beside",
+            Self::PagesElsewhere => "pages_elsewhere",
             Self::ImageWithoutText => "image_without_text",
             Self::TextWithoutImage => "text_without_image",
             Self::PageNumberImplausible => "page_number_implausible",
@@ -283,6 +295,11 @@ mod tests {
             FindingCode::MetsLacksPages,
             FindingCode::EmptyPageImage,
             FindingCode::NotAnImage,
+            FindingCode::MemberRepeated,
+            FindingCode::UnplacedPageFile,
+            FindingCode::AnotherBookBeside,
+            FindingCode::PagesElsewhere,
+            FindingCode::MetsEncodingDiffers,
         ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }

@@ -16,8 +16,8 @@ pub(super) enum ImageContent {
     Image,
 }
 
-/// Judges by the first [`IMAGE_HEAD`] bytes. No form of image begins with that many equal ones or with so much text: each has zeros or
-/// bytes above 127 in its signature.
+/// Judges by the first [`IMAGE_HEAD`] bytes. No form of image but PDF begins with that many equal ones or with so much text: each has
+/// zeros or bytes above 127 in its signature.
 pub(super) fn image_content(head: &[u8]) -> ImageContent {
     let is_filling = |byte: &u8| *byte == 0 || *byte == 0xff || byte.is_ascii_whitespace();
     match head {
@@ -37,6 +37,10 @@ fn is_message(head: &[u8]) -> bool {
         Err(_) => return false,
     };
     let is_text = text.chars().all(|c| !c.is_control() || "\t\n\r".contains(c));
+    // A PDF may begin with nothing but text.
+    if text.starts_with("%PDF-") {
+        return false;
+    }
     let is_markup = text.trim_start_matches('\u{feff}').trim_start().starts_with('<');
     is_text && (is_markup || text.len() >= TEXT)
 }
@@ -48,7 +52,7 @@ mod tests {
     #[test]
     fn what_stands_in_an_images_place_is_none() {
         use ImageContent::{Empty, Image, NotAnImage};
-        let cases: [(&[u8], ImageContent); 20] = [
+        let cases: [(&[u8], ImageContent); 22] = [
             (b"", Empty),
             (b"\0", NotAnImage),
             (&[0; 64], NotAnImage),
@@ -61,6 +65,8 @@ mod tests {
             ("404: die Seite fehlt \u{fc}".as_bytes(), NotAnImage),
             (b"a text with a character cut \xc3", NotAnImage),
             (b"one", Image),
+            (b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n", Image),
+            (b"GIF89a\x01\0\x01\0\x80\0\0", Image),
             (b"\0\0\0\x0cjP  \r\n\x87\n", Image),
             (b"\xff\x4f\xff\x51", Image),
             (b"\xff\xd8\xff\xe0\0\x10JFIF\0", Image),

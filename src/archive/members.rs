@@ -19,7 +19,7 @@ const BLOCK: usize = 512;
 /// A member of the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TarMember {
-    /// The name with folders, without a leading `./`; bytes that are not UTF-8 replaced.
+    /// The name with folders, without a leading `./` and with slashes for backslashes; bytes that are not UTF-8 replaced.
     pub(super) name: String,
     /// Bytes of its data.
     pub(super) size: u64,
@@ -32,13 +32,6 @@ pub(super) enum MemberKind {
     Folder,
     /// A kind that is skipped, such as a volume label.
     Odd,
-}
-
-impl TarMember {
-    /// The name without folders.
-    pub(super) fn base_name(&self) -> &str {
-        self.name.rsplit('/').next().unwrap_or(&self.name)
-    }
 }
 
 /// Walks through a tar. Reading it gives the data of the member that [`TarMembers::next`] named last.
@@ -226,7 +219,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             return Err(hostile(ArchiveLimit::UnsafeName, format!("a member is named {name:?}")));
         }
         let parts: Vec<&str> = name
-            .split('/')
+            .split(['/', '\\'])
             .filter(|part| !part.is_empty() && *part != ".")
             .collect();
         Ok(parts.join("/"))

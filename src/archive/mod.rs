@@ -15,6 +15,8 @@ mod members;
 mod mets;
 mod names;
 mod openpgp;
+mod page_names;
+mod page_number;
 mod pages;
 mod pass;
 mod scan;

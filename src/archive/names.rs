@@ -1,12 +1,13 @@
 //! What a member is, by its name (src/grin/PROTOCOL.md, section 9).
 
 use crate::archive::digest::{LIST_NAME, base_name};
+use crate::archive::page_number::{NumberedStem, PageKind, is_page_like};
 use crate::grin::Barcode;
 
-/// What a file of the archive is for.
 /// What stands between the words of a file's name.
 const SEPARATORS: [char; 4] = ['_', '-', '.', ' '];
 
+/// What a file of the archive is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum MemberRole {
     /// A page image, with the page's number.
@@ -15,6 +16,10 @@ pub(super) enum MemberRole {
     Text(u32),
     /// A page's hOCR.
     Coordinates(u32),
+    /// A file of a page's kind with a number behind other words than the book's name: whether it is a page depends on the other files.
+    Candidate(PageKind, u32),
+    /// An image, or a file with a number as pages have it, of which nothing tells the page.
+    Unplaced { page_like: bool },
     /// The list of MD5 digests.
     ChecksumList,
     /// An XML file, by its name the METS or not.
@@ -28,7 +33,7 @@ impl MemberRole {
     pub(super) fn page(self) -> Option<u32> {
         match self {
             Self::Image(page) | Self::Text(page) | Self::Coordinates(page) => Some(page),
-            Self::ChecksumList | Self::Xml { .. } | Self::Other => None,
+            Self::Candidate(..) | Self::Unplaced { .. } | Self::ChecksumList | Self::Xml { .. } | Self::Other => None,
         }
     }
 
@@ -60,33 +65,53 @@ pub(super) fn role(name: &str, barcode: Option<&Barcode>) -> MemberRole {
     let Some((stem, extension)) = base_name.rsplit_once('.') else {
         return MemberRole::Other;
     };
-    let page = page_number(stem);
     let named_as_mets = barcode.is_some_and(|barcode| names_book(stem, barcode));
-    match (extension.to_ascii_lowercase().as_str(), page) {
-        ("jp2" | "tif" | "tiff" | "jpg" | "jpeg" | "png", Some(page)) => MemberRole::Image(page),
-        ("txt", Some(page)) => MemberRole::Text(page),
-        ("html" | "htm", Some(page)) => MemberRole::Coordinates(page),
+    match (
+        extension.to_ascii_lowercase().as_str(),
+        PageKind::of_extension(extension),
+    ) {
         // A barcode of a few digits looks like a page number.
-        ("xml", page) if page.is_none() || named_as_mets => MemberRole::Xml { named_as_mets },
+        ("xml" | "mets", _) if named_as_mets || !is_page_number(stem) => MemberRole::Xml { named_as_mets },
+        // The whole book in one file.
+        ("pdf", _) if named_as_mets => MemberRole::Other,
+        (_, Some(kind)) => page_role(stem, kind, barcode),
         _ => MemberRole::Other,
     }
 }
 
-/// A page number: 1 to 8 ASCII digits, not zero.
-fn page_number(stem: &str) -> Option<u32> {
-    digits(stem).filter(|page| *page > 0)
+/// One to eight digits: GRIN's form of a page's number, or a shorter one.
+fn is_page_number(stem: &str) -> bool {
+    (1..=8).contains(&stem.len()) && stem.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-fn digits(stem: &str) -> Option<u32> {
-    let is_number = (1..=8).contains(&stem.len()) && stem.bytes().all(|digit| digit.is_ascii_digit());
-    is_number.then(|| stem.parse().ok()).flatten()
+fn page_role(stem: &str, kind: PageKind, barcode: Option<&Barcode>) -> MemberRole {
+    let is_book = |text: &str| barcode.is_some_and(|barcode| names_book(text, barcode));
+    let page_like = is_page_like(stem);
+    match NumberedStem::of(stem) {
+        // Page zero is spoken of elsewhere.
+        Some(bare) if bare.is_bare() && bare.number == 0 => MemberRole::Other,
+        Some(bare) if bare.is_bare() => kind.of_page(bare.number),
+        // The number is the end of the barcode.
+        Some(_) if is_book(stem) && kind != PageKind::Image => MemberRole::Other,
+        Some(_) if is_book(stem) => MemberRole::Unplaced { page_like: false },
+        Some(NumberedStem { prefix, number, .. }) if number > 0 && is_book(prefix.trim_end_matches(SEPARATORS)) => {
+            kind.of_page(number)
+        }
+        Some(NumberedStem {
+            number: number @ 1.., ..
+        }) => MemberRole::Candidate(kind, number),
+        _ if kind == PageKind::Image || page_like => MemberRole::Unplaced { page_like },
+        _ => MemberRole::Other,
+    }
 }
 
 /// What a file of page zero would be with another number; `None` for any other file.
 pub(super) fn page_zero(name: &str) -> Option<MemberRole> {
     let (stem, extension) = base_name(name).rsplit_once('.')?;
-    digits(stem).filter(|page| *page == 0)?;
-    role(&format!("1.{extension}"), None).page_part()
+    let is_zero = NumberedStem::of(stem).is_some_and(|numbered| numbered.is_bare() && numbered.number == 0);
+    PageKind::of_extension(extension)
+        .filter(|_| is_zero)
+        .map(|kind| kind.of_page(1))
 }
 
 /// The name of a file as a METS or a checksum list may decorate it: without percent-encoding, with slashes, without what an address
@@ -143,6 +168,7 @@ fn decoded_barcode(text: &str) -> String {
 /// Does a METS's file name name some book, as `<LIB>_<BARCODE>` does?
 pub(super) fn names_some_book(base_name: &str) -> bool {
     let stem = base_name.rsplit_once('.').map_or(base_name, |(stem, _)| stem);
+    let stem = without_mets(stem);
     let barcode = stem.rsplit_once('_').map(|(_, barcode)| barcode);
     barcode.is_some_and(|barcode| barcode.len() > 3 && barcode.bytes().any(|byte| byte.is_ascii_digit()))
 }
@@ -168,7 +194,6 @@ pub(super) fn percent_decoded(name: &str) -> String {
         }
     }
     String::from_utf8(bytes).unwrap_or_else(|_| name.to_owned())
-    let stem = without_mets(stem);
 }
 
 #[cfg(test)]
@@ -193,9 +218,32 @@ mod tests {
             ("._00000001.jp2", MemberRole::Other),
             ("00000001.xml", MemberRole::Other),
             ("00000000.txt", MemberRole::Other),
-            ("000000001.txt", MemberRole::Other),
+            ("000000001.txt", MemberRole::Text(1)),
+            ("1000000000.txt", MemberRole::Unplaced { page_like: true }),
             ("٠٠٠٠٠٠٠١.txt", MemberRole::Other),
-            ("+0000001.txt", MemberRole::Other),
+            ("+0000001.txt", MemberRole::Candidate(PageKind::Text, 1)),
+            ("00000003.jpx", MemberRole::Image(3)),
+            ("00000003.J2K", MemberRole::Image(3)),
+            ("00000003.gif", MemberRole::Image(3)),
+            ("00000003.pdf", MemberRole::Image(3)),
+            ("00000003.tif.jp2", MemberRole::Image(3)),
+            ("TESTLIB_TL0000000001_00000003.jp2", MemberRole::Image(3)),
+            ("TESTLIB_TL0000000001-00000003.html", MemberRole::Coordinates(3)),
+            ("TL0000000001_0003.txt", MemberRole::Text(3)),
+            ("TL0000000002_0003.txt", MemberRole::Candidate(PageKind::Text, 3)),
+            ("page_0003.jp2", MemberRole::Candidate(PageKind::Image, 3)),
+            ("page_0000.jp2", MemberRole::Unplaced { page_like: false }),
+            ("00000002a.jp2", MemberRole::Candidate(PageKind::Image, 2)),
+            ("00000002a.txt", MemberRole::Candidate(PageKind::Text, 2)),
+            ("cover.jpg", MemberRole::Unplaced { page_like: false }),
+            ("1000000000.jp2", MemberRole::Unplaced { page_like: true }),
+            ("TESTLIB_TL0000000001.pdf", MemberRole::Other),
+            ("TESTLIB_TL0000000001.txt", MemberRole::Other),
+            ("TESTLIB_TL0000000001.jp2", MemberRole::Unplaced { page_like: false }),
+            ("TESTLIB_TL0000000001.mets.xml", MemberRole::Xml { named_as_mets: true }),
+            ("TL0000000001_mets.xml", MemberRole::Xml { named_as_mets: true }),
+            ("TL0000000001.METS", MemberRole::Xml { named_as_mets: true }),
+            ("00000000.jp2", MemberRole::Other),
             ("readme.txt", MemberRole::Other),
             ("noextension", MemberRole::Other),
         ];
@@ -225,6 +273,17 @@ mod tests {
             ("TL0000000001", "TESTLIB.TL0000000001", true),
             ("TL0000000001", "TESTLIB_TL0000000001", true),
             ("TL0000000001", "TESTLIB%3ATL0000000001", true),
+            ("TL0000000001", "TESTLIB_TL0000000001.mets", true),
+            ("TL0000000001", "TL0000000001_mets", true),
+            ("TL0000000001", "TL0000000001-METS", true),
+            ("TL0000000001", "mets_TESTLIB_TL0000000001", true),
+            ("TL0000000001", "METS.TL0000000001", true),
+            ("TL0000000001", "TEST-LIB_TL0000000001", true),
+            ("TL0000000001", "TEST-LIB_TL0000000001.mets", true),
+            ("TL0000000001", "TESTLIB_TL0000000002.mets", false),
+            ("TL0000000001", "-LIB_TL0000000001", false),
+            ("TL0000000001", "mets", false),
+            ("LIB_METS", "LIB_METS", true),
             ("TL0000000001", "_TL0000000001", false),
             ("TL0000000001", "TESTLIB:XTL0000000001", false),
             ("TL0000000001", "TESTLIB:TL0000000002", false),
@@ -273,17 +332,6 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(role(&plain_name(name), None), expected, "{name}");
         }
-            ("TL0000000001", "TESTLIB_TL0000000001.mets", true),
-            ("TL0000000001", "TL0000000001_mets", true),
-            ("TL0000000001", "TL0000000001-METS", true),
-            ("TL0000000001", "mets_TESTLIB_TL0000000001", true),
-            ("TL0000000001", "METS.TL0000000001", true),
-            ("TL0000000001", "TEST-LIB_TL0000000001", true),
-            ("TL0000000001", "TEST-LIB_TL0000000001.mets", true),
-            ("TL0000000001", "TESTLIB_TL0000000002.mets", false),
-            ("TL0000000001", "-LIB_TL0000000001", false),
-            ("TL0000000001", "mets", false),
-            ("LIB_METS", "LIB_METS", true),
         let cases = [
             ("00000000.jp2", Some(MemberRole::Image(1))),
             ("0.txt", Some(MemberRole::Text(1))),

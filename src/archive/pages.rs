@@ -9,10 +9,13 @@ use std::ops::RangeInclusive;
 use flate2::{Compression, GzBuilder};
 use tempfile::SpooledTempFile;
 
+use crate::archive::digest::folder_of;
 use crate::archive::encoding::{DecodedText, decoded};
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::image_head::ImageContent;
+use crate::archive::names::MemberRole;
 use crate::archive::pages::numbering::PageNumbering;
+use crate::archive::scan::FileSeen;
 
 /// Bytes of text that stay in memory; more go to a temporary file.
 const IN_MEMORY: usize = 2 << 20;
@@ -31,41 +34,35 @@ pub(super) struct VolumePages {
     /// One of them has bytes.
     has_coordinates: bool,
     texts: BTreeMap<u32, Line>,
+    /// What the files hold that may be parts of pages, by the files' numbers, until they are placed.
+    contents: BTreeMap<usize, PartContent>,
     spool: SpooledTempFile,
     written: u64,
     lines: RangeInclusive<u32>,
     nothing_names_pages: bool,
-    bad_utf8: Tally,
-    control: Tally,
-    marked: Tally,
-    utf16: Tally,
+}
+
+/// What a file holds that may be a part of a page.
+#[derive(Debug)]
+enum PartContent {
+    Image(ImageContent),
+    Coordinates { bytes: u64 },
+    Text(Line),
 }
 
 /// Where a page's JSON line lies in the spool.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Line {
     offset: u64,
     bytes: u64,
     /// The text has no character that could be read.
     is_blank: bool,
-}
-
-/// How often something was met, and on which pages first.
-#[derive(Debug, Default)]
-struct Tally {
-    count: u64,
-    pages: Vec<u32>,
-}
-
-impl Tally {
-    fn add(&mut self, page: u32, count: usize) {
-        if count > 0 {
-            self.count += count as u64;
-            if self.pages.len() < NAMED {
-                self.pages.push(page);
-            }
-        }
-    }
+    /// Runs of bytes that were no text.
+    replaced: usize,
+    /// Control characters that are no white space.
+    control: usize,
+    is_marked: bool,
+    is_utf16: bool,
 }
 
 /// What the pages came to.
@@ -95,19 +92,90 @@ impl VolumePages {
             coordinates: BTreeSet::new(),
             has_coordinates: false,
             texts: BTreeMap::new(),
+            contents: BTreeMap::new(),
             spool: SpooledTempFile::new(IN_MEMORY),
             written: 0,
             lines: NO_LINES,
             nothing_names_pages: false,
-            bad_utf8: Tally::default(),
-            control: Tally::default(),
-            marked: Tally::default(),
-            utf16: Tally::default(),
         }
     }
 
-    /// Notes a page image; false if there was one for this page. A second one counts where the first is none.
-    pub(super) fn image(&mut self, page: u32, content: ImageContent) -> bool {
+    /// Notes what a page's image holds.
+    pub(super) fn image(&mut self, file: usize, content: ImageContent) {
+        self.contents.insert(file, PartContent::Image(content));
+    }
+
+    /// Notes a page's hOCR.
+    pub(super) fn coordinates(&mut self, file: usize, bytes: u64) {
+        self.contents.insert(file, PartContent::Coordinates { bytes });
+    }
+
+    /// Keeps a page's text as it is, but for its byte order mark and for runs that are not valid in its encoding.
+    pub(super) fn text(&mut self, file: usize, bytes: &[u8]) -> io::Result<()> {
+        let DecodedText {
+            text,
+            encoding,
+            replaced,
+        } = decoded(bytes);
+        let control = |byte: &u8| byte.is_ascii_control() && !b"\t\n\r".contains(byte);
+        let mut json = serde_json::to_vec(&text)?;
+        json.push(b'\n');
+        self.spool.write_all(&json)?;
+        let line = Line {
+            offset: self.written,
+            bytes: json.len() as u64,
+            is_blank: is_blank(&text),
+            replaced,
+            control: text.as_bytes().iter().filter(|byte| control(byte)).count(),
+            is_marked: encoding == Some("UTF-8"),
+            is_utf16: encoding.is_some_and(|encoding| encoding != "UTF-8"),
+        };
+        self.contents.insert(file, PartContent::Text(line));
+        self.written += line.bytes;
+        Ok(())
+    }
+
+    /// Notes that a page has a text that is not to be written.
+    pub(super) fn text_not_kept(&mut self, file: usize, bytes: &[u8]) {
+        let line = Line {
+            is_blank: is_blank(&decoded(bytes).text),
+            ..Line::default()
+        };
+        self.contents.insert(file, PartContent::Text(line));
+    }
+
+    /// Takes each file for the part that its role says, those in the folder `main` first. Of two of one part the first counts; a
+    /// second image counts where the first is none.
+    pub(super) fn place(&mut self, files: &[FileSeen], main: &str, findings: &mut FindingList) {
+        let (mut first, last): (Vec<_>, Vec<_>) = std::mem::take(&mut self.contents)
+            .into_iter()
+            .partition(|(file, _)| folder_of(&files[*file].name) == main);
+        first.extend(last);
+        for (file, content) in first {
+            let FileSeen { name, role, .. } = &files[file];
+            let (is_first, page, what) = match (*role, content) {
+                (MemberRole::Image(page), PartContent::Image(content)) => {
+                    (self.place_image(page, content), page, "an image")
+                }
+                (MemberRole::Coordinates(page), PartContent::Coordinates { bytes }) => {
+                    self.has_coordinates |= bytes > 0;
+                    (self.coordinates.insert(page), page, "hOCR")
+                }
+                (MemberRole::Text(page), PartContent::Text(line)) => {
+                    let is_first = !self.texts.contains_key(&page);
+                    self.texts.entry(page).or_insert(line);
+                    (is_first, page, "a text")
+                }
+                _ => continue,
+            };
+            if !is_first {
+                let text = format!("page {page} has {what} already");
+                findings.note(FindingCode::DuplicatePage, Some(name), text);
+            }
+        }
+    }
+
+    fn place_image(&mut self, page: u32, content: ImageContent) -> bool {
         let is_first = self.images.insert(page);
         if content == ImageContent::Image {
             self.void_images.remove(&page);
@@ -115,61 +183,6 @@ impl VolumePages {
             self.void_images.insert(page, content);
         }
         is_first
-    }
-
-    /// Notes a page's hOCR; false if there was one for this page.
-    pub(super) fn coordinates(&mut self, page: u32, bytes: u64) -> bool {
-        self.has_coordinates |= bytes > 0;
-        self.coordinates.insert(page)
-    }
-
-    /// True if this page has its text already.
-    pub(super) fn has_text(&self, page: u32) -> bool {
-        self.texts.contains_key(&page)
-    }
-
-    /// Keeps a page's text as it is, but for its byte order mark and for runs that are not valid in its encoding.
-    pub(super) fn text(&mut self, page: u32, bytes: &[u8]) -> io::Result<()> {
-        let DecodedText {
-            text,
-            encoding,
-            replaced,
-        } = decoded(bytes);
-        let odd = text
-            .bytes()
-            .filter(|byte| byte.is_ascii_control() && !b"\t\n\r".contains(byte))
-            .count();
-        let is_blank = is_blank(&text);
-        self.bad_utf8.add(page, replaced);
-        self.control.add(page, odd);
-        match encoding {
-            Some("UTF-8") => self.marked.add(page, 1),
-            Some(_) => self.utf16.add(page, 1),
-            None => {}
-        }
-        let mut line = serde_json::to_vec(&text)?;
-        line.push(b'\n');
-        self.spool.write_all(&line)?;
-        self.texts.insert(
-            page,
-            Line {
-                offset: self.written,
-                bytes: line.len() as u64,
-                is_blank,
-            },
-        );
-        self.written += line.len() as u64;
-        Ok(())
-    }
-
-    /// Notes that a page has a text that is not to be written.
-    pub(super) fn text_not_kept(&mut self, page: u32, bytes: &[u8]) {
-        let line = Line {
-            offset: 0,
-            bytes: 0,
-            is_blank: is_blank(&decoded(bytes).text),
-        };
-        self.texts.insert(page, line);
     }
 
     /// Notes that there is neither a METS nor a checksum list: then a text alone makes a page, too.
@@ -244,7 +257,7 @@ impl VolumePages {
             .images
             .iter()
             .copied()
-            .filter(|page| !self.has_text(*page))
+            .filter(|page| !self.texts.contains_key(page))
             .collect();
         if !without_image.is_empty() && !self.images.is_empty() {
             let text = listed("pages with text and without an image", &without_image);
@@ -297,27 +310,36 @@ impl VolumePages {
         } else if self.nonblank_texts() == 0 {
             findings.note(FindingCode::NoText, None, "all of its page texts are blank");
         }
-        let tallies = [
+        type Count = fn(&Line) -> usize;
+        let tallies: [(FindingCode, Count, &str); 4] = [
             (
                 FindingCode::BadUtf8,
-                &self.bad_utf8,
+                |line| line.replaced,
                 "runs of bytes that are not UTF-8, on pages",
             ),
-            (FindingCode::ControlChars, &self.control, "control characters, on pages"),
+            (
+                FindingCode::ControlChars,
+                |line| line.control,
+                "control characters, on pages",
+            ),
             (
                 FindingCode::ByteOrderMark,
-                &self.marked,
+                |line| line.is_marked.into(),
                 "byte order marks, removed, on pages",
             ),
             (
                 FindingCode::TextInUtf16,
-                &self.utf16,
+                |line| line.is_utf16.into(),
                 "texts in UTF-16, decoded, on pages",
             ),
         ];
-        for (code, tally, what) in tallies.into_iter().filter(|(_, tally, _)| tally.count > 0) {
-            let what = format!("{} {what}", tally.count);
-            findings.note(code, None, listed(&what, &tally.pages));
+        for (code, count, what) in tallies {
+            let found = self.texts.iter().filter(|(_, line)| count(line) > 0);
+            let pages: Vec<u32> = found.map(|(page, _)| *page).collect();
+            let count: usize = self.texts.values().map(count).sum();
+            if count > 0 {
+                findings.note(code, None, listed(&format!("{count} {what}"), &pages));
+            }
         }
     }
 

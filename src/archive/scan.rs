@@ -2,6 +2,7 @@
 
 mod found_mets;
 mod judgement;
+mod placement;
 
 use std::io::{self, BufRead, Read};
 
@@ -14,8 +15,10 @@ use crate::archive::image_head::{IMAGE_HEAD, image_content};
 use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers};
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::{MemberRole, page_zero, role};
+use crate::archive::page_number::PageKind;
 use crate::archive::pages::VolumePages;
 use crate::archive::scan::found_mets::FoundMets;
+use crate::archive::scan::placement::MetsPlace;
 use crate::archive::volume::PassOptions;
 use crate::grin::Barcode;
 
@@ -26,12 +29,34 @@ const MOST_LISTS: usize = 64;
 pub(super) struct FileSeen {
     pub(super) name: String,
     pub(super) role: MemberRole,
+    pub(super) standing: FileStanding,
+}
+
+/// Whether a file is the volume's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileStanding {
+    Own,
+    /// Another file of the same name stands behind it.
+    Superseded,
+    /// It is another book's.
+    Foreign,
+    /// It stands beside the volume's pages, and nothing names it.
+    Beside,
+}
+
+impl FileSeen {
+    fn set_aside(&mut self, standing: FileStanding) {
+        self.standing = standing;
+        self.role = MemberRole::Other;
+    }
 }
 
 /// A checksum list and the folder that it stands in.
 pub(super) struct FoundList {
     pub(super) folder: String,
     pub(super) list: ChecksumList,
+    /// The file that it was read from last.
+    name: String,
 }
 
 /// The walk, and what it gathered.
@@ -44,6 +69,7 @@ pub(super) struct TarScan<'o> {
     /// Bytes that further checksum lists may have.
     list_room: u64,
     mets: Option<FoundMets>,
+    mets_places: Vec<MetsPlace>,
     /// What other METS of this book say of its files.
     more_mets: Vec<MetsSummary>,
     in_folder: bool,
@@ -64,6 +90,7 @@ impl<'o> TarScan<'o> {
             lists: Vec::new(),
             list_room: options.limits.checksum_list_bytes,
             mets: None,
+            mets_places: Vec::new(),
             more_mets: Vec::new(),
             in_folder: false,
             terminated: true,
@@ -117,17 +144,21 @@ impl<'o> TarScan<'o> {
         if digested {
             self.digests.begin(self.files.len(), member.size);
         }
+        let id = self.files.len();
         self.files.push(FileSeen {
             name: member.name.clone(),
             role,
+            standing: FileStanding::Own,
         });
         match role {
-            MemberRole::Image(page) => self.image(page, member, data)?,
-            MemberRole::Text(page) => self.text(page, member, data)?,
+            MemberRole::Image(_) | MemberRole::Candidate(PageKind::Image, _) => self.image(id, data)?,
+            MemberRole::Text(_) | MemberRole::Candidate(PageKind::Text, _) => self.text(id, member, data)?,
+            MemberRole::Coordinates(_) | MemberRole::Candidate(PageKind::Coordinates, _) => {
+                self.pages.coordinates(id, member.size);
+            }
             MemberRole::ChecksumList => self.checksum_list(member, data)?,
             MemberRole::Xml { named_as_mets } => self.xml(named_as_mets, member, data)?,
-            MemberRole::Coordinates(page) => self.coordinates(page, member),
-            MemberRole::Other => {}
+            MemberRole::Unplaced { .. } | MemberRole::Other => {}
         }
         if digested {
             self.skip(data)?;
@@ -168,44 +199,30 @@ impl<'o> TarScan<'o> {
         }
     }
 
-    fn image(&mut self, page: u32, member: &TarMember, data: &mut impl BufRead) -> io::Result<()> {
+    fn image(&mut self, id: usize, data: &mut impl BufRead) -> io::Result<()> {
         let mut head = Vec::new();
         data.take(IMAGE_HEAD).read_to_end(&mut head)?;
         self.digests.update(&head);
-        if !self.pages.image(page, image_content(&head)) {
-            self.findings.note(
-                FindingCode::DuplicatePage,
-                Some(&member.name),
-                format!("page {page} has an image already"),
-            );
-        }
+        self.pages.image(id, image_content(&head));
         Ok(())
     }
 
-    fn coordinates(&mut self, page: u32, member: &TarMember) {
-        if !self.pages.coordinates(page, member.size) {
-            let text = format!("page {page} has hOCR already");
-            self.findings.note(FindingCode::DuplicatePage, Some(&member.name), text);
-        }
-    }
-
-    fn text(&mut self, page: u32, member: &TarMember, data: &mut impl BufRead) -> io::Result<()> {
-        if self.pages.has_text(page) {
-            let what = format!("page {page} has a text already, this one is left out");
-            self.findings.note(FindingCode::DuplicatePage, Some(&member.name), what);
+    fn text(&mut self, id: usize, member: &TarMember, data: &mut impl BufRead) -> io::Result<()> {
+        let most = self.options.limits.page_text_bytes;
+        // What is perhaps no page may be as long as it likes.
+        if self.files[id].role.page().is_none() && member.size > most {
             return Ok(());
         }
-        let most = self.options.limits.page_text_bytes;
         if !self.options.extract_text {
             let mut bytes = Vec::new();
             data.take(most).read_to_end(&mut bytes)?;
             self.digests.update(&bytes);
-            self.pages.text_not_kept(page, &bytes);
+            self.pages.text_not_kept(id, &bytes);
             return Ok(());
         }
         Self::must_fit(member, ArchiveLimit::PageText, most)?;
         let bytes = self.whole(member, data)?;
-        self.pages.text(page, &bytes).map_err(|error| {
+        self.pages.text(id, &bytes).map_err(|error| {
             self.text_failure = Some(error);
             LayerFault::Text.into()
         })
@@ -224,12 +241,15 @@ impl<'o> TarScan<'o> {
         Ok(())
     }
 
-    /// Lists of one folder count together, so that a file has to be equal to what each of them says.
+    /// Lists of one folder count together, so that a file has to be equal to what each of them says. A list of the same name is a
+    /// newer one: what it says of a file takes the place of what the older one said.
     fn add_list(&mut self, list: ChecksumList, member: &TarMember) {
         let folder = folder_of(&member.name);
         let is_full = self.lists.len() == MOST_LISTS;
         match self.lists.iter_mut().find(|known| known.folder == folder) {
+            Some(known) if known.name == member.name => known.list.supersede(list),
             Some(known) => {
+                known.name.clone_from(&member.name);
                 for text in known.list.merge(list) {
                     self.findings
                         .note(FindingCode::ChecksumListMalformed, Some(&member.name), text);
@@ -243,6 +263,7 @@ impl<'o> TarScan<'o> {
             None => self.lists.push(FoundList {
                 folder: folder.to_owned(),
                 list,
+                name: member.name.clone(),
             }),
         }
     }
@@ -262,6 +283,27 @@ impl<'o> TarScan<'o> {
         data.read_to_end(&mut bytes)?;
         self.digests.update(&bytes);
         Ok(bytes)
+    }
+}
+
+/// Files of these names.
+#[cfg(test)]
+pub(super) fn seen(names: &[&str], barcode: Option<&Barcode>) -> Vec<FileSeen> {
+    let file = |name: &&str| FileSeen {
+        name: (*name).to_owned(),
+        role: role(name, barcode),
+        standing: FileStanding::Own,
+    };
+    names.iter().map(file).collect()
+}
+
+/// A checksum list in this folder.
+#[cfg(test)]
+pub(super) fn list_in(folder: &str, list: ChecksumList) -> FoundList {
+    FoundList {
+        folder: folder.to_owned(),
+        list,
+        name: format!("{folder}checksum.md5"),
     }
 }
 

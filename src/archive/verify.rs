@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 
 pub(super) use crate::archive::verify::sources::{DigestSources, ListRange, RangedList, list_ranges};
 
-use crate::archive::digest::{LaneDigests, Md5Digest};
+use crate::archive::digest::{LaneDigests, Md5Digest, base_name};
 use crate::archive::error::shortened;
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
-use crate::archive::names::{MemberRole, is_desktop_litter, page_zero, plain_name, role};
-use crate::archive::scan::FileSeen;
+use crate::archive::names::{MemberRole, is_desktop_litter, page_zero, plain_name};
+use crate::archive::page_names::PageNames;
+use crate::archive::scan::{FileSeen, FileStanding};
 use crate::archive::verify::file_names::{FileNames, ListedFiles};
 
 /// Names of failed members that are kept.
@@ -43,9 +44,12 @@ pub(super) fn compare(
     let names = FileNames::of(files);
     let lists: Vec<_> = sources.lists.iter().map(|list| names.find_list(list)).collect();
     let digested = sources.mets.iter().filter(|mets| !mets.digests.is_empty());
-    let mets: Vec<_> = digested.map(|mets| names.find("", mets.digests.entries())).collect();
+    let mets: Vec<_> = digested
+        .map(|mets| names.find(&mets.folder, mets.digests.entries()))
+        .collect();
     // Each METS by itself: what two of them name is meant by both.
-    let named_by = |mets: &&MetsSummary| names.find("", mets.named.iter().map(|name| (name.as_str(), &[][..])));
+    let named_by =
+        |mets: &&MetsSummary| names.find(&mets.folder, mets.named.iter().map(|name| (name.as_str(), &[][..])));
     let named: Vec<_> = sources.mets.iter().map(named_by).collect();
     let mut compared = DigestComparison {
         has_source: digests.is_some() && !(lists.is_empty() && mets.is_empty()),
@@ -74,7 +78,8 @@ pub(super) fn compare(
         None => {}
     }
     let listed = lists.iter().chain(&mets).chain(&named);
-    compared.note_names(files, listed, &proven, findings);
+    let evidence = PageEvidence::of(files, proven, sources);
+    compared.note_names(&evidence, listed, findings);
     compared
 }
 
@@ -133,6 +138,9 @@ impl DigestComparison {
         digest: Md5Digest,
         findings: &mut FindingList,
     ) -> bool {
+        if matches!(file.standing, FileStanding::Foreign | FileStanding::Superseded) {
+            return false;
+        }
         let note = |findings: &mut FindingList, code, text: &str| findings.note(code, Some(&file.name), text);
         if given.contradict_each_other() {
             let text = "the METS lists another digest than the checksum list";
@@ -160,7 +168,7 @@ impl DigestComparison {
                 note(findings, FindingCode::ChecksumMismatch, text);
                 keep(&mut self.mismatched, &file.name);
             }
-            DigestVerdict::NotGiven if is_page => {
+            DigestVerdict::NotGiven if is_page || file.role == (MemberRole::Unplaced { page_like: true }) => {
                 note(findings, FindingCode::MemberNotListed, "no digest is listed for it");
                 self.unlisted_pages += 1;
             }
@@ -173,9 +181,8 @@ impl DigestComparison {
     /// only worth a word.
     fn note_names<'l>(
         &mut self,
-        files: &[FileSeen],
+        evidence: &PageEvidence<'_>,
         lists: impl Iterator<Item = &'l ListedFiles>,
-        proven: &BTreeSet<MemberRole>,
         findings: &mut FindingList,
     ) {
         let mut said = BTreeSet::new();
@@ -183,14 +190,14 @@ impl DigestComparison {
             for (name, id) in &listed.respelled {
                 if said.insert(name) {
                     let text = format!("it is listed in another spelling: {name}");
-                    findings.note(FindingCode::ListedNameDiffers, Some(&files[*id].name), text);
+                    findings.note(FindingCode::ListedNameDiffers, Some(&evidence.files[*id].name), text);
                 }
             }
             for name in &listed.absent {
                 if !said.insert(name) {
                     continue;
                 }
-                if is_missing(&plain_name(name), files, proven) {
+                if evidence.is_missing(name) {
                     let text = "it is listed and not in the archive";
                     findings.note(FindingCode::ChecksumMissingMember, Some(name), text);
                     keep(&mut self.missing, name);
@@ -203,14 +210,53 @@ impl DigestComparison {
     }
 }
 
-/// Is a file that a list names and the archive lacks one of a page? Not where another form of it is there and proven. Page zero is not
-/// counted, and as much a page of the book as the others.
-fn is_missing(name: &str, files: &[FileSeen], proven: &BTreeSet<MemberRole>) -> bool {
-    if let Some(part) = role(name, None).page_part() {
-        return !proven.contains(&part);
+/// What tells whether a listed file that is not there is a missing page.
+struct PageEvidence<'e> {
+    files: &'e [FileSeen],
+    /// Parts of pages of which a file is there and proven.
+    proven: BTreeSet<MemberRole>,
+    names: &'e PageNames<'e>,
+    /// What the METS have among the page images, each where it names at least one that is there: else its names are no files'.
+    images: BTreeSet<&'e str>,
+}
+
+impl<'e> PageEvidence<'e> {
+    fn of(files: &'e [FileSeen], proven: BTreeSet<MemberRole>, sources: &'e DigestSources<'e>) -> Self {
+        let names = &sources.page_names;
+        let known: BTreeSet<String> = files.iter().map(|file| base_name(&file.name).to_lowercase()).collect();
+        let is_there = |name: &String| {
+            let plain = plain_name(name);
+            let part = names.image_part(&plain);
+            known.contains(&base_name(&plain).to_lowercase()) || part.is_some_and(|part| proven.contains(&part))
+        };
+        let describing = sources.mets.iter().filter(|mets| mets.images.iter().any(is_there));
+        let images = describing.flat_map(|mets| &mets.images).map(String::as_str).collect();
+        Self {
+            files,
+            proven,
+            names,
+            images,
+        }
     }
-    let zero = page_zero(name);
-    zero.is_some() && !files.iter().any(|file| page_zero(&file.name) == zero)
+
+    /// Is a file that a list names and the archive lacks one of a page? By its name, or because the METS has it among the page images.
+    /// Not where another form of it is there and proven. Page zero is not counted, and as much a page of the book as the others.
+    fn is_missing(&self, name: &str) -> bool {
+        let plain = plain_name(name);
+        if self.names.is_foreign(&plain) {
+            return false;
+        }
+        if let Some(part) = self.names.part(&plain) {
+            return !self.proven.contains(&part);
+        }
+        if let Some(zero) = page_zero(&plain) {
+            return !self.files.iter().any(|file| page_zero(&file.name) == Some(zero));
+        }
+        let is_image = self.images.contains(name) && !is_desktop_litter(&plain);
+        let image_part = is_image.then(|| self.names.image_part(&plain)).flatten();
+        let part = image_part.or_else(|| self.names.other_part(&plain));
+        (is_image || self.names.is_page_like(&plain)) && !part.is_some_and(|part| self.proven.contains(&part))
+    }
 }
 
 fn keep(names: &mut Vec<String>, name: &str) {
@@ -222,31 +268,55 @@ fn keep(names: &mut Vec<String>, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Files of these names.
-    pub(super) fn seen(names: &[&str]) -> Vec<FileSeen> {
-        let file = |name: &&str| FileSeen {
-            name: (*name).to_owned(),
-            role: role(name, None),
-        };
-        names.iter().map(file).collect()
-    }
+    use crate::archive::limits::ArchiveLimits;
+    use crate::archive::scan::seen;
 
     #[test]
     fn a_page_that_is_named_and_not_there_is_missing() {
-        let proven = BTreeSet::from([MemberRole::Image(1)]);
+        const METS: &str = "<mets><fileSec><fileGrp USE=\"image\"><file><FLocat href=\"cover.tif\"/></file>\
+                            <file><FLocat href=\"page_7.tif\"/></file><file><FLocat href=\"page_1.tif\"/></file>\
+                            <file><FLocat href=\"00000001\"/></file><file><FLocat href=\"00000007\"/></file></fileGrp></fileSec></mets>";
+        let mets = MetsSummary::read(METS.as_bytes(), &ArchiveLimits::default());
+        let mets = mets.unwrap().unwrap();
+        let files = seen(&["00000001.jp2", "00000000.tif"], None);
+        let sources = DigestSources {
+            lists: Vec::new(),
+            mets: vec![&mets],
+            page_names: PageNames::of(&files, None),
+        };
+        let proven = BTreeSet::from([MemberRole::Image(1), MemberRole::Coordinates(1)]);
+        let evidence = PageEvidence::of(&files, proven, &sources);
         let cases = [
             ("00000001.jp2", false),
             ("00000001.tif", false),
+            ("00000001.pdf", false),
+            ("00000001.xml", false),
             ("00000001.txt", true),
             ("00000002.jp2", true),
+            ("00000002.jpx", true),
+            ("00000002.j2k", true),
+            ("00000002.gif", true),
+            ("00000002.pdf", true),
+            ("00000002.xml", true),
+            ("00000002a.jp2", true),
+            ("00000001a.jp2", true),
+            ("scan_00000001.jp2", false),
+            ("scan_00000002.jp2", true),
+            ("cover.tif", true),
+            ("page_7.tif", true),
+            ("page_1.tif", false),
+            ("00000001", false),
+            ("00000007", true),
+            ("._cover.tif", false),
+            ("cover.jpg", false),
+            ("map_2.tif", false),
             ("00000000.jp2", false),
             ("00000000.txt", true),
             ("readme.txt", false),
+            ("readme_1920.txt", false),
         ];
         for (name, expected) in cases {
-            let files = seen(&["00000001.jp2", "00000000.tif"]);
-            assert_eq!(is_missing(name, &files, &proven), expected, "{name}");
+            assert_eq!(evidence.is_missing(name), expected, "{name}");
         }
     }
 

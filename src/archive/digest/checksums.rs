@@ -79,6 +79,17 @@ impl ChecksumList {
         std::mem::take(&mut self.warnings)
     }
 
+    /// Adds a newer list: its digests take the place of those that were listed for the same names.
+    pub(crate) fn supersede(&mut self, newer: Self) {
+        self.digests.extend(newer.digests);
+        self.by_base_name.extend(newer.by_base_name);
+    }
+
+    /// All names without their digests.
+    pub(crate) fn into_names(self) -> impl Iterator<Item = String> {
+        self.digests.into_keys()
+    }
+
     fn warn(&mut self, warning: String) {
         if self.warnings.len() < WARNINGS {
             self.warnings.push(warning);
@@ -104,13 +115,6 @@ impl ChecksumList {
     }
 }
 
-fn entry(line: &[u8]) -> Option<(String, Md5Digest)> {
-    if let Some(tagged) = tagged_entry(line) {
-        return Some(tagged);
-    }
-    // GNU md5sum marks a line whose name holds escapes with a backslash.
-    let escaped = line.starts_with(b"\\");
-    let line = line.strip_prefix(b"\\").unwrap_or(line);
 /// What ends the lines of a list: a zero where it has no other line ends, and something that can be read.
 fn line_ends(text: &str) -> &'static [char] {
     let is_listed = text.contains(|c: char| !c.is_control());
@@ -121,6 +125,13 @@ fn line_ends(text: &str) -> &'static [char] {
     }
 }
 
+fn entry(line: &[u8]) -> Option<(String, Md5Digest)> {
+    if let Some(tagged) = tagged_entry(line) {
+        return Some(tagged);
+    }
+    // GNU md5sum marks a line whose name holds escapes with a backslash.
+    let escaped = line.starts_with(b"\\");
+    let line = line.strip_prefix(b"\\").unwrap_or(line);
     let digest = md5_of_hex(line.get(..32)?)?;
     let after = &line[32..];
     let name = after.trim_ascii_start();
@@ -129,6 +140,16 @@ fn line_ends(text: &str) -> &'static [char] {
     }
     let name = listed_name(name.strip_prefix(b"*").unwrap_or(name))?;
     Some((if escaped { name.replace("\\\\", "\\") } else { name }, digest))
+}
+
+/// `MD5 (name) = digest`, with or without its blanks.
+fn tagged_entry(line: &[u8]) -> Option<(String, Md5Digest)> {
+    let (tag, rest) = line.split_at_checked(3)?;
+    let name = rest.trim_ascii_start().strip_prefix(b"(")?;
+    let equals = name.iter().rposition(|byte| *byte == b'=')?;
+    let digest = md5_of_hex(name[equals + 1..].trim_ascii())?;
+    let name = name[..equals].trim_ascii_end().strip_suffix(b")")?;
+    tag.eq_ignore_ascii_case(b"MD5").then_some((listed_name(name)?, digest))
 }
 
 fn listed_name(name: &[u8]) -> Option<String> {
@@ -140,16 +161,6 @@ fn listed_name(name: &[u8]) -> Option<String> {
 pub(in crate::archive) fn listed_path(name: &str) -> String {
     let name = name.trim().replace('\\', "/");
     name.trim_start_matches("./").trim_start_matches('/').to_owned()
-}
-
-/// `MD5 (name) = digest`, with or without its blanks.
-fn tagged_entry(line: &[u8]) -> Option<(String, Md5Digest)> {
-    let (tag, rest) = line.split_at_checked(3)?;
-    let name = rest.trim_ascii_start().strip_prefix(b"(")?;
-    let equals = name.iter().rposition(|byte| *byte == b'=')?;
-    let digest = md5_of_hex(name[equals + 1..].trim_ascii())?;
-    let name = name[..equals].trim_ascii_end().strip_suffix(b")")?;
-    tag.eq_ignore_ascii_case(b"MD5").then_some((listed_name(name)?, digest))
 }
 
 /// The folders before a name, each with its slash; empty at the top.
@@ -178,6 +189,11 @@ mod tests {
             format!("{A}\t./some/folder/00000001.jp2   \n\n"),
             format!("# made today\n{}  00000001.jp2", A.to_uppercase()),
             format!("MD5 (00000001.jp2) = {A}\n"),
+            format!("MD5(00000001.jp2)= {A}\n"),
+            format!("md5(./00000001.jp2)={A}\r\n"),
+            format!("{A}  00000001.jp2\0"),
+            format!("{A}  00000001.jp2\0{A}  00000001.jp2\0\n"),
+            format!("{A} *00000001.jp2\0{A}  00000001.jp2\0"),
             format!("{A}  00000001.jp2\r{A}  00000001.jp2\r"),
         ];
         for text in cases {
@@ -189,11 +205,6 @@ mod tests {
             );
             assert_eq!(list.warnings, Vec::<String>::new());
         }
-            format!("MD5(00000001.jp2)= {A}\n"),
-            format!("md5(./00000001.jp2)={A}\r\n"),
-            format!("{A}  00000001.jp2\0"),
-            format!("{A}  00000001.jp2\0{A}  00000001.jp2\0\n"),
-            format!("{A} *00000001.jp2\0{A}  00000001.jp2\0"),
     }
 
     #[test]
@@ -216,6 +227,9 @@ mod tests {
             &format!("{A}  "),
             "\0\0\0",
             "MD5 (a) = 12",
+            &format!("MD5 () = {A}"),
+            &format!("SHA1(a)= {A}"),
+            &format!("MD5 a) = {A}"),
         ] {
             let list = ChecksumList::parse(text.as_bytes());
             assert!(list.is_empty() && list.warnings.len() == 1, "{text:?}");
@@ -227,9 +241,6 @@ mod tests {
         let list = ChecksumList::parse(format!("{A}  a.txt\n{}  a.txt\n", A.replace('0', "1")).as_bytes());
         assert_eq!(list.to_hex()["a.txt"], A);
         assert_eq!(list.warnings, ["a.txt is listed with two digests"]);
-            &format!("MD5 () = {A}"),
-            &format!("SHA1(a)= {A}"),
-            &format!("MD5 a) = {A}"),
         assert_eq!(
             list.entries().map(|(_, digests)| digests.len()).collect::<Vec<_>>(),
             [2]

@@ -1,5 +1,6 @@
 //! METS read as a stream: its MARC record, and the digests of the files it lists.
 
+mod attributes;
 mod bounded;
 mod encoding;
 mod fields;
@@ -43,6 +44,8 @@ pub enum RecordKind {
 /// What a METS says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MetsSummary {
+    /// The folder that it stands in, if it is a file of an archive.
+    pub(super) folder: String,
     pub(super) record: RecordKind,
     pub(super) marc: Option<MarcFields>,
     pub(super) marc_xml: Option<String>,
@@ -52,6 +55,8 @@ pub(super) struct MetsSummary {
     pub(super) digests: ChecksumList,
     /// Files listed without an MD5 digest.
     pub(super) named: BTreeSet<String>,
+    /// Files of both kinds that are page images by the group they are listed in.
+    pub(super) images: BTreeSet<String>,
     /// How many files have a digest that is not compared, by its type.
     pub(super) not_compared: BTreeMap<String, u64>,
     /// There are several MARC records.
@@ -106,12 +111,14 @@ impl MetsSummary {
         let mut record = found.filter(|_| kind == RecordKind::Found);
         let forbidden = record.as_mut().map_or(0, MarcRecord::remove_forbidden);
         Self {
+            folder: String::new(),
             record: kind,
             marc: record.as_ref().map(MarcFields::of),
             marc_xml: record.as_ref().map(MarcRecord::to_xml),
             object: walk.object,
             digests: walk.digests,
             named: walk.named,
+            images: walk.images,
             not_compared: walk.not_compared,
             more_records: walk.more_records,
             forbidden,

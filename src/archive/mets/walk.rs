@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 
 use quick_xml::Reader;
-use quick_xml::escape::{resolve_predefined_entity, unescape};
+use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use crate::archive::digest::{ChecksumList, Md5Digest, listed_path};
 use crate::archive::error::{DamageKind, LayerFault};
+use crate::archive::mets::attributes::{announces_marc, attribute, name_attribute, names_no_character};
 use crate::archive::mets::bounded::BoundedReader;
 use crate::archive::mets::file_digest::{FileDigest, file_digest};
 use crate::archive::mets::iso2709;
@@ -39,6 +40,7 @@ enum Element {
     ControlField,
     DataField,
     Subfield,
+    FileGroup { images: bool },
     File,
     FileLocation,
     Other,
@@ -55,6 +57,7 @@ pub(super) struct MetsWalk {
     pub(super) object: Option<String>,
     pub(super) digests: ChecksumList,
     pub(super) named: BTreeSet<String>,
+    pub(super) images: BTreeSet<String>,
     pub(super) not_compared: BTreeMap<String, u64>,
     pub(super) replaced: bool,
     open: Vec<Element>,
@@ -140,6 +143,9 @@ impl MetsWalk {
             b"controlfield" if in_record => Element::ControlField,
             b"datafield" if in_record => Element::DataField,
             b"subfield" if self.open.last() == Some(&Element::DataField) => Element::Subfield,
+            b"fileGrp" => Element::FileGroup {
+                images: self.holds_images(tag)?,
+            },
             b"file" => Element::File,
             b"FLocat" if self.open.last() == Some(&Element::File) => Element::FileLocation,
             _ => Element::Other,
@@ -184,9 +190,26 @@ impl MetsWalk {
             }
             Element::File => self.file = self.digest_of(tag)?,
             Element::FileLocation => self.locate(tag)?,
-            Element::MarcWrap | Element::Other => {}
+            Element::MarcWrap | Element::FileGroup { .. } | Element::Other => {}
         }
         Ok(())
+    }
+
+    /// Does a group hold the page images? By its use; a group without one is as the group round it.
+    fn holds_images(&self, tag: &BytesStart<'_>) -> Result<bool, WalkEnd> {
+        const USES: [&str; 4] = ["image", "images", "page image", "page images"];
+        Ok(match attribute(tag, b"USE")? {
+            Some(used) => USES.iter().any(|known| used.trim().eq_ignore_ascii_case(known)),
+            None => self.in_images(),
+        })
+    }
+
+    fn in_images(&self) -> bool {
+        let groups = self.open.iter().rev().find_map(|element| match element {
+            Element::FileGroup { images } => Some(*images),
+            _ => None,
+        });
+        groups.unwrap_or_default()
     }
 
     /// The file's MD5, if one is given; what is given in its place is counted.
@@ -206,6 +229,10 @@ impl MetsWalk {
             return Ok(());
         };
         let name = href.strip_prefix("file:").unwrap_or(&href);
+        // An address or a URN need not name a file.
+        if self.in_images() && !name.contains(':') {
+            self.images.insert(listed_path(name));
+        }
         match self.file {
             Some(digest) => self.digests.insert(name, digest),
             None => drop(self.named.insert(listed_path(name))),
@@ -330,65 +357,4 @@ impl MetsWalk {
             change(field);
         }
     }
-}
-
-/// Is a MARC record announced? As MDTYPE="MARC", or as MDTYPE="OTHER" with a name of MARC's beside it.
-fn announces_marc(tag: &BytesStart<'_>) -> Result<bool, WalkEnd> {
-    let is = |value: Option<String>, words: &[&str]| {
-        value.is_some_and(|value| words.iter().any(|word| value.trim().eq_ignore_ascii_case(word)))
-    };
-    let kind = attribute(tag, b"MDTYPE")?;
-    if is(kind.clone(), &["MARC"]) {
-        return Ok(true);
-    }
-    let other = attribute(tag, b"OTHERMDTYPE")?;
-    Ok(is(kind, &["OTHER"]) && is(other, &["MARC", "MARCXML", "MARC21", "MARC21XML", "MARC-XML"]))
-}
-
-/// An attribute by its local name.
-fn attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEnd> {
-    for attribute in tag.attributes() {
-        let attribute = attribute.map_err(|error| WalkEnd::Malformed(error.to_string()))?;
-        if attribute.key.local_name().as_ref() == name && !attribute.key.as_ref().starts_with(b"xmlns") {
-            let raw = String::from_utf8_lossy(&attribute.value);
-            let known = with_zeros(&raw);
-            let value = unescape(&known).map_err(|error| WalkEnd::Malformed(error.to_string()))?;
-            return Ok(Some(value.into_owned()));
-        }
-    }
-    Ok(None)
-}
-
-/// An attribute that names a book or a file, without the zeros, which no such name has.
-fn name_attribute(tag: &BytesStart<'_>, name: &[u8]) -> Result<Option<String>, WalkEnd> {
-    let value = attribute(tag, name)?;
-    Ok(value.map(|value| value.replace('\0', "")))
-}
-
-/// A number in a reference that stands for no character: zero, half of a surrogate pair, or beyond the last one.
-fn names_no_character(number: &[u8]) -> bool {
-    let (digits, radix) = match number.strip_prefix(b"x") {
-        Some(digits) => (digits, 16),
-        None => (number, 10),
-    };
-    let is_number = !digits.is_empty() && digits.iter().all(|digit| char::from(*digit).is_digit(radix));
-    let text = std::str::from_utf8(digits).ok();
-    let value = text.and_then(|digits| u32::from_str_radix(digits, radix).ok());
-    is_number && value.and_then(char::from_u32).is_none_or(|character| character == '\0')
-}
-
-/// An attribute's text, each reference that stands for no character made a zero, which is removed with the other forbidden ones.
-fn with_zeros(raw: &str) -> Cow<'_, str> {
-    if !raw.contains("&#") {
-        return Cow::Borrowed(raw);
-    }
-    let mut parts = raw.split("&#");
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once(';') {
-            Some((number, rest)) if names_no_character(number.as_bytes()) => text.extend(["\0", rest]),
-            _ => text.extend(["&#", part]),
-        }
-    }
-    Cow::Owned(text)
 }

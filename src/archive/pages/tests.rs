@@ -2,6 +2,45 @@
 
 use super::*;
 
+use crate::archive::scan::FileStanding;
+
+/// Pages, and the files that they are told by.
+struct TestPages {
+    pages: VolumePages,
+    files: Vec<FileSeen>,
+}
+
+impl TestPages {
+    fn new() -> Self {
+        Self {
+            pages: VolumePages::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// Adds a file of this role, what it holds under its number.
+    fn add(&mut self, role: MemberRole, hold: impl FnOnce(&mut VolumePages, usize)) {
+        hold(&mut self.pages, self.files.len());
+        self.add_named(&format!("{role:?}"), role);
+    }
+
+    fn add_named(&mut self, name: &str, role: MemberRole) {
+        self.files.push(FileSeen {
+            name: name.to_owned(),
+            role,
+            standing: FileStanding::Own,
+        });
+    }
+
+    fn judge(&mut self, named: &BTreeSet<u32>) -> (PageCount, Vec<&'static str>) {
+        let mut findings = FindingList::default();
+        self.pages.place(&self.files, "", &mut findings);
+        let count = self.pages.judge(named, &mut findings);
+        let codes = findings.finish().iter().map(|finding| finding.code.as_str()).collect();
+        (count, codes)
+    }
+}
+
 struct Case {
     what: &'static str,
     images: Vec<u32>,
@@ -150,22 +189,28 @@ fn cases() -> Vec<Case> {
 #[test]
 fn numbers_make_pages() {
     for case in cases() {
-        let mut pages = VolumePages::new();
-        assert!(case.images.iter().all(|page| pages.image(*page, ImageContent::Image)));
-        assert!(case.coordinates.iter().all(|page| pages.coordinates(*page, 1)));
-        case.texts.iter().for_each(|page| pages.text(*page, b"text").unwrap());
-        let mut findings = FindingList::default();
-        let count = pages.judge(&case.named.into_iter().collect(), &mut findings);
+        let mut volume = TestPages::new();
+        for page in case.images {
+            volume.add(MemberRole::Image(page), |pages, file| {
+                pages.image(file, ImageContent::Image)
+            });
+        }
+        for page in case.coordinates {
+            volume.add(MemberRole::Coordinates(page), |pages, file| pages.coordinates(file, 1));
+        }
+        for page in case.texts {
+            volume.add(MemberRole::Text(page), |pages, file| pages.text(file, b"text").unwrap());
+        }
+        let (count, codes) = volume.judge(&case.named.into_iter().collect());
         assert_eq!(
             (count.first_page, count.pages, count.text_pages),
             case.expected,
             "{}",
             case.what
         );
-        let codes: Vec<_> = findings.finish().iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, case.codes, "{}", case.what);
         let mut lines = Vec::new();
-        pages.write_lines(&mut lines, false).unwrap();
+        volume.pages.write_lines(&mut lines, false).unwrap();
         assert_eq!(
             lines.split_inclusive(|byte| *byte == b'\n').count() as u64,
             count.pages,
@@ -196,21 +241,17 @@ fn a_text_without_anything_to_read_is_blank() {
         ("\u{e4}".as_bytes(), false),
     ];
     for (bytes, is_blank) in cases {
-        let (mut kept, mut not_kept) = (VolumePages::new(), VolumePages::new());
-        kept.text(1, bytes).unwrap();
-        not_kept.text_not_kept(1, bytes);
-        for mut pages in [kept, not_kept] {
-            let mut findings = FindingList::default();
-            let count = pages.judge(&BTreeSet::new(), &mut findings);
+        let (mut kept, mut not_kept) = (TestPages::new(), TestPages::new());
+        kept.add(MemberRole::Text(1), |pages, file| pages.text(file, bytes).unwrap());
+        not_kept.add(MemberRole::Text(1), |pages, file| pages.text_not_kept(file, bytes));
+        for mut volume in [kept, not_kept] {
+            let (count, codes) = volume.judge(&BTreeSet::new());
             assert_eq!(
                 (count.text_pages, count.nonblank_texts),
                 (1, u64::from(!is_blank)),
                 "{bytes:x?}"
             );
-            let is_said = findings
-                .finish()
-                .iter()
-                .any(|finding| finding.code == FindingCode::NoText);
+            let is_said = codes.contains(&"no_text");
             assert_eq!(is_said, is_blank, "{bytes:x?}");
         }
     }
@@ -227,21 +268,36 @@ fn an_image_without_bytes_or_of_other_bytes_is_none() {
         (&[(1, Image), (2, NotAnImage)], 1, &["not_an_image"]),
         (&[(1, Empty), (2, NotAnImage)], 0, &["empty_page_image", "not_an_image"]),
         // Of two images of one page, one is enough.
-        (&[(1, Empty), (1, Image)], 1, &[]),
-        (&[(1, NotAnImage), (1, Image)], 1, &[]),
-        (&[(1, Image), (1, NotAnImage)], 1, &[]),
+        (&[(1, Empty), (1, Image)], 1, &["duplicate_page"]),
+        (&[(1, NotAnImage), (1, Image)], 1, &["duplicate_page"]),
+        (&[(1, Image), (1, NotAnImage)], 1, &["duplicate_page"]),
     ];
     for (images, good, expected) in cases {
-        let mut pages = VolumePages::new();
+        let mut volume = TestPages::new();
         for (page, content) in images {
-            pages.image(*page, *content);
+            volume.add(MemberRole::Image(*page), |pages, file| pages.image(file, *content));
         }
-        let mut findings = FindingList::default();
-        let count = pages.judge(&BTreeSet::new(), &mut findings);
+        let (count, codes) = volume.judge(&BTreeSet::new());
         let all = images.iter().map(|(page, _)| page).collect::<BTreeSet<_>>().len() as u64;
         assert_eq!((count.images, count.empty_images), (good, all - good), "{images:?}");
-        let codes: Vec<_> = findings.finish().iter().map(|finding| finding.code.as_str()).collect();
         let codes: Vec<_> = codes.into_iter().filter(|code| *code != "no_text").collect();
         assert_eq!(codes, expected, "{images:?}");
+    }
+}
+
+#[test]
+fn a_text_beside_the_pages_comes_before_one_in_another_folder() {
+    for main in ["", "copy/"] {
+        let mut volume = TestPages::new();
+        for (name, text) in [("copy/1.txt", "copy/"), ("1.txt", "")] {
+            volume.pages.text(volume.files.len(), text.as_bytes()).unwrap();
+            volume.add_named(name, MemberRole::Text(1));
+        }
+        let mut findings = FindingList::default();
+        volume.pages.place(&volume.files, main, &mut findings);
+        volume.pages.judge(&BTreeSet::new(), &mut findings);
+        let mut lines = Vec::new();
+        volume.pages.write_lines(&mut lines, false).unwrap();
+        assert_eq!(String::from_utf8(lines).unwrap(), format!("{main:?}\n"));
     }
 }

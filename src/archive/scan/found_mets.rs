@@ -3,12 +3,13 @@
 use std::io::{self, BufRead, Read};
 
 use crate::archive::acceptance::BookIdentity;
-use crate::archive::digest::LaneDigests;
+use crate::archive::digest::{LaneDigests, base_name, folder_of};
 use crate::archive::findings::FindingCode;
 use crate::archive::members::TarMember;
 use crate::archive::mets::{MetsSummary, RecordKind};
 use crate::archive::names::{names_book, names_some_book};
 use crate::archive::scan::TarScan;
+use crate::archive::scan::placement::MetsPlace;
 
 /// METS beside the first one whose files are compared; each may name as many as an archive has.
 const MOST_METS: usize = 4;
@@ -16,6 +17,8 @@ const MOST_METS: usize = 4;
 /// A METS, and which book it names.
 pub(super) struct FoundMets {
     pub(super) mets: MetsSummary,
+    /// Its file.
+    name: String,
     by_name: bool,
     /// It has this book's file name and another book's OBJID.
     pub(super) contradicts_itself: bool,
@@ -53,7 +56,8 @@ impl TarScan<'_> {
             },
             &self.options.limits,
         )?;
-        let Some(mets) = mets else { return Ok(()) };
+        let Some(mut mets) = mets else { return Ok(()) };
+        folder_of(&member.name).clone_into(&mut mets.folder);
         if !by_name && self.barcode.is_some() {
             let text = "METS by its root element, not its name";
             self.findings.note(FindingCode::MetsMisnamed, Some(&member.name), text);
@@ -63,8 +67,13 @@ impl TarScan<'_> {
             identity: self.identity_of(&mets, by_name, member),
             contradicts_itself: mets.object.as_ref().is_some_and(|object| !names_this_book(object)),
             mets,
+            name: member.name.clone(),
             by_name,
         };
+        self.mets_places.push(MetsPlace {
+            folder: found.mets.folder.clone(),
+            identity: found.identity,
+        });
         self.add_mets(found, member);
         Ok(())
     }
@@ -75,18 +84,26 @@ impl TarScan<'_> {
             self.mets = Some(found);
             return;
         };
-        let is_better = found.rank() > known.rank();
+        let is_newer = found.name == known.name && found.rank() >= known.rank();
+        let is_better = is_newer || found.rank() > known.rank();
         let text = if is_better {
-            "this one counts: it is readable, has a record or names this book"
+            "this one counts: it is newer, readable, has a record or names this book"
         } else {
             "another METS counts"
         };
         self.findings.note(FindingCode::MetsRepeated, Some(&member.name), text);
-        let other = if is_better {
+        let mut other = if is_better {
             std::mem::replace(known, found)
         } else {
             found
         };
+        if is_newer {
+            // What the older one says of a file's bytes is of an older file; that there is such a file stays said.
+            other
+                .mets
+                .named
+                .extend(std::mem::take(&mut other.mets.digests).into_names());
+        }
         if other.speaks_of_this_book() && self.more_mets.len() < MOST_METS {
             self.more_mets.push(other.mets);
         }
@@ -101,7 +118,7 @@ impl TarScan<'_> {
             _ if by_name => BookIdentity::Requested,
             Some(object) if names_book(object, barcode) => BookIdentity::Requested,
             Some(_) => BookIdentity::Another,
-            None if names_some_book(member.base_name()) => BookIdentity::Another,
+            None if names_some_book(base_name(&member.name)) => BookIdentity::Another,
             None => BookIdentity::Unnamed,
         }
     }

@@ -6,6 +6,7 @@ use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, de
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
 use crate::archive::pages::VolumePages;
+use crate::archive::scan::placement::{place, set_copies_aside};
 use crate::archive::scan::{FoundList, TarScan};
 use crate::archive::verify::{DigestComparison, DigestSources, ListRange, RangedList, compare, list_ranges};
 
@@ -84,14 +85,21 @@ impl TarScan<'_> {
         if self.mets.is_none() && self.lists.is_empty() {
             self.pages.set_nothing_names_pages();
         }
-        self.lists.retain(|found| !found.list.is_empty());
+        let page_names = place(&mut self.files, &self.mets_places, self.barcode, &mut self.findings);
+        let is_ours = |found: &FoundList| !found.list.is_empty() && !page_names.is_foreign_folder(&found.folder);
+        self.lists.retain(is_ours);
         let ranges = list_ranges(&self.lists, &self.files);
         note_lists_elsewhere(&self.lists, &ranges, &mut self.findings);
         let mets = self.mets.map(|found| found.mets);
         let sources = DigestSources {
             lists: ranged(&self.lists, ranges),
             mets: mets.iter().chain(&self.more_mets).collect(),
+            page_names,
         };
+        let named = sources.whole_names();
+        let is_named = |name: &str| named.contains(name);
+        let main = set_copies_aside(&mut self.files, &self.mets_places, is_named, &mut self.findings);
+        self.pages.place(&self.files, &main, &mut self.findings);
         let (list_pages, mets_pages) = (sources.list_pages(), sources.mets_pages());
         note_unnamed_pages(&list_pages, &mets_pages, &mut self.findings);
         let digests = self.options.verify_checksums.then_some(self.digests);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::archive::digest::{Md5Digest, base_name};
 use crate::archive::names::plain_name;
-use crate::archive::scan::FileSeen;
+use crate::archive::scan::{FileSeen, FileStanding};
 use crate::archive::verify::sources::{ListRange, RangedList};
 
 /// The form that puts letter case and encoding aside.
@@ -31,7 +31,13 @@ impl<'f> FileNames<'f> {
     pub(super) fn of(files: &'f [FileSeen]) -> Self {
         let mut forms: [BTreeMap<String, Vec<usize>>; 3] = Default::default();
         for (id, file) in files.iter().enumerate() {
-            for (form, name) in forms.iter_mut().zip(forms_of(&file.name)) {
+            // What is not the volume's is meant by its whole name only; another book's file at the top, by none.
+            let counted = match file.standing {
+                FileStanding::Own => forms.len(),
+                FileStanding::Foreign if !file.name.contains('/') => 0,
+                FileStanding::Foreign | FileStanding::Superseded | FileStanding::Beside => 1,
+            };
+            for (form, name) in forms.iter_mut().take(counted).zip(forms_of(&file.name)) {
                 form.entry(name).or_default().push(id);
             }
         }
@@ -127,20 +133,16 @@ fn forms_of(name: &str) -> [String; 3] {
 mod tests {
     use super::*;
     use crate::archive::digest::ChecksumList;
-    use crate::archive::scan::FoundList;
-    use crate::archive::verify::tests::seen;
+    use crate::archive::scan::{list_in, seen};
 
     #[test]
     fn a_list_in_a_folder_means_the_files_of_its_folder_first() {
         let list = |folder: &str, name: &str| {
             let mut list = ChecksumList::default();
             list.insert(name, [7; 16]);
-            FoundList {
-                folder: folder.to_owned(),
-                list,
-            }
+            list_in(folder, list)
         };
-        let files = seen(&["1.jp2", "./vol/1.jp2", "vol/2.jp2", "3.JP2"]);
+        let files = seen(&["1.jp2", "./vol/1.jp2", "vol/2.jp2", "3.JP2"], None);
         let cases: [(&str, &str, ListRange, &[usize]); 9] = [
             ("", "1.jp2", ListRange::Volume, &[0]),
             ("", "vol/1.jp2", ListRange::Volume, &[1]),

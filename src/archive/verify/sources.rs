@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::archive::digest::{ChecksumList, folder_of};
+use crate::archive::digest::folder_of;
 use crate::archive::mets::MetsSummary;
-use crate::archive::names::{plain_name, role};
+use crate::archive::page_names::PageNames;
 use crate::archive::scan::{FileSeen, FoundList};
 
 /// What names files and their digests.
@@ -13,6 +13,8 @@ pub(in crate::archive) struct DigestSources<'s> {
     pub(in crate::archive) lists: Vec<RangedList<'s>>,
     /// Every METS of this book.
     pub(in crate::archive) mets: Vec<&'s MetsSummary>,
+    /// How pages are told by their names.
+    pub(in crate::archive) page_names: PageNames<'s>,
 }
 
 /// A checksum list, and for which files it counts.
@@ -50,30 +52,46 @@ pub(in crate::archive) fn list_ranges(lists: &[FoundList], files: &[FileSeen]) -
 }
 
 impl DigestSources<'_> {
+    /// The names that the volume's lists and the METS give, as they stand from the top of the archive.
+    pub(in crate::archive) fn whole_names(&self) -> BTreeSet<String> {
+        let lists = self.lists.iter().filter(|list| list.range == ListRange::Volume);
+        let listed = lists.flat_map(|list| {
+            let names = list.found.list.entries();
+            names.map(|(name, _)| format!("{}{name}", list.found.folder))
+        });
+        let named = self.mets_names().map(str::to_owned);
+        listed.chain(named).collect()
+    }
+
     /// Pages in the volume's checksum lists.
     pub(in crate::archive) fn list_pages(&self) -> BTreeSet<u32> {
         let lists = self.lists.iter().filter(|list| list.range == ListRange::Volume);
-        lists.flat_map(|list| pages_in(&list.found.list)).collect()
+        let names = lists.flat_map(|list| list.found.list.entries().map(|(name, _)| name));
+        self.pages_of(names)
     }
 
     /// Pages in the METS.
     pub(in crate::archive) fn mets_pages(&self) -> BTreeSet<u32> {
-        let named = self.mets.iter().flat_map(|mets| &mets.named);
-        let named = named.filter_map(|name| role(&plain_name(name), None).page());
-        let digested = self.mets.iter().flat_map(|mets| pages_in(&mets.digests));
-        digested.chain(named).collect()
+        self.pages_of(self.mets_names())
     }
-}
 
-fn pages_in(list: &ChecksumList) -> impl Iterator<Item = u32> {
-    list.entries()
-        .filter_map(|(name, _)| role(&plain_name(name), None).page())
+    fn mets_names(&self) -> impl Iterator<Item = &str> {
+        self.mets.iter().flat_map(|mets| {
+            let digested = mets.digests.entries().map(|(name, _)| name);
+            digested.chain(mets.named.iter().map(String::as_str))
+        })
+    }
+
+    fn pages_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> BTreeSet<u32> {
+        names.filter_map(|name| self.page_names.part(name)?.page()).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::verify::tests::seen;
+    use crate::archive::digest::ChecksumList;
+    use crate::archive::scan::{list_in, seen};
 
     #[test]
     fn the_lists_at_the_top_and_beside_the_pages_are_the_volumes() {
@@ -92,12 +110,13 @@ mod tests {
             (&["a/", ""], &[], &[OwnFolder, Volume]),
         ];
         for (folders, files, expected) in cases {
-            let list = |folder: &&str| FoundList {
-                folder: (*folder).to_owned(),
-                list: ChecksumList::default(),
-            };
+            let list = |folder: &&str| list_in(folder, ChecksumList::default());
             let lists: Vec<_> = folders.iter().map(list).collect();
-            assert_eq!(list_ranges(&lists, &seen(files)), expected, "{folders:?} {files:?}");
+            assert_eq!(
+                list_ranges(&lists, &seen(files, None)),
+                expected,
+                "{folders:?} {files:?}"
+            );
         }
     }
 }

@@ -1,0 +1,300 @@
+//! Which page a file is part of, by its name and those of the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::archive::digest::base_name;
+use crate::archive::names::{MemberRole, names_book, plain_name, role};
+use crate::archive::page_number::{NumberedStem, PageKind, is_page_like};
+use crate::archive::scan::FileSeen;
+use crate::grin::Barcode;
+
+/// How the pages of one archive are told by their files' names.
+#[derive(Debug, Default)]
+pub(super) struct PageNames<'b> {
+    pub(super) barcode: Option<&'b Barcode>,
+    /// The series that makes the pages, for kinds of which no file has GRIN's form.
+    series: BTreeMap<PageKind, String>,
+    /// Folders of other books.
+    pub(super) foreign: BTreeSet<String>,
+    /// Folders of this book, which may lie in those.
+    pub(super) ours: BTreeSet<String>,
+}
+
+impl<'b> PageNames<'b> {
+    /// The names of these files. Digits alone are a page, and so are digits behind the book's own name. Where no file of a kind has
+    /// such a name, the series that more than half of its files are of makes the pages: names that differ in their number only.
+    pub(super) fn of(files: &[FileSeen], barcode: Option<&'b Barcode>) -> Self {
+        let mut images = numbers_of(PageKind::Image, files);
+        let mut series = BTreeMap::new();
+        for kind in PageKind::ALL {
+            let Some((name, numbers)) = main_series(kind, files).filter(|_| numbers_of(kind, files).is_empty()) else {
+                continue;
+            };
+            let fits = match kind {
+                PageKind::Image => numbers.len() > 1 || numbers_of(PageKind::Text, files).len() < 2,
+                _ if images.is_empty() => numbers.len() > 1,
+                // One text with a year in its name, or the like, is not the text of a page.
+                _ => {
+                    let placed = numbers.intersection(&images).count();
+                    placed * 2 >= numbers.len() && placed >= images.len().min(2)
+                }
+            };
+            if fits {
+                if kind == PageKind::Image {
+                    images = numbers;
+                }
+                series.insert(kind, name);
+            }
+        }
+        Self {
+            barcode,
+            series,
+            ..Self::default()
+        }
+    }
+
+    /// The part of a page that a name means, the name of a file or one that a list has.
+    pub(super) fn part(&self, name: &str) -> Option<MemberRole> {
+        let name = plain_name(name);
+        match role(&name, self.barcode) {
+            _ if self.is_foreign(&name) => None,
+            MemberRole::Candidate(kind, page) => {
+                let series = self.series.get(&kind)?;
+                (series_of(&name).as_ref() == Some(series)).then(|| kind.of_page(page))
+            }
+            role => role.page_part(),
+        }
+    }
+
+    /// Is it a name in the folder of another book? Names without a folder are not: a METS names its own folder's files so.
+    pub(super) fn is_foreign(&self, name: &str) -> bool {
+        innermost(&self.foreign, name) > innermost(&self.ours, name).max(Some(0))
+    }
+
+    /// Is it the folder of another book, or one in it?
+    pub(super) fn is_foreign_folder(&self, folder: &str) -> bool {
+        innermost(&self.foreign, folder) > innermost(&self.ours, folder)
+    }
+
+    /// The part of a page that a name means if it is of a series that does not make the pages, or of coordinates in another form.
+    pub(super) fn other_part(&self, name: &str) -> Option<MemberRole> {
+        match role(name, self.barcode) {
+            // What stands behind a page's number may tell two files of it apart.
+            MemberRole::Candidate(kind, page) if !is_suffixed(name) => Some(kind.of_page(page)),
+            MemberRole::Other => self.xml_page(name).map(MemberRole::Coordinates),
+            _ => None,
+        }
+    }
+
+    /// The page image that a name means which is known to be an image's: it may have no extension.
+    pub(super) fn image_part(&self, name: &str) -> Option<MemberRole> {
+        let base_name = base_name(name);
+        let numbered = NumberedStem::of(base_name).filter(|numbered| numbered.is_bare() && numbered.number > 0);
+        let bare = numbered.map(|numbered| MemberRole::Image(numbered.number));
+        bare.or_else(|| self.part(name))
+    }
+
+    /// Is it a file whose number is a page's beyond doubt, if no other file has it?
+    pub(super) fn is_likely_page(&self, name: &str) -> bool {
+        self.is_page_like(name) && self.other_part(name).is_some()
+    }
+
+    /// Does a name that is no page's by [`PageNames::part`] look as if it were?
+    pub(super) fn is_page_like(&self, name: &str) -> bool {
+        match role(name, self.barcode) {
+            MemberRole::Candidate(..) => is_page_like(base_name(name).rsplit_once('.').map_or("", |(stem, _)| stem)),
+            MemberRole::Unplaced { page_like } => page_like,
+            MemberRole::Other => self.xml_page(name).is_some(),
+            _ => false,
+        }
+    }
+
+    /// The page of a file in ALTO or another form of XML.
+    fn xml_page(&self, name: &str) -> Option<u32> {
+        let (stem, _) = base_name(name)
+            .rsplit_once('.')
+            .filter(|(_, extension)| extension.eq_ignore_ascii_case("xml"))?;
+        let is_own_name = self.barcode.is_some_and(|barcode| names_book(stem, barcode));
+        let numbered = NumberedStem::of(stem).filter(|numbered| numbered.is_bare() && !is_own_name)?;
+        Some(numbered.number).filter(|number| *number > 0)
+    }
+}
+
+/// Length of the innermost of these folders round a name.
+fn innermost(folders: &BTreeSet<String>, name: &str) -> Option<usize> {
+    let around = folders.iter().filter(|folder| name.starts_with(folder.as_str()));
+    around.map(String::len).max()
+}
+
+/// Numbers of the files of this kind that are pages by their names alone.
+fn numbers_of(kind: PageKind, files: &[FileSeen]) -> BTreeSet<u32> {
+    let number = |file: &FileSeen| file.role.page().filter(|page| file.role == kind.of_page(*page));
+    files.iter().filter_map(number).collect()
+}
+
+/// The series of more than half of the files of this kind that may be pages, and its numbers.
+fn main_series(kind: PageKind, files: &[FileSeen]) -> Option<(String, BTreeSet<u32>)> {
+    let mut series: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for file in files {
+        match file.role {
+            MemberRole::Candidate(of_kind, page) if of_kind == kind => {
+                series.entry(series_of(&file.name)?).or_default().insert(page);
+            }
+            _ => {}
+        }
+    }
+    let all: usize = series.values().map(BTreeSet::len).sum();
+    series.into_iter().find(|(_, numbers)| numbers.len() * 2 > all)
+}
+
+/// Does something stand behind a name's number?
+fn is_suffixed(name: &str) -> bool {
+    let stem = base_name(name).rsplit_once('.').map(|(stem, _)| stem);
+    stem.and_then(NumberedStem::of)
+        .is_some_and(|numbered| !numbered.suffix.is_empty())
+}
+
+/// What stands round the number, in lower case.
+fn series_of(name: &str) -> Option<String> {
+    let (stem, _) = base_name(name).rsplit_once('.')?;
+    let numbered = NumberedStem::of(stem)?;
+    Some(format!("{}\0{}", numbered.prefix, numbered.suffix).to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::scan::seen;
+
+    #[test]
+    fn a_series_makes_the_pages_where_no_name_is_digits_alone() {
+        use MemberRole::{Coordinates, Image, Text};
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        let cases: [(&str, &[&str], &str, Option<MemberRole>); 19] = [
+            ("digits alone", &["1.jp2", "x_2.jp2", "x_3.jp2"], "x_2.jp2", None),
+            ("a series", &["x_2.jp2", "x_3.jp2"], "X_4.JP2", Some(Image(4))),
+            ("the larger series", &["a_1.jp2", "x_2.jp2", "x_3.jp2"], "a_1.jp2", None),
+            (
+                "the larger series",
+                &["a_1.jp2", "x_2.jp2", "x_3.jp2"],
+                "x_3.jp2",
+                Some(Image(3)),
+            ),
+            ("one page", &["x-0001.tif", "x-0001.txt"], "x-0001.tif", Some(Image(1))),
+            ("one page", &["x-0001.tif", "x-0001.txt"], "x-0001.txt", Some(Text(1))),
+            (
+                "a cover beside texts",
+                &["1.txt", "2.txt", "cover_1.jpg"],
+                "cover_1.jpg",
+                None,
+            ),
+            (
+                "texts of their own name",
+                &["1.jp2", "2.jp2", "t1.txt", "t2.txt"],
+                "t2.txt",
+                Some(Text(2)),
+            ),
+            (
+                "a year",
+                &["1.jp2", "2.jp2", "readme_1920.txt"],
+                "readme_1920.txt",
+                None,
+            ),
+            (
+                "hOCR of its own name",
+                &["1.jp2", "1.txt", "o_1.html"],
+                "o_1.html",
+                Some(Coordinates(1)),
+            ),
+            (
+                "the book's name",
+                &["1.jp2"],
+                "TESTLIB_TL0000000001_00000003.jp2",
+                Some(Image(3)),
+            ),
+            ("the book's name alone", &["1.jp2"], "TL0000000001.jp2", None),
+            (
+                "another book's name",
+                &["1.jp2"],
+                "TESTLIB_TL0000000002_00000003.jp2",
+                None,
+            ),
+            (
+                "an address",
+                &["1.jp2"],
+                "http://example.org/00000003.jp2?x#y",
+                Some(Image(3)),
+            ),
+            ("no series", &["1_of_2.jp2", "2_of_2.jp2"], "1_of_2.jp2", None),
+            (
+                "sides of leaves",
+                &["1r.jp2", "1v.jp2", "2r.jp2", "2v.jp2"],
+                "1r.jp2",
+                None,
+            ),
+            (
+                "a series by its end",
+                &["1_x.jp2", "2_x.jp2"],
+                "3_x.jp2",
+                Some(Image(3)),
+            ),
+            (
+                "texts of another end",
+                &["1.jp2", "2.jp2", "1_o.txt", "2_o.txt"],
+                "2_o.txt",
+                Some(Text(2)),
+            ),
+            ("zeros", &["x_0.jp2", "x_1.jp2", "x_2.jp2"], "x_0.jp2", None),
+        ];
+        for (what, files, name, expected) in cases {
+            let names = PageNames::of(&seen(files, Some(&barcode)), Some(&barcode));
+            assert_eq!(names.part(name), expected, "{what}: {name}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_page_is_told_from_other_files() {
+        let barcode = Barcode::parse("12345678").unwrap();
+        let names = PageNames {
+            barcode: Some(&barcode),
+            foreign: BTreeSet::from(["", "other/", "theirs/"].map(str::to_owned)),
+            ours: BTreeSet::from(["theirs/ours/".to_owned()]),
+            ..PageNames::default()
+        };
+        let cases = [
+            ("scan_00000002.jp2", true, Some(MemberRole::Image(2))),
+            ("map_2.tif", false, Some(MemberRole::Image(2))),
+            ("00000002a.jp2", true, None),
+            ("00000002 copy.jp2", true, None),
+            ("00000003.xml", true, Some(MemberRole::Coordinates(3))),
+            ("._00000003.xml", false, None),
+            ("12345678.xml", false, None),
+            ("cover.jpg", false, None),
+            ("readme_1920.txt", false, Some(MemberRole::Text(1920))),
+            ("notes.xml", false, None),
+        ];
+        for (name, is_page_like, part) in cases {
+            assert_eq!(
+                (names.is_page_like(name), names.other_part(name)),
+                (is_page_like, part),
+                "{name}"
+            );
+        }
+        for (name, part) in [
+            ("1.jp2", Some(MemberRole::Image(1))),
+            ("other/1.jp2", None),
+            ("theirs/1.jp2", None),
+            ("theirs/ours/1.jp2", Some(MemberRole::Image(1))),
+        ] {
+            assert_eq!(names.part(name), part, "{name}");
+        }
+        for (folder, is_foreign) in [
+            ("", true),
+            ("other/", true),
+            ("theirs/x/", true),
+            ("theirs/ours/", false),
+        ] {
+            assert_eq!(names.is_foreign_folder(folder), is_foreign, "{folder}");
+        }
+    }
+}
