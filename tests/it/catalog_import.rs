@@ -57,7 +57,7 @@ fn store(base: &Path, barcode: &str, cut: usize) {
 }
 
 /// Archives in a folder, looked at no closer than gzip's own checksum: what the catalog makes of them is tested here.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl StoredFiles for Folder {
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>> {
@@ -88,12 +88,12 @@ impl StoredFiles for Folder {
     }
 }
 
-struct Run {
-    folder: tempfile::TempDir,
+pub struct Run {
+    pub folder: tempfile::TempDir,
 }
 
 impl Run {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         other_database(&folder.path().join("books.db"));
         for (barcode, cut) in [("TL0001", 0), ("TL0003", 5), ("TL0004", 0), ("TL0009", 0)] {
@@ -102,7 +102,7 @@ impl Run {
         Self { folder }
     }
 
-    fn ledger(&self) -> CatalogLedger {
+    pub fn ledger(&self) -> CatalogLedger {
         CatalogLedger::open(
             &self.folder.path().join("catalog.db"),
             SystemClock::system(),
@@ -111,7 +111,7 @@ impl Run {
         .unwrap()
     }
 
-    fn import(&self, ledger: Option<&mut CatalogLedger>, with_files: bool) -> ImportReport {
+    pub fn import(&self, ledger: Option<&mut CatalogLedger>, with_files: bool) -> ImportReport {
         let into = ledger.map_or(ImportTarget::Compared(None), ImportTarget::Catalog);
         self.import_into(into, with_files)
     }
@@ -129,7 +129,7 @@ impl Run {
         import.run().unwrap()
     }
 
-    fn reader(&self) -> CatalogReader {
+    pub fn reader(&self) -> CatalogReader {
         CatalogReader::open_path(&self.folder.path().join("catalog.db"), SystemClock::system()).unwrap()
     }
 

@@ -24,6 +24,7 @@ mod daemon;
 mod dependencies;
 mod first_contact;
 mod import;
+mod import_facts;
 mod mount;
 mod parse_cases;
 mod pipeline;

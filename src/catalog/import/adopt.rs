@@ -49,7 +49,8 @@ static FILL: LazyLock<String> = LazyLock::new(|| {
         .iter()
         .map(|column| format!("{column} = ifnull({column}, :{column})"));
     format!(
-        "UPDATE books SET updated_at = :now, grin_state = ifnull(grin_state, :grin_state), \
+        "UPDATE books SET updated_at = :now, \
+         created_at = CASE WHEN :created_at < created_at THEN :created_at ELSE created_at END, grin_state = ifnull(grin_state, :grin_state), \
          enrichment_timestamp = ifnull(enrichment_timestamp, :enrichment_timestamp), {} WHERE id = :id",
         sets.collect::<Vec<_>>().join(", ")
     )
@@ -92,7 +93,7 @@ impl OwnBook {
 fn adopt(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, written: &mut BatchCounts) -> Result<(), CatalogError> {
     let (ours, new) = match find(tx, book)? {
         Some(ours) => (ours, false),
-        None => (insert(tx, &book.barcode, book.value("created_at"))?, true),
+        None => (insert(tx, &book.barcode)?, true),
     };
     let made_here = new || book.made_known;
     *(if made_here {
@@ -102,9 +103,7 @@ fn adopt(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, written: &mut Bat
     }) += 1;
     fill(tx, book, &ours)?;
     let mut state = ours.standing.state;
-    if made_here {
-        copy_history(tx, book)?;
-    }
+    copy_history(tx, book)?;
     if new {
         let signal = signal_of_state(book.value("grin_state"));
         let next = tx.next_state(&ours.standing, BookChange::Signal(signal, SignalSource::Import));
@@ -166,7 +165,7 @@ impl CatalogOperation for ClaimForImport {
             Some((_, state)) if !is_free(state) => return Ok(None),
             Some((id, _)) => (id, false),
             None => {
-                let id = insert(tx, &self.barcode, None)?.id;
+                let id = insert(tx, &self.barcode)?.id;
                 let note = ChangeNote::of(ChangeCause::Imported).text();
                 tx.record_new_book(self.barcode.as_str(), BookState::Known, &note)?;
                 (id, true)
@@ -217,16 +216,11 @@ fn find(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<Option<OwnBo
     })
 }
 
-fn insert(
-    tx: &mut CatalogTransaction<'_>,
-    barcode: &Barcode,
-    created_at: Option<&str>,
-) -> Result<OwnBook, CatalogError> {
-    let created = created_at.map_or_else(|| tx.stamp.clone(), Into::into);
+fn insert(tx: &mut CatalogTransaction<'_>, barcode: &Barcode) -> Result<OwnBook, CatalogError> {
     let id = tx.conn.one(
         "INSERT INTO books (barcode, state, state_at, created_at, updated_at) \
-         VALUES (:barcode, 'known', :now, :created, :now) RETURNING id",
-        &arguments! { barcode: barcode, now: tx.stamp, created: created },
+         VALUES (:barcode, 'known', :now, :now, :now) RETURNING id",
+        &arguments! { barcode: barcode, now: tx.stamp },
         |row| row.at(0),
     )?;
     tx.totals.add(CounterKind::GrinState, "", 1);
@@ -241,7 +235,11 @@ fn insert(
 fn fill(tx: &mut CatalogTransaction<'_>, book: &ImportedBook, ours: &OwnBook) -> Result<(), CatalogError> {
     let grin_state = book.value("grin_state");
     let enriched_at = book.value("enrichment_timestamp");
-    let own = arguments! { now: tx.stamp, grin_state: grin_state, enrichment_timestamp: enriched_at, id: ours.id };
+    // The other program may have known the book for longer.
+    let created_at = book.instant("created_at");
+    let own = arguments! {
+        now: tx.stamp, created_at: created_at, grin_state: grin_state, enrichment_timestamp: enriched_at, id: ours.id
+    };
     let value = |column: &&'static str| (*column, book.value(column).map(|value| filled(column, value)));
     let values: Vec<_> = FILLED.iter().map(value).collect();
     let values = values.iter().map(|(column, value)| SqlArgument::new(column, value));
@@ -304,28 +302,34 @@ fn store(
     )?;
     // Unless it is the newest by what is known, it is compared with GRIN's when a list names it as converted.
     let judged = etag.is_some() || (book.is_newest_by_dates() && !archive.stays);
+    let stored_at = book.stored_at().filter(|_| !archive.stays);
     tx.conn.execute(
         "UPDATE books SET sha256 = nullif(sha256, ''), last_etag_check = NULL, \
+         sync_timestamp = ifnull(:stored_at, sync_timestamp), \
          judged_converted_date = CASE WHEN :judged THEN judged_converted_date END WHERE id = :id",
-        &arguments! { judged: judged, id: ours.id },
+        &arguments! { judged: judged, stored_at: stored_at, id: ours.id },
     )?;
     Ok(next.state)
 }
 
-/// The other program's history, its times and words as they are, under a name that tells where it is from.
+/// The other program's history, its times and words as they are, under a name that tells where it is from; once, also for a book that
+/// was known before it.
 fn copy_history(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<(), CatalogError> {
+    let topic = ChangeTopic::Import;
+    if history::has_topic(tx.conn, &book.barcode, topic)? {
+        return Ok(());
+    }
     for event in &book.history {
         let value = format!("{}:{}", event.status_type, event.status_value);
-        let metadata = event.metadata.as_deref().unwrap_or("{}");
         history::append(
             tx.conn,
             &HistoryEntry {
                 barcode: book.barcode.as_str(),
-                topic: ChangeTopic::Import,
+                topic,
                 value: &value,
                 stamp: &event.timestamp,
                 session: tx.session(),
-                note: metadata,
+                note: &event.note(),
             },
         )?;
     }

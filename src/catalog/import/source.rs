@@ -10,6 +10,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::import::files::AdoptedArchive;
 use crate::catalog::import::report::ImportReport;
 use crate::catalog::lifecycle::claim::ClaimToken;
+use crate::clock::stamp;
 use crate::grin::columns::{CSV_COLUMNS, ColumnKind};
 use crate::grin::{Barcode, GrinDate};
 
@@ -69,7 +70,22 @@ pub(super) struct OldEvent {
     pub status_type: String,
     pub status_value: String,
     pub timestamp: String,
+    pub session: Option<String>,
     pub metadata: Option<String>,
+}
+
+impl OldEvent {
+    /// What was noted with it, with the run of the other program that it was part of.
+    pub(super) fn note(&self) -> String {
+        let noted = self.metadata.as_deref().unwrap_or("{}");
+        match (&self.session, serde_json::from_str(noted)) {
+            (Some(session), Ok(serde_json::Value::Object(mut note))) => {
+                note.entry("session_id").or_insert_with(|| session.as_str().into());
+                serde_json::Value::Object(note).to_string()
+            }
+            _ => noted.to_owned(),
+        }
+    }
 }
 
 impl ImportedBook {
@@ -101,6 +117,17 @@ impl ImportedBook {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// A column's instant as ours are written; nothing where it is none.
+    pub(super) fn instant(&self, column: &str) -> Option<String> {
+        self.value(column).and_then(instant)
+    }
+
+    /// When the archive that is stored was: by its history, else by the other program's own word.
+    pub(super) fn stored_at(&self) -> Option<String> {
+        let told = self.decrypted_at.as_deref().and_then(instant);
+        told.or_else(|| self.instant("sync_timestamp").filter(|_| self.history.is_empty()))
+    }
+
     /// It was decrypted on a later day than GRIN converted it: no newer archive was there then. (GRIN's dates have no zone, so
     /// the same day says nothing.)
     pub(super) fn is_newest_by_dates(&self) -> bool {
@@ -124,18 +151,12 @@ pub(super) struct ImportSource {
     /// Our column, its place in `select`.
     columns: Vec<(&'static str, ColumnKind, usize)>,
     select: String,
-    has_history: bool,
+    /// Empty where there is no history.
+    select_history: String,
 }
 
 /// Our names of columns that are not simply taken over: they are derived from what is stored.
-const DERIVED: [&str; 6] = [
-    "barcode",
-    "storage_path",
-    "is_decrypted",
-    "sync_timestamp",
-    "encrypted_etag",
-    "last_etag_check",
-];
+const DERIVED: [&str; 4] = ["barcode", "storage_path", "is_decrypted", "last_etag_check"];
 
 impl ImportSource {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
@@ -150,7 +171,7 @@ impl ImportSource {
         }
         let wanted: Vec<_> = CSV_COLUMNS
             .iter()
-            .filter(|column| !DERIVED.contains(&column.sql) || column.sql == "encrypted_etag")
+            .filter(|column| !DERIVED.contains(&column.sql))
             .filter_map(|column| Some((column, their_name(column.sql, &theirs)?)))
             .collect();
         let names: Vec<_> = wanted.iter().map(|(_, name)| format!("\"{name}\"")).collect();
@@ -166,7 +187,7 @@ impl ImportSource {
         Ok(Self {
             columns: columns.collect(),
             select: format!("SELECT rowid, barcode{more} FROM books WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
-            has_history: !columns_of(&conn, "book_status_history").map_err(failed)?.is_empty(),
+            select_history: history_select(&columns_of(&conn, "book_status_history").map_err(failed)?),
             path: path.into(),
             conn,
         })
@@ -225,7 +246,7 @@ impl ImportSource {
                 book.values.push((*column, value));
             }
         }
-        if self.has_history {
+        if !self.select_history.is_empty() {
             book.history = self.read_history(&book.barcode)?;
             judge_history(&mut book);
         }
@@ -233,15 +254,14 @@ impl ImportSource {
     }
 
     fn read_history(&self, barcode: &Barcode) -> Result<Vec<OldEvent>, rusqlite::Error> {
-        let mut select = self.conn.prepare_cached(
-            "SELECT status_type, status_value, timestamp, metadata FROM book_status_history WHERE barcode = ?1 ORDER BY id",
-        )?;
+        let mut select = self.conn.prepare_cached(&self.select_history)?;
         let rows = select.query_map([barcode.as_str()], |row| {
             Ok(OldEvent {
                 status_type: text_of(row.get_ref(0)?).unwrap_or_default(),
                 status_value: text_of(row.get_ref(1)?).unwrap_or_default(),
                 timestamp: text_of(row.get_ref(2)?).unwrap_or_default(),
                 metadata: text_of(row.get_ref(3)?),
+                session: text_of(row.get_ref(4)?),
             })
         })?;
         rows.collect()
@@ -285,6 +305,31 @@ fn columns_of(conn: &Connection, table: &str) -> Result<Vec<String>, rusqlite::E
     names.collect()
 }
 
+/// Asks for a book's history; columns that a version lacks are NULL.
+fn history_select(theirs: &[String]) -> String {
+    if theirs.is_empty() {
+        return String::new();
+    }
+    let column = |name: &str| match theirs.iter().any(|their| their == name) {
+        true => name.to_owned(),
+        false => "NULL".to_owned(),
+    };
+    let columns = ["status_type", "status_value", "timestamp", "metadata", "session_id"].map(column);
+    let columns = columns.join(", ");
+    format!("SELECT {columns} FROM book_status_history WHERE barcode = ?1 ORDER BY rowid")
+}
+
+/// An instant of the other program as ours are written; a time without a zone is one in UTC, as it was made.
+fn instant(text: &str) -> Option<String> {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    let in_utc = || {
+        let time: jiff::civil::DateTime = text.parse().ok()?;
+        Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    let instant = parsed.ok().or_else(in_utc)?;
+    Some(stamp(instant))
+}
+
 /// Their name of our column: the same; or, in older versions, without `grin_`, and `google_etag`.
 fn their_name(ours: &str, theirs: &[String]) -> Option<String> {
     let older = match ours {
@@ -306,4 +351,44 @@ fn text_of(value: ValueRef<'_>) -> Option<String> {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).trim().to_owned(),
     };
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_written_as_ours_are() {
+        let cases = [
+            ("2024-12-31T00:00:00+00:00", Some("2024-12-31T00:00:00.000Z")),
+            ("2025-01-02T01:00:01.123456+01:00", Some("2025-01-02T00:00:01.123Z")),
+            ("2024-12-31T00:00:00Z", Some("2024-12-31T00:00:00.000Z")),
+            ("2024-12-31 10:11:12", Some("2024-12-31T10:11:12.000Z")),
+            ("2023-05-01", Some("2023-05-01T00:00:00.000Z")),
+            ("01/02/2024", None),
+            ("yesterday", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(instant(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_note_names_the_run_it_was_made_in() {
+        let note = |session: Option<&str>, metadata: Option<&str>| {
+            let [session, metadata] = [session, metadata].map(|text| text.map(str::to_owned));
+            let event = OldEvent {
+                status_type: String::new(),
+                status_value: String::new(),
+                timestamp: String::new(),
+                session,
+                metadata,
+            };
+            event.note()
+        };
+        assert_eq!(note(None, None), "{}");
+        assert_eq!(note(Some("s1"), None), r#"{"session_id":"s1"}"#);
+        assert_eq!(note(Some("s1"), Some(r#"{"a":1}"#)), r#"{"a":1,"session_id":"s1"}"#);
+        assert_eq!(note(Some("s1"), Some("words")), "words");
+    }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
+use crate::grin::Barcode;
 
 /// What changed; the `status_type` of a history row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +141,13 @@ pub(crate) struct HistoryEntry<'a> {
     pub stamp: &'a str,
     pub session: i64,
     pub note: &'a str,
+}
+
+/// Has a book any change of this topic?
+pub(crate) fn has_topic(conn: &SqlConnection, barcode: &Barcode, topic: ChangeTopic) -> Result<bool, CatalogError> {
+    let sql = "SELECT id FROM book_status_history WHERE barcode = :barcode AND status_type = :topic LIMIT 1";
+    let found = conn.first(sql, &arguments! { barcode: barcode, topic: topic.as_str() }, |_| Ok(()))?;
+    Ok(found.is_some())
 }
 
 /// Appends one change.
