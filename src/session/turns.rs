@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::actor::ActorRegistry;
 use crate::actor::tasks::{self, TaskHandle};
@@ -23,6 +23,8 @@ const LATENESS: Duration = Duration::from_millis(50);
 const MOST_AHEAD: Duration = Duration::from_secs(10);
 /// After which a source that gave nothing is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often it is shown that requests wait, while an answer of the source is out.
+const SHOWN_EVERY: Duration = Duration::from_secs(1);
 
 /// After so much time without a request, it is not a source's silence of before that the next one waits for.
 const IDLE: Duration = Duration::from_secs(60);
@@ -84,7 +86,7 @@ pub(super) struct SharedTurns {
     ask: RefCell<Option<TaskHandle<()>>>,
     telling: RefCell<Option<TaskHandle<()>>>,
     again_at: Cell<Option<Instant>>,
-    /// Since when the source has given nothing.
+    /// Since when the source has given no turn that could be used.
     away_since: Cell<Option<Instant>>,
     demand: Cell<TurnDemand>,
     /// A pause that other programs were told of, not yet taken up.
@@ -314,10 +316,14 @@ impl SharedTurns {
         let asked = Instant::now();
         self.away_since.set(self.away_since.get().or(Some(asked)));
         let asking = tasks::spawn(&self.hub, "rate_slice", async move {
-            let slice = source.slice(wanted).await;
-            if let Some(this) = this.upgrade() {
-                this.note(slice, asked);
-            }
+            let mut answer = source.slice(wanted);
+            let slice = loop {
+                if let Ok(slice) = timeout(SHOWN_EVERY, &mut answer).await {
+                    break slice;
+                }
+                this.upgrade().inspect(|this| this.show());
+            };
+            this.upgrade().inspect(|this| this.note(slice, asked));
         });
         self.ask.replace(Some(asking));
     }
@@ -325,18 +331,19 @@ impl SharedTurns {
     fn note(&self, slice: Option<GrantedSlice>, asked: Instant) {
         let answered = Instant::now();
         self.asking.set(false);
-        let is_missed = slice.is_none() && self.demand.get().waiting > 0;
-        self.counters.turns_missing.store(is_missed, Relaxed);
         match slice {
             Some(slice) => {
                 if self.again_at.take().is_some() {
                     tracing::info!("the catalog grants turns of grin.requests_per_second again");
                 }
-                self.away_since.set(None);
                 let [_, before] = self.trips.get();
                 self.trips.set([before, answered - asked]);
                 let given = self.clock.borrow_mut().moment(slice.given_at, asked, answered);
                 self.held.borrow_mut().push_back(HeldSlice::new(slice, given, answered));
+                // Turns that were over before they came are none.
+                if self.look(answered).0.is_some() {
+                    self.away_since.set(None);
+                }
                 if !slice.closed_for.is_zero() {
                     self.closed_until.set(Some(answered + slice.closed_for));
                 }
@@ -349,7 +356,14 @@ impl SharedTurns {
                 }
             }
         }
+        self.show();
         self.answered.notify_waiters();
+    }
+
+    /// Shows whether requests wait and there is no turn for any.
+    fn show(&self) {
+        let is_missed = self.demand.get().waiting > 0 && self.look(Instant::now()).0.is_none();
+        self.counters.turns_missing.store(is_missed, Relaxed);
     }
 }
 

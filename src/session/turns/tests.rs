@@ -258,6 +258,31 @@ async fn who_has_a_bound_waits_no_longer_for_a_source_that_gives_nothing() {
 }
 
 #[actix_rt::test]
+async fn turns_that_are_always_over_when_they_come_are_as_good_as_none() {
+    tokio::time::pause();
+    let row = SharedRow::new(1, 0);
+    let counters = Arc::default();
+    let pacer = counted_member(&row, 5.0, &counters);
+    pacer.set_longest_pause(Duration::from_secs(200));
+    // From a quick answer the source's clock is known.
+    pacer.pass().await.unwrap();
+    sleep(Duration::from_secs(3_600)).await;
+    row.with(|row| row.constant = Duration::from_secs(40));
+    let began = Instant::now();
+    let looked_at = async {
+        for seconds in [2, 60, 100, 190] {
+            tokio::time::sleep_until(began + Duration::from_secs(seconds)).await;
+            assert!(counters.snapshot().turns_missing, "it is shown after {seconds} s");
+        }
+    };
+    let passed = timeout(Duration::from_secs(1_000), pacer.pass());
+    let (passed, ()) = tokio::join!(passed, looked_at);
+    assert!(passed.expect("an end").is_err());
+    assert_eq!(began.elapsed().as_secs(), 200);
+    assert!(!counters.snapshot().turns_missing, "nobody waits any more");
+}
+
+#[actix_rt::test]
 async fn the_silence_of_a_source_counts_from_the_first_request_that_waits_for_it() {
     const BOUND: u64 = 20;
     tokio::time::pause();
