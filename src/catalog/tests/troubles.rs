@@ -55,6 +55,32 @@ fn a_lock_of_another_program_passes_and_loses_nothing() {
 }
 
 #[test]
+fn who_waits_for_a_file_gets_it_although_another_program_hardly_leaves_it() {
+    let mut shelf = Shelf::in_file();
+    let file = shelf.ledger.address().file().unwrap().to_owned();
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    let millis = std::time::Duration::from_millis;
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let other = rusqlite::Connection::open(file).unwrap();
+            while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                other.execute_batch("BEGIN IMMEDIATE").unwrap();
+                std::thread::sleep(millis(20));
+                other.execute_batch("ROLLBACK").unwrap();
+                std::thread::sleep(millis(1));
+            }
+        });
+        let known = |at: u32| EnsureKnown(vec![crate::catalog::tests::shelf::barcode(&format!("TL000{at}"))]);
+        let done: Vec<_> = (0..10).map(|at| shelf.ledger.execute(known(at))).collect();
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(done.iter().all(|known| matches!(known, Ok(1))), "{done:?}");
+    });
+    // Looking each tenth of a second, it would take about twenty.
+    assert!(began.elapsed() < millis(10_000), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_catalog_that_is_read_only_for_a_while_is_named_as_such_and_can_be_asked_again() {
     let mut shelf = Shelf::in_file();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);

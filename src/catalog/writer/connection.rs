@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -15,6 +15,10 @@ use crate::catalog::{CatalogAddress, CatalogError};
 
 /// How long a connection waits for another program's transaction before it answers `Busy`.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How soon a writer that waits looks again. SQLite's own way to wait soon looks each tenth of a second only: where others write one
+/// transaction after another, it may find the file locked each time.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Page cache of the writer. It is part of the daemon's peak memory, whatever the number of books.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
@@ -36,14 +40,24 @@ pub(crate) fn open_writer(address: &CatalogAddress) -> Result<SqlConnection, Cat
 
 fn open_file(path: &Path) -> Result<SqlConnection, CatalogError> {
     let mut conn = Connection::open(path).map_err(|error| cannot_open(path, &error))?;
-    configure_writer(&conn)
+    configure_writer(&mut conn)
         .and_then(|()| schema::prepare(&mut conn, path))
         .map_err(|error| error.in_file(path))?;
     Ok(SqliteEngine::new(conn).into())
 }
 
-fn configure_writer(conn: &Connection) -> Result<(), CatalogError> {
-    conn.busy_timeout(BUSY_TIMEOUT)?;
+fn configure_writer(conn: &mut Connection) -> Result<(), CatalogError> {
+    let mut since = Instant::now();
+    conn.busy_handler(Some(move |looked| {
+        if looked == 0 {
+            since = Instant::now();
+        }
+        let goes_on = since.elapsed() < BUSY_TIMEOUT;
+        if goes_on {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        goes_on
+    }))?;
     conn.set_prepared_statement_cache_capacity(128);
     conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     conn.pragma_update(None, "temp_store", "memory")?;
