@@ -49,6 +49,25 @@ impl SqlConnection {
         self.prepare(sql)?.execute(arguments)
     }
 
+    /// Executes a statement with each of these arguments, of which there are not many; a server gets them at once.
+    pub(crate) fn execute_each<'a>(
+        &self,
+        sql: &str,
+        each: impl Iterator<Item = Vec<SqlArgument<'a>>>,
+    ) -> Result<(), CatalogError> {
+        let mut each = each.peekable();
+        if each.peek().is_none() {
+            return Ok(());
+        }
+        match &self.0 {
+            EngineConnection::Sqlite(engine) => {
+                let mut statement = engine.prepare(sql)?;
+                each.try_for_each(|arguments| statement.execute(&arguments).map(|_| ()))
+            }
+            EngineConnection::Postgres(engine) => engine.prepare(sql)?.execute_each(each),
+        }
+    }
+
     /// The first row, if there is any.
     pub(crate) fn first<T>(
         &self,

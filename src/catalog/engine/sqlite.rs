@@ -8,7 +8,7 @@ use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Rows, ToSql};
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::value::{SqlArgument, SqlValue};
+use crate::catalog::engine::value::{SqlArgument, SqlValue, argument};
 use crate::catalog::engine::{EngineRow, SqlRow};
 
 /// Adds to a running total.
@@ -187,17 +187,8 @@ impl SqliteStatement<'_> {
     /// Gives each parameter of the statement its value; arguments that it does not have are left out.
     fn bind(&mut self, arguments: &[SqlArgument<'_>]) -> Result<(), CatalogError> {
         for at in 1..=self.statement.parameter_count() {
-            let value = {
-                let name = self.statement.parameter_name(at).unwrap_or_default();
-                let name = name.get(1..).unwrap_or_default();
-                // Mostly they are given in the order in which the statement names them.
-                let (before, from_here) = arguments.split_at(arguments.len().min(at - 1));
-                let mut found = from_here.iter().chain(before);
-                let argument = found.find(|argument| argument.name == name);
-                argument
-                    .ok_or_else(|| CatalogError::Fault(format!("a statement's parameter {name:?} was not given")))?
-                    .value
-            };
+            let name = self.statement.parameter_name(at).unwrap_or_default();
+            let value = argument(arguments, at - 1, name.get(1..).unwrap_or_default())?;
             self.statement.raw_bind_parameter(at, value)?;
         }
         Ok(())

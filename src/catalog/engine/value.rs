@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::catalog::CatalogError;
 use crate::grin::Barcode;
 use crate::vocabulary::BookState;
 
@@ -36,6 +37,25 @@ macro_rules! arguments {
     };
 }
 pub(crate) use arguments;
+
+/// What is given for a parameter. Mostly arguments are given in the order in which a statement names its parameters, so the search
+/// begins at the parameter's place.
+pub(crate) fn argument<'a>(
+    arguments: &[SqlArgument<'a>],
+    place: usize,
+    name: &str,
+) -> Result<SqlValue<'a>, CatalogError> {
+    let (before, from_here) = arguments.split_at(arguments.len().min(place));
+    let found = from_here.iter().chain(before).find(|argument| argument.name == name);
+    found
+        .map(|argument| argument.value)
+        .ok_or_else(|| CatalogError::Fault(format!("a statement's parameter {name:?} was not given")))
+}
+
+/// Texts as a list in JSON, for `json_each(:texts)`.
+pub(crate) fn json_list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    serde_json::Value::from_iter(texts).to_string()
+}
 
 /// What can be given to a statement.
 pub(crate) trait ParameterValue {

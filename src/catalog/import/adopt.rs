@@ -10,8 +10,7 @@ use crate::catalog::import::report::BatchCounts;
 use crate::catalog::import::source::ImportedBook;
 use crate::catalog::lifecycle::claim::{BegunPublication, ClaimToken, claim_ids};
 use crate::catalog::lifecycle::counters::CounterKind;
-use crate::catalog::lifecycle::history;
-use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic, HistoryEntry};
+use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic, HistoryEntry, has_topic};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, SignalSource, signal_of_state};
 use crate::catalog::lifecycle::publication::BeginPublication;
 use crate::catalog::lifecycle::settle::{StoredBook, write_stored};
@@ -314,24 +313,20 @@ fn store(
 
 /// The other program's history, its times and words as they are, under a name that tells where it is from; once, also for a book that
 /// was known before it.
-fn copy_history(tx: &CatalogTransaction<'_>, book: &ImportedBook) -> Result<(), CatalogError> {
+fn copy_history(tx: &mut CatalogTransaction<'_>, book: &ImportedBook) -> Result<(), CatalogError> {
     let topic = ChangeTopic::Import;
-    if history::has_topic(tx.conn, &book.barcode, topic)? {
+    if has_topic(tx.conn, &book.barcode, topic)? {
         return Ok(());
     }
     for event in &book.history {
-        let value = format!("{}:{}", event.status_type, event.status_value);
-        history::append(
-            tx.conn,
-            &HistoryEntry {
-                barcode: book.barcode.as_str(),
-                topic,
-                value: &value,
-                stamp: &event.timestamp,
-                session: tx.session(),
-                note: &event.note(),
-            },
-        )?;
+        tx.append_entry(HistoryEntry {
+            barcode: book.barcode.to_string(),
+            topic,
+            value: format!("{}:{}", event.status_type, event.status_value),
+            stamp: event.timestamp.clone(),
+            session: tx.session(),
+            note: event.note(),
+        })?;
     }
     Ok(())
 }

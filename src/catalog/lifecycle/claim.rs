@@ -3,10 +3,11 @@
 //! Claims are judged by the database's clock: of a file, the time since the machine started, which all its processes share and no step
 //! of the wall clock changes; of a server, the server's. A claim is never ended by the program that holds it while it renews it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::value::arguments;
+use crate::catalog::engine::value::{arguments, json_list};
 use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
@@ -108,15 +109,9 @@ pub(crate) fn claim_ids(
         return Ok(Vec::new());
     }
     let fence = tx.conn.one(tx.conn.next_fence(), &[], |row| row.at(0))?;
-    let mut claimed = Vec::with_capacity(ids.len());
-    for id in ids {
-        let holder = ClaimHolder { owner, fence };
-        if let Some(book) = holder.read(tx.conn, *id)? {
-            take(tx, *id, &book, lease)?;
-            claimed.push(book);
-        }
-    }
-    Ok(claimed)
+    let books = ClaimHolder { owner, fence }.read(tx.conn, ids)?;
+    take(tx, &books, lease)?;
+    Ok(books.into_iter().map(|(_, book)| book).collect())
 }
 
 /// Who claims books, and under which number.
@@ -127,12 +122,20 @@ struct ClaimHolder<'a> {
 }
 
 impl ClaimHolder<'_> {
-    /// The book as it is claimed; `None` if its barcode is none of ours (somebody else wrote into the catalog).
-    fn read(self, conn: &SqlConnection, id: i64) -> Result<Option<ClaimedBook>, CatalogError> {
-        let sql = "SELECT barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, attempts, \
-                   listed_converted, title, publishing_sha256, publishing_etag FROM books WHERE id = :id";
-        let claimed = conn.first(sql, &arguments! { id: id }, |row| self.claimed(row))?;
-        Ok(claimed.flatten())
+    /// The books as they are claimed, in the order of their numbers here, without those whose barcode is none of ours (somebody else
+    /// wrote into the catalog).
+    fn read(self, conn: &SqlConnection, ids: &[i64]) -> Result<Vec<(i64, ClaimedBook)>, CatalogError> {
+        let sql = "SELECT id, barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, attempts, \
+                   listed_converted, title, publishing_sha256, publishing_etag FROM books \
+                   WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids))";
+        let texts: Vec<_> = ids.iter().map(i64::to_string).collect();
+        let ids_given = json_list(texts.iter().map(String::as_str));
+        let found = conn.all(sql, &arguments! { ids: ids_given }, |row| {
+            Ok((row.get("id")?, self.claimed(row)?))
+        })?;
+        let mut found: HashMap<i64, _> = found.into_iter().collect();
+        let in_order = ids.iter().filter_map(|id| Some((*id, found.remove(id)??)));
+        Ok(in_order.collect())
     }
 
     fn claimed(self, row: &SqlRow<'_>) -> Result<Option<ClaimedBook>, CatalogError> {
@@ -169,30 +172,38 @@ impl ClaimHolder<'_> {
     }
 }
 
-fn take(tx: &mut CatalogTransaction<'_>, id: i64, book: &ClaimedBook, lease: Duration) -> Result<(), CatalogError> {
-    if book.state == BookState::Failed {
-        tx.uncount_failure(id)?;
+fn take(tx: &mut CatalogTransaction<'_>, books: &[(i64, ClaimedBook)], lease: Duration) -> Result<(), CatalogError> {
+    let mut states = Vec::with_capacity(books.len());
+    for (id, book) in books {
+        if book.state == BookState::Failed {
+            tx.uncount_failure(*id)?;
+        }
+        let next = tx.next_state(&BookStanding::of(book.state), BookChange::Claimed);
+        let note = ChangeNote {
+            by: Some(&book.claim.owner),
+            ..ChangeNote::of(next.cause)
+        };
+        let change = StateChange {
+            from: book.state,
+            to: next.state,
+        };
+        tx.record_transition(book.claim.barcode.as_str(), change, note)?;
+        states.push(next.state);
     }
-    let next = tx.next_state(&BookStanding::of(book.state), BookChange::Claimed);
     let span = LeaseSpan::from_now(tx, lease);
-    tx.conn.execute(
+    let each = books.iter().zip(&states).map(|((id, book), state)| {
+        let given = arguments! {
+            state: *state, now: tx.stamp, owner: book.claim.owner, fence: book.claim.fence, until: span.until,
+            from: span.from, to: span.to, id: *id,
+        };
+        given.to_vec()
+    });
+    tx.conn.execute_each(
         "UPDATE books SET resume_state = state, state = :state, state_at = :now, updated_at = :now, \
          claimed_by = :owner, claim_fence = :fence, lease_until = :until, lease_from = :from, lease_to = :to \
          WHERE id = :id",
-        &arguments! {
-            state: next.state, now: tx.stamp, owner: book.claim.owner, fence: book.claim.fence,
-            until: span.until, from: span.from, to: span.to, id: id,
-        },
-    )?;
-    let note = ChangeNote {
-        by: Some(&book.claim.owner),
-        ..ChangeNote::of(next.cause)
-    };
-    let change = StateChange {
-        from: book.state,
-        to: next.state,
-    };
-    tx.record_transition(book.claim.barcode.as_str(), change, note)
+        each,
+    )
 }
 
 /// How long a claim holds: by the wall clock for people, in milliseconds of the database's clock for the program.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
-use crate::catalog::engine::value::arguments;
+use crate::catalog::engine::value::{ParameterValue, SqlValue, arguments};
 
 /// What is counted; the `kind` column of `tallies`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +42,12 @@ impl CounterKind {
     }
 }
 
+impl ParameterValue for CounterKind {
+    fn as_sql(&self) -> SqlValue<'_> {
+        SqlValue::Text(self.as_str())
+    }
+}
+
 /// Changes of totals that the running operation has not yet written.
 #[derive(Debug, Default)]
 pub(crate) struct PendingCounters(HashMap<(CounterKind, Box<str>), i64>);
@@ -63,20 +69,16 @@ impl PendingCounters {
 
     /// Writes the changes into the running transaction.
     pub(crate) fn write(self, conn: &SqlConnection) -> Result<(), CatalogError> {
-        let mut upsert = conn.prepare(conn.add_to_counter())?;
-        for ((kind, value), by) in self.0 {
-            if by != 0 {
-                upsert.execute(&arguments! { kind: kind.as_str(), value: *value, by: by })?;
-            }
-        }
-        Ok(())
+        let changed = self.0.iter().filter(|(_, by)| **by != 0);
+        let each = changed.map(|((kind, value), by)| arguments! { kind: *kind, value: **value, by: *by }.to_vec());
+        conn.execute_each(conn.add_to_counter(), each)
     }
 }
 
 /// All totals of one kind that are not zero, in the order of their values.
 pub(crate) fn read(conn: &SqlConnection, kind: CounterKind) -> Result<Vec<(String, u64)>, CatalogError> {
     let sql = "SELECT value, n FROM tallies WHERE kind = :kind AND n > 0 ORDER BY value";
-    conn.all(sql, &arguments! { kind: kind.as_str() }, |row| {
+    conn.all(sql, &arguments! { kind: kind }, |row| {
         Ok((row.get("value")?, row.get("n")?))
     })
 }

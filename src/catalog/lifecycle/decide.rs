@@ -24,8 +24,8 @@ pub(crate) struct BookBefore {
     pub conversion_failures: u32,
     pub judged: Option<String>,
     pub requested_at: Option<String>,
-    /// The text of some date is kept.
-    pub has_raw: bool,
+    /// The texts of dates that are kept.
+    pub raw: Option<String>,
     /// Columns whose facts differ from what was known.
     pub differing: Vec<&'static str>,
     pub grin_state: Option<String>,
@@ -53,7 +53,7 @@ impl BookBefore {
             conversion_failures: row.get("conversion_failures")?,
             judged: row.get("judged_converted_date")?,
             requested_at: row.get("processing_request_timestamp")?,
-            has_raw: row.get("has_raw")?,
+            raw: row.get("raw_values")?,
             differing,
             grin_state: row.get(facts::GRIN_STATE)?,
             converted_date: row.get(facts::CONVERTED_DATE)?,

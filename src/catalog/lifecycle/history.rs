@@ -4,8 +4,11 @@ use serde::Serialize;
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
-use crate::catalog::engine::value::arguments;
+use crate::catalog::engine::value::{ParameterValue, SqlValue, arguments};
 use crate::grin::Barcode;
+
+/// So many changes are written at once.
+const MOST_PENDING: usize = 250;
 
 /// What changed; the `status_type` of a history row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,12 @@ impl ChangeTopic {
             Self::Priority => "priority",
             Self::Operator => "operator",
         }
+    }
+}
+
+impl ParameterValue for ChangeTopic {
+    fn as_sql(&self) -> SqlValue<'_> {
+        SqlValue::Text(self.as_str())
     }
 }
 
@@ -133,14 +142,14 @@ impl ChangeNote<'_> {
 }
 
 /// One change as it is written: what became of which book, when, in which run of the program, and its note as text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct HistoryEntry<'a> {
-    pub barcode: &'a str,
+#[derive(Debug)]
+pub(crate) struct HistoryEntry {
+    pub barcode: String,
     pub topic: ChangeTopic,
-    pub value: &'a str,
-    pub stamp: &'a str,
+    pub value: String,
+    pub stamp: String,
     pub session: i64,
-    pub note: &'a str,
+    pub note: String,
 }
 
 /// Has a book any change of this topic?
@@ -150,15 +159,32 @@ pub(crate) fn has_topic(conn: &SqlConnection, barcode: &Barcode, topic: ChangeTo
     Ok(found.is_some())
 }
 
-/// Appends one change.
-pub(crate) fn append(conn: &SqlConnection, entry: &HistoryEntry<'_>) -> Result<(), CatalogError> {
-    conn.execute(
-        "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp, session_id, metadata) \
-         VALUES (:barcode, :topic, :value, :stamp, :session, :note)",
-        &arguments! {
-            barcode: entry.barcode, topic: entry.topic.as_str(), value: entry.value, stamp: entry.stamp,
-            session: entry.session, note: entry.note,
-        },
-    )?;
-    Ok(())
+/// Changes that the running operation has not yet written.
+#[derive(Debug, Default)]
+pub(crate) struct PendingHistory(Vec<HistoryEntry>);
+
+impl PendingHistory {
+    /// Appends one change.
+    pub(crate) fn append(&mut self, conn: &SqlConnection, entry: HistoryEntry) -> Result<(), CatalogError> {
+        self.0.push(entry);
+        if self.0.len() >= MOST_PENDING {
+            self.write(conn)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the changes into the running transaction.
+    pub(crate) fn write(&mut self, conn: &SqlConnection) -> Result<(), CatalogError> {
+        let sql = "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp, session_id, metadata) \
+                   VALUES (:barcode, :topic, :value, :stamp, :session, :note)";
+        let entries = std::mem::take(&mut self.0);
+        let each = entries.iter().map(|entry| {
+            let given = arguments! {
+                barcode: entry.barcode, topic: entry.topic, value: entry.value, stamp: entry.stamp,
+                session: entry.session, note: entry.note,
+            };
+            given.to_vec()
+        });
+        conn.execute_each(sql, each)
+    }
 }

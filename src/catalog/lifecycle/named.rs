@@ -107,7 +107,7 @@ impl CatalogOperation for ChangeBooks {
     }
 }
 
-fn put_first(tx: &CatalogTransaction<'_>, barcode: &Barcode, book: &NamedRow) -> Result<bool, CatalogError> {
+fn put_first(tx: &mut CatalogTransaction<'_>, barcode: &Barcode, book: &NamedRow) -> Result<bool, CatalogError> {
     if book.priority >= FIRST || book.state == BookState::Forgotten {
         return Ok(false);
     }

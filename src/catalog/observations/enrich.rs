@@ -5,12 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::value::arguments;
+use crate::catalog::engine::SqlRow;
+use crate::catalog::engine::value::{arguments, json_list};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
-use crate::catalog::lifecycle::next_state::signal_of_state;
-use crate::catalog::observations::facts;
-use crate::catalog::observations::facts::ColumnValues;
-use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks};
+use crate::catalog::observations::record::{BookReport, FactSource, RowChange, batches, record_batch};
 use crate::catalog::planning::queue_filter;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::{earlier, later, read_stamp, stamp};
@@ -107,60 +105,72 @@ impl CatalogOperation for RecordEnrichment {
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<EnrichmentCounts, CatalogError> {
         let mut done = EnrichmentCounts::default();
-        let mut recorder = FactRecorder::new(tx.conn, FactSource::Search)?;
-        for (barcode, found) in &self.answered {
-            let facts = ColumnValues::of_search(found);
-            let said = |_| RecordRemarks {
-                word: signal_of_state(facts.get(facts::GRIN_STATE)),
-                list: None,
-                can_be_requested: false,
-            };
-            match recorder.record(tx, barcode.as_str(), &facts, said)? {
-                Some(_) => done.answered += 1,
-                None => done.unknown += 1,
+        for answers in batches(&self.answered, |(barcode, _)| barcode) {
+            let reports = answers
+                .iter()
+                .map(|(barcode, found)| BookReport::of_search(barcode, found));
+            for change in record_batch(tx, FactSource::Search, &reports.collect::<Vec<_>>())? {
+                match change {
+                    RowChange::Unknown => done.unknown += 1,
+                    _ => done.answered += 1,
+                }
             }
         }
         let answered: std::collections::HashSet<_> = self.answered.iter().map(|(barcode, _)| barcode).collect();
-        for barcode in self.asked.iter().filter(|barcode| !answered.contains(barcode)) {
-            done.unanswered += u64::from(put_off(tx, barcode)?);
+        let unanswered = self.asked.iter().filter(|barcode| !answered.contains(barcode));
+        for barcodes in batches(&unanswered.collect::<Vec<_>>(), |barcode| barcode) {
+            done.unanswered += put_off(tx, barcodes)?;
         }
         Ok(done)
     }
 }
 
-/// A book that has no answer is asked for again after a wait that grows; `false`: it is not in the catalog.
-fn put_off(tx: &CatalogTransaction<'_>, barcode: &Barcode) -> Result<bool, CatalogError> {
-    let sql = "SELECT enrich_key, enrich_asked_at, enrichment_timestamp FROM books WHERE barcode = :barcode";
-    let before = tx.conn.first(sql, &arguments! { barcode: barcode }, |row| {
-        Ok(EarlierSearch {
-            key: row.get("enrich_key")?,
-            asked_at: row.get("enrich_asked_at")?,
-            answered_at: row.get("enrichment_timestamp")?,
-        })
-    })?;
-    let Some(before) = before else { return Ok(false) };
-    let wait = tx.policy.after_no_facts(before.wait());
-    let (key, next) = (key_after(tx.now, wait), stamp(later(tx.now, wait)));
-    tx.conn.execute(
+/// Books that have no answer are asked for again after a wait that grows; comes back with the number of those in the catalog.
+fn put_off(tx: &mut CatalogTransaction<'_>, barcodes: &[&Barcode]) -> Result<u64, CatalogError> {
+    let sql = "SELECT barcode, enrich_key, enrich_asked_at, enrichment_timestamp FROM books \
+               WHERE barcode IN (SELECT value FROM json_each(:barcodes)) ORDER BY id /*pg FOR UPDATE*/";
+    let named = json_list(barcodes.iter().map(|barcode| barcode.as_str()));
+    let found = tx.conn.all(sql, &arguments! { barcodes: named }, EarlierSearch::read)?;
+    let mut keys = Vec::with_capacity(found.len());
+    for before in &found {
+        let wait = tx.policy.after_no_facts(before.wait());
+        keys.push(key_after(tx.now, wait));
+        let next = stamp(later(tx.now, wait));
+        let note = ChangeNote {
+            next: Some(&next),
+            ..ChangeNote::of(ChangeCause::Enriched)
+        };
+        tx.append_history(&before.barcode, ChangeTopic::Facts, "unanswered", &note.text())?;
+    }
+    let each = found.iter().zip(&keys).map(|(before, key)| {
+        let given = arguments! { at: tx.stamp, key: *key, barcode: before.barcode };
+        given.to_vec()
+    });
+    tx.conn.execute_each(
         "UPDATE books SET enrich_asked_at = :at, enrich_key = :key WHERE barcode = :barcode",
-        &arguments! { at: tx.stamp, key: key, barcode: barcode },
+        each,
     )?;
-    let note = ChangeNote {
-        next: Some(&next),
-        ..ChangeNote::of(ChangeCause::Enriched)
-    };
-    tx.append_history(barcode.as_str(), ChangeTopic::Facts, "unanswered", &note.text())?;
-    Ok(true)
+    Ok(found.len() as u64)
 }
 
 /// When a book was searched for last.
 struct EarlierSearch {
+    barcode: String,
     key: i64,
     asked_at: Option<String>,
     answered_at: Option<String>,
 }
 
 impl EarlierSearch {
+    fn read(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
+        Ok(Self {
+            barcode: row.get("barcode")?,
+            key: row.get("enrich_key")?,
+            asked_at: row.get("enrich_asked_at")?,
+            answered_at: row.get("enrichment_timestamp")?,
+        })
+    }
+
     /// How long it was put off then; `None`: it was answered, was not searched for, or has changed since.
     fn wait(&self) -> Option<Duration> {
         let asked = self.asked_at.as_deref().filter(|_| self.asked_at != self.answered_at);

@@ -116,6 +116,19 @@ impl<'a> ColumnValues<'a> {
         let found = self.values.iter().find(|fact| fact.column == column);
         found?.value.as_deref()
     }
+
+    /// The texts of dates as they are kept from now on, where these were: none of a date that was replaced.
+    pub(crate) fn kept_texts(&self, before: Option<&str>, is_replaced: bool) -> Option<String> {
+        // Most rows have none and bring none.
+        if self.raw.is_empty() && (before.is_none() || !is_replaced) {
+            return before.map(str::to_owned);
+        }
+        let before = before.and_then(|text| serde_json::from_str(text).ok());
+        let mut texts: serde_json::Map<String, serde_json::Value> = before.unwrap_or_default();
+        texts.retain(|column, _| !self.plain.contains(&column.as_str()));
+        texts.extend(self.raw.iter().map(|(column, text)| ((*column).into(), (*text).into())));
+        Some(serde_json::Value::Object(texts).to_string())
+    }
 }
 
 /// An empty text is no value: it must never take the place of one.

@@ -1,14 +1,10 @@
 //! Recording a page of one of GRIN's lists.
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::SqlStatement;
-use crate::catalog::engine::value::arguments;
-use crate::catalog::lifecycle::next_state::signal_of_list;
-use crate::catalog::observations::facts;
-use crate::catalog::observations::facts::ColumnValues;
+use crate::catalog::engine::value::{arguments, json_list};
 use crate::catalog::observations::lists;
 use crate::catalog::observations::passes::PassId;
-use crate::catalog::observations::record::{FactRecorder, FactSource, RecordRemarks, RowChange};
+use crate::catalog::observations::record::{BookReport, FactSource, RowChange, batches, record_batch};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::grin::{Barcode, ListKind, ListRow};
 
@@ -54,25 +50,21 @@ impl CatalogOperation for ListPart {
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ListPartCounts, CatalogError> {
         let mut done = ListPartCounts::default();
-        let mut recorder = FactRecorder::new(tx.conn, FactSource::List)?;
-        let mut sightings = Sightings::new(tx, self)?;
-        for row in &self.rows {
-            let recorded = record_row(&mut recorder, tx, self.list, row)?;
-            done.fresh += u64::from(sightings.note(recorded.id())?);
-            match recorded {
-                RowChange::New(_) => done.new += 1,
-                RowChange::Changed(_) => done.changed += 1,
-                RowChange::Same(_) => done.same += 1,
+        for rows in batches(&self.rows, |row| &row.barcode) {
+            let reports: Vec<_> = rows.iter().map(BookReport::of_row).collect();
+            for change in record_batch(tx, FactSource::List(self.list), &reports)? {
+                match change {
+                    RowChange::New => done.new += 1,
+                    RowChange::Changed => done.changed += 1,
+                    RowChange::Same | RowChange::Unknown => done.same += 1,
+                }
             }
+            done.fresh += self.note_sightings(tx, reports.iter().map(|report| report.barcode))?;
         }
-        for barcode in &self.sighted {
-            let sql = "SELECT id FROM books WHERE barcode = :barcode";
-            let given = arguments! { barcode: barcode };
-            let book = tx.conn.first(sql, &given, |row| row.at(0))?;
-            match book {
-                Some(id) => done.fresh += u64::from(sightings.note(id)?),
-                None => done.unknown += 1,
-            }
+        for barcodes in batches(&self.sighted, |barcode| barcode) {
+            let barcodes = || barcodes.iter().map(Barcode::as_str);
+            done.unknown += count_unknown(tx, barcodes())?;
+            done.fresh += self.note_sightings(tx, barcodes())?;
         }
         if let Some(pass) = self.pass {
             pass.note_page(tx, self.next.as_deref(), done, self.unsure)?;
@@ -81,47 +73,34 @@ impl CatalogOperation for ListPart {
     }
 }
 
-fn record_row(
-    recorder: &mut FactRecorder<'_>,
-    tx: &mut CatalogTransaction<'_>,
-    list: ListKind,
-    row: &ListRow,
-) -> Result<RowChange, CatalogError> {
-    let facts = ColumnValues::of_row(row);
-    let said = |failure_is_news| RecordRemarks {
-        word: signal_of_list(list, facts.get(facts::GRIN_STATE), failure_is_news),
-        list: Some(lists::name(list)),
-        can_be_requested: facts.can_be_requested || list == ListKind::Available,
-    };
-    let recorded = recorder.record(tx, row.barcode.as_str(), &facts, said)?;
-    recorded.ok_or_else(|| CatalogError::Fault("a listed book was not recorded".into()))
+impl ListPart {
+    /// Notes when books were last seen in the list; comes back with the number of those that the pass had not named before.
+    fn note_sightings<'a>(
+        &self,
+        tx: &CatalogTransaction<'_>,
+        barcodes: impl Iterator<Item = &'a str>,
+    ) -> Result<u64, CatalogError> {
+        let pass = self.pass.map_or(0, |pass| pass.number);
+        tx.conn.execute(
+            "INSERT INTO sightings (list, book, pass, observed) SELECT :list, id, :pass, :observed FROM books \
+             WHERE barcode IN (SELECT value FROM json_each(:barcodes)) \
+             ON CONFLICT (list, book) DO UPDATE SET pass = excluded.pass, observed = excluded.observed \
+             WHERE sightings.pass <> excluded.pass OR excluded.pass = 0",
+            &arguments! {
+                list: lists::number(self.list), pass: pass, observed: tx.now.as_millisecond(),
+                barcodes: json_list(barcodes),
+            },
+        )
+    }
 }
 
-/// Notes when a book was last seen in the list.
-struct Sightings<'c> {
-    upsert: SqlStatement<'c>,
-    list: i64,
-    pass: i64,
-    observed: i64,
-}
-
-impl<'c> Sightings<'c> {
-    fn new(tx: &CatalogTransaction<'c>, part: &ListPart) -> Result<Self, CatalogError> {
-        Ok(Self {
-            upsert: tx.conn.prepare(
-                "INSERT INTO sightings (list, book, pass, observed) VALUES (:list, :book, :pass, :observed) \
-                 ON CONFLICT (list, book) DO UPDATE SET pass = excluded.pass, observed = excluded.observed \
-                 WHERE sightings.pass <> excluded.pass OR excluded.pass = 0",
-            )?,
-            list: lists::number(part.list),
-            pass: part.pass.map_or(0, |pass| pass.number),
-            observed: tx.now.as_millisecond(),
-        })
-    }
-
-    /// Whether the pass had not named the book before.
-    fn note(&mut self, book: i64) -> Result<bool, CatalogError> {
-        let given = arguments! { list: self.list, book: book, pass: self.pass, observed: self.observed };
-        Ok(self.upsert.execute(&given)? > 0)
-    }
+/// How many of these are not in the catalog.
+fn count_unknown<'a>(
+    tx: &CatalogTransaction<'_>,
+    barcodes: impl Iterator<Item = &'a str>,
+) -> Result<u64, CatalogError> {
+    let sql = "SELECT count(*) FROM json_each(:barcodes) AS named \
+               WHERE NOT EXISTS (SELECT 1 FROM books WHERE barcode = named.value)";
+    tx.conn
+        .one(sql, &arguments! { barcodes: json_list(barcodes) }, |row| row.at(0))
 }

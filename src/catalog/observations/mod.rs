@@ -11,3 +11,4 @@ pub(crate) mod lists;
 pub(crate) mod marc;
 pub(crate) mod passes;
 pub(crate) mod record;
+pub(crate) mod record_rows;

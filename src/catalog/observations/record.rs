@@ -1,85 +1,49 @@
-//! Writing down what GRIN said about a book, so that an empty value never overwrites a known one.
+//! Writing down what GRIN said about books, so that an empty value never overwrites a known one.
 
-use std::sync::LazyLock;
+use std::collections::{HashMap, HashSet};
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::value::{SqlArgument, arguments};
-use crate::catalog::engine::{SqlConnection, SqlStatement};
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::{arguments, json_list};
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::decide::{BookAfter, BookBefore, decide};
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic};
-use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, DueTime, GrinSignal, SignalSource};
+use crate::catalog::lifecycle::next_state::{
+    BookChange, BookStanding, GrinSignal, SignalSource, signal_of_list, signal_of_state,
+};
 use crate::catalog::observations::facts;
-use crate::catalog::observations::facts::{ColumnValues, LIST_COLUMNS, SEARCH_COLUMNS};
+use crate::catalog::observations::facts::ColumnValues;
+use crate::catalog::observations::lists;
+use crate::catalog::observations::record_rows::{ChangedBook, NewBook, RecordStatements, RecordedRows};
 use crate::catalog::writer::ledger::{CatalogTransaction, StateChange};
+use crate::grin::{Barcode, BookEnrichment, ListKind, ListRow};
 use crate::vocabulary::BookState;
+
+/// So many rows are recorded at a time.
+const BATCH: usize = 250;
 
 /// Where the facts come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FactSource {
-    List,
+    List(ListKind),
     Search,
 }
 
-/// The statements of one source, for its columns.
-struct Statements {
-    find: String,
-    lock: String,
-    insert: String,
-    update: String,
-}
-
-static LIST: LazyLock<Statements> = LazyLock::new(|| Statements::new(&LIST_COLUMNS));
-static SEARCH: LazyLock<Statements> = LazyLock::new(|| Statements::new(&SEARCH_COLUMNS));
-
-impl Statements {
-    fn new(columns: &[&str]) -> Self {
-        let names = columns.join(", ");
-        let joined = |part: fn(&str) -> String| columns.iter().map(|column| part(column)).collect::<String>();
-        let marks = joined(|column| format!(", :{column}"));
-        let sets = joined(|column| format!(", {column} = ifnull(:{column}, {column})"));
-        let find = format!(
-            "SELECT {names}, id, state, listed_converted, can_be_requested, vanished_at IS NOT NULL AS vanished, next_attempt_at, \
-                 conversion_failures, judged_converted_date, processing_request_timestamp, \
-                 raw_values IS NOT NULL AS has_raw FROM books WHERE barcode = :barcode"
-        );
-        Self {
-            lock: format!("{find} /*pg FOR UPDATE*/"),
-            find,
-            insert: format!(
-                "INSERT INTO books (barcode, state, state_at, created_at, updated_at, listed_converted, \
-                 can_be_requested, {names}) VALUES (:barcode, :state, :now, :now, :now, :ready, :requestable{marks}) RETURNING id"
-            ),
-            update: format!(
-                "UPDATE books SET state_at = CASE WHEN state = :state THEN state_at ELSE :now END, state = :state, \
-                 updated_at = :now, listed_converted = :listed, can_be_requested = :requestable, vanished_at = NULL, \
-                 next_attempt_at = :due, conversion_failures = :failures, \
-                 conversion_asks = CASE WHEN :ready THEN 0 ELSE conversion_asks END, \
-                 absent_at = CASE WHEN :ready THEN NULL ELSE absent_at END, \
-                 left_process_at = CASE WHEN :ready THEN NULL ELSE left_process_at END, \
-                 attempts = CASE WHEN :revived THEN 0 ELSE attempts END, \
-                 failures = CASE WHEN :revived THEN 0 ELSE failures END, \
-                 failure_reason = CASE WHEN :revived THEN NULL ELSE failure_reason END, \
-                 failure_detail = CASE WHEN :revived THEN NULL ELSE failure_detail END, \
-                 enrich_key = ifnull(:enrich_key, enrich_key), enrich_asked_at = ifnull(:enriched_at, enrich_asked_at), \
-                 enrichment_timestamp = ifnull(:enriched_at, enrichment_timestamp){sets} WHERE id = :id"
-            ),
+impl FactSource {
+    fn remarks(self, facts: &ColumnValues<'_>, failure_is_news: bool) -> RecordRemarks {
+        let state = facts.get(facts::GRIN_STATE);
+        match self {
+            Self::List(list) => RecordRemarks {
+                word: signal_of_list(list, state, failure_is_news),
+                list: Some(lists::name(list)),
+                can_be_requested: facts.can_be_requested || list == ListKind::Available,
+            },
+            Self::Search => RecordRemarks {
+                word: signal_of_state(state),
+                list: None,
+                can_be_requested: false,
+            },
         }
-    }
-}
-
-/// What a row was to the catalog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RowChange {
-    New(i64),
-    Changed(i64),
-    Same(i64),
-}
-
-impl RowChange {
-    pub(crate) fn id(self) -> i64 {
-        let (Self::New(id) | Self::Changed(id) | Self::Same(id)) = self;
-        id
     }
 }
 
@@ -91,164 +55,186 @@ pub(crate) struct RecordRemarks {
     pub can_be_requested: bool,
 }
 
-/// A row about a book, and what is said beside it.
-struct RowReport<'a> {
-    barcode: &'a str,
-    facts: &'a ColumnValues<'a>,
-    said: RecordRemarks,
+/// What a row was to the catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowChange {
+    New,
+    Changed,
+    Same,
+    /// A search named a book that is not in the catalog.
+    Unknown,
 }
 
-impl RowReport<'_> {
-    fn after(&self, tx: &CatalogTransaction<'_>, before: &BookBefore) -> BookAfter {
-        decide(tx, self.facts, before, &self.said)
+/// What was said about one book.
+pub(crate) struct BookReport<'a> {
+    pub barcode: &'a str,
+    pub facts: ColumnValues<'a>,
+}
+
+impl<'a> BookReport<'a> {
+    pub(crate) fn of_row(row: &'a ListRow) -> Self {
+        Self {
+            barcode: row.barcode.as_str(),
+            facts: ColumnValues::of_row(row),
+        }
+    }
+
+    pub(crate) fn of_search(barcode: &'a Barcode, found: &'a BookEnrichment) -> Self {
+        Self {
+            barcode: barcode.as_str(),
+            facts: ColumnValues::of_search(found),
+        }
     }
 }
 
-/// Nothing is to be written of the row.
-fn is_same(before: &BookBefore, after: &BookAfter) -> bool {
-    before.differing.is_empty()
-        && after.state == before.state
-        && after.listed_converted == before.listed_converted
-        && after.can_be_requested == before.can_be_requested
-        && !before.vanished
-        && !after.enriched
+/// Parts of what was said that name no book twice: what one row changes, the next one about that book must find.
+pub(crate) fn batches<T>(mut rows: &[T], barcode: impl Fn(&T) -> &Barcode) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let mut named = HashSet::new();
+        let others = rows.iter().take(BATCH).take_while(|row| named.insert(barcode(row)));
+        let (batch, rest) = rows.split_at(others.count());
+        rows = rest;
+        (!batch.is_empty()).then_some(batch)
+    })
 }
 
-/// Writes facts of one source into the running transaction; its statements are prepared once.
-pub(crate) struct FactRecorder<'c> {
-    conn: &'c SqlConnection,
+/// Records one of the [`batches`] in the running transaction; makes books known that were not (lists only). Comes back with what each
+/// row was.
+pub(crate) fn record_batch(
+    tx: &mut CatalogTransaction<'_>,
     source: FactSource,
-    find: SqlStatement<'c>,
-    /// The same as `find`; on a server it locks the row.
-    lock: SqlStatement<'c>,
-    insert: SqlStatement<'c>,
-    update: SqlStatement<'c>,
+    reports: &[BookReport<'_>],
+) -> Result<Vec<RowChange>, CatalogError> {
+    let statements = RecordStatements::of(source);
+    let mut books = find(tx.conn, &statements.find, reports.iter())?;
+    // Most rows bring nothing new: only the others are locked, and looked at once more.
+    if tx.conn.is_remote() {
+        let is_news = |report: &&BookReport<'_>| {
+            let before = books.get(report.barcode);
+            before.is_some_and(|before| !RowMerge::of(tx, source, report, before).is_same)
+        };
+        let locked = find(tx.conn, &statements.lock, reports.iter().filter(is_news))?;
+        books.extend(locked);
+    }
+    let mut rows = RecordedRows::default();
+    let mut changes = Vec::with_capacity(reports.len());
+    for report in reports {
+        changes.push(match books.get(report.barcode) {
+            None if source == FactSource::Search => RowChange::Unknown,
+            None => {
+                rows.new.push(add(tx, source, report)?);
+                RowChange::New
+            }
+            Some(before) => {
+                let merge = RowMerge::of(tx, source, report, before);
+                if merge.is_same {
+                    RowChange::Same
+                } else {
+                    rows.changed.push(merge.note(tx, report, before)?);
+                    RowChange::Changed
+                }
+            }
+        });
+    }
+    rows.write(tx, statements)?;
+    Ok(changes)
 }
 
-impl<'c> FactRecorder<'c> {
-    pub(crate) fn new(conn: &'c SqlConnection, source: FactSource) -> Result<Self, CatalogError> {
-        let statements: &Statements = match source {
-            FactSource::List => &LIST,
-            FactSource::Search => &SEARCH,
-        };
-        Ok(Self {
-            conn,
-            source,
-            find: conn.prepare(&statements.find)?,
-            lock: conn.prepare(&statements.lock)?,
-            insert: conn.prepare(&statements.insert)?,
-            update: conn.prepare(&statements.update)?,
-        })
+/// The books as they stand; those that are not in the catalog are left out.
+fn find<'r>(
+    conn: &SqlConnection,
+    sql: &str,
+    reports: impl Iterator<Item = &'r BookReport<'r>>,
+) -> Result<HashMap<&'r str, BookBefore>, CatalogError> {
+    let reports: HashMap<_, _> = reports.map(|report| (report.barcode, report)).collect();
+    if reports.is_empty() {
+        return Ok(HashMap::new());
     }
+    let named = json_list(reports.keys().copied());
+    let found = conn.all(sql, &arguments! { barcodes: named }, |row| {
+        let barcode: String = row.get("barcode")?;
+        let report = reports.get(&*barcode);
+        let report = report.ok_or_else(|| CatalogError::Fault(format!("{barcode} was not asked for")))?;
+        Ok((report.barcode, BookBefore::read(row, &report.facts)?))
+    })?;
+    Ok(found.into_iter().collect())
+}
 
-    /// Records what was said about one book; makes it known if it was not (lists only).
-    pub(crate) fn record<'s>(
-        &mut self,
-        tx: &mut CatalogTransaction<'_>,
-        barcode: &'s str,
-        facts: &'s ColumnValues<'s>,
-        said: impl Fn(bool) -> RecordRemarks,
-    ) -> Result<Option<RowChange>, CatalogError> {
-        let given = arguments! { barcode: barcode };
-        let before = self.find.first(&given, |row| BookBefore::read(row, facts))?;
-        let (recorded, has_raw) = match before {
-            None if self.source == FactSource::Search => return Ok(None),
-            None => {
-                let said = said(true);
-                (self.add(tx, &RowReport { barcode, facts, said })?, false)
-            }
-            Some(mut before) => {
-                let is_list = self.source == FactSource::List;
-                let report = |before: &BookBefore| {
-                    let said = said(is_list && before.failure_is_news(facts));
-                    RowReport { barcode, facts, said }
-                };
-                // Most rows bring nothing new: only the others are locked, and looked at once more.
-                if self.conn.is_remote() && !is_same(&before, &report(&before).after(tx, &before)) {
-                    let locked = self.lock.first(&given, |row| BookBefore::read(row, facts))?;
-                    before = locked.unwrap_or(before);
-                }
-                (self.merge(tx, &report(&before), &before)?, before.has_raw)
-            }
-        };
-        // Most rows have none and bring none.
-        let stale = has_raw && matches!(recorded, RowChange::Changed(_));
-        if stale || !facts.raw.is_empty() {
-            self.keep_raw(recorded.id(), facts)?;
+/// A book that was not known, noted in totals and history.
+fn add<'r>(
+    tx: &mut CatalogTransaction<'_>,
+    source: FactSource,
+    report: &'r BookReport<'r>,
+) -> Result<NewBook<'r>, CatalogError> {
+    let said = source.remarks(&report.facts, true);
+    let signal = BookChange::Signal(said.word, SignalSource::List);
+    let next = tx.next_state(&BookStanding::of(BookState::Known), signal);
+    let grin_state = report.facts.get(facts::GRIN_STATE);
+    tx.totals.add(CounterKind::GrinState, grin_state.unwrap_or(""), 1);
+    let note = ChangeNote {
+        list: said.list,
+        ..ChangeNote::of(next.cause)
+    };
+    tx.record_new_book(report.barcode, next.state, &note.text())?;
+    let has_failed = next.state == BookState::ConversionFailed;
+    let (_, due) = next.due.column();
+    Ok(NewBook {
+        report,
+        state: next.state,
+        ready: said.word == GrinSignal::Ready,
+        requestable: said.can_be_requested,
+        failures: u32::from(has_failed),
+        due: due.filter(|_| has_failed),
+        raw: report.facts.kept_texts(None, false),
+    })
+}
+
+/// What a row changes of a known book.
+struct RowMerge {
+    said: RecordRemarks,
+    after: BookAfter,
+    raw: Option<String>,
+    /// Nothing is to be written of it.
+    is_same: bool,
+}
+
+impl RowMerge {
+    fn of(tx: &CatalogTransaction<'_>, source: FactSource, report: &BookReport<'_>, before: &BookBefore) -> Self {
+        let facts = &report.facts;
+        let said = source.remarks(facts, before.failure_is_news(facts));
+        let after = decide(tx, facts, before, &said);
+        let is_same = before.differing.is_empty()
+            && after.state == before.state
+            && after.listed_converted == before.listed_converted
+            && after.can_be_requested == before.can_be_requested
+            && !before.vanished
+            && !after.enriched;
+        let raw = facts.kept_texts(before.raw.as_deref(), !is_same);
+        Self {
+            is_same: is_same && raw == before.raw,
+            said,
+            after,
+            raw,
         }
-        Ok(Some(recorded))
     }
 
-    fn add(&mut self, tx: &mut CatalogTransaction<'_>, row: &RowReport<'_>) -> Result<RowChange, CatalogError> {
-        let RowReport { barcode, facts, said } = row;
-        let signal = BookChange::Signal(said.word, SignalSource::List);
-        let next = tx.next_state(&BookStanding::of(BookState::Known), signal);
-        let state = next.state;
-        let (ready, requestable) = (said.word == GrinSignal::Ready, said.can_be_requested.then_some(true));
-        let own = arguments! {
-            barcode: barcode, state: state, now: tx.stamp, ready: ready, requestable: requestable,
-        };
-        let inserted = self.insert.first(&with_facts(&own, facts), |row| row.at(0))?;
-        let id = inserted.ok_or_else(|| CatalogError::Fault("no number came of a new book".into()))?;
-        tx.totals
-            .add(CounterKind::GrinState, facts.get(facts::GRIN_STATE).unwrap_or(""), 1);
-        let note = ChangeNote {
-            list: said.list,
-            ..ChangeNote::of(next.cause)
-        };
-        tx.record_new_book(barcode, state, &note.text())?;
-        if state == BookState::ConversionFailed {
-            self.set_first_retry(id, next.due)?;
-        }
-        Ok(RowChange::New(id))
-    }
-
-    fn set_first_retry(&self, id: i64, due: DueTime) -> Result<(), CatalogError> {
-        let (_, at) = due.column();
-        self.conn.execute(
-            "UPDATE books SET conversion_failures = 1, next_attempt_at = :at WHERE id = :id",
-            &arguments! { at: at, id: id },
-        )?;
-        Ok(())
-    }
-
-    fn merge(
-        &mut self,
+    /// Notes the change in totals and history.
+    fn note<'r>(
+        self,
         tx: &mut CatalogTransaction<'_>,
-        row: &RowReport<'_>,
+        report: &'r BookReport<'r>,
         before: &BookBefore,
-    ) -> Result<RowChange, CatalogError> {
-        let after = row.after(tx, before);
-        if is_same(before, &after) {
-            return Ok(RowChange::Same(before.id));
-        }
+    ) -> Result<ChangedBook<'r>, CatalogError> {
+        let RowMerge { said, after, raw, .. } = self;
         if after.revived {
             tx.uncount_failure(before.id)?;
         }
-        let requestable = after.can_be_requested.then_some(true);
-        let enriched_at = after.enriched.then_some(&*tx.stamp);
-        let own = arguments! {
-            state: after.state, now: tx.stamp, listed: after.listed_converted, requestable: requestable,
-            due: after.next_attempt_at, failures: after.conversion_failures, ready: after.ready,
-            revived: after.revived, enrich_key: after.enrich_key, enriched_at: enriched_at, id: before.id,
-        };
-        self.update.execute(&with_facts(&own, row.facts))?;
-        Self::note_changes(tx, row, before, &after)?;
-        Ok(RowChange::Changed(before.id))
-    }
-
-    fn note_changes(
-        tx: &mut CatalogTransaction<'_>,
-        row: &RowReport<'_>,
-        before: &BookBefore,
-        after: &BookAfter,
-    ) -> Result<(), CatalogError> {
-        let RowReport { barcode, facts, said } = row;
         let note = |from| ChangeNote {
             from,
             list: said.list,
             ..ChangeNote::of(after.cause)
         };
+        let BookReport { barcode, facts } = report;
         if let (true, Some(new)) = (before.differs(facts::GRIN_STATE), facts.get(facts::GRIN_STATE)) {
             let old = before.grin_state.as_deref();
             tx.totals.shift(CounterKind::GrinState, old.unwrap_or(""), new);
@@ -270,52 +256,33 @@ impl<'c> FactRecorder<'c> {
             };
             tx.record_transition(barcode, change, note)?;
         }
-        Ok(())
-    }
-
-    /// Keeps the text of dates in a form from which it could not be made again, and forgets texts of dates that were replaced.
-    fn keep_raw(&self, id: i64, facts: &ColumnValues<'_>) -> Result<(), CatalogError> {
-        let kept = facts
-            .raw
-            .iter()
-            .map(|(column, text)| ((*column).into(), (*text).into()));
-        let gone = facts
-            .plain
-            .iter()
-            .map(|column| ((*column).into(), serde_json::Value::Null));
-        let raw = kept.chain(gone).collect();
-        let sql = "SELECT raw_values FROM books WHERE id = :id";
-        let old: Option<String> = self.conn.one(sql, &arguments! { id: id }, |row| row.at(0))?;
-        let new = patched(old.as_deref(), raw);
-        if old.as_ref() != Some(&new) {
-            self.conn.execute(
-                "UPDATE books SET raw_values = :raw WHERE id = :id",
-                &arguments! { raw: new, id: id },
-            )?;
-        }
-        Ok(())
+        Ok(ChangedBook {
+            report,
+            id: before.id,
+            after,
+            raw,
+        })
     }
 }
 
-/// A JSON object with some values set, and those that are null taken out.
-fn patched(old: Option<&str>, changes: serde_json::Map<String, serde_json::Value>) -> String {
-    let old = old.and_then(|text| serde_json::from_str(text).ok());
-    let mut object: serde_json::Map<String, serde_json::Value> = old.unwrap_or_default();
-    for (name, value) in changes {
-        if value.is_null() {
-            object.remove(&name);
-        } else {
-            object.insert(name, value);
-        }
-    }
-    serde_json::Value::Object(object).to_string()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Our own arguments, and each fact under its column's name.
-fn with_facts<'a>(own: &[SqlArgument<'a>], facts: &'a ColumnValues<'_>) -> Vec<SqlArgument<'a>> {
-    let facts = facts
-        .values
-        .iter()
-        .map(|fact| SqlArgument::new(fact.column, &fact.value));
-    own.iter().copied().chain(facts).collect()
+    #[test]
+    fn no_batch_is_long_or_names_a_book_twice() {
+        let books = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| Barcode::parse(name).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let split = |rows: &[Barcode]| batches(rows, |row| row).map(<[_]>::len).collect::<Vec<_>>();
+        assert!(split(&[]).is_empty());
+        assert_eq!(split(&books(&["TL1", "TL2", "TL3"])), [3]);
+        assert_eq!(split(&books(&["TL1", "TL2", "TL1", "TL1", "TL2"])), [2, 1, 2]);
+        let many: Vec<_> = (0..=2 * BATCH).map(|n| format!("TL{n:05}")).collect();
+        let many = many.iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!(split(&books(&many)), [BATCH, BATCH, 1]);
+    }
 }

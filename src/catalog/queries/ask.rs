@@ -134,7 +134,7 @@ impl CatalogOperation for AskRemaining {
     const KIND: &'static str = "remaining";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<RemainingWork, CatalogError> {
-        tx.write_totals()?;
+        tx.write_pending()?;
         let counts = StateCounts::read(tx.conn)?;
         let times = SelectionTimes {
             now: &tx.stamp,

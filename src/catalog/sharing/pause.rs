@@ -32,7 +32,7 @@ fn key(instance: &str) -> String {
 }
 
 /// What happened to a pause, in the history of no book.
-fn record(tx: &CatalogTransaction<'_>, value: &str, note: ChangeNote<'_>) -> Result<(), CatalogError> {
+fn record(tx: &mut CatalogTransaction<'_>, value: &str, note: ChangeNote<'_>) -> Result<(), CatalogError> {
     tx.append_history("", ChangeTopic::Operator, value, &note.text())
 }
 

@@ -206,7 +206,7 @@ impl CatalogLedger {
         let mut tx = CatalogTransaction::of(&self.conn, &self.clock, &self.policy, &self.session);
         let good = job.run(&mut tx);
         if good {
-            tx.write_totals()?;
+            tx.write_pending()?;
             return Ok(true);
         }
         self.session.go_back_to(noted);

@@ -66,6 +66,7 @@ impl TranslatedText {
             .as_deref()
             .unwrap_or(sql)
             .replace("ifnull(", "coalesce(")
+            .replace("json_each(", "json_array_elements_text(")
             .replace(READABLE[0], READABLE[1]);
         let mut out = Self {
             sql: String::with_capacity(sql.len()),
@@ -129,6 +130,11 @@ mod tests {
             ("n::bigint + :n::bigint", "n::bigint + $1::bigint", &["n"]),
             ("id = :id /*pg FOR UPDATE*/", "id = $1 FOR UPDATE", &["id"]),
             ("ifnull(a, '') || :a_b", "coalesce(a, '') || $1", &["a_b"]),
+            (
+                "a IN (SELECT value FROM json_each(:a))",
+                "a IN (SELECT value FROM json_array_elements_text($1))",
+                &["a"],
+            ),
             (
                 "d GLOB '????-??-??T??:??:??' AND :d",
                 "d LIKE '____-__-__T__:__:__' AND $1",

@@ -12,13 +12,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use crate::catalog::CatalogError;
 use crate::catalog::address::PostgresAddress;
 use crate::catalog::engine::postgres::dialect::TranslatedText;
-use crate::catalog::engine::value::{SqlArgument, SqlValue};
+use crate::catalog::engine::value::{SqlArgument, SqlValue, argument};
 use crate::catalog::engine::{EngineRow, SqlRow};
 
 pub(super) use crate::catalog::engine::postgres::values::value;
@@ -336,6 +337,21 @@ impl PostgresStatement<'_> {
         self.engine.wait(client.execute_raw(&self.text.statement, values))
     }
 
+    /// Sends all before it waits for the first answer.
+    pub(super) fn execute_each<'a>(
+        &mut self,
+        each: impl Iterator<Item = Vec<SqlArgument<'a>>>,
+    ) -> Result<(), CatalogError> {
+        let values = each.map(|arguments| self.values(&arguments));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let client = &self.engine.client;
+        let answers = values
+            .into_iter()
+            .map(|values| client.execute_raw(&self.text.statement, values));
+        self.engine.wait(try_join_all(answers))?;
+        Ok(())
+    }
+
     pub(super) fn first<T>(
         &mut self,
         arguments: &[SqlArgument<'_>],
@@ -356,13 +372,8 @@ impl PostgresStatement<'_> {
     }
 
     fn values<'a>(&self, arguments: &[SqlArgument<'a>]) -> Result<Vec<SqlValue<'a>>, CatalogError> {
-        let value = |name: &String| {
-            let found = arguments.iter().find(|argument| argument.name == name);
-            found
-                .map(|argument| argument.value)
-                .ok_or_else(|| CatalogError::Fault(format!("a statement's parameter {name:?} was not given")))
-        };
-        self.text.names.iter().map(value).collect()
+        let names = self.text.names.iter().enumerate();
+        names.map(|(place, name)| argument(arguments, place, name)).collect()
     }
 }
 

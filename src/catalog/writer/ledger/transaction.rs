@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::counters::{CounterKind, PendingCounters};
-use crate::catalog::lifecycle::history;
-use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry};
+use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry, PendingHistory};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
 use crate::catalog::sharing::members::check_complete;
 use crate::catalog::{CatalogError, CatalogPolicy};
@@ -47,6 +46,7 @@ pub struct CatalogTransaction<'a> {
     pub(crate) opened_at: &'a str,
     pub(crate) policy: &'a CatalogPolicy,
     pub(crate) totals: PendingCounters,
+    history: PendingHistory,
 }
 
 /// Under which number, and since when, this program has the catalog open.
@@ -88,6 +88,7 @@ impl<'a> CatalogTransaction<'a> {
             stamp,
             policy,
             totals: PendingCounters::default(),
+            history: PendingHistory::default(),
         }
     }
 }
@@ -140,23 +141,25 @@ impl CatalogTransaction<'_> {
 
     /// Appends to a book's history.
     pub(crate) fn append_history(
-        &self,
+        &mut self,
         barcode: &str,
         topic: ChangeTopic,
         value: &str,
         note: &str,
     ) -> Result<(), CatalogError> {
-        history::append(
-            self.conn,
-            &HistoryEntry {
-                barcode,
-                topic,
-                value,
-                stamp: &self.stamp,
-                session: self.session(),
-                note,
-            },
-        )
+        self.append_entry(HistoryEntry {
+            barcode: barcode.into(),
+            topic,
+            value: value.into(),
+            stamp: self.stamp.clone(),
+            session: self.session(),
+            note: note.into(),
+        })
+    }
+
+    /// The same with a time and a session of its own.
+    pub(crate) fn append_entry(&mut self, entry: HistoryEntry) -> Result<(), CatalogError> {
+        self.history.append(self.conn, entry)
     }
 
     /// What the table of lifecycle changes says about a book now.
@@ -183,8 +186,9 @@ impl CatalogTransaction<'_> {
         Ok(())
     }
 
-    /// Writes what the operation has changed so far, so that it can read the totals itself.
-    pub(crate) fn write_totals(&mut self) -> Result<(), CatalogError> {
+    /// Writes the histories and totals that the operation has changed so far.
+    pub(crate) fn write_pending(&mut self) -> Result<(), CatalogError> {
+        self.history.write(self.conn)?;
         std::mem::take(&mut self.totals).write(self.conn)
     }
 
