@@ -10,7 +10,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output::{print_json, write_to};
-use crate::cli::{load, reading};
+use crate::cli::{load, reading, root};
 use crate::clock::SystemClock;
 use crate::daemon::host;
 
@@ -56,6 +56,7 @@ pub fn run(args: &CatalogArgs) -> CommandResult {
 fn copy(args: &CopyArgs) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
     let address = |url: &str| CatalogAddress::parse(url).map_err(|error| reading::refused(&error));
+    root::refuse_at_catalog(&args.to)?;
     let (from, to) = (existing(address(&settings.catalog.url)?)?, address(&args.to)?);
     let mut told = Instant::now();
     let copy = CatalogCopy {

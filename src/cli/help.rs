@@ -22,9 +22,18 @@ struct CommandHelp {
 
 const WHOLE_RUN: &[ExitStatus] = &ExitStatus::ALL;
 const MEASURED: &[ExitStatus] = &[Done, Failed, Usage, Internal, CannotCreate];
-const OF_CATALOG: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, CannotCreate, Config];
+const OF_CATALOG: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, CannotCreate, NotPermitted, Config];
 const OF_DAEMON: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, CannotCreate, Config];
-const OF_COPY: &[ExitStatus] = &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config];
+const OF_COPY: &[ExitStatus] = &[
+    Done,
+    Failed,
+    Usage,
+    Unavailable,
+    Internal,
+    CannotCreate,
+    NotPermitted,
+    Config,
+];
 
 const HELP: &[CommandHelp] = &[
     CommandHelp {
@@ -163,7 +172,7 @@ stored, nothing is asked for conversion, and no catalog is made.",
             "grind explain 39015012345678",
             "grind explain 39015012345678 --json | jq .history",
         ],
-        exits: &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config],
+        exits: OF_COPY,
     },
     CommandHelp {
         path: "report",

@@ -3,6 +3,7 @@
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::root;
 use crate::log;
 use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsSources};
 
@@ -16,10 +17,20 @@ pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliErr
     Ok((loaded.settings, sources))
 }
 
-/// For commands that ask GRIN nothing: they need no secrets, and warnings, which are about asking it, stay unsaid.
+/// For commands that ask GRIN and write what it answers into the catalog.
+pub fn of_work(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {
+    let (settings, sources) = settings(args)?;
+    root::refuse_at_catalog(&settings.catalog.url)?;
+    Ok((settings, sources))
+}
+
+/// For commands that ask GRIN nothing: they need no secrets, and warnings, which are about asking it, stay unsaid. SQLite makes files
+/// beside a catalog also for those who only read it.
 pub fn of_catalog(args: &ConfigArgs) -> Result<Settings, CliError> {
     let sources = SettingsSources::of_process(args.config.as_deref());
-    Ok(read(Settings::load_without_secrets(&sources))?.settings)
+    let settings = read(Settings::load_without_secrets(&sources))?.settings;
+    root::refuse_at_catalog(&settings.catalog.url)?;
+    Ok(settings)
 }
 
 fn read(loaded: Result<LoadedSettings, SettingsError>) -> Result<LoadedSettings, CliError> {

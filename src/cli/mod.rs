@@ -33,6 +33,7 @@ mod reading;
 mod rehearse;
 pub(crate) mod report;
 mod restore;
+mod root;
 pub mod run;
 #[cfg(feature = "lab")]
 pub(crate) mod simulate;

@@ -29,7 +29,7 @@ pub fn run(args: &RunArgs) -> CommandResult {
     // Before all else: a signal to reload must not end a daemon that is about to read its config.
     let _heard = DaemonSignals::listen()
         .map_err(|error| CliError::new(ExitStatus::Internal, "cannot install signal handlers").because(&error))?;
-    let (settings, sources) = load::settings(&args.config)?;
+    let (settings, sources) = load::of_work(&args.config)?;
     let scope = scope_of(&settings, args.once)
         .map_err(|error| CliError::new(ExitStatus::Config, "the work cannot be begun").because(&error))?;
     let options = RunOptions {

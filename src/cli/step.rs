@@ -74,7 +74,7 @@ const NAMED: usize = 1_000;
 
 /// Does one step to its end.
 pub fn run(step: ManualStep, args: &StepArgs) -> CommandResult {
-    let (settings, _) = load::settings(&args.config)?;
+    let (settings, _) = load::of_work(&args.config)?;
     let scope = scope(step, args, &settings)?;
     if args.dry_run {
         return dry_run(step, &scope, &settings);

@@ -15,6 +15,7 @@ mod archive_secret_key;
 mod auth;
 mod backups;
 mod bench;
+mod by_root;
 mod catalog_crash;
 mod catalog_import;
 mod catalog_race;

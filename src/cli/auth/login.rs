@@ -19,7 +19,7 @@ use crate::cli::auth::listener;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::grin_line::GrinLine;
-use crate::cli::{grin_line, output};
+use crate::cli::{grin_line, output, root};
 use crate::grin::{ClientSecretFile, CredentialsFile, Secret, SecretFileError, TokenUriPolicy};
 use crate::session::{AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, SessionError, TokenSource};
 use crate::settings::Settings;
@@ -337,6 +337,7 @@ pub(super) fn unusable(error: &SecretFileError) -> CliError {
 
 /// Found out before a person is sent to a browser.
 fn writable(credentials: &Path) -> Result<(), CliError> {
+    root::refuse_beside(credentials)?;
     let folder = credentials.parent().filter(|folder| !folder.as_os_str().is_empty());
     let probe = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")));
     probe.map(drop).map_err(|error| {

@@ -1,0 +1,141 @@
+//! Root, where the daemon's user owns the folder: a catalog's log, a book or a token that root wrote there would stop the daemon.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::settings::catalog_file;
+
+/// Owner and group of a folder.
+#[derive(Debug, Clone, Copy)]
+struct FolderOwner {
+    user: u32,
+    group: u32,
+}
+
+const ROOT: u32 = 0;
+
+/// How the kernel and file servers name an owner that they do not tell.
+const NOBODY: u32 = 65_534;
+
+impl FolderOwner {
+    /// Of the folder, or of the one in which it would be made.
+    fn of(folder: &Path) -> Option<Self> {
+        let folder = std::path::absolute(folder).ok()?;
+        let there = folder.ancestors().find_map(|folder| folder.metadata().ok())?;
+        Some(Self {
+            user: there.uid(),
+            group: there.gid(),
+        })
+    }
+
+    /// Whether a caller with this number would leave files in the folder that its owner could not use.
+    fn loses_files_to(self, caller: u32) -> bool {
+        caller == ROOT && !matches!(self.user, ROOT | NOBODY)
+    }
+
+    /// The same command line as the owner's.
+    fn command_line(self, users: &str, words: &[String], by_sudo: bool) -> String {
+        let program = match (name_of(users, self.user), by_sudo) {
+            (Some(name), true) => format!("sudo -u {name} grind"),
+            (Some(name), false) => format!("runuser -u {name} -- grind"),
+            (None, _) => {
+                let Self { user, group } = self;
+                format!("setpriv --reuid={user} --regid={group} --clear-groups grind")
+            }
+        };
+        words
+            .iter()
+            .fold(program, |line, word| format!("{line} {}", quoted(word)))
+    }
+}
+
+/// Refuses root where another user owns the folder of the catalog; a catalog on a server has none.
+pub fn refuse_at_catalog(url: &str) -> Result<(), CliError> {
+    catalog_file(url).map_or(Ok(()), |file| refuse_beside(&file))
+}
+
+/// The same for any file that is to be written.
+pub fn refuse_beside(file: &Path) -> Result<(), CliError> {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let folder = file.parent().unwrap_or(&file);
+    let Some(owner) = FolderOwner::of(folder) else {
+        return Ok(());
+    };
+    if !owner.loses_files_to(rustix::process::geteuid().as_raw()) {
+        return Ok(());
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let line = owner.command_line(&users, &words, std::env::var_os("SUDO_USER").is_some());
+    let name = name_of(&users, owner.user).map_or_else(|| format!("the user {}", owner.user), str::to_owned);
+    Err(CliError::new(
+        ExitStatus::NotPermitted,
+        "root would leave files that the daemon cannot use",
+    )
+    .cause(format!("{} belongs to {name}", folder.display()))
+    .advise(format!("Run it as that user: {line}")))
+}
+
+fn name_of(users: &str, id: u32) -> Option<&str> {
+    let id = id.to_string();
+    let mut lines = users.lines().map(|line| line.split(':'));
+    lines.find(|fields| fields.clone().nth(2) == Some(&id))?.next()
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USERS: &str = "root:x:0:0::/root:/bin/sh\nbroken\ngrind:x:990:980::/var/lib/grind:/usr/sbin/nologin\n";
+
+    #[test]
+    fn only_root_in_the_folder_of_another_is_refused() {
+        for (caller, user, refused) in [
+            (0, 990, true),
+            // A container, or a machine of CI, where root does everything.
+            (0, 0, false),
+            (0, NOBODY, false),
+            (990, 990, false),
+            (1_000, 990, false),
+            (1_000, 0, false),
+        ] {
+            let owner = FolderOwner { user, group: user };
+            assert_eq!(owner.loses_files_to(caller), refused, "{caller} {user}");
+        }
+    }
+
+    #[test]
+    fn the_line_to_run_instead_has_every_word() {
+        let words = ["sync", "--barcodes-file", "my list", "it's", ""].map(str::to_owned);
+        for (user, by_sudo, program) in [
+            (990, true, "sudo -u grind grind"),
+            (990, false, "runuser -u grind -- grind"),
+            (991, true, "setpriv --reuid=991 --regid=980 --clear-groups grind"),
+        ] {
+            let owner = FolderOwner { user, group: 980 };
+            let expected = format!(r"{program} sync --barcodes-file 'my list' 'it'\''s' ''");
+            assert_eq!(owner.command_line(USERS, &words, by_sudo), expected);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_to_be_made_has_the_owner_of_the_one_above() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = FolderOwner::of(&folder.path().join("a").join("b")).unwrap();
+        assert_eq!(made.user, rustix::process::geteuid().as_raw());
+    }
+}
