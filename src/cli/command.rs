@@ -105,7 +105,7 @@ pub enum CliCommand {
     /// Measure what the project claims, and write a report
     #[cfg(feature = "lab")]
     Bench(BenchArgs),
-    /// Print the manual page
+    /// Print a manual page: of the program, or of its configuration
     Man(ManArgs),
     /// Print the completion script for a shell
     Completions(CompletionsArgs),
@@ -157,6 +157,7 @@ mod tests {
             "grind top",
             "grind bench sessions --report d",
             "grind man",
+            "grind man grind.toml",
             "grind completions zsh",
         ] {
             assert!(parsed(line).is_ok(), "{line}: {}", parsed(line).unwrap_err());

@@ -1,19 +1,32 @@
-//! `grind man` and `grind completions`: written from the same definition as `--help`.
+//! `grind man` and `grind completions`: written from the same definition as `--help`, and the page of the configuration from the file
+//! that has its defaults.
+
+mod config_page;
+mod page;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command};
+use clap::{Args, Command, CommandFactory as _};
 use clap_complete::Shell;
 
+use crate::cli::command::CommandLine;
+use crate::cli::docs::page::PROGRAM;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::{help, output};
+use crate::settings::DEFAULT_TOML;
+
+/// The page of the configuration.
+const CONFIG_PAGE: &str = "grind.toml";
 
 /// `grind man`.
 #[derive(Debug, Clone, Args)]
 pub struct ManArgs {
+    /// Which page
+    #[arg(value_parser = [PROGRAM, CONFIG_PAGE], default_value = PROGRAM, conflicts_with = "dir")]
+    pub page: String,
     /// Write a page for each command into this folder, instead of the main page to standard output
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -26,13 +39,15 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// Prints the main page, or writes all pages into a folder.
+/// Prints a page, or writes those of all commands into a folder.
 pub fn man(args: &ManArgs) -> CommandResult {
-    let mut program = help::command();
+    // Without the ends of its helps: pages have sections for what they say.
+    let mut program = CommandLine::command();
     program.build();
     match &args.dir {
-        None => output::print(&page(&program)?)?,
         Some(folder) => write_pages(&program, "", folder)?,
+        None if args.page == CONFIG_PAGE => output::print(&config_page::page(DEFAULT_TOML))?,
+        None => output::print(&page::of_command(&program, PROGRAM, help::of(""))?)?,
     }
     Ok(ExitStatus::Done)
 }
@@ -46,24 +61,16 @@ pub fn completions(args: &CompletionsArgs) -> CommandResult {
     Ok(ExitStatus::Done)
 }
 
-fn page(command: &Command) -> Result<String, CliError> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone())
-        .render(&mut page)
-        .map_err(|error| CliError::output(&error))?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
-}
-
 /// `grind.1`, `grind-auth.1`, `grind-auth-login.1` …; hidden commands and clap's own `help` have none.
-fn write_pages(command: &Command, prefix: &str, folder: &Path) -> Result<(), CliError> {
-    let name = format!("{prefix}{}", command.get_name());
-    let titled = command.clone().display_name(name.clone());
-    write(&folder.join(format!("{name}.1")), &page(&titled)?)?;
+fn write_pages(command: &Command, path: &str, folder: &Path) -> Result<(), CliError> {
+    let name = format!("{PROGRAM} {path}").trim_end().replace(' ', "-");
+    let text = page::of_command(command, &name, help::of(path))?;
+    write(&folder.join(format!("{name}.1")), &text)?;
     let shown = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
-    command
-        .get_subcommands()
-        .filter(shown)
-        .try_for_each(|command| write_pages(command, &format!("{name}-"), folder))
+    command.get_subcommands().filter(shown).try_for_each(|command| {
+        let path = format!("{path} {}", command.get_name());
+        write_pages(command, path.trim_start(), folder)
+    })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
@@ -79,26 +86,45 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
 mod tests {
     use super::*;
 
+    fn into(folder: &Path) -> ManArgs {
+        ManArgs {
+            page: PROGRAM.to_owned(),
+            dir: Some(folder.to_owned()),
+        }
+    }
+
     #[test]
     fn each_command_has_a_page() {
         let folder = tempfile::tempdir().unwrap();
-        man(&ManArgs {
-            dir: Some(folder.path().to_owned()),
-        })
-        .unwrap();
+        man(&into(folder.path())).unwrap();
         for page in ["grind.1", "grind-run.1", "grind-auth-login.1"] {
             let text = fs::read_to_string(folder.path().join(page)).unwrap();
-            assert!(text.contains(".SH SYNOPSIS"), "{page}");
+            for section in [
+                "SYNOPSIS",
+                "EXAMPLES",
+                "EXIT STATUS",
+                "ENVIRONMENT",
+                "FILES",
+                "SEE ALSO",
+            ] {
+                assert_eq!(
+                    text.matches(&format!(".SH \"{section}\"\n")).count()
+                        + text.matches(&format!(".SH {section}\n")).count(),
+                    1,
+                    "{page}: {section}"
+                );
+            }
+            assert!(
+                !text.contains("EXTRA") && text.contains(".TP\n\\fB77\\fR\nnot permitted"),
+                "{page}"
+            );
         }
         assert!(!folder.path().join("grind-help.1").exists());
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_named_with_what_to_do() {
-        let error = man(&ManArgs {
-            dir: Some("/nowhere/man1".into()),
-        })
-        .unwrap_err();
+        let error = man(&into(Path::new("/nowhere/man1"))).unwrap_err();
         assert_eq!(error.exit(), ExitStatus::CannotCreate);
         assert!(error.to_string().contains("/nowhere/man1/grind.1"), "{error}");
     }

@@ -9,15 +9,15 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::exit::ExitStatus::{CannotCreate, Config, Done, Failed, Internal, NotPermitted, Unavailable, Usage};
 
 /// The end of one command's help.
-struct CommandHelp {
+pub struct CommandHelp {
     /// The words of the command line that lead to it; empty for the program itself.
-    path: &'static str,
+    pub path: &'static str,
     /// What is to be said before the examples.
-    notes: &'static str,
+    pub notes: &'static str,
     /// A line each.
-    examples: &'static [&'static str],
+    pub examples: &'static [&'static str],
     /// What it can tell the shell.
-    exits: &'static [ExitStatus],
+    pub exits: &'static [ExitStatus],
 }
 
 const WHOLE_RUN: &[ExitStatus] = &ExitStatus::ALL;
@@ -343,7 +343,11 @@ half a minute. What the catalog has recorded as stored stays recorded, so copy i
     CommandHelp {
         path: "man",
         notes: "",
-        examples: &["grind man | man -l -", "grind man --dir /usr/local/share/man/man1"],
+        examples: &[
+            "grind man | man -l -",
+            "grind man grind.toml | man -l -",
+            "grind man --dir /usr/local/share/man/man1",
+        ],
         exits: &[Done, Usage, CannotCreate],
     },
     CommandHelp {
@@ -362,13 +366,18 @@ pub fn command() -> Command {
     ended(CommandLine::command(), "")
 }
 
+/// The end of the help of the command to which these words lead.
+pub fn of(path: &str) -> Option<&'static CommandHelp> {
+    HELP.iter().find(|help| help.path == path)
+}
+
 fn ended(mut command: Command, path: &str) -> Command {
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     for name in names {
         let path = format!("{path} {name}");
         command = command.mut_subcommand(&name, |sub| ended(sub, path.trim_start()));
     }
-    match HELP.iter().find(|help| help.path == path) {
+    match of(path) {
         Some(help) => command.after_long_help(help.text()),
         None => command,
     }
