@@ -32,6 +32,14 @@ impl StorageAddress {
             _ => Err("it should begin with file:// or s3://"),
         }
     }
+
+    /// The folder that an address names; `None` of any other, also of a wrong one.
+    pub(crate) fn folder_of(url: &str) -> Option<PathBuf> {
+        match Self::parse(url) {
+            Ok(Self::Folder(folder)) => Some(folder),
+            _ => None,
+        }
+    }
 }
 
 fn folder(url: &str) -> Option<PathBuf> {
@@ -163,6 +171,11 @@ mod tests {
             ("/srv/library", None),
         ];
         for (url, address) in cases {
+            let folder = match &address {
+                Some(StorageAddress::Folder(folder)) => Some(folder.clone()),
+                _ => None,
+            };
+            assert_eq!(StorageAddress::folder_of(url), folder, "{url}");
             assert_eq!(StorageAddress::parse(url).ok(), address, "{url}");
         }
     }

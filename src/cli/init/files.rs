@@ -103,7 +103,7 @@ impl InitAnswers {
         for secret in self.secrets()? {
             let _ = writeln!(text, "LoadCredential={}:{}", secret.name, literal(secret.file));
         }
-        if let Ok(StorageAddress::Folder(folder)) = StorageAddress::parse(&self.storage) {
+        if let Some(folder) = StorageAddress::folder_of(&self.storage) {
             let _ = writeln!(text, "ReadWritePaths=\"-{}\"", literal(&folder));
         }
         Ok(text)

@@ -157,7 +157,7 @@ fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> R
             ));
         }
     }
-    if let Ok(StorageAddress::Folder(folder)) = StorageAddress::parse(&answers.storage) {
+    if let Some(folder) = StorageAddress::folder_of(&answers.storage) {
         steps.push(format!(
             "Let the storage belong to the daemon's user: install -d -o grind -g grind -m 750 {}",
             folder.display()

@@ -122,16 +122,10 @@ struct MadeFolders(Vec<PathBuf>);
 
 impl MadeFolders {
     fn below(url: &str) -> Self {
-        match StorageAddress::parse(url) {
-            Ok(StorageAddress::Folder(folder)) => {
-                let temporary = folder.join(TEMPORARY);
-                let missing = temporary
-                    .ancestors()
-                    .take_while(|ancestor| matches!(ancestor.try_exists(), Ok(false)));
-                Self(missing.map(Path::to_owned).collect())
-            }
-            _ => Self(Vec::new()),
-        }
+        let temporary = StorageAddress::folder_of(url).map(|folder| folder.join(TEMPORARY));
+        let ancestors = temporary.iter().flat_map(|temporary| temporary.ancestors());
+        let missing = ancestors.take_while(|ancestor| matches!(ancestor.try_exists(), Ok(false)));
+        Self(missing.map(Path::to_owned).collect())
     }
 
     /// Removes those that are empty.

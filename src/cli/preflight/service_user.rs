@@ -48,7 +48,7 @@ pub fn check(settings: &Settings) -> Vec<CheckLine> {
         .filter_map(|(key, file)| user.unread(key, file))
         .collect();
     let folders = [
-        ("storage.url", storage_folder(settings)),
+        ("storage.url", StorageAddress::folder_of(&settings.storage.url)),
         ("catalog.url", catalog_folder(settings)),
     ];
     lines.extend(
@@ -63,13 +63,6 @@ pub fn check(settings: &Settings) -> Vec<CheckLine> {
         ));
     }
     lines
-}
-
-fn storage_folder(settings: &Settings) -> Option<PathBuf> {
-    match StorageAddress::parse(&settings.storage.url) {
-        Ok(StorageAddress::Folder(folder)) => Some(folder),
-        _ => None,
-    }
 }
 
 fn catalog_folder(settings: &Settings) -> Option<PathBuf> {
