@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use grind::lab::simulator::SimulatorConfig;
 use grind::settings::{DEMO_PASSPHRASE, Settings, SettingsSources};
 
+use super::library;
 use crate::support::{Finished, Home, finish};
 
 /// A folder with secrets beside where the configuration goes.
@@ -106,21 +106,14 @@ fn a_missing_answer_and_a_wrong_one_write_nothing() {
 
 #[test]
 fn with_connect_the_answers_are_tried_against_the_services() {
-    let home = Home::new(
-        SimulatorConfig {
-            books: 2,
-            pages: 1,
-            image_bytes: 200,
-            ..SimulatorConfig::default()
-        },
-        "",
-    );
+    let home = Home::new(library(2), "");
     let desk = Desk::new(DEMO_PASSPHRASE);
     let catalog = format!("sqlite://{}", desk.path("catalog.db").display());
     // Nobody has signed in yet: there is no file of credentials, and the simulator lets everybody in.
     let environment = [
         ("GRIND__GRIN__BASE_URL", home.simulator.base_url()),
         ("GRIND__CATALOG__URL", catalog),
+        ("GRIND__STORAGE__DISK_RESERVE", "0%".to_owned()),
     ];
     let ended = desk.init(&["--library", "TESTLIB", "--connect"], &environment);
     assert!(

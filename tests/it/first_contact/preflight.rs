@@ -1,20 +1,15 @@
 //! `grind check-config --connect`: each check has its line, whatever the others say.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
-use grind::lab::simulator::{AuthConfig, FaultKind, SimulatorConfig, SimulatorRequest, StateMix};
+use grind::lab::simulator::{FaultKind, SimulatorConfig, SimulatorRequest, StateMix};
 
+use super::{away, end_sign_in, library, requests, signed_in};
 use crate::support::{Finished, Home, files};
 
 fn small() -> SimulatorConfig {
-    SimulatorConfig {
-        books: 3,
-        pages: 1,
-        image_bytes: 200,
-        ..SimulatorConfig::default()
-    }
+    library(3)
 }
 
 fn connect(home: &Home) -> Finished {
@@ -48,17 +43,10 @@ fn verdicts(ended: &Finished, expected: [&str; 8], code: i32) {
 
 #[test]
 fn everything_sound_is_said_with_few_requests_and_nothing_is_left() {
-    let home = Home::new(
-        SimulatorConfig {
-            auth: Some(AuthConfig::default()),
-            ..small()
-        },
-        "",
-    );
+    let home = signed_in(small());
     let ended = connect(&home);
     verdicts(&ended, ["ok"; 8], 0);
-    let stats = home.simulator.stats();
-    let asked: u64 = SimulatorRequest::ALL.iter().map(|(op, _)| stats.count(*op)).sum();
+    let asked = requests(&home.simulator);
     assert!(asked <= 10, "{asked}");
     assert!(!home.root().exists(), "{:?}", files(&home.root()));
     assert!(!home.folder.path().join("catalog.db").exists());
@@ -111,13 +99,7 @@ fn without_an_archive_the_passphrase_is_not_checked_and_that_is_no_fault() {
 
 #[test]
 fn a_grin_that_is_away_leaves_the_other_checks_to_be_made() {
-    let port = TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let away = format!("[grin]\nbase_url = \"http://127.0.0.1:{port}/libraries/\"\n");
-    let home = Home::new(small(), &away);
+    let home = Home::new(small(), &away());
     let skipped = "not checked";
     let ended = connect(&home);
     verdicts(&ended, ["error", "ok", skipped, skipped, skipped, "ok", "ok", "ok"], 69);
@@ -148,15 +130,8 @@ fn a_certificate_of_an_authority_that_is_not_trusted_is_wrong_configuration() {
 
 #[test]
 fn a_sign_in_that_has_ended_is_not_permitted() {
-    let home = Home::new(
-        SimulatorConfig {
-            auth: Some(AuthConfig::default()),
-            ..small()
-        },
-        "",
-    );
-    home.simulator.set_refresh_alive(false);
-    home.simulator.expire_tokens();
+    let home = signed_in(small());
+    end_sign_in(&home);
     let ended = connect(&home);
     assert_eq!(verdict(&ended, "auth"), "error");
     assert_eq!(verdict(&ended, "storage.url"), "ok");

@@ -1,34 +1,17 @@
 //! `grind rehearse`: few requests, nothing stored, and what is not recognised is said.
 
-use grind::lab::simulator::{
-    AuthConfig, FaultKind, ListConfig, PagerForm, RunningSimulator, SimulatorConfig, SimulatorRequest, StateMix,
-};
+use grind::lab::simulator::{FaultKind, ListConfig, PagerForm, SimulatorConfig, SimulatorRequest, StateMix};
 
+use super::{away, end_sign_in, library, requests, signed_in};
 use crate::support::Home;
 
 fn small() -> SimulatorConfig {
-    SimulatorConfig {
-        books: 150,
-        pages: 1,
-        image_bytes: 200,
-        ..SimulatorConfig::default()
-    }
-}
-
-fn requests(simulator: &RunningSimulator) -> u64 {
-    let stats = simulator.stats();
-    SimulatorRequest::ALL.iter().map(|(op, _)| stats.count(*op)).sum()
+    library(150)
 }
 
 #[test]
 fn a_known_grin_is_recognised_with_few_requests_and_nothing_is_kept() {
-    let home = Home::new(
-        SimulatorConfig {
-            auth: Some(AuthConfig::default()),
-            ..small()
-        },
-        "",
-    );
+    let home = signed_in(small());
     let ended = home.grind(&["rehearse"]);
     assert_eq!(ended.status.code(), Some(0), "{} {}", ended.out, ended.err);
     for words in [
@@ -51,14 +34,7 @@ fn a_known_grin_is_recognised_with_few_requests_and_nothing_is_kept() {
 #[test]
 fn redirects_and_repeats_do_not_lead_beyond_the_bound() {
     let faults = grind::lab::simulator::FaultPlan::default().with(FaultKind::TokenRefused, 0.7);
-    let home = Home::new(
-        SimulatorConfig {
-            auth: Some(AuthConfig::default()),
-            faults,
-            ..small()
-        },
-        "",
-    );
+    let home = signed_in(SimulatorConfig { faults, ..small() });
     let ended = home.grind(&["rehearse"]);
     assert!(ended.status.code().is_some(), "{}", ended.err);
     let tokens = home.simulator.stats().count(SimulatorRequest::Token);
@@ -143,23 +119,10 @@ fn without_an_archive_the_rest_is_rehearsed() {
 
 #[test]
 fn a_sign_in_that_has_ended_and_a_grin_that_is_away_have_their_codes() {
-    let home = Home::new(
-        SimulatorConfig {
-            auth: Some(AuthConfig::default()),
-            ..small()
-        },
-        "",
-    );
-    home.simulator.set_refresh_alive(false);
-    home.simulator.expire_tokens();
+    let home = signed_in(small());
+    end_sign_in(&home);
     let ended = home.grind(&["rehearse"]);
     assert_eq!(ended.status.code(), Some(77), "{}", ended.err);
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let away = format!("[grin]\nbase_url = \"http://127.0.0.1:{port}/libraries/\"\n");
-    let ended = Home::new(small(), &away).grind(&["rehearse"]);
+    let ended = Home::new(small(), &away()).grind(&["rehearse"]);
     assert_eq!(ended.status.code(), Some(69), "{}", ended.err);
 }
