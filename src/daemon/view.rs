@@ -168,8 +168,12 @@ impl DaemonView for LiveDaemonView {
         let done = finished(&progress);
         let total = self.most_books.and_then(|most| changing.counted.total(done, most));
         shown.phases = phases(&progress, &changing.counted.counts, total);
-        let tasks = progress.tasks.iter();
-        shown.tasks = tasks.map(|(task, words)| ((*task).to_owned(), words.clone())).collect();
+        let tasks = progress.tasks.iter().map(|(task, news)| ((*task).to_owned(), news));
+        shown.tasks = tasks.clone().map(|(task, news)| (task, news.words.clone())).collect();
+        shown.unfinished = tasks
+            .filter(|(_, news)| news.is_unfinished)
+            .map(|(task, _)| task)
+            .collect();
         shown.stored_bytes = progress.bytes_stored;
         shown.books_in_hand = progress.claimed;
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();

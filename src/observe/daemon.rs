@@ -1,6 +1,6 @@
 //! What the daemon says of itself, the same for page, JSON, terminal and metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub struct DaemonSnapshot {
     pub phases: BTreeMap<WorkPhase, PhaseProgress>,
     /// What each task (collect, enrich, convert, members) does just now or did last, in words.
     pub tasks: BTreeMap<String, String>,
+    /// Of these tasks those of which something is still to be done, after trouble.
+    #[serde(default)]
+    pub unfinished: BTreeSet<String>,
     /// Bytes of decrypted archives published.
     pub stored_bytes: u64,
     /// Books being checked or downloaded.
@@ -90,6 +93,7 @@ impl DaemonSnapshot {
             failures: BTreeMap::new(),
             phases: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            unfinished: BTreeSet::new(),
             stored_bytes: 0,
             books_in_hand: 0,
             transfers: Vec::new(),

@@ -28,7 +28,7 @@ pub use from_settings::scope_of;
 pub(crate) use from_settings::{CLAIM_LEASE, archive_options, decrypted_options, storage_config, work_options};
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
 pub(crate) use mount::{MountError, adopt_storage, confirm_by_hand};
-pub(crate) use progress::{NOT_FINISHED, ProgressSnapshot, RunProgress};
+pub(crate) use progress::{ProgressSnapshot, RunProgress};
 pub use publish::{
     ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, VolumePublished, stage_taken_over,
 };

@@ -9,8 +9,14 @@ use serde::Serialize;
 
 use crate::vocabulary::{BookOutcome, FailureReason, WaitReason};
 
-/// How what a task did last begins, where something of it is still to be done.
-pub const NOT_FINISHED: &str = "not finished: ";
+/// What a task does just now or did last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskNews {
+    /// In words.
+    pub words: String,
+    /// Something of it is still to be done, after trouble.
+    pub is_unfinished: bool,
+}
 
 /// Shared figures of a run: written by the supervisor, read by `observe` and by progress bars.
 #[derive(Debug, Default)]
@@ -25,7 +31,7 @@ pub struct RunProgress {
     requested: AtomicU64,
     paused: Mutex<Option<WaitReason>>,
     waiting: Mutex<Option<WaitReason>>,
-    tasks: Mutex<BTreeMap<&'static str, String>>,
+    tasks: Mutex<BTreeMap<&'static str, TaskNews>>,
     active: Mutex<BTreeSet<&'static str>>,
     failures: Mutex<BTreeMap<FailureReason, u64>>,
 }
@@ -54,7 +60,7 @@ pub struct ProgressSnapshot {
     /// What the intake waits for.
     pub waiting: Option<WaitReason>,
     /// What each task does just now or did last.
-    pub tasks: BTreeMap<&'static str, String>,
+    pub tasks: BTreeMap<&'static str, TaskNews>,
     /// Tasks that run now.
     pub active: BTreeSet<&'static str>,
     /// Books of this run that failed for good, by reason.
@@ -118,10 +124,21 @@ impl RunProgress {
 
     /// Says what a task does just now or did last.
     pub fn tell_task(&self, name: &'static str, words: impl Into<String>) {
-        self.tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name, words.into());
+        let words = words.into();
+        let is_unfinished = false;
+        self.insert(name, TaskNews { words, is_unfinished });
+    }
+
+    /// Says why something of a task is still to be done.
+    pub(super) fn tell_trouble(&self, name: &'static str, why: &str) {
+        let words = format!("not finished: {why}");
+        let is_unfinished = true;
+        self.insert(name, TaskNews { words, is_unfinished });
+    }
+
+    fn insert(&self, name: &'static str, news: TaskNews) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.insert(name, news);
     }
 
     /// Settled books of this run with an outcome that made them fail for good.

@@ -12,7 +12,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::pipeline::progress::NOT_FINISHED;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::tasks::wait::until_moment;
 use crate::session::RetryBackoff;
@@ -61,7 +60,7 @@ impl TaskSchedule {
 /// Tells of something that is not done; it is tried again later.
 fn trouble<S>(state: &SupervisorState<S>, task: &'static str, why: &str) {
     warn!(task, why, "not finished; requested again later");
-    state.progress.tell_task(task, format!("{NOT_FINISHED}{why}"));
+    state.progress.tell_trouble(task, why);
     state.report.borrow_mut().add_incomplete(format!("{task}: {why}"));
 }
 

@@ -3,7 +3,6 @@
 use jiff::tz::TimeZone;
 
 use crate::observe::{DaemonReadiness, DaemonSnapshot, DaemonState};
-use crate::pipeline::NOT_FINISHED;
 use crate::vocabulary::WaitCause;
 
 /// One line for `systemctl status`.
@@ -40,7 +39,7 @@ fn doing(now: &DaemonSnapshot, zone: TimeZone) -> String {
         let until = until.to_zoned(zone).strftime("%H:%M:%S");
         return format!("waiting for GRIN until {until}; resumes by itself");
     }
-    let troubles = now.tasks.iter().filter(|(_, words)| words.starts_with(NOT_FINISHED));
+    let troubles = now.tasks.iter().filter(|(task, _)| now.unfinished.contains(*task));
     let troubles: Vec<_> = troubles.map(|(task, words)| format!("; {task} {words}")).collect();
     format!("{}{}", now.state, troubles.concat())
 }
@@ -99,7 +98,9 @@ mod tests {
         let unread = changed(|now| {
             now.tasks
                 .insert("collect".into(), "not finished: _all_books: 503".into());
-            now.tasks.insert("convert".into(), "12 requested".into());
+            now.unfinished.insert("collect".into());
+            // Words alone make no trouble.
+            now.tasks.insert("convert".into(), "not finished: 12 requested".into());
         });
         let gate = changed(|now| now.gate_closed_until = Some(Timestamp::from_second(3_600).unwrap()));
         let draining = changed(|now| {
