@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::init::InitArgs;
@@ -138,35 +140,99 @@ pub fn refuse_existing(paths: &[PathBuf], force: bool) -> Result<(), CliError> {
     .advise("Give --force to replace it, or name another with --config or --drop-in."))
 }
 
+/// Writes all of them, or leaves everything as it was.
+pub fn write_all(files: &[NewFile], force: bool) -> Result<(), CliError> {
+    let staged: Result<Vec<_>, _> = files.iter().map(NewFile::stage).collect();
+    let mut placed = Vec::new();
+    for file in staged? {
+        match file.place(force) {
+            Ok(file) => placed.push(file),
+            Err(error) => return Err(placed.into_iter().rev().fold(error, PlacedFile::take_back)),
+        }
+    }
+    Ok(())
+}
+
+/// A file beside its place, whole.
+struct StagedFile<'a> {
+    path: &'a Path,
+    file: NamedTempFile,
+}
+
+/// A file in its place.
+struct PlacedFile<'a> {
+    path: &'a Path,
+    /// What was there before, under another name.
+    before: Option<NamedTempFile<()>>,
+}
+
 impl NewFile {
     /// A file appears whole, with the group of its folder: the daemon's group may read what lies in its folder.
-    pub fn write(&self, force: bool) -> Result<(), CliError> {
-        self.put(force).map_err(|error| {
-            CliError::new(
-                ExitStatus::CannotCreate,
-                format!("cannot write {}", self.path.display()),
-            )
-            .because(&error)
-            .advise("Run it as root, or name other files with --config and --drop-in.")
-        })
+    fn stage(&self) -> Result<StagedFile<'_>, CliError> {
+        let file = self.beside().map_err(|error| not_written(&self.path, &error))?;
+        let path = &self.path;
+        Ok(StagedFile { path, file })
     }
 
-    fn put(&self, force: bool) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
+    fn beside(&self) -> io::Result<NamedTempFile> {
+        let folder = folder_of(&self.path);
         fs::create_dir_all(folder)?;
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        let mut new = NamedTempFile::new_in(folder)?;
         io::Write::write_all(&mut new, self.text.as_bytes())?;
         let group = rustix::fs::Gid::from_raw(fs::metadata(folder)?.gid());
         // Who may not give it to that group leaves it with their own.
         let _kept_with_their_own = rustix::fs::fchown(new.as_file(), None, Some(group));
         new.as_file().set_permissions(fs::Permissions::from_mode(self.mode))?;
         new.as_file().sync_all()?;
-        match force || says_nothing(&self.path) {
-            true => new.persist(&self.path)?,
-            false => new.persist_noclobber(&self.path)?,
-        };
-        Ok(())
+        Ok(new)
     }
+}
+
+impl<'a> StagedFile<'a> {
+    fn place(self, force: bool) -> Result<PlacedFile<'a>, CliError> {
+        let path = self.path;
+        self.rename(force).map_err(|error| not_written(path, &error))
+    }
+
+    fn rename(self, force: bool) -> io::Result<PlacedFile<'a>> {
+        let Self { path, file } = self;
+        let is_there = path.symlink_metadata().is_ok();
+        if !(is_there && (force || says_nothing(path))) {
+            file.persist_noclobber(path)?;
+            return Ok(PlacedFile { path, before: None });
+        }
+        let another_name = |name: &Path| fs::hard_link(path, name);
+        let before = Some(tempfile::Builder::new().make_in(folder_of(path), another_name)?);
+        file.persist(path)?;
+        Ok(PlacedFile { path, before })
+    }
+}
+
+impl PlacedFile<'_> {
+    /// Puts back what was there, because of the error.
+    fn take_back(error: CliError, file: Self) -> CliError {
+        let taken = match file.before {
+            Some(before) => before.persist(file.path).map(drop).map_err(|failed| failed.error),
+            None => fs::remove_file(file.path),
+        };
+        match taken {
+            Ok(()) => error,
+            Err(why) => error.cause(format!("{} was written and stays: {why}", file.path.display())),
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+fn not_written(path: &Path, error: &io::Error) -> CliError {
+    CliError::new(
+        ExitStatus::CannotCreate,
+        format!("cannot write {}; nothing was changed", path.display()),
+    )
+    .because(error)
+    .advise("Run it as root, or name other files with --config and --drop-in.")
 }
 
 #[cfg(test)]
@@ -222,15 +288,45 @@ mod tests {
         fs::write(&file.path, "old\n").unwrap();
         let refused = refuse_existing(&[folder.path().join("a"), file.path.clone()], false).unwrap_err();
         assert_eq!(refused.exit(), ExitStatus::CannotCreate);
-        assert_eq!(file.write(false).unwrap_err().exit(), ExitStatus::CannotCreate);
+        let write = |force| write_all(std::slice::from_ref(&file), force);
+        assert_eq!(write(false).unwrap_err().exit(), ExitStatus::CannotCreate);
         assert_eq!(fs::read_to_string(&file.path).unwrap(), "old\n");
         fs::write(&file.path, "# [library]\n\n  # directory = \"Harvard\"\n").unwrap();
         refuse_existing(std::slice::from_ref(&file.path), false).unwrap();
-        file.write(false).unwrap();
+        write(false).unwrap();
         assert_eq!(fs::read_to_string(&file.path).unwrap(), "new\n", "it had said nothing");
         refuse_existing(std::slice::from_ref(&file.path), true).unwrap();
-        file.write(true).unwrap();
+        write(true).unwrap();
         assert_eq!(fs::read_to_string(&file.path).unwrap(), "new\n");
         assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn when_the_second_cannot_be_written_the_first_is_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        fs::create_dir(&other).unwrap();
+        let files = [&one, &other].map(|path| NewFile {
+            path: path.clone(),
+            text: "new\n".to_owned(),
+            mode: 0o640,
+        });
+        let names = || {
+            let mut names: Vec<_> = fs::read_dir(folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+                .collect();
+            names.sort();
+            names
+        };
+        assert_eq!(write_all(&files, false).unwrap_err().exit(), ExitStatus::CannotCreate);
+        assert_eq!(names(), ["other"]);
+        fs::write(&one, "# old\n").unwrap();
+        for force in [false, true] {
+            let error = write_all(&files, force).unwrap_err().to_string();
+            assert!(error.contains("other; nothing was changed"), "{error}");
+            assert_eq!(fs::read_to_string(&one).unwrap(), "# old\n");
+            assert_eq!(names(), ["one", "other"]);
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::init::answers::{AnswerSource, InitAnswers, SignInAnswer};
-use crate::cli::init::files::{NewFile, refuse_existing};
+use crate::cli::init::files::{NewFile, refuse_existing, write_all};
 use crate::cli::{load, output, preflight};
 use crate::settings::{LoadedSettings, Settings, SettingsSources, StorageAddress};
 
@@ -91,8 +91,8 @@ pub fn run(args: &InitArgs) -> CommandResult {
         },
     ];
     let loaded = proven(&answers, &files[0].text)?;
+    write_all(&files, args.force)?;
     for file in &files {
-        file.write(args.force)?;
         output::print(&format!("written: {}\n", file.path.display()))?;
     }
     let exit = match args.connect {
