@@ -280,7 +280,8 @@ history stays. `grind retry BARCODE` brings it back. A barcode that the catalog 
 Into the catalog that catalog.url names, SQLite or PostgreSQL, which must be empty. FROM is a file or the name of an object in the storage.
 Then the catalog is compared with the storage: books stored after the backup are recorded as stored, from their manifests, and books that
 the storage lacks will be fetched again. That is done only where the storage can be read and its marker is the one that the catalog knows.
-GRIN is asked for nothing. Archives are compared by size; those that no record names are read.",
+GRIN is asked for nothing. Archives are compared by size; those of another size, without a recorded one, or named by no record are read. A
+book whose archive is not the recorded one will be fetched again.",
         examples: &["grind restore", "grind restore /srv/backup/catalog-2026-11-29.db.gz"],
         exits: OF_COPY,
     },

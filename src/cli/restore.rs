@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{CatalogAddress, CatalogCopy, ClaimBackups, check_backup};
@@ -16,8 +15,8 @@ use crate::cli::{catalog, execution, load, output, reading, storage};
 use crate::clock::SystemClock;
 use crate::daemon::{as_member, host};
 use crate::pipeline::{
-    CopyMaker, KeptCopyError, LibraryMembership, PublicationWindow, ReconcileError, RestoredBooks, StoreComparison,
-    confirm_by_hand, decrypted_options, unpack,
+    CopyMaker, CopyScratch, KeptCopyError, LibraryMembership, PublicationWindow, ReconcileError, RestoredBooks,
+    StoreComparison, confirm_by_hand, decrypted_options, unpack,
 };
 use crate::settings::Settings;
 use crate::storage::{ObjectKey, Storage, StorageLayout};
@@ -67,7 +66,7 @@ fn layout(settings: &Settings) -> Result<StorageLayout, CliError> {
 }
 
 /// Unpacks the backup; comes back with the file, and with what it was.
-fn backup(from: Option<&str>, maker: &CopyMaker, scratch: &TempDir) -> Result<(PathBuf, String), KeptCopyError> {
+fn backup(from: Option<&str>, maker: &CopyMaker, scratch: &CopyScratch) -> Result<(PathBuf, String), KeptCopyError> {
     let path = scratch.path().join("backup.db");
     let file = from.filter(|from| Path::new(from).is_file());
     if let Some(file) = file {
@@ -136,11 +135,14 @@ fn in_words(compared: RestoredBooks) -> String {
         agreed,
         found,
         lost,
+        differing,
         unproven,
     } = compared;
     format!(
         "{agreed} books are in the storage as recorded\n{found} books were stored after the backup and are recorded again\n\
-         {lost} books are not in the storage and will be fetched again\n{unproven} archives in the storage prove nothing\n"
+         {lost} books are not in the storage and will be fetched again\n\
+         {differing} books have another archive in the storage than recorded and will be fetched again\n\
+         {unproven} archives in the storage are proven by nothing; what is recorded of them stays\n"
     )
 }
 

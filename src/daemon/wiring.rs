@@ -236,6 +236,7 @@ impl OpenedServices {
             membership: &membership,
         };
         let pools = parts.pools(settings, &lists.handle())?;
+        pools.copies.sweep();
         let supervisor = parts.supervisor(settings, &pools);
         let threads = vec![
             (ThreadRole::MAIN, Arbiter::current()),

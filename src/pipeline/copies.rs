@@ -3,6 +3,7 @@
 //! Blocking; each copy has a thread of its own and a temporary folder, beside the catalog where that is a file.
 
 mod schedule;
+mod scratch;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -14,7 +15,6 @@ use flate2::write::GzEncoder;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil::Date};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -26,6 +26,7 @@ use crate::clock::SystemClock;
 use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageError, StorageLayout};
 
 pub(super) use schedule::{due, jitter};
+pub(crate) use scratch::CopyScratch;
 
 /// The export's name.
 const EXPORT: &str = "books_export.csv.gz";
@@ -90,7 +91,12 @@ pub(crate) struct CopyMaker {
 }
 
 impl CopyMaker {
-    /// Makes a copy; cut, it leaves nothing.
+    /// Removes what earlier processes left half-made.
+    pub fn sweep(&self) {
+        scratch::sweep(&self.catalog);
+    }
+
+    /// Makes a copy; cut, it leaves nothing under a copy's name.
     pub fn make(&self, copy: KeptCopy, cut: &CancellationToken) -> Result<(), KeptCopyError> {
         match copy {
             KeptCopy::Export => self.export(cut),
@@ -110,31 +116,43 @@ impl CopyMaker {
         Ok(())
     }
 
+    /// Under a name of its own until it is proven: no backup that was read back is replaced by one that was not.
     fn back_up(&self, day: Date, cut: &CancellationToken) -> Result<(), KeptCopyError> {
         let scratch = self.scratch()?;
         let path = scratch.path().join("catalog.db");
         let reader = CatalogReader::open_at(&self.catalog, SystemClock::system())?;
         reader.copy_to(&path, &|| !cut.is_cancelled())?;
-        let rows = check_backup(&path)?;
-        let key = self.key(&schedule::backup_name(day))?;
-        let sha256 = self.publish(&path, &key, cut)?;
-        std::fs::remove_file(&path).map_err(KeptCopyError::Scratch)?;
-        let is_same = self.fetch(&key, &path, cut).and_then(|found| {
-            // Only what the storage gave back is looked at: that is what a restore would get.
-            Ok(found == sha256 && check_backup(&path)? == rows)
-        });
-        if is_same.as_ref().map_or_else(shows_damage, |same| !same) && !cut.is_cancelled() {
-            self.storage.remove(&key)?;
-            return Err(KeptCopyError::Differs(key));
+        let (unproven, key) = (self.key(schedule::UNPROVEN)?, self.key(&schedule::backup_name(day))?);
+        let books = self.put_proven(&path, &unproven, cut)?;
+        if let Err(error) = self.storage.rename(&unproven, &key) {
+            info!(%error, "the storage cannot give the backup its name, so it is sent once more");
+            self.put_proven(&path, &key, cut)?;
+            self.storage.remove(&unproven)?;
         }
-        is_same?;
-        let books = rows.get("books").copied().unwrap_or_default();
         info!(books, %key, "a backup of the catalog was made, read back and found whole");
         // The backup is good all the same, and would be made again and again otherwise.
         if let Err(error) = self.rotate() {
             warn!(%error, "old backups of the catalog could not be removed");
         }
         Ok(())
+    }
+
+    /// Puts a copy of the catalog into the storage, reads it back and compares; what differs is removed. The file is then what was read
+    /// back. Comes back with the number of books in it.
+    fn put_proven(&self, path: &Path, key: &ObjectKey, cut: &CancellationToken) -> Result<u64, KeptCopyError> {
+        let rows = check_backup(path)?;
+        let sha256 = self.publish(path, key, cut)?;
+        std::fs::remove_file(path).map_err(KeptCopyError::Scratch)?;
+        let is_same = self.fetch(key, path, cut).and_then(|found| {
+            // Only what the storage gave back is looked at: that is what a restore would get.
+            Ok(found == sha256 && check_backup(path)? == rows)
+        });
+        if is_same.as_ref().map_or_else(shows_damage, |same| !same) && !cut.is_cancelled() {
+            self.storage.remove(key)?;
+            return Err(KeptCopyError::Differs(key.clone()));
+        }
+        is_same?;
+        Ok(rows.get("books").copied().unwrap_or_default())
     }
 
     /// Packs a file into the storage; comes back with the digest of what is in it.
@@ -176,16 +194,9 @@ impl CopyMaker {
         Ok(self.layout.meta(name).map_err(StorageError::from)?)
     }
 
-    /// A folder that is gone when the copy is made, or its thread ends otherwise.
-    pub fn scratch(&self) -> Result<TempDir, KeptCopyError> {
-        let beside = self.catalog.file().and_then(Path::parent);
-        let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix(".catalog-copy-");
-        let made = match beside.filter(|folder| folder.is_dir()) {
-            Some(folder) => builder.tempdir_in(folder),
-            None => builder.tempdir(),
-        };
-        made.map_err(KeptCopyError::Scratch)
+    /// A folder beside the catalog, for as long as a copy is made or looked at.
+    pub fn scratch(&self) -> Result<CopyScratch, KeptCopyError> {
+        CopyScratch::for_catalog(&self.catalog).map_err(KeptCopyError::Scratch)
     }
 }
 

@@ -23,7 +23,7 @@ mod task_services;
 mod tasks;
 pub mod workers;
 
-pub(crate) use copies::{CopyMaker, KeptCopyError, unpack};
+pub(crate) use copies::{CopyMaker, CopyScratch, KeptCopyError, unpack};
 pub use from_settings::scope_of;
 pub(crate) use from_settings::{CLAIM_LEASE, archive_options, decrypted_options, storage_config, work_options};
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};

@@ -128,7 +128,13 @@ pub async fn reconcile(book: ReconcileBook) -> Result<Option<PublishedVolume>, P
 }
 
 impl ReconcileBook {
-    /// The same on this thread.
+    /// Whether the archive in the store has the digest that the catalog has recorded.
+    pub(super) fn is_as_recorded(&self) -> Result<bool, PublishError> {
+        let recorded = self.recorded.as_ref().and_then(|stored| stored.sha256.as_deref());
+        Ok(recorded.is_some() && self.archive_digest()?.as_deref() == recorded)
+    }
+
+    /// The same as [`reconcile`], on this thread.
     pub(super) fn reconcile(self) -> Result<Option<PublishedVolume>, PublishError> {
         let (storage, layout, barcode) = (&self.storage, &self.layout, &self.barcode);
         let manifest = read_manifest(storage, layout, barcode)?;

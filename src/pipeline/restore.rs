@@ -9,7 +9,7 @@ use crate::archive::PassOptions;
 use crate::catalog::{CatalogError, CatalogLedger, ListRecorded, RecordFound, RecordedBook};
 use crate::grin::Barcode;
 use crate::pipeline::publish::{PublicationWindow, PublishError};
-use crate::pipeline::recover::ReconcileBook;
+use crate::pipeline::recover::{PublishedVolume, ReconcileBook};
 use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
 
 /// Books read from the catalog at a time.
@@ -24,7 +24,10 @@ pub struct RestoredBooks {
     pub found: u64,
     /// Books that were recorded and are not in the storage: they are to be fetched again.
     pub lost: u64,
-    /// Archives in the storage that nothing proves to be what they should be: their books are fetched again.
+    /// Books whose archive in the storage is of another size than recorded, and proven by nothing: they are to be fetched again.
+    pub differing: u64,
+    /// Archives in the storage that nothing proves to be what they should be, nor shows to be something else: what is recorded of their
+    /// books stays.
     pub unproven: u64,
 }
 
@@ -74,16 +77,15 @@ impl StoreComparison {
                     // Most are told by their size: reading them all would take as long as fetching them.
                     Some(bytes) if book.stored.bytes == Some(bytes) => done.agreed += 1,
                     Some(_) => doubtful.push(book),
-                    None => done.lost += lost(ledger, &book)?,
+                    None => done.lost += fetch_again(ledger, &book, "recorded as stored, and not in the storage")?,
                 }
             }
         }
         for book in doubtful {
-            let Some(barcode) = book.barcode.clone() else { continue };
-            self.look(ledger, &barcode, Some(book), &mut done)?;
+            self.look_again(ledger, &book, &mut done)?;
         }
         for barcode in archives.keys().filter_map(|path| self.barcode_of(path)) {
-            self.look(ledger, &barcode, None, &mut done)?;
+            self.look(ledger, &barcode, &mut done)?;
         }
         Ok(done)
     }
@@ -114,46 +116,74 @@ impl StoreComparison {
         (self.layout.raw(&barcode) == key).then_some(barcode)
     }
 
-    /// Looks into an archive that is not recorded as it is.
+    /// Looks into an archive that no record names.
     fn look(
         &self,
         ledger: &mut CatalogLedger,
         barcode: &Barcode,
-        recorded: Option<RecordedBook>,
         done: &mut RestoredBooks,
     ) -> Result<(), ReconcileError> {
-        let (stored, begun) = recorded.map(|book| (book.stored, book.begun)).unzip();
-        let look = ReconcileBook {
+        if let Some(volume) = self.archive_of(barcode, None).reconcile()? {
+            done.found += found_again(ledger, barcode, volume)?;
+        } else {
+            warn!(%barcode, "nothing proves that the archive in the storage is what it should be; it stays until the book is fetched again");
+            done.unproven += 1;
+        }
+        Ok(())
+    }
+
+    /// Looks into an archive that is recorded with another size, or with none.
+    fn look_again(
+        &self,
+        ledger: &mut CatalogLedger,
+        book: &RecordedBook,
+        done: &mut RestoredBooks,
+    ) -> Result<(), ReconcileError> {
+        let Some(barcode) = &book.barcode else { return Ok(()) };
+        let archive = self.archive_of(barcode, Some(book));
+        if let Some(volume) = archive.clone().reconcile()? {
+            done.found += found_again(ledger, barcode, volume)?;
+        } else if archive.is_as_recorded()? {
+            done.agreed += 1;
+        } else if book.stored.bytes.is_some() {
+            done.differing += fetch_again(
+                ledger,
+                book,
+                "the archive in the storage is not the one that is recorded",
+            )?;
+        } else {
+            warn!(%barcode, "neither size nor digest is recorded: nothing proves the archive in the storage, and the book stays stored");
+            done.unproven += 1;
+        }
+        Ok(())
+    }
+
+    fn archive_of(&self, barcode: &Barcode, recorded: Option<&RecordedBook>) -> ReconcileBook {
+        ReconcileBook {
             barcode: barcode.clone(),
-            recorded: stored,
-            begun: begun.flatten(),
+            recorded: recorded.map(|book| book.stored.clone()),
+            begun: recorded.and_then(|book| book.begun.clone()),
             storage: self.storage.clone(),
             layout: self.layout.clone(),
             options: self.options.clone(),
             window: self.window.clone(),
-        };
-        match look.reconcile()? {
-            Some(volume) => {
-                info!(%barcode, "stored after the backup; recorded again");
-                let found = Some(volume.into_book());
-                let barcode = barcode.clone();
-                ledger.execute(RecordFound { barcode, found })?;
-                done.found += 1;
-            }
-            None => {
-                warn!(%barcode, "nothing proves that the archive in the storage is what it should be; it stays until the book is fetched again");
-                done.unproven += 1;
-            }
         }
-        Ok(())
     }
 }
 
-fn lost(ledger: &mut CatalogLedger, book: &RecordedBook) -> Result<u64, ReconcileError> {
+fn found_again(ledger: &mut CatalogLedger, barcode: &Barcode, volume: PublishedVolume) -> Result<u64, ReconcileError> {
+    info!(%barcode, "stored after the backup; recorded again");
+    let found = Some(volume.into_book());
+    let barcode = barcode.clone();
+    ledger.execute(RecordFound { barcode, found })?;
+    Ok(1)
+}
+
+fn fetch_again(ledger: &mut CatalogLedger, book: &RecordedBook, why: &str) -> Result<u64, ReconcileError> {
     let Some(barcode) = book.barcode.clone() else {
         return Ok(0);
     };
-    warn!(%barcode, path = book.path, "recorded as stored, and not in the storage; it is to be fetched again");
+    warn!(%barcode, path = book.path, why, "the book is to be fetched again");
     ledger.execute(RecordFound { barcode, found: None })?;
     Ok(1)
 }

@@ -152,6 +152,20 @@ impl LocalStorage {
         }
     }
 
+    pub fn rename(&self, from: &ObjectKey, to: &ObjectKey) -> Result<(), StorageError> {
+        if self.stat(from)?.is_none() {
+            return Err(StorageError::NotFound(from.clone()));
+        }
+        let ((from_folder, from_name), (to_folder, to_name)) = (from.split(), to.split());
+        let renamed = folder::open(self.top().as_fd(), from_folder).and_then(|source| {
+            let target = folder::open_or_make(self.top().as_fd(), to_folder)?;
+            rustix::fs::renameat(&source, from_name, &target, to_name)?;
+            folder::sync(target.as_fd())?;
+            folder::sync(source.as_fd())
+        });
+        renamed.map_err(|why| self.failed("renaming", from.as_str(), why))
+    }
+
     pub fn sweep(&self) -> SweepResult {
         temporary::sweep(self)
     }

@@ -148,6 +148,18 @@ impl Storage {
         }
     }
 
+    /// Gives an object another name, in place of the object that has it; an object store copies it for that.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] if there is no such object; others if the store cannot do it.
+    pub fn rename(&self, from: &ObjectKey, to: &ObjectKey) -> Result<(), StorageError> {
+        self.check_marker()?;
+        match &self.backend {
+            Backend::Local(local) => local.rename(from, to),
+            Backend::Object(objects) => objects.rename(from, to),
+        }
+    }
+
     /// Every object, or those under a folder, in no particular order and in bounded memory; uploads under way are not among them.
     pub fn list(&self, folder: Option<&ObjectKey>) -> Result<ObjectListing, StorageError> {
         match &self.backend {

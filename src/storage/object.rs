@@ -159,6 +159,13 @@ impl ObjectStorage {
         }
     }
 
+    pub fn rename(&self, from: &ObjectKey, to: &ObjectKey) -> Result<(), StorageError> {
+        let (store, source, target) = (Arc::clone(&self.store), self.path(from), self.path(to));
+        let copied = self.runtime.wait(async move { store.copy(&source, &target).await })?;
+        copied.map_err(|why| sorted("renaming", &self.place, Some(from), why))?;
+        self.remove(from).map(drop)
+    }
+
     pub fn sweep(&self) -> SweepResult {
         sweep::sweep(self)
     }

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::storage_s3::server::{KEYS, Server};
 use crate::support::service::Service;
-use crate::support::{Home, files, states};
+use crate::support::{Home, files, finish, states};
 use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
 use rusqlite::Connection;
 use rustix::process::Signal;
@@ -170,4 +171,112 @@ fn nothing_is_concluded_from_a_storage_that_is_not_mounted() {
     assert!(states(&home).values().all(|(state, _)| state == "stored"));
     let none = home.grind(&["restore"]);
     assert_eq!(none.status.code(), Some(1), "{}", none.err);
+}
+
+#[test]
+fn a_backup_has_its_name_once_it_is_proven_and_replaces_none_before() {
+    let server = Server::start();
+    let home = Home::new(library(2), &server.settings());
+    let run = || {
+        let mut command = home.command(&["run", "--once"]);
+        command.envs(KEYS);
+        finish(command.spawn().unwrap())
+    };
+    let kept = || {
+        let is_backup = |path: &&PathBuf| path.to_string_lossy().ends_with(".db.gz");
+        let found = files(server.root.path());
+        let found: Vec<_> = found.iter().filter(is_backup).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        (found[0].clone(), fs::read(found[0]).unwrap())
+    };
+    let first = run();
+    assert!(first.status.success(), "{}", first.err);
+    let before = kept();
+    assert!(!before.0.ends_with("catalog-unproven.db.gz"));
+    let make_due = || {
+        let catalog = Connection::open(home.folder.path().join("catalog.db")).unwrap();
+        let earlier = "UPDATE settings SET value = '2020' || substr(value, 5) WHERE key = 'last_backup'";
+        assert_eq!(catalog.execute(earlier, []).unwrap(), 1);
+    };
+
+    let unproven = before.0.with_file_name("catalog-unproven.db.gz");
+    let came = unproven.clone();
+    server.fault(move |request| {
+        if request.starts_with("GET ") && request.contains("catalog-unproven") {
+            fs::write(&came, "another object").unwrap();
+        }
+        None
+    });
+    make_due();
+    let damaged = run();
+    assert_eq!(damaged.status.code(), Some(1), "{}", damaged.err);
+    assert!(
+        damaged.err.contains("is not in the storage as it was written"),
+        "{}",
+        damaged.err
+    );
+    assert_eq!(kept(), before);
+
+    server.fault(|_| None);
+    server.copy_status(501);
+    make_due();
+    let sent_twice = run();
+    assert!(sent_twice.status.success(), "{}", sent_twice.err);
+    assert!(sent_twice.err.contains("it is sent once more"), "{}", sent_twice.err);
+    assert_ne!(kept().1, before.1);
+}
+
+#[test]
+fn what_a_kill_left_of_a_copy_is_removed_at_the_next_start() {
+    let home = Home::new(library(1), "");
+    let left = home.folder.path().join(".catalog-copy-left");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("catalog.db"), "half").unwrap();
+    let ran = home.grind(&["run", "--once"]);
+    assert!(ran.status.success(), "{}", ran.err);
+    assert!(!left.exists());
+}
+
+#[test]
+fn an_archive_that_is_not_the_recorded_one_is_fetched_again_and_one_that_nothing_proves_is_counted() {
+    let home = Home::new(library(4), "");
+    let ran = home.grind(&["run", "--once"]);
+    assert!(ran.status.success(), "{}", ran.err);
+    let [another, by_digest, by_nothing] = [0, 1, 2].map(|index| home.simulator.barcode(index).unwrap());
+    let kept = home.folder.path().join("kept.db");
+    fs::copy(home.folder.path().join("catalog.db"), &kept).unwrap();
+    let catalog = Connection::open(&kept).unwrap();
+    for (barcode, forgotten) in [
+        (&by_digest, "archive_bytes = NULL"),
+        (&by_nothing, "archive_bytes = NULL, sha256 = NULL"),
+    ] {
+        let update = format!("UPDATE books SET {forgotten} WHERE barcode = ?1");
+        assert_eq!(catalog.execute(&update, [barcode.as_str()]).unwrap(), 1);
+    }
+    drop(catalog);
+    fs::write(home.raw(&another), "of another library").unwrap();
+    let manifest = format!("{by_nothing}.json");
+    let manifests = files(&home.root().join("meta"));
+    let manifest = manifests.iter().find(|path| path.ends_with(&manifest)).unwrap();
+    fs::remove_file(manifest).unwrap();
+    lose_the_catalog(&home);
+    let asked = archives_asked(&home);
+
+    let restored = home.grind(&["restore", kept.to_str().unwrap()]);
+    assert!(restored.status.success(), "{}", restored.err);
+    for told in [
+        "2 books are in the storage as recorded",
+        "0 books are not in the storage",
+        "1 books have another archive in the storage than recorded and will be fetched again",
+        "1 archives in the storage are proven by nothing",
+    ] {
+        assert!(restored.out.contains(told), "{}", restored.out);
+    }
+    let state_of = |barcode: &grind::grin::Barcode| states(&home)[barcode.as_str()].0.clone();
+    assert_eq!(state_of(&another), "available");
+    assert_eq!(state_of(&by_nothing), "stored");
+    let again = home.grind(&["run", "--once"]);
+    assert!(again.status.success(), "{}", again.err);
+    assert_eq!(archives_asked(&home), asked + 1);
+    assert_eq!(home.whole_books().len(), 4);
 }

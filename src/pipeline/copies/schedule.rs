@@ -25,6 +25,9 @@ pub(crate) fn jitter(interval: Duration, share: f64) -> Duration {
     (interval / 20).mul_f64(share.clamp(0.0, 1.0))
 }
 
+/// The name of a backup that was not read back yet; no day's.
+pub(crate) const UNPROVEN: &str = "catalog-unproven.db.gz";
+
 /// The name of a day's backup.
 pub(crate) fn backup_name(day: Date) -> String {
     format!("catalog-{day}.db.gz")
@@ -80,6 +83,7 @@ mod tests {
             [
                 "catalog-2026-11-1.db.gz",
                 "catalog-x.db.gz",
+                UNPROVEN,
                 "TL0001.json",
                 "books_export.csv.gz",
             ]

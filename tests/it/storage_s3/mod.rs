@@ -356,3 +356,25 @@ fn memory_holds_objects_and_their_metadata() {
     }
     assert_eq!(storage.sweep(), grind::storage::SweepResult::default());
 }
+
+#[test]
+fn an_object_takes_the_name_of_another_in_each_kind_of_storage() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |url: &str| Storage::open(&StorageConfig::of_url(url)).unwrap();
+    for storage in [
+        server.storage(),
+        at("memory:"),
+        at(&format!("file://{}", folder.path().display())),
+    ] {
+        for (name, bytes) in [("meta/old.gz", b"old"), ("meta/new.gz", b"new")] {
+            storage.put(&key(name), bytes, &ObjectMeta::default()).unwrap();
+        }
+        storage.rename(&key("meta/new.gz"), &key("meta/old.gz")).unwrap();
+        assert_eq!(read(&storage, "meta/old.gz"), b"new");
+        assert_eq!(storage.stat(&key("meta/new.gz")).unwrap(), None);
+        let gone = storage.rename(&key("meta/new.gz"), &key("meta/old.gz")).unwrap_err();
+        assert!(matches!(gone, StorageError::NotFound(_)), "{gone}");
+        assert_eq!(read(&storage, "meta/old.gz"), b"new");
+    }
+}
