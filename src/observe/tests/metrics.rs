@@ -3,6 +3,7 @@
 use crate::observe::tests::fixture::{BARCODE, Seen};
 use crate::observe::tests::prometheus;
 use crate::observe::{DaemonStatus, MetricName, render};
+use crate::vocabulary::{BookOutcome, BookState, WaitCause};
 
 /// A few more than the full snapshot has: a metric with too many labels shows here before it shows in a bill.
 const MOST_SERIES: usize = 3_000;
@@ -104,4 +105,60 @@ fn the_number_of_series_is_bounded_and_no_label_is_a_barcode() {
     assert_eq!(series, families.series());
     assert!((1_000..=MOST_SERIES).contains(&series), "{series}");
     assert!(!page.contains(BARCODE));
+}
+
+const SHIPPED: [(&str, &str); 2] = [
+    ("alerts.yml", include_str!("../../../settings/alerts.yml")),
+    ("grafana.json", include_str!("../../../settings/grafana.json")),
+];
+
+#[test]
+fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+    serde_json::from_str::<serde_json::Value>(SHIPPED[1].1).unwrap();
+    for (file, text) in SHIPPED {
+        let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+        let names = words.filter(|word| word.starts_with("grind_") || word.starts_with("process_"));
+        for name in names {
+            let family = name.strip_suffix("_bucket").unwrap_or(name);
+            assert!(
+                MetricName::ALL.iter().any(|metric| metric.as_str() == family),
+                "{file}: {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn alerts_and_dashboard_ask_for_values_of_labels_that_there_are() {
+    let mut seen = 0;
+    for (file, text) in SHIPPED {
+        let text = text.replace("\\\"", "\"");
+        // `label="one|two"`, with each of the operators.
+        let words = |named: &dyn Fn(&str) -> bool, label: &str| {
+            let after = text.split(label).skip(1);
+            let quoted = after.filter_map(|after| {
+                after
+                    .strip_prefix(['=', '!'])?
+                    .trim_start_matches(['=', '~'])
+                    .strip_prefix('"')
+            });
+            let values = quoted
+                .filter_map(|after| after.split('"').next())
+                .flat_map(|values| values.split('|'));
+            values
+                .inspect(|value| assert!(named(value), "{file}: {label} {value}"))
+                .count()
+        };
+        seen += words(
+            &|value| WaitCause::ALL.iter().any(|cause| cause.as_str() == value),
+            "reason",
+        );
+        seen += words(
+            &|value| BookOutcome::ALL.iter().any(|outcome| outcome.as_str() == value),
+            "outcome",
+        );
+        let states = |value: &str| value == "held" || BookState::ALL.iter().any(|state| state.as_str() == value);
+        seen += words(&states, "state");
+    }
+    assert!(seen >= 15, "{seen}");
 }
