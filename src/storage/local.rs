@@ -2,6 +2,7 @@
 
 mod folder;
 mod list;
+mod reservation;
 mod space;
 mod steps;
 mod temporary;
@@ -18,10 +19,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 pub(super) use crate::storage::local::list::list;
+pub(super) use crate::storage::local::reservation::SpaceReservation;
 pub(super) use crate::storage::local::upload::LocalUpload;
 
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
+use crate::storage::local::reservation::PromisedRoom;
+use crate::storage::local::space::SpaceDemand;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::open::SpaceReserve;
 use crate::storage::{ObjectStat, SweepResult};
@@ -36,6 +40,7 @@ pub(super) struct LocalStorage {
     /// The folder that the root was when it was looked for last.
     top: Mutex<Arc<OwnedFd>>,
     reserve: SpaceReserve,
+    promised: PromisedRoom,
 }
 
 impl LocalStorage {
@@ -48,7 +53,12 @@ impl LocalStorage {
         let root = path.canonicalize().map_err(failed("finding the folder"))?;
         let top = folder::open_root(&root).map_err(failed("opening the folder"))?;
         let top = Mutex::new(Arc::new(top));
-        let local = Self { root, top, reserve };
+        let local = Self {
+            root,
+            top,
+            reserve,
+            promised: PromisedRoom::default(),
+        };
         temporary::TemporaryFile::create(&local)?;
         Ok(local)
     }
@@ -68,16 +78,28 @@ impl LocalStorage {
         self.root.display().to_string()
     }
 
-    /// Looks whether a book would be taken now: more is free than the reserve, and the folder may be written to.
+    /// Looks whether a book would be taken now: more is free than the reserve and what books on their way take, and the folder may be
+    /// written to.
     pub fn check(&self) -> Result<(), StorageError> {
         self.check_room()?;
         temporary::TemporaryFile::create(self).map(drop)
     }
 
-    /// Free bytes; refuses when less is free than the reserve.
+    /// Free bytes; refuses when less is free than the reserve and what books on their way take.
     pub fn check_room(&self) -> Result<u64, StorageError> {
+        let promised = *self.promised.bytes();
+        self.measure(promised, 0)
+    }
+
+    /// Free bytes; refuses when less than the reserve would be free after what is promised and wanted is written.
+    fn measure(&self, promised: u64, wanted: u64) -> Result<u64, StorageError> {
         let space = space::of(self.top().as_fd()).map_err(|why| self.failed("measuring", "", why))?;
-        match space.lacks(self.reserve) {
+        let demand = SpaceDemand {
+            reserve: self.reserve,
+            promised,
+            wanted,
+        };
+        match space.lacks(demand) {
             Some(detail) => Err(StorageError::Full {
                 place: self.root.display().to_string(),
                 detail,

@@ -35,6 +35,8 @@ pub(crate) use crate::storage::upload::PublishedObject;
 pub struct Storage {
     backend: Backend,
     guard: Arc<marker::MarkerGuard>,
+    /// Room that everything begun by this clone has on a disk.
+    room: Option<Arc<local::SpaceReservation>>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +83,7 @@ impl Storage {
         Ok(Self {
             backend: open::backend(config)?,
             guard: Arc::default(),
+            room: None,
         })
     }
 
@@ -104,15 +107,31 @@ impl Storage {
         }
     }
 
+    /// A clone for one book that will write about so many bytes. Until the clone and all that was begun by it are dropped, no other book
+    /// is begun in that room; an object store has no such bound.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`] when the disk would be filled beyond the reserve once this book and all others on their way are written.
+    pub fn with_room_for(&self, bytes: u64) -> Result<Self, StorageError> {
+        let room = match &self.backend {
+            Backend::Local(local) => Some(Arc::new(local::SpaceReservation::take(local, bytes)?)),
+            Backend::Object(_) => None,
+        };
+        Ok(Self { room, ..self.clone() })
+    }
+
     /// Begins an object. Nothing is visible under `key` until [`ObjectUpload::publish`], and an object already there stays until then.
     ///
     /// # Errors
-    /// [`StorageError::Full`] when less room is free than the reserve; [`StorageError::NotOurs`] when another storage is expected here.
+    /// [`StorageError::Full`] when less room is free than the reserve and what books on their way take; [`StorageError::NotOurs`] when another storage is expected here.
     pub fn begin(&self, key: &ObjectKey, meta: &ObjectMeta) -> Result<ObjectUpload, StorageError> {
         meta.check()?;
         self.check_marker()?;
         match &self.backend {
-            Backend::Local(local) => Ok(ObjectUpload::local(local::LocalUpload::begin(local, key)?)),
+            Backend::Local(local) => {
+                let upload = local::LocalUpload::begin(local, key, self.room.clone())?;
+                Ok(ObjectUpload::local(upload))
+            }
             Backend::Object(objects) => Ok(ObjectUpload::object(object::StreamedUpload::begin(objects, key, meta))),
         }
     }

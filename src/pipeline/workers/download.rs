@@ -208,7 +208,7 @@ impl<S: GrinSession> DownloadWorker<S> {
             .parts
             .transfers
             .begin(&download.barcode, body.reader.received(), body.head.length);
-        let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, &recipe, first)));
+        let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, recipe, first)));
         let staged = pass
             .await
             .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))??;
@@ -275,14 +275,28 @@ fn as_downloader<T>(act: impl FnOnce() -> T) -> T {
     as_actor(ActorName::Downloader.as_str(), act)
 }
 
+/// Room on the disk that an archive of this length takes: decrypted it is hardly smaller, and text, record and manifest are small beside it.
+pub(super) fn needed_room(length: u64, keeps_evidence: bool) -> u64 {
+    let archive = length.saturating_add(length / 16);
+    if keeps_evidence {
+        archive.saturating_add(length)
+    } else {
+        archive
+    }
+}
+
 /// Runs on a blocking thread. When the first fetch was damaged, the second keeps its encrypted bytes: if they are the same,
 /// they go to quarantine, so that the damage can be shown to GRIN's people. A body that ends with its connection proves nothing: what is
 /// on the way may cut each at the same byte.
 fn one_pass(
     body: ArchiveBody,
-    recipe: &PublishRecipe,
+    mut recipe: PublishRecipe,
     first: Option<SeenArchive>,
 ) -> Result<StagedVolume, DownloadError> {
+    if let Some(length) = body.head.length {
+        recipe.storage = recipe.storage.with_room_for(needed_room(length, first.is_some()))?;
+    }
+    let recipe = &recipe;
     let Some(first) = first else {
         return Ok(publish::stage(body.reader, recipe, None)?);
     };

@@ -14,6 +14,16 @@ pub(super) struct DiskSpace {
     pub total: u64,
 }
 
+/// What is to stay free, and what is to be written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct SpaceDemand {
+    pub reserve: SpaceReserve,
+    /// Bytes that books on their way are still to write.
+    pub promised: u64,
+    /// Bytes of a book that is to be begun.
+    pub wanted: u64,
+}
+
 pub(super) fn of(folder: BorrowedFd<'_>) -> rustix::io::Result<DiskSpace> {
     let stat = rustix::fs::fstatvfs(folder)?;
     Ok(DiskSpace {
@@ -23,9 +33,14 @@ pub(super) fn of(folder: BorrowedFd<'_>) -> rustix::io::Result<DiskSpace> {
 }
 
 impl DiskSpace {
-    /// What is missing to the reserve, in words; `None` when there is enough.
-    pub fn lacks(self, reserve: SpaceReserve) -> Option<String> {
-        let needed = match reserve {
+    /// What is missing, in words; `None` when there is enough.
+    pub fn lacks(self, demand: SpaceDemand) -> Option<String> {
+        let SpaceDemand {
+            reserve,
+            promised,
+            wanted,
+        } = demand;
+        let kept = match reserve {
             SpaceReserve::Bytes(bytes) => bytes,
             #[expect(
                 clippy::cast_precision_loss,
@@ -35,10 +50,18 @@ impl DiskSpace {
             )]
             SpaceReserve::Percent(share) => (self.total as f64 * share.clamp(0.0, 100.0) / 100.0) as u64,
         };
-        (self.free < needed).then(|| {
-            let [free, needed] = [self.free, needed].map(|bytes| ByteSize::b(bytes).display().iec().to_string());
-            format!("{free} are free, and disk_reserve keeps {needed}")
-        })
+        if self.free >= kept.saturating_add(promised).saturating_add(wanted) {
+            return None;
+        }
+        let size = |bytes: u64| ByteSize::b(bytes).display().iec().to_string();
+        let mut words = format!("{} are free, and disk_reserve keeps {}", size(self.free), size(kept));
+        if promised > 0 {
+            words += &format!("; books on their way take {} more", size(promised));
+        }
+        if wanted > 0 {
+            words += &format!("; this book takes {}", size(wanted));
+        }
+        Some(words)
     }
 }
 
@@ -47,12 +70,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reserve_is_a_size_or_a_share() {
+    fn what_stays_free_is_a_size_or_a_share_beside_what_is_promised_and_wanted() {
+        use SpaceReserve::{Bytes, Percent};
         let space = DiskSpace { free: 99, total: 1000 };
-        assert!(space.lacks(SpaceReserve::Bytes(99)).is_none());
-        assert!(space.lacks(SpaceReserve::Bytes(100)).is_some());
-        assert!(space.lacks(SpaceReserve::Percent(9.9)).is_none());
-        assert!(space.lacks(SpaceReserve::Percent(10.0)).is_some());
-        assert!(space.lacks(SpaceReserve::Percent(f64::NAN)).is_none());
+        for (reserve, promised, wanted, is_enough) in [
+            (Bytes(99), 0, 0, true),
+            (Bytes(100), 0, 0, false),
+            (Percent(9.9), 0, 0, true),
+            (Percent(10.0), 0, 0, false),
+            (Percent(f64::NAN), 0, 0, true),
+            (Bytes(50), 49, 0, true),
+            (Bytes(50), 50, 0, false),
+            (Bytes(50), 0, 49, true),
+            (Bytes(50), 0, 50, false),
+            (Bytes(50), 20, 29, true),
+            (Bytes(50), 20, 30, false),
+            (Bytes(0), u64::MAX, u64::MAX, false),
+        ] {
+            let demand = SpaceDemand {
+                reserve,
+                promised,
+                wanted,
+            };
+            assert_eq!(space.lacks(demand).is_none(), is_enough, "{demand:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_in_words() {
+        let space = DiskSpace {
+            free: 12 << 30,
+            total: 100 << 30,
+        };
+        let demand = SpaceDemand {
+            reserve: SpaceReserve::Percent(10.0),
+            promised: 1 << 30,
+            wanted: 3 << 30,
+        };
+        assert_eq!(
+            space.lacks(demand).unwrap(),
+            "12.0 GiB are free, and disk_reserve keeps 10.0 GiB; books on their way take 1.0 GiB more; this book takes 3.0 GiB"
+        );
     }
 }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::local::temporary::TemporaryFile;
-use crate::storage::local::{LocalStorage, folder, steps};
+use crate::storage::local::{LocalStorage, SpaceReservation, folder, steps};
 
 /// An object on disk that is being written.
 #[derive(Debug)]
@@ -17,18 +17,28 @@ pub(in crate::storage) struct LocalUpload {
     local: Arc<LocalStorage>,
     key: ObjectKey,
     temporary: TemporaryFile,
+    /// Room that was reserved for it.
+    room: Option<Arc<SpaceReservation>>,
     written: u64,
     failed: bool,
 }
 
 impl LocalUpload {
-    pub fn begin(local: &Arc<LocalStorage>, key: &ObjectKey) -> Result<Self, StorageError> {
-        local.check_room()?;
+    /// For what has room reserved the disk is not measured again: what was begun with enough room comes to its end.
+    pub fn begin(
+        local: &Arc<LocalStorage>,
+        key: &ObjectKey,
+        room: Option<Arc<SpaceReservation>>,
+    ) -> Result<Self, StorageError> {
+        if room.is_none() {
+            local.check_room()?;
+        }
         let temporary = TemporaryFile::create(local)?;
         Ok(Self {
             local: Arc::clone(local),
             key: key.clone(),
             temporary,
+            room,
             written: 0,
             failed: false,
         })
@@ -85,6 +95,9 @@ impl Write for LocalUpload {
         match self.temporary.file.write(bytes) {
             Ok(count) => {
                 self.written += count as u64;
+                if let Some(room) = &self.room {
+                    room.filled(count as u64);
+                }
                 Ok(count)
             }
             Err(why) if why.kind() == io::ErrorKind::Interrupted => Err(why),

@@ -25,6 +25,8 @@ pub enum StubAnswer {
         bytes: Vec<u8>,
         end: Result<(), BodyError>,
     },
+    /// An archive with a `Content-Length` that is not its own.
+    Longer(Vec<u8>, u64),
     /// An archive that ends with its connection.
     UntilClose(Vec<u8>),
     List {
@@ -144,6 +146,11 @@ impl GrinSession for GrinStub {
     async fn archive(&self, ask: OpenBody, cx: &AskContext) -> Result<ArchiveBody, SessionError> {
         match self.next(&ask.url, cx).await? {
             StubAnswer::Archive { etag, bytes, end } => Ok(canned::archive(etag, &bytes, end)),
+            StubAnswer::Longer(bytes, length) => {
+                let mut body = canned::archive("\"longer\"", &bytes, Ok(()));
+                body.head.length = Some(length);
+                Ok(body)
+            }
             StubAnswer::UntilClose(bytes) => {
                 let mut body = canned::archive("\"until-close\"", &bytes, Ok(()));
                 body.head.framed = false;
