@@ -106,7 +106,7 @@ impl State {
         if *metadata.level() > Level::WARN {
             return Some(0);
         }
-        match self.limit.judge(metadata.callsite(), &record.words(), Instant::now()) {
+        match self.limit.judge(metadata.callsite(), &record.gist(), Instant::now()) {
             LimitVerdict::Write { left_out } => Some(left_out),
             LimitVerdict::LeaveOut => None,
         }
@@ -326,5 +326,18 @@ mod tests {
         });
         assert_eq!(text.matches("<4>").count(), 20);
         assert_eq!(text.matches("<6>").count(), 100);
+    }
+
+    #[test]
+    fn a_fault_that_lasts_is_written_twice_whatever_the_next_attempt_is() {
+        let text = logged(LogStyle::Journald, || {
+            for attempt in 1..6 {
+                let delay = std::time::Duration::from_millis(attempt * attempt);
+                tracing::warn!(what = "list_page", attempt, ?delay, "request failed; trying again");
+            }
+            tracing::warn!(what = "search", attempt = 1, "request failed; trying again");
+        });
+        assert_eq!(text.matches("list_page").count(), 2, "{text}");
+        assert_eq!(text.matches("search").count(), 1, "{text}");
     }
 }

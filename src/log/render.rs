@@ -20,6 +20,9 @@ pub enum LogStyle {
     Json,
 }
 
+/// Fields that tell a message from the one before, which says the same.
+const OF_ONE_TIME: [&str; 4] = ["attempt", "delay", "seconds", "until"];
+
 /// Fields in the order in which they were given.
 pub type LogFields = Vec<(&'static str, Value)>;
 
@@ -50,6 +53,15 @@ impl LogRecord<'_> {
         };
         line.push('\n');
         line
+    }
+
+    /// What is the same of each message of a fault that lasts.
+    pub fn gist(&self) -> String {
+        let lasting = self.fields.iter().filter(|(name, _)| !OF_ONE_TIME.contains(name));
+        lasting
+            .map(|(name, value)| word(name, value))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Message and fields on one line.
