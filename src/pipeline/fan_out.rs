@@ -3,6 +3,7 @@
 mod claims;
 mod idle;
 mod left;
+mod said;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::actor::{ActorName, AskContext};
 use crate::catalog::{CatalogError, ClaimedBook};
@@ -24,6 +25,7 @@ use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::claims::ClaimedBooks;
 use crate::pipeline::fan_out::left::LeftBooks;
+use crate::pipeline::fan_out::said::SaidWaits;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
 use crate::pipeline::policy::{BOOKS_AFTER_CUT, BookFault, FailureMemory};
 use crate::pipeline::progress::RunProgress;
@@ -74,8 +76,7 @@ pub(super) struct FanOut<'a, S> {
     judgement: Rc<RefCell<RunJudgement>>,
     running: FuturesUnordered<LocalBoxFuture<'static, BookRunResult>>,
     claims: ClaimedBooks,
-    /// What was last said of a wait.
-    said: Option<WaitReason>,
+    said: SaidWaits,
     /// What is left to the next run.
     left: LeftBooks,
     began: Timestamp,
@@ -111,7 +112,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             judgement: Rc::new(RefCell::new(judgement)),
             running: FuturesUnordered::new(),
             claims: ClaimedBooks::new(options.lease),
-            said: None,
+            said: SaidWaits::default(),
             left: LeftBooks::default(),
             began,
             lapses,
@@ -330,27 +331,9 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         judgement.intake.waiting(Instant::now(), Timestamp::now())
     }
 
-    /// Says when a wait begins and when it is over, once each.
     fn show(&mut self) {
         let waiting = self.waiting();
-        match (&self.said, &waiting) {
-            (Some(before), Some(now)) if before.cause == now.cause => {}
-            (_, Some(now)) => {
-                let until = now.until.map(tracing::field::display);
-                warn!(error_kind = now.cause.as_str(), until, "no new book is begun: {now}");
-            }
-            (Some(before), None) => {
-                let seconds = Timestamp::now().duration_since(before.since).as_secs();
-                info!(
-                    cause = before.cause.as_str(),
-                    reason = before.why,
-                    seconds,
-                    "intake resumed"
-                );
-            }
-            (None, None) => {}
-        }
-        self.said.clone_from(&waiting);
+        self.said.tell(waiting.as_ref());
         self.control.progress.wait_for(waiting);
     }
 
