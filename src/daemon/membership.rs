@@ -174,6 +174,7 @@ impl MembershipTask {
             progress: Arc::clone(progress),
             replaced_by,
             in_trouble: false,
+            told: String::new(),
         };
         Self {
             membership,
@@ -222,6 +223,8 @@ struct MemberRounds {
     progress: Arc<RunProgress>,
     replaced_by: watch::Sender<Option<MemberRow>>,
     in_trouble: bool,
+    /// What was told last. A round that fails is a change, too, each time, and may change nothing of this.
+    told: String,
 }
 
 impl MemberRounds {
@@ -272,22 +275,20 @@ impl MemberRounds {
     }
 
     /// For the status and the log: who shares the library, and what is done here.
-    fn tell(&self) {
-        let (members, tasks) = (self.membership.members(), self.membership.tasks());
+    fn tell(&mut self) {
+        let (members, tasks) = (self.membership.members().len(), self.membership.tasks());
         let tasks: Vec<_> = tasks.iter().map(|task| task.as_str()).collect();
         let tasks = if tasks.is_empty() {
             "none".to_owned()
         } else {
             tasks.join(", ")
         };
-        info!(
-            members = members.len(),
-            tasks, "the members of the catalog, or their tasks, changed"
-        );
-        self.progress.tell_task(
-            "members",
-            format!("{} share the library; tasks here: {tasks}", members.len()),
-        );
+        let words = format!("{members} share the library; tasks here: {tasks}");
+        if self.told != words {
+            info!(members, tasks, "the members of the catalog, or their tasks, changed");
+            self.told.clone_from(&words);
+            self.progress.tell_task("members", words);
+        }
     }
 }
 
