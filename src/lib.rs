@@ -10,7 +10,7 @@
 //! | lab | `lab`, only with the feature of this name |
 //! | work | [`pipeline`] |
 //! | services | [`session`], [`storage`], [`catalog`], [`dapr`] |
-//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], `log`, [`clock`], `authorities` |
+//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], `log`, [`clock`], `authorities`, [`diagnostics`] |
 
 // Surface.
 pub mod cli;
@@ -35,6 +35,7 @@ pub mod actor;
 pub mod archive;
 mod authorities;
 pub mod clock;
+pub mod diagnostics;
 pub mod grin;
 mod log;
 pub mod settings;

@@ -44,7 +44,7 @@ pub use list_page::ListPage;
 pub(crate) use list_page::{EndDoubt, ListPageParser, ListRefusal, LoopGuard, PageMark};
 pub(crate) use oauth_files::{ClientSecretFile, CredentialsFile, ServiceAccountKey, TokenUriPolicy};
 pub(crate) use outcome::ProcessOutcome;
-pub(crate) use process_reply::parse_process_reply;
+pub(crate) use process_reply::{ProcessResult, parse_process_reply};
 pub use redirect::RedirectPolicy;
 pub(crate) use redirect::RedirectRefused;
 pub(crate) use refusal::{AnswerRefusal, looks_like_html, refusal_in_place_of_content};

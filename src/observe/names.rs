@@ -102,6 +102,7 @@ metrics! {
     UpstreamGate, Gauge, "grind_upstream_gate_closed_until_timestamp_seconds", [], "Until when nothing is asked of GRIN, because it refused a list, a search or a request for conversions; 0 while open.";
     AuthRefresh, Counter, "grind_auth_refresh_total", ["outcome"], "Access tokens fetched.";
     AuthSignedOut, Gauge, "grind_auth_signed_out", [], "1 while GRIN accepts no sign-in and a person must sign in.";
+    Unrecognised, Counter, "grind_unrecognised_total", ["kind"], "Parts of GRIN's answers that were not recognised; the first of each shape are kept for `grind support-bundle`.";
     Members, Gauge, "grind_members", [], "Programs that share the catalog, this one among them.";
     SharedTaskHeld, Gauge, "grind_shared_task_held", ["task"], "1 while this daemon does the task of which one member at a time does each.";
     StateOpenings, Counter, "grind_state_store_openings_total", [], "How often the state store's client began to be used: at its first message, and at the first after a close.";

@@ -65,6 +65,9 @@ fn requests(families: &mut MetricFamilies, session: &SessionSnapshot) {
         .map_or(0.0, |until| until.as_duration().as_secs_f64());
     families.number(Metric::UpstreamGate, &[], gate);
     families.flag(Metric::AuthSignedOut, &[], session.signed_out.is_some());
+    for (kind, count) in &session.unrecognised {
+        families.count(Metric::Unrecognised, &[&**kind], *count);
+    }
 }
 
 fn downloads(families: &mut MetricFamilies, session: &SessionSnapshot) {

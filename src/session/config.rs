@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::diagnostics::DiagnosticsFolder;
 use crate::grin::{RedirectPolicy, Secret, TokenUriPolicy};
 
 /// Who a permit is for. Each class but the largest keeps a reserved share, so that downloads can never starve the rest.
@@ -256,6 +257,8 @@ pub struct SessionConfig {
     pub resume_attempts: u32,
     /// Requests taken at once by the owner's mailbox.
     pub mailbox_capacity: usize,
+    /// Where answers are reported that are not recognised.
+    pub diagnostics: DiagnosticsFolder,
 }
 
 impl SessionConfig {
@@ -286,6 +289,7 @@ impl SessionConfig {
             user_agent: concat!("grind/", env!("CARGO_PKG_VERSION")).to_owned(),
             resume_attempts: 5,
             mailbox_capacity: 256,
+            diagnostics: DiagnosticsFolder::default(),
         }
     }
 

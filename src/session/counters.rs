@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::actor::{DurationHistogram, HistogramSnapshot, SnapshotLabel};
 use crate::clock::SystemClock;
+use crate::diagnostics::DiagnosticsFolder;
 use crate::session::permits::PermitView;
 use crate::session::{PermitClass, RequestKind};
 
@@ -48,6 +49,7 @@ pub struct SessionCounters {
     pub(super) discarded: AtomicU64,
     pub(super) stalls: AtomicU64,
     signed_out: Mutex<Option<String>>,
+    pub(super) diagnostics: DiagnosticsFolder,
     /// For what is shown; nothing is decided by it.
     wall_clock: SystemClock,
 }
@@ -93,6 +95,14 @@ impl SessionCounters {
 
     pub(super) fn note_no_answer(&self, kind: RequestKind) {
         self.requests[kind.index()][0].fetch_add(1, Relaxed);
+    }
+
+    /// What is not recognised is reported there.
+    pub(super) fn reporting_to(diagnostics: DiagnosticsFolder) -> Self {
+        Self {
+            diagnostics,
+            ..Self::default()
+        }
     }
 
     pub(super) fn note_refresh(&self, outcome: RefreshOutcome) {
@@ -145,7 +155,13 @@ impl SessionCounters {
             discarded_bytes: self.discarded.load(Relaxed),
             stalls: self.stalls.load(Relaxed),
             signed_out: locked(&self.signed_out).clone(),
+            unrecognised: self.unrecognised(),
         }
+    }
+
+    fn unrecognised(&self) -> BTreeMap<SnapshotLabel, u64> {
+        let counts = self.diagnostics.counts().into_iter();
+        counts.map(|(kind, count)| (kind.into(), count)).collect()
     }
 
     fn permits(&self) -> BTreeMap<SnapshotLabel, PermitSnapshot> {
@@ -260,6 +276,9 @@ pub struct SessionSnapshot {
     pub stalls: u64,
     /// Why a person has to sign in, while that is so.
     pub signed_out: Option<String>,
+    /// What of GRIN's answers was not recognised, by kind.
+    #[serde(default)]
+    pub unrecognised: BTreeMap<SnapshotLabel, u64>,
 }
 
 /// Permits of one class.

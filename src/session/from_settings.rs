@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::diagnostics::DiagnosticsFolder;
 use crate::grin::{ClientSecretFile, RedirectPolicy, TokenUriPolicy};
 use crate::session::token::unusable_files;
 use crate::session::{ConnectionLimits, MinimumSpeed, RequestTimeouts, RetryBackoff, SessionConfig, TokenSource};
-use crate::settings::{RetrySettings, Settings, SettingsFinding, UnusableSetting};
+use crate::settings::{RetrySettings, Settings, SettingsFinding, UnusableSetting, diagnostics_folder};
 
 /// Over which the minimum speed of a download is taken.
 const SPEED_WINDOW: Duration = Duration::from_secs(60);
@@ -40,6 +41,9 @@ impl SessionConfig {
         config.reset_after_errors = session.reset_after_errors;
         config.requests_per_second = settings.grin.requests_per_second;
         config.tokens = tokens(settings)?;
+        let state_directory = std::env::var_os("STATE_DIRECTORY");
+        config.diagnostics =
+            DiagnosticsFolder::in_folder(diagnostics_folder(&settings.catalog.url, state_directory.as_deref()));
         let state = &settings.state_store;
         config.state_limits = ConnectionLimits::unshared(state.limit as usize, state.limit_per_host as usize);
         config.state_timeouts = RequestTimeouts {

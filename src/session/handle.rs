@@ -1,18 +1,23 @@
 //! Starts the session owner on its thread, and sends it messages.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
 
 use crate::actor::{
     ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, ServeMessages, SpawnOptions, spawn,
 };
+use crate::diagnostics::DiagnosticsFolder;
 use crate::session::messages::SessionMessage;
 use crate::session::owner::SessionOwner;
+use crate::session::unrecognised::unrecognised;
 use crate::session::{RateSource, SessionConfig, SessionCounters, SessionError};
 
 /// Threads for names and token files beside the owner's own.
 const HELPERS: usize = 4;
+/// A disk that does not answer must not keep a program from ending.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// Asks the session owner; clones ask the same one.
 #[derive(Clone, Debug)]
@@ -23,7 +28,10 @@ pub struct Session {
 
 /// The owner's thread.
 #[derive(Debug)]
-pub struct SessionThread(Arbiter);
+pub struct SessionThread {
+    arbiter: Arbiter,
+    diagnostics: DiagnosticsFolder,
+}
 
 impl Session {
     /// Starts the owner on a thread of its own. No connection is made before the first request.
@@ -62,14 +70,15 @@ impl Session {
                 .build()
         })
         .map_err(|error| SessionError::Setup(error.to_string()))?;
-        let counters = Arc::new(SessionCounters::default());
+        let diagnostics = config.diagnostics.clone();
+        let counters = Arc::new(SessionCounters::reporting_to(diagnostics.clone()));
         let capacity = SpawnOptions::with_capacity(config.mailbox_capacity);
         let factory = {
             let (hub, counters) = (hub.clone(), Arc::clone(&counters));
             move || SessionOwner::new(config.clone(), rate.clone(), &hub, &counters)
         };
         let mailbox = spawn::concurrent(hub, &arbiter.handle(), capacity, factory);
-        Ok((Self { mailbox, counters }, SessionThread(arbiter)))
+        Ok((Self { mailbox, counters }, SessionThread { arbiter, diagnostics }))
     }
 
     /// Asks, and waits for the reply. A body in the reply stays tied to `cx`: cancelled, it ends.
@@ -79,7 +88,19 @@ impl Session {
         SessionOwner: ServeMessages<M>,
     {
         message.tie(cx);
-        self.mailbox.ask(message, cx).await?
+        let asked = message.asked_of_grin().cloned();
+        let answer = self.mailbox.ask(message, cx).await?;
+        if let (Err(error), Some(url)) = (&answer, asked)
+            && let Some(unrecognised) = unrecognised(error)
+        {
+            self.diagnostics().report(unrecognised.asked_at(&url));
+        }
+        answer
+    }
+
+    /// Where answers are reported that are not recognised.
+    pub(crate) fn diagnostics(&self) -> &DiagnosticsFolder {
+        &self.counters.diagnostics
     }
 
     /// What the session has counted.
@@ -101,13 +122,15 @@ impl Session {
 impl SessionThread {
     /// The thread, to see whether it answers.
     pub(crate) fn arbiter(&self) -> ArbiterHandle {
-        self.0.handle()
+        self.arbiter.handle()
     }
 
-    /// Ends the owner's thread and waits for it. Blocks; what is under way is dropped.
+    /// Ends the owner's thread and waits for it, and for what is kept of answers that were not recognised. Blocks; what is under way is
+    /// dropped.
     pub fn join(self) -> Result<(), SessionError> {
-        self.0.stop();
-        self.0
+        self.arbiter.stop();
+        self.diagnostics.finish(LAST_WRITES);
+        self.arbiter
             .join()
             .map_err(|_| SessionError::Setup("the session's thread panicked".to_owned()))
     }

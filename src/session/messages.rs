@@ -21,6 +21,11 @@ pub trait SessionMessage: Message<Reply = Result<Self::Ok, SessionError>> {
     fn tie(&mut self, cx: &AskContext) {
         let _ = cx;
     }
+
+    /// The address that is asked, of a request under GRIN's rules.
+    fn asked_of_grin(&self) -> Option<&Url> {
+        None
+    }
 }
 
 /// What a request asks the server to do.
@@ -166,7 +171,7 @@ pub struct SessionCloseReport {
 }
 
 macro_rules! message {
-    ($name:ident, $kind:literal, $ok:ty $(, $tie:item)?) => {
+    ($name:ident, $kind:literal, $ok:ty $(, $item:item)*) => {
         impl Message for $name {
             type Reply = Result<$ok, SessionError>;
             const KIND: &'static str = $kind;
@@ -178,13 +183,27 @@ macro_rules! message {
 
         impl SessionMessage for $name {
             type Ok = $ok;
-            $($tie)?
+            $($item)*
         }
     };
 }
 
-message!(HeadRequest, "head", SmallAnswer);
-message!(FetchAnswer, "fetch", SmallAnswer);
+message!(
+    HeadRequest,
+    "head",
+    SmallAnswer,
+    fn asked_of_grin(&self) -> Option<&Url> {
+        (self.auth == AuthMode::Grin).then_some(&self.url)
+    }
+);
+message!(
+    FetchAnswer,
+    "fetch",
+    SmallAnswer,
+    fn asked_of_grin(&self) -> Option<&Url> {
+        (self.auth == AuthMode::Grin).then_some(&self.url)
+    }
+);
 message!(ReconfigureSession, "reconfigure", ());
 message!(CloseSession, "close", SessionCloseReport);
 message!(
@@ -193,6 +212,9 @@ message!(
     ArchiveBody,
     fn tie(&mut self, cx: &AskContext) {
         self.work = Some(cx.token().clone());
+    },
+    fn asked_of_grin(&self) -> Option<&Url> {
+        Some(&self.url)
     }
 );
 message!(
@@ -201,5 +223,8 @@ message!(
     BodyStream,
     fn tie(&mut self, cx: &AskContext) {
         self.work = Some(cx.token().clone());
+    },
+    fn asked_of_grin(&self) -> Option<&Url> {
+        Some(&self.url)
     }
 );

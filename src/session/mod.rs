@@ -27,6 +27,7 @@ mod status_policy;
 mod stream;
 mod token;
 mod turns;
+mod unrecognised;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,5 +1,6 @@
 //! What `storage.url` may hold, and `catalog.url` of a file: for the check of a config, and for those who open what it names.
 
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use url::Url;
@@ -126,6 +127,14 @@ pub(crate) fn catalog_file(url: &str) -> Option<PathBuf> {
     is_file.then(|| PathBuf::from(path))
 }
 
+/// Where what GRIN answers and is not recognised is kept: beside the catalog's file; where that is no file, in the folder that systemd
+/// gives to the service, or would.
+pub(crate) fn diagnostics_folder(catalog: &str, state_directory: Option<&OsStr>) -> PathBuf {
+    let beside = catalog_file(catalog).map(|file| file.parent().map_or_else(PathBuf::new, Path::to_path_buf));
+    let given = || state_directory.map_or_else(|| PathBuf::from("/var/lib/grind"), PathBuf::from);
+    beside.unwrap_or_else(given).join("diagnostics")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +186,26 @@ mod tests {
             };
             assert_eq!(StorageAddress::folder_of(url), folder, "{url}");
             assert_eq!(StorageAddress::parse(url).ok(), address, "{url}");
+        }
+    }
+
+    #[test]
+    fn folders_of_diagnostics() {
+        for (catalog, given, folder) in [
+            ("sqlite:///srv/catalog.db", Some("/var/lib/other"), "/srv/diagnostics"),
+            ("sqlite:catalog.db", None, "diagnostics"),
+            (
+                "postgres://db/grind",
+                Some("/var/lib/other"),
+                "/var/lib/other/diagnostics",
+            ),
+            ("postgres://db/grind", None, "/var/lib/grind/diagnostics"),
+        ] {
+            assert_eq!(
+                diagnostics_folder(catalog, given.map(OsStr::new)),
+                PathBuf::from(folder),
+                "{catalog}"
+            );
         }
     }
 

@@ -18,7 +18,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use crate::settings::address::{StorageAddress, catalog_file, wrong_key, wrong_prefix};
+pub(crate) use crate::settings::address::{StorageAddress, catalog_file, diagnostics_folder, wrong_key, wrong_prefix};
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
 pub(crate) use crate::settings::choices::DiskReserve;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::actor::AskContext;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::grin_line::GrinLine;
+use crate::diagnostics::{AnswerSample, ReportedSource};
 use crate::grin::{Barcode, FileName, GrinAddresses, LibraryDirectory, ListForm, ListKind, ListQuery};
 use crate::session::{
     AuthMode, BodyError, FetchAnswer, HeadRequest, OpenStream, PermitClass, RequestKind, RequestMethod, SessionError,
@@ -92,7 +93,14 @@ impl<'a> GrinContact<'a> {
                 break;
             }
         }
-        Ok(served.read(&self.library))
+        let source = ReportedSource {
+            url: &body.url,
+            content_type: &body.content_type,
+            body: AnswerSample::of(&served.bytes),
+        };
+        let sample = served.read(&self.library);
+        sample.review().report(self.line.session.diagnostics(), &source);
+        Ok(sample)
     }
 
     /// The facts of a few books.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use url::Url;
 
+use crate::diagnostics::ListReview;
 use crate::grin::{
     AnswerRefusal, EndDoubt, LibraryDirectory, ListForm, ListKind, ListPageParser, ListRow, RejectedRow, TextListParser,
 };
@@ -134,6 +135,24 @@ impl ListSample {
     pub fn is_recognised(&self) -> bool {
         let is_whole = !matches!(self.end, SampleEnd::Doubt(_) | SampleEnd::Torn);
         self.refusal.is_none() && self.rejected.is_empty() && self.unknown_columns.is_empty() && is_whole
+    }
+
+    /// What of it is reported as not recognised.
+    pub fn review(&self) -> ListReview<'_> {
+        let mut words = Vec::new();
+        for row in &self.rows {
+            ListReview::note(&mut words, row);
+        }
+        ListReview {
+            refusal: self.refusal,
+            doubt: match &self.end {
+                SampleEnd::Doubt(doubt) => Some(doubt),
+                _ => None,
+            },
+            unknown_columns: &self.unknown_columns,
+            rejected: &self.rejected,
+            words,
+        }
     }
 
     /// What of it was not recognised, in words; empty where nothing was left unread.

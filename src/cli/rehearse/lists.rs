@@ -2,6 +2,7 @@
 
 use crate::cli::first_contact::{ListSample, SampleEnd};
 use crate::cli::rehearse::step::RehearsalStep;
+use crate::diagnostics::{AnswerSample, DiagnosticsFolder, ListReview, ReportedSource};
 use crate::grin::{AnswerRefusal, AskedBooks, Barcode, GrinState, ListForm, parse_tsv};
 use crate::session::SmallAnswer;
 
@@ -66,7 +67,7 @@ fn in_spite(sample: &ListSample) -> &'static str {
 }
 
 /// The facts of a few books.
-pub fn search(answer: &SmallAnswer, asked: &[Barcode]) -> RehearsalStep {
+pub fn search(answer: &SmallAnswer, asked: &[Barcode], diagnostics: &DiagnosticsFolder) -> RehearsalStep {
     let table = parse_tsv(
         &answer.body,
         &AskedBooks {
@@ -74,6 +75,18 @@ pub fn search(answer: &SmallAnswer, asked: &[Barcode]) -> RehearsalStep {
             rows_are_trimmed: false,
         },
     );
+    let review = ListReview {
+        refusal: table.refusal,
+        unknown_columns: &table.columns_unknown,
+        rejected: &table.rejected,
+        ..ListReview::default()
+    };
+    let source = ReportedSource {
+        url: &answer.url,
+        content_type: answer.headers.get("content-type").unwrap_or_default(),
+        body: AnswerSample::of(&answer.body),
+    };
+    review.report(diagnostics, &source);
     let found = asked.iter().filter(|barcode| table.of(barcode).is_some()).count();
     let seen = format!("_barcode_search for {} books, {found} in the answer", asked.len());
     let mut trouble: Vec<String> = table.warnings;

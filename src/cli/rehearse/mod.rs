@@ -134,7 +134,7 @@ impl Rehearsal<'_> {
             return Ok(());
         }
         let step = match self.contact.search(&asked).await {
-            Ok(answer) => lists::search(&answer, &asked),
+            Ok(answer) => lists::search(&answer, &asked, self.contact.line.session.diagnostics()),
             Err(error) => RehearsalStep::of_error(WHAT, &error),
         };
         self.note(step)

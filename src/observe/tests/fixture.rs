@@ -257,5 +257,6 @@ fn session() -> SessionSnapshot {
         discarded_bytes: 10,
         stalls: 1,
         signed_out: Some("token dead".into()),
+        unrecognised: each(["pager", "word", "header"]),
     }
 }

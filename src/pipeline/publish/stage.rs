@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use jiff::Timestamp;
 
 use crate::archive;
-use crate::archive::{ArchiveError, BookManifest, ManifestProvenance, PassOptions, ProvenVolume};
+use crate::archive::{ArchiveError, ArchiveFinding, BookManifest, ManifestProvenance, PassOptions, ProvenVolume};
 use crate::catalog::{BegunPublication, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::publish::companions::{CompanionUpload, record_key, remove_stale};
@@ -200,6 +200,11 @@ impl StagedVolume {
     /// What becomes of it.
     pub fn decision(&self) -> ReplaceDecision {
         self.decision
+    }
+
+    /// What was noticed about it.
+    pub fn findings(&self) -> &[ArchiveFinding] {
+        &self.volume.findings
     }
 
     /// The archive, as the catalog is told before it is published.

@@ -5,8 +5,10 @@ use tracing::warn;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{CatalogError, RecordConversions};
+use crate::diagnostics::{ListReview, of_process_words};
 use crate::grin::{AnswerRefusal, Barcode, ProcessForm, ProcessOutcome, parse_process_reply};
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
+use crate::pipeline::workers::passing_answer::report_small;
 use crate::pipeline::workers::retry;
 use crate::session::{
     AuthMode, ErrorClass, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SessionError, SmallAnswer,
@@ -131,6 +133,12 @@ impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
             return Err(ConvertError::Status(answer.status));
         }
         let reply = parse_process_reply(answer.status, &answer.body, &batch.barcodes);
+        let review = ListReview {
+            refusal: reply.refusal,
+            words: of_process_words(&reply.outcomes),
+            ..ListReview::default()
+        };
+        report_small(&review, &answer, &self.parts.session.diagnostics());
         if let Some(refusal) = reply.refusal {
             return Err(ConvertError::Refused(refusal));
         }

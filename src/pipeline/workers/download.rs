@@ -8,6 +8,7 @@ use tracing::warn;
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::archive::{ArchiveError, PassOptions, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
+use crate::diagnostics::{of_archive_error, of_findings};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
 use crate::log::as_actor;
 use crate::pipeline::LibraryMembership;
@@ -211,7 +212,9 @@ impl<S: GrinSession> DownloadWorker<S> {
         let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, recipe, first)));
         let staged = pass
             .await
-            .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))??;
+            .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?;
+        self.report(&staged);
+        let staged = staged?;
         self.publish(download, staged, cx).await
     }
 
@@ -256,6 +259,20 @@ impl<S: GrinSession> DownloadWorker<S> {
             }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Reports what of the archive was not recognised.
+    fn report(&self, staged: &Result<StagedVolume, DownloadError>) {
+        let odd = match staged {
+            Ok(staged) => of_findings(staged.findings()),
+            Err(DownloadError::Publish(PublishError::Archive(error))) => of_findings(error.findings())
+                .into_iter()
+                .chain(of_archive_error(error))
+                .collect(),
+            Err(_) => return,
+        };
+        let diagnostics = self.parts.session.diagnostics();
+        odd.into_iter().for_each(|answer| diagnostics.report(answer));
     }
 
     fn recipe(&self, download: &DownloadBook, body: &ArchiveBody) -> PublishRecipe {

@@ -6,8 +6,10 @@ use tracing::{info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{CatalogError, EnsureKnown, RecordEnrichment};
+use crate::diagnostics::ListReview;
 use crate::grin::{AnswerRefusal, AskedBooks, Barcode, BookEnrichment, TsvReader, parse_tsv};
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
+use crate::pipeline::workers::passing_answer::report_small;
 use crate::pipeline::workers::retry;
 use crate::session::{FetchAnswer, RequestKind, Session, SessionError};
 
@@ -109,6 +111,13 @@ impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
         if let Some(trimmed) = table.rows_are_trimmed {
             self.parts.rows_are_trimmed.store(trimmed, Ordering::Relaxed);
         }
+        let review = ListReview {
+            refusal: table.refusal,
+            unknown_columns: &table.columns_unknown,
+            rejected: &table.rejected,
+            ..ListReview::default()
+        };
+        report_small(&review, &answer, &self.parts.session.diagnostics());
         if let Some(refusal) = table.refusal {
             return Err(EnrichError::Refused(refusal));
         }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
 use crate::catalog::Catalog;
+use crate::diagnostics::DiagnosticsFolder;
 use crate::grin::GrinAddresses;
 use crate::session::{
     ArchiveBody, BodyStream, FetchAnswer, HeadRequest, OpenBody, OpenStream, RetryBackoff, Session, SessionError,
@@ -23,6 +24,10 @@ pub trait GrinSession: Clone + Send + Sync + 'static {
     fn archive(&self, ask: OpenBody, cx: &AskContext) -> impl Future<Output = Result<ArchiveBody, SessionError>>;
     /// Asks for a long list.
     fn stream(&self, ask: OpenStream, cx: &AskContext) -> impl Future<Output = Result<BodyStream, SessionError>>;
+    /// Where answers are reported that are not recognised.
+    fn diagnostics(&self) -> DiagnosticsFolder {
+        DiagnosticsFolder::default()
+    }
     /// GRIN asked for a pause that is not over: no request is sent to it.
     fn is_held_back(&self) -> bool;
 }
@@ -66,6 +71,10 @@ impl GrinSession for Session {
 
     async fn stream(&self, ask: OpenStream, cx: &AskContext) -> Result<BodyStream, SessionError> {
         self.ask(ask, cx).await
+    }
+
+    fn diagnostics(&self) -> DiagnosticsFolder {
+        self.diagnostics().clone()
     }
 
     fn is_held_back(&self) -> bool {

@@ -6,10 +6,12 @@ use url::Url;
 
 use crate::actor::AskContext;
 use crate::catalog::ListPass;
+use crate::diagnostics::ListReview;
 use crate::grin::{EndDoubt, ListForm, ListKind, ListPage, ListPageParser, ListQuery, ListRow, LoopGuard, PageMark};
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_reading::{ListEnd, ListReading};
 use crate::pipeline::workers::page_fault::PageFault;
+use crate::pipeline::workers::passing_answer::PassingAnswer;
 use crate::pipeline::workers::retry::retried;
 use crate::session::{BodyStream, OpenStream, PermitClass, RequestKind};
 
@@ -33,7 +35,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         let mut visited = LoopGuard::default();
         loop {
             visited.enter(&url).map_err(PageFault::Refused)?;
-            let (page, mark) = match self.page_with_retries(&url, cx).await {
+            let (page, mark) = match self.page_with_retries(&url, &visited, cx).await {
                 Ok(read) => read,
                 // The link of an interrupted pass may have expired (`ctoken`): from the first page then.
                 Err(fault) if resumed && fault.is_grins() => {
@@ -81,22 +83,33 @@ impl<S: GrinSession> ListReading<'_, S> {
         })
     }
 
-    async fn page_with_retries(&mut self, url: &Url, cx: &AskContext) -> Result<(ListPage, PageMark), PageFault> {
+    async fn page_with_retries(
+        &mut self,
+        url: &Url,
+        visited: &LoopGuard,
+        cx: &AskContext,
+    ) -> Result<(ListPage, PageMark), PageFault> {
         let (policy, before) = (self.parts.backoff, self.seen.rows);
         let ask = async || {
             // Rows of an attempt that failed come again.
             self.seen.rows = before;
-            self.page(url, cx).await
+            self.page(url, visited, cx).await
         };
         retried(&policy, "list_page", PageFault::wait, ask, cx).await
     }
 
     /// One page: while one batch of its rows is recorded, the next arrives and is parsed.
-    async fn page(&mut self, url: &Url, cx: &AskContext) -> Result<(ListPage, PageMark), PageFault> {
+    async fn page(
+        &mut self,
+        url: &Url,
+        visited: &LoopGuard,
+        cx: &AskContext,
+    ) -> Result<(ListPage, PageMark), PageFault> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::ListPage);
         let body = self.parts.session.stream(ask, cx).await?;
         let mut arriving = ArrivingPage {
             parser: ListPageParser::served_as(&self.parts.library, &body.url, &body.content_type),
+            passing: PassingAnswer::of(&body),
             body,
             mark: PageMark::default(),
             over: false,
@@ -107,9 +120,16 @@ impl<S: GrinSession> ListReading<'_, S> {
             recorded?;
             batch = next?;
         }
-        let ArrivingPage { parser, mut mark, .. } = arriving;
+        let ArrivingPage {
+            parser,
+            mut mark,
+            mut passing,
+            ..
+        } = arriving;
         let (rest, page) = parser.finish();
         mark.add(&rest);
+        passing.note(&rest);
+        passing.report(review(&page, visited), &self.parts.session.diagnostics());
         batch.extend(rest);
         if let Some(refusal) = page.refusal {
             return Err(PageFault::Refused(refusal));
@@ -135,9 +155,22 @@ impl<S: GrinSession> ListReading<'_, S> {
 /// new.
 fn end_of(doubt: Option<EndDoubt>, visited: &LoopGuard) -> ListEnd {
     match doubt {
-        None => ListEnd::Complete,
-        Some(EndDoubt::OpenLinks(links)) if links.iter().all(|link| visited.has_entered(link)) => ListEnd::Complete,
-        Some(doubt) => ListEnd::Doubt(doubt),
+        Some(doubt) if !is_settled(&doubt, visited) => ListEnd::Doubt(doubt),
+        _ => ListEnd::Complete,
+    }
+}
+
+fn is_settled(doubt: &EndDoubt, visited: &LoopGuard) -> bool {
+    matches!(doubt, EndDoubt::OpenLinks(links) if links.iter().all(|link| visited.has_entered(link)))
+}
+
+fn review<'a>(page: &'a ListPage, visited: &LoopGuard) -> ListReview<'a> {
+    ListReview {
+        refusal: page.refusal,
+        doubt: page.doubt.as_ref().filter(|doubt| !is_settled(doubt, visited)),
+        unknown_columns: &page.unknown_columns,
+        rejected: &page.rejected,
+        words: Vec::new(),
     }
 }
 
@@ -145,6 +178,7 @@ fn end_of(doubt: Option<EndDoubt>, visited: &LoopGuard) -> ListEnd {
 struct ArrivingPage {
     body: BodyStream,
     parser: ListPageParser,
+    passing: PassingAnswer,
     mark: PageMark,
     /// Its last byte was read.
     over: bool,
@@ -159,8 +193,11 @@ impl ArrivingPage {
                 self.over = true;
                 break;
             };
-            let rows = self.parser.push(&chunk?)?;
+            let chunk = chunk?;
+            self.passing.push(&chunk);
+            let rows = self.parser.push(&chunk)?;
             self.mark.add(&rows);
+            self.passing.note(&rows);
             batch.extend(rows);
         }
         Ok(batch)

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use url::Url;
 
 use crate::actor::AskContext;
+use crate::diagnostics::ListReview;
 use crate::grin::{
     AnswerRefusal, Barcode, ListForm, ListPageParser, ListQuery, ListRow, RejectedRow, RejectionReason, TEXT_BEGINNING,
     TextListParser,
@@ -14,6 +15,7 @@ use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_pages::ROWS_A_BATCH;
 use crate::pipeline::workers::list_reading::ListReading;
 use crate::pipeline::workers::page_fault::PageFault;
+use crate::pipeline::workers::passing_answer::PassingAnswer;
 use crate::pipeline::workers::retry::retried;
 use crate::session::{BodyStream, OpenStream, PermitClass, RequestKind};
 
@@ -54,6 +56,12 @@ impl TextRead {
     }
 }
 
+/// A text on its way.
+struct ArrivingText {
+    body: BodyStream,
+    passing: PassingAnswer,
+}
+
 impl<S: GrinSession> ListReading<'_, S> {
     /// Records the list's rows in a text form.
     pub(super) async fn whole_text(&mut self, form: ListForm, cx: &AskContext) -> Result<(), PageFault> {
@@ -83,6 +91,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::TextList);
         let mut body = self.parts.session.stream(ask, cx).await?;
         let mut parser = TextListParser::new(self.list, &self.parts.library);
+        let mut passing = PassingAnswer::of(&body);
         if rows == TextUse::RecordHeaded {
             parser = parser.headed();
         }
@@ -92,9 +101,13 @@ impl<S: GrinSession> ListReading<'_, S> {
             if beginning.len() < TEXT_BEGINNING {
                 beginning.extend_from_slice(&chunk);
             }
+            passing.push(&chunk);
             match parser.push(&chunk) {
-                Ok(rows) => batch.extend(rows),
-                Err(refusal) => return Err(self.not_text(refusal, &beginning, body).await),
+                Ok(rows) => {
+                    passing.note(&rows);
+                    batch.extend(rows);
+                }
+                Err(refusal) => return Err(self.not_text(refusal, &beginning, ArrivingText { body, passing }).await),
             }
             if batch.len() >= ROWS_A_BATCH {
                 self.take(std::mem::take(&mut batch), rows, &mut read, cx).await?;
@@ -102,8 +115,9 @@ impl<S: GrinSession> ListReading<'_, S> {
         }
         let end = parser.finish();
         if let Some(refusal) = end.refusal {
-            return Err(self.not_text(refusal, &beginning, body).await);
+            return Err(self.not_text(refusal, &beginning, ArrivingText { body, passing }).await);
         }
+        passing.note(&end.rows);
         batch.extend(end.rows);
         self.warn(&end.warnings);
         self.reject(&end.rejected, end.rejected_more);
@@ -116,6 +130,14 @@ impl<S: GrinSession> ListReading<'_, S> {
         let words = odd.len() as u64;
         let unknown = self.sight(odd, cx).await?;
         self.doubt(unknown);
+        let mut rejected = end.rejected;
+        rejected.retain(|row| unknown > 0 || row.because != RejectionReason::LoneWord);
+        let review = ListReview {
+            unknown_columns: &end.unknown_columns,
+            rejected: &rejected,
+            ..ListReview::default()
+        };
+        passing.report(review, &self.parts.session.diagnostics());
         self.take(batch, rows, &mut read, cx).await?;
         // What the rejected rows were about.
         self.record(Vec::new(), None, cx).await?;
@@ -125,8 +147,15 @@ impl<S: GrinSession> ListReading<'_, S> {
     }
 
     /// Why an answer that begins so is no text. The list's own pages say that GRIN does not make a text of it.
-    async fn not_text(&self, refusal: AnswerRefusal, beginning: &[u8], mut body: BodyStream) -> PageFault {
+    async fn not_text(&self, refusal: AnswerRefusal, beginning: &[u8], text: ArrivingText) -> PageFault {
+        let ArrivingText { mut body, passing } = text;
+        let review = ListReview {
+            refusal: Some(refusal),
+            ..ListReview::default()
+        };
+        let diagnostics = self.parts.session.diagnostics();
         if refusal != AnswerRefusal::Html {
+            passing.report(review, &diagnostics);
             return PageFault::Refused(refusal);
         }
         let mut parser = ListPageParser::served_as(&self.parts.library, &body.url, &body.content_type);
@@ -141,6 +170,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         if rows + rest.len() > 0 {
             PageFault::PagesInstead
         } else {
+            passing.report(review, &diagnostics);
             PageFault::Refused(refusal)
         }
     }

@@ -16,6 +16,7 @@ mod list_reading;
 mod list_text;
 mod page_fault;
 mod panics;
+mod passing_answer;
 mod retry;
 mod transfers;
 

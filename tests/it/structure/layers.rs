@@ -20,11 +20,12 @@ const LAYERS: [&[&str]; 5] = [
         "log",
         "clock",
         "authorities",
+        "diagnostics",
     ],
 ];
 
 /// Who may use whom within one layer, and why.
-const BESIDE: [(&str, &str, &str); 12] = [
+const BESIDE: [(&str, &str, &str); 14] = [
     ("cli", "daemon", "a command wires and runs the daemon"),
     ("cli", "observe", "commands show the daemon's snapshots"),
     ("daemon", "observe", "the daemon publishes its snapshots there"),
@@ -37,6 +38,12 @@ const BESIDE: [(&str, &str, &str); 12] = [
     ),
     ("actor", "clock", "ages and budgets are told by the injected clock"),
     ("actor", "log", "what an actor logs carries its name"),
+    (
+        "diagnostics",
+        "archive",
+        "an archive's findings tell what was not recognised",
+    ),
+    ("diagnostics", "grin", "so do the parsers of lists and replies"),
     ("settings", "grin", "keys hold barcodes and library names"),
     ("settings", "log", "a key holds the form of the log"),
     ("settings", "vocabulary", "keys hold queues"),
