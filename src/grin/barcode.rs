@@ -37,6 +37,9 @@ pub enum BadBarcode {
     /// `-` or `_` in front.
     #[error("a barcode does not begin with {0:?}: that would be an option or a list's name")]
     Leading(char),
+    /// A word of which a list makes use where it names no volume (`placeholder.rs`).
+    #[error("{0:?} is a word that names no volume")]
+    Placeholder(Box<str>),
 }
 
 impl Barcode {

@@ -2,12 +2,18 @@
 
 use std::borrow::Cow;
 
+use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
+
 use crate::grin::{AnswerRefusal, refusal};
 
 /// Cuts bytes that come in pieces into lines of UTF-8 text. Lines end by LF or CRLF; if the first line ends by a CR alone, so
-/// do all. A byte order mark is removed, and bytes that are not UTF-8 are replaced.
-#[derive(Debug)]
+/// do all. A byte order mark is removed; what has the one of UTF-16 is read as that, and of other text bytes that are not UTF-8 are
+/// replaced.
 pub(super) struct LineCutter {
+    /// The first bytes, as long as they may be half of a byte order mark; `None`: they were looked at.
+    first: Option<Vec<u8>>,
+    /// Reads UTF-16.
+    wide: Option<Decoder>,
     /// The beginning of a line whose end has not come yet.
     open: Vec<u8>,
     /// The line's end is still awaited, but it is longer than allowed: it will be skipped.
@@ -24,6 +30,8 @@ impl LineCutter {
     /// `limit` is the longest line taken, in bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self {
+            first: Some(Vec::new()),
+            wide: None,
             open: Vec::new(),
             skipping: false,
             by_cr: None,
@@ -36,13 +44,43 @@ impl LineCutter {
 
     /// Takes the next bytes and calls `each` with the lines that they end.
     pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
+        match self.first.take() {
+            None => self.read(bytes, false, &mut each),
+            Some(mut first) => {
+                first.extend_from_slice(bytes);
+                if first.len() < 2 {
+                    self.first = Some(first);
+                    return;
+                }
+                self.wide = match first[..2] {
+                    [0xff, 0xfe] => Some(UTF_16LE.new_decoder_with_bom_removal()),
+                    [0xfe, 0xff] => Some(UTF_16BE.new_decoder_with_bom_removal()),
+                    _ => None,
+                };
+                self.read(&first, false, &mut each);
+            }
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8], is_last: bool, each: &mut impl FnMut(&str)) {
+        let Some(wide) = &mut self.wide else {
+            return self.lines(bytes, each);
+        };
+        let room = wide.max_utf8_buffer_length(bytes.len()).unwrap_or_default();
+        let mut text = String::with_capacity(room);
+        let (_, _, had_errors) = wide.decode_to_string(bytes, &mut text, is_last);
+        self.bad += u64::from(had_errors);
+        self.lines(text.as_bytes(), each);
+    }
+
+    fn lines(&mut self, bytes: &[u8], each: &mut impl FnMut(&str)) {
         if self.by_cr.is_none() && !self.open.is_empty() {
             // How lines end is told by the whole first line and the byte after it.
             let mut first = std::mem::take(&mut self.open);
             first.extend_from_slice(bytes);
-            self.cut(&first, &mut each);
+            self.cut(&first, each);
         } else {
-            self.cut(bytes, &mut each);
+            self.cut(bytes, each);
         }
     }
 
@@ -94,6 +132,8 @@ impl LineCutter {
 
     /// The bytes are over; a last line without line feed is a line.
     pub(super) fn finish(mut self, mut each: impl FnMut(&str)) -> Vec<String> {
+        let first = self.first.take().unwrap_or_default();
+        self.read(&first, true, &mut each);
         let open = std::mem::take(&mut self.open);
         if self.skipping {
             self.too_long += 1;
@@ -120,6 +160,14 @@ impl LineCutter {
         let text = String::from_utf8_lossy(line);
         self.bad += u64::from(matches!(text, Cow::Owned(_)));
         each(&text);
+    }
+}
+
+impl std::fmt::Debug for LineCutter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LineCutter")
+            .field("open", &self.open)
+            .finish_non_exhaustive()
     }
 }
 
@@ -162,6 +210,26 @@ mod tests {
         }
         let (out, warnings) = lines(b"a\xff\nb\n", 3, 100);
         assert_eq!((out, warnings.len()), (vec!["a\u{fffd}".to_owned(), "b".to_owned()], 1));
+    }
+
+    #[test]
+    fn utf_16_is_read_by_its_mark() {
+        let wide = |big: bool| -> Vec<u8> {
+            let units = "\u{feff}TL0001\té\r\nTL0002\t海".encode_utf16();
+            units
+                .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+                .collect()
+        };
+        for bytes in [wide(true), wide(false)] {
+            for size in 1..=bytes.len() {
+                let (out, warnings) = lines(&bytes, size, 100);
+                assert_eq!(out, ["TL0001\té", "TL0002\t海"], "{size}");
+                assert!(warnings.is_empty());
+            }
+            let (out, warnings) = lines(&bytes[..bytes.len() - 1], 7, 100);
+            assert_eq!((out[1].as_str(), warnings.len()), ("TL0002\t\u{fffd}", 1));
+        }
+        assert_eq!(lines(b"T", 1, 100).0, ["T"]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod list_kind;
 mod list_page;
 mod oauth_files;
 mod outcome;
+mod placeholder;
 mod process_reply;
 mod redirect;
 mod refusal;

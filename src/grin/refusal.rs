@@ -69,10 +69,13 @@ pub(super) fn says_unavailable(text: &str) -> bool {
 }
 
 /// What servers say in place of the rest of a page, in lower case.
-const TROUBLE_WORDS: [&str; 19] = [
+const TROUBLE_WORDS: [&str; 26] = [
     "an error occurred",
     "backend error",
     "bad gateway",
+    "complete your request",
+    "connection refused",
+    "connection reset",
     "deadline exceeded",
     "deadlineexceeded",
     "error has occurred",
@@ -80,21 +83,143 @@ const TROUBLE_WORDS: [&str; 19] = [
     "gateway timeout",
     "internal error",
     "internal server error",
+    "limit exceeded",
     "quota exceeded",
+    "request failed",
     "request timed out",
     "resource_exhausted",
     "server error",
     "service unavailable",
+    "something went wrong",
     "temporarily unavailable",
     "that's an error",
     "too many requests",
     "try again later",
+    "uncaught exception",
 ];
 
 /// Whether a text outside of a list's rows holds what a server in trouble says, whatever its case.
 pub(super) fn tells_of_trouble(text: &str) -> bool {
     let text = text.replace('’', "'");
     TROUBLE_WORDS.iter().any(|words| contains_ignoring_case(&text, words))
+}
+
+/// What a statement begins with that tells of trouble; any other beginning with these words is about something else.
+const ERROR_GOES_ON: [&str; 16] = [
+    "at",
+    "code",
+    "connecting",
+    "during",
+    "fetching",
+    "from",
+    "generating",
+    "getting",
+    "in",
+    "loading",
+    "occurred",
+    "processing",
+    "reading",
+    "retrieving",
+    "when",
+    "while",
+];
+/// What tells of trouble in the list's own table, wherever in a word it begins.
+const TROUBLE_IN_LIST: [&str; 27] = [
+    "abort",
+    "again",
+    "busy",
+    "cancel",
+    "cannot",
+    "crash",
+    "error",
+    "exceed",
+    "exception",
+    "fail",
+    "fault",
+    "incomplete",
+    "interrupt",
+    "denied",
+    "invalid",
+    "overload",
+    "partial",
+    "problem",
+    "refuse",
+    "retry",
+    "sorry",
+    "time-out",
+    "timed",
+    "timeout",
+    "unable",
+    "unavailable",
+    "wrong",
+];
+
+/// Whether a statement, as it stands between two tags or on a line, tells of a server's trouble. `of_list`: it stands in the list's own
+/// table or text, where one word is enough. Elsewhere pages also tell what to do "if an error occurs".
+pub(super) fn says_trouble(statement: &str, of_list: bool) -> bool {
+    if tells_of_trouble(statement) || statement.split_whitespace().any(is_of_a_trace) {
+        return true;
+    }
+    let lower = statement.to_lowercase();
+    let words = words_of(&lower);
+    let begins = |word: &&str| TROUBLE_IN_LIST.iter().any(|trouble| word.starts_with(trouble));
+    // "No failed books."
+    if of_list && words.first() != Some(&"no") && words.iter().any(begins) {
+        return true;
+    }
+    let mut sentences = lower.split_inclusive(['.', '!', '?', ';', ':', '\n']);
+    sentences.any(|sentence| tells_of_an_error(sentence) || tells_of_a_part(&words_of(sentence)))
+}
+
+fn words_of(text: &str) -> Vec<&str> {
+    let is_of_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '\'');
+    text.split(|c: char| !is_of_word(c))
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Whether a word stands in the trace of a program that was ended: `java.io.IOException:`, `com.x.Foo.bar(Foo.java:12)`, `Traceback`.
+fn is_of_a_trace(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_class = |name: &str| {
+        let rest = bare.strip_suffix(name).unwrap_or_default();
+        rest.len() > 2 && rest.contains(|c: char| c.is_ascii_lowercase()) && !rest.contains(['-', '/'])
+    };
+    is_class("Exception") || is_class("Error") || bare == "Traceback" || word.contains(".java:")
+}
+
+fn tells_of_an_error(sentence: &str) -> bool {
+    match words_of(sentence)[..] {
+        ["error" | "failure" | "exception" | "timeout" | "time-out"] => true,
+        ["fatal" | "server" | "backend" | "system", "error" | "failure", ..] => true,
+        ["error" | "failure", next, ..] => {
+            next.starts_with(|c: char| c.is_ascii_digit()) || ERROR_GOES_ON.contains(&next)
+        }
+        [
+            "timeout" | "time-out",
+            "while" | "when" | "during" | "in" | "of" | "after" | "at" | "reading" | "waiting",
+            ..,
+        ] => true,
+        ref words => {
+            let timed_out = words.windows(2).any(|pair| pair == ["timed", "out"]);
+            timed_out && !words.iter().any(|word| ["if", "when", "may", "might"].contains(word))
+        }
+    }
+}
+
+/// Whether it says that a list is a part of what it should be, or could not be made.
+fn tells_of_a_part(words: &[&str]) -> bool {
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    let is_of_list = has(&[
+        "list", "lists", "listing", "result", "results", "rows", "page", "table", "data", "report", "records", "output",
+    ]);
+    let is_part = has(&["incomplete", "partial", "partially", "shortened", "abridged", "cut"]);
+    let is_unable = has(&["unable", "cannot", "can't", "couldn't"])
+        || words
+            .windows(2)
+            .any(|pair| pair == ["could", "not"] || pair == ["failed", "to"] || pair == ["not", "able"]);
+    let is_maybe = has(&["if", "may", "might", "should", "when", "whenever"]);
+    is_of_list && !is_maybe && (is_part || is_unable)
 }
 
 /// Whether `text` holds `words`, which are ASCII and in lower case.
@@ -165,6 +290,57 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(tells_of_trouble(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_statement_tells_of_trouble_by_its_form() {
+        // In the list's table, and anywhere else.
+        for (text, in_list, elsewhere) in [
+            ("Error: backend timeout", true, true),
+            ("Error", true, true),
+            ("Error 500", true, true),
+            ("Error (504)", true, true),
+            ("ERROR while reading the list", true, true),
+            ("Timeout while reading rows", true, true),
+            ("The query timed out.", true, true),
+            ("Warning: this list is incomplete.", true, true),
+            ("Only partial results are shown.", true, true),
+            ("Too many results; the list has been cut.", true, true),
+            ("The list could not be loaded", true, true),
+            ("Unable to retrieve all rows", true, true),
+            ("java.lang.NullPointerException at com.x.Foo(Foo.java:12)", true, true),
+            ("java.lang.OutOfMemoryError: heap", true, true),
+            ("Traceback (most recent call last):", true, true),
+            ("DeadlineExceededException", true, true),
+            ("Server error", true, true),
+            ("Sorry, we could not complete your request.", true, true),
+            ("Request failed.", true, true),
+            ("Please try again", true, false),
+            ("Sorry, something went wrong", true, true),
+            ("Unavailable", true, false),
+            // What pages say about errors elsewhere.
+            (
+                "If you experience an error or a timeout, please contact your partner manager.",
+                true,
+                false,
+            ),
+            ("The service is unavailable on Sundays.", true, false),
+            ("Errors in conversion", true, false),
+            ("Error reports", true, false),
+            ("Failed", true, false),
+            ("Material Error%", true, false),
+            ("If the list is incomplete, reload it", true, false),
+            // Nothing of that kind.
+            ("No failed books.", false, false),
+            ("No books found.", false, false),
+            ("None", false, false),
+            ("Converted 2025/06/01", false, false),
+            ("Terror", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(says_trouble(text, true), in_list, "in the list: {text}");
+            assert_eq!(says_trouble(text, false), elsewhere, "elsewhere: {text}");
         }
     }
 

@@ -92,7 +92,8 @@ impl RejectedRow {
     pub fn about(&self) -> Option<Vec<Barcode>> {
         match &self.because {
             // No volume is called so.
-            RejectionReason::BadBarcode(bad) if *bad != BadBarcode::Length(0) => Some(Vec::new()),
+            RejectionReason::BadBarcode(BadBarcode::Length(0) | BadBarcode::Placeholder(_)) => None,
+            RejectionReason::BadBarcode(_) => Some(Vec::new()),
             RejectionReason::BadFileName(_) => Some(Self::in_file_name(&self.barcode)),
             RejectionReason::Disagree(one, other) => {
                 [one, other].map(|name| Barcode::parse(name).ok()).into_iter().collect()
@@ -166,6 +167,7 @@ mod tests {
         assert_eq!(about("TL0001", RejectionReason::TooLongCell(9)), one);
         assert_eq!(about("", RejectionReason::TooLongCell(9)), None);
         assert_eq!(about("", BadBarcode::Length(0).into()), None);
+        assert_eq!(about("None", BadBarcode::Placeholder("None".into()).into()), None);
         assert_eq!(about("try again", RejectionReason::Message), None);
         let bad = Barcode::parse("../evil").unwrap_err();
         assert_eq!(about("../evil", bad.into()), Some(Vec::new()), "no volume is called so");

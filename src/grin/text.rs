@@ -13,6 +13,14 @@ pub(super) fn from_html(raw: &str) -> Cow<'_, str> {
     }
 }
 
+/// A part of an address with its percent-encoding read.
+pub(super) fn percent_decoded(part: &str) -> String {
+    // As the value of a parameter is read, but for the characters that mean something only there.
+    let part = part.replace('+', "%2B").replace(['&', '='], "%00");
+    let read = url::form_urlencoded::parse(part.as_bytes()).next();
+    read.map(|(part, _)| part.into_owned()).unwrap_or_default()
+}
+
 /// Blanks of any kind and control characters become one blank where they stand between words, nothing at the ends.
 pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
@@ -143,6 +151,19 @@ mod tests {
         ];
         for (raw, text) in cases {
             assert_eq!(from_html(raw), text, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn percent_encoding_is_read() {
+        for (part, read) in [
+            ("%24B123.tar.gz.gpg", "$B123.tar.gz.gpg"),
+            ("%2BZ1+Z2", "+Z1+Z2"),
+            ("a%2Fb", "a/b"),
+            ("%zz%", "%zz%"),
+            ("", ""),
+        ] {
+            assert_eq!(percent_decoded(part), read);
         }
     }
 

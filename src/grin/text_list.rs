@@ -3,14 +3,14 @@
 mod columns;
 mod plausible;
 
-pub(super) use crate::grin::text_list::plausible::speaks_for_itself;
+pub(super) use crate::grin::text_list::plausible::{is_message, says_cut_short, speaks_for_itself};
 
 use std::cmp::Ordering;
 
 use crate::grin::lines::LineCutter;
-use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set};
+use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set, total_of};
 use crate::grin::text_list::columns::{columns, fits};
-use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape, is_message, says_cut_short};
+use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape};
 use crate::grin::{
     AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, refusal, text,
 };
@@ -31,7 +31,7 @@ pub struct TextList {
     pub rejected: Vec<RejectedRow>,
     /// Further rows that were not taken.
     pub rejected_more: u64,
-    /// Why the text is not what was asked for; then it must not be taken for the whole list.
+    /// Why the text is not what was asked for; then it must not be taken for the whole list. The rows of one that is truncated are good.
     pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.
     pub warnings: Vec<String>,
@@ -63,8 +63,10 @@ pub struct TextListParser {
     cells: Option<usize>,
     /// The line has no end: it is the last one, and may be torn.
     is_open: bool,
-    /// The line before says that the list goes on.
+    /// The lines after the last row say that the list goes on, or tell of trouble.
     is_cut_short: bool,
+    /// A cell of the line that does not fit its column tells of trouble.
+    has_trouble: bool,
 }
 
 impl TextListParser {
@@ -87,6 +89,7 @@ impl TextListParser {
             cells: None,
             is_open: false,
             is_cut_short: false,
+            has_trouble: false,
         }
     }
 
@@ -151,13 +154,44 @@ impl TextListParser {
             self.out.refusal = Some(AnswerRefusal::NotAList);
             return;
         }
-        self.is_cut_short = says_cut_short(line);
         match self.row(line) {
-            Ok(LineRead::Whole(row)) => self.take(row),
-            Ok(LineRead::Lone(row)) => self.hold(row),
-            Err(rejected) => self.reject(rejected),
+            Ok(read) => {
+                self.is_cut_short = says_cut_short(line) || std::mem::take(&mut self.has_trouble);
+                match read {
+                    LineRead::Whole(row) => self.take(row),
+                    LineRead::Lone(row) => self.hold(row),
+                }
+            }
+            Err(rejected) => self.no_row(line, rejected),
         }
         self.cells = Some(cells_of(line));
+    }
+
+    /// A line that names no volume: the heading once more, a page in place of the rest, a server's words, or an odd row.
+    fn no_row(&mut self, line: &str, rejected: RejectedRow) {
+        if let (Some(known), Some(again)) = (&self.heading, header(line))
+            && (again.unknown.is_empty() || again.fields == known.fields)
+        {
+            self.heading = Some(again);
+            return;
+        }
+        let page = line.find('<').map(|at| &line.as_bytes()[at..]);
+        if let Some(page) = page.filter(|page| refusal::looks_like_html(page)) {
+            self.out.refusal = Some(refusal::refusal_of_html(page));
+            return;
+        }
+        let first = line
+            .split('\t')
+            .find(|cell| !cell.trim().is_empty())
+            .unwrap_or_default();
+        let (total, named) = (total_of(first), self.taken + self.held.len() as u64);
+        if total == Some(named) {
+            // A count of just the rows before it.
+            return;
+        }
+        let counts_more = total.is_some_and(|total| total > named);
+        self.is_cut_short |= says_cut_short(line) || counts_more || refusal::says_trouble(first, true);
+        self.reject(rejected);
     }
 
     fn take(&mut self, row: ListRow) {
@@ -205,6 +239,7 @@ impl TextListParser {
         let count = line.trim_end_matches('\t').split('\t').count();
         let known = self.heading.as_ref().map(|heading| heading.fields.as_slice());
         let fields = known.unwrap_or_else(|| columns(self.kind, count, line));
+        self.has_trouble = false;
         let cells = || line.split('\t').map(text::one_line).zip(fields);
         let names = |field: &ListField| matches!(field, ListField::Barcode | ListField::FileName);
         let (name, _) = cells()
@@ -232,6 +267,7 @@ impl TextListParser {
                 set(&mut row, *field, &cell, None);
             } else {
                 misfit = true;
+                self.has_trouble |= refusal::says_trouble(&cell, true);
             }
         }
         if misfit && !is_dated && !speaks_for_itself(&name) && row.file_name.is_none() {
@@ -296,7 +332,7 @@ pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &LibraryDirectory)
     let mut rows = parser.push(bytes).unwrap_or_default();
     let mut list = parser.finish();
     rows.append(&mut list.rows);
-    if list.refusal.is_some() {
+    if !matches!(list.refusal, None | Some(AnswerRefusal::Truncated)) {
         rows.clear();
     }
     TextList { rows, ..list }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::grin::list_page::heading::{ListField, ListHeading};
+use crate::grin::text_list::is_message;
 use crate::grin::{
     ARCHIVE_SUFFIX, BadBarcode, Barcode, FileName, GrinDate, GrinState, LibraryDirectory, ListFailure, ListRow,
     RejectedRow, RejectionReason, text,
@@ -148,7 +149,7 @@ impl RowCells {
         if self.tick.is_none() && text::from_html(&self.text).is_empty() {
             return RowRead::Blank;
         }
-        if self.is_message() {
+        if self.is_message(heading, library) {
             return RowRead::Message(self.shown(0).into_owned());
         }
         let shift = self.shift(heading);
@@ -167,9 +168,10 @@ impl RowCells {
         usize::from(lacks_box)
     }
 
-    /// A single cell over several columns.
-    fn is_message(&self) -> bool {
-        self.tick.is_none() && self.begun == 1 && self.columns.len() > 1
+    /// A single cell over several columns, or in place of them.
+    fn is_message(&self, heading: &ListHeading, library: &LibraryDirectory) -> bool {
+        let is_nameless = || heading.fields.len() > 1 && name_of(&self.shown(0), library).is_err();
+        self.tick.is_none() && self.begun == 1 && (self.columns.len() > 1 || is_nameless())
     }
 
     fn volume(
@@ -187,6 +189,9 @@ impl RowCells {
         });
         for text in columns.chain(ticked) {
             match (name_of(&text, library), &mut named) {
+                (Err(_), _) if is_message(&text) => {
+                    refused = refused.or(Some(RejectedRow::new(&text, RejectionReason::Message)));
+                }
                 (Err(because), _) => refused = refused.or(Some(RejectedRow::new(&text, because))),
                 (Ok((barcode, file_name)), Some((known, known_file))) if barcode == *known => {
                     *known_file = known_file.take().or(file_name);
@@ -209,15 +214,17 @@ impl RowCells {
     /// link's address names goes before it; any other address does so only where there is no text.
     fn name_in(&self, index: usize, field: ListField) -> Option<Cow<'_, str>> {
         let text = self.shown(index);
+        let is_file = |name: &str| FileName::parse(name).is_ok();
         let linked = || {
-            let href = self.columns.get(index)?.href.as_deref()?;
-            href.split(['?', '#']).next()?.rsplit('/').next()
+            let href = text::from_html(self.columns.get(index)?.href.as_deref()?).into_owned();
+            let name = href.split(['?', '#']).next()?.rsplit('/').next()?;
+            Some(text::percent_decoded(name))
         };
-        let linked = linked().filter(|name| field == ListField::FileName && !name.is_empty());
-        let is_better =
-            |name: &str| text.is_empty() || (FileName::parse(&text).is_err() && FileName::parse(name).is_ok());
+        let linked = (field == ListField::FileName).then(linked).flatten();
+        let linked = linked.filter(|name| !name.is_empty());
+        let is_better = |name: &str| text.is_empty() || (!is_file(&text) && is_file(name));
         match linked.filter(|name| is_better(name)) {
-            Some(name) => Some(text::from_html(name)),
+            Some(name) => Some(Cow::Owned(name)),
             None => (!text.is_empty()).then_some(text),
         }
     }
@@ -289,8 +296,8 @@ pub(in crate::grin) fn name_of(
 ) -> Result<(Barcode, Option<FileName>), RejectionReason> {
     if text.ends_with(ARCHIVE_SUFFIX) {
         let file_name = FileName::parse(text)?;
-        let barcode = file_name.barcode(library)?;
+        let barcode = Barcode::listed(file_name.barcode(library)?.as_str())?;
         return Ok((barcode, Some(file_name)));
     }
-    Ok((Barcode::parse(text)?, None))
+    Ok((Barcode::listed(text)?, None))
 }

@@ -1,5 +1,7 @@
 //! What a page says in words about how much of the list it shows: "1-100 of 5,000", "Page 1/50", "List truncated".
 
+use crate::grin::text_list::says_cut_short;
+
 /// Whether a text tells of more than it says is shown.
 pub(super) fn tells_of_more(text: &str) -> bool {
     if !text.contains(|c: char| c.is_ascii_digit()) && !has_truncated(text) {
@@ -13,16 +15,76 @@ fn has_truncated(text: &str) -> bool {
     text.to_lowercase().contains("truncated")
 }
 
+/// Whether a statement, as it stands between two tags or on a line, tells of more. `of_list`: it stands in the list's own table.
+pub(super) fn says_more(statement: &str, of_list: bool) -> bool {
+    let words = words(statement);
+    let has = |word| words.contains(&word);
+    let promises = words.windows(2).any(|pair| pair == [Word::More, Word::Books]) && (has(Word::There) || of_list);
+    let is_cut = words
+        .windows(3)
+        .any(|some| some == [Word::Too, Word::Many, Word::Books]);
+    let is_beginning = has(Word::Only)
+        && words
+            .windows(2)
+            .any(|pair| matches!(pair, [Word::First, Word::Number(_) | Word::Group(_)]));
+    let has_limit = has(Word::Most) && has(Word::Reached) || has(Word::Books) && words.last() == Some(&Word::Limited);
+    let goes_on = words.first() == Some(&Word::Continued);
+    // Nothing else: "1/50".
+    let is_place = matches!(words[..], [Word::Number(at), Word::Of, Word::Number(last)] if at < last);
+    promises
+        || is_cut
+        || is_beginning
+        || has_limit
+        || goes_on
+        || is_place
+        || of_list && says_cut_short(statement)
+        || tells_of_more(statement)
+}
+
+/// How many books or rows a statement says there are: "Total: 5,000 books", "Found 5000 results".
+pub(in crate::grin) fn total_of(statement: &str) -> Option<u64> {
+    if !statement.contains(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let words = words(statement);
+    (0..words.len()).filter_map(|at| total_here(&words, at)).max()
+}
+
+/// The number that begins here, if it is one of all books.
+fn total_here(words: &[Word], at: usize) -> Option<u64> {
+    let (number, length) = match words[at..] {
+        [Word::Number(number), Word::Group(group), ..] => (number.saturating_mul(1_000).saturating_add(group), 2),
+        [Word::Number(number), ..] => (number, 1),
+        _ => return None,
+    };
+    let (before, after) = (&words[..at], &words[at + length..]);
+    let is_part = matches!(before.last(), Some(Word::To | Word::Page | Word::First))
+        || matches!(after.first(), Some(Word::Of | Word::To));
+    let near = |wanted| {
+        let before = before.iter().rev().take(3);
+        before.chain(after.iter().take(3)).any(|word| *word == wanted)
+    };
+    let is_all = before.is_empty() && after == [Word::Books];
+    (!is_part && near(Word::Books) && (is_all || near(Word::Total))).then_some(number)
+}
+
 /// Whether the words that begin here do, after those `before`.
 fn tells_here(before: &[Word], words: &[Word]) -> bool {
     match *words {
         [Word::Number(first), Word::To, Word::Number(last), ref rest @ ..] => {
-            first <= last && whole(rest).is_some_and(|whole| whole > last)
+            let total = match *rest {
+                [Word::Number(whole), Word::Total, ..] => Some(whole),
+                ref rest => whole(rest),
+            };
+            first <= last && total.is_some_and(|whole| whole > last)
+        }
+        [Word::Number(shown), Word::Books, ref rest @ ..] if before.last() == Some(&Word::Shown) => {
+            whole(rest).is_some_and(|whole| whole > shown)
         }
         [Word::Page, Word::Number(page), ref rest @ ..] => whole(rest).is_some_and(|whole| whole > page),
         // "2 of 3 copies" is about something else.
         [Word::Number(shown), ref rest @ ..] => {
-            let is_of_books = before.last() == Some(&Word::Shown) || names_books(rest);
+            let is_of_books = matches!(before.last(), Some(Word::Shown | Word::Total)) || names_books(rest);
             is_of_books && whole(rest).is_some_and(|whole| whole > shown)
         }
         // "Long titles are truncated" is about something else.
@@ -64,26 +126,33 @@ enum Word {
     About,
     And,
     Books,
+    Continued,
     First,
     Limited,
     List,
     Many,
     More,
+    Most,
     Of,
     Only,
     Page,
+    Reached,
     Shown,
+    There,
     To,
+    Too,
+    Total,
     Truncated,
     Other,
 }
 
 fn words(text: &str) -> Vec<Word> {
     let mut spaced = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in text.replace("...", " ").replace("..", " - ").chars() {
         match c {
             '/' => spaced.push_str(" / "),
-            '-' | '‐' | '‑' | '‒' | '–' | '—' | '−' => spaced.push_str(" - "),
+            '-' | '‐' | '‑' | '‒' | '–' | '—' | '−' | '~' => spaced.push_str(" - "),
+            '(' | ')' | ':' | ';' => spaced.push(' '),
             c => spaced.push(c),
         }
     }
@@ -118,19 +187,29 @@ fn word(word: &str) -> Word {
         };
     }
     match bare {
-        "of" | "/" | "von" => Word::Of,
-        "-" | "to" | "through" | "bis" => Word::To,
-        "page" | "seite" => Word::Page,
+        "of" | "/" | "von" | "sur" | "de" | "di" | "van" | "av" | "af" | "из" | "z" => Word::Of,
+        "-" | "to" | "through" | "bis" | "à" | "a" | "al" | "tot" | "till" | "til" | "до" => Word::To,
+        "page" | "seite" | "página" | "pagina" | "sida" | "side" | "страница" => Word::Page,
         "about" | "approximately" | "over" | "than" | "nearly" => Word::About,
-        "books" | "entries" | "items" | "records" | "results" | "rows" | "titles" | "volumes" => Word::Books,
+        "books" | "entries" | "items" | "records" | "results" | "rows" | "titles" | "volumes" | "bücher"
+        | "einträge" | "treffer" | "livres" | "résultats" | "libros" | "resultados" | "libri" | "risultati" => {
+            Word::Books
+        }
         "displayed" | "displaying" | "listing" | "showing" | "shown" => Word::Shown,
         "and" => Word::And,
+        "continued" => Word::Continued,
         "first" => Word::First,
         "list" => Word::List,
         "limited" => Word::Limited,
         "many" => Word::Many,
         "more" => Word::More,
+        "limit" | "max" | "maximum" => Word::Most,
+        "reached" | "exceeded" => Word::Reached,
         "only" => Word::Only,
+        "there" | "available" | "follow" | "remaining" => Word::There,
+        "too" => Word::Too,
+        "total" | "totals" | "found" | "returned" | "matched" | "matching" | "matches" | "number" | "altogether"
+        | "insgesamt" | "gesamt" => Word::Total,
         "truncated" => Word::Truncated,
         _ => Word::Other,
     }
@@ -161,6 +240,12 @@ mod tests {
             ("Results limited to 3 rows", true),
             ("Only the first 3 results are shown.", true),
             ("and 4997 more", true),
+            ("1 - 2 sur 5 000", true),
+            ("1 a 2 de 5000", true),
+            ("1..2 of 5000", true),
+            ("1 to 2 (5000 total)", true),
+            ("Showing 2 books of 5000", true),
+            ("Total 2 of 5000", true),
             ("Long titles are truncated", false),
             ("1-100 of 100", false),
             ("4,901 - 5,000 of 5,000", false),
@@ -177,6 +262,61 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(tells_of_more(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn statements_that_tell_of_more() {
+        for (text, in_list, elsewhere) in [
+            ("More results available", true, true),
+            ("There are more books in this list.", true, true),
+            ("Too many rows", true, true),
+            ("Showing the first 2 books only", true, true),
+            ("1/2500", true, true),
+            ("Continued on next page", true, true),
+            ("(continued)", true, true),
+            ("Warning: results limited.", true, true),
+            ("Maximum number of rows reached", true, true),
+            ("Results are limited to books of your library", false, false),
+            ("1-2 of 5000", true, true),
+            ("...", true, false),
+            ("More books", true, false),
+            ("More information", false, false),
+            ("More books by this library", true, false),
+            ("None", false, false),
+            ("1/1", false, false),
+            ("2011/02", false, false),
+            ("29/11/2026", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(says_more(text, true), in_list, "in the list: {text}");
+            assert_eq!(says_more(text, false), elsewhere, "elsewhere: {text}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_all_books() {
+        for (text, expected) in [
+            ("Total: 5,000 books", Some(5_000)),
+            ("5 000 books total. Displaying 2.", Some(5_000)),
+            ("5000 books found", Some(5_000)),
+            ("Number of books: 5.000", Some(5_000)),
+            ("Total number of books: 12", Some(12)),
+            ("Found 5,000 results", Some(5_000)),
+            ("Query returned 5000 rows; displaying 2.", Some(5_000)),
+            ("5,000 books in total", Some(5_000)),
+            ("5000 books", Some(5_000)),
+            ("500 books", Some(500)),
+            ("5000 of 12000 scanned this year", None),
+            ("5000 books can be requested a day", None),
+            ("Page 2 of 7", None),
+            ("1-2 of 5000", None),
+            ("Total: 5000", None),
+            ("Copyright 2011", None),
+            ("books found", None),
+            ("", None),
+        ] {
+            assert_eq!(total_of(text), expected, "{text}");
         }
     }
 }

@@ -15,6 +15,7 @@ mod tags;
 mod tests;
 
 pub(super) use crate::grin::list_page::cells::{name_of, set};
+pub(super) use crate::grin::list_page::counted::total_of;
 pub(super) use crate::grin::list_page::heading::{ListField, ListHeading, field_of};
 pub use crate::grin::list_page::loop_guard::{LoopGuard, PageMark};
 pub use crate::grin::list_page::parser::{ListPageParser, ListRefusal};
@@ -41,6 +42,8 @@ pub struct ListPage {
     pub complete: bool,
     /// Why the list may go on although there is no `next`; its rows are good.
     pub doubt: Option<EndDoubt>,
+    /// Words on the page tell of trouble, so that rows of it may be missing; where there is no `next`, that is its doubt.
+    pub has_trouble: bool,
     /// Why the page is not what was asked for.
     pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.
@@ -62,6 +65,8 @@ pub enum EndDoubt {
     FullPage,
     /// Words stand where rows should, or tell of a server's trouble.
     Trouble,
+    /// The page says that there are so many books, and has fewer. A pass that saw as many is complete.
+    CountsMore(u64),
 }
 
 impl std::fmt::Display for EndDoubt {
@@ -75,9 +80,10 @@ impl std::fmt::Display for EndDoubt {
                 f.write_str("something on the page says that there is more and tells no address that is understood")
             }
             Self::LinksLeftOut => f.write_str("the page has more or longer links of the list than are looked at"),
-            Self::Trouble => f.write_str(
-                "words on the page tell of trouble, or stand in its table and in no row: rows may be missing",
-            ),
+            Self::Trouble => {
+                f.write_str("words on the page tell of trouble, or stand in a table and in no row: rows may be missing")
+            }
+            Self::CountsMore(books) => write!(f, "the page says that there are {books} books, and fewer were seen"),
             Self::FullPage => f.write_str("the page has as many rows as were requested and no link to another page"),
         }
     }

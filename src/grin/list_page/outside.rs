@@ -1,13 +1,16 @@
 //! What a page says outside of the list's table, where refusals stand.
 
-use crate::grin::list_page::counted::tells_of_more;
-use crate::grin::refusal::{contains_ignoring_case, says_unavailable, tells_of_trouble};
-use crate::grin::{AnswerRefusal, text};
+use crate::grin::list_page::counted::{says_more, tells_of_more, total_of};
+use crate::grin::refusal::{contains_ignoring_case, says_trouble, says_unavailable, tells_of_trouble};
+use crate::grin::text_list::speaks_for_itself;
+use crate::grin::{AnswerRefusal, Barcode, FileName, text};
 
 /// Text that is kept before it is searched.
 const WINDOW: usize = 4_096;
 /// Kept of it when room is made, so that words across the border are found: more than any words searched for.
 const OVERLAP: usize = 64;
+/// A statement is looked at no further than this; what is longer is prose.
+const LONGEST_STATEMENT: usize = 1_024;
 
 /// Searches a page's text and addresses as they go by.
 #[derive(Debug, Default)]
@@ -23,11 +26,24 @@ pub(super) struct OutsideTable {
     tells_of_more: bool,
     /// What a server in trouble says, or words in the list's table that stand in none of its rows.
     trouble: bool,
+    /// Text since the last tag at which words end.
+    statement: String,
+    /// It is the first one of a cell.
+    in_cell: bool,
+    /// It stands in a box for errors.
+    in_alert: bool,
+    /// What a book is called stands in a cell of a table that is not read.
+    other_books: bool,
+    /// The most books or rows that a count names.
+    total: u64,
 }
 
 impl OutsideTable {
     /// Text outside of the list, in pieces.
     pub(super) fn text(&mut self, text: &str) {
+        if self.statement.len() + text.len() <= LONGEST_STATEMENT {
+            self.statement.push_str(text);
+        }
         for c in text.chars() {
             let blank = c.is_whitespace();
             if !(blank && self.after_blank) {
@@ -45,6 +61,48 @@ impl OutsideTable {
     pub(super) fn loose(&mut self, text: &str) {
         self.trouble |= !text::from_html(text).is_empty();
         self.text(text);
+    }
+
+    /// A row of the list's table that names no volume and says this.
+    pub(super) fn message(&mut self, text: &str) {
+        self.pause(false);
+        self.text(text);
+        self.in_cell = true;
+        self.pause(true);
+        self.text(" ");
+    }
+
+    /// A cell begins in a table that is not read.
+    pub(super) fn cell(&mut self) {
+        self.in_cell = true;
+    }
+
+    /// A box for errors begins.
+    pub(super) fn alert(&mut self) {
+        self.pause(false);
+        self.in_alert = true;
+    }
+
+    /// It ends; it may have been empty.
+    pub(super) fn alert_end(&mut self) {
+        self.pause(false);
+        self.in_alert = false;
+    }
+
+    /// A tag at which words end: what stands before it was a statement. `of_list`: in the list's table, where nothing but books is told,
+    /// so that a word of trouble is enough.
+    pub(super) fn pause(&mut self, of_list: bool) {
+        if self.statement.trim().is_empty() {
+            self.statement.clear();
+            return;
+        }
+        let statement = std::mem::take(&mut self.statement);
+        let shown = text::from_html(&statement);
+        let of_list = of_list || self.in_alert;
+        self.trouble |= says_trouble(&shown, of_list);
+        self.tells_of_more |= says_more(&shown, of_list);
+        self.total = self.total.max(total_of(&shown).unwrap_or(0));
+        self.other_books |= std::mem::take(&mut self.in_cell) && is_book(&shown);
     }
 
     /// Another page begins within this one, as a server's page of an error does in place of the rest.
@@ -85,8 +143,19 @@ impl OutsideTable {
 
     /// Whether a count tells of more rows than the page has.
     pub(super) fn tells_of_more(&mut self) -> bool {
+        self.pause(false);
         self.search();
         self.tells_of_more || tells_of_more(&self.title)
+    }
+
+    /// The most books or rows that a count names; 0: there is none.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Whether a table that is not read may have books.
+    pub(super) fn has_other_books(&self) -> bool {
+        self.other_books
     }
 
     /// Whether a server's words may stand in place of rows.
@@ -107,6 +176,12 @@ impl OutsideTable {
             (false, false) => Some(AnswerRefusal::NotAList),
         }
     }
+}
+
+/// Whether a text is what a book is called, and hardly anything else.
+fn is_book(text: &str) -> bool {
+    let is_short_number = text.len() < 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    FileName::parse(text).is_ok() || Barcode::listed(text).is_ok() && speaks_for_itself(text) && !is_short_number
 }
 
 #[cfg(test)]

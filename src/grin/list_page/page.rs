@@ -30,9 +30,9 @@ pub(super) struct ListPageState {
     /// Tables open beyond [`MOST_TABLES`].
     buried: u64,
     serial: u64,
-    /// Heading and place in `tables` of the list's table while it is open.
+    /// Heading and place in `tables` of the list's table while it is open; a list may have several, one after the other.
     list: Option<(ListHeading, usize)>,
-    /// The list's table was there, to its end.
+    /// A table of the list was there, to its end.
     list_closed: bool,
     /// That end is not sure.
     torn: bool,
@@ -40,6 +40,8 @@ pub(super) struct ListPageState {
     foot: bool,
     row: Option<OpenRow>,
     cells: RowCells,
+    /// Number of the row's cell that is open, if one is.
+    cell: Option<u64>,
     /// Links in the row; they are the pager's if the row names no volume.
     row_links: Vec<FoundLink>,
     /// The row has more links than are kept.
@@ -95,6 +97,7 @@ impl ListPageState {
             foot: false,
             row: None,
             cells: RowCells::default(),
+            cell: None,
             row_links: Vec::new(),
             row_links_left_out: false,
             leaves_rows_open: false,
@@ -142,6 +145,7 @@ impl ListPageState {
     /// `<table>`; returns the number for [`ListPageState::table_end`].
     pub(super) fn table_begin(&mut self) -> u64 {
         let serial = self.next_serial();
+        self.outside.pause(self.foot);
         if self.tables.len() < MOST_TABLES {
             self.tables.push(serial);
         } else {
@@ -158,6 +162,7 @@ impl ListPageState {
             return;
         };
         self.close_row_of(level);
+        self.outside.pause(self.foot);
         self.tables.truncate(level);
         self.buried = 0;
         if matches!(&self.list, Some((_, list)) if *list >= level) {
@@ -178,7 +183,7 @@ impl ListPageState {
         let level = self.level();
         self.leaves_rows_open |= self.row_is_open();
         self.close_row_of(level);
-        if heading && !self.list_closed {
+        if heading {
             self.open_row(
                 serial,
                 RowKind::Heading {
@@ -195,8 +200,10 @@ impl ListPageState {
     }
 
     fn open_row(&mut self, serial: u64, kind: RowKind) {
+        self.outside.pause(self.foot);
         // A heading in a table within a row of the list: that row was layout.
         self.cells.clear();
+        self.cell = None;
         self.release_links();
         self.row = Some(OpenRow {
             serial,

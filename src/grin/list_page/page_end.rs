@@ -12,11 +12,16 @@
 //! 4. Something that says "next" and tells no address (a button, a link that is a script) leaves the end in doubt; so does a link of the
 //!    list that says "more" or "all", is a number, or has another parameter that may be a position, and so does a value that the page
 //!    holds for a script and that leads on by its name (`pager/held.rs`), or a count in words that tells of more (`counted.rs`).
-//! 5. Links and forms of the list that are too many or too long to look at leave the end in doubt; so do scripts in scripts.
-//! 6. Words of a server in trouble, and words in the list's table that stand in none of its rows, leave the end in doubt: they may have
-//!    taken the place of rows.
-//! 7. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
-//! 8. Otherwise the page is the last one.
+//! 5. So does a number of books that is larger than what was seen up to this page's end; a pass over several pages knows better.
+//! 6. Links and forms of the list that are too many or too long to look at leave the end in doubt; so do scripts in scripts.
+//! 7. Words of a server in trouble (`grin/refusal.rs`), words in the list's table that stand in none of its rows, and what books are called
+//!    in a table that is not read, leave the end in doubt: they may have taken the place of rows.
+//! 8. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
+//! 9. Otherwise the page is the last one.
+
+mod words;
+
+pub(super) use crate::grin::list_page::page_end::words::{are_onward_arrows, promises_more};
 
 use url::Url;
 
@@ -94,6 +99,8 @@ pub(super) struct PageFacts<'a> {
     pub(super) left_out: bool,
     /// Words tell of trouble, or stand where rows should.
     pub(super) trouble: bool,
+    /// The most books that the page says there are; 0: it does not say.
+    pub(super) total: u64,
 }
 
 /// What follows after a page.
@@ -168,6 +175,8 @@ fn end_without_next(facts: &PageFacts<'_>, place: &Place) -> PageEnd {
         PageEnd::Doubt(EndDoubt::LinksLeftOut)
     } else if facts.unaddressed {
         PageEnd::Doubt(EndDoubt::NextWithoutAddress)
+    } else if facts.total > place.reached(facts.rows) {
+        PageEnd::Doubt(EndDoubt::CountsMore(facts.total))
     } else if !open.is_empty() {
         PageEnd::Doubt(EndDoubt::OpenLinks(open))
     } else if facts.links.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
@@ -193,6 +202,14 @@ impl Place {
             (Some(first), _) => Self::Known(first, facts.rows),
             (None, None) => Self::Beginning(facts.rows),
             (None, Some(_)) => Self::Unknown,
+        }
+    }
+
+    /// How many rows of the list there are up to this page's end, as far as is known.
+    fn reached(&self, rows: u64) -> u64 {
+        match self {
+            Self::Known(from, rows) => from.saturating_add(*rows),
+            Self::Beginning(_) | Self::Unknown => rows,
         }
     }
 
@@ -274,77 +291,6 @@ impl LinkMeaning {
             _ => None,
         })
     }
-
-    /// A link's text. "Last", with or without arrows, and ">>" say nothing: they may lead anywhere behind this page.
-    pub(super) fn of_text(text: &str) -> Self {
-        let is_arrow = |c: char| matches!(c, '>' | '›' | '→' | '▶' | '►' | '⟩' | '»' | '-' | '.' | '…' | '[' | ']');
-        let plain: String = text.chars().map(|c| if is_arrow(c) { ' ' } else { c }).collect();
-        let words: Vec<String> = plain.split_whitespace().map(str::to_lowercase).collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match words[..] {
-            ["next", ref rest @ ..] if rest.len() <= 4 && rest.iter().all(|word| goes_with_next(word)) => {
-                Self::NextInWords
-            }
-            [
-                "previous" | "prev" | "back" | "newer" | "<" | "‹" | "←" | "«" | "<<" | "◀",
-                ..,
-            ] => Self::Back,
-            [] => match text.trim() {
-                ">" | "›" | "→" | "▶" | "►" | "⟩" => Self::NextByArrow,
-                "»" => Self::NextByDoubleArrow,
-                _ => Self::Unknown,
-            },
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// Whether a link's or button's words promise more of a list without saying that it is the next part: "More", "Show all", "2". The number
-/// `except` is no page's: it is how many rows a page is to have.
-pub(super) fn promises_more(text: &str, except: Option<&str>) -> bool {
-    let parts = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty());
-    let words: Vec<String> = parts.map(str::to_lowercase).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words[..] {
-        [
-            "more" | "older" | "further" | "remaining" | "continue" | "forward" | "onward",
-            ref rest @ ..,
-        ]
-        | [
-            "show" | "load" | "view" | "see" | "list" | "get" | "go",
-            "more" | "all" | "next",
-            ref rest @ ..,
-        ] => goes_with_more(rest),
-        [count, "more", ref rest @ ..] if is_number(count) => goes_with_more(rest),
-        ["page", number] | ["go", "to", "page", number] => is_number(number) && number != "1",
-        [number] => is_number(number) && Some(number) != except,
-        _ => false,
-    }
-}
-
-/// Whether words are nothing but arrows that point onward, as ">>" on a button; in a link, they may lead to the end or anywhere.
-pub(super) fn are_onward_arrows(text: &str) -> bool {
-    let is_arrow = |c: char| matches!(c, '>' | '›' | '→' | '▶' | '►' | '⟩' | '»' | '⏵' | '⏩');
-    let text = text.trim();
-    !text.is_empty() && text.chars().all(|c| is_arrow(c) || c.is_whitespace())
-}
-
-fn goes_with_more(words: &[&str]) -> bool {
-    words.len() <= 4 && words.iter().all(|word| goes_with_next(word))
-}
-
-fn is_number(word: &str) -> bool {
-    word.chars().all(|c| c.is_ascii_digit())
-}
-
-/// Words that may follow "Next": "Next page", "Next 10,000 books", "Next 2 of 6".
-fn goes_with_next(word: &str) -> bool {
-    let known = [
-        "page", "pages", "books", "results", "rows", "set", "of", "volumes", "items",
-    ];
-    known.contains(&word) || word.chars().all(|c| c.is_ascii_digit() || c == ',')
 }
 
 #[cfg(test)]

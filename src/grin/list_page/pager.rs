@@ -4,6 +4,7 @@ mod address;
 mod form;
 mod found;
 mod held;
+mod view;
 
 pub(super) use crate::grin::list_page::pager::address::{RawText, looks_marked, script_of};
 pub(super) use crate::grin::list_page::pager::found::{FoundLink, LinkTag};
@@ -17,6 +18,7 @@ use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
 use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, addresses_in, names_place, spelled_out};
 use crate::grin::list_page::pager::form::OpenForm;
 use crate::grin::list_page::pager::held::OpenSelect;
+use crate::grin::list_page::pager::view::{is_after, may_lead_on};
 
 /// Longest text of a link that is looked at.
 const LONGEST: usize = 4_096;
@@ -140,9 +142,14 @@ impl PagerWatch {
     /// `</a>`: the link as a whole.
     pub(super) fn end(&mut self) -> Option<FoundLink> {
         let OpenLink {
-            href, rel, label, text, ..
+            is_button,
+            href,
+            rel,
+            label,
+            text,
         } = self.open.take()?;
         Some(FoundLink {
+            may_be_pager: !is_button,
             rel,
             label,
             text,
@@ -160,10 +167,16 @@ impl PagerWatch {
         }
     }
 
-    /// The addresses in a value or script that name a place in a list; of one that is too long, none.
+    /// Whether an address is this list's, with whatever parameters. In a script it is written from the list's name on at least.
+    fn is_list(&self, href: &str) -> bool {
+        let Ok(url) = self.base.join(href) else { return false };
+        !href.starts_with('?') && spelled_out(&url).eq_ignore_ascii_case(&spelled_out(&self.page))
+    }
+
+    /// The addresses in a value or script that name this list or a place in a list; of one that is too long, none.
     pub(super) fn addresses_in(&mut self, value: &str) -> Vec<String> {
         if self.is_short(value) {
-            addresses_in(value)
+            addresses_in(value, |href| self.is_list(href))
         } else {
             Vec::new()
         }
@@ -204,7 +217,7 @@ impl PagerWatch {
         }
     }
 
-    /// Whether a link of this list promises more of it and its address does not say where that begins.
+    /// Whether a link of this list promises more of it, or leads anywhere else in it, and its address does not say where that begins.
     fn promises_more(&self, found: &FoundLink) -> bool {
         let Ok(url) = self.base.join(&found.href) else {
             return false;
@@ -217,21 +230,27 @@ impl PagerWatch {
         let is_other = is_below || rest.is_empty() && url.query() != self.page.query();
         let mut pairs = url.query_pairs();
         let size = pairs.find(|(name, _)| name == "result_count").map(|(_, size)| size);
-        let says_on = found.promises_more(size.as_deref()) || is_below && found.meaning().rank() > 0;
-        let is_later = self.is_later(&url) && found.meaning() != LinkMeaning::Back;
-        is_other && !names_place(&url) && (says_on || is_later)
+        let says_on = found.promises_more(size.as_deref());
+        let leads_on = is_below || self.is_later(&url) || found.may_be_pager && self.is_elsewhere(&url);
+        is_other && !names_place(&url) && (says_on || leads_on && found.meaning() != LinkMeaning::Back)
+    }
+
+    /// Whether an address of this list has parameters of which it is not known that they lead nowhere else in it.
+    fn is_elsewhere(&self, url: &Url) -> bool {
+        url.query_pairs()
+            .any(|(name, value)| may_lead_on(&name, &value, self.own(&name).as_deref()))
+    }
+
+    /// The value that the page's own address has for a parameter.
+    fn own(&self, name: &str) -> Option<String> {
+        let mut pairs = self.page.query_pairs();
+        pairs.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
     }
 
     /// Whether an address of this list may be that of a later page, by parameters that have not been seen.
     fn is_later(&self, url: &Url) -> bool {
-        let own = |name: &str| self.page.query_pairs().find(|(own, _)| own == name);
-        url.query_pairs().any(|(name, value)| {
-            let is_back = own(&name).is_some_and(|(_, own)| match (own.parse::<u64>(), value.parse::<u64>()) {
-                (Ok(own), Ok(value)) => value <= own,
-                _ => own == value,
-            });
-            is_position(&name, &value) && !is_back
-        })
+        url.query_pairs()
+            .any(|(name, value)| is_position(&name, &value) && self.own(&name).is_none_or(|own| is_after(&value, &own)))
     }
 
     /// Keeps a link that is no script if it could lead to more of the list.

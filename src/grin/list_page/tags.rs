@@ -44,11 +44,16 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         page.get().clickable(label);
         at_end(element, page, |page| page.get().clickable_end());
     }
+    if is_alert(element) {
+        page.get().alert();
+        at_end(element, page, |page| page.get().alert_end());
+    }
     match tag.as_str() {
         "td" | "th" => cell(page, element),
         "tr" => row(page, element),
         "a" => link(page, element),
         "area" => page.get().area(&link_tag(element)),
+        "iframe" | "frame" => page.get().leads_to(&attribute(element, "src")),
         "link" => page
             .get()
             .relation(&attribute(element, "href"), &attribute(element, "rel")),
@@ -75,7 +80,8 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         // Tags at which words end.
         "br" | "hr" => page.get().separator(),
         "p" | "div" | "li" | "ul" | "ol" | "dl" | "dt" | "dd" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre"
-        | "blockquote" => block(page, element),
+        | "blockquote" | "caption" | "center" | "section" | "article" | "header" | "footer" | "nav" | "main"
+        | "fieldset" | "legend" | "address" => block(page, element),
         "option" => {
             let is_selected = element.has_attribute("selected");
             page.get()
@@ -100,7 +106,7 @@ fn attribute_addresses(page: &SharedListPage, element: &Tag<'_, '_>, tag: &str) 
             ("a" | "area" | "link" | "base", "href") | ("form", "action") | ("img", "src")
         );
         let value = attribute.value();
-        if !own && looks_marked(&value) {
+        if !own && (looks_marked(&value) || value.contains('?')) {
             page.get().addresses_in(&value);
         }
         if matches!(name.as_str(), "title" | "alt" | "value" | "aria-label") {
@@ -128,9 +134,30 @@ fn leads_to_later_page(name: &str, value: &str) -> bool {
     script.is_some_and(|script| calls_later_page(&html_escape::decode_html_entities(script)))
 }
 
+/// Whether what stands in it is an error, by its role, class or colour.
+fn is_alert(element: &Tag<'_, '_>) -> bool {
+    element
+        .attributes()
+        .iter()
+        .any(|attribute| match attribute.name().as_str() {
+            "class" | "id" | "role" => {
+                let value = attribute.value().to_ascii_lowercase();
+                let mut words = value.split(|c: char| !c.is_ascii_alphanumeric());
+                words.any(|word| ["alert", "err", "error", "errors", "exception", "failure", "warning"].contains(&word))
+            }
+            "color" => attribute.value().eq_ignore_ascii_case("red"),
+            _ => false,
+        })
+}
+
 fn meta(page: &SharedListPage, element: &Tag<'_, '_>) {
     let content = attribute(element, "content");
     page.get().address(&content);
+    if attribute(element, "http-equiv").eq_ignore_ascii_case("refresh")
+        && let Some((_, href)) = content.split_once('=')
+    {
+        page.get().leads_to(href.trim_matches(['\'', '"', ' ']));
+    }
     let is_type = attribute(element, "http-equiv").eq_ignore_ascii_case("content-type");
     let named = charset(&attribute(element, "charset"));
     if let Some(charset) = named.or_else(|| charset_of(&content).filter(|_| is_type)) {
@@ -271,7 +298,10 @@ fn cell(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let span = element
         .get_attribute("colspan")
         .and_then(|span| span.trim().parse().ok());
-    page.get().cell(span.unwrap_or(1));
+    let begun = page.get().cell(span.unwrap_or(1));
+    if let Some(serial) = begun {
+        at_end(element, page, move |page| page.get().cell_end(serial));
+    }
 }
 
 fn link(page: &SharedListPage, element: &mut Tag<'_, '_>) {

@@ -102,7 +102,7 @@ pub(in crate::grin) fn speaks_for_itself(word: &str) -> bool {
 
 /// Whether a cell is a message of a server rather than an odd name of a volume: it has two words of letters side by side, or is JSON, or
 /// names what it tells.
-pub(super) fn is_message(cell: &str) -> bool {
+pub(in crate::grin) fn is_message(cell: &str) -> bool {
     let is_word = |word: &&str| {
         let letters = word.trim_matches(|c: char| c.is_ascii_punctuation());
         letters.chars().count() > 1 && letters.chars().all(char::is_alphabetic)
@@ -113,7 +113,7 @@ pub(super) fn is_message(cell: &str) -> bool {
 }
 
 /// Whether a list's last line says that there is more of it: `...`, `(truncated)`, `and 400 more`.
-pub(super) fn says_cut_short(line: &str) -> bool {
+pub(in crate::grin) fn says_cut_short(line: &str) -> bool {
     let words = || {
         line.split(|c: char| !c.is_alphanumeric())
             .filter(|word| !word.is_empty())

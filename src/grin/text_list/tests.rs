@@ -72,9 +72,23 @@ fn a_word_is_no_book() {
             "{text}"
         );
     }
-    let list = parse(ListKind::InProcess, "TL0001\nError\n");
+    let list = parse(ListKind::InProcess, "TL0001\nE500\n");
     assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001"], None));
     assert_eq!(list.rejected[0].because, RejectionReason::LoneWord);
+    // A word that names no volume does so before other cells too.
+    for text in [
+        "TL0001\nNone\t\t\nTL0002\n",
+        "TL0001\nError\nTL0002\n",
+        "TL0001\nnull.tar.gz.gpg\nTL0002\n",
+    ] {
+        let list = parse(ListKind::InProcess, text);
+        assert_eq!(
+            (barcodes(&list), list.refusal),
+            (vec!["TL0001", "TL0002"], None),
+            "{text}"
+        );
+        assert_eq!(list.rejected[0].about(), None, "{text}");
+    }
     // What stands under a heading, or before other cells, or is an archive's name, is no mere word.
     let list = parse(ListKind::AllBooks, "TL0001\nTL0002\nTL0003\nE500\n12345\n");
     assert_eq!(
@@ -122,6 +136,47 @@ fn a_header_is_read_by_its_names() {
 }
 
 #[test]
+fn a_heading_in_the_middle_is_no_row() {
+    let list = parse(
+        ListKind::AllBooks,
+        "Barcode\tMood\nTL0001\tsad\nBarcode\tMood\nTL0002\tsad\nState\tBarcode\nNEW\tTL0003\n",
+    );
+    assert_eq!(
+        (barcodes(&list), list.refusal),
+        (vec!["TL0001", "TL0002", "TL0003"], None)
+    );
+    assert!(list.rejected.is_empty(), "{:?}", list.rejected);
+    assert_eq!(list.rows[2].grin_state, Some(crate::grin::GrinState::New));
+}
+
+#[test]
+fn a_count_of_the_rows_before_it_is_no_row() {
+    let list = parse(ListKind::AllBooks, "TL0001\nTL0002\nTotal: 2 books\n");
+    assert_eq!((list.rows.len(), list.rejected.len(), list.refusal), (2, 0, None));
+}
+
+#[test]
+fn a_list_in_another_encoding_is_read_or_told() {
+    let wide: Vec<u8> = "\u{feff}TL0001\nTL0002\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let list = parse(ListKind::AllBooks, &wide);
+    assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001", "TL0002"], None));
+    // Without its mark it is taken for no list.
+    assert_eq!(
+        parse(ListKind::AllBooks, &wide[2..]).refusal,
+        Some(AnswerRefusal::NotAList)
+    );
+    let latin = b"Barcode\tTitle\nTL0001\t\xdcber\nTL0002\tB\n";
+    let list = parse(ListKind::AllBooks, latin);
+    assert_eq!(
+        (barcodes(&list), list.refusal, list.warnings.len()),
+        (vec!["TL0001", "TL0002"], None, 1)
+    );
+}
+
+#[test]
 fn lines_that_name_no_volume() {
     let text = format!("../../etc\nTL0001\na/b/c\nx\u{1}y\n{}\nTL\u{0}0002\n", "9".repeat(300));
     let list = parse(ListKind::AllBooks, text);
@@ -160,14 +215,34 @@ fn a_text_that_ends_in_something_else_is_no_whole_list() {
             "  <a href=\"https://accounts.google.com/ServiceLogin\">Sign in</a>\n",
             Some(AnswerRefusal::SignIn),
         ),
-        ("Internal error, please retry\n", None),
-        ("Internal error", None),
-        ("{\"error\": \"x\"}\n", None),
+        (
+            "TL000001<html><body>502 Bad Gateway</body></html>",
+            Some(AnswerRefusal::Html),
+        ),
+        ("Internal error, please retry\n", Some(AnswerRefusal::Truncated)),
+        ("Internal error", Some(AnswerRefusal::Truncated)),
+        ("Internal server error\n", Some(AnswerRefusal::Truncated)),
+        ("Error: timeout\n", Some(AnswerRefusal::Truncated)),
+        ("Error\n", Some(AnswerRefusal::Truncated)),
+        ("Exception: deadline exceeded\n\n", Some(AnswerRefusal::Truncated)),
+        ("{\"error\": \"x\"}\n", Some(AnswerRefusal::Truncated)),
+        (
+            "java.lang.NullPointerException\n\tat com.x.Foo(Foo.java:12)\n\tat com.x.Bar(Bar.java:1)\n",
+            Some(AnswerRefusal::Truncated),
+        ),
+        ("TL000001\tError: timeout\n", Some(AnswerRefusal::Truncated)),
+        ("Connection reset by peer\n", Some(AnswerRefusal::Truncated)),
+        ("Total: 5,000 books\n", Some(AnswerRefusal::Truncated)),
+        ("Total: 5 books\n", None),
+        ("End of list\n", None),
+        ("The error of ways\nTL000001\n", None),
     ] {
         for rows in [10, 2_000] {
             let rows: String = (0..rows).map(|number| format!("TL{number:06}\n")).collect();
             let list = parse(ListKind::InProcess, format!("{rows}{rest}"));
             assert_eq!(list.refusal, refusal, "{rest}");
+            let is_read = matches!(refusal, None | Some(AnswerRefusal::Truncated));
+            assert_eq!(!list.rows.is_empty(), is_read, "{rest}");
             if refusal.is_none() {
                 let unsure = list.rejected.iter().filter(|row| row.about().is_none());
                 assert_eq!(unsure.count(), 1, "{rest}");

@@ -51,9 +51,9 @@ impl<S: GrinSession> ListReading<'_, S> {
             let is_short = self
                 .page_size()
                 .is_some_and(|requested| page.rows < u64::from(requested));
-            self.has_short_pages |= page.next.is_some() && is_short;
+            self.has_short_pages |= page.next.is_some() && (is_short || page.has_trouble);
             match page.next {
-                None => return Ok(end_of(page.doubt, &visited)),
+                None => return Ok(end_of(page.doubt, &visited, pass.rows + self.fresh)),
                 Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => return Ok(ListEnd::Limited),
                 Some(next) => url = next,
             }
@@ -151,23 +151,28 @@ impl<S: GrinSession> ListReading<'_, S> {
     }
 }
 
-/// A page without a next one ends the list, unless it has links that may lead on. Those that this pass came by lead nowhere
-/// new.
-fn end_of(doubt: Option<EndDoubt>, visited: &LoopGuard) -> ListEnd {
+/// A page without a next one ends the list, unless it has links that may lead on, or says that there are more books. Links that this
+/// pass came by lead nowhere new, and it may have seen as many `books`.
+fn end_of(doubt: Option<EndDoubt>, visited: &LoopGuard, books: u64) -> ListEnd {
     match doubt {
-        Some(doubt) if !is_settled(&doubt, visited) => ListEnd::Doubt(doubt),
+        Some(doubt) if !is_settled(&doubt, visited, books) => ListEnd::Doubt(doubt),
         _ => ListEnd::Complete,
     }
 }
 
-fn is_settled(doubt: &EndDoubt, visited: &LoopGuard) -> bool {
-    matches!(doubt, EndDoubt::OpenLinks(links) if links.iter().all(|link| visited.has_entered(link)))
+fn is_settled(doubt: &EndDoubt, visited: &LoopGuard, books: u64) -> bool {
+    match doubt {
+        EndDoubt::CountsMore(total) => *total <= books,
+        EndDoubt::OpenLinks(links) => links.iter().all(|link| visited.has_entered(link)),
+        _ => false,
+    }
 }
 
+/// What of a page is to be kept as not recognised. A count of books is understood, whatever comes of it.
 fn review<'a>(page: &'a ListPage, visited: &LoopGuard) -> ListReview<'a> {
     ListReview {
         refusal: page.refusal,
-        doubt: page.doubt.as_ref().filter(|doubt| !is_settled(doubt, visited)),
+        doubt: page.doubt.as_ref().filter(|doubt| !is_settled(doubt, visited, u64::MAX)),
         unknown_columns: &page.unknown_columns,
         rejected: &page.rejected,
         words: Vec::new(),
@@ -209,14 +214,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_that_were_followed_in_this_pass_lead_nowhere_new() {
+    fn what_a_pass_has_seen_is_no_doubt_any_more() {
         let url = |mark: &str| Url::parse(&format!("https://x.example/l/X/_all_books?ctoken={mark}")).unwrap();
         let mut visited = LoopGuard::default();
         visited.enter(&url("a")).unwrap();
         let open = |marks: &[&str]| Some(EndDoubt::OpenLinks(marks.iter().map(|mark| url(mark)).collect()));
-        assert!(matches!(end_of(open(&["a"]), &visited), ListEnd::Complete));
-        assert!(matches!(end_of(open(&["a", "b"]), &visited), ListEnd::Doubt(_)));
-        assert!(matches!(end_of(Some(EndDoubt::FullPage), &visited), ListEnd::Doubt(_)));
-        assert!(matches!(end_of(None, &visited), ListEnd::Complete));
+        for (doubt, is_complete) in [
+            (None, true),
+            (open(&["a"]), true),
+            (open(&["a", "b"]), false),
+            (Some(EndDoubt::FullPage), false),
+            (Some(EndDoubt::CountsMore(60)), true),
+            (Some(EndDoubt::CountsMore(61)), false),
+        ] {
+            let end = end_of(doubt.clone(), &visited, 60);
+            assert_eq!(matches!(end, ListEnd::Complete), is_complete, "{doubt:?}");
+        }
     }
 }

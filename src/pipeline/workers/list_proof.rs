@@ -34,7 +34,7 @@ pub(super) struct PagesRead {
     pub(super) is_doubted: bool,
     /// Books stand in more than one row.
     pub(super) repeats: bool,
-    /// A page that led on had fewer rows than were requested.
+    /// A page that led on had fewer rows than were requested, or told of trouble.
     pub(super) are_cut: bool,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct ListReading<'a, S> {
     pub(super) seen: CollectResult,
     /// Books that the pass named for the first time since reading began.
     pub(super) fresh: u64,
-    /// A page that led on had fewer rows than were requested.
+    /// A page that led on had fewer rows than were requested, or told of trouble.
     pub(super) has_short_pages: bool,
     /// It was counted that the pass saw every book that earlier ones did.
     pub(super) none_missing: bool,

@@ -114,11 +114,15 @@ impl<S: GrinSession> ListReading<'_, S> {
             }
         }
         let end = parser.finish();
-        if let Some(refusal) = end.refusal {
-            return Err(self.not_text(refusal, &beginning, ArrivingText { body, passing }).await);
-        }
         passing.note(&end.rows);
         batch.extend(end.rows);
+        if let Some(refusal) = end.refusal {
+            if refusal == AnswerRefusal::Truncated {
+                // What was read is good; nothing follows from what was not.
+                self.take(batch, rows, &mut read, cx).await?;
+            }
+            return Err(self.not_text(refusal, &beginning, ArrivingText { body, passing }).await);
+        }
         self.warn(&end.warnings);
         self.reject(&end.rejected, end.rejected_more);
         // A word unlike the barcodes around it: a book if the catalog knows it, else maybe a server's word in place of the rest.

@@ -1,8 +1,8 @@
 //! The page is over: what it was.
 
-use crate::grin::list_page::ListPage;
 use crate::grin::list_page::page::{ListPageState, RowKind};
 use crate::grin::list_page::page_end::{PageEnd, PageFacts, page_end, short};
+use crate::grin::list_page::{EndDoubt, ListPage};
 use crate::grin::{AnswerRefusal, RejectedRow, RejectionReason};
 
 impl ListPageState {
@@ -47,6 +47,8 @@ impl ListPageState {
         match end {
             PageEnd::Next(url, warning) => {
                 page.warnings.extend(warning);
+                let trouble = page.has_trouble.then(|| EndDoubt::Trouble.to_string());
+                page.warnings.extend(trouble);
                 page.next = refusal.is_none().then_some(url);
             }
             PageEnd::Doubt(doubt) => {
@@ -63,14 +65,15 @@ impl ListPageState {
     fn end(&mut self, rejected: u64) -> PageEnd {
         let links = self.pager.finish();
         let tells_of_more = self.outside.tells_of_more();
-        let tells_of_trouble = self.outside.tells_of_trouble();
+        self.out.has_trouble = self.outside.tells_of_trouble() || self.outside.has_other_books();
         page_end(&PageFacts {
             page: self.pager.page(),
             rows: self.rows_seen + rejected,
             links: &links,
             unaddressed: self.pager.has_unaddressed() || tells_of_more,
             left_out: self.pager.has_left_out(),
-            trouble: tells_of_trouble,
+            trouble: self.out.has_trouble,
+            total: self.outside.total(),
         })
     }
 }

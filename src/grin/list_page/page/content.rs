@@ -17,8 +17,8 @@ pub(in crate::grin::list_page) struct InputTag {
 }
 
 impl ListPageState {
-    /// `<td>` or `<th>`, `span` columns wide.
-    pub(in crate::grin::list_page) fn cell(&mut self, span: usize) {
+    /// `<td>` or `<th>`, `span` columns wide; returns the number for [`ListPageState::cell_end`] if its row is read.
+    pub(in crate::grin::list_page) fn cell(&mut self, span: usize) -> Option<u64> {
         if self.row.is_none() && self.among_rows() {
             // A row whose `<tr>` was left out.
             let serial = self.next_serial();
@@ -32,8 +32,24 @@ impl ListPageState {
                     (*named, *in_name) = (false, false);
                 }
                 self.cells.begin(span);
+                let serial = self.next_serial();
+                self.cell = Some(serial);
+                Some(serial)
             }
-            _ => self.separator(),
+            _ => {
+                self.separator();
+                if self.row.is_none() {
+                    self.outside.cell();
+                }
+                None
+            }
+        }
+    }
+
+    /// The end of a cell of a row.
+    pub(in crate::grin::list_page) fn cell_end(&mut self, serial: u64) {
+        if self.cell == Some(serial) {
+            self.cell = None;
         }
     }
 
@@ -65,6 +81,9 @@ impl ListPageState {
     /// `<br>`, `<p>` and the like: words before and after are not one.
     pub(in crate::grin::list_page) fn separator(&mut self) {
         self.text(" ");
+        if self.row.is_none() {
+            self.outside.pause(self.foot);
+        }
     }
 
     /// Text, character references still in it.
@@ -79,7 +98,12 @@ impl ListPageState {
                     },
                 ..
             }) => {}
-            Some(row) if row.kind == RowKind::Data && self.cells.is_empty() => self.outside.loose(text),
+            Some(row) if row.kind == RowKind::Data && self.cell.is_none() => {
+                // Between most cells stands a line's end.
+                if !text.trim().is_empty() {
+                    self.outside.loose(text);
+                }
+            }
             Some(_) => self.cells.text(text, self.cell_limit),
             None if self.in_list() && !self.foot => self.outside.loose(text),
             None => self.outside.text(text),
@@ -138,6 +162,26 @@ impl ListPageState {
         self.link_end();
     }
 
+    /// An address that is loaded in or after the page.
+    pub(in crate::grin::list_page) fn leads_to(&mut self, href: &str) {
+        self.area(&LinkTag {
+            href: href.to_owned(),
+            ..LinkTag::default()
+        });
+    }
+
+    /// A box for errors, outside of the list's rows.
+    pub(in crate::grin::list_page) fn alert(&mut self) {
+        if self.row.is_none() {
+            self.outside.alert();
+        }
+    }
+
+    /// Its end.
+    pub(in crate::grin::list_page) fn alert_end(&mut self) {
+        self.outside.alert_end();
+    }
+
     /// `<img alt>`: what a link says that is an image.
     pub(in crate::grin::list_page) fn image(&mut self, alt: &str) {
         self.pager.text(alt);
@@ -163,7 +207,7 @@ impl ListPageState {
     /// The addresses in an attribute that is no link's own: `data-href`, `onclick`, `value` of an option.
     pub(in crate::grin::list_page) fn addresses_in(&mut self, value: &str) {
         for href in self.pager.addresses_in(value) {
-            self.place_link(Some(FoundLink::bare(href)));
+            self.place_link(Some(FoundLink::aside(href)));
         }
     }
 
@@ -196,8 +240,10 @@ impl ListPageState {
     }
 
     fn place_link(&mut self, link: Option<FoundLink>) {
-        let Some(link) = link else { return };
+        let Some(mut link) = link else { return };
         if !self.in_data_row() {
+            // In a heading stand links by which rows are sorted.
+            link.may_be_pager &= self.row.is_none();
             self.pager.take(&link);
         } else if self.row_links.len() < MOST_NOTES {
             self.row_links.push(link);

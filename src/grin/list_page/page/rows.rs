@@ -1,29 +1,37 @@
 //! What the end of a row brings: a heading, a volume, a pager, or a reason why it is none of them.
 
-use crate::grin::RejectedRow;
 use crate::grin::list_page::cells::RowRead;
 use crate::grin::list_page::heading::ListHeading;
 use crate::grin::list_page::page::{ListPageState, MOST_NOTES};
+use crate::grin::refusal::says_trouble;
+use crate::grin::{GrinState, ListRow, RejectedRow, RejectionReason};
 
 impl ListPageState {
     pub(super) fn take_heading(&mut self, level: usize) {
-        if matches!(&self.list, Some((_, list)) if *list == level) {
-            return; // repeated within the list
-        }
         let names = self.cells.names();
         let heading = ListHeading::of(names.iter().map(AsRef::as_ref));
         if !heading.names_volumes() {
-            return; // a menu, dressed like a list
+            // A menu, dressed like a list, or words over a part of it.
+            for name in names {
+                self.outside.text(&name);
+                self.outside.pause(false);
+            }
+            return;
         }
         for name in &heading.unknown {
-            self.out.unknown_columns.push(name.clone());
+            if !self.out.unknown_columns.contains(name) {
+                self.out.unknown_columns.push(name.clone());
+            }
         }
         for name in &heading.twice {
-            self.out
-                .warnings
-                .push(format!("column {name:?} comes twice; the first counts"));
+            let warning = format!("column {name:?} comes twice; the first counts");
+            if !self.out.warnings.contains(&warning) {
+                self.out.warnings.push(warning);
+            }
         }
+        // Repeated within the list, it may still name other columns.
         self.list = Some((heading, level));
+        self.foot = false;
     }
 
     pub(super) fn take_row(&mut self) {
@@ -34,14 +42,21 @@ impl ListPageState {
         match self.cells.read(heading, &self.library, self.cell_limit) {
             RowRead::Row(row) => {
                 self.rows_seen += 1;
+                let words = odd_words(&row);
                 self.rows.push(*row);
+                words.iter().for_each(|words| self.outside.message(words));
                 // A title may be a link; it is no pager.
                 self.row_links.clear();
                 self.row_links_left_out = false;
             }
-            RowRead::Rejected(rejected) => self.reject(rejected),
+            RowRead::Rejected(rejected) => {
+                if rejected.because == RejectionReason::Message {
+                    self.outside.message(&rejected.barcode);
+                }
+                self.reject(rejected);
+            }
             RowRead::Message(text) => {
-                self.outside.text(&text);
+                self.outside.message(&text);
                 self.warn(format!(
                     "a row of the list says: {}",
                     text.chars().take(200).collect::<String>()
@@ -77,4 +92,17 @@ impl ListPageState {
             self.unnoted += 1;
         }
     }
+}
+
+/// What stands in a row's dates and is none, or in its state and tells of trouble: a server's words may have come to stand there.
+fn odd_words(row: &ListRow) -> Vec<String> {
+    let dates = row.dates.by_sql().map(|(_, date)| date);
+    let failed = row.failure.as_ref().and_then(|failure| failure.date.as_ref());
+    let dates = dates.into_iter().chain([failed]).flatten();
+    let odd = dates
+        .filter(|date| date.when().is_none())
+        .map(|date| date.raw().to_owned());
+    let is_trouble = |state: &&GrinState| matches!(state, GrinState::Other(words) if says_trouble(words, false));
+    let state = row.grin_state.as_ref().filter(is_trouble);
+    odd.chain(state.map(ToString::to_string)).collect()
 }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use url::{Url, form_urlencoded};
+use url::Url;
+
+use crate::grin::text;
 
 /// Longest address, script and the like that is looked at.
 pub(super) const LONGEST_ADDRESS: usize = 64 << 10;
@@ -32,11 +34,11 @@ pub(in crate::grin::list_page) fn script_of(href: &str) -> Option<&str> {
     }
 }
 
-/// The addresses in an attribute's value or a script that name a place in a list: `location.href='_all_books?first=3'`.
-/// See [`PagerWatch::addresses_in`](super::PagerWatch::addresses_in) for values that may be long.
-pub(super) fn addresses_in(value: &str) -> Vec<String> {
+/// The addresses in an attribute's value or a script that name a place in a list, `location.href='_all_books?first=3'`, or the list that
+/// `is_list` knows. See [`PagerWatch::addresses_in`](super::PagerWatch::addresses_in) for values that may be long.
+pub(super) fn addresses_in(value: &str, is_list: impl Fn(&str) -> bool) -> Vec<String> {
     let value = unescaped(value);
-    if !looks_marked(&value) {
+    if !looks_marked(&value) && !value.contains('?') {
         return Vec::new();
     }
     let value = address(&value);
@@ -44,7 +46,7 @@ pub(super) fn addresses_in(value: &str) -> Vec<String> {
     value
         .split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '(' | ')' | '<' | '>' | ';' | ','))
         .map(|word| names.iter().find_map(|name| word.strip_prefix(name)).unwrap_or(word))
-        .filter(|word| looks_marked(word))
+        .filter(|word| looks_marked(word) || word.contains('?') && is_list(word))
         .map(str::to_owned)
         .collect()
 }
@@ -73,10 +75,7 @@ pub(super) fn address(value: &str) -> String {
 
 /// The path with its percent-encoding read and without a slash at its end.
 pub(super) fn spelled_out(url: &Url) -> String {
-    let path = url.path().replace('+', "%2B").replace(['&', '='], "%00");
-    let read = form_urlencoded::parse(path.as_bytes()).next();
-    let path = read.map(|(path, _)| path.into_owned()).unwrap_or_default();
-    path.trim_end_matches('/').to_owned()
+    text::percent_decoded(url.path()).trim_end_matches('/').to_owned()
 }
 
 /// Whether an address says where in the list its page begins, however its parameters are written.

@@ -21,19 +21,30 @@ pub(in crate::grin::list_page) struct FoundLink {
     pub(super) rel: Option<LinkMeaning>,
     pub(super) label: String,
     pub(super) text: String,
+    /// A link as pagers have them, of which also an address with parameters that are not known may lead on.
+    pub(in crate::grin::list_page) may_be_pager: bool,
     /// It is no link: a value that the page holds for a script.
     pub(super) held: Option<HeldValue>,
 }
 
 impl FoundLink {
-    /// An address in an attribute, such as `data-href` or `onclick`.
+    /// An address without words.
     pub(in crate::grin::list_page) fn bare(href: String) -> Self {
         Self {
             href,
             rel: None,
             label: String::new(),
             text: String::new(),
+            may_be_pager: false,
             held: None,
+        }
+    }
+
+    /// An address of the list in an attribute or script.
+    pub(in crate::grin::list_page) fn aside(href: String) -> Self {
+        Self {
+            may_be_pager: true,
+            ..Self::bare(href)
         }
     }
 

@@ -103,24 +103,28 @@ pub(in crate::grin::list_page) fn held_value(name: &str, value: &str) -> Option<
     let name = plain(name);
     let name = name.strip_prefix("data").unwrap_or(&name);
     let value = value.trim();
-    let is_nothing = NOTHING.iter().any(|nothing| value.eq_ignore_ascii_case(nothing));
     if let Some(mark) = mark_of(name) {
         let is_place = match mark {
             "first" => value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty(),
-            _ => !is_nothing,
+            _ => !is_nothing(value),
         };
         return is_place.then(|| HeldValue::Place(mark, value.to_owned()));
     }
     let leads_on = ONWARD.iter().any(|part| name.contains(part));
     // What CSS calls a cursor is a word.
     let is_cursor = name == "cursor" && !value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    ((leads_on || is_cursor) && !is_nothing).then_some(HeldValue::More)
+    ((leads_on || is_cursor) && !is_nothing(value)).then_some(HeldValue::More)
 }
 
 /// Whether a parameter of this name and value may be the place of a later page.
 pub(in crate::grin::list_page) fn is_position(name: &str, value: &str) -> bool {
     let (name, value) = (plain(name), value.trim());
-    POSITIONS.contains(&name.as_str()) && value != "1" && !NOTHING.contains(&value)
+    POSITIONS.contains(&name.as_str()) && value != "1" && !is_nothing(value)
+}
+
+/// Whether a value says that there is nothing.
+pub(super) fn is_nothing(value: &str) -> bool {
+    NOTHING.iter().any(|nothing| value.trim().eq_ignore_ascii_case(nothing))
 }
 
 /// Whether words for a script, such as the name of a function, a class or an image, say that it leads on: `nextPage()`, `btn-next`.

@@ -78,7 +78,11 @@ fn converted_lists_name_files() {
         <tr><td>../TL0004.tar.gz.gpg</td><td>D</td></tr>\
         <tr><td><a href='/libraries/TESTLIB/TL0005.tar.gz.gpg'>Download</a></td><td>E</td></tr>\
         <tr><td><a href='TESTLIB_TL0006.tar.gz.gpg'>TL0006</a></td><td>F</td></tr>\
-        <tr><td><a href='%24B0007.tar.gz.gpg'>$B0007.tar.gz.gpg</a></td><td>G</td></tr>";
+        <tr><td><a href='%24B0007.tar.gz.gpg'>$B0007.tar.gz.gpg</a></td><td>G</td></tr>\
+        <tr><td><a href='/libraries/TESTLIB/%24B0008.tar.gz.gpg'>Download</a></td><td>H</td></tr>\
+        <tr><td><a href='%2BZ0009.tar.gz.gpg'><img src=get.png></a></td><td>I</td></tr>\
+        <tr><td><a href='a%2FTL0010.tar.gz.gpg'>Download</a></td><td>J</td></tr>\
+        <tr><td><a href='TL0011.tar.gz.gpg'>TL00&hellip;</a></td><td>K</td></tr>";
     let (rows, page) = parse(page("Filename|Title", rows));
     let shown: Vec<_> = rows
         .iter()
@@ -91,9 +95,44 @@ fn converted_lists_name_files() {
         ("TL0005", "TL0005.tar.gz.gpg"),
         ("TL0006", "TESTLIB_TL0006.tar.gz.gpg"),
         ("$B0007", "$B0007.tar.gz.gpg"),
+        ("$B0008", "$B0008.tar.gz.gpg"),
+        ("+Z0009", "+Z0009.tar.gz.gpg"),
+        ("TL0011", "TL0011.tar.gz.gpg"),
     ];
     assert_eq!(shown, expected);
-    assert_eq!(page.rejected.len(), 1);
+    assert_eq!(page.rejected.len(), 2);
+}
+
+/// Which words they are is decided in `placeholder.rs`. Which book such a row is about is not known.
+#[test]
+fn words_in_place_of_a_barcode_become_no_books() {
+    let rows: String = [
+        "None",
+        "details",
+        "TBD",
+        "N/A",
+        "-",
+        "Total",
+        "NEW",
+        "<a href='x'>Download</a>",
+        "null.tar.gz.gpg",
+    ]
+    .map(|name| format!("<tr><td>{name}</td><td>A title</td></tr>"))
+    .concat();
+    let (rows, page) = parse(page(
+        "Barcode|Title",
+        &(rows + "<tr><td>$B123456</td><td>A title</td></tr>"),
+    ));
+    assert_eq!(
+        rows.iter().map(|row| row.barcode.as_str()).collect::<Vec<_>>(),
+        ["$B123456"]
+    );
+    assert_eq!(page.rejected.len(), 9, "{:?}", page.rejected);
+    assert!(
+        page.rejected.iter().all(|row| row.about().is_none()),
+        "{:?}",
+        page.rejected
+    );
 }
 
 #[test]
@@ -128,6 +167,85 @@ fn a_heading_repeated_within_the_list_is_no_book() {
     let again = "<tr class=heading><td>Barcode</td><td>Title</td></tr>";
     let rows = format!("<tr><td>TL0001</td><td>A</td></tr>{again}<tr><td>TL0002</td><td>B</td></tr>");
     assert_eq!(barcodes(page("Barcode|Title", &rows)), ["TL0001", "TL0002"]);
+}
+
+#[test]
+fn all_tables_that_name_volumes_are_read() {
+    let head = |names: &str| {
+        let names: String = names.split('|').map(|name| format!("<td>{name}</td>")).collect();
+        format!("<tr class=heading>{names}</tr>")
+    };
+    let table = |head: &str, rows: &str| format!("<h3>Converted 2025/06/01</h3><table>{head}{rows}</table>");
+    let row = |barcode: &str| format!("<tr><td>{barcode}</td><td>A</td></tr>");
+    let list = head("Barcode|Title");
+    let sections = table(
+        &list,
+        &(row("TL0001") + "</tbody>" + &head("Converted 2025/06/02") + &row("TL0002")),
+    );
+    let search = table(
+        &head("Barcode|Search"),
+        "<tr><td><input name=barcodes></td><td><input type=submit></td></tr>",
+    );
+    let states = table(&head("State|Count"), "<tr><td>NEW</td><td>5000</td></tr>");
+    for (html, expected) in [
+        (
+            table(&list, &row("TL0001")) + &table(&list, &row("TL0002")),
+            &["TL0001", "TL0002"][..],
+        ),
+        (sections, &["TL0001", "TL0002"]),
+        (search + &table(&list, &row("TL0001")), &["TL0001"]),
+        (states.clone() + &table(&list, &row("TL0001")) + &states, &["TL0001"]),
+        // The second one has other columns, within the same table too.
+        (
+            table(&list, &row("TL0001")) + &table(&head("Title|Barcode"), "<tr><td>B</td><td>TL0002</td></tr>"),
+            &["TL0001", "TL0002"],
+        ),
+        (
+            table(
+                &list,
+                &(row("TL0001") + &head("Title|Barcode") + "<tr><td>B</td><td>TL0002</td></tr>"),
+            ),
+            &["TL0001", "TL0002"],
+        ),
+    ] {
+        assert_eq!(
+            barcodes(format!("<html><body>{html}</body></html>")),
+            expected,
+            "{html}"
+        );
+    }
+    // A part of the list whose columns are not named, or whose books stand in its foot.
+    for rest in [
+        table("", &row("TL0002")),
+        table(
+            "<tr><td>Barcode</td></tr>",
+            "<tr><td><a href=x>TL0002.tar.gz.gpg</a></td></tr>",
+        ),
+        table(&head("State|Count"), &row("39015012345678")),
+        table(&list, &format!("<tfoot>{}</tfoot>", row("TL0002"))),
+        table(&list, "<tr><td colspan=2>TL0002</td></tr>"),
+    ] {
+        let (rows, page) = parse(table(&list, &row("TL0001")) + &rest);
+        assert_eq!((rows.len(), page.doubt), (1, Some(EndDoubt::Trouble)), "{rest}");
+    }
+}
+
+#[test]
+fn a_servers_words_in_a_cell_for_a_date_or_state_leave_the_end_in_doubt() {
+    let read = |date: &str, state: &str| {
+        let row = format!("<tr><td>TL0001</td><td>The error of ways</td><td>{date}</td><td>{state}</td></tr>");
+        let (rows, page) = parse(page("Barcode|Title|Scanned Date|State", &row));
+        assert_eq!(rows.len(), 1, "{row}");
+        page.doubt
+    };
+    for (date, state, doubt) in [
+        ("2011/02/03 04:05", "NEW", None),
+        ("unknown", "On loan", None),
+        ("2011/02/03 Error: timeout", "NEW", Some(EndDoubt::Trouble)),
+        ("2011/02/03", "NEW Internal server error", Some(EndDoubt::Trouble)),
+    ] {
+        assert_eq!(read(date, state), doubt, "{date} {state}");
+    }
 }
 
 #[test]

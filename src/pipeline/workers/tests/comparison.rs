@@ -104,6 +104,23 @@ fn a_first_pass_that_trouble_kept_from_being_compared_is_not_complete() {
     }
 }
 
+/// A page in the middle may lack rows as well as the last one.
+#[test]
+fn a_page_that_leads_on_and_tells_of_trouble_is_compared() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let first = page(&["TL0001", "TL0002", "TL0003", "TL0004", "TL0005"], Some("x"));
+        let text = "TL0001\nTL0002\nTL0003\nTL0004\nTL0005\nTL0006\n";
+        for trouble in ["", "<tr><td colspan=3>Error: backend timeout</td></tr></tbody>"] {
+            fixture.grin.list(&first.replace("</tbody>", trouble));
+            fixture.grin.list(&page(&["TL0006"], None));
+            fixture.grin.list(text);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.rows, seen.incomplete), (6, None), "{trouble}");
+        }
+    });
+}
+
 #[test]
 fn one_row_that_only_the_text_form_has_is_recorded() {
     paused(async || {

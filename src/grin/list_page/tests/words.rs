@@ -1,0 +1,111 @@
+//! Words of trouble and of more, wherever on a page they stand.
+
+use crate::grin::list_page::tests::pagers::read;
+use crate::grin::list_page::tests::*;
+
+/// What a server in trouble says takes the place of rows: outside of the rows' cells, it is never passed over.
+#[test]
+fn words_in_place_of_rows_leave_no_page_complete() {
+    for (inside, after, refused) in [
+        ("<p>Your request is unavailable</p>", "", true),
+        ("Your request is <b>unavailable</b>", "", true),
+        ("</tbody><tr>Your request is unavailable</tr>", "", true),
+        ("", "<p>Your request\n is unavailable.</p>", true),
+        ("\nDeadlineExceeded\n</tbody>", "", false),
+        ("<tr>DeadlineExceeded</tr>", "", false),
+        ("Oops</tbody>", "", false),
+        ("", "<h1>500 Internal Server Error</h1>", false),
+        ("", "<p><b>Error</b>: backend timeout</p>", false),
+        ("", "<p>Error 500</p>", false),
+        ("", "<p>Timeout while reading rows</p>", false),
+        ("", "<p class=warn>Warning: this list is incomplete.</p>", false),
+        ("", "<p>Only partial results are shown.</p>", false),
+        (
+            "",
+            "<div class=error-box><p>Not all data is here. Sorry!</p></div>",
+            false,
+        ),
+        ("", "<font color=red>Partial</font>", false),
+        (
+            "",
+            "<pre>java.lang.NullPointerException\n at com.x.Foo(Foo.java:12)</pre>",
+            false,
+        ),
+        (
+            "</tbody><tfoot><tr><td colspan=2>Backend timeout</td></tr></tfoot>",
+            "",
+            false,
+        ),
+        ("</tbody><tfoot><tr><td>Please try again</td></tr></tfoot>", "", false),
+        ("<tr><td colspan=2>Timeout while reading rows</td></tr>", "", false),
+        ("<tr><td colspan=2>Truncated by an error</td></tr>", "", false),
+        // Behind a cell's end, words are in no cell.
+        ("<tr><td></td>An error occurred<td></td></tr>", "", false),
+        ("<tr><td>&nbsp;</td> Oops</tr>", "", false),
+        ("<html><title>Sign in</title><body></body></html>", "", false),
+        (
+            "<tr><td colspan=2>Internal error, please try again later</td></tr>",
+            "",
+            false,
+        ),
+    ] {
+        let page = read("?result_count=100", inside, after);
+        let refusal = refused.then_some(AnswerRefusal::Unavailable);
+        let doubt = (!refused).then_some(EndDoubt::Trouble);
+        assert_eq!(
+            (page.refusal, page.doubt, page.complete),
+            (refusal, doubt, false),
+            "{inside}{after}"
+        );
+    }
+    let page = read(
+        "?result_count=100",
+        "<tr><td colspan=2>Error: timeout</td></tr>",
+        "<a href='?first=3'>Next</a>",
+    );
+    assert!(
+        page.next.is_some() && page.has_trouble && page.warnings.len() == 2,
+        "{page:?}"
+    );
+    for inside in ["", " \n&nbsp;", "<tr><td colspan=2>None</td></tr>"] {
+        assert!(read("?result_count=100", inside, "").complete, "{inside}");
+    }
+}
+
+#[test]
+fn words_in_the_table_or_after_it_that_tell_of_more_leave_the_end_in_doubt() {
+    for words in [
+        "1-2 of 5000",
+        "... and 4998 more",
+        "...",
+        "More results available",
+        "Too many rows",
+        "Showing the first 2 books only",
+        "Total 2 of 5000",
+        "1/2500",
+    ] {
+        let row = format!("<tr><td colspan=2>{words}</td></tr>");
+        let foot = format!("</tbody><tfoot><tr><td colspan=2>{words}</td></tr></tfoot>");
+        for inside in [row, foot] {
+            let page = read("?result_count=100", &inside, "");
+            assert_eq!(page.doubt, Some(EndDoubt::NextWithoutAddress), "{inside}");
+        }
+    }
+    for words in [
+        "Total: 5,000 books",
+        "5000 books found",
+        "Query returned 5000 rows; displaying 2.",
+    ] {
+        for (inside, after) in [
+            (format!("<tr><td colspan=2>{words}</td></tr>"), String::new()),
+            (
+                format!("</tbody><tfoot><tr><td>{words}</td></tr></tfoot>"),
+                String::new(),
+            ),
+            (String::new(), format!("<p>{words}</p>")),
+        ] {
+            let page = read("?result_count=100", &inside, &after);
+            assert_eq!(page.doubt, Some(EndDoubt::CountsMore(5_000)), "{inside}{after}");
+        }
+    }
+}
