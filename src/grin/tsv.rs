@@ -5,12 +5,14 @@ mod short_rows;
 use std::collections::BTreeMap;
 
 use crate::grin::columns;
-use crate::grin::columns::ExportColumn;
+use crate::grin::columns::{ColumnKind, ExportColumn};
 use crate::grin::lines;
 use crate::grin::lines::LineCutter;
 use crate::grin::text_list::speaks_for_itself;
-use crate::grin::tsv::short_rows::{AfterShortRow, EndedRow, LineBeginning, RowEnds, ShortRow, after_short_row};
-use crate::grin::{AnswerRefusal, Barcode, BookEnrichment, FieldValue, RejectedRow, text};
+use crate::grin::tsv::short_rows::{
+    AfterShortRow, CellFit, EndedRow, LineBeginning, RowEnds, ShortRow, after_short_row,
+};
+use crate::grin::{AnswerRefusal, Barcode, BookEnrichment, FieldValue, RejectedRow, TypedValue, text};
 
 /// Longest line taken; 25 columns of words and dates have a few hundred bytes.
 const LONGEST_LINE: usize = 256 << 10;
@@ -26,8 +28,7 @@ pub struct TsvReader {
     pub columns_unknown: Vec<String>,
     /// Rows that were not taken.
     pub rejected: Vec<RejectedRow>,
-    /// Volumes whose row has fewer cells than there are columns, and may be torn (`short_rows.rs`). They are not in `books` for that
-    /// row, because the last cell may be half of one.
+    /// Volumes whose row does not fit the heading: it may be torn or shifted (`short_rows.rs`). They are not in `books` for that row.
     pub torn: Vec<Barcode>,
     /// Whether GRIN leaves out empty cells at a row's end; `None`: the answer does not tell.
     pub rows_are_trimmed: Option<bool>,
@@ -71,7 +72,6 @@ pub fn parse_tsv(bytes: &[u8], asked: &AskedBooks<'_>) -> TsvReader {
         short: None,
         ends: RowEnds::default(),
         rows: 0,
-        long_rows: 0,
         unnoted: 0,
         tsv,
     };
@@ -95,7 +95,6 @@ struct Table<'a> {
     ends: RowEnds,
     /// Lines after the header, but empty ones.
     rows: u64,
-    long_rows: u64,
     unnoted: u64,
     tsv: TsvReader,
 }
@@ -107,19 +106,33 @@ struct Header {
 }
 
 impl Header {
-    /// What a row says, and whether it has more cells than there are columns.
-    fn facts(&self, line: &str) -> (BookEnrichment, bool) {
+    /// What a row says, and how well it fits.
+    fn facts(&self, line: &str) -> (BookEnrichment, CellFit) {
         let mut book = BookEnrichment::default();
+        let mut fit = CellFit {
+            cells: line.split('\t').count(),
+            columns: self.columns.len(),
+            ..CellFit::default()
+        };
         let mut cells = line.split('\t');
         // In this order, so that the last step takes no cell away.
         for (column, cell) in self.columns.iter().zip(cells.by_ref()) {
             if let Some(column) = column.filter(|column| column.sql != "barcode")
                 && let Some(value) = FieldValue::read(column.kind, &text::one_line(cell))
             {
+                fit.note(is_of_kind(column.kind, &value), column.kind == ColumnKind::Date);
                 book.set(column.sql, value);
             }
         }
-        (book, cells.any(|cell| !cell.trim().is_empty()))
+        fit.has_more = cells.any(|cell| !cell.trim().is_empty());
+        (book, fit)
+    }
+
+    /// Whether a line is a heading: no book is called as the column of barcodes.
+    fn is_heading(&self, line: &str) -> bool {
+        let name = self.barcode.and_then(|at| line.split('\t').nth(at));
+        let column = name.and_then(|name| columns::by_tsv(name.trim()));
+        column.is_some_and(|column| column.sql == "barcode")
     }
 }
 
@@ -132,11 +145,27 @@ impl Table<'_> {
         }
         match self.header.take() {
             None => self.header = Some(self.read_header(line)),
+            Some(header) if header.is_heading(line) => self.header = Some(self.heading_again(&header, line)),
             Some(header) => {
                 self.row(&header, line);
                 self.header = Some(header);
             }
         }
+    }
+
+    /// A heading among the rows, which may name other columns than the one before. The row before it may have lost its rest.
+    fn heading_again(&mut self, before: &Header, line: &str) -> Header {
+        if let Some((barcode, _)) = self.short.take().and_then(|short| short.facts) {
+            self.tear(barcode);
+        }
+        let unknown = self.tsv.columns_unknown.len();
+        let header = self.read_header(line);
+        if header.columns == before.columns {
+            self.tsv.columns_unknown.truncate(unknown);
+        } else {
+            self.warn("a second heading names other columns than the first".to_owned());
+        }
+        header
     }
 
     fn read_header(&mut self, line: &str) -> Header {
@@ -161,11 +190,16 @@ impl Table<'_> {
         let Some(at) = header.barcode else { return };
         self.rows += 1;
         let name = text::one_line(line.split('\t').nth(at).unwrap_or_default());
-        let parsed = Barcode::parse(&name);
+        let begins = self.beginning(Barcode::parse(&name).ok().as_ref());
+        let (begins, parsed) = match Barcode::listed(&name) {
+            // Whatever a requested book is called.
+            _ if begins == LineBeginning::Requested => (begins, Barcode::parse(&name)),
+            Ok(barcode) => (begins, Ok(barcode)),
+            Err(bad) => (LineBeginning::Other, Err(bad)),
+        };
         let count = line.split('\t').count();
         let columns = header.columns.len();
         self.ends.any_empty |= line.rsplit('\t').next().is_some_and(|cell| cell.trim().is_empty());
-        let begins = self.beginning(parsed.as_ref().ok());
         let next = parsed.as_ref().ok().filter(|_| begins == LineBeginning::Requested);
         if self.continues(count, columns, next, begins) {
             return;
@@ -174,18 +208,19 @@ impl Table<'_> {
             Ok(barcode) => barcode,
             Err(bad) => return self.reject(RejectedRow::new(&name, bad)),
         };
-        let (book, more) = header.facts(line);
+        let (book, fit) = header.facts(line);
         if count < columns {
-            let facts = if begins == LineBeginning::Requested {
+            let facts = if begins == LineBeginning::Requested && fit.is_good() {
                 Some((barcode, book))
             } else {
                 self.tear(barcode);
                 None
             };
             self.short = Some(ShortRow { cells: count, facts });
-        } else {
-            self.long_rows += u64::from(more);
+        } else if fit.is_good() {
             self.take(barcode, book);
+        } else {
+            self.tear(barcode);
         }
     }
 
@@ -267,9 +302,11 @@ impl Table<'_> {
         }
     }
 
-    /// A row with too few cells. What it says is dropped: cells are missing, and its last one may be half of one.
+    /// A row that does not fit the heading. What it says is dropped: it may be half of a cell, or of another column.
     fn tear(&mut self, barcode: Barcode) {
-        self.warn(format!("the row of {barcode} is torn; its facts were not taken"));
+        self.warn(format!(
+            "the row of {barcode} does not fit the heading; its facts were not taken"
+        ));
         self.tsv.torn.push(barcode);
     }
 
@@ -298,12 +335,6 @@ impl Table<'_> {
         if self.tsv.refusal == Some(AnswerRefusal::BadHeader) {
             self.warn("no column is named Barcode".to_owned());
         }
-        if self.long_rows > 0 {
-            self.warn(format!(
-                "{} rows have more cells than there are columns",
-                self.long_rows
-            ));
-        }
         if self.unnoted > 0 {
             self.tsv
                 .warnings
@@ -311,6 +342,15 @@ impl Table<'_> {
         }
         self.tsv.warnings.extend(warnings);
         self.tsv
+    }
+}
+
+/// Whether a value is what its column holds; `None`: the column holds any words.
+fn is_of_kind(kind: ColumnKind, value: &FieldValue) -> Option<bool> {
+    match (kind, value) {
+        (ColumnKind::Text | ColumnKind::Timestamp, _) => None,
+        (_, FieldValue::Date(date)) => Some(date.when().is_some()),
+        (kind, FieldValue::Text(text)) => Some(TypedValue::read(kind, text).is_some()),
     }
 }
 

@@ -11,12 +11,50 @@
 //! 3. no other row is of its book, nor of the book whose row comes next where the two would fill all columns together: the rest of a
 //!    torn row may begin with the name of a requested book.
 //!
+//! A row with more cells than columns, or with as many, may be shifted by a tab within a cell. Its facts are taken if nothing stands beyond
+//! the columns, and its cells are what their columns hold: dates, numbers, flags. A row with as many cells as columns may have some that
+//! are not, because GRIN writes what it likes; more of them than others, or several with one in a column of dates, show that it is shifted.
+//!
 //! What was requested may be unknown (a saved answer); then a word that can only be a barcode stands for a requested book.
 
 use crate::grin::{Barcode, BookEnrichment};
 
 /// Fewer short rows than this prove nothing: one row may be torn in a way that nobody has thought of.
 const SEVERAL: usize = 2;
+
+/// How a row fits the columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct CellFit {
+    pub(super) cells: usize,
+    pub(super) columns: usize,
+    /// Something stands beyond the last column.
+    pub(super) has_more: bool,
+    /// Cells that are what their column holds, where that is not any words.
+    pub(super) good: usize,
+    /// Cells that are not.
+    pub(super) bad: usize,
+    /// Some of those are in columns of dates.
+    pub(super) has_bad_date: bool,
+}
+
+impl CellFit {
+    /// Counts a cell; `None`: its column holds any words.
+    pub(super) fn note(&mut self, is_of_kind: Option<bool>, is_date: bool) {
+        self.good += usize::from(is_of_kind == Some(true));
+        self.bad += usize::from(is_of_kind == Some(false));
+        self.has_bad_date |= is_date && is_of_kind == Some(false);
+    }
+
+    /// Whether nothing shows that cells stand in the wrong columns.
+    pub(super) fn is_good(self) -> bool {
+        let is_shifted = if self.cells == self.columns {
+            self.bad > 1 && self.bad > self.good || self.bad > 2 && self.has_bad_date
+        } else {
+            self.bad > 0
+        };
+        !self.has_more && !is_shifted
+    }
+}
 
 /// How a line begins, as far as its cell for the barcode tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +141,53 @@ mod tests {
     use super::*;
     use AfterShortRow::{Closing, Rest, Unrelated};
     use LineBeginning::{Other, Requested, Word};
+
+    #[test]
+    fn a_row_whose_cells_are_not_what_their_columns_hold_is_shifted() {
+        let fit = |cells, good, bad| CellFit {
+            cells,
+            columns: 5,
+            good,
+            bad,
+            ..CellFit::default()
+        };
+        for (fit, expected) in [
+            (fit(5, 0, 0), true),
+            (fit(5, 3, 0), true),
+            // GRIN may write a word for a number.
+            (fit(5, 0, 1), true),
+            (fit(5, 3, 3), true),
+            (fit(5, 1, 2), false),
+            (
+                CellFit {
+                    has_bad_date: true,
+                    ..fit(5, 9, 2)
+                },
+                true,
+            ),
+            (
+                CellFit {
+                    has_bad_date: true,
+                    ..fit(5, 9, 3)
+                },
+                false,
+            ),
+            // Of another length, one is enough.
+            (fit(4, 2, 0), true),
+            (fit(4, 2, 1), false),
+            (fit(6, 2, 0), true),
+            (fit(6, 2, 1), false),
+            (
+                CellFit {
+                    has_more: true,
+                    ..fit(6, 2, 0)
+                },
+                false,
+            ),
+        ] {
+            assert_eq!(fit.is_good(), expected, "{fit:?}");
+        }
+    }
 
     #[test]
     fn only_the_rest_of_a_row_is_joined_to_it() {
