@@ -284,7 +284,7 @@ impl BookIntake {
                 _ => fault.needs_person,
             };
             let trouble = BreakerTrouble {
-                why: format!("{how_many} in a row failed, the last one with {reason}: {detail}"),
+                why: format!("{how_many} failed, the last one with {reason}: {detail}"),
                 needs_person,
                 ..BreakerTrouble::of(fault)
             };

@@ -81,9 +81,9 @@ impl FailureSeries {
         let is_one_books = fault.blame == Blame::Book || (fault.may_be_one_books() && books == 1);
         let are_all = || at_work.keys().all(|other| self.books.contains(other));
         if books >= enough {
-            Some(format!("{books} books"))
+            Some(format!("{books} books in a row"))
         } else if attempts >= enough && !is_one_books && are_all() {
-            Some(format!("{attempts} attempts at every book that is to be had"))
+            Some(format!("{attempts} attempts in a row at all books that are to be had"))
         } else {
             None
         }
