@@ -25,11 +25,38 @@ pub(super) struct RequestGate {
     until: Cell<Option<Instant>>,
     closed_at: Cell<Option<Instant>>,
     refusals: Cell<u32>,
+    /// Since when no request was accepted, and how often the gate closed since then.
+    row: Cell<Option<ClosingRow>>,
     /// The status of the refusal that closed it; `None`: another program was refused.
     status: Cell<Option<u16>>,
 }
 
+/// Pauses with no accepted request between them.
+#[derive(Debug, Clone, Copy)]
+struct ClosingRow {
+    since: Instant,
+    closings: u32,
+}
+
 impl RequestGate {
+    /// How long the gate is closed: from now on or, where it closed again after a pause was over, in all since it closed first.
+    pub(super) fn held_back(&self) -> Option<Duration> {
+        let until = self.closed_until()?;
+        let first = self.row.get().filter(|row| row.closings > 1);
+        Some(until - first.map_or_else(Instant::now, |row| row.since))
+    }
+
+    fn note_closing(&self) {
+        let row = self.row.get().unwrap_or_else(|| ClosingRow {
+            since: Instant::now(),
+            closings: 0,
+        });
+        self.row.set(Some(ClosingRow {
+            closings: row.closings.saturating_add(1),
+            ..row
+        }));
+    }
+
     /// When the gate opens, if it is closed.
     pub(super) fn closed_until(&self) -> Option<Instant> {
         self.until.get().filter(|until| *until > Instant::now())
@@ -49,6 +76,7 @@ impl RequestGate {
         if self.closed_at.get().is_none_or(|closed| sent > closed) {
             self.refusals.set(self.refusals.get().saturating_add(1));
             self.closed_at.set(Some(now));
+            self.note_closing();
         }
         let own = GROWTH.bound(self.refusals.get());
         let asked = retry_after.unwrap_or_default().min(LONGEST);
@@ -61,6 +89,7 @@ impl RequestGate {
     pub(super) fn closed_elsewhere(&self, until: Instant) -> Duration {
         if self.closed_until().is_none() {
             self.status.set(None);
+            self.note_closing();
         }
         self.until.set(self.until.get().max(Some(until)));
         self.closed_until()
@@ -71,6 +100,7 @@ impl RequestGate {
     pub(super) fn accepted(&self, sent: Instant) {
         if self.closed_at.get().is_none_or(|closed| sent > closed) {
             self.refusals.set(0);
+            self.row.set(None);
         }
     }
 }
@@ -151,6 +181,30 @@ mod tests {
         assert_eq!(gate.closed_until(), None);
         gate.accepted(Instant::now());
         assert_eq!(gate.refused(Instant::now(), 429, None).as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_one_after_the_other_are_one_until_a_request_is_accepted() {
+        let gate = RequestGate::default();
+        let held = || gate.held_back().map(|held| held.as_secs());
+        assert_eq!(held(), None);
+        let refuse = async |seconds| {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            gate.refused(Instant::now(), 503, Some(Duration::from_secs(seconds)))
+        };
+        refuse(100).await;
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert_eq!(held(), Some(60), "what is left of the only one");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        refuse(50).await;
+        assert_eq!(held(), Some(150));
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        gate.closed_elsewhere(Instant::now() + Duration::from_secs(30));
+        assert_eq!(held(), Some(180));
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        gate.accepted(Instant::now());
+        refuse(50).await;
+        assert_eq!(held(), Some(50));
     }
 
     #[tokio::test(start_paused = true)]

@@ -155,10 +155,11 @@ impl SessionEngine {
             RefusalScope::Grin => self.pacer.refused(sent, status, asked),
         };
         tracing::warn!(status, seconds = pause.as_secs(), "GRIN asks for a pause");
-        SessionError::Throttled {
+        // Whoever waits no longer than some time is told so by all pauses together.
+        self.pacer.check_pause().err().unwrap_or(SessionError::Throttled {
             status: Some(status),
             retry_after: Some(pause),
-        }
+        })
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct RequestPacer {
     gate: RequestGate,
     /// Where others ask GRIN too, the turns granted to this program; `None`: the pace is its own.
     shared: Option<Rc<SharedTurns>>,
-    /// Longest wait at the gate; `None`: as long as GRIN asks.
+    /// Longest wait at the gate, in all pauses that follow one another; `None`: as long as GRIN asks.
     longest_pause: Cell<Option<Duration>>,
     counters: Arc<SessionCounters>,
 }
@@ -86,11 +86,10 @@ impl RequestPacer {
     /// # Errors
     /// As [`RequestPacer::pass`].
     pub(super) fn check_pause(&self) -> Result<(), SessionError> {
-        let left = self.gate.closed_until().map(|until| until - Instant::now());
-        match (left, self.longest_pause.get()) {
-            (Some(left), Some(longest)) if left > longest => Err(SessionError::Throttled {
+        match (self.gate.held_back(), self.longest_pause.get()) {
+            (Some(held), Some(longest)) if held > longest => Err(SessionError::Throttled {
                 status: self.gate.closed_by(),
-                retry_after: Some(left),
+                retry_after: Some(held),
             }),
             _ => Ok(()),
         }
@@ -304,5 +303,19 @@ mod tests {
         let refuse = async { pacer.refused(Instant::now(), 429, Some(Duration::from_secs(3_600))) };
         let (passed, _) = tokio::join!(pacer.pass(), refuse);
         assert!(passed.is_err() && began.elapsed().is_zero());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_refused_again_and_again_waits_no_longer_than_the_bound_in_all() {
+        let pacer = pacer(1.0);
+        pacer.set_longest_pause(Duration::from_secs(600));
+        let began = Instant::now();
+        let mut requests = 0;
+        while requests < 50 && pacer.pass().await.is_ok() {
+            requests += 1;
+            pacer.refused(Instant::now(), 503, None);
+        }
+        assert_eq!(requests, 9, "after 2, 4, 8 … 256 seconds");
+        assert!(began.elapsed() <= Duration::from_secs(600), "{:?}", began.elapsed());
     }
 }
