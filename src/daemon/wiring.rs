@@ -28,7 +28,7 @@ use crate::pipeline::workers::{
 };
 use crate::pipeline::{
     BeginRun, CLAIM_LEASE, ChangeOptions, CopyMaker, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope,
-    Supervisor, WorkOptions, WorkerPools, archive_options, decrypted_options, storage_config, work_options,
+    Supervisor, WorkOptions, WorkerPools, archive_keys, decrypted_options, storage_config, work_options,
 };
 use crate::session::{CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionThread};
 use crate::settings::Settings;
@@ -350,7 +350,7 @@ impl Parts<'_> {
             addresses: self.addresses.clone(),
             storage: services.storage.clone(),
             layout: layout.clone(),
-            options: archive_options(settings)?,
+            keys: archive_keys(settings)?,
             transfers: self.transfers.clone(),
         })
     }

@@ -7,6 +7,7 @@ use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
 use crate::catalog::{CatalogAddress, CatalogError};
 use crate::grin::barcode_file;
 use crate::grin::{SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
+use crate::pipeline::workers::ArchiveKeyFiles;
 use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, WorkOptions, compare_after};
 use crate::settings::{DEMO_PASSPHRASE, Settings, UnusableSetting};
 use crate::storage::StorageConfig;
@@ -40,6 +41,14 @@ pub fn archive_options(settings: &Settings) -> Result<PassOptions, UnusableSetti
         accept_unauthenticated: settings.archive.accept_unauthenticated,
         ..decrypted_options(settings)
     })
+}
+
+/// The same, with keys that follow a change of their files.
+pub fn archive_keys(settings: &Settings) -> Result<ArchiveKeyFiles, UnusableSetting> {
+    let archive = &settings.archive;
+    let files = archive.passphrase_file.iter().chain(&archive.secret_key_file);
+    let settings = settings.clone();
+    ArchiveKeyFiles::of_files(files.cloned().collect(), move || archive_options(&settings))
 }
 
 /// The same for archives that are decrypted already.

@@ -25,7 +25,9 @@ pub mod workers;
 
 pub(crate) use copies::{CopyMaker, CopyScratch, KeptCopyError, unpack};
 pub use from_settings::scope_of;
-pub(crate) use from_settings::{CLAIM_LEASE, archive_options, decrypted_options, storage_config, work_options};
+pub(crate) use from_settings::{
+    CLAIM_LEASE, archive_keys, archive_options, decrypted_options, storage_config, work_options,
+};
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
 pub(crate) use mount::{MountError, adopt_storage, confirm_by_hand};
 pub(crate) use progress::{ProgressSnapshot, RunProgress};

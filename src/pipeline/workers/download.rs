@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
-use crate::archive::{ArchiveError, PassOptions, SeenArchive};
+use crate::archive::{ArchiveError, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::diagnostics::{of_archive_error, of_findings};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
@@ -18,6 +18,7 @@ use crate::pipeline::publish::{
     PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume, VolumePublished,
 };
 use crate::pipeline::workers::grin_session::{GrinSession, unless_held_back};
+use crate::pipeline::workers::key_files::ArchiveKeyFiles;
 use crate::pipeline::workers::panics;
 use crate::pipeline::workers::transfers::TransferTable;
 use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
@@ -44,8 +45,8 @@ pub struct DownloaderParts<S = Session> {
     pub storage: Storage,
     /// Under which names.
     pub layout: StorageLayout,
-    /// How archives are checked and what is taken out of them.
-    pub options: PassOptions,
+    /// How archives are opened and checked, and what is taken out of them.
+    pub keys: ArchiveKeyFiles,
     /// Where bodies on their way are listed.
     pub transfers: TransferTable,
     /// Confirms the claim before anything is published.
@@ -282,7 +283,7 @@ impl<S: GrinSession> DownloadWorker<S> {
             validator: body.head.validator.clone(),
             storage: self.parts.storage.clone(),
             layout: self.parts.layout.clone(),
-            options: self.parts.options.clone(),
+            options: self.parts.keys.current(),
         }
     }
 }

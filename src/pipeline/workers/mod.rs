@@ -10,6 +10,7 @@ mod convert;
 mod download;
 mod enrich;
 mod grin_session;
+mod key_files;
 mod list_pages;
 mod list_proof;
 mod list_reading;
@@ -32,6 +33,7 @@ pub(crate) use download::{DownloadBook, DownloadError, DownloadResult, Downloade
 pub use enrich::EnrichWorker;
 pub(crate) use enrich::{EnrichAnswer, EnrichBarcodes, EnrichError};
 pub(crate) use grin_session::BatchParts;
+pub(crate) use key_files::ArchiveKeyFiles;
 pub(crate) use transfers::{TransferTable, UnderWay};
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl DownloadFixture {
             addresses: addresses(),
             storage: self.storage.clone(),
             layout: self.layout.clone(),
-            options: PassOptions::with_passphrase(Secret::new(self.passphrase.clone())),
+            keys: PassOptions::with_passphrase(Secret::new(self.passphrase.clone())).into(),
             transfers: self.transfers.clone(),
             catalog: self.base.catalog.clone(),
             lease: LEASE,
