@@ -145,7 +145,8 @@ async fn finish(
         .hub
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
-    count(&daemon, view).await;
+    // For the status alone: a locked catalog is not waited for.
+    let _ = tokio::time::timeout(STATUS_EVERY, count(&daemon, view)).await;
     notify::status(&view.line());
     let signed_out = daemon.session.counters().snapshot().signed_out;
     let ledger = daemon.close(|phase| view.phase(phase)).await;

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::actor::{ActorName, AskContext};
 use crate::catalog::{CatalogError, ClaimedBook};
@@ -27,7 +27,7 @@ use crate::pipeline::fan_out::claims::ClaimedBooks;
 use crate::pipeline::fan_out::left::LeftBooks;
 use crate::pipeline::fan_out::said::SaidWaits;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
-use crate::pipeline::policy::{BOOKS_AFTER_CUT, BookFault, FailureMemory};
+use crate::pipeline::policy::{BookFault, FailureMemory};
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RunReport, RunScope, SupervisorState, WorkOptions};
 use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
@@ -335,30 +335,6 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         let waiting = self.waiting();
         self.said.tell(waiting.as_ref());
         self.control.progress.wait_for(waiting);
-    }
-
-    /// Books that run go to their end (the drain's grace cuts them); books only claimed are released at once.
-    async fn release_everything(&mut self) {
-        self.claims.release_all(&*self.services).await;
-        let cut = self.control.cut.clone();
-        let mut abandon = std::pin::pin!(async {
-            cut.cancelled().await;
-            tokio::time::sleep(BOOKS_AFTER_CUT).await;
-        });
-        while !self.running.is_empty() {
-            let renew_at = self.claims.renew_at();
-            tokio::select! {
-                Some(ended) = self.running.next() => {
-                    debug!(outcome = %ended.outcome, barcode = %ended.claim.barcode, "settled while draining");
-                    self.note(ended);
-                }
-                () = sleep_until(renew_at) => self.renew().await,
-                () = &mut abandon => {
-                    warn!(books = self.running.len(), "books that do not end are left; they are claimed again at the next start");
-                    return;
-                }
-            }
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Rows, ToSql};
@@ -23,6 +24,9 @@ pub(super) const LAST_FENCE: &str = "SELECT CAST(value AS INTEGER) FROM settings
 
 pub(super) const AFTER_COPY: &[&str] = &["INSERT INTO settings (key, value) VALUES ('last_fence', :fence) \
     ON CONFLICT (key) DO UPDATE SET value = excluded.value"];
+
+/// How long another program's lock is waited for before the end.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// A connection to a file; what it was opened for decides whether it may write.
 pub(crate) struct SqliteEngine {
@@ -110,8 +114,10 @@ impl SqliteEngine {
         !self.connection.is_autocommit()
     }
 
-    /// Copies the log back into the file and shortens it.
+    /// Copies the log back into the file and shortens it. The next start can do that as well, so a lock of another program is hardly
+    /// waited for.
     pub(super) fn close(self) -> Result<(), CatalogError> {
+        self.connection.busy_timeout(CLOSING)?;
         let _ = self.connection.execute_batch("PRAGMA optimize");
         self.connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

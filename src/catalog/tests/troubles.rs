@@ -81,6 +81,21 @@ fn who_waits_for_a_file_gets_it_although_another_program_hardly_leaves_it() {
 }
 
 #[test]
+fn a_lock_of_another_program_keeps_no_end_waiting() {
+    let mut shelf = Shelf::in_file();
+    shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);
+    let other = rusqlite::Connection::open(shelf.ledger.address().file().unwrap()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = std::time::Instant::now();
+    let _ = shelf.ledger.close();
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
 fn a_catalog_that_is_read_only_for_a_while_is_named_as_such_and_can_be_asked_again() {
     let mut shelf = Shelf::in_file();
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/06/01")]);

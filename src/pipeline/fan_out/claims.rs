@@ -3,8 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
-use tracing::warn;
+use futures::StreamExt;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, warn};
 
 use crate::actor::AskContext;
 use crate::catalog::{
@@ -14,6 +15,7 @@ use crate::grin::Barcode;
 use crate::pipeline::book_run::BookRunResult;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
+use crate::pipeline::policy::BOOKS_AFTER_CUT;
 use crate::pipeline::supervisor::WorkOptions;
 use crate::vocabulary::{BookOutcome, WaitCause};
 
@@ -150,6 +152,40 @@ impl ClaimedBooks {
 }
 
 impl<S: BookServices> FanOut<'_, S> {
+    /// Books that run go to their end (the drain's grace cuts them); books only claimed are released at once.
+    pub(super) async fn release_everything(&mut self) {
+        let cut = self.control.cut.clone();
+        // From the cut on, also while a catalog that does not answer keeps the release waiting.
+        let abandon = async move {
+            cut.cancelled().await;
+            tokio::time::sleep(BOOKS_AFTER_CUT).await;
+        };
+        tokio::select! {
+            () = self.end_books() => {}
+            () = abandon => {}
+        }
+        if !self.running.is_empty() {
+            warn!(
+                books = self.running.len(),
+                "books that do not end are left; they are claimed again at the next start"
+            );
+        }
+    }
+
+    async fn end_books(&mut self) {
+        self.claims.release_all(&*self.services).await;
+        while !self.running.is_empty() {
+            let renew_at = self.claims.renew_at();
+            tokio::select! {
+                Some(ended) = self.running.next() => {
+                    debug!(outcome = %ended.outcome, barcode = %ended.claim.barcode, "settled while draining");
+                    self.note(ended);
+                }
+                () = sleep_until(renew_at) => self.renew().await,
+            }
+        }
+    }
+
     /// Claims books to work on: of a probe one that is none of `openers`.
     pub(super) async fn claim(&mut self, probing: bool, openers: Vec<Barcode>) -> Result<(), CatalogError> {
         let left = self

@@ -6,6 +6,7 @@ use futures::FutureExt;
 
 use super::*;
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
+use crate::pipeline::policy::BOOKS_AFTER_CUT;
 use crate::session::SessionError;
 use crate::storage::StorageError;
 use crate::vocabulary::{Blame, FailureReason};
@@ -308,6 +309,26 @@ async fn a_drain_begins_nothing_more_and_ends_although_a_book_does_not() {
     );
     assert_eq!(run.library.stored(), 0, "nothing was begun after the drain");
     assert_eq!(run.library.claimed(), ["HANGS1"], "everything else is released");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_catalog_that_does_not_answer_keeps_a_drain_no_longer_than_books_that_do_not_end() {
+    let library = LibraryStub::new();
+    for number in 0..40 {
+        library.add(&format!("HANGS{number}"), Fate::Hangs, Duration::ZERO);
+    }
+    let (run, control) = Run::new(library);
+    let scope = scope(false);
+    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
+    let draining = async {
+        tokio::time::sleep(SECOND).await;
+        run.library.keeps_claims.set(true);
+        run.stop.cancel();
+        run.cut.cancel();
+    };
+    let began = Instant::now();
+    futures::join!(fan_out.run(), draining);
+    assert!(began.elapsed() <= BOOKS_AFTER_CUT + SECOND * 2, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,6 +54,8 @@ pub struct LibraryStub {
     pub began: Instant,
     /// Requests that GRIN's pause did not let through.
     pub refused: Cell<u32>,
+    /// The catalog takes no end of a claim, and does not say so.
+    pub keeps_claims: Cell<bool>,
     fence: RefCell<i64>,
     membership: LibraryMembership,
 }
@@ -65,6 +67,7 @@ impl LibraryStub {
             outages: RefCell::default(),
             began: Instant::now(),
             refused: Cell::default(),
+            keeps_claims: Cell::default(),
             fence: RefCell::default(),
             membership: LibraryMembership::of_tests(),
         }
@@ -296,6 +299,9 @@ impl BookServices for LibraryStub {
 
     async fn settle(&self, settle: SettleClaim) -> Result<(), CatalogError> {
         self.catalog()?;
+        if self.keeps_claims.get() {
+            std::future::pending::<()>().await;
+        }
         let code = settle.claim.barcode.as_str();
         if self.books.borrow()[code].claimed != Some(settle.claim.fence) {
             return Err(CatalogError::Stale {
