@@ -18,10 +18,10 @@ use crate::session::token::source;
 use crate::session::token::source::FileLook;
 use crate::session::{RetryBackoff, SessionCounters, SessionError, TokenSource};
 
-/// Between attempts while the token address does not answer.
+/// Between attempts while the token address does not answer: work resumes soon after it does.
 const PAUSES: RetryBackoff = RetryBackoff {
     base: Duration::from_secs(1),
-    cap: Duration::from_mins(1),
+    cap: Duration::from_secs(30),
     attempts: u32::MAX,
 };
 

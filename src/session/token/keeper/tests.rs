@@ -167,6 +167,23 @@ async fn a_token_address_that_fails_is_asked_at_growing_intervals() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_address_that_was_down_for_minutes_is_asked_within_half_a_minute_of_its_return() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let address = Address::says(&[(503, ""); 40]);
+    let began = tokio::time::Instant::now();
+    let mut asked = Vec::new();
+    while began.elapsed() < Duration::from_mins(10) {
+        let before = address.asked();
+        assert!(fixture.keeper.bearer(&address).await.is_err());
+        asked.extend((address.asked() > before).then(|| began.elapsed()));
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let longest = asked.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest <= Duration::from_secs(32), "{longest:?}");
+    assert!(asked.len() < 30, "{}", asked.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rotated_refresh_token_is_kept() {
     let fixture = installed(&credentials("old", "r1", PAST));
     let answer = r#"{"access_token": "new", "expires_in": 3600, "refresh_token": "r2"}"#;
