@@ -57,14 +57,20 @@ pub(super) fn refusal_scope(status: u16, kind: RequestKind, retry_after: Option<
 /// Whether a refusal by a host that GRIN redirected to concerns only what was asked for there: all but its server errors, which say
 /// that the way is broken.
 pub(super) fn is_refusal_of_host(status: u16) -> bool {
-    status < 500 || status == 503
+    status == 503 || !is_of_the_way(status)
+}
+
+/// The server could not answer, whatever was asked for: 408 and 425 say that the request did not come as it should, 421 that it came to
+/// the wrong server.
+fn is_of_the_way(status: u16) -> bool {
+    matches!(status, 408 | 421 | 425 | 500..=599)
 }
 
 /// The error of a status that is neither answer, redirect, refused token nor throttling.
 pub(super) fn error(status: u16, snippet: String) -> SessionError {
     match status {
         403 => SessionError::Forbidden { snippet },
-        500..=599 => SessionError::Server { status },
+        status if is_of_the_way(status) => SessionError::Server { status },
         _ => SessionError::Unexpected { status, snippet },
     }
 }
@@ -91,6 +97,21 @@ mod tests {
             (999, StatusVerdict::Error),
         ] {
             assert_eq!(verdict(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_could_not_answer_is_no_books_fault() {
+        for (status, is_server) in [
+            (500, true),
+            (408, true),
+            (421, true),
+            (425, true),
+            (410, false),
+            (400, false),
+        ] {
+            let error = error(status, String::new());
+            assert_eq!(error == SessionError::Server { status }, is_server, "{status}");
         }
     }
 
@@ -125,6 +146,7 @@ mod tests {
             (503, true),
             (500, false),
             (502, false),
+            (408, false),
         ] {
             assert_eq!(is_refusal_of_host(status), refuses, "{status}");
         }
