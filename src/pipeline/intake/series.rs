@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::grin::Barcode;
 use crate::pipeline::intake::breaker::ProbeFailures;
 use crate::pipeline::policy::{BookFault, MOST_ALIKE};
-use crate::vocabulary::Blame;
+use crate::vocabulary::{Blame, FailureReason};
 
 /// Different books that failed in the same way, and no archive was served whose run began later than the first of them failed.
 #[derive(Debug)]
@@ -69,8 +69,7 @@ impl FailureSeries {
     }
 
     /// How many failed, where that is everybody's trouble: so many different books or, where there are fewer, so many attempts at all
-    /// that there are. A fault that may be one book's is not everybody's however often that book fails, nor is one that was found to be
-    /// the book's where there are others left to ask for.
+    /// that there are. However often one book fails, that is not everybody's, unless GRIN cannot even be reached.
     pub fn is_everybodys(
         &self,
         fault: &BookFault,
@@ -78,7 +77,7 @@ impl FailureSeries {
         at_work: &BTreeMap<Barcode, Instant>,
     ) -> Option<String> {
         let (books, attempts) = (self.books.len(), self.attempts);
-        let is_one_books = fault.blame == Blame::Book || (fault.may_be_one_books() && books == 1);
+        let is_one_books = fault.blame == Blame::Book || (books == 1 && fault.reason != FailureReason::Connect);
         let are_all = || at_work.keys().all(|other| self.books.contains(other));
         if books >= enough {
             Some(format!("{books} books in a row"))
@@ -98,6 +97,10 @@ mod tests {
     #[test]
     fn so_many_books_or_so_many_attempts_at_all_that_there_are_make_it_everybodys() {
         let reset = BookFault::from(&SessionError::Reset);
+        let connect = BookFault::from(&SessionError::Connect {
+            host: "grin".to_owned(),
+            cause: "refused".to_owned(),
+        });
         let server = BookFault::from(&SessionError::Server { status: 503 });
         let forbidden = BookFault::from(&SessionError::Forbidden { snippet: String::new() });
         for (fault, books, attempts, others_at_work, expected) in [
@@ -108,7 +111,8 @@ mod tests {
             (&reset, 2, 2, false, false),
             // There are fewer.
             (&reset, 2, 3, false, true),
-            (&reset, 1, 3, false, true),
+            (&connect, 1, 3, false, true),
+            (&reset, 1, 100, false, false),
             (&server, 2, 3, false, true),
             (&server, 1, 100, false, false),
             (&forbidden, 2, 100, false, false),
