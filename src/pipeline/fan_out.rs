@@ -17,7 +17,6 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::actor::{ActorName, AskContext};
 use crate::catalog::{CatalogError, ClaimedBook};

@@ -172,7 +172,10 @@ fn is_settled(doubt: &EndDoubt, visited: &LoopGuard, books: u64) -> bool {
 fn review<'a>(page: &'a ListPage, visited: &LoopGuard) -> ListReview<'a> {
     ListReview {
         refusal: page.refusal,
-        doubt: page.doubt.as_ref().filter(|doubt| !is_settled(doubt, visited, u64::MAX)),
+        doubt: page
+            .doubt
+            .as_ref()
+            .filter(|doubt| !is_settled(doubt, visited, u64::MAX)),
         unknown_columns: &page.unknown_columns,
         rejected: &page.rejected,
         words: Vec::new(),

@@ -4,7 +4,7 @@ use crate::grin::list_page::page_end::LinkMeaning;
 
 impl LinkMeaning {
     /// A link's text. "Last", with or without arrows, and ">>" say nothing: they may lead anywhere behind this page.
-    pub(super) fn of_text(text: &str) -> Self {
+    pub(in crate::grin::list_page) fn of_text(text: &str) -> Self {
         let is_arrow = |c: char| matches!(c, '>' | '›' | '→' | '▶' | '►' | '⟩' | '»' | '-' | '.' | '…' | '[' | ']');
         let plain: String = text.chars().map(|c| if is_arrow(c) { ' ' } else { c }).collect();
         let words: Vec<String> = plain.split_whitespace().map(str::to_lowercase).collect();
@@ -31,7 +31,7 @@ impl LinkMeaning {
 
 /// Whether a link's or button's words promise more of a list without saying that it is the next part: "More", "Show all", "2". The number
 /// `except` is no page's: it is how many rows a page is to have.
-pub(super) fn promises_more(text: &str, except: Option<&str>) -> bool {
+pub(in crate::grin::list_page) fn promises_more(text: &str, except: Option<&str>) -> bool {
     let parts = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty());
@@ -98,7 +98,7 @@ fn is_form_of(word: &str, onward: &str) -> bool {
 }
 
 /// Whether words are nothing but arrows that point onward, as ">>" on a button; in a link, they may lead to the end or anywhere.
-pub(super) fn are_onward_arrows(text: &str) -> bool {
+pub(in crate::grin::list_page) fn are_onward_arrows(text: &str) -> bool {
     let is_arrow = |c: char| matches!(c, '>' | '›' | '→' | '▶' | '►' | '⟩' | '»' | '⏵' | '⏩');
     let text = text.trim();
     !text.is_empty() && text.chars().all(|c| is_arrow(c) || c.is_whitespace())
