@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::archive::{ArchiveError, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
-use crate::diagnostics::{of_archive_error, of_findings};
+use crate::diagnostics::{UnrecognisedAnswer, of_archive_error, of_findings};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
 use crate::log::as_actor;
 use crate::pipeline::LibraryMembership;
@@ -213,9 +213,9 @@ impl<S: GrinSession> DownloadWorker<S> {
         let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, recipe, first)));
         let staged = pass
             .await
-            .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?;
-        self.report(&staged);
-        let staged = staged?;
+            .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?
+            .inspect(|staged| self.report(of_findings(staged.findings())))
+            .inspect_err(|error| self.report(unrecognised(error)))?;
         self.publish(download, staged, cx).await
     }
 
@@ -262,16 +262,8 @@ impl<S: GrinSession> DownloadWorker<S> {
         }
     }
 
-    /// Reports what of the archive was not recognised.
-    fn report(&self, staged: &Result<StagedVolume, DownloadError>) {
-        let odd = match staged {
-            Ok(staged) => of_findings(staged.findings()),
-            Err(DownloadError::Publish(PublishError::Archive(error))) => of_findings(error.findings())
-                .into_iter()
-                .chain(of_archive_error(error))
-                .collect(),
-            Err(_) => return,
-        };
+    /// Reports what of an archive was not recognised.
+    fn report(&self, odd: Vec<UnrecognisedAnswer>) {
         let diagnostics = self.parts.session.diagnostics();
         odd.into_iter().for_each(|answer| diagnostics.report(answer));
     }
@@ -285,6 +277,17 @@ impl<S: GrinSession> DownloadWorker<S> {
             layout: self.parts.layout.clone(),
             options: self.parts.keys.current(),
         }
+    }
+}
+
+fn unrecognised(error: &DownloadError) -> Vec<UnrecognisedAnswer> {
+    match error {
+        DownloadError::Publish(PublishError::Archive(error)) => {
+            let mut odd = of_findings(error.findings());
+            odd.extend(of_archive_error(error));
+            odd
+        }
+        _ => Vec::new(),
     }
 }
 
