@@ -26,6 +26,7 @@ use crate::cli::simulate::SimulateArgs;
 use crate::cli::status::StatusArgs;
 use crate::cli::step::StepArgs;
 use crate::cli::storage::StorageArgs;
+use crate::cli::support_bundle::SupportBundleArgs;
 use crate::cli::top::TopArgs;
 use crate::log::LogArgs;
 
@@ -61,6 +62,8 @@ pub enum CliCommand {
     CheckConfig(CheckConfig),
     /// Meet GRIN with at most 30 requests, and say what of its answers is recognised; nothing is stored
     Rehearse(RehearseArgs),
+    /// Pack what of GRIN's answers was not recognised, without books and secrets, to report it
+    SupportBundle(SupportBundleArgs),
     /// Serve a simulated GRIN, to try things out
     #[cfg(feature = "lab")]
     Simulate(Box<SimulateArgs>),
@@ -134,6 +137,7 @@ mod tests {
             "grind check-config --connect",
             "grind init --library L --storage file:///x --service-account-file k --passphrase-file p --root r --force --connect",
             "grind rehearse --config f",
+            "grind support-bundle --config f --output o --log l",
             "grind init --client-secret-file c",
             "grind auth status",
             "grind collect --config f --limit 5 --barcodes AAA1,BBB2 --queue converted --queue failed --force --dry-run",

@@ -41,6 +41,7 @@ mod status;
 pub(crate) mod step;
 mod storage;
 mod summary;
+mod support_bundle;
 mod top;
 
 use std::io::StdoutLock;
@@ -87,6 +88,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Demo(args) => demo::run(args),
         CliCommand::Init(args) => init::run(args),
         CliCommand::Rehearse(args) => rehearse::run(args),
+        CliCommand::SupportBundle(args) => support_bundle::run(args),
         CliCommand::Auth(args) => auth::run(args),
         CliCommand::CheckConfig(args) => check_config(args),
         #[cfg(feature = "lab")]

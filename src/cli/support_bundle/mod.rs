@@ -1,0 +1,263 @@
+//! `grind support-bundle`: what GRIN answered and was not recognised, with what helps to understand it, without books and secrets.
+
+mod answers;
+mod pseudonyms;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::catalog::AskUnknown;
+use crate::cli::args::ReachArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::support_bundle::answers::{names_in, rows_of, without_books};
+use crate::cli::support_bundle::pseudonyms::{BookPseudonyms, ELSEWHERE};
+use crate::cli::{load, output, reading, status};
+use crate::diagnostics::{UnrecognisedAnswer, kept_answers, without_secrets};
+use crate::grin::{Barcode, LibraryDirectory};
+use crate::settings::{Settings, diagnostics_folder};
+
+/// Bytes of the log's end.
+const LOG: u64 = 256 << 10;
+
+/// `grind support-bundle`.
+#[derive(Debug, Clone, Args)]
+pub struct SupportBundleArgs {
+    /// Where the daemon is, which tells its status; and its config.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+    /// The bundle; a file that is there already is left alone [default: grind-support-DATE.tar.gz]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// A log whose last lines are packed, too, such as `journalctl -u grind -n 2000` writes it
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+}
+
+/// Packs, and says what.
+pub fn run(args: &SupportBundleArgs) -> CommandResult {
+    let settings = load::of_catalog(&args.reach.config)?;
+    let bundle = gather(args, &settings)?;
+    let path = args.output.clone().unwrap_or_else(|| {
+        let name = format!(
+            "grind-support-{}.tar.gz",
+            jiff::Timestamp::now().strftime("%Y-%m-%d-%H%M%S")
+        );
+        PathBuf::from(name)
+    });
+    pack(&path, &bundle).map_err(|error| {
+        CliError::new(
+            ExitStatus::CannotCreate,
+            format!("{} cannot be written", path.display()),
+        )
+        .because(&error)
+    })?;
+    let mut said = format!("{} holds:\n", path.display());
+    for file in &bundle {
+        let _ = writeln!(said, "  {:<32}{}", file.name, file.what);
+    }
+    said += "Barcodes and titles are replaced, secrets left out. A program cannot know them all: look at it before you send it.\n";
+    output::print(&said)?;
+    Ok(ExitStatus::Done)
+}
+
+/// One file of a bundle.
+struct BundledFile {
+    name: String,
+    what: String,
+    text: String,
+}
+
+/// What is to be had, before anything is replaced.
+struct Gathered {
+    answers: Vec<UnrecognisedAnswer>,
+    status: Option<Value>,
+    report: Option<Value>,
+    log: Option<String>,
+}
+
+fn gather(args: &SupportBundleArgs, settings: &Settings) -> Result<Vec<BundledFile>, CliError> {
+    let state_directory = std::env::var_os("STATE_DIRECTORY");
+    let folder = diagnostics_folder(&settings.catalog.url, state_directory.as_deref());
+    let unreadable = |path: &Path, error: &io::Error| {
+        CliError::new(ExitStatus::NotPermitted, format!("{} cannot be read", path.display()))
+            .because(error)
+            .advise("Run it as the user of the daemon: sudo -u grind grind support-bundle")
+    };
+    let mut answers = kept_answers(&folder).map_err(|error| unreadable(&folder, &error))?;
+    // Kept by an older version, maybe.
+    answers
+        .iter_mut()
+        .for_each(|answer| answer.body = without_secrets(&answer.body));
+    let log = args
+        .log
+        .as_deref()
+        .map(|path| last_lines(path).map_err(|error| unreadable(path, &error)));
+    let reader = reading::existing(&settings.catalog.url).ok().flatten();
+    let report = reader.as_ref().and_then(|reader| reader.report().ok());
+    let gathered = Gathered {
+        answers,
+        status: args
+            .reach
+            .endpoints()
+            .and_then(|endpoints| status::ask(&endpoints))
+            .ok(),
+        report: report.and_then(|report| serde_json::to_value(report).ok()),
+        log: log.transpose()?.map(|log| without_secrets(&log)),
+    };
+    let suspects = gathered.suspects();
+    let known = match &reader {
+        // Where the catalog cannot tell, all of them are taken for books.
+        Some(reader) => match reader.ask(&AskUnknown(suspects.clone())) {
+            Ok(unknown) => {
+                let unknown: BTreeSet<Barcode> = unknown.into_iter().collect();
+                suspects.into_iter().filter(|name| !unknown.contains(name)).collect()
+            }
+            Err(_) => suspects,
+        },
+        None => suspects,
+    };
+    Ok(gathered.files(settings, known))
+}
+
+fn last_lines(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG)))?;
+    let mut text = Vec::new();
+    file.take(LOG).read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    match (length > LOG, text.split_once('\n')) {
+        (true, Some((_, whole))) => Ok(whole.to_owned()),
+        _ => Ok(text),
+    }
+}
+
+impl Gathered {
+    /// Names that may be barcodes, wherever they stand.
+    fn suspects(&self) -> Vec<Barcode> {
+        let mut texts: Vec<String> = self.answers.iter().map(|answer| answer.body.clone()).collect();
+        texts.extend(self.answers.iter().filter_map(|answer| answer.url.clone()));
+        texts.extend(self.log.clone());
+        texts.extend([&self.status, &self.report].into_iter().flatten().map(Value::to_string));
+        let names: BTreeSet<Barcode> = texts.iter().flat_map(|text| names_in(text)).collect();
+        names.into_iter().collect()
+    }
+
+    /// The pseudonyms of these books, and of those that the answers name.
+    fn names(&self, settings: &Settings, mut books: Vec<Barcode>) -> BookPseudonyms {
+        let mut titles = Vec::new();
+        if let Ok(library) = LibraryDirectory::parse(&settings.library.directory) {
+            for row in self.answers.iter().flat_map(|answer| rows_of(answer, &library)) {
+                books.push(row.barcode);
+                titles.extend(row.title);
+            }
+        }
+        let asked = self.answers.iter();
+        let urls = asked.filter_map(|answer| Url::parse(answer.url.as_deref()?).ok());
+        let mut kept: Vec<String> = urls.map(|url| url.origin().ascii_serialization()).collect();
+        kept.extend([settings.grin.base_url.to_string(), settings.library.directory.clone()]);
+        BookPseudonyms::new(&books, titles, &kept)
+    }
+
+    fn files(self, settings: &Settings, books: Vec<Barcode>) -> Vec<BundledFile> {
+        let names = self.names(settings, books);
+        let plain = |text: &str| names.plain(text, ELSEWHERE);
+        let json = |name: &str, what: &str, value: Option<&Value>| {
+            value.map(|value| BundledFile::new(name, what, format!("{:#}\n", without_names(value, &names))))
+        };
+        let config = plain(&config(settings));
+        let mut files = vec![
+            BundledFile::new("about.json", "versions, and the library's directory", about(settings)),
+            BundledFile::new("config.toml", "the configuration in force", config),
+        ];
+        let said = "what the running daemon says of itself";
+        files.extend(json("status.json", said, self.status.as_ref()));
+        files.extend(json("report.json", "counts of the catalog", self.report.as_ref()));
+        let log = self.log.as_deref().map(plain);
+        files.extend(log.map(|log| BundledFile::new("log.txt", "the last lines of the log", log)));
+        let words: Vec<String> = self.answers.iter().flat_map(|answer| answer.words.clone()).collect();
+        for (number, answer) in self.answers.iter().enumerate() {
+            let answer = without_books(answer, &words, &names);
+            let name = format!("answers/{number:03}-{}.json", answer.kind.as_str());
+            let what = format!("not recognised: {}", answer.shape);
+            files.extend(serde_json::to_string_pretty(&answer).map(|text| BundledFile::new(&name, &what, text)));
+        }
+        files
+    }
+}
+
+impl BundledFile {
+    fn new(name: &str, what: &str, text: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            what: what.to_owned(),
+            text,
+        }
+    }
+}
+
+fn about(settings: &Settings) -> String {
+    let about = json!({
+        "version": crate::cli::VERSION,
+        "library": settings.library.directory,
+        "made_at": jiff::Timestamp::now(),
+        "system": rustix::system::uname().release().to_string_lossy(),
+    });
+    format!("{about:#}\n")
+}
+
+/// The configuration in force, without secrets in addresses.
+fn config(settings: &Settings) -> String {
+    let config = settings.effective();
+    let lines = config.lines().map(|line| match line.contains("://") {
+        true => without_secrets(line) + "\n",
+        false => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// A document whose texts have pseudonyms; numbers and moments stay.
+fn without_names(value: &Value, names: &BookPseudonyms) -> Value {
+    match value {
+        Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => value.clone(),
+        Value::String(text) => Value::String(names.plain(&without_secrets(text), ELSEWHERE)),
+        Value::Array(values) => values.iter().map(|value| without_names(value, names)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            Value::Object(
+                fields
+                    .map(|(name, value)| (names.plain(name, ELSEWHERE), without_names(value, names)))
+                    .collect(),
+            )
+        }
+        other => other.clone(),
+    }
+}
+
+/// Writes the bundle, for its owner's eyes alone.
+fn pack(path: &Path, files: &[BundledFile]) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::default()));
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.text.len() as u64);
+        header.set_mode(0o600);
+        archive.append_data(
+            &mut header,
+            format!("grind-support/{}", file.name),
+            file.text.as_bytes(),
+        )?;
+    }
+    archive.into_inner()?.finish()?.flush()
+}

@@ -1,0 +1,184 @@
+//! Other letters and digits in place of those that tell of a book, the same ones for the same name throughout a bundle.
+
+use std::collections::BTreeSet;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::grin::Barcode;
+
+/// Digits from which on a name in an answer is taken for that of a book, whether it is known or not.
+pub(super) const IN_ANSWERS: usize = 5;
+/// The same elsewhere, where sizes and counts stand.
+pub(super) const ELSEWHERE: usize = 9;
+
+/// The pseudonyms of one bundle. A letter becomes a letter, a digit a digit, and all else stays, so that whatever reads the text takes
+/// it for the same kind of thing.
+#[derive(Debug)]
+pub(super) struct BookPseudonyms {
+    key: u64,
+    /// Runs of letters and digits that are, or are part of, a book's barcode.
+    known: BTreeSet<String>,
+    /// Of addresses and the library, which stay.
+    kept: BTreeSet<String>,
+    /// Titles as people read them, longest first.
+    titles: Vec<String>,
+}
+
+impl BookPseudonyms {
+    /// With a key that nobody keeps, for these books; what is part of the texts in `kept` is no book's.
+    pub(super) fn new(barcodes: &[Barcode], mut titles: Vec<String>, kept: &[String]) -> Self {
+        let runs = barcodes.iter().flat_map(|barcode| runs_of(barcode.as_str()));
+        titles.retain(|title| title.chars().count() > 5);
+        titles.sort_by_key(|title| std::cmp::Reverse(title.len()));
+        titles.dedup();
+        Self {
+            key: rand::random(),
+            known: runs.filter(|run| has_digit(run)).map(str::to_owned).collect(),
+            kept: kept.iter().flat_map(|text| runs_of(text)).map(str::to_owned).collect(),
+            titles,
+        }
+    }
+
+    /// A text that is not all about books: known barcodes, titles, and runs with so many digits are replaced.
+    pub(super) fn plain(&self, text: &str, digits: usize) -> String {
+        let mut text = text.to_owned();
+        for title in self.titles.iter().filter(|title| !title.is_empty()) {
+            if text.contains(title.as_str()) {
+                text = text.replace(title.as_str(), &self.words(title));
+            }
+        }
+        let is_book = |run: &str| {
+            let has_many_digits = run.bytes().filter(u8::is_ascii_digit).count() >= digits;
+            self.known.contains(run) || has_many_digits && !self.kept.contains(run)
+        };
+        self.mapped(&text, is_book)
+    }
+
+    /// A text about a book: every word is replaced; of a barcode only the parts with digits.
+    pub(super) fn words(&self, text: &str) -> String {
+        let is_name = Barcode::parse(text.trim()).is_ok() && has_digit(text);
+        self.mapped(text, |run| !is_name || has_digit(run))
+    }
+
+    /// Replaces each run of letters and digits for which `is_meant` holds. `%24` and `&amp;` are no words.
+    fn mapped(&self, text: &str, is_meant: impl Fn(&str) -> bool) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let kept = escape_of(rest, out.is_empty() || out.ends_with('/'));
+            let run = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+            let taken = match (kept, run) {
+                (1.., _) => kept,
+                (_, 0) => first.len_utf8(),
+                (_, run) => run,
+            };
+            let (word, after) = rest.split_at(taken);
+            if kept == 0 && run > 0 && is_meant(word) {
+                out.push_str(&self.word(word));
+            } else {
+                out.push_str(word);
+            }
+            rest = after;
+        }
+        out
+    }
+
+    /// Another word of the same shape, never the same.
+    fn word(&self, word: &str) -> String {
+        let mut others = (0..).map(|round| of_shape(word, xxh3_64_with_seed(word.as_bytes(), self.key ^ round)));
+        others.find(|other| other != word).unwrap_or_default()
+    }
+}
+
+fn of_shape(word: &str, hash: u64) -> String {
+    let places = (0_u64..).zip(word.chars());
+    let other = places.map(|(place, c)| {
+        let hash = xxh3_64_with_seed(&place.to_le_bytes(), hash);
+        let of = |first: u8, count: u64| char::from(first + u8::try_from(hash % count).unwrap_or_default());
+        match c {
+            digit if digit.is_numeric() => of(b'0', 10),
+            upper if upper.is_uppercase() => of(b'A', 26),
+            _ => of(b'a', 26),
+        }
+    });
+    other.collect()
+}
+
+/// The runs of letters and digits in a text.
+pub(super) fn runs_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty())
+}
+
+fn has_digit(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Bytes of the escape that begins here: of `$` and `+` in an address or in front of a key, or a character reference of a page.
+fn escape_of(text: &str, is_at_front: bool) -> usize {
+    let begins = |escapes: [&str; 3]| escapes.iter().any(|escape| text.starts_with(escape));
+    if begins(["%24", "%2B", "%2b"]) || is_at_front && begins(["=24", "=2B", "=2b"]) {
+        return 3;
+    }
+    let reference = text.strip_prefix('&').and_then(|rest| rest.split_once(';'));
+    let is_name =
+        |name: &str| !name.is_empty() && name.len() < 9 && name.chars().all(|c| c.is_alphanumeric() || c == '#');
+    reference
+        .filter(|(name, _)| is_name(name))
+        .map_or(0, |(name, _)| name.len() + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(text: &str) -> String {
+        let class = |c: char| match c {
+            '0'..='9' => '9',
+            'a'..='z' => 'a',
+            'A'..='Z' => 'A',
+            other => other,
+        };
+        text.chars().map(class).collect()
+    }
+
+    #[test]
+    fn a_name_keeps_its_shape_and_its_pseudonym() {
+        let book = |name: &str| Barcode::parse(name).unwrap();
+        let titles = vec!["Moby Dick; or, The Whale".to_owned()];
+        let names = BookPseudonyms::new(&[book("$B98"), book("UC-17a")], titles, &["http://h:12345".to_owned()]);
+        for (text, digits, goes, stays) in [
+            ("$B98 and %24B98.tar.gz.gpg", IN_ANSWERS, "B98", "$"),
+            ("TESTLIB_TL000017.tar.gz.gpg", IN_ANSWERS, "TL000017", "TESTLIB_"),
+            (
+                "first=100&amp;ctoken=39015000000017",
+                IN_ANSWERS,
+                "39015000000017",
+                "first=100&amp;ctoken=",
+            ),
+            (
+                "2026-11-29T10:00:00Z bytes=12345678",
+                ELSEWHERE,
+                "none",
+                "2026-11-29T10:00:00Z bytes=12345678",
+            ),
+            ("http://h:12345/7654321", IN_ANSWERS, "7654321", "http://h:12345/"),
+            ("raw/=24B98/=24B98.tar.gz", ELSEWHERE, "B98", "raw/=24"),
+            ("barcode=2439015000000017", ELSEWHERE, "2439015000000017", "barcode="),
+            ("barcode=UC-17a", ELSEWHERE, "17a", "barcode=UC-"),
+            ("read Moby Dick; or, The Whale", ELSEWHERE, "Whale", "read "),
+        ] {
+            let said = names.plain(text, digits);
+            assert!(!said.contains(goes) && said.starts_with(stays), "{said}");
+            assert_eq!(shape(&said), shape(text));
+            assert_eq!(said, names.plain(text, digits));
+        }
+        assert_eq!(names.words("UC-17a"), names.plain("UC-17a", ELSEWHERE));
+        assert_eq!(names.words("TL000017"), names.plain("TL000017", IN_ANSWERS));
+        let title = names.words("Œuvres &eacute;crites, 2");
+        assert!(title.contains(" &eacute;") && !title.contains("uvres"), "{title}");
+        assert_ne!(
+            names.words("TL000017"),
+            BookPseudonyms::new(&[], Vec::new(), &[]).words("TL000017")
+        );
+    }
+}
