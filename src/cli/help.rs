@@ -141,6 +141,7 @@ left out. No program can know every title and name, so a person should look at i
             "grind simulate                                    what settings/demo.toml expects",
             "grind simulate --books 1000000 --mix harvard      a library of the usual size",
             "grind simulate --faults --write-config /tmp/try   sign-in, faults, and a config that points here",
+            "grind simulate --replay grind-support.tar.gz      answer with what somebody reported",
             "grind simulate --state-store                      a Dapr sidecar beside it, for [state_store]",
         ],
         exits: &[Done, Usage, Unavailable, Internal, CannotCreate],

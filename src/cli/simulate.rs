@@ -12,7 +12,8 @@ pub use crate::cli::simulate::serve::{SimulateError, run};
 use crate::grin::Secret;
 use crate::lab::simulator::{
     AfterDownload, AuthConfig, ConversionConfig, FaultKind, FaultPlan, ListConfig, PagerForm, PagingForm, RefusedList,
-    RunningSidecar, SidecarConfig, SidecarSimulator, SimulatorConfig, SimulatorError, StateMix, TokenRefusal,
+    ReplayedAnswers, RunningSidecar, SidecarConfig, SidecarSimulator, SimulatorConfig, SimulatorError, StateMix,
+    TokenRefusal,
 };
 
 /// Serves a simulated GRIN until Ctrl-C: lists, searches, conversion, archives and, where asked for, sign-in and faults
@@ -69,6 +70,9 @@ pub struct SimulateArgs {
     /// What a request without a good token gets
     #[arg(long, value_name = "HOW", default_value = "401")]
     pub refusal: RefusalName,
+    /// Answer with what a bundle of `grind support-bundle` holds; the library is its, too
+    #[arg(long, value_name = "BUNDLE", conflicts_with = "library")]
+    pub replay: Option<PathBuf>,
     /// Serve TLS; the certificate authority to trust is written to DIR/ca.pem
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
@@ -179,13 +183,14 @@ impl SimulateArgs {
     /// The simulator these options describe.
     pub fn config(&self) -> Result<SimulatorConfig, SimulateError> {
         let defaults = SimulatorConfig::default();
+        let replay = self.replayed()?;
         let signs_in = (self.require_token || self.write_config.is_some()) && !self.no_auth;
         Ok(SimulatorConfig {
             odd_barcodes: false,
             listen: self.listen,
             workers: self.workers.into(),
             seed: self.seed,
-            library: self.library.clone(),
+            library: replay.library.clone().unwrap_or_else(|| self.library.clone()),
             books: self.books,
             pages: self.pages,
             image_bytes: self.image_bytes.into(),
@@ -202,6 +207,7 @@ impl SimulateArgs {
             requests_per_second: self.requests_per_second,
             lists: self.lists(),
             refused_lists: self.refuse_list.clone(),
+            replay,
             conversion: self.conversion(),
             faults: self.faults(),
             etags: true,
@@ -217,6 +223,13 @@ impl SimulateArgs {
             workers: self.workers.into(),
             ..SidecarConfig::default()
         })
+    }
+
+    fn replayed(&self) -> Result<ReplayedAnswers, SimulateError> {
+        let Some(path) = &self.replay else {
+            return Ok(ReplayedAnswers::default());
+        };
+        ReplayedAnswers::read(path).map_err(|error| SimulateError::Replay(path.clone(), error))
     }
 
     fn passphrase(&self) -> Result<Option<Secret>, SimulateError> {

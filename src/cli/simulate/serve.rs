@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::simulate::SimulateArgs;
-use crate::lab::simulator::{RunningSidecar, RunningSimulator, Simulator, SimulatorError, SimulatorStats};
+use crate::lab::simulator::{
+    ReplayedAnswers, RunningSidecar, RunningSimulator, Simulator, SimulatorError, SimulatorStats,
+};
 
 /// Why `grind simulate` could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,9 @@ pub enum SimulateError {
     /// The passphrase could not be read.
     #[error("cannot read the passphrase from {0}")]
     Passphrase(PathBuf, #[source] std::io::Error),
+    /// The bundle could not be read.
+    #[error("cannot read the support bundle {0}")]
+    Replay(PathBuf, #[source] std::io::Error),
     /// Output or signals failed.
     #[error("cannot write to standard output, or hear signals")]
     Terminal(#[from] std::io::Error),
@@ -32,7 +37,11 @@ pub fn run(args: &SimulateArgs) -> CommandResult {
 }
 
 fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
-    let running = Simulator::start(args.config()?)?;
+    let config = args.config()?;
+    if args.replay.is_some() {
+        tell_replayed(&config.replay)?;
+    }
+    let running = Simulator::start(config)?;
     if args.prepare {
         running.prepare(args.books)?;
     }
@@ -44,6 +53,16 @@ fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
     actix_rt::System::new().block_on(asked_to_stop(args.until_input_ends))?;
     let stats = running.stop();
     report(&stats)
+}
+
+/// What of a bundle is given again, and what cannot be.
+fn tell_replayed(replayed: &ReplayedAnswers) -> Result<(), SimulateError> {
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "{} answers of the bundle are given again", replayed.count())?;
+    for what in &replayed.left_out {
+        writeln!(out, "not given again: {what}")?;
+    }
+    Ok(())
 }
 
 /// One line for each that serves, for people and scripts alike.

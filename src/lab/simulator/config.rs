@@ -11,6 +11,7 @@ use crate::lab::simulator::grin::dates::START;
 use crate::lab::simulator::grin::life::StateMix;
 use crate::lab::simulator::grin::pager::PagerForm;
 use crate::lab::simulator::grin::refused::RefusedList;
+use crate::lab::simulator::replay::ReplayedAnswers;
 use crate::settings::DEMO_PASSPHRASE;
 
 /// A simulated library and how its site behaves. `Default` is a small library on a free loopback port, without sign-in
@@ -63,6 +64,8 @@ pub struct SimulatorConfig {
     pub lists: ListConfig,
     /// Lists that are not handed out.
     pub refused_lists: Vec<RefusedList>,
+    /// Answers in place of its own.
+    pub replay: ReplayedAnswers,
     /// Do some barcodes begin with `$` or `+`?
     pub odd_barcodes: bool,
     /// How conversion works.
@@ -270,6 +273,7 @@ impl Default for SimulatorConfig {
             requests_per_second: None,
             lists: ListConfig::default(),
             refused_lists: Vec::new(),
+            replay: ReplayedAnswers::default(),
             odd_barcodes: false,
             conversion: ConversionConfig::default(),
             faults: FaultPlan::default(),

@@ -7,6 +7,7 @@ mod archive;
 mod config;
 mod faults;
 mod grin;
+mod replay;
 mod routes;
 mod seed;
 mod server;
@@ -25,6 +26,7 @@ pub use faults::{FaultKind, FaultPlan};
 pub use grin::life::{SimulatedState, StateMix};
 pub use grin::pager::PagerForm;
 pub use grin::refused::RefusedList;
+pub use replay::ReplayedAnswers;
 pub(crate) use server::SimulatorError;
 pub use server::{RunningSimulator, Simulator};
 #[cfg(test)]

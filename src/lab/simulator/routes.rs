@@ -18,6 +18,7 @@ use crate::lab::simulator::grin::lists_text;
 use crate::lab::simulator::grin::lists_text::{TextColumns, TextPage};
 use crate::lab::simulator::grin::query::QueryPairs;
 use crate::lab::simulator::grin::{oauth, process};
+use crate::lab::simulator::replay;
 use crate::lab::simulator::shared::SimulatorState;
 use crate::lab::simulator::stats::SimulatorRequest;
 
@@ -62,8 +63,10 @@ async fn grin(shared: State, request: HttpRequest, path: Path<(String, String)>,
         let page = "<html><body>You do not have permission to view this library.</body></html>";
         return HttpResponse::Forbidden().content_type(HTML).body(page);
     }
-    if let Some(refused) = refused_list(&shared, &request, &name) {
-        return refused;
+    if let Some(given) =
+        refused_list(&shared, &request, &name).or_else(|| replay::answer(&shared, &request, &name, &body))
+    {
+        return given;
     }
     // The way round a redirect is free of faults, so that following one leads somewhere.
     let fault = if asked.detour {

@@ -3,6 +3,7 @@
 mod init;
 mod preflight;
 mod rehearse;
+mod support_bundle;
 
 use grind::lab::simulator::{AuthConfig, RunningSimulator, SimulatorConfig, SimulatorRequest};
 
