@@ -54,14 +54,14 @@ impl DiskSpace {
             return None;
         }
         let size = |bytes: u64| ByteSize::b(bytes).display().iec().to_string();
-        let mut words = format!("{} are free, and disk_reserve keeps {}", size(self.free), size(kept));
-        if promised > 0 {
-            words += &format!("; books on their way take {} more", size(promised));
-        }
-        if wanted > 0 {
-            words += &format!("; this book takes {}", size(wanted));
-        }
-        Some(words)
+        let [of_others, of_this] = [
+            (promised, "books on their way take ", " more"),
+            (wanted, "this book takes ", ""),
+        ]
+        .map(|(bytes, before, after)| (bytes > 0).then(|| format!("{before}{}{after}", size(bytes))));
+        let kept = format!("{} are free, and disk_reserve keeps {}", size(self.free), size(kept));
+        let words: Vec<_> = [Some(kept), of_others, of_this].into_iter().flatten().collect();
+        Some(words.join("; "))
     }
 }
 

@@ -44,11 +44,11 @@ impl Disk {
     }
 }
 
-fn key(text: &str) -> ObjectKey {
+pub(super) fn key(text: &str) -> ObjectKey {
     ObjectKey::parse(text).unwrap()
 }
 
-fn none() -> ObjectMeta {
+pub(super) fn none() -> ObjectMeta {
     ObjectMeta::default()
 }
 
@@ -252,10 +252,10 @@ fn nothing_is_begun_below_the_reserve() {
 }
 
 /// A small file system of its own, where mounting is allowed.
-struct Tmpfs(TempDir);
+pub(super) struct Tmpfs(pub TempDir);
 
 impl Tmpfs {
-    fn mount(options: &str) -> Option<Self> {
+    pub fn mount(options: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "grind-test"])
@@ -292,7 +292,7 @@ impl Drop for Tmpfs {
     }
 }
 
-fn open(folder: &Path) -> Result<Storage, StorageError> {
+pub(super) fn open(folder: &Path) -> Result<Storage, StorageError> {
     Storage::open(&StorageConfig::of_url(format!("file://{}", folder.display())))
 }
 
@@ -321,52 +321,6 @@ fn a_full_disk_is_told_from_other_faults_and_leaves_nothing() {
     storage
         .put(&key("raw/X1"), &vec![1; 512 << 10], &none())
         .expect("room is free again");
-}
-
-#[test]
-fn books_on_their_way_cannot_together_pass_the_reserve() {
-    let Some(disk) = Tmpfs::mount("size=16m") else { return };
-    let mut config = StorageConfig::of_url(format!("file://{}", disk.0.path().display()));
-    config.reserve = SpaceReserve::Bytes(6 << 20);
-    let storage = Storage::open(&config).unwrap();
-    let begin = |storage: &Storage, name: &str| storage.begin(&key(name), &none());
-    let reason = |error: StorageError| error.reason();
-    // Of the ten megabytes above the reserve.
-    let first = storage.with_room_for(6 << 20).unwrap();
-    let mut upload = begin(&first, "raw/X1").unwrap();
-    upload.write_all(&vec![1; 4 << 20]).unwrap();
-    let second = storage.with_room_for(5 << 20).map(drop);
-    assert_eq!(
-        second.map_err(reason),
-        Err(FailureReason::StorageFull),
-        "two are still to come"
-    );
-    let second = storage.with_room_for(3 << 20).unwrap();
-    begin(&second, "raw/X2").unwrap().write_all(&vec![1; 3 << 20]).unwrap();
-    upload.write_all(&vec![1; 2 << 20]).unwrap();
-    upload.publish().unwrap();
-    first
-        .put(&key("meta/X1"), &vec![1; 5 << 20], &none())
-        .expect("what was begun comes to its end");
-    let refused = begin(&storage, "raw/X3").map(drop);
-    assert_eq!(
-        refused.map_err(reason),
-        Err(FailureReason::StorageFull),
-        "less than the reserve is free"
-    );
-}
-
-#[test]
-fn room_that_a_book_does_not_fill_is_free_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let storage = open(folder.path()).unwrap();
-    let most = storage.room().unwrap().unwrap() / 10 * 6;
-    let first = storage.with_room_for(most).unwrap();
-    let upload = first.begin(&key("raw/X1"), &none()).unwrap();
-    drop(first);
-    assert!(storage.with_room_for(most).is_err(), "the upload holds it");
-    drop(upload);
-    storage.with_room_for(most).unwrap();
 }
 
 #[test]

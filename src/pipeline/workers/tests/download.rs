@@ -11,7 +11,6 @@ use crate::catalog::{CatalogError, ClaimSettlement, SettleClaim};
 use crate::grin::{Secret, Validator};
 use crate::pipeline::LibraryMembership;
 use crate::pipeline::PublishError;
-use crate::pipeline::workers::download::needed_room;
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
 use crate::pipeline::workers::{
     DownloadBook, DownloadError, DownloadResult, DownloadWorker, DownloaderParts, TransferTable,
@@ -30,25 +29,25 @@ fn case(path: &str) -> Vec<u8> {
     std::fs::read(folder.join(path)).unwrap()
 }
 
-fn volume() -> Vec<u8> {
+pub(super) fn volume() -> Vec<u8> {
     case("openpgp-ocb/TL7700000007.tar.gz.gpg")
 }
 
 /// The same archive, cut.
-fn damaged() -> Vec<u8> {
+pub(super) fn damaged() -> Vec<u8> {
     case("openpgp-ocb-cut/TL7700000007.tar.gz.gpg")
 }
 
-struct DownloadFixture {
-    base: WorkerFixture,
+pub(super) struct DownloadFixture {
+    pub base: WorkerFixture,
     transfers: TransferTable,
     layout: StorageLayout,
-    storage: Storage,
+    pub storage: Storage,
     passphrase: String,
 }
 
 impl DownloadFixture {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with_reserve(SpaceReserve::Bytes(0))
     }
 
@@ -85,7 +84,7 @@ impl DownloadFixture {
         })
     }
 
-    async fn ask(&self) -> DownloadBook {
+    pub async fn ask(&self) -> DownloadBook {
         DownloadBook {
             barcode: barcode(BOOK),
             file_name: file_name(BOOK),
@@ -95,7 +94,7 @@ impl DownloadFixture {
         }
     }
 
-    async fn download(&self, ask: DownloadBook) -> Result<DownloadResult, DownloadError> {
+    pub async fn download(&self, ask: DownloadBook) -> Result<DownloadResult, DownloadError> {
         let answer = self.downloader().handle(ask, &self.base.cx).await;
         assert!(self.transfers.under_way().is_empty(), "nothing stays in the table");
         assert!(self.base.grin.is_used_up());
@@ -103,7 +102,7 @@ impl DownloadFixture {
     }
 
     /// Files in the library's folder, those of unfinished uploads included.
-    fn files(&self) -> Vec<String> {
+    pub fn files(&self) -> Vec<String> {
         let root = self.base.folder.path().join("library");
         let (mut folders, mut files) = (vec![root.clone()], Vec::new());
         while let Some(folder) = folders.pop() {
@@ -347,50 +346,6 @@ fn a_full_disk_is_told_as_such() {
         );
         assert!(full, "{result:?}");
     });
-}
-
-#[test]
-fn a_book_that_the_disk_cannot_hold_is_refused_before_its_first_byte() {
-    paused(async || {
-        let fixture = DownloadFixture::new();
-        let ask = fixture.ask().await;
-        fixture.base.grin.answer(StubAnswer::Longer(volume(), u64::MAX / 4));
-        let result = fixture.download(ask).await;
-        let Err(DownloadError::Publish(PublishError::Storage(full @ StorageError::Full { .. }))) = &result else {
-            panic!("{result:?}");
-        };
-        assert!(full.to_string().contains("this book takes"), "{full}");
-        assert!(fixture.files().is_empty(), "{:?}", fixture.files());
-    });
-}
-
-#[test]
-fn a_book_gives_back_the_room_that_it_had() {
-    paused(async || {
-        for bytes in [volume(), damaged()] {
-            let fixture = DownloadFixture::new();
-            let ask = fixture.ask().await;
-            // It ends early, and is damaged in the second fetch as well.
-            let room = fixture.storage.room().unwrap().unwrap() / 10 * 6;
-            for _ in 0..if bytes == volume() { 1 } else { 2 } {
-                fixture.base.grin.answer(StubAnswer::Longer(bytes.clone(), room / 3));
-            }
-            drop(fixture.download(ask).await);
-            fixture.storage.with_room_for(room).unwrap();
-        }
-    });
-}
-
-#[test]
-fn the_room_for_an_archive_is_a_little_more_than_its_length() {
-    for (length, keeps_evidence, room) in [
-        (0, false, 0),
-        (1_600, false, 1_700),
-        (1_600, true, 3_300),
-        (u64::MAX, true, u64::MAX),
-    ] {
-        assert_eq!(needed_room(length, keeps_evidence), room, "{length} {keeps_evidence}");
-    }
 }
 
 #[test]
