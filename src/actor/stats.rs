@@ -7,7 +7,7 @@ use crate::actor::held_messages::RecordSlab;
 use crate::actor::{ActorName, DurationHistogram, ExitReason, MessageOutcome, MessageSender};
 
 /// Message kinds counted apart for one actor; any more share the kind `other`.
-const KINDS: usize = 24;
+const KINDS: usize = 32;
 
 /// When its asker gave a message up; the metric label `when`.
 pub const ABANDONED_WHEN: [&str; 2] = ["queued", "running"];

@@ -56,6 +56,8 @@ pub(crate) use planning::select::PutOffBook;
 pub use queries::ask::CountBooks;
 pub(crate) use queries::ask::{AskRemaining, ListPutOff, ListReady, StateCounts};
 pub(crate) use queries::export::ExportError;
+pub(crate) use queries::forecast::{DownloadLoad, ForecastInputs, LibraryForecast, forecast};
+pub(crate) use queries::pace::{AskPace, LibraryPace};
 pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;

@@ -44,7 +44,7 @@ impl TopFrame {
             "intake paused",
             "waiting for",
         ];
-        let shown_too = ["barcodes", "this run", "last minute", "to go"];
+        let shown_too = ["barcodes", "this run", "last minute", "library stored"];
         let memory = self
             .seen
             .process

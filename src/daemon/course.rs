@@ -87,7 +87,9 @@ impl RunCourse {
         }
         let minutes = SUMMARY_EVERY.as_secs() / 60;
         let size = DisplaySize(self.bytes - since.bytes);
-        let days = now.eta_seconds.map(|left| format!("; {} left", DisplayDuration(left)));
+        let days = now
+            .eta_seconds
+            .map(|left| format!("; what is ready takes {}", DisplayDuration(left)));
         Some(format!(
             "in the last {minutes} min: {stored} books stored ({size}), {failed} failed; now: {line}{}",
             days.unwrap_or_default()
@@ -134,7 +136,7 @@ mod tests {
         let said = course.summary(&now, "12 of 20 books stored").unwrap();
         assert_eq!(
             said,
-            "in the last 5 min: 12 books stored (2.0 KiB), 1 failed; now: 12 of 20 books stored; 2h 5m left"
+            "in the last 5 min: 12 books stored (2.0 KiB), 1 failed; now: 12 of 20 books stored; what is ready takes 2h 5m"
         );
         assert_eq!(course.summary(&now, "12 of 20 books stored"), None);
         let said = course.summary(&now, "signed out").unwrap();

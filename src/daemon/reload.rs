@@ -20,7 +20,7 @@ pub async fn reload(
         return old;
     };
     notify::reloading();
-    let outcome = apply(daemon, &old, sources).await;
+    let outcome = apply(daemon, view, &old, sources).await;
     let summary = outcome.as_ref().map(|outcome| outcome.summary.clone());
     view.reloaded(
         outcome.is_some(),
@@ -52,7 +52,12 @@ fn summary(applied: usize, waiting: usize) -> String {
     }
 }
 
-async fn apply(daemon: &Daemon, old: &Settings, sources: &SettingsSources) -> Option<AppliedReload> {
+async fn apply(
+    daemon: &Daemon,
+    view: &LiveDaemonView,
+    old: &Settings,
+    sources: &SettingsSources,
+) -> Option<AppliedReload> {
     let loaded = match Settings::load(sources) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -81,6 +86,7 @@ async fn apply(daemon: &Daemon, old: &Settings, sources: &SettingsSources) -> Op
         error!(%error, "the supervisor did not take the new settings of [retry] and [work]; the old config stays in force");
         return None;
     }
+    view.limited(&in_force);
     let summary = summary(applied, waiting);
     info!("the config was read again: {summary}");
     Some(AppliedReload { in_force, summary })

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::actor::tasks::TaskHandle;
 use crate::actor::{AskContext, AskError, tasks};
-use crate::catalog::{CountBooks, MemberRow};
+use crate::catalog::{AskPace, MemberRow};
 use crate::daemon::build_error::BuildError;
 use crate::daemon::published_status::StatusPublisher;
 use crate::daemon::signals::{DaemonSignals, RunStage};
@@ -273,8 +273,8 @@ fn replaced_by(by: &MemberRow) -> WaitReason {
 
 /// The counts come out of running totals, so this is cheap whatever the size of the catalog.
 async fn count(daemon: &Daemon, view: &LiveDaemonView) {
-    match daemon.catalog.ask(CountBooks, &AskContext::root("daemon")).await {
-        Ok(counts) => view.counted(counts),
+    match daemon.catalog.ask(AskPace, &AskContext::root("daemon")).await {
+        Ok(pace) => view.counted(pace),
         Err(error) => warn!(%error, "the books in the catalog could not be counted; the status shows the last counts"),
     }
 }

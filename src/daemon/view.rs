@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::actor::{ActorRegistry, HubSnapshot};
-use crate::catalog::{MemberRow, SharedTask, StateCounts};
+use crate::catalog::{ForecastInputs, LibraryForecast, LibraryPace, MemberRow, SharedTask, forecast};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::threads::WatchedThreads;
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases};
@@ -22,8 +22,8 @@ use crate::dapr::{StateCounters, StateStore};
 use crate::log;
 use crate::observe::{
     ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, MemberView,
-    PROGRAM_COMMIT, PROGRAM_VERSION, RateMeter, ReloadState, SharingView, ShutdownPhase, SignedOut, ThreadSilence,
-    TransferView,
+    MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, RateMeter, ReloadState, SharingView, ShutdownPhase, SignedOut,
+    SpeedLimits, ThreadSilence, TransferView, cpu_seconds,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
@@ -51,6 +51,9 @@ pub struct LiveDaemonView {
 struct Changing {
     ready: bool,
     counted: CountedBooks,
+    /// What the catalog knew last of how fast the library comes.
+    pace: Option<LibraryPace>,
+    limits: SpeedLimits,
     state: DaemonState,
     state_since: Timestamp,
     page: Option<SocketAddr>,
@@ -60,12 +63,33 @@ struct Changing {
     signed_out_since: Option<Timestamp>,
 }
 
+impl Changing {
+    /// `None` before the catalog was asked.
+    fn forecast(&self, progress: &ProgressSnapshot) -> Option<LibraryForecast> {
+        let pace = self.pace.as_ref()?;
+        let mut load = self.meter.load(self.limits);
+        load.disk_is_full = progress
+            .waiting
+            .as_ref()
+            .is_some_and(|wait| wait.cause == WaitCause::Disk);
+        let last_hour = Some(self.meter.rates().hour.books_per_second * 86_400.0).filter(|a_day| *a_day > 0.0);
+        let of_today = last_hour.filter(|_| pace.began_today);
+        Some(forecast(&ForecastInputs {
+            stored_a_day: of_today.or(pace.inputs.stored_a_day),
+            load,
+            ..pace.inputs
+        }))
+    }
+}
+
 impl LiveDaemonView {
     /// A view of this daemon.
     pub fn of(daemon: &Daemon, settings: &Settings, scope: &RunScope) -> Self {
         let changing = Changing {
             ready: false,
             counted: CountedBooks::default(),
+            pace: None,
+            limits: SpeedLimits::of(settings),
             state: DaemonState::Starting,
             state_since: Timestamp::now(),
             page: None,
@@ -88,6 +112,11 @@ impl LiveDaemonView {
             threads: Arc::clone(&daemon.threads),
             changing: Mutex::new(changing),
         }
+    }
+
+    /// What limits the speed is another from now on.
+    pub fn limited(&self, settings: &Settings) {
+        self.changing().limits = SpeedLimits::of(settings);
     }
 
     /// Everything is up.
@@ -120,18 +149,22 @@ impl LiveDaemonView {
     }
 
     /// What the catalog counted last; also a tick for the rates.
-    pub fn counted(&self, counts: StateCounts) {
-        let progress = self.progress.snapshot();
+    pub fn counted(&self, pace: LibraryPace) {
+        let (progress, session) = (self.progress.snapshot(), self.session.snapshot());
         let mut changing = self.changing();
         changing.counted = CountedBooks {
-            counts,
+            counts: pace.states.clone(),
             finished: finished(&progress),
         };
-        changing.meter.note(
-            Instant::now(),
-            of(&progress, BookOutcome::Stored),
-            progress.bytes_stored,
-        );
+        changing.pace = Some(pace);
+        let totals = MeterTotals {
+            books: of(&progress, BookOutcome::Stored),
+            bytes: progress.bytes_stored,
+            requests: session.grin_requests(),
+            received: session.download_bytes,
+            cpu_seconds: cpu_seconds(),
+        };
+        changing.meter.note(Instant::now(), totals);
     }
 
     /// One line for `systemctl status`.
@@ -179,6 +212,7 @@ impl DaemonView for LiveDaemonView {
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
         shown.rates = changing.meter.rates();
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
+        shown.forecast = changing.forecast(&progress);
         shown.last_success = progress.last_stored;
         shown.last_backup = progress.backup;
         shown.shutdown = changing.phase;

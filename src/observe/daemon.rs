@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::LibraryForecast;
 use crate::observe::rates::MeasuredRates;
 use crate::observe::sharing::MemberView;
 use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason, words};
@@ -54,8 +55,11 @@ pub struct DaemonSnapshot {
     pub transfers: Vec<TransferView>,
     /// Speed over the last minute, quarter of an hour and hour.
     pub rates: MeasuredRates,
-    /// Seconds until everything known now is stored; `None` while nobody can tell.
+    /// Seconds until every book that is ready at GRIN now is stored; `None` while nobody can tell.
     pub eta_seconds: Option<f64>,
+    /// When the whole library will be stored, and what keeps it from being so earlier; `None` before the catalog was asked.
+    #[serde(default)]
+    pub forecast: Option<LibraryForecast>,
     /// When a book was last stored.
     pub last_success: Option<Timestamp>,
     /// When a backup of the catalog was last read back from the storage and found whole.
@@ -99,6 +103,7 @@ impl DaemonSnapshot {
             transfers: Vec::new(),
             rates: MeasuredRates::default(),
             eta_seconds: None,
+            forecast: None,
             last_success: None,
             last_backup: None,
             shutdown: None,

@@ -115,8 +115,10 @@ fn speeds(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     facts.extend(
         daemon
             .eta_seconds
-            .map(|eta| ("to go", DisplayDuration(eta).to_string())),
+            .map(|eta| ("ready books", format!("stored in {}", DisplayDuration(eta)))),
     );
+    let forecast = daemon.forecast.as_ref();
+    facts.extend(forecast.map(|forecast| ("library stored", forecast.to_string())));
     facts
 }
 
@@ -241,7 +243,8 @@ mod tests {
         );
         assert_eq!(text("barcodes"), Some("stored 1 234"));
         assert_eq!(text("task"), Some("collect: reading _all_books"));
-        assert_eq!(text("to go"), None);
+        assert_eq!(text("ready books"), None);
+        assert_eq!(text("library stored"), None);
         assert_eq!(text("last book stored"), None);
     }
 }

@@ -39,9 +39,10 @@ pub(crate) use crate::observe::liveness::ThreadSilence;
 pub(crate) use crate::observe::names::MetricName;
 #[cfg(any(test, feature = "lab"))]
 pub(crate) use crate::observe::process::ProcessFigures;
+pub(crate) use crate::observe::process::cpu_seconds;
 #[cfg(test)]
 pub(crate) use crate::observe::rates::MeasuredRate;
-pub(crate) use crate::observe::rates::RateMeter;
+pub(crate) use crate::observe::rates::{MeterTotals, RateMeter, SpeedLimits};
 pub(crate) use crate::observe::readiness::DaemonReadiness;
 pub(crate) use crate::observe::server::{ObserverError, ObserverServer};
 pub(crate) use crate::observe::sharing::{MemberView, SharingView};

@@ -32,7 +32,7 @@ impl ProcessFigures {
         Self {
             resident_bytes: status_bytes(&status, "VmRSS:"),
             peak_resident_bytes: status_bytes(&status, "VmHWM:"),
-            cpu_seconds: Some(seconds_of(rustix::time::ClockId::ProcessCPUTime)),
+            cpu_seconds: Some(cpu_seconds()),
             open_fds: fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64),
             max_fds: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
             start_seconds: start_seconds(),
@@ -59,6 +59,11 @@ impl ProcessFigures {
         }
         families
     }
+}
+
+/// CPU time of all threads of this process, user and system.
+pub fn cpu_seconds() -> f64 {
+    seconds_of(rustix::time::ClockId::ProcessCPUTime)
 }
 
 /// A line of `/proc/self/status` in kB, as bytes.

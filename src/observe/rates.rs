@@ -6,6 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::catalog::DownloadLoad;
+use crate::settings::Settings;
+
 /// Speed over a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MeasuredRate {
@@ -26,12 +29,42 @@ pub struct MeasuredRates {
     pub hour: MeasuredRate,
 }
 
-/// Totals since the start, as they stood at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Totals since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct MeterTotals {
+    /// Books stored.
+    pub books: u64,
+    /// Bytes of their archives.
+    pub bytes: u64,
+    /// Requests to GRIN.
+    pub requests: u64,
+    /// Bytes of archives received.
+    pub received: u64,
+    /// CPU time of the process.
+    pub cpu_seconds: f64,
+}
+
+/// What the config allows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpeedLimits {
+    /// `grin.requests_per_second`.
+    pub requests_per_second: f64,
+}
+
+impl SpeedLimits {
+    /// What these settings allow.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            requests_per_second: settings.grin.requests_per_second,
+        }
+    }
+}
+
+/// The totals as they stood at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Mark {
     at: Instant,
-    books: u64,
-    bytes: u64,
+    totals: MeterTotals,
 }
 
 /// Marks are kept this far apart, so that an hour is [`MOST_MARKS`] of them.
@@ -53,8 +86,7 @@ impl RateMeter {
     pub fn new(now: Instant) -> Self {
         let latest = Mark {
             at: now,
-            books: 0,
-            bytes: 0,
+            totals: MeterTotals::default(),
         };
         Self {
             marks: VecDeque::from([latest]),
@@ -63,8 +95,8 @@ impl RateMeter {
     }
 
     /// Tells the totals as they stand now.
-    pub fn note(&mut self, now: Instant, books: u64, bytes: u64) {
-        self.latest = Mark { at: now, books, bytes };
+    pub fn note(&mut self, now: Instant, totals: MeterTotals) {
+        self.latest = Mark { at: now, totals };
         let due = self.marks.back().is_none_or(|last| now.duration_since(last.at) >= STEP);
         if due {
             self.marks.push_back(self.latest);
@@ -96,27 +128,61 @@ impl RateMeter {
         (speed > 0.0).then(|| books_left as f64 / speed)
     }
 
+    /// How much of what is allowed or there was used in the last quarter of an hour.
+    pub fn load(&self, limits: SpeedLimits) -> DownloadLoad {
+        let Some(from) = self.from(QUARTER_HOUR) else {
+            return DownloadLoad::default();
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let used = |total: fn(&MeterTotals) -> f64, allowed: f64| {
+            let speed = self.speed(from, total);
+            if allowed > 0.0 { speed / allowed } else { 0.0 }
+        };
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        DownloadLoad {
+            disk_is_full: false,
+            requests: used(|totals| totals.requests as f64, limits.requests_per_second),
+            bandwidth: 0.0,
+            cpu: used(|totals| totals.cpu_seconds, cores as f64),
+        }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "speeds need no 53 bits")]
     fn over(&self, stretch: Duration) -> MeasuredRate {
-        let far_enough = |mark: &&Mark| self.latest.at.duration_since(mark.at) >= stretch;
-        let from = self.marks.iter().rev().find(far_enough).or(self.marks.front());
-        let Some(from) = from else {
+        let Some(from) = self.from(stretch) else {
             return MeasuredRate::default();
         };
-        let seconds = self.latest.at.duration_since(from.at).as_secs_f64();
-        if seconds <= 0.0 {
-            return MeasuredRate::default();
-        }
         MeasuredRate {
-            books_per_second: self.latest.books.saturating_sub(from.books) as f64 / seconds,
-            bytes_per_second: self.latest.bytes.saturating_sub(from.bytes) as f64 / seconds,
+            books_per_second: self.speed(from, |totals| totals.books as f64),
+            bytes_per_second: self.speed(from, |totals| totals.bytes as f64),
         }
+    }
+
+    /// The mark to measure a stretch against; `None` where no time lies between.
+    fn from(&self, stretch: Duration) -> Option<&Mark> {
+        let far_enough = |mark: &&Mark| self.latest.at.duration_since(mark.at) >= stretch;
+        let from = self.marks.iter().rev().find(far_enough).or(self.marks.front());
+        from.filter(|from| from.at < self.latest.at)
+    }
+
+    /// So much a second since then.
+    fn speed(&self, from: &Mark, total: impl Fn(&MeterTotals) -> f64) -> f64 {
+        let seconds = self.latest.at.duration_since(from.at).as_secs_f64();
+        (total(&self.latest.totals) - total(&from.totals)).max(0.0) / seconds
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn totals(books: u64, bytes: u64) -> MeterTotals {
+        MeterTotals {
+            books,
+            bytes,
+            ..MeterTotals::default()
+        }
+    }
 
     fn close(left: f64, right: f64) -> bool {
         (left - right).abs() < 1e-9
@@ -128,13 +194,12 @@ mod tests {
         let mut meter = RateMeter::new(start);
         // One book a second for an hour, then two a second for a minute.
         for second in 1..=3_600u64 {
-            meter.note(start + Duration::from_secs(second), second, second * 100);
+            meter.note(start + Duration::from_secs(second), totals(second, second * 100));
         }
         for second in 1..=60u64 {
             meter.note(
                 start + Duration::from_secs(3_600 + second),
-                3_600 + 2 * second,
-                360_000 + 200 * second,
+                totals(3_600 + 2 * second, 360_000 + 200 * second),
             );
         }
         let rates = meter.rates();
@@ -148,7 +213,7 @@ mod tests {
     fn a_young_daemon_is_measured_over_its_life() {
         let start = Instant::now();
         let mut meter = RateMeter::new(start);
-        meter.note(start + Duration::from_secs(10), 5, 50);
+        meter.note(start + Duration::from_secs(10), totals(5, 50));
         assert!(close(meter.rates().hour.books_per_second, 0.5));
         assert_eq!(meter.eta_seconds(10), Some(20.0));
     }
@@ -158,8 +223,31 @@ mod tests {
         let start = Instant::now();
         let mut meter = RateMeter::new(start);
         assert_eq!(meter.rates(), MeasuredRates::default());
-        meter.note(start + Duration::from_secs(10), 0, 0);
+        meter.note(start + Duration::from_secs(10), totals(0, 0));
         assert_eq!(meter.eta_seconds(10), None);
+    }
+
+    #[test]
+    fn the_load_is_the_share_of_what_is_allowed() {
+        let start = Instant::now();
+        let mut meter = RateMeter::new(start);
+        let limits = |requests_per_second| SpeedLimits { requests_per_second };
+        assert_eq!(meter.load(limits(5.0)), DownloadLoad::default(), "no time has passed");
+        let used = MeterTotals {
+            requests: 450,
+            cpu_seconds: 20.0,
+            ..MeterTotals::default()
+        };
+        meter.note(start + Duration::from_secs(100), used);
+        let load = meter.load(limits(5.0));
+        assert!(
+            close(load.requests, 0.9) && load.cpu > 0.0 && load.cpu <= 0.2,
+            "{load:?}"
+        );
+        assert!(
+            close(meter.load(limits(0.0)).requests, 0.0),
+            "without a limit nothing is used up"
+        );
     }
 
     #[test]
@@ -167,7 +255,7 @@ mod tests {
         let start = Instant::now();
         let mut meter = RateMeter::new(start);
         for tick in 0..100_000u64 {
-            meter.note(start + Duration::from_millis(tick * 250), tick, tick);
+            meter.note(start + Duration::from_millis(tick * 250), totals(tick, tick));
         }
         assert!(meter.marks.len() <= MOST_MARKS, "{}", meter.marks.len());
     }

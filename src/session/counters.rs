@@ -281,6 +281,18 @@ pub struct SessionSnapshot {
     pub unrecognised: BTreeMap<SnapshotLabel, u64>,
 }
 
+impl SessionSnapshot {
+    /// Requests that GRIN counts: all but those for tokens and those of a state store.
+    pub fn grin_requests(&self) -> u64 {
+        let [token, state] = [RequestKind::Token, RequestKind::State].map(RequestKind::as_str);
+        let of_grin = self
+            .requests
+            .iter()
+            .filter(|count| count.kind != token && count.kind != state);
+        of_grin.map(|count| count.count).sum()
+    }
+}
+
 /// Permits of one class.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PermitSnapshot {

@@ -130,7 +130,7 @@ fn a_stop_is_heard_while_the_catalog_is_locked_and_a_second_one_ends_the_drain()
     let mut service = Service::start(slow, "[session]\nread_timeout = \"60s\"\ntotal_timeout = \"90s\"\n");
     service.told("READY=1");
     let _locked = lock(&service.home);
-    let waits = "grind_messages_in_flight{actor=\"catalog\",message=\"counts\"} 1";
+    let waits = "grind_messages_in_flight{actor=\"catalog\",message=\"pace\"} 1";
     let patience = Instant::now() + Duration::from_secs(30);
     while !service.ask("/metrics").contains(waits) {
         assert!(Instant::now() < patience, "the catalog was never asked");

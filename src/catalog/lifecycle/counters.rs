@@ -25,6 +25,8 @@ pub(crate) enum CounterKind {
     UnchangedOn,
     /// Books whose conversion was asked for and granted, by day.
     RequestedOn,
+    /// Books that were asked for, or in process, and whose archive is ready now, by day.
+    ConvertedOn,
 }
 
 impl CounterKind {
@@ -38,6 +40,7 @@ impl CounterKind {
             Self::FailedOn => "failed_on",
             Self::UnchangedOn => "unchanged_on",
             Self::RequestedOn => "requested_on",
+            Self::ConvertedOn => "converted_on",
         }
     }
 }

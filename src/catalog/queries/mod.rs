@@ -3,6 +3,8 @@
 pub(crate) mod ask;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod forecast;
+pub(crate) mod pace;
 pub(crate) mod reader;
 pub(crate) mod report;
 pub(crate) mod verification;

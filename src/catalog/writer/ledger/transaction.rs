@@ -22,6 +22,15 @@ pub(crate) struct StateChange {
     pub to: BookState,
 }
 
+impl StateChange {
+    /// GRIN has done what it was asked for, or had in process.
+    fn is_conversion(self) -> bool {
+        use BookState as S;
+        matches!(self.from, S::Requested | S::InProcess)
+            && matches!(self.to, S::Available | S::Checking | S::Downloading | S::Stored)
+    }
+}
+
 /// The database's clock, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LeaseClock {
@@ -126,6 +135,10 @@ impl CatalogTransaction<'_> {
     ) -> Result<(), CatalogError> {
         let StateChange { from, to } = change;
         self.totals.shift(CounterKind::State, from.as_str(), to.as_str());
+        if change.is_conversion() {
+            let day = self.day().to_owned();
+            self.totals.add(CounterKind::ConvertedOn, &day, 1);
+        }
         let note = ChangeNote {
             from: Some(from.as_str()),
             ..note

@@ -1,0 +1,223 @@
+//! How fast the library came in the last days, and how much of it is left: what a forecast goes by.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
+use crate::catalog::engine::value::arguments;
+use crate::catalog::lifecycle::counters;
+use crate::catalog::lifecycle::counters::CounterKind;
+use crate::catalog::queries::ask::StateCounts;
+use crate::catalog::queries::forecast::ForecastInputs;
+use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
+use crate::clock::{earlier, stamp};
+use crate::grin::GrinState;
+use crate::vocabulary::BookState;
+
+/// Days from which the speed of the forecast is taken.
+const SPEED_DAYS: u64 = 7;
+const DAY: Duration = Duration::from_hours(24);
+/// Of a day, counted at the least: what was done in its first minutes says little of the rest.
+const LEAST_PART: f64 = 1.0 / 24.0;
+
+/// One day (UTC).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DayReport {
+    /// `2026-01-31`.
+    pub day: String,
+    /// Books that were stored.
+    pub stored: u64,
+    /// Bytes of their archives.
+    pub bytes: u64,
+    /// Books given up.
+    pub failed: u64,
+    /// Books found unchanged.
+    pub unchanged: u64,
+    /// Conversions asked for.
+    pub requested: u64,
+    /// Conversions that came to their end.
+    pub converted: u64,
+}
+
+/// How many books there are, and how fast they came.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LibraryPace {
+    /// How many books there are in each state.
+    pub states: StateCounts,
+    /// What a forecast goes by, as far as the catalog knows it.
+    pub inputs: ForecastInputs,
+    /// No book was stored before today: an hour's speed is a better measure than the day's.
+    pub began_today: bool,
+}
+
+/// Asks for the [`LibraryPace`]; of totals, so that it takes no longer for more books.
+#[derive(Debug, Clone, Copy)]
+pub struct AskPace;
+
+impl CatalogOperation for AskPace {
+    type Output = LibraryPace;
+    const KIND: &'static str = "pace";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<LibraryPace, CatalogError> {
+        let states = StateCounts::read(tx.conn)?;
+        let days = last_days(tx.conn, tx.now, SPEED_DAYS)?;
+        pace(tx.conn, tx.now, states, &days)
+    }
+}
+
+/// What happened on each of the last days, today first.
+pub(super) fn last_days(conn: &SqlConnection, now: Timestamp, count: u64) -> Result<Vec<DayReport>, CatalogError> {
+    let day = |back: u64| {
+        let at = stamp(earlier(
+            now,
+            DAY.saturating_mul(u32::try_from(back).unwrap_or(u32::MAX)),
+        ));
+        at[..10].to_owned()
+    };
+    let kinds = [
+        CounterKind::StoredOn,
+        CounterKind::BytesOn,
+        CounterKind::FailedOn,
+        CounterKind::UnchangedOn,
+        CounterKind::RequestedOn,
+        CounterKind::ConvertedOn,
+    ];
+    let kinds = kinds.map(|kind| format!("'{}'", kind.as_str())).join(", ");
+    // The day is the whole value of these kinds, so that its order as text is the order in time.
+    let sql = format!("SELECT kind, value, n FROM tallies WHERE kind IN ({kinds}) AND value >= :since AND n > 0");
+    let since = day(count.saturating_sub(1));
+    let given = arguments! { since: since };
+    let counts = conn.all(&sql, &given, |row| Ok(((row.at(0)?, row.at(1)?), row.at(2)?)))?;
+    let counts: HashMap<(String, String), u64> = counts.into_iter().collect();
+    let of = |kind: CounterKind, day: &str| {
+        let counted = counts.get(&(kind.as_str().to_owned(), day.to_owned()));
+        counted.copied().unwrap_or(0)
+    };
+    let report = |day: String| DayReport {
+        stored: of(CounterKind::StoredOn, &day),
+        bytes: of(CounterKind::BytesOn, &day),
+        failed: of(CounterKind::FailedOn, &day),
+        unchanged: of(CounterKind::UnchangedOn, &day),
+        requested: of(CounterKind::RequestedOn, &day),
+        converted: of(CounterKind::ConvertedOn, &day),
+        day,
+    };
+    Ok((0..count).map(|back| report(day(back))).collect())
+}
+
+/// `days`: the last ones, today first.
+pub(super) fn pace(
+    conn: &SqlConnection,
+    now: Timestamp,
+    states: StateCounts,
+    days: &[DayReport],
+) -> Result<LibraryPace, CatalogError> {
+    let grin_states = counters::read(conn, CounterKind::GrinState)?;
+    let unscanned = grin_states
+        .iter()
+        .find(|(word, _)| word == GrinState::CheckedIn.as_str());
+    let days = &days[..days.len().min(usize::try_from(SPEED_DAYS).unwrap_or(usize::MAX))];
+    let today = part_of_day(now);
+    let began_today = days.iter().skip(1).all(|day| day.stored == 0);
+    let inputs = ForecastInputs {
+        now,
+        stored_a_day: a_day(days.iter().map(|day| day.stored), today),
+        converted_a_day: a_day(days.iter().map(|day| day.converted), today),
+        ..left(&states, unscanned.map_or(0, |(_, n)| *n))
+    };
+    Ok(LibraryPace {
+        states,
+        inputs,
+        began_today,
+    })
+}
+
+/// Which books are counted; `checked_in`: books that GRIN says it has not scanned, whatever state they are in with us.
+fn left(states: &StateCounts, checked_in: u64) -> ForecastInputs {
+    use BookState as S;
+    let sum = |of: &[S]| of.iter().map(|state| states.of(*state)).sum::<u64>();
+    // A book that is not scanned can be in no other state than this.
+    let unscanned = checked_in.min(states.of(S::Known));
+    ForecastInputs {
+        ready: sum(&[S::Available, S::Checking, S::Downloading]),
+        unconverted: sum(&[S::Known, S::Requested, S::InProcess, S::ConversionFailed]) - unscanned,
+        unscanned,
+        ..ForecastInputs::default()
+    }
+}
+
+/// How much of the day (UTC) has passed.
+#[expect(clippy::cast_precision_loss, reason = "seconds of a day")]
+fn part_of_day(now: Timestamp) -> f64 {
+    let seconds = now.as_second().rem_euclid(24 * 3_600);
+    seconds as f64 / DAY.as_secs_f64()
+}
+
+/// So many a day since the first of these days on which there was one; `today`: how much of the first one given has passed.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn a_day(counts: impl Iterator<Item = u64>, today: f64) -> Option<f64> {
+    let counts: Vec<u64> = counts.collect();
+    let before_today = counts.iter().rposition(|count| *count > 0)?;
+    let days = before_today as f64 + today.max(LEAST_PART);
+    Some(counts.iter().sum::<u64>() as f64 / days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_counts_from_the_first_busy_day_and_today_as_far_as_it_has_passed() {
+        for (counts, today, speed) in [
+            (vec![0, 0, 0], 0.5, None),
+            (vec![], 0.5, None),
+            (vec![10, 0, 20, 0, 0], 1.0, Some(10.0)),
+            (vec![10, 0, 20, 0, 0], 0.5, Some(12.0)),
+            (vec![0, 0, 20], 0.0, Some(20.0 / (2.0 + LEAST_PART))),
+            (vec![30, 0, 0], 0.25, Some(120.0)),
+            (vec![1, 0, 0], 0.0, Some(24.0)),
+        ] {
+            let told = a_day(counts.iter().copied(), today);
+            let close = told.zip(speed).is_some_and(|(told, speed)| (told - speed).abs() < 1e-9);
+            assert!(close || (told, speed) == (None, None), "{counts:?} {today}: {told:?}");
+        }
+        let noon = "2026-11-29T12:00:00Z".parse().unwrap();
+        assert!((part_of_day(noon) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn books_that_grin_has_not_scanned_are_not_counted() {
+        use BookState as S;
+        let counts = [
+            (S::Known, 50),
+            (S::Requested, 3),
+            (S::ConversionFailed, 2),
+            (S::Available, 10),
+            (S::Downloading, 1),
+            (S::Stored, 40),
+            (S::Failed, 9),
+            (S::Unavailable, 4),
+            (S::Forgotten, 4),
+        ];
+        let states = StateCounts {
+            by_state: counts.into_iter().collect(),
+            total: 123,
+        };
+        for (checked_in, [ready, unconverted, unscanned]) in [
+            (0, [11, 55, 0]),
+            (20, [11, 35, 20]),
+            (50, [11, 5, 50]),
+            (70, [11, 5, 50]),
+        ] {
+            let inputs = left(&states, checked_in);
+            assert_eq!(
+                [inputs.ready, inputs.unconverted, inputs.unscanned],
+                [ready, unconverted, unscanned]
+            );
+        }
+    }
+}
