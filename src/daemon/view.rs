@@ -65,9 +65,12 @@ struct Changing {
 
 impl Changing {
     /// `None` before the catalog was asked.
-    fn forecast(&self, progress: &ProgressSnapshot) -> Option<LibraryForecast> {
+    fn forecast(&self, progress: &ProgressSnapshot, bandwidth: Option<u64>) -> Option<LibraryForecast> {
         let pace = self.pace.as_ref()?;
-        let mut load = self.meter.load(self.limits);
+        let mut load = self.meter.load(SpeedLimits {
+            bandwidth,
+            ..self.limits
+        });
         load.disk_is_full = progress
             .waiting
             .as_ref()
@@ -212,11 +215,12 @@ impl DaemonView for LiveDaemonView {
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
         shown.rates = changing.meter.rates();
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
-        shown.forecast = changing.forecast(&progress);
+        shown.forecast = changing.forecast(&progress, session.bandwidth);
         shown.last_success = progress.last_stored;
         shown.last_backup = progress.backup;
         shown.shutdown = changing.phase;
         shown.reload.clone_from(&changing.reload);
+        shown.bandwidth = session.bandwidth;
         shown.gate_closed_until = session.gate_closed_until;
         shown.members = members(&self.membership);
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());

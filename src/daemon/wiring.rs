@@ -128,7 +128,7 @@ impl Daemon {
         self.pools.converters.resize(workers.convert as usize);
         self.pools.checkers.resize(workers.check as usize);
         self.pools.downloaders.resize(workers.download as usize);
-        self.set_rate(settings.grin.requests_per_second).await;
+        self.change_session(settings).await;
         let cx = AskContext::root("daemon");
         self.supervisor
             .ask(
@@ -138,13 +138,14 @@ impl Daemon {
             .await
     }
 
-    async fn set_rate(&self, requests_per_second: f64) {
+    async fn change_session(&self, settings: &Settings) {
         let changed = ReconfigureSession {
-            requests_per_second: Some(requests_per_second),
+            requests_per_second: Some(settings.grin.requests_per_second),
+            bandwidth: Some(settings.session.bandwidth.clone()),
             ..ReconfigureSession::default()
         };
         if let Err(error) = self.session.ask(changed, &AskContext::root("daemon")).await {
-            warn!(%error, requests_per_second, "the session did not take the new grin.requests_per_second; the old one stays in force");
+            warn!(%error, "the session did not take the new grin.requests_per_second and session.bandwidth; the old ones stay in force");
         }
     }
 

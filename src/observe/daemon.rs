@@ -73,6 +73,9 @@ pub struct DaemonSnapshot {
     pub paused: Vec<WaitCause>,
     /// Set while GRIN accepts no sign-in.
     pub signed_out: Option<SignedOut>,
+    /// Bytes a second that archives and lists may take now, where there is a limit.
+    #[serde(default)]
+    pub bandwidth: Option<u64>,
     /// GRIN told us to stay away until then.
     pub gate_closed_until: Option<Timestamp>,
     /// Programs that share the catalog, this one among them.
@@ -110,6 +113,7 @@ impl DaemonSnapshot {
             reload: None,
             paused: Vec::new(),
             signed_out: None,
+            bandwidth: None,
             gate_closed_until: None,
             members: Vec::new(),
         }

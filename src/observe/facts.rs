@@ -117,6 +117,8 @@ fn speeds(daemon: &DaemonSnapshot) -> Vec<PageFact> {
             .eta_seconds
             .map(|eta| ("ready books", format!("stored in {}", DisplayDuration(eta)))),
     );
+    let limit = daemon.bandwidth;
+    facts.extend(limit.map(|limit| ("bandwidth", format!("limited to {}/s", DisplaySize(limit)))));
     let forecast = daemon.forecast.as_ref();
     facts.extend(forecast.map(|forecast| ("library stored", forecast.to_string())));
     facts

@@ -49,6 +49,8 @@ pub struct MeterTotals {
 pub struct SpeedLimits {
     /// `grin.requests_per_second`.
     pub requests_per_second: f64,
+    /// `session.bandwidth` as it is now; `None`: no limit.
+    pub bandwidth: Option<u64>,
 }
 
 impl SpeedLimits {
@@ -56,6 +58,7 @@ impl SpeedLimits {
     pub fn of(settings: &Settings) -> Self {
         Self {
             requests_per_second: settings.grin.requests_per_second,
+            bandwidth: None,
         }
     }
 }
@@ -142,7 +145,7 @@ impl RateMeter {
         DownloadLoad {
             disk_is_full: false,
             requests: used(|totals| totals.requests as f64, limits.requests_per_second),
-            bandwidth: 0.0,
+            bandwidth: used(|totals| totals.received as f64, limits.bandwidth.unwrap_or(0) as f64),
             cpu: used(|totals| totals.cpu_seconds, cores as f64),
         }
     }
@@ -231,15 +234,20 @@ mod tests {
     fn the_load_is_the_share_of_what_is_allowed() {
         let start = Instant::now();
         let mut meter = RateMeter::new(start);
-        let limits = |requests_per_second| SpeedLimits { requests_per_second };
+        let limits = |requests_per_second| SpeedLimits {
+            requests_per_second,
+            bandwidth: Some(100),
+        };
         assert_eq!(meter.load(limits(5.0)), DownloadLoad::default(), "no time has passed");
         let used = MeterTotals {
             requests: 450,
+            received: 5_000,
             cpu_seconds: 20.0,
             ..MeterTotals::default()
         };
         meter.note(start + Duration::from_secs(100), used);
         let load = meter.load(limits(5.0));
+        assert!(close(load.bandwidth, 0.5), "{load:?}");
         assert!(
             close(load.requests, 0.9) && load.cpu > 0.0 && load.cpu <= 0.2,
             "{load:?}"

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::diagnostics::DiagnosticsFolder;
 use crate::grin::{RedirectPolicy, Secret, TokenUriPolicy};
+use crate::settings::BandwidthTimetable;
 
 /// Who a permit is for. Each class but the largest keeps a reserved share, so that downloads can never starve the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -231,6 +232,8 @@ pub struct SessionConfig {
     pub state_timeouts: RequestTimeouts,
     /// The least speed of bodies.
     pub minimum_speed: MinimumSpeed,
+    /// The most bytes a second of all bodies together.
+    pub bandwidth: BandwidthTimetable,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// How long an idle connection of `state` is kept.
@@ -276,6 +279,7 @@ impl SessionConfig {
                 download: Duration::from_secs(10),
             },
             minimum_speed: MinimumSpeed::default(),
+            bandwidth: BandwidthTimetable::OFF,
             keep_alive: Duration::from_secs(30),
             state_keep_alive: Duration::from_secs(15),
             max_connection_age: Duration::from_mins(30),

@@ -48,6 +48,8 @@ pub struct SessionCounters {
     pub(super) downloaded: AtomicU64,
     pub(super) discarded: AtomicU64,
     pub(super) stalls: AtomicU64,
+    /// Bytes a second that bodies may take now; 0: any.
+    pub(super) bandwidth: AtomicU64,
     signed_out: Mutex<Option<String>>,
     pub(super) diagnostics: DiagnosticsFolder,
     /// For what is shown; nothing is decided by it.
@@ -154,6 +156,7 @@ impl SessionCounters {
             download_bytes: self.downloaded.load(Relaxed),
             discarded_bytes: self.discarded.load(Relaxed),
             stalls: self.stalls.load(Relaxed),
+            bandwidth: Some(self.bandwidth.load(Relaxed)).filter(|limit| *limit > 0),
             signed_out: locked(&self.signed_out).clone(),
             unrecognised: self.unrecognised(),
         }
@@ -274,6 +277,9 @@ pub struct SessionSnapshot {
     pub discarded_bytes: u64,
     /// Bodies that fell silent or too slow.
     pub stalls: u64,
+    /// Bytes a second that bodies may take now, where there is a limit.
+    #[serde(default)]
+    pub bandwidth: Option<u64>,
     /// Why a person has to sign in, while that is so.
     pub signed_out: Option<String>,
     /// What of GRIN's answers was not recognised, by kind.

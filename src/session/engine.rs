@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::ActorRegistry;
 use crate::actor::tasks::TaskHandle;
+use crate::clock::SystemClock;
+use crate::session::bandwidth::BandwidthLimiter;
 use crate::session::in_flight::{InFlight, InFlightGuard};
 use crate::session::net::SessionNet;
 use crate::session::pacer::RequestPacer;
@@ -24,6 +26,7 @@ pub(super) struct SessionEngine {
     pub(super) net: SessionNet,
     pub(super) permits: RequestPermits,
     pub(super) pacer: RequestPacer,
+    pub(super) bandwidth: BandwidthLimiter,
     pub(super) keeper: TokenKeeper,
     pub(super) counters: Arc<SessionCounters>,
     hub: ActorRegistry,
@@ -49,6 +52,7 @@ impl SessionEngine {
             net: SessionNet::new(&config, counters)?,
             permits: RequestPermits::new(&config.limits, &config.state_limits, counters),
             pacer: RequestPacer::new(config.requests_per_second, turns, counters),
+            bandwidth: BandwidthLimiter::new(config.bandwidth.clone(), SystemClock::system(), counters),
             keeper: TokenKeeper::new(config.tokens.clone(), counters),
             counters: Arc::clone(counters),
             hub: hub.clone(),

@@ -33,6 +33,7 @@ impl SessionConfig {
             bytes_per_second: session.minimum_speed.as_u64(),
             window: SPEED_WINDOW,
         };
+        config.bandwidth = session.bandwidth.clone();
         config.keep_alive = session.keep_alive;
         config.max_connection_age = session.max_connection_age;
         config.dns_ttl = session.dns_ttl;

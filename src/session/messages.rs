@@ -11,6 +11,7 @@ use crate::session::{
     ArchiveBody, AuthMode, BodyStream, ConnectionLimits, MinimumSpeed, PermitClass, RequestKind, SessionError,
     SmallAnswer,
 };
+use crate::settings::BandwidthTimetable;
 
 /// A message to the session owner; `Ok` is what comes back when all goes well.
 pub trait SessionMessage: Message<Reply = Result<Self::Ok, SessionError>> {
@@ -147,6 +148,8 @@ pub struct ReconfigureSession {
     pub limits: Option<ConnectionLimits>,
     /// For bodies opened from now on.
     pub minimum_speed: Option<MinimumSpeed>,
+    /// The most bytes a second of all bodies together.
+    pub bandwidth: Option<BandwidthTimetable>,
     /// A request that would have to wait longer than this while GRIN asks for a pause is refused at once. At first there is no such
     /// bound.
     pub longest_pause: Option<Duration>,

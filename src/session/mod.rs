@@ -5,6 +5,7 @@
 
 mod answer;
 mod backoff;
+mod bandwidth;
 mod body_error;
 mod config;
 mod counters;

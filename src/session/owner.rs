@@ -202,6 +202,9 @@ impl SessionEngine {
         if let Some(speed) = changed.minimum_speed {
             self.set_minimum_speed(speed);
         }
+        if let Some(bandwidth) = &changed.bandwidth {
+            self.bandwidth.set(bandwidth.clone());
+        }
         if let Some(longest) = changed.longest_pause {
             self.pacer.set_longest_pause(longest);
         }

@@ -4,6 +4,7 @@
 //! reported, not only the first; each is one sentence that names its key and where it stands.
 
 mod address;
+mod bandwidth;
 mod change;
 mod check;
 mod choices;
@@ -19,6 +20,7 @@ mod sections;
 mod tests;
 
 pub(crate) use crate::settings::address::{StorageAddress, catalog_file, diagnostics_folder, wrong_key, wrong_prefix};
+pub(crate) use crate::settings::bandwidth::{BandwidthNow, BandwidthTimetable};
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
 pub(crate) use crate::settings::choices::DiskReserve;
 #[cfg(test)]

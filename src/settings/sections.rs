@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::grin::ProcessForm;
 use crate::log::LogFormat;
+use crate::settings::bandwidth::BandwidthTimetable;
 use crate::settings::choices::{DiskReserve, ScheduleInterval};
 use crate::settings::reader::KeyReader;
 use crate::settings::section::{ConfigKey, section};
@@ -99,6 +100,8 @@ section! {
         download_timeout: Duration => NeedsRestart,
         /// Bytes a second, averaged over a minute, below which a download is cut and resumed; 0 = no floor.
         minimum_speed: ByteSize => NeedsRestart,
+        /// Bytes a second of all bodies together, by the time of day.
+        bandwidth: BandwidthTimetable => Applied,
         /// How long an idle connection is kept.
         keep_alive: Duration => NeedsRestart,
         /// A connection older than this is not used again.

@@ -26,6 +26,7 @@ mod dependencies;
 mod first_contact;
 mod import;
 mod import_facts;
+mod limits;
 mod mount;
 mod parse_cases;
 mod pipeline;

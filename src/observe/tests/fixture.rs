@@ -256,6 +256,7 @@ fn session() -> SessionSnapshot {
         download_bytes: 1_000,
         discarded_bytes: 10,
         stalls: 1,
+        bandwidth: Some(20 << 20),
         signed_out: Some("token dead".into()),
         unrecognised: each(["pager", "word", "header"]),
     }

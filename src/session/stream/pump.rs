@@ -169,6 +169,11 @@ impl BodyPump {
         let mut batch = ChunkBatch::new();
         let mut size = 0;
         loop {
+            if self.engine.bandwidth.is_used_up() {
+                self.hand_over(&mut batch).await?;
+                size = 0;
+                self.wait_for_bandwidth().await;
+            }
             let next = match self.next(&batch).await {
                 Ok(next) => next,
                 Err(fault) => {
@@ -192,6 +197,13 @@ impl BodyPump {
                 size = 0;
             }
         }
+    }
+
+    /// The server is not to blame for this time, and the body loses none of its own.
+    async fn wait_for_bandwidth(&mut self) {
+        let began = Instant::now();
+        self.engine.bandwidth.wait().await;
+        self.end += began.elapsed();
     }
 
     /// The next chunk. A reader that has nothing to read is not kept waiting for a full batch.
@@ -230,6 +242,7 @@ impl BodyPump {
     fn note_chunk(&mut self, mut chunk: Bytes, waited: Duration) -> Bytes {
         // The chunk is good all the same: the fault comes with the next one, unless this was the last.
         self.slow = !self.speed.is_enough(chunk.len(), waited);
+        self.engine.bandwidth.spend(chunk.len());
         let known = usize::try_from(self.skip).map_or(chunk.len(), |skip| skip.min(chunk.len()));
         chunk.advance(known);
         self.skip -= known as u64;

@@ -1,5 +1,6 @@
 //! The session owner against servers that say exactly what a test wants, byte by byte.
 
+mod bandwidth;
 mod bodies;
 pub(crate) mod canned;
 mod grin;
