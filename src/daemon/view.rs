@@ -21,9 +21,9 @@ use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, StateStore};
 use crate::log;
 use crate::observe::{
-    ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, MemberView,
-    MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, RateMeter, ReloadState, SharingView, ShutdownPhase, SignedOut,
-    SpeedLimits, ThreadSilence, TransferView, cpu_seconds,
+    ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView,
+    DownloadPlaces, MemberView, MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, RateMeter, ReloadState, SharingView,
+    ShutdownPhase, SignedOut, SpeedLimits, ThreadSilence, TransferView, cpu_seconds,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
@@ -220,6 +220,10 @@ impl DaemonView for LiveDaemonView {
         shown.last_backup = progress.backup;
         shown.shutdown = changing.phase;
         shown.reload.clone_from(&changing.reload);
+        shown.download_places = DownloadPlaces {
+            now: session.bulk_places,
+            most: session.bulk_most,
+        };
         shown.bandwidth = session.bandwidth;
         shown.gate_closed_until = session.gate_closed_until;
         shown.members = members(&self.membership);

@@ -141,11 +141,12 @@ impl Daemon {
     async fn change_session(&self, settings: &Settings) {
         let changed = ReconfigureSession {
             requests_per_second: Some(settings.grin.requests_per_second),
+            bulk_most: Some(settings.workers.download as usize),
             bandwidth: Some(settings.session.bandwidth.clone()),
             ..ReconfigureSession::default()
         };
         if let Err(error) = self.session.ask(changed, &AskContext::root("daemon")).await {
-            warn!(%error, "the session did not take the new grin.requests_per_second and session.bandwidth; the old ones stay in force");
+            warn!(%error, "the session did not take the new grin.requests_per_second, session.bandwidth and workers.download; the old ones stay in force");
         }
     }
 

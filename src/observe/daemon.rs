@@ -73,6 +73,9 @@ pub struct DaemonSnapshot {
     pub paused: Vec<WaitCause>,
     /// Set while GRIN accepts no sign-in.
     pub signed_out: Option<SignedOut>,
+    /// Archives that may be on their way at once now, and while GRIN keeps up.
+    #[serde(default)]
+    pub download_places: DownloadPlaces,
     /// Bytes a second that archives and lists may take now, where there is a limit.
     #[serde(default)]
     pub bandwidth: Option<u64>,
@@ -113,6 +116,7 @@ impl DaemonSnapshot {
             reload: None,
             paused: Vec::new(),
             signed_out: None,
+            download_places: DownloadPlaces::default(),
             bandwidth: None,
             gate_closed_until: None,
             members: Vec::new(),
@@ -187,6 +191,15 @@ pub struct PhaseProgress {
     pub total: Option<u64>,
     /// Whether the phase is going on now.
     pub active: bool,
+}
+
+/// Archives on their way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DownloadPlaces {
+    /// So many may be now.
+    pub now: usize,
+    /// So many may be while GRIN keeps up.
+    pub most: usize,
 }
 
 /// One body on its way.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
-use crate::observe::daemon::DaemonSnapshot;
+use crate::observe::daemon::{DaemonSnapshot, DownloadPlaces};
 use crate::observe::rates::MeasuredRate;
 use crate::vocabulary::BookOutcome;
 
@@ -117,6 +117,11 @@ fn speeds(daemon: &DaemonSnapshot) -> Vec<PageFact> {
             .eta_seconds
             .map(|eta| ("ready books", format!("stored in {}", DisplayDuration(eta)))),
     );
+    let DownloadPlaces { now, most } = daemon.download_places;
+    if now < most {
+        let why = "GRIN answered 429 or 503, or not in time";
+        facts.push(("downloads", format!("{now} at once instead of {most}: {why}")));
+    }
     let limit = daemon.bandwidth;
     facts.extend(limit.map(|limit| ("bandwidth", format!("limited to {}/s", DisplaySize(limit)))));
     let forecast = daemon.forecast.as_ref();

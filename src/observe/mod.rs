@@ -30,8 +30,8 @@ pub(crate) use crate::observe::client::ClientError;
 pub use crate::observe::client::DaemonEndpoint;
 pub(crate) use crate::observe::control::{ControlError, ControlReply, ControlRequest, RetryRequest};
 pub(crate) use crate::observe::daemon::{
-    DaemonSnapshot, DaemonState, PROGRAM_COMMIT, PROGRAM_VERSION, PhaseProgress, ReloadState, ShutdownPhase, SignedOut,
-    TransferView, WorkPhase,
+    DaemonSnapshot, DaemonState, DownloadPlaces, PROGRAM_COMMIT, PROGRAM_VERSION, PhaseProgress, ReloadState,
+    ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };
 pub use crate::observe::facts::facts;
 pub(crate) use crate::observe::liveness::ThreadSilence;

@@ -118,6 +118,7 @@ metrics! {
     DownloadBytes, Counter, "grind_download_bytes_total", [], "Bytes of archives received and used.";
     DownloadDiscarded, Counter, "grind_download_discarded_bytes_total", [], "Bytes of archives thrown away because the book began anew.";
     DownloadStalls, Counter, "grind_download_stalls_total", [], "Bodies that went silent or slower than the minimum speed.";
+    DownloadPlaces, Gauge, "grind_download_places", [], "Archives that may be on their way at once: workers.download, fewer while GRIN cannot keep up.";
     BandwidthLimit, Gauge, "grind_bandwidth_limit_bytes", [], "Bytes a second that bodies may take now; 0 while there is no limit.";
     DownloadResumes, Counter, "grind_download_resumes_total", ["outcome"], "Cut bodies asked for again, by what came of it.";
     StoredBytes, Counter, "grind_stored_bytes_total", [], "Bytes of decrypted archives published in the library.";

@@ -74,6 +74,7 @@ fn downloads(families: &mut MetricFamilies, session: &SessionSnapshot) {
     families.count(Metric::DownloadBytes, &[], session.download_bytes);
     families.count(Metric::DownloadDiscarded, &[], session.discarded_bytes);
     families.count(Metric::DownloadStalls, &[], session.stalls);
+    families.count(Metric::DownloadPlaces, &[], session.bulk_places as u64);
     families.count(Metric::BandwidthLimit, &[], session.bandwidth.unwrap_or(0));
     for (outcome, count) in &session.download_resumes {
         families.count(Metric::DownloadResumes, &[&**outcome], *count);

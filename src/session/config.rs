@@ -226,6 +226,8 @@ pub struct SessionConfig {
     pub limits: ConnectionLimits,
     /// Timeouts for all classes but `state`.
     pub timeouts: RequestTimeouts,
+    /// Archives on their way at once, while GRIN can keep up.
+    pub bulk_most: usize,
     /// Permits for `state`, apart from the others'.
     pub state_limits: ConnectionLimits,
     /// Timeouts for `state`.
@@ -270,6 +272,7 @@ impl SessionConfig {
         Self {
             limits: ConnectionLimits::new(50, 50),
             timeouts: RequestTimeouts::default(),
+            bulk_most: usize::MAX,
             state_limits: ConnectionLimits::unshared(100, 50),
             state_timeouts: RequestTimeouts {
                 wait: Some(Duration::from_secs(3)),

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::actor::{DurationHistogram, HistogramSnapshot, SnapshotLabel};
 use crate::clock::SystemClock;
 use crate::diagnostics::DiagnosticsFolder;
+use crate::session::bulk_window::BulkWindow;
 use crate::session::permits::PermitView;
 use crate::session::{PermitClass, RequestKind};
 
@@ -48,6 +49,8 @@ pub struct SessionCounters {
     pub(super) downloaded: AtomicU64,
     pub(super) discarded: AtomicU64,
     pub(super) stalls: AtomicU64,
+    bulk_places: AtomicUsize,
+    bulk_most: AtomicUsize,
     /// Bytes a second that bodies may take now; 0: any.
     pub(super) bandwidth: AtomicU64,
     signed_out: Mutex<Option<String>>,
@@ -115,6 +118,11 @@ impl SessionCounters {
         self.resumes[outcome as usize].fetch_add(1, Relaxed);
     }
 
+    pub(super) fn set_window(&self, window: BulkWindow) {
+        self.bulk_places.store(window.places(), Relaxed);
+        self.bulk_most.store(window.most(), Relaxed);
+    }
+
     pub(super) fn set_gate(&self, closed_for: Duration) {
         *locked(&self.gate_closed_until) = Some(Instant::now() + closed_for);
     }
@@ -156,6 +164,8 @@ impl SessionCounters {
             download_bytes: self.downloaded.load(Relaxed),
             discarded_bytes: self.discarded.load(Relaxed),
             stalls: self.stalls.load(Relaxed),
+            bulk_places: self.bulk_places.load(Relaxed),
+            bulk_most: self.bulk_most.load(Relaxed),
             bandwidth: Some(self.bandwidth.load(Relaxed)).filter(|limit| *limit > 0),
             signed_out: locked(&self.signed_out).clone(),
             unrecognised: self.unrecognised(),
@@ -277,6 +287,12 @@ pub struct SessionSnapshot {
     pub discarded_bytes: u64,
     /// Bodies that fell silent or too slow.
     pub stalls: u64,
+    /// Archives that may be on their way at once now.
+    #[serde(default)]
+    pub bulk_places: usize,
+    /// The same while GRIN keeps up.
+    #[serde(default)]
+    pub bulk_most: usize,
     /// Bytes a second that bodies may take now, where there is a limit.
     #[serde(default)]
     pub bandwidth: Option<u64>,

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::ActorRegistry;
 use crate::actor::tasks::TaskHandle;
 use crate::clock::SystemClock;
 use crate::session::bandwidth::BandwidthLimiter;
+use crate::session::bulk_window::{BulkSign, BulkWindow};
 use crate::session::in_flight::{InFlight, InFlightGuard};
 use crate::session::net::SessionNet;
 use crate::session::pacer::RequestPacer;
@@ -27,6 +29,7 @@ pub(super) struct SessionEngine {
     pub(super) permits: RequestPermits,
     pub(super) pacer: RequestPacer,
     pub(super) bandwidth: BandwidthLimiter,
+    window: Cell<BulkWindow>,
     pub(super) keeper: TokenKeeper,
     pub(super) counters: Arc<SessionCounters>,
     hub: ActorRegistry,
@@ -47,12 +50,14 @@ impl SessionEngine {
         counters: &Arc<SessionCounters>,
     ) -> Result<Rc<Self>, SessionError> {
         let turns = rate.map(|rate| SharedTurns::new(rate, hub, counters));
-        Ok(Rc::new(Self {
+        let window = BulkWindow::new(config.bulk_most.min(config.limits.limit));
+        let engine = Rc::new(Self {
             minimum_speed: Cell::new(config.minimum_speed),
             net: SessionNet::new(&config, counters)?,
             permits: RequestPermits::new(&config.limits, &config.state_limits, counters),
             pacer: RequestPacer::new(config.requests_per_second, turns, counters),
             bandwidth: BandwidthLimiter::new(config.bandwidth.clone(), SystemClock::system(), counters),
+            window: Cell::new(window),
             keeper: TokenKeeper::new(config.tokens.clone(), counters),
             counters: Arc::clone(counters),
             hub: hub.clone(),
@@ -63,7 +68,36 @@ impl SessionEngine {
             closing: Cell::new(0),
             cut: RefCell::default(),
             config,
-        }))
+        });
+        engine.set_window(window);
+        Ok(engine)
+    }
+
+    /// Takes a sign of how GRIN copes with the archives that are asked for.
+    pub(super) fn note_bulk(&self, sign: BulkSign, sent: Instant) {
+        let before = self.window.get();
+        let after = before.after(sign, sent, Instant::now());
+        self.set_window(after);
+        let (before, places) = (before.places(), after.places());
+        if places < before {
+            tracing::warn!(
+                before,
+                places,
+                "GRIN cannot keep up: fewer archives are fetched at once"
+            );
+        } else if places > before {
+            tracing::info!(before, places, "GRIN keeps up: more archives are fetched at once");
+        }
+    }
+
+    pub(super) fn resize_window(&self, most: usize) {
+        self.set_window(self.window.get().resized(most.min(self.config.limits.limit)));
+    }
+
+    fn set_window(&self, window: BulkWindow) {
+        self.window.set(window);
+        self.permits.set_bulk_places(window.places());
+        self.counters.set_window(window);
     }
 
     pub(super) fn minimum_speed(&self) -> MinimumSpeed {

@@ -22,6 +22,7 @@ impl SessionConfig {
         );
         let mut config = Self::new(redirect);
         config.limits = ConnectionLimits::new(session.limit as usize, session.limit_per_host as usize);
+        config.bulk_most = settings.workers.download as usize;
         config.timeouts = RequestTimeouts {
             wait: None,
             connect: session.connect_timeout,

@@ -148,6 +148,8 @@ pub struct ReconfigureSession {
     pub limits: Option<ConnectionLimits>,
     /// For bodies opened from now on.
     pub minimum_speed: Option<MinimumSpeed>,
+    /// Archives on their way at once, while GRIN can keep up.
+    pub bulk_most: Option<usize>,
     /// The most bytes a second of all bodies together.
     pub bandwidth: Option<BandwidthTimetable>,
     /// A request that would have to wait longer than this while GRIN asks for a pause is refused at once. At first there is no such

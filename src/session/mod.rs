@@ -7,6 +7,7 @@ mod answer;
 mod backoff;
 mod bandwidth;
 mod body_error;
+mod bulk_window;
 mod config;
 mod counters;
 mod engine;

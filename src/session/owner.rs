@@ -202,6 +202,9 @@ impl SessionEngine {
         if let Some(speed) = changed.minimum_speed {
             self.set_minimum_speed(speed);
         }
+        if let Some(most) = changed.bulk_most {
+            self.resize_window(most);
+        }
         if let Some(bandwidth) = &changed.bandwidth {
             self.bandwidth.set(bandwidth.clone());
         }

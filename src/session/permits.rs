@@ -3,6 +3,8 @@
 //! awc's own limit counts waiting as request time, is not by host, and under HTTP/2 ends at the answer's head
 //! (awc 3.11); so awc has none, and a permit of ours is held from before the request to the end of its body.
 
+mod shares;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,6 +17,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::session::counters::locked;
+pub(super) use crate::session::permits::shares::PermitView;
+use crate::session::permits::shares::{free, shares};
 use crate::session::{ConnectionLimits, PermitClass, SessionCounters, SessionError};
 
 const CLASSES: usize = PermitClass::ALL.len();
@@ -47,6 +51,8 @@ struct Books {
     shares: [usize; CLASSES],
     host_shares: [usize; CLASSES],
     held: [usize; CLASSES],
+    /// Of all hosts together, for archives.
+    bulk_places: usize,
     hosts: Vec<Host>,
     waiting: usize,
     next_number: u64,
@@ -122,6 +128,13 @@ impl RequestPermits {
         self.common.grant();
     }
 
+    /// So many archives at once from now on; those on their way beyond that are not cut.
+    pub(super) fn set_bulk_places(&self, places: usize) {
+        self.common.state.borrow_mut().bulk_places = places;
+        self.publish();
+        self.common.grant();
+    }
+
     fn pool(&self, class: PermitClass) -> &Rc<Pool> {
         if class == PermitClass::State {
             &self.state
@@ -145,6 +158,7 @@ impl RequestPermits {
         *locked(&self.counters.permits) = PermitView {
             limit: common.limits.limit,
             shares: common.shares,
+            bulk_places: common.bulk_places,
             state_limit: self.state_limit(),
         };
     }
@@ -196,6 +210,7 @@ impl Pool {
             shares: [0; CLASSES],
             host_shares: [0; CLASSES],
             held: [0; CLASSES],
+            bulk_places: usize::MAX,
             hosts: Vec::new(),
             waiting: 0,
             next_number: 0,
@@ -294,7 +309,9 @@ impl Books {
     }
 
     fn may_take(&self, class: PermitClass, host: usize) -> bool {
-        free(self.limits.limit, &self.shares, &self.held, class) > 0
+        let has_place = class != PermitClass::Bulk || self.held[class.index()] < self.bulk_places;
+        has_place
+            && free(self.limits.limit, &self.shares, &self.held, class) > 0
             && free(
                 self.limits.limit_per_host,
                 &self.host_shares,
@@ -328,63 +345,6 @@ impl Books {
 impl Host {
     fn is_unused(&self) -> bool {
         self.held.iter().all(|held| *held == 0) && self.queues.iter().all(VecDeque::is_empty)
-    }
-}
-
-/// What a class could take of `limit` now, leaving the others what is left of their shares.
-fn free(limit: usize, shares: &[usize; CLASSES], held: &[usize; CLASSES], class: PermitClass) -> usize {
-    let all: usize = held.iter().sum();
-    let kept: usize = (0..CLASSES)
-        .filter(|other| *other != class.index())
-        .map(|other| shares[other].saturating_sub(held[other]))
-        .sum();
-    let open = limit.saturating_sub(all).saturating_sub(kept);
-    let own = shares[class.index()].saturating_sub(held[class.index()]);
-    open.max(own.min(limit.saturating_sub(all)))
-}
-
-/// The reserved shares, dealt out one by one until all but one of `limit` are reserved.
-fn shares(reserved: &[usize; CLASSES], limit: usize) -> [usize; CLASSES] {
-    let mut dealt = [0; CLASSES];
-    let mut left = limit.saturating_sub(1);
-    loop {
-        let before = left;
-        for class in [
-            PermitClass::Auth,
-            PermitClass::Check,
-            PermitClass::Lists,
-            PermitClass::Bulk,
-            PermitClass::State,
-        ]
-        .map(PermitClass::index)
-        {
-            if left > 0 && dealt[class] < reserved[class] {
-                dealt[class] += 1;
-                left -= 1;
-            }
-        }
-        if left == before {
-            return dealt;
-        }
-    }
-}
-
-/// The limits in force, for those who read the counters.
-#[derive(Debug, Default)]
-pub(super) struct PermitView {
-    limit: usize,
-    shares: [usize; CLASSES],
-    state_limit: usize,
-}
-
-impl PermitView {
-    /// What each class could take now, hosts apart.
-    pub(super) fn free(&self, held: &[usize; CLASSES]) -> [usize; CLASSES] {
-        let mut common = *held;
-        common[PermitClass::State.index()] = 0;
-        let mut result = PermitClass::ALL.map(|class| free(self.limit, &self.shares, &common, class));
-        result[PermitClass::State.index()] = self.state_limit.saturating_sub(held[PermitClass::State.index()]);
-        result
     }
 }
 

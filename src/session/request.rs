@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use crate::actor::AskContext;
+use crate::session::bulk_window::BulkSign;
 use crate::session::engine::SessionEngine;
 use crate::session::exchange::{IncomingAnswer, OutgoingRequest, RequestDeadlines, exchange};
 use crate::session::permits::RequestPermit;
@@ -106,9 +107,12 @@ impl SessionEngine {
         if let Some(wait) = timeouts.wait {
             deadlines.connect = deadlines.connect.min(wait.saturating_sub(asked.elapsed()));
         }
-        let incoming = exchange(&self.net, &self.counters, url, outgoing, &deadlines).await?;
+        let exchanged = exchange(&self.net, &self.counters, url, outgoing, &deadlines).await;
+        if spec.class == PermitClass::Bulk && is_overload(&exchanged) {
+            self.note_bulk(BulkSign::Overload, sent);
+        }
         Ok(OpenedRequest {
-            incoming,
+            incoming: exchanged?,
             url: url.clone(),
             deadlines,
             sent,
@@ -129,6 +133,14 @@ impl SessionEngine {
                 phase: TimeoutPhase::Wait,
             })?,
         }
+    }
+}
+
+/// Whether the server says that it cannot keep up, or shows it by its silence.
+fn is_overload(exchanged: &Result<IncomingAnswer, SessionError>) -> bool {
+    match exchanged {
+        Ok(incoming) => matches!(incoming.status(), 429 | 503),
+        Err(error) => matches!(error, SessionError::Timeout { .. }),
     }
 }
 

@@ -47,6 +47,7 @@ fn no_more_bytes_a_second_come_than_the_config_allows_and_a_reload_lifts_that() 
     service.told("4 of 4 books stored");
     let metrics = service.ask("/metrics");
     assert!(metrics.contains("grind_bandwidth_limit_bytes 0"), "{metrics}");
+    assert!(metrics.contains("grind_download_places 4"), "{metrics}");
     service.signal(Signal::TERM);
     assert!(service.finish().status.success());
 }

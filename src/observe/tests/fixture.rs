@@ -256,6 +256,8 @@ fn session() -> SessionSnapshot {
         download_bytes: 1_000,
         discarded_bytes: 10,
         stalls: 1,
+        bulk_places: 2,
+        bulk_most: 4,
         bandwidth: Some(20 << 20),
         signed_out: Some("token dead".into()),
         unrecognised: each(["pager", "word", "header"]),

@@ -36,6 +36,26 @@ fn is_free(permits: &RequestPermits, class: PermitClass, host: &str) -> bool {
 }
 
 #[test]
+fn archives_have_places_of_their_own_beside_the_permits() {
+    let permits = permits(8, 8, &[]);
+    permits.set_bulk_places(2);
+    let first = now(&permits, PermitClass::Bulk, "a");
+    let _second = now(&permits, PermitClass::Bulk, "b");
+    let url = url("a");
+    let mut third = Box::pin(permits.acquire(PermitClass::Bulk, &url));
+    assert!(third.as_mut().now_or_never().is_none());
+    assert!(
+        is_free(&permits, PermitClass::Check, "a"),
+        "nobody else waits behind it"
+    );
+    permits.set_bulk_places(1);
+    drop(first);
+    assert!(third.as_mut().now_or_never().is_none(), "one is on its way");
+    permits.set_bulk_places(2);
+    assert!(third.as_mut().now_or_never().is_some());
+}
+
+#[test]
 fn bulk_leaves_the_others_their_share() {
     let permits = permits(4, 4, &[(PermitClass::Check, 1), (PermitClass::Auth, 1)]);
     let _bulk = [

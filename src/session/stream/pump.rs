@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::session::answer::proves_its_end;
+use crate::session::bulk_window::BulkSign;
 use crate::session::engine::SessionEngine;
 use crate::session::in_flight::InFlightGuard;
 use crate::session::request::OpenedRequest;
@@ -136,6 +137,9 @@ impl BodyPump {
             ended = self.pump_all() => ended,
         };
         drop(reader);
+        if ended.is_ok() && self.resumable.is_some() {
+            self.engine.note_bulk(BulkSign::Complete, Instant::now());
+        }
         if ended == Err(BodyError::Restart) {
             self.engine.counters.discarded.fetch_add(self.got, Relaxed);
         }
@@ -152,10 +156,10 @@ impl BodyPump {
                 Err(Stop::Fault(fault)) => Some(fault),
             };
             // The connection and its permit are released before anything is waited for.
-            self.opened = None;
+            let sent = self.opened.take().map(|opened| opened.sent);
             self.left = self.end.saturating_duration_since(Instant::now());
             if let Some(fault) = &fault {
-                self.note_fault(fault);
+                self.note_fault(fault, sent);
             }
             match self.resume(fault).await? {
                 ResumeEnd::Continued => {}
@@ -289,7 +293,7 @@ impl BodyPump {
         self.sender.send(std::mem::take(batch)).await
     }
 
-    fn note_fault(&self, fault: &SessionError) {
+    fn note_fault(&self, fault: &SessionError, sent: Option<Instant>) {
         if matches!(
             fault,
             SessionError::TooSlow { .. }
@@ -298,6 +302,9 @@ impl BodyPump {
                 }
         ) {
             self.engine.counters.stalls.fetch_add(1, Relaxed);
+            if let Some(sent) = sent.filter(|_| self.resumable.is_some()) {
+                self.engine.note_bulk(BulkSign::Overload, sent);
+            }
         }
     }
 

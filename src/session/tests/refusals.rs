@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::session::tests::support::*;
-use crate::session::{FetchAnswer, RequestKind, SessionError};
+use crate::session::{BodyError, FetchAnswer, ReconfigureSession, RequestKind, SessionError};
 
 #[actix_rt::test]
 async fn one_refusal_holds_everyone_back_for_as_long_as_grin_says() {
@@ -102,5 +102,51 @@ async fn a_full_conversion_queue_stops_nobody_else() {
         retry_after: Some(Duration::from_hours(1)),
     };
     assert_eq!(error, hour);
+    fixture.end();
+}
+
+#[actix_rt::test]
+async fn fewer_archives_are_fetched_at_once_while_grin_cannot_keep_up() {
+    let server = Server::start(|seen, wire| match seen.path.as_str() {
+        "/busy" => answer(wire, "503 No", "", ""),
+        "/silent" => {
+            silence(wire);
+            false
+        }
+        "/stalls" => {
+            say(wire, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx");
+            silence(wire);
+            false
+        }
+        _ => answer(wire, "200 OK", "etag: \"a\"\r\n", "x"),
+    });
+    let mut config = config(&server);
+    config.bulk_most = 8;
+    config.timeouts.read = Duration::from_millis(100);
+    config.resume_attempts = 0;
+    let fixture = Fixture::new(config);
+    let places = |places: usize| fixture.until("places", move |counted| counted.bulk_places == places);
+    places(8).await;
+    assert!(fixture.open(server.url("/busy")).await.is_err());
+    places(4).await;
+    assert!(
+        fixture.head(server.url("/busy")).await.is_err(),
+        "of an archive's head that says nothing"
+    );
+    assert!(fixture.open(server.url("/silent")).await.is_err());
+    places(2).await;
+    let (_, ended) = fixture.download(server.url("/stalls")).await;
+    assert_eq!(ended, Err(BodyError::Stalled));
+    places(1).await;
+    for expected in [2, 2, 2, 3] {
+        fixture.download(server.url("/good")).await.1.unwrap();
+        places(expected).await;
+    }
+    let changed = ReconfigureSession {
+        bulk_most: Some(2),
+        ..ReconfigureSession::default()
+    };
+    fixture.session.ask(changed, &fixture.cx).await.unwrap();
+    places(2).await;
     fixture.end();
 }
