@@ -35,15 +35,7 @@ pub(super) fn tags(
 fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let tag = element.tag_name();
     attribute_addresses(page, element, &tag);
-    let is_clickable = is_clickable(element, &tag);
-    if (is_clickable || is_control(element, &tag)) && names_way_on(element) {
-        page.get().held(HeldValue::More);
-    }
-    if is_clickable {
-        let label = link_tag(element).label.unwrap_or_default();
-        page.get().clickable(label);
-        at_end(element, page, |page| page.get().clickable_end());
-    }
+    control(page, element, &tag);
     if is_alert(element) {
         page.get().alert();
         at_end(element, page, |page| page.get().alert_end());
@@ -93,6 +85,19 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
         "form" => form(page, element),
         "meta" => meta(page, element),
         _ => {}
+    }
+}
+
+/// What can be clicked and is no link, or is one without an address.
+fn control(page: &SharedListPage, element: &mut Tag<'_, '_>, tag: &str) {
+    let is_clickable = is_clickable(element, tag);
+    if (is_clickable || is_control(element, tag)) && names_way_on(element) {
+        page.get().held(HeldValue::More);
+    }
+    if is_clickable {
+        let label = link_tag(element).label.unwrap_or_default();
+        page.get().clickable(label);
+        at_end(element, page, |page| page.get().clickable_end());
     }
 }
 

@@ -58,6 +58,10 @@ fn words_in_place_of_rows_leave_no_page_complete() {
             "{inside}{after}"
         );
     }
+}
+
+#[test]
+fn trouble_is_told_beside_a_next_page_and_never_seen_where_there_is_none() {
     let page = read(
         "?result_count=100",
         "<tr><td colspan=2>Error: timeout</td></tr>",
