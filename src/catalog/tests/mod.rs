@@ -9,6 +9,7 @@ mod failures;
 mod groups;
 mod leases;
 mod lists;
+mod month;
 mod passes;
 mod rates;
 mod servers;
