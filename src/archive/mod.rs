@@ -5,6 +5,7 @@ mod digest;
 mod encoding;
 mod error;
 mod findings;
+mod folder_owners;
 mod image_head;
 mod inflate;
 mod inspect;

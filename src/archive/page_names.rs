@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::digest::base_name;
+use crate::archive::folder_owners::FolderOwners;
 use crate::archive::names::{MemberRole, names_book, plain_name, role};
 use crate::archive::page_number::{NumberedStem, PageKind, is_page_like};
 use crate::archive::scan::FileSeen;
@@ -14,10 +15,8 @@ pub(super) struct PageNames<'b> {
     pub(super) barcode: Option<&'b Barcode>,
     /// The series that makes the pages, for kinds of which no file has GRIN's form.
     series: BTreeMap<PageKind, String>,
-    /// Folders of other books.
-    pub(super) foreign: BTreeSet<String>,
-    /// Folders of this book, which may lie in those.
-    pub(super) ours: BTreeSet<String>,
+    /// Whose folders are whose.
+    pub(super) owners: FolderOwners,
 }
 
 impl<'b> PageNames<'b> {
@@ -66,14 +65,11 @@ impl<'b> PageNames<'b> {
         }
     }
 
-    /// Is it a name in the folder of another book? Names without a folder are not: a METS names its own folder's files so.
+    /// Is it a name in the folder of another book? One at the top is not told so: a METS names the files of its own folder.
     pub(super) fn is_foreign(&self, name: &str) -> bool {
-        innermost(&self.foreign, name) > innermost(&self.ours, name).max(Some(0))
-    }
-
-    /// Is it the folder of another book, or one in it?
-    pub(super) fn is_foreign_folder(&self, folder: &str) -> bool {
-        innermost(&self.foreign, folder) > innermost(&self.ours, folder)
+        self.owners
+            .foreign_folder(name)
+            .is_some_and(|folder| !folder.is_empty())
     }
 
     /// The part of a page that a name means if it is of a series that does not make the pages, or of coordinates in another form.
@@ -120,12 +116,6 @@ impl<'b> PageNames<'b> {
     }
 }
 
-/// Length of the innermost of these folders round a name.
-fn innermost(folders: &BTreeSet<String>, name: &str) -> Option<usize> {
-    let around = folders.iter().filter(|folder| name.starts_with(folder.as_str()));
-    around.map(String::len).max()
-}
-
 /// Numbers of the files of this kind that are pages by their names alone.
 fn numbers_of(kind: PageKind, files: &[FileSeen]) -> BTreeSet<u32> {
     let number = |file: &FileSeen| file.role.page().filter(|page| file.role == kind.of_page(*page));
@@ -164,6 +154,7 @@ fn series_of(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::acceptance::BookIdentity;
     use crate::archive::scan::seen;
 
     #[test]
@@ -255,10 +246,14 @@ mod tests {
     #[test]
     fn what_looks_like_a_page_is_told_from_other_files() {
         let barcode = Barcode::parse("12345678").unwrap();
+        let mut owners = FolderOwners::default();
+        for folder in ["", "other/"] {
+            owners.note(folder, BookIdentity::Another);
+        }
+        owners.note("ours/", BookIdentity::Requested);
         let names = PageNames {
             barcode: Some(&barcode),
-            foreign: BTreeSet::from(["", "other/", "theirs/"].map(str::to_owned)),
-            ours: BTreeSet::from(["theirs/ours/".to_owned()]),
+            owners,
             ..PageNames::default()
         };
         let cases = [
@@ -283,18 +278,9 @@ mod tests {
         for (name, part) in [
             ("1.jp2", Some(MemberRole::Image(1))),
             ("other/1.jp2", None),
-            ("theirs/1.jp2", None),
-            ("theirs/ours/1.jp2", Some(MemberRole::Image(1))),
+            ("ours/1.jp2", Some(MemberRole::Image(1))),
         ] {
             assert_eq!(names.part(name), part, "{name}");
-        }
-        for (folder, is_foreign) in [
-            ("", true),
-            ("other/", true),
-            ("theirs/x/", true),
-            ("theirs/ours/", false),
-        ] {
-            assert_eq!(names.is_foreign_folder(folder), is_foreign, "{folder}");
         }
     }
 }

@@ -65,6 +65,9 @@ struct Line {
     is_utf16: bool,
 }
 
+/// How often something is in a page's text.
+type LineCount = fn(&Line) -> usize;
+
 /// What the pages came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PageCount {
@@ -310,8 +313,7 @@ impl VolumePages {
         } else if self.nonblank_texts() == 0 {
             findings.note(FindingCode::NoText, None, "all of its page texts are blank");
         }
-        type Count = fn(&Line) -> usize;
-        let tallies: [(FindingCode, Count, &str); 4] = [
+        let tallies: [(FindingCode, LineCount, &str); 4] = [
             (
                 FindingCode::BadUtf8,
                 |line| line.replaced,

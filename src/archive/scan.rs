@@ -11,6 +11,7 @@ pub(super) use crate::archive::scan::judgement::{JudgedArchive, ScanResult};
 use crate::archive::digest::{ChecksumList, LaneDigests, folder_of};
 use crate::archive::error::{ArchiveLimit, LayerFault};
 use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::folder_owners::FolderOwners;
 use crate::archive::image_head::{IMAGE_HEAD, image_content};
 use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers};
 use crate::archive::mets::MetsSummary;
@@ -18,7 +19,6 @@ use crate::archive::names::{MemberRole, page_zero, role};
 use crate::archive::page_number::PageKind;
 use crate::archive::pages::VolumePages;
 use crate::archive::scan::found_mets::FoundMets;
-use crate::archive::scan::placement::MetsPlace;
 use crate::archive::volume::PassOptions;
 use crate::grin::Barcode;
 
@@ -69,7 +69,7 @@ pub(super) struct TarScan<'o> {
     /// Bytes that further checksum lists may have.
     list_room: u64,
     mets: Option<FoundMets>,
-    mets_places: Vec<MetsPlace>,
+    folder_owners: FolderOwners,
     /// What other METS of this book say of its files.
     more_mets: Vec<MetsSummary>,
     in_folder: bool,
@@ -90,7 +90,7 @@ impl<'o> TarScan<'o> {
             lists: Vec::new(),
             list_room: options.limits.checksum_list_bytes,
             mets: None,
-            mets_places: Vec::new(),
+            folder_owners: FolderOwners::default(),
             more_mets: Vec::new(),
             in_folder: false,
             terminated: true,

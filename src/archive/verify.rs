@@ -213,6 +213,8 @@ impl DigestComparison {
 /// What tells whether a listed file that is not there is a missing page.
 struct PageEvidence<'e> {
     files: &'e [FileSeen],
+    /// Parts of page zero that are there.
+    zeros: BTreeSet<MemberRole>,
     /// Parts of pages of which a file is there and proven.
     proven: BTreeSet<MemberRole>,
     names: &'e PageNames<'e>,
@@ -233,6 +235,7 @@ impl<'e> PageEvidence<'e> {
         let images = describing.flat_map(|mets| &mets.images).map(String::as_str).collect();
         Self {
             files,
+            zeros: files.iter().filter_map(|file| page_zero(&file.name)).collect(),
             proven,
             names,
             images,
@@ -250,7 +253,7 @@ impl<'e> PageEvidence<'e> {
             return !self.proven.contains(&part);
         }
         if let Some(zero) = page_zero(&plain) {
-            return !self.files.iter().any(|file| page_zero(&file.name) == Some(zero));
+            return !self.zeros.contains(&zero);
         }
         let is_image = self.images.contains(name) && !is_desktop_litter(&plain);
         let image_part = is_image.then(|| self.names.image_part(&plain)).flatten();

@@ -9,7 +9,6 @@ use crate::archive::members::TarMember;
 use crate::archive::mets::{MetsSummary, RecordKind};
 use crate::archive::names::{names_book, names_some_book};
 use crate::archive::scan::TarScan;
-use crate::archive::scan::placement::MetsPlace;
 
 /// METS beside the first one whose files are compared; each may name as many as an archive has.
 const MOST_METS: usize = 4;
@@ -70,10 +69,7 @@ impl TarScan<'_> {
             name: member.name.clone(),
             by_name,
         };
-        self.mets_places.push(MetsPlace {
-            folder: found.mets.folder.clone(),
-            identity: found.identity,
-        });
+        self.folder_owners.note(&found.mets.folder, found.identity);
         self.add_mets(found, member);
         Ok(())
     }

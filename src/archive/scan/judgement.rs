@@ -85,8 +85,9 @@ impl TarScan<'_> {
         if self.mets.is_none() && self.lists.is_empty() {
             self.pages.set_nothing_names_pages();
         }
-        let page_names = place(&mut self.files, &self.mets_places, self.barcode, &mut self.findings);
-        let is_ours = |found: &FoundList| !found.list.is_empty() && !page_names.is_foreign_folder(&found.folder);
+        let page_names = place(&mut self.files, self.folder_owners, self.barcode, &mut self.findings);
+        let owners = &page_names.owners;
+        let is_ours = |found: &FoundList| !found.list.is_empty() && owners.foreign_folder(&found.folder).is_none();
         self.lists.retain(is_ours);
         let ranges = list_ranges(&self.lists, &self.files);
         note_lists_elsewhere(&self.lists, &ranges, &mut self.findings);
@@ -96,11 +97,9 @@ impl TarScan<'_> {
             mets: mets.iter().chain(&self.more_mets).collect(),
             page_names,
         };
-        let named = sources.whole_names();
-        let is_named = |name: &str| named.contains(name);
-        let main = set_copies_aside(&mut self.files, &self.mets_places, is_named, &mut self.findings);
-        self.pages.place(&self.files, &main, &mut self.findings);
         let (list_pages, mets_pages) = (sources.list_pages(), sources.mets_pages());
+        let main = set_copies_aside(&mut self.files, &sources, &mut self.findings);
+        self.pages.place(&self.files, &main, &mut self.findings);
         note_unnamed_pages(&list_pages, &mets_pages, &mut self.findings);
         let digests = self.options.verify_checksums.then_some(self.digests);
         ScanResult {

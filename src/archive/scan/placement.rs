@@ -2,43 +2,37 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::acceptance::BookIdentity;
-use crate::archive::digest::folder_of;
+use crate::archive::digest::{base_name, folder_of};
 use crate::archive::findings::{FindingCode, FindingList};
-use crate::archive::names::MemberRole;
+use crate::archive::folder_owners::FolderOwners;
+use crate::archive::names::{MemberRole, names_book};
 use crate::archive::page_names::PageNames;
 use crate::archive::page_number::PageKind;
 use crate::archive::scan::{FileSeen, FileStanding};
+use crate::archive::verify::DigestSources;
 use crate::grin::Barcode;
-
-/// A folder that a METS stands in, and the book that the METS names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MetsPlace {
-    pub(super) folder: String,
-    pub(super) identity: BookIdentity,
-}
 
 /// Sets files aside that are not this volume's, and finds the pages among the others.
 pub(super) fn place<'b>(
     files: &mut [FileSeen],
-    mets: &[MetsPlace],
+    owners: FolderOwners,
     barcode: Option<&'b Barcode>,
     findings: &mut FindingList,
 ) -> PageNames<'b> {
     set_repeated_aside(files, findings);
-    let foreign = foreign_folders(mets);
-    for folder in &foreign {
-        let in_folder = files
-            .iter_mut()
-            .filter(|file| nearest(&file.name, mets) == Some(folder));
-        let count = in_folder.map(|file| file.set_aside(FileStanding::Foreign)).count();
+    let mut foreign: BTreeMap<&str, u64> = BTreeMap::new();
+    for file in files.iter_mut() {
+        if let Some(folder) = owners.foreign_folder(&file.name) {
+            *foreign.entry(folder).or_default() += 1;
+            file.set_aside(FileStanding::Foreign);
+        }
+    }
+    for (folder, count) in foreign {
         let text = format!("the METS in this folder is another book's; its {count} files are not counted");
         findings.note(FindingCode::AnotherBookBeside, Some(folder), text);
     }
     let mut names = PageNames::of(files, barcode);
-    // A folder of ours may lie in theirs.
-    names.foreign = foreign;
-    names.ours = folders_of(mets, BookIdentity::Requested).into_iter().cloned().collect();
+    names.owners = owners;
     place_candidates(files, &names);
     for file in files.iter() {
         if let MemberRole::Unplaced { .. } = file.role {
@@ -86,56 +80,36 @@ fn set_repeated_aside(files: &mut [FileSeen], findings: &mut FindingList) {
     }
 }
 
-/// Folders with another book's METS and none of this book's; none where no METS is this book's.
-fn foreign_folders(mets: &[MetsPlace]) -> BTreeSet<String> {
-    let ours = folders_of(mets, BookIdentity::Requested);
-    let theirs = folders_of(mets, BookIdentity::Another);
-    let foreign = theirs.difference(&ours).filter(|_| !ours.is_empty());
-    foreign.map(|folder| (*folder).clone()).collect()
-}
-
-fn folders_of(mets: &[MetsPlace], identity: BookIdentity) -> BTreeSet<&String> {
-    let of_book = mets.iter().filter(|place| place.identity == identity);
-    of_book.map(|place| &place.folder).collect()
-}
-
-/// The innermost folder round a file that has a METS of some book.
-fn nearest<'m>(name: &str, mets: &'m [MetsPlace]) -> Option<&'m String> {
-    let tells = |place: &&MetsPlace| matches!(place.identity, BookIdentity::Requested | BookIdentity::Another);
-    let around = mets
-        .iter()
-        .filter(tells)
-        .filter(|place| name.starts_with(&place.folder));
-    around.map(|place| &place.folder).max_by_key(|folder| folder.len())
-}
-
-/// Sets aside the pages of folders that hold pages of the volume's main folder once more, unless something names them: nothing says
-/// that they are this book's. `is_named` tells of a whole name whether the checksum list or the METS has it.
+/// Sets aside the pages of folders that hold pages of the volume's main folder once more and others, too, which nothing names: nothing
+/// says that they are this book's. Gives the main folder.
 pub(super) fn set_copies_aside(
     files: &mut [FileSeen],
-    mets: &[MetsPlace],
-    is_named: impl Fn(&str) -> bool,
+    sources: &DigestSources<'_>,
     findings: &mut FindingList,
 ) -> String {
     let mut images: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-    let mut named = BTreeSet::new();
     for file in files.iter() {
-        let folder = folder_of(&file.name);
         if let MemberRole::Image(page) = file.role {
-            images.entry(folder.to_owned()).or_default().insert(page);
-        }
-        if file.role.page().is_some() && is_named(&file.name) {
-            named.insert(folder.to_owned());
+            let folder = folder_of(&file.name).to_owned();
+            images.entry(folder).or_default().insert(page);
         }
     }
-    let is_ours = |folder: &String| {
-        mets.iter()
-            .any(|place| place.identity == BookIdentity::Requested && place.folder == *folder)
+    let (names, mets_pages) = (&sources.page_names, sources.mets_pages());
+    let named = named_folders(files, sources);
+    let rank = |(folder, pages): &(&String, &BTreeSet<u32>)| {
+        let segment = base_name(folder.trim_end_matches('/'));
+        FolderRank {
+            has_mets: names.owners.is_ours(folder),
+            is_named: named.contains(*folder),
+            is_called_so: names.barcode.is_some_and(|barcode| names_book(segment, barcode)),
+            has_pages_of_mets: **pages == mets_pages,
+            pages: pages.len(),
+        }
     };
-    let rank = |(folder, pages): &(&String, &BTreeSet<u32>)| (is_ours(folder), named.contains(*folder), pages.len());
     let Some((main, own)) = images.iter().rev().max_by_key(rank) else {
         return String::new();
     };
+    let mut aside = BTreeSet::new();
     for (folder, pages) in &images {
         let surplus = pages.difference(own).count();
         // Two parts of a volume have hardly a page in common.
@@ -146,68 +120,56 @@ pub(super) fn set_copies_aside(
         let text =
             format!("it has pages that {main:?} has, too, and {surplus} more that nothing names; they are not counted");
         findings.note(FindingCode::PagesElsewhere, Some(folder), text);
-        for file in files.iter_mut().filter(|file| folder_of(&file.name) == folder) {
-            if file.role.page().is_some() {
-                file.role = MemberRole::Unplaced { page_like: true };
-                file.standing = FileStanding::Beside;
-            }
+        aside.insert(folder.as_str());
+    }
+    for file in files.iter_mut() {
+        if file.role.page().is_some() && aside.contains(folder_of(&file.name)) {
+            file.role = MemberRole::Unplaced { page_like: true };
+            file.standing = FileStanding::Beside;
         }
     }
     main.clone()
 }
 
+/// Which of several folders with the same pages is the volume's: the greatest, by the first that tells them apart.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct FolderRank {
+    /// This book's METS stands in it.
+    has_mets: bool,
+    /// The METS or the checksum list names its files.
+    is_named: bool,
+    /// It has the book's name.
+    is_called_so: bool,
+    /// Its pages are the ones that the METS names.
+    has_pages_of_mets: bool,
+    pages: usize,
+}
+
+/// Folders with page files that the METS names from the top of the archive; where it names none so, those that the list does.
+fn named_folders(files: &[FileSeen], sources: &DigestSources<'_>) -> BTreeSet<String> {
+    let folders_of = |names: BTreeSet<String>| -> BTreeSet<String> {
+        let named = files
+            .iter()
+            .filter(|file| file.role.page().is_some() && names.contains(&file.name));
+        named.map(|file| folder_of(&file.name).to_owned()).collect()
+    };
+    let by_mets = folders_of(sources.whole_mets_names());
+    if by_mets.is_empty() {
+        folders_of(sources.whole_list_names())
+    } else {
+        by_mets
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::scan::seen;
-
-    fn places(given: &[(&str, BookIdentity)]) -> Vec<MetsPlace> {
-        let place = |(folder, identity): &(&str, BookIdentity)| MetsPlace {
-            folder: (*folder).to_owned(),
-            identity: *identity,
-        };
-        given.iter().map(place).collect()
-    }
-
-    #[test]
-    fn another_books_folder_is_told_by_its_mets() {
-        use BookIdentity::{Another, Requested, Unnamed};
-        const FILES: [&str; 5] = ["1.jp2", "a/1.jp2", "b/1.jp2", "b/c/2.jp2", "bc/2.jp2"];
-        let cases: [(&str, &[(&str, BookIdentity)], &[&str]); 9] = [
-            ("no METS", &[], &FILES),
-            ("ours at the top", &[("", Requested)], &FILES),
-            ("another alone", &[("b/", Another)], &FILES),
-            (
-                "two folders",
-                &[("a/", Requested), ("b/", Another)],
-                &["1.jp2", "a/1.jp2", "bc/2.jp2"],
-            ),
-            (
-                "theirs in ours",
-                &[("", Requested), ("b/", Another)],
-                &["1.jp2", "a/1.jp2", "bc/2.jp2"],
-            ),
-            (
-                "ours in theirs",
-                &[("", Another), ("b/", Requested)],
-                &["b/1.jp2", "b/c/2.jp2"],
-            ),
-            (
-                "ours in the middle",
-                &[("b/", Requested), ("b/c/", Another)],
-                &["1.jp2", "a/1.jp2", "b/1.jp2", "bc/2.jp2"],
-            ),
-            ("both in one folder", &[("b/", Another), ("b/", Requested)], &FILES),
-            ("a METS of no book", &[("", Requested), ("b/", Unnamed)], &FILES),
-        ];
-        for (what, mets, expected) in cases {
-            let mut files = seen(&FILES, None);
-            place(&mut files, &places(mets), None, &mut FindingList::default());
-            let own = files.iter().filter(|file| file.standing == FileStanding::Own);
-            let own: Vec<&str> = own.map(|file| file.name.as_str()).collect();
-            assert_eq!(own, expected, "{what}");
-        }
-    }
+    use crate::archive::acceptance::BookIdentity;
+    use crate::archive::digest::ChecksumList;
+    use crate::archive::limits::ArchiveLimits;
+    use crate::archive::mets::MetsSummary;
+    use crate::archive::scan::{list_in, seen};
+    use crate::archive::verify::{ListRange, RangedList};
 
     #[test]
     fn a_number_in_full_that_no_other_file_has_is_a_page() {
@@ -222,7 +184,7 @@ mod tests {
             ],
             None,
         );
-        place(&mut files, &[], None, &mut FindingList::default());
+        place(&mut files, FolderOwners::default(), None, &mut FindingList::default());
         let pages: Vec<Option<u32>> = files.iter().map(|file| file.role.page()).collect();
         assert_eq!(pages, [Some(1), Some(2), None, None, None, None]);
     }
@@ -231,7 +193,7 @@ mod tests {
     fn of_one_name_the_last_file_counts() {
         let mut files = seen(&["1.jp2", "2.jp2", "1.jp2", "a/1.jp2", "1.jp2"], None);
         let mut findings = FindingList::default();
-        place(&mut files, &[], None, &mut findings);
+        place(&mut files, FolderOwners::default(), None, &mut findings);
         let own: Vec<bool> = files.iter().map(|file| file.standing == FileStanding::Own).collect();
         assert_eq!(own, [false, true, false, true, true]);
         assert_eq!(findings.finish().len(), 2);
@@ -239,40 +201,85 @@ mod tests {
 
     #[test]
     fn pages_of_a_second_folder_are_no_more_pages_of_the_first() {
-        let ours = places(&[("a/", BookIdentity::Requested)]);
-        let cases: [(&str, &[&str], &[&str], &[u32]); 8] = [
-            ("a copy", &["a/1.jp2", "b/1.jp2"], &[], &[1]),
-            ("a longer one", &["b/1.jp2", "b/2.jp2", "a/1.jp2"], &[], &[1]),
+        let barcode = Barcode::parse("TL0001").unwrap();
+        // What the files are, what the list names, what the METS at the top names; which pages are the volume's.
+        type Case = (
+            &'static str,
+            &'static [&'static str],
+            [&'static [&'static str]; 2],
+            &'static [u32],
+        );
+        let cases: [Case; 11] = [
+            ("a copy", &["a/1.jp2", "b/1.jp2"], [&[], &[]], &[1]),
+            ("a longer one", &["b/1.jp2", "b/2.jp2", "a/1.jp2"], [&[], &[]], &[1]),
             (
-                "a longer one that is named",
+                "one that is named",
                 &["b/1.jp2", "b/2.jp2", "a/1.jp2"],
-                &["b/2.jp2"],
+                [&["b/2.jp2"], &[]],
                 &[1, 2],
             ),
-            ("a second part", &["a/1.jp2", "b/2.jp2"], &[], &[1, 2]),
+            ("a second part", &["a/1.jp2", "b/2.jp2"], [&[], &[]], &[1, 2]),
             (
                 "parts with one page in common",
                 &["a/1.jp2", "a/2.jp2", "a/3.jp2", "b/3.jp2", "b/4.jp2", "b/5.jp2"],
-                &[],
+                [&[], &[]],
                 &[1, 2, 3, 4, 5],
             ),
-            ("at the top", &["1.jp2", "2.jp2", "a/1.jp2"], &[], &[1]),
-            ("away from the METS", &["b/1.jp2", "c/1.jp2", "c/2.jp2"], &[], &[1, 2]),
+            ("at the top", &["1.jp2", "2.jp2", "a/1.jp2"], [&[], &[]], &[1]),
+            (
+                "away from the METS",
+                &["b/1.jp2", "c/1.jp2", "c/2.jp2"],
+                [&[], &[]],
+                &[1, 2],
+            ),
+            (
+                "the METS's pages",
+                &["b/1.jp2", "c/1.jp2", "c/2.jp2"],
+                [&[], &["1.jp2"]],
+                &[1],
+            ),
+            (
+                "the book's name",
+                &["TL0001/1.jp2", "c/1.jp2", "c/2.jp2"],
+                [&[], &[]],
+                &[1],
+            ),
+            (
+                "a list of both and a METS of one",
+                &["b/1.jp2", "c/1.jp2", "c/2.jp2"],
+                [&["b/1.jp2", "c/1.jp2", "c/2.jp2"], &["b/1.jp2"]],
+                &[1],
+            ),
             (
                 "texts of their own folder",
                 &["a/1.jp2", "t/1.txt", "t/2.txt"],
-                &[],
+                [&[], &[]],
                 &[1, 2],
             ),
         ];
-        for (what, names, named, expected) in cases {
+        for (what, names, [listed, by_mets], expected) in cases {
             let mut files = seen(names, None);
-            set_copies_aside(
-                &mut files,
-                &ours,
-                |name| named.contains(&name),
-                &mut FindingList::default(),
-            );
+            let mut list = ChecksumList::default();
+            listed.iter().for_each(|name| list.insert(name, [7; 16]));
+            let found = list_in("", list);
+            let located: String = by_mets
+                .iter()
+                .map(|name| format!("<file><FLocat href=\"{name}\"/></file>"))
+                .collect();
+            let mets = format!("<mets><fileSec>{located}</fileSec></mets>");
+            let mets = MetsSummary::read(mets.as_bytes(), &ArchiveLimits::default());
+            let mets = mets.unwrap().unwrap();
+            let mut owners = FolderOwners::default();
+            owners.note("a/", BookIdentity::Requested);
+            let sources = DigestSources {
+                lists: vec![RangedList {
+                    found: &found,
+                    range: ListRange::Volume,
+                }],
+                mets: vec![&mets],
+                page_names: place(&mut files, owners, Some(&barcode), &mut FindingList::default()),
+            };
+            set_copies_aside(&mut files, &sources, &mut FindingList::default());
             let pages: BTreeSet<u32> = files.iter().filter_map(|file| file.role.page()).collect();
             assert_eq!(pages.into_iter().collect::<Vec<_>>(), expected, "{what}");
         }

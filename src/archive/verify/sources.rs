@@ -52,15 +52,19 @@ pub(in crate::archive) fn list_ranges(lists: &[FoundList], files: &[FileSeen]) -
 }
 
 impl DigestSources<'_> {
-    /// The names that the volume's lists and the METS give, as they stand from the top of the archive.
-    pub(in crate::archive) fn whole_names(&self) -> BTreeSet<String> {
+    /// The names that the METS give, from the top of the archive.
+    pub(in crate::archive) fn whole_mets_names(&self) -> BTreeSet<String> {
+        self.mets_names().map(str::to_owned).collect()
+    }
+
+    /// The names that the volume's lists give, from the top of the archive.
+    pub(in crate::archive) fn whole_list_names(&self) -> BTreeSet<String> {
         let lists = self.lists.iter().filter(|list| list.range == ListRange::Volume);
         let listed = lists.flat_map(|list| {
             let names = list.found.list.entries();
             names.map(|(name, _)| format!("{}{name}", list.found.folder))
         });
-        let named = self.mets_names().map(str::to_owned);
-        listed.chain(named).collect()
+        listed.collect()
     }
 
     /// Pages in the volume's checksum lists.
