@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::grin::SecretBytes;
@@ -86,7 +86,7 @@ pub fn read_secret_text(path: &Path) -> Result<String, SecretFileError> {
     }
 }
 
-/// Writes a file whole or not at all: a new file beside it with mode 0600, synced, renamed over it, the folder synced.
+/// Writes a file whole or not at all: a new file beside it with mode 0600, synced, renamed over it, the folder synced. It keeps its owner.
 pub fn write_secret_file(path: &Path, text: &str) -> Result<(), SecretFileError> {
     replace(path, text).map_err(|cause| SecretFileError::Io {
         what: "write",
@@ -105,6 +105,10 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         .permissions(fs::Permissions::from_mode(0o600))
         .tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
+    if let Ok(before) = fs::metadata(path) {
+        // Root renews a token also where it is the daemon's; nobody else can give a file away, and theirs it is already.
+        drop(fchown(file.as_file(), Some(before.uid()), Some(before.gid())));
+    }
     file.as_file().sync_all()?;
     file.persist(path).map_err(|refused| refused.error)?;
     File::open(folder)?.sync_all()
@@ -184,5 +188,22 @@ mod tests {
             read_secret_bytes(&path),
             Err(SecretFileError::Malformed { .. })
         ));
+    }
+
+    #[test]
+    fn a_file_that_root_writes_anew_stays_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.json");
+        write_secret_file(&path, "old").unwrap();
+        // Others cannot give a file away.
+        let owner = if rustix::process::geteuid().is_root() {
+            1
+        } else {
+            rustix::process::geteuid().as_raw()
+        };
+        std::os::unix::fs::chown(&path, Some(owner), None).unwrap();
+        write_secret_file(&path, "new").unwrap();
+        let now = fs::metadata(&path).unwrap();
+        assert_eq!((now.uid(), now.mode() & 0o777), (owner, 0o600));
     }
 }
