@@ -77,6 +77,7 @@ fn whole(pages: &Files, mets_name: &str, mets: &[u8]) -> Files {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn pages_of_other_names_are_pages() {
     let bare = Files::bare(3, 300);
     let named = |name: &dyn Fn(&str) -> String| {
