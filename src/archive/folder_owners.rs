@@ -51,11 +51,18 @@ fn around(name: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
+    /// What is tried, whose METS lie in which folders, and which files are another book's.
+    type OwnerCase = (
+        &'static str,
+        &'static [(&'static str, BookIdentity)],
+        &'static [&'static str],
+    );
+
     #[test]
     fn the_innermost_mets_tells_whose_a_folder_is() {
         use BookIdentity::{Another, Requested, Unnamed};
         const FILES: [&str; 5] = ["1.jp2", "a/1.jp2", "b/1.jp2", "b/c/2.jp2", "bc/2.jp2"];
-        let cases: [(&str, &[(&str, BookIdentity)], &[&str]); 9] = [
+        let cases: [OwnerCase; 9] = [
             ("no METS", &[], &[]),
             ("ours at the top", &[("", Requested)], &[]),
             ("another alone", &[("b/", Another)], &[]),

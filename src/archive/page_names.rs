@@ -158,6 +158,7 @@ mod tests {
     use crate::archive::scan::seen;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn a_series_makes_the_pages_where_no_name_is_digits_alone() {
         use MemberRole::{Coordinates, Image, Text};
         let barcode = Barcode::parse("TL0000000001").unwrap();

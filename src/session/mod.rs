@@ -25,6 +25,7 @@ mod pacer;
 mod permits;
 mod redirect_state;
 mod request;
+mod snapshot;
 mod status_policy;
 mod stream;
 mod token;
@@ -41,9 +42,7 @@ pub use backoff::RetryBackoff;
 pub(crate) use body_error::BodyError;
 pub use config::{AuthMode, MinimumSpeed, PermitClass, RequestKind, SessionConfig, TokenSource};
 pub(crate) use config::{ConnectionLimits, RequestTimeouts};
-#[cfg(test)]
-pub(crate) use counters::{PermitSnapshot, RetryCount};
-pub(crate) use counters::{RequestCount, STATUS_CLASSES, SessionCounters, SessionSnapshot};
+pub(crate) use counters::{STATUS_CLASSES, SessionCounters};
 #[cfg(test)]
 pub(crate) use error::AnswerOrigin;
 pub(crate) use error::{ErrorClass, SessionError, TimeoutPhase, in_brackets};
@@ -54,6 +53,9 @@ pub use messages::HeadRequest;
 pub(crate) use messages::{
     CloseSession, FetchAnswer, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
 };
+#[cfg(test)]
+pub(crate) use snapshot::{PermitSnapshot, RetryCount};
+pub(crate) use snapshot::{RequestCount, SessionSnapshot};
 #[cfg(test)]
 pub(crate) use stream::BodyReader;
 pub(crate) use stream::{ArchiveBody, BodyStream};

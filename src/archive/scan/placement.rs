@@ -199,17 +199,19 @@ mod tests {
         assert_eq!(findings.finish().len(), 2);
     }
 
+    /// What the files are, what the list names, what the METS at the top names; which pages are the volume's.
+    type FolderCase = (
+        &'static str,
+        &'static [&'static str],
+        [&'static [&'static str]; 2],
+        &'static [u32],
+    );
+
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn pages_of_a_second_folder_are_no_more_pages_of_the_first() {
         let barcode = Barcode::parse("TL0001").unwrap();
-        // What the files are, what the list names, what the METS at the top names; which pages are the volume's.
-        type Case = (
-            &'static str,
-            &'static [&'static str],
-            [&'static [&'static str]; 2],
-            &'static [u32],
-        );
-        let cases: [Case; 11] = [
+        let cases: [FolderCase; 11] = [
             ("a copy", &["a/1.jp2", "b/1.jp2"], [&[], &[]], &[1]),
             ("a longer one", &["b/1.jp2", "b/2.jp2", "a/1.jp2"], [&[], &[]], &[1]),
             (

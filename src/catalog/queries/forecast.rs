@@ -154,9 +154,7 @@ impl fmt::Display for LibraryForecast {
     /// `on 2027-03-02, in 94 days; 12000 books still to be stored, 300 of them ready; limited by conversions (128 a day)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.day, self.days_left) {
-            _ if self.limited_by == ForecastLimit::NothingToDo => {
-                f.write_str("now: every book that GRIN gives out is stored")?
-            }
+            _ if self.limited_by == ForecastLimit::NothingToDo => f.write_str("now, every book that GRIN gives out")?,
             (Some(day), Some(days)) => write!(f, "on {day}, in {days:.1} days")?,
             _ => f.write_str("nobody can tell the day")?,
         }
@@ -291,7 +289,7 @@ mod tests {
         );
         let told = forecast(&inputs(0, 0, [None, None], FREE)).to_string();
         assert!(
-            told.starts_with("now: every book that GRIN gives out is stored; 7 more"),
+            told.starts_with("now, every book that GRIN gives out; 7 more"),
             "{told}"
         );
     }

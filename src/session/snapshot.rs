@@ -1,0 +1,116 @@
+//! The session's counters as others see them: in metrics, the status and the JSON.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{HistogramSnapshot, SnapshotLabel};
+use crate::session::RequestKind;
+
+/// The counters at one moment; the fields' names are those of the metrics without their prefix.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SessionSnapshot {
+    /// awc clients made: at first use, after a close, after a run of connection errors.
+    pub sessions_created: u64,
+    /// TCP connections opened.
+    pub connections_opened: u64,
+    /// TCP connections closed.
+    pub connections_closed: u64,
+    /// TCP connections open now, idle ones included.
+    pub connections_open: u64,
+    /// TCP connections that could not be opened.
+    pub connections_failed: u64,
+    /// Bytes read from sockets, TLS and headers included.
+    pub wire_bytes_received: u64,
+    /// Bytes written to sockets.
+    pub wire_bytes_sent: u64,
+    /// Requests and bodies going on.
+    pub requests_in_flight: usize,
+    /// By class.
+    pub permits: BTreeMap<SnapshotLabel, PermitSnapshot>,
+    /// Requests by kind and class of status; `none`: no answer.
+    pub requests: Vec<RequestCount>,
+    /// From sending to the answer's head, by kind.
+    pub head_seconds: BTreeMap<SnapshotLabel, HistogramSnapshot>,
+    /// Waits for the pace and the gate.
+    pub pace_wait_seconds: HistogramSnapshot,
+    /// Repeated requests by kind and reason.
+    pub retries: Vec<RetryCount>,
+    /// Token refreshes by outcome.
+    pub auth_refreshes: BTreeMap<SnapshotLabel, u64>,
+    /// The end of the wait that GRIN asked for, while it lasts.
+    pub gate_closed_until: Option<Timestamp>,
+    /// Requests wait for the catalog to grant them turns of the rate that several programs share.
+    #[serde(default)]
+    pub turns_missing: bool,
+    /// Attempts to continue cut bodies by outcome.
+    pub download_resumes: BTreeMap<SnapshotLabel, u64>,
+    /// Bytes of archives handed out.
+    pub download_bytes: u64,
+    /// Of these, bytes of bodies that had to begin again.
+    pub discarded_bytes: u64,
+    /// Bodies that fell silent or too slow.
+    pub stalls: u64,
+    /// Archives that may be on their way at once now.
+    #[serde(default)]
+    pub bulk_places: usize,
+    /// The same while GRIN keeps up.
+    #[serde(default)]
+    pub bulk_most: usize,
+    /// Bytes a second that bodies may take now, where there is a limit.
+    #[serde(default)]
+    pub bandwidth: Option<u64>,
+    /// Why a person has to sign in, while that is so.
+    pub signed_out: Option<String>,
+    /// What of GRIN's answers was not recognised, by kind.
+    #[serde(default)]
+    pub unrecognised: BTreeMap<SnapshotLabel, u64>,
+}
+
+impl SessionSnapshot {
+    /// Requests that GRIN counts: all but those for tokens and those of a state store.
+    pub fn grin_requests(&self) -> u64 {
+        let [token, state] = [RequestKind::Token, RequestKind::State].map(RequestKind::as_str);
+        let of_grin = self
+            .requests
+            .iter()
+            .filter(|count| count.kind != token && count.kind != state);
+        of_grin.map(|count| count.count).sum()
+    }
+}
+
+/// Permits of one class.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PermitSnapshot {
+    /// In use.
+    pub held: usize,
+    /// That the class could take now.
+    pub free: usize,
+    /// Requests that wait for one.
+    pub waiting: usize,
+    /// How long they waited.
+    pub wait_seconds: HistogramSnapshot,
+}
+
+/// Requests of one kind and class of status.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RequestCount {
+    /// See [`RequestKind::as_str`].
+    pub kind: SnapshotLabel,
+    /// `2xx` …
+    pub status_class: SnapshotLabel,
+    /// How many.
+    pub count: u64,
+}
+
+/// Repeats of one kind for one reason.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RetryCount {
+    /// See [`RequestKind::as_str`].
+    pub kind: SnapshotLabel,
+    /// Why.
+    pub reason: SnapshotLabel,
+    /// How many.
+    pub count: u64,
+}
