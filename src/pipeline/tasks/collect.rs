@@ -194,7 +194,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
                 tell(format!("{list}: stopped; the next pass resumes there"));
             }
             Some(why) => {
-                warn!(%list, why, "list is incomplete");
+                warn!(%list, why, "list incomplete; nothing is concluded from what is missing");
                 tell(format!("{list} incomplete: {why}"));
                 self.state.incomplete(format!("{list}: {why}"));
             }

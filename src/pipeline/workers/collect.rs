@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{BeginPass, Catalog, CatalogError, FinishPass};
@@ -154,7 +154,8 @@ fn report(list: ListKind, seen: &CollectResult, state: &PassState) {
     match state {
         PassState::Complete | PassState::Limited => info!(%list, rows, new, pages, rejected, "list complete"),
         PassState::Interrupted(why) | PassState::Incomplete(why) => {
-            warn!(%list, rows, new, pages, why, "list incomplete; nothing is concluded from what is missing");
+            // The task warns of it, unless the program is being stopped.
+            debug!(%list, rows, new, pages, why, "list incomplete");
         }
         PassState::Unproven(why) => {
             warn!(%list, rows, why, "list read, and nothing confirms its end; nothing is concluded from what is missing");
