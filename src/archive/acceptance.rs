@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::archive::findings::{ArchiveFinding, FindingLevel};
+use crate::archive::page_numbers::PageNumbers;
 use crate::archive::verify::DigestComparison;
 use crate::vocabulary::FailureReason;
 
@@ -57,6 +58,9 @@ pub struct VolumeAcceptance {
     pub verified: bool,
     /// Pages, as many as the text has lines.
     pub pages: u64,
+    /// The pages of which there is anything.
+    #[serde(default)]
+    pub page_numbers: PageNumbers,
     /// Pages that have a text file.
     pub text_pages: u64,
     /// Those of them whose text has at least one character to read.
@@ -65,6 +69,12 @@ pub struct VolumeAcceptance {
     /// Pages that have an image, by its first bytes.
     #[serde(default)]
     pub images: u64,
+    /// Those pages.
+    #[serde(default)]
+    pub image_numbers: PageNumbers,
+    /// Pages that have hOCR with bytes in it.
+    #[serde(default)]
+    pub hocr_pages: u64,
     /// Number of the first page, which is the text's first line; 0 without pages.
     pub first_page: u64,
     /// Page files that were compared with a digest and are equal.

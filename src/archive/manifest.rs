@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::findings::ArchiveFinding;
 use crate::archive::mets::RecordKind;
+use crate::archive::page_numbers::PageNumbers;
 use crate::archive::volume::ProvenVolume;
 use crate::grin::Barcode;
 use crate::vocabulary::MarcFields;
@@ -38,6 +39,15 @@ pub struct BookManifest {
     /// Pages that have an image; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<u64>,
+    /// The pages of which there is anything, as in `1-4,6`; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_numbers: Option<PageNumbers>,
+    /// Those of them that have an image; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_numbers: Option<PageNumbers>,
+    /// Pages that have hOCR with bytes in it; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hocr_pages: Option<u64>,
     /// True if every page file agreed with its listed digest.
     pub verified: bool,
     /// What came of the search for a MARC record.
@@ -96,6 +106,9 @@ impl BookManifest {
             text_pages: volume.acceptance.text_pages,
             nonblank_texts: Some(volume.acceptance.nonblank_texts),
             images: Some(volume.acceptance.images),
+            page_numbers: Some(volume.acceptance.page_numbers.clone()),
+            image_numbers: Some(volume.acceptance.image_numbers.clone()),
+            hocr_pages: Some(volume.acceptance.hocr_pages),
             verified: volume.acceptance.verified,
             record: volume.record,
             marc: volume.marc.clone(),
@@ -130,6 +143,7 @@ mod tests {
                 verified: true,
                 pages: 3,
                 text_pages: 2,
+                page_numbers: [1, 2, 4].into_iter().collect(),
                 ..VolumeAcceptance::default()
             },
             marc: Some(MarcFields {

@@ -1,5 +1,6 @@
 //! The pages' texts, kept until the number of pages is known, then written as JSON lines in page order.
 
+mod count;
 mod numbering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use crate::archive::encoding::{DecodedText, decoded};
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::image_head::ImageContent;
 use crate::archive::names::MemberRole;
+pub(super) use crate::archive::pages::count::PageCount;
 use crate::archive::pages::numbering::PageNumbering;
 use crate::archive::scan::FileSeen;
 
@@ -31,8 +33,8 @@ pub(super) struct VolumePages {
     /// Those of them that have no bytes, or bytes that no image has.
     void_images: BTreeMap<u32, ImageContent>,
     coordinates: BTreeSet<u32>,
-    /// One of them has bytes.
-    has_coordinates: bool,
+    /// Those of them that have bytes.
+    filled_coordinates: BTreeSet<u32>,
     texts: BTreeMap<u32, Line>,
     /// What the files hold that may be parts of pages, by the files' numbers, until they are placed.
     contents: BTreeMap<usize, PartContent>,
@@ -68,32 +70,13 @@ struct Line {
 /// How often something is in a page's text.
 type LineCount = fn(&Line) -> usize;
 
-/// What the pages came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct PageCount {
-    /// Pages of the volume, from its first number to its last.
-    pub(super) pages: u64,
-    /// Pages that have a text file.
-    pub(super) text_pages: u64,
-    /// Those of them whose text is not blank.
-    pub(super) nonblank_texts: u64,
-    /// Number of the first page; 0 without pages.
-    pub(super) first_page: u64,
-    /// Pages that have an image.
-    pub(super) images: u64,
-    /// Pages whose image has no bytes, or bytes that no image has.
-    pub(super) empty_images: u64,
-    /// There is hOCR with bytes.
-    pub(super) has_coordinates: bool,
-}
-
 impl VolumePages {
     pub(super) fn new() -> Self {
         Self {
             images: BTreeSet::new(),
             void_images: BTreeMap::new(),
             coordinates: BTreeSet::new(),
-            has_coordinates: false,
+            filled_coordinates: BTreeSet::new(),
             texts: BTreeMap::new(),
             contents: BTreeMap::new(),
             spool: SpooledTempFile::new(IN_MEMORY),
@@ -161,7 +144,9 @@ impl VolumePages {
                     (self.place_image(page, content), page, "an image")
                 }
                 (MemberRole::Coordinates(page), PartContent::Coordinates { bytes }) => {
-                    self.has_coordinates |= bytes > 0;
+                    if bytes > 0 {
+                        self.filled_coordinates.insert(page);
+                    }
                     (self.coordinates.insert(page), page, "hOCR")
                 }
                 (MemberRole::Text(page), PartContent::Text(line)) => {
@@ -223,13 +208,24 @@ impl VolumePages {
         }
         PageCount {
             pages: self.lines.clone().count() as u64,
+            page_numbers: self.lines.clone().filter(|page| self.has_any(*page)).collect(),
             text_pages: self.texts.range(self.lines.clone()).count() as u64,
             nonblank_texts: self.nonblank_texts() as u64,
             first_page: last.map_or(0, |_| numbering.first.into()),
             images: (self.images.len() - self.void_images.len()) as u64,
+            image_numbers: self.good_images().collect(),
             empty_images: self.void_images.len() as u64,
-            has_coordinates: self.has_coordinates,
+            hocr_pages: self.filled_coordinates.len() as u64,
         }
+    }
+
+    fn has_any(&self, page: u32) -> bool {
+        self.images.contains(&page) || self.coordinates.contains(&page) || self.texts.contains_key(&page)
+    }
+
+    fn good_images(&self) -> impl Iterator<Item = u32> {
+        let images = self.images.iter().copied();
+        images.filter(|page| !self.void_images.contains_key(page))
     }
 
     fn nonblank_texts(&self) -> usize {
@@ -248,6 +244,7 @@ impl VolumePages {
             self.images.remove(page);
             self.void_images.remove(page);
             self.coordinates.remove(page);
+            self.filled_coordinates.remove(page);
             self.texts.remove(page);
         }
     }
@@ -296,9 +293,7 @@ impl VolumePages {
     }
 
     fn note_gaps(&self, findings: &mut FindingList) {
-        let present =
-            |page: &u32| self.images.contains(page) || self.coordinates.contains(page) || self.texts.contains_key(page);
-        let missing: Vec<u32> = self.lines.clone().filter(|page| !present(page)).collect();
+        let missing: Vec<u32> = self.lines.clone().filter(|page| !self.has_any(*page)).collect();
         if !missing.is_empty() {
             let text = listed("page numbers missing in between", &missing);
             findings.note(FindingCode::PageGap, None, text);

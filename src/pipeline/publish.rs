@@ -9,7 +9,7 @@ mod witness;
 
 use serde::Serialize;
 
-use crate::archive::{ArchiveFinding, BookManifest, FindingCode, ProvenVolume};
+use crate::archive::{ArchiveFinding, BookManifest, FindingCode, PageNumbers, ProvenVolume, RecordKind};
 
 pub(crate) use crate::pipeline::publish::quarantine::{evidence_key, keep_evidence, same_bytes};
 pub(crate) use crate::pipeline::publish::record::record_of;
@@ -29,6 +29,14 @@ pub struct VolumeStanding {
     pub text_pages: u64,
     /// Pages that have an image; `None`: not known of what an earlier version stored.
     pub images: Option<u64>,
+    /// The pages of which there is anything; `None`: not known of what an earlier version stored.
+    pub page_numbers: Option<PageNumbers>,
+    /// Those of them that have an image; `None` as well.
+    pub image_numbers: Option<PageNumbers>,
+    /// Pages that have hOCR with bytes in it; `None` as well.
+    pub hocr_pages: Option<u64>,
+    /// Its METS holds a MARC record.
+    pub has_record: bool,
     /// Every page agrees with a listed digest.
     pub verified: bool,
     /// Its METS has this book's file name and another book's OBJID.
@@ -58,9 +66,18 @@ pub enum KeepReason {
     /// The new archive has fewer pages.
     #[error("the new archive has fewer pages than the stored one")]
     FewerPages,
-    /// The new archive has images of fewer pages.
-    #[error("the new archive has images of fewer pages than the stored one")]
+    /// The new archive lacks pages that the stored one has, though it may have as many.
+    #[error("the new archive lacks pages that the stored one has")]
+    PagesLost,
+    /// The new archive lacks images of pages that have one in the stored archive.
+    #[error("the new archive lacks images of pages that have one in the stored archive")]
     FewerImages,
+    /// The METS of the stored archive holds a MARC record, that of the new one does not, or is none.
+    #[error("the stored archive has a MARC record and the new one has none")]
+    RecordLost,
+    /// The new archive has hOCR of fewer pages.
+    #[error("the new archive has hOCR of fewer pages than the stored one")]
+    FewerHocr,
     /// The stored archive is verified, the new one is not.
     #[error("the stored archive is verified and the new one is not")]
     WeakerProof,
@@ -72,9 +89,9 @@ pub enum KeepReason {
     LessText,
 }
 
-/// May this archive replace what is stored? Only a volume may, and never with fewer pages, images of fewer pages or weaker verification, nor with far less
-/// text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a good reason. Nor may one that may be another
-/// book's, by its METS, unless that of the stored one is as unclear.
+/// May this archive replace what is stored? Only a volume may, and never without a page, a page's image, the MARC record or hOCR that is stored, or
+/// with weaker verification, nor with far less text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a
+/// good reason. Nor may one that may be another book's, by its METS, unless that of the stored one is as unclear.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
     use ReplaceDecision as D;
     match stored {
@@ -82,9 +99,16 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
         None => D::Publish,
         Some(stored) if stored.sha256 == new.sha256 => D::SameBytes,
         Some(stored) if new.pages < stored.pages => D::KeepStored(KeepReason::FewerPages),
+        Some(stored) if lacks_some(stored.page_numbers.as_ref(), new.page_numbers.as_ref()) => {
+            D::KeepStored(KeepReason::PagesLost)
+        }
         Some(stored) if has_fewer_images(stored, new) => D::KeepStored(KeepReason::FewerImages),
         Some(stored) if stored.verified && !new.verified => D::KeepStored(KeepReason::WeakerProof),
         Some(stored) if new.names_another && !stored.names_another => D::KeepStored(KeepReason::AnotherBook),
+        Some(stored) if stored.has_record && !new.has_record => D::KeepStored(KeepReason::RecordLost),
+        Some(stored) if new.hocr_pages < stored.hocr_pages && new.hocr_pages.is_some() => {
+            D::KeepStored(KeepReason::FewerHocr)
+        }
         Some(stored) if stored.verified == new.verified && new.text_pages < stored.text_pages.div_ceil(2) => {
             D::KeepStored(KeepReason::LessText)
         }
@@ -97,9 +121,14 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
 fn has_fewer_images(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
     let images = new.images.unwrap_or(new.pages);
     match stored.images {
-        Some(before) => images < before,
+        Some(before) => images < before || lacks_some(stored.image_numbers.as_ref(), new.image_numbers.as_ref()),
         None => images < stored.pages && images < new.pages,
     }
+}
+
+/// Is one of these pages not among those of the new archive? Not where either is unknown.
+fn lacks_some(stored: Option<&PageNumbers>, new: Option<&PageNumbers>) -> bool {
+    stored.zip(new).is_some_and(|(stored, new)| !new.hold_all(stored))
 }
 
 impl From<&ProvenVolume> for VolumeStanding {
@@ -108,6 +137,10 @@ impl From<&ProvenVolume> for VolumeStanding {
             pages: volume.acceptance.pages,
             text_pages: volume.acceptance.nonblank_texts,
             images: Some(volume.acceptance.images),
+            page_numbers: Some(volume.acceptance.page_numbers.clone()),
+            image_numbers: Some(volume.acceptance.image_numbers.clone()),
+            hocr_pages: Some(volume.acceptance.hocr_pages),
+            has_record: volume.record == RecordKind::Found,
             verified: volume.acceptance.verified,
             names_another: names_another(&volume.findings),
             sha256: volume.sha256_hex(),
@@ -121,6 +154,10 @@ impl From<&BookManifest> for VolumeStanding {
             pages: manifest.pages,
             text_pages: manifest.nonblank_texts.unwrap_or(manifest.text_pages),
             images: manifest.images,
+            page_numbers: manifest.page_numbers.clone(),
+            image_numbers: manifest.image_numbers.clone(),
+            hocr_pages: manifest.hocr_pages,
+            has_record: manifest.record == RecordKind::Found,
             verified: manifest.verified,
             names_another: names_another(&manifest.findings),
             sha256: manifest.sha256.clone(),

@@ -14,7 +14,7 @@ use grind::pipeline::{
 };
 use grind::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageLayout};
 
-use crate::support::archives::{BARCODE, Files, barcode};
+use crate::support::archives::{BARCODE, Files, MARC, barcode};
 
 /// A folder, an object store in memory.
 fn stores() -> Vec<(Storage, Option<tempfile::TempDir>)> {
@@ -213,6 +213,54 @@ fn texts_that_are_blank_do_not_take_the_place_of_texts() {
                 forget_blank_texts(&storage);
                 publish_stored(&recipe(&storage, "\"e\""), &blank);
             }
+        }
+    }
+}
+
+/// A verified volume of these pages; the METS is what `mets` makes of a whole one.
+fn proven_volume(pages: Files, mets: fn(&str) -> String) -> Vec<u8> {
+    let whole = pages.mets(false);
+    let pages = pages.with("TESTLIB_TL0000000001.xml", mets(&whole).as_bytes());
+    let list = pages.checksums();
+    pages.with("checksum.md5", list.as_bytes()).tar_gz()
+}
+
+#[test]
+fn a_verified_archive_that_lacks_a_page_the_record_or_hocr_is_kept_aside() {
+    let pages_but = |last: u32, but: &[&str]| {
+        but.iter()
+            .fold(Files::bare(last, 100), |files, name| files.without(name))
+    };
+    let hocr = (1..=5).map(|page| format!("{page:08}.html")).collect::<Vec<_>>();
+    let hocr: Vec<&str> = hocr.iter().map(String::as_str).collect();
+    let page_5 = ["00000005.jp2", "00000005.html", "00000005.txt"];
+    let cut = |mets: &str| mets[..300].to_owned();
+    let without_marc = |mets: &str| mets.replace(MARC, "");
+    let cases = [
+        (proven_volume(Files::bare(5, 100), cut), KeepReason::RecordLost),
+        (proven_volume(Files::bare(5, 100), without_marc), KeepReason::RecordLost),
+        (proven_volume(pages_but(5, &hocr), str::to_owned), KeepReason::FewerHocr),
+        (
+            proven_volume(pages_but(6, &page_5), str::to_owned),
+            KeepReason::PagesLost,
+        ),
+        (
+            proven_volume(pages_but(6, &page_5[..1]), str::to_owned),
+            KeepReason::FewerImages,
+        ),
+    ];
+    for (archive, why) in cases {
+        for (storage, _folder) in stores() {
+            let good = Files::volume(5, 100).tar_gz();
+            publish_stored(&recipe(&storage, "\"a\""), &good);
+            let before = names(&storage);
+            let VolumePublished::KeptAside { reason, key } = publish(&recipe(&storage, "\"b\""), &archive).unwrap()
+            else {
+                panic!("{why:?}: published");
+            };
+            assert_eq!((reason, read(&storage, &key)), (why, archive.clone()));
+            assert_eq!(read(&storage, &raw()), good);
+            assert!(before.iter().all(|name| names(&storage).contains(name)), "{why:?}");
         }
     }
 }

@@ -6,6 +6,10 @@ fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
         pages,
         text_pages: pages,
         images: Some(pages),
+        page_numbers: None,
+        image_numbers: None,
+        hocr_pages: None,
+        has_record: false,
         verified,
         names_another: false,
         sha256: sha256.into(),
@@ -134,5 +138,99 @@ fn a_gap_counts_for_no_image() {
         };
         let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
         assert_eq!(decision, expected, "{stored:?} {new:?}");
+    }
+}
+
+/// A change of what is alike otherwise.
+type StandingChange = fn(&mut VolumeStanding);
+
+#[test]
+fn nothing_that_is_stored_is_lost() {
+    let numbers = |numbers: &[u32]| -> Option<PageNumbers> { Some(numbers.iter().copied().collect()) };
+    let whole = |sha256| VolumeStanding {
+        page_numbers: numbers(&[1, 2, 3, 4, 5]),
+        image_numbers: numbers(&[1, 2, 3, 4, 5]),
+        hocr_pages: Some(5),
+        has_record: true,
+        ..standing(5, true, sha256)
+    };
+    let kept = D::KeepStored;
+    let same: StandingChange = |_| {};
+    let cases: [(&str, StandingChange, StandingChange, D); 11] = [
+        ("as good", same, same, D::Publish),
+        (
+            "another page",
+            same,
+            |new| new.shift_page(true),
+            kept(KeepReason::PagesLost),
+        ),
+        (
+            "another page's image",
+            same,
+            |new| new.shift_page(false),
+            kept(KeepReason::FewerImages),
+        ),
+        (
+            "pages of an earlier version",
+            VolumeStanding::forget,
+            |new| new.shift_page(true),
+            D::Publish,
+        ),
+        (
+            "no record",
+            same,
+            |new| new.has_record = false,
+            kept(KeepReason::RecordLost),
+        ),
+        (
+            "no record, better proven",
+            |stored| stored.verified = false,
+            |new| new.has_record = false,
+            kept(KeepReason::RecordLost),
+        ),
+        ("a record at last", |stored| stored.has_record = false, same, D::Publish),
+        (
+            "no hOCR",
+            same,
+            |new| new.hocr_pages = Some(0),
+            kept(KeepReason::FewerHocr),
+        ),
+        (
+            "hOCR of a page less",
+            same,
+            |new| new.hocr_pages = Some(4),
+            kept(KeepReason::FewerHocr),
+        ),
+        ("more hOCR", |stored| stored.hocr_pages = Some(4), same, D::Publish),
+        (
+            "hOCR of an earlier version",
+            VolumeStanding::forget,
+            |new| new.hocr_pages = Some(0),
+            D::Publish,
+        ),
+    ];
+    for (what, of_stored, of_new, expected) in cases {
+        let (mut stored, mut new) = (whole("old"), whole("new"));
+        of_stored(&mut stored);
+        of_new(&mut new);
+        assert_eq!(may_replace(Some(&stored), &new), expected, "{what}");
+    }
+}
+
+impl VolumeStanding {
+    /// Page 6 in place of page 5, or its image alone.
+    fn shift_page(&mut self, whole: bool) {
+        self.image_numbers = Some([1, 2, 3, 4, 6].into_iter().collect());
+        self.pages = 6;
+        self.page_numbers = if whole {
+            self.image_numbers.clone()
+        } else {
+            Some((1..=6).collect())
+        };
+    }
+
+    /// As if an earlier version had stored it.
+    fn forget(&mut self) {
+        (self.page_numbers, self.image_numbers, self.hocr_pages) = (None, None, None);
     }
 }
