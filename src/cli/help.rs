@@ -210,7 +210,7 @@ left out. No program can know every title and name, so a person should look at i
 A book counts as stored if its archive is really there and whole, whatever the other database says of it. Each archive goes through
 the pass of a download: every page is checked, and text, MARC record and manifest are made anew beside it. Archives stay where they are:
 let storage.url name the place where the other program kept them. With --copy they are copied into storage.url. Of several archives
-of a book the one with the most pages is taken (with --quick the largest), and none where one of them cannot be read.",
+of a book the verified one with the most pages is taken (with --quick the largest), and none where one of them cannot be read.",
         examples: &[
             "grind import --from books.db --dry-run",
             "grind import --from books.db --storage /srv/transfer --copy",

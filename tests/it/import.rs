@@ -195,18 +195,21 @@ fn run_with_copies(copies: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
 }
 
 #[test]
-fn of_several_whole_copies_the_one_with_the_most_pages_is_taken_whatever_its_size() {
-    for (large, many) in [("first", "second"), ("second", "first")] {
-        let home = Home::new(small(), "");
-        let pages = Files::volume(3, 100).tar_gz();
-        let bytes = Files::volume(2, 20_000).tar_gz();
-        assert!(bytes.len() > pages.len());
-        let run = run_with_copies(&[(large, bytes), (many, pages.clone())]);
-        let place = run.path().to_str().unwrap();
-        let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
-        assert_eq!((code, &report["stored"]), (Some(0), &1.into()), "{report}{err}");
-        let stored = home.root().join(format!("raw/{BARCODE}/{BARCODE}.tar.gz"));
-        assert_eq!(fs::read(stored).unwrap(), pages, "{large} before {many}");
+fn of_several_whole_copies_the_proven_one_then_the_one_with_the_most_pages_is_taken_whatever_its_size() {
+    let pages = Files::volume(3, 100).tar_gz();
+    let bytes = Files::volume(2, 20_000).tar_gz();
+    let unproven = Files::volume(4, 100).without("checksum.md5").tar_gz();
+    assert!(bytes.len() > pages.len());
+    for lesser in [bytes, unproven] {
+        for (other, best) in [("first", "second"), ("second", "first")] {
+            let home = Home::new(small(), "");
+            let run = run_with_copies(&[(other, lesser.clone()), (best, pages.clone())]);
+            let place = run.path().to_str().unwrap();
+            let (code, report, err) = import(&home, run.path(), &["--storage", place, "--copy"]);
+            assert_eq!((code, &report["stored"]), (Some(0), &1.into()), "{report}{err}");
+            let stored = home.root().join(format!("raw/{BARCODE}/{BARCODE}.tar.gz"));
+            assert_eq!(fs::read(stored).unwrap(), pages, "{other} before {best}");
+        }
     }
 }
 

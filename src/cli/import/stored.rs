@@ -105,7 +105,7 @@ impl RunFiles {
         }
     }
 
-    /// The copies of a book, the best first: the one with the most pages, then the one that is proven, then the largest; where
+    /// The copies of a book, the best first: the one that is proven, then the one with the most pages, then the largest; where
     /// archives are not looked into, the largest.
     fn by_worth(
         &self,
@@ -126,18 +126,18 @@ impl RunFiles {
     }
 
     /// A damaged copy is worth least. One that cannot be read may be the best, so nothing is said of its worth.
-    fn worth(&self, key: &str, stat: &FileStat, barcode: &Barcode) -> Result<(u64, bool, u64), ArchiveUnfit> {
+    fn worth(&self, key: &str, stat: &FileStat, barcode: &Barcode) -> Result<(bool, u64, u64), ArchiveUnfit> {
         let StoredCheck::Whole(pass) = &self.look else {
-            return Ok((0, false, stat.bytes));
+            return Ok((false, 0, stat.bytes));
         };
         let archive = self.source.open(key).map_err(ArchiveUnfit::Unreadable)?;
         match examine(archive, &recipe(pass, barcode, None)).map_err(unfit) {
             Ok(book) => Ok((
-                book.page_count.unwrap_or_default(),
                 book.verified == Some(true),
+                book.page_count.unwrap_or_default(),
                 stat.bytes,
             )),
-            Err(ArchiveUnfit::Damaged(_)) => Ok((0, false, stat.bytes)),
+            Err(ArchiveUnfit::Damaged(_)) => Ok((false, 0, stat.bytes)),
             Err(other) => Err(other),
         }
     }
