@@ -53,7 +53,6 @@ fn a_list_that_is_refused_in_every_form_is_said_once_where_nothing_depends_on_it
     for refused in [
         &["in_process=404"][..],
         &["in_process=403"],
-        &["in_process=500"],
         &["failed=404"],
         &["failed:html=403", "failed:all=404"],
     ] {
@@ -61,6 +60,21 @@ fn a_list_that_is_refused_in_every_form_is_said_once_where_nothing_depends_on_it
         assert_eq!(run.status.code(), Some(0), "{refused:?}: {}", run.err);
         assert_eq!(home.whole_books().len(), 4, "{refused:?}");
         assert_eq!(run.err.matches(SAID).count(), 1, "{refused:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn a_list_that_trouble_keeps_away_is_incomplete_whatever_depends_on_it() {
+    for refused in [
+        &["in_process=500"][..],
+        &["failed=503"],
+        &["failed:html=404", "failed:all=500"],
+    ] {
+        let (home, run) = once(refused);
+        assert_eq!(run.status.code(), Some(1), "{refused:?}: {}", run.err);
+        assert_eq!(home.whole_books().len(), 4, "{refused:?}");
+        assert!(!run.err.contains(SAID), "{refused:?}: {}", run.err);
+        assert!(run.err.contains("could not be read now"), "{refused:?}: {}", run.err);
     }
 }
 

@@ -96,7 +96,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         limit: Option<u64>,
         cx: &AskContext,
     ) -> Result<PassState, CollectError> {
-        let mut refused = Vec::new();
+        let (mut refused, mut denied) = (Vec::new(), true);
         for form in forms(self.list, pass.next.is_some()) {
             let read = match form {
                 ListForm::Html => self.pages(pass, limit, cx).await,
@@ -108,13 +108,14 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
                 Ok(ListEnd::Limited) => return Ok(PassState::Limited),
                 Err(fault) if fault.concerns_form() && self.seen.pages == 0 && self.seen.rows == 0 => {
                     // In each round again; the task says it once of a list that is to be had in no form.
-                    debug!(list = %self.list, %form, %fault, "GRIN does not have the list in this form");
+                    debug!(list = %self.list, %form, %fault, "the list cannot be had in this form");
+                    denied &= fault.denies_form();
                     refused.push(format!("{form}: {fault}"));
                 }
                 Err(fault) => return self.stopped(fault),
             }
         }
-        Ok(PassState::Unavailable(refused.join("; ")))
+        Ok(in_no_form(&refused.join("; "), denied))
     }
 
     fn stopped(&self, fault: PageFault) -> Result<PassState, CollectError> {
@@ -280,6 +281,16 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         let seen = self.parts.catalog.ask(part, cx).await?;
         self.fresh += seen.fresh;
         Ok(seen.unknown)
+    }
+}
+
+/// How a pass ends that could read its list in no form. `denied`: GRIN says of each that it does not have it; trouble with one of them
+/// passes, and the list may be there.
+fn in_no_form(why: &str, denied: bool) -> PassState {
+    if denied {
+        PassState::Unavailable(why.to_owned())
+    } else {
+        PassState::Incomplete(format!("it could not be read now: {why}"))
     }
 }
 

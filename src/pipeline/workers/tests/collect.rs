@@ -249,6 +249,25 @@ fn a_list_that_grin_has_in_no_form_is_unavailable_and_concludes_nothing() {
 }
 
 #[test]
+fn a_list_that_trouble_keeps_away_in_a_form_is_incomplete_and_not_unavailable() {
+    paused(async || {
+        for first_is_denied in [false, true] {
+            let fixture = WorkerFixture::new();
+            if first_is_denied {
+                fixture.grin.fails(SessionError::NotFound);
+            }
+            for _ in 0..2 * BACKOFF.attempts {
+                fixture.grin.fails(SessionError::Server { status: 500 });
+            }
+            let seen = collect(&fixture, ListKind::InProcess).await.unwrap();
+            let why = seen.incomplete.expect("it may be there later");
+            assert!(why.contains("text") && why.contains("pages"), "{why}");
+            assert_eq!(seen.unavailable, None);
+        }
+    });
+}
+
+#[test]
 fn the_other_form_is_tried_where_the_first_is_not_to_be_had() {
     paused(async || {
         let fixture = WorkerFixture::new();
