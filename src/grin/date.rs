@@ -24,6 +24,12 @@ impl GrinDate {
         })
     }
 
+    /// Whether the text may be a date, or says that there is none, though in a way that is not known: it has numbers enough, and no words
+    /// but those of dates. `false`, a score or a title is none.
+    pub(super) fn may_be_date(&self) -> bool {
+        self.when.is_some() || says_no_date(&self.raw) || is_like_date(&self.raw)
+    }
+
     /// The text as GRIN gave it.
     pub fn raw(&self) -> &str {
         &self.raw
@@ -115,6 +121,33 @@ fn numbers<const N: usize>(text: &str, separator: char, widths: &[usize; N]) -> 
     parts.next().is_none().then_some(out)
 }
 
+/// `-`, `N/A`, `None`.
+fn says_no_date(text: &str) -> bool {
+    let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let known = ["", "n/a", "na", "none", "null", "never"];
+    known.iter().any(|known| bare.eq_ignore_ascii_case(known))
+}
+
+/// Words of dates: months and days of the week by their beginning, else what is as short as `PM`, `T` or `CEST`.
+fn is_like_date(text: &str) -> bool {
+    const NAMES: [&str; 19] = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mon", "tue", "wed", "thu",
+        "fri", "sat", "sun",
+    ];
+    let is_of_date = |word: &str| {
+        let lower = word.to_ascii_lowercase();
+        let is_sign = word.len() <= 4 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+        is_sign || matches!(&*lower, "am" | "pm") || NAMES.iter().any(|name| lower.starts_with(name))
+    };
+    let mut words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    let numbers = || {
+        text.split(|c: char| !c.is_ascii_digit())
+            .filter(|number| !number.is_empty())
+    };
+    // `20110203` and seconds since 1970 are one number.
+    (numbers().nth(1).is_some() || numbers().any(|number| number.len() >= 8)) && words.all(is_of_date)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +180,33 @@ mod tests {
             assert_eq!(date.stored(), iso.unwrap_or(text.trim()));
         }
         assert_eq!(GrinDate::read("  "), None);
+    }
+
+    #[test]
+    fn texts_that_may_be_dates() {
+        for (text, expected) in [
+            ("2011/02/03 04:05", true),
+            ("2011/02/30 04:05", true),
+            ("0000/00/00 00:00", true),
+            ("2011/02/03 04:05 PM", true),
+            ("2/3/2011 4:05 pm", true),
+            ("2011-02-03T04:05:06.123Z", true),
+            ("11/02/03", true),
+            ("3 Feb 2011", true),
+            ("Thursday, February 3, 2011 04:05 CEST", true),
+            ("20110203", true),
+            ("1296705900", true),
+            ("-", true),
+            ("N/A", true),
+            ("None", true),
+            ("false", false),
+            ("77", false),
+            ("TL0001", false),
+            ("NEW", false),
+            ("Lichens of Europe, 1899-1901", false),
+            ("soon", false),
+        ] {
+            assert_eq!(GrinDate::read(text).unwrap().may_be_date(), expected, "{text}");
+        }
     }
 }

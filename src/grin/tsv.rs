@@ -121,6 +121,7 @@ impl Header {
                 && let Some(value) = FieldValue::read(column.kind, &text::one_line(cell))
             {
                 fit.note(is_of_kind(column.kind, &value), column.kind == ColumnKind::Date);
+                fit.has_no_date |= matches!(&value, FieldValue::Date(date) if !date.may_be_date());
                 book.set(column.sql, value);
             }
         }

@@ -14,6 +14,7 @@
 //! A row with more cells than columns, or with as many, may be shifted by a tab within a cell. Its facts are taken if nothing stands beyond
 //! the columns, and its cells are what their columns hold: dates, numbers, flags. A row with as many cells as columns may have some that
 //! are not, because GRIN writes what it likes; more of them than others, or several with one in a column of dates, show that it is shifted.
+//! So does one word in a column of dates that is a date in no form at all.
 //!
 //! What was requested may be unknown (a saved answer); then a word that can only be a barcode stands for a requested book.
 
@@ -35,6 +36,8 @@ pub(super) struct CellFit {
     pub(super) bad: usize,
     /// Some of those are in columns of dates.
     pub(super) has_bad_date: bool,
+    /// One of them cannot be a date in whatever form.
+    pub(super) has_no_date: bool,
 }
 
 impl CellFit {
@@ -52,7 +55,7 @@ impl CellFit {
         } else {
             self.bad > 0
         };
-        !self.has_more && !is_shifted
+        !self.has_more && !self.has_no_date && !is_shifted
     }
 }
 
@@ -169,6 +172,13 @@ mod tests {
                 CellFit {
                     has_bad_date: true,
                     ..fit(5, 9, 3)
+                },
+                false,
+            ),
+            (
+                CellFit {
+                    has_no_date: true,
+                    ..fit(5, 9, 1)
                 },
                 false,
             ),

@@ -109,6 +109,26 @@ fn a_row_with_too_few_cells_is_told_and_not_taken() {
 }
 
 #[test]
+fn a_word_in_a_column_of_dates_makes_its_row_doubtful() {
+    for (date, is_taken) in [
+        ("", true),
+        ("2012-02-03", true),
+        ("3 Feb 2012", true),
+        ("N/A", true),
+        ("false", false),
+        ("Lichens and their keys", false),
+    ] {
+        let tsv = read(format!("{HEADER}\nTL0001\t2011/02/03 04:05\tNEW\t77\t{date}\n").as_bytes());
+        let told = usize::from(!is_taken);
+        assert_eq!(
+            (tsv.books.len(), tsv.torn.len(), tsv.warnings.len()),
+            (usize::from(is_taken), told, told),
+            "{date}"
+        );
+    }
+}
+
+#[test]
 fn a_last_row_that_is_cut_is_torn() {
     for last in ["TL0002\t\tNE", "TL0002\t2011/02/03 04:05\tNEW\t7", "TL0002"] {
         let tsv = read(format!("{HEADER}\nTL0001\t\tNEW\t1\t\n{last}").as_bytes());
