@@ -191,7 +191,13 @@ fn is_of_a_trace(word: &str) -> bool {
 fn tells_of_an_error(sentence: &str) -> bool {
     match words_of(sentence)[..] {
         ["error" | "failure" | "exception" | "timeout" | "time-out"] => true,
-        ["fatal" | "server" | "backend" | "system", "error" | "failure", ..] => true,
+        // Nothing else: advice about a search goes on.
+        ["try", "again"] | ["please", "try", "again"] => true,
+        [
+            "fatal" | "server" | "backend" | "system" | "temporary",
+            "error" | "failure",
+            ..,
+        ] => true,
         ["error" | "failure", next, ..] => {
             next.starts_with(|c: char| c.is_ascii_digit()) || ERROR_GOES_ON.contains(&next)
         }
@@ -219,7 +225,15 @@ fn tells_of_a_part(words: &[&str]) -> bool {
             .windows(2)
             .any(|pair| pair == ["could", "not"] || pair == ["failed", "to"] || pair == ["not", "able"]);
     let is_maybe = has(&["if", "may", "might", "should", "when", "whenever"]);
-    is_of_list && !is_maybe && (is_part || is_unable)
+    // "Results may be missing": said of this list.
+    let is_feared = words.windows(3).any(|some| {
+        matches!(
+            some,
+            ["may" | "might", "be", "missing" | "incomplete" | "partial" | "cut"]
+        )
+    });
+    let is_advice = has(&["if", "should", "when", "whenever"]);
+    is_of_list && (!is_maybe && (is_part || is_unable) || is_feared && !is_advice)
 }
 
 /// Whether `text` holds `words`, which are ASCII and in lower case.
@@ -316,7 +330,11 @@ mod tests {
             ("Server error", true, true),
             ("Sorry, we could not complete your request.", true, true),
             ("Request failed.", true, true),
-            ("Please try again", true, false),
+            ("Please try again", true, true),
+            ("Try again", true, true),
+            ("Temporary failure", true, true),
+            ("The list may be incomplete.", true, true),
+            ("Some results may be missing", true, true),
             ("Sorry, something went wrong", true, true),
             ("Unavailable", true, false),
             // What pages say about errors elsewhere.
@@ -331,6 +349,9 @@ mod tests {
             ("Failed", true, false),
             ("Material Error%", true, false),
             ("If the list is incomplete, reload it", true, false),
+            ("If results may be missing, tell us", false, false),
+            ("Try again with another barcode", true, false),
+            ("Books may be missing pages", false, false),
             // Nothing of that kind.
             ("No failed books.", false, false),
             ("No books found.", false, false),

@@ -65,7 +65,10 @@ fn total_here(words: &[Word], at: usize) -> Option<u64> {
         before.chain(after.iter().take(3)).any(|word| *word == wanted)
     };
     let is_all = before.is_empty() && after == [Word::Books];
-    (!is_part && near(Word::Books) && (is_all || near(Word::Total))).then_some(number)
+    // Nothing else: "Total: 5000".
+    let is_bare = matches!((before, after), ([Word::Total], []) | ([], [Word::Total]));
+    let is_counted = is_all || near(Word::Total) || near(Word::Count);
+    (!is_part && (is_bare || near(Word::Books) && is_counted)).then_some(number)
 }
 
 /// Whether the words that begin here do, after those `before`.
@@ -127,6 +130,8 @@ enum Word {
     And,
     Books,
     Continued,
+    /// "Number of" books; alone it names one of them.
+    Count,
     First,
     Limited,
     List,
@@ -148,11 +153,15 @@ enum Word {
 
 fn words(text: &str) -> Vec<Word> {
     let mut spaced = String::with_capacity(text.len());
+    // Written without blanks: "全5000件中 1-2件".
+    let text = text.replace("件中", " books total ");
     for c in text.replace("...", " ").replace("..", " - ").chars() {
         match c {
+            '全' | '共' => spaced.push_str(" total "),
+            '件' | '冊' | '条' => spaced.push_str(" books "),
             '/' => spaced.push_str(" / "),
-            '-' | '‐' | '‑' | '‒' | '–' | '—' | '−' | '~' => spaced.push_str(" - "),
-            '(' | ')' | ':' | ';' => spaced.push(' '),
+            '-' | '‐' | '‑' | '‒' | '–' | '—' | '−' | '~' | '～' => spaced.push_str(" - "),
+            '(' | ')' | ':' | '：' | ';' => spaced.push(' '),
             c => spaced.push(c),
         }
     }
@@ -192,9 +201,9 @@ fn word(word: &str) -> Word {
         "page" | "seite" | "página" | "pagina" | "sida" | "side" | "страница" => Word::Page,
         "about" | "approximately" | "over" | "than" | "nearly" => Word::About,
         "books" | "entries" | "items" | "records" | "results" | "rows" | "titles" | "volumes" | "bücher"
-        | "einträge" | "treffer" | "livres" | "résultats" | "libros" | "resultados" | "libri" | "risultati" => {
-            Word::Books
-        }
+        | "büchern" | "bände" | "bänden" | "einträge" | "einträgen" | "titel" | "titeln" | "treffer" | "treffern"
+        | "livres" | "titres" | "résultats" | "libros" | "títulos" | "resultados" | "libri" | "titoli"
+        | "risultati" => Word::Books,
         "displayed" | "displaying" | "listing" | "showing" | "shown" => Word::Shown,
         "and" => Word::And,
         "continued" => Word::Continued,
@@ -208,8 +217,9 @@ fn word(word: &str) -> Word {
         "only" => Word::Only,
         "there" | "available" | "follow" | "remaining" => Word::There,
         "too" => Word::Too,
-        "total" | "totals" | "found" | "returned" | "matched" | "matching" | "matches" | "number" | "altogether"
-        | "insgesamt" | "gesamt" => Word::Total,
+        "total" | "totals" | "totale" | "totaal" | "found" | "returned" | "matched" | "matching" | "matches"
+        | "altogether" | "insgesamt" | "gesamt" => Word::Total,
+        "number" => Word::Count,
         "truncated" => Word::Truncated,
         _ => Word::Other,
     }
@@ -241,6 +251,10 @@ mod tests {
             ("Only the first 3 results are shown.", true),
             ("and 4997 more", true),
             ("1 - 2 sur 5 000", true),
+            ("5 von 12.345 Titeln", true),
+            ("5 sur 12 345 titres", true),
+            ("5 de 12.345 títulos", true),
+            ("5 von 5 Titeln", false),
             ("1 a 2 de 5000", true),
             ("1..2 of 5000", true),
             ("1 to 2 (5000 total)", true),
@@ -311,7 +325,15 @@ mod tests {
             ("5000 books can be requested a day", None),
             ("Page 2 of 7", None),
             ("1-2 of 5000", None),
-            ("Total: 5000", None),
+            ("Total: 5000", Some(5_000)),
+            ("Total: 5 000", Some(5_000)),
+            ("5,000 total", Some(5_000)),
+            ("Insgesamt: 12.345", Some(12_345)),
+            ("全12345件中 1-5件", Some(12_345)),
+            ("12,345件中 1～5件を表示", Some(12_345)),
+            ("共12345条", Some(12_345)),
+            ("Total cost: 5000", None),
+            ("Number 5000", None),
             ("Copyright 2011", None),
             ("books found", None),
             ("", None),

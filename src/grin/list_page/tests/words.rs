@@ -26,6 +26,9 @@ fn words_in_place_of_rows_leave_no_page_complete() {
             false,
         ),
         ("", "<font color=red>Partial</font>", false),
+        ("", "<div>Try again</div>", false),
+        ("", "<div>Temporary failure</div>", false),
+        ("", "<div>Some results may be missing</div>", false),
         (
             "",
             "<pre>java.lang.NullPointerException\n at com.x.Foo(Foo.java:12)</pre>",
@@ -74,6 +77,8 @@ fn trouble_is_told_beside_a_next_page_and_never_seen_where_there_is_none() {
     for inside in ["", " \n&nbsp;", "<tr><td colspan=2>None</td></tr>"] {
         assert!(read("?result_count=100", inside, "").complete, "{inside}");
     }
+    let footer = "<div>Total: 2</div><div>Please try again with other words.</div><div>© 2011 Example, Inc.</div>";
+    assert!(read("?result_count=100", "", footer).complete);
 }
 
 #[test]
@@ -97,6 +102,8 @@ fn words_in_the_table_or_after_it_that_tell_of_more_leave_the_end_in_doubt() {
     }
     for words in [
         "Total: 5,000 books",
+        "Total: 5000",
+        "全5000件中 1-2件",
         "5000 books found",
         "Query returned 5000 rows; displaying 2.",
     ] {
