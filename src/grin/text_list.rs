@@ -65,6 +65,8 @@ pub struct TextListParser {
     is_open: bool,
     /// The lines after the last row say that the list goes on, or tell of trouble.
     is_cut_short: bool,
+    /// A line between the rows was a server's words of trouble, which may stand in place of others.
+    is_interrupted: bool,
     /// A cell of the line that does not fit its column tells of trouble.
     has_trouble: bool,
 }
@@ -89,6 +91,7 @@ impl TextListParser {
             cells: None,
             is_open: false,
             is_cut_short: false,
+            is_interrupted: false,
             has_trouble: false,
         }
     }
@@ -191,6 +194,7 @@ impl TextListParser {
         }
         let counts_more = total.is_some_and(|total| total > named);
         self.is_cut_short |= says_cut_short(line) || counts_more || refusal::says_trouble(first, true);
+        self.is_interrupted |= rejected.because == RejectionReason::Message && refusal::says_trouble(first, false);
         self.reject(rejected);
     }
 
@@ -308,7 +312,8 @@ impl TextListParser {
             self.out.warnings.extend(warnings);
             let nothing_fits = self.taken == 0 && !self.out.rejected.is_empty();
             let refusal = self.out.refusal.or(nothing_fits.then_some(AnswerRefusal::NotAList));
-            self.out.refusal = refusal.or(self.is_cut_short.then_some(AnswerRefusal::Truncated));
+            self.out.refusal =
+                refusal.or((self.is_cut_short || self.is_interrupted).then_some(AnswerRefusal::Truncated));
         }
         if self.misfits > 0 {
             let lines = self.misfits;

@@ -151,8 +151,14 @@ fn a_heading_in_the_middle_is_no_row() {
 
 #[test]
 fn a_count_of_the_rows_before_it_is_no_row() {
-    let list = parse(ListKind::AllBooks, "TL0001\nTL0002\nTotal: 2 books\n");
-    assert_eq!((list.rows.len(), list.rejected.len(), list.refusal), (2, 0, None));
+    for count in ["Total: 2 books", "Total: 2"] {
+        let list = parse(ListKind::AllBooks, format!("TL0001\nTL0002\n{count}\n"));
+        assert_eq!(
+            (list.rows.len(), list.rejected.len(), list.refusal),
+            (2, 0, None),
+            "{count}"
+        );
+    }
 }
 
 #[test]
@@ -233,6 +239,8 @@ fn a_text_that_ends_in_something_else_is_no_whole_list() {
         ("TL000001\tError: timeout\n", Some(AnswerRefusal::Truncated)),
         ("Connection reset by peer\n", Some(AnswerRefusal::Truncated)),
         ("Total: 5,000 books\n", Some(AnswerRefusal::Truncated)),
+        ("Total: 5,000\n", Some(AnswerRefusal::Truncated)),
+        ("Server Error\nTL000001\n", Some(AnswerRefusal::Truncated)),
         ("Total: 5 books\n", None),
         ("End of list\n", None),
         ("The error of ways\nTL000001\n", None),
