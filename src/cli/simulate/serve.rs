@@ -30,10 +30,26 @@ pub enum SimulateError {
 /// Serves until SIGTERM or Ctrl-C, or until standard input ends where that was asked for.
 pub fn run(args: &SimulateArgs) -> CommandResult {
     serve(args).map(|()| ExitStatus::Done).map_err(|error| {
-        CliError::new(ExitStatus::Unavailable, "the simulator cannot serve")
+        let (exit, advice) = way_out(&error);
+        CliError::new(exit, "the simulator cannot serve")
             .because(&error)
-            .advise("Choose another address with --listen; port 0 takes any free one.")
+            .advise(advice)
     })
+}
+
+/// The exit code, and what to do.
+const fn way_out(error: &SimulateError) -> (ExitStatus, &'static str) {
+    match error {
+        SimulateError::Replay(..) => (
+            ExitStatus::Usage,
+            "Give --replay a file that `grind support-bundle` wrote.",
+        ),
+        SimulateError::Passphrase(..) => (ExitStatus::Usage, "Give --passphrase-file a file that you may read."),
+        SimulateError::Start(_) | SimulateError::Terminal(_) => (
+            ExitStatus::Unavailable,
+            "Choose another address with --listen; port 0 takes any free one.",
+        ),
+    }
 }
 
 fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
@@ -59,6 +75,12 @@ fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
 fn tell_replayed(replayed: &ReplayedAnswers) -> Result<(), SimulateError> {
     let mut out = std::io::stderr().lock();
     writeln!(out, "{} answers of the bundle are given again", replayed.count())?;
+    if replayed.count() == 0 {
+        writeln!(
+            out,
+            "warning: nothing of the bundle is met again, all answers are the simulator's own"
+        )?;
+    }
     for what in &replayed.left_out {
         writeln!(out, "not given again: {what}")?;
     }
@@ -102,4 +124,30 @@ async fn input_ended() -> std::io::Result<()> {
     })?;
     drop(ended.await);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_from_an_address_that_is_taken() {
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        for (error, exit, option) in [
+            (
+                SimulateError::Replay("x".into(), missing()),
+                ExitStatus::Usage,
+                "--replay",
+            ),
+            (
+                SimulateError::Passphrase("x".into(), missing()),
+                ExitStatus::Usage,
+                "--passphrase-file",
+            ),
+            (SimulateError::Terminal(missing()), ExitStatus::Unavailable, "--listen"),
+        ] {
+            let (code, advice) = way_out(&error);
+            assert!(code == exit && advice.contains(option), "{error}: {advice}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ const PLACES: [&str; 2] = ["first", "ctoken"];
 pub struct ReplayedAnswers {
     /// The directory of the library, which stands in its answers' links.
     pub library: Option<String>,
-    /// What cannot be given again, such as redirects and archives.
+    /// What cannot be given again, such as redirects and archives, and why.
     pub left_out: Vec<String>,
     answers: Vec<ReplayedAnswer>,
 }
@@ -70,14 +70,14 @@ impl ReplayedAnswers {
         let mut replayed = Self::default();
         for answer in kept {
             match ReplayedAnswer::of(&answer) {
-                Some(new)
+                Ok(new)
                     if replayed
                         .answers
                         .iter()
                         .any(|old| old.url == new.url && old.body == new.body) => {}
-                Some(new) => replayed.answers.push(new),
-                None => {
-                    let what = format!("{}: {}", answer.kind.as_str(), answer.shape);
+                Ok(new) => replayed.answers.push(new),
+                Err(why) => {
+                    let what = format!("{}: {} ({why})", answer.kind.as_str(), answer.shape);
                     replayed.left_out.push(what);
                 }
             }
@@ -108,14 +108,20 @@ impl ReplayedAnswers {
 }
 
 impl ReplayedAnswer {
-    fn of(answer: &UnrecognisedAnswer) -> Option<Self> {
-        let url = Url::parse(answer.url.as_deref()?).ok()?;
-        let name = url.path_segments()?.next_back()?.to_owned();
+    /// Or why it cannot be given again.
+    fn of(answer: &UnrecognisedAnswer) -> Result<Self, &'static str> {
+        let url = answer.url.as_deref().and_then(|url| Url::parse(url).ok());
+        let url = url.ok_or("its address was not kept")?;
+        let name = url.path_segments().and_then(|mut parts| parts.next_back());
         // Lists, searches and requests for conversion begin so; an archive was not kept.
-        if !name.starts_with('_') || answer.body.is_empty() || answer.content_type.is_empty() {
-            return None;
+        let name = name.filter(|name| name.starts_with('_'));
+        let name = name
+            .ok_or("it is no list, search or request for conversion")?
+            .to_owned();
+        if answer.body.is_empty() || answer.content_type.is_empty() {
+            return Err("its text or its type was not kept");
         }
-        Some(Self {
+        Ok(Self {
             name,
             content_type: answer.content_type.clone(),
             body: answer.body.clone(),
@@ -183,6 +189,7 @@ mod tests {
             UnrecognisedAnswer::new(UnrecognisedKind::Packet, "AEAD"),
         ]);
         assert_eq!((replayed.count(), replayed.left_out.len()), (3, 2));
+        assert_eq!(replayed.left_out[1], "packet: AEAD (its address was not kept)",);
         let given = |name: &str, query: &str| {
             let answer = replayed.answer(name, &QueryPairs::parse(query));
             answer.map(|answer| answer.body("http://here", &[]))
