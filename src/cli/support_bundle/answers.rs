@@ -3,7 +3,7 @@
 use crate::cli::support_bundle::pseudonyms::{BookPseudonyms, IN_ANSWERS, runs_of};
 use crate::diagnostics::UnrecognisedAnswer;
 use crate::grin::columns::{by_tsv, folded};
-use crate::grin::{Barcode, GrinState, LibraryDirectory, ListPageParser, ListRow, ProcessOutcome};
+use crate::grin::{GrinState, LibraryDirectory, ListPageParser, ListRow, ProcessOutcome};
 
 /// Cells from which on a row is taken for one about a book where no barcode was read.
 const CELLS: usize = 3;
@@ -182,15 +182,6 @@ fn digits(run: &str) -> usize {
 
 fn is_heading(name: &str) -> bool {
     by_tsv(name).is_some() || ["filename", "file_name", "title", "status"].contains(&folded(name).as_str())
-}
-
-/// Names in a text that may be barcodes.
-pub(super) fn names_in(text: &str) -> impl Iterator<Item = Barcode> {
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$' | '+');
-    let names = text.split(move |c: char| !is_of_name(c));
-    names
-        .filter(|name| name.contains(|c: char| c.is_ascii_digit()))
-        .filter_map(|name| Barcode::parse(name).ok())
 }
 
 #[cfg(test)]

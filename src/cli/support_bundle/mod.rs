@@ -1,6 +1,8 @@
 //! `grind support-bundle`: what GRIN answered and was not recognised, with what helps to understand it, without books and secrets.
 
 mod answers;
+mod config;
+mod names;
 mod pseudonyms;
 
 use std::collections::BTreeSet;
@@ -20,7 +22,9 @@ use crate::catalog::AskUnknown;
 use crate::cli::args::ReachArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::support_bundle::answers::{names_in, rows_of, without_books};
+use crate::cli::support_bundle::answers::{rows_of, without_books};
+use crate::cli::support_bundle::config::config;
+use crate::cli::support_bundle::names::{barcode_fields, names_in};
 use crate::cli::support_bundle::pseudonyms::{BookPseudonyms, ELSEWHERE};
 use crate::cli::{load, output, reading, status};
 use crate::diagnostics::{UnrecognisedAnswer, kept_answers, without_secrets};
@@ -61,6 +65,9 @@ pub fn run(args: &SupportBundleArgs) -> CommandResult {
             format!("{} cannot be written", path.display()),
         )
         .because(&error)
+        .advise(
+            "Name another file with --output, in a folder that you may write to; a file that is there is left alone.",
+        )
     })?;
     let mut said = format!("{} holds:\n", path.display());
     for file in &bundle {
@@ -117,17 +124,22 @@ fn gather(args: &SupportBundleArgs, settings: &Settings) -> Result<Vec<BundledFi
     };
     let suspects = gathered.suspects();
     let known = match &reader {
-        // Where the catalog cannot tell, all of them are taken for books.
         Some(reader) => match reader.ask(&AskUnknown(suspects.clone())) {
             Ok(unknown) => {
                 let unknown: BTreeSet<Barcode> = unknown.into_iter().collect();
                 suspects.into_iter().filter(|name| !unknown.contains(name)).collect()
             }
-            Err(_) => suspects,
+            Err(_) => with_digits(suspects),
         },
-        None => suspects,
+        None => with_digits(suspects),
     };
     Ok(gathered.files(settings, known))
+}
+
+/// Where the catalog cannot tell, words are not taken for books.
+fn with_digits(mut names: Vec<Barcode>) -> Vec<Barcode> {
+    names.retain(|name| name.as_str().contains(|c: char| c.is_ascii_digit()));
+    names
 }
 
 fn last_lines(path: &Path) -> io::Result<String> {
@@ -163,6 +175,7 @@ impl Gathered {
                 titles.extend(row.title);
             }
         }
+        books.extend(self.log.iter().flat_map(|log| barcode_fields(log)));
         let asked = self.answers.iter();
         let urls = asked.filter_map(|answer| Url::parse(answer.url.as_deref()?).ok());
         let mut kept: Vec<String> = urls.map(|url| url.origin().ascii_serialization()).collect();
@@ -172,11 +185,10 @@ impl Gathered {
 
     fn files(self, settings: &Settings, books: Vec<Barcode>) -> Vec<BundledFile> {
         let names = self.names(settings, books);
-        let plain = |text: &str| names.plain(text, ELSEWHERE);
         let json = |name: &str, what: &str, value: Option<&Value>| {
             value.map(|value| BundledFile::new(name, what, format!("{:#}\n", without_names(value, &names))))
         };
-        let config = plain(&config(settings));
+        let config = config(settings, &names);
         let mut files = vec![
             BundledFile::new("about.json", "versions, and the library's directory", about(settings)),
             BundledFile::new("config.toml", "the configuration in force", config),
@@ -184,7 +196,7 @@ impl Gathered {
         let said = "what the running daemon says of itself";
         files.extend(json("status.json", said, self.status.as_ref()));
         files.extend(json("report.json", "counts of the catalog", self.report.as_ref()));
-        let log = self.log.as_deref().map(plain);
+        let log = self.log.as_deref().map(|log| names.log(log));
         files.extend(log.map(|log| BundledFile::new("log.txt", "the last lines of the log", log)));
         let words: Vec<String> = self.answers.iter().flat_map(|answer| answer.words.clone()).collect();
         for (number, answer) in self.answers.iter().enumerate() {
@@ -215,16 +227,6 @@ fn about(settings: &Settings) -> String {
         "system": rustix::system::uname().release().to_string_lossy(),
     });
     format!("{about:#}\n")
-}
-
-/// The configuration in force, without secrets in addresses.
-fn config(settings: &Settings) -> String {
-    let config = settings.effective();
-    let lines = config.lines().map(|line| match line.contains("://") {
-        true => without_secrets(line) + "\n",
-        false => format!("{line}\n"),
-    });
-    lines.collect()
 }
 
 /// A document whose texts have pseudonyms; numbers and moments stay.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::cli::support_bundle::names::is_barcode_shaped;
 use crate::grin::Barcode;
 
 /// Digits from which on a name in an answer is taken for that of a book, whether it is known or not.
@@ -16,7 +17,7 @@ pub(super) const ELSEWHERE: usize = 9;
 #[derive(Debug)]
 pub(super) struct BookPseudonyms {
     key: u64,
-    /// Runs of letters and digits that are, or are part of, a book's barcode.
+    /// Runs of letters and digits that are, or are part of, a book's barcode, in capitals: not every text keeps them.
     known: BTreeSet<String>,
     /// Of addresses and the library, which stay.
     kept: BTreeSet<String>,
@@ -27,13 +28,16 @@ pub(super) struct BookPseudonyms {
 impl BookPseudonyms {
     /// With a key that nobody keeps, for these books; what is part of the texts in `kept` is no book's.
     pub(super) fn new(barcodes: &[Barcode], mut titles: Vec<String>, kept: &[String]) -> Self {
-        let runs = barcodes.iter().flat_map(|barcode| runs_of(barcode.as_str()));
+        let runs = barcodes.iter().flat_map(|barcode| {
+            let is_meant = |run: &&str| has_digit(run) || !has_digit(barcode.as_str());
+            runs_of(barcode.as_str()).filter(is_meant)
+        });
         titles.retain(|title| title.chars().count() > 5);
         titles.sort_by_key(|title| std::cmp::Reverse(title.len()));
         titles.dedup();
         Self {
             key: rand::random(),
-            known: runs.filter(|run| has_digit(run)).map(str::to_owned).collect(),
+            known: runs.map(str::to_ascii_uppercase).collect(),
             kept: kept.iter().flat_map(|text| runs_of(text)).map(str::to_owned).collect(),
             titles,
         }
@@ -41,17 +45,29 @@ impl BookPseudonyms {
 
     /// A text that is not all about books: known barcodes, titles, and runs with so many digits are replaced.
     pub(super) fn plain(&self, text: &str, digits: usize) -> String {
+        self.without(text, |run| has_digits(run, digits))
+    }
+
+    /// A log: what looks like a barcode is replaced, too.
+    pub(super) fn log(&self, text: &str) -> String {
+        self.without(text, |run| has_digits(run, ELSEWHERE) || is_barcode_shaped(run))
+    }
+
+    /// Without known barcodes, titles, and runs that are suspect.
+    fn without(&self, text: &str, is_suspect: impl Fn(&str) -> bool) -> String {
         let mut text = text.to_owned();
         for title in self.titles.iter().filter(|title| !title.is_empty()) {
             if text.contains(title.as_str()) {
                 text = text.replace(title.as_str(), &self.words(title));
             }
         }
-        let is_book = |run: &str| {
-            let has_many_digits = run.bytes().filter(u8::is_ascii_digit).count() >= digits;
-            self.known.contains(run) || has_many_digits && !self.kept.contains(run)
-        };
-        self.mapped(&text, is_book)
+        self.mapped(&text, |run| {
+            self.is_known(run) || is_suspect(run) && !self.kept.contains(run)
+        })
+    }
+
+    fn is_known(&self, run: &str) -> bool {
+        self.known.contains(&run.to_ascii_uppercase())
     }
 
     /// A text about a book: every word is replaced; of a barcode only the parts with digits.
@@ -65,7 +81,13 @@ impl BookPseudonyms {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            let kept = escape_of(rest, out.is_empty() || out.ends_with('/'));
+            let is_known = |rest: &str| {
+                runs_of(rest.get(3..).unwrap_or_default())
+                    .next()
+                    .is_some_and(|run| self.is_known(run))
+            };
+            let is_at_front = !out.ends_with(char::is_alphanumeric) || rest.starts_with('=') && is_known(rest);
+            let kept = escape_of(rest, is_at_front);
             let run = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
             let taken = match (kept, run) {
                 (1.., _) => kept,
@@ -83,9 +105,10 @@ impl BookPseudonyms {
         out
     }
 
-    /// Another word of the same shape, never the same.
+    /// Another word of the same shape, never the same; in small letters that of the capitals.
     fn word(&self, word: &str) -> String {
-        let mut others = (0..).map(|round| of_shape(word, xxh3_64_with_seed(word.as_bytes(), self.key ^ round)));
+        let capitals = word.to_ascii_uppercase();
+        let mut others = (0..).map(|round| of_shape(word, xxh3_64_with_seed(capitals.as_bytes(), self.key ^ round)));
         others.find(|other| other != word).unwrap_or_default()
     }
 }
@@ -107,6 +130,10 @@ fn of_shape(word: &str, hash: u64) -> String {
 /// The runs of letters and digits in a text.
 pub(super) fn runs_of(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty())
+}
+
+fn has_digits(run: &str, least: usize) -> bool {
+    run.bytes().filter(u8::is_ascii_digit).count() >= least
 }
 
 fn has_digit(text: &str) -> bool {
@@ -139,6 +166,27 @@ mod tests {
             other => other,
         };
         text.chars().map(class).collect()
+    }
+
+    #[test]
+    fn a_log_names_no_book() {
+        let books = ["HXSPBQ", "$B98"].map(|name| Barcode::parse(name).unwrap());
+        let names = BookPseudonyms::new(&books, Vec::new(), &["https://HOST01X.example".to_owned()]);
+        let hidden = names.words("HXSPBQ");
+        for (log, goes, stays) in [
+            ("stored barcode=HXSPBQ bytes=12345", "HXSPBQ", " bytes=12345"),
+            ("BARCODE=hxspbq", "hxspbq", "BARCODE="),
+            ("is =24B988123", "B988123", "is =24"),
+            ("a key==24b988123", "b988123", "a key==24"),
+            ("raw/UC=24B98.gpg", "B98", "raw/UC=24"),
+            ("a $b988123, CONVERTED on HOST01X", "b988123", ", CONVERTED on HOST01X"),
+        ] {
+            let said = names.log(log);
+            assert!(!said.contains(goes) && said.contains(stays), "{said}");
+            assert_eq!(shape(&said), shape(log));
+        }
+        assert_eq!(names.log("barcode=HXSPBQ"), format!("barcode={hidden}"));
+        assert_eq!(names.log("hxspbq"), hidden.to_ascii_lowercase());
     }
 
     #[test]

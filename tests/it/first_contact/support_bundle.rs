@@ -20,8 +20,9 @@ const PAGE: &str = "<html><body><table><tr class=heading><th>Barcode</th><th>Tit
     <a href=\"_all_books?ctoken=x9&amp;sort=1&amp;xsrf_token=S3CR3T\">more of it</a></body></html>";
 /// What each of the two runs does.
 const STEPS: [&[&str]; 3] = [&["collect"], &["enrich"], &["convert", "--queue", "unconverted"]];
-/// What of the page no bundle may hold.
-const BOOKS: [&str; 7] = [
+/// What of the page and the log no bundle may hold.
+const BOOKS: [&str; 8] = [
+    "HXSPBQ",
     "39015000000001",
     "B988123",
     "Leviathan",
@@ -115,8 +116,13 @@ fn unpacked(bundle: &Path) -> String {
     let mut archive = tar::Archive::new(GzDecoder::new(fs::File::open(bundle).unwrap()));
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
-        text += &entry.path().unwrap().to_string_lossy();
-        entry.read_to_string(&mut text).unwrap();
+        let name = entry.path().unwrap().to_string_lossy().into_owned();
+        let mut held = String::new();
+        entry.read_to_string(&mut held).unwrap();
+        if name.ends_with("config.toml") {
+            held.parse::<toml::Table>().unwrap();
+        }
+        text += &(name + &held);
     }
     text
 }
@@ -130,7 +136,7 @@ fn reported(home: &Home) -> PathBuf {
     let book = home.simulator.barcode(3).unwrap();
     fs::write(
         &log,
-        format!("stored barcode={book} bytes=12345\nAuthorization: Bearer S3CR3T\n"),
+        format!("stored barcode={book} bytes=12345\nAuthorization: Bearer S3CR3T\nfound =24B988123 barcode=HXSPBQ\n"),
     )
     .unwrap();
     let bundle = home.folder.path().join("bundle.tar.gz");
@@ -141,6 +147,7 @@ fn reported(home: &Home) -> PathBuf {
     assert!(packed.out.contains("not recognised: ON_HOLD"), "{}", packed.out);
     let again = home.grind(&["support-bundle", "--output", output]);
     assert_eq!(again.status.code(), Some(73), "{}", again.err);
+    assert!(again.err.contains("another file with --output"), "{}", again.err);
     bundle
 }
 
