@@ -78,8 +78,8 @@ pub fn parse() -> Result<CommandLine, ExitStatus> {
 
 /// Does what was asked for.
 pub fn run(cli: &CommandLine) -> CommandResult {
-    // The level of the command line counts until the config is read.
-    if let Err(error) = log::start(cli.log.level("info"), log::LogFormat::Auto) {
+    // Info counts until the config is read, moved by the flags as the config's level then is.
+    if let Err(error) = log::start(cli.log, log::LogFormat::Auto) {
         return Err(CliError::new(ExitStatus::Usage, "the log cannot be started").because(&error));
     }
     match &cli.command {

@@ -79,7 +79,7 @@ async fn apply(
         }
     }
     let in_force = old.with_live_of(&loaded.settings);
-    if let Err(error) = crate::log::set_level(&in_force.log.level) {
+    if let Err(error) = crate::log::set_configured_level(&in_force.log.level) {
         warn!(%error, "the new log.level cannot be set; the old one stays in force");
     }
     if let Err(error) = daemon.change(&in_force).await {

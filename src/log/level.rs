@@ -53,6 +53,23 @@ impl LogLevel {
         })
     }
 
+    /// This many steps louder, or quieter if negative; never so quiet that errors are not said, and what is off stays off.
+    pub fn moved(self, steps: i16) -> Self {
+        let part = |(target, level): (String, LevelFilter)| {
+            let most = if is_ours(&target) {
+                LevelFilter::TRACE
+            } else {
+                LIBRARIES_MOST
+            };
+            let level = moved(level, steps).min(most);
+            (target, level)
+        };
+        Self {
+            general: moved(self.general, steps),
+            targets: self.targets.into_iter().map(part).collect(),
+        }
+    }
+
     /// The filter it stands for.
     pub fn targets(&self) -> Targets {
         Targets::new()
@@ -62,10 +79,37 @@ impl LogLevel {
     }
 }
 
+impl Default for LogLevel {
+    fn default() -> Self {
+        Self {
+            general: LevelFilter::INFO,
+            targets: Vec::new(),
+        }
+    }
+}
+
+fn moved(level: LevelFilter, steps: i16) -> LevelFilter {
+    const LEVELS: [LevelFilter; 5] = [
+        LevelFilter::ERROR,
+        LevelFilter::WARN,
+        LevelFilter::INFO,
+        LevelFilter::DEBUG,
+        LevelFilter::TRACE,
+    ];
+    let Some(place) = LEVELS.iter().position(|known| *known == level) else {
+        return level;
+    };
+    let place = place.saturating_add_signed(steps.into()).min(LEVELS.len() - 1);
+    LEVELS[place]
+}
+
+fn is_ours(target: &str) -> bool {
+    target == "grind" || target.starts_with("grind::")
+}
+
 fn for_target(target: &str, level: &str) -> Result<(String, LevelFilter), BadLevel> {
     let level = word(level)?;
-    let ours = target == "grind" || target.starts_with("grind::");
-    if !ours && level > LIBRARIES_MOST {
+    if !is_ours(target) && level > LIBRARIES_MOST {
         return Err(BadLevel::TooDeep(target.to_owned()));
     }
     Ok((target.to_owned(), level))
@@ -103,6 +147,34 @@ mod tests {
         let targets = LogLevel::parse("warn, grind::session = trace").unwrap().targets();
         assert!(targets.would_enable("grind::session::pool", &Level::TRACE));
         assert!(!targets.would_enable("grind::catalog", &Level::INFO));
+    }
+
+    #[test]
+    fn flags_move_every_part_of_a_level_by_a_step_each() {
+        for (level, steps, expected) in [
+            ("info", 0, "info"),
+            ("info", 1, "debug"),
+            ("info", 2, "trace"),
+            ("info", 255, "trace"),
+            ("info", -1, "warn"),
+            ("info", -2, "error"),
+            ("info", -3, "error"),
+            ("warn", 1, "info"),
+            ("off", 2, "off"),
+            (
+                "warn,grind::session=info,h2=info",
+                2,
+                "debug,grind::session=trace,h2=info",
+            ),
+            (
+                "info,grind::session=debug,h2=off",
+                -1,
+                "warn,grind::session=info,h2=off",
+            ),
+        ] {
+            let moved = LogLevel::parse(level).unwrap().moved(steps);
+            assert_eq!(moved, LogLevel::parse(expected).unwrap(), "{level} {steps}");
+        }
     }
 
     #[test]

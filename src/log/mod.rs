@@ -28,27 +28,21 @@ pub(crate) use crate::log::render::LogStyle;
 pub(crate) use crate::log::speaker::as_actor;
 pub(crate) use plain_text::PlainText;
 
-/// `-v` and `-q`.
+/// `-v` and `-q`: steps away from the level of the config.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct LogArgs {
-    /// Says more: -v for debug, -vv for trace
+    /// Says more than log.level: -v one step (debug instead of info), -vv two (trace)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Logging")]
     pub verbose: u8,
-    /// Says less: -q for warnings, -qq for errors alone
+    /// Says less than log.level: -q one step (warnings instead of info), -qq two (errors alone)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, conflicts_with = "verbose", help_heading = "Logging")]
     pub quiet: u8,
 }
 
 impl LogArgs {
-    /// The level asked for on the command line; without a flag the configured one.
-    pub fn level(self, configured: &str) -> &str {
-        match (self.verbose, self.quiet) {
-            (0, 0) => configured,
-            (0, 1) => "warn",
-            (0, _) => "error",
-            (1, _) => "debug",
-            (_, _) => "trace",
-        }
+    /// How many steps more is said; less, if negative.
+    pub fn steps(self) -> i16 {
+        i16::from(self.verbose) - i16::from(self.quiet)
     }
 }
 
@@ -121,6 +115,8 @@ fn with_priority(text: &str) -> String {
 pub struct LogHandle {
     filter: reload::Handle<Targets, Registry>,
     lines: Arc<LogSink>,
+    /// What the command line moves each level of the config by, from the start to the end of the process.
+    steps: i16,
 }
 
 /// The log of this process, once started.
@@ -131,7 +127,12 @@ pub fn running() -> Option<LogHandle> {
     RUNNING.get().cloned()
 }
 
-/// Changes the level of this process's log.
+/// Takes over `log.level`, moved by the flags of the command line.
+pub fn set_configured_level(level: &str) -> Result<(), LogError> {
+    RUNNING.get().ok_or(LogError::NotStarted)?.set_configured_level(level)
+}
+
+/// Changes the level of this process's log to exactly this.
 pub fn set_level(level: &str) -> Result<(), LogError> {
     RUNNING.get().ok_or(LogError::NotStarted)?.set_level(level)
 }
@@ -153,10 +154,11 @@ pub enum LogError {
     Gone,
 }
 
-/// Starts the log for the whole process. Done once, early, with the level of the command line; the config follows through
+/// Starts the log for the whole process. Done once, early, with the flags of the command line; the config follows through
 /// [`LogHandle::configure`].
-pub fn start(level: &str, format: LogFormat) -> Result<LogHandle, LogError> {
-    let (filter, handle) = reload::Layer::new(LogLevel::parse(level)?.targets());
+pub fn start(args: LogArgs, format: LogFormat) -> Result<LogHandle, LogError> {
+    let steps = args.steps();
+    let (filter, handle) = reload::Layer::new(LogLevel::default().moved(steps).targets());
     let lines = Arc::new(LogSink::new(
         format.style(),
         leads_to_journald().then(JournalSocket::open).flatten(),
@@ -167,21 +169,30 @@ pub fn start(level: &str, format: LogFormat) -> Result<LogHandle, LogError> {
         .with(layer)
         .try_init()
         .map_err(|_| LogError::Twice)?;
-    Ok(RUNNING.get_or_init(|| LogHandle { filter: handle, lines }).clone())
+    let filter = handle;
+    Ok(RUNNING.get_or_init(|| LogHandle { filter, lines, steps }).clone())
 }
 
 impl LogHandle {
     /// Takes over `log.level` and `log.format`; nothing changes if the level is none.
     pub fn configure(&self, level: &str, format: LogFormat) -> Result<(), LogError> {
-        self.set_level(level)?;
+        self.set_configured_level(level)?;
         self.lines.set_style(format.style());
         Ok(())
     }
 
-    /// Changes the level of the running program.
+    /// Takes over `log.level`, moved by the flags of the command line.
+    pub fn set_configured_level(&self, level: &str) -> Result<(), LogError> {
+        self.filter_by(&LogLevel::parse(level)?.moved(self.steps))
+    }
+
+    /// Changes the level of the running program to exactly this.
     pub fn set_level(&self, level: &str) -> Result<(), LogError> {
-        let targets = LogLevel::parse(level)?.targets();
-        self.filter.reload(targets).map_err(|_| LogError::Gone)
+        self.filter_by(&LogLevel::parse(level)?)
+    }
+
+    fn filter_by(&self, level: &LogLevel) -> Result<(), LogError> {
+        self.filter.reload(level.targets()).map_err(|_| LogError::Gone)
     }
 
     /// Writes above these bars from now on, or straight to standard error again.
@@ -195,10 +206,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_go_before_the_config() {
-        let level = |verbose, quiet| LogArgs { verbose, quiet }.level("info");
-        assert_eq!([level(0, 0), level(1, 0), level(3, 0)], ["info", "debug", "trace"]);
-        assert_eq!([level(0, 1), level(0, 2)], ["warn", "error"]);
+    fn each_flag_is_a_step() {
+        let steps = |verbose, quiet| LogArgs { verbose, quiet }.steps();
+        assert_eq!([steps(0, 0), steps(2, 0), steps(0, 1)], [0, 2, -1]);
+    }
+
+    #[test]
+    fn the_level_of_the_config_is_moved_whenever_it_is_taken_over_and_one_set_by_hand_is_not() {
+        let (filter, handle) = reload::Layer::new(LogLevel::default().targets());
+        let lines = Arc::new(LogSink::to_memory(LogStyle::Journald));
+        let subscriber = tracing_subscriber::registry()
+            .with(filter)
+            .with(LogLayer::new(Arc::clone(&lines)));
+        let handle = LogHandle {
+            filter: handle,
+            lines: Arc::clone(&lines),
+            steps: -1,
+        };
+        tracing::subscriber::with_default(subscriber, || {
+            for _read_again in 0..2 {
+                handle.set_configured_level("info").unwrap();
+                tracing::info!(target: "grind::x", "unsaid");
+                tracing::warn!(target: "grind::x", "said");
+            }
+            handle.set_level("info").unwrap();
+            tracing::info!(target: "grind::x", "by hand");
+        });
+        assert_eq!(lines.written(), "<4>said\n<4>said\n<6>by hand\n");
     }
 
     #[test]
@@ -217,6 +251,7 @@ mod tests {
         let handle = LogHandle {
             filter: handle,
             lines: Arc::clone(&lines),
+            steps: 0,
         };
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(target: "grind::x", "one");
