@@ -87,9 +87,10 @@ impl ReachArgs {
             return Ok(socket.into_iter().chain(address).collect());
         }
         let file = self.config.config.as_deref();
-        let observe = match Settings::load_observe(&SettingsSources::of_process(file)) {
+        let sources = SettingsSources::of_process(file);
+        let observe = match Settings::load_observe(&sources) {
             Ok(observe) => Some(observe),
-            Err(error) if file.is_some() => return Err(load::refused(&error)),
+            Err(error) if file.is_some() => return Err(load::refused(&sources, &error)),
             Err(_) => None,
         };
         Ok(match observe {

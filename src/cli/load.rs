@@ -10,7 +10,7 @@ use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsSources};
 /// Reads the configuration; warnings go to the log, errors end the command with every finding as a cause.
 pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {
     let sources = SettingsSources::of_process(args.config.as_deref());
-    let loaded = read(Settings::load(&sources))?;
+    let loaded = read(&sources, Settings::load(&sources))?;
     for finding in &loaded.findings {
         tracing::warn!("{}", finding.text);
     }
@@ -28,25 +28,28 @@ pub fn of_work(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliErro
 /// beside a catalog also for those who only read it.
 pub fn of_catalog(args: &ConfigArgs) -> Result<Settings, CliError> {
     let sources = SettingsSources::of_process(args.config.as_deref());
-    let settings = read(Settings::load_without_secrets(&sources))?.settings;
+    let settings = read(&sources, Settings::load_without_secrets(&sources))?.settings;
     root::refuse_at_catalog(&settings.catalog.url)?;
     Ok(settings)
 }
 
-fn read(loaded: Result<LoadedSettings, SettingsError>) -> Result<LoadedSettings, CliError> {
-    let loaded = loaded.map_err(|error| refused(&error))?;
+fn read(sources: &SettingsSources, loaded: Result<LoadedSettings, SettingsError>) -> Result<LoadedSettings, CliError> {
+    let loaded = loaded.map_err(|error| refused(sources, &error))?;
     configure_log(&loaded.settings)?;
     Ok(loaded)
 }
 
 /// A config that cannot be used, with every finding as a cause.
-pub fn refused(error: &SettingsError) -> CliError {
+pub fn refused(sources: &SettingsSources, error: &SettingsError) -> CliError {
     let refused = CliError::new(ExitStatus::Config, "the configuration is wrong");
     let refused = error
         .findings
         .iter()
         .fold(refused, |refused, finding| refused.cause(finding.to_string()));
-    refused.advise("Correct what is named and try again; `grind check-config` checks without starting anything.")
+    refused.advise(match sources.file {
+        Some(_) => "Correct what is named and try again; `grind check-config` checks without starting anything.",
+        None => "No file of configuration was read: /etc/grind/grind.toml is not there. `grind init` writes it; --config FILE names another.",
+    })
 }
 
 fn configure_log(settings: &Settings) -> Result<(), CliError> {
@@ -54,4 +57,26 @@ fn configure_log(settings: &Settings) -> Result<(), CliError> {
     handle
         .configure(&settings.log.level, settings.log.format)
         .map_err(|error| CliError::new(ExitStatus::Config, "log.level cannot be used").because(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_file_was_read_the_advice_says_which_is_missing_and_what_writes_it() {
+        let error = |file: Option<&str>| {
+            let sources = SettingsSources {
+                file: file.map(Into::into),
+                ..SettingsSources::default()
+            };
+            refused(&sources, &SettingsError { findings: Vec::new() }).to_string()
+        };
+        let missing = error(None);
+        assert!(
+            missing.contains("/etc/grind/grind.toml is not there") && missing.contains("`grind init`"),
+            "{missing}"
+        );
+        assert!(!error(Some("/etc/grind/grind.toml")).contains("not there"));
+    }
 }

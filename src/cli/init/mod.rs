@@ -99,7 +99,11 @@ pub fn run(args: &InitArgs) -> CommandResult {
         true => preflight::print(&preflight::checked(&loaded, &loaded.findings))?,
         false => ExitStatus::Done,
     };
-    output::print(&next_steps(args, &answers, &files[0].path)?)?;
+    let mut text = String::from("Next:\n");
+    for (number, step) in (1..).zip(next_steps(args, &answers, &files[0].path)?) {
+        let _ = writeln!(text, "{number}. {step}");
+    }
+    output::print(&text)?;
     Ok(exit)
 }
 
@@ -141,21 +145,30 @@ fn proven(answers: &InitAnswers, text: &str) -> Result<LoadedSettings, CliError>
         let key = format!("GRIND__{section}__{}", secret.key.to_ascii_uppercase());
         sources.env.insert(key, secret.file.display().to_string());
     }
-    Settings::load(&sources).map_err(|error| load::refused(&error))
+    Settings::load(&sources).map_err(|error| load::refused(&sources, &error))
 }
 
-fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> Result<String, CliError> {
+/// What is left to do, in this order: first everything that the commands after it, which run as the daemon's user, must be able to read.
+fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> Result<Vec<String>, CliError> {
     let mut steps = Vec::new();
+    let is_elsewhere = args.config.config.is_some() && configuration != Path::new(CONFIGURATION);
     let folder = configuration.parent().unwrap_or(Path::new("/"));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     for secret in answers.secrets()? {
-        if secret.file.parent() != Some(&folder) {
-            let (name, file) = (&secret.name, secret.file.display());
-            steps.push(format!(
+        let (name, file) = (&secret.name, secret.file.display());
+        steps.push(match secret.file.parent() == Some(&folder) {
+            true => format!("Let the daemon's user alone read {name}: chown grind:grind {file} && chmod 600 {file}"),
+            false => format!(
                 "For commands by hand, put {name} beside the configuration: install -o grind -g grind -m 600 {file} {}",
                 folder.join(name).display()
-            ));
-        }
+            ),
+        });
+    }
+    if is_elsewhere {
+        steps.push(format!(
+            "Let the daemon's user read the configuration: chgrp grind {}",
+            configuration.display()
+        ));
     }
     if let Some(folder) = StorageAddress::folder_of(&answers.storage) {
         steps.push(format!(
@@ -176,17 +189,66 @@ fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> R
     steps.push(format!(
         "See what is recognised of GRIN's answers, with nothing stored: sudo -u grind grind rehearse{config}"
     ));
-    steps.push("Start it: systemctl daemon-reload && systemctl enable --now grind".to_owned());
-    let mut text = String::from("Next:\n");
-    for (number, step) in (1..).zip(steps) {
-        let _ = writeln!(text, "{number}. {step}");
+    if is_elsewhere {
+        steps.push(format!(
+            "Put the configuration where the unit reads it (-b keeps what is there): install -b -g grind -m 640 {} {CONFIGURATION}",
+            configuration.display()
+        ));
     }
-    Ok(text)
+    steps.push("Start it: systemctl daemon-reload && systemctl enable --now grind".to_owned());
+    Ok(steps)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The commands of the steps, without the words before them.
+    fn commands(config: Option<&str>, secrets: [&str; 2]) -> Vec<String> {
+        let args = InitArgs {
+            config: ConfigArgs {
+                config: config.map(PathBuf::from),
+            },
+            ..InitArgs::default()
+        };
+        let [key, passphrase] = secrets.map(PathBuf::from);
+        let answers = InitAnswers {
+            library: "Harvard".to_owned(),
+            storage: "s3://bucket/books".to_owned(),
+            sign_in: SignInAnswer::ServiceAccount(key),
+            passphrase,
+        };
+        let steps = next_steps(&args, &answers, &places(&args)[0]).unwrap();
+        let command = |step: &String| step.split_once(": ").unwrap().1.to_owned();
+        steps.iter().map(command).collect()
+    }
+
+    #[test]
+    fn the_daemons_user_can_read_every_file_before_a_command_runs_as_it() {
+        let start = "systemctl daemon-reload && systemctl enable --now grind";
+        let usual = commands(None, ["/etc/grind/key.json", "/root/gpg"]);
+        let expected = [
+            "chown grind:grind /etc/grind/key.json && chmod 600 /etc/grind/key.json",
+            "install -o grind -g grind -m 600 /root/gpg /etc/grind/gpg",
+            "sudo -u grind grind check-config --connect",
+            "sudo -u grind grind rehearse",
+            start,
+        ];
+        assert_eq!(usual, expected);
+        let named = commands(Some(CONFIGURATION), ["/etc/grind/key.json", "/root/gpg"]);
+        assert_eq!(named.len(), usual.len(), "it lies where the unit reads it: {named:?}");
+        let elsewhere = commands(Some("/srv/other/grind.toml"), ["/srv/other/key.json", "/srv/other/gpg"]);
+        let expected = [
+            "chown grind:grind /srv/other/key.json && chmod 600 /srv/other/key.json",
+            "chown grind:grind /srv/other/gpg && chmod 600 /srv/other/gpg",
+            "chgrp grind /srv/other/grind.toml",
+            "sudo -u grind grind check-config --connect --config /srv/other/grind.toml",
+            "sudo -u grind grind rehearse --config /srv/other/grind.toml",
+            "install -b -g grind -m 640 /srv/other/grind.toml /etc/grind/grind.toml",
+            start,
+        ];
+        assert_eq!(elsewhere, expected);
+    }
 
     #[test]
     fn a_bare_name_lies_in_the_working_folder() {

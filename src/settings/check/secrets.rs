@@ -92,7 +92,9 @@ fn there(key: &str, file: &Path, needed: Needed, findings: &mut Vec<SettingsFind
     match std::fs::metadata(file) {
         Ok(metadata) if metadata.is_file() => {
             if let Err(why) = File::open(file) {
-                let text = format!("names {name}, which the user running this check cannot read: {why}");
+                let text = format!(
+                    "names {name}, which the user running this check cannot read: {why}; if that is the daemon's user: chown grind {name}"
+                );
                 error(findings, key, text);
             } else if needed == Needed::Now && is_blank(file, metadata.len()) {
                 error(findings, key, format!("names {name}, which is empty"));
