@@ -19,7 +19,7 @@ use crate::pipeline::{
     StoreComparison, confirm_by_hand, decrypted_options, unpack,
 };
 use crate::settings::Settings;
-use crate::storage::{ObjectKey, Storage, StorageLayout};
+use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
 
 /// `grind restore`.
 #[derive(Debug, Clone, Args)]
@@ -49,7 +49,8 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
         layout: layout(&settings)?,
     };
     let scratch = maker.scratch().map_err(|error| refused(&error))?;
-    let (backup, said) = backup(args.from.as_deref(), &maker, &scratch).map_err(|error| refused(&error))?;
+    let from = args.from.as_deref();
+    let (backup, said) = backup(from, &maker, &scratch).map_err(|error| unfit(from, &error))?;
     let rows = check_backup(&backup).map_err(|error| refused(&KeptCopyError::Catalog(error)))?;
     let books = rows.get("books").copied().unwrap_or_default();
     copy(&backup, &maker.catalog)?;
@@ -146,6 +147,18 @@ fn in_words(compared: RestoredBooks) -> String {
     )
 }
 
+/// What was named is no file here; where it is no object either, nobody is told that the storage cannot be reached.
+fn unfit(from: Option<&str>, error: &KeptCopyError) -> CliError {
+    match (from, error) {
+        (Some(from), KeptCopyError::Storage(StorageError::NotFound(_) | StorageError::Key(_))) => CliError::new(
+            ExitStatus::Failed,
+            format!("{from:?} is neither a file here nor an object in the storage"),
+        )
+        .advise("Check the name; without one, `grind restore` takes the newest backup in the storage."),
+        _ => refused(error),
+    }
+}
+
 fn refused(error: &KeptCopyError) -> CliError {
     let (exit, advice) = match error {
         KeptCopyError::Storage(error) => return storage::refused(error),
@@ -159,4 +172,34 @@ fn refused(error: &KeptCopyError) -> CliError {
     CliError::new(exit, "this backup cannot be used")
         .because(error)
         .advise(advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_neither_file_nor_object_is_said_as_such() {
+        let key = ObjectKey::parse("nightly.db.gz").unwrap();
+        let of_name = |name| StorageError::from(ObjectKey::parse(name).unwrap_err());
+        let read_only = || StorageError::ReadOnly { place: "x".to_owned() };
+        for (from, error, exit) in [
+            (Some("/no/nightly.db"), of_name("/no/nightly.db"), ExitStatus::Failed),
+            (
+                Some("nightly.db.gz"),
+                StorageError::NotFound(key.clone()),
+                ExitStatus::Failed,
+            ),
+            (None, StorageError::NotFound(key), ExitStatus::Unavailable),
+            (Some("nightly.db.gz"), read_only(), ExitStatus::CannotCreate),
+        ] {
+            let said = unfit(from, &KeptCopyError::Storage(error));
+            assert_eq!(said.exit(), exit, "{from:?}: {said}");
+            assert_eq!(
+                said.to_string().contains("neither a file here"),
+                exit == ExitStatus::Failed,
+                "{said}"
+            );
+        }
+    }
 }

@@ -96,9 +96,9 @@ impl WaitReason {
     fn write(&self, f: &mut fmt::Formatter<'_>, zone: TimeZone) -> fmt::Result {
         write!(f, "waiting for {}: {}", self.cause.label(), self.why)?;
         match self.until.map(|until| until.to_zoned(zone)) {
-            // Hours or days ahead.
+            // Hours or days ahead, and written for a person who may live in another zone than the daemon.
             Some(until) if self.cause == WaitCause::Operator => {
-                write!(f, ", until {}", until.strftime("%Y-%m-%d %H:%M:%S"))
+                write!(f, ", until {}", until.strftime("%Y-%m-%d %H:%M:%S %Z"))
             }
             Some(until) => write!(f, ", next attempt {}", until.strftime("%H:%M:%S")),
             None => Ok(()),
@@ -129,7 +129,13 @@ mod tests {
         let mut wait = WaitReason::new(WaitCause::Grin, "503", now);
         assert_eq!(InUtc(wait.clone()).to_string(), "waiting for GRIN: 503");
         wait.until = Some("2026-11-28T14:02:10Z".parse().unwrap());
-        assert_eq!(InUtc(wait).to_string(), "waiting for GRIN: 503, next attempt 14:02:10");
+        assert_eq!(
+            InUtc(wait.clone()).to_string(),
+            "waiting for GRIN: 503, next attempt 14:02:10"
+        );
+        wait.cause = WaitCause::Operator;
+        let paused = InUtc(wait).to_string();
+        assert!(paused.ends_with(": 503, until 2026-11-28 14:02:10 UTC"), "{paused}");
     }
 
     #[test]
