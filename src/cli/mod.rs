@@ -49,6 +49,7 @@ use std::io::StdoutLock;
 use clap::FromArgMatches as _;
 
 use crate::log;
+use crate::settings::Settings;
 use args::ConfigArgs;
 use check_config::CheckConfig;
 pub(crate) use command::{CliCommand, CommandLine};
@@ -97,9 +98,13 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Enrich(args) => step::run(ManualStep::Enrich, args),
         CliCommand::Convert(args) => step::run(ManualStep::Convert, args),
         CliCommand::Sync(args) => step::run(ManualStep::Sync, args),
-        CliCommand::Explain(args) => with_catalog(&args.config, |url, out| explain::run(args, url, out)),
-        CliCommand::Report(args) => with_catalog(&args.config, |url, out| report::run(args, url, out)),
-        CliCommand::Export(args) => with_catalog(&args.config, |url, out| export::run(args, url, out)),
+        CliCommand::Explain(args) => with_catalog(&args.config, |settings, out| {
+            explain::run(args, &settings.catalog.url, out)
+        }),
+        CliCommand::Report(args) => with_catalog(&args.config, |settings, out| report::run(args, settings, out)),
+        CliCommand::Export(args) => with_catalog(&args.config, |settings, out| {
+            export::run(args, &settings.catalog.url, out)
+        }),
         CliCommand::Import(args) => import::run(args),
         CliCommand::Catalog(args) => catalog::run(args),
         CliCommand::Parse(args) => parse_input(args),
@@ -132,10 +137,10 @@ pub fn conclude(outcome: CommandResult) -> ExitStatus {
 /// For commands that need only the catalog's address.
 fn with_catalog(
     config: &ConfigArgs,
-    command: impl FnOnce(&str, &mut StdoutLock<'static>) -> CommandResult,
+    command: impl FnOnce(&Settings, &mut StdoutLock<'static>) -> CommandResult,
 ) -> CommandResult {
     let settings = load::of_catalog(config)?;
-    command(&settings.catalog.url, &mut std::io::stdout().lock())
+    command(&settings, &mut std::io::stdout().lock())
 }
 
 fn parse_input(args: &ParseArgs) -> CommandResult {

@@ -10,6 +10,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output::write_to;
 use crate::cli::reading;
+use crate::settings::Settings;
 
 /// `grind report`.
 #[derive(Debug, Clone, Args)]
@@ -25,13 +26,15 @@ pub struct ReportArgs {
     pub json: bool,
 }
 
-/// Writes the report on the catalog at `url`.
-pub fn run<W: Write>(args: &ReportArgs, url: &str, out: &mut W) -> CommandResult {
-    let reader = reading::open(url)?;
+/// Writes the report on the catalog that these settings name.
+pub fn run<W: Write>(args: &ReportArgs, settings: &Settings, out: &mut W) -> CommandResult {
+    let reader = reading::open(&settings.catalog.url)?;
     if args.unverified {
         return unverified(args, &reader, out);
     }
-    let report = reader.report().map_err(|error| reading::refused(&error))?;
+    let report = reader
+        .report(&settings.work.queues)
+        .map_err(|error| reading::refused(&error))?;
     write_to(out, |out| {
         if args.json {
             serde_json::to_writer_pretty(&mut *out, &report)?;

@@ -29,7 +29,7 @@ use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
-use crate::vocabulary::{BookOutcome, WaitCause};
+use crate::vocabulary::{BookOutcome, Queue, WaitCause};
 
 /// The running daemon as others see it.
 pub struct LiveDaemonView {
@@ -53,6 +53,7 @@ struct Changing {
     counted: CountedBooks,
     /// What the catalog knew last of how fast the library comes.
     pace: Option<LibraryPace>,
+    are_conversions_off: bool,
     limits: SpeedLimits,
     state: DaemonState,
     state_since: Timestamp,
@@ -65,21 +66,18 @@ struct Changing {
 
 impl Changing {
     /// `None` before the catalog was asked.
-    fn forecast(&self, progress: &ProgressSnapshot, bandwidth: Option<u64>) -> Option<LibraryForecast> {
+    fn forecast(&self, progress: &ProgressSnapshot, session: &SessionSnapshot) -> Option<LibraryForecast> {
         let pace = self.pace.as_ref()?;
         let mut load = self.meter.load(SpeedLimits {
-            bandwidth,
+            bandwidth: session.bandwidth,
             ..self.limits
         });
-        load.disk_is_full = progress
-            .waiting
-            .as_ref()
-            .is_some_and(|wait| wait.cause == WaitCause::Disk);
-        let last_hour = Some(self.meter.rates().hour.books_per_second * 86_400.0).filter(|a_day| *a_day > 0.0);
-        let of_today = last_hour.filter(|_| pace.began_today);
+        let told = progress.paused.as_ref().or(progress.waiting.as_ref());
+        let signed_out = session.signed_out.as_ref().map(|_| WaitCause::SignIn);
+        load.waits_for = told.map(|wait| wait.cause).or(signed_out);
         Some(forecast(&ForecastInputs {
-            stored_a_day: of_today.or(pace.inputs.stored_a_day),
             load,
+            are_conversions_off: self.are_conversions_off,
             ..pace.inputs
         }))
     }
@@ -92,6 +90,7 @@ impl LiveDaemonView {
             ready: false,
             counted: CountedBooks::default(),
             pace: None,
+            are_conversions_off: !Queue::ask_for_conversions(&settings.work.queues),
             limits: SpeedLimits::of(settings),
             state: DaemonState::Starting,
             state_since: Timestamp::now(),
@@ -215,7 +214,7 @@ impl DaemonView for LiveDaemonView {
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
         shown.rates = changing.meter.rates();
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
-        shown.forecast = changing.forecast(&progress, session.bandwidth);
+        shown.forecast = changing.forecast(&progress, &session);
         shown.last_success = progress.last_stored;
         shown.last_backup = progress.backup;
         shown.shutdown = changing.phase;

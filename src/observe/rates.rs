@@ -143,7 +143,7 @@ impl RateMeter {
         };
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         DownloadLoad {
-            disk_is_full: false,
+            waits_for: None,
             requests: used(|totals| totals.requests as f64, limits.requests_per_second),
             bandwidth: used(|totals| totals.received as f64, limits.bandwidth.unwrap_or(0) as f64),
             cpu: used(|totals| totals.cpu_seconds, cores as f64),

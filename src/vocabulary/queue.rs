@@ -22,6 +22,13 @@ pub enum Queue {
 }
 
 impl Queue {
+    /// Whether these ask GRIN to convert books that it never converted.
+    pub fn ask_for_conversions(queues: &[Self]) -> bool {
+        queues
+            .iter()
+            .any(|queue| matches!(queue, Self::Unconverted | Self::All))
+    }
+
     /// All queues, in the order in which `All` serves them.
     pub const EVERY: [Self; 6] = [
         Self::Converted,

@@ -14,7 +14,7 @@ use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::queries::forecast::ForecastInputs;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
-use crate::clock::{earlier, stamp};
+use crate::clock::{earlier, read_stamp, stamp};
 use crate::grin::GrinState;
 use crate::vocabulary::BookState;
 
@@ -50,8 +50,6 @@ pub struct LibraryPace {
     pub states: StateCounts,
     /// What a forecast goes by, as far as the catalog knows it.
     pub inputs: ForecastInputs,
-    /// No book was stored before today: an hour's speed is a better measure than the day's.
-    pub began_today: bool,
 }
 
 /// Asks for the [`LibraryPace`]; of totals, so that it takes no longer for more books.
@@ -121,40 +119,74 @@ pub(super) fn pace(
         .iter()
         .find(|(word, _)| word == GrinState::CheckedIn.as_str());
     let days = &days[..days.len().min(usize::try_from(SPEED_DAYS).unwrap_or(usize::MAX))];
-    let today = part_of_day(now);
-    let began_today = days.iter().skip(1).all(|day| day.stored == 0);
+    let today = part_of_day(now, began_at(conn)?);
     let inputs = ForecastInputs {
         now,
         stored_a_day: a_day(days.iter().map(|day| day.stored), today),
         converted_a_day: a_day(days.iter().map(|day| day.converted), today),
-        ..left(&states, unscanned.map_or(0, |(_, n)| *n))
+        ..left(
+            &states,
+            unscanned.map_or(0, |(_, n)| *n),
+            &PutOffCounts::read(conn, now)?,
+        )
     };
-    Ok(LibraryPace {
-        states,
-        inputs,
-        began_today,
-    })
+    Ok(LibraryPace { states, inputs })
+}
+
+/// When the first list of this catalog was read.
+fn began_at(conn: &SqlConnection) -> Result<Option<Timestamp>, CatalogError> {
+    let sql = "SELECT started_at FROM list_passes ORDER BY id LIMIT 1";
+    let began: Option<String> = conn.first(sql, &[], |row| row.at(0))?;
+    Ok(began.as_deref().and_then(read_stamp))
+}
+
+/// Books that have a due time.
+struct PutOffCounts {
+    /// Ready at GRIN, and due later.
+    available: u64,
+    /// Failed, and tried again when it comes.
+    failed: u64,
+}
+
+impl PutOffCounts {
+    fn read(conn: &SqlConnection, now: Timestamp) -> Result<Self, CatalogError> {
+        let now = stamp(now);
+        let later = "SELECT count(*) FROM books WHERE state = 'available' AND next_attempt_at > :now";
+        let failed = "SELECT count(*) FROM books WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
+        Ok(Self {
+            available: conn.one(later, &arguments! { now: now }, |row| row.at(0))?,
+            failed: conn.one(failed, &[], |row| row.at(0))?,
+        })
+    }
 }
 
 /// Which books are counted; `checked_in`: books that GRIN says it has not scanned, whatever state they are in with us.
-fn left(states: &StateCounts, checked_in: u64) -> ForecastInputs {
+fn left(states: &StateCounts, checked_in: u64, put_off: &PutOffCounts) -> ForecastInputs {
     use BookState as S;
     let sum = |of: &[S]| of.iter().map(|state| states.of(*state)).sum::<u64>();
     // A book that is not scanned can be in no other state than this.
     let unscanned = checked_in.min(states.of(S::Known));
+    let unrequested = sum(&[S::Known, S::ConversionFailed]) - unscanned;
+    // The totals and the books are written together, but not always read together.
+    let later = put_off.available.min(states.of(S::Available));
+    let again = put_off.failed.min(states.of(S::Failed));
     ForecastInputs {
-        ready: sum(&[S::Available, S::Checking, S::Downloading]),
-        unconverted: sum(&[S::Known, S::Requested, S::InProcess, S::ConversionFailed]) - unscanned,
+        ready: sum(&[S::Available, S::Checking, S::Downloading]) - later,
+        put_off: later + again,
+        given_up: states.of(S::Failed) - again,
+        unconverted: sum(&[S::Requested, S::InProcess]) + unrequested,
+        unrequested,
         unscanned,
         ..ForecastInputs::default()
     }
 }
 
-/// How much of the day (UTC) has passed.
+/// How much of the day (UTC) has passed since its beginning, or the catalog's.
 #[expect(clippy::cast_precision_loss, reason = "seconds of a day")]
-fn part_of_day(now: Timestamp) -> f64 {
+fn part_of_day(now: Timestamp, began: Option<Timestamp>) -> f64 {
     let seconds = now.as_second().rem_euclid(24 * 3_600);
-    seconds as f64 / DAY.as_secs_f64()
+    let since = began.map_or(seconds, |began| (now.as_second() - began.as_second()).max(0));
+    seconds.min(since) as f64 / DAY.as_secs_f64()
 }
 
 /// So many a day since the first of these days on which there was one; `today`: how much of the first one given has passed.
@@ -186,7 +218,15 @@ mod tests {
             assert!(close || (told, speed) == (None, None), "{counts:?} {today}: {told:?}");
         }
         let noon = "2026-11-29T12:00:00Z".parse().unwrap();
-        assert!((part_of_day(noon) - 0.5).abs() < 1e-9);
+        for (began, part) in [
+            (None, 0.5),
+            (Some("2026-11-28T11:00:00Z"), 0.5),
+            (Some("2026-11-29T06:00:00Z"), 0.25),
+            (Some("2026-11-29T13:00:00Z"), 0.0),
+        ] {
+            let told = part_of_day(noon, began.map(|began| began.parse().unwrap()));
+            assert!((told - part).abs() < 1e-9, "{began:?}: {told}");
+        }
     }
 
     #[test]
@@ -207,13 +247,18 @@ mod tests {
             by_state: counts.into_iter().collect(),
             total: 123,
         };
-        for (checked_in, [ready, unconverted, unscanned]) in [
-            (0, [11, 55, 0]),
-            (20, [11, 35, 20]),
-            (50, [11, 5, 50]),
-            (70, [11, 5, 50]),
-        ] {
-            let inputs = left(&states, checked_in);
+        for (checked_in, [ready, unconverted, unscanned]) in
+            [(0, [7, 55, 0]), (20, [7, 35, 20]), (50, [7, 5, 50]), (70, [7, 5, 50])]
+        {
+            let put_off = PutOffCounts {
+                available: 4,
+                failed: 3,
+            };
+            let inputs = left(&states, checked_in, &put_off);
+            assert_eq!(
+                [inputs.put_off, inputs.given_up, unconverted - inputs.unrequested],
+                [7, 6, 3]
+            );
             assert_eq!(
                 [inputs.ready, inputs.unconverted, inputs.unscanned],
                 [ready, unconverted, unscanned]

@@ -12,12 +12,13 @@ use crate::catalog::lifecycle::counters;
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::observations::lists;
 use crate::catalog::queries::ask::StateCounts;
-use crate::catalog::queries::forecast::{LibraryForecast, forecast};
+use crate::catalog::queries::forecast::{ForecastInputs, LibraryForecast, forecast};
 use crate::catalog::queries::pace::{DayReport, LibraryPace, last_days, pace};
 use crate::catalog::queries::reader::CatalogReader;
 use crate::catalog::queries::verification::VerificationCounts;
 use crate::clock::stamp;
 use crate::grin::ListKind;
+use crate::vocabulary::Queue;
 
 /// Days that the printed table looks back on.
 const DAYS: u64 = 14;
@@ -63,17 +64,21 @@ pub struct ListReport {
 }
 
 impl CatalogReader {
-    /// The report; from totals and indexes, so that it takes no longer for more books.
-    pub fn report(&self) -> Result<LibraryReport, CatalogError> {
-        self.make_report().map_err(|error| error.at(self.address()))
+    /// The report; from totals and indexes, so that it takes no longer for more books; `queues`: those of the configuration.
+    pub fn report(&self, queues: &[Queue]) -> Result<LibraryReport, CatalogError> {
+        self.make_report(queues).map_err(|error| error.at(self.address()))
     }
 
-    fn make_report(&self) -> Result<LibraryReport, CatalogError> {
+    fn make_report(&self, queues: &[Queue]) -> Result<LibraryReport, CatalogError> {
         let conn = self.conn();
         let now = self.clock().now();
         let states = StateCounts::read(conn)?;
         let days = last_days(conn, now, DAYS)?;
-        let LibraryPace { states, inputs, .. } = pace(conn, now, states, &days)?;
+        let LibraryPace { states, inputs } = pace(conn, now, states, &days)?;
+        let inputs = ForecastInputs {
+            are_conversions_off: !Queue::ask_for_conversions(queues),
+            ..inputs
+        };
         let mut failures = counters::read(conn, CounterKind::Failure)?;
         failures.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         Ok(LibraryReport {

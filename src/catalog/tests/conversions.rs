@@ -204,7 +204,7 @@ fn failed_conversions_come_due_in_their_queue_and_in_failed_once_a_run() {
     assert_eq!(plan(&mut shelf, &[Queue::Failed], 9).len(), 1);
     shelf.clock.advance(DAY);
     assert_eq!(plan(&mut shelf, &[Queue::Unconverted], 9).len(), 1);
-    let report = shelf.reader().report().unwrap();
+    let report = shelf.reader().report(&[Queue::All]).unwrap();
     assert_eq!(report.conversion_failures, [("Bad pages".to_owned(), 1)]);
 }
 

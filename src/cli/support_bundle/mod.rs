@@ -111,7 +111,9 @@ fn gather(args: &SupportBundleArgs, settings: &Settings) -> Result<Vec<BundledFi
         .as_deref()
         .map(|path| last_lines(path).map_err(|error| unreadable(path, &error)));
     let reader = reading::existing(&settings.catalog.url).ok().flatten();
-    let report = reader.as_ref().and_then(|reader| reader.report().ok());
+    let report = reader
+        .as_ref()
+        .and_then(|reader| reader.report(&settings.work.queues).ok());
     let gathered = Gathered {
         answers,
         status: args

@@ -1,0 +1,214 @@
+//! Tables of what is told of inputs.
+
+use super::*;
+
+const FREE: DownloadLoad = DownloadLoad {
+    waits_for: None,
+    requests: 0.2,
+    bandwidth: 0.0,
+    cpu: 0.3,
+};
+
+fn inputs(ready: u64, unconverted: u64, a_day: [Option<f64>; 2], load: DownloadLoad) -> ForecastInputs {
+    ForecastInputs {
+        now: "2026-11-28T12:00:00Z".parse().unwrap(),
+        ready,
+        unconverted,
+        unrequested: unconverted,
+        unscanned: 7,
+        stored_a_day: a_day[0],
+        converted_a_day: a_day[1],
+        load,
+        ..ForecastInputs::default()
+    }
+}
+
+#[test]
+fn the_slower_of_downloads_and_conversions_tells_the_day() {
+    use ForecastLimit as L;
+    let (both, none) = ([Some(1_000.0), Some(100.0)], [None, None]);
+    let waits = |cause| DownloadLoad {
+        waits_for: Some(cause),
+        ..FREE
+    };
+    let (full, locked) = (waits(WaitCause::Disk), waits(WaitCause::Passphrase));
+    let load = |requests, bandwidth, cpu| DownloadLoad {
+        requests,
+        bandwidth,
+        cpu,
+        ..FREE
+    };
+    for (ready, unconverted, a_day, load, limited_by, days_left) in [
+        (0, 0, both, FREE, L::NothingToDo, Some(0.0)),
+        (0, 0, both, full, L::NothingToDo, Some(0.0)),
+        // Much is ready, and all of it has to come.
+        (5_000, 0, both, FREE, L::Bandwidth, Some(5.0)),
+        (5_000, 100, both, FREE, L::Bandwidth, Some(5.1)),
+        (5_000, 0, both, load(0.95, 0.0, 0.3), L::Requests, Some(5.0)),
+        (5_000, 0, both, load(0.5, 0.97, 0.92), L::Bandwidth, Some(5.0)),
+        (5_000, 0, both, load(0.5, 0.5, 0.95), L::Cpu, Some(5.0)),
+        (5_000, 0, both, full, L::Disk, None),
+        (5_000, 0, none, FREE, L::Bandwidth, None),
+        // Nothing is begun.
+        (5_000, 2_000, both, locked, L::Waiting, None),
+        (0, 0, both, locked, L::NothingToDo, Some(0.0)),
+        // Conversions take longer than downloads.
+        (5_000, 2_000, both, FREE, L::Conversions, Some(20.0)),
+        (5_000, 2_000, both, load(0.95, 0.95, 0.95), L::Conversions, Some(20.0)),
+        // Few are ready: what was stored is what was converted.
+        (
+            40,
+            2_000,
+            [Some(1_000.0), Some(900.0)],
+            FREE,
+            L::Conversions,
+            Some(2_000.0 / 900.0),
+        ),
+        (
+            42,
+            2_000,
+            [Some(1_000.0), Some(1_900.0)],
+            FREE,
+            L::Bandwidth,
+            Some(2.042),
+        ),
+        (0, 2_000, none, FREE, L::Conversions, None),
+        // Quickly stored, but nothing is converted: never in 0.1 days.
+        (100, 90_000, [Some(1_000_000.0), None], FREE, L::Conversions, None),
+        (100, 90_000, [Some(1_000_000.0), Some(0.0)], FREE, L::Conversions, None),
+        (1_000, 1, [Some(1e-9), Some(100.0)], FREE, L::Bandwidth, None),
+    ] {
+        let inputs = inputs(ready, unconverted, a_day, load);
+        let told = forecast(&inputs);
+        assert_eq!(told.limited_by, limited_by, "{inputs:?}");
+        let close = match (told.days_left, days_left) {
+            (Some(told), Some(expected)) => (told - expected).abs() < 1e-9,
+            (told, expected) => told == expected,
+        };
+        assert!(close, "{inputs:?}: {told:?}");
+        assert_eq!(told.day.is_some(), days_left.is_some());
+        assert_eq!((told.remaining, told.unscanned), (ready + unconverted, 7));
+    }
+}
+
+#[test]
+fn the_day_and_what_limits_are_told_in_words() {
+    let told = forecast(&inputs(300, 11_700, [Some(900.0), Some(130.0)], FREE)).to_string();
+    assert_eq!(
+        told,
+        "on 2027-02-26, in 90.0 days; 12000 books still to be stored, 300 of them ready; limited by conversions at GRIN (130 \
+         books a day); 7 more are not scanned yet, and not counted"
+    );
+    let told = forecast(&inputs(0, 5, [None, None], FREE)).to_string();
+    assert!(
+        told.starts_with("nobody can tell the day; 5 books still to be stored, 0 of them ready; limited by conversions at GRIN (no book so far)"),
+        "{told}"
+    );
+    let told = forecast(&inputs(0, 0, [None, None], FREE)).to_string();
+    assert!(
+        told.starts_with("now, every book that GRIN gives out; 7 more"),
+        "{told}"
+    );
+}
+
+fn ready() -> ForecastInputs {
+    ForecastInputs {
+        now: "2026-11-28T12:00:00Z".parse().unwrap(),
+        ready: 12,
+        ..ForecastInputs::default()
+    }
+}
+
+fn told(cases: impl IntoIterator<Item = (ForecastInputs, &'static str)>) {
+    for (inputs, words) in cases {
+        assert_eq!(forecast(&inputs).to_string(), words, "{inputs:?}");
+    }
+}
+
+#[test]
+fn what_limits_the_downloads_is_named() {
+    use WaitCause as W;
+    let loaded = |load| ForecastInputs { load, ..ready() };
+    let waits = |cause| {
+        loaded(DownloadLoad {
+            waits_for: Some(cause),
+            ..FREE
+        })
+    };
+    let used = |bandwidth| loaded(DownloadLoad { bandwidth, ..FREE });
+    for (inputs, limit) in [
+        (ready(), "the speed of downloads (no book so far)"),
+        (used(0.5), "the speed of downloads (no book so far)"),
+        (used(0.95), "session.bandwidth (no book so far)"),
+        (waits(W::Passphrase), "the wait for the passphrase"),
+        (waits(W::SignIn), "the wait for a sign-in to GRIN"),
+        (waits(W::Storage), "the wait for the storage"),
+        (waits(W::Operator), "the wait for the operator"),
+        (waits(W::Disk), "the disk, which has no room"),
+    ] {
+        let words = forecast(&inputs).to_string();
+        let expected = "nobody can tell the day; 12 books still to be stored, 12 of them ready; limited by ";
+        assert_eq!(words.strip_prefix(expected), Some(limit), "{inputs:?}");
+    }
+}
+
+#[test]
+fn conversions_that_nobody_asks_for_are_not_laid_on_grin() {
+    let off = |unrequested| ForecastInputs {
+        ready: 0,
+        unconverted: 9,
+        unrequested,
+        are_conversions_off: true,
+        ..ready()
+    };
+    let on = ForecastInputs {
+        are_conversions_off: false,
+        ..off(5)
+    };
+    for (inputs, limit) in [
+        (off(5), "conversions, which work.queues does not ask for"),
+        // GRIN is asked for all of them already.
+        (off(0), "conversions at GRIN (no book so far)"),
+        (on, "conversions at GRIN (no book so far)"),
+    ] {
+        let words = forecast(&inputs).to_string();
+        let expected = "nobody can tell the day; 9 books still to be stored, 0 of them ready; limited by ";
+        assert_eq!(words.strip_prefix(expected), Some(limit), "{inputs:?}");
+    }
+}
+
+#[test]
+fn books_that_are_tried_again_remain_and_those_given_up_are_told_apart() {
+    let at = |stored_a_day| ForecastInputs {
+        stored_a_day: Some(stored_a_day),
+        ..ready()
+    };
+    let failed = |put_off, given_up| ForecastInputs {
+        ready: 0,
+        put_off,
+        given_up,
+        ..at(8.0)
+    };
+    told([
+        (
+            at(129_417.0),
+            "on 2026-11-28, within a day; 12 books still to be stored, 12 of them ready; limited by the speed of downloads (129417 books \
+             a day)",
+        ),
+        (
+            at(1.0),
+            "on 2026-12-10, in 12.0 days; 12 books still to be stored, 12 of them ready; limited by the speed of downloads (1 book a \
+             day)",
+        ),
+        (
+            failed(3, 4),
+            "on 2026-11-28, within a day; 3 books still to be stored, 0 of them ready, 3 to be tried again later; limited by the time of \
+             the next attempt; 4 failed, see grind retry --failed",
+        ),
+        (
+            failed(0, 4),
+            "now, every other book that GRIN gives out; 4 failed, see grind retry --failed",
+        ),
+        (failed(0, 0), "now, every book that GRIN gives out"),
+    ]);
+}
