@@ -222,8 +222,20 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
                 None => self.unsure += 1,
             }
         }
-        for row in rejected.iter().take(MOST_LOGGED) {
+        let told = rejected.iter().filter(|row| row.because != RejectionReason::LoneWord);
+        for row in told.take(MOST_LOGGED) {
             warn!(list = %self.list, barcode = row.barcode, because = %row.because, "skipping a row that cannot be parsed");
+        }
+    }
+
+    /// Says which words were taken for no barcodes. Where the catalog knows them all they are books, and nothing is missing.
+    pub(super) fn tell_words(&self, words: &[Barcode], unknown: u64) {
+        for word in words.iter().take(MOST_LOGGED) {
+            if unknown > 0 {
+                warn!(list = %self.list, barcode = %word, because = %RejectionReason::LoneWord, "skipping a row that cannot be parsed");
+            } else {
+                debug!(list = %self.list, barcode = %word, "a word unlike the barcodes around it is a book of the catalog");
+            }
         }
     }
 

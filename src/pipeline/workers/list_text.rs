@@ -132,7 +132,8 @@ impl<S: GrinSession> ListReading<'_, S> {
             .filter(|row| row.because == RejectionReason::LoneWord);
         let odd: Vec<Barcode> = odd.filter_map(RejectedRow::about).flatten().collect();
         let words = odd.len() as u64;
-        let unknown = self.sight(odd, cx).await?;
+        let unknown = self.sight(odd.clone(), cx).await?;
+        self.tell_words(&odd, unknown);
         self.doubt(unknown);
         let mut rejected = end.rejected;
         rejected.retain(|row| unknown > 0 || row.because != RejectionReason::LoneWord);
