@@ -75,6 +75,7 @@ pub(super) async fn run_book<S: BookServices>(
         stored: None,
         fault: None,
         found: None,
+        unnamed: false,
         unrecorded: false,
     };
     let followed = AssertUnwindSafe(run.follow_plan()).catch_unwind().await;
@@ -107,6 +108,8 @@ struct BookRun<S> {
     fault: Option<BookFault>,
     /// What an interrupted run left in the store.
     found: Option<PublishedVolume>,
+    /// GRIN does not know the name that was guessed for its archive.
+    unnamed: bool,
     /// The catalog was not told what came of it.
     unrecorded: bool,
 }
@@ -127,6 +130,10 @@ impl<S: BookServices> BookRun<S> {
             let result = match step {
                 PlanStep::Settle(outcome) => return outcome,
                 PlanStep::SettleFound => return self.settle_found(),
+                PlanStep::SettleUnnamed => {
+                    self.unnamed = true;
+                    return BookOutcome::Released;
+                }
                 _ if self.context.stop.is_cancelled() => StepResult::plain(WorkerOutcome::NotBegun),
                 PlanStep::Check => self.check().await,
                 PlanStep::Download => self.download().await,
@@ -172,6 +179,7 @@ impl<S: BookServices> BookRun<S> {
             listed: self.book.listed_converted,
             interrupted,
             force: self.context.options.force,
+            name_to_come: self.book.name_to_come,
             attempts: self.book.attempts,
         }
     }
@@ -195,7 +203,7 @@ impl<S: BookServices> BookRun<S> {
         let result = StepResult::fault(BookFault::panicked("the book's run"));
         match self.next_step(self.facts(false), result) {
             PlanStep::Settle(outcome) => outcome,
-            PlanStep::Check | PlanStep::Download | PlanStep::SettleFound => BookOutcome::Retry,
+            _ => BookOutcome::Retry,
         }
     }
 }

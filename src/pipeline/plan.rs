@@ -17,6 +17,8 @@ pub struct BookFacts {
     pub interrupted: bool,
     /// The user wants it downloaded whatever CHECK would say.
     pub force: bool,
+    /// No list had the time to tell its archive's name, which is guessed.
+    pub name_to_come: bool,
     /// Attempts that failed before this one.
     pub attempts: u32,
 }
@@ -32,6 +34,8 @@ pub enum PlanStep {
     Settle(BookOutcome),
     /// Tell the catalog that what an interrupted run published is stored; the claim ends.
     SettleFound,
+    /// Tell the catalog that the lists have to tell its archive's name first; the claim ends.
+    SettleUnnamed,
 }
 
 /// What a worker answered.
@@ -77,6 +81,7 @@ pub fn next(claim: BookFacts, outcome: WorkerOutcome, most_attempts: u32) -> Pla
     PlanStep::Settle(match outcome {
         WorkerOutcome::Wanted => return PlanStep::Download,
         WorkerOutcome::Same => BookOutcome::UpToDate,
+        WorkerOutcome::NotThere if claim.name_to_come => return PlanStep::SettleUnnamed,
         WorkerOutcome::NotThere => BookOutcome::NotConverted,
         WorkerOutcome::Published => BookOutcome::Stored,
         WorkerOutcome::NotBegun => BookOutcome::Released,
@@ -118,6 +123,7 @@ mod tests {
         listed: true,
         interrupted: false,
         force: false,
+        name_to_come: false,
         attempts: 0,
     };
     const ATTEMPTS: u32 = 5;
@@ -173,6 +179,35 @@ mod tests {
                 PlanStep::Settle(expected),
                 "{outcome:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_guessed_name_that_grin_does_not_know_says_nothing_of_the_book_before_the_lists_were_read() {
+        let guessed = BookFacts {
+            name_to_come: true,
+            ..NEW
+        };
+        let found = BookFacts {
+            interrupted: true,
+            ..guessed
+        };
+        for (claim, outcome, expected) in [
+            (guessed, WorkerOutcome::NotThere, PlanStep::SettleUnnamed),
+            (found, WorkerOutcome::NotThere, PlanStep::SettleFound),
+            (guessed, WorkerOutcome::Published, PlanStep::Settle(BookOutcome::Stored)),
+            (
+                guessed,
+                WorkerOutcome::NotBegun,
+                PlanStep::Settle(BookOutcome::Released),
+            ),
+            (
+                NEW,
+                WorkerOutcome::NotThere,
+                PlanStep::Settle(BookOutcome::NotConverted),
+            ),
+        ] {
+            assert_eq!(next(claim, outcome, ATTEMPTS), expected, "{claim:?} {outcome:?}");
         }
     }
 

@@ -56,6 +56,23 @@ fn every_book_comes_home_over_few_connections_and_a_second_run_fetches_nothing()
 }
 
 #[test]
+fn archives_whose_names_only_the_list_of_converted_books_tells_come_home_in_the_first_run() {
+    let config = SimulatorConfig {
+        prefixed_names: true,
+        ..small(300)
+    };
+    let home = Home::new(config, "");
+    let run = home.grind(&["run", "--once"]);
+    assert!(run.status.success(), "{}\n{}", run.out, run.err);
+    assert_eq!(home.whole_books().len(), 300);
+    let asked = home.simulator.stats().count(SimulatorRequest::Process);
+    assert_eq!(asked, 0, "no conversion is asked for\n{}", run.err);
+    let told = run.out + &run.err;
+    assert!(told.contains("300 books stored"), "{told}");
+    assert!(!told.contains("waiting for GRIN"), "{told}");
+}
+
+#[test]
 fn with_every_fault_switched_on_each_book_is_home_or_has_its_reason() {
     let mut faults = FaultPlan::all();
     faults.stall = Duration::from_secs(3);

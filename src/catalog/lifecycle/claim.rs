@@ -58,6 +58,8 @@ pub struct ClaimedBook {
     pub attempts: u32,
     /// A list says that the archive is ready: with nothing stored, CHECK has nothing to find out.
     pub listed_converted: bool,
+    /// It may be fetched, no list has told the name of its archive, and no pass over the converted books has ended since the book is known.
+    pub name_to_come: bool,
     /// Title, for people.
     pub title: Option<String>,
 }
@@ -126,7 +128,9 @@ impl ClaimHolder<'_> {
     /// wrote into the catalog).
     fn read(self, conn: &SqlConnection, ids: &[i64]) -> Result<Vec<(i64, ClaimedBook)>, CatalogError> {
         let sql = "SELECT id, barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, attempts, \
-                   listed_converted, title, publishing_sha256, publishing_etag FROM books \
+                   listed_converted, title, publishing_sha256, publishing_etag, \
+                   file_name IS NULL AND state = 'available' AND sync_timestamp IS NULL AND NOT EXISTS \
+                   (SELECT 1 FROM list_passes WHERE list = 'converted' AND ended_at >= books.created_at) AS name_to_come FROM books \
                    WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids))";
         let texts: Vec<_> = ids.iter().map(i64::to_string).collect();
         let ids_given = json_list(texts.iter().map(String::as_str));
@@ -167,6 +171,7 @@ impl ClaimHolder<'_> {
             }),
             attempts: row.get("attempts")?,
             listed_converted: row.get("listed_converted")?,
+            name_to_come: row.get("name_to_come")?,
             title: row.get("title")?,
         }))
     }
@@ -258,10 +263,26 @@ pub(crate) fn release_expired(tx: &mut CatalogTransaction<'_>, whose: ExpiredCla
 
 /// Releases a claimed book, untried.
 pub(crate) fn release(tx: &mut CatalogTransaction<'_>, id: i64, cause: ChangeCause) -> Result<BookState, CatalogError> {
+    end_claim(tx, id, BookChange::Released(cause))
+}
+
+/// Releases a book whose archive was asked for by a name that was guessed in vain: at once there for others if a list has told the name
+/// meanwhile, else when a list calls it ready again.
+pub(crate) fn release_unnamed(tx: &mut CatalogTransaction<'_>, id: i64) -> Result<BookState, CatalogError> {
+    let sql = "SELECT file_name IS NOT NULL FROM books WHERE id = :id";
+    let change = if tx.conn.one(sql, &arguments! { id: id }, |row| row.at(0))? {
+        BookChange::Released(ChangeCause::Released)
+    } else {
+        BookChange::NotListed
+    };
+    end_claim(tx, id, change)
+}
+
+fn end_claim(tx: &mut CatalogTransaction<'_>, id: i64, change: BookChange) -> Result<BookState, CatalogError> {
     let sql = "SELECT barcode, state, resume_state, claimed_by FROM books WHERE id = :id";
     let book = tx.conn.one(sql, &arguments! { id: id }, ReleasedBook::read)?;
     let standing = book.standing;
-    let next = tx.next_state(&standing, BookChange::Released(cause));
+    let next = tx.next_state(&standing, change);
     tx.conn.execute(
         "UPDATE books SET state = :state, state_at = :now, updated_at = :now, resume_state = NULL, claimed_by = NULL, \
          claim_fence = NULL, lease_until = NULL, lease_from = NULL, lease_to = NULL WHERE id = :id",

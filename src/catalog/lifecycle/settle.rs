@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlRow;
 use crate::catalog::engine::value::arguments;
-use crate::catalog::lifecycle::claim::{ClaimToken, release};
+use crate::catalog::lifecycle::claim::{ClaimToken, release, release_unnamed};
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
@@ -45,6 +45,8 @@ pub enum ClaimSettlement {
     },
     /// Released untried (shutdown); at once there for others.
     Released,
+    /// GRIN has no archive under a name that was only guessed, which says nothing of the book: the lists tell its name.
+    Unnamed,
 }
 
 /// An archive that is published.
@@ -194,6 +196,7 @@ impl CatalogOperation for SettleClaim {
                 },
             ),
             ClaimSettlement::Released => release(tx, settling.book.id, ChangeCause::Released),
+            ClaimSettlement::Unnamed => release_unnamed(tx, settling.book.id),
         }
     }
 }

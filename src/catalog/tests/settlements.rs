@@ -1,8 +1,8 @@
 //! What comes of claimed books.
 
-use crate::catalog::tests::shelf::{HOUR, Shelf, barcode, converted, given_up, queue, retry, stored};
+use crate::catalog::tests::shelf::{HOUR, Shelf, barcode, converted, given_up, queue, retry, row, stored};
 use crate::catalog::*;
-use crate::grin::ListKind;
+use crate::grin::{FileName, ListKind, ListRow};
 use crate::vocabulary::MarcFields;
 
 use BookState as S;
@@ -154,6 +154,78 @@ fn not_converted_counts_no_failure_and_sends_the_book_to_conversion() {
         queue_limit: 5,
     };
     assert_eq!(shelf.ledger.execute(plan).unwrap().barcodes, [barcode("TL0001")]);
+}
+
+/// What happened since the book is known, and whether its archive's name is still to come.
+type NameCase = (&'static str, bool, fn(&mut Shelf));
+
+fn ready(shelf: &mut Shelf) -> ClaimedBook {
+    shelf.list(ListKind::AllBooks, vec![row("TL0001", "CONVERTED")]);
+    shelf.claim(&[Queue::Converted]).remove(0)
+}
+
+fn named(code: &str) -> ListRow {
+    ListRow {
+        file_name: Some(FileName::parse(&format!("TESTLIB_{code}.tar.gz.gpg")).unwrap()),
+        ..converted(code, "2025/06/01 00:00")
+    }
+}
+
+#[test]
+fn the_name_of_an_archive_is_to_come_until_a_list_told_it_or_a_pass_over_the_converted_books_has_ended() {
+    assert!(ready(&mut Shelf::new()).name_to_come);
+    let cases: [NameCase; 5] = [
+        ("another list was read", true, |shelf| {
+            shelf.complete_pass(ListKind::InProcess, vec![]);
+        }),
+        ("a pass that goes on", true, |shelf| {
+            shelf.pass(ListKind::Converted);
+        }),
+        ("told", false, |shelf| {
+            shelf.list(ListKind::Converted, vec![named("TL0001")]);
+        }),
+        ("not told by a pass that ended, complete or not", false, |shelf| {
+            let pass = shelf.pass(ListKind::Converted);
+            shelf.finish(pass, false);
+        }),
+        ("stored", false, |shelf| shelf.store("TL0001", "\"a\"")),
+    ];
+    for (what, expected, happens) in cases {
+        let mut shelf = Shelf::new();
+        shelf.list(ListKind::AllBooks, vec![row("TL0001", "CONVERTED")]);
+        happens(&mut shelf);
+        let forced = BookSelection {
+            force: true,
+            ..queue(&[Queue::All])
+        };
+        shelf.clock.advance(HOUR);
+        shelf.reopen();
+        let claimed = shelf.claim_of("a", forced, 1).remove(0);
+        assert_eq!(claimed.name_to_come, expected, "{what}");
+    }
+}
+
+#[test]
+fn a_book_asked_for_by_a_guessed_name_waits_for_the_lists_and_for_no_conversion() {
+    let mut shelf = Shelf::new();
+    let claimed = ready(&mut shelf);
+    assert_eq!(shelf.settle(&claimed, ClaimSettlement::Unnamed).unwrap(), S::Known);
+    let plan = PlanConversions {
+        selection: queue(&[Queue::All]),
+        limit: 5,
+        queue_limit: 5,
+    };
+    assert!(shelf.ledger.execute(plan).unwrap().barcodes.is_empty());
+    shelf.list(ListKind::Converted, vec![named("TL0001")]);
+    let claimed = shelf.claim(&[Queue::Converted]).remove(0);
+    assert_eq!(claimed.file_name.unwrap().as_str(), "TESTLIB_TL0001.tar.gz.gpg");
+
+    // Told while it was asked for by the guessed name.
+    let mut shelf = Shelf::new();
+    let claimed = ready(&mut shelf);
+    shelf.list(ListKind::Converted, vec![named("TL0001")]);
+    assert_eq!(shelf.settle(&claimed, ClaimSettlement::Unnamed).unwrap(), S::Available);
+    assert_eq!(shelf.value::<i64>("TL0001", "attempts"), 0);
 }
 
 #[test]

@@ -121,6 +121,7 @@ impl<S: BookServices> BookRun<S> {
                 reason: fault.reason,
                 detail: fault.detail.clone(),
             },
+            (BookOutcome::Released, None) if self.unnamed => ClaimSettlement::Unnamed,
             // A drain cuts what runs: the book is due at once.
             (BookOutcome::Released, Some(_)) if self.cx.is_cancelled() => ClaimSettlement::Released,
             // Nothing was asked for it, and so nothing is known of it.

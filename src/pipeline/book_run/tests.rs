@@ -132,6 +132,7 @@ fn book(attempts: u32) -> ClaimedBook {
         publishing: None,
         attempts,
         listed_converted: true,
+        name_to_come: false,
         title: None,
     }
 }
@@ -241,6 +242,18 @@ async fn a_book_that_no_list_names_is_checked_first() {
         let end = run(stub, context(false), unlisted).await;
         assert_eq!(end.result.outcome, expected, "{found:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_book_whose_archive_is_not_named_yet_is_left_to_the_lists() {
+    let guessed = ClaimedBook {
+        name_to_come: true,
+        ..book(0)
+    };
+    let answer = Scripted::Answers(Ok(DownloadResult::NotConverted));
+    let end = run(downloads(answer), context(true), guessed).await;
+    assert!(matches!(end.settlement(), ClaimSettlement::Unnamed));
+    assert_eq!(end.result.outcome, BookOutcome::Released);
 }
 
 #[tokio::test(start_paused = true)]

@@ -342,6 +342,7 @@ impl BookServices for LibraryStub {
                 publishing: None,
                 attempts: book.attempts,
                 listed_converted: true,
+                name_to_come: false,
                 title: None,
             });
         }
