@@ -67,7 +67,7 @@ fn a_list_that_is_refused_in_every_form_is_said_once_where_nothing_depends_on_it
 fn a_list_that_trouble_keeps_away_is_incomplete_whatever_depends_on_it() {
     for refused in [
         &["in_process=500"][..],
-        &["failed=503"],
+        &["failed=500"],
         &["failed:html=404", "failed:all=500"],
     ] {
         let (home, run) = once(refused);
