@@ -50,7 +50,7 @@ pub enum ArchiveError {
         /// Names of the files that differ from their checksums or are missing; the first hundred of each.
         failed: Vec<String>,
         /// What was counted all the same.
-        acceptance: VolumeAcceptance,
+        acceptance: Box<VolumeAcceptance>,
         /// What was seen of the bytes.
         seen: Box<SeenArchive>,
     },

@@ -278,7 +278,7 @@ fn finish(
         return Err(ArchiveError::Refused {
             refusal,
             failed,
-            acceptance,
+            acceptance: Box::new(acceptance),
             seen: Box::new(SeenArchive { findings, ..seen }),
         });
     }

@@ -145,6 +145,7 @@ fn a_gap_counts_for_no_image() {
 type StandingChange = fn(&mut VolumeStanding);
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn nothing_that_is_stored_is_lost() {
     let numbers = |numbers: &[u32]| -> Option<PageNumbers> { Some(numbers.iter().copied().collect()) };
     let whole = |sha256| VolumeStanding {
