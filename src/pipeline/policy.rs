@@ -303,6 +303,7 @@ impl From<&DownloadError> for BookFault {
         match error {
             DownloadError::Session(error) => Self::from(error),
             DownloadError::Publish(error) => Self::from(error),
+            DownloadError::Spliced(error) => Self::from(&**error),
             DownloadError::Catalog(error) => Self::from(error),
             DownloadError::Proven(error) => Self::damaged_at_source(error.reason(), &error.to_string()),
             DownloadError::Panicked(_) => Self::panicked("the download"),

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use crate::archive::{ArchiveFinding, BookManifest, FindingCode, PageNumbers, ProvenVolume, RecordKind};
 
-pub(crate) use crate::pipeline::publish::quarantine::{evidence_key, keep_evidence, same_bytes};
+pub(crate) use crate::pipeline::publish::quarantine::{
+    CopyOrigin, DamagePlace, evidence_key, keep_evidence, place_of_damage, same_bytes,
+};
 pub(crate) use crate::pipeline::publish::record::record_of;
 pub use crate::pipeline::publish::stage::{
     ArchiveTaken, PublishError, PublishRecipe, StagedVolume, VolumePublished, examine, stage, stage_taken_over,

@@ -1,5 +1,6 @@
 //! DOWNLOAD fetches one volume and publishes it: one GET, one pass, one publication.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,8 @@ use crate::pipeline::LibraryMembership;
 use crate::pipeline::book_services::uncancelled;
 use crate::pipeline::publish;
 use crate::pipeline::publish::{
-    PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume, VolumePublished,
+    CopyOrigin, DamagePlace, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume,
+    VolumePublished, place_of_damage,
 };
 use crate::pipeline::workers::grin_session::{GrinSession, unless_held_back};
 use crate::pipeline::workers::key_files::ArchiveKeyFiles;
@@ -114,6 +116,9 @@ pub enum DownloadError {
     /// The claim is lost, or the catalog could not be asked for it.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The archive is damaged, perhaps only where the answers were put together of which it came.
+    #[error("{0}, received in more than one answer")]
+    Spliced(Box<ArchiveError>),
     /// The second fetch brought the same bytes with the same fault, and was no cut on the way; they are kept in quarantine.
     #[error(transparent)]
     Proven(Box<ArchiveError>),
@@ -156,13 +161,17 @@ impl<S: GrinSession> DownloadWorker<S> {
             Err(DownloadError::Publish(PublishError::Archive(error))) => match error.seen() {
                 Some(seen) => {
                     warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
-                    seen.clone()
+                    Some(seen.clone())
                 }
                 None => return Err(PublishError::Archive(error).into()),
             },
+            Err(error @ DownloadError::Spliced(_)) => {
+                warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
+                None
+            }
             other => return other,
         };
-        match self.fetch(download, cx, Some(first)).await {
+        match self.fetch(download, cx, first).await {
             Err(DownloadError::Proven(error)) => Ok(DownloadResult::DamagedAtSource {
                 reason: error.reason(),
                 detail: error.to_string(),
@@ -282,7 +291,7 @@ impl<S: GrinSession> DownloadWorker<S> {
 
 fn unrecognised(error: &DownloadError) -> Vec<UnrecognisedAnswer> {
     match error {
-        DownloadError::Publish(PublishError::Archive(error)) => {
+        DownloadError::Publish(PublishError::Archive(error)) | DownloadError::Spliced(error) => {
             let mut odd = of_findings(error.findings());
             odd.extend(of_archive_error(error));
             odd
@@ -308,7 +317,7 @@ pub(super) fn needed_room(length: u64, keeps_evidence: bool) -> u64 {
 
 /// Runs on a blocking thread. When the first fetch was damaged, the second keeps its encrypted bytes: if they are the same,
 /// they go to quarantine, so that the damage can be shown to GRIN's people. A body that ends with its connection proves nothing: what is
-/// on the way may cut each at the same byte.
+/// on the way may cut each at the same byte. Nor does a spliced one, neither as the first of two nor as the second.
 fn one_pass(
     body: ArchiveBody,
     mut recipe: PublishRecipe,
@@ -318,21 +327,33 @@ fn one_pass(
         recipe.storage = recipe.storage.with_room_for(needed_room(length, first.is_some()))?;
     }
     let recipe = &recipe;
-    let Some(first) = first else {
-        return Ok(publish::stage(body.reader, recipe, None)?);
+    let mut evidence = first.as_ref().map(|_| begin_evidence(recipe)).transpose()?;
+    let (framed, spliced) = (body.head.framed, body.reader.spliced());
+    let error = match publish::stage(body.reader, recipe, evidence.as_mut()) {
+        Err(PublishError::Archive(error)) if error.seen().is_some() => error,
+        other => {
+            evidence.into_iter().for_each(ObjectUpload::abort);
+            return Ok(other?);
+        }
     };
-    let mut evidence: ObjectUpload = recipe
-        .storage
-        .begin(&publish::evidence_key(recipe)?, &ObjectMeta::default())?;
-    let framed = body.head.framed;
-    match publish::stage(body.reader, recipe, Some(&mut evidence)) {
-        Err(PublishError::Archive(error)) if framed && publish::same_bytes(&first, &error) => {
+    let spliced = spliced.load(Relaxed);
+    let same_as_first = first.is_some_and(|first| publish::same_bytes(&first, &error));
+    match (place_of_damage(CopyOrigin { framed, spliced }, same_as_first), evidence) {
+        (DamagePlace::Source, Some(evidence)) => {
             publish::keep_evidence(recipe, evidence, &error)?;
             Err(DownloadError::Proven(error))
         }
-        other => {
-            evidence.abort();
-            Ok(other?)
+        (place, evidence) => {
+            evidence.into_iter().for_each(ObjectUpload::abort);
+            Err(match place {
+                DamagePlace::Splice => DownloadError::Spliced(error),
+                DamagePlace::Source | DamagePlace::Unknown => PublishError::Archive(error).into(),
+            })
         }
     }
+}
+
+fn begin_evidence(recipe: &PublishRecipe) -> Result<ObjectUpload, StorageError> {
+    let key = publish::evidence_key(recipe)?;
+    recipe.storage.begin(&key, &ObjectMeta::default())
 }

@@ -1,6 +1,6 @@
 //! The bounded channel of a body between two threads, and how the body ended.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -33,6 +33,7 @@ pub(in crate::session) struct ChunkReceiver {
 pub(in crate::session) struct ChannelState {
     ending_result: OnceLock<Result<(), BodyError>>,
     pub(super) received: Arc<AtomicU64>,
+    pub(super) spliced: Arc<AtomicBool>,
 }
 
 /// The reader is gone: there is nobody to read for.
@@ -43,6 +44,7 @@ pub(in crate::session) fn channel() -> (ChunkSender, ChunkReceiver) {
     let shared = Arc::new(ChannelState {
         ending_result: OnceLock::new(),
         received: Arc::default(),
+        spliced: Arc::default(),
     });
     (
         ChunkSender {
@@ -78,6 +80,11 @@ impl ChunkSender {
     /// Counts bytes that came.
     pub(in crate::session) fn note(&self, bytes: usize) {
         self.shared.received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Notes that the body goes on with bytes of another answer.
+    pub(super) fn note_splice(&self) {
+        self.shared.spliced.store(true, Relaxed);
     }
 
     /// Says how the body ended; the reader hears it after the last batch.

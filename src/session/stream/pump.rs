@@ -310,6 +310,9 @@ impl BodyPump {
 
     /// Goes on with an answer whose first `skip` bytes are there already.
     pub(super) fn begin(&mut self, opened: OpenedRequest, skip: u64) {
+        if self.got > 0 {
+            self.sender.note_splice();
+        }
         self.end = opened.deadlines.end;
         self.opened = Some(opened);
         self.skip = skip;

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::task::{Context, Poll, ready};
 use std::vec::IntoIter;
 
@@ -76,6 +76,11 @@ impl BodyReader {
     /// Bytes that have come so far, read or not; for progress bars.
     pub fn received(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.receiver.shared.received)
+    }
+
+    /// Whether what has come so far is of more than one answer, put together where the first was cut.
+    pub fn spliced(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.receiver.shared.spliced)
     }
 
     /// Puts a chunk in place, unless the body has ended.

@@ -1,5 +1,6 @@
 //! A cut archive is continued where it was cut, or begins again and says so.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use crate::session::tests::support::*;
@@ -38,9 +39,11 @@ pub(super) fn part(wire: &mut dyn Wire, first: usize, most: usize, etag: &str) -
 async fn a_cut_archive_is_continued_byte_for_byte() {
     let server = Server::start(|seen, wire| part(wire, first_byte(seen), 300_000, "\"a\""));
     let fixture = Fixture::of(&server);
-    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    let reader = fixture.open(server.url("/a")).await.unwrap().reader;
+    let spliced = reader.spliced();
+    let (bytes, ended) = read(reader).await;
     assert_eq!(ended, Ok(()));
-    assert!(bytes == pattern(LENGTH));
+    assert!(bytes == pattern(LENGTH) && spliced.load(SeqCst));
     let seen = server.seen();
     assert_eq!(seen.len(), 4);
     assert_eq!(

@@ -11,6 +11,7 @@ use crate::catalog::{CatalogError, ClaimSettlement, SettleClaim};
 use crate::grin::{Secret, Validator};
 use crate::pipeline::LibraryMembership;
 use crate::pipeline::PublishError;
+use crate::pipeline::policy::{BookFault, FaultOutlook};
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
 use crate::pipeline::workers::{
     DownloadBook, DownloadError, DownloadResult, DownloadWorker, DownloaderParts, TransferTable,
@@ -256,6 +257,30 @@ fn a_body_that_ends_with_its_connection_proves_nothing_about_the_source() {
                 _ => panic!("{result:?}"),
             }
         }
+    });
+}
+
+#[test]
+fn a_spliced_copy_proves_nothing_about_the_source() {
+    paused(async || {
+        let spliced = || StubAnswer::Spliced(damaged());
+        for answers in [
+            vec![spliced(), spliced()],
+            vec![archive(damaged()), spliced()],
+            vec![spliced(), archive(damaged())],
+        ] {
+            let (fixture, result) = download(answers).await;
+            let Err(error) = &result else { panic!("{result:?}") };
+            let fault = BookFault::from(error);
+            assert_eq!(
+                (fault.reason, fault.outlook),
+                (FailureReason::Truncated, FaultOutlook::Open),
+                "{fault:?}"
+            );
+            assert!(fixture.files().is_empty(), "{:?}", fixture.files());
+        }
+        let (_, result) = download(vec![spliced(), archive(volume())]).await;
+        assert!(matches!(result, Ok(DownloadResult::Stored(_))), "{result:?}");
     });
 }
 

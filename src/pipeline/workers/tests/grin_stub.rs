@@ -1,6 +1,7 @@
 //! GRIN as a list of answers, given one after the other to whatever is asked.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub enum StubAnswer {
     },
     /// An archive with a `Content-Length` that is not its own.
     Longer(Vec<u8>, u64),
+    /// An archive that is put together of two answers.
+    Spliced(Vec<u8>),
     /// An archive that ends with its connection.
     UntilClose(Vec<u8>),
     List {
@@ -149,6 +152,11 @@ impl GrinSession for GrinStub {
             StubAnswer::Longer(bytes, length) => {
                 let mut body = canned::archive("\"longer\"", &bytes, Ok(()));
                 body.head.length = Some(length);
+                Ok(body)
+            }
+            StubAnswer::Spliced(bytes) => {
+                let body = canned::archive("\"spliced\"", &bytes, Ok(()));
+                body.reader.spliced().store(true, Ordering::Relaxed);
                 Ok(body)
             }
             StubAnswer::UntilClose(bytes) => {
