@@ -26,6 +26,7 @@ use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
 pub use after_cut::{BOOKS_AFTER_CUT, RUN_AFTER_CUT, SETTLEMENT_AFTER_CUT};
 pub use delays::{FailedAttempt, FailureMemory, MOST_LEFT, PutOff, PutOffRules, longest_wait_once, shared_pause};
+pub(in crate::pipeline) use refusal::may_meet_all;
 pub use refusal::{MOST_ALIKE, RefusalEvidence, refusal_of};
 
 /// An error in the forms that the plan, the intake, the catalog and a person need.

@@ -5,7 +5,7 @@ use tracing::{debug, info, warn};
 
 use crate::pipeline::book_run::BookRun;
 use crate::pipeline::book_services::BookServices;
-use crate::pipeline::policy::{FailedAttempt, PutOff, PutOffRules};
+use crate::pipeline::policy::{FailedAttempt, PutOff, PutOffRules, may_meet_all};
 use crate::vocabulary::BookOutcome;
 
 impl<S: BookServices> BookRun<S> {
@@ -40,6 +40,7 @@ impl<S: BookServices> BookRun<S> {
             limit: self.context.options.retry.attempts,
             asked_wait: fault.asked_wait,
             outlook: fault.outlook,
+            may_meet_all: may_meet_all(fault.reason),
         };
         let due = judgement.memory.due_again(&attempt, now, &rules, rng);
         judgement.intake.failed(barcode, fault, now, rng);

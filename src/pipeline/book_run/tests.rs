@@ -257,17 +257,22 @@ async fn a_book_whose_archive_is_not_named_yet_is_left_to_the_lists() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_one_book_costs_it_an_attempt_and_the_others_nothing() {
-    let snippet = "not yours".to_owned();
-    let end = after(fails(&SessionError::Forbidden { snippet })).await;
+async fn a_refusal_of_one_book_costs_it_an_attempt_the_second_time_and_the_others_nothing() {
+    let refused = || {
+        let snippet = "not yours".to_owned();
+        downloads(fails(&SessionError::Forbidden { snippet }))
+    };
+    let end = run(refused(), context(false), book(0)).await;
+    let (reason, wait, counts) = end.retry();
+    assert_eq!((reason, counts), (FailureReason::Forbidden, false));
+    assert!(wait < HOUR / 10, "everybody may be refused: {wait:?}");
+    let end = run(refused(), end.context, book(0)).await;
     let (reason, wait, counts) = end.retry();
     assert_eq!((reason, counts), (FailureReason::Forbidden, true));
     assert!(wait > HOUR / 2, "{wait:?}");
     assert_eq!(end.waits_for(), None);
     // The last attempt that it has.
-    let snippet = "not yours".to_owned();
-    let last = downloads(fails(&SessionError::Forbidden { snippet }));
-    let end = run(last, context(false), book(3)).await;
+    let end = run(refused(), context(false), book(3)).await;
     assert!(matches!(end.settlement(), ClaimSettlement::Failed { .. }));
 }
 

@@ -105,7 +105,20 @@ async fn a_refused_book_keeps_no_other_one_waiting() {
     assert_eq!(run.library.stored(), 5);
     let longest = run.library.longest_wait_of_a_good_book();
     assert!(longest <= LOOK_AGAIN + SECOND, "{longest:?}");
-    assert!(run.library.asked("BAD001") <= 2, "refused once, and again after hours");
+    assert!(run.library.asked("BAD001") <= 3, "refused twice, and again after hours");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_everybody_charges_no_book_and_each_is_had_within_minutes_of_its_end() {
+    let library = LibraryStub::new();
+    for number in 0..40 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+    }
+    library.outage(WaitCause::Failures, Duration::ZERO, Duration::from_secs(60));
+    let run = daemon(library, Duration::from_secs(10 * 60)).await;
+    assert_eq!(run.library.stored(), 40);
+    let charged: u32 = run.library.books.borrow().values().map(|book| book.attempts).sum();
+    assert_eq!(charged, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,6 +33,8 @@ const OUTAGE_PART: u32 = 20;
 const TRIES_ONCE: u32 = 6;
 /// The same of a book that GRIN refuses: together they are one attempt.
 const REFUSALS_ONCE: u32 = 3;
+/// The wait after a book's first refusal where everybody may be refused: by then others have been asked for, and have shown whose it is.
+const FIRST_REFUSAL: Duration = Duration::from_secs(4 * 60);
 /// Books whose failures are remembered; whatever is beyond begins its waits anew.
 const REMEMBERED: usize = 100_000;
 /// Books that a run that ends by itself leaves to the next one although they are due: each claim skips all of them.
@@ -105,6 +107,8 @@ struct BookWait {
     scheduled: Duration,
     /// Before a quick try more, which a run that ends by itself makes first; `None`: it has made enough of them.
     quick: Option<Duration>,
+    /// Whether the attempt counts.
+    counts: bool,
 }
 
 impl FailureMemory {
@@ -149,11 +153,11 @@ impl FailureMemory {
         PutOff {
             delay: if has_place { delay } else { delay.max(LEFT_LATER) },
             left: rules.once,
-            counts: attempt.outcome == BookOutcome::Retry,
+            counts: wait.counts,
         }
     }
 
-    /// A book failed through its own fault.
+    /// A book failed through its own fault, as far as is known: the first time, where everybody may be refused, it is not charged yet.
     fn refused(
         &mut self,
         attempt: &FailedAttempt<'_>,
@@ -164,8 +168,14 @@ impl FailureMemory {
         let tries = self.remember(attempt.barcode, now);
         tries.refusals += 1;
         let may_change = attempt.outlook == FaultOutlook::Open && tries.refusals < REFUSALS_ONCE;
+        let is_open = attempt.may_meet_all && may_change && tries.refusals == 1;
         BookWait {
-            scheduled: attempt_delay(attempt.limit, attempt.number),
+            scheduled: if is_open {
+                FIRST_REFUSAL
+            } else {
+                attempt_delay(attempt.limit, attempt.number)
+            },
+            counts: !is_open,
             quick: may_change.then(|| rules.backoff.pause(tries.refusals, rng)),
         }
     }
@@ -208,6 +218,7 @@ impl FailureMemory {
         BookWait {
             scheduled: if tries.own > 0 { own.max(shared) } else { shared },
             quick: (tries.tries < TRIES_ONCE).then_some(shared),
+            counts: false,
         }
     }
 }
@@ -227,6 +238,8 @@ pub struct FailedAttempt<'a> {
     pub asked_wait: Option<Duration>,
     /// What the next attempt would bring.
     pub outlook: FaultOutlook,
+    /// Everybody may meet what it met.
+    pub may_meet_all: bool,
 }
 
 /// What [`FailureMemory::due_again`] goes by.

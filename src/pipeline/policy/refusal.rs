@@ -18,18 +18,23 @@ pub struct RefusalEvidence {
 
 /// Whose a fault with this reason is. What is no refusal says nothing of others, and stays whose it was ([`Blame::Book`] here).
 pub fn refusal_of(reason: FailureReason, evidence: RefusalEvidence) -> Blame {
-    use FailureReason as R;
     let is_everybodys = match reason {
         // As long as it opened no archive, it is the passphrase that is wrong.
-        R::WrongPassphrase => !evidence.others_opened,
-        // GRIN, or a host that it redirects to, does not let us have the archive, or answers a page in its place; or our settings do not
-        // let us follow it there. Or what is served is damaged, each time in the same way.
-        R::Forbidden | R::RefusedByHost | R::Redirect | R::Status | R::NotAnArchive | R::DamagedAtSource => {
-            evidence.alike >= MOST_ALIKE
-        }
-        _ => false,
+        FailureReason::WrongPassphrase => !evidence.others_opened,
+        reason => may_meet_all(reason) && evidence.alike >= MOST_ALIKE,
     };
     if is_everybodys { Blame::Operator } else { Blame::Book }
+}
+
+/// Whether everybody may meet a fault with this reason, which shows only when many have: GRIN, or a host that it redirects to, does not
+/// let us have the archive, or answers a page in its place; or our settings do not let us follow it there. Or what is served is damaged,
+/// each time in the same way.
+pub(in crate::pipeline) const fn may_meet_all(reason: FailureReason) -> bool {
+    use FailureReason as R;
+    matches!(
+        reason,
+        R::Forbidden | R::RefusedByHost | R::Redirect | R::Status | R::NotAnArchive | R::DamagedAtSource
+    )
 }
 
 /// Whether a person must act where a fault with this reason is everybody's. Who answers in another way than with a refusal may mend that

@@ -104,6 +104,7 @@ fn a_run_that_ends_by_itself_leaves_a_book_after_a_few_quick_tries_which_are_one
                 limit: 6,
                 asked_wait: None,
                 outlook,
+                may_meet_all: true,
             };
             let rules = PutOffRules {
                 backoff: &BACKOFF,
@@ -144,6 +145,7 @@ fn what_a_run_leaves_to_the_next_one_is_bounded_and_the_rest_is_due_later() {
             limit: 4,
             asked_wait,
             outlook: FaultOutlook::Open,
+            may_meet_all: false,
         };
         let due = (1..=6).map(|_| memory.due_again(&attempt, now, &rules, &mut rng));
         let due = due.last().unwrap();
@@ -187,11 +189,49 @@ fn a_run_that_ends_by_itself_waits_for_one_book_no_longer_than_its_bound_in_all(
                 limit: 6,
                 asked_wait: Some(Duration::from_secs(300)),
                 outlook: FaultOutlook::Open,
+                may_meet_all: false,
             };
             let due = memory.due_again(&attempt, now, &rules, &mut rng);
             now += due.delay;
             due.left
         });
         assert_eq!(was_left, left, "{outcome} {once}");
+    }
+}
+
+#[test]
+fn a_first_refusal_is_charged_only_where_nobody_else_meets_it() {
+    use FaultOutlook::{Open, Same};
+    for (refusal, may_meet_all, outlook, counts) in [
+        (1, true, Open, false),
+        (2, true, Open, true),
+        (1, false, Open, true),
+        (1, true, Same, true),
+    ] {
+        let (mut memory, mut rng, now) = (FailureMemory::default(), StdRng::seed_from_u64(7), Instant::now());
+        let attempt = FailedAttempt {
+            barcode: &Barcode::parse("TL0001").unwrap(),
+            outcome: BookOutcome::Retry,
+            number: 1,
+            limit: 6,
+            asked_wait: None,
+            outlook,
+            may_meet_all,
+        };
+        let rules = PutOffRules {
+            backoff: &BACKOFF,
+            once: false,
+            last_good: None,
+        };
+        let due = (0..refusal)
+            .map(|_| memory.due_again(&attempt, now, &rules, &mut rng))
+            .last();
+        let due = due.unwrap();
+        assert_eq!(due.counts, counts, "{refusal} {may_meet_all} {outlook:?}");
+        assert_eq!(
+            due.delay < HOUR / 10,
+            !counts,
+            "{refusal} {may_meet_all} {outlook:?}: {due:?}"
+        );
     }
 }
