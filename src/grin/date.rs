@@ -144,8 +144,8 @@ fn is_like_date(text: &str) -> bool {
         text.split(|c: char| !c.is_ascii_digit())
             .filter(|number| !number.is_empty())
     };
-    // `20110203` and seconds since 1970 are one number.
-    (numbers().nth(1).is_some() || numbers().any(|number| number.len() >= 8)) && words.all(is_of_date)
+    // `20110203` and milliseconds since 1970 are one number; a barcode of fourteen digits is none.
+    (numbers().nth(1).is_some() || numbers().any(|number| (8..=13).contains(&number.len()))) && words.all(is_of_date)
 }
 
 #[cfg(test)]
@@ -196,6 +196,8 @@ mod tests {
             ("Thursday, February 3, 2011 04:05 CEST", true),
             ("20110203", true),
             ("1296705900", true),
+            ("1296705900000", true),
+            ("39015012345678", false),
             ("-", true),
             ("N/A", true),
             ("None", true),

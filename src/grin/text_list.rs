@@ -193,7 +193,10 @@ impl TextListParser {
             return;
         }
         let counts_more = total.is_some_and(|total| total > named);
-        self.is_cut_short |= says_cut_short(line) || counts_more || refusal::says_trouble(first, true);
+        self.is_cut_short |= std::mem::take(&mut self.has_trouble)
+            || says_cut_short(line)
+            || counts_more
+            || refusal::says_trouble(first, true);
         self.is_interrupted |= rejected.because == RejectionReason::Message && refusal::says_trouble(first, false);
         self.reject(rejected);
     }

@@ -205,6 +205,22 @@ impl LogHandle {
 mod tests {
     use super::*;
 
+    /// What is logged while `run` runs with the log's handle.
+    fn logged(level: &LogLevel, steps: i16, run: impl FnOnce(LogHandle)) -> String {
+        let (filter, handle) = reload::Layer::new(level.targets());
+        let lines = Arc::new(LogSink::to_memory(LogStyle::Journald));
+        let subscriber = tracing_subscriber::registry()
+            .with(filter)
+            .with(LogLayer::new(Arc::clone(&lines)));
+        let handle = LogHandle {
+            filter: handle,
+            lines: Arc::clone(&lines),
+            steps,
+        };
+        tracing::subscriber::with_default(subscriber, || run(handle));
+        lines.written()
+    }
+
     #[test]
     fn each_flag_is_a_step() {
         let steps = |verbose, quiet| LogArgs { verbose, quiet }.steps();
@@ -213,17 +229,7 @@ mod tests {
 
     #[test]
     fn the_level_of_the_config_is_moved_whenever_it_is_taken_over_and_one_set_by_hand_is_not() {
-        let (filter, handle) = reload::Layer::new(LogLevel::default().targets());
-        let lines = Arc::new(LogSink::to_memory(LogStyle::Journald));
-        let subscriber = tracing_subscriber::registry()
-            .with(filter)
-            .with(LogLayer::new(Arc::clone(&lines)));
-        let handle = LogHandle {
-            filter: handle,
-            lines: Arc::clone(&lines),
-            steps: -1,
-        };
-        tracing::subscriber::with_default(subscriber, || {
+        let lines = logged(&LogLevel::default(), -1, |handle| {
             for _read_again in 0..2 {
                 handle.set_configured_level("info").unwrap();
                 tracing::info!(target: "grind::x", "unsaid");
@@ -232,7 +238,7 @@ mod tests {
             handle.set_level("info").unwrap();
             tracing::info!(target: "grind::x", "by hand");
         });
-        assert_eq!(lines.written(), "<4>said\n<4>said\n<6>by hand\n");
+        assert_eq!(lines, "<4>said\n<4>said\n<6>by hand\n");
     }
 
     #[test]
@@ -243,23 +249,13 @@ mod tests {
 
     #[test]
     fn a_running_log_changes_its_level_and_refuses_nonsense() {
-        let (filter, handle) = reload::Layer::new(LogLevel::parse("warn").unwrap().targets());
-        let lines = Arc::new(LogSink::to_memory(LogStyle::Journald));
-        let subscriber = tracing_subscriber::registry()
-            .with(filter)
-            .with(LogLayer::new(Arc::clone(&lines)));
-        let handle = LogHandle {
-            filter: handle,
-            lines: Arc::clone(&lines),
-            steps: 0,
-        };
-        tracing::subscriber::with_default(subscriber, || {
+        let lines = logged(&LogLevel::parse("warn").unwrap(), 0, |handle| {
             tracing::info!(target: "grind::x", "one");
             handle.set_level("info").unwrap();
             tracing::info!(target: "grind::x", "two");
             assert!(matches!(handle.set_level("loud"), Err(LogError::Level(_))));
             tracing::info!(target: "grind::x", "three");
         });
-        assert_eq!(lines.written(), "<6>two\n<6>three\n");
+        assert_eq!(lines, "<6>two\n<6>three\n");
     }
 }

@@ -57,9 +57,9 @@ fn store(base: &Path, barcode: &str, cut: usize) {
 }
 
 /// Archives in a folder, looked at no closer than gzip's own checksum: what the catalog makes of them is tested here.
-pub struct Folder(pub PathBuf);
+pub struct ArchiveFolder(pub PathBuf);
 
-impl StoredFiles for Folder {
+impl StoredFiles for ArchiveFolder {
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>> {
         let entries = std::fs::read_dir(self.0.join("raw"))?;
         Ok(Box::new(entries.map(|entry| {
@@ -88,11 +88,11 @@ impl StoredFiles for Folder {
     }
 }
 
-pub struct Run {
+pub struct ImportScene {
     pub folder: tempfile::TempDir,
 }
 
-impl Run {
+impl ImportScene {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         other_database(&folder.path().join("books.db"));
@@ -117,7 +117,7 @@ impl Run {
     }
 
     fn import_into(&self, into: ImportTarget<'_>, with_files: bool) -> ImportReport {
-        let mut files = Folder(self.folder.path().into());
+        let mut files = ArchiveFolder(self.folder.path().into());
         let import = ImportPlan {
             owner: "import".into(),
             from: &self.folder.path().join("books.db"),
@@ -144,7 +144,7 @@ impl Run {
 
 #[test]
 fn what_is_really_stored_decides() {
-    let run = Run::new();
+    let run = ImportScene::new();
     let report = run.import(Some(&mut run.ledger()), true);
     assert_eq!(
         (report.books, report.new, report.archives, report.stored, report.strays),
@@ -160,7 +160,7 @@ fn what_is_really_stored_decides() {
 
 #[test]
 fn an_etag_is_taken_over_only_if_it_belongs_to_what_is_stored() {
-    let run = Run::new();
+    let run = ImportScene::new();
     let report = run.import(Some(&mut run.ledger()), true);
     assert_eq!(report.without_etag, 2);
     let book = |barcode| {
@@ -201,7 +201,7 @@ impl StoredFiles for Full {
 
 #[test]
 fn a_full_storage_ends_the_import_instead_of_calling_archives_bad() {
-    let run = Run::new();
+    let run = ImportScene::new();
     let import = ImportPlan {
         owner: "import".into(),
         from: &run.folder.path().join("books.db"),
@@ -221,7 +221,7 @@ fn a_full_storage_ends_the_import_instead_of_calling_archives_bad() {
 
 #[test]
 fn a_dry_run_writes_nothing_and_says_the_same() {
-    let run = Run::new();
+    let run = ImportScene::new();
     let dry = run.import(None, true);
     assert!(!run.folder.path().join("catalog.db").exists());
     assert_eq!(
@@ -233,7 +233,7 @@ fn a_dry_run_writes_nothing_and_says_the_same() {
 
 #[test]
 fn a_dry_run_compares_with_the_catalog_and_leaves_it_as_it_is() {
-    let run = Run::new();
+    let run = ImportScene::new();
     let mut ledger = run.ledger();
     run.import_into(ImportTarget::Catalog(&mut ledger), true);
     ledger.close().unwrap();
@@ -246,7 +246,7 @@ fn a_dry_run_compares_with_the_catalog_and_leaves_it_as_it_is() {
 
 #[test]
 fn importing_again_or_later_keeps_what_we_know() {
-    let run = Run::new();
+    let run = ImportScene::new();
     let mut ledger = run.ledger();
     let without = run.import(Some(&mut ledger), false);
     assert_eq!(without.stored, 0);
@@ -296,7 +296,7 @@ fn another_kind_of_database_is_refused() {
 
 #[test]
 fn the_csv_has_exactly_the_columns_and_forms_of_the_contract() {
-    let run = Run::new();
+    let run = ImportScene::new();
     run.import(Some(&mut run.ledger()), true);
     let mut out = Vec::new();
     assert_eq!(run.reader().export_csv(&mut out).unwrap(), 5);
@@ -317,7 +317,7 @@ fn the_csv_has_exactly_the_columns_and_forms_of_the_contract() {
 
 #[test]
 fn the_json_lines_hold_everything_and_leave_out_what_is_not_known() {
-    let run = Run::new();
+    let run = ImportScene::new();
     run.import(Some(&mut run.ledger()), true);
     let mut out = Vec::new();
     run.reader().export_jsonl(&mut out).unwrap();
@@ -335,7 +335,7 @@ fn the_json_lines_hold_everything_and_leave_out_what_is_not_known() {
 
 #[test]
 fn an_import_that_is_no_member_any_more_takes_nothing_over() {
-    let run = Run::new();
+    let run = ImportScene::new();
     let import = ImportPlan {
         owner: "import".into(),
         from: &run.folder.path().join("books.db"),

@@ -9,10 +9,10 @@ use grind::catalog::{
 };
 use grind::grin::Barcode;
 
-use crate::catalog_import::{Folder, Run};
+use crate::catalog_import::{ArchiveFolder, ImportScene};
 
-/// As [`Folder`], and asks for the book before its archive is published, as an import that copies does.
-struct CopiedFolder(Folder);
+/// As [`ArchiveFolder`], and asks for the book before its archive is published, as an import that copies does.
+struct CopiedFolder(ArchiveFolder);
 
 impl StoredFiles for CopiedFolder {
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>> {
@@ -38,8 +38,8 @@ impl StoredFiles for CopiedFolder {
 
 #[test]
 fn what_the_other_program_knew_of_a_book_is_kept_however_it_comes_to_be_known() {
-    let (copied, merged) = (Run::new(), Run::new());
-    let mut files = CopiedFolder(Folder(copied.folder.path().into()));
+    let (copied, merged) = (ImportScene::new(), ImportScene::new());
+    let mut files = CopiedFolder(ArchiveFolder(copied.folder.path().into()));
     let import = ImportPlan {
         owner: "import".into(),
         from: &copied.folder.path().join("books.db"),

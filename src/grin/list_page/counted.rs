@@ -52,11 +52,7 @@ pub(in crate::grin) fn total_of(statement: &str) -> Option<u64> {
 
 /// The number that begins here, if it is one of all books.
 fn total_here(words: &[Word], at: usize) -> Option<u64> {
-    let (number, length) = match words[at..] {
-        [Word::Number(number), Word::Group(group), ..] => (number.saturating_mul(1_000).saturating_add(group), 2),
-        [Word::Number(number), ..] => (number, 1),
-        _ => return None,
-    };
+    let (number, length) = grouped(&words[at..])?;
     let (before, after) = (&words[..at], &words[at + length..]);
     let is_part = matches!(before.last(), Some(Word::To | Word::Page | Word::First))
         || matches!(after.first(), Some(Word::Of | Word::To));
@@ -103,12 +99,25 @@ fn tells_here(before: &[Word], words: &[Word]) -> bool {
 fn whole(words: &[Word]) -> Option<u64> {
     let rest = words.strip_prefix(&[Word::Of])?;
     let rest = rest.strip_prefix(&[Word::More]).unwrap_or(rest);
-    match *rest.strip_prefix(&[Word::About]).unwrap_or(rest) {
-        [Word::Number(whole), Word::Group(group), ..] => Some(whole.saturating_mul(1_000).saturating_add(group)),
-        [Word::Number(whole) | Word::Group(whole), ..] => Some(whole),
+    let rest = rest.strip_prefix(&[Word::About]).unwrap_or(rest);
+    match *rest {
         [Word::Many, ..] => Some(u64::MAX),
-        _ => None,
+        [Word::Group(whole), ..] => Some(whole),
+        _ => grouped(rest).map(|(whole, _)| whole),
     }
+}
+
+/// The number that begins here with the groups of three digits that go on with it, and how many words they are.
+fn grouped(words: &[Word]) -> Option<(u64, usize)> {
+    let Some((Word::Number(first), rest)) = words.split_first() else {
+        return None;
+    };
+    let groups = rest.iter().map_while(|word| match word {
+        Word::Group(group) => Some(*group),
+        _ => None,
+    });
+    let add = |(number, length): (u64, usize), group| (number.saturating_mul(1_000).saturating_add(group), length + 1);
+    Some(groups.fold((*first, 1), add))
 }
 
 /// Whether books or rows are what is counted: "of 5,000 books".
@@ -170,8 +179,8 @@ fn words(text: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     for shown in plain.split_whitespace() {
         let word = word(shown);
-        // Only after a number, three digits may belong to it.
-        let goes_on = matches!(words.last(), Some(Word::Number(_)));
+        // Only after a number, three digits may belong to it: "1 234 567".
+        let goes_on = matches!(words.last(), Some(Word::Number(_) | Word::Group(_)));
         words.push(match word {
             Word::Group(number) if !goes_on => Word::Number(number),
             word => word,
@@ -327,6 +336,7 @@ mod tests {
             ("1-2 of 5000", None),
             ("Total: 5000", Some(5_000)),
             ("Total: 5 000", Some(5_000)),
+            ("1 234 567 books total", Some(1_234_567)),
             ("5,000 total", Some(5_000)),
             ("Insgesamt: 12.345", Some(12_345)),
             ("全12345件中 1-5件", Some(12_345)),

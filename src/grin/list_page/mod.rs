@@ -44,6 +44,8 @@ pub struct ListPage {
     pub doubt: Option<EndDoubt>,
     /// Words on the page tell of trouble, so that rows of it may be missing; where there is no `next`, that is its doubt.
     pub has_trouble: bool,
+    /// The most books that the page says there are; 0 where it says nothing of that.
+    pub total: u64,
     /// Why the page is not what was asked for.
     pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.

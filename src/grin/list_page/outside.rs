@@ -3,7 +3,7 @@
 use crate::grin::list_page::counted::{says_more, tells_of_more, total_of};
 use crate::grin::refusal::{contains_ignoring_case, says_trouble, says_unavailable, tells_of_trouble};
 use crate::grin::text_list::speaks_for_itself;
-use crate::grin::{AnswerRefusal, Barcode, FileName, text};
+use crate::grin::{AnswerRefusal, Barcode, FileName, GrinDate, text};
 
 /// Text that is kept before it is searched.
 const WINDOW: usize = 4_096;
@@ -30,8 +30,8 @@ pub(super) struct OutsideTable {
     statement: String,
     /// It is the first one of a cell.
     in_cell: bool,
-    /// It stands in a box for errors.
-    in_alert: bool,
+    /// So many boxes for errors are open around it.
+    alerts: u32,
     /// What a book is called stands in a cell of a table that is not read.
     other_books: bool,
     /// The most books or rows that a count names.
@@ -77,16 +77,21 @@ impl OutsideTable {
         self.in_cell = true;
     }
 
+    /// What follows stands in no cell.
+    pub(super) fn cell_over(&mut self) {
+        self.in_cell = false;
+    }
+
     /// A box for errors begins.
     pub(super) fn alert(&mut self) {
         self.pause(false);
-        self.in_alert = true;
+        self.alerts += 1;
     }
 
     /// It ends; it may have been empty.
     pub(super) fn alert_end(&mut self) {
         self.pause(false);
-        self.in_alert = false;
+        self.alerts = self.alerts.saturating_sub(1);
     }
 
     /// A tag at which words end: what stands before it was a statement. `of_list`: in the list's table, where nothing but books is told,
@@ -98,7 +103,7 @@ impl OutsideTable {
         }
         let statement = std::mem::take(&mut self.statement);
         let shown = text::from_html(&statement);
-        let of_list = of_list || self.in_alert;
+        let of_list = of_list || self.alerts > 0;
         self.trouble |= says_trouble(&shown, of_list);
         self.tells_of_more |= says_more(&shown, of_list);
         self.total = self.total.max(total_of(&shown).unwrap_or(0));
@@ -181,7 +186,9 @@ impl OutsideTable {
 /// Whether a text is what a book is called, and hardly anything else.
 fn is_book(text: &str) -> bool {
     let is_short_number = text.len() < 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    FileName::parse(text).is_ok() || Barcode::listed(text).is_ok() && speaks_for_itself(text) && !is_short_number
+    let is_date = || GrinDate::read(text).is_some_and(|date| date.when().is_some());
+    let is_barcode = Barcode::listed(text).is_ok() && speaks_for_itself(text) && !is_short_number;
+    FileName::parse(text).is_ok() || is_barcode && !is_date()
 }
 
 #[cfg(test)]

@@ -163,6 +163,7 @@ impl ListPageState {
         };
         self.close_row_of(level);
         self.outside.pause(self.foot);
+        self.outside.cell_over();
         self.tables.truncate(level);
         self.buried = 0;
         if matches!(&self.list, Some((_, list)) if *list >= level) {

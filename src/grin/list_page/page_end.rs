@@ -175,10 +175,10 @@ fn end_without_next(facts: &PageFacts<'_>, place: &Place) -> PageEnd {
         PageEnd::Doubt(EndDoubt::LinksLeftOut)
     } else if facts.unaddressed {
         PageEnd::Doubt(EndDoubt::NextWithoutAddress)
-    } else if facts.total > place.reached(facts.rows) {
-        PageEnd::Doubt(EndDoubt::CountsMore(facts.total))
     } else if !open.is_empty() {
         PageEnd::Doubt(EndDoubt::OpenLinks(open))
+    } else if facts.total > place.reached(facts.rows) {
+        PageEnd::Doubt(EndDoubt::CountsMore(facts.total))
     } else if facts.links.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
         PageEnd::Doubt(EndDoubt::FullPage)
     } else {

@@ -36,8 +36,7 @@ fn begin(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     let tag = element.tag_name();
     attribute_addresses(page, element, &tag);
     control(page, element, &tag);
-    if is_alert(element) {
-        page.get().alert();
+    if is_alert(element) && element.can_have_content() && page.get().alert() {
         at_end(element, page, |page| page.get().alert_end());
     }
     match tag.as_str() {

@@ -25,6 +25,12 @@ fn plain_lists() {
 }
 
 #[test]
+fn trouble_beside_a_book_at_the_end_of_a_text_leaves_it_cut_also_where_the_book_is_in_doubt() {
+    let list = parse(ListKind::AllBooks, "TL0001\nTL0002\nB1234\tError: timeout\n");
+    assert_eq!(list.refusal, Some(AnswerRefusal::Truncated));
+}
+
+#[test]
 fn a_heading_names_its_columns_in_any_order() {
     let list = parse(ListKind::AllBooks, "State\tBarcode\nNEW\tTL0001\nCONVERTED\tTL0002\n");
     assert_eq!(barcodes(&list), ["TL0001", "TL0002"]);

@@ -51,9 +51,9 @@ impl<S: GrinSession> ListReading<'_, S> {
             let is_short = self
                 .page_size()
                 .is_some_and(|requested| page.rows < u64::from(requested));
-            self.has_short_pages |= page.next.is_some() && (is_short || page.has_trouble);
+            self.are_cut |= page.next.is_some() && (is_short || page.has_trouble);
             match page.next {
-                None => return Ok(end_of(page.doubt, &visited, pass.rows + self.fresh)),
+                None => return Ok(end_of(page.doubt, page.total, &visited, pass.rows + self.fresh)),
                 Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => return Ok(ListEnd::Limited),
                 Some(next) => url = next,
             }
@@ -152,10 +152,12 @@ impl<S: GrinSession> ListReading<'_, S> {
 }
 
 /// A page without a next one ends the list, unless it has links that may lead on, or says that there are more books. Links that this
-/// pass came by lead nowhere new, and it may have seen as many `books`.
-fn end_of(doubt: Option<EndDoubt>, visited: &LoopGuard, books: u64) -> ListEnd {
+/// pass came by lead nowhere new, and it may have seen as many `books` as the page says there are in `total`.
+fn end_of(doubt: Option<EndDoubt>, total: u64, visited: &LoopGuard, books: u64) -> ListEnd {
     match doubt {
         Some(doubt) if !is_settled(&doubt, visited, books) => ListEnd::Doubt(doubt),
+        // What was settled came before the count.
+        Some(_) if total > books => ListEnd::Doubt(EndDoubt::CountsMore(total)),
         _ => ListEnd::Complete,
     }
 }
@@ -222,15 +224,17 @@ mod tests {
         let mut visited = LoopGuard::default();
         visited.enter(&url("a")).unwrap();
         let open = |marks: &[&str]| Some(EndDoubt::OpenLinks(marks.iter().map(|mark| url(mark)).collect()));
-        for (doubt, is_complete) in [
-            (None, true),
-            (open(&["a"]), true),
-            (open(&["a", "b"]), false),
-            (Some(EndDoubt::FullPage), false),
-            (Some(EndDoubt::CountsMore(60)), true),
-            (Some(EndDoubt::CountsMore(61)), false),
+        for (doubt, total, is_complete) in [
+            (None, 0, true),
+            (open(&["a"]), 0, true),
+            (open(&["a"]), 60, true),
+            (open(&["a"]), 61, false),
+            (open(&["a", "b"]), 0, false),
+            (Some(EndDoubt::FullPage), 0, false),
+            (Some(EndDoubt::CountsMore(60)), 60, true),
+            (Some(EndDoubt::CountsMore(61)), 61, false),
         ] {
-            let end = end_of(doubt.clone(), &visited, 60);
+            let end = end_of(doubt.clone(), total, &visited, 60);
             assert_eq!(matches!(end, ListEnd::Complete), is_complete, "{doubt:?}");
         }
     }

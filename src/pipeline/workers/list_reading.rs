@@ -12,7 +12,7 @@ use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_proof::{PagesRead, TextSeen};
 use crate::pipeline::workers::list_text::{TextRead, TextUse};
 use crate::pipeline::workers::page_fault::PageFault;
-use crate::session::ErrorClass;
+use crate::session::{ErrorClass, SessionError};
 
 /// Rejected rows and warnings of one page that are logged.
 const MOST_LOGGED: usize = 10;
@@ -27,7 +27,7 @@ pub(super) struct ListReading<'a, S> {
     /// Books that the pass named for the first time since reading began.
     pub(super) fresh: u64,
     /// A page that led on had fewer rows than were requested, or told of trouble.
-    pub(super) has_short_pages: bool,
+    pub(super) are_cut: bool,
     /// It was counted that the pass saw every book that earlier ones did.
     pub(super) none_missing: bool,
     /// Volumes of rejected rows, still to be recorded as listed.
@@ -82,7 +82,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             pass,
             seen: CollectResult::default(),
             fresh: 0,
-            has_short_pages: false,
+            are_cut: false,
             none_missing: false,
             sighted: Vec::new(),
             unsure: 0,
@@ -96,7 +96,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         limit: Option<u64>,
         cx: &AskContext,
     ) -> Result<PassState, CollectError> {
-        let (mut refused, mut denied) = (Vec::new(), true);
+        let (mut refused, mut has_failed) = (Vec::new(), false);
         for form in forms(self.list, pass.next.is_some()) {
             let read = match form {
                 ListForm::Html => self.pages(pass, limit, cx).await,
@@ -109,13 +109,13 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
                 Err(fault) if fault.concerns_form() && self.seen.pages == 0 && self.seen.rows == 0 => {
                     // In each round again; the task says it once of a list that is to be had in no form.
                     debug!(list = %self.list, %form, %fault, "the list cannot be had in this form");
-                    denied &= fault.denies_form();
+                    has_failed |= matches!(fault, PageFault::Session(SessionError::Server { .. }));
                     refused.push(format!("{form}: {fault}"));
                 }
                 Err(fault) => return self.stopped(fault),
             }
         }
-        Ok(in_no_form(&refused.join("; "), denied))
+        Ok(in_no_form(&refused.join("; "), has_failed))
     }
 
     fn stopped(&self, fault: PageFault) -> Result<PassState, CollectError> {
@@ -147,7 +147,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             is_doubted: doubt.is_some(),
             // A resumed pass reads rows again that it has recorded.
             repeats: pass.next.is_none() && self.seen.rows > self.fresh,
-            are_cut: self.has_short_pages,
+            are_cut: self.are_cut,
         };
         self.none_missing = !pages.are_compared(self.parts.count_check) && self.missing(cx).await? == 0;
         if self.none_missing {
@@ -296,13 +296,13 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
     }
 }
 
-/// How a pass ends that could read its list in no form. `denied`: GRIN says of each that it does not have it; trouble with one of them
-/// passes, and the list may be there.
-fn in_no_form(why: &str, denied: bool) -> PassState {
-    if denied {
-        PassState::Unavailable(why.to_owned())
-    } else {
+/// How a pass ends that could read its list in no form. GRIN says of each that it does not have it, or gives another page; or its
+/// server `has_failed` at one, which passes, and the list may be there.
+fn in_no_form(why: &str, has_failed: bool) -> PassState {
+    if has_failed {
         PassState::Incomplete(format!("it could not be read now: {why}"))
+    } else {
+        PassState::Unavailable(why.to_owned())
     }
 }
 

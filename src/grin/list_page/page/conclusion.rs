@@ -66,6 +66,7 @@ impl ListPageState {
         let links = self.pager.finish();
         let tells_of_more = self.outside.tells_of_more();
         self.out.has_trouble = self.outside.tells_of_trouble() || self.outside.has_other_books();
+        self.out.total = self.outside.total();
         page_end(&PageFacts {
             page: self.pager.page(),
             rows: self.rows_seen + rejected,
@@ -73,7 +74,7 @@ impl ListPageState {
             unaddressed: self.pager.has_unaddressed() || tells_of_more,
             left_out: self.pager.has_left_out(),
             trouble: self.out.has_trouble,
-            total: self.outside.total(),
+            total: self.out.total,
         })
     }
 }

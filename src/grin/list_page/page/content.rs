@@ -170,11 +170,13 @@ impl ListPageState {
         });
     }
 
-    /// A box for errors, outside of the list's rows.
-    pub(in crate::grin::list_page) fn alert(&mut self) {
-        if self.row.is_none() {
+    /// A box for errors; `true` outside of the list's rows, where its end is to be told, too.
+    pub(in crate::grin::list_page) fn alert(&mut self) -> bool {
+        let is_outside = self.row.is_none();
+        if is_outside {
             self.outside.alert();
         }
+        is_outside
     }
 
     /// Its end.

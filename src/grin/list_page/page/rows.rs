@@ -100,7 +100,7 @@ fn odd_words(row: &ListRow) -> Vec<String> {
     let failed = row.failure.as_ref().and_then(|failure| failure.date.as_ref());
     let dates = dates.into_iter().chain([failed]).flatten();
     let odd = dates
-        .filter(|date| date.when().is_none())
+        .filter(|date| !date.may_be_date())
         .map(|date| date.raw().to_owned());
     let is_trouble = |state: &&GrinState| matches!(state, GrinState::Other(words) if says_trouble(words, false));
     let state = row.grin_state.as_ref().filter(is_trouble);

@@ -206,7 +206,7 @@ fn is_of_name(c: char) -> bool {
 }
 
 /// Letters and digits alone, in lower case.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let kept = name.chars().filter(|c| c.is_alphanumeric());
     kept.flat_map(char::to_lowercase).collect()
 }

@@ -1,15 +1,17 @@
 //! Parameters that say how a list is shown or which of its books, and not where in it a page begins.
 
-use crate::grin::list_page::pager::held::is_nothing;
+use crate::grin::list_page::pager::held::{is_nothing, plain};
 
 /// Their names, letters and digits alone.
 const VIEWS: [&str; 39] = [
     "asc",
     "authuser",
+    "col",
     "columns",
     "desc",
     "dir",
     "download",
+    "ei",
     "executequery",
     "export",
     "fields",
@@ -22,6 +24,7 @@ const VIEWS: [&str; 39] = [
     "mode",
     "nocache",
     "output",
+    "pli",
     "print",
     "processformat",
     "q",
@@ -29,6 +32,7 @@ const VIEWS: [&str; 39] = [
     "rand",
     "refresh",
     "resultcount",
+    "sa",
     "search",
     "state",
     "status",
@@ -36,10 +40,6 @@ const VIEWS: [&str; 39] = [
     "time",
     "timestamp",
     "ts",
-    "col",
-    "ei",
-    "pli",
-    "sa",
     "usg",
     "ved",
     "view",
@@ -50,8 +50,7 @@ const VIEW_BEGINNINGS: [&str; 4] = ["sort", "order", "filter", "utm"];
 /// Whether a link with this parameter, which a page with the value `own` has, may lead to another part of the list: what the parameter
 /// means is not known, and its value is neither the page's, nor nothing, nor a number before the page's.
 pub(super) fn may_lead_on(name: &str, value: &str, own: Option<&str>) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let plain = plain.to_ascii_lowercase();
+    let plain = plain(name);
     // A name of signs alone keeps a page from being taken from a cache.
     let is_view = plain.is_empty()
         || VIEWS.contains(&plain.as_str())

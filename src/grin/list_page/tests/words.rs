@@ -79,6 +79,29 @@ fn trouble_is_told_beside_a_next_page_and_never_seen_where_there_is_none() {
     }
     let footer = "<div>Total: 2</div><div>Please try again with other words.</div><div>© 2011 Example, Inc.</div>";
     assert!(read("?result_count=100", "", footer).complete);
+    for after in [
+        // What is no box holds no words.
+        "<img class=warning src=x><p>Errors in conversion</p>",
+        "<input class=error><p>Failed</p>",
+        // A box in a box: the inner end is not the outer one's.
+        "<div class=alert><i class=alert-icon></i></div><p>Failed</p>",
+        // Dates are no books, wherever they stand.
+        "<table><tr><td>2025-06-01</td></tr></table>",
+        "<table><tr><td></td></tr></table><p>TL0001AB</p>",
+    ] {
+        assert!(read("?result_count=100", "", after).complete, "{after}");
+    }
+    let boxed = "<div class=alert><i class=alert-icon></i>Partial data</div>";
+    assert_eq!(read("?result_count=100", "", boxed).doubt, Some(EndDoubt::Trouble));
+}
+
+#[test]
+fn a_date_that_is_not_known_is_no_word_of_trouble() {
+    for date in ["N/A", "-", "0000-00-00", "03-02-2011"] {
+        let row = format!("<tr><td>TL0001</td><td>{date}</td></tr>");
+        let (rows, page) = parse(super::page("Barcode|Scanned Date", &row));
+        assert!(page.complete && rows.len() == 1, "{date}: {page:?}");
+    }
 }
 
 #[test]

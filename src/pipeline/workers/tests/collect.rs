@@ -249,6 +249,21 @@ fn a_list_that_grin_has_in_no_form_is_unavailable_and_concludes_nothing() {
 }
 
 #[test]
+fn a_list_that_grin_gives_another_page_for_in_every_form_is_not_to_be_had() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        for _ in 0..2 * BACKOFF.attempts {
+            fixture
+                .grin
+                .list("<html><body><h1>Welcome</h1><p>Choose a report.</p></body></html>");
+        }
+        let seen = collect(&fixture, ListKind::InProcess).await.unwrap();
+        assert!(seen.unavailable.is_some(), "{seen:?}");
+        assert_eq!(seen.incomplete, None);
+    });
+}
+
+#[test]
 fn a_list_that_trouble_keeps_away_in_a_form_is_incomplete_and_not_unavailable() {
     paused(async || {
         for first_is_denied in [false, true] {
