@@ -28,6 +28,8 @@ pub(super) struct OutsideTable {
     trouble: bool,
     /// Text since the last tag at which words end.
     statement: String,
+    /// It is longer than what is judged.
+    is_long: bool,
     /// It is the first one of a cell.
     in_cell: bool,
     /// So many boxes for errors are open around it.
@@ -41,7 +43,8 @@ pub(super) struct OutsideTable {
 impl OutsideTable {
     /// Text outside of the list, in pieces.
     pub(super) fn text(&mut self, text: &str) {
-        if self.statement.len() + text.len() <= LONGEST_STATEMENT {
+        self.is_long |= self.statement.len() + text.len() > LONGEST_STATEMENT;
+        if !self.is_long {
             self.statement.push_str(text);
         }
         for c in text.chars() {
@@ -97,7 +100,7 @@ impl OutsideTable {
     /// A tag at which words end: what stands before it was a statement. `of_list`: in the list's table, where nothing but books is told,
     /// so that a word of trouble is enough.
     pub(super) fn pause(&mut self, of_list: bool) {
-        if self.statement.trim().is_empty() {
+        if std::mem::take(&mut self.is_long) || self.statement.trim().is_empty() {
             self.statement.clear();
             return;
         }

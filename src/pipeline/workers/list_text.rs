@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures::StreamExt;
+use tracing::warn;
 use url::Url;
 
 use crate::actor::AskContext;
@@ -120,6 +121,9 @@ impl<S: GrinSession> ListReading<'_, S> {
             if refusal == AnswerRefusal::Truncated {
                 // What was read is good; nothing follows from what was not.
                 self.take(batch, rows, &mut read, cx).await?;
+                if let Some(said) = end.rejected.iter().find(|row| row.because == RejectionReason::Message) {
+                    warn!(list = %self.list, words = said.barcode, "GRIN's own words stand in place of the rest of the list");
+                }
             }
             return Err(self.not_text(refusal, &beginning, ArrivingText { body, passing }).await);
         }
