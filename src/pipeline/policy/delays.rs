@@ -35,7 +35,7 @@ const TRIES_ONCE: u32 = 6;
 const REFUSALS_ONCE: u32 = 3;
 /// The wait after a book's first refusal where everybody may be refused: by then others have been asked for, and have shown whose it is.
 const FIRST_REFUSAL: Duration = Duration::from_secs(4 * 60);
-/// Books whose failures are remembered; whatever is beyond begins its waits anew.
+/// Books whose failures are remembered; whatever is beyond begins its waits anew, is charged each refusal, and gets no quick tries.
 const REMEMBERED: usize = 100_000;
 /// Books that a run that ends by itself leaves to the next one although they are due: each claim skips all of them.
 pub const MOST_LEFT: usize = 1_000;
@@ -136,11 +136,17 @@ impl FailureMemory {
             BookOutcome::Released => self.put_off(attempt.barcode, now, rules, rng),
             BookOutcome::Retry => self.refused(attempt, now, rules, rng),
             // It is done: stored, or failed for good.
-            _ => return PutOff::default(),
+            _ => {
+                self.forget(attempt.barcode);
+                return PutOff::default();
+            }
         };
         let asked = attempt.asked_wait.unwrap_or_default();
-        let waited = now - self.remember(attempt.barcode, now).first;
-        let is_short = |delay: &Duration| asked.is_zero() || waited + *delay < longest_wait_once(rules.backoff);
+        // Without a place nobody could tell how many quick tries there were.
+        let waited = self.tries.get(attempt.barcode).map(|tries| now - tries.first);
+        let is_short = |delay: &Duration| {
+            waited.is_some_and(|waited| asked.is_zero() || waited + *delay < longest_wait_once(rules.backoff))
+        };
         let quick = wait.quick.map(|quick| quick.max(asked)).filter(is_short);
         if let (true, Some(delay)) = (rules.once, quick) {
             return PutOff {
@@ -165,19 +171,29 @@ impl FailureMemory {
         rules: &PutOffRules<'_>,
         rng: &mut impl Rng,
     ) -> BookWait {
+        let is_first = self.is_first_refusal(attempt.barcode, attempt.outlook, attempt.may_meet_all);
         let tries = self.remember(attempt.barcode, now);
         tries.refusals += 1;
         let may_change = attempt.outlook == FaultOutlook::Open && tries.refusals < REFUSALS_ONCE;
-        let is_open = attempt.may_meet_all && may_change && tries.refusals == 1;
         BookWait {
-            scheduled: if is_open {
+            scheduled: if is_first {
                 FIRST_REFUSAL
             } else {
                 attempt_delay(attempt.limit, attempt.number)
             },
-            counts: !is_open,
+            counts: !is_first,
             quick: may_change.then(|| rules.backoff.pause(tries.refusals, rng)),
         }
+    }
+
+    /// Whether a book that was refused in this way is not charged: the first time, where everybody may be refused.
+    pub fn is_first_refusal(&self, barcode: &Barcode, outlook: FaultOutlook, may_meet_all: bool) -> bool {
+        let is_first = match self.tries.get(barcode) {
+            Some(tries) => tries.refusals == 0,
+            // Without a place the second one could not be told from the first.
+            None => self.tries.len() < REMEMBERED,
+        };
+        is_first && may_meet_all && outlook == FaultOutlook::Open
     }
 
     /// Leaves a book to the next run; `false` if there is no place for it.

@@ -235,3 +235,64 @@ fn a_first_refusal_is_charged_only_where_nobody_else_meets_it() {
         );
     }
 }
+
+/// One more than is remembered: its first failure cannot be told from the second.
+#[test]
+fn a_book_without_a_place_is_charged_each_refusal_and_gets_no_quick_tries() {
+    let (mut memory, mut rng, now) = (FailureMemory::default(), StdRng::seed_from_u64(8), Instant::now());
+    for number in 0..REMEMBERED {
+        memory.remember(&Barcode::parse(&format!("TL{number:06}")).unwrap(), now);
+    }
+    for (outcome, once) in [
+        (BookOutcome::Retry, false),
+        (BookOutcome::Retry, true),
+        (BookOutcome::Released, true),
+    ] {
+        let attempt = FailedAttempt {
+            barcode: &Barcode::parse("MORE01").unwrap(),
+            outcome,
+            number: 1,
+            limit: 6,
+            asked_wait: None,
+            outlook: FaultOutlook::Open,
+            may_meet_all: true,
+        };
+        let rules = PutOffRules {
+            backoff: &BACKOFF,
+            once,
+            last_good: None,
+        };
+        let due = memory.due_again(&attempt, now, &rules, &mut rng);
+        let is_refused = outcome == BookOutcome::Retry;
+        assert_eq!((due.left, due.counts), (once, is_refused), "{outcome} {once}: {due:?}");
+        assert!(!is_refused || due.delay >= HOUR / 5, "{outcome} {once}: {due:?}");
+    }
+}
+
+#[test]
+fn a_book_that_failed_for_good_is_forgotten() {
+    let (mut memory, mut rng, now) = (FailureMemory::default(), StdRng::seed_from_u64(9), Instant::now());
+    let rules = PutOffRules {
+        backoff: &BACKOFF,
+        once: false,
+        last_good: None,
+    };
+    let mut refuse = |outcome| {
+        let attempt = FailedAttempt {
+            barcode: &Barcode::parse("TL0001").unwrap(),
+            outcome,
+            number: 1,
+            limit: 6,
+            asked_wait: None,
+            outlook: FaultOutlook::Open,
+            may_meet_all: true,
+        };
+        memory.due_again(&attempt, now, &rules, &mut rng).counts
+    };
+    assert!(!refuse(BookOutcome::Retry));
+    refuse(BookOutcome::Failed);
+    assert!(
+        !refuse(BookOutcome::Retry),
+        "it is asked for once more, and begins anew"
+    );
+}
