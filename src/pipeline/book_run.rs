@@ -19,7 +19,7 @@ use crate::pipeline::book_services::BookServices;
 use crate::pipeline::intake::BookIntake;
 use crate::pipeline::plan;
 use crate::pipeline::plan::{BookFacts, PlanStep, WorkerOutcome};
-use crate::pipeline::policy::{BookFault, FailureMemory, PutOff};
+use crate::pipeline::policy::{BookFault, FailureMemory, PutOff, may_meet_all};
 use crate::pipeline::supervisor::WorkOptions;
 use crate::vocabulary::{BookOutcome, FailureReason};
 
@@ -146,7 +146,19 @@ impl<S: BookServices> BookRun<S> {
         let result = self.among_others(result);
         self.stored = result.stored.or(self.stored.take());
         self.fault = result.fault;
+        let facts = BookFacts {
+            first_refusal: self.is_first_refusal(),
+            ..facts
+        };
         plan::next(facts, result.outcome, self.context.options.retry.attempts)
+    }
+
+    fn is_first_refusal(&self) -> bool {
+        let memory = &self.context.judgement.borrow().memory;
+        let is_first = |fault: &BookFault| {
+            memory.is_first_refusal(&self.book.claim.barcode, fault.outlook, may_meet_all(fault.reason))
+        };
+        self.fault.as_ref().is_some_and(is_first)
     }
 
     /// The same result, with the fault as others fared so far.
@@ -181,6 +193,7 @@ impl<S: BookServices> BookRun<S> {
             force: self.context.options.force,
             name_to_come: self.book.name_to_come,
             attempts: self.book.attempts,
+            first_refusal: false,
         }
     }
 

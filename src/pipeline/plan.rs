@@ -21,6 +21,8 @@ pub struct BookFacts {
     pub name_to_come: bool,
     /// Attempts that failed before this one.
     pub attempts: u32,
+    /// What it met last is not charged: its first refusal, where everybody may be refused.
+    pub first_refusal: bool,
 }
 
 /// What to do next with a book.
@@ -77,7 +79,7 @@ pub fn next(claim: BookFacts, outcome: WorkerOutcome, most_attempts: u32) -> Pla
     if claim.interrupted && leaves_the_store(outcome) {
         return PlanStep::SettleFound;
     }
-    let is_last = claim.attempts + 1 >= most_attempts;
+    let is_last = !claim.first_refusal && claim.attempts + 1 >= most_attempts;
     PlanStep::Settle(match outcome {
         WorkerOutcome::Wanted => return PlanStep::Download,
         WorkerOutcome::Same => BookOutcome::UpToDate,
@@ -125,6 +127,7 @@ mod tests {
         force: false,
         name_to_come: false,
         attempts: 0,
+        first_refusal: false,
     };
     const ATTEMPTS: u32 = 5;
 
@@ -156,6 +159,10 @@ mod tests {
         use BookOutcome as B;
         use FaultOutlook as O;
         let worn = BookFacts { attempts: 4, ..NEW };
+        let uncharged = BookFacts {
+            first_refusal: true,
+            ..worn
+        };
         let cases = [
             (NEW, WorkerOutcome::Same, B::UpToDate),
             (NEW, WorkerOutcome::NotThere, B::NotConverted),
@@ -166,6 +173,7 @@ mod tests {
             (NEW, WorkerOutcome::Fault(Blame::Book, O::Proven), B::Failed),
             (worn, WorkerOutcome::Fault(Blame::Book, O::Open), B::Failed),
             (worn, WorkerOutcome::Fault(Blame::Book, O::Same), B::Failed),
+            (uncharged, WorkerOutcome::Fault(Blame::Book, O::Open), B::Retry),
             (worn, WorkerOutcome::Fault(Blame::Path, O::Open), B::Released),
             (worn, WorkerOutcome::Fault(Blame::Operator, O::Same), B::Released),
             (worn, WorkerOutcome::Fault(Blame::Us, O::Open), B::Released),

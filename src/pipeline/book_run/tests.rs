@@ -271,9 +271,14 @@ async fn a_refusal_of_one_book_costs_it_an_attempt_the_second_time_and_the_other
     assert_eq!((reason, counts), (FailureReason::Forbidden, true));
     assert!(wait > HOUR / 2, "{wait:?}");
     assert_eq!(end.waits_for(), None);
-    // The last attempt that it has.
+    // The last attempt that it has, of which only the catalog knows after a restart.
     let end = run(refused(), context(false), book(3)).await;
+    assert!(!end.retry().2);
+    let end = run(refused(), end.context, book(3)).await;
     assert!(matches!(end.settlement(), ClaimSettlement::Failed { .. }));
+    // Whoever asks for it once more begins anew.
+    let end = run(refused(), end.context, book(0)).await;
+    assert!(!end.retry().2);
 }
 
 #[tokio::test(start_paused = true)]
