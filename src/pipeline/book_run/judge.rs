@@ -16,7 +16,13 @@ impl<S: BookServices> BookRun<S> {
         let judgement = &mut *self.context.judgement.borrow_mut();
         let Some(fault) = &self.fault else {
             judgement.memory.forget(barcode);
-            judgement.intake.succeeded(barcode, outcome, now);
+            // GRIN answered, although that says nothing of the book.
+            let heard = if self.unnamed {
+                BookOutcome::NotConverted
+            } else {
+                outcome
+            };
+            judgement.intake.succeeded(barcode, heard, now);
             return PutOff::default();
         };
         if fault.was_not_sent() {

@@ -250,10 +250,17 @@ async fn a_book_whose_archive_is_not_named_yet_is_left_to_the_lists() {
         name_to_come: true,
         ..book(0)
     };
-    let answer = Scripted::Answers(Ok(DownloadResult::NotConverted));
-    let end = run(downloads(answer), context(true), guessed).await;
+    let (answer, context) = (Scripted::Answers(Ok(DownloadResult::NotConverted)), context(true));
+    let away = BookFault::from(&SessionError::Server { status: 500 });
+    context
+        .judgement
+        .borrow_mut()
+        .intake
+        .call_failed(&away, Instant::now(), &mut rand::rng());
+    let end = run(downloads(answer), context, guessed).await;
     assert!(matches!(end.settlement(), ClaimSettlement::Unnamed));
     assert_eq!(end.result.outcome, BookOutcome::Released);
+    assert_eq!(end.waits_for(), None, "GRIN answers again");
 }
 
 #[tokio::test(start_paused = true)]
