@@ -72,6 +72,11 @@ impl BandwidthLimiter {
         self.changed.notify_waiters();
     }
 
+    /// Looks whether the timetable says something else by now: where no body moves, nobody else would.
+    pub(super) fn refresh(&self) {
+        self.limit(Instant::now());
+    }
+
     /// Whether the next bytes have to wait.
     pub(super) fn is_used_up(&self) -> bool {
         self.due(Instant::now()).is_some()
@@ -229,15 +234,37 @@ mod tests {
         assert!(!limiter.is_used_up(), "without a limit nothing is counted");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_change_of_the_timetable_is_kept_while_bodies_wait() {
-        let clock = SystemClock::manual("2026-11-28T12:00:00Z".parse().unwrap());
+    /// 10 bytes a second for ten minutes more, and no limit then.
+    fn for_ten_minutes(clock: &SystemClock) -> BandwidthTimetable {
         let in_minutes = |minutes: i64| {
             let at = clock.now() + jiff::SignedDuration::from_mins(minutes);
             at.to_zoned(TimeZone::system()).strftime("%H:%M").to_string()
         };
         let timetable = format!("{}-{} 10B, else off", in_minutes(-10), in_minutes(10));
-        let limiter = BandwidthLimiter::new(timetable.parse().unwrap(), clock.clone(), &Arc::default());
+        timetable.parse().unwrap()
+    }
+
+    fn noon() -> SystemClock {
+        SystemClock::manual("2026-11-28T12:00:00Z".parse().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_figures_tell_of_a_change_of_the_timetable_while_no_body_moves() {
+        let (clock, counters) = (noon(), Arc::<SessionCounters>::default());
+        let limiter = BandwidthLimiter::new(for_ten_minutes(&clock), clock.clone(), &counters);
+        for (minute, limit) in [(0, Some(10)), (9, Some(10)), (2, None)] {
+            let pass = Duration::from_mins(minute);
+            clock.advance(pass);
+            tokio::time::advance(pass).await;
+            limiter.refresh();
+            assert_eq!(counters.snapshot().bandwidth, limit, "{minute}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_the_timetable_is_kept_while_bodies_wait() {
+        let clock = noon();
+        let limiter = BandwidthLimiter::new(for_ten_minutes(&clock), clock.clone(), &Arc::default());
         limiter.spend(1_000_000);
         let pass = async {
             for _ in 0..10 {

@@ -37,7 +37,7 @@ impl SessionOwner {
     ) -> Self {
         let engine = SessionEngine::new(config, rate, hub, counters);
         if let Ok(engine) = &engine {
-            engine.reap_idle_connections();
+            engine.keep_up_to_date();
         }
         Self { engine }
     }
@@ -234,8 +234,8 @@ impl SessionEngine {
         }
     }
 
-    /// Closes idle connections in time: awc does so only when the next request to the same host comes.
-    fn reap_idle_connections(self: &Rc<Self>) {
+    /// Does in time what otherwise waits for the next request: closes idle connections, and follows the timetable of the bandwidth.
+    fn keep_up_to_date(self: &Rc<Self>) {
         let engine = Rc::downgrade(self);
         let interval = self.net.reap_interval();
         self.run_in_background(async move {
@@ -243,6 +243,7 @@ impl SessionEngine {
                 tokio::time::sleep(interval).await;
                 let Some(engine) = engine.upgrade() else { return };
                 engine.net.reap();
+                engine.bandwidth.refresh();
             }
         });
     }
