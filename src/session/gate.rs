@@ -25,7 +25,7 @@ pub(super) struct RequestGate {
     until: Cell<Option<Instant>>,
     closed_at: Cell<Option<Instant>>,
     refusals: Cell<u32>,
-    /// Since when no request was accepted, and how often the gate closed since then.
+    /// The pauses since a request was accepted last.
     row: Cell<Option<ClosingRow>>,
     /// The status of the refusal that closed it; `None`: another program was refused.
     status: Cell<Option<u16>>,
@@ -34,27 +34,28 @@ pub(super) struct RequestGate {
 /// Pauses with no accepted request between them.
 #[derive(Debug, Clone, Copy)]
 struct ClosingRow {
-    since: Instant,
-    closings: u32,
+    /// When the last one began.
+    began: Instant,
+    /// All others together; the gate was open between them.
+    before: Duration,
 }
 
 impl RequestGate {
-    /// How long the gate is closed: from now on or, where it closed again after a pause was over, in all since it closed first.
+    /// How long the gate is closed: from now on or, where it closed again after a pause was over, in all these pauses together.
     pub(super) fn held_back(&self) -> Option<Duration> {
         let until = self.closed_until()?;
-        let first = self.row.get().filter(|row| row.closings > 1);
-        Some(until - first.map_or_else(Instant::now, |row| row.since))
+        Some(match self.row.get() {
+            Some(ClosingRow { began, before }) if !before.is_zero() => before + (until - began),
+            _ => until - Instant::now(),
+        })
     }
 
-    fn note_closing(&self) {
-        let row = self.row.get().unwrap_or_else(|| ClosingRow {
-            since: Instant::now(),
-            closings: 0,
-        });
-        self.row.set(Some(ClosingRow {
-            closings: row.closings.saturating_add(1),
-            ..row
-        }));
+    fn note_closing(&self, now: Instant) {
+        let before = match (self.row.get(), self.until.get()) {
+            (Some(row), Some(until)) => row.before + (until.min(now) - row.began),
+            _ => Duration::ZERO,
+        };
+        self.row.set(Some(ClosingRow { began: now, before }));
     }
 
     /// When the gate opens, if it is closed.
@@ -73,10 +74,13 @@ impl RequestGate {
     pub(super) fn refused(&self, sent: Instant, status: u16, retry_after: Option<Duration>) -> Duration {
         let now = Instant::now();
         self.status.set(Some(status));
-        if self.closed_at.get().is_none_or(|closed| sent > closed) {
+        let is_new = self.closed_at.get().is_none_or(|closed| sent > closed);
+        if is_new {
             self.refusals.set(self.refusals.get().saturating_add(1));
             self.closed_at.set(Some(now));
-            self.note_closing();
+        }
+        if is_new || self.closed_until().is_none() {
+            self.note_closing(now);
         }
         let own = GROWTH.bound(self.refusals.get());
         let asked = retry_after.unwrap_or_default().min(LONGEST);
@@ -89,7 +93,7 @@ impl RequestGate {
     pub(super) fn closed_elsewhere(&self, until: Instant) -> Duration {
         if self.closed_until().is_none() {
             self.status.set(None);
-            self.note_closing();
+            self.note_closing(Instant::now());
         }
         self.until.set(self.until.get().max(Some(until)));
         self.closed_until()
@@ -201,6 +205,14 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(50)).await;
         gate.closed_elsewhere(Instant::now() + Duration::from_secs(30));
         assert_eq!(held(), Some(180));
+        // While it is open nobody waits, however long the bodies take that come meanwhile.
+        tokio::time::sleep(Duration::from_mins(20)).await;
+        refuse(20).await;
+        assert_eq!(held(), Some(200));
+        let before = Instant::now() - Duration::from_millis(1);
+        tokio::time::sleep(Duration::from_mins(20)).await;
+        gate.refused(before, 503, Some(Duration::from_secs(30)));
+        assert_eq!(held(), Some(230), "it came late");
         tokio::time::sleep(Duration::from_secs(30)).await;
         gate.accepted(Instant::now());
         refuse(50).await;
