@@ -311,7 +311,7 @@ impl BookIntake {
         let gate = self.breakers.entry(WaitCause::Gate);
         let gate = gate.or_insert_with(|| CircuitBreaker::new(BreakerTrouble::of(fault), now));
         gate.until = gate.until.max(now + wait);
-        gate.hopeless |= wait > longest;
+        gate.hopeless |= wait > longest || fault.outlook == FaultOutlook::Same;
     }
 
     /// A fault that a request met shows that the wait that GRIN asked for is over.

@@ -183,9 +183,14 @@ impl From<&SessionError> for BookFault {
             E::Throttled { status, .. } => format!("GRIN asked everybody to wait{}", in_brackets(*status)),
             _ => fault.detail,
         };
+        let outlook = match error {
+            E::Throttled { longest: Some(_), .. } => FaultOutlook::Same,
+            _ => fault.outlook,
+        };
         Self {
             detail,
             asked_wait,
+            outlook,
             ..fault
         }
     }

@@ -148,6 +148,8 @@ pub enum SessionError {
         status: Option<u16>,
         /// What the server asked for.
         retry_after: Option<Duration>,
+        /// Where all pauses one after another are longer than anybody here waits: how long that is.
+        longest: Option<Duration>,
     },
     /// 429 or 503 for an archive: about that archive, as far as the session knows.
     #[error("this archive is not served now ({status})")]
@@ -319,6 +321,7 @@ mod tests {
                 SessionError::Throttled {
                     status: Some(429),
                     retry_after: wait,
+                    longest: None,
                 },
                 ErrorClass::Transient { wait },
             ),
@@ -352,6 +355,7 @@ mod tests {
             SessionError::Throttled {
                 status: Some(status),
                 retry_after,
+                longest: None,
             },
             SessionError::NotServed { status, retry_after },
             SessionError::QueueFull,

@@ -159,6 +159,7 @@ impl SessionEngine {
         self.pacer.check_pause().err().unwrap_or(SessionError::Throttled {
             status: Some(status),
             retry_after: Some(pause),
+            longest: None,
         })
     }
 }

@@ -86,10 +86,12 @@ impl RequestPacer {
     /// # Errors
     /// As [`RequestPacer::pass`].
     pub(super) fn check_pause(&self) -> Result<(), SessionError> {
-        match (self.gate.held_back(), self.longest_pause.get()) {
-            (Some(held), Some(longest)) if held > longest => Err(SessionError::Throttled {
+        let held_back = self.gate.held_back();
+        match self.longest_pause.get() {
+            Some(longest) if held_back.is_some_and(|held| held > longest) => Err(SessionError::Throttled {
                 status: self.gate.closed_by(),
-                retry_after: Some(held),
+                retry_after: self.gate.closed_until().map(|until| until - Instant::now()),
+                longest: Some(longest),
             }),
             _ => Ok(()),
         }
@@ -294,6 +296,7 @@ mod tests {
         let refused = SessionError::Throttled {
             status: Some(503),
             retry_after: Some(Duration::from_secs(3_600)),
+            longest: Some(Duration::from_secs(600)),
         };
         assert_eq!(pacer.pass().await, Err(refused));
         tokio::time::sleep(Duration::from_secs(3_000)).await;
@@ -311,11 +314,20 @@ mod tests {
         pacer.set_longest_pause(Duration::from_secs(600));
         let began = Instant::now();
         let mut requests = 0;
-        while requests < 50 && pacer.pass().await.is_ok() {
+        let end = loop {
+            if let Err(error) = pacer.pass().await {
+                break error;
+            }
             requests += 1;
             pacer.refused(Instant::now(), 503, None);
-        }
+        };
         assert_eq!(requests, 9, "after 2, 4, 8 … 256 seconds");
+        let too_long = SessionError::Throttled {
+            status: Some(503),
+            retry_after: Some(Duration::from_secs(512)),
+            longest: Some(Duration::from_secs(600)),
+        };
+        assert_eq!(end, too_long, "what is waited for already is not asked for again");
         assert!(began.elapsed() <= Duration::from_secs(600), "{:?}", began.elapsed());
     }
 }

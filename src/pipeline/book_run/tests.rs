@@ -313,6 +313,7 @@ async fn a_book_that_was_not_asked_for_because_grin_lets_everybody_wait_is_as_be
         let throttled = fails(&SessionError::Throttled {
             status: Some(503),
             retry_after: Some(HOUR * 2),
+            longest: None,
         });
         let end = run(downloads(throttled), context(once), book(0)).await;
         assert!(

@@ -383,11 +383,16 @@ fn what_is_asked_of_one_book_ends_no_run() {
     }
 }
 
-fn throttled(seconds: u64) -> BookFault {
+fn throttled_within(seconds: u64, longest: Option<Duration>) -> BookFault {
     BookFault::from(&SessionError::Throttled {
         status: Some(503),
         retry_after: Some(Duration::from_secs(seconds)),
+        longest,
     })
+}
+
+fn throttled(seconds: u64) -> BookFault {
+    throttled_within(seconds, None)
 }
 
 #[test]
@@ -405,6 +410,10 @@ fn a_run_that_ends_by_itself_gives_up_when_grin_asks_for_a_long_wait() {
         assert!(wait.cause == WaitCause::Gate && !wait.needs_person, "{wait:?}");
         assert!(wait.why.contains("asked everybody to wait"), "{wait:?}");
     }
+    // A short one, after others.
+    let mut bench = Bench::new(true);
+    bench.fail("ASKED1", &throttled_within(60, Some(Duration::from_mins(10))));
+    assert_eq!(bench.intake.decide(bench.now), IntakeDecision::GiveUp);
 }
 
 #[test]

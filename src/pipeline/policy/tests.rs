@@ -170,6 +170,7 @@ fn throttled() -> SessionError {
     SessionError::Throttled {
         status: Some(503),
         retry_after: None,
+        longest: None,
     }
 }
 

@@ -58,8 +58,9 @@ pub(super) async fn fetch(
 /// The least wait after an error that may pass in seconds; `None` after any other.
 pub(super) fn transient(error: &SessionError) -> Option<Duration> {
     match (error, error.class()) {
-        // It has room again in days.
-        (SessionError::QueueFull, _) | (_, ErrorClass::Permanent | ErrorClass::NeedsPerson) => None,
+        // It has room again in days, or after more pauses than anybody here waits for.
+        (SessionError::QueueFull | SessionError::Throttled { longest: Some(_), .. }, _)
+        | (_, ErrorClass::Permanent | ErrorClass::NeedsPerson) => None,
         (_, ErrorClass::Transient { wait }) => Some(wait.unwrap_or_default()),
     }
 }
@@ -136,11 +137,14 @@ mod tests {
 
     #[test]
     fn a_full_conversion_queue_does_not_pass_in_seconds() {
-        let throttled = SessionError::Throttled {
+        let throttled = |longest| SessionError::Throttled {
             status: Some(429),
             retry_after: None,
+            longest,
         };
         assert_eq!(transient(&SessionError::QueueFull), None);
-        assert_eq!(transient(&throttled), Some(Duration::ZERO));
+        assert_eq!(transient(&throttled(None)), Some(Duration::ZERO));
+        let longest = Some(Duration::from_mins(10));
+        assert_eq!(transient(&throttled(longest)), None, "nor do pauses without end");
     }
 }

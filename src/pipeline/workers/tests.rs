@@ -136,6 +136,7 @@ fn throttled(seconds: u64) -> SessionError {
     SessionError::Throttled {
         status: Some(503),
         retry_after: Some(Duration::from_secs(seconds)),
+        longest: None,
     }
 }
 

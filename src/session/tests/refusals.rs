@@ -21,7 +21,8 @@ async fn one_refusal_holds_everyone_back_for_as_long_as_grin_says() {
         error,
         SessionError::Throttled {
             status: Some(429),
-            retry_after: Some(Duration::from_secs(3))
+            retry_after: Some(Duration::from_secs(3)),
+            longest: None,
         }
     );
     assert!(fixture.counted().gate_closed_until.is_some());
@@ -66,7 +67,8 @@ async fn a_list_that_answers_503_speaks_for_all_of_grin() {
         error,
         SessionError::Throttled {
             status: Some(503),
-            retry_after: wait
+            retry_after: wait,
+            longest: None,
         }
     );
     assert!(fixture.counted().gate_closed_until.is_some());
@@ -100,6 +102,7 @@ async fn a_full_conversion_queue_stops_nobody_else() {
     let hour = SessionError::Throttled {
         status: Some(429),
         retry_after: Some(Duration::from_hours(1)),
+        longest: None,
     };
     assert_eq!(error, hour);
     fixture.end();

@@ -114,6 +114,7 @@ impl LibraryStub {
         Err((&SessionError::Throttled {
             status: Some(503),
             retry_after: Some(wait),
+            longest: Some(Duration::from_secs(600)),
         })
             .into())
     }

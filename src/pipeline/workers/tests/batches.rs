@@ -278,6 +278,7 @@ fn a_pause_of_everybodys_is_no_full_queue() {
         let day = SessionError::Throttled {
             status: Some(429),
             retry_after: Some(Duration::from_hours(24)),
+            longest: None,
         };
         fixture.grin.fails(day.clone());
         let error = convert(&fixture).await.unwrap_err();
