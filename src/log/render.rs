@@ -21,7 +21,7 @@ pub enum LogStyle {
 }
 
 /// Fields that tell a message from the one before, which says the same.
-const OF_ONE_TIME: [&str; 4] = ["attempt", "delay", "seconds", "until"];
+const OF_ONE_TIME: [&str; 3] = ["attempt", "delay", "until"];
 
 /// Fields in the order in which they were given.
 pub type LogFields = Vec<(&'static str, Value)>;
@@ -163,6 +163,18 @@ mod tests {
                 .line(LogStyle::Text { colour: true })
                 .contains("\u{1b}[33mWARN \u{1b}[0m")
         );
+    }
+
+    #[test]
+    fn what_tells_one_attempt_from_the_next_is_no_part_of_the_gist_and_how_long_it_lasts_is() {
+        let gist = |name, value: u32| {
+            let mut record = record();
+            record.fields.push((name, value.into()));
+            record.gist()
+        };
+        for (name, is_same) in [("attempt", true), ("seconds", false), ("status", false)] {
+            assert_eq!(gist(name, 2) == gist(name, 3_600), is_same, "{name}");
+        }
     }
 
     #[test]
