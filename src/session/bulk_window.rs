@@ -20,8 +20,8 @@ pub(super) struct BulkWindow {
 pub(super) enum BulkSign {
     /// The archive came to its end.
     Complete,
-    /// 429, 503, no answer in time, or a body that fell silent or too slow.
-    Overload,
+    /// 429, 503, no answer in time, or a body that fell silent or too slow, of a request that was sent then.
+    Overload { sent: Instant },
 }
 
 #[expect(clippy::cast_precision_loss, reason = "as many archives as 53 bits can count")]
@@ -71,15 +71,15 @@ impl BulkWindow {
         }
     }
 
-    /// After a request that was sent then.
-    pub(super) fn after(self, sign: BulkSign, sent: Instant, now: Instant) -> Self {
+    /// After this sign.
+    pub(super) fn after(self, sign: BulkSign, now: Instant) -> Self {
         match sign {
             BulkSign::Complete => Self {
                 width: (self.width + 1.0 / self.width).min(self.most as f64),
                 ..self
             },
-            BulkSign::Overload if self.narrowed.is_some_and(|narrowed| sent <= narrowed) => self,
-            BulkSign::Overload => Self {
+            BulkSign::Overload { sent } if self.narrowed.is_some_and(|narrowed| sent <= narrowed) => self,
+            BulkSign::Overload { .. } => Self {
                 width: (self.width / 2.0).max(1.0),
                 narrowed: Some(now),
                 ..self
@@ -140,11 +140,11 @@ mod tests {
             let mut window = BulkWindow::new(most);
             for ([sent, now], overload, places) in steps {
                 let sign = if *overload {
-                    BulkSign::Overload
+                    BulkSign::Overload { sent: at(*sent) }
                 } else {
                     BulkSign::Complete
                 };
-                window = window.after(sign, at(*sent), at(*now));
+                window = window.after(sign, at(*now));
                 assert_eq!(window.places(), *places, "{most}: {sent} {now}: {window:?}");
                 assert_eq!(window.is_narrowed(), *places < most);
             }
@@ -154,22 +154,22 @@ mod tests {
     #[test]
     fn a_narrowed_window_comes_back_to_its_full_width_and_stays_there() {
         let now = Instant::now();
-        let mut window = BulkWindow::new(16).after(BulkSign::Overload, now, now);
+        let mut window = BulkWindow::new(16).after(BulkSign::Overload { sent: now }, now);
         let mut archives = 0;
         while window.is_narrowed() {
-            window = window.after(BulkSign::Complete, now, now);
+            window = window.after(BulkSign::Complete, now);
             archives += 1;
             assert!(archives < 1_000);
         }
         assert!((80..120).contains(&archives), "8 + 9 + … + 15 archives: {archives}");
-        window = window.after(BulkSign::Complete, now, now);
+        window = window.after(BulkSign::Complete, now);
         assert_eq!(window.places(), 16);
     }
 
     #[test]
     fn another_number_of_workers_moves_the_bound_and_widens_no_narrowed_window() {
         let now = Instant::now();
-        let narrowed = BulkWindow::new(8).after(BulkSign::Overload, now, now);
+        let narrowed = BulkWindow::new(8).after(BulkSign::Overload { sent: now }, now);
         for (window, most, places) in [
             (BulkWindow::new(4), 8, 8),
             (BulkWindow::new(8), 2, 2),

@@ -74,9 +74,9 @@ impl SessionEngine {
     }
 
     /// Takes a sign of how GRIN copes with the archives that are asked for.
-    pub(super) fn note_bulk(&self, sign: BulkSign, sent: Instant) {
+    pub(super) fn note_bulk(&self, sign: BulkSign) {
         let before = self.window.get();
-        let after = before.after(sign, sent, Instant::now());
+        let after = before.after(sign, Instant::now());
         self.set_window(after);
         let (before, places) = (before.places(), after.places());
         if places < before {

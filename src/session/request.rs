@@ -109,7 +109,7 @@ impl SessionEngine {
         }
         let exchanged = exchange(&self.net, &self.counters, url, outgoing, &deadlines).await;
         if spec.class == PermitClass::Bulk && is_overload(&exchanged) {
-            self.note_bulk(BulkSign::Overload, sent);
+            self.note_bulk(BulkSign::Overload { sent });
         }
         Ok(OpenedRequest {
             incoming: exchanged?,
@@ -136,11 +136,13 @@ impl SessionEngine {
     }
 }
 
-/// Whether the server says that it cannot keep up, or shows it by its silence.
+/// Whether the server says that it cannot keep up, or shows it by its silence; one to which no connection came about has none of our
+/// archives in hand.
 fn is_overload(exchanged: &Result<IncomingAnswer, SessionError>) -> bool {
     match exchanged {
         Ok(incoming) => matches!(incoming.status(), 429 | 503),
-        Err(error) => matches!(error, SessionError::Timeout { .. }),
+        Err(SessionError::Timeout { phase }) => *phase != TimeoutPhase::Connect,
+        Err(_) => false,
     }
 }
 
@@ -208,5 +210,23 @@ impl PostForm for SessionEngine {
             .await?;
         let answer = opened.whole(TOKEN_ANSWER).await?;
         Ok((answer.status, answer.body.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_of_a_server_with_our_request_in_hand_shows_overload() {
+        for (phase, is_sign) in [
+            (TimeoutPhase::Connect, false),
+            (TimeoutPhase::Handshake, true),
+            (TimeoutPhase::Head, true),
+        ] {
+            let exchanged = Err(SessionError::Timeout { phase });
+            assert_eq!(is_overload(&exchanged), is_sign, "{phase:?}");
+        }
+        assert!(!is_overload(&Err(SessionError::Reset)));
     }
 }

@@ -138,7 +138,7 @@ impl BodyPump {
         };
         drop(reader);
         if ended.is_ok() && self.resumable.is_some() {
-            self.engine.note_bulk(BulkSign::Complete, Instant::now());
+            self.engine.note_bulk(BulkSign::Complete);
         }
         if ended == Err(BodyError::Restart) {
             self.engine.counters.discarded.fetch_add(self.got, Relaxed);
@@ -303,7 +303,7 @@ impl BodyPump {
         ) {
             self.engine.counters.stalls.fetch_add(1, Relaxed);
             if let Some(sent) = sent.filter(|_| self.resumable.is_some()) {
-                self.engine.note_bulk(BulkSign::Overload, sent);
+                self.engine.note_bulk(BulkSign::Overload { sent });
             }
         }
     }
