@@ -173,7 +173,8 @@ impl BodyPump {
         let mut batch = ChunkBatch::new();
         let mut size = 0;
         loop {
-            if self.engine.bandwidth.is_used_up() {
+            // A body that has come whole has nothing to wait for.
+            if !self.is_complete() && self.engine.bandwidth.is_used_up() {
                 self.hand_over(&mut batch).await?;
                 size = 0;
                 self.wait_for_bandwidth().await;

@@ -64,3 +64,16 @@ async fn a_body_that_waits_for_bandwidth_goes_on_at_once_when_the_limit_is_lifte
     assert_eq!((server.seen().len(), fixture.counted().stalls), (1, 0));
     fixture.end();
 }
+
+#[actix_rt::test]
+async fn a_body_that_has_come_whole_waits_for_no_bandwidth() {
+    let server = Server::start(|_, wire| answer(wire, "200 OK", "etag: \"a\"\r\n", pattern(100)));
+    let mut config = config(&server);
+    config.bandwidth = BandwidthTimetable::always(1);
+    let fixture = Fixture::new(config);
+    let began = Instant::now();
+    let (bytes, end) = fixture.download(server.url("/archive")).await;
+    assert_eq!((bytes.len(), end), (100, Ok(())));
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    fixture.end();
+}
