@@ -216,7 +216,9 @@ impl<S: BookServices> BookRun<S> {
         let result = StepResult::fault(BookFault::panicked("the book's run"));
         match self.next_step(self.facts(false), result) {
             PlanStep::Settle(outcome) => outcome,
-            _ => BookOutcome::Retry,
+            PlanStep::Check | PlanStep::Download | PlanStep::SettleFound | PlanStep::SettleUnnamed => {
+                BookOutcome::Retry
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ pub(crate) struct CopyMaker {
 }
 
 impl CopyMaker {
-    /// Removes what earlier processes left half-made.
+    /// Removes what earlier processes left half-made beside the catalog.
     pub fn sweep(&self) {
         scratch::sweep(&self.catalog);
     }
@@ -116,7 +116,8 @@ impl CopyMaker {
         Ok(())
     }
 
-    /// Under a name of its own until it is proven: no backup that was read back is replaced by one that was not.
+    /// Under a name of its own until it is proven: no backup that was read back is replaced by one that was not. Only a storage that
+    /// cannot rename gets it once more, over one of the same day, before that one is read back.
     fn back_up(&self, day: Date, cut: &CancellationToken) -> Result<(), KeptCopyError> {
         let scratch = self.scratch()?;
         let path = scratch.path().join("catalog.db");

@@ -276,7 +276,7 @@ impl BookIntake {
         }
         if is_everybodys(fault, cause) {
             self.open(cause, BreakerTrouble::of(fault), now, rng);
-        } else if let Some(how_many) = series.is_everybodys(fault, self.config.series.max(1), &self.at_work) {
+        } else if let Some(how_many) = series.everybodys_extent(fault, self.config.series.max(1), &self.at_work) {
             let (reason, detail) = (fault.reason, &fault.detail);
             let needs_person = match cause {
                 WaitCause::Passphrase => true,

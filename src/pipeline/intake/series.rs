@@ -70,7 +70,7 @@ impl FailureSeries {
 
     /// How many failed, where that is everybody's trouble: so many different books or, where there are fewer, so many attempts at all
     /// that there are. However often one book fails, that is not everybody's, unless GRIN cannot even be reached.
-    pub fn is_everybodys(
+    pub fn everybodys_extent(
         &self,
         fault: &BookFault,
         enough: usize,
@@ -128,7 +128,7 @@ mod tests {
             if others_at_work {
                 at_work.insert(Barcode::parse("OTHER1").unwrap(), Instant::now());
             }
-            let told = series.is_everybodys(fault, 3, &at_work);
+            let told = series.everybodys_extent(fault, 3, &at_work);
             assert_eq!(
                 told.is_some(),
                 expected,

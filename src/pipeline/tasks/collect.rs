@@ -212,8 +212,7 @@ fn lists(scope: &RunScope, full: bool) -> Vec<ListKind> {
     if full {
         lists.push(ListKind::AllBooks);
         // Long, and of use only to who asks for first conversions.
-        let first = |queue: &Queue| matches!(queue, Queue::Unconverted | Queue::All);
-        lists.extend(scope.queues.iter().any(first).then_some(ListKind::Available));
+        lists.extend(Queue::ask_for_conversions(&scope.queues).then_some(ListKind::Available));
     }
     lists.extend(SHORT_LISTS);
     lists
