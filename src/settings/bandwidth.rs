@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use jiff::civil::Time;
 use jiff::{ToSpan as _, Zoned};
 
-use crate::settings::kinds::{GivenValue, SettingKind};
+use crate::settings::kinds::{GivenValue, SettingKind, exact_size};
 
 /// Bytes a second; `None` (written `off`): no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +155,8 @@ fn time(text: &str) -> Result<Time, ()> {
 impl fmt::Display for BandwidthLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(limit) => write!(f, "{}", ByteSize::b(limit.get()).display().iec()),
+            // A change of the config is seen by this text, so that it tells each byte.
+            Some(limit) => f.write_str(&exact_size(ByteSize::b(limit.get()))),
             None => f.write_str("off"),
         }
     }
@@ -306,14 +307,16 @@ mod tests {
         }
         for (text, shown) in [
             ("off", "off"),
-            ("20MiB", "20.0 MiB"),
-            ("08:00-18:00 20MiB, else off", "08:00-18:00 20.0 MiB, else off"),
-            ("08:00-18:00 20MiB", "08:00-18:00 20.0 MiB, else off"),
-            ("18:00-24:00   1.5 MB,else 1KB", "18:00-00:00 1.4 MiB, else 1000 B"),
+            ("20MiB", "20MiB"),
+            ("1040MiB", "1040MiB"),
+            ("1024MiB", "1GiB"),
+            ("08:00-18:00 20MiB, else off", "08:00-18:00 20MiB, else off"),
+            ("08:00-18:00 20MiB", "08:00-18:00 20MiB, else off"),
+            ("18:00-24:00   1.5 MB,else 1KB", "18:00-00:00 1500000B, else 1000B"),
         ] {
             assert_eq!(text.parse::<BandwidthTimetable>().unwrap().to_string(), shown, "{text}");
         }
-        for text in ["off", "20MiB", WORK, "18:00-24:00 7KiB, else 1GiB"] {
+        for text in ["off", "1040MiB", WORK, "18:00-24:00 7KiB, else 1GiB"] {
             let timetable: BandwidthTimetable = text.parse().unwrap();
             assert_eq!(timetable.to_string().parse(), Ok(timetable), "{text}");
         }

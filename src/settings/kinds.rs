@@ -191,7 +191,7 @@ impl SettingKind for ByteSize {
 }
 
 /// The shortest text that reads back as the same number of bytes.
-fn exact_size(size: ByteSize) -> String {
+pub(super) fn exact_size(size: ByteSize) -> String {
     let bytes = size.as_u64();
     [
         ("TiB", 1u64 << 40),
