@@ -54,7 +54,8 @@ struct Changing {
     /// What the catalog knew last of how fast the library comes.
     pace: Option<LibraryPace>,
     are_conversions_off: bool,
-    limits: SpeedLimits,
+    /// `grin.requests_per_second` as it is in force.
+    requests_per_second: f64,
     state: DaemonState,
     state_since: Timestamp,
     page: Option<SocketAddr>,
@@ -70,7 +71,7 @@ impl Changing {
         let pace = self.pace.as_ref()?;
         let mut load = self.meter.load(SpeedLimits {
             bandwidth: session.bandwidth,
-            ..self.limits
+            requests_per_second: self.requests_per_second,
         });
         let told = progress.paused.as_ref().or(progress.waiting.as_ref());
         let signed_out = session.signed_out.as_ref().map(|_| WaitCause::SignIn);
@@ -91,7 +92,7 @@ impl LiveDaemonView {
             counted: CountedBooks::default(),
             pace: None,
             are_conversions_off: !Queue::ask_for_conversions(&settings.work.queues),
-            limits: SpeedLimits::of(settings),
+            requests_per_second: settings.grin.requests_per_second,
             state: DaemonState::Starting,
             state_since: Timestamp::now(),
             page: None,
@@ -118,7 +119,7 @@ impl LiveDaemonView {
 
     /// What limits the speed is another from now on.
     pub fn limited(&self, settings: &Settings) {
-        self.changing().limits = SpeedLimits::of(settings);
+        self.changing().requests_per_second = settings.grin.requests_per_second;
     }
 
     /// Everything is up.

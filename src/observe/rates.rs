@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::catalog::DownloadLoad;
-use crate::settings::Settings;
 
 /// Speed over a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -51,16 +50,6 @@ pub struct SpeedLimits {
     pub requests_per_second: f64,
     /// `session.bandwidth` as it is now; `None`: no limit.
     pub bandwidth: Option<u64>,
-}
-
-impl SpeedLimits {
-    /// What these settings allow.
-    pub fn of(settings: &Settings) -> Self {
-        Self {
-            requests_per_second: settings.grin.requests_per_second,
-            bandwidth: None,
-        }
-    }
 }
 
 /// The totals as they stood at one moment.
