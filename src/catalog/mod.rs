@@ -57,7 +57,7 @@ pub use queries::ask::CountBooks;
 pub(crate) use queries::ask::{AskRemaining, ListPutOff, ListReady, StateCounts};
 pub(crate) use queries::export::ExportError;
 pub(crate) use queries::forecast::{DownloadLoad, ForecastInputs, LibraryForecast, forecast};
-pub(crate) use queries::pace::{AskPace, LibraryPace};
+pub(crate) use queries::pace::{AskPace, LibraryPace, PutOffCounts};
 pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;

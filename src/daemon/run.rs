@@ -271,9 +271,11 @@ fn replaced_by(by: &MemberRow) -> WaitReason {
     WaitReason::new(WaitCause::Members, why, jiff::Timestamp::now())
 }
 
-/// The counts come out of running totals, so this is cheap whatever the size of the catalog.
+/// The counts come out of running totals, but for the books put off, which are counted once a minute; so this is cheap whatever the
+/// size of the catalog.
 async fn count(daemon: &Daemon, view: &LiveDaemonView) {
-    match daemon.catalog.ask(AskPace, &AskContext::root("daemon")).await {
+    let ask = AskPace { last: view.put_off() };
+    match daemon.catalog.ask(ask, &AskContext::root("daemon")).await {
         Ok(pace) => view.counted(pace),
         Err(error) => warn!(%error, "the books in the catalog could not be counted; the status shows the last counts"),
     }

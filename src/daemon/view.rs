@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::actor::{ActorRegistry, HubSnapshot};
-use crate::catalog::{ForecastInputs, LibraryForecast, LibraryPace, MemberRow, SharedTask, forecast};
+use crate::catalog::{ForecastInputs, LibraryForecast, LibraryPace, MemberRow, PutOffCounts, SharedTask, forecast};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::threads::WatchedThreads;
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases};
@@ -130,6 +130,11 @@ impl LiveDaemonView {
     /// The page is served at this address.
     pub fn served_at(&self, page: Option<SocketAddr>) {
         self.changing().page = page;
+    }
+
+    /// The books put off, as they were counted last.
+    pub fn put_off(&self) -> Option<PutOffCounts> {
+        self.changing().pace.as_ref().map(|pace| pace.put_off)
     }
 
     /// Where the page is served.

@@ -21,6 +21,12 @@ use crate::vocabulary::BookState;
 /// Days from which the speed of the forecast is taken.
 const SPEED_DAYS: u64 = 7;
 const DAY: Duration = Duration::from_hours(24);
+/// The books put off are counted one by one, which the status asks for no oftener than this.
+const COUNTED_EVERY: Duration = Duration::from_mins(1);
+pub(crate) const PUT_OFF_AVAILABLE: &str =
+    "SELECT count(*) FROM books WHERE state = 'available' AND next_attempt_at > :now";
+pub(crate) const PUT_OFF_FAILED: &str =
+    "SELECT count(*) FROM books WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
 /// Of a day, counted at the least: what was done in its first minutes says little of the rest.
 const LEAST_PART: f64 = 1.0 / 24.0;
 
@@ -44,17 +50,22 @@ pub struct DayReport {
 }
 
 /// How many books there are, and how fast they came.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LibraryPace {
     /// How many books there are in each state.
     pub states: StateCounts,
     /// What a forecast goes by, as far as the catalog knows it.
     pub inputs: ForecastInputs,
+    /// For the next time.
+    pub put_off: PutOffCounts,
 }
 
-/// Asks for the [`LibraryPace`]; of totals, so that it takes no longer for more books.
-#[derive(Debug, Clone, Copy)]
-pub struct AskPace;
+/// Asks for the [`LibraryPace`]; of totals, so that it takes no longer for more books, but for those put off.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AskPace {
+    /// How many books were put off when this was asked last: they are counted anew only after a minute.
+    pub last: Option<PutOffCounts>,
+}
 
 impl CatalogOperation for AskPace {
     type Output = LibraryPace;
@@ -63,7 +74,11 @@ impl CatalogOperation for AskPace {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<LibraryPace, CatalogError> {
         let states = StateCounts::read(tx.conn)?;
         let days = last_days(tx.conn, tx.now, SPEED_DAYS)?;
-        pace(tx.conn, tx.now, states, &days)
+        let put_off = match self.last.filter(|last| last.is_recent(tx.now)) {
+            Some(last) => last,
+            None => PutOffCounts::read(tx.conn, tx.now)?,
+        };
+        pace(tx.conn, tx.now, states, &days, put_off)
     }
 }
 
@@ -113,6 +128,7 @@ pub(super) fn pace(
     now: Timestamp,
     states: StateCounts,
     days: &[DayReport],
+    put_off: PutOffCounts,
 ) -> Result<LibraryPace, CatalogError> {
     let grin_states = counters::read(conn, CounterKind::GrinState)?;
     let unscanned = grin_states
@@ -124,13 +140,13 @@ pub(super) fn pace(
         now,
         stored_a_day: a_day(days.iter().map(|day| day.stored), today),
         converted_a_day: a_day(days.iter().map(|day| day.converted), today),
-        ..left(
-            &states,
-            unscanned.map_or(0, |(_, n)| *n),
-            &PutOffCounts::read(conn, now)?,
-        )
+        ..left(&states, unscanned.map_or(0, |(_, n)| *n), &put_off)
     };
-    Ok(LibraryPace { states, inputs })
+    Ok(LibraryPace {
+        states,
+        inputs,
+        put_off,
+    })
 }
 
 /// When the first list of this catalog was read.
@@ -141,7 +157,9 @@ fn began_at(conn: &SqlConnection) -> Result<Option<Timestamp>, CatalogError> {
 }
 
 /// Books that have a due time.
-struct PutOffCounts {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PutOffCounts {
+    counted_at: Timestamp,
     /// Ready at GRIN, and due later.
     available: u64,
     /// Failed, and tried again when it comes.
@@ -149,14 +167,18 @@ struct PutOffCounts {
 }
 
 impl PutOffCounts {
-    fn read(conn: &SqlConnection, now: Timestamp) -> Result<Self, CatalogError> {
-        let now = stamp(now);
-        let later = "SELECT count(*) FROM books WHERE state = 'available' AND next_attempt_at > :now";
-        let failed = "SELECT count(*) FROM books WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
+    pub(super) fn read(conn: &SqlConnection, now: Timestamp) -> Result<Self, CatalogError> {
         Ok(Self {
-            available: conn.one(later, &arguments! { now: now }, |row| row.at(0))?,
-            failed: conn.one(failed, &[], |row| row.at(0))?,
+            counted_at: now,
+            available: conn.one(PUT_OFF_AVAILABLE, &arguments! { now: stamp(now) }, |row| row.at(0))?,
+            failed: conn.one(PUT_OFF_FAILED, &[], |row| row.at(0))?,
         })
+    }
+
+    /// A clock that was set back makes them old, too.
+    fn is_recent(&self, now: Timestamp) -> bool {
+        let age = Duration::try_from(now.duration_since(self.counted_at));
+        age.is_ok_and(|age| age < COUNTED_EVERY)
     }
 }
 
@@ -201,6 +223,22 @@ fn a_day(counts: impl Iterator<Item = u64>, today: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn put_off_at(counted_at: Timestamp) -> PutOffCounts {
+        PutOffCounts {
+            counted_at,
+            available: 4,
+            failed: 3,
+        }
+    }
+
+    #[test]
+    fn the_books_put_off_are_counted_anew_after_a_minute_or_when_the_clock_was_set_back() {
+        for (age, is_recent) in [(-1, false), (0, true), (59, true), (60, false)] {
+            let at = |second| Timestamp::from_second(second).unwrap();
+            assert_eq!(put_off_at(at(1_000)).is_recent(at(1_000 + age)), is_recent, "{age}");
+        }
+    }
 
     #[test]
     fn the_speed_counts_from_the_first_busy_day_and_today_as_far_as_it_has_passed() {
@@ -250,10 +288,7 @@ mod tests {
         for (checked_in, [ready, unconverted, unscanned]) in
             [(0, [7, 55, 0]), (20, [7, 35, 20]), (50, [7, 5, 50]), (70, [7, 5, 50])]
         {
-            let put_off = PutOffCounts {
-                available: 4,
-                failed: 3,
-            };
+            let put_off = put_off_at(Timestamp::UNIX_EPOCH);
             let inputs = left(&states, checked_in, &put_off);
             assert_eq!(
                 [inputs.put_off, inputs.given_up, unconverted - inputs.unrequested],

@@ -13,7 +13,7 @@ use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::observations::lists;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::queries::forecast::{ForecastInputs, LibraryForecast, forecast};
-use crate::catalog::queries::pace::{DayReport, LibraryPace, last_days, pace};
+use crate::catalog::queries::pace::{DayReport, LibraryPace, PutOffCounts, last_days, pace};
 use crate::catalog::queries::reader::CatalogReader;
 use crate::catalog::queries::verification::VerificationCounts;
 use crate::clock::stamp;
@@ -64,7 +64,8 @@ pub struct ListReport {
 }
 
 impl CatalogReader {
-    /// The report; from totals and indexes, so that it takes no longer for more books; `queues`: those of the configuration.
+    /// The report; from totals and indexes, so that it takes longer only for more books that are put off or whose conversion failed;
+    /// `queues`: those of the configuration.
     pub fn report(&self, queues: &[Queue]) -> Result<LibraryReport, CatalogError> {
         self.make_report(queues).map_err(|error| error.at(self.address()))
     }
@@ -74,7 +75,8 @@ impl CatalogReader {
         let now = self.clock().now();
         let states = StateCounts::read(conn)?;
         let days = last_days(conn, now, DAYS)?;
-        let LibraryPace { states, inputs } = pace(conn, now, states, &days)?;
+        let put_off = PutOffCounts::read(conn, now)?;
+        let LibraryPace { states, inputs, .. } = pace(conn, now, states, &days, put_off)?;
         let inputs = ForecastInputs {
             are_conversions_off: !Queue::ask_for_conversions(queues),
             ..inputs

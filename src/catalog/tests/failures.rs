@@ -62,13 +62,33 @@ fn a_named_book_that_waits_for_its_next_attempt_can_be_reset() {
 }
 
 #[test]
-fn what_each_claim_and_report_asks_is_answered_from_small_indexes() {
+fn the_status_counts_the_books_put_off_once_a_minute() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let put_off = |shelf: &mut Shelf, last| {
+        let pace = shelf.ledger.execute(AskPace { last }).unwrap();
+        (pace.inputs.put_off, pace.put_off)
+    };
+    let (none, last) = put_off(&mut shelf, None);
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    let at = shelf.now_plus(HOUR);
+    shelf.settle(&claimed[0], retry(at)).unwrap();
+    let told = put_off(&mut shelf, Some(last)).0;
+    shelf.clock.advance(HOUR / 60);
+    assert_eq!((none, told, put_off(&mut shelf, Some(last)).0), (0, 0, 1));
+}
+
+#[test]
+fn what_each_claim_status_and_report_asks_is_answered_from_small_indexes() {
     use crate::catalog::planning::select::{FAILED_DUE, UNRECORDED};
+    use crate::catalog::queries::pace::{PUT_OFF_AVAILABLE, PUT_OFF_FAILED};
     let shelf = Shelf::in_file();
     let unverified = "SELECT sum(verified IS NULL) FROM books WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1";
     let cases = [
         (UNRECORDED, "books_publishing"),
         (FAILED_DUE, "books_failed_due"),
+        (PUT_OFF_AVAILABLE, "INDEX books_put_off"),
+        (PUT_OFF_FAILED, "INDEX books_failed_due"),
         (unverified, "COVERING INDEX books_unverified"),
     ];
     for (sql, index) in cases {

@@ -256,7 +256,7 @@ impl MonthOfWork {
 
     /// Every book is counted once, and the forecast knows what is left.
     fn check(&mut self) {
-        let pace = self.shelf.ledger.execute(AskPace).unwrap();
+        let pace = self.shelf.ledger.execute(AskPace::default()).unwrap();
         let (states, inputs) = (&pace.states, pace.inputs);
         let told = forecast(&inputs);
         let done = [BookState::Stored, BookState::Unavailable].map(|state| states.of(state));
@@ -282,7 +282,7 @@ impl MonthOfWork {
             ));
             assert_eq!(sum, i64::try_from(counted).unwrap(), "{kind}");
         }
-        let pace = self.shelf.ledger.execute(AskPace).unwrap();
+        let pace = self.shelf.ledger.execute(AskPace::default()).unwrap();
         assert_eq!(forecast(&pace.inputs).limited_by, ForecastLimit::NothingToDo);
     }
 
