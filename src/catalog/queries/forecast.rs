@@ -9,8 +9,8 @@ use crate::vocabulary::{WaitCause, words};
 
 /// So much of what is allowed or there, and a thing is what limits the speed.
 const NEARLY_ALL: f64 = 0.9;
-/// Fewer books than are stored in this part of a day are ready: the downloads wait for conversions.
-const HOURS_A_DAY: f64 = 24.0;
+/// No more books are ready than this part of what is stored in a day: the downloads wait for conversions.
+const FEW_READY: f64 = 1.0 / 24.0;
 /// Nobody plans by what is further away.
 const MOST_DAYS: f64 = 36_500.0;
 
@@ -144,8 +144,9 @@ fn limit(inputs: &ForecastInputs, remaining: u64) -> (ForecastLimit, Option<f64>
     }
     let by_conversions = days(inputs.unconverted, inputs.converted_a_day);
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    let are_few_ready = (inputs.ready + inputs.put_off) as f64 * HOURS_A_DAY <= inputs.stored_a_day.unwrap_or_default();
+    let are_few_ready = (inputs.ready + inputs.put_off) as f64 <= FEW_READY * inputs.stored_a_day.unwrap_or_default();
     match (by_downloads, by_conversions) {
+        (None, _) if !are_few_ready => (inputs.load.limit(), None),
         (Some(downloads), Some(conversions)) if !are_few_ready && downloads > conversions => {
             (inputs.load.limit(), by_downloads)
         }

@@ -73,6 +73,9 @@ fn the_slower_of_downloads_and_conversions_tells_the_day() {
             Some(2.042),
         ),
         (0, 2_000, none, FREE, L::Conversions, None),
+        // Much is ready and none of it was stored so far: how fast it will be, nobody knows.
+        (100, 2_000, [None, Some(1_900.0)], FREE, L::Bandwidth, None),
+        (0, 2_000, [None, Some(100.0)], FREE, L::Conversions, Some(20.0)),
         // Quickly stored, but nothing is converted: never in 0.1 days.
         (100, 90_000, [Some(1_000_000.0), None], FREE, L::Conversions, None),
         (100, 90_000, [Some(1_000_000.0), Some(0.0)], FREE, L::Conversions, None),
