@@ -22,11 +22,11 @@ pub enum Queue {
 }
 
 impl Queue {
-    /// Whether these ask GRIN to convert books that it never converted.
+    /// Whether these ask GRIN to convert books of which nothing is stored and no archive is ready.
     pub fn ask_for_conversions(queues: &[Self]) -> bool {
         queues
             .iter()
-            .any(|queue| matches!(queue, Self::Unconverted | Self::All))
+            .any(|queue| matches!(queue, Self::Previous | Self::Unconverted | Self::All))
     }
 
     /// All queues, in the order in which `All` serves them.
@@ -108,6 +108,20 @@ mod tests {
         }
         let words = "convertd".parse::<Queue>().unwrap_err().to_string();
         assert!(words.contains("converted, previous"), "{words}");
+    }
+
+    #[test]
+    fn who_serves_only_what_is_ready_or_stored_asks_for_no_conversions() {
+        use Queue::{All, Changed, Converted, Failed, Previous, Unconverted};
+        for (queues, asks) in [
+            (vec![], false),
+            (vec![Converted, Changed, Failed], false),
+            (vec![Converted, Previous], true),
+            (vec![Unconverted], true),
+            (vec![All], true),
+        ] {
+            assert_eq!(Queue::ask_for_conversions(&queues), asks, "{queues:?}");
+        }
     }
 
     #[test]
