@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use tokio::sync::oneshot;
 
 use crate::actor::{ActorRegistry, AskContext};
-use crate::catalog::tests::shelf::{LEASE, TestSchema, barcode, converted, queue, stored};
+use crate::catalog::tests::shelf::{LEASE, Shelf, TestSchema, barcode, converted, queue, stored};
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
+use crate::catalog::writer::ledger::{LedgerJob, QueuedJob};
 use crate::catalog::*;
 use crate::grin::ListKind;
 
@@ -120,6 +121,20 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
     );
     catalog.close().await;
     assert!(thread.join());
+}
+
+#[test]
+fn an_operation_whose_history_cannot_be_written_spoils_no_other() {
+    let mut shelf = Shelf::in_file();
+    let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON book_status_history WHEN NEW.barcode = 'TL0000' \
+                   BEGIN SELECT RAISE(ABORT, 'on purpose'); END";
+    shelf.sqlite().execute_batch(refuses).unwrap();
+    let mut jobs =
+        ["TL0000", "TL0001", "TL0000", "TL0002"].map(|code| LedgerJob::new(EnsureKnown(vec![barcode(code)])));
+    let mut queued: Vec<_> = jobs.iter_mut().map(|job| job as &mut dyn QueuedJob).collect();
+    shelf.ledger.transact(&mut queued);
+    assert_eq!(jobs.map(|job| job.outcome().is_ok()), [false, true, false, true]);
+    assert_eq!(shelf.ledger.execute(CountBooks).unwrap().total, 2);
 }
 
 #[actix_rt::test]

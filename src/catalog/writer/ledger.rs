@@ -204,9 +204,12 @@ impl CatalogLedger {
     fn run_one(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
         let noted = self.session.number();
         let mut tx = CatalogTransaction::of(&self.conn, &self.clock, &self.policy, &self.session);
-        let good = job.run(&mut tx);
+        let mut good = job.run(&mut tx);
+        if good && let Err(error) = tx.write_pending() {
+            job.fail(error);
+            good = false;
+        }
         if good {
-            tx.write_pending()?;
             return Ok(true);
         }
         self.session.go_back_to(noted);
