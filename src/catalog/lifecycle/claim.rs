@@ -11,10 +11,11 @@ use crate::catalog::engine::value::{arguments, json_list};
 use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
+use crate::catalog::observations::lists;
 use crate::catalog::planning::select::{BookSelection, RowLock, SelectionTimes};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::{later, stamp};
-use crate::grin::{Barcode, FileName};
+use crate::grin::{Barcode, FileName, ListKind};
 use crate::vocabulary::BookState;
 
 /// Asks for books to work on. What comes is claimed for `owner` until the lease runs out, or it is settled.
@@ -129,12 +130,12 @@ impl ClaimHolder<'_> {
     fn read(self, conn: &SqlConnection, ids: &[i64]) -> Result<Vec<(i64, ClaimedBook)>, CatalogError> {
         let sql = "SELECT id, barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, attempts, \
                    listed_converted, title, publishing_sha256, publishing_etag, \
-                   file_name IS NULL AND state = 'available' AND sync_timestamp IS NULL AND NOT EXISTS \
-                   (SELECT 1 FROM list_passes WHERE list = 'converted' AND ended_at >= books.created_at) AS name_to_come FROM books \
-                   WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids))";
+                   file_name IS NULL AND state = 'available' AND sync_timestamp IS NULL AND created_at > :names_told \
+                   AS name_to_come FROM books WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids))";
         let texts: Vec<_> = ids.iter().map(i64::to_string).collect();
         let ids_given = json_list(texts.iter().map(String::as_str));
-        let found = conn.all(sql, &arguments! { ids: ids_given }, |row| {
+        let names_told = names_told(conn)?;
+        let found = conn.all(sql, &arguments! { names_told: names_told, ids: ids_given }, |row| {
             Ok((row.get("id")?, self.claimed(row)?))
         })?;
         let mut found: HashMap<i64, _> = found.into_iter().collect();
@@ -175,6 +176,15 @@ impl ClaimHolder<'_> {
             title: row.get("title")?,
         }))
     }
+}
+
+/// When the last pass over the books that tells their archives' names ended; empty, and so earlier than all, before one did.
+fn names_told(conn: &SqlConnection) -> Result<String, CatalogError> {
+    let sql = "SELECT ended_at FROM list_passes WHERE list = :list AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1";
+    let ended = conn.first(sql, &arguments! { list: lists::name(ListKind::Converted) }, |row| {
+        row.at(0)
+    })?;
+    Ok(ended.unwrap_or_default())
 }
 
 fn take(tx: &mut CatalogTransaction<'_>, books: &[(i64, ClaimedBook)], lease: Duration) -> Result<(), CatalogError> {
