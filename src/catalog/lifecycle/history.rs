@@ -155,7 +155,7 @@ pub(crate) struct HistoryEntry {
 /// Has a book any change of this topic?
 pub(crate) fn has_topic(conn: &SqlConnection, barcode: &Barcode, topic: ChangeTopic) -> Result<bool, CatalogError> {
     let sql = "SELECT id FROM book_status_history WHERE barcode = :barcode AND status_type = :topic LIMIT 1";
-    let found = conn.first(sql, &arguments! { barcode: barcode, topic: topic.as_str() }, |_| Ok(()))?;
+    let found = conn.first(sql, &arguments! { barcode: barcode, topic: topic }, |_| Ok(()))?;
     Ok(found.is_some())
 }
 
