@@ -86,14 +86,14 @@ fn is_page_number(stem: &str) -> bool {
 
 fn page_role(stem: &str, kind: PageKind, barcode: Option<&Barcode>) -> MemberRole {
     let is_book = |text: &str| barcode.is_some_and(|barcode| names_book(text, barcode));
-    let page_like = is_page_like(stem);
+    let page_like = is_page_like(behind_book(stem, barcode));
     match NumberedStem::of(stem) {
         // Page zero is spoken of elsewhere.
         Some(bare) if bare.is_bare() && bare.number == 0 => MemberRole::Other,
         Some(bare) if bare.is_bare() => kind.of_page(bare.number),
-        // The number is the end of the barcode.
-        Some(_) if is_book(stem) && kind != PageKind::Image => MemberRole::Other,
-        Some(_) if is_book(stem) => MemberRole::Unplaced { page_like: false },
+        // The digits are the barcode's; it may have more than a page's number.
+        _ if is_book(stem) && kind != PageKind::Image => MemberRole::Other,
+        _ if is_book(stem) => MemberRole::Unplaced { page_like: false },
         Some(NumberedStem { prefix, number, .. }) if number > 0 && is_book(prefix.trim_end_matches(SEPARATORS)) => {
             kind.of_page(number)
         }
@@ -103,6 +103,13 @@ fn page_role(stem: &str, kind: PageKind, barcode: Option<&Barcode>) -> MemberRol
         _ if kind == PageKind::Image || page_like => MemberRole::Unplaced { page_like },
         _ => MemberRole::Other,
     }
+}
+
+/// What stands behind the book's own name, the digits of which are no page's; all of it where the name is not there.
+pub(super) fn behind_book<'s>(stem: &'s str, barcode: Option<&Barcode>) -> &'s str {
+    let is_book = |word: &&str| barcode.is_some_and(|barcode| names_book(word, barcode));
+    let rest = stem.split(SEPARATORS).next().filter(is_book);
+    rest.map_or(stem, |book| stem[book.len()..].trim_start_matches(SEPARATORS))
 }
 
 /// What a file of page zero would be with another number; `None` for any other file.
@@ -260,6 +267,26 @@ mod tests {
             assert_eq!(named(&format!("{barcode}.xml"), barcode), mets);
             assert_eq!(named(&format!("TESTLIB_{barcode}.xml"), barcode), mets);
             assert_eq!(named("00000001.xml", barcode), MemberRole::Other);
+        }
+    }
+
+    #[test]
+    fn the_digits_of_a_barcode_are_no_page() {
+        let barcode = Barcode::parse("39015012345678").unwrap();
+        let cases = [
+            ("39015012345678.txt", MemberRole::Other),
+            ("39015012345678.html", MemberRole::Other),
+            ("TESTLIB_39015012345678.txt", MemberRole::Other),
+            ("39015012345678.jp2", MemberRole::Unplaced { page_like: false }),
+            ("39015012345678_cover.jp2", MemberRole::Unplaced { page_like: false }),
+            ("39015012345678_notes.txt", MemberRole::Other),
+            ("39015012345678_00000002a.jp2", MemberRole::Unplaced { page_like: true }),
+            ("39015012345678_00000002.jp2", MemberRole::Image(2)),
+            ("39015012345679.txt", MemberRole::Unplaced { page_like: true }),
+            ("39015012345679_cover.jp2", MemberRole::Unplaced { page_like: true }),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(role(name, Some(&barcode)), expected, "{name}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::digest::base_name;
 use crate::archive::folder_owners::FolderOwners;
-use crate::archive::names::{MemberRole, names_book, plain_name, role};
+use crate::archive::names::{MemberRole, behind_book, names_book, plain_name, role};
 use crate::archive::page_number::{NumberedStem, PageKind, is_page_like};
 use crate::archive::scan::FileSeen;
 use crate::grin::Barcode;
@@ -98,7 +98,10 @@ impl<'b> PageNames<'b> {
     /// Does a name that is no page's by [`PageNames::part`] look as if it were?
     pub(super) fn is_page_like(&self, name: &str) -> bool {
         match role(name, self.barcode) {
-            MemberRole::Candidate(..) => is_page_like(base_name(name).rsplit_once('.').map_or("", |(stem, _)| stem)),
+            MemberRole::Candidate(..) => {
+                let stem = base_name(name).rsplit_once('.').map_or("", |(stem, _)| stem);
+                is_page_like(behind_book(stem, self.barcode))
+            }
             MemberRole::Unplaced { page_like } => page_like,
             MemberRole::Other => self.xml_page(name).is_some(),
             _ => false,
@@ -268,6 +271,7 @@ mod tests {
             ("cover.jpg", false, None),
             ("readme_1920.txt", false, Some(MemberRole::Text(1920))),
             ("notes.xml", false, None),
+            ("12345678_cover2.jpg", false, Some(MemberRole::Image(2))),
         ];
         for (name, is_page_like, part) in cases {
             assert_eq!(
