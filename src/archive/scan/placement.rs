@@ -145,7 +145,7 @@ struct FolderRank {
     pages: usize,
 }
 
-/// Folders with page files that the METS names from the top of the archive; where it names none so, those that the list does.
+/// Folders with page files that the METS names; where it names none, those that the list does.
 fn named_folders(files: &[FileSeen], sources: &DigestSources<'_>) -> BTreeSet<String> {
     let folders_of = |names: BTreeSet<String>| -> BTreeSet<String> {
         let named = files
@@ -153,9 +153,9 @@ fn named_folders(files: &[FileSeen], sources: &DigestSources<'_>) -> BTreeSet<St
             .filter(|file| file.role.page().is_some() && names.contains(&file.name));
         named.map(|file| folder_of(&file.name).to_owned()).collect()
     };
-    let by_mets = folders_of(sources.whole_mets_names());
+    let by_mets = folders_of(sources.whole_mets_names(files));
     if by_mets.is_empty() {
-        folders_of(sources.whole_list_names())
+        folders_of(sources.whole_list_names(files))
     } else {
         by_mets
     }

@@ -52,26 +52,19 @@ pub(in crate::archive) fn list_ranges(lists: &[FoundList], files: &[FileSeen]) -
 }
 
 impl DigestSources<'_> {
-    /// The names that the METS give, from the top of the archive.
-    pub(in crate::archive) fn whole_mets_names(&self) -> BTreeSet<String> {
-        self.mets_names().map(str::to_owned).collect()
+    /// Files that the METS name with their folders.
+    pub(in crate::archive) fn whole_mets_names(&self, files: &[FileSeen]) -> BTreeSet<String> {
+        whole_names(self.mets_names(), files)
     }
 
-    /// The names that the volume's lists give, from the top of the archive.
-    pub(in crate::archive) fn whole_list_names(&self) -> BTreeSet<String> {
-        let lists = self.lists.iter().filter(|list| list.range == ListRange::Volume);
-        let listed = lists.flat_map(|list| {
-            let names = list.found.list.entries();
-            names.map(|(name, _)| format!("{}{name}", list.found.folder))
-        });
-        listed.collect()
+    /// Files that the volume's lists name with their folders.
+    pub(in crate::archive) fn whole_list_names(&self, files: &[FileSeen]) -> BTreeSet<String> {
+        whole_names(self.list_names(), files)
     }
 
     /// Pages in the volume's checksum lists.
     pub(in crate::archive) fn list_pages(&self) -> BTreeSet<u32> {
-        let lists = self.lists.iter().filter(|list| list.range == ListRange::Volume);
-        let names = lists.flat_map(|list| list.found.list.entries().map(|(name, _)| name));
-        self.pages_of(names)
+        self.pages_of(self.list_names())
     }
 
     /// Pages in the METS.
@@ -79,16 +72,45 @@ impl DigestSources<'_> {
         self.pages_of(self.mets_names())
     }
 
-    fn mets_names(&self) -> impl Iterator<Item = &str> {
-        self.mets.iter().flat_map(|mets| {
-            let digested = mets.digests.entries().map(|(name, _)| name);
-            digested.chain(mets.named.iter().map(String::as_str))
+    fn list_names(&self) -> impl Iterator<Item = NameGiven<'_>> {
+        let lists = self.lists.iter().filter(|list| list.range == ListRange::Volume);
+        lists.flat_map(|RangedList { found, .. }| {
+            let folder = found.folder.as_str();
+            found.list.entries().map(move |(name, _)| NameGiven { folder, name })
         })
     }
 
-    fn pages_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> BTreeSet<u32> {
-        names.filter_map(|name| self.page_names.part(name)?.page()).collect()
+    fn mets_names(&self) -> impl Iterator<Item = NameGiven<'_>> {
+        self.mets.iter().flat_map(|mets| {
+            let folder = mets.folder.as_str();
+            let digested = mets.digests.entries().map(|(name, _)| name);
+            let names = digested.chain(mets.named.iter().map(String::as_str));
+            names.map(move |name| NameGiven { folder, name })
+        })
     }
+
+    fn pages_of<'n>(&self, names: impl Iterator<Item = NameGiven<'n>>) -> BTreeSet<u32> {
+        names
+            .filter_map(|given| self.page_names.part(given.name)?.page())
+            .collect()
+    }
+}
+
+/// A name, and the folder of what gives it.
+struct NameGiven<'n> {
+    folder: &'n str,
+    name: &'n str,
+}
+
+/// Files that are meant by their names with folders: from the folder of what names them, else from the top, as they are compared.
+fn whole_names<'n>(names: impl Iterator<Item = NameGiven<'n>>, files: &[FileSeen]) -> BTreeSet<String> {
+    let known: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let meant = names.filter_map(|NameGiven { folder, name }| {
+        let inner = format!("{folder}{name}");
+        let found = known.get(inner.as_str()).or_else(|| known.get(name));
+        found.map(|name| (*name).to_owned())
+    });
+    meant.collect()
 }
 
 #[cfg(test)]
@@ -96,6 +118,21 @@ mod tests {
     use super::*;
     use crate::archive::digest::ChecksumList;
     use crate::archive::scan::{list_in, seen};
+
+    #[test]
+    fn a_name_means_a_file_of_its_own_folder_before_one_from_the_top() {
+        let files = seen(&["1.jp2", "vol/1.jp2", "vol/2.jp2"], None);
+        for (folder, name, expected) in [
+            ("", "1.jp2", Some("1.jp2")),
+            ("vol/", "1.jp2", Some("vol/1.jp2")),
+            ("vol/", "vol/2.jp2", Some("vol/2.jp2")),
+            ("md5/", "1.jp2", Some("1.jp2")),
+            ("md5/", "2.jp2", None),
+        ] {
+            let names = whole_names([NameGiven { folder, name }].into_iter(), &files);
+            assert_eq!(names.first().map(String::as_str), expected, "{folder} {name}");
+        }
+    }
 
     #[test]
     fn the_lists_at_the_top_and_beside_the_pages_are_the_volumes() {
