@@ -38,8 +38,8 @@ pub(super) struct EncodingOddity {
 
 enum DocumentDecoder {
     Declared(Decoder),
-    /// A Western encoding of one byte a character, or ASCII, is declared: what is valid UTF-8 is read as such all the same, because no
-    /// text of these encodings has such a sequence.
+    /// A Western encoding of one byte a character, or ASCII, is declared: what is valid UTF-8 is read as such all the same, because
+    /// hardly any text of these encodings has such a sequence.
     Western {
         encoding: &'static Encoding,
         /// A character that is not whole yet.
@@ -75,11 +75,8 @@ impl DocumentDecoder {
             Self::Western { encoding, rest } => {
                 let raw = &raw[..raw.len().min(CHUNK)];
                 rest.extend_from_slice(raw);
-                let taken = decode_western(rest, encoding, is_last, &mut |text| {
-                    out.extend_from_slice(text.as_bytes());
-                });
-                oddity.has_utf8 |= taken.has_utf8;
-                rest.drain(..taken.bytes);
+                let taken = decode_western(rest, encoding, is_last, out, oddity);
+                rest.drain(..taken);
                 DecodedBytes {
                     read: raw.len(),
                     is_end: is_last,
@@ -95,36 +92,27 @@ struct DecodedBytes {
     is_end: bool,
 }
 
-/// What was taken of some bytes.
-#[derive(Debug, PartialEq, Eq)]
-struct WesternText {
-    bytes: usize,
-    has_utf8: bool,
-}
-
-/// Gives the text of bytes that are in this encoding, or in UTF-8, or here in one and there in the other. A character that may go on
-/// behind the bytes is left unless they are the last ones.
+/// Adds the text of bytes that are in this encoding, or in UTF-8, or here in one and there in the other, to `out`; gives how many
+/// bytes were taken. A character that may go on behind the bytes is left unless they are the last ones.
 fn decode_western(
     bytes: &[u8],
     encoding: &'static Encoding,
     is_last: bool,
-    give: &mut impl FnMut(&str),
-) -> WesternText {
-    let mut taken = WesternText {
-        bytes: 0,
-        has_utf8: false,
-    };
+    out: &mut Vec<u8>,
+    oddity: &mut EncodingOddity,
+) -> usize {
+    let mut taken = 0;
     for chunk in bytes.utf8_chunks() {
-        give(chunk.valid());
-        taken.has_utf8 |= !chunk.valid().is_ascii();
-        taken.bytes += chunk.valid().len();
+        out.extend_from_slice(chunk.valid().as_bytes());
+        oddity.has_utf8 |= !chunk.valid().is_ascii();
+        taken += chunk.valid().len();
         let invalid = chunk.invalid();
         let may_go_on = std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
-        if may_go_on && !is_last && taken.bytes + invalid.len() == bytes.len() {
+        if may_go_on && !is_last && taken + invalid.len() == bytes.len() {
             break;
         }
-        give(&encoding.decode_without_bom_handling(invalid).0);
-        taken.bytes += invalid.len();
+        out.extend_from_slice(encoding.decode_without_bom_handling(invalid).0.as_bytes());
+        taken += invalid.len();
     }
     taken
 }

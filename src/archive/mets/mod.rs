@@ -181,7 +181,7 @@ impl MetsSummary {
             );
         }
         if self.has_utf8 {
-            let text = "its METS declares another encoding and is in UTF-8; it is read as UTF-8";
+            let text = "its METS declares another encoding and has UTF-8 in it, which is read as such";
             findings.note(FindingCode::MetsEncodingDiffers, None, text);
         }
     }
