@@ -91,8 +91,8 @@ pub enum KeepReason {
     LessText,
 }
 
-/// May this archive replace what is stored? Only a volume may, and never without a page, a page's image, the MARC record or hOCR that is stored, or
-/// with weaker verification, nor with far less text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a
+/// May this archive replace what is stored? Only a volume may, and never without a page, a page's image or the MARC record that is stored, with hOCR
+/// of fewer pages or with weaker verification, nor with far less text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a
 /// good reason. Nor may one that may be another book's, by its METS, unless that of the stored one is as unclear.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
     use ReplaceDecision as D;

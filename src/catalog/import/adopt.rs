@@ -311,8 +311,8 @@ fn store(
     Ok(next.state)
 }
 
-/// The other program's history, its times and words as they are, under a name that tells where it is from; once, also for a book that
-/// was known before it.
+/// The other program's history, its times and words as they are, under a name that tells where it is from. It is copied once, also
+/// for a book that was known before: a further import adds none of what the other program wrote since.
 fn copy_history(tx: &mut CatalogTransaction<'_>, book: &ImportedBook) -> Result<(), CatalogError> {
     let topic = ChangeTopic::Import;
     if has_topic(tx.conn, &book.barcode, topic)? {

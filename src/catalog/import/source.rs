@@ -122,7 +122,7 @@ impl ImportedBook {
         self.value(column).and_then(instant)
     }
 
-    /// When the archive that is stored was: by its history, else by the other program's own word.
+    /// When the archive that is stored was: by its history; without any, by the other program's own word.
     pub(super) fn stored_at(&self) -> Option<String> {
         let told = self.decrypted_at.as_deref().and_then(instant);
         told.or_else(|| self.instant("sync_timestamp").filter(|_| self.history.is_empty()))
