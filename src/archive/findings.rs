@@ -77,7 +77,8 @@ pub enum FindingCode {
     DuplicatePage,
     /// The same name twice; the last file counts, as when the archive is unpacked.
     MemberRepeated,
-    /// An image, or a file with a number as pages have it, of which nothing tells the page; it is not counted.
+    /// An image, or a file with a number as pages have it, of which nothing tells the page, or a page's text that is too long; it is not
+    /// counted.
     UnplacedPageFile,
     /// A folder with another book's METS; its files are not counted.
     AnotherBookBeside,

@@ -72,6 +72,8 @@ pub(super) struct TarScan<'o> {
     folder_owners: FolderOwners,
     /// What other METS of this book say of its files.
     more_mets: Vec<MetsSummary>,
+    /// Texts that are longer than a page's, by their numbers: by their names alone they are no pages'.
+    long_texts: Vec<usize>,
     in_folder: bool,
     terminated: bool,
     authenticated: bool,
@@ -92,6 +94,7 @@ impl<'o> TarScan<'o> {
             mets: None,
             folder_owners: FolderOwners::default(),
             more_mets: Vec::new(),
+            long_texts: Vec::new(),
             in_folder: false,
             terminated: true,
             authenticated: true,
@@ -211,6 +214,7 @@ impl<'o> TarScan<'o> {
         let most = self.options.limits.page_text_bytes;
         // What is perhaps no page may be as long as it likes.
         if self.files[id].role.page().is_none() && member.size > most {
+            self.long_texts.push(id);
             return Ok(());
         }
         if !self.options.extract_text {
@@ -337,5 +341,39 @@ mod tests {
         }
         assert!(add(most).is_err(), "together they are too long");
         assert_eq!(scan.lists.len(), MOST_LISTS);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_named_where_it_would_be_a_pages() {
+        let options = PassOptions {
+            limits: ArchiveLimits {
+                page_text_bytes: 10,
+                ..ArchiveLimits::default()
+            },
+            ..PassOptions::default()
+        };
+        let mut scan = TarScan::new(&options, None);
+        for (name, size) in [
+            ("x_1.jp2", 20),
+            ("x_2.jp2", 20),
+            ("x_1.txt", 10),
+            ("x_2.txt", 11),
+            ("x_3.txt", 9),
+            ("readme_1920.txt", 11),
+        ] {
+            let member = TarMember {
+                name: name.to_owned(),
+                size,
+                kind: MemberKind::File,
+            };
+            scan.file(&member, &mut &vec![b'x'; usize::try_from(size).unwrap()][..])
+                .unwrap();
+        }
+        let findings = scan.judge().decide().findings;
+        let unplaced = findings
+            .iter()
+            .filter(|finding| finding.code == FindingCode::UnplacedPageFile);
+        let named: Vec<_> = unplaced.filter_map(|finding| finding.member.as_deref()).collect();
+        assert_eq!(named, ["x_2.txt"]);
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, decide, has_all_digests, worst_of};
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
+use crate::archive::names::MemberRole;
 use crate::archive::pages::VolumePages;
 use crate::archive::scan::placement::{place, set_copies_aside};
-use crate::archive::scan::{FoundList, TarScan};
+use crate::archive::scan::{FileSeen, FoundList, TarScan};
 use crate::archive::verify::{DigestComparison, DigestSources, ListRange, RangedList, compare, list_ranges};
 
 /// What a whole archive came to.
@@ -89,6 +90,7 @@ impl TarScan<'_> {
             self.pages.set_nothing_names_pages();
         }
         let page_names = place(&mut self.files, self.folder_owners, self.barcode, &mut self.findings);
+        set_long_texts_aside(&mut self.files, &self.long_texts, &mut self.findings);
         let owners = &page_names.owners;
         let is_ours = |found: &FoundList| !found.list.is_empty() && owners.foreign_folder(&found.folder).is_none();
         self.lists.retain(is_ours);
@@ -138,6 +140,18 @@ impl TarScan<'_> {
             BookIdentity::Requested | BookIdentity::NotRequested => return,
         };
         self.findings.note(code, None, text);
+    }
+}
+
+/// What was too long to be kept cannot be a page's text, although the other files' names say so.
+fn set_long_texts_aside(files: &mut [FileSeen], long: &[usize], findings: &mut FindingList) {
+    for id in long {
+        let file = &mut files[*id];
+        if let MemberRole::Text(_) = file.role {
+            let text = "it is longer than the text of a page ever is; it is not counted";
+            findings.note(FindingCode::UnplacedPageFile, Some(&file.name), text);
+            file.role = MemberRole::Unplaced { page_like: true };
+        }
     }
 }
 
