@@ -1,6 +1,7 @@
 //! One pass over an archive: decrypt, digest, scan, check, extract.
 
 mod acceptance;
+mod book_names;
 mod digest;
 mod encoding;
 mod error;

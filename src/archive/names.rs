@@ -1,11 +1,9 @@
 //! What a member is, by its name (src/grin/PROTOCOL.md, section 9).
 
+use crate::archive::book_names::{SEPARATORS, behind_book, names_book};
 use crate::archive::digest::{LIST_NAME, base_name};
 use crate::archive::page_number::{NumberedStem, PageKind, is_page_like};
 use crate::grin::Barcode;
-
-/// What stands between the words of a file's name.
-const SEPARATORS: [char; 4] = ['_', '-', '.', ' '];
 
 /// What a file of the archive is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,13 +103,6 @@ fn page_role(stem: &str, kind: PageKind, barcode: Option<&Barcode>) -> MemberRol
     }
 }
 
-/// What stands behind the book's own name, the digits of which are no page's; all of it where the name is not there.
-pub(super) fn behind_book<'s>(stem: &'s str, barcode: Option<&Barcode>) -> &'s str {
-    let is_book = |word: &&str| barcode.is_some_and(|barcode| names_book(word, barcode));
-    let rest = stem.split(SEPARATORS).next().filter(is_book);
-    rest.map_or(stem, |book| stem[book.len()..].trim_start_matches(SEPARATORS))
-}
-
 /// What a file of page zero would be with another number; `None` for any other file.
 pub(super) fn page_zero(name: &str) -> Option<MemberRole> {
     let (stem, extension) = base_name(name).rsplit_once('.')?;
@@ -126,58 +117,6 @@ pub(super) fn page_zero(name: &str) -> Option<MemberRole> {
 pub(super) fn plain_name(name: &str) -> String {
     let bare = name.split(['?', '#']).next().unwrap_or(name);
     percent_decoded(bare).replace('\\', "/").trim().to_owned()
-}
-
-/// Does an OBJID, or the file name of a METS without its extension, name the barcode? It is `<BARCODE>` alone, `<BARCODE>` behind a
-/// character that neither a barcode nor its encodings have, as in `<LIB>:<BARCODE>`, or `<LIB>_<BARCODE>` where `<LIB>` has only letters,
-/// digits and hyphens; the word METS before or behind it is put aside. The whole rest must be the barcode: `$B123` and `AB_123` are other
-/// books than `B123` and `123`. Letter case and encoding are put aside.
-pub(super) fn names_book(text: &str, barcode: &Barcode) -> bool {
-    let text = decoded_barcode(text.trim());
-    let is_barcode = |text: &str| text.eq_ignore_ascii_case(barcode.as_str());
-    let is_separator = |c: char| !(c.is_alphanumeric() || "-_$+=%".contains(c));
-    let names = |text: &str| match text.rsplit_once(is_separator) {
-        Some((_, last)) => is_barcode(last),
-        None => is_barcode(text) || without_library(text).is_some_and(is_barcode),
-    };
-    names(&text) || names(without_mets(&text))
-}
-
-/// A name without the word METS and the extension that some put before or behind it.
-fn without_mets(text: &str) -> &str {
-    const WORD: &str = "METS";
-    let is_word = |part: &str| part.eq_ignore_ascii_case(WORD);
-    let behind = text
-        .len()
-        .checked_sub(WORD.len())
-        .and_then(|at| text.split_at_checked(at));
-    match (behind, text.split_at_checked(WORD.len())) {
-        (Some((rest, word)), _) if is_word(word) => rest.trim_end_matches(SEPARATORS),
-        (_, Some((word, rest))) if is_word(word) => rest.trim_start_matches(SEPARATORS),
-        _ => text,
-    }
-}
-
-/// What follows `<LIB>_`.
-fn without_library(text: &str) -> Option<&str> {
-    let (library, rest) = text.split_once('_')?;
-    let is_library = library.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && library.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    is_library.then_some(rest)
-}
-
-/// A text without percent-encoding and without the encoding of barcodes in object keys.
-fn decoded_barcode(text: &str) -> String {
-    let text = percent_decoded(text);
-    text.replace("=24", "$").replace("=2B", "+").replace("=2b", "+")
-}
-
-/// Does a METS's file name name some book, as `<LIB>_<BARCODE>` does?
-pub(super) fn names_some_book(base_name: &str) -> bool {
-    let stem = base_name.rsplit_once('.').map_or(base_name, |(stem, _)| stem);
-    let stem = without_mets(stem);
-    let barcode = stem.rsplit_once('_').map(|(_, barcode)| barcode);
-    barcode.is_some_and(|barcode| barcode.len() > 3 && barcode.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
 /// A name with `%24` and the like decoded; as it is if that gives no UTF-8.
@@ -287,57 +226,6 @@ mod tests {
         ];
         for (name, expected) in cases {
             assert_eq!(role(name, Some(&barcode)), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn only_the_whole_barcode_names_the_book() {
-        let cases = [
-            ("TL0000000001", "TESTLIB:TL0000000001", true),
-            ("TL0000000001", "TL0000000001", true),
-            ("TL0000000001", " testlib/tl0000000001 ", true),
-            ("TL0000000001", "urn:TESTLIB:TL0000000001", true),
-            ("TL0000000001", "TESTLIB.TL0000000001", true),
-            ("TL0000000001", "TESTLIB_TL0000000001", true),
-            ("TL0000000001", "TESTLIB%3ATL0000000001", true),
-            ("TL0000000001", "TESTLIB_TL0000000001.mets", true),
-            ("TL0000000001", "TL0000000001_mets", true),
-            ("TL0000000001", "TL0000000001-METS", true),
-            ("TL0000000001", "mets_TESTLIB_TL0000000001", true),
-            ("TL0000000001", "METS.TL0000000001", true),
-            ("TL0000000001", "TEST-LIB_TL0000000001", true),
-            ("TL0000000001", "TEST-LIB_TL0000000001.mets", true),
-            ("TL0000000001", "TESTLIB_TL0000000002.mets", false),
-            ("TL0000000001", "-LIB_TL0000000001", false),
-            ("TL0000000001", "mets", false),
-            ("LIB_METS", "LIB_METS", true),
-            ("TL0000000001", "_TL0000000001", false),
-            ("TL0000000001", "TESTLIB:XTL0000000001", false),
-            ("TL0000000001", "TESTLIB:TL0000000002", false),
-            ("TL0000000001", "TL00000000011", false),
-            ("TL0000000001", "", false),
-            ("$B123456", "TESTLIB:$B123456", true),
-            ("$B123456", "TESTLIB_$B123456", true),
-            ("$B123456", "TESTLIB_=24B123456", true),
-            ("$B123456", "TESTLIB_%24B123456", true),
-            ("+Z170669505", "TESTLIB_=2BZ170669505", true),
-            ("AB_123456", "TESTLIB_AB_123456", true),
-            ("AB_123456", "AB_123456", true),
-            ("B123456", "TESTLIB:$B123456", false),
-            ("B123456", "TESTLIB_$B123456", false),
-            ("24B123456", "TESTLIB:=24B123456", false),
-            ("24B123456", "TESTLIB:%24B123456", false),
-            ("Z170669505", "TESTLIB:+Z170669505", false),
-            ("Z170669505", "+Z170669505", false),
-            ("123456", "TESTLIB:X-123456", false),
-            ("123456", "X-123456", false),
-            ("123456", "TESTLIB:AB_123456", false),
-            ("123456", "TESTLIB_AB_123456", false),
-            ("123456", "TESTLIB_X-123456", false),
-        ];
-        for (barcode, text, expected) in cases {
-            let parsed = Barcode::parse(barcode).unwrap();
-            assert_eq!(names_book(text, &parsed), expected, "{text:?} for {barcode}");
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::archive::book_names::{behind_book, names_book};
 use crate::archive::digest::base_name;
 use crate::archive::folder_owners::FolderOwners;
-use crate::archive::names::{MemberRole, behind_book, names_book, plain_name, role};
+use crate::archive::names::{MemberRole, plain_name, role};
 use crate::archive::page_number::{NumberedStem, PageKind, is_page_like};
 use crate::archive::scan::FileSeen;
 use crate::grin::Barcode;

@@ -3,11 +3,11 @@
 use std::io::{self, BufRead, Read};
 
 use crate::archive::acceptance::BookIdentity;
+use crate::archive::book_names::{names_book, names_some_book};
 use crate::archive::digest::{LaneDigests, base_name, folder_of};
 use crate::archive::findings::FindingCode;
 use crate::archive::members::TarMember;
 use crate::archive::mets::{MetsSummary, RecordKind};
-use crate::archive::names::{names_book, names_some_book};
 use crate::archive::scan::TarScan;
 
 /// METS beside the first one whose files are compared; each may name as many as an archive has.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::archive::book_names::names_book;
 use crate::archive::digest::{base_name, folder_of};
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::folder_owners::FolderOwners;
-use crate::archive::names::{MemberRole, names_book};
+use crate::archive::names::MemberRole;
 use crate::archive::page_names::PageNames;
 use crate::archive::page_number::PageKind;
 use crate::archive::scan::{FileSeen, FileStanding};
