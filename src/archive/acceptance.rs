@@ -54,7 +54,7 @@ impl VolumeRefusal {
 pub struct VolumeAcceptance {
     /// Why it is no volume; `None` for a volume.
     pub refusal: Option<VolumeRefusal>,
-    /// Every page file was compared with every digest given for it and is equal, no listed page is missing and no page image is empty or none.
+    /// Every page file was compared with every digest given for it and is equal, no listed page is missing, and nothing speaks against it: see `ProofGaps`.
     pub verified: bool,
     /// Pages, as many as the text has lines.
     pub pages: u64,
@@ -151,6 +151,26 @@ pub(super) fn decide(facts: VolumeFacts) -> Option<VolumeRefusal> {
 /// Is every page file proven by a digest? Never without a source of digests.
 pub(super) fn has_all_digests(compared: &DigestComparison) -> bool {
     compared.has_source && compared.unlisted_pages == 0 && compared.mismatched.is_empty() && compared.missing.is_empty()
+}
+
+/// What keeps a volume whose files are all proven from being proven as a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ProofGaps {
+    /// Page images, or files that may be some, without a single byte or of bytes that no image has.
+    pub(super) empty_images: u64,
+    /// Texts of pages that have no image, where there are images.
+    pub(super) texts_without_image: u64,
+    /// Page numbers of which there is nothing, unless METS and checksum list agree on the volume's pages.
+    pub(super) unexplained_gaps: u64,
+    /// Pages that neither the METS, which names others, nor the volume's list names.
+    pub(super) unnamed_pages: u64,
+    /// Something of a METS or of a checksum list could not be read: it may have named more pages.
+    pub(super) has_unread: bool,
+}
+
+/// Is everything that the volume should have there and proven, as far as can be told?
+pub(super) fn is_proven_whole(compared: &DigestComparison, gaps: ProofGaps) -> bool {
+    has_all_digests(compared) && gaps == ProofGaps::default()
 }
 
 /// The level of the worst of these findings.
@@ -342,7 +362,24 @@ mod tests {
             (compared(true, 0, &[], &["1.jp2"]), false),
         ];
         for (compared, expected) in cases {
-            assert_eq!(has_all_digests(&compared), expected, "{compared:?}");
+            let whole = is_proven_whole(&compared, ProofGaps::default());
+            assert_eq!(
+                (has_all_digests(&compared), whole),
+                (expected, expected),
+                "{compared:?}"
+            );
+        }
+        let all: [fn(&mut ProofGaps); 5] = [
+            |gaps| gaps.empty_images = 1,
+            |gaps| gaps.texts_without_image = 1,
+            |gaps| gaps.unexplained_gaps = 1,
+            |gaps| gaps.unnamed_pages = 1,
+            |gaps| gaps.has_unread = true,
+        ];
+        for set in all {
+            let mut gaps = ProofGaps::default();
+            set(&mut gaps);
+            assert!(!is_proven_whole(&compared(true, 0, &[], &[]), gaps), "{gaps:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::archive::book_names::{SEPARATORS, behind_book, names_book};
 use crate::archive::digest::{LIST_NAME, base_name};
-use crate::archive::page_number::{NumberedStem, PageKind, is_page_like};
+use crate::archive::page_number::{NumberedStem, PageKind, is_page_like, is_unknown_extension};
 use crate::grin::Barcode;
 
 /// What a file of the archive is for.
@@ -60,9 +60,7 @@ pub(super) fn role(name: &str, barcode: Option<&Barcode>) -> MemberRole {
     if base_name.eq_ignore_ascii_case(LIST_NAME) {
         return MemberRole::ChecksumList;
     }
-    let Some((stem, extension)) = base_name.rsplit_once('.') else {
-        return MemberRole::Other;
-    };
+    let (stem, extension) = base_name.rsplit_once('.').unwrap_or((base_name, ""));
     let named_as_mets = barcode.is_some_and(|barcode| names_book(stem, barcode));
     match (
         extension.to_ascii_lowercase().as_str(),
@@ -73,8 +71,19 @@ pub(super) fn role(name: &str, barcode: Option<&Barcode>) -> MemberRole {
         // The whole book in one file.
         ("pdf", _) if named_as_mets => MemberRole::Other,
         (_, Some(kind)) => page_role(stem, kind, barcode),
+        _ if unknown_form(name, barcode).is_some() => MemberRole::Unplaced { page_like: true },
         _ => MemberRole::Other,
     }
+}
+
+/// The page whose number a file has in full, with an extension of no kind or none: perhaps an image in a form that is not known.
+pub(super) fn unknown_form(name: &str, barcode: Option<&Barcode>) -> Option<u32> {
+    let base_name = base_name(name);
+    let (stem, extension) = base_name.rsplit_once('.').unwrap_or((base_name, ""));
+    let is_book = |text: &str| barcode.is_some_and(|barcode| names_book(text, barcode));
+    let numbered = NumberedStem::of(stem).filter(|numbered| numbered.is_in_full(stem) && !is_book(stem))?;
+    let is_page = numbered.prefix.is_empty() || is_book(numbered.prefix.trim_end_matches(SEPARATORS));
+    (is_page && is_unknown_extension(extension) && !is_desktop_litter(name)).then_some(numbered.number)
 }
 
 /// One to eight digits: GRIN's form of a page's number, or a shorter one.
@@ -192,6 +201,31 @@ mod tests {
             ("00000000.jp2", MemberRole::Other),
             ("readme.txt", MemberRole::Other),
             ("noextension", MemberRole::Other),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(role(name, Some(&barcode)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_number_in_full_in_an_unknown_form_may_be_a_page() {
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        let cases = [
+            ("00000003.heic", MemberRole::Unplaced { page_like: true }),
+            ("00000003", MemberRole::Unplaced { page_like: true }),
+            ("00000003.jp2.gz", MemberRole::Unplaced { page_like: true }),
+            (
+                "TESTLIB_TL0000000001_00000003.jxl",
+                MemberRole::Unplaced { page_like: true },
+            ),
+            ("scan_00000003.jxl", MemberRole::Other),
+            ("00000003.json", MemberRole::Other),
+            ("00000003.jp2.md5", MemberRole::Other),
+            ("00000003a.heic", MemberRole::Other),
+            ("0000003a.heic", MemberRole::Other),
+            ("20240101.zip", MemberRole::Other),
+            ("0003.heic", MemberRole::Other),
+            ("._00000003.heic", MemberRole::Other),
         ];
         for (name, expected) in cases {
             assert_eq!(role(name, Some(&barcode)), expected, "{name}");

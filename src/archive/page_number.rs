@@ -71,6 +71,12 @@ impl<'s> NumberedStem<'s> {
         Some(Self { prefix, number, suffix })
     }
 
+    /// Is the number written as GRIN writes a page's, and is there nothing behind it?
+    pub(super) fn is_in_full(&self, stem: &str) -> bool {
+        let digits = &without_inner_extension(stem)[self.prefix.len()..];
+        self.number > 0 && self.suffix.is_empty() && digits.len() == DIGITS && digits.starts_with('0')
+    }
+
     /// Is there nothing but the number?
     pub(super) fn is_bare(&self) -> bool {
         self.prefix.is_empty() && self.suffix.is_empty()
@@ -82,6 +88,18 @@ fn without_inner_extension(stem: &str) -> &str {
         Some((inner, extension)) if PageKind::of_extension(extension).is_some() => inner,
         _ => stem,
     }
+}
+
+/// Extensions of files that stand beside a page and are none of its parts.
+const COMPANIONS: [&str; 19] = [
+    "alto", "asc", "coord", "coords", "csv", "db", "json", "log", "md5", "mets", "sha", "sha1", "sha256", "sha512",
+    "sig", "tsv", "xml", "yaml", "yml",
+];
+
+/// Is it an extension of no kind, which an image may have?
+pub(super) fn is_unknown_extension(extension: &str) -> bool {
+    let is_companion = COMPANIONS.iter().any(|known| known.eq_ignore_ascii_case(extension));
+    PageKind::of_extension(extension).is_none() && !is_companion
 }
 
 /// Has the stem a number as GRIN writes those of pages: eight digits at its beginning, or at its end with a zero in front?

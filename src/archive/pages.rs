@@ -215,6 +215,8 @@ impl VolumePages {
             images: (self.images.len() - self.void_images.len()) as u64,
             image_numbers: self.good_images().collect(),
             empty_images: self.void_images.len() as u64,
+            texts_without_image: self.texts_without_image().len() as u64,
+            gaps: self.gaps().len() as u64,
             hocr_pages: self.filled_coordinates.len() as u64,
         }
     }
@@ -251,15 +253,14 @@ impl VolumePages {
 
     fn compare(&self, findings: &mut FindingList) {
         self.note_void_images(findings);
-        let among = |page: &u32| !self.images.contains(page);
-        let without_image: Vec<u32> = self.texts.keys().copied().filter(among).collect();
+        let without_image = self.texts_without_image();
         let without_text: Vec<u32> = self
             .images
             .iter()
             .copied()
             .filter(|page| !self.texts.contains_key(page))
             .collect();
-        if !without_image.is_empty() && !self.images.is_empty() {
+        if !without_image.is_empty() {
             let text = listed("pages with text and without an image", &without_image);
             findings.note(FindingCode::TextWithoutImage, None, text);
         }
@@ -289,14 +290,6 @@ impl VolumePages {
                 let text = format!("{} {}", pages.len(), listed(what, &pages));
                 findings.note(code, None, text);
             }
-        }
-    }
-
-    fn note_gaps(&self, findings: &mut FindingList) {
-        let missing: Vec<u32> = self.lines.clone().filter(|page| !self.has_any(*page)).collect();
-        if !missing.is_empty() {
-            let text = listed("page numbers missing in between", &missing);
-            findings.note(FindingCode::PageGap, None, text);
         }
     }
 

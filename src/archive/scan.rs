@@ -30,6 +30,8 @@ pub(super) struct FileSeen {
     pub(super) name: String,
     pub(super) role: MemberRole,
     pub(super) standing: FileStanding,
+    /// It has not a single byte.
+    pub(super) is_empty: bool,
 }
 
 /// Whether a file is the volume's.
@@ -45,6 +47,19 @@ pub(super) enum FileStanding {
 }
 
 impl FileSeen {
+    /// Is it a file of the volume without a single byte that may be a page's image? Texts and hOCR may be empty.
+    fn may_be_empty_image(&self) -> bool {
+        let kind = self
+            .name
+            .rsplit_once('.')
+            .and_then(|(_, extension)| PageKind::of_extension(extension));
+        let is_page_like = self.role == MemberRole::Unplaced { page_like: true };
+        self.is_empty
+            && is_page_like
+            && self.standing == FileStanding::Own
+            && kind.is_none_or(|kind| kind == PageKind::Image)
+    }
+
     fn set_aside(&mut self, standing: FileStanding) {
         self.standing = standing;
         self.role = MemberRole::Other;
@@ -74,6 +89,8 @@ pub(super) struct TarScan<'o> {
     more_mets: Vec<MetsSummary>,
     /// Texts that are longer than a page's, by their numbers: by their names alone they are no pages'.
     long_texts: Vec<usize>,
+    /// A METS of this book beside the one that counts could not be read.
+    has_unread: bool,
     in_folder: bool,
     terminated: bool,
     authenticated: bool,
@@ -95,6 +112,7 @@ impl<'o> TarScan<'o> {
             folder_owners: FolderOwners::default(),
             more_mets: Vec::new(),
             long_texts: Vec::new(),
+            has_unread: false,
             in_folder: false,
             terminated: true,
             authenticated: true,
@@ -152,6 +170,7 @@ impl<'o> TarScan<'o> {
             name: member.name.clone(),
             role,
             standing: FileStanding::Own,
+            is_empty: member.size == 0,
         });
         match role {
             MemberRole::Image(_) | MemberRole::Candidate(PageKind::Image, _) => self.image(id, data)?,
@@ -297,6 +316,7 @@ pub(super) fn seen(names: &[&str], barcode: Option<&Barcode>) -> Vec<FileSeen> {
         name: (*name).to_owned(),
         role: role(name, barcode),
         standing: FileStanding::Own,
+        is_empty: false,
     };
     names.iter().map(file).collect()
 }

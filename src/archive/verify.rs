@@ -11,7 +11,7 @@ use crate::archive::digest::{LaneDigests, Md5Digest, base_name};
 use crate::archive::error::shortened;
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
-use crate::archive::names::{MemberRole, is_desktop_litter, page_zero, plain_name};
+use crate::archive::names::{MemberRole, is_desktop_litter, page_zero, plain_name, unknown_form};
 use crate::archive::page_names::PageNames;
 use crate::archive::scan::{FileSeen, FileStanding};
 use crate::archive::verify::file_names::{FileNames, ListedFiles};
@@ -255,10 +255,22 @@ impl<'e> PageEvidence<'e> {
         if let Some(zero) = page_zero(&plain) {
             return !self.zeros.contains(&zero);
         }
+        if let Some(page) = unknown_form(&plain, self.names.barcode) {
+            return !self.proven.contains(&MemberRole::Image(page)) && !self.has_page(page, base_name(&plain));
+        }
         let is_image = self.images.contains(name) && !is_desktop_litter(&plain);
         let image_part = is_image.then(|| self.names.image_part(&plain)).flatten();
         let part = image_part.or_else(|| self.names.other_part(&plain));
         (is_image || self.names.is_page_like(&plain)) && !part.is_some_and(|part| self.proven.contains(&part))
+    }
+}
+
+impl PageEvidence<'_> {
+    /// Is there an image of the page? A name without an extension may be one of the page's other files.
+    fn has_page(&self, page: u32, base_name: &str) -> bool {
+        let is_any = !base_name.contains('.');
+        let is_it = |role: MemberRole| role == MemberRole::Image(page) || is_any && role.page() == Some(page);
+        self.files.iter().any(|file| is_it(file.role))
     }
 }
 
@@ -310,6 +322,12 @@ mod tests {
             ("page_1.tif", false),
             ("00000001", false),
             ("00000007", true),
+            ("00000003", true),
+            ("00000003.heic", true),
+            ("00000003.jp2.gz", true),
+            ("00000001.heic", false),
+            ("00000003.json", false),
+            ("20240101.zip", false),
             ("._cover.tif", false),
             ("cover.jpg", false),
             ("map_2.tif", false),

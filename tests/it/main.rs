@@ -11,6 +11,7 @@ mod archive_damage;
 mod archive_fuzz;
 mod archive_gpg;
 mod archive_odd_forms;
+mod archive_proof;
 mod archive_secret_key;
 mod auth;
 mod backups;

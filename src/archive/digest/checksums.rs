@@ -18,6 +18,8 @@ pub struct ChecksumList {
     /// What is odd in it: lines that are no checksum lines, names with two different digests, names with backslashes, the
     /// list's own name.
     pub warnings: Vec<String>,
+    /// A line with a digest or a page's number could not be read, or its name is cut.
+    pub(crate) has_unread: bool,
 }
 
 /// Warnings kept of one list.
@@ -39,10 +41,17 @@ impl ChecksumList {
                     list.warn("the list names itself, which says nothing".to_owned());
                 }
                 Some((name, digest)) => {
+                    if is_cut(&name) {
+                        list.has_unread = true;
+                        list.warn(format!("line {} may be cut: it names {name}", number + 1));
+                    }
                     backslashes += u64::from(name.contains('\\'));
                     list.insert(&name, digest);
                 }
-                None => list.warn(format!("line {} is no checksum line", number + 1)),
+                None => {
+                    list.has_unread |= has_evidence(line);
+                    list.warn(format!("line {} is no checksum line", number + 1));
+                }
             }
         }
         if backslashes > 0 {
@@ -71,6 +80,7 @@ impl ChecksumList {
     /// Adds a second list of the same folder; says which names have other digests there.
     pub(crate) fn merge(&mut self, other: Self) -> Vec<String> {
         self.warnings.clear();
+        self.has_unread |= other.has_unread;
         for (name, digests) in other.digests {
             for digest in digests {
                 self.insert(&name, digest);
@@ -81,6 +91,7 @@ impl ChecksumList {
 
     /// Adds a newer list: its digests take the place of those that were listed for the same names.
     pub(crate) fn supersede(&mut self, newer: Self) {
+        self.has_unread = newer.has_unread;
         self.digests.extend(newer.digests);
         self.by_base_name.extend(newer.by_base_name);
     }
@@ -113,6 +124,19 @@ impl ChecksumList {
             .map(|(name, digest)| (name.clone(), hex(digest)))
             .collect()
     }
+}
+
+/// Is a listed name nothing but digits, as the beginning of a page's name is?
+fn is_cut(name: &str) -> bool {
+    base_name(name).bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Has a line that could not be read a digest or the beginning of one, or a number as pages have it?
+fn has_evidence(line: &str) -> bool {
+    const DIGITS: usize = 8;
+    let hex = line.bytes().take_while(u8::is_ascii_hexdigit).count();
+    let mut numbers = line.split(|c: char| !c.is_ascii_digit());
+    hex >= DIGITS || hex == line.len() || numbers.any(|number| number.len() == DIGITS && number.starts_with('0'))
 }
 
 /// What ends the lines of a list: a zero where it has no other line ends, and something that can be read.
@@ -233,6 +257,24 @@ mod tests {
         ] {
             let list = ChecksumList::parse(text.as_bytes());
             assert!(list.is_empty() && list.warnings.len() == 1, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_may_have_named_a_page_is_told_from_other_words() {
+        let cases = [
+            (format!("{A}  1.jp2\n{A}  0000"), true),
+            (format!("{A}  1.jp2\n{A}  "), true),
+            (format!("{A}  1.jp2\n{}", &A[..20]), true),
+            (format!("{A}  1.jp2\n{}", &A[..2]), true),
+            (format!("{A},00000005.jp2\n"), true),
+            ("the file 00000005.jp2 has no digest\n".to_owned(), true),
+            (format!("{A}  1.jp2\nmade by hand\n"), false),
+            (format!("# 00000005.jp2\n{A}  1.jp2\n"), false),
+            (format!("{A}  1.jp2\n{A}  notes\n"), false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(ChecksumList::parse(text.as_bytes()).has_unread, expected, "{text:?}");
         }
     }
 

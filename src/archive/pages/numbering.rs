@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::archive::findings::{FindingCode, FindingList};
+use crate::archive::pages::{VolumePages, listed};
+
 /// How far a page number may lie beyond the number of pages: `factor * pages + slack`.
 const FACTOR: u64 = 2;
 const SLACK: u64 = 1_000;
@@ -40,5 +43,26 @@ impl PageNumbering {
     pub(super) fn holds(&self, page: u32) -> bool {
         let number = u64::from(page);
         number <= self.plausible || number <= self.most && self.named.contains(&page)
+    }
+}
+
+impl VolumePages {
+    /// Numbers between the first and the last page of which there is nothing.
+    pub(super) fn gaps(&self) -> Vec<u32> {
+        self.lines.clone().filter(|page| !self.has_any(*page)).collect()
+    }
+
+    /// Pages that have a text and no image, where there are images.
+    pub(super) fn texts_without_image(&self) -> Vec<u32> {
+        let among = |page: &u32| !self.images.is_empty() && !self.images.contains(page);
+        self.texts.keys().copied().filter(among).collect()
+    }
+
+    pub(super) fn note_gaps(&self, findings: &mut FindingList) {
+        let missing = self.gaps();
+        if !missing.is_empty() {
+            let text = listed("page numbers missing in between", &missing);
+            findings.note(FindingCode::PageGap, None, text);
+        }
     }
 }

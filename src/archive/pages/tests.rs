@@ -29,6 +29,7 @@ impl TestPages {
             name: name.to_owned(),
             role,
             standing: FileStanding::Own,
+            is_empty: false,
         });
     }
 

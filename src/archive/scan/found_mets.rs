@@ -37,6 +37,12 @@ impl FoundMets {
         )
     }
 
+    /// It may be this book's and could not be read to its end, so that files which it names are perhaps not known.
+    pub(super) fn is_unread(&self) -> bool {
+        self.identity != BookIdentity::Another
+            && matches!(self.mets.record, RecordKind::Malformed | RecordKind::Refused)
+    }
+
     /// May its list of files be held against the volume?
     fn speaks_of_this_book(&self) -> bool {
         self.identity == BookIdentity::Requested
@@ -93,6 +99,7 @@ impl TarScan<'_> {
         } else {
             found
         };
+        self.has_unread |= !is_newer && other.identity == BookIdentity::Requested && other.is_unread();
         if is_newer {
             // What the older one says of a file's bytes is of an older file; that there is such a file stays said.
             other

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::archive::acceptance::{BookIdentity, VolumeAcceptance, VolumeFacts, decide, has_all_digests, worst_of};
+use crate::archive::acceptance::{
+    BookIdentity, ProofGaps, VolumeAcceptance, VolumeFacts, decide, has_all_digests, is_proven_whole, worst_of,
+};
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::MemberRole;
 use crate::archive::pages::VolumePages;
+use crate::archive::scan::found_mets::FoundMets;
 use crate::archive::scan::placement::{place, set_copies_aside};
 use crate::archive::scan::{FileSeen, FoundList, TarScan};
 use crate::archive::verify::{DigestComparison, DigestSources, ListRange, RangedList, compare, list_ranges};
@@ -19,6 +22,14 @@ pub(in crate::archive) struct ScanResult {
     authenticated: bool,
     /// Pages that the METS or the checksum list names.
     named_pages: BTreeSet<u32>,
+    /// Both name pages, and the same ones.
+    sources_agree: bool,
+    /// Pages that are there and that neither names, where the METS names others.
+    unnamed_pages: u64,
+    /// Something of them could not be read.
+    has_unread: bool,
+    /// Files without a single byte that may be page images.
+    empty_unplaced: u64,
     pub(in crate::archive) mets: Option<MetsSummary>,
     pub(in crate::archive) pages: VolumePages,
     findings: FindingList,
@@ -49,10 +60,17 @@ impl ScanResult {
             mismatched: compared.mismatched.len(),
             missing: compared.missing.len(),
         });
+        let gaps = ProofGaps {
+            empty_images: count.empty_images + self.empty_unplaced,
+            texts_without_image: count.texts_without_image,
+            unexplained_gaps: if self.sources_agree { 0 } else { count.gaps },
+            unnamed_pages: self.unnamed_pages,
+            has_unread: self.has_unread,
+        };
         let findings = findings.finish();
         let acceptance = VolumeAcceptance {
             refusal,
-            verified: refusal.is_none() && count.empty_images == 0 && has_all_digests(&compared),
+            verified: refusal.is_none() && is_proven_whole(&compared, gaps),
             pages: count.pages,
             page_numbers: count.page_numbers,
             text_pages: count.text_pages,
@@ -92,6 +110,9 @@ impl TarScan<'_> {
         let page_names = place(&mut self.files, self.folder_owners, self.barcode, &mut self.findings);
         set_long_texts_aside(&mut self.files, &self.long_texts, &mut self.findings);
         let owners = &page_names.owners;
+        let is_unread = |found: &FoundList| found.list.has_unread && owners.foreign_folder(&found.folder).is_none();
+        let has_unread =
+            self.has_unread || self.lists.iter().any(is_unread) || self.mets.as_ref().is_some_and(FoundMets::is_unread);
         let is_ours = |found: &FoundList| !found.list.is_empty() && owners.foreign_folder(&found.folder).is_none();
         self.lists.retain(is_ours);
         let ranges = list_ranges(&self.lists, &self.files);
@@ -112,6 +133,10 @@ impl TarScan<'_> {
             identity,
             terminated: self.terminated,
             authenticated: self.authenticated,
+            sources_agree: !list_pages.is_empty() && list_pages == mets_pages,
+            unnamed_pages: unnamed_pages(&self.files, &list_pages, &mets_pages),
+            has_unread,
+            empty_unplaced: self.files.iter().filter(|file| file.may_be_empty_image()).count() as u64,
             named_pages: &list_pages | &mets_pages,
             mets,
             pages: self.pages,
@@ -175,6 +200,16 @@ fn note_unnamed_pages(list: &BTreeSet<u32>, mets: &BTreeSet<u32>, findings: &mut
     if unnamed > 0 {
         let text = format!("the checksum list has {unnamed} pages that the METS does not name");
         findings.note(FindingCode::MetsLacksPages, None, text);
+    }
+}
+
+/// How many pages are there that neither the list nor a METS that names pages has.
+fn unnamed_pages(files: &[FileSeen], list: &BTreeSet<u32>, mets: &BTreeSet<u32>) -> u64 {
+    let present: BTreeSet<u32> = files.iter().filter_map(|file| file.role.page()).collect();
+    if mets.is_empty() {
+        0
+    } else {
+        present.difference(&(list | mets)).count() as u64
     }
 }
 

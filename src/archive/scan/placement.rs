@@ -37,7 +37,11 @@ pub(super) fn place<'b>(
     place_candidates(files, &names);
     for file in files.iter() {
         if let MemberRole::Unplaced { .. } = file.role {
-            let text = "nothing tells which page it is; it is not counted";
+            let text = if file.is_empty {
+                "nothing tells which page it is, and it has not a single byte; it is not counted"
+            } else {
+                "nothing tells which page it is, or it is in no form that is known; it is not counted"
+            };
             findings.note(FindingCode::UnplacedPageFile, Some(&file.name), text);
         }
     }

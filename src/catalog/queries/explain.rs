@@ -157,7 +157,7 @@ fn stored(book: &Map<String, Value>) -> String {
     let pages = pages.map_or_else(|| "pages not counted".to_owned(), |pages| format!("{pages} pages"));
     let proof = match book.get("verified").and_then(Value::as_bool) {
         Some(true) => "every page agrees with its listed checksum",
-        Some(false) => "unverified: the archive lists no checksums that prove every page",
+        Some(false) => "unverified: its checksums do not prove that every page is there and equal",
         None => "whether it is verified was not recorded",
     };
     let finding = text("worst_finding").map_or_else(String::new, |code| {

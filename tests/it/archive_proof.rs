@@ -1,0 +1,144 @@
+//! What keeps a volume whose files are all equal to their digests from being verified.
+
+use serde_json::{Value, json};
+
+use crate::archive_cases::made;
+use crate::support::archives::Files;
+
+/// Five pages, their images with another extension.
+fn in_form(extension: &str) -> Files {
+    let mut files = Files::bare(5, 300);
+    for (name, _) in &mut files.0 {
+        *name = name.replace("jp2", extension);
+    }
+    files
+}
+
+/// These files with a METS that names none of them, and this list.
+fn listed_by(files: &Files, list: &str) -> Files {
+    let mets = Files::default().mets(false);
+    let named = files.clone().with("TESTLIB_TL0000000001.xml", mets.as_bytes());
+    named.with("checksum.md5", list.as_bytes())
+}
+
+#[test]
+fn page_images_in_an_unknown_form_are_asked_for_all_the_same() {
+    for extension in ["heic", "jxl", "avif", "djvu", "jp2.gz"] {
+        let files = in_form(extension);
+        let third = format!("00000003.{extension}");
+        let empty = files.clone().replace(&third, b"");
+        let texts: Vec<String> = files
+            .checksums()
+            .lines()
+            .filter(|line| !line.contains(extension))
+            .map(str::to_owned)
+            .collect();
+        let cases = [
+            ("whole", listed_by(&files, &files.checksums()), (Value::Null, true)),
+            (
+                "absent",
+                listed_by(&files.clone().without(&third), &files.checksums()),
+                (json!("pages_missing"), false),
+            ),
+            ("empty", listed_by(&empty, &empty.checksums()), (Value::Null, false)),
+            ("not listed", listed_by(&files, &texts.join("\n")), (Value::Null, false)),
+        ];
+        for (what, archive, expected) in cases {
+            let (json, _) = made(&archive.tar_gz());
+            assert_eq!(
+                (json["refusal"].clone(), json["verified"] == true),
+                expected,
+                "{what} {extension}: {json:#}"
+            );
+        }
+    }
+}
+
+/// A volume with METS and list, beside a folder of more pages with a list of its own.
+fn beside(volume: &Files, more: &Files) -> Files {
+    let whole = volume
+        .clone()
+        .with("TESTLIB_TL0000000001.xml", volume.mets(false).as_bytes())
+        .with("checksum.md5", volume.checksums().as_bytes())
+        .with("more/checksum.md5", more.checksums().as_bytes());
+    more.0
+        .iter()
+        .fold(whole, |files, (name, bytes)| files.with(&format!("more/{name}"), bytes))
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
+fn what_may_have_named_more_pages_and_could_not_be_read_keeps_from_verified() {
+    let four = Files::bare(4, 300);
+    let list = four.checksums();
+    let digest = &list[..32];
+    let with_mets = |mets: &str| {
+        let named = four.clone().with("TESTLIB_TL0000000001.xml", mets.as_bytes());
+        named.with("checksum.md5", list.as_bytes())
+    };
+    let mets = Files::bare(5, 300).mets(false);
+    let without_third = four.clone().without("00000003.jp2");
+    let gap = without_third.clone().without("00000003.txt").without("00000003.html");
+    let mut further = Files::bare(6, 300);
+    further.0.retain(|(name, _)| name.as_str() > "00000005");
+    let mut copy = Files::bare(6, 300).replace("00000006.jp2", b"");
+    copy.0.retain(|(name, _)| name.ends_with("jp2"));
+    let with_note = four.clone().with("00000002a.txt", b"");
+    let cases = [
+        ("all is read", with_mets(&four.mets(false)), true),
+        (
+            "a name is cut",
+            listed_by(&four, &format!("{list}{digest}  0000")),
+            false,
+        ),
+        (
+            "a digest is cut",
+            listed_by(&four, &format!("{list}{}", &digest[..20])),
+            false,
+        ),
+        (
+            "a comma",
+            listed_by(&four, &format!("{list}{digest},00000005.jp2\n")),
+            false,
+        ),
+        ("other words", listed_by(&four, &format!("{list}made by hand\n")), true),
+        (
+            "a DTD",
+            with_mets(&mets.replacen("<mets", "<!DOCTYPE mets><mets", 1)),
+            false,
+        ),
+        ("an encoding", with_mets(&mets.replace("UTF-8", "X-FOO")), false),
+        (
+            "a text without its image",
+            listed_by(&without_third, &without_third.checksums()),
+            false,
+        ),
+        ("a gap", listed_by(&gap, &gap.checksums()), false),
+        (
+            "a gap in METS and list",
+            gap.clone()
+                .with("TESTLIB_TL0000000001.xml", gap.mets(false).as_bytes())
+                .with("checksum.md5", gap.checksums().as_bytes()),
+            true,
+        ),
+        ("further pages in a folder", beside(&four, &further), false),
+        (
+            "images once more in a folder, one of them empty",
+            beside(&four, &copy),
+            true,
+        ),
+        (
+            "an empty text beside a page's",
+            listed_by(&with_note, &with_note.checksums()),
+            true,
+        ),
+    ];
+    for (what, archive, verified) in cases {
+        let (json, _) = made(&archive.tar_gz());
+        assert_eq!(
+            (&json["refusal"], &json["verified"]),
+            (&Value::Null, &json!(verified)),
+            "{what}: {json:#}"
+        );
+    }
+}
