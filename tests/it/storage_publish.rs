@@ -237,7 +237,8 @@ fn a_verified_archive_that_lacks_a_page_the_record_or_hocr_is_kept_aside() {
     let cut = |mets: &str| mets[..300].to_owned();
     let without_marc = |mets: &str| mets.replace(MARC, "");
     let cases = [
-        (proven_volume(Files::bare(5, 100), cut), KeepReason::RecordLost),
+        // What is cut from its METS may have named more pages.
+        (proven_volume(Files::bare(5, 100), cut), KeepReason::WeakerProof),
         (proven_volume(Files::bare(5, 100), without_marc), KeepReason::RecordLost),
         (proven_volume(pages_but(5, &hocr), str::to_owned), KeepReason::FewerHocr),
         (
@@ -258,8 +259,8 @@ fn a_verified_archive_that_lacks_a_page_the_record_or_hocr_is_kept_aside() {
             else {
                 panic!("{why:?}: published");
             };
-            assert_eq!((reason, read(&storage, &key)), (why, archive.clone()));
-            assert_eq!(read(&storage, &raw()), good);
+            assert_eq!(reason, why);
+            assert!(read(&storage, &key) == archive && read(&storage, &raw()) == good, "{why:?}");
             assert!(before.iter().all(|name| names(&storage).contains(name)), "{why:?}");
         }
     }
