@@ -1,6 +1,6 @@
 //! Other letters and digits in place of those that tell of a book, the same ones for the same name throughout a bundle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -33,7 +33,7 @@ impl BookPseudonyms {
             runs_of(barcode.as_str()).filter(is_meant)
         });
         titles.retain(|title| title.chars().count() > 5);
-        titles.sort_by_key(|title| std::cmp::Reverse(title.len()));
+        titles.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         titles.dedup();
         Self {
             key: rand::random(),
@@ -55,15 +55,29 @@ impl BookPseudonyms {
 
     /// Without known barcodes, titles, and runs that are suspect.
     fn without(&self, text: &str, is_suspect: impl Fn(&str) -> bool) -> String {
-        let mut text = text.to_owned();
-        for title in self.titles.iter().filter(|title| !title.is_empty()) {
-            if text.contains(title.as_str()) {
-                text = text.replace(title.as_str(), &self.words(title));
+        let is_meant = |run: &str| self.is_known(run) || is_suspect(run) && !self.kept.contains(run);
+        let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+        for (at, title) in self.titles_in(text) {
+            out += &self.mapped(&text[from..at], is_meant);
+            out += &self.words(title);
+            from = at + title.len();
+        }
+        out + &self.mapped(&text[from..], is_meant)
+    }
+
+    /// Where titles begin, the longer ones first where two overlap.
+    fn titles_in(&self, text: &str) -> BTreeMap<usize, &str> {
+        let longer = self.titles.partition_point(|title| title.len() > text.len());
+        let mut found: BTreeMap<usize, &str> = BTreeMap::new();
+        for title in &self.titles[longer..] {
+            for (at, _) in text.match_indices(title.as_str()) {
+                let before = found.range(..at + title.len()).next_back();
+                if before.is_none_or(|(begin, other)| begin + other.len() <= at) {
+                    found.insert(at, title);
+                }
             }
         }
-        self.mapped(&text, |run| {
-            self.is_known(run) || is_suspect(run) && !self.kept.contains(run)
-        })
+        found
     }
 
     fn is_known(&self, run: &str) -> bool {
@@ -105,26 +119,35 @@ impl BookPseudonyms {
         out
     }
 
-    /// Another word of the same shape, never the same; in small letters that of the capitals.
+    /// Another word of the same shape, never the same; in small letters that of the capitals. As each character moves on by those behind
+    /// it, and then all but the first by those before it, whoever has the key could go back: no two words of a barcode share one.
     fn word(&self, word: &str) -> String {
-        let capitals = word.to_ascii_uppercase();
-        let mut others = (0..).map(|round| of_shape(word, xxh3_64_with_seed(capitals.as_bytes(), self.key ^ round)));
-        others.find(|other| other != word).unwrap_or_default()
+        let mut chars: Vec<char> = word.chars().collect();
+        for place in (0..chars.len()).rev() {
+            chars[place] = moved(chars[place], self.hash(&chars[place + 1..]));
+        }
+        for place in 1..chars.len() {
+            chars[place] = moved(chars[place], self.hash(&chars[..place]));
+        }
+        chars.into_iter().collect()
+    }
+
+    fn hash(&self, chars: &[char]) -> u64 {
+        let capitals: String = chars.iter().map(char::to_ascii_uppercase).collect();
+        xxh3_64_with_seed(capitals.as_bytes(), self.key)
     }
 }
 
-fn of_shape(word: &str, hash: u64) -> String {
-    let places = (0_u64..).zip(word.chars());
-    let other = places.map(|(place, c)| {
-        let hash = xxh3_64_with_seed(&place.to_le_bytes(), hash);
-        let of = |first: u8, count: u64| char::from(first + u8::try_from(hash % count).unwrap_or_default());
-        match c {
-            digit if digit.is_numeric() => of(b'0', 10),
-            upper if upper.is_uppercase() => of(b'A', 26),
-            _ => of(b'a', 26),
-        }
-    });
-    other.collect()
+/// Another character of the same kind.
+fn moved(c: char, hash: u64) -> char {
+    let (first, count) = match c {
+        digit if digit.is_numeric() => (b'0', 10),
+        upper if upper.is_uppercase() => (b'A', 26),
+        _ => (b'a', 26),
+    };
+    let place = u64::from(c).saturating_sub(u64::from(first)) % count;
+    let other = (place + 1 + hash % (count - 1)) % count;
+    char::from(first + u8::try_from(other).unwrap_or_default())
 }
 
 /// The runs of letters and digits in a text.
@@ -187,6 +210,43 @@ mod tests {
         }
         assert_eq!(names.log("barcode=HXSPBQ"), format!("barcode={hidden}"));
         assert_eq!(names.log("hxspbq"), hidden.to_ascii_lowercase());
+    }
+
+    #[test]
+    fn a_title_is_looked_for_once_however_often_it_was_read() {
+        let titles = ["Typee 2", "Omoo 12", "Typee 2", "Mardi 123", "Omoo 12"].map(str::to_owned);
+        let names = BookPseudonyms::new(&[], titles.to_vec(), &[]);
+        assert_eq!(names.titles, ["Mardi 123", "Omoo 12", "Typee 2"]);
+        for text in ["Omoo 12", "Typee 2 and Mardi 123"] {
+            let said = names.plain(text, ELSEWHERE);
+            assert!(
+                !said.contains("Omoo") && !said.contains("Typee") && !said.contains("Mardi"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_two_names_share_a_pseudonym() {
+        let names = BookPseudonyms::new(&[], Vec::new(), &[]);
+        let all: Vec<String> = (0..1_000)
+            .flat_map(|number| [format!("B{number:03}"), format!("{number:03}")])
+            .collect();
+        let said: BTreeSet<String> = all.iter().map(|name| names.words(name)).collect();
+        assert_eq!(said.len(), all.len());
+        assert!(all.iter().all(|name| names.words(name) != *name));
+    }
+
+    #[test]
+    fn a_title_has_one_pseudonym_wherever_it_stands() {
+        let titles = ["Report 39015000000017", "Report 39", "Typee HXSPBQ"];
+        let book = Barcode::parse("HXSPBQ").unwrap();
+        let names = BookPseudonyms::new(&[book], titles.map(str::to_owned).to_vec(), &[]);
+        for title in titles {
+            let text = format!("{title} and {title}");
+            let said = names.words(title);
+            assert_eq!(names.plain(&text, IN_ANSWERS), format!("{said} and {said}"));
+        }
     }
 
     #[test]
