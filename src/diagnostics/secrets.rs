@@ -1,5 +1,6 @@
 //! What no answer is kept with: tokens, cookies, keys and signatures.
 
+use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use url::Url;
@@ -128,12 +129,33 @@ fn user_of_address(text: &str, from: usize) -> Option<Range<usize>> {
 
 /// The password of a line `host:port:database:user:password`; it may hold blanks.
 fn password_of_pgpass(text: &str, word: Range<usize>) -> Option<Range<usize>> {
-    let mut fields = text[word.clone()].splitn(5, ':');
-    let (host, port) = (fields.next()?, fields.next()?);
-    let (database, user, password) = (fields.next()?, fields.next()?, fields.next()?);
+    let line = &text[word.clone()];
+    // The groups of an address may be digits, too.
+    let address = line.trim_end_matches(['.', ':', ';', ')']).split(['/', '%']).next()?;
+    if is_ipv6(address) {
+        return None;
+    }
+    let (host, rest) = line.split_at(end_of_host(line));
+    let mut fields = rest.strip_prefix(':')?.splitn(4, ':');
+    let (port, database) = (fields.next()?, fields.next()?);
+    let (user, password) = (fields.next()?, fields.next()?);
     let is_port = port == "*" || !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let is_line = is_port && !host.is_empty() && !database.is_empty() && !user.is_empty();
     is_line.then(|| word.end - password.len()..line_end(text, word.end))
+}
+
+/// Where the host of such a line ends, whose own colons are in brackets or behind a backslash.
+fn end_of_host(line: &str) -> usize {
+    let inner = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    if let Some((address, _)) = inner.filter(|(address, _)| is_ipv6(address)) {
+        return address.len() + 2;
+    }
+    let mut colons = line.match_indices(':').map(|(at, _)| at);
+    colons.find(|at| !line[..*at].ends_with('\\')).unwrap_or(line.len())
+}
+
+fn is_ipv6(address: &str) -> bool {
+    address.parse::<Ipv6Addr>().is_ok()
 }
 
 /// The e-mail address whose `@` is here.
@@ -273,6 +295,17 @@ mod tests {
                 "db.example.org:5432:grind:grind:***\nnext",
             ),
             ("line=\"*:*:*:grind:S3\"", "line=\"*:*:*:grind:***"),
+            (
+                "[2001:0:1:2:3:4:5:6]:443 refused, at 2001:0:1:2:3:4:5:6. Next",
+                "[2001:0:1:2:3:4:5:6]:443 refused, at 2001:0:1:2:3:4:5:6. Next",
+            ),
+            ("at 2001:0:1:2:3:4:5:6/64: next", "at 2001:0:1:2:3:4:5:6/64: next"),
+            (
+                "[2001:0:1:2:3:4:5:6]:5432:grind:grind:S3",
+                "[2001:0:1:2:3:4:5:6]:5432:grind:grind:***",
+            ),
+            ("\\:\\:1:5432:grind:grind:S3", "\\:\\:1:5432:grind:grind:***"),
+            ("[db:5432:grind:grind:S3]", "[db:5432:grind:grind:***"),
             ("10:00:00 src/a.rs:12:5: x", "10:00:00 src/a.rs:12:5: x"),
             ("GET /?state=1&code=4/0S3&scope=x", "GET /?state=1&code=***&scope=x"),
             (
