@@ -19,8 +19,8 @@ pub(super) fn keep(folder: &Path, mut answer: UnrecognisedAnswer) -> io::Result<
     let name = name_of(&answer);
     answer.kept_at = Some(jiff::Timestamp::now());
     let text = serde_json::to_vec_pretty(&answer)?;
-    let decision = decide(usage(folder, &answer, &name)?, &name, text.len() as u64);
-    if matches!(decision, KeepDecision::Keep(_)) {
+    let decision = decide(usage(folder, &answer, &name)?, text.len() as u64);
+    if decision == KeepDecision::Keep {
         // Such a file can be read by its owner alone.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&text)?;

@@ -15,10 +15,10 @@ pub(super) struct KindUsage {
 }
 
 /// What becomes of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeepDecision {
-    /// It is kept under this name.
-    Keep(String),
+    /// It is kept.
+    Keep,
     /// One of its shape is kept.
     Known,
     /// As many of its kind are kept as may be.
@@ -26,13 +26,13 @@ pub(super) enum KeepDecision {
 }
 
 /// Decides about an answer of so many bytes.
-pub(super) fn decide(usage: KindUsage, name: &str, bytes: u64) -> KeepDecision {
+pub(super) fn decide(usage: KindUsage, bytes: u64) -> KeepDecision {
     if usage.has_shape {
         KeepDecision::Known
     } else if usage.files >= MOST_KEPT || usage.bytes + bytes > MOST_BYTES {
         KeepDecision::Full
     } else {
-        KeepDecision::Keep(name.to_owned())
+        KeepDecision::Keep
     }
 }
 
@@ -42,22 +42,21 @@ mod tests {
 
     #[test]
     fn the_oldest_are_kept_within_the_bounds() {
-        let keep = KeepDecision::Keep("a".to_owned());
         for (files, bytes, has_shape, size, decision) in [
-            (0, 0, false, 10, &keep),
-            (MOST_KEPT - 1, 0, false, 10, &keep),
-            (MOST_KEPT, 0, false, 10, &KeepDecision::Full),
-            (1, MOST_BYTES - 10, false, 10, &keep),
-            (1, MOST_BYTES - 10, false, 11, &KeepDecision::Full),
-            (0, 0, false, MOST_BYTES + 1, &KeepDecision::Full),
-            (MOST_KEPT, MOST_BYTES, true, 10, &KeepDecision::Known),
+            (0, 0, false, 10, KeepDecision::Keep),
+            (MOST_KEPT - 1, 0, false, 10, KeepDecision::Keep),
+            (MOST_KEPT, 0, false, 10, KeepDecision::Full),
+            (1, MOST_BYTES - 10, false, 10, KeepDecision::Keep),
+            (1, MOST_BYTES - 10, false, 11, KeepDecision::Full),
+            (0, 0, false, MOST_BYTES + 1, KeepDecision::Full),
+            (MOST_KEPT, MOST_BYTES, true, 10, KeepDecision::Known),
         ] {
             let usage = KindUsage {
                 files,
                 bytes,
                 has_shape,
             };
-            assert_eq!(&decide(usage, "a", size), decision, "{usage:?} {size}");
+            assert_eq!(decide(usage, size), decision, "{usage:?} {size}");
         }
     }
 }

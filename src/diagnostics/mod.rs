@@ -12,8 +12,9 @@ mod sample;
 mod secrets;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub(crate) use crate::diagnostics::list_answer::{ListReview, ReportedSource, of_
 pub(crate) use crate::diagnostics::sample::AnswerSample;
 pub(crate) use crate::diagnostics::secrets::without_secrets;
 
+/// What a shape is of, and the shape.
+type AnswerShape = (UnrecognisedKind, String);
+
 const KINDS: usize = UnrecognisedKind::ALL.len();
 
 /// Where answers are reported that were not recognised. Clones are the same; the default counts and keeps nothing.
@@ -37,12 +41,14 @@ pub struct DiagnosticsFolder(Arc<DiagnosticsState>);
 struct DiagnosticsState {
     folder: Option<PathBuf>,
     counts: [AtomicU64; KINDS],
-    /// Shapes that this program has met, so that a flood of one costs no thread each; at most [`MOST_KEPT`] a kind.
-    met: Mutex<BTreeSet<(UnrecognisedKind, String)>>,
+    /// Shapes that this program has kept or is about to, so that a flood of one costs no thread each; at most [`MOST_KEPT`] a kind.
+    met: Mutex<BTreeSet<AnswerShape>>,
     /// One writes at a time, so that the bounds of the folder hold.
     folder_lock: Mutex<()>,
     writing: Mutex<usize>,
     written: Condvar,
+    /// The last one could not be written, which was said.
+    is_failing: AtomicBool,
 }
 
 impl DiagnosticsFolder {
@@ -61,25 +67,19 @@ impl DiagnosticsFolder {
         if !self.is_new(&answer) {
             return;
         }
+        let shape = (answer.kind, answer.shape.clone());
         let state = Arc::clone(&self.0);
         *locked(&self.0.writing) += 1;
         let writer = std::thread::Builder::new().name("diagnostics".to_owned());
+        let of_thread = shape.clone();
         let begun = writer.spawn(move || {
             let one_at_a_time = locked(&state.folder_lock);
-            let shape = answer.shape.clone();
-            match folder::keep(&folder, answer) {
-                Ok(KeepDecision::Keep(file)) => {
-                    info!(shape, %file, "GRIN's answer is not recognised; it is kept for `grind support-bundle`");
-                }
-                Ok(KeepDecision::Known | KeepDecision::Full) => {}
-                Err(error) => warn!(folder = %folder.display(), %error, "what is not recognised cannot be kept"),
-            }
+            let kept = folder::keep(&folder, answer);
             drop(one_at_a_time);
-            state.one_written();
+            state.one_written(&of_thread, kept);
         });
         if let Err(error) = begun {
-            warn!(%error, "what is not recognised cannot be kept");
-            self.0.one_written();
+            self.0.one_written(&shape, Err(error));
         }
     }
 
@@ -102,7 +102,26 @@ impl DiagnosticsFolder {
 }
 
 impl DiagnosticsState {
-    fn one_written(&self) {
+    /// One was written, or could not be: then the next of its shape is tried again. The first of several that cannot be written is told.
+    fn one_written(&self, shape: &AnswerShape, kept: io::Result<KeepDecision>) {
+        match kept {
+            Ok(KeepDecision::Keep) => {
+                self.is_failing.store(false, Ordering::Relaxed);
+                let (kind, shape) = (shape.0.as_str(), &shape.1);
+                info!(
+                    kind,
+                    shape, "GRIN's answer is not recognised; it is kept for `grind support-bundle`"
+                );
+            }
+            Ok(KeepDecision::Known | KeepDecision::Full) => {}
+            Err(error) => {
+                locked(&self.met).remove(shape);
+                if !self.is_failing.swap(true, Ordering::Relaxed) {
+                    let folder = self.folder.as_deref().unwrap_or(Path::new("")).display();
+                    warn!(%folder, %error, "what is not recognised cannot be kept");
+                }
+            }
+        }
         *locked(&self.writing) -= 1;
         self.written.notify_all();
     }
@@ -156,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_is_counted() {
+    fn what_cannot_be_kept_is_counted_and_tried_again() {
         let home = tempfile::tempdir().unwrap();
         let in_the_way = home.path().join("diagnostics");
         fs::write(&in_the_way, "a file").unwrap();
@@ -164,6 +183,10 @@ mod tests {
         diagnostics.report(word("ON_HOLD"));
         diagnostics.finish(SOON);
         assert_eq!(count(&diagnostics), 1);
-        assert_eq!(fs::read(in_the_way).unwrap(), b"a file");
+        assert_eq!(fs::read(&in_the_way).unwrap(), b"a file");
+        fs::remove_file(&in_the_way).unwrap();
+        diagnostics.report(word("ON_HOLD"));
+        diagnostics.finish(SOON);
+        assert_eq!(kept_answers(&in_the_way).unwrap().len(), 1);
     }
 }
