@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -105,13 +106,18 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         .permissions(fs::Permissions::from_mode(0o600))
         .tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
-    if let Ok(before) = fs::metadata(path) {
-        // Root renews a token also where it is the daemon's; nobody else can give a file away, and theirs it is already.
-        drop(fchown(file.as_file(), Some(before.uid()), Some(before.gid())));
-    }
+    give_to_owner_of(path, file.as_file());
     file.as_file().sync_all()?;
     file.persist(path).map_err(|refused| refused.error)?;
     File::open(folder)?.sync_all()
+}
+
+/// Gives what was just made to the owner of `path`, if that is there: root may renew a token or keep an answer where it is the daemon's.
+/// Nobody else can give a file away, and theirs it is already.
+pub(crate) fn give_to_owner_of(path: &Path, made: impl AsFd) {
+    if let Ok(there) = fs::metadata(path) {
+        drop(fchown(made, Some(there.uid()), Some(there.gid())));
+    }
 }
 
 /// A file that was read but does not hold what it should.
