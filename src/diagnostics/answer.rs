@@ -3,12 +3,11 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::diagnostics::sample::AnswerSample;
 use crate::diagnostics::secrets::{url_without_secrets, without_secrets};
 
 /// Characters of a shape.
 const SHAPE: usize = 200;
-/// Bytes of an answer.
-const BODY: usize = 96 << 10;
 
 /// What of GRIN's answers was not recognised; the metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -118,8 +117,7 @@ impl UnrecognisedAnswer {
     /// With what was answered, secrets left out.
     #[must_use]
     pub fn answered(mut self, content_type: &str, body: &[u8]) -> Self {
-        let body = &body[..body.len().min(BODY)];
-        self.body = without_secrets(&String::from_utf8_lossy(body));
+        self.body = without_secrets(&String::from_utf8_lossy(&AnswerSample::of(body)));
         content_type.clone_into(&mut self.content_type);
         self
     }

@@ -16,7 +16,7 @@ const MOST_WORDS: usize = 16;
 pub(crate) struct ReportedSource<'a> {
     pub(crate) url: &'a Url,
     pub(crate) content_type: &'a str,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: &'a [u8],
 }
 
 /// What a parser made of an answer with rows.
@@ -63,21 +63,13 @@ impl ListReview<'_> {
         found
     }
 
-    /// Whether there is anything to report.
-    pub(crate) fn is_odd(&self) -> bool {
-        !self.unrecognised().is_empty()
-    }
-
     /// Reports all of it.
     pub(crate) fn report(&self, diagnostics: &DiagnosticsFolder, source: &ReportedSource<'_>) {
-        report(diagnostics, self.unrecognised(), source);
-    }
-}
-
-fn report(diagnostics: &DiagnosticsFolder, found: Vec<UnrecognisedAnswer>, source: &ReportedSource<'_>) {
-    for answer in found {
-        let answer = answer.asked_at(source.url);
-        diagnostics.report(answer.answered(source.content_type, &source.body));
+        for answer in self.unrecognised() {
+            diagnostics.report_with(answer, |answer| {
+                answer.asked_at(source.url).answered(source.content_type, source.body)
+            });
+        }
     }
 }
 
@@ -189,6 +181,6 @@ mod tests {
         ] {
             assert_eq!(of_refusal(refusal).map(|answer| answer.kind), kind, "{refusal}");
         }
-        assert!(!ListReview::default().is_odd());
+        assert_eq!(ListReview::default().unrecognised(), []);
     }
 }

@@ -1,7 +1,7 @@
 //! What GRIN answers and is not recognised here: counted, and one answer of each shape kept for a person to report.
 //!
-//! Nobody waits for it: a thread of its own writes each answer that is kept, and a full disk or a folder that cannot be written costs a
-//! warning.
+//! A thread of its own writes each answer that is kept; who reports waits for no disk, and only the first of a shape is copied at all. A
+//! full disk or a folder that cannot be written costs a warning.
 
 mod answer;
 mod archive_answer;
@@ -62,11 +62,21 @@ impl DiagnosticsFolder {
 
     /// Counts what was not recognised, and has it kept if nothing of its shape is.
     pub fn report(&self, answer: UnrecognisedAnswer) {
+        self.report_with(answer, |answer| answer);
+    }
+
+    /// The same of an answer that is completed if it is to be kept.
+    pub(crate) fn report_with(
+        &self,
+        answer: UnrecognisedAnswer,
+        complete: impl FnOnce(UnrecognisedAnswer) -> UnrecognisedAnswer,
+    ) {
         self.0.counts[answer.kind as usize].fetch_add(1, Ordering::Relaxed);
         let Some(folder) = self.0.folder.clone() else { return };
         if !self.is_new(&answer) {
             return;
         }
+        let answer = complete(answer);
         let shape = (answer.kind, answer.shape.clone());
         let state = Arc::clone(&self.0);
         *locked(&self.0.writing) += 1;
@@ -172,6 +182,21 @@ mod tests {
         for file in fs::read_dir(&folder).unwrap() {
             assert_eq!(mode(&file.unwrap().path()), 0o600);
         }
+    }
+
+    #[test]
+    fn an_answer_is_completed_only_if_it_is_the_first_of_its_shape() {
+        let home = tempfile::tempdir().unwrap();
+        let diagnostics = DiagnosticsFolder::in_folder(home.path().join("diagnostics"));
+        let mut completed = 0;
+        for shape in ["ON_HOLD", "ON_HOLD", "HELD"] {
+            diagnostics.report_with(word(shape), |answer| {
+                completed += 1;
+                answer
+            });
+        }
+        diagnostics.finish(SOON);
+        assert_eq!((completed, count(&diagnostics)), (2, 3));
     }
 
     #[test]

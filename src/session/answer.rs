@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::diagnostics::ReportedSource;
 use crate::session::SessionError;
 use crate::session::exchange::{IncomingAnswer, RequestDeadlines};
 use crate::session::stream::{ContentCoding, decode_all};
@@ -35,6 +36,17 @@ pub struct SmallAnswer {
     pub body: Bytes,
     /// Where it came from, redirects followed.
     pub url: Url,
+}
+
+impl SmallAnswer {
+    /// For what of it is not recognised.
+    pub(crate) fn source(&self) -> ReportedSource<'_> {
+        ReportedSource {
+            url: &self.url,
+            content_type: self.headers.get("content-type").unwrap_or_default(),
+            body: &self.body,
+        }
+    }
 }
 
 /// Headers of an answer.

@@ -10,7 +10,7 @@ use crate::actor::AskContext;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::grin_line::GrinLine;
-use crate::diagnostics::{AnswerSample, ReportedSource};
+use crate::diagnostics::ReportedSource;
 use crate::grin::{Barcode, FileName, GrinAddresses, LibraryDirectory, ListForm, ListKind, ListQuery};
 use crate::session::{
     AuthMode, BodyError, FetchAnswer, HeadRequest, OpenStream, PermitClass, RequestKind, RequestMethod, SessionError,
@@ -96,7 +96,7 @@ impl<'a> GrinContact<'a> {
         let source = ReportedSource {
             url: &body.url,
             content_type: &body.content_type,
-            body: AnswerSample::of(&served.bytes),
+            body: &served.bytes,
         };
         let sample = served.read(&self.library);
         sample.review().report(self.line.session.diagnostics(), &source);

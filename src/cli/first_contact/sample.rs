@@ -67,14 +67,14 @@ pub struct ListSample {
 
 impl ServedList {
     /// Reads it.
-    pub fn read(self, library: &LibraryDirectory) -> ListSample {
+    pub fn read(&self, library: &LibraryDirectory) -> ListSample {
         match self.form {
             ListForm::Html => self.read_page(library),
             ListForm::Text | ListForm::TextAll => self.read_text(library),
         }
     }
 
-    fn read_page(self, library: &LibraryDirectory) -> ListSample {
+    fn read_page(&self, library: &LibraryDirectory) -> ListSample {
         let mut parser = ListPageParser::served_as(library, &self.url, &self.content_type);
         // A refusal is repeated when the parser finishes.
         let mut rows = parser.push(&self.bytes).unwrap_or_default();
@@ -101,24 +101,21 @@ impl ServedList {
         }
     }
 
-    fn read_text(mut self, library: &LibraryDirectory) -> ListSample {
+    fn read_text(&self, library: &LibraryDirectory) -> ListSample {
+        let mut bytes = &self.bytes[..];
         if self.is_cut {
             // What follows the last line end is half a line.
-            let whole = self
-                .bytes
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |at| at + 1);
-            self.bytes.truncate(whole);
+            let end = bytes.iter().rposition(|byte| *byte == b'\n');
+            bytes = &bytes[..end.map_or(0, |at| at + 1)];
         }
         let mut parser = TextListParser::new(self.kind, library);
-        let mut rows = parser.push(&self.bytes).unwrap_or_default();
+        let mut rows = parser.push(bytes).unwrap_or_default();
         let list = parser.finish();
         rows.extend(list.rows);
         ListSample {
             kind: self.kind,
             form: self.form,
-            bytes: self.bytes.len(),
+            bytes: bytes.len(),
             rows,
             rejected: list.rejected,
             rejected_more: list.rejected_more,

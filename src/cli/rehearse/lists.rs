@@ -2,7 +2,7 @@
 
 use crate::cli::first_contact::{ListSample, SampleEnd};
 use crate::cli::rehearse::step::RehearsalStep;
-use crate::diagnostics::{AnswerSample, DiagnosticsFolder, ListReview, ReportedSource};
+use crate::diagnostics::{DiagnosticsFolder, ListReview};
 use crate::grin::{AnswerRefusal, AskedBooks, Barcode, GrinState, ListForm, parse_tsv};
 use crate::session::SmallAnswer;
 
@@ -81,12 +81,7 @@ pub fn search(answer: &SmallAnswer, asked: &[Barcode], diagnostics: &Diagnostics
         rejected: &table.rejected,
         ..ListReview::default()
     };
-    let source = ReportedSource {
-        url: &answer.url,
-        content_type: answer.headers.get("content-type").unwrap_or_default(),
-        body: AnswerSample::of(&answer.body),
-    };
-    review.report(diagnostics, &source);
+    review.report(diagnostics, &answer.source());
     let found = asked.iter().filter(|barcode| table.of(barcode).is_some()).count();
     let seen = format!("_barcode_search for {} books, {found} in the answer", asked.len());
     let mut trouble: Vec<String> = table.warnings;

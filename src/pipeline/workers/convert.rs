@@ -8,7 +8,6 @@ use crate::catalog::{CatalogError, RecordConversions};
 use crate::diagnostics::{ListReview, of_process_words};
 use crate::grin::{AnswerRefusal, Barcode, ProcessForm, ProcessOutcome, parse_process_reply};
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
-use crate::pipeline::workers::passing_answer::report_small;
 use crate::pipeline::workers::retry;
 use crate::session::{
     AuthMode, ErrorClass, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SessionError, SmallAnswer,
@@ -138,7 +137,7 @@ impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
             words: of_process_words(&reply.outcomes),
             ..ListReview::default()
         };
-        report_small(&review, &answer, &self.parts.session.diagnostics());
+        review.report(&self.parts.session.diagnostics(), &answer.source());
         if let Some(refusal) = reply.refusal {
             return Err(ConvertError::Refused(refusal));
         }

@@ -9,7 +9,6 @@ use crate::catalog::{CatalogError, EnsureKnown, RecordEnrichment};
 use crate::diagnostics::ListReview;
 use crate::grin::{AnswerRefusal, AskedBooks, Barcode, BookEnrichment, TsvReader, parse_tsv};
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
-use crate::pipeline::workers::passing_answer::report_small;
 use crate::pipeline::workers::retry;
 use crate::session::{FetchAnswer, RequestKind, Session, SessionError};
 
@@ -117,7 +116,7 @@ impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
             rejected: &table.rejected,
             ..ListReview::default()
         };
-        report_small(&review, &answer, &self.parts.session.diagnostics());
+        review.report(&self.parts.session.diagnostics(), &answer.source());
         if let Some(refusal) = table.refusal {
             return Err(EnrichError::Refused(refusal));
         }

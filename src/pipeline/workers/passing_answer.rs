@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::diagnostics::{AnswerSample, DiagnosticsFolder, ListReview, ReportedSource};
 use crate::grin::ListRow;
-use crate::session::{BodyStream, SmallAnswer};
+use crate::session::BodyStream;
 
 /// A list on its way.
 pub(super) struct PassingAnswer {
@@ -44,24 +44,10 @@ impl PassingAnswer {
             words: self.words,
             ..review
         };
-        if review.is_odd() {
-            let source = ReportedSource {
-                url: &self.url,
-                content_type: &self.content_type,
-                body: self.sample.finish(),
-            };
-            review.report(diagnostics, &source);
-        }
-    }
-}
-
-/// The same of a small answer, which came whole.
-pub(super) fn report_small(review: &ListReview<'_>, answer: &SmallAnswer, diagnostics: &DiagnosticsFolder) {
-    if review.is_odd() {
         let source = ReportedSource {
-            url: &answer.url,
-            content_type: answer.headers.get("content-type").unwrap_or_default(),
-            body: AnswerSample::of(&answer.body),
+            url: &self.url,
+            content_type: &self.content_type,
+            body: &self.sample.finish(),
         };
         review.report(diagnostics, &source);
     }
