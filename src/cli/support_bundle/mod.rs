@@ -97,19 +97,18 @@ fn gather(args: &SupportBundleArgs, settings: &Settings) -> Result<Vec<BundledFi
     let state_directory = std::env::var_os("STATE_DIRECTORY");
     let folder = diagnostics_folder(&settings.catalog.url, state_directory.as_deref());
     let unreadable = |path: &Path, error: &io::Error| {
-        CliError::new(ExitStatus::NotPermitted, format!("{} cannot be read", path.display()))
-            .because(error)
-            .advise("Run it as the user of the daemon: sudo -u grind grind support-bundle")
+        CliError::new(ExitStatus::NotPermitted, format!("{} cannot be read", path.display())).because(error)
     };
-    let mut answers = kept_answers(&folder).map_err(|error| unreadable(&folder, &error))?;
+    let mut answers = kept_answers(&folder).map_err(|error| {
+        unreadable(&folder, &error).advise("Run it as the user of the daemon: sudo -u grind grind support-bundle")
+    })?;
     // Kept by an older version, maybe.
     answers
         .iter_mut()
         .for_each(|answer| answer.body = without_secrets(&answer.body));
-    let log = args
-        .log
-        .as_deref()
-        .map(|path| last_lines(path).map_err(|error| unreadable(path, &error)));
+    let log = args.log.as_deref().map(|path| {
+        last_lines(path).map_err(|error| unreadable(path, &error).advise("Give a file that you may read."))
+    });
     let reader = reading::existing(&settings.catalog.url).ok().flatten();
     let report = reader
         .as_ref()
@@ -144,14 +143,22 @@ fn with_digits(mut names: Vec<Barcode>) -> Vec<Barcode> {
     names
 }
 
+/// The last lines of a file, or of a pipe, which is read through.
 fn last_lines(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG)))?;
+    let metadata = file.metadata()?;
+    let mut left_out = 0;
+    if metadata.is_file() {
+        left_out = file.seek(SeekFrom::Start(metadata.len().saturating_sub(LOG)))?;
+    }
     let mut text = Vec::new();
-    file.take(LOG).read_to_end(&mut text)?;
+    while (&mut file).take(LOG).read_to_end(&mut text)? > 0 {
+        let too_many = (text.len() as u64).saturating_sub(LOG);
+        left_out += too_many;
+        text.drain(..usize::try_from(too_many).unwrap_or(text.len()));
+    }
     let text = String::from_utf8_lossy(&text).into_owned();
-    match (length > LOG, text.split_once('\n')) {
+    match (left_out > 0, text.split_once('\n')) {
         (true, Some((_, whole))) => Ok(whole.to_owned()),
         _ => Ok(text),
     }
@@ -264,4 +271,36 @@ fn pack(path: &Path, files: &[BundledFile]) -> io::Result<()> {
         )?;
     }
     archive.into_inner()?.finish()?.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_a_file_and_of_a_pipe_are_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        for lines in [0, 3, 100_000] {
+            let log: String = (0..lines).fold(String::new(), |log, number| log + &format!("line {number}\n"));
+            let file = folder.path().join("log");
+            std::fs::write(&file, &log).unwrap();
+            let (reader, mut writer) = io::pipe().unwrap();
+            let pipe = format!("/proc/self/fd/{}", reader.as_raw_fd());
+            let said = log.clone();
+            let says = std::thread::spawn(move || writer.write_all(said.as_bytes()).unwrap());
+            for path in [Path::new(&pipe), &file] {
+                let last = last_lines(path).unwrap();
+                assert!(log.ends_with(&last) && last.len() as u64 <= LOG, "{}", path.display());
+                assert!(
+                    last.is_empty() == (lines == 0) && !last.contains("\n\n"),
+                    "{}",
+                    path.display()
+                );
+                assert_eq!(last.lines().next(), log.lines().nth(lines - last.lines().count()));
+            }
+            says.join().unwrap();
+        }
+    }
 }
