@@ -100,10 +100,10 @@ impl UnrecognisedAnswer {
         }
     }
 
-    /// With GRIN's own words.
+    /// With the words in question, secrets left out.
     #[must_use]
-    pub fn worded(mut self, words: Vec<String>) -> Self {
-        self.words = words;
+    pub fn worded(mut self, words: &[String]) -> Self {
+        self.words = words.iter().map(|word| without_secrets(word)).collect();
         self
     }
 
@@ -154,6 +154,17 @@ mod tests {
             assert_eq!(without_numbers(text), shape);
         }
         assert_eq!(without_numbers(&"ä".repeat(500)).chars().count(), SHAPE);
+    }
+
+    #[test]
+    fn nothing_of_an_answer_is_kept_with_a_secret() {
+        let said = "by jane@lib.example.org, token=S3CR3T";
+        let answer = UnrecognisedAnswer::new(UnrecognisedKind::Word, said)
+            .worded(&[said.to_owned()])
+            .asked_at(&"https://jane:S3CR3T@lib.example.org/_x?token=S3CR3T".parse().unwrap())
+            .answered("text/html", said.as_bytes());
+        let kept = format!("{answer:?}");
+        assert!(!kept.contains("jane") && !kept.contains("S3CR3T"), "{kept}");
     }
 
     #[test]

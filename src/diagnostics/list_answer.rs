@@ -49,11 +49,10 @@ impl ListReview<'_> {
         found.extend(self.doubt.map(of_doubt));
         if !self.unknown_columns.is_empty() {
             let names = self.unknown_columns.join(", ");
-            let words = self.unknown_columns.to_vec();
-            found.push(UnrecognisedAnswer::new(UnrecognisedKind::Column, &names).worded(words));
+            found.push(UnrecognisedAnswer::new(UnrecognisedKind::Column, &names).worded(self.unknown_columns));
         }
         for word in &self.words {
-            found.push(UnrecognisedAnswer::new(UnrecognisedKind::Word, word).worded(vec![word.clone()]));
+            found.push(UnrecognisedAnswer::new(UnrecognisedKind::Word, word).worded(std::slice::from_ref(word)));
         }
         let mut reasons: Vec<String> = self.rejected.iter().filter_map(|row| reason(&row.because)).collect();
         reasons.sort();

@@ -103,9 +103,13 @@ fn gather(args: &SupportBundleArgs, settings: &Settings) -> Result<Vec<BundledFi
         unreadable(&folder, &error).advise("Run it as the user of the daemon: sudo -u grind grind support-bundle")
     })?;
     // Kept by an older version, maybe.
-    answers
-        .iter_mut()
-        .for_each(|answer| answer.body = without_secrets(&answer.body));
+    for answer in &mut answers {
+        let words = &mut answer.words;
+        words
+            .iter_mut()
+            .chain([&mut answer.body])
+            .for_each(|text| *text = without_secrets(text));
+    }
     let log = args.log.as_deref().map(|path| {
         last_lines(path).map_err(|error| unreadable(path, &error).advise("Give a file that you may read."))
     });
