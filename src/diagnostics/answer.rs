@@ -74,7 +74,7 @@ pub struct UnrecognisedAnswer {
     pub kind: UnrecognisedKind,
     /// The same for all answers that differ in nothing but books and numbers; one of each is kept.
     pub shape: String,
-    /// GRIN's own words in question, such as the names of columns. They tell of no book.
+    /// The words in question: names of columns, or what stands where a state is looked for, which in a misread column tells of a book.
     pub words: Vec<String>,
     /// What was asked for.
     pub url: Option<String>,

@@ -1,5 +1,7 @@
 //! What of a list, a search or an answer about conversions was not recognised.
 
+use std::collections::BTreeSet;
+
 use url::Url;
 
 use crate::diagnostics::DiagnosticsFolder;
@@ -26,21 +28,23 @@ pub(crate) struct ListReview<'a> {
     pub(crate) doubt: Option<&'a EndDoubt>,
     pub(crate) unknown_columns: &'a [String],
     pub(crate) rejected: &'a [RejectedRow],
-    /// States that are not known.
+    /// States that are not known, also more than once.
     pub(crate) words: Vec<String>,
 }
 
 impl ListReview<'_> {
-    /// Takes note of a state that is not known; `true` if it is the first of its kind.
+    /// Takes note of a state that is not known; `true` if the row is wanted. Of each word two rows are: a word that stands in one alone may
+    /// be a title in a misread column.
     pub(crate) fn note(words: &mut Vec<String>, row: &ListRow) -> bool {
         let Some(GrinState::Other(word)) = &row.grin_state else {
             return false;
         };
-        let is_new = words.len() < MOST_WORDS && words.iter().all(|known| **known != **word);
-        if is_new {
+        let times = words.iter().filter(|known| **known == **word).count();
+        let is_wanted = words.len() < 2 * MOST_WORDS && times < 2;
+        if is_wanted {
             words.push(word.to_string());
         }
-        is_new
+        is_wanted
     }
 
     /// One for each thing that was not recognised.
@@ -51,7 +55,7 @@ impl ListReview<'_> {
             let names = self.unknown_columns.join(", ");
             found.push(UnrecognisedAnswer::new(UnrecognisedKind::Column, &names).worded(self.unknown_columns));
         }
-        for word in &self.words {
+        for word in self.words.iter().collect::<BTreeSet<_>>().into_iter().take(MOST_WORDS) {
             found.push(UnrecognisedAnswer::new(UnrecognisedKind::Word, word).worded(std::slice::from_ref(word)));
         }
         let mut reasons: Vec<String> = self.rejected.iter().filter_map(|row| reason(&row.because)).collect();
@@ -127,6 +131,7 @@ pub(crate) fn of_process_words(outcomes: &[ProcessResult]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grin::Barcode;
 
     #[test]
     fn each_thing_that_is_not_recognised_is_one_answer() {
@@ -148,7 +153,7 @@ mod tests {
             doubt: Some(&links),
             unknown_columns: &columns,
             rejected: &rejected,
-            words: vec!["ON_HOLD".to_owned()],
+            words: vec!["ON_HOLD".to_owned(); 2],
         };
         let found = review.unrecognised();
         let shown: Vec<_> = found
@@ -167,6 +172,29 @@ mod tests {
             ]
         );
         assert_eq!(found[2].words, columns);
+    }
+
+    #[test]
+    fn of_each_state_that_is_not_known_two_rows_are_wanted() {
+        let row = |word: &str| ListRow {
+            grin_state: GrinState::read(word),
+            ..ListRow::bare(Barcode::parse("TL000001").unwrap())
+        };
+        let mut words = Vec::new();
+        let mut wanted = |word| ListReview::note(&mut words, &row(word));
+        assert_eq!(
+            ["ON_HOLD", "HELD", "ON_HOLD", "ON_HOLD", "NEW"].map(&mut wanted),
+            [true, true, true, false, false]
+        );
+        let review = ListReview {
+            words,
+            ..ListReview::default()
+        };
+        let found = review.unrecognised();
+        assert_eq!(
+            found.iter().map(|answer| answer.shape.as_str()).collect::<Vec<_>>(),
+            ["HELD", "ON_HOLD"]
+        );
     }
 
     #[test]

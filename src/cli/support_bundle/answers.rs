@@ -1,7 +1,11 @@
 //! GRIN's answers without their books: cells of rows about books are replaced, headings and pagers stay.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use url::Url;
+
 use crate::cli::support_bundle::pseudonyms::{BookPseudonyms, IN_ANSWERS, runs_of};
-use crate::diagnostics::UnrecognisedAnswer;
+use crate::diagnostics::{UnrecognisedAnswer, UnrecognisedKind};
 use crate::grin::columns::{by_tsv, folded};
 use crate::grin::{GrinState, LibraryDirectory, ListPageParser, ListRow, ProcessOutcome};
 
@@ -19,20 +23,65 @@ pub(super) fn rows_of(answer: &UnrecognisedAnswer, library: &LibraryDirectory) -
     rows
 }
 
-/// The answer with pseudonyms. `words` are those in question in any answer: the same page is kept once for each.
+/// The words in question that no bundle replaces. What stands in a list where a state is looked for is kept if it stands in two rows of an
+/// answer: in a misread column it is what tells of a book. An answer about conversions has no such column.
+pub(super) fn kept_words(answers: &[UnrecognisedAnswer]) -> BTreeSet<String> {
+    let repeated: BTreeSet<&str> = answers.iter().flat_map(|answer| repeated(&answer.body)).collect();
+    let mut kept = BTreeSet::new();
+    for answer in answers {
+        let are_kept = answer.kind != UnrecognisedKind::Word || is_about_conversions(answer);
+        let words = answer.words.iter();
+        kept.extend(
+            words
+                .filter(|word| are_kept || repeated.contains(word.as_str()))
+                .cloned(),
+        );
+    }
+    kept
+}
+
+fn is_about_conversions(answer: &UnrecognisedAnswer) -> bool {
+    let url = answer.url.as_deref().and_then(|url| Url::parse(url).ok());
+    url.is_some_and(|url| url.path().ends_with("/_process"))
+}
+
+/// What stands in more than one row.
+fn repeated(body: &str) -> Vec<&str> {
+    let rows = if is_page(body) {
+        pieces(body, "<tr")
+    } else {
+        body.lines().collect()
+    };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in rows {
+        let cells = row
+            .split(['<', '>', '\t'])
+            .flat_map(|part| part.split("  "))
+            .map(str::trim);
+        for cell in cells.collect::<BTreeSet<_>>() {
+            *counts.entry(cell).or_default() += 1;
+        }
+    }
+    let repeated = counts.into_iter().filter(|(_, rows)| *rows > 1);
+    repeated.map(|(cell, _)| cell).collect()
+}
+
+/// The answer with pseudonyms. `words` are those of all answers that are kept: the same page is there once for each.
 pub(super) fn without_books(
     answer: &UnrecognisedAnswer,
-    words: &[String],
+    words: &BTreeSet<String>,
     names: &BookPseudonyms,
 ) -> UnrecognisedAnswer {
     let plain = |text: &str| names.plain(text, IN_ANSWERS);
-    let is_page = answer.body.trim_start().starts_with('<');
+    let is_kept = |word: &String| words.contains(word);
     let cells = AnswerCells { names, words };
+    let said = |text: &str, is_kept: bool| if is_kept { plain(text) } else { names.words(text) };
     UnrecognisedAnswer {
-        shape: plain(&answer.shape),
-        words: answer.words.iter().map(|word| plain(word)).collect(),
+        // The shape of a word is the word.
+        shape: said(&answer.shape, answer.words.iter().all(is_kept)),
+        words: answer.words.iter().map(|word| said(word, is_kept(word))).collect(),
         url: answer.url.as_deref().map(plain),
-        body: if is_page {
+        body: if is_page(&answer.body) {
             cells.page(&answer.body)
         } else {
             cells.text(&answer.body)
@@ -44,7 +93,7 @@ pub(super) fn without_books(
 struct AnswerCells<'a> {
     names: &'a BookPseudonyms,
     /// What the answers are kept for.
-    words: &'a [String],
+    words: &'a BTreeSet<String>,
 }
 
 impl AnswerCells<'_> {
@@ -138,7 +187,7 @@ impl AnswerCells<'_> {
     /// The text of a cell, unless it is a word that says nothing of a book.
     fn value(&self, text: &str) -> String {
         let word = text.trim();
-        let is_known = self.words.iter().any(|known| known == word)
+        let is_known = self.words.contains(word)
             || matches!(GrinState::read(word), Some(state) if !matches!(state, GrinState::Other(_)))
             || ProcessOutcome::of_words(word) != ProcessOutcome::Unknown
             || is_heading(word)
@@ -166,6 +215,10 @@ fn lower(text: &str) -> String {
     text.to_ascii_lowercase()
 }
 
+fn is_page(body: &str) -> bool {
+    body.trim_start().starts_with('<')
+}
+
 fn is_row(piece: &str) -> bool {
     let lower = lower(piece);
     let is_heading = lower.contains("<th") || lower.split('>').next().is_some_and(|tag| tag.contains("heading"));
@@ -187,12 +240,46 @@ fn is_heading(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::UnrecognisedKind;
 
     fn said(words: &[&str], body: &str) -> String {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let words: BTreeSet<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let answer = UnrecognisedAnswer::new(UnrecognisedKind::Word, "x").answered("text/html", body.as_bytes());
         without_books(&answer, &words, &BookPseudonyms::new(&[], Vec::new(), &[])).body
+    }
+
+    #[test]
+    fn a_word_that_stands_in_one_row_may_be_a_title_in_a_misread_column_and_goes() {
+        let page = "<table><tr><th>Barcode</th><th>Status</th></tr>\
+            <tr><td>TL000001</td><td title=\"Typee\">Typee</td></tr><tr><td>TL000002</td><td>ON HOLD</td></tr>\
+            <tr><td>TL000003</td><td>ON HOLD</td></tr></table>";
+        let text = "Barcode\tStatus\nTL000001\tTypee\nTL000002\tON HOLD\nTL000003\tON HOLD\n";
+        for body in [page, text] {
+            let answer = |kind, word: &str| {
+                let answer = UnrecognisedAnswer::new(kind, word).worded(&[word.to_owned()]);
+                answer.answered("text/html", body.as_bytes())
+            };
+            let answers = [
+                answer(UnrecognisedKind::Word, "Typee"),
+                answer(UnrecognisedKind::Word, "ON HOLD"),
+                answer(UnrecognisedKind::Column, "Status"),
+            ];
+            let words = kept_words(&answers);
+            assert!(words.iter().eq(["ON HOLD", "Status"]), "{words:?}");
+            let names = BookPseudonyms::new(&[], Vec::new(), &[]);
+            let [title, state, column] = answers.map(|answer| without_books(&answer, &words, &names));
+            assert!(!format!("{title:?}{state:?}{column:?}").contains("Typee"), "{title:?}");
+            assert!(
+                title.words == [title.shape.clone()] && title.body.contains(&title.shape),
+                "{title:?}"
+            );
+            assert_eq!(
+                (state.words, state.shape.as_str()),
+                (vec!["ON HOLD".to_owned()], "ON HOLD")
+            );
+            let process = "https://books.example/libraries/TESTLIB/_process".parse().unwrap();
+            let reply = answer(UnrecognisedKind::Word, "Held for review").asked_at(&process);
+            assert!(kept_words(&[reply]).contains("Held for review"));
+        }
     }
 
     const PAGE: &str = "<html><table><tr><td><a href=\"/home\">Welcome reader</a></td><td><table>\

@@ -22,7 +22,7 @@ use crate::catalog::AskUnknown;
 use crate::cli::args::ReachArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::support_bundle::answers::{rows_of, without_books};
+use crate::cli::support_bundle::answers::{kept_words, rows_of, without_books};
 use crate::cli::support_bundle::config::config;
 use crate::cli::support_bundle::names::{barcode_fields, names_in};
 use crate::cli::support_bundle::pseudonyms::{BookPseudonyms, ELSEWHERE};
@@ -179,9 +179,10 @@ impl Gathered {
         names.into_iter().collect()
     }
 
-    /// The pseudonyms of these books, and of those that the answers name.
-    fn names(&self, settings: &Settings, mut books: Vec<Barcode>) -> BookPseudonyms {
-        let mut titles = Vec::new();
+    /// The pseudonyms of these books, and of those that the answers name; words in question that are not kept may be titles.
+    fn names(&self, settings: &Settings, mut books: Vec<Barcode>, kept_words: &BTreeSet<String>) -> BookPseudonyms {
+        let words = self.answers.iter().flat_map(|answer| &answer.words);
+        let mut titles: Vec<String> = words.filter(|word| !kept_words.contains(*word)).cloned().collect();
         if let Ok(library) = LibraryDirectory::parse(&settings.library.directory) {
             for row in self.answers.iter().flat_map(|answer| rows_of(answer, &library)) {
                 books.push(row.barcode);
@@ -197,7 +198,8 @@ impl Gathered {
     }
 
     fn files(self, settings: &Settings, books: Vec<Barcode>) -> Vec<BundledFile> {
-        let names = self.names(settings, books);
+        let words = kept_words(&self.answers);
+        let names = self.names(settings, books, &words);
         let json = |name: &str, what: &str, value: Option<&Value>| {
             value.map(|value| BundledFile::new(name, what, format!("{:#}\n", without_names(value, &names))))
         };
@@ -211,7 +213,6 @@ impl Gathered {
         files.extend(json("report.json", "counts of the catalog", self.report.as_ref()));
         let log = self.log.as_deref().map(|log| names.log(log));
         files.extend(log.map(|log| BundledFile::new("log.txt", "the last lines of the log", log)));
-        let words: Vec<String> = self.answers.iter().flat_map(|answer| answer.words.clone()).collect();
         for (number, answer) in self.answers.iter().enumerate() {
             let answer = without_books(answer, &words, &names);
             let name = format!("answers/{number:03}-{}.json", answer.kind.as_str());
@@ -282,6 +283,33 @@ mod tests {
     use std::os::fd::AsRawFd as _;
 
     use super::*;
+    use crate::diagnostics::UnrecognisedKind;
+    use crate::settings::SettingsSources;
+
+    #[test]
+    fn a_word_that_may_be_a_title_is_in_no_file_of_a_bundle() {
+        let word = "Leviathan Ashore";
+        let answer = UnrecognisedAnswer::new(UnrecognisedKind::Word, word).worded(&[word.to_owned()]);
+        let page = format!("<table><tr><td>TL000001</td><td>{word}</td></tr></table>");
+        let gathered = Gathered {
+            answers: vec![answer.answered("text/html", page.as_bytes())],
+            status: Some(json!({ "fault": format!("{word} is odd") })),
+            report: None,
+            log: Some(format!("{word} is met")),
+        };
+        let sources = SettingsSources {
+            file: None,
+            dropins: None,
+            env: [("GRIND__LIBRARY__DIRECTORY".to_owned(), "TESTLIB".to_owned())].into(),
+        };
+        let settings = Settings::load_without_secrets(&sources).unwrap().settings;
+        let files = gathered.files(&settings, Vec::new());
+        assert!(files.iter().any(|file| file.name == "log.txt"));
+        for file in files {
+            let said = [file.name, file.what, file.text].concat();
+            assert!(!said.contains("Leviathan") && !said.contains("Ashore"), "{said}");
+        }
+    }
 
     #[test]
     fn the_last_lines_of_a_file_and_of_a_pipe_are_the_same() {

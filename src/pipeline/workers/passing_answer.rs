@@ -11,7 +11,7 @@ pub(super) struct PassingAnswer {
     url: Url,
     content_type: String,
     sample: AnswerSample,
-    /// States that are not known.
+    /// States that are not known, also more than once.
     words: Vec<String>,
 }
 

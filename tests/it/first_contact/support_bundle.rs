@@ -16,12 +16,13 @@ use crate::support::{Finished, Home, finish};
 /// A list with a column, a word and a pager that nobody knows.
 const PAGE: &str = "<html><body><table><tr class=heading><th>Barcode</th><th>Title</th><th>Colour</th><th>Status</th></tr>\
     <tr><td>39015000000001</td><td>Leviathan; or, The Whalebone</td><td>aquamarine</td><td>ON_HOLD</td></tr>\
-    <tr><td>$B988123</td><td>Archipelago &amp; Omoo</td><td>chartreuse</td><td>NEW</td></tr></table>\
+    <tr><td>$B988123</td><td>Archipelago &amp; Omoo</td><td>chartreuse</td><td>NEW</td></tr>\
+    <tr><td>39015000000002</td><td>Mardi and a Voyage</td><td>vermilion</td><td>ON_HOLD</td></tr></table>\
     <a href=\"_all_books?ctoken=x9&amp;sort=1&amp;xsrf_token=S3CR3T\">more of it</a></body></html>";
 /// What each of the two runs does.
 const STEPS: [&[&str]; 3] = [&["collect"], &["enrich"], &["convert", "--queue", "unconverted"]];
 /// What of the page and the log no bundle may hold.
-const BOOKS: [&str; 8] = [
+const BOOKS: [&str; 10] = [
     "HXSPBQ",
     "39015000000001",
     "B988123",
@@ -30,6 +31,8 @@ const BOOKS: [&str; 8] = [
     "Archipelago",
     "aquamarine",
     "chartreuse",
+    "Voyage",
+    "vermilion",
 ];
 
 fn odd_grin() -> SimulatorConfig {
