@@ -52,7 +52,7 @@ pub struct ImportArgs {
 
 /// Imports into the configured catalog; the archives are looked for where `--storage` says, else in the configured storage.
 pub fn run(args: &ImportArgs) -> CommandResult {
-    let settings = load::of_catalog(&args.config)?;
+    let settings = load::of_storage(&args.config)?;
     let mut files = files(args, &settings)?;
     let report = if args.dry_run {
         let catalog = reading::existing(&settings.catalog.url)?;

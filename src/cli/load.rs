@@ -17,10 +17,10 @@ pub fn settings(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliErr
     Ok((loaded.settings, sources))
 }
 
-/// For commands that ask GRIN and write what it answers into the catalog.
+/// For commands that ask GRIN and write what it answers into catalog and storage.
 pub fn of_work(args: &ConfigArgs) -> Result<(Settings, SettingsSources), CliError> {
     let (settings, sources) = settings(args)?;
-    root::refuse_at_catalog(&settings.catalog.url)?;
+    root::refuse_at_storage(&settings)?;
     Ok((settings, sources))
 }
 
@@ -30,6 +30,13 @@ pub fn of_catalog(args: &ConfigArgs) -> Result<Settings, CliError> {
     let sources = SettingsSources::of_process(args.config.as_deref());
     let settings = read(&sources, Settings::load_without_secrets(&sources))?.settings;
     root::refuse_at_catalog(&settings.catalog.url)?;
+    Ok(settings)
+}
+
+/// The same for those that write to the storage, too.
+pub fn of_storage(args: &ConfigArgs) -> Result<Settings, CliError> {
+    let settings = of_catalog(args)?;
+    root::refuse_at_storage(&settings)?;
     Ok(settings)
 }
 

@@ -40,7 +40,7 @@ const WINDOW: Duration = Duration::from_secs(3 * 3_600);
 
 /// Restores the configured catalog, which must be empty.
 pub fn run(args: &RestoreArgs) -> CommandResult {
-    let settings = load::of_catalog(&args.config)?;
+    let settings = load::of_storage(&args.config)?;
     let address = CatalogAddress::parse(&settings.catalog.url).map_err(|error| reading::refused(&error))?;
     let storage = storage::open(&settings)?;
     let maker = CopyMaker {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::settings::catalog_file;
+use crate::settings::{Settings, StorageAddress, catalog_file};
 
 /// Owner and group of a folder.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +56,23 @@ pub fn refuse_at_catalog(url: &str) -> Result<(), CliError> {
     catalog_file(url).map_or(Ok(()), |file| refuse_beside(&file))
 }
 
+/// The same before the storage is written to. Its folder is asked about where the catalog is on a server: beside a catalog of root's the
+/// daemon runs as root, as in a container, and its books may lie with anybody.
+pub fn refuse_at_storage(settings: &Settings) -> Result<(), CliError> {
+    if let Some(catalog) = catalog_file(&settings.catalog.url) {
+        return refuse_beside(&catalog);
+    }
+    let folder = StorageAddress::folder_of(&settings.storage.url);
+    folder.map_or(Ok(()), |folder| refuse_in(&folder))
+}
+
 /// The same for any file that is to be written.
 pub fn refuse_beside(file: &Path) -> Result<(), CliError> {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let folder = file.parent().unwrap_or(&file);
+    refuse_in(file.parent().unwrap_or(&file))
+}
+
+fn refuse_in(folder: &Path) -> Result<(), CliError> {
     let Some(owner) = FolderOwner::of(folder) else {
         return Ok(());
     };

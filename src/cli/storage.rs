@@ -28,7 +28,7 @@ pub enum StorageCommand {
 /// Does it.
 pub fn run(args: &StorageArgs) -> CommandResult {
     let StorageCommand::Adopt(config) = &args.command;
-    let settings = load::of_catalog(config)?;
+    let settings = load::of_storage(config)?;
     let storage = open(&settings)?;
     let mut ledger = reading::open_ledger(&settings.catalog.url)?;
     let id = adopt_storage(&mut ledger, &storage).map_err(|error| not_usable(&error))?;
