@@ -144,13 +144,22 @@ pub fn refuse_existing(paths: &[PathBuf], force: bool) -> Result<(), CliError> {
 pub fn write_all(files: &[NewFile], force: bool) -> Result<(), CliError> {
     let staged: Result<Vec<_>, _> = files.iter().map(NewFile::stage).collect();
     let mut placed = Vec::new();
-    for file in staged? {
+    for file in staged.map_err(|error| taken_back(error, Vec::new()))? {
         match file.place(force) {
             Ok(file) => placed.push(file),
-            Err(error) => return Err(placed.into_iter().rev().fold(error, PlacedFile::take_back)),
+            Err(error) => return Err(taken_back(error, placed)),
         }
     }
     Ok(())
+}
+
+/// The error, after everything is as it was; or with what is not.
+fn taken_back(error: CliError, placed: Vec<PlacedFile<'_>>) -> CliError {
+    let stay: Vec<String> = placed.into_iter().rev().filter_map(PlacedFile::take_back).collect();
+    match stay.is_empty() {
+        true => error.cause("nothing was changed"),
+        false => stay.into_iter().fold(error, CliError::cause),
+    }
 }
 
 /// A file beside its place, whole.
@@ -209,16 +218,14 @@ impl<'a> StagedFile<'a> {
 }
 
 impl PlacedFile<'_> {
-    /// Puts back what was there, because of the error.
-    fn take_back(error: CliError, file: Self) -> CliError {
-        let taken = match file.before {
-            Some(before) => before.persist(file.path).map(drop).map_err(|failed| failed.error),
-            None => fs::remove_file(file.path),
+    /// Puts back what was there; says so where that cannot be done.
+    fn take_back(self) -> Option<String> {
+        let taken = match self.before {
+            Some(before) => before.persist(self.path).map(drop).map_err(|failed| failed.error),
+            None => fs::remove_file(self.path),
         };
-        match taken {
-            Ok(()) => error,
-            Err(why) => error.cause(format!("{} was written and stays: {why}", file.path.display())),
-        }
+        let why = taken.err()?;
+        Some(format!("{} was written and stays: {why}", self.path.display()))
     }
 }
 
@@ -227,12 +234,9 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn not_written(path: &Path, error: &io::Error) -> CliError {
-    CliError::new(
-        ExitStatus::CannotCreate,
-        format!("cannot write {}; nothing was changed", path.display()),
-    )
-    .because(error)
-    .advise("Run it as root, or name other files with --config and --drop-in.")
+    CliError::new(ExitStatus::CannotCreate, format!("cannot write {}", path.display()))
+        .because(error)
+        .advise("Run it as root, or name other files with --config and --drop-in.")
 }
 
 #[cfg(test)]
@@ -302,6 +306,22 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_is_said_and_not_that_nothing_was_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = folder.path().join("one");
+        // What was placed there cannot be removed any more.
+        fs::create_dir(&one).unwrap();
+        let placed = PlacedFile {
+            path: &one,
+            before: None,
+        };
+        let error = CliError::new(ExitStatus::CannotCreate, "cannot write other");
+        let said = taken_back(error, vec![placed]).to_string();
+        assert!(said.contains("one was written and stays"), "{said}");
+        assert!(!said.contains("nothing was changed"), "{said}");
+    }
+
+    #[test]
     fn when_the_second_cannot_be_written_the_first_is_as_before() {
         let folder = tempfile::tempdir().unwrap();
         let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
@@ -324,7 +344,10 @@ mod tests {
         fs::write(&one, "# old\n").unwrap();
         for force in [false, true] {
             let error = write_all(&files, force).unwrap_err().to_string();
-            assert!(error.contains("other; nothing was changed"), "{error}");
+            assert!(
+                error.contains("other") && error.contains("nothing was changed"),
+                "{error}"
+            );
             assert_eq!(fs::read_to_string(&one).unwrap(), "# old\n");
             assert_eq!(names(), ["one", "other"]);
         }
