@@ -45,7 +45,11 @@ const fn way_out(error: &SimulateError) -> (ExitStatus, &'static str) {
             "Give --replay a file that `grind support-bundle` wrote.",
         ),
         SimulateError::Passphrase(..) => (ExitStatus::Usage, "Give --passphrase-file a file that you may read."),
-        SimulateError::Start(_) | SimulateError::Terminal(_) => (
+        SimulateError::Terminal(_) => (
+            ExitStatus::Unavailable,
+            "Keep standard output and error open for as long as it serves.",
+        ),
+        SimulateError::Start(_) => (
             ExitStatus::Unavailable,
             "Choose another address with --listen; port 0 takes any free one.",
         ),
@@ -131,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_cannot_be_read_is_told_from_an_address_that_is_taken() {
+    fn each_error_has_its_own_way_out() {
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
         for (error, exit, option) in [
             (
@@ -144,7 +148,11 @@ mod tests {
                 ExitStatus::Usage,
                 "--passphrase-file",
             ),
-            (SimulateError::Terminal(missing()), ExitStatus::Unavailable, "--listen"),
+            (
+                SimulateError::Terminal(missing()),
+                ExitStatus::Unavailable,
+                "standard output",
+            ),
         ] {
             let (code, advice) = way_out(&error);
             assert!(code == exit && advice.contains(option), "{error}: {advice}");
