@@ -27,6 +27,9 @@ use crate::vocabulary::{WaitCause, WaitReason};
 /// How often the catalog is counted and `STATUS=` renewed.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
+/// How long the count of a daemon that stops may take.
+const LAST_COUNT: Duration = Duration::from_secs(1);
+
 /// What a daemon is started with.
 pub struct RunOptions {
     /// The checked configuration.
@@ -146,7 +149,7 @@ async fn finish(
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
     // For the status alone: a locked catalog is not waited for.
-    let _ = tokio::time::timeout(STATUS_EVERY, count(&daemon, view)).await;
+    let _counted_or_late = tokio::time::timeout(LAST_COUNT, count(&daemon, view)).await;
     notify::status(&view.line());
     let signed_out = daemon.session.counters().snapshot().signed_out;
     let ledger = daemon.close(|phase| view.phase(phase)).await;
