@@ -31,7 +31,7 @@ pub(crate) use plain_text::PlainText;
 /// `-v` and `-q`: steps away from the level of the config.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct LogArgs {
-    /// Says more than log.level: -v one step (debug instead of info), -vv two (trace)
+    /// Says more than log.level: -v one step (debug instead of info: also each request to GRIN), -vv two (trace)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Logging")]
     pub verbose: u8,
     /// Says less than log.level: -q one step (warnings instead of info), -qq two (errors alone)

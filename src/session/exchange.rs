@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::session::net::{NetSlot, SessionNet, classify};
+use crate::session::request_line::AnswerTally;
 use crate::session::stream::{ContentCoding, status_read};
 use crate::session::{RequestKind, RequestTimeouts, SessionCounters, SessionError, TimeoutPhase};
 
@@ -121,11 +122,10 @@ enum Framing {
 /// An answer whose head has come. Dropped before its end, its connection is closed.
 pub(super) struct IncomingAnswer {
     response: ClientResponse,
-    /// By which the answer is read; see [`status_read`].
-    status: u16,
+    /// Its status is the one by which the answer is read; see [`status_read`].
+    pub(super) tally: AnswerTally,
     slot: Rc<NetSlot>,
     framing: Framing,
-    got: u64,
     ended: bool,
 }
 
@@ -249,16 +249,15 @@ impl IncomingAnswer {
         }
         Self {
             response,
-            status,
+            tally: AnswerTally::of(status),
             slot,
             framing,
-            got: 0,
             ended: framing == Framing::Empty,
         }
     }
 
     pub(super) fn status(&self) -> u16 {
-        self.status
+        self.tally.status
     }
 
     pub(super) fn headers(&self) -> &header::HeaderMap {
@@ -314,7 +313,7 @@ impl IncomingAnswer {
         match slot.enter(|| self.response.poll_next_unpin(cx)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => {
-                self.got += bytes.len() as u64;
+                self.tally.got += bytes.len() as u64;
                 Poll::Ready(Ok(Some(bytes)))
             }
             Poll::Ready(Some(Err(error))) => {
@@ -340,10 +339,10 @@ impl IncomingAnswer {
     /// awc ends a cut body as if it were whole. A length tells. After the last chunk awc gives the connection back to its pool or
     /// closes it; where it still holds the connection, the last chunk has not come, however politely the connection was closed.
     fn check_end(&mut self) -> Result<(), SessionError> {
-        let got = self.got;
+        let got = self.tally.got;
         let short = |expected| Err(SessionError::Short { got, expected });
         match self.framing {
-            Framing::Length(expected) if self.got != expected => short(Some(expected)),
+            Framing::Length(expected) if self.tally.got != expected => short(Some(expected)),
             Framing::Chunked => {
                 let before = self.slot.is_connected();
                 drop(self.response.take_payload());
@@ -362,7 +361,7 @@ impl IncomingAnswer {
                 SessionError::Protocol(cause.to_string())
             }
             _ => SessionError::Short {
-                got: self.got,
+                got: self.tally.got,
                 expected: self.length(),
             },
         }

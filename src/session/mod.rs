@@ -25,6 +25,7 @@ mod pacer;
 mod permits;
 mod redirect_state;
 mod request;
+mod request_line;
 mod snapshot;
 mod status_policy;
 mod stream;

@@ -12,6 +12,7 @@ use crate::session::bulk_window::BulkSign;
 use crate::session::engine::SessionEngine;
 use crate::session::exchange::{IncomingAnswer, OutgoingRequest, RequestDeadlines, exchange};
 use crate::session::permits::RequestPermit;
+use crate::session::request_line::RequestLine;
 use crate::session::token::PostForm;
 use crate::session::{AuthMode, PermitClass, RequestKind, SessionError, SmallAnswer, TimeoutPhase};
 
@@ -96,7 +97,8 @@ impl SessionEngine {
         let timeouts = self.config().timeouts_of(spec.class);
         let asked = Instant::now();
         let permit = self.permit(url, spec.class, cx).await?;
-        if spec.auth == AuthMode::Grin && self.config().redirect.may_carry_token(url) {
+        let may_see_token = self.config().redirect.may_carry_token(url);
+        if spec.auth == AuthMode::Grin && may_see_token {
             declared(cx, "pace", self.pacer.pass()).await?;
         }
         let sent = Instant::now();
@@ -107,12 +109,18 @@ impl SessionEngine {
         if let Some(wait) = timeouts.wait {
             deadlines.connect = deadlines.connect.min(wait.saturating_sub(asked.elapsed()));
         }
+        let line = RequestLine::begin(&outgoing.method, url, may_see_token);
         let exchanged = exchange(&self.net, &self.counters, url, outgoing, &deadlines).await;
         if spec.class == PermitClass::Bulk && is_overload(&exchanged) {
             self.note_bulk(BulkSign::Overload { sent });
         }
+        if let (Some(line), Err(error)) = (&line, &exchanged) {
+            line.unanswered(error);
+        }
+        let mut incoming = exchanged?;
+        incoming.tally.line = line;
         Ok(OpenedRequest {
-            incoming: exchanged?,
+            incoming,
             url: url.clone(),
             deadlines,
             sent,

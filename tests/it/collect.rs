@@ -196,3 +196,31 @@ fn what_leaves_the_pool_before_it_is_fetched_is_asked_for_again_by_default() {
     let state = &states(&home)[lost.as_str()].0;
     assert!(["requested", "in_process"].contains(&state.as_str()), "{state}");
 }
+
+#[test]
+fn with_v_each_request_to_grin_has_a_line() {
+    let home = Home::new(library(ListConfig::default()), "");
+    let lines = |arguments: &[&str]| {
+        let ended = home.grind(arguments);
+        assert!(ended.status.success(), "{}", ended.err);
+        let of_request = |line: &&str| line.contains("request method=");
+        ended
+            .err
+            .lines()
+            .filter(of_request)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&["collect", "--queue", "failed"]), [""; 0]);
+    let said = lines(&["collect", "--queue", "converted", "-v"]);
+    let page = said.iter().find(|line| line.contains("/TESTLIB/_converted")).unwrap();
+    for part in [
+        "DEBUG",
+        "method=GET address=http://127.0.0.1:",
+        " status=200 bytes=",
+        " milliseconds=",
+    ] {
+        assert!(page.contains(part), "{page}");
+    }
+    assert!(!page.contains("bytes=0 "), "{page}");
+}
