@@ -33,6 +33,8 @@ pub struct InitAnswers {
     pub sign_in: SignInAnswer,
     /// The file with the passphrase.
     pub passphrase: PathBuf,
+    /// Whether books are fetched that GRIN has to convert first.
+    pub asks_for_conversions: bool,
 }
 
 /// Where answers come from that no flag gives.
@@ -77,6 +79,7 @@ impl InitAnswers {
             storage,
             sign_in,
             passphrase,
+            asks_for_conversions: source.conversions(args.ask_for_conversions.as_deref())?,
         })
     }
 }
@@ -115,6 +118,20 @@ fn sign_in<R: BufRead, W: Write>(args: &InitArgs, source: &mut AnswerSource<R, W
 }
 
 impl<R: BufRead, W: Write> AnswerSource<R, W> {
+    /// Nothing is asked of GRIN that nobody ordered: without a flag and without a person the answer is no.
+    fn conversions(&mut self, given: Option<&str>) -> Result<bool, CliError> {
+        if given.is_none() && self.typed.is_none() {
+            return Ok(false);
+        }
+        let question = Question {
+            flag: "--ask-for-conversions",
+            words: "GRIN can send a book once it has converted it. Ask it to convert the books that it has not converted yet (yes), or fetch \
+                    only what is converted already (no)",
+            given,
+        };
+        self.answer(&question, checks::yes_or_no)
+    }
+
     /// The answer to one question. One that a flag gives is wrong for good; a person is asked again.
     fn answer<T>(&mut self, question: &Question<'_>, check: impl Fn(&str) -> Result<T, String>) -> Result<T, CliError> {
         let unfit = |why: String| CliError::new(ExitStatus::Config, format!("{}: {why}", question.flag));
@@ -187,6 +204,25 @@ mod tests {
         assert_eq!((answer.unwrap_err().exit(), said.as_str()), (ExitStatus::Config, ""));
         let (answer, said) = asked(Some("/\n/\n/\n/\nTESTLIB\n"), None);
         assert_eq!(answer.unwrap_err().exit(), ExitStatus::Config, "{said}");
+    }
+
+    #[test]
+    fn conversions_are_asked_for_only_where_somebody_says_so() {
+        for (typed, given, asks) in [
+            (None, None, Some(false)),
+            (None, Some("yes"), Some(true)),
+            (Some("no\n"), Some("yes"), Some(true)),
+            (Some("yes\n"), None, Some(true)),
+            (Some("maybe\nNo\n"), None, Some(false)),
+            (None, Some("maybe"), None),
+            (Some(""), None, None),
+        ] {
+            let mut source = AnswerSource {
+                typed: typed.map(str::as_bytes),
+                asked: Vec::new(),
+            };
+            assert_eq!(source.conversions(given).ok(), asks, "{typed:?} {given:?}");
+        }
     }
 
     #[test]

@@ -35,6 +35,15 @@ pub fn kind_of_sign_in(text: &str) -> Result<bool, String> {
     }
 }
 
+/// `true`: yes.
+pub fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "y" => Ok(true),
+        "no" | "n" => Ok(false),
+        _ => Err("answer yes or no".to_owned()),
+    }
+}
+
 /// The key of a service account that can sign.
 pub fn service_account(path: &str) -> Result<PathBuf, String> {
     let path = absolute(path)?;

@@ -93,8 +93,15 @@ impl InitAnswers {
             ("region", args.region.as_deref()),
         ];
         section("storage", &place);
-        text.truncate(text.trim_end().len());
-        text.push('\n');
+        let queues = match self.asks_for_conversions {
+            true => r#"["converted", "previous", "unconverted"]"#,
+            false => r#"["converted"]"#,
+        };
+        let _ = writeln!(
+            text,
+            "[work]\n# GRIN is asked to convert the other books only with \"previous\" (fetched before, and gone from GRIN's pool) and \
+             \"unconverted\".\nqueues = {queues}"
+        );
         Ok(text)
     }
 
@@ -249,6 +256,7 @@ mod tests {
             storage: "file:///srv/library".to_owned(),
             sign_in: SignInAnswer::Person("/etc/grind/client.json".into()),
             passphrase: "/root/100%/gpg".into(),
+            asks_for_conversions: false,
         }
     }
 

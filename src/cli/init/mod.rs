@@ -54,6 +54,10 @@ pub struct InitArgs {
     /// File with the passphrase of GRIN's archives
     #[arg(long, value_name = "FILE", help_heading = "Answers")]
     pub passphrase_file: Option<PathBuf>,
+    /// Whether GRIN is also asked to convert books that it has not converted yet; no: only what is converted already is fetched [default:
+    /// asked for on a terminal, else no]
+    #[arg(long, value_name = "YES|NO", help_heading = "Answers")]
+    pub ask_for_conversions: Option<String>,
     /// The drop-in that hands the secrets to the daemon [default: /etc/systemd/system/grind.service.d/credentials.conf]
     #[arg(long, value_name = "FILE")]
     pub drop_in: Option<PathBuf>,
@@ -217,6 +221,7 @@ mod tests {
             storage: "s3://bucket/books".to_owned(),
             sign_in: SignInAnswer::ServiceAccount(key),
             passphrase,
+            asks_for_conversions: false,
         };
         let steps = next_steps(&args, &answers, &places(&args)[0]).unwrap();
         let command = |step: &String| step.split_once(": ").unwrap().1.to_owned();

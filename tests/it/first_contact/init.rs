@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use grind::settings::{DEMO_PASSPHRASE, Settings, SettingsSources};
+use grind::vocabulary::Queue;
 
 use super::library;
 use crate::support::{Finished, Home, finish};
@@ -68,6 +69,7 @@ fn flags_alone_write_a_configuration_that_is_sound_and_never_over_another() {
         .unwrap()
         .settings;
     assert_eq!(settings.library.directory, "TESTLIB");
+    assert_eq!(settings.work.queues, [Queue::Converted]);
     assert_eq!(
         settings.archive.passphrase_file,
         Some(desk.path("etc/grind/gpg_passphrase"))
@@ -83,9 +85,17 @@ fn flags_alone_write_a_configuration_that_is_sound_and_never_over_another() {
         "{}",
         again.err
     );
-    let forced = desk.init(&["--library", "OTHER", "--force"], &[]);
+    let other = ["--library", "OTHER", "--force", "--ask-for-conversions", "yes"];
+    let forced = desk.init(&other, &[]);
     assert_eq!(forced.status.code(), Some(0), "{}", forced.err);
-    assert!(read(&configuration).contains("\"OTHER\""));
+    let settings = Settings::load(&SettingsSources::of_file(&configuration))
+        .unwrap()
+        .settings;
+    assert_eq!(settings.library.directory, "OTHER");
+    assert_eq!(
+        settings.work.queues,
+        [Queue::Converted, Queue::Previous, Queue::Unconverted]
+    );
 }
 
 #[test]
