@@ -3,6 +3,7 @@
 mod book_state;
 mod failure_reason;
 mod marc_fields;
+mod moment;
 mod outcome;
 mod queue;
 mod wait_reason;
@@ -11,6 +12,7 @@ mod words;
 pub use book_state::BookState;
 pub use failure_reason::FailureReason;
 pub(crate) use marc_fields::MarcFields;
+pub(crate) use moment::in_zone;
 pub use outcome::Blame;
 pub(crate) use outcome::BookOutcome;
 pub use queue::Queue;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::vocabulary::in_zone;
 use crate::vocabulary::words::words;
 
 words! {
@@ -92,21 +93,21 @@ impl WaitReason {
         }
     }
 
-    /// The same, with the time of day of the next attempt in this time zone.
+    /// The same, with the moment of the next attempt in this time zone.
     fn write(&self, f: &mut fmt::Formatter<'_>, zone: TimeZone) -> fmt::Result {
         write!(f, "waiting for {}: {}", self.cause.label(), self.why)?;
-        match self.until.map(|until| until.to_zoned(zone)) {
-            // Hours or days ahead, and written for a person who may live in another zone than the daemon.
-            Some(until) if self.cause == WaitCause::Operator => {
-                write!(f, ", until {}", until.strftime("%Y-%m-%d %H:%M:%S %Z"))
-            }
-            Some(until) => write!(f, ", next attempt {}", until.strftime("%H:%M:%S")),
+        let words = match self.cause {
+            WaitCause::Operator => "until",
+            _ => "next attempt",
+        };
+        match self.until {
+            Some(until) => write!(f, ", {words} {}", in_zone(until, zone)),
             None => Ok(()),
         }
     }
 }
 
-/// `waiting for GRIN: 503, next attempt 14:02:10`, in local time.
+/// `waiting for GRIN: 503, next attempt 2026-11-28 14:02:10 +01:00`, in local time.
 impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f, TimeZone::system())
@@ -131,7 +132,7 @@ mod tests {
         wait.until = Some("2026-11-28T14:02:10Z".parse().unwrap());
         assert_eq!(
             InUtc(wait.clone()).to_string(),
-            "waiting for GRIN: 503, next attempt 14:02:10"
+            "waiting for GRIN: 503, next attempt 2026-11-28 14:02:10 UTC"
         );
         wait.cause = WaitCause::Operator;
         let paused = InUtc(wait).to_string();

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::observe::{DaemonReadiness, DaemonSnapshot, DaemonState};
-use crate::vocabulary::WaitCause;
+use crate::vocabulary::{WaitCause, in_zone};
 
 /// One line for `systemctl status`.
 pub(super) fn status_line(now: &DaemonSnapshot) -> String {
@@ -36,8 +36,7 @@ fn doing(now: &DaemonSnapshot, zone: TimeZone) -> String {
         return format!("{wait}{ends}");
     }
     if let Some(until) = now.gate_closed_until.filter(|until| *until > now.taken_at) {
-        let until = until.to_zoned(zone).strftime("%H:%M:%S");
-        return format!("waiting for GRIN until {until}; resumes by itself");
+        return format!("waiting for GRIN until {}; resumes by itself", in_zone(until, zone));
     }
     let troubles = now.tasks.iter().filter(|(task, _)| now.unfinished.contains(*task));
     let troubles: Vec<_> = troubles.map(|(task, words)| format!("; {task} {words}")).collect();
@@ -131,7 +130,11 @@ mod tests {
                 "waiting for GRIN: a reason; resumes by itself",
                 true,
             ),
-            (gate, "waiting for GRIN until 01:00:00; resumes by itself", true),
+            (
+                gate,
+                "waiting for GRIN until 1970-01-01 01:00:00 UTC; resumes by itself",
+                true,
+            ),
             (unread, "working; collect not finished: _all_books: 503", true),
             (
                 waiting(WaitCause::Operator),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tracing::warn;
 
 use crate::catalog::{BookSelection, CatalogError, PutOffBook};
@@ -10,7 +11,7 @@ use crate::grin::Barcode;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
 use crate::pipeline::policy::MOST_LEFT;
-use crate::vocabulary::{BookState, WaitCause};
+use crate::vocabulary::{BookState, WaitCause, in_zone};
 
 /// Most books that are named.
 const NAMED: usize = 20;
@@ -65,8 +66,8 @@ fn book_in_words(book: &PutOffBook, now: Timestamp) -> String {
     format!("{}:{}", book.barcode, parts.join(","))
 }
 
-fn in_utc(at: Timestamp) -> impl std::fmt::Display {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC")
+fn in_utc(at: Timestamp) -> String {
+    in_zone(at, TimeZone::UTC)
 }
 
 impl<S: BookServices> FanOut<'_, S> {
