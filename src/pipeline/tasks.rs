@@ -22,10 +22,21 @@ pub(super) use crate::pipeline::tasks::copies::{copies_at_end, keep_copies};
 pub(super) use crate::pipeline::tasks::enrich::enrich;
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
-/// (a sign-in, a full disk) is taken up without waiting a day.
-#[derive(Debug, Default)]
+/// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from the task's beginning, however long its passes
+/// take; one that takes longer than its interval leaves out those that went by.
+#[derive(Debug)]
 struct TaskSchedule {
+    began: Instant,
     failures: u32,
+}
+
+impl Default for TaskSchedule {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            failures: 0,
+        }
+    }
 }
 
 /// A pass of a task that has just ended.
@@ -42,12 +53,18 @@ impl TaskSchedule {
     fn next(&mut self, backoff: &RetryBackoff, ended: EndedPass) -> Option<Instant> {
         if ended.complete {
             self.failures = 0;
-            return ended.interval.map(|interval| Instant::now() + interval);
+            return ended.interval.map(|interval| self.next_interval(interval));
         }
         self.failures += 1;
         let sooner = backoff.pause(self.failures, &mut rand::rng());
         let wait = ended.interval.map_or(sooner, |interval| interval.min(sooner));
         Some(Instant::now() + wait)
+    }
+
+    /// When the next of these intervals begins.
+    fn next_interval(&self, interval: Duration) -> Instant {
+        let begun = self.began.elapsed().as_nanos() / interval.as_nanos().max(1);
+        self.began + interval.saturating_mul(u32::try_from(begun + 1).unwrap_or(u32::MAX))
     }
 
     /// Waits for the next pass; `false` when there is none.

@@ -5,19 +5,27 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::clock::later;
 use crate::storage::ObjectKey;
 
 /// Backups that are kept: the newest of each of so many days.
 const KEPT: usize = 14;
 
-/// When a copy is due that is made at intervals: one interval after the last one. One that was missed, however often, is due once, at
-/// once. A catalog of which none was made yet is new, and has little in it for the first part of an interval.
-pub(crate) fn due(last: Option<Timestamp>, interval: Duration, began: Timestamp) -> Timestamp {
-    let after = |moment: Timestamp, wait: Duration| moment.checked_add(wait).unwrap_or(Timestamp::MAX);
+/// When a copy is due that is made at intervals: so much `later` than the beginning of the first interval after the last one. Intervals are
+/// counted from 1970, so that neither what a copy takes nor a restart makes the next one later and later. One that was missed, however
+/// often, is due once, at once. A catalog of which none was made yet is new, and has little in it for the first part of an interval.
+pub(crate) fn due(last: Option<Timestamp>, interval: Duration, began: Timestamp, delay: Duration) -> Timestamp {
     match last {
-        Some(last) => after(last, interval).max(began),
-        None => after(began, interval / 24),
+        Some(last) => later(next_interval(last, interval), delay).max(began),
+        None => later(began, interval / 24 + delay),
     }
+}
+
+/// When the next of these intervals begins.
+fn next_interval(at: Timestamp, interval: Duration) -> Timestamp {
+    let length = i128::try_from(interval.as_nanos()).unwrap_or(i128::MAX).max(1);
+    let begun = at.as_nanosecond().div_euclid(length);
+    Timestamp::from_nanosecond((begun + 1).saturating_mul(length)).unwrap_or(Timestamp::MAX)
 }
 
 /// So much later, so that many daemons do not do it in the same minute; `share` is from 0 to 1.
@@ -61,13 +69,17 @@ mod tests {
         let moment = |text: &str| text.parse::<Timestamp>().unwrap();
         let began = moment("2026-11-29T12:00:00Z");
         let day = Duration::from_hours(24);
-        for (last, expected) in [
-            (None, "2026-11-29T13:00:00Z"),
-            (Some("2026-11-29T11:00:00Z"), "2026-11-30T11:00:00Z"),
-            (Some("2026-11-28T11:00:00Z"), "2026-11-29T12:00:00Z"),
-            (Some("2026-10-01T00:00:00Z"), "2026-11-29T12:00:00Z"),
+        for (last, minutes, expected) in [
+            (None, 0, "2026-11-29T13:00:00Z"),
+            (None, 30, "2026-11-29T13:30:00Z"),
+            (Some("2026-11-29T11:00:00Z"), 0, "2026-11-30T00:00:00Z"),
+            (Some("2026-11-29T11:00:00Z"), 30, "2026-11-30T00:30:00Z"),
+            (Some("2026-11-29T00:00:00Z"), 30, "2026-11-30T00:30:00Z"),
+            (Some("2026-11-28T23:59:00Z"), 30, "2026-11-29T12:00:00Z"),
+            (Some("2026-10-01T00:00:00Z"), 30, "2026-11-29T12:00:00Z"),
         ] {
-            assert_eq!(due(last.map(moment), day, began), moment(expected), "{last:?}");
+            let delay = Duration::from_mins(minutes);
+            assert_eq!(due(last.map(moment), day, began, delay), moment(expected), "{last:?}");
         }
         assert_eq!(jitter(day, 0.0), Duration::ZERO);
         assert_eq!(jitter(day, 1.0), Duration::from_secs(72 * 60));

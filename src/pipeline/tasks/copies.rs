@@ -62,7 +62,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             copy,
             wait: TaskWait::new(state, TASK, scope),
             schedule: TaskSchedule::default(),
-            began: Timestamp::now(),
+            began: state.services.membership().now(),
             share: rand::random(),
         }
     }
@@ -115,16 +115,20 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
 
     /// How long it is until the next one is due.
     async fn left(&self, interval: Duration, later: Duration) -> Duration {
-        let due = due(self.last().await, interval, self.began).checked_add(later);
-        let left = due.unwrap_or(Timestamp::MAX).duration_since(Timestamp::now());
-        Duration::try_from(left).unwrap_or_default()
+        let due = due(self.last().await, interval, self.began, later);
+        Duration::try_from(due.duration_since(self.now())).unwrap_or_default()
     }
 
     async fn is_due(&self, interval: Duration) -> bool {
         match self.last().await {
-            Some(last) => due(Some(last), interval, last) <= Timestamp::now(),
+            Some(last) => due(Some(last), interval, last, Duration::ZERO) <= self.now(),
             None => true,
         }
+    }
+
+    /// By the catalog's clock, as the moments of earlier copies are.
+    fn now(&self) -> Timestamp {
+        self.state.services.membership().now()
     }
 
     async fn last(&self) -> Option<Timestamp> {

@@ -1,5 +1,6 @@
 //! The tasks over a stub of workers and catalog, under paused time.
 
+mod copies;
 pub(in crate::pipeline) mod stub;
 mod waits;
 
@@ -94,6 +95,36 @@ async fn lists_are_read_at_their_intervals() {
         [0, 6, 12, 18, 24, 30, 36, 42, 48]
     );
     assert_eq!(asked(AskedTask::Arrivals), [6, 12, 18, 30, 36, 42]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_ten_days_the_lists_are_read_no_later_than_on_the_first() {
+    let state = state_with(TaskStub::new(), |options| {
+        options.intervals.collect = Some(HOUR * 24);
+        options.intervals.refresh = Some(HOUR);
+    });
+    let scope = scope(false);
+    for_so_long(&state, HOUR * 240, collect(&state, &scope)).await;
+    let asked = state
+        .services
+        .asked_at(|asked| *asked == AskedTask::List(ListKind::Converted));
+    assert_eq!(asked.len(), 240);
+    assert!(asked.iter().all(|second| second % 3_600 <= 1), "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_is_longer_than_its_interval_leaves_out_those_that_went_by() {
+    let mut schedule = TaskSchedule::default();
+    let began = Instant::now();
+    let backoff = WorkOptions::of_tests().retry.backoff;
+    let ended = EndedPass {
+        complete: true,
+        interval: Some(HOUR),
+    };
+    for (minutes, next) in [(0, 60), (59, 60), (60, 120), (150, 180)] {
+        tokio::time::advance(MINUTE * minutes - began.elapsed()).await;
+        assert_eq!(schedule.next(&backoff, ended), Some(began + MINUTE * next), "{minutes}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,6 +59,9 @@ pub struct TaskStub {
     pub released: RefCell<Vec<SharedTask>>,
     /// The catalog does not know this member at present.
     pub no_member: Cell<bool>,
+    /// The copies that were made, by the catalog's clock.
+    pub copies: RefCell<Vec<(KeptCopy, Timestamp)>>,
+    pub copy_takes: Cell<Duration>,
 }
 
 impl TaskStub {
@@ -82,6 +85,8 @@ impl TaskStub {
             held_by: RefCell::default(),
             released: RefCell::default(),
             no_member: Cell::default(),
+            copies: RefCell::default(),
+            copy_takes: Cell::default(),
         }
     }
 
@@ -295,11 +300,14 @@ impl TaskServices for TaskStub {
         Ok(())
     }
 
-    async fn last_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<Option<Timestamp>, CatalogError> {
-        Ok(None)
+    async fn last_copy(&self, copy: KeptCopy, _cx: &AskContext) -> Result<Option<Timestamp>, CatalogError> {
+        let copies = self.copies.borrow();
+        Ok(copies.iter().rfind(|(made, _)| *made == copy).map(|(_, at)| *at))
     }
 
-    async fn make_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
+    async fn make_copy(&self, copy: KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
+        sleep(self.copy_takes.get()).await;
+        self.copies.borrow_mut().push((copy, self.membership.now()));
         Ok(())
     }
 

@@ -1,0 +1,88 @@
+//! Copies of the catalog through a month in which the daemon is stopped, upgraded and away.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::catalog::{KeptCopy, MemberCard};
+use crate::clock::SystemClock;
+use crate::pipeline::membership::LibraryMembership;
+use crate::pipeline::tasks::copies::keep_copies;
+
+/// Turns the catalog's clock as tokio's goes.
+async fn turn(clock: &SystemClock) {
+    loop {
+        tokio::time::sleep(MINUTE).await;
+        clock.advance(MINUTE);
+    }
+}
+
+/// A program runs for so long, with a share of the delay that is its own.
+async fn program(stub: TaskStub, clock: &SystemClock, time: Duration) -> TaskStub {
+    let state = state_with(stub, |options| {
+        options.intervals.backup = Some(HOUR * 24);
+        options.intervals.export = Some(HOUR * 6);
+    });
+    let scope = RunScope {
+        copies: true,
+        ..scope(false)
+    };
+    tokio::select! {
+        () = for_so_long(&state, time, keep_copies(&state, &scope)) => {}
+        () = turn(clock) => {}
+    }
+    let state = Rc::into_inner(state).unwrap();
+    Rc::into_inner(state.services).unwrap()
+}
+
+/// Minutes since the interval began that a moment is in.
+fn into_interval(at: Timestamp, interval: Duration) -> u64 {
+    let seconds = u64::try_from(at.as_second()).unwrap();
+    seconds % interval.as_secs() / 60
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_month_copies_keep_their_times_and_a_missed_one_is_made_once() {
+    let clock = SystemClock::manual("2026-11-01T12:00:00Z".parse().unwrap());
+    let mut stub = TaskStub::new();
+    let card = MemberCard {
+        instance: "test".into(),
+        owner: "test:0".into(),
+        host: "host".into(),
+        program: "daemon".into(),
+        version: "0".into(),
+    };
+    stub.membership = LibraryMembership::joined(card, HOUR, clock.clone(), clock.since_boot(), clock.now());
+    stub.copy_takes.set(MINUTE * 7);
+    let mut starts = Vec::new();
+    // Hours that a program runs, and hours until the next one is started.
+    for (runs, away) in [(100, 0), (37, 5), (200, 50), (50, 1), (211, 0), (66, 0)] {
+        starts.push(clock.now());
+        stub = program(stub, &clock, HOUR * runs).await;
+        clock.advance(HOUR * away);
+    }
+    let copies = stub.copies.take();
+    for (copy, interval) in [(KeptCopy::Backup, HOUR * 24), (KeptCopy::Export, HOUR * 6)] {
+        let made: Vec<_> = copies
+            .iter()
+            .filter(|(made, _)| *made == copy)
+            .map(|(_, at)| *at)
+            .collect();
+        let of = |at: &Timestamp| at.as_second() / i64::try_from(interval.as_secs()).unwrap();
+        assert!(
+            made.windows(2).all(|pair| of(&pair[0]) < of(&pair[1])),
+            "one in each interval: {made:?}"
+        );
+        // The jitter is a twentieth; a copy takes 7 minutes, and the clock is turned each minute.
+        let most = interval.as_secs() / 60 / 20 + 9;
+        let late = made[1..].iter().filter(|at| into_interval(**at, interval) > most);
+        let late: Vec<_> = late.collect();
+        let missed = |at: &Timestamp| starts.iter().any(|start| (*start..*start + MINUTE * 9).contains(at));
+        assert!(late.iter().all(|at| missed(at)), "{copy:?}: {late:?} of {made:?}");
+        let intervals = of(&clock.now()) - of(&starts[0]);
+        let left_out = usize::try_from(intervals).unwrap() - made[1..].len();
+        assert!(
+            left_out <= 56 / usize::try_from(interval.as_secs() / 3_600).unwrap(),
+            "{copy:?}: {made:?}"
+        );
+    }
+}
