@@ -1,9 +1,10 @@
-//! The temporary folder of a copy, beside the catalog where that is a file. It is locked as long as its maker lives, so that one that a
+//! The temporary folder of a copy, beside the catalog where that is a file, else in the system's folder for such. It is locked as long as its maker lives, so that one that a
 //! kill left behind is told from one in use.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tracing::{info, warn};
@@ -26,10 +27,7 @@ impl CopyScratch {
     /// A new, empty, locked folder.
     pub fn for_catalog(catalog: &CatalogAddress) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
-            let folder = match folder_beside(catalog) {
-                Some(beside) => tempfile::Builder::new().prefix(PREFIX).tempdir_in(beside),
-                None => tempfile::Builder::new().prefix(PREFIX).tempdir(),
-            }?;
+            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place_of(catalog))?;
             // A sweep may come between making and locking.
             if let Ok(lock) = File::open(&folder)
                 && !matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
@@ -47,20 +45,23 @@ impl CopyScratch {
     }
 }
 
-fn folder_beside(catalog: &CatalogAddress) -> Option<&Path> {
-    let folder = catalog.file()?.parent()?;
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    folder.is_dir().then_some(folder)
+fn place_of(catalog: &CatalogAddress) -> PathBuf {
+    let beside = catalog.file().and_then(Path::parent);
+    let beside = beside.map(|folder| {
+        if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        }
+    });
+    beside
+        .filter(|folder| folder.is_dir())
+        .map_or_else(std::env::temp_dir, Path::to_owned)
 }
 
-/// Removes the folders beside the catalog whose makers were killed.
+/// Removes the folders whose makers were killed.
 pub(crate) fn sweep(catalog: &CatalogAddress) {
-    let Some(beside) = folder_beside(catalog) else { return };
-    let entries = fs::read_dir(beside).into_iter().flatten().flatten();
+    let entries = fs::read_dir(place_of(catalog)).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
         let folder = entry.path();
         match sweep_one(&folder) {
@@ -75,9 +76,10 @@ pub(crate) fn sweep(catalog: &CatalogAddress) {
     }
 }
 
-/// `false` while somebody uses it.
+/// `false` while somebody uses it, and where it is another user's: the system's folder is everybody's.
 fn sweep_one(folder: &Path) -> io::Result<bool> {
-    if !fs::symlink_metadata(folder)?.is_dir() {
+    let found = fs::symlink_metadata(folder)?;
+    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
         return Ok(false);
     }
     let lock = File::open(folder)?;
@@ -109,5 +111,22 @@ mod tests {
         let path = used.path().to_owned();
         drop(used);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn so_it_is_in_the_systems_folder_where_the_catalog_is_on_a_server() {
+        let catalog = CatalogAddress::parse("postgresql://grind@127.0.0.1/grind").unwrap();
+        let used = CopyScratch::for_catalog(&catalog).unwrap();
+        let [left, anothers] = ["left", "anothers"].map(|name| {
+            let folder = tempfile::Builder::new().prefix(PREFIX).suffix(name).tempdir().unwrap();
+            fs::write(folder.path().join("catalog.db"), "half").unwrap();
+            folder
+        });
+        // Only root can give a folder away.
+        let is_anothers = std::os::unix::fs::chown(anothers.path(), Some(1), None).is_ok();
+        sweep(&catalog);
+        assert!(!left.path().exists());
+        assert!(used.path().exists());
+        assert_eq!(anothers.path().exists(), is_anothers);
     }
 }
