@@ -82,6 +82,7 @@ impl BookServices for WorkerPools {
             options: self.options.clone(),
             // It is renewed when a third of its time is over.
             window: PublicationWindow::of(CLAIM_LEASE / 2).within(self.membership.unbroken()),
+            looks_closer: false,
         });
         look.await.map_err(|error| BookFault::from(&error))
     }

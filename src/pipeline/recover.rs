@@ -8,7 +8,7 @@ use std::io;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use crate::archive::{PassOptions, hex};
+use crate::archive::{BookManifest, PassOptions, hex};
 use crate::catalog::{BegunPublication, StoredArchive, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::publish::{
@@ -112,6 +112,17 @@ pub struct ReconcileBook {
     pub options: PassOptions,
     /// How long they may be published.
     pub window: PublicationWindow,
+    /// The archive is read also where no manifest or begun publication tells of an interrupted one.
+    pub looks_closer: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub(super) struct ReconciledBook {
+    /// The volume that is to be recorded.
+    pub volume: Option<PublishedVolume>,
+    /// The archive in the store has the digest that the catalog has recorded.
+    pub is_as_recorded: bool,
 }
 
 /// Looks at the store on a blocking thread; comes back with the volume that is to be recorded, if there is one.
@@ -121,33 +132,43 @@ pub struct ReconcileBook {
 pub async fn reconcile(book: ReconcileBook) -> Result<Option<PublishedVolume>, PublishError> {
     let look = actix_rt::task::spawn_blocking(move || book.reconcile());
     match look.await {
-        Ok(found) => found,
+        Ok(found) => found.map(|found| found.volume),
         // A panic in here costs the look, and the book is fetched as if nothing were there.
         Err(_panic) => Ok(None),
     }
 }
 
 impl ReconcileBook {
-    /// Whether the archive in the store has the digest that the catalog has recorded.
-    pub(super) fn is_as_recorded(&self) -> Result<bool, PublishError> {
-        let recorded = self.recorded.as_ref().and_then(|stored| stored.sha256.as_deref());
-        Ok(recorded.is_some() && self.archive_digest()?.as_deref() == recorded)
-    }
-
     /// The same as [`reconcile`], on this thread.
-    pub(super) fn reconcile(self) -> Result<Option<PublishedVolume>, PublishError> {
+    pub(super) fn reconcile(self) -> Result<ReconciledBook, PublishError> {
         let (storage, layout, barcode) = (&self.storage, &self.layout, &self.barcode);
         let manifest = read_manifest(storage, layout, barcode)?;
-        if manifest.is_none() && self.begun.is_none() {
-            return Ok(None);
+        let recorded = self.recorded.as_ref().and_then(|stored| stored.sha256.as_deref());
+        let begun = self.begun.as_ref().map(|begun| begun.sha256.as_str());
+        if manifest.is_none() && begun.is_none() && !(self.looks_closer && recorded.is_some()) {
+            return Ok(ReconciledBook::default());
         }
         let archive = self.archive_digest()?;
         let finding = compare(BookDigests {
             archive: archive.as_deref(),
             manifest: manifest.as_ref().map(|manifest| manifest.sha256.as_str()),
-            recorded: self.recorded.as_ref().and_then(|stored| stored.sha256.as_deref()),
-            begun: self.begun.as_ref().map(|begun| begun.sha256.as_str()),
+            recorded,
+            begun,
         });
+        Ok(ReconciledBook {
+            is_as_recorded: recorded.is_some() && archive.as_deref() == recorded,
+            volume: self.volume(finding, manifest, archive.as_deref())?,
+        })
+    }
+
+    /// The volume that is to be recorded, made whole where that is needed.
+    fn volume(
+        &self,
+        finding: StoreFinding,
+        manifest: Option<BookManifest>,
+        archive: Option<&str>,
+    ) -> Result<Option<PublishedVolume>, PublishError> {
+        let (layout, barcode) = (&self.layout, &self.barcode);
         match (finding, manifest) {
             (StoreFinding::Agreed, _) => Ok(None),
             (StoreFinding::Unrecorded, Some(manifest)) => {
@@ -155,7 +176,8 @@ impl ReconcileBook {
                 let book = record_of(manifest, &layout.raw(barcode));
                 Ok(Some(PublishedVolume { book }))
             }
-            (StoreFinding::Unrecorded | StoreFinding::Incomplete, _) => self.complete(archive.as_deref()),
+            (StoreFinding::Unrecorded | StoreFinding::Incomplete, _) => self.complete(archive),
+            (StoreFinding::Unknown, None) if self.begun.is_none() => Ok(None),
             (StoreFinding::Unknown, _) => {
                 warn!(
                     %barcode,

@@ -123,7 +123,7 @@ impl StoreComparison {
         barcode: &Barcode,
         done: &mut RestoredBooks,
     ) -> Result<(), ReconcileError> {
-        if let Some(volume) = self.archive_of(barcode, None).reconcile()? {
+        if let Some(volume) = self.archive_of(barcode, None).reconcile()?.volume {
             done.found += found_again(ledger, barcode, volume)?;
         } else {
             warn!(%barcode, "nothing proves that the archive in the storage is what it should be; it stays until the book is fetched again");
@@ -140,10 +140,10 @@ impl StoreComparison {
         done: &mut RestoredBooks,
     ) -> Result<(), ReconcileError> {
         let Some(barcode) = &book.barcode else { return Ok(()) };
-        let archive = self.archive_of(barcode, Some(book));
-        if let Some(volume) = archive.clone().reconcile()? {
+        let archive = self.archive_of(barcode, Some(book)).reconcile()?;
+        if let Some(volume) = archive.volume {
             done.found += found_again(ledger, barcode, volume)?;
-        } else if archive.is_as_recorded()? {
+        } else if archive.is_as_recorded {
             done.agreed += 1;
         } else if book.stored.bytes.is_some() {
             done.differing += fetch_again(
@@ -167,6 +167,7 @@ impl StoreComparison {
             layout: self.layout.clone(),
             options: self.options.clone(),
             window: self.window.clone(),
+            looks_closer: true,
         }
     }
 }

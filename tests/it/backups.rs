@@ -238,6 +238,34 @@ fn what_a_kill_left_of_a_copy_is_removed_at_the_next_start() {
 }
 
 #[test]
+fn an_archive_whose_size_is_not_recorded_is_read_once() {
+    let server = Server::start();
+    let home = Home::new(library(1), &server.settings());
+    let grind = |arguments: &[&str]| {
+        let ended = finish(home.command(arguments).envs(KEYS).spawn().unwrap());
+        assert!(ended.status.success(), "{}", ended.err);
+        ended
+    };
+    grind(&["run", "--once"]);
+    let kept = home.folder.path().join("kept.db");
+    fs::copy(home.folder.path().join("catalog.db"), &kept).unwrap();
+    let catalog = Connection::open(&kept).unwrap();
+    assert_eq!(catalog.execute("UPDATE books SET archive_bytes = NULL", []).unwrap(), 1);
+    drop(catalog);
+    lose_the_catalog(&home);
+    server.requests();
+    let restored = grind(&["restore", kept.to_str().unwrap()]);
+    assert!(
+        restored.out.contains("1 books are in the storage as recorded"),
+        "{}",
+        restored.out
+    );
+    let mut asked = server.requests();
+    asked.retain(|request| request.starts_with("GET ") && request.contains(".tar.gz"));
+    assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+#[test]
 fn an_archive_that_is_not_the_recorded_one_is_fetched_again_and_one_that_nothing_proves_is_counted() {
     let home = Home::new(library(4), "");
     let ran = home.grind(&["run", "--once"]);

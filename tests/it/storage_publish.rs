@@ -373,6 +373,7 @@ fn reconcile_book(storage: &Storage, recorded: Option<&StoredBook>, begun: &[u8]
         layout: layout(),
         options: PassOptions::default(),
         window: PublicationWindow::unlimited(),
+        looks_closer: false,
     }
 }
 
