@@ -57,11 +57,27 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
         .cause(fault.clone())
         .advise("Without its catalog the next run begins a new one, and finds stored books in the storage again."));
     }
+    if let Some(error) = cut(ended.report.cut) {
+        return Err(error);
+    }
     match unfinished(&ended.report, ended.signed_out.as_deref(), once) {
         Some(error) => Err(error),
         None if once && ended.report.failed > 0 => Ok(ExitStatus::Failed),
         None => Ok(ExitStatus::Done),
     }
+}
+
+/// A stop that did not wait for the books in hand.
+fn cut(books: u64) -> Option<CliError> {
+    let books = match books {
+        0 => return None,
+        1 => "1 book".to_owned(),
+        more => format!("{more} books"),
+    };
+    let what = format!("stopped when the grace was over, with {books} in hand");
+    Some(CliError::new(ExitStatus::Failed, what).advise(
+        "They are released, and fetched from their beginning by the next run. A longer shutdown.grace lets more of them end.",
+    ))
 }
 
 const SIGN_IN: &str =
@@ -250,6 +266,17 @@ mod tests {
             incomplete: owned(not_done).into_iter().filter(|what| !is_left(what)).collect(),
             left: owned(not_done).into_iter().filter(is_left).collect(),
             unknown: owned(unknown),
+            cut: 0,
+        }
+    }
+
+    #[test]
+    fn a_stop_that_cut_books_says_how_many() {
+        assert!(cut(0).is_none());
+        for (books, words) in [(1, "with 1 book in hand"), (3, "with 3 books in hand")] {
+            let error = cut(books).unwrap();
+            assert_eq!(error.exit(), ExitStatus::Failed);
+            assert!(error.to_string().contains(words), "{error}");
         }
     }
 

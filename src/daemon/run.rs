@@ -157,14 +157,14 @@ async fn finish(
     if let Some(observer) = observer {
         observer.stop();
     }
+    let (report, lost) = reported(report);
     let actors = observed.then(|| ledger.to_string().trim_end().replace('\n', "; "));
     info!(
-        clean = ledger.is_clean(),
+        clean = ledger.is_clean() && report.cut == 0,
         session_owner_last = ledger.session_owner_was_last(),
         actors,
         "stopped"
     );
-    let (report, lost) = reported(report);
     DaemonEnd {
         report,
         ledger,

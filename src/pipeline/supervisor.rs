@@ -79,6 +79,8 @@ pub struct RunReport {
     pub unknown: Vec<String>,
     /// What stopped it before its end, if anything did.
     pub stopped_by: Option<WaitReason>,
+    /// Books that were in hand when the grace of a drain was over: they were cut and released.
+    pub cut: u64,
 }
 
 impl RunReport {
@@ -157,10 +159,9 @@ impl ServeMessages<DrainRun> for Supervisor {
                 state.cut.cancel();
             }
             if tokio::time::timeout(drain.grace, state.done.cancelled()).await.is_err() {
-                tracing::warn!(
-                    claimed = state.progress.snapshot().claimed,
-                    "grace is over: what still runs is cut and released"
-                );
+                let claimed = state.progress.snapshot().claimed;
+                tracing::warn!(claimed, "grace is over: what still runs is cut and released");
+                state.report.borrow_mut().cut = claimed;
                 state.cut.cancel();
                 state.done.cancelled().await;
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::service::Service;
 use crate::support::{Home, states};
-use grind::lab::simulator::{FaultPlan, SimulatorConfig};
+use grind::lab::simulator::{FaultKind, FaultPlan, SimulatorConfig, SimulatorRequest};
 use rusqlite::Connection;
 use rustix::process::Signal;
 
@@ -33,6 +33,26 @@ fn systemd_hears_ready_status_and_stopping_and_the_drain_ends_well() {
     let ended = service.finish();
     assert!(ended.status.success(), "{}", ended.err);
     assert!(ended.err.contains("session_owner_last=true"), "{}", ended.err);
+}
+
+/// Bodies stall for longer than the grace.
+#[test]
+fn a_drain_that_cuts_books_is_not_clean() {
+    let stalls = SimulatorConfig {
+        faults: FaultPlan {
+            stall: Duration::from_secs(60),
+            ..FaultPlan::default().with(FaultKind::Stall, 1.0)
+        },
+        ..small()
+    };
+    let mut service = Service::start(stalls, "[shutdown]\ngrace = \"1s\"\n");
+    let simulator = &service.home.simulator;
+    assert!(simulator.wait_for(SimulatorRequest::Get, 1, Duration::from_mins(1)));
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
+    assert!(ended.err.contains("stopped clean=false"), "{}", ended.err);
+    assert!(ended.err.contains("in hand"), "{}", ended.err);
 }
 
 #[test]
