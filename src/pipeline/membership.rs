@@ -286,6 +286,11 @@ fn owners(members: &[MemberRow]) -> Vec<&str> {
 impl LibraryMembership {
     /// A member that is alone.
     pub fn of_tests() -> Self {
+        Self::of_tests_by(SystemClock::system())
+    }
+
+    /// The same, by this clock.
+    pub fn of_tests_by(clock: SystemClock) -> Self {
         let card = MemberCard {
             instance: "test".into(),
             owner: "test:0".into(),
@@ -293,7 +298,6 @@ impl LibraryMembership {
             program: "daemon".into(),
             version: "0".into(),
         };
-        let clock = SystemClock::system();
         let asked = clock.since_boot();
         let now = clock.now();
         Self::joined(card, Duration::from_secs(30), clock, asked, now)
@@ -319,11 +323,6 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(30);
 
-    fn member(clock: &SystemClock) -> LibraryMembership {
-        let card = LibraryMembership::of_tests().shared.card.clone();
-        LibraryMembership::joined(card, LEASE, clock.clone(), clock.since_boot(), clock.now())
-    }
-
     fn round(tasks: &[SharedTask], standing: MemberStanding) -> MemberRound {
         MemberRound {
             members: Vec::new(),
@@ -338,7 +337,7 @@ mod tests {
     fn a_task_is_held_while_rounds_say_so_and_no_longer_than_the_lease() {
         use MemberStanding::{Kept, Rejoined};
         let clock = SystemClock::manual(Timestamp::UNIX_EPOCH);
-        let member = member(&clock);
+        let member = LibraryMembership::of_tests_by(clock.clone());
         let lists = BTreeSet::from([SharedTask::Lists]);
         member.known().tasks = lists.clone();
         assert!(member.holds(SharedTask::Lists) && !member.holds(SharedTask::Plan));
@@ -357,7 +356,7 @@ mod tests {
     #[test]
     fn a_membership_is_unbroken_while_a_sixth_of_its_lease_is_left_and_never_again_after_a_lapse() {
         let clock = SystemClock::manual(Timestamp::UNIX_EPOCH);
-        let member = member(&clock);
+        let member = LibraryMembership::of_tests_by(clock.clone());
         let renewed = |standing| member.note(round(&[], standing), &BTreeSet::new(), clock.since_boot());
         let before = member.unbroken();
         clock.advance(LEASE * 5 / 6 - Duration::from_millis(1));
@@ -374,7 +373,7 @@ mod tests {
     #[test]
     fn the_time_is_the_catalogs_whatever_this_machines_clock_shows() {
         let clock = SystemClock::manual(Timestamp::UNIX_EPOCH);
-        let member = member(&clock);
+        let member = LibraryMembership::of_tests_by(clock.clone());
         let seconds = |s| Timestamp::from_second(s).unwrap();
         clock.step(20 * 3_600_000);
         assert_eq!(member.now(), seconds(0));
@@ -392,7 +391,7 @@ mod tests {
     #[test]
     fn what_is_acquired_during_a_round_is_not_lost_by_it() {
         let clock = SystemClock::manual(Timestamp::UNIX_EPOCH);
-        let member = member(&clock);
+        let member = LibraryMembership::of_tests_by(clock.clone());
         member.known().tasks = BTreeSet::from([SharedTask::Plan]);
         member.note(round(&[], MemberStanding::Kept), &BTreeSet::new(), clock.since_boot());
         assert!(member.holds(SharedTask::Plan));

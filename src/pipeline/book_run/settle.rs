@@ -67,9 +67,13 @@ impl<S: BookServices> BookRun<S> {
             CatalogError::Gone { .. } if self.context.once || self.context.stop.is_cancelled() => None,
             CatalogError::Fault(_) if attempt >= FAULTS => None,
             _ if self.cx.is_cancelled() => Some(SETTLEMENT_AFTER_CUT),
-            _ if self.context.once => Some(ONCE),
-            _ => Some(Duration::MAX),
+            _ => Some(self.patience_with_catalog()),
         }
+    }
+
+    /// How long a catalog that is away is waited for with what was fetched.
+    pub(super) fn patience_with_catalog(&self) -> Duration {
+        if self.context.once { ONCE } else { Duration::MAX }
     }
 
     async fn give_up(&mut self, error: &CatalogError) -> BookOutcome {

@@ -63,6 +63,7 @@ impl<S: BookServices> BookRun<S> {
             file_name: self.file_name(),
             claim,
             unless,
+            patience: self.patience_with_catalog(),
             stop: self.context.stop.clone(),
         };
         match self.services.download(ask, &self.cx).await {

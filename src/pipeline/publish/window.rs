@@ -58,12 +58,17 @@ impl PublicationWindow {
         self.ends_at.store(i64::MIN, Ordering::Relaxed);
     }
 
-    pub(super) fn check(&self, barcode: &Barcode) -> Result<(), PublishError> {
+    /// Whether objects may be published now.
+    pub fn is_open(&self) -> bool {
         let lasts = self.membership.as_ref().is_none_or(UnbrokenMembership::lasts);
-        if lasts && self.clock.since_boot() < self.ends_at.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Err(PublishError::ClaimEnded(barcode.clone()))
+        lasts && self.clock.since_boot() < self.ends_at.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn check(&self, barcode: &Barcode) -> Result<(), PublishError> {
+        let is_open = self.is_open();
+        is_open
+            .then_some(())
+            .ok_or_else(|| PublishError::ClaimEnded(barcode.clone()))
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
+use crate::actor::{ActorName, AskContext, AskError, HandleMessage, Message, Worker};
 use crate::archive::{ArchiveError, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::diagnostics::{UnrecognisedAnswer, of_archive_error, of_findings};
@@ -30,6 +31,8 @@ use crate::vocabulary::FailureReason;
 /// The claim is renewed six times in each lease while objects are published, and they are published only while at least a sixth of
 /// the lease is left: whoever takes the claim over later meets no object of ours that appears afterwards.
 const RENEWALS: u32 = 6;
+/// After which a catalog is asked again that could not confirm the claim.
+const CONFIRM_AGAIN: Duration = Duration::from_secs(1);
 
 /// One DOWNLOAD worker: one volume at a time; its pass runs on a blocking thread of its own.
 pub struct DownloadWorker<S = Session> {
@@ -70,6 +73,8 @@ pub struct DownloadBook {
     pub claim: ClaimToken,
     /// Not if GRIN's archive still has this validator: it is the one that is stored.
     pub unless: Option<Validator>,
+    /// How long a catalog that does not answer is waited for when all is fetched.
+    pub patience: Duration,
     /// Cancelled before the worker takes the message, or while GRIN wants no request: nothing is begun.
     pub stop: CancellationToken,
 }
@@ -243,18 +248,14 @@ impl<S: GrinSession> DownloadWorker<S> {
             lease,
         };
         let renewal = lease / RENEWALS;
-        // Known before the claim is confirmed: what ends it afterwards ends the window.
-        let membership = self.parts.membership.unbroken();
-        let window = PublicationWindow::of(lease.saturating_sub(renewal)).within(membership);
-        if !matches!(staged.decision(), ReplaceDecision::KeepStored(_)) {
-            self.parts.catalog.ask(begin.clone(), cx).await?;
-        }
+        let replaces = !matches!(staged.decision(), ReplaceDecision::KeepStored(_));
+        let window = self.confirm(replaces.then_some(&begin), download, cx).await?;
         let theirs = window.clone();
         let mut publishing = actix_rt::task::spawn_blocking(move || as_downloader(|| staged.publish(&theirs)));
         let published = loop {
             tokio::select! {
                 published = &mut publishing => break published,
-                () = tokio::time::sleep(renewal) => match self.parts.catalog.ask(begin.clone(), &uncancelled()).await {
+                () = sleep(renewal) => match self.parts.catalog.ask(begin.clone(), &uncancelled()).await {
                     Ok(()) => window.extend(lease.saturating_sub(renewal)),
                     Err(CatalogError::Stale { .. }) => window.close(),
                     // The window ends by itself.
@@ -268,6 +269,41 @@ impl<S: GrinSession> DownloadWorker<S> {
                 detail: format!("{reason}; it is kept as {key}"),
             }),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Has the claim confirmed, by this question where there is one, and waits for a catalog that is away: what was fetched is not to
+    /// be fetched again for that. Comes back with the time in which may be published.
+    async fn confirm(
+        &self,
+        begin: Option<&BeginPublication>,
+        download: &DownloadBook,
+        cx: &AskContext,
+    ) -> Result<PublicationWindow, DownloadError> {
+        let (asked_at, mut is_told) = (Instant::now(), false);
+        loop {
+            // Known before the claim is confirmed: what ends it afterwards ends the window.
+            let membership = self.parts.membership.unbroken();
+            let window = PublicationWindow::of(self.parts.lease - self.parts.lease / RENEWALS).within(membership);
+            let confirmed = match begin {
+                Some(begin) => self.parts.catalog.ask(begin.clone(), cx).await,
+                None => Ok(()),
+            };
+            let waits = !cx.is_cancelled() && asked_at.elapsed() < download.patience;
+            match confirmed {
+                // The catalog answers again, and the membership is about to be renewed.
+                Ok(()) if waits && !window.is_open() => {}
+                Err(error) if waits && is_away(&error) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        warn!(barcode = %download.barcode, %error, "fetched, and published as soon as the catalog answers");
+                    }
+                }
+                confirmed => return Ok(confirmed.map(|()| window)?),
+            }
+            tokio::select! {
+                () = cx.cancelled() => {}
+                () = sleep(CONFIRM_AGAIN) => {}
+            }
         }
     }
 
@@ -287,6 +323,11 @@ impl<S: GrinSession> DownloadWorker<S> {
             options: self.parts.keys.current(),
         }
     }
+}
+
+/// Whether the catalog may answer later.
+fn is_away(error: &CatalogError) -> bool {
+    error.may_pass() && !matches!(error, CatalogError::Asked(AskError::Closed | AskError::Draining))
 }
 
 fn unrecognised(error: &DownloadError) -> Vec<UnrecognisedAnswer> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::actor::{ActorName, ActorRegistry, AskContext};
+use crate::actor::{ActorName, ActorRegistry, AskContext, MessageSnapshot};
 use crate::catalog::{BookSelection, Catalog, CatalogPolicy, CatalogThread, ClaimBooks, ClaimedBook, EnsureKnown};
 use crate::clock::SystemClock;
 use crate::grin::{Barcode, FileName, GrinAddresses, LibraryDirectory};
@@ -32,6 +32,7 @@ struct WorkerFixture {
     catalog: Catalog,
     cx: AskContext,
     folder: tempfile::TempDir,
+    registry: ActorRegistry,
     _thread: CatalogThread,
 }
 
@@ -47,6 +48,7 @@ impl WorkerFixture {
             catalog,
             cx: AskContext::root("test").child_of(ActorName::Supervisor),
             folder,
+            registry,
             _thread: thread,
         }
     }
@@ -67,6 +69,23 @@ impl WorkerFixture {
             lease: LEASE,
         };
         self.catalog.ask(claim, &self.cx).await.unwrap().remove(0)
+    }
+
+    /// Completes when the catalog has done with a message of this kind, well or not.
+    async fn handled(&self, kind: &str) {
+        let is_handled = |message: &MessageSnapshot| message.handled.values().sum::<u64>() > 0;
+        let of_catalog = || {
+            Some(
+                self.registry
+                    .snapshot()
+                    .actor(ActorName::Catalog)?
+                    .message(kind)?
+                    .clone(),
+            )
+        };
+        while !of_catalog().as_ref().is_some_and(is_handled) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// What stands in a column of a book.

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::actor::HandleMessage as _;
 use crate::archive::{ArchiveError, PassOptions};
-use crate::catalog::{CatalogError, ClaimSettlement, SettleClaim};
+use crate::catalog::{CatalogError, ClaimSettlement, MemberStanding, SettleClaim};
+use crate::clock::SystemClock;
 use crate::grin::{Secret, Validator};
 use crate::pipeline::LibraryMembership;
 use crate::pipeline::PublishError;
@@ -71,7 +73,7 @@ impl DownloadFixture {
         }
     }
 
-    fn downloader(&self) -> DownloadWorker<GrinStub> {
+    fn downloader(&self, membership: LibraryMembership) -> DownloadWorker<GrinStub> {
         DownloadWorker::new(DownloaderParts {
             session: self.base.grin.clone(),
             addresses: addresses(),
@@ -81,7 +83,7 @@ impl DownloadFixture {
             transfers: self.transfers.clone(),
             catalog: self.base.catalog.clone(),
             lease: LEASE,
-            membership: LibraryMembership::of_tests(),
+            membership,
         })
     }
 
@@ -91,12 +93,17 @@ impl DownloadFixture {
             file_name: file_name(BOOK),
             claim: self.base.claim(BOOK).await.claim,
             unless: None,
+            patience: Duration::MAX,
             stop: CancellationToken::new(),
         }
     }
 
     pub async fn download(&self, ask: DownloadBook) -> Result<DownloadResult, DownloadError> {
-        let answer = self.downloader().handle(ask, &self.base.cx).await;
+        self.download_as(ask, LibraryMembership::of_tests()).await
+    }
+
+    async fn download_as(&self, ask: DownloadBook, member: LibraryMembership) -> Result<DownloadResult, DownloadError> {
+        let answer = self.downloader(member).handle(ask, &self.base.cx).await;
         assert!(self.transfers.under_way().is_empty(), "nothing stays in the table");
         assert!(self.base.grin.is_used_up());
         answer
@@ -388,6 +395,65 @@ fn under_a_lost_claim_nothing_is_published() {
         let stale = matches!(&result, Err(DownloadError::Catalog(CatalogError::Stale { .. })));
         assert!(stale, "{result:?}");
         assert!(fixture.files().is_empty(), "{:?}", fixture.files());
+    });
+}
+
+impl DownloadFixture {
+    /// Downloads while something happens at the question to GRIN, and something else when the catalog was asked in vain.
+    async fn download_meanwhile(
+        &self,
+        ask: DownloadBook,
+        member: LibraryMembership,
+        [first, later]: [&dyn Fn(); 2],
+    ) -> Result<DownloadResult, DownloadError> {
+        self.base.grin.answer(archive(volume()));
+        let happening = async {
+            self.base.grin.first_question().await;
+            first();
+            self.base.handled("begin_publication").await;
+            later();
+        };
+        futures::join!(self.download_as(ask, member), happening).0
+    }
+}
+
+#[test]
+fn what_is_fetched_waits_for_a_membership_that_could_not_be_renewed_in_time() {
+    for (patience, is_stored) in [(Duration::MAX, true), (Duration::ZERO, false)] {
+        paused(async || {
+            let fixture = DownloadFixture::new();
+            let ask = fixture.ask().await;
+            let clock = SystemClock::manual(Timestamp::UNIX_EPOCH);
+            let member = LibraryMembership::of_tests_by(clock.clone());
+            let lapses = || clock.advance(Duration::from_secs(60));
+            let renews = || {
+                if is_stored {
+                    member.told(Vec::new(), MemberStanding::Kept);
+                }
+            };
+            let ask = DownloadBook { patience, ..ask };
+            let result = fixture
+                .download_meanwhile(ask, member.clone(), [&lapses, &renews])
+                .await;
+            let ended = matches!(result, Err(DownloadError::Publish(PublishError::ClaimEnded(_))));
+            assert_eq!(matches!(result, Ok(DownloadResult::Stored(_))), is_stored, "{result:?}");
+            assert_eq!(ended, !is_stored, "{result:?}");
+        });
+    }
+}
+
+#[test]
+fn what_is_fetched_waits_for_a_catalog_that_is_away() {
+    paused(async || {
+        let fixture = DownloadFixture::new();
+        let ask = fixture.ask().await;
+        let catalog = fixture.base.folder.path().join("catalog.db");
+        let elsewhere = catalog.with_extension("elsewhere");
+        let goes = || std::fs::rename(&catalog, &elsewhere).unwrap();
+        let comes = || std::fs::rename(&elsewhere, &catalog).unwrap();
+        let member = LibraryMembership::of_tests();
+        let result = fixture.download_meanwhile(ask, member, [&goes, &comes]).await;
+        assert!(matches!(result, Ok(DownloadResult::Stored(_))), "{result:?}");
     });
 }
 
