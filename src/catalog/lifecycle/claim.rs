@@ -247,7 +247,8 @@ pub(crate) const EXPIRED: &str = "CASE WHEN lease_from IS NULL THEN lease_until 
 /// Whose claims are released when their lease ran out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ExpiredClaims<'a> {
-    /// Anybody's but this owner's, who is alive and renews what it works on.
+    /// Anybody's but this owner's, and but those of members: each of them renews what it works on, if it could not do so in time as
+    /// soon as the catalog answers again, and its claims end with its membership.
     OfOthers(&'a str),
     /// This owner's, just after it renewed what it works on: the rest are claims it has lost sight of.
     OfOwner(&'a str),
@@ -261,7 +262,7 @@ pub(crate) fn release_expired(tx: &mut CatalogTransaction<'_>, whose: ExpiredCla
     };
     let sql = format!(
         "SELECT id FROM books WHERE claimed_by IS NOT NULL AND (claimed_by = :owner) = :own AND {EXPIRED} \
-         /*pg FOR UPDATE SKIP LOCKED*/"
+         AND (:own OR NOT EXISTS (SELECT 1 FROM members WHERE members.owner = claimed_by)) /*pg FOR UPDATE SKIP LOCKED*/"
     );
     let given = arguments! { owner: owner, own: own, now: tx.stamp, lease_now: tx.clock.lease_now };
     let expired: Vec<i64> = tx.conn.all(&sql, &given, |row| row.at(0))?;

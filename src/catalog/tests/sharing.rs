@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::catalog::tests::shelf::{LEASE, Shelf, codes, queue, three};
+use crate::catalog::tests::shelf::{LEASE, Shelf, codes, queue, stored, three};
 use crate::catalog::*;
 
 use BookState as S;
@@ -163,6 +163,24 @@ fn whoever_was_silent_itself_removes_nobody_before_the_others_had_their_time() {
     let round = renew(&mut shelf, &first);
     assert_eq!((round.tasks, round.freed_claims), (vec![SharedTask::Lists], 1));
     assert_eq!(round.members.len(), 2, "the one that stays silent is gone");
+}
+
+#[test]
+fn claims_of_a_member_end_with_its_membership_and_not_before() {
+    let mut shelf = Shelf::new();
+    let [silent, other] = ["a", "b"].map(|instance| card(instance, "1"));
+    three(&mut shelf);
+    join(&mut shelf, &silent);
+    join(&mut shelf, &other);
+    let held = shelf.claim_of(&silent.owner, queue(&[Queue::Converted]), 2);
+    // The server was away for longer than claims last, and the other one is the first that it answers.
+    shelf.clock.advance(LEASE * 2);
+    assert_eq!(renew(&mut shelf, &other).freed_claims, 0);
+    let taken = shelf.claim_of(&other.owner, queue(&[Queue::Converted]), 9);
+    assert_eq!(taken.len(), 1, "what the silent one fetched meanwhile is still its own");
+    shelf.settle(&held[0], stored("TL0002", "\"a\"")).unwrap();
+    shelf.clock.advance(SECOND);
+    assert_eq!(renew(&mut shelf, &other).freed_claims, 1);
 }
 
 #[test]
