@@ -206,6 +206,12 @@ impl RunningSimulator {
         Some(self.shared.shelf.life(self.index_of(barcode)?).state)
     }
 
+    /// How often a book's archive, or a part of it, was sent.
+    pub fn times_sent(&self, barcode: &Barcode) -> u64 {
+        self.index_of(barcode)
+            .map_or(0, |index| self.shared.counters.sent(index))
+    }
+
     /// The most requests that came within any window of this length.
     pub fn most_within(&self, window: Duration) -> usize {
         self.shared.counters.most_within(window)

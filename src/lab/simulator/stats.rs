@@ -84,6 +84,8 @@ pub(super) struct SimulatorCounters {
     requests: [AtomicU64; SimulatorRequest::ALL.len()],
     /// When each request came, in milliseconds; told of each, for those who wait for some.
     asked: (Mutex<Vec<u32>>, Condvar),
+    /// How often each book's archive was sent, or a part of it.
+    sent: Mutex<BTreeMap<u32, u64>>,
     began: Began,
     faults: PerFault,
     pub connections: AtomicU64,
@@ -106,6 +108,22 @@ impl SimulatorCounters {
         self.requests[op as usize].fetch_add(1, Relaxed);
         drop(guard);
         self.asked.1.notify_all();
+    }
+
+    /// Counts an answer with a book's archive.
+    pub fn sends(&self, index: u32) {
+        *self
+            .sent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(index)
+            .or_default() += 1;
+    }
+
+    /// How often that was.
+    pub fn sent(&self, index: u32) -> u64 {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.get(&index).copied().unwrap_or(0)
     }
 
     /// Waits until so many were asked for; `false` when the time is over first.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use grind::grin::Barcode;
 use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
 use grind::observe::DaemonEndpoint;
 use jiff::Timestamp;
@@ -245,6 +246,38 @@ impl SharedLibrary {
         let folders = std::fs::read_dir(self.home.root().join("raw")).expect("a library");
         assert_eq!(folders.count(), books as usize);
         assert_eq!(self.in_state("stored"), u64::from(books));
+    }
+}
+
+/// How a claim of a daemon that died, or lost its membership, ends in a book's history.
+const LOST: [&str; 2] = ["lease_expired", "recovered"];
+
+impl SharedLibrary {
+    /// An archive is fetched once, and once more for each claim under which nothing could be recorded any more.
+    pub fn only_what_was_lost_is_fetched_again(&self) {
+        let times = |barcode: &Barcode| self.home.simulator.times_sent(barcode);
+        for barcode in self.home.simulator.barcodes().filter(|barcode| times(barcode) != 1) {
+            let lost = self.claims_lost(&barcode);
+            println!(
+                "{barcode} was fetched {} times; claims were lost by {lost:?}",
+                times(&barcode)
+            );
+            assert!((1..=1 + lost.len() as u64).contains(&times(&barcode)), "{barcode}");
+        }
+    }
+
+    /// Whose claims of a book ended otherwise than by themselves.
+    fn claims_lost(&self, barcode: &Barcode) -> Vec<String> {
+        let story = self.home.grind(&["explain", barcode.as_str(), "--json"]);
+        let story: serde_json::Value = serde_json::from_str(&story.out).expect("a story");
+        let events = story["history"]
+            .as_array()
+            .expect("a history")
+            .iter()
+            .map(|event| &event["metadata"]);
+        let lost = events.filter(|event| LOST.iter().any(|cause| event["cause"] == *cause));
+        lost.map(|event| event["by"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) async fn archive(
             futures::stream::empty::<Result<_, std::io::Error>>(),
         ));
     }
+    shared.counters.sends(index);
     match shared.cache.fetch(index, life.generation).await {
         Err(error) => HttpResponse::InternalServerError().body(format!("archive could not be made: {error}")),
         Ok(source) => send(
