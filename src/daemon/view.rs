@@ -169,6 +169,7 @@ impl LiveDaemonView {
             books: of(&progress, BookOutcome::Stored),
             bytes: progress.bytes_stored,
             requests: session.grin_requests(),
+            held_back_seconds: session.held_back_seconds,
             received: session.download_bytes,
             cpu_seconds: cpu_seconds(),
         };

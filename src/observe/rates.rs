@@ -37,6 +37,8 @@ pub struct MeterTotals {
     pub bytes: u64,
     /// Requests to GRIN.
     pub requests: u64,
+    /// Time in which a request waited for nothing but its turn.
+    pub held_back_seconds: f64,
     /// Bytes of archives received.
     pub received: u64,
     /// CPU time of the process.
@@ -121,6 +123,7 @@ impl RateMeter {
     }
 
     /// How much of what is allowed or there was used in the last quarter of an hour.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn load(&self, limits: SpeedLimits) -> DownloadLoad {
         let Some(from) = self.from(QUARTER_HOUR) else {
             return DownloadLoad::default();
@@ -130,10 +133,11 @@ impl RateMeter {
             let speed = self.speed(from, total);
             if allowed > 0.0 { speed / allowed } else { 0.0 }
         };
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let sent = used(|totals| totals.requests as f64, limits.requests_per_second);
         DownloadLoad {
             waits_for: None,
-            requests: used(|totals| totals.requests as f64, limits.requests_per_second),
+            // Where other members have turns of the rate, too, only that requests wait for theirs tells that all is used.
+            requests: used(|totals| totals.held_back_seconds, 1.0).max(sent),
             bandwidth: used(|totals| totals.received as f64, limits.bandwidth.unwrap_or(0) as f64),
             cpu: used(|totals| totals.cpu_seconds, cores as f64),
         }
@@ -245,6 +249,35 @@ mod tests {
             close(meter.load(limits(0.0)).requests, 0.0),
             "without a limit nothing is used up"
         );
+    }
+
+    /// Requests in 100 seconds at 5 a second, for how long one waited for its turn, and how much of the rate is used then.
+    #[test]
+    fn the_rate_is_used_up_where_requests_always_wait_for_their_turns() {
+        let start = Instant::now();
+        for (requests, held_back_seconds, used) in [
+            (485, 96.0, 0.97),
+            // One of three members, or of ten.
+            (162, 97.0, 0.97),
+            (48, 95.0, 0.95),
+            // The others leave turns enough.
+            (162, 30.0, 0.324),
+            (0, 0.0, 0.0),
+        ] {
+            let mut meter = RateMeter::new(start);
+            let totals = MeterTotals {
+                requests,
+                held_back_seconds,
+                ..MeterTotals::default()
+            };
+            meter.note(start + Duration::from_secs(100), totals);
+            let limits = SpeedLimits {
+                requests_per_second: 5.0,
+                bandwidth: None,
+            };
+            let load = meter.load(limits);
+            assert!(close(load.requests, used), "{totals:?}: {load:?}");
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct SessionCounters {
     requests: [[AtomicU64; STATUS_CLASSES.len()]; KINDS],
     pub(super) head: [DurationHistogram; KINDS],
     pub(super) pace_wait: DurationHistogram,
+    /// The time in which a request waited for its turn alone.
+    held_back_micros: AtomicU64,
     retries: Mutex<BTreeMap<(RequestKind, &'static str), u64>>,
     refreshes: [AtomicU64; RefreshOutcome::ALL.len()],
     /// On the monotonic clock: the wall clock may be set meanwhile.
@@ -136,6 +138,12 @@ impl SessionCounters {
         *locked(&self.signed_out) = why.map(str::to_owned);
     }
 
+    /// A request waited so long for its turn alone.
+    pub(super) fn held_back(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.held_back_micros.fetch_add(micros, Relaxed);
+    }
+
     /// Everything counted so far.
     pub fn snapshot(&self) -> SessionSnapshot {
         let opened = self.opened.load(Relaxed);
@@ -156,6 +164,7 @@ impl SessionCounters {
                 .map(|kind| (kind.as_str().into(), self.head[kind.index()].snapshot()))
                 .collect(),
             pace_wait_seconds: self.pace_wait.snapshot(),
+            held_back_seconds: Duration::from_micros(self.held_back_micros.load(Relaxed)).as_secs_f64(),
             retries: self.retries(),
             auth_refreshes: by_label(&RefreshOutcome::ALL.map(|(_, label)| label), &self.refreshes),
             gate_closed_until: self.gate_closed_until(),

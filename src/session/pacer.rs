@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
@@ -69,10 +70,14 @@ impl RequestPacer {
                 NextTurn::Asked => None,
             };
             let patience = self.check_source()?;
+            let held_back = self.is_held_back(next).then(Instant::now);
             tokio::select! {
                 () = until(due.or(patience)) => {}
                 () = self.changed.notified() => {}
                 () = answered(self.shared.as_deref()) => {}
+            }
+            if let Some(since) = held_back {
+                self.counters.held_back(since.elapsed());
             }
         }
         if let Some(shared) = self.paced_by_others() {
@@ -81,6 +86,12 @@ impl RequestPacer {
         *last = Some(Instant::now());
         self.counters.pace_wait.observe(began.elapsed());
         Ok(())
+    }
+
+    /// Whether the first of all that wait has nothing to wait for but its turn.
+    fn is_held_back(&self, next: NextTurn) -> bool {
+        let is_kept = self.gate.closed_until().is_some() || self.counters.turns_missing.load(Relaxed);
+        matches!(next, NextTurn::At(_)) && !is_kept
     }
 
     /// # Errors

@@ -35,6 +35,9 @@ pub struct SessionSnapshot {
     pub head_seconds: BTreeMap<SnapshotLabel, HistogramSnapshot>,
     /// Waits for the pace and the gate.
     pub pace_wait_seconds: HistogramSnapshot,
+    /// The time in which at least one request had only its turn to wait for.
+    #[serde(default)]
+    pub held_back_seconds: f64,
     /// Repeated requests by kind and reason.
     pub retries: Vec<RetryCount>,
     /// Token refreshes by outcome.

@@ -39,7 +39,7 @@ words! {
 pub struct DownloadLoad {
     /// Nothing is begun before this is there.
     pub waits_for: Option<WaitCause>,
-    /// Of `grin.requests_per_second`.
+    /// Of `grin.requests_per_second`, together with all other members.
     pub requests: f64,
     /// Of `session.bandwidth`.
     pub bandwidth: f64,

@@ -248,6 +248,7 @@ fn session() -> SessionSnapshot {
         requests: requests.collect(),
         head_seconds: KINDS.map(|kind| (kind.into(), histogram())).into(),
         pace_wait_seconds: histogram(),
+        held_back_seconds: 12.5,
         retries: retries.collect(),
         auth_refreshes: each(["ok", "failed", "denied"]),
         gate_closed_until: Some(Timestamp::from_second(1_800_000_000).unwrap()),

@@ -187,6 +187,34 @@ async fn members_together_never_pass_the_rate_and_use_all_of_it() {
     }
 }
 
+/// How much of a minute requests of the first member waited for nothing but their turns: of so many members that always have some to
+/// send, and where it sends one now and then and nobody else does.
+#[actix_rt::test]
+async fn requests_wait_for_their_turns_all_the_time_where_members_use_the_whole_rate() {
+    tokio::time::pause();
+    for (members, idle, least, most) in [(1, None, 0.95, 1.0), (3, None, 0.95, 1.0), (1, Some(1), 0.0, 0.6)] {
+        let (row, counters) = (SharedRow::new(1, 5), Arc::default());
+        let pacer = |number| match number {
+            0 => counted_member(&row, 5.0, &counters),
+            _ => member(&row, 5.0),
+        };
+        let group: Vec<_> = (0..members).map(|number| (pacer(number), idle)).collect();
+        sent_by(&group, Duration::from_secs(60)).await;
+        let held_back = counters.snapshot().held_back_seconds / 60.0;
+        assert!((least..=most).contains(&held_back), "{members}, {idle:?}: {held_back}");
+    }
+    // Neither a pause of GRIN nor a source that is away counts.
+    let (row, counters) = (SharedRow::new(1, 0), Arc::default());
+    let pacer = counted_member(&row, 5.0, &counters);
+    pacer.refused(Instant::now(), 429, Some(Duration::from_secs(30)));
+    pacer.pass().await.unwrap();
+    row.with(|row| row.away = true);
+    sleep(Duration::from_secs(1)).await;
+    drop(tokio::time::timeout(Duration::from_secs(30), pacer.pass()).await);
+    let held_back = counters.snapshot().held_back_seconds;
+    assert!(held_back < 0.5, "{held_back} s");
+}
+
 #[actix_rt::test]
 async fn one_member_alone_is_spaced_evenly_and_bursts_after_no_pause() {
     tokio::time::pause();
