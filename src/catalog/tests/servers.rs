@@ -298,6 +298,12 @@ fn a_server_proves_itself_as_far_as_is_demanded() {
     for url in [elsewhere("verify-full"), unknown("verify-ca"), unknown("verify-full")] {
         assert!(matches!(connect(&url), Err(CatalogError::Unreachable(_))), "{url}");
     }
+    let without = url.replace("passfile=", "passfile=/dev/null&application_name=");
+    let error = connect(&without).unwrap_err().to_string();
+    assert!(
+        error.contains("no line of the password file is for this host"),
+        "{error}"
+    );
     assert!(
         matches!(connect(&demanding("disable")), Err(CatalogError::Fault(_))),
         "no TLS"

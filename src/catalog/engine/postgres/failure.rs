@@ -50,6 +50,9 @@ fn of_code(code: &str, constraint: Option<&str>, words: String) -> CatalogError 
     }
 }
 
+/// How the client's error ends where a server asks for a password that nobody gave.
+const NO_PASSWORD: &str = "password missing";
+
 /// The error's words, the server's own where there are any.
 pub(crate) fn words(error: &tokio_postgres::Error) -> String {
     if let Some(server) = error.as_db_error() {
@@ -60,6 +63,9 @@ pub(crate) fn words(error: &tokio_postgres::Error) -> String {
     while let Some(error) = cause {
         words = format!("{words}: {error}");
         cause = error.source();
+    }
+    if words.ends_with(NO_PASSWORD) {
+        words.push_str("; no line of the password file is for this host, port, database and user");
     }
     words
 }
