@@ -64,7 +64,10 @@ impl From<CatalogError> for TaskFault {
 
 impl From<CollectError> for TaskFault {
     fn from(error: CollectError) -> Self {
-        Self::of(&error)
+        Self {
+            needs_person: error.needs_person(),
+            ..Self::of(&error)
+        }
     }
 }
 

@@ -5,12 +5,13 @@ mod collect;
 mod convert;
 mod copies;
 mod enrich;
+mod said;
 mod wait;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::tasks::wait::until_moment;
@@ -20,6 +21,7 @@ pub(super) use crate::pipeline::tasks::collect::collect;
 pub(super) use crate::pipeline::tasks::convert::convert;
 pub(super) use crate::pipeline::tasks::copies::{copies_at_end, keep_copies};
 pub(super) use crate::pipeline::tasks::enrich::enrich;
+pub(super) use crate::pipeline::tasks::said::SaidTroubles;
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
 /// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from the task's beginning, however long its passes
@@ -74,11 +76,22 @@ impl TaskSchedule {
     }
 }
 
-/// Tells of something that is not done; it is tried again later.
+/// Tells of something that is not done; it is tried again later, and a round that meets the same says it no more.
 fn trouble<S>(state: &SupervisorState<S>, task: &'static str, why: &str) {
-    warn!(task, why, "not finished; requested again later");
+    if state.said.borrow_mut().is_news(task, why) {
+        warn!(task, why, "not finished; requested again later");
+    } else {
+        debug!(task, why, "not finished; requested again later");
+    }
     state.progress.tell_trouble(task, why);
     state.report.borrow_mut().add_incomplete(format!("{task}: {why}"));
+}
+
+/// Nothing of a task is missing any more; said where the log has said that something was.
+fn finished<S>(state: &SupervisorState<S>, task: &'static str) {
+    if state.said.borrow_mut().is_over(task) {
+        info!(task, "finished after trouble");
+    }
 }
 
 /// Sleeps till `at`, or for good when there is no such moment; `false` when the drain came first.

@@ -94,6 +94,21 @@ fn a_run_fails_where_a_list_that_it_depends_on_is_refused_in_every_form() {
     assert_eq!(states(&home).len(), 4, "the other list is read");
 }
 
+/// What a list is not complete for is said when it is met first, and in no round after it.
+#[test]
+fn a_daemon_says_once_why_a_list_is_incomplete() {
+    let retries = "[retry]\nattempts = 1\nbase = \"1ms\"\ncap = \"100ms\"\n";
+    let home = Home::new(refusing(&["failed=500"]), retries);
+    let mut service = Service::of(home);
+    // One in each round.
+    let simulator = &service.home.simulator;
+    assert!(simulator.wait_for(SimulatorRequest::TextList, 8, Duration::from_mins(1)));
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    let said = ended.err.lines().filter(|line| line.contains("list incomplete"));
+    assert_eq!(said.count(), 1, "{}", ended.err);
+}
+
 /// Round after round the list is asked for again, since the right to it may come; it is said once.
 #[test]
 fn a_first_pass_that_cannot_be_compared_with_any_text_form_fails_unless_there_is_none() {

@@ -13,6 +13,7 @@ use crate::grin::Barcode;
 use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RunReport, WorkOptions};
 use crate::pipeline::task_services::TaskServices;
+use crate::pipeline::tasks::SaidTroubles;
 
 /// The supervisor's state.
 pub(in crate::pipeline) struct SupervisorState<S> {
@@ -32,6 +33,8 @@ pub(in crate::pipeline) struct SupervisorState<S> {
     /// Named books that GRIN was asked for before anything else.
     pub looked_up: RefCell<BTreeSet<Barcode>>,
     pub report: Rc<RefCell<RunReport>>,
+    /// What the log has said of tasks and lists that are not done.
+    pub said: RefCell<SaidTroubles>,
     pub done: CancellationToken,
 }
 
@@ -49,6 +52,7 @@ impl<S: TaskServices> SupervisorState<S> {
             collecting: Cell::new(false),
             looked_up: RefCell::default(),
             report: Rc::default(),
+            said: RefCell::default(),
             done: CancellationToken::new(),
         }
     }

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::catalog::SharedTask;
 use crate::grin::ListKind;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, TaskSchedule, sleep_till, trouble};
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_till, trouble};
 use crate::pipeline::workers::{CollectList, CollectResult, MonthlyArrivals};
 use crate::vocabulary::Queue;
 
@@ -119,15 +119,23 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         self.full_at.into_iter().chain(refresh_at).min()
     }
 
-    /// Reads the lists of one pass; `false` when one of them is not complete.
+    /// Reads the lists of one pass, or those before one that only a person can get; `false` when one of them is not complete.
     async fn lists(&mut self, full: bool) -> bool {
         let mut complete = true;
         for list in lists(self.scope, full) {
             if !self.wait.may_begin().await {
                 break;
             }
-            complete &= !self.wait.has_lost(SharedTask::Reading) && self.list(list).await;
+            let read = match self.wait.has_lost(SharedTask::Reading) {
+                true => ListRead::Incomplete,
+                false => self.list(list).await,
+            };
             self.state.wake.send_replace(());
+            complete &= read == ListRead::Complete;
+            if read == ListRead::NeedsPerson {
+                // The other lists would meet it too.
+                break;
+            }
         }
         complete
     }
@@ -143,10 +151,11 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         let (Ok(since), Ok(until)) = (since, until) else { return };
         let ask = MonthlyArrivals { since, until };
         match self.state.services.arrivals(ask, &self.state.reading_cx()).await {
-            Ok(new) => self
-                .state
-                .progress
-                .tell_task(TASK, format!("{new} volumes checked in since {since}")),
+            Ok(new) => {
+                finished(self.state, TASK);
+                let words = format!("{new} volumes checked in since {since}");
+                self.state.progress.tell_task(TASK, words);
+            }
             Err(fault) => trouble(self.state, TASK, &fault.why),
         }
         self.state.wake.send_replace(());
@@ -164,8 +173,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         }
     }
 
-    /// Reads one list; `false` when it is not complete.
-    async fn list(&mut self, list: ListKind) -> bool {
+    async fn list(&mut self, list: ListKind) -> ListRead {
         let tell = |words: String| self.state.progress.tell_task(TASK, words);
         tell(format!("reading {list}"));
         let ask = CollectList {
@@ -174,7 +182,9 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             afresh: self.scope.force,
             fence: Some(self.wait.fence()),
         };
-        let problem = match self.read(ask).await {
+        let read = self.read(ask).await;
+        let needs_person = read.as_ref().is_err_and(|fault| fault.needs_person);
+        let problem = match read {
             Ok(CollectResult {
                 unavailable: Some(why), ..
             }) if !is_needed(list, self.scope) => {
@@ -183,24 +193,53 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
                     warn!(%list, why, "GRIN does not have this list for this account; working without it");
                 }
                 tell(format!("{list} cannot be had"));
-                return true;
+                return ListRead::Complete;
             }
             Ok(collected) => collected.incomplete.or(collected.unavailable),
             Err(fault) => Some(fault.why),
         };
-        match &problem {
-            None => tell(format!("{list} complete")),
-            Some(_) if self.state.intake.is_cancelled() => {
-                tell(format!("{list}: stopped; the next pass resumes there"));
-            }
-            Some(why) => {
-                warn!(%list, why, "list incomplete; nothing is concluded from what is missing");
-                tell(format!("{list} incomplete: {why}"));
-                self.state.incomplete(format!("{list}: {why}"));
-            }
+        let Some(why) = problem else {
+            self.list_complete(list);
+            return ListRead::Complete;
+        };
+        self.list_incomplete(list, &why);
+        match needs_person {
+            true => ListRead::NeedsPerson,
+            false => ListRead::Incomplete,
         }
-        problem.is_none()
     }
+
+    fn list_complete(&self, list: ListKind) {
+        if self.state.said.borrow_mut().is_over(list.path()) {
+            info!(%list, "list complete again");
+        }
+        self.state.progress.tell_task(TASK, format!("{list} complete"));
+    }
+
+    /// Tells of a list that is not complete. Each round asks for it again; the log names a reason once.
+    fn list_incomplete(&self, list: ListKind, why: &str) {
+        let tell = |words: String| self.state.progress.tell_task(TASK, words);
+        if self.state.intake.is_cancelled() {
+            return tell(format!("{list}: stopped; the next pass resumes there"));
+        }
+        if self.state.said.borrow_mut().is_news(list.path(), why) {
+            warn!(%list, why, "list incomplete; nothing is concluded from what is missing");
+        } else {
+            debug!(%list, why, "list still incomplete");
+        }
+        tell(format!("{list} incomplete: {why}"));
+        self.state.incomplete(format!("{list}: {why}"));
+    }
+}
+
+/// What came of reading a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ListRead {
+    /// Complete, or nothing depends on it.
+    Complete,
+    Incomplete,
+    /// Incomplete, and so will be the others before a person has acted.
+    NeedsPerson,
 }
 
 /// The lists of a pass.

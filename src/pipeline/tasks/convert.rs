@@ -12,7 +12,7 @@ use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, BatchBisection, FailedBatch, MOST_UNANSWERED, PartAnswer};
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, TaskSchedule, trouble};
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, trouble};
 use crate::pipeline::workers::{ConvertBatch, ConvertResult};
 
 const TASK: &str = "convert";
@@ -38,6 +38,9 @@ pub(in crate::pipeline) async fn convert<S: TaskServices>(state: &Rc<SupervisorS
         let complete = pass(state, scope).await;
         state.progress.active(TASK, false);
         wait.give_back(SharedTask::Plan).await;
+        if complete {
+            finished(state, TASK);
+        }
         let interval = state.options.borrow().intervals.convert;
         if !schedule.again(state, scope, EndedPass { complete, interval }).await {
             break;

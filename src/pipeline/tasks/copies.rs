@@ -12,7 +12,7 @@ use crate::pipeline::copies::{due, jitter};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, TaskSchedule, sleep_till, trouble};
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_till, trouble};
 
 const TASK: &str = "copies";
 
@@ -153,6 +153,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             .tell_task(TASK, format!("making the {}", self.copy.as_str()));
         match self.state.services.make_copy(self.copy, &self.state.cx()).await {
             Ok(()) => {
+                finished(self.state, self.copy.as_str());
                 self.last().await;
                 self.state
                     .progress

@@ -11,7 +11,7 @@ use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, BatchBisection, FailedBatch, PartAnswer};
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, TaskSchedule, trouble};
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, trouble};
 use crate::pipeline::workers::EnrichBarcodes;
 
 const TASK: &str = "enrich";
@@ -36,6 +36,9 @@ pub(in crate::pipeline) async fn enrich<S: TaskServices>(state: &Rc<SupervisorSt
         let complete = task.pass(scope).await;
         task.wait.give_back(SharedTask::Facts).await;
         state.progress.active(TASK, false);
+        if complete {
+            finished(state, TASK);
+        }
         let interval = state.options.borrow().intervals.enrich;
         if !schedule.again(state, scope, EndedPass { complete, interval }).await {
             break;

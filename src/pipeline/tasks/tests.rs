@@ -152,6 +152,27 @@ async fn a_full_pass_that_broke_off_is_resumed_soon_and_no_short_one_comes_befor
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_person_must_mend_is_met_by_one_list_a_pass() {
+    let stub = TaskStub::new();
+    let signed_out = TaskFault {
+        needs_person: true,
+        ..fault("not signed in", false)
+    };
+    for _ in 0..3 {
+        stub.list_faults.borrow_mut().push_back(signed_out.clone());
+    }
+    let state = state(stub);
+    let scope = scope(false);
+    for_so_long(&state, MINUTE, collect(&state, &scope)).await;
+    use ListKind::{AllBooks, Converted, Failed, InProcess};
+    assert_eq!(
+        state.services.lists_asked(),
+        [AllBooks, AllBooks, AllBooks, AllBooks, Converted, InProcess, Failed],
+        "it resumes by itself"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_grin_does_not_have_is_a_failure_only_where_work_depends_on_it() {
     for (list, needed) in [(ListKind::InProcess, false), (ListKind::Converted, true)] {
         let stub = TaskStub::new();

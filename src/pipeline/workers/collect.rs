@@ -10,6 +10,7 @@ use crate::catalog::{BeginPass, Catalog, CatalogError, FinishPass};
 use crate::grin::{GrinAddresses, LibraryDirectory, ListKind};
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_reading::{ListReading, PassState};
+use crate::pipeline::workers::retry;
 use crate::session::{RetryBackoff, Session, SessionError};
 
 /// One collector: one list at a time.
@@ -87,6 +88,17 @@ pub enum CollectError {
     /// The report of volumes checked in could not be read.
     #[error("cannot read the report of volumes checked in: {0}")]
     Report(String),
+}
+
+impl CollectError {
+    /// Whatever is asked next would meet it too.
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Self::Session(error) => retry::needs_person(error),
+            Self::Catalog(error) => !error.may_pass(),
+            Self::Report(_) => false,
+        }
+    }
 }
 
 impl<S: GrinSession> CollectWorker<S> {

@@ -10,7 +10,7 @@ use crate::grin::{AnswerRefusal, Barcode, ProcessForm, ProcessOutcome, parse_pro
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
 use crate::session::{
-    AuthMode, ErrorClass, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SessionError, SmallAnswer,
+    AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SessionError, SmallAnswer,
 };
 
 /// Longest answer taken: a row is a barcode and a few words.
@@ -95,7 +95,7 @@ impl ConvertError {
     /// The next batch would meet it too.
     pub fn needs_person(&self) -> bool {
         match self {
-            Self::Session(error) => error.class() == ErrorClass::NeedsPerson && !retry::parts_may_be_answered(error),
+            Self::Session(error) => retry::needs_person(error),
             Self::Catalog(error) => !error.may_pass(),
             Self::Refused(_) | Self::Unnamed(_) | Self::Status(_) => false,
         }

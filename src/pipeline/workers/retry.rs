@@ -86,6 +86,11 @@ pub(super) fn parts_may_be_answered(error: &SessionError) -> bool {
     }
 }
 
+/// Only a person can mend it, and it says nothing of what was asked for: the next request meets it too.
+pub(super) fn needs_person(error: &SessionError) -> bool {
+    error.class() == ErrorClass::NeedsPerson && !parts_may_be_answered(error)
+}
+
 /// As [`parts_may_be_answered`], of an answer that is not the expected table.
 pub(super) fn parts_may_not_be_refused(refusal: AnswerRefusal) -> bool {
     refusal != AnswerRefusal::SignIn

@@ -37,6 +37,8 @@ pub struct TaskStub {
     pub asked: RefCell<Vec<(Duration, AskedTask)>>,
     /// Answers for a list, one after the other; `None` of them: complete.
     pub lists: RefCell<BTreeMap<ListKind, VecDeque<CollectResult>>>,
+    /// What lists are answered with before that, whichever they are.
+    pub list_faults: RefCell<VecDeque<TaskFault>>,
     /// A list that never comes.
     pub hangs: Cell<Option<ListKind>>,
     /// Books that spoil every batch they are in.
@@ -71,6 +73,7 @@ impl TaskStub {
             began: Instant::now(),
             asked: RefCell::default(),
             lists: RefCell::default(),
+            list_faults: RefCell::default(),
             hangs: Cell::default(),
             spoilers: RefCell::default(),
             batch_fault: RefCell::default(),
@@ -188,6 +191,9 @@ impl TaskServices for TaskStub {
             return Err(fault("cancelled", false));
         }
         sleep(ANSWER).await;
+        if let Some(fault) = self.list_faults.borrow_mut().pop_front() {
+            return Err(fault);
+        }
         let answer = self.lists.borrow_mut().get_mut(&ask.list).and_then(VecDeque::pop_front);
         Ok(answer.unwrap_or_default())
     }
