@@ -201,6 +201,8 @@ impl From<&BodyError> for BookFault {
         match error {
             BodyError::Session(error) => Self::from(error),
             BodyError::Cancelled => Self::new(Blame::Us, None, error.reason(), error),
+            // How much an answer brings is the server's choice, and may be another one for another book.
+            BodyError::Morsels { .. } => Self::new(Blame::Book, Some(WaitCause::Failures), error.reason(), error),
             BodyError::Cut { .. } | BodyError::Restart | BodyError::Stalled | BodyError::TooSlow => {
                 Self::new(Blame::Path, Some(WaitCause::Grin), error.reason(), error)
             }

@@ -25,6 +25,12 @@ pub enum BodyError {
     /// The body came slower than `minimum_speed`, and cannot be continued.
     #[error("body too slow")]
     TooSlow,
+    /// The server sends so little with each answer that the archive would take requests without end.
+    #[error("the archive comes in too many parts that are too small: {got} bytes so far")]
+    Morsels {
+        /// Bytes handed out.
+        got: u64,
+    },
     /// The asker's work was cancelled.
     #[error("body cancelled")]
     Cancelled,
@@ -54,6 +60,7 @@ impl BodyError {
             Self::Restart => FailureReason::Restart,
             Self::Stalled => FailureReason::Stalled,
             Self::TooSlow => FailureReason::TooSlow,
+            Self::Morsels { .. } => FailureReason::TooLittle,
             Self::Cancelled => FailureReason::Cancelled,
             Self::Session(error) => error.reason(),
         }

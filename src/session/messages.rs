@@ -97,13 +97,25 @@ impl FetchAnswer {
 pub struct OpenBody {
     /// Of the archive.
     pub url: Url,
+    /// A body that is cut is continued only by an answer whose entity tag proves that it is of the same version.
+    pub one_version: bool,
     work: Option<CancellationToken>,
 }
 
 impl OpenBody {
     /// Of the archive at `url`.
     pub fn new(url: Url) -> Self {
-        Self { url, work: None }
+        Self {
+            url,
+            one_version: false,
+            work: None,
+        }
+    }
+
+    /// The same, of one version if so wanted.
+    #[must_use]
+    pub fn of_one_version(self, one_version: bool) -> Self {
+        Self { one_version, ..self }
     }
 
     pub(super) fn take_work(&mut self) -> CancellationToken {

@@ -121,7 +121,7 @@ impl ServeMessages<OpenBody> for SessionOwner {
             };
             let time = ResponseTime::Body(engine.config().timeouts.download);
             let opened = engine.open(&ask, time, Some(&cx)).await?;
-            let point = ResumePoint::of(ask, &opened)?;
+            let point = ResumePoint::of(ask, &opened)?.of_one_version(open.one_version);
             let head = point.head();
             let (pump, reader) = BodyPump::for_reader(&engine, flight, opened, point, work);
             engine.run_pump(pump);

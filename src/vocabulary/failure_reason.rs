@@ -43,6 +43,8 @@ words! {
         TooLarge = "too_large",
         /// The body came slower than the minimum speed.
         TooSlow = "too_slow",
+        /// The body came in too many parts that were too small.
+        TooLittle = "too_little",
         /// Too many requests waited for a connection already.
         Busy = "busy",
         /// An address or header that cannot be sent.

@@ -141,6 +141,7 @@ fn of_body(error: BodyError) -> SessionError {
     match error {
         BodyError::Session(error) => error,
         BodyError::Cut { got, expected } => SessionError::Short { got, expected },
+        BodyError::Morsels { got } => SessionError::Short { got, expected: None },
         BodyError::Stalled => SessionError::Timeout {
             phase: TimeoutPhase::Read,
         },

@@ -33,7 +33,13 @@ pub(in crate::pipeline) const fn may_meet_all(reason: FailureReason) -> bool {
     use FailureReason as R;
     matches!(
         reason,
-        R::Forbidden | R::RefusedByHost | R::Redirect | R::Status | R::NotAnArchive | R::DamagedAtSource
+        R::Forbidden
+            | R::RefusedByHost
+            | R::Redirect
+            | R::Status
+            | R::NotAnArchive
+            | R::TooLittle
+            | R::DamagedAtSource
     )
 }
 
@@ -59,6 +65,7 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         FailureReason::RefusedByHost => "the host to which GRIN redirects refuses every archive",
         FailureReason::NotAnArchive => "what GRIN hands out is no archive",
         FailureReason::DamagedAtSource => "what GRIN hands out is damaged",
+        FailureReason::TooLittle => "what GRIN hands out comes in too small parts",
         _ => "GRIN answers no request for an archive",
     };
     format!(
@@ -87,6 +94,8 @@ mod tests {
             (R::Status, MOST_ALIKE, Blame::Operator),
             (R::NotAnArchive, MOST_ALIKE - 1, Blame::Book),
             (R::NotAnArchive, MOST_ALIKE, Blame::Operator),
+            (R::TooLittle, MOST_ALIKE - 1, Blame::Book),
+            (R::TooLittle, MOST_ALIKE, Blame::Operator),
             (R::DamagedAtSource, MOST_ALIKE - 1, Blame::Book),
             (R::DamagedAtSource, MOST_ALIKE, Blame::Operator),
             // These say something of the bytes that came, or of the way.

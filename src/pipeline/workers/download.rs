@@ -109,6 +109,16 @@ pub enum DownloadResult {
     },
 }
 
+/// What came of the fetch before this one.
+#[derive(Debug, Clone)]
+enum EarlierCopy {
+    None,
+    /// Damaged.
+    Damaged(SeenArchive),
+    /// Damaged, perhaps only where parts of two versions were put together.
+    Spliced,
+}
+
 /// Why a DOWNLOAD did not come to its end; nothing was published.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
@@ -162,21 +172,21 @@ impl<S: GrinSession> HandleMessage<DownloadBook> for DownloadWorker<S> {
 impl<S: GrinSession> DownloadWorker<S> {
     /// At most two fetches: the second tells damage at GRIN's from damage on the way.
     async fn download(&self, download: &DownloadBook, cx: &AskContext) -> Result<DownloadResult, DownloadError> {
-        let first = match self.fetch(download, cx, None).await {
+        let earlier = match self.fetch(download, cx, EarlierCopy::None).await {
             Err(DownloadError::Publish(PublishError::Archive(error))) => match error.seen() {
                 Some(seen) => {
                     warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
-                    Some(seen.clone())
+                    EarlierCopy::Damaged(seen.clone())
                 }
                 None => return Err(PublishError::Archive(error).into()),
             },
             Err(error @ DownloadError::Spliced(_)) => {
                 warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
-                None
+                EarlierCopy::Spliced
             }
             other => return other,
         };
-        match self.fetch(download, cx, first).await {
+        match self.fetch(download, cx, earlier).await {
             Err(DownloadError::Proven(error)) => Ok(DownloadResult::DamagedAtSource {
                 reason: error.reason(),
                 detail: error.to_string(),
@@ -190,12 +200,12 @@ impl<S: GrinSession> DownloadWorker<S> {
         &self,
         download: &DownloadBook,
         cx: &AskContext,
-        first: Option<SeenArchive>,
+        earlier: EarlierCopy,
     ) -> Result<DownloadResult, DownloadError> {
-        match self.fetch_once(download, cx, first.clone()).await {
+        match self.fetch_once(download, cx, earlier.clone()).await {
             Err(DownloadError::Publish(PublishError::Body(error @ BodyError::Restart))) => {
                 warn!(barcode = %download.barcode, %error, "download begins again from its first byte");
-                self.fetch_once(download, cx, first).await
+                self.fetch_once(download, cx, earlier).await
             }
             other => other,
         }
@@ -205,11 +215,16 @@ impl<S: GrinSession> DownloadWorker<S> {
         &self,
         download: &DownloadBook,
         cx: &AskContext,
-        first: Option<SeenArchive>,
+        earlier: EarlierCopy,
     ) -> Result<DownloadResult, DownloadError> {
-        let url = self.parts.addresses.archive(&download.file_name);
+        let open = OpenBody::new(self.parts.addresses.archive(&download.file_name))
+            .of_one_version(matches!(earlier, EarlierCopy::Spliced));
+        let first = match earlier {
+            EarlierCopy::Damaged(seen) => Some(seen),
+            EarlierCopy::None | EarlierCopy::Spliced => None,
+        };
         let session = &self.parts.session;
-        let ask = async |cx: &AskContext| session.archive(OpenBody::new(url), cx).await;
+        let ask = async |cx: &AskContext| session.archive(open, cx).await;
         let body = match unless_held_back(session, &download.stop, cx, ask).await {
             None => return Ok(DownloadResult::NotBegun),
             Some(Ok(body)) => body,

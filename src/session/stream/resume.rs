@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::session::counters::ResumeOutcome;
 use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime};
+use crate::session::stream::attempts::{ResumeAttempts, WholeAnswers};
 use crate::session::stream::pump::BodyPump;
 use crate::session::stream::range::{PartialBody, RangeAnswer, RangeMode, RangeVerdict, range};
 use crate::session::stream::{BodyHead, ContentCoding};
@@ -19,14 +20,6 @@ const PAUSES: RetryBackoff = RetryBackoff {
     cap: Duration::from_secs(30),
     attempts: u32::MAX,
 };
-
-/// After this many new bytes the waits between attempts begin again with the shortest. Connections that are cut every few kilobytes
-/// complete an archive slowly; beginning anew never completes it.
-const PROGRESS: u64 = 1 << 10;
-
-/// So many times an archive is read again from its first byte to go on behind what is there already. More would load the server, and
-/// the line, more than they can bring.
-const WHOLE_ANSWERS: u32 = 2;
 
 /// How a cut body is continued, and how often that was tried.
 pub(in crate::session) struct ResumePoint {
@@ -41,68 +34,6 @@ pub(in crate::session) struct ResumePoint {
     open_ended: bool,
     /// The first answer says itself where its body ends.
     framed: bool,
-}
-
-/// Attempts to continue one body. As long as each brings a byte there is no bound but the download's own time; the waits grow where
-/// it brings hardly more, so that such a body costs the server little.
-#[derive(Debug, Default)]
-struct ResumeAttempts {
-    /// Attempts one after another that brought nothing.
-    in_vain: u32,
-    /// Attempts since the last one that brought much.
-    with_little: u32,
-    /// Bytes there were before the last attempt.
-    began_with: u64,
-}
-
-impl ResumeAttempts {
-    /// Whether the last attempt brought hardly anything, with `got` bytes there now.
-    const fn brought_little(&self, got: u64) -> bool {
-        got - self.began_with < PROGRESS
-    }
-
-    /// Notes an attempt with `got` bytes there; which wait comes before it, 1 for the shortest; `None`: more than `most` were in vain.
-    fn next(&mut self, got: u64, most: u32) -> Option<u32> {
-        let brought = got - self.began_with;
-        self.began_with = got;
-        self.in_vain = if brought > 0 { 1 } else { self.in_vain + 1 };
-        self.with_little = if brought >= PROGRESS { 1 } else { self.with_little + 1 };
-        (self.in_vain <= most).then_some(self.with_little)
-    }
-}
-
-/// Answers that begin with the archive's first byte. A line that is cut here and there may bring the rest with the next one; where two
-/// end at the same place the server ends them there, whatever length it names.
-#[derive(Debug, Default)]
-struct WholeAnswers {
-    /// Those after the first answer.
-    again: u32,
-    /// The last answer is one of them.
-    is_last: bool,
-    /// Where the last of them ended, or the first answer.
-    ended_at: Option<u64>,
-    same_place: bool,
-}
-
-impl WholeAnswers {
-    /// Notes an answer that begins; `whole`: with the first byte.
-    fn note_answer(&mut self, whole: bool) {
-        self.again += u32::from(whole);
-        self.is_last = whole;
-    }
-
-    /// Notes where the last answer ended.
-    fn note_end(&mut self, place: u64) {
-        if self.is_last || self.ended_at.is_none() {
-            self.same_place |= place > 0 && self.ended_at == Some(place);
-            self.ended_at = Some(place);
-        }
-    }
-
-    /// Whether another one would bring no more.
-    const fn are_in_vain(&self) -> bool {
-        self.same_place || self.again >= WHOLE_ANSWERS
-    }
 }
 
 /// What became of a request for the rest.
@@ -131,6 +62,12 @@ impl ResumePoint {
             framed: !opened.incoming.ends_with_connection(),
             body,
         })
+    }
+
+    /// Whether only what is proven to be of the same version continues it.
+    pub(in crate::session) const fn of_one_version(mut self, one_version: bool) -> Self {
+        self.body.one_version = one_version;
+        self
     }
 
     /// What is known of the archive before its first byte.
@@ -221,6 +158,13 @@ impl BodyPump {
             return Err(self.lost(fault));
         };
         loop {
+            if self.brings_morsels() {
+                return Err(match ended_early {
+                    // The line may be to blame.
+                    true => self.lost(fault),
+                    false => BodyError::Morsels { got },
+                });
+            }
             if !may_resume(&fault) || self.left.is_zero() {
                 return Err(self.lost(fault));
             }
@@ -257,6 +201,11 @@ impl BodyPump {
                 }
             }
         }
+    }
+
+    fn brings_morsels(&self) -> bool {
+        let attempts = self.resumable.as_ref().map(|point| &point.attempts);
+        attempts.is_some_and(ResumeAttempts::are_morsels)
     }
 
     /// Waits before an attempt; `false`: none is left, or the server asks for a longer wait than a body is kept for. What it asks of
@@ -326,74 +275,5 @@ fn may_resume(fault: &SessionError) -> bool {
             phase: TimeoutPhase::Download,
         } => false,
         fault => matches!(fault.class(), ErrorClass::Transient { .. }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attempts_go_on_as_long_as_they_bring_something() {
-        type Case = (&'static str, &'static [u64], &'static [Option<u32>]);
-        let cases: [Case; 5] = [
-            ("nothing comes", &[0, 0, 0, 0], &[Some(1), Some(2), Some(3), None]),
-            ("much comes", &[5_000, 9_000, 13_000, 17_000, 21_000], &[Some(1); 5]),
-            (
-                "a byte each",
-                &[1, 2, 3, 4, 5],
-                &[Some(1), Some(2), Some(3), Some(4), Some(5)],
-            ),
-            (
-                "a byte in between",
-                &[0, 0, 1, 1, 1, 1],
-                &[Some(1), Some(2), Some(3), Some(4), Some(5), None],
-            ),
-            (
-                "much, then nothing",
-                &[9_000, 9_000, 9_000, 9_000],
-                &[Some(1), Some(2), Some(3), None],
-            ),
-        ];
-        for (what, got, expected) in cases {
-            let mut attempts = ResumeAttempts::default();
-            let found: Vec<_> = got.iter().map(|got| attempts.next(*got, 3)).collect();
-            assert_eq!(found, expected, "{what}");
-        }
-    }
-    #[test]
-    fn answers_from_the_first_byte_end_where_they_bring_no_more() {
-        type Case = (&'static str, &'static [(bool, u64)], bool);
-        // Whether an answer begins with the first byte, and where it ends.
-        let cases: [Case; 9] = [
-            ("the first answer", &[(false, 300)], false),
-            ("the same place again", &[(false, 300), (true, 300)], true),
-            ("before it", &[(false, 300), (true, 200)], false),
-            ("behind it", &[(false, 300), (true, 500)], false),
-            ("twice before it", &[(false, 300), (true, 200), (true, 250)], true),
-            (
-                "the same place twice, not the first",
-                &[(false, 300), (true, 200), (true, 200)],
-                true,
-            ),
-            (
-                "parts may end at one place",
-                &[(false, 300), (false, 300), (false, 300)],
-                false,
-            ),
-            ("a part in between", &[(false, 300), (false, 400), (true, 300)], true),
-            // Before its first byte any line may be cut twice.
-            ("nothing twice", &[(false, 0), (true, 0)], false),
-        ];
-        for (what, answers, expected) in cases {
-            let mut wholes = WholeAnswers::default();
-            for (number, (whole, ended_at)) in answers.iter().enumerate() {
-                if number > 0 {
-                    wholes.note_answer(*whole);
-                }
-                wholes.note_end(*ended_at);
-            }
-            assert_eq!(wholes.are_in_vain(), expected, "{what}");
-        }
     }
 }

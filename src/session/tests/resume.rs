@@ -276,6 +276,23 @@ async fn a_byte_with_each_connection_is_not_in_vain() {
     fixture.end();
 }
 
+/// Such an archive would take a request for each of them.
+#[actix_rt::test]
+async fn parts_that_are_too_small_are_bounded() {
+    let server = Server::start(|seen, wire| {
+        let first = first_byte(seen);
+        let last = first + 1_099;
+        let range = format!("etag: \"a\"\r\ncontent-range: bytes {first}-{last}/{LENGTH}\r\n");
+        answer(wire, "206 Partial", &range, &pattern(LENGTH)[first..=last])
+    });
+    let fixture = Fixture::of(&server);
+    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    let got = bytes.len() as u64;
+    assert_eq!(ended, Err(BodyError::Morsels { got }));
+    assert!(server.seen().len() < 100, "{}", server.seen().len());
+    fixture.end();
+}
+
 #[actix_rt::test]
 async fn a_length_that_was_wrong_ends_where_the_server_has_no_more() {
     let server = Server::start(|seen, wire| match seen.header("range") {

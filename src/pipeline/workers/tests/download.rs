@@ -286,8 +286,11 @@ fn a_spliced_copy_proves_nothing_about_the_source() {
             );
             assert!(fixture.files().is_empty(), "{:?}", fixture.files());
         }
-        let (_, result) = download(vec![spliced(), archive(volume())]).await;
-        assert!(matches!(result, Ok(DownloadResult::Stored(_))), "{result:?}");
+        for (first, expected) in [(spliced(), [false, true]), (archive(damaged()), [false, false])] {
+            let (fixture, result) = download(vec![first, archive(volume())]).await;
+            assert!(matches!(result, Ok(DownloadResult::Stored(_))), "{result:?}");
+            assert_eq!(fixture.base.grin.one_version(), expected);
+        }
     });
 }
 

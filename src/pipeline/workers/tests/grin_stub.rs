@@ -52,6 +52,8 @@ pub struct GrinStub {
 struct GrinScript {
     answers: VecDeque<StubAnswer>,
     asked: Vec<(Instant, Url)>,
+    /// Of each archive that was asked for: whether only one version of it may come.
+    one_version: Vec<bool>,
     held_back: bool,
 }
 
@@ -98,6 +100,11 @@ impl GrinStub {
         let asked = script.asked.iter();
         let rest = |url: &Url| url.as_str().replace("https://books.example/libraries/EXAMPLE/", "");
         asked.map(|(_, url)| rest(url)).collect()
+    }
+
+    /// Of each archive that was asked for: whether only one version of it may come.
+    pub fn one_version(&self) -> Vec<bool> {
+        self.script().one_version.clone()
     }
 
     /// Times between two questions.
@@ -147,6 +154,7 @@ impl GrinSession for GrinStub {
     }
 
     async fn archive(&self, ask: OpenBody, cx: &AskContext) -> Result<ArchiveBody, SessionError> {
+        self.script().one_version.push(ask.one_version);
         match self.next(&ask.url, cx).await? {
             StubAnswer::Archive { etag, bytes, end } => Ok(canned::archive(etag, &bytes, end)),
             StubAnswer::Longer(bytes, length) => {
