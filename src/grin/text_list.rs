@@ -8,7 +8,7 @@ pub(super) use crate::grin::text_list::plausible::{is_message, says_cut_short, s
 use std::cmp::Ordering;
 
 use crate::grin::lines::LineCutter;
-use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, set, total_of};
+use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, says_more, set, total_of};
 use crate::grin::text_list::columns::{columns, fits};
 use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape};
 use crate::grin::{
@@ -19,6 +19,8 @@ use crate::grin::{
 const LONGEST_LINE: usize = 64 << 10;
 /// Rejected rows kept; beyond, they are only counted.
 const MOST_NOTES: usize = 1_000;
+/// A line that names so many columns is a heading, also where none of them names the volumes.
+const COLUMNS_OF_A_HEADING: usize = 3;
 /// Bytes looked at to tell a page from a text.
 pub const TEXT_BEGINNING: usize = 4_096;
 
@@ -157,6 +159,15 @@ impl TextListParser {
             self.out.refusal = Some(AnswerRefusal::NotAList);
             return;
         }
+        if let Some(again) = self.heading_again(line) {
+            if again.names_volumes() {
+                self.heading = Some(again);
+            } else {
+                // Which cells of the rows after it hold what, is known; whose they are, is not.
+                self.out.refusal = Some(AnswerRefusal::Truncated);
+            }
+            return;
+        }
         match self.row(line) {
             Ok(read) => {
                 self.is_cut_short = says_cut_short(line) || std::mem::take(&mut self.has_trouble);
@@ -170,14 +181,22 @@ impl TextListParser {
         self.cells = Some(cells_of(line));
     }
 
-    /// A line that names no volume: the heading once more, a page in place of the rest, a server's words, or an odd row.
-    fn no_row(&mut self, line: &str, rejected: RejectedRow) {
-        if let (Some(known), Some(again)) = (&self.heading, header(line))
-            && (again.unknown.is_empty() || again.fields == known.fields)
-        {
-            self.heading = Some(again);
-            return;
+    /// A heading among the rows, which may name other columns than the one before, or the first ones: it names columns where a volume's
+    /// name is expected, or has no digit, as each row with columns has.
+    fn heading_again(&self, line: &str) -> Option<ListHeading> {
+        let fields = self.heading.as_ref().map_or(&[][..], |heading| &heading.fields);
+        let place = fields.iter().position(|field| names_volume(*field)).unwrap_or_default();
+        let name = line.split('\t').nth(place).unwrap_or_default();
+        if field_of(name).is_none() && line.contains(|c: char| c.is_ascii_digit()) {
+            return None;
         }
+        let heading = ListHeading::of(line.split('\t'));
+        let known = heading.fields.iter().filter(|field| **field != ListField::Ignored);
+        (heading.names_volumes() || known.count() >= COLUMNS_OF_A_HEADING).then_some(heading)
+    }
+
+    /// A line that names no volume: a page in place of the rest, a server's words, or an odd row.
+    fn no_row(&mut self, line: &str, rejected: RejectedRow) {
         let page = line.find('<').map(|at| &line.as_bytes()[at..]);
         if let Some(page) = page.filter(|page| refusal::looks_like_html(page)) {
             self.out.refusal = Some(refusal::refusal_of_html(page));
@@ -192,11 +211,15 @@ impl TextListParser {
             // A count of just the rows before it.
             return;
         }
+        let statement = first.trim_matches(|c: char| !c.is_alphanumeric());
         let counts_more = total.is_some_and(|total| total > named);
         self.is_cut_short |= std::mem::take(&mut self.has_trouble)
             || says_cut_short(line)
+            || says_more(statement, true)
             || counts_more
             || refusal::says_trouble(first, true);
+        // Also before or between the rows.
+        self.is_interrupted |= says_more(statement, false);
         self.is_interrupted |= rejected.because == RejectionReason::Message && refusal::says_trouble(first, false);
         self.reject(rejected);
     }
@@ -248,9 +271,8 @@ impl TextListParser {
         let fields = known.unwrap_or_else(|| columns(self.kind, count, line));
         self.has_trouble = false;
         let cells = || line.split('\t').map(text::one_line).zip(fields);
-        let names = |field: &ListField| matches!(field, ListField::Barcode | ListField::FileName);
         let (name, _) = cells()
-            .find(|(_, field)| names(field))
+            .find(|(_, field)| names_volume(**field))
             .ok_or_else(|| RejectedRow::new(line, RejectionReason::TooFewCells(count)))?;
         let (barcode, file_name) = name_of(&name, &self.library).map_err(|because| {
             let because = if is_message(&name) {
@@ -270,7 +292,7 @@ impl TextListParser {
         let mut is_dated = false;
         for (cell, field) in cells() {
             if known.is_some() || fits(*field, &cell) {
-                is_dated |= !cell.is_empty() && !names(field);
+                is_dated |= !cell.is_empty() && !names_volume(*field);
                 set(&mut row, *field, &cell, None);
             } else {
                 misfit = true;
@@ -348,8 +370,12 @@ pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &LibraryDirectory)
 
 /// A first line that names columns instead of a volume, in whatever order.
 fn header(line: &str) -> Option<ListHeading> {
-    let names = |cell: &str| matches!(field_of(cell), Some(ListField::Barcode | ListField::FileName));
-    line.split('\t').any(names).then(|| ListHeading::of(line.split('\t')))
+    let heading = ListHeading::of(line.split('\t'));
+    heading.names_volumes().then_some(heading)
+}
+
+fn names_volume(field: ListField) -> bool {
+    matches!(field, ListField::Barcode | ListField::FileName)
 }
 
 /// What a line is.

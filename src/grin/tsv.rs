@@ -129,11 +129,15 @@ impl Header {
         (book, fit)
     }
 
-    /// Whether a line is a heading: no book is called as the column of barcodes.
+    /// Whether a line is a heading, in whatever order: it has the column of barcodes, and where a barcode is expected the name of a
+    /// column stands, or no cell has a digit.
     fn is_heading(&self, line: &str) -> bool {
-        let name = self.barcode.and_then(|at| line.split('\t').nth(at));
-        let column = name.and_then(|name| columns::by_tsv(name.trim()));
-        column.is_some_and(|column| column.sql == "barcode")
+        let Some(at) = self.barcode else { return false };
+        let column = |cell: &str| columns::by_tsv(cell.trim());
+        let mut cells = line.split('\t');
+        let is_column = cells.clone().nth(at).is_some_and(|cell| column(cell).is_some());
+        (is_column || !line.contains(|c: char| c.is_ascii_digit()))
+            && cells.any(|cell| column(cell).is_some_and(|column| column.sql == "barcode"))
     }
 }
 

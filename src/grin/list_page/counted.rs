@@ -16,7 +16,7 @@ fn has_truncated(text: &str) -> bool {
 }
 
 /// Whether a statement, as it stands between two tags or on a line, tells of more. `of_list`: it stands in the list's own table.
-pub(super) fn says_more(statement: &str, of_list: bool) -> bool {
+pub(in crate::grin) fn says_more(statement: &str, of_list: bool) -> bool {
     let words = words(statement);
     let has = |word| words.contains(&word);
     let promises = words.windows(2).any(|pair| pair == [Word::More, Word::Books]) && (has(Word::There) || of_list);
@@ -31,12 +31,15 @@ pub(super) fn says_more(statement: &str, of_list: bool) -> bool {
     let goes_on = words.first() == Some(&Word::Continued);
     // Nothing else: "1/50".
     let is_place = matches!(words[..], [Word::Number(at), Word::Of, Word::Number(last)] if at < last);
+    // "4,998 more".
+    let is_rest = of_list && matches!(words[..], [Word::Number(_) | Word::Group(_), Word::More]);
     promises
         || is_cut
         || is_beginning
         || has_limit
         || goes_on
         || is_place
+        || is_rest
         || of_list && says_cut_short(statement)
         || tells_of_more(statement)
 }

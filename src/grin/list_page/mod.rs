@@ -15,7 +15,7 @@ mod tags;
 mod tests;
 
 pub(super) use crate::grin::list_page::cells::{name_of, set};
-pub(super) use crate::grin::list_page::counted::total_of;
+pub(super) use crate::grin::list_page::counted::{says_more, total_of};
 pub(super) use crate::grin::list_page::heading::{ListField, ListHeading, field_of};
 pub use crate::grin::list_page::loop_guard::{LoopGuard, PageMark};
 pub use crate::grin::list_page::parser::{ListPageParser, ListRefusal};

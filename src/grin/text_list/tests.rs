@@ -156,6 +156,77 @@ fn a_heading_in_the_middle_is_no_row() {
 }
 
 #[test]
+fn what_a_text_says_of_more_leaves_its_end_in_doubt() {
+    for (line, at_the_end, before) in [
+        ("# 2 of 5000", true, true),
+        ("Rows 1-2 of 5000", true, true),
+        ("Page 1 of 3", true, true),
+        ("limit 2 reached", true, true),
+        ("(4998 more)", true, false),
+        ("Rows 1-2 of 2", false, false),
+        ("# made at 12:30", false, false),
+    ] {
+        for (text, is_cut) in [
+            (format!("TL0001\nTL0002\n{line}\n"), at_the_end),
+            (format!("{line}\nTL0001\nTL0002\n"), before),
+        ] {
+            let list = parse(ListKind::AllBooks, &text);
+            assert_eq!(list.refusal.is_some(), is_cut, "{text}");
+            assert_eq!(barcodes(&list), ["TL0001", "TL0002"], "{text}");
+        }
+    }
+}
+
+#[test]
+fn rows_after_a_heading_are_read_by_that_one() {
+    let row = "TL0001\tOne\tNEW\n";
+    for (first, again, taken) in [
+        (
+            "Barcode\tTitle\tState\n",
+            "Title\tState\tBarcode\nTwo\tCONVERTED\tTL0002\n",
+            true,
+        ),
+        // With columns that are not known.
+        (
+            "Barcode\tTitle\tState\n",
+            "Title\tMood\tState\tBarcode\nTwo\tsad\tCONVERTED\tTL0002\n",
+            true,
+        ),
+        (
+            "Barcode\tTitle\tState\n",
+            "Mood\tState\tTitle\tBarcode\nsad\tCONVERTED\tTwo\tTL0002\n",
+            true,
+        ),
+        (
+            "Barcode\tTitle\tState\n",
+            "Title\tMood 2\tState\tBarcode\nTwo\tsad\tCONVERTED\tTL0002\n",
+            true,
+        ),
+        // Where no heading came before.
+        ("", "State\tTitle\tBarcode\nCONVERTED\tTwo\tTL0002\n", true),
+        // Whose rows these are is not said.
+        (
+            "Barcode\tTitle\tState\n",
+            "Status\tTitle\tScanned Date\nCONVERTED\tTwo\t2020/01/01\n",
+            false,
+        ),
+    ] {
+        let list = parse(ListKind::AllBooks, format!("{first}{row}{again}"));
+        let expected: &[&str] = if taken { &["TL0001", "TL0002"] } else { &["TL0001"] };
+        assert_eq!(barcodes(&list), expected, "{again}");
+        assert_eq!(list.refusal, (!taken).then_some(AnswerRefusal::Truncated), "{again}");
+        if taken {
+            let row = &list.rows[1];
+            assert_eq!(row.grin_state, Some(crate::grin::GrinState::Converted), "{again}");
+            assert_eq!(row.title.as_deref(), Some("Two"), "{again}");
+        }
+    }
+    // A book called as a column is a book.
+    let list = parse(ListKind::AllBooks, "Barcode\tTitle\nTL0001\tBarcode\nTL0002\tState\n");
+    assert_eq!((barcodes(&list), list.refusal), (vec!["TL0001", "TL0002"], None));
+}
+
+#[test]
 fn a_count_of_the_rows_before_it_is_no_row() {
     for count in ["Total: 2 books", "Total: 2"] {
         let list = parse(ListKind::AllBooks, format!("TL0001\nTL0002\n{count}\n"));

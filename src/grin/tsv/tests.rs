@@ -178,6 +178,35 @@ fn a_heading_among_the_rows_is_no_book() {
 }
 
 #[test]
+fn rows_after_a_heading_in_another_order_are_read_by_that_one() {
+    for (first, again) in [
+        (
+            "Barcode\tOCR Analysis Score\tState\nTL0001\t76\tNEW",
+            "OCR Analysis Score\tState\tBarcode\n77\tCONVERTED\tTL0002",
+        ),
+        (
+            "Barcode\tState\tOCR Analysis Score\nTL0001\tNEW\t76",
+            "Mood\tBarcode\tOCR Analysis Score\tState\nsad\tTL0002\t77\tCONVERTED",
+        ),
+    ] {
+        let tsv = read(format!("{first}\n{again}\n").as_bytes());
+        assert_eq!((tsv.books.len(), tsv.refusal, tsv.torn.len()), (2, None, 0), "{again}");
+        let facts = stored(&tsv, "TL0002");
+        assert!(
+            facts.contains(&("grin_state", "CONVERTED".to_owned())),
+            "{again}: {facts:?}"
+        );
+        assert!(
+            facts.contains(&("grin_ocr_analysis_score", "77".to_owned())),
+            "{again}: {facts:?}"
+        );
+    }
+    // A book called as a column is a book.
+    let tsv = read(b"Barcode\tTitle\nTL0001\tBarcode\nTL0002\tState\n");
+    assert_eq!((tsv.books.len(), tsv.rejected.len()), (2, 0));
+}
+
+#[test]
 fn words_that_name_no_volume_become_no_books() {
     let tsv = read(b"Barcode\tState\nNone\tNEW\nTotal\t5000\nTL0001\tNEW\n");
     assert_eq!((tsv.books.len(), tsv.rejected.len()), (1, 2));

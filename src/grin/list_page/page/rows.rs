@@ -1,7 +1,7 @@
 //! What the end of a row brings: a heading, a volume, a pager, or a reason why it is none of them.
 
 use crate::grin::list_page::cells::RowRead;
-use crate::grin::list_page::heading::ListHeading;
+use crate::grin::list_page::heading::{ListHeading, field_of};
 use crate::grin::list_page::page::{ListPageState, MOST_NOTES};
 use crate::grin::refusal::says_trouble;
 use crate::grin::{GrinState, ListRow, RejectedRow, RejectionReason};
@@ -50,6 +50,10 @@ impl ListPageState {
                 self.row_links_left_out = false;
             }
             RowRead::Rejected(rejected) => {
+                if let Some(level) = self.level_of_heading(&rejected) {
+                    self.take_heading(level);
+                    return self.release_links();
+                }
                 if rejected.because == RejectionReason::Message {
                     self.outside.message(&rejected.barcode);
                 }
@@ -65,6 +69,15 @@ impl ListPageState {
             RowRead::Blank => {}
         }
         self.release_links();
+    }
+
+    /// Where a row that is not marked as a heading names columns as one, the volume's among them.
+    fn level_of_heading(&self, rejected: &RejectedRow) -> Option<usize> {
+        field_of(&rejected.barcode)?;
+        let names = self.cells.names();
+        let heading = ListHeading::of(names.iter().map(AsRef::as_ref));
+        let (_, level) = self.list.as_ref()?;
+        heading.names_volumes().then_some(*level)
     }
 
     /// The links of a row that names no volume are as good as any on the page.

@@ -331,3 +331,22 @@ fn titles_are_read_as_the_page_declares() {
         assert_eq!(ended.warnings.len(), warned, "{content_type} {head}");
     }
 }
+
+#[test]
+fn rows_after_a_heading_that_is_not_marked_as_one_are_read_by_it() {
+    let row = |cells: [&str; 3]| format!("<tr><td>{}</td></tr>", cells.join("</td><td>"));
+    for (again, second) in [
+        (["Title", "State", "Barcode"], ["Two", "CONVERTED", "TL0002"]),
+        (["Barcode", "State", "Title"], ["TL0002", "CONVERTED", "Two"]),
+    ] {
+        let rows = [row(["TL0001", "One", "NEW"]), row(again), row(second)].concat();
+        let (rows, page) = parse(page("Barcode|Title|State", &rows));
+        assert!(page.complete && page.rejected.is_empty(), "{page:?}");
+        assert_eq!(rows.len(), 2, "{again:?}");
+        assert_eq!(
+            (rows[1].barcode.as_str(), rows[1].title.as_deref()),
+            ("TL0002", Some("Two"))
+        );
+        assert_eq!(rows[1].grin_state, Some(GrinState::Converted));
+    }
+}
