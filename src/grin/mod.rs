@@ -23,6 +23,7 @@ mod refusal;
 mod row;
 mod secret;
 mod secret_file;
+mod server_words;
 mod state;
 mod text;
 mod text_list;

@@ -6,81 +6,8 @@
 
 use crate::grin::columns::by_tsv;
 use crate::grin::list_page::field_of;
+use crate::grin::server_words::{is_in_no_barcode, stands_for_no_volume};
 use crate::grin::{BadBarcode, Barcode, GrinState};
-
-/// Words of pages and servers, in capitals. (Those that have small letters need not be listed.)
-const WORDS: [&str; 60] = [
-    "ABORTED",
-    "ALL",
-    "BLANK",
-    "BOOK",
-    "BOOKS",
-    "CANCELED",
-    "CANCELLED",
-    "COUNT",
-    "DETAIL",
-    "DETAILS",
-    "DONE",
-    "DOWNLOAD",
-    "EMPTY",
-    "END",
-    "EOF",
-    "ERROR",
-    "ERRORS",
-    "EXCEPTION",
-    "FAILED",
-    "FAILURE",
-    "FALSE",
-    "FATAL",
-    "FILE",
-    "GET",
-    "INVALID",
-    "LINK",
-    "MISSING",
-    "MORE",
-    "MULTIPLE",
-    "NAN",
-    "NEXT",
-    "NIL",
-    "NONE",
-    "NULL",
-    "OPEN",
-    "OTHER",
-    "PENDING",
-    "PREVIOUS",
-    "SEE",
-    "SHOW",
-    "SUM",
-    "TBA",
-    "TBC",
-    "TBD",
-    "TIMEOUT",
-    "TODO",
-    "TOTAL",
-    "TOTALS",
-    "TRUE",
-    "TRUNCATED",
-    "UNASSIGNED",
-    "UNAVAILABLE",
-    "UNDEFINED",
-    "UNKNOWN",
-    "UNNAMED",
-    "VARIOUS",
-    "VIEW",
-    "VOID",
-    "WARNING",
-    "XXX",
-];
-/// Those that no barcode has in it.
-const TROUBLE: [&str; 7] = [
-    "ERROR",
-    "EXCEPTION",
-    "MISSING",
-    "PENDING",
-    "TIMEOUT",
-    "UNDEFINED",
-    "UNKNOWN",
-];
 
 /// Whether a text stands for no volume, with or without signs round it: `None`, `(pending)`, `-`.
 fn is_placeholder(text: &str) -> bool {
@@ -96,19 +23,16 @@ fn is_placeholder(text: &str) -> bool {
 
 /// Whether a word of the form of a barcode is none.
 fn is_word(word: &str) -> bool {
-    let is = |part: &str, known: &[&str]| known.iter().any(|known| part.eq_ignore_ascii_case(known));
     let first = word.as_bytes().first();
     if word.bytes().all(|byte| Some(&byte) == first) {
         return true;
     }
     if word.contains(|c: char| c.is_ascii_digit()) {
-        return word
-            .split(|c: char| !c.is_ascii_alphabetic())
-            .any(|part| is(part, &TROUBLE));
+        return word.split(|c: char| !c.is_ascii_alphabetic()).any(is_in_no_barcode);
     }
     let is_written_small = word.contains(|c: char| c.is_ascii_lowercase());
     let is_state = !matches!(GrinState::read(word), None | Some(GrinState::Other(_)));
-    is_written_small || word.contains(['-', '_']) || is(word, &WORDS) || is_state || names_column(word)
+    is_written_small || word.contains(['-', '_']) || stands_for_no_volume(word) || is_state || names_column(word)
 }
 
 /// Whether a word is the name of a column that names volumes, as in a heading that is no heading by its markup.

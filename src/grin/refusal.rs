@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::grin::server_words::{TROUBLE_PHRASES, begins_with_trouble};
+
 /// Why an answer is not what was asked for. The word is the one of `grind parse` and of logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnswerRefusal {
@@ -68,40 +70,10 @@ pub(super) fn says_unavailable(text: &str) -> bool {
     contains_ignoring_case(text, UNAVAILABLE_WORDS)
 }
 
-/// What servers say in place of the rest of a page, in lower case.
-const TROUBLE_WORDS: [&str; 26] = [
-    "an error occurred",
-    "backend error",
-    "bad gateway",
-    "complete your request",
-    "connection refused",
-    "connection reset",
-    "deadline exceeded",
-    "deadlineexceeded",
-    "error has occurred",
-    "gateway time-out",
-    "gateway timeout",
-    "internal error",
-    "internal server error",
-    "limit exceeded",
-    "quota exceeded",
-    "request failed",
-    "request timed out",
-    "resource_exhausted",
-    "server error",
-    "service unavailable",
-    "something went wrong",
-    "temporarily unavailable",
-    "that's an error",
-    "too many requests",
-    "try again later",
-    "uncaught exception",
-];
-
 /// Whether a text outside of a list's rows holds what a server in trouble says, whatever its case.
 pub(super) fn tells_of_trouble(text: &str) -> bool {
     let text = text.replace('’', "'");
-    TROUBLE_WORDS.iter().any(|words| contains_ignoring_case(&text, words))
+    TROUBLE_PHRASES.iter().any(|words| contains_ignoring_case(&text, words))
 }
 
 /// What a statement begins with that tells of trouble; any other beginning with these words is about something else.
@@ -123,36 +95,6 @@ const ERROR_GOES_ON: [&str; 16] = [
     "when",
     "while",
 ];
-/// What tells of trouble in the list's own table, wherever in a word it begins.
-const TROUBLE_IN_LIST: [&str; 27] = [
-    "abort",
-    "again",
-    "busy",
-    "cancel",
-    "cannot",
-    "crash",
-    "error",
-    "exceed",
-    "exception",
-    "fail",
-    "fault",
-    "incomplete",
-    "interrupt",
-    "denied",
-    "invalid",
-    "overload",
-    "partial",
-    "problem",
-    "refuse",
-    "retry",
-    "sorry",
-    "time-out",
-    "timed",
-    "timeout",
-    "unable",
-    "unavailable",
-    "wrong",
-];
 
 /// Whether a statement, as it stands between two tags or on a line, tells of a server's trouble. `of_list`: it stands in the list's own
 /// table or text, where one word is enough. Elsewhere pages also tell what to do "if an error occurs".
@@ -162,9 +104,8 @@ pub(super) fn says_trouble(statement: &str, of_list: bool) -> bool {
     }
     let lower = statement.to_lowercase();
     let words = words_of(&lower);
-    let begins = |word: &&str| TROUBLE_IN_LIST.iter().any(|trouble| word.starts_with(trouble));
     // "No failed books."
-    if of_list && words.first() != Some(&"no") && words.iter().any(begins) {
+    if of_list && words.first() != Some(&"no") && words.iter().any(|word| begins_with_trouble(word)) {
         return true;
     }
     let mut sentences = lower.split_inclusive(['.', '!', '?', ';', ':', '\n']);

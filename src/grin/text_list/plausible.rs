@@ -1,5 +1,7 @@
 //! Which lone words of a text list are barcodes. Servers in trouble answer words too, and such a word would become a book.
 
+use crate::grin::server_words::is_of_a_server;
+
 /// Fewer lines of one shape than this are no shape of the library's barcodes.
 pub(super) const ENOUGH: u64 = 3;
 /// Fewest characters of a word that nothing speaks for but itself, and fewest of a mere number.
@@ -7,11 +9,6 @@ const SHORTEST: usize = 6;
 const SHORTEST_NUMBER: usize = 10;
 /// Barcodes have no more letters side by side; words have.
 const MOST_LETTERS: usize = 4;
-/// Words of servers in trouble.
-const TROUBLE: [&str; 16] = [
-    "ABORT", "BAD", "BUSY", "CODE", "ERR", "FAIL", "FOUND", "HTTP", "NONE", "NOT", "NULL", "RETRY", "RPC", "SVR",
-    "TRY", "WARN",
-];
 
 /// What barcodes of one library have in common: their length and the kinds of characters in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,8 +86,7 @@ impl ShapeCensus {
 pub(in crate::grin) fn speaks_for_itself(word: &str) -> bool {
     let shape = WordShape::of(word);
     let mut parts = word.split(|c: char| !c.is_ascii_alphabetic());
-    let is_word =
-        |part: &str| part.len() > MOST_LETTERS || TROUBLE.iter().any(|trouble| part.eq_ignore_ascii_case(trouble));
+    let is_word = |part: &str| part.len() > MOST_LETTERS || is_of_a_server(part);
     let is_number = !(shape.has_upper || shape.has_lower || shape.has_sign);
     // `E500` and the like, however long.
     let is_error = word
