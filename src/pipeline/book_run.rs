@@ -19,8 +19,9 @@ use crate::pipeline::book_services::BookServices;
 use crate::pipeline::intake::BookIntake;
 use crate::pipeline::plan;
 use crate::pipeline::plan::{BookFacts, PlanStep, WorkerOutcome};
-use crate::pipeline::policy::{BookFault, FailureMemory, PutOff, may_meet_all};
+use crate::pipeline::policy::{BookFault, FailureMemory, FaultOutlook, PutOff, may_meet_all};
 use crate::pipeline::supervisor::WorkOptions;
+use crate::session::SessionError;
 use crate::vocabulary::{BookOutcome, FailureReason};
 
 /// How a book's run ended, for the fan-out.
@@ -143,7 +144,7 @@ impl<S: BookServices> BookRun<S> {
     }
 
     fn next_step(&mut self, facts: BookFacts, result: StepResult) -> PlanStep {
-        let result = self.among_others(result);
+        let result = self.among_others(self.missing_in_spite_of_list(facts, result));
         self.stored = result.stored.or(self.stored.take());
         self.fault = result.fault;
         let facts = BookFacts {
@@ -159,6 +160,22 @@ impl<S: BookServices> BookRun<S> {
             memory.is_first_refusal(&self.book.claim.barcode, fault.outlook, may_meet_all(fault.reason))
         };
         self.fault.as_ref().is_some_and(is_first)
+    }
+
+    /// GRIN does not have an archive that its own list calls converted: a fault where it meets several books, as far as is known then.
+    /// Of one book it is believed the second time.
+    fn missing_in_spite_of_list(&self, facts: BookFacts, result: StepResult) -> StepResult {
+        if result.outcome != WorkerOutcome::NotThere || !facts.listed || facts.name_to_come {
+            return result;
+        }
+        let missing = StepResult::fault(BookFault::from(&SessionError::NotFound));
+        let barcode = &self.book.claim.barcode;
+        let judgement = self.context.judgement.borrow();
+        let is_first = judgement.memory.is_first_refusal(barcode, FaultOutlook::Open, true);
+        match is_first || judgement.intake.is_refused_by_all(FailureReason::NotFound) {
+            true => missing,
+            false => result,
+        }
     }
 
     /// The same result, with the fault as others fared so far.

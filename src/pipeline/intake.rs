@@ -14,6 +14,7 @@
 //! probes as seldom as in any outage; a run that ends by itself gives up after some of them if no archive was served at all.
 
 mod breaker;
+mod refused;
 mod series;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +26,11 @@ use tokio::time::Instant;
 
 use crate::grin::Barcode;
 use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, FailedProbe, ProbeFailures, is_everybodys};
-use crate::pipeline::intake::series::{FailureSeries, RefusalRow};
+use crate::pipeline::intake::refused::RefusalMemory;
+use crate::pipeline::intake::series::FailureSeries;
 use crate::pipeline::policy::{BookFault, FaultOutlook, RefusalEvidence, longest_wait_once};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, FailureReason, WaitCause, WaitReason};
-
-/// Books that were refused, remembered over incidents; what is beyond counts each time.
-const MOST_REFUSED: usize = 10_000;
 
 /// An archive that was served so long ago says nothing of today's refusals.
 const SERVED_LATELY: Duration = Duration::from_hours(24);
@@ -66,10 +65,7 @@ pub struct BookIntake {
     config: IntakeConfig,
     breakers: BTreeMap<WaitCause, CircuitBreaker>,
     series: BTreeMap<WaitCause, FailureSeries>,
-    /// Books that were refused once, by an answer that may concern them alone.
-    refused: BTreeSet<Barcode>,
-    /// Books that failed, by the way in which they did.
-    alike: BTreeMap<FailureReason, RefusalRow>,
+    refused: RefusalMemory,
     /// The look at the disk found room and was believed; since then nothing was stored.
     disk_was_believed: bool,
     /// What came of a book could not be recorded. Nothing that answers or is stored later shows that more would be.
@@ -90,8 +86,7 @@ impl BookIntake {
             config,
             breakers: BTreeMap::new(),
             series: BTreeMap::new(),
-            refused: BTreeSet::new(),
-            alike: BTreeMap::new(),
+            refused: RefusalMemory::default(),
             disk_was_believed: false,
             unrecordable: None,
             at_work: BTreeMap::new(),
@@ -158,32 +153,41 @@ impl BookIntake {
         }
     }
 
-    /// A run came to an end that is no fault.
-    pub fn succeeded(&mut self, barcode: &Barcode, outcome: BookOutcome, now: Instant) {
+    /// A run came to an end that is no fault. Returns the other books that were refused in the same trouble as this one, which is
+    /// served now: it was everybody's.
+    pub fn succeeded(&mut self, barcode: &Barcode, outcome: BookOutcome, now: Instant) -> Vec<Barcode> {
         let began = self.at_work.get(barcode).copied().unwrap_or(now);
         match outcome {
             BookOutcome::Stored => {
-                self.refused.remove(barcode);
-                self.archive_served(began, now);
+                let cleared = self.archive_served(barcode, began, now);
                 self.disk_was_believed = false;
                 // Everything was needed for it, and everything worked: what it asks first, when it began.
                 self.breakers.retain(|cause, breaker| breaker.stays_open(*cause, began));
                 self.series.clear();
                 (self.last_answer, self.last_stored) = (Some(now), Some(now));
+                cleared
             }
             BookOutcome::UpToDate => {
-                self.archive_served(began, now);
                 self.grin_answered(now);
+                self.archive_served(barcode, began, now)
             }
-            BookOutcome::NotConverted => self.grin_answered(now),
-            BookOutcome::Retry | BookOutcome::Released | BookOutcome::Failed => {}
+            BookOutcome::NotConverted => {
+                self.refused.forget(barcode);
+                self.grin_answered(now);
+                Vec::new()
+            }
+            BookOutcome::Retry | BookOutcome::Released | BookOutcome::Failed => Vec::new(),
         }
     }
 
-    /// An archive that GRIN let its book have before says nothing of whom GRIN refuses since.
-    fn archive_served(&mut self, began: Instant, now: Instant) {
+    fn archive_served(&mut self, barcode: &Barcode, began: Instant, now: Instant) -> Vec<Barcode> {
         self.last_served = Some(now);
-        self.alike.retain(|_, row| !row.is_ended_by(began));
+        self.refused.served(barcode, began)
+    }
+
+    /// So many books were refused in this way, and none was served since, that it is everybody's trouble.
+    pub fn is_refused_by_all(&self, reason: FailureReason) -> bool {
+        self.refused.is_everybodys(reason)
     }
 
     fn are_others_served(&self, now: Instant) -> bool {
@@ -193,13 +197,7 @@ impl BookIntake {
     /// Whose a book's fault is, as others fared so far.
     pub fn judged(&mut self, barcode: &Barcode, fault: BookFault, now: Instant) -> BookFault {
         let others_opened = self.last_stored.is_some();
-        let is_new = !self.refused.contains(barcode);
-        if is_new {
-            let row = self.alike.entry(fault.reason);
-            row.or_insert_with(|| RefusalRow::new(now)).add(barcode);
-        }
-        // One that was refused before, when others were served since, says nothing of others.
-        let alike = self.alike.get(&fault.reason).map_or(0, RefusalRow::len);
+        let alike = self.refused.alike_with(barcode, fault.reason, now);
         fault.among_others(RefusalEvidence { alike, others_opened })
     }
 
@@ -247,7 +245,7 @@ impl BookIntake {
     fn failed_while_open(&mut self, barcode: &Barcode, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
         let failure = FailedProbe {
             may_be_one_books: fault.may_be_one_books(),
-            refused_before: fault.may_be_one_books() && self.was_refused(barcode),
+            refused_before: fault.may_be_one_books() && self.refused.was_refused(barcode, fault.reason),
             others_served: self.are_others_served(now),
             once: self.config.once,
         };
@@ -268,7 +266,7 @@ impl BookIntake {
     /// A book failed by that for which no breaker is open yet: one that was refused before this series tells nothing new.
     fn add_to_series(&mut self, barcode: &Barcode, fault: &BookFault, now: Instant, rng: &mut impl Rng) {
         let Some(cause) = fault.cause else { return };
-        let is_new = !fault.may_be_one_books() || !self.was_refused(barcode);
+        let is_new = !fault.may_be_one_books() || !self.refused.was_refused(barcode, fault.reason);
         let others_served = self.are_others_served(now);
         let series = self.series.entry(cause).or_default();
         if !series.add(barcode, is_new) {
@@ -290,17 +288,6 @@ impl BookIntake {
             };
             self.open(cause, trouble, now, rng);
         }
-    }
-
-    /// Whether the book was refused before; it was from now on.
-    fn was_refused(&mut self, barcode: &Barcode) -> bool {
-        if self.refused.contains(barcode) {
-            return true;
-        }
-        if self.refused.len() < MOST_REFUSED {
-            self.refused.insert(barcode.clone());
-        }
-        false
     }
 
     /// GRIN wants no request for so long: nothing is begun before, and a run that ends by itself gives up if that takes longer than
@@ -364,6 +351,11 @@ impl BookIntake {
             needs_person: breaker.needs_person,
             ..WaitReason::new(*cause, breaker.why.clone(), since)
         })
+    }
+
+    /// No book is left of which GRIN could refuse the archive: nothing waits for it, and nothing would ever show that it is over.
+    pub fn no_book_is_left(&mut self) {
+        self.close(WaitCause::Failures);
     }
 
     fn close(&mut self, cause: WaitCause) {

@@ -52,6 +52,42 @@ fn a_book_that_always_answers_503_is_left_to_the_next_run() {
     assert_eq!(states(&home)[book.as_str()].0, "available", "503 fails no book");
 }
 
+/// What GRIN's list names and GRIN does not have waits for GRIN, in the run that finds it out and in each one after it.
+#[test]
+fn an_archive_that_grin_does_not_have_leaves_no_run_incomplete() {
+    let home = Home::new(small(6), "");
+    let missing = home.simulator.barcodes().next().unwrap();
+    for kind in [SimulatorRequest::Get, SimulatorRequest::Head] {
+        for _ in 0..500 {
+            home.simulator.inject(kind, Some(&missing), FaultKind::Status404);
+        }
+    }
+    for number in 1..=4 {
+        let run = home.grind(&["run", "--once"]);
+        assert_eq!(run.status.code(), Some(0), "{number}: {}", run.err);
+        assert_eq!(home.whole_books().len(), 5);
+        let (state, reason) = &states(&home)[missing.as_str()];
+        assert!(state != "failed" && reason.is_none(), "{number}: {state} {reason:?}");
+    }
+}
+
+#[test]
+fn archives_that_are_all_missing_are_grins_trouble_and_no_book_is_taken_for_unconverted() {
+    let faults = FaultPlan {
+        per_request: u32::MAX,
+        ..FaultPlan::default().with(FaultKind::Status404, 1.0)
+    };
+    let home = Home::new(SimulatorConfig { faults, ..small(8) }, "");
+    let run = home.grind(&["run", "--once"]);
+    assert_eq!(run.status.code(), Some(1), "{}", run.err);
+    assert!(run.err.contains("its own list calls converted"), "{}", run.err);
+    assert!(
+        states(&home).values().all(|(state, _)| state == "available"),
+        "{:?}",
+        states(&home)
+    );
+}
+
 #[test]
 fn books_listed_after_a_refused_one_are_fetched_within_seconds() {
     let home = Home::new(

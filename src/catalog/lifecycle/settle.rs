@@ -282,7 +282,7 @@ impl Settling<'_> {
         let was_there = self.book.listed_converted || self.book.standing.resume == BookState::Available;
         tx.conn.execute(
             &format!(
-                "{OVER}{AGREED}listed_converted = 0, absent_at = :now, pushed_out = pushed_out + :pushed_out, \
+                "{OVER}{AGREED}failure_reason = NULL, failure_detail = NULL, listed_converted = 0, absent_at = :now, pushed_out = pushed_out + :pushed_out, \
                  last_etag_check = CASE WHEN :stored THEN :now ELSE last_etag_check END WHERE id = :id"
             ),
             &arguments! {

@@ -22,7 +22,10 @@ impl<S: BookServices> BookRun<S> {
             } else {
                 outcome
             };
-            judgement.intake.succeeded(barcode, heard, now);
+            for book in judgement.intake.succeeded(barcode, heard, now) {
+                // What it met was not its own.
+                judgement.memory.forget(&book);
+            }
             return PutOff::default();
         };
         if fault.was_not_sent() {

@@ -219,10 +219,22 @@ fn stored() -> Scripted {
 async fn what_comes_of_the_book_is_what_the_catalog_is_told() {
     let end = after(stored()).await;
     assert!(matches!(end.settlement(), ClaimSettlement::Stored(_)));
-    let absent = after(Scripted::Answers(Ok(DownloadResult::NotConverted))).await;
-    assert!(matches!(absent.settlement(), ClaimSettlement::NotConverted));
     let same = after(Scripted::Answers(Ok(DownloadResult::UpToDate))).await;
     assert!(matches!(same.settlement(), ClaimSettlement::UpToDate));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_grin_has_no_archive_in_spite_of_its_list_is_believed_of_one_book_the_second_time() {
+    let shared = context(false);
+    for is_believed in [false, true] {
+        let stub = downloads(Scripted::Answers(Ok(DownloadResult::NotConverted)));
+        let end = run(stub, shared.clone(), book(0)).await;
+        match end.settlement() {
+            ClaimSettlement::Retry { counts, .. } => assert!(!counts && !is_believed),
+            ClaimSettlement::NotConverted => assert!(is_believed),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

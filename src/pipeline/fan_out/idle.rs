@@ -38,6 +38,9 @@ impl<S: BookServices> FanOut<'_, S> {
         let idle_since = *self.idle_since.get_or_insert(now);
         // What this run leaves to the next one is not waited for.
         let put_off = self.services.put_off(self.selection(Vec::new()), 1).await?;
+        if put_off.is_empty() && self.running.is_empty() && !self.scope.once {
+            self.judgement.borrow_mut().intake.no_book_is_left();
+        }
         let from = self.catalog_time();
         let wait = |due: Timestamp| Duration::try_from(due.duration_since(from)).unwrap_or_default();
         let due = put_off.first().map(|book| now + wait(book.until).max(SHORTEST));

@@ -30,6 +30,11 @@ impl LeftBooks {
         }
     }
 
+    /// Notes what was put off, by whichever run. A book that nothing failed of waits for GRIN, whose list names it before it is there.
+    fn add_put_off(&mut self, books: Vec<PutOffBook>) {
+        self.add(books.into_iter().filter(|book| book.reason.is_some()));
+    }
+
     /// How a book ended now: it is left, or not any more.
     pub fn note(&mut self, barcode: &Barcode, left: Option<PutOffBook>) {
         self.0.remove(barcode);
@@ -84,7 +89,7 @@ impl<S: BookServices> FanOut<'_, S> {
             ..self.selection(Vec::new())
         };
         match self.services.put_off(selection, MOST_LEFT).await {
-            Ok(books) => self.left.add(books),
+            Ok(books) => self.left.add_put_off(books),
             Err(error) => self.put_off_unknown(&error),
         }
         self.say_left();
@@ -184,6 +189,22 @@ mod tests {
             assert_eq!(words.first().map(String::as_str), first);
             assert_eq!(words.last().map(String::as_str), last);
         }
+    }
+
+    #[test]
+    fn a_book_that_waits_for_grin_is_not_left() {
+        let book = |code: &str, reason| PutOffBook {
+            barcode: Barcode::parse(code).unwrap(),
+            reason,
+            detail: String::new(),
+            until: Timestamp::UNIX_EPOCH,
+        };
+        let mut left = LeftBooks::default();
+        left.add_put_off(vec![
+            book("TL0001", None),
+            book("TL0002", Some(FailureReason::Forbidden)),
+        ]);
+        assert_eq!(left.in_words(Timestamp::UNIX_EPOCH)[1..], ["TL0002: forbidden"]);
     }
 
     #[test]

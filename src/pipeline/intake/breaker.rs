@@ -34,6 +34,8 @@ pub(super) struct CircuitBreaker {
     pub failures: ProbeFailures,
     pub why: String,
     pub needs_person: bool,
+    /// It says why everybody is refused, and not only how the first books fared.
+    is_explained: bool,
     /// It lasts longer than a run that ends by itself waits.
     pub hopeless: bool,
     /// A look at the disk is not believed.
@@ -58,6 +60,7 @@ pub(super) struct ProbeFailures {
 pub(super) struct BreakerTrouble {
     pub why: String,
     pub needs_person: bool,
+    pub is_explained: bool,
     pub may_be_one_books: bool,
 }
 
@@ -119,6 +122,7 @@ impl BreakerTrouble {
         Self {
             why: fault.detail.clone(),
             needs_person: fault.needs_person,
+            is_explained: fault.blame == Blame::Operator,
             may_be_one_books: fault.may_be_one_books(),
         }
     }
@@ -134,6 +138,7 @@ impl CircuitBreaker {
             failures: ProbeFailures::default(),
             why: trouble.why,
             needs_person: trouble.needs_person,
+            is_explained: trouble.is_explained,
             hopeless: false,
             only_a_write_tells: false,
             openers: BTreeSet::new(),
@@ -143,8 +148,10 @@ impl CircuitBreaker {
 
     /// Notes a book that failed in this trouble; `true` if it is known to have.
     pub fn add_opener(&mut self, barcode: &Barcode, fault: &BookFault) -> bool {
-        if fault.needs_person && !self.needs_person {
-            (self.needs_person, self.why) = (true, fault.detail.clone());
+        if fault.needs_person && !self.needs_person || fault.blame == Blame::Operator && !self.is_explained {
+            self.needs_person |= fault.needs_person;
+            self.is_explained = true;
+            self.why.clone_from(&fault.detail);
         }
         let was_opener = self.openers.contains(barcode);
         if self.openers.len() < MOST_OPENERS {
@@ -219,9 +226,9 @@ impl CircuitBreaker {
 pub(super) fn is_everybodys(fault: &BookFault, cause: WaitCause) -> bool {
     match cause {
         WaitCause::Grin => fault.needs_person,
-        WaitCause::Failures => false,
         WaitCause::SignIn => fault.needs_person,
-        WaitCause::Passphrase => fault.blame == Blame::Operator,
+        // Judged by how others fared.
+        WaitCause::Failures | WaitCause::Passphrase => fault.blame == Blame::Operator,
         _ => true,
     }
 }

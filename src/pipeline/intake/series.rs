@@ -6,40 +6,8 @@ use tokio::time::Instant;
 
 use crate::grin::Barcode;
 use crate::pipeline::intake::breaker::ProbeFailures;
-use crate::pipeline::policy::{BookFault, MOST_ALIKE};
+use crate::pipeline::policy::BookFault;
 use crate::vocabulary::{Blame, FailureReason};
-
-/// Different books that failed in the same way, and no archive was served whose run began later than the first of them failed.
-#[derive(Debug)]
-pub(super) struct RefusalRow {
-    since: Instant,
-    /// No more than the policy asks for.
-    books: BTreeSet<Barcode>,
-}
-
-impl RefusalRow {
-    pub fn new(since: Instant) -> Self {
-        Self {
-            since,
-            books: BTreeSet::new(),
-        }
-    }
-
-    pub fn add(&mut self, barcode: &Barcode) {
-        if self.books.len() < MOST_ALIKE {
-            self.books.insert(barcode.clone());
-        }
-    }
-
-    pub fn len(&self) -> usize {
-        self.books.len()
-    }
-
-    /// Whether an archive that was served, in a run that began then, shows that others are served.
-    pub fn is_ended_by(&self, began: Instant) -> bool {
-        began >= self.since
-    }
-}
 
 /// Different books that failed since the last success.
 #[derive(Debug, Default)]
@@ -144,13 +112,5 @@ mod tests {
         assert!(!series.add(&old, false));
         assert!(series.add(&new, true) && series.add(&new, false));
         assert_eq!(series.take_books(), BTreeSet::from([new]));
-    }
-
-    #[test]
-    fn only_an_archive_that_was_asked_for_later_ends_a_row() {
-        let now = Instant::now();
-        let row = RefusalRow::new(now);
-        let second = std::time::Duration::from_secs(1);
-        assert!(row.is_ended_by(now + second) && !row.is_ended_by(now.checked_sub(second).unwrap()));
     }
 }

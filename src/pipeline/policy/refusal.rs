@@ -6,6 +6,9 @@ use crate::vocabulary::{Blame, FailureReason};
 /// So many different books refused in the same way, and no archive served: everybody is refused.
 pub const MOST_ALIKE: usize = 10;
 
+/// The same of books that GRIN does not have although its list calls them converted: one that it has dropped since is rare.
+const MOST_MISSING: usize = 5;
+
 /// How others fared in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalEvidence {
@@ -21,14 +24,15 @@ pub fn refusal_of(reason: FailureReason, evidence: RefusalEvidence) -> Blame {
     let is_everybodys = match reason {
         // As long as it opened no archive, it is the passphrase that is wrong.
         FailureReason::WrongPassphrase => !evidence.others_opened,
+        FailureReason::NotFound => evidence.alike >= MOST_MISSING,
         reason => may_meet_all(reason) && evidence.alike >= MOST_ALIKE,
     };
     if is_everybodys { Blame::Operator } else { Blame::Book }
 }
 
 /// Whether everybody may meet a fault with this reason, which shows only when many have: GRIN, or a host that it redirects to, does not
-/// let us have the archive, or answers a page in its place; or our settings do not let us follow it there. Or what is served is damaged,
-/// each time in the same way.
+/// let us have the archive, does not have it where its own list says so, or answers a page in its place; or our settings do not let us
+/// follow it there. Or what is served is damaged, each time in the same way.
 pub(in crate::pipeline) const fn may_meet_all(reason: FailureReason) -> bool {
     use FailureReason as R;
     matches!(
@@ -37,6 +41,7 @@ pub(in crate::pipeline) const fn may_meet_all(reason: FailureReason) -> bool {
             | R::RefusedByHost
             | R::Redirect
             | R::Status
+            | R::NotFound
             | R::NotAnArchive
             | R::TooLittle
             | R::DamagedAtSource
@@ -63,6 +68,7 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         FailureReason::Forbidden => "GRIN refuses this account's archives",
         FailureReason::Redirect => "GRIN redirects where grin.redirect_hosts does not lead",
         FailureReason::RefusedByHost => "the host to which GRIN redirects refuses every archive",
+        FailureReason::NotFound => "GRIN does not have the archives that its own list calls converted",
         FailureReason::NotAnArchive => "what GRIN hands out is no archive",
         FailureReason::DamagedAtSource => "what GRIN hands out is damaged",
         FailureReason::TooLittle => "what GRIN hands out comes in too small parts",
@@ -92,6 +98,9 @@ mod tests {
             (R::Redirect, MOST_ALIKE, Blame::Operator),
             (R::RefusedByHost, MOST_ALIKE, Blame::Operator),
             (R::Status, MOST_ALIKE, Blame::Operator),
+            (R::NotFound, 1, Blame::Book),
+            (R::NotFound, MOST_MISSING - 1, Blame::Book),
+            (R::NotFound, MOST_MISSING, Blame::Operator),
             (R::NotAnArchive, MOST_ALIKE - 1, Blame::Book),
             (R::NotAnArchive, MOST_ALIKE, Blame::Operator),
             (R::TooLittle, MOST_ALIKE - 1, Blame::Book),
@@ -137,6 +146,7 @@ mod tests {
         };
         for fault in [
             BookFault::from(&status(410)),
+            BookFault::from(&SessionError::NotFound),
             BookFault::from(&ArchiveError::NotAnArchive { looks_like: "html" }),
             BookFault::damaged_at_source(FailureReason::Truncated, "cut"),
         ] {

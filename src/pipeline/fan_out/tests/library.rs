@@ -28,6 +28,8 @@ pub enum Fate {
     /// One fault after the other, and good then.
     FailsAtFirst(Vec<BookFault>),
     Hangs,
+    /// GRIN answers 404 for so long, and good then.
+    Missing(Duration),
     /// Good, and so long on its way.
     Slow(Duration),
 }
@@ -234,6 +236,7 @@ impl LibraryStub {
                     book.first_counted.get_or_insert(now);
                 }
             }
+            ClaimSettlement::NotConverted => (book.end, book.ended) = (Some(BookOutcome::NotConverted), Some(now)),
             ClaimSettlement::Released => book.due = now,
             other => panic!("{code}: {other:?}"),
         }
@@ -279,7 +282,8 @@ impl BookServices for LibraryStub {
                 let (place, detail) = ("/library".to_owned(), "nothing is free".to_owned());
                 Err((&StorageError::Full { place, detail }).into())
             }
-            Fate::Good | Fate::Slow(_) => Ok(DownloadResult::Stored(Box::<StoredBook>::default())),
+            Fate::Missing(length) if self.began.elapsed() < length => Ok(DownloadResult::NotConverted),
+            Fate::Good | Fate::Missing(_) | Fate::Slow(_) => Ok(DownloadResult::Stored(Box::<StoredBook>::default())),
             Fate::Fails(fault) => Err(fault),
             Fate::FailsAtFirst(_) | Fate::Panics => panic!("a panic, for the test"),
             Fate::Hangs => {
@@ -367,7 +371,7 @@ impl BookServices for LibraryStub {
         waiting.sort_by_key(|(_, book)| book.due);
         let put_off = waiting.into_iter().take(limit).map(|(code, book)| PutOffBook {
             barcode: Barcode::parse(code).unwrap(),
-            reason: None,
+            reason: Some(FailureReason::Forbidden),
             detail: String::new(),
             until: Timestamp::now() + (book.due - now),
         });
@@ -419,6 +423,6 @@ pub fn blame(fate: &Fate) -> Option<Blame> {
     match fate {
         Fate::Fails(fault) => Some(fault.blame),
         Fate::Panics => Some(Blame::Book),
-        Fate::Good | Fate::FailsAtFirst(_) | Fate::Hangs | Fate::Slow(_) => None,
+        Fate::Good | Fate::FailsAtFirst(_) | Fate::Hangs | Fate::Missing(_) | Fate::Slow(_) => None,
     }
 }

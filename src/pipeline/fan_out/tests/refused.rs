@@ -179,6 +179,76 @@ async fn a_page_in_place_of_every_archive_costs_few_books_an_attempt_although_ar
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_grin_has_no_archive_that_its_list_names_work_pauses_and_no_book_is_taken_for_unconverted() {
+    for books in [8, 40] {
+        let library = LibraryStub::new();
+        for number in 0..books {
+            library.add(&format!("BOOK{number:02}"), Fate::Missing(MINUTE * 30), Duration::ZERO);
+        }
+        let (run, control) = Run::new(library);
+        let scope = scope(false);
+        let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
+        let watching = async {
+            tokio::time::sleep(MINUTE).await;
+            let waiting = run.progress.snapshot().waiting.expect("nothing is begun");
+            assert!(
+                waiting.cause == WaitCause::Failures && !waiting.needs_person,
+                "{waiting:?}"
+            );
+            assert!(waiting.why.contains("its own list calls converted"), "{waiting:?}");
+            tokio::time::sleep(MINUTE * 90).await;
+            assert!(run.progress.snapshot().waiting.is_none());
+            run.stop.cancel();
+        };
+        futures::join!(fan_out.run(), watching);
+        assert_eq!(run.library.stored(), books);
+        let charged: u32 = run.library.books.borrow().values().map(|book| book.attempts).sum();
+        assert_eq!(charged, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_archive_that_grin_dropped_is_that_books() {
+    let library = LibraryStub::new();
+    for number in 0..20 {
+        let fate = match number % 5 {
+            0 => Fate::Missing(Duration::MAX),
+            _ => Fate::Good,
+        };
+        library.add(&format!("BOOK{number:02}"), fate, MINUTE * number);
+    }
+    let run = daemon(library, MINUTE * 60).await;
+    assert_eq!(run.library.stored(), 16);
+    assert_eq!(run.library.count(BookOutcome::NotConverted), 4);
+}
+
+/// Nothing would show that it is over.
+#[tokio::test(start_paused = true)]
+async fn a_pause_ends_when_no_book_is_left_that_could_be_refused() {
+    let library = LibraryStub::new();
+    for number in 0..10 {
+        library.add(&format!("BOOK{number:02}"), Fate::Fails(forbidden()), Duration::ZERO);
+    }
+    let (run, control) = Run::new(library);
+    let scope = scope(false);
+    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
+    let watching = async {
+        tokio::time::sleep(MINUTE).await;
+        assert!(run.progress.snapshot().waiting.is_some());
+        // A list names them no more.
+        let mut books = std::mem::take(&mut *run.library.books.borrow_mut());
+        books
+            .values_mut()
+            .for_each(|book| book.end = Some(BookOutcome::NotConverted));
+        *run.library.books.borrow_mut() = books;
+        tokio::time::sleep(MINUTE * 2).await;
+        assert!(run.progress.snapshot().waiting.is_none());
+        run.stop.cancel();
+    };
+    futures::join!(fan_out.run(), watching);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_few_books_are_left_an_outage_is_told_and_work_resumes_soon_after_it() {
     let library = LibraryStub::new();
     for number in 0..5 {

@@ -193,6 +193,35 @@ fn books_that_were_refused_before_others_were_served_are_to_blame_when_they_are_
 }
 
 #[test]
+fn those_that_were_refused_together_are_cleared_when_one_of_them_is_served() {
+    let page = BookFault::from(&ArchiveError::NotAnArchive { looks_like: "html" });
+    for (fault, refused, outcome, cleared) in [
+        (forbidden(), 30, BookOutcome::Stored, 29),
+        (forbidden(), 30, BookOutcome::UpToDate, 29),
+        (page, 30, BookOutcome::Stored, 29),
+        (server(), 30, BookOutcome::Stored, 29),
+        // So few may each be to blame.
+        (forbidden(), 9, BookOutcome::Stored, 0),
+    ] {
+        let mut bench = Bench::new(false);
+        for number in 0..refused {
+            let code = format!("BAD{number:03}");
+            let fault = bench.intake.judged(&book(&code), fault.clone(), bench.now);
+            bench.fail(&code, &fault);
+        }
+        for (code, expected) in [("GOOD01", 0), ("BAD007", cleared)] {
+            bench.now += Duration::from_secs(60);
+            bench.intake.begun(&book(code), bench.now);
+            let found = bench.intake.succeeded(&book(code), outcome, bench.now);
+            bench.intake.ended(&book(code));
+            assert_eq!(found.len(), expected, "{code}: {fault:?} {outcome}");
+        }
+        let remembered = refused - 1 - cleared;
+        assert_eq!(bench.intake.refused.len(), remembered, "{fault:?} {outcome}");
+    }
+}
+
+#[test]
 fn what_is_everybodys_is_told_as_the_reason_of_the_pause() {
     let redirected = SessionError::Redirect(crate::grin::RedirectRefused::ForeignHost("files.example".to_owned()));
     let mut bench = Bench::new(false);
