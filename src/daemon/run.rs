@@ -132,6 +132,10 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     if let Some(publisher) = publisher {
         publisher.end().await;
     }
+    // For the status alone: a locked catalog is not waited for.
+    if tokio::time::timeout(LAST_COUNT, count(&daemon, &view)).await.is_err() {
+        signals.note_silent_catalog();
+    }
     let ended = finish(daemon, &view, observer, report).await;
     drop((course, watchdog));
     Ok(ended)
@@ -148,8 +152,6 @@ async fn finish(
         .hub
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
-    // For the status alone: a locked catalog is not waited for.
-    let _counted_or_late = tokio::time::timeout(LAST_COUNT, count(&daemon, view)).await;
     notify::status(&view.line());
     let signed_out = daemon.session.counters().snapshot().signed_out;
     let ledger = daemon.close(|phase| view.phase(phase)).await;

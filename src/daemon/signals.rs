@@ -62,6 +62,19 @@ fn on_stop(stage: RunStage, stops: u32) -> SignalAction {
     }
 }
 
+/// Why an end that takes too long is cut, and with which status. A catalog that another program has locked is no fault of this one.
+fn on_overdue(catalog_is_silent: bool) -> (i32, &'static str) {
+    if catalog_is_silent {
+        let why = "the catalog did not answer until the end, another program may have locked it; stopping at once: what came of books and \
+                   was not recorded is looked up in the storage at the next start, and claimed books are claimed again";
+        (1, why)
+    } else {
+        let why =
+            "the shutdown did not end in time; stopping at once, and claimed books are claimed again at the next start";
+        (70, why)
+    }
+}
+
 /// What SIGHUP leads to.
 fn on_hangup(stage: RunStage) -> SignalAction {
     match stage {
@@ -75,6 +88,8 @@ fn on_hangup(stage: RunStage) -> SignalAction {
 struct RunState {
     stage: RunStage,
     stops: u32,
+    /// The catalog did not answer when the run was over.
+    catalog_is_silent: bool,
     stop: CancellationToken,
     reload: Arc<Notify>,
 }
@@ -97,6 +112,7 @@ impl DaemonSignals {
         let fresh = RunState {
             stage: RunStage::Starting,
             stops: 0,
+            catalog_is_silent: false,
             stop: CancellationToken::new(),
             reload: Arc::default(),
         };
@@ -130,6 +146,11 @@ impl DaemonSignals {
                 state.stage = RunStage::Stopping { by };
             }
         });
+    }
+
+    /// The run is over, and the catalog does not answer: it may be what keeps the end waiting.
+    pub fn note_silent_catalog(&self) {
+        self.state.send_modify(|state| state.catalog_is_silent = true);
     }
 
     /// Completes when a drain was asked for.
@@ -207,9 +228,10 @@ async fn hear(mut handlers: Handlers, state: watch::Sender<RunState>) {
                 state.borrow().reload.notify_one();
             },
             _ = changes.changed() => {}
-            () = overdue => exit(70, || error!(
-                "the shutdown did not end in time; stopping at once, and claimed books are claimed again at the next start"
-            )),
+            () = overdue => {
+                let (status, why) = on_overdue(state.borrow().catalog_is_silent);
+                exit(status, move || error!("{why}"));
+            }
         }
     }
 }
@@ -276,6 +298,17 @@ mod tests {
         ];
         for (stage, stops, action) in cases {
             assert_eq!(on_stop(stage, stops), action, "{stage:?} {stops}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_takes_too_long_names_the_catalog_where_that_does_not_answer() {
+        for (catalog_is_silent, status, says) in [
+            (true, 1, "the catalog did not answer"),
+            (false, 70, "did not end in time"),
+        ] {
+            let (found, why) = on_overdue(catalog_is_silent);
+            assert!(found == status && why.contains(says), "{found} {why}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
@@ -17,7 +18,7 @@ use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
 use crate::pipeline::policy::BOOKS_AFTER_CUT;
 use crate::pipeline::supervisor::WorkOptions;
-use crate::vocabulary::{BookOutcome, WaitCause};
+use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
 
 /// Claimed ahead of the workers, so that none waits for the catalog.
 const AHEAD: usize = 32;
@@ -165,11 +166,20 @@ impl<S: BookServices> FanOut<'_, S> {
             () = abandon => {}
         }
         if !self.running.is_empty() {
+            let books = self.running.len();
             warn!(
-                books = self.running.len(),
+                books,
                 "books that do not end are left; they are claimed again at the next start"
             );
+            self.report_unrecorded(books);
         }
+    }
+
+    /// A drain that leaves books of which the catalog was not told is none that went well.
+    fn report_unrecorded(&self, books: usize) {
+        let why = format!("what came of {books} books is not recorded; they are claimed again at the next start");
+        let catalog = || WaitReason::new(WaitCause::Catalog, why, Timestamp::now());
+        self.control.report.borrow_mut().stopped_by.get_or_insert_with(catalog);
     }
 
     async fn end_books(&mut self) {

@@ -342,6 +342,11 @@ async fn a_catalog_that_does_not_answer_keeps_a_drain_no_longer_than_books_that_
     let began = Instant::now();
     futures::join!(fan_out.run(), draining);
     assert!(began.elapsed() <= BOOKS_AFTER_CUT + SECOND * 2, "{:?}", began.elapsed());
+    let stopped_by = run.report.borrow().stopped_by.clone().expect("the reason is named");
+    assert!(
+        stopped_by.cause == WaitCause::Catalog && stopped_by.why.contains("not recorded"),
+        "{stopped_by:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,6 +153,7 @@ async fn a_full_pass_that_broke_off_is_resumed_soon_and_no_short_one_comes_befor
 
 #[tokio::test(start_paused = true)]
 async fn what_a_person_must_mend_is_met_by_one_list_a_pass() {
+    use ListKind::{AllBooks, Converted, Failed, InProcess};
     let stub = TaskStub::new();
     let signed_out = TaskFault {
         needs_person: true,
@@ -164,7 +165,6 @@ async fn what_a_person_must_mend_is_met_by_one_list_a_pass() {
     let state = state(stub);
     let scope = scope(false);
     for_so_long(&state, MINUTE, collect(&state, &scope)).await;
-    use ListKind::{AllBooks, Converted, Failed, InProcess};
     assert_eq!(
         state.services.lists_asked(),
         [AllBooks, AllBooks, AllBooks, AllBooks, Converted, InProcess, Failed],
