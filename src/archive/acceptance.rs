@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::findings::{ArchiveFinding, FindingLevel};
+use crate::archive::findings::FindingLevel;
 use crate::archive::page_numbers::PageNumbers;
 use crate::archive::verify::DigestComparison;
 use crate::vocabulary::FailureReason;
@@ -75,6 +75,9 @@ pub struct VolumeAcceptance {
     /// Pages that have hOCR with bytes in it.
     #[serde(default)]
     pub hocr_pages: u64,
+    /// Those pages.
+    #[serde(default)]
+    pub hocr_numbers: PageNumbers,
     /// Number of the first page, which is the text's first line; 0 without pages.
     pub first_page: u64,
     /// Page files that were compared with a digest and are equal.
@@ -156,10 +159,12 @@ pub(super) fn has_all_digests(compared: &DigestComparison) -> bool {
 /// What keeps a volume whose files are all proven from being proven as a whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ProofGaps {
-    /// Page images, or files that may be some, without a single byte or of bytes that no image has.
+    /// Page images without a single byte or of bytes that no image has.
     pub(super) empty_images: u64,
-    /// Texts of pages that have no image, where there are images.
-    pub(super) texts_without_image: u64,
+    /// Images that may be pages': nothing tells of which, or the number is not believed.
+    pub(super) unplaced_images: u64,
+    /// Pages with a text or hOCR and without an image, where there are images.
+    pub(super) parts_without_image: u64,
     /// Page numbers of which there is nothing, unless METS and checksum list agree on the volume's pages.
     pub(super) unexplained_gaps: u64,
     /// Pages that neither the METS, which names others, nor the volume's list names.
@@ -171,11 +176,6 @@ pub(super) struct ProofGaps {
 /// Is everything that the volume should have there and proven, as far as can be told?
 pub(super) fn is_proven_whole(compared: &DigestComparison, gaps: ProofGaps) -> bool {
     has_all_digests(compared) && gaps == ProofGaps::default()
-}
-
-/// The level of the worst of these findings.
-pub(super) fn worst_of(findings: &[ArchiveFinding]) -> Option<FindingLevel> {
-    findings.iter().map(|finding| finding.level).max()
 }
 
 #[cfg(test)]
@@ -369,9 +369,10 @@ mod tests {
                 "{compared:?}"
             );
         }
-        let all: [fn(&mut ProofGaps); 5] = [
+        let all: [fn(&mut ProofGaps); 6] = [
             |gaps| gaps.empty_images = 1,
-            |gaps| gaps.texts_without_image = 1,
+            |gaps| gaps.unplaced_images = 1,
+            |gaps| gaps.parts_without_image = 1,
             |gaps| gaps.unexplained_gaps = 1,
             |gaps| gaps.unnamed_pages = 1,
             |gaps| gaps.has_unread = true,

@@ -6,6 +6,9 @@ use crate::grin::Barcode;
 /// What stands between the words of a file's name.
 pub(super) const SEPARATORS: [char; 4] = ['_', '-', '.', ' '];
 
+/// Words of a file's name in which the book's own is looked for.
+const MOST_WORDS: usize = 8;
+
 /// Does an OBJID, or the file name of a METS without its extension, name the barcode? It is `<BARCODE>` alone, `<BARCODE>` behind a
 /// character that neither a barcode nor its encodings have, as in `<LIB>:<BARCODE>`, or `<LIB>_<BARCODE>` where `<LIB>` has only letters,
 /// digits and hyphens; the word METS before or behind it is put aside. The whole rest must be the barcode: `$B123` and `AB_123` are other
@@ -60,14 +63,31 @@ pub(super) fn names_some_book(base_name: &str) -> bool {
 
 /// What stands behind the book's own name, the digits of which are no page's; all of it where the name is not there.
 pub(super) fn behind_book<'s>(stem: &'s str, barcode: Option<&Barcode>) -> &'s str {
-    let is_book = |word: &&str| barcode.is_some_and(|barcode| names_book(word, barcode));
-    let rest = stem.split(SEPARATORS).next().filter(is_book);
-    rest.map_or(stem, |book| stem[book.len()..].trim_start_matches(SEPARATORS))
+    let is_book = |end: &usize| barcode.is_some_and(|barcode| names_book(&stem[..*end], barcode));
+    let ends = stem.match_indices(SEPARATORS).map(|(at, _)| at).take(MOST_WORDS);
+    let end = ends.chain([stem.len()]).find(is_book);
+    end.map_or(stem, |end| stem[end..].trim_start_matches(SEPARATORS))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_behind_the_books_name_is_told_from_it() {
+        let cases = [
+            ("39015012345678", "39015012345678_cover", "cover"),
+            ("39015012345678", "39015012345678", ""),
+            ("TL0000000001", "TESTLIB_TL0000000001_0003r", "0003r"),
+            ("AB_123456", "TESTLIB_AB_123456 - 3", "3"),
+            ("TL0000000001", "TL0000000002_3", "TL0000000002_3"),
+        ];
+        for (barcode, stem, expected) in cases {
+            let parsed = Barcode::parse(barcode).unwrap();
+            assert_eq!(behind_book(stem, Some(&parsed)), expected, "{stem} for {barcode}");
+        }
+        assert_eq!(behind_book("a_1", None), "a_1");
+    }
 
     #[test]
     fn only_the_whole_barcode_names_the_book() {

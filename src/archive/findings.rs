@@ -88,6 +88,10 @@ pub enum FindingCode {
     ImageWithoutText,
     /// A text file without a page image; beyond the last image its text is left out unless the METS or the list names it, or there is neither.
     TextWithoutImage,
+    /// A page with hOCR and without an image.
+    HocrWithoutImage,
+    /// A page without hOCR, where others have some.
+    ImageWithoutHocr,
     /// A page number far beyond the number of pages; the file is left out of the page count.
     PageNumberImplausible,
     /// Page numbers do not start at 1 but far beyond; the text's first line is the first page there is.
@@ -128,6 +132,8 @@ pub enum FindingCode {
     MarcRepeated,
     /// Members lie in a folder; at GRIN they lie at the top.
     FolderInArchive,
+    /// A hard link to an earlier file of the archive: the same bytes under a second name.
+    HardLink,
     /// A name that is not UTF-8, or a kind of entry that is skipped.
     OddEntry,
     /// The tar ends without its end mark.
@@ -168,6 +174,9 @@ impl FindingCode {
             Self::PagesElsewhere => "pages_elsewhere",
             Self::ImageWithoutText => "image_without_text",
             Self::TextWithoutImage => "text_without_image",
+            Self::HocrWithoutImage => "hocr_without_image",
+            Self::ImageWithoutHocr => "image_without_hocr",
+            Self::HardLink => "hard_link",
             Self::PageNumberImplausible => "page_number_implausible",
             Self::PageNumbersStartLate => "page_numbers_start_late",
             Self::ByteOrderMark => "byte_order_mark",
@@ -215,6 +224,8 @@ impl FindingCode {
             | Self::MarcRepeated
             | Self::FolderInArchive
             | Self::ImageWithoutText
+            | Self::ImageWithoutHocr
+            | Self::HardLink
             | Self::ByteOrderMark
             | Self::DigestNotCompared
             | Self::ListedNotDelivered
@@ -301,6 +312,9 @@ mod tests {
             FindingCode::AnotherBookBeside,
             FindingCode::PagesElsewhere,
             FindingCode::MetsEncodingDiffers,
+            FindingCode::HocrWithoutImage,
+            FindingCode::ImageWithoutHocr,
+            FindingCode::HardLink,
         ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }

@@ -48,6 +48,9 @@ pub struct BookManifest {
     /// Pages that have hOCR with bytes in it; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hocr_pages: Option<u64>,
+    /// Those pages; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hocr_numbers: Option<PageNumbers>,
     /// True if every page file agreed with its listed digest.
     pub verified: bool,
     /// What came of the search for a MARC record.
@@ -109,6 +112,7 @@ impl BookManifest {
             page_numbers: Some(volume.acceptance.page_numbers.clone()),
             image_numbers: Some(volume.acceptance.image_numbers.clone()),
             hocr_pages: Some(volume.acceptance.hocr_pages),
+            hocr_numbers: Some(volume.acceptance.hocr_numbers.clone()),
             verified: volume.acceptance.verified,
             record: volume.record,
             marc: volume.marc.clone(),

@@ -26,9 +26,11 @@ pub(crate) struct TarMember {
     pub(super) kind: MemberKind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MemberKind {
     File,
+    /// A second name of the file of this name.
+    Link(String),
     Folder,
     /// A kind that is skipped, such as a volume label.
     Odd,
@@ -78,7 +80,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             let kind = header.entry_type();
             match kind {
                 EntryType::GNULongName => extended.name = Some(until_nul(self.extended_header(&header)?)),
-                EntryType::GNULongLink => drop(self.extended_header(&header)?),
+                EntryType::GNULongLink => extended.link = Some(until_nul(self.extended_header(&header)?)),
                 EntryType::XHeader => self.pax_header(&header, &mut extended)?,
                 EntryType::XGlobalHeader => self.begin_skipped(&header)?,
                 _ => return self.member(&header, extended).map(Some),
@@ -180,9 +182,18 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
     fn member(&mut self, header: &Header, extended: ExtendedHeader) -> io::Result<TarMember> {
         let raw = extended.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let name = self.safe_name(&raw)?;
-        let kind = kind_of(header, &name, raw.ends_with(b"/"))?;
-        let size = match (kind, extended.size) {
-            (MemberKind::Folder, _) => 0,
+        let kind = match header.entry_type() {
+            EntryType::Link => {
+                let target = header.link_name_bytes().map(|target| target.into_owned());
+                let target = extended.link.or(target).unwrap_or_default();
+                let target = self.safe_name(&target);
+                MemberKind::Link(target.map_err(|_| hostile(ArchiveLimit::Link, format!("{name} is a link")))?)
+            }
+            _ => kind_of(header, &name, raw.ends_with(b"/"))?,
+        };
+        let size = match (&kind, extended.size) {
+            // A hard link has no bytes of its own, whatever its size says.
+            (MemberKind::Folder | MemberKind::Link(_), _) => 0,
             (_, Some(size)) => size,
             // The label of a volume has no size at all.
             (MemberKind::Odd, _) if is_zero(&header.as_old().size) => 0,
@@ -232,7 +243,7 @@ fn kind_of(header: &Header, name: &str, has_slash: bool) -> io::Result<MemberKin
         EntryType::Regular | EntryType::Continuous if has_slash => MemberKind::Folder,
         EntryType::Regular | EntryType::Continuous => MemberKind::File,
         EntryType::Directory => MemberKind::Folder,
-        EntryType::Symlink | EntryType::Link => return Err(hostile(ArchiveLimit::Link, format!("{name} is a link"))),
+        EntryType::Symlink => return Err(hostile(ArchiveLimit::Link, format!("{name} is a link"))),
         EntryType::Char | EntryType::Block | EntryType::Fifo => {
             return Err(hostile(
                 ArchiveLimit::SpecialFile,

@@ -2,7 +2,7 @@
 
 use crate::archive::book_names::{SEPARATORS, behind_book, names_book};
 use crate::archive::digest::{LIST_NAME, base_name};
-use crate::archive::page_number::{NumberedStem, PageKind, is_page_like, is_unknown_extension};
+use crate::archive::page_number::{NumberedStem, PageKind, is_other_image, is_page_like, is_unknown_extension};
 use crate::grin::Barcode;
 
 /// What a file of the archive is for.
@@ -67,11 +67,14 @@ pub(super) fn role(name: &str, barcode: Option<&Barcode>) -> MemberRole {
         PageKind::of_extension(extension),
     ) {
         // A barcode of a few digits looks like a page number.
-        ("xml" | "mets", _) if named_as_mets || !is_page_number(stem) => MemberRole::Xml { named_as_mets },
+        ("xml" | "mets", _) if named_as_mets || !is_bare_number(stem) => MemberRole::Xml { named_as_mets },
         // The whole book in one file.
         ("pdf", _) if named_as_mets => MemberRole::Other,
         (_, Some(kind)) => page_role(stem, kind, barcode),
         _ if unknown_form(name, barcode).is_some() => MemberRole::Unplaced { page_like: true },
+        _ if is_other_image(extension) => MemberRole::Unplaced {
+            page_like: is_page_like(behind_book(stem, barcode)),
+        },
         _ => MemberRole::Other,
     }
 }
@@ -86,29 +89,44 @@ pub(super) fn unknown_form(name: &str, barcode: Option<&Barcode>) -> Option<u32>
     (is_page && is_unknown_extension(extension) && !is_desktop_litter(name)).then_some(numbered.number)
 }
 
-/// One to eight digits: GRIN's form of a page's number, or a shorter one.
-fn is_page_number(stem: &str) -> bool {
-    (1..=8).contains(&stem.len()) && stem.bytes().all(|digit| digit.is_ascii_digit())
+fn is_bare_number(stem: &str) -> bool {
+    NumberedStem::of(stem).is_some_and(|numbered| numbered.is_bare())
+}
+
+/// The numbers that a name has behind the book's own.
+pub(super) fn numbers_of_name<'s>(stem: &'s str, barcode: Option<&Barcode>) -> Vec<NumberedStem<'s>> {
+    let book = stem.len() - behind_book(stem, barcode).len();
+    let mut numbers = NumberedStem::all(stem);
+    numbers.retain(|numbered| numbered.prefix.len() >= book);
+    numbers
 }
 
 fn page_role(stem: &str, kind: PageKind, barcode: Option<&Barcode>) -> MemberRole {
     let is_book = |text: &str| barcode.is_some_and(|barcode| names_book(text, barcode));
     let page_like = is_page_like(behind_book(stem, barcode));
+    let numbers = numbers_of_name(stem, barcode);
     match NumberedStem::of(stem) {
         // Page zero is spoken of elsewhere.
-        Some(bare) if bare.is_bare() && bare.number == 0 => MemberRole::Other,
+        Some(bare) if bare.is_bare() && bare.number == 0 && kind != PageKind::Image => MemberRole::Other,
+        Some(bare) if bare.is_bare() && bare.number == 0 => MemberRole::Unplaced { page_like: true },
         Some(bare) if bare.is_bare() => kind.of_page(bare.number),
         // The digits are the barcode's; it may have more than a page's number.
         _ if is_book(stem) && kind != PageKind::Image => MemberRole::Other,
         _ if is_book(stem) => MemberRole::Unplaced { page_like: false },
-        Some(NumberedStem { prefix, number, .. }) if number > 0 && is_book(prefix.trim_end_matches(SEPARATORS)) => {
-            kind.of_page(number)
-        }
         Some(NumberedStem {
-            number: number @ 1.., ..
-        }) => MemberRole::Candidate(kind, number),
-        _ if kind == PageKind::Image || page_like => MemberRole::Unplaced { page_like },
-        _ => MemberRole::Other,
+            prefix,
+            number: number @ 1..,
+            suffix: "",
+        }) if is_book(prefix.trim_end_matches(SEPARATORS)) => kind.of_page(number),
+        _ => match numbers
+            .iter()
+            .map(|numbered| numbered.number)
+            .find(|number| *number > 0)
+        {
+            Some(number) => MemberRole::Candidate(kind, number),
+            None if kind == PageKind::Image || page_like => MemberRole::Unplaced { page_like },
+            None => MemberRole::Other,
+        },
     }
 }
 
@@ -195,10 +213,22 @@ mod tests {
             ("TESTLIB_TL0000000001.pdf", MemberRole::Other),
             ("TESTLIB_TL0000000001.txt", MemberRole::Other),
             ("TESTLIB_TL0000000001.jp2", MemberRole::Unplaced { page_like: false }),
+            ("1_of_5.jp2", MemberRole::Candidate(PageKind::Image, 5)),
+            ("5_of_0.jp2", MemberRole::Candidate(PageKind::Image, 5)),
+            ("0001v.jp2", MemberRole::Candidate(PageKind::Image, 1)),
+            ("scan_0003_ocr.txt", MemberRole::Candidate(PageKind::Text, 3)),
+            ("TL0000000001_0003v.jp2", MemberRole::Candidate(PageKind::Image, 3)),
+            (
+                "TESTLIB_TL0000000001_cover.jp2",
+                MemberRole::Unplaced { page_like: false },
+            ),
+            ("00000000.jp2", MemberRole::Unplaced { page_like: true }),
+            ("0003.HEIC", MemberRole::Unplaced { page_like: false }),
+            ("0003.JFIF", MemberRole::Image(3)),
+            ("000000012.xml", MemberRole::Other),
             ("TESTLIB_TL0000000001.mets.xml", MemberRole::Xml { named_as_mets: true }),
             ("TL0000000001_mets.xml", MemberRole::Xml { named_as_mets: true }),
             ("TL0000000001.METS", MemberRole::Xml { named_as_mets: true }),
-            ("00000000.jp2", MemberRole::Other),
             ("readme.txt", MemberRole::Other),
             ("noextension", MemberRole::Other),
         ];
@@ -218,13 +248,15 @@ mod tests {
                 "TESTLIB_TL0000000001_00000003.jxl",
                 MemberRole::Unplaced { page_like: true },
             ),
-            ("scan_00000003.jxl", MemberRole::Other),
+            ("scan_00000003.jxl", MemberRole::Unplaced { page_like: true }),
             ("00000003.json", MemberRole::Other),
             ("00000003.jp2.md5", MemberRole::Other),
-            ("00000003a.heic", MemberRole::Other),
-            ("0000003a.heic", MemberRole::Other),
+            ("00000003a.heic", MemberRole::Unplaced { page_like: true }),
+            ("0000003a.heic", MemberRole::Unplaced { page_like: false }),
+            ("00000003a.zip", MemberRole::Other),
             ("20240101.zip", MemberRole::Other),
-            ("0003.heic", MemberRole::Other),
+            ("0003.heic", MemberRole::Unplaced { page_like: false }),
+            ("0003.dat", MemberRole::Other),
             ("._00000003.heic", MemberRole::Other),
         ];
         for (name, expected) in cases {
@@ -253,7 +285,10 @@ mod tests {
             ("39015012345678.jp2", MemberRole::Unplaced { page_like: false }),
             ("39015012345678_cover.jp2", MemberRole::Unplaced { page_like: false }),
             ("39015012345678_notes.txt", MemberRole::Other),
-            ("39015012345678_00000002a.jp2", MemberRole::Unplaced { page_like: true }),
+            (
+                "39015012345678_00000002a.jp2",
+                MemberRole::Candidate(PageKind::Image, 2),
+            ),
             ("39015012345678_00000002.jp2", MemberRole::Image(2)),
             ("39015012345679.txt", MemberRole::Unplaced { page_like: true }),
             ("39015012345679_cover.jp2", MemberRole::Unplaced { page_like: true }),

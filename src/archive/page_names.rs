@@ -1,12 +1,13 @@
 //! Which page a file is part of, by its name and those of the others.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::book_names::{behind_book, names_book};
 use crate::archive::digest::base_name;
 use crate::archive::folder_owners::FolderOwners;
-use crate::archive::names::{MemberRole, plain_name, role};
-use crate::archive::page_number::{NumberedStem, PageKind, is_page_like};
+use crate::archive::names::{MemberRole, numbers_of_name, plain_name, role};
+use crate::archive::page_number::{NumberForm, NumberedStem, PageKind, SeriesNumber, is_page_like};
 use crate::archive::scan::FileSeen;
 use crate::grin::Barcode;
 
@@ -22,12 +23,15 @@ pub(super) struct PageNames<'b> {
 
 impl<'b> PageNames<'b> {
     /// The names of these files. Digits alone are a page, and so are digits behind the book's own name. Where no file of a kind has
-    /// such a name, the series that more than half of its files are of makes the pages: names that differ in their number only.
+    /// such a name, the series that more than half of its files are of makes the pages: names that differ in their number only, wherever
+    /// it stands, or in the number of a leaf and the word for its side, of which each leaf has two pages.
     pub(super) fn of(files: &[FileSeen], barcode: Option<&'b Barcode>) -> Self {
         let mut images = numbers_of(PageKind::Image, files);
         let mut series = BTreeMap::new();
         for kind in PageKind::ALL {
-            let Some((name, numbers)) = main_series(kind, files).filter(|_| numbers_of(kind, files).is_empty()) else {
+            let Some((name, numbers)) =
+                main_series(kind, files, barcode).filter(|_| numbers_of(kind, files).is_empty())
+            else {
                 continue;
             };
             let fits = match kind {
@@ -58,9 +62,11 @@ impl<'b> PageNames<'b> {
         let name = plain_name(name);
         match role(&name, self.barcode) {
             _ if self.is_foreign(&name) => None,
-            MemberRole::Candidate(kind, page) => {
+            MemberRole::Candidate(kind, _) => {
                 let series = self.series.get(&kind)?;
-                (series_of(&name).as_ref() == Some(series)).then(|| kind.of_page(page))
+                let mut places = series_of(&name, self.barcode).into_iter();
+                let place = places.find(|place| place.series == *series)?;
+                Some(kind.of_page(place.number))
             }
             role => role.page_part(),
         }
@@ -100,7 +106,7 @@ impl<'b> PageNames<'b> {
     pub(super) fn is_page_like(&self, name: &str) -> bool {
         match role(name, self.barcode) {
             MemberRole::Candidate(..) => {
-                let stem = base_name(name).rsplit_once('.').map_or("", |(stem, _)| stem);
+                let stem = stem_of(name).unwrap_or_default();
                 is_page_like(behind_book(stem, self.barcode))
             }
             MemberRole::Unplaced { page_like } => page_like,
@@ -126,33 +132,64 @@ fn numbers_of(kind: PageKind, files: &[FileSeen]) -> BTreeSet<u32> {
     files.iter().filter_map(number).collect()
 }
 
-/// The series of more than half of the files of this kind that may be pages, and its numbers.
-fn main_series(kind: PageKind, files: &[FileSeen]) -> Option<(String, BTreeSet<u32>)> {
-    let mut series: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-    for file in files {
-        match file.role {
-            MemberRole::Candidate(of_kind, page) if of_kind == kind => {
-                series.entry(series_of(&file.name)?).or_default().insert(page);
+/// The files of one series.
+#[derive(Debug)]
+struct SeriesFiles {
+    numbers: BTreeSet<u32>,
+    form: NumberForm,
+}
+
+impl SeriesFiles {
+    /// May the series make pages? One file with a number between other words is none, nor are leaves of which the most have one side.
+    fn is_series(&self) -> bool {
+        let pages = self.numbers.len();
+        match self.form {
+            NumberForm::Last | NumberForm::First => true,
+            NumberForm::Inner => pages > 1,
+            NumberForm::Leaf => {
+                let leaves: BTreeSet<u32> = self.numbers.iter().map(|page| page.div_ceil(2)).collect();
+                2 * pages >= 3 * leaves.len()
             }
-            _ => {}
         }
     }
-    let all: usize = series.values().map(BTreeSet::len).sum();
-    series.into_iter().find(|(_, numbers)| numbers.len() * 2 > all)
+}
+
+/// The series of more than half of the files of this kind that may be pages, and its numbers. Of several the longest counts, of equal
+/// ones the one with the number in the most usual place.
+fn main_series(kind: PageKind, files: &[FileSeen], barcode: Option<&Barcode>) -> Option<(String, BTreeSet<u32>)> {
+    let mut all: BTreeMap<String, SeriesFiles> = BTreeMap::new();
+    let mut stems = BTreeSet::new();
+    let is_candidate = |file: &&FileSeen| matches!(file.role, MemberRole::Candidate(of_kind, _) if of_kind == kind);
+    for file in files.iter().filter(is_candidate) {
+        stems.insert(stem_of(&file.name)?.to_lowercase());
+        for SeriesNumber { series, number, form } in series_of(&file.name, barcode) {
+            let numbers = BTreeSet::new();
+            let files = all.entry(series).or_insert(SeriesFiles { numbers, form });
+            files.numbers.insert(number);
+        }
+    }
+    let of_most = |files: &SeriesFiles| files.is_series() && files.numbers.len() * 2 > stems.len();
+    let series = all.into_iter().filter(|(_, files)| of_most(files));
+    let main = series.max_by_key(|(_, files)| (files.numbers.len(), Reverse(files.form)));
+    main.map(|(series, files)| (series, files.numbers))
 }
 
 /// Does something stand behind a name's number?
 fn is_suffixed(name: &str) -> bool {
-    let stem = base_name(name).rsplit_once('.').map(|(stem, _)| stem);
-    stem.and_then(NumberedStem::of)
+    stem_of(name)
+        .and_then(NumberedStem::of)
         .is_some_and(|numbered| !numbered.suffix.is_empty())
 }
 
-/// What stands round the number, in lower case.
-fn series_of(name: &str) -> Option<String> {
-    let (stem, _) = base_name(name).rsplit_once('.')?;
-    let numbered = NumberedStem::of(stem)?;
-    Some(format!("{}\0{}", numbered.prefix, numbered.suffix).to_lowercase())
+/// The series that a name may be of.
+fn series_of(name: &str, barcode: Option<&Barcode>) -> Vec<SeriesNumber> {
+    let numbers = stem_of(name).map(|stem| numbers_of_name(stem, barcode));
+    let numbers = numbers.unwrap_or_default();
+    numbers.iter().flat_map(NumberedStem::series).collect()
+}
+
+fn stem_of(name: &str) -> Option<&str> {
+    base_name(name).rsplit_once('.').map(|(stem, _)| stem)
 }
 
 #[cfg(test)]
@@ -166,7 +203,7 @@ mod tests {
     fn a_series_makes_the_pages_where_no_name_is_digits_alone() {
         use MemberRole::{Coordinates, Image, Text};
         let barcode = Barcode::parse("TL0000000001").unwrap();
-        let cases: [(&str, &[&str], &str, Option<MemberRole>); 19] = [
+        let cases: [(&str, &[&str], &str, Option<MemberRole>); 28] = [
             ("digits alone", &["1.jp2", "x_2.jp2", "x_3.jp2"], "x_2.jp2", None),
             ("a series", &["x_2.jp2", "x_3.jp2"], "X_4.JP2", Some(Image(4))),
             ("the larger series", &["a_1.jp2", "x_2.jp2", "x_3.jp2"], "a_1.jp2", None),
@@ -221,11 +258,60 @@ mod tests {
                 "http://example.org/00000003.jp2?x#y",
                 Some(Image(3)),
             ),
-            ("no series", &["1_of_2.jp2", "2_of_2.jp2"], "1_of_2.jp2", None),
+            ("no series", &["a_1.jp2", "b_2.jp2"], "a_1.jp2", None),
+            (
+                "a number of several",
+                &["1_of_5.jp2", "2_of_5.jp2", "3_of_5.jp2", "4_of_5.jp2"],
+                "5_of_5.jp2",
+                Some(Image(5)),
+            ),
+            (
+                "the same resolution",
+                &["0001_600.tif", "0002_600.tif"],
+                "0001_600.tif",
+                Some(Image(1)),
+            ),
+            (
+                "a number between words",
+                &["b_0001_x.jp2", "b_0002_x.jp2"],
+                "b_0002_x.jp2",
+                Some(Image(2)),
+            ),
+            ("one number between words", &["b_1920_x.jp2"], "b_1920_x.jp2", None),
             (
                 "sides of leaves",
                 &["1r.jp2", "1v.jp2", "2r.jp2", "2v.jp2"],
-                "1r.jp2",
+                "2R.jp2",
+                Some(Image(3)),
+            ),
+            (
+                "sides of leaves, the last without its other side",
+                &["f1-recto.jp2", "f1-verso.jp2", "f2-recto.jp2"],
+                "f1-verso.jp2",
+                Some(Image(2)),
+            ),
+            (
+                "texts of leaves",
+                &["1a.jp2", "1b.jp2", "2a.jp2", "1a.txt", "1b.txt", "2a.txt"],
+                "2b.txt",
+                Some(Text(4)),
+            ),
+            (
+                "one side only",
+                &["1r.jp2", "2r.jp2", "3r.jp2"],
+                "3r.jp2",
+                Some(Image(3)),
+            ),
+            (
+                "a further page",
+                &["1a.jp2", "2a.jp2", "3a.jp2", "2b.jp2"],
+                "3a.jp2",
+                Some(Image(3)),
+            ),
+            (
+                "a further page",
+                &["1a.jp2", "2a.jp2", "3a.jp2", "2b.jp2"],
+                "2b.jp2",
                 None,
             ),
             (

@@ -26,6 +26,11 @@ impl PageNumbers {
         })
     }
 
+    /// How many pages there are.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|range| u64::from(range.last - range.first) + 1).sum()
+    }
+
     fn push(&mut self, next: PageRange) {
         match self.0.last_mut() {
             Some(before) if before.last.checked_add(1) == Some(next.first) => before.last = next.last,
@@ -94,9 +99,10 @@ mod tests {
             (vec![1, 3, 5, 6], "1,3,5-6"),
             (vec![7, u32::MAX], "7,4294967295"),
         ] {
-            let all: PageNumbers = numbers.into_iter().collect();
+            let all: PageNumbers = numbers.iter().copied().collect();
             assert_eq!(all.to_string(), text);
             assert_eq!(PageNumbers::from(text.to_owned()), all);
+            assert_eq!(all.count(), numbers.len() as u64, "{text}");
         }
     }
 

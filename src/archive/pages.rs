@@ -15,6 +15,7 @@ use crate::archive::encoding::{DecodedText, decoded};
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::image_head::ImageContent;
 use crate::archive::names::MemberRole;
+use crate::archive::page_number::PageKind;
 pub(super) use crate::archive::pages::count::PageCount;
 use crate::archive::pages::numbering::PageNumbering;
 use crate::archive::scan::FileSeen;
@@ -45,11 +46,21 @@ pub(super) struct VolumePages {
 }
 
 /// What a file holds that may be a part of a page.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum PartContent {
     Image(ImageContent),
     Coordinates { bytes: u64 },
     Text(Line),
+}
+
+impl PartContent {
+    fn kind(self) -> PageKind {
+        match self {
+            Self::Image(_) => PageKind::Image,
+            Self::Coordinates { .. } => PageKind::Coordinates,
+            Self::Text(_) => PageKind::Text,
+        }
+    }
 }
 
 /// Where a page's JSON line lies in the spool.
@@ -130,6 +141,17 @@ impl VolumePages {
         self.contents.insert(file, PartContent::Text(line));
     }
 
+    /// Takes a file for the same as another one, which it is a second name of. False: what the other one holds is not known, or is no part of
+    /// this kind.
+    pub(super) fn copy(&mut self, file: usize, of_kind: PageKind, source: usize) -> bool {
+        let content = self.contents.get(&source).copied();
+        let of_kind = content.filter(|content| content.kind() == of_kind);
+        of_kind.is_some_and(|content| {
+            self.contents.insert(file, content);
+            true
+        })
+    }
+
     /// Takes each file for the part that its role says, those in the folder `main` first. Of two of one part the first counts; a
     /// second image counts where the first is none.
     pub(super) fn place(&mut self, files: &[FileSeen], main: &str, findings: &mut FindingList) {
@@ -189,14 +211,15 @@ impl VolumePages {
             .copied()
             .collect();
         let numbering = PageNumbering::of(&all, named);
-        self.drop_implausible(&all, &numbering, findings);
+        let implausible_images = self.drop_implausible(&all, &numbering, findings);
         // A text alone makes a page only where its number is named or could not be named, or where no page has anything else.
         let nothing_else = self.images.is_empty() && self.coordinates.is_empty();
         let text_alone = |page: &u32| named.contains(page) || self.nothing_names_pages || nothing_else;
         let texts = self.texts.keys().filter(|page| text_alone(page));
         let last = self.images.iter().chain(&self.coordinates).chain(texts).max().copied();
         self.lines = last.map_or(NO_LINES, |last| numbering.first..=last);
-        self.compare(findings);
+        self.note_void_images(findings);
+        let parts_without_image = self.compare_parts(findings);
         self.note_gaps(findings);
         self.note_texts(findings);
         if numbering.first > 1 && last.is_some() {
@@ -215,9 +238,10 @@ impl VolumePages {
             images: (self.images.len() - self.void_images.len()) as u64,
             image_numbers: self.good_images().collect(),
             empty_images: self.void_images.len() as u64,
-            texts_without_image: self.texts_without_image().len() as u64,
+            implausible_images,
+            parts_without_image: parts_without_image as u64,
             gaps: self.gaps().len() as u64,
-            hocr_pages: self.filled_coordinates.len() as u64,
+            hocr_numbers: self.filled_coordinates.iter().copied().collect(),
         }
     }
 
@@ -235,8 +259,9 @@ impl VolumePages {
         texts.filter(|(_, line)| !line.is_blank).count()
     }
 
-    /// A number far beyond the others that nothing names is a misnamed file, not a page.
-    fn drop_implausible(&mut self, all: &BTreeSet<u32>, numbering: &PageNumbering, findings: &mut FindingList) {
+    /// A number far beyond the others that nothing names is a misnamed file, not a page. Gives how many of them are images.
+    fn drop_implausible(&mut self, all: &BTreeSet<u32>, numbering: &PageNumbering, findings: &mut FindingList) -> u64 {
+        let images = self.images.len();
         for page in all.iter().filter(|page| !numbering.holds(**page)) {
             findings.note(
                 FindingCode::PageNumberImplausible,
@@ -249,25 +274,7 @@ impl VolumePages {
             self.filled_coordinates.remove(page);
             self.texts.remove(page);
         }
-    }
-
-    fn compare(&self, findings: &mut FindingList) {
-        self.note_void_images(findings);
-        let without_image = self.texts_without_image();
-        let without_text: Vec<u32> = self
-            .images
-            .iter()
-            .copied()
-            .filter(|page| !self.texts.contains_key(page))
-            .collect();
-        if !without_image.is_empty() {
-            let text = listed("pages with text and without an image", &without_image);
-            findings.note(FindingCode::TextWithoutImage, None, text);
-        }
-        if !without_text.is_empty() && !self.texts.is_empty() {
-            let text = listed("pages without text", &without_text);
-            findings.note(FindingCode::ImageWithoutText, None, text);
-        }
+        (images - self.images.len()) as u64
     }
 
     fn note_void_images(&self, findings: &mut FindingList) {

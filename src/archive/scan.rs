@@ -1,11 +1,17 @@
 //! One walk over the members: digests, METS, page texts; then the judgement.
 
+mod file_seen;
 mod found_mets;
 mod judgement;
+mod links;
 mod placement;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read};
 
+#[cfg(test)]
+pub(super) use crate::archive::scan::file_seen::seen;
+pub(super) use crate::archive::scan::file_seen::{FileSeen, FileStanding};
 pub(super) use crate::archive::scan::judgement::{JudgedArchive, ScanResult};
 
 use crate::archive::digest::{ChecksumList, LaneDigests, folder_of};
@@ -14,7 +20,6 @@ use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::folder_owners::FolderOwners;
 use crate::archive::image_head::{IMAGE_HEAD, image_content};
 use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers};
-use crate::archive::mets::MetsSummary;
 use crate::archive::names::{MemberRole, page_zero, role};
 use crate::archive::page_number::PageKind;
 use crate::archive::pages::VolumePages;
@@ -24,47 +29,6 @@ use crate::grin::Barcode;
 
 /// Folders whose checksum lists are read; each list is looked through for each file.
 const MOST_LISTS: usize = 64;
-
-/// A file that was seen, under the number its digest has.
-pub(super) struct FileSeen {
-    pub(super) name: String,
-    pub(super) role: MemberRole,
-    pub(super) standing: FileStanding,
-    /// It has not a single byte.
-    pub(super) is_empty: bool,
-}
-
-/// Whether a file is the volume's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileStanding {
-    Own,
-    /// Another file of the same name stands behind it.
-    Superseded,
-    /// It is another book's.
-    Foreign,
-    /// It stands beside the volume's pages, and nothing names it.
-    Beside,
-}
-
-impl FileSeen {
-    /// Is it a file of the volume without a single byte that may be a page's image? Texts and hOCR may be empty.
-    fn may_be_empty_image(&self) -> bool {
-        let kind = self
-            .name
-            .rsplit_once('.')
-            .and_then(|(_, extension)| PageKind::of_extension(extension));
-        let is_page_like = self.role == MemberRole::Unplaced { page_like: true };
-        self.is_empty
-            && is_page_like
-            && self.standing == FileStanding::Own
-            && kind.is_none_or(|kind| kind == PageKind::Image)
-    }
-
-    fn set_aside(&mut self, standing: FileStanding) {
-        self.standing = standing;
-        self.role = MemberRole::Other;
-    }
-}
 
 /// A checksum list and the folder that it stands in.
 pub(super) struct FoundList {
@@ -85,12 +49,14 @@ pub(super) struct TarScan<'o> {
     list_room: u64,
     mets: Option<FoundMets>,
     folder_owners: FolderOwners,
-    /// What other METS of this book say of its files.
-    more_mets: Vec<MetsSummary>,
+    /// Other METS of this book, whose files are compared.
+    more_mets: Vec<FoundMets>,
     /// Texts that are longer than a page's, by their numbers: by their names alone they are no pages'.
     long_texts: Vec<usize>,
-    /// A METS of this book beside the one that counts could not be read.
-    has_unread: bool,
+    /// METS of this book beside the one that counts, and what may be one or a checksum list, that were not read.
+    unread: BTreeSet<String>,
+    /// Names of the files that hard links mean, by the links' numbers.
+    links: BTreeMap<usize, String>,
     in_folder: bool,
     terminated: bool,
     authenticated: bool,
@@ -112,7 +78,8 @@ impl<'o> TarScan<'o> {
             folder_owners: FolderOwners::default(),
             more_mets: Vec::new(),
             long_texts: Vec::new(),
-            has_unread: false,
+            unread: BTreeSet::new(),
+            links: BTreeMap::new(),
             in_folder: false,
             terminated: true,
             authenticated: true,
@@ -132,8 +99,9 @@ impl<'o> TarScan<'o> {
     /// Walks over all members of a tar.
     pub(super) fn walk<B: BufRead>(&mut self, members: &mut TarMembers<'_, B>) -> io::Result<()> {
         while let Some(member) = members.next()? {
-            match member.kind {
+            match &member.kind {
                 MemberKind::File => self.file(&member, members)?,
+                MemberKind::Link(target) => self.link(&member, target),
                 MemberKind::Folder => {}
                 MemberKind::Odd => self.findings.note(
                     FindingCode::OddEntry,
@@ -142,6 +110,7 @@ impl<'o> TarScan<'o> {
                 ),
             }
         }
+        self.resolve_links()?;
         self.terminated = members.end() == Some(TarEnd::Marked);
         if !self.terminated {
             self.findings
@@ -167,10 +136,8 @@ impl<'o> TarScan<'o> {
         }
         let id = self.files.len();
         self.files.push(FileSeen {
-            name: member.name.clone(),
-            role,
-            standing: FileStanding::Own,
             is_empty: member.size == 0,
+            ..FileSeen::new(&member.name, role)
         });
         match role {
             MemberRole::Image(_) | MemberRole::Candidate(PageKind::Image, _) => self.image(id, data)?,
@@ -307,18 +274,6 @@ impl<'o> TarScan<'o> {
         self.digests.update(&bytes);
         Ok(bytes)
     }
-}
-
-/// Files of these names.
-#[cfg(test)]
-pub(super) fn seen(names: &[&str], barcode: Option<&Barcode>) -> Vec<FileSeen> {
-    let file = |name: &&str| FileSeen {
-        name: (*name).to_owned(),
-        role: role(name, barcode),
-        standing: FileStanding::Own,
-        is_empty: false,
-    };
-    names.iter().map(file).collect()
 }
 
 /// A checksum list in this folder.

@@ -1,9 +1,10 @@
 //! The files against the digests listed for them, wherever the lists stood.
 
 mod file_names;
+mod given;
 mod sources;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use crate::archive::verify::sources::{DigestSources, ListRange, RangedList, list_ranges};
 
@@ -15,6 +16,7 @@ use crate::archive::names::{MemberRole, is_desktop_litter, page_zero, plain_name
 use crate::archive::page_names::PageNames;
 use crate::archive::scan::{FileSeen, FileStanding};
 use crate::archive::verify::file_names::{FileNames, ListedFiles};
+use crate::archive::verify::given::{DigestVerdict, GivenDigests};
 
 /// Names of failed members that are kept.
 const FAILED: usize = 100;
@@ -61,13 +63,17 @@ pub(super) fn compare(
     }
     match digests {
         Some(digests) if compared.has_source => {
-            for (id, digest) in digests.finish() {
-                let given = GivenDigests {
-                    by_list: &listed_digests(&lists, id),
-                    by_mets: &listed_digests(&mets, id),
-                };
-                if compared.compare_file(&files[id], given, digest, findings) {
-                    proven.extend(files[id].role.page_part());
+            let links = links_of(files);
+            for (source, digest) in digests.finish() {
+                let names = [&[source][..], links.get(&source).map_or(&[], Vec::as_slice)].concat();
+                // What is given for one name of a file is given for all that have nothing of their own.
+                let of_all = GivenDigests::of(&names, &lists, &mets);
+                for id in names {
+                    let own = GivenDigests::of(&[id], &lists, &mets);
+                    let given = if own.is_empty() { &of_all } else { &own };
+                    if compared.compare_file(&files[id], given, digest, findings) {
+                        proven.extend(files[id].role.page_part());
+                    }
                 }
             }
         }
@@ -83,50 +89,15 @@ pub(super) fn compare(
     compared
 }
 
-fn listed_digests(listed: &[ListedFiles], id: usize) -> Vec<Md5Digest> {
-    let digests = listed.iter().filter_map(|listed| listed.digests.get(&id));
-    digests.flatten().copied().collect()
-}
-
-/// Every digest that is given for one file.
-#[derive(Debug, Clone, Copy)]
-struct GivenDigests<'d> {
-    by_list: &'d [Md5Digest],
-    by_mets: &'d [Md5Digest],
-}
-
-/// What the given digests say of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DigestVerdict {
-    /// It is equal to all of them.
-    Equal,
-    /// It differs from one of the checksum list's.
-    DiffersFromList,
-    /// It differs from one of the METS's.
-    DiffersFromMets,
-    /// There is none.
-    NotGiven,
-}
-
-impl GivenDigests<'_> {
-    /// A page must be equal to every digest: where two contradict each other one is wrong, and nothing says which. Of other files the
-    /// METS speaks only where the list does not: a METS can hardly hold its own digest.
-    fn judge(self, is_page: bool, digest: Md5Digest) -> DigestVerdict {
-        let Self { by_list, by_mets } = self;
-        let by_mets = if is_page || by_list.is_empty() { by_mets } else { &[] };
-        let differs = |digests: &[Md5Digest]| digests.iter().any(|given| *given != digest);
-        match () {
-            () if differs(by_list) => DigestVerdict::DiffersFromList,
-            () if differs(by_mets) => DigestVerdict::DiffersFromMets,
-            () if by_list.is_empty() && by_mets.is_empty() => DigestVerdict::NotGiven,
-            () => DigestVerdict::Equal,
+/// The further names of files that have some.
+fn links_of(files: &[FileSeen]) -> BTreeMap<usize, Vec<usize>> {
+    let mut links: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (id, file) in files.iter().enumerate() {
+        if let Some(source) = file.same_as {
+            links.entry(source).or_default().push(id);
         }
     }
-
-    fn contradict_each_other(self) -> bool {
-        let known = |digest| self.by_list.is_empty() || self.by_list.contains(digest);
-        !self.by_mets.iter().all(known)
-    }
+    links
 }
 
 impl DigestComparison {
@@ -134,7 +105,7 @@ impl DigestComparison {
     fn compare_file(
         &mut self,
         file: &FileSeen,
-        given: GivenDigests<'_>,
+        given: &GivenDigests,
         digest: Md5Digest,
         findings: &mut FindingList,
     ) -> bool {
@@ -338,30 +309,6 @@ mod tests {
         ];
         for (name, expected) in cases {
             assert_eq!(evidence.is_missing(name), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_page_is_equal_to_every_digest_that_is_given() {
-        use DigestVerdict::{DiffersFromList, DiffersFromMets, Equal, NotGiven};
-        const FILE: Md5Digest = [7; 16];
-        const OTHER: Md5Digest = [8; 16];
-        let cases: [(&[Md5Digest], &[Md5Digest], [DigestVerdict; 2]); 10] = [
-            (&[], &[], [NotGiven, NotGiven]),
-            (&[FILE], &[], [Equal, Equal]),
-            (&[], &[FILE], [Equal, Equal]),
-            (&[FILE], &[FILE], [Equal, Equal]),
-            (&[OTHER], &[], [DiffersFromList, DiffersFromList]),
-            (&[], &[OTHER], [DiffersFromMets, DiffersFromMets]),
-            (&[OTHER], &[FILE], [DiffersFromList, DiffersFromList]),
-            (&[FILE], &[OTHER], [DiffersFromMets, Equal]),
-            (&[FILE, OTHER], &[FILE], [DiffersFromList, DiffersFromList]),
-            (&[], &[FILE, OTHER], [DiffersFromMets, DiffersFromMets]),
-        ];
-        for (by_list, by_mets, expected) in cases {
-            let given = GivenDigests { by_list, by_mets };
-            let judged = [true, false].map(|is_page| given.judge(is_page, FILE));
-            assert_eq!(judged, expected, "{given:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `checksum.md5`, read as tolerantly as HathiTrust reads it (src/grin/PROTOCOL.md, section 9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::digest::{Md5Digest, hex, md5_of_hex};
 use crate::archive::encoding::decoded;
@@ -94,6 +94,13 @@ impl ChecksumList {
         self.has_unread = newer.has_unread;
         self.digests.extend(newer.digests);
         self.by_base_name.extend(newer.by_base_name);
+    }
+
+    /// Keeps the names that `is_kept`.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.digests.retain(|name, _| is_kept(name));
+        let names: BTreeSet<&str> = self.digests.keys().map(|name| base_name(name)).collect();
+        self.by_base_name.retain(|name, _| names.contains(name.as_str()));
     }
 
     /// All names without their digests.

@@ -1,4 +1,4 @@
-//! Extended headers: GNU long names, and pax records of which only names and sizes are read.
+//! Extended headers: GNU long names, and pax records of which only names, links and sizes are read.
 
 use std::io::{self, BufRead, Read};
 
@@ -11,6 +11,8 @@ use crate::archive::members::{TarMembers, broken, hostile};
 #[derive(Debug, Default)]
 pub(super) struct ExtendedHeader {
     pub(super) name: Option<Vec<u8>>,
+    /// The file that a link means.
+    pub(super) link: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
 }
 
@@ -40,7 +42,7 @@ impl<B: BufRead> TarMembers<'_, B> {
         Ok(())
     }
 
-    /// Reads pax records (`length key=value\n`). Only name and size matter; the value of any other is skipped, however
+    /// Reads pax records (`length key=value\n`). Only name, link and size matter; the value of any other is skipped, however
     /// long it is.
     pub(super) fn pax_header(&mut self, header: &Header, extended: &mut ExtendedHeader) -> io::Result<()> {
         self.begin_skipped(header)?;
@@ -82,15 +84,20 @@ impl ExtendedHeader {
         if key.starts_with(b"GNU.sparse") {
             return Err(hostile(ArchiveLimit::Sparse, "a sparse file in pax form".to_owned()));
         }
-        Ok(matches!(key, b"path" | b"size"))
+        Ok(matches!(key, b"path" | b"linkpath" | b"size"))
     }
 
     fn set(&mut self, key: &[u8], value: Vec<u8>) -> io::Result<()> {
-        if key == b"path" {
-            self.name = Some(value);
-            return Ok(());
+        match key {
+            b"path" => self.name = Some(value),
+            b"linkpath" => self.link = Some(value),
+            _ => return self.set_size(&value),
         }
-        let size = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+        Ok(())
+    }
+
+    fn set_size(&mut self, value: &[u8]) -> io::Result<()> {
+        let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
         self.size = Some(size.ok_or_else(|| broken("a pax size is no number"))?);
         Ok(())
     }

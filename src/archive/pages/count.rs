@@ -21,10 +21,12 @@ pub(in crate::archive) struct PageCount {
     pub(in crate::archive) image_numbers: PageNumbers,
     /// Pages whose image has no bytes, or bytes that no image has.
     pub(in crate::archive) empty_images: u64,
-    /// Texts of pages that have no image, where there are images.
-    pub(in crate::archive) texts_without_image: u64,
+    /// Images whose page number is not believed.
+    pub(in crate::archive) implausible_images: u64,
+    /// Pages with a text or hOCR and without an image, where there are images.
+    pub(in crate::archive) parts_without_image: u64,
     /// Numbers between the first and the last page of which there is nothing.
     pub(in crate::archive) gaps: u64,
     /// Pages that have hOCR with bytes in it.
-    pub(in crate::archive) hocr_pages: u64,
+    pub(in crate::archive) hocr_numbers: PageNumbers,
 }

@@ -52,10 +52,40 @@ impl VolumePages {
         self.lines.clone().filter(|page| !self.has_any(*page)).collect()
     }
 
-    /// Pages that have a text and no image, where there are images.
-    pub(super) fn texts_without_image(&self) -> Vec<u32> {
-        let among = |page: &u32| !self.images.is_empty() && !self.images.contains(page);
-        self.texts.keys().copied().filter(among).collect()
+    /// Says which pages have a text or hOCR and no image, where there are images, and which images have no text or no hOCR, where there is
+    /// some. Gives how many pages lack their image.
+    pub(super) fn compare_parts(&self, findings: &mut FindingList) -> usize {
+        let texts: BTreeSet<u32> = self.texts.keys().copied().collect();
+        let mut without_image = BTreeSet::new();
+        for (parts, what, codes) in [
+            (
+                &texts,
+                "text",
+                [FindingCode::TextWithoutImage, FindingCode::ImageWithoutText],
+            ),
+            (
+                &self.coordinates,
+                "hOCR",
+                [FindingCode::HocrWithoutImage, FindingCode::ImageWithoutHocr],
+            ),
+        ] {
+            if self.images.is_empty() || parts.is_empty() {
+                continue;
+            }
+            let [surplus, lacking]: [Vec<u32>; 2] = [
+                parts.difference(&self.images).copied().collect(),
+                self.images.difference(parts).copied().collect(),
+            ];
+            if !surplus.is_empty() {
+                let text = listed(&format!("pages with {what} and without an image"), &surplus);
+                findings.note(codes[0], None, text);
+            }
+            if !lacking.is_empty() {
+                findings.note(codes[1], None, listed(&format!("pages without {what}"), &lacking));
+            }
+            without_image.extend(surplus);
+        }
+        without_image.len()
     }
 
     pub(super) fn note_gaps(&self, findings: &mut FindingList) {

@@ -2,8 +2,6 @@
 
 use super::*;
 
-use crate::archive::scan::FileStanding;
-
 /// Pages, and the files that they are told by.
 struct TestPages {
     pages: VolumePages,
@@ -25,12 +23,7 @@ impl TestPages {
     }
 
     fn add_named(&mut self, name: &str, role: MemberRole) {
-        self.files.push(FileSeen {
-            name: name.to_owned(),
-            role,
-            standing: FileStanding::Own,
-            is_empty: false,
-        });
+        self.files.push(FileSeen::new(name, role));
     }
 
     fn judge(&mut self, named: &BTreeSet<u32>) -> (PageCount, Vec<&'static str>) {
@@ -85,6 +78,7 @@ fn cases() -> Vec<Case> {
             coordinates: vec![1, 2],
             texts: vec![1],
             expected: (1, 2, 1),
+            codes: &["hocr_without_image"],
             ..case("hOCR alone")
         },
         Case {

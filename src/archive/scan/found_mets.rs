@@ -43,6 +43,12 @@ impl FoundMets {
             && matches!(self.mets.record, RecordKind::Malformed | RecordKind::Refused)
     }
 
+    /// Keeps the names of the files, and not what their bytes should be.
+    fn forget_digests(&mut self) {
+        let digests = std::mem::take(&mut self.mets.digests);
+        self.mets.named.extend(digests.into_names());
+    }
+
     /// May its list of files be held against the volume?
     fn speaks_of_this_book(&self) -> bool {
         self.identity == BookIdentity::Requested
@@ -86,6 +92,11 @@ impl TarScan<'_> {
             self.mets = Some(found);
             return;
         };
+        // What an older file of this name says of the files' bytes is of older files; that there are such files stays said.
+        self.unread.remove(&found.name);
+        for older in self.more_mets.iter_mut().filter(|older| older.name == found.name) {
+            older.forget_digests();
+        }
         let is_newer = found.name == known.name && found.rank() >= known.rank();
         let is_better = is_newer || found.rank() > known.rank();
         let text = if is_better {
@@ -99,16 +110,16 @@ impl TarScan<'_> {
         } else {
             found
         };
-        self.has_unread |= !is_newer && other.identity == BookIdentity::Requested && other.is_unread();
         if is_newer {
-            // What the older one says of a file's bytes is of an older file; that there is such a file stays said.
-            other
-                .mets
-                .named
-                .extend(std::mem::take(&mut other.mets.digests).into_names());
+            other.forget_digests();
         }
-        if other.speaks_of_this_book() && self.more_mets.len() < MOST_METS {
-            self.more_mets.push(other.mets);
+        let is_full = self.more_mets.len() == MOST_METS;
+        if other.speaks_of_this_book() && !is_full {
+            self.more_mets.push(other);
+        } else if other.speaks_of_this_book()
+            || !is_newer && other.identity == BookIdentity::Requested && other.is_unread()
+        {
+            self.unread.insert(other.name);
         }
     }
 

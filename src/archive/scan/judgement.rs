@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::archive::acceptance::{
-    BookIdentity, ProofGaps, VolumeAcceptance, VolumeFacts, decide, has_all_digests, is_proven_whole, worst_of,
+    BookIdentity, ProofGaps, VolumeAcceptance, VolumeFacts, decide, has_all_digests, is_proven_whole,
 };
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
+use crate::archive::folder_owners::FolderOwners;
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::MemberRole;
 use crate::archive::pages::VolumePages;
@@ -28,8 +29,8 @@ pub(in crate::archive) struct ScanResult {
     unnamed_pages: u64,
     /// Something of them could not be read.
     has_unread: bool,
-    /// Files without a single byte that may be page images.
-    empty_unplaced: u64,
+    /// Images of which nothing tells the page.
+    unplaced_images: u64,
     pub(in crate::archive) mets: Option<MetsSummary>,
     pub(in crate::archive) pages: VolumePages,
     findings: FindingList,
@@ -56,13 +57,14 @@ impl ScanResult {
             proven: self.authenticated || has_all_digests(&compared),
             has_images: count.images > 0,
             empty_images: count.empty_images,
-            has_words: count.nonblank_texts > 0 || count.hocr_pages > 0,
+            has_words: count.nonblank_texts > 0 || count.hocr_numbers.count() > 0,
             mismatched: compared.mismatched.len(),
             missing: compared.missing.len(),
         });
         let gaps = ProofGaps {
-            empty_images: count.empty_images + self.empty_unplaced,
-            texts_without_image: count.texts_without_image,
+            empty_images: count.empty_images,
+            unplaced_images: self.unplaced_images + count.implausible_images,
+            parts_without_image: count.parts_without_image,
             unexplained_gaps: if self.sources_agree { 0 } else { count.gaps },
             unnamed_pages: self.unnamed_pages,
             has_unread: self.has_unread,
@@ -77,10 +79,11 @@ impl ScanResult {
             nonblank_texts: count.nonblank_texts,
             images: count.images,
             image_numbers: count.image_numbers,
-            hocr_pages: count.hocr_pages,
+            hocr_pages: count.hocr_numbers.count(),
+            hocr_numbers: count.hocr_numbers,
             first_page: count.first_page,
             proven_files: compared.proven_files,
-            worst_finding: worst_of(&findings),
+            worst_finding: findings.iter().map(|finding| finding.level).max(),
         };
         let failed = [compared.mismatched, compared.missing].concat();
         JudgedArchive {
@@ -110,17 +113,20 @@ impl TarScan<'_> {
         let page_names = place(&mut self.files, self.folder_owners, self.barcode, &mut self.findings);
         set_long_texts_aside(&mut self.files, &self.long_texts, &mut self.findings);
         let owners = &page_names.owners;
-        let is_unread = |found: &FoundList| found.list.has_unread && owners.foreign_folder(&found.folder).is_none();
-        let has_unread =
-            self.has_unread || self.lists.iter().any(is_unread) || self.mets.as_ref().is_some_and(FoundMets::is_unread);
-        let is_ours = |found: &FoundList| !found.list.is_empty() && owners.foreign_folder(&found.folder).is_none();
-        self.lists.retain(is_ours);
+        self.lists.iter_mut().for_each(|found| found.keep_names_of(owners));
+        let has_unread = !self.unread.is_empty()
+            || self.lists.iter().any(|found| found.list.has_unread)
+            || self.mets.as_ref().is_some_and(FoundMets::is_unread);
+        self.lists.retain(|found| !found.list.is_empty());
         let ranges = list_ranges(&self.lists, &self.files);
         note_lists_elsewhere(&self.lists, &ranges, &mut self.findings);
         let mets = self.mets.map(|found| found.mets);
         let sources = DigestSources {
             lists: ranged(&self.lists, ranges),
-            mets: mets.iter().chain(&self.more_mets).collect(),
+            mets: mets
+                .iter()
+                .chain(self.more_mets.iter().map(|found| &found.mets))
+                .collect(),
             page_names,
         };
         let (list_pages, mets_pages) = (sources.list_pages(), sources.mets_pages());
@@ -136,7 +142,7 @@ impl TarScan<'_> {
             sources_agree: !list_pages.is_empty() && list_pages == mets_pages,
             unnamed_pages: unnamed_pages(&self.files, &list_pages, &mets_pages),
             has_unread,
-            empty_unplaced: self.files.iter().filter(|file| file.may_be_empty_image()).count() as u64,
+            unplaced_images: self.files.iter().filter(|file| file.is_unplaced_image()).count() as u64,
             named_pages: &list_pages | &mets_pages,
             mets,
             pages: self.pages,
@@ -165,6 +171,18 @@ impl TarScan<'_> {
             BookIdentity::Requested | BookIdentity::NotRequested => return,
         };
         self.findings.note(code, None, text);
+    }
+}
+
+impl FoundList {
+    /// Of a list in another book's folder only what it says of this book's folders below it counts.
+    fn keep_names_of(&mut self, owners: &FolderOwners) {
+        let Self { folder, list, .. } = self;
+        if owners.foreign_folder(folder).is_none() {
+            return;
+        }
+        list.retain(|name| owners.foreign_folder(&format!("{folder}{name}")).is_none());
+        list.has_unread &= !list.is_empty();
     }
 }
 

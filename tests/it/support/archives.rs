@@ -12,6 +12,7 @@ use grind::grin::{Barcode, Secret};
 use md5::{Digest, Md5};
 
 pub const PASSPHRASE: &str = "a short text of random words";
+pub const LINK: &[u8] = b"hard link to ";
 pub const BARCODE: &str = "TL0000000001";
 
 pub fn barcode() -> Barcode {
@@ -121,13 +122,21 @@ impl Files {
         )
     }
 
+    /// A file whose bytes begin with [`LINK`] is a hard link to what they name behind it.
     pub fn tar(&self) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         for (name, bytes) in &self.0 {
             let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
             header.set_mode(0o644);
-            builder.append_data(&mut header, name, &bytes[..]).unwrap();
+            if let Some(target) = bytes.strip_prefix(LINK) {
+                header.set_entry_type(tar::EntryType::Link);
+                header.set_size(0);
+                let target = std::str::from_utf8(target).unwrap();
+                builder.append_link(&mut header, name, target).unwrap();
+            } else {
+                header.set_size(bytes.len() as u64);
+                builder.append_data(&mut header, name, &bytes[..]).unwrap();
+            }
         }
         builder.into_inner().unwrap()
     }
