@@ -37,6 +37,8 @@ pub struct VolumeStanding {
     pub image_numbers: Option<PageNumbers>,
     /// Pages that have hOCR with bytes in it; `None` as well.
     pub hocr_pages: Option<u64>,
+    /// Those pages; `None` as well.
+    pub hocr_numbers: Option<PageNumbers>,
     /// Its METS holds a MARC record.
     pub has_record: bool,
     /// Every page agrees with a listed digest.
@@ -77,8 +79,8 @@ pub enum KeepReason {
     /// The METS of the stored archive holds a MARC record, that of the new one does not, or is none.
     #[error("the stored archive has a MARC record and the new one has none")]
     RecordLost,
-    /// The new archive has hOCR of fewer pages.
-    #[error("the new archive has hOCR of fewer pages than the stored one")]
+    /// The new archive lacks hOCR of pages that have it in the stored archive, though it may have as much.
+    #[error("the new archive lacks hOCR of pages that have it in the stored archive")]
     FewerHocr,
     /// The stored archive is verified, the new one is not.
     #[error("the stored archive is verified and the new one is not")]
@@ -91,8 +93,8 @@ pub enum KeepReason {
     LessText,
 }
 
-/// May this archive replace what is stored? Only a volume may, and never without a page, a page's image or the MARC record that is stored, with hOCR
-/// of fewer pages or with weaker verification, nor with far less text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a
+/// May this archive replace what is stored? Only a volume may, and never without a page, a page's image or a page's hOCR or the MARC record
+/// that is stored, or with weaker verification, nor with far less text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a
 /// good reason. Nor may one that may be another book's, by its METS, unless that of the stored one is as unclear.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
     use ReplaceDecision as D;
@@ -108,9 +110,7 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
         Some(stored) if stored.verified && !new.verified => D::KeepStored(KeepReason::WeakerProof),
         Some(stored) if new.names_another && !stored.names_another => D::KeepStored(KeepReason::AnotherBook),
         Some(stored) if stored.has_record && !new.has_record => D::KeepStored(KeepReason::RecordLost),
-        Some(stored) if new.hocr_pages < stored.hocr_pages && new.hocr_pages.is_some() => {
-            D::KeepStored(KeepReason::FewerHocr)
-        }
+        Some(stored) if has_fewer_hocr(stored, new) => D::KeepStored(KeepReason::FewerHocr),
         Some(stored) if stored.verified == new.verified && new.text_pages < stored.text_pages.div_ceil(2) => {
             D::KeepStored(KeepReason::LessText)
         }
@@ -128,9 +128,25 @@ fn has_fewer_images(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
     }
 }
 
+fn has_fewer_hocr(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
+    let is_fewer = new.hocr_pages < stored.hocr_pages && new.hocr_pages.is_some();
+    is_fewer || lacks_some(stored.hocr_numbers.as_ref(), new.hocr_numbers.as_ref())
+}
+
 /// Is one of these pages not among those of the new archive? Not where either is unknown.
 fn lacks_some(stored: Option<&PageNumbers>, new: Option<&PageNumbers>) -> bool {
     stored.zip(new).is_some_and(|(stored, new)| !new.hold_all(stored))
+}
+
+impl VolumeStanding {
+    /// Is something not known of it that would be lost unnoticed?
+    pub(super) fn is_partial(&self) -> bool {
+        self.images.is_none()
+            || self.page_numbers.is_none()
+            || self.image_numbers.is_none()
+            || self.hocr_pages.is_none()
+            || self.hocr_numbers.is_none()
+    }
 }
 
 impl From<&ProvenVolume> for VolumeStanding {
@@ -142,6 +158,7 @@ impl From<&ProvenVolume> for VolumeStanding {
             page_numbers: Some(volume.acceptance.page_numbers.clone()),
             image_numbers: Some(volume.acceptance.image_numbers.clone()),
             hocr_pages: Some(volume.acceptance.hocr_pages),
+            hocr_numbers: Some(volume.acceptance.hocr_numbers.clone()),
             has_record: volume.record == RecordKind::Found,
             verified: volume.acceptance.verified,
             names_another: names_another(&volume.findings),
@@ -159,6 +176,7 @@ impl From<&BookManifest> for VolumeStanding {
             page_numbers: manifest.page_numbers.clone(),
             image_numbers: manifest.image_numbers.clone(),
             hocr_pages: manifest.hocr_pages,
+            hocr_numbers: manifest.hocr_numbers.clone(),
             has_record: manifest.record == RecordKind::Found,
             verified: manifest.verified,
             names_another: names_another(&manifest.findings),

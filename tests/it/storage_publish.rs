@@ -166,12 +166,53 @@ fn what_may_be_another_books_is_kept_aside_unless_the_stored_one_may_be_too() {
 
 /// The manifest as a version wrote it that did not look into the texts.
 fn forget_blank_texts(storage: &Storage) {
+    change_manifest(storage, |manifest| {
+        assert!(manifest.as_object_mut().unwrap().remove("nonblank_texts").is_some());
+    });
+}
+
+fn change_manifest(storage: &Storage, change: impl FnOnce(&mut serde_json::Value)) {
     let key = layout().manifest(&barcode());
     let mut manifest: serde_json::Value = serde_json::from_slice(&read(storage, &key)).unwrap();
-    assert!(manifest.as_object_mut().unwrap().remove("nonblank_texts").is_some());
+    change(&mut manifest);
     storage
         .put(&key, manifest.to_string().as_bytes(), &ObjectMeta::default())
         .unwrap();
+}
+
+#[test]
+fn what_a_manifest_of_an_earlier_version_does_not_say_is_asked_of_the_archive() {
+    let bare = |without: u32| {
+        let pages = Files::bare(3, 100).without(&format!("{without:08}.html"));
+        proven_volume(pages, str::to_owned)
+    };
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &bare(3));
+        change_manifest(&storage, |manifest| {
+            let fields = manifest.as_object_mut().unwrap();
+            for field in ["hocr_pages", "hocr_numbers", "page_numbers", "image_numbers"] {
+                assert!(fields.remove(field).is_some(), "{field}");
+            }
+        });
+        let published = publish(&recipe(&storage, "\"b\""), &bare(2)).unwrap();
+        let reason = KeepReason::FewerHocr;
+        assert!(
+            matches!(published, VolumePublished::KeptAside { reason: why, .. } if why == reason),
+            "{published:?}"
+        );
+        publish_stored(&recipe(&storage, "\"c\""), &bare(9));
+    }
+}
+
+#[test]
+fn the_same_bytes_are_verified_only_as_long_as_they_are_proven() {
+    for (storage, _folder) in stores() {
+        let unproven = Files::volume(3, 100).without("checksum.md5").tar_gz();
+        publish_stored(&recipe(&storage, "\"a\""), &unproven);
+        change_manifest(&storage, |manifest| manifest["verified"] = true.into());
+        let book = publish_stored(&recipe(&storage, "\"b\""), &unproven);
+        assert_eq!(book.verified, Some(false), "an earlier version took it for verified");
+    }
 }
 
 #[test]

@@ -173,8 +173,8 @@ pub fn examine<R: Read>(archive: R, recipe: &PublishRecipe) -> Result<StoredBook
     Ok(record_of(manifest, &recipe.layout.raw(&recipe.barcode)))
 }
 
-/// A manifest may date from a version that counted pages in another way, or the archive may have been damaged since: only the stored
-/// archive itself, read again, can keep a new one from its place.
+/// A manifest may date from a version that counted pages in another way or less of them, or the archive may have been damaged since: only
+/// the stored archive itself, read again, can keep a new one from its place, or make room for it where the manifest does not say all.
 fn decide(
     recipe: &PublishRecipe,
     volume: &ProvenVolume,
@@ -189,7 +189,12 @@ fn decide(
     let judge = |stored: &Option<StoredWitness>| may_replace(stored.as_ref().map(|stored| &stored.standing), &new);
     let stored = stored_witness(storage, layout, barcode, false)?;
     let decision = judge(&stored);
-    if matches!(decision, ReplaceDecision::KeepStored(_)) && stored.as_ref().is_some_and(|stored| !stored.proven) {
+    let is_sure = |stored: &StoredWitness| match decision {
+        ReplaceDecision::KeepStored(_) => stored.proven,
+        ReplaceDecision::Publish => stored.proven || !stored.standing.is_partial(),
+        ReplaceDecision::SameBytes => true,
+    };
+    if !stored.as_ref().is_none_or(is_sure) {
         let stored = stored_witness(storage, layout, barcode, true)?;
         return Ok((judge(&stored), stored));
     }
@@ -228,8 +233,9 @@ impl StagedVolume {
         match self.decision {
             ReplaceDecision::KeepStored(reason) => return self.keep_aside(reason),
             ReplaceDecision::SameBytes => {
-                // Proven once, the same bytes stay proven, although digests may not be compared any more.
-                self.volume.acceptance.verified |= self.stored.as_ref().is_some_and(|stored| stored.standing.verified);
+                // Proven once, the same bytes stay proven where digests are not compared any more.
+                let was_verified = self.stored.as_ref().is_some_and(|stored| stored.standing.verified);
+                self.volume.acceptance.verified |= was_verified && !self.recipe.options.verify_checksums;
             }
             ReplaceDecision::Publish => {}
         }

@@ -9,6 +9,7 @@ fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
         page_numbers: None,
         image_numbers: None,
         hocr_pages: None,
+        hocr_numbers: None,
         has_record: false,
         verified,
         names_another: false,
@@ -152,12 +153,13 @@ fn nothing_that_is_stored_is_lost() {
         page_numbers: numbers(&[1, 2, 3, 4, 5]),
         image_numbers: numbers(&[1, 2, 3, 4, 5]),
         hocr_pages: Some(5),
+        hocr_numbers: numbers(&[1, 2, 3, 4, 5]),
         has_record: true,
         ..standing(5, true, sha256)
     };
     let kept = D::KeepStored;
     let same: StandingChange = |_| {};
-    let cases: [(&str, StandingChange, StandingChange, D); 11] = [
+    let cases: [(&str, StandingChange, StandingChange, D); 13] = [
         ("as good", same, same, D::Publish),
         (
             "another page",
@@ -202,6 +204,18 @@ fn nothing_that_is_stored_is_lost() {
             |new| new.hocr_pages = Some(4),
             kept(KeepReason::FewerHocr),
         ),
+        (
+            "hOCR of another page",
+            same,
+            |new| new.hocr_numbers = Some([1, 2, 3, 4, 6].into_iter().collect()),
+            kept(KeepReason::FewerHocr),
+        ),
+        (
+            "hOCR of a page more",
+            same,
+            |new| (new.hocr_pages, new.hocr_numbers) = (Some(6), Some((1..=6).collect())),
+            D::Publish,
+        ),
         ("more hOCR", |stored| stored.hocr_pages = Some(4), same, D::Publish),
         (
             "hOCR of an earlier version",
@@ -232,6 +246,7 @@ impl VolumeStanding {
 
     /// As if an earlier version had stored it.
     fn forget(&mut self) {
-        (self.page_numbers, self.image_numbers, self.hocr_pages) = (None, None, None);
+        (self.page_numbers, self.image_numbers) = (None, None);
+        (self.hocr_pages, self.hocr_numbers) = (None, None);
     }
 }
