@@ -105,6 +105,11 @@ impl StorageLayout {
         ObjectKey(format!("{}/{}.json", self.meta, barcode.for_key()).into())
     }
 
+    /// `quarantine/<BARCODE>`
+    pub fn quarantine_folder(&self, barcode: &Barcode) -> Result<ObjectKey, BadKey> {
+        ObjectKey::parse(&format!("quarantine/{}", barcode.for_key()))
+    }
+
     /// `quarantine/<BARCODE>/<name>`
     pub fn quarantine(&self, barcode: &Barcode, name: &str) -> Result<ObjectKey, BadKey> {
         ObjectKey::parse(&format!("quarantine/{}/{name}", barcode.for_key()))

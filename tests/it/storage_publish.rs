@@ -205,6 +205,32 @@ fn what_a_manifest_of_an_earlier_version_does_not_say_is_asked_of_the_archive() 
 }
 
 #[test]
+fn archives_that_are_kept_aside_do_not_replace_the_first_ones() {
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &Files::volume(3, 100).tar_gz());
+        let mut kept = Vec::new();
+        for bytes in [10, 11, 10, 12, 13, 14, 11] {
+            let archive = Files::volume(2, bytes).tar_gz();
+            let published = publish(&recipe(&storage, "\"b\""), &archive).unwrap();
+            let VolumePublished::KeptAside { key, .. } = published else {
+                panic!("published");
+            };
+            assert_eq!(read(&storage, &key), archive);
+            kept.push(key.to_string());
+        }
+        let newest = format!("quarantine/{BARCODE}/{BARCODE}-newest.tar.gz");
+        assert_eq!([&kept[4], &kept[5]], [&newest; 2]);
+        assert_eq!([&kept[0], &kept[1]], [&kept[2], &kept[6]]);
+        kept.sort();
+        kept.dedup();
+        assert_eq!(kept.len(), 4, "{kept:?}");
+        let findings = ObjectKey::parse(&newest.replace("tar.gz", "findings.json")).unwrap();
+        let findings: serde_json::Value = serde_json::from_slice(&read(&storage, &findings)).unwrap();
+        assert_eq!(findings["replaced"], 1);
+    }
+}
+
+#[test]
 fn the_same_bytes_are_verified_only_as_long_as_they_are_proven() {
     for (storage, _folder) in stores() {
         let unproven = Files::volume(3, 100).without("checksum.md5").tar_gz();

@@ -9,7 +9,7 @@ use crate::archive::{ArchiveError, ArchiveFinding, BookManifest, ManifestProvena
 use crate::catalog::{BegunPublication, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::publish::companions::{CompanionUpload, record_key, remove_stale};
-use crate::pipeline::publish::quarantine::put_findings;
+use crate::pipeline::publish::quarantine::{KeptPlace, put_findings};
 use crate::pipeline::publish::record::record_of;
 use crate::pipeline::publish::window::PublicationWindow;
 use crate::pipeline::publish::witness::{StoredWitness, read_manifest, stored_witness};
@@ -291,11 +291,11 @@ impl StagedVolume {
         let recipe = &self.recipe;
         let (barcode, new) = (&recipe.barcode, VolumeStanding::from(&self.volume));
         let sha256 = &new.sha256;
-        let name = format!("{}-{}", barcode.for_key(), &sha256[..12]);
-        let key = recipe
-            .layout
-            .quarantine(barcode, &format!("{name}.tar.gz"))
-            .map_err(StorageError::from)?;
+        let KeptPlace {
+            key,
+            findings: name,
+            replaced,
+        } = KeptPlace::of_aside(recipe, sha256)?;
         if let Some(mut raw) = self.raw {
             raw.set_key(&key);
             raw.set_meta(&ObjectMeta {
@@ -314,11 +314,12 @@ impl StagedVolume {
             "text_pages": new.text_pages,
             "images": new.images,
             "verified": new.verified,
+            "replaced": replaced,
             "stored": self.stored.as_ref().map(|stored| &stored.standing),
             "findings": self.volume.findings,
             "at": Timestamp::now().to_string(),
         });
-        put_findings(recipe, &format!("{name}.findings.json"), &findings)?;
+        put_findings(recipe, &name, &findings)?;
         tracing::warn!(
             %barcode, %reason, %key,
             "GRIN's newer archive is not taken: what is stored stays, and the new archive is kept in quarantine; compare both"

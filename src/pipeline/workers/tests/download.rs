@@ -224,6 +224,42 @@ fn damage_that_comes_twice_is_grins_and_goes_to_quarantine() {
 }
 
 #[test]
+fn each_refused_archive_of_a_book_is_kept_beside_the_first_ones() {
+    paused(async || {
+        let fixture = DownloadFixture::new();
+        let claim = fixture.ask().await.claim;
+        let cut = |bytes: usize| damaged()[..damaged().len() - bytes].to_vec();
+        for (bytes, kept) in [(0, 1), (1, 2), (0, 2), (2, 3), (1, 3), (3, 4), (4, 4), (5, 4)] {
+            let ask = DownloadBook {
+                barcode: barcode(BOOK),
+                file_name: file_name(BOOK),
+                claim: claim.clone(),
+                unless: None,
+                stop: CancellationToken::new(),
+            };
+            fixture.base.grin.answer(archive(cut(bytes)));
+            fixture.base.grin.answer(archive(cut(bytes)));
+            let result = fixture.download(ask).await;
+            assert!(
+                matches!(result, Ok(DownloadResult::DamagedAtSource { .. })),
+                "{result:?}"
+            );
+            let files = fixture.files();
+            assert_eq!(files.len(), 2 * kept, "{bytes}: {files:?}");
+        }
+        let read = |name: &str| {
+            let folder = fixture.base.folder.path().join("library/quarantine").join(BOOK);
+            std::fs::read(folder.join(name)).unwrap()
+        };
+        assert_eq!(read(&format!("{BOOK}.tar.gz.gpg")), cut(0));
+        assert_eq!(read(&format!("{BOOK}-newest-refused.tar.gz.gpg")), cut(5));
+        let findings = read(&format!("{BOOK}-newest-refused.findings.json"));
+        let findings: serde_json::Value = serde_json::from_slice(&findings).unwrap();
+        assert_eq!(findings["replaced"], 2);
+    });
+}
+
+#[test]
 fn damage_that_came_on_the_way_is_mended_by_the_second_fetch() {
     paused(async || {
         let (fixture, result) = download(vec![archive(damaged()), archive(volume())]).await;
