@@ -28,7 +28,7 @@ mod tee;
 mod verify;
 mod volume;
 
-pub(crate) use crate::archive::acceptance::VolumeAcceptance;
+pub(crate) use crate::archive::acceptance::{VolumeAcceptance, VolumeRefusal};
 pub use crate::archive::digest::{ChecksumList, hex};
 pub(crate) use crate::archive::error::SeenArchive;
 pub use crate::archive::error::{ArchiveError, ArchiveLimit, DamageKind};

@@ -9,7 +9,9 @@ mod witness;
 
 use serde::Serialize;
 
-use crate::archive::{ArchiveFinding, BookManifest, FindingCode, PageNumbers, ProvenVolume, RecordKind};
+use crate::archive::{
+    ArchiveFinding, BookManifest, FindingCode, PageNumbers, ProvenVolume, RecordKind, VolumeAcceptance,
+};
 
 pub(crate) use crate::pipeline::publish::quarantine::{
     CopyOrigin, DamagePlace, evidence_key, keep_evidence, place_of_damage, same_bytes,
@@ -149,20 +151,32 @@ impl VolumeStanding {
     }
 }
 
+impl From<&VolumeAcceptance> for VolumeStanding {
+    /// What was counted of an archive, be it refused; nothing of its bytes and its METS.
+    fn from(acceptance: &VolumeAcceptance) -> Self {
+        Self {
+            pages: acceptance.pages,
+            text_pages: acceptance.nonblank_texts,
+            images: Some(acceptance.images),
+            page_numbers: Some(acceptance.page_numbers.clone()),
+            image_numbers: Some(acceptance.image_numbers.clone()),
+            hocr_pages: Some(acceptance.hocr_pages),
+            hocr_numbers: Some(acceptance.hocr_numbers.clone()),
+            has_record: false,
+            verified: acceptance.verified,
+            names_another: false,
+            sha256: String::new(),
+        }
+    }
+}
+
 impl From<&ProvenVolume> for VolumeStanding {
     fn from(volume: &ProvenVolume) -> Self {
         Self {
-            pages: volume.acceptance.pages,
-            text_pages: volume.acceptance.nonblank_texts,
-            images: Some(volume.acceptance.images),
-            page_numbers: Some(volume.acceptance.page_numbers.clone()),
-            image_numbers: Some(volume.acceptance.image_numbers.clone()),
-            hocr_pages: Some(volume.acceptance.hocr_pages),
-            hocr_numbers: Some(volume.acceptance.hocr_numbers.clone()),
             has_record: volume.record == RecordKind::Found,
-            verified: volume.acceptance.verified,
             names_another: names_another(&volume.findings),
             sha256: volume.sha256_hex(),
+            ..Self::from(&volume.acceptance)
         }
     }
 }

@@ -327,7 +327,10 @@ fn a_verified_archive_that_lacks_a_page_the_record_or_hocr_is_kept_aside() {
                 panic!("{why:?}: published");
             };
             assert_eq!(reason, why);
-            assert!(read(&storage, &key) == archive && read(&storage, &raw()) == good, "{why:?}");
+            assert!(
+                read(&storage, &key) == archive && read(&storage, &raw()) == good,
+                "{why:?}"
+            );
             assert!(before.iter().all(|name| names(&storage).contains(name)), "{why:?}");
         }
     }
@@ -356,6 +359,33 @@ fn what_is_stored_and_damaged_may_be_replaced_whatever_its_manifest_says() {
         let fewer = Files::volume(2, 100).tar_gz();
         publish_stored(&recipe(&storage, "\"b\""), &fewer);
         assert_eq!(read(&storage, &raw()), fewer);
+    }
+}
+
+#[test]
+fn pages_of_a_stored_archive_that_is_refused_are_not_lost_unless_it_is_another_books() {
+    let whole = Files::volume(4, 100);
+    let unnamed = whole.clone().without("TESTLIB_TL0000000001.xml");
+    let lacking = whole.clone().without("00000002.txt");
+    let another = Files::bare(4, 100);
+    let another = another.clone().with(
+        "other.xml",
+        another.mets(false).replace(BARCODE, "TL0000000002").as_bytes(),
+    );
+    for (stored, may_be_lost) in [(unnamed, false), (lacking, false), (another, true)] {
+        for (storage, _folder) in stores() {
+            let stored = stored.tar_gz();
+            storage.put(&raw(), &stored, &ObjectMeta::default()).unwrap();
+            let fewer = Files::volume(3, 100).tar_gz();
+            match publish(&recipe(&storage, "\"b\""), &fewer).unwrap() {
+                VolumePublished::Stored(_) => assert!(may_be_lost),
+                VolumePublished::KeptAside { reason, .. } => {
+                    assert_eq!((reason, may_be_lost), (KeepReason::FewerPages, false));
+                    assert_eq!(read(&storage, &raw()), stored);
+                }
+            }
+            publish_stored(&recipe(&storage, "\"c\""), &whole.tar_gz());
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use tracing::warn;
 
 use crate::archive;
-use crate::archive::{ArchiveError, BookManifest, PassOptions};
+use crate::archive::{ArchiveError, BookManifest, PassOptions, VolumeRefusal};
 use crate::grin::Barcode;
 use crate::pipeline::publish::VolumeStanding;
 use crate::storage::{Storage, StorageError, StorageLayout};
@@ -24,7 +24,7 @@ pub struct StoredWitness {
     pub proven: bool,
 }
 
-/// Asks the store what it has of a book. `None`: no archive, or one that is no volume. With `prove` the archive itself is read, which
+/// Asks the store what it has of a book. `None`: no archive, or one of which nothing can be lost. With `prove` the archive itself is read, which
 /// takes as long as reading it does; else a manifest is believed whose archive has the size it names.
 ///
 /// # Errors
@@ -84,7 +84,7 @@ pub(in crate::pipeline) fn read_manifest(
     }
 }
 
-/// Reads the stored archive as a download is read; `None` if it is no volume.
+/// Reads the stored archive as a download is read; `None` if nothing can be lost with it.
 fn read_archive(
     storage: &Storage,
     layout: &StorageLayout,
@@ -101,9 +101,27 @@ fn read_archive(
         Err(ArchiveError::Input(error) | ArchiveError::Sink(error) | ArchiveError::Text(error)) => {
             Err(StorageError::from_read(error))
         }
+        Err(ArchiveError::Refused {
+            refusal, acceptance, ..
+        }) if may_be_the_book(refusal) => {
+            warn!(%barcode, %refusal, "what is stored is refused; only an archive that has all of its pages replaces it");
+            Ok(Some(VolumeStanding::from(&*acceptance)))
+        }
         Err(error) => {
             warn!(%barcode, %error, "what is stored is no volume; it may be replaced");
             Ok(None)
         }
+    }
+}
+
+/// May pages of this book be lost with a stored archive that is refused, perhaps by a rule that is younger than it? Not where nothing is in
+/// it, or another book, nor where files of it are damaged.
+fn may_be_the_book(refusal: VolumeRefusal) -> bool {
+    match refusal {
+        VolumeRefusal::NoPages | VolumeRefusal::AnotherBook | VolumeRefusal::ChecksumMismatch => false,
+        VolumeRefusal::TarUnterminated
+        | VolumeRefusal::UnnamedBook
+        | VolumeRefusal::PagesMissing
+        | VolumeRefusal::Unauthenticated => true,
     }
 }
