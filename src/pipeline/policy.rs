@@ -189,8 +189,8 @@ impl From<&SessionError> for BookFault {
         };
         Self {
             detail,
-            asked_wait,
             outlook,
+            asked_wait,
             ..fault
         }
     }

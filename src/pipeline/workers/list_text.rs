@@ -63,6 +63,12 @@ struct ArrivingText {
     passing: PassingAnswer,
 }
 
+/// How many of the words that stand alone the catalog knows as books.
+struct LoneWords {
+    known: u64,
+    unknown: u64,
+}
+
 impl<S: GrinSession> ListReading<'_, S> {
     /// Records the list's rows in a text form.
     pub(super) async fn whole_text(&mut self, form: ListForm, cx: &AskContext) -> Result<(), PageFault> {
@@ -129,18 +135,9 @@ impl<S: GrinSession> ListReading<'_, S> {
         }
         self.warn(&end.warnings);
         self.reject(&end.rejected, end.rejected_more);
-        // A word unlike the barcodes around it: a book if the catalog knows it, else maybe a server's word in place of the rest.
-        let odd = end
-            .rejected
-            .iter()
-            .filter(|row| row.because == RejectionReason::LoneWord);
-        let odd: Vec<Barcode> = odd.filter_map(RejectedRow::about).flatten().collect();
-        let words = odd.len() as u64;
-        let unknown = self.sight(odd.clone(), cx).await?;
-        self.tell_words(&odd, unknown);
-        self.doubt(unknown);
+        let words = self.lone_words(&end.rejected, cx).await?;
         let mut rejected = end.rejected;
-        rejected.retain(|row| unknown > 0 || row.because != RejectionReason::LoneWord);
+        rejected.retain(|row| words.unknown > 0 || row.because != RejectionReason::LoneWord);
         let review = ListReview {
             unknown_columns: &end.unknown_columns,
             rejected: &rejected,
@@ -151,8 +148,21 @@ impl<S: GrinSession> ListReading<'_, S> {
         // What the rejected rows were about.
         self.record(Vec::new(), None, cx).await?;
         read.count();
-        read.books += words.saturating_sub(unknown);
+        read.books += words.known;
         Ok(read)
+    }
+
+    /// Words unlike the barcodes around them: books if the catalog knows them, else maybe a server's words in place of the rest.
+    async fn lone_words(&mut self, rejected: &[RejectedRow], cx: &AskContext) -> Result<LoneWords, PageFault> {
+        let odd = rejected.iter().filter(|row| row.because == RejectionReason::LoneWord);
+        let odd: Vec<Barcode> = odd.filter_map(RejectedRow::about).flatten().collect();
+        let unknown = self.sight(odd.clone(), cx).await?;
+        self.tell_words(&odd, unknown);
+        self.doubt(unknown);
+        Ok(LoneWords {
+            known: (odd.len() as u64).saturating_sub(unknown),
+            unknown,
+        })
     }
 
     /// Why an answer that begins so is no text. The list's own pages say that GRIN does not make a text of it.

@@ -235,6 +235,7 @@ fn each_refused_archive_of_a_book_is_kept_beside_the_first_ones() {
                 file_name: file_name(BOOK),
                 claim: claim.clone(),
                 unless: None,
+                patience: Duration::ZERO,
                 stop: CancellationToken::new(),
             };
             fixture.base.grin.answer(archive(cut(bytes)));
