@@ -4,6 +4,7 @@ mod address;
 mod copy;
 mod engine;
 mod error;
+mod fixity;
 mod import;
 mod lifecycle;
 mod notes;
@@ -20,6 +21,12 @@ pub use crate::vocabulary::Queue;
 pub use address::CatalogAddress;
 pub(crate) use copy::{CatalogCopy, CatalogCopyError, CopiedRows, CopyProgress};
 pub use error::CatalogError;
+pub(crate) use fixity::record::{FixityEvidence, RecordCheck};
+#[cfg(test)]
+pub(crate) use fixity::select::ToCheckCounts;
+pub(crate) use fixity::select::{
+    AskWhetherStored, BookToCheck, CheckCursor, CheckSelection, CountToCheck, ListToCheck,
+};
 pub(crate) use import::check_beginning;
 pub use import::{
     AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportPlan, ImportReport, ImportTarget, StoredFiles,

@@ -28,6 +28,7 @@ use crate::cli::step::StepArgs;
 use crate::cli::storage::StorageArgs;
 use crate::cli::support_bundle::SupportBundleArgs;
 use crate::cli::top::TopArgs;
+use crate::cli::verify::VerifyArgs;
 use crate::log::LogArgs;
 
 /// Downloads a library's Google Books scans from GRIN and stores them: every volume, verified
@@ -79,6 +80,8 @@ pub enum CliCommand {
     Explain(ExplainArgs),
     /// Counts, failures by reason, throughput by day, forecast
     Report(ReportArgs),
+    /// Read stored books again, and compare them with what was stored
+    Verify(VerifyArgs),
     /// The catalog as CSV or JSON lines
     Export(ExportArgs),
     /// Take over a grin-transfer run without downloading again
@@ -148,6 +151,10 @@ mod tests {
             "grind storage adopt --config f",
             "grind restore",
             "grind restore meta/catalog-2026-11-29.db.gz",
+            "grind verify --sample 200 --json",
+            "grind verify --sample 5% --older-than 90d --unverified --deep --bandwidth 20MiB",
+            "grind verify --quick --repair --json",
+            "grind verify 39015012345678 --barcodes A1,B2 --barcodes-file -",
             "grind status --json",
             "grind status --config f",
             "grind retry 39015012345678 39015012345679",
@@ -240,6 +247,11 @@ mod tests {
             "grind retry --failed --reason typo",
             "grind forget",
             "grind -v -q sync",
+            "grind verify --sample 0",
+            "grind verify --repair",
+            "grind verify --quick --sample 5",
+            "grind verify --sample 101%",
+            "grind verify --older-than soon",
         ] {
             assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
         }

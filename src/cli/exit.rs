@@ -27,6 +27,9 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// `grind verify` found nothing bad, and could not check all: the contract of old gives it the number of wrong usage.
+    pub const UNCHECKED: Self = Self::Usage;
+
     /// All of them, by number.
     pub const ALL: [Self; 9] = [
         Self::Done,
@@ -52,7 +55,7 @@ impl ExitStatus {
             Self::Failed => {
                 "it ran, and the answer is no: a book failed or is unknown, or something could not be read or is refused"
             }
-            Self::Usage => "wrong usage of the command line",
+            Self::Usage => "wrong usage of the command line; of `grind verify` also: something could not be checked",
             Self::Unavailable => "the daemon, the catalog or a server cannot be reached",
             Self::Internal => "a fault of this program, or a damaged catalog",
             Self::CannotCreate => {

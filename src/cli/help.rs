@@ -199,6 +199,30 @@ left out. No program can know every title and name, so a person should look at i
         exits: OF_CATALOG,
     },
     CommandHelp {
+        path: "verify",
+        notes: "\
+Each object of a book is read and its SHA-256 compared with what was recorded when it was stored: ok, damaged (read to its end, and something
+else), missing (absent from a storage whose marker was just seen), or could not be checked, which says nothing of the book. Without options all
+stored books are read, those first that were not looked at for the longest time. A pass that is cut names the moment with which --older-than
+goes on. Nothing is written to the storage; the evidence stays in the catalog, and `grind explain` shows it.
+
+With --quick nothing is read: catalog and storage are compared both ways by listing. A recorded object may be missing, an archive have
+another size (damaged), an object be unknown: nothing that the catalog has recorded. --repair mends the catalog: a book whose archive is not
+there is fetched again, an archive that agrees with its manifest is recorded. No object is removed.
+
+Exit code 1: something is damaged or missing, or unknown with --quick. 2: nothing is, and something could not be checked, as where the storage
+is away.",
+        examples: &[
+            "grind verify --sample 200",
+            "grind verify --sample 5% --older-than 90d --bandwidth 50MiB",
+            "grind verify 39015012345678 --deep",
+            "grind verify --quick",
+            "grind verify --quick --repair",
+            "grind verify --json | jq 'select(.outcome==\"damaged\")'",
+        ],
+        exits: OF_COPY,
+    },
+    CommandHelp {
         path: "export",
         notes: "",
         examples: &["grind export csv --output books.csv", "grind export jsonl | head -1 | jq ."],

@@ -43,6 +43,7 @@ mod storage;
 mod summary;
 mod support_bundle;
 mod top;
+mod verify;
 
 use std::io::StdoutLock;
 
@@ -101,6 +102,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Explain(args) => with_catalog(&args.config, |settings, out| {
             explain::run(args, &settings.catalog.url, out)
         }),
+        CliCommand::Verify(args) => verify::run(args),
         CliCommand::Report(args) => with_catalog(&args.config, |settings, out| report::run(args, settings, out)),
         CliCommand::Export(args) => with_catalog(&args.config, |settings, out| {
             export::run(args, &settings.catalog.url, out)

@@ -22,6 +22,6 @@ pub(crate) use ledger::ShutdownLedger;
 pub(crate) use membership::{as_member, host};
 pub(crate) use run::StartError;
 pub use run::{DaemonEnd, RunOptions, run};
-pub(crate) use signals::DaemonSignals;
+pub(crate) use signals::{DaemonSignals, RunStage};
 pub use view::LiveDaemonView;
 pub use wiring::Daemon;

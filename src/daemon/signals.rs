@@ -155,8 +155,12 @@ impl DaemonSignals {
 
     /// Completes when a drain was asked for.
     pub async fn stop(&self) {
-        let stop = self.state.borrow().stop.clone();
-        stop.cancelled().await;
+        self.stop_token().cancelled().await;
+    }
+
+    /// Cancelled when a drain was asked for.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.state.borrow().stop.clone()
     }
 
     /// Completes for each SIGHUP; several that come before the first is taken are one.

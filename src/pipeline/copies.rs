@@ -201,6 +201,12 @@ impl CopyMaker {
     }
 }
 
+/// Whether an object beside the manifests is a copy of the catalog, by its name.
+pub(super) fn is_copy(key: &ObjectKey) -> bool {
+    let name = key.as_str().rsplit('/').next();
+    name == Some(EXPORT) || name == Some(schedule::UNPROVEN) || !schedule::backups([key.clone()]).is_empty()
+}
+
 /// What was read is no catalog, or is not what gzip wrote; a full disk beside the catalog says nothing of it.
 fn shows_damage(error: &KeptCopyError) -> bool {
     use io::ErrorKind as K;

@@ -8,6 +8,7 @@ mod book_run;
 mod book_services;
 mod copies;
 mod fan_out;
+mod fixity;
 mod from_settings;
 mod intake;
 mod membership;
@@ -24,6 +25,10 @@ mod tasks;
 pub mod workers;
 
 pub(crate) use copies::{CopyMaker, CopyScratch, KeptCopyError, unpack};
+pub(crate) use fixity::{
+    BookCheck, BookChecker, CheckStop, ListingCounts, ListingFault, ListingFinding, ListingStop, ObjectFinding,
+    ReadPace, StoreListing,
+};
 pub use from_settings::scope_of;
 pub(crate) use from_settings::{
     CLAIM_LEASE, archive_keys, archive_options, decrypted_options, storage_config, work_options,

@@ -21,7 +21,7 @@ pub use crate::pipeline::publish::stage::{
     ArchiveTaken, PublishError, PublishRecipe, StagedVolume, VolumePublished, examine, stage, stage_taken_over,
 };
 pub use crate::pipeline::publish::window::PublicationWindow;
-pub(in crate::pipeline) use crate::pipeline::publish::witness::read_manifest;
+pub(in crate::pipeline) use crate::pipeline::publish::witness::{MANIFEST_LIMIT, read_manifest};
 
 /// What the replacement rule compares of two archives of one book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

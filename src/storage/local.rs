@@ -46,21 +46,23 @@ pub(super) struct LocalStorage {
 impl LocalStorage {
     /// Makes the folder if need be, and tries whether it can be written to.
     pub fn open(path: &Path, reserve: SpaceReserve) -> Result<Self, StorageError> {
-        let failed = |what: &'static str| {
-            move |source: io::Error| StorageError::from_io(|| what.to_owned(), &path.display().to_string(), source)
-        };
-        folder::make_root(path).map_err(failed("making the folder"))?;
-        let root = path.canonicalize().map_err(failed("finding the folder"))?;
-        let top = folder::open_root(&root).map_err(failed("opening the folder"))?;
+        folder::make_root(path).map_err(failed_at(path, "making the folder"))?;
+        let local = Self::open_existing(path, reserve)?;
+        temporary::TemporaryFile::create(&local)?;
+        Ok(local)
+    }
+
+    /// The folder as it is; nothing is made or written.
+    pub fn open_existing(path: &Path, reserve: SpaceReserve) -> Result<Self, StorageError> {
+        let root = path.canonicalize().map_err(failed_at(path, "finding the folder"))?;
+        let top = folder::open_root(&root).map_err(failed_at(path, "opening the folder"))?;
         let top = Mutex::new(Arc::new(top));
-        let local = Self {
+        Ok(Self {
             root,
             top,
             reserve,
             promised: PromisedRoom::default(),
-        };
-        temporary::TemporaryFile::create(&local)?;
-        Ok(local)
+        })
     }
 
     fn top(&self) -> Arc<OwnedFd> {
@@ -200,4 +202,9 @@ impl LocalStorage {
     fn failed(&self, what: &str, path: &str, source: impl Into<io::Error>) -> StorageError {
         StorageError::from_io(|| what.to_owned(), &self.place(path), source.into())
     }
+}
+
+fn failed_at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StorageError {
+    let place = path.display().to_string();
+    move |source| StorageError::from_io(|| what.to_owned(), &place, source)
 }

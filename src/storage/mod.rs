@@ -87,6 +87,15 @@ impl Storage {
         })
     }
 
+    /// The same to read only: on disk the folder must be there, and nothing is written to it.
+    pub fn open_to_read(config: &StorageConfig) -> Result<Self, StorageError> {
+        Ok(Self {
+            backend: open::backend_to_read(config)?,
+            guard: Arc::default(),
+            room: None,
+        })
+    }
+
     /// Does the storage take what is written to it? A file or a small object is made and removed again.
     pub fn check(&self) -> Result<(), StorageError> {
         self.check_marker()?;

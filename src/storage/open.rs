@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
@@ -70,12 +70,23 @@ pub enum SpaceReserve {
 }
 
 pub(super) fn backend(config: &StorageConfig) -> Result<Backend, StorageError> {
+    opened(config, LocalStorage::open)
+}
+
+/// Without a folder being made, or anything written.
+pub(super) fn backend_to_read(config: &StorageConfig) -> Result<Backend, StorageError> {
+    opened(config, LocalStorage::open_existing)
+}
+
+type OpenFolder = fn(&Path, SpaceReserve) -> Result<LocalStorage, StorageError>;
+
+fn opened(config: &StorageConfig, open: OpenFolder) -> Result<Backend, StorageError> {
     let refused = |why: &str| StorageError::Url {
         url: without_user(&config.url),
         why: why.to_owned(),
     };
     Ok(match StorageAddress::parse(&config.url).map_err(refused)? {
-        StorageAddress::Folder(path) => Backend::Local(Arc::new(LocalStorage::open(&path, config.reserve)?)),
+        StorageAddress::Folder(path) => Backend::Local(Arc::new(open(&path, config.reserve)?)),
         StorageAddress::Memory => Backend::Object(Arc::new(ObjectStorage::in_memory()?)),
         StorageAddress::Bucket { name, prefix } => {
             Backend::Object(Arc::new(ObjectStorage::s3(config, &name, &prefix)?))

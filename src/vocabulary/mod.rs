@@ -2,6 +2,7 @@
 
 mod book_state;
 mod failure_reason;
+mod fixity;
 mod marc_fields;
 mod moment;
 mod outcome;
@@ -11,6 +12,7 @@ mod words;
 
 pub use book_state::BookState;
 pub use failure_reason::FailureReason;
+pub(crate) use fixity::{FixityLevel, FixityOutcome};
 pub(crate) use marc_fields::MarcFields;
 pub(crate) use moment::in_zone;
 pub use outcome::Blame;

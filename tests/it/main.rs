@@ -47,4 +47,5 @@ mod storage_kill;
 mod storage_publish;
 mod storage_s3;
 mod structure;
+mod verify;
 mod wiring;

@@ -19,7 +19,7 @@ pub(in crate::catalog) struct CopiedTable {
 
 const ALL: &str = "TRUE";
 
-pub(in crate::catalog) const TABLES: [CopiedTable; 7] = [
+pub(in crate::catalog) const TABLES: [CopiedTable; 8] = [
     CopiedTable {
         name: "settings",
         key: &[],
@@ -38,6 +38,13 @@ pub(in crate::catalog) const TABLES: [CopiedTable; 7] = [
     },
     CopiedTable {
         name: "book_status_history",
+        key: &["id"],
+        order: "id",
+        rows: ALL,
+        is_append_only: true,
+    },
+    CopiedTable {
+        name: "fixity_checks",
         key: &["id"],
         order: "id",
         rows: ALL,

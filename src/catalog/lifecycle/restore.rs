@@ -37,7 +37,7 @@ pub struct RecordedBook {
 }
 
 impl RecordedBook {
-    fn read(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
+    pub(crate) fn read(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
         let begun: Option<String> = row.get("publishing_sha256")?;
         let etag = row.get("publishing_etag")?;
         Ok(Self {
@@ -139,7 +139,7 @@ fn forget_stored(tx: &CatalogTransaction<'_>, id: i64, next: BookTransition) -> 
         &format!(
             "{OVER}sync_timestamp = NULL, storage_path = NULL, sha256 = NULL, archive_bytes = NULL, encrypted_etag = NULL, \
              encrypted_bytes = NULL, is_decrypted = 0, verified = NULL, last_etag_check = NULL, judged_converted_date = NULL, \
-             requested_for = NULL, absent_at = NULL WHERE id = :id"
+             requested_for = NULL, absent_at = NULL, checked_at = NULL, check_outcome = NULL WHERE id = :id"
         ),
         &arguments! { id: id, now: tx.stamp, state: next.state, keep: keep, due: due },
     )?;

@@ -368,7 +368,7 @@ pub(crate) fn write_stored(
              encrypted_etag = :etag, encrypted_bytes = :encrypted_bytes, sha256 = :sha256, archive_bytes = :bytes, \
              page_count = :pages, text_pages = :text_pages, verified = :verified, worst_finding = :finding, \
              worst_finding_level = :level, storage_path = :path, is_decrypted = 1, sync_timestamp = :now, \
-             last_etag_check = :now WHERE id = :id"
+             last_etag_check = :now, checked_at = NULL, check_outcome = NULL WHERE id = :id"
         ),
         &arguments! {
             id: id, now: tx.stamp, state: next.state, keep: keep, due: due,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
+use crate::catalog::fixity::evidence::{CheckEvent, checks};
 use crate::catalog::queries::export::{ExportNames, book_json, sightings};
 use crate::catalog::queries::reader::CatalogReader;
 use crate::grin::Barcode;
@@ -26,6 +27,8 @@ pub struct BookStory {
     pub book: Map<String, Value>,
     /// When it was last seen in each list.
     pub lists: BTreeMap<&'static str, String>,
+    /// Each time that what is stored of it was read again, the first first.
+    pub checks: Vec<CheckEvent>,
     /// All that happened to it, the first first.
     pub history: Vec<BookEvent>,
 }
@@ -69,6 +72,7 @@ impl CatalogReader {
             state,
             meaning: meaning(state, &book),
             lists: sightings(self, id)?,
+            checks: checks(self.conn(), barcode)?,
             history: self.history(barcode)?,
             book,
         }))
@@ -170,7 +174,12 @@ fn stored(book: &Map<String, Value>) -> String {
         let detail = text("failure_detail").map_or_else(String::new, |detail| format!(": {detail}"));
         format!(" A newer archive at GRIN was not taken ({reason}{detail}).")
     });
-    format!("It is stored: {path}; {pages}, {proof}{finding}.{newer}")
+    let check = match (text("check_outcome"), text("checked_at")) {
+        (Some("ok"), Some(at)) => format!(" Read again at {at} and found as it was stored."),
+        (Some(outcome), Some(at)) => format!(" Read again at {at} and found {outcome}."),
+        _ => String::new(),
+    };
+    format!("It is stored: {path}; {pages}, {proof}{finding}.{check}{newer}")
 }
 
 impl fmt::Display for BookStory {
@@ -188,6 +197,12 @@ impl fmt::Display for BookStory {
             writeln!(f, "\nLast seen in GRIN's lists")?;
             for (list, at) in &self.lists {
                 writeln!(f, "  {list:<32} {at}")?;
+            }
+        }
+        if !self.checks.is_empty() {
+            writeln!(f, "\nRead again")?;
+            for check in &self.checks {
+                writeln!(f, "  {check}")?;
             }
         }
         writeln!(f, "\nHistory")?;

@@ -6,6 +6,7 @@ mod conversions;
 mod copies;
 mod enriching;
 mod failures;
+mod fixity;
 mod groups;
 mod leases;
 mod lists;

@@ -11,7 +11,7 @@ use crate::pipeline::publish::VolumeStanding;
 use crate::storage::{Storage, StorageError, StorageLayout};
 
 /// Largest manifest read; ours are a few KiB.
-const MANIFEST_LIMIT: u64 = 4 << 20;
+pub(in crate::pipeline) const MANIFEST_LIMIT: u64 = 4 << 20;
 
 /// What is stored of a book.
 #[derive(Debug, Clone)]

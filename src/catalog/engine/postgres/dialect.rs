@@ -21,6 +21,7 @@ pub(crate) const AFTER_COPY: &[&str] = &[
     "SELECT setval(pg_get_serial_sequence('book_status_history', 'id'), ifnull(max(id), 1), max(id) IS NOT NULL) \
      FROM book_status_history",
     "SELECT setval(pg_get_serial_sequence('list_passes', 'id'), ifnull(max(id), 1), max(id) IS NOT NULL) FROM list_passes",
+    "SELECT setval(pg_get_serial_sequence('fixity_checks', 'id'), ifnull(max(id), 1), max(id) IS NOT NULL) FROM fixity_checks",
     "ANALYZE books",
     "ANALYZE book_status_history",
     "ANALYZE sightings",

@@ -1,0 +1,5 @@
+//! Which stored books are to be read again, and what came of it.
+
+pub(crate) mod evidence;
+pub(crate) mod record;
+pub(crate) mod select;

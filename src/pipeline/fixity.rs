@@ -1,0 +1,11 @@
+//! Stored books are read again and compared with what was recorded when they were stored. Blocking; nothing is written to the storage.
+
+mod check;
+mod judge;
+mod listing;
+mod owner;
+mod pace;
+
+pub(crate) use check::{BookCheck, BookChecker, CheckStop, ObjectFinding};
+pub(crate) use listing::{ListingCounts, ListingFault, ListingFinding, ListingStop, StoreListing};
+pub(crate) use pace::ReadPace;

@@ -1,0 +1,84 @@
+//! Whose is an object, by its name?
+
+use crate::grin::Barcode;
+use crate::pipeline::copies::is_copy;
+use crate::storage::{MARKER_NAME, ObjectKey, StorageLayout};
+
+/// What an object of such a name is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ObjectOwner {
+    /// The archive of this book.
+    Archive(Barcode),
+    /// Its manifest.
+    Manifest(Barcode),
+    /// Its text or its catalogue record.
+    Companion(Barcode),
+    /// Ours, and no book's: the marker, copies of the catalog, what is in quarantine.
+    Program,
+    /// Nobody's.
+    Nobody,
+}
+
+/// Each name of ours is one that the layout gives; everything else is nobody's, whatever it resembles.
+pub(super) fn owner_of(layout: &StorageLayout, key: &ObjectKey) -> ObjectOwner {
+    let text = key.as_str();
+    let name = text.rsplit('/').next().unwrap_or_default();
+    let barcode = |end: &str| name.strip_suffix(end).and_then(Barcode::of_key);
+    let is_meta = text.strip_suffix(name) == Some(&format!("{}/", layout.meta_folder()));
+    if text == MARKER_NAME || text.starts_with("quarantine/") || (is_meta && is_copy(key)) {
+        return ObjectOwner::Program;
+    }
+    if let Some(barcode) = barcode(".tar.gz").filter(|barcode| layout.raw(barcode) == *key) {
+        return ObjectOwner::Archive(barcode);
+    }
+    if let Some(barcode) = barcode(".json").filter(|barcode| layout.manifest(barcode) == *key) {
+        return ObjectOwner::Manifest(barcode);
+    }
+    for (end, compressed) in [("_ocr.jsonl.gz", true), ("_ocr.jsonl", false)] {
+        let is_text = |barcode: &Barcode| layout.text(barcode, compressed) == *key;
+        if let Some(barcode) = barcode(end).filter(is_text) {
+            return ObjectOwner::Companion(barcode);
+        }
+    }
+    match barcode(".marc.xml").filter(|_| is_meta) {
+        Some(barcode) => ObjectOwner::Companion(barcode),
+        None => ObjectOwner::Nobody,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ObjectOwner as O;
+
+    #[test]
+    fn only_names_that_the_layout_gives_are_a_books() {
+        let layout = StorageLayout::new("raw", "full", "a/meta").unwrap();
+        let barcode = |text: &str| Barcode::parse(text).unwrap();
+        for (key, owner) in [
+            ("raw/TL0001/TL0001.tar.gz", O::Archive(barcode("TL0001"))),
+            ("raw/=24B98/=24B98.tar.gz", O::Archive(barcode("$B98"))),
+            ("raw/TL0001/TL0002.tar.gz", O::Nobody),
+            ("raw/TL0001/TL0001.tar", O::Nobody),
+            ("raw/TL0001.tar.gz", O::Nobody),
+            ("TL0001.tar.gz", O::Nobody),
+            ("full/TL0001_ocr.jsonl.gz", O::Companion(barcode("TL0001"))),
+            ("full/TL0001_ocr.jsonl", O::Companion(barcode("TL0001"))),
+            ("full/TL0001.jsonl", O::Nobody),
+            ("a/meta/TL0001.json", O::Manifest(barcode("TL0001"))),
+            ("a/meta/TL0001.marc.xml", O::Companion(barcode("TL0001"))),
+            ("meta/TL0001.json", O::Nobody),
+            ("a/meta/catalog-2026-11-29.db.gz", O::Program),
+            ("a/meta/catalog-unproven.db.gz", O::Program),
+            ("a/meta/books_export.csv.gz", O::Program),
+            ("a/meta/catalog-old.db.gz", O::Nobody),
+            ("books_export.csv.gz", O::Nobody),
+            ("grind-storage.json", O::Program),
+            ("raw/grind-storage.json", O::Nobody),
+            ("quarantine/TL0001/findings.json", O::Program),
+            ("notes.txt", O::Nobody),
+        ] {
+            assert_eq!(owner_of(&layout, &ObjectKey::parse(key).unwrap()), owner, "{key}");
+        }
+    }
+}

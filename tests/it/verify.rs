@@ -1,0 +1,290 @@
+//! Stored books are read again: every damage is found, none is invented, and nothing is concluded of a storage that is away.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::{Finished, Home};
+use grind::grin::Barcode;
+use grind::lab::simulator::SimulatorConfig;
+use serde_json::Value;
+
+fn library(books: u32) -> Home {
+    let library = SimulatorConfig {
+        books,
+        pages: 3,
+        image_bytes: 2_000,
+        ..SimulatorConfig::default()
+    };
+    let home = Home::new(library, "");
+    let run = home.grind(&["run", "--once"]);
+    assert!(run.status.success(), "{}\n{}", run.out, run.err);
+    assert_eq!(home.whole_books().len(), books as usize);
+    home
+}
+
+/// The lines of a pass as JSON, the summary apart.
+fn lines(run: &Finished) -> (Vec<Value>, Value) {
+    let mut lines: Vec<Value> = run
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let summary = lines.pop().expect("a summary")["summary"].take();
+    (lines, summary)
+}
+
+/// What came of each book that is not as it was stored.
+fn found(run: &Finished) -> BTreeMap<String, (String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (books, _) = lines(run);
+    let bad = books.iter().filter(|book| book["outcome"] != "ok");
+    bad.map(|book| {
+        let finding = &book["findings"][0];
+        (
+            text(&book["barcode"]),
+            (text(&book["outcome"]), text(&finding["reason"])),
+        )
+    })
+    .collect()
+}
+
+/// The place of an object in the library.
+fn place(home: &Home, key: &str) -> PathBuf {
+    home.root().join(key)
+}
+
+fn flip(path: &PathBuf, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 0x10;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Ten damages, each with what is to be said of its book.
+fn plant(home: &Home, books: &[Barcode]) -> BTreeMap<String, (String, String)> {
+    let raw = |at: usize| home.raw(&books[at]);
+    let text = |at: usize| place(home, &format!("full/{}_ocr.jsonl.gz", books[at]));
+    let manifest = |at: usize| place(home, &format!("meta/{}.json", books[at]));
+    // A flipped byte at each end and in the middle.
+    flip(&raw(0), 20);
+    let middle = fs::metadata(raw(1)).unwrap().len() / 2;
+    flip(&raw(1), usize::try_from(middle).unwrap());
+    flip(&text(2), 12);
+    // Cut: in the middle, to nothing, and a manifest.
+    fs::File::options()
+        .write(true)
+        .open(raw(3))
+        .unwrap()
+        .set_len(middle)
+        .unwrap();
+    fs::File::create(raw(4)).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(manifest(5))
+        .unwrap()
+        .set_len(40)
+        .unwrap();
+    // Missing: archive and text.
+    fs::remove_file(raw(6)).unwrap();
+    fs::remove_file(text(7)).unwrap();
+    // A wrong name, and another book's archive in the place of one.
+    fs::rename(raw(8), raw(8).with_file_name("wrong.tar.gz")).unwrap();
+    fs::copy(raw(20), raw(9)).unwrap();
+    // Objects that belong to nobody say nothing of any book.
+    fs::write(place(home, "raw/foreign.bin"), "x").unwrap();
+    let expected = [
+        (0, "damaged", "digest_differs"),
+        (1, "damaged", "digest_differs"),
+        (2, "damaged", "digest_differs"),
+        (3, "damaged", "digest_differs"),
+        (4, "damaged", "digest_differs"),
+        (5, "damaged", "no_manifest"),
+        (6, "missing", "absent"),
+        (7, "missing", "absent"),
+        (8, "missing", "absent"),
+        (9, "damaged", "digest_differs"),
+    ];
+    let named =
+        |(at, outcome, reason): (usize, &str, &str)| (books[at].to_string(), (outcome.to_owned(), reason.to_owned()));
+    expected.map(named).into()
+}
+
+#[test]
+fn ten_planted_damages_among_sixty_books_are_all_found_and_none_is_invented() {
+    let home = library(60);
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let good = home.grind(&["verify", "--json"]);
+    assert_eq!(good.status.code(), Some(0), "{}\n{}", good.out, good.err);
+    let (told, summary) = lines(&good);
+    assert_eq!(
+        (told.len(), &summary["ok"], &summary["complete"]),
+        (60, &60.into(), &true.into())
+    );
+    let truth = home.simulator.truth(&books[0]).unwrap();
+    let first = told.iter().find(|line| line["barcode"] == books[0].as_str()).unwrap();
+    assert_eq!(first["sha256"], truth.sha256.as_str());
+
+    let planted = plant(&home, &books);
+    for level in [&["verify", "--json"][..], &["verify", "--json", "--deep"]] {
+        let run = home.grind(level);
+        assert_eq!(run.status.code(), Some(1), "{}\n{}", run.out, run.err);
+        assert_eq!(found(&run), planted, "{level:?}");
+        let (told, summary) = lines(&run);
+        assert_eq!(told.len(), 60);
+        let counted = ["ok", "damaged", "missing", "could_not_check"].map(|outcome| summary[outcome].as_u64().unwrap());
+        assert_eq!(counted, [50, 7, 3, 0]);
+    }
+
+    let story = home.grind(&["explain", books[0].as_str(), "--json"]);
+    let story: Value = serde_json::from_str(&story.out).unwrap();
+    let outcomes: Vec<_> = story["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| &check["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["ok", "damaged", "damaged"], "{story}");
+    assert_eq!(story["checks"][2]["level"], "deep");
+}
+
+#[test]
+fn what_was_not_looked_at_for_the_longest_time_comes_first_and_a_cut_pass_goes_on() {
+    let home = library(12);
+    let first = home.grind(&["verify", "--json", "--sample", "5"]);
+    let (checked, summary) = lines(&first);
+    assert_eq!(checked.len(), 5, "{}", first.out);
+    let before = summary["before"].as_str().unwrap();
+    let rest = home.grind(&["verify", "--json", "--older-than", before]);
+    let (rest, _) = lines(&rest);
+    let barcodes = |lines: &[Value]| lines.iter().map(|line| line["barcode"].to_string()).collect::<Vec<_>>();
+    let mut all = [barcodes(&checked), barcodes(&rest)].concat();
+    all.sort();
+    all.dedup();
+    assert_eq!(
+        (rest.len(), all.len()),
+        (7, 12),
+        "none is read twice, and none is left out"
+    );
+    let none = home.grind(&["verify", "--json", "--older-than", "90d"]);
+    assert_eq!((none.status.code(), lines(&none).0.len()), (Some(0), 0));
+    let named = home.grind(&[
+        "verify",
+        "--json",
+        home.simulator.barcode(3).unwrap().as_str(),
+        "NOBODYS1",
+    ]);
+    let (named, _) = lines(&named);
+    let outcomes: Vec<_> = named.iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["ok", "could_not_check"]);
+}
+
+#[test]
+fn a_storage_that_is_away_or_another_makes_no_book_missing() {
+    let home = library(4);
+    let away = home.folder.path().join("volume");
+    fs::rename(home.root(), &away).unwrap();
+    let gone = home.grind(&["verify"]);
+    assert_eq!(gone.status.code(), Some(2), "{}\n{}", gone.out, gone.err);
+    assert!(gone.err.contains("nothing could be checked"), "{}", gone.err);
+    assert!(!home.root().exists(), "nothing is made in the place of a volume");
+    fs::create_dir(home.root()).unwrap();
+    let empty = home.grind(&["verify", "--json"]);
+    assert_eq!(empty.status.code(), Some(2), "{}\n{}", empty.out, empty.err);
+    assert!(empty.out.is_empty(), "{}", empty.out);
+    fs::remove_dir(home.root()).unwrap();
+    fs::rename(&away, home.root()).unwrap();
+    let back = home.grind(&["verify"]);
+    assert_eq!(back.status.code(), Some(0), "{}\n{}", back.out, back.err);
+    assert!(back.out.contains("4 books read again"), "{}", back.out);
+}
+
+/// What `--quick` says: outcome and key of each finding.
+fn listed(run: &Finished) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (findings, _) = lines(run);
+    let mut found: Vec<_> = findings
+        .iter()
+        .map(|finding| (text(&finding["outcome"]), text(&finding["key"])))
+        .collect();
+    found.sort();
+    found
+}
+
+/// The names of the objects of a book.
+fn objects_of(home: &Home, barcode: &Barcode) -> Vec<String> {
+    let objects = [
+        format!("raw/{barcode}/{barcode}.tar.gz"),
+        format!("meta/{barcode}.json"),
+        format!("meta/{barcode}.marc.xml"),
+        format!("full/{barcode}_ocr.jsonl.gz"),
+    ];
+    objects.into_iter().filter(|key| place(home, key).is_file()).collect()
+}
+
+#[test]
+fn catalog_and_storage_are_compared_both_ways_and_the_catalog_is_mended_without_an_object_removed() {
+    let home = library(12);
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let quick = |more: &[&str]| home.grind(&[&["verify", "--quick", "--json"], more].concat());
+    let good = quick(&[]);
+    assert_eq!(good.status.code(), Some(0), "{}\n{}", good.out, good.err);
+    let (findings, summary) = lines(&good);
+    assert_eq!((findings.len(), &summary["books"]), (0, &12.into()));
+
+    // Gone, cut, without a manifest, foreign, and one that the catalog has lost.
+    let [gone, cut, bare, lost] = [0, 1, 2, 3].map(|at| books[at].clone());
+    fs::remove_file(home.raw(&gone)).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(home.raw(&cut))
+        .unwrap()
+        .set_len(100)
+        .unwrap();
+    fs::remove_file(place(&home, &format!("meta/{bare}.json"))).unwrap();
+    fs::write(place(&home, "raw/foreign.bin"), "x").unwrap();
+    let catalog = rusqlite::Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    let forget = "UPDATE books SET sync_timestamp = NULL, storage_path = NULL, sha256 = NULL, state = 'available' \
+                  WHERE barcode = ?1";
+    assert_eq!(catalog.execute(forget, [lost.as_str()]).unwrap(), 1);
+    let raw = |barcode: &Barcode| format!("raw/{barcode}/{barcode}.tar.gz");
+    let pair = |outcome: &str, key: String| (outcome.to_owned(), key);
+    let mut expected = vec![
+        pair("damaged", raw(&cut)),
+        pair("missing", raw(&gone)),
+        pair("missing", format!("meta/{bare}.json")),
+        pair("unknown", "raw/foreign.bin".to_owned()),
+    ];
+    let lost_objects = objects_of(&home, &lost);
+    let mut with_lost = expected.clone();
+    with_lost.extend(lost_objects.into_iter().map(|key| pair("unknown", key)));
+    with_lost.sort();
+    let bad = quick(&[]);
+    assert_eq!(bad.status.code(), Some(1), "{}\n{}", bad.out, bad.err);
+    assert_eq!(listed(&bad), with_lost);
+
+    let before = crate::support::files(&home.root()).len();
+    let mended = quick(&["--repair"]);
+    let (_, summary) = lines(&mended);
+    assert_eq!(
+        (&summary["repaired"], &summary["recorded"]),
+        (&2.into(), &1.into()),
+        "{}",
+        mended.out
+    );
+    assert_eq!(crate::support::files(&home.root()).len(), before, "nothing is removed");
+    let states = crate::support::states(&home);
+    let state = |barcode: &Barcode| states[barcode.as_str()].0.as_str();
+    assert_eq!(
+        [state(&gone), state(&lost), state(&cut)],
+        ["available", "stored", "stored"]
+    );
+
+    // What is gone is fetched again; what is left needs a person.
+    let sync = home.grind(&["sync"]);
+    assert!(sync.status.success(), "{}", sync.err);
+    expected.remove(1);
+    expected.sort();
+    assert_eq!(listed(&quick(&[])), expected);
+}
