@@ -5,6 +5,7 @@ mod pass;
 mod quick;
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -120,7 +121,7 @@ fn verify(args: &VerifyArgs, settings: &Settings, selection: CheckSelection, cut
         } else {
             FixityLevel::Digest
         },
-        pace: ReadPace::new(args.bandwidth, cut),
+        pace: Arc::new(ReadPace::new(args.bandwidth, cut)),
     };
     let exit = if args.quick {
         quick::run(&checker, &mut ledger, args)?

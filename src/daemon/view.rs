@@ -224,6 +224,9 @@ impl DaemonView for LiveDaemonView {
         shown.forecast = changing.forecast(&progress, &session);
         shown.last_success = progress.last_stored;
         shown.last_backup = progress.backup;
+        shown.reread.clone_from(&progress.reread);
+        shown.reread_bytes = progress.reread_bytes;
+        shown.fixity = progress.fixity;
         shown.shutdown = changing.phase;
         shown.reload.clone_from(&changing.reload);
         shown.download_places = DownloadPlaces {

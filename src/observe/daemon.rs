@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::LibraryForecast;
 use crate::observe::rates::MeasuredRates;
 use crate::observe::sharing::MemberView;
-use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason, words};
+use crate::pipeline::RereadForecast;
+use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitCause, WaitReason, words};
 
 /// The version of the program.
 pub const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -65,6 +66,15 @@ pub struct DaemonSnapshot {
     /// When a backup of the catalog was last read back from the storage and found whole.
     #[serde(default)]
     pub last_backup: Option<Timestamp>,
+    /// Stored books that this daemon has read again, by what came of it.
+    #[serde(default)]
+    pub reread: BTreeMap<FixityOutcome, u64>,
+    /// Bytes of them.
+    #[serde(default)]
+    pub reread_bytes: u64,
+    /// How far the reading of stored books is; `None` before the catalog was asked, or where it is switched off.
+    #[serde(default)]
+    pub fixity: Option<RereadForecast>,
     /// How far the shutdown has come; `None` while running.
     pub shutdown: Option<ShutdownPhase>,
     /// The last reading of the config after the start.
@@ -112,6 +122,9 @@ impl DaemonSnapshot {
             forecast: None,
             last_success: None,
             last_backup: None,
+            reread: BTreeMap::new(),
+            reread_bytes: 0,
+            fixity: None,
             shutdown: None,
             reload: None,
             paused: Vec::new(),

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use crate::observe::daemon::{DaemonSnapshot, ShutdownPhase};
 use crate::observe::family::MetricFamilies;
 use crate::observe::names::MetricName as Metric;
-use crate::vocabulary::{BookOutcome, BookState, WaitCause};
+use crate::vocabulary::{BookOutcome, BookState, FixityOutcome, WaitCause};
 
 impl MetricFamilies {
     /// Barcodes, shutdown, config and build.
     pub fn from_daemon(daemon: &DaemonSnapshot) -> Self {
         let mut families = Self::new();
         barcodes(&mut families, daemon);
+        fixity(&mut families, daemon);
         condition(&mut families, daemon);
         let live = daemon.members.iter().filter(|member| member.live);
         families.count(Metric::Members, &[], live.count() as u64);
@@ -46,6 +47,18 @@ fn barcodes(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     families.count(Metric::StoredBytes, &[], daemon.stored_bytes);
     families.number(Metric::LastDownload, &[], seconds(daemon.last_success));
     families.number(Metric::BackupVerified, &[], seconds(daemon.last_backup));
+}
+
+fn fixity(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
+    for outcome in FixityOutcome::ALL {
+        let checks = daemon.reread.get(outcome).copied().unwrap_or(0);
+        families.count(Metric::FixityChecks, &[outcome.as_str()], checks);
+    }
+    families.count(Metric::FixityBytes, &[], daemon.reread_bytes);
+    let forecast = daemon.fixity.unwrap_or_default();
+    families.number(Metric::FixityOldest, &[], seconds(forecast.oldest));
+    families.count(Metric::FixityDue, &[], forecast.due);
+    families.count(Metric::FixityUnsound, &[], forecast.unsound);
 }
 
 fn condition(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {

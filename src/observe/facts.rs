@@ -102,6 +102,8 @@ fn work(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     );
     facts.extend(daemon.last_success.map(|at| ("last book stored", second(at))));
     facts.extend(daemon.last_backup.map(|at| ("last backup", second(at))));
+    let fixity = daemon.fixity.filter(|forecast| forecast.oldest.is_some());
+    facts.extend(fixity.map(|forecast| ("read again", forecast.to_string())));
     facts
 }
 

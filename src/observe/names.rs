@@ -115,6 +115,11 @@ metrics! {
     BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";
     LastDownload, Gauge, "grind_last_download_success_timestamp_seconds", [], "When a book was last stored; 0 before the first.";
     BackupVerified, Gauge, "grind_backup_last_verified_timestamp_seconds", [], "When a backup of the catalog was last read back from the storage and found whole; 0 before the first.";
+    FixityChecks, Counter, "grind_fixity_checks_total", ["outcome"], "Stored books that this daemon has read again, by what came of it.";
+    FixityBytes, Counter, "grind_fixity_checked_bytes_total", [], "Bytes of stored objects that this daemon has read again.";
+    FixityOldest, Gauge, "grind_fixity_oldest_check_timestamp_seconds", [], "When the stored book that was not looked at for the longest time was last known to be good; 0 where nothing is stored or nothing is read again.";
+    FixityDue, Gauge, "grind_fixity_due_books", [], "Stored books that are to be read again by now.";
+    FixityUnsound, Gauge, "grind_fixity_unsound_books", [], "Stored books of which the last check told damage or loss.";
     DownloadBytes, Counter, "grind_download_bytes_total", [], "Bytes of archives received and used.";
     DownloadDiscarded, Counter, "grind_download_discarded_bytes_total", [], "Bytes of archives thrown away because the book began anew.";
     DownloadStalls, Counter, "grind_download_stalls_total", [], "Bodies that went silent or slower than the minimum speed.";

@@ -1,11 +1,16 @@
 //! Stored books are read again and compared with what was recorded when they were stored. Blocking; nothing is written to the storage.
 
 mod check;
+mod follow_up;
 mod judge;
 mod listing;
 mod owner;
 mod pace;
+mod reread;
+mod schedule;
 
 pub(crate) use check::{BookCheck, BookChecker, CheckStop, ObjectFinding};
 pub(crate) use listing::{ListingCounts, ListingFault, ListingFinding, ListingStop, StoreListing};
 pub(crate) use pace::ReadPace;
+pub(crate) use reread::{RereadBook, RereadNext};
+pub(crate) use schedule::{RereadForecast, RereadPlan, RereadStep, forecast_of};

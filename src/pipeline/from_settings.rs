@@ -8,7 +8,7 @@ use crate::catalog::{CatalogAddress, CatalogError};
 use crate::grin::barcode_file;
 use crate::grin::{SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
 use crate::pipeline::workers::ArchiveKeyFiles;
-use crate::pipeline::{RetryPolicy, RunScope, TaskIntervals, WorkOptions, compare_after};
+use crate::pipeline::{RereadPlan, RetryPolicy, RunScope, TaskIntervals, WorkOptions, compare_after};
 use crate::settings::{DEMO_PASSPHRASE, Settings, UnusableSetting};
 use crate::storage::StorageConfig;
 use crate::vocabulary::Queue;
@@ -119,6 +119,11 @@ pub fn work_options(settings: &Settings, owner: String) -> WorkOptions {
             convert: schedule.convert_every.0,
             backup: schedule.backup_every.0,
             export: schedule.export_every.0,
+        },
+        reread: RereadPlan {
+            every: settings.fixity.reread_every.0,
+            bytes_a_day: settings.fixity.bytes_per_day.0,
+            hours: settings.fixity.hours,
         },
     }
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::vocabulary::{BookOutcome, FailureReason, WaitReason};
+use crate::pipeline::fixity::RereadForecast;
+use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitReason};
 
 /// What a task does just now or did last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +27,9 @@ pub struct RunProgress {
     bytes_stored: AtomicU64,
     last_stored_ms: AtomicU64,
     backup_ms: AtomicU64,
+    reread: [AtomicU64; FixityOutcome::ALL.len()],
+    reread_bytes: AtomicU64,
+    fixity: Mutex<Option<RereadForecast>>,
     rows: Arc<AtomicU64>,
     enriched: AtomicU64,
     requested: AtomicU64,
@@ -49,6 +53,12 @@ pub struct ProgressSnapshot {
     pub last_stored: Option<Timestamp>,
     /// When a backup of the catalog was last read back and found whole, by whichever member.
     pub backup: Option<Timestamp>,
+    /// Stored books that were read again in this run, by what came of it.
+    pub reread: BTreeMap<FixityOutcome, u64>,
+    /// Bytes of them.
+    pub reread_bytes: u64,
+    /// How far the reading of stored books is, by whichever member.
+    pub fixity: Option<RereadForecast>,
     /// Rows collected in this run.
     pub rows: u64,
     /// Books enriched in this run.
@@ -85,6 +95,17 @@ impl RunProgress {
     pub(super) fn backup_verified(&self, at: Option<Timestamp>) {
         let at = at.map_or(0, |at| at.as_millisecond().unsigned_abs());
         self.backup_ms.store(at, Ordering::Relaxed);
+    }
+
+    /// A stored book was read again.
+    pub(super) fn reread(&self, outcome: FixityOutcome, bytes: u64) {
+        self.reread[outcome as usize].fetch_add(1, Ordering::Relaxed);
+        self.reread_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How far the reading of stored books is.
+    pub(super) fn tell_fixity(&self, forecast: RereadForecast) {
+        *self.fixity.lock().unwrap_or_else(PoisonError::into_inner) = Some(forecast);
     }
 
     pub(super) fn failure(&self, reason: FailureReason) {
@@ -153,6 +174,7 @@ impl RunProgress {
             .zip(&self.finished)
             .map(|(outcome, n)| (*outcome, n.load(Ordering::Relaxed)))
             .collect();
+        let reread = FixityOutcome::ALL.iter().zip(&self.reread);
         let moment = |ms: &AtomicU64| {
             let ms = ms.load(Ordering::Relaxed);
             (ms > 0)
@@ -165,6 +187,11 @@ impl RunProgress {
             bytes_stored: self.bytes_stored.load(Ordering::Relaxed),
             last_stored: moment(&self.last_stored_ms),
             backup: moment(&self.backup_ms),
+            reread: reread
+                .map(|(outcome, n)| (*outcome, n.load(Ordering::Relaxed)))
+                .collect(),
+            reread_bytes: self.reread_bytes.load(Ordering::Relaxed),
+            fixity: *self.fixity.lock().unwrap_or_else(PoisonError::into_inner),
             rows: self.rows.load(Ordering::Relaxed),
             enriched: self.enriched.load(Ordering::Relaxed),
             requested: self.requested.load(Ordering::Relaxed),

@@ -129,6 +129,7 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
             tasks::convert(&state, &scope),
             fan_out::sync(&state, &scope),
             tasks::keep_copies(&state, &scope),
+            tasks::reread(&state, &scope),
         );
         tasks::copies_at_end(&state, &scope).await;
     };

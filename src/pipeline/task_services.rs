@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskLastCopy, AskUnknown, CatalogError, ClaimBackups, EndPause, EnrichBatch, EnsureKnown, KeptCopy, NoteCopy,
-    PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
+    AskFixity, AskLastCopy, AskUnknown, CatalogError, ClaimBackups, EndPause, EnrichBatch, EnsureKnown, FixityStanding,
+    KeptCopy, NoteCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::KeptCopyError;
+use crate::pipeline::fixity::{RereadBook, RereadNext};
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::mount;
 use crate::pipeline::supervisor::WorkerPools;
@@ -35,7 +36,7 @@ pub(super) struct TaskFault {
 }
 
 impl TaskFault {
-    fn of(error: &impl Display) -> Self {
+    pub fn of(error: &impl Display) -> Self {
         Self {
             why: error.to_string(),
             parts_may_be_answered: false,
@@ -126,6 +127,10 @@ pub(super) trait TaskServices: 'static {
     async fn last_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<Option<Timestamp>, CatalogError>;
     /// Makes a copy of the catalog in the storage.
     async fn make_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<(), TaskFault>;
+    /// How far the reading of stored books is; books are due that were last known to be good before this moment.
+    async fn fixity_standing(&self, before: Timestamp, cx: &AskContext) -> Result<FixityStanding, CatalogError>;
+    /// Reads the next stored book again; `None`: none is due.
+    async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault>;
     /// Records that the pause of this daemon ended by itself.
     async fn pause_is_over(&self) -> Result<(), CatalogError>;
     /// This program among those that share the catalog.
@@ -238,6 +243,14 @@ impl TaskServices for WorkerPools {
             .ask(NoteCopy { copy, at }, cx)
             .await
             .map_err(TaskFault::from)
+    }
+
+    async fn fixity_standing(&self, before: Timestamp, cx: &AskContext) -> Result<FixityStanding, CatalogError> {
+        self.catalog.ask(AskFixity { before }, cx).await
+    }
+
+    async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault> {
+        self.reread_next(next, cx).await
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {

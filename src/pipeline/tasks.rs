@@ -5,6 +5,7 @@ mod collect;
 mod convert;
 mod copies;
 mod enrich;
+mod fixity;
 mod said;
 mod wait;
 
@@ -21,6 +22,7 @@ pub(super) use crate::pipeline::tasks::collect::collect;
 pub(super) use crate::pipeline::tasks::convert::convert;
 pub(super) use crate::pipeline::tasks::copies::{copies_at_end, keep_copies};
 pub(super) use crate::pipeline::tasks::enrich::enrich;
+pub(super) use crate::pipeline::tasks::fixity::reread;
 pub(super) use crate::pipeline::tasks::said::SaidTroubles;
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends

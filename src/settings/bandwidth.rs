@@ -10,7 +10,7 @@ use jiff::{ToSpan as _, Zoned};
 
 use crate::settings::kinds::{GivenValue, SettingKind, exact_size};
 
-/// Bytes a second; `None` (written `off`): no limit.
+/// Bytes a second, or in another time that the key names; `None` (written `off`): no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BandwidthLimit(pub Option<NonZeroU64>);
 
@@ -76,7 +76,7 @@ impl BandwidthPeriod {
 }
 
 /// When the clocks show this time next. Where they are put forward over it, that is when they are.
-fn next(now: &Zoned, time: Time) -> Option<Zoned> {
+pub(super) fn next(now: &Zoned, time: Time) -> Option<Zoned> {
     let of = |date: jiff::civil::Date| date.to_datetime(time).to_zoned(now.time_zone().clone()).ok();
     let today = of(now.date())?;
     if today > *now {
@@ -140,7 +140,7 @@ impl FromStr for BandwidthPeriod {
 }
 
 /// `08:00`, or `24:00` for the end of the day.
-fn time(text: &str) -> Result<Time, ()> {
+pub(super) fn time(text: &str) -> Result<Time, ()> {
     let (hour, minute) = text.split_once(':').ok_or(())?;
     let number = |digits: &str| match digits.len() {
         2 if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse::<i8>().map_err(|_| ()),
@@ -172,6 +172,18 @@ impl fmt::Display for BandwidthTimetable {
             f.write_str("else ")?;
         }
         write!(f, "{}", self.otherwise)
+    }
+}
+
+impl SettingKind for BandwidthLimit {
+    const RIGHT: &'static str = "a size such as \"500GiB\", or \"off\"";
+
+    fn read(given: &GivenValue<'_>) -> Option<Self> {
+        given.text()?.trim().parse().ok()
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(self.to_string().into())
     }
 }
 

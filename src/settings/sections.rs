@@ -9,8 +9,9 @@ use url::Url;
 
 use crate::grin::ProcessForm;
 use crate::log::LogFormat;
-use crate::settings::bandwidth::BandwidthTimetable;
+use crate::settings::bandwidth::{BandwidthLimit, BandwidthTimetable};
 use crate::settings::choices::{DiskReserve, ScheduleInterval};
+use crate::settings::hours::DailyHours;
 use crate::settings::reader::KeyReader;
 use crate::settings::section::{ConfigKey, section};
 use crate::vocabulary::Queue;
@@ -241,6 +242,18 @@ section! {
 }
 
 section! {
+    /// `[fixity]`: stored books are read again.
+    FixitySettings = "fixity" {
+        /// How often each of them.
+        reread_every: ScheduleInterval => NeedsRestart,
+        /// How much of them a day.
+        bytes_per_day: BandwidthLimit => NeedsRestart,
+        /// At which hours.
+        hours: DailyHours => NeedsRestart,
+    }
+}
+
+section! {
     /// `[observe]`: where the daemon can be watched.
     ObserveSettings = "observe" {
         /// Page, metrics and probes.
@@ -330,6 +343,8 @@ settings! {
     state_store: StateStoreSettings,
     /// What is done again.
     schedule: ScheduleSettings,
+    /// Stored books are read again.
+    fixity: FixitySettings,
     /// Where the daemon can be watched.
     observe: ObserveSettings,
     /// The log.

@@ -6,19 +6,25 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::support::service::Service;
 use crate::support::{Finished, Home};
 use grind::grin::Barcode;
 use grind::lab::simulator::SimulatorConfig;
+use rustix::process::Signal;
 use serde_json::Value;
 
 fn library(books: u32) -> Home {
+    library_with(books, "")
+}
+
+fn library_with(books: u32, extra: &str) -> Home {
     let library = SimulatorConfig {
         books,
         pages: 3,
         image_bytes: 2_000,
         ..SimulatorConfig::default()
     };
-    let home = Home::new(library, "");
+    let home = Home::new(library, extra);
     let run = home.grind(&["run", "--once"]);
     assert!(run.status.success(), "{}\n{}", run.out, run.err);
     assert_eq!(home.whole_books().len(), books as usize);
@@ -287,4 +293,51 @@ fn catalog_and_storage_are_compared_both_ways_and_the_catalog_is_mended_without_
     expected.remove(1);
     expected.sort();
     assert_eq!(listed(&quick(&[])), expected);
+}
+
+#[test]
+fn a_daemon_reads_stored_books_again_and_fetches_what_is_damaged_or_missing() {
+    let home = library_with(6, "[fixity]\nreread_every = \"1s\"\n");
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let text = place(&home, &format!("full/{}_ocr.jsonl.gz", books[2]));
+    flip(&home.raw(&books[0]), 20);
+    let damaged = crate::support::sha256(&home.raw(&books[0]));
+    fs::remove_file(home.raw(&books[1])).unwrap();
+    fs::remove_file(&text).unwrap();
+    let mut service = Service::of(home);
+    let truth = |service: &Service, at: usize| service.home.simulator.truth(&books[at]).unwrap().sha256;
+    service.told_when(|service| {
+        let is_back = |at: usize| {
+            let raw = service.home.raw(&books[at]);
+            raw.is_file() && crate::support::sha256(&raw) == truth(service, at)
+        };
+        is_back(0) && is_back(1) && text.is_file()
+    });
+    service.told_when(|service| {
+        crate::support::states(&service.home)
+            .values()
+            .all(|(state, _)| state == "stored")
+    });
+    let metrics = service.ask("/metrics");
+    for line in [
+        "grind_fixity_checks_total{outcome=\"damaged\"} 1",
+        "grind_fixity_checks_total{outcome=\"missing\"} 2",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    let aside = format!("quarantine/{}/{}-damaged-{}", books[0], books[0], &damaged[..12]);
+    let aside = place(&service.home, &aside);
+    assert_eq!(
+        crate::support::sha256(&aside.with_extension("tar.gz")),
+        damaged,
+        "the damaged copy is kept aside"
+    );
+    assert!(aside.with_extension("findings.json").is_file());
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert!(ended.status.success(), "{}", ended.err);
+    assert!(ended.err.contains("a stored object is not sound"), "{}", ended.err);
+    assert_eq!(service.home.whole_books().len(), 6);
+    let verified = service.home.grind(&["verify", "--deep"]);
+    assert_eq!(verified.status.code(), Some(0), "{}\n{}", verified.out, verified.err);
 }

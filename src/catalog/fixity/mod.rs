@@ -3,3 +3,4 @@
 pub(crate) mod evidence;
 pub(crate) mod record;
 pub(crate) mod select;
+pub(crate) mod unsound;

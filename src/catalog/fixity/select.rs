@@ -48,6 +48,8 @@ pub struct BookToCheck {
     pub recorded: RecordedBook,
     /// Its barcode as it stands in the catalog.
     pub code: String,
+    /// GRIN's list names it as converted.
+    pub is_ready: bool,
     /// When it was stored, which tells this archive from a later one.
     pub stored_at: String,
     /// Its place.
@@ -96,6 +98,7 @@ impl BookToCheck {
         Ok(Self {
             recorded: RecordedBook::read(row)?,
             code: row.get("barcode")?,
+            is_ready: row.get("listed_converted")?,
             stored_at: row.get("sync_timestamp")?,
             cursor: CheckCursor {
                 known_since: row.get("known_since")?,
@@ -112,7 +115,7 @@ impl CatalogOperation for ListToCheck {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<BookToCheck>, CatalogError> {
         let sql = format!(
             "SELECT id, barcode, storage_path, encrypted_etag, sha256, archive_bytes, publishing_sha256, publishing_etag, \
-             sync_timestamp, ifnull(checked_at, sync_timestamp) AS known_since FROM books WHERE {MEANT} \
+             sync_timestamp, listed_converted, ifnull(checked_at, sync_timestamp) AS known_since FROM books WHERE {MEANT} \
              AND ifnull(checked_at, sync_timestamp) >= :since \
              AND (ifnull(checked_at, sync_timestamp) > :since OR id > :id) \
              ORDER BY ifnull(checked_at, sync_timestamp), id LIMIT :limit"

@@ -99,6 +99,8 @@ pub(crate) enum ChangeCause {
     PauseOver,
     /// The storage said so after the catalog was restored from a backup.
     Restored,
+    /// What is stored was read again, and is damaged or missing.
+    Unsound,
     /// Taken over from another program's database and storage.
     Imported,
 }

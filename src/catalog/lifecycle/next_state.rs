@@ -81,6 +81,8 @@ pub(crate) enum BookChange {
     Imported,
     /// The storage has it, which a restored catalog does not know.
     Found,
+    /// What is stored of it is damaged or missing: it is to be fetched again, not before this moment.
+    Unsound(Timestamp),
     /// The storage does not have what a restored catalog calls stored.
     Lost,
 }
@@ -213,6 +215,7 @@ pub(crate) fn next_state(
         C::Found | C::Lost if book.state == S::Forgotten => (S::Forgotten, ChangeCause::Restored, DueTime::Clear),
         C::Found => (S::Stored, ChangeCause::Restored, DueTime::Clear),
         // CHECK, or the archive's 404, tells whether it is still there to be fetched.
+        C::Unsound(at) => (S::Available, ChangeCause::Unsound, DueTime::At(at)),
         C::Lost => (S::Available, ChangeCause::Restored, DueTime::Clear),
     };
     BookTransition { state, cause, due }

@@ -133,7 +133,11 @@ impl CatalogOperation for RecordFound {
 }
 
 /// A claim that the backup has of it is over, too: when its lease ended, the book would else be what it was before the claim.
-fn forget_stored(tx: &CatalogTransaction<'_>, id: i64, next: BookTransition) -> Result<(), CatalogError> {
+pub(in crate::catalog) fn forget_stored(
+    tx: &CatalogTransaction<'_>,
+    id: i64,
+    next: BookTransition,
+) -> Result<(), CatalogError> {
     let (keep, due) = next.due.column();
     tx.conn.execute(
         &format!(

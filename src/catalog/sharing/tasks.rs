@@ -21,17 +21,20 @@ pub enum SharedTask {
     Backup,
     /// Making the export of the catalog.
     Export,
+    /// Reading stored books again.
+    Fixity,
 }
 
 impl SharedTask {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Lists,
         Self::Reading,
         Self::Plan,
         Self::Facts,
         Self::Backup,
         Self::Export,
+        Self::Fixity,
     ];
 
     /// Its name in the catalog.
@@ -43,6 +46,7 @@ impl SharedTask {
             Self::Facts => "facts",
             Self::Backup => "backup",
             Self::Export => "export",
+            Self::Fixity => "fixity",
         }
     }
 }

@@ -159,3 +159,59 @@ fn the_next_books_are_found_by_an_index() {
     );
     assert!(plan.contains("books_check"), "{plan}");
 }
+
+fn fetch_again(shelf: &mut Shelf, book: &BookToCheck, keeps_archive: bool) -> bool {
+    let fetch = FetchAgain {
+        book: book.recorded.id,
+        stored_at: book.stored_at.clone(),
+        keeps_archive,
+        wait: HOUR,
+    };
+    shelf.ledger.execute(fetch).unwrap()
+}
+
+#[test]
+fn a_book_that_is_not_sound_is_available_again_once_its_objects_were_moved() {
+    let mut shelf = shelf();
+    let books = list(&mut shelf, CheckSelection::default());
+    assert!(fetch_again(&mut shelf, &books[0], false));
+    assert!(!fetch_again(&mut shelf, &books[0], false), "it is no longer stored");
+    assert_eq!(shelf.state("TL0001"), BookState::Available);
+    assert_eq!(shelf.text("TL0001", "publishing_sha256"), None);
+    assert_eq!(shelf.causes("TL0001").last().unwrap(), "available:unsound");
+    assert!(
+        shelf.claim(&[Queue::Converted]).is_empty(),
+        "not before its archive was moved away"
+    );
+    let moved = EndWait {
+        book: books[0].recorded.id,
+    };
+    shelf.ledger.execute(moved).unwrap();
+    assert_eq!(shelf.claim(&[Queue::Converted]).len(), 1);
+    // Its archive is sound, and the rest is made anew from that, as after a publication that was killed.
+    assert!(fetch_again(&mut shelf, &books[1], true));
+    let begun = shelf.text("TL0002", "publishing_sha256");
+    assert_eq!((begun, shelf.text("TL0002", "sha256")), (Some("ab".repeat(32)), None));
+}
+
+#[test]
+fn how_far_the_reading_is_counts_without_reading_the_books() {
+    let mut shelf = shelf();
+    let before = shelf.now_plus(HOUR);
+    let first = list(&mut shelf, CheckSelection::default()).remove(0);
+    let standing = shelf.ledger.execute(AskFixity { before }).unwrap();
+    let expected = FixityStanding {
+        oldest: first.stored_at.parse().ok(),
+        stored: 3,
+        due: 3,
+        unsound: 0,
+        mean_bytes: 1_000,
+    };
+    assert_eq!(standing, expected);
+    shelf.clock.advance(DAY);
+    assert!(record(&mut shelf, "TL0001", O::Damaged));
+    let standing = shelf.ledger.execute(AskFixity { before }).unwrap();
+    assert_eq!((standing.due, standing.unsound), (2, 1));
+    let empty = Shelf::new().ledger.execute(AskFixity { before }).unwrap();
+    assert_eq!(empty, FixityStanding::default());
+}

@@ -1,6 +1,7 @@
 //! Reads all objects of one stored book, and says of each what came of it.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
@@ -39,7 +40,7 @@ pub(crate) struct BookChecker {
     /// How closely.
     pub level: FixityLevel,
     /// How fast.
-    pub pace: ReadPace,
+    pub pace: Arc<ReadPace>,
 }
 
 /// An object of a book.

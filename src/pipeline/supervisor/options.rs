@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::catalog::OperatorPause;
+use crate::pipeline::fixity::RereadPlan;
 use crate::session::RetryBackoff;
 
 /// What the work goes by; [`super::ChangeOptions`] replaces it while running.
@@ -28,6 +29,8 @@ pub struct WorkOptions {
     pub force: bool,
     /// How often each task is begun.
     pub intervals: TaskIntervals,
+    /// How stored books are read again.
+    pub reread: RereadPlan,
 }
 
 /// How often a book is attempted, how long the waits are, and when failures pause the intake.
@@ -81,6 +84,7 @@ impl WorkOptions {
             pause: None,
             force: false,
             intervals: TaskIntervals::default(),
+            reread: RereadPlan::NEVER,
         }
     }
 }

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::*;
+use crate::catalog::FixityStanding;
 use crate::catalog::{
     CatalogError, EnrichBatch, KeptCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer,
     ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
+use crate::pipeline::fixity::{RereadBook, RereadNext};
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::task_services::TaskFault;
 use crate::pipeline::workers::{
@@ -85,6 +87,14 @@ impl TaskServices for LibraryStub {
 
     async fn make_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
         Ok(())
+    }
+
+    async fn fixity_standing(&self, _before: Timestamp, _cx: &AskContext) -> Result<FixityStanding, CatalogError> {
+        Ok(FixityStanding::default())
+    }
+
+    async fn reread(&self, _next: RereadNext, _cx: &AskContext) -> Result<Option<RereadBook>, TaskFault> {
+        Ok(None)
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {

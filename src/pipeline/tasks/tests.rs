@@ -1,6 +1,7 @@
 //! The tasks over a stub of workers and catalog, under paused time.
 
 mod copies;
+mod rereads;
 pub(in crate::pipeline) mod stub;
 mod waits;
 

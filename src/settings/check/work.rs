@@ -230,6 +230,7 @@ fn schedule(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
         ("schedule.convert_every", schedule.convert_every),
         ("schedule.export_every", schedule.export_every),
         ("schedule.backup_every", schedule.backup_every),
+        ("fixity.reread_every", settings.fixity.reread_every),
     ];
     for (key, period) in every {
         if period.0.is_some_and(|period| period.is_zero()) {

@@ -174,3 +174,12 @@ fn what_lists_say() {
     assert_eq!(signal_of_list(ListKind::Failed, None, true), G::ConversionFailed);
     assert_eq!(signal_of_list(ListKind::Failed, None, false), G::Silent, "old news");
 }
+
+#[test]
+fn what_is_stored_and_not_sound_is_fetched_again() {
+    let at = later(NOW, DAY);
+    for (state, change, expected, due) in [(S::Stored, BookChange::Unsound(at), S::Available, DueTime::At(at))] {
+        let next = transition(&BookStanding::of(state), change);
+        assert_eq!((next.state, next.due), (expected, due), "{state} {change:?}");
+    }
+}

@@ -9,10 +9,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::actor::AskContext;
 use crate::catalog::{
-    CatalogError, EnrichBatch, KeptCopy, MemberCard, MemberRow, PlanConversions, RecordConversions, RecordEnrichment,
-    SharedTask, TaskAnswer, ToEnrich,
+    CatalogError, EnrichBatch, FixityStanding, KeptCopy, MemberCard, MemberRow, PlanConversions, RecordConversions,
+    RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
+use crate::pipeline::fixity::{RereadBook, RereadNext};
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::workers::{
@@ -30,6 +31,8 @@ pub enum AskedTask {
     Arrivals,
     Enrich(Vec<Barcode>),
     Convert(Vec<Barcode>),
+    /// The book behind this one.
+    Reread(i64),
 }
 
 pub struct TaskStub {
@@ -50,6 +53,8 @@ pub struct TaskStub {
     /// What the catalog names, part by part.
     pub to_enrich: RefCell<VecDeque<Vec<Barcode>>>,
     pub to_convert: RefCell<Vec<Barcode>>,
+    /// Books that are due to be read again.
+    pub to_reread: RefCell<VecDeque<RereadBook>>,
     /// Books that the catalog does not have.
     pub unknown: RefCell<BTreeSet<Barcode>>,
     pub catalog_busy: Cell<bool>,
@@ -80,6 +85,7 @@ impl TaskStub {
             queue: Cell::new(usize::MAX),
             to_enrich: RefCell::default(),
             to_convert: RefCell::default(),
+            to_reread: RefCell::default(),
             unknown: RefCell::default(),
             catalog_busy: Cell::default(),
             put_off: RefCell::default(),
@@ -116,7 +122,7 @@ impl TaskStub {
     pub fn batches(&self) -> Vec<usize> {
         let size = |(_, asked): &(_, AskedTask)| match asked {
             AskedTask::Enrich(books) | AskedTask::Convert(books) => Some(books.len()),
-            AskedTask::List(_) | AskedTask::Arrivals => None,
+            AskedTask::List(_) | AskedTask::Arrivals | AskedTask::Reread(_) => None,
         };
         self.asked.borrow().iter().filter_map(size).collect()
     }
@@ -315,6 +321,25 @@ impl TaskServices for TaskStub {
         sleep(self.copy_takes.get()).await;
         self.copies.borrow_mut().push((copy, self.membership.now()));
         Ok(())
+    }
+
+    async fn fixity_standing(&self, before: Timestamp, _cx: &AskContext) -> Result<FixityStanding, CatalogError> {
+        self.catalog()?;
+        let due = self.to_reread.borrow().len() as u64;
+        Ok(FixityStanding {
+            oldest: (due > 0).then(|| crate::clock::earlier(before, ANSWER)),
+            due,
+            ..FixityStanding::default()
+        })
+    }
+
+    async fn reread(&self, next: RereadNext, _cx: &AskContext) -> Result<Option<RereadBook>, TaskFault> {
+        self.note(AskedTask::Reread(next.after.id));
+        sleep(ANSWER).await;
+        if let Some(fault) = &*self.batch_fault.borrow() {
+            return Err(fault.clone());
+        }
+        Ok(self.to_reread.borrow_mut().pop_front())
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {

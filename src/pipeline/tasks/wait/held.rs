@@ -91,6 +91,7 @@ fn doing(task: SharedTask) -> &'static str {
         SharedTask::Facts => "asks for facts",
         SharedTask::Backup => "makes the backup of the catalog",
         SharedTask::Export => "makes the export of the catalog",
+        SharedTask::Fixity => "reads stored books again",
     }
 }
 

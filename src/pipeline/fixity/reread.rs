@@ -1,0 +1,142 @@
+//! One book after another is read again by the daemon: checked, recorded, and fetched again where that helps.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tracing::{error, warn};
+
+use crate::actor::AskContext;
+use crate::catalog::{BookToCheck, CheckCursor, CheckSelection, EndWait, FetchAgain, ListToCheck};
+use crate::pipeline::fixity::check::{BookCheck, BookChecker, CheckStop};
+use crate::pipeline::fixity::follow_up::{FollowUp, MOVING, follow_up, keep_aside, set_manifest_aside};
+use crate::pipeline::fixity::pace::ReadPace;
+use crate::pipeline::mount;
+use crate::pipeline::supervisor::WorkerPools;
+use crate::pipeline::task_services::TaskFault;
+use crate::vocabulary::{FixityLevel, FixityOutcome};
+
+/// Asks for the next book that is due.
+pub(crate) struct RereadNext {
+    /// Books are due that were last known to be good before this moment.
+    pub before: Timestamp,
+    /// Only those behind this place.
+    pub after: CheckCursor,
+    /// How fast.
+    pub pace: Arc<ReadPace>,
+}
+
+/// A book that was read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RereadBook {
+    /// Its place.
+    pub cursor: CheckCursor,
+    /// What came of it.
+    pub outcome: FixityOutcome,
+    /// Bytes read.
+    pub bytes: u64,
+    /// It is to be fetched again.
+    pub is_fetched_again: bool,
+}
+
+impl WorkerPools {
+    /// Reads the next book; `None`: none is due, or the work was cut.
+    pub(in crate::pipeline) async fn reread_next(
+        &self,
+        next: RereadNext,
+        cx: &AskContext,
+    ) -> Result<Option<RereadBook>, TaskFault> {
+        let confirmed = mount::confirm(&self.catalog, &self.storage, cx).await;
+        confirmed.map_err(|fault| TaskFault::of(&fault.detail))?;
+        let list = ListToCheck {
+            selection: CheckSelection {
+                before: Some(next.before),
+                ..CheckSelection::default()
+            },
+            after: next.after,
+            limit: 1,
+        };
+        let Some(book) = self.catalog.ask(list, cx).await?.pop() else {
+            return Ok(None);
+        };
+        let checker = BookChecker {
+            storage: self.storage.clone(),
+            layout: self.layout.clone(),
+            level: FixityLevel::Digest,
+            pace: next.pace,
+        };
+        let of_check = book.clone();
+        let checked = actix_rt::task::spawn_blocking(move || checker.check(&of_check)).await;
+        let check = match checked.map_err(|_| TaskFault::lost("it panicked"))? {
+            Ok(check) => check,
+            Err(CheckStop::Cut) => return Ok(None),
+            Err(stop @ CheckStop::Away(_)) => return Err(TaskFault::of(&stop)),
+        };
+        let is_recorded = self.catalog.ask(check.record(&book), cx).await?;
+        let is_fetched_again = is_recorded && self.see_to(&check, &book, cx).await?;
+        Ok(Some(RereadBook {
+            cursor: book.cursor,
+            outcome: if is_recorded {
+                check.outcome()
+            } else {
+                FixityOutcome::CouldNotCheck
+            },
+            bytes: check.bytes,
+            is_fetched_again,
+        }))
+    }
+
+    /// Tells of what is not sound, and has it fetched again where that helps.
+    async fn see_to(&self, check: &BookCheck, book: &BookToCheck, cx: &AskContext) -> Result<bool, TaskFault> {
+        tell(check);
+        let follow_up = follow_up(check, book);
+        if matches!(follow_up, FollowUp::Nothing | FollowUp::Tell) {
+            return Ok(false);
+        }
+        let fetch = FetchAgain {
+            book: book.recorded.id,
+            stored_at: book.stored_at.clone(),
+            keeps_archive: follow_up == FollowUp::MakeAnew,
+            wait: MOVING,
+        };
+        if !self.catalog.ask(fetch, cx).await? {
+            return Ok(false);
+        }
+        let barcode = check.barcode.clone();
+        match follow_up {
+            FollowUp::MakeAnew => warn!(%barcode, "what belongs beside the archive is made anew from it"),
+            _ => warn!(%barcode, "the book is fetched again"),
+        }
+        let (storage, layout) = (self.storage.clone(), self.layout.clone());
+        let (check, of_book) = (check.clone(), book.clone());
+        let moved = actix_rt::task::spawn_blocking(move || match (follow_up, &of_book.recorded.barcode) {
+            (FollowUp::FetchAgain { keep_aside: true }, _) => keep_aside(&storage, &layout, &check, &of_book),
+            (FollowUp::MakeAnew, Some(barcode)) => set_manifest_aside(&storage, &layout, barcode),
+            _ => Ok(None),
+        });
+        match moved.await.map_err(|_| TaskFault::lost("it panicked"))? {
+            Ok(Some(key)) => warn!(%barcode, %key, "the damaged object is kept in quarantine"),
+            Ok(None) => {}
+            Err(error) => {
+                warn!(%barcode, %error, "the damaged object could not be kept aside; it stays until a new one replaces it");
+            }
+        }
+        self.catalog.ask(EndWait { book: book.recorded.id }, cx).await?;
+        Ok(true)
+    }
+}
+
+fn tell(check: &BookCheck) {
+    let barcode = check.barcode.as_str();
+    for finding in check.findings() {
+        let (key, detail, reason) = (finding.key, &finding.detail, finding.reason);
+        match finding.outcome {
+            FixityOutcome::Damaged | FixityOutcome::Missing => {
+                error!(%barcode, key, reason, outcome = %finding.outcome, "a stored object is not sound: {detail}");
+            }
+            FixityOutcome::CouldNotCheck => {
+                warn!(%barcode, key, reason, "a stored object could not be checked: {detail}")
+            }
+            FixityOutcome::Ok => {}
+        }
+    }
+}
