@@ -27,7 +27,7 @@ pub(crate) use fixity::select::ToCheckCounts;
 pub(crate) use fixity::select::{
     AskWhetherStored, BookToCheck, CheckCursor, CheckSelection, CountToCheck, ListToCheck,
 };
-pub(crate) use fixity::unsound::{AskFixity, EndWait, FetchAgain, FixityStanding};
+pub(crate) use fixity::unsound::{AskFixity, EndWait, FetchAgain, FixityStanding, RecordRemoval, RemovalAnswer};
 pub(crate) use import::check_beginning;
 pub use import::{
     AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportPlan, ImportReport, ImportTarget, StoredFiles,

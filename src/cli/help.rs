@@ -326,8 +326,36 @@ book whose archive is not the recorded one will be fetched again.",
     CommandHelp {
         path: "storage",
         notes: "",
-        examples: &["grind storage adopt"],
+        examples: &["grind storage adopt", "grind storage ls 39015012345678"],
         exits: OF_CATALOG,
+    },
+    CommandHelp {
+        path: "storage ls",
+        notes: "",
+        examples: &[
+            "grind storage ls raw/ | sort -n | tail -5",
+            "grind storage ls quarantine/ --json",
+            "grind storage ls 39015012345678",
+        ],
+        exits: OF_CATALOG,
+    },
+    CommandHelp {
+        path: "storage get",
+        notes: "\
+The object is compared with the digest that the book's manifest names; a file that is there stays as it was where they differ (exit code 1).",
+        examples: &[
+            "grind storage get 39015012345678",
+            "grind storage get 39015012345678 --part text --output /tmp/text.jsonl.gz",
+        ],
+        exits: OF_COPY,
+    },
+    CommandHelp {
+        path: "storage rm",
+        notes: "\
+Removes archive, text, MARC record and manifest of one book; what is in quarantine stays. Without --yes they are only named (exit code 2).
+The book is then fetched again; `grind forget BARCODE` before leaves it out. No command removes more than one book.",
+        examples: &["grind storage rm 39015012345678", "grind storage rm 39015012345678 --yes"],
+        exits: OF_COPY,
     },
     CommandHelp {
         path: "storage adopt",

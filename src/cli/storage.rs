@@ -1,10 +1,18 @@
 //! `grind storage`: the place where books are stored.
 
+mod get;
+mod look;
+mod ls;
+mod rm;
+
 use clap::{Args, Subcommand};
 
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
+use crate::cli::storage::get::GetArgs;
+use crate::cli::storage::ls::ListArgs;
+use crate::cli::storage::rm::RemoveArgs;
 use crate::cli::{load, output, reading};
 use crate::pipeline::{MountError, adopt_storage, storage_config};
 use crate::settings::Settings;
@@ -23,11 +31,25 @@ pub struct StorageArgs {
 pub enum StorageCommand {
     /// Make the configured storage the one that the catalog knows, in place of another
     Adopt(ConfigArgs),
+    /// List the objects of a folder or of a book, with their sizes
+    Ls(ListArgs),
+    /// Write an object of a book into a file, verified
+    Get(GetArgs),
+    /// Remove the objects of one book
+    Rm(RemoveArgs),
 }
 
 /// Does it.
 pub fn run(args: &StorageArgs) -> CommandResult {
-    let StorageCommand::Adopt(config) = &args.command;
+    match &args.command {
+        StorageCommand::Adopt(config) => adopt(config),
+        StorageCommand::Ls(args) => ls::run(args),
+        StorageCommand::Get(args) => get::run(args),
+        StorageCommand::Rm(args) => rm::run(args),
+    }
+}
+
+fn adopt(config: &ConfigArgs) -> CommandResult {
     let settings = load::of_storage(config)?;
     let storage = open(&settings)?;
     let mut ledger = reading::open_ledger(&settings.catalog.url)?;

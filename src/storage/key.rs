@@ -110,6 +110,11 @@ impl StorageLayout {
         ObjectKey::parse(&format!("quarantine/{}", barcode.for_key()))
     }
 
+    /// `meta/<BARCODE>.marc.xml`
+    pub fn record(&self, barcode: &Barcode) -> ObjectKey {
+        ObjectKey(format!("{}/{}.marc.xml", self.meta, barcode.for_key()).into())
+    }
+
     /// `quarantine/<BARCODE>/<name>`
     pub fn quarantine(&self, barcode: &Barcode, name: &str) -> Result<ObjectKey, BadKey> {
         ObjectKey::parse(&format!("quarantine/{}/{name}", barcode.for_key()))
@@ -174,6 +179,7 @@ mod tests {
         assert_eq!(layout.text(&barcode, true).as_str(), "full/TL-0001_a_ocr.jsonl.gz");
         assert_eq!(layout.text(&barcode, false).as_str(), "full/TL-0001_a_ocr.jsonl");
         assert_eq!(layout.manifest(&barcode).as_str(), "meta/TL-0001_a.json");
+        assert_eq!(layout.record(&barcode).as_str(), "meta/TL-0001_a.marc.xml");
         assert_eq!(
             layout.quarantine(&barcode, "findings.json").unwrap().as_str(),
             "quarantine/TL-0001_a/findings.json"

@@ -341,3 +341,50 @@ fn a_daemon_reads_stored_books_again_and_fetches_what_is_damaged_or_missing() {
     let verified = service.home.grind(&["verify", "--deep"]);
     assert_eq!(verified.status.code(), Some(0), "{}\n{}", verified.out, verified.err);
 }
+
+#[test]
+fn the_storage_is_looked_into_and_a_book_is_removed_only_by_its_whole_name_and_when_it_is_meant() {
+    let home = library(3);
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let all = home.grind(&["storage", "ls"]);
+    let keys: Vec<&str> = all.out.lines().filter_map(|line| line.split('\t').nth(1)).collect();
+    assert_eq!(keys.len(), crate::support::files(&home.root()).len(), "{}", all.out);
+    let of_book = home.grind(&["storage", "ls", books[0].as_str(), "--json"]);
+    assert!(
+        of_book.out.contains(&format!("raw/{}/{}.tar.gz", books[0], books[0])),
+        "{}",
+        of_book.out
+    );
+    assert!(!of_book.out.contains(books[1].as_str()), "{}", of_book.out);
+
+    let into = home.folder.path().join("one.tar.gz");
+    let get = |barcode: &Barcode| home.grind(&["storage", "get", barcode.as_str(), "--output", into.to_str().unwrap()]);
+    let got = get(&books[0]);
+    assert!(got.status.success(), "{}", got.err);
+    assert_eq!(
+        crate::support::sha256(&into),
+        home.simulator.truth(&books[0]).unwrap().sha256
+    );
+    flip(&home.raw(&books[1]), 20);
+    fs::remove_file(&into).unwrap();
+    let damaged = get(&books[1]);
+    assert_eq!(damaged.status.code(), Some(1), "{}", damaged.err);
+    assert!(damaged.err.contains("is damaged") && !into.exists(), "{}", damaged.err);
+
+    let before = crate::support::files(&home.root());
+    let cut = &books[0].as_str()[..books[0].as_str().len() - 1];
+    for (arguments, code) in [
+        (&["storage", "rm", books[0].as_str()][..], 2),
+        (&["storage", "rm", cut, "--yes"], 1),
+        (&["storage", "rm", "raw", "--yes"], 1),
+    ] {
+        let refused = home.grind(arguments);
+        assert_eq!(refused.status.code(), Some(code), "{arguments:?}: {}", refused.err);
+        assert_eq!(crate::support::files(&home.root()), before, "{arguments:?}");
+    }
+    let removed = home.grind(&["storage", "rm", books[0].as_str(), "--yes"]);
+    assert!(removed.status.success(), "{}", removed.err);
+    let left = crate::support::files(&home.root());
+    assert!(left.len() < before.len() && left.iter().all(|path| !path.ends_with(format!("{}.tar.gz", books[0]))));
+    assert_eq!(crate::support::states(&home)[books[0].as_str()].0, "available");
+}

@@ -12,6 +12,7 @@ use crate::catalog::lifecycle::restore::forget_stored;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::{later, read_stamp, stamp};
+use crate::grin::Barcode;
 use crate::vocabulary::BookState;
 
 /// Asks how far the reading of stored books is.
@@ -48,6 +49,55 @@ pub struct FetchAgain {
     pub keeps_archive: bool,
     /// Not before so much time has passed.
     pub wait: Duration,
+}
+
+/// Records that what is stored of a book is being removed: it is to be fetched again, unless somebody wants it left out.
+#[derive(Debug, Clone)]
+pub struct RecordRemoval {
+    /// The book.
+    pub barcode: Barcode,
+}
+
+/// Whether it may be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalAnswer {
+    /// Nobody relies on it any more.
+    Recorded,
+    /// A worker has claimed the book.
+    InWork,
+}
+
+impl CatalogOperation for RecordRemoval {
+    type Output = RemovalAnswer;
+    const KIND: &'static str = "record_removal";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<RemovalAnswer, CatalogError> {
+        let sql = "SELECT id, state, claimed_by IS NOT NULL AS is_claimed, sync_timestamp IS NOT NULL AS stored FROM books \
+                   WHERE barcode = :barcode /*pg FOR UPDATE*/";
+        let found = tx.conn.first(sql, &arguments! { barcode: self.barcode }, |row| {
+            let state: BookState = row.get("state")?;
+            Ok((
+                row.get::<i64>("id")?,
+                state,
+                row.get::<bool>("is_claimed")?,
+                row.get::<bool>("stored")?,
+            ))
+        })?;
+        let (id, from) = match found {
+            Some((_, _, true, _)) => return Ok(RemovalAnswer::InWork),
+            Some((id, state, false, true)) => (id, state),
+            Some((.., false)) | None => return Ok(RemovalAnswer::Recorded),
+        };
+        if from == BookState::Failed {
+            tx.uncount_failure(id)?;
+        }
+        let next = tx.next_state(&BookStanding::of(from), BookChange::Removed);
+        let change = StateChange { from, to: next.state };
+        let note = ChangeNote::of(next.cause);
+        forget_stored(tx, id, next)?;
+        tx.record_transition(self.barcode.as_str(), change, note)?;
+        Ok(RemovalAnswer::Recorded)
+    }
 }
 
 /// The damaged archive of such a book was moved away: it may be fetched at once.

@@ -101,6 +101,8 @@ pub(crate) enum ChangeCause {
     Restored,
     /// What is stored was read again, and is damaged or missing.
     Unsound,
+    /// An operator removed what was stored.
+    Removed,
     /// Taken over from another program's database and storage.
     Imported,
 }

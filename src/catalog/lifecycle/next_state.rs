@@ -83,6 +83,8 @@ pub(crate) enum BookChange {
     Found,
     /// What is stored of it is damaged or missing: it is to be fetched again, not before this moment.
     Unsound(Timestamp),
+    /// A person removes what is stored of it.
+    Removed,
     /// The storage does not have what a restored catalog calls stored.
     Lost,
 }
@@ -216,6 +218,7 @@ pub(crate) fn next_state(
         C::Found => (S::Stored, ChangeCause::Restored, DueTime::Clear),
         // CHECK, or the archive's 404, tells whether it is still there to be fetched.
         C::Unsound(at) => (S::Available, ChangeCause::Unsound, DueTime::At(at)),
+        C::Removed => (S::Available, ChangeCause::Removed, DueTime::Clear),
         C::Lost => (S::Available, ChangeCause::Restored, DueTime::Clear),
     };
     BookTransition { state, cause, due }

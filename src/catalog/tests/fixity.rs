@@ -215,3 +215,17 @@ fn how_far_the_reading_is_counts_without_reading_the_books() {
     let empty = Shelf::new().ledger.execute(AskFixity { before }).unwrap();
     assert_eq!(empty, FixityStanding::default());
 }
+
+#[test]
+fn what_is_removed_is_recorded_unless_a_worker_has_the_book() {
+    let mut shelf = shelf();
+    let remove = |shelf: &mut Shelf, code: &str| {
+        let barcode = barcode(code);
+        shelf.ledger.execute(RecordRemoval { barcode }).unwrap()
+    };
+    assert_eq!(remove(&mut shelf, "TL0001"), RemovalAnswer::Recorded);
+    assert_eq!(shelf.causes("TL0001").last().unwrap(), "available:removed");
+    assert_eq!(shelf.claim(&[Queue::Converted]).len(), 1);
+    assert_eq!(remove(&mut shelf, "TL0001"), RemovalAnswer::InWork);
+    assert_eq!(remove(&mut shelf, "NOBODYS"), RemovalAnswer::Recorded);
+}

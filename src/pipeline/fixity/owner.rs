@@ -40,7 +40,7 @@ pub(super) fn owner_of(layout: &StorageLayout, key: &ObjectKey) -> ObjectOwner {
             return ObjectOwner::Companion(barcode);
         }
     }
-    match barcode(".marc.xml").filter(|_| is_meta) {
+    match barcode(".marc.xml").filter(|barcode| layout.record(barcode) == *key) {
         Some(barcode) => ObjectOwner::Companion(barcode),
         None => ObjectOwner::Nobody,
     }

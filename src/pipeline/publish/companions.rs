@@ -46,11 +46,6 @@ impl Write for CompanionUpload {
     }
 }
 
-/// `meta/<BARCODE>.marc.xml`
-pub(super) fn record_key(layout: &StorageLayout, barcode: &Barcode) -> Result<ObjectKey, StorageError> {
-    Ok(layout.meta(&format!("{}.marc.xml", barcode.for_key()))?)
-}
-
 /// Removes what an earlier version of the book left beside its archive and the new version does not replace: what the old manifest
 /// names, and, for manifests that name nothing yet, whatever lies under the names that companions have.
 pub(super) fn remove_stale(
@@ -63,7 +58,7 @@ pub(super) fn remove_stale(
     let mut stale = vec![
         layout.text(barcode, true),
         layout.text(barcode, false),
-        record_key(layout, barcode)?,
+        layout.record(barcode),
     ];
     let named = old.into_iter().flat_map(|manifest| &manifest.companions);
     // A manifest is a file that others may have written: only names below the book's own folders are taken from it.

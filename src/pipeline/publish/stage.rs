@@ -8,7 +8,7 @@ use crate::archive;
 use crate::archive::{ArchiveError, ArchiveFinding, BookManifest, ManifestProvenance, PassOptions, ProvenVolume};
 use crate::catalog::{BegunPublication, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
-use crate::pipeline::publish::companions::{CompanionUpload, record_key, remove_stale};
+use crate::pipeline::publish::companions::{CompanionUpload, remove_stale};
 use crate::pipeline::publish::quarantine::{KeptPlace, put_findings};
 use crate::pipeline::publish::record::record_of;
 use crate::pipeline::publish::window::PublicationWindow;
@@ -269,7 +269,7 @@ impl StagedVolume {
         }
         if let Some(record) = volume.marc_xml.take() {
             window.check(barcode)?;
-            let mut upload = CompanionUpload::begin(storage, record_key(layout, barcode)?)?;
+            let mut upload = CompanionUpload::begin(storage, layout.record(barcode))?;
             upload.write_all(record.as_bytes()).map_err(PublishError::Sink)?;
             companions.push(upload.publish()?);
         }

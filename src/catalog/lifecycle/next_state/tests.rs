@@ -178,7 +178,12 @@ fn what_lists_say() {
 #[test]
 fn what_is_stored_and_not_sound_is_fetched_again() {
     let at = later(NOW, DAY);
-    for (state, change, expected, due) in [(S::Stored, BookChange::Unsound(at), S::Available, DueTime::At(at))] {
+    for (state, change, expected, due) in [
+        (S::Stored, BookChange::Unsound(at), S::Available, DueTime::At(at)),
+        (S::Stored, BookChange::Removed, S::Available, DueTime::Clear),
+        // Somebody wants it left out.
+        (S::Forgotten, BookChange::Removed, S::Forgotten, DueTime::Keep),
+    ] {
         let next = transition(&BookStanding::of(state), change);
         assert_eq!((next.state, next.due), (expected, due), "{state} {change:?}");
     }

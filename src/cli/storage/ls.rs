@@ -1,0 +1,125 @@
+//! `grind storage ls`: the objects of a folder or of a book, with their sizes.
+
+use std::io::{BufWriter, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::args::ConfigArgs;
+use crate::cli::error::{CliError, CommandResult};
+use crate::cli::exit::ExitStatus;
+use crate::cli::load;
+use crate::cli::storage::look::StorageLook;
+use crate::cli::storage::refused;
+use crate::grin::Barcode;
+use crate::storage::{ListedObject, ObjectKey, ObjectListing, StorageError};
+
+/// `grind storage ls`.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Where the config is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// A folder of the storage (raw/ or quarantine/39015012345678) or a barcode [default: all]
+    #[arg(value_name = "FOLDER/ or BARCODE")]
+    pub what: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ListedPart {
+    All,
+    Folder(ObjectKey),
+    Book(Barcode),
+}
+
+/// A folder has a slash; anything else is a barcode.
+fn part(what: Option<&str>) -> Result<ListedPart, String> {
+    match what {
+        None => Ok(ListedPart::All),
+        Some(folder) if folder.contains('/') => ObjectKey::parse(folder.trim_end_matches('/'))
+            .map(ListedPart::Folder)
+            .map_err(|error| error.to_string()),
+        Some(barcode) => Barcode::parse(barcode)
+            .map(ListedPart::Book)
+            .map_err(|error| format!("{error}; a folder ends in /")),
+    }
+}
+
+#[derive(Serialize)]
+struct ObjectLine<'a> {
+    key: &'a str,
+    bytes: u64,
+}
+
+/// Writes a line an object, as they come.
+pub fn run(args: &ListArgs) -> CommandResult {
+    let settings = load::of_catalog(&args.config)?;
+    let look = StorageLook::open(&settings)?;
+    let part = part(args.what.as_deref())
+        .map_err(|why| CliError::new(ExitStatus::Usage, "cannot tell what is to be listed").cause(why))?;
+    let listing = listing(&look, &part).map_err(|error| refused(&error))?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for object in listing {
+        let ListedObject { key, bytes } = object.map_err(|error| refused(&error))?;
+        let written = match args.json {
+            true => serde_json::to_writer(
+                &mut out,
+                &ObjectLine {
+                    key: key.as_str(),
+                    bytes,
+                },
+            )
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out)),
+            false => writeln!(out, "{bytes}\t{key}"),
+        };
+        written.map_err(|error| CliError::output(&error))?;
+    }
+    out.flush().map_err(|error| CliError::output(&error))?;
+    Ok(ExitStatus::Done)
+}
+
+fn listing(look: &StorageLook, part: &ListedPart) -> Result<ObjectListing, StorageError> {
+    let barcode = match part {
+        ListedPart::All => return look.storage.list(None),
+        ListedPart::Folder(folder) => return look.storage.list(Some(folder)),
+        ListedPart::Book(barcode) => barcode,
+    };
+    let mut found = Vec::new();
+    for (_, key) in look.objects(barcode) {
+        if let Some(stat) = look.storage.stat(&key)? {
+            found.push(Ok(ListedObject { key, bytes: stat.bytes }));
+        }
+    }
+    let aside = look.layout.quarantine_folder(barcode)?;
+    Ok(Box::new(found.into_iter().chain(look.storage.list(Some(&aside))?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_a_slash_and_anything_else_is_a_barcode() {
+        let folder = |key: &str| Some(ListedPart::Folder(ObjectKey::parse(key).unwrap()));
+        for (what, expected) in [
+            (None, Some(ListedPart::All)),
+            (Some("raw/"), folder("raw")),
+            (Some("quarantine/X1"), folder("quarantine/X1")),
+            (
+                Some("TL0001"),
+                Some(ListedPart::Book(Barcode::parse("TL0001").unwrap())),
+            ),
+            (Some("/"), None),
+            (Some("../x"), None),
+            (Some("a b"), None),
+            (Some(""), None),
+        ] {
+            assert_eq!(part(what).ok(), expected, "{what:?}");
+        }
+    }
+}
