@@ -51,9 +51,9 @@ pub use registry::ActorRegistry;
 pub(crate) use registry::{GaveUp, LedgerEntry};
 pub use serial::SerialRunner;
 pub use snapshot::HubSnapshot;
-pub(crate) use snapshot::{ActorSnapshot, MessageSnapshot, SnapshotLabel};
+pub(crate) use snapshot::{ActorSnapshot, MessageSnapshot, SnapshotLabel, WaitEdge};
 #[cfg(test)]
-pub(crate) use snapshot::{EdgeCount, ProtectedWait, TaskSnapshot};
+pub(crate) use snapshot::{EdgeCount, HandledWait, ProtectedWait, TaskSnapshot};
 pub use spawn::SpawnOptions;
 pub(crate) use state::{ActorState, ExitReason, MessageOutcome};
 pub(crate) use stats::{ABANDONED_WHEN, REJECTION_REASONS, RESTART_REASONS};

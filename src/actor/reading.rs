@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::actor::held_messages::MessagePhase;
+use crate::actor::held_messages::{HeldMessage, MessagePhase};
 use crate::actor::instance::{ActorInstance, seconds};
 use crate::actor::snapshot::{
-    ActorSnapshot, EdgeCount, HubSnapshot, InstanceSnapshot, MessageSnapshot, ProtectedWait, SnapshotLabel,
-    TaskSnapshot, WaitEdge,
+    ActorSnapshot, EdgeCount, HandledWait, HubSnapshot, InstanceSnapshot, MessageSnapshot, ProtectedWait,
+    SnapshotLabel, TaskSnapshot, WaitEdge,
 };
 use crate::actor::stats::{ABANDONED_WHEN, ActorStats, KindStats, REJECTION_REASONS, RESTART_REASONS};
 use crate::actor::{ActorName, ActorRegistry, ActorState, ExitReason, MessageOutcome, MessageSender, lock};
@@ -39,8 +39,37 @@ struct AskWait {
     to: ActorName,
     /// Nanoseconds since the registry was made.
     since: u64,
-    /// Not even in the mailbox yet.
-    for_place: bool,
+    stage: AskStage,
+}
+
+/// How far an ask has come that waits.
+#[derive(Clone, Copy)]
+enum AskStage {
+    /// Not in the mailbox yet.
+    ForRoom,
+    Queued,
+    Handled {
+        /// What its handler has declared to wait for.
+        what: Option<&'static str>,
+        /// Since when; where nothing is declared, since it was begun.
+        since: u64,
+    },
+}
+
+impl AskStage {
+    fn of(line: &HeldMessage) -> Self {
+        match (line.phase, line.waits) {
+            (MessagePhase::Queued, _) => Self::Queued,
+            (MessagePhase::Running, Some((what, since))) => Self::Handled {
+                what: Some(what),
+                since,
+            },
+            (MessagePhase::Running, None) => Self::Handled {
+                what: None,
+                since: line.begun,
+            },
+        }
+    }
 }
 
 /// A reading under way.
@@ -143,7 +172,7 @@ impl<'a> Reading<'a> {
                     from: line.from,
                     to: instance.name(),
                     since: line.sent,
-                    for_place: false,
+                    stage: AskStage::of(line),
                 };
                 self.add_wait(&mut edges, wait);
             }
@@ -154,7 +183,7 @@ impl<'a> Reading<'a> {
                     from: *from,
                     to: stats.name,
                     since: *since,
-                    for_place: true,
+                    stage: AskStage::ForRoom,
                 };
                 self.add_wait(&mut edges, wait);
             }
@@ -169,12 +198,18 @@ impl<'a> Reading<'a> {
             to,
             waiting: 0,
             for_room: 0,
+            queued: 0,
+            handled: Vec::new(),
             longest_seconds: 0.0,
         };
         let edge = edges.entry((from, to)).or_insert(new);
         edge.waiting += 1;
-        edge.for_room += u32::from(wait.for_place);
         edge.longest_seconds = edge.longest_seconds.max(self.age(wait.since));
+        match wait.stage {
+            AskStage::ForRoom => edge.for_room += 1,
+            AskStage::Queued => edge.queued += 1,
+            AskStage::Handled { what, since } => note_handled(&mut edge.handled, what, self.age(since)),
+        }
     }
 
     fn tasks(&self) -> Vec<TaskSnapshot> {
@@ -201,6 +236,21 @@ impl<'a> Reading<'a> {
     fn unix(&self, nanos: u64) -> f64 {
         let since_1970 = self.hub.inner.started.duration_since(std::time::UNIX_EPOCH);
         since_1970.map_or(0.0, |start| start.as_secs_f64()) + seconds(nanos)
+    }
+}
+
+fn note_handled(handled: &mut Vec<HandledWait>, what: Option<&'static str>, seconds: f64) {
+    let what = what.map(SnapshotLabel::from);
+    let known = handled.iter_mut().find(|wait| wait.what == what);
+    if let Some(wait) = known {
+        wait.messages += 1;
+        wait.longest_seconds = wait.longest_seconds.max(seconds);
+    } else {
+        handled.push(HandledWait {
+            what,
+            messages: 1,
+            longest_seconds: seconds,
+        });
     }
 }
 

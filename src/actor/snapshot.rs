@@ -147,7 +147,24 @@ pub struct WaitEdge {
     pub waiting: u32,
     /// How many of them still for a free place.
     pub for_room: u32,
+    /// How many of them have their place, and are not begun.
+    #[serde(default)]
+    pub queued: u32,
+    /// The others, which are being handled, by what their handlers wait for.
+    #[serde(default)]
+    pub handled: Vec<HandledWait>,
     /// How long the longest has waited.
+    pub longest_seconds: f64,
+}
+
+/// Messages of one edge that are being handled, and whose handlers wait for the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HandledWait {
+    /// What the handlers have declared to wait for, an actor or something outside; `None`: nothing.
+    pub what: Option<SnapshotLabel>,
+    /// How many messages.
+    pub messages: u32,
+    /// Since when the longest waits; where nothing is declared, since it was begun.
     pub longest_seconds: f64,
 }
 
@@ -173,6 +190,16 @@ impl HubSnapshot {
 }
 
 impl ActorSnapshot {
+    /// Messages begun and not yet done.
+    pub fn in_flight(&self) -> u64 {
+        self.messages.iter().map(|message| message.in_flight).sum()
+    }
+
+    /// Messages that have ended, however they did.
+    pub fn handled(&self) -> u64 {
+        self.messages.iter().flat_map(|message| message.handled.values()).sum()
+    }
+
     /// The reading of one message kind, if any was ever sent.
     #[cfg(test)]
     pub fn message(&self, kind: &str) -> Option<&MessageSnapshot> {

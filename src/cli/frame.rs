@@ -74,8 +74,8 @@ impl TopFrame {
             .iter()
             .map(|(state, count)| format!("{count} {}", state.as_str()))
             .collect();
-        let running: u64 = actor.messages.iter().map(|message| message.in_flight).sum();
-        let handled: u64 = actor.messages.iter().flat_map(|message| message.handled.values()).sum();
+        let running = actor.in_flight();
+        let handled = actor.handled();
         let busy = self
             .busy
             .get(actor.name.as_str())
@@ -139,7 +139,7 @@ fn clipped(line: &str, columns: usize) -> String {
 pub mod tests {
     use super::*;
     use crate::actor::{ActorRegistry, HistogramSnapshot};
-    use crate::observe::{DaemonReadiness, DaemonSnapshot, ProcessFigures, TransferView};
+    use crate::observe::{BlockingChains, DaemonReadiness, DaemonSnapshot, ProcessFigures, TransferView};
     use crate::session::SessionCounters;
 
     /// A daemon with one download under way.
@@ -164,6 +164,7 @@ pub mod tests {
             readiness: DaemonReadiness::Yes,
             hub,
             session,
+            chains: BlockingChains::default(),
             sharing: None,
             process: ProcessFigures {
                 resident_bytes: Some(45_000_000),

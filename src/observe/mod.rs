@@ -1,5 +1,6 @@
 //! Metrics, HTTP, status.
 
+mod chain;
 pub mod client;
 mod control;
 mod daemon;
@@ -26,6 +27,8 @@ mod view;
 mod tests;
 
 pub(crate) use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
+#[cfg(test)]
+pub(crate) use crate::observe::chain::BlockingChains;
 pub(crate) use crate::observe::client::ClientError;
 pub use crate::observe::client::DaemonEndpoint;
 pub(crate) use crate::observe::control::{ControlError, ControlReply, ControlRequest, RetryRequest};

@@ -46,7 +46,6 @@ fn row(f: &mut fmt::Formatter<'_>, actor: &ActorSnapshot) -> fmt::Result {
         .iter()
         .map(|(state, count)| format!("{count} {}", state.as_str()))
         .collect();
-    let in_flight: u64 = actor.messages.iter().map(|message| message.in_flight).sum();
     let waits = actor
         .protected
         .as_ref()
@@ -63,7 +62,7 @@ fn row(f: &mut fmt::Formatter<'_>, actor: &ActorSnapshot) -> fmt::Result {
         f,
         "<td class=\"n\">{}</td><td class=\"n\">{}</td>",
         DisplayDuration(actor.oldest_age_seconds),
-        DisplayCount(in_flight)
+        DisplayCount(actor.in_flight())
     )?;
     writeln!(f, "<td>{}</td></tr>", encode_text(&waits))
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actor::HubSnapshot;
+use crate::observe::chain::{BlockingChains, ChainInputs};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::family::MetricFamilies;
 use crate::observe::process::ProcessFigures;
@@ -22,6 +23,9 @@ pub struct DaemonStatus {
     pub hub: HubSnapshot,
     /// Connections, permits and requests.
     pub session: SessionSnapshot,
+    /// Why who waits.
+    #[serde(default)]
+    pub chains: BlockingChains,
     /// How the library is shared with other daemons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharing: Option<SharingView>,
@@ -32,12 +36,19 @@ pub struct DaemonStatus {
 impl DaemonStatus {
     /// Takes all snapshots.
     pub fn of(view: &dyn DaemonView) -> Self {
+        let (daemon, hub, session) = (view.daemon(), view.hub(), view.session());
+        let inputs = ChainInputs {
+            hub: &hub,
+            session: &session,
+            daemon: &daemon,
+        };
         Self {
-            daemon: view.daemon(),
+            chains: inputs.chains(),
             readiness: view.ready(),
-            hub: view.hub(),
-            session: view.session(),
             sharing: view.sharing(),
+            daemon,
+            hub,
+            session,
             process: ProcessFigures::read(),
         }
     }

@@ -41,6 +41,17 @@ impl PermitClass {
             Self::State => "state",
         }
     }
+
+    /// What a request waits for that has no permit yet.
+    pub(crate) const fn permit(self) -> &'static str {
+        match self {
+            Self::Check => "permit(check)",
+            Self::Bulk => "permit(bulk)",
+            Self::Lists => "permit(lists)",
+            Self::Auth => "permit(auth)",
+            Self::State => "permit(state)",
+        }
+    }
 }
 
 /// What is asked for; the metric label `kind`.

@@ -43,8 +43,7 @@ pub struct SessionCounters {
     held_back_micros: AtomicU64,
     retries: Mutex<BTreeMap<(RequestKind, &'static str), u64>>,
     refreshes: [AtomicU64; RefreshOutcome::ALL.len()],
-    /// On the monotonic clock: the wall clock may be set meanwhile.
-    gate_closed_until: Mutex<Option<Instant>>,
+    gate: Mutex<Option<GateClosing>>,
     /// Whoever divides the rate grants no turns.
     pub(super) turns_missing: AtomicBool,
     resumes: [AtomicU64; ResumeOutcome::ALL.len()],
@@ -59,6 +58,15 @@ pub struct SessionCounters {
     pub(super) diagnostics: DiagnosticsFolder,
     /// For what is shown; nothing is decided by it.
     wall_clock: SystemClock,
+}
+
+/// The pause that GRIN asked for last.
+#[derive(Debug, Clone, Copy)]
+struct GateClosing {
+    /// On the monotonic clock: the wall clock may be set meanwhile.
+    until: Instant,
+    /// The status of the answer; `None`: another program had it.
+    by: Option<u16>,
 }
 
 /// How a token refresh ended.
@@ -125,13 +133,14 @@ impl SessionCounters {
         self.bulk_most.store(window.most(), Relaxed);
     }
 
-    pub(super) fn set_gate(&self, closed_for: Duration) {
-        *locked(&self.gate_closed_until) = Some(Instant::now() + closed_for);
+    pub(super) fn set_gate(&self, closed_for: Duration, by: Option<u16>) {
+        let until = Instant::now() + closed_for;
+        *locked(&self.gate) = Some(GateClosing { until, by });
     }
 
     /// GRIN asked for a pause that is not over.
     pub fn is_gate_closed(&self) -> bool {
-        locked(&self.gate_closed_until).is_some_and(|until| until > Instant::now())
+        locked(&self.gate).is_some_and(|gate| gate.until > Instant::now())
     }
 
     pub(super) fn set_signed_out(&self, why: Option<&str>) {
@@ -168,6 +177,7 @@ impl SessionCounters {
             retries: self.retries(),
             auth_refreshes: by_label(&RefreshOutcome::ALL.map(|(_, label)| label), &self.refreshes),
             gate_closed_until: self.gate_closed_until(),
+            gate_closed_by: self.gate_closed_by(),
             turns_missing: self.turns_missing.load(Relaxed),
             download_resumes: by_label(&ResumeOutcome::ALL.map(|(_, label)| label), &self.resumes),
             download_bytes: self.downloaded.load(Relaxed),
@@ -232,9 +242,14 @@ impl SessionCounters {
             .collect()
     }
 
+    fn gate_closed_by(&self) -> Option<u16> {
+        let gate = (*locked(&self.gate))?;
+        gate.by.filter(|_| gate.until > Instant::now())
+    }
+
     fn gate_closed_until(&self) -> Option<Timestamp> {
-        let until = (*locked(&self.gate_closed_until))?;
-        let left = until.checked_duration_since(Instant::now())?;
+        let gate = (*locked(&self.gate))?;
+        let left = gate.until.checked_duration_since(Instant::now())?;
         self.wall_clock.now().checked_add(left).ok().filter(|_| !left.is_zero())
     }
 }
@@ -265,7 +280,7 @@ mod tests {
         counters.note_retry(RequestKind::ArchiveBody, "stale");
         counters.note_refresh(RefreshOutcome::Denied);
         counters.note_resume(ResumeOutcome::Appended);
-        counters.set_gate(Duration::from_secs(60));
+        counters.set_gate(Duration::from_secs(60), Some(429));
         let json = serde_json::to_value(counters.snapshot()).unwrap();
         assert_eq!(json["requests"][0]["status_class"], "2xx");
         assert_eq!(json["requests"][2]["kind"], "search");
@@ -273,6 +288,7 @@ mod tests {
         assert_eq!(json["auth_refreshes"]["denied"], 1);
         assert_eq!(json["download_resumes"]["appended"], 1);
         assert!(json["gate_closed_until"].is_string());
+        assert_eq!(json["gate_closed_by"], 429);
         assert_eq!(json["permits"]["check"]["held"], 0);
     }
 
@@ -285,7 +301,7 @@ mod tests {
             ..SessionCounters::default()
         };
         let minute = Duration::from_mins(1);
-        counters.set_gate(minute);
+        counters.set_gate(minute, Some(429));
         for hours in [0, 5, -14, 24 * 400, -24 * 800] {
             clock.step(hours * 3_600_000);
             let told = counters.snapshot().gate_closed_until;
@@ -297,7 +313,8 @@ mod tests {
         assert_eq!(told, clock.now().checked_add(minute / 2).ok());
         clock.step(-7_200_000);
         tokio::time::advance(minute).await;
-        assert_eq!(counters.snapshot().gate_closed_until, None);
+        let open = counters.snapshot();
+        assert_eq!((open.gate_closed_until, open.gate_closed_by), (None, None));
     }
 
     #[test]

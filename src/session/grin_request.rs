@@ -12,7 +12,7 @@ use crate::session::engine::SessionEngine;
 use crate::session::exchange::{IncomingAnswer, OutgoingRequest};
 use crate::session::gate::retry_after;
 use crate::session::redirect_state::RedirectState;
-use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime};
+use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime, declared};
 use crate::session::status_policy::{RefusalScope, StatusVerdict, error, is_refusal_of_host, refusal_scope, verdict};
 use crate::session::token::BearerToken;
 
@@ -36,7 +36,7 @@ impl SessionEngine {
     ) -> Result<OpenedRequest, SessionError> {
         let mut state = RedirectState::new(ask);
         loop {
-            let SignedRequest { bearer, outgoing } = self.signed(&state).await?;
+            let SignedRequest { bearer, outgoing } = declared(cx, "token", self.signed(&state)).await?;
             let attempt = RequestAttempt {
                 spec: ask,
                 url: &state.url,
@@ -69,7 +69,9 @@ impl SessionEngine {
                             let snippet = "it redirects to a sign-in page".to_owned();
                             return Err(refused_by_host(&state.url, status, snippet, None));
                         }
-                        Err(RedirectRefused::SignIn) => self.token_refused(&mut state, ask, bearer).await?,
+                        Err(RedirectRefused::SignIn) => {
+                            declared(cx, "token", self.token_refused(&mut state, ask, bearer)).await?
+                        }
                         Err(refused) => return Err(refused.into()),
                     }
                 }
@@ -82,7 +84,7 @@ impl SessionEngine {
                 }
                 StatusVerdict::TokenRefused => {
                     opened.drain().await;
-                    self.token_refused(&mut state, ask, bearer).await?;
+                    declared(cx, "token", self.token_refused(&mut state, ask, bearer)).await?;
                 }
                 StatusVerdict::Throttled => return Err(self.throttled(opened, ask).await),
                 StatusVerdict::Error => {

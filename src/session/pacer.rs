@@ -155,7 +155,7 @@ impl RequestPacer {
 
     /// Tells everybody for how long the gate is closed now.
     fn closed_for(&self, wait: Duration) -> Duration {
-        self.counters.set_gate(wait);
+        self.counters.set_gate(wait, self.gate.closed_by());
         self.changed.notify_waiters();
         wait
     }

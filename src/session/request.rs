@@ -99,7 +99,7 @@ impl SessionEngine {
         let permit = self.permit(url, spec.class, cx).await?;
         let may_see_token = self.config().redirect.may_carry_token(url);
         if spec.auth == AuthMode::Grin && may_see_token {
-            declared(cx, "pace", self.pacer.pass()).await?;
+            declared(cx, "pacer", self.pacer.pass()).await?;
         }
         let sent = Instant::now();
         let mut deadlines = match time {
@@ -110,7 +110,8 @@ impl SessionEngine {
             deadlines.connect = deadlines.connect.min(wait.saturating_sub(asked.elapsed()));
         }
         let line = RequestLine::begin(&outgoing.method, url, may_see_token);
-        let exchanged = exchange(&self.net, &self.counters, url, outgoing, &deadlines).await;
+        let exchanged = exchange(&self.net, &self.counters, url, outgoing, &deadlines);
+        let exchanged = declared(cx, self.host_asked(spec, url), exchanged).await;
         if spec.class == PermitClass::Bulk && is_overload(&exchanged) {
             self.note_bulk(BulkSign::Overload { sent });
         }
@@ -128,13 +129,23 @@ impl SessionEngine {
         })
     }
 
+    /// Whose answer a request waits for.
+    fn host_asked(&self, spec: &RequestSpec, url: &Url) -> &'static str {
+        match spec.class {
+            PermitClass::State => "state store",
+            PermitClass::Auth => "token service",
+            _ if self.config().redirect.may_carry_token(url) => "GRIN",
+            _ => "redirect host",
+        }
+    }
+
     async fn permit(
         &self,
         url: &Url,
         class: PermitClass,
         cx: Option<&AskContext>,
     ) -> Result<RequestPermit, SessionError> {
-        let permit = declared(cx, "permit", self.permits.acquire(class, url));
+        let permit = declared(cx, class.permit(), self.permits.acquire(class, url));
         match self.config().timeouts_of(class).wait {
             None => permit.await,
             Some(wait) => timeout(wait, permit).await.map_err(|_| SessionError::Timeout {
@@ -155,7 +166,7 @@ fn is_overload(exchanged: &Result<IncomingAnswer, SessionError>) -> bool {
 }
 
 /// Waits as a declared wait of the message being served.
-async fn declared<F: Future>(cx: Option<&AskContext>, what: &'static str, future: F) -> F::Output {
+pub(super) async fn declared<F: Future>(cx: Option<&AskContext>, what: &'static str, future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     // Most requests need not wait: what is ready at once is not worth declaring.
     if let std::task::Poll::Ready(output) = futures::poll!(future.as_mut()) {

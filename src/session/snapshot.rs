@@ -44,6 +44,9 @@ pub struct SessionSnapshot {
     pub auth_refreshes: BTreeMap<SnapshotLabel, u64>,
     /// The end of the wait that GRIN asked for, while it lasts.
     pub gate_closed_until: Option<Timestamp>,
+    /// The status of the answer that closed the gate; `None`: it is open, or another program had that answer.
+    #[serde(default)]
+    pub gate_closed_by: Option<u16>,
     /// Requests wait for the catalog to grant them turns of the rate that several programs share.
     #[serde(default)]
     pub turns_missing: bool,

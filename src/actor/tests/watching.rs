@@ -34,6 +34,13 @@ async fn the_graph_shows_who_waits_on_whom() {
             ]
         );
         assert!(snapshot.waits.iter().all(|edge| edge.longest_seconds > 0.0));
+        let handled = |edge: &crate::actor::WaitEdge| {
+            let waits = edge.handled.iter();
+            waits.map(|wait| (wait.what.clone(), wait.messages)).collect::<Vec<_>>()
+        };
+        assert_eq!((snapshot.waits[0].queued, snapshot.waits[1].queued), (1, 0));
+        assert_eq!(handled(&snapshot.waits[0]), [(Some("session_owner".into()), 1)]);
+        assert_eq!(handled(&snapshot.waits[1]), [(None, 1)], "it has declared nothing");
         let protected = snapshot.actor(ActorName::Checker).unwrap().protected.clone().unwrap();
         assert_eq!(
             protected.what, "session_owner",

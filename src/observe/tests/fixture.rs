@@ -252,6 +252,7 @@ fn session() -> SessionSnapshot {
         retries: retries.collect(),
         auth_refreshes: each(["ok", "failed", "denied"]),
         gate_closed_until: Some(Timestamp::from_second(1_800_000_000).unwrap()),
+        gate_closed_by: Some(429),
         turns_missing: false,
         download_resumes: each(["appended", "restarted", "mismatch"]),
         download_bytes: 1_000,

@@ -240,7 +240,8 @@ impl<S: GrinSession> DownloadWorker<S> {
             .transfers
             .begin(&download.barcode, body.reader.received(), body.head.length);
         let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, recipe, first)));
-        let staged = pass
+        let staged = cx
+            .waiting_for("transfer", pass)
             .await
             .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?
             .inspect(|staged| self.report(of_findings(staged.findings())))
@@ -267,18 +268,24 @@ impl<S: GrinSession> DownloadWorker<S> {
         let window = self.confirm(replaces.then_some(&begin), download, cx).await?;
         let theirs = window.clone();
         let mut publishing = actix_rt::task::spawn_blocking(move || as_downloader(|| staged.publish(&theirs)));
-        let published = loop {
-            tokio::select! {
-                published = &mut publishing => break published,
-                () = sleep(renewal) => match self.parts.catalog.ask(begin.clone(), &uncancelled()).await {
-                    Ok(()) => window.extend(lease.saturating_sub(renewal)),
-                    Err(CatalogError::Stale { .. }) => window.close(),
-                    // The window ends by itself.
-                    Err(error) => warn!(barcode = %download.barcode, %error, "the claim could not be renewed while publishing"),
-                },
+        let published = async {
+            loop {
+                tokio::select! {
+                    published = &mut publishing => break published,
+                    () = sleep(renewal) => match self.parts.catalog.ask(begin.clone(), &uncancelled()).await {
+                        Ok(()) => window.extend(lease.saturating_sub(renewal)),
+                        Err(CatalogError::Stale { .. }) => window.close(),
+                        // The window ends by itself.
+                        Err(error) => warn!(barcode = %download.barcode, %error, "the claim could not be renewed while publishing"),
+                    },
+                }
             }
         };
-        match published.map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))? {
+        match cx
+            .waiting_for("storage", Box::pin(published))
+            .await
+            .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?
+        {
             Ok(VolumePublished::Stored(book)) => Ok(DownloadResult::Stored(book)),
             Ok(VolumePublished::KeptAside { reason, key }) => Ok(DownloadResult::KeptAside {
                 detail: format!("{reason}; it is kept as {key}"),

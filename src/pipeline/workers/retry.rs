@@ -36,7 +36,7 @@ pub(super) async fn retried<T, E: Display>(
         let delay = delay.max(least);
         warn!(what, %error, attempt, ?delay, "request failed; trying again");
         tokio::select! {
-            () = tokio::time::sleep(delay) => {}
+            () = cx.waiting_for("next attempt", tokio::time::sleep(delay)) => {}
             () = cx.cancelled() => return Err(error),
         }
     }
