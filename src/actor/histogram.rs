@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use histogram::{AtomicHistogram, Bucket, Config};
+use histogram::{AtomicHistogram, Bucket, Config, SparseHistogram};
 use serde::{Deserialize, Serialize};
+
+use crate::actor::duration_counts::DurationCounts;
 
 /// Units of a counted value in a microsecond: finer than the shortest wait that matters, and a power of two, so that the
 /// bounds that are shown fall between two buckets.
@@ -15,7 +17,7 @@ const GROUPING: u8 = 4;
 const BOUNDS: u8 = 40;
 
 /// 640 buckets, 5 KiB a histogram.
-const LAYOUT: Config = match Config::new(GROUPING, BOUNDS - 1 + UNITS.ilog2() as u8) {
+pub(super) const LAYOUT: Config = match Config::new(GROUPING, BOUNDS - 1 + UNITS.ilog2() as u8) {
     Ok(layout) => layout,
     Err(_) => panic!("the layout is a sound one"),
 };
@@ -55,6 +57,15 @@ impl DurationHistogram {
             self.beyond.fetch_add(1, Relaxed);
         }
         self.sum_nanos.fetch_add(nanos, Relaxed);
+    }
+
+    /// The counts so far, to compare them with later ones.
+    pub(super) fn counts(&self) -> DurationCounts {
+        DurationCounts {
+            buckets: SparseHistogram::from(&self.buckets.load()),
+            beyond: self.beyond.load(Relaxed),
+            sum_nanos: self.sum_nanos.load(Relaxed),
+        }
     }
 
     /// The counts so far. Buckets are read one after another, so a reading during writes may lag by some counts.
@@ -106,7 +117,7 @@ fn cumulative(buckets: &[Bucket]) -> Vec<u64> {
 }
 
 /// The duration that the share `q` of `count` durations does not exceed; `None`: there is none, or it is beyond the bounds.
-fn quantile(buckets: &[Bucket], count: u64, q: f64) -> Option<f64> {
+pub(super) fn quantile(buckets: &[Bucket], count: u64, q: f64) -> Option<f64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to count")]
     let wanted = ((q * count as f64).ceil() as u64).max(1);
     let mut total = 0;

@@ -13,6 +13,7 @@ mod budget;
 mod capacity;
 mod concurrent;
 mod context;
+mod duration_counts;
 mod entry;
 mod envelope;
 mod error;
@@ -32,6 +33,7 @@ pub mod spawn;
 mod state;
 mod stats;
 pub(crate) mod tasks;
+mod windows;
 mod worker;
 mod worker_slot;
 
@@ -57,6 +59,7 @@ pub(crate) use snapshot::{EdgeCount, HandledWait, ProtectedWait, TaskSnapshot};
 pub use spawn::SpawnOptions;
 pub(crate) use state::{ActorState, ExitReason, MessageOutcome};
 pub(crate) use stats::{ABANDONED_WHEN, REJECTION_REASONS, RESTART_REASONS};
+pub(crate) use windows::WindowSnapshot;
 pub use worker::{HandleMessage, Message, ServeMessages, Worker};
 
 #[cfg(test)]

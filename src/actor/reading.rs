@@ -11,25 +11,53 @@ use crate::actor::snapshot::{
     SnapshotLabel, TaskSnapshot, WaitEdge,
 };
 use crate::actor::stats::{ABANDONED_WHEN, ActorStats, KindStats, REJECTION_REASONS, RESTART_REASONS};
+use crate::actor::windows::{ActorCounts, MessageCounts};
 use crate::actor::{ActorName, ActorRegistry, ActorState, ExitReason, MessageOutcome, MessageSender, lock};
 
 impl ActorRegistry {
     /// Reads all counters.
     pub fn snapshot(&self) -> HubSnapshot {
         let reading = Reading::new(self);
-        let actors = self
-            .all_stats()
-            .iter()
-            .filter_map(|stats| reading.actor(stats))
-            .collect();
+        let mut windows = lock(&self.inner.windows).shown();
+        let actors = self.all_stats().iter().filter_map(|stats| {
+            let mut actor = reading.actor(stats)?;
+            actor.windows = windows.remove(&stats.name).unwrap_or_default();
+            Some(actor)
+        });
         HubSnapshot {
             uptime_seconds: seconds(reading.now),
-            actors,
+            actors: actors.collect(),
             waits: reading.waits(),
             tasks: reading.tasks(),
             ledger: self.ledger(),
             gave_up: self.has_given_up(),
         }
+    }
+}
+
+impl ActorRegistry {
+    /// Reads what the windows of time are made of. An observer does so every few seconds; the actors know nothing of it.
+    pub fn note_windows(&self) {
+        let used = self.all_stats().iter().filter(|stats| stats.kinds().next().is_some());
+        let counts = used.map(|stats| (stats.name, counts(stats))).collect();
+        lock(&self.inner.windows).note(self.now(), counts);
+    }
+}
+
+fn counts(stats: &ActorStats) -> ActorCounts {
+    let messages = stats.kinds().map(|kind| {
+        let all: u64 = kind.handled.iter().map(|count| count.load(Relaxed)).sum();
+        let answered = kind.handled[MessageOutcome::Ok as usize].load(Relaxed);
+        let message = MessageCounts {
+            failed: all.saturating_sub(answered),
+            handle: kind.handle.counts(),
+        };
+        (kind.kind, message)
+    });
+    ActorCounts {
+        busy_nanos: stats.busy_nanos.load(Relaxed),
+        wait: stats.wait.counts(),
+        messages: messages.collect(),
     }
 }
 
@@ -132,6 +160,7 @@ impl<'a> Reading<'a> {
                 .any(|reason| reason.is_fault() && stats.exits[reason as usize].load(Relaxed) > 0),
             exits,
             messages,
+            windows: BTreeMap::new(),
             instances,
         })
     }

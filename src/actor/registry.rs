@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::actor::instance::ActorInstance;
 use crate::actor::stats::ActorStats;
 use crate::actor::tasks::TaskStats;
+use crate::actor::windows::ActivityWindows;
 use crate::actor::{ActorName, ExitReason, lock};
 
 /// Exits kept for the closing report; older ones are dropped first (their counters stay).
@@ -31,6 +32,7 @@ pub(super) struct HubInner {
     ledger: Mutex<VecDeque<LedgerEntry>>,
     pub(super) tasks: Mutex<BTreeMap<&'static str, Arc<TaskStats>>>,
     gave_up: watch::Sender<Option<GaveUp>>,
+    pub(super) windows: Mutex<ActivityWindows>,
     numbers: AtomicU32,
 }
 
@@ -82,6 +84,7 @@ impl ActorRegistry {
                 ledger: Mutex::default(),
                 tasks: Mutex::default(),
                 gave_up: watch::Sender::new(None),
+                windows: Mutex::default(),
                 numbers: AtomicU32::new(0),
             }),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{ActorName, ActorState, ExitReason, GaveUp, HistogramSnapshot, LedgerEntry};
+use crate::actor::{ActorName, ActorState, ExitReason, GaveUp, HistogramSnapshot, LedgerEntry, WindowSnapshot};
 
 /// A label in a snapshot: a word of the code where it is taken, a text of its own where it is read from JSON.
 pub type SnapshotLabel = Cow<'static, str>;
@@ -64,6 +64,9 @@ pub struct ActorSnapshot {
     pub gave_up: bool,
     /// By message kind.
     pub messages: Vec<MessageSnapshot>,
+    /// The last `10s`, `1m` and `15m`; empty where nobody observes.
+    #[serde(default)]
+    pub windows: BTreeMap<SnapshotLabel, WindowSnapshot>,
     /// Each instance.
     pub instances: Vec<InstanceSnapshot>,
 }

@@ -252,6 +252,10 @@ impl DaemonView for LiveDaemonView {
         self.hub.snapshot()
     }
 
+    fn note_windows(&self) {
+        self.hub.note_windows();
+    }
+
     fn session(&self) -> SessionSnapshot {
         self.session.snapshot()
     }

@@ -25,6 +25,9 @@ const BACKLOG: u32 = 64;
 /// How long a connection may take to ask, or be idle between two questions.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// How often the counters are read for what is shown of the last seconds and minutes.
+pub(super) const READ_EVERY: Duration = Duration::from_secs(2);
+
 /// Why nobody can look at the daemon.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserverError {
@@ -130,13 +133,16 @@ fn spawn(doors: Doors, view: Arc<dyn DaemonView>) -> Result<(JoinHandle<()>, Ser
     let (started, starting) = mpsc::sync_channel(1);
     let serve = move || {
         actix_rt::System::new().block_on(async move {
-            let server = match server(doors, view) {
+            let server = match server(doors, Arc::clone(&view)) {
                 Ok(server) => server,
                 Err(error) => return drop(started.send(Err(error))),
             };
             drop(started.send(Ok(server.handle())));
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the server for page and metrics has ended");
+            tokio::select! {
+                ended = server => if let Err(error) = ended {
+                    tracing::error!(%error, "the server for page and metrics has ended");
+                },
+                () = read_windows(&*view) => {}
             }
         });
     };
@@ -150,6 +156,14 @@ fn spawn(doors: Doors, view: Arc<dyn DaemonView>) -> Result<(JoinHandle<()>, Ser
         .unwrap_or_else(|_| gone())
         .map_err(ObserverError::Server)?;
     Ok((thread, handle))
+}
+
+async fn read_windows(view: &dyn DaemonView) {
+    let mut due = tokio::time::interval(READ_EVERY);
+    loop {
+        due.tick().await;
+        view.note_windows();
+    }
 }
 
 fn server(doors: Doors, view: Arc<dyn DaemonView>) -> io::Result<Server> {

@@ -17,6 +17,8 @@ pub trait DaemonView: Send + Sync + 'static {
     fn daemon(&self) -> DaemonSnapshot;
     /// Actors and their mailboxes.
     fn hub(&self) -> HubSnapshot;
+    /// The observer calls this every [`crate::observe::server::READ_EVERY`]: what is shown of the last minutes is read then.
+    fn note_windows(&self) {}
     /// Connections, permits and requests.
     fn session(&self) -> SessionSnapshot;
     /// How the library is shared; `None` where it is not.

@@ -178,6 +178,7 @@ fn actor(name: ActorName) -> ActorSnapshot {
         send_blocked_seconds: ActorName::ALL.map(|from| (from.as_str().into(), 0.5)).into(),
         gave_up: true,
         messages: ["one", "two", "three", "four", "five", "six"].map(message).to_vec(),
+        windows: BTreeMap::new(),
         instances: Vec::new(),
     }
 }

@@ -1,0 +1,365 @@
+//! What happened in the last 10 s, minute and 15 minutes.
+//!
+//! Nothing is counted twice for it: every few seconds an observer reads the counters, and keeps what they grew by.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::duration_counts::DurationCounts;
+use crate::actor::instance::seconds as nanos_as_seconds;
+use crate::actor::{ActorName, SnapshotLabel};
+
+/// The windows and what each is put together of: the oldest part is dropped when a new one is whole.
+const WINDOWS: [WindowShape; 3] = [
+    WindowShape {
+        label: "10s",
+        // Each reading is a part.
+        part_seconds: 1,
+        parts: 4,
+    },
+    WindowShape {
+        label: "1m",
+        part_seconds: 10,
+        parts: 5,
+    },
+    WindowShape {
+        label: "15m",
+        part_seconds: 90,
+        parts: 9,
+    },
+];
+
+#[derive(Debug, Clone, Copy)]
+struct WindowShape {
+    label: &'static str,
+    part_seconds: u64,
+    /// Whole parts that are kept beside the one under way.
+    parts: usize,
+}
+
+/// One actor in one window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowSnapshot {
+    /// How much time it covers; a young daemon has not lived for longer.
+    pub seconds: f64,
+    /// Messages that ended, a second.
+    pub handled_per_second: f64,
+    /// Of these, not with `ok`.
+    pub failed_per_second: f64,
+    /// Time inside handlers' polls, a second, all instances together.
+    pub busy_share: f64,
+    /// Send to begin.
+    pub wait: WindowQuantiles,
+    /// By message, those first that took the most time.
+    pub messages: Vec<MessageWindow>,
+}
+
+/// One message in one window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageWindow {
+    /// The message.
+    pub kind: SnapshotLabel,
+    /// Ended, a second.
+    pub handled_per_second: f64,
+    /// Of these, not with `ok`.
+    pub failed_per_second: f64,
+    /// Time from begin to reply, all of them together, a second.
+    pub handle_share: f64,
+    /// Begin to reply.
+    pub handle: WindowQuantiles,
+}
+
+/// Durations of one window, within 5 %; `None` where there are none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the unit is part of each name in the JSON")]
+pub struct WindowQuantiles {
+    /// Half are not longer.
+    pub p50_seconds: Option<f64>,
+    /// Nine in ten are not longer.
+    pub p90_seconds: Option<f64>,
+    /// 99 in a hundred are not longer.
+    pub p99_seconds: Option<f64>,
+}
+
+impl From<&DurationCounts> for WindowQuantiles {
+    fn from(counts: &DurationCounts) -> Self {
+        Self {
+            p50_seconds: counts.quantile(0.50),
+            p90_seconds: counts.quantile(0.90),
+            p99_seconds: counts.quantile(0.99),
+        }
+    }
+}
+
+/// The counters of one actor at one moment, or between two.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ActorCounts {
+    pub(super) busy_nanos: u64,
+    pub(super) wait: DurationCounts,
+    pub(super) messages: BTreeMap<&'static str, MessageCounts>,
+}
+
+/// The counters of one message at one moment, or between two.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MessageCounts {
+    pub(super) failed: u64,
+    pub(super) handle: DurationCounts,
+}
+
+impl ActorCounts {
+    fn since(&self, earlier: &Self) -> Self {
+        let messages = self.messages.iter().map(|(kind, now)| {
+            let before = earlier.messages.get(kind).cloned().unwrap_or_default();
+            let grown = MessageCounts {
+                failed: now.failed.saturating_sub(before.failed),
+                handle: now.handle.since(&before.handle),
+            };
+            (*kind, grown)
+        });
+        Self {
+            busy_nanos: self.busy_nanos.saturating_sub(earlier.busy_nanos),
+            wait: self.wait.since(&earlier.wait),
+            messages: messages.filter(|(_, grown)| grown.handle.count() > 0).collect(),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.busy_nanos += other.busy_nanos;
+        self.wait.add(&other.wait);
+        for (kind, counts) in &other.messages {
+            let sum = self.messages.entry(kind).or_default();
+            sum.failed += counts.failed;
+            sum.handle.add(&counts.handle);
+        }
+    }
+
+    fn shown(&self, seconds: f64) -> WindowSnapshot {
+        let (mut handled, mut failed) = (0.0, 0.0);
+        let messages = self.messages.iter().map(|(kind, counts)| {
+            let window = MessageWindow {
+                kind: (*kind).into(),
+                handled_per_second: a_second(counts.handle.count(), seconds),
+                failed_per_second: a_second(counts.failed, seconds),
+                handle_share: counts.handle.sum_seconds() / seconds,
+                handle: (&counts.handle).into(),
+            };
+            handled += window.handled_per_second;
+            failed += window.failed_per_second;
+            window
+        });
+        let mut messages: Vec<_> = messages.collect();
+        messages.sort_by(|one, other| other.handle_share.total_cmp(&one.handle_share));
+        WindowSnapshot {
+            seconds,
+            handled_per_second: handled,
+            failed_per_second: failed,
+            busy_share: nanos_as_seconds(self.busy_nanos) / seconds,
+            wait: (&self.wait).into(),
+            messages,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for the eye")]
+fn a_second(count: u64, seconds: f64) -> f64 {
+    count as f64 / seconds
+}
+
+/// What the actors did in one stretch of time.
+#[derive(Debug, Clone, Default)]
+struct WindowPart {
+    nanos: u64,
+    actors: BTreeMap<ActorName, ActorCounts>,
+}
+
+impl WindowPart {
+    fn add(&mut self, other: &Self) {
+        self.nanos += other.nanos;
+        for (name, counts) in &other.actors {
+            self.actors.entry(*name).or_default().add(counts);
+        }
+    }
+}
+
+/// The parts of one window, oldest first; the last one is under way.
+#[derive(Debug, Default)]
+struct WindowParts(VecDeque<WindowPart>);
+
+impl WindowParts {
+    fn note(&mut self, shape: WindowShape, grown: &WindowPart) {
+        let whole = shape.part_seconds * 1_000_000_000;
+        match self.0.back_mut().filter(|last| last.nanos < whole) {
+            Some(last) => last.add(grown),
+            None => self.0.push_back(grown.clone()),
+        }
+        while self.0.len() > shape.parts + 1 {
+            self.0.pop_front();
+        }
+    }
+
+    fn sum(&self) -> WindowPart {
+        let mut sum = WindowPart::default();
+        self.0.iter().for_each(|part| sum.add(part));
+        sum
+    }
+}
+
+/// All windows, and the counters as they were read last.
+#[derive(Debug, Default)]
+pub(super) struct ActivityWindows {
+    at: u64,
+    last: BTreeMap<ActorName, ActorCounts>,
+    windows: [WindowParts; WINDOWS.len()],
+}
+
+impl ActivityWindows {
+    /// Takes a reading of the counters, `now` nanoseconds after they began at 0.
+    pub(super) fn note(&mut self, now: u64, counts: BTreeMap<ActorName, ActorCounts>) {
+        let none = ActorCounts::default();
+        let actors = counts.iter().map(|(name, counts)| {
+            let before = self.last.get(name).unwrap_or(&none);
+            (*name, counts.since(before))
+        });
+        let grown = WindowPart {
+            nanos: now.saturating_sub(self.at),
+            actors: actors.collect(),
+        };
+        for (shape, window) in WINDOWS.into_iter().zip(&mut self.windows) {
+            window.note(shape, &grown);
+        }
+        (self.at, self.last) = (now, counts);
+    }
+
+    /// Each actor in each window; empty before the first reading.
+    pub(super) fn shown(&self) -> BTreeMap<ActorName, BTreeMap<SnapshotLabel, WindowSnapshot>> {
+        let mut shown: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (shape, window) in WINDOWS.into_iter().zip(&self.windows) {
+            let sum = window.sum();
+            let stretch = nanos_as_seconds(sum.nanos);
+            for (name, counts) in sum.actors.iter().filter(|_| stretch > 0.0) {
+                let of_actor = shown.entry(*name).or_default();
+                of_actor.insert(shape.label.into(), counts.shown(stretch));
+            }
+        }
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::DurationHistogram;
+    use std::time::Duration;
+
+    const NAME: ActorName = ActorName::Checker;
+
+    /// Counters of one actor with one message.
+    #[derive(Default)]
+    struct Counters {
+        histogram: DurationHistogram,
+        failed: u64,
+    }
+
+    impl Counters {
+        fn handle(&mut self, times: u64, millis: u64) {
+            for _ in 0..times {
+                self.histogram.observe(Duration::from_millis(millis));
+            }
+        }
+
+        fn read(&self) -> BTreeMap<ActorName, ActorCounts> {
+            let message = MessageCounts {
+                failed: self.failed,
+                handle: self.histogram.counts(),
+            };
+            let counts = ActorCounts {
+                busy_nanos: 0,
+                wait: self.histogram.counts(),
+                messages: [("check", message)].into(),
+            };
+            [(NAME, counts)].into()
+        }
+    }
+
+    fn at(second: u64) -> u64 {
+        second * 1_000_000_000
+    }
+
+    fn close(one: f64, other: f64) -> bool {
+        (one - other).abs() < 1e-9
+    }
+
+    #[test]
+    fn each_window_has_rates_and_quantiles_of_its_own() {
+        let (mut windows, mut counters) = (ActivityWindows::default(), Counters::default());
+        // Fourteen minutes with one slow message in two seconds, then ten seconds with ten quick ones in two seconds.
+        for second in (2..=840).step_by(2) {
+            counters.handle(1, 1_000);
+            windows.note(at(second), counters.read());
+        }
+        counters.failed = 2;
+        for second in (842..=850).step_by(2) {
+            counters.handle(10, 1);
+            windows.note(at(second), counters.read());
+        }
+        let shown = &windows.shown()[&NAME];
+        let ten = &shown["10s"];
+        assert!(
+            close(ten.seconds, 10.0) && close(ten.handled_per_second, 5.0),
+            "{ten:?}"
+        );
+        assert!(ten.wait.p50_seconds.unwrap() < 0.002, "{ten:?}");
+        let minute = &shown["1m"];
+        assert!((50.0..=60.0).contains(&minute.seconds), "{minute:?}");
+        assert!(minute.wait.p50_seconds.unwrap() < 0.002 && minute.wait.p99_seconds.unwrap() > 0.9);
+        assert!(close(minute.failed_per_second * minute.seconds, 2.0), "{minute:?}");
+        let quarter = &shown["15m"];
+        assert!((810.0..=900.0).contains(&quarter.seconds), "{quarter:?}");
+        assert!(quarter.wait.p50_seconds.unwrap() > 0.9, "{quarter:?}");
+        assert_eq!(quarter.messages[0].kind, "check");
+    }
+
+    #[test]
+    fn the_message_that_takes_the_most_time_stands_first() {
+        let (slow, quick) = (DurationHistogram::new(), DurationHistogram::new());
+        slow.observe(Duration::from_secs(1));
+        (0..100).for_each(|_| quick.observe(Duration::from_millis(1)));
+        let message = |histogram: &DurationHistogram| MessageCounts {
+            failed: 0,
+            handle: histogram.counts(),
+        };
+        let counts = ActorCounts {
+            messages: [("quick", message(&quick)), ("slow", message(&slow))].into(),
+            ..ActorCounts::default()
+        };
+        let mut windows = ActivityWindows::default();
+        windows.note(at(2), [(NAME, counts)].into());
+        let ten = windows.shown()[&NAME]["10s"].clone();
+        let kinds: Vec<_> = ten.messages.iter().map(|message| &*message.kind).collect();
+        assert_eq!(kinds, ["slow", "quick"]);
+        assert!(close(ten.messages[1].handled_per_second, 50.0), "{ten:?}");
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_over_is_forgotten() {
+        let (mut windows, mut counters) = (ActivityWindows::default(), Counters::default());
+        counters.handle(7, 5);
+        for second in (2..=4_000).step_by(2) {
+            windows.note(at(second), counters.read());
+        }
+        for (shape, window) in WINDOWS.iter().zip(&windows.windows) {
+            assert!(window.0.len() <= shape.parts + 1, "{}", shape.label);
+        }
+        let shown = &windows.shown()[&NAME]["15m"];
+        assert!(
+            close(shown.handled_per_second, 0.0) && shown.messages.is_empty(),
+            "{shown:?}"
+        );
+    }
+
+    #[test]
+    fn before_the_first_reading_there_is_nothing_to_show() {
+        assert!(ActivityWindows::default().shown().is_empty());
+    }
+}
