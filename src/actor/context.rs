@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor::held_messages::{BoardWait, SlabKey};
+use crate::actor::held_messages::{BoardWait, SlabKey, WorkDescription};
 use crate::actor::instance::ActorInstance;
 use crate::actor::{ActorName, MessageSender};
 
@@ -143,6 +143,14 @@ impl AskContext {
     pub async fn waiting_for<F: Future>(&self, what: &'static str, future: F) -> F::Output {
         let _declared = self.declare(what);
         future.await
+    }
+
+    /// Says in one sentence what is being done about the message that this context came with. It is made when somebody looks, from
+    /// what `words` shares with the work, and is gone with the message: nobody is told of what is over.
+    pub fn describe(&self, words: impl Fn() -> String + Send + Sync + 'static) {
+        if let Some(Seat { instance, key }) = &self.seat {
+            instance.describe(*key, WorkDescription(Arc::new(words)));
+        }
     }
 
     pub(super) fn is_late(&self) -> bool {

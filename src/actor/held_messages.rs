@@ -1,5 +1,8 @@
 //! The board of one actor instance, with a line for each message it holds: who asked, since when, how far.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::actor::MessageSender;
 
 /// Place of an entry; a stale key finds nothing, even when its place was given away again.
@@ -74,6 +77,16 @@ pub(super) enum MessagePhase {
 /// A declared wait: what for, and since when.
 pub(super) type BoardWait = (&'static str, u64);
 
+/// Says in one sentence what is being done about a message, whenever somebody looks.
+#[derive(Clone)]
+pub(super) struct WorkDescription(pub(super) Arc<dyn Fn() -> String + Send + Sync>);
+
+impl fmt::Debug for WorkDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WorkDescription").field(&(self.0)()).finish()
+    }
+}
+
 /// One message an instance holds. Times are nanoseconds since the hub's start.
 #[derive(Debug)]
 pub(super) struct HeldMessage {
@@ -85,6 +98,8 @@ pub(super) struct HeldMessage {
     pub(super) gone: bool,
     /// What the handler has declared to wait for, and since when.
     pub(super) waits: Option<BoardWait>,
+    /// What the handler has said of what it does.
+    pub(super) work: Option<WorkDescription>,
 }
 
 /// What an instance holds, and whether it still takes messages.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::capacity::{CapacityPlace, MailboxCapacity};
 use crate::actor::entry::EnvelopeEntry;
 use crate::actor::envelope::{MessageEnvelope, PendingReply};
-use crate::actor::held_messages::{BoardWait, HeldMessages, SlabKey};
+use crate::actor::held_messages::{BoardWait, HeldMessages, SlabKey, WorkDescription};
 use crate::actor::queued::QueuedMessage;
 use crate::actor::stats::{ActorStats, RestartReason};
 use crate::actor::{
@@ -306,6 +306,12 @@ impl ActorInstance {
             .lines
             .get_mut(key)
             .and_then(|line| std::mem::replace(&mut line.waits, waits))
+    }
+
+    pub(super) fn describe(&self, key: SlabKey, work: WorkDescription) {
+        if let Some(line) = lock(&self.held).lines.get_mut(key) {
+            line.work = Some(work);
+        }
     }
 
     /// Queued and running messages, the load a pool goes by.

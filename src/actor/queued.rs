@@ -36,6 +36,7 @@ impl QueuedMessage {
             begun: 0,
             gone: false,
             waits: None,
+            work: None,
         };
         let key = {
             let mut held = lock(&instance.held);

@@ -173,8 +173,9 @@ impl<'a> Reading<'a> {
             .filter(|line| line.phase == MessagePhase::Queued)
             .map(|line| line.sent)
             .min();
+        let work: Vec<_> = held.lines.iter().filter_map(|line| line.work.clone()).collect();
         let waits = held.lines.iter().filter_map(|line| line.waits);
-        InstanceSnapshot {
+        let mut read = InstanceSnapshot {
             instance: instance.number(),
             state: instance.state(),
             state_seconds: self.age(instance.state_since()),
@@ -188,9 +189,14 @@ impl<'a> Reading<'a> {
                 what: what.into(),
                 seconds: self.age(since),
             })),
+            work: Vec::new(),
             first_fault: instance.first_fault(),
             exit: instance.exit().map(|entry| entry.reason),
-        }
+        };
+        // Other code runs now, and no actor is to wait for it.
+        drop(held);
+        read.work = work.iter().map(|work| (work.0)()).collect();
+        read
     }
 
     fn waits(&self) -> Vec<WaitEdge> {

@@ -133,6 +133,9 @@ pub struct InstanceSnapshot {
     pub idle_seconds: f64,
     /// Its longest declared wait.
     pub protected: Option<ProtectedWait>,
+    /// What it does about the messages it handles, as far as their handlers say.
+    #[serde(default)]
+    pub work: Vec<String>,
     /// Its first fault.
     pub first_fault: Option<String>,
     /// How it ended.

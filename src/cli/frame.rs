@@ -164,6 +164,7 @@ pub mod tests {
             readiness: DaemonReadiness::Yes,
             hub,
             session,
+            sentences: BTreeMap::new(),
             chains: BlockingChains::default(),
             sharing: None,
             process: ProcessFigures {

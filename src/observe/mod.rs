@@ -15,6 +15,7 @@ mod process;
 mod rates;
 mod readiness;
 mod routes;
+mod sentence;
 mod server;
 mod session;
 mod sharing;

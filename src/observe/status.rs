@@ -1,13 +1,16 @@
 //! All snapshots in one document, as served at `/api/status`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::actor::HubSnapshot;
+use crate::actor::{ActorName, HubSnapshot};
 use crate::observe::chain::{BlockingChains, ChainInputs};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::family::MetricFamilies;
 use crate::observe::process::ProcessFigures;
 use crate::observe::readiness::DaemonReadiness;
+use crate::observe::sentence::sentences;
 use crate::observe::sharing::SharingView;
 use crate::observe::view::DaemonView;
 use crate::session::SessionSnapshot;
@@ -23,6 +26,9 @@ pub struct DaemonStatus {
     pub hub: HubSnapshot,
     /// Connections, permits and requests.
     pub session: SessionSnapshot,
+    /// What each actor does, in one sentence.
+    #[serde(default)]
+    pub sentences: BTreeMap<ActorName, String>,
     /// Why who waits.
     #[serde(default)]
     pub chains: BlockingChains,
@@ -43,6 +49,7 @@ impl DaemonStatus {
             daemon: &daemon,
         };
         Self {
+            sentences: sentences(&hub, &session, &daemon),
             chains: inputs.chains(),
             readiness: view.ready(),
             sharing: view.sharing(),

@@ -1,6 +1,7 @@
 //! What the hub shows while work is under way: who waits on whom, declared waits, ages, stalls.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::actor::{ActorName, ActorRegistry, AskContext, SpawnOptions, spawn};
@@ -70,6 +71,36 @@ async fn an_asker_that_went_away_waits_no_more() {
     }
     assert!(hub.snapshot().waits.is_empty());
     assert_eq!(checker(&hub).message("do").unwrap().in_flight, 1);
+}
+
+#[actix_rt::test]
+async fn what_is_being_done_is_told_as_it_is_and_not_when_it_is_over() {
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    let hand = hand(&hub, 1);
+    let work = |hub: &ActorRegistry| checker(hub).instances[0].work.clone();
+    let seen = hub.clone();
+    let message = run(move |cx| async move {
+        let bytes = Arc::new(AtomicU64::new(1));
+        let shared = Arc::clone(&bytes);
+        cx.describe(move || format!("{} bytes", shared.load(Relaxed)));
+        assert_eq!(checker(&seen).instances[0].work, ["1 bytes"]);
+        bytes.store(2, Relaxed);
+        assert_eq!(checker(&seen).instances[0].work, ["2 bytes"]);
+        cx.describe(|| "something else".to_owned());
+        assert_eq!(checker(&seen).instances[0].work, ["something else"]);
+        200
+    });
+    assert_eq!(hand.ask(message, &cx).await, Ok(200));
+    assert_eq!(work(&hub), [""; 0], "the message is answered");
+    let asked = hand.ask(
+        run(|cx| async move {
+            cx.describe(|| "until it panics".to_owned());
+            panic!("as the test wants")
+        }),
+        &cx,
+    );
+    asked.await.unwrap_err();
+    assert_eq!(work(&hub), [""; 0], "the message panicked");
 }
 
 #[actix_rt::test]

@@ -30,6 +30,7 @@ impl<S: GrinSession> HandleMessage<MonthlyArrivals> for CollectWorker<S> {
     async fn handle(&mut self, days: MonthlyArrivals, cx: &AskContext) -> Result<u64, CollectError> {
         let mut reading = ListReading::new(&self.parts, ListKind::AllBooks, None);
         for (since, until) in months(days.since, days.until) {
+            cx.describe(move || format!("reads which volumes were checked in from {since} on"));
             let url = self.parts.addresses.monthly_report(since, until);
             let read = reading.text_at(&url, TextUse::RecordHeaded, cx).await;
             read.map_err(|fault| match fault {

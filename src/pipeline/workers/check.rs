@@ -97,6 +97,8 @@ impl<S: GrinSession> HandleMessage<CheckBook> for CheckWorker<S> {
         if check.stop.is_cancelled() {
             return Ok(CheckResult::NotBegun);
         }
+        let file = check.file_name.clone();
+        cx.describe(move || format!("asks GRIN for the head of {file}"));
         let checked = panics::caught(self.check(&check, cx)).await;
         checked.unwrap_or(Err(CheckError::Panicked(check.file_name)))
     }

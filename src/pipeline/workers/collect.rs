@@ -135,6 +135,7 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         if matches!(state, PassState::Interrupted(_)) {
             return Ok(seen);
         }
+        cx.describe(move || format!("{}: concludes its pass", collect.list));
         let finish = FinishPass {
             pass: pass.id,
             complete: matches!(state, PassState::Complete),

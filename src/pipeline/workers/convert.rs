@@ -115,6 +115,8 @@ impl<S: GrinSession> Worker for ConvertWorker<S> {
 
 impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
     async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertAnswer, ConvertError> {
+        let books = batch.barcodes.len();
+        cx.describe(move || format!("asks GRIN to convert {books} books"));
         let answer = match self.ask(&batch, cx).await {
             Err(SessionError::QueueFull) => {
                 let result = ConvertResult {

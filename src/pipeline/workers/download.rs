@@ -12,7 +12,7 @@ use crate::archive::{ArchiveError, SeenArchive};
 use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::diagnostics::{UnrecognisedAnswer, of_archive_error, of_findings};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
-use crate::log::as_actor;
+use crate::log::{DisplaySize, DisplaySpeed, as_actor};
 use crate::pipeline::LibraryMembership;
 use crate::pipeline::book_services::uncancelled;
 use crate::pipeline::publish;
@@ -224,6 +224,7 @@ impl<S: GrinSession> DownloadWorker<S> {
             EarlierCopy::None | EarlierCopy::Spliced => None,
         };
         let session = &self.parts.session;
+        describe(cx, &download.barcode, || "asks GRIN for the archive".to_owned());
         let ask = async |cx: &AskContext| session.archive(open, cx).await;
         let body = match unless_held_back(session, &download.stop, cx, ask).await {
             None => return Ok(DownloadResult::NotBegun),
@@ -239,6 +240,7 @@ impl<S: GrinSession> DownloadWorker<S> {
             .parts
             .transfers
             .begin(&download.barcode, body.reader.received(), body.head.length);
+        describe_transfer(cx, download, &body);
         let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, recipe, first)));
         let staged = cx
             .waiting_for("transfer", pass)
@@ -257,6 +259,7 @@ impl<S: GrinSession> DownloadWorker<S> {
         staged: StagedVolume,
         cx: &AskContext,
     ) -> Result<DownloadResult, DownloadError> {
+        describe(cx, &download.barcode, || "is verified, and being published".to_owned());
         let lease = self.parts.lease;
         let begin = BeginPublication {
             claim: download.claim.clone(),
@@ -350,6 +353,23 @@ impl<S: GrinSession> DownloadWorker<S> {
 /// Whether the catalog may answer later.
 fn is_away(error: &CatalogError) -> bool {
     error.may_pass() && !matches!(error, CatalogError::Asked(AskError::Closed | AskError::Draining))
+}
+
+/// `39015012345678: 31.2 MiB of 51.0 MiB, 4.2 MB/s`, as it stands when somebody looks.
+fn describe_transfer(cx: &AskContext, download: &DownloadBook, body: &ArchiveBody) {
+    let (received, length, began) = (body.reader.received(), body.head.length, Instant::now());
+    describe(cx, &download.barcode, move || {
+        let received = received.load(Relaxed);
+        let of = length.map_or_else(String::new, |length| format!(" of {}", DisplaySize(length)));
+        #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
+        let speed = DisplaySpeed(received as f64 / began.elapsed().as_secs_f64().max(0.001));
+        format!("{}{of}, {speed}", DisplaySize(received))
+    });
+}
+
+fn describe(cx: &AskContext, barcode: &Barcode, words: impl Fn() -> String + Send + Sync + 'static) {
+    let barcode = barcode.clone();
+    cx.describe(move || format!("{barcode}: {}", words()));
 }
 
 fn unrecognised(error: &DownloadError) -> Vec<UnrecognisedAnswer> {

@@ -95,6 +95,8 @@ impl<S: GrinSession> Worker for EnrichWorker<S> {
 
 impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
     async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichAnswer, EnrichError> {
+        let books = batch.barcodes.len();
+        cx.describe(move || format!("asks GRIN for the data of {books} books"));
         let url = self.parts.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);
         let policy = self.parts.backoff.limited(batch.attempts);

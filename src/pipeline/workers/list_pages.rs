@@ -8,6 +8,7 @@ use crate::actor::AskContext;
 use crate::catalog::ListPass;
 use crate::diagnostics::ListReview;
 use crate::grin::{EndDoubt, ListForm, ListKind, ListPage, ListPageParser, ListQuery, ListRow, LoopGuard, PageMark};
+use crate::log::DisplayCount;
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_reading::{ListEnd, ListReading};
 use crate::pipeline::workers::page_fault::PageFault;
@@ -33,7 +34,9 @@ impl<S: GrinSession> ListReading<'_, S> {
             None => (first.clone(), false),
         };
         let mut visited = LoopGuard::default();
+        let mut total = 0;
         loop {
+            self.describe(pass, total, cx);
             visited.enter(&url).map_err(PageFault::Refused)?;
             let (page, mark) = match self.page_with_retries(&url, &visited, cx).await {
                 Ok(read) => read,
@@ -48,6 +51,7 @@ impl<S: GrinSession> ListReading<'_, S> {
             resumed = false;
             visited.leave(&mark).map_err(PageFault::Refused)?;
             self.seen.pages += 1;
+            total = page.total.max(total);
             let is_short = self
                 .page_size()
                 .is_some_and(|requested| page.rows < u64::from(requested));
@@ -58,6 +62,21 @@ impl<S: GrinSession> ListReading<'_, S> {
                 Some(next) => url = next,
             }
         }
+    }
+
+    /// `_all_books: 20 500 of 54 000 books read; reads page 42 of this run`.
+    fn describe(&self, pass: &ListPass, total: u64, cx: &AskContext) {
+        let (list, rows, next) = (self.list, pass.rows + self.fresh, self.seen.pages + 1);
+        let of = match total {
+            0 => String::new(),
+            total => format!(" of {}", DisplayCount(total)),
+        };
+        cx.describe(move || {
+            format!(
+                "{list}: {}{of} books read; reads page {next} of this run",
+                DisplayCount(rows)
+            )
+        });
     }
 
     /// Rows requested for one page. The failed books are few and come on one (src/grin/PROTOCOL.md, section 1).

@@ -80,7 +80,8 @@ impl<S: GrinSession> ListReading<'_, S> {
     /// Reads the list in a text form.
     pub(super) async fn text(&mut self, form: ListForm, rows: TextUse, cx: &AskContext) -> Result<TextRead, PageFault> {
         let query = ListQuery { form, page_size: None };
-        let url = self.parts.addresses.list(self.list, &query);
+        let (list, url) = (self.list, self.parts.addresses.list(self.list, &query));
+        cx.describe(move || format!("{list}: reads its text form"));
         self.text_at(&url, rows, cx).await
     }
 
