@@ -292,6 +292,10 @@ impl ActorInstance {
         lock(&self.first_fault).get_or_insert(fault);
     }
 
+    pub(super) fn keep_black_box(&self) {
+        self.hub.keep_black_box(self.name);
+    }
+
     pub(super) fn note_restart(&self, why: RestartReason, wait: std::time::Duration) {
         self.stats().restarts[why as usize].fetch_add(1, Relaxed);
         self.backoff

@@ -9,6 +9,7 @@
 //! anywhere on this path, it is counted, and its asker is told. An asker that goes away takes its message along: queued,
 //! it is not begun; running, its [`AskContext`] is cancelled.
 
+mod black_box;
 mod budget;
 mod capacity;
 mod concurrent;
@@ -37,6 +38,9 @@ mod windows;
 mod worker;
 mod worker_slot;
 
+pub(crate) use black_box::BlackBoxDump;
+#[cfg(test)]
+pub(crate) use black_box::MessageEvent;
 pub(crate) use budget::RestartBudget;
 pub use concurrent::ConcurrentRunner;
 pub use context::AskContext;

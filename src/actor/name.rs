@@ -127,6 +127,11 @@ impl MessageSender {
         }
     }
 
+    /// The row as it is kept with each event.
+    pub(super) fn row_code(self) -> u8 {
+        u8::try_from(self.row()).unwrap_or(u8::MAX)
+    }
+
     /// Label of a row: outside askers share one, so that the set of labels stays closed.
     pub(super) fn row_label(row: usize) -> &'static str {
         ActorName::ALL.get(row).map_or("outside", |name| name.as_str())

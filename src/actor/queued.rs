@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::actor::black_box::{EventOutcome, RawEvent};
 use crate::actor::capacity::CapacityPlace;
 use crate::actor::held_messages::{HeldMessage, MessagePhase, SlabKey};
 use crate::actor::instance::ActorInstance;
@@ -15,6 +16,7 @@ pub(super) struct QueuedMessage {
     instance: Arc<ActorInstance>,
     key: SlabKey,
     kind: u8,
+    from: u8,
     sent: u64,
     place: Option<CapacityPlace>,
     done: bool,
@@ -52,6 +54,7 @@ impl QueuedMessage {
             instance: Arc::clone(instance),
             key,
             kind,
+            from: from.row_code(),
             sent,
             place: Some(place),
             done: false,
@@ -88,6 +91,7 @@ impl QueuedMessage {
                         .abandoned_queued
                         .fetch_add(1, Relaxed);
                 }
+                self.note_unbegun(begun, EventOutcome::Abandoned);
                 false
             } else {
                 if let Some(line) = held.lines.get_mut(self.key) {
@@ -101,6 +105,17 @@ impl QueuedMessage {
         wanted.then(|| self.count_begin(begun))
     }
 
+    fn note_unbegun(&self, ended: u64, outcome: EventOutcome) {
+        self.instance.stats().note_event(RawEvent {
+            kind: self.kind,
+            from: self.from,
+            sent: self.sent,
+            begun: ended,
+            ended,
+            outcome,
+        });
+    }
+
     fn count_begin(&self, begun: u64) -> RunningMessage {
         let stats = self.instance.stats();
         stats.wait.observe_nanos(begun.saturating_sub(self.sent));
@@ -110,6 +125,8 @@ impl QueuedMessage {
             instance: Arc::clone(&self.instance),
             key: self.key,
             kind: self.kind,
+            from: self.from,
+            sent: self.sent,
             begun,
             done: false,
         }
@@ -129,6 +146,12 @@ impl Drop for QueuedMessage {
         };
         let stats = self.instance.stats();
         stats.left();
+        let outcome = if gone {
+            EventOutcome::Abandoned
+        } else {
+            EventOutcome::Dropped
+        };
+        self.note_unbegun(self.instance.now(), outcome);
         if !gone {
             let why = if self.instance.refusal() == AskError::Draining {
                 MessageRejection::Draining
@@ -147,6 +170,8 @@ pub(super) struct RunningMessage {
     instance: Arc<ActorInstance>,
     key: SlabKey,
     kind: u8,
+    from: u8,
+    sent: u64,
     begun: u64,
     done: bool,
 }
@@ -179,6 +204,17 @@ impl RunningMessage {
         kind.in_flight.fetch_sub(1, Relaxed);
         kind.handled[outcome as usize].fetch_add(1, Relaxed);
         kind.handle.observe_nanos(now.saturating_sub(self.begun));
+        self.instance.stats().note_event(RawEvent {
+            kind: self.kind,
+            from: self.from,
+            sent: self.sent,
+            begun: self.begun,
+            ended: now,
+            outcome: EventOutcome::Handled(outcome),
+        });
+        if outcome == MessageOutcome::Panicked {
+            self.instance.keep_black_box();
+        }
         self.instance.note_progress_at(now);
     }
 }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::actor::black_box::BlackBoxDump;
 use crate::actor::instance::ActorInstance;
 use crate::actor::stats::ActorStats;
 use crate::actor::tasks::TaskStats;
@@ -33,6 +35,8 @@ pub(super) struct HubInner {
     pub(super) tasks: Mutex<BTreeMap<&'static str, Arc<TaskStats>>>,
     gave_up: watch::Sender<Option<GaveUp>>,
     pub(super) windows: Mutex<ActivityWindows>,
+    /// As they were when a message panicked, one an actor, until somebody takes them.
+    kept: Mutex<BTreeMap<ActorName, BlackBoxDump>>,
     numbers: AtomicU32,
 }
 
@@ -75,16 +79,22 @@ impl Default for ActorRegistry {
 impl ActorRegistry {
     /// An empty hub; its clock starts now.
     pub fn new() -> Self {
+        Self::with_black_boxes(true)
+    }
+
+    /// As [`ActorRegistry::new`], for measurements of what black boxes cost: with or without them.
+    pub fn with_black_boxes(on: bool) -> Self {
         Self {
             inner: Arc::new(HubInner {
                 epoch: Instant::now(),
                 started: std::time::SystemTime::now(),
-                actors: ActorName::ALL.map(ActorStats::new),
+                actors: ActorName::ALL.map(|name| ActorStats::new(name, on)),
                 instances: Mutex::default(),
                 ledger: Mutex::default(),
                 tasks: Mutex::default(),
                 gave_up: watch::Sender::new(None),
                 windows: Mutex::default(),
+                kept: Mutex::default(),
                 numbers: AtomicU32::new(0),
             }),
         }
@@ -111,6 +121,33 @@ impl ActorRegistry {
     /// How each instance ended, oldest first.
     pub fn ledger(&self) -> Vec<LedgerEntry> {
         lock(&self.inner.ledger).iter().cloned().collect()
+    }
+
+    /// The last messages of an actor; takes no lock that an actor waits for.
+    pub fn black_box(&self, actor: ActorName, why: &'static str) -> BlackBoxDump {
+        BlackBoxDump {
+            actor,
+            at: Timestamp::now(),
+            why: why.into(),
+            events: self.stats(actor).events(|nanos| self.moment(nanos)),
+        }
+    }
+
+    /// Those black boxes that were kept since the last call because a message had panicked.
+    pub(crate) fn take_kept(&self) -> Vec<BlackBoxDump> {
+        std::mem::take(&mut *lock(&self.inner.kept)).into_values().collect()
+    }
+
+    /// Keeps a black box as it is now, unless one of this actor is kept.
+    pub(super) fn keep_black_box(&self, actor: ActorName) {
+        let mut kept = lock(&self.inner.kept);
+        kept.entry(actor).or_insert_with(|| self.black_box(actor, "panic"));
+    }
+
+    /// Nanoseconds since the hub's start as a moment.
+    fn moment(&self, nanos: u64) -> Timestamp {
+        let at = self.inner.started + std::time::Duration::from_nanos(nanos);
+        Timestamp::try_from(at).unwrap_or_default()
     }
 
     pub(super) fn stats(&self, name: ActorName) -> &ActorStats {

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
+use jiff::Timestamp;
+
+use crate::actor::black_box::{BlackBox, MessageEvent, RawEvent};
 use crate::actor::held_messages::RecordSlab;
 use crate::actor::{ActorName, DurationHistogram, ExitReason, MessageOutcome, MessageSender};
 
@@ -84,14 +87,17 @@ pub(super) struct ActorStats {
     pub(super) exits: [AtomicU64; ExitReason::ALL.len()],
     /// Nanoseconds that each asker spent waiting for a free place.
     pub(super) blocked: [AtomicU64; MessageSender::ROWS],
+    /// Made with the first event; `None`: it is switched off.
+    black_box: Option<OnceLock<BlackBox>>,
     /// Those who wait for a free place now, and since when.
     pub(super) waiting: Mutex<RecordSlab<(MessageSender, u64)>>,
 }
 
 impl ActorStats {
-    pub(super) fn new(name: ActorName) -> Self {
+    pub(super) fn new(name: ActorName, has_black_box: bool) -> Self {
         Self {
             name,
+            black_box: has_black_box.then(OnceLock::new),
             kinds: [const { OnceLock::new() }; KINDS],
             other: KindStats::new("other"),
             depth: AtomicU64::new(0),
@@ -141,6 +147,19 @@ impl ActorStats {
         }
     }
 
+    /// Keeps how a message ended.
+    pub(super) fn note_event(&self, event: RawEvent) {
+        if let Some(black_box) = &self.black_box {
+            black_box.get_or_init(BlackBox::default).note(event);
+        }
+    }
+
+    /// The last messages; empty where none has ended.
+    pub(super) fn events(&self, at: impl Fn(u64) -> Timestamp) -> Vec<MessageEvent> {
+        let black_box = self.black_box.as_ref().and_then(OnceLock::get);
+        black_box.map_or_else(Vec::new, |black_box| black_box.read(at, |kind| self.kind(kind).kind))
+    }
+
     pub(super) fn left(&self) {
         self.depth.fetch_sub(1, Relaxed);
     }
@@ -152,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_same_kind_keeps_its_counters() {
-        let stats = ActorStats::new(ActorName::Checker);
+        let stats = ActorStats::new(ActorName::Checker, true);
         let first = stats.kind_index("check");
         let second = stats.kind_index("other_kind");
         assert_ne!(first, second);
@@ -162,7 +181,7 @@ mod tests {
 
     #[test]
     fn kinds_are_bounded() {
-        let stats = ActorStats::new(ActorName::Checker);
+        let stats = ActorStats::new(ActorName::Checker, true);
         for number in 0..KINDS + 10 {
             let kind: &'static str = format!("kind{number}").leak();
             stats.kind(stats.kind_index(kind)).sent.fetch_add(1, Relaxed);
@@ -173,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_peak_stays() {
-        let stats = ActorStats::new(ActorName::Checker);
+        let stats = ActorStats::new(ActorName::Checker, true);
         stats.entered();
         stats.entered();
         stats.left();

@@ -51,7 +51,8 @@ const HELP: &[CommandHelp] = &[
         notes: "\
 Signals:
   SIGTERM, SIGINT  finish what was begun and stop; a second one stops at once
-  SIGHUP           read the config again, all or nothing",
+  SIGHUP           read the config again, all or nothing
+  SIGUSR1          write the last 4,096 messages of each actor into diagnostics/ beside the catalog's file",
         examples: &["grind run", "grind run --config settings/demo.toml --once"],
         exits: WHOLE_RUN,
     },

@@ -1,5 +1,6 @@
 //! The whole wiring, signals, systemd, reload, shutdown.
 
+mod black_box;
 mod build_error;
 mod control;
 mod course;

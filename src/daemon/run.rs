@@ -21,7 +21,7 @@ use crate::daemon::wiring::Daemon;
 use crate::daemon::{ShutdownLedger, course, notify, reload};
 use crate::observe::{DaemonView, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
 use crate::pipeline::{RunReport, RunScope};
-use crate::settings::{Settings, SettingsSources};
+use crate::settings::{Settings, SettingsSources, diagnostics_folder};
 use crate::vocabulary::{WaitCause, WaitReason};
 
 /// How often the catalog is counted and `STATUS=` renewed.
@@ -111,8 +111,8 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     view.served_at(observer.as_ref().and_then(ObserverServer::local_addr));
     view.ready();
     notify::ready();
-    let watchdog =
-        WatchdogThread::start(daemon.hub.clone(), Arc::clone(&daemon.threads)).map_err(StartError::Watchdog)?;
+    let watchdog = watch(&daemon, &settings).map_err(StartError::Watchdog)?;
+    signals.told_to(watchdog.orders());
     tell_ready(&settings, observer.as_ref());
     let course = course::tell(&view);
     on_ready(Arc::clone(&view));
@@ -173,6 +173,12 @@ async fn finish(
         gave_up: gave_up.or(lost),
         signed_out,
     }
+}
+
+fn watch(daemon: &Daemon, settings: &Settings) -> std::io::Result<WatchdogThread> {
+    let state_directory = std::env::var_os("STATE_DIRECTORY");
+    let folder = diagnostics_folder(&settings.catalog.url, state_directory.as_deref());
+    WatchdogThread::start(daemon.hub.clone(), Arc::clone(&daemon.threads), folder)
 }
 
 fn tell_ready(settings: &Settings, observer: Option<&ObserverServer>) {

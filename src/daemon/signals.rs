@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::daemon::notify;
+use crate::daemon::watchdog::WatchdogOrder;
 
 /// What the end may take after the grace of the drain: the catalog waits 15 s for a lock, the membership ends within 5 s,
 /// and the session waits 5 s for its requests. With the default grace that is before systemd kills the process
@@ -92,6 +93,8 @@ struct RunState {
     catalog_is_silent: bool,
     stop: CancellationToken,
     reload: Arc<Notify>,
+    /// Who has black boxes written; `None` before there is anybody.
+    watchdog: Option<mpsc::Sender<WatchdogOrder>>,
 }
 
 /// The signals of one run. When it is dropped, the run is over, and a stop signal ends the process at once.
@@ -115,6 +118,7 @@ impl DaemonSignals {
             catalog_is_silent: false,
             stop: CancellationToken::new(),
             reload: Arc::default(),
+            watchdog: None,
         };
         let mut thread = THREAD.lock().unwrap_or_else(PoisonError::into_inner);
         let state = match &*thread {
@@ -136,6 +140,11 @@ impl DaemonSignals {
     /// The run has come this far. What it was told before stays told.
     pub fn enter(&self, stage: RunStage) {
         self.state.send_modify(|state| state.stage = stage);
+    }
+
+    /// SIGUSR1 is told to this watchdog.
+    pub(crate) fn told_to(&self, watchdog: mpsc::Sender<WatchdogOrder>) {
+        self.state.send_modify(|state| state.watchdog = Some(watchdog));
     }
 
     /// The run drains: it has the grace and the time to close.
@@ -203,6 +212,7 @@ struct Handlers {
     term: Signal,
     int: Signal,
     hup: Signal,
+    usr1: Signal,
 }
 
 impl Handlers {
@@ -211,6 +221,7 @@ impl Handlers {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
+            usr1: signal(SignalKind::user_defined1())?,
         })
     }
 }
@@ -230,6 +241,9 @@ async fn hear(mut handlers: Handlers, state: watch::Sender<RunState>) {
             _ = handlers.int.recv() => stop(&state, "SIGINT"),
             _ = handlers.hup.recv() => if on_hangup(stage) == SignalAction::Reload {
                 state.borrow().reload.notify_one();
+            },
+            _ = handlers.usr1.recv() => if let Some(watchdog) = &state.borrow().watchdog {
+                watchdog.send(WatchdogOrder::RecordBlackBoxes).ok();
             },
             _ = changes.changed() => {}
             () = overdue => {

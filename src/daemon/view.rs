@@ -11,7 +11,7 @@ use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::actor::{ActorRegistry, HubSnapshot};
+use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
 use crate::catalog::{ForecastInputs, LibraryForecast, LibraryPace, MemberRow, PutOffCounts, SharedTask, forecast};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::threads::WatchedThreads;
@@ -250,6 +250,10 @@ impl DaemonView for LiveDaemonView {
 
     fn hub(&self) -> HubSnapshot {
         self.hub.snapshot()
+    }
+
+    fn black_box(&self, actor: ActorName) -> BlackBoxDump {
+        self.hub.black_box(actor, "request")
     }
 
     fn note_windows(&self) {

@@ -1,13 +1,16 @@
 //! The watchdog: systemd is told that the daemon is alive only while each of its threads answers. It has a thread of its own, so that no
-//! other can keep it, and says in the log what a silent thread has in hand before systemd ends the process.
+//! other can keep it, and says in the log what a silent thread has in hand before systemd ends the process. It also has the last messages
+//! of actors written to files after a panic, in a stall, and when it is told to.
 
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
-use crate::actor::ActorRegistry;
+use crate::actor::{ActorName, ActorRegistry};
+use crate::daemon::black_box::BlackBoxRecorder;
 use crate::daemon::notify;
 use crate::daemon::threads::{self, SILENCE_LIMIT, WatchedThreads};
 use crate::observe::ThreadSilence;
@@ -19,8 +22,17 @@ const WEDGE: &str = "GRIND_DEBUG_WEDGE";
 
 /// The thread that asks the others; it ends when this is dropped.
 pub(crate) struct WatchdogThread {
-    stop: Option<mpsc::Sender<()>>,
+    orders: mpsc::Sender<WatchdogOrder>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread does besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WatchdogOrder {
+    /// Ends.
+    Stop,
+    /// Has the last messages of all actors written to files.
+    RecordBlackBoxes,
 }
 
 /// How often to ask, and for how long a thread may be silent: systemd ends a process that it has not heard of for its whole interval.
@@ -55,17 +67,23 @@ impl WatchdogThread {
     ///
     /// # Errors
     /// No thread can be had.
-    pub(crate) fn start(hub: ActorRegistry, threads: Arc<WatchedThreads>) -> std::io::Result<Self> {
+    pub(crate) fn start(hub: ActorRegistry, threads: Arc<WatchedThreads>, folder: PathBuf) -> std::io::Result<Self> {
         if let Ok(name) = std::env::var(WEDGE) {
             let found = threads.wedge(&name);
             error!(name, found, "a thread is made to stand still, as {WEDGE} says");
         }
-        let (stop, stopped) = mpsc::channel();
+        let (orders, ordered) = mpsc::channel();
         let ask_every = WatchdogPace::of(notify::watchdog_interval()).ask_every;
         let watch = move || {
             let mut seen = Seen::default();
+            let mut recorder = BlackBoxRecorder::new(hub.clone(), folder);
             let mut last = Instant::now();
-            while stopped.recv_timeout(ask_every) == Err(mpsc::RecvTimeoutError::Timeout) {
+            loop {
+                match ordered.recv_timeout(ask_every) {
+                    Ok(WatchdogOrder::RecordBlackBoxes) => recorder.record(&ActorName::ALL, "SIGUSR1"),
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
+                    Ok(WatchdogOrder::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                }
                 let now = Instant::now();
                 // The process was stopped or the machine slept: the others could not answer either.
                 if now.saturating_duration_since(last) > ask_every * 2 {
@@ -73,7 +91,9 @@ impl WatchdogThread {
                 }
                 last = now;
                 threads.ask(now);
-                seen.tell(threads.stuck(now), &hub, &threads);
+                let silent = seen.tell(threads.stuck(now), &hub, &threads);
+                recorder.record(&silent, "watchdog");
+                recorder.look();
                 if seen.stuck.is_empty() {
                     notify::alive();
                 }
@@ -81,15 +101,20 @@ impl WatchdogThread {
         };
         let thread = std::thread::Builder::new().name("watchdog".into()).spawn(watch)?;
         Ok(Self {
-            stop: Some(stop),
+            orders,
             thread: Some(thread),
         })
+    }
+
+    /// Where it takes orders.
+    pub(crate) fn orders(&self) -> mpsc::Sender<WatchdogOrder> {
+        self.orders.clone()
     }
 }
 
 impl Drop for WatchdogThread {
     fn drop(&mut self) {
-        self.stop.take();
+        self.orders.send(WatchdogOrder::Stop).ok();
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
         }
@@ -103,11 +128,14 @@ struct Seen {
 }
 
 impl Seen {
-    fn tell(&mut self, now: Vec<ThreadSilence>, hub: &ActorRegistry, threads: &WatchedThreads) {
+    /// Returns the actors of threads that are silent since now.
+    fn tell(&mut self, now: Vec<ThreadSilence>, hub: &ActorRegistry, threads: &WatchedThreads) -> Vec<ActorName> {
+        let mut silent = Vec::new();
         let is_in = |list: &[ThreadSilence], thread: &str| list.iter().any(|silence| silence.thread == thread);
         for silence in now.iter().filter(|silence| !is_in(&self.stuck, &silence.thread)) {
             let (thread, seconds) = (&silence.thread, silence.seconds);
             let held = threads::in_hand(threads.actors(thread), &hub.snapshot()).join("; ");
+            silent.extend(threads.actors(thread));
             error!(
                 thread,
                 seconds, held, "a thread does not answer; systemd ends the daemon if that lasts, and starts it again"
@@ -121,6 +149,7 @@ impl Seen {
             );
         }
         self.stuck = now;
+        silent
     }
 }
 

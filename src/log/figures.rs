@@ -51,6 +51,19 @@ impl fmt::Display for DisplayDuration {
     }
 }
 
+/// A stretch of time that may be very short: `450µs`, `12.3ms`, then as [`DisplayDuration`].
+pub struct ShortDuration(pub f64);
+
+impl fmt::Display for ShortDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            short if short < 0.000_999_5 => f.pad(&format!("{:.0}µs", short * 1e6)),
+            short if short < 0.999_95 => f.pad(&format!("{:.1}ms", short * 1e3)),
+            long => DisplayDuration(long).fmt(f),
+        }
+    }
+}
+
 /// A count with thin groups: `1 234 567`.
 pub struct DisplayCount(pub u64);
 
@@ -71,6 +84,21 @@ impl fmt::Display for DisplayCount {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_stretches_have_units_of_their_own() {
+        let cases = [
+            (0.0, "0µs"),
+            (0.000_45, "450µs"),
+            (0.000_999_9, "1.0ms"),
+            (0.012_34, "12.3ms"),
+            (0.999_99, "1.0s"),
+            (61.0, "1m 1s"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(ShortDuration(seconds).to_string(), text);
+        }
+    }
 
     #[test]
     fn numbers_as_people_read_them() {

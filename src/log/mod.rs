@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
-pub(crate) use crate::log::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
+pub(crate) use crate::log::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration};
 use crate::log::journal::JournalSocket;
 pub(crate) use crate::log::level::{BadLevel, LogLevel};
 use crate::log::lines::LogLayer;

@@ -1,5 +1,6 @@
 //! Metrics, HTTP, status.
 
+mod black_box;
 mod chain;
 pub mod client;
 mod control;
@@ -28,6 +29,7 @@ mod view;
 mod tests;
 
 pub(crate) use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
+pub(crate) use crate::observe::black_box::BlackBoxText;
 #[cfg(test)]
 pub(crate) use crate::observe::chain::BlockingChains;
 pub(crate) use crate::observe::client::ClientError;

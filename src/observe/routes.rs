@@ -1,13 +1,14 @@
 //! What is answered at which address.
 //!
-//! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /live` 200 while all threads
-//! answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
+//! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /api/actors/NAME/black-box` an actor's
+//! last messages · `GET /live` 200 while all threads answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
 //! does what an operator asks for (over the Unix socket only, whose file says who may).
 
 use actix_web::http::header;
 use actix_web::web::{Data, Json, JsonConfig, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
 
+use crate::actor::ActorName;
 use crate::observe::control::ControlRequest;
 use crate::observe::page::StatusPage;
 use crate::observe::readiness::DaemonReadiness;
@@ -27,6 +28,7 @@ pub fn all(config: &mut ServiceConfig) {
         .service(page)
         .service(metrics)
         .service(api_status)
+        .service(black_box)
         .service(live)
         .service(ready)
         .app_data(JsonConfig::default().limit(LONGEST_REQUEST))
@@ -53,6 +55,14 @@ async fn metrics(view: Data<dyn DaemonView>) -> HttpResponse {
 #[get("/api/status")]
 async fn api_status(view: Data<dyn DaemonView>) -> HttpResponse {
     HttpResponse::Ok().json(DaemonStatus::of(view.get_ref()))
+}
+
+#[get("/api/actors/{name}/black-box")]
+async fn black_box(name: web::Path<String>, view: Data<dyn DaemonView>) -> HttpResponse {
+    match ActorName::ALL.into_iter().find(|actor| actor.as_str() == *name) {
+        Some(actor) => HttpResponse::Ok().json(view.black_box(actor)),
+        None => plain(&mut HttpResponse::NotFound(), &format!("there is no actor {:?}", *name)),
+    }
 }
 
 #[get("/live")]

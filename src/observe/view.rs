@@ -2,7 +2,7 @@
 
 use futures::future::LocalBoxFuture;
 
-use crate::actor::HubSnapshot;
+use crate::actor::{ActorName, BlackBoxDump, HubSnapshot};
 use crate::observe::control::{ControlError, ControlReply, ControlRequest};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::liveness::ThreadSilence;
@@ -19,6 +19,8 @@ pub trait DaemonView: Send + Sync + 'static {
     fn hub(&self) -> HubSnapshot;
     /// The observer calls this every [`crate::observe::server::READ_EVERY`]: what is shown of the last minutes is read then.
     fn note_windows(&self) {}
+    /// The last messages of an actor.
+    fn black_box(&self, actor: ActorName) -> BlackBoxDump;
     /// Connections, permits and requests.
     fn session(&self) -> SessionSnapshot;
     /// How the library is shared; `None` where it is not.

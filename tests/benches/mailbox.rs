@@ -88,12 +88,15 @@ struct Actors {
 
 impl Actors {
     fn start(arbiter: &ArbiterHandle) -> Self {
-        let hub = ActorRegistry::new();
+        Self::counted_by(&ActorRegistry::new(), arbiter)
+    }
+
+    fn counted_by(hub: &ActorRegistry, arbiter: &ArbiterHandle) -> Self {
         let options = SpawnOptions::with_capacity(128);
         Self {
             plain: Plain::start_in_arbiter(arbiter, |_| Plain),
-            serial: spawn::serial(&hub, arbiter, options, || Tracked),
-            concurrent: spawn::concurrent(&hub, arbiter, options, || Tracked),
+            serial: spawn::serial(hub, arbiter, options, || Tracked),
+            concurrent: spawn::concurrent(hub, arbiter, options, || Tracked),
             cx: AskContext::root("bench"),
         }
     }
@@ -171,5 +174,31 @@ fn mailbox(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, mailbox);
+/// What it costs to keep the last messages of each actor: with black boxes and without them in one run.
+fn black_box(criterion: &mut Criterion) {
+    let system = System::new();
+    let mut group = criterion.benchmark_group("black box, same arbiter, 64 in flight");
+    group
+        .sample_size(40)
+        .measurement_time(Duration::from_secs(4))
+        .warm_up_time(Duration::from_millis(500));
+    let started = [("off", false), ("on", true)].map(|(name, on)| {
+        let hub = ActorRegistry::with_black_boxes(on);
+        (
+            name,
+            system.block_on(async { Actors::counted_by(&hub, &Arbiter::current()) }),
+        )
+    });
+    for (name, actors) in &started {
+        group.bench_function(format!("serial, {name}"), |bench| {
+            bench.iter_custom(|rounds| system.block_on(timed(rounds, 64, |number| actors.serial(number))));
+        });
+        group.bench_function(format!("concurrent, {name}"), |bench| {
+            bench.iter_custom(|rounds| system.block_on(timed(rounds, 64, |number| actors.concurrent(number))));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, mailbox, black_box);
 criterion_main!(benches);

@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::actor::{
-    ActorName, ActorSnapshot, ActorState, DurationHistogram, EdgeCount, ExitReason, HistogramSnapshot, HubSnapshot,
-    MessageOutcome as Handled, MessageSnapshot, ProtectedWait, SnapshotLabel, TaskSnapshot,
+    ActorName, ActorRegistry, ActorSnapshot, ActorState, BlackBoxDump, DurationHistogram, EdgeCount, ExitReason,
+    HistogramSnapshot, HubSnapshot, MessageOutcome as Handled, MessageSnapshot, ProtectedWait, SnapshotLabel,
+    TaskSnapshot,
 };
 use crate::dapr::StateSnapshot;
 use crate::observe::{
@@ -43,6 +44,10 @@ impl DaemonView for Seen {
 
     fn hub(&self) -> HubSnapshot {
         hub()
+    }
+
+    fn black_box(&self, actor: ActorName) -> BlackBoxDump {
+        ActorRegistry::new().black_box(actor, "request")
     }
 
     fn session(&self) -> SessionSnapshot {

@@ -50,6 +50,20 @@ fn metrics_page_and_json_are_served() {
 }
 
 #[test]
+fn the_last_messages_of_an_actor_are_served_and_of_nobody_else() {
+    let (_, observer, endpoint) = observed();
+    let dump: crate::actor::BlackBoxDump =
+        serde_json::from_slice(&client::get(&endpoint, "/api/actors/catalog/black-box").unwrap()).unwrap();
+    assert_eq!((dump.actor, &*dump.why), (crate::actor::ActorName::Catalog, "request"));
+    let nobody = client::get(&endpoint, "/api/actors/nobody/black-box").unwrap_err();
+    assert!(
+        nobody.to_string().ends_with("404: there is no actor \"nobody\""),
+        "{nobody}"
+    );
+    observer.stop();
+}
+
+#[test]
 fn json_is_what_status_and_top_read() {
     let (_, observer, endpoint) = observed();
     let seen: crate::observe::DaemonStatus =
