@@ -57,13 +57,15 @@ pub use registry::ActorRegistry;
 pub(crate) use registry::{GaveUp, LedgerEntry};
 pub use serial::SerialRunner;
 pub use snapshot::HubSnapshot;
-pub(crate) use snapshot::{ActorSnapshot, MessageSnapshot, SnapshotLabel, WaitEdge};
+pub(crate) use snapshot::{ActorSnapshot, InstanceSnapshot, MessageSnapshot, SnapshotLabel, WaitEdge};
 #[cfg(test)]
 pub(crate) use snapshot::{EdgeCount, HandledWait, ProtectedWait, TaskSnapshot};
 pub use spawn::SpawnOptions;
 pub(crate) use state::{ActorState, ExitReason, MessageOutcome};
 pub(crate) use stats::{ABANDONED_WHEN, REJECTION_REASONS, RESTART_REASONS};
-pub(crate) use windows::WindowSnapshot;
+#[cfg(test)]
+pub(crate) use windows::MessageWindow;
+pub(crate) use windows::{WindowQuantiles, WindowSnapshot};
 pub use worker::{HandleMessage, Message, ServeMessages, Worker};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::cli::actors::ActorsArgs;
 use crate::cli::args::ReachArgs;
 use crate::cli::auth::AuthArgs;
 #[cfg(feature = "lab")]
@@ -106,6 +107,8 @@ pub enum CliCommand {
     Forget(BooksArgs),
     /// Ask the running daemon how far it is and what it waits for
     Status(StatusArgs),
+    /// Ask the running daemon for its actors: mailboxes, messages, and why who waits
+    Actors(ActorsArgs),
     /// Watch actors, permits and transfers of the running daemon
     Top(TopArgs),
     /// Measure what the project claims, and write a report
@@ -170,6 +173,11 @@ mod tests {
             "grind resume --socket s",
             "grind prioritise 39015012345678 39015012345679",
             "grind forget 39015012345678",
+            "grind actors --json",
+            "grind actors downloader --socket s",
+            "grind actors --chain",
+            "grind actors catalog --chain --json",
+            "grind actors --blackbox downloader",
             "grind top",
             "grind bench sessions --report d",
             "grind man",
@@ -254,6 +262,9 @@ mod tests {
             "grind retry TL0001 --reason damaged_at_source",
             "grind retry --failed --reason typo",
             "grind forget",
+            "grind actors nobody",
+            "grind actors --blackbox",
+            "grind actors catalog --chain --blackbox",
             "grind -v -q sync",
             "grind verify --sample 0",
             "grind verify --repair",

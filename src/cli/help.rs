@@ -375,6 +375,20 @@ half a minute. What the catalog has recorded as stored stays recorded, so copy i
         exits: OF_DAEMON,
     },
     CommandHelp {
+        path: "actors",
+        notes: "\
+Under the table stands what holds the most work back now: each link waits for the next one. Besides actors these are permits, the pacer
+(grin.requests_per_second), the gate (GRIN asked for a pause), the token, the catalog's commit, transfer, storage, disk reserve and hosts.",
+        examples: &[
+            "grind actors",
+            "grind actors downloader",
+            "grind actors --chain",
+            "grind actors --blackbox downloader | tail -20",
+            "grind actors --json | jq .chains.heaviest",
+        ],
+        exits: OF_DAEMON,
+    },
+    CommandHelp {
         path: "top",
         notes: "On a terminal it is drawn again and again until Ctrl-C; elsewhere one frame is printed.",
         examples: &["grind top", "grind top --every 5", "grind top | head -20"],
@@ -520,6 +534,7 @@ mod tests {
             "explain",
             "retry",
             "status",
+            "actors",
             "top",
             "auth status",
         ] {

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod actors;
 pub(crate) mod args;
 pub mod auth;
 pub(crate) mod barcode_args;
@@ -118,6 +119,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Prioritise(args) => control::prioritise(args),
         CliCommand::Forget(args) => control::forget(args),
         CliCommand::Status(args) => status::run(args),
+        CliCommand::Actors(args) => actors::run(args),
         CliCommand::Top(args) => top::run(args),
         #[cfg(feature = "lab")]
         CliCommand::Bench(args) => bench::run(args),

@@ -34,9 +34,14 @@ pub fn run(args: &StatusArgs) -> CommandResult {
 
 /// Asks each endpoint in turn for its status; the first answer counts.
 pub fn ask<T: DeserializeOwned>(endpoints: &[DaemonEndpoint]) -> Result<T, CliError> {
+    ask_at(endpoints, "/api/status")
+}
+
+/// Asks each endpoint in turn for what it has at this path.
+pub fn ask_at<T: DeserializeOwned>(endpoints: &[DaemonEndpoint], path: &str) -> Result<T, CliError> {
     let mut errors = Vec::new();
     for endpoint in endpoints {
-        match client::get(endpoint, "/api/status") {
+        match client::get(endpoint, path) {
             Ok(body) => return serde_json::from_slice(&body).map_err(|error| other_version(endpoint, &error)),
             Err(error) => errors.push(error),
         }

@@ -58,7 +58,7 @@ fn draw(frame: &TopFrame) -> Result<(), crate::cli::error::CliError> {
 }
 
 /// Columns and rows; what a terminal had before there were others, if it does not tell.
-fn terminal_size() -> (usize, usize) {
+pub fn terminal_size() -> (usize, usize) {
     match rustix::termios::tcgetwinsize(stdout()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
         _ => (80, 24),

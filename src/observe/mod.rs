@@ -30,8 +30,9 @@ mod tests;
 
 pub(crate) use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 pub(crate) use crate::observe::black_box::BlackBoxText;
+pub(crate) use crate::observe::chain::BlockingChain;
 #[cfg(test)]
-pub(crate) use crate::observe::chain::BlockingChains;
+pub(crate) use crate::observe::chain::{BlockingChains, ChainLink};
 pub(crate) use crate::observe::client::ClientError;
 pub use crate::observe::client::DaemonEndpoint;
 pub(crate) use crate::observe::control::{ControlError, ControlReply, ControlRequest, RetryRequest};

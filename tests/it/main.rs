@@ -5,6 +5,7 @@
 mod support;
 
 mod actor_map;
+mod actors;
 mod archive_cases;
 mod archive_contents;
 mod archive_damage;
