@@ -75,6 +75,7 @@ fn manifest(barcode: &str, sha256: &str) -> ManifestRead {
         page_numbers: None,
         image_numbers: None,
         hocr_pages: None,
+        hocr_numbers: None,
         verified: true,
         record: RecordKind::NoMarc,
         marc: None,
