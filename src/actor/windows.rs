@@ -205,12 +205,17 @@ impl WindowParts {
     }
 }
 
+/// Each actor in each window, by the window's label.
+type WindowsByActor = BTreeMap<ActorName, BTreeMap<SnapshotLabel, WindowSnapshot>>;
+
 /// All windows, and the counters as they were read last.
 #[derive(Debug, Default)]
 pub(super) struct ActivityWindows {
     at: u64,
     last: BTreeMap<ActorName, ActorCounts>,
     windows: [WindowParts; WINDOWS.len()],
+    /// Made with each reading: whoever looks between two pays a copy.
+    shown: WindowsByActor,
 }
 
 impl ActivityWindows {
@@ -229,21 +234,26 @@ impl ActivityWindows {
             window.note(shape, &grown);
         }
         (self.at, self.last) = (now, counts);
+        self.shown = shown(&self.windows);
     }
 
-    /// Each actor in each window; empty before the first reading.
-    pub(super) fn shown(&self) -> BTreeMap<ActorName, BTreeMap<SnapshotLabel, WindowSnapshot>> {
-        let mut shown: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-        for (shape, window) in WINDOWS.into_iter().zip(&self.windows) {
-            let sum = window.sum();
-            let stretch = nanos_as_seconds(sum.nanos);
-            for (name, counts) in sum.actors.iter().filter(|_| stretch > 0.0) {
-                let of_actor = shown.entry(*name).or_default();
-                of_actor.insert(shape.label.into(), counts.shown(stretch));
-            }
-        }
-        shown
+    /// Each actor in each window, as of the last reading; empty before the first.
+    pub(super) fn shown(&self) -> WindowsByActor {
+        self.shown.clone()
     }
+}
+
+fn shown(windows: &[WindowParts; WINDOWS.len()]) -> WindowsByActor {
+    let mut shown = WindowsByActor::new();
+    for (shape, window) in WINDOWS.into_iter().zip(windows) {
+        let sum = window.sum();
+        let stretch = nanos_as_seconds(sum.nanos);
+        for (name, counts) in sum.actors.iter().filter(|_| stretch > 0.0) {
+            let of_actor = shown.entry(*name).or_default();
+            of_actor.insert(shape.label.into(), counts.shown(stretch));
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
