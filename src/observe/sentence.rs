@@ -67,7 +67,7 @@ fn of_its_own(actor: &ActorSnapshot, session: &SessionSnapshot, daemon: &DaemonS
         )),
         ActorName::Catalog if actor.in_flight() > 0 => Some(format!("writes: {}", under_way(actor))),
         _ if actor.in_flight() > 0 => Some(format!("handles: {}", under_way(actor))),
-        _ if actor.depth > 0 => Some(format!("{} messages are not begun", DisplayCount(actor.depth))),
+        _ if actor.depth > 0 => Some(format!("messages not begun: {}", DisplayCount(actor.depth))),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::actor::{ActorSnapshot, InstanceSnapshot, MessageSnapshot, SnapshotLabel, WindowQuantiles, WindowSnapshot};
+use crate::actor::{ActorSnapshot, InstanceSnapshot, MessageSnapshot, SnapshotLabel, WindowQuantiles};
 use crate::log::ShortDuration;
 use crate::observe::{DaemonStatus, DisplayCount, DisplayDuration};
 
@@ -100,9 +100,8 @@ pub fn short(seconds: Option<f64>) -> String {
 
 /// A line for each window of time.
 fn windows(actor: &ActorSnapshot) -> Vec<String> {
-    let mut shown: Vec<_> = actor.windows.iter().collect();
-    shown.sort_by(|one, other| one.1.seconds.total_cmp(&other.1.seconds));
-    let line = |(label, window): (&SnapshotLabel, &WindowSnapshot)| {
+    let line = |label: &str| {
+        let window = actor.windows.get(label)?;
         let top: Vec<_> = window.messages.iter().take(3).map(|message| &*message.kind).collect();
         let text = format!(
             "{:.1} handled/s, {:.1} failed/s, busy {:.0} %; waited {}; most time: {}",
@@ -112,9 +111,9 @@ fn windows(actor: &ActorSnapshot) -> Vec<String> {
             quantiles(&window.wait),
             if top.is_empty() { "-".to_owned() } else { top.join(", ") }
         );
-        format!("{:<15}{text}", format!("last {label}"))
+        Some(format!("{:<15}{text}", format!("last {label}")))
     };
-    shown.into_iter().map(line).collect()
+    ["10s", "1m", "15m"].into_iter().filter_map(line).collect()
 }
 
 fn row(actor: &ActorSnapshot, message: &MessageSnapshot) -> String {

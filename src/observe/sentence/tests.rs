@@ -99,7 +99,7 @@ fn an_actor_tells_what_it_does_now() {
     told(vec![
         ("nobody asked", Told::of(Checker), "idle; nobody has asked it yet"),
         ("all is done", idle, "idle for 12.0s"),
-        ("messages are queued", queued, "3 messages are not begun"),
+        ("messages are queued", queued, "messages not begun: 3"),
         ("a handler that says nothing", silent, "handles: check 2"),
         ("a pool", pool, "A: 1 of 2 MB; B: 2 of 3 MB"),
         (
