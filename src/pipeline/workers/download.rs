@@ -1,25 +1,23 @@
 //! DOWNLOAD fetches one volume and publishes it: one GET, one pass, one publication.
 
+mod publication;
+
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::actor::{ActorName, AskContext, AskError, HandleMessage, Message, Worker};
+use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::archive::{ArchiveError, SeenArchive};
-use crate::catalog::{BeginPublication, Catalog, CatalogError, ClaimToken, StoredBook};
+use crate::catalog::{Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::diagnostics::{UnrecognisedAnswer, of_archive_error, of_findings};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
 use crate::log::{DisplaySize, DisplaySpeed, as_actor};
 use crate::pipeline::LibraryMembership;
-use crate::pipeline::book_services::uncancelled;
 use crate::pipeline::publish;
-use crate::pipeline::publish::{
-    CopyOrigin, DamagePlace, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, StagedVolume,
-    VolumePublished, place_of_damage,
-};
+use crate::pipeline::publish::{CopyOrigin, DamagePlace, PublishError, PublishRecipe, StagedVolume, place_of_damage};
 use crate::pipeline::workers::grin_session::{GrinSession, unless_held_back};
 use crate::pipeline::workers::key_files::ArchiveKeyFiles;
 use crate::pipeline::workers::panics;
@@ -27,12 +25,6 @@ use crate::pipeline::workers::transfers::TransferTable;
 use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
 use crate::storage::{ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
 use crate::vocabulary::FailureReason;
-
-/// The claim is renewed six times in each lease while objects are published, and they are published only while at least a sixth of
-/// the lease is left: whoever takes the claim over later meets no object of ours that appears afterwards.
-const RENEWALS: u32 = 6;
-/// After which a catalog is asked again that could not confirm the claim.
-const CONFIRM_AGAIN: Duration = Duration::from_secs(1);
 
 /// One DOWNLOAD worker: one volume at a time; its pass runs on a blocking thread of its own.
 pub struct DownloadWorker<S = Session> {
@@ -251,87 +243,6 @@ impl<S: GrinSession> DownloadWorker<S> {
         self.publish(download, staged, cx).await
     }
 
-    /// Tells the catalog what is about to be published, which fails if the claim is lost; then publishes, and renews the claim for as
-    /// long as that takes.
-    async fn publish(
-        &self,
-        download: &DownloadBook,
-        staged: StagedVolume,
-        cx: &AskContext,
-    ) -> Result<DownloadResult, DownloadError> {
-        describe(cx, &download.barcode, || "is verified, and being published".to_owned());
-        let lease = self.parts.lease;
-        let begin = BeginPublication {
-            claim: download.claim.clone(),
-            archive: staged.archive(),
-            lease,
-        };
-        let renewal = lease / RENEWALS;
-        let replaces = !matches!(staged.decision(), ReplaceDecision::KeepStored(_));
-        let window = self.confirm(replaces.then_some(&begin), download, cx).await?;
-        let theirs = window.clone();
-        let mut publishing = actix_rt::task::spawn_blocking(move || as_downloader(|| staged.publish(&theirs)));
-        let published = async {
-            loop {
-                tokio::select! {
-                    published = &mut publishing => break published,
-                    () = sleep(renewal) => match self.parts.catalog.ask(begin.clone(), &uncancelled()).await {
-                        Ok(()) => window.extend(lease.saturating_sub(renewal)),
-                        Err(CatalogError::Stale { .. }) => window.close(),
-                        // The window ends by itself.
-                        Err(error) => warn!(barcode = %download.barcode, %error, "the claim could not be renewed while publishing"),
-                    },
-                }
-            }
-        };
-        match cx
-            .waiting_for("storage", Box::pin(published))
-            .await
-            .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?
-        {
-            Ok(VolumePublished::Stored(book)) => Ok(DownloadResult::Stored(book)),
-            Ok(VolumePublished::KeptAside { reason, key }) => Ok(DownloadResult::KeptAside {
-                detail: format!("{reason}; it is kept as {key}"),
-            }),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Has the claim confirmed, by this question where there is one, and waits for a catalog that is away: what was fetched is not to
-    /// be fetched again for that. Comes back with the time in which may be published.
-    async fn confirm(
-        &self,
-        begin: Option<&BeginPublication>,
-        download: &DownloadBook,
-        cx: &AskContext,
-    ) -> Result<PublicationWindow, DownloadError> {
-        let (asked_at, mut is_told) = (Instant::now(), false);
-        loop {
-            // Known before the claim is confirmed: what ends it afterwards ends the window.
-            let membership = self.parts.membership.unbroken();
-            let window = PublicationWindow::of(self.parts.lease - self.parts.lease / RENEWALS).within(membership);
-            let confirmed = match begin {
-                Some(begin) => self.parts.catalog.ask(begin.clone(), cx).await,
-                None => Ok(()),
-            };
-            let waits = !cx.is_cancelled() && asked_at.elapsed() < download.patience;
-            match confirmed {
-                // The catalog answers again, and the membership is about to be renewed.
-                Ok(()) if waits && !window.is_open() => {}
-                Err(error) if waits && is_away(&error) => {
-                    if !std::mem::replace(&mut is_told, true) {
-                        warn!(barcode = %download.barcode, %error, "fetched, and published as soon as the catalog answers");
-                    }
-                }
-                confirmed => return Ok(confirmed.map(|()| window)?),
-            }
-            tokio::select! {
-                () = cx.cancelled() => {}
-                () = sleep(CONFIRM_AGAIN) => {}
-            }
-        }
-    }
-
     /// Reports what of an archive was not recognised.
     fn report(&self, odd: Vec<UnrecognisedAnswer>) {
         let diagnostics = self.parts.session.diagnostics();
@@ -348,11 +259,6 @@ impl<S: GrinSession> DownloadWorker<S> {
             options: self.parts.keys.current(),
         }
     }
-}
-
-/// Whether the catalog may answer later.
-fn is_away(error: &CatalogError) -> bool {
-    error.may_pass() && !matches!(error, CatalogError::Asked(AskError::Closed | AskError::Draining))
 }
 
 /// `39015012345678: 31.2 MiB of 51.0 MiB, 4.2 MB/s`, as it stands when somebody looks.
