@@ -285,16 +285,19 @@ fn renew(tx: &CatalogTransaction<'_>, member: &MemberCard, lease: Duration) -> R
 }
 
 /// Removes all other members whose lease ran out, and frees what they held; comes back with the number of claims. One that another
-/// program has to do with at this moment is left for the next time, and so are all where the member's own lease ran out, too: then
-/// the catalog may have answered nobody, and the others renew in a moment.
+/// program has to do with at this moment is left for the next time, and so are all where the member's own lease ran out, too, or is
+/// its first: then the catalog may have answered nobody before, and the others renew in a moment. For the one of its name, and for a copier,
+/// which keeps everybody out, it makes no exception.
 fn remove_expired(tx: &mut CatalogTransaction<'_>, member: &MemberCard) -> Result<u64, CatalogError> {
     let sql = format!(
         "DELETE FROM members WHERE instance IN (SELECT instance FROM members WHERE owner <> :owner AND {EXPIRED} \
-         AND (instance = :instance OR NOT EXISTS (SELECT 1 FROM members AS own WHERE owner = :owner AND {EXPIRED})) \
+         AND (instance = :instance OR program = :copier \
+         OR EXISTS (SELECT 1 FROM members AS own WHERE owner = :owner AND renewals > 0 AND NOT {EXPIRED})) \
          ORDER BY instance /*pg FOR UPDATE SKIP LOCKED*/) RETURNING instance, owner"
     );
     let given = arguments! {
-        owner: member.owner, instance: member.instance, now: tx.stamp, lease_now: tx.clock.lease_now,
+        owner: member.owner, instance: member.instance, copier: COPIER,
+        now: tx.stamp, lease_now: tx.clock.lease_now,
     };
     let read = |row: &SqlRow<'_>| Ok((row.get::<String>("instance")?, row.get::<String>("owner")?));
     let mut freed = 0;

@@ -75,7 +75,8 @@ fn a_name_is_one_members_until_its_lease_ends() {
     assert_eq!((by.renewals, by.left), (1, MEMBERSHIP));
     shelf.clock.advance(MEMBERSHIP);
     assert_eq!(freed(&join(&mut shelf, &second)), Some(0));
-    let members = shelf.ledger.execute(ListMembers).unwrap();
+    renew(&mut shelf, &second);
+    let members = renew(&mut shelf, &second).members;
     assert_eq!(members.len(), 1, "all expired ones are removed: {members:?}");
     assert!(members[0].is_live() && members[0].card == second);
 }
@@ -163,6 +164,25 @@ fn whoever_was_silent_itself_removes_nobody_before_the_others_had_their_time() {
     let round = renew(&mut shelf, &first);
     assert_eq!((round.tasks, round.freed_claims), (vec![SharedTask::Lists], 1));
     assert_eq!(round.members.len(), 2, "the one that stays silent is gone");
+}
+
+#[test]
+fn whoever_has_just_joined_removes_nobody_before_the_others_had_their_time() {
+    let mut shelf = Shelf::new();
+    let [silent, gone, new] = ["a", "b", "c"].map(|instance| card(instance, "1"));
+    three(&mut shelf);
+    for member in [&silent, &gone] {
+        join(&mut shelf, member);
+        shelf.claim_of(&member.owner, queue(&[Queue::Converted]), 1);
+    }
+    // The server let nobody write.
+    shelf.clock.advance(MEMBERSHIP * 2);
+    assert_eq!(freed(&join(&mut shelf, &new)), Some(0));
+    assert_eq!(renew(&mut shelf, &new).freed_claims, 0);
+    assert_eq!(renew(&mut shelf, &silent).standing, MemberStanding::Kept);
+    shelf.clock.advance(SECOND);
+    let round = renew(&mut shelf, &new);
+    assert_eq!((round.freed_claims, round.members.len()), (1, 2));
 }
 
 #[test]
