@@ -1,7 +1,7 @@
-//! How the catalog and the supervisor bear many books: the main job without bodies.
+//! How the catalog bears many books: the main job without bodies.
 //!
-//! First the lists are collected into an empty catalog, then GRIN is asked for the facts of every book. Then every book is claimed, asked for with one GET over the session,
-//! and settled; the server says 404 to each, so no body moves and what is left is catalog, supervisor, workers and session.
+//! The lists are collected into an empty catalog, then GRIN is asked for the facts of every book. What a claim and its settlement cost is
+//! measured by `cargo bench --bench catalog`.
 
 use std::fs;
 use std::path::Path;
@@ -13,10 +13,9 @@ use crate::lab::bench::pipeline::child::run;
 use crate::lab::bench::pipeline::library::{BenchLibrary, LibrarySize, remove};
 use crate::lab::bench::progress::BenchProgress;
 use crate::lab::bench::rig::helper::ourselves;
-use crate::lab::bench::rig::serve::BenchServer;
 
 /// The steps that are timed, in order.
-pub const STEPS: [&str; 3] = ["collect", "enrich", "claim, GET (404), settle"];
+pub const STEPS: [&str; 2] = ["collect", "enrich"];
 
 /// The quantities noted for each step.
 pub const WHATS: [&str; 4] = ["books/s", "CPU µs/book", "peak MiB", "seconds"];
@@ -42,32 +41,18 @@ pub fn measure(
     let folder = folder.join(format!("scaling-{books}"));
     fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
     let library = BenchLibrary::start(&size, &folder, false)?;
-    let server = BenchServer::start(&folder, &[])?;
     for _ in 0..rounds {
-        round(figures, &library, &server, books)?;
+        round(figures, &library, books)?;
         progress.step(&cell(books));
     }
-    drop((server, library));
+    drop(library);
     remove(&folder)
 }
 
-fn round(
-    figures: &mut BenchFigures,
-    library: &BenchLibrary,
-    server: &BenchServer,
-    books: u32,
-) -> Result<(), BenchError> {
+fn round(figures: &mut BenchFigures, library: &BenchLibrary, books: u32) -> Result<(), BenchError> {
     let data = library.fresh_data_folder(8)?;
-    let path = data.join("grind.toml.d").join("nothing.toml");
-    remove(&path)?;
     step(figures, STEPS[0], "collect", books, &data)?;
-    step(figures, STEPS[1], "enrich", books, &data)?;
-    let empty = format!(
-        "[grin]\nbase_url = \"http://{0}/libraries/\"\ntoken_hosts = [\"127.0.0.1\"]\n",
-        server.places.nothing
-    );
-    fs::write(&path, empty).map_err(BenchError::file(&path))?;
-    step(figures, STEPS[2], "sync", books, &data)
+    step(figures, STEPS[1], "enrich", books, &data)
 }
 
 fn step(figures: &mut BenchFigures, name: &str, command: &str, books: u32, data: &Path) -> Result<(), BenchError> {

@@ -165,7 +165,7 @@ fn without_bodies(figures: &BenchFigures, scaling: &[u32]) -> ReportSection {
         lines: scaling::STEPS.iter().map(|step| line(step)).collect(),
     };
     ReportSection::new("Many books, without bodies")
-        .say("What a book costs besides its bytes, and whether that and the peak stay the same as the library grows. The last step is the main job with every GET answered by 404.")
+        .say("What a book costs besides its bytes, and whether that and the peak stay the same as the library grows.")
         .table(table)
         .plot(plot)
 }

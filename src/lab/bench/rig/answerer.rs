@@ -57,40 +57,31 @@ impl AnswererSnapshot {
     }
 }
 
-/// What it answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswerManner {
-    /// Every archive and page is there.
-    All,
-    /// Nothing is: 404.
-    Nothing,
-}
-
-/// Answers until it is dropped. Runs inside a tokio runtime.
-pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, manner: AnswerManner, counts: Arc<AnswererCounts>) {
+/// Answers that every archive and page is there, until it is dropped. Runs inside a tokio runtime.
+pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, counts: Arc<AnswererCounts>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(greet(stream, tls.clone(), manner, Arc::clone(&counts)))),
+            Ok((stream, _)) => drop(tokio::spawn(greet(stream, tls.clone(), Arc::clone(&counts)))),
             // Out of file descriptors: some will come back.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, manner: AnswerManner, counts: Arc<AnswererCounts>) {
+async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, counts: Arc<AnswererCounts>) {
     counts.connections.fetch_add(1, Relaxed);
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return converse(stream, manner, &counts).await;
+        return converse(stream, &counts).await;
     };
     if let Ok(stream) = tls.accept(stream).await {
         counts.handshakes.fetch_add(1, Relaxed);
-        converse(stream, manner, &counts).await;
+        converse(stream, &counts).await;
     }
 }
 
 /// Requests without bodies, one after the other.
-async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, manner: AnswerManner, counts: &AnswererCounts) {
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, counts: &AnswererCounts) {
     let mut heard = Vec::with_capacity(1_024);
     let get = get_answer();
     while let Ok(1..) = stream.read_buf(&mut heard).await {
@@ -100,11 +91,7 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, manner: Answe
             }
             continue;
         }
-        let answer = match manner {
-            AnswerManner::Nothing => NOTHING,
-            AnswerManner::All if heard.starts_with(b"HEAD ") => HEAD_ANSWER,
-            AnswerManner::All => &get,
-        };
+        let answer = if heard.starts_with(b"HEAD ") { HEAD_ANSWER } else { &get };
         counts.requests.fetch_add(1, Relaxed);
         if stream.write_all(answer).await.is_err() || stream.flush().await.is_err() {
             return;
@@ -114,8 +101,6 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, manner: Answe
 }
 
 const HEAD_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\netag: \"5f1e\"\r\ncontent-length: 50000000\r\n\r\n";
-
-const NOTHING: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 
 fn get_answer() -> Vec<u8> {
     let mut answer =
@@ -133,7 +118,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let counts = Arc::new(AnswererCounts::default());
-        tokio::spawn(serve(listener, None, AnswerManner::All, Arc::clone(&counts)));
+        tokio::spawn(serve(listener, None, Arc::clone(&counts)));
         let mut stream = TcpStream::connect(address).await.unwrap();
         let mut answer = vec![0; 4_096];
         for (asked, ends) in [("HEAD", "50000000\r\n\r\n"), ("GET", "....")] {

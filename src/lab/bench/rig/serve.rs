@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::lab::bench::error::BenchError;
-use crate::lab::bench::rig::answerer::{AnswerManner, AnswererCounts, AnswererSnapshot, serve};
+use crate::lab::bench::rig::answerer::{AnswererCounts, AnswererSnapshot, serve};
 use crate::lab::bench::rig::helper::{HelperProcess, ourselves};
 use crate::lab::bench::rig::relay::relay;
 
@@ -23,8 +23,6 @@ pub struct ServerPlaces {
     pub plain: BTreeMap<u64, SocketAddr>,
     /// The same with TLS.
     pub tls: BTreeMap<u64, SocketAddr>,
-    /// Where nothing is to be had: every answer is 404.
-    pub nothing: SocketAddr,
     /// The authority that signed the server's certificate.
     pub ca_file: PathBuf,
 }
@@ -104,7 +102,7 @@ fn begin(certificates: &Path, round_trips: &[u64], counts: &Arc<AnswererCounts>)
     let (mut plain, mut tls) = (BTreeMap::new(), BTreeMap::new());
     for (addresses, acceptor) in [(&mut plain, None), (&mut tls, Some(acceptor))] {
         let (listener, near) = listen()?;
-        tokio::spawn(serve(listener, acceptor, AnswerManner::All, Arc::clone(counts)));
+        tokio::spawn(serve(listener, acceptor, Arc::clone(counts)));
         addresses.insert(0, near);
         for &millis in round_trips.iter().filter(|&&millis| millis > 0) {
             let (listener, far) = listen()?;
@@ -112,14 +110,7 @@ fn begin(certificates: &Path, round_trips: &[u64], counts: &Arc<AnswererCounts>)
             addresses.insert(millis, far);
         }
     }
-    let (listener, nothing) = listen()?;
-    tokio::spawn(serve(listener, None, AnswerManner::Nothing, Arc::clone(counts)));
-    Ok(ServerPlaces {
-        plain,
-        tls,
-        nothing,
-        ca_file,
-    })
+    Ok(ServerPlaces { plain, tls, ca_file })
 }
 
 fn listen() -> Result<(TcpListener, SocketAddr), BenchError> {
