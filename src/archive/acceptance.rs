@@ -1,10 +1,12 @@
 //! Is this a volume, and how well is it proven? Decided once, for a download, a re-fetch, an import and `grind parse`.
 
+mod proof;
+
 use serde::{Deserialize, Serialize};
 
+pub(super) use crate::archive::acceptance::proof::{ProofGaps, has_all_digests, is_proven_whole};
 use crate::archive::findings::FindingLevel;
 use crate::archive::page_numbers::PageNumbers;
-use crate::archive::verify::DigestComparison;
 use crate::vocabulary::FailureReason;
 
 /// Why an archive is not the volume that was requested. Such an archive is kept in quarantine and never published.
@@ -149,33 +151,6 @@ pub(super) fn decide(facts: VolumeFacts) -> Option<VolumeRefusal> {
         VolumeFacts { proven: false, .. } => Some(VolumeRefusal::Unauthenticated),
         _ => None,
     }
-}
-
-/// Is every page file proven by a digest? Never without a source of digests.
-pub(super) fn has_all_digests(compared: &DigestComparison) -> bool {
-    compared.has_source && compared.unlisted_pages == 0 && compared.mismatched.is_empty() && compared.missing.is_empty()
-}
-
-/// What keeps a volume whose files are all proven from being proven as a whole.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct ProofGaps {
-    /// Page images without a single byte or of bytes that no image has.
-    pub(super) empty_images: u64,
-    /// Images that may be pages': nothing tells of which, or the number is not believed.
-    pub(super) unplaced_images: u64,
-    /// Pages with a text or hOCR and without an image, where there are images.
-    pub(super) parts_without_image: u64,
-    /// Page numbers of which there is nothing, unless METS and checksum list agree on the volume's pages.
-    pub(super) unexplained_gaps: u64,
-    /// Pages that neither the METS, which names others, nor the volume's list names.
-    pub(super) unnamed_pages: u64,
-    /// Something of a METS or of a checksum list could not be read: it may have named more pages.
-    pub(super) has_unread: bool,
-}
-
-/// Is everything that the volume should have there and proven, as far as can be told?
-pub(super) fn is_proven_whole(compared: &DigestComparison, gaps: ProofGaps) -> bool {
-    has_all_digests(compared) && gaps == ProofGaps::default()
 }
 
 #[cfg(test)]
@@ -342,45 +317,6 @@ mod tests {
         ];
         for (what, facts, expected) in cases {
             assert_eq!(decide(facts), expected, "{what}");
-        }
-    }
-
-    #[test]
-    fn verified_needs_a_source_and_every_page_in_it() {
-        let compared = |has_source, unlisted_pages, mismatched: &[&str], missing: &[&str]| DigestComparison {
-            has_source,
-            unlisted_pages,
-            mismatched: mismatched.iter().map(|name| (*name).to_owned()).collect(),
-            missing: missing.iter().map(|name| (*name).to_owned()).collect(),
-            proven_files: 3,
-        };
-        let cases = [
-            (compared(true, 0, &[], &[]), true),
-            (compared(false, 0, &[], &[]), false),
-            (compared(true, 1, &[], &[]), false),
-            (compared(true, 0, &["1.jp2"], &[]), false),
-            (compared(true, 0, &[], &["1.jp2"]), false),
-        ];
-        for (compared, expected) in cases {
-            let whole = is_proven_whole(&compared, ProofGaps::default());
-            assert_eq!(
-                (has_all_digests(&compared), whole),
-                (expected, expected),
-                "{compared:?}"
-            );
-        }
-        let all: [fn(&mut ProofGaps); 6] = [
-            |gaps| gaps.empty_images = 1,
-            |gaps| gaps.unplaced_images = 1,
-            |gaps| gaps.parts_without_image = 1,
-            |gaps| gaps.unexplained_gaps = 1,
-            |gaps| gaps.unnamed_pages = 1,
-            |gaps| gaps.has_unread = true,
-        ];
-        for set in all {
-            let mut gaps = ProofGaps::default();
-            set(&mut gaps);
-            assert!(!is_proven_whole(&compared(true, 0, &[], &[]), gaps), "{gaps:?}");
         }
     }
 

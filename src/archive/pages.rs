@@ -1,6 +1,7 @@
 //! The pages' texts, kept until the number of pages is known, then written as JSON lines in page order.
 
 mod count;
+mod duplicates;
 mod numbering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use crate::archive::image_head::ImageContent;
 use crate::archive::names::MemberRole;
 use crate::archive::page_number::PageKind;
 pub(super) use crate::archive::pages::count::PageCount;
+pub(super) use crate::archive::pages::duplicates::{DuplicatePart, note_duplicates};
 use crate::archive::pages::numbering::PageNumbering;
 use crate::archive::scan::FileSeen;
 
@@ -153,46 +155,44 @@ impl VolumePages {
     }
 
     /// Takes each file for the part that its role says, those in the folder `main` first. Of two of one part the first counts; a
-    /// second image counts where the first is none.
-    pub(super) fn place(&mut self, files: &[FileSeen], main: &str, findings: &mut FindingList) {
+    /// second image counts where the first is none. Gives the second ones.
+    pub(super) fn place(&mut self, files: &[FileSeen], main: &str) -> Vec<DuplicatePart> {
         let (mut first, last): (Vec<_>, Vec<_>) = std::mem::take(&mut self.contents)
             .into_iter()
             .partition(|(file, _)| folder_of(&files[*file].name) == main);
         first.extend(last);
+        let mut placed = BTreeMap::new();
+        let mut duplicates = Vec::new();
         for (file, content) in first {
-            let FileSeen { name, role, .. } = &files[file];
-            let (is_first, page, what) = match (*role, content) {
-                (MemberRole::Image(page), PartContent::Image(content)) => {
-                    (self.place_image(page, content), page, "an image")
-                }
+            let part = files[file].role;
+            match (part, content) {
+                (MemberRole::Image(page), PartContent::Image(content)) => self.place_image(page, content),
                 (MemberRole::Coordinates(page), PartContent::Coordinates { bytes }) => {
                     if bytes > 0 {
                         self.filled_coordinates.insert(page);
                     }
-                    (self.coordinates.insert(page), page, "hOCR")
+                    self.coordinates.insert(page);
                 }
                 (MemberRole::Text(page), PartContent::Text(line)) => {
-                    let is_first = !self.texts.contains_key(&page);
                     self.texts.entry(page).or_insert(line);
-                    (is_first, page, "a text")
                 }
                 _ => continue,
-            };
-            if !is_first {
-                let text = format!("page {page} has {what} already");
-                findings.note(FindingCode::DuplicatePage, Some(name), text);
+            }
+            let first = *placed.entry(part).or_insert(file);
+            if first != file {
+                duplicates.push(DuplicatePart { file, first });
             }
         }
+        duplicates
     }
 
-    fn place_image(&mut self, page: u32, content: ImageContent) -> bool {
+    fn place_image(&mut self, page: u32, content: ImageContent) {
         let is_first = self.images.insert(page);
         if content == ImageContent::Image {
             self.void_images.remove(&page);
         } else if is_first {
             self.void_images.insert(page, content);
         }
-        is_first
     }
 
     /// Notes that there is neither a METS nor a checksum list: then a text alone makes a page, too.

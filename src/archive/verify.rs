@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use crate::archive::verify::sources::{DigestSources, ListRange, RangedList, list_ranges};
 
-use crate::archive::digest::{LaneDigests, Md5Digest, base_name};
+use crate::archive::digest::{Md5Digest, base_name};
 use crate::archive::error::shortened;
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::mets::MetsSummary;
@@ -39,7 +39,7 @@ pub(super) struct DigestComparison {
 /// Compares every file with its digest, if there are `digests`, and looks for listed pages that are missing.
 pub(super) fn compare(
     files: &[FileSeen],
-    digests: Option<LaneDigests>,
+    digests: Option<&BTreeMap<usize, Md5Digest>>,
     sources: &DigestSources<'_>,
     findings: &mut FindingList,
 ) -> DigestComparison {
@@ -64,14 +64,14 @@ pub(super) fn compare(
     match digests {
         Some(digests) if compared.has_source => {
             let links = links_of(files);
-            for (source, digest) in digests.finish() {
-                let names = [&[source][..], links.get(&source).map_or(&[], Vec::as_slice)].concat();
+            for (source, digest) in digests {
+                let names = [&[*source][..], links.get(source).map_or(&[], Vec::as_slice)].concat();
                 // What is given for one name of a file is given for all that have nothing of their own.
                 let of_all = GivenDigests::of(&names, &lists, &mets);
                 for id in names {
                     let own = GivenDigests::of(&[id], &lists, &mets);
                     let given = if own.is_empty() { &of_all } else { &own };
-                    if compared.compare_file(&files[id], given, digest, findings) {
+                    if compared.compare_file(&files[id], given, *digest, findings) {
                         proven.extend(files[id].role.page_part());
                     }
                 }

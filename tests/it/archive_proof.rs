@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::archive_cases::made;
-use crate::support::archives::Files;
+use crate::support::archives::{Files, noise};
 
 /// Five pages, their images with another extension.
 fn in_form(extension: &str) -> Files {
@@ -140,5 +140,60 @@ fn what_may_have_named_more_pages_and_could_not_be_read_keeps_from_verified() {
             (&Value::Null, &json!(verified)),
             "{what}: {json:#}"
         );
+    }
+}
+
+/// Files of these names with METS and list.
+fn whole(files: &[(&str, &[u8])]) -> Files {
+    let files = Files(
+        files
+            .iter()
+            .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
+            .collect(),
+    );
+    let named = files
+        .clone()
+        .with("TESTLIB_TL0000000001.xml", files.mets(false).as_bytes());
+    named.with("checksum.md5", files.checksums().as_bytes())
+}
+
+#[test]
+fn two_files_for_one_page_are_a_copy_or_keep_from_verified() {
+    let [one, other] = [noise(1, 300), noise(2, 300)];
+    let series = |second: &[u8]| {
+        whole(&[
+            ("p1/00000001.jp2", &one),
+            ("p1/00000001.txt", b"one"),
+            ("p2/00000001.jp2", &one),
+            ("p2/00000001.txt", second),
+        ])
+    };
+    let cases = [
+        ("a copy", series(b"one"), true),
+        ("two series of pages", series(b"another"), false),
+        ("a text that is lost", series(b""), false),
+        ("more zeros", whole(&[("1.jp2", &one), ("01.jp2", &other)]), false),
+        (
+            "more zeros, the same image",
+            whole(&[("1.jp2", &one), ("01.jp2", &one)]),
+            true,
+        ),
+        (
+            "two texts",
+            whole(&[("1.jp2", &one), ("1.txt", b"one"), ("01.txt", b"another")]),
+            false,
+        ),
+    ];
+    for (what, archive, verified) in cases {
+        let (json, _) = made(&archive.tar_gz());
+        assert_eq!(
+            (&json["refusal"], &json["verified"], &json["pages"]),
+            (&Value::Null, &json!(verified), &json!(1)),
+            "{what}: {json:#}"
+        );
+        let said = json["findings"]
+            .to_string()
+            .contains("of other bytes; the volume is not verified");
+        assert_eq!(said, !verified, "{what}: {json:#}");
     }
 }

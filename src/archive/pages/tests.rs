@@ -28,7 +28,8 @@ impl TestPages {
 
     fn judge(&mut self, named: &BTreeSet<u32>) -> (PageCount, Vec<&'static str>) {
         let mut findings = FindingList::default();
-        self.pages.place(&self.files, "", &mut findings);
+        let duplicates = self.pages.place(&self.files, "");
+        note_duplicates(&duplicates, &self.files, &BTreeMap::new(), &mut findings);
         let count = self.pages.judge(named, &mut findings);
         let codes = findings.finish().iter().map(|finding| finding.code.as_str()).collect();
         (count, codes)
@@ -289,7 +290,7 @@ fn a_text_beside_the_pages_comes_before_one_in_another_folder() {
             volume.add_named(name, MemberRole::Text(1));
         }
         let mut findings = FindingList::default();
-        volume.pages.place(&volume.files, main, &mut findings);
+        volume.pages.place(&volume.files, main);
         volume.pages.judge(&BTreeSet::new(), &mut findings);
         let mut lines = Vec::new();
         volume.pages.write_lines(&mut lines, false).unwrap();

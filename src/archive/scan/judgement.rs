@@ -1,6 +1,6 @@
 //! What a whole archive came to, and the decision about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::acceptance::{
     BookIdentity, ProofGaps, VolumeAcceptance, VolumeFacts, decide, has_all_digests, is_proven_whole,
@@ -9,7 +9,7 @@ use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::folder_owners::FolderOwners;
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::MemberRole;
-use crate::archive::pages::VolumePages;
+use crate::archive::pages::{VolumePages, note_duplicates};
 use crate::archive::scan::found_mets::FoundMets;
 use crate::archive::scan::placement::{place, set_copies_aside};
 use crate::archive::scan::{FileSeen, FoundList, TarScan};
@@ -27,6 +27,8 @@ pub(in crate::archive) struct ScanResult {
     sources_agree: bool,
     /// Pages that are there and that neither names, where the METS names others.
     unnamed_pages: u64,
+    /// Second files of one part of a page whose bytes differ from the first one's.
+    differing_duplicates: u64,
     /// Something of them could not be read.
     has_unread: bool,
     /// Images of which nothing tells the page.
@@ -67,6 +69,7 @@ impl ScanResult {
             parts_without_image: count.parts_without_image,
             unexplained_gaps: if self.sources_agree { 0 } else { count.gaps },
             unnamed_pages: self.unnamed_pages,
+            differing_duplicates: self.differing_duplicates,
             has_unread: self.has_unread,
         };
         let findings = findings.finish();
@@ -131,11 +134,13 @@ impl TarScan<'_> {
         };
         let (list_pages, mets_pages) = (sources.list_pages(), sources.mets_pages());
         let main = set_copies_aside(&mut self.files, &sources, &mut self.findings);
-        self.pages.place(&self.files, &main, &mut self.findings);
+        let duplicates = self.pages.place(&self.files, &main);
         note_unnamed_pages(&list_pages, &mets_pages, &mut self.findings);
-        let digests = self.options.verify_checksums.then_some(self.digests);
+        let digests: BTreeMap<_, _> = self.digests.finish().into_iter().collect();
+        let compared_by = self.options.verify_checksums.then_some(&digests);
         ScanResult {
-            compared: compare(&self.files, digests, &sources, &mut self.findings),
+            differing_duplicates: note_duplicates(&duplicates, &self.files, &digests, &mut self.findings),
+            compared: compare(&self.files, compared_by, &sources, &mut self.findings),
             identity,
             terminated: self.terminated,
             authenticated: self.authenticated,
