@@ -1,6 +1,7 @@
 //! Whether a name is this book's.
 
 use crate::archive::names::percent_decoded;
+use crate::archive::page_number::NumberedStem;
 use crate::grin::Barcode;
 
 /// What stands between the words of a file's name.
@@ -11,7 +12,7 @@ const MOST_WORDS: usize = 8;
 
 /// Does an OBJID, or the file name of a METS without its extension, name the barcode? It is `<BARCODE>` alone, `<BARCODE>` behind a
 /// character that neither a barcode nor its encodings have, as in `<LIB>:<BARCODE>`, or `<LIB>_<BARCODE>` where `<LIB>` has only letters,
-/// digits and hyphens; the word METS before or behind it is put aside. The whole rest must be the barcode: `$B123` and `AB_123` are other
+/// digits and hyphens and is no page's number in full; the word METS before or behind it is put aside. The whole rest must be the barcode: `$B123` and `AB_123` are other
 /// books than `B123` and `123`. Letter case and encoding are put aside.
 pub(super) fn names_book(text: &str, barcode: &Barcode) -> bool {
     let text = decoded_barcode(text.trim());
@@ -44,7 +45,8 @@ fn without_library(text: &str) -> Option<&str> {
     let (library, rest) = text.split_once('_')?;
     let is_library = library.starts_with(|c: char| c.is_ascii_alphanumeric())
         && library.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    is_library.then_some(rest)
+    let is_page = NumberedStem::of(library).is_some_and(|numbered| numbered.is_bare() && numbered.is_in_full(library));
+    (is_library && !is_page).then_some(rest)
 }
 
 /// A text without percent-encoding and without the encoding of barcodes in object keys.
@@ -81,6 +83,8 @@ mod tests {
             ("TL0000000001", "TESTLIB_TL0000000001_0003r", "0003r"),
             ("AB_123456", "TESTLIB_AB_123456 - 3", "3"),
             ("TL0000000001", "TL0000000002_3", "TL0000000002_3"),
+            ("TL0000000001", "00000003_TL0000000001", "00000003_TL0000000001"),
+            ("TL0000000001", "90000003_TL0000000001", ""),
         ];
         for (barcode, stem, expected) in cases {
             let parsed = Barcode::parse(barcode).unwrap();
@@ -108,6 +112,7 @@ mod tests {
             ("TL0000000001", "TEST-LIB_TL0000000001.mets", true),
             ("TL0000000001", "TESTLIB_TL0000000002.mets", false),
             ("TL0000000001", "-LIB_TL0000000001", false),
+            ("TL0000000001", "00000003_TL0000000001", false),
             ("TL0000000001", "mets", false),
             ("LIB_METS", "LIB_METS", true),
             ("TL0000000001", "_TL0000000001", false),

@@ -100,6 +100,11 @@ fn pages_of_other_names_are_pages() {
             named(&|name| format!("TESTLIB_{BARCODE}_{name}")),
             &[],
         ),
+        (
+            "the book's name behind the number",
+            named(&|name| format!("{}_{BARCODE}{}", &name[..8], &name[8..])),
+            &[],
+        ),
         ("another prefix", named(&|name| format!("page_{}", &name[4..])), &[]),
         ("nine digits", named(&|name| format!("0{name}")), &[]),
         (
@@ -160,7 +165,7 @@ fn pages_of_other_names_are_pages() {
             .0
             .iter()
             .rfind(|(name, _)| {
-                let pages = ["0003.j", "0003.g", "0002r.j", "3_of_3.j"];
+                let pages = ["0003.j", "0003.g", "0002r.j", "3_of_3.j", "0003_TL0000000001.j"];
                 pages.iter().any(|page| name.contains(page))
             })
             .unwrap();
