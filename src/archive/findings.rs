@@ -67,6 +67,8 @@ pub enum FindingCode {
     DigestNotCompared,
     /// The METS names fewer pages than the checksum list.
     MetsLacksPages,
+    /// The METS speaks of files without telling where they are, or its map of the volume has more pages than the archive.
+    MetsNamesMore,
     /// A page image of 0 bytes.
     EmptyPageImage,
     /// A page image of bytes that no image has: zeros alone, HTML, a message.
@@ -82,7 +84,7 @@ pub enum FindingCode {
     UnplacedPageFile,
     /// A folder with another book's METS; its files are not counted.
     AnotherBookBeside,
-    /// A folder with pages that the volume's has, too, and with more of them; nothing names them, and they are not counted.
+    /// A folder with pages that the volume's has, too, and with more of them; no METS names them, and they are not counted.
     PagesElsewhere,
     /// A page without a text file.
     ImageWithoutText,
@@ -134,7 +136,7 @@ pub enum FindingCode {
     FolderInArchive,
     /// A hard link to an earlier file of the archive: the same bytes under a second name.
     HardLink,
-    /// A name that is not UTF-8, or a kind of entry that is skipped.
+    /// A name that is not UTF-8, a kind of entry that is skipped, or one that is not known and read as a file.
     OddEntry,
     /// The tar ends without its end mark.
     TarUnterminated,
@@ -164,6 +166,7 @@ impl FindingCode {
             Self::MetsDigestDiffers => "mets_digest_differs",
             Self::DigestNotCompared => "digest_not_compared",
             Self::MetsLacksPages => "mets_lacks_pages",
+            Self::MetsNamesMore => "mets_names_more",
             Self::EmptyPageImage => "empty_page_image",
             Self::NotAnImage => "not_an_image",
             Self::PageGap => "page_gap",
@@ -305,6 +308,7 @@ mod tests {
             FindingCode::TextInUtf16,
             FindingCode::DigestNotCompared,
             FindingCode::MetsLacksPages,
+            FindingCode::MetsNamesMore,
             FindingCode::EmptyPageImage,
             FindingCode::NotAnImage,
             FindingCode::MemberRepeated,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::archive_cases::made;
-use crate::support::archives::{Files, noise};
+use crate::support::archives::{Files, gz, noise};
 
 /// Five pages, their images with another extension.
 fn in_form(extension: &str) -> Files {
@@ -84,8 +84,48 @@ fn what_may_have_named_more_pages_and_could_not_be_read_keeps_from_verified() {
     let mut copy = Files::bare(6, 300).replace("00000006.jp2", b"");
     copy.0.retain(|(name, _)| name.ends_with("jp2"));
     let with_note = four.clone().with("00000002a.txt", b"");
+    let with_inside = |end: &str, more: &str| with_mets(&four.mets(false).replace(end, &format!("{more}{end}")));
+    let mapped = |pages: usize| {
+        let pages = "<mets:div TYPE=\"page\"/>".repeat(pages);
+        with_inside("</mets:mets>", &format!("<mets:structMap>{pages}</mets:structMap>"))
+    };
+    let digested = |list: &[u8]| {
+        let named = four
+            .clone()
+            .with("TESTLIB_TL0000000001.xml", four.mets(true).as_bytes());
+        named.with("checksum.md5", list)
+    };
+    let utf_32: Vec<u8> = list.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+    // The METS names the pages at the top, the list also the longer series beside them.
+    let mut longer = four.clone();
+    for (name, bytes) in Files::bare(6, 300).0 {
+        longer.add(&format!("TL0000000001/{name}"), &bytes);
+    }
+    let longer = longer
+        .clone()
+        .with("TESTLIB_TL0000000001.xml", four.mets(false).as_bytes())
+        .with("checksum.md5", longer.checksums().as_bytes());
     let cases = [
         ("all is read", with_mets(&four.mets(false)), true),
+        ("a map of all pages", mapped(4), true),
+        ("a map of more pages", mapped(6), false),
+        (
+            "a file without a place",
+            with_inside("</mets:fileGrp>", "<mets:file SEQ=\"00000005\"/>"),
+            false,
+        ),
+        (
+            "a pointer to no file",
+            with_inside(
+                "</mets:mets>",
+                "<mets:structMap><mets:fptr FILEID=\"5\"/></mets:structMap>",
+            ),
+            false,
+        ),
+        ("digests in the METS", digested(list.as_bytes()), true),
+        ("a list in UTF-32", digested(&utf_32), false),
+        ("a packed list", digested(&gz(list.as_bytes())), false),
+        ("a longer series that is listed", longer, false),
         (
             "a name is cut",
             listed_by(&four, &format!("{list}{digest}  0000")),

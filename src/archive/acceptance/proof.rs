@@ -22,6 +22,8 @@ pub(in crate::archive) struct ProofGaps {
     pub(in crate::archive) unnamed_pages: u64,
     /// Second files of one part of a page whose bytes differ from the first one's: they are not counted, and may be another page.
     pub(in crate::archive) differing_duplicates: u64,
+    /// Pages that a METS's map of the volume has beyond those of the archive.
+    pub(in crate::archive) undelivered_pages: u64,
     /// Something of a METS or of a checksum list could not be read: it may have named more pages.
     pub(in crate::archive) has_unread: bool,
 }
@@ -59,13 +61,14 @@ mod tests {
                 "{compared:?}"
             );
         }
-        let all: [fn(&mut ProofGaps); 7] = [
+        let all: [fn(&mut ProofGaps); 8] = [
             |gaps| gaps.empty_images = 1,
             |gaps| gaps.unplaced_images = 1,
             |gaps| gaps.parts_without_image = 1,
             |gaps| gaps.unexplained_gaps = 1,
             |gaps| gaps.unnamed_pages = 1,
             |gaps| gaps.differing_duplicates = 1,
+            |gaps| gaps.undelivered_pages = 1,
             |gaps| gaps.has_unread = true,
         ];
         for set in all {

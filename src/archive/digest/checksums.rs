@@ -18,7 +18,7 @@ pub struct ChecksumList {
     /// What is odd in it: lines that are no checksum lines, names with two different digests, names with backslashes, the
     /// list's own name.
     pub warnings: Vec<String>,
-    /// A line with a digest or a page's number could not be read, or its name is cut.
+    /// A line with a digest or a page's number could not be read, or its name is cut; or no line at all could be read, and there are some.
     pub(crate) has_unread: bool,
 }
 
@@ -31,6 +31,7 @@ impl ChecksumList {
         let mut list = Self::default();
         let text = decoded(bytes).text;
         let mut backslashes = 0_u64;
+        let mut is_unread = false;
         for (number, line) in text.split(line_ends(&text)).enumerate() {
             let line = line.trim_matches(|c: char| c.is_ascii_whitespace());
             if line.is_empty() || line.starts_with('#') {
@@ -49,11 +50,14 @@ impl ChecksumList {
                     list.insert(&name, digest);
                 }
                 None => {
+                    is_unread = true;
                     list.has_unread |= has_evidence(line);
                     list.warn(format!("line {} is no checksum line", number + 1));
                 }
             }
         }
+        // Perhaps it is compressed, encrypted or in an encoding that is not known.
+        list.has_unread |= is_unread && list.is_empty();
         if backslashes > 0 {
             list.warn(format!(
                 "{backslashes} names have backslashes, which are read as slashes"
@@ -279,9 +283,36 @@ mod tests {
             (format!("{A}  1.jp2\nmade by hand\n"), false),
             (format!("# 00000005.jp2\n{A}  1.jp2\n"), false),
             (format!("{A}  1.jp2\n{A}  notes\n"), false),
+            ("made by hand\n".to_owned(), true),
+            ("# made by hand\n\n".to_owned(), false),
+            (format!("{A}  checksum.md5\n"), false),
         ];
         for (text, expected) in cases {
             assert_eq!(ChecksumList::parse(text.as_bytes()).has_unread, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_no_text_is_unread() {
+        let text = format!("{A}  00000001.jp2\n");
+        let utf_32 = |to_bytes: fn(u32) -> [u8; 4]| -> Vec<u8> {
+            let marked = format!("\u{feff}{text}");
+            marked.chars().flat_map(|c| to_bytes(c.into())).collect()
+        };
+        let ebcdic = b"\xf0\xf1\xf2\x40\x40\xf0\xf1\x4b\x91\x97\xf2\x25";
+        let cases: [(&str, &[u8]); 5] = [
+            ("UTF-32LE", &utf_32(u32::to_le_bytes)),
+            ("UTF-32BE", &utf_32(u32::to_be_bytes)),
+            ("gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xb3\x01"),
+            ("base64", b"ZmlsZXMgYW5kIHRoZWlyIGRpZ2VzdHM=\n"),
+            ("EBCDIC", ebcdic),
+        ];
+        for (what, bytes) in cases {
+            let list = ChecksumList::parse(bytes);
+            assert!(
+                list.is_empty() && list.has_unread && !list.warnings.is_empty(),
+                "{what}"
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bounded;
+mod described;
 mod encoding;
 mod fields;
 mod file_digest;
@@ -59,6 +60,10 @@ pub(super) struct MetsSummary {
     pub(super) images: BTreeSet<String>,
     /// How many files have a digest that is not compared, by its type.
     pub(super) not_compared: BTreeMap<String, u64>,
+    /// Files that it speaks of and of which it tells no place.
+    pub(super) unplaced_files: u64,
+    /// Pages that its map of the volume has; 0 without one.
+    pub(super) mapped_pages: u64,
     /// There are several MARC records.
     pub(super) more_records: bool,
     /// Characters that XML 1.0 forbids, removed from the record.
@@ -115,6 +120,8 @@ impl MetsSummary {
             record: kind,
             marc: record.as_ref().map(MarcFields::of),
             marc_xml: record.as_ref().map(MarcRecord::to_xml),
+            unplaced_files: walk.described.unplaced_files(),
+            mapped_pages: walk.described.pages(),
             object: walk.object,
             digests: walk.digests,
             named: walk.named,
@@ -155,6 +162,7 @@ impl MetsSummary {
             let text = format!("its METS gives digests that are not compared and prove nothing here: {types}");
             findings.note(FindingCode::DigestNotCompared, None, text);
         }
+        self.note_unplaced_files(findings);
         if self.more_records {
             findings.note(
                 FindingCode::MarcRepeated,
@@ -183,6 +191,17 @@ impl MetsSummary {
         if self.has_utf8 {
             let text = "its METS declares another encoding and has UTF-8 in it, which is read as such";
             findings.note(FindingCode::MetsEncodingDiffers, None, text);
+        }
+    }
+
+    /// Says that there are files which it does not name.
+    pub(super) fn note_unplaced_files(&self, findings: &mut FindingList) {
+        if self.unplaced_files > 0 {
+            let text = format!(
+                "its METS speaks of {} files and does not tell where they are; the volume is not verified",
+                self.unplaced_files
+            );
+            findings.note(FindingCode::MetsNamesMore, None, text);
         }
     }
 }

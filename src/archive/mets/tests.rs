@@ -364,3 +364,33 @@ fn no_name_of_a_book_or_file_has_a_zero() {
     assert!(found.digests.to_hex().contains_key("00000001.jp2"));
     assert!(found.named.contains("00000002.jp2"), "{:?}", found.named);
 }
+
+#[test]
+fn files_without_a_place_and_pages_of_a_map_are_counted() {
+    const FILE: &str = "<file ID=\"a\"><FLocat href=\"1.jp2\"/></file>";
+    let page = |file: &str| format!("<div TYPE=\"page\"><fptr FILEID=\"{file}\"/></div>");
+    let map = |kind: &str, pages: &[&str]| {
+        let pages: String = pages.iter().map(|file| page(file)).collect();
+        format!("<structMap{kind}><div TYPE=\"volume\">{pages}</div></structMap>")
+    };
+    let physical = " TYPE=\"physical\"";
+    let cases = [
+        (FILE.to_owned(), [0, 0]),
+        (format!("{FILE}{}", map("", &["a"])), [0, 1]),
+        (format!("{}{FILE}", map(physical, &["a", "a"])), [0, 2]),
+        (format!("{FILE}{}", map(physical, &["a", "b"])), [1, 2]),
+        (format!("{FILE}{}{}", map("", &["a"]), map(physical, &["a"])), [0, 1]),
+        (format!("{FILE}{}", map(" TYPE=\"LOGICAL\"", &["a", "a", "b"])), [1, 0]),
+        (format!("{FILE}<file SEQ=\"00000006\"/>"), [1, 0]),
+        (format!("{FILE}<file><FLocat/></file>"), [1, 0]),
+        (
+            format!("{FILE}<file><FContent><binData>AAAA</binData></FContent></file>"),
+            [1, 0],
+        ),
+        (format!("<file>{FILE}</file>"), [0, 0]),
+    ];
+    for (inside, expected) in cases {
+        let mets = read(format!("<mets><fileSec>{inside}</fileSec></mets>")).unwrap();
+        assert_eq!([mets.unplaced_files, mets.mapped_pages], expected, "{inside}");
+    }
+}

@@ -12,6 +12,7 @@ use crate::archive::digest::{ChecksumList, Md5Digest, listed_path};
 use crate::archive::error::{DamageKind, LayerFault};
 use crate::archive::mets::attributes::{announces_marc, attribute, name_attribute, names_no_character};
 use crate::archive::mets::bounded::BoundedReader;
+use crate::archive::mets::described::DescribedPages;
 use crate::archive::mets::file_digest::{FileDigest, file_digest};
 use crate::archive::mets::iso2709;
 use crate::archive::mets::record::{DataField, MarcRecord};
@@ -43,6 +44,7 @@ enum Element {
     FileGroup { images: bool },
     File,
     FileLocation,
+    StructMap,
     Other,
 }
 
@@ -59,6 +61,7 @@ pub(super) struct MetsWalk {
     pub(super) named: BTreeSet<String>,
     pub(super) images: BTreeSet<String>,
     pub(super) not_compared: BTreeMap<String, u64>,
+    pub(super) described: DescribedPages,
     pub(super) replaced: bool,
     open: Vec<Element>,
     rooted: bool,
@@ -129,6 +132,9 @@ impl MetsWalk {
             return Err(WalkEnd::Refused("its elements are nested too deep".to_owned()));
         }
         let element = self.element(name.as_ref(), tag)?;
+        if self.open.contains(&Element::StructMap) {
+            self.described.in_map(name.as_ref(), tag)?;
+        }
         self.open.push(element);
         self.enter(element, tag)
     }
@@ -147,6 +153,7 @@ impl MetsWalk {
                 images: self.holds_images(tag)?,
             },
             b"file" => Element::File,
+            b"structMap" => Element::StructMap,
             b"FLocat" if self.open.last() == Some(&Element::File) => Element::FileLocation,
             _ => Element::Other,
         })
@@ -188,8 +195,12 @@ impl MetsWalk {
                 self.text = Some(String::new());
                 self.in_field(|field| field.subfields.push((code, String::new())));
             }
-            Element::File => self.file = self.digest_of(tag)?,
+            Element::File => {
+                self.file = self.digest_of(tag)?;
+                self.described.file(tag)?;
+            }
             Element::FileLocation => self.locate(tag)?,
+            Element::StructMap => self.described.begin_map(tag)?,
             Element::MarcWrap | Element::FileGroup { .. } | Element::Other => {}
         }
         Ok(())
@@ -228,6 +239,7 @@ impl MetsWalk {
         let Some(href) = name_attribute(tag, b"href")? else {
             return Ok(());
         };
+        self.described.locate();
         let name = href.strip_prefix("file:").unwrap_or(&href);
         // An address or a URN need not name a file.
         if self.in_images() && !name.contains(':') {
@@ -276,7 +288,10 @@ impl MetsWalk {
                 Ok(record) => self.take_record(record),
                 Err(form) => self.unread = Some(form),
             },
-            Element::File => self.file = None,
+            Element::File => {
+                self.file = None;
+                self.described.end_file();
+            }
             _ => {}
         }
     }

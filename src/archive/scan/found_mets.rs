@@ -37,10 +37,11 @@ impl FoundMets {
         )
     }
 
-    /// It may be this book's and could not be read to its end, so that files which it names are perhaps not known.
+    /// It may be this book's, and could not be read to its end or does not tell where its files are, so that some of them are
+    /// perhaps not known.
     pub(super) fn is_unread(&self) -> bool {
-        self.identity != BookIdentity::Another
-            && matches!(self.mets.record, RecordKind::Malformed | RecordKind::Refused)
+        let is_cut = matches!(self.mets.record, RecordKind::Malformed | RecordKind::Refused);
+        self.identity != BookIdentity::Another && (is_cut || self.mets.unplaced_files > 0)
     }
 
     /// Keeps the names of the files, and not what their bytes should be.

@@ -29,6 +29,8 @@ pub(in crate::archive) struct ScanResult {
     unnamed_pages: u64,
     /// Second files of one part of a page whose bytes differ from the first one's.
     differing_duplicates: u64,
+    /// Pages that the METS's map of the volume has.
+    mapped_pages: u64,
     /// Something of them could not be read.
     has_unread: bool,
     /// Images of which nothing tells the page.
@@ -51,6 +53,14 @@ impl ScanResult {
     pub(in crate::archive) fn decide(&mut self) -> JudgedArchive {
         let mut findings = std::mem::take(&mut self.findings);
         let count = self.pages.judge(&self.named_pages, &mut findings);
+        let undelivered_pages = self.mapped_pages.saturating_sub(count.pages);
+        if undelivered_pages > 0 {
+            let text = format!(
+                "its METS maps {} pages, the archive has {}; the volume is not verified",
+                self.mapped_pages, count.pages
+            );
+            findings.note(FindingCode::MetsNamesMore, None, text);
+        }
         let compared = std::mem::take(&mut self.compared);
         let refusal = decide(VolumeFacts {
             pages: count.pages,
@@ -70,6 +80,7 @@ impl ScanResult {
             unexplained_gaps: if self.sources_agree { 0 } else { count.gaps },
             unnamed_pages: self.unnamed_pages,
             differing_duplicates: self.differing_duplicates,
+            undelivered_pages,
             has_unread: self.has_unread,
         };
         let findings = findings.finish();
@@ -104,6 +115,9 @@ impl TarScan<'_> {
             Some(found) => found.mets.note(&mut self.findings),
             None => self.findings.note(FindingCode::NoMets, None, "there is no METS in it"),
         }
+        for found in &self.more_mets {
+            found.mets.note_unplaced_files(&mut self.findings);
+        }
         let identity = match (&self.mets, self.barcode) {
             (Some(found), _) => found.identity,
             (None, None) => BookIdentity::NotRequested,
@@ -119,7 +133,7 @@ impl TarScan<'_> {
         self.lists.iter_mut().for_each(|found| found.keep_names_of(owners));
         let has_unread = !self.unread.is_empty()
             || self.lists.iter().any(|found| found.list.has_unread)
-            || self.mets.as_ref().is_some_and(FoundMets::is_unread);
+            || self.mets.iter().chain(&self.more_mets).any(FoundMets::is_unread);
         self.lists.retain(|found| !found.list.is_empty());
         let ranges = list_ranges(&self.lists, &self.files);
         note_lists_elsewhere(&self.lists, &ranges, &mut self.findings);
@@ -132,6 +146,7 @@ impl TarScan<'_> {
                 .collect(),
             page_names,
         };
+        let mapped_pages = sources.mets.iter().map(|mets| mets.mapped_pages).max();
         let (list_pages, mets_pages) = (sources.list_pages(), sources.mets_pages());
         let main = set_copies_aside(&mut self.files, &sources, &mut self.findings);
         let duplicates = self.pages.place(&self.files, &main);
@@ -146,6 +161,7 @@ impl TarScan<'_> {
             authenticated: self.authenticated,
             sources_agree: !list_pages.is_empty() && list_pages == mets_pages,
             unnamed_pages: unnamed_pages(&self.files, &list_pages, &mets_pages),
+            mapped_pages: mapped_pages.unwrap_or_default(),
             has_unread,
             unplaced_images: self.files.iter().filter(|file| file.is_unplaced_image()).count() as u64,
             named_pages: &list_pages | &mets_pages,

@@ -123,14 +123,18 @@ pub(super) fn set_copies_aside(
             continue;
         }
         let text =
-            format!("it has pages that {main:?} has, too, and {surplus} more that nothing names; they are not counted");
+            format!("it has pages that {main:?} has, too, and {surplus} more that no METS names; they are not counted");
         findings.note(FindingCode::PagesElsewhere, Some(folder), text);
         aside.insert(folder.as_str());
     }
+    let listed = sources.whole_list_names(files);
     for file in files.iter_mut() {
         if file.role.page().is_some() && aside.contains(folder_of(&file.name)) {
             file.role = MemberRole::Unplaced { page_like: true };
-            file.standing = FileStanding::Beside;
+            // What the volume's own list names is perhaps the volume's.
+            if !listed.contains(&file.name) {
+                file.standing = FileStanding::Beside;
+            }
         }
     }
     main.clone()
