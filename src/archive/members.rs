@@ -32,6 +32,8 @@ pub(super) enum MemberKind {
     /// A second name of the file of this name.
     Link(String),
     Folder,
+    /// A kind that is not known, to be read as a file.
+    Unknown,
     /// A kind that is skipped, such as a volume label.
     Odd,
 }
@@ -237,6 +239,10 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
     }
 }
 
+/// Entries of other programs' own kinds that hold no file: Solaris's attributes and extended headers, GNU tar's listings of folders, long names and
+/// labels of volumes.
+const NO_FILES: &[u8] = b"ADEINVX";
+
 /// Old tars have no other mark of a folder than the slash at the end of its whole name; the name in the header may be cut anywhere.
 fn kind_of(header: &Header, name: &str, has_slash: bool) -> io::Result<MemberKind> {
     Ok(match header.entry_type() {
@@ -257,7 +263,9 @@ fn kind_of(header: &Header, name: &str, has_slash: bool) -> io::Result<MemberKin
                 format!("{name} begins in another archive"),
             ));
         }
-        _ => MemberKind::Odd,
+        other if has_slash || NO_FILES.contains(&other.as_byte()) => MemberKind::Odd,
+        // POSIX wants it unpacked as a file.
+        _ => MemberKind::Unknown,
     })
 }
 

@@ -102,6 +102,11 @@ impl<'o> TarScan<'o> {
             match &member.kind {
                 MemberKind::File => self.file(&member, members)?,
                 MemberKind::Link(target) => self.link(&member, target),
+                MemberKind::Unknown => {
+                    let text = "an entry of a kind that is not known, read as a file";
+                    self.findings.note(FindingCode::OddEntry, Some(&member.name), text);
+                    self.file(&member, members)?;
+                }
                 MemberKind::Folder => {}
                 MemberKind::Odd => self.findings.note(
                     FindingCode::OddEntry,

@@ -664,6 +664,22 @@ fn the_label_of_a_volume_is_passed_over() {
 }
 
 #[test]
+fn an_entry_of_an_unknown_kind_is_a_file() {
+    for (kind, expected) in [
+        (b'8', &["one"][..]),
+        (b'z', &["one"]),
+        (b'Q', &["one"]),
+        (b'D', &[]),
+        (b'X', &[]),
+    ] {
+        let odd = with_data(raw_entry(tar::EntryType::new(kind), b"00000001.txt", 3), b"one");
+        let passed = look_into(&gz(&[odd, vec![0; 1_024]].concat()));
+        assert_eq!(passed.lines(), expected, "{}", char::from(kind));
+        assert!(passed.codes().contains(&"odd_entry"), "{}", char::from(kind));
+    }
+}
+
+#[test]
 fn a_hundred_thousand_entries_are_refused() {
     let entry = raw_entry(tar::EntryType::Regular, b"a", 0);
     hostile(&entry.repeat(100_000), ArchiveLimit::Entries);
