@@ -10,7 +10,7 @@ const TEXT: usize = 16;
 pub(super) enum ImageContent {
     /// It has no bytes.
     Empty,
-    /// What a failed disk or a failed request leaves: zeros and the like, a page of HTML, a message.
+    /// What a failed disk, a failed request or a failed writer leaves: zeros and the like, a page of HTML, a message, a signature alone.
     NotAnImage,
     /// Anything else. What form of image it is is not asked, so that no good one is refused.
     Image,
@@ -22,9 +22,24 @@ pub(super) fn image_content(head: &[u8]) -> ImageContent {
     let is_filling = |byte: &u8| *byte == 0 || *byte == 0xff || byte.is_ascii_whitespace();
     match head {
         [] => ImageContent::Empty,
-        _ if head.iter().all(is_filling) || is_message(head) => ImageContent::NotAnImage,
+        _ if head.iter().all(is_filling) || is_message(head) || is_signature(head) => ImageContent::NotAnImage,
         _ => ImageContent::Image,
     }
+}
+
+/// Is it all of a file, and no more than what all images of its form begin with?
+fn is_signature(head: &[u8]) -> bool {
+    const SIGNATURES: [&[u8]; 5] = [
+        b"\0\0\0\x0cjP  \r\n\x87\n",
+        b"\xff\x4f\xff\x51",
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF89a",
+    ];
+    /// With the place of the first directory.
+    const TIFF: usize = 8;
+    let is_tiff = head.starts_with(b"II*\0") || head.starts_with(b"MM\0*");
+    SIGNATURES.contains(&head) || is_tiff && head.len() <= TIFF
 }
 
 fn is_message(head: &[u8]) -> bool {
@@ -52,7 +67,7 @@ mod tests {
     #[test]
     fn what_stands_in_an_images_place_is_none() {
         use ImageContent::{Empty, Image, NotAnImage};
-        let cases: [(&[u8], ImageContent); 22] = [
+        let cases: [(&[u8], ImageContent); 27] = [
             (b"", Empty),
             (b"\0", NotAnImage),
             (&[0; 64], NotAnImage),
@@ -67,12 +82,17 @@ mod tests {
             (b"one", Image),
             (b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n", Image),
             (b"GIF89a\x01\0\x01\0\x80\0\0", Image),
-            (b"\0\0\0\x0cjP  \r\n\x87\n", Image),
-            (b"\xff\x4f\xff\x51", Image),
+            (b"\0\0\0\x0cjP  \r\n\x87\n", NotAnImage),
+            (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", Image),
+            (b"\xff\x4f\xff\x51", NotAnImage),
+            (b"\xff\x4f\xff\x51\0\x2f", Image),
             (b"\xff\xd8\xff\xe0\0\x10JFIF\0", Image),
-            (b"II*\0\x08\0\0\0", Image),
-            (b"MM\0*\0\0\0\x08", Image),
-            (b"\x89PNG\r\n\x1a\n", Image),
+            (b"II*\0\x08\0\0\0", NotAnImage),
+            (b"II*\0\x08\0\0\0\x01\0", Image),
+            (b"MM\0*\0\0\0\x08", NotAnImage),
+            (b"MM\0*\0\0\0\x08\0\x01", Image),
+            (b"\x89PNG\r\n\x1a\n", NotAnImage),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", Image),
             (b"<\0h\0\x80", Image),
             (b"\x01\x02\x03bytes of no known form", Image),
         ];
