@@ -68,14 +68,19 @@ pub fn read_secret_bytes(path: &Path) -> Result<Vec<u8>, SecretFileError> {
     Ok(bytes)
 }
 
-/// Reads a passphrase as gpg's `--passphrase-file` does: the first line without its end, whatever its bytes are.
+/// Reads a passphrase as gpg's `--passphrase-file` does: the first line without its end, whatever its bytes are; but for the mark that
+/// some editors put in front of UTF-8, which is no part of it.
 ///
 /// # Errors
-/// As [`read_secret_bytes`].
+/// As [`read_secret_bytes`]; or the line is empty.
 pub fn read_passphrase(path: &Path) -> Result<SecretBytes, SecretFileError> {
     let bytes = read_secret_bytes(path)?;
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    Ok(SecretBytes::new(line.strip_suffix(b"\r").unwrap_or(line)))
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) {
+        [] => Err(malformed(path, "its first line is empty, and should be the passphrase")),
+        passphrase => Ok(SecretBytes::new(passphrase)),
+    }
 }
 
 /// Reads a small secret file that holds text: UTF-8, or what its byte order mark says. The mark is no part of the text.
@@ -174,14 +179,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("passphrase");
         for (content, passphrase) in [
-            (&b"a b \n second"[..], &b"a b "[..]),
-            (b"caf\xe9\r\n", b"caf\xe9"),
-            (b"\xff\xfe\x00", b"\xff\xfe\x00"),
-            (b"", b""),
+            (&b"a b \n second"[..], Some(&b"a b "[..])),
+            (b"caf\xe9\r\n", Some(b"caf\xe9")),
+            (b"\xff\xfe\x00", Some(b"\xff\xfe\x00")),
+            (b"\xef\xbb\xbfa b\n", Some(b"a b")),
+            (b"", None),
+            (b"\xef\xbb\xbf\r\n", None),
+            (b"\na b\n", None),
         ] {
             write_secret_file(&path, "").unwrap();
             fs::write(&path, content).unwrap();
-            assert_eq!(read_passphrase(&path).unwrap().expose(), passphrase);
+            let read = read_passphrase(&path);
+            assert_eq!(read.as_ref().ok().map(SecretBytes::expose), passphrase, "{content:x?}");
+            let is_said = read.is_err_and(|error| error.to_string().contains("is empty"));
+            assert_eq!(is_said, passphrase.is_none(), "{content:x?}");
         }
     }
 
