@@ -129,7 +129,8 @@ pub enum SessionError {
         /// The answer's first words.
         snippet: String,
     },
-    /// A host that GRIN redirected to refused: 401, 403, 429, 503, a sign-in page of its own, or another status that is no answer.
+    /// A host that GRIN redirected to refused: 401, 403, a sign-in page of its own, or another status that is neither an answer nor
+    /// trouble on the way.
     #[error("{host}, to which GRIN redirected, refused the request with status {status}: {snippet}")]
     RefusedByHost {
         /// The host.
@@ -151,12 +152,12 @@ pub enum SessionError {
         /// Where all pauses one after another are longer than anybody here waits: how long that is.
         longest: Option<Duration>,
     },
-    /// 429 or 503 for an archive: about that archive, as far as the session knows.
-    #[error("this archive is not served now ({status})")]
+    /// 429 or 503 for an archive, or from a host that GRIN redirected to: about what was asked for, as far as the session knows.
+    #[error("not served now ({status})")]
     NotServed {
         /// The status.
         status: u16,
-        /// What the server asked for, for this archive.
+        /// What the server asked for, for this request.
         retry_after: Option<Duration>,
     },
     /// 429 without `Retry-After` to a request for conversions: their queue is full. That passes in days and concerns nothing else.

@@ -7,7 +7,6 @@ use url::Url;
 
 use crate::actor::AskContext;
 use crate::grin::RedirectRefused;
-use crate::session::SessionError;
 use crate::session::engine::SessionEngine;
 use crate::session::exchange::{IncomingAnswer, OutgoingRequest};
 use crate::session::gate::retry_after;
@@ -15,6 +14,7 @@ use crate::session::redirect_state::RedirectState;
 use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime, declared};
 use crate::session::status_policy::{RefusalScope, StatusVerdict, error, is_refusal_of_host, refusal_scope, verdict};
 use crate::session::token::BearerToken;
+use crate::session::{AnswerOrigin, SessionError};
 
 /// Tokens that one request tries at most.
 const TOKENS: u32 = 3;
@@ -86,7 +86,7 @@ impl SessionEngine {
                     opened.drain().await;
                     declared(cx, "token", self.token_refused(&mut state, ask, bearer)).await?;
                 }
-                StatusVerdict::Throttled => return Err(self.throttled(opened, ask).await),
+                StatusVerdict::Throttled => return Err(self.throttled(opened, ask, self.origin(&state.url)).await),
                 StatusVerdict::Error => {
                     let snippet = opened.drain().await;
                     return Err(error(status, snippet));
@@ -95,9 +95,16 @@ impl SessionEngine {
         }
     }
 
-    /// Whether a host answers that GRIN redirected to and that never sees the token.
+    /// Whether GRIN answers at this address, or a host that it redirected to and that never sees the token.
+    fn origin(&self, url: &Url) -> AnswerOrigin {
+        match self.config().redirect.may_carry_token(url) {
+            true => AnswerOrigin::Grin,
+            false => AnswerOrigin::RedirectHost,
+        }
+    }
+
     fn is_redirect_host(&self, url: &Url) -> bool {
-        !self.config().redirect.may_carry_token(url)
+        self.origin(url) == AnswerOrigin::RedirectHost
     }
 
     /// The request with the token, if its address may see it.
@@ -140,14 +147,14 @@ impl SessionEngine {
         Ok(())
     }
 
-    async fn throttled(&self, opened: OpenedRequest, ask: &RequestSpec) -> SessionError {
+    async fn throttled(&self, opened: OpenedRequest, ask: &RequestSpec, origin: AnswerOrigin) -> SessionError {
         let status = opened.incoming.status();
         let kind = ask.outgoing.kind;
         let asked = asked_wait(&opened.incoming);
         let sent = opened.sent;
         opened.drain().await;
-        let pause = match refusal_scope(status, kind, asked) {
-            RefusalScope::Archive => {
+        let pause = match refusal_scope(status, origin, kind, asked) {
+            RefusalScope::Asked => {
                 return SessionError::NotServed {
                     status,
                     retry_after: asked,

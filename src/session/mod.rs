@@ -44,9 +44,7 @@ pub(crate) use body_error::BodyError;
 pub use config::{AuthMode, MinimumSpeed, PermitClass, RequestKind, SessionConfig, TokenSource};
 pub(crate) use config::{ConnectionLimits, RequestTimeouts};
 pub(crate) use counters::{STATUS_CLASSES, SessionCounters};
-#[cfg(test)]
-pub(crate) use error::AnswerOrigin;
-pub(crate) use error::{ErrorClass, SessionError, TimeoutPhase, in_brackets};
+pub(crate) use error::{AnswerOrigin, ErrorClass, SessionError, TimeoutPhase, in_brackets};
 pub(crate) use from_settings::sign_in_findings;
 pub use handle::Session;
 pub(crate) use handle::SessionThread;

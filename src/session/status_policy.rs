@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::session::{RequestKind, SessionError};
+use crate::session::{AnswerOrigin, RequestKind, SessionError};
 
 /// What follows from an answer's status.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub(super) fn verdict(status: u16) -> StatusVerdict {
 /// Whom a 429 or 503 concerns.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RefusalScope {
-    /// The one archive that was asked for.
-    Archive,
+    /// Only what was asked for.
+    Asked,
     /// The queue of conversions, which is full: no reason to stop downloads.
     Queue,
     /// All of GRIN: the gate closes.
@@ -45,19 +45,26 @@ pub(super) enum RefusalScope {
 /// - 429 to `_process` without `Retry-After` says that the conversion queue is full (src/grin/PROTOCOL.md, section 2).
 /// - What an archive is refused with is about that archive, however many are refused: a few books that are never served must not
 ///   stop a library. Where GRIN serves none at all, the books that are refused one after another say so to whoever begins them.
+/// - What a host that GRIN redirected to is asked to do later says nothing of GRIN.
 /// - Everything else speaks for all of GRIN, and is obeyed by all.
-pub(super) fn refusal_scope(status: u16, kind: RequestKind, retry_after: Option<Duration>) -> RefusalScope {
+pub(super) fn refusal_scope(
+    status: u16,
+    origin: AnswerOrigin,
+    kind: RequestKind,
+    retry_after: Option<Duration>,
+) -> RefusalScope {
     match kind {
+        _ if origin == AnswerOrigin::RedirectHost => RefusalScope::Asked,
         RequestKind::Process if status == 429 && retry_after.is_none() => RefusalScope::Queue,
-        RequestKind::ArchiveHead | RequestKind::ArchiveBody => RefusalScope::Archive,
+        RequestKind::ArchiveHead | RequestKind::ArchiveBody => RefusalScope::Asked,
         _ => RefusalScope::Grin,
     }
 }
 
-/// Whether a refusal by a host that GRIN redirected to concerns only what was asked for there: all but its server errors, which say
-/// that the way is broken.
+/// Whether a host that GRIN redirected to refuses what was asked for there. Its server errors and its wish for a pause refuse nothing:
+/// they are trouble on the way, as if GRIN had answered them.
 pub(super) fn is_refusal_of_host(status: u16) -> bool {
-    status == 503 || !is_of_the_way(status)
+    status != 429 && !is_of_the_way(status)
 }
 
 /// The server could not answer, whatever was asked for: 408 and 425 say that the request did not come as it should, 421 that it came to
@@ -119,20 +126,23 @@ mod tests {
     fn a_refusal_concerns_the_archive_the_queue_or_everybody() {
         use RequestKind as K;
         let hour = Some(Duration::from_hours(1));
+        let grin = AnswerOrigin::Grin;
         for (status, kind, retry_after, scope) in [
             (429, K::Process, None, RefusalScope::Queue),
             (429, K::Process, hour, RefusalScope::Grin),
             (503, K::Process, None, RefusalScope::Grin),
-            (429, K::ArchiveHead, None, RefusalScope::Archive),
-            (429, K::ArchiveBody, hour, RefusalScope::Archive),
-            (503, K::ArchiveHead, hour, RefusalScope::Archive),
-            (503, K::ArchiveBody, None, RefusalScope::Archive),
+            (429, K::ArchiveHead, None, RefusalScope::Asked),
+            (429, K::ArchiveBody, hour, RefusalScope::Asked),
+            (503, K::ArchiveHead, hour, RefusalScope::Asked),
+            (503, K::ArchiveBody, None, RefusalScope::Asked),
             (429, K::ListPage, hour, RefusalScope::Grin),
             (503, K::ListPage, hour, RefusalScope::Grin),
             (503, K::Search, None, RefusalScope::Grin),
         ] {
-            let decided = refusal_scope(status, kind, retry_after);
+            let decided = refusal_scope(status, grin, kind, retry_after);
             assert_eq!(decided, scope, "{status} {kind:?} {retry_after:?}");
+            let elsewhere = refusal_scope(status, AnswerOrigin::RedirectHost, kind, retry_after);
+            assert_eq!(elsewhere, RefusalScope::Asked, "{status} {kind:?}");
         }
     }
 
@@ -142,11 +152,14 @@ mod tests {
             (302, true),
             (401, true),
             (403, true),
-            (429, true),
-            (503, true),
+            (404, true),
+            (429, false),
+            (503, false),
             (500, false),
             (502, false),
+            (504, false),
             (408, false),
+            (425, false),
         ] {
             assert_eq!(is_refusal_of_host(status), refuses, "{status}");
         }

@@ -372,7 +372,7 @@ fn what_is_asked_of_one_book_ends_no_run() {
         },
         SessionError::RefusedByHost {
             host: "cdn.example".to_owned(),
-            status: 503,
+            status: 403,
             snippet: String::new(),
             retry_after: hour,
         },

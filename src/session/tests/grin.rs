@@ -52,7 +52,6 @@ async fn foreign_hosts_are_not_asked_neither_by_redirect_nor_by_link() {
 async fn what_a_redirect_host_refuses_is_not_taken_for_grins_refusal() {
     let other = Server::start(|seen, wire| match seen.path.as_str() {
         "/signin" => redirect(wire, "https://accounts.google.com/ServiceLogin"),
-        "/500" => answer(wire, "500 Oops", "", ""),
         "/429" | "/503" => answer(
             wire,
             &format!("{} No", &seen.path[1..]),
@@ -71,20 +70,25 @@ async fn what_a_redirect_host_refuses_is_not_taken_for_grins_refusal() {
         ("/403", 403, "SignatureDoesNotMatch"),
         ("/405", 405, "SignatureDoesNotMatch"),
         ("/signin", 302, "it redirects to a sign-in page"),
-        ("/429", 429, "busy"),
-        ("/503", 503, "busy"),
     ] {
         let error = fixture.get(server.url(path)).await.unwrap_err();
         let refused = SessionError::RefusedByHost {
             host: "127.0.0.1".to_owned(),
             status,
             snippet: words.to_owned(),
-            retry_after: (words == "busy").then_some(Duration::from_hours(1)),
+            retry_after: None,
         };
         assert_eq!((error.origin(), error), (AnswerOrigin::RedirectHost, refused), "{path}");
     }
-    let error = fixture.get(server.url("/500")).await.unwrap_err();
-    assert_eq!(error, SessionError::Server { status: 500 });
+    for status in [429, 503] {
+        let retry_after = Some(Duration::from_hours(1));
+        let error = fixture.get(server.url(&format!("/{status}"))).await.unwrap_err();
+        assert_eq!(error, SessionError::NotServed { status, retry_after });
+    }
+    for status in [408, 425, 500, 502, 504] {
+        let error = fixture.get(server.url(&format!("/{status}"))).await.unwrap_err();
+        assert_eq!(error, SessionError::Server { status });
+    }
     assert_eq!(fixture.counted().signed_out, None);
     assert_eq!(fixture.counted().gate_closed_until, None, "GRIN asked for nothing");
     fixture.end();
