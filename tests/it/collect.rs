@@ -70,11 +70,23 @@ fn lists_of_every_shape_are_complete() {
     }
 }
 
+#[test]
+fn a_list_whose_pages_break_off_for_good_is_read_as_text() {
+    let home = Home::new(library(ListConfig::default()), PAGES_OF_TEN);
+    for _ in 0..1_000 {
+        home.simulator.inject_page(ListKind::AllBooks, 21, FaultKind::Status500);
+    }
+    let ended = home.grind(COLLECT);
+    assert!(ended.status.success(), "{}", ended.err);
+    all_is_known(&home);
+}
+
 /// The first two pages are recorded; the third fails as often as it is asked for.
 fn broken_off(lists: ListConfig) -> Home {
     let home = Home::new(library(lists), PAGES_OF_TEN);
     for _ in 0..1_000 {
-        home.simulator.inject_page(ListKind::AllBooks, 21, FaultKind::Status500);
+        home.simulator
+            .inject_page(ListKind::AllBooks, 21, FaultKind::Unavailable);
     }
     let ended = home.grind(COLLECT);
     assert!(!ended.status.success(), "{}", ended.err);
@@ -122,7 +134,7 @@ fn a_pass_whose_mark_has_run_out_is_read_from_its_first_page() {
 fn a_resumed_pass_that_leads_nowhere_is_not_resumed_again() {
     let home = broken_off(ListConfig::default());
     for _ in 0..1_000 {
-        home.simulator.inject_page(ListKind::AllBooks, 21, FaultKind::Status500);
+        home.simulator.inject_page(ListKind::AllBooks, 21, FaultKind::CutList);
     }
     assert!(!home.grind(COLLECT).status.success());
     home.simulator.forget_injected();
@@ -165,7 +177,8 @@ fn a_pass_that_is_resumed_keeps_its_doubt() {
     assert!(home.grind(COLLECT).status.success());
     home.simulator.inject_page(ListKind::AllBooks, 1, FaultKind::NoBarcode);
     for _ in 0..1_000 {
-        home.simulator.inject_page(ListKind::AllBooks, 21, FaultKind::Status500);
+        home.simulator
+            .inject_page(ListKind::AllBooks, 21, FaultKind::Unavailable);
     }
     assert!(!home.grind(COLLECT).status.success());
     home.simulator.forget_injected();

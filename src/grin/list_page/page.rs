@@ -50,8 +50,6 @@ pub(super) struct ListPageState {
     leaves_rows_open: bool,
     /// `<html>` or `<body>` was there.
     root_begun: bool,
-    /// `</html>` or `</body>` was there.
-    root_ended: bool,
     /// The first that a `<meta>` names.
     charset: Option<AsciiCompatibleEncoding>,
     outside: OutsideTable,
@@ -102,7 +100,6 @@ impl ListPageState {
             row_links_left_out: false,
             leaves_rows_open: false,
             root_begun: false,
-            root_ended: false,
             charset: None,
             outside: OutsideTable::default(),
             pager,

@@ -373,5 +373,4 @@ fn name(page: &SharedListPage, element: &mut Tag<'_, '_>) {
 
 fn root(page: &SharedListPage, element: &mut Tag<'_, '_>) {
     page.get().root_begin(element.tag_name() == "html");
-    at_end(element, page, |page| page.get().root_end());
 }

@@ -206,10 +206,19 @@ fn a_page_with_heading_and_no_rows_ends_the_list() {
 }
 
 #[test]
-fn a_page_cut_anywhere_is_never_complete_and_invents_nothing() {
+fn a_page_may_leave_out_its_last_tags() {
+    let (rows, first) = parse(PAGE.replace("</body></html>", ""));
+    assert_eq!((rows.len(), first.refusal, first.next.is_some()), (2, None, true));
+    let last = page("Barcode", "<tr><td>TL0001</td></tr>").replace("</body></html>", "");
+    let (rows, page) = parse(last);
+    assert_eq!((rows.len(), page.complete, page.refusal), (1, true, None));
+}
+
+#[test]
+fn a_page_cut_within_its_list_is_never_complete_and_invents_nothing() {
     let known = barcodes(PAGE);
-    let next_seen = PAGE.find("</a>\n</body>").unwrap() + 4;
-    for cut in 0..next_seen {
+    let list_ends = PAGE.find("</table>").unwrap();
+    for cut in 0..list_ends {
         let (rows, page) = parse(&PAGE.as_bytes()[..cut]);
         assert!(!page.complete, "cut at {cut}: {page:?}");
         assert!(

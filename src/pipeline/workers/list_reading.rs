@@ -112,10 +112,51 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
                     has_failed |= matches!(fault, PageFault::Session(SessionError::Server { .. }));
                     refused.push(format!("{form}: {fault}"));
                 }
+                Err(fault) if form == ListForm::Html && refused.is_empty() && fault.ends_pages() => {
+                    return self.text_instead(pass, fault, cx).await;
+                }
                 Err(fault) => return self.stopped(fault),
             }
         }
         Ok(in_no_form(&refused.join("; "), has_failed))
+    }
+
+    /// The pages broke off for good after they began: a whole text form makes the list complete. Without one, the pass ends as the pages did.
+    async fn text_instead(
+        &mut self,
+        pass: &ListPass,
+        fault: PageFault,
+        cx: &AskContext,
+    ) -> Result<PassState, CollectError> {
+        if cx.is_cancelled() {
+            return self.stopped(fault);
+        }
+        warn!(list = %self.list, %fault, "the pages cannot be read to their end; reading the list's text form");
+        let (fresh, rows, pages) = (self.fresh, self.seen.rows, self.seen.pages);
+        match self.rows_of_text(cx).await {
+            Ok(()) => {
+                let text = TextSeen {
+                    books: self.seen.rows - rows,
+                    added: self.fresh - fresh,
+                };
+                let disagreement = text.disagrees(pass.rows + fresh);
+                Ok(disagreement.map_or(PassState::Complete, PassState::Incomplete))
+            }
+            Err(PageFault::Catalog(error)) => Err(error.into()),
+            Err(other) => {
+                warn!(list = %self.list, fault = %other, "nor can the text form");
+                (self.seen.rows, self.seen.pages) = (rows, pages);
+                self.stopped(fault)
+            }
+        }
+    }
+
+    /// Records the rows of the text form with columns, or of the short one if that is all there is.
+    async fn rows_of_text(&mut self, cx: &AskContext) -> Result<(), PageFault> {
+        match self.whole_text(ListForm::TextAll, cx).await {
+            Err(fault) if fault.concerns_form() => self.whole_text(ListForm::Text, cx).await,
+            read => read,
+        }
     }
 
     fn stopped(&self, fault: PageFault) -> Result<PassState, CollectError> {
@@ -175,10 +216,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         }
         let missed = format!("its text form names {} books that its pages do not", text.added);
         warn!(list = %self.list, missed, "reading the rows of the text form too");
-        let read = match self.whole_text(ListForm::TextAll, cx).await {
-            Err(fault) if fault.concerns_form() => self.whole_text(ListForm::Text, cx).await,
-            read => read,
-        };
+        let read = self.rows_of_text(cx).await;
         // The rows of both forms are recorded, also where they disagree and nothing is concluded from what is missing.
         Ok(match (read, disagreement) {
             (Ok(()), None) => PassState::Complete,
@@ -306,12 +344,12 @@ fn in_no_form(why: &str, has_failed: bool) -> PassState {
     }
 }
 
-/// The forms to try, the confirmed one first; a pass over pages is resumed as such.
-fn forms(list: ListKind, resumed: bool) -> Vec<ListForm> {
-    if resumed {
-        return vec![ListForm::Html];
+/// The forms to try, the confirmed one first; a pass over pages goes on with pages.
+fn forms(list: ListKind, resumed: bool) -> [ListForm; 2] {
+    match resumed {
+        true => [ListForm::Html, ListForm::TextAll],
+        false => list.forms(),
     }
-    list.forms().to_vec()
 }
 
 #[cfg(test)]
@@ -319,9 +357,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_confirmed_form_comes_first_and_pages_are_resumed_as_pages() {
+    fn the_confirmed_form_comes_first_and_a_pass_over_pages_goes_on_with_pages() {
         assert_eq!(forms(ListKind::AllBooks, false)[0], ListForm::Html);
         assert_eq!(forms(ListKind::InProcess, false)[0], ListForm::TextAll);
-        assert_eq!(forms(ListKind::InProcess, true), [ListForm::Html]);
+        assert_eq!(forms(ListKind::InProcess, true)[0], ListForm::Html);
     }
 }

@@ -60,6 +60,16 @@ impl PageFault {
         fails || self.denies_form()
     }
 
+    /// The pages lead no further, however often they are asked for: where some of them have been read, another form may be whole.
+    pub fn ends_pages(&self) -> bool {
+        use AnswerRefusal as R;
+        self.concerns_form()
+            || matches!(
+                self,
+                Self::Torn | Self::Refused(R::Loop | R::ForeignNext | R::Truncated)
+            )
+    }
+
     /// Nothing is wrong with the pages before this one: the next pass resumes here.
     pub fn may_be_resumed(&self) -> bool {
         self.wait().is_some() && !matches!(self, Self::Refused(AnswerRefusal::Loop | AnswerRefusal::ForeignNext))
@@ -86,32 +96,41 @@ mod tests {
             snippet: String::new(),
         };
         let forbidden = SessionError::Forbidden { snippet: String::new() };
-        for (fault, denied, another_form, resumed) in [
-            (PageFault::Session(SessionError::NotFound), true, true, false),
-            (PageFault::Session(forbidden), true, true, false),
-            (PageFault::Session(unexpected(410)), true, true, false),
-            (PageFault::PagesInstead, true, true, false),
-            (PageFault::Session(unexpected(300)), false, false, false),
+        for (fault, denied, another_form, resumed, ends_pages) in [
+            (PageFault::Session(SessionError::NotFound), true, true, false, true),
+            (PageFault::Session(forbidden), true, true, false, true),
+            (PageFault::Session(unexpected(410)), true, true, false, true),
+            (PageFault::PagesInstead, true, true, false, true),
+            (PageFault::Session(unexpected(300)), false, false, false, false),
             (
                 PageFault::Session(SessionError::Server { status: 500 }),
                 false,
                 true,
                 true,
+                true,
             ),
-            (PageFault::Session(SessionError::Reset), false, false, true),
-            (PageFault::Refused(AnswerRefusal::NotAList), false, true, true),
-            (PageFault::Refused(AnswerRefusal::Html), false, true, true),
-            (PageFault::Refused(AnswerRefusal::SignIn), false, false, true),
-            (PageFault::Refused(AnswerRefusal::Unavailable), false, false, true),
-            (PageFault::Refused(AnswerRefusal::Loop), false, false, false),
-            (PageFault::Body(BodyError::Stalled), false, false, true),
-            (PageFault::Torn, false, false, true),
+            (PageFault::Session(SessionError::Reset), false, false, true, false),
+            (PageFault::Refused(AnswerRefusal::NotAList), false, true, true, true),
+            (PageFault::Refused(AnswerRefusal::Html), false, true, true, true),
+            (PageFault::Refused(AnswerRefusal::SignIn), false, false, true, false),
+            (
+                PageFault::Refused(AnswerRefusal::Unavailable),
+                false,
+                false,
+                true,
+                false,
+            ),
+            (PageFault::Refused(AnswerRefusal::Loop), false, false, false, true),
+            (PageFault::Refused(AnswerRefusal::Truncated), false, false, true, true),
+            (PageFault::Body(BodyError::Stalled), false, false, true, false),
+            (PageFault::Torn, false, false, true, true),
         ] {
             assert_eq!(
                 (fault.denies_form(), fault.concerns_form(), fault.may_be_resumed()),
                 (denied, another_form, resumed),
                 "{fault:?}"
             );
+            assert_eq!(fault.ends_pages(), ends_pages, "{fault:?}");
         }
     }
 }

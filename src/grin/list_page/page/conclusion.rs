@@ -28,7 +28,6 @@ impl ListPageState {
         }
         self.row_links.clear();
         let end = self.end(self.out.rejected.len() as u64 + self.out.rejected_more);
-        let open_end = cut || (self.root_begun && !self.root_ended && !matches!(end, PageEnd::Next(..)));
         let listed = self.list_closed || cut;
         let by_pager = match &end {
             PageEnd::Refused(refusal, _) => Some(*refusal),
@@ -38,7 +37,8 @@ impl ListPageState {
             .or_else(|| self.outside.refusal(listed))
             .or((!listed).then_some(AnswerRefusal::NotAList))
             .or(by_pager)
-            .or(open_end.then_some(AnswerRefusal::Truncated));
+            // Whether the body came to its end the session knows, so a page may leave out `</html>`.
+            .or(cut.then_some(AnswerRefusal::Truncated));
         let mut page = ListPage {
             refusal,
             rows: self.rows_seen,

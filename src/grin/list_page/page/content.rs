@@ -311,9 +311,4 @@ impl ListPageState {
         }
         self.root_begun = true;
     }
-
-    /// `</html>` or `</body>`.
-    pub(in crate::grin::list_page) fn root_end(&mut self) {
-        self.root_ended = true;
-    }
 }

@@ -195,3 +195,61 @@ fn a_text_form_that_names_a_part_of_the_books_is_no_fault() {
         assert_eq!(known(&fixture), (4, 0));
     });
 }
+
+/// What the pages of a list that breaks off are answered with after the first one.
+fn broken_pages() -> Vec<(&'static str, Vec<StubAnswer>)> {
+    let list = |text: String| StubAnswer::List { text, end: Ok(()) };
+    let each = |answer: fn() -> StubAnswer| (0..BACKOFF.attempts).map(|_| answer()).collect::<Vec<_>>();
+    vec![
+        ("500", each(|| StubAnswer::Fails(server(500)))),
+        ("404", vec![StubAnswer::Fails(SessionError::NotFound)]),
+        (
+            "another page",
+            each(|| StubAnswer::List {
+                text: "<html><body><h1>Error</h1></body></html>".to_owned(),
+                end: Ok(()),
+            }),
+        ),
+        ("loop", vec![list(page(&["TL0001", "TL0002"], Some("y")))]),
+        (
+            "cut table",
+            each(|| StubAnswer::List {
+                text: page(&["TL0003"], None).replace("</tbody></table></body></html>", ""),
+                end: Ok(()),
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn pages_that_break_off_for_good_are_followed_by_the_text_form() {
+    for (what, answers) in broken_pages() {
+        paused(async || {
+            let fixture = WorkerFixture::new();
+            fixture.grin.list(&page(&["TL0001", "TL0002"], Some("x")));
+            answers.into_iter().for_each(|answer| fixture.grin.answer(answer));
+            fixture.grin.list(TEXT);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.incomplete, known(&fixture)), (None, (3, 0)), "{what}");
+        });
+    }
+}
+
+#[test]
+fn a_text_that_lacks_books_of_broken_pages_or_cannot_be_had_makes_no_list_complete() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let begins = || {
+            fixture.grin.list(&page(&["TL0001", "TL0002"], Some("x")));
+            fixture.grin.fails(SessionError::NotFound);
+        };
+        begins();
+        fixture.grin.list("TL0001\n");
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert!(seen.incomplete.unwrap().contains("lacks 1 of the 2"));
+        begins();
+        (0..2).for_each(|_| fixture.grin.fails(SessionError::NotFound));
+        let error = collect(&fixture, ListKind::AllBooks).await.unwrap_err();
+        assert_eq!(error.to_string(), SessionError::NotFound.to_string());
+    });
+}
