@@ -121,7 +121,10 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         };
         let pass = self.parts.catalog.ask(begin, cx).await?;
         let mut reading = ListReading::new(&self.parts, collect.list, Some(pass.id));
-        let state = reading.list(&pass, collect.limit, cx).await?;
+        let mut state = reading.list(&pass, collect.limit, cx).await?;
+        if matches!(state, PassState::Complete) && reading.is_torn {
+            state = PassState::Incomplete("its text form ends inside a line".to_owned());
+        }
         let mut seen = reading.seen;
         let why = state.why().map(str::to_owned);
         match state {
@@ -130,9 +133,9 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
             PassState::Interrupted(_) | PassState::Incomplete(_) => seen.incomplete.clone_from(&why),
             PassState::Unavailable(_) => seen.unavailable.clone_from(&why),
         }
-        report(collect.list, &seen, &state);
         // An interrupted pass stays open: the next one resumes at the page that failed.
         if matches!(state, PassState::Interrupted(_)) {
+            report(collect.list, &seen, &state, true);
             return Ok(seen);
         }
         cx.describe(move || format!("{}: concludes its pass", collect.list));
@@ -143,6 +146,7 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
             note: why,
         };
         let end = self.parts.catalog.ask(finish, cx).await?;
+        report(collect.list, &seen, &state, end.unsure == 0 && !end.doubtful);
         if end.unsure > 0 {
             let rows = end.unsure;
             warn!(list = %collect.list, rows, "rows do not tell which books they are about; nothing is concluded from what is missing");
@@ -156,7 +160,8 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
     }
 }
 
-fn report(list: ListKind, seen: &CollectResult, state: &PassState) {
+/// What is logged of a pass. `concludes`: the catalog has nothing against taking it for complete; what it has is said by itself.
+fn report(list: ListKind, seen: &CollectResult, state: &PassState, concludes: bool) {
     let CollectResult {
         rows,
         new,
@@ -165,6 +170,7 @@ fn report(list: ListKind, seen: &CollectResult, state: &PassState) {
         ..
     } = seen;
     match state {
+        PassState::Complete if !concludes => info!(%list, rows, new, pages, rejected, "list read"),
         PassState::Complete | PassState::Limited => info!(%list, rows, new, pages, rejected, "list complete"),
         PassState::Interrupted(why) | PassState::Incomplete(why) => {
             // The task warns of it, unless the program is being stopped.

@@ -30,6 +30,8 @@ pub(super) struct ListReading<'a, S> {
     pub(super) are_cut: bool,
     /// It was counted that the pass saw every book that earlier ones did.
     pub(super) none_missing: bool,
+    /// A text ended inside a line.
+    pub(super) is_torn: bool,
     /// Volumes of rejected rows, still to be recorded as listed.
     sighted: Vec<Barcode>,
     /// Rejected rows of which it is not known which volume they are about, still to be recorded.
@@ -84,6 +86,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             fresh: 0,
             are_cut: false,
             none_missing: false,
+            is_torn: false,
             sighted: Vec::new(),
             unsure: 0,
         }
@@ -252,6 +255,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
     pub(super) fn reject(&mut self, rejected: &[RejectedRow], more: u64) {
         self.seen.rejected += rejected.len() as u64 + more;
         self.unsure += more;
+        self.is_torn |= rejected.iter().any(|row| row.because == RejectionReason::Torn);
         for row in rejected {
             match row.about() {
                 // The reader of the text looks whether the catalog knows it.

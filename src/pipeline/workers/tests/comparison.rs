@@ -253,3 +253,16 @@ fn a_text_that_lacks_books_of_broken_pages_or_cannot_be_had_makes_no_list_comple
         assert_eq!(error.to_string(), SessionError::NotFound.to_string());
     });
 }
+
+#[test]
+fn a_text_that_ends_inside_a_line_is_incomplete() {
+    paused(async || {
+        for (last, incomplete) in [("TL0004\n", false), ("TL0004", false), ("TL0", true)] {
+            let fixture = WorkerFixture::new();
+            fixture.grin.fails(SessionError::NotFound);
+            fixture.grin.list(&format!("{TEXT}{last}"));
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!(seen.incomplete.is_some(), incomplete, "{last:?}: {seen:?}");
+        }
+    });
+}
