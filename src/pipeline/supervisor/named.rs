@@ -47,6 +47,7 @@ impl<S: TaskServices> SupervisorState<S> {
             barcodes: batch.to_vec(),
             attempts: None,
             adds: true,
+            stop: self.intake.clone(),
         };
         match self.services.enrich(ask, &self.reading_cx()).await {
             Ok(answer) => {

@@ -197,6 +197,7 @@ async fn ask_batch<S: TaskServices>(
     let ask = ConvertBatch {
         barcodes: ask,
         attempts,
+        stop: state.intake.clone(),
     };
     match state.services.convert(ask, &state.cx()).await {
         Ok(answer) => Ok(PartAnswer::new(answer.result, answer.unnamed, asked)),

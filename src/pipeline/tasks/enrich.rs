@@ -158,8 +158,14 @@ impl<S: TaskServices> EnrichTask<'_, S> {
             trouble(state, TASK, &error.to_string());
         }
         let why = found.trouble();
-        if let Some(why) = &why {
-            trouble(state, TASK, why);
+        match &why {
+            Some(_) if state.intake.is_cancelled() => {
+                state
+                    .progress
+                    .tell_task(TASK, "stopped; the rest is requested later".to_owned());
+            }
+            Some(why) => trouble(state, TASK, why),
+            None => {}
         }
         why.is_none()
     }
@@ -176,6 +182,7 @@ async fn ask_batch<S: TaskServices>(
         barcodes: ask,
         attempts,
         adds: false,
+        stop: state.intake.clone(),
     };
     match state.services.enrich(ask, &state.cx()).await {
         Ok(answer) => Ok(PartAnswer::new(answer.answered, answer.unnamed, asked)),

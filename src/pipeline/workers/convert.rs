@@ -1,6 +1,7 @@
 //! CONVERT asks GRIN to make archives of a batch of barcodes and records what it said to each.
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
@@ -30,6 +31,8 @@ pub struct ConvertBatch {
     pub barcodes: Vec<Barcode>,
     /// Attempts at most; `None`: as many as are configured.
     pub attempts: Option<u32>,
+    /// Cancelled while GRIN wants no request: nothing is asked.
+    pub stop: CancellationToken,
 }
 
 impl Message for ConvertBatch {
@@ -185,7 +188,7 @@ impl<S: GrinSession> ConvertWorker<S> {
             limit: ANSWER_LIMIT,
         };
         let policy = self.parts.backoff.limited(batch.attempts);
-        retry::fetch(&self.parts.session, ask, &policy, cx).await
+        retry::fetch(&self.parts.session, ask, &policy, &batch.stop, cx).await
     }
 }
 

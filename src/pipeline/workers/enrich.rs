@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
@@ -33,6 +34,8 @@ pub struct EnrichBarcodes {
     pub attempts: Option<u32>,
     /// A person named them, and the catalog does not have them: those that GRIN knows are added to it.
     pub adds: bool,
+    /// Cancelled while GRIN wants no request: nothing is asked.
+    pub stop: CancellationToken,
 }
 
 impl Message for EnrichBarcodes {
@@ -100,7 +103,7 @@ impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
         let url = self.parts.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);
         let policy = self.parts.backoff.limited(batch.attempts);
-        let answer = retry::fetch(&self.parts.session, ask, &policy, cx).await?;
+        let answer = retry::fetch(&self.parts.session, ask, &policy, &batch.stop, cx).await?;
         if answer.status != 200 {
             return Err(EnrichError::Status(answer.status));
         }

@@ -3,12 +3,13 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::actor::AskContext;
 use crate::grin::AnswerRefusal;
 use crate::pipeline::policy::longest_wait_once;
-use crate::pipeline::workers::grin_session::GrinSession;
+use crate::pipeline::workers::grin_session::{GrinSession, unless_held_back};
 use crate::session::{ErrorClass, FetchAnswer, RetryBackoff, SessionError, SmallAnswer, TimeoutPhase};
 
 /// Asks until there is an answer, an error that does not pass, or no attempt left. `wait_of` gives the least wait after an
@@ -43,16 +44,21 @@ pub(super) async fn retried<T, E: Display>(
     unreachable!("a policy has a finite number of attempts")
 }
 
-/// A small answer, asked for until it comes.
+/// A small answer, asked for until it comes. `stop`: a drain has begun, in which nothing waits for GRIN to want requests again.
 pub(super) async fn fetch(
     session: &impl GrinSession,
     ask: FetchAnswer,
     policy: &RetryBackoff,
+    stop: &CancellationToken,
     cx: &AskContext,
 ) -> Result<SmallAnswer, SessionError> {
     let kind = ask.kind;
-    let request = async || session.fetch(ask.clone(), cx).await;
-    retried(policy, kind.as_str(), transient, request, cx).await
+    let until_answered = async |cx: &AskContext| {
+        let request = async || session.fetch(ask.clone(), cx).await;
+        retried(policy, kind.as_str(), transient, request, cx).await
+    };
+    let answer = unless_held_back(session, stop, cx, until_answered).await;
+    answer.unwrap_or(Err(SessionError::Cancelled))
 }
 
 /// The least wait after an error that may pass in seconds; `None` after any other.

@@ -1,5 +1,7 @@
 //! ENRICH and CONVERT: batches of books, asked for again while an error may pass.
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 use crate::actor::HandleMessage as _;
 use crate::catalog::{AskUnknown, ToEnrich};
@@ -27,6 +29,7 @@ async fn enrich(fixture: &WorkerFixture, attempts: Option<u32>) -> Result<u64, E
     let ask = EnrichBarcodes {
         barcodes: barcodes(&["TL0001", "TL0002"]),
         adds: false,
+        stop: CancellationToken::new(),
         attempts,
     };
     let answer = EnrichWorker::new(parts(fixture)).handle(ask, &fixture.cx).await;
@@ -46,6 +49,7 @@ async fn convert(fixture: &WorkerFixture) -> Result<ConvertResult, ConvertError>
     let ask = ConvertBatch {
         barcodes: barcodes(&["TL0001", "TL0002"]),
         attempts: None,
+        stop: CancellationToken::new(),
     };
     ConvertWorker::new(parts(fixture), ProcessForm::PostLines)
         .handle(ask, &fixture.cx)
@@ -76,6 +80,7 @@ fn short_rows_are_taken_once_an_answer_has_shown_that_grin_leaves_out_empty_cell
             let ask = EnrichBarcodes {
                 barcodes: barcodes(asked),
                 adds: false,
+                stop: CancellationToken::new(),
                 attempts: None,
             };
             let mut worker = EnrichWorker::new(parts.clone());
@@ -99,6 +104,7 @@ fn a_short_row_of_a_book_that_was_requested_alone_is_taken() {
         let ask = EnrichBarcodes {
             barcodes: barcodes(&["TL0001"]),
             adds: false,
+            stop: CancellationToken::new(),
             attempts: None,
         };
         let answer = EnrichWorker::new(parts(&fixture))
@@ -137,6 +143,7 @@ fn conversions_that_an_answer_does_not_name_are_told_and_not_recorded() {
         let ask = ConvertBatch {
             barcodes: barcodes(&["TL0001", "TL0002"]),
             attempts: None,
+            stop: CancellationToken::new(),
         };
         let mut worker = ConvertWorker::new(parts(&fixture), ProcessForm::PostLines);
         let answer = worker.handle(ask, &fixture.cx).await.unwrap();
@@ -173,6 +180,7 @@ fn of_named_books_those_become_known_that_grin_knows() {
             barcodes: named.clone(),
             attempts: None,
             adds: true,
+            stop: CancellationToken::new(),
         };
         let counts = EnrichWorker::new(parts(&fixture))
             .handle(ask, &fixture.cx)
@@ -300,5 +308,39 @@ fn an_answer_about_no_book_is_an_error_that_names_what_came() {
         fixture.grin.answer(StubAnswer::Fails(signed_out()));
         let error = convert(&fixture).await.unwrap_err();
         assert!(error.needs_person(), "{error}");
+    });
+}
+
+/// The batch waits at the gate, and its request would not be sent before the drain's end.
+#[test]
+fn a_drain_waits_for_no_batch_that_grin_wants_not_to_be_asked_for() {
+    paused(async || {
+        let minute = Duration::from_mins(1);
+        for (held_back, waited) in [(true, Duration::ZERO), (false, minute)] {
+            let fixture = WorkerFixture::new();
+            fixture.grin.answer(StubAnswer::Hangs);
+            if held_back {
+                fixture.grin.hold_back();
+            }
+            let stop = CancellationToken::new();
+            let ask = EnrichBarcodes {
+                barcodes: barcodes(&["TL0001"]),
+                adds: false,
+                stop: stop.clone(),
+                attempts: None,
+            };
+            let mut worker = EnrichWorker::new(parts(&fixture));
+            let began = Instant::now();
+            let answered = async { (worker.handle(ask, &fixture.cx).await, began.elapsed()) };
+            let draining = async {
+                fixture.grin.first_question().await;
+                stop.cancel();
+                tokio::time::sleep(minute).await;
+                fixture.cx.cancel();
+            };
+            let ((answer, took), ()) = futures::join!(answered, draining);
+            assert!(matches!(answer, Err(EnrichError::Session(SessionError::Cancelled))));
+            assert_eq!(took, waited, "{held_back}");
+        }
     });
 }
