@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::warn;
 
 use crate::catalog::CatalogError;
 use crate::pipeline::book_services::BookServices;
@@ -15,9 +15,11 @@ impl<S: BookServices> FanOut<'_, S> {
     /// Paused; a run that ends by itself does not wait for the operator.
     pub(super) fn held_back(&mut self) -> Option<NextLook> {
         let idle = self.running.is_empty() && self.scope.once;
-        if self.options().is_paused() {
+        let options = self.options();
+        if let Some(wait) = options.pause_reason() {
             if idle {
-                info!("the work is paused: nothing is begun");
+                let mend = options.how_to_resume();
+                warn!("nothing is begun: {wait}; {mend}");
                 return Some(NextLook::Done);
             }
             return Some(NextLook::Wait(look_again()));

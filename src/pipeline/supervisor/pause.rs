@@ -53,6 +53,14 @@ impl WorkOptions {
         })
     }
 
+    /// What an operator does to end the pause.
+    pub fn how_to_resume(&self) -> &'static str {
+        match self.paused {
+            true => "take work.paused out of the config to go on",
+            false => "`grind resume` ends the pause of a daemon that runs",
+        }
+    }
+
     /// No book is begun.
     pub fn is_paused(&self) -> bool {
         self.paused || self.pause.is_some()
@@ -127,6 +135,7 @@ mod tests {
             let told = options.pause_reason().map(|wait| (wait.until, wait.resumes_by_itself));
             assert_eq!(told, expected, "{paused} {pause:?}");
             assert_eq!(options.is_paused(), expected.is_some());
+            assert_eq!(options.how_to_resume().contains("work.paused"), paused);
         }
     }
 }
