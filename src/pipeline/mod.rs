@@ -37,7 +37,8 @@ pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
 pub(crate) use mount::{MountError, adopt_storage, confirm_by_hand};
 pub(crate) use progress::{ProgressSnapshot, RunProgress};
 pub use publish::{
-    ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, VolumePublished, stage_taken_over,
+    ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, StoredCondition, VolumePublished,
+    stage_taken_over,
 };
 pub(crate) use publish::{ReplaceDecision, examine};
 pub(crate) use recover::PublishedVolume;

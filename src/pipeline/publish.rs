@@ -1,6 +1,7 @@
 //! Publication of a volume: may it replace what is stored, and in which order its objects appear.
 
 mod companions;
+mod error;
 mod quarantine;
 mod record;
 mod stage;
@@ -13,14 +14,16 @@ use crate::archive::{
     ArchiveFinding, BookManifest, FindingCode, PageNumbers, ProvenVolume, RecordKind, VolumeAcceptance,
 };
 
+pub use crate::pipeline::publish::error::PublishError;
 pub(crate) use crate::pipeline::publish::quarantine::{
     CopyOrigin, DamagePlace, evidence_key, keep_evidence, place_of_damage, same_bytes,
 };
 pub(crate) use crate::pipeline::publish::record::record_of;
 pub use crate::pipeline::publish::stage::{
-    ArchiveTaken, PublishError, PublishRecipe, StagedVolume, VolumePublished, examine, stage, stage_taken_over,
+    ArchiveTaken, PublishRecipe, StagedVolume, VolumePublished, examine, stage, stage_taken_over,
 };
 pub use crate::pipeline::publish::window::PublicationWindow;
+pub use crate::pipeline::publish::witness::StoredCondition;
 pub(in crate::pipeline) use crate::pipeline::publish::witness::{MANIFEST_LIMIT, read_manifest};
 
 /// What the replacement rule compares of two archives of one book.
@@ -138,17 +141,6 @@ fn has_fewer_hocr(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
 /// Is one of these pages not among those of the new archive? Not where either is unknown.
 fn lacks_some(stored: Option<&PageNumbers>, new: Option<&PageNumbers>) -> bool {
     stored.zip(new).is_some_and(|(stored, new)| !new.hold_all(stored))
-}
-
-impl VolumeStanding {
-    /// Is something not known of it that would be lost unnoticed?
-    pub(super) fn is_partial(&self) -> bool {
-        self.images.is_none()
-            || self.page_numbers.is_none()
-            || self.image_numbers.is_none()
-            || self.hocr_pages.is_none()
-            || self.hocr_numbers.is_none()
-    }
 }
 
 impl From<&VolumeAcceptance> for VolumeStanding {

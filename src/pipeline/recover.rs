@@ -217,6 +217,7 @@ impl ReconcileBook {
             validator: etag.and_then(|etag| Validator::parse(etag).ok()),
             storage: self.storage.clone(),
             layout: self.layout.clone(),
+            recorded: None,
             options: self.options.clone(),
         };
         let source = self.storage.open_read(&self.layout.raw(barcode))?;

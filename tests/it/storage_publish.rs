@@ -9,8 +9,8 @@ use grind::archive::{BookManifest, PassOptions};
 use grind::catalog::{BegunPublication, StoredArchive, StoredBook};
 use grind::grin::{FileName, Validator};
 use grind::pipeline::{
-    ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, ReconcileBook, VolumePublished,
-    reconcile, stage_taken_over,
+    ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, ReconcileBook, StoredCondition,
+    VolumePublished, reconcile, stage_taken_over,
 };
 use grind::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageLayout};
 
@@ -35,6 +35,7 @@ fn recipe(storage: &Storage, etag: &str) -> PublishRecipe {
         validator: Validator::parse(etag).ok(),
         storage: storage.clone(),
         layout: layout(),
+        recorded: None,
         options: PassOptions::default(),
     }
 }
@@ -114,7 +115,7 @@ fn a_worse_archive_never_takes_the_place_of_a_better_one_and_is_kept_aside() {
             publish_stored(&recipe(&storage, "\"a\""), &good);
             let before = names(&storage);
             let published = publish(&recipe(&storage, "\"b\""), &archive).unwrap();
-            let VolumePublished::KeptAside { reason, key } = published else {
+            let VolumePublished::KeptAside { reason, key, .. } = published else {
                 panic!("{why:?}: published");
             };
             assert_eq!(reason, why);
@@ -322,7 +323,7 @@ fn a_verified_archive_that_lacks_a_page_the_record_or_hocr_is_kept_aside() {
             let good = Files::volume(5, 100).tar_gz();
             publish_stored(&recipe(&storage, "\"a\""), &good);
             let before = names(&storage);
-            let VolumePublished::KeptAside { reason, key } = publish(&recipe(&storage, "\"b\""), &archive).unwrap()
+            let VolumePublished::KeptAside { reason, key, .. } = publish(&recipe(&storage, "\"b\""), &archive).unwrap()
             else {
                 panic!("{why:?}: published");
             };
@@ -347,18 +348,191 @@ fn without_a_manifest_the_stored_archive_itself_is_the_witness() {
     }
 }
 
+/// What becomes of a stored archive.
+type ArchiveDamage = fn(Vec<u8>) -> Vec<u8>;
+
+/// Ways in which a stored archive of three pages may be refused when it is read again.
+fn refused_archives() -> Vec<Vec<u8>> {
+    let damages: [ArchiveDamage; 4] = [
+        |archive| archive[..archive.len() - 40].to_vec(),
+        |mut archive| {
+            let middle = archive.len() / 2;
+            archive[middle..middle + 8].fill(0);
+            archive
+        },
+        |mut archive| {
+            let check = archive.len() - 7;
+            archive[check] ^= 1;
+            archive
+        },
+        |_| Vec::new(),
+    ];
+    let whole = Files::volume(3, 100);
+    let mut archives: Vec<_> = damages.iter().map(|damage| damage(whole.tar_gz())).collect();
+    let another = Files::bare(3, 100).mets(false).replace(BARCODE, "TL0000000002");
+    archives.extend([
+        whole.clone().replace("00000002.txt", b"corrected by hand").tar_gz(),
+        whole.clone().replace("00000002.jp2", b"another image").tar_gz(),
+        whole
+            .clone()
+            .replace("checksum.md5", b"00000000000000000000000000000000  00000001.txt")
+            .tar_gz(),
+        Files::bare(3, 100).with("other.xml", another.as_bytes()).tar_gz(),
+    ]);
+    archives
+}
+
+fn kept_aside(recipe: &PublishRecipe, archive: &[u8]) -> (KeepReason, StoredCondition) {
+    match publish(recipe, archive).unwrap() {
+        VolumePublished::KeptAside { reason, stored, .. } => (reason, stored),
+        VolumePublished::Stored(book) => panic!("published: {book:?}"),
+    }
+}
+
+fn quarantined(storage: &Storage) -> Vec<String> {
+    let mut names = names(storage);
+    names.retain(|name| name.starts_with("quarantine/"));
+    names
+}
+
 #[test]
-fn what_is_stored_and_damaged_may_be_replaced_whatever_its_manifest_says() {
+fn what_is_stored_and_refused_makes_room_only_for_all_that_its_manifest_says_and_is_kept() {
+    for refused in refused_archives() {
+        for (storage, _folder) in stores() {
+            publish_stored(&recipe(&storage, "\"a\""), &Files::volume(3, 100).tar_gz());
+            storage.put(&raw(), &refused, &ObjectMeta::default()).unwrap();
+            let kept = kept_aside(&recipe(&storage, "\"b\""), &Files::volume(2, 100).tar_gz());
+            assert_eq!(kept, (KeepReason::FewerPages, StoredCondition::Refused));
+            assert_eq!(read(&storage, &raw()), refused);
+
+            let before = quarantined(&storage);
+            let as_much = Files::volume(3, 101).tar_gz();
+            publish_stored(&recipe(&storage, "\"c\""), &as_much);
+            assert_eq!(read(&storage, &raw()), as_much);
+            let mut kept = quarantined(&storage);
+            kept.retain(|name| !before.contains(name));
+            let stem = format!("quarantine/{BARCODE}/{BARCODE}-replaced-{}", &sha256(&refused)[..12]);
+            assert_eq!(kept, [format!("{stem}.findings.json"), format!("{stem}.tar.gz")]);
+            assert_eq!(read(&storage, &ObjectKey::parse(&kept[1]).unwrap()), refused);
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_and_has_no_manifest_is_kept_before_it_is_replaced() {
+    for refused in refused_archives() {
+        for (storage, _folder) in stores() {
+            storage.put(&raw(), &refused, &ObjectMeta::default()).unwrap();
+            publish_stored(&recipe(&storage, "\"b\""), &Files::volume(4, 100).tar_gz());
+            let kept = quarantined(&storage);
+            assert_eq!(
+                read(&storage, &ObjectKey::parse(&kept[1]).unwrap()),
+                refused,
+                "{kept:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bytes_that_changed_under_their_manifest_and_kept_their_size_are_kept_too() {
     for (storage, _folder) in stores() {
         let good = Files::volume(3, 100).tar_gz();
         publish_stored(&recipe(&storage, "\"a\""), &good);
-        let mut damaged = good.clone();
-        let middle = damaged.len() / 2;
-        damaged[middle..middle + 8].fill(0);
-        storage.put(&raw(), &damaged, &ObjectMeta::default()).unwrap();
-        let fewer = Files::volume(2, 100).tar_gz();
-        publish_stored(&recipe(&storage, "\"b\""), &fewer);
-        assert_eq!(read(&storage, &raw()), fewer);
+        let mut changed = good;
+        changed[200..208].fill(0);
+        storage.put(&raw(), &changed, &ObjectMeta::default()).unwrap();
+        publish_stored(&recipe(&storage, "\"b\""), &Files::volume(4, 100).tar_gz());
+        let kept = quarantined(&storage);
+        assert_eq!(
+            read(&storage, &ObjectKey::parse(&kept[1]).unwrap()),
+            changed,
+            "{kept:?}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_that_lies_where_the_catalog_says_is_asked_and_stays() {
+    for (storage, _folder) in stores() {
+        let elsewhere = ObjectKey::parse("run1/book.tar.gz").unwrap();
+        let good = Files::volume(3, 100).tar_gz();
+        storage.put(&elsewhere, &good, &ObjectMeta::default()).unwrap();
+        let recorded = PublishRecipe {
+            recorded: Some(elsewhere.clone()),
+            ..recipe(&storage, "\"b\"")
+        };
+        let kept = kept_aside(&recorded, &Files::volume(2, 100).tar_gz());
+        assert_eq!(kept, (KeepReason::FewerPages, StoredCondition::Whole));
+        assert_eq!(storage.stat(&raw()).unwrap(), None);
+        publish_stored(&recorded, &Files::volume(4, 100).tar_gz());
+        assert_eq!(read(&storage, &elsewhere), good);
+    }
+}
+
+#[test]
+fn the_manifest_of_an_archive_that_is_gone_tells_what_was_stored() {
+    for (storage, _folder) in stores() {
+        let good = Files::volume(3, 100).tar_gz();
+        publish_stored(&recipe(&storage, "\"a\""), &good);
+        storage.remove(&raw()).unwrap();
+        let before = names(&storage);
+        let kept = kept_aside(&recipe(&storage, "\"b\""), &Files::volume(2, 100).tar_gz());
+        assert_eq!(kept, (KeepReason::FewerPages, StoredCondition::Missing));
+        assert!(before.iter().all(|name| names(&storage).contains(name)));
+        assert_eq!(manifest(&storage).pages, 3);
+        let findings = quarantined(&storage).remove(0);
+        let findings = read(&storage, &ObjectKey::parse(&findings).unwrap());
+        let findings: serde_json::Value = serde_json::from_slice(&findings).unwrap();
+        assert_eq!(
+            (&findings["stored_archive"], &findings["stored"]["pages"]),
+            (&"missing".into(), &3.into())
+        );
+        publish_stored(&recipe(&storage, "\"c\""), &good);
+    }
+}
+
+#[test]
+fn companions_of_what_nobody_knows_go() {
+    let cut = |mets: &str| mets.replace(MARC, "");
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &Files::volume(3, 100).tar_gz());
+        storage.put(&raw(), b"no archive", &ObjectMeta::default()).unwrap();
+        storage.remove(&layout().manifest(&barcode())).unwrap();
+        publish_stored(&recipe(&storage, "\"b\""), &proven_volume(Files::bare(3, 100), cut));
+        assert_eq!(storage.stat(&layout().record(&barcode())).unwrap(), None);
+    }
+}
+
+#[test]
+fn the_same_bytes_keep_the_text_and_record_that_are_not_extracted_any_more() {
+    for has_manifest in [true, false] {
+        for (storage, _folder) in stores() {
+            let archive = Files::volume(3, 100).tar_gz();
+            let first = publish_stored(&recipe(&storage, "\"a\""), &archive);
+            let (before, companions) = (names(&storage), manifest(&storage).companions);
+            if !has_manifest {
+                storage.remove(&layout().manifest(&barcode())).unwrap();
+            }
+            let bare = PublishRecipe {
+                options: PassOptions {
+                    extract_text: false,
+                    extract_marc: false,
+                    ..PassOptions::default()
+                },
+                ..recipe(&storage, "\"b\"")
+            };
+            let again = publish_stored(&bare, &archive);
+            assert_eq!(names(&storage), before);
+            if has_manifest {
+                assert_eq!((manifest(&storage).companions, again.marc), (companions, first.marc));
+            }
+            publish_stored(&bare, &Files::volume(4, 100).tar_gz());
+            assert_eq!(
+                names(&storage),
+                [layout().manifest(&barcode()).as_str(), raw().as_str()]
+            );
+        }
     }
 }
 

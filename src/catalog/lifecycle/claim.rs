@@ -53,6 +53,8 @@ pub struct ClaimedBook {
     pub state: BookState,
     /// What is stored of it.
     pub stored: Option<StoredArchive>,
+    /// Where in the storage that is recorded to be.
+    pub path: Option<String>,
     /// An archive that an earlier run began to publish and did not record: the store tells how far it came.
     pub publishing: Option<BegunPublication>,
     /// Attempts that failed since the last success.
@@ -128,7 +130,7 @@ impl ClaimHolder<'_> {
     /// The books as they are claimed, in the order of their numbers here, without those whose barcode is none of ours (somebody else
     /// wrote into the catalog).
     fn read(self, conn: &SqlConnection, ids: &[i64]) -> Result<Vec<(i64, ClaimedBook)>, CatalogError> {
-        let sql = "SELECT id, barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, attempts, \
+        let sql = "SELECT id, barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, storage_path, attempts, \
                    listed_converted, title, publishing_sha256, publishing_etag, \
                    file_name IS NULL AND state = 'available' AND sync_timestamp IS NULL AND created_at > :names_told \
                    AS name_to_come FROM books WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids))";
@@ -166,6 +168,7 @@ impl ClaimHolder<'_> {
                 .and_then(|name| FileName::parse(&name).ok()),
             state: row.get("state")?,
             stored,
+            path: row.get("storage_path")?,
             publishing: begun.map(|sha256| BegunPublication {
                 sha256,
                 etag: begun_etag,

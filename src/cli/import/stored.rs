@@ -214,6 +214,7 @@ fn recipe(pass: &StoredPass, barcode: &Barcode, etag: Option<&str>) -> PublishRe
         validator: etag.and_then(|etag| Validator::parse(etag).ok()),
         storage: pass.storage.clone(),
         layout: pass.layout.clone(),
+        recorded: None,
         options: pass.options.clone(),
     }
 }

@@ -7,6 +7,7 @@ use crate::pipeline::book_services::BookServices;
 use crate::pipeline::plan::WorkerOutcome;
 use crate::pipeline::policy::BookFault;
 use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+use crate::storage::ObjectKey;
 
 impl<S: BookServices> BookRun<S> {
     /// A run that was killed while it published, or before it recorded that, left objects in the store: look before fetching.
@@ -61,6 +62,7 @@ impl<S: BookServices> BookRun<S> {
         let ask = DownloadBook {
             barcode: claim.barcode.clone(),
             file_name: self.file_name(),
+            recorded: self.book.path.as_deref().and_then(|path| ObjectKey::parse(path).ok()),
             claim,
             unless,
             patience: self.patience_with_catalog(),

@@ -128,6 +128,7 @@ fn book(attempts: u32) -> ClaimedBook {
         },
         file_name: None,
         state: BookState::Available,
+        path: None,
         stored: None,
         publishing: None,
         attempts,

@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256};
 
 use crate::archive::{BookManifest, ManifestCompanion, hex};
 use crate::grin::Barcode;
+use crate::pipeline::publish::ReplaceDecision;
+use crate::pipeline::publish::stage::PublishRecipe;
 use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
+use crate::vocabulary::MarcFields;
 
 /// An upload whose digest is taken while it is written, for the manifest.
 pub(super) struct CompanionUpload {
@@ -46,36 +49,87 @@ impl Write for CompanionUpload {
     }
 }
 
-/// Removes what an earlier version of the book left beside its archive and the new version does not replace: what the old manifest
-/// names, and, for manifests that name nothing yet, whatever lies under the names that companions have.
-pub(super) fn remove_stale(
-    storage: &Storage,
-    layout: &StorageLayout,
-    barcode: &Barcode,
-    old: Option<&BookManifest>,
-    new: &[ManifestCompanion],
-) -> Result<(), StorageError> {
-    let mut stale = vec![
-        layout.text(barcode, true),
-        layout.text(barcode, false),
-        layout.record(barcode),
-    ];
-    let named = old.into_iter().flat_map(|manifest| &manifest.companions);
-    // A manifest is a file that others may have written: only names below the book's own folders are taken from it.
-    stale.extend(
-        named
-            .filter_map(|companion| ObjectKey::parse(&companion.key).ok())
-            .filter(|key| is_companion(layout, barcode, key)),
-    );
-    stale.retain(|key| new.iter().all(|companion| companion.key != key.as_str()));
-    stale.sort_unstable();
-    stale.dedup();
-    for key in stale {
-        if storage.remove(&key)? {
-            tracing::info!(%barcode, %key, "object of the replaced version removed");
-        }
+/// What lies beside the archive that was stored before.
+pub(super) struct StoredBeside {
+    manifest: Option<BookManifest>,
+    /// The archive has the bytes that it had: text and record of it are still its own.
+    is_same: bool,
+}
+
+impl StoredBeside {
+    /// Whose it is says the manifest; without one it is taken for that of the archive.
+    pub(super) fn of(manifest: Option<BookManifest>, decision: ReplaceDecision, sha256: &str) -> Self {
+        let is_same = match &manifest {
+            Some(manifest) => manifest.sha256 == sha256,
+            None => decision == ReplaceDecision::SameBytes,
+        };
+        Self { manifest, is_same }
     }
-    Ok(())
+
+    /// The catalogue record's fields, where it is the same archive's.
+    pub(super) fn marc(&self) -> Option<MarcFields> {
+        self.manifest.as_ref().filter(|_| self.is_same)?.marc.clone()
+    }
+
+    /// Companions that stay because they are not made anew.
+    pub(super) fn kept(&self, recipe: &PublishRecipe) -> Result<Vec<ManifestCompanion>, StorageError> {
+        let mut kept = Vec::new();
+        let named = self.manifest.iter().flat_map(|manifest| &manifest.companions);
+        for companion in named.filter(|_| self.is_same) {
+            let Ok(key) = ObjectKey::parse(&companion.key) else {
+                continue;
+            };
+            if is_not_extracted(recipe, &key)
+                && recipe.storage.stat(&key)?.is_some_and(|it| it.bytes == companion.bytes)
+            {
+                kept.push(companion.clone());
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Removes what an earlier version of the book left beside its archive and the new version does not replace: what the old manifest
+    /// names, and whatever lies under the names that companions have, for there may be no manifest, or one that names nothing yet.
+    pub(super) fn remove_stale(&self, recipe: &PublishRecipe, new: &[ManifestCompanion]) -> Result<(), StorageError> {
+        if self.is_same && self.manifest.is_none() {
+            return Ok(());
+        }
+        let PublishRecipe {
+            storage,
+            layout,
+            barcode,
+            ..
+        } = recipe;
+        let mut stale = vec![
+            layout.text(barcode, true),
+            layout.text(barcode, false),
+            layout.record(barcode),
+        ];
+        let named = self.manifest.iter().flat_map(|manifest| &manifest.companions);
+        // A manifest is a file that others may have written: only names below the book's own folders are taken from it.
+        stale.extend(
+            named
+                .filter_map(|companion| ObjectKey::parse(&companion.key).ok())
+                .filter(|key| is_companion(layout, barcode, key)),
+        );
+        stale.retain(|key| new.iter().all(|companion| companion.key != key.as_str()));
+        stale.retain(|key| !(self.is_same && is_not_extracted(recipe, key)));
+        stale.sort_unstable();
+        stale.dedup();
+        for key in stale {
+            if storage.remove(&key)? {
+                tracing::info!(%barcode, %key, "object of the replaced version removed");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Is this a companion that the settings say nothing is made for?
+fn is_not_extracted(recipe: &PublishRecipe, key: &ObjectKey) -> bool {
+    let (layout, barcode, options) = (&recipe.layout, &recipe.barcode, &recipe.options);
+    let is_text = [true, false].iter().any(|packed| *key == layout.text(barcode, *packed));
+    (is_text && !options.extract_text) || (*key == layout.record(barcode) && !options.extract_marc)
 }
 
 fn is_companion(layout: &StorageLayout, barcode: &Barcode, key: &ObjectKey) -> bool {

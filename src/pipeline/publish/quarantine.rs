@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::archive::{ArchiveError, SeenArchive, hex};
 use crate::pipeline::publish::stage::PublishRecipe;
+use crate::pipeline::publish::witness::StoredWitness;
 use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, StorageError};
 
 /// Archives of one book that are kept of each kind, refused and kept aside; the last of them is the newest that came.
@@ -186,6 +187,31 @@ fn read_findings(recipe: &PublishRecipe, name: &str) -> Result<Option<serde_json
     let read = object.take(FINDINGS_LIMIT).read_to_end(&mut bytes);
     read.map_err(StorageError::from_read)?;
     Ok(serde_json::from_slice(&bytes).ok())
+}
+
+/// Moves a stored archive into quarantine that was not read as a whole volume, before another takes its place: nobody can say what is lost
+/// with it. It has a name of its own there and is never replaced.
+pub(super) fn make_room(recipe: &PublishRecipe, stored: &StoredWitness, new: &str) -> Result<(), StorageError> {
+    let Some(sha256) = stored.unproven().filter(|old| *old != new) else {
+        return Ok(());
+    };
+    let (barcode, raw) = (&recipe.barcode, recipe.layout.raw(&recipe.barcode));
+    let stem = format!("{}-replaced-{}", barcode.for_key(), &sha256[..DIGITS]);
+    let key = recipe.layout.quarantine(barcode, &format!("{stem}{DECRYPTED}"))?;
+    let findings = serde_json::json!({
+        "barcode": barcode,
+        "reason": "replaced",
+        "error": "the stored archive is refused when it is read again; a newer one has taken its place, and its bytes are kept here",
+        "stored_archive": stored.condition(),
+        "sha256": sha256,
+        "replaced_by_sha256": new,
+        "manifest": stored.manifest,
+        "at": Timestamp::now().to_string(),
+    });
+    put_findings(recipe, &format!("{stem}.findings.json"), &findings)?;
+    recipe.storage.rename(&raw, &key)?;
+    tracing::warn!(%barcode, %key, "what was stored is refused when it is read again; it is kept in quarantine, and the newer archive takes its place");
+    Ok(())
 }
 
 pub(super) fn put_findings(

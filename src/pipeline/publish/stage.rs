@@ -5,16 +5,16 @@ use std::io::{self, Read, Write};
 use jiff::Timestamp;
 
 use crate::archive;
-use crate::archive::{ArchiveError, ArchiveFinding, BookManifest, ManifestProvenance, PassOptions, ProvenVolume};
+use crate::archive::{ArchiveFinding, BookManifest, ManifestProvenance, PassOptions, ProvenVolume};
 use crate::catalog::{BegunPublication, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
-use crate::pipeline::publish::companions::{CompanionUpload, remove_stale};
-use crate::pipeline::publish::quarantine::{KeptPlace, put_findings};
+use crate::pipeline::publish::companions::{CompanionUpload, StoredBeside};
+use crate::pipeline::publish::error::{PublishError, of_download, of_import};
+use crate::pipeline::publish::quarantine::{KeptPlace, make_room, put_findings};
 use crate::pipeline::publish::record::record_of;
 use crate::pipeline::publish::window::PublicationWindow;
-use crate::pipeline::publish::witness::{StoredWitness, read_manifest, stored_witness};
-use crate::pipeline::publish::{KeepReason, ReplaceDecision, VolumeStanding, may_replace};
-use crate::session::BodyError;
+use crate::pipeline::publish::witness::{StoredCondition, StoredWitness, decide};
+use crate::pipeline::publish::{KeepReason, ReplaceDecision, VolumeStanding};
 use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
 
 /// What is needed to store one volume, apart from its bytes.
@@ -30,32 +30,10 @@ pub struct PublishRecipe {
     pub storage: Storage,
     /// Under which names.
     pub layout: StorageLayout,
+    /// Where the catalog says that the book's archive is; it stays there.
+    pub recorded: Option<ObjectKey>,
     /// How to check and extract.
     pub options: PassOptions,
-}
-
-/// Why a volume is not stored.
-#[derive(Debug, thiserror::Error)]
-pub enum PublishError {
-    /// The body broke off and could not be resumed.
-    #[error(transparent)]
-    Body(#[from] BodyError),
-    /// The archive is not what it should be.
-    #[error(transparent)]
-    Archive(Box<ArchiveError>),
-    /// The store did not take it.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The store broke off in the middle; a [`StorageError`] is inside where it named its reason.
-    #[error("the store did not take it: {0}")]
-    Sink(#[source] io::Error),
-    /// An archive that is taken over cannot be read.
-    #[error("the stored archive cannot be read: {0}")]
-    Source(#[source] io::Error),
-    /// The claim may have ended before all objects were published. What was published is compared with the catalog when the book is
-    /// claimed next.
-    #[error("the claim on {0} ended before all of its objects were published")]
-    ClaimEnded(Barcode),
 }
 
 /// An archive that was read to its end and is a volume; nothing of it is published yet. Dropped, it leaves nothing.
@@ -65,7 +43,7 @@ pub struct StagedVolume {
     /// `None`: it is in the storage already.
     raw: Option<ObjectUpload>,
     text: Option<CompanionUpload>,
-    stored: Option<StoredWitness>,
+    stored: StoredWitness,
     decision: ReplaceDecision,
 }
 
@@ -80,6 +58,8 @@ pub enum VolumePublished {
         reason: KeepReason,
         /// Where the new archive is.
         key: ObjectKey,
+        /// In which condition what stays is.
+        stored: StoredCondition,
     },
 }
 
@@ -101,7 +81,7 @@ pub fn stage<R: Read + Send>(
     let mut text = begin_text(recipe)?;
     // Uploads that are dropped on the way leave nothing.
     let volume = archive::process(body, &mut raw, &mut text, &recipe.barcode, &recipe.options).map_err(of_download)?;
-    let (decision, stored) = decide(recipe, &volume)?;
+    let (decision, stored) = decide(recipe, &VolumeStanding::from(&volume))?;
     Ok(StagedVolume {
         recipe: recipe.clone(),
         volume,
@@ -142,16 +122,10 @@ pub fn stage_taken_over<R: Read>(
     let passed = archive::process_plain(archive, sink, &mut text, Some(&recipe.barcode), &recipe.options);
     let volume = decrypted_elsewhere(passed.map_err(of_import)?);
     let (decision, stored) = match taken {
-        ArchiveTaken::Copied => decide(recipe, &volume)?,
-        // It is itself what is stored; what an older manifest names beside it may go.
+        ArchiveTaken::Copied => decide(recipe, &VolumeStanding::from(&volume))?,
+        // It is itself what is stored; what the manifest of another one names beside it may go.
         ArchiveTaken::InPlace | ArchiveTaken::Nothing => {
-            let manifest = read_manifest(&recipe.storage, &recipe.layout, &recipe.barcode)?;
-            let stored = manifest.map(|manifest| StoredWitness {
-                standing: VolumeStanding::from(&manifest),
-                manifest: Some(manifest),
-                proven: false,
-            });
-            (ReplaceDecision::Publish, stored)
+            (ReplaceDecision::SameBytes, StoredWitness::of_manifest(recipe)?)
         }
     };
     Ok(StagedVolume {
@@ -171,34 +145,6 @@ pub fn examine<R: Read>(archive: R, recipe: &PublishRecipe) -> Result<StoredBook
     let volume = decrypted_elsewhere(passed.map_err(of_import)?);
     let manifest = BookManifest::of(&volume, provenance(recipe));
     Ok(record_of(manifest, &recipe.layout.raw(&recipe.barcode)))
-}
-
-/// A manifest may date from a version that counted pages in another way or less of them, or the archive may have been damaged since: only
-/// the stored archive itself, read again, can keep a new one from its place, or make room for it where the manifest does not say all.
-fn decide(
-    recipe: &PublishRecipe,
-    volume: &ProvenVolume,
-) -> Result<(ReplaceDecision, Option<StoredWitness>), StorageError> {
-    let PublishRecipe {
-        storage,
-        layout,
-        barcode,
-        ..
-    } = recipe;
-    let new = VolumeStanding::from(volume);
-    let judge = |stored: &Option<StoredWitness>| may_replace(stored.as_ref().map(|stored| &stored.standing), &new);
-    let stored = stored_witness(storage, layout, barcode, false)?;
-    let decision = judge(&stored);
-    let is_sure = |stored: &StoredWitness| match decision {
-        ReplaceDecision::KeepStored(_) => stored.proven,
-        ReplaceDecision::Publish => stored.proven || !stored.standing.is_partial(),
-        ReplaceDecision::SameBytes => true,
-    };
-    if !stored.as_ref().is_none_or(is_sure) {
-        let stored = stored_witness(storage, layout, barcode, true)?;
-        return Ok((judge(&stored), stored));
-    }
-    Ok((decision, stored))
 }
 
 impl StagedVolume {
@@ -222,10 +168,11 @@ impl StagedVolume {
 
     /// What is stored already, where a manifest tells of it: to be recorded where the catalog does not know it.
     pub fn what_stays(&self) -> Option<StoredBook> {
-        let stored = self.stored.as_ref()?;
-        let manifest = stored.manifest.clone();
-        let of_archive = manifest.filter(|manifest| manifest.sha256 == stored.standing.sha256)?;
-        Some(record_of(of_archive, &self.recipe.layout.raw(&self.recipe.barcode)))
+        let manifest = self.stored.manifest_of_archive()?;
+        Some(record_of(
+            manifest.clone(),
+            &self.recipe.layout.raw(&self.recipe.barcode),
+        ))
     }
 
     /// Publishes it, or keeps it aside if what is stored stays.
@@ -234,7 +181,7 @@ impl StagedVolume {
             ReplaceDecision::KeepStored(reason) => return self.keep_aside(reason),
             ReplaceDecision::SameBytes => {
                 // Proven once, the same bytes stay proven where digests are not compared any more.
-                let was_verified = self.stored.as_ref().is_some_and(|stored| stored.standing.verified);
+                let was_verified = self.stored.was_verified(&self.volume.sha256_hex());
                 self.volume.acceptance.verified |= was_verified && !self.recipe.options.verify_checksums;
             }
             ReplaceDecision::Publish => {}
@@ -251,11 +198,12 @@ impl StagedVolume {
             raw,
             text,
             stored,
-            ..
+            decision,
         } = self;
         let (storage, layout, barcode) = (&recipe.storage, &recipe.layout, &recipe.barcode);
         if let Some(mut raw) = raw {
             window.check(barcode)?;
+            make_room(&recipe, &stored, &volume.sha256_hex())?;
             raw.set_meta(&ObjectMeta {
                 sha256: Some(volume.sha256_hex()),
                 ..meta_of(&recipe)
@@ -274,13 +222,16 @@ impl StagedVolume {
             companions.push(upload.publish()?);
         }
         window.check(barcode)?;
-        if let Some(stored) = &stored {
-            remove_stale(storage, layout, barcode, stored.manifest.as_ref(), &companions)?;
-        }
-        let manifest = BookManifest {
+        let beside = StoredBeside::of(stored.manifest, decision, &volume.sha256_hex());
+        companions.extend(beside.kept(&recipe)?);
+        beside.remove_stale(&recipe, &companions)?;
+        let mut manifest = BookManifest {
             companions,
             ..BookManifest::of(&volume, provenance(&recipe))
         };
+        if !recipe.options.extract_marc {
+            manifest.marc = beside.marc();
+        }
         window.check(barcode)?;
         storage.put(&layout.manifest(barcode), &manifest.to_json(), &ObjectMeta::default())?;
         Ok(record_of(manifest, &layout.raw(barcode)))
@@ -290,7 +241,7 @@ impl StagedVolume {
     fn keep_aside(self, reason: KeepReason) -> Result<VolumePublished, PublishError> {
         let recipe = &self.recipe;
         let (barcode, new) = (&recipe.barcode, VolumeStanding::from(&self.volume));
-        let sha256 = &new.sha256;
+        let (sha256, condition) = (&new.sha256, self.stored.condition());
         let KeptPlace {
             key,
             findings: name,
@@ -307,7 +258,8 @@ impl StagedVolume {
         let findings = serde_json::json!({
             "barcode": barcode,
             "reason": reason,
-            "error": reason.to_string(),
+            "error": format!("{reason}{}", condition.remark()),
+            "stored_archive": condition,
             "encrypted_etag": recipe.validator.as_ref().map(ToString::to_string),
             "sha256": sha256,
             "pages": new.pages,
@@ -315,16 +267,20 @@ impl StagedVolume {
             "images": new.images,
             "verified": new.verified,
             "replaced": replaced,
-            "stored": self.stored.as_ref().map(|stored| &stored.standing),
+            "stored": self.stored.best_known(&new),
             "findings": self.volume.findings,
             "at": Timestamp::now().to_string(),
         });
         put_findings(recipe, &name, &findings)?;
         tracing::warn!(
-            %barcode, %reason, %key,
+            %barcode, %reason, %key, stored = ?condition,
             "GRIN's newer archive is not taken: what is stored stays, and the new archive is kept in quarantine; compare both"
         );
-        Ok(VolumePublished::KeptAside { reason, key })
+        Ok(VolumePublished::KeptAside {
+            reason,
+            key,
+            stored: condition,
+        })
     }
 }
 
@@ -356,27 +312,6 @@ fn meta_of(recipe: &PublishRecipe) -> ObjectMeta {
         encrypted_etag: recipe.validator.as_ref().map(ToString::to_string),
         sha256: None,
         acquisition_date: Some(Timestamp::now().to_string()),
-    }
-}
-
-/// Tells a broken body and a full store from a bad archive.
-fn of_download(error: ArchiveError) -> PublishError {
-    match error {
-        ArchiveError::Input(error) => match BodyError::of(&error) {
-            Some(body_error) => PublishError::Body(body_error.clone()),
-            // The copy kept as evidence goes through the same reader: its store broke off.
-            None => PublishError::Sink(error),
-        },
-        ArchiveError::Sink(error) | ArchiveError::Text(error) => PublishError::Sink(error),
-        error => PublishError::Archive(Box::new(error)),
-    }
-}
-
-/// As [`of_download`], where what is read is a store's.
-fn of_import(error: ArchiveError) -> PublishError {
-    match error {
-        ArchiveError::Input(error) => PublishError::Source(error),
-        error => of_download(error),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::SystemClock;
 use crate::grin::Barcode;
 use crate::pipeline::membership::UnbrokenMembership;
-use crate::pipeline::publish::stage::PublishError;
+use crate::pipeline::publish::error::PublishError;
 
 /// Until when the objects of a book may be published: as long as its claim surely holds. A process that was stopped in between and
 /// wakes up later publishes nothing over what another one has published since.

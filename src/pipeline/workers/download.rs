@@ -23,7 +23,7 @@ use crate::pipeline::workers::key_files::ArchiveKeyFiles;
 use crate::pipeline::workers::panics;
 use crate::pipeline::workers::transfers::TransferTable;
 use crate::session::{ArchiveBody, BodyError, OpenBody, Session, SessionError};
-use crate::storage::{ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
+use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
 use crate::vocabulary::FailureReason;
 
 /// One DOWNLOAD worker: one volume at a time; its pass runs on a blocking thread of its own.
@@ -63,6 +63,8 @@ pub struct DownloadBook {
     pub file_name: FileName,
     /// Under which its objects may be published.
     pub claim: ClaimToken,
+    /// Where the catalog says that its archive is.
+    pub recorded: Option<ObjectKey>,
     /// Not if GRIN's archive still has this validator: it is the one that is stored.
     pub unless: Option<Validator>,
     /// How long a catalog that does not answer is waited for when all is fetched.
@@ -256,6 +258,7 @@ impl<S: GrinSession> DownloadWorker<S> {
             validator: body.head.validator.clone(),
             storage: self.parts.storage.clone(),
             layout: self.parts.layout.clone(),
+            recorded: download.recorded.clone(),
             options: self.parts.keys.current(),
         }
     }

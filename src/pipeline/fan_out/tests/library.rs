@@ -343,6 +343,7 @@ impl BookServices for LibraryStub {
                 },
                 file_name: None,
                 state: BookState::Available,
+                path: None,
                 stored: None,
                 publishing: None,
                 attempts: book.attempts,

@@ -60,8 +60,8 @@ impl<S: GrinSession> DownloadWorker<S> {
             .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?
         {
             Ok(VolumePublished::Stored(book)) => Ok(DownloadResult::Stored(book)),
-            Ok(VolumePublished::KeptAside { reason, key }) => Ok(DownloadResult::KeptAside {
-                detail: format!("{reason}; it is kept as {key}"),
+            Ok(VolumePublished::KeptAside { reason, key, stored }) => Ok(DownloadResult::KeptAside {
+                detail: format!("{reason}{}; it is kept as {key}", stored.remark()),
             }),
             Err(error) => Err(error.into()),
         }
