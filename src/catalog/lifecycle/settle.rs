@@ -361,6 +361,7 @@ pub(crate) fn write_stored(
 ) -> Result<(), CatalogError> {
     let (keep, due) = next.due.column();
     let finding = stored.worst_finding.as_ref();
+    marc::replace(tx.conn, id, stored, &tx.stamp)?;
     tx.conn.execute(
         &format!(
             "{OVER}{AGREED}attempts = 0, failures = 0, failure_reason = NULL, failure_detail = NULL, absent_at = NULL, \
@@ -384,9 +385,6 @@ pub(crate) fn write_stored(
             path: stored.storage_path,
         },
     )?;
-    if let Some(record) = &stored.marc {
-        marc::write(tx.conn, id, record, &tx.stamp)?;
-    }
     Ok(())
 }
 

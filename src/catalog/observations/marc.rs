@@ -1,8 +1,8 @@
 //! The catalogue record's columns.
 
-use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::{SqlArgument, arguments};
+use crate::catalog::{CatalogError, StoredBook};
 use crate::vocabulary::MarcFields;
 
 /// What a repeating column holds: a JSON list; text of another program, which joined its values, counts as one value.
@@ -29,6 +29,18 @@ pub(crate) fn write(conn: &SqlConnection, id: i64, marc: &MarcFields, extracted_
     given.extend(own);
     conn.execute(&SQL, &given)?;
     Ok(())
+}
+
+/// Writes the columns of a book whose archive is about to be recorded: those of an archive with other bytes do not stay.
+pub(crate) fn replace(conn: &SqlConnection, id: i64, stored: &StoredBook, now: &str) -> Result<(), CatalogError> {
+    if let Some(record) = &stored.marc {
+        return write(conn, id, record, now);
+    }
+    let sql = "SELECT 1 FROM books WHERE id = :id AND marc_extraction_timestamp IS NOT NULL AND sha256 <> :sha256";
+    let other = conn.first(sql, &arguments! { id: id, sha256: stored.sha256 }, |row| {
+        row.at::<i64>(0)
+    })?;
+    other.map_or(Ok(()), |_| write(conn, id, &MarcFields::default(), now))
 }
 
 #[cfg(test)]

@@ -69,6 +69,32 @@ fn stored_writes_everything_at_once() {
 }
 
 #[test]
+fn the_record_of_other_bytes_does_not_stay() {
+    let mut shelf = Shelf::new();
+    let mut claimed = claim_one(&mut shelf);
+    let titled = MarcFields {
+        marc_title: Some("On tides".into()),
+        ..MarcFields::default()
+    };
+    let days = ["2025/06/02 00:00", "2025/06/03 00:00", "2025/06/04 00:00"];
+    for (day, (digest, marc, title)) in days.iter().zip([
+        ("ab", Some(titled), Some("On tides")),
+        ("ab", None, Some("On tides")),
+        ("cd", None, None),
+    ]) {
+        let ClaimSettlement::Stored(mut book) = stored("TL0001", "\"a\"") else {
+            unreachable!()
+        };
+        (book.sha256, book.marc) = (digest.repeat(32), marc);
+        shelf.settle(&claimed, ClaimSettlement::Stored(book)).unwrap();
+        assert_eq!(shelf.text("TL0001", "marc_title").as_deref(), title, "{digest}");
+        shelf.list(ListKind::Converted, vec![converted("TL0001", day)]);
+        claimed = shelf.claim(&[Queue::Converted, Queue::Changed]).remove(0);
+        assert_eq!(claimed.path.as_deref(), Some("raw/TL0001/TL0001.tar.gz"));
+    }
+}
+
+#[test]
 fn how_well_a_book_is_proven_is_told_everywhere() {
     let mut shelf = Shelf::new();
     let cases = [("TL0001", Some(true)), ("TL0002", Some(false)), ("TL0003", None)];
