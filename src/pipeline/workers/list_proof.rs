@@ -3,7 +3,8 @@
 //! A book is taken for gone only by a pass that is proven whole. The proof is one of two:
 //!
 //! - The pages end in a way that is understood, name just as many books as the last complete pass and miss none of those seen before.
-//! - The text form of the same moment names, all but one in a hundred, the books of the pages; rows that only it has are read too.
+//! - The text form of the same moment names, all but one in a hundred, the books of the pages; rows that only it has are read too. Where
+//!   the pages broke off though they led on, it must name more.
 //!
 //! Books are counted, never rows: a pager that repeats rows hides others. If GRIN says that it does not have the text form, the pass
 //! ends without a fault, its rows are kept, and nothing follows from what it does not name, in this pass or in any other like it. So it is
@@ -92,6 +93,23 @@ impl TextSeen {
         let common = self.books.saturating_sub(self.added);
         let lacks = pages.saturating_sub(common);
         (lacks * 100 > pages).then(|| format!("its text form lacks {lacks} of the {pages} books in its pages"))
+    }
+
+    /// How a pass ends whose list was read as a text, after pages that named so many books, if there were any.
+    pub(super) fn alone(self, pages: u64) -> PassState {
+        self.disagrees(pages).map_or(PassState::Complete, PassState::Incomplete)
+    }
+
+    /// How a pass ends whose text form was read because its pages broke off. If they `lead_on` there are more books, and a text that adds
+    /// none is cut where they are.
+    pub(super) fn instead_of(self, pages: u64, lead_on: bool) -> PassState {
+        match self.alone(pages) {
+            PassState::Complete if lead_on && self.added == 0 => {
+                let why = "its pages break off before their end, and its text form names no other books";
+                PassState::Incomplete(why.to_owned())
+            }
+            state => state,
+        }
     }
 }
 
@@ -204,6 +222,31 @@ mod tests {
         ] {
             let text = TextSeen { books, added };
             assert_eq!(text.disagrees(pages).is_none(), agrees, "{pages} {text:?}");
+            assert_eq!(
+                matches!(text.alone(pages), PassState::Complete),
+                agrees,
+                "{pages} {text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_in_place_of_broken_pages_names_more_than_they_do() {
+        for (pages, books, added, lead_on, is_complete) in [
+            (60, 100, 40, true, true),
+            (60, 61, 1, true, true),
+            (60, 60, 0, true, false),
+            // The last page leads back to the first.
+            (60, 60, 0, false, true),
+            (60, 70, 40, true, false),
+            (60, 30, 0, false, false),
+        ] {
+            let state = TextSeen { books, added }.instead_of(pages, lead_on);
+            assert_eq!(
+                matches!(state, PassState::Complete),
+                is_complete,
+                "{pages} {books} {added} {lead_on}"
+            );
         }
     }
 }

@@ -101,13 +101,18 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
     ) -> Result<PassState, CollectError> {
         let (mut refused, mut has_failed) = (Vec::new(), false);
         for form in forms(self.list, pass.next.is_some()) {
+            let fresh = self.fresh;
             let read = match form {
                 ListForm::Html => self.pages(pass, limit, cx).await,
-                ListForm::Text | ListForm::TextAll => self.whole_text(form, cx).await.map(|()| ListEnd::Complete),
+                ListForm::Text | ListForm::TextAll => match self.whole_text(form, cx).await {
+                    // The pages of an interrupted pass may have named books before.
+                    Ok(read) => return Ok(self.seen_in(&read, fresh).alone(pass.rows + fresh)),
+                    Err(fault) => Err(fault),
+                },
             };
             match read {
-                Ok(ListEnd::Complete) => return Ok(self.confirmed(pass, form, None, cx).await?),
-                Ok(ListEnd::Doubt(doubt)) => return Ok(self.confirmed(pass, form, Some(doubt), cx).await?),
+                Ok(ListEnd::Complete) => return Ok(self.confirmed(pass, None, cx).await?),
+                Ok(ListEnd::Doubt(doubt)) => return Ok(self.confirmed(pass, Some(doubt), cx).await?),
                 Ok(ListEnd::Limited) => return Ok(PassState::Limited),
                 Err(fault) if fault.concerns_form() && self.seen.pages == 0 && self.seen.rows == 0 => {
                     // In each round again; the task says it once of a list that is to be had in no form.
@@ -124,7 +129,8 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         Ok(in_no_form(&refused.join("; "), has_failed))
     }
 
-    /// The pages broke off for good after they began: a whole text form makes the list complete. Without one, the pass ends as the pages did.
+    /// The pages broke off for good after they began: a whole text form that names more makes the list complete. Without one, the pass ends
+    /// as the pages did.
     async fn text_instead(
         &mut self,
         pass: &ListPass,
@@ -137,14 +143,9 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         warn!(list = %self.list, %fault, "the pages cannot be read to their end; reading the list's text form");
         let (fresh, rows, pages) = (self.fresh, self.seen.rows, self.seen.pages);
         match self.rows_of_text(cx).await {
-            Ok(()) => {
-                let text = TextSeen {
-                    books: self.seen.rows - rows,
-                    added: self.fresh - fresh,
-                };
-                let disagreement = text.disagrees(pass.rows + fresh);
-                Ok(disagreement.map_or(PassState::Complete, PassState::Incomplete))
-            }
+            Ok(read) => Ok(self
+                .seen_in(&read, fresh)
+                .instead_of(pass.rows + fresh, !fault.leads_back())),
             Err(PageFault::Catalog(error)) => Err(error.into()),
             Err(other) => {
                 warn!(list = %self.list, fault = %other, "nor can the text form");
@@ -154,8 +155,16 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         }
     }
 
+    /// A text that was recorded, where the pass had named so many books for the first time before it.
+    fn seen_in(&self, read: &TextRead, fresh: u64) -> TextSeen {
+        TextSeen {
+            books: read.books,
+            added: self.fresh - fresh,
+        }
+    }
+
     /// Records the rows of the text form with columns, or of the short one if that is all there is.
-    async fn rows_of_text(&mut self, cx: &AskContext) -> Result<(), PageFault> {
+    async fn rows_of_text(&mut self, cx: &AskContext) -> Result<TextRead, PageFault> {
         match self.whole_text(ListForm::TextAll, cx).await {
             Err(fault) if fault.concerns_form() => self.whole_text(ListForm::Text, cx).await,
             read => read,
@@ -171,17 +180,13 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         }
     }
 
-    /// Whether a list that was read to its last page is complete. Every row that only the text form has is recorded.
+    /// Whether a list whose pages were read to the last one is complete. Every row that only the text form has is recorded.
     async fn confirmed(
         &mut self,
         pass: &ListPass,
-        form: ListForm,
         doubt: Option<EndDoubt>,
         cx: &AskContext,
     ) -> Result<PassState, CatalogError> {
-        if form != ListForm::Html {
-            return Ok(PassState::Complete);
-        }
         let pages = PagesRead {
             books: pass.rows + self.fresh,
             last_books: pass.last_rows,
@@ -222,8 +227,8 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         let read = self.rows_of_text(cx).await;
         // The rows of both forms are recorded, also where they disagree and nothing is concluded from what is missing.
         Ok(match (read, disagreement) {
-            (Ok(()), None) => PassState::Complete,
-            (Ok(()), Some(why)) => PassState::Incomplete(why),
+            (Ok(_), None) => PassState::Complete,
+            (Ok(_), Some(why)) => PassState::Incomplete(why),
             (Err(fault), _) => PassState::Incomplete(format!("{missed}, and reading them failed: {fault}")),
         })
     }

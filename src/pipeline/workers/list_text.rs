@@ -34,9 +34,9 @@ pub(super) enum TextUse {
 /// What a text was.
 #[derive(Debug, Default)]
 pub(super) struct TextRead {
-    /// Books that it names, each counted once; only where they are compared.
+    /// Books that it names, each counted once.
     pub(super) books: u64,
-    /// Those of them that are not known at all.
+    /// Those of them that are not known at all; only where they are compared.
     pub(super) unknown: u64,
     names: Vec<u64>,
 }
@@ -71,10 +71,10 @@ struct LoneWords {
 
 impl<S: GrinSession> ListReading<'_, S> {
     /// Records the list's rows in a text form.
-    pub(super) async fn whole_text(&mut self, form: ListForm, cx: &AskContext) -> Result<(), PageFault> {
-        self.text(form, TextUse::Record, cx).await?;
+    pub(super) async fn whole_text(&mut self, form: ListForm, cx: &AskContext) -> Result<TextRead, PageFault> {
+        let read = self.text(form, TextUse::Record, cx).await?;
         self.seen.pages += 1;
-        Ok(())
+        Ok(read)
     }
 
     /// Reads the list in a text form.
@@ -202,8 +202,8 @@ impl<S: GrinSession> ListReading<'_, S> {
         read: &mut TextRead,
         cx: &AskContext,
     ) -> Result<(), PageFault> {
+        batch.iter().for_each(|row| read.note(&row.barcode));
         if rows == TextUse::Compare {
-            batch.iter().for_each(|row| read.note(&row.barcode));
             let books = batch.into_iter().map(|row| row.barcode).collect();
             read.unknown += self.sight(books, cx).await?;
         } else {

@@ -70,6 +70,11 @@ impl PageFault {
             )
     }
 
+    /// The pages lead to one that was read before, and to no further one.
+    pub fn leads_back(&self) -> bool {
+        matches!(self, Self::Refused(AnswerRefusal::Loop))
+    }
+
     /// Nothing is wrong with the pages before this one: the next pass resumes here.
     pub fn may_be_resumed(&self) -> bool {
         self.wait().is_some() && !matches!(self, Self::Refused(AnswerRefusal::Loop | AnswerRefusal::ForeignNext))

@@ -248,10 +248,38 @@ fn a_text_that_lacks_books_of_broken_pages_or_cannot_be_had_makes_no_list_comple
         let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
         assert!(seen.incomplete.unwrap().contains("lacks 1 of the 2"));
         begins();
+        fixture.grin.list("TL0001\nTL0002\n");
+        let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+        assert!(seen.incomplete.unwrap().contains("names no other books"));
+        begins();
         (0..2).for_each(|_| fixture.grin.fails(SessionError::NotFound));
         let error = collect(&fixture, ListKind::AllBooks).await.unwrap_err();
         assert_eq!(error.to_string(), SessionError::NotFound.to_string());
     });
+}
+
+#[test]
+fn a_text_alone_is_compared_with_the_pages_of_an_interrupted_pass() {
+    for (text, incomplete) in [("TL0001\n", true), (TEXT, false)] {
+        paused(async || {
+            let fixture = WorkerFixture::new();
+            fixture.grin.list(&page(&["TL0001", "TL0002"], Some("x")));
+            (0..BACKOFF.attempts).for_each(|_| fixture.grin.fails(SessionError::Reset));
+            assert!(
+                collect(&fixture, ListKind::AllBooks)
+                    .await
+                    .unwrap()
+                    .incomplete
+                    .is_some()
+            );
+            // Neither the page that it stopped at, nor the first one.
+            (0..2).for_each(|_| fixture.grin.fails(SessionError::NotFound));
+            fixture.grin.list(text);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!(seen.incomplete.is_some(), incomplete, "{seen:?}");
+            assert!(fixture.grin.is_used_up());
+        });
+    }
 }
 
 #[test]
