@@ -248,8 +248,8 @@ impl From<&StorageError> for BookFault {
             StorageErrorClass::Transient | StorageErrorClass::NeedsPerson => (Blame::Us, Some(WaitCause::Storage)),
         };
         let outlook = match error {
-            // Nothing can be stored before somebody mounts the right one.
-            StorageError::NotOurs { .. } => FaultOutlook::Same,
+            // Nothing can be stored before somebody mounts the right one, or moves away what stands in this book's place.
+            StorageError::NotOurs { .. } | StorageError::NotAFile { .. } => FaultOutlook::Same,
             _ => FaultOutlook::Open,
         };
         Self {

@@ -57,6 +57,12 @@ pub enum StorageError {
         /// The file or folder.
         place: String,
     },
+    /// A symbolic link or a folder stands where this one object should be; others are not concerned.
+    #[error("{place} is a symbolic link, or no file; storage does not follow it. Look at it and move it away")]
+    NotAFile {
+        /// The file.
+        place: String,
+    },
     /// There is no such object.
     #[error("{0} is not in storage")]
     NotFound(ObjectKey),
@@ -147,7 +153,9 @@ impl StorageError {
             | Self::NotOurs { .. }
             | Self::NoBucket(_)
             | Self::Url { .. } => StorageErrorClass::NeedsPerson,
-            Self::NotFound(_) | Self::Meta { .. } | Self::Key(_) => StorageErrorClass::Permanent,
+            Self::NotAFile { .. } | Self::NotFound(_) | Self::Meta { .. } | Self::Key(_) => {
+                StorageErrorClass::Permanent
+            }
             Self::Store { .. } | Self::Mismatch { .. } | Self::Io { .. } | Self::Broken | Self::Closed => {
                 StorageErrorClass::Transient
             }
@@ -160,7 +168,7 @@ impl StorageError {
             Self::Full { .. } => FailureReason::StorageFull,
             Self::Denied { .. } | Self::ClockDiffers { .. } => FailureReason::StorageDenied,
             Self::ReadOnly { .. } => FailureReason::StorageReadOnly,
-            Self::Unsafe { .. } => FailureReason::StorageUnsafe,
+            Self::Unsafe { .. } | Self::NotAFile { .. } => FailureReason::StorageUnsafe,
             Self::NotFound(_) => FailureReason::StorageNotFound,
             Self::NotOurs { .. } => FailureReason::StorageNotOurs,
             Self::NoBucket(_) => FailureReason::StorageNoBucket,

@@ -120,7 +120,7 @@ impl LocalStorage {
         match found {
             Ok(file) => self.plain_file(key, file.into()),
             Err(rustix::io::Errno::NOENT) => Err(StorageError::NotFound(key.clone())),
-            Err(why) => Err(self.failed("opening", key.as_str(), why)),
+            Err(why) => Err(self.failed_at("opening", key, why)),
         }
     }
 
@@ -131,9 +131,7 @@ impl LocalStorage {
         if metadata.is_file() {
             Ok(file)
         } else {
-            Err(StorageError::Unsafe {
-                place: self.place(key.as_str()),
-            })
+            Err(self.not_a_file(key))
         }
     }
 
@@ -149,11 +147,9 @@ impl LocalStorage {
                     meta: ObjectMeta::default(),
                 }))
             }
-            Ok(_) => Err(StorageError::Unsafe {
-                place: self.place(key.as_str()),
-            }),
+            Ok(_) => Err(self.not_a_file(key)),
             Err(rustix::io::Errno::NOENT) => Ok(None),
-            Err(why) => Err(self.failed("looking at", key.as_str(), why)),
+            Err(why) => Err(self.failed_at("looking at", key, why)),
         }
     }
 
@@ -172,7 +168,7 @@ impl LocalStorage {
                 Ok(true)
             }
             Err(rustix::io::Errno::NOENT) => Ok(false),
-            Err(why) => Err(self.failed("removing", key.as_str(), why)),
+            Err(why) => Err(self.failed_at("removing", key, why)),
         }
     }
 
@@ -187,7 +183,7 @@ impl LocalStorage {
             folder::sync(target.as_fd())?;
             folder::sync(source.as_fd())
         });
-        renamed.map_err(|why| self.failed("renaming", from.as_str(), why))
+        renamed.map_err(|why| self.failed_at("renaming", from, why))
     }
 
     pub fn sweep(&self) -> SweepResult {
@@ -197,6 +193,25 @@ impl LocalStorage {
     /// Where something lies, for messages.
     fn place(&self, path: &str) -> String {
         self.root.join(path).display().to_string()
+    }
+
+    fn not_a_file(&self, key: &ObjectKey) -> StorageError {
+        StorageError::NotAFile {
+            place: self.place(key.as_str()),
+        }
+    }
+
+    /// What stands in one object's place, or in that of a folder of its own name, stops no other object.
+    fn failed_at(&self, what: &str, key: &ObjectKey, why: rustix::io::Errno) -> StorageError {
+        let (folder, name) = key.split();
+        let shared = match folder.rsplit_once('/') {
+            Some((shared, own)) if name.starts_with(own) => shared,
+            _ => folder,
+        };
+        match self.failed(what, key.as_str(), why) {
+            StorageError::Unsafe { .. } if folder::open(self.top().as_fd(), shared).is_ok() => self.not_a_file(key),
+            error => error,
+        }
     }
 
     fn failed(&self, what: &str, path: &str, source: impl Into<io::Error>) -> StorageError {

@@ -115,6 +115,8 @@ impl Storage {
         let reading = match self.open_read(&key()?) {
             Ok(object) => object.take(LONGEST).read_to_string(&mut text),
             Err(StorageError::NotFound(_)) => return Ok(None),
+            // The marker is every book's.
+            Err(StorageError::NotAFile { place }) => return Err(StorageError::Unsafe { place }),
             Err(error) => return Err(error),
         };
         reading.map_err(StorageError::from_read)?;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::storage::local::{LocalStorage, LocalUpload, TEMPORARY, list, steps};
-use crate::storage::{ObjectKey, ObjectMeta, SpaceReserve, Storage, StorageConfig, StorageError, StorageErrorClass};
+use crate::storage::{
+    MARKER_NAME, ObjectKey, ObjectMeta, SpaceReserve, Storage, StorageConfig, StorageError, StorageErrorClass,
+};
 use crate::vocabulary::FailureReason;
 
 struct Disk {
@@ -173,7 +175,8 @@ fn links_inside_the_storage_are_not_followed() {
     refused(disk.storage.open_read(&key("raw/secret")).map(drop));
     refused(disk.storage.stat(&key("raw/secret")).map(drop));
     refused(disk.storage.remove(&key("raw/secret")).map(drop));
-    refused(disk.storage.open_read(&key("meta/link")).map(drop));
+    let link = disk.storage.open_read(&key("meta/link")).map(drop).unwrap_err();
+    assert!(matches!(link, StorageError::NotAFile { .. }), "{link}");
     assert_eq!(disk.names(), Vec::<String>::new());
     // Publishing over a link replaces the link, not what it points to.
     disk.storage.put(&key("meta/link"), b"ours", &none()).unwrap();
@@ -208,6 +211,39 @@ fn pipes_and_folders_under_an_objects_name_are_refused() {
     }
     assert!(disk.storage.put(&key("raw/folder"), b"x", &none()).is_err());
     assert_eq!(disk.temporary(), 0);
+}
+
+/// One book's place stops no other book, a folder of all books does.
+#[test]
+fn what_stands_in_one_objects_place_stops_no_other_object() {
+    let disk = Disk::new();
+    std::fs::create_dir_all(disk.path("raw/A/A.tar.gz")).unwrap();
+    std::fs::create_dir_all(disk.path("raw/B")).unwrap();
+    symlink("nowhere", disk.path("raw/B/B.tar.gz")).unwrap();
+    std::fs::write(disk.path("raw/C"), b"x").unwrap();
+    symlink("nowhere", disk.path("raw/D")).unwrap();
+    for book in ["A", "B", "C", "D"] {
+        let key = key(&format!("raw/{book}/{book}.tar.gz"));
+        let found = [
+            disk.storage.stat(&key).map(drop),
+            disk.storage.open_read(&key).map(drop),
+        ];
+        for error in found.map(Result::unwrap_err) {
+            assert!(matches!(error, StorageError::NotAFile { .. }), "{error}");
+            assert_eq!(error.class(), StorageErrorClass::Permanent);
+        }
+    }
+    disk.storage.put(&key("raw/E/E.tar.gz"), b"x", &none()).unwrap();
+    std::fs::write(disk.path("full"), b"x").unwrap();
+    for key in [key("full/E_ocr.jsonl.gz"), key("full/E/E.txt")] {
+        let error = disk.storage.stat(&key).unwrap_err();
+        assert_eq!(error.class(), StorageErrorClass::NeedsPerson, "{error}");
+    }
+    std::fs::create_dir(disk.path(MARKER_NAME)).unwrap();
+    assert_eq!(
+        disk.storage.read_marker().unwrap_err().class(),
+        StorageErrorClass::NeedsPerson
+    );
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl LocalUpload {
             .sync_all()
             .map_err(|why| self.local.failed("writing", self.key.as_str(), why))?;
         self.name()
-            .map_err(|why| self.local.failed("publishing", self.key.as_str(), why))?;
+            .map_err(|why| self.local.failed_at("publishing", &self.key, why))?;
         Ok(self.written)
     }
 
