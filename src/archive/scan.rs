@@ -251,6 +251,7 @@ impl<'o> TarScan<'o> {
                 }
             }
             None if is_full => {
+                self.unread.insert(member.name.clone());
                 let text = "lists of so many folders are read already; this one is not";
                 self.findings
                     .note(FindingCode::ChecksumListMalformed, Some(&member.name), text);
@@ -321,6 +322,7 @@ mod tests {
         }
         assert!(add(most).is_err(), "together they are too long");
         assert_eq!(scan.lists.len(), MOST_LISTS);
+        assert!(!scan.unread.is_empty(), "the others may have named more pages");
     }
 
     #[test]

@@ -98,6 +98,18 @@ pub enum KeepReason {
     LessText,
 }
 
+impl KeepReason {
+    /// What people are told besides. Where digests are not compared no new archive is verified.
+    fn remark(self, verify_checksums: bool) -> &'static str {
+        match self {
+            Self::WeakerProof if !verify_checksums => {
+                "; archive.verify_checksums is off, so nothing that comes now is verified: set it to true and fetch the book again"
+            }
+            _ => "",
+        }
+    }
+}
+
 /// May this archive replace what is stored? Only a volume may, and never without a page, a page's image or a page's hOCR or the MARC record
 /// that is stored, or with weaker verification, nor with far less text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a
 /// good reason. Nor may one that may be another book's, by its METS, unless that of the stored one is as unclear.

@@ -14,6 +14,10 @@ use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, StorageError};
 const MOST_KEPT: usize = 4;
 /// Digits of a digest that tell versions apart.
 const DIGITS: usize = 12;
+/// In the names of archives that were stored before, which take no place of those that are kept.
+const REPLACED: &str = "-replaced-";
+/// Likewise, of those found damaged in storage.
+pub(in crate::pipeline) const DAMAGED: &str = "-damaged-";
 const ENCRYPTED: &str = ".tar.gz.gpg";
 const DECRYPTED: &str = ".tar.gz";
 /// The findings about the first refused archive.
@@ -98,10 +102,9 @@ impl KeptPlace {
         let kept = kept_names(recipe)?;
         let book = recipe.barcode.for_key();
         let first = recipe.barcode.to_string();
-        let is_first = || -> Result<bool, StorageError> {
-            let known = read_findings(recipe, FIRST_FINDINGS)?.unwrap_or_default();
-            Ok(known["encrypted_bytes"] == bytes && known["fingerprint"] == fingerprint)
-        };
+        let is_same =
+            |known: &serde_json::Value| known["encrypted_bytes"] == bytes && known["fingerprint"] == fingerprint;
+        let is_first = || Ok::<_, StorageError>(read_findings(recipe, FIRST_FINDINGS)?.is_some_and(|it| is_same(&it)));
         let own = if !kept.contains(&format!("{first}{ENCRYPTED}")) || is_first()? {
             first.clone()
         } else {
@@ -118,7 +121,10 @@ impl KeptPlace {
             key: recipe
                 .layout
                 .quarantine(&recipe.barcode, &format!("{stem}{ENCRYPTED}"))?,
-            replaced: replaced_by(recipe, stem == newest, &findings)?,
+            replaced: match stem == newest {
+                true => replaced_by(recipe, &findings, &is_same)?,
+                false => 0,
+            },
             findings,
         })
     }
@@ -133,7 +139,10 @@ impl KeptPlace {
             key: recipe
                 .layout
                 .quarantine(&recipe.barcode, &format!("{stem}{DECRYPTED}"))?,
-            replaced: replaced_by(recipe, stem == newest, &findings)?,
+            replaced: match stem == newest {
+                true => replaced_by(recipe, &findings, &|known| known["sha256"] == sha256)?,
+                false => 0,
+            },
             findings,
         })
     }
@@ -142,7 +151,8 @@ impl KeptPlace {
 /// The archive's own name, unless as many others are there as stay; then the one that each newest has, so that none of the others is lost.
 fn stem_for<'s>(own: &'s str, newest: &'s str, extension: &str, kept: &BTreeSet<String>) -> &'s str {
     let name = |stem: &str| format!("{stem}{extension}");
-    let is_other = |kept: &&String| kept.ends_with(extension) && **kept != name(newest);
+    let was_stored = |kept: &str| kept.contains(REPLACED) || kept.contains(DAMAGED);
+    let is_other = |kept: &&String| kept.ends_with(extension) && **kept != name(newest) && !was_stored(kept);
     let others = kept.iter().filter(is_other).count();
     if kept.contains(&name(own)) || others + 1 < MOST_KEPT {
         own
@@ -151,14 +161,16 @@ fn stem_for<'s>(own: &'s str, newest: &'s str, extension: &str, kept: &BTreeSet<
     }
 }
 
-/// How many archives the newest has taken the place of.
-fn replaced_by(recipe: &PublishRecipe, is_newest: bool, findings: &str) -> Result<u64, StorageError> {
-    let before = if is_newest {
-        read_findings(recipe, findings)?
-    } else {
-        None
+/// How many archives the newest has taken the place of. The one that is there does not count again if it `is_same`.
+fn replaced_by(
+    recipe: &PublishRecipe,
+    findings: &str,
+    is_same: &dyn Fn(&serde_json::Value) -> bool,
+) -> Result<u64, StorageError> {
+    let Some(before) = read_findings(recipe, findings)? else {
+        return Ok(0);
     };
-    let replaced = before.map_or(0, |before| before["replaced"].as_u64().unwrap_or(0) + 1);
+    let replaced = before["replaced"].as_u64().unwrap_or(0) + u64::from(!is_same(&before));
     if replaced > 0 {
         tracing::warn!(
             barcode = %recipe.barcode, replaced,
@@ -196,7 +208,7 @@ pub(super) fn make_room(recipe: &PublishRecipe, stored: &StoredWitness, new: &st
         return Ok(());
     };
     let (barcode, raw) = (&recipe.barcode, recipe.layout.raw(&recipe.barcode));
-    let stem = format!("{}-replaced-{}", barcode.for_key(), &sha256[..DIGITS]);
+    let stem = format!("{}{REPLACED}{}", barcode.for_key(), &sha256[..DIGITS]);
     let key = recipe.layout.quarantine(barcode, &format!("{stem}{DECRYPTED}"))?;
     let findings = serde_json::json!({
         "barcode": barcode,
@@ -239,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_oldest_archives_in_quarantine_stay() {
-        let cases: [(&[&str], &str, &str); 7] = [
+        let cases: [(&[&str], &str, &str); 8] = [
             (&[], "b", "b"),
             (&["b.tar.gz.gpg", "findings.json"], "b-1", "b-1"),
             (&["b.tar.gz.gpg"], "b", "b"),
@@ -247,6 +259,11 @@ mod tests {
             (&["b.tar.gz.gpg", "b-1.tar.gz.gpg", "b-new.tar.gz.gpg"], "b-3", "b-3"),
             (&["b.tar.gz.gpg", "b-1.tar.gz.gpg", "b-2.tar.gz.gpg"], "b-2", "b-2"),
             (&["b-4.tar.gz", "b-5.tar.gz", "b-6.tar.gz"], "b", "b"),
+            (
+                &["b-damaged-1.tar.gz.gpg", "b-replaced-2.tar.gz.gpg", "b-3.tar.gz.gpg"],
+                "b",
+                "b",
+            ),
         ];
         for (kept, own, expected) in cases {
             let names = kept.iter().map(|name| (*name).to_owned()).collect();

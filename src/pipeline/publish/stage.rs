@@ -56,6 +56,8 @@ pub enum VolumePublished {
     KeptAside {
         /// Why.
         reason: KeepReason,
+        /// What people are told of it behind the reason.
+        remark: &'static str,
         /// Where the new archive is.
         key: ObjectKey,
         /// In which condition what stays is.
@@ -178,7 +180,7 @@ impl StagedVolume {
     /// Publishes it, or keeps it aside if what is stored stays.
     pub fn publish(mut self, window: &PublicationWindow) -> Result<VolumePublished, PublishError> {
         match self.decision {
-            ReplaceDecision::KeepStored(reason) => return self.keep_aside(reason),
+            ReplaceDecision::KeepStored(reason) => return self.keep_aside(reason, window),
             ReplaceDecision::SameBytes => {
                 // Proven once, the same bytes stay proven where digests are not compared any more.
                 let was_verified = self.stored.was_verified(&self.volume.sha256_hex());
@@ -204,6 +206,8 @@ impl StagedVolume {
         if let Some(mut raw) = raw {
             window.check(barcode)?;
             make_room(&recipe, &stored, &volume.sha256_hex())?;
+            // What was stored may be long, and is copied where the store cannot rename.
+            window.check(barcode)?;
             raw.set_meta(&ObjectMeta {
                 sha256: Some(volume.sha256_hex()),
                 ..meta_of(&recipe)
@@ -238,15 +242,17 @@ impl StagedVolume {
     }
 
     /// Under `quarantine/`, with both archives' facts beside it; the name tells versions apart.
-    fn keep_aside(self, reason: KeepReason) -> Result<VolumePublished, PublishError> {
+    fn keep_aside(self, reason: KeepReason, window: &PublicationWindow) -> Result<VolumePublished, PublishError> {
         let recipe = &self.recipe;
         let (barcode, new) = (&recipe.barcode, VolumeStanding::from(&self.volume));
         let (sha256, condition) = (&new.sha256, self.stored.condition());
+        let remark = reason.remark(recipe.options.verify_checksums);
         let KeptPlace {
             key,
             findings: name,
             replaced,
         } = KeptPlace::of_aside(recipe, sha256)?;
+        window.check(barcode)?;
         if let Some(mut raw) = self.raw {
             raw.set_key(&key);
             raw.set_meta(&ObjectMeta {
@@ -258,7 +264,7 @@ impl StagedVolume {
         let findings = serde_json::json!({
             "barcode": barcode,
             "reason": reason,
-            "error": format!("{reason}{}", condition.remark()),
+            "error": format!("{reason}{remark}{}", condition.remark()),
             "stored_archive": condition,
             "encrypted_etag": recipe.validator.as_ref().map(ToString::to_string),
             "sha256": sha256,
@@ -274,10 +280,11 @@ impl StagedVolume {
         put_findings(recipe, &name, &findings)?;
         tracing::warn!(
             %barcode, %reason, %key, stored = ?condition,
-            "GRIN's newer archive is not taken: what is stored stays, and the new archive is kept in quarantine; compare both"
+            "GRIN's newer archive is not taken: what is stored stays, and the new archive is kept in quarantine; compare both{remark}"
         );
         Ok(VolumePublished::KeptAside {
             reason,
+            remark,
             key,
             stored: condition,
         })

@@ -60,8 +60,13 @@ impl<S: GrinSession> DownloadWorker<S> {
             .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?
         {
             Ok(VolumePublished::Stored(book)) => Ok(DownloadResult::Stored(book)),
-            Ok(VolumePublished::KeptAside { reason, key, stored }) => Ok(DownloadResult::KeptAside {
-                detail: format!("{reason}{}; it is kept as {key}", stored.remark()),
+            Ok(VolumePublished::KeptAside {
+                reason,
+                remark,
+                key,
+                stored,
+            }) => Ok(DownloadResult::KeptAside {
+                detail: format!("{reason}{}; it is kept as {key}{remark}", stored.remark()),
             }),
             Err(error) => Err(error.into()),
         }
