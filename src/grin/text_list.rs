@@ -8,7 +8,9 @@ pub(super) use crate::grin::text_list::plausible::{is_message, says_cut_short, s
 use std::cmp::Ordering;
 
 use crate::grin::lines::LineCutter;
-use crate::grin::list_page::{ListField, ListHeading, field_of, name_of, says_more, set, total_of};
+use crate::grin::list_page::{
+    EMPTY_IN_WORDS, ListField, ListHeading, field_of, name_of, says_more, says_none, set, total_of,
+};
 use crate::grin::text_list::columns::{columns, fits};
 use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape};
 use crate::grin::{
@@ -209,6 +211,10 @@ impl TextListParser {
         let (total, named) = (total_of(first), self.taken + self.held.len() as u64);
         if total == Some(named) {
             // A count of just the rows before it.
+            return;
+        }
+        if named == 0 && says_none(line) {
+            self.out.warnings.push(EMPTY_IN_WORDS.to_owned());
             return;
         }
         let statement = first.trim_matches(|c: char| !c.is_alphanumeric());

@@ -44,6 +44,48 @@ pub(in crate::grin) fn says_more(statement: &str, of_list: bool) -> bool {
         || tells_of_more(statement)
 }
 
+/// What may stand beside "no books" in a sentence that says nothing else.
+const BESIDE_NONE: [&str; 22] = [
+    "any",
+    "at",
+    "available",
+    "been",
+    "currently",
+    "display",
+    "found",
+    "for",
+    "have",
+    "in",
+    "library",
+    "list",
+    "match",
+    "matching",
+    "moment",
+    "of",
+    "the",
+    "this",
+    "time",
+    "to",
+    "were",
+    "your",
+];
+
+/// Whether a statement says that there are no books or rows, and nothing else: "No books found."
+pub(in crate::grin) fn says_none(statement: &str) -> bool {
+    let plain = statement.to_lowercase();
+    let words: Vec<&str> = plain
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let (said, rest) = match words[..] {
+        ["there", "are" | "is" | "were", "no", ref rest @ ..] | ["no", ref rest @ ..] => (true, rest),
+        ref rest => (false, rest),
+    };
+    let is_books = |name: &str| word(name) == Word::Books;
+    let others = || rest.iter().filter(|name| !is_books(name));
+    said && rest.iter().any(|name| is_books(name)) && others().all(|name| BESIDE_NONE.contains(name))
+}
+
 /// How many books or rows a statement says there are: "Total: 5,000 books", "Found 5000 results".
 pub(in crate::grin) fn total_of(statement: &str) -> Option<u64> {
     if !statement.contains(|c: char| c.is_ascii_digit()) {

@@ -15,9 +15,10 @@ mod tags;
 mod tests;
 
 pub(super) use crate::grin::list_page::cells::{name_of, set};
-pub(super) use crate::grin::list_page::counted::{says_more, total_of};
+pub(super) use crate::grin::list_page::counted::{says_more, says_none, total_of};
 pub(super) use crate::grin::list_page::heading::{ListField, ListHeading, field_of};
 pub use crate::grin::list_page::loop_guard::{LoopGuard, PageMark};
+pub(super) use crate::grin::list_page::page::EMPTY_IN_WORDS;
 pub use crate::grin::list_page::parser::{ListPageParser, ListRefusal};
 #[cfg(test)]
 pub(super) use crate::grin::list_page::parser::{PageLimits, parse_list_page};

@@ -1,6 +1,6 @@
 //! What a page says outside of the list's table, where refusals stand.
 
-use crate::grin::list_page::counted::{says_more, tells_of_more, total_of};
+use crate::grin::list_page::counted::{says_more, says_none, tells_of_more, total_of};
 use crate::grin::refusal::{contains_ignoring_case, says_trouble, says_unavailable, tells_of_trouble};
 use crate::grin::text_list::speaks_for_itself;
 use crate::grin::{AnswerRefusal, Barcode, FileName, GrinDate, text};
@@ -38,6 +38,8 @@ pub(super) struct OutsideTable {
     other_books: bool,
     /// The most books or rows that a count names.
     total: u64,
+    /// A statement says that there are no books.
+    says_none: bool,
 }
 
 impl OutsideTable {
@@ -109,6 +111,7 @@ impl OutsideTable {
         let of_list = of_list || self.alerts > 0;
         self.trouble |= says_trouble(&shown, of_list);
         self.tells_of_more |= says_more(&shown, of_list);
+        self.says_none |= says_none(&shown);
         self.total = self.total.max(total_of(&shown).unwrap_or(0));
         self.other_books |= std::mem::take(&mut self.in_cell) && is_book(&shown);
     }
@@ -159,6 +162,12 @@ impl OutsideTable {
     /// The most books or rows that a count names; 0: there is none.
     pub(super) fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Whether a page without the list's table says in words that the list is empty, and tells of no trouble.
+    pub(super) fn says_empty(&mut self) -> bool {
+        self.pause(false);
+        self.says_none && !self.tells_of_trouble() && !self.other_books
     }
 
     /// Whether a table that is not read may have books.

@@ -4,6 +4,7 @@ mod conclusion;
 mod content;
 mod rows;
 
+pub(in crate::grin) use crate::grin::list_page::page::conclusion::EMPTY_IN_WORDS;
 pub(super) use crate::grin::list_page::page::content::InputTag;
 
 use lol_html::AsciiCompatibleEncoding;

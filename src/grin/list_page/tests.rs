@@ -148,6 +148,26 @@ fn next_on_another_host_is_refused() {
 }
 
 #[test]
+fn a_list_that_is_empty_in_words_is_complete() {
+    for (words, is_complete) in [
+        ("<h1>In process</h1><p>No books found.</p>", true),
+        ("<p>There are no volumes in this list</p>", true),
+        ("<p>No results: server error</p>", false),
+        ("<p>No books found</p><p>An error occurred</p>", false),
+        ("<p>No books can be shown to this account</p>", false),
+        ("<p>No page found</p>", false),
+    ] {
+        let (rows, page) = parse(format!("<html><body>{words}</body></html>"));
+        let refusal = (!is_complete).then_some(AnswerRefusal::NotAList);
+        assert_eq!(
+            (rows.len(), page.complete, page.refusal),
+            (0, is_complete, refusal),
+            "{words}"
+        );
+    }
+}
+
+#[test]
 fn answers_that_are_no_list() {
     let sign_in = "<html><head><title>Sign in - Google Accounts</title></head><body><form \
         action='https://accounts.google.com/signin/v2'><input type=password></form></body></html>";

@@ -58,6 +58,21 @@ fn a_text_that_must_have_a_heading_is_refused_without_one() {
 }
 
 #[test]
+fn a_text_that_says_that_there_are_no_books_is_empty() {
+    for (text, refusal) in [
+        ("No books found\n", None),
+        ("There are no volumes in this list.", None),
+        ("No books found: try again later\n", Some(AnswerRefusal::NotAList)),
+        ("No books found\nError 500\n", Some(AnswerRefusal::NotAList)),
+    ] {
+        let list = parse(ListKind::InProcess, text);
+        assert_eq!((list.rows.len(), list.refusal), (0, refusal), "{text}");
+    }
+    let after = parse(ListKind::InProcess, "TL0001\nTL0002\nNo more books\n");
+    assert_eq!(after.rows.len(), 2);
+}
+
+#[test]
 fn a_word_is_no_book() {
     for text in [
         "None",

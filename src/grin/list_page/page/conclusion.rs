@@ -5,6 +5,9 @@ use crate::grin::list_page::page_end::{PageEnd, PageFacts, page_end, short};
 use crate::grin::list_page::{EndDoubt, ListPage};
 use crate::grin::{AnswerRefusal, RejectedRow, RejectionReason};
 
+/// What is told of a list without rows and heading.
+pub(in crate::grin) const EMPTY_IN_WORDS: &str = "GRIN says in words that the list is empty";
+
 impl ListPageState {
     /// The page is over; `stopped` says why it was not read to its end.
     pub(in crate::grin::list_page) fn finish(&mut self, stopped: Option<AnswerRefusal>) -> ListPage {
@@ -28,7 +31,11 @@ impl ListPageState {
         }
         self.row_links.clear();
         let end = self.end(self.out.rejected.len() as u64 + self.out.rejected_more);
-        let listed = self.list_closed || cut;
+        let is_empty = !self.list_closed && !cut && self.rows_seen == 0 && self.outside.says_empty();
+        if is_empty {
+            self.out.warnings.push(EMPTY_IN_WORDS.to_owned());
+        }
+        let listed = self.list_closed || cut || is_empty;
         let by_pager = match &end {
             PageEnd::Refused(refusal, _) => Some(*refusal),
             _ => None,
