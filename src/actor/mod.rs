@@ -34,6 +34,7 @@ pub mod spawn;
 mod state;
 mod stats;
 pub(crate) mod tasks;
+pub(crate) mod wedge;
 mod windows;
 mod worker;
 mod worker_slot;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::actor::budget::RestartsSpent;
 use crate::actor::instance::ActorInstance;
 use crate::actor::stats::RestartReason;
+use crate::actor::wedge::stand_still_if_wedged;
 use crate::actor::{ExitReason, Worker, lock};
 use crate::log::as_actor;
 
@@ -120,6 +121,7 @@ pub(super) fn discard<T>(broken: T) {
 
 /// Runs a handler's future: its panics come back as text, its time in polls counts as busy, and what it logs carries the actor's name.
 pub(super) async fn guarded<F: Future>(instance: &ActorInstance, future: F) -> Result<F::Output, String> {
+    stand_still_if_wedged(instance.name()).await;
     let mut future = pin!(AssertUnwindSafe(future).catch_unwind());
     let ended = std::future::poll_fn(|context| {
         let begun = Instant::now();

@@ -11,11 +11,10 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
+use crate::daemon::stalls::stalled;
 use crate::daemon::threads::in_hand;
 use crate::observe::BlackBoxText;
 
-/// A message that is not begun for so long, while its actor comes no step further and has not said what it waits for, is a stall.
-const STALL_SECONDS: f64 = 60.0;
 /// Files kept, of some 300 KB each at the most; the oldest are removed.
 const MOST_FILES: usize = 32;
 /// At the end of the daemon a file that is being written is waited for.
@@ -50,15 +49,14 @@ impl BlackBoxRecorder {
         }
     }
 
-    /// Looks for panics and stalls since the last call.
-    pub(crate) fn look(&mut self) {
+    /// Looks for panics and stalls since the last call; an actor is stalled that came no step further for so long.
+    pub(crate) fn look(&mut self, hub: &HubSnapshot, limit: Duration) {
         for dump in self.hub.take_kept() {
             self.waiting.insert(dump.actor, PendingDump::Kept(dump));
         }
-        let hub = self.hub.snapshot();
-        let stalled = stalled(&hub);
+        let stalled = stalled(hub, limit);
         for actor in stalled.difference(&self.stalled) {
-            let held = in_hand(&[*actor], &hub).join("; ");
+            let held = in_hand(&[*actor], hub).join("; ");
             warn!(%actor, held, "an actor makes no progress");
             self.waiting.entry(*actor).or_insert(PendingDump::Read("stall"));
         }
@@ -147,19 +145,6 @@ fn superfluous(mut names: Vec<&str>) -> Vec<&str> {
     names.sort_unstable();
     names.truncate(names.len().saturating_sub(MOST_FILES));
     names
-}
-
-/// Actors that have something to do and do not come to it, for no reason that they have told.
-fn stalled(hub: &HubSnapshot) -> BTreeSet<ActorName> {
-    let stalled = hub.actors.iter().filter(|actor| {
-        actor.instances.iter().any(|instance| {
-            instance.exit.is_none()
-                && instance.protected.is_none()
-                && instance.oldest_age_seconds > STALL_SECONDS
-                && instance.idle_seconds > STALL_SECONDS
-        })
-    });
-    stalled.map(|actor| actor.name).collect()
 }
 
 #[cfg(test)]

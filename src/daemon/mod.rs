@@ -12,6 +12,7 @@ mod reload;
 mod run;
 mod shared_rate;
 mod signals;
+mod stalls;
 mod threads;
 mod view;
 mod watchdog;

@@ -57,10 +57,18 @@ impl ThreadRole {
         longest_wait: Duration::ZERO,
     };
 
+    const ALL: [Self; 4] = [Self::MAIN, Self::LISTS, Self::CATALOG, Self::SESSION];
+
     /// Whether it has been silent for longer than it may; `limit` holds for all whose waits have no longer bound.
     fn is_stuck(self, silent: Duration, limit: Duration) -> bool {
         silent > limit.max(self.longest_wait)
     }
+}
+
+/// How long an actor may wait for others without a word, whatever limit holds for all.
+pub(crate) fn longest_wait(actor: ActorName) -> Duration {
+    let role = ThreadRole::ALL.iter().find(|role| role.actors.contains(&actor));
+    role.map_or(Duration::ZERO, |role| role.longest_wait)
 }
 
 /// One thread.

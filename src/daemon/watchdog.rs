@@ -1,4 +1,5 @@
-//! The watchdog: systemd is told that the daemon is alive only while each of its threads answers. It has a thread of its own, so that no
+//! The watchdog: systemd is told that the daemon is alive only while each of its threads answers and each critical actor comes a step further,
+//! has nothing to do, or stands in a wait that it has declared. It has a thread of its own, so that no
 //! other can keep it, and says in the log what a silent thread has in hand before systemd ends the process. It also has the last messages
 //! of actors written to files after a panic, in a stall, and when it is told to.
 
@@ -9,15 +10,17 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
-use crate::actor::{ActorName, ActorRegistry};
+use crate::actor::wedge::wedge;
+use crate::actor::{ActorName, ActorRegistry, HubSnapshot};
 use crate::daemon::black_box::BlackBoxRecorder;
 use crate::daemon::notify;
+use crate::daemon::stalls::{critical, stalled};
 use crate::daemon::threads::{self, SILENCE_LIMIT, WatchedThreads};
 use crate::observe::ThreadSilence;
 
 /// How often threads are asked, where systemd does not want to hear more often.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-/// For tests: the thread of this name stands still once everything is up.
+/// For tests: the thread of this name stands still once everything is up, or the actor of this name ends no message.
 const WEDGE: &str = "GRIND_DEBUG_WEDGE";
 
 /// The thread that asks the others; it ends when this is dropped.
@@ -40,6 +43,8 @@ pub(crate) enum WatchdogOrder {
 struct WatchdogPace {
     ask_every: Duration,
     limit: Duration,
+    /// How long a critical actor may come no step further. A thread that stands still never goes on; an actor may yet.
+    actor_limit: Duration,
 }
 
 impl WatchdogPace {
@@ -48,10 +53,12 @@ impl WatchdogPace {
             Some(interval) => Self {
                 ask_every: (interval / 4).min(ASK_EVERY),
                 limit: interval / 2,
+                actor_limit: interval * 5 / 2,
             },
             None => Self {
                 ask_every: ASK_EVERY,
                 limit: SILENCE_LIMIT,
+                actor_limit: SILENCE_LIMIT * 5,
             },
         }
     }
@@ -69,11 +76,17 @@ impl WatchdogThread {
     /// No thread can be had.
     pub(crate) fn start(hub: ActorRegistry, threads: Arc<WatchedThreads>, folder: PathBuf) -> std::io::Result<Self> {
         if let Ok(name) = std::env::var(WEDGE) {
-            let found = threads.wedge(&name);
-            error!(name, found, "a thread is made to stand still, as {WEDGE} says");
+            let actor = ActorName::ALL.into_iter().find(|actor| actor.as_str() == name);
+            actor.into_iter().for_each(wedge);
+            let found = actor.is_some() || threads.wedge(&name);
+            error!(name, found, "a thread or actor is made to stand still, as {WEDGE} says");
         }
         let (orders, ordered) = mpsc::channel();
-        let ask_every = WatchdogPace::of(notify::watchdog_interval()).ask_every;
+        let WatchdogPace {
+            ask_every,
+            limit,
+            actor_limit,
+        } = WatchdogPace::of(notify::watchdog_interval());
         let watch = move || {
             let mut seen = Seen::default();
             let mut recorder = BlackBoxRecorder::new(hub.clone(), folder);
@@ -93,8 +106,10 @@ impl WatchdogThread {
                 threads.ask(now);
                 let silent = seen.tell(threads.stuck(now), &hub, &threads);
                 recorder.record(&silent, "watchdog");
-                recorder.look();
-                if seen.stuck.is_empty() {
+                let snapshot = hub.snapshot();
+                recorder.look(&snapshot, limit);
+                let stalled = seen.tell_stalled(critical(stalled(&snapshot, actor_limit)), &snapshot);
+                if seen.stuck.is_empty() && !stalled {
                     notify::alive();
                 }
             }
@@ -125,6 +140,7 @@ impl Drop for WatchdogThread {
 #[derive(Default)]
 struct Seen {
     stuck: Vec<ThreadSilence>,
+    stalled: Vec<ActorName>,
 }
 
 impl Seen {
@@ -151,6 +167,16 @@ impl Seen {
         self.stuck = now;
         silent
     }
+
+    /// Says once of each actor that it stands still, and whether one does.
+    fn tell_stalled(&mut self, now: Vec<ActorName>, hub: &HubSnapshot) -> bool {
+        for actor in now.iter().filter(|actor| !self.stalled.contains(actor)) {
+            let held = threads::in_hand(&[*actor], hub).join("; ");
+            error!(%actor, held, "an actor stands still; systemd ends the daemon if that lasts, and starts it again");
+        }
+        self.stalled = now;
+        !self.stalled.is_empty()
+    }
 }
 
 #[cfg(test)]
@@ -161,12 +187,17 @@ mod tests {
     fn silence_is_told_and_acted_on_within_the_interval_of_systemd() {
         let seconds = Duration::from_secs;
         let cases = [
-            (None, seconds(5), seconds(60)),
-            (Some(seconds(120)), seconds(5), seconds(60)),
-            (Some(seconds(8)), seconds(2), seconds(4)),
+            (None, seconds(5), seconds(60), seconds(300)),
+            (Some(seconds(120)), seconds(5), seconds(60), seconds(300)),
+            (Some(seconds(8)), seconds(2), seconds(4), seconds(20)),
         ];
-        for (interval, ask_every, limit) in cases {
-            assert_eq!(WatchdogPace::of(interval), WatchdogPace { ask_every, limit });
+        for (interval, ask_every, limit, actor_limit) in cases {
+            let pace = WatchdogPace {
+                ask_every,
+                limit,
+                actor_limit,
+            };
+            assert_eq!(WatchdogPace::of(interval), pace);
         }
     }
 }

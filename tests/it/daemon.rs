@@ -182,6 +182,25 @@ fn a_thread_that_stands_still_is_named_and_systemd_hears_no_more() {
     }
 }
 
+/// Its thread answers all the while.
+#[test]
+fn an_actor_that_stands_still_is_named_and_systemd_hears_no_more() {
+    let environment = [("WATCHDOG_USEC", "1000000"), ("GRIND_DEBUG_WEDGE", "session_owner")];
+    let mut service = Service::with(Home::new(small(), ""), &environment);
+    service.told("WATCHDOG=1");
+    let silence = Duration::from_secs(4);
+    let patience = Instant::now() + Duration::from_secs(60);
+    while service.message_within(silence).is_some() {
+        assert!(Instant::now() < patience, "systemd is told that all is well");
+    }
+    assert!(!service.is_refused("/live"), "each thread answers");
+    service.signal(Signal::KILL);
+    let log = service.finish().err;
+    for said in ["an actor stands still", "actor=session_owner", "session_owner handles"] {
+        assert!(log.contains(said), "{said} is not in {log}");
+    }
+}
+
 #[test]
 fn systemd_hears_that_the_daemon_lives_as_long_as_its_threads_answer() {
     let service = Service::with(Home::new(small(), ""), &[("WATCHDOG_USEC", "2000000")]);
