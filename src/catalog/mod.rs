@@ -25,7 +25,7 @@ pub(crate) use fixity::record::{FixityEvidence, RecordCheck};
 #[cfg(test)]
 pub(crate) use fixity::select::ToCheckCounts;
 pub(crate) use fixity::select::{
-    AskWhetherStored, BookToCheck, CheckCursor, CheckSelection, CountToCheck, ListToCheck,
+    AskPlace, AskWhetherStored, BookToCheck, CheckCursor, CheckSelection, CountToCheck, ListToCheck, RecordedPlace,
 };
 pub(crate) use fixity::unsound::{AskFixity, EndWait, FetchAgain, FixityStanding, RecordRemoval, RemovalAnswer};
 pub(crate) use import::check_beginning;

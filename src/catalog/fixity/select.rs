@@ -60,6 +60,19 @@ pub struct BookToCheck {
 #[derive(Debug, Clone)]
 pub struct AskWhetherStored(pub Barcode);
 
+/// Asks where the archive of a book is; `None`: the catalog knows of none.
+#[derive(Debug, Clone)]
+pub struct AskPlace(pub Barcode);
+
+/// Where an archive is, and what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedPlace {
+    /// Within the storage: where the layout puts it, unless it was adopted or the layout was another.
+    pub path: String,
+    /// Its SHA-256 in hexadecimal digits; `None`: it was adopted unread.
+    pub sha256: Option<String>,
+}
+
 /// Counts the books that are meant.
 #[derive(Debug, Clone)]
 pub struct CountToCheck(pub CheckSelection);
@@ -157,5 +170,20 @@ impl CatalogOperation for AskWhetherStored {
                    AND (sync_timestamp IS NOT NULL OR publishing_sha256 IS NOT NULL)";
         let found = tx.conn.first(sql, &arguments! { barcode: self.0 }, |_| Ok(()))?;
         Ok(found.is_some())
+    }
+}
+
+impl CatalogOperation for AskPlace {
+    type Output = Option<RecordedPlace>;
+    const KIND: &'static str = "ask_place";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
+        let sql = "SELECT storage_path, sha256 FROM books WHERE barcode = :barcode AND storage_path IS NOT NULL";
+        tx.conn.first(sql, &arguments! { barcode: self.0 }, |row| {
+            Ok(RecordedPlace {
+                path: row.get("storage_path")?,
+                sha256: row.get("sha256")?,
+            })
+        })
     }
 }

@@ -10,7 +10,7 @@ use crate::archive::{BookManifest, hex};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::storage::look::{BookPart, StorageLook};
+use crate::cli::storage::look::{BookPart, StorageLook, objects};
 use crate::cli::storage::refused;
 use crate::cli::{load, output};
 use crate::grin::Barcode;
@@ -59,10 +59,23 @@ pub fn run(args: &GetArgs) -> CommandResult {
     Ok(ExitStatus::Done)
 }
 
-/// The manifest names all digests.
+/// The catalog knows the archive, and the manifest names all digests.
 fn wanted(look: &StorageLook, args: &GetArgs) -> Result<WantedObject, CliError> {
+    let recorded = look.recorded(&args.barcode)?;
+    let place = recorded.as_ref().and_then(|place| ObjectKey::parse(&place.path).ok());
+    let archive = place.unwrap_or_else(|| look.layout.raw(&args.barcode));
+    let digest = recorded.as_ref().and_then(|place| place.sha256.clone());
+    if args.part == BookPart::Archive && digest.is_some() {
+        return Ok(WantedObject {
+            key: archive,
+            sha256: digest,
+        });
+    }
     let manifest_key = look.layout.manifest(&args.barcode);
-    let object = look.storage.open_read(&manifest_key).map_err(|error| absent(&error))?;
+    let object = match look.storage.open_read(&manifest_key) {
+        Err(StorageError::NotFound(_)) if recorded.is_some() => return Err(without_digest(&args.barcode)),
+        opened => opened.map_err(|error| absent(&error))?,
+    };
     let manifest: BookManifest = serde_json::from_reader(io::BufReader::new(object.take(LONGEST_MANIFEST)))
         .ok()
         .filter(|manifest: &BookManifest| manifest.barcode == args.barcode)
@@ -75,18 +88,17 @@ fn wanted(look: &StorageLook, args: &GetArgs) -> Result<WantedObject, CliError> 
         })?;
     let (key, sha256) = match args.part {
         BookPart::Manifest => (manifest_key, None),
-        BookPart::Archive => (look.layout.raw(&args.barcode), Some(manifest.sha256)),
+        BookPart::Archive => (archive, Some(manifest.sha256)),
         BookPart::Text | BookPart::Record => {
-            let keys: Vec<_> = look
-                .objects(&args.barcode)
-                .into_iter()
-                .filter(|(part, _)| *part == args.part)
-                .collect();
+            let objects = objects(&look.layout, &args.barcode, recorded.as_ref());
+            let of_part = |key: &str| {
+                objects
+                    .iter()
+                    .find(|object| object.part == args.part && object.key.as_str() == key)
+            };
             let companions = manifest.companions.into_iter();
-            let mut named = companions.filter_map(|companion| {
-                let (_, key) = keys.iter().find(|(_, key)| key.as_str() == companion.key)?;
-                Some((key.clone(), Some(companion.sha256)))
-            });
+            let mut named =
+                companions.filter_map(|companion| Some((of_part(&companion.key)?.key.clone(), Some(companion.sha256))));
             named.next().ok_or_else(|| {
                 CliError::new(
                     ExitStatus::Failed,
@@ -96,6 +108,15 @@ fn wanted(look: &StorageLook, args: &GetArgs) -> Result<WantedObject, CliError> 
         }
     };
     Ok(WantedObject { key, sha256 })
+}
+
+/// An archive that was adopted unread has neither manifest nor digest.
+fn without_digest(barcode: &Barcode) -> CliError {
+    CliError::new(
+        ExitStatus::Failed,
+        format!("nothing says which digest the objects of {barcode} should have: it has no manifest"),
+    )
+    .advise("`grind verify BARCODE` reads its archive and says what is recorded of it.")
 }
 
 fn absent(error: &StorageError) -> CliError {

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use crate::catalog::{AskPlace, RecordedPlace};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::reading;
@@ -24,10 +25,11 @@ pub enum BookPart {
     Manifest,
 }
 
-/// The storage as it is configured, and its names.
+/// The storage as it is configured, its names, and the catalog that knows where books were adopted.
 pub struct StorageLook {
     pub storage: Storage,
     pub layout: StorageLayout,
+    catalog: String,
 }
 
 impl StorageLook {
@@ -37,12 +39,23 @@ impl StorageLook {
         Ok(Self {
             storage: Storage::open_to_read(&config).map_err(|error| refused(&error))?,
             layout: layout(settings)?,
+            catalog: settings.catalog.url.clone(),
         })
     }
 
-    /// Where the objects of a book are that the layout names, the archive last: without it nothing else says that it is stored.
-    pub fn objects(&self, barcode: &Barcode) -> Vec<(BookPart, ObjectKey)> {
-        objects(&self.layout, barcode)
+    /// Where the catalog says that the archive of a book is; `None` where it knows nothing of it, or there is no catalog.
+    pub fn recorded(&self, barcode: &Barcode) -> Result<Option<RecordedPlace>, CliError> {
+        let Some(catalog) = reading::existing(&self.catalog)? else {
+            return Ok(None);
+        };
+        catalog
+            .ask(&AskPlace(barcode.clone()))
+            .map_err(|error| reading::refused(&error))
+    }
+
+    /// Where the objects of a book are, by the layout and by the catalog.
+    pub fn objects(&self, barcode: &Barcode) -> Result<Vec<BookObject>, CliError> {
+        Ok(objects(&self.layout, barcode, self.recorded(barcode)?.as_ref()))
     }
 }
 
@@ -51,12 +64,58 @@ pub fn layout(settings: &Settings) -> Result<StorageLayout, CliError> {
         .map_err(|error| CliError::new(ExitStatus::Config, "the storage cannot be used").because(&error))
 }
 
-pub fn objects(layout: &StorageLayout, barcode: &Barcode) -> Vec<(BookPart, ObjectKey)> {
-    vec![
+/// A name under which an object of a book may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookObject {
+    pub part: BookPart,
+    pub key: ObjectKey,
+}
+
+/// The archive last: without it nothing else says that the book is stored. One that was adopted, or stored under another layout, is where
+/// the catalog says.
+pub fn objects(layout: &StorageLayout, barcode: &Barcode, recorded: Option<&RecordedPlace>) -> Vec<BookObject> {
+    let of_layout = [
         (BookPart::Manifest, layout.manifest(barcode)),
         (BookPart::Text, layout.text(barcode, true)),
         (BookPart::Text, layout.text(barcode, false)),
         (BookPart::Record, layout.record(barcode)),
         (BookPart::Archive, layout.raw(barcode)),
-    ]
+    ];
+    let mut objects: Vec<_> = of_layout.map(|(part, key)| BookObject { part, key }).into();
+    let elsewhere = recorded.and_then(|place| ObjectKey::parse(&place.path).ok());
+    let elsewhere = elsewhere.filter(|key| objects.iter().all(|object| object.key != *key));
+    objects.extend(elsewhere.map(|key| BookObject {
+        part: BookPart::Archive,
+        key,
+    }));
+    objects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_archive_is_also_where_the_catalog_says() {
+        let layout = StorageLayout::new("raw", "full", "meta").unwrap();
+        let barcode = Barcode::parse("TL0001").unwrap();
+        for (recorded, archives) in [
+            (None, &["raw/TL0001/TL0001.tar.gz"][..]),
+            (Some("raw/TL0001/TL0001.tar.gz"), &["raw/TL0001/TL0001.tar.gz"]),
+            (
+                Some("run/TL0001.tar.gz"),
+                &["raw/TL0001/TL0001.tar.gz", "run/TL0001.tar.gz"],
+            ),
+            (Some("/no/name"), &["raw/TL0001/TL0001.tar.gz"]),
+        ] {
+            let place = recorded.map(|path| RecordedPlace {
+                path: path.to_owned(),
+                sha256: None,
+            });
+            let found = objects(&layout, &barcode, place.as_ref());
+            let archives_found = found.iter().filter(|object| object.part == BookPart::Archive);
+            let keys: Vec<_> = archives_found.map(|object| object.key.as_str()).collect();
+            assert_eq!(keys, archives, "{recorded:?}");
+        }
+    }
 }

@@ -9,10 +9,10 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::load;
-use crate::cli::storage::look::StorageLook;
+use crate::cli::storage::look::{BookObject, StorageLook};
 use crate::cli::storage::refused;
 use crate::grin::Barcode;
-use crate::storage::{ListedObject, ObjectKey, ObjectListing, StorageError};
+use crate::storage::{ListedObject, ObjectKey, ObjectListing};
 
 /// `grind storage ls`.
 #[derive(Debug, Clone, Args)]
@@ -61,7 +61,7 @@ pub fn run(args: &ListArgs) -> CommandResult {
     let look = StorageLook::open(&settings)?;
     let part = part(args.what.as_deref())
         .map_err(|why| CliError::new(ExitStatus::Usage, "cannot tell what is to be listed").cause(why))?;
-    let listing = listing(&look, &part).map_err(|error| refused(&error))?;
+    let listing = listing(&look, &part)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     for object in listing {
         let ListedObject { key, bytes } = object.map_err(|error| refused(&error))?;
@@ -83,20 +83,29 @@ pub fn run(args: &ListArgs) -> CommandResult {
     Ok(ExitStatus::Done)
 }
 
-fn listing(look: &StorageLook, part: &ListedPart) -> Result<ObjectListing, StorageError> {
-    let barcode = match part {
-        ListedPart::All => return look.storage.list(None),
-        ListedPart::Folder(folder) => return look.storage.list(Some(folder)),
-        ListedPart::Book(barcode) => barcode,
+fn listing(look: &StorageLook, part: &ListedPart) -> Result<ObjectListing, CliError> {
+    let folder = match part {
+        ListedPart::All => None,
+        ListedPart::Folder(folder) => Some(folder),
+        ListedPart::Book(barcode) => return of_book(look, barcode),
     };
+    look.storage.list(folder).map_err(|error| refused(&error))
+}
+
+/// Its objects and what is in quarantine of it.
+fn of_book(look: &StorageLook, barcode: &Barcode) -> Result<ObjectListing, CliError> {
     let mut found = Vec::new();
-    for (_, key) in look.objects(barcode) {
-        if let Some(stat) = look.storage.stat(&key)? {
+    for BookObject { key, .. } in look.objects(barcode)? {
+        if let Some(stat) = look.storage.stat(&key).map_err(|error| refused(&error))? {
             found.push(Ok(ListedObject { key, bytes: stat.bytes }));
         }
     }
-    let aside = look.layout.quarantine_folder(barcode)?;
-    Ok(Box::new(found.into_iter().chain(look.storage.list(Some(&aside))?)))
+    let aside = look
+        .layout
+        .quarantine_folder(barcode)
+        .map_err(|error| refused(&error.into()))?;
+    let aside = look.storage.list(Some(&aside)).map_err(|error| refused(&error))?;
+    Ok(Box::new(found.into_iter().chain(aside)))
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use crate::catalog::{RecordRemoval, RemovalAnswer};
+use crate::catalog::{AskPlace, RecordRemoval, RemovalAnswer};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::storage::look::{layout, objects};
+use crate::cli::storage::look::{BookObject, layout, objects};
 use crate::cli::storage::{not_usable, open, refused};
 use crate::cli::{execution, load, output, reading};
 use crate::daemon::as_member;
@@ -43,7 +43,10 @@ fn remove(args: &RemoveArgs, settings: &Settings) -> CommandResult {
     confirm_by_hand(&mut ledger, &storage).map_err(|error| not_usable(&error))?;
     let barcode = &args.barcode;
     let mut found = Vec::new();
-    for (_, key) in objects(&layout, barcode) {
+    let place = ledger
+        .execute(AskPlace(barcode.clone()))
+        .map_err(|error| reading::refused(&error))?;
+    for BookObject { key, .. } in objects(&layout, barcode, place.as_ref()) {
         if storage.stat(&key).map_err(|error| refused(&error))?.is_some() {
             found.push(key);
         }
