@@ -1,10 +1,16 @@
 //! Unpacking as a stream, with its own bounds: gzip (several members), zlib, raw deflate, and bzip2.
 
+mod restarts;
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, BufRead, Read};
 
-use flate2::{Decompress, FlushDecompress, Status};
+use zlib_rs::{Inflate, InflateError, InflateFlush, Status};
 
 use crate::archive::error::{ArchiveLimit, DamageKind, LayerFault};
+pub use crate::archive::inflate::restarts::RestartPoint;
+use crate::archive::inflate::restarts::RestartSearch;
 use crate::archive::limits::ArchiveLimits;
 
 /// Bytes inflated at a time.
@@ -21,7 +27,7 @@ pub(crate) enum CompressionWrap {
 
 /// The decoder of one compressed stream.
 enum StreamDecoder {
-    Deflate(Decompress),
+    Deflate(Inflate),
     Bzip2(bzip2::Decompress),
 }
 
@@ -35,9 +41,10 @@ struct DecodeStep {
 impl StreamDecoder {
     fn new(wrap: CompressionWrap) -> Self {
         match wrap {
-            CompressionWrap::Gzip => Self::Deflate(Decompress::new_gzip(15)),
-            CompressionWrap::Zlib => Self::Deflate(Decompress::new(true)),
-            CompressionWrap::Raw => Self::Deflate(Decompress::new(false)),
+            // 16 more than the window's bits: the head and the tail of gzip, and no other.
+            CompressionWrap::Gzip => Self::Deflate(Inflate::new(true, 16 + 15)),
+            CompressionWrap::Zlib => Self::Deflate(Inflate::new(true, 15)),
+            CompressionWrap::Raw => Self::Deflate(Inflate::new(false, 15)),
             CompressionWrap::Bzip2 => Self::Bzip2(bzip2::Decompress::new(false)),
         }
     }
@@ -49,13 +56,17 @@ impl StreamDecoder {
         }
     }
 
-    fn decode(&mut self, packed: &[u8], out: &mut [u8]) -> io::Result<DecodeStep> {
+    fn decode(&mut self, packed: &[u8], out: &mut [u8], flush: InflateFlush) -> io::Result<DecodeStep> {
         let (used, made) = self.totals();
         let ended = match self {
-            Self::Deflate(state) => {
-                let status = state.decompress(packed, out, FlushDecompress::None);
-                status.map_err(|error| broken(error.message().unwrap_or("not a deflate stream")))? == Status::StreamEnd
-            }
+            Self::Deflate(state) => match state.decompress(packed, out, flush) {
+                Ok(status) => status == Status::StreamEnd,
+                Err(error) => {
+                    return Err(broken(
+                        state.error_message().unwrap_or_else(|| InflateError::as_str(error)),
+                    ));
+                }
+            },
             Self::Bzip2(state) => {
                 let status = state.decompress(packed, out);
                 status.map_err(|error| broken(&error.to_string()))? == bzip2::Status::StreamEnd
@@ -85,7 +96,13 @@ pub(crate) struct InflateReader<B> {
     ended: bool,
     trailing: bool,
     bounds: Bounds,
+    restarts: Option<RestartSearch>,
+    /// Begun inside a gzip member: nobody looks at its tail, of so many bytes.
+    tail: usize,
 }
+
+/// Bytes of the tail of a gzip member.
+const GZIP_TAIL: usize = 8;
 
 /// The limits that concern inflating.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +134,31 @@ impl<B: BufRead> InflateReader<B> {
             ended: false,
             trailing: false,
             bounds,
+            restarts: None,
+            tail: 0,
         }
+    }
+
+    /// The same for gzip, with a search for places from which it can be inflated again.
+    pub(super) fn with_restarts(input: B, limits: &ArchiveLimits) -> Self {
+        Self {
+            restarts: Some(RestartSearch::default()),
+            ..Self::new(input, CompressionWrap::Gzip, limits)
+        }
+    }
+
+    /// The bytes of a gzip file from a [`RestartPoint`] on, where `input` stands.
+    pub(super) fn restarted(input: B, limits: &ArchiveLimits) -> Self {
+        Self {
+            state: StreamDecoder::new(CompressionWrap::Raw),
+            tail: GZIP_TAIL,
+            ..Self::new(input, CompressionWrap::Gzip, limits)
+        }
+    }
+
+    /// The places that were found, once all is read.
+    pub(super) fn take_restarts(&mut self) -> Vec<RestartPoint> {
+        self.restarts.take().map(RestartSearch::finish).unwrap_or_default()
     }
 
     /// True once something else than a further gzip member or zeros came after the last member.
@@ -133,10 +174,31 @@ impl<B: BufRead> InflateReader<B> {
         while self.start == self.end && !self.ended {
             let packed = self.input.fill_buf()?;
             let at_end = packed.is_empty();
-            let step = self.state.decode(packed, &mut self.buffer)?;
-            self.input.consume(usize::try_from(step.used).unwrap_or(usize::MAX));
+            let wants_block = self
+                .restarts
+                .as_ref()
+                .is_some_and(|search| search.wants_block(self.used));
+            let flush = if wants_block && !at_end {
+                InflateFlush::Block
+            } else {
+                InflateFlush::NoFlush
+            };
+            let step = self.state.decode(packed, &mut self.buffer, flush)?;
+            let used = usize::try_from(step.used).unwrap_or(usize::MAX);
             (self.start, self.end) = (0, usize::try_from(step.made).unwrap_or(0));
+            if let Some(search) = &mut self.restarts {
+                search.passed(&packed[..used], &self.buffer[..self.end]);
+            }
+            // With input and room left, only the beginning of a block makes the decoder stop.
+            let stopped = flush == InflateFlush::Block && used < packed.len() && self.end < CHUNK && !step.ended;
+            self.input.consume(used);
             self.count(step.used, step.made)?;
+            if let Some(search) = self.restarts.as_mut().filter(|_| stopped) {
+                search.block_begins(RestartPoint {
+                    packed: self.used,
+                    unpacked: self.made,
+                });
+            }
             match step.ended {
                 true => self.next_member()?,
                 false if at_end && step.made == 0 => return Err(broken("it ends too soon")),
@@ -166,6 +228,14 @@ impl<B: BufRead> InflateReader<B> {
             self.ended = true;
             return Ok(());
         }
+        while self.tail > 0 {
+            let step = self.input.fill_buf()?.len().min(self.tail);
+            if step == 0 {
+                return Err(broken("it ends too soon"));
+            }
+            self.input.consume(step);
+            self.tail -= step;
+        }
         loop {
             let next = self.input.fill_buf()?;
             let zeros = next.iter().take_while(|byte| **byte == 0).count();
@@ -192,7 +262,7 @@ impl<B: BufRead> InflateReader<B> {
             return Err(LayerFault::Hostile(ArchiveLimit::GzipMembers, detail).into());
         }
         self.state = StreamDecoder::new(self.wrap);
-        self.state.decode(&[0x1f], &mut []).map(drop)
+        self.state.decode(&[0x1f], &mut [], InflateFlush::NoFlush).map(drop)
     }
 }
 
@@ -216,87 +286,5 @@ impl<B: BufRead> Read for InflateReader<B> {
         let got = self.fill_buf()?.read(buf)?;
         self.consume(got);
         Ok(got)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-    use std::io::Write;
-
-    fn gz(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn inflate(bytes: &[u8], limits: &ArchiveLimits) -> (io::Result<Vec<u8>>, bool) {
-        let mut inflate = InflateReader::new(bytes, CompressionWrap::Gzip, limits);
-        let mut out = Vec::new();
-        let result = inflate.read_to_end(&mut out).map(|_| out);
-        (result, inflate.has_trailing_data())
-    }
-
-    #[test]
-    fn members_and_padding_and_foreign_bytes() {
-        let limits = ArchiveLimits::default();
-        let two = [gz(b"one "), gz(b"two"), vec![0; 300]].concat();
-        let (out, trailing) = inflate(&two, &limits);
-        assert_eq!((out.unwrap(), trailing), (b"one two".to_vec(), false));
-        let byte_by_byte = io::BufReader::with_capacity(1, &two[..]);
-        let mut out = Vec::new();
-        InflateReader::new(byte_by_byte, CompressionWrap::Gzip, &limits)
-            .read_to_end(&mut out)
-            .unwrap();
-        assert_eq!(out, b"one two");
-        for junk in [&b"garbage"[..], b"\x1f", b"\x1f garbage", b"\0\x1f\x1f\x8b"] {
-            let foreign = [gz(b"one"), junk.to_vec()].concat();
-            let (out, trailing) = inflate(&foreign, &limits);
-            assert_eq!((out.unwrap(), trailing), (b"one".to_vec(), true), "{junk:x?}");
-        }
-        let broken = [gz(b"one"), b"\x1f\x8bgarbage".to_vec()].concat();
-        assert!(inflate(&broken, &limits).0.is_err(), "another member, and damaged");
-    }
-
-    #[test]
-    fn damage_and_truncation_are_errors() {
-        let bytes = gz(&(0..20_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
-        for end in [0, 1, 9, 10, bytes.len() / 2, bytes.len() - 1] {
-            assert!(inflate(&bytes[..end], &ArchiveLimits::default()).0.is_err(), "{end}");
-        }
-        for at in [0, bytes.len() / 2, bytes.len() - 6, bytes.len() - 1] {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 4;
-            assert!(inflate(&flipped, &ArchiveLimits::default()).0.is_err(), "{at}");
-        }
-    }
-
-    #[test]
-    fn a_bomb_is_refused_before_it_has_unpacked() {
-        let limits = ArchiveLimits {
-            ratio_floor: 1 << 20,
-            ..ArchiveLimits::default()
-        };
-        let (out, _) = inflate(&gz(&vec![0; 64 << 20]), &limits);
-        let fault = LayerFault::of(&out.unwrap_err(), DamageKind::Gzip);
-        assert!(
-            matches!(fault, LayerFault::Hostile(ArchiveLimit::ExpansionRatio, _)),
-            "{fault:?}"
-        );
-    }
-
-    #[test]
-    fn endless_empty_members_are_refused() {
-        let many = gz(b"").repeat(1_001);
-        let fault = LayerFault::of(
-            &inflate(&many, &ArchiveLimits::default()).0.unwrap_err(),
-            DamageKind::Gzip,
-        );
-        assert!(
-            matches!(fault, LayerFault::Hostile(ArchiveLimit::GzipMembers, _)),
-            "{fault:?}"
-        );
     }
 }

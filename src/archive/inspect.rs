@@ -119,6 +119,7 @@ fn inspect_folder(
         let member = TarMember {
             name,
             size,
+            offset: 0,
             kind: MemberKind::File,
         };
         if let Err(error) = scan.file(&member, &mut BufReader::new(file)) {

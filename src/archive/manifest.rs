@@ -61,7 +61,7 @@ pub struct BookManifest {
     /// What was noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<ArchiveFinding>,
-    /// The objects beside the archive: page texts, catalogue record.
+    /// The objects beside the archive: page texts, catalogue record, index of its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub companions: Vec<ManifestCompanion>,
     /// When the archive was fetched.
@@ -157,6 +157,8 @@ mod tests {
             marc_xml: None,
             record: RecordKind::Found,
             findings: Vec::new(),
+            members: Vec::new(),
+            restarts: Vec::new(),
         };
         let from = ManifestProvenance {
             barcode: Barcode::parse("TL0000000001").unwrap(),

@@ -14,7 +14,7 @@ use crate::archive::limits::ArchiveLimits;
 use crate::archive::members::extended::{ExtendedHeader, until_nul};
 
 /// Bytes of a tar block.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// A member of the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) struct TarMember {
     pub(super) name: String,
     /// Bytes of its data.
     pub(super) size: u64,
+    /// Bytes of the tar before its data.
+    pub(super) offset: u64,
     pub(super) kind: MemberKind,
 }
 
@@ -40,7 +42,7 @@ pub(super) enum MemberKind {
 
 /// Walks through a tar. Reading it gives the data of the member that [`TarMembers::next`] named last.
 pub(crate) struct TarMembers<'l, B> {
-    input: B,
+    input: CountedInput<B>,
     limits: &'l ArchiveLimits,
     left: u64,
     padding: u64,
@@ -48,6 +50,31 @@ pub(crate) struct TarMembers<'l, B> {
     total: u64,
     ended: Option<TarEnd>,
     foreign: bool,
+}
+
+/// The bytes of the tar, counted.
+struct CountedInput<B> {
+    inner: B,
+    passed: u64,
+}
+
+impl<B: BufRead> BufRead for CountedInput<B> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.passed += amount as u64;
+        self.inner.consume(amount);
+    }
+}
+
+impl<B: BufRead> Read for CountedInput<B> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let got = self.fill_buf()?.read(buf)?;
+        self.consume(got);
+        Ok(got)
+    }
 }
 
 /// How a tar ended.
@@ -62,7 +89,10 @@ pub(super) enum TarEnd {
 impl<'l, B: BufRead> TarMembers<'l, B> {
     pub(crate) fn new(input: B, limits: &'l ArchiveLimits) -> Self {
         Self {
-            input,
+            input: CountedInput {
+                inner: input,
+                passed: 0,
+            },
             limits,
             left: 0,
             padding: 0,
@@ -110,7 +140,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
     }
 
     pub(super) fn input_mut(&mut self) -> &mut B {
-        &mut self.input
+        &mut self.input.inner
     }
 
     fn skip_rest(&mut self) -> io::Result<()> {
@@ -149,11 +179,10 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
                 format!("more than {} entries", self.limits.entries),
             ));
         }
-        let header = Header::from_byte_slice(&block).clone();
-        match header.cksum() {
-            Ok(written) if sums(&block).contains(&i64::from(written)) => Ok(Some(header)),
-            _ => Err(broken("a header block has a wrong checksum")),
+        if !is_header(&block) {
+            return Err(broken("a header block has a wrong checksum"));
         }
+        Ok(Some(Header::from_byte_slice(&block).clone()))
     }
 
     /// What follows a block of zeros: another one ends the tar, and so does the end of the bytes. Anything else means that
@@ -212,7 +241,12 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             ));
         }
         self.begin_data(size);
-        Ok(TarMember { name, size, kind })
+        Ok(TarMember {
+            name,
+            size,
+            offset: self.input.passed,
+            kind,
+        })
     }
 
     /// A name that stays below the folder it would be unpacked to.
@@ -267,6 +301,12 @@ fn kind_of(header: &Header, name: &str, has_slash: bool) -> io::Result<MemberKin
         // POSIX wants it unpacked as a file.
         _ => MemberKind::Unknown,
     })
+}
+
+/// Is this block a header of a tar, by its own sum?
+pub(super) fn is_header(block: &[u8; BLOCK]) -> bool {
+    let written = Header::from_byte_slice(block).cksum();
+    written.is_ok_and(|written| sums(block).contains(&i64::from(written)))
 }
 
 fn is_zero(bytes: &[u8]) -> bool {

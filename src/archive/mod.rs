@@ -13,6 +13,8 @@ mod inspect;
 mod key_trial;
 mod limits;
 mod manifest;
+mod member_index;
+mod member_read;
 mod members;
 mod mets;
 mod names;
@@ -41,6 +43,8 @@ pub(crate) use crate::archive::key_trial::try_keys;
 pub use crate::archive::limits::ArchiveLimits;
 pub use crate::archive::manifest::BookManifest;
 pub(crate) use crate::archive::manifest::{ManifestCompanion, ManifestProvenance};
+pub(crate) use crate::archive::member_index::{MemberIndex, MemberMatch};
+pub(crate) use crate::archive::member_read::{MemberReadError, read_member};
 #[cfg(feature = "lab")]
 pub(crate) use crate::archive::members::TarMembers;
 pub use crate::archive::mets::RecordKind;

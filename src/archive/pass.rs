@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::archive::error::{ArchiveError, DamageKind, LayerFault, SeenArchive, shortened};
 use crate::archive::findings::{FindingCode, FindingList};
-use crate::archive::inflate::{CompressionWrap, InflateReader};
+use crate::archive::inflate::InflateReader;
 use crate::archive::members::TarMembers;
 use crate::archive::mets::RecordKind;
 use crate::archive::openpgp;
@@ -173,11 +173,9 @@ fn walk<B: BufRead>(tee: &mut B, scan: &mut TarScan<'_>, options: &PassOptions) 
     if !(first.starts_with(&[0x1f, 0x8b]) || first == [0x1f]) {
         return Err(LayerFault::NotAnArchive(looks_like(first)).into());
     }
-    let mut members = TarMembers::new(
-        InflateReader::new(tee, CompressionWrap::Gzip, &options.limits),
-        &options.limits,
-    );
+    let mut members = TarMembers::new(InflateReader::with_restarts(tee, &options.limits), &options.limits);
     scan.walk(&mut members)?;
+    scan.restarts = members.input_mut().take_restarts();
     if members.input_mut().has_trailing_data() {
         scan.findings.note(
             FindingCode::TrailingData,
@@ -288,6 +286,7 @@ fn finish(
             .write_lines(text, options.compress_text)
             .map_err(ArchiveError::Text)?;
     }
+    let (members, restarts) = (contents.members, contents.restarts);
     let mets = contents.mets;
     let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
     let (marc, marc_xml) = mets
@@ -304,5 +303,7 @@ fn finish(
         record,
         acceptance,
         findings,
+        members,
+        restarts,
     })
 }

@@ -19,6 +19,7 @@ use crate::archive::error::{ArchiveLimit, LayerFault};
 use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::folder_owners::FolderOwners;
 use crate::archive::image_head::{IMAGE_HEAD, image_content};
+use crate::archive::inflate::RestartPoint;
 use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers};
 use crate::archive::names::{MemberRole, page_zero, role};
 use crate::archive::page_number::PageKind;
@@ -63,6 +64,8 @@ pub(super) struct TarScan<'o> {
     pub(super) pages: VolumePages,
     pub(super) findings: FindingList,
     pub(super) text_failure: Option<io::Error>,
+    /// From where the archive can be inflated.
+    pub(super) restarts: Vec<RestartPoint>,
 }
 
 impl<'o> TarScan<'o> {
@@ -86,6 +89,7 @@ impl<'o> TarScan<'o> {
             pages: VolumePages::new(),
             findings: FindingList::default(),
             text_failure: None,
+            restarts: Vec::new(),
         }
     }
 
@@ -142,6 +146,8 @@ impl<'o> TarScan<'o> {
         let id = self.files.len();
         self.files.push(FileSeen {
             is_empty: member.size == 0,
+            offset: member.offset,
+            bytes: member.size,
             ..FileSeen::new(&member.name, role)
         });
         match role {
@@ -313,6 +319,7 @@ mod tests {
             let member = TarMember {
                 name: format!("{number}/checksum.md5"),
                 size: line.len() as u64,
+                offset: 0,
                 kind: MemberKind::File,
             };
             scan.file(&member, &mut line.as_bytes())
@@ -346,6 +353,7 @@ mod tests {
             let member = TarMember {
                 name: name.to_owned(),
                 size,
+                offset: 0,
                 kind: MemberKind::File,
             };
             scan.file(&member, &mut &vec![b'x'; usize::try_from(size).unwrap()][..])

@@ -34,6 +34,8 @@ pub(super) struct DigestComparison {
     pub(super) missing: Vec<String>,
     /// Page files that are equal to the digest listed for them.
     pub(super) proven_files: u64,
+    /// Files of any kind that are, by their numbers.
+    pub(super) listed: BTreeSet<usize>,
 }
 
 /// Compares every file with its digest, if there are `digests`, and looks for listed pages that are missing.
@@ -73,6 +75,7 @@ pub(super) fn compare(
                     let given = if own.is_empty() { &of_all } else { &own };
                     if compared.compare_file(&files[id], given, *digest, findings) {
                         proven.extend(files[id].role.page_part());
+                        compared.listed.insert(id);
                     }
                 }
             }

@@ -5,7 +5,9 @@ use serde::Serialize;
 use crate::archive::acceptance::VolumeAcceptance;
 use crate::archive::digest::hex;
 use crate::archive::findings::ArchiveFinding;
+use crate::archive::inflate::RestartPoint;
 use crate::archive::limits::ArchiveLimits;
+use crate::archive::member_index::ArchiveMember;
 use crate::archive::mets::RecordKind;
 use crate::archive::openpgp::SecretKey;
 use crate::grin::SecretBytes;
@@ -86,6 +88,12 @@ pub struct ProvenVolume {
     pub acceptance: VolumeAcceptance,
     /// What was noticed.
     pub findings: Vec<ArchiveFinding>,
+    /// Where its files lie in the tar.
+    #[serde(skip)]
+    pub members: Vec<ArchiveMember>,
+    /// From where the archive can be inflated.
+    #[serde(skip)]
+    pub restarts: Vec<RestartPoint>,
 }
 
 impl ProvenVolume {

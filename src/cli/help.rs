@@ -343,9 +343,16 @@ book whose archive is not the recorded one will be fetched again.",
     CommandHelp {
         path: "storage get",
         notes: "\
-The object is compared with the digest that the book's manifest names; a file that is there stays as it was where they differ (exit code 1).",
+The object is compared with the digest that the book's manifest names; a file that is there stays as it was where they differ (exit code 1).
+
+With MEMBER one file of the archive is written, such as a page's image: the archive is read from the last place before it at which its gzip
+form can be entered, to the end of that file, and not beyond. Those places, and where each file lies, stand in the book's index,
+meta/BARCODE_members.json.gz, with the MD5 of each file, which is compared. The command says what proves the file: the MD5 that the archive
+itself lists, or else the one that was taken when the archive was stored. Of a book that was stored without an index the whole archive is read
+and proven, and the command says so. A name that two folders have needs its folder; of one that is not there similar ones are named.",
         examples: &[
             "grind storage get 39015012345678",
+            "grind storage get 39015012345678 00000017.jp2",
             "grind storage get 39015012345678 --part text --output /tmp/text.jsonl.gz",
         ],
         exits: OF_COPY,
@@ -353,7 +360,7 @@ The object is compared with the digest that the book's manifest names; a file th
     CommandHelp {
         path: "storage rm",
         notes: "\
-Removes archive, text, MARC record and manifest of one book; what is in quarantine stays. Without --yes they are only named (exit code 2).
+Removes archive, text, MARC record, index and manifest of one book; what is in quarantine stays. Without --yes they are only named (exit code 2).
 The book is then fetched again; `grind forget BARCODE` before leaves it out. No command removes more than one book.",
         examples: &["grind storage rm 39015012345678", "grind storage rm 39015012345678 --yes"],
         exits: OF_COPY,

@@ -105,6 +105,11 @@ impl StorageLayout {
         ObjectKey(format!("{}/{}.json", self.meta, barcode.for_key()).into())
     }
 
+    /// `meta/<BARCODE>_members.json.gz`
+    pub fn members(&self, barcode: &Barcode) -> ObjectKey {
+        ObjectKey(format!("{}/{}_members.json.gz", self.meta, barcode.for_key()).into())
+    }
+
     /// `quarantine/<BARCODE>`
     pub fn quarantine_folder(&self, barcode: &Barcode) -> Result<ObjectKey, BadKey> {
         ObjectKey::parse(&format!("quarantine/{}", barcode.for_key()))
@@ -180,6 +185,7 @@ mod tests {
         assert_eq!(layout.text(&barcode, false).as_str(), "full/TL-0001_a_ocr.jsonl");
         assert_eq!(layout.manifest(&barcode).as_str(), "meta/TL-0001_a.json");
         assert_eq!(layout.record(&barcode).as_str(), "meta/TL-0001_a.marc.xml");
+        assert_eq!(layout.members(&barcode).as_str(), "meta/TL-0001_a_members.json.gz");
         assert_eq!(
             layout.quarantine(&barcode, "findings.json").unwrap().as_str(),
             "quarantine/TL-0001_a/findings.json"

@@ -11,7 +11,8 @@ mod tests;
 mod upload;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Take};
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -122,6 +123,13 @@ impl LocalStorage {
             Err(rustix::io::Errno::NOENT) => Err(StorageError::NotFound(key.clone())),
             Err(why) => Err(self.failed_at("opening", key, why)),
         }
+    }
+
+    pub fn open_read_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Take<File>, StorageError> {
+        let mut file = self.open_read(key)?;
+        file.seek(SeekFrom::Start(range.start))
+            .map_err(|why| self.failed("reading", key.as_str(), why))?;
+        Ok(file.take(range.end.saturating_sub(range.start)))
     }
 
     fn plain_file(&self, key: &ObjectKey, file: File) -> Result<File, StorageError> {

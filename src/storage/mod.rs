@@ -18,6 +18,7 @@ mod open;
 mod upload;
 
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use crate::storage::error::{StorageError, StorageErrorClass};
@@ -157,6 +158,14 @@ impl Storage {
         match &self.backend {
             Backend::Local(local) => Ok(Box::new(local.open_read(key)?)),
             Backend::Object(objects) => Ok(Box::new(object::ObjectReader::open(objects, key)?)),
+        }
+    }
+
+    /// Reads the bytes of an object that lie in a range, as far as it has them; [`StorageError::NotFound`] if there is none.
+    pub fn open_read_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Box<dyn Read + Send>, StorageError> {
+        match &self.backend {
+            Backend::Local(local) => Ok(Box::new(local.open_read_range(key, range)?)),
+            Backend::Object(objects) => Ok(Box::new(object::ObjectReader::open_range(objects, key, range)?)),
         }
     }
 

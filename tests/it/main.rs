@@ -44,6 +44,7 @@ mod sharing;
 mod simulator_http;
 mod state_store;
 mod steps;
+mod storage_get;
 mod storage_kill;
 mod storage_publish;
 mod storage_s3;

@@ -92,7 +92,7 @@ fn agree(home: &Home, library: &Path, fetch: Fetch) {
         );
         named.insert(companion.key.clone());
     }
-    assert_eq!(manifest.companions.len(), 2, "text and catalogue record");
+    assert_eq!(manifest.companions.len(), 3, "text, catalogue record and index");
     let there: BTreeSet<String> = files(library)
         .into_iter()
         .map(|path| path.strip_prefix(library).unwrap().display().to_string())
@@ -323,7 +323,7 @@ fn on_disk_a_kill_between_the_last_object_and_the_record_costs_no_second_downloa
 #[test]
 fn on_disk_a_kill_between_any_two_objects_costs_no_second_download() {
     for fetch in FETCHES {
-        for published in 1..=3 {
+        for published in 1..=4 {
             let home = Home::new(one_book(500), QUEUES);
             let book = home.simulator.barcodes().next().unwrap();
             match fetch {
@@ -338,6 +338,7 @@ fn on_disk_a_kill_between_any_two_objects_costs_no_second_download() {
                 layout.raw(&book).to_string(),
                 layout.text(&book, true).to_string(),
                 format!("meta/{book}.marc.xml"),
+                layout.members(&book).to_string(),
                 layout.manifest(&book).to_string(),
             ];
             let before = order[published..]

@@ -89,7 +89,8 @@ fn the_manifest_names_its_companions_with_their_digests() {
             keys,
             [
                 format!("full/{BARCODE}_ocr.jsonl.gz"),
-                format!("meta/{BARCODE}.marc.xml")
+                format!("meta/{BARCODE}.marc.xml"),
+                format!("meta/{BARCODE}_members.json.gz")
             ]
         );
         for companion in &manifest.companions {
@@ -530,7 +531,11 @@ fn the_same_bytes_keep_the_text_and_record_that_are_not_extracted_any_more() {
             publish_stored(&bare, &Files::volume(4, 100).tar_gz());
             assert_eq!(
                 names(&storage),
-                [layout().manifest(&barcode()).as_str(), raw().as_str()]
+                [
+                    layout().manifest(&barcode()).as_str(),
+                    layout().members(&barcode()).as_str(),
+                    raw().as_str()
+                ]
             );
         }
     }
@@ -581,6 +586,7 @@ fn companions_of_a_replaced_version_go() {
             [
                 format!("full/{BARCODE}_ocr.jsonl"),
                 format!("meta/{BARCODE}.json"),
+                format!("meta/{BARCODE}_members.json.gz"),
                 format!("raw/{BARCODE}/{BARCODE}.tar.gz")
             ]
         );
@@ -715,5 +721,31 @@ async fn a_first_fetch_that_was_killed_behind_its_archive_is_completed() {
         let found = reconcile(reconcile_book(&storage, None, &new)).await.unwrap().unwrap();
         assert_eq!(found.into_book().verified, Some(true));
         assert_eq!(manifest(&storage).sha256, sha256(&new));
+    }
+}
+
+#[test]
+fn the_index_says_where_each_file_lies_and_is_the_same_for_the_same_archive() {
+    let volume = Files::volume(3, 100);
+    let archive = volume.tar_gz();
+    let mut first = None;
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &archive);
+        let index = read(&storage, &layout().members(&barcode()));
+        assert_eq!(first.get_or_insert(index.clone()), &index);
+        let index: serde_json::Value = serde_json::from_slice(&crate::support::archives::gunzip(&index)).unwrap();
+        assert_eq!(index["sha256"], sha256(&archive));
+        let members = index["members"].as_array().unwrap();
+        assert_eq!(members.len(), volume.0.len());
+        let tar = volume.tar();
+        for ((name, bytes), member) in volume.0.iter().zip(members) {
+            assert_eq!(member["name"], name.as_str());
+            let at = usize::try_from(member["offset"].as_u64().unwrap()).unwrap();
+            assert_eq!(&tar[at..at + bytes.len()], &bytes[..], "{name}");
+            let is_list = name == "checksum.md5";
+            assert_eq!(member["listed"].as_bool().unwrap_or(false), !is_list, "{name}");
+            let md5 = crate::support::archives::md5_hex(bytes);
+            assert_eq!(member["md5"].as_str(), (!is_list).then_some(md5.as_str()), "{name}");
+        }
     }
 }

@@ -224,6 +224,7 @@ fn objects_of(home: &Home, barcode: &Barcode) -> Vec<String> {
         format!("raw/{barcode}/{barcode}.tar.gz"),
         format!("meta/{barcode}.json"),
         format!("meta/{barcode}.marc.xml"),
+        format!("meta/{barcode}_members.json.gz"),
         format!("full/{barcode}_ocr.jsonl.gz"),
     ];
     objects.into_iter().filter(|key| place(home, key).is_file()).collect()

@@ -45,6 +45,7 @@ mod tests {
             mismatched: mismatched.iter().map(|name| (*name).to_owned()).collect(),
             missing: missing.iter().map(|name| (*name).to_owned()).collect(),
             proven_files: 3,
+            ..DigestComparison::default()
         };
         let cases = [
             (compared(true, 0, &[], &[]), true),

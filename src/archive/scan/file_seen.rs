@@ -14,6 +14,9 @@ pub(in crate::archive) struct FileSeen {
     pub(in crate::archive) standing: FileStanding,
     /// It has not a single byte.
     pub(in crate::archive) is_empty: bool,
+    /// Bytes of the tar before its own.
+    pub(in crate::archive) offset: u64,
+    pub(in crate::archive) bytes: u64,
     /// It is a second name of this file.
     pub(in crate::archive) same_as: Option<usize>,
 }
@@ -38,6 +41,8 @@ impl FileSeen {
             role,
             standing: FileStanding::Own,
             is_empty: false,
+            offset: 0,
+            bytes: 0,
             same_as: None,
         }
     }

@@ -205,6 +205,7 @@ mod tests {
                 let member = TarMember {
                     name: name.to_owned(),
                     size: content.len() as u64,
+                    offset: 0,
                     kind: MemberKind::File,
                 };
                 scan.file(&member, &mut &content[..]).unwrap();

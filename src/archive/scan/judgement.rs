@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::archive::acceptance::{
     BookIdentity, ProofGaps, VolumeAcceptance, VolumeFacts, decide, has_all_digests, is_proven_whole,
 };
+use crate::archive::digest::{Md5Digest, hex};
 use crate::archive::findings::{ArchiveFinding, FindingCode, FindingList};
 use crate::archive::folder_owners::FolderOwners;
+use crate::archive::inflate::RestartPoint;
+use crate::archive::member_index::ArchiveMember;
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::MemberRole;
 use crate::archive::pages::{VolumePages, note_duplicates};
 use crate::archive::scan::found_mets::FoundMets;
 use crate::archive::scan::placement::{place, set_copies_aside};
-use crate::archive::scan::{FileSeen, FoundList, TarScan};
+use crate::archive::scan::{FileSeen, FileStanding, FoundList, TarScan};
 use crate::archive::verify::{DigestComparison, DigestSources, ListRange, RangedList, compare, list_ranges};
 
 /// What a whole archive came to.
@@ -37,6 +40,10 @@ pub(in crate::archive) struct ScanResult {
     unplaced_images: u64,
     pub(in crate::archive) mets: Option<MetsSummary>,
     pub(in crate::archive) pages: VolumePages,
+    /// All files but those that a newer one of their name replaces.
+    pub(in crate::archive) members: Vec<ArchiveMember>,
+    /// From where the archive can be inflated.
+    pub(in crate::archive) restarts: Vec<RestartPoint>,
     findings: FindingList,
 }
 
@@ -153,9 +160,11 @@ impl TarScan<'_> {
         note_unnamed_pages(&list_pages, &mets_pages, &mut self.findings);
         let digests: BTreeMap<_, _> = self.digests.finish().into_iter().collect();
         let compared_by = self.options.verify_checksums.then_some(&digests);
+        let compared = compare(&self.files, compared_by, &sources, &mut self.findings);
         ScanResult {
             differing_duplicates: note_duplicates(&duplicates, &self.files, &digests, &mut self.findings),
-            compared: compare(&self.files, compared_by, &sources, &mut self.findings),
+            members: members(&self.files, &digests, &compared),
+            compared,
             identity,
             terminated: self.terminated,
             authenticated: self.authenticated,
@@ -167,6 +176,7 @@ impl TarScan<'_> {
             named_pages: &list_pages | &mets_pages,
             mets,
             pages: self.pages,
+            restarts: self.restarts,
             findings: self.findings,
         }
     }
@@ -193,6 +203,27 @@ impl TarScan<'_> {
         };
         self.findings.note(code, None, text);
     }
+}
+
+/// Where each file lies, and what its bytes were.
+fn members(
+    files: &[FileSeen],
+    digests: &BTreeMap<usize, Md5Digest>,
+    compared: &DigestComparison,
+) -> Vec<ArchiveMember> {
+    let counting = files.iter().enumerate();
+    let counting = counting.filter(|(_, file)| file.standing != FileStanding::Superseded);
+    let member = |(id, file): (usize, &FileSeen)| {
+        let source = file.same_as.unwrap_or(id);
+        ArchiveMember {
+            name: file.name.clone(),
+            offset: files[source].offset,
+            bytes: files[source].bytes,
+            md5: digests.get(&source).map(|digest| hex(digest)),
+            listed: compared.listed.contains(&id),
+        }
+    };
+    counting.map(member).collect()
 }
 
 impl FoundList {

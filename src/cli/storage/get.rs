@@ -1,4 +1,7 @@
-//! `grind storage get`: an object of a book into a file, which appears only if it has the digest that is recorded of it.
+//! `grind storage get`: an object of a book, or one file of its archive, into a file, which appears only if it has the digest that is recorded.
+
+mod member;
+mod target;
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -7,9 +10,11 @@ use clap::Args;
 use ring::digest::{Context, SHA256};
 
 use crate::archive::{BookManifest, hex};
+use crate::catalog::RecordedPlace;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
+use crate::cli::storage::get::target::TargetFile;
 use crate::cli::storage::look::{BookPart, StorageLook, objects};
 use crate::cli::storage::refused;
 use crate::cli::{load, output};
@@ -25,10 +30,13 @@ pub struct GetArgs {
     /// The book
     #[arg(value_name = "BARCODE", value_parser = Barcode::parse)]
     pub barcode: Barcode,
+    /// One file of its archive, by its name with or without folders
+    #[arg(value_name = "MEMBER", conflicts_with = "part")]
+    pub member: Option<String>,
     /// Which of its objects
     #[arg(long, value_enum, default_value = "archive")]
     pub part: BookPart,
-    /// Into this file, which appears whole and verified or not at all [default: the object's own name, here]
+    /// Into this file, which appears whole and verified or not at all [default: its own name, here]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
@@ -47,6 +55,9 @@ struct WantedObject {
 pub fn run(args: &GetArgs) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
     let look = StorageLook::open(&settings)?;
+    if let Some(name) = &args.member {
+        return member::get(&look, &args.barcode, name, args.output.as_deref());
+    }
     let wanted = wanted(&look, args)?;
     let own = wanted.key.as_str().rsplit('/').next().unwrap_or_default();
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(own));
@@ -59,42 +70,60 @@ pub fn run(args: &GetArgs) -> CommandResult {
     Ok(ExitStatus::Done)
 }
 
+/// Where the archive of a book is, by the catalog or the layout.
+struct ArchivePlace {
+    key: ObjectKey,
+    /// What the catalog has of it.
+    recorded: Option<RecordedPlace>,
+}
+
+impl ArchivePlace {
+    fn of(look: &StorageLook, barcode: &Barcode) -> Result<Self, CliError> {
+        let recorded = look.recorded(barcode)?;
+        let place = recorded.as_ref().and_then(|place| ObjectKey::parse(&place.path).ok());
+        Ok(Self {
+            key: place.unwrap_or_else(|| look.layout.raw(barcode)),
+            recorded,
+        })
+    }
+
+    /// The manifest of the book, which names all digests.
+    fn manifest(&self, look: &StorageLook, barcode: &Barcode) -> Result<BookManifest, CliError> {
+        let key = look.layout.manifest(barcode);
+        let object = match look.storage.open_read(&key) {
+            Err(StorageError::NotFound(_)) if self.recorded.is_some() => return Err(without_digest(barcode)),
+            opened => opened.map_err(|error| absent(&error))?,
+        };
+        serde_json::from_reader(io::BufReader::new(object.take(LONGEST_MANIFEST)))
+            .ok()
+            .filter(|manifest: &BookManifest| manifest.barcode == *barcode)
+            .ok_or_else(|| {
+                CliError::new(ExitStatus::Failed, format!("{key} is no manifest of {barcode}"))
+                    .advise("Without it nothing is verified; `grind verify` says what else is damaged.")
+            })
+    }
+}
+
 /// The catalog knows the archive, and the manifest names all digests.
 fn wanted(look: &StorageLook, args: &GetArgs) -> Result<WantedObject, CliError> {
-    let recorded = look.recorded(&args.barcode)?;
-    let place = recorded.as_ref().and_then(|place| ObjectKey::parse(&place.path).ok());
-    let archive = place.unwrap_or_else(|| look.layout.raw(&args.barcode));
-    let digest = recorded.as_ref().and_then(|place| place.sha256.clone());
+    let archive = ArchivePlace::of(look, &args.barcode)?;
+    let digest = archive.recorded.as_ref().and_then(|place| place.sha256.clone());
     if args.part == BookPart::Archive && digest.is_some() {
         return Ok(WantedObject {
-            key: archive,
+            key: archive.key,
             sha256: digest,
         });
     }
-    let manifest_key = look.layout.manifest(&args.barcode);
-    let object = match look.storage.open_read(&manifest_key) {
-        Err(StorageError::NotFound(_)) if recorded.is_some() => return Err(without_digest(&args.barcode)),
-        opened => opened.map_err(|error| absent(&error))?,
-    };
-    let manifest: BookManifest = serde_json::from_reader(io::BufReader::new(object.take(LONGEST_MANIFEST)))
-        .ok()
-        .filter(|manifest: &BookManifest| manifest.barcode == args.barcode)
-        .ok_or_else(|| {
-            CliError::new(
-                ExitStatus::Failed,
-                format!("{manifest_key} is no manifest of {}", args.barcode),
-            )
-            .advise("Without it nothing is verified; `grind verify` says what else is damaged.")
-        })?;
+    let manifest = archive.manifest(look, &args.barcode)?;
     let (key, sha256) = match args.part {
-        BookPart::Manifest => (manifest_key, None),
-        BookPart::Archive => (archive, Some(manifest.sha256)),
-        BookPart::Text | BookPart::Record => {
-            let objects = objects(&look.layout, &args.barcode, recorded.as_ref());
+        BookPart::Manifest => (look.layout.manifest(&args.barcode), None),
+        BookPart::Archive => (archive.key, Some(manifest.sha256)),
+        part => {
+            let objects = objects(&look.layout, &args.barcode, archive.recorded.as_ref());
             let of_part = |key: &str| {
                 objects
                     .iter()
-                    .find(|object| object.part == args.part && object.key.as_str() == key)
+                    .find(|object| object.part == part && object.key.as_str() == key)
             };
             let companions = manifest.companions.into_iter();
             let mut named =
@@ -129,14 +158,7 @@ fn absent(error: &StorageError) -> CliError {
 
 /// Beside the file first, then under its name.
 fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, CliError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let written = |error: &io::Error| {
-        CliError::new(ExitStatus::CannotCreate, format!("cannot write {}", path.display())).because(error)
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".grind-get-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|error| written(&error))?;
+    let mut target = TargetFile::begin(path)?;
     let mut object = look.storage.open_read(&wanted.key).map_err(|error| absent(&error))?;
     let (mut digest, mut buffer, mut bytes) = (Context::new(&SHA256), vec![0; 256 << 10], 0);
     loop {
@@ -147,7 +169,9 @@ fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, 
             break;
         }
         digest.update(&buffer[..count]);
-        file.write_all(&buffer[..count]).map_err(|error| written(&error))?;
+        target
+            .write_all(&buffer[..count])
+            .map_err(|error| target.failed(&error))?;
         bytes += count as u64;
     }
     let found = hex(digest.finish().as_ref());
@@ -159,7 +183,6 @@ fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, 
         .cause(format!("its SHA-256 is {found}, and {expected} is recorded"))
         .advise("`grind verify BARCODE` records it."));
     }
-    file.as_file().sync_all().map_err(|error| written(&error))?;
-    file.persist(path).map_err(|error| written(&error.error))?;
+    target.finish()?;
     Ok(bytes)
 }

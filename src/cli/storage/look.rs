@@ -21,6 +21,8 @@ pub enum BookPart {
     Text,
     /// The MARC record
     Record,
+    /// The index of the archive's files
+    Members,
     /// The manifest
     Manifest,
 }
@@ -79,6 +81,7 @@ pub fn objects(layout: &StorageLayout, barcode: &Barcode, recorded: Option<&Reco
         (BookPart::Text, layout.text(barcode, true)),
         (BookPart::Text, layout.text(barcode, false)),
         (BookPart::Record, layout.record(barcode)),
+        (BookPart::Members, layout.members(barcode)),
         (BookPart::Archive, layout.raw(barcode)),
     ];
     let mut objects: Vec<_> = of_layout.map(|(part, key)| BookObject { part, key }).into();

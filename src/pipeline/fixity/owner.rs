@@ -11,7 +11,7 @@ pub(super) enum ObjectOwner {
     Archive(Barcode),
     /// Its manifest.
     Manifest(Barcode),
-    /// Its text or its catalogue record.
+    /// Its text, its catalogue record or the index of its files.
     Companion(Barcode),
     /// Ours, and no book's: the marker, copies of the catalog, what is in quarantine.
     Program,
@@ -40,7 +40,9 @@ pub(super) fn owner_of(layout: &StorageLayout, key: &ObjectKey) -> ObjectOwner {
             return ObjectOwner::Companion(barcode);
         }
     }
-    match barcode(".marc.xml").filter(|barcode| layout.record(barcode) == *key) {
+    let record = barcode(".marc.xml").filter(|barcode| layout.record(barcode) == *key);
+    let members = || barcode("_members.json.gz").filter(|barcode| layout.members(barcode) == *key);
+    match record.or_else(members) {
         Some(barcode) => ObjectOwner::Companion(barcode),
         None => ObjectOwner::Nobody,
     }
@@ -67,6 +69,8 @@ mod tests {
             ("full/TL0001.jsonl", O::Nobody),
             ("a/meta/TL0001.json", O::Manifest(barcode("TL0001"))),
             ("a/meta/TL0001.marc.xml", O::Companion(barcode("TL0001"))),
+            ("a/meta/TL0001_members.json.gz", O::Companion(barcode("TL0001"))),
+            ("full/TL0001_members.json.gz", O::Nobody),
             ("meta/TL0001.json", O::Nobody),
             ("a/meta/catalog-2026-11-29.db.gz", O::Program),
             ("a/meta/catalog-unproven.db.gz", O::Program),

@@ -1,4 +1,4 @@
-//! The objects beside an archive: page texts and catalogue record, named by the manifest.
+//! The objects beside an archive: page texts, catalogue record and index of its files, named by the manifest.
 
 use std::io::{self, Write};
 
@@ -104,6 +104,7 @@ impl StoredBeside {
             layout.text(barcode, true),
             layout.text(barcode, false),
             layout.record(barcode),
+            layout.members(barcode),
         ];
         let named = self.manifest.iter().flat_map(|manifest| &manifest.companions);
         // A manifest is a file that others may have written: only names below the book's own folders are taken from it.
@@ -139,5 +140,6 @@ fn is_companion(layout: &StorageLayout, barcode: &Barcode, key: &ObjectKey) -> b
     let in_folder = ours.iter().any(|ours| folder == format!("{ours}/"));
     let text = format!("{}_ocr.", barcode.for_key());
     let record = format!("{}.marc", barcode.for_key());
-    in_folder && (name.starts_with(&text) || name.starts_with(&record))
+    let members = format!("{}_members.", barcode.for_key());
+    in_folder && [text, record, members].iter().any(|begin| name.starts_with(begin))
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use jiff::Timestamp;
 
 use crate::archive;
-use crate::archive::{ArchiveFinding, BookManifest, ManifestProvenance, PassOptions, ProvenVolume};
+use crate::archive::{ArchiveFinding, BookManifest, ManifestProvenance, MemberIndex, PassOptions, ProvenVolume};
 use crate::catalog::{BegunPublication, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::publish::companions::{CompanionUpload, StoredBeside};
@@ -50,7 +50,7 @@ pub struct StagedVolume {
 /// What became of a staged volume.
 #[derive(Debug)]
 pub enum VolumePublished {
-    /// Archive, text, catalogue record and manifest are published.
+    /// Archive, text, catalogue record, index of its files and manifest are published.
     Stored(Box<StoredBook>),
     /// What was stored before stays; the new archive is in quarantine with its findings.
     KeptAside {
@@ -228,6 +228,11 @@ impl StagedVolume {
         window.check(barcode)?;
         let beside = StoredBeside::of(stored.manifest, decision, &volume.sha256_hex());
         companions.extend(beside.kept(&recipe)?);
+        let mut upload = CompanionUpload::begin(storage, layout.members(barcode))?;
+        MemberIndex::of(&volume)
+            .write(&mut upload)
+            .map_err(PublishError::Sink)?;
+        companions.push(upload.publish()?);
         beside.remove_stale(&recipe, &companions)?;
         let mut manifest = BookManifest {
             companions,

@@ -1,6 +1,7 @@
 //! Reads an object in ranges, each retried on its own, one ahead of the reader.
 
 use std::io::{self, Read};
+use std::ops::Range as ByteRange;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -21,7 +22,8 @@ pub(in crate::storage) struct ObjectReader {
     objects: Arc<ObjectStorage>,
     key: ObjectKey,
     etag: Option<String>,
-    size: u64,
+    /// Behind the last byte that is wanted.
+    end: u64,
     /// First byte not yet asked for.
     next: u64,
     ahead: Option<PendingTask<object_store::Result<Bytes>>>,
@@ -30,14 +32,23 @@ pub(in crate::storage) struct ObjectReader {
 
 impl ObjectReader {
     pub fn open(objects: &Arc<ObjectStorage>, key: &ObjectKey) -> Result<Self, StorageError> {
+        Self::open_range(objects, key, 0..u64::MAX)
+    }
+
+    /// The same for a part of it.
+    pub fn open_range(
+        objects: &Arc<ObjectStorage>,
+        key: &ObjectKey,
+        range: ByteRange<u64>,
+    ) -> Result<Self, StorageError> {
         let (size, _, etag) = objects.head(key)?;
         let mut reader = Self {
             objects: Arc::clone(objects),
             key: key.clone(),
             // A weak one cannot be a condition.
             etag: etag.filter(|etag| !etag.starts_with("W/")),
-            size,
-            next: 0,
+            end: size.min(range.end),
+            next: range.start,
             ahead: None,
             current: Bytes::new(),
         };
@@ -46,7 +57,7 @@ impl ObjectReader {
     }
 
     fn ask(&mut self) {
-        let range = self.next..(self.next + RANGE).min(self.size);
+        let range = self.next..self.next.saturating_add(RANGE).min(self.end);
         if range.is_empty() {
             return;
         }

@@ -23,6 +23,8 @@ fn volume(pages: u64, verified: bool, digest: u8) -> ProvenVolume {
             ..VolumeAcceptance::default()
         },
         findings: Vec::new(),
+        members: Vec::new(),
+        restarts: Vec::new(),
     }
 }
 
