@@ -68,6 +68,9 @@ pub struct VolumeAcceptance {
     /// Those of them whose text has at least one character to read.
     #[serde(default)]
     pub nonblank_texts: u64,
+    /// Characters of all texts.
+    #[serde(default)]
+    pub text_characters: u64,
     /// Pages that have an image, by its first bytes.
     #[serde(default)]
     pub images: u64,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::acceptance::VolumeAcceptance;
 use crate::archive::findings::ArchiveFinding;
 use crate::archive::mets::RecordKind;
 use crate::archive::page_numbers::PageNumbers;
@@ -36,6 +37,12 @@ pub struct BookManifest {
     /// Those of them whose text has at least one character to read; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonblank_texts: Option<u64>,
+    /// Characters of all texts; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_characters: Option<u64>,
+    /// In which order the text has the pages; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading_order: Option<ReadingOrder>,
     /// Pages that have an image; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<u64>,
@@ -70,6 +77,15 @@ pub struct BookManifest {
     pub stored_by: String,
 }
 
+/// In which order the lines of a text are the pages: by their numbers, each from the first to the last, also one of which there is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadingOrder {
+    /// Number of the page of the first line.
+    pub first_page: u64,
+    /// Number of the page of the last line.
+    pub last_page: u64,
+}
+
 /// An object beside the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestCompanion {
@@ -94,6 +110,17 @@ pub struct ManifestProvenance {
     pub acquired_at: Timestamp,
 }
 
+impl ReadingOrder {
+    /// `None`: there is no page.
+    fn of(acceptance: &VolumeAcceptance) -> Option<Self> {
+        let first_page = acceptance.first_page;
+        (acceptance.pages > 0).then(|| Self {
+            first_page,
+            last_page: first_page + acceptance.pages - 1,
+        })
+    }
+}
+
 impl BookManifest {
     /// The manifest of a volume that was just proven.
     pub fn of(volume: &ProvenVolume, from: ManifestProvenance) -> Self {
@@ -108,6 +135,8 @@ impl BookManifest {
             pages: volume.acceptance.pages,
             text_pages: volume.acceptance.text_pages,
             nonblank_texts: Some(volume.acceptance.nonblank_texts),
+            text_characters: Some(volume.acceptance.text_characters),
+            reading_order: ReadingOrder::of(&volume.acceptance),
             images: Some(volume.acceptance.images),
             page_numbers: Some(volume.acceptance.page_numbers.clone()),
             image_numbers: Some(volume.acceptance.image_numbers.clone()),
@@ -134,7 +163,6 @@ impl BookManifest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::acceptance::VolumeAcceptance;
 
     #[test]
     fn a_manifest_reads_back_as_it_was_written() {
@@ -147,7 +175,8 @@ mod tests {
                 verified: true,
                 pages: 3,
                 text_pages: 2,
-                page_numbers: [1, 2, 4].into_iter().collect(),
+                first_page: 2,
+                page_numbers: [2, 3, 4].into_iter().collect(),
                 ..VolumeAcceptance::default()
             },
             marc: Some(MarcFields {
@@ -170,5 +199,10 @@ mod tests {
         let read: BookManifest = serde_json::from_slice(&manifest.to_json()).unwrap();
         assert_eq!(read, manifest);
         assert_eq!(read.sha256, "07".repeat(32));
+        let order = ReadingOrder {
+            first_page: 2,
+            last_page: 4,
+        };
+        assert_eq!(read.reading_order, Some(order));
     }
 }

@@ -52,4 +52,6 @@ pub(crate) use crate::archive::openpgp::BadSecretKey;
 pub use crate::archive::openpgp::SecretKey;
 pub(crate) use crate::archive::page_numbers::PageNumbers;
 pub use crate::archive::pass::{process, process_plain};
+pub(crate) use crate::archive::pass::{read_encrypted, read_plain};
+pub(crate) use crate::archive::volume::ReadVolume;
 pub use crate::archive::volume::{PassOptions, ProvenVolume};

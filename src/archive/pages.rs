@@ -2,13 +2,13 @@
 
 mod count;
 mod duplicates;
+mod forms;
 mod numbering;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
-use flate2::{Compression, GzBuilder};
 use tempfile::SpooledTempFile;
 
 use crate::archive::digest::folder_of;
@@ -35,6 +35,8 @@ pub(super) struct VolumePages {
     images: BTreeSet<u32>,
     /// Those of them that have no bytes, or bytes that no image has.
     void_images: BTreeMap<u32, ImageContent>,
+    /// The file of each page's image.
+    image_names: BTreeMap<u32, String>,
     coordinates: BTreeSet<u32>,
     /// Those of them that have bytes.
     filled_coordinates: BTreeSet<u32>,
@@ -72,6 +74,7 @@ struct Line {
     bytes: u64,
     /// The text has no character that could be read.
     is_blank: bool,
+    characters: u64,
     /// Runs of bytes that were no text.
     replaced: usize,
     /// Control characters that are no white space.
@@ -88,6 +91,7 @@ impl VolumePages {
         Self {
             images: BTreeSet::new(),
             void_images: BTreeMap::new(),
+            image_names: BTreeMap::new(),
             coordinates: BTreeSet::new(),
             filled_coordinates: BTreeSet::new(),
             texts: BTreeMap::new(),
@@ -124,6 +128,7 @@ impl VolumePages {
             offset: self.written,
             bytes: json.len() as u64,
             is_blank: is_blank(&text),
+            characters: text.chars().count() as u64,
             replaced,
             control: text.as_bytes().iter().filter(|byte| control(byte)).count(),
             is_marked: encoding == Some("UTF-8"),
@@ -136,8 +141,10 @@ impl VolumePages {
 
     /// Notes that a page has a text that is not to be written.
     pub(super) fn text_not_kept(&mut self, file: usize, bytes: &[u8]) {
+        let text = decoded(bytes).text;
         let line = Line {
-            is_blank: is_blank(&decoded(bytes).text),
+            is_blank: is_blank(&text),
+            characters: text.chars().count() as u64,
             ..Line::default()
         };
         self.contents.insert(file, PartContent::Text(line));
@@ -166,7 +173,9 @@ impl VolumePages {
         for (file, content) in first {
             let part = files[file].role;
             match (part, content) {
-                (MemberRole::Image(page), PartContent::Image(content)) => self.place_image(page, content),
+                (MemberRole::Image(page), PartContent::Image(content)) => {
+                    self.place_image(page, content, &files[file].name);
+                }
                 (MemberRole::Coordinates(page), PartContent::Coordinates { bytes }) => {
                     if bytes > 0 {
                         self.filled_coordinates.insert(page);
@@ -186,12 +195,14 @@ impl VolumePages {
         duplicates
     }
 
-    fn place_image(&mut self, page: u32, content: ImageContent) {
+    fn place_image(&mut self, page: u32, content: ImageContent, name: &str) {
         let is_first = self.images.insert(page);
-        if content == ImageContent::Image {
-            self.void_images.remove(&page);
-        } else if is_first {
+        let replaces = content == ImageContent::Image && self.void_images.remove(&page).is_some();
+        if is_first && content != ImageContent::Image {
             self.void_images.insert(page, content);
+        }
+        if is_first || replaces {
+            self.image_names.insert(page, name.to_owned());
         }
     }
 
@@ -234,6 +245,11 @@ impl VolumePages {
             page_numbers: self.lines.clone().filter(|page| self.has_any(*page)).collect(),
             text_pages: self.texts.range(self.lines.clone()).count() as u64,
             nonblank_texts: self.nonblank_texts() as u64,
+            text_characters: self
+                .texts
+                .range(self.lines.clone())
+                .map(|(_, line)| line.characters)
+                .sum(),
             first_page: last.map_or(0, |_| numbering.first.into()),
             images: (self.images.len() - self.void_images.len()) as u64,
             image_numbers: self.good_images().collect(),
@@ -338,37 +354,6 @@ impl VolumePages {
                 findings.note(code, None, listed(&format!("{count} {what}"), &pages));
             }
         }
-    }
-
-    /// Writes one JSON string a line for each page that [`VolumePages::judge`] counted, `""` where there is no text. The gzip form has neither a
-    /// time nor a name, so that the same texts give the same bytes.
-    pub(super) fn write_lines(&mut self, out: impl Write, compress: bool) -> io::Result<()> {
-        let mut out = io::BufWriter::new(out);
-        if compress {
-            let mut gz = GzBuilder::new().mtime(0).write(&mut out, Compression::default());
-            self.write_all_lines(&mut gz)?;
-            gz.finish()?;
-        } else {
-            self.write_all_lines(&mut out)?;
-        }
-        out.flush()
-    }
-
-    fn write_all_lines(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let mut at = u64::MAX;
-        for page in self.lines.clone() {
-            let Some(line) = self.texts.get(&page) else {
-                out.write_all(b"\"\"\n")?;
-                continue;
-            };
-            // In page order, as pages nearly always come, no seek is needed after the first.
-            if at != line.offset {
-                self.spool.seek(SeekFrom::Start(line.offset))?;
-            }
-            io::copy(&mut (&mut self.spool).take(line.bytes), out)?;
-            at = line.offset + line.bytes;
-        }
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::archive::openpgp::{ArchiveKeys, OpenedMessage};
 use crate::archive::scan::{JudgedArchive, ScanResult, TarScan};
 use crate::archive::source::{ArchiveSource, PAGE, looks_like};
 use crate::archive::tee::TeeReader;
-use crate::archive::volume::{PassOptions, ProvenVolume};
+use crate::archive::volume::{PassOptions, ProvenVolume, ReadVolume};
 use crate::grin::{Barcode, refusal_in_place_of_content};
 
 /// Reads an encrypted archive once and gives the volume in it.
@@ -33,13 +33,7 @@ where
     W: Write,
     T: Write,
 {
-    let mut source = ArchiveSource::new(input);
-    let keys = ArchiveKeys::of(options);
-    let passed = match openpgp::open(&mut source, &keys, &options.limits) {
-        Ok(message) => through(message, archive, barcode.into(), options),
-        Err(fault) => Passed::at_head(fault),
-    };
-    conclude(source, passed, text, options)
+    with_text(read_encrypted(input, archive, barcode.into(), options)?, text, options)
 }
 
 /// The same for an archive that is not encrypted (any more): verification, import, `grind parse`. Without a barcode the
@@ -56,10 +50,43 @@ where
     W: Write,
     T: Write,
 {
+    with_text(read_plain(input, archive, barcode, options)?, text, options)
+}
+
+/// As [`process`]; the texts are written afterwards.
+pub fn read_encrypted(
+    input: impl Read + Send,
+    archive: impl Write,
+    barcode: Option<&Barcode>,
+    options: &PassOptions,
+) -> Result<ReadVolume, ArchiveError> {
+    let mut source = ArchiveSource::new(input);
+    let keys = ArchiveKeys::of(options);
+    let passed = match openpgp::open(&mut source, &keys, &options.limits) {
+        Ok(message) => through(message, archive, barcode, options),
+        Err(fault) => Passed::at_head(fault),
+    };
+    conclude(source, passed, options)
+}
+
+/// As [`process_plain`]; the texts are written afterwards.
+pub fn read_plain(
+    input: impl Read,
+    archive: impl Write,
+    barcode: Option<&Barcode>,
+    options: &PassOptions,
+) -> Result<ReadVolume, ArchiveError> {
     let mut source = ArchiveSource::new(input);
     let plain = BufReader::with_capacity(64 << 10, &mut source);
     let passed = through(Unsealed(plain), archive, barcode, options);
-    conclude(source, passed, text, options)
+    conclude(source, passed, options)
+}
+
+fn with_text(mut read: ReadVolume, text: impl Write, options: &PassOptions) -> Result<ProvenVolume, ArchiveError> {
+    if options.extract_text {
+        read.write_lines(text, options.compress_text)?;
+    }
+    Ok(read.volume)
 }
 
 /// A stream of archive bytes that may know of bytes after its end.
@@ -189,9 +216,8 @@ fn walk<B: BufRead>(tee: &mut B, scan: &mut TarScan<'_>, options: &PassOptions) 
 fn conclude<R: Read>(
     mut source: ArchiveSource<R>,
     mut passed: Passed,
-    text: impl Write,
     options: &PassOptions,
-) -> Result<ProvenVolume, ArchiveError> {
+) -> Result<ReadVolume, ArchiveError> {
     if let Some(error) = passed.sink_failure.take() {
         return Err(ArchiveError::Sink(error));
     }
@@ -214,7 +240,7 @@ fn conclude<R: Read>(
         findings: Vec::new(),
     };
     match outcome {
-        Ok(contents) => finish(contents, seen, text, options),
+        Ok(contents) => finish(contents, seen, options),
         Err(fault) => Err(as_error(
             fault,
             Box::new(SeenArchive {
@@ -261,12 +287,7 @@ pub(super) fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -
     }
 }
 
-fn finish(
-    mut contents: ScanResult,
-    seen: SeenArchive,
-    text: impl Write,
-    options: &PassOptions,
-) -> Result<ProvenVolume, ArchiveError> {
+fn finish(mut contents: ScanResult, seen: SeenArchive, options: &PassOptions) -> Result<ReadVolume, ArchiveError> {
     let JudgedArchive {
         acceptance,
         findings,
@@ -280,12 +301,6 @@ fn finish(
             seen: Box::new(SeenArchive { findings, ..seen }),
         });
     }
-    if options.extract_text {
-        contents
-            .pages
-            .write_lines(text, options.compress_text)
-            .map_err(ArchiveError::Text)?;
-    }
     let (members, restarts) = (contents.members, contents.restarts);
     let mets = contents.mets;
     let record = mets.as_ref().map_or(RecordKind::NoMets, |mets| mets.record);
@@ -293,7 +308,7 @@ fn finish(
         .filter(|_| options.extract_marc)
         .map(|mets| (mets.marc, mets.marc_xml))
         .unwrap_or_default();
-    Ok(ProvenVolume {
+    let volume = ProvenVolume {
         sha256: seen.sha256.unwrap_or_default(),
         bytes: seen.bytes,
         encrypted_bytes: seen.encrypted_bytes,
@@ -305,5 +320,9 @@ fn finish(
         findings,
         members,
         restarts,
+    };
+    Ok(ReadVolume {
+        volume,
+        pages: contents.pages,
     })
 }

@@ -1,15 +1,19 @@
 //! What a pass is asked to do, and the volume that comes out.
 
+use std::io::Write;
+
 use serde::Serialize;
 
 use crate::archive::acceptance::VolumeAcceptance;
 use crate::archive::digest::hex;
+use crate::archive::error::ArchiveError;
 use crate::archive::findings::ArchiveFinding;
 use crate::archive::inflate::RestartPoint;
 use crate::archive::limits::ArchiveLimits;
 use crate::archive::member_index::ArchiveMember;
 use crate::archive::mets::RecordKind;
 use crate::archive::openpgp::SecretKey;
+use crate::archive::pages::VolumePages;
 use crate::grin::SecretBytes;
 use crate::vocabulary::MarcFields;
 
@@ -29,6 +33,8 @@ pub struct PassOptions {
     pub extract_text: bool,
     /// Read the MARC record.
     pub extract_marc: bool,
+    /// Write the page texts also with page numbers and names of images; only with [`PassOptions::extract_text`].
+    pub text_by_page: bool,
     /// Write the page texts as gzip.
     pub compress_text: bool,
     /// End with [`ArchiveError::Refused`](crate::archive::ArchiveError::Refused) where the archive is no volume. Switched
@@ -47,6 +53,7 @@ impl Default for PassOptions {
             verify_checksums: true,
             extract_text: true,
             extract_marc: true,
+            text_by_page: false,
             compress_text: true,
             require_volume: true,
             limits: ArchiveLimits::default(),
@@ -55,6 +62,11 @@ impl Default for PassOptions {
 }
 
 impl PassOptions {
+    /// Are the texts written with page numbers, too?
+    pub fn writes_by_page(&self) -> bool {
+        self.extract_text && self.text_by_page
+    }
+
     /// Everything switched on, opened with `passphrase`.
     pub fn with_passphrase(passphrase: impl Into<SecretBytes>) -> Self {
         Self {
@@ -94,6 +106,25 @@ pub struct ProvenVolume {
     /// From where the archive can be inflated.
     #[serde(skip)]
     pub restarts: Vec<RestartPoint>,
+}
+
+/// A proven volume whose texts can be written.
+pub struct ReadVolume {
+    /// The volume.
+    pub volume: ProvenVolume,
+    pub(super) pages: VolumePages,
+}
+
+impl ReadVolume {
+    /// Writes the page texts, one JSON string a line.
+    pub fn write_lines(&mut self, out: impl Write, compress: bool) -> Result<(), ArchiveError> {
+        self.pages.write_lines(out, compress).map_err(ArchiveError::Text)
+    }
+
+    /// Writes them as gzip with the number and the image of each page, one JSON object a line.
+    pub fn write_by_page(&mut self, out: impl Write) -> Result<(), ArchiveError> {
+        self.pages.write_by_page(out).map_err(ArchiveError::Text)
+    }
 }
 
 impl ProvenVolume {

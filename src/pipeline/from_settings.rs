@@ -61,6 +61,7 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
         verify_checksums: archive.verify_checksums,
         extract_text: archive.extract_text,
         extract_marc: archive.extract_marc,
+        text_by_page: archive.text_by_page,
         compress_text: archive.compress_text,
         require_volume: true,
         limits: ArchiveLimits::default(),

@@ -165,6 +165,8 @@ section! {
         extract_marc: bool => NeedsRestart,
         /// Gzip the pages' text.
         compress_text: bool => NeedsRestart,
+        /// Write it also with page numbers and names of images.
+        text_by_page: bool => NeedsRestart,
     }
 }
 

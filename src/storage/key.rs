@@ -100,6 +100,11 @@ impl StorageLayout {
         ObjectKey(format!("{}/{}_ocr.jsonl{end}", self.full, barcode.for_key()).into())
     }
 
+    /// `full/<BARCODE>_pages.jsonl.gz`
+    pub fn text_by_page(&self, barcode: &Barcode) -> ObjectKey {
+        ObjectKey(format!("{}/{}_pages.jsonl.gz", self.full, barcode.for_key()).into())
+    }
+
     /// `meta/<BARCODE>.json`
     pub fn manifest(&self, barcode: &Barcode) -> ObjectKey {
         ObjectKey(format!("{}/{}.json", self.meta, barcode.for_key()).into())
@@ -183,6 +188,7 @@ mod tests {
         assert_eq!(layout.raw(&barcode).as_str(), "raw/TL-0001_a/TL-0001_a.tar.gz");
         assert_eq!(layout.text(&barcode, true).as_str(), "full/TL-0001_a_ocr.jsonl.gz");
         assert_eq!(layout.text(&barcode, false).as_str(), "full/TL-0001_a_ocr.jsonl");
+        assert_eq!(layout.text_by_page(&barcode).as_str(), "full/TL-0001_a_pages.jsonl.gz");
         assert_eq!(layout.manifest(&barcode).as_str(), "meta/TL-0001_a.json");
         assert_eq!(layout.record(&barcode).as_str(), "meta/TL-0001_a.marc.xml");
         assert_eq!(layout.members(&barcode).as_str(), "meta/TL-0001_a_members.json.gz");

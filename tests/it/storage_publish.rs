@@ -749,3 +749,106 @@ fn the_index_says_where_each_file_lies_and_is_the_same_for_the_same_archive() {
         }
     }
 }
+
+/// A volume whose first page is the third, whose fifth has no text, and whose sixth has neither text nor image.
+fn late_volume() -> Files {
+    let mut files = Files::volume(7, 100);
+    for name in
+        ["00000001", "00000002", "00000006"].map(|page| ["jp2", "html", "txt"].map(|end| format!("{page}.{end}")))
+    {
+        files = name.iter().fold(files, |files, name| files.without(name));
+    }
+    let files = files
+        .without("00000005.txt")
+        .without("checksum.md5")
+        .without("TESTLIB_TL0000000001.xml");
+    let mets = files.mets(false);
+    let files = files.with("TESTLIB_TL0000000001.xml", mets.as_bytes());
+    let checksums = files.checksums();
+    files.with("checksum.md5", checksums.as_bytes())
+}
+
+fn by_page(storage: &Storage, etag: &str) -> PublishRecipe {
+    PublishRecipe {
+        options: PassOptions {
+            text_by_page: true,
+            ..PassOptions::default()
+        },
+        ..recipe(storage, etag)
+    }
+}
+
+#[test]
+fn the_text_by_page_names_page_and_image_and_the_manifest_the_order() {
+    let key = layout().text_by_page(&barcode());
+    let mut first = None;
+    for (storage, _folder) in stores() {
+        let archive = late_volume().tar_gz();
+        publish_stored(&by_page(&storage, "\"a\""), &archive);
+        let packed = read(&storage, &key);
+        assert_eq!(
+            first.get_or_insert(packed.clone()),
+            &packed,
+            "the same bytes for the same archive"
+        );
+        let text = String::from_utf8(crate::support::archives::gunzip(&packed)).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let plain = crate::support::archives::gunzip(&read(&storage, &layout().text(&barcode(), true)));
+        let plain: Vec<serde_json::Value> = String::from_utf8(plain)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let pages: Vec<_> = lines.iter().map(|line| line["page"].as_u64().unwrap()).collect();
+        assert_eq!(pages, [3, 4, 5, 6, 7]);
+        let images: Vec<_> = lines.iter().map(|line| line["image"].as_str()).collect();
+        assert_eq!(
+            images,
+            [
+                Some("00000003.jp2"),
+                Some("00000004.jp2"),
+                Some("00000005.jp2"),
+                None,
+                Some("00000007.jp2")
+            ]
+        );
+        let texts: Vec<_> = lines.iter().map(|line| line["text"].clone()).collect();
+        assert_eq!(texts, plain, "line by line the same text");
+        assert_eq!((&texts[2], &texts[3]), (&"".into(), &"".into()));
+        let manifest = manifest(&storage);
+        let order = manifest.reading_order.unwrap();
+        assert_eq!((order.first_page, order.last_page, manifest.pages), (3, 7, 5));
+        let characters: usize = texts.iter().map(|text| text.as_str().unwrap().chars().count()).sum();
+        assert_eq!(manifest.text_characters, Some(characters as u64));
+        let named = manifest
+            .companions
+            .iter()
+            .find(|companion| companion.key == key.as_str())
+            .unwrap();
+        assert_eq!((named.bytes, &named.sha256), (packed.len() as u64, &sha256(&packed)));
+    }
+}
+
+#[test]
+fn the_text_by_page_goes_with_the_version_that_it_is_of() {
+    let key = layout().text_by_page(&barcode());
+    for (storage, _folder) in stores() {
+        let archive = Files::volume(3, 100).tar_gz();
+        publish_stored(&by_page(&storage, "\"a\""), &archive);
+        let first = read(&storage, &key);
+        // The same archive where it is not wanted any more: it stays, and is named.
+        publish_stored(&recipe(&storage, "\"b\""), &archive);
+        assert_eq!(read(&storage, &key), first);
+        assert!(
+            manifest(&storage)
+                .companions
+                .iter()
+                .any(|companion| companion.key == key.as_str())
+        );
+        // Another one: replaced where it is wanted, removed where not.
+        publish_stored(&by_page(&storage, "\"c\""), &Files::volume(4, 100).tar_gz());
+        assert_ne!(read(&storage, &key), first);
+        publish_stored(&recipe(&storage, "\"d\""), &Files::volume(5, 100).tar_gz());
+        assert_eq!(storage.stat(&key).unwrap(), None);
+    }
+}

@@ -98,6 +98,7 @@ impl ScanResult {
             page_numbers: count.page_numbers,
             text_pages: count.text_pages,
             nonblank_texts: count.nonblank_texts,
+            text_characters: count.text_characters,
             images: count.images,
             image_numbers: count.image_numbers,
             hocr_pages: count.hocr_numbers.count(),

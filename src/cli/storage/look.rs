@@ -19,6 +19,8 @@ pub enum BookPart {
     Archive,
     /// The pages' text
     Text,
+    /// The pages' text with page numbers and names of images
+    Pages,
     /// The MARC record
     Record,
     /// The index of the archive's files
@@ -80,6 +82,7 @@ pub fn objects(layout: &StorageLayout, barcode: &Barcode, recorded: Option<&Reco
         (BookPart::Manifest, layout.manifest(barcode)),
         (BookPart::Text, layout.text(barcode, true)),
         (BookPart::Text, layout.text(barcode, false)),
+        (BookPart::Pages, layout.text_by_page(barcode)),
         (BookPart::Record, layout.record(barcode)),
         (BookPart::Members, layout.members(barcode)),
         (BookPart::Archive, layout.raw(barcode)),

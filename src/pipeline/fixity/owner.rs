@@ -40,9 +40,10 @@ pub(super) fn owner_of(layout: &StorageLayout, key: &ObjectKey) -> ObjectOwner {
             return ObjectOwner::Companion(barcode);
         }
     }
-    let record = barcode(".marc.xml").filter(|barcode| layout.record(barcode) == *key);
+    let by_page = barcode("_pages.jsonl.gz").filter(|barcode| layout.text_by_page(barcode) == *key);
+    let record = || barcode(".marc.xml").filter(|barcode| layout.record(barcode) == *key);
     let members = || barcode("_members.json.gz").filter(|barcode| layout.members(barcode) == *key);
-    match record.or_else(members) {
+    match by_page.or_else(record).or_else(members) {
         Some(barcode) => ObjectOwner::Companion(barcode),
         None => ObjectOwner::Nobody,
     }
@@ -66,6 +67,8 @@ mod tests {
             ("TL0001.tar.gz", O::Nobody),
             ("full/TL0001_ocr.jsonl.gz", O::Companion(barcode("TL0001"))),
             ("full/TL0001_ocr.jsonl", O::Companion(barcode("TL0001"))),
+            ("full/TL0001_pages.jsonl.gz", O::Companion(barcode("TL0001"))),
+            ("full/TL0001_pages.jsonl", O::Nobody),
             ("full/TL0001.jsonl", O::Nobody),
             ("a/meta/TL0001.json", O::Manifest(barcode("TL0001"))),
             ("a/meta/TL0001.marc.xml", O::Companion(barcode("TL0001"))),

@@ -103,6 +103,7 @@ impl StoredBeside {
         let mut stale = vec![
             layout.text(barcode, true),
             layout.text(barcode, false),
+            layout.text_by_page(barcode),
             layout.record(barcode),
             layout.members(barcode),
         ];
@@ -130,7 +131,10 @@ impl StoredBeside {
 fn is_not_extracted(recipe: &PublishRecipe, key: &ObjectKey) -> bool {
     let (layout, barcode, options) = (&recipe.layout, &recipe.barcode, &recipe.options);
     let is_text = [true, false].iter().any(|packed| *key == layout.text(barcode, *packed));
-    (is_text && !options.extract_text) || (*key == layout.record(barcode) && !options.extract_marc)
+    let is_by_page = *key == layout.text_by_page(barcode);
+    (is_text && !options.extract_text)
+        || (is_by_page && !options.writes_by_page())
+        || (*key == layout.record(barcode) && !options.extract_marc)
 }
 
 fn is_companion(layout: &StorageLayout, barcode: &Barcode, key: &ObjectKey) -> bool {
@@ -139,7 +143,11 @@ fn is_companion(layout: &StorageLayout, barcode: &Barcode, key: &ObjectKey) -> b
     let ours = [layout.text_folder(), layout.meta_folder()];
     let in_folder = ours.iter().any(|ours| folder == format!("{ours}/"));
     let text = format!("{}_ocr.", barcode.for_key());
+    let by_page = format!("{}_pages.", barcode.for_key());
     let record = format!("{}.marc", barcode.for_key());
     let members = format!("{}_members.", barcode.for_key());
-    in_folder && [text, record, members].iter().any(|begin| name.starts_with(begin))
+    in_folder
+        && [text, by_page, record, members]
+            .iter()
+            .any(|begin| name.starts_with(begin))
 }

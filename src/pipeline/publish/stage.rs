@@ -5,7 +5,9 @@ use std::io::{self, Read, Write};
 use jiff::Timestamp;
 
 use crate::archive;
-use crate::archive::{ArchiveFinding, BookManifest, ManifestProvenance, MemberIndex, PassOptions, ProvenVolume};
+use crate::archive::{
+    ArchiveError, ArchiveFinding, BookManifest, ManifestProvenance, MemberIndex, PassOptions, ProvenVolume, ReadVolume,
+};
 use crate::catalog::{BegunPublication, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::publish::companions::{CompanionUpload, StoredBeside};
@@ -42,7 +44,7 @@ pub struct StagedVolume {
     volume: ProvenVolume,
     /// `None`: it is in the storage already.
     raw: Option<ObjectUpload>,
-    text: Option<CompanionUpload>,
+    texts: Vec<CompanionUpload>,
     stored: StoredWitness,
     decision: ReplaceDecision,
 }
@@ -50,7 +52,7 @@ pub struct StagedVolume {
 /// What became of a staged volume.
 #[derive(Debug)]
 pub enum VolumePublished {
-    /// Archive, text, catalogue record, index of its files and manifest are published.
+    /// Archive, text in its forms, catalogue record, index of its files and manifest are published.
     Stored(Box<StoredBook>),
     /// What was stored before stays; the new archive is in quarantine with its findings.
     KeptAside {
@@ -80,15 +82,15 @@ pub fn stage<R: Read + Send>(
     let mut raw = recipe
         .storage
         .begin(&recipe.layout.raw(&recipe.barcode), &meta_of(recipe))?;
-    let mut text = begin_text(recipe)?;
     // Uploads that are dropped on the way leave nothing.
-    let volume = archive::process(body, &mut raw, &mut text, &recipe.barcode, &recipe.options).map_err(of_download)?;
+    let read = archive::read_encrypted(body, &mut raw, Some(&recipe.barcode), &recipe.options).map_err(of_download)?;
+    let (volume, texts) = write_texts(read, recipe, of_download)?;
     let (decision, stored) = decide(recipe, &VolumeStanding::from(&volume))?;
     Ok(StagedVolume {
         recipe: recipe.clone(),
         volume,
         raw: Some(raw),
-        text: recipe.options.extract_text.then_some(text),
+        texts,
         stored,
         decision,
     })
@@ -116,13 +118,13 @@ pub fn stage_taken_over<R: Read>(
         ArchiveTaken::Copied => Some(recipe.storage.begin(&raw_key, &meta_of(recipe))?),
         ArchiveTaken::InPlace | ArchiveTaken::Nothing => None,
     };
-    let mut text = begin_text(recipe)?;
     let sink: &mut dyn Write = match &mut raw {
         Some(upload) => upload,
         None => &mut io::sink(),
     };
-    let passed = archive::process_plain(archive, sink, &mut text, Some(&recipe.barcode), &recipe.options);
-    let volume = decrypted_elsewhere(passed.map_err(of_import)?);
+    let read = archive::read_plain(archive, sink, Some(&recipe.barcode), &recipe.options).map_err(of_import)?;
+    let (volume, texts) = write_texts(read, recipe, of_import)?;
+    let volume = decrypted_elsewhere(volume);
     let (decision, stored) = match taken {
         ArchiveTaken::Copied => decide(recipe, &VolumeStanding::from(&volume))?,
         // It is itself what is stored; what the manifest of another one names beside it may go.
@@ -134,7 +136,7 @@ pub fn stage_taken_over<R: Read>(
         recipe: recipe.clone(),
         volume,
         raw,
-        text: recipe.options.extract_text.then_some(text),
+        texts,
         stored,
         decision,
     })
@@ -198,7 +200,7 @@ impl StagedVolume {
             recipe,
             mut volume,
             raw,
-            text,
+            texts,
             stored,
             decision,
         } = self;
@@ -215,7 +217,7 @@ impl StagedVolume {
             raw.publish()?;
         }
         let mut companions = Vec::new();
-        if let Some(text) = text {
+        for text in texts {
             window.check(barcode)?;
             companions.push(text.publish()?);
         }
@@ -296,9 +298,26 @@ impl StagedVolume {
     }
 }
 
-fn begin_text(recipe: &PublishRecipe) -> Result<CompanionUpload, StorageError> {
-    let key = recipe.layout.text(&recipe.barcode, recipe.options.compress_text);
-    CompanionUpload::begin(&recipe.storage, key)
+/// Begins the objects with the texts and writes them; the volume and the objects.
+fn write_texts(
+    mut read: ReadVolume,
+    recipe: &PublishRecipe,
+    failed: fn(ArchiveError) -> PublishError,
+) -> Result<(ProvenVolume, Vec<CompanionUpload>), PublishError> {
+    let (layout, barcode, options) = (&recipe.layout, &recipe.barcode, &recipe.options);
+    let mut texts = Vec::new();
+    if options.extract_text {
+        let key = layout.text(barcode, options.compress_text);
+        let mut text = CompanionUpload::begin(&recipe.storage, key)?;
+        read.write_lines(&mut text, options.compress_text).map_err(failed)?;
+        texts.push(text);
+    }
+    if options.writes_by_page() {
+        let mut text = CompanionUpload::begin(&recipe.storage, layout.text_by_page(barcode))?;
+        read.write_by_page(&mut text).map_err(failed)?;
+        texts.push(text);
+    }
+    Ok((read.volume, texts))
 }
 
 /// Nothing is known of its encrypted form.

@@ -2,7 +2,7 @@
 
 use crate::settings::check::{check_address, error, warning};
 use crate::settings::finding::SettingsFinding;
-use crate::settings::sections::{GrinSettings, RetrySettings, Settings, WorkSettings};
+use crate::settings::sections::{ArchiveSettings, GrinSettings, RetrySettings, Settings, WorkSettings};
 
 /// The rate that GRIN permits (src/grin/PROTOCOL.md, section 3).
 const GRIN_RATE: f64 = 5.0;
@@ -21,6 +21,7 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     sharing(&settings.work, findings);
     workers(settings, findings);
     retry(&settings.retry, findings);
+    archive(&settings.archive, findings);
     schedule(settings, findings);
     log_level(&settings.log.level, findings);
 }
@@ -218,6 +219,13 @@ fn retry(retry: &RetrySettings, findings: &mut Vec<SettingsFinding>) {
     }
     if retry.base > retry.cap {
         error(findings, "retry.base", "is longer than retry.cap, the longest wait");
+    }
+}
+
+fn archive(archive: &ArchiveSettings, findings: &mut Vec<SettingsFinding>) {
+    if archive.text_by_page && !archive.extract_text {
+        let text = "is of no use without archive.extract_text";
+        warning(findings, "archive.text_by_page", text);
     }
 }
 
