@@ -10,8 +10,9 @@ use url::Url;
 pub(crate) enum StorageAddress {
     /// The folder of `file:///folder`.
     Folder(PathBuf),
-    /// The bucket of `s3://bucket/prefix`.
+    /// The bucket of `s3://bucket/prefix`, the container of `az://container/prefix`, or the bucket of `gs://bucket/prefix`.
     Bucket {
+        provider: StoreProvider,
         name: String,
         /// The folder in it, without slashes around; empty for none.
         prefix: String,
@@ -20,17 +21,47 @@ pub(crate) enum StorageAddress {
     Memory,
 }
 
+/// Whose protocol an object store has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreProvider {
+    /// Amazon S3, and all that speak like it.
+    S3,
+    /// Azure Blob Storage.
+    Azure,
+    /// Google Cloud Storage.
+    Google,
+}
+
+impl StoreProvider {
+    fn of_scheme(scheme: &str) -> Option<Self> {
+        match scheme {
+            "s3" => Some(Self::S3),
+            "az" => Some(Self::Azure),
+            "gs" => Some(Self::Google),
+            _ => None,
+        }
+    }
+}
+
 impl StorageAddress {
     /// Reads an address, or says what is wrong with it in words that show no secret.
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
-        match url.split_once(':').map_or("", |(scheme, _)| scheme) {
-            "file" => folder(url)
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        match (scheme, StoreProvider::of_scheme(scheme)) {
+            (_, Some(provider)) => bucket(url, provider),
+            ("file", _) => folder(url)
                 .map(Self::Folder)
                 .ok_or("write file:// and an absolute path, as in file:///srv/library"),
-            "s3" => bucket(url),
-            "memory" => Ok(Self::Memory),
-            "gs" | "az" => Err("this kind of store is not built in yet; file:// and s3:// are"),
-            _ => Err("it should begin with file:// or s3://"),
+            ("memory", _) => Ok(Self::Memory),
+            _ => Err("it should begin with file://, s3://, az:// or gs://"),
+        }
+    }
+
+    /// Whose protocol the store has that an address names; `None` where it names none.
+    pub(crate) fn provider_of(url: &str) -> Option<StoreProvider> {
+        match Self::parse(url) {
+            Ok(Self::Bucket { provider, .. }) => Some(provider),
+            _ => None,
         }
     }
 
@@ -54,15 +85,20 @@ fn folder(url: &str) -> Option<PathBuf> {
     parsed.to_file_path().ok().filter(|_| is_plain)
 }
 
-fn bucket(url: &str) -> Result<StorageAddress, &'static str> {
-    let rest = url.strip_prefix("s3://").unwrap_or_default();
+fn bucket(url: &str, provider: StoreProvider) -> Result<StorageAddress, &'static str> {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if name.contains(['@', ':']) {
-        return Err("it has a user name or password in it; S3 keys come from the environment (AWS_*)");
+        return Err(
+            "it has a user name or password in it; keys come from storage.credentials_file or from the environment \
+             (AWS_*, AZURE_*, GOOGLE_*)",
+        );
     }
     let is_of_bucket = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty() || !name.chars().all(is_of_bucket) {
-        return Err("it has no bucket, or one with odd characters; write s3://bucket/prefix");
+        return Err(
+            "it has no bucket, or one with odd characters; write s3://bucket/prefix, az://container/prefix or gs://bucket/prefix",
+        );
     }
     let prefix = prefix.trim_end_matches('/');
     if !prefix.is_empty() && wrong_key(prefix).is_some() {
@@ -71,6 +107,7 @@ fn bucket(url: &str) -> Result<StorageAddress, &'static str> {
         );
     }
     Ok(StorageAddress::Bucket {
+        provider,
         name: name.to_owned(),
         prefix: prefix.to_owned(),
     })
@@ -141,12 +178,14 @@ mod tests {
 
     #[test]
     fn storage_addresses() {
-        let bucket = |name: &str, prefix: &str| {
+        let of = |provider, name: &str, prefix: &str| {
             Some(StorageAddress::Bucket {
+                provider,
                 name: name.into(),
                 prefix: prefix.into(),
             })
         };
+        let bucket = |name, prefix| of(StoreProvider::S3, name, prefix);
         let folder = |path: &str| Some(StorageAddress::Folder(path.into()));
         let cases = [
             ("file:///srv/library", folder("/srv/library")),
@@ -176,7 +215,11 @@ mod tests {
             ("s3://k:s@b", None),
             ("s3://b c", None),
             ("memory:", Some(StorageAddress::Memory)),
-            ("gs://b", None),
+            ("gs://b", of(StoreProvider::Google, "b", "")),
+            ("az://books/x/", of(StoreProvider::Azure, "books", "x")),
+            ("az://k@books", None),
+            ("az:books", None),
+            ("ftp://b", None),
             ("/srv/library", None),
         ];
         for (url, address) in cases {

@@ -20,7 +20,9 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use crate::settings::address::{StorageAddress, catalog_file, diagnostics_folder, wrong_key, wrong_prefix};
+pub(crate) use crate::settings::address::{
+    StorageAddress, StoreProvider, catalog_file, diagnostics_folder, wrong_key, wrong_prefix,
+};
 pub(crate) use crate::settings::bandwidth::{BandwidthLimit, BandwidthNow, BandwidthTimetable};
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
 pub(crate) use crate::settings::choices::DiskReserve;

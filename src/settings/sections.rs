@@ -173,7 +173,7 @@ section! {
 section! {
     /// `[storage]`: where the books go.
     StorageSettings = "storage" {
-        /// `file:///path`, `s3://bucket/prefix` or `memory:`.
+        /// `file:///path`, `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix` or `memory:`.
         url: String => NeedsRestart,
         /// Prefix of archives.
         raw_prefix: String => NeedsRestart,
@@ -181,10 +181,14 @@ section! {
         full_prefix: String => NeedsRestart,
         /// Prefix of manifests, exports and backups.
         meta_prefix: String => NeedsRestart,
-        /// S3 endpoint other than AWS's.
+        /// Address of the object store, where it is not its provider's.
         endpoint: Option<Url> => NeedsRestart,
         /// S3 region.
         region: Option<String> => NeedsRestart,
+        /// Azure storage account.
+        account: Option<String> => NeedsRestart,
+        /// The object store's keys, instead of those in the environment.
+        credentials_file: Option<PathBuf> => NeedsRestart,
         /// Room on the disk that is left free.
         disk_reserve: DiskReserve => NeedsRestart,
     }

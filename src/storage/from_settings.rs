@@ -11,6 +11,8 @@ impl StorageConfig {
         Self {
             endpoint: storage.endpoint.clone(),
             region: storage.region.clone(),
+            account: storage.account.clone(),
+            credentials_file: storage.credentials_file.clone(),
             reserve: match storage.disk_reserve {
                 DiskReserve::Percent(percent) => SpaceReserve::Percent(percent),
                 DiskReserve::Size(size) => SpaceReserve::Bytes(size.as_u64()),

@@ -135,20 +135,43 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Full`] when less room is free than the reserve and what books on their way take; [`StorageError::NotOurs`] when another storage is expected here.
     pub fn begin(&self, key: &ObjectKey, meta: &ObjectMeta) -> Result<ObjectUpload, StorageError> {
+        self.begin_as(key, meta, false)
+    }
+
+    /// The same for an object that will have no other name than this, which spares some stores a copy ([`Storage::gains_by_final_names`]).
+    ///
+    /// # Errors
+    /// As [`Storage::begin`].
+    pub fn begin_final(&self, key: &ObjectKey, meta: &ObjectMeta) -> Result<ObjectUpload, StorageError> {
+        self.begin_as(key, meta, true)
+    }
+
+    fn begin_as(&self, key: &ObjectKey, meta: &ObjectMeta, is_final: bool) -> Result<ObjectUpload, StorageError> {
         meta.check()?;
         self.check_marker()?;
         match &self.backend {
             Backend::Local(local) => {
                 let upload = local::LocalUpload::begin(local, key, self.room.clone())?;
-                Ok(ObjectUpload::local(upload))
+                Ok(ObjectUpload::local(upload, is_final))
             }
-            Backend::Object(objects) => Ok(ObjectUpload::object(object::StreamedUpload::begin(objects, key, meta))),
+            Backend::Object(objects) => {
+                let upload = object::StreamedUpload::begin(objects, key, meta, is_final);
+                Ok(ObjectUpload::object(upload, is_final))
+            }
+        }
+    }
+
+    /// Whether a large object costs less that is begun with [`Storage::begin_final`].
+    pub fn gains_by_final_names(&self) -> bool {
+        match &self.backend {
+            Backend::Local(_) => false,
+            Backend::Object(objects) => objects.gains_by_final_names(),
         }
     }
 
     /// Stores a small object whole.
     pub fn put(&self, key: &ObjectKey, bytes: &[u8], meta: &ObjectMeta) -> Result<PublishedObject, StorageError> {
-        let mut upload = self.begin(key, meta)?;
+        let mut upload = self.begin_final(key, meta)?;
         upload.write_all(bytes).map_err(StorageError::from_write)?;
         upload.publish()
     }

@@ -1,11 +1,14 @@
 //! Books in an object store.
 
+mod again;
+mod azure;
 mod connect;
 mod copy;
 mod error;
 mod journal;
 mod list;
 mod multipart;
+mod parts;
 mod patience;
 mod read;
 mod runtime;
@@ -13,25 +16,23 @@ mod sweep;
 mod upload;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use object_store::aws::AmazonS3;
-use object_store::client::HttpClient;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutPayload};
 
 pub(super) use crate::storage::object::list::list;
 pub(super) use crate::storage::object::read::ObjectReader;
 pub(super) use crate::storage::object::upload::StreamedUpload;
 
+use crate::settings::StoreProvider;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::error::sorted;
 use crate::storage::object::journal::UploadJournal;
-use crate::storage::object::multipart::absent;
+use crate::storage::object::parts::{PartStore, absent, meta_of};
 use crate::storage::object::patience::in_time;
 use crate::storage::object::runtime::ObjectRuntime;
 use crate::storage::open::StorageConfig;
@@ -47,23 +48,13 @@ const TIDYING: Duration = Duration::from_secs(30);
 pub(super) struct ObjectStorage {
     runtime: ObjectRuntime,
     store: Arc<dyn ObjectStore>,
-    /// What S3 can do beyond other stores.
-    s3: Option<Arc<S3>>,
+    /// What a bucket can do beyond memory.
+    parts: Option<Arc<PartStore>>,
     /// Folder inside the bucket.
     prefix: Option<ObjectKey>,
     /// The whole address, for messages and the journal.
     place: String,
     journal: Option<UploadJournal>,
-}
-
-/// Multipart uploads and signed requests.
-#[derive(Debug)]
-struct S3 {
-    store: AmazonS3,
-    http: HttpClient,
-    bucket: String,
-    /// This store was found not to copy parts of objects; archives are sent to it twice.
-    sends_again: AtomicBool,
 }
 
 impl ObjectStorage {
@@ -72,7 +63,7 @@ impl ObjectStorage {
         Ok(Self {
             runtime: ObjectRuntime::start()?,
             store: Arc::new(InMemory::new()),
-            s3: None,
+            parts: None,
             prefix: None,
             place: "memory:".to_owned(),
             journal: None,
@@ -80,7 +71,7 @@ impl ObjectStorage {
     }
 
     pub fn is_lasting(&self) -> bool {
-        self.s3.is_some()
+        self.parts.is_some()
     }
 
     pub fn place(&self) -> &str {
@@ -88,13 +79,18 @@ impl ObjectStorage {
     }
 
     /// The bucket that `config.url` names; it is not asked yet.
-    pub fn s3(config: &StorageConfig, bucket: &str, prefix: &str) -> Result<Self, StorageError> {
+    pub fn bucket(
+        config: &StorageConfig,
+        provider: StoreProvider,
+        name: &str,
+        prefix: &str,
+    ) -> Result<Self, StorageError> {
         let prefix = (!prefix.is_empty()).then(|| ObjectKey::parse(prefix)).transpose()?;
-        let connected = connect::s3(config, bucket)?;
+        let parts = Arc::new(connect::connect(config, provider, name)?);
         Ok(Self {
             runtime: ObjectRuntime::start()?,
-            store: Arc::new(connected.store.clone()),
-            s3: Some(Arc::new(connected)),
+            store: parts.shared(),
+            parts: Some(parts),
             prefix,
             place: config.url.clone(),
             journal: config
@@ -103,6 +99,11 @@ impl ObjectStorage {
                 .map(|folder| UploadJournal::open(folder, &config.url))
                 .transpose()?,
         })
+    }
+
+    /// Whether an object whose name is final goes there at once, and any other one by way of a temporary place.
+    pub fn gains_by_final_names(&self) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.takes_meta_last())
     }
 
     /// Writes an empty object beside the uploads under way, and removes it again. Where removing is not permitted it stays, one for
@@ -137,13 +138,7 @@ impl ObjectStorage {
         };
         let got = self.runtime.wait(async move { store.get_opts(&path, options).await })?;
         let got = got.map_err(|why| sorted("asking for", &self.place, Some(key), why))?;
-        let mut meta = ObjectMeta::default();
-        for (name, value) in &got.attributes {
-            if let Attribute::Metadata(name) = name {
-                meta.set(name, value);
-            }
-        }
-        Ok((got.meta.size, meta, got.meta.e_tag))
+        Ok((got.meta.size, meta_of(&got.attributes), got.meta.e_tag))
     }
 
     pub fn remove(&self, key: &ObjectKey) -> Result<bool, StorageError> {
@@ -190,10 +185,4 @@ impl ObjectStorage {
         };
         ObjectKey::parse(name).ok()
     }
-}
-
-fn attributes(meta: &ObjectMeta) -> Attributes {
-    meta.pairs()
-        .map(|(name, value)| (Attribute::Metadata(name.into()), value.to_owned()))
-        .collect()
 }

@@ -16,17 +16,21 @@ use crate::storage::object::ObjectStorage;
 /// What storage needs to know of the settings.
 #[derive(Clone)]
 pub struct StorageConfig {
-    /// `file:///path`, `s3://bucket/prefix` or `memory:`.
+    /// `file:///path`, `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix` or `memory:`.
     pub url: String,
-    /// S3 other than AWS's; `http://` only on this machine.
+    /// The object store, where it is not its provider's own; `http://` only on this machine.
     pub endpoint: Option<Url>,
     /// S3 region.
     pub region: Option<String>,
+    /// Azure storage account.
+    pub account: Option<String>,
+    /// File with the object store's keys; they come before those of the environment.
+    pub credentials_file: Option<PathBuf>,
     /// Room on the disk that is left free.
     pub reserve: SpaceReserve,
     /// Folder for notes on open multipart uploads, so that a sweep can abort them after a kill; none = no notes.
     pub journal: Option<PathBuf>,
-    /// Where S3 finds its keys (`AWS_*`); `None` = the environment of this process.
+    /// Where an object store finds its keys (`AWS_*`, `AZURE_*`, `GOOGLE_*`); `None` = the environment of this process.
     pub environment: Option<BTreeMap<String, String>>,
 }
 
@@ -40,6 +44,8 @@ impl fmt::Debug for StorageConfig {
                 &self.endpoint.as_ref().map(|endpoint| without_user(endpoint.as_str())),
             )
             .field("region", &self.region)
+            .field("account", &self.account)
+            .field("credentials_file", &self.credentials_file)
             .field("reserve", &self.reserve)
             .field("journal", &self.journal)
             .finish_non_exhaustive()
@@ -53,6 +59,8 @@ impl StorageConfig {
             url: url.into(),
             endpoint: None,
             region: None,
+            account: None,
+            credentials_file: None,
             reserve: SpaceReserve::Bytes(0),
             journal: None,
             environment: None,
@@ -88,8 +96,8 @@ fn opened(config: &StorageConfig, open: OpenFolder) -> Result<Backend, StorageEr
     Ok(match StorageAddress::parse(&config.url).map_err(refused)? {
         StorageAddress::Folder(path) => Backend::Local(Arc::new(open(&path, config.reserve)?)),
         StorageAddress::Memory => Backend::Object(Arc::new(ObjectStorage::in_memory()?)),
-        StorageAddress::Bucket { name, prefix } => {
-            Backend::Object(Arc::new(ObjectStorage::s3(config, &name, &prefix)?))
+        StorageAddress::Bucket { provider, name, prefix } => {
+            Backend::Object(Arc::new(ObjectStorage::bucket(config, provider, &name, &prefix)?))
         }
     })
 }
@@ -125,21 +133,54 @@ mod tests {
             ("AWS_ACCESS_KEY_ID", "open"),
             ("AWS_SECRET_ACCESS_KEY", "sesame1"),
             ("AWS_SESSION_TOKEN", "sesame2"),
+            ("AZURE_STORAGE_ACCOUNT", "open"),
+            ("AZURE_STORAGE_KEY", "sesame3="),
+            ("GOOGLE_BEARER_TOKEN", "sesame4"),
         ];
+        for url in ["s3://bucket/x", "az://bucket/x", "gs://bucket/x"] {
+            let config = StorageConfig {
+                environment: Some(keys.map(|(name, value)| (name.into(), value.into())).into()),
+                ..StorageConfig::of_url(url)
+            };
+            let storage = Storage::open(&config).unwrap();
+            let shown = format!("{config:?} {storage:?}");
+            assert!(!shown.contains("sesame"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_keys_that_is_none_is_refused_and_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        std::fs::write(&file, "a sesame\nthat is no key").unwrap();
+        for (url, words) in [
+            ("s3://bucket", "aws_access_key_id"),
+            ("az://bucket", "connection string"),
+            ("gs://bucket", "service account"),
+        ] {
+            let config = StorageConfig {
+                account: Some("books".into()),
+                credentials_file: Some(file.clone()),
+                environment: Some(BTreeMap::new()),
+                ..StorageConfig::of_url(url)
+            };
+            let error = backend(&config).unwrap_err().to_string();
+            assert!(error.contains(words) && error.contains("keys"), "{url}: {error}");
+            assert!(!error.contains("sesame"), "{url}: {error}");
+        }
         let config = StorageConfig {
-            environment: Some(keys.map(|(name, value)| (name.into(), value.into())).into()),
-            ..StorageConfig::of_url("s3://bucket/x")
+            environment: Some(BTreeMap::new()),
+            ..StorageConfig::of_url("az://bucket")
         };
-        let storage = Storage::open(&config).unwrap();
-        let shown = format!("{config:?} {storage:?}");
-        assert!(!shown.contains("sesame"), "{shown}");
+        let error = backend(&config).unwrap_err().to_string();
+        assert!(error.contains("storage.account"), "{error}");
     }
 
     #[test]
     fn addresses_that_cannot_be_used_say_why() {
         let cases = [
-            ("gs://bucket/x", "not built in yet"),
-            ("az://bucket/x", "not built in yet"),
+            ("gs://key:secret@bucket/x", "GOOGLE_"),
+            ("az:///x", "no bucket"),
             ("ftp://key:secret@host/x", "***@host"),
             ("file:relative", "absolute path"),
             ("file://host/path", "absolute path"),

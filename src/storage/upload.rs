@@ -13,7 +13,11 @@ use crate::storage::object::StreamedUpload;
 /// Writing blocks while the store is slow. Errors of writing carry a [`StorageError`] ([`StorageError::of`]); after one the upload
 /// can only be aborted.
 #[derive(Debug)]
-pub struct ObjectUpload(Kind);
+pub struct ObjectUpload {
+    kind: Kind,
+    /// Its key does not change any more.
+    is_final: bool,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -29,29 +33,42 @@ pub struct PublishedObject {
 }
 
 impl ObjectUpload {
-    pub(super) fn local(upload: LocalUpload) -> Self {
-        Self(Kind::Local(upload))
+    pub(super) fn local(upload: LocalUpload, is_final: bool) -> Self {
+        Self {
+            kind: Kind::Local(upload),
+            is_final,
+        }
     }
 
-    pub(super) fn object(upload: StreamedUpload) -> Self {
-        Self(Kind::Object(Box::new(upload)))
+    pub(super) fn object(upload: StreamedUpload, is_final: bool) -> Self {
+        Self {
+            kind: Kind::Object(Box::new(upload)),
+            is_final,
+        }
     }
 
     /// Replaces the metadata given at the beginning, up to the moment of publishing; kept by object stores only.
     pub fn set_meta(&mut self, meta: &ObjectMeta) -> Result<(), StorageError> {
         meta.check()?;
-        if let Kind::Object(upload) = &mut self.0 {
+        if let Kind::Object(upload) = &mut self.kind {
             upload.set_meta(meta);
         }
         Ok(())
     }
 
     /// Publishes under another name than the one it was begun with, such as one in quarantine.
-    pub fn set_key(&mut self, key: &ObjectKey) {
-        match &mut self.0 {
+    ///
+    /// # Errors
+    /// [`StorageError::Broken`] after [`crate::storage::Storage::begin_final`]; begun again with [`crate::storage::Storage::begin`] it can be done.
+    pub fn set_key(&mut self, key: &ObjectKey) -> Result<(), StorageError> {
+        if self.is_final {
+            return Err(StorageError::Broken);
+        }
+        match &mut self.kind {
             Kind::Local(upload) => upload.set_key(key),
             Kind::Object(upload) => upload.set_key(key),
         }
+        Ok(())
     }
 
     /// Makes the object visible, whole and durable, in one step; replaces an older one of that name.
@@ -60,7 +77,7 @@ impl ObjectUpload {
     /// On any error nothing of this upload is visible, except after [`StorageError::Store`] in the very last request, of
     /// which the answer was lost: then the whole object may be there.
     pub fn publish(self) -> Result<PublishedObject, StorageError> {
-        let bytes = match self.0 {
+        let bytes = match self.kind {
             Kind::Local(upload) => upload.publish()?,
             Kind::Object(upload) => upload.publish()?,
         };
@@ -75,7 +92,7 @@ impl ObjectUpload {
 
 impl Write for ObjectUpload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Local(upload) => upload.write(bytes),
             Kind::Object(upload) => upload.write(bytes),
         }

@@ -24,6 +24,14 @@ const ENVIRONMENT: &[NamedText] = &[
         "The keys of an S3 storage.",
     ),
     (
+        "AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN",
+        "The account and the key, or the shared access signature, of an Azure storage.",
+    ),
+    (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "The file of keys of a Google storage.",
+    ),
+    (
         "PGSERVICE, PGSERVICEFILE, PGPASSFILE",
         "What the address of a catalog on a PostgreSQL server does not say, as for PostgreSQL's own programs.",
     ),
@@ -189,6 +197,8 @@ mod tests {
         }
         for name in [
             "AWS_ACCESS_KEY_ID",
+            "AZURE_STORAGE_SAS_TOKEN",
+            "GOOGLE_APPLICATION_CREDENTIALS",
             "PGSERVICE",
             "PGPASSFILE",
             "DAPR_API_TOKEN",

@@ -63,7 +63,7 @@ impl InitAnswers {
         let library = source.answer(&library, checks::library)?;
         let storage = Question {
             flag: "--storage",
-            words: "Where books go (file:///srv/library, or s3://bucket/prefix)",
+            words: "Where books go (file:///srv/library, s3://bucket/prefix or az://container/prefix)",
             given: args.storage.as_deref(),
         };
         let storage = source.answer(&storage, |url| checks::storage(url, args))?;

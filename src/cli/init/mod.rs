@@ -31,10 +31,10 @@ pub struct InitArgs {
     /// GRIN's directory for the library, exactly as GRIN writes it
     #[arg(long, value_name = "NAME", help_heading = "Answers")]
     pub library: Option<String>,
-    /// Where books go: file:///path or s3://bucket/prefix
+    /// Where books go: file:///path, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix
     #[arg(long, value_name = "URL", help_heading = "Answers")]
     pub storage: Option<String>,
-    /// Address of an S3 store other than AWS's
+    /// Address of an object store that is not its provider's own
     #[arg(long, value_name = "URL", help_heading = "Answers")]
     pub endpoint: Option<Url>,
     /// Region of the bucket

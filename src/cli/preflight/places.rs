@@ -56,10 +56,11 @@ fn tried(storage: &Storage) -> CheckLine {
         std::process::id(),
         Timestamp::now().as_millisecond()
     );
-    let tried = ObjectKey::parse(&name)
-        .map_err(StorageError::from)
-        .and_then(|key| round_trip(storage, &key));
-    match tried {
+    let named = ObjectKey::parse(&name).map_err(|error| TriedFault {
+        what: "cannot be used",
+        error: error.into(),
+    });
+    match named.and_then(|key| round_trip(storage, &key)) {
         Ok(true) => CheckLine::passed(STORAGE, "a small object was written, read back, compared and removed"),
         Ok(false) => CheckLine::failed(
             STORAGE,
@@ -68,21 +69,33 @@ fn tried(storage: &Storage) -> CheckLine {
                 "the object {name} that was written is not what is read back. Look at the file system or the object store."
             ),
         ),
-        Err(error) => failed(STORAGE, "cannot be used", &error),
+        Err(fault) => failed(STORAGE, fault.what, &fault.error),
     }
 }
 
+/// Which of the things that the daemon does cannot be done, and why.
+struct TriedFault {
+    what: &'static str,
+    error: StorageError,
+}
+
 /// Whether what is read back is what was written; it is removed in any case.
-fn round_trip(storage: &Storage, key: &ObjectKey) -> Result<bool, StorageError> {
-    storage.put(key, CONTENT, &ObjectMeta::default())?;
+fn round_trip(storage: &Storage, key: &ObjectKey) -> Result<bool, TriedFault> {
+    let fault = |what| move |error| TriedFault { what, error };
+    storage
+        .put(key, CONTENT, &ObjectMeta::default())
+        .map_err(fault("takes no object"))?;
     let mut read = Vec::new();
     let came = storage.open_read(key).and_then(|mut reader| {
         reader.read_to_end(&mut read).map_err(StorageError::from_read)?;
         Ok(())
     });
-    storage.remove(key)?;
-    came?;
-    Ok(read == CONTENT && storage.stat(key)?.is_none())
+    let removed = storage.remove(key).and_then(|_| storage.stat(key));
+    came.map_err(fault("takes objects, but they cannot be read"))?;
+    let left = removed.map_err(fault(
+        "takes objects, but the one that was written cannot be removed and stays",
+    ))?;
+    Ok(read == CONTENT && left.is_none())
 }
 
 fn room(storage: &Storage) -> CheckLine {

@@ -21,7 +21,7 @@ pub(super) struct CompanionUpload {
 impl CompanionUpload {
     pub(super) fn begin(storage: &Storage, key: ObjectKey) -> Result<Self, StorageError> {
         Ok(Self {
-            upload: storage.begin(&key, &ObjectMeta::default())?,
+            upload: storage.begin_final(&key, &ObjectMeta::default())?,
             key,
             digest: Sha256::new(),
         })

@@ -82,7 +82,7 @@ pub(crate) fn keep_evidence(
         "findings": error.findings(),
         "at": Timestamp::now().to_string(),
     });
-    evidence.set_key(&place.key);
+    evidence.set_key(&place.key)?;
     evidence.publish()?;
     put_findings(recipe, &place.findings, &findings)
 }

@@ -79,9 +79,7 @@ pub fn stage<R: Read + Send>(
         inner: body,
         copy: evidence,
     };
-    let mut raw = recipe
-        .storage
-        .begin(&recipe.layout.raw(&recipe.barcode), &meta_of(recipe))?;
+    let mut raw = begin_archive(recipe)?;
     // Uploads that are dropped on the way leave nothing.
     let read = archive::read_encrypted(body, &mut raw, Some(&recipe.barcode), &recipe.options).map_err(of_download)?;
     let (volume, texts) = write_texts(read, recipe, of_download)?;
@@ -113,9 +111,8 @@ pub fn stage_taken_over<R: Read>(
     recipe: &PublishRecipe,
     taken: ArchiveTaken,
 ) -> Result<StagedVolume, PublishError> {
-    let raw_key = recipe.layout.raw(&recipe.barcode);
     let mut raw = match taken {
-        ArchiveTaken::Copied => Some(recipe.storage.begin(&raw_key, &meta_of(recipe))?),
+        ArchiveTaken::Copied => Some(begin_archive(recipe)?),
         ArchiveTaken::InPlace | ArchiveTaken::Nothing => None,
     };
     let sink: &mut dyn Write = match &mut raw {
@@ -261,7 +258,7 @@ impl StagedVolume {
         } = KeptPlace::of_aside(recipe, sha256)?;
         window.check(barcode)?;
         if let Some(mut raw) = self.raw {
-            raw.set_key(&key);
+            raw.set_key(&key)?;
             raw.set_meta(&ObjectMeta {
                 sha256: Some(sha256.clone()),
                 ..meta_of(recipe)
@@ -318,6 +315,15 @@ fn write_texts(
         texts.push(text);
     }
     Ok((read.volume, texts))
+}
+
+/// Where something is stored of the book, its archive may have to be kept aside under another name.
+fn begin_archive(recipe: &PublishRecipe) -> Result<ObjectUpload, StorageError> {
+    let (storage, key, meta) = (&recipe.storage, recipe.layout.raw(&recipe.barcode), meta_of(recipe));
+    match storage.gains_by_final_names() && StoredWitness::is_nothing(recipe)? {
+        true => storage.begin_final(&key, &meta),
+        false => storage.begin(&key, &meta),
+    }
 }
 
 /// Nothing is known of its encrypted form.

@@ -85,6 +85,14 @@ impl StoredWitness {
         })
     }
 
+    /// Whether the store has neither an archive nor a manifest of the book; nothing is read for that.
+    pub(super) fn is_nothing(recipe: &PublishRecipe) -> Result<bool, StorageError> {
+        let (storage, layout, barcode) = (&recipe.storage, &recipe.layout, &recipe.barcode);
+        Ok(recipe.recorded.is_none()
+            && storage.stat(&layout.raw(barcode))?.is_none()
+            && storage.stat(&layout.manifest(barcode))?.is_none())
+    }
+
     /// The manifest, where it is that of an archive that is there.
     pub(super) fn manifest_of_archive(&self) -> Option<&BookManifest> {
         let manifest = self.manifest.as_ref()?;

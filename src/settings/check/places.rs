@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::fs::Access;
 use url::Url;
 
-use crate::settings::address::{StorageAddress, catalog_file, is_absolute, wrong_prefix};
+use crate::settings::address::{StorageAddress, StoreProvider, catalog_file, is_absolute, wrong_prefix};
 use crate::settings::check::{check_address, error, is_loopback, warning};
 use crate::settings::choices::DiskReserve;
 use crate::settings::effective::masked;
@@ -35,17 +35,34 @@ fn storage(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
         }
         Err(why) => error(findings, KEY, format!("is {:?}: {why}", masked(&storage.url))),
     }
-    let scheme = storage.url.split(':').next().unwrap_or_default();
-    if scheme != "s3" && (storage.endpoint.is_some() || storage.region.is_some()) {
-        let text = format!("and storage.region mean nothing for {scheme}: storage");
-        warning(findings, "storage.endpoint", text);
-    }
+    meaningless(storage, findings);
     if matches!(storage.disk_reserve, DiskReserve::Percent(share) if share >= 100.0) {
         error(
             findings,
             "storage.disk_reserve",
             "is the whole disk, so nothing could be stored",
         );
+    }
+}
+
+/// Keys that say nothing about a storage of this kind.
+fn meaningless(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
+    let scheme = storage.url.split(':').next().unwrap_or_default();
+    let provider = StorageAddress::provider_of(&storage.url);
+    let is = |wanted| provider == Some(wanted);
+    for (key, is_set, has_meaning) in [
+        ("storage.endpoint", storage.endpoint.is_some(), provider.is_some()),
+        ("storage.region", storage.region.is_some(), is(StoreProvider::S3)),
+        ("storage.account", storage.account.is_some(), is(StoreProvider::Azure)),
+        (
+            "storage.credentials_file",
+            storage.credentials_file.is_some(),
+            provider.is_some(),
+        ),
+    ] {
+        if is_set && !has_meaning {
+            warning(findings, key, format!("means nothing for {scheme}: storage"));
+        }
     }
 }
 

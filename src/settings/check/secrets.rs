@@ -21,7 +21,7 @@ enum Needed {
 type SecretKey = (&'static str, Needed, fn(&Settings) -> &Option<PathBuf>);
 
 /// The keys that name files with secrets.
-const KEYS: [SecretKey; 6] = [
+const KEYS: [SecretKey; 7] = [
     ("auth.client_secret_file", Needed::Now, |all| {
         &all.auth.client_secret_file
     }),
@@ -35,6 +35,9 @@ const KEYS: [SecretKey; 6] = [
     ("state_store.token_file", Needed::Now, |all| &all.state_store.token_file),
     ("archive.secret_key_file", Needed::Now, |all| {
         &all.archive.secret_key_file
+    }),
+    ("storage.credentials_file", Needed::Now, |all| {
+        &all.storage.credentials_file
     }),
 ];
 

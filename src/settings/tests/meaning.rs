@@ -147,8 +147,9 @@ fn contradictions_are_refused() {
 #[test]
 fn storage_and_catalog_addresses_are_judged_by_scheme() {
     let cases = [
-        ("STORAGE__URL", "gs://bucket/x", "not built in yet"),
-        ("STORAGE__URL", "az://bucket/x", "not built in yet"),
+        ("STORAGE__URL", "gs:///x", "no bucket"),
+        ("STORAGE__URL", "az://key@container/x", "storage.credentials_file"),
+        ("STORAGE__URL", "ftp://bucket/x", "az://"),
         ("STORAGE__URL", "/var/lib/grind", "should begin with file://"),
         ("STORAGE__URL", "file:library", "absolute path"),
         ("STORAGE__URL", "file:///srv/../etc", "absolute path"),
@@ -183,7 +184,15 @@ fn doubtful_things_are_warnings() {
     let cases = [
         (
             "[storage]\nendpoint = \"https://s3.example.org\"",
-            "mean nothing for file: storage",
+            "means nothing for file: storage",
+        ),
+        (
+            "[storage]\nurl = \"s3://bucket\"\naccount = \"books\"",
+            "storage.account means nothing for s3: storage",
+        ),
+        (
+            "[storage]\nurl = \"az://books\"\nregion = \"eu\"",
+            "storage.region means nothing for az: storage",
         ),
         ("[observe]\nlisten = \"0.0.0.0:9618\"", "every machine"),
         ("[work]\nqueues = [\"all\", \"all\"]", "twice"),

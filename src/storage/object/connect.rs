@@ -1,16 +1,19 @@
-//! The way to an S3 bucket. Keys come from the environment, place and region from the settings.
+//! The way to a bucket or container: place from the settings, keys from a file or from the environment.
+
+mod azure;
+mod google;
+mod s3;
 
 use std::net::IpAddr;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::client::{HttpConnector, ReqwestConnector};
+use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use url::{Host, Url};
 
+use crate::settings::StoreProvider;
 use crate::storage::error::StorageError;
-use crate::storage::object::S3;
+use crate::storage::object::parts::PartStore;
 use crate::storage::open::StorageConfig;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -19,41 +22,22 @@ const REQUEST: Duration = Duration::from_mins(10);
 const RETRIES: usize = 4;
 const RETRY_FOR: Duration = Duration::from_mins(2);
 
-pub(super) fn s3(config: &StorageConfig, bucket: &str) -> Result<S3, StorageError> {
-    let mut builder = environment(config).with_bucket_name(bucket);
-    if let Some(region) = &config.region {
-        builder = builder.with_region(region);
+/// The bucket or container of this name; it is not asked yet.
+pub(super) fn connect(config: &StorageConfig, provider: StoreProvider, name: &str) -> Result<PartStore, StorageError> {
+    // The client takes the TLS provider of the process; a second call changes nothing.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    match provider {
+        StoreProvider::S3 => s3::connect(config, name),
+        StoreProvider::Azure => azure::connect(config, name),
+        StoreProvider::Google => google::connect(config, name),
     }
-    if let Some(endpoint) = &config.endpoint {
-        builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
-    }
-    let in_clear = builder
-        .get_config_value(&AmazonS3ConfigKey::Endpoint)
-        .is_some_and(|endpoint| is_loopback(&endpoint));
-    one_tls_stack();
-    let options = client_options(in_clear);
-    let http = ReqwestConnector::default()
-        .connect(&options)
-        .map_err(|why| refused(config, why.to_string()))?;
-    let store = builder
-        .with_client_options(options)
-        .with_allow_http(in_clear)
-        .with_retry(retry())
-        // The single delete is the one that every server with the S3 protocol has.
-        .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true")
-        .build()
-        .map_err(|why| refused(config, why.to_string()))?;
-    Ok(S3 {
-        store,
-        http,
-        bucket: bucket.to_owned(),
-        sends_again: AtomicBool::new(false),
-    })
 }
 
-/// The bucket's client takes the TLS provider of the process; a second call changes nothing.
-fn one_tls_stack() {
-    drop(rustls::crypto::ring::default_provider().install_default());
+/// For requests that `object_store` does not make itself.
+fn http_client(config: &StorageConfig, options: &ClientOptions) -> Result<HttpClient, StorageError> {
+    ReqwestConnector::default()
+        .connect(options)
+        .map_err(|why| refused(config, why.to_string()))
 }
 
 fn refused(config: &StorageConfig, why: String) -> StorageError {
@@ -63,18 +47,34 @@ fn refused(config: &StorageConfig, why: String) -> StorageError {
     }
 }
 
-/// What `AWS_*` says, as `object_store` itself would read it.
-fn environment(config: &StorageConfig) -> AmazonS3Builder {
-    let Some(variables) = &config.environment else {
-        return AmazonS3Builder::from_env();
+/// Variables of the environment whose names begin so.
+fn variables(config: &StorageConfig, prefix: &str) -> Vec<(String, String)> {
+    let given = config.environment.clone().unwrap_or_else(|| {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        std::env::vars_os().filter_map(text).collect()
+    });
+    given.into_iter().filter(|(name, _)| name.starts_with(prefix)).collect()
+}
+
+/// What stands in `storage.credentials_file`; `None` where none is named.
+fn credentials(config: &StorageConfig) -> Result<Option<String>, StorageError> {
+    let Some(file) = &config.credentials_file else {
+        return Ok(None);
     };
-    let known = variables.iter().filter(|(name, _)| name.starts_with("AWS_"));
-    known.fold(AmazonS3Builder::new(), |builder, (name, value)| {
-        match name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
-            Ok(key) => builder.with_config(key, value),
-            Err(_) => builder,
-        }
-    })
+    let text = std::fs::read_to_string(file)
+        .map_err(|why| StorageError::from_io(|| "reading".to_owned(), &file.display().to_string(), why))?;
+    Ok(Some(text.trim().to_owned()))
+}
+
+/// The file says nothing that could be used; its text is not shown.
+fn not_understood(config: &StorageConfig, wanted: &str) -> StorageError {
+    let file = config.credentials_file.as_deref().unwrap_or("".as_ref());
+    refused(
+        config,
+        format!("storage.credentials_file {} should hold {wanted}", file.display()),
+    )
 }
 
 /// Nothing signed goes in clear over a network.

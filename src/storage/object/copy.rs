@@ -4,7 +4,7 @@
 //! second upload is begun under the final name, with all metadata, and its parts are copied by the server itself
 //! (`UploadPartCopy`), whatever the object's size. `object_store` has no such request; it signs it for us.
 //!
-//! Stores that do not offer `UploadPartCopy` (501, 405, or an answer without a `CopyPartResult`) get the bytes a second time: they
+//! Stores that do not offer `UploadPartCopy` (Azure, Google, and those of S3's that answer 501, 405, or without a `CopyPartResult`) get the bytes a second time: they
 //! are read from the temporary object and sent as parts of the final one, one part in memory at a time. That costs the traffic
 //! twice, and no archive is fetched from GRIN again for it.
 
@@ -14,34 +14,41 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use object_store::client::{HttpRequest, HttpRequestBody};
-use object_store::multipart::{MultipartStore, PartId};
+use object_store::aws::AmazonS3;
+use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
+use object_store::multipart::PartId;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
-use object_store::{MultipartId, ObjectStoreExt, PutMultipartOptions, PutPayload};
+use object_store::{MultipartId, ObjectStoreExt};
 use quick_xml::events::Event;
 
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
+use crate::storage::object::again::{Attempt, persistently};
 use crate::storage::object::error::sorted_write;
 use crate::storage::object::multipart::PART;
-use crate::storage::object::patience::in_time;
-use crate::storage::object::{S3, attributes};
+use crate::storage::object::parts::{PartStore, PartUpload};
 
 /// Copied in one request; S3 takes up to 5 GiB.
 const PIECE: u64 = 1 << 30;
 const AT_ONCE: usize = 3;
 const SIGNED_FOR: Duration = Duration::from_mins(15);
-const ATTEMPTS: u32 = 5;
-const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// An answer has a few hundred bytes.
 const LONGEST_ANSWER: usize = 64 << 10;
+
+/// Multipart uploads and signed requests of S3.
+#[derive(Debug)]
+pub(super) struct S3Bucket {
+    pub store: AmazonS3,
+    pub http: HttpClient,
+    pub name: String,
+}
 
 /// What is copied where.
 #[derive(Debug, Clone)]
 pub(super) struct CopyPlan {
-    pub s3: Arc<S3>,
+    pub store: Arc<PartStore>,
     pub from: Path,
     pub to: Path,
     pub bytes: u64,
@@ -81,11 +88,7 @@ pub(super) fn failed(error: CopyError, place: &str, key: &ObjectKey) -> StorageE
 impl CopyPlan {
     /// Begins the upload under the final name.
     pub async fn begin(&self) -> Result<MultipartId, CopyError> {
-        let options = PutMultipartOptions {
-            attributes: attributes(&self.meta),
-            ..PutMultipartOptions::default()
-        };
-        Ok(in_time(0, self.s3.store.create_multipart_opts(&self.to, options)).await?)
+        Ok(self.store.begin(&self.to, &self.meta).await?)
     }
 
     /// Fills the upload in this way, completes it and compares the size; aborts the upload if anything fails.
@@ -95,10 +98,11 @@ impl CopyPlan {
             CopyWay::SentAgain => self.sent_parts(id).await,
         };
         let completed = match parts {
-            Ok(parts) => {
-                let completed = self.s3.store.complete_multipart(&self.to, id, parts).await;
-                completed.map(drop).map_err(CopyError::from)
-            }
+            Ok(parts) => self
+                .store
+                .complete(&self.upload(id), parts)
+                .await
+                .map_err(CopyError::from),
             Err(why) => Err(why),
         };
         match completed {
@@ -110,8 +114,18 @@ impl CopyPlan {
         }
     }
 
+    fn upload(&self, id: &MultipartId) -> PartUpload {
+        PartUpload {
+            to: self.to.clone(),
+            id: id.clone(),
+            bytes: self.bytes,
+            meta: self.meta.clone(),
+            is_unique: false,
+        }
+    }
+
     pub async fn abort(&self, id: &MultipartId) {
-        if let Err(why) = crate::storage::object::multipart::absent(self.s3.store.abort_multipart(&self.to, id).await) {
+        if let Err(why) = self.store.abort(&self.to, id).await {
             tracing::warn!(to = %self.to, error = %why, "upload left behind until the next sweep");
         }
     }
@@ -125,7 +139,7 @@ impl CopyPlan {
 
     /// Reads the temporary object and sends it again, in parts of equal size as some stores demand.
     async fn sent_parts(&self, id: &MultipartId) -> Result<Vec<PartId>, CopyError> {
-        let mut chunks = self.s3.store.get(&self.from).await?.into_stream();
+        let mut chunks = self.store.objects().get(&self.from).await?.into_stream();
         let mut parts = Vec::new();
         let (mut part, mut read) = (Vec::with_capacity(PART), 0);
         while let Some(chunk) = chunks.try_next().await? {
@@ -137,12 +151,12 @@ impl CopyPlan {
                 rest = &rest[taken..];
                 if part.len() == PART {
                     let full = std::mem::replace(&mut part, Vec::with_capacity(PART));
-                    parts.push(self.send(id, parts.len(), full).await?);
+                    parts.push(self.store.send(&self.to, id, parts.len(), full).await?);
                 }
             }
         }
         if !part.is_empty() {
-            parts.push(self.send(id, parts.len(), part).await?);
+            parts.push(self.store.send(&self.to, id, parts.len(), part).await?);
         }
         if read == self.bytes {
             return Ok(parts);
@@ -153,73 +167,63 @@ impl CopyPlan {
         })
     }
 
-    async fn send(&self, id: &MultipartId, index: usize, part: Vec<u8>) -> Result<PartId, CopyError> {
-        let bytes = part.len();
-        let sent = self.s3.store.put_part(&self.to, id, index, PutPayload::from(part));
-        Ok(in_time(bytes, sent).await?)
-    }
-
     async fn compare(&self) -> Result<(), CopyError> {
-        let got = self.s3.store.head(&self.to).await?.size;
+        let got = self.store.objects().head(&self.to).await?.size;
         if got == self.bytes {
             return Ok(());
         }
-        crate::storage::object::multipart::absent(self.s3.store.delete(&self.to).await)?;
+        self.store.delete(&self.to).await?;
         Err(CopyError::Mismatch { got, sent: self.bytes })
     }
 
     /// One piece, tried again after faults of the way or of the server.
     async fn piece(&self, id: &MultipartId, index: usize, piece: Range<u64>) -> Result<PartId, CopyError> {
-        let mut wait = FIRST_WAIT;
-        for _ in 1..ATTEMPTS {
-            match self.try_piece(id, index, &piece).await {
-                Err(Tried::Again(_)) => tokio::time::sleep(wait).await,
-                Err(Tried::Refused(why)) => return Err(why),
-                Ok(part) => return Ok(part),
-            }
-            wait *= 2;
-        }
-        self.try_piece(id, index, &piece).await.map_err(|tried| match tried {
-            Tried::Again(why) | Tried::Refused(why) => why,
-        })
+        let Some(bucket) = self.store.copying() else {
+            return Err(CopyError::NotOffered("no request".to_owned()));
+        };
+        persistently(|| self.try_piece(bucket, id, index, &piece)).await
     }
 
-    async fn try_piece(&self, id: &MultipartId, index: usize, piece: &Range<u64>) -> Result<PartId, Tried> {
-        let request = self.request(id, index, piece).await.map_err(Tried::Refused)?;
-        let again = |why: String| Tried::Again(CopyError::Answer(why));
-        let answer = self
-            .s3
-            .http
-            .execute(request)
-            .await
-            .map_err(|why| again(format!("{:?}", why.kind())))?;
+    async fn try_piece(
+        &self,
+        bucket: &S3Bucket,
+        id: &MultipartId,
+        index: usize,
+        piece: &Range<u64>,
+    ) -> Attempt<PartId, CopyError> {
+        let request = match self.request(bucket, id, index, piece).await {
+            Ok(request) => request,
+            Err(why) => return Attempt::Refused(why),
+        };
+        let again = |why: String| Attempt::Again(CopyError::Answer(why));
+        let answer = match bucket.http.execute(request).await {
+            Ok(answer) => answer,
+            Err(why) => return again(format!("{:?}", why.kind())),
+        };
         let status = answer.status();
         let mut body = Vec::new();
         let mut stream = answer.into_body().bytes_stream();
         while let Some(chunk) = stream.next().await {
-            body.extend_from_slice(&chunk.map_err(|why| again(format!("{:?}", why.kind())))?);
+            match chunk {
+                Ok(chunk) => body.extend_from_slice(&chunk),
+                Err(why) => return again(format!("{:?}", why.kind())),
+            }
             if body.len() > LONGEST_ANSWER {
-                return Err(Tried::Refused(CopyError::Answer("a body without end".to_owned())));
+                return Attempt::Refused(CopyError::Answer("a body without end".to_owned()));
             }
         }
-        match (etag(&body), status.is_success()) {
-            (Some(content_id), true) => Ok(PartId { content_id }),
-            // S3 answers 200 before it copies, and may put an error into the body.
-            (None, true) if is_error(&body) => Err(again("an error after 200".to_owned())),
-            // Taken for an ordinary part: the header that names the source was not read.
-            (None, true) => Err(Tried::Refused(CopyError::NotOffered("no CopyPartResult".to_owned()))),
-            _ if status == StatusCode::NOT_IMPLEMENTED
-                || status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
-            {
-                Err(Tried::Refused(CopyError::NotOffered(status.to_string())))
-            }
-            _ => Err(again(status.to_string())),
-        }
+        judged(status, &body)
     }
 
-    async fn request(&self, id: &MultipartId, index: usize, piece: &Range<u64>) -> Result<HttpRequest, CopyError> {
+    async fn request(
+        &self,
+        bucket: &S3Bucket,
+        id: &MultipartId,
+        index: usize,
+        piece: &Range<u64>,
+    ) -> Result<HttpRequest, CopyError> {
         // Bucket and path have nothing that would need encoding: both are checked by `Key` and at connecting.
-        let mut headers = vec![("x-amz-copy-source", format!("{}/{}", self.s3.bucket, self.from))];
+        let mut headers = vec![("x-amz-copy-source", format!("{}/{}", bucket.name, self.from))];
         if *piece != (0..self.bytes) {
             headers.push((
                 "x-amz-copy-source-range",
@@ -233,8 +237,7 @@ impl CopyPlan {
             let value = HeaderValue::try_from(value).map_err(|_| odd())?;
             options = options.with_signed_header(HeaderName::from_static(name), value);
         }
-        let url = self
-            .s3
+        let url = bucket
             .store
             .signed_url_opts(Method::PUT, &self.to, SIGNED_FOR, &options)
             .await?;
@@ -260,9 +263,21 @@ fn is_error(body: &[u8]) -> bool {
     body.windows(b"<Error".len()).any(|window| window == b"<Error")
 }
 
-enum Tried {
-    Again(CopyError),
-    Refused(CopyError),
+/// What an answer to the copying of a piece says.
+fn judged(status: StatusCode, body: &[u8]) -> Attempt<PartId, CopyError> {
+    match (part_id(body), status.is_success()) {
+        (Some(content_id), true) => Attempt::Done(PartId { content_id }),
+        // S3 answers 200 before it copies, and may put an error into the body.
+        (None, true) if is_error(body) => Attempt::Again(CopyError::Answer("an error after 200".to_owned())),
+        // Taken for an ordinary part: the header that names the source was not read.
+        (None, true) => Attempt::Refused(CopyError::NotOffered("no CopyPartResult".to_owned())),
+        _ if status == StatusCode::NOT_IMPLEMENTED
+            || status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
+        {
+            Attempt::Refused(CopyError::NotOffered(status.to_string()))
+        }
+        _ => Attempt::Again(CopyError::Answer(status.to_string())),
+    }
 }
 
 /// Ranges of equal size, the last one smaller.
@@ -270,16 +285,29 @@ fn pieces(bytes: u64) -> impl Iterator<Item = Range<u64>> {
     (0..bytes.div_ceil(PIECE)).map(move |index| index * PIECE..((index + 1) * PIECE).min(bytes))
 }
 
-/// The `ETag` in a `CopyPartResult`; `None` in anything else.
-fn etag(body: &[u8]) -> Option<String> {
+/// What completing the upload needs to know of a part, out of a `CopyPartResult`: its `ETag`, with its checksum where the store keeps one. `None` in
+/// anything else.
+fn part_id(body: &[u8]) -> Option<String> {
+    let etag = text_of(body, b"ETag")?;
+    Some(match text_of(body, b"ChecksumSHA256") {
+        // As object_store writes it for parts that it sends itself.
+        Some(checksum) => {
+            let etag = etag.replace('"', "&quot;");
+            format!("<PartMetadata><e_tag>{etag}</e_tag><checksum_sha256>{checksum}</checksum_sha256></PartMetadata>")
+        }
+        None => etag,
+    })
+}
+
+/// The text of an element in a `CopyPartResult`, if there is any.
+fn text_of(body: &[u8], element: &[u8]) -> Option<String> {
     let mut reader = quick_xml::Reader::from_reader(body);
     let (mut inside, mut in_result, mut text) = (false, false, String::new());
     loop {
         match reader.read_event().ok()? {
             Event::Start(start) => match start.local_name().as_ref() {
                 b"CopyPartResult" => in_result = true,
-                b"ETag" => inside = in_result,
-                _ => {}
+                name => inside = in_result && name == element,
             },
             Event::Text(piece) if inside => text.push_str(&piece.decode().ok()?),
             Event::GeneralRef(entity) if inside && matches!(&*entity, b"quot" | b"#34") => text.push('"'),
@@ -319,6 +347,12 @@ mod tests {
                 "<CopyPartResult><ETag>&#34;ab&#34;</ETag></CopyPartResult>",
                 Some("\"ab\""),
             ),
+            (
+                "<CopyPartResult><ETag>&quot;ab&quot;</ETag><ChecksumSHA256>c=</ChecksumSHA256></CopyPartResult>",
+                Some(
+                    "<PartMetadata><e_tag>&quot;ab&quot;</e_tag><checksum_sha256>c=</checksum_sha256></PartMetadata>",
+                ),
+            ),
             ("<Error><Code>InternalError</Code></Error>", None),
             ("<Error><ETag>x</ETag></Error>", None),
             ("<CopyPartResult><ETag></ETag></CopyPartResult>", None),
@@ -326,7 +360,7 @@ mod tests {
             ("", None),
         ];
         for (body, expected) in cases {
-            assert_eq!(etag(body.as_bytes()).as_deref(), expected, "{body}");
+            assert_eq!(part_id(body.as_bytes()).as_deref(), expected, "{body}");
         }
     }
 }

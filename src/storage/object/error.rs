@@ -27,8 +27,12 @@ fn of_bucket(bucket: &str, error: &Error) -> Option<StorageError> {
     let text = error.to_string();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match () {
-        () if says(&["NoSuchBucket"]) => Some(StorageError::NoBucket(bucket.to_owned())),
-        () if says(&["RequestTimeTooSkewed"]) => Some(StorageError::clock_differs(bucket.to_owned(), error)),
+        () if says(&["NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"]) => {
+            Some(StorageError::NoBucket(bucket.to_owned()))
+        }
+        () if says(&["RequestTimeTooSkewed", "Request date header too old"]) => {
+            Some(StorageError::clock_differs(bucket.to_owned(), error))
+        }
         () => None,
     }
 }
@@ -45,6 +49,17 @@ fn of_object(what: &str, place: String, key: Option<&ObjectKey>, error: Error) -
     match (error, key) {
         (Error::NotFound { .. }, Some(key)) => StorageError::NotFound(key.clone()),
         (error @ (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }), _) => {
+            StorageError::denied(place, &error)
+        }
+        // Some refusals come with another status, or inside an answer to several requests.
+        (error, _)
+            if says(&[
+                "ExpiredToken",
+                "TokenRefreshRequired",
+                "InvalidAuthenticationInfo",
+                "(code: 403)",
+            ]) =>
+        {
             StorageError::denied(place, &error)
         }
         (error, _) => StorageError::store(format!("{what} {place}"), &error),
@@ -74,6 +89,26 @@ mod tests {
         };
         let skewed = generic("<Code>RequestTimeTooSkewed</Code>");
         let cases = [
+            (
+                not_found("<Code>ContainerNotFound</Code>"),
+                FailureReason::StorageNoBucket,
+                StorageErrorClass::NeedsPerson,
+            ),
+            (
+                generic("400 Bad Request: <Code>ExpiredToken</Code>"),
+                FailureReason::StorageDenied,
+                StorageErrorClass::NeedsPerson,
+            ),
+            (
+                generic("Bulk delete request failed for key x: Forbidden (code: 403)"),
+                FailureReason::StorageDenied,
+                StorageErrorClass::NeedsPerson,
+            ),
+            (
+                generic("403: Request date header too old: 'Sat, 28 Nov'"),
+                FailureReason::StorageDenied,
+                StorageErrorClass::NeedsPerson,
+            ),
             (
                 not_found("NoSuchKey"),
                 FailureReason::StorageNotFound,

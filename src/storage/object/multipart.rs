@@ -1,22 +1,21 @@
-//! Parts sent to a temporary place in the bucket, a few at a time.
+//! Parts on their way to a bucket, a few at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use object_store::multipart::{MultipartStore, PartId};
+use object_store::MultipartId;
+use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::{MultipartId, ObjectStoreExt, PutPayload};
 
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::copy::{CopyError, CopyPlan, CopyWay};
-use crate::storage::object::error::sorted;
-use crate::storage::object::journal::UploadNote;
-use crate::storage::object::patience::in_time;
+use crate::storage::object::error::{sorted, sorted_write};
+use crate::storage::object::journal::{UploadJournal, UploadNote};
+use crate::storage::object::parts::{PartStore, PartUpload};
 use crate::storage::object::runtime::PendingTask;
-use crate::storage::object::{ObjectStorage, S3, TEMPORARY, TIDYING, copy};
+use crate::storage::object::{ObjectStorage, TEMPORARY, TIDYING, copy};
 
 /// Size of a part; every part but the last has it.
 pub(super) const PART: usize = 8 << 20;
@@ -27,9 +26,11 @@ const IN_FLIGHT: usize = 2;
 #[derive(Debug)]
 pub(super) struct MultipartUpload {
     objects: Arc<ObjectStorage>,
-    s3: Arc<S3>,
+    store: Arc<PartStore>,
     /// Where it goes, until all of it is there.
     place: Path,
+    /// That is its own place: putting its parts together publishes it.
+    is_in_place: bool,
     id: MultipartId,
     note: Option<UploadNote>,
     pending: VecDeque<PendingTask<object_store::Result<PartId>>>,
@@ -49,17 +50,22 @@ enum State {
 }
 
 impl MultipartUpload {
-    pub fn begin(objects: &Arc<ObjectStorage>, s3: &Arc<S3>) -> Result<Self, StorageError> {
-        let place = objects.inside(&format!("{TEMPORARY}/{:032x}", rand::random::<u128>()));
-        let note = objects
-            .journal
-            .as_ref()
-            .map(crate::storage::object::journal::UploadJournal::note)
-            .transpose()?;
-        let (store, path) = (s3.store.clone(), place.clone());
+    /// To a temporary place, or to its own one where the store can keep parts there unseen.
+    pub fn begin(
+        objects: &Arc<ObjectStorage>,
+        store: &Arc<PartStore>,
+        final_name: Option<&ObjectKey>,
+    ) -> Result<Self, StorageError> {
+        let own = final_name.filter(|_| store.takes_meta_last());
+        let place = match own {
+            Some(key) => objects.path(key),
+            None => objects.inside(&format!("{TEMPORARY}/{:032x}", rand::random::<u128>())),
+        };
+        let note = objects.journal.as_ref().map(UploadJournal::note).transpose()?;
+        let (ours, path) = (Arc::clone(store), place.clone());
         let begun = objects
             .runtime
-            .wait(async move { in_time(0, store.create_multipart(&path)).await })?;
+            .wait(async move { ours.begin(&path, &ObjectMeta::default()).await })?;
         let id = match begun {
             Ok(id) => id,
             Err(why) => {
@@ -71,8 +77,9 @@ impl MultipartUpload {
         };
         let mut multipart = Self {
             objects: Arc::clone(objects),
-            s3: Arc::clone(s3),
+            store: Arc::clone(store),
             place,
+            is_in_place: own.is_some(),
             id,
             note,
             pending: VecDeque::new(),
@@ -80,7 +87,10 @@ impl MultipartUpload {
             begun: 0,
             state: State::Open,
         };
-        if let Some(note) = &mut multipart.note {
+        // What is not committed in its own place is dropped by the store itself; nothing could be aborted there.
+        if let Some(note) = &mut multipart.note
+            && !multipart.is_in_place
+        {
             note.add(multipart.place.as_ref(), &multipart.id)?;
         }
         Ok(multipart)
@@ -91,12 +101,9 @@ impl MultipartUpload {
         while self.pending.len() >= IN_FLIGHT {
             self.receive()?;
         }
-        let (store, path, id, index) = (self.s3.store.clone(), self.place.clone(), self.id.clone(), self.begun);
+        let (store, path, id, index) = (Arc::clone(&self.store), self.place.clone(), self.id.clone(), self.begun);
         self.begun += 1;
-        let sent = async move {
-            let bytes = part.len();
-            in_time(bytes, store.put_part(&path, &id, index, PutPayload::from(part))).await
-        };
+        let sent = async move { store.send(&path, &id, index, part).await };
         self.pending.push_back(self.objects.runtime.begin(sent));
         Ok(())
     }
@@ -112,21 +119,18 @@ impl MultipartUpload {
         Ok(())
     }
 
-    /// Completes the object in its temporary place, copies it to `key` with its metadata, and removes the temporary one.
+    /// Puts the parts together under `key` with its metadata: at once in its own place, else in the temporary one, from which the object is copied.
     pub fn publish(mut self, key: &ObjectKey, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
         while !self.pending.is_empty() {
             self.receive()?;
         }
-        let (store, path, id, parts) = (
-            self.s3.store.clone(),
-            self.place.clone(),
-            self.id.clone(),
-            self.parts.clone(),
-        );
-        let completed = self
-            .objects
-            .runtime
-            .wait(async move { store.complete_multipart(&path, &id, parts).await })?;
+        if self.is_in_place {
+            self.complete(bytes, meta)?
+                .map_err(|why| sorted_write("publishing", &self.objects.place, key, why))?;
+            self.tidy();
+            return Ok(());
+        }
+        let completed = self.complete(bytes, &ObjectMeta::default())?;
         // Even a failed answer may have made the object, so that both ways of tidying are tried from here on.
         self.state = State::Whole;
         completed.map_err(|why| sorted("completing an upload to", &self.objects.place, None, why))?;
@@ -135,16 +139,30 @@ impl MultipartUpload {
         Ok(())
     }
 
+    fn complete(&self, bytes: u64, meta: &ObjectMeta) -> Result<object_store::Result<()>, StorageError> {
+        let (store, parts) = (Arc::clone(&self.store), self.parts.clone());
+        let upload = PartUpload {
+            to: self.place.clone(),
+            id: self.id.clone(),
+            bytes,
+            meta: meta.clone(),
+            is_unique: !self.is_in_place,
+        };
+        self.objects
+            .runtime
+            .wait(async move { store.complete(&upload, parts).await })
+    }
+
     /// Copies inside the store; where it does not offer that, or made something else of it, the bytes are sent again.
     fn copy(&mut self, key: &ObjectKey, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
         let plan = CopyPlan {
-            s3: Arc::clone(&self.s3),
+            store: Arc::clone(&self.store),
             from: self.place.clone(),
             to: self.objects.path(key),
             bytes,
             meta: meta.clone(),
         };
-        if !self.s3.sends_again.load(Ordering::Relaxed) {
+        if !self.store.sends_again() {
             match self.copy_in(&plan, key, CopyWay::InStore)? {
                 Ok(()) => return Ok(()),
                 Err(why @ (CopyError::NotOffered(_) | CopyError::Mismatch { .. })) => {
@@ -156,7 +174,7 @@ impl MultipartUpload {
         self.copy_in(&plan, key, CopyWay::SentAgain)?
             .map_err(|why| copy::failed(why, &self.objects.place, key))?;
         // Only now is it known that the store takes archives at all, and that copying was what it does not offer.
-        self.s3.sends_again.store(true, Ordering::Relaxed);
+        self.store.was_found_not_to_copy();
         Ok(())
     }
 
@@ -193,13 +211,16 @@ impl MultipartUpload {
         for pending in self.pending.drain(..) {
             let _ = pending.wait_for(TIDYING);
         }
-        let (s3, place, id) = (Arc::clone(&self.s3), self.place.clone(), self.id.clone());
-        let whole = self.state == State::Whole;
+        let (store, place, id) = (Arc::clone(&self.store), self.place.clone(), self.id.clone());
+        let (is_whole, is_in_place) = (self.state == State::Whole, self.is_in_place);
         let tidied = self.objects.runtime.begin(async move {
-            let aborted = s3.store.abort_multipart(&place, &id).await;
-            match (whole, aborted) {
-                (true, _) => absent(s3.store.delete(&place).await),
-                (false, aborted) => absent(aborted),
+            if is_in_place {
+                return Ok(());
+            }
+            let aborted = store.abort(&place, &id).await;
+            match is_whole {
+                true => store.delete(&place).await,
+                false => aborted,
             }
         });
         self.state = State::Gone;
@@ -214,14 +235,6 @@ impl MultipartUpload {
             }
             None => tracing::warn!(place = %self.place, "upload left behind until the next sweep: no answer"),
         }
-    }
-}
-
-/// What is not there need not be removed.
-pub(super) fn absent(result: object_store::Result<()>) -> object_store::Result<()> {
-    match result {
-        Err(object_store::Error::NotFound { .. }) => Ok(()),
-        other => other,
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn in_time<T>(
     match tokio::time::timeout(longest, request).await {
         Ok(answer) => answer,
         Err(_elapsed) => Err(object_store::Error::Generic {
-            store: "S3",
+            store: "object store",
             source: format!("no answer within {} seconds", longest.as_secs()).into(),
         }),
     }

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
-use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::storage::SweepResult;
-use crate::storage::object::multipart::absent;
-use crate::storage::object::{ObjectStorage, S3, TEMPORARY};
+use crate::storage::object::parts::PartStore;
+use crate::storage::object::{ObjectStorage, TEMPORARY};
 
 /// A temporary object without a note may be another machine's; after so long nobody works on it any more.
 const ABANDONED: Duration = Duration::from_hours(48);
@@ -19,10 +17,10 @@ const MOST: usize = 10_000;
 
 pub(super) fn sweep(objects: &ObjectStorage) -> SweepResult {
     let mut swept = SweepResult::default();
-    let Some(s3) = &objects.s3 else { return swept };
-    noted(objects, s3, &mut swept);
-    let (s3, folder) = (Arc::clone(s3), objects.inside(TEMPORARY));
-    match objects.runtime.wait(async move { old(&s3, &folder).await }) {
+    let Some(store) = &objects.parts else { return swept };
+    noted(objects, store, &mut swept);
+    let (store, folder) = (Arc::clone(store), objects.inside(TEMPORARY));
+    match objects.runtime.wait(async move { old(&store, &folder).await }) {
         Ok((removed, failures)) => {
             swept.removed += removed;
             swept.failures.extend(failures);
@@ -33,7 +31,7 @@ pub(super) fn sweep(objects: &ObjectStorage) -> SweepResult {
 }
 
 /// Uploads with a note whose process is gone.
-fn noted(objects: &ObjectStorage, s3: &Arc<S3>, swept: &mut SweepResult) {
+fn noted(objects: &ObjectStorage, store: &Arc<PartStore>, swept: &mut SweepResult) {
     let Some(journal) = &objects.journal else { return };
     let (notes, failures) = journal.abandoned();
     swept.failures.extend(failures);
@@ -41,15 +39,15 @@ fn noted(objects: &ObjectStorage, s3: &Arc<S3>, swept: &mut SweepResult) {
     for (note, open) in notes {
         let mut all = true;
         for upload in open {
-            let (s3, path) = (Arc::clone(s3), Path::from(upload.path.as_str()));
+            let (store, path) = (Arc::clone(store), Path::from(upload.path.as_str()));
             let is_temporary = path.prefix_matches(&temporary);
             let outcome = objects.runtime.wait(async move {
                 // Of an upload that was completed, some stores say that aborting it is not allowed: what it became is removed all the
                 // same.
-                let aborted = absent(s3.store.abort_multipart(&path, &upload.id).await);
+                let aborted = store.abort(&path, &upload.id).await;
                 // Under its final name there may be an older, good object.
                 let removed = match is_temporary {
-                    true => absent(s3.store.delete(&path).await),
+                    true => store.delete(&path).await,
                     false => Ok(()),
                 };
                 aborted.and(removed)
@@ -73,13 +71,13 @@ fn noted(objects: &ObjectStorage, s3: &Arc<S3>, swept: &mut SweepResult) {
 }
 
 /// Temporary objects, of this machine or another, that nobody can be working on any more.
-async fn old(s3: &S3, folder: &Path) -> (u64, Vec<String>) {
+async fn old(store: &PartStore, folder: &Path) -> (u64, Vec<String>) {
     let (mut removed, mut failures) = (0, Vec::new());
-    let mut listed = s3.store.list(Some(folder)).take(MOST);
+    let mut listed = store.objects().list(Some(folder)).take(MOST);
     while let Some(found) = listed.next().await {
         let outcome = match found {
             Ok(found) if !is_old(found.last_modified.into()) => continue,
-            Ok(found) => absent(s3.store.delete(&found.location).await),
+            Ok(found) => store.delete(&found.location).await,
             Err(why) => {
                 failures.push(why.to_string());
                 break;

@@ -8,10 +8,11 @@ use object_store::{PutOptions, PutPayload};
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
+use crate::storage::object::ObjectStorage;
 use crate::storage::object::error::sorted_write;
 use crate::storage::object::multipart::{MultipartUpload, PART};
+use crate::storage::object::parts::attributes;
 use crate::storage::object::patience::in_time;
-use crate::storage::object::{ObjectStorage, attributes};
 
 /// An object in a store that is being written. Holds at most three parts of 8 MiB: one being filled and two on their way.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(in crate::storage) struct StreamedUpload {
     objects: Arc<ObjectStorage>,
     key: ObjectKey,
     meta: ObjectMeta,
+    /// The key does not change any more.
+    is_final: bool,
     part: Vec<u8>,
     written: u64,
     multipart: Option<MultipartUpload>,
@@ -27,11 +30,12 @@ pub(in crate::storage) struct StreamedUpload {
 
 impl StreamedUpload {
     /// Nothing is sent before the first part is full.
-    pub fn begin(objects: &Arc<ObjectStorage>, key: &ObjectKey, meta: &ObjectMeta) -> Self {
+    pub fn begin(objects: &Arc<ObjectStorage>, key: &ObjectKey, meta: &ObjectMeta, is_final: bool) -> Self {
         Self {
             objects: Arc::clone(objects),
             key: key.clone(),
             meta: meta.clone(),
+            is_final,
             part: Vec::new(),
             written: 0,
             multipart: None,
@@ -77,18 +81,24 @@ impl StreamedUpload {
         put.map(drop).map_err(failed)
     }
 
-    /// Sends the part that is full. Only S3 has parts; elsewhere the whole object is kept until it is published.
+    /// Sends the part that is full. Memory has no parts; there the whole object is kept until it is published.
     fn send_part(&mut self) -> Result<(), StorageError> {
-        let Some(s3) = &self.objects.s3 else { return Ok(()) };
+        let Some(parts) = &self.objects.parts else {
+            return Ok(());
+        };
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
-            None => self.multipart.insert(MultipartUpload::begin(&self.objects, s3)?),
+            None => {
+                let final_name = self.is_final.then_some(&self.key);
+                self.multipart
+                    .insert(MultipartUpload::begin(&self.objects, parts, final_name)?)
+            }
         };
         multipart.send(std::mem::take(&mut self.part))
     }
 
     fn is_full(&self) -> bool {
-        self.objects.s3.is_some() && self.part.len() >= PART
+        self.objects.parts.is_some() && self.part.len() >= PART
     }
 }
 
@@ -101,7 +111,7 @@ impl Write for StreamedUpload {
         if self.is_full() && !bytes.is_empty() {
             self.send_part().inspect_err(|_| self.failed = true)?;
         }
-        let room = if self.objects.s3.is_some() {
+        let room = if self.objects.parts.is_some() {
             PART - self.part.len()
         } else {
             bytes.len()

@@ -215,7 +215,7 @@ fn an_upload_can_be_published_under_another_name() {
         (Storage::open(&StorageConfig::of_url("memory:")).unwrap(), 10),
     ] {
         let mut upload = begun(&storage, size);
-        upload.set_key(&key("quarantine/X1/X1.tar.gz"));
+        upload.set_key(&key("quarantine/X1/X1.tar.gz")).unwrap();
         upload.publish().unwrap();
         assert_eq!(storage.stat(&key(RAW)).unwrap(), None);
         assert_eq!(read(&storage, "quarantine/X1/X1.tar.gz"), bytes(size));

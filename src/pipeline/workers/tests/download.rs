@@ -57,12 +57,8 @@ impl DownloadFixture {
     fn with_reserve(reserve: SpaceReserve) -> Self {
         let base = WorkerFixture::new();
         let storage = Storage::open(&StorageConfig {
-            url: format!("file://{}", base.folder.path().join("library").display()),
-            endpoint: None,
-            region: None,
             reserve,
-            journal: None,
-            environment: None,
+            ..StorageConfig::of_url(format!("file://{}", base.folder.path().join("library").display()))
         });
         Self {
             base,
