@@ -83,7 +83,7 @@ pub enum CliCommand {
     Report(ReportArgs),
     /// Read stored books again, and compare them with what was stored
     Verify(VerifyArgs),
-    /// The catalog as CSV or JSON lines
+    /// The catalog as CSV or JSON lines, or some of its books
     Export(ExportArgs),
     /// Take over a grin-transfer run without downloading again
     Import(ImportArgs),
@@ -158,6 +158,7 @@ mod tests {
             "grind storage get 39015012345678 --part text -o f",
             "grind storage get 39015012345678 00000017.jp2 -o f",
             "grind storage rm 39015012345678 --yes",
+            "grind export csv --state stored,failed --since 24h --barcodes A1,B2 --barcodes-file - -o f",
             "grind restore",
             "grind restore meta/catalog-2026-11-29.db.gz",
             "grind verify --sample 200 --json",
@@ -268,6 +269,8 @@ mod tests {
             "grind actors --blackbox",
             "grind actors catalog --chain --blackbox",
             "grind -v -q sync",
+            "grind export csv --state nice",
+            "grind export csv --since soon",
             "grind verify --sample 0",
             "grind verify --repair",
             "grind verify --quick --sample 5",

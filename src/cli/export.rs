@@ -4,12 +4,17 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
-use crate::catalog::{CatalogReader, ExportError};
+use crate::catalog::{CatalogReader, ExportError, ExportFilter};
 use crate::cli::args::ConfigArgs;
+use crate::cli::barcode_args::BarcodeArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
+use crate::cli::moment::moment_before;
 use crate::cli::reading;
+use crate::grin::barcode_file::BarcodesError;
+use crate::vocabulary::BookState;
 
 /// `grind export`.
 #[derive(Debug, Clone, Args)]
@@ -23,6 +28,38 @@ pub struct ExportArgs {
     /// Into this file, which appears whole or not at all [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Which books.
+    #[command(flatten)]
+    pub books: ExportedBooks,
+}
+
+/// Which books are exported; what is named together must hold together.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ExportedBooks {
+    /// Only books in these states, with commas between
+    #[arg(
+        long = "state",
+        value_name = "A,B",
+        value_delimiter = ',',
+        help_heading = "Which books"
+    )]
+    pub states: Vec<BookState>,
+    /// Only books of which something was recorded since, for so long (24h) or since a moment (2026-01-31T18:00:00Z)
+    #[arg(long, value_name = "D", help_heading = "Which books", value_parser = moment_before)]
+    pub since: Option<Timestamp>,
+    /// Barcodes named one by one.
+    #[command(flatten)]
+    pub barcodes: BarcodeArgs,
+}
+
+impl ExportedBooks {
+    fn filter(&self) -> Result<ExportFilter, BarcodesError> {
+        Ok(ExportFilter {
+            states: self.states.clone(),
+            since: self.since,
+            barcodes: self.barcodes.load()?,
+        })
+    }
 }
 
 /// What an export looks like.
@@ -36,37 +73,61 @@ pub enum ExportForm {
 
 /// Writes the catalog at `url` into the file named, else to `out`.
 pub fn run<W: Write>(args: &ExportArgs, url: &str, out: &mut W) -> CommandResult {
-    let reader = reading::open(url)?;
+    let export = CatalogExport {
+        filter: args.books.filter()?,
+        form: args.form,
+        reader: reading::open(url)?,
+    };
     match &args.output {
-        Some(path) => to_file(&reader, args.form, path)?,
-        None => {
-            export(&reader, args.form, BufWriter::new(out)).map_err(|error| refused(&error, None))?;
-        }
+        Some(path) => export.to_file(path)?,
+        None => export
+            .write(BufWriter::new(out))
+            .map_err(|error| refused(&error, None))?,
     }
     Ok(ExitStatus::Done)
 }
 
-fn export(reader: &CatalogReader, form: ExportForm, out: impl Write) -> Result<u64, ExportError> {
-    match form {
-        ExportForm::Csv => reader.export_csv(out),
-        ExportForm::Jsonl => reader.export_jsonl(out),
-    }
+struct CatalogExport {
+    reader: CatalogReader,
+    form: ExportForm,
+    filter: ExportFilter,
 }
 
-/// Beside the file first, then under its name.
-fn to_file(reader: &CatalogReader, form: ExportForm, path: &Path) -> Result<(), CliError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let write = || -> Result<(), ExportError> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".grind-export-")
-            .tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        export(reader, form, BufWriter::new(file.as_file_mut()))?;
-        let_others_read(file.as_file())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
+impl CatalogExport {
+    fn write(&self, out: impl Write) -> Result<(), ExportError> {
+        let written = match self.form {
+            ExportForm::Csv => self.reader.export_csv(&self.filter, out),
+            ExportForm::Jsonl => self.reader.export_jsonl(&self.filter, out),
+        }?;
+        if let ExportFilter {
+            states,
+            since: None,
+            barcodes: Some(named),
+        } = &self.filter
+            && states.is_empty()
+            && written < named.len() as u64
+        {
+            let unknown = named.len() as u64 - written;
+            tracing::warn!("{unknown} of the barcodes named are not in the catalog");
+        }
         Ok(())
-    };
-    write().map_err(|error| refused(&error, Some(path)))
+    }
+
+    /// Beside the file first, then under its name.
+    fn to_file(&self, path: &Path) -> Result<(), CliError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let write = || -> Result<(), ExportError> {
+            let mut file = tempfile::Builder::new()
+                .prefix(".grind-export-")
+                .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+            self.write(BufWriter::new(file.as_file_mut()))?;
+            let_others_read(file.as_file())?;
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(|error| refused(&error, Some(path)))
+    }
 }
 
 /// Temporary files are for their owner alone; an export is made to be handed on.

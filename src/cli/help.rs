@@ -225,8 +225,16 @@ is away.",
     },
     CommandHelp {
         path: "export",
-        notes: "",
-        examples: &["grind export csv --output books.csv", "grind export jsonl | head -1 | jq ."],
+        notes: "\
+csv: the columns that the users of grin-transfer know, of all books or of those that are named, and no others.
+jsonl: all that is known of a book, one object a line.
+Options that say which books must hold together; --since asks when something was recorded of a book.",
+        examples: &[
+            "grind export csv --output books.csv",
+            "grind export jsonl | head -1 | jq .",
+            "grind export csv --state stored --since 24h --output new.csv",
+            "grind export jsonl --barcodes-file chosen.txt",
+        ],
         exits: OF_CATALOG,
     },
     CommandHelp {

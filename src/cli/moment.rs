@@ -3,6 +3,8 @@
 use jiff::civil::Time;
 use jiff::{Timestamp, Zoned};
 
+use crate::clock::earlier;
+
 /// A moment to come: a time of day (`18:00`, the next one there is), a span from now (`2h`, `1d 12h`), or RFC 3339.
 ///
 /// # Errors
@@ -36,6 +38,21 @@ fn next_time_of_day(text: &str, now: &Zoned) -> Option<Timestamp> {
     Some(next.timestamp())
 }
 
+/// A moment in the past: so long ago (`90d`), or RFC 3339.
+pub fn moment_before(text: &str) -> Result<Timestamp, String> {
+    before(text, Timestamp::now())
+}
+
+fn before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    let text = text.trim();
+    if let Ok(moment) = text.parse() {
+        return Ok(moment);
+    }
+    let span = humantime::parse_duration(text);
+    span.map(|span| earlier(now, span))
+        .map_err(|_| format!("{text:?} is neither a time (90d) nor a moment (2026-01-31T18:00:00Z)"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +77,22 @@ mod tests {
             let read = moment_to_come(text, &now);
             let expected = moment.map(|moment| moment.parse::<Timestamp>().unwrap());
             assert_eq!(read.clone().ok(), expected, "{text:?}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn moments_in_the_past_are_taken_as_people_write_them() {
+        let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
+        for (text, moment) in [
+            ("90d", Some("2026-08-31T12:00:00Z")),
+            ("1d 12h", Some("2026-11-28T00:00:00Z")),
+            ("2026-11-01T00:00:00+01:00", Some("2026-10-31T23:00:00Z")),
+            ("yesterday", None),
+            ("90", None),
+            ("", None),
+        ] {
+            let expected = moment.map(|moment| moment.parse::<Timestamp>().unwrap());
+            assert_eq!(before(text, now).ok(), expected, "{text:?}");
         }
     }
 }

@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::archive::hex;
 use crate::catalog::{
-    CatalogAddress, CatalogCopyError, CatalogError, CatalogReader, ExportError, KeptCopy, check_backup,
+    CatalogAddress, CatalogCopyError, CatalogError, CatalogReader, ExportError, ExportFilter, KeptCopy, check_backup,
 };
 use crate::clock::SystemClock;
 use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageError, StorageLayout};
@@ -110,7 +110,7 @@ impl CopyMaker {
         let key = self.key(EXPORT)?;
         let upload = self.storage.begin(&key, &ObjectMeta::default())?;
         let mut packed = GzEncoder::new(CutStream { inner: upload, cut }, Compression::default());
-        let books = reader.export_csv(&mut packed)?;
+        let books = reader.export_csv(&ExportFilter::default(), &mut packed)?;
         packed.finish().map_err(KeptCopyError::of_stream)?.inner.publish()?;
         info!(books, %key, "the catalog was exported");
         Ok(())

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use grind::catalog::{
-    AdoptedArchive, ArchiveUnfit, BeginAdoption, CatalogLedger, CatalogPolicy, CatalogReader, ImportError, ImportPlan,
-    ImportReport, ImportTarget, StoredFiles,
+    AdoptedArchive, ArchiveUnfit, BeginAdoption, CatalogLedger, CatalogPolicy, CatalogReader, ExportFilter,
+    ImportError, ImportPlan, ImportReport, ImportTarget, StoredFiles,
 };
 use grind::clock::SystemClock;
 use grind::grin::Barcode;
@@ -299,7 +299,7 @@ fn the_csv_has_exactly_the_columns_and_forms_of_the_contract() {
     let run = ImportScene::new();
     run.import(Some(&mut run.ledger()), true);
     let mut out = Vec::new();
-    assert_eq!(run.reader().export_csv(&mut out).unwrap(), 5);
+    assert_eq!(run.reader().export_csv(&ExportFilter::default(), &mut out).unwrap(), 5);
     let mut csv = csv::Reader::from_reader(out.as_slice());
     let header: Vec<_> = csv.headers().unwrap().iter().map(str::to_owned).collect();
     assert_eq!(header.len(), 54);
@@ -320,7 +320,7 @@ fn the_json_lines_hold_everything_and_leave_out_what_is_not_known() {
     let run = ImportScene::new();
     run.import(Some(&mut run.ledger()), true);
     let mut out = Vec::new();
-    run.reader().export_jsonl(&mut out).unwrap();
+    run.reader().export_jsonl(&ExportFilter::default(), &mut out).unwrap();
     let books: Vec<serde_json::Value> = String::from_utf8(out)
         .unwrap()
         .lines()

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
@@ -12,6 +11,7 @@ use crate::catalog::engine::SqlRow;
 use crate::catalog::engine::value::{SqlValue, arguments};
 use crate::catalog::observations::lists;
 use crate::catalog::observations::marc::read_list;
+use crate::catalog::queries::export_filter::ExportFilter;
 use crate::catalog::queries::reader::CatalogReader;
 use crate::grin::columns::{CSV_COLUMNS, ColumnKind, ExportColumn, by_sql};
 use crate::grin::{ListKind, TypedValue};
@@ -38,32 +38,27 @@ impl From<csv::Error> for ExportError {
 }
 
 impl CatalogReader {
-    /// Writes all books as CSV with exactly the columns of src/grin/PROTOCOL.md, section 13, in the order in which they
+    /// Writes the books meant as CSV with exactly the columns of src/grin/PROTOCOL.md, section 13, in the order in which they
     /// became known; comes back with their number.
-    pub fn export_csv(&self, out: impl Write) -> Result<u64, ExportError> {
+    pub fn export_csv(&self, filter: &ExportFilter, out: impl Write) -> Result<u64, ExportError> {
         let mut out = csv::Writer::from_writer(out);
         out.write_record(CSV_COLUMNS.iter().map(|column| column.csv))?;
         let names: Vec<_> = CSV_COLUMNS.iter().map(|column| column.sql).collect();
-        let sql = format!("SELECT {} FROM books ORDER BY id", names.join(", "));
-        let mut done = 0;
-        self.conn().each(&sql, &[], |row| {
+        let done = self.each_exported(filter, &names.join(", "), |row| {
             for (at, column) in CSV_COLUMNS.iter().enumerate() {
                 write_cell(&mut out, column, row.value(at)?)?;
             }
-            out.write_record(None::<&[u8]>)?;
-            done += 1;
-            Ok::<_, ExportError>(ControlFlow::Continue(()))
+            out.write_record(None::<&[u8]>).map_err(ExportError::from)
         })?;
         out.flush()?;
         Ok(done)
     }
 
-    /// Writes everything known of all books, one JSON object a line: absent values are left out, lists stay lists.
-    pub fn export_jsonl(&self, out: impl Write) -> Result<u64, ExportError> {
+    /// Writes everything known of the books meant, one JSON object a line: absent values are left out, lists stay lists.
+    pub fn export_jsonl(&self, filter: &ExportFilter, out: impl Write) -> Result<u64, ExportError> {
         let mut out = io::BufWriter::new(out);
         let mut names = None;
-        let mut done = 0;
-        self.conn().each("SELECT * FROM books ORDER BY id", &[], |row| {
+        let done = self.each_exported(filter, "*", |row| {
             let names = names.get_or_insert_with(|| ExportNames::of(row));
             let mut book = book_json(names, row)?;
             let seen = sightings(self, row.get("id")?)?;
@@ -71,9 +66,7 @@ impl CatalogReader {
                 book.insert("lists".into(), json!(seen));
             }
             serde_json::to_writer(&mut out, &book).map_err(io::Error::from)?;
-            out.write_all(b"\n")?;
-            done += 1;
-            Ok::<_, ExportError>(ControlFlow::Continue(()))
+            out.write_all(b"\n").map_err(ExportError::from)
         })?;
         out.flush()?;
         Ok(done)

@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod export_filter;
 pub(crate) mod forecast;
 pub(crate) mod pace;
 pub(crate) mod reader;

@@ -5,6 +5,7 @@ mod claims;
 mod conversions;
 mod copies;
 mod enriching;
+mod exports;
 mod failures;
 mod fixity;
 mod groups;

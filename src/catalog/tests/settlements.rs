@@ -142,7 +142,7 @@ fn how_well_a_book_is_proven_is_told_everywhere() {
         story.meaning
     );
     let mut jsonl = Vec::new();
-    reader.export_jsonl(&mut jsonl).unwrap();
+    reader.export_jsonl(&ExportFilter::default(), &mut jsonl).unwrap();
     let books: Vec<serde_json::Value> = serde_json::Deserializer::from_slice(&jsonl)
         .into_iter()
         .map(Result::unwrap)
@@ -150,7 +150,7 @@ fn how_well_a_book_is_proven_is_told_everywhere() {
     assert_eq!(books[0]["verified"], true);
     assert_eq!(books[1]["worst_finding_level"], "warning");
     let mut csv = Vec::new();
-    reader.export_csv(&mut csv).unwrap();
+    reader.export_csv(&ExportFilter::default(), &mut csv).unwrap();
     assert!(
         !String::from_utf8(csv).unwrap().contains("verified"),
         "the CSV keeps its columns"

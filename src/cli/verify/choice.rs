@@ -1,10 +1,6 @@
-//! How many books, and since when, as a person writes it.
+//! How many books, as a person writes it.
 
 use std::str::FromStr;
-
-use jiff::Timestamp;
-
-use crate::clock::earlier;
 
 /// How many of the books that are meant.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,21 +42,6 @@ impl FromStr for SampleSize {
     }
 }
 
-/// A moment in the past: so long ago (`90d`), or RFC 3339.
-pub fn moment_before(text: &str) -> Result<Timestamp, String> {
-    before(text, Timestamp::now())
-}
-
-fn before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let text = text.trim();
-    if let Ok(moment) = text.parse() {
-        return Ok(moment);
-    }
-    let span = humantime::parse_duration(text);
-    span.map(|span| earlier(now, span))
-        .map_err(|_| format!("{text:?} is neither a time (90d) nor a moment (2026-01-31T18:00:00Z)"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,22 +66,6 @@ mod tests {
         ] {
             let sample = text.parse::<SampleSize>().ok().map(|sample| sample.of(of));
             assert_eq!(sample, books, "{text:?} of {of}");
-        }
-    }
-
-    #[test]
-    fn moments_in_the_past_are_taken_as_people_write_them() {
-        let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
-        for (text, moment) in [
-            ("90d", Some("2026-08-31T12:00:00Z")),
-            ("1d 12h", Some("2026-11-28T00:00:00Z")),
-            ("2026-11-01T00:00:00+01:00", Some("2026-10-31T23:00:00Z")),
-            ("yesterday", None),
-            ("90", None),
-            ("", None),
-        ] {
-            let expected = moment.map(|moment| moment.parse::<Timestamp>().unwrap());
-            assert_eq!(before(text, now).ok(), expected, "{text:?}");
         }
     }
 }
