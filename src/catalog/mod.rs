@@ -12,6 +12,7 @@ mod observations;
 mod passwords;
 mod planning;
 mod queries;
+mod rights;
 mod sharing;
 mod writer;
 
@@ -70,6 +71,7 @@ pub(crate) use queries::pace::{AskPace, LibraryPace, PutOffCounts};
 pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;
+pub(crate) use rights::{RightsImport, RightsImportError, RightsReport};
 pub use sharing::members::LeaveMembers;
 pub(crate) use sharing::members::{
     JoinAnswer, JoinMembers, MemberCard, MemberRound, MemberRow, MemberStanding, RenewMember,

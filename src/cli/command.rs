@@ -21,6 +21,7 @@ use crate::cli::parse::ParseArgs;
 use crate::cli::rehearse::RehearseArgs;
 use crate::cli::report::ReportArgs;
 use crate::cli::restore::RestoreArgs;
+use crate::cli::rights::RightsArgs;
 use crate::cli::run::RunArgs;
 #[cfg(feature = "lab")]
 use crate::cli::simulate::SimulateArgs;
@@ -87,6 +88,8 @@ pub enum CliCommand {
     Export(ExportArgs),
     /// Take over a grin-transfer run without downloading again
     Import(ImportArgs),
+    /// Rights in volumes, from what HathiTrust publishes
+    Rights(RightsArgs),
     /// The catalog as a whole: copy it into another database
     Catalog(CatalogArgs),
     /// Begin anew from a backup of the catalog, and make it agree with the storage
@@ -158,6 +161,7 @@ mod tests {
             "grind storage get 39015012345678 --part text -o f",
             "grind storage get 39015012345678 00000017.jp2 -o f",
             "grind storage rm 39015012345678 --yes",
+            "grind rights import hathi_full_20261101.txt.gz --namespace hvd,uc1 --json",
             "grind export csv --state stored,failed --since 24h --barcodes A1,B2 --barcodes-file - -o f",
             "grind restore",
             "grind restore meta/catalog-2026-11-29.db.gz",
@@ -269,6 +273,8 @@ mod tests {
             "grind actors --blackbox",
             "grind actors catalog --chain --blackbox",
             "grind -v -q sync",
+            "grind rights",
+            "grind rights import",
             "grind export csv --state nice",
             "grind export csv --since soon",
             "grind verify --sample 0",

@@ -252,6 +252,27 @@ of a book the verified one with the most pages is taken (with --quick the larges
         exits: OF_CATALOG,
     },
     CommandHelp {
+        path: "rights",
+        notes: "",
+        examples: &["grind rights import hathi_full_20261101.txt.gz"],
+        exits: OF_COPY,
+    },
+    CommandHelp {
+        path: "rights import",
+        notes: "\
+A hathifile names a volume as NAMESPACE.BARCODE. It is about the book of the catalog that has this barcode, letters in small or in
+capitals. A book that several rows name is left as it is: --namespace says which of them are the library's. Code, access, reason, date and
+time of the determination are recorded; a book that the file does not name keeps what is known of it, and so does one of which a later
+determination is known. The file is read as a whole before anything is written, so that one which cannot be read changes nothing. An import
+that is interrupted has recorded the first rows of the file; given again, it records the others. `grind explain` and the exports as JSON
+lines and Parquet show the rights.",
+        examples: &[
+            "grind rights import hathi_full_20261101.txt.gz",
+            "grind rights import hathi_upd_20261129.txt.gz --namespace hvd --json",
+        ],
+        exits: OF_COPY,
+    },
+    CommandHelp {
         path: "catalog",
         notes: "",
         examples: &["grind catalog copy --to postgres://db.example.org/grind"],

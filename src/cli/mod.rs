@@ -34,6 +34,7 @@ mod reading;
 mod rehearse;
 pub(crate) mod report;
 mod restore;
+mod rights;
 mod root;
 pub mod run;
 #[cfg(feature = "lab")]
@@ -112,6 +113,7 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         CliCommand::Catalog(args) => catalog::run(args),
         CliCommand::Parse(args) => parse_input(args),
         CliCommand::Restore(args) => restore::run(args),
+        CliCommand::Rights(args) => rights::run(args),
         CliCommand::Storage(args) => storage::run(args),
         CliCommand::Retry(args) => control::retry(args),
         CliCommand::Pause(args) => control::pause(args),

@@ -38,6 +38,7 @@ mod publication_kill;
 mod recorded_answers;
 mod refused_books;
 mod refused_lists;
+mod rights;
 mod settings_files;
 mod shared_faults;
 mod sharing;

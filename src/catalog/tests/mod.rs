@@ -14,6 +14,7 @@ mod lists;
 mod month;
 mod passes;
 mod rates;
+mod rights;
 mod servers;
 mod settlements;
 mod sharing;
