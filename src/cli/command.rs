@@ -84,7 +84,7 @@ pub enum CliCommand {
     Report(ReportArgs),
     /// Read stored books again, and compare them with what was stored
     Verify(VerifyArgs),
-    /// The catalog as CSV or JSON lines, or some of its books
+    /// The catalog as CSV, JSON lines or Parquet, or some of its books
     Export(ExportArgs),
     /// Take over a grin-transfer run without downloading again
     Import(ImportArgs),
@@ -163,6 +163,7 @@ mod tests {
             "grind storage rm 39015012345678 --yes",
             "grind rights import hathi_full_20261101.txt.gz --namespace hvd,uc1 --json",
             "grind export csv --state stored,failed --since 24h --barcodes A1,B2 --barcodes-file - -o f",
+            "grind export parquet -o f",
             "grind restore",
             "grind restore meta/catalog-2026-11-29.db.gz",
             "grind verify --sample 200 --json",

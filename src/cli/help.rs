@@ -228,10 +228,13 @@ is away.",
         notes: "\
 csv: the columns that the users of grin-transfer know, of all books or of those that are named, and no others.
 jsonl: all that is known of a book, one object a line.
+parquet: the columns of the dataset Institutional Books 1.0 that come from its sources (names that end in _src), hathitrust_data_ext, and
+hathitrust_access_ext and hathitrust_rights_timestamp_ext, which that dataset does not have. What is not known is null.
 Options that say which books must hold together; --since asks when something was recorded of a book.",
         examples: &[
             "grind export csv --output books.csv",
             "grind export jsonl | head -1 | jq .",
+            "grind export parquet --output books.parquet",
             "grind export csv --state stored --since 24h --output new.csv",
             "grind export jsonl --barcodes-file chosen.txt",
         ],

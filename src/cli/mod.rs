@@ -47,7 +47,7 @@ mod support_bundle;
 mod top;
 mod verify;
 
-use std::io::StdoutLock;
+use std::io::Stdout;
 
 use clap::FromArgMatches as _;
 
@@ -141,12 +141,9 @@ pub fn conclude(outcome: CommandResult) -> ExitStatus {
 }
 
 /// For commands that need only the catalog's address.
-fn with_catalog(
-    config: &ConfigArgs,
-    command: impl FnOnce(&Settings, &mut StdoutLock<'static>) -> CommandResult,
-) -> CommandResult {
+fn with_catalog(config: &ConfigArgs, command: impl FnOnce(&Settings, &mut Stdout) -> CommandResult) -> CommandResult {
     let settings = load::of_catalog(config)?;
-    command(&settings, &mut std::io::stdout().lock())
+    command(&settings, &mut std::io::stdout())
 }
 
 fn parse_input(args: &ParseArgs) -> CommandResult {

@@ -96,7 +96,7 @@ fn a_file_that_cannot_be_used_is_refused_and_says_why() {
 }
 
 #[test]
-fn some_books_are_exported() {
+fn some_books_are_exported_and_a_file_appears_whole_or_not_at_all() {
     let home = home();
     let one = home.simulator.barcode(1).unwrap();
     done(&home, &["sync", "--barcodes", one.as_str()]);
@@ -113,4 +113,11 @@ fn some_books_are_exported() {
     let unknown = home.grind(&["export", "csv", "--barcodes", &format!("{one},TL0404NOWHERE")]);
     assert_eq!(unknown.out.lines().count(), 2, "{}", unknown.out);
     assert!(unknown.err.contains("1 of the barcodes named"), "{}", unknown.err);
+
+    let file = home.folder.path().join("books.parquet");
+    done(&home, &["export", "parquet", "--output", file.to_str().unwrap()]);
+    let bytes = fs::read(&file).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let missing = home.grind(&["export", "parquet", "--output", "/nowhere/books.parquet"]);
+    assert_eq!(missing.status.code(), Some(73), "{}", missing.err);
 }

@@ -1,6 +1,7 @@
 //! What is asked of the catalog: reports, single books, exports.
 
 pub(crate) mod ask;
+mod dataset;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod export_filter;
