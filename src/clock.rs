@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Tells the time; the system's, or one that a test turns by hand.
 #[derive(Clone, Default)]
@@ -78,11 +79,20 @@ impl SystemClock {
         match &self.0 {
             Some(manual) => manual.since_boot.load(Ordering::SeqCst),
             None => {
-                let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                let now = clock_gettime(ClockId::Boottime);
                 now.tv_sec * 1_000 + now.tv_nsec / 1_000_000
             }
         }
     }
+}
+
+/// How long this machine has slept since it started: the time that [`std::time::Instant`] leaves out.
+pub(crate) fn time_asleep() -> Duration {
+    let [with, without] = [ClockId::Boottime, ClockId::Monotonic].map(|clock| {
+        let time = clock_gettime(clock);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    });
+    with.saturating_sub(without)
 }
 
 impl fmt::Debug for SystemClock {

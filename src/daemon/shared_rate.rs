@@ -15,8 +15,19 @@ impl RateSource for CatalogRate {
     fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
         Box::pin(async move {
             let cx = AskContext::root("rate");
-            let WantedSlice { turns, every, ahead } = wanted;
-            match self.0.ask(TakeRateSlice { turns, every, ahead }, &cx).await {
+            let WantedSlice {
+                turns,
+                every,
+                ahead,
+                behind,
+            } = wanted;
+            let slice = TakeRateSlice {
+                turns,
+                every,
+                ahead,
+                behind,
+            };
+            match self.0.ask(slice, &cx).await {
                 Ok(slice) => Some(GrantedSlice {
                     given_at: slice.given_at,
                     begins_in: slice.begins_in,

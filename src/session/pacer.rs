@@ -10,14 +10,16 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
 
 use crate::session::gate::RequestGate;
-use crate::session::turns::{NextTurn, SharedTurns};
+use crate::session::turns::{CLOCK_UNSURE, LATENESS, NextTurn, SharedTurns};
 use crate::session::{SessionCounters, SessionError, TimeoutPhase};
 
 /// No time of this length has more requests than the rate allows in it.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Two requests may come nearer to each other by so much than their turns are: one uses its turn late
-/// ([`crate::session::turns`]), another comes quickly, and clocks of several members are known only so well.
-const UNEVENNESS: Duration = Duration::from_millis(150);
+/// One request may take so much longer to GRIN than another.
+const UNEVEN_WAY: Duration = Duration::from_millis(50);
+/// Two requests may come nearer to each other by so much than their turns are: one uses its turn late, another comes quickly, and
+/// clocks of several members are known only so well.
+const UNEVENNESS: Duration = LATENESS.saturating_add(CLOCK_UNSURE).saturating_add(UNEVEN_WAY);
 
 /// Spaces requests evenly (burst 1) and keeps the gate. Who is cancelled while waiting uses up nothing.
 pub(super) struct RequestPacer {

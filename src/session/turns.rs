@@ -1,4 +1,12 @@
 //! Turns of a rate that several programs share: asked for in short slices, each a little ahead of its use.
+//!
+//! A turn is used from its time on, by the clock of whoever grants it, and until a little later; then it is lost. That clock is known here
+//! only so well, so what it may be wrong by is kept free behind each slice: nobody else's turn is in it. So no two turns come nearer to
+//! each other than the pace by more than [`LATENESS`] and [`CLOCK_UNSURE`], whichever member has them, however slow the source is, and
+//! wherever a process stood still.
+
+mod held_slice;
+mod source_clock;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -14,12 +22,14 @@ use tokio::time::{Instant, timeout};
 use crate::actor::ActorRegistry;
 use crate::actor::tasks::{self, TaskHandle};
 use crate::session::SessionCounters;
+use crate::session::turns::held_slice::{HeldSlice, TurnMoment};
+use crate::session::turns::source_clock::SourceClock;
+
+pub(super) use crate::session::turns::held_slice::{CLOCK_UNSURE, LATENESS};
 
 /// How long one slice lasts, where the next one comes quickly.
 const SLICE: Duration = Duration::from_millis(500);
-/// A turn may be used this much later than its time, and is lost then: part of what the pace leaves for requests that come unevenly.
-const LATENESS: Duration = Duration::from_millis(50);
-/// No slice is asked for that begins later than this, however slow the source is.
+/// No slice is asked for that begins later than this, and nothing longer is kept free behind one, however slow the source is.
 const MOST_AHEAD: Duration = Duration::from_secs(10);
 /// After which a source that gave nothing is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -53,6 +63,8 @@ pub struct WantedSlice {
     pub every: Duration,
     /// The first of them is to be no sooner than so long after they are granted: the answer takes its time.
     pub ahead: Duration,
+    /// For so long behind them nobody is to have a turn.
+    pub behind: Duration,
 }
 
 /// Who divides the rate among all programs that ask GRIN for one library.
@@ -93,15 +105,6 @@ pub(super) struct SharedTurns {
     closed_until: Cell<Option<Instant>>,
     clock: RefCell<SourceClock>,
     answered: Notify,
-}
-
-/// What is left of a slice.
-#[derive(Debug, Clone, Copy)]
-struct HeldSlice {
-    next: Instant,
-    every: Duration,
-    granted: u32,
-    left: u32,
 }
 
 /// Requests that wait for their turns.
@@ -148,58 +151,11 @@ impl Drop for WaitingRequest {
     }
 }
 
-/// The clock of whoever grants turns, as seen from here: each question and its answer say between which of our moments it gave them.
-#[derive(Debug)]
-struct SourceClock {
-    base: Instant,
-    /// Our microseconds since `base`, without the source's.
-    offset: Option<i64>,
-}
-
-impl SourceClock {
-    fn new() -> Self {
-        Self {
-            base: Instant::now(),
-            offset: None,
-        }
-    }
-
-    /// When something was given, at this time of the source's. What is known of its clock holds as far as this answer allows, so
-    /// that neither an answer that was long on its way nor a clock that was set shifts the turns.
-    fn moment(&mut self, given_at: Duration, asked: Instant, answered: Instant) -> Instant {
-        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 2);
-        let given_at = micros(given_at);
-        let [earliest, latest] = [asked, answered].map(|at| micros(at - self.base) - given_at);
-        let offset = self.offset.map_or(latest, |known| known.clamp(earliest, latest));
-        self.offset = Some(offset);
-        self.base + Duration::from_micros(u64::try_from(given_at + offset).unwrap_or(0))
-    }
-}
-
-impl HeldSlice {
-    /// What is left of it when the answer comes: nothing where all its turns are over, as others have the time after them.
-    fn new(slice: GrantedSlice, given: Instant, answered: Instant) -> Self {
-        let mut held = Self {
-            next: given + slice.begins_in,
-            every: slice.every,
-            granted: slice.turns,
-            left: slice.turns,
-        };
-        held.forget_lost(answered);
-        held
-    }
-
-    fn pass_one(&mut self) {
-        self.next += self.every;
-        self.left -= 1;
-    }
-
-    /// Drops the turns whose time is over.
-    fn forget_lost(&mut self, now: Instant) {
-        while self.left > 0 && now > self.next + LATENESS {
-            self.pass_one();
-        }
-    }
+/// How long is kept free behind a slice: what the source's clock will be unsure by when it comes, and a little more. That is no more than
+/// it is now, nor than answers take.
+fn behind(unsure: Duration, [before, last]: [Duration; 2]) -> Duration {
+    let unsure = unsure.min(before.max(last));
+    (unsure * 9 / 8).saturating_sub(CLOCK_UNSURE).min(MOST_AHEAD)
 }
 
 /// How far ahead the next slice is asked for, by how long the last two answers took: so that a source that is always slow does not
@@ -230,8 +186,9 @@ impl SharedTurns {
 
     /// When the next turn is; asks for more where few are left. To be called only by who has a request to send.
     pub(super) fn next(self: &Rc<Self>, every: Duration) -> NextTurn {
-        let now = Instant::now();
+        let now = TurnMoment::now();
         let (next, is_low) = self.look(now);
+        let now = now.at;
         if is_low {
             match self.again_at.get().filter(|at| *at > now) {
                 Some(again) if next.is_none() => return NextTurn::At(again),
@@ -291,7 +248,7 @@ impl SharedTurns {
     }
 
     /// The time of the next turn, and whether half of what was granted last is used.
-    fn look(&self, now: Instant) -> (Option<Instant>, bool) {
+    fn look(&self, now: TurnMoment) -> (Option<Instant>, bool) {
         let mut held = self.held.borrow_mut();
         while let Some(slice) = held.front_mut() {
             slice.forget_lost(now);
@@ -300,7 +257,7 @@ impl SharedTurns {
             }
             held.pop_front();
         }
-        let is_low = held.len() < 2 && held.front().is_none_or(|slice| slice.left <= slice.granted / 2);
+        let is_low = held.len() < 2 && held.front().is_none_or(HeldSlice::is_low);
         (held.front().map(|slice| slice.next), is_low)
     }
 
@@ -308,10 +265,19 @@ impl SharedTurns {
         if self.asking.replace(true) {
             return;
         }
-        let ahead = ahead(self.trips.get());
-        let turns = SLICE.max(ahead * 2).as_nanos().div_ceil(every.as_nanos().max(1));
+        let (ahead, behind) = (
+            ahead(self.trips.get()),
+            behind(self.clock.borrow().unsure(), self.trips.get()),
+        );
+        let lasts = SLICE.max(ahead * 2).max(behind * 2);
+        let turns = lasts.as_nanos().div_ceil(every.as_nanos().max(1));
         let turns = u32::try_from(turns).unwrap_or(u32::MAX).max(1);
-        let wanted = WantedSlice { turns, every, ahead };
+        let wanted = WantedSlice {
+            turns,
+            every,
+            ahead,
+            behind,
+        };
         let (this, source) = (Rc::downgrade(self), Arc::clone(&self.source));
         let asked = Instant::now();
         self.away_since.set(self.away_since.get().or(Some(asked)));
@@ -323,13 +289,14 @@ impl SharedTurns {
                 }
                 this.upgrade().inspect(|this| this.show());
             };
-            this.upgrade().inspect(|this| this.note(slice, asked));
+            this.upgrade().inspect(|this| this.note(slice, behind, asked));
         });
         self.ask.replace(Some(asking));
     }
 
-    fn note(&self, slice: Option<GrantedSlice>, asked: Instant) {
-        let answered = Instant::now();
+    fn note(&self, slice: Option<GrantedSlice>, behind: Duration, asked: Instant) {
+        let now = TurnMoment::now();
+        let answered = now.at;
         self.asking.set(false);
         match slice {
             Some(slice) => {
@@ -339,9 +306,10 @@ impl SharedTurns {
                 let [_, before] = self.trips.get();
                 self.trips.set([before, answered - asked]);
                 let given = self.clock.borrow_mut().moment(slice.given_at, asked, answered);
-                self.held.borrow_mut().push_back(HeldSlice::new(slice, given, answered));
+                let held = HeldSlice::new(slice, behind, given, now);
+                self.held.borrow_mut().extend((held.left > 0).then_some(held));
                 // Turns that were over before they came are none.
-                if self.look(answered).0.is_some() {
+                if self.look(now).0.is_some() {
                     self.away_since.set(None);
                 }
                 if !slice.closed_for.is_zero() {
@@ -362,7 +330,7 @@ impl SharedTurns {
 
     /// Shows whether requests wait and there is no turn for any.
     fn show(&self) {
-        let is_missed = self.demand.get().waiting > 0 && self.look(Instant::now()).0.is_none();
+        let is_missed = self.demand.get().waiting > 0 && self.look(TurnMoment::now()).0.is_none();
         self.counters.turns_missing.store(is_missed, Relaxed);
     }
 }

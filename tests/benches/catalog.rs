@@ -237,9 +237,14 @@ fn slices(open: &(impl Fn() -> Result<CatalogLedger, CatalogError> + Sync), conn
     std::thread::scope(|scope| {
         for ledger in &mut ledgers {
             scope.spawn(move || {
-                let (turns, every, ahead) = (3, Duration::from_micros(1), Duration::ZERO);
+                let taken = TakeRateSlice {
+                    turns: 3,
+                    every: Duration::from_micros(1),
+                    ahead: Duration::ZERO,
+                    behind: Duration::ZERO,
+                };
                 for _ in 0..SLICES / connections {
-                    ledger.execute(TakeRateSlice { turns, every, ahead }).expect("a slice");
+                    ledger.execute(taken).expect("a slice");
                 }
             });
         }

@@ -8,9 +8,9 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 
-/// No slice begins later than this from now, so that one that was far too long (of a rate set by mistake) keeps nobody waiting; at a
-/// slow rate, later than so many slices.
-const MOST_AHEAD: Duration = Duration::from_secs(60);
+/// No slice begins later than this from now, so that one that was far too long (of a rate set by mistake) keeps nobody waiting for
+/// ever; at a slow rate, later than so many slices. Long enough for the slices of several members whose answers take 10 s each.
+const MOST_AHEAD: Duration = Duration::from_secs(300);
 const MOST_SLICES_AHEAD: u32 = 16;
 
 /// Takes the next turns to send requests.
@@ -22,6 +22,8 @@ pub struct TakeRateSlice {
     pub every: Duration,
     /// The first is no sooner than so long after now.
     pub ahead: Duration,
+    /// For so long after the last, beside the time from one to the next, nobody else gets one.
+    pub behind: Duration,
 }
 
 /// Turns that nobody else has: one each `every`, the first after `begins_in`.
@@ -82,7 +84,7 @@ impl TakeRateSlice {
     /// Its length in milliseconds, rounded up: the next slice must not begin before it has ended.
     fn span(&self) -> u128 {
         let nanos = self.every.as_nanos().saturating_mul(u128::from(self.turns));
-        nanos.div_ceil(1_000_000)
+        nanos.saturating_add(self.behind.as_nanos()).div_ceil(1_000_000)
     }
 }
 

@@ -257,6 +257,7 @@ fn what_others_wait_for_is_not_done_together_with_what_takes_long_on_a_server() 
             turns: 1,
             every,
             ahead: std::time::Duration::ZERO,
+            behind: std::time::Duration::ZERO,
         })
     });
     group.flush();

@@ -14,7 +14,14 @@ fn slice(shelf: &mut Shelf, turns: u32, every: Duration) -> RateSlice {
 }
 
 fn slice_ahead(shelf: &mut Shelf, turns: u32, every: Duration, ahead: Duration) -> RateSlice {
-    shelf.ledger.execute(TakeRateSlice { turns, every, ahead }).unwrap()
+    let behind = Duration::ZERO;
+    let taken = TakeRateSlice {
+        turns,
+        every,
+        ahead,
+        behind,
+    };
+    shelf.ledger.execute(taken).unwrap()
 }
 
 fn millis(n: u64) -> Duration {
@@ -54,11 +61,11 @@ fn whoever_waits_long_for_the_answer_takes_a_later_slice() {
 fn a_slice_that_was_far_too_long_keeps_nobody_waiting() {
     let mut shelf = Shelf::new();
     slice(&mut shelf, 1, SECOND * 86_400);
-    assert_eq!(slice(&mut shelf, 1, millis(100)).begins_in, SECOND * 60);
-    // At a slow rate many wait for a minute rightly.
+    assert_eq!(slice(&mut shelf, 1, millis(100)).begins_in, SECOND * 300);
+    // At a slow rate many wait for minutes rightly.
     let mut shelf = Shelf::new();
     for at in 0..10 {
-        assert_eq!(slice(&mut shelf, 1, SECOND * 10).begins_in, SECOND * 10 * at);
+        assert_eq!(slice(&mut shelf, 1, SECOND * 50).begins_in, SECOND * 50 * at);
     }
 }
 
@@ -129,14 +136,17 @@ proptest! {
             if now < busy[member] {
                 continue;
             }
-            let taken = TakeRateSlice { turns: wanted, every, ahead: millis(pause / 10) };
+            let behind = millis(pause % 7 * 20);
+            let taken = TakeRateSlice { turns: wanted, every, ahead: millis(pause / 10), behind };
             let slice = ledgers[member].execute(taken).unwrap();
-            turns.extend((0..slice.turns).map(|at| now + slice.begins_in + every * at));
-            busy[member] = *turns.last().unwrap();
+            turns.extend((1..slice.turns).map(|at| (now + slice.begins_in + every * (at - 1), Duration::ZERO)));
+            busy[member] = now + slice.begins_in + every * (slice.turns - 1);
+            turns.push((busy[member], behind));
         }
         turns.sort();
         for pair in turns.windows(2) {
-            prop_assert!(pair[1] - pair[0] >= every, "{pair:?} with {every:?}");
+            let [(one, behind), (next, _)] = [pair[0], pair[1]];
+            prop_assert!(next - one >= every + behind, "{pair:?} with {every:?}");
         }
     }
 }

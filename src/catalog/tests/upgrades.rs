@@ -45,6 +45,7 @@ fn a_catalog_of_version_3_gets_members_and_its_claims_end() {
             turns,
             every,
             ahead: Duration::ZERO,
+            behind: Duration::ZERO,
         })
         .unwrap();
     assert_eq!((slice.begins_in, slice.closed_for), (Duration::ZERO, Duration::ZERO));

@@ -54,7 +54,12 @@ impl SharedRow {
 
 impl RateSource for SharedRow {
     fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
-        let WantedSlice { turns, every, ahead } = wanted;
+        let WantedSlice {
+            turns,
+            every,
+            ahead,
+            behind,
+        } = wanted;
         Box::pin(async move {
             self.way().await;
             let granted = self.with(|row| {
@@ -64,7 +69,7 @@ impl RateSource for SharedRow {
                     return None;
                 }
                 let begins = row.free_at.max(now + ahead);
-                row.free_at = begins + turns * every;
+                row.free_at = begins + turns * every + behind;
                 Some(GrantedSlice {
                     // A clock of its own.
                     given_at: row.began.elapsed() + Duration::from_secs(1_000_000),
@@ -177,13 +182,129 @@ async fn members_together_never_pass_the_rate_and_use_all_of_it() {
                 let sent = sent_by(&group, Duration::from_secs(60)).await;
                 let most = most_within(&sent, Duration::from_secs(5)) as u64;
                 let case = format!("seed {seed}, every {every} ms, {members} members, way {way}, idle {idle:?}");
-                // What is known of the clock of a source that is slow is not enough for it at once.
-                let allowance = if way > 100 { members } else { 0 };
-                assert!(most <= 5_000_u64.div_ceil(every) + allowance, "{most} in 5 s, {case}");
+                assert!(most <= 5_000_u64.div_ceil(every), "{most} in 5 s, {case}");
                 let (all, whole) = (sent.len() as u64, 60_000 / every);
-                assert!(idle.is_some() || all > whole * 9 / 10, "only {all} of {whole}, {case}");
+                // What a slow source leaves its clock unsure by is kept free.
+                let least = if way > 100 { whole * 3 / 4 } else { whole * 9 / 10 };
+                assert!(idle.is_some() || all > least, "only {all} of {whole}, {case}");
             }
         }
+    }
+}
+
+/// Times at which something happens to a member, or to the source, one after the other.
+#[derive(Clone, Default)]
+struct Spans(Vec<(Instant, Instant)>);
+
+impl Spans {
+    /// Up to so many in the next minute, each of up to so many milliseconds.
+    fn of(random: &mut StdRng, most: usize, longest: u64) -> Self {
+        let count = random.random_range(0..=most);
+        let span = |_| {
+            let from = Instant::now() + Duration::from_millis(random.random_range(0..60_000));
+            (from, from + Duration::from_millis(random.random_range(1..=longest)))
+        };
+        Self((0..count).map(span).collect())
+    }
+
+    /// The end of the one that has begun.
+    fn end(&self, now: Instant) -> Option<Instant> {
+        let ends = self.0.iter().filter(|(from, until)| (*from..*until).contains(&now));
+        ends.map(|(_, until)| *until).max()
+    }
+
+    async fn over(&self) {
+        while let Some(end) = self.end(Instant::now()) {
+            tokio::time::sleep_until(end).await;
+        }
+    }
+
+    /// Drives what a member does, except in these times.
+    async fn outside<F: Future>(&self, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        loop {
+            let awake = std::future::poll_fn(|cx| match self.end(Instant::now()) {
+                Some(_) => std::task::Poll::Ready(None),
+                None => future.as_mut().poll(cx).map(Some),
+            });
+            if let Some(output) = awake.await {
+                return output;
+            }
+            self.over().await;
+        }
+    }
+}
+
+/// The row as a member has it that stands still at times, while its server is away at times; some answers are lost.
+struct TroubledRow {
+    row: Arc<SharedRow>,
+    stops: Spans,
+    away: Spans,
+}
+
+impl RateSource for TroubledRow {
+    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
+        Box::pin(async move {
+            self.stops.over().await;
+            self.away.over().await;
+            let granted = self.row.slice(wanted).await;
+            self.away.over().await;
+            self.stops.over().await;
+            let is_lost = self.row.with(|row| row.random.random_bool(0.05));
+            granted.filter(|_| !is_lost)
+        })
+    }
+
+    fn closed(&self, pause: Duration) -> LocalBoxFuture<'_, ()> {
+        self.row.closed(pause)
+    }
+}
+
+/// A member that is killed at times, and begun anew at once; it sends whenever it may.
+async fn troubled_member(row: &Arc<SharedRow>, rate: f64, seed: u64, away: &Spans, sent: &RefCell<Vec<Instant>>) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let stops = Spans::of(&mut random, 4, 9_000);
+    let mut deaths: Vec<_> = (0..random.random_range(0..4))
+        .map(|_| Instant::now() + Duration::from_millis(random.random_range(0..60_000)))
+        .collect();
+    deaths.push(Instant::now() + Duration::from_secs(60));
+    deaths.sort();
+    for death in deaths {
+        let source = TroubledRow {
+            row: Arc::clone(row),
+            stops: stops.clone(),
+            away: away.clone(),
+        };
+        let turns = SharedTurns::new(Arc::new(source), &ActorRegistry::new(), &Arc::default());
+        let pacer = RequestPacer::new(rate, Some(turns), &Arc::default());
+        stops.outside(send(&pacer, death, None, sent)).await;
+    }
+}
+
+/// Whatever happens: killed, standing still, a server that is slow, away, or answers what is never heard.
+#[actix_rt::test]
+async fn members_in_trouble_together_never_pass_the_rate() {
+    tokio::time::pause();
+    for seed in 0..150 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let (members, way) = (
+            random.random_range(1..6),
+            [5, 60, 400, 2_000][random.random_range(0..4)],
+        );
+        let rate = [1_u32, 5, 10, 25][random.random_range(0..4)];
+        let row = SharedRow::new(seed, way);
+        let away = Spans::of(&mut random, 2, 15_000);
+        let sent = RefCell::new(Vec::new());
+        let all = (0..members).map(|member| troubled_member(&row, f64::from(rate), seed * 100 + member, &away, &sent));
+        futures::future::join_all(all).await;
+        let mut sent = sent.into_inner();
+        sent.sort();
+        let most = most_within(&sent, Duration::from_secs(5));
+        assert!(
+            most <= 5 * rate as usize,
+            "{most} in 5 s, seed {seed}, {members} members, {rate} a second, way {way}"
+        );
+        assert!(!sent.is_empty(), "seed {seed}");
     }
 }
 
@@ -363,30 +484,6 @@ async fn a_pause_that_one_is_asked_for_holds_for_all() {
     assert_eq!(began.elapsed().as_secs(), 30);
 }
 
-#[actix_rt::test]
-async fn turns_that_are_over_when_the_answer_comes_are_lost_together() {
-    let slice = GrantedSlice {
-        given_at: Duration::ZERO,
-        begins_in: Duration::from_millis(300),
-        turns: 3,
-        every: Duration::from_millis(200),
-        closed_for: Duration::ZERO,
-    };
-    let given = Instant::now();
-    let millis = Duration::from_millis;
-    for (answered, next, left) in [
-        (0, 300, 3),
-        (350, 300, 3),
-        (351, 500, 2),
-        (750, 700, 1),
-        (751, 900, 0),
-        (60_000, 900, 0),
-    ] {
-        let held = HeldSlice::new(slice, given, given + millis(answered));
-        assert_eq!((held.next - given, held.left), (millis(next), left), "{answered}");
-    }
-}
-
 #[test]
 fn the_next_slice_is_asked_for_as_far_ahead_as_the_source_is_always_slow() {
     let second = Duration::from_secs(1);
@@ -399,6 +496,26 @@ fn the_next_slice_is_asked_for_as_far_ahead_as_the_source_is_always_slow() {
     }
 }
 
+/// What the clock is unsure by, how long the last two answers took, and what is kept free, all in milliseconds.
+#[test]
+fn as_much_is_kept_free_behind_a_slice_as_the_clock_is_unsure_by_beyond_what_the_pace_leaves() {
+    let millis = Duration::from_millis;
+    for (unsure, trips, free) in [
+        (0, [0, 0], 0),
+        (5, [5, 90], 0),
+        (400, [400, 90], 400),
+        // Nobody asked for an hour: the next answer tells it as well as ever.
+        (7_200, [5, 8], 0),
+        (90_000, [80_000, 90_000], 10_000),
+    ] {
+        assert_eq!(
+            behind(millis(unsure), trips.map(millis)),
+            millis(free),
+            "{unsure}, {trips:?}"
+        );
+    }
+}
+
 #[actix_rt::test]
 async fn a_source_that_is_always_slow_stops_nobody() {
     tokio::time::pause();
@@ -406,31 +523,6 @@ async fn a_source_that_is_always_slow_stops_nobody() {
     row.with(|row| row.constant = Duration::from_millis(700));
     let sent = sent_by(&[(member(&row, 5.0), None)], Duration::from_secs(60)).await;
     assert!(sent.len() > 150, "only {}", sent.len());
-}
-
-/// Questions that were asked and answered at these moments, given at that time of the source's, and when that was for us.
-#[actix_rt::test]
-async fn the_sources_clock_is_known_as_well_as_the_answers_say() {
-    let mut clock = SourceClock::new();
-    let base = clock.base;
-    let millis = Duration::from_millis;
-    for (asked, answered, given_at, moment) in [
-        // The first answer says no more than that it was given before it came.
-        (0, 100, 5_000, 100),
-        // A quick one says it better, and so does one that was asked late.
-        (200, 210, 5_130, 210),
-        (300, 400, 5_230, 310),
-        // Long on its way there, or back.
-        (1_000, 61_000, 65_000, 60_080),
-        (70_000, 130_000, 75_000, 70_080),
-        // The clock was set forwards, and back.
-        (140_000, 140_010, 9_000_000, 140_010),
-        (150_000, 150_010, 1_000, 150_000),
-        (160_000, 160_010, 11_005, 160_005),
-    ] {
-        let told = clock.moment(millis(given_at), base + millis(asked), base + millis(answered));
-        assert_eq!(told - base, millis(moment), "{asked} to {answered}, {given_at}");
-    }
 }
 
 #[actix_rt::test]
