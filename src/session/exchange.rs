@@ -129,53 +129,55 @@ pub(super) struct IncomingAnswer {
     ended: bool,
 }
 
-/// Sends a request and waits for the answer's head. A kept connection that the server closed meanwhile is not a failure:
-/// what may be repeated is sent once more over a new one.
+/// Why the head of no answer came.
+#[derive(Debug)]
+pub(super) struct FailedExchange {
+    pub(super) error: SessionError,
+    /// It was sent over a kept connection that the server closed meanwhile, and may be sent once more over a new one.
+    pub(super) is_stale: bool,
+}
+
+impl From<SessionError> for FailedExchange {
+    fn from(error: SessionError) -> Self {
+        Self { error, is_stale: false }
+    }
+}
+
+/// Sends a request and waits for the answer's head.
 pub(super) async fn exchange(
     net: &SessionNet,
     counters: &Arc<SessionCounters>,
     url: &Url,
     outgoing: &OutgoingRequest,
     deadlines: &RequestDeadlines,
-) -> Result<IncomingAnswer, SessionError> {
-    let mut again = outgoing.may_be_repeated();
-    loop {
-        let began = Instant::now();
-        let slot = NetSlot::new(
-            deadlines.connect,
-            net.keep_alive(outgoing.kind),
-            outgoing.method != Method::HEAD,
-        );
-        let request = prepare(net, url, outgoing)?;
-        let error = match send(request, outgoing.body.clone(), &slot, deadlines).await {
-            Ok(response) if response.status().is_informational() => {
-                // awc takes it for the final answer and keeps the connection, on which that one is still to come.
-                slot.close();
-                interim_answer(response.status())
-            }
-            Ok(response) => {
-                counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
-                net.note(None);
-                return Ok(IncomingAnswer::new(response, slot, outgoing));
-            }
-            Err(Unsent::Late(error)) => error,
-            Err(Unsent::Failed(cause)) => {
-                // Under TLS an orderly close is a few bytes of its own, so bytes received say nothing; that awc saw the end does.
-                let ended = matches!(cause, SendRequestError::Connect(ConnectError::Disconnected));
-                let stale = slot.is_reused() && (ended || !slot.has_received());
-                let error = classify(cause, &slot, url);
-                if again && stale && error == SessionError::Reset {
-                    again = false;
-                    net.close_idle_to(url);
-                    counters.note_retry(outgoing.kind, "stale");
-                    continue;
-                }
-                error
-            }
-        };
-        counters.note_no_answer(outgoing.kind);
-        net.note(Some(&error));
-        return Err(error);
+) -> Result<IncomingAnswer, FailedExchange> {
+    let began = Instant::now();
+    let slot = NetSlot::new(
+        deadlines.connect,
+        net.keep_alive(outgoing.kind),
+        outgoing.method != Method::HEAD,
+    );
+    let request = prepare(net, url, outgoing)?;
+    match send(request, outgoing.body.clone(), &slot, deadlines).await {
+        Ok(response) if response.status().is_informational() => {
+            // awc takes it for the final answer and keeps the connection, on which that one is still to come.
+            slot.close();
+            Err(interim_answer(response.status()).into())
+        }
+        Ok(response) => {
+            counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
+            net.note(None);
+            Ok(IncomingAnswer::new(response, slot, outgoing))
+        }
+        Err(Unsent::Late(error)) => Err(error.into()),
+        Err(Unsent::Failed(cause)) => {
+            // Under TLS an orderly close is a few bytes of its own, so bytes received say nothing; that awc saw the end does.
+            let ended = matches!(cause, SendRequestError::Connect(ConnectError::Disconnected));
+            let is_stale = slot.is_reused() && (ended || !slot.has_received());
+            let error = classify(cause, &slot, url);
+            let is_stale = is_stale && error == SessionError::Reset && outgoing.may_be_repeated();
+            Err(FailedExchange { error, is_stale })
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use url::Url;
 use crate::actor::AskContext;
 use crate::session::bulk_window::BulkSign;
 use crate::session::engine::SessionEngine;
-use crate::session::exchange::{IncomingAnswer, OutgoingRequest, RequestDeadlines, exchange};
+use crate::session::exchange::{FailedExchange, IncomingAnswer, OutgoingRequest, RequestDeadlines, exchange};
 use crate::session::permits::RequestPermit;
 use crate::session::request_line::RequestLine;
 use crate::session::token::PostForm;
@@ -58,6 +58,14 @@ pub(super) struct OpenedRequest {
     _permit: RequestPermit,
 }
 
+/// A request that was sent, and what came of it.
+struct SentRequest {
+    at: Instant,
+    deadlines: RequestDeadlines,
+    line: Option<RequestLine>,
+    exchanged: Result<IncomingAnswer, FailedExchange>,
+}
+
 impl<'a> RequestAttempt<'a> {
     /// The request as it is asked for.
     fn first(spec: &'a RequestSpec, time: ResponseTime, cx: Option<&'a AskContext>) -> Self {
@@ -85,25 +93,66 @@ impl SessionEngine {
         }
     }
 
-    /// One request over the network, when it may have a connection and it is its turn.
+    /// One request over the network, when it may have a connection and it is its turn. A kept connection that the server closed meanwhile
+    /// is not a failure: what may be repeated is sent once more over a new one, at another turn, as the server may have seen it.
     pub(super) async fn attempt(&self, attempt: RequestAttempt<'_>) -> Result<OpenedRequest, SessionError> {
+        let RequestAttempt {
+            spec,
+            url,
+            outgoing,
+            cx,
+            ..
+        } = attempt;
+        let asked = Instant::now();
+        let permit = self.permit(url, spec.class, cx).await?;
+        let mut sent = self.send_in_turn(&attempt, asked).await?;
+        if sent.exchanged.as_ref().is_err_and(|failed| failed.is_stale) {
+            self.net.close_idle_to(url);
+            self.counters.note_retry(outgoing.kind, "stale");
+            sent = self.send_in_turn(&attempt, asked).await?;
+        }
+        let exchanged = sent.exchanged.map_err(|FailedExchange { error, .. }| {
+            self.counters.note_no_answer(outgoing.kind);
+            self.net.note(Some(&error));
+            error
+        });
+        if spec.class == PermitClass::Bulk && is_overload(&exchanged) {
+            self.note_bulk(BulkSign::Overload { sent: sent.at });
+        }
+        if let (Some(line), Err(error)) = (&sent.line, &exchanged) {
+            line.unanswered(error);
+        }
+        let mut incoming = exchanged?;
+        incoming.tally.line = sent.line;
+        Ok(OpenedRequest {
+            incoming,
+            url: url.clone(),
+            deadlines: sent.deadlines,
+            sent: sent.at,
+            _permit: permit,
+        })
+    }
+
+    /// Sends a request that was asked for at this moment when it is its turn.
+    ///
+    /// # Errors
+    /// It is not its turn for too long.
+    async fn send_in_turn(&self, attempt: &RequestAttempt<'_>, asked: Instant) -> Result<SentRequest, SessionError> {
         let RequestAttempt {
             spec,
             url,
             outgoing,
             time,
             cx,
-        } = attempt;
+        } = *attempt;
         let timeouts = self.config().timeouts_of(spec.class);
-        let asked = Instant::now();
-        let permit = self.permit(url, spec.class, cx).await?;
         let may_see_token = self.config().redirect.may_carry_token(url);
         if spec.auth == AuthMode::Grin && may_see_token {
             declared(cx, "pacer", self.pacer.pass()).await?;
         }
-        let sent = Instant::now();
+        let at = Instant::now();
         let mut deadlines = match time {
-            ResponseTime::Body(left) => RequestDeadlines::until(timeouts, sent + left, TimeoutPhase::Download),
+            ResponseTime::Body(left) => RequestDeadlines::until(timeouts, at + left, TimeoutPhase::Download),
             ResponseTime::Small => RequestDeadlines::small(timeouts),
         };
         if let Some(wait) = timeouts.wait {
@@ -112,20 +161,11 @@ impl SessionEngine {
         let line = RequestLine::begin(&outgoing.method, url, may_see_token);
         let exchanged = exchange(&self.net, &self.counters, url, outgoing, &deadlines);
         let exchanged = declared(cx, self.host_asked(spec, url), exchanged).await;
-        if spec.class == PermitClass::Bulk && is_overload(&exchanged) {
-            self.note_bulk(BulkSign::Overload { sent });
-        }
-        if let (Some(line), Err(error)) = (&line, &exchanged) {
-            line.unanswered(error);
-        }
-        let mut incoming = exchanged?;
-        incoming.tally.line = line;
-        Ok(OpenedRequest {
-            incoming,
-            url: url.clone(),
+        Ok(SentRequest {
+            at,
             deadlines,
-            sent,
-            _permit: permit,
+            line,
+            exchanged,
         })
     }
 

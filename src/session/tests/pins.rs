@@ -190,11 +190,19 @@ fn forgetful(seen: &Seen, wire: &mut dyn Wire, first: &std::sync::Mutex<std::col
 async fn a_kept_connection_that_the_server_closes_is_no_failure_for_what_may_be_repeated() {
     let first = std::sync::Mutex::default();
     let server = Server::start(move |seen, wire| forgetful(seen, wire, &first));
-    let fixture = Fixture::of(&server);
+    let mut config = config(&server);
+    config.requests_per_second = 100.0;
+    let fixture = Fixture::new(config);
     for _ in 0..4 {
         assert_eq!(fixture.get(server.url("/")).await.unwrap().status, 200);
     }
     let counted = fixture.counted();
+    let turns = usize::try_from(counted.pace_wait_seconds.count).unwrap();
+    assert_eq!(
+        (server.seen().len(), turns),
+        (7, 7),
+        "what the server saw twice had two turns"
+    );
     assert_eq!((&*counted.retries[0].reason, counted.retries[0].count), ("stale", 3));
     assert!(
         counted.requests.iter().all(|count| count.status_class == "2xx"),
