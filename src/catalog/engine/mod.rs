@@ -15,6 +15,12 @@ use crate::catalog::engine::postgres::{PostgresEngine, PostgresStatement, Transa
 use crate::catalog::engine::sqlite::{SqliteEngine, SqliteStatement};
 use crate::catalog::engine::value::{ColumnValue, SqlArgument, SqlValue};
 
+/// A statement and what it is executed with.
+pub(crate) struct BoundStatement<'a> {
+    pub sql: &'a str,
+    pub arguments: Vec<SqlArgument<'a>>,
+}
+
 /// A connection to the catalog's database.
 pub(crate) struct SqlConnection(EngineConnection);
 
@@ -52,19 +58,21 @@ impl SqlConnection {
     /// Executes a statement with each of these arguments, of which there are not many; a server gets them at once.
     pub(crate) fn execute_each<'a>(
         &self,
-        sql: &str,
+        sql: &'a str,
         each: impl Iterator<Item = Vec<SqlArgument<'a>>>,
     ) -> Result<(), CatalogError> {
-        let mut each = each.peekable();
-        if each.peek().is_none() {
-            return Ok(());
-        }
+        let statements = each.map(|arguments| BoundStatement { sql, arguments });
+        self.execute_together(&statements.collect::<Vec<_>>())
+    }
+
+    /// Executes statements, of which there are not many, in this order; a server gets them at once.
+    pub(crate) fn execute_together(&self, statements: &[BoundStatement<'_>]) -> Result<(), CatalogError> {
         match &self.0 {
-            EngineConnection::Sqlite(engine) => {
-                let mut statement = engine.prepare(sql)?;
-                each.try_for_each(|arguments| statement.execute(&arguments).map(|_| ()))
-            }
-            EngineConnection::Postgres(engine) => engine.prepare(sql)?.execute_each(each),
+            _ if statements.is_empty() => Ok(()),
+            EngineConnection::Sqlite(engine) => statements
+                .iter()
+                .try_for_each(|bound| engine.prepare(bound.sql)?.execute(&bound.arguments).map(drop)),
+            EngineConnection::Postgres(engine) => engine.execute_together(statements),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::{ParameterValue, SqlValue, arguments};
+use crate::catalog::engine::{BoundStatement, SqlConnection};
 
 /// What is counted; the `kind` column of `tallies`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,11 +70,14 @@ impl PendingCounters {
         }
     }
 
-    /// Writes the changes into the running transaction.
-    pub(crate) fn write(self, conn: &SqlConnection) -> Result<(), CatalogError> {
+    /// What writes the changes into the running transaction.
+    pub(crate) fn statements<'a>(&'a self, conn: &SqlConnection) -> impl Iterator<Item = BoundStatement<'a>> {
+        let sql = conn.add_to_counter();
         let changed = self.0.iter().filter(|(_, by)| **by != 0);
-        let each = changed.map(|((kind, value), by)| arguments! { kind: *kind, value: **value, by: *by }.to_vec());
-        conn.execute_each(conn.add_to_counter(), each)
+        changed.map(move |((kind, value), by)| BoundStatement {
+            sql,
+            arguments: arguments! { kind: *kind, value: **value, by: *by }.to_vec(),
+        })
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::{ParameterValue, SqlValue, arguments};
+use crate::catalog::engine::{BoundStatement, SqlConnection};
 use crate::grin::Barcode;
 
 /// So many changes are written at once.
@@ -172,23 +172,25 @@ impl PendingHistory {
     pub(crate) fn append(&mut self, conn: &SqlConnection, entry: HistoryEntry) -> Result<(), CatalogError> {
         self.0.push(entry);
         if self.0.len() >= MOST_PENDING {
-            self.write(conn)?;
+            let pending = std::mem::take(self);
+            conn.execute_together(&pending.statements().collect::<Vec<_>>())?;
         }
         Ok(())
     }
 
-    /// Writes the changes into the running transaction.
-    pub(crate) fn write(&mut self, conn: &SqlConnection) -> Result<(), CatalogError> {
+    /// What writes the changes into the running transaction.
+    pub(crate) fn statements(&self) -> impl Iterator<Item = BoundStatement<'_>> {
         let sql = "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp, session_id, metadata) \
                    VALUES (:barcode, :topic, :value, :stamp, :session, :note)";
-        let entries = std::mem::take(&mut self.0);
-        let each = entries.iter().map(|entry| {
+        self.0.iter().map(move |entry| {
             let given = arguments! {
                 barcode: entry.barcode, topic: entry.topic, value: entry.value, stamp: entry.stamp,
                 session: entry.session, note: entry.note,
             };
-            given.to_vec()
-        });
-        conn.execute_each(sql, each)
+            BoundStatement {
+                sql,
+                arguments: given.to_vec(),
+            }
+        })
     }
 }

@@ -20,7 +20,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::address::PostgresAddress;
 use crate::catalog::engine::postgres::dialect::TranslatedText;
 use crate::catalog::engine::value::{SqlArgument, SqlValue, argument};
-use crate::catalog::engine::{EngineRow, SqlRow};
+use crate::catalog::engine::{BoundStatement, EngineRow, SqlRow};
 
 pub(super) use crate::catalog::engine::postgres::values::value;
 
@@ -48,6 +48,8 @@ pub(crate) struct PostgresEngine {
     is_broken: Cell<bool>,
     /// The server's clock at the beginning of the transaction, in Unix milliseconds.
     began: Cell<i64>,
+    /// The transaction that was begun for writing.
+    number: Cell<Option<i64>>,
     /// The transaction whose commit was asked for and not answered.
     unanswered: Cell<Option<i64>>,
     /// Cursors that are open.
@@ -119,6 +121,7 @@ impl PostgresEngine {
                 in_transaction: Cell::new(false),
                 is_broken: Cell::new(false),
                 began: Cell::new(0),
+                number: Cell::new(None),
                 unanswered: Cell::new(None),
                 cursors: Cell::new(0),
             }),
@@ -181,33 +184,50 @@ impl PostgresEngine {
         Ok(PostgresStatement { engine: self, text })
     }
 
+    /// Sends all before it waits for the first answer.
+    pub(super) fn execute_together(&self, statements: &[BoundStatement<'_>]) -> Result<(), CatalogError> {
+        let prepared = statements.iter().map(|bound| self.prepare(bound.sql));
+        let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        let values = prepared.iter().zip(statements);
+        let values = values.map(|(statement, bound)| statement.values(&bound.arguments));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let answers = prepared
+            .iter()
+            .zip(values)
+            .map(|(prepared, values)| self.client.execute_raw(&prepared.text.statement, values));
+        self.wait(try_join_all(answers))?;
+        Ok(())
+    }
+
     fn prepare_anew(&self, text: TranslatedText) -> Result<PreparedText, CatalogError> {
         let statement = self.wait(self.client.prepare(&text.sql))?;
         let names = text.names;
         Ok(PreparedText { statement, names })
     }
 
-    /// Begins a transaction and asks the server for the time, in one go.
+    /// Begins a transaction and asks the server for the time and the transaction's number, in one go.
     pub(super) fn begin(&self) -> Result<(), CatalogError> {
-        self.begin_with("BEGIN")
+        self.begin_with("BEGIN", "txid_current()")
     }
 
-    /// The same for reading: all statements see one moment.
+    /// The same for reading: all statements see one moment, and there is no number.
     pub(super) fn begin_reading(&self) -> Result<(), CatalogError> {
-        self.begin_with(READING)
+        self.begin_with(READING, "NULL")
     }
 
-    fn begin_with(&self, begin: &str) -> Result<(), CatalogError> {
-        let asked = format!("{begin}; SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+    fn begin_with(&self, begin: &str, number: &str) -> Result<(), CatalogError> {
+        let asked = format!("{begin}; SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, {number}");
         let answer = self.wait(self.client.simple_query(&asked))?;
-        let millis = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        let row = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
+        let told = |place| row.and_then(|row| row.get(place)?.parse().ok());
         self.in_transaction.set(true);
         self.unanswered.set(None);
+        self.number.set(told(1));
         self.began
-            .set(millis.ok_or_else(|| CatalogError::Fault("the server tells no time".into()))?);
+            .set(told(0).ok_or_else(|| CatalogError::Fault("the server tells no time".into()))?);
         Ok(())
     }
 
@@ -218,11 +238,9 @@ impl PostgresEngine {
 
     /// Commits. When the answer does not come, the transaction's number is kept, by which the server can be asked for its fate.
     pub(super) fn commit(&self) -> Result<(), CatalogError> {
-        // Also an error in a transaction that failed before, which COMMIT would undo without a word.
-        let mut number = self.prepare("SELECT txid_current_if_assigned()")?;
-        let number: Option<Option<i64>> = number.first(&[], |row| row.at(0))?;
-        self.unanswered.set(number.flatten());
-        let done = self.batch("COMMIT");
+        self.unanswered.set(self.number.take());
+        // A question before it makes an error of a transaction that failed before, which COMMIT would undo without a word.
+        let done = self.batch("SELECT 1; COMMIT");
         if done.is_ok() || self.is_usable() {
             self.unanswered.set(None);
         }
@@ -335,21 +353,6 @@ impl PostgresStatement<'_> {
         let values = self.values(arguments)?;
         let client = &self.engine.client;
         self.engine.wait(client.execute_raw(&self.text.statement, values))
-    }
-
-    /// Sends all before it waits for the first answer.
-    pub(super) fn execute_each<'a>(
-        &mut self,
-        each: impl Iterator<Item = Vec<SqlArgument<'a>>>,
-    ) -> Result<(), CatalogError> {
-        let values = each.map(|arguments| self.values(&arguments));
-        let values = values.collect::<Result<Vec<_>, _>>()?;
-        let client = &self.engine.client;
-        let answers = values
-            .into_iter()
-            .map(|values| client.execute_raw(&self.text.statement, values));
-        self.engine.wait(try_join_all(answers))?;
-        Ok(())
     }
 
     pub(super) fn first<T>(

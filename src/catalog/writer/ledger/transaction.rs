@@ -201,8 +201,9 @@ impl CatalogTransaction<'_> {
 
     /// Writes the histories and totals that the operation has changed so far.
     pub(crate) fn write_pending(&mut self) -> Result<(), CatalogError> {
-        self.history.write(self.conn)?;
-        std::mem::take(&mut self.totals).write(self.conn)
+        let (history, totals) = (std::mem::take(&mut self.history), std::mem::take(&mut self.totals));
+        let statements = history.statements().chain(totals.statements(self.conn));
+        self.conn.execute_together(&statements.collect::<Vec<_>>())
     }
 
     /// The number by which histories name this program.
