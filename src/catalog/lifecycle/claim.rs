@@ -121,15 +121,15 @@ pub(crate) fn claim_ids(
 
 /// Who claims books, and under which number.
 #[derive(Debug, Clone, Copy)]
-struct ClaimHolder<'a> {
-    owner: &'a str,
-    fence: i64,
+pub(super) struct ClaimHolder<'a> {
+    pub owner: &'a str,
+    pub fence: i64,
 }
 
 impl ClaimHolder<'_> {
     /// The books as they are claimed, in the order of their numbers here, without those whose barcode is none of ours (somebody else
     /// wrote into the catalog).
-    fn read(self, conn: &SqlConnection, ids: &[i64]) -> Result<Vec<(i64, ClaimedBook)>, CatalogError> {
+    pub fn read(self, conn: &SqlConnection, ids: &[i64]) -> Result<Vec<(i64, ClaimedBook)>, CatalogError> {
         let sql = "SELECT id, barcode, file_name, state, sync_timestamp, encrypted_etag, sha256, archive_bytes, storage_path, attempts, \
                    listed_converted, title, publishing_sha256, publishing_etag, \
                    file_name IS NULL AND state = 'available' AND sync_timestamp IS NULL AND created_at > :names_told \
@@ -190,7 +190,11 @@ fn names_told(conn: &SqlConnection) -> Result<String, CatalogError> {
     Ok(ended.unwrap_or_default())
 }
 
-fn take(tx: &mut CatalogTransaction<'_>, books: &[(i64, ClaimedBook)], lease: Duration) -> Result<(), CatalogError> {
+pub(super) fn take(
+    tx: &mut CatalogTransaction<'_>,
+    books: &[(i64, ClaimedBook)],
+    lease: Duration,
+) -> Result<(), CatalogError> {
     let mut states = Vec::with_capacity(books.len());
     for (id, book) in books {
         if book.state == BookState::Failed {
@@ -293,7 +297,7 @@ pub(crate) fn release_unnamed(tx: &mut CatalogTransaction<'_>, id: i64) -> Resul
 }
 
 fn end_claim(tx: &mut CatalogTransaction<'_>, id: i64, change: BookChange) -> Result<BookState, CatalogError> {
-    let sql = "SELECT barcode, state, resume_state, claimed_by FROM books WHERE id = :id";
+    let sql = "SELECT barcode, state, resume_state, claimed_by, claim_fence FROM books WHERE id = :id";
     let book = tx.conn.one(sql, &arguments! { id: id }, ReleasedBook::read)?;
     let standing = book.standing;
     let next = tx.next_state(&standing, change);
@@ -307,6 +311,7 @@ fn end_claim(tx: &mut CatalogTransaction<'_>, id: i64, change: BookChange) -> Re
     }
     let note = ChangeNote {
         by: book.owner.as_deref(),
+        fence: book.fence.filter(|_| next.cause.is_loss()),
         ..ChangeNote::of(next.cause)
     };
     let change = StateChange {
@@ -321,6 +326,7 @@ fn end_claim(tx: &mut CatalogTransaction<'_>, id: i64, change: BookChange) -> Re
 struct ReleasedBook {
     barcode: String,
     owner: Option<String>,
+    fence: Option<i64>,
     standing: BookStanding,
 }
 
@@ -330,6 +336,7 @@ impl ReleasedBook {
         Ok(Self {
             barcode: row.get("barcode")?,
             owner: row.get("claimed_by")?,
+            fence: row.get("claim_fence")?,
             standing: BookStanding {
                 resume: resume.unwrap_or(BookState::Known),
                 ..BookStanding::of(row.get("state")?)

@@ -1,6 +1,6 @@
 //! Every change of a book, with its cause, appended to its history.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::{ParameterValue, SqlValue, arguments};
@@ -53,7 +53,7 @@ impl ParameterValue for ChangeTopic {
 }
 
 /// Why it changed; the `cause` in a history row's metadata. A closed set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ChangeCause {
     /// A page of a list said so.
@@ -107,6 +107,13 @@ pub(crate) enum ChangeCause {
     Imported,
 }
 
+impl ChangeCause {
+    /// Whether a claim ended without its holder's doing.
+    pub(crate) fn is_loss(self) -> bool {
+        matches!(self, Self::LeaseExpired | Self::Recovered)
+    }
+}
+
 /// What stands beside a change.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct ChangeNote<'a> {
@@ -117,6 +124,9 @@ pub(crate) struct ChangeNote<'a> {
     pub list: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'a str>,
+    /// The number of a claim that was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,4 +11,5 @@ pub(crate) mod policy;
 pub(crate) mod publication;
 pub(crate) mod restore;
 pub(crate) mod settle;
+mod take_back;
 pub(crate) mod wish;

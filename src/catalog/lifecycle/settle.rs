@@ -9,6 +9,7 @@ use crate::catalog::lifecycle::claim::{ClaimToken, release, release_unnamed};
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
+use crate::catalog::lifecycle::take_back::{TAKEN_BACK_FOR, take_back};
 use crate::catalog::observations::dates::READABLE;
 use crate::catalog::observations::marc;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
@@ -104,8 +105,8 @@ pub(super) struct ClaimedRow {
 }
 
 impl ClaimedRow {
-    /// The book, if its claim is still this one.
-    pub(super) fn read(tx: &CatalogTransaction<'_>, claim: &ClaimToken) -> Result<Self, CatalogError> {
+    /// The book, if its claim is still this one, or can be taken back.
+    pub(super) fn read(tx: &mut CatalogTransaction<'_>, claim: &ClaimToken) -> Result<Self, CatalogError> {
         let found = tx.conn.first(
             "SELECT id, state, ifnull(resume_state, 'known') AS resume, sync_timestamp IS NOT NULL AS stored, \
              listed_converted, failures, ifnull(claimed_by = :owner AND claim_fence = :fence, FALSE) AS is_claimed \
@@ -115,6 +116,7 @@ impl ClaimedRow {
         )?;
         match found {
             None => Err(CatalogError::Unknown(claim.barcode.to_string())),
+            Some(None) if take_back(tx, claim, TAKEN_BACK_FOR)? => Self::read(tx, claim),
             Some(None) => Err(CatalogError::Stale {
                 barcode: claim.barcode.to_string(),
                 owner: claim.owner.clone(),

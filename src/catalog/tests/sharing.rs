@@ -236,6 +236,54 @@ fn what_an_expired_member_held_is_free_and_it_is_told_when_it_comes_back() {
     assert_eq!((back.freed_claims, back.members.len()), (1, 2));
 }
 
+/// What became of the books of one that was cut off, each in its own way, when it is a member again.
+#[test]
+fn a_member_that_comes_back_has_the_claims_again_that_nobody_took() {
+    let mut shelf = Shelf::new();
+    let (cut_off, other) = (card("a", "1"), card("b", "1"));
+    join(&mut shelf, &cut_off);
+    join(&mut shelf, &other);
+    three(&mut shelf);
+    let held = shelf.claim_of(&cut_off.owner, queue(&[Queue::Converted]), 3);
+    shelf.clock.advance(MEMBERSHIP);
+    renew(&mut shelf, &other);
+    shelf.clock.advance(SECOND);
+    assert_eq!(renew(&mut shelf, &other).freed_claims, 3);
+    let theirs = shelf.claim_of(&other.owner, queue(&[Queue::Converted]), 1);
+    assert_eq!(codes(&theirs), ["TL0002"]);
+    let begin = |claimed: &ClaimedBook| BeginPublication {
+        claim: claimed.claim.clone(),
+        archive: BegunPublication {
+            sha256: "aa".into(),
+            etag: None,
+        },
+        lease: LEASE,
+    };
+    let early = shelf.ledger.execute(begin(&held[1])).unwrap_err();
+    assert!(matches!(early, CatalogError::Stale { .. }), "it is no member: {early}");
+    assert_eq!(renew(&mut shelf, &cut_off).standing, MemberStanding::Rejoined);
+    // One by a renewal, one by a write.
+    let renew = RenewClaims {
+        owner: cut_off.owner.clone(),
+        claims: held[..2].iter().map(|book| book.claim.clone()).collect(),
+        lease: LEASE,
+    };
+    assert_eq!(shelf.ledger.execute(renew).unwrap(), [held[0].claim.clone()]);
+    shelf.ledger.execute(begin(&held[2])).unwrap();
+    for book in &held[1..] {
+        let code = book.claim.barcode.as_str();
+        assert_eq!(shelf.state(code), S::Checking);
+        shelf.settle(book, stored(code, "\"a\"")).unwrap();
+        let late = shelf.settle(book, ClaimSettlement::Released).unwrap_err();
+        assert!(matches!(late, CatalogError::Stale { .. }), "settled once: {late}");
+    }
+    // What another had in hand meanwhile is not taken from it, nor when it has put it back.
+    let put_back = ClaimSettlement::Released;
+    shelf.settle(&theirs[0], put_back).unwrap();
+    let late = shelf.settle(&held[0], stored("TL0002", "\"a\"")).unwrap_err();
+    assert!(matches!(late, CatalogError::Stale { .. }), "{late}");
+}
+
 #[test]
 fn a_restart_frees_what_the_killed_one_of_its_name_held() {
     let mut shelf = Shelf::new();
