@@ -243,6 +243,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pass");
         std::fs::write(&file, "other:*:*:*:no\ndb:5432:grind:me:of the file\n").unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let url = |file: &Path| format!("postgres://me@db/grind?passfile={}", file.display());
         assert_eq!(server(&url(&file)).config().get_password(), Some(&b"of the file"[..]));
         let error = CatalogAddress::parse(&url(&folder.path().join("none"))).unwrap_err();

@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// Where the system's service file is, as Debian's programs have it.
+const SYSTEM_FOLDER: &str = "/etc/postgresql-common";
 
 /// The parts of an address by their names.
 type AddressParts = BTreeMap<String, String>;
@@ -13,14 +18,49 @@ pub(super) fn fill_from_service(parts: &mut AddressParts) -> Result<(), String> 
     let Some(name) = parts.remove("service").or_else(|| env::var("PGSERVICE").ok()) else {
         return Ok(());
     };
-    let file = env::var_os("PGSERVICEFILE").map(PathBuf::from);
-    let file = file.or_else(|| home(".pg_service.conf")).unwrap_or_default();
-    let text = fs::read_to_string(&file).map_err(|error| format!("service file {}: {error}", file.display()))?;
-    let service = service_of(&text, &name).ok_or_else(|| format!("{} has no service {name:?}", file.display()))?;
+    let service = service_in(&ServiceFiles::of_environment(), &name)?;
     for (name, value) in service {
         parts.entry(name).or_insert(value);
     }
     Ok(())
+}
+
+/// Where services are described: in the user's file, or else in the system's.
+struct ServiceFiles {
+    /// Named by `PGSERVICEFILE`: then it must be there.
+    named: Option<PathBuf>,
+    /// Those that need not be there.
+    usual: Vec<PathBuf>,
+}
+
+impl ServiceFiles {
+    fn of_environment() -> Self {
+        let named = env::var_os("PGSERVICEFILE").map(PathBuf::from);
+        let own = home(".pg_service.conf").filter(|_| named.is_none());
+        let system = env::var_os("PGSYSCONFDIR").unwrap_or_else(|| SYSTEM_FOLDER.into());
+        let system = PathBuf::from(system).join("pg_service.conf");
+        Self {
+            named,
+            usual: own.into_iter().chain([system]).collect(),
+        }
+    }
+}
+
+/// What the first file says that has this service.
+fn service_in(files: &ServiceFiles, name: &str) -> Result<AddressParts, String> {
+    let usual = files.usual.iter().filter(|file| file.exists());
+    let mut looked_at = Vec::new();
+    for file in files.named.iter().chain(usual) {
+        let text = fs::read_to_string(file).map_err(|error| format!("service file {}: {error}", file.display()))?;
+        if let Some(service) = service_of(&text, name) {
+            return Ok(service);
+        }
+        looked_at.push(file.display().to_string());
+    }
+    Err(match looked_at.is_empty() {
+        true => format!("there is no service file to look {name:?} up in; PGSERVICEFILE may name one"),
+        false => format!("no service {name:?} in {}", looked_at.join(" or ")),
+    })
 }
 
 /// Adds the password from the file that `passfile` in the address or `PGPASSFILE` names, else `~/.pgpass`; a relative path is looked for
@@ -31,18 +71,28 @@ pub(super) fn fill_password(parts: &mut AddressParts) -> Result<(), String> {
         return Ok(());
     }
     let text = match named {
-        Some(name) => {
-            let file = credential(&name);
-            fs::read_to_string(&file).map_err(|error| format!("password file {}: {error}", file.display()))?
-        }
-        None => home(".pgpass")
-            .and_then(|file| fs::read_to_string(file).ok())
-            .unwrap_or_default(),
+        Some(name) => read_secret(&credential(&name))?,
+        None => match home(".pgpass").filter(|file| file.is_file()) {
+            Some(file) => read_secret(&file)?,
+            None => String::new(),
+        },
     };
     if let Some(password) = password_of(&text, parts) {
         parts.insert("password".into(), password);
     }
     Ok(())
+}
+
+/// Reads a password file, which nobody else may read.
+fn read_secret(file: &Path) -> Result<String, String> {
+    let failed = |error: io::Error| format!("password file {}: {error}", file.display());
+    if fs::metadata(file).map_err(failed)?.mode() & 0o007 != 0 {
+        let file = file.display();
+        return Err(format!(
+            "password file {file}: every user of this machine can read or change it; chmod 600 {file}"
+        ));
+    }
+    fs::read_to_string(file).map_err(failed)
 }
 
 fn home(name: &str) -> Option<PathBuf> {
@@ -111,6 +161,7 @@ fn fields(line: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn parts(pairs: &[(&str, &str)]) -> AddressParts {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -125,6 +176,43 @@ mod tests {
         let socket = parts(&[("host", "/run/postgresql"), ("dbname", "grind"), ("user", "me")]);
         assert_eq!(password_of(text, &socket).as_deref(), Some("last"));
         assert_eq!(password_of(text, &parts(&[("user", "you")])), None);
+    }
+
+    #[test]
+    fn a_service_is_looked_for_in_the_users_file_and_then_in_the_systems() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        fs::write(file("own"), "[grind]\nhost=own\n").unwrap();
+        fs::write(file("system"), "[grind]\nhost=system\n[other]\nhost=other\n").unwrap();
+        let found = |named: Option<&str>, usual: &[&str], name: &str| {
+            let files = ServiceFiles {
+                named: named.map(file),
+                usual: usual.iter().map(|name| file(name)).collect(),
+            };
+            service_in(&files, name).map(|service| service["host"].clone())
+        };
+        let both = ["own", "system"];
+        assert_eq!(found(None, &both, "grind").as_deref(), Ok("own"));
+        assert_eq!(found(None, &both, "other").as_deref(), Ok("other"));
+        assert_eq!(found(None, &["none", "system"], "grind").as_deref(), Ok("system"));
+        assert_eq!(found(Some("own"), &["system"], "other").as_deref(), Ok("other"));
+        let told = |named, usual: &[&str]| found(named, usual, "missing").unwrap_err();
+        assert!(told(None, &both).contains("own or "), "{}", told(None, &both));
+        assert!(told(Some("none"), &["system"]).contains("No such file"));
+        assert!(told(None, &["none"]).contains("PGSERVICEFILE"));
+    }
+
+    #[test]
+    fn a_password_file_that_everybody_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pass");
+        fs::write(&file, "*:*:*:me:secret\n").unwrap();
+        for (mode, is_read) in [(0o600, true), (0o640, true), (0o644, false), (0o602, false)] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            let read = read_secret(&file);
+            assert_eq!(read.is_ok(), is_read, "{mode:o}: {read:?}");
+            assert!(read.is_ok() || !read.unwrap_err().contains("secret"));
+        }
     }
 
     #[test]

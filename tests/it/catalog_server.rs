@@ -1,5 +1,6 @@
 //! Whole runs with the catalog on a PostgreSQL server. tests/parts/postgres begins one and names it in `GRIND_TEST_POSTGRES`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::support::service::Service;
@@ -37,6 +38,15 @@ impl ServerSchema {
         let (user, database) = (named.get_user().unwrap(), named.get_dbname().unwrap());
         let (port, socket, name) = (named.get_ports()[0], self.socket(), &self.name);
         format!("[grind]\nhost={socket}\nport={port}\nuser={user}\ndbname={database}\noptions=-csearch_path={name}\n")
+    }
+
+    /// The same by TCP, where the server proves itself and asks for a password.
+    fn secured_service(&self, passwords: &Path) -> String {
+        let secured = std::env::var("GRIND_TEST_POSTGRES_TLS").unwrap();
+        let authority = secured.split("sslrootcert=").nth(1).unwrap().split('&').next().unwrap();
+        let (own, passwords) = (self.service(), passwords.display());
+        let own = own.replace(&format!("host={}", self.socket()), "host=localhost");
+        format!("{own}sslmode=verify-full\nsslrootcert={authority}\npassfile={passwords}\n")
     }
 
     /// The socket's folder: a host in the query goes before the one in front of it, as the program reads it.
@@ -142,19 +152,48 @@ fn a_whole_run_and_all_questions_after_it() {
     let jsonl = good(home.grind(&["export", "jsonl"]));
     assert_eq!(jsonl.out.matches("\"lists\"").count(), 40);
 
-    let service = home.folder.path().join("service.conf");
-    std::fs::write(&service, schema.service()).unwrap();
-    let mut asked = home.command(&["report", "--json"]);
-    asked
-        .env("GRIND__CATALOG__URL", "postgres:///")
-        .env("PGSERVICE", "grind");
-    let same = good(finish(asked.env("PGSERVICEFILE", service).spawn().unwrap()));
-    let same: serde_json::Value = serde_json::from_str(&same.out).unwrap();
-    assert_eq!(same["states"]["by_state"]["stored"], 40, "{same}");
-
     good(home.grind(&["run", "--once"]));
     let fetched = home.simulator.stats().count(SimulatorRequest::Get);
     assert_eq!(fetched, 40, "nothing is fetched a second time");
+}
+
+/// Reads a catalog of which the address tells nothing, and this service file all.
+fn is_read_by_its_service(home: &Home, text: &str) {
+    let folder = home.folder.path();
+    let file = folder.join("pg_service.conf");
+    std::fs::write(&file, text).unwrap();
+    let stored = |url: &str, variables: [(&str, &Path); 2]| {
+        let mut asked = home.command(&["report", "--json"]);
+        asked.env_remove("PGPASSFILE").env("GRIND__CATALOG__URL", url);
+        let answer = good(finish(asked.envs(variables).spawn().unwrap()));
+        let answer: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+        answer["states"]["by_state"]["stored"].as_u64()
+    };
+    let by_variables = [("PGSERVICE", Path::new("grind")), ("PGSERVICEFILE", &file)];
+    assert_eq!(stored("postgres:///", by_variables), Some(3));
+    let by_address = [("HOME", Path::new("/nonexistent")), ("PGSYSCONFDIR", folder)];
+    assert_eq!(stored("postgres:///?service=grind", by_address), Some(3));
+}
+
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_service_file_tells_all_about_a_server() {
+    let schema = ServerSchema::new();
+    let home = Home::new(small(3), &schema.section());
+    good(home.grind(&["run", "--once"]));
+    is_read_by_its_service(&home, &schema.service());
+}
+
+/// The authority that proves it, and where the password is.
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_server_proves_itself_as_its_service_file_demands() {
+    let schema = ServerSchema::new();
+    let home = Home::new(small(3), &schema.section());
+    good(home.grind(&["run", "--once"]));
+    let passwords = home.folder.path().join("passwords");
+    std::fs::copy(std::env::var("PGPASSFILE").unwrap(), &passwords).unwrap();
+    is_read_by_its_service(&home, &schema.secured_service(&passwords));
 }
 
 fn fetched(service: &Service, books: u64) {

@@ -32,7 +32,7 @@ const ENVIRONMENT: &[NamedText] = &[
         "The file of keys of a Google storage.",
     ),
     (
-        "PGSERVICE, PGSERVICEFILE, PGPASSFILE",
+        "PGSERVICE, PGSERVICEFILE, PGSYSCONFDIR, PGPASSFILE",
         "What the address of a catalog on a PostgreSQL server does not say, as for PostgreSQL's own programs.",
     ),
     (
