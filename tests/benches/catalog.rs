@@ -5,11 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement may fail where it stands")]
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use futures::lock::Mutex;
+use grind::actor::{ActorRegistry, AskContext};
 use grind::catalog::{
-    BeginPass, BookSelection, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, ClaimBooks, ClaimSettlement,
-    CountBooks, FinishPass, ListPart, SettleClaim, StoredBook, TakeRateSlice,
+    BeginPass, BookSelection, Catalog, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, ClaimBooks,
+    ClaimSettlement, ClaimedBook, CountBooks, FinishPass, ListPart, SettleClaim, StoredBook, TakeRateSlice,
 };
 use grind::clock::SystemClock;
 use grind::grin::{Barcode, GrinDate, GrinState, ListDates, ListKind, ListRow};
@@ -30,10 +33,8 @@ fn main() {
     let folder = tempfile::tempdir_in(folder).expect("a folder to work in");
     let path = folder.path().join("catalog.db");
     let server = std::env::var("GRIND_BENCH_POSTGRES").ok();
-    let address = server.map_or_else(
-        || CatalogAddress::Sqlite(path.clone()),
-        |url| CatalogAddress::parse(&url).expect("an address"),
-    );
+    let url = server.unwrap_or_else(|| format!("sqlite://{}", path.display()));
+    let address = CatalogAddress::parse(&url).expect("an address");
     let open = || CatalogLedger::open_at(&address, SystemClock::system(), CatalogPolicy::default());
     let mut ledger = open().expect("a new catalog");
 
@@ -51,6 +52,9 @@ fn main() {
     for connections in [1, 4, 16] {
         share(&mut ledger, &open, connections);
         slices(&open, connections);
+    }
+    for at_once in [1, 4, 16, 50] {
+        daemon(&mut ledger, &url, at_once);
     }
     if let Ok(meta) = std::fs::metadata(&path) {
         println!("file {:.1} MB", meta.len() as f64 / 1e6);
@@ -160,36 +164,40 @@ fn settle(ledger: &mut CatalogLedger, books: usize) {
 fn work(ledger: &mut CatalogLedger, owner: &str, limit: usize) -> usize {
     let mut done = 0;
     loop {
-        let claim = ClaimBooks {
-            selection: BookSelection {
-                queues: vec![Queue::Converted],
-                ..BookSelection::default()
-            },
-            limit,
-            owner: owner.into(),
-            lease: Duration::from_mins(10),
-        };
-        let claimed = ledger.execute(claim).expect("a claim");
+        let claimed = ledger.execute(claim_of(owner, limit)).expect("a claim");
         if claimed.is_empty() {
             return done;
         }
         for claimed in claimed {
-            let stored = StoredBook {
-                encrypted_etag: Some("\"0123456789abcdef\"".into()),
-                sha256: "0".repeat(64),
-                archive_bytes: 50_000_000,
-                storage_path: format!("raw/{0}/{0}.tar.gz", claimed.claim.barcode),
-                ..StoredBook::default()
-            };
-            let settlement = ClaimSettlement::Stored(Box::new(stored));
-            ledger
-                .execute(SettleClaim {
-                    claim: claimed.claim,
-                    settlement,
-                })
-                .expect("settled");
+            ledger.execute(settlement_of(claimed)).expect("settled");
             done += 1;
         }
+    }
+}
+
+fn claim_of(owner: &str, limit: usize) -> ClaimBooks {
+    ClaimBooks {
+        selection: BookSelection {
+            queues: vec![Queue::Converted],
+            ..BookSelection::default()
+        },
+        limit,
+        owner: owner.into(),
+        lease: Duration::from_mins(10),
+    }
+}
+
+fn settlement_of(claimed: ClaimedBook) -> SettleClaim {
+    let stored = StoredBook {
+        encrypted_etag: Some("\"0123456789abcdef\"".into()),
+        sha256: "0".repeat(64),
+        archive_bytes: 50_000_000,
+        storage_path: format!("raw/{0}/{0}.tar.gz", claimed.claim.barcode),
+        ..StoredBook::default()
+    };
+    SettleClaim {
+        claim: claimed.claim,
+        settlement: ClaimSettlement::Stored(Box::new(stored)),
     }
 }
 
@@ -202,17 +210,7 @@ fn share(
     open: &(impl Fn() -> Result<CatalogLedger, CatalogError> + Sync),
     connections: usize,
 ) {
-    let first = 10_000_000 * connections;
-    let rows: Vec<_> = (first..first + SHARED).map(row).collect();
-    let part = ListPart {
-        list: ListKind::Converted,
-        pass: None,
-        rows,
-        sighted: Vec::new(),
-        unsure: 0,
-        next: None,
-    };
-    ledger.execute(part).expect("a page recorded");
+    list_ready(ledger, 10_000_000 * connections);
     let watch = Watch::start();
     let done: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..connections)
@@ -222,6 +220,60 @@ fn share(
     });
     rate(
         &format!("claim 4 and settle each, {connections} connections"),
+        done,
+        watch.stop(),
+    );
+}
+
+/// So many books that are ready, from this number on.
+fn list_ready(ledger: &mut CatalogLedger, first: usize) {
+    let part = ListPart {
+        list: ListKind::Converted,
+        pass: None,
+        rows: (first..first + SHARED).map(row).collect(),
+        sighted: Vec::new(),
+        unsure: 0,
+        next: None,
+    };
+    ledger.execute(part).expect("a page recorded");
+}
+
+/// One daemon with so many books in hand at a time, each settled when it is done: what waits for the catalog together is committed
+/// together.
+fn daemon(ledger: &mut CatalogLedger, url: &str, at_once: usize) {
+    list_ready(ledger, 1_000_000 * at_once + 500_000);
+    let watch = Watch::start();
+    let done: usize = actix_rt::System::new().block_on(async {
+        let opened = Catalog::open(
+            &ActorRegistry::new(),
+            url,
+            SystemClock::system(),
+            CatalogPolicy::default(),
+        );
+        let (catalog, thread) = opened.expect("the catalog");
+        let (ahead, cx) = (Mutex::new(VecDeque::new()), AskContext::root("bench"));
+        let book = async || {
+            let mut done = 0;
+            loop {
+                let mut ahead = ahead.lock().await;
+                if ahead.is_empty() {
+                    ahead.extend(catalog.ask(claim_of("daemon", 32), &cx).await.expect("a claim"));
+                }
+                let Some(claimed) = ahead.pop_front() else {
+                    return done;
+                };
+                drop(ahead);
+                catalog.ask(settlement_of(claimed), &cx).await.expect("settled");
+                done += 1;
+            }
+        };
+        let done = futures::future::join_all((0..at_once).map(|_| book())).await;
+        catalog.close().await;
+        assert!(thread.join(), "the catalog's thread ended well");
+        done.into_iter().sum()
+    });
+    rate(
+        &format!("claim and settle by one daemon, {at_once} books at a time"),
         done,
         watch.stop(),
     );
