@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::catalog_server::ServerSchema;
 use crate::support::daemons::{Daemon, DaemonClock, LEASE, SharedLibrary};
 use crate::support::fault_plan::{FaultPlan, PlannedFault, ServerFaults, SharedFault, hundredths};
+use crate::support::stalls::StallMeter;
 use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -48,7 +49,7 @@ impl FaultyRun {
     fn survive(self, seed: u64, schema: Option<&ServerSchema>) {
         let plan = FaultPlan::of(seed, schema.is_some());
         println!("seed {seed}: {plan:?}");
-        let began = Instant::now();
+        let (began, stalls) = (Instant::now(), StallMeter::begin());
         let mut library = FaultyLibrary::begin(self, seed, &plan, schema);
         for step in &plan.steps {
             let books = self.books * step.after / 1_000;
@@ -69,7 +70,7 @@ impl FaultyRun {
             library.drain(number);
         }
         library.shared.is_complete(self.books);
-        library.was_asked_rarely_enough();
+        library.was_asked_rarely_enough(stalls.end());
         library.shared.only_what_was_lost_is_fetched_again();
     }
 }
@@ -220,10 +221,15 @@ impl<'s> FaultyLibrary<'s> {
         self.until("the fault has lasted long enough", |_| began.elapsed() >= time);
     }
 
-    fn was_asked_rarely_enough(&self) {
-        let most = self.shared.home.simulator.most_within(Duration::from_secs(5));
-        println!("{most} requests within 5 s at {} a second", self.run.rate);
-        assert!(most <= 5 * self.run.rate as usize, "{most} requests within 5 s");
+    /// Requests are spaced where they are sent. On a machine that keeps a thread waiting for its processor, two of them come nearer to
+    /// each other than they were sent by as long as that lasts.
+    fn was_asked_rarely_enough(&self, stall: Duration) {
+        let window = Duration::from_secs(5);
+        let within = |window| self.shared.home.simulator.most_within(window);
+        let (most, even) = (within(window), within(window.saturating_sub(stall)));
+        let rate = self.run.rate;
+        println!("{most} requests within 5 s at {rate} a second; {even} without the longest stall, {stall:?}");
+        assert!(even <= 5 * rate as usize, "{even} requests within 5 s less {stall:?}");
     }
 }
 

@@ -7,6 +7,7 @@ pub mod daemons;
 pub mod fault_plan;
 pub mod recorded;
 pub mod service;
+pub mod stalls;
 
 use std::collections::BTreeSet;
 use std::fs;
