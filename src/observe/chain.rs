@@ -181,12 +181,11 @@ impl ChainInputs<'_> {
                 }
             },
             "transfer" => {
-                let limit = self.session.bandwidth;
-                let next = match limit {
-                    Some(limit) => told("bandwidth", format!("limited to {}/s", DisplaySize(limit))),
-                    None => told("GRIN", "bodies are on their way".to_owned()),
-                };
-                vec![first, next]
+                let next = self.bandwidth();
+                vec![
+                    first,
+                    next.unwrap_or_else(|| told("GRIN", "bodies are on their way".to_owned())),
+                ]
             }
             "token" => {
                 first.why.clone_from(&self.session.signed_out);
@@ -201,6 +200,12 @@ impl ChainInputs<'_> {
                 None => vec![first],
             },
         }
+    }
+
+    /// The limit of the bandwidth, while bodies wait for it: below it the other end sets the pace.
+    fn bandwidth(&self) -> Option<ChainLink> {
+        let limit = self.session.bandwidth.filter(|_| self.session.bandwidth_waiting > 0)?;
+        Some(told("bandwidth", format!("limited to {}/s", DisplaySize(limit))))
     }
 
     fn held(&self, class: &str) -> Option<String> {

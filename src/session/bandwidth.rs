@@ -84,6 +84,7 @@ impl BandwidthLimiter {
 
     /// Waits until the next bytes may come. Who is dropped meanwhile uses up nothing.
     pub(super) async fn wait(&self) {
+        let _waiter = BandwidthWaiter::of(&self.counters);
         let _turn = self.turn.lock().await;
         loop {
             let changed = self.changed.notified();
@@ -131,6 +132,22 @@ impl BandwidthLimiter {
         self.counters
             .bandwidth
             .store(limit.0.map_or(0, NonZeroU64::get), Relaxed);
+    }
+}
+
+/// A body is counted among those that the limit holds back for as long as this lives.
+struct BandwidthWaiter<'a>(&'a SessionCounters);
+
+impl<'a> BandwidthWaiter<'a> {
+    fn of(counters: &'a SessionCounters) -> Self {
+        counters.bandwidth_waiting.fetch_add(1, Relaxed);
+        Self(counters)
+    }
+}
+
+impl Drop for BandwidthWaiter<'_> {
+    fn drop(&mut self) {
+        self.0.bandwidth_waiting.fetch_sub(1, Relaxed);
     }
 }
 
@@ -289,5 +306,24 @@ mod tests {
         let second = Duration::from_millis(500);
         assert!(tokio::time::timeout(second, limiter.wait()).await.is_err());
         assert!(tokio::time::timeout(second * 2, limiter.wait()).await.is_ok());
+    }
+
+    /// Before, whoever looked took a limit that is set for one that holds back.
+    #[tokio::test(start_paused = true)]
+    async fn only_who_waits_now_is_counted_as_held_back() {
+        let limiter = limiter(1_000);
+        let waiting = || limiter.counters.snapshot().bandwidth_waiting;
+        assert_eq!(waiting(), 0, "a limit that nothing comes near");
+        limiter.spend(1_000);
+        let mut waits = [Box::pin(limiter.wait()), Box::pin(limiter.wait())];
+        for wait in &mut waits {
+            assert!(futures::poll!(wait).is_pending());
+        }
+        assert_eq!(waiting(), 2);
+        let [first, second] = waits;
+        drop(first);
+        assert_eq!(waiting(), 1, "who gave up waits no more");
+        second.await;
+        assert_eq!(waiting(), 0);
     }
 }

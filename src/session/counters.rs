@@ -54,6 +54,8 @@ pub struct SessionCounters {
     bulk_most: AtomicUsize,
     /// Bytes a second that bodies may take now; 0: any.
     pub(super) bandwidth: AtomicU64,
+    /// Bodies that wait for it.
+    pub(super) bandwidth_waiting: AtomicUsize,
     signed_out: Mutex<Option<String>>,
     pub(super) diagnostics: DiagnosticsFolder,
     /// For what is shown; nothing is decided by it.
@@ -186,6 +188,7 @@ impl SessionCounters {
             bulk_places: self.bulk_places.load(Relaxed),
             bulk_most: self.bulk_most.load(Relaxed),
             bandwidth: Some(self.bandwidth.load(Relaxed)).filter(|limit| *limit > 0),
+            bandwidth_waiting: self.bandwidth_waiting.load(Relaxed),
             signed_out: locked(&self.signed_out).clone(),
             unrecognised: self.unrecognised(),
         }

@@ -67,6 +67,9 @@ pub struct SessionSnapshot {
     /// Bytes a second that bodies may take now, where there is a limit.
     #[serde(default)]
     pub bandwidth: Option<u64>,
+    /// Bodies that wait for this limit at this moment; one that is set and not reached holds none back.
+    #[serde(default)]
+    pub bandwidth_waiting: usize,
     /// Why a person has to sign in, while that is so.
     pub signed_out: Option<String>,
     /// What of GRIN's answers was not recognised, by kind.

@@ -126,7 +126,7 @@ fn a_request_waits_for_its_permit_its_turn_its_token_or_a_host() {
 #[test]
 fn a_worker_waits_for_bodies_the_storage_the_catalog_or_itself() {
     let bodies = || Moment::with(vec![edge(SUPERVISOR, Downloader, 8, &[(Some("transfer"), 4, 30.0)])]);
-    let slow = bodies().session(|session| session.bandwidth = Some(1 << 20));
+    let limited = |waiting| bodies().session(|session| (session.bandwidth, session.bandwidth_waiting) = waiting);
     let storage = vec![
         edge(
             SUPERVISOR,
@@ -148,8 +148,20 @@ fn a_worker_waits_for_bodies_the_storage_the_catalog_or_itself() {
         ("bodies", bodies(), "supervisor < downloader < transfer < GRIN", 16),
         (
             "bodies that we slow down",
-            slow,
+            limited((Some(1 << 20), 3)),
             "supervisor < downloader < transfer < bandwidth",
+            16,
+        ),
+        (
+            "bodies that come slower than they may",
+            limited((Some(1 << 20), 0)),
+            "supervisor < downloader < transfer < GRIN",
+            16,
+        ),
+        (
+            "bodies that waited when the limit was lifted",
+            limited((None, 1)),
+            "supervisor < downloader < transfer < GRIN",
             16,
         ),
         (

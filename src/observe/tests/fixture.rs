@@ -267,6 +267,7 @@ fn session() -> SessionSnapshot {
         bulk_places: 2,
         bulk_most: 4,
         bandwidth: Some(20 << 20),
+        bandwidth_waiting: 1,
         signed_out: Some("token dead".into()),
         unrecognised: each(["pager", "word", "header"]),
     }

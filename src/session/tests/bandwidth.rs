@@ -57,11 +57,13 @@ async fn a_body_that_waits_for_bandwidth_goes_on_at_once_when_the_limit_is_lifte
             .await;
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert!(fixture.counted().download_bytes < 150 << 10, "it waits");
+        assert_eq!(fixture.counted().bandwidth_waiting, 1);
         of_session(&fixture, BandwidthTimetable::OFF).await;
     };
     let ((bytes, end), ()) = tokio::join!(reading, lift);
     assert_eq!((bytes.len(), end), (150 * KIBIBYTE, Ok(())));
     assert_eq!((server.seen().len(), fixture.counted().stalls), (1, 0));
+    assert_eq!(fixture.counted().bandwidth_waiting, 0);
     fixture.end();
 }
 
