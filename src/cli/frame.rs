@@ -139,7 +139,7 @@ fn clipped(line: &str, columns: usize) -> String {
 pub mod tests {
     use super::*;
     use crate::actor::{ActorRegistry, HistogramSnapshot};
-    use crate::observe::{BlockingChains, DaemonReadiness, DaemonSnapshot, ProcessFigures, TransferView};
+    use crate::observe::{BlockingChains, DaemonReadiness, DaemonSnapshot, PlaceFigures, ProcessFigures, TransferView};
     use crate::session::SessionCounters;
 
     /// A daemon with one download under way.
@@ -167,6 +167,7 @@ pub mod tests {
             sentences: BTreeMap::new(),
             chains: BlockingChains::default(),
             sharing: None,
+            places: PlaceFigures::default(),
             process: ProcessFigures {
                 resident_bytes: Some(45_000_000),
                 ..ProcessFigures::default()

@@ -22,13 +22,14 @@ use crate::dapr::{StateCounters, StateStore};
 use crate::log;
 use crate::observe::{
     ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView,
-    DownloadPlaces, MemberView, MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, RateMeter, ReloadState, SharingView,
-    ShutdownPhase, SignedOut, SpeedLimits, ThreadSilence, TransferView, cpu_seconds,
+    DownloadPlaces, MemberView, MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, PlaceFigures, RateMeter, ReloadState,
+    SharingView, ShutdownPhase, SignedOut, SpeedLimits, ThreadSilence, TransferView, cpu_seconds,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
+use crate::storage::Storage;
 use crate::vocabulary::{BookOutcome, Queue, WaitCause};
 
 /// The running daemon as others see it.
@@ -40,6 +41,8 @@ pub struct LiveDaemonView {
     control: DaemonControl,
     membership: LibraryMembership,
     store: Option<Arc<StateCounters>>,
+    catalog: Catalog,
+    library: Storage,
     storage: String,
     since: Timestamp,
     /// See [`most_books`].
@@ -109,6 +112,8 @@ impl LiveDaemonView {
             control: daemon.control(),
             membership: daemon.membership.membership.clone(),
             store: daemon.store.as_ref().map(StateStore::counters),
+            catalog: daemon.catalog.clone(),
+            library: daemon.storage().clone(),
             storage: settings.storage.url.clone(),
             since: Timestamp::now(),
             most_books: most_books(scope),
@@ -262,6 +267,13 @@ impl DaemonView for LiveDaemonView {
 
     fn session(&self) -> SessionSnapshot {
         self.session.snapshot()
+    }
+
+    fn places(&self) -> PlaceFigures {
+        PlaceFigures {
+            catalog: self.catalog.figures(),
+            storage: self.library.figures(),
+        }
     }
 
     fn sharing(&self) -> Option<SharingView> {

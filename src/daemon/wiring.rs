@@ -148,6 +148,12 @@ impl Daemon {
         if let Err(error) = self.session.ask(changed, &AskContext::root("daemon")).await {
             warn!(%error, "the session did not take the new grin.requests_per_second, session.bandwidth and workers.download; the old ones stay in force");
         }
+        changed.is_ok()
+    }
+
+    /// Where the books go.
+    pub(super) fn storage(&self) -> &Storage {
+        &self.pools.storage
     }
 
     /// The handle by which an operator's requests are done.

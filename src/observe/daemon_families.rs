@@ -1,9 +1,7 @@
 //! What the daemon tells, as metrics.
 
-use jiff::Timestamp;
-
 use crate::observe::daemon::{DaemonSnapshot, ShutdownPhase};
-use crate::observe::family::MetricFamilies;
+use crate::observe::family::{MetricFamilies, seconds};
 use crate::observe::names::MetricName as Metric;
 use crate::vocabulary::{BookOutcome, BookState, FixityOutcome, WaitCause};
 
@@ -83,12 +81,10 @@ fn condition(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     families.number(Metric::ConfigReloadTime, &[], seconds(Some(at)));
 }
 
-fn seconds(at: Option<Timestamp>) -> f64 {
-    at.map_or(0.0, |at| at.as_duration().as_secs_f64())
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::observe::render;
 

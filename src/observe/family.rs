@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::observe::names::{MetricName, MetricType};
 
 /// Cumulative buckets as Prometheus wants them, without the last one (`+Inf`), which is `count`.
@@ -128,6 +130,11 @@ impl MetricFamilies {
         };
         self.families.values().flat_map(BTreeMap::values).map(size).sum()
     }
+}
+
+/// A moment as metrics tell it: seconds since 1970, and 0 for none.
+pub(super) fn seconds(at: Option<Timestamp>) -> f64 {
+    at.map_or(0.0, |at| at.as_duration().as_secs_f64())
 }
 
 fn label_values(metric: MetricName, values: &[&str]) -> Vec<String> {

@@ -12,6 +12,7 @@ mod hub;
 mod liveness;
 mod names;
 mod page;
+mod places;
 mod process;
 mod rates;
 mod readiness;
@@ -44,6 +45,7 @@ pub use crate::observe::facts::facts;
 pub(crate) use crate::observe::liveness::ThreadSilence;
 #[cfg(test)]
 pub(crate) use crate::observe::names::MetricName;
+pub(crate) use crate::observe::places::PlaceFigures;
 #[cfg(any(test, feature = "lab"))]
 pub(crate) use crate::observe::process::ProcessFigures;
 pub(crate) use crate::observe::process::cpu_seconds;

@@ -97,10 +97,12 @@ metrics! {
     UpstreamInFlight, Gauge, "grind_upstream_requests_in_flight", [], "Requests and bodies going on.";
     UpstreamRequests, Counter, "grind_upstream_requests_total", ["kind", "status_class"], "Requests answered, by class of status.";
     UpstreamHead, Histogram, "grind_upstream_head_seconds", ["kind"], "Time from sending a request to the head of its answer.";
+    UpstreamBody, Histogram, "grind_upstream_body_seconds", ["kind"], "Time from the head of an answer to the end of its body, for bodies that came whole; waits for the bandwidth and the storage are in it.";
     UpstreamRetries, Counter, "grind_upstream_retries_total", ["kind", "reason"], "Requests sent again.";
     UpstreamPaceWait, Histogram, "grind_upstream_pace_wait_seconds", [], "Time requests waited for the pace and the gate.";
     UpstreamGate, Gauge, "grind_upstream_gate_closed_until_timestamp_seconds", [], "Until when nothing is asked of GRIN, because it refused a list, a search or a request for conversions; 0 while open.";
     AuthRefresh, Counter, "grind_auth_refresh_total", ["outcome"], "Access tokens fetched.";
+    AuthExpiry, Gauge, "grind_auth_expiry_timestamp_seconds", [], "When the access token in use ends; it is replaced before. 0 where there is none or its end is not known.";
     AuthSignedOut, Gauge, "grind_auth_signed_out", [], "1 while GRIN accepts no sign-in and a person must sign in.";
     Unrecognised, Counter, "grind_unrecognised_total", ["kind"], "Parts of GRIN's answers that were not recognised; the first of each shape are kept for `grind support-bundle`.";
     Members, Gauge, "grind_members", [], "Programs that share the catalog, this one among them.";
@@ -127,6 +129,12 @@ metrics! {
     BandwidthLimit, Gauge, "grind_bandwidth_limit_bytes", [], "Bytes a second that bodies may take now; 0 while there is no limit.";
     DownloadResumes, Counter, "grind_download_resumes_total", ["outcome"], "Cut bodies asked for again, by what came of it.";
     StoredBytes, Counter, "grind_stored_bytes_total", [], "Bytes of decrypted archives published in the library.";
+    SpoolFree, Gauge, "grind_spool_free_bytes", [], "Bytes free on the disk of the storage, as measured with the last book begun and the last look at the disk; 0 on an object store.";
+    SpoolReserved, Gauge, "grind_spool_reserved_bytes", [], "Bytes of that disk that books on their way are still to fill.";
+    MultipartOpen, Gauge, "grind_multipart_open", [], "Uploads in parts under way to the bucket.";
+    MultipartAbortFailures, Counter, "grind_multipart_abort_failures_total", [], "Uploads in parts that could not be removed from the bucket when they were given up; the next start tries again.";
+    StoreWrite, Histogram, "grind_store_write_seconds", [], "Time of a transaction of the catalog, until it is on the disk; each holds all operations that waited.";
+    StoreBusy, Counter, "grind_store_busy_total", [], "Transactions of the catalog given up because other programs kept it locked.";
     IntakePaused, Gauge, "grind_intake_paused", ["reason"], "1 while no new books are taken up for this reason.";
     ShutdownPhase, Gauge, "grind_shutdown_phase", ["phase"], "1 for the phase of the shutdown that is reached; all 0 while running.";
     ConfigReloadSuccessful, Gauge, "grind_config_last_reload_successful", [], "1 while the files on disk are the config in force.";
@@ -143,6 +151,34 @@ metrics! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where every metric is listed for those who scrape.
+    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/observe/METRICS.md");
+
+    /// The lines of the document from the table's heading on.
+    fn table() -> String {
+        let row = |metric: &MetricName| {
+            let labels: Vec<_> = metric.labels().iter().map(|label| format!("`{label}`")).collect();
+            let (name, kind) = (metric.as_str(), metric.kind().as_str());
+            format!("| `{name}` | {kind} | {} | {} |\n", labels.join(", "), metric.help())
+        };
+        let rows: String = MetricName::ALL.iter().map(row).collect();
+        format!("| metric | type | labels | meaning |\n|---|---|---|---|\n{rows}")
+    }
+
+    #[test]
+    fn the_document_lists_the_metrics_as_they_are() {
+        let document = std::fs::read_to_string(DOCUMENT).unwrap();
+        let head = document.find("| metric |").expect("a table");
+        if std::env::var_os("GRIND_WRITE_METRICS").is_some() {
+            std::fs::write(DOCUMENT, document[..head].to_owned() + &table()).unwrap();
+            return;
+        }
+        assert!(
+            document[head..] == table(),
+            "GRIND_WRITE_METRICS=1 writes {DOCUMENT} anew from the list of this file"
+        );
+    }
 
     #[test]
     fn names_follow_the_rules_of_prometheus() {

@@ -1,6 +1,6 @@
 //! What the session tells, as metrics.
 
-use crate::observe::family::MetricFamilies;
+use crate::observe::family::{MetricFamilies, seconds};
 use crate::observe::names::MetricName as Metric;
 use crate::session::{RequestCount, RequestKind, STATUS_CLASSES, SessionSnapshot};
 
@@ -53,17 +53,18 @@ fn requests(families: &mut MetricFamilies, session: &SessionSnapshot) {
     for (kind, head) in &session.head_seconds {
         families.histogram(Metric::UpstreamHead, &[&**kind], head.into());
     }
+    for (kind, body) in &session.body_seconds {
+        families.histogram(Metric::UpstreamBody, &[&**kind], body.into());
+    }
     for retry in &session.retries {
         families.count(Metric::UpstreamRetries, &[&*retry.kind, &*retry.reason], retry.count);
     }
     for (outcome, count) in &session.auth_refreshes {
         families.count(Metric::AuthRefresh, &[&**outcome], *count);
     }
+    families.number(Metric::AuthExpiry, &[], seconds(session.token_ends_at));
     families.histogram(Metric::UpstreamPaceWait, &[], (&session.pace_wait_seconds).into());
-    let gate = session
-        .gate_closed_until
-        .map_or(0.0, |until| until.as_duration().as_secs_f64());
-    families.number(Metric::UpstreamGate, &[], gate);
+    families.number(Metric::UpstreamGate, &[], seconds(session.gate_closed_until));
     families.flag(Metric::AuthSignedOut, &[], session.signed_out.is_some());
     for (kind, count) in &session.unrecognised {
         families.count(Metric::Unrecognised, &[&**kind], *count);

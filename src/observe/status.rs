@@ -8,6 +8,7 @@ use crate::actor::{ActorName, HubSnapshot};
 use crate::observe::chain::{BlockingChains, ChainInputs};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::family::MetricFamilies;
+use crate::observe::places::PlaceFigures;
 use crate::observe::process::ProcessFigures;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::sentence::sentences;
@@ -26,6 +27,9 @@ pub struct DaemonStatus {
     pub hub: HubSnapshot,
     /// Connections, permits and requests.
     pub session: SessionSnapshot,
+    /// What catalog and storage count.
+    #[serde(default)]
+    pub places: PlaceFigures,
     /// What each actor does, in one sentence.
     #[serde(default)]
     pub sentences: BTreeMap<ActorName, String>,
@@ -53,6 +57,7 @@ impl DaemonStatus {
             chains: inputs.chains(),
             readiness: view.ready(),
             sharing: view.sharing(),
+            places: view.places(),
             daemon,
             hub,
             session,
@@ -68,6 +73,7 @@ impl DaemonStatus {
         if let Some(sharing) = &self.sharing {
             families.extend(MetricFamilies::from_sharing(sharing));
         }
+        families.extend(MetricFamilies::from_places(&self.places));
         families.extend(self.process.families());
         // A family is there from the start, with its type and help, also while none of its series has begun.
         families.name_all();

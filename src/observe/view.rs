@@ -6,6 +6,7 @@ use crate::actor::{ActorName, BlackBoxDump, HubSnapshot};
 use crate::observe::control::{ControlError, ControlReply, ControlRequest};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::liveness::ThreadSilence;
+use crate::observe::places::PlaceFigures;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::sharing::SharingView;
 use crate::session::SessionSnapshot;
@@ -23,6 +24,10 @@ pub trait DaemonView: Send + Sync + 'static {
     fn black_box(&self, actor: ActorName) -> BlackBoxDump;
     /// Connections, permits and requests.
     fn session(&self) -> SessionSnapshot;
+    /// What catalog and storage count.
+    fn places(&self) -> PlaceFigures {
+        PlaceFigures::default()
+    }
     /// How the library is shared; `None` where it is not.
     fn sharing(&self) -> Option<SharingView> {
         None

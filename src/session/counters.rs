@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::actor::{DurationHistogram, SnapshotLabel};
+use crate::actor::{DurationHistogram, HistogramSnapshot, SnapshotLabel};
 use crate::clock::SystemClock;
 use crate::diagnostics::DiagnosticsFolder;
 use crate::session::bulk_window::BulkWindow;
@@ -38,6 +38,7 @@ pub struct SessionCounters {
     pub(super) permit_wait: [DurationHistogram; CLASSES],
     requests: [[AtomicU64; STATUS_CLASSES.len()]; KINDS],
     pub(super) head: [DurationHistogram; KINDS],
+    body: [DurationHistogram; KINDS],
     pub(super) pace_wait: DurationHistogram,
     /// The time in which a request waited for its turn alone.
     held_back_micros: AtomicU64,
@@ -57,6 +58,8 @@ pub struct SessionCounters {
     /// Bodies that wait for it.
     pub(super) bandwidth_waiting: AtomicUsize,
     signed_out: Mutex<Option<String>>,
+    /// When the token in use ends, on the monotonic clock.
+    token_end: Mutex<Option<Instant>>,
     pub(super) diagnostics: DiagnosticsFolder,
     /// For what is shown; nothing is decided by it.
     wall_clock: SystemClock,
@@ -110,6 +113,11 @@ impl SessionCounters {
         self.head[kind.index()].observe(head);
     }
 
+    /// A body has come to its end, so long after its head.
+    pub(super) fn note_body(&self, kind: RequestKind, took: Duration) {
+        self.body[kind.index()].observe(took);
+    }
+
     pub(super) fn note_no_answer(&self, kind: RequestKind) {
         self.requests[kind.index()][0].fetch_add(1, Relaxed);
     }
@@ -149,6 +157,11 @@ impl SessionCounters {
         *locked(&self.signed_out) = why.map(str::to_owned);
     }
 
+    /// The token in use ends then; `None`: nobody knows when, or there is none.
+    pub(super) fn set_token_end(&self, ends: Option<Instant>) {
+        *locked(&self.token_end) = ends;
+    }
+
     /// A request waited so long for its turn alone.
     pub(super) fn held_back(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -170,10 +183,8 @@ impl SessionCounters {
             requests_in_flight: self.in_flight.load(Relaxed),
             permits: self.permits(),
             requests: self.requests(),
-            head_seconds: RequestKind::ALL
-                .iter()
-                .map(|kind| (kind.as_str().into(), self.head[kind.index()].snapshot()))
-                .collect(),
+            head_seconds: by_kind(&self.head),
+            body_seconds: by_kind(&self.body),
             pace_wait_seconds: self.pace_wait.snapshot(),
             held_back_seconds: Duration::from_micros(self.held_back_micros.load(Relaxed)).as_secs_f64(),
             retries: self.retries(),
@@ -190,6 +201,7 @@ impl SessionCounters {
             bandwidth: Some(self.bandwidth.load(Relaxed)).filter(|limit| *limit > 0),
             bandwidth_waiting: self.bandwidth_waiting.load(Relaxed),
             signed_out: locked(&self.signed_out).clone(),
+            token_ends_at: (*locked(&self.token_end)).and_then(|ends| self.told(ends)),
             unrecognised: self.unrecognised(),
         }
     }
@@ -252,9 +264,23 @@ impl SessionCounters {
 
     fn gate_closed_until(&self) -> Option<Timestamp> {
         let gate = (*locked(&self.gate))?;
-        let left = gate.until.checked_duration_since(Instant::now())?;
-        self.wall_clock.now().checked_add(left).ok().filter(|_| !left.is_zero())
+        self.told(gate.until).filter(|_| gate.until > Instant::now())
     }
+
+    /// A moment of the monotonic clock by the wall clock as it stands.
+    fn told(&self, at: Instant) -> Option<Timestamp> {
+        let (now, wall) = (Instant::now(), self.wall_clock.now());
+        match at.checked_duration_since(now) {
+            Some(left) => wall.checked_add(left),
+            None => wall.checked_sub(now - at),
+        }
+        .ok()
+    }
+}
+
+fn by_kind(histograms: &[DurationHistogram; KINDS]) -> BTreeMap<SnapshotLabel, HistogramSnapshot> {
+    let of = |kind: &RequestKind| (kind.as_str().into(), histograms[kind.index()].snapshot());
+    RequestKind::ALL.iter().map(of).collect()
 }
 
 fn by_label<const N: usize>(labels: &[&'static str; N], counts: &[AtomicU64; N]) -> BTreeMap<SnapshotLabel, u64> {
@@ -318,6 +344,25 @@ mod tests {
         tokio::time::advance(minute).await;
         let open = counters.snapshot();
         assert_eq!((open.gate_closed_until, open.gate_closed_by), (None, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_token_is_told_also_when_it_is_over() {
+        let clock = SystemClock::manual(Timestamp::from_second(1_800_000_000).unwrap());
+        let counters = SessionCounters {
+            wall_clock: clock.clone(),
+            ..SessionCounters::default()
+        };
+        assert_eq!(counters.snapshot().token_ends_at, None);
+        let end = clock.now() + Duration::from_hours(1);
+        counters.set_token_end(Some(Instant::now() + Duration::from_hours(1)));
+        for _ in 0..3 {
+            assert_eq!(counters.snapshot().token_ends_at, Some(end));
+            tokio::time::advance(Duration::from_mins(30)).await;
+            clock.advance(Duration::from_mins(30));
+        }
+        counters.set_token_end(None);
+        assert_eq!(counters.snapshot().token_ends_at, None);
     }
 
     #[test]

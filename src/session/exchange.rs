@@ -126,7 +126,29 @@ pub(super) struct IncomingAnswer {
     pub(super) tally: AnswerTally,
     slot: Rc<NetSlot>,
     framing: Framing,
+    body: BodyClock,
     ended: bool,
+}
+
+/// Since when a body comes, and where its time is counted.
+struct BodyClock {
+    counters: Arc<SessionCounters>,
+    kind: RequestKind,
+    since: Instant,
+}
+
+impl BodyClock {
+    fn begin(counters: &Arc<SessionCounters>, kind: RequestKind) -> Self {
+        Self {
+            counters: Arc::clone(counters),
+            kind,
+            since: Instant::now(),
+        }
+    }
+
+    fn is_whole(&self) {
+        self.counters.note_body(self.kind, self.since.elapsed());
+    }
 }
 
 /// Why the head of no answer came.
@@ -167,7 +189,8 @@ pub(super) async fn exchange(
         Ok(response) => {
             counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
             net.note(None);
-            Ok(IncomingAnswer::new(response, slot, outgoing))
+            let body = BodyClock::begin(counters, outgoing.kind);
+            Ok(IncomingAnswer::new(response, slot, outgoing, body))
         }
         Err(Unsent::Late(error)) => Err(error.into()),
         Err(Unsent::Failed(cause)) => {
@@ -237,7 +260,7 @@ fn part_ends(slot: &NetSlot, began: Instant, deadlines: &RequestDeadlines) -> (I
 }
 
 impl IncomingAnswer {
-    fn new(response: ClientResponse, slot: Rc<NetSlot>, outgoing: &OutgoingRequest) -> Self {
+    fn new(response: ClientResponse, slot: Rc<NetSlot>, outgoing: &OutgoingRequest, body: BodyClock) -> Self {
         let framing = framing(&response, &outgoing.method);
         let status = status_read(
             response.status().as_u16(),
@@ -254,6 +277,7 @@ impl IncomingAnswer {
             tally: AnswerTally::of(status),
             slot,
             framing,
+            body,
             ended: framing == Framing::Empty,
         }
     }
@@ -324,7 +348,11 @@ impl IncomingAnswer {
             }
             Poll::Ready(None) => {
                 self.ended = true;
-                Poll::Ready(self.check_end().map(|()| None))
+                let end = self.check_end();
+                if end.is_ok() {
+                    self.body.is_whole();
+                }
+                Poll::Ready(end.map(|()| None))
             }
         }
     }

@@ -33,6 +33,9 @@ pub struct SessionSnapshot {
     pub requests: Vec<RequestCount>,
     /// From sending to the answer's head, by kind.
     pub head_seconds: BTreeMap<SnapshotLabel, HistogramSnapshot>,
+    /// From the head to the end of a body that came whole, by kind; with what it waited for us.
+    #[serde(default)]
+    pub body_seconds: BTreeMap<SnapshotLabel, HistogramSnapshot>,
     /// Waits for the pace and the gate.
     pub pace_wait_seconds: HistogramSnapshot,
     /// The time in which at least one request had only its turn to wait for.
@@ -72,6 +75,9 @@ pub struct SessionSnapshot {
     pub bandwidth_waiting: usize,
     /// Why a person has to sign in, while that is so.
     pub signed_out: Option<String>,
+    /// When the access token in use ends; `None` where there is none, or nobody knows.
+    #[serde(default)]
+    pub token_ends_at: Option<Timestamp>,
     /// What of GRIN's answers was not recognised, by kind.
     #[serde(default)]
     pub unrecognised: BTreeMap<SnapshotLabel, u64>,

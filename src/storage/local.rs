@@ -15,6 +15,7 @@ use std::io::{self, Read, Seek, SeekFrom, Take};
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -26,10 +27,10 @@ pub(super) use crate::storage::local::upload::LocalUpload;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::local::reservation::PromisedRoom;
-use crate::storage::local::space::SpaceDemand;
+use crate::storage::local::space::{DiskSpace, SpaceDemand};
 use crate::storage::meta::ObjectMeta;
 use crate::storage::open::SpaceReserve;
-use crate::storage::{ObjectStat, SweepResult};
+use crate::storage::{ObjectStat, StorageFigures, SweepResult};
 
 /// Folder of uploads under way, on the same file system as the objects. No key can begin with a dot.
 pub(crate) const TEMPORARY: &str = ".grind-tmp";
@@ -42,6 +43,8 @@ pub(super) struct LocalStorage {
     top: Mutex<Arc<OwnedFd>>,
     reserve: SpaceReserve,
     promised: PromisedRoom,
+    /// Free bytes as they were measured last.
+    free: AtomicU64,
 }
 
 impl LocalStorage {
@@ -58,12 +61,30 @@ impl LocalStorage {
         let root = path.canonicalize().map_err(failed_at(path, "finding the folder"))?;
         let top = folder::open_root(&root).map_err(failed_at(path, "opening the folder"))?;
         let top = Mutex::new(Arc::new(top));
-        Ok(Self {
+        let local = Self {
             root,
             top,
             reserve,
             promised: PromisedRoom::default(),
-        })
+            free: AtomicU64::default(),
+        };
+        local.disk()?;
+        Ok(local)
+    }
+
+    /// What is free as it was measured last, and what of it is promised.
+    pub fn figures(&self) -> StorageFigures {
+        StorageFigures {
+            free_bytes: Some(self.free.load(Relaxed)),
+            reserved_bytes: *self.promised.bytes(),
+            ..StorageFigures::default()
+        }
+    }
+
+    fn disk(&self) -> Result<DiskSpace, StorageError> {
+        let space = space::of(self.top().as_fd()).map_err(|why| self.failed("measuring", "", why))?;
+        self.free.store(space.free, Relaxed);
+        Ok(space)
     }
 
     fn top(&self) -> Arc<OwnedFd> {
@@ -96,7 +117,7 @@ impl LocalStorage {
 
     /// Free bytes; refuses when less than the reserve would be free after what is promised and wanted is written.
     fn measure(&self, promised: u64, wanted: u64) -> Result<u64, StorageError> {
-        let space = space::of(self.top().as_fd()).map_err(|why| self.failed("measuring", "", why))?;
+        let space = self.disk()?;
         let demand = SpaceDemand {
             reserve: self.reserve,
             promised,

@@ -8,6 +8,7 @@
 //! [`ObjectMeta`] as user metadata.
 
 mod error;
+mod figures;
 mod from_settings;
 mod key;
 mod local;
@@ -22,6 +23,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use crate::storage::error::{StorageError, StorageErrorClass};
+pub use crate::storage::figures::StorageFigures;
 pub use crate::storage::key::{ObjectKey, StorageLayout};
 pub(crate) use crate::storage::local::TEMPORARY;
 pub(crate) use crate::storage::marker::MARKER_NAME;
@@ -114,6 +116,14 @@ impl Storage {
         match &self.backend {
             Backend::Local(local) => local.check_room().map(Some),
             Backend::Object(_) => Ok(None),
+        }
+    }
+
+    /// What is known of it without asking it anything.
+    pub(crate) fn figures(&self) -> StorageFigures {
+        match &self.backend {
+            Backend::Local(local) => local.figures(),
+            Backend::Object(objects) => objects.uploads.figures(),
         }
     }
 

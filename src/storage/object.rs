@@ -28,6 +28,7 @@ pub(super) use crate::storage::object::upload::StreamedUpload;
 
 use crate::settings::StoreProvider;
 use crate::storage::error::StorageError;
+use crate::storage::figures::UploadCounters;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::error::sorted;
@@ -55,6 +56,7 @@ pub(super) struct ObjectStorage {
     /// The whole address, for messages and the journal.
     place: String,
     journal: Option<UploadJournal>,
+    pub(super) uploads: UploadCounters,
 }
 
 impl ObjectStorage {
@@ -67,6 +69,7 @@ impl ObjectStorage {
             prefix: None,
             place: "memory:".to_owned(),
             journal: None,
+            uploads: UploadCounters::default(),
         })
     }
 
@@ -98,6 +101,7 @@ impl ObjectStorage {
                 .as_deref()
                 .map(|folder| UploadJournal::open(folder, &config.url))
                 .transpose()?,
+            uploads: UploadCounters::default(),
         })
     }
 

@@ -96,11 +96,11 @@ async fn what_waits_together_is_committed_together_and_one_bad_operation_spoils_
     };
     let together = async {
         has_begun.await.unwrap();
-        let before = catalog.transactions();
+        let before = catalog.figures().write_seconds.count;
         let all = futures::future::join_all(claimed.iter().map(settle));
         let told = async { enough.send(()).unwrap() };
         let (all, bad, panicked, ()) = futures::join!(all, settle(&stale), catalog.ask(Panics, &cx), told);
-        (all, bad, panicked, catalog.transactions() - before)
+        (all, bad, panicked, catalog.figures().write_seconds.count - before)
     };
     let (waited, (all, bad, panicked, transactions)) = futures::join!(catalog.ask(waits, &cx), together);
     waited.unwrap();
@@ -218,7 +218,7 @@ fn no_catalog_is_begun_in_the_place_of_one_that_is_gone() {
             clock,
             policy,
             file: Some(Arc::new(CatalogFile::at(&path))),
-            transactions: Arc::default(),
+            counters: Arc::default(),
         },
     );
     let aside = folder.path().join("aside");
@@ -247,7 +247,7 @@ fn what_others_wait_for_is_not_done_together_with_what_takes_long_on_a_server() 
             CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()).unwrap();
             Arc::new(CatalogFile::at(&path))
         }),
-        transactions: Arc::default(),
+        counters: Arc::default(),
     };
     let group = WriteGroup::new(None, opening.clone());
     let every = std::time::Duration::from_secs(60);
@@ -270,8 +270,5 @@ fn what_others_wait_for_is_not_done_together_with_what_takes_long_on_a_server() 
         "in the order in which they were asked for"
     );
     let expected = if schema.is_some() { 2 } else { 1 };
-    assert_eq!(
-        opening.transactions.load(std::sync::atomic::Ordering::Relaxed),
-        expected
-    );
+    assert_eq!(opening.counters.figures().write_seconds.count, expected);
 }

@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-#[cfg(test)]
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use crate::catalog::writer::counters::CatalogCounters;
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation, LedgerJob, QueuedJob};
 use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
@@ -27,9 +27,7 @@ pub(crate) struct LedgerOpening {
     pub policy: CatalogPolicy,
     /// The file as it was when it was opened first; `None` on a server.
     pub file: Option<Arc<CatalogFile>>,
-    /// Transactions that were begun.
-    #[cfg(test)]
-    pub transactions: Arc<AtomicUsize>,
+    pub counters: Arc<CatalogCounters>,
 }
 
 impl LedgerOpening {
@@ -169,9 +167,10 @@ impl WriteGroup {
         }
         match place.take().map_or_else(|| self.opening.open(), Ok) {
             Ok(mut ledger) => {
-                #[cfg(test)]
-                self.opening.transactions.fetch_add(1, Ordering::Relaxed);
+                let began = Instant::now();
                 ledger.transact(&mut jobs);
+                let errors = jobs.iter().filter_map(|job| job.error());
+                self.opening.counters.note(began.elapsed(), errors);
                 *place = Some(ledger);
             }
             Err(error) => jobs.iter_mut().for_each(|job| job.fail(error.clone())),

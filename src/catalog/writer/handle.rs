@@ -1,13 +1,12 @@
 //! The handle by which everybody else asks the catalog.
 
-#[cfg(test)]
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_rt::{Arbiter, ArbiterHandle};
 
 use crate::actor::{ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, SpawnOptions, spawn};
 use crate::catalog::writer::actor::{CatalogMessage, CatalogWriter};
+use crate::catalog::writer::counters::{CatalogCounters, CatalogFigures};
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
 use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation};
@@ -23,8 +22,7 @@ pub struct Catalog {
     mailbox: Mailbox<ConcurrentRunner<CatalogWriter>>,
     /// `None` on a server.
     file: Option<Arc<CatalogFile>>,
-    #[cfg(test)]
-    transactions: Arc<AtomicUsize>,
+    counters: Arc<CatalogCounters>,
 }
 
 /// The writer's thread; to be joined when the catalog is closed.
@@ -48,15 +46,13 @@ impl Catalog {
         let first = CatalogLedger::open_unnoted(&address, clock.clone(), policy.clone())?;
         let first = Mutex::new(Some(first));
         let file = address.file().map(|path| Arc::new(CatalogFile::at(path)));
-        #[cfg(test)]
-        let transactions = Arc::<AtomicUsize>::default();
+        let counters = Arc::<CatalogCounters>::default();
         let opening = LedgerOpening {
             address,
             clock,
             policy,
             file: file.clone(),
-            #[cfg(test)]
-            transactions: Arc::clone(&transactions),
+            counters: Arc::clone(&counters),
         };
         let arbiter = Arbiter::new();
         let mailbox = spawn::concurrent(
@@ -71,16 +67,14 @@ impl Catalog {
         let catalog = Self {
             mailbox,
             file,
-            #[cfg(test)]
-            transactions,
+            counters,
         };
         Ok((catalog, CatalogThread(arbiter)))
     }
 
-    /// Transactions that were begun.
-    #[cfg(test)]
-    pub(crate) fn transactions(&self) -> usize {
-        self.transactions.load(Ordering::Relaxed)
+    /// What its transactions took.
+    pub(crate) fn figures(&self) -> CatalogFigures {
+        self.counters.figures()
     }
 
     /// Whether the file is still the one that was opened; asks no actor, so a locked catalog keeps nobody waiting.

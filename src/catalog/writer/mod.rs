@@ -3,6 +3,7 @@
 pub(crate) mod actor;
 pub(crate) mod backup;
 pub(crate) mod connection;
+pub(crate) mod counters;
 pub(crate) mod file_identity;
 pub(crate) mod group;
 pub(crate) mod handle;

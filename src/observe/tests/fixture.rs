@@ -11,12 +11,14 @@ use crate::actor::{
     HistogramSnapshot, HubSnapshot, MessageOutcome as Handled, MessageSnapshot, ProtectedWait, SnapshotLabel,
     TaskSnapshot,
 };
+use crate::catalog::CatalogFigures;
 use crate::dapr::StateSnapshot;
 use crate::observe::{
-    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, ReloadState, SharingView, ShutdownPhase,
-    SignedOut, TransferView, WorkPhase,
+    DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, PlaceFigures, ReloadState, SharingView,
+    ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };
 use crate::session::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
+use crate::storage::StorageFigures;
 use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
 
 /// The barcode that must not appear in any metric.
@@ -63,6 +65,21 @@ impl DaemonView for Seen {
             tasks: vec![("lists".into(), true)],
             store: Some(store),
         })
+    }
+
+    fn places(&self) -> PlaceFigures {
+        PlaceFigures {
+            catalog: CatalogFigures {
+                write_seconds: histogram(),
+                busy: 1,
+            },
+            storage: StorageFigures {
+                free_bytes: Some(1 << 40),
+                reserved_bytes: 1 << 20,
+                open_uploads: 2,
+                abort_failures: 1,
+            },
+        }
     }
 
     fn ready(&self) -> DaemonReadiness {
@@ -253,6 +270,7 @@ fn session() -> SessionSnapshot {
             .into(),
         requests: requests.collect(),
         head_seconds: KINDS.map(|kind| (kind.into(), histogram())).into(),
+        body_seconds: KINDS.map(|kind| (kind.into(), histogram())).into(),
         pace_wait_seconds: histogram(),
         held_back_seconds: 12.5,
         retries: retries.collect(),
@@ -269,6 +287,7 @@ fn session() -> SessionSnapshot {
         bandwidth: Some(20 << 20),
         bandwidth_waiting: 1,
         signed_out: Some("token dead".into()),
+        token_ends_at: Some(Timestamp::from_second(1_800_003_600).unwrap()),
         unrecognised: each(["pager", "word", "header"]),
     }
 }

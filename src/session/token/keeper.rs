@@ -201,6 +201,7 @@ impl TokenKeeper {
                 if let Some(current) = self.current.borrow_mut().as_mut().filter(|_| record.renewable) {
                     // It stays known, so that it is not taken out of the file again.
                     current.ends = Some(Instant::now());
+                    self.counters.set_token_end(current.ends);
                 }
                 Err(self.sign_out(why.to_owned(), true))
             }
@@ -280,6 +281,7 @@ impl TokenKeeper {
         let generation = self.generation.get() + 1;
         self.generation.set(generation);
         let ends = life.and_then(|life| Instant::now().checked_add(life));
+        self.counters.set_token_end(ends);
         let bearer = BearerToken { value, generation };
         *self.current.borrow_mut() = Some(Current {
             bearer,

@@ -75,6 +75,7 @@ impl MultipartUpload {
                 return Err(sorted("beginning an upload to", &objects.place, None, why));
             }
         };
+        objects.uploads.begun();
         let mut multipart = Self {
             objects: Arc::clone(objects),
             store: Arc::clone(store),
@@ -224,7 +225,9 @@ impl MultipartUpload {
             }
         });
         self.state = State::Gone;
-        match tidied.wait_for(TIDYING) {
+        let tidied = tidied.wait_for(TIDYING);
+        self.objects.uploads.ended(matches!(tidied, Some(Ok(()))));
+        match tidied {
             Some(Ok(())) => {
                 if let Some(note) = self.note.take() {
                     note.done();

@@ -66,6 +66,8 @@ fn noted(objects: &ObjectStorage, store: &Arc<PartStore>, swept: &mut SweepResul
         }
         if all {
             note.done();
+        } else {
+            objects.uploads.is_not_swept();
         }
     }
 }
