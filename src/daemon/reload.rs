@@ -23,7 +23,7 @@ pub async fn reload(
     let outcome = apply(daemon, view, &old, sources).await;
     let summary = outcome.as_ref().map(|outcome| outcome.summary.clone());
     view.reloaded(
-        outcome.is_some(),
+        outcome.as_ref().is_some_and(|outcome| outcome.is_whole),
         summary.unwrap_or_else(|| "the old config stays in force; the log says why".to_owned()),
     );
     notify::ready();
@@ -34,6 +34,8 @@ pub async fn reload(
 struct AppliedReload {
     in_force: Settings,
     summary: String,
+    /// Every changed key is in force.
+    is_whole: bool,
 }
 
 /// How many keys changed, and what became of them.
@@ -79,17 +81,25 @@ async fn apply(
         }
     }
     let in_force = old.with_live_of(&loaded.settings);
-    if let Err(error) = crate::log::set_configured_level(&in_force.log.level) {
+    let level = crate::log::set_configured_level(&in_force.log.level);
+    if let Err(error) = &level {
         warn!(%error, "the new log.level cannot be set; the old one stays in force");
     }
-    if let Err(error) = daemon.change(&in_force).await {
-        error!(%error, "the supervisor did not take the new settings of [retry] and [work]; the old config stays in force");
-        return None;
-    }
+    let is_taken = match daemon.change(&in_force).await {
+        Ok(is_taken) => is_taken,
+        Err(error) => {
+            error!(%error, "the supervisor did not take the new settings of [retry] and [work]; the old config stays in force");
+            return None;
+        }
+    };
     view.limited(&in_force);
     let summary = summary(applied, waiting);
     info!("the config was read again: {summary}");
-    Some(AppliedReload { in_force, summary })
+    Some(AppliedReload {
+        in_force,
+        summary,
+        is_whole: waiting == 0 && level.is_ok() && is_taken,
+    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
 use crate::catalog::{ForecastInputs, LibraryForecast, LibraryPace, MemberRow, PutOffCounts, SharedTask, forecast};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::threads::WatchedThreads;
-use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases};
+use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases, reached};
 use crate::daemon::view::words::{readiness, status_line};
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, StateStore};
@@ -232,7 +232,7 @@ impl DaemonView for LiveDaemonView {
         shown.reread.clone_from(&progress.reread);
         shown.reread_bytes = progress.reread_bytes;
         shown.fixity = progress.fixity;
-        shown.shutdown = changing.phase;
+        shown.shutdown = reached(changing.phase, progress.is_intake_closed);
         shown.reload.clone_from(&changing.reload);
         shown.download_places = DownloadPlaces {
             now: session.bulk_places,

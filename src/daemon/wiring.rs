@@ -120,32 +120,30 @@ impl Daemon {
         async move { supervisor.ask(DrainRun { grace }, &AskContext::root("daemon")).await }
     }
 
-    /// Takes over what can change while running.
-    pub async fn change(&self, settings: &Settings) -> Result<(), AskError> {
+    /// Takes over what can change while running; says whether the session took its part.
+    pub async fn change(&self, settings: &Settings) -> Result<bool, AskError> {
         let workers = &settings.workers;
         self.pools.collectors.resize(workers.collect as usize);
         self.pools.enrichers.resize(workers.enrich as usize);
         self.pools.converters.resize(workers.convert as usize);
         self.pools.checkers.resize(workers.check as usize);
         self.pools.downloaders.resize(workers.download as usize);
-        self.change_session(settings).await;
-        let cx = AskContext::root("daemon");
-        self.supervisor
-            .ask(
-                ChangeOptions(work_options(settings, self.membership.membership.owner().to_owned())),
-                &cx,
-            )
-            .await
+        let is_taken = self.change_session(settings).await;
+        let owner = self.membership.membership.owner().to_owned();
+        let options = ChangeOptions(work_options(settings, owner));
+        self.supervisor.ask(options, &AskContext::root("daemon")).await?;
+        Ok(is_taken)
     }
 
-    async fn change_session(&self, settings: &Settings) {
+    async fn change_session(&self, settings: &Settings) -> bool {
         let changed = ReconfigureSession {
             requests_per_second: Some(settings.grin.requests_per_second),
             bulk_most: Some(settings.workers.download as usize),
             bandwidth: Some(settings.session.bandwidth.clone()),
             ..ReconfigureSession::default()
         };
-        if let Err(error) = self.session.ask(changed, &AskContext::root("daemon")).await {
+        let changed = self.session.ask(changed, &AskContext::root("daemon")).await;
+        if let Err(error) = &changed {
             warn!(%error, "the session did not take the new grin.requests_per_second, session.bandwidth and workers.download; the old ones stay in force");
         }
         changed.is_ok()

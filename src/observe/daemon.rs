@@ -233,7 +233,7 @@ pub struct TransferView {
 pub struct ReloadState {
     /// When.
     pub at: Timestamp,
-    /// Whether the files on disk are now in force.
+    /// Whether the files on disk are now in force, every changed key of them.
     pub successful: bool,
     /// One line: what was applied, or why nothing was.
     pub summary: String,

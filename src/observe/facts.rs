@@ -63,7 +63,11 @@ fn urgent(daemon: &DaemonSnapshot) -> Vec<PageFact> {
         ));
     }
     facts.extend(daemon.reload.as_ref().map(|reload| {
-        let outcome = if reload.successful { "in force" } else { "refused" };
+        let outcome = if reload.successful {
+            "in force"
+        } else {
+            "not in force as it stands"
+        };
         (
             "config",
             format!("read at {}, {outcome}: {}", second(reload.at), reload.summary),

@@ -1,7 +1,7 @@
 //! What others may see of the run without asking for it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -38,6 +38,7 @@ pub struct RunProgress {
     tasks: Mutex<BTreeMap<&'static str, TaskNews>>,
     active: Mutex<BTreeSet<&'static str>>,
     failures: Mutex<BTreeMap<FailureReason, u64>>,
+    is_intake_closed: AtomicBool,
 }
 
 /// The progress at one moment.
@@ -75,6 +76,8 @@ pub struct ProgressSnapshot {
     pub active: BTreeSet<&'static str>,
     /// Books of this run that failed for good, by reason.
     pub failures: BTreeMap<FailureReason, u64>,
+    /// A drain has begun: no book is claimed any more.
+    pub is_intake_closed: bool,
 }
 
 impl RunProgress {
@@ -167,6 +170,11 @@ impl RunProgress {
         self.finished[BookOutcome::Failed as usize].load(Ordering::Relaxed)
     }
 
+    /// No book is claimed from now on.
+    pub(super) fn close_intake(&self) {
+        self.is_intake_closed.store(true, Ordering::Relaxed);
+    }
+
     /// A copy to show.
     pub fn snapshot(&self) -> ProgressSnapshot {
         let finished = BookOutcome::ALL
@@ -182,6 +190,7 @@ impl RunProgress {
                 .flatten()
         };
         ProgressSnapshot {
+            is_intake_closed: self.is_intake_closed.load(Ordering::Relaxed),
             claimed: self.claimed.load(Ordering::Relaxed),
             finished,
             bytes_stored: self.bytes_stored.load(Ordering::Relaxed),

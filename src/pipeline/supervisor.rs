@@ -155,6 +155,7 @@ impl ServeMessages<DrainRun> for Supervisor {
         let state = Rc::clone(&self.state);
         async move {
             state.intake.cancel();
+            state.progress.close_intake();
             if state.progress.snapshot().claimed == 0 {
                 // Lists and batches may be cut at any moment: what they recorded stays.
                 state.cut.cancel();

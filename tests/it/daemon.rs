@@ -45,10 +45,13 @@ fn a_drain_that_cuts_books_is_not_clean() {
         },
         ..small()
     };
-    let mut service = Service::start(stalls, "[shutdown]\ngrace = \"1s\"\n");
+    let mut service = Service::start(stalls, "[shutdown]\ngrace = \"3s\"\n");
     let simulator = &service.home.simulator;
-    assert!(simulator.wait_for(SimulatorRequest::Get, 1, Duration::from_mins(1)));
+    assert!(simulator.wait_for(SimulatorRequest::Get, 4, Duration::from_mins(1)));
+    let told = |line: &'static str| service.told_when(move |service| service.ask("/metrics").contains(line));
+    told("\ngrind_barcodes{state=\"downloading\"} 4\n");
     service.signal(Signal::TERM);
+    told("\ngrind_shutdown_phase{phase=\"workers_draining\"} 1\n");
     let ended = service.finish();
     assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
     assert!(ended.err.contains("stopped clean=false"), "{}", ended.err);
@@ -70,6 +73,20 @@ fn a_reload_is_taken_whole_or_refused_whole() {
         metrics.contains("grind_actors{actor=\"downloader\",state=\"running\"} 7"),
         "{metrics}"
     );
+
+    let reload = |keys: &str| {
+        fs::write(&dropin, keys).unwrap();
+        service.signal(Signal::HUP);
+        service.told("RELOADING=1");
+        service.told("READY=1");
+        service.ask("/metrics")
+    };
+    // A key that only a restart brings into force, and its taking back.
+    let taken = "[workers]\ndownload = 7\n[work]\npaused = true\n";
+    let metrics = reload(&format!("{taken}[session]\nlimit = 9\n"));
+    assert!(metrics.contains("grind_config_last_reload_successful 0"), "{metrics}");
+    let metrics = reload(taken);
+    assert!(metrics.contains("grind_config_last_reload_successful 1"), "{metrics}");
 
     fs::write(&dropin, "[workers]\ndownload = 3\ndownloads = 9\n").unwrap();
     service.signal(Signal::HUP);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::StateCounts;
-use crate::observe::{PhaseProgress, WorkPhase};
+use crate::observe::{PhaseProgress, ShutdownPhase, WorkPhase};
 use crate::pipeline::{ProgressSnapshot, RunScope};
 use crate::vocabulary::{BookOutcome, Queue};
 
@@ -30,6 +30,14 @@ fn left(counts: &StateCounts) -> u64 {
         .into_iter()
         .map(|state| counts.of(state))
         .sum()
+}
+
+/// The phase of the shutdown: `told` as far as the daemon goes through it; that the supervisor has closed the intake, it says itself.
+pub(super) fn reached(told: Option<ShutdownPhase>, is_intake_closed: bool) -> Option<ShutdownPhase> {
+    match told {
+        Some(ShutdownPhase::IntakeClosed) if is_intake_closed => Some(ShutdownPhase::WorkersDraining),
+        told => told,
+    }
 }
 
 /// How many of the books that the catalog counts as ready at GRIN a run stores at most; `None` where it does not store all kinds of
@@ -81,6 +89,20 @@ pub(super) fn of(progress: &ProgressSnapshot, outcome: BookOutcome) -> u64 {
 mod tests {
     use super::*;
     use crate::vocabulary::BookState;
+
+    #[test]
+    fn workers_drain_from_when_the_intake_is_closed() {
+        use ShutdownPhase::{Flushing, IntakeClosed, WorkersDraining};
+        for (told, is_intake_closed, expected) in [
+            (None, false, None),
+            (None, true, None),
+            (Some(IntakeClosed), false, Some(IntakeClosed)),
+            (Some(IntakeClosed), true, Some(WorkersDraining)),
+            (Some(Flushing), true, Some(Flushing)),
+        ] {
+            assert_eq!(reached(told, is_intake_closed), expected, "{told:?} {is_intake_closed}");
+        }
+    }
 
     #[test]
     fn the_counts_tell_of_a_run_as_far_as_it_stores_what_is_ready() {
