@@ -69,7 +69,17 @@ async fn pass<S: TaskServices>(state: &SupervisorState<S>, scope: &RunScope) -> 
             return false;
         }
     };
+    let before = state.progress.snapshot().requested;
     let reach = ask_for(state, &barcodes).await;
+    let requested = state.progress.snapshot().requested - before;
+    if !barcodes.is_empty() {
+        info!(
+            task = TASK,
+            asked = barcodes.len(),
+            requested,
+            "conversions were requested"
+        );
+    }
     if reach == PassReach::All {
         let words = format!("{} books requested", barcodes.len());
         state.progress.tell_task(TASK, words);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tracing::info;
 
 use crate::catalog::{CatalogError, RecordEnrichment, SharedTask, ToEnrich};
 use crate::grin::{Barcode, SEARCH_ADDRESS_LIMIT, batches};
@@ -68,7 +69,7 @@ impl<S: TaskServices> EnrichTask<'_, S> {
         let mut complete = true;
         let mut left = scope.limit.unwrap_or(u64::MAX);
         let mut place = EnrichPlace::begin(self.state, scope);
-        let mut has_turn = false;
+        let (mut has_turn, mut asked) = (false, 0);
         while left > 0 && self.wait.may_begin().await {
             has_turn = has_turn || self.wait.leads(&[SharedTask::Facts]).await;
             if !has_turn {
@@ -78,6 +79,7 @@ impl<S: TaskServices> EnrichTask<'_, S> {
             let more_may_come = self.wait.more_may_come();
             let part = self.part(left, &mut place).await;
             complete &= part.complete;
+            asked += part.taken;
             left = left.saturating_sub(part.taken);
             match (part.goes_on, part.taken) {
                 (false, _) => break,
@@ -90,6 +92,9 @@ impl<S: TaskServices> EnrichTask<'_, S> {
                 (true, 0) => break,
                 (true, _) => {}
             }
+        }
+        if asked > 0 {
+            info!(task = TASK, asked, complete, "facts of books were requested");
         }
         complete
     }
